@@ -1,0 +1,12 @@
+//! The command line of `coordinator`, driven as a user drives it: the real binary, its exit code, its words.
+//! `env!("CARGO_BIN_EXE_coordinator")` also makes `cargo test --workspace` build the binary, which the
+//! integration tests in `tests/` start as separate processes.
+
+use std::process::Command;
+
+#[test]
+fn help_is_printed_and_succeeds() {
+    let output = Command::new(env!("CARGO_BIN_EXE_coordinator")).arg("--help").output().unwrap();
+    assert!(output.status.success(), "--help exits with {:?}", output.status);
+    assert!(output.stderr.is_empty(), "--help writes to stderr: {}", String::from_utf8_lossy(&output.stderr));
+}
