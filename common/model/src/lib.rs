@@ -1,1 +1,24 @@
-//! skeleton
+//! The model crate: decoder language models with an NF4-quantised frozen base and LoRA adapters, trained by
+//! explicit layer-wise back-propagation. Called by the site worker (training) and the coordinator (evaluation,
+//! export). Knows nothing of the federation: what it exchanges with it is safetensors bytes and plain structs.
+//!
+//! Invariants: nothing here panics on outside input (checkpoints, adapters, records); the same inputs give the
+//! same bytes on the same processor; nothing here opens a socket.
+
+pub mod adapter;
+pub mod base;
+pub mod checkpoint;
+pub mod config;
+pub mod error;
+pub mod evaluate;
+pub mod limits;
+pub mod sample;
+pub mod train;
+
+pub use adapter::{Adapter, LoraSettings, tensor_shapes};
+pub use base::{BaseModel, Compute, LoadOptions, WeightFormat};
+pub use config::ModelConfig;
+pub use error::ModelError;
+pub use evaluate::{Evaluation, evaluate};
+pub use sample::Sample;
+pub use train::{Checkpoint, Control, Schedule, StepReport, TrainOutcome, TrainSettings, train};

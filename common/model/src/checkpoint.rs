@@ -1,0 +1,1 @@
+//! Reads Hugging Face checkpoints: single or sharded safetensors, memory-mapped, strictly. Called by `base`.
