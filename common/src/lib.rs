@@ -1,1 +1,28 @@
-//! skeleton
+//! What every process of a consortium agrees on: ids, limits, the wire protocol, adapter files, the
+//! egress ledger's format. Light on purpose: no tensors, no database, builds in seconds.
+//!
+//! | module | answers |
+//! |---|---|
+//! | [`id`] | what is a site, a run, a round, a digest |
+//! | [`limits`] | how big, how many, how long |
+//! | [`clock`] | what time is it, in a test too |
+//! | [`durable`] | how a file becomes permanent |
+//! | [`secret`] | how a secret stays out of logs |
+//! | [`run`] | what a run file says |
+//! | [`wire`] | what is said between a site and the coordinator |
+//! | [`net`] | how it travels: the only user of quinn |
+//! | [`adapter`] | what an adapter file must contain |
+//! | [`ledger`] | how the record of everything that left is written and verified |
+//! | [`crash`] | where the tests kill us |
+
+pub mod adapter;
+pub mod clock;
+pub mod crash;
+pub mod durable;
+pub mod id;
+pub mod ledger;
+pub mod limits;
+pub mod net;
+pub mod run;
+pub mod secret;
+pub mod wire;

@@ -1,0 +1,43 @@
+//! Adapter files: safetensors with exactly the tensors that a run's manifest names, all f32, nothing
+//! else. Written by sites (protect) and the coordinator (aggregate), read in blocks so that memory does
+//! not grow with the adapter or the number of sites.
+
+mod header;
+mod read;
+mod write;
+
+pub use read::{AdapterReader, ValueSummary};
+pub use write::AdapterWriter;
+
+use std::io;
+
+/// Why a file is not the adapter a run asks for. Only [`AdapterError::Io`] is worth a retry. Texts name
+/// tensors of the manifest, never contents.
+#[derive(Debug, thiserror::Error)]
+pub enum AdapterError {
+    /// The file cannot be read or written.
+    #[error("adapter file: {0}")]
+    Io(#[from] io::Error),
+    /// Not a safetensors file, or one with a suspicious header.
+    #[error("not a valid adapter file: {0}")]
+    Header(&'static str),
+    /// A tensor of the manifest is absent, or one too many is present.
+    #[error("the adapter's tensors are not those of the run: {0}")]
+    TensorSet(String),
+    /// A shape or element type differs.
+    #[error("tensor {name} is not f32 of shape {expected:?}")]
+    Shape { name: String, expected: [usize; 2] },
+    /// Not-a-number, infinity, or a value beyond the limit.
+    #[error("tensor {name} holds a value that is not finite or exceeds {limit}")]
+    Value { name: String, limit: f32 },
+}
+
+impl AdapterError {
+    /// Whether trying again may help.
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Io(_))
+    }
+}
+
+#[cfg(test)]
+mod tests;

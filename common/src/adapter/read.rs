@@ -1,0 +1,103 @@
+//! Reads an adapter file in blocks, after its header was checked against the manifest.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+use super::AdapterError;
+use super::header::{self, ELEMENT_BYTES};
+use crate::limits::{ADAPTER_BYTES_MAX, ADAPTER_VALUE_MAX, SAFETENSORS_HEADER_BYTES_MAX};
+use crate::run::TensorSpec;
+
+/// Elements read at once while checking: 256 KiB.
+const BLOCK_ELEMENTS: usize = 64 * 1024;
+
+/// An open adapter whose header matches the manifest.
+#[derive(Debug)]
+pub struct AdapterReader {
+    file: File,
+    data_start: u64,
+    tensors: Vec<(TensorSpec, u64)>,
+}
+
+/// What a full pass over the values found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct ValueSummary {
+    /// Euclidean norm over all values.
+    pub norm: f64,
+    /// Largest absolute value.
+    pub largest: f32,
+}
+
+impl AdapterReader {
+    /// Opens `path` and checks its header against `expected`. Values are not looked at yet.
+    pub fn open(path: &Path, expected: &[TensorSpec]) -> Result<Self, AdapterError> {
+        let file = File::open(path)?;
+        let length = file.metadata()?.len();
+        if !(8..=ADAPTER_BYTES_MAX).contains(&length) {
+            return Err(AdapterError::Header("its size is impossible"));
+        }
+        let mut prefix = [0; 8];
+        file.read_exact_at(&mut prefix, 0)?;
+        let header_bytes = u64::from_le_bytes(prefix);
+        if header_bytes > SAFETENSORS_HEADER_BYTES_MAX as u64 || header_bytes > length - 8 {
+            return Err(AdapterError::Header("its header is too long"));
+        }
+        let mut json = vec![0; header_bytes as usize];
+        file.read_exact_at(&mut json, 8)?;
+        let data_start = 8 + header_bytes;
+        let offsets = header::parse(&json, length - data_start, expected)?;
+        let tensors = expected.iter().cloned().zip(offsets).collect();
+        Ok(Self { file, data_start, tensors })
+    }
+
+    /// The tensors, in the manifest's order.
+    pub fn tensors(&self) -> impl Iterator<Item = &TensorSpec> {
+        self.tensors.iter().map(|(spec, _)| spec)
+    }
+
+    /// Fills `values` with elements `first..first + values.len()` of tensor number `index`.
+    pub fn read(&self, index: usize, first: usize, values: &mut [f32]) -> Result<(), AdapterError> {
+        let Some((spec, offset)) = self.tensors.get(index) else {
+            return Err(AdapterError::TensorSet(format!("there is no tensor number {index}")));
+        };
+        if first.saturating_add(values.len()) > spec.shape[0] * spec.shape[1] {
+            return Err(AdapterError::Shape { name: spec.name.clone(), expected: spec.shape });
+        }
+        let mut bytes = vec![0; values.len() * ELEMENT_BYTES as usize];
+        self.file.read_exact_at(&mut bytes, self.data_start + offset + first as u64 * ELEMENT_BYTES)?;
+        for (value, word) in values.iter_mut().zip(bytes.as_chunks::<4>().0) {
+            *value = f32::from_le_bytes(*word);
+        }
+        Ok(())
+    }
+
+    /// All of tensor number `index`, row-major.
+    pub fn read_whole(&self, index: usize) -> Result<Vec<f32>, AdapterError> {
+        let elements = self.tensors.get(index).map_or(0, |(spec, _)| spec.shape[0] * spec.shape[1]);
+        let mut values = vec![0.0; elements];
+        self.read(index, 0, &mut values)?;
+        Ok(values)
+    }
+
+    /// Looks at every value: finite and at most [`ADAPTER_VALUE_MAX`] in size.
+    pub fn check_values(&self) -> Result<ValueSummary, AdapterError> {
+        let mut sum_of_squares = 0.0_f64;
+        let mut largest = 0.0_f32;
+        let mut block = vec![0.0; BLOCK_ELEMENTS];
+        for (index, (spec, _)) in self.tensors.iter().enumerate() {
+            let elements = spec.shape[0] * spec.shape[1];
+            for first in (0..elements).step_by(BLOCK_ELEMENTS) {
+                let values = &mut block[..BLOCK_ELEMENTS.min(elements - first)];
+                self.read(index, first, values)?;
+                // `<=` is false for not-a-number, so one comparison covers all three refusals.
+                if !values.iter().all(|value| value.abs() <= ADAPTER_VALUE_MAX) {
+                    return Err(AdapterError::Value { name: spec.name.clone(), limit: ADAPTER_VALUE_MAX });
+                }
+                sum_of_squares += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+                largest = values.iter().fold(largest, |most, value| most.max(value.abs()));
+            }
+        }
+        Ok(ValueSummary { norm: sum_of_squares.sqrt(), largest })
+    }
+}

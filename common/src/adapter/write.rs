@@ -1,0 +1,47 @@
+//! Writes an adapter file front to back in canonical order, so that equal values are equal bytes.
+
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use super::AdapterError;
+use super::header;
+use crate::run::TensorSpec;
+
+/// A file being written; values follow in the manifest's order.
+#[derive(Debug)]
+pub struct AdapterWriter {
+    file: BufWriter<File>,
+    elements_left: u64,
+}
+
+impl AdapterWriter {
+    /// Creates (or replaces) `path` and writes the header of `tensors`.
+    pub fn create(path: &Path, tensors: &[TensorSpec]) -> Result<Self, AdapterError> {
+        let mut file = BufWriter::new(File::create(path)?);
+        file.write_all(&header::canonical(tensors)?)?;
+        let bytes: u64 = tensors.iter().map(header::byte_length).sum();
+        Ok(Self { file, elements_left: bytes / header::ELEMENT_BYTES })
+    }
+
+    /// Appends values, row-major, tensor after tensor.
+    pub fn append(&mut self, values: &[f32]) -> Result<(), AdapterError> {
+        let Some(left) = self.elements_left.checked_sub(values.len() as u64) else {
+            return Err(AdapterError::Header("more values than its tensors hold"));
+        };
+        self.elements_left = left;
+        for value in values {
+            self.file.write_all(&value.to_le_bytes())?;
+        }
+        Ok(())
+    }
+
+    /// Flushes and fsyncs; an error if values are missing.
+    pub fn finish(mut self) -> Result<(), AdapterError> {
+        if self.elements_left != 0 {
+            return Err(AdapterError::Header("fewer values than its tensors hold"));
+        }
+        self.file.flush()?;
+        Ok(self.file.get_ref().sync_all()?)
+    }
+}

@@ -1,0 +1,90 @@
+//! How a file becomes permanent: written beside its final name, fsynced, renamed, and the folder
+//! fsynced. A crash leaves the old file or the new one, never a mixture. Used for every state file.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+
+/// Permission bits of a file that holds a key.
+pub const PRIVATE: u32 = 0o600;
+/// Permission bits of an ordinary state file.
+pub const ORDINARY: u32 = 0o640;
+
+/// Writes `bytes` to `path` atomically and durably, with permission bits `mode`.
+pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let temporary = temporary_name(path);
+    let result = write_synced(&temporary, bytes, mode).and_then(|()| publish(&temporary, path));
+    if result.is_err() {
+        // The temporary file is ours alone; a failure to remove it changes nothing for the reader.
+        let _ = fs::remove_file(&temporary);
+    }
+    result
+}
+
+/// Renames a finished, fsynced file to its final name and fsyncs the folder.
+pub fn publish(finished: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(finished, path)?;
+    sync_folder_of(path)
+}
+
+/// Makes a rename or creation inside the folder of `path` permanent.
+pub fn sync_folder_of(path: &Path) -> io::Result<()> {
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    File::open(folder)?.sync_all()
+}
+
+/// Bytes that the file system of `folder` still has for us.
+pub fn free_bytes(folder: &Path) -> io::Result<u64> {
+    let facts = rustix::fs::statvfs(folder)?;
+    Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
+}
+
+fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
+}
+
+fn temporary_name(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(format!(".tmp-{}", std::process::id()));
+    PathBuf::from(name)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn replaces_whole_files_and_leaves_no_temporary() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        write(&path, b"one", PRIVATE).unwrap();
+        write(&path, b"two", PRIVATE).unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, PRIVATE);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_missing_folder_is_an_error_not_a_panic() {
+        assert!(write(Path::new("/nonexistent/folder/file"), b"x", PRIVATE).is_err());
+    }
+
+    #[test]
+    fn a_full_disk_leaves_the_old_file() {
+        // /dev/full refuses every write; the rename is never reached.
+        assert!(write_synced(Path::new("/dev/full"), b"x", PRIVATE).is_err());
+    }
+
+    #[test]
+    fn free_space_is_known() {
+        assert!(free_bytes(Path::new("/")).unwrap() > 0);
+    }
+}

@@ -1,0 +1,61 @@
+//! Every bound of the federation in one place, with the arithmetic that relates them. Crates use
+//! these constants and define none of their own (the model crate, a leaf, keeps its own file).
+
+/// Control message on a stream, encoded: one `Request` or `Response`.
+pub const MESSAGE_BYTES_MAX: usize = 64 * 1024;
+/// Raw bytes of an adapter or manifest that follow one control message.
+pub const CHUNK_BYTES_MAX: usize = 1024 * 1024;
+/// A whole adapter file: rank 256 on all linears of an 8B model in f32 is about 2.7 GiB.
+pub const ADAPTER_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
+/// The JSON header of a safetensors file, refused before it is parsed (JSON amplification).
+pub const SAFETENSORS_HEADER_BYTES_MAX: usize = 1024 * 1024;
+/// Largest absolute value an adapter weight may have; trained adapters stay below about 10.
+pub const ADAPTER_VALUE_MAX: f32 = 1.0e4;
+/// Bytes between two fsyncs of a partial file; what a crash may cost in re-sent bytes.
+pub const PARTIAL_SYNC_BYTES: u64 = 8 * 1024 * 1024;
+/// A run file or a configuration file.
+pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
+/// Rounds of one run.
+pub const ROUNDS_MAX: u32 = 10_000;
+/// Sites of one consortium. 100 sites x 2.5 MiB of QUIC buffers = 250 MiB at the coordinator.
+pub const SITES_MAX: usize = 100;
+/// A long poll is answered at the latest after this.
+pub const POLL_WAIT_MS_MAX: u32 = 20_000;
+/// A request other than a poll must be answered within this.
+pub const REQUEST_DEADLINE_MS: u64 = 30_000;
+/// TLS and QUIC handshake.
+pub const HANDSHAKE_DEADLINE_MS: u64 = 10_000;
+/// Keep-alive and idle limits of a connection; three keep-alives fit before it is given up.
+pub const KEEP_ALIVE_MS: u64 = 10_000;
+/// A silent connection is dropped after this.
+pub const IDLE_TIMEOUT_MS: u64 = 30_000;
+/// Handshakes in progress at once at one endpoint.
+pub const INCOMING_MAX: usize = 256;
+/// Connections that may be open at once: every site twice (an old one dying, a new one).
+pub const CONNECTIONS_MAX: usize = 2 * SITES_MAX;
+/// Streams a site may have open at once: one poll, one transfer, one progress report, and room.
+pub const STREAMS_PER_CONNECTION_MAX: u32 = 8;
+/// QUIC flow control, per stream.
+pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
+/// QUIC flow control, per connection: 100 sites x 1.5 MiB = 150 MiB of receive buffers at most.
+pub const CONNECTION_WINDOW_BYTES: u32 = 1536 * 1024;
+/// Unacknowledged bytes we keep per connection: 100 sites x 1 MiB = 100 MiB.
+pub const SEND_WINDOW_BYTES: u64 = 1024 * 1024;
+/// Progress reports: at most one per this interval (each one is a ledger record and an fsync).
+pub const PROGRESS_INTERVAL_MS: u64 = 1_000;
+/// Losses travel as fixed point, capped here, in nats per token (ln of a 150k vocabulary is 12).
+pub const LOSS_NATS_MAX: f64 = 64.0;
+/// Record counts are rounded to this many significant decimal digits before they leave a site.
+pub const COUNT_SIGNIFICANT_DIGITS: u32 = 2;
+/// One message between the processes of a site, or one line on the admin socket.
+pub const LOCAL_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+
+const _: () =
+    assert!(POLL_WAIT_MS_MAX as u64 + 5_000 <= REQUEST_DEADLINE_MS, "a full poll fits in a request");
+const _: () = assert!(POLL_WAIT_MS_MAX as u64 <= IDLE_TIMEOUT_MS, "a poll does not look like a dead peer");
+const _: () =
+    assert!(3 * KEEP_ALIVE_MS <= IDLE_TIMEOUT_MS, "three keep-alives before a connection is dropped");
+const _: () = assert!(CHUNK_BYTES_MAX <= STREAM_WINDOW_BYTES as usize, "a chunk fits in a stream's window");
+const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES, "a stream fits in its connection");
+const _: () = assert!(MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX, "control messages are the small ones");
+const _: () = assert!(PARTIAL_SYNC_BYTES >= CHUNK_BYTES_MAX as u64, "at most one fsync a chunk");

@@ -1,0 +1,129 @@
+//! What a run file says ([`RunSpec`]) and what the sites are told of it ([`RunManifest`]). The manifest
+//! is canonical JSON, named by its hash: a site can show later which terms it agreed to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::id::{Digest, RunId, SiteId};
+use crate::limits::{ROUNDS_MAX, SITES_MAX};
+
+mod settings;
+
+pub use settings::{
+    AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, QuorumSettings, Schedule,
+    TargetModules, TrainingSettings, WeightFormat, Weighting,
+};
+
+/// A run file, as the person at the coordinator writes it. Unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunSpec {
+    /// A name for people; shown in tables and reports.
+    pub name: String,
+    /// How many federated rounds; at least 1.
+    pub rounds: u32,
+    /// The coordinator's copy of the base model (a Hugging Face folder), relative to the run file.
+    pub model: Option<std::path::PathBuf>,
+    /// Held-out records that steer: evaluated after every round.
+    pub validation: Option<std::path::PathBuf>,
+    /// Held-out records that are opened once, at the end.
+    pub test: Option<std::path::PathBuf>,
+    /// When a round closes, and when it fails.
+    pub quorum: QuorumSettings,
+    /// The adapter that is trained.
+    #[serde(default)]
+    pub adapter: AdapterSettings,
+    /// How each site trains in each round.
+    pub training: TrainingSettings,
+    /// How the frozen base is held in memory.
+    #[serde(default)]
+    pub base: BaseSettings,
+    /// How updates become one adapter.
+    #[serde(default)]
+    pub aggregation: AggregationSettings,
+}
+
+/// Why a run file is refused.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+pub enum RunError {
+    /// Not TOML, or a key is unknown, missing or of the wrong type.
+    #[error("the run file cannot be read: {0}")]
+    Syntax(String),
+    /// A value is outside its bounds.
+    #[error("the run file's `{key}` is {value}, but must be {expected}")]
+    OutOfBounds { key: &'static str, value: String, expected: &'static str },
+}
+
+impl RunSpec {
+    /// Checks every number against its bounds.
+    pub fn validate(&self) -> Result<(), RunError> {
+        let check = |fine: bool, key, value: String, expected| {
+            if fine { Ok(()) } else { Err(RunError::OutOfBounds { key, value, expected }) }
+        };
+        let name_is_fine =
+            (1..=64).contains(&self.name.chars().count()) && !self.name.contains(char::is_control);
+        check(name_is_fine, "name", format!("{:?}", self.name), "1 to 64 printable characters")?;
+        let rounds_are_fine = (1..=ROUNDS_MAX).contains(&self.rounds);
+        check(rounds_are_fine, "rounds", self.rounds.to_string(), "1 to 10000")?;
+        let sites = self.quorum.sites;
+        check((1..=SITES_MAX).contains(&sites), "quorum.sites", sites.to_string(), "1 to 100")?;
+        let deadline = self.quorum.deadline_s;
+        check(
+            (1..=604_800).contains(&deadline),
+            "quorum.deadline_s",
+            deadline.to_string(),
+            "1 to 604800 (a week)",
+        )?;
+        self.adapter.validate()?;
+        self.training.validate()
+    }
+}
+
+/// What the coordinator tells every site of a run: the terms, the base model it must hold, and who may
+/// take part. Serialised as JSON with a fixed field order; its SHA-256 names it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunManifest {
+    /// The run.
+    pub run: RunId,
+    /// The run's name, for the people at the site.
+    pub name: String,
+    /// Number of rounds.
+    pub rounds: u32,
+    /// SHA-256 fingerprint of the frozen base model; a site with another base refuses.
+    pub base_fingerprint: Digest,
+    /// The adapter's shape.
+    pub adapter: AdapterSettings,
+    /// Exact tensors of the adapter file: name and shape, sorted by name; all f32.
+    pub tensors: Vec<TensorSpec>,
+    /// How to train.
+    pub training: TrainingSettings,
+    /// How to hold the base.
+    pub base: BaseSettings,
+    /// Sites that take part, sorted.
+    pub sites: Vec<SiteId>,
+}
+
+/// One tensor of an adapter file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TensorSpec {
+    /// PEFT key, such as `base_model.model.model.layers.0.self_attn.q_proj.lora_A.weight`.
+    pub name: String,
+    /// `[rows, columns]`.
+    pub shape: [usize; 2],
+}
+
+impl RunManifest {
+    /// The bytes that are hashed and sent.
+    pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
+        serde_json::to_vec(self).map_err(|error| RunError::Syntax(error.to_string()))
+    }
+
+    /// Reads what [`Self::to_bytes`] wrote; unknown fields are refused.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RunError> {
+        serde_json::from_slice(bytes).map_err(|error| RunError::Syntax(error.to_string()))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,263 @@
+//! The sections of a run file, with their defaults and bounds. Defaults are the common QLoRA recipe
+//! (rank 16, alpha 32, all linears, AdamW 0.9/0.999/1e-8, clip 1.0).
+
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+
+/// `[quorum]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuorumSettings {
+    /// How many sites' updates a round needs. The round closes when every enrolled site has sent one,
+    /// or at the deadline if at least this many have.
+    pub sites: usize,
+    /// Seconds after which a round closes with quorum, or fails without.
+    #[serde(default = "default_deadline_s")]
+    pub deadline_s: u64,
+}
+
+fn default_deadline_s() -> u64 {
+    3600
+}
+
+/// `[adapter]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AdapterSettings {
+    /// LoRA rank, 1 to 256.
+    pub rank: usize,
+    /// LoRA alpha; the adapter is scaled by alpha / rank.
+    pub alpha: f64,
+    /// LoRA dropout, 0 to below 1.
+    pub dropout: f64,
+    /// `"all-linear"` or a list such as `["q_proj", "v_proj"]`.
+    pub target_modules: TargetModules,
+}
+
+impl Default for AdapterSettings {
+    fn default() -> Self {
+        Self { rank: 16, alpha: 32.0, dropout: 0.0, target_modules: TargetModules::default() }
+    }
+}
+
+/// Which linears carry an adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum TargetModules {
+    /// The word `all-linear`.
+    Word(AllLinear),
+    /// Module names.
+    Named(Vec<String>),
+}
+
+/// The one word [`TargetModules`] accepts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum AllLinear {
+    /// Every linear of the decoder layers.
+    #[serde(rename = "all-linear")]
+    AllLinear,
+}
+
+/// The seven linears of a decoder layer, in the order of the forward pass.
+pub const ALL_LINEAR: [&str; 7] =
+    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+
+impl Default for TargetModules {
+    fn default() -> Self {
+        Self::Word(AllLinear::AllLinear)
+    }
+}
+
+impl TargetModules {
+    /// The module names meant.
+    pub fn names(&self) -> Vec<String> {
+        match self {
+            Self::Word(AllLinear::AllLinear) => ALL_LINEAR.iter().map(|name| (*name).to_owned()).collect(),
+            Self::Named(names) => names.clone(),
+        }
+    }
+}
+
+/// Learning-rate schedule, as transformers defines them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Schedule {
+    /// After warm-up, the peak rate throughout.
+    Constant,
+    /// After warm-up, a straight line to 0.
+    Linear,
+    /// After warm-up, half a cosine to 0.
+    Cosine,
+}
+
+/// `[training]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingSettings {
+    /// Passes over the local records in each round.
+    pub epochs: u32,
+    /// Records per forward pass.
+    pub batch_size: usize,
+    /// Forward passes per optimiser step.
+    pub gradient_accumulation: usize,
+    /// Records are cut after this many tokens.
+    pub cutoff_tokens: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Shape of the learning rate over the round's steps.
+    pub schedule: Schedule,
+    /// Optimiser steps of linear warm-up.
+    pub warmup_steps: u64,
+    /// Decoupled weight decay of AdamW.
+    pub weight_decay: f64,
+    /// AdamW's first moment.
+    pub beta1: f64,
+    /// AdamW's second moment.
+    pub beta2: f64,
+    /// AdamW's denominator guard.
+    pub epsilon: f64,
+    /// Global gradient norm is clipped to this.
+    pub max_gradient_norm: f64,
+    /// Seed of adapter initialisation and record order.
+    pub seed: u64,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            batch_size: 8,
+            gradient_accumulation: 1,
+            cutoff_tokens: 1024,
+            learning_rate: 2e-4,
+            schedule: Schedule::Cosine,
+            warmup_steps: 0,
+            weight_decay: 0.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            max_gradient_norm: 1.0,
+            seed: 7,
+        }
+    }
+}
+
+/// How decoder linears are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WeightFormat {
+    /// 4-bit NormalFloat, block 64, double quantisation (QLoRA).
+    Nf4,
+    /// As in the checkpoint, in 32-bit floats.
+    F32,
+}
+
+/// Arithmetic of the matrix products.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Compute {
+    /// 32-bit floats.
+    F32,
+    /// bfloat16 operands, 32-bit accumulation.
+    Bf16,
+}
+
+/// `[base]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct BaseSettings {
+    /// How decoder linears are held.
+    pub weights: WeightFormat,
+    /// Arithmetic of the matrix products.
+    pub compute: Compute,
+}
+
+impl Default for BaseSettings {
+    fn default() -> Self {
+        Self { weights: WeightFormat::Nf4, compute: Compute::Bf16 }
+    }
+}
+
+/// How updates are combined.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AggregationMethod {
+    /// Weighted mean of A and of B (FedAvg, as FedIT applies it to LoRA).
+    FedAvg,
+}
+
+/// What a site's update weighs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weighting {
+    /// In proportion to its (rounded) record count.
+    Records,
+    /// All sites alike.
+    Uniform,
+}
+
+/// `[aggregation]`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AggregationSettings {
+    /// How updates are combined.
+    pub method: AggregationMethod,
+    /// What a site's update weighs.
+    pub weighting: Weighting,
+}
+
+impl Default for AggregationSettings {
+    fn default() -> Self {
+        Self { method: AggregationMethod::FedAvg, weighting: Weighting::Records }
+    }
+}
+
+impl AdapterSettings {
+    pub(super) fn validate(&self) -> Result<(), RunError> {
+        bound((1..=256).contains(&self.rank), "adapter.rank", self.rank, "1 to 256")?;
+        let alpha_is_fine = self.alpha.is_finite() && self.alpha > 0.0;
+        bound(alpha_is_fine, "adapter.alpha", self.alpha, "a positive number")?;
+        bound((0.0..1.0).contains(&self.dropout), "adapter.dropout", self.dropout, "0 to below 1")?;
+        let names = self.target_modules.names();
+        let all_known = !names.is_empty() && names.iter().all(|name| ALL_LINEAR.contains(&name.as_str()));
+        let expected =
+            "\"all-linear\" or a list of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj";
+        bound(all_known, "adapter.target_modules", format!("{names:?}"), expected)
+    }
+}
+
+impl TrainingSettings {
+    pub(super) fn validate(&self) -> Result<(), RunError> {
+        let fraction = |value: f64| value.is_finite() && (0.0..1.0).contains(&value);
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        bound((1..=1000).contains(&self.epochs), "training.epochs", self.epochs, "1 to 1000")?;
+        bound((1..=4096).contains(&self.batch_size), "training.batch_size", self.batch_size, "1 to 4096")?;
+        let accumulation = self.gradient_accumulation;
+        bound(
+            (1..=4096).contains(&accumulation),
+            "training.gradient_accumulation",
+            accumulation,
+            "1 to 4096",
+        )?;
+        let cutoff = self.cutoff_tokens;
+        bound((8..=131_072).contains(&cutoff), "training.cutoff_tokens", cutoff, "8 to 131072")?;
+        let rate = self.learning_rate;
+        bound(positive(rate) && rate <= 1.0, "training.learning_rate", rate, "above 0, at most 1")?;
+        bound(fraction(self.weight_decay), "training.weight_decay", self.weight_decay, "0 to below 1")?;
+        bound(fraction(self.beta1), "training.beta1", self.beta1, "0 to below 1")?;
+        bound(fraction(self.beta2), "training.beta2", self.beta2, "0 to below 1")?;
+        bound(positive(self.epsilon), "training.epsilon", self.epsilon, "a positive number")?;
+        let norm = self.max_gradient_norm;
+        bound(positive(norm), "training.max_gradient_norm", norm, "a positive number")
+    }
+}
+
+fn bound(
+    fine: bool,
+    key: &'static str,
+    value: impl std::fmt::Display,
+    expected: &'static str,
+) -> Result<(), RunError> {
+    if fine { Ok(()) } else { Err(RunError::OutOfBounds { key, value: value.to_string(), expected }) }
+}

@@ -1,0 +1,225 @@
+//! Every message of the run protocol. [`Request`] is everything that can leave a hospital: a closed
+//! enum of fixed-size numbers, ids and codes, without strings, maps, names or error texts. **Adding a
+//! variant or a field to it is a privacy review.** Variant order is the wire format (golden-byte tests).
+
+use serde::{Deserialize, Serialize};
+
+use super::numbers::{LossMilli, RoundedCount};
+use crate::id::{Digest, Round, RunId};
+
+/// Version of this protocol; peers with another one are refused by name.
+pub const PROTOCOL_VERSION: u16 = 1;
+
+/// What a site writes on a stream: the number of its ledger record, and the request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Envelope {
+    /// Sequence number of the egress ledger's record of exactly these bytes.
+    pub sequence: u64,
+    /// What is asked.
+    pub request: Request,
+}
+
+/// Size and Merkle root of a site's ledger before this frame.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LedgerHead {
+    /// Number of records.
+    pub size: u64,
+    /// RFC 6962 tree hash over them.
+    pub root: Digest,
+}
+
+/// One site's part in one round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub struct RoundKey {
+    /// The run.
+    pub run: RunId,
+    /// The round, from 1.
+    pub round: Round,
+}
+
+/// Everything that can leave a hospital.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Request {
+    /// First request of a connection.
+    Hello { protocol: u16, ledger: LedgerHead },
+    /// Is there something to do? Answered at once if there is, else after `wait_ms` at the latest.
+    Poll { wait_ms: u32 },
+    /// Asks for bytes of a run manifest or global adapter.
+    Fetch { digest: Digest, offset: u64 },
+    /// The site takes part: it holds the base with this fingerprint and so many records.
+    Ready { key: RoundKey, base_fingerprint: Digest, records: RoundedCount },
+    /// Training goes on. At most one a second.
+    Progress { key: RoundKey, step: u32, total_steps: u32, loss: LossMilli, tokens_per_s: u32 },
+    /// An update is ready to be sent: its name, size, and what it was trained on.
+    Offer {
+        key: RoundKey,
+        digest: Digest,
+        bytes: u64,
+        records: RoundedCount,
+        tokens: RoundedCount,
+        loss: LossMilli,
+    },
+    /// `length` raw bytes of the offered update follow this frame.
+    Chunk { digest: Digest, offset: u64, length: u32 },
+    /// All bytes were sent; asks for the receipt.
+    Commit { key: RoundKey, digest: Digest },
+    /// The site cannot train this round.
+    Failed { key: RoundKey, reason: TrainFailure },
+}
+
+/// Why a site cannot train, as a code. The words stay at the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TrainFailure {
+    /// No usable record.
+    NoRecords,
+    /// The data cannot be read.
+    DataUnreadable,
+    /// The base model is not the one the run names.
+    BaseMismatch,
+    /// The base model cannot be loaded.
+    BaseUnreadable,
+    /// Out of memory.
+    OutOfMemory,
+    /// The training process died or failed repeatedly.
+    WorkerFailed,
+    /// The update did not pass the site's own check.
+    UpdateRejected,
+    /// The site's policy does not allow this run.
+    NotAllowed,
+}
+
+/// What the coordinator answers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Response {
+    /// To `Hello`.
+    Welcome { protocol: u16 },
+    /// To `Poll`.
+    Work(Work),
+    /// To `Fetch`: `length` raw bytes at `offset` of a file of `total` bytes follow this frame.
+    Blob { offset: u64, length: u32, total: u64 },
+    /// Noted (`Ready`, `Progress`, `Failed`).
+    Noted,
+    /// To `Offer` and `Chunk`: send the bytes from here on. Equal to the size when all are there.
+    Continue { next_offset: u64 },
+    /// To `Commit` (and to an `Offer` of an update that is already counted): the signed receipt.
+    Receipt(Receipt),
+    /// Come back later.
+    Busy { retry_after_ms: u32 },
+    /// Not done.
+    Refused(Refusal),
+}
+
+/// What a site should do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Work {
+    /// Nothing now; poll again.
+    Nothing,
+    /// Train: the terms are in `manifest`, the starting point is `adapter` of `adapter_bytes` bytes.
+    Train { key: RoundKey, manifest: Digest, manifest_bytes: u32, adapter: Digest, adapter_bytes: u64 },
+    /// A run is over; nothing of it needs to be kept for the coordinator.
+    Finished { run: RunId },
+}
+
+/// Why the coordinator does not do what was asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Refusal {
+    /// The certificate is unknown, revoked or expired.
+    NotAuthorised,
+    /// Another protocol version.
+    ProtocolVersion { supported: u16 },
+    /// The round is over; this update does not count.
+    RoundClosed,
+    /// Another update of this site was already accepted for this round.
+    Conflict,
+    /// No such run, round, adapter or offer.
+    Unknown,
+    /// The update is not what the manifest asks for.
+    UpdateInvalid,
+    /// The base model differs from the run's.
+    BaseMismatch,
+    /// The bytes do not have the digest that was offered; they were thrown away.
+    DigestMismatch,
+    /// No room on the coordinator's disk. Worth a retry.
+    StorageFull,
+    /// A value is out of bounds or the request makes no sense here.
+    BadRequest,
+    /// The coordinator failed; the operator sees why. Worth a retry.
+    Internal,
+}
+
+impl Refusal {
+    /// Whether the same request may succeed later.
+    pub fn is_retryable(self) -> bool {
+        matches!(self, Self::StorageFull | Self::Internal)
+    }
+}
+
+/// The coordinator's signed word that an update is durable and counts once.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Receipt {
+    /// What the signature covers.
+    pub body: ReceiptBody,
+    /// Ed25519 over [`ReceiptBody::signed_bytes`].
+    #[serde(with = "signature_bytes")]
+    pub signature: [u8; 64],
+}
+
+/// What a receipt says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReceiptBody {
+    /// SHA-256 of the site's name.
+    pub site: Digest,
+    /// The round.
+    pub key: RoundKey,
+    /// The update.
+    pub digest: Digest,
+    /// Size of the update in bytes.
+    pub bytes: u64,
+    /// Frames received from this site so far: lowest and highest sequence number seen.
+    pub first_sequence: u64,
+    /// See `first_sequence`.
+    pub last_sequence: u64,
+    /// Bytes of all those frames, payloads included.
+    pub received_bytes: u64,
+    /// Running hash over those frames: h = SHA-256(h || SHA-256(frame)), from 32 zero bytes.
+    pub running_hash: Digest,
+}
+
+impl ReceiptBody {
+    /// The bytes that are signed: a domain tag, then every field in order, integers little-endian.
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        let mut bytes = b"consilium receipt v1\0".to_vec();
+        bytes.extend_from_slice(&self.site.0);
+        bytes.extend_from_slice(&self.key.run.0);
+        bytes.extend_from_slice(&self.key.round.0.to_le_bytes());
+        bytes.extend_from_slice(&self.digest.0);
+        for number in [self.bytes, self.first_sequence, self.last_sequence, self.received_bytes] {
+            bytes.extend_from_slice(&number.to_le_bytes());
+        }
+        bytes.extend_from_slice(&self.running_hash.0);
+        bytes
+    }
+}
+
+/// serde has no 64-byte arrays; two halves of 32 have the same bytes.
+mod signature_bytes {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(signature: &[u8; 64], serializer: S) -> Result<S::Ok, S::Error> {
+        let (left, right) = signature.split_at(32);
+        let halves: ([u8; 32], [u8; 32]) =
+            (left.try_into().unwrap_or([0; 32]), right.try_into().unwrap_or([0; 32]));
+        halves.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<[u8; 64], D::Error> {
+        let (left, right) = <([u8; 32], [u8; 32])>::deserialize(deserializer)?;
+        let mut signature = [0; 64];
+        signature[..32].copy_from_slice(&left);
+        signature[32..].copy_from_slice(&right);
+        Ok(signature)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,75 @@
+//! Golden bytes: the format is the variant order, so a reordered enum fails here.
+
+use super::*;
+use crate::wire::codec;
+
+fn key() -> RoundKey {
+    RoundKey { run: RunId([1, 2, 3, 4, 5, 6, 7, 8]), round: Round(3) }
+}
+
+#[test]
+fn requests_have_these_first_bytes() {
+    let digest = Digest([0xAA; 32]);
+    let cases: Vec<(Request, u8)> = vec![
+        (Request::Hello { protocol: 1, ledger: LedgerHead { size: 0, root: digest } }, 0),
+        (Request::Poll { wait_ms: 5 }, 1),
+        (Request::Fetch { digest, offset: 0 }, 2),
+        (Request::Ready { key: key(), base_fingerprint: digest, records: RoundedCount::of(7) }, 3),
+        (
+            Request::Progress {
+                key: key(),
+                step: 1,
+                total_steps: 2,
+                loss: LossMilli::of(1.0),
+                tokens_per_s: 9,
+            },
+            4,
+        ),
+        (
+            Request::Offer {
+                key: key(),
+                digest,
+                bytes: 1,
+                records: RoundedCount::of(7),
+                tokens: RoundedCount::of(7),
+                loss: LossMilli::of(1.0),
+            },
+            5,
+        ),
+        (Request::Chunk { digest, offset: 0, length: 1 }, 6),
+        (Request::Commit { key: key(), digest }, 7),
+        (Request::Failed { key: key(), reason: TrainFailure::NoRecords }, 8),
+    ];
+    for (request, tag) in cases {
+        let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();
+        assert_eq!(bytes[..2], [4, tag], "{request:?}");
+        assert_eq!(codec::decode::<Envelope>(&bytes).unwrap().request, request);
+    }
+}
+
+#[test]
+fn a_commit_is_these_bytes() {
+    let request = Request::Commit { key: key(), digest: Digest([0xBB; 32]) };
+    let bytes = codec::encode(&Envelope { sequence: 300, request }).unwrap();
+    let mut expected = vec![251, 44, 1, 7, 1, 2, 3, 4, 5, 6, 7, 8, 3];
+    expected.extend_from_slice(&[0xBB; 32]);
+    assert_eq!(bytes, expected);
+}
+
+#[test]
+fn receipts_round_trip_with_their_signature() {
+    let body = ReceiptBody {
+        site: Digest::of(b"cardiology"),
+        key: key(),
+        digest: Digest([1; 32]),
+        bytes: 2,
+        first_sequence: 0,
+        last_sequence: 9,
+        received_bytes: 100,
+        running_hash: Digest([3; 32]),
+    };
+    let receipt = Receipt { body, signature: std::array::from_fn(|index| index as u8) };
+    let response = Response::Receipt(receipt);
+    assert_eq!(codec::decode::<Response>(&codec::encode(&response).unwrap()).unwrap(), response);
+    assert_eq!(body.signed_bytes().len(), 21 + 32 + 8 + 4 + 32 + 4 * 8 + 32);
+}
