@@ -1,1 +1,30 @@
-//! skeleton
+//! Identity of the consortium: its certificate authority, what each certificate says, one-time join
+//! tokens, certificate requests, invitations, TLS configurations and signed receipts.
+//!
+//! Called by the coordinator (issues, verifies) and by the site agent (requests, pins, presents).
+//! A leaf crate: it takes strings, bytes, times and randomness, touches no file and opens no socket.
+//! There is one crypto provider, aws-lc-rs, always passed explicitly: no process default is installed.
+
+pub mod ca;
+pub mod csr;
+pub mod error;
+pub mod invitation;
+pub mod key;
+pub mod peer;
+pub mod pin;
+pub mod profile;
+pub mod random;
+pub mod receipt;
+pub mod tls;
+pub mod token;
+
+pub use ca::{CertificateAuthority, IssuedCertificate};
+pub use csr::RequestedKey;
+pub use error::CertError;
+pub use invitation::Invitation;
+pub use key::IdentityKey;
+pub use peer::{PeerCertificate, SerialNumber};
+pub use pin::SpkiPin;
+pub use receipt::{ReceiptPublicKey, ReceiptSigningKey};
+pub use tls::TlsIdentity;
+pub use token::{JoinToken, TokenHash};

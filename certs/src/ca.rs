@@ -1,0 +1,151 @@
+//! The consortium's certificate authority: one ECDSA P-256 key that says who is a member.
+//!
+//! Called by `coordinator init` (creates), and by serve and enrolment (load and issue).
+//! Invariants: it signs only what `profile` composed; nothing it issues outlives it; key and
+//! certificate are checked to belong together when loaded. Files and their modes are the caller's.
+
+use std::{
+    fmt,
+    time::{Duration, SystemTime},
+};
+
+use rcgen::{CertificateParams, Issuer, KeyPair, PublicKeyData};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
+use x509_parser::prelude::{FromDer, X509Certificate};
+use zeroize::Zeroizing;
+
+use crate::{
+    csr::RequestedKey, error::CertError, key::IdentityKey, peer::SerialNumber, pin::SpkiPin, profile,
+};
+
+/// A certificate this authority signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct IssuedCertificate {
+    pub serial: SerialNumber,
+    pub der: Vec<u8>,
+    pub pem: String,
+    pub not_after: SystemTime,
+}
+
+/// The authority with its private key.
+pub struct CertificateAuthority {
+    certificate: CertificateDer<'static>,
+    certificate_pem: String,
+    not_after: SystemTime,
+    pin: SpkiPin,
+    issuer: Issuer<'static, KeyPair>,
+}
+
+impl CertificateAuthority {
+    /// A new authority for ten years from `now`. `consortium` is shown in its subject, 1 to 64 characters.
+    pub fn create(consortium: &str, serial: &SerialNumber, now: SystemTime) -> Result<Self, CertError> {
+        let params = profile::authority(consortium, serial, now)?;
+        let key = IdentityKey::generate()?;
+        let certificate = params.self_signed(key.key_pair()).map_err(signing)?;
+        Self::from_parts(certificate.der().clone(), certificate.pem(), key)
+    }
+
+    /// Loads what `certificate_pem` and `key_pem` gave.
+    pub fn load(certificate_pem: &str, key_pem: &str) -> Result<Self, CertError> {
+        let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
+            .map_err(|_| CertError::Pem { what: "CA certificate" })?;
+        Self::from_parts(certificate, certificate_pem.to_owned(), IdentityKey::from_pem(key_pem)?)
+    }
+
+    fn from_parts(
+        certificate: CertificateDer<'static>,
+        certificate_pem: String,
+        key: IdentityKey,
+    ) -> Result<Self, CertError> {
+        let refuse = |reason| CertError::Certificate { what: "CA certificate", reason };
+        let (rest, parsed) =
+            X509Certificate::from_der(&certificate).map_err(|_| refuse("it is not X.509 in DER"))?;
+        if !rest.is_empty() {
+            return Err(refuse("bytes follow its end"));
+        }
+        if !parsed.is_ca() {
+            return Err(refuse("it is not the certificate of an authority"));
+        }
+        let pin = SpkiPin::of_spki(parsed.tbs_certificate.subject_pki.raw);
+        if pin != key.pin() {
+            return Err(CertError::KeyMismatch);
+        }
+        let until = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+        let issuer = Issuer::from_ca_cert_der(&certificate, key.into_key_pair())
+            .map_err(|_| refuse("its subject or key usage cannot be read"))?;
+        let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
+        Ok(Self { certificate, certificate_pem, not_after, pin, issuer })
+    }
+
+    /// The certificate in DER: what sites keep as their only root.
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
+    /// The certificate in PEM.
+    pub fn certificate_pem(&self) -> &str {
+        &self.certificate_pem
+    }
+
+    /// The private key in PKCS#8 PEM; store with mode 0600.
+    pub fn key_pem(&self) -> Zeroizing<String> {
+        Zeroizing::new(self.issuer.key().serialize_pem())
+    }
+
+    /// What invitations carry.
+    pub fn pin(&self) -> SpkiPin {
+        self.pin
+    }
+
+    /// The coordinator's server certificate, one year.
+    pub fn issue_server(
+        &self,
+        key: &IdentityKey,
+        serial: &SerialNumber,
+        now: SystemTime,
+    ) -> Result<IssuedCertificate, CertError> {
+        self.sign(profile::server(serial, now)?, key.key_pair(), *serial, now)
+    }
+
+    /// A site's client certificate. `site` comes from the invitation's record, never from the request.
+    pub fn issue_site(
+        &self,
+        site: &str,
+        key: &RequestedKey,
+        serial: &SerialNumber,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<IssuedCertificate, CertError> {
+        self.sign(profile::site(site, serial, now, lifetime)?, key, *serial, now)
+    }
+
+    fn sign(
+        &self,
+        mut params: CertificateParams,
+        key: &impl PublicKeyData,
+        serial: SerialNumber,
+        now: SystemTime,
+    ) -> Result<IssuedCertificate, CertError> {
+        if now >= self.not_after {
+            return Err(CertError::AuthorityExpired);
+        }
+        params.not_after = params.not_after.min(self.not_after.into());
+        let not_after = params.not_after.into();
+        let certificate = params.signed_by(key, &self.issuer).map_err(signing)?;
+        let (der, pem) = (certificate.der().to_vec(), certificate.pem());
+        Ok(IssuedCertificate { serial, der, pem, not_after })
+    }
+}
+
+impl fmt::Debug for CertificateAuthority {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "CertificateAuthority(pin {})", self.pin)
+    }
+}
+
+fn signing(error: rcgen::Error) -> CertError {
+    CertError::Signing(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,143 @@
+//! What each certificate says. This file alone decides names, usages and lifetimes.
+//!
+//! Called by `ca` when it signs. A request never reaches this file: only a public key, a site name
+//! taken from the invitation's record, a serial number and the time do.
+//! Invariants: only the CA has CA:TRUE (path length 0); a site certificate is good for client
+//! authentication only, the coordinator's for server authentication only.
+
+use std::time::{Duration, SystemTime};
+
+use rcgen::{
+    BasicConstraints, CertificateParams, DistinguishedName, DnType, ExtendedKeyUsagePurpose, IsCa,
+    KeyUsagePurpose, SanType,
+};
+use time::OffsetDateTime;
+
+use crate::{error::CertError, peer::SerialNumber};
+
+/// The fixed logical name in the coordinator's certificate. Sites verify this name whatever address
+/// they dial, so that a consortium can move to another host without new certificates.
+pub const COORDINATOR_NAME: &str = "coordinator.consilium.internal";
+
+/// `<site>` plus this suffix is the one DNS name of a site certificate.
+pub const SITE_SUFFIX: &str = ".site.consilium.internal";
+
+const DAY: Duration = Duration::from_secs(86_400);
+/// Clocks of hospitals differ a little; step-ca backdates by the same minute.
+const BACKDATE: Duration = Duration::from_secs(60);
+/// Ten years: longer than a consortium's studies, renewed by hand.
+pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 86_400);
+/// One year; `coordinator serve` issues a new one before it runs out.
+pub const SERVER_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+/// Thirty days, the default for sites.
+pub const SITE_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
+/// Nobody gets a certificate for longer than this (the limit of the public web, 397 days).
+const LONGEST_LIFETIME: Duration = Duration::from_secs(397 * 86_400);
+const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
+
+/// Refuses a name that is not one DNS label in lower case (RFC 1123 section 2.1).
+pub fn check_site_name(name: &str) -> Result<(), CertError> {
+    let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let good = (1..=63).contains(&name.len())
+        && name.bytes().all(allowed)
+        && !name.starts_with('-')
+        && !name.ends_with('-');
+    if good { Ok(()) } else { Err(CertError::SiteName { name: name.chars().take(80).collect() }) }
+}
+
+/// The consortium's own certificate.
+pub(crate) fn authority(
+    consortium: &str,
+    serial: &SerialNumber,
+    now: SystemTime,
+) -> Result<CertificateParams, CertError> {
+    let length = consortium.chars().count();
+    if !(1..=64).contains(&length) || consortium.chars().any(char::is_control) {
+        return Err(CertError::ConsortiumName);
+    }
+    let mut params = blank(consortium, serial, now, AUTHORITY_LIFETIME);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
+    params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+/// The coordinator's server certificate.
+pub(crate) fn server(serial: &SerialNumber, now: SystemTime) -> Result<CertificateParams, CertError> {
+    let mut params = blank(COORDINATOR_NAME, serial, now, SERVER_LIFETIME);
+    leaf(&mut params, COORDINATOR_NAME, ExtendedKeyUsagePurpose::ServerAuth)?;
+    Ok(params)
+}
+
+/// A site's client certificate.
+pub(crate) fn site(
+    site: &str,
+    serial: &SerialNumber,
+    now: SystemTime,
+    lifetime: Duration,
+) -> Result<CertificateParams, CertError> {
+    check_site_name(site)?;
+    if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&lifetime) {
+        return Err(CertError::Lifetime { lifetime_s: lifetime.as_secs() });
+    }
+    let mut params = blank(site, serial, now, lifetime);
+    leaf(&mut params, &format!("{site}{SITE_SUFFIX}"), ExtendedKeyUsagePurpose::ClientAuth)?;
+    Ok(params)
+}
+
+/// When to ask for a new certificate: after two thirds of its life.
+pub fn renewal_time(not_before: SystemTime, not_after: SystemTime) -> SystemTime {
+    let life = not_after.duration_since(not_before).unwrap_or(DAY);
+    not_before + life * 2 / 3
+}
+
+fn blank(common_name: &str, serial: &SerialNumber, now: SystemTime, lifetime: Duration) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name = DistinguishedName::new();
+    params.distinguished_name.push(DnType::OrganizationName, "Consilium");
+    params.distinguished_name.push(DnType::CommonName, common_name);
+    params.serial_number = Some(rcgen::SerialNumber::from_slice(serial.as_bytes()));
+    params.not_before = whole_seconds(now - BACKDATE);
+    params.not_after = whole_seconds(now + lifetime);
+    params
+}
+
+fn leaf(
+    params: &mut CertificateParams,
+    dns_name: &str,
+    usage: ExtendedKeyUsagePurpose,
+) -> Result<(), CertError> {
+    let name = dns_name.try_into().map_err(|_| CertError::SiteName { name: dns_name.to_owned() })?;
+    params.subject_alt_names = vec![SanType::DnsName(name)];
+    params.is_ca = IsCa::ExplicitNoCa;
+    params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
+    params.extended_key_usages = vec![usage];
+    params.use_authority_key_identifier_extension = true;
+    Ok(())
+}
+
+/// X.509 times have no fractions of a second.
+fn whole_seconds(at: SystemTime) -> OffsetDateTime {
+    let at = OffsetDateTime::from(at);
+    at - Duration::from_nanos(u64::from(at.nanosecond()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn site_names_are_dns_labels() {
+        for good in ["a", "hospital-a", "3rd", &"x".repeat(63)] {
+            assert!(check_site_name(good).is_ok(), "{good}");
+        }
+        for bad in ["", "-a", "a-", "A", "a.b", "a b", "a/b", "医院", "a\0", &"x".repeat(64)] {
+            assert!(matches!(check_site_name(bad), Err(CertError::SiteName { .. })), "{bad}");
+        }
+    }
+
+    #[test]
+    fn renewal_is_at_two_thirds() {
+        let start = SystemTime::UNIX_EPOCH;
+        assert_eq!(renewal_time(start, start + 30 * DAY), start + 20 * DAY);
+    }
+}

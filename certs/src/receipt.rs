@@ -1,0 +1,123 @@
+//! Ed25519 signatures over receipts: the coordinator's word that it holds what a site sent.
+//!
+//! Called by the coordinator (signs) and by sites and auditors (verify, offline, years later).
+//! Invariants: every signature covers a fixed context string, so that no other message of ours can
+//! be passed off as a receipt; the key is separate from the TLS key, because receipts outlive it.
+
+use std::fmt;
+
+use aws_lc_rs::{
+    encoding::AsBigEndian,
+    signature::{ED25519, Ed25519KeyPair, KeyPair, UnparsedPublicKey},
+};
+use data_encoding::BASE64;
+use zeroize::Zeroizing;
+
+use crate::error::CertError;
+
+/// Prefixed to every signed receipt.
+pub const RECEIPT_CONTEXT: &[u8] = b"consilium receipt v1\0";
+
+/// The coordinator's receipt key.
+pub struct ReceiptSigningKey(Ed25519KeyPair);
+
+impl ReceiptSigningKey {
+    /// A new key from the crypto provider's generator.
+    pub fn generate() -> Result<Self, CertError> {
+        Ed25519KeyPair::generate().map(Self).map_err(|_| CertError::Randomness)
+    }
+
+    /// One line of base64 over the 32-byte seed, wiped when dropped. The file wants mode 0600.
+    pub fn to_text(&self) -> Result<Zeroizing<String>, CertError> {
+        let seed = self.0.seed().map_err(|_| CertError::ReceiptKey)?;
+        let seed = seed.as_be_bytes().map_err(|_| CertError::ReceiptKey)?;
+        Ok(Zeroizing::new(BASE64.encode(seed.as_ref())))
+    }
+
+    /// Reads what `to_text` wrote; surrounding white space is forgiven.
+    pub fn from_text(text: &str) -> Result<Self, CertError> {
+        let seed = Zeroizing::new(BASE64.decode(text.trim().as_bytes()).map_err(|_| CertError::ReceiptKey)?);
+        Ed25519KeyPair::from_seed_unchecked(&seed).map(Self).map_err(|_| CertError::ReceiptKey)
+    }
+
+    /// The public half, given to sites when they join.
+    pub fn public_key(&self) -> Result<ReceiptPublicKey, CertError> {
+        let bytes = self.0.public_key().as_ref().try_into().map_err(|_| CertError::ReceiptKey)?;
+        Ok(ReceiptPublicKey(bytes))
+    }
+
+    /// The signature over `RECEIPT_CONTEXT || message`. Deterministic (RFC 8032), 64 bytes.
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
+        let signature = self.0.sign(&with_context(message));
+        signature.as_ref().try_into().map_err(|_| CertError::Signing("not 64 bytes".to_owned()))
+    }
+}
+
+impl fmt::Debug for ReceiptSigningKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReceiptSigningKey(..)")
+    }
+}
+
+/// What sites and auditors verify receipts with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReceiptPublicKey([u8; 32]);
+
+impl ReceiptPublicKey {
+    /// From its 32 bytes (RFC 8032 encoding).
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Its 32 bytes.
+    pub fn as_bytes(&self) -> &[u8; 32] {
+        &self.0
+    }
+
+    /// Whether `signature` is the coordinator's over `message`.
+    pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CertError> {
+        UnparsedPublicKey::new(&ED25519, &self.0)
+            .verify(&with_context(message), signature)
+            .map_err(|_| CertError::ReceiptSignature)
+    }
+}
+
+fn with_context(message: &[u8]) -> Vec<u8> {
+    [RECEIPT_CONTEXT, message].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stored_key_signs_the_same_and_tampering_is_seen() {
+        let key = ReceiptSigningKey::generate().unwrap();
+        let loaded = ReceiptSigningKey::from_text(&format!("{}\n", key.to_text().unwrap().as_str())).unwrap();
+        let public = loaded.public_key().unwrap();
+        let signature = key.sign(b"receipt").unwrap();
+        assert_eq!(signature, loaded.sign(b"receipt").unwrap());
+        assert_eq!(public.verify(b"receipt", &signature), Ok(()));
+        assert_eq!(public.verify(b"receipT", &signature), Err(CertError::ReceiptSignature));
+        assert_eq!(public.verify(b"receipt", &signature[..63]), Err(CertError::ReceiptSignature));
+        let other = ReceiptSigningKey::generate().unwrap().public_key().unwrap();
+        assert_eq!(other.verify(b"receipt", &signature), Err(CertError::ReceiptSignature));
+    }
+
+    /// RFC 8032 section 7.1, test 1: the public key that belongs to the seed.
+    #[test]
+    fn the_seed_of_rfc_8032_gives_its_public_key() {
+        let hex = |text: &str| data_encoding::HEXLOWER.decode(text.as_bytes()).unwrap();
+        let seed = hex("9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60");
+        let key = ReceiptSigningKey::from_text(&BASE64.encode(&seed)).unwrap();
+        let public = hex("d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a");
+        assert_eq!(key.public_key().unwrap().as_bytes().as_slice(), public);
+    }
+
+    #[test]
+    fn damaged_keys_are_refused() {
+        for bad in ["", "AAAA", "!!!!", &BASE64.encode(&[0; 33])] {
+            assert_eq!(ReceiptSigningKey::from_text(bad).unwrap_err(), CertError::ReceiptKey, "{bad}");
+        }
+    }
+}

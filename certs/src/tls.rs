@@ -1,0 +1,205 @@
+//! rustls configurations for run traffic and for enrolment, on both sides.
+//!
+//! Called by the binaries; `common::net` takes the results as they are.
+//! Invariants: TLS 1.3 only; aws-lc-rs explicitly; X25519MLKEM768 first; no tickets, no resumption
+//! (a resumed session would skip the client certificate check), no early data; ALPN always set.
+//! Run traffic requires a client certificate; enrolment has none and pins the CA's key instead.
+
+mod pinned;
+
+use std::sync::Arc;
+
+use rustls::{
+    ClientConfig, RootCertStore, ServerConfig,
+    client::Resumption,
+    crypto::{CryptoProvider, aws_lc_rs},
+    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    server::{NoServerSessionStorage, WebPkiClientVerifier},
+    version::TLS13,
+};
+
+use crate::{error::CertError, key::IdentityKey, peer::PeerCertificate, pin::SpkiPin};
+
+/// ALPN of run traffic.
+pub const ALPN_RUN: &[u8] = b"consilium/1";
+/// ALPN of enrolment.
+pub const ALPN_JOIN: &[u8] = b"consilium-join/1";
+
+/// The algorithms of this system, strongest first. AES-128-GCM must stay: QUIC's first packets use it.
+pub fn provider() -> Arc<CryptoProvider> {
+    use aws_lc_rs::{cipher_suite, kx_group};
+    Arc::new(CryptoProvider {
+        cipher_suites: vec![
+            cipher_suite::TLS13_AES_256_GCM_SHA384,
+            cipher_suite::TLS13_AES_128_GCM_SHA256,
+            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+        ],
+        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1],
+        ..aws_lc_rs::default_provider()
+    })
+}
+
+/// A certificate and its private key.
+#[derive(Debug)]
+pub struct TlsIdentity {
+    certificate: CertificateDer<'static>,
+    key: PrivateKeyDer<'static>,
+}
+
+impl TlsIdentity {
+    /// From a certificate in DER and its key; refuses a pair that does not belong together.
+    pub fn new(certificate_der: &[u8], key: &IdentityKey) -> Result<Self, CertError> {
+        if SpkiPin::of_certificate(certificate_der)? != key.pin() {
+            return Err(CertError::KeyMismatch);
+        }
+        let certificate = CertificateDer::from(certificate_der.to_vec());
+        Ok(Self { certificate, key: key.to_rustls() })
+    }
+
+    /// From PEM files.
+    pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, CertError> {
+        Self::new(&certificate_from_pem(certificate_pem)?, &IdentityKey::from_pem(key_pem)?)
+    }
+
+    /// The facts of the certificate.
+    pub fn peer(&self) -> Result<PeerCertificate, CertError> {
+        PeerCertificate::from_der(&self.certificate)
+    }
+}
+
+/// The DER of the first certificate in a PEM text.
+pub fn certificate_from_pem(pem: &str) -> Result<Vec<u8>, CertError> {
+    CertificateDer::from_pem_slice(pem.as_bytes())
+        .map(|der| der.to_vec())
+        .map_err(|_| CertError::Pem { what: "certificate" })
+}
+
+/// The PEM of a certificate in DER.
+pub fn certificate_to_pem(der: &[u8]) -> String {
+    let body = data_encoding::BASE64.encode(der);
+    let lines: Vec<&str> = body.as_bytes().chunks(64).filter_map(|line| str::from_utf8(line).ok()).collect();
+    format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
+}
+
+/// The coordinator's side of run traffic: only clients with a certificate of `ca_der` get in.
+pub fn run_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca_der)?, provider())
+        .build()
+        .map_err(|error| CertError::Tls(error.to_string()))?;
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(tls)?
+        .with_client_cert_verifier(verifier)
+        .with_single_cert(vec![identity.certificate.clone()], identity.key.clone_key())
+        .map_err(tls)?;
+    Ok(without_resumption(config, ALPN_RUN))
+}
+
+/// A site's side of run traffic.
+pub fn run_client(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ClientConfig, CertError> {
+    run_client_with(provider(), identity, ca_der)
+}
+
+/// `run_client` with another choice of algorithms. For tests that prove what is negotiated.
+pub fn run_client_with(
+    provider: Arc<CryptoProvider>,
+    identity: &TlsIdentity,
+    ca_der: &[u8],
+) -> Result<ClientConfig, CertError> {
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(tls)?
+        .with_root_certificates(roots(ca_der)?)
+        .with_client_auth_cert(vec![identity.certificate.clone()], identity.key.clone_key())
+        .map_err(tls)?;
+    harden_client(&mut config, ALPN_RUN);
+    Ok(config)
+}
+
+/// The coordinator's side of enrolment. Sends the CA certificate along, so that a site that knows
+/// only its pin can check the chain.
+pub fn join_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
+    let chain = vec![identity.certificate.clone(), CertificateDer::from(ca_der.to_vec())];
+    let config = ServerConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .map_err(tls)?
+        .with_no_client_auth()
+        .with_single_cert(chain, identity.key.clone_key())
+        .map_err(tls)?;
+    Ok(without_resumption(config, ALPN_JOIN))
+}
+
+/// A site's side of enrolment: trusts whatever chain ends in the CA key of `pin`, and nothing else.
+pub fn join_client(pin: SpkiPin) -> Result<ClientConfig, CertError> {
+    let provider = provider();
+    let verifier = pinned::PinnedAuthority::new(pin, provider.clone());
+    let mut config = ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&TLS13])
+        .map_err(tls)?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
+    harden_client(&mut config, ALPN_JOIN);
+    Ok(config)
+}
+
+/// Checks what enrolment returned before the site stores it: the CA is the pinned one, the
+/// certificate is good for client authentication under it, names `site`, and carries our key.
+pub fn verify_enrolment(
+    certificate_der: &[u8],
+    ca_der: &[u8],
+    pin: SpkiPin,
+    site: &str,
+    key: &IdentityKey,
+    now_unix_s: u64,
+) -> Result<PeerCertificate, CertError> {
+    let refuse = |reason| CertError::Enrolment { reason };
+    if SpkiPin::of_certificate(ca_der)? != pin {
+        return Err(refuse("its CA is not the one the invitation pins"));
+    }
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca_der)?, provider())
+        .build()
+        .map_err(|error| CertError::Tls(error.to_string()))?;
+    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now_unix_s));
+    verifier.verify_client_cert(&CertificateDer::from(certificate_der), &[], now).map_err(|_| {
+        refuse("the certificate does not verify under the consortium's CA (is the clock right?)")
+    })?;
+    let peer = PeerCertificate::from_der(certificate_der)?;
+    if peer.key != key.pin() {
+        return Err(refuse("the certificate carries another key than ours"));
+    }
+    if peer.site()? != site {
+        return Err(refuse("the certificate names another site"));
+    }
+    Ok(peer)
+}
+
+fn roots(ca_der: &[u8]) -> Result<Arc<RootCertStore>, CertError> {
+    let mut roots = RootCertStore::empty();
+    roots.add(CertificateDer::from(ca_der)).map_err(|_| CertError::Certificate {
+        what: "CA certificate",
+        reason: "it cannot serve as trust anchor",
+    })?;
+    Ok(Arc::new(roots))
+}
+
+fn without_resumption(mut config: ServerConfig, alpn: &[u8]) -> ServerConfig {
+    config.session_storage = Arc::new(NoServerSessionStorage {});
+    config.send_tls13_tickets = 0;
+    config.max_early_data_size = 0;
+    config.alpn_protocols = vec![alpn.to_vec()];
+    config
+}
+
+fn harden_client(config: &mut ClientConfig, alpn: &[u8]) {
+    config.resumption = Resumption::disabled();
+    config.enable_early_data = false;
+    config.alpn_protocols = vec![alpn.to_vec()];
+}
+
+fn tls(error: rustls::Error) -> CertError {
+    CertError::Tls(error.to_string())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,236 @@
+//! Full TLS handshakes in memory: who gets in, who does not, and with which algorithms.
+
+use std::time::{Duration, SystemTime};
+
+use rustls::{
+    CertificateError, ClientConnection, Error, HandshakeKind, NamedGroup, ServerConnection,
+    pki_types::ServerName,
+};
+
+use super::*;
+use crate::{
+    ca::CertificateAuthority,
+    csr::{self, RequestedKey},
+    peer::SerialNumber,
+    profile::{self, COORDINATOR_NAME},
+};
+
+const DAY: Duration = Duration::from_secs(86_400);
+
+struct Consortium {
+    ca: CertificateAuthority,
+    server: TlsIdentity,
+}
+
+fn serial(n: u8) -> SerialNumber {
+    SerialNumber::from_random([n; 16])
+}
+
+impl Consortium {
+    fn new() -> Self {
+        Self::with_server_issued_at(SystemTime::now())
+    }
+
+    fn with_server_issued_at(at: SystemTime) -> Self {
+        let ca = CertificateAuthority::create("t", &serial(1), at).unwrap();
+        let key = IdentityKey::generate().unwrap();
+        let issued = ca.issue_server(&key, &serial(2), at).unwrap();
+        let server = TlsIdentity::new(&issued.der, &key).unwrap();
+        Self { ca, server }
+    }
+
+    fn site_issued_at(&self, at: SystemTime) -> TlsIdentity {
+        let key = IdentityKey::generate().unwrap();
+        let requested = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
+        let issued =
+            self.ca.issue_site("site-a", &requested, &serial(3), at, profile::SITE_LIFETIME).unwrap();
+        TlsIdentity::new(&issued.der, &key).unwrap()
+    }
+
+    fn run_server(&self) -> ServerConfig {
+        run_server(&self.server, self.ca.certificate_der()).unwrap()
+    }
+
+    fn join_server(&self) -> ServerConfig {
+        join_server(&self.server, self.ca.certificate_der()).unwrap()
+    }
+
+    fn run_client(&self, identity: &TlsIdentity) -> ClientConfig {
+        run_client(identity, self.ca.certificate_der()).unwrap()
+    }
+}
+
+/// Runs a handshake over two buffers until it ends or one side refuses: (client's, server's) view.
+fn handshake(
+    client: ClientConfig,
+    server: ServerConfig,
+) -> Result<(ClientConnection, ServerConnection), Error> {
+    let name = ServerName::try_from(COORDINATOR_NAME).unwrap();
+    let mut client = ClientConnection::new(Arc::new(client), name)?;
+    let mut server = ServerConnection::new(Arc::new(server))?;
+    for _ in 0..10 {
+        let mut wire = Vec::new();
+        while client.wants_write() {
+            client.write_tls(&mut wire).unwrap();
+        }
+        let mut input = wire.as_slice();
+        while !input.is_empty() {
+            server.read_tls(&mut input).unwrap();
+            server.process_new_packets()?;
+        }
+        let mut wire = Vec::new();
+        while server.wants_write() {
+            server.write_tls(&mut wire).unwrap();
+        }
+        let mut input = wire.as_slice();
+        while !input.is_empty() {
+            client.read_tls(&mut input).unwrap();
+            client.process_new_packets()?;
+        }
+    }
+    assert!(!client.is_handshaking() && !server.is_handshaking());
+    Ok((client, server))
+}
+
+fn refusal(client: ClientConfig, server: ServerConfig) -> Error {
+    handshake(client, server).map(|_| ()).unwrap_err()
+}
+
+#[test]
+fn a_site_and_its_coordinator_agree_on_the_hybrid_group() {
+    let consortium = Consortium::new();
+    let site = consortium.site_issued_at(SystemTime::now());
+    let (client, server) = handshake(consortium.run_client(&site), consortium.run_server()).unwrap();
+    assert_eq!(client.alpn_protocol(), Some(ALPN_RUN));
+    let group = client.negotiated_key_exchange_group().unwrap();
+    assert_eq!(group.name(), NamedGroup::X25519MLKEM768);
+    assert_eq!(server.handshake_kind(), Some(HandshakeKind::Full));
+    let presented = &server.peer_certificates().unwrap()[0];
+    assert_eq!(PeerCertificate::from_der(presented).unwrap().site().unwrap(), "site-a");
+    assert_eq!(client.tls13_tickets_received(), 0);
+}
+
+#[test]
+fn a_second_handshake_with_the_same_configurations_is_full_again() {
+    let consortium = Consortium::new();
+    let site = consortium.site_issued_at(SystemTime::now());
+    let (client, server) = (consortium.run_client(&site), consortium.run_server());
+    for _ in 0..2 {
+        let (_, server) = handshake(client.clone(), server.clone()).unwrap();
+        assert_eq!(server.handshake_kind(), Some(HandshakeKind::Full));
+    }
+}
+
+#[test]
+fn a_client_without_certificate_is_refused() {
+    let consortium = Consortium::new();
+    let mut client = ClientConfig::builder_with_provider(provider())
+        .with_protocol_versions(&[&TLS13])
+        .unwrap()
+        .with_root_certificates(roots(consortium.ca.certificate_der()).unwrap())
+        .with_no_client_auth();
+    client.alpn_protocols = vec![ALPN_RUN.to_vec()];
+    assert_eq!(refusal(client, consortium.run_server()), Error::NoCertificatesPresented);
+}
+
+#[test]
+fn certificates_of_another_consortium_are_refused_on_both_sides() {
+    let (ours, theirs) = (Consortium::new(), Consortium::new());
+    let stranger = theirs.site_issued_at(SystemTime::now());
+    let client = run_client(&stranger, ours.ca.certificate_der()).unwrap();
+    assert!(matches!(refusal(client, ours.run_server()), Error::InvalidCertificate(_)));
+    let member = ours.site_issued_at(SystemTime::now());
+    assert!(matches!(refusal(ours.run_client(&member), theirs.run_server()), Error::InvalidCertificate(_)));
+}
+
+#[test]
+fn expired_and_future_certificates_are_refused() {
+    let ours = Consortium::with_server_issued_at(SystemTime::now() - 60 * DAY);
+    for at in [SystemTime::now() - 31 * DAY, SystemTime::now() + DAY] {
+        let site = ours.site_issued_at(at);
+        assert!(matches!(
+            refusal(ours.run_client(&site), ours.run_server()),
+            Error::InvalidCertificate(
+                CertificateError::ExpiredContext { .. } | CertificateError::NotValidYetContext { .. }
+            )
+        ));
+    }
+    let old = Consortium::with_server_issued_at(SystemTime::now() - 366 * DAY);
+    let site = old.site_issued_at(SystemTime::now());
+    assert!(matches!(
+        refusal(old.run_client(&site), old.run_server()),
+        Error::InvalidCertificate(CertificateError::ExpiredContext { .. })
+    ));
+    assert!(matches!(
+        refusal(join_client(old.ca.pin()).unwrap(), old.join_server()),
+        Error::InvalidCertificate(CertificateError::ExpiredContext { .. })
+    ));
+}
+
+#[test]
+fn a_site_cannot_play_coordinator_nor_the_coordinator_site() {
+    let consortium = Consortium::new();
+    let site = consortium.site_issued_at(SystemTime::now());
+    let impostor = run_server(&site, consortium.ca.certificate_der()).unwrap();
+    assert!(matches!(refusal(consortium.run_client(&site), impostor), Error::InvalidCertificate(_)));
+    let impostor = join_server(&site, consortium.ca.certificate_der()).unwrap();
+    let joining = join_client(consortium.ca.pin()).unwrap();
+    assert!(matches!(refusal(joining, impostor), Error::InvalidCertificate(_)));
+    let as_site = consortium.run_client(&consortium.server);
+    assert!(matches!(refusal(as_site, consortium.run_server()), Error::InvalidCertificate(_)));
+}
+
+#[test]
+fn enrolment_accepts_the_pinned_authority_only() {
+    let (ours, theirs) = (Consortium::new(), Consortium::new());
+    let (client, _) = handshake(join_client(ours.ca.pin()).unwrap(), ours.join_server()).unwrap();
+    assert_eq!(client.alpn_protocol(), Some(ALPN_JOIN));
+    assert_eq!(
+        refusal(join_client(theirs.ca.pin()).unwrap(), ours.join_server()),
+        Error::InvalidCertificate(CertificateError::UnknownIssuer)
+    );
+    // An attacker who sends our public CA certificate after his own leaf.
+    let forged = join_server(&theirs.server, ours.ca.certificate_der()).unwrap();
+    assert!(matches!(
+        refusal(join_client(ours.ca.pin()).unwrap(), forged),
+        Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)
+    ));
+    // The CA's pin alone does not make a chain: a server that sends no CA is refused.
+    let mut bare = ours.join_server();
+    bare.cert_resolver = ours.run_server().cert_resolver;
+    assert_eq!(
+        refusal(join_client(ours.ca.pin()).unwrap(), bare),
+        Error::InvalidCertificate(CertificateError::UnknownIssuer)
+    );
+}
+
+#[test]
+fn run_and_enrolment_do_not_mix() {
+    let consortium = Consortium::new();
+    let site = consortium.site_issued_at(SystemTime::now());
+    assert_eq!(refusal(consortium.run_client(&site), consortium.join_server()), Error::NoApplicationProtocol);
+}
+
+#[test]
+fn the_enrolment_answer_is_checked_before_it_is_stored() {
+    let ours = Consortium::new();
+    let now = SystemTime::now();
+    let now_unix_s = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
+    let key = IdentityKey::generate().unwrap();
+    let requested = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
+    let issued = ours.ca.issue_site("site-a", &requested, &serial(9), now, profile::SITE_LIFETIME).unwrap();
+    let ca = ours.ca.certificate_der();
+    let check = |certificate: &[u8], ca: &[u8], site: &str, key: &IdentityKey, at: u64| {
+        verify_enrolment(certificate, ca, ours.ca.pin(), site, key, at)
+    };
+    assert_eq!(check(&issued.der, ca, "site-a", &key, now_unix_s).unwrap().serial, serial(9));
+    let refused = |result: Result<PeerCertificate, CertError>| {
+        assert!(matches!(result, Err(CertError::Enrolment { .. })), "{result:?}");
+    };
+    let other = IdentityKey::generate().unwrap();
+    refused(check(&issued.der, ca, "site-b", &key, now_unix_s));
+    refused(check(&issued.der, ca, "site-a", &other, now_unix_s));
+    refused(check(&issued.der, Consortium::new().ca.certificate_der(), "site-a", &key, now_unix_s));
+    refused(check(&issued.der, ca, "site-a", &key, now_unix_s + 40 * 86_400));
+    assert_eq!(certificate_from_pem(&certificate_to_pem(&issued.der)).unwrap(), issued.der);
+}
