@@ -1,0 +1,17 @@
+//! CPU kernels on plain slices: the only place of this crate with `unsafe` code.
+//!
+//! Called by `ops::flex`, which maps burn's tensors to slices. Every kernel splits its work so that
+//! each output element is computed by exactly one task in a fixed order: results do not depend on the
+//! number of threads or on scheduling.
+#![allow(unsafe_code)] // raw pointers into the GEMM and SIMD intrinsics; each block says why it is sound
+
+pub mod attention;
+pub mod cross_entropy;
+pub mod disjoint;
+pub mod linear;
+pub mod lora;
+pub mod math;
+pub mod matmul;
+pub mod norm;
+pub mod pointwise;
+pub mod rotary;

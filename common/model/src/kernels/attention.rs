@@ -1,0 +1,201 @@
+//! Causal grouped-query attention inside segments, forward with log-sum-exp and backward.
+//!
+//! Called by `ops::flex`. A task is one (segment, query head): it walks tiles of [`TILE`] query rows, so
+//! its scratch is `TILE * segment length` scores, never a square matrix. The backward pass gives each
+//! query head its own key and value gradients and adds the heads of a group in order: no atomics.
+
+use rayon::prelude::*;
+
+use crate::ops::{Heads, Segments};
+
+use super::disjoint::DisjointMut;
+use super::math;
+use super::matmul::{Threads, View, matmul};
+
+/// Query rows of one score tile.
+const TILE: usize = 64;
+
+/// What attention reads: `q [T, query * d]`, `k`, `v [T, key_value * d]`.
+#[derive(Clone, Copy)]
+pub struct Inputs<'a> {
+    /// Queries after rotary embedding.
+    pub q: &'a [f32],
+    /// Keys after rotary embedding.
+    pub k: &'a [f32],
+    /// Values.
+    pub v: &'a [f32],
+    /// Head counts.
+    pub heads: Heads,
+}
+
+/// One head of one segment: `[start, start + length)` rows, query head `head`.
+#[derive(Clone, Copy)]
+struct Task {
+    start: usize,
+    length: usize,
+    head: usize,
+}
+
+fn tasks(segments: &Segments, heads: Heads) -> Vec<Task> {
+    segments
+        .ranges()
+        .flat_map(|rows| (0..heads.query).map(move |head| Task { start: rows.start, length: rows.len(), head }))
+        .collect()
+}
+
+impl<'a> Inputs<'a> {
+    /// `rows` rows from `first` of query head `head`.
+    fn query(&self, first: usize, rows: usize, head: usize) -> View<'a> {
+        head_view(self.q, first, rows, head, self.heads.query, self.heads.head_dim)
+    }
+
+    /// The same of the key or value head that `head` shares.
+    fn shared(&self, data: &'a [f32], first: usize, rows: usize, head: usize) -> View<'a> {
+        head_view(data, first, rows, head / self.heads.group(), self.heads.key_value, self.heads.head_dim)
+    }
+
+    /// Probabilities before normalisation: `scores[i][j] = scale * q_i k_j` for the tile's rows against
+    /// keys `0..keys` of the segment.
+    fn scores(&self, task: Task, first: usize, rows: usize, keys: usize, scores: &mut [f32]) {
+        let scale = 1.0 / (self.heads.head_dim as f32).sqrt();
+        let q = self.query(task.start + first, rows, task.head);
+        let k = self.shared(self.k, task.start, keys, task.head);
+        matmul(scores, keys, 0.0, scale, q, k.transposed(), Threads::One);
+    }
+}
+
+fn head_view(data: &[f32], first: usize, rows: usize, head: usize, heads: usize, head_dim: usize) -> View<'_> {
+    let stride = heads * head_dim;
+    View::rows(&data[first * stride + head * head_dim..], rows, head_dim, stride)
+}
+
+/// Output `[T, query * d]` and log-sum-exp `[T, query]`.
+pub fn forward(inputs: Inputs<'_>, segments: &Segments, output: &mut [f32], log_sum_exp: &mut [f32]) {
+    let heads = inputs.heads;
+    let stride = heads.query * heads.head_dim;
+    let (output, log_sum_exp) = (DisjointMut::new(output), DisjointMut::new(log_sum_exp));
+    tasks(segments, heads).into_par_iter().for_each(|task| {
+        let mut scores = vec![0.0; TILE.min(task.length) * task.length];
+        let mut tile = vec![0.0; TILE.min(task.length) * heads.head_dim];
+        for first in (0..task.length).step_by(TILE) {
+            let rows = TILE.min(task.length - first);
+            let keys = first + rows;
+            let scores = &mut scores[..rows * keys];
+            inputs.scores(task, first, rows, keys, scores);
+            for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
+                let (seen, future) = scores.split_at_mut(first + row + 1);
+                let largest = math::max(seen);
+                let sum = math::exp_shifted_sum(seen, largest);
+                let reciprocal = 1.0 / sum;
+                seen.iter_mut().for_each(|p| *p *= reciprocal);
+                future.fill(0.0);
+                let index = (task.start + first + row) * heads.query + task.head;
+                // SAFETY: this (row, head) belongs to this task alone.
+                unsafe { log_sum_exp.slice(index, 1) }[0] = largest + sum.ln();
+            }
+            let tile = &mut tile[..rows * heads.head_dim];
+            let v = inputs.shared(inputs.v, task.start, keys, task.head);
+            matmul(tile, heads.head_dim, 0.0, 1.0, View::dense(scores, rows, keys), v, Threads::One);
+            for (row, tile) in tile.chunks_exact(heads.head_dim).enumerate() {
+                let start = (task.start + first + row) * stride + task.head * heads.head_dim;
+                // SAFETY: these columns of this row belong to this task's head alone.
+                unsafe { output.slice(start, heads.head_dim) }.copy_from_slice(tile);
+            }
+        }
+    });
+}
+
+/// What the backward pass reads besides the inputs.
+#[derive(Clone, Copy)]
+pub struct Saved<'a> {
+    /// Output gradient, like `q`.
+    pub d_output: &'a [f32],
+    /// Output of the forward pass.
+    pub output: &'a [f32],
+    /// `[T, query]`.
+    pub log_sum_exp: &'a [f32],
+}
+
+/// `dq`, `dk`, `dv`, all overwritten.
+pub fn backward(inputs: Inputs<'_>, saved: Saved<'_>, segments: &Segments, dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
+    let heads = inputs.heads;
+    let dq = DisjointMut::new(dq);
+    let parts: Vec<HeadGradients> =
+        tasks(segments, heads).into_par_iter().map(|task| head_backward(inputs, saved, task, dq)).collect();
+    let stride = heads.key_value * heads.head_dim;
+    for (rows, parts) in segments.ranges().zip(parts.chunks(heads.query)) {
+        let rows = rows.start * stride..rows.end * stride;
+        sum_groups(&mut dk[rows.clone()], parts, heads, |part| &part.dk);
+        sum_groups(&mut dv[rows], parts, heads, |part| &part.dv);
+    }
+}
+
+/// One query head's share of the key and value gradients of a segment, `[length, d]` each.
+struct HeadGradients {
+    dk: Vec<f32>,
+    dv: Vec<f32>,
+}
+
+fn head_backward(inputs: Inputs<'_>, saved: Saved<'_>, task: Task, dq: DisjointMut<'_, f32>) -> HeadGradients {
+    let heads = inputs.heads;
+    let (d, stride) = (heads.head_dim, heads.query * heads.head_dim);
+    let scale = 1.0 / (d as f32).sqrt();
+    let mut total = HeadGradients { dk: vec![0.0; task.length * d], dv: vec![0.0; task.length * d] };
+    let mut probabilities = vec![0.0; TILE.min(task.length) * task.length];
+    let mut d_scores = probabilities.clone();
+    let mut tile = vec![0.0; TILE.min(task.length) * d];
+    for first in (0..task.length).step_by(TILE) {
+        let rows = TILE.min(task.length - first);
+        let keys = first + rows;
+        let (p, ds) = (&mut probabilities[..rows * keys], &mut d_scores[..rows * keys]);
+        inputs.scores(task, first, rows, keys, p);
+        let d_output = head_view(saved.d_output, task.start + first, rows, task.head, heads.query, d);
+        let v = inputs.shared(inputs.v, task.start, keys, task.head);
+        matmul(ds, keys, 0.0, 1.0, d_output, v.transposed(), Threads::One);
+        for (row, (p, ds)) in p.chunks_exact_mut(keys).zip(ds.chunks_exact_mut(keys)).enumerate() {
+            let token = task.start + first + row;
+            let columns = token * stride + task.head * d..token * stride + (task.head + 1) * d;
+            let (dy, y) = (&saved.d_output[columns.clone()], &saved.output[columns]);
+            let delta = math::sum_by(d, |i| dy[i] * y[i]);
+            softmax_backward(p, ds, first + row + 1, saved.log_sum_exp[token * heads.query + task.head], delta, scale);
+        }
+        let (p, ds) = (View::dense(p, rows, keys), View::dense(ds, rows, keys));
+        matmul(&mut total.dv, d, 1.0, 1.0, p.transposed(), d_output, Threads::One);
+        let q = inputs.query(task.start + first, rows, task.head);
+        matmul(&mut total.dk, d, 1.0, 1.0, ds.transposed(), q, Threads::One);
+        let k = inputs.shared(inputs.k, task.start, keys, task.head);
+        matmul(&mut tile[..rows * d], d, 0.0, 1.0, ds, k, Threads::One);
+        for (row, tile) in tile[..rows * d].chunks_exact(d).enumerate() {
+            let start = (task.start + first + row) * stride + task.head * d;
+            // SAFETY: these columns of this row belong to this task's head alone.
+            unsafe { dq.slice(start, d) }.copy_from_slice(tile);
+        }
+    }
+    total
+}
+
+/// Turns a row of scores into probabilities and a row of `dP` into `dS = scale P (dP - delta)`; what lies
+/// behind the causal mask becomes 0.
+fn softmax_backward(p: &mut [f32], ds: &mut [f32], seen: usize, log_sum_exp: f32, delta: f32, scale: f32) {
+    for (p, ds) in p[..seen].iter_mut().zip(&mut ds[..seen]) {
+        *p = math::exp(*p - log_sum_exp);
+        *ds = *p * (*ds - delta) * scale;
+    }
+    p[seen..].fill(0.0);
+    ds[seen..].fill(0.0);
+}
+
+/// Adds the query heads of each group, in head order, into `[length, key_value * d]`.
+fn sum_groups(out: &mut [f32], parts: &[HeadGradients], heads: Heads, of: impl Fn(&HeadGradients) -> &Vec<f32> + Sync) {
+    let d = heads.head_dim;
+    out.par_chunks_mut(heads.key_value * d).enumerate().for_each(|(row, out)| {
+        for (out, group) in out.chunks_exact_mut(d).zip(parts.chunks(heads.group())) {
+            out.fill(0.0);
+            for part in group {
+                for (out, value) in out.iter_mut().zip(&of(part)[row * d..(row + 1) * d]) {
+                    *out += value;
+                }
+            }
+        }
+    });
+}

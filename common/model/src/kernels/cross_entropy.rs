@@ -1,0 +1,67 @@
+//! Output projection with cross-entropy over a vocabulary, in chunks of rows.
+//!
+//! Called by `ops::flex`. A chunk's logits live in one scratch buffer of at most [`LOGIT_BYTES`]; its
+//! gradient overwrites them before the next chunk starts.
+
+use rayon::prelude::*;
+
+use crate::ops::{Compute, FrozenWeight};
+
+use super::{linear, math};
+
+/// Scratch for the logits of a chunk of rows: 128 rows of a 152k vocabulary.
+const LOGIT_BYTES: usize = 80 << 20;
+
+/// Loss and hit of one row.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct RowLoss {
+    /// Negative log-likelihood of the target, in nats.
+    pub loss: f64,
+    /// Whether the target has the largest logit (lowest id on a tie).
+    pub correct: bool,
+}
+
+/// `hidden [S, h]`, `head [V, h]`; `gradient` is `(scale, d_hidden [S, h])`, which is overwritten.
+pub fn linear_cross_entropy(
+    hidden: &[f32],
+    head: &FrozenWeight,
+    targets: &[u32],
+    mut gradient: Option<(f32, &mut [f32])>,
+    compute: Compute,
+) -> Vec<RowLoss> {
+    let [vocabulary, width] = head.shape();
+    assert_eq!(hidden.len(), targets.len() * width, "one target a row");
+    assert!(targets.iter().all(|target| (*target as usize) < vocabulary), "targets below the vocabulary");
+    let chunk = (LOGIT_BYTES / size_of::<f32>() / vocabulary).clamp(1, targets.len().max(1));
+    let mut logits = vec![0.0; chunk * vocabulary];
+    let mut losses = Vec::with_capacity(targets.len());
+    for (index, (hidden, targets)) in hidden.chunks(chunk * width).zip(targets.chunks(chunk)).enumerate() {
+        let logits = &mut logits[..targets.len() * vocabulary];
+        linear::forward(hidden, head, 0, vocabulary, logits, vocabulary, compute);
+        let scale = gradient.as_ref().map(|(scale, _)| *scale);
+        let rows = logits.par_chunks_mut(vocabulary).zip(targets);
+        losses.par_extend(rows.map(|(logits, target)| row_loss(logits, *target as usize, scale)));
+        if let Some((_, d_hidden)) = &mut gradient {
+            let start = index * chunk * width;
+            let d_hidden = &mut d_hidden[start..start + hidden.len()];
+            d_hidden.fill(0.0);
+            linear::backward(logits, vocabulary, head, 0, vocabulary, d_hidden, compute);
+        }
+    }
+    losses
+}
+
+/// Loss of one row; with a scale, replaces the logits by `scale * (softmax - onehot(target))`.
+fn row_loss(logits: &mut [f32], target: usize, scale: Option<f32>) -> RowLoss {
+    let largest = math::max(logits);
+    let target_logit = logits[target];
+    let correct = target_logit == largest && !logits[..target].contains(&largest);
+    let sum = math::exp_shifted_sum(logits, largest);
+    let loss = f64::from(largest) + f64::from(sum).ln() - f64::from(target_logit);
+    if let Some(scale) = scale {
+        let factor = scale / sum;
+        logits.iter_mut().for_each(|p| *p *= factor);
+        logits[target] -= scale;
+    }
+    RowLoss { loss, correct }
+}

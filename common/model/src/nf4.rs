@@ -1,0 +1,165 @@
+//! 4-bit NormalFloat weights, bit-compatible with bitsandbytes (QLoRA, Dettmers et al. 2023).
+//!
+//! Made by the checkpoint loader, either quantised from a dense weight ([`Nf4Weight::quantise`]) or
+//! taken over from a checkpoint that bitsandbytes wrote ([`bitsandbytes`]). Read by the kernels.
+//!
+//! Invariants: blocks of 64 consecutive elements of the row-major `[out, in]` matrix share one
+//! `absmax`; a byte holds two elements, the earlier one in its high nibble; the element count is a
+//! multiple of 64. Dequantisation is `code * absmax` in f32, then one rounding to the source precision.
+
+use half::{bf16, f16};
+
+pub mod bitsandbytes;
+pub mod double_quantisation;
+pub mod quantise;
+pub mod table;
+#[cfg(test)]
+mod tests;
+
+pub use double_quantisation::Absmax;
+use table::{BLOCK, CODES};
+
+/// Why a weight cannot be held as NF4. Retrying never helps: the file is what it is.
+#[derive(Debug, thiserror::Error)]
+pub enum Nf4Error {
+    /// The matrix does not split into whole blocks.
+    #[error("a weight of shape {shape:?} does not split into blocks of {BLOCK} elements")]
+    Ragged {
+        /// `[out, in]`.
+        shape: [usize; 2],
+    },
+    /// A value is NaN or infinite.
+    #[error("the weight holds a value that is not finite at element {element}")]
+    NotFinite {
+        /// Row-major element index.
+        element: usize,
+    },
+    /// A tensor of a quantised checkpoint has the wrong size.
+    #[error("`{tensor}` has {found} bytes where {expected} were expected")]
+    Size {
+        /// Suffix of the tensor's name.
+        tensor: &'static str,
+        /// Bytes the shape asks for.
+        expected: usize,
+        /// Bytes in the file.
+        found: usize,
+    },
+    /// The quantisation state says something this engine does not hold.
+    #[error("the quantisation state is not supported: {0}")]
+    Unsupported(String),
+    /// The quantisation state is not readable.
+    #[error("the quantisation state is not valid JSON")]
+    State(#[from] serde_json::Error),
+}
+
+/// Precision of the weight before quantisation; dequantisation rounds to it, as bitsandbytes does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourcePrecision {
+    /// float32
+    F32,
+    /// bfloat16
+    Bf16,
+    /// float16
+    F16,
+}
+
+impl SourcePrecision {
+    /// One rounding (to nearest, ties to even) to this precision.
+    #[inline]
+    pub fn round(self, value: f32) -> f32 {
+        match self {
+            Self::F32 => value,
+            Self::Bf16 => bf16::from_f32(value).to_f32(),
+            Self::F16 => f16::from_f32(value).to_f32(),
+        }
+    }
+}
+
+/// A frozen `[out, in]` matrix in NF4.
+#[derive(Clone, PartialEq)]
+pub struct Nf4Weight {
+    packed: Vec<u8>,
+    absmax: Absmax,
+    shape: [usize; 2],
+    precision: SourcePrecision,
+}
+
+impl core::fmt::Debug for Nf4Weight {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Nf4Weight")
+            .field("shape", &self.shape)
+            .field("precision", &self.precision)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Nf4Weight {
+    /// Quantises a row-major matrix: NF4 with block 64, `absmax` double-quantised in blocks of 256.
+    ///
+    /// `values` are the weight's elements widened to f32; `precision` is what they were stored as.
+    ///
+    /// # Errors
+    /// [`Nf4Error::Ragged`] when the shape does not fill whole blocks, [`Nf4Error::NotFinite`].
+    pub fn quantise(values: &[f32], shape: [usize; 2], precision: SourcePrecision) -> Result<Self, Nf4Error> {
+        if shape[0].checked_mul(shape[1]) != Some(values.len()) || values.is_empty() || values.len() % BLOCK != 0 {
+            return Err(Nf4Error::Ragged { shape });
+        }
+        if let Some(element) = values.iter().position(|value| !value.is_finite()) {
+            return Err(Nf4Error::NotFinite { element });
+        }
+        let (packed, absmax) = quantise::quantise_blocks(values);
+        Ok(Self { packed, absmax: Absmax::double_quantise(&absmax), shape, precision })
+    }
+
+    /// `[out, in]`.
+    pub const fn shape(&self) -> [usize; 2] {
+        self.shape
+    }
+
+    /// Two elements a byte, the earlier in the high nibble.
+    pub fn packed(&self) -> &[u8] {
+        &self.packed
+    }
+
+    /// The block scales as stored.
+    pub const fn absmax(&self) -> &Absmax {
+        &self.absmax
+    }
+
+    /// What dequantisation rounds to.
+    pub const fn precision(&self) -> SourcePrecision {
+        self.precision
+    }
+
+    /// Bytes kept in memory: 4.127 bits an element when double-quantised.
+    pub fn memory_bytes(&self) -> usize {
+        self.packed.len() + self.absmax.memory_bytes()
+    }
+
+    /// Writes elements `start .. start + out.len()` of the row-major matrix. `start` must be even.
+    pub fn dequantise_range(&self, start: usize, out: &mut [f32]) {
+        assert!(start.is_multiple_of(2) && start + out.len() <= self.packed.len() * 2, "range inside the weight");
+        let mut element = start;
+        let mut rest = out;
+        while !rest.is_empty() {
+            let in_block = (BLOCK - element % BLOCK).min(rest.len());
+            let (head, tail) = rest.split_at_mut(in_block);
+            let scale = self.absmax.get(element / BLOCK);
+            for (slots, byte) in head.chunks_mut(2).zip(&self.packed[element / 2..]) {
+                slots[0] = self.precision.round(CODES[usize::from(byte >> 4)] * scale);
+                if let Some(slot) = slots.get_mut(1) {
+                    *slot = self.precision.round(CODES[usize::from(byte & 15)] * scale);
+                }
+            }
+            element += in_block;
+            rest = tail;
+        }
+    }
+
+    /// The whole matrix as f32, row-major.
+    pub fn dequantise(&self) -> Vec<f32> {
+        let mut out = vec![0.0; self.packed.len() * 2];
+        self.dequantise_range(0, &mut out);
+        out
+    }
+}

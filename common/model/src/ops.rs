@@ -1,0 +1,165 @@
+//! The engine's custom operations: one trait on burn backends, implemented per device.
+//!
+//! Called by the decoder's forward and backward passes, the trainer and the evaluator. Everything is
+//! a rank-2 `Tensor<B, 2>` of f32 with tokens in rows; a batch is a concatenation of sequences
+//! without padding ([`Segments`]). Base weights are frozen: no operation computes their gradient.
+//!
+//! Invariants: reductions run in a fixed order, so two calls with the same input give the same bytes;
+//! shapes are checked with assertions because the loader has validated every outside input before.
+
+use burn_backend::Backend;
+use burn_tensor::Tensor;
+
+pub mod flex;
+pub mod frozen;
+pub mod types;
+
+pub use frozen::{DenseWeight, FrozenWeight};
+pub use types::{
+    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable, Segments,
+};
+
+/// Operations a device must provide beyond burn's own, in the order a decoder layer uses them.
+///
+/// Conventions: `T` tokens, linears are `[out, in]` as in a checkpoint, so `y = x W^T`. Tensors that
+/// are taken by value and returned are updated in place where the device allows it (uniquely owned).
+/// `compute` selects the arithmetic of matrix products: see [`Compute`].
+pub trait EngineOps: Backend {
+    /// A frozen weight where this device wants it (packed bytes stay packed).
+    type Frozen: Clone + Send + Sync + core::fmt::Debug + 'static;
+
+    /// Moves a frozen weight from the loader to the device.
+    fn upload(weight: FrozenWeight, device: &Self::Device) -> Self::Frozen;
+
+    /// `[out, in]` of a frozen weight.
+    fn frozen_shape(weight: &Self::Frozen) -> [usize; 2];
+
+    /// `x W^T (+ bias)`: `[T, in] -> [T, out]`.
+    fn linear(
+        x: &Tensor<Self, 2>,
+        weight: &Self::Frozen,
+        bias: Option<&Tensor<Self, 1>>,
+        compute: Compute,
+    ) -> Tensor<Self, 2>;
+
+    /// `dy W (+ accumulate)`: `[T, out] -> [T, in]`, the gradient of [`EngineOps::linear`] in `x`.
+    fn linear_input_gradient(
+        dy: &Tensor<Self, 2>,
+        weight: &Self::Frozen,
+        accumulate: Option<Tensor<Self, 2>>,
+        compute: Compute,
+    ) -> Tensor<Self, 2>;
+
+    /// LoRA on top of a base output: `y + s (x A^T) B^T` with `A [r, in]`, `B [out, r]`.
+    ///
+    /// Returns the new `y` and `xa = x A^T [T, r]`, which [`EngineOps::lora_backward`] needs.
+    fn lora_forward(
+        x: &Tensor<Self, 2>,
+        a: &Tensor<Self, 2>,
+        b: &Tensor<Self, 2>,
+        scaling: f32,
+        y: Tensor<Self, 2>,
+        compute: Compute,
+    ) -> LoraOutput<Self>;
+
+    /// Gradients of LoRA, without ever forming a dense `[out, in]` matrix:
+    /// `dA = s (dy B)^T x`, `dB = s dy^T xa`, `dx = accumulate + s (dy B) A`.
+    fn lora_backward(
+        x: &Tensor<Self, 2>,
+        xa: &Tensor<Self, 2>,
+        dy: &Tensor<Self, 2>,
+        a: &Tensor<Self, 2>,
+        b: &Tensor<Self, 2>,
+        scaling: f32,
+        accumulate: Option<Tensor<Self, 2>>,
+        compute: Compute,
+    ) -> LoraGradients<Self>;
+
+    /// Root-mean-square normalisation of each row, then `* weight` (the order transformers uses):
+    /// `y = weight * (x * rstd)`, `rstd = 1/sqrt(mean(x^2) + epsilon)`.
+    fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self>;
+
+    /// Gradient of [`EngineOps::rms_norm`] in `x` (`+ accumulate`); the norm's weight is frozen.
+    fn rms_norm_backward(
+        dy: &Tensor<Self, 2>,
+        x: &Tensor<Self, 2>,
+        rstd: &Tensor<Self, 1>,
+        weight: &Tensor<Self, 1>,
+        accumulate: Option<Tensor<Self, 2>>,
+    ) -> Tensor<Self, 2>;
+
+    /// Rotary position embedding of `[T, heads * head_dim]`, rotate-half as in transformers; positions
+    /// restart at 0 in each segment. `inverse` rotates back: it is the backward pass.
+    fn rotary(
+        x: Tensor<Self, 2>,
+        head_dim: usize,
+        table: &RotaryTable<Self>,
+        segments: &Segments,
+        inverse: bool,
+    ) -> Tensor<Self, 2>;
+
+    /// `silu(gate) * up`, element-wise.
+    fn swiglu(gate: &Tensor<Self, 2>, up: &Tensor<Self, 2>) -> Tensor<Self, 2>;
+
+    /// Gradients of [`EngineOps::swiglu`]: `(dgate, dup)`.
+    fn swiglu_backward(
+        dh: &Tensor<Self, 2>,
+        gate: &Tensor<Self, 2>,
+        up: &Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>);
+
+    /// Causal grouped-query attention inside each segment, scale `1/sqrt(head_dim)`.
+    ///
+    /// `q [T, query_heads * head_dim]`, `k`, `v [T, key_value_heads * head_dim]`, after rotary
+    /// embedding. Returns the output, shaped like `q`, and the log-sum-exp of every score row
+    /// `[T, query_heads]`, from which the backward pass rebuilds the probabilities.
+    fn attention(
+        q: &Tensor<Self, 2>,
+        k: &Tensor<Self, 2>,
+        v: &Tensor<Self, 2>,
+        heads: Heads,
+        segments: &Segments,
+        compute: Compute,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>);
+
+    /// Gradients of [`EngineOps::attention`] in `q`, `k` and `v`.
+    #[expect(clippy::too_many_arguments, reason = "the saved tensors of one operation; a struct would only rename them")]
+    fn attention_backward(
+        d_output: &Tensor<Self, 2>,
+        q: &Tensor<Self, 2>,
+        k: &Tensor<Self, 2>,
+        v: &Tensor<Self, 2>,
+        output: &Tensor<Self, 2>,
+        log_sum_exp: &Tensor<Self, 2>,
+        heads: Heads,
+        segments: &Segments,
+        compute: Compute,
+    ) -> AttentionGradients<Self>;
+
+    /// Output projection and cross-entropy in one, over the supervised rows only.
+    ///
+    /// `hidden [S, h]` (after the final norm), `head [V, h]`, one target below `V` per row. Works in
+    /// chunks of rows: no `[T, V]` tensor is ever built. With `gradient_scale = Some(s)` the result
+    /// carries `s * d(sum of losses)/d(hidden)`; evaluation passes `None`.
+    fn linear_cross_entropy(
+        hidden: &Tensor<Self, 2>,
+        head: &Self::Frozen,
+        targets: &[u32],
+        gradient_scale: Option<f32>,
+        compute: Compute,
+    ) -> CrossEntropy<Self>;
+
+    /// Rows of a dense frozen table (`[V, h]`, f32 or bf16) as f32: `[tokens, h]`.
+    /// Every token must be below `V`.
+    fn embedding(table: &Self::Frozen, tokens: &[u32], device: &Self::Device) -> Tensor<Self, 2>;
+
+    /// The given rows of `x`, in that order: `[rows, columns]`.
+    fn gather_rows(x: &Tensor<Self, 2>, rows: &[usize]) -> Tensor<Self, 2>;
+
+    /// The reverse of [`EngineOps::gather_rows`]: a `[total, columns]` tensor that holds `x` in the
+    /// given (distinct) rows and zero elsewhere.
+    fn scatter_rows(x: &Tensor<Self, 2>, rows: &[usize], total: usize) -> Tensor<Self, 2>;
+
+    /// `x + y`, into `x` where it is uniquely owned (the residual connection).
+    fn add(x: Tensor<Self, 2>, y: &Tensor<Self, 2>) -> Tensor<Self, 2>;
+}

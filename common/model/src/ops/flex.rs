@@ -1,0 +1,302 @@
+//! [`EngineOps`] on burn's CPU backend: maps tensors to slices and calls `kernels`.
+//!
+//! Used by every CPU build. Results are fresh contiguous tensors, or the by-value argument updated in
+//! place when nobody else holds it.
+
+use std::sync::Arc;
+
+use burn_backend::{DType, TensorData, TensorMetadata};
+use burn_flex::{Flex, FlexDevice, FlexTensor};
+use burn_tensor::{Tensor, TensorPrimitive};
+use rayon::prelude::*;
+
+use super::types::{
+    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable, Segments,
+};
+use super::{EngineOps, FrozenWeight};
+use crate::kernels::{attention, cross_entropy, linear, lora, norm, pointwise, rotary};
+
+/// A contiguous f32 tensor that only this operation holds, or shares read-only.
+struct Slice(FlexTensor);
+
+impl Slice {
+    fn of<const D: usize>(tensor: &Tensor<Flex, D>) -> Self {
+        Self::take(tensor.clone())
+    }
+
+    fn take<const D: usize>(tensor: Tensor<Flex, D>) -> Self {
+        let TensorPrimitive::Float(tensor) = tensor.into_primitive() else {
+            unreachable!("the engine never makes burn-quantised tensors")
+        };
+        assert_eq!(tensor.dtype(), DType::F32, "the engine computes on f32 tensors");
+        Self(tensor.to_contiguous())
+    }
+
+    fn get(&self) -> &[f32] {
+        self.0.storage()
+    }
+
+    fn get_mut(&mut self) -> &mut [f32] {
+        self.0.storage_mut()
+    }
+
+    fn into_tensor<const D: usize>(self) -> Tensor<Flex, D> {
+        Tensor::from_primitive(TensorPrimitive::Float(self.0))
+    }
+
+    /// Uninitialised values are not worth `unsafe` here: the allocator hands out zero pages.
+    fn zeros<const D: usize>(shape: [usize; D]) -> Self {
+        let length = shape.iter().product();
+        Self(FlexTensor::from_data(TensorData::new(vec![0.0f32; length], shape)))
+    }
+
+    /// The accumulator given, or zeros.
+    fn accumulator(given: Option<Tensor<Flex, 2>>, shape: [usize; 2]) -> Self {
+        match given {
+            Some(tensor) => {
+                assert_eq!(tensor.dims(), shape, "accumulator has the result's shape");
+                Self::take(tensor)
+            }
+            None => Self::zeros(shape),
+        }
+    }
+}
+
+fn columns(tensor: &Tensor<Flex, 2>) -> usize {
+    tensor.dims()[1]
+}
+
+fn rows(tensor: &Tensor<Flex, 2>) -> usize {
+    tensor.dims()[0]
+}
+
+impl EngineOps for Flex {
+    type Frozen = Arc<FrozenWeight>;
+
+    fn upload(weight: FrozenWeight, _device: &FlexDevice) -> Self::Frozen {
+        Arc::new(weight)
+    }
+
+    fn frozen_shape(weight: &Self::Frozen) -> [usize; 2] {
+        weight.shape()
+    }
+
+    fn linear(
+        x: &Tensor<Self, 2>,
+        weight: &Self::Frozen,
+        bias: Option<&Tensor<Self, 1>>,
+        compute: Compute,
+    ) -> Tensor<Self, 2> {
+        let [output, input] = weight.shape();
+        assert_eq!(columns(x), input, "input width");
+        let mut y = Slice::zeros([rows(x), output]);
+        linear::forward(Slice::of(x).get(), weight, 0, output, y.get_mut(), output, compute);
+        if let Some(bias) = bias {
+            pointwise::add_bias(y.get_mut(), Slice::of(bias).get());
+        }
+        y.into_tensor()
+    }
+
+    fn linear_input_gradient(
+        dy: &Tensor<Self, 2>,
+        weight: &Self::Frozen,
+        accumulate: Option<Tensor<Self, 2>>,
+        compute: Compute,
+    ) -> Tensor<Self, 2> {
+        let [output, input] = weight.shape();
+        assert_eq!(columns(dy), output, "output width");
+        let mut dx = Slice::accumulator(accumulate, [rows(dy), input]);
+        linear::backward(Slice::of(dy).get(), output, weight, 0, output, dx.get_mut(), compute);
+        dx.into_tensor()
+    }
+
+    fn lora_forward(
+        x: &Tensor<Self, 2>,
+        a: &Tensor<Self, 2>,
+        b: &Tensor<Self, 2>,
+        scaling: f32,
+        y: Tensor<Self, 2>,
+        _compute: Compute,
+    ) -> LoraOutput<Self> {
+        let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(&y), rank: rows(a) };
+        let mut y = Slice::take(y);
+        let mut xa = Slice::zeros([sizes.tokens, sizes.rank]);
+        let (x, a, b) = (Slice::of(x), Slice::of(a), Slice::of(b));
+        lora::forward(sizes, x.get(), a.get(), b.get(), scaling, xa.get_mut(), y.get_mut());
+        LoraOutput { y: y.into_tensor(), xa: xa.into_tensor() }
+    }
+
+    fn lora_backward(
+        x: &Tensor<Self, 2>,
+        xa: &Tensor<Self, 2>,
+        dy: &Tensor<Self, 2>,
+        a: &Tensor<Self, 2>,
+        b: &Tensor<Self, 2>,
+        scaling: f32,
+        accumulate: Option<Tensor<Self, 2>>,
+        _compute: Compute,
+    ) -> LoraGradients<Self> {
+        let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(dy), rank: rows(a) };
+        let mut dx = Slice::accumulator(accumulate, [sizes.tokens, sizes.input]);
+        let mut da = Slice::zeros([sizes.rank, sizes.input]);
+        let mut db = Slice::zeros([sizes.output, sizes.rank]);
+        let (x, xa, dy, a, b) = (Slice::of(x), Slice::of(xa), Slice::of(dy), Slice::of(a), Slice::of(b));
+        let saved = lora::Saved { x: x.get(), xa: xa.get(), dy: dy.get(), a: a.get(), b: b.get() };
+        lora::backward(sizes, &saved, scaling, dx.get_mut(), da.get_mut(), db.get_mut());
+        LoraGradients { dx: dx.into_tensor(), da: da.into_tensor(), db: db.into_tensor() }
+    }
+
+    fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self> {
+        assert_eq!(columns(x), weight.dims()[0], "norm width");
+        let mut y = Slice::zeros(x.dims());
+        let mut rstd = Slice::zeros([rows(x)]);
+        norm::rms_norm(Slice::of(x).get(), Slice::of(weight).get(), epsilon, y.get_mut(), rstd.get_mut());
+        Normalised { y: y.into_tensor(), rstd: rstd.into_tensor() }
+    }
+
+    fn rms_norm_backward(
+        dy: &Tensor<Self, 2>,
+        x: &Tensor<Self, 2>,
+        rstd: &Tensor<Self, 1>,
+        weight: &Tensor<Self, 1>,
+        accumulate: Option<Tensor<Self, 2>>,
+    ) -> Tensor<Self, 2> {
+        let mut dx = Slice::accumulator(accumulate, x.dims());
+        let (dy, x, rstd, weight) = (Slice::of(dy), Slice::of(x), Slice::of(rstd), Slice::of(weight));
+        norm::rms_norm_backward(dy.get(), x.get(), rstd.get(), weight.get(), dx.get_mut());
+        dx.into_tensor()
+    }
+
+    fn rotary(
+        x: Tensor<Self, 2>,
+        head_dim: usize,
+        table: &RotaryTable<Self>,
+        segments: &Segments,
+        inverse: bool,
+    ) -> Tensor<Self, 2> {
+        let (width, half) = (columns(&x), columns(&table.cos));
+        assert!(head_dim == 2 * half && rows(&x) == segments.total(), "head width and batch rows");
+        assert!(segments.longest() <= rows(&table.cos), "positions inside the table");
+        let positions: Vec<usize> = segments.ranges().flat_map(|rows| 0..rows.len()).collect();
+        let mut x = Slice::take(x);
+        let (cos, sin) = (Slice::of(&table.cos), Slice::of(&table.sin));
+        rotary::rotary(x.get_mut(), width, &positions, cos.get(), sin.get(), half, inverse);
+        x.into_tensor()
+    }
+
+    fn swiglu(gate: &Tensor<Self, 2>, up: &Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let mut h = Slice::zeros(gate.dims());
+        pointwise::swiglu(Slice::of(gate).get(), Slice::of(up).get(), h.get_mut());
+        h.into_tensor()
+    }
+
+    fn swiglu_backward(
+        dh: &Tensor<Self, 2>,
+        gate: &Tensor<Self, 2>,
+        up: &Tensor<Self, 2>,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        let (mut dgate, mut dup) = (Slice::zeros(gate.dims()), Slice::zeros(up.dims()));
+        let (dh, gate, up) = (Slice::of(dh), Slice::of(gate), Slice::of(up));
+        pointwise::swiglu_backward(dh.get(), gate.get(), up.get(), dgate.get_mut(), dup.get_mut());
+        (dgate.into_tensor(), dup.into_tensor())
+    }
+
+    fn attention(
+        q: &Tensor<Self, 2>,
+        k: &Tensor<Self, 2>,
+        v: &Tensor<Self, 2>,
+        heads: Heads,
+        segments: &Segments,
+        _compute: Compute,
+    ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
+        check_attention(q, k, v, heads, segments);
+        let mut output = Slice::zeros(q.dims());
+        let mut log_sum_exp = Slice::zeros([rows(q), heads.query]);
+        let (q, k, v) = (Slice::of(q), Slice::of(k), Slice::of(v));
+        let inputs = attention::Inputs { q: q.get(), k: k.get(), v: v.get(), heads };
+        attention::forward(inputs, segments, output.get_mut(), log_sum_exp.get_mut());
+        (output.into_tensor(), log_sum_exp.into_tensor())
+    }
+
+    fn attention_backward(
+        d_output: &Tensor<Self, 2>,
+        q: &Tensor<Self, 2>,
+        k: &Tensor<Self, 2>,
+        v: &Tensor<Self, 2>,
+        output: &Tensor<Self, 2>,
+        log_sum_exp: &Tensor<Self, 2>,
+        heads: Heads,
+        segments: &Segments,
+        _compute: Compute,
+    ) -> AttentionGradients<Self> {
+        check_attention(q, k, v, heads, segments);
+        let (mut dq, mut dk, mut dv) = (Slice::zeros(q.dims()), Slice::zeros(k.dims()), Slice::zeros(v.dims()));
+        let (q, k, v) = (Slice::of(q), Slice::of(k), Slice::of(v));
+        let (d_output, output, log_sum_exp) = (Slice::of(d_output), Slice::of(output), Slice::of(log_sum_exp));
+        let inputs = attention::Inputs { q: q.get(), k: k.get(), v: v.get(), heads };
+        let saved =
+            attention::Saved { d_output: d_output.get(), output: output.get(), log_sum_exp: log_sum_exp.get() };
+        attention::backward(inputs, saved, segments, dq.get_mut(), dk.get_mut(), dv.get_mut());
+        AttentionGradients { dq: dq.into_tensor(), dk: dk.into_tensor(), dv: dv.into_tensor() }
+    }
+
+    fn linear_cross_entropy(
+        hidden: &Tensor<Self, 2>,
+        head: &Self::Frozen,
+        targets: &[u32],
+        gradient_scale: Option<f32>,
+        compute: Compute,
+    ) -> CrossEntropy<Self> {
+        assert_eq!([rows(hidden), columns(hidden)], [targets.len(), head.shape()[1]], "hidden rows and width");
+        let mut d_hidden = gradient_scale.map(|_| Slice::zeros(hidden.dims()));
+        let gradient = gradient_scale.zip(d_hidden.as_mut().map(Slice::get_mut));
+        let rows = cross_entropy::linear_cross_entropy(Slice::of(hidden).get(), head, targets, gradient, compute);
+        CrossEntropy {
+            losses: rows.iter().map(|row| row.loss).collect(),
+            correct: rows.iter().map(|row| u64::from(row.correct)).sum(),
+            d_hidden: d_hidden.map(Slice::into_tensor),
+        }
+    }
+
+    fn embedding(table: &Self::Frozen, tokens: &[u32], _device: &FlexDevice) -> Tensor<Self, 2> {
+        let [vocabulary, width] = table.shape();
+        assert!(tokens.iter().all(|token| (*token as usize) < vocabulary), "tokens below the vocabulary");
+        let mut out = Slice::zeros([tokens.len(), width]);
+        out.get_mut().par_chunks_mut(width).zip(tokens).for_each(|(out, token)| table.rows_to_f32(*token as usize, out));
+        out.into_tensor()
+    }
+
+    fn gather_rows(x: &Tensor<Self, 2>, rows: &[usize]) -> Tensor<Self, 2> {
+        let width = columns(x);
+        let mut out = Slice::zeros([rows.len(), width]);
+        let x = Slice::of(x);
+        for (out, row) in out.get_mut().chunks_exact_mut(width).zip(rows) {
+            out.copy_from_slice(&x.get()[row * width..(row + 1) * width]);
+        }
+        out.into_tensor()
+    }
+
+    fn scatter_rows(x: &Tensor<Self, 2>, rows: &[usize], total: usize) -> Tensor<Self, 2> {
+        let width = columns(x);
+        let mut out = Slice::zeros([total, width]);
+        let x = Slice::of(x);
+        for (values, row) in x.get().chunks_exact(width).zip(rows) {
+            out.get_mut()[row * width..(row + 1) * width].copy_from_slice(values);
+        }
+        out.into_tensor()
+    }
+
+    fn add(x: Tensor<Self, 2>, y: &Tensor<Self, 2>) -> Tensor<Self, 2> {
+        let mut x = Slice::take(x);
+        pointwise::add(x.get_mut(), Slice::of(y).get());
+        x.into_tensor()
+    }
+}
+
+fn check_attention(q: &Tensor<Flex, 2>, k: &Tensor<Flex, 2>, v: &Tensor<Flex, 2>, heads: Heads, segments: &Segments) {
+    let tokens = segments.total();
+    assert_eq!(q.dims(), [tokens, heads.query * heads.head_dim], "query shape");
+    assert_eq!(k.dims(), [tokens, heads.key_value * heads.head_dim], "key shape");
+    assert_eq!(v.dims(), k.dims(), "value shape");
+    assert!(heads.query.is_multiple_of(heads.key_value), "whole groups of query heads");
+}
