@@ -4,6 +4,7 @@
 
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
+pub use crate::ops::Compute;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -15,16 +16,6 @@ pub enum WeightFormat {
     Nf4,
     /// As in the checkpoint, widened to f32.
     F32,
-}
-
-/// Arithmetic of the large matrix products.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compute {
-    /// f32 operands.
-    F32,
-    /// bf16 operands, f32 accumulation.
-    Bf16,
 }
 
 /// Options of [`BaseModel::load`].

@@ -11,7 +11,10 @@ pub mod checkpoint;
 pub mod config;
 pub mod error;
 pub mod evaluate;
+pub mod kernels;
 pub mod limits;
+pub mod nf4;
+pub mod ops;
 pub mod sample;
 pub mod train;
 

@@ -101,7 +101,10 @@ impl Nf4Weight {
     /// # Errors
     /// [`Nf4Error::Ragged`] when the shape does not fill whole blocks, [`Nf4Error::NotFinite`].
     pub fn quantise(values: &[f32], shape: [usize; 2], precision: SourcePrecision) -> Result<Self, Nf4Error> {
-        if shape[0].checked_mul(shape[1]) != Some(values.len()) || values.is_empty() || values.len() % BLOCK != 0 {
+        if shape[0].checked_mul(shape[1]) != Some(values.len())
+            || values.is_empty()
+            || !values.len().is_multiple_of(BLOCK)
+        {
             return Err(Nf4Error::Ragged { shape });
         }
         if let Some(element) = values.iter().position(|value| !value.is_finite()) {
@@ -138,7 +141,10 @@ impl Nf4Weight {
 
     /// Writes elements `start .. start + out.len()` of the row-major matrix. `start` must be even.
     pub fn dequantise_range(&self, start: usize, out: &mut [f32]) {
-        assert!(start.is_multiple_of(2) && start + out.len() <= self.packed.len() * 2, "range inside the weight");
+        assert!(
+            start.is_multiple_of(2) && start + out.len() <= self.packed.len() * 2,
+            "range inside the weight"
+        );
         let mut element = start;
         let mut rest = out;
         while !rest.is_empty() {

@@ -16,7 +16,8 @@ pub mod types;
 
 pub use frozen::{DenseWeight, FrozenWeight};
 pub use types::{
-    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable, Segments,
+    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable,
+    Segments,
 };
 
 /// Operations a device must provide beyond burn's own, in the order a decoder layer uses them.
@@ -64,6 +65,10 @@ pub trait EngineOps: Backend {
 
     /// Gradients of LoRA, without ever forming a dense `[out, in]` matrix:
     /// `dA = s (dy B)^T x`, `dB = s dy^T xa`, `dx = accumulate + s (dy B) A`.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the saved tensors of one operation; a struct would only rename them"
+    )]
     fn lora_backward(
         x: &Tensor<Self, 2>,
         xa: &Tensor<Self, 2>,
@@ -123,7 +128,10 @@ pub trait EngineOps: Backend {
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>);
 
     /// Gradients of [`EngineOps::attention`] in `q`, `k` and `v`.
-    #[expect(clippy::too_many_arguments, reason = "the saved tensors of one operation; a struct would only rename them")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the saved tensors of one operation; a struct would only rename them"
+    )]
     fn attention_backward(
         d_output: &Tensor<Self, 2>,
         q: &Tensor<Self, 2>,

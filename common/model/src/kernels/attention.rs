@@ -39,7 +39,9 @@ struct Task {
 fn tasks(segments: &Segments, heads: Heads) -> Vec<Task> {
     segments
         .ranges()
-        .flat_map(|rows| (0..heads.query).map(move |head| Task { start: rows.start, length: rows.len(), head }))
+        .flat_map(|rows| {
+            (0..heads.query).map(move |head| Task { start: rows.start, length: rows.len(), head })
+        })
         .collect()
 }
 
@@ -64,7 +66,14 @@ impl<'a> Inputs<'a> {
     }
 }
 
-fn head_view(data: &[f32], first: usize, rows: usize, head: usize, heads: usize, head_dim: usize) -> View<'_> {
+fn head_view(
+    data: &[f32],
+    first: usize,
+    rows: usize,
+    head: usize,
+    heads: usize,
+    head_dim: usize,
+) -> View<'_> {
     let stride = heads * head_dim;
     View::rows(&data[first * stride + head * head_dim..], rows, head_dim, stride)
 }
@@ -91,7 +100,8 @@ pub fn forward(inputs: Inputs<'_>, segments: &Segments, output: &mut [f32], log_
                 future.fill(0.0);
                 let index = (task.start + first + row) * heads.query + task.head;
                 // SAFETY: this (row, head) belongs to this task alone.
-                unsafe { log_sum_exp.slice(index, 1) }[0] = largest + sum.ln();
+                let slot = unsafe { log_sum_exp.slice(index, 1) };
+                slot[0] = largest + sum.ln();
             }
             let tile = &mut tile[..rows * heads.head_dim];
             let v = inputs.shared(inputs.v, task.start, keys, task.head);
@@ -117,7 +127,14 @@ pub struct Saved<'a> {
 }
 
 /// `dq`, `dk`, `dv`, all overwritten.
-pub fn backward(inputs: Inputs<'_>, saved: Saved<'_>, segments: &Segments, dq: &mut [f32], dk: &mut [f32], dv: &mut [f32]) {
+pub fn backward(
+    inputs: Inputs<'_>,
+    saved: Saved<'_>,
+    segments: &Segments,
+    dq: &mut [f32],
+    dk: &mut [f32],
+    dv: &mut [f32],
+) {
     let heads = inputs.heads;
     let dq = DisjointMut::new(dq);
     let parts: Vec<HeadGradients> =
@@ -136,7 +153,12 @@ struct HeadGradients {
     dv: Vec<f32>,
 }
 
-fn head_backward(inputs: Inputs<'_>, saved: Saved<'_>, task: Task, dq: DisjointMut<'_, f32>) -> HeadGradients {
+fn head_backward(
+    inputs: Inputs<'_>,
+    saved: Saved<'_>,
+    task: Task,
+    dq: DisjointMut<'_, f32>,
+) -> HeadGradients {
     let heads = inputs.heads;
     let (d, stride) = (heads.head_dim, heads.query * heads.head_dim);
     let scale = 1.0 / (d as f32).sqrt();
@@ -157,7 +179,14 @@ fn head_backward(inputs: Inputs<'_>, saved: Saved<'_>, task: Task, dq: DisjointM
             let columns = token * stride + task.head * d..token * stride + (task.head + 1) * d;
             let (dy, y) = (&saved.d_output[columns.clone()], &saved.output[columns]);
             let delta = math::sum_by(d, |i| dy[i] * y[i]);
-            softmax_backward(p, ds, first + row + 1, saved.log_sum_exp[token * heads.query + task.head], delta, scale);
+            softmax_backward(
+                p,
+                ds,
+                first + row + 1,
+                saved.log_sum_exp[token * heads.query + task.head],
+                delta,
+                scale,
+            );
         }
         let (p, ds) = (View::dense(p, rows, keys), View::dense(ds, rows, keys));
         matmul(&mut total.dv, d, 1.0, 1.0, p.transposed(), d_output, Threads::One);
@@ -186,7 +215,12 @@ fn softmax_backward(p: &mut [f32], ds: &mut [f32], seen: usize, log_sum_exp: f32
 }
 
 /// Adds the query heads of each group, in head order, into `[length, key_value * d]`.
-fn sum_groups(out: &mut [f32], parts: &[HeadGradients], heads: Heads, of: impl Fn(&HeadGradients) -> &Vec<f32> + Sync) {
+fn sum_groups(
+    out: &mut [f32],
+    parts: &[HeadGradients],
+    heads: Heads,
+    of: impl Fn(&HeadGradients) -> &Vec<f32> + Sync,
+) {
     let d = heads.head_dim;
     out.par_chunks_mut(heads.key_value * d).enumerate().for_each(|(row, out)| {
         for (out, group) in out.chunks_exact_mut(d).zip(parts.chunks(heads.group())) {

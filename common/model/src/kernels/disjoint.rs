@@ -33,7 +33,6 @@ impl<'a, T> DisjointMut<'a, T> {
     ///
     /// # Panics
     /// When the range leaves the slice.
-    #[expect(clippy::mut_from_ref, reason = "disjointness is the caller's obligation, see Safety")]
     pub unsafe fn slice(&self, start: usize, length: usize) -> &'a mut [T] {
         assert!(start.checked_add(length).is_some_and(|end| end <= self.length), "part inside the slice");
         // SAFETY: in bounds by the assertion, exclusive by the caller's promise.

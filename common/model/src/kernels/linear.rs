@@ -12,7 +12,15 @@ const PANEL_BYTES: usize = 16 << 20;
 
 /// `y = x W^T` for rows `first..first + outputs` of `W [out, in]`; `x [T, in]`; row `t` of the result
 /// starts at `y[t * stride]`.
-pub fn forward(x: &[f32], weight: &FrozenWeight, first: usize, outputs: usize, y: &mut [f32], stride: usize, compute: Compute) {
+pub fn forward(
+    x: &[f32],
+    weight: &FrozenWeight,
+    first: usize,
+    outputs: usize,
+    y: &mut [f32],
+    stride: usize,
+    compute: Compute,
+) {
     let _ = compute;
     let input = weight.shape()[1];
     let tokens = x.len() / input;
@@ -25,7 +33,15 @@ pub fn forward(x: &[f32], weight: &FrozenWeight, first: usize, outputs: usize, y
 
 /// `dx += dy W` for rows `first..first + outputs` of `W`; row `t` of `dy` starts at `dy[t * stride]`;
 /// `dx [T, in]`.
-pub fn backward(dy: &[f32], stride: usize, weight: &FrozenWeight, first: usize, outputs: usize, dx: &mut [f32], compute: Compute) {
+pub fn backward(
+    dy: &[f32],
+    stride: usize,
+    weight: &FrozenWeight,
+    first: usize,
+    outputs: usize,
+    dx: &mut [f32],
+    compute: Compute,
+) {
     let _ = compute;
     let input = weight.shape()[1];
     let tokens = dx.len() / input;
@@ -36,7 +52,12 @@ pub fn backward(dy: &[f32], stride: usize, weight: &FrozenWeight, first: usize, 
 }
 
 /// Calls `use_panel(offset from first, rows, widened rows)` over the row range, in order.
-fn for_panels(weight: &FrozenWeight, first: usize, outputs: usize, mut use_panel: impl FnMut(usize, usize, &[f32])) {
+fn for_panels(
+    weight: &FrozenWeight,
+    first: usize,
+    outputs: usize,
+    mut use_panel: impl FnMut(usize, usize, &[f32]),
+) {
     use rayon::prelude::*;
     let input = weight.shape()[1];
     if let FrozenWeight::F32(dense) = weight {

@@ -41,7 +41,14 @@ pub struct Saved<'a> {
 }
 
 /// `g = dy B`, `da = s g^T x`, `db = s dy^T xa`, `dx += s g A`.
-pub fn backward(sizes: Sizes, saved: &Saved<'_>, scaling: f32, dx: &mut [f32], da: &mut [f32], db: &mut [f32]) {
+pub fn backward(
+    sizes: Sizes,
+    saved: &Saved<'_>,
+    scaling: f32,
+    dx: &mut [f32],
+    da: &mut [f32],
+    db: &mut [f32],
+) {
     let Sizes { tokens, input, output, rank } = sizes;
     let dy = View::dense(saved.dy, tokens, output);
     let mut g = vec![0.0; tokens * rank];

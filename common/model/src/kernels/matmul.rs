@@ -57,7 +57,15 @@ pub enum Threads {
 /// `c = beta * c + alpha * a b`, with `c` row-major, its rows `stride` elements apart.
 ///
 /// `beta` is 0 (then `c` is not read) or any factor.
-pub fn matmul(c: &mut [f32], stride: usize, beta: f32, alpha: f32, a: View<'_>, b: View<'_>, threads: Threads) {
+pub fn matmul(
+    c: &mut [f32],
+    stride: usize,
+    beta: f32,
+    alpha: f32,
+    a: View<'_>,
+    b: View<'_>,
+    threads: Threads,
+) {
     let (m, n, k) = (a.rows, b.columns, a.columns);
     assert_eq!(k, b.rows, "inner dimensions agree");
     assert!(n <= stride && extent(m, n, stride, 1) <= c.len(), "result inside its slice");

@@ -8,7 +8,15 @@ use rayon::prelude::*;
 use super::pointwise::rows_a_task;
 
 /// Rotates `x [T, heads * head_dim]`; row `t` uses row `positions[t]` of `cos`, `sin [P, head_dim / 2]`.
-pub fn rotary(x: &mut [f32], width: usize, positions: &[usize], cos: &[f32], sin: &[f32], half: usize, inverse: bool) {
+pub fn rotary(
+    x: &mut [f32],
+    width: usize,
+    positions: &[usize],
+    cos: &[f32],
+    sin: &[f32],
+    half: usize,
+    inverse: bool,
+) {
     assert!(x.len() == positions.len() * width && width.is_multiple_of(2 * half), "rows of whole heads");
     let sign = if inverse { -1.0 } else { 1.0 };
     let rows = rows_a_task(width);

@@ -83,7 +83,13 @@ impl QuantState {
         }
     }
 
-    fn quantised_absmax(&self, codes: &[u8], nested: &[u8], map: &[u8], blocks: usize) -> Result<Absmax, Nf4Error> {
+    fn quantised_absmax(
+        &self,
+        codes: &[u8],
+        nested: &[u8],
+        map: &[u8],
+        blocks: usize,
+    ) -> Result<Absmax, Nf4Error> {
         let (Some(NESTED_BLOCK), Some(offset)) = (self.nested_blocksize, self.nested_offset) else {
             return Err(Nf4Error::Unsupported("double quantisation without block 256 and an offset".into()));
         };
@@ -101,7 +107,11 @@ fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> + '_ {
 }
 
 fn expect_size(tensor: &'static str, bytes: &[u8], expected: usize) -> Result<(), Nf4Error> {
-    if bytes.len() == expected { Ok(()) } else { Err(Nf4Error::Size { tensor, expected, found: bytes.len() }) }
+    if bytes.len() == expected {
+        Ok(())
+    } else {
+        Err(Nf4Error::Size { tensor, expected, found: bytes.len() })
+    }
 }
 
 /// The kernels hold the standard tables in registers, so a checkpoint with others cannot be run.

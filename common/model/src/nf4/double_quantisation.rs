@@ -68,7 +68,9 @@ impl Absmax {
     pub fn memory_bytes(&self) -> usize {
         match self {
             Self::Plain(values) => size_of_val(values.as_slice()),
-            Self::Quantised { codes, nested, .. } => codes.len() + size_of_val(nested.as_slice()) + size_of::<f32>(),
+            Self::Quantised { codes, nested, .. } => {
+                codes.len() + size_of_val(nested.as_slice()) + size_of::<f32>()
+            }
         }
     }
 }

@@ -5,13 +5,14 @@
 
 use std::sync::Arc;
 
-use burn_backend::{DType, TensorData, TensorMetadata};
+use burn_backend::{DType, TensorData};
 use burn_flex::{Flex, FlexDevice, FlexTensor};
 use burn_tensor::{Tensor, TensorPrimitive};
 use rayon::prelude::*;
 
 use super::types::{
-    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable, Segments,
+    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable,
+    Segments,
 };
 use super::{EngineOps, FrozenWeight};
 use crate::kernels::{attention, cross_entropy, linear, lora, norm, pointwise, rotary};
@@ -230,12 +231,17 @@ impl EngineOps for Flex {
         _compute: Compute,
     ) -> AttentionGradients<Self> {
         check_attention(q, k, v, heads, segments);
-        let (mut dq, mut dk, mut dv) = (Slice::zeros(q.dims()), Slice::zeros(k.dims()), Slice::zeros(v.dims()));
+        let (mut dq, mut dk, mut dv) =
+            (Slice::zeros(q.dims()), Slice::zeros(k.dims()), Slice::zeros(v.dims()));
         let (q, k, v) = (Slice::of(q), Slice::of(k), Slice::of(v));
-        let (d_output, output, log_sum_exp) = (Slice::of(d_output), Slice::of(output), Slice::of(log_sum_exp));
+        let (d_output, output, log_sum_exp) =
+            (Slice::of(d_output), Slice::of(output), Slice::of(log_sum_exp));
         let inputs = attention::Inputs { q: q.get(), k: k.get(), v: v.get(), heads };
-        let saved =
-            attention::Saved { d_output: d_output.get(), output: output.get(), log_sum_exp: log_sum_exp.get() };
+        let saved = attention::Saved {
+            d_output: d_output.get(),
+            output: output.get(),
+            log_sum_exp: log_sum_exp.get(),
+        };
         attention::backward(inputs, saved, segments, dq.get_mut(), dk.get_mut(), dv.get_mut());
         AttentionGradients { dq: dq.into_tensor(), dk: dk.into_tensor(), dv: dv.into_tensor() }
     }
@@ -247,10 +253,15 @@ impl EngineOps for Flex {
         gradient_scale: Option<f32>,
         compute: Compute,
     ) -> CrossEntropy<Self> {
-        assert_eq!([rows(hidden), columns(hidden)], [targets.len(), head.shape()[1]], "hidden rows and width");
+        assert_eq!(
+            [rows(hidden), columns(hidden)],
+            [targets.len(), head.shape()[1]],
+            "hidden rows and width"
+        );
         let mut d_hidden = gradient_scale.map(|_| Slice::zeros(hidden.dims()));
         let gradient = gradient_scale.zip(d_hidden.as_mut().map(Slice::get_mut));
-        let rows = cross_entropy::linear_cross_entropy(Slice::of(hidden).get(), head, targets, gradient, compute);
+        let rows =
+            cross_entropy::linear_cross_entropy(Slice::of(hidden).get(), head, targets, gradient, compute);
         CrossEntropy {
             losses: rows.iter().map(|row| row.loss).collect(),
             correct: rows.iter().map(|row| u64::from(row.correct)).sum(),
@@ -262,7 +273,10 @@ impl EngineOps for Flex {
         let [vocabulary, width] = table.shape();
         assert!(tokens.iter().all(|token| (*token as usize) < vocabulary), "tokens below the vocabulary");
         let mut out = Slice::zeros([tokens.len(), width]);
-        out.get_mut().par_chunks_mut(width).zip(tokens).for_each(|(out, token)| table.rows_to_f32(*token as usize, out));
+        out.get_mut()
+            .par_chunks_mut(width)
+            .zip(tokens)
+            .for_each(|(out, token)| table.rows_to_f32(*token as usize, out));
         out.into_tensor()
     }
 
@@ -293,7 +307,13 @@ impl EngineOps for Flex {
     }
 }
 
-fn check_attention(q: &Tensor<Flex, 2>, k: &Tensor<Flex, 2>, v: &Tensor<Flex, 2>, heads: Heads, segments: &Segments) {
+fn check_attention(
+    q: &Tensor<Flex, 2>,
+    k: &Tensor<Flex, 2>,
+    v: &Tensor<Flex, 2>,
+    heads: Heads,
+    segments: &Segments,
+) {
     let tokens = segments.total();
     assert_eq!(q.dims(), [tokens, heads.query * heads.head_dim], "query shape");
     assert_eq!(k.dims(), [tokens, heads.key_value * heads.head_dim], "key shape");

@@ -10,11 +10,10 @@ use burn_backend::Backend;
 use burn_tensor::Tensor;
 
 /// Arithmetic of the large matrix products. Activations, reductions and accumulation stay f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Compute {
     /// f32 operands: reproduces transformers in f32.
-    #[default]
     F32,
     /// Operands rounded to bf16, f32 accumulation: what AVX512-BF16 and tensor cores run.
     Bf16,
