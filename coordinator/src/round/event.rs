@@ -1,0 +1,127 @@
+//! Everything that can happen to a run. An event that changes the state is a journal row (JSON, so
+//! that an auditor can read it with `sqlite3`); an event that changes nothing is answered and
+//! forgotten. Variants are only ever added: old journals must replay.
+
+use common::id::{Digest, Round, SiteId};
+use serde::{Deserialize, Serialize};
+
+use super::state::{Plan, Score};
+
+/// Something that happened, in the past tense.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Event {
+    /// An operator launched the run; always the first event of its journal.
+    Launched {
+        /// What was asked for, with every file pinned by digest.
+        plan: Box<Plan>,
+    },
+    /// The base model was measured on the validation set.
+    BaseScored {
+        /// The measurement, or why there is none.
+        score: Score,
+    },
+    /// A site fetched its work for this round.
+    Taken {
+        /// The round it was handed.
+        round: Round,
+        /// Who.
+        site: SiteId,
+    },
+    /// An update passed every check and is durable under its digest.
+    UpdateStored {
+        /// The round it was trained for.
+        round: Round,
+        /// Who sent it.
+        site: SiteId,
+        /// SHA-256 of the update file.
+        digest: Digest,
+        /// Length of the update file in bytes.
+        bytes: u64,
+        /// Records it was trained on, rounded as reported: the weight of the update.
+        records: u64,
+    },
+    /// A site gave up on the round.
+    SiteFailed {
+        /// The round.
+        round: Round,
+        /// Who.
+        site: SiteId,
+        /// The failure code it sent, by name.
+        code: String,
+    },
+    /// The operator revoked a site.
+    SiteRevoked {
+        /// Who.
+        site: SiteId,
+    },
+    /// The round's aggregate is durable under its digest.
+    Aggregated {
+        /// The round.
+        round: Round,
+        /// SHA-256 of the aggregate.
+        digest: Digest,
+        /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||, over all modules.
+        aggregation_error: f64,
+        /// How long it took.
+        duration_ms: u64,
+    },
+    /// The round's aggregate was measured on the validation set.
+    Scored {
+        /// The round.
+        round: Round,
+        /// The measurement, or why there is none.
+        score: Score,
+    },
+    /// The round's aggregate is what sites and operators now get.
+    RoundPublished {
+        /// The round.
+        round: Round,
+    },
+    /// The test set is about to be read. Journalled before it is.
+    TestOpened {
+        /// SHA-256 of the test file.
+        file: Digest,
+    },
+    /// Base and final model were measured on the test set.
+    TestScored {
+        /// The base model.
+        base: Score,
+        /// The last round's aggregate.
+        federated: Score,
+    },
+    /// The coordinator was started again while the run was going.
+    Restarted,
+    /// The operator ended the run.
+    Stopped,
+    /// An effect failed for good; the reason is ours and holds no site's text.
+    Broken {
+        /// One sentence for the operator.
+        reason: String,
+    },
+    /// Time passed.
+    Tick,
+}
+
+impl Event {
+    /// The name in the journal's `kind` column.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Launched { .. } => "launched",
+            Self::BaseScored { .. } => "base_scored",
+            Self::Taken { .. } => "taken",
+            Self::UpdateStored { .. } => "update_stored",
+            Self::SiteFailed { .. } => "site_failed",
+            Self::SiteRevoked { .. } => "site_revoked",
+            Self::Aggregated { .. } => "aggregated",
+            Self::Scored { .. } => "scored",
+            Self::RoundPublished { .. } => "round_published",
+            Self::TestOpened { .. } => "test_opened",
+            Self::TestScored { .. } => "test_scored",
+            Self::Restarted => "restarted",
+            Self::Stopped => "stopped",
+            Self::Broken { .. } => "broken",
+            Self::Tick => "tick",
+        }
+    }
+}

@@ -1,0 +1,316 @@
+//! The pure scheduler: `step(state, event, now) -> (state, effects)`. No clock, no file, no
+//! randomness; called by the driver for live events and by the store's replay at start. Invariants
+//! (tested by simulation): an update counts once or not at all; what is published depends on which
+//! updates counted, never on the order they came in; replaying any prefix gives the live state.
+
+use common::clock::Timestamp;
+use common::id::{Digest, Round, SiteId};
+
+use super::effect::{Effect, Verdict};
+use super::event::Event;
+use super::state::{
+    Aggregate, Conflict, Failure, Phase, Plan, RoundRecord, RunState, Score, Update,
+};
+
+/// Starts a run: its state and the first effects.
+pub fn launch(plan: Plan, now: Timestamp) -> (RunState, Vec<Effect>) {
+    let state = RunState::launched(plan, now);
+    let effects = pending(&state);
+    (state, effects)
+}
+
+/// Applies one event. An event that is out of place changes nothing (the returned state equals the
+/// given one); the driver journals only what changed something.
+pub fn step(mut state: RunState, event: &Event, now: Timestamp) -> (RunState, Vec<Effect>) {
+    let now = now.max(state.updated_at);
+    let (phase_before, round_before) = (state.phase.clone(), state.rounds.len());
+    let outcome = apply(&mut state, event, now);
+    let mut effects = Vec::new();
+    if let Outcome::Answered { verdict, .. } = outcome {
+        effects.push(Effect::Answer(verdict));
+    }
+    if let Outcome::Changed | Outcome::Answered { changed: true, .. } = outcome {
+        state.updated_at = now;
+    }
+    if state.phase != phase_before || state.rounds.len() != round_before {
+        effects.extend(pending(&state));
+    }
+    (state, effects)
+}
+
+/// Rebuilds a run from its journal. `None` for a journal that does not begin with a launch.
+pub fn replay<'a>(journal: impl IntoIterator<Item = (&'a Event, Timestamp)>) -> Option<RunState> {
+    let mut rows = journal.into_iter();
+    let (Event::Launched { plan }, launched_at) = rows.next()? else { return None };
+    let state = RunState::launched(plan.as_ref().clone(), launched_at);
+    Some(rows.fold(state, |state, (event, at)| step(state, event, at).0))
+}
+
+/// The effects that the state calls for; performed when a phase begins, and again after a restart.
+pub fn pending(state: &RunState) -> Vec<Effect> {
+    let round = state.current();
+    let aggregate = round.and_then(|record| record.aggregate.map(|aggregate| (record.round, aggregate.digest)));
+    match (&state.phase, round, aggregate) {
+        (Phase::Idle, _, _) => vec![Effect::ScoreBase],
+        (Phase::Announced, Some(record), _) => vec![Effect::Announce { round: record.round }],
+        (Phase::Aggregating, Some(record), _) => vec![Effect::Aggregate {
+            round: record.round,
+            inputs: record.updates.iter().map(|(site, update)| (site.clone(), *update)).collect(),
+        }],
+        (Phase::Evaluating, _, Some((round, adapter))) => vec![Effect::Score { round, adapter }],
+        (Phase::Published, _, Some((round, adapter))) => vec![Effect::Publish { round, adapter }],
+        (Phase::TestPending, _, _) => vec![Effect::OpenTest],
+        (Phase::Testing, _, _) => vec![Effect::ScoreTest { adapter: state.model() }],
+        (Phase::Finished | Phase::Failed(_), _, _) => vec![Effect::Finish],
+        _ => Vec::new(),
+    }
+}
+
+/// What a site would be told if it sent this update now; the answer to an offer.
+pub fn verdict(state: &RunState, round: Round, site: &SiteId, digest: Digest) -> Verdict {
+    match state.round(round).and_then(|record| record.updates.get(site)) {
+        Some(update) if update.digest == digest => Verdict::Known,
+        Some(_) => Verdict::Conflict,
+        None if state.work_for(site).is_some_and(|record| record.round == round) => Verdict::Welcome,
+        None => Verdict::RoundClosed,
+    }
+}
+
+/// What an event did to the state.
+enum Outcome {
+    /// It was out of place.
+    Ignored,
+    /// It belongs in the journal.
+    Changed,
+    /// It was an update; the site gets an answer whether or not anything changed.
+    Answered { verdict: Verdict, changed: bool },
+}
+
+fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
+    match event {
+        Event::BaseScored { score } if state.phase == Phase::Idle => {
+            state.base = Some(score.clone());
+            announce(state, now);
+        }
+        Event::Taken { round, site } => return taken(state, *round, site, now),
+        Event::UpdateStored { round, site, digest, bytes, records } => {
+            let update = Update { digest: *digest, bytes: *bytes, records: *records };
+            return stored(state, *round, site, update, now);
+        }
+        Event::SiteRevoked { site } if !state.is_over() && !state.revoked.contains(site) => {
+            revoke(state, site, now);
+        }
+        Event::SiteFailed { round, site, code } => return failed(state, *round, site, code, now),
+        Event::Aggregated { round, digest, aggregation_error, duration_ms } => {
+            let (aggregation_error, duration_ms) = (*aggregation_error, *duration_ms);
+            return aggregated(state, *round, Aggregate { digest: *digest, aggregation_error, duration_ms });
+        }
+        Event::Scored { round, score } => return scored(state, *round, score),
+        Event::RoundPublished { round } => return published(state, *round, now),
+        Event::TestOpened { .. } if state.phase == Phase::TestPending => {
+            state.test.openings.push(now);
+            state.phase = Phase::Testing;
+        }
+        Event::TestScored { base, federated } if state.phase == Phase::Testing => {
+            state.test.base = Some(base.clone());
+            state.test.federated = Some(federated.clone());
+            state.phase = Phase::Finished;
+        }
+        Event::Restarted if state.is_open() => extend_deadline(state, now),
+        Event::Stopped if !state.is_over() => state.phase = Phase::Failed(Failure::Stopped),
+        Event::Broken { reason } if !state.is_over() => state.phase = Phase::Failed(Failure::Broken(reason.clone())),
+        Event::Tick => return expire(state, now),
+        _ => return Outcome::Ignored,
+    }
+    Outcome::Changed
+}
+
+fn announce(state: &mut RunState, now: Timestamp) {
+    let number = count(state.rounds.len()).saturating_add(1);
+    state.rounds.push(RoundRecord {
+        round: Round(number),
+        from: state.model(),
+        announced_at: now,
+        deadline: now.plus_ms(deadline_ms(state)),
+        taken: Default::default(),
+        updates: Default::default(),
+        failed: Default::default(),
+        closed_at: None,
+        aggregate: None,
+        score: None,
+        published_at: None,
+    });
+    state.phase = Phase::Announced;
+}
+
+fn taken(state: &mut RunState, round: Round, site: &SiteId, now: Timestamp) -> Outcome {
+    if state.work_for(site).is_none_or(|record| record.round != round || record.taken.contains_key(site)) {
+        return Outcome::Ignored;
+    }
+    if let Some(record) = state.rounds.last_mut() {
+        record.taken.insert(site.clone(), now);
+        state.phase = Phase::Collecting;
+    }
+    Outcome::Changed
+}
+
+fn stored(state: &mut RunState, round: Round, site: &SiteId, update: Update, now: Timestamp) -> Outcome {
+    let verdict = verdict(state, round, site, update.digest);
+    match verdict {
+        Verdict::Known | Verdict::RoundClosed => return Outcome::Answered { verdict, changed: false },
+        Verdict::Conflict => return conflict(state, round, site, update.digest, now),
+        Verdict::Welcome => {}
+    }
+    if let Some(record) = state.rounds.last_mut() {
+        record.failed.remove(site);
+        record.updates.insert(site.clone(), update);
+        state.phase = Phase::Collecting;
+    }
+    close_if_complete(state, now);
+    Outcome::Answered { verdict, changed: true }
+}
+
+/// A site gave up on this round. It may still deliver after all; nobody waits for it.
+fn failed(state: &mut RunState, round: Round, site: &SiteId, code: &str, now: Timestamp) -> Outcome {
+    let expected = state.work_for(site).is_some_and(|record| record.round == round);
+    match state.rounds.last_mut() {
+        Some(record) if expected && record.failed.get(site).is_none_or(|known| known != code) => {
+            record.failed.insert(site.clone(), code.to_owned());
+        }
+        _ => return Outcome::Ignored,
+    }
+    close_if_complete(state, now);
+    Outcome::Changed
+}
+
+/// Closes the round once every site that may still deliver has, if that makes a quorum.
+fn close_if_complete(state: &mut RunState, now: Timestamp) {
+    let Some(record) = state.rounds.last() else { return };
+    let waiting = |site: &&SiteId| {
+        !state.revoked.contains(*site) && !record.updates.contains_key(*site) && !record.failed.contains_key(*site)
+    };
+    let complete = !state.plan.sites.iter().any(|site| waiting(&site));
+    if complete && record.updates.len() >= state.plan.spec.quorum.sites {
+        close(state, now);
+    }
+}
+
+fn close(state: &mut RunState, now: Timestamp) {
+    if let Some(record) = state.rounds.last_mut() {
+        record.closed_at = Some(now);
+        state.phase = Phase::Aggregating;
+    }
+}
+
+/// The first update stands. Recorded once per refused digest, so that a site that insists cannot
+/// grow the journal.
+fn conflict(state: &mut RunState, round: Round, site: &SiteId, refused: Digest, now: Timestamp) -> Outcome {
+    let known = |conflict: &Conflict| conflict.round == round && &conflict.site == site;
+    let seen = state.conflicts.iter().filter(|conflict| known(conflict));
+    let full = seen.clone().count() >= CONFLICTS_PER_UPDATE_MAX;
+    if full || seen.clone().any(|conflict| conflict.refused == refused) {
+        return Outcome::Answered { verdict: Verdict::Conflict, changed: false };
+    }
+    state.conflicts.push(Conflict { round, site: site.clone(), refused, at: now });
+    Outcome::Answered { verdict: Verdict::Conflict, changed: true }
+}
+
+/// Nothing of a revoked site counts from now on: an update that waits for its round to close is
+/// taken out. A set that is already being averaged was sealed before the revocation and stays. A
+/// quorum that has become impossible is not waited for.
+fn revoke(state: &mut RunState, site: &SiteId, now: Timestamp) {
+    state.revoked.insert(site.clone());
+    if !state.is_open() {
+        return;
+    }
+    if let Some(record) = state.rounds.last_mut() {
+        record.updates.remove(site);
+    }
+    let left = state.plan.sites.iter().filter(|site| !state.revoked.contains(*site)).count();
+    if left < state.plan.spec.quorum.sites {
+        state.phase = Phase::Failed(quorum_not_met(state));
+    } else {
+        close_if_complete(state, now);
+    }
+}
+
+fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate) -> Outcome {
+    match state.rounds.last_mut() {
+        Some(record) if state.phase == Phase::Aggregating && record.round == round => {
+            record.aggregate = Some(aggregate);
+            state.phase = Phase::Evaluating;
+            Outcome::Changed
+        }
+        _ => Outcome::Ignored,
+    }
+}
+
+fn scored(state: &mut RunState, round: Round, score: &Score) -> Outcome {
+    match state.rounds.last_mut() {
+        Some(record) if state.phase == Phase::Evaluating && record.round == round => {
+            record.score = Some(score.clone());
+            state.phase = Phase::Published;
+            Outcome::Changed
+        }
+        _ => Outcome::Ignored,
+    }
+}
+
+fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
+    match state.rounds.last_mut() {
+        Some(record) if state.phase == Phase::Published && record.round == round => {
+            record.published_at = Some(now);
+        }
+        _ => return Outcome::Ignored,
+    }
+    if round.0 < state.plan.spec.rounds {
+        announce(state, now);
+    } else if state.plan.test.is_some() {
+        state.phase = Phase::TestPending;
+    } else {
+        state.phase = Phase::Finished;
+    }
+    Outcome::Changed
+}
+
+/// At the deadline a round goes on without the stragglers, or fails.
+fn expire(state: &mut RunState, now: Timestamp) -> Outcome {
+    match state.current() {
+        Some(record) if state.is_open() && now >= record.deadline => {
+            if record.updates.len() >= state.plan.spec.quorum.sites {
+                close(state, now);
+            } else {
+                state.phase = Phase::Failed(quorum_not_met(state));
+            }
+            Outcome::Changed
+        }
+        _ => Outcome::Ignored,
+    }
+}
+
+fn quorum_not_met(state: &RunState) -> Failure {
+    let updates = state.current().map_or(0, |record| record.updates.len());
+    Failure::QuorumNotMet { updates: count(updates), needed: count(state.plan.spec.quorum.sites) }
+}
+
+/// Sites could not reach us while we were down: the round in progress gets its full time again.
+fn extend_deadline(state: &mut RunState, now: Timestamp) {
+    let deadline = now.plus_ms(deadline_ms(state));
+    if let Some(record) = state.rounds.last_mut() {
+        record.deadline = record.deadline.max(deadline);
+    }
+}
+
+fn count(items: usize) -> u32 {
+    u32::try_from(items).unwrap_or(u32::MAX)
+}
+
+fn deadline_ms(state: &RunState) -> u64 {
+    state.plan.spec.quorum.deadline_s.saturating_mul(1000)
+}
+
+/// Different refused updates remembered per (round, site).
+const CONFLICTS_PER_UPDATE_MAX: usize = 8;
+
+#[cfg(test)]
+mod tests;

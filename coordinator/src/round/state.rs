@@ -1,0 +1,283 @@
+//! The state of one run: plain data, rebuilt from the journal at every start. Who may read what of
+//! it: `session` asks what work a site has, `cli::status` shows it, `scheduler` alone changes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use common::clock::Timestamp;
+use common::id::{Digest, Round, RunId, SiteId};
+use common::run::RunSpec;
+use serde::{Deserialize, Serialize};
+
+/// A file an operator named, pinned by content so that it cannot change under a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedFile {
+    /// Absolute path on the coordinator.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes at launch.
+    pub digest: Digest,
+}
+
+/// What a run will do: the run file with everything it refers to pinned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plan {
+    /// The run's id.
+    pub run: RunId,
+    /// The run file.
+    pub spec: RunSpec,
+    /// The coordinator's copy of the base model.
+    pub model: PathBuf,
+    /// Fingerprint of the loaded (quantised) base model; sites must find the same.
+    pub model_fingerprint: Digest,
+    /// Sites that take part, sorted: those that had joined at launch.
+    pub sites: Vec<SiteId>,
+    /// Steers, every round. Without one, rounds are published unevaluated.
+    pub validation: Option<PinnedFile>,
+    /// Opened once, at the end. Without one, the run ends with its last round.
+    pub test: Option<PinnedFile>,
+    /// The manifest blob that sites fetch.
+    pub manifest: Digest,
+    /// Length of the manifest blob in bytes.
+    pub manifest_bytes: u64,
+    /// The adapter that round 1 starts from.
+    pub initial: Digest,
+    /// Length of every adapter of this run in bytes.
+    pub adapter_bytes: u64,
+}
+
+/// Where a run stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Launched; the base model is being measured.
+    Idle,
+    /// The round is open and no site has taken it yet.
+    Announced,
+    /// At least one site works on the round.
+    Collecting,
+    /// Enough updates are in; they are being averaged.
+    Aggregating,
+    /// The aggregate is being measured on the validation set.
+    Evaluating,
+    /// The round's result is being made the current model.
+    Published,
+    /// All rounds are done; the test set is about to be opened.
+    TestPending,
+    /// The test set is open.
+    Testing,
+    /// Over, with a final model.
+    Finished,
+    /// Over, without one; the model of the last published round stands.
+    Failed(Failure),
+}
+
+/// Why a run failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Failure {
+    /// The deadline passed with too few updates.
+    QuorumNotMet {
+        /// Updates that were in.
+        updates: u32,
+        /// Updates that were needed.
+        needed: u32,
+    },
+    /// The operator ended it.
+    Stopped,
+    /// The coordinator could not do its part.
+    Broken(String),
+}
+
+/// An update that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Update {
+    /// SHA-256 of the update file.
+    pub digest: Digest,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// Its weight: records trained on, rounded as reported.
+    pub records: u64,
+}
+
+/// Numbers of one evaluation.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Metrics {
+    /// Mean negative log-likelihood per supervised token, in nats.
+    pub loss: f64,
+    /// exp(loss).
+    pub perplexity: f64,
+    /// Share of supervised tokens whose most likely prediction is right, 0 to 1.
+    pub token_accuracy: f64,
+    /// Tokens that were scored.
+    pub supervised_tokens: u64,
+    /// Records that were scored.
+    pub samples: u64,
+    /// Wall time of the evaluation (shared where several models were measured together).
+    pub duration_ms: u64,
+}
+
+/// The outcome of one evaluation.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Score {
+    /// It was measured.
+    Measured(Metrics),
+    /// It could not be measured; the run goes on.
+    Unevaluated {
+        /// One sentence for the operator.
+        reason: String,
+    },
+}
+
+impl Score {
+    /// The numbers, if there are any.
+    pub fn metrics(&self) -> Option<&Metrics> {
+        match self {
+            Self::Measured(metrics) => Some(metrics),
+            Self::Unevaluated { .. } => None,
+        }
+    }
+}
+
+/// The aggregate of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Aggregate {
+    /// SHA-256 of the adapter file.
+    pub digest: Digest,
+    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||.
+    pub aggregation_error: f64,
+    /// Wall time of the aggregation.
+    pub duration_ms: u64,
+}
+
+/// One round, from its announcement on.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundRecord {
+    /// Which.
+    pub round: Round,
+    /// The adapter it starts from.
+    pub from: Digest,
+    /// When it was announced.
+    pub announced_at: Timestamp,
+    /// When it fails unless enough updates are in.
+    pub deadline: Timestamp,
+    /// Sites that fetched the work, and when.
+    pub taken: BTreeMap<SiteId, Timestamp>,
+    /// The updates that count.
+    pub updates: BTreeMap<SiteId, Update>,
+    /// Sites that gave up, and the failure code they sent.
+    pub failed: BTreeMap<SiteId, String>,
+    /// When the round stopped taking updates.
+    pub closed_at: Option<Timestamp>,
+    /// The average.
+    pub aggregate: Option<Aggregate>,
+    /// Its measurement on the validation set.
+    pub score: Option<Score>,
+    /// When it became the current model.
+    pub published_at: Option<Timestamp>,
+}
+
+/// A site sent two different updates for one round; the first stands.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Conflict {
+    /// Which round.
+    pub round: Round,
+    /// Who.
+    pub site: SiteId,
+    /// The update that was refused.
+    pub refused: Digest,
+    /// When.
+    pub at: Timestamp,
+}
+
+/// The test set's life.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct TestRecord {
+    /// When it was opened; one entry in a sound run.
+    pub openings: Vec<Timestamp>,
+    /// The base model on it.
+    pub base: Option<Score>,
+    /// The final model on it.
+    pub federated: Option<Score>,
+}
+
+/// Everything known about a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunState {
+    /// What was asked for.
+    pub plan: Plan,
+    /// Where it stands.
+    pub phase: Phase,
+    /// When it was launched.
+    pub launched_at: Timestamp,
+    /// When the last event happened; time never runs backwards inside a run.
+    pub updated_at: Timestamp,
+    /// The base model on the validation set.
+    pub base: Option<Score>,
+    /// Announced rounds, in order.
+    pub rounds: Vec<RoundRecord>,
+    /// The test set.
+    pub test: TestRecord,
+    /// Refused second updates.
+    pub conflicts: Vec<Conflict>,
+    /// Sites whose work does not count any more.
+    pub revoked: BTreeSet<SiteId>,
+}
+
+impl RunState {
+    /// A run that was just launched.
+    pub fn launched(plan: Plan, now: Timestamp) -> Self {
+        Self {
+            plan,
+            phase: Phase::Idle,
+            launched_at: now,
+            updated_at: now,
+            base: None,
+            rounds: Vec::new(),
+            test: TestRecord::default(),
+            conflicts: Vec::new(),
+            revoked: BTreeSet::new(),
+        }
+    }
+
+    /// The round in progress, or the last one.
+    pub fn current(&self) -> Option<&RoundRecord> {
+        self.rounds.last()
+    }
+
+    /// The round with this number.
+    pub fn round(&self, round: Round) -> Option<&RoundRecord> {
+        self.rounds.iter().find(|record| record.round == round)
+    }
+
+    /// The adapter of the last published round; the initial one before.
+    pub fn model(&self) -> Digest {
+        let published = self.rounds.iter().rev().filter(|record| record.published_at.is_some());
+        let mut aggregates = published.filter_map(|record| record.aggregate);
+        aggregates.next().map_or(self.plan.initial, |aggregate| aggregate.digest)
+    }
+
+    /// Whether nothing more will happen.
+    pub fn is_over(&self) -> bool {
+        matches!(self.phase, Phase::Finished | Phase::Failed(_))
+    }
+
+    /// Whether updates of the current round are welcome.
+    pub fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Announced | Phase::Collecting)
+    }
+
+    /// The next instant at which a `Tick` changes something.
+    pub fn next_deadline(&self) -> Option<Timestamp> {
+        self.current().filter(|_| self.is_open()).map(|record| record.deadline)
+    }
+
+    /// The round that `site` should train now, if any.
+    pub fn work_for(&self, site: &SiteId) -> Option<&RoundRecord> {
+        let record = self.current().filter(|_| self.is_open())?;
+        let invited = self.plan.sites.contains(site) && !self.revoked.contains(site);
+        (invited && !record.updates.contains_key(site)).then_some(record)
+    }
+}

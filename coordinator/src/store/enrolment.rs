@@ -1,0 +1,223 @@
+//! Sites, tokens and certificates. Invariants: a token yields at most one certificate, recorded in the
+//! transaction that consumes the token; the same token with the same key yields that certificate again
+//! (a crash between signing and answering); a request is authorised by serial AND key.
+
+use certs::{SerialNumber, SpkiPin, TokenHash};
+use common::clock::Timestamp;
+use common::id::SiteId;
+use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
+
+use super::{Store, StoreError, from_sql, to_sql};
+
+/// A site's standing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SiteStatus {
+    /// Invited, not joined.
+    Invited,
+    /// Holds a certificate that counts.
+    Active,
+    /// Shut out.
+    Revoked,
+}
+
+impl SiteStatus {
+    /// The word in the database and in `sites`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Invited => "invited",
+            Self::Active => "active",
+            Self::Revoked => "revoked",
+        }
+    }
+
+    fn parse(word: &str) -> Result<Self, StoreError> {
+        [Self::Invited, Self::Active, Self::Revoked]
+            .into_iter()
+            .find(|status| status.word() == word)
+            .ok_or_else(|| StoreError::Corrupt(format!("site status `{word}`")))
+    }
+}
+
+/// One site.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SiteRow {
+    /// Its name.
+    pub name: SiteId,
+    /// Its standing.
+    pub status: SiteStatus,
+    /// When it joined.
+    pub joined_at: Option<Timestamp>,
+}
+
+/// A certificate as it is recorded.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Certificate {
+    /// Its serial number.
+    pub serial: SerialNumber,
+    /// SHA-256 of its public key.
+    pub key: SpkiPin,
+    /// The certificate itself.
+    pub der: Vec<u8>,
+}
+
+/// The result of [`Store::enrol`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Enrolled {
+    /// The site the token was made for.
+    pub site: SiteId,
+    /// Its certificate.
+    pub certificate: Certificate,
+    /// Whether it was recorded now, as opposed to before a crash.
+    pub fresh: bool,
+}
+
+impl Store {
+    /// Records an invitation: the site (unless it exists) and the hash of its token.
+    pub fn invite(&self, site: &SiteId, token: &TokenHash, expires_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if status(&transaction, site)? == Some(SiteStatus::Revoked) {
+            return Err(StoreError::SiteRevoked(site.to_string()));
+        }
+        transaction.execute(
+            "INSERT OR IGNORE INTO sites (name, status, invited_at) VALUES (?, 'invited', ?)",
+            params![site.as_str(), to_sql(now.0)],
+        )?;
+        transaction.execute(
+            "INSERT INTO tokens (hash, site, created_at, expires_at) VALUES (?, ?, ?, ?)",
+            params![token.as_bytes(), site.as_str(), to_sql(now.0), to_sql(expires_at.0)],
+        )?;
+        Ok(transaction.commit()?)
+    }
+
+    /// Consumes `token` for the key `key`: `sign` makes the certificate for the token's site, which is
+    /// recorded in the same transaction. Repeated with the same key it returns the recorded one; with
+    /// another key it is refused. A failure of `sign` consumes nothing.
+    pub fn enrol(
+        &self, token: &TokenHash, key: SpkiPin, now: Timestamp,
+        sign: impl FnOnce(&SiteId) -> Result<Certificate, StoreError>,
+    ) -> Result<Enrolled, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let Some((site, expires_at, consumed_by)) = find_token(&transaction, token)? else {
+            return Err(StoreError::TokenUnknown);
+        };
+        if status(&transaction, &site)? == Some(SiteStatus::Revoked) {
+            return Err(StoreError::SiteRevoked(site.to_string()));
+        }
+        if let Some(serial) = consumed_by {
+            let certificate = certificate(&transaction, serial)?
+                .ok_or_else(|| StoreError::Corrupt("a token's certificate is missing".into()))?;
+            let same = certificate.key == key;
+            return if same { Ok(Enrolled { site, certificate, fresh: false }) } else { Err(StoreError::TokenUsed) };
+        }
+        if now >= expires_at {
+            return Err(StoreError::TokenExpired);
+        }
+        let certificate = sign(&site)?;
+        record(&transaction, &site, &certificate, now)?;
+        transaction.execute(
+            "UPDATE tokens SET consumed_by = ? WHERE hash = ? AND consumed_by IS NULL",
+            params![certificate.serial.as_bytes(), token.as_bytes()],
+        )?;
+        transaction.commit()?;
+        Ok(Enrolled { site, certificate, fresh: true })
+    }
+
+    /// The active site that holds the certificate with this serial and key, if it is not revoked.
+    pub fn authorise(&self, serial: SerialNumber, key: SpkiPin) -> Result<Option<SiteId>, StoreError> {
+        let query = "SELECT sites.name FROM certificates JOIN sites ON sites.name = certificates.site
+                     WHERE serial = ? AND key_pin = ? AND certificates.revoked_at IS NULL AND sites.status = 'active'";
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
+        let connection = self.lock();
+        let name = connection.query_row(query, params![serial.as_bytes(), key.as_bytes()], read).optional()?;
+        name.map(|name| site_id(&name)).transpose()
+    }
+
+    /// Shuts a site out. Returns whether there was one to shut out.
+    pub fn revoke(&self, site: &SiteId, now: Timestamp) -> Result<bool, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let at = to_sql(now.0);
+        let changed = transaction.execute(
+            "UPDATE sites SET status = 'revoked', revoked_at = ? WHERE name = ? AND status <> 'revoked'",
+            params![at, site.as_str()],
+        )?;
+        transaction.execute(
+            "UPDATE certificates SET revoked_at = ? WHERE site = ? AND revoked_at IS NULL",
+            params![at, site.as_str()],
+        )?;
+        transaction.commit()?;
+        Ok(changed > 0)
+    }
+
+    /// All sites, by name.
+    pub fn sites(&self) -> Result<Vec<SiteRow>, StoreError> {
+        let connection = self.lock();
+        let mut statement = connection.prepare("SELECT name, status, joined_at FROM sites ORDER BY name")?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
+        };
+        let mut sites = Vec::new();
+        for row in statement.query_map([], read)? {
+            let (name, word, joined_at) = row?;
+            let joined_at = joined_at.map(|at| Timestamp(from_sql(at)));
+            sites.push(SiteRow { name: site_id(&name)?, status: SiteStatus::parse(&word)?, joined_at });
+        }
+        Ok(sites)
+    }
+}
+
+fn record(connection: &Connection, site: &SiteId, certificate: &Certificate, now: Timestamp) -> Result<(), StoreError> {
+    connection.execute(
+        "INSERT INTO certificates (serial, key_pin, site, der, issued_at) VALUES (?, ?, ?, ?, ?)",
+        params![
+            certificate.serial.as_bytes(),
+            certificate.key.as_bytes(),
+            site.as_str(),
+            certificate.der,
+            to_sql(now.0)
+        ],
+    )?;
+    connection.execute(
+        "UPDATE sites SET status = 'active', joined_at = coalesce(joined_at, ?) WHERE name = ?",
+        params![to_sql(now.0), site.as_str()],
+    )?;
+    Ok(())
+}
+
+type TokenRow = (SiteId, Timestamp, Option<SerialNumber>);
+
+/// Looks a token up by its hash. The index compares SHA-256 values of a 256-bit secret, whose prefix
+/// tells a guesser nothing about the secret; the final comparison is in constant time all the same.
+fn find_token(connection: &Connection, token: &TokenHash) -> Result<Option<TokenRow>, StoreError> {
+    let query = "SELECT hash, site, expires_at, consumed_by FROM tokens WHERE hash = ?";
+    let read = |row: &rusqlite::Row<'_>| {
+        let stored = TokenHash::from_bytes(row.get(0)?);
+        Ok((stored, row.get::<_, String>(1)?, row.get::<_, i64>(2)?, row.get::<_, Option<[u8; 16]>>(3)?))
+    };
+    let found = connection.query_row(query, [token.as_bytes()], read).optional()?;
+    let Some((_, site, expires_at, consumed_by)) = found.filter(|(stored, ..)| stored == token) else {
+        return Ok(None);
+    };
+    let consumed_by = consumed_by.map(SerialNumber::from_bytes);
+    Ok(Some((site_id(&site)?, Timestamp(from_sql(expires_at)), consumed_by)))
+}
+
+fn certificate(connection: &Connection, serial: SerialNumber) -> Result<Option<Certificate>, StoreError> {
+    let query = "SELECT key_pin, der FROM certificates WHERE serial = ?";
+    let read = |row: &rusqlite::Row<'_>| {
+        Ok(Certificate { serial, key: SpkiPin::from_bytes(row.get(0)?), der: row.get(1)? })
+    };
+    Ok(connection.query_row(query, [serial.as_bytes()], read).optional()?)
+}
+
+fn status(connection: &Connection, site: &SiteId) -> Result<Option<SiteStatus>, StoreError> {
+    let query = "SELECT status FROM sites WHERE name = ?";
+    let word = connection.query_row(query, [site.as_str()], |row| row.get::<_, String>(0)).optional()?;
+    word.map(|word| SiteStatus::parse(&word)).transpose()
+}
+
+fn site_id(name: &str) -> Result<SiteId, StoreError> {
+    name.parse().map_err(|_| StoreError::Corrupt(format!("site name `{name}`")))
+}

@@ -1,0 +1,134 @@
+//! The store against races, crashes, tampering and full disks.
+
+use std::sync::Arc;
+
+use certs::{JoinToken, SerialNumber, SpkiPin};
+use common::clock::Timestamp;
+use common::id::{Digest, Round, RunId, SiteId};
+
+use super::*;
+
+fn store() -> (tempfile::TempDir, Store) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(&folder.path().join("coordinator.db")).unwrap();
+    (folder, store)
+}
+
+fn site() -> SiteId {
+    "cardiology".parse().unwrap()
+}
+
+fn certificate(serial: u8, key: SpkiPin) -> Certificate {
+    Certificate { serial: SerialNumber::from_random([serial; 16]), key, der: vec![serial] }
+}
+
+#[test]
+fn sixty_four_attempts_with_one_token_give_one_certificate() {
+    let (_folder, store) = store();
+    let store = Arc::new(store);
+    let token = JoinToken::from_bytes([9; 32]).hash();
+    store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
+    let attempt = |index: u8| {
+        let store = Arc::clone(&store);
+        std::thread::spawn(move || {
+            let key = SpkiPin::of_spki(&[index]);
+            store.enrol(&token, key, Timestamp(1), |_| Ok(certificate(index, key)))
+        })
+    };
+    let threads: Vec<_> = (0..64).map(attempt).collect();
+    let results: Vec<_> = threads.into_iter().map(|thread| thread.join().unwrap()).collect();
+    assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
+    assert_eq!(results.iter().filter(|result| matches!(result, Err(StoreError::TokenUsed))).count(), 63);
+    let winner = results.into_iter().find_map(Result::ok).unwrap().certificate;
+    let again = store.enrol(&token, winner.key, Timestamp(5_000), |_| panic!("signed twice")).unwrap();
+    assert_eq!((again.certificate.clone(), again.fresh), (winner, false), "the same key gets the same, even later");
+    assert_eq!(store.authorise(again.certificate.serial, again.certificate.key).unwrap(), Some(site()));
+    assert_eq!(store.authorise(again.certificate.serial, SpkiPin::of_spki(b"other")).unwrap(), None);
+    assert!(store.revoke(&site(), Timestamp(2)).unwrap());
+    assert_eq!(store.authorise(again.certificate.serial, again.certificate.key).unwrap(), None);
+    assert!(matches!(store.invite(&site(), &token, Timestamp(9), Timestamp(3)), Err(StoreError::SiteRevoked(_))));
+}
+
+#[test]
+fn unknown_and_expired_tokens_and_failed_signatures_consume_nothing() {
+    let (_folder, store) = store();
+    let token = JoinToken::from_bytes([9; 32]).hash();
+    let key = SpkiPin::of_spki(b"key");
+    let unknown = store.enrol(&token, key, Timestamp(1), |_| Ok(certificate(1, key)));
+    assert!(matches!(unknown, Err(StoreError::TokenUnknown)));
+    store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
+    let expired = store.enrol(&token, key, Timestamp(1_000), |_| Ok(certificate(1, key)));
+    assert!(matches!(expired, Err(StoreError::TokenExpired)));
+    let failed = store.enrol(&token, key, Timestamp(1), |_| Err(StoreError::Certificate("no".into())));
+    assert!(matches!(failed, Err(StoreError::Certificate(_))));
+    assert_eq!(store.sites().unwrap()[0].status, SiteStatus::Invited);
+    assert!(store.enrol(&token, key, Timestamp(1), |_| Ok(certificate(1, key))).unwrap().fresh);
+}
+
+#[test]
+fn the_journal_survives_reopening_and_shows_any_change() {
+    let (folder, store) = store();
+    let run = RunId([3; 8]);
+    for round in 0..3 {
+        store.append(run, Round(round), "tick", Timestamp(10 + u64::from(round)), "{}").unwrap();
+    }
+    let before = store.journal().unwrap();
+    drop(store);
+    let path = folder.path().join("coordinator.db");
+    let store = Store::open(&path).unwrap();
+    assert_eq!(store.journal().unwrap(), before);
+    for damage in [
+        "UPDATE journal SET body = '{ }' WHERE seq = 2",
+        "UPDATE journal SET at = 99 WHERE seq = 3",
+        "DELETE FROM journal WHERE seq = 2",
+    ] {
+        let copy = folder.path().join("copy.db");
+        let _ = std::fs::remove_file(&copy);
+        store.lock().execute("VACUUM INTO ?", [copy.to_str().unwrap()]).unwrap();
+        let damaged = Store::open(&copy).unwrap();
+        damaged.lock().execute(damage, []).unwrap();
+        assert!(matches!(damaged.journal(), Err(StoreError::Corrupt(_))), "{damage}");
+    }
+}
+
+#[test]
+fn frames_are_counted_and_chained() {
+    let (_folder, store) = store();
+    let token = JoinToken::from_bytes([9; 32]).hash();
+    store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
+    assert_eq!(store.frame_totals(&site()).unwrap(), None);
+    let frame = |sequence| ReceivedFrame { sequence, kind: "poll", bytes: 10, sha256: Digest::of(&[sequence as u8]) };
+    store.record_frame(&site(), &frame(4), Timestamp(1)).unwrap();
+    let totals = store.record_frame(&site(), &frame(5), Timestamp(2)).unwrap();
+    assert_eq!((totals.first_sequence, totals.last_sequence, totals.frames, totals.bytes), (4, 5, 2, 20));
+    let one = Digest::of(&[[0; 32], Digest::of(&[4]).0].concat());
+    assert_eq!(totals.running_hash, Digest::of(&[one.0, Digest::of(&[5]).0].concat()));
+    assert_eq!(store.frame_totals(&site()).unwrap(), Some(totals));
+}
+
+#[test]
+fn receipts_stand_and_offers_come_back() {
+    let (_folder, store) = store();
+    let (run, round) = (RunId([1; 8]), Round(1));
+    let token = JoinToken::from_bytes([9; 32]).hash();
+    store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
+    let digest = Digest::of(b"u");
+    assert_eq!(store.put_receipt(run, round, &site(), digest, b"first").unwrap(), b"first");
+    assert_eq!(store.put_receipt(run, round, &site(), digest, b"second").unwrap(), b"first");
+    let offer = Offer { digest, bytes: 7, records: 780, tokens: 1000, loss: 5.5 };
+    store.put_offer(run, round, &site(), &offer, Timestamp(1)).unwrap();
+    assert_eq!(store.offer(run, round, &site(), digest).unwrap(), Some(offer));
+    assert_eq!(store.offer_by_digest(&site(), digest).unwrap(), Some((run, round, offer)));
+    assert_eq!(store.offer(run, Round(2), &site(), digest).unwrap(), None);
+}
+
+#[test]
+fn a_newer_or_broken_database_is_refused() {
+    let (folder, store) = store();
+    store.lock().pragma_update(None, "user_version", 99).unwrap();
+    drop(store);
+    let path = folder.path().join("coordinator.db");
+    assert!(matches!(Store::open(&path), Err(StoreError::Newer { found: 99, .. })));
+    std::fs::write(&path, b"this is not a database, it is much too friendly for one").unwrap();
+    assert!(matches!(Store::open(&path), Err(StoreError::Corrupt(_))));
+}

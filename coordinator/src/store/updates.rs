@@ -1,0 +1,140 @@
+//! Offers, receipts and progress: what sites said about their part of a round. None of it decides what
+//! counts (the journal does); offers carry the terms from `Offer` to `Commit` across a restart.
+
+use common::clock::Timestamp;
+use common::id::{Digest, Round, RunId, SiteId};
+use rusqlite::{OptionalExtension, params};
+
+use super::{Store, StoreError, from_sql, to_sql};
+
+/// What a site said when it offered an update.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Offer {
+    /// SHA-256 of the update.
+    pub digest: Digest,
+    /// Its length.
+    pub bytes: u64,
+    /// Records it was trained on, rounded.
+    pub records: u64,
+    /// Tokens it was trained on, rounded.
+    pub tokens: u64,
+    /// Mean training loss in nats per token.
+    pub loss: f64,
+}
+
+/// A site's last word on a round.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Progress {
+    /// Optimiser steps done.
+    pub step: u32,
+    /// Optimiser steps of this round.
+    pub total_steps: u32,
+    /// Training loss in nats per token.
+    pub loss: f64,
+    /// Training speed.
+    pub tokens_per_s: u32,
+    /// When it said so.
+    pub at: Timestamp,
+}
+
+impl Store {
+    /// Notes an offer; a repetition replaces it.
+    pub fn put_offer(&self, run: RunId, round: Round, site: &SiteId, offer: &Offer, at: Timestamp) -> Result<(), StoreError> {
+        self.lock().execute(
+            "INSERT OR REPLACE INTO offers (run, round, site, digest, bytes, records, tokens, loss, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                run.0,
+                round.0,
+                site.as_str(),
+                offer.digest.0,
+                to_sql(offer.bytes),
+                to_sql(offer.records),
+                to_sql(offer.tokens),
+                offer.loss,
+                to_sql(at.0)
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// The offer of this digest by this site for this round.
+    pub fn offer(&self, run: RunId, round: Round, site: &SiteId, digest: Digest) -> Result<Option<Offer>, StoreError> {
+        let query = "SELECT bytes, records, tokens, loss FROM offers
+                     WHERE run = ? AND round = ? AND site = ? AND digest = ?";
+        let read = |row: &rusqlite::Row<'_>| {
+            let (bytes, records, tokens) = (from_sql(row.get(0)?), from_sql(row.get(1)?), from_sql(row.get(2)?));
+            Ok(Offer { digest, bytes, records, tokens, loss: row.get(3)? })
+        };
+        let connection = self.lock();
+        Ok(connection.query_row(query, params![run.0, round.0, site.as_str(), digest.0], read).optional()?)
+    }
+
+    /// The latest offer by this site (any round) with this digest: what a chunk belongs to.
+    pub fn offer_by_digest(&self, site: &SiteId, digest: Digest) -> Result<Option<(RunId, Round, Offer)>, StoreError> {
+        let query = "SELECT run, round, bytes, records, tokens, loss FROM offers
+                     WHERE site = ? AND digest = ? ORDER BY at DESC LIMIT 1";
+        let read = |row: &rusqlite::Row<'_>| {
+            let (bytes, records, tokens) = (from_sql(row.get(2)?), from_sql(row.get(3)?), from_sql(row.get(4)?));
+            let offer = Offer { digest, bytes, records, tokens, loss: row.get(5)? };
+            Ok((RunId(row.get(0)?), Round(row.get(1)?), offer))
+        };
+        Ok(self.lock().query_row(query, params![site.as_str(), digest.0], read).optional()?)
+    }
+
+    /// Stores the receipt of an update that counts, unless there is one; returns the one that stands.
+    pub fn put_receipt(
+        &self, run: RunId, round: Round, site: &SiteId, digest: Digest, receipt: &[u8],
+    ) -> Result<Vec<u8>, StoreError> {
+        let connection = self.lock();
+        connection.execute(
+            "INSERT OR IGNORE INTO receipts (run, round, site, digest, receipt) VALUES (?, ?, ?, ?, ?)",
+            params![run.0, round.0, site.as_str(), digest.0, receipt],
+        )?;
+        let query = "SELECT receipt FROM receipts WHERE run = ? AND round = ? AND site = ?";
+        Ok(connection.query_row(query, params![run.0, round.0, site.as_str()], |row| row.get(0))?)
+    }
+
+    /// The receipt of this site's update for this round.
+    pub fn receipt(&self, run: RunId, round: Round, site: &SiteId) -> Result<Option<Vec<u8>>, StoreError> {
+        let query = "SELECT receipt FROM receipts WHERE run = ? AND round = ? AND site = ?";
+        let connection = self.lock();
+        Ok(connection.query_row(query, params![run.0, round.0, site.as_str()], |row| row.get(0)).optional()?)
+    }
+
+    /// Notes a site's progress.
+    pub fn put_progress(&self, run: RunId, round: Round, site: &SiteId, progress: &Progress) -> Result<(), StoreError> {
+        self.lock().execute(
+            "INSERT OR REPLACE INTO progress (run, round, site, step, total_steps, loss, tokens_per_s, at)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            params![
+                run.0,
+                round.0,
+                site.as_str(),
+                progress.step,
+                progress.total_steps,
+                progress.loss,
+                progress.tokens_per_s,
+                to_sql(progress.at.0)
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// A site's progress in a round.
+    pub fn progress(&self, run: RunId, round: Round, site: &SiteId) -> Result<Option<Progress>, StoreError> {
+        let query = "SELECT step, total_steps, loss, tokens_per_s, at FROM progress
+                     WHERE run = ? AND round = ? AND site = ?";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Progress {
+                step: row.get(0)?,
+                total_steps: row.get(1)?,
+                loss: row.get(2)?,
+                tokens_per_s: row.get(3)?,
+                at: Timestamp(from_sql(row.get(4)?)),
+            })
+        };
+        let connection = self.lock();
+        Ok(connection.query_row(query, params![run.0, round.0, site.as_str()], read).optional()?)
+    }
+}
