@@ -68,7 +68,12 @@ pub fn aggregate(inputs: &[Input], tensors: &[TensorSpec], out: &Path) -> Result
 
 type Reader = (SiteId, AdapterReader);
 
-fn write_mean(readers: &[Reader], tensors: &[TensorSpec], p: &[f64], out: &Path) -> Result<(), AggregateError> {
+fn write_mean(
+    readers: &[Reader],
+    tensors: &[TensorSpec],
+    p: &[f64],
+    out: &Path,
+) -> Result<(), AggregateError> {
     let mut writer = AdapterWriter::create(out, tensors)?;
     for (index, spec) in tensors.iter().enumerate() {
         let elements = spec.shape[0] * spec.shape[1];
@@ -108,7 +113,12 @@ fn module_norms(
 }
 
 /// The same elements of every update, in site order.
-fn panels(readers: &[Reader], index: usize, first: usize, count: usize) -> Result<Vec<Vec<f32>>, AggregateError> {
+fn panels(
+    readers: &[Reader],
+    index: usize,
+    first: usize,
+    count: usize,
+) -> Result<Vec<Vec<f32>>, AggregateError> {
     let read = |(site, reader): &Reader| {
         let mut values = vec![0.0; count];
         match reader.read(index, first, &mut values) {
@@ -127,7 +137,10 @@ fn modules(tensors: &[TensorSpec]) -> Result<Vec<(usize, usize)>, AggregateError
         if let Some(stem) = spec.name.strip_suffix(A_SUFFIX) {
             let partner = position(&format!("{stem}{B_SUFFIX}"));
             let fits = |&b: &usize| tensors[b].shape[1] == spec.shape[0];
-            pairs.push((index, partner.filter(fits).ok_or_else(|| AggregateError::Unpaired(spec.name.clone()))?));
+            pairs.push((
+                index,
+                partner.filter(fits).ok_or_else(|| AggregateError::Unpaired(spec.name.clone()))?,
+            ));
         }
     }
     let unpaired = (pairs.len() * 2 != tensors.len()).then(|| tensors.first()).flatten();

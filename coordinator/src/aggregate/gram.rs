@@ -10,7 +10,7 @@
 
 /// Gram matrices of one module over all sites, filled panel by panel.
 #[derive(Debug)]
-pub struct ModuleGram {
+pub(super) struct ModuleGram {
     sites: usize,
     rank: usize,
     /// `[(i, p), (j, q)]` = column p of B_i times column q of B_j; only i <= j is filled.
@@ -21,49 +21,49 @@ pub struct ModuleGram {
 
 /// Squared norms of one module, to be summed over modules.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct SquaredNorms {
+pub(super) struct SquaredNorms {
     /// ||sum p_i B_i A_i||^2
-    pub exact: f64,
+    pub(super) exact: f64,
     /// ||sum p_i B_i A_i - mean(B) mean(A)||^2
-    pub error: f64,
+    pub(super) error: f64,
 }
 
 impl SquaredNorms {
     /// Adds another module.
-    pub fn add(&mut self, other: Self) {
+    pub(super) fn add(&mut self, other: Self) {
         self.exact += other.exact;
         self.error += other.error;
     }
 
     /// The relative error; 0 where the exact product vanishes (the first A times a zero B).
-    pub fn relative_error(&self) -> f64 {
+    pub(super) fn relative_error(&self) -> f64 {
         if self.exact > 0.0 { (self.error.max(0.0) / self.exact).sqrt() } else { 0.0 }
     }
 }
 
 impl ModuleGram {
     /// Empty matrices for `sites` factors of rank `rank`.
-    pub fn new(sites: usize, rank: usize) -> Self {
+    pub(super) fn new(sites: usize, rank: usize) -> Self {
         let size = sites * rank;
         Self { sites, rank, b: vec![0.0; size * size], a: vec![0.0; size * size] }
     }
 
     /// Adds a panel of rows of every site's B: each slice is `[rows, rank]`, row-major.
-    pub fn add_b_rows(&mut self, panels: &[Vec<f32>]) {
+    pub(super) fn add_b_rows(&mut self, panels: &[Vec<f32>]) {
         let (rank, size) = (self.rank, self.sites * self.rank);
         let columns: Vec<Vec<f64>> = panels.iter().flat_map(|panel| transpose(panel, rank)).collect();
         accumulate(&mut self.b, size, rank, &columns);
     }
 
     /// Adds a panel of columns of every site's A: each slice is `[rank, columns]`, row-major.
-    pub fn add_a_columns(&mut self, panels: &[Vec<f32>]) {
+    pub(super) fn add_a_columns(&mut self, panels: &[Vec<f32>]) {
         let (rank, size) = (self.rank, self.sites * self.rank);
         let rows: Vec<Vec<f64>> = panels.iter().flat_map(|panel| widen_rows(panel, rank)).collect();
         accumulate(&mut self.a, size, rank, &rows);
     }
 
     /// The norms under the weights `p` (one per site, summing to 1).
-    pub fn norms(mut self, p: &[f64]) -> SquaredNorms {
+    pub(super) fn norms(mut self, p: &[f64]) -> SquaredNorms {
         let exact = self.weighted_inner_product(p);
         centre(&mut self.a, self.sites, self.rank, p);
         centre(&mut self.b, self.sites, self.rank, p);
@@ -126,12 +126,16 @@ fn dot(left: &[f64], right: &[f64]) -> f64 {
 }
 
 fn transpose(panel: &[f32], rank: usize) -> Vec<Vec<f64>> {
-    (0..rank).map(|column| panel.iter().skip(column).step_by(rank).map(|&value| f64::from(value)).collect()).collect()
+    (0..rank)
+        .map(|column| panel.iter().skip(column).step_by(rank).map(|&value| f64::from(value)).collect())
+        .collect()
 }
 
 fn widen_rows(panel: &[f32], rank: usize) -> Vec<Vec<f64>> {
     let columns = panel.len() / rank;
-    (0..rank).map(|row| panel[row * columns..(row + 1) * columns].iter().map(|&value| f64::from(value)).collect()).collect()
+    (0..rank)
+        .map(|row| panel[row * columns..(row + 1) * columns].iter().map(|&value| f64::from(value)).collect())
+        .collect()
 }
 
 #[cfg(test)]
@@ -179,14 +183,23 @@ mod tests {
             let drift_b: Vec<f64> = b.iter().zip(&mean_b).map(|(x, mean)| x - mean).collect();
             let drift_a: Vec<f64> = a.iter().zip(&mean_a).map(|(x, mean)| x - mean).collect();
             exact.iter_mut().zip(product(&b, &a, d, r, k)).for_each(|(sum, x)| *sum += weight * x);
-            covariance.iter_mut().zip(product(&drift_b, &drift_a, d, r, k)).for_each(|(sum, x)| *sum += weight * x);
+            covariance
+                .iter_mut()
+                .zip(product(&drift_b, &drift_a, d, r, k))
+                .for_each(|(sum, x)| *sum += weight * x);
         }
         let naive = product(&mean_b, &mean_a, d, r, k);
         let error: Vec<f64> = exact.iter().zip(&naive).map(|(x, y)| x - y).collect();
         (norm(&error) / norm(&exact), norm(&covariance) / norm(&exact))
     }
 
-    fn by_gram(b: &[Vec<f32>], a: &[Vec<f32>], p: &[f64], (_, r, k): (usize, usize, usize), panel: usize) -> f64 {
+    fn by_gram(
+        b: &[Vec<f32>],
+        a: &[Vec<f32>],
+        p: &[f64],
+        (_, r, k): (usize, usize, usize),
+        panel: usize,
+    ) -> f64 {
         let mut gram = ModuleGram::new(b.len(), r);
         let rows = b[0].len() / r;
         for start in (0..rows).step_by(panel) {
@@ -195,7 +208,8 @@ mod tests {
         }
         for start in (0..k).step_by(panel) {
             let end = k.min(start + panel);
-            let cut = |a: &Vec<f32>| (0..r).flat_map(|row| a[row * k + start..row * k + end].to_vec()).collect();
+            let cut =
+                |a: &Vec<f32>| (0..r).flat_map(|row| a[row * k + start..row * k + end].to_vec()).collect();
             gram.add_a_columns(&a.iter().map(cut).collect::<Vec<Vec<f32>>>());
         }
         let mut total = SquaredNorms::default();

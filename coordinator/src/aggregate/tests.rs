@@ -58,8 +58,11 @@ fn one_hot_updates_show_who_was_counted_with_what_weight() {
 fn the_bytes_do_not_depend_on_the_order_of_the_inputs() {
     let folder = tempfile::tempdir().unwrap();
     let tensors = tensors(4, 70, 33);
-    let noise = |site: usize| move |element: usize| ((element * 7919 + site * 104_729) % 1000) as f32 / 137.0 - 3.0;
-    let make = |index: usize| input(index, write(folder.path(), &index.to_string(), &tensors, noise(index)), 100 + index as u64);
+    let noise =
+        |site: usize| move |element: usize| ((element * 7919 + site * 104_729) % 1000) as f32 / 137.0 - 3.0;
+    let make = |index: usize| {
+        input(index, write(folder.path(), &index.to_string(), &tensors, noise(index)), 100 + index as u64)
+    };
     let mut inputs: Vec<Input> = (0..5).map(make).collect();
     let out = folder.path().join("out");
     let mut seen = Vec::new();

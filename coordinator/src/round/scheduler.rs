@@ -8,9 +8,7 @@ use common::id::{Digest, Round, SiteId};
 
 use super::effect::{Effect, Verdict};
 use super::event::Event;
-use super::state::{
-    Aggregate, Conflict, Failure, Phase, Plan, RoundRecord, RunState, Score, Update,
-};
+use super::state::{Aggregate, Conflict, Failure, Phase, Plan, RoundRecord, RunState, Score, Update};
 
 /// Starts a run: its state and the first effects.
 pub fn launch(plan: Plan, now: Timestamp) -> (RunState, Vec<Effect>) {
@@ -49,7 +47,8 @@ pub fn replay<'a>(journal: impl IntoIterator<Item = (&'a Event, Timestamp)>) -> 
 /// The effects that the state calls for; performed when a phase begins, and again after a restart.
 pub fn pending(state: &RunState) -> Vec<Effect> {
     let round = state.current();
-    let aggregate = round.and_then(|record| record.aggregate.map(|aggregate| (record.round, aggregate.digest)));
+    let aggregate =
+        round.and_then(|record| record.aggregate.map(|aggregate| (record.round, aggregate.digest)));
     match (&state.phase, round, aggregate) {
         (Phase::Idle, _, _) => vec![Effect::ScoreBase],
         (Phase::Announced, Some(record), _) => vec![Effect::Announce { round: record.round }],
@@ -118,7 +117,9 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         }
         Event::Restarted if state.is_open() => extend_deadline(state, now),
         Event::Stopped if !state.is_over() => state.phase = Phase::Failed(Failure::Stopped),
-        Event::Broken { reason } if !state.is_over() => state.phase = Phase::Failed(Failure::Broken(reason.clone())),
+        Event::Broken { reason } if !state.is_over() => {
+            state.phase = Phase::Failed(Failure::Broken(reason.clone()))
+        }
         Event::Tick => return expire(state, now),
         _ => return Outcome::Ignored,
     }
@@ -187,7 +188,9 @@ fn failed(state: &mut RunState, round: Round, site: &SiteId, code: &str, now: Ti
 fn close_if_complete(state: &mut RunState, now: Timestamp) {
     let Some(record) = state.rounds.last() else { return };
     let waiting = |site: &&SiteId| {
-        !state.revoked.contains(*site) && !record.updates.contains_key(*site) && !record.failed.contains_key(*site)
+        !state.revoked.contains(*site)
+            && !record.updates.contains_key(*site)
+            && !record.failed.contains_key(*site)
     };
     let complete = !state.plan.sites.iter().any(|site| waiting(&site));
     if complete && record.updates.len() >= state.plan.spec.quorum.sites {

@@ -73,7 +73,13 @@ pub struct Enrolled {
 
 impl Store {
     /// Records an invitation: the site (unless it exists) and the hash of its token.
-    pub fn invite(&self, site: &SiteId, token: &TokenHash, expires_at: Timestamp, now: Timestamp) -> Result<(), StoreError> {
+    pub fn invite(
+        &self,
+        site: &SiteId,
+        token: &TokenHash,
+        expires_at: Timestamp,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if status(&transaction, site)? == Some(SiteStatus::Revoked) {
@@ -94,7 +100,10 @@ impl Store {
     /// recorded in the same transaction. Repeated with the same key it returns the recorded one; with
     /// another key it is refused. A failure of `sign` consumes nothing.
     pub fn enrol(
-        &self, token: &TokenHash, key: SpkiPin, now: Timestamp,
+        &self,
+        token: &TokenHash,
+        key: SpkiPin,
+        now: Timestamp,
         sign: impl FnOnce(&SiteId) -> Result<Certificate, StoreError>,
     ) -> Result<Enrolled, StoreError> {
         let mut connection = self.lock();
@@ -109,7 +118,11 @@ impl Store {
             let certificate = certificate(&transaction, serial)?
                 .ok_or_else(|| StoreError::Corrupt("a token's certificate is missing".into()))?;
             let same = certificate.key == key;
-            return if same { Ok(Enrolled { site, certificate, fresh: false }) } else { Err(StoreError::TokenUsed) };
+            return if same {
+                Ok(Enrolled { site, certificate, fresh: false })
+            } else {
+                Err(StoreError::TokenUsed)
+            };
         }
         if now >= expires_at {
             return Err(StoreError::TokenExpired);
@@ -130,7 +143,8 @@ impl Store {
                      WHERE serial = ? AND key_pin = ? AND certificates.revoked_at IS NULL AND sites.status = 'active'";
         let read = |row: &rusqlite::Row<'_>| row.get::<_, String>(0);
         let connection = self.lock();
-        let name = connection.query_row(query, params![serial.as_bytes(), key.as_bytes()], read).optional()?;
+        let name =
+            connection.query_row(query, params![serial.as_bytes(), key.as_bytes()], read).optional()?;
         name.map(|name| site_id(&name)).transpose()
     }
 
@@ -168,7 +182,12 @@ impl Store {
     }
 }
 
-fn record(connection: &Connection, site: &SiteId, certificate: &Certificate, now: Timestamp) -> Result<(), StoreError> {
+fn record(
+    connection: &Connection,
+    site: &SiteId,
+    certificate: &Certificate,
+    now: Timestamp,
+) -> Result<(), StoreError> {
     connection.execute(
         "INSERT INTO certificates (serial, key_pin, site, der, issued_at) VALUES (?, ?, ?, ?, ?)",
         params![

@@ -38,7 +38,12 @@ pub struct FrameTotals {
 
 impl Store {
     /// Records a frame and returns the site's new totals.
-    pub fn record_frame(&self, site: &SiteId, frame: &ReceivedFrame, at: Timestamp) -> Result<FrameTotals, StoreError> {
+    pub fn record_frame(
+        &self,
+        site: &SiteId,
+        frame: &ReceivedFrame,
+        at: Timestamp,
+    ) -> Result<FrameTotals, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         transaction.execute(

@@ -44,7 +44,14 @@ impl JournalRow {
 
 impl Store {
     /// Appends one event; durable when this returns. Returns its position.
-    pub fn append(&self, run: RunId, round: Round, kind: &str, at: Timestamp, body: &str) -> Result<u64, StoreError> {
+    pub fn append(
+        &self,
+        run: RunId,
+        round: Round,
+        kind: &str,
+        at: Timestamp,
+        body: &str,
+    ) -> Result<u64, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let last = transaction
@@ -52,7 +59,8 @@ impl Store {
                 Ok((row.get::<_, i64>(0)?, row.get::<_, [u8; 32]>(1)?))
             })
             .optional()?;
-        let (seq, previous) = last.map_or((1, Digest([0; 32])), |(seq, hash)| (from_sql(seq) + 1, Digest(hash)));
+        let (seq, previous) =
+            last.map_or((1, Digest([0; 32])), |(seq, hash)| (from_sql(seq) + 1, Digest(hash)));
         let row = JournalRow { seq, run, round, kind: kind.to_owned(), at, body: body.to_owned() };
         transaction.execute(
             "INSERT INTO journal (seq, run, round, kind, at, body, prev_hash, hash) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
@@ -65,8 +73,8 @@ impl Store {
     /// The whole journal in order, after its chain was verified.
     pub fn journal(&self) -> Result<Vec<JournalRow>, StoreError> {
         let connection = self.lock();
-        let mut statement =
-            connection.prepare("SELECT seq, run, round, kind, at, body, prev_hash, hash FROM journal ORDER BY seq")?;
+        let mut statement = connection
+            .prepare("SELECT seq, run, round, kind, at, body, prev_hash, hash FROM journal ORDER BY seq")?;
         let mut rows = statement.query([])?;
         let mut journal = Vec::new();
         let mut previous = Digest([0; 32]);

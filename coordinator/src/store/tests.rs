@@ -41,12 +41,19 @@ fn sixty_four_attempts_with_one_token_give_one_certificate() {
     assert_eq!(results.iter().filter(|result| matches!(result, Err(StoreError::TokenUsed))).count(), 63);
     let winner = results.into_iter().find_map(Result::ok).unwrap().certificate;
     let again = store.enrol(&token, winner.key, Timestamp(5_000), |_| panic!("signed twice")).unwrap();
-    assert_eq!((again.certificate.clone(), again.fresh), (winner, false), "the same key gets the same, even later");
+    assert_eq!(
+        (again.certificate.clone(), again.fresh),
+        (winner, false),
+        "the same key gets the same, even later"
+    );
     assert_eq!(store.authorise(again.certificate.serial, again.certificate.key).unwrap(), Some(site()));
     assert_eq!(store.authorise(again.certificate.serial, SpkiPin::of_spki(b"other")).unwrap(), None);
     assert!(store.revoke(&site(), Timestamp(2)).unwrap());
     assert_eq!(store.authorise(again.certificate.serial, again.certificate.key).unwrap(), None);
-    assert!(matches!(store.invite(&site(), &token, Timestamp(9), Timestamp(3)), Err(StoreError::SiteRevoked(_))));
+    assert!(matches!(
+        store.invite(&site(), &token, Timestamp(9), Timestamp(3)),
+        Err(StoreError::SiteRevoked(_))
+    ));
 }
 
 #[test]
@@ -97,7 +104,8 @@ fn frames_are_counted_and_chained() {
     let token = JoinToken::from_bytes([9; 32]).hash();
     store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
     assert_eq!(store.frame_totals(&site()).unwrap(), None);
-    let frame = |sequence| ReceivedFrame { sequence, kind: "poll", bytes: 10, sha256: Digest::of(&[sequence as u8]) };
+    let frame =
+        |sequence| ReceivedFrame { sequence, kind: "poll", bytes: 10, sha256: Digest::of(&[sequence as u8]) };
     store.record_frame(&site(), &frame(4), Timestamp(1)).unwrap();
     let totals = store.record_frame(&site(), &frame(5), Timestamp(2)).unwrap();
     assert_eq!((totals.first_sequence, totals.last_sequence, totals.frames, totals.bytes), (4, 5, 2, 20));

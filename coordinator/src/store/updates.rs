@@ -39,7 +39,14 @@ pub struct Progress {
 
 impl Store {
     /// Notes an offer; a repetition replaces it.
-    pub fn put_offer(&self, run: RunId, round: Round, site: &SiteId, offer: &Offer, at: Timestamp) -> Result<(), StoreError> {
+    pub fn put_offer(
+        &self,
+        run: RunId,
+        round: Round,
+        site: &SiteId,
+        offer: &Offer,
+        at: Timestamp,
+    ) -> Result<(), StoreError> {
         self.lock().execute(
             "INSERT OR REPLACE INTO offers (run, round, site, digest, bytes, records, tokens, loss, at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -59,11 +66,18 @@ impl Store {
     }
 
     /// The offer of this digest by this site for this round.
-    pub fn offer(&self, run: RunId, round: Round, site: &SiteId, digest: Digest) -> Result<Option<Offer>, StoreError> {
+    pub fn offer(
+        &self,
+        run: RunId,
+        round: Round,
+        site: &SiteId,
+        digest: Digest,
+    ) -> Result<Option<Offer>, StoreError> {
         let query = "SELECT bytes, records, tokens, loss FROM offers
                      WHERE run = ? AND round = ? AND site = ? AND digest = ?";
         let read = |row: &rusqlite::Row<'_>| {
-            let (bytes, records, tokens) = (from_sql(row.get(0)?), from_sql(row.get(1)?), from_sql(row.get(2)?));
+            let (bytes, records, tokens) =
+                (from_sql(row.get(0)?), from_sql(row.get(1)?), from_sql(row.get(2)?));
             Ok(Offer { digest, bytes, records, tokens, loss: row.get(3)? })
         };
         let connection = self.lock();
@@ -71,11 +85,16 @@ impl Store {
     }
 
     /// The latest offer by this site (any round) with this digest: what a chunk belongs to.
-    pub fn offer_by_digest(&self, site: &SiteId, digest: Digest) -> Result<Option<(RunId, Round, Offer)>, StoreError> {
+    pub fn offer_by_digest(
+        &self,
+        site: &SiteId,
+        digest: Digest,
+    ) -> Result<Option<(RunId, Round, Offer)>, StoreError> {
         let query = "SELECT run, round, bytes, records, tokens, loss FROM offers
                      WHERE site = ? AND digest = ? ORDER BY at DESC LIMIT 1";
         let read = |row: &rusqlite::Row<'_>| {
-            let (bytes, records, tokens) = (from_sql(row.get(2)?), from_sql(row.get(3)?), from_sql(row.get(4)?));
+            let (bytes, records, tokens) =
+                (from_sql(row.get(2)?), from_sql(row.get(3)?), from_sql(row.get(4)?));
             let offer = Offer { digest, bytes, records, tokens, loss: row.get(5)? };
             Ok((RunId(row.get(0)?), Round(row.get(1)?), offer))
         };
@@ -84,7 +103,12 @@ impl Store {
 
     /// Stores the receipt of an update that counts, unless there is one; returns the one that stands.
     pub fn put_receipt(
-        &self, run: RunId, round: Round, site: &SiteId, digest: Digest, receipt: &[u8],
+        &self,
+        run: RunId,
+        round: Round,
+        site: &SiteId,
+        digest: Digest,
+        receipt: &[u8],
     ) -> Result<Vec<u8>, StoreError> {
         let connection = self.lock();
         connection.execute(
@@ -99,11 +123,19 @@ impl Store {
     pub fn receipt(&self, run: RunId, round: Round, site: &SiteId) -> Result<Option<Vec<u8>>, StoreError> {
         let query = "SELECT receipt FROM receipts WHERE run = ? AND round = ? AND site = ?";
         let connection = self.lock();
-        Ok(connection.query_row(query, params![run.0, round.0, site.as_str()], |row| row.get(0)).optional()?)
+        Ok(connection
+            .query_row(query, params![run.0, round.0, site.as_str()], |row| row.get(0))
+            .optional()?)
     }
 
     /// Notes a site's progress.
-    pub fn put_progress(&self, run: RunId, round: Round, site: &SiteId, progress: &Progress) -> Result<(), StoreError> {
+    pub fn put_progress(
+        &self,
+        run: RunId,
+        round: Round,
+        site: &SiteId,
+        progress: &Progress,
+    ) -> Result<(), StoreError> {
         self.lock().execute(
             "INSERT OR REPLACE INTO progress (run, round, site, step, total_steps, loss, tokens_per_s, at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?)",

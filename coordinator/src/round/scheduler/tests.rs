@@ -35,12 +35,25 @@ pub(crate) fn plan(sites: usize, quorum: usize, rounds: u32) -> Plan {
 
 fn measured(loss: f64) -> Score {
     let perplexity = loss.exp();
-    Score::Measured(Metrics { loss, perplexity, token_accuracy: 0.5, supervised_tokens: 9, samples: 3, duration_ms: 1 })
+    Score::Measured(Metrics {
+        loss,
+        perplexity,
+        token_accuracy: 0.5,
+        supervised_tokens: 9,
+        samples: 3,
+        duration_ms: 1,
+    })
 }
 
 fn update(round: u32, index: usize, text: &str) -> Event {
     let digest = Digest::of(format!("{round}/{index}/{text}").as_bytes());
-    Event::UpdateStored { round: Round(round), site: site(index), digest, bytes: 1, records: 100 + index as u64 }
+    Event::UpdateStored {
+        round: Round(round),
+        site: site(index),
+        digest,
+        bytes: 1,
+        records: 100 + index as u64,
+    }
 }
 
 /// Applies `event` at `at` and returns the answers and effects.
@@ -55,7 +68,10 @@ fn perform(effect: &Effect) -> Option<Event> {
     match effect {
         Effect::ScoreBase => Some(Event::BaseScored { score: measured(6.0) }),
         Effect::Aggregate { round, inputs } => {
-            let text: String = inputs.iter().map(|(site, update)| format!("{site}{}{};", update.digest, update.records)).collect();
+            let text: String = inputs
+                .iter()
+                .map(|(site, update)| format!("{site}{}{};", update.digest, update.records))
+                .collect();
             let digest = Digest::of(text.as_bytes());
             Some(Event::Aggregated { round: *round, digest, aggregation_error: 0.1, duration_ms: 2 })
         }
@@ -71,14 +87,19 @@ fn perform(effect: &Effect) -> Option<Event> {
 fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
     let (mut state, effects) = launch(plan(2, 2, 1), Timestamp(0));
     assert_eq!(effects, [Effect::ScoreBase]);
-    assert_eq!(advance(&mut state, Event::BaseScored { score: measured(6.0) }, 1), [Effect::Announce { round: Round(1) }]);
+    assert_eq!(
+        advance(&mut state, Event::BaseScored { score: measured(6.0) }, 1),
+        [Effect::Announce { round: Round(1) }]
+    );
     assert_eq!(state.work_for(&site(0)).unwrap().from, Digest::of(b"initial"));
     advance(&mut state, Event::Taken { round: Round(1), site: site(0) }, 2);
     assert_eq!(state.phase, Phase::Collecting);
     assert_eq!(advance(&mut state, update(1, 1, "u"), 3), [Effect::Answer(Verdict::Welcome)]);
     assert!(state.work_for(&site(1)).is_none(), "a site that delivered has no work");
     let effects = advance(&mut state, update(1, 0, "u"), 4);
-    assert!(matches!(&effects[1], Effect::Aggregate { inputs, .. } if inputs[0].0 == site(0) && inputs[1].0 == site(1)));
+    assert!(
+        matches!(&effects[1], Effect::Aggregate { inputs, .. } if inputs[0].0 == site(0) && inputs[1].0 == site(1))
+    );
     let digest = Digest::of(b"aggregate");
     let aggregated = Event::Aggregated { round: Round(1), digest, aggregation_error: 0.0, duration_ms: 1 };
     assert_eq!(advance(&mut state, aggregated, 5), [Effect::Score { round: Round(1), adapter: digest }]);
@@ -87,9 +108,16 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
     assert_eq!(advance(&mut state, Event::RoundPublished { round: Round(1) }, 7), [Effect::OpenTest]);
     let effects = advance(&mut state, Event::TestOpened { file: Digest::of(b"test") }, 8);
     assert_eq!(effects, [Effect::ScoreTest { adapter: digest }]);
-    assert!(advance(&mut state, Event::TestOpened { file: Digest::of(b"test") }, 9).is_empty(), "opened once");
-    let effects = advance(&mut state, Event::TestScored { base: measured(6.0), federated: measured(5.0) }, 10);
-    assert_eq!((effects, &state.phase, state.test.openings.len()), (vec![Effect::Finish], &Phase::Finished, 1));
+    assert!(
+        advance(&mut state, Event::TestOpened { file: Digest::of(b"test") }, 9).is_empty(),
+        "opened once"
+    );
+    let effects =
+        advance(&mut state, Event::TestScored { base: measured(6.0), federated: measured(5.0) }, 10);
+    assert_eq!(
+        (effects, &state.phase, state.test.openings.len()),
+        (vec![Effect::Finish], &Phase::Finished, 1)
+    );
 }
 
 #[test]
@@ -111,7 +139,13 @@ fn late_repeated_and_different_updates_get_their_own_answers() {
     assert_eq!(state.phase, Phase::Aggregating, "the deadline closes a round with a quorum");
     assert_eq!(advance(&mut state, update(1, 2, "u"), 60_002), [Effect::Answer(Verdict::RoundClosed)]);
     assert_eq!(advance(&mut state, update(1, 1, "u"), 60_003), [Effect::Answer(Verdict::Known)]);
-    let stranger = Event::UpdateStored { round: Round(1), site: "x".parse().unwrap(), digest: Digest::of(b""), bytes: 1, records: 1 };
+    let stranger = Event::UpdateStored {
+        round: Round(1),
+        site: "x".parse().unwrap(),
+        digest: Digest::of(b""),
+        bytes: 1,
+        records: 1,
+    };
     assert_eq!(advance(&mut state, stranger, 60_004), [Effect::Answer(Verdict::RoundClosed)]);
 }
 
@@ -139,7 +173,9 @@ fn nobody_waits_for_a_failed_or_revoked_site() {
     assert_eq!(state.current().unwrap().updates.len(), 1, "an update of a revoked site is taken out");
     let failed = Event::SiteFailed { round: Round(1), site: site(2), code: "out_of_memory".into() };
     let effects = advance(&mut state, failed, 3);
-    assert!(matches!(&effects[0], Effect::Aggregate { inputs, .. } if inputs.len() == 1 && inputs[0].0 == site(1)));
+    assert!(
+        matches!(&effects[0], Effect::Aggregate { inputs, .. } if inputs.len() == 1 && inputs[0].0 == site(1))
+    );
 
     let (mut state, _) = launch(plan(2, 2, 1), Timestamp(0));
     advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
@@ -165,7 +201,10 @@ fn simulate(seed: u64, faults: bool) -> (Vec<Digest>, Vec<(Event, Timestamp)>) {
             }
             if let Effect::Aggregate { round, inputs } = effect {
                 let before = counted.insert(*round, inputs.clone());
-                assert!(before.is_none_or(|before| before == *inputs), "seed {seed}: one round, two different sets");
+                assert!(
+                    before.is_none_or(|before| before == *inputs),
+                    "seed {seed}: one round, two different sets"
+                );
             }
         }
         effects.clear();
@@ -190,14 +229,22 @@ fn simulate(seed: u64, faults: bool) -> (Vec<Digest>, Vec<(Event, Timestamp)>) {
     assert!(state.is_over(), "seed {seed}: the run does not end; it is {:?}", state.phase);
     for record in &state.rounds {
         for (site, update) in &record.updates {
-            let sent = journal.iter().filter(|(event, _)| matches!(event,
+            let sent = journal
+                .iter()
+                .filter(|(event, _)| {
+                    matches!(event,
                 Event::UpdateStored { round, site: from, digest, .. }
-                    if *round == record.round && from == site && *digest == update.digest)).count();
+                    if *round == record.round && from == site && *digest == update.digest)
+                })
+                .count();
             assert_eq!(sent, 1, "seed {seed}: an update is in the journal {sent} times");
         }
     }
     assert!(state.test.openings.len() <= 1, "seed {seed}: the test set was opened again");
-    (state.rounds.iter().filter_map(|record| record.aggregate).map(|aggregate| aggregate.digest).collect(), journal)
+    (
+        state.rounds.iter().filter_map(|record| record.aggregate).map(|aggregate| aggregate.digest).collect(),
+        journal,
+    )
 }
 
 /// The next event: one of those under way in random order, sometimes twice, sometimes something rude.
@@ -210,7 +257,12 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
             1 => update(round, index, "u"),
             2 => Event::Taken { round: Round(round), site: site(index) },
             3 => Event::SiteFailed { round: Round(round), site: site(index), code: "training".into() },
-            4 => Event::Aggregated { round: Round(round), digest: Digest::of(b"stale"), aggregation_error: 0.0, duration_ms: 0 },
+            4 => Event::Aggregated {
+                round: Round(round),
+                digest: Digest::of(b"stale"),
+                aggregation_error: 0.0,
+                duration_ms: 0,
+            },
             _ => Event::Tick,
         };
     }
