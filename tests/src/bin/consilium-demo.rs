@@ -1,0 +1,61 @@
+//! `consilium-demo`: the program behind `./deploy/demo`. Parses, catches Ctrl-C, runs the demo,
+//! prints the table; every decision is in `tests::demo`.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its user
+
+use clap::Parser as _;
+use std::path::Path;
+use std::process::ExitCode;
+use tests::demo::{self, arguments::Arguments, arguments::Plan};
+use tests::failure::Failure;
+use tests::wait::Interrupt;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let interrupt = Interrupt::default();
+    catch_signals(interrupt.clone());
+    match run(&arguments, &interrupt) {
+        Ok(code) => code,
+        Err(failure) => {
+            eprintln!("error: {failure}");
+            if let Some(hint) = failure.hint() {
+                eprintln!("\nhint: {hint}");
+            }
+            ExitCode::from(1)
+        }
+    }
+}
+
+fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode, Failure> {
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let executable = std::env::current_exe().map_err(Failure::file("locate", "the running program"))?;
+    // target/<profile>/consilium-demo -> target
+    let build = executable.ancestors().nth(2).unwrap_or(repository);
+    let plan = Plan::resolve(arguments, repository, build)?;
+    let report = demo::run(&plan, repository, interrupt)?;
+    print!("{}", demo::summary(&report));
+    Ok(if report.ledgers_verified() { ExitCode::SUCCESS } else { ExitCode::from(1) })
+}
+
+/// Ctrl-C, a closed terminal and `kill` end the demo in good order: every wait returns, every child
+/// is killed when its owner is dropped.
+fn catch_signals(interrupt: Interrupt) {
+    std::thread::spawn(move || {
+        let Ok(runtime) = tokio::runtime::Builder::new_current_thread().enable_all().build() else { return };
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut interrupted), Ok(mut terminated), Ok(mut hung_up)) = (
+                signal(SignalKind::interrupt()),
+                signal(SignalKind::terminate()),
+                signal(SignalKind::hangup()),
+            ) else {
+                return;
+            };
+            tokio::select! {
+                _ = interrupted.recv() => {}
+                _ = terminated.recv() => {}
+                _ = hung_up.recv() => {}
+            }
+            interrupt.raise();
+        });
+    });
+}

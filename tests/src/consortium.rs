@@ -1,0 +1,255 @@
+//! A whole consortium on one machine: real processes, real certificates, loopback.
+//!
+//! Called by the demo and by every integration test. It creates the folders, starts the coordinator,
+//! joins sites by invitation, launches runs, waits with deadlines, and can kill or restart anybody.
+//! Dropping it kills every process it started; the folders are the caller's.
+
+pub mod member;
+
+use crate::binaries::Binaries;
+use crate::failure::Failure;
+use crate::ports::free_port;
+use crate::relay::Relay;
+use crate::status::RunStatus;
+use crate::wait::{self, Interrupt};
+use member::Member;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// A process of ours opens its sockets well within this, also on a busy machine.
+const START_WITHIN: Duration = Duration::from_secs(60);
+/// Enrolment is one handshake and one transaction.
+const COMMAND_WITHIN: Duration = Duration::from_secs(120);
+const POLL_EVERY: Duration = Duration::from_millis(20);
+/// How often a run's status is asked for; each asking starts a process.
+const STATUS_EVERY: Duration = Duration::from_millis(150);
+
+/// One hospital.
+#[derive(Clone, Debug)]
+pub struct SiteSetup {
+    pub name: String,
+    pub data: Vec<PathBuf>,
+}
+
+/// What a consortium is made of.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    /// Folder for every party's state and all logs.
+    pub root: PathBuf,
+    /// Base model folder, read by every site.
+    pub model: PathBuf,
+    pub sites: Vec<SiteSetup>,
+    /// Sites reach the coordinator through a [`Relay`].
+    pub relayed: bool,
+    pub interrupt: Interrupt,
+}
+
+/// The running parties.
+#[derive(Debug)]
+pub struct Consortium {
+    setup: Setup,
+    logs: PathBuf,
+    listen: SocketAddr,
+    listen_join: SocketAddr,
+    relay: Option<Relay>,
+    pub coordinator: Member,
+    pub sites: Vec<Member>,
+}
+
+impl Consortium {
+    /// Creates folders and the coordinator's identity. Nothing runs yet.
+    ///
+    /// # Errors
+    /// When a binary is missing, a folder cannot be made, or `coordinator init` fails.
+    pub fn create(setup: Setup) -> Result<Self, Failure> {
+        let binaries = Binaries::find()?;
+        let logs = setup.root.join("logs");
+        std::fs::create_dir_all(setup.root.join("sites")).map_err(Failure::file("create", &setup.root))?;
+        std::fs::create_dir_all(&logs).map_err(Failure::file("create", &logs))?;
+        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let (listen, listen_join) = (loopback(free_port()?), loopback(free_port()?));
+        let relay = setup.relayed.then(|| Relay::start(listen)).transpose()?;
+        let member = |name: &str, program: &Path, state: PathBuf| {
+            Member::new(name, program, state, logs.clone(), setup.interrupt.clone())
+        };
+        let coordinator = member("coordinator", &binaries.coordinator, setup.root.join("coordinator"));
+        let sites = setup
+            .sites
+            .iter()
+            .map(|site| member(&site.name, &binaries.site_agent, setup.root.join("sites").join(&site.name)))
+            .collect();
+        let consortium = Self { listen, listen_join, relay, coordinator, sites, logs, setup };
+        consortium.initialise()?;
+        Ok(consortium)
+    }
+
+    fn initialise(&self) -> Result<(), Failure> {
+        let advertised = self.relay.as_ref().map_or(self.listen, Relay::address).to_string();
+        let join = self.listen_join.to_string();
+        let arguments = ["init", "--address", &advertised, "--join-address", &join, "--name", "consortium"];
+        self.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?;
+        Ok(())
+    }
+
+    /// Everything: coordinator up, every site joined and running.
+    ///
+    /// # Errors
+    /// The first step that fails.
+    pub fn start(setup: Setup) -> Result<Self, Failure> {
+        let mut consortium = Self::create(setup)?;
+        consortium.start_coordinator(&[])?;
+        for index in 0..consortium.sites.len() {
+            consortium.join(index)?;
+            consortium.start_site(index, &[])?;
+        }
+        Ok(consortium)
+    }
+
+    /// Gives every site an equal part of this machine's processors: in reality each has its own
+    /// machine, and threads that outnumber processors only wait for each other.
+    pub fn share_processors(&mut self) {
+        let processors = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let threads = (processors / self.sites.len().max(1)).max(1).to_string();
+        for site in &mut self.sites {
+            site.set_environment("RAYON_NUM_THREADS", &threads);
+        }
+    }
+
+    /// Starts `coordinator serve` and waits until it listens.
+    ///
+    /// # Errors
+    /// When it ends or does not listen in time.
+    pub fn start_coordinator(&mut self, environment: &[(&str, &str)]) -> Result<(), Failure> {
+        let (listen, join) = (self.listen.to_string(), self.listen_join.to_string());
+        self.coordinator.start(&["serve", "--listen", &listen, "--listen-join", &join], environment)?;
+        let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
+        wait::until("the coordinator's start", START_WITHIN, POLL_EVERY, &logs, &interrupt, || {
+            self.coordinator.must_be_running()?;
+            let listening = self.coordinator.stderr_since_start().matches("listening on").count();
+            Ok((listening >= 2).then_some(()))
+        })
+    }
+
+    /// Invites and joins one site.
+    ///
+    /// # Errors
+    /// What `invite` or `join` report.
+    pub fn join(&self, index: usize) -> Result<(), Failure> {
+        let invitation = self.invite(self.sites[index].name(), &[])?;
+        self.join_with(index, &invitation)
+    }
+
+    /// Joins one site with a given invitation.
+    ///
+    /// # Errors
+    /// What `join` reports.
+    pub fn join_with(&self, index: usize, invitation: &str) -> Result<(), Failure> {
+        self.sites[index].run(&self.join_arguments(index, invitation), COMMAND_WITHIN)?.success()?;
+        Ok(())
+    }
+
+    /// The arguments of `site-agent join` for a site, for tests that run it themselves.
+    pub fn join_arguments<'a>(&'a self, index: usize, invitation: &'a str) -> Vec<&'a str> {
+        let text = |path: &'a Path| path.to_str().unwrap_or_default();
+        let mut arguments = vec!["join", invitation, "--model", text(&self.setup.model), "--data"];
+        arguments.extend(self.setup.sites[index].data.iter().map(|path| text(path)));
+        arguments
+    }
+
+    /// One invitation line.
+    ///
+    /// # Errors
+    /// What `invite` reports.
+    pub fn invite(&self, site: &str, more: &[&str]) -> Result<String, Failure> {
+        let arguments = [&["invite", site], more].concat();
+        Ok(self.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?.trim().to_owned())
+    }
+
+    /// Starts `site-agent run` for one site.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_site(&mut self, index: usize, environment: &[(&str, &str)]) -> Result<(), Failure> {
+        self.sites[index].start(&["run"], environment)
+    }
+
+    /// Launches a run and returns its id.
+    ///
+    /// # Errors
+    /// What `launch` reports.
+    pub fn launch(&self, run_file: &Path) -> Result<String, Failure> {
+        let path = run_file.to_string_lossy();
+        Ok(self.coordinator.run(&["launch", &path], COMMAND_WITHIN)?.success()?.trim().to_owned())
+    }
+
+    /// What the coordinator says about a run.
+    ///
+    /// # Errors
+    /// What `status` reports, or output that is not its JSON.
+    pub fn run_status(&self, run: &str) -> Result<RunStatus, Failure> {
+        RunStatus::parse(&self.coordinator.run(&["status", run, "--json"], COMMAND_WITHIN)?.success()?)
+    }
+
+    /// Waits until a run is published; every process must stay alive meanwhile.
+    ///
+    /// # Errors
+    /// A run that failed, a process that ended, or the deadline.
+    pub fn wait_published(&mut self, run: &str, within: Duration) -> Result<RunStatus, Failure> {
+        let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
+        wait::until("the end of the run", within, STATUS_EVERY, &logs, &interrupt, || {
+            self.all_must_be_running()?;
+            self.published(run)
+        })
+    }
+
+    /// The status of a run once it is published, `None` while it is under way.
+    ///
+    /// # Errors
+    /// [`Failure::RunFailed`] with the coordinator's reason.
+    pub fn published(&self, run: &str) -> Result<Option<RunStatus>, Failure> {
+        let status = self.run_status(run)?;
+        self.ended(run, status)
+    }
+
+    /// The status itself if it says that the run is published, `None` while it is under way.
+    ///
+    /// # Errors
+    /// [`Failure::RunFailed`] with the coordinator's reason.
+    pub fn ended(&self, run: &str, status: RunStatus) -> Result<Option<RunStatus>, Failure> {
+        if let Some(reason) = status.failure() {
+            return Err(Failure::RunFailed { run: run.to_owned(), reason, logs: self.logs.clone() });
+        }
+        Ok(status.is_published().then_some(status))
+    }
+
+    /// Fails with the words of the first started process that is not running any more.
+    ///
+    /// # Errors
+    /// [`Failure::Died`].
+    pub fn all_must_be_running(&mut self) -> Result<(), Failure> {
+        self.coordinator.must_be_running()?;
+        self.sites.iter_mut().try_for_each(Member::must_be_running)
+    }
+
+    /// Ends every process in good order.
+    pub fn stop(&mut self) {
+        self.sites.iter_mut().for_each(Member::stop);
+        self.coordinator.stop();
+    }
+
+    /// The relay between sites and coordinator, where one was asked for.
+    pub fn relay(&self) -> Option<&Relay> {
+        self.relay.as_ref()
+    }
+
+    /// The folder with everybody's output.
+    pub fn logs(&self) -> &Path {
+        &self.logs
+    }
+
+    /// The folder that holds everything.
+    pub fn root(&self) -> &Path {
+        &self.setup.root
+    }
+}

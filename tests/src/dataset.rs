@@ -1,0 +1,71 @@
+//! Small training files cut from larger ones, and files with planted records.
+//!
+//! Called by the integration tests, which need runs of seconds, and by nothing that ships. Formats
+//! are the two a hospital exports: JSON lines (one record a line) and one JSON array.
+
+use crate::failure::Failure;
+use std::path::Path;
+
+/// Writes the first `records` records of `from` to `to`, in the same format.
+///
+/// # Errors
+/// When `from` cannot be read or holds fewer records than asked for.
+pub fn take(from: &Path, to: &Path, records: usize) -> Result<(), Failure> {
+    let text = std::fs::read_to_string(from).map_err(Failure::file("read", from))?;
+    let cut = if text.trim_start().starts_with('[') {
+        take_array(&text, records)
+    } else {
+        take_lines(&text, records)
+    };
+    let cut = cut.ok_or_else(|| Failure::Input {
+        sentence: format!("{} holds fewer than {records} records", from.display()),
+        hint: "ask for fewer, or give a larger file".to_owned(),
+    })?;
+    std::fs::write(to, cut).map_err(Failure::file("write", to))
+}
+
+fn take_lines(text: &str, records: usize) -> Option<String> {
+    let lines: Vec<&str> = text.lines().filter(|line| !line.trim().is_empty()).take(records).collect();
+    (lines.len() == records).then(|| lines.join("\n") + "\n")
+}
+
+fn take_array(text: &str, records: usize) -> Option<String> {
+    let mut all: Vec<serde_json::Value> = serde_json::from_str(text).ok()?;
+    all.truncate(records);
+    (all.len() == records).then(|| serde_json::Value::Array(all).to_string())
+}
+
+/// Writes Alpaca JSON lines from (instruction, output) pairs.
+///
+/// # Errors
+/// When `to` cannot be written.
+pub fn write_alpaca<S: AsRef<str>>(to: &Path, pairs: &[(S, S)]) -> Result<(), Failure> {
+    let lines: String = pairs
+        .iter()
+        .map(|(instruction, output)| {
+            let record = serde_json::json!({
+                "instruction": instruction.as_ref(), "input": "", "output": output.as_ref(),
+            });
+            format!("{record}\n")
+        })
+        .collect();
+    std::fs::write(to, lines).map_err(Failure::file("write", to))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_are_cut() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("a.jsonl"), "{\"a\":1}\n\n{\"a\":2}\n{\"a\":3}\n").unwrap();
+        take(&path("a.jsonl"), &path("b.jsonl"), 2).unwrap();
+        assert_eq!(std::fs::read_to_string(path("b.jsonl")).unwrap(), "{\"a\":1}\n{\"a\":2}\n");
+        std::fs::write(path("a.json"), "[{\"a\":1},{\"a\":2}]").unwrap();
+        take(&path("a.json"), &path("b.json"), 1).unwrap();
+        assert_eq!(std::fs::read_to_string(path("b.json")).unwrap(), "[{\"a\":1}]");
+        assert!(take(&path("a.json"), &path("c.json"), 3).is_err());
+    }
+}

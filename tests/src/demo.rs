@@ -1,0 +1,222 @@
+//! The demo: a whole consortium on this machine, from invitation to report.
+//!
+//! Called by `consilium-demo`, which `deploy/demo` builds and starts. Order: resolve the plan, start
+//! and join everybody, run, verify the ledgers, export, write the reports, print the table. Every
+//! process is killed when this returns, whatever happened; every folder is left for inspection.
+#![allow(clippy::print_stdout)] // the demo talks to the person who started it
+
+pub mod arguments;
+mod collect;
+mod format;
+mod html;
+mod progress;
+mod report;
+mod table;
+mod verify;
+
+use crate::consortium::{Consortium, Setup};
+use crate::failure::Failure;
+use crate::status::RunStatus;
+use crate::wait::Interrupt;
+use arguments::Plan;
+use progress::{Progress, SiteView, View};
+use report::{Paths, Report};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// Nobody waits longer for one round on a laptop; a real deployment does not use the demo.
+const ROUND_WITHIN: Duration = Duration::from_secs(3 * 3600);
+const STATUS_EVERY: Duration = Duration::from_millis(250);
+const EXPORT_WITHIN: Duration = Duration::from_secs(300);
+
+/// Name of the file that marks a folder as ours to replace.
+const MARK: &str = ".consilium-demo";
+
+/// Runs everything and returns the report.
+///
+/// # Errors
+/// The first thing that fails, in words meant for the person who started the demo.
+pub fn run(plan: &Plan, repository: &Path, interrupt: &Interrupt) -> Result<Report, Failure> {
+    let started = Instant::now();
+    prepare_folder(&plan.out)?;
+    let run_path = plan.out.join("run.toml");
+    plan.run_file.write(&run_path)?;
+    announce(plan);
+    let mut consortium = start(plan, interrupt)?;
+    let setup_s = started.elapsed().as_secs_f64();
+    let run_started = Instant::now();
+    let status = follow(&mut consortium, plan, &run_path, interrupt)?;
+    let run_s = run_started.elapsed().as_secs_f64();
+    let adapter = export(&consortium, &status, &plan.out)?;
+    let verdicts = verify::all(&consortium, repository, interrupt)?;
+    let timings = report::Timings { setup_s, run_s, ..report::Timings::default() };
+    let mut report =
+        collect::report(plan, &consortium, &status, verdicts, timings, paths(plan, &consortium, &adapter))?;
+    consortium.stop();
+    report.timings.total_s = started.elapsed().as_secs_f64();
+    write_reports(&report, &plan.out)?;
+    Ok(report)
+}
+
+/// The table for the terminal, with the places of everything that was left.
+pub fn summary(report: &Report) -> String {
+    format!(
+        "{}\nReport:   {}\nAdapter:  {} (load it with PEFT)\nState:    {} and {}\n",
+        table::render(report),
+        report.paths.report_html,
+        report.paths.adapter,
+        report.paths.coordinator_state,
+        report
+            .paths
+            .site_states
+            .first()
+            .map_or("-", |first| Path::new(first).parent().and_then(Path::to_str).unwrap_or("-")),
+    )
+}
+
+/// Creates the output folder; replaces an earlier demo's, and refuses anything else that is there.
+fn prepare_folder(out: &Path) -> Result<(), Failure> {
+    let in_use = out.read_dir().is_ok_and(|mut entries| entries.next().is_some());
+    if in_use && !out.join(MARK).is_file() {
+        return Err(Failure::Input {
+            sentence: format!("{} is not empty and was not made by the demo", out.display()),
+            hint: "choose another folder with --out".to_owned(),
+        });
+    }
+    if in_use {
+        std::fs::remove_dir_all(out).map_err(Failure::file("replace", out))?;
+    }
+    std::fs::create_dir_all(out).map_err(Failure::file("create", out))?;
+    std::fs::write(out.join(MARK), "").map_err(Failure::file("write", out))
+}
+
+fn announce(plan: &Plan) {
+    println!(
+        "{} hospitals and a coordinator on this machine, {} federated round{}.",
+        plan.sites.len(),
+        plan.rounds,
+        if plan.rounds == 1 { "" } else { "s" }
+    );
+    println!("Everything they write is in {}\n", plan.out.display());
+}
+
+fn start(plan: &Plan, interrupt: &Interrupt) -> Result<Consortium, Failure> {
+    let mut consortium = Consortium::create(Setup {
+        root: plan.out.clone(),
+        model: plan.model.clone(),
+        sites: plan.sites.clone(),
+        relayed: false,
+        interrupt: interrupt.clone(),
+    })?;
+    consortium.share_processors();
+    consortium.start_coordinator(&[])?;
+    println!("coordinator: has its certificate authority and listens");
+    for index in 0..consortium.sites.len() {
+        consortium.join(index)?;
+        consortium.start_site(index, &[])?;
+        println!("{}: joined by invitation, agent runs", consortium.sites[index].name());
+    }
+    println!();
+    Ok(consortium)
+}
+
+/// Launches the run and shows it until it is published.
+fn follow(
+    consortium: &mut Consortium,
+    plan: &Plan,
+    run_path: &Path,
+    interrupt: &Interrupt,
+) -> Result<RunStatus, Failure> {
+    let run = consortium.launch(run_path)?;
+    let names: Vec<String> = plan.sites.iter().map(|site| site.name.clone()).collect();
+    let mut progress = Progress::new(&names);
+    let logs = consortium.logs().to_owned();
+    let within = ROUND_WITHIN * plan.rounds.max(1);
+    let result = crate::wait::until("the end of the run", within, STATUS_EVERY, &logs, interrupt, || {
+        consortium.all_must_be_running()?;
+        let status = consortium.run_status(&run)?;
+        progress.update(&view(&status));
+        consortium.ended(&run, status)
+    });
+    progress.finish();
+    println!();
+    result
+}
+
+fn view(status: &RunStatus) -> View {
+    let base = status.base.map(|score| (0, score.loss));
+    let newest =
+        status.history.iter().rev().find_map(|round| round.validation.map(|score| (round.round, score.loss)));
+    View {
+        round: status.round,
+        rounds: status.rounds,
+        phase: status.phase.replace('_', " "),
+        measured: newest.or(base),
+        sites: status
+            .sites
+            .iter()
+            .map(|site| SiteView {
+                name: site.site.clone(),
+                doing: site.state.replace('_', " "),
+                step: u64::from(site.step),
+                steps: u64::from(site.total_steps),
+            })
+            .collect(),
+    }
+}
+
+fn export(consortium: &Consortium, status: &RunStatus, out: &Path) -> Result<std::path::PathBuf, Failure> {
+    let folder = out.join("adapter");
+    let path = folder.to_string_lossy();
+    consortium
+        .coordinator
+        .run(&["export", &status.run, "--format", "peft", &path], EXPORT_WITHIN)?
+        .success()?;
+    Ok(folder)
+}
+
+fn paths(plan: &Plan, consortium: &Consortium, adapter: &Path) -> Paths {
+    let text = |path: &Path| path.display().to_string();
+    Paths {
+        report_html: text(&plan.out.join("report.html")),
+        adapter: text(adapter),
+        coordinator_state: text(consortium.coordinator.state()),
+        site_states: consortium.sites.iter().map(|site| text(site.state())).collect(),
+        logs: text(consortium.logs()),
+    }
+}
+
+fn write_reports(report: &Report, out: &Path) -> Result<(), Failure> {
+    let json = serde_json::to_string_pretty(report)
+        .map_err(|error| Failure::Output { program: "the demo".to_owned(), detail: error.to_string() })?;
+    let write = |name: &str, text: String| {
+        let path = out.join(name);
+        std::fs::write(&path, text).map_err(Failure::file("write", path))
+    };
+    write("report.json", json + "\n")?;
+    write("report.html", html::render(report))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_with_somebody_elses_files_is_not_touched() {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("thesis.doc"), "years of work").unwrap();
+        let failure = prepare_folder(folder.path()).unwrap_err();
+        assert!(failure.to_string().contains("not made by the demo"));
+        assert!(folder.path().join("thesis.doc").exists());
+    }
+
+    #[test]
+    fn an_earlier_demo_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let out = folder.path().join("demo");
+        prepare_folder(&out).unwrap();
+        std::fs::write(out.join("report.json"), "old").unwrap();
+        prepare_folder(&out).unwrap();
+        assert!(!out.join("report.json").exists() && out.join(MARK).exists());
+    }
+}

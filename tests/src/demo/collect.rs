@@ -1,0 +1,110 @@
+//! Turns what the programs said about a run into the demo's report. No measurement of its own but
+//! the wall clock: every number here was printed by the coordinator or by a site.
+
+use super::arguments::Plan;
+use super::report::{Held, Opening, Paths, Report, Round, Run, Site, Timings};
+use super::verify::Verdict;
+use crate::consortium::Consortium;
+use crate::failure::Failure;
+use crate::status::{RoundStatus, RunStatus, Score, SiteStatus};
+use std::time::Duration;
+
+const STATUS_WITHIN: Duration = Duration::from_secs(60);
+
+/// Builds the report of a published run.
+pub(super) fn report(
+    plan: &Plan,
+    consortium: &Consortium,
+    status: &RunStatus,
+    verdicts: Vec<Verdict>,
+    mut timings: Timings,
+    paths: Paths,
+) -> Result<Report, Failure> {
+    let rounds = status.history.iter().map(round).collect::<Result<Vec<_>, _>>()?;
+    timings.worst_round_overhead_s = rounds.iter().filter_map(|round| round.overhead_s).reduce(f64::max);
+    let last = status.history.iter().rev().find_map(|round| round.validation);
+    Ok(Report {
+        run: Run {
+            id: status.run.clone(),
+            name: status.name.clone(),
+            rounds: status.rounds,
+            model: plan.model.display().to_string(),
+            adapter_digest: status.adapter.clone(),
+        },
+        base: held(status.base, required(status.test.base, "the base model on the test set")?),
+        last: held(last, required(status.test.federated, "the final model on the test set")?),
+        rounds,
+        sites: sites(consortium, verdicts)?,
+        test_set_openings: status
+            .test
+            .openings
+            .iter()
+            .map(|at| Opening { at: at.clone(), purpose: "final evaluation".to_owned() })
+            .collect(),
+        timings,
+        paths,
+    })
+}
+
+fn held(validation: Option<Score>, test: Score) -> Held {
+    Held {
+        validation_loss: validation.map(|score| score.loss),
+        validation_perplexity: validation.map(|score| score.perplexity),
+        validation_token_accuracy: validation.map(|score| score.token_accuracy),
+        test_loss: test.loss,
+        test_perplexity: test.perplexity,
+        test_token_accuracy: test.token_accuracy,
+    }
+}
+
+fn round(status: &RoundStatus) -> Result<Round, Failure> {
+    let validation = required(status.validation, &format!("round {} on the validation set", status.round))?;
+    let seconds = |from: u64, to: Option<u64>| to.map(|to| to.saturating_sub(from) as f64 / 1000.0);
+    let wall_s = seconds(status.announced_ms, status.published_ms);
+    let evaluation_s = Some(validation.duration_ms as f64 / 1000.0);
+    let training_s = status.training_ms.map(|milliseconds| milliseconds as f64 / 1000.0);
+    let overhead_s = match (wall_s, training_s, evaluation_s) {
+        (Some(wall), Some(training), Some(evaluation)) => Some((wall - training - evaluation).max(0.0)),
+        _ => None,
+    };
+    Ok(Round {
+        round: status.round,
+        adapter_digest: status.adapter.clone().unwrap_or_default(),
+        validation_loss: validation.loss,
+        validation_perplexity: validation.perplexity,
+        validation_token_accuracy: validation.token_accuracy,
+        aggregation_error: status.aggregation_error,
+        sites_counted: status.updates.len() as u32,
+        wall_s,
+        training_s,
+        evaluation_s,
+        overhead_s,
+    })
+}
+
+fn sites(consortium: &Consortium, verdicts: Vec<Verdict>) -> Result<Vec<Site>, Failure> {
+    consortium
+        .sites
+        .iter()
+        .zip(verdicts)
+        .map(|(site, verdict)| {
+            let status = SiteStatus::parse(&site.run(&["status", "--json"], STATUS_WITHIN)?.success()?)?;
+            Ok(Site {
+                name: site.name().to_owned(),
+                records: status.records,
+                bytes_sent: verdict.bytes_sent,
+                frames_sent: verdict.frames_sent,
+                ledger_verified: verdict.verified,
+                ledger_verified_by_python: verdict.by_python,
+            })
+        })
+        .collect()
+}
+
+/// A run can be published unevaluated; a report about such a run would be empty.
+fn required(score: Option<Score>, what: &str) -> Result<Score, Failure> {
+    score.ok_or_else(|| Failure::Output {
+        program: "coordinator status".to_owned(),
+        detail: format!("there is no measurement of {what}"),
+    })
+}

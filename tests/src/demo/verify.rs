@@ -1,0 +1,59 @@
+//! Checks every site's ledger with both verifiers, after the run, as a privacy officer would.
+//!
+//! Called by `demo`. The second verifier is a Python script that shares no code with the first; it
+//! needs nothing but Python's standard library, and is skipped by name where there is no Python 3.
+
+use crate::consortium::Consortium;
+use crate::failure::Failure;
+use crate::process;
+use crate::status::LedgerStatus;
+use crate::wait::Interrupt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// A ledger holds some thousand records; both verifiers need well under a second.
+const VERIFY_WITHIN: Duration = Duration::from_secs(60);
+
+/// What the verifiers say about one site.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Verdict {
+    pub verified: bool,
+    pub by_python: Option<bool>,
+    pub bytes_sent: u64,
+    pub frames_sent: u64,
+}
+
+/// One verdict a site, in the consortium's order.
+pub(super) fn all(
+    consortium: &Consortium,
+    repository: &Path,
+    interrupt: &Interrupt,
+) -> Result<Vec<Verdict>, Failure> {
+    let script = repository.join("deploy/verify_ledger.py");
+    let python = script.is_file() && python_is_there();
+    consortium
+        .sites
+        .iter()
+        .map(|site| {
+            let finished = site.run(&["ledger", "verify", "--json"], VERIFY_WITHIN)?;
+            let verified = finished.code() == Some(0);
+            let ledger = LedgerStatus::parse(&finished.stdout)?;
+            let by_python = if python {
+                let mut command = Command::new("python3");
+                command.arg(&script).arg(site.state());
+                let finished =
+                    process::run(command, "verify_ledger", consortium.logs(), VERIFY_WITHIN, interrupt)?;
+                Some(finished.code() == Some(0))
+            } else {
+                None
+            };
+            Ok(Verdict { verified, by_python, bytes_sent: ledger.bytes, frames_sent: ledger.records })
+        })
+        .collect()
+}
+
+fn python_is_there() -> bool {
+    let asked = Command::new("python3").arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
+    asked.is_ok_and(|status| status.success())
+}
