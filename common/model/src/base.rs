@@ -2,9 +2,17 @@
 //! Called by both binaries. Invariants: nothing changes it after loading; its fingerprint is the same wherever the
 //! same checkpoint is loaded with the same options.
 
+pub(crate) mod fingerprint;
+mod loader;
+
+pub(crate) use loader::{dense_bf16, dense_f32};
+
+use crate::adapter::Adapter;
 use crate::config::ModelConfig;
+use crate::decoder::{Decoder, DeviceAdapter};
 use crate::error::{ModelError, Result};
 pub use crate::ops::Compute;
+use burn_flex::Flex;
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -29,25 +37,34 @@ pub struct LoadOptions {
 
 /// A frozen decoder model in memory.
 pub struct BaseModel {
-    config: ModelConfig,
-    options: LoadOptions,
-    fingerprint: [u8; 32],
+    pub(crate) decoder: Decoder<Flex>,
+    pub(crate) options: LoadOptions,
+    pub(crate) fingerprint: [u8; 32],
+}
+
+impl std::fmt::Debug for BaseModel {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("BaseModel")
+            .field("config", self.config())
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
 }
 
 impl BaseModel {
-    /// Loads a Hugging Face model folder, one tensor at a time.
+    /// Loads a Hugging Face model folder, one tensor at a time: quantises the decoder's linears as they come, or
+    /// takes over those that bitsandbytes quantised before (what such a checkpoint left dense stays dense).
     ///
     /// # Errors
     /// `Io`, `Config`, `Unsupported`, `Checkpoint` or `MissingTensor`; each names the file.
-    pub fn load(dir: &Path, _options: &LoadOptions) -> Result<Self> {
-        let _config = ModelConfig::from_dir(dir)?;
-        Err(ModelError::Internal { reason: "loading is not there yet".to_owned() })
+    pub fn load(dir: &Path, options: &LoadOptions) -> Result<Self> {
+        loader::load(dir, options)
     }
 
     /// The architecture.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
-        &self.config
+        &self.decoder.config
     }
 
     /// The options it was loaded with.
@@ -56,10 +73,59 @@ impl BaseModel {
         self.options
     }
 
-    /// SHA-256 over the config's essentials, the options and every frozen tensor: equal at all sites that hold the
-    /// same base.
+    /// SHA-256 over the config, the options and every frozen tensor as it is held: equal at all sites that hold
+    /// the same base.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
+    }
+
+    /// Limits what a training pass keeps for its backward pass, in bytes; layers beyond it are computed twice. The
+    /// result is the same bits for every limit. The default is `limits::ACTIVATION_BUDGET_BYTES`.
+    pub fn set_activation_budget(&mut self, bytes: usize) {
+        self.decoder.activation_budget_bytes = bytes;
+    }
+
+    /// Logits of one sequence, `[tokens, vocabulary]` row-major.
+    ///
+    /// # Errors
+    /// `Setting` when a token is outside the vocabulary or there is none; `Adapter` when it does not fit.
+    pub fn logits(&self, adapter: Option<&Adapter>, tokens: &[u32]) -> Result<Vec<f32>> {
+        self.check_tokens(tokens)?;
+        if tokens.is_empty() {
+            return Err(ModelError::Setting { name: "tokens", reason: "there are none".to_owned() });
+        }
+        let adapter = adapter.map(|adapter| self.upload(adapter)).transpose()?;
+        Ok(self.decoder.logits(adapter.as_ref(), tokens))
+    }
+
+    /// An adapter on the device, after checking that it fits.
+    pub(crate) fn upload(&self, adapter: &Adapter) -> Result<DeviceAdapter<Flex>> {
+        let config = self.config();
+        if adapter.num_layers() != config.num_layers {
+            let reason = format!("it has {} layers, the model {}", adapter.num_layers(), config.num_layers);
+            return Err(ModelError::Adapter { reason });
+        }
+        for (layer, kind, pair) in adapter.pairs() {
+            let shape = config.linear_shape(kind);
+            if [pair.out_features, pair.in_features] != shape {
+                let found = [pair.out_features, pair.in_features];
+                let reason = format!("{} is {shape:?}, the adapter's {found:?}", kind.module_name(layer));
+                return Err(ModelError::Adapter { reason });
+            }
+        }
+        Ok(DeviceAdapter::upload(adapter, &self.decoder.device))
+    }
+
+    /// Every token must be a row of the embedding.
+    pub(crate) fn check_tokens(&self, tokens: &[u32]) -> Result<()> {
+        let vocabulary = self.config().vocab_size;
+        match tokens.iter().find(|token| **token as usize >= vocabulary) {
+            None => Ok(()),
+            Some(token) => Err(ModelError::Setting {
+                name: "tokenizer.json",
+                reason: format!("it made token {token}, but the model has only {vocabulary}"),
+            }),
+        }
     }
 }

@@ -1,8 +1,9 @@
 //! Loss, perplexity and next-token accuracy over samples. Called by the coordinator (validation, test) and by the
-//! site worker. Invariant: the result does not depend on `batch_size` beyond the rounding of sums.
+//! site worker. Invariant: the result does not depend on `batch_size` beyond the rounding of matrix products.
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
+use crate::decoder::{Batch, PassResult};
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
 use serde::{Deserialize, Serialize};
@@ -23,16 +24,60 @@ pub struct Evaluation {
 }
 
 /// Scores `samples` with the base model, and the adapter if there is one. `on_progress(done, total)` is called
-/// after each batch, in samples.
+/// after each batch, in samples. Batches are made by length, longest first, so that memory peaks at once.
 ///
 /// # Errors
 /// `NothingSupervised` when no sample has a target; `Adapter` when the adapter does not fit.
 pub fn evaluate(
-    _base: &BaseModel,
-    _adapter: Option<&Adapter>,
-    _samples: &[Sample],
-    _batch_size: usize,
-    _on_progress: &mut dyn FnMut(usize, usize),
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    samples: &[Sample],
+    batch_size: usize,
+    on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
-    Err(ModelError::Internal { reason: "evaluation is not there yet".to_owned() })
+    if batch_size == 0 {
+        return Err(ModelError::Setting { name: "batch_size", reason: "it must be at least 1".to_owned() });
+    }
+    let adapter = adapter.map(|adapter| base.upload(adapter)).transpose()?;
+    let mut scored = scorable(base, samples)?;
+    // The sort is stable, so equal lengths stay in the caller's order and the sums are reproducible.
+    scored.sort_by_key(|sample| std::cmp::Reverse(sample.tokens.len()));
+    let (mut total, mut targets, mut done) = (PassResult::default(), 0_u64, 0);
+    for chunk in scored.chunks(batch_size) {
+        let batch = Batch::pack(chunk.iter().copied());
+        let result = base.decoder.score(adapter.as_ref(), &batch);
+        total.loss_sum += result.loss_sum;
+        total.correct += result.correct;
+        targets += batch.supervised_tokens() as u64;
+        done += chunk.len();
+        on_progress(done, scored.len());
+    }
+    let loss = total.loss_sum / targets as f64;
+    Ok(Evaluation {
+        loss,
+        perplexity: loss.exp(),
+        token_accuracy: total.correct as f64 / targets as f64,
+        supervised_tokens: targets,
+        samples: scored.len() as u64,
+    })
+}
+
+/// The samples that have a target, checked against the model.
+pub(crate) fn scorable<'a>(base: &BaseModel, samples: &'a [Sample]) -> Result<Vec<&'a Sample>> {
+    for sample in samples {
+        if sample.tokens.len() != sample.supervised.len() {
+            return Err(ModelError::Setting {
+                name: "samples",
+                reason: "a sample has a mask of another length than its tokens".to_owned(),
+            });
+        }
+        base.check_tokens(&sample.tokens)?;
+    }
+    let usable: Vec<_> = samples.iter().filter(|sample| sample.supervised_tokens() > 0).collect();
+    if usable.is_empty() {
+        return Err(ModelError::NothingSupervised {
+            reason: format!("none of {} samples has a target", samples.len()),
+        });
+    }
+    Ok(usable)
 }

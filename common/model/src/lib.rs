@@ -7,8 +7,10 @@
 
 pub mod adapter;
 pub mod base;
+pub mod bench;
 pub mod checkpoint;
 pub mod config;
+pub(crate) mod decoder;
 pub mod error;
 pub mod evaluate;
 pub mod kernels;

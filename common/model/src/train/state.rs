@@ -1,29 +1,119 @@
 //! The training checkpoint: everything a resumed run needs to give the same bytes. Made and read by `train`, stored
-//! by the caller. Invariants: `from_bytes` refuses anything `to_bytes` did not write; a checkpoint carries a digest of
-//! what it belongs to (base, settings, samples), and resuming with anything else is refused.
+//! by the caller. Invariants: `from_bytes` refuses anything `to_bytes` did not write (SHA-256 at the end); a checkpoint
+//! carries a digest of what it belongs to (base, settings, samples, start), and is refused with anything else.
 
+use super::Trainer;
 use crate::error::{ModelError, Result};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+const MAGIC: &[u8; 16] = b"lora-training/1\n";
+const DIGEST_BYTES: usize = 32;
 
 /// A moment between two optimiser steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
-    bytes: Vec<u8>,
+    pub(super) header: Header,
+    /// Parameters, first moments, second moments; each in the adapter's order.
+    values: Vec<f32>,
+}
+
+/// What precedes the numbers. Sums are kept as bits: JSON would round them.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Header {
+    /// Digest of the training that this is a moment of.
+    pub(super) training: [u8; 32],
+    /// Optimiser steps done.
+    pub(super) step: u64,
+    pub(super) loss_sum_bits: u64,
+    pub(super) tokens: u64,
+    pub(super) supervised_tokens: u64,
 }
 
 impl Checkpoint {
-    /// The bytes to store.
+    pub(super) fn capture(trainer: &Trainer<'_>, header: Header) -> Self {
+        let mut values = Vec::new();
+        for (_, _, pair) in trainer.adapter.pairs() {
+            values.extend_from_slice(&pair.a);
+            values.extend_from_slice(&pair.b);
+        }
+        for moment in trainer.optimizer.first.iter().chain(&trainer.optimizer.second) {
+            values.extend_from_slice(moment);
+        }
+        Self { header, values }
+    }
+
+    /// Puts the trainer into the moment.
+    pub(super) fn restore(&self, trainer: &mut Trainer<'_>) -> Result<()> {
+        let mut rest = self.values.as_slice();
+        let optimizer = &mut trainer.optimizer;
+        let moments = optimizer.first.iter_mut().chain(&mut optimizer.second);
+        for target in trainer.adapter.matrices_mut().chain(moments) {
+            let Some((head, tail)) = rest.split_at_checked(target.len()) else {
+                return Err(refused("it has too few numbers for this adapter"));
+            };
+            target.copy_from_slice(head);
+            rest = tail;
+        }
+        if !rest.is_empty() {
+            return Err(refused("it has too many numbers for this adapter"));
+        }
+        trainer.step = self.header.step;
+        Ok(())
+    }
+
+    /// Optimiser steps done.
+    #[must_use]
+    pub fn step(&self) -> u64 {
+        self.header.step
+    }
+
+    /// The bytes to store: magic, length and JSON of the header, the numbers as little-endian f32, SHA-256.
     ///
     /// # Errors
-    /// `Internal` when the serializer refuses, which it has no reason to.
+    /// `Internal` when the header cannot be serialised, which has no reason to happen.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
-        Ok(self.bytes.clone())
+        let header = serde_json::to_vec(&self.header)
+            .map_err(|error| ModelError::Internal { reason: error.to_string() })?;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend_from_slice(&(header.len() as u64).to_le_bytes());
+        bytes.extend_from_slice(&header);
+        bytes.extend_from_slice(bytemuck::cast_slice(&self.values));
+        let digest = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&digest);
+        Ok(bytes)
     }
 
     /// Reads stored bytes.
     ///
     /// # Errors
     /// `Resume` when they are not a complete checkpoint of this version.
-    pub fn from_bytes(_bytes: &[u8]) -> Result<Self> {
-        Err(ModelError::Resume { reason: "no checkpoint of this version".to_owned() })
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
+        let Some((body, digest)) = bytes.len().checked_sub(DIGEST_BYTES).map(|end| bytes.split_at(end))
+        else {
+            return Err(refused("it is truncated"));
+        };
+        let Some(rest) = body.strip_prefix(MAGIC) else {
+            return Err(refused("it is not a training checkpoint of this version"));
+        };
+        if Sha256::digest(body).as_slice() != digest {
+            return Err(refused("it is truncated or damaged"));
+        }
+        let parts = rest.split_first_chunk::<8>().and_then(|(length, rest)| {
+            rest.split_at_checked(usize::try_from(u64::from_le_bytes(*length)).ok()?)
+        });
+        let Some((header, numbers)) = parts else {
+            return Err(refused("its header is damaged"));
+        };
+        let header = serde_json::from_slice(header).map_err(|_| refused("its header is damaged"))?;
+        let (numbers, odd) = numbers.as_chunks::<4>();
+        if !odd.is_empty() {
+            return Err(refused("its numbers are damaged"));
+        }
+        Ok(Self { header, values: numbers.iter().map(|four| f32::from_le_bytes(*four)).collect() })
     }
+}
+
+pub(super) fn refused(reason: &str) -> ModelError {
+    ModelError::Resume { reason: reason.to_owned() }
 }

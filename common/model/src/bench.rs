@@ -1,0 +1,211 @@
+//! Measures a training step on a random-weight model of a given shape: no download, one tensor at a time.
+//! Called by the `model-bench` binary. Invariants: the weights come from a fixed stream; what is timed is the same
+//! `Trainer::step` that sites run.
+
+use crate::adapter::{Adapter, LoraSettings};
+use crate::base::fingerprint::Fingerprint;
+use crate::base::{BaseModel, LoadOptions, WeightFormat, dense_bf16, dense_f32};
+use crate::config::{Architecture, LinearKind, ModelConfig, Rope, RopeScaling};
+use crate::decoder::{Decoder, Layer, Linear};
+use crate::error::{ModelError, Result};
+use crate::limits::ACTIVATION_BUDGET_BYTES;
+use crate::nf4::{Nf4Weight, SourcePrecision};
+use crate::ops::{Compute, EngineOps, FrozenWeight};
+use crate::sample::Sample;
+use crate::train::{Schedule, TrainSettings, Trainer};
+use burn_flex::{Flex, FlexDevice};
+use burn_tensor::{Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+use serde::Serialize;
+use std::time::Instant;
+
+/// What [`run`] measures.
+#[derive(Debug, Clone)]
+pub struct BenchSettings {
+    /// Tokens of the one sequence of a step.
+    pub tokens: usize,
+    /// LoRA rank, on all linears.
+    pub rank: usize,
+    /// Share of positions that are targets, in (0, 1].
+    pub supervised_fraction: f64,
+    /// Timed steps; one more runs first, untimed.
+    pub steps: usize,
+}
+
+/// What [`run`] measured.
+#[derive(Debug, Clone, Serialize)]
+pub struct BenchReport {
+    /// Tokens of a step divided by the median step time.
+    pub tokens_per_s: f64,
+    /// Time of each timed step.
+    pub step_ms: Vec<f64>,
+    /// Highest resident set of the process so far (Linux `VmHWM`); 0 where unknown.
+    pub peak_rss_bytes: u64,
+    /// Time of making and quantising the weights.
+    pub load_ms: u64,
+    /// Time of the first step, which also warms caches.
+    pub first_step_ms: f64,
+    /// Loss of the last step, in nats.
+    pub loss: f64,
+}
+
+/// The shape of Qwen2.5-0.5B.
+#[must_use]
+pub fn qwen2_5_0_5b() -> ModelConfig {
+    ModelConfig {
+        architecture: Architecture::Qwen2,
+        hidden_size: 896,
+        intermediate_size: 4_864,
+        num_layers: 24,
+        num_attention_heads: 14,
+        num_key_value_heads: 2,
+        head_dim: 64,
+        vocab_size: 151_936,
+        rms_norm_eps: 1e-6,
+        tie_word_embeddings: true,
+        qkv_bias: true,
+        query_key_norm: false,
+        max_position_embeddings: 32_768,
+        rope: Rope { theta: 1e6, scaling: RopeScaling::Default },
+    }
+}
+
+/// The shape of Qwen2.5-1.5B.
+#[must_use]
+pub fn qwen2_5_1_5b() -> ModelConfig {
+    ModelConfig {
+        hidden_size: 1_536,
+        intermediate_size: 8_960,
+        num_layers: 28,
+        num_attention_heads: 12,
+        head_dim: 128,
+        ..qwen2_5_0_5b()
+    }
+}
+
+/// A model with weights uniform in +-0.035 (the deviation of the usual initialisation, 0.02), made like a loaded one.
+///
+/// # Errors
+/// `Setting` when a linear of that shape cannot be quantised.
+pub fn random_base(config: ModelConfig, options: &LoadOptions) -> Result<BaseModel> {
+    let mut maker = Maker { options: *options, stream: ChaCha8Rng::seed_from_u64(7), device: FlexDevice };
+    let table = [config.vocab_size, config.hidden_size];
+    let embedding = Flex::upload(maker.table(table)?, &maker.device);
+    let head = if config.tie_word_embeddings {
+        embedding.clone()
+    } else {
+        Flex::upload(maker.table(table)?, &maker.device)
+    };
+    let layers = (0..config.num_layers).map(|_| maker.layer(&config)).collect::<Result<Vec<_>>>()?;
+    let decoder = Decoder {
+        compute: options.compute,
+        device: maker.device,
+        embedding,
+        head,
+        final_norm: maker.ones(config.hidden_size),
+        layers,
+        activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
+        config,
+    };
+    // The stream is fixed, so config and options say everything.
+    let fingerprint = Fingerprint::new(&decoder.config, options)?.finish();
+    Ok(BaseModel { decoder, options: *options, fingerprint })
+}
+
+struct Maker {
+    options: LoadOptions,
+    stream: ChaCha8Rng,
+    device: FlexDevice,
+}
+
+impl Maker {
+    fn random(&mut self, count: usize) -> Vec<f32> {
+        let unit = 1.0 / (1_u32 << 23) as f32;
+        (0..count).map(|_| ((self.stream.next_u32() >> 8) as f32 * unit - 1.0) * 0.035).collect()
+    }
+
+    fn ones(&self, length: usize) -> Tensor<Flex, 1> {
+        Tensor::from_data(TensorData::new(vec![1.0_f32; length], [length]), &self.device)
+    }
+
+    fn table(&mut self, shape: [usize; 2]) -> Result<FrozenWeight> {
+        let values = self.random(shape[0] * shape[1]);
+        let weight = match self.options.compute {
+            Compute::Bf16 => dense_bf16(&values, shape),
+            Compute::F32 => dense_f32(values, shape),
+        };
+        weight.ok_or_else(|| ModelError::Internal { reason: "a table does not fill its shape".to_owned() })
+    }
+
+    fn layer(&mut self, config: &ModelConfig) -> Result<Layer<Flex>> {
+        let mut linears = Vec::with_capacity(LinearKind::ALL.len());
+        for kind in LinearKind::ALL {
+            let shape = config.linear_shape(kind);
+            let values = self.random(shape[0] * shape[1]);
+            let weight = match self.options.weights {
+                WeightFormat::F32 => dense_f32(values, shape),
+                WeightFormat::Nf4 => Nf4Weight::quantise(&values, shape, SourcePrecision::Bf16)
+                    .map(|weight| Some(FrozenWeight::Nf4(weight)))
+                    .map_err(|error| ModelError::Setting { name: "shape", reason: error.to_string() })?,
+            };
+            let weight = weight.ok_or_else(|| ModelError::Internal {
+                reason: "a linear does not fill its shape".to_owned(),
+            })?;
+            let bias = config.linear_bias(kind).then(|| self.ones(shape[0]) * 0.0);
+            linears.push(Linear { weight: Flex::upload(weight, &self.device), bias });
+        }
+        let linears = linears
+            .try_into()
+            .map_err(|_| ModelError::Internal { reason: "a layer has seven linears".to_owned() })?;
+        let head_norms =
+            config.query_key_norm.then(|| [self.ones(config.head_dim), self.ones(config.head_dim)]);
+        let hidden = config.hidden_size;
+        Ok(Layer { input_norm: self.ones(hidden), post_norm: self.ones(hidden), head_norms, linears })
+    }
+}
+
+/// Trains a few steps on random tokens, batch 1, and times them.
+///
+/// # Errors
+/// `Setting` when the settings cannot be used.
+pub fn run(config: ModelConfig, options: &LoadOptions, settings: &BenchSettings) -> Result<BenchReport> {
+    let started = Instant::now();
+    let base = random_base(config, options)?;
+    let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+    let adapter = Adapter::init(base.config(), &LoraSettings::all_linear(settings.rank, 32.0), 7)?;
+    let train = TrainSettings { schedule: Schedule::Constant, ..Default::default() };
+    let mut trainer = Trainer::new(&base, adapter, &train, settings.steps as u64 + 1)?;
+    let mut stream = ChaCha8Rng::seed_from_u64(11);
+    let vocabulary = base.config().vocab_size as u32;
+    let first_target = ((1.0 - settings.supervised_fraction) * settings.tokens as f64) as usize;
+    let (mut times, mut loss) = (Vec::new(), 0.0);
+    for _ in 0..=settings.steps {
+        let sample = Sample {
+            tokens: (0..settings.tokens).map(|_| stream.next_u32() % vocabulary).collect(),
+            supervised: (0..settings.tokens).map(|index| index >= first_target).collect(),
+        };
+        let started = Instant::now();
+        loss = trainer.step(&[vec![&sample]])?.loss;
+        times.push(started.elapsed().as_secs_f64() * 1e3);
+    }
+    let first_step_ms = times.remove(0);
+    let mut sorted = times.clone();
+    sorted.sort_by(f64::total_cmp);
+    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(first_step_ms);
+    Ok(BenchReport {
+        tokens_per_s: settings.tokens as f64 * 1e3 / median,
+        step_ms: times,
+        peak_rss_bytes: peak_rss_bytes(),
+        load_ms,
+        first_step_ms,
+        loss,
+    })
+}
+
+/// `VmHWM` of `/proc/self/status`, in bytes; 0 where it cannot be read.
+fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1_024
+}

@@ -1,0 +1,103 @@
+//! The adapter's matrices on the device, and their gradients in host memory. Used by the layers of one pass.
+//! Invariant: gradients are summed in layer order, batch by batch, so accumulation is deterministic.
+
+use crate::adapter::{Adapter, LoraPair};
+use crate::config::LinearKind;
+use crate::ops::EngineOps;
+use burn_tensor::{Tensor, TensorData};
+
+/// One pair on the device.
+#[derive(Debug, Clone)]
+pub(crate) struct DevicePair<B: EngineOps> {
+    /// `[rank, in]`.
+    pub(crate) a: Tensor<B, 2>,
+    /// `[out, rank]`.
+    pub(crate) b: Tensor<B, 2>,
+}
+
+/// An adapter on the device.
+#[derive(Debug, Clone)]
+pub(crate) struct DeviceAdapter<B: EngineOps> {
+    layers: Vec<[Option<DevicePair<B>>; 7]>,
+    pub(crate) scaling: f32,
+    /// Probability of LoRA dropout, and its key; `None` outside training.
+    pub(crate) dropout: Option<Dropout>,
+}
+
+/// LoRA dropout of one forward pass.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Dropout {
+    pub(crate) probability: f64,
+    /// Seed of the training.
+    pub(crate) seed: u64,
+    /// Number of the forward pass within the training.
+    pub(crate) pass: u64,
+}
+
+impl<B: EngineOps> DeviceAdapter<B> {
+    pub(crate) fn upload(adapter: &Adapter, device: &B::Device) -> Self {
+        let matrix = |values: &Vec<f32>, shape: [usize; 2]| {
+            Tensor::from_data(TensorData::new(values.clone(), shape), device)
+        };
+        let pair = |pair: &LoraPair| DevicePair {
+            a: matrix(&pair.a, [pair.rank, pair.in_features]),
+            b: matrix(&pair.b, [pair.out_features, pair.rank]),
+        };
+        let layers = (0..adapter.num_layers())
+            .map(|layer| LinearKind::ALL.map(|kind| adapter.pair(layer, kind).map(pair)))
+            .collect();
+        Self { layers, scaling: adapter.scaling(), dropout: None }
+    }
+
+    pub(crate) fn pair(&self, layer: usize, kind: LinearKind) -> Option<&DevicePair<B>> {
+        self.layers.get(layer)?.get(kind.index())?.as_ref()
+    }
+}
+
+/// Gradients of all matrices, in the order of [`Adapter::pairs`] (A, then B).
+#[derive(Debug, Clone)]
+pub(crate) struct Gradients {
+    layers: Vec<[Option<[Vec<f32>; 2]>; 7]>,
+}
+
+impl Gradients {
+    /// All zero, for an adapter of that many layers.
+    pub(crate) fn new(num_layers: usize) -> Self {
+        Self { layers: (0..num_layers).map(|_| Default::default()).collect() }
+    }
+
+    /// Adds the gradients of one pair.
+    pub(crate) fn add<B: EngineOps>(
+        &mut self,
+        layer: usize,
+        kind: LinearKind,
+        da: Tensor<B, 2>,
+        db: Tensor<B, 2>,
+    ) {
+        let fresh = [host(da), host(db)];
+        match &mut self.layers[layer][kind.index()] {
+            slot @ None => *slot = Some(fresh),
+            Some(sums) => {
+                for (sum, new) in sums.iter_mut().flatten().zip(fresh.iter().flatten()) {
+                    *sum += new;
+                }
+            }
+        }
+    }
+
+    /// All matrices' gradients in training order.
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Vec<f32>> {
+        self.layers.iter().flatten().flatten().flatten()
+    }
+
+    /// The gradient of one pair.
+    #[cfg(test)]
+    pub(crate) fn pair(&self, layer: usize, kind: LinearKind) -> Option<&[Vec<f32>; 2]> {
+        self.layers[layer][kind.index()].as_ref()
+    }
+}
+
+/// A tensor's values; the engine's tensors are all f32, so reading cannot fail.
+pub(crate) fn host<B: EngineOps, const D: usize>(tensor: Tensor<B, D>) -> Vec<f32> {
+    tensor.into_data().into_vec::<f32>().unwrap_or_default()
+}

@@ -1,0 +1,117 @@
+//! The attention block of a layer: `y = x + Wo attention(rope(norm(Wq n)), rope(norm(Wk n)), Wv n)`, `n = rms(x)`.
+//! Called by the layer's passes. Invariant: the backward pass uses only what `Saved` holds and the frozen weights;
+//! `n` is recomputed from `x`, which costs less than keeping it.
+
+use super::Decoder;
+use super::adapter::Gradients;
+use super::layer::{Layer, PassContext};
+use super::linear::Site;
+use crate::config::LinearKind::{Key, Output, Query, Value};
+use crate::ops::EngineOps;
+use burn_tensor::Tensor;
+
+/// What the backward pass of the block needs besides its input `x`.
+pub(crate) struct Saved<B: EngineOps> {
+    /// Query and key before their norm; only where the model normalises them.
+    unnormalised: Option<[Tensor<B, 2>; 2]>,
+    /// After norm and rotary embedding.
+    query: Tensor<B, 2>,
+    key: Tensor<B, 2>,
+    value: Tensor<B, 2>,
+    attended: Tensor<B, 2>,
+    log_sum_exp: Tensor<B, 2>,
+    /// `x A^T` of query, key, value, output.
+    xa: [Option<Tensor<B, 2>>; 4],
+}
+
+/// `y [T, hidden]` and what to keep.
+pub(crate) fn forward<B: EngineOps>(
+    decoder: &Decoder<B>,
+    layer: &Layer<B>,
+    site: &Site<'_, B>,
+    context: &PassContext<'_, B>,
+    x: &Tensor<B, 2>,
+) -> (Tensor<B, 2>, Saved<B>) {
+    let heads = decoder.heads();
+    let normalised = B::rms_norm(x, &layer.input_norm, decoder.epsilon()).y;
+    let (query, query_xa) = site.forward(layer.linear(Query), Query, &normalised);
+    let (key, key_xa) = site.forward(layer.linear(Key), Key, &normalised);
+    let (value, value_xa) = site.forward(layer.linear(Value), Value, &normalised);
+    drop(normalised);
+    let (query, key, unnormalised) = match &layer.head_norms {
+        None => (query, key, None),
+        Some([query_norm, key_norm]) => {
+            let normal = |x: &Tensor<B, 2>, weight: &Tensor<B, 1>| {
+                let shape = x.dims();
+                let rows = x.clone().reshape([shape[0] * shape[1] / heads.head_dim, heads.head_dim]);
+                B::rms_norm(&rows, weight, decoder.epsilon()).y.reshape(shape)
+            };
+            let pair = (normal(&query, query_norm), normal(&key, key_norm));
+            (pair.0, pair.1, Some([query, key]))
+        }
+    };
+    let rotate = |x| B::rotary(x, heads.head_dim, context.rotary, context.segments, false);
+    let (query, key) = (rotate(query), rotate(key));
+    let (attended, log_sum_exp) =
+        <B as EngineOps>::attention(&query, &key, &value, heads, context.segments, decoder.compute);
+    let (projected, output_xa) = site.forward(layer.linear(Output), Output, &attended);
+    let y = B::add(projected, x);
+    let xa = [query_xa, key_xa, value_xa, output_xa];
+    (y, Saved { unnormalised, query, key, value, attended, log_sum_exp, xa })
+}
+
+/// `dL/dx [T, hidden]` for `dy = dL/dy`.
+pub(crate) fn backward<B: EngineOps>(
+    decoder: &Decoder<B>,
+    layer: &Layer<B>,
+    site: &Site<'_, B>,
+    context: &PassContext<'_, B>,
+    input: (&Tensor<B, 2>, Saved<B>),
+    dy: Tensor<B, 2>,
+    gradients: &mut Gradients,
+) -> Tensor<B, 2> {
+    let (x, saved) = input;
+    let heads = decoder.heads();
+    let [query_xa, key_xa, value_xa, output_xa] = &saved.xa;
+    let output = (&saved.attended, output_xa.as_ref());
+    let d_attended = site.backward(layer.linear(Output), Output, output, &dy, None, gradients);
+    let d = B::attention_backward(
+        &d_attended,
+        &saved.query,
+        &saved.key,
+        &saved.value,
+        &saved.attended,
+        &saved.log_sum_exp,
+        heads,
+        context.segments,
+        decoder.compute,
+    );
+    drop(d_attended);
+    let unrotate = |x| B::rotary(x, heads.head_dim, context.rotary, context.segments, true);
+    let (mut d_query, mut d_key) = (unrotate(d.dq), unrotate(d.dk));
+    if let (Some([query_norm, key_norm]), Some([query, key])) = (&layer.head_norms, &saved.unnormalised) {
+        d_query = head_norm_backward(decoder, &d_query, query, query_norm);
+        d_key = head_norm_backward(decoder, &d_key, key, key_norm);
+    }
+    let normalised = B::rms_norm(x, &layer.input_norm, decoder.epsilon());
+    let n = &normalised.y;
+    let dn = site.backward(layer.linear(Query), Query, (n, query_xa.as_ref()), &d_query, None, gradients);
+    let dn = site.backward(layer.linear(Key), Key, (n, key_xa.as_ref()), &d_key, Some(dn), gradients);
+    let dn = site.backward(layer.linear(Value), Value, (n, value_xa.as_ref()), &d.dv, Some(dn), gradients);
+    B::rms_norm_backward(&dn, x, &normalised.rstd, &layer.input_norm, Some(dy))
+}
+
+/// Through the norm of each head: rows of `head_dim`.
+fn head_norm_backward<B: EngineOps>(
+    decoder: &Decoder<B>,
+    dy: &Tensor<B, 2>,
+    x: &Tensor<B, 2>,
+    weight: &Tensor<B, 1>,
+) -> Tensor<B, 2> {
+    let shape = x.dims();
+    let head_dim = decoder.config.head_dim;
+    let by_head = [shape[0] * shape[1] / head_dim, head_dim];
+    let rows = x.clone().reshape(by_head);
+    let rstd = B::rms_norm(&rows, weight, decoder.epsilon()).rstd;
+    B::rms_norm_backward(&dy.clone().reshape(by_head), &rows, &rstd, weight, None).reshape(shape)
+}

@@ -1,0 +1,108 @@
+//! One optimiser step: forward and backward passes of its batches, clip, AdamW. Called by [`super::train`], and
+//! directly by whoever chooses the batches. Invariant: the loss is the mean over all supervised tokens of the
+//! step, not a mean of means, so splitting a step into more batches changes nothing but rounding.
+
+use super::optimizer::{AdamW, clip_factor, global_norm};
+use super::{StepReport, TrainSettings};
+use crate::adapter::Adapter;
+use crate::base::BaseModel;
+use crate::decoder::{Batch, Dropout, Gradients};
+use crate::error::{ModelError, Result};
+use crate::sample::Sample;
+use std::time::Instant;
+
+/// An adapter in training.
+pub struct Trainer<'a> {
+    base: &'a BaseModel,
+    settings: TrainSettings,
+    total_steps: u64,
+    pub(super) adapter: Adapter,
+    pub(super) optimizer: AdamW,
+    /// Optimiser steps done.
+    pub(super) step: u64,
+}
+
+impl<'a> Trainer<'a> {
+    /// Starts a training of `total_steps` optimiser steps.
+    ///
+    /// # Errors
+    /// `Setting` or `Adapter` when they cannot be used.
+    pub fn new(
+        base: &'a BaseModel,
+        adapter: Adapter,
+        settings: &TrainSettings,
+        total_steps: u64,
+    ) -> Result<Self> {
+        settings.validate()?;
+        adapter.settings().validate()?;
+        base.upload(&adapter)?;
+        let optimizer = AdamW::new(&adapter);
+        Ok(Self { base, settings: settings.clone(), total_steps, adapter, optimizer, step: 0 })
+    }
+
+    /// The adapter as it is now.
+    #[must_use]
+    pub fn adapter(&self) -> &Adapter {
+        &self.adapter
+    }
+
+    /// Ends the training.
+    #[must_use]
+    pub fn into_adapter(self) -> Adapter {
+        self.adapter
+    }
+
+    /// One optimiser step over `batches`, each one forward and backward pass.
+    ///
+    /// # Errors
+    /// `NothingSupervised` when no sample has a target; `Diverged` when the loss or the gradient is not finite (the
+    /// adapter is then as before the step).
+    pub fn step(&mut self, batches: &[Vec<&Sample>]) -> Result<StepReport> {
+        let started = Instant::now();
+        let learning_rate = self.settings.learning_rate_at(self.step, self.total_steps);
+        let packed: Vec<Batch> = batches.iter().map(|batch| Batch::pack(batch.iter().copied())).collect();
+        let targets: usize = packed.iter().map(Batch::supervised_tokens).sum();
+        if targets == 0 {
+            return Err(ModelError::NothingSupervised { reason: "the step has no target".to_owned() });
+        }
+        let (loss_sum, gradients) = self.gradients(&packed, targets)?;
+        let loss = loss_sum / targets as f64;
+        let number = self.step + 1;
+        let gradient_norm = global_norm(&gradients);
+        for (what, value) in [("the loss", loss), ("the gradient", gradient_norm)] {
+            if !value.is_finite() {
+                return Err(ModelError::Diverged { step: number, what });
+            }
+        }
+        let factor = clip_factor(gradient_norm, self.settings.max_gradient_norm);
+        self.optimizer.update(&mut self.adapter, &gradients, &self.settings, number, (learning_rate, factor));
+        self.step = number;
+        Ok(StepReport {
+            step: number,
+            total_steps: self.total_steps,
+            loss,
+            gradient_norm,
+            learning_rate,
+            tokens: batches.iter().flatten().map(|sample| sample.tokens.len() as u64).sum(),
+            supervised_tokens: targets as u64,
+            elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        })
+    }
+
+    /// Sum of the losses, and the gradient of their mean.
+    pub(super) fn gradients(&self, batches: &[Batch], targets: usize) -> Result<(f64, Gradients)> {
+        let mut device = self.base.upload(&self.adapter)?;
+        let scale = 1.0 / targets as f32;
+        let mut gradients = Gradients::new(self.adapter.num_layers());
+        let mut loss_sum = 0.0;
+        for (number, batch) in batches.iter().enumerate() {
+            let probability = self.adapter.settings().dropout;
+            // Passes are numbered by (step, batch): a resumed run drops the same inputs.
+            let pass = (self.step << 20) + number as u64;
+            device.dropout =
+                (probability > 0.0).then_some(Dropout { probability, seed: self.settings.seed, pass });
+            loss_sum += self.base.decoder.train(&device, batch, scale, &mut gradients).loss_sum;
+        }
+        Ok((loss_sum, gradients))
+    }
+}
