@@ -31,25 +31,18 @@ pub const CODES: [f32; 16] = [
 ];
 
 /// A scaled value takes the nibble that counts how many of these it is strictly greater than: the f32
-/// midpoints between codes, bit-equal to the comparison tree of the CUDA kernel.
-#[expect(clippy::excessive_precision, reason = "digits as bitsandbytes prints them; each is an exact f32")]
-pub const THRESHOLDS: [f32; 15] = [
-    -0.8480964004993439,
-    -0.6106329262256622,
-    -0.4599952697753906,
-    -0.33967943489551544,
-    -0.23460740596055984,
-    -0.13791173323988914,
-    -0.045525018125772476,
-    0.03979014977812767,
-    0.1202552504837513,
-    0.2035212516784668,
-    0.2920137718319893,
-    0.3893125355243683,
-    0.5016634166240692,
-    0.6427869200706482,
-    0.8614784181118011,
-];
+/// midpoints between codes, as bitsandbytes' CPU code has them. Computed, not copied: the decimal
+/// literals of the CUDA source lie exactly between two f32, and a parser that rounds them straight to
+/// f32 lands one step away from torch's for four of the fifteen.
+pub const THRESHOLDS: [f32; 15] = {
+    let mut thresholds = [0.0; 15];
+    let mut index = 0;
+    while index < 15 {
+        thresholds[index] = (CODES[index] + CODES[index + 1]) * 0.5;
+        index += 1;
+    }
+    thresholds
+};
 
 /// `create_dynamic_map(signed=True, max_exponent_bits=7, total_bits=8)`: the 256 sorted values, as f32
 /// bit patterns, that an 8-bit quantised `absmax` indexes.

@@ -320,3 +320,6 @@ fn check_attention(
     assert_eq!(v.dims(), k.dims(), "value shape");
     assert!(heads.query.is_multiple_of(heads.key_value), "whole groups of query heads");
 }
+
+#[cfg(test)]
+mod tests;
