@@ -2,7 +2,8 @@
 //! nothing unless the cargo feature `failpoints` is on; release binaries are built without it.
 
 /// Aborts the process if the environment variable `CONSILIUM_CRASH_AT` names this point. With
-/// `name:3` the third passage dies. Abort, not exit: nothing is flushed, as with SIGKILL.
+/// `name:3` the third passage dies. Abort, not exit: nothing is flushed, as with SIGKILL. One line on
+/// standard error says so, because a parent process may well hide the death by a restart.
 #[macro_export]
 macro_rules! crash_point {
     ($name:expr) => {
@@ -21,6 +22,7 @@ pub fn reached(name: &str) {
         None => (wanted.as_str(), 1),
     };
     if point == name && PASSAGES.fetch_add(1, Ordering::SeqCst) + 1 == count {
+        let _ = std::io::Write::write_all(&mut std::io::stderr(), format!("crash point {name}\n").as_bytes());
         std::process::abort();
     }
 }
