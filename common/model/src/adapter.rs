@@ -6,6 +6,7 @@
 
 mod codec;
 mod init;
+pub mod peft;
 mod settings;
 
 #[cfg(test)]

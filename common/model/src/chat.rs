@@ -1,0 +1,201 @@
+//! Conversations to token ids: tokenizer.json, the tokenizer's own chat template, and the supervision mask.
+//! Called by the site worker before training and by the coordinator before evaluation.
+//!
+//! Invariants: the rendered text and the ids are those of transformers' `apply_chat_template`; a token is
+//! supervised exactly when it lies in an assistant's content or is the end-of-turn token behind it; no error
+//! carries the text of a conversation; the same conversation gives the same ids on every day and machine.
+
+mod mask;
+mod prepare;
+mod template;
+mod tokenizer_config;
+
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use tokenizers::Tokenizer;
+
+pub use prepare::{PrepareReport, Prepared};
+
+use crate::error::{ModelError, Result};
+use crate::limits;
+use crate::sample::Sample;
+use template::ChatTemplate;
+use tokenizer_config::TokenizerConfig;
+
+/// Who speaks. Written in records and handed to templates in lower case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Instructions for the whole conversation; only as the first message.
+    System,
+    /// The person who asks.
+    User,
+    /// The model; the only role whose tokens are supervised.
+    Assistant,
+    /// What a tool returned (ShareGPT: `observation`).
+    Tool,
+}
+
+/// One turn of a conversation.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Message {
+    /// Who speaks.
+    pub role: Role,
+    /// What is said, as it stands in the record.
+    pub content: String,
+}
+
+/// A tokenizer with its chat template, as published in a Hugging Face model folder.
+pub struct ChatTokenizer {
+    tokenizer: Tokenizer,
+    template: ChatTemplate,
+    /// Texts of the tokens that never come from ordinary text, longest first.
+    special_tokens: Vec<String>,
+    path: PathBuf,
+}
+
+impl ChatTokenizer {
+    /// Reads `tokenizer.json`, `tokenizer_config.json` and `chat_template.jinja` from a model folder.
+    ///
+    /// The template is `chat_template.jinja` if that file is there, else `chat_template` of
+    /// `tokenizer_config.json` (a string, or a list of named templates of which `default` is taken).
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] or [`ModelError::Tokenizer`] for `tokenizer.json`, [`ModelError::Config`] for the
+    /// configuration, [`ModelError::Template`] where there is no template or it cannot be parsed.
+    pub fn load(model_folder: &Path) -> Result<Self> {
+        let path = model_folder.join("tokenizer.json");
+        let bytes = read_bounded(&path, limits::MAX_TOKENIZER_BYTES)?;
+        let mut tokenizer = Tokenizer::from_bytes(&bytes)
+            .map_err(|error| ModelError::Tokenizer { path: path.clone(), reason: error.to_string() })?;
+        // Batching and cutting are the trainer's work; a published file may ask for either.
+        tokenizer.with_padding(None);
+        tokenizer
+            .with_truncation(None)
+            .map_err(|error| ModelError::Tokenizer { path: path.clone(), reason: error.to_string() })?;
+        let config = TokenizerConfig::read(model_folder)?;
+        let special_tokens = special_tokens(&tokenizer, &config);
+        let template = ChatTemplate::new(model_folder, config)?;
+        Ok(Self { tokenizer, template, special_tokens, path })
+    }
+
+    /// The text the template gives; with `add_generation_prompt` it ends with the header of an answer.
+    ///
+    /// # Errors
+    /// [`ModelError::Template`] when the template refuses the conversation.
+    pub fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        self.template.render(messages, add_generation_prompt)
+    }
+
+    /// Token ids of a whole conversation and which of them are supervised.
+    ///
+    /// # Errors
+    /// [`ModelError::Template`] when the template refuses or rewrites the conversation, or a message contains
+    /// the text of a special token (it would forge a turn); [`ModelError::Tokenizer`] when encoding fails.
+    pub fn encode(&self, messages: &[Message]) -> Result<Sample> {
+        self.refuse_special_tokens(messages)?;
+        let text = self.render(messages, false)?;
+        let spans = mask::supervised_spans(self, messages, &text)?;
+        let encoding = self
+            .tokenizer
+            .encode_char_offsets(text.as_str(), false)
+            // The crate's message may quote the text, therefore it is not passed on.
+            .map_err(|_| self.fault("a conversation cannot be encoded"))?;
+        let supervised = mask::tokens_in_spans(&text, &spans, encoding.get_offsets());
+        Ok(Sample { tokens: encoding.get_ids().to_vec(), supervised })
+    }
+
+    /// Token ids of the prompt that asks for the next answer: the conversation so far and the answer's header.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub fn encode_prompt(&self, messages: &[Message]) -> Result<Vec<u32>> {
+        self.refuse_special_tokens(messages)?;
+        let text = self.render(messages, true)?;
+        let encoding = self
+            .tokenizer
+            .encode_fast(text.as_str(), false)
+            .map_err(|_| self.fault("a conversation cannot be encoded"))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// The text of token ids, without special tokens.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] when the decoder fails.
+    pub fn decode(&self, tokens: &[u32]) -> Result<String> {
+        self.tokenizer.decode(tokens, true).map_err(|_| self.fault("token ids cannot be decoded"))
+    }
+
+    /// The token that ends the assistant's turn, found by asking the template.
+    ///
+    /// # Errors
+    /// [`ModelError::Template`] when the template puts no special token behind an answer.
+    pub fn end_of_turn(&self) -> Result<u32> {
+        let ask = |role, content: &str| Message { role, content: content.to_owned() };
+        let messages = [ask(Role::User, "a"), ask(Role::Assistant, "b")];
+        let sample = self.encode(&messages)?;
+        sample
+            .tokens
+            .iter()
+            .zip(&sample.supervised)
+            .rev()
+            .find_map(|(token, supervised)| supervised.then_some(*token))
+            .ok_or_else(|| template_fault("it puts no end-of-turn token behind an answer"))
+    }
+
+    /// Number of token ids, added tokens included: every id is below it.
+    #[must_use]
+    pub fn vocabulary_size(&self) -> usize {
+        self.tokenizer.get_vocab_size(true)
+    }
+
+    fn refuse_special_tokens(&self, messages: &[Message]) -> Result<()> {
+        for (index, message) in messages.iter().enumerate() {
+            if self.special_tokens.iter().any(|token| message.content.contains(token)) {
+                let number = index + 1;
+                return Err(template_fault(&format!(
+                    "message {number} contains the text of a special token, which would forge a turn"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn fault(&self, reason: &str) -> ModelError {
+        ModelError::Tokenizer { path: self.path.clone(), reason: reason.to_owned() }
+    }
+}
+
+/// Texts of added tokens marked special, longest first so that the longest one wins at a place.
+fn special_tokens(tokenizer: &Tokenizer, config: &TokenizerConfig) -> Vec<String> {
+    let mut texts: Vec<String> = tokenizer
+        .get_added_tokens_decoder()
+        .into_values()
+        .filter(|token| token.special)
+        .map(|token| token.content)
+        .chain([config.bos_token.clone(), config.eos_token.clone()].into_iter().flatten())
+        .filter(|text| !text.is_empty())
+        .collect();
+    texts.sort_by(|a, b| b.len().cmp(&a.len()).then_with(|| a.cmp(b)));
+    texts.dedup();
+    texts
+}
+
+fn template_fault(reason: &str) -> ModelError {
+    ModelError::Template { reason: reason.to_owned() }
+}
+
+/// Reads a whole file that must not be larger than `limit_bytes`.
+fn read_bounded(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
+    let length = std::fs::metadata(path).map_err(|error| ModelError::io(path, error))?.len();
+    if length > limit_bytes {
+        let reason = format!("it has {length} bytes; at most {limit_bytes} are read");
+        return Err(ModelError::Config { path: path.to_path_buf(), reason });
+    }
+    std::fs::read(path).map_err(|error| ModelError::io(path, error))
+}

@@ -1,0 +1,247 @@
+//! A chat template rendered as transformers renders it (its Jinja environment has trim_blocks, lstrip_blocks,
+//! loop controls, `raise_exception`, `strftime_now`, a `tojson` that writes as Python's `json.dumps`).
+//! Called by `chat`. Invariants: an error never carries the text of a message; rendering does not look at
+//! the clock, so that every site, and every resumed run, sees the same prompt.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Kwargs;
+use minijinja::{Environment, Error, ErrorKind, Value};
+use serde::Serialize;
+
+use super::tokenizer_config::TokenizerConfig;
+use super::{Message, Role, template_fault};
+use crate::error::{ModelError, Result};
+
+const NAME: &str = "chat_template";
+
+/// A parsed template and the special tokens it may name.
+pub(super) struct ChatTemplate {
+    environment: Environment<'static>,
+    config: TokenizerConfig,
+}
+
+impl ChatTemplate {
+    /// Parses the template of `config`; `model_folder` is only named in the error.
+    pub(super) fn new(model_folder: &Path, mut config: TokenizerConfig) -> Result<Self> {
+        let Some(source) = config.chat_template.take() else {
+            return Err(ModelError::Unsupported {
+                what: format!("the tokenizer in {}, which has no chat template,", model_folder.display()),
+                hint:
+                    "use an instruction-tuned model's folder, or add chat_template.jinja (ChatML suits Qwen)"
+                        .to_owned(),
+            });
+        };
+        let syntax = SyntaxConfig::builder()
+            .trim_blocks(true)
+            .lstrip_blocks(true)
+            .build()
+            .map_err(|error| template_fault(&describe(&error)))?;
+        let mut environment = Environment::new();
+        environment.set_syntax(syntax);
+        environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
+        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.add_function("raise_exception", raise_exception);
+        environment.add_function("strftime_now", strftime_fixed);
+        environment.add_filter("tojson", to_json);
+        environment
+            .add_template_owned(NAME, without_generation_tags(&source))
+            .map_err(|error| template_fault(&describe(&error)))?;
+        Ok(Self { environment, config })
+    }
+
+    /// The conversation's text.
+    pub(super) fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
+        let template =
+            self.environment.get_template(NAME).map_err(|error| template_fault(&describe(&error)))?;
+        // Absent tokens stay undefined, which prints as nothing; tools and documents are given as None.
+        let config = &self.config;
+        let tokens = [
+            ("bos_token", &config.bos_token),
+            ("eos_token", &config.eos_token),
+            ("pad_token", &config.pad_token),
+            ("unk_token", &config.unk_token),
+        ];
+        let variables: BTreeMap<&str, Value> = tokens
+            .into_iter()
+            .filter_map(|(name, token)| Some((name, Value::from(token.as_deref()?))))
+            .chain([
+                ("messages", messages.iter().map(message_value).collect()),
+                ("tools", Value::from(())),
+                ("documents", Value::from(())),
+                ("add_generation_prompt", Value::from(add_generation_prompt)),
+            ])
+            .collect();
+        template.render(variables).map_err(|error| template_fault(&describe_refusal(&error, messages)))
+    }
+}
+
+/// A message as the dictionary that templates expect.
+fn message_value(message: &Message) -> Value {
+    let role = match message.role {
+        Role::System => "system",
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+    };
+    Value::from_pairs([("role", role), ("content", message.content.as_str())])
+}
+
+/// Kind and line of a template error; never its detail, which may quote a value.
+fn describe(error: &Error) -> String {
+    match error.line() {
+        Some(line) => format!("{}, line {line}", error.kind()),
+        None => error.kind().to_string(),
+    }
+}
+
+/// What the template's author wrote in `raise_exception`, unless words of the conversation are in it.
+fn describe_refusal(error: &Error, messages: &[Message]) -> String {
+    let place = describe(error);
+    match error.detail() {
+        Some(detail)
+            if error.kind() == ErrorKind::InvalidOperation
+                && detail.len() <= 200
+                && !messages.iter().any(|message| shares_text(detail, &message.content)) =>
+        {
+            format!("{detail} ({place})")
+        }
+        _ => place,
+    }
+}
+
+fn shares_text(detail: &str, content: &str) -> bool {
+    let content = content.trim();
+    !content.is_empty() && (detail.contains(content) || content.contains(detail))
+}
+
+fn raise_exception(message: String) -> std::result::Result<String, Error> {
+    Err(Error::new(ErrorKind::InvalidOperation, message))
+}
+
+/// `strftime_now` at a fixed moment, 26 July 2024 00:00 (a Friday): the date which Llama 3's template takes
+/// when there is no clock. The prompt of a training record must not depend on the day.
+fn strftime_fixed(format: String) -> String {
+    let mut text = String::with_capacity(format.len() + 8);
+    let mut characters = format.chars();
+    while let Some(character) = characters.next() {
+        if character != '%' {
+            text.push(character);
+            continue;
+        }
+        // `%-d` is glibc's spelling without the leading zero; no part of this date but the time has one.
+        let directive = match characters.next() {
+            Some('-') => characters.next(),
+            other => other,
+        };
+        match directive {
+            Some('d') => text.push_str("26"),
+            Some('b' | 'h') => text.push_str("Jul"),
+            Some('B') => text.push_str("July"),
+            Some('m') => text.push_str("07"),
+            Some('Y') => text.push_str("2024"),
+            Some('y') => text.push_str("24"),
+            Some('a') => text.push_str("Fri"),
+            Some('A') => text.push_str("Friday"),
+            Some('H' | 'M' | 'S') => text.push_str("00"),
+            Some('j') => text.push_str("208"),
+            Some('F') => text.push_str("2024-07-26"),
+            Some('%') => text.push('%'),
+            Some(other) => text.extend(['%', other]),
+            None => text.push('%'),
+        }
+    }
+    text
+}
+
+/// `json.dumps(value, ensure_ascii=False, indent=indent)`: ", " and ": " between, nothing escaped for HTML.
+fn to_json(value: &Value, arguments: Kwargs) -> std::result::Result<String, Error> {
+    let indent: Option<usize> = arguments.get("indent")?;
+    // Other arguments of json.dumps (ensure_ascii, separators, sort_keys) are accepted at their defaults.
+    let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
+    let mut bytes = Vec::new();
+    match indent {
+        Some(width) => {
+            let spaces = " ".repeat(width.min(16));
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(spaces.as_bytes());
+            value
+                .serialize(&mut serde_json::Serializer::with_formatter(&mut bytes, formatter))
+                .map_err(failed)?;
+        }
+        None => {
+            let mut serializer = serde_json::Serializer::with_formatter(&mut bytes, PythonSpacing);
+            value.serialize(&mut serializer).map_err(failed)?;
+        }
+    }
+    String::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+}
+
+/// The separators of Python's `json.dumps` without `indent`.
+struct PythonSpacing;
+
+impl serde_json::ser::Formatter for PythonSpacing {
+    fn begin_array_value<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + std::io::Write>(
+        &mut self,
+        writer: &mut W,
+        first: bool,
+    ) -> std::io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + std::io::Write>(&mut self, writer: &mut W) -> std::io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+/// transformers' own `{% generation %}` block marks the answer and renders what it holds. minijinja has no such
+/// block: it becomes `{% if true %}`, which renders the same, whitespace control included.
+fn without_generation_tags(source: &str) -> String {
+    let mut text = String::with_capacity(source.len());
+    let mut rest = source;
+    while let Some(start) = rest.find("{%") {
+        let (before, tag) = rest.split_at(start);
+        text.push_str(before);
+        let Some(length) = tag.find("%}") else {
+            rest = tag;
+            break;
+        };
+        let inner = &tag[2..length];
+        let name = inner.trim_matches(|c: char| c == '-' || c == '+' || c.is_whitespace());
+        match name {
+            "generation" => text.push_str(&format!("{{%{}%}}", inner.replacen(name, "if true", 1))),
+            "endgeneration" => text.push_str(&format!("{{%{}%}}", inner.replacen(name, "endif", 1))),
+            _ => text.push_str(&tag[..length + 2]),
+        }
+        rest = &tag[length + 2..];
+    }
+    text.push_str(rest);
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn generation_tags_render_what_they_hold() {
+        let source = "a {%- generation -%} b {% endgeneration %} {% if x %}c{% endif %}";
+        assert_eq!(without_generation_tags(source), "a {%- if true -%} b {% endif %} {% if x %}c{% endif %}");
+        assert_eq!(without_generation_tags("open {% tag"), "open {% tag");
+    }
+
+    #[test]
+    fn dates_are_fixed_and_unknown_directives_stay() {
+        assert_eq!(strftime_fixed("%d %b %Y".to_owned()), "26 Jul 2024");
+        assert_eq!(strftime_fixed("100%% %-d/%m %Q %".to_owned()), "100% 26/07 %Q %");
+    }
+}
