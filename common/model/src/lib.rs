@@ -11,6 +11,7 @@ pub mod bench;
 pub mod chat;
 pub mod checkpoint;
 pub mod config;
+pub(crate) mod decoder;
 pub mod error;
 pub mod evaluate;
 pub mod export;
@@ -22,7 +23,6 @@ pub mod records;
 pub mod sample;
 mod staging;
 pub mod train;
-pub(crate) mod decoder;
 
 pub use adapter::peft::{load_peft, save_peft};
 pub use adapter::{Adapter, LoraSettings, tensor_shapes};

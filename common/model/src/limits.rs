@@ -14,11 +14,9 @@ pub const MAX_VOCABULARY: usize = 1 << 22;
 pub const MAX_RANK: usize = 512;
 /// Tokens of one sequence: attention keeps one row of scores per query, so 1 Mi keeps indices in 32 bits.
 pub const MAX_SEQUENCE_TOKENS: usize = 1 << 20;
-<<<<<<< HEAD
 /// What a training pass keeps of its layers' activations before it recomputes instead. Qwen2.5-0.5B at 512 tokens
 /// needs 24 layers * 512 * 54 KB = 0.66 GB, so it recomputes nothing; a 7B at 2,048 tokens (13.5 GB) nearly all.
 pub const ACTIVATION_BUDGET_BYTES: usize = 1 << 30;
-=======
 /// Training checkpoint header and optimiser state: 3 f32 copies of a rank-512 adapter of a 70B model
 /// (2 * 512 * 80 layers * ~130,000 widths * 4 B * 3 = 128 GB) must still be representable.
 pub const MAX_CHECKPOINT_BYTES: u64 = 1 << 40;
@@ -30,4 +28,3 @@ pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// Largest file of an exported model; above it the model is split. Hugging Face shards at about this size.
 pub const MAX_SHARD_BYTES: u64 = 4 << 30;
->>>>>>> b282517 (Read records, render chat templates with their loss mask, write PEFT and merged folders)
