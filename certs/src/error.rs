@@ -21,7 +21,7 @@ pub enum CertError {
     AuthorityExpired,
     #[error("the certificate request is refused: {reason}")]
     Csr { reason: &'static str },
-    #[error("the name {name:?} cannot be used: 1 to 63 of a-z, 0-9 and '-', not starting or ending with '-'")]
+    #[error("the name {name:?} cannot be used: 1 to 32 of a-z, 0-9 and '-', starting with a letter")]
     SiteName { name: String },
     #[error("the consortium name is empty, longer than 64 characters, or contains control characters")]
     ConsortiumName,

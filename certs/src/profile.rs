@@ -35,12 +35,13 @@ pub const SITE_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
 const LONGEST_LIFETIME: Duration = Duration::from_secs(397 * 86_400);
 const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
-/// Refuses a name that is not one DNS label in lower case (RFC 1123 section 2.1).
+/// Refuses a name that is not 1 to 32 of a-z, 0-9 and `-`, from a letter on and not ending with `-`. Such a
+/// name is a DNS label and a folder name.
 pub fn check_site_name(name: &str) -> Result<(), CertError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let good = (1..=63).contains(&name.len())
+    let good = (1..=32).contains(&name.len())
         && name.bytes().all(allowed)
-        && !name.starts_with('-')
+        && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-');
     if good { Ok(()) } else { Err(CertError::SiteName { name: name.chars().take(80).collect() }) }
 }
@@ -127,10 +128,10 @@ mod tests {
 
     #[test]
     fn site_names_are_dns_labels() {
-        for good in ["a", "hospital-a", "3rd", &"x".repeat(63)] {
+        for good in ["a", "hospital-a", "h3", &"x".repeat(32)] {
             assert!(check_site_name(good).is_ok(), "{good}");
         }
-        for bad in ["", "-a", "a-", "A", "a.b", "a b", "a/b", "医院", "a\0", &"x".repeat(64)] {
+        for bad in ["", "-a", "a-", "A", "a.b", "a b", "a/b", "医院", "a\0", "3rd", &"x".repeat(33)] {
             assert!(matches!(check_site_name(bad), Err(CertError::SiteName { .. })), "{bad}");
         }
     }

@@ -1,8 +1,9 @@
 //! Ed25519 signatures over receipts: the coordinator's word that it holds what a site sent.
 //!
 //! Called by the coordinator (signs) and by sites and auditors (verify, offline, years later).
-//! Invariants: every signature covers a fixed context string, so that no other message of ours can
-//! be passed off as a receipt; the key is separate from the TLS key, because receipts outlive it.
+//! Invariants: only messages that begin with the receipt's context string are signed or verified, so that
+//! no other message of ours can be passed off as a receipt; the key is separate from the TLS key, because
+//! receipts outlive it.
 
 use std::fmt;
 
@@ -15,7 +16,7 @@ use zeroize::Zeroizing;
 
 use crate::error::CertError;
 
-/// Prefixed to every signed receipt.
+/// How every receipt's signed bytes begin; whoever composes a receipt puts it there.
 pub const RECEIPT_CONTEXT: &[u8] = b"consilium receipt v1\0";
 
 /// The coordinator's receipt key.
@@ -46,9 +47,12 @@ impl ReceiptSigningKey {
         Ok(ReceiptPublicKey(bytes))
     }
 
-    /// The signature over `RECEIPT_CONTEXT || message`. Deterministic (RFC 8032), 64 bytes.
+    /// The signature over `message`, which must begin with [`RECEIPT_CONTEXT`]. Deterministic (RFC 8032).
     pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
-        let signature = self.0.sign(&with_context(message));
+        if !message.starts_with(RECEIPT_CONTEXT) {
+            return Err(CertError::Signing("the message is not a receipt".to_owned()));
+        }
+        let signature = self.0.sign(message);
         signature.as_ref().try_into().map_err(|_| CertError::Signing("not 64 bytes".to_owned()))
     }
 }
@@ -74,16 +78,15 @@ impl ReceiptPublicKey {
         &self.0
     }
 
-    /// Whether `signature` is the coordinator's over `message`.
+    /// Whether `signature` is the coordinator's over `message`, a receipt.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CertError> {
+        if !message.starts_with(RECEIPT_CONTEXT) {
+            return Err(CertError::ReceiptSignature);
+        }
         UnparsedPublicKey::new(&ED25519, &self.0)
-            .verify(&with_context(message), signature)
+            .verify(message, signature)
             .map_err(|_| CertError::ReceiptSignature)
     }
-}
-
-fn with_context(message: &[u8]) -> Vec<u8> {
-    [RECEIPT_CONTEXT, message].concat()
 }
 
 #[cfg(test)]
@@ -95,13 +98,17 @@ mod tests {
         let key = ReceiptSigningKey::generate().unwrap();
         let loaded = ReceiptSigningKey::from_text(&format!("{}\n", key.to_text().unwrap().as_str())).unwrap();
         let public = loaded.public_key().unwrap();
-        let signature = key.sign(b"receipt").unwrap();
-        assert_eq!(signature, loaded.sign(b"receipt").unwrap());
-        assert_eq!(public.verify(b"receipt", &signature), Ok(()));
-        assert_eq!(public.verify(b"receipT", &signature), Err(CertError::ReceiptSignature));
-        assert_eq!(public.verify(b"receipt", &signature[..63]), Err(CertError::ReceiptSignature));
+        let receipt = [RECEIPT_CONTEXT, b"body"].concat();
+        let altered = [RECEIPT_CONTEXT, b"bodY"].concat();
+        let signature = key.sign(&receipt).unwrap();
+        assert_eq!(signature, loaded.sign(&receipt).unwrap());
+        assert_eq!(public.verify(&receipt, &signature), Ok(()));
+        assert_eq!(public.verify(&altered, &signature), Err(CertError::ReceiptSignature));
+        assert_eq!(public.verify(&receipt, &signature[..63]), Err(CertError::ReceiptSignature));
+        assert!(key.sign(b"something else").is_err());
+        assert_eq!(public.verify(b"something else", &signature), Err(CertError::ReceiptSignature));
         let other = ReceiptSigningKey::generate().unwrap().public_key().unwrap();
-        assert_eq!(other.verify(b"receipt", &signature), Err(CertError::ReceiptSignature));
+        assert_eq!(other.verify(&receipt, &signature), Err(CertError::ReceiptSignature));
     }
 
     /// RFC 8032 section 7.1, test 1: the public key that belongs to the seed.

@@ -7,7 +7,7 @@
 
 mod pinned;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::SystemTime};
 
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
@@ -151,7 +151,7 @@ pub fn verify_enrolment(
     pin: SpkiPin,
     site: &str,
     key: &IdentityKey,
-    now_unix_s: u64,
+    now: SystemTime,
 ) -> Result<PeerCertificate, CertError> {
     let refuse = |reason| CertError::Enrolment { reason };
     if SpkiPin::of_certificate(ca_der)? != pin {
@@ -160,7 +160,7 @@ pub fn verify_enrolment(
     let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca_der)?, provider())
         .build()
         .map_err(|error| CertError::Tls(error.to_string()))?;
-    let now = UnixTime::since_unix_epoch(std::time::Duration::from_secs(now_unix_s));
+    let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
     verifier.verify_client_cert(&CertificateDer::from(certificate_der), &[], now).map_err(|_| {
         refuse("the certificate does not verify under the consortium's CA (is the clock right?)")
     })?;

@@ -41,6 +41,18 @@ pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 pub const CONNECTION_WINDOW_BYTES: u32 = 1536 * 1024;
 /// Unacknowledged bytes we keep per connection: 100 sites x 1 MiB = 100 MiB.
 pub const SEND_WINDOW_BYTES: u64 = 1024 * 1024;
+/// Live connections of one certificate: an old one that has not noticed its death, and a new one.
+pub const CONNECTIONS_PER_CERTIFICATE_MAX: usize = 2;
+/// Packets kept of one connection attempt before it is accepted; a hybrid ClientHello is about 1.8 KiB.
+pub const INCOMING_BUFFER_BYTES: u64 = 64 * 1024;
+/// The same, of all attempts together: 256 x 64 KiB.
+pub const INCOMING_BUFFER_TOTAL_BYTES: u64 = 16 * 1024 * 1024;
+/// Chunk payloads in memory at once, over all connections: 64 x 1 MiB = 64 MiB.
+pub const PAYLOADS_IN_FLIGHT_MAX: usize = 64;
+/// Enrolments in progress at once. Each is one request; 32 x 64 KiB of memory.
+pub const ENROLMENTS_MAX: usize = 32;
+/// What requests in progress get when the coordinator is asked to stop.
+pub const SHUTDOWN_GRACE_MS: u64 = 2_000;
 /// Progress reports: at most one per this interval (each one is a ledger record and an fsync).
 pub const PROGRESS_INTERVAL_MS: u64 = 1_000;
 /// Losses travel as fixed point, capped here, in nats per token (ln of a 150k vocabulary is 12).
@@ -56,6 +68,11 @@ const _: () = assert!(POLL_WAIT_MS_MAX as u64 <= IDLE_TIMEOUT_MS, "a poll does n
 const _: () =
     assert!(3 * KEEP_ALIVE_MS <= IDLE_TIMEOUT_MS, "three keep-alives before a connection is dropped");
 const _: () = assert!(CHUNK_BYTES_MAX <= STREAM_WINDOW_BYTES as usize, "a chunk fits in a stream's window");
+const _: () = assert!(
+    INCOMING_MAX as u64 * INCOMING_BUFFER_BYTES <= INCOMING_BUFFER_TOTAL_BYTES,
+    "every attempt may use its share"
+);
+const _: () = assert!(CONNECTIONS_MAX >= CONNECTIONS_PER_CERTIFICATE_MAX * SITES_MAX, "every site gets in");
 const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES, "a stream fits in its connection");
 const _: () = assert!(MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX, "control messages are the small ones");
 const _: () = assert!(PARTIAL_SYNC_BYTES >= CHUNK_BYTES_MAX as u64, "at most one fsync a chunk");

@@ -1,1 +1,24 @@
-//! The only user of quinn (written next).
+//! How messages travel: QUIC with mutual TLS, one bidirectional stream per request. The only user of
+//! quinn. Sites hold a [`client::Session`]; the coordinator runs a [`server::Server`] and implements
+//! [`server::Handler`]; enrolment has its own small pair in [`join`].
+//!
+//! Invariants: every wait has a deadline; nothing read from a peer is allocated before it is bounded;
+//! malformed input closes the connection with a code; no 0-RTT and no resumption anywhere.
+//! TLS configurations are arguments: this crate decides transport, not trust.
+
+mod accept;
+pub mod client;
+mod connections;
+mod endpoint;
+mod error;
+pub mod join;
+pub mod server;
+mod stream;
+pub mod transfer;
+
+pub use connections::{Connections, Peer};
+pub use endpoint::EndpointKeys;
+pub use error::{CertificateFault, CloseCode, NetError};
+
+#[cfg(test)]
+mod tests;

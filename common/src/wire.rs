@@ -3,5 +3,6 @@
 
 pub mod codec;
 pub mod frame;
+pub mod join;
 pub mod message;
 pub mod numbers;

@@ -215,22 +215,21 @@ fn run_and_enrolment_do_not_mix() {
 fn the_enrolment_answer_is_checked_before_it_is_stored() {
     let ours = Consortium::new();
     let now = SystemTime::now();
-    let now_unix_s = now.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs();
     let key = IdentityKey::generate().unwrap();
     let requested = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
     let issued = ours.ca.issue_site("site-a", &requested, &serial(9), now, profile::SITE_LIFETIME).unwrap();
     let ca = ours.ca.certificate_der();
-    let check = |certificate: &[u8], ca: &[u8], site: &str, key: &IdentityKey, at: u64| {
+    let check = |certificate: &[u8], ca: &[u8], site: &str, key: &IdentityKey, at: SystemTime| {
         verify_enrolment(certificate, ca, ours.ca.pin(), site, key, at)
     };
-    assert_eq!(check(&issued.der, ca, "site-a", &key, now_unix_s).unwrap().serial, serial(9));
+    assert_eq!(check(&issued.der, ca, "site-a", &key, now).unwrap().serial, serial(9));
     let refused = |result: Result<PeerCertificate, CertError>| {
         assert!(matches!(result, Err(CertError::Enrolment { .. })), "{result:?}");
     };
     let other = IdentityKey::generate().unwrap();
-    refused(check(&issued.der, ca, "site-b", &key, now_unix_s));
-    refused(check(&issued.der, ca, "site-a", &other, now_unix_s));
-    refused(check(&issued.der, Consortium::new().ca.certificate_der(), "site-a", &key, now_unix_s));
-    refused(check(&issued.der, ca, "site-a", &key, now_unix_s + 40 * 86_400));
+    refused(check(&issued.der, ca, "site-b", &key, now));
+    refused(check(&issued.der, ca, "site-a", &other, now));
+    refused(check(&issued.der, Consortium::new().ca.certificate_der(), "site-a", &key, now));
+    refused(check(&issued.der, ca, "site-a", &key, now + 40 * DAY));
     assert_eq!(certificate_from_pem(&certificate_to_pem(&issued.der)).unwrap(), issued.der);
 }

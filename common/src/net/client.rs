@@ -1,0 +1,205 @@
+//! A site's end: one UDP socket, one connection to the coordinator, one stream per exchange.
+//!
+//! Called by the site agent's egress (the only code that sends) and by `site-agent check`.
+//! Invariants: `exchange` sends exactly the bytes it is given; every wait has a deadline; an error
+//! says whether a retry helps. A failed exchange may or may not have arrived: requests are idempotent.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use tokio::time::{Instant, timeout, timeout_at};
+
+use super::endpoint;
+use super::error::{CloseCode, NetError};
+use super::stream::{self, ReadFault};
+use crate::limits::CHUNK_BYTES_MAX;
+use crate::wire::frame::{self, PREFIX_BYTES};
+use crate::wire::message::Response;
+
+/// A site's UDP socket.
+#[derive(Debug, Clone)]
+pub struct Client {
+    endpoint: Endpoint,
+}
+
+impl Client {
+    /// Opens a socket on a free port, of the address family of `remote`. Must be called inside a tokio
+    /// runtime.
+    pub fn bind_for(remote: SocketAddr) -> Result<Self, NetError> {
+        let any: SocketAddr = match remote {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        Ok(Self { endpoint: endpoint::bind_client(any)? })
+    }
+
+    /// Connects to the coordinator, within `deadline`. `server_name` is the name its certificate must
+    /// carry. With TLS 1.3 a site learns that its own certificate is refused only on the first exchange.
+    pub async fn connect(
+        &self,
+        remote: SocketAddr,
+        tls: rustls::ClientConfig,
+        server_name: &str,
+        deadline: Duration,
+    ) -> Result<Session, NetError> {
+        let config = endpoint::client(tls)?;
+        let connecting = self
+            .endpoint
+            .connect_with(config, remote, server_name)
+            .map_err(|error| NetError::from_connect(&error))?;
+        match timeout(deadline, connecting).await {
+            Ok(Ok(connection)) => Ok(Session { connection }),
+            Ok(Err(error)) => Err(NetError::from_connection(&error)),
+            Err(_) => Err(why_silent(remote, deadline).await),
+        }
+    }
+
+    /// Closes all sessions and waits, for a second at most, until the other end has been told.
+    pub async fn close(&self) {
+        self.endpoint.close(CloseCode::Done.wire(), b"");
+        let _ = timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
+    }
+}
+
+/// The coordinator's answer to one exchange.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The message.
+    pub response: Response,
+    /// Raw bytes that follow a [`Response::Blob`]; empty with any other.
+    pub payload: Vec<u8>,
+}
+
+/// A live connection to the coordinator. Cheap to clone; exchanges may run side by side.
+#[derive(Debug, Clone)]
+pub struct Session {
+    connection: Connection,
+}
+
+impl Session {
+    /// Sends exactly `frame_bytes` (a frame, and the chunk behind it if it announces one) on a stream of
+    /// its own and reads the answer, all within `deadline`.
+    pub async fn exchange(&self, frame_bytes: &[u8], deadline: Duration) -> Result<Answer, NetError> {
+        let parse = |body: &[u8]| {
+            let response: Response = frame::from_body(body).ok()?;
+            let payload_bytes = match response {
+                Response::Blob { length, .. } => length as usize,
+                _ => 0,
+            };
+            Some((response, payload_bytes))
+        };
+        let (response, payload) = call(&self.connection, frame_bytes, deadline, parse).await?;
+        Ok(Answer { response, payload })
+    }
+
+    /// Why the connection ended, if it did. A stream often notices first, with fewer words.
+    pub fn close_reason(&self) -> Option<NetError> {
+        self.connection.close_reason().map(|error| NetError::from_connection(&error))
+    }
+
+    /// Waits until the connection ends.
+    pub async fn closed(&self) -> NetError {
+        NetError::from_connection(&self.connection.closed().await)
+    }
+
+    /// Round-trip time as measured by the transport.
+    pub fn round_trip(&self) -> Duration {
+        self.connection.rtt()
+    }
+
+    /// The coordinator's address.
+    pub fn remote_address(&self) -> SocketAddr {
+        self.connection.remote_address()
+    }
+
+    /// Ends the connection.
+    pub fn close(&self) {
+        self.connection.close(CloseCode::Done.wire(), b"");
+    }
+
+    pub(super) fn into_connection(self) -> Connection {
+        self.connection
+    }
+}
+
+/// One exchange on a stream of its own. `parse` turns the body of the answer into a message and the
+/// number of raw bytes that follow it, at most `CHUNK_BYTES_MAX`.
+pub(super) async fn call<T>(
+    connection: &Connection,
+    frame_bytes: &[u8],
+    deadline: Duration,
+    parse: impl Fn(&[u8]) -> Option<(T, usize)>,
+) -> Result<(T, Vec<u8>), NetError> {
+    let end = Instant::now() + deadline;
+    let late = || NetError::Deadline { waited_ms: as_ms(deadline) };
+    let opened = timeout_at(end, connection.open_bi()).await.map_err(|_| late())?;
+    let (mut send, mut receive) = opened.map_err(|error| NetError::from_connection(&error))?;
+    match timeout_at(end, write_then_read(&mut send, &mut receive, frame_bytes, parse)).await {
+        Ok(Ok(answer)) => Ok(answer),
+        Ok(Err(ReadFault::Lost(error))) => {
+            // A stream often notices the end of its connection first, with fewer words.
+            Err(connection.close_reason().map_or(error, |reason| NetError::from_connection(&reason)))
+        }
+        Ok(Err(ReadFault::Malformed)) => {
+            stream::abandon(&mut send, &mut receive, CloseCode::Malformed);
+            Err(NetError::MalformedAnswer)
+        }
+        Err(_) => {
+            stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
+            Err(late())
+        }
+    }
+}
+
+async fn write_then_read<T>(
+    send: &mut SendStream,
+    receive: &mut RecvStream,
+    frame_bytes: &[u8],
+    parse: impl Fn(&[u8]) -> Option<(T, usize)>,
+) -> Result<(T, Vec<u8>), ReadFault> {
+    stream::write_and_finish(send, &[frame_bytes]).await.map_err(ReadFault::Lost)?;
+    let answer = stream::read_frame(receive).await?;
+    let body = answer.get(PREFIX_BYTES..).unwrap_or_default();
+    let (message, payload_bytes) = parse(body).ok_or(ReadFault::Malformed)?;
+    if payload_bytes > CHUNK_BYTES_MAX {
+        return Err(ReadFault::Malformed);
+    }
+    let mut payload = Vec::new();
+    stream::read_exactly(receive, payload_bytes, &mut payload).await?;
+    stream::expect_end(receive).await?;
+    Ok((message, payload))
+}
+
+/// All addresses behind `host:port`, within `deadline`.
+pub async fn resolve(address: &str, deadline: Duration) -> Result<Vec<SocketAddr>, NetError> {
+    let unknown = || NetError::Resolve { address: address.to_owned() };
+    let found = timeout(deadline, tokio::net::lookup_host(address)).await.map_err(|_| unknown())?;
+    let found: Vec<SocketAddr> = found.map_err(|_| unknown())?.collect();
+    if found.is_empty() { Err(unknown()) } else { Ok(found) }
+}
+
+/// Tells a closed port from a silent network. quinn's socket is not connected and never hears ICMP
+/// errors; a connected one does. The datagram is empty: no byte leaves the site.
+async fn why_silent(remote: SocketAddr, waited: Duration) -> NetError {
+    let probe = async {
+        let any: SocketAddr = match remote {
+            SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
+            SocketAddr::V6(_) => (Ipv6Addr::UNSPECIFIED, 0).into(),
+        };
+        let socket = tokio::net::UdpSocket::bind(any).await?;
+        socket.connect(remote).await?;
+        socket.send(&[]).await?;
+        socket.recv(&mut [0; 1]).await
+    };
+    match timeout(Duration::from_millis(500), probe).await {
+        Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
+            NetError::NothingListens { address: remote }
+        }
+        _ => NetError::NoAnswer { address: remote, waited_ms: as_ms(waited) },
+    }
+}
+
+fn as_ms(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}

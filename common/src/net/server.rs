@@ -1,0 +1,248 @@
+//! The coordinator's end of run traffic: reads requests, hands them to a [`Handler`], sends its replies.
+//!
+//! Run by `coordinator serve`. Invariants: a handler sees only whole, well-formed requests of a peer
+//! whose certificate TLS verified; one task per stream, at most `STREAMS_PER_CONNECTION_MAX` per
+//! connection; a malformed frame closes its connection with a code and reaches no handler. A handler that
+//! started is not cancelled when its peer goes away, only when it misses `REQUEST_DEADLINE_MS` or the
+//! grace period of a shutdown.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use rustls::pki_types::CertificateDer;
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::accept;
+use super::connections::{Connections, Entry, Peer};
+use super::endpoint::{self, EndpointKeys};
+use super::error::{CloseCode, NetError};
+use super::stream::{self, ReadFault};
+use crate::id::Digest;
+use crate::limits::{
+    CHUNK_BYTES_MAX, HANDSHAKE_DEADLINE_MS, PAYLOADS_IN_FLIGHT_MAX, REQUEST_DEADLINE_MS,
+    STREAMS_PER_CONNECTION_MAX,
+};
+use crate::wire::frame::{self, PREFIX_BYTES};
+use crate::wire::message::{Envelope, Refusal, Request, Response};
+
+const REQUEST_DEADLINE: Duration = Duration::from_millis(REQUEST_DEADLINE_MS);
+const HANDSHAKE_DEADLINE: Duration = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+
+/// One request as it arrived.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Received {
+    /// Sequence number and request.
+    pub envelope: Envelope,
+    /// Raw bytes behind a [`Request::Chunk`]; empty with any other.
+    pub payload: Vec<u8>,
+    /// SHA-256 of exactly the bytes that came: prefix, message, payload. Equals the site's ledger record.
+    pub frame_digest: Digest,
+    /// How many bytes that was.
+    pub frame_bytes: u64,
+}
+
+/// What to send back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reply {
+    /// The message.
+    pub response: Response,
+    /// Raw bytes behind a [`Response::Blob`], as many as it says; empty with any other.
+    pub payload: Vec<u8>,
+}
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Self { response, payload: Vec::new() }
+    }
+}
+
+impl From<Refusal> for Reply {
+    fn from(refusal: Refusal) -> Self {
+        Response::Refused(refusal).into()
+    }
+}
+
+/// What the coordinator does with requests.
+pub trait Handler: Send + Sync + 'static {
+    /// Whether this peer may have a connection at all; asked once, right after the handshake.
+    fn admit(&self, peer: &Peer) -> impl Future<Output = bool> + Send;
+
+    /// Handles one request. Must authorise the peer again: a connection may outlive an authorisation.
+    fn handle(&self, peer: &Peer, received: Received) -> impl Future<Output = Reply> + Send;
+}
+
+/// A bound endpoint for run traffic.
+#[derive(Debug)]
+pub struct Server {
+    endpoint: Endpoint,
+    connections: Connections,
+    keys: EndpointKeys,
+}
+
+impl Server {
+    /// Opens the socket. `tls` must require client certificates. Must be called inside a tokio runtime.
+    pub fn bind(
+        address: SocketAddr,
+        tls: rustls::ServerConfig,
+        keys: EndpointKeys,
+    ) -> Result<Self, NetError> {
+        let endpoint = endpoint::bind_server(address, tls, &keys)?;
+        Ok(Self { endpoint, connections: Connections::default(), keys })
+    }
+
+    /// The address that was bound, with its real port.
+    pub fn local_address(&self) -> Result<SocketAddr, NetError> {
+        self.endpoint.local_addr().map_err(|error| NetError::Lost { reason: error.to_string() })
+    }
+
+    /// The registry of live connections, for `revoke` and `status`.
+    pub fn connections(&self) -> Connections {
+        self.connections.clone()
+    }
+
+    /// Uses another certificate for new connections; live ones keep theirs.
+    pub fn replace_tls(&self, tls: rustls::ServerConfig) -> Result<(), NetError> {
+        self.endpoint.set_server_config(Some(endpoint::server(tls, &self.keys)?));
+        Ok(())
+    }
+
+    /// Serves until `shutdown` resolves; then lets requests in progress finish for a moment, tells every
+    /// site, and returns.
+    pub async fn serve<H: Handler>(&self, handler: Arc<H>, shutdown: impl Future<Output = ()> + Send) {
+        let payloads = Arc::new(Semaphore::new(PAYLOADS_IN_FLIGHT_MAX));
+        accept::accept_until(&self.endpoint, shutdown, |connection, stopping| {
+            let (handler, payloads) = (handler.clone(), payloads.clone());
+            serve_connection(connection, stopping, self.connections.clone(), handler, payloads)
+        })
+        .await;
+    }
+}
+
+async fn serve_connection<H: Handler>(
+    connection: Connection,
+    mut stopping: watch::Receiver<bool>,
+    connections: Connections,
+    handler: Arc<H>,
+    payloads: Arc<Semaphore>,
+) {
+    let Some(certificate_der) = leaf_certificate(&connection) else {
+        return connection.close(CloseCode::NotAuthorised.wire(), b"");
+    };
+    let Some(entry) = connections.enter(&connection, certificate_der) else {
+        return connection.close(CloseCode::TooMany.wire(), b"");
+    };
+    if !timeout(HANDSHAKE_DEADLINE, handler.admit(&entry.peer)).await.unwrap_or(false) {
+        return connection.close(CloseCode::NotAuthorised.wire(), b"");
+    }
+    // Not only QUIC's own stream limit: a handler may still be busy after its stream is gone.
+    let slots = Arc::new(Semaphore::new(STREAMS_PER_CONNECTION_MAX as usize));
+    let mut streams = JoinSet::new();
+    loop {
+        let Ok(slot) = slots.clone().acquire_owned().await else { break };
+        tokio::select! {
+            accepted = connection.accept_bi() => {
+                let Ok((send, receive)) = accepted else { break };
+                let task = StreamTask { connection: connection.clone(), peer: entry.peer.clone(), payloads: payloads.clone() };
+                let handler = handler.clone();
+                streams.spawn(async move {
+                    let _slot = slot;
+                    task.run(send, receive, &*handler).await;
+                });
+            }
+            _ = stopping.wait_for(|stop| *stop) => break,
+        }
+        while streams.try_join_next().is_some() {}
+    }
+    finish(streams, entry, &connection).await;
+}
+
+/// Lets the handlers that are running come to their end; each has a deadline of its own. A connection
+/// that is gone leaves the registry at once.
+async fn finish(mut streams: JoinSet<()>, entry: Entry, connection: &Connection) {
+    let entry = connection.close_reason().is_none().then_some(entry);
+    while streams.join_next().await.is_some() {}
+    connection.close(CloseCode::ShuttingDown.wire(), b"");
+    drop(entry);
+}
+
+fn leaf_certificate(connection: &Connection) -> Option<Vec<u8>> {
+    let chain = connection.peer_identity()?.downcast::<Vec<CertificateDer<'static>>>().ok()?;
+    chain.first().map(|leaf| leaf.to_vec())
+}
+
+struct StreamTask {
+    connection: Connection,
+    peer: Arc<Peer>,
+    payloads: Arc<Semaphore>,
+}
+
+impl StreamTask {
+    async fn run<H: Handler>(&self, mut send: SendStream, mut receive: RecvStream, handler: &H) {
+        let received = match timeout(REQUEST_DEADLINE, self.read(&mut receive)).await {
+            Ok(Ok(received)) => received,
+            Ok(Err(ReadFault::Malformed)) => {
+                tracing::warn!(address = %self.peer.address, "malformed frame; connection closed");
+                return self.connection.close(CloseCode::Malformed.wire(), b"");
+            }
+            Ok(Err(ReadFault::Lost(_))) => return,
+            Err(_) => return stream::abandon(&mut send, &mut receive, CloseCode::Deadline),
+        };
+        let (request, _permit) = received;
+        let reply = match timeout(REQUEST_DEADLINE, handler.handle(&self.peer, request)).await {
+            Ok(reply) => reply,
+            Err(_) => Refusal::Internal.into(),
+        };
+        if timeout(REQUEST_DEADLINE, write_reply(&mut send, &reply)).await.is_err() {
+            stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
+        }
+    }
+
+    /// The request, and the permit that bounds payloads in memory.
+    async fn read(
+        &self,
+        receive: &mut RecvStream,
+    ) -> Result<(Received, Option<tokio::sync::OwnedSemaphorePermit>), ReadFault> {
+        let mut bytes = stream::read_frame(receive).await?;
+        let body = bytes.get(PREFIX_BYTES..).unwrap_or_default();
+        let envelope: Envelope = frame::from_body(body).map_err(|_| ReadFault::Malformed)?;
+        let frame_end = bytes.len();
+        let mut permit = None;
+        if let Request::Chunk { length, .. } = envelope.request {
+            let length = length as usize;
+            if !(1..=CHUNK_BYTES_MAX).contains(&length) {
+                return Err(ReadFault::Malformed);
+            }
+            permit = self.payloads.clone().acquire_owned().await.ok();
+            stream::read_exactly(receive, length, &mut bytes).await?;
+        }
+        stream::expect_end(receive).await?;
+        let (frame_digest, frame_bytes) = (Digest::of(&bytes), bytes.len() as u64);
+        let payload = bytes.split_off(frame_end);
+        Ok((Received { envelope, payload, frame_digest, frame_bytes }, permit))
+    }
+}
+
+async fn write_reply(send: &mut SendStream, reply: &Reply) {
+    let announced = match reply.response {
+        Response::Blob { length, .. } => length as usize,
+        _ => 0,
+    };
+    let consistent = announced == reply.payload.len() && announced <= CHUNK_BYTES_MAX;
+    let frame = match frame::to_bytes(&reply.response) {
+        Ok(frame) if consistent => frame,
+        _ => {
+            tracing::error!("a handler's reply does not fit the protocol; the stream is reset");
+            let _ = send.reset(CloseCode::Malformed.wire());
+            return;
+        }
+    };
+    if stream::write_and_finish(send, &[&frame, &reply.payload]).await.is_ok() {
+        // Until the peer has everything: dropping the last handle of a connection loses what is queued.
+        let _ = send.stopped().await;
+    }
+}
