@@ -6,3 +6,6 @@ pub mod frame;
 pub mod join;
 pub mod message;
 pub mod numbers;
+
+#[cfg(test)]
+mod document;

@@ -31,21 +31,23 @@ pub enum CloseCode {
 }
 
 impl CloseCode {
+    /// Every code there is.
+    pub const ALL: [Self; 7] = [
+        Self::Done,
+        Self::NotAuthorised,
+        Self::Malformed,
+        Self::ShuttingDown,
+        Self::TooMany,
+        Self::Superseded,
+        Self::Deadline,
+    ];
+
     pub(super) fn wire(self) -> VarInt {
         VarInt::from_u32(self as u32)
     }
 
     fn from_wire(code: VarInt) -> Option<Self> {
-        const ALL: [CloseCode; 7] = [
-            CloseCode::Done,
-            CloseCode::NotAuthorised,
-            CloseCode::Malformed,
-            CloseCode::ShuttingDown,
-            CloseCode::TooMany,
-            CloseCode::Superseded,
-            CloseCode::Deadline,
-        ];
-        ALL.into_iter().find(|known| known.wire() == code)
+        Self::ALL.into_iter().find(|known| known.wire() == code)
     }
 }
 
