@@ -1,4 +1,14 @@
 //! The one integration test binary: whole consortia of real processes, and the repository's own
-//! rules. Each module is one claim of SECURITY.md or the README; helpers are in `support`.
+//! rules. Each module is one claim of SECURITY.md or the README; `support` makes small consortia.
+#![allow(clippy::print_stdout, clippy::print_stderr)] // what a test measured is worth reading
 
+mod bad_input;
+mod canary;
+mod end_to_end;
+mod enrol;
+mod export;
+mod revoked;
+mod sandbox;
+mod support;
 mod tidy;
+mod wire;

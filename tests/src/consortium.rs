@@ -10,7 +10,7 @@ use crate::binaries::Binaries;
 use crate::failure::Failure;
 use crate::ports::free_port;
 use crate::relay::Relay;
-use crate::status::RunStatus;
+use crate::status::{RunStatus, SiteList};
 use crate::wait::{self, Interrupt};
 use member::Member;
 use std::net::{Ipv4Addr, SocketAddr};
@@ -189,6 +189,14 @@ impl Consortium {
     /// What `status` reports, or output that is not its JSON.
     pub fn run_status(&self, run: &str) -> Result<RunStatus, Failure> {
         RunStatus::parse(&self.coordinator.run(&["status", run, "--json"], COMMAND_WITHIN)?.success()?)
+    }
+
+    /// What the coordinator's books say about every site.
+    ///
+    /// # Errors
+    /// What `sites` reports, or output that is not its JSON.
+    pub fn site_list(&self) -> Result<SiteList, Failure> {
+        SiteList::parse(&self.coordinator.run(&["sites", "--json"], COMMAND_WITHIN)?.success()?)
     }
 
     /// Waits until a run is published; every process must stay alive meanwhile.

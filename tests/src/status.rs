@@ -48,6 +48,8 @@ pub struct RoundStatus {
     pub published_ms: Option<u64>,
     /// From the first site that starts training to the last that ends.
     pub training_ms: Option<u64>,
+    /// The round's time outside training and evaluation.
+    pub overhead_ms: Option<u64>,
 }
 
 /// The test set: when it was opened and what was found.
@@ -89,6 +91,68 @@ impl RunStatus {
     }
 }
 
+/// What `coordinator runs --json` prints: newest first or last, we do not care.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RunList(Vec<RunLine>);
+
+#[derive(Clone, Debug, Deserialize)]
+struct RunLine {
+    run: String,
+}
+
+impl RunList {
+    /// Reads the JSON.
+    ///
+    /// # Errors
+    /// [`Failure::Output`] with what does not fit.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        parse("coordinator runs", text)
+    }
+
+    /// The ids of all runs.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|line| line.run.as_str())
+    }
+}
+
+/// What `coordinator sites --json` prints.
+#[derive(Clone, Debug, Deserialize)]
+pub struct SiteList(Vec<SiteLine>);
+
+/// One site, as the coordinator's books have it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct SiteLine {
+    pub site: String,
+    /// `invited`, `active` or `revoked`.
+    pub status: String,
+    /// When its certificate was recorded, in milliseconds since 1970.
+    pub joined_ms: Option<u64>,
+    /// Authorised frames that were received from it.
+    pub frames: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+impl SiteList {
+    /// Reads the JSON.
+    ///
+    /// # Errors
+    /// [`Failure::Output`] with what does not fit.
+    pub fn parse(text: &str) -> Result<Self, Failure> {
+        parse("coordinator sites", text)
+    }
+
+    /// One site.
+    pub fn find(&self, site: &str) -> Option<&SiteLine> {
+        self.0.iter().find(|line| line.site == site)
+    }
+
+    /// Sites with a certificate, and when it was recorded.
+    pub fn joined(&self) -> Vec<(String, u64)> {
+        self.0.iter().filter_map(|line| Some((line.site.clone(), line.joined_ms?))).collect()
+    }
+}
+
 /// What a site says about itself; never sent anywhere.
 #[derive(Clone, Debug, Deserialize)]
 pub struct SiteStatus {
@@ -107,7 +171,7 @@ impl SiteStatus {
 }
 
 /// What `site-agent ledger verify --json` prints.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Deserialize)]
 pub struct LedgerStatus {
     pub records: u64,
     pub bytes: u64,

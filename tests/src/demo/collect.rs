@@ -59,14 +59,7 @@ fn held(validation: Option<Score>, test: Score) -> Held {
 
 fn round(status: &RoundStatus) -> Result<Round, Failure> {
     let validation = required(status.validation, &format!("round {} on the validation set", status.round))?;
-    let seconds = |from: u64, to: Option<u64>| to.map(|to| to.saturating_sub(from) as f64 / 1000.0);
-    let wall_s = seconds(status.announced_ms, status.published_ms);
-    let evaluation_s = Some(validation.duration_ms as f64 / 1000.0);
-    let training_s = status.training_ms.map(|milliseconds| milliseconds as f64 / 1000.0);
-    let overhead_s = match (wall_s, training_s, evaluation_s) {
-        (Some(wall), Some(training), Some(evaluation)) => Some((wall - training - evaluation).max(0.0)),
-        _ => None,
-    };
+    let seconds = |milliseconds: Option<u64>| milliseconds.map(|milliseconds| milliseconds as f64 / 1000.0);
     Ok(Round {
         round: status.round,
         adapter_digest: status.adapter.clone().unwrap_or_default(),
@@ -75,10 +68,10 @@ fn round(status: &RoundStatus) -> Result<Round, Failure> {
         validation_token_accuracy: validation.token_accuracy,
         aggregation_error: status.aggregation_error,
         sites_counted: status.updates.len() as u32,
-        wall_s,
-        training_s,
-        evaluation_s,
-        overhead_s,
+        wall_s: seconds(status.published_ms.map(|at| at.saturating_sub(status.announced_ms))),
+        training_s: seconds(status.training_ms),
+        evaluation_s: seconds(Some(validation.duration_ms)),
+        overhead_s: seconds(status.overhead_ms),
     })
 }
 

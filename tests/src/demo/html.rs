@@ -224,7 +224,7 @@ fn check(report: &Report) -> String {
     format!(
         "<section>\n<h2>Check it yourself</h2>\n<p>These need no network and no trust in the coordinator.</p>\n\
          <pre><code>site-agent ledger verify --state {site}\nsite-agent ledger show --state {site}\n\
-         python3 deploy/verify_ledger.py {site}</code></pre>\n</section>\n",
+         python3 deploy/verify_ledger.py {site}/ledger/ledger.log</code></pre>\n</section>\n",
         site = escape(site)
     )
 }

@@ -1,0 +1,76 @@
+//! What a run publishes loads elsewhere: the PEFT folder has exactly the tensors PEFT expects, and
+//! the merged folder is a model that scores as base and adapter do together.
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+use anyhow::{Context as _, Result};
+use model::LoraSettings;
+use safetensors::{Dtype, SafeTensors};
+use std::path::Path;
+
+#[test]
+fn the_published_adapter_is_a_peft_adapter_and_merges_into_a_model() -> Result<()> {
+    let small = Small::new(&Wish { sites: 2, rounds: 1, ..Wish::default() })?;
+    let mut consortium = small.start()?;
+    let run = consortium.launch(&small.run_file)?;
+    let status = consortium.wait_published(&run, RUN_WITHIN)?;
+    let folder = |name: &str| small.folder.path().join(name);
+    for format in ["peft", "merged"] {
+        let to = folder(format);
+        let to = to.to_str().context("a UTF-8 path")?;
+        consortium.coordinator.run(&["export", &run, "--format", format, to], COMMAND_WITHIN)?.success()?;
+    }
+    consortium.stop();
+    let settings = check_peft(&folder("peft"), &small.setup.model, &status.adapter)?;
+    check_merged(&small, &folder("peft"), &folder("merged"), &settings)
+}
+
+/// Key set, dtype and shapes against the model's own list; the file is the published blob.
+fn check_peft(folder: &Path, model: &Path, digest: &str) -> Result<LoraSettings> {
+    let settings: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(folder.join("adapter_config.json"))?)?;
+    assert_eq!(settings["peft_type"], "LORA");
+    assert_eq!(settings["task_type"], "CAUSAL_LM");
+    let rank = settings["r"].as_u64().context("a rank")? as usize;
+    let settings = LoraSettings::all_linear(rank, settings["lora_alpha"].as_f64().context("alpha")?);
+    let bytes = std::fs::read(folder.join("adapter_model.safetensors"))?;
+    assert_eq!(common::id::Digest::of(&bytes).to_string(), digest, "the exported file is the published one");
+    let tensors = SafeTensors::deserialize(&bytes)?;
+    let mut found: Vec<(String, [usize; 2])> = Vec::new();
+    for (name, tensor) in tensors.tensors() {
+        assert_eq!(tensor.dtype(), Dtype::F32, "{name}");
+        found.push((name, tensor.shape().try_into()?));
+    }
+    found.sort();
+    let expected = model::tensor_shapes(&model::ModelConfig::from_dir(model)?, &settings);
+    assert_eq!(found, expected);
+    Ok(settings)
+}
+
+/// Loss of base and adapter, against the loss of the merged model in bf16.
+fn check_merged(small: &Small, peft: &Path, merged: &Path, settings: &LoraSettings) -> Result<()> {
+    let options = model::LoadOptions { weights: model::WeightFormat::F32, compute: model::Compute::F32 };
+    let samples = samples(small)?;
+    let base = model::BaseModel::load(&small.setup.model, &options)?;
+    let bytes = std::fs::read(peft.join("adapter_model.safetensors"))?;
+    let adapter = model::Adapter::from_safetensors(&bytes, base.config(), settings)?;
+    let score = |base: &model::BaseModel, adapter: Option<&model::Adapter>| {
+        model::evaluate(base, adapter, &samples, 4, &mut |_, _| ())
+    };
+    let (alone, together) = (score(&base, None)?.loss, score(&base, Some(&adapter))?.loss);
+    let merged = score(&model::BaseModel::load(merged, &options)?, None)?.loss;
+    assert!((alone - together).abs() > 1e-3, "the adapter does nothing: {alone} and {together}");
+    // bf16 keeps 8 bits: the weights move by up to 0.2 %, the loss by far less.
+    assert!(
+        (merged - together).abs() < 0.2 * (alone - together).abs(),
+        "{together} with adapter, {merged} merged"
+    );
+    Ok(())
+}
+
+fn samples(small: &Small) -> Result<Vec<model::Sample>> {
+    let tokenizer = model::ChatTokenizer::load(&small.setup.model)?;
+    let path =
+        tests::run_file::RunFile::read(&small.run_file)?.path("validation").context("a validation set")?;
+    let dataset = model::records::read_conversations(&path)?;
+    dataset.conversations.iter().map(|messages| Ok(tokenizer.encode(messages)?)).collect()
+}
