@@ -6,6 +6,9 @@
 #![allow(unsafe_code)] // raw pointers into the GEMM and SIMD intrinsics; each block says why it is sound
 
 pub mod attention;
+#[cfg(target_arch = "x86_64")]
+pub mod bf16;
+pub mod cpu;
 pub mod cross_entropy;
 pub mod disjoint;
 pub mod linear;
@@ -13,5 +16,10 @@ pub mod lora;
 pub mod math;
 pub mod matmul;
 pub mod norm;
+pub mod peak;
 pub mod pointwise;
 pub mod rotary;
+pub mod scratch;
+
+#[cfg(test)]
+mod tests;

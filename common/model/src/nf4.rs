@@ -139,14 +139,15 @@ impl Nf4Weight {
         self.packed.len() + self.absmax.memory_bytes()
     }
 
-    /// Writes elements `start .. start + out.len()` of the row-major matrix. `start` must be even.
+    /// Writes elements `start .. start + out.len()` of the row-major matrix.
     pub fn dequantise_range(&self, start: usize, out: &mut [f32]) {
-        assert!(
-            start.is_multiple_of(2) && start + out.len() <= self.packed.len() * 2,
-            "range inside the weight"
-        );
-        let mut element = start;
-        let mut rest = out;
+        assert!(start + out.len() <= self.packed.len() * 2, "range inside the weight");
+        let lead = (start % 2).min(out.len());
+        let (odd, mut rest) = out.split_at_mut(lead);
+        if let [slot] = odd {
+            *slot = self.element(CODES[usize::from(self.packed[start / 2] & 15)], start);
+        }
+        let mut element = start + lead;
         while !rest.is_empty() {
             let in_block = (BLOCK - element % BLOCK).min(rest.len());
             let (head, tail) = rest.split_at_mut(in_block);
@@ -160,6 +161,10 @@ impl Nf4Weight {
             element += in_block;
             rest = tail;
         }
+    }
+
+    fn element(&self, code: f32, index: usize) -> f32 {
+        self.precision.round(code * self.absmax.get(index / BLOCK))
     }
 
     /// The whole matrix as f32, row-major.

@@ -5,9 +5,10 @@
 
 use rayon::prelude::*;
 
-use crate::ops::{Compute, FrozenWeight};
+use crate::ops::FrozenWeight;
 
-use super::{linear, math};
+use super::linear::{self, Product, Rows};
+use super::math;
 
 /// Scratch for the logits of a chunk of rows: 128 rows of a 152k vocabulary.
 const LOGIT_BYTES: usize = 80 << 20;
@@ -27,7 +28,7 @@ pub fn linear_cross_entropy(
     head: &FrozenWeight,
     targets: &[u32],
     mut gradient: Option<(f32, &mut [f32])>,
-    compute: Compute,
+    product: Product,
 ) -> Vec<RowLoss> {
     let [vocabulary, width] = head.shape();
     assert_eq!(hidden.len(), targets.len() * width, "one target a row");
@@ -37,7 +38,7 @@ pub fn linear_cross_entropy(
     let mut losses = Vec::with_capacity(targets.len());
     for (index, (hidden, targets)) in hidden.chunks(chunk * width).zip(targets.chunks(chunk)).enumerate() {
         let logits = &mut logits[..targets.len() * vocabulary];
-        linear::forward(hidden, head, 0, vocabulary, logits, vocabulary, compute);
+        linear::forward(hidden, Rows::all(head), logits, vocabulary, product);
         let scale = gradient.as_ref().map(|(scale, _)| *scale);
         let rows = logits.par_chunks_mut(vocabulary).zip(targets);
         losses.par_extend(rows.map(|(logits, target)| row_loss(logits, *target as usize, scale)));
@@ -45,7 +46,7 @@ pub fn linear_cross_entropy(
             let start = index * chunk * width;
             let d_hidden = &mut d_hidden[start..start + hidden.len()];
             d_hidden.fill(0.0);
-            linear::backward(logits, vocabulary, head, 0, vocabulary, d_hidden, compute);
+            linear::backward(logits, vocabulary, Rows::all(head), d_hidden, product);
         }
     }
     losses

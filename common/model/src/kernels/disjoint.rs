@@ -38,4 +38,14 @@ impl<'a, T> DisjointMut<'a, T> {
         // SAFETY: in bounds by the assertion, exclusive by the caller's promise.
         unsafe { core::slice::from_raw_parts_mut(self.start.add(start), length) }
     }
+
+    /// Pointer to an element, for kernels that write strided blocks.
+    ///
+    /// # Panics
+    /// When the index leaves the slice.
+    pub fn pointer(&self, index: usize) -> *mut T {
+        assert!(index < self.length, "element inside the slice");
+        // SAFETY: in bounds by the assertion.
+        unsafe { self.start.add(index) }
+    }
 }

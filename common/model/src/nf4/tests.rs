@@ -214,10 +214,10 @@ proptest! {
 
     /// Any run of the matrix dequantises like the whole.
     #[test]
-    fn a_range_is_a_part_of_the_whole(start in 0usize..2000, length in 0usize..4000) {
+    fn a_range_is_a_part_of_the_whole(start in 0usize..4000, length in 0usize..4000) {
         let weight = Stored::fixture().load().unwrap();
         let mut part = vec![0.0; length];
-        weight.dequantise_range(start * 2, &mut part);
-        prop_assert_eq!(&part, &weight.dequantise()[start * 2..start * 2 + length]);
+        weight.dequantise_range(start, &mut part);
+        prop_assert_eq!(&part, &weight.dequantise()[start..start + length]);
     }
 }

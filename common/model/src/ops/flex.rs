@@ -15,7 +15,8 @@ use super::types::{
     Segments,
 };
 use super::{EngineOps, FrozenWeight};
-use crate::kernels::{attention, cross_entropy, linear, lora, norm, pointwise, rotary};
+use crate::kernels::linear::{self, Product, Rows};
+use crate::kernels::{attention, cross_entropy, lora, norm, pointwise, rotary};
 
 /// A contiguous f32 tensor that only this operation holds, or shares read-only.
 struct Slice(FlexTensor);
@@ -91,7 +92,13 @@ impl EngineOps for Flex {
         let [output, input] = weight.shape();
         assert_eq!(columns(x), input, "input width");
         let mut y = Slice::zeros([rows(x), output]);
-        linear::forward(Slice::of(x).get(), weight, 0, output, y.get_mut(), output, compute);
+        linear::forward(
+            Slice::of(x).get(),
+            Rows::all(weight),
+            y.get_mut(),
+            output,
+            Product::fastest(compute),
+        );
         if let Some(bias) = bias {
             pointwise::add_bias(y.get_mut(), Slice::of(bias).get());
         }
@@ -107,7 +114,13 @@ impl EngineOps for Flex {
         let [output, input] = weight.shape();
         assert_eq!(columns(dy), output, "output width");
         let mut dx = Slice::accumulator(accumulate, [rows(dy), input]);
-        linear::backward(Slice::of(dy).get(), output, weight, 0, output, dx.get_mut(), compute);
+        linear::backward(
+            Slice::of(dy).get(),
+            output,
+            Rows::all(weight),
+            dx.get_mut(),
+            Product::fastest(compute),
+        );
         dx.into_tensor()
     }
 
@@ -260,8 +273,13 @@ impl EngineOps for Flex {
         );
         let mut d_hidden = gradient_scale.map(|_| Slice::zeros(hidden.dims()));
         let gradient = gradient_scale.zip(d_hidden.as_mut().map(Slice::get_mut));
-        let rows =
-            cross_entropy::linear_cross_entropy(Slice::of(hidden).get(), head, targets, gradient, compute);
+        let rows = cross_entropy::linear_cross_entropy(
+            Slice::of(hidden).get(),
+            head,
+            targets,
+            gradient,
+            Product::fastest(compute),
+        );
         CrossEntropy {
             losses: rows.iter().map(|row| row.loss).collect(),
             correct: rows.iter().map(|row| u64::from(row.correct)).sum(),

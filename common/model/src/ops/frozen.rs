@@ -60,8 +60,12 @@ impl FrozenWeight {
 
     /// Writes rows `first .. first + out.len() / in` as f32 (exact for every format).
     pub fn rows_to_f32(&self, first: usize, out: &mut [f32]) {
-        let columns = self.shape()[1];
-        let range = first * columns..first * columns + out.len();
+        self.range_to_f32(first * self.shape()[1], out);
+    }
+
+    /// Writes row-major elements `start .. start + out.len()` as f32.
+    pub fn range_to_f32(&self, start: usize, out: &mut [f32]) {
+        let range = start..start + out.len();
         match self {
             Self::Nf4(weight) => weight.dequantise_range(range.start, out),
             Self::F32(weight) => out.copy_from_slice(&weight.data[range]),

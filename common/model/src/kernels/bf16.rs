@@ -1,0 +1,135 @@
+//! Matrix product with bf16 operands and f32 accumulation on AVX512-BF16: `c (+)= a b`.
+//!
+//! Called by `linear`. `a` is activations, converted once per call into row panels; `b` is a frozen
+//! weight, unpacked 64 columns at a time straight into the layout the micro-kernel reads, so a
+//! quantised weight never exists in wide form.
+//!
+//! Blocking: a task owns a group of column tiles; for each run of [`DEPTH`] along the inner dimension it
+//! unpacks its tiles (at most 8 x 64 KiB, in L2), then walks the row panels (6 KiB each, in L1). Every
+//! element of `c` is summed along the inner dimension in the same order whatever the number of threads.
+
+use rayon::prelude::*;
+
+use super::disjoint::DisjointMut;
+use super::scratch::Scratch;
+
+pub mod avx512;
+pub mod unpack;
+
+/// Rows of one micro-kernel call.
+pub const TILE_ROWS: usize = 6;
+/// Columns of one micro-kernel call: four registers of 16, and one NF4 block.
+pub const TILE_COLUMNS: usize = 64;
+/// Inner-dimension run: the unpacked tile is `DEPTH * 64 * 2` bytes.
+pub const DEPTH: usize = 512;
+/// Column tiles a task keeps unpacked at once.
+const TILES_A_TASK: usize = 8;
+
+/// Where the columns of `b [depth, columns]` come from.
+pub trait PanelSource: Sync {
+    /// Columns of `b`.
+    fn columns(&self) -> usize;
+    /// Inner dimension.
+    fn depth(&self) -> usize;
+    /// Writes `b[start..start + depth, column..column + 64]` as `[ceil(depth / 2)][64]` words, the even
+    /// inner index in the low half; columns and rows outside `b` are zero.
+    fn unpack(&self, column: usize, start: usize, depth: usize, tile: &mut [u32]);
+}
+
+/// Activations as panels of [`TILE_ROWS`] rows: `[panels][ceil(depth / 2)][6]` words.
+pub struct RowPanels {
+    words: Scratch,
+    rows: usize,
+    pairs: usize,
+}
+
+impl RowPanels {
+    /// Rounds `rows` rows of `depth` f32, `stride` apart, to bf16.
+    pub fn pack(data: &[f32], rows: usize, depth: usize, stride: usize) -> Self {
+        assert!(rows == 0 || (rows - 1) * stride + depth <= data.len(), "rows inside the slice");
+        let pairs = depth.div_ceil(2);
+        let panel_words = pairs * TILE_ROWS;
+        let mut words = Scratch::take(rows.div_ceil(TILE_ROWS) * panel_words);
+        words.as_mut().par_chunks_mut(panel_words.max(1)).enumerate().for_each(|(panel, words)| {
+            for lane in 0..TILE_ROWS {
+                let row = panel * TILE_ROWS + lane;
+                let source = if row < rows { &data[row * stride..row * stride + depth] } else { &[] };
+                pack_row(source, &mut words[lane..]);
+            }
+        });
+        Self { words, rows, pairs }
+    }
+}
+
+/// Writes one row's pairs [`TILE_ROWS`] words apart; pairs beyond the row are zero.
+#[inline]
+fn pack_row(source: &[f32], words: &mut [u32]) {
+    let (pairs, rest) = source.as_chunks::<2>();
+    let mut slots = words.iter_mut().step_by(TILE_ROWS);
+    for (pair, slot) in pairs.iter().zip(&mut slots) {
+        *slot = round_bits(pair[0]) >> 16 | round_bits(pair[1]) & 0xffff_0000;
+    }
+    if let ([last], Some(slot)) = (rest, slots.next()) {
+        *slot = round_bits(*last) >> 16;
+    }
+    slots.for_each(|slot| *slot = 0);
+}
+
+/// The bf16 nearest to a value (ties to even) in the upper half; a NaN stays one.
+#[inline(always)]
+pub fn round_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+    if bits & 0x7fff_ffff > 0x7f80_0000 { bits | 0x0040_0000 } else { rounded }
+}
+
+/// `c = a b`, or `c += a b` when `accumulate`; row `i` of `c` starts at `c[i * stride]`.
+pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usize, accumulate: bool) {
+    assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
+    let (columns, depth) = (b.columns(), b.depth());
+    assert_eq!(a.pairs, depth.div_ceil(2), "inner dimensions agree");
+    assert!(
+        a.rows == 0 || (a.rows - 1) * stride + columns <= c.len() && columns <= stride,
+        "result inside its slice"
+    );
+    let tiles = columns.div_ceil(TILE_COLUMNS);
+    let threads = rayon::current_num_threads();
+    let groups = (tiles.div_ceil(threads * TILES_A_TASK) * threads).min(tiles);
+    let c = DisjointMut::new(c);
+    (0..groups).into_par_iter().for_each(|group| {
+        let tiles = group * tiles / groups..(group + 1) * tiles / groups;
+        let tile_words = DEPTH / 2 * TILE_COLUMNS;
+        let mut unpacked = Scratch::take(tiles.len() * tile_words);
+        for start in (0..depth).step_by(DEPTH) {
+            let run = DEPTH.min(depth - start);
+            for (words, tile) in unpacked.as_mut().chunks_exact_mut(tile_words).zip(tiles.clone()) {
+                b.unpack(tile * TILE_COLUMNS, start, run, words);
+            }
+            let add = accumulate || start > 0;
+            for panel in 0..a.rows.div_ceil(TILE_ROWS) {
+                let first = panel * TILE_ROWS;
+                let a_words = &a.words.as_ref()[(panel * a.pairs + start / 2) * TILE_ROWS..];
+                for (b_words, tile) in unpacked.as_ref().chunks_exact(tile_words).zip(tiles.clone()) {
+                    let column = tile * TILE_COLUMNS;
+                    let shape = avx512::Tile {
+                        rows: TILE_ROWS.min(a.rows - first),
+                        columns: TILE_COLUMNS.min(columns - column),
+                        pairs: run.div_ceil(2),
+                        stride,
+                    };
+                    // SAFETY: the processor has the instructions (asserted above); no other task owns
+                    // these columns of `c`, and `Tile` describes a block inside it (asserted above).
+                    unsafe {
+                        avx512::multiply_tile(
+                            shape,
+                            a_words,
+                            b_words,
+                            c.pointer(first * stride + column),
+                            add,
+                        )
+                    };
+                }
+            }
+        }
+    });
+}

@@ -1,0 +1,113 @@
+//! The SIMD products against the portable ones on random, ragged shapes.
+
+use half::bf16;
+use proptest::prelude::*;
+
+use super::linear::{Product, Rows, backward, forward};
+use crate::nf4::{Nf4Weight, SourcePrecision};
+use crate::ops::{DenseWeight, FrozenWeight};
+
+fn values(length: usize, seed: u64) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
+    (0..length)
+        .map(|_| {
+            state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            (state >> 40) as f32 / (1 << 23) as f32 - 1.0
+        })
+        .collect()
+}
+
+/// A frozen weight in each format the unpacker distinguishes.
+fn weights(shape: [usize; 2], seed: u64) -> Vec<FrozenWeight> {
+    let data = values(shape[0] * shape[1], seed);
+    let mut all = vec![
+        FrozenWeight::F32(DenseWeight::new(data.clone(), shape).unwrap()),
+        FrozenWeight::Bf16(
+            DenseWeight::new(data.iter().map(|v| bf16::from_f32(*v)).collect(), shape).unwrap(),
+        ),
+    ];
+    for precision in [SourcePrecision::F32, SourcePrecision::Bf16, SourcePrecision::F16] {
+        all.extend(Nf4Weight::quantise(&data, shape, precision).ok().map(FrozenWeight::Nf4));
+    }
+    all
+}
+
+fn assert_same(ours: &[f32], portable: &[f32], depth: usize, what: &str) {
+    for (index, (ours, portable)) in ours.iter().zip(portable).enumerate() {
+        let allowed = 4e-6 * (depth as f32).sqrt() * portable.abs().max(1.0);
+        assert!((ours - portable).abs() <= allowed, "{what}, element {index}: {ours} instead of {portable}");
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+fn compare(tokens: usize, shape: [usize; 2], seed: u64) {
+    if super::cpu::detect() != super::cpu::Isa::Avx512Bf16 {
+        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+        return;
+    }
+    let [output, input] = shape;
+    let (x, dy) = (values(tokens * input, seed + 1), values(tokens * output, seed + 2));
+    for weight in weights(shape, seed) {
+        let run = |product: Product| {
+            let mut y = vec![f32::NAN; tokens * output];
+            forward(&x, Rows::all(&weight), &mut y, output, product);
+            let mut dx = x.clone();
+            backward(&dy, output, Rows::all(&weight), &mut dx, product);
+            (y, dx)
+        };
+        let (ours, portable) = (run(Product::Avx512Bf16), run(Product::RoundedBf16));
+        assert_same(&ours.0, &portable.0, input, &format!("forward {tokens} {shape:?} {weight:?}"));
+        assert_same(&ours.1, &portable.1, output, &format!("backward {tokens} {shape:?} {weight:?}"));
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn bf16_products_match_at_the_edges_of_tiles() {
+    for (tokens, shape) in [
+        (1, [1, 1]),
+        (6, [64, 64]),
+        (7, [65, 64]),
+        (5, [63, 128]),
+        (13, [128, 192]),
+        (6, [16, 1024]),
+        (3, [1026, 64]),
+        (12, [513, 576]),
+        (4, [2, 1090]),
+        (2, [1091, 33]),
+    ] {
+        compare(tokens, shape, 7);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn bf16_products_match_on_any_shape(tokens in 1usize..40, output in 1usize..300, input in 1usize..300, seed in 0u64..99) {
+        compare(tokens, [output, input], seed);
+    }
+
+    #[test]
+    fn bf16_products_match_on_whole_blocks(tokens in 1usize..20, output in 1usize..160, blocks in 1usize..12, seed in 0u64..99) {
+        compare(tokens, [output, blocks * 64], seed);
+    }
+}
+
+/// A run of rows, written into wider rows of the result, touches nothing else.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn a_run_of_output_rows_fills_its_columns_only() {
+    let weight = weights([200, 64], 3).pop().unwrap();
+    let x = values(9 * 64, 4);
+    let run = |product: Product| {
+        let mut y = vec![-7.0; 9 * 130];
+        forward(&x, Rows { weight: &weight, first: 37, count: 100 }, &mut y[20..], 130, product);
+        y
+    };
+    if super::cpu::detect() == super::cpu::Isa::Avx512Bf16 {
+        let y = run(Product::Avx512Bf16);
+        assert_same(&y, &run(Product::RoundedBf16), 64, "run of rows");
+        assert!(y.chunks(130).all(|row| row[..20].iter().chain(&row[120..]).all(|value| *value == -7.0)));
+    }
+}
