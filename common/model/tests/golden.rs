@@ -1,0 +1,52 @@
+//! The engine against transformers + PEFT + bitsandbytes: logits, losses, every training step, final adapters.
+//!
+//! Reference folders come from `GOLDEN_DIR`, else `../shared/golden` beside the repository; where there are none, that is
+//! said loudly. `tests/fixtures/golden` (a small model in the same layout, made by the same script) is always tested.
+
+#[path = "golden/folder.rs"]
+mod folder;
+#[path = "golden/logits.rs"]
+mod logits;
+#[path = "golden/resume.rs"]
+mod resume;
+#[path = "golden/training.rs"]
+mod training;
+
+use folder::Folder;
+
+/// Everything that a reference folder can check.
+fn check(folder: &Folder) {
+    logits::check(folder);
+    training::check(folder);
+}
+
+fn check_shared(name: &str) {
+    if let Some(folder) = Folder::shared(name) {
+        check(&folder);
+    }
+}
+
+#[test]
+fn fixture_matches_transformers() {
+    check(&Folder::fixture());
+}
+
+#[test]
+fn qwen2_tied_matches_transformers() {
+    check_shared("qwen2");
+}
+
+#[test]
+fn qwen2_untied_matches_transformers() {
+    check_shared("qwen2-untied");
+}
+
+#[test]
+fn qwen3_matches_transformers() {
+    check_shared("qwen3");
+}
+
+#[test]
+fn llama3_matches_transformers() {
+    check_shared("llama3");
+}
