@@ -41,6 +41,9 @@ pub const STREAM_WINDOW_BYTES: u32 = 1024 * 1024;
 pub const CONNECTION_WINDOW_BYTES: u32 = 1536 * 1024;
 /// Unacknowledged bytes we keep per connection: 100 sites x 1 MiB = 100 MiB.
 pub const SEND_WINDOW_BYTES: u64 = 1024 * 1024;
+/// UDP buffers asked of the kernel, per socket and direction (it may grant less: net.core.rmem_max). Its
+/// usual 208 KiB overflow when 100 sites send at once, and every overflow is a lost packet.
+pub const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
 /// Live connections of one certificate: an old one that has not noticed its death, and a new one.
 pub const CONNECTIONS_PER_CERTIFICATE_MAX: usize = 2;
 /// Packets kept of one connection attempt before it is accepted; a hybrid ClientHello is about 1.8 KiB.

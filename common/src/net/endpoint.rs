@@ -26,7 +26,8 @@ use quinn::{
 use super::error::NetError;
 use crate::limits::{
     CONNECTION_WINDOW_BYTES, IDLE_TIMEOUT_MS, INCOMING_BUFFER_BYTES, INCOMING_BUFFER_TOTAL_BYTES,
-    INCOMING_MAX, KEEP_ALIVE_MS, SEND_WINDOW_BYTES, STREAM_WINDOW_BYTES, STREAMS_PER_CONNECTION_MAX,
+    INCOMING_MAX, KEEP_ALIVE_MS, SEND_WINDOW_BYTES, SOCKET_BUFFER_BYTES, STREAM_WINDOW_BYTES,
+    STREAMS_PER_CONNECTION_MAX,
 };
 use crate::secret::Secret;
 
@@ -103,6 +104,10 @@ fn bind(
 ) -> Result<Endpoint, NetError> {
     let open = || {
         let socket = std::net::UdpSocket::bind(address)?;
+        let buffers = socket2::SockRef::from(&socket);
+        // Best effort: with smaller buffers everything works, only slower.
+        let _ = buffers.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+        let _ = buffers.set_send_buffer_size(SOCKET_BUFFER_BYTES);
         Endpoint::new(config, server, socket, Arc::new(TokioRuntime))
     };
     open().map_err(|source| NetError::Bind { address, source })

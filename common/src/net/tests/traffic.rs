@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::limits::{CHUNK_BYTES_MAX, STREAMS_PER_CONNECTION_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, SITES_MAX, STREAMS_PER_CONNECTION_MAX};
 use crate::net::client::resolve;
 
 #[tokio::test]
@@ -104,7 +104,7 @@ async fn a_restarted_coordinator_resets_old_connections_at_once() {
     for (keys, resets) in [([5; 32], true), ([6; 32], false)] {
         let (killed, reborn) = (Running::start(&consortium), Running::start_with_keys(&consortium, keys));
         let target = Arc::new(Mutex::new(killed.address));
-        let relay = relay_to(target.clone()).await;
+        let relay = relay_to(target.clone(), 0).await;
         let client = Client::bind_for(relay).unwrap();
         let tls = consortium.client_tls(&consortium.site());
         let session = client.connect(relay, tls, NAME, 5 * SECOND).await.unwrap();
@@ -123,23 +123,44 @@ async fn a_restarted_coordinator_resets_old_connections_at_once() {
     }
 }
 
-/// A UDP relay that forwards one client to whatever `target` says now, and hears nobody else.
-async fn relay_to(target: Arc<Mutex<SocketAddr>>) -> SocketAddr {
+/// One datagram in twenty is lost, in either direction, from the first packet on.
+#[tokio::test]
+async fn a_lossy_network_delays_but_loses_nothing() {
+    let consortium = Consortium::new();
+    let server = Running::start(&consortium);
+    let relay = relay_to(Arc::new(Mutex::new(server.address)), 20).await;
+    let client = Client::bind_for(relay).unwrap();
+    let tls = consortium.client_tls(&consortium.site());
+    let session = client.connect(relay, tls, NAME, 10 * SECOND).await.unwrap();
+    for _ in 0..3 {
+        let full = chunk(&vec![0x3C; CHUNK_BYTES_MAX]);
+        let answer = session.exchange(&full, 20 * SECOND).await.unwrap();
+        assert_eq!(answer.response, Response::Continue { next_offset: full.len() as u64 });
+    }
+}
+
+/// A UDP relay that forwards one client to whatever `target` says now, hears nobody else, and loses every
+/// `lose`-th datagram (0: none).
+async fn relay_to(target: Arc<Mutex<SocketAddr>>, lose: u32) -> SocketAddr {
     let front = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let back = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
     let address = front.local_addr().unwrap();
     tokio::spawn(async move {
         let (mut outward, mut inward) = ([0; 2048], [0; 2048]);
-        let mut client = None;
+        let (mut client, mut datagrams) = (None, 0_u32);
         loop {
+            datagrams = datagrams.wrapping_add(1);
+            let lost = lose > 0 && datagrams.is_multiple_of(lose);
             tokio::select! {
                 Ok((length, from)) = front.recv_from(&mut outward) => {
                     client = Some(from);
                     let now = *target.lock().unwrap();
-                    let _ = back.send_to(&outward[..length], now).await;
+                    if !lost {
+                        let _ = back.send_to(&outward[..length], now).await;
+                    }
                 }
                 Ok((length, from)) = back.recv_from(&mut inward) => {
-                    let heard = from == *target.lock().unwrap();
+                    let heard = from == *target.lock().unwrap() && !lost;
                     if let Some(client) = client.filter(|_| heard) {
                         let _ = front.send_to(&inward[..length], client).await;
                     }
@@ -148,6 +169,27 @@ async fn relay_to(target: Arc<Mutex<SocketAddr>>) -> SocketAddr {
         }
     });
     address
+}
+
+/// As many sites as a consortium may have connect and upload at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_consortium_uploads_at_once() {
+    let consortium = Arc::new(Consortium::new());
+    let server = Arc::new(Running::start(&consortium));
+    let payload = Arc::new(chunk(&vec![0x77; CHUNK_BYTES_MAX]));
+    let mut sites = tokio::task::JoinSet::new();
+    for _ in 0..SITES_MAX {
+        let (consortium, server, payload) = (consortium.clone(), server.clone(), payload.clone());
+        sites.spawn(async move {
+            let tls = consortium.client_tls(&consortium.site());
+            let client = Client::bind_for(server.address).unwrap();
+            let session = client.connect(server.address, tls, NAME, 30 * SECOND).await.unwrap();
+            session.exchange(&payload, 30 * SECOND).await.unwrap();
+            (client, session)
+        });
+    }
+    let clients = sites.join_all().await;
+    assert_eq!((clients.len(), server.connections.len()), (SITES_MAX, SITES_MAX));
 }
 
 #[tokio::test]
