@@ -11,6 +11,8 @@ pub const ADAPTER_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 pub const SAFETENSORS_HEADER_BYTES_MAX: usize = 1024 * 1024;
 /// Largest absolute value an adapter weight may have; trained adapters stay below about 10.
 pub const ADAPTER_VALUE_MAX: f32 = 1.0e4;
+/// Largest Euclidean norm of an adapter: a fresh one has about 2 per module, a trained one below 100.
+pub const ADAPTER_NORM_MAX: f64 = 1.0e5;
 /// Bytes between two fsyncs of a partial file; what a crash may cost in re-sent bytes.
 pub const PARTIAL_SYNC_BYTES: u64 = 8 * 1024 * 1024;
 /// A run file or a configuration file.

@@ -2,6 +2,7 @@
 //! [`scheduler`] is pure; `driver` (the only user of the others at run time) commits each event to
 //! the journal before it performs an effect. Invariant: state = replay(journal).
 
+pub mod driver;
 pub mod effect;
 pub mod event;
 pub mod scheduler;

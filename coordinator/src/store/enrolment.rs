@@ -96,19 +96,22 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Consumes `token` for the key `key`: `sign` makes the certificate for the token's site, which is
+    /// Consumes `token`, which must be for the site called `named`, for the key `key`: `sign` makes the
+    /// certificate for the token's site, which is
     /// recorded in the same transaction. Repeated with the same key it returns the recorded one; with
     /// another key it is refused. A failure of `sign` consumes nothing.
     pub fn enrol(
         &self,
         token: &TokenHash,
+        named: &str,
         key: SpkiPin,
         now: Timestamp,
         sign: impl FnOnce(&SiteId) -> Result<Certificate, StoreError>,
     ) -> Result<Enrolled, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some((site, expires_at, consumed_by)) = find_token(&transaction, token)? else {
+        let found = find_token(&transaction, token)?.filter(|(site, ..)| site.as_str() == named);
+        let Some((site, expires_at, consumed_by)) = found else {
             return Err(StoreError::TokenUnknown);
         };
         if status(&transaction, &site)? == Some(SiteStatus::Revoked) {

@@ -32,7 +32,7 @@ fn sixty_four_attempts_with_one_token_give_one_certificate() {
         let store = Arc::clone(&store);
         std::thread::spawn(move || {
             let key = SpkiPin::of_spki(&[index]);
-            store.enrol(&token, key, Timestamp(1), |_| Ok(certificate(index, key)))
+            store.enrol(&token, "cardiology", key, Timestamp(1), |_| Ok(certificate(index, key)))
         })
     };
     let threads: Vec<_> = (0..64).map(attempt).collect();
@@ -40,7 +40,8 @@ fn sixty_four_attempts_with_one_token_give_one_certificate() {
     assert_eq!(results.iter().filter(|result| result.is_ok()).count(), 1);
     assert_eq!(results.iter().filter(|result| matches!(result, Err(StoreError::TokenUsed))).count(), 63);
     let winner = results.into_iter().find_map(Result::ok).unwrap().certificate;
-    let again = store.enrol(&token, winner.key, Timestamp(5_000), |_| panic!("signed twice")).unwrap();
+    let again =
+        store.enrol(&token, "cardiology", winner.key, Timestamp(5_000), |_| panic!("signed twice")).unwrap();
     assert_eq!(
         (again.certificate.clone(), again.fresh),
         (winner, false),
@@ -61,15 +62,16 @@ fn unknown_and_expired_tokens_and_failed_signatures_consume_nothing() {
     let (_folder, store) = store();
     let token = JoinToken::from_bytes([9; 32]).hash();
     let key = SpkiPin::of_spki(b"key");
-    let unknown = store.enrol(&token, key, Timestamp(1), |_| Ok(certificate(1, key)));
+    let unknown = store.enrol(&token, "cardiology", key, Timestamp(1), |_| Ok(certificate(1, key)));
     assert!(matches!(unknown, Err(StoreError::TokenUnknown)));
     store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
-    let expired = store.enrol(&token, key, Timestamp(1_000), |_| Ok(certificate(1, key)));
+    let expired = store.enrol(&token, "cardiology", key, Timestamp(1_000), |_| Ok(certificate(1, key)));
     assert!(matches!(expired, Err(StoreError::TokenExpired)));
-    let failed = store.enrol(&token, key, Timestamp(1), |_| Err(StoreError::Certificate("no".into())));
+    let failed =
+        store.enrol(&token, "cardiology", key, Timestamp(1), |_| Err(StoreError::Certificate("no".into())));
     assert!(matches!(failed, Err(StoreError::Certificate(_))));
     assert_eq!(store.sites().unwrap()[0].status, SiteStatus::Invited);
-    assert!(store.enrol(&token, key, Timestamp(1), |_| Ok(certificate(1, key))).unwrap().fresh);
+    assert!(store.enrol(&token, "cardiology", key, Timestamp(1), |_| Ok(certificate(1, key))).unwrap().fresh);
 }
 
 #[test]

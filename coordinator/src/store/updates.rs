@@ -38,7 +38,7 @@ pub struct Progress {
 }
 
 impl Store {
-    /// Notes an offer; a repetition replaces it.
+    /// Notes an offer; a repetition changes nothing, so that the time of the first one is kept.
     pub fn put_offer(
         &self,
         run: RunId,
@@ -48,7 +48,7 @@ impl Store {
         at: Timestamp,
     ) -> Result<(), StoreError> {
         self.lock().execute(
-            "INSERT OR REPLACE INTO offers (run, round, site, digest, bytes, records, tokens, loss, at)
+            "INSERT OR IGNORE INTO offers (run, round, site, digest, bytes, records, tokens, loss, at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 run.0,
@@ -82,6 +82,21 @@ impl Store {
         };
         let connection = self.lock();
         Ok(connection.query_row(query, params![run.0, round.0, site.as_str(), digest.0], read).optional()?)
+    }
+
+    /// When the site first offered this update: the end of its training.
+    pub fn offered_at(
+        &self,
+        run: RunId,
+        round: Round,
+        site: &SiteId,
+        digest: Digest,
+    ) -> Result<Option<Timestamp>, StoreError> {
+        let query = "SELECT at FROM offers WHERE run = ? AND round = ? AND site = ? AND digest = ?";
+        let connection = self.lock();
+        let values = params![run.0, round.0, site.as_str(), digest.0];
+        let at = connection.query_row(query, values, |row| row.get(0)).optional()?;
+        Ok(at.map(|at| Timestamp(from_sql(at))))
     }
 
     /// The latest offer by this site (any round) with this digest: what a chunk belongs to.

@@ -1,0 +1,70 @@
+//! Finished files, named by the SHA-256 of their bytes: adapters and manifests. Written once, never
+//! changed; a file that is there is complete.
+
+use std::fs::{self, File};
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+
+use common::durable;
+use common::id::Digest;
+use common::limits::CHUNK_BYTES_MAX;
+use sha2::{Digest as _, Sha256};
+
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+
+/// Stores small bytes under their digest.
+pub fn put(folder: &StateFolder, bytes: &[u8]) -> Result<Digest> {
+    let digest = Digest::of(bytes);
+    let path = folder.blob(digest);
+    if !path.is_file() {
+        durable::write(&path, bytes, durable::ORDINARY).map_err(Error::io("write", &path))?;
+    }
+    Ok(digest)
+}
+
+/// Moves a finished, fsynced file to its digest's name.
+pub fn adopt(folder: &StateFolder, finished: &Path, digest: Digest) -> Result<PathBuf> {
+    let path = folder.blob(digest);
+    durable::publish(finished, &path).map_err(Error::io("publish", &path))?;
+    Ok(path)
+}
+
+/// SHA-256 of a file, in constant memory.
+pub fn digest_of(path: &Path) -> Result<Digest> {
+    let mut file = File::open(path).map_err(Error::io("read", path))?;
+    let mut hasher = Sha256::new();
+    let mut block = vec![0; CHUNK_BYTES_MAX];
+    loop {
+        match file.read(&mut block).map_err(Error::io("read", path))? {
+            0 => return Ok(Digest(hasher.finalize().into())),
+            length => hasher.update(&block[..length]),
+        }
+    }
+}
+
+/// At most one chunk of a blob at `offset`, and the blob's length. `None` if there is no such blob or
+/// the offset is beyond its end.
+pub fn read_chunk(folder: &StateFolder, digest: Digest, offset: u64) -> Result<Option<(Vec<u8>, u64)>> {
+    let path = folder.blob(digest);
+    let file = match File::open(&path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Error::io("read", &path)(error)),
+    };
+    let total = file.metadata().map_err(Error::io("read", &path))?.len();
+    let Some(left) = total.checked_sub(offset) else { return Ok(None) };
+    let length = left.min(CHUNK_BYTES_MAX as u64);
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(0)];
+    file.read_exact_at(&mut bytes, offset).map_err(Error::io("read", &path))?;
+    Ok(Some((bytes, total)))
+}
+
+/// Removes a file that may not be there.
+pub fn remove(path: &Path) -> Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),
+        _ => Ok(()),
+    }
+}

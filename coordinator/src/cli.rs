@@ -1,0 +1,155 @@
+//! The command line: one file per verb. Data goes to stdout, everything else to stderr; an error is one
+//! sentence, an empty line and a hint; exit code 1 is the caller's mistake, 2 is ours.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
+
+mod check;
+mod export;
+mod init;
+mod invite;
+mod launch;
+mod revoke;
+mod runs;
+mod serve;
+mod sites;
+mod status;
+mod stop;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::{Error, Result};
+use crate::runs::Runs;
+use crate::state_folder::StateFolder;
+use crate::store::Store;
+
+const MANUAL: &str = "\
+The coordinator of a consortium of hospitals that fine-tune one language model together. It schedules
+rounds, averages adapter updates, evaluates the result on held-out data and publishes an adapter. It
+never sees a record: sites send adapter updates and counts, and nothing else.
+
+A first run, on the coordinator's machine:
+  coordinator init --address coordinator.example.org:4433
+  coordinator serve &
+  coordinator invite cardiology        # send the line it prints to that hospital
+  coordinator launch RUN.toml --follow
+  coordinator export RUN --format peft ./adapter
+
+The state folder (--state, or the environment variable CONSILIUM_STATE, or ./coordinator-state) holds
+everything: keys, database, adapters. Back it up as a whole.";
+
+#[derive(Parser)]
+#[command(name = "coordinator", version, about = "The coordinator of a consortium of hospitals", long_about = MANUAL)]
+struct Arguments {
+    /// The coordinator's state folder [default: $CONSILIUM_STATE, or ./coordinator-state]
+    #[arg(long, global = true, value_name = "DIR")]
+    state: Option<PathBuf>,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Init(init::Arguments),
+    Invite(invite::Arguments),
+    Serve(serve::Arguments),
+    Launch(launch::Arguments),
+    Status(status::Arguments),
+    Runs(runs::Arguments),
+    Sites(sites::Arguments),
+    Stop(stop::Arguments),
+    Revoke(revoke::Arguments),
+    Export(export::Arguments),
+    Check(check::Arguments),
+    /// Does one evaluation job from stdin; started by `serve`
+    #[command(hide = true)]
+    EvaluateChild,
+}
+
+/// Parses, runs, reports.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // clap prints help to stdout and mistakes to stderr; a mistake in the arguments is a 1.
+            let _ = error.print();
+            return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
+        }
+    };
+    match run(arguments) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            if let Some(hint) = error.hint() {
+                eprintln!("\nhint: {hint}");
+            }
+            ExitCode::from(if error.is_user_error() { 1 } else { 2 })
+        }
+    }
+}
+
+fn run(arguments: Arguments) -> Result<()> {
+    let from_environment = || std::env::var_os("CONSILIUM_STATE").map(PathBuf::from);
+    let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
+    match arguments.verb {
+        Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
+        Verb::EvaluateChild => {
+            start_log();
+            crate::evaluate::child::serve_stdin().map_err(|error| Error::Internal(error.to_string()))
+        }
+        Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Serve(arguments) => {
+            start_log();
+            serve::run(StateFolder::open(&path)?, &arguments)
+        }
+        Verb::Launch(arguments) => launch::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Status(arguments) => status::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Runs(arguments) => runs::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Export(arguments) => export::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
+    }
+}
+
+/// Logs go to stderr; `RUST_LOG` chooses how much, `NO_COLOR` is honoured.
+fn start_log() {
+    use std::io::IsTerminal;
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours(std::io::stderr().is_terminal()))
+        .with_writer(std::io::stderr)
+        .init();
+}
+
+/// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+fn colours(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The database and the replayed runs, read directly: works with and without a running `serve`.
+fn open_runs(folder: &StateFolder) -> Result<(Store, Runs)> {
+    let store = Store::open(&folder.database())?;
+    let runs = Runs::replay(&store)?;
+    Ok((store, runs))
+}
+
+fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    print_line(&text)
+}
+
+/// One line to stdout. A reader that went away (`| head`) ends the output, not in an error.
+fn print_line(text: &str) -> Result<()> {
+    use std::io::Write;
+    match writeln!(std::io::stdout(), "{text}") {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(Error::Io { action: "write to", path: "standard output".into(), source: error })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,41 @@
+//! `coordinator export`: take the model out.
+
+use std::path::PathBuf;
+
+use crate::error::Result;
+use crate::export::{self, Format};
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+Write the newest published adapter of a run to a folder that does not exist yet. The folder appears when it
+is complete, or not at all.
+
+  --format peft    adapter_config.json and adapter_model.safetensors: load with PEFT, or serve with vLLM
+                   as a LoRA adapter over the base model
+  --format merged  the base model with the adapter added, in bf16: load with transformers as it is
+
+Example:
+  coordinator export 5f0c --format peft ./adapter
+  python3 -c 'from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(\"./adapter\")'";
+
+/// Write a run's model to a folder
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it
+    run: String,
+    /// What to write
+    #[arg(long, value_enum)]
+    format: Format,
+    /// The folder to create
+    #[arg(value_name = "DIR")]
+    out: PathBuf,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let (_, runs) = super::open_runs(folder)?;
+    let state = runs.choose(Some(&arguments.run))?;
+    export::export(folder, &state, arguments.format, &arguments.out)?;
+    eprintln!("wrote {} (adapter {})", arguments.out.display(), state.model().short());
+    Ok(())
+}

@@ -1,0 +1,89 @@
+//! `coordinator init`: a new consortium with its own certificate authority.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use common::clock::{Clock, SystemClock};
+use common::durable;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::identity::Identity;
+use crate::state_folder::StateFolder;
+use crate::store::Store;
+
+const MANUAL: &str = "\
+Create a consortium: its certificate authority, the coordinator's own certificate, the key that signs
+receipts, an empty database, and coordinator.toml. Done once. Keys never leave the state folder.
+
+Sites must be able to reach both addresses by UDP. `coordinator serve` listens on the same ports on all
+interfaces unless told otherwise.
+
+Example:
+  coordinator init --state /var/lib/consilium --address coordinator.example.org:4433 --name oncology";
+
+/// Create a consortium
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// Where sites reach the coordinator (UDP)
+    #[arg(long, value_name = "HOST:PORT")]
+    address: String,
+    /// Where sites enrol (UDP) [default: the same host, the next port]
+    #[arg(long, value_name = "HOST:PORT")]
+    join_address: Option<String>,
+    /// The consortium's name, shown in its certificate
+    #[arg(long, value_name = "TEXT", default_value = "consilium")]
+    name: String,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    if folder.config().exists() {
+        return Err(Error::AlreadyInitialised(folder.path().to_path_buf()));
+    }
+    let (host, port) = split(&arguments.address)?;
+    let join_address = match &arguments.join_address {
+        Some(address) => address.clone(),
+        None => format!("{host}:{}", next_port(port)?),
+    };
+    let (_, join_port) = split(&join_address)?;
+    let any = if host.starts_with('[') {
+        IpAddr::V6(Ipv6Addr::UNSPECIFIED)
+    } else {
+        IpAddr::V4(Ipv4Addr::UNSPECIFIED)
+    };
+    let config = Config {
+        name: arguments.name.clone(),
+        address: arguments.address.clone(),
+        join_address,
+        listen: SocketAddr::new(any, port),
+        listen_join: SocketAddr::new(any, join_port),
+        certificate_days: 30,
+        evaluation_timeout_s: 6 * 3600,
+    };
+    folder.create()?;
+    let identity = Identity::create(folder, &config.name, SystemClock.now())?;
+    Store::open(&folder.database())?;
+    // Last: its presence says that the rest is complete.
+    let path = folder.config();
+    durable::write(&path, config.to_text()?.as_bytes(), durable::ORDINARY)
+        .map_err(Error::io("write", &path))?;
+    eprintln!("created consortium `{}` in {}", config.name, folder.path().display());
+    eprintln!("certificate authority pin: {}", identity.authority.pin());
+    eprintln!("next: coordinator serve, then coordinator invite SITE");
+    Ok(())
+}
+
+fn split(address: &str) -> Result<(&str, u16)> {
+    certs::invitation::check_address(address)
+        .map_err(|error| wrong(format!("{address} is not an address: {error}")))?;
+    let (host, port) = address.rsplit_once(':').ok_or_else(|| wrong(format!("{address} has no port")))?;
+    Ok((host, port.parse().map_err(|_| wrong(format!("{address} has no port")))?))
+}
+
+fn next_port(port: u16) -> Result<u16> {
+    port.checked_add(1).ok_or_else(|| wrong("there is no port after 65535; use --join-address".into()))
+}
+
+fn wrong(message: String) -> Error {
+    Error::Argument { message, hint: "give HOST:PORT, for example coordinator.example.org:4433".into() }
+}

@@ -1,0 +1,85 @@
+//! `coordinator invite`: one line that lets one hospital join once.
+
+use certs::{CertificateAuthority, Invitation, JoinToken, random};
+use common::clock::{Clock, SystemClock};
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+use crate::store::Store;
+
+const MANUAL: &str = "\
+Print one line for one hospital: where to join, under which name, a one-time token, and the fingerprint of
+the consortium's authority. Send it over a channel you trust. It works once, until it expires; the
+database keeps only a hash of the token. Works while `serve` runs and while it does not.
+
+A site that has joined can be invited again, for example after its machine was replaced.
+
+Example:
+  coordinator invite cardiology --ttl 2h";
+
+/// Invite a hospital
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// Its name: 1 to 32 of a-z, 0-9 and `-`
+    site: String,
+    /// How long the invitation works: a number with s, m, h or d
+    #[arg(long, default_value = "24h", value_parser = parse_duration_ms)]
+    ttl: u64,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let site = arguments.site.parse().map_err(|error: common::id::IdError| Error::Argument {
+        message: error.to_string(),
+        hint: "choose a short name such as cardiology or hospital-a".into(),
+    })?;
+    let config = Config::read(&folder.config())?;
+    let path = folder.ca().join("ca.crt.pem");
+    let certificate = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let path = folder.ca().join("ca.key.pem");
+    let key = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let pin = CertificateAuthority::load(&certificate, &key)?.pin();
+    let token = JoinToken::from_bytes(random::bytes()?);
+    let invitation = Invitation::new(&config.join_address, arguments.site.as_str(), token.clone(), pin)?;
+    let now = SystemClock.now();
+    let store = Store::open(&folder.database())?;
+    store.invite(&site, &token.hash(), now.plus_ms(arguments.ttl), now)?;
+    super::print_line(&invitation.to_line())
+}
+
+fn parse_duration_ms(text: &str) -> std::result::Result<u64, String> {
+    let wrong = || format!("`{text}` is not a duration such as 30m, 24h or 7d");
+    let unit = text.chars().last().ok_or_else(wrong)?;
+    let number: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| wrong())?;
+    let unit_ms = match unit {
+        's' => 1_000,
+        'm' => 60_000,
+        'h' => 3_600_000,
+        'd' => 86_400_000,
+        _ => return Err(wrong()),
+    };
+    let within = (1..=TTL_MS_MAX / unit_ms).contains(&number);
+    if within {
+        Ok(number * unit_ms)
+    } else {
+        Err("an invitation works for at least 1s and at most 30d".into())
+    }
+}
+
+/// Longer than any holiday; a token that works for ever is a key under the mat.
+const TTL_MS_MAX: u64 = 30 * 86_400_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_need_a_unit_and_a_bound() {
+        assert_eq!(parse_duration_ms("24h"), Ok(86_400_000));
+        assert_eq!(parse_duration_ms("1s"), Ok(1_000));
+        for bad in ["", "h", "24", "0s", "31d", "-1h", "1w", "99999999999999999999d", "é"] {
+            assert!(parse_duration_ms(bad).is_err(), "{bad}");
+        }
+    }
+}

@@ -1,0 +1,76 @@
+//! `coordinator launch`: start a run, and watch it with `--follow`.
+
+mod progress;
+
+use std::path::PathBuf;
+
+use super::status;
+use crate::admin::{self, Answer, Command};
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+use progress::Progress;
+
+const MANUAL: &str = "\
+Start a run as a run file describes it and print the run's id. The run file is checked, the base model is
+loaded once to fingerprint it, and the held-out files are checked and pinned by hash; then every site that
+has joined takes part. One run goes at a time.
+
+With --follow, show progress until the run is over: a bar per site on a terminal, plain lines elsewhere.
+Ctrl-C stops watching, not the run.
+
+A run file (paths are relative to it):
+  name = \"medqa\"
+  rounds = 3
+  model = \"../models/qwen\"
+  validation = \"validation.jsonl\"
+  test = \"test.jsonl\"
+  [quorum]
+  sites = 4
+  deadline_s = 3600
+  [adapter]
+  rank = 16
+  alpha = 32.0
+  [training]
+  epochs = 1
+  batch_size = 8
+  learning_rate = 2e-3
+  schedule = \"constant\"
+
+Example:
+  coordinator launch RUN.toml --follow";
+
+/// Start a run
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run file
+    run_file: PathBuf,
+    /// Show progress until the run is over
+    #[arg(long)]
+    follow: bool,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let missing = |_| Error::Missing { what: "run file", path: arguments.run_file.clone() };
+    let run_file = arguments.run_file.canonicalize().map_err(missing)?;
+    let Answer::Launched { run } = admin::ask(folder, &Command::Launch { run_file })? else {
+        return Err(Error::Internal("the coordinator answered something else".into()));
+    };
+    super::print_line(&run)?;
+    if !arguments.follow {
+        return Ok(());
+    }
+    let mut progress = Progress::new();
+    let last = admin::watch(folder, &run, |report| progress.show(report));
+    progress.finish();
+    let last = last?;
+    eprint!("{}", status::table(&last));
+    match last.failure {
+        None => Ok(()),
+        Some(reason) => Err(Error::Remote {
+            message: format!("run {run} failed: {reason}"),
+            hint: Some("the last published model stands; see the log of `coordinator serve`".into()),
+            user: true,
+        }),
+    }
+}

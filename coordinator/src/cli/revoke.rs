@@ -1,0 +1,39 @@
+//! `coordinator revoke`: shut a site out.
+
+use common::clock::{Clock, SystemClock};
+
+use crate::admin::{self, Command};
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+use crate::store::Store;
+
+const MANUAL: &str = "\
+Shut a site out at once: its certificates count no more, its live connections are closed, and an update of
+its that waits for a round to close is taken out. What was already averaged stays averaged. Cannot be
+undone; invite the hospital under a new name if it comes back. Works while `serve` runs and while it does
+not.
+
+Example:
+  coordinator revoke cardiology";
+
+/// Shut a site out
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// Its name
+    site: String,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    match admin::ask(folder, &Command::Revoke { site: arguments.site.clone() }) {
+        Ok(_) => {}
+        Err(Error::NotRunning(_)) => {
+            let name = || Error::UnknownSite(arguments.site.chars().take(64).collect());
+            let site = arguments.site.parse().map_err(|_| name())?;
+            admin::revoke_in(&Store::open(&folder.database())?, &site, SystemClock.now())?;
+        }
+        Err(error) => return Err(error),
+    }
+    eprintln!("revoked {}", arguments.site);
+    Ok(())
+}

@@ -1,0 +1,44 @@
+//! `coordinator serve`: the long-running process.
+
+use std::net::SocketAddr;
+
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::server;
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+Run the coordinator: accept sites, schedule rounds, aggregate, evaluate, publish. Logs go to stderr
+(RUST_LOG=debug for more). Stop it with Ctrl-C or SIGTERM; kill it if you must: a run that was going
+continues at the next start, and nothing counts twice.
+
+Example:
+  coordinator serve --state /var/lib/consilium
+  coordinator serve --listen 127.0.0.1:4433 --listen-join 127.0.0.1:4434";
+
+/// Run the coordinator
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// Local address for run traffic (UDP) [default: `listen` in coordinator.toml]
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+    /// Local address for enrolment (UDP) [default: `listen_join` in coordinator.toml]
+    #[arg(long, value_name = "ADDR")]
+    listen_join: Option<SocketAddr>,
+}
+
+pub(super) fn run(folder: StateFolder, arguments: &Arguments) -> Result<()> {
+    let mut config = Config::read(&folder.config())?;
+    config.listen = arguments.listen.unwrap_or(config.listen);
+    config.listen_join = arguments.listen_join.unwrap_or(config.listen_join);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| Error::Internal(format!("runtime: {error}")))?;
+    let result = runtime.block_on(server::serve(folder, config, |addresses| {
+        eprintln!("listening on {} (runs)", addresses.run);
+        eprintln!("listening on {} (enrolment)", addresses.join);
+    }));
+    // Blocking work in progress (an aggregation) is abandoned; it is done again at the next start.
+    runtime.shutdown_background();
+    result
+}

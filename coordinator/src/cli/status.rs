@@ -1,0 +1,112 @@
+//! `coordinator status`: where a run stands.
+
+use std::fmt::Write;
+
+use crate::admin::{self, Answer, Command};
+use crate::error::{Error, Result};
+use crate::report::{self, RunReport};
+use crate::round::state::Metrics;
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+Show a run (the newest, or RUN by its id or the beginning of it): its phase, what each round reached on the
+validation set, how much the averaging lost (aggregation error), when the test set was opened and what was
+found, and what each site is doing. Works while `serve` runs and while it does not.
+
+Example:
+  coordinator status
+  coordinator status 5f0c --json";
+
+/// Show a run
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it [default: the newest run]
+    run: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let report = match admin::ask(folder, &Command::Status { run: arguments.run.clone() }) {
+        Ok(Answer::Run { report }) => *report,
+        Err(Error::NotRunning(_)) => offline(folder, arguments.run.as_deref())?,
+        Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
+        Err(error) => return Err(error),
+    };
+    if arguments.json { super::print_json(&report) } else { super::print_line(table(&report).trim_end()) }
+}
+
+fn offline(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
+    let (store, runs) = super::open_runs(folder)?;
+    let state = runs.choose(run)?;
+    report::run_report(&store, &state)
+}
+
+/// The report as text for people.
+pub(super) fn table(report: &RunReport) -> String {
+    let mut text = format!(
+        "run {} ({}): {}, round {} of {}\n",
+        report.run,
+        report.name,
+        report.phase.replace('_', " "),
+        report.round,
+        report.rounds
+    );
+    if let Some(reason) = &report.failure {
+        let _ = writeln!(text, "failed: {reason}");
+    }
+    let _ = writeln!(
+        text,
+        "\n{:<16}{:>10}{:>12}{:>11}{:>13}{:>12}",
+        "model", "loss", "perplexity", "accuracy", "aggr. error", "overhead"
+    );
+    row(&mut text, "base", report.base.as_ref(), None, None);
+    for round in &report.history {
+        let name = format!("round {}", round.round);
+        row(&mut text, &name, round.validation.as_ref(), round.aggregation_error, round.overhead_ms);
+    }
+    if !report.test.openings.is_empty() {
+        row(&mut text, "base, test", report.test.base.as_ref(), None, None);
+        row(&mut text, "final, test", report.test.federated.as_ref(), None, None);
+        let _ = writeln!(text, "test set opened: {}", report.test.openings.join(", "));
+    }
+    let _ =
+        writeln!(text, "\n{:<33}{:<10}{:>12}{:>10}{:>14}", "site", "state", "step", "records", "bytes sent");
+    for site in &report.sites {
+        let steps = format!("{}/{}", site.step, site.total_steps);
+        let records = site.records.map_or_else(|| "-".to_owned(), |records| records.to_string());
+        let _ = writeln!(
+            text,
+            "{:<33}{:<10}{steps:>12}{records:>10}{:>14}",
+            site.site, site.state, site.bytes_sent
+        );
+    }
+    for warning in &report.warnings {
+        let _ = writeln!(text, "warning: {warning}");
+    }
+    text
+}
+
+fn row(
+    text: &mut String,
+    name: &str,
+    metrics: Option<&Metrics>,
+    error: Option<f64>,
+    overhead_ms: Option<u64>,
+) {
+    let number = |value: Option<f64>, digits: usize| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
+    };
+    let accuracy =
+        metrics.map_or_else(|| "-".to_owned(), |metrics| format!("{:.2} %", metrics.token_accuracy * 100.0));
+    let overhead = overhead_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
+    let _ = writeln!(
+        text,
+        "{name:<16}{:>10}{:>12}{accuracy:>11}{:>13}{overhead:>12}",
+        number(metrics.map(|metrics| metrics.loss), 4),
+        number(metrics.map(|metrics| metrics.perplexity), 2),
+        number(error, 4),
+    );
+}

@@ -1,0 +1,26 @@
+//! `coordinator stop`: end a run early.
+
+use crate::admin::{self, Command};
+use crate::error::Result;
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+End a run that is going. It counts as failed; the model of its last published round stands and can be
+exported. Cannot be undone; launch the run file again to start over.
+
+Example:
+  coordinator stop 5f0c";
+
+/// End a run
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it
+    run: String,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    admin::ask(folder, &Command::Stop { run: arguments.run.clone() })?;
+    eprintln!("stopped");
+    Ok(())
+}

@@ -1,0 +1,120 @@
+//! `coordinator.toml`: what the operator may change. Written by `init`, read by `serve` and `invite`.
+//! Unknown keys are refused, so that a typing error is not silently a default.
+
+use std::fs;
+use std::net::SocketAddr;
+use std::path::Path;
+
+use common::limits::CONFIG_BYTES_MAX;
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The coordinator's configuration.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// The consortium's name, for people.
+    pub name: String,
+    /// Where sites reach the coordinator: `HOST:PORT` (UDP).
+    pub address: String,
+    /// Where sites enrol: `HOST:PORT` (UDP).
+    pub join_address: String,
+    /// The local address `serve` listens on for run traffic.
+    pub listen: SocketAddr,
+    /// The local address `serve` listens on for enrolment.
+    pub listen_join: SocketAddr,
+    /// Life of a site's certificate in days.
+    #[serde(default = "default_certificate_days")]
+    pub certificate_days: u32,
+    /// An evaluation that takes longer is stopped, in seconds.
+    #[serde(default = "default_evaluation_timeout_s")]
+    pub evaluation_timeout_s: u64,
+}
+
+fn default_certificate_days() -> u32 {
+    30
+}
+
+fn default_evaluation_timeout_s() -> u64 {
+    6 * 3600
+}
+
+impl Config {
+    /// Checks what types do not say.
+    pub fn validate(&self) -> std::result::Result<(), String> {
+        certs::invitation::check_address(&self.address).map_err(|error| format!("address: {error}"))?;
+        certs::invitation::check_address(&self.join_address)
+            .map_err(|error| format!("join_address: {error}"))?;
+        if !(1..=397).contains(&self.certificate_days) {
+            return Err(format!("certificate_days is {}, but must be 1 to 397", self.certificate_days));
+        }
+        if !(1..=604_800).contains(&self.evaluation_timeout_s) {
+            return Err("evaluation_timeout_s must be 1 to 604800 (a week)".into());
+        }
+        Ok(())
+    }
+
+    /// Reads and checks a configuration file.
+    pub fn read(path: &Path) -> Result<Self> {
+        let text = read_bounded(path)?;
+        let config: Self = toml::from_str(&text).map_err(|error| config_error(path, &error.to_string()))?;
+        config.validate().map_err(|reason| config_error(path, &reason))?;
+        Ok(config)
+    }
+
+    /// The file's text.
+    pub fn to_text(&self) -> Result<String> {
+        let body = toml::to_string(self).map_err(|error| Error::Internal(error.to_string()))?;
+        Ok(format!("# The coordinator's configuration; restart `coordinator serve` after a change.\n{body}"))
+    }
+}
+
+/// Reads a small text file, refusing one that is not small.
+pub fn read_bounded(path: &Path) -> Result<String> {
+    let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
+    if length > CONFIG_BYTES_MAX {
+        return Err(config_error(
+            path,
+            &format!("it has {length} bytes; at most {CONFIG_BYTES_MAX} are read"),
+        ));
+    }
+    fs::read_to_string(path).map_err(Error::io("read", path))
+}
+
+fn config_error(path: &Path, reason: &str) -> Error {
+    // One line: TOML errors come with an excerpt over several.
+    let reason = reason.trim().replace('\n', " ");
+    Error::Config { path: path.to_path_buf(), reason }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = "name = \"c\"\naddress = \"h:1\"\njoin_address = \"h:2\"\nlisten = \"0.0.0.0:1\"\nlisten_join = \"0.0.0.0:2\"\n";
+
+    fn read(text: &str) -> Result<Config> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("coordinator.toml");
+        fs::write(&path, text).unwrap();
+        Config::read(&path)
+    }
+
+    #[test]
+    fn what_is_written_is_read_and_mistakes_are_named() {
+        let config = read(GOOD).unwrap();
+        assert_eq!(read(&config.to_text().unwrap()).unwrap(), config);
+        for (text, word) in [
+            (format!("{GOOD}certificate_day = 3\n"), "certificate_day"),
+            (format!("{GOOD}certificate_days = 0\n"), "1 to 397"),
+            (GOOD.replace("h:1", "h"), "address"),
+            (GOOD.replace("0.0.0.0:1", "here"), "listen"),
+            ("name = ".to_owned(), "line 1"),
+        ] {
+            let error = read(&text).unwrap_err();
+            assert!(error.to_string().contains(word) && error.is_user_error(), "{error}");
+            assert!(!error.to_string().contains('\n'));
+        }
+    }
+}

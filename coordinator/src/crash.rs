@@ -1,0 +1,63 @@
+//! The places where the tests kill the coordinator (cargo feature `failpoints`, environment variable
+//! `CONSILIUM_CRASH_AT`). Each stands between two durable steps; after a restart the run must go on and
+//! publish the same bytes. `CRASH_POINTS` is the list the tests walk, so that none is forgotten.
+
+use crate::round::event::Event;
+
+/// Every named point, in the order a run passes them.
+pub const CRASH_POINTS: [&str; 24] = [
+    "enrol-after-sign",
+    "enrol-after-commit",
+    "launched-before-journal",
+    "launched-after-journal",
+    "base-scored-before-journal",
+    "base-scored-after-journal",
+    "taken-after-journal",
+    "upload-after-chunk",
+    "update-before-rename",
+    "update-after-rename",
+    "update-stored-before-journal",
+    "update-stored-after-journal",
+    "receipt-before-answer",
+    "aggregate-mid-write",
+    "aggregate-after-file",
+    "aggregated-before-journal",
+    "aggregated-after-journal",
+    "scored-before-journal",
+    "scored-after-journal",
+    "round-published-before-journal",
+    "round-published-after-journal",
+    "test-opened-after-journal",
+    "test-scored-before-journal",
+    "test-scored-after-journal",
+];
+
+/// Passed by the driver before it commits `event`.
+pub fn before_journal(event: &Event) {
+    common::crash_point!(match event {
+        Event::Launched { .. } => "launched-before-journal",
+        Event::BaseScored { .. } => "base-scored-before-journal",
+        Event::UpdateStored { .. } => "update-stored-before-journal",
+        Event::Aggregated { .. } => "aggregated-before-journal",
+        Event::Scored { .. } => "scored-before-journal",
+        Event::RoundPublished { .. } => "round-published-before-journal",
+        Event::TestScored { .. } => "test-scored-before-journal",
+        _ => "other-before-journal",
+    });
+}
+
+/// Passed by the driver after it committed `event`, before any effect.
+pub fn after_journal(event: &Event) {
+    common::crash_point!(match event {
+        Event::Launched { .. } => "launched-after-journal",
+        Event::BaseScored { .. } => "base-scored-after-journal",
+        Event::Taken { .. } => "taken-after-journal",
+        Event::UpdateStored { .. } => "update-stored-after-journal",
+        Event::Aggregated { .. } => "aggregated-after-journal",
+        Event::Scored { .. } => "scored-after-journal",
+        Event::RoundPublished { .. } => "round-published-after-journal",
+        Event::TestOpened { .. } => "test-opened-after-journal",
+        Event::TestScored { .. } => "test-scored-after-journal",
+        _ => "other-after-journal",
+    });
+}

@@ -1,0 +1,82 @@
+//! Enrolment: a one-time token and a certificate request in, a certificate out. Called for each join
+//! request. Invariants: of the request only the public key is believed; certificate and token change in
+//! one transaction; the same token with the same key gets the same certificate, whatever crashed.
+
+use std::time::Duration;
+
+use certs::{CertificateAuthority, JoinToken, RequestedKey};
+use common::clock::Timestamp;
+use common::id::SiteId;
+
+use crate::identity::{random_serial, system_time};
+use crate::store::{Certificate, Store, StoreError};
+
+/// What a joining site gets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Joined {
+    /// The name it was invited under.
+    pub site: SiteId,
+    /// Its certificate.
+    pub certificate_der: Vec<u8>,
+}
+
+/// Answers one join request. `named` is the site's name as the request gives it; it must be the
+/// token's, but the certificate is made for the name on record.
+pub fn enrol(
+    store: &Store,
+    authority: &CertificateAuthority,
+    token: &JoinToken,
+    named: &str,
+    request_der: &[u8],
+    lifetime: Duration,
+    now: Timestamp,
+) -> Result<Joined, StoreError> {
+    let signing = |error: certs::CertError| StoreError::Certificate(error.to_string());
+    let key = RequestedKey::from_csr(request_der).map_err(signing)?;
+    let enrolled = store.enrol(&token.hash(), named, key.pin(), now, |site| {
+        let serial = random_serial().map_err(|error| StoreError::Certificate(error.to_string()))?;
+        let issued = authority
+            .issue_site(site.as_str(), &key, &serial, system_time(now), lifetime)
+            .map_err(signing)?;
+        common::crash_point!("enrol-after-sign");
+        Ok(Certificate { serial, key: key.pin(), der: issued.der })
+    })?;
+    common::crash_point!("enrol-after-commit");
+    Ok(Joined { site: enrolled.site, certificate_der: enrolled.certificate.der })
+}
+
+#[cfg(test)]
+mod tests {
+    use certs::{IdentityKey, csr};
+
+    use super::*;
+
+    const DAY: Duration = Duration::from_secs(86_400);
+
+    #[test]
+    fn a_repeated_request_gets_the_same_certificate_and_a_stranger_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(&folder.path().join("db")).unwrap();
+        let now = Timestamp(1_700_000_000_000);
+        let serial = random_serial().unwrap();
+        let authority = CertificateAuthority::create("test", &serial, system_time(now)).unwrap();
+        let token = JoinToken::from_bytes([5; 32]);
+        let site = "neurology".parse().unwrap();
+        store.invite(&site, &token.hash(), now.plus_ms(1_000), now).unwrap();
+        let request = csr::create(&IdentityKey::generate().unwrap()).unwrap();
+        let first = enrol(&store, &authority, &token, "neurology", &request, 30 * DAY, now).unwrap();
+        let again =
+            enrol(&store, &authority, &token, "neurology", &request, 30 * DAY, now.plus_ms(9_999)).unwrap();
+        assert_eq!(first, again);
+        let peer = certs::PeerCertificate::from_der(&first.certificate_der).unwrap();
+        assert_eq!((peer.site().unwrap(), first.site), ("neurology", site));
+        assert!(peer.not_after > system_time(now) && peer.not_after <= system_time(now) + 30 * DAY);
+        let elsewhere = enrol(&store, &authority, &token, "cardiology", &request, 30 * DAY, now);
+        assert!(matches!(elsewhere, Err(StoreError::TokenUnknown)), "a token is for one site");
+        let stranger = csr::create(&IdentityKey::generate().unwrap()).unwrap();
+        let refused = enrol(&store, &authority, &token, "neurology", &stranger, 30 * DAY, now);
+        assert!(matches!(refused, Err(StoreError::TokenUsed)));
+        let garbage = enrol(&store, &authority, &token, "neurology", b"not a request", 30 * DAY, now);
+        assert!(matches!(garbage, Err(StoreError::Certificate(_))));
+    }
+}

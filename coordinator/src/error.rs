@@ -1,0 +1,217 @@
+//! Everything that can go wrong at the coordinator, as the operator is told it: one sentence, a next
+//! step, whose mistake it is (exit code 1 or 2), and whether trying again helps. Invariant: no text
+//! here ever comes from a site or from a record.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use certs::CertError;
+
+use crate::aggregate::AggregateError;
+use crate::store::StoreError;
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// What went wrong.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The state folder has no consortium. No retry.
+    #[error("there is no consortium in {}", .0.display())]
+    NotInitialised(PathBuf),
+    /// The state folder already has one. No retry.
+    #[error("{} already holds a consortium", .0.display())]
+    AlreadyInitialised(PathBuf),
+    /// A configuration file is wrong. No retry.
+    #[error("{} cannot be used: {reason}", path.display())]
+    Config {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An argument is wrong. No retry.
+    #[error("{message}")]
+    Argument {
+        /// The sentence.
+        message: String,
+        /// The next step.
+        hint: String,
+    },
+    /// A file or folder that was named does not exist. No retry.
+    #[error("the {what} {} does not exist", path.display())]
+    Missing {
+        /// What it should have been.
+        what: &'static str,
+        /// Where.
+        path: PathBuf,
+    },
+    /// Another program has the UDP port. A retry helps once it is gone.
+    #[error("cannot listen on {address}: {reason}")]
+    Listen {
+        /// The address.
+        address: String,
+        /// What the operating system said.
+        reason: String,
+    },
+    /// No `serve` answers. A retry helps once it runs.
+    #[error("no coordinator is running on {}", .0.display())]
+    NotRunning(PathBuf),
+    /// Another `serve` has the state folder. No retry.
+    #[error("another coordinator is already running on {}", .0.display())]
+    AlreadyRunning(PathBuf),
+    /// No such run. No retry.
+    #[error("there is no run {0}")]
+    UnknownRun(String),
+    /// No such site. No retry.
+    #[error("there is no site {0}")]
+    UnknownSite(String),
+    /// One run at a time. A retry helps when it is over.
+    #[error("run {0} is still going")]
+    RunInProgress(String),
+    /// Not enough sites have joined. A retry helps when they have.
+    #[error("the run needs {needed} sites, but {joined} have joined")]
+    TooFewSites {
+        /// `quorum.sites`.
+        needed: usize,
+        /// Active sites.
+        joined: usize,
+    },
+    /// The run has no published round. A retry helps later if it is still going.
+    #[error("run {0} has not published a round yet")]
+    NothingPublished(String),
+    /// The database.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// Keys and certificates.
+    #[error(transparent)]
+    Certificate(#[from] CertError),
+    /// The average.
+    #[error(transparent)]
+    Aggregate(#[from] AggregateError),
+    /// The model, the data or the evaluation, as the child process reported it.
+    #[error("{message}")]
+    Model {
+        /// The sentence.
+        message: String,
+        /// The next step.
+        hint: Option<String>,
+        /// Whether the operator can mend it.
+        user: bool,
+    },
+    /// The operating system. A retry may help.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// What the operating system said.
+        source: io::Error,
+    },
+    /// A message that the running coordinator sent us.
+    #[error("{message}")]
+    Remote {
+        /// The sentence.
+        message: String,
+        /// The next step.
+        hint: Option<String>,
+        /// Whether the operator can mend it.
+        user: bool,
+    },
+    /// A fault of ours. Please report it.
+    #[error("internal fault: {0}")]
+    Internal(String),
+}
+
+impl Error {
+    /// Wraps an operating-system error with what was tried on what.
+    pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::Io { action, path, source }
+    }
+
+    /// Whether the operator can mend it (exit code 1), as opposed to a fault of ours (exit code 2).
+    pub fn is_user_error(&self) -> bool {
+        match self {
+            Self::Internal(_) | Self::Aggregate(_) => false,
+            Self::Model { user, .. } | Self::Remote { user, .. } => *user,
+            Self::Certificate(error) => error.is_user_error(),
+            Self::Store(error) => !matches!(error, StoreError::Sqlite(_) | StoreError::Certificate(_)),
+            _ => true,
+        }
+    }
+
+    /// Whether the same call may succeed later.
+    pub fn is_retryable(&self) -> bool {
+        match self {
+            Self::Listen { .. } | Self::NotRunning(_) | Self::RunInProgress(_) | Self::TooFewSites { .. } => {
+                true
+            }
+            Self::Io { .. } | Self::NothingPublished(_) => true,
+            Self::Store(error) => error.is_retryable(),
+            Self::Certificate(error) => error.retry_helps(),
+            _ => false,
+        }
+    }
+
+    /// The next step.
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::NotInitialised(_) => {
+                "run `coordinator init --address HOST:PORT` first, or name its folder with --state"
+            }
+            Self::AlreadyInitialised(_) => {
+                "choose another folder with --state, or go on with `coordinator serve`"
+            }
+            Self::Config { .. } => "correct the file; `coordinator check` shows what is understood of it",
+            Self::Missing { .. } => "check the path; paths in a run file are relative to the run file",
+            Self::Listen { .. } => {
+                "stop the other program (`ss -ulpn` shows it), or choose another address with --listen and --listen-join"
+            }
+            Self::NotRunning(_) => "start it with `coordinator serve`, or name its folder with --state",
+            Self::AlreadyRunning(_) => "use that one, or stop it first",
+            Self::UnknownRun(_) => "`coordinator runs` lists the runs",
+            Self::UnknownSite(_) => "`coordinator sites` lists the sites",
+            Self::RunInProgress(_) => {
+                "`coordinator status` shows how far it is; `coordinator stop RUN` ends it"
+            }
+            Self::TooFewSites { .. } => {
+                "invite more sites with `coordinator invite SITE`, or lower quorum.sites in the run file"
+            }
+            Self::NothingPublished(_) => "`coordinator status` shows how far it is",
+            Self::Store(error) => return store_hint(error).map(str::to_owned),
+            Self::Certificate(error) => return error.hint().map(str::to_owned),
+            Self::Argument { hint, .. } => hint,
+            Self::Model { hint, .. } | Self::Remote { hint, .. } => return hint.clone(),
+            Self::Io { source, .. } => io_hint(source),
+            Self::Aggregate(_) | Self::Internal(_) => "please report this, with the log around it",
+        };
+        Some(text.to_owned())
+    }
+}
+
+fn io_hint(error: &io::Error) -> &'static str {
+    match error.kind() {
+        io::ErrorKind::StorageFull => "make room on the disk; nothing was lost and nothing is half-written",
+        io::ErrorKind::PermissionDenied => "run as the user who owns the folder, or change its permissions",
+        io::ErrorKind::NotFound => "check the path",
+        _ => "check the path, its permissions and the disk",
+    }
+}
+
+fn store_hint(error: &StoreError) -> Option<&'static str> {
+    Some(match error {
+        StoreError::TokenUnknown | StoreError::TokenUsed | StoreError::TokenExpired => {
+            "make a new invitation with `coordinator invite SITE`"
+        }
+        StoreError::Corrupt(_) => {
+            "stop, copy the state folder as it is, and restore coordinator.db from a backup"
+        }
+        StoreError::Full => "make room on the disk; nothing was lost and nothing is half-written",
+        StoreError::InUse => "wait a moment and try again",
+        StoreError::Newer { .. } => "use the version of coordinator that wrote it",
+        StoreError::SiteRevoked(_) => "invite the hospital under a new site name",
+        StoreError::Sqlite(_) | StoreError::Certificate(_) => return None,
+    })
+}

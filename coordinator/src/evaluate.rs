@@ -1,0 +1,128 @@
+//! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child`,
+//! one JSON job on stdin, one JSON answer on stdout): if it runs out of memory, hangs or panics, the
+//! round journal is not touched. Called by the driver (scores) and by `launch` (describes the model).
+
+pub mod child;
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::id::Digest;
+use common::run::{AdapterSettings, BaseSettings, TensorSpec};
+use serde::{Deserialize, Serialize};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::process::Command;
+
+use crate::error::{Error, Result};
+use crate::round::state::{Metrics, PinnedFile};
+
+/// The base model and adapter settings that every job needs.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelJob {
+    /// A Hugging Face folder.
+    pub model: PathBuf,
+    /// How to hold it.
+    pub base: BaseSettings,
+    /// The adapter's shape.
+    pub adapter: AdapterSettings,
+    /// Records are cut after this many tokens, as in training.
+    pub cutoff_tokens: usize,
+}
+
+/// What the child is asked.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "job", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Job {
+    /// Check that model and data can be used, and make the first adapter.
+    Describe {
+        /// The model.
+        model: ModelJob,
+        /// Held-out files that must be usable.
+        data: Vec<PathBuf>,
+        /// Seed of the first adapter.
+        seed: u64,
+        /// Where to write the first adapter (safetensors).
+        initial: PathBuf,
+    },
+    /// Measure adapters (`None`: the bare base) on a file.
+    Score {
+        /// The model.
+        model: ModelJob,
+        /// The held-out records.
+        data: PinnedFile,
+        /// What to measure.
+        adapters: Vec<Option<PathBuf>>,
+        /// Records per forward pass.
+        batch_size: usize,
+    },
+}
+
+/// What the child answers.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Answer {
+    /// To `Describe`.
+    Described {
+        /// SHA-256 over the frozen base as it is held.
+        fingerprint: Digest,
+        /// The adapter's tensors, sorted by name.
+        tensors: Vec<TensorSpec>,
+    },
+    /// To `Score`, in the order asked.
+    Scored {
+        /// The measurements.
+        scores: Vec<Metrics>,
+    },
+    /// It cannot be done.
+    Failed {
+        /// One sentence.
+        message: String,
+        /// The next step.
+        hint: Option<String>,
+        /// Whether the operator can mend it.
+        user: bool,
+    },
+}
+
+/// Runs the child once and reads its answer. Kills it at the deadline, and if the caller goes away.
+pub async fn run(job: &Job, timeout: Duration) -> Result<Answer> {
+    let program =
+        std::env::current_exe().map_err(|error| Error::Internal(format!("own program: {error}")))?;
+    let mut child = Command::new(program)
+        .arg("evaluate-child")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(|error| died(format!("it cannot be started: {error}")))?;
+    let input = serde_json::to_vec(job).map_err(|error| Error::Internal(error.to_string()))?;
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(Error::Internal("the child has no pipes".into()));
+    };
+    let exchange = async {
+        stdin.write_all(&input).await?;
+        drop(stdin);
+        let mut output = Vec::new();
+        stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut output).await?;
+        Ok::<_, std::io::Error>((output, child.wait().await?))
+    };
+    let (output, status) = match tokio::time::timeout(timeout, exchange).await {
+        Ok(Ok(result)) => result,
+        Ok(Err(error)) => return Err(died(format!("its pipe broke: {error}"))),
+        Err(_) => return Err(died(format!("it was stopped after {} s", timeout.as_secs()))),
+    };
+    match serde_json::from_slice(&output) {
+        Ok(answer) => Ok(answer),
+        Err(_) => Err(died(format!("it ended with {status} and no answer"))),
+    }
+}
+
+fn died(reason: String) -> Error {
+    let hint = Some("see the log above; a model that does not fit in memory is the usual cause".to_owned());
+    Error::Model { message: format!("the evaluation process failed: {reason}"), hint, user: true }
+}
+
+/// A description of an adapter with 10,000 tensors has about 1.5 MiB.
+const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;

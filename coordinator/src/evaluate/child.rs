@@ -1,0 +1,146 @@
+//! The child's side: reads one job from stdin, works with the model crate, writes one answer to stdout.
+//! The only file of this crate that loads a model. A failure is an answer, not an exit code.
+
+use std::fs;
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use common::durable;
+use common::id::Digest;
+use common::run::{AdapterSettings, TensorSpec};
+use model::{Adapter, BaseModel, LoadOptions, LoraSettings, ModelConfig, ModelError, Sample};
+
+use super::{Answer, Job, ModelJob};
+use crate::blobs;
+use crate::error::Error;
+use crate::round::state::{Metrics, PinnedFile};
+
+/// Runs one job from stdin to stdout.
+pub fn serve_stdin() -> io::Result<()> {
+    let mut input = Vec::new();
+    io::stdin().lock().take(JOB_BYTES_MAX).read_to_end(&mut input)?;
+    let answer = match serde_json::from_slice(&input) {
+        Ok(job) => answer(&job),
+        Err(error) => failed(&Error::Internal(format!("unreadable job: {error}"))),
+    };
+    let mut stdout = io::stdout().lock();
+    stdout.write_all(&serde_json::to_vec(&answer)?)?;
+    stdout.flush()
+}
+
+/// Does the job.
+pub fn answer(job: &Job) -> Answer {
+    let result = match job {
+        Job::Describe { model, data, seed, initial } => describe(model, data, *seed, initial),
+        Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size),
+    };
+    result.unwrap_or_else(|error| failed(&error))
+}
+
+/// The model crate's settings for a run file's adapter section.
+pub fn lora_settings(settings: &AdapterSettings) -> LoraSettings {
+    LoraSettings {
+        rank: settings.rank,
+        alpha: settings.alpha,
+        dropout: settings.dropout,
+        target_modules: settings.target_modules.names(),
+    }
+}
+
+/// A model crate's error, as the operator is told it.
+pub fn model_error(error: &ModelError) -> Error {
+    Error::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
+}
+
+fn describe(job: &ModelJob, data: &[PathBuf], seed: u64, initial: &Path) -> Result<Answer, Error> {
+    for path in data {
+        samples(job, path)?;
+    }
+    let base = load(job)?;
+    let settings = lora_settings(&job.adapter);
+    settings.validate().map_err(|error| model_error(&error))?;
+    let tensors = model::tensor_shapes(base.config(), &settings)
+        .into_iter()
+        .map(|(name, shape)| TensorSpec { name, shape })
+        .collect();
+    let adapter = Adapter::init(base.config(), &settings, seed).map_err(|error| model_error(&error))?;
+    let bytes = adapter.to_safetensors().map_err(|error| model_error(&error))?;
+    durable::write(initial, &bytes, durable::ORDINARY).map_err(Error::io("write", initial))?;
+    Ok(Answer::Described { fingerprint: Digest(base.fingerprint()), tensors })
+}
+
+fn score(
+    job: &ModelJob,
+    data: &PinnedFile,
+    adapters: &[Option<PathBuf>],
+    batch_size: usize,
+) -> Result<Answer, Error> {
+    if blobs::digest_of(&data.path)? != data.digest {
+        return Err(Error::Config {
+            path: data.path.clone(),
+            reason: "it changed since the run was launched".into(),
+        });
+    }
+    let samples = samples(job, &data.path)?;
+    let base = load(job)?;
+    let mut scores = Vec::with_capacity(adapters.len());
+    for path in adapters {
+        let started = Instant::now();
+        let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
+        let measured = model::evaluate(&base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {})
+            .map_err(|error| model_error(&error))?;
+        scores.push(Metrics {
+            loss: measured.loss,
+            perplexity: measured.perplexity,
+            token_accuracy: measured.token_accuracy,
+            supervised_tokens: measured.supervised_tokens,
+            samples: measured.samples,
+            duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+        });
+    }
+    Ok(Answer::Scored { scores })
+}
+
+fn load(job: &ModelJob) -> Result<BaseModel, Error> {
+    let weights = match job.base.weights {
+        common::run::WeightFormat::Nf4 => model::WeightFormat::Nf4,
+        common::run::WeightFormat::F32 => model::WeightFormat::F32,
+    };
+    let compute = match job.base.compute {
+        common::run::Compute::F32 => model::Compute::F32,
+        common::run::Compute::Bf16 => model::Compute::Bf16,
+    };
+    BaseModel::load(&job.model, &LoadOptions { weights, compute }).map_err(|error| model_error(&error))
+}
+
+fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Adapter, Error> {
+    let bytes = fs::read(path).map_err(Error::io("read", path))?;
+    Adapter::from_safetensors(&bytes, config, &lora_settings(&job.adapter))
+        .map_err(|error| model_error(&error))
+}
+
+/// The records of a file as samples; refuses a file of which nothing is left to score.
+fn samples(job: &ModelJob, path: &Path) -> Result<Vec<Sample>, Error> {
+    let tokenizer = model::ChatTokenizer::load(&job.model).map_err(|error| model_error(&error))?;
+    let dataset = model::records::read_conversations(path).map_err(|error| model_error(&error))?;
+    let named = |error: ModelError| match error {
+        ModelError::NothingSupervised { reason } => Error::Config { path: path.to_path_buf(), reason },
+        error => model_error(&error),
+    };
+    dataset.require_conversations().map_err(named)?;
+    if let Some(first) = dataset.refused.first() {
+        let (line, count) = (first.line, dataset.refused.len());
+        tracing::warn!(file = %path.display(), count, line, reason = %first.reason, "records left out");
+    }
+    let prepared = tokenizer.prepare(&dataset.conversations, job.cutoff_tokens).map_err(named)?;
+    tracing::info!(file = %path.display(), report = ?prepared.report, "prepared");
+    Ok(prepared.samples)
+}
+
+fn failed(error: &Error) -> Answer {
+    Answer::Failed { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
+}
+
+/// A job names a few paths and settings.
+const JOB_BYTES_MAX: u64 = 1024 * 1024;

@@ -1,0 +1,97 @@
+//! The consortium's keys on disk: created by `init`, loaded by `serve`. Key files have mode 0600 in a
+//! folder of mode 0700. Invariant: `init` either leaves a complete identity or none that `serve` uses
+//! (`coordinator.toml`, whose presence means "initialised", is written last).
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use certs::{
+    CertError, CertificateAuthority, IdentityKey, ReceiptSigningKey, SerialNumber, TlsIdentity, random,
+};
+use common::clock::Timestamp;
+use common::durable;
+
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+
+/// Everything the coordinator proves itself with.
+#[derive(Debug)]
+pub struct Identity {
+    /// Signs site certificates.
+    pub authority: CertificateAuthority,
+    /// Our own TLS certificate.
+    pub server: TlsIdentity,
+    /// Signs receipts.
+    pub receipts: ReceiptSigningKey,
+}
+
+/// `now` as the certificate code wants it.
+pub fn system_time(now: Timestamp) -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_millis(now.0)
+}
+
+/// A fresh random serial number.
+pub fn random_serial() -> Result<SerialNumber> {
+    Ok(SerialNumber::from_random(random::bytes()?))
+}
+
+impl Identity {
+    /// Makes and stores a new identity for the consortium called `name`.
+    pub fn create(folder: &StateFolder, name: &str, now: Timestamp) -> Result<Self> {
+        let authority = CertificateAuthority::create(name, &random_serial()?, system_time(now))?;
+        let receipts = ReceiptSigningKey::generate()?;
+        let ca = folder.ca();
+        write(&ca.join("ca.crt.pem"), authority.certificate_pem().as_bytes(), durable::ORDINARY)?;
+        write(&ca.join("ca.key.pem"), authority.key_pem().as_bytes(), durable::PRIVATE)?;
+        write(&ca.join("receipt.key"), receipts.to_text()?.as_bytes(), durable::PRIVATE)?;
+        let server = issue_server(folder, &authority, now)?;
+        Ok(Self { authority, server, receipts })
+    }
+
+    /// Loads the identity; renews the server certificate when a third of its life is left.
+    pub fn load(folder: &StateFolder, now: Timestamp) -> Result<Self> {
+        let ca = folder.ca();
+        let authority =
+            CertificateAuthority::load(&read(&ca.join("ca.crt.pem"))?, &read(&ca.join("ca.key.pem"))?)?;
+        let receipts = ReceiptSigningKey::from_text(&read(&ca.join("receipt.key"))?)?;
+        let server = match load_server(folder) {
+            Ok(server) if !needs_renewal(&server, now)? => server,
+            Ok(_) | Err(Error::Certificate(CertError::KeyMismatch)) => issue_server(folder, &authority, now)?,
+            Err(error) => return Err(error),
+        };
+        Ok(Self { authority, server, receipts })
+    }
+}
+
+fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
+    let ca = folder.ca();
+    Ok(TlsIdentity::from_pem(&read(&ca.join("server.crt.pem"))?, &read(&ca.join("server.key.pem"))?)?)
+}
+
+fn needs_renewal(server: &TlsIdentity, now: Timestamp) -> Result<bool> {
+    let renew_at = server.peer()?.not_after.checked_sub(certs::profile::SERVER_LIFETIME / 3);
+    Ok(renew_at.is_none_or(|renew_at| system_time(now) >= renew_at))
+}
+
+fn issue_server(
+    folder: &StateFolder,
+    authority: &CertificateAuthority,
+    now: Timestamp,
+) -> Result<TlsIdentity> {
+    let key = IdentityKey::generate()?;
+    let issued = authority.issue_server(&key, &random_serial()?, system_time(now))?;
+    // Key and certificate in two files: a crash between the two writes is seen as a mismatch at the
+    // next start, so the certificate goes first and a mismatch is mended by issuing again.
+    write(&folder.ca().join("server.crt.pem"), issued.pem.as_bytes(), durable::ORDINARY)?;
+    write(&folder.ca().join("server.key.pem"), key.to_pem().as_bytes(), durable::PRIVATE)?;
+    Ok(TlsIdentity::new(&issued.der, &key)?)
+}
+
+fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
+    durable::write(path, bytes, mode).map_err(Error::io("write", path))
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).map_err(Error::io("read", path))
+}

@@ -1,0 +1,197 @@
+//! Where updates come in: offer -> resume offset -> chunks -> checks -> durable file. Called by
+//! `session`, from blocking threads. Invariants: bytes of different sites never share a file; nothing is
+//! accepted that is not exactly the manifest's tensors, finite and bounded; when [`Intake::seal`] returns,
+//! the update is durable under its digest (fsync, rename, folder fsync).
+
+use std::collections::HashMap;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use common::adapter::{AdapterError, AdapterReader};
+use common::durable;
+use common::id::{Digest, SiteId};
+use common::limits::{ADAPTER_BYTES_MAX, ADAPTER_NORM_MAX, PARTIAL_SYNC_BYTES, SAFETENSORS_HEADER_BYTES_MAX};
+use common::run::{RunManifest, TensorSpec};
+use common::wire::message::Refusal;
+
+use crate::blobs;
+use crate::state_folder::StateFolder;
+
+/// Takes updates in; clones share the per-site locks.
+#[derive(Debug, Clone)]
+pub struct Intake {
+    folder: Arc<StateFolder>,
+    /// A site's requests touch its partial files one at a time.
+    busy: Arc<Mutex<HashMap<SiteId, Arc<Mutex<()>>>>>,
+}
+
+impl Intake {
+    /// An intake that spools into `folder`.
+    pub fn new(folder: StateFolder) -> Self {
+        Self { folder: Arc::new(folder), busy: Arc::default() }
+    }
+
+    /// Answers an offer of `bytes` bytes: the offset from which to send. `expected` is the size of the
+    /// run's adapters; an update may differ from it by its header only.
+    pub fn offer(&self, site: &SiteId, digest: Digest, bytes: u64, expected: u64) -> Result<u64, Refusal> {
+        let longest = expected.saturating_add(SAFETENSORS_HEADER_BYTES_MAX as u64).min(ADAPTER_BYTES_MAX);
+        if bytes == 0 || bytes > longest {
+            return Err(Refusal::UpdateInvalid);
+        }
+        self.with_lock(site, || {
+            if self.folder.blob(digest).is_file() {
+                return Ok(bytes);
+            }
+            let have = length_of(&self.folder.part(site, digest))?;
+            // Twice: the part and, in the worst case, an aggregate of the same size beside it.
+            let needed = bytes.saturating_sub(have).saturating_mul(2);
+            match durable::free_bytes(&self.folder.spool()) {
+                Ok(free) if free >= needed => Ok(have),
+                Ok(free) => {
+                    tracing::error!(%site, free, needed, "no room for an update; make room on the disk");
+                    Err(Refusal::StorageFull)
+                }
+                Err(error) => Err(refuse(site, "measure free space", &error)),
+            }
+        })
+    }
+
+    /// Appends one chunk if it continues the part; returns the next offset either way, so that a site
+    /// that lost an answer resumes where we are.
+    pub fn chunk(
+        &self,
+        site: &SiteId,
+        digest: Digest,
+        offered: u64,
+        offset: u64,
+        payload: &[u8],
+    ) -> Result<u64, Refusal> {
+        self.with_lock(site, || {
+            if self.folder.blob(digest).is_file() {
+                return Ok(offered);
+            }
+            let path = self.folder.part(site, digest);
+            let have = length_of(&path)?;
+            if offset != have {
+                return Ok(have);
+            }
+            let next = have.saturating_add(payload.len() as u64);
+            if next > offered {
+                return Err(Refusal::BadRequest);
+            }
+            append(&path, have, payload, next == offered).map_err(|error| {
+                // A torn tail would never get the right digest: cut back to what was there.
+                let _ = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(have));
+                refuse(site, "write an update", &error)
+            })?;
+            common::crash_point!("upload-after-chunk");
+            Ok(next)
+        })
+    }
+
+    /// Checks a complete upload and makes it durable under its digest. `Ok(Some(offset))` if bytes are
+    /// still missing. An upload that fails a check is thrown away.
+    pub fn seal(
+        &self,
+        site: &SiteId,
+        digest: Digest,
+        offered: u64,
+        manifest: Digest,
+    ) -> Result<Option<u64>, Refusal> {
+        self.with_lock(site, || {
+            if self.folder.blob(digest).is_file() {
+                return Ok(None);
+            }
+            let path = self.folder.part(site, digest);
+            let have = length_of(&path)?;
+            if have < offered {
+                return Ok(Some(have));
+            }
+            let verdict = self.inspect(site, &path, digest, manifest);
+            if let Err(refusal) = verdict {
+                if !refusal.is_retryable() {
+                    let _ = fs::remove_file(&path);
+                }
+                return Err(refusal);
+            }
+            let synced = OpenOptions::new().write(true).open(&path).and_then(|file| file.sync_all());
+            synced.map_err(|error| refuse(site, "sync an update", &error))?;
+            common::crash_point!("update-before-rename");
+            blobs::adopt(&self.folder, &path, digest).map_err(|error| {
+                tracing::error!(%site, %error, "cannot keep an update");
+                Refusal::Internal
+            })?;
+            common::crash_point!("update-after-rename");
+            Ok(None)
+        })
+    }
+
+    fn inspect(&self, site: &SiteId, path: &Path, digest: Digest, manifest: Digest) -> Result<(), Refusal> {
+        let found = blobs::digest_of(path).map_err(|error| {
+            tracing::error!(%site, %error, "cannot read an update back");
+            Refusal::Internal
+        })?;
+        if found != digest {
+            tracing::warn!(%site, offered = %digest.short(), found = %found.short(), "update with another digest");
+            return Err(Refusal::DigestMismatch);
+        }
+        let tensors = self.tensors(manifest)?;
+        match check(path, &tensors) {
+            Ok(()) => Ok(()),
+            Err(AdapterError::Io(error)) => Err(refuse(site, "read an update back", &error)),
+            // The reason names tensors of our own manifest, never contents.
+            Err(error) => {
+                tracing::warn!(%site, %error, "update refused");
+                Err(Refusal::UpdateInvalid)
+            }
+        }
+    }
+
+    fn tensors(&self, manifest: Digest) -> Result<Vec<TensorSpec>, Refusal> {
+        let bytes = fs::read(self.folder.blob(manifest)).map_err(|_| Refusal::Internal)?;
+        RunManifest::from_bytes(&bytes).map(|manifest| manifest.tensors).map_err(|_| Refusal::Internal)
+    }
+
+    fn with_lock<T>(&self, site: &SiteId, work: impl FnOnce() -> T) -> T {
+        let lock = {
+            let mut busy = self.busy.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(busy.entry(site.clone()).or_default())
+        };
+        let _guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
+        work()
+    }
+}
+
+fn check(path: &Path, tensors: &[TensorSpec]) -> Result<(), AdapterError> {
+    let summary = AdapterReader::open(path, tensors)?.check_values()?;
+    if summary.norm <= ADAPTER_NORM_MAX {
+        Ok(())
+    } else {
+        Err(AdapterError::Header("its norm is beyond the limit"))
+    }
+}
+
+fn append(path: &Path, offset: u64, payload: &[u8], last: bool) -> std::io::Result<()> {
+    let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
+    file.write_all_at(payload, offset)?;
+    let next = offset + payload.len() as u64;
+    if last || offset / PARTIAL_SYNC_BYTES != next / PARTIAL_SYNC_BYTES { file.sync_data() } else { Ok(()) }
+}
+
+fn length_of(path: &PathBuf) -> Result<u64, Refusal> {
+    match fs::metadata(path) {
+        Ok(metadata) => Ok(metadata.len()),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(0),
+        Err(_) => Err(Refusal::Internal),
+    }
+}
+
+fn refuse(site: &SiteId, what: &str, error: &std::io::Error) -> Refusal {
+    tracing::error!(%site, %error, "cannot {what}");
+    if error.kind() == std::io::ErrorKind::StorageFull { Refusal::StorageFull } else { Refusal::Internal }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,112 @@
+//! Resuming, lying, and damaged uploads.
+
+use common::adapter::AdapterWriter;
+use common::id::RunId;
+use common::limits::ADAPTER_VALUE_MAX;
+use common::run::RunSpec;
+
+use super::*;
+
+struct Fixture {
+    _folder: tempfile::TempDir,
+    folder: StateFolder,
+    intake: Intake,
+    manifest: Digest,
+    tensors: Vec<TensorSpec>,
+}
+
+fn fixture() -> Fixture {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    folder.create().unwrap();
+    let spec: RunSpec =
+        toml::from_str("name = \"t\"\nrounds = 1\n[quorum]\nsites = 1\n[training]\n").unwrap();
+    let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
+    let tensors =
+        vec![tensor("m.q_proj.lora_A.weight", [2, 300]), tensor("m.q_proj.lora_B.weight", [300, 2])];
+    let manifest = RunManifest {
+        run: RunId([1; 8]),
+        name: spec.name,
+        rounds: 1,
+        base_fingerprint: Digest::of(b"base"),
+        adapter: spec.adapter,
+        tensors: tensors.clone(),
+        training: spec.training,
+        base: spec.base,
+        sites: vec![site()],
+    };
+    let manifest = blobs::put(&folder, &manifest.to_bytes().unwrap()).unwrap();
+    Fixture { intake: Intake::new(folder.clone()), _folder: temporary, folder, manifest, tensors }
+}
+
+fn site() -> SiteId {
+    "cardiology".parse().unwrap()
+}
+
+impl Fixture {
+    fn update(&self, value: f32) -> Vec<u8> {
+        let path = self.folder.path().join("made");
+        let mut writer = AdapterWriter::create(&path, &self.tensors).unwrap();
+        writer.append(&vec![value; 1200]).unwrap();
+        writer.finish().unwrap();
+        fs::read(path).unwrap()
+    }
+
+    fn send(&self, bytes: &[u8], digest: Digest) -> Result<Option<u64>, Refusal> {
+        let total = bytes.len() as u64;
+        let mut offset = self.intake.offer(&site(), digest, total, total)?;
+        while offset < total {
+            let end = bytes.len().min(offset as usize + 1000);
+            offset = self.intake.chunk(&site(), digest, total, offset, &bytes[offset as usize..end])?;
+        }
+        self.intake.seal(&site(), digest, total, self.manifest)
+    }
+}
+
+#[test]
+fn an_interrupted_upload_resumes_and_becomes_a_blob() {
+    let fixture = fixture();
+    let bytes = fixture.update(0.25);
+    let (digest, total) = (Digest::of(&bytes), bytes.len() as u64);
+    assert_eq!(fixture.intake.offer(&site(), digest, total, total), Ok(0));
+    assert_eq!(fixture.intake.chunk(&site(), digest, total, 0, &bytes[..700]), Ok(700));
+    // The answer was lost, or the coordinator restarted: the site is told where we are.
+    let restarted = Intake::new(fixture.folder.clone());
+    assert_eq!(restarted.offer(&site(), digest, total, total), Ok(700));
+    assert_eq!(
+        restarted.chunk(&site(), digest, total, 0, &bytes[..700]),
+        Ok(700),
+        "a repeated chunk adds nothing"
+    );
+    assert_eq!(restarted.seal(&site(), digest, total, fixture.manifest), Ok(Some(700)));
+    assert_eq!(fixture.send(&bytes, digest), Ok(None));
+    assert_eq!(fs::read(fixture.folder.blob(digest)).unwrap(), bytes);
+    assert_eq!(restarted.offer(&site(), digest, total, total), Ok(total), "all there");
+    assert!(!fixture.folder.part(&site(), digest).exists());
+}
+
+#[test]
+fn invalid_updates_are_thrown_away() {
+    let fixture = fixture();
+    let good = fixture.update(0.5);
+    assert_eq!(fixture.send(&good, Digest::of(b"another name")), Err(Refusal::DigestMismatch));
+    for value in [f32::NAN, f32::INFINITY, ADAPTER_VALUE_MAX * 2.0, ADAPTER_VALUE_MAX] {
+        let bytes = fixture.update(value);
+        assert_eq!(fixture.send(&bytes, Digest::of(&bytes)), Err(Refusal::UpdateInvalid), "{value}");
+    }
+    let torn = good[..good.len() - 4].to_vec();
+    assert_eq!(fixture.send(&torn, Digest::of(&torn)), Err(Refusal::UpdateInvalid));
+    assert_eq!(fs::read_dir(fixture.folder.spool()).unwrap().count(), 0);
+    let blobs = fs::read_dir(fixture.folder.blobs()).unwrap().count();
+    assert_eq!(blobs, 1, "only the manifest");
+}
+
+#[test]
+fn sizes_are_bounded() {
+    let fixture = fixture();
+    let digest = Digest::of(b"x");
+    assert_eq!(fixture.intake.offer(&site(), digest, 0, 100), Err(Refusal::UpdateInvalid));
+    let far_too_long = 100 + SAFETENSORS_HEADER_BYTES_MAX as u64 + 1;
+    assert_eq!(fixture.intake.offer(&site(), digest, far_too_long, 100), Err(Refusal::UpdateInvalid));
+    assert_eq!(fixture.intake.chunk(&site(), digest, 3, 0, &[0; 4]), Err(Refusal::BadRequest));
+}

@@ -1,0 +1,238 @@
+//! Performs the scheduler's effects: aggregate, evaluate, publish, clean up. Called by the driver in a
+//! task of its own; each effect ends in the event that reports it. Invariant: performing an effect twice
+//! leaves the same files, named by the same digests.
+
+use std::future::Future;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use common::id::{Digest, Round, SiteId};
+use common::run::RunManifest;
+
+use crate::aggregate::{self, Input};
+use crate::blobs;
+use crate::error::{Error, Result};
+use crate::evaluate::{self, Answer, Job, ModelJob};
+use crate::round::effect::Effect;
+use crate::round::event::Event;
+use crate::round::state::{Metrics, PinnedFile, RunState, Score, Update};
+use crate::state_folder::StateFolder;
+
+/// Does what effects ask; clones share everything.
+#[derive(Debug, Clone)]
+pub struct Performer {
+    folder: Arc<StateFolder>,
+    evaluation_timeout: Duration,
+}
+
+impl Performer {
+    /// A performer for this state folder.
+    pub fn new(folder: StateFolder, evaluation_timeout: Duration) -> Self {
+        Self { folder: Arc::new(folder), evaluation_timeout }
+    }
+
+    /// Performs one effect and returns the event that reports it.
+    pub async fn perform(&self, state: &RunState, effect: Effect) -> Option<Event> {
+        match effect {
+            Effect::ScoreBase => Some(Event::BaseScored { score: self.score_one(state, None).await }),
+            Effect::Aggregate { round, inputs } => {
+                let work = || self.aggregate(state, round, &inputs);
+                Some(persist("aggregate", work).await)
+            }
+            Effect::Score { round, adapter } => {
+                let score = self.score_one(state, Some(adapter)).await;
+                Some(Event::Scored { round, score })
+            }
+            Effect::Publish { round, adapter } => {
+                let work = || self.publish(round, adapter);
+                Some(persist("publish", work).await)
+            }
+            Effect::OpenTest => {
+                let file = state.plan.test.as_ref().map_or(Digest([0; 32]), |file| file.digest);
+                Some(Event::TestOpened { file })
+            }
+            Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
+            Effect::Finish => {
+                self.clean_up().await;
+                None
+            }
+            // Sites watch the published state; verdicts were given by the driver.
+            Effect::Announce { .. } | Effect::Answer(_) => None,
+        }
+    }
+
+    async fn aggregate(&self, state: &RunState, round: Round, inputs: &[(SiteId, Update)]) -> Result<Event> {
+        let started = Instant::now();
+        let (folder, manifest) = (Arc::clone(&self.folder), state.plan.manifest);
+        let out = folder.spool().join(format!("aggregate-{}-{round}", state.plan.run));
+        let inputs: Vec<(Input, Digest)> = inputs
+            .iter()
+            .map(|(site, update)| {
+                let path = folder.blob(update.digest);
+                (Input { site: site.clone(), path, records: update.records }, update.digest)
+            })
+            .collect();
+        let (digest, aggregation_error) =
+            blocking(move || aggregate_files(&folder, manifest, &inputs, &out)).await?;
+        let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms })
+    }
+
+    /// The aggregate is already durable; what is published must still be what was scored.
+    async fn publish(&self, round: Round, adapter: Digest) -> Result<Event> {
+        let path = self.folder.blob(adapter);
+        let found = blocking(move || blobs::digest_of(&path)).await?;
+        if found == adapter {
+            Ok(Event::RoundPublished { round })
+        } else {
+            Err(damaged("aggregate", adapter))
+        }
+    }
+
+    async fn score_one(&self, state: &RunState, adapter: Option<Digest>) -> Score {
+        let Some(data) = &state.plan.validation else {
+            return Score::Unevaluated { reason: "the run has no validation file".into() };
+        };
+        match self.score(state, data, vec![adapter]).await {
+            Ok(scores) => scores.first().copied().map_or_else(no_score, Score::Measured),
+            Err(error) => Score::Unevaluated { reason: error.to_string() },
+        }
+    }
+
+    async fn score_test(&self, state: &RunState, adapter: Digest) -> Event {
+        let scores = match &state.plan.test {
+            Some(data) => self.score(state, data, vec![None, Some(adapter)]).await,
+            None => Err(Error::Internal("the run has no test file".into())),
+        };
+        match scores {
+            Ok(scores) => {
+                let at = |index: usize| scores.get(index).copied().map_or_else(no_score, Score::Measured);
+                Event::TestScored { base: at(0), federated: at(1) }
+            }
+            Err(error) => {
+                let unevaluated = Score::Unevaluated { reason: error.to_string() };
+                Event::TestScored { base: unevaluated.clone(), federated: unevaluated }
+            }
+        }
+    }
+
+    /// Runs the evaluation child; once more if it fails.
+    async fn score(
+        &self,
+        state: &RunState,
+        data: &PinnedFile,
+        adapters: Vec<Option<Digest>>,
+    ) -> Result<Vec<Metrics>> {
+        let path = |digest: &Option<Digest>| digest.map(|digest| self.folder.blob(digest));
+        let job = Job::Score {
+            model: model_job(state),
+            data: data.clone(),
+            adapters: adapters.iter().map(path).collect::<Vec<Option<PathBuf>>>(),
+            batch_size: state.plan.spec.training.batch_size,
+        };
+        let mut attempt = 1;
+        loop {
+            let error = match evaluate::run(&job, self.evaluation_timeout).await {
+                Ok(Answer::Scored { scores }) if scores.len() == adapters.len() => return Ok(scores),
+                Ok(Answer::Failed { message, hint, user }) => Error::Model { message, hint, user },
+                Ok(_) => Error::Internal("the evaluation answered something else".into()),
+                Err(error) => error,
+            };
+            tracing::warn!(run = %state.plan.run, attempt, %error, "evaluation failed");
+            if attempt == EVALUATION_ATTEMPTS {
+                return Err(error);
+            }
+            attempt += 1;
+        }
+    }
+
+    /// Removes unfinished uploads; blobs stay.
+    async fn clean_up(&self) {
+        let spool = self.folder.spool();
+        let result = blocking(move || {
+            for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
+                let path = entry.map_err(Error::io("read", &spool))?.path();
+                blobs::remove(&path)?;
+            }
+            Ok(())
+        });
+        if let Err(error) = result.await {
+            tracing::warn!(%error, "cannot clean the spool");
+        }
+    }
+}
+
+fn aggregate_files(
+    folder: &StateFolder,
+    manifest: Digest,
+    inputs: &[(Input, Digest)],
+    out: &std::path::Path,
+) -> Result<(Digest, f64)> {
+    let path = folder.blob(manifest);
+    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
+    let manifest = RunManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
+    for (input, digest) in inputs {
+        if blobs::digest_of(&input.path)? != *digest {
+            return Err(damaged("update", *digest));
+        }
+    }
+    let inputs: Vec<Input> = inputs.iter().map(|(input, _)| input.clone()).collect();
+    let error = aggregate::aggregate(&inputs, &manifest.tensors, out)?;
+    let digest = blobs::digest_of(out)?;
+    blobs::adopt(folder, out, digest)?;
+    common::crash_point!("aggregate-after-file");
+    Ok((digest, error))
+}
+
+/// Tries until it works or there is no hope; then the run ends, saying why.
+async fn persist<F, W>(what: &str, work: F) -> Event
+where
+    F: Fn() -> W,
+    W: Future<Output = Result<Event>>,
+{
+    let mut wait_ms = FIRST_WAIT_MS;
+    for attempt in 1..=EFFECT_ATTEMPTS {
+        match work().await {
+            Ok(event) => return event,
+            Err(error @ Error::Internal(_)) => return Event::Broken { reason: error.to_string() },
+            Err(error) if attempt == EFFECT_ATTEMPTS => return Event::Broken { reason: error.to_string() },
+            Err(error) => tracing::error!(what, attempt, %error, "failed; trying again"),
+        }
+        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+        wait_ms = (wait_ms * 2).min(LONGEST_WAIT_MS);
+    }
+    Event::Broken { reason: format!("{what} was never tried") }
+}
+
+/// The part of a job that the run file says.
+pub fn model_job(state: &RunState) -> ModelJob {
+    let spec = &state.plan.spec;
+    ModelJob {
+        model: state.plan.model.clone(),
+        base: spec.base.clone(),
+        adapter: spec.adapter.clone(),
+        cutoff_tokens: spec.training.cutoff_tokens,
+    }
+}
+
+/// Runs file and database work where it may block.
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    let joined = tokio::task::spawn_blocking(work).await;
+    joined.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+fn damaged(what: &str, digest: Digest) -> Error {
+    Error::Internal(format!("the stored {what} {} does not have its digest any more", digest.short()))
+}
+
+fn no_score() -> Score {
+    Score::Unevaluated { reason: "the evaluation gave no numbers".into() }
+}
+
+/// A child that died once may have met a passing shortage of memory.
+const EVALUATION_ATTEMPTS: u32 = 2;
+/// With waits of 1, 2, 4 .. 60 s: about half an hour for an operator to make room on a disk.
+const EFFECT_ATTEMPTS: u32 = 36;
+const FIRST_WAIT_MS: u64 = 1_000;
+const LONGEST_WAIT_MS: u64 = 60_000;

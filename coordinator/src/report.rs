@@ -1,0 +1,254 @@
+//! What `status --json` says of a run: a flat, documented view of its state, put together from the
+//! journal's replay and the database. Read by the operator, the demo's report and scripts; a field is
+//! only ever added.
+
+use common::clock::Timestamp;
+use common::id::SiteId;
+use serde::{Deserialize, Serialize};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::error::Result;
+use crate::round::state::{Failure, Metrics, Phase, RoundRecord, RunState, Score};
+use crate::store::Store;
+
+/// One run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// Its id.
+    pub run: String,
+    /// Its name.
+    pub name: String,
+    /// Rounds it will have.
+    pub rounds: u32,
+    /// The round in progress, or the last one; 0 before the first.
+    pub round: u32,
+    /// `idle`, `announced`, `collecting`, `aggregating`, `evaluating`, `published`, `test_pending`,
+    /// `testing`, `finished` or `failed`.
+    pub phase: String,
+    /// Why it failed.
+    pub failure: Option<String>,
+    /// When it was launched (RFC 3339, UTC).
+    pub launched: String,
+    /// SHA-256 of the newest published adapter; of the initial one before the first round.
+    pub adapter: String,
+    /// The base model on the validation set.
+    pub base: Option<Metrics>,
+    /// Announced rounds.
+    pub history: Vec<RoundReport>,
+    /// The test set.
+    pub test: TestReport,
+    /// Sites that take part.
+    pub sites: Vec<SiteReport>,
+    /// Refused second updates.
+    pub conflicts: usize,
+    /// What the operator should know: rounds without evaluation, revoked sites.
+    pub warnings: Vec<String>,
+}
+
+/// One round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RoundReport {
+    /// Its number, from 1.
+    pub round: u32,
+    /// SHA-256 of its aggregate.
+    pub adapter: Option<String>,
+    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||
+    pub aggregation_error: Option<f64>,
+    /// The aggregate on the validation set.
+    pub validation: Option<Metrics>,
+    /// Sites whose updates count.
+    pub updates: Vec<String>,
+    /// When it was announced, in milliseconds since 1970.
+    pub announced_ms: u64,
+    /// When the last counted update was in.
+    pub closed_ms: Option<u64>,
+    /// When its aggregate was published.
+    pub published_ms: Option<u64>,
+    /// From the first site that was ready to train to the last that offered its update.
+    pub training_ms: Option<u64>,
+    /// Averaging.
+    pub aggregation_ms: Option<u64>,
+    /// The round's time outside training and evaluation.
+    pub overhead_ms: Option<u64>,
+}
+
+/// The test set.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct TestReport {
+    /// When it was opened (RFC 3339, UTC).
+    pub openings: Vec<String>,
+    /// The base model on it.
+    pub base: Option<Metrics>,
+    /// The final model on it.
+    pub federated: Option<Metrics>,
+}
+
+/// One site in the newest round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteReport {
+    /// Its name.
+    pub site: String,
+    /// `waiting`, `training`, `sent`, `failed` or `revoked`.
+    pub state: String,
+    /// The failure code it sent.
+    pub failure: Option<String>,
+    /// Optimiser steps done.
+    pub step: u32,
+    /// Optimiser steps of the round.
+    pub total_steps: u32,
+    /// Its training loss in nats per token.
+    pub loss: Option<f64>,
+    /// Its training speed.
+    pub tokens_per_s: Option<u32>,
+    /// Records it trained on, rounded as reported.
+    pub records: Option<u64>,
+    /// Bytes received from it since it joined, in all runs.
+    pub bytes_sent: u64,
+    /// Frames received from it since it joined.
+    pub frames_sent: u64,
+}
+
+/// The report of one run.
+pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
+    let plan = &state.plan;
+    let history = state.rounds.iter().map(|record| round_report(store, state, record));
+    let sites = plan.sites.iter().map(|site| site_report(store, state, site));
+    let score = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
+    Ok(RunReport {
+        run: plan.run.to_string(),
+        name: plan.spec.name.clone(),
+        rounds: plan.spec.rounds,
+        round: state.current().map_or(0, |record| record.round.0),
+        phase: phase_word(&state.phase).to_owned(),
+        failure: failure_text(&state.phase),
+        launched: rfc3339(state.launched_at),
+        adapter: state.model().to_string(),
+        base: score(&state.base),
+        history: history.collect::<Result<_>>()?,
+        test: TestReport {
+            openings: state.test.openings.iter().map(|at| rfc3339(*at)).collect(),
+            base: score(&state.test.base),
+            federated: score(&state.test.federated),
+        },
+        sites: sites.collect::<Result<_>>()?,
+        conflicts: state.conflicts.len(),
+        warnings: warnings(state),
+    })
+}
+
+/// The word for a phase.
+pub fn phase_word(phase: &Phase) -> &'static str {
+    match phase {
+        Phase::Idle => "idle",
+        Phase::Announced => "announced",
+        Phase::Collecting => "collecting",
+        Phase::Aggregating => "aggregating",
+        Phase::Evaluating => "evaluating",
+        Phase::Published => "published",
+        Phase::TestPending => "test_pending",
+        Phase::Testing => "testing",
+        Phase::Finished => "finished",
+        Phase::Failed(_) => "failed",
+    }
+}
+
+/// Why a run failed, as a sentence.
+pub fn failure_text(phase: &Phase) -> Option<String> {
+    match phase {
+        Phase::Failed(Failure::QuorumNotMet { updates, needed }) => {
+            Some(format!("the round had {updates} updates of the {needed} it needs"))
+        }
+        Phase::Failed(Failure::Stopped) => Some("the operator stopped it".to_owned()),
+        Phase::Failed(Failure::Broken(reason)) => Some(reason.clone()),
+        _ => None,
+    }
+}
+
+fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result<RoundReport> {
+    let training_ms = training_ms(store, state, record)?;
+    let validation = record.score.as_ref().and_then(Score::metrics).copied();
+    let wall = record.published_at.map(|at| at.since_ms(record.announced_at));
+    let evaluation = validation.map_or(0, |metrics| metrics.duration_ms);
+    let overhead = |wall: u64, training: u64| wall.saturating_sub(training).saturating_sub(evaluation);
+    Ok(RoundReport {
+        round: record.round.0,
+        adapter: record.aggregate.map(|aggregate| aggregate.digest.to_string()),
+        aggregation_error: record.aggregate.map(|aggregate| aggregate.aggregation_error),
+        validation,
+        updates: record.updates.keys().map(ToString::to_string).collect(),
+        announced_ms: record.announced_at.0,
+        closed_ms: record.closed_at.map(|at| at.0),
+        published_ms: record.published_at.map(|at| at.0),
+        training_ms,
+        aggregation_ms: record.aggregate.map(|aggregate| aggregate.duration_ms),
+        overhead_ms: wall.zip(training_ms).map(|(wall, training)| overhead(wall, training)),
+    })
+}
+
+fn training_ms(store: &Store, state: &RunState, record: &RoundRecord) -> Result<Option<u64>> {
+    let mut last: Option<Timestamp> = None;
+    for (site, update) in &record.updates {
+        last = last.max(store.offered_at(state.plan.run, record.round, site, update.digest)?);
+    }
+    let first = record.taken.values().min();
+    Ok(last.zip(first).map(|(last, first)| last.since_ms(*first)))
+}
+
+fn site_report(store: &Store, state: &RunState, site: &SiteId) -> Result<SiteReport> {
+    let totals = store.frame_totals(site)?;
+    let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
+    let mut report = SiteReport {
+        site: site.to_string(),
+        state: "waiting".to_owned(),
+        failure: None,
+        step: 0,
+        total_steps: 0,
+        loss: None,
+        tokens_per_s: None,
+        records: newest.map(|update| update.records),
+        bytes_sent: totals.map_or(0, |totals| totals.bytes),
+        frames_sent: totals.map_or(0, |totals| totals.frames),
+    };
+    let Some(record) = state.current() else { return Ok(report) };
+    if let Some(progress) = store.progress(state.plan.run, record.round, site)? {
+        (report.step, report.total_steps) = (progress.step, progress.total_steps);
+        (report.loss, report.tokens_per_s) = (Some(progress.loss), Some(progress.tokens_per_s));
+    }
+    report.failure = record.failed.get(site).cloned();
+    let word = if state.revoked.contains(site) {
+        "revoked"
+    } else if record.updates.contains_key(site) {
+        report.step = report.total_steps;
+        "sent"
+    } else if report.failure.is_some() {
+        "failed"
+    } else if record.taken.contains_key(site) {
+        "training"
+    } else {
+        "waiting"
+    };
+    report.state = word.to_owned();
+    Ok(report)
+}
+
+fn warnings(state: &RunState) -> Vec<String> {
+    let mut warnings = Vec::new();
+    let mut note = |what: String, score: &Option<Score>| {
+        if let Some(Score::Unevaluated { reason }) = score {
+            warnings.push(format!("{what} is not evaluated: {reason}"));
+        }
+    };
+    note("the base model".to_owned(), &state.base);
+    for record in &state.rounds {
+        note(format!("round {}", record.round), &record.score);
+    }
+    note("the final model on the test set".to_owned(), &state.test.federated);
+    warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
+    warnings
+}
+
+fn rfc3339(at: Timestamp) -> String {
+    let moment = OffsetDateTime::from_unix_timestamp(at.unix_s()).ok();
+    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+}

@@ -1,0 +1,100 @@
+//! The runs in memory: read by sessions, `status` and the dashboard, written by the driver alone.
+//! Rebuilt from the journal at start; a reader sees the state after some committed event, never between.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, PoisonError, RwLock};
+
+use common::clock::Timestamp;
+use common::id::{RunId, SiteId};
+use tokio::sync::watch;
+
+use crate::error::{Error, Result};
+use crate::round::event::Event;
+use crate::round::scheduler;
+use crate::round::state::RunState;
+use crate::store::{Store, StoreError};
+
+/// All runs of a consortium; clones share them.
+#[derive(Debug, Clone)]
+pub struct Runs {
+    states: Arc<RwLock<BTreeMap<RunId, Arc<RunState>>>>,
+    changed: watch::Sender<u64>,
+}
+
+impl Runs {
+    /// Verifies the journal and replays it.
+    pub fn replay(store: &Store) -> Result<Self> {
+        let mut events: BTreeMap<RunId, Vec<(Event, Timestamp)>> = BTreeMap::new();
+        for row in store.journal()? {
+            let event = serde_json::from_str(&row.body)
+                .map_err(|error| StoreError::Corrupt(format!("journal row {}: {error}", row.seq)))?;
+            events.entry(row.run).or_default().push((event, row.at));
+        }
+        let mut states = BTreeMap::new();
+        for (run, events) in events {
+            let state =
+                scheduler::replay(events.iter().map(|(event, at)| (event, *at))).ok_or_else(|| {
+                    StoreError::Corrupt(format!("the journal of run {run} does not begin with a launch"))
+                })?;
+            states.insert(run, Arc::new(state));
+        }
+        Ok(Self { states: Arc::new(RwLock::new(states)), changed: watch::Sender::new(0) })
+    }
+
+    /// One run.
+    pub fn find(&self, run: RunId) -> Option<Arc<RunState>> {
+        self.read().get(&run).cloned()
+    }
+
+    /// The run that is going.
+    pub fn active(&self) -> Option<Arc<RunState>> {
+        self.read().values().find(|state| !state.is_over()).cloned()
+    }
+
+    /// All runs, oldest first.
+    pub fn all(&self) -> Vec<Arc<RunState>> {
+        let mut states: Vec<_> = self.read().values().cloned().collect();
+        states.sort_by_key(|state| (state.launched_at, state.plan.run));
+        states
+    }
+
+    /// The run an operator means: by id, by unambiguous prefix, or the newest.
+    pub fn choose(&self, run: Option<&str>) -> Result<Arc<RunState>> {
+        let all = self.all();
+        let Some(text) = run else {
+            return all.last().cloned().ok_or_else(|| Error::UnknownRun("yet; nothing was launched".into()));
+        };
+        let mut matching = all.iter().filter(|state| state.plan.run.to_string().starts_with(text));
+        match (matching.next(), matching.next()) {
+            (Some(state), None) if !text.is_empty() => Ok(Arc::clone(state)),
+            _ => Err(Error::UnknownRun(format!("`{}`", text.chars().take(64).collect::<String>()))),
+        }
+    }
+
+    /// The newest run that ended and in which `site` took part.
+    pub fn finished_for(&self, site: &SiteId) -> Option<RunId> {
+        let all = self.all();
+        let mut ended = all.iter().rev().filter(|state| state.is_over() && state.plan.sites.contains(site));
+        ended.next().map(|state| state.plan.run)
+    }
+
+    /// Replaces a run's state; the driver's call after a commit.
+    pub fn publish(&self, state: RunState) {
+        self.states.write().unwrap_or_else(PoisonError::into_inner).insert(state.plan.run, Arc::new(state));
+        self.notify();
+    }
+
+    /// Wakes everybody who watches, for changes that are not in the journal (progress).
+    pub fn notify(&self) {
+        self.changed.send_modify(|version| *version = version.wrapping_add(1));
+    }
+
+    /// Resolves at each change.
+    pub fn subscribe(&self) -> watch::Receiver<u64> {
+        self.changed.subscribe()
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, BTreeMap<RunId, Arc<RunState>>> {
+        self.states.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}

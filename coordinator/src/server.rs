@@ -1,0 +1,256 @@
+//! `coordinator serve`: puts store, runs, driver, sessions, enrolment and admin socket together, and
+//! takes them apart again in order on SIGINT or SIGTERM. Nothing needs a clean stop: everything durable
+//! is durable already.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use certs::{CertificateAuthority, JoinToken, random, tls};
+use common::clock::{Clock, SystemClock};
+use common::durable;
+use common::net::join::{JoinHandler, JoinServer};
+use common::net::server::Server;
+use common::net::{EndpointKeys, NetError};
+use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
+use common::wire::message::PROTOCOL_VERSION;
+use serde::{Deserialize, Serialize};
+use tokio::sync::watch;
+
+use crate::admin::{self, Admin};
+use crate::config::Config;
+use crate::enrol;
+use crate::error::{Error, Result};
+use crate::identity::Identity;
+use crate::intake::Intake;
+use crate::performer::{Performer, blocking};
+use crate::round::driver::{Driver, World};
+use crate::round::event::Event;
+use crate::runs::Runs;
+use crate::session::{Sessions, Told};
+use crate::state_folder::StateFolder;
+use crate::store::{SiteStatus, Store, StoreError};
+
+/// What `addresses.json` says: where `serve` listens.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Addresses {
+    /// Run traffic (UDP).
+    pub run: SocketAddr,
+    /// Enrolment (UDP).
+    pub join: SocketAddr,
+}
+
+/// Serves until a signal comes. `ready` is told the addresses once both endpoints are open.
+pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addresses)) -> Result<()> {
+    let _lock = folder.lock()?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let identity = Identity::load(&folder, clock.now())?;
+    let store = Arc::new(Store::open(&folder.database())?);
+    let runs = Runs::replay(&store)?;
+    let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
+    let addresses =
+        Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
+    write_addresses(&folder, &addresses)?;
+
+    let evaluation_timeout = Duration::from_secs(config.evaluation_timeout_s);
+    let performer = Performer::new(folder.clone(), evaluation_timeout);
+    let world = World { store: Arc::clone(&store), runs: runs.clone(), performer, clock: Arc::clone(&clock) };
+    let (driver, driving) = Driver::start(world);
+    catch_up_revocations(&store, &runs, &driver).await?;
+
+    let folder = Arc::new(folder);
+    let admin = Arc::new(Admin {
+        folder: Arc::clone(&folder),
+        store: Arc::clone(&store),
+        runs: runs.clone(),
+        driver: driver.clone(),
+        connections: server.connections(),
+        clock: Arc::clone(&clock),
+        evaluation_timeout,
+    });
+    let operators = tokio::spawn(admin.serve(admin::listen(&folder.socket())?));
+    let Identity { authority, receipts, .. } = identity;
+    let receipts = Arc::new(receipts);
+    let desk = Arc::new(JoinDesk {
+        store: Arc::clone(&store),
+        authority: Arc::new(authority),
+        receipt_key: *receipts.public_key()?.as_bytes(),
+        run_address: config.address.clone(),
+        lifetime: Duration::from_secs(u64::from(config.certificate_days) * 86_400),
+        clock: Arc::clone(&clock),
+    });
+    let sessions = Arc::new(Sessions {
+        intake: Intake::new(folder.as_ref().clone()),
+        folder,
+        store,
+        runs,
+        driver,
+        receipts,
+        clock,
+        told: Told::default(),
+    });
+    ready(&addresses);
+    let stop = stop_signal()?;
+    tokio::join!(server.serve(sessions, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
+    operators.abort();
+    driving.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+fn open_endpoints(
+    folder: &StateFolder,
+    config: &Config,
+    identity: &Identity,
+) -> Result<(Server, JoinServer)> {
+    let keys = endpoint_key(folder)?;
+    let ca = identity.authority.certificate_der();
+    let run_tls = tls::run_server(&identity.server, ca)?;
+    let join_tls = tls::join_server(&identity.server, ca)?;
+    let listen = |address: SocketAddr| {
+        move |error: NetError| Error::Listen { address: address.to_string(), reason: bind_reason(&error) }
+    };
+    let server = Server::bind(config.listen, run_tls, EndpointKeys::from_bytes(keys))
+        .map_err(listen(config.listen))?;
+    let join_server = JoinServer::bind(config.listen_join, join_tls, &EndpointKeys::from_bytes(keys))
+        .map_err(listen(config.listen_join))?;
+    Ok((server, join_server))
+}
+
+fn bind_reason(error: &NetError) -> String {
+    match error {
+        NetError::Bind { source, .. } if source.kind() == std::io::ErrorKind::AddrInUse => {
+            "the port is in use".to_owned()
+        }
+        NetError::Bind { source, .. } => source.to_string(),
+        other => other.to_string(),
+    }
+}
+
+/// The secret that lets sites notice a restart at once; made at the first start.
+fn endpoint_key(folder: &StateFolder) -> Result<[u8; 32]> {
+    let path = folder.ca().join("endpoint.key");
+    match std::fs::read(&path) {
+        Ok(bytes) => bytes.try_into().map_err(|_| Error::Config {
+            path,
+            reason: "it does not have 32 bytes; delete it to make another".into(),
+        }),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+            let bytes: [u8; 32] = random::bytes()?;
+            durable::write(&path, &bytes, durable::PRIVATE).map_err(Error::io("write", &path))?;
+            Ok(bytes)
+        }
+        Err(error) => Err(Error::io("read", &path)(error)),
+    }
+}
+
+fn write_addresses(folder: &StateFolder, addresses: &Addresses) -> Result<()> {
+    let path = folder.addresses();
+    let text = serde_json::to_vec_pretty(addresses).map_err(|error| Error::Internal(error.to_string()))?;
+    durable::write(&path, &text, durable::ORDINARY).map_err(Error::io("write", &path))
+}
+
+/// A site that was revoked while we were down counts no more.
+async fn catch_up_revocations(store: &Store, runs: &Runs, driver: &Driver) -> Result<()> {
+    let Some(state) = runs.active() else { return Ok(()) };
+    for site in store.sites()?.into_iter().filter(|site| site.status == SiteStatus::Revoked) {
+        if state.plan.sites.contains(&site.name) {
+            driver.submit(state.plan.run, Event::SiteRevoked { site: site.name }).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Answers requests to join.
+struct JoinDesk {
+    store: Arc<Store>,
+    authority: Arc<CertificateAuthority>,
+    receipt_key: [u8; 32],
+    run_address: String,
+    lifetime: Duration,
+    clock: Arc<dyn Clock>,
+}
+
+impl JoinHandler for JoinDesk {
+    async fn join(&self, from: SocketAddr, request: JoinRequest) -> JoinResponse {
+        match self.decide(from, request).await {
+            Ok(membership) => JoinResponse::Accepted(membership),
+            Err(refusal) => {
+                tracing::warn!(%from, %refusal, "nobody joined");
+                JoinResponse::Refused(refusal)
+            }
+        }
+    }
+}
+
+impl JoinDesk {
+    async fn decide(
+        &self,
+        from: SocketAddr,
+        request: JoinRequest,
+    ) -> std::result::Result<Membership, JoinRefusal> {
+        if request.protocol != PROTOCOL_VERSION {
+            return Err(JoinRefusal::ProtocolVersion { supported: PROTOCOL_VERSION });
+        }
+        let (store, authority) = (Arc::clone(&self.store), Arc::clone(&self.authority));
+        let (lifetime, now) = (self.lifetime, self.clock.now());
+        let (token, named, csr) =
+            (JoinToken::from_bytes(request.token), request.site.clone(), request.csr.clone());
+        let work = move || Ok(enrol::enrol(&store, &authority, &token, &named, &csr, lifetime, now)?);
+        let joined = match blocking(work).await {
+            Ok(joined) => joined,
+            Err(Error::Store(error)) => return Err(refusal(&error)),
+            Err(error) => {
+                tracing::error!(%error, "enrolment failed");
+                return Err(JoinRefusal::Internal);
+            }
+        };
+        tracing::info!(site = %joined.site, %from, "joined");
+        Ok(Membership {
+            certificate: joined.certificate_der,
+            authority: self.authority.certificate_der().to_vec(),
+            run_address: self.run_address.clone(),
+            receipt_key: self.receipt_key,
+        })
+    }
+}
+
+fn refusal(error: &StoreError) -> JoinRefusal {
+    match error {
+        StoreError::TokenUnknown | StoreError::SiteRevoked(_) => JoinRefusal::TokenUnknown,
+        StoreError::TokenExpired => JoinRefusal::TokenExpired,
+        StoreError::TokenUsed => JoinRefusal::TokenUsed,
+        StoreError::Certificate(_) => JoinRefusal::RequestInvalid,
+        other => {
+            tracing::error!(error = %other, "enrolment failed");
+            JoinRefusal::Internal
+        }
+    }
+}
+
+fn local(address: std::result::Result<SocketAddr, NetError>) -> Result<SocketAddr> {
+    address.map_err(|error| Error::Internal(error.to_string()))
+}
+
+/// Turns true at the first SIGINT or SIGTERM.
+fn stop_signal() -> Result<watch::Receiver<bool>> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let install = |kind| signal(kind).map_err(|error| Error::Internal(format!("signals: {error}")));
+    let (mut interrupt, mut terminate) =
+        (install(SignalKind::interrupt())?, install(SignalKind::terminate())?);
+    let (sender, receiver) = watch::channel(false);
+    tokio::spawn(async move {
+        tokio::select! {
+            _ = interrupt.recv() => {}
+            _ = terminate.recv() => {}
+        }
+        tracing::info!("stopping");
+        let _ = sender.send(true);
+    });
+    Ok(receiver)
+}
+
+async fn stopped(mut stop: watch::Receiver<bool>) {
+    // The sender lives until it has sent.
+    let _ = stop.wait_for(|stop| *stop).await;
+}

@@ -1,0 +1,243 @@
+//! What each request of a site gets: authorised by certificate serial and key against the database,
+//! counted for reconciliation, then answered. Called by the QUIC server for every request. Invariant: a
+//! refusal tells a site a code, never a text; the reason is in our log.
+
+mod update;
+mod work;
+
+use std::sync::Arc;
+
+use certs::{PeerCertificate, ReceiptSigningKey};
+use common::clock::Clock;
+use common::id::{Round, SiteId};
+use common::ledger::Kind;
+use common::limits::CHUNK_BYTES_MAX;
+use common::net::Peer;
+use common::net::server::{Handler, Received, Reply};
+use common::wire::message::{PROTOCOL_VERSION, Refusal, Request, Response, RoundKey, TrainFailure};
+
+use crate::blobs;
+use crate::error::{Error, Result};
+use crate::intake::Intake;
+use crate::performer::blocking;
+use crate::round::driver::Driver;
+use crate::round::event::Event;
+use crate::runs::Runs;
+use crate::state_folder::StateFolder;
+use crate::store::{FrameTotals, Progress, ReceivedFrame, Store};
+
+/// Everything a request may need.
+pub struct Sessions {
+    /// Facts.
+    pub store: Arc<Store>,
+    /// Run states.
+    pub runs: Runs,
+    /// Where events go.
+    pub driver: Driver,
+    /// Where updates go.
+    pub intake: Intake,
+    /// Where blobs are.
+    pub folder: Arc<StateFolder>,
+    /// Signs receipts.
+    pub receipts: Arc<ReceiptSigningKey>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Which ended runs each site was told of since we started.
+    pub told: Told,
+}
+
+pub use work::Told;
+
+impl Handler for Sessions {
+    async fn admit(&self, peer: &Peer) -> bool {
+        match self.authorise(peer).await {
+            Ok(site) => {
+                tracing::info!(%site, address = %peer.address, "connected");
+                true
+            }
+            Err(_) => false,
+        }
+    }
+
+    async fn handle(&self, peer: &Peer, received: Received) -> Reply {
+        let (site, totals) = match self.enter(peer, &received).await {
+            Ok(entered) => entered,
+            Err(refusal) => return refusal.into(),
+        };
+        match self.answer(&site, received, totals).await {
+            Ok(reply) => reply,
+            Err(refusal) => {
+                tracing::debug!(%site, ?refusal, "refused");
+                refusal.into()
+            }
+        }
+    }
+}
+
+impl Sessions {
+    async fn authorise(&self, peer: &Peer) -> std::result::Result<SiteId, Refusal> {
+        let certificate =
+            PeerCertificate::from_der(&peer.certificate_der).map_err(|_| Refusal::NotAuthorised)?;
+        let store = Arc::clone(&self.store);
+        let found =
+            internal(blocking(move || Ok(store.authorise(certificate.serial, certificate.key)?)).await)?;
+        found.ok_or_else(|| {
+            tracing::warn!(address = %peer.address, serial = %certificate.serial, "certificate is not authorised");
+            Refusal::NotAuthorised
+        })
+    }
+
+    /// Authorises a request and counts its frame.
+    async fn enter(
+        &self,
+        peer: &Peer,
+        received: &Received,
+    ) -> std::result::Result<(SiteId, FrameTotals), Refusal> {
+        let site = self.authorise(peer).await?;
+        let frame = ReceivedFrame {
+            sequence: received.envelope.sequence,
+            kind: Kind::of(&received.envelope.request).word(),
+            bytes: received.frame_bytes,
+            sha256: received.frame_digest,
+        };
+        let (store, now, who) = (Arc::clone(&self.store), self.clock.now(), site.clone());
+        let totals = internal(blocking(move || Ok(store.record_frame(&who, &frame, now)?)).await)?;
+        Ok((site, totals))
+    }
+
+    async fn answer(
+        &self,
+        site: &SiteId,
+        received: Received,
+        totals: FrameTotals,
+    ) -> std::result::Result<Reply, Refusal> {
+        match received.envelope.request {
+            Request::Hello { protocol, ledger } => hello(site, protocol, ledger.size, totals),
+            Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),
+            Request::Fetch { digest, offset } => self.fetch(site, digest, offset).await,
+            Request::Ready { key, base_fingerprint, records } => {
+                let known = records.is_canonical();
+                self.ready(site, key, base_fingerprint, known).await
+            }
+            Request::Progress { key, step, total_steps, loss, tokens_per_s } => {
+                let at = self.clock.now();
+                let progress = Progress { step, total_steps, loss: loss.nats(), tokens_per_s, at };
+                if !loss.is_canonical() || step > total_steps {
+                    return Err(Refusal::BadRequest);
+                }
+                self.progress(site, key, progress).await
+            }
+            Request::Offer { key, digest, bytes, records, tokens, loss } => {
+                let canonical = records.is_canonical() && tokens.is_canonical() && loss.is_canonical();
+                if !canonical || records.value() == 0 {
+                    return Err(Refusal::BadRequest);
+                }
+                let (records, tokens, loss) = (records.value(), tokens.value(), loss.nats());
+                let offer = crate::store::Offer { digest, bytes, records, tokens, loss };
+                self.offer(site, key, offer, totals).await
+            }
+            Request::Chunk { digest, offset, length } => {
+                if received.payload.len() != length as usize || received.payload.len() > CHUNK_BYTES_MAX {
+                    return Err(Refusal::BadRequest);
+                }
+                self.chunk(site, digest, offset, received.payload).await
+            }
+            Request::Commit { key, digest } => self.commit(site, key, digest, totals).await,
+            Request::Failed { key, reason } => self.failed(site, key, reason).await,
+        }
+    }
+
+    async fn fetch(
+        &self,
+        site: &SiteId,
+        digest: common::id::Digest,
+        offset: u64,
+    ) -> std::result::Result<Reply, Refusal> {
+        if !self.may_fetch(site, digest) {
+            return Err(Refusal::Unknown);
+        }
+        let folder = Arc::clone(&self.folder);
+        let chunk = internal(blocking(move || blobs::read_chunk(&folder, digest, offset)).await)?;
+        let (payload, total) = chunk.ok_or(Refusal::Unknown)?;
+        // At most CHUNK_BYTES_MAX, which fits.
+        let length = u32::try_from(payload.len()).map_err(|_| Refusal::Internal)?;
+        Ok(Reply { response: Response::Blob { offset, length, total }, payload })
+    }
+
+    async fn progress(
+        &self,
+        site: &SiteId,
+        key: RoundKey,
+        progress: Progress,
+    ) -> std::result::Result<Reply, Refusal> {
+        self.open_round(site, key)?;
+        let (store, who) = (Arc::clone(&self.store), site.clone());
+        internal(blocking(move || Ok(store.put_progress(key.run, key.round, &who, &progress)?)).await)?;
+        self.runs.notify();
+        Ok(Response::Noted.into())
+    }
+
+    async fn failed(
+        &self,
+        site: &SiteId,
+        key: RoundKey,
+        reason: TrainFailure,
+    ) -> std::result::Result<Reply, Refusal> {
+        self.open_round(site, key)?;
+        tracing::warn!(%site, run = %key.run, round = %key.round, ?reason, "the site cannot train this round");
+        let event =
+            Event::SiteFailed { round: key.round, site: site.clone(), code: failure_code(reason).into() };
+        internal(self.driver.submit(key.run, event).await)?;
+        Ok(Response::Noted.into())
+    }
+
+    /// Refuses a request about a round in which the site has nothing to do.
+    fn open_round(&self, site: &SiteId, key: RoundKey) -> std::result::Result<(), Refusal> {
+        let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
+        match state.work_for(site) {
+            Some(record) if record.round == key.round => Ok(()),
+            _ if state.round(key.round).is_some() || key.round == Round(0) => Err(Refusal::RoundClosed),
+            _ => Err(Refusal::Unknown),
+        }
+    }
+}
+
+fn hello(
+    site: &SiteId,
+    protocol: u16,
+    ledger_size: u64,
+    totals: FrameTotals,
+) -> std::result::Result<Reply, Refusal> {
+    if protocol != PROTOCOL_VERSION {
+        return Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION });
+    }
+    if ledger_size < totals.last_sequence {
+        // The ledger is shorter than what we received: restored from an old backup, or tampered with.
+        tracing::error!(%site, ledger_size, last_sequence = totals.last_sequence, "the site's ledger went backwards");
+    }
+    Ok(Response::Welcome { protocol: PROTOCOL_VERSION }.into())
+}
+
+fn failure_code(reason: TrainFailure) -> &'static str {
+    match reason {
+        TrainFailure::NoRecords => "no_records",
+        TrainFailure::DataUnreadable => "data_unreadable",
+        TrainFailure::BaseMismatch => "base_mismatch",
+        TrainFailure::BaseUnreadable => "base_unreadable",
+        TrainFailure::OutOfMemory => "out_of_memory",
+        TrainFailure::WorkerFailed => "worker_failed",
+        TrainFailure::UpdateRejected => "update_rejected",
+        TrainFailure::NotAllowed => "not_allowed",
+    }
+}
+
+/// Our own failure, as a site is told it: worth a retry, and the words are in our log.
+fn internal<T>(result: Result<T>) -> std::result::Result<T, Refusal> {
+    result.map_err(|error| {
+        tracing::error!(%error, "cannot answer a site");
+        match error {
+            Error::Store(crate::store::StoreError::Full) => Refusal::StorageFull,
+            _ => Refusal::Internal,
+        }
+    })
+}

@@ -1,0 +1,147 @@
+//! An update's way in: offer, chunks, commit, receipt. The receipt is signed and sent only after the
+//! file and the journal entry are durable; a repetition gets the same receipt.
+
+use std::sync::Arc;
+
+use common::id::{Digest, SiteId};
+use common::net::server::Reply;
+use common::wire::codec;
+use common::wire::message::{Receipt, ReceiptBody, Refusal, Response, RoundKey};
+
+use super::{Sessions, internal};
+use crate::error::Error;
+use crate::performer::blocking;
+use crate::round::effect::Verdict;
+use crate::round::event::Event;
+use crate::round::scheduler;
+use crate::store::{FrameTotals, Offer};
+
+impl Sessions {
+    pub(super) async fn offer(
+        &self,
+        site: &SiteId,
+        key: RoundKey,
+        offer: Offer,
+        totals: FrameTotals,
+    ) -> Result<Reply, Refusal> {
+        let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
+        match scheduler::verdict(&state, key.round, site, offer.digest) {
+            Verdict::Known => return self.receipt(site, key, offer, totals).await,
+            Verdict::RoundClosed => return Err(Refusal::RoundClosed),
+            Verdict::Conflict => {
+                // Submitted although the answer is known: the attempt belongs in the journal.
+                internal(self.driver.submit(key.run, stored(site, key, &offer)).await)?;
+                return Err(Refusal::Conflict);
+            }
+            Verdict::Welcome => {}
+        }
+        let (intake, store, who, now) =
+            (self.intake.clone(), Arc::clone(&self.store), site.clone(), self.clock.now());
+        let expected = state.plan.adapter_bytes;
+        let next_offset = internal(
+            blocking(move || {
+                let next_offset = match intake.offer(&who, offer.digest, offer.bytes, expected) {
+                    Ok(next_offset) => next_offset,
+                    Err(refusal) => return Ok(Err(refusal)),
+                };
+                store.put_offer(key.run, key.round, &who, &offer, now)?;
+                Ok(Ok(next_offset))
+            })
+            .await,
+        )??;
+        Ok(Response::Continue { next_offset }.into())
+    }
+
+    pub(super) async fn chunk(
+        &self,
+        site: &SiteId,
+        digest: Digest,
+        offset: u64,
+        payload: Vec<u8>,
+    ) -> Result<Reply, Refusal> {
+        let (intake, store, who) = (self.intake.clone(), Arc::clone(&self.store), site.clone());
+        let next_offset = internal(
+            blocking(move || {
+                let Some((_, _, offer)) = store.offer_by_digest(&who, digest)? else {
+                    return Ok(Err(Refusal::Unknown));
+                };
+                Ok(intake.chunk(&who, digest, offer.bytes, offset, &payload))
+            })
+            .await,
+        )??;
+        Ok(Response::Continue { next_offset }.into())
+    }
+
+    pub(super) async fn commit(
+        &self,
+        site: &SiteId,
+        key: RoundKey,
+        digest: Digest,
+        totals: FrameTotals,
+    ) -> Result<Reply, Refusal> {
+        let (store, who) = (Arc::clone(&self.store), site.clone());
+        let found = internal(blocking(move || Ok(store.offer(key.run, key.round, &who, digest)?)).await)?;
+        let offer = found.ok_or(Refusal::Unknown)?;
+        let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
+        match scheduler::verdict(&state, key.round, site, digest) {
+            Verdict::Known => return self.receipt(site, key, offer, totals).await,
+            Verdict::RoundClosed => return Err(Refusal::RoundClosed),
+            Verdict::Conflict => return Err(Refusal::Conflict),
+            Verdict::Welcome => {}
+        }
+        let (intake, who, manifest) = (self.intake.clone(), site.clone(), state.plan.manifest);
+        let sealed = internal(blocking(move || Ok(intake.seal(&who, digest, offer.bytes, manifest))).await)?;
+        if let Some(next_offset) = sealed? {
+            return Ok(Response::Continue { next_offset }.into());
+        }
+        match internal(self.driver.submit(key.run, stored(site, key, &offer)).await)? {
+            Some(Verdict::Welcome | Verdict::Known) => self.receipt(site, key, offer, totals).await,
+            Some(Verdict::Conflict) => Err(Refusal::Conflict),
+            Some(Verdict::RoundClosed) => Err(Refusal::RoundClosed),
+            None => Err(Refusal::Internal),
+        }
+    }
+
+    /// The receipt of an update that counts: the stored one, or one made now.
+    async fn receipt(
+        &self,
+        site: &SiteId,
+        key: RoundKey,
+        offer: Offer,
+        totals: FrameTotals,
+    ) -> Result<Reply, Refusal> {
+        let body = ReceiptBody {
+            site: Digest::of(site.as_str().as_bytes()),
+            key,
+            digest: offer.digest,
+            bytes: offer.bytes,
+            first_sequence: totals.first_sequence,
+            last_sequence: totals.last_sequence,
+            received_bytes: totals.bytes,
+            running_hash: totals.running_hash,
+        };
+        let (store, who, key_pair) = (Arc::clone(&self.store), site.clone(), Arc::clone(&self.receipts));
+        let receipt: Receipt = internal(
+            blocking(move || {
+                let signature = key_pair.sign(&body.signed_bytes())?;
+                let broken = |error: codec::CodecError| Error::Internal(format!("receipt: {error}"));
+                let fresh = codec::encode(&Receipt { body, signature }).map_err(broken)?;
+                let standing = store.put_receipt(key.run, key.round, &who, offer.digest, &fresh)?;
+                codec::decode(&standing).map_err(broken)
+            })
+            .await,
+        )?;
+        common::crash_point!("receipt-before-answer");
+        Ok(Response::Receipt(receipt).into())
+    }
+}
+
+fn stored(site: &SiteId, key: RoundKey, offer: &Offer) -> Event {
+    Event::UpdateStored {
+        round: key.round,
+        site: site.clone(),
+        digest: offer.digest,
+        bytes: offer.bytes,
+        records: offer.records,
+    }
+}

@@ -1,0 +1,99 @@
+//! Where everything is in the coordinator's state folder, and the checks and locks on the folder itself.
+//! The only file that knows these names.
+
+use std::fs::{self, File};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+
+use common::id::{Digest, SiteId};
+
+use crate::error::{Error, Result};
+
+/// A coordinator's state folder.
+#[derive(Debug, Clone)]
+pub struct StateFolder(PathBuf);
+
+impl StateFolder {
+    /// The folder at `path`; nothing is checked yet.
+    pub fn at(path: &Path) -> Self {
+        Self(path.to_path_buf())
+    }
+
+    /// The folder, if a consortium was initialised in it.
+    pub fn open(path: &Path) -> Result<Self> {
+        let folder = Self::at(path);
+        if folder.config().is_file() { Ok(folder) } else { Err(Error::NotInitialised(path.to_path_buf())) }
+    }
+
+    /// The folder itself.
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// `coordinator.toml`
+    pub fn config(&self) -> PathBuf {
+        self.0.join("coordinator.toml")
+    }
+
+    /// `coordinator.db`
+    pub fn database(&self) -> PathBuf {
+        self.0.join("coordinator.db")
+    }
+
+    /// `ca/`: keys and certificates, readable by the owner only.
+    pub fn ca(&self) -> PathBuf {
+        self.0.join("ca")
+    }
+
+    /// `spool/`: what is not finished yet.
+    pub fn spool(&self) -> PathBuf {
+        self.0.join("spool")
+    }
+
+    /// `blobs/`: finished files, named by SHA-256.
+    pub fn blobs(&self) -> PathBuf {
+        self.0.join("blobs")
+    }
+
+    /// The finished file with this digest.
+    pub fn blob(&self, digest: Digest) -> PathBuf {
+        self.blobs().join(digest.to_string())
+    }
+
+    /// A site's unfinished upload. Sites are kept apart so that one cannot touch another's bytes.
+    pub fn part(&self, site: &SiteId, digest: Digest) -> PathBuf {
+        self.spool().join(format!("{site}.{digest}.part"))
+    }
+
+    /// The admin socket.
+    pub fn socket(&self) -> PathBuf {
+        self.0.join("admin.sock")
+    }
+
+    /// What `serve` listens on.
+    pub fn addresses(&self) -> PathBuf {
+        self.0.join("addresses.json")
+    }
+
+    /// Creates the folder and its parts, all closed to others. Parts that exist are kept.
+    pub fn create(&self) -> Result<()> {
+        for folder in [self.0.clone(), self.ca(), self.spool(), self.blobs()] {
+            let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+            created.map_err(Error::io("create the folder", &folder))?;
+        }
+        let closed = fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700));
+        closed.map_err(Error::io("close the folder", &self.0))
+    }
+
+    /// Keeps a second `serve` out for as long as the returned file is open. The lock goes with the
+    /// process, however it dies.
+    pub fn lock(&self) -> Result<File> {
+        let path = self.0.join("serve.lock");
+        let file = File::create(&path).map_err(Error::io("create", &path))?;
+        match file.try_lock() {
+            Ok(()) => Ok(file),
+            Err(fs::TryLockError::WouldBlock) => Err(Error::AlreadyRunning(self.0.clone())),
+            Err(fs::TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+        }
+    }
+}
