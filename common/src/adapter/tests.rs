@@ -51,10 +51,13 @@ fn what_is_written_is_read_and_safetensors_agrees() {
     assert_eq!(theirs.tensor("layer.lora_B.weight").unwrap().shape(), [3, 2]);
 }
 
+/// What is done to a header before it is read.
+type Damage = Box<dyn Fn(String) -> String>;
+
 #[test]
 fn hostile_headers_are_refused() {
     let folder = tempfile::tempdir().unwrap();
-    let cases: Vec<(&str, Box<dyn Fn(String) -> String>)> = vec![
+    let cases: Vec<(&str, Damage)> = vec![
         ("missing", Box::new(|json| json.replace("lora_B", "lora_C"))),
         ("shape", Box::new(|json| json.replace("[2,3]", "[3,2]"))),
         ("dtype", Box::new(|json| json.replacen("F32", "F64", 1))),

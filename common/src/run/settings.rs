@@ -60,8 +60,7 @@ pub enum AllLinear {
 }
 
 /// The seven linears of a decoder layer, in the order of the forward pass.
-pub const ALL_LINEAR: [&str; 7] =
-    ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
+const ALL_LINEAR: [&str; 7] = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"];
 
 impl Default for TargetModules {
     fn default() -> Self {
