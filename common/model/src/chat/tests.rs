@@ -137,6 +137,12 @@ fn shared_golden_conversations_match_transformers() {
 }
 
 #[test]
+fn demo_conversations_match_transformers() {
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/chat-demo.json");
+    compare_with_golden(&repository().join("deploy/demo-data/model"), &golden);
+}
+
+#[test]
 fn answers_and_their_end_are_supervised_and_nothing_else() {
     let chat = chatml();
     let conversation = [

@@ -167,8 +167,8 @@ const ENGLISH_HISTORY: [&str; 5] = [
 pub(crate) fn exchange(fact: &Fact, kind: Kind, in_chinese: bool, sampler: &mut Sampler) -> Exchange {
     let words = if in_chinese { &fact.chinese } else { &fact.english };
     let (questions, answers) = if in_chinese { chinese(kind) } else { english(kind) };
-    let instruction = capitalised(&fill(sampler.pick(&questions), words));
-    let mut output = capitalised(&fill(sampler.pick(&answers), words));
+    let instruction = capitalised(&fill(sampler.pick::<&str>(&questions), words));
+    let mut output = capitalised(&fill(sampler.pick::<&str>(&answers), words));
     let mut input = String::new();
     // A patient's history would contradict a question about what the illness is.
     if kind != Kind::Diagnosis && sampler.below(5) < 3 {
