@@ -148,3 +148,52 @@ fn liar(consortium: &Consortium, lie: Vec<u8>) -> (SocketAddr, JoinHandle<()>) {
     });
     (address, task)
 }
+
+/// Spoofed sources cost nothing: the first answer to a new address is a Retry packet, smaller than what
+/// was sent, and no TLS state is kept for it.
+#[tokio::test]
+async fn a_new_address_gets_a_retry_packet_first() {
+    let consortium = Consortium::new();
+    let server = Running::start(&consortium);
+    let front = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let back = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let address = front.local_addr().unwrap();
+    let client = Client::bind_for(address).unwrap();
+    let connecting = client.connect(address, consortium.client_tls(&consortium.site()), NAME, SECOND);
+    let observed = async {
+        let (mut sent, mut answered) = ([0; 2048], [0; 2048]);
+        let length = front.recv(&mut sent).await.unwrap();
+        back.send_to(&sent[..length], server.address).await.unwrap();
+        let answer = back.recv(&mut answered).await.unwrap();
+        (length, answer, answered[0])
+    };
+    let (connected, (sent, answer, first)) = tokio::join!(connecting, observed);
+    assert!(connected.is_err(), "we did not pass the answer on");
+    // RFC 9000 section 17.2.5: header form 1, fixed bit 1, packet type 3.
+    assert_eq!(first & 0xF0, 0xF0);
+    assert!(answer < sent / 3, "{answer} bytes answered to {sent}");
+    assert!(server.connections.is_empty());
+}
+
+#[tokio::test]
+async fn a_flood_of_garbage_datagrams_does_not_keep_an_honest_site_out() {
+    let consortium = Consortium::new();
+    let server = Running::start(&consortium);
+    let noise = tokio::net::UdpSocket::bind("127.0.0.1:0").await.unwrap();
+    let mut bytes = [0_u8; 1200];
+    for number in 0..3000_u32 {
+        for (index, byte) in bytes.iter_mut().enumerate() {
+            *byte = (number.wrapping_mul(2_654_435_761).rotate_left(index as u32 % 32) >> 7) as u8;
+        }
+        // Every other one looks like a QUIC version 1 Initial packet.
+        if number % 2 == 0 {
+            bytes[..5].copy_from_slice(&[0xC0, 0, 0, 0, 1]);
+            bytes[5] = 8;
+        }
+        noise.send_to(&bytes, server.address).await.unwrap();
+    }
+    let started = tokio::time::Instant::now();
+    let (_client, session) = server.connect(consortium.client_tls(&consortium.site())).await.unwrap();
+    assert!(session.exchange(&hello(), 2 * SECOND).await.is_ok());
+    assert!(started.elapsed() < 3 * SECOND);
+}
