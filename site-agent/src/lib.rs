@@ -1,1 +1,5 @@
-//! skeleton
+//! draft
+pub mod config;
+pub mod error;
+pub mod paths;
+pub mod sandbox;

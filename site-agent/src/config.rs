@@ -1,0 +1,196 @@
+//! `agent.toml`: the site's own policy. Written by `join`, edited by the people at the site, never sent.
+//!
+//! Read by every command. Unknown keys are refused, so that a misspelt lock is an error and not a silent default.
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::SiteError;
+use crate::sandbox::Lock;
+
+/// The whole file.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgentConfig {
+    /// Folder of the base model (a Hugging Face folder: config.json, tokenizer.json, *.safetensors).
+    pub model: PathBuf,
+    /// Files with the site's de-identified training records (Alpaca or ShareGPT; JSON lines or one JSON array).
+    pub data: Vec<PathBuf>,
+    /// Which kernel locks may be missing.
+    #[serde(default)]
+    pub sandbox: SandboxConfig,
+    /// How local training behaves; what is trained comes from the run.
+    #[serde(default)]
+    pub training: TrainingConfig,
+    /// What the site lets out.
+    #[serde(default)]
+    pub policy: PolicyConfig,
+}
+
+/// `[sandbox]`
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Locks the agent may run without: "landlock", "seccomp", "core-dumps". Empty means that every lock must hold.
+    #[serde(default)]
+    pub allow_missing: Vec<Lock>,
+}
+
+/// `[training]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingConfig {
+    /// Seconds between two checkpoints of a training in progress; after a crash at most this much is repeated.
+    pub checkpoint_interval_s: u64,
+    /// How often training of one round is started before the site reports it as failed.
+    pub attempts_max: u32,
+}
+
+impl Default for TrainingConfig {
+    fn default() -> Self {
+        Self { checkpoint_interval_s: 30, attempts_max: 3 }
+    }
+}
+
+/// `[policy]`
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PolicyConfig {
+    /// Largest L2 norm an adapter may have to be let out. A trained adapter is far below; a number above means that
+    /// training diverged or that something other than an adapter is being sent.
+    pub update_norm_max: f64,
+    /// Largest number of bytes one update may have.
+    pub update_bytes_max: u64,
+}
+
+impl Default for PolicyConfig {
+    fn default() -> Self {
+        Self { update_norm_max: 10_000.0, update_bytes_max: 2 << 30 }
+    }
+}
+
+impl AgentConfig {
+    /// Reads and checks the file.
+    ///
+    /// # Errors
+    /// `NotJoined` when there is no file; `Config` when it does not parse or makes no sense.
+    pub fn load(path: &Path) -> Result<Self, SiteError> {
+        const CONFIG_BYTES_MAX: u64 = 256 * 1024; // two file lists of a thousand paths fit many times over
+        let metadata = match std::fs::metadata(path) {
+            Ok(metadata) => metadata,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(SiteError::NotJoined { folder: path.parent().unwrap_or(path).to_path_buf() });
+            }
+            Err(source) => return Err(SiteError::io(path, source)),
+        };
+        if metadata.len() > CONFIG_BYTES_MAX {
+            return Err(SiteError::config(path, "it is larger than 256 KiB"));
+        }
+        let text = std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))?;
+        let config: Self =
+            toml::from_str(&text).map_err(|error| SiteError::config(path, error.to_string().trim_end()))?;
+        config.check().map_err(|reason| SiteError::config(path, reason))?;
+        Ok(config)
+    }
+
+    fn check(&self) -> Result<(), &'static str> {
+        if self.data.is_empty() {
+            return Err("`data` names no file");
+        }
+        if !(1..=3600).contains(&self.training.checkpoint_interval_s) {
+            return Err("`training.checkpoint_interval_s` must be between 1 and 3600");
+        }
+        if !(1..=100).contains(&self.training.attempts_max) {
+            return Err("`training.attempts_max` must be between 1 and 100");
+        }
+        if !(self.policy.update_norm_max.is_finite() && self.policy.update_norm_max > 0.0) {
+            return Err("`policy.update_norm_max` must be a positive number");
+        }
+        Ok(())
+    }
+
+    /// The file as `join` writes it: every setting with its meaning beside it.
+    ///
+    /// # Errors
+    /// When a path is not valid UTF-8 and so cannot be written in TOML.
+    pub fn to_commented_toml(&self) -> Result<String, SiteError> {
+        let quote = |path: &Path| {
+            path.to_str()
+                .map(|text| toml::Value::String(text.to_owned()).to_string())
+                .ok_or_else(|| SiteError::config(path, "the path is not valid UTF-8"))
+        };
+        let data = self.data.iter().map(|path| quote(path)).collect::<Result<Vec<_>, _>>()?.join(",\n  ");
+        let locks =
+            self.sandbox.allow_missing.iter().map(|lock| format!("\"{lock}\"")).collect::<Vec<_>>().join(", ");
+        Ok(format!(
+            "# The policy of this site. It stays here; `site-agent check` shows what it means on this machine.\n\n\
+             # Folder of the base model.\nmodel = {}\n\n\
+             # Files with de-identified training records (Alpaca or ShareGPT).\ndata = [\n  {data}\n]\n\n\
+             [sandbox]\n\
+             # Locks the agent may run without: \"landlock\", \"seccomp\", \"core-dumps\". Empty: all must hold.\n\
+             allow_missing = [{locks}]\n\n\
+             [training]\n\
+             # Seconds between two checkpoints; after a crash at most this much is repeated.\n\
+             checkpoint_interval_s = {}\n\
+             # How often training of one round is started before it is reported as failed.\n\
+             attempts_max = {}\n\n\
+             [policy]\n\
+             # Largest L2 norm of an update that may leave.\n\
+             update_norm_max = {:?}\n\
+             # Largest size of an update that may leave, in bytes.\n\
+             update_bytes_max = {}\n",
+            quote(&self.model)?,
+            self.training.checkpoint_interval_s,
+            self.training.attempts_max,
+            self.policy.update_norm_max,
+            self.policy.update_bytes_max,
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> AgentConfig {
+        AgentConfig {
+            model: "/srv/models/qwen \"quoted\"".into(),
+            data: vec!["/srv/a.jsonl".into(), "/srv/心血管.jsonl".into()],
+            sandbox: SandboxConfig { allow_missing: vec![Lock::Landlock] },
+            training: TrainingConfig::default(),
+            policy: PolicyConfig::default(),
+        }
+    }
+
+    #[test]
+    fn the_written_file_reads_back_as_it_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        std::fs::write(&path, sample().to_commented_toml().unwrap()).unwrap();
+        assert_eq!(AgentConfig::load(&path).unwrap(), sample());
+    }
+
+    #[test]
+    fn a_misspelt_key_and_a_misspelt_lock_are_errors() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        for text in [
+            "model='m'\ndata=['d']\n[sandbox]\nallow_mising=[]",
+            "model='m'\ndata=['d']\n[sandbox]\nallow_missing=['landlok']",
+            "model='m'\ndata=[]",
+            "model='m'\ndata=['d']\n[training]\ncheckpoint_interval_s=0",
+            "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",
+        ] {
+            std::fs::write(&path, text).unwrap();
+            assert!(matches!(AgentConfig::load(&path), Err(SiteError::Config { .. })), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_folder_without_a_file_says_that_the_site_has_not_joined() {
+        let folder = tempfile::tempdir().unwrap();
+        let error = AgentConfig::load(&folder.path().join("agent.toml")).unwrap_err();
+        assert!(matches!(error, SiteError::NotJoined { .. }));
+    }
+}

@@ -1,0 +1,119 @@
+//! Everything that can go wrong at a site, said in one sentence, with the next step.
+//!
+//! Every module returns `SiteError`; the command line prints it and its hint and turns it into an exit code. No variant
+//! holds text of a record: data errors carry a file name and a line number, and are shown at the site only.
+
+use std::path::{Path, PathBuf};
+
+use crate::sandbox::Lock;
+
+/// One enum for the crate.
+#[derive(Debug, thiserror::Error)]
+pub enum SiteError {
+    #[error("cannot use {}: {source}", path.display())]
+    Io { path: PathBuf, source: std::io::Error },
+    #[error("{} is not usable: {reason}", path.display())]
+    Config { path: PathBuf, reason: String },
+    #[error("there is no site in {}", folder.display())]
+    NotJoined { folder: PathBuf },
+    #[error("{} already holds a site", folder.display())]
+    AlreadyJoined { folder: PathBuf },
+    #[error("another site-agent is running on {}", folder.display())]
+    AlreadyRunning { folder: PathBuf },
+    #[error("{} lies inside the state folder {}", path.display(), folder.display())]
+    InsideState { path: PathBuf, folder: PathBuf },
+    /// The worker has already printed the sentence and the hint.
+    #[error("the data or the model cannot be used")]
+    Validation,
+    #[error("{sentence}")]
+    Data { sentence: String, hint: Option<String> },
+    #[error("{sentence}")]
+    Enrolment { sentence: String, hint: String },
+    #[error("these locks do not hold on this machine: {}", list(locks))]
+    LocksMissing { locks: Vec<Lock> },
+    #[error("the ledger {} is not intact: {reason}", path.display())]
+    Ledger { path: PathBuf, reason: String },
+    #[error("the site's database: {0}")]
+    Store(#[from] rusqlite::Error),
+    #[error("the raw update was refused: {reason}")]
+    UpdateRefused { reason: String },
+    #[error("the policy of this site does not let this leave: {reason}")]
+    PolicyRefused { reason: &'static str },
+    #[error("the connection to the coordinator: {reason}")]
+    Connection { reason: String },
+    #[error("the coordinator answered with {code}")]
+    Rejected { code: String },
+    #[error("the pipe between the processes of this site: {0}")]
+    Pipe(String),
+    #[error("the {child} stopped {times} times in a row")]
+    ChildKeepsDying { child: &'static str, times: u32 },
+    #[error("{0}")]
+    Internal(String),
+}
+
+fn list(locks: &[Lock]) -> String {
+    locks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+impl SiteError {
+    /// An I/O error with the path it happened on.
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_path_buf(), source }
+    }
+
+    pub(crate) fn config(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Config { path: path.to_path_buf(), reason: reason.into() }
+    }
+
+    /// Whether trying again later may help without anybody changing anything.
+    #[must_use]
+    pub fn is_retryable(&self) -> bool {
+        matches!(self, Self::Connection { .. } | Self::Pipe(_))
+    }
+
+    /// Whether the person at the keyboard can put it right (exit code 1) or we must (exit code 2).
+    #[must_use]
+    pub fn is_user_error(&self) -> bool {
+        !matches!(self, Self::Internal(_) | Self::Store(_) | Self::Pipe(_))
+    }
+
+    /// The next step.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        Some(match self {
+            Self::Io { source, .. } => match source.kind() {
+                std::io::ErrorKind::StorageFull => "free some space and start again; nothing was lost".into(),
+                std::io::ErrorKind::PermissionDenied => "check the owner and the permissions of this path".into(),
+                std::io::ErrorKind::NotFound => "check the path".into(),
+                _ => return None,
+            },
+            Self::Config { .. } => "correct the file; each key is explained by `site-agent join --help`".into(),
+            Self::NotJoined { .. } => {
+                "ask the coordinator for an invitation and run `site-agent join`, or name the folder with --state".into()
+            }
+            Self::AlreadyJoined { .. } => "use another folder with --state, or remove this one to join again".into(),
+            Self::AlreadyRunning { .. } => "stop it first, or name another folder with --state".into(),
+            Self::InsideState { .. } => {
+                "move it elsewhere: the process with the network may read parts of the state folder".into()
+            }
+            Self::Data { hint, .. } => return hint.clone(),
+            Self::Enrolment { hint, .. } => hint.clone(),
+            Self::LocksMissing { locks } => format!(
+                "run `site-agent check`; to accept the risk, name them in agent.toml: [sandbox] allow_missing = [{}]",
+                locks.iter().map(|lock| format!("\"{lock}\"")).collect::<Vec<_>>().join(", ")
+            ),
+            Self::Ledger { .. } => {
+                "keep the file as it is and show it to the privacy officer; `site-agent ledger verify` says more".into()
+            }
+            Self::UpdateRefused { .. } => "see logs/gateway.log; the limits are in agent.toml under [policy]".into(),
+            Self::PolicyRefused { .. } => "the limits are in agent.toml under [policy]".into(),
+            Self::Connection { .. } => {
+                "check that the coordinator runs and that UDP to its port is not blocked; the agent tries again".into()
+            }
+            Self::ChildKeepsDying { child, .. } => format!("see logs/{child}.log in the state folder"),
+            Self::Validation | Self::Store(_) | Self::Rejected { .. } | Self::Pipe(_) | Self::Internal(_) => {
+                return None;
+            }
+        })
+    }
+}

@@ -1,0 +1,178 @@
+//! Writes the ledger of everything that leaves this site. Only `egress.rs` and `join` append to it.
+//!
+//! Invariants: a record is on disk (fsync) before `append` returns, so before the first byte of its frame leaves; a
+//! sequence number is used once; a line that a crash left half written was never followed by a send and is cut off on the
+//! next start, which the caller logs. Format and verification are `common::ledger`'s.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{BufReader, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use common::durable;
+use common::id::{Digest, Round, RunId};
+use common::ledger::{Kind, LINE_BYTES_MAX, LedgerError, Record, Verifier};
+use common::wire::message::LedgerHead;
+
+use crate::error::SiteError;
+
+/// What is known of a frame before it is sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Frame {
+    pub kind: Kind,
+    pub run: Option<RunId>,
+    pub round: Option<Round>,
+    /// Bytes of the frame and its payload.
+    pub length: u64,
+    /// SHA-256 of exactly those bytes.
+    pub digest: Digest,
+}
+
+/// The open ledger.
+#[derive(Debug)]
+pub struct LedgerWriter {
+    path: PathBuf,
+    file: File,
+    verifier: Verifier,
+    /// Bytes of whole records in the file.
+    whole_bytes: u64,
+    /// A failed write that could not be undone; nothing may be appended, so nothing may be sent.
+    broken: bool,
+}
+
+impl LedgerWriter {
+    /// Opens or creates the ledger, verifies all of it and cuts off a torn last line. Returns the writer and the number
+    /// of bytes that were cut off.
+    ///
+    /// # Errors
+    /// `Ledger` when it is not intact, `AlreadyRunning` when another process has it open, `Io`.
+    pub fn open(path: &Path) -> Result<(Self, u64), SiteError> {
+        let at = |source| SiteError::io(path, source);
+        let is_new = !path.exists();
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(durable::ORDINARY)
+            .open(path)
+            .map_err(at)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(SiteError::AlreadyRunning { folder: path.parent().unwrap_or(path).to_path_buf() });
+            }
+            Err(TryLockError::Error(source)) => return Err(at(source)),
+        }
+        if is_new {
+            durable::sync_folder_of(path).map_err(at)?;
+        }
+        let mut writer =
+            Self { path: path.to_path_buf(), file, verifier: Verifier::default(), whole_bytes: 0, broken: false };
+        let torn_bytes = writer.recover()?;
+        Ok((writer, torn_bytes))
+    }
+
+    /// Reads the file from its start; leaves the position at the end of the last whole record.
+    fn recover(&mut self) -> Result<u64, SiteError> {
+        let length = self.file.metadata().map_err(|source| SiteError::io(&self.path, source))?.len();
+        let reader = BufReader::new(&self.file);
+        let mut verifier = Verifier::default();
+        let whole_bytes = match check_lines(reader, &mut verifier) {
+            Ok(whole_bytes) => whole_bytes,
+            Err(error) => {
+                return Err(SiteError::Ledger { path: self.path.clone(), reason: error.to_string() });
+            }
+        };
+        let torn_bytes = length.saturating_sub(whole_bytes);
+        self.verifier = verifier;
+        self.whole_bytes = whole_bytes;
+        if torn_bytes > 0 {
+            self.file
+                .set_len(whole_bytes)
+                .and_then(|()| self.file.sync_all())
+                .map_err(|source| SiteError::io(&self.path, source))?;
+        }
+        Ok(torn_bytes)
+    }
+
+    /// The number of the record that the next `append` writes. The frame carries it, so it is needed before.
+    #[must_use]
+    pub fn next_sequence(&self) -> u64 {
+        self.verifier.summary().records
+    }
+
+    /// Size and root of the ledger as it is now.
+    #[must_use]
+    pub fn head(&self) -> LedgerHead {
+        let summary = self.verifier.summary();
+        LedgerHead { size: summary.records, root: summary.root }
+    }
+
+    /// Appends one record and returns its sequence number once it is on disk.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be written (a full disk); the ledger is then as it was before.
+    pub fn append(&mut self, time_ms: u64, peer: &Digest, frame: &Frame) -> Result<u64, SiteError> {
+        if self.broken {
+            return Err(SiteError::Ledger {
+                path: self.path.clone(),
+                reason: "an earlier write failed and could not be undone".into(),
+            });
+        }
+        let sequence = self.next_sequence();
+        let record = Record {
+            sequence,
+            time_ms,
+            peer: peer.to_string(),
+            run: frame.run.map(|run| run.to_string()),
+            round: frame.round.map(|round| round.0),
+            kind: frame.kind,
+            length: frame.length,
+            sha256: frame.digest.to_string(),
+            previous: self.verifier.previous().to_string(),
+        };
+        let mut line = record.to_line().map_err(|error| self.not_intact(&error))?;
+        // Checked by the reader's own code before it is written: what we write, everybody accepts.
+        let mut verifier = self.verifier.clone();
+        verifier.check(&line).map_err(|error| self.not_intact(&error))?;
+        line.push(b'\n');
+        if let Err(source) = self.write_durably(&line) {
+            self.broken = self.file.set_len(self.whole_bytes).and_then(|()| self.file.sync_all()).is_err();
+            return Err(SiteError::io(&self.path, source));
+        }
+        self.verifier = verifier;
+        self.whole_bytes += line.len() as u64;
+        Ok(sequence)
+    }
+
+    fn write_durably(&mut self, line: &[u8]) -> std::io::Result<()> {
+        self.file.seek(SeekFrom::Start(self.whole_bytes))?;
+        self.file.write_all(line)?;
+        self.file.sync_data()
+    }
+
+    fn not_intact(&self, error: &LedgerError) -> SiteError {
+        SiteError::Ledger { path: self.path.clone(), reason: error.to_string() }
+    }
+}
+
+/// Checks every whole line; returns how many bytes they take. An unfinished last line is not an error here.
+fn check_lines(mut reader: impl std::io::BufRead, verifier: &mut Verifier) -> Result<u64, LedgerError> {
+    let mut whole_bytes = 0;
+    let mut line = Vec::new();
+    loop {
+        line.clear();
+        let limit = LINE_BYTES_MAX as u64 + 1;
+        let read = std::io::Read::take(&mut reader, limit).read_until(b'\n', &mut line)?;
+        if read == 0 || (line.last() != Some(&b'\n') && (read as u64) < limit) {
+            return Ok(whole_bytes);
+        }
+        line.pop();
+        verifier.check(&line)?;
+        whole_bytes += read as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests;

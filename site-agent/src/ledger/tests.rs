@@ -1,0 +1,111 @@
+//! The ledger against crashes, tampering and a full disk.
+
+use std::fs;
+
+use common::ledger::verify;
+use proptest::prelude::*;
+
+use super::*;
+
+fn frame(number: u64) -> Frame {
+    Frame {
+        kind: if number.is_multiple_of(2) { Kind::Poll } else { Kind::Chunk },
+        run: Some(RunId([1; 8])),
+        round: Some(Round(u32::try_from(number).unwrap())),
+        length: 100 + number,
+        digest: Digest::of(&number.to_le_bytes()),
+    }
+}
+
+fn filled(path: &Path, records: u64) -> LedgerWriter {
+    let (mut writer, torn) = LedgerWriter::open(path).unwrap();
+    assert_eq!(torn, 0);
+    for number in 0..records {
+        assert_eq!(writer.append(1_000 + number, &Digest::of(b"peer"), &frame(number)).unwrap(), number);
+    }
+    writer
+}
+
+#[test]
+fn records_survive_a_restart_and_numbers_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let head = filled(&path, 5).head();
+    let (mut writer, torn) = LedgerWriter::open(&path).unwrap();
+    assert_eq!((torn, writer.head()), (0, head));
+    assert_eq!(writer.append(9, &Digest::of(b"peer"), &frame(5)).unwrap(), 5);
+    let mut lengths = Vec::new();
+    let summary = verify(fs::read(&path).unwrap().as_slice(), |record| lengths.push(record.length)).unwrap();
+    assert_eq!(summary.records, 6);
+    assert_eq!(summary.bytes, lengths.iter().sum::<u64>());
+    assert_eq!(summary.root, writer.head().root);
+}
+
+#[test]
+fn a_torn_last_line_is_cut_off_at_every_possible_place() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    drop(filled(&path, 3));
+    let whole = fs::read(&path).unwrap();
+    let last_line = whole[..whole.len() - 1].iter().rposition(|byte| *byte == b'\n').unwrap() + 1;
+    for end in last_line + 1..whole.len() {
+        fs::write(&path, &whole[..end]).unwrap();
+        let (mut writer, torn) = LedgerWriter::open(&path).unwrap();
+        assert_eq!(torn, (end - last_line) as u64);
+        assert_eq!(writer.append(1_002, &Digest::of(b"peer"), &frame(2)).unwrap(), 2);
+        assert_eq!(fs::read(&path).unwrap(), whole, "the same record again, byte for byte");
+    }
+}
+
+#[test]
+fn a_ledger_in_use_is_not_opened_twice() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let _writer = filled(&path, 1);
+    assert!(matches!(LedgerWriter::open(&path), Err(SiteError::AlreadyRunning { .. })));
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_nothing_is_numbered() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let mut writer = filled(&path, 2);
+    // /dev/full takes no byte; and it cannot be cut to length, so the writer must refuse from then on.
+    writer.file = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+    assert!(matches!(writer.append(1, &Digest::of(b"peer"), &frame(2)), Err(SiteError::Io { .. })));
+    assert_eq!(writer.next_sequence(), 2);
+    assert!(matches!(writer.append(1, &Digest::of(b"peer"), &frame(2)), Err(SiteError::Ledger { .. })));
+}
+
+#[test]
+fn removed_swapped_and_repeated_lines_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    drop(filled(&path, 4));
+    let text = fs::read_to_string(&path).unwrap();
+    let lines: Vec<&str> = text.lines().collect();
+    for order in [&[0, 1, 3][..], &[0, 2, 1, 3], &[0, 1, 1, 2, 3], &[1, 2, 3]] {
+        let forged: String = order.iter().flat_map(|index| [lines[*index], "\n"]).collect();
+        fs::write(&path, forged).unwrap();
+        assert!(matches!(LedgerWriter::open(&path), Err(SiteError::Ledger { .. })), "{order:?}");
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn any_changed_byte_is_found_or_changes_the_root(position in 0.0_f64..1.0, mask in 1_u8..=255) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("ledger.log");
+        let root = filled(&path, 4).head().root;
+        let mut bytes = fs::read(&path).unwrap();
+        let index = (position * bytes.len() as f64) as usize;
+        bytes[index] ^= mask;
+        // In all lines but the last the chain finds it; in the last the root differs from the one the
+        // coordinator has seen, or the line is not a record any more.
+        if let Ok(summary) = verify(bytes.as_slice(), |_| ()) {
+            prop_assert_ne!(summary.root, root);
+        }
+    }
+}

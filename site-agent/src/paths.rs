@@ -1,0 +1,125 @@
+//! Where everything lies in a site's state folder, and who may touch it.
+//!
+//! Used by every part of the agent, so that a folder's name and its readers are written in one place. The sandbox
+//! rules of the two children are derived here: what is not listed, the kernel refuses.
+//!
+//! ```text
+//! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
+//! identity/       key (0600), certificate, consortium CA           gateway (read)
+//! ledger/         what left this site                              gateway (write)
+//! site.db         rounds, updates, receipts                        gateway (write)
+//! inbox/          run manifests and adapters that were fetched     gateway (write), worker (read)
+//! raw/            updates as trained                               worker (write), gateway (read)
+//! outbox/         updates as sent, byte for byte                   gateway (write)
+//! work/           training checkpoints                             worker (write)
+//! logs/           gateway.log, worker.log                          each its own
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::sandbox::FileRules;
+
+/// The state folder of one site.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StateFolder {
+    root: PathBuf,
+}
+
+impl StateFolder {
+    /// Names a folder; nothing is created.
+    #[must_use]
+    pub fn new(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    #[must_use]
+    pub fn config(&self) -> PathBuf {
+        self.root.join("agent.toml")
+    }
+
+    #[must_use]
+    pub fn identity(&self) -> PathBuf {
+        self.root.join("identity")
+    }
+
+    #[must_use]
+    pub fn ledger(&self) -> PathBuf {
+        self.root.join("ledger").join("ledger.log")
+    }
+
+    #[must_use]
+    pub fn database(&self) -> PathBuf {
+        self.root.join("site.db")
+    }
+
+    #[must_use]
+    pub fn inbox(&self) -> PathBuf {
+        self.root.join("inbox")
+    }
+
+    #[must_use]
+    pub fn raw(&self) -> PathBuf {
+        self.root.join("raw")
+    }
+
+    #[must_use]
+    pub fn outbox(&self) -> PathBuf {
+        self.root.join("outbox")
+    }
+
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join("work")
+    }
+
+    #[must_use]
+    pub fn logs(&self) -> PathBuf {
+        self.root.join("logs")
+    }
+
+    /// Every folder that `join` creates and `run` expects.
+    #[must_use]
+    pub fn folders(&self) -> Vec<PathBuf> {
+        vec![
+            self.identity(),
+            self.root.join("ledger"),
+            self.inbox(),
+            self.raw(),
+            self.outbox(),
+            self.work(),
+            self.logs(),
+        ]
+    }
+
+    /// What the gateway may open: its state folder, and of the rest of the machine nothing. The worker's scratch folder
+    /// is left out as well, because checkpoints hold the state of training.
+    #[must_use]
+    pub fn gateway_rules(&self) -> FileRules {
+        FileRules {
+            read: vec![self.identity(), self.raw()],
+            write: vec![
+                self.root.join("ledger"),
+                self.inbox(),
+                self.outbox(),
+                self.database(),
+                self.root.join("site.db-wal"),
+                self.root.join("site.db-shm"),
+                self.root.join("site.db-journal"),
+            ],
+        }
+    }
+
+    /// What the worker may open: the records, the base model and what the gateway fetched for it. Not the key, not the
+    /// ledger, not the outbox.
+    #[must_use]
+    pub fn worker_rules(&self, model: &Path, data: &[PathBuf]) -> FileRules {
+        let mut read = vec![self.config(), self.inbox(), model.to_path_buf()];
+        read.extend(data.iter().cloned());
+        FileRules { read, write: vec![self.raw(), self.work()] }
+    }
+}

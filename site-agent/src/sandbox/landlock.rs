@@ -1,0 +1,92 @@
+//! Landlock: which files a child may open, and (from Linux 6.7) that it may not use TCP.
+//!
+//! Called by `sandbox::enter_*`. Deny by default: what is not in `FileRules` or in the short system list
+//! below is refused with EACCES, for every user including root.
+
+use landlock::{
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
+    RulesetError, RulesetStatus, Scope, path_beneath_rules,
+};
+
+use super::{FileRules, Lock, LockReport};
+
+/// What the process needs of the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Network {
+    /// QUIC and DNS over UDP; TCP is refused.
+    UdpOnly,
+    /// Nothing.
+    None,
+}
+
+/// Read-only parts of the system that any Rust program with glibc may open: its own libraries, the processor
+/// description, the null and random devices. None of them holds a record.
+const SYSTEM_READ: &[&str] = &[
+    "/lib",
+    "/lib64",
+    "/usr/lib",
+    "/usr/lib64",
+    "/etc/ld.so.cache",
+    "/proc/cpuinfo",
+    "/proc/meminfo",
+    "/proc/self",
+    "/sys/devices/system/cpu",
+    "/sys/fs/cgroup",
+    "/dev/urandom",
+    "/usr/share/zoneinfo",
+    "/etc/localtime",
+];
+
+/// What the resolver reads to turn the coordinator's name into an address.
+const RESOLVER_READ: &[&str] =
+    &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services"];
+
+/// The newest rights we ask for; older kernels enforce the part they know.
+const ABI_WANTED: ABI = ABI::V6;
+/// The oldest kernel interface that closes every way of changing a file (truncation came with the third).
+const ABI_NEEDED: ABI = ABI::V3;
+
+/// Restricts the calling thread and everything it starts.
+pub(super) fn restrict(rules: &FileRules, network: Network) -> LockReport {
+    match try_restrict(rules, network) {
+        Ok((RulesetStatus::FullyEnforced, _)) => LockReport::held(Lock::Landlock, "fully enforced"),
+        Ok((RulesetStatus::PartiallyEnforced, _)) => {
+            LockReport::held(Lock::Landlock, "files enforced; this kernel lacks the TCP or signal rules")
+        }
+        Ok((RulesetStatus::NotEnforced, _)) => {
+            LockReport::missing(Lock::Landlock, "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)")
+        }
+        Err(error) => LockReport::missing(Lock::Landlock, error.to_string()),
+    }
+}
+
+fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, bool), RulesetError> {
+    let read = AccessFs::ReadFile | AccessFs::ReadDir;
+    // No right to execute anything, to make devices, sockets or fifos, or to send ioctls to devices.
+    let write = read
+        | AccessFs::WriteFile
+        | AccessFs::Truncate
+        | AccessFs::MakeReg
+        | AccessFs::MakeDir
+        | AccessFs::RemoveFile
+        | AccessFs::RemoveDir
+        | AccessFs::Refer;
+    let resolver: &[&str] = if network == Network::UdpOnly { RESOLVER_READ } else { &[] };
+    let status = Ruleset::default()
+        // Without these rights the sandbox would have a hole, so an older kernel is an error, not a best effort.
+        .set_compatibility(CompatLevel::HardRequirement)
+        .handle_access(AccessFs::from_all(ABI_NEEDED))?
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(ABI_WANTED))?
+        .handle_access(AccessNet::from_all(ABI_WANTED))?
+        .scope(Scope::from_all(ABI_WANTED))?
+        .create()?
+        .add_rules(path_beneath_rules(SYSTEM_READ, read))?
+        .add_rules(path_beneath_rules(resolver, read))?
+        // A mapped library also needs no right to execute: the right is about `execve`.
+        .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
+        .add_rules(path_beneath_rules(&rules.read, read))?
+        .add_rules(path_beneath_rules(&rules.write, write))?
+        .restrict_self()?;
+    Ok((status.ruleset, status.no_new_privs))
+}

@@ -1,0 +1,54 @@
+//! Process attributes: no core file, not inspectable, dies with its parent.
+//!
+//! Called by `sandbox::enter_*` and by the children at start. Records and keys live in memory, so a
+//! crash must not write memory to disk and another process of the same user must not read it.
+
+#![allow(unsafe_code)]
+
+use std::io;
+
+use super::{Lock, LockReport};
+
+/// Switches off core files (`RLIMIT_CORE` 0, which a child cannot raise again without privilege) and marks the
+/// process undumpable, which also closes `/proc/<pid>/mem` and `ptrace` to other unprivileged processes.
+pub(super) fn forbid_core_dumps() -> LockReport {
+    let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: `limit` is a valid, initialised rlimit that outlives the call; the kernel only reads it.
+    let limited = unsafe { libc::setrlimit(libc::RLIMIT_CORE, &raw const limit) };
+    if limited != 0 {
+        return LockReport::missing(Lock::CoreDumps, format!("setrlimit: {}", io::Error::last_os_error()));
+    }
+    // SAFETY: PR_SET_DUMPABLE takes one integer and touches no memory of ours.
+    let undumpable = unsafe { libc::prctl(libc::PR_SET_DUMPABLE, 0, 0, 0, 0) };
+    if undumpable != 0 {
+        return LockReport::missing(Lock::CoreDumps, format!("prctl: {}", io::Error::last_os_error()));
+    }
+    LockReport::held(Lock::CoreDumps, "no core file, memory not readable by others")
+}
+
+/// Asks the kernel to kill this process when its parent dies, so that a killed supervisor leaves no orphan that
+/// still trains or still holds the ledger.
+///
+/// # Errors
+/// The kernel's error; the callers treat end-of-file on the inherited pipe as the second signal.
+pub fn die_with_parent() -> io::Result<()> {
+    // SAFETY: PR_SET_PDEATHSIG takes one integer and touches no memory of ours.
+    let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Asks a child process to end in good order.
+///
+/// # Errors
+/// The kernel's error, for instance when the process is already gone.
+pub fn terminate(process_id: u32) -> io::Result<()> {
+    let Ok(process_id) = libc::pid_t::try_from(process_id) else {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    };
+    if process_id <= 1 {
+        return Err(io::Error::from(io::ErrorKind::InvalidInput));
+    }
+    // SAFETY: `kill` touches no memory; the id is positive and above 1, so it names one process and no group.
+    let result = unsafe { libc::kill(process_id, libc::SIGTERM) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
