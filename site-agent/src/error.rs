@@ -5,6 +5,8 @@
 
 use std::path::{Path, PathBuf};
 
+use common::net::NetError;
+
 use crate::sandbox::Lock;
 
 /// One enum for the crate.
@@ -41,12 +43,14 @@ pub enum SiteError {
     PolicyRefused { reason: &'static str },
     #[error("the connection to the coordinator: {reason}")]
     Connection { reason: String },
+    #[error(transparent)]
+    Net(#[from] NetError),
     #[error("the coordinator answered with {code}")]
     Rejected { code: String },
     #[error("the pipe between the processes of this site: {0}")]
     Pipe(String),
-    #[error("the {child} stopped {times} times in a row")]
-    ChildKeepsDying { child: &'static str, times: u32 },
+    #[error("the {child} stopped {times} times in a row; its last words: {last_words}")]
+    ChildKeepsDying { child: &'static str, times: u32, last_words: String },
     #[error("{0}")]
     Internal(String),
 }
@@ -68,13 +72,19 @@ impl SiteError {
     /// Whether trying again later may help without anybody changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Connection { .. } | Self::Pipe(_))
+        // Even a refused certificate may be accepted again (a clock put right, a coordinator restored): the gateway
+        // goes on asking, slowly, and says so.
+        matches!(self, Self::Connection { .. } | Self::Net(_))
     }
 
     /// Whether the person at the keyboard can put it right (exit code 1) or we must (exit code 2).
     #[must_use]
     pub fn is_user_error(&self) -> bool {
-        !matches!(self, Self::Internal(_) | Self::Store(_) | Self::Pipe(_))
+        match self {
+            Self::Internal(_) | Self::Store(_) | Self::Pipe(_) => false,
+            Self::Net(error) => error.is_user_error(),
+            _ => true,
+        }
     }
 
     /// The next step.
@@ -111,6 +121,7 @@ impl SiteError {
                 "check that the coordinator runs and that UDP to its port is not blocked; the agent tries again".into()
             }
             Self::ChildKeepsDying { child, .. } => format!("see logs/{child}.log in the state folder"),
+            Self::Net(error) => return error.hint().map(str::to_owned),
             Self::Validation | Self::Store(_) | Self::Rejected { .. } | Self::Pipe(_) | Self::Internal(_) => {
                 return None;
             }

@@ -5,7 +5,7 @@
 //! next start, which the caller logs. Format and verification are `common::ledger`'s.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 

@@ -1,0 +1,137 @@
+//! The command line: one file per verb. Parses, calls the library, prints sentences and hints, chooses the exit code.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to the terminal is what this module is for")]
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::error::SiteError;
+use crate::paths::StateFolder;
+
+mod check;
+mod hidden;
+mod join;
+mod ledger;
+mod run;
+mod status;
+mod table;
+
+const LONG_ABOUT: &str = "\
+The agent of one hospital in a Consilium consortium.
+
+It trains a language-model adapter on local, de-identified records and sends only the adapter. The records never leave: the \
+process that reads them has no network, the process that has the network cannot read them, and everything that leaves is \
+recorded in a ledger before it is sent.";
+
+const EXAMPLES: &str = "\
+Examples:
+  Join with the invitation you got from the coordinator:
+    site-agent join consilium1://coordinator.example.org:4434/cardiology/TOKEN/PIN \\
+        --model /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl
+
+  See whether this machine can keep the promises, then take part in runs:
+    site-agent check
+    site-agent run
+
+  What left this hospital?
+    site-agent ledger show
+    site-agent ledger verify";
+
+#[derive(Debug, Parser)]
+#[command(name = "site-agent", version, about = "The agent of one hospital in a Consilium consortium", long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// Where the site's state is.
+#[derive(Clone, Debug, clap::Args)]
+struct State {
+    /// Folder with the site's identity, ledger and policy.
+    #[arg(long = "state", value_name = "DIR", default_value = "./site-state")]
+    folder: PathBuf,
+}
+
+impl State {
+    fn open(&self) -> Result<StateFolder, SiteError> {
+        absolute(&self.folder).map(StateFolder::new)
+    }
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, SiteError> {
+    std::path::absolute(path).map_err(|source| SiteError::io(path, source))
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Join(join::Arguments),
+    Run(run::Arguments),
+    Check(check::Arguments),
+    Status(status::Arguments),
+    Ledger(ledger::Arguments),
+    #[command(hide = true)]
+    Gateway(hidden::ChildArguments),
+    #[command(hide = true)]
+    Worker(hidden::WorkerArguments),
+    #[command(hide = true)]
+    Probe(hidden::ProbeArguments),
+}
+
+/// Runs the program: 0 done, 1 something the user can put right, 2 something we must.
+#[must_use]
+pub fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Join(arguments) => join::run(&arguments),
+        Command::Run(arguments) => run::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
+        Command::Status(arguments) => status::run(&arguments),
+        Command::Ledger(arguments) => ledger::run(&arguments),
+        Command::Gateway(arguments) => hidden::gateway(&arguments),
+        Command::Worker(arguments) => hidden::worker(&arguments),
+        Command::Probe(arguments) => hidden::probe(&arguments),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => fail(&error),
+    }
+}
+
+fn fail(error: &SiteError) -> ExitCode {
+    if !matches!(error, SiteError::Validation) {
+        eprintln!("error: {error}");
+        if let Some(hint) = error.hint() {
+            eprintln!("\nhint: {hint}");
+        }
+    }
+    ExitCode::from(if error.is_user_error() { 1 } else { 2 })
+}
+
+/// Prints a JSON document for programs.
+fn print_json(value: &serde_json::Value) -> Result<(), SiteError> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| SiteError::Internal(error.to_string()))?;
+    println!("{text}");
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_visible_verb_explains_itself() {
+        for verb in Arguments::command().get_subcommands().filter(|verb| !verb.is_hide_set()) {
+            assert!(verb.get_about().is_some(), "{} has no description", verb.get_name());
+            let help = verb.clone().render_long_help().to_string();
+            assert!(help.contains("Example"), "{} has no example", verb.get_name());
+        }
+    }
+}

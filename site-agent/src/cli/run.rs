@@ -1,0 +1,74 @@
+//! `site-agent run`: take part in the consortium's runs until told to stop.
+
+use std::fs::{File, OpenOptions, TryLockError};
+
+use tracing_subscriber::EnvFilter;
+
+use super::State;
+use crate::config::AgentConfig;
+use crate::error::SiteError;
+use crate::paths::StateFolder;
+use crate::{preflight, supervisor};
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent run
+  site-agent run --state /var/lib/consilium/cardiology
+
+It goes on until it gets SIGTERM or Ctrl-C. It may be killed at any moment: the next start continues where it was and sends \
+the same bytes. Details are in logs/gateway.log and logs/worker.log in the state folder.";
+
+/// Take part in the consortium's runs.
+///
+/// Checks the locks, the data and the model, then starts the gateway (network, no records) and the worker (records, no
+/// network) and waits for work. The site opens all connections; no port is opened here.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    state: State,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let folder = arguments.state.open()?;
+    let config = AgentConfig::load(&folder.config())?;
+    log_to_stderr();
+    // Held until the process ends.
+    let _lock = lock(&folder)?;
+    let locks = preflight::try_locks(&folder)?;
+    let unmet = locks.unmet(&config.sandbox.allow_missing);
+    if !unmet.is_empty() {
+        return Err(SiteError::LocksMissing { locks: unmet });
+    }
+    for lock in &config.sandbox.allow_missing {
+        tracing::warn!("agent.toml allows this site to run without {lock}");
+    }
+    preflight::validate(&folder)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| SiteError::Internal(source.to_string()))?;
+    runtime.block_on(supervisor::run(&folder, &preflight::executable()?))
+}
+
+/// Two supervisors on one state folder would train everything twice.
+fn lock(folder: &StateFolder) -> Result<File, SiteError> {
+    let path = folder.root().join("run.lock");
+    let at = |source| SiteError::io(&path, source);
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(at)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(SiteError::AlreadyRunning { folder: folder.root().to_path_buf() }),
+        Err(TryLockError::Error(source)) => Err(at(source)),
+    }
+}
+
+fn log_to_stderr() {
+    let filter = EnvFilter::new("off,site_agent=info");
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(false)
+        .with_target(false)
+        .init();
+}

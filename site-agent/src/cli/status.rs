@@ -1,0 +1,119 @@
+//! `site-agent status`: what this site is, has done and has sent. Offline; nothing here is sent anywhere.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use common::ledger::{Kind, Summary};
+use serde_json::json;
+
+use super::{State, ledger, print_json, table};
+use crate::config::AgentConfig;
+use crate::error::SiteError;
+use crate::identity::Identity;
+use crate::store::{FACT_RECORDS, Store, Update};
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent status
+  site-agent status --json
+
+The record count is exact and is shown here only; the coordinator gets two significant digits.";
+
+/// Show what this site is, has done and has sent.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    state: State,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let folder = arguments.state.open()?;
+    let config = AgentConfig::load(&folder.config())?;
+    let identity = Identity::load(&folder.identity())?;
+    let store = Store::open_to_read(&folder.database())?;
+    let records = store.fact(FACT_RECORDS)?.unwrap_or(0);
+    let updates = store.updates()?;
+    let ledger = ledger::summary(&folder.ledger())?;
+    let expires_ms = expiry_ms(&identity)?;
+    if arguments.json {
+        return print_json(&as_json(&identity, &config, records, &updates, &ledger, expires_ms));
+    }
+    let rows = [
+        ("site", identity.coordinator.site.to_string()),
+        ("coordinator", identity.coordinator.address.clone()),
+        ("certificate until", table::utc(expires_ms)),
+        ("model", config.model.display().to_string()),
+        ("records", records.to_string()),
+        ("rounds done", done(&updates).count().to_string()),
+        ("bytes sent", ledger.bytes.to_string()),
+        ("of these, updates", update_bytes(&ledger).to_string()),
+        ("ledger records", ledger.records.to_string()),
+        ("ledger root", ledger.root.to_string()),
+        ("last receipt", last_receipt(&updates)),
+    ];
+    let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
+    print!("{}", table::render(&rows));
+    Ok(())
+}
+
+fn as_json(
+    identity: &Identity,
+    config: &AgentConfig,
+    records: u64,
+    updates: &[Update],
+    ledger: &Summary,
+    expires_ms: u64,
+) -> serde_json::Value {
+    let rounds: Vec<_> = updates
+        .iter()
+        .map(|update| {
+            json!({
+                "run": update.key.run.to_string(),
+                "round": update.key.round.0,
+                "digest": update.digest.to_string(),
+                "bytes": update.bytes,
+                "records": update.records,
+                "training_loss": update.loss,
+                "receipt": update.receipt.is_some(),
+                "declined": update.declined,
+            })
+        })
+        .collect();
+    json!({
+        "site": identity.coordinator.site,
+        "coordinator": identity.coordinator.address,
+        "certificate_expires_ms": expires_ms,
+        "model": config.model,
+        "data": config.data,
+        "records": records,
+        "rounds_done": done(updates).count(),
+        "bytes_sent": ledger.bytes,
+        "ledger": { "records": ledger.records, "bytes": ledger.bytes, "root": ledger.root.to_string() },
+        "rounds": rounds,
+    })
+}
+
+fn done(updates: &[Update]) -> impl Iterator<Item = &Update> {
+    updates.iter().filter(|update| update.receipt.is_some())
+}
+
+fn update_bytes(ledger: &Summary) -> u64 {
+    ledger.kinds.get(&Kind::Chunk).map_or(0, |total| total.bytes)
+}
+
+fn last_receipt(updates: &[Update]) -> String {
+    done(updates).last().map_or_else(
+        || "none yet".to_owned(),
+        |update| format!("run {}, round {}, update {}", update.key.run, update.key.round, update.digest.short()),
+    )
+}
+
+fn expiry_ms(identity: &Identity) -> Result<u64, SiteError> {
+    let peer = identity.tls.peer().map_err(|error| SiteError::Internal(error.to_string()))?;
+    let since: SystemTime = peer.not_after;
+    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+}

@@ -1,0 +1,201 @@
+//! THE ONLY FILE THAT SENDS. If you audit one file of this program, audit this one.
+//!
+//! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger record with
+//! their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is everything that can leave
+//! this hospital: numbers, digests and codes, and the bytes of an update that passed `protect` (its type has no
+//! other constructor). There is no text in it. Adding a variant is a privacy review.
+//!
+//! Called by `agent::driver` only. `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second
+//! socket kind; the worker has no socket at all.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use certs::profile::COORDINATOR_NAME;
+use common::clock::Clock;
+use common::crash_point;
+use common::id::Digest;
+use common::ledger::{Kind, context};
+use common::limits::{ADAPTER_BYTES_MAX, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS};
+use common::net::client::Session;
+use common::net::join;
+use common::wire::frame;
+use common::wire::join::{JoinRequest, JoinResponse};
+use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, Response, RoundKey, TrainFailure};
+use common::wire::numbers::{LossMilli, RoundedCount};
+
+use crate::config::PolicyConfig;
+use crate::error::SiteError;
+use crate::ledger::{Frame, LedgerWriter};
+use crate::local::Progress;
+use crate::protect::ProtectedUpdate;
+
+/// Everything that can leave this hospital.
+#[derive(Clone, Copy, Debug)]
+pub enum Outbound<'a> {
+    /// Protocol version; size and root of our ledger.
+    Hello,
+    /// "Is there work?"
+    Poll { wait_ms: u32 },
+    /// "Give me this file from this byte on": a digest the coordinator named, and a number.
+    Fetch { digest: Digest, offset: u64 },
+    /// "I take part": fingerprint of the public base model; number of records, rounded to two digits.
+    Ready { key: RoundKey, base_fingerprint: Digest, records: u64 },
+    /// How far training is: steps, speed, and the loss in thousandths.
+    Progress { key: RoundKey, progress: Progress },
+    /// Digest and size of the update; rounded counts; mean loss.
+    Offer(&'a ProtectedUpdate),
+    /// A piece of the update.
+    Chunk { update: &'a ProtectedUpdate, offset: u64 },
+    /// "That was all; give me the receipt."
+    Commit(&'a ProtectedUpdate),
+    /// "I cannot", and one of eight codes.
+    Failed { key: RoundKey, reason: TrainFailure },
+}
+
+/// What carries bytes to the coordinator. The one real implementation is at the end of this file.
+pub trait Wire: Send {
+    /// Sends exactly `bytes` as one request and returns the answer and the raw bytes that follow it.
+    fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(Response, Vec<u8>), SiteError>> + Send;
+}
+
+/// The gate.
+pub struct Egress<C> {
+    ledger: LedgerWriter,
+    policy: PolicyConfig,
+    /// Who receives: SHA-256 of the consortium's CA key.
+    peer: Digest,
+    clock: C,
+}
+
+impl<C: Clock> Egress<C> {
+    pub fn new(ledger: LedgerWriter, policy: PolicyConfig, peer: Digest, clock: C) -> Self {
+        Self { ledger, policy, peer, clock }
+    }
+
+    /// Lets one item out and returns the coordinator's answer.
+    ///
+    /// # Errors
+    /// `PolicyRefused` and `Ledger`/`Io` before anything was sent; `Connection` when it may or may not have arrived.
+    pub async fn release(
+        &mut self,
+        wire: &mut impl Wire,
+        item: Outbound<'_>,
+    ) -> Result<(Response, Vec<u8>), SiteError> {
+        self.check(&item)?;
+        let (request, payload) = self.request(&item)?;
+        let (run, round) = context(&request);
+        let kind = Kind::of(&request);
+        let envelope = Envelope { sequence: self.ledger.next_sequence(), request };
+        let mut bytes = frame::to_bytes(&envelope).map_err(|error| SiteError::Internal(error.to_string()))?;
+        bytes.extend_from_slice(&payload);
+        let record = Frame { kind, run, round, length: bytes.len() as u64, digest: Digest::of(&bytes) };
+        crash_point!("site-before-ledger");
+        self.ledger.append(self.clock.now().0, &self.peer, &record)?;
+        crash_point!("site-ledger-written");
+        wire.exchange(&bytes).await
+    }
+
+    /// The site's own rules, whatever the coordinator or another part of this program asks for.
+    fn check(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
+        let refuse = |reason| Err(SiteError::PolicyRefused { reason });
+        match item {
+            Outbound::Poll { wait_ms } if *wait_ms > POLL_WAIT_MS_MAX => refuse("a poll is longer than allowed"),
+            Outbound::Fetch { offset, .. } if *offset > ADAPTER_BYTES_MAX => refuse("no file is that long"),
+            Outbound::Progress { progress, .. } if progress.step > progress.total_steps => {
+                refuse("a step beyond the last one is no progress")
+            }
+            Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. }
+                if update.update().bytes > self.policy.update_bytes_max =>
+            {
+                refuse("the update is larger than agent.toml allows")
+            }
+            Outbound::Chunk { update, offset } if *offset >= update.update().bytes => {
+                refuse("there is no byte behind the end of an update")
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// The message for an item, and the raw bytes that follow it. Exact numbers become coarse ones here.
+    fn request(&self, item: &Outbound<'_>) -> Result<(Request, Vec<u8>), SiteError> {
+        let mut payload = Vec::new();
+        let request = match *item {
+            Outbound::Hello => Request::Hello { protocol: PROTOCOL_VERSION, ledger: self.ledger.head() },
+            Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
+            Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
+            Outbound::Ready { key, base_fingerprint, records } => {
+                Request::Ready { key, base_fingerprint, records: RoundedCount::of(records) }
+            }
+            Outbound::Progress { key, progress } => Request::Progress {
+                key,
+                step: progress.step,
+                total_steps: progress.total_steps,
+                loss: LossMilli::of(progress.loss),
+                tokens_per_s: progress.tokens_per_s,
+            },
+            Outbound::Offer(update) => {
+                let update = update.update();
+                Request::Offer {
+                    key: update.key,
+                    digest: update.digest,
+                    bytes: update.bytes,
+                    records: RoundedCount::of(update.records),
+                    tokens: RoundedCount::of(update.tokens),
+                    loss: LossMilli::of(update.loss),
+                }
+            }
+            Outbound::Chunk { update, offset } => {
+                payload = update.chunk(offset)?;
+                let length = u32::try_from(payload.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
+                Request::Chunk { digest: update.update().digest, offset, length }
+            }
+            Outbound::Commit(update) => {
+                Request::Commit { key: update.update().key, digest: update.update().digest }
+            }
+            Outbound::Failed { key, reason } => Request::Failed { key, reason },
+        };
+        Ok((request, payload))
+    }
+}
+
+/// The one frame that leaves before there is a certificate: certificate request and one-time token.
+///
+/// # Errors
+/// As [`Egress::release`].
+#[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
+pub async fn release_join(
+    ledger: &mut LedgerWriter,
+    line: JoinLine,
+    request: &JoinRequest,
+    clock: &impl Clock,
+) -> Result<JoinResponse, SiteError> {
+    let bytes = frame::to_bytes(request).map_err(|error| SiteError::Internal(error.to_string()))?;
+    let length = bytes.len() as u64;
+    let record = Frame { kind: Kind::Join, run: None, round: None, length, digest: Digest::of(&bytes) };
+    ledger.append(clock.now().0, &line.peer, &record)?;
+    let deadline = Duration::from_millis(REQUEST_DEADLINE_MS);
+    Ok(join::request(line.remote, line.tls, COORDINATOR_NAME, &bytes, deadline).await?)
+}
+
+/// Where a request to join goes.
+#[derive(Debug)]
+pub struct JoinLine {
+    pub remote: SocketAddr,
+    /// Accepts only the pinned CA.
+    pub tls: rustls::ClientConfig,
+    /// The pin of the invitation.
+    pub peer: Digest,
+}
+
+impl Wire for Session {
+    #[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
+    async fn exchange(&mut self, bytes: &[u8]) -> Result<(Response, Vec<u8>), SiteError> {
+        let answer = Self::exchange(self, bytes, Duration::from_millis(REQUEST_DEADLINE_MS)).await?;
+        Ok((answer.response, answer.payload))
+    }
+}
+
+#[cfg(test)]
+mod tests;

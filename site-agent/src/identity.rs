@@ -1,0 +1,109 @@
+//! The site's identity on disk: its key, its certificate, the consortium's CA, and where the coordinator is.
+//!
+//! Written once by `join`, read by the gateway and by `status`. The key file has mode 0600 and is in a folder that the
+//! worker cannot open.
+
+use std::fs;
+use std::path::Path;
+
+use certs::{IdentityKey, ReceiptPublicKey, SpkiPin, TlsIdentity};
+use common::durable;
+use common::id::{Digest, SiteId};
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::error::SiteError;
+
+const KEY: &str = "key.pem";
+const CERTIFICATE: &str = "certificate.pem";
+const AUTHORITY: &str = "ca.pem";
+const COORDINATOR: &str = "coordinator.toml";
+
+/// `identity/coordinator.toml`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coordinator {
+    /// The name under which the consortium knows this site.
+    pub site: SiteId,
+    /// HOST:PORT of the coordinator's endpoint for runs.
+    pub address: String,
+    /// The coordinator's Ed25519 key for receipts, in hexadecimal digits.
+    pub receipt_key: Digest,
+}
+
+/// Everything the gateway needs to connect and to check receipts.
+#[derive(Debug)]
+pub struct Identity {
+    pub coordinator: Coordinator,
+    pub tls: TlsIdentity,
+    pub authority_der: Vec<u8>,
+}
+
+impl Identity {
+    /// Reads the folder.
+    ///
+    /// # Errors
+    /// `Io` or `Config`, with the file.
+    pub fn load(folder: &Path) -> Result<Self, SiteError> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            fs::read_to_string(&path).map_err(|source| SiteError::io(&path, source))
+        };
+        let unusable =
+            |name: &str, error: &dyn std::fmt::Display| SiteError::config(&folder.join(name), error.to_string());
+        let key = Zeroizing::new(read(KEY)?);
+        let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key).map_err(|error| unusable(CERTIFICATE, &error))?;
+        let authority_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
+            .map_err(|error| unusable(AUTHORITY, &error))?;
+        let coordinator =
+            toml::from_str(&read(COORDINATOR)?).map_err(|error| unusable(COORDINATOR, &error))?;
+        Ok(Self { coordinator, tls, authority_der })
+    }
+
+    /// Writes the folder, which must exist; the key first and with mode 0600.
+    ///
+    /// # Errors
+    /// `Io`, with the file.
+    pub fn store(
+        folder: &Path,
+        key: &IdentityKey,
+        certificate_der: &[u8],
+        authority_der: &[u8],
+        coordinator: &Coordinator,
+    ) -> Result<(), SiteError> {
+        let write = |name: &str, text: &str, mode| {
+            let path = folder.join(name);
+            durable::write(&path, text.as_bytes(), mode).map_err(|source| SiteError::io(&path, source))
+        };
+        write(KEY, &key.to_pem(), durable::PRIVATE)?;
+        write(CERTIFICATE, &certs::tls::certificate_to_pem(certificate_der), durable::ORDINARY)?;
+        write(AUTHORITY, &certs::tls::certificate_to_pem(authority_der), durable::ORDINARY)?;
+        let coordinator =
+            toml::to_string(coordinator).map_err(|error| SiteError::Internal(error.to_string()))?;
+        write(COORDINATOR, &coordinator, durable::ORDINARY)
+    }
+
+    /// Who receives our frames, as the ledger names it: SHA-256 of the CA's public key.
+    ///
+    /// # Errors
+    /// `Config` when the CA's certificate cannot be read.
+    pub fn peer(&self) -> Result<Digest, SiteError> {
+        peer_of(&self.authority_der)
+    }
+
+    /// The key that receipts are checked with.
+    #[must_use]
+    pub fn receipt_key(&self) -> ReceiptPublicKey {
+        ReceiptPublicKey::from_bytes(self.coordinator.receipt_key.0)
+    }
+}
+
+/// See [`Identity::peer`].
+///
+/// # Errors
+/// `Config` when the certificate cannot be read.
+pub fn peer_of(authority_der: &[u8]) -> Result<Digest, SiteError> {
+    SpkiPin::of_certificate(authority_der)
+        .map(|pin| Digest(*pin.as_bytes()))
+        .map_err(|error| SiteError::config(Path::new(AUTHORITY), error.to_string()))
+}

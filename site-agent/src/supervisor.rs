@@ -1,0 +1,105 @@
+//! Starts the gateway and the worker, connects them, watches them, and ends them when it ends.
+//!
+//! Called by `site-agent run`. It holds no key, opens no socket and reads no record. Both children are this same binary with
+//! a hidden subcommand; their standard input and output are pipes to this process, which passes whole messages on. A child
+//! that dies is started again after a growing wait; one that keeps dying ends the agent with its last words.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{mpsc, watch};
+
+use crate::error::SiteError;
+use crate::local::{FromGateway, FromWorker, ToGateway, ToWorker};
+use crate::paths::StateFolder;
+
+mod child;
+mod lines;
+
+use child::{ChildSpec, keep};
+pub use lines::Lines;
+
+/// Messages that may wait for a child. A child that is down loses them; both sides repeat what matters.
+const QUEUE_MAX: usize = 64;
+
+/// What the children's keepers tell the hub.
+enum Heard {
+    Gateway(FromGateway),
+    Worker(FromWorker),
+    /// A worker process ended; another is coming.
+    WorkerGone,
+    /// A child cannot be kept alive.
+    GivenUp(SiteError),
+}
+
+/// Runs both children until a signal comes or one of them cannot be kept alive.
+///
+/// # Errors
+/// `ChildKeepsDying` with the child's last words; `Internal` when a process cannot be started at all.
+pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteError> {
+    let (stop, stopping) = watch::channel(false);
+    let (heard_sender, mut heard) = mpsc::channel::<Heard>(QUEUE_MAX);
+    let (gateway_sender, gateway_orders) = mpsc::channel::<ToGateway>(QUEUE_MAX);
+    let (worker_sender, worker_orders) = mpsc::channel::<ToWorker>(QUEUE_MAX);
+    let spec = |name: &'static str| ChildSpec {
+        name,
+        executable: executable.to_path_buf(),
+        state: folder.root().to_path_buf(),
+        log: log_path(folder, name),
+    };
+    // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
+    let gateway = keep(spec("gateway"), gateway_orders, heard_sender.clone(), Heard::Gateway, None, stopping.clone());
+    let worker =
+        keep(spec("worker"), worker_orders, heard_sender, Heard::Worker, Some(|| Heard::WorkerGone), stopping);
+    let hub = async {
+        let mut lines = Lines::default();
+        while let Some(message) = heard.recv().await {
+            match message {
+                Heard::Gateway(FromGateway::Worker(order)) => {
+                    // A worker that reads nothing while it loads a model still has room for 64 orders.
+                    let _ = worker_sender.try_send(order);
+                }
+                Heard::Gateway(FromGateway::Notice(notice)) => lines.notice(&notice),
+                Heard::Worker(message) => {
+                    lines.worker(&message);
+                    let _ = gateway_sender.try_send(ToGateway::Worker(message));
+                }
+                Heard::WorkerGone => {
+                    let _ = gateway_sender.try_send(ToGateway::WorkerGone);
+                }
+                Heard::GivenUp(error) => return Err(error),
+            }
+        }
+        Ok(())
+    };
+    let watch_signals = async {
+        let result = tokio::select! {
+            result = hub => result,
+            signal = wait_for_signal() => signal,
+        };
+        // Both keepers see it, end their child in good order and return.
+        let _ = stop.send(true);
+        result
+    };
+    let ((), (), result) = tokio::join!(gateway, worker, watch_signals);
+    result
+}
+
+async fn wait_for_signal() -> Result<(), SiteError> {
+    let failed = |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
+    let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}
+
+fn log_path(folder: &StateFolder, name: &str) -> PathBuf {
+    folder.logs().join(format!("{name}.log"))
+}
+
+/// How long a child may take to end after SIGTERM before it is killed.
+const GRACE: Duration = Duration::from_secs(5);

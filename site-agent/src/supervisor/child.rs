@@ -1,0 +1,186 @@
+//! Keeps one child process alive and its two pipes flowing. Used twice by the supervisor.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{Read as _, Seek as _, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::sync::{mpsc, watch};
+use tokio::time::{sleep, timeout};
+
+use super::{GRACE, Heard};
+use crate::agent::backoff::Backoff;
+use crate::error::SiteError;
+use crate::local::{read_message_async, write_message_async};
+use crate::sandbox::process::terminate;
+
+/// What to start.
+pub(super) struct ChildSpec {
+    pub(super) name: &'static str,
+    pub(super) executable: PathBuf,
+    pub(super) state: PathBuf,
+    pub(super) log: PathBuf,
+}
+
+/// A child that lived this long was healthy; its death starts the count of deaths afresh.
+const HEALTHY: Duration = Duration::from_secs(30);
+/// Deaths in a row, each within `HEALTHY`, after which the agent ends: about 15 seconds of trying.
+const DEATHS_MAX: u32 = 8;
+/// A child that does not take a message for this long hangs, and is killed.
+const WRITE_DEADLINE: Duration = Duration::from_secs(30);
+/// A log that is larger at start is set aside as `.old`; so there are at most two of this size and what one run adds.
+const LOG_BYTES_MAX: u64 = 8 << 20;
+
+/// Starts the child again and again until told to stop or until it dies too often.
+pub(super) async fn keep<In, Out>(
+    spec: ChildSpec,
+    mut orders: mpsc::Receiver<In>,
+    heard: mpsc::Sender<Heard>,
+    wrap: fn(Out) -> Heard,
+    gone: Option<fn() -> Heard>,
+    mut stopping: watch::Receiver<bool>,
+) where
+    In: Serialize,
+    Out: DeserializeOwned,
+{
+    let mut backoff = Backoff::default();
+    for life in 0_u64.. {
+        let started = Instant::now();
+        if let Err(error) = live(&spec, life, &mut orders, &heard, wrap, &mut stopping).await {
+            tell(&heard, Heard::GivenUp(error), &mut stopping).await;
+            return;
+        }
+        if *stopping.borrow() {
+            return;
+        }
+        if started.elapsed() >= HEALTHY {
+            backoff.reset();
+        }
+        let wait_ms = backoff.next_ms(0);
+        if backoff.failures() >= DEATHS_MAX {
+            let error =
+                SiteError::ChildKeepsDying { child: spec.name, times: DEATHS_MAX, last_words: last_words(&spec.log) };
+            tell(&heard, Heard::GivenUp(error), &mut stopping).await;
+            return;
+        }
+        tracing::warn!(child = spec.name, wait_ms, "ended; it is started again");
+        if let Some(gone) = gone {
+            tell(&heard, gone(), &mut stopping).await;
+        }
+        tokio::select! {
+            () = sleep(Duration::from_millis(wait_ms)) => {}
+            _ = stopping.changed() => return,
+        }
+        // Orders for the dead one: the other side repeats what still matters when it hears of the new one.
+        while orders.try_recv().is_ok() {}
+    }
+}
+
+async fn tell(heard: &mpsc::Sender<Heard>, message: Heard, stopping: &mut watch::Receiver<bool>) {
+    tokio::select! {
+        _ = heard.send(message) => {}
+        _ = stopping.changed() => {}
+    }
+}
+
+/// One life of the child.
+async fn live<In, Out>(
+    spec: &ChildSpec,
+    life: u64,
+    orders: &mut mpsc::Receiver<In>,
+    heard: &mpsc::Sender<Heard>,
+    wrap: fn(Out) -> Heard,
+    stopping: &mut watch::Receiver<bool>,
+) -> Result<(), SiteError>
+where
+    In: Serialize,
+    Out: DeserializeOwned,
+{
+    let (mut child, mut stdin, mut stdout) = start(spec, life)?;
+    let read = async {
+        while let Ok(Some(message)) = read_message_async::<Out>(&mut stdout).await {
+            if heard.send(wrap(message)).await.is_err() {
+                break;
+            }
+        }
+    };
+    let write = async {
+        while let Some(order) = orders.recv().await {
+            match timeout(WRITE_DEADLINE, write_message_async(&mut stdin, &order)).await {
+                Ok(Ok(())) => {}
+                Ok(Err(_)) | Err(_) => break,
+            }
+        }
+    };
+    // Whichever ends first ends this life: the child closed its pipe, does not read, or has to stop.
+    tokio::select! {
+        () = read => {}
+        () = write => {}
+        _ = stopping.changed() => {}
+    }
+    end(&mut child).await;
+    Ok(())
+}
+
+fn start(spec: &ChildSpec, life: u64) -> Result<(Child, ChildStdin, ChildStdout), SiteError> {
+    let log = open_log(&spec.log)?;
+    let failed = |source: std::io::Error| SiteError::Internal(format!("cannot start the {}: {source}", spec.name));
+    let mut command = Command::new(&spec.executable);
+    if cfg!(feature = "failpoints") && life > 0 {
+        // A test names a point to die at once; the next life must get past it.
+        command.env_remove("CONSILIUM_CRASH_AT");
+    }
+    let mut child = command
+        .arg(spec.name)
+        .arg("--state")
+        .arg(&spec.state)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::from(log))
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    match (child.stdin.take(), child.stdout.take()) {
+        (Some(stdin), Some(stdout)) => Ok((child, stdin, stdout)),
+        _ => Err(SiteError::Internal(format!("the {} has no pipes", spec.name))),
+    }
+}
+
+/// SIGTERM, then a while, then SIGKILL. Both children are safe to kill at any moment.
+async fn end(child: &mut Child) {
+    if let Some(process_id) = child.id() {
+        // It may be gone by itself; then there is nothing to signal.
+        let _ = terminate(process_id);
+    }
+    if timeout(GRACE, child.wait()).await.is_err() {
+        let _ = child.kill().await;
+    }
+}
+
+fn open_log(path: &Path) -> Result<File, SiteError> {
+    let at = |source| SiteError::io(path, source);
+    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
+        fs::rename(path, path.with_extension("log.old")).map_err(at)?;
+    }
+    OpenOptions::new().create(true).append(true).open(path).map_err(at)
+}
+
+/// The last line of a child's log that says something.
+fn last_words(path: &Path) -> String {
+    const TAIL_BYTES: u64 = 2048;
+    let read = || {
+        let mut file = File::open(path)?;
+        let length = file.metadata()?.len();
+        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        let mut bytes = Vec::new();
+        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
+    };
+    let text = read().unwrap_or_default();
+    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("hint:"));
+    line.unwrap_or("it said nothing").to_owned()
+}

@@ -1,0 +1,95 @@
+//! What the person who runs the agent sees: one plain line per event, on standard error.
+
+#![allow(clippy::print_stderr, reason = "these lines are the output of `site-agent run`")]
+
+use std::time::{Duration, Instant};
+
+use common::wire::message::{RoundKey, TrainFailure};
+
+use crate::local::{FromWorker, Notice};
+
+/// Prints, and thins out progress so that a long training is not a wall of text.
+#[derive(Debug, Default)]
+pub struct Lines {
+    last_progress: Option<Instant>,
+    rounds: u32,
+}
+
+/// Between two progress lines.
+const PROGRESS_EVERY: Duration = Duration::from_secs(5);
+
+impl Lines {
+    pub(super) fn notice(&mut self, notice: &Notice) {
+        match notice {
+            Notice::Started { ledger_records } => {
+                eprintln!("gateway ready; the ledger has {ledger_records} records");
+            }
+            Notice::Connected => eprintln!("connected to the coordinator"),
+            Notice::Disconnected { retry_ms } => {
+                eprintln!("no connection to the coordinator; next attempt in {:.1} s", *retry_ms as f64 / 1000.0);
+            }
+            Notice::NotAuthorised => {
+                eprintln!("the coordinator does not accept this site; ask its operator");
+            }
+            Notice::Joined { key, rounds } => {
+                self.rounds = *rounds;
+                self.last_progress = None;
+                eprintln!("{}: joined", self.name(*key));
+            }
+            Notice::Sending { key, bytes } => eprintln!("{}: sending {bytes} bytes", self.name(*key)),
+            Notice::Receipt { key, .. } => eprintln!("{}: receipt stored", self.name(*key)),
+            Notice::Declined { key } => eprintln!("{}: the coordinator did not take the update", self.name(*key)),
+            Notice::CannotTrain { key, reason } => {
+                eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
+            }
+            Notice::Finished { run } => eprintln!("run {run}: finished"),
+        }
+    }
+
+    pub(super) fn worker(&mut self, message: &FromWorker) {
+        match message {
+            FromWorker::Started => eprintln!("worker ready"),
+            FromWorker::Progress { key, progress } => {
+                let is_last = progress.step == progress.total_steps;
+                if !is_last && self.last_progress.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
+                    return;
+                }
+                self.last_progress = Some(Instant::now());
+                eprintln!(
+                    "{}: step {}/{}, loss {:.3}, {} tokens/s",
+                    self.name(*key),
+                    progress.step,
+                    progress.total_steps,
+                    progress.loss,
+                    progress.tokens_per_s
+                );
+            }
+            FromWorker::Ready { key, records, .. } => {
+                eprintln!("{}: training on {records} records", self.name(*key));
+            }
+            FromWorker::Finished { .. } | FromWorker::Failed { .. } => {}
+        }
+    }
+
+    fn name(&self, key: RoundKey) -> String {
+        if self.rounds == 0 {
+            format!("run {}, round {}", key.run, key.round)
+        } else {
+            format!("run {}, round {}/{}", key.run, key.round, self.rounds)
+        }
+    }
+}
+
+/// The code in words, with where to look. Said at the site only.
+fn words(reason: TrainFailure) -> &'static str {
+    match reason {
+        TrainFailure::NoRecords => "no usable record (see logs/worker.log)",
+        TrainFailure::DataUnreadable => "the data cannot be read (see logs/worker.log)",
+        TrainFailure::BaseMismatch => "this site's base model is not the one of the run",
+        TrainFailure::BaseUnreadable => "the base model cannot be loaded (see logs/worker.log)",
+        TrainFailure::OutOfMemory => "not enough memory",
+        TrainFailure::WorkerFailed => "the worker failed repeatedly (see logs/worker.log)",
+        TrainFailure::UpdateRejected => "its update did not pass the site's own check (see the logs)",
+        TrainFailure::NotAllowed => "the run's settings are not allowed here (see logs/worker.log)",
+    }
+}

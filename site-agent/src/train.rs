@@ -1,0 +1,354 @@
+//! From records and a global adapter to a raw update. Runs in the worker, behind its locks.
+//!
+//! Called by `worker`. Invariants: the same (manifest, adapter, data) gives the same raw file, also when training was cut
+//! short and resumed; a finished raw file is never trained again; nothing here knows of a network. Errors keep their
+//! words for the log at the site and carry one code for the gateway.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use common::crash_point;
+use common::durable;
+use common::id::Digest;
+use common::limits::PROGRESS_INTERVAL_MS;
+use common::run::{RunManifest, TrainingSettings};
+use common::wire::message::{RoundKey, TrainFailure};
+use model::chat::{ChatTokenizer, Message};
+use model::{Adapter, BaseModel, Checkpoint, Control, LoraSettings, ModelError, Sample, StepReport};
+use serde::{Deserialize, Serialize};
+
+use crate::config::AgentConfig;
+use crate::local::{Progress, RawFacts, round_file_stem};
+use crate::paths::StateFolder;
+
+mod files;
+mod settings;
+
+pub use files::Inbox;
+
+/// Why a round cannot be trained: a code for the gateway, words for the log.
+#[derive(Debug, thiserror::Error)]
+#[error("{words}")]
+pub struct TrainError {
+    pub code: TrainFailure,
+    pub words: String,
+}
+
+impl TrainError {
+    pub(crate) fn new(code: TrainFailure, words: impl ToString) -> Self {
+        Self { code, words: words.to_string() }
+    }
+}
+
+/// What became of an order to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trained {
+    /// The raw update is on disk.
+    Finished(RawFacts),
+    /// The caller asked to stop.
+    Abandoned,
+}
+
+/// The base model and the samples, kept from round to round.
+pub struct Trainer {
+    config: AgentConfig,
+    folder: StateFolder,
+    conversations: Option<Vec<Vec<Message>>>,
+    samples: Option<(usize, Vec<Sample>)>,
+    base: Option<BaseModel>,
+}
+
+/// What is stored beside a finished raw update, so that a restart need not train again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finished {
+    manifest: Digest,
+    adapter: Digest,
+    digest: Digest,
+    records: u64,
+    tokens: u64,
+    loss: f64,
+}
+
+impl Trainer {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(config: AgentConfig, folder: StateFolder) -> Self {
+        Self { config, folder, conversations: None, samples: None, base: None }
+    }
+
+    /// Loads the base model as the manifest says and prepares the samples; returns the base's fingerprint and the
+    /// number of records that will be trained on.
+    ///
+    /// # Errors
+    /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`.
+    pub fn prepare(&mut self, manifest: Digest) -> Result<(Digest, u64), TrainError> {
+        let manifest = Inbox::new(&self.folder).manifest(manifest)?;
+        let records = self.samples(&manifest.training)?.len() as u64;
+        let fingerprint = Digest(self.base(&manifest)?.fingerprint());
+        Ok((fingerprint, records))
+    }
+
+    /// Trains one round, or finds that it was trained before. `progress` is called at most once a second; it says
+    /// whether to go on.
+    ///
+    /// # Errors
+    /// A code and the words for the log.
+    pub fn train(
+        &mut self,
+        key: RoundKey,
+        manifest_digest: Digest,
+        adapter_digest: Digest,
+        progress: &mut dyn FnMut(Option<Progress>) -> Control,
+    ) -> Result<Trained, TrainError> {
+        if let Some(facts) = self.finished_before(key, manifest_digest, adapter_digest) {
+            return Ok(Trained::Finished(facts));
+        }
+        let inbox = Inbox::new(&self.folder);
+        let manifest = inbox.manifest(manifest_digest)?;
+        let adapter_bytes = inbox.adapter(adapter_digest)?;
+        self.samples(&manifest.training)?;
+        self.base(&manifest)?;
+        let (Some((_, samples)), Some(base)) = (&self.samples, &self.base) else {
+            return Err(TrainError::new(TrainFailure::WorkerFailed, "the base model was not kept"));
+        };
+        let lora = settings::lora(&manifest.adapter);
+        let adapter = Adapter::from_safetensors(&adapter_bytes, base.config(), &lora)
+            .map_err(|error| TrainError::new(TrainFailure::BaseMismatch, error))?;
+        drop(adapter_bytes);
+        let checkpoint = CheckpointFile::new(&self.folder, key, manifest_digest, adapter_digest);
+        let mut pace = Pace::new(Duration::from_secs(self.config.training.checkpoint_interval_s));
+        let mut on_step = |report: &StepReport, save: &dyn Fn() -> Checkpoint| {
+            let control = progress(pace.progress(report));
+            if pace.is_checkpoint_due() && report.step < report.total_steps {
+                checkpoint.write(&save());
+            }
+            crash_point!("site-training-step");
+            control
+        };
+        let training = settings::training(&manifest.training, key.round);
+        let outcome =
+            model::train(base, adapter, samples, &training, checkpoint.read(), &mut on_step).map_err(train_error)?;
+        if !outcome.finished {
+            return Ok(Trained::Abandoned);
+        }
+        let bytes = outcome.adapter.to_safetensors().map_err(train_error)?;
+        let facts = RawFacts {
+            digest: Digest::of(&bytes),
+            records: samples.len() as u64,
+            tokens: outcome.tokens,
+            loss: outcome.mean_loss,
+        };
+        self.store(key, manifest_digest, adapter_digest, &bytes, &facts)?;
+        checkpoint.remove();
+        Ok(Trained::Finished(facts))
+    }
+
+    /// Forgets what is on disk of a round that is over without us.
+    pub fn forget(&self, key: RoundKey) {
+        let stem = round_file_stem(key.run, key.round);
+        for path in [self.raw_path(key), self.facts_path(key), self.folder.work().join(format!("{stem}.checkpoint"))] {
+            // Already gone is what we want; anything else is found when the round is trained again.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    fn samples(&mut self, training: &TrainingSettings) -> Result<&[Sample], TrainError> {
+        let cutoff = training.cutoff_tokens;
+        if self.samples.as_ref().is_none_or(|(prepared_for, _)| *prepared_for != cutoff) {
+            if self.conversations.is_none() {
+                self.conversations = Some(read_records(&self.config.data)?);
+            }
+            let conversations = self.conversations.as_deref().unwrap_or_default();
+            let tokenizer = ChatTokenizer::load(&self.config.model)
+                .map_err(|error| TrainError::new(TrainFailure::BaseUnreadable, error))?;
+            let prepared = tokenizer
+                .prepare(conversations, cutoff)
+                .map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
+            tracing::info!(report = ?prepared.report, "records prepared");
+            self.samples = Some((cutoff, prepared.samples));
+        }
+        Ok(self.samples.as_ref().map(|(_, samples)| samples.as_slice()).unwrap_or_default())
+    }
+
+    fn base(&mut self, manifest: &RunManifest) -> Result<&BaseModel, TrainError> {
+        let options = settings::load_options(&manifest.base);
+        if self.base.as_ref().is_none_or(|base| base.options() != options) {
+            // The old one goes first: there may not be room for two.
+            self.base = None;
+            let start = Instant::now();
+            let base = BaseModel::load(&self.config.model, &options)
+                .map_err(|error| TrainError::new(TrainFailure::BaseUnreadable, error))?;
+            tracing::info!(elapsed_ms = start.elapsed().as_millis() as u64, "base model loaded");
+            self.base = Some(base);
+        }
+        self.base
+            .as_ref()
+            .ok_or_else(|| TrainError::new(TrainFailure::BaseUnreadable, "the base model was not kept"))
+    }
+
+    fn store(
+        &self,
+        key: RoundKey,
+        manifest: Digest,
+        adapter: Digest,
+        bytes: &[u8],
+        facts: &RawFacts,
+    ) -> Result<(), TrainError> {
+        let failed = |error: std::io::Error| TrainError::new(TrainFailure::WorkerFailed, error);
+        durable::write(&self.raw_path(key), bytes, durable::ORDINARY).map_err(failed)?;
+        crash_point!("site-raw-written");
+        let finished = Finished {
+            manifest,
+            adapter,
+            digest: facts.digest,
+            records: facts.records,
+            tokens: facts.tokens,
+            loss: facts.loss,
+        };
+        let json = serde_json::to_vec_pretty(&finished).map_err(|error| failed(error.into()))?;
+        durable::write(&self.facts_path(key), &json, durable::ORDINARY).map_err(failed)
+    }
+
+    /// The facts of a raw update that is complete, unchanged, and answers the same order.
+    fn finished_before(&self, key: RoundKey, manifest: Digest, adapter: Digest) -> Option<RawFacts> {
+        let finished: Finished = serde_json::from_slice(&fs::read(self.facts_path(key)).ok()?).ok()?;
+        let is_same_order = finished.manifest == manifest && finished.adapter == adapter;
+        let bytes = fs::read(self.raw_path(key)).ok()?;
+        (is_same_order && Digest::of(&bytes) == finished.digest).then_some(RawFacts {
+            digest: finished.digest,
+            records: finished.records,
+            tokens: finished.tokens,
+            loss: finished.loss,
+        })
+    }
+
+    fn raw_path(&self, key: RoundKey) -> PathBuf {
+        self.folder.raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)))
+    }
+
+    fn facts_path(&self, key: RoundKey) -> PathBuf {
+        self.folder.raw().join(format!("{}.json", round_file_stem(key.run, key.round)))
+    }
+}
+
+/// Reads all data files of the site.
+///
+/// # Errors
+/// `DataUnreadable` with file and line, `NoRecords`.
+pub fn read_records(data: &[PathBuf]) -> Result<Vec<Vec<Message>>, TrainError> {
+    let dataset = model::records::read_all(data)
+        .map_err(|error| TrainError::new(TrainFailure::DataUnreadable, error))?;
+    dataset.require_conversations().map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
+    if !dataset.refused.is_empty() {
+        tracing::warn!(refused = dataset.refused.len(), "records left out; `site-agent check` names them");
+    }
+    Ok(dataset.conversations)
+}
+
+fn train_error(error: ModelError) -> TrainError {
+    let code = match &error {
+        ModelError::NothingSupervised { .. } => TrainFailure::NoRecords,
+        ModelError::Diverged { .. } => TrainFailure::UpdateRejected,
+        ModelError::Setting { .. } => TrainFailure::NotAllowed,
+        ModelError::Adapter { .. } => TrainFailure::BaseMismatch,
+        _ => TrainFailure::WorkerFailed,
+    };
+    TrainError::new(code, error)
+}
+
+/// When to report and when to save.
+struct Pace {
+    started: Instant,
+    tokens: u64,
+    reported: Option<Instant>,
+    saved: Instant,
+    interval: Duration,
+}
+
+impl Pace {
+    fn new(interval: Duration) -> Self {
+        let now = Instant::now();
+        Self { started: now, tokens: 0, reported: None, saved: now, interval }
+    }
+
+    /// What to report of this step, if it is time: the first step, then at most once a second, and the last.
+    fn progress(&mut self, report: &StepReport) -> Option<Progress> {
+        self.tokens += report.tokens;
+        let is_due = self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS));
+        if !is_due && report.step < report.total_steps {
+            return None;
+        }
+        self.reported = Some(Instant::now());
+        let seconds = self.started.elapsed().as_secs_f64().max(1e-3);
+        Some(Progress {
+            step: u32::try_from(report.step).unwrap_or(u32::MAX),
+            total_steps: u32::try_from(report.total_steps).unwrap_or(u32::MAX),
+            loss: report.loss,
+            // Saturating: a float beyond the range becomes the largest integer.
+            tokens_per_s: (self.tokens as f64 / seconds) as u32,
+        })
+    }
+
+    fn is_checkpoint_due(&mut self) -> bool {
+        let is_due = self.saved.elapsed() >= self.interval;
+        if is_due {
+            self.saved = Instant::now();
+        }
+        is_due
+    }
+}
+
+/// A training checkpoint that belongs to one order: the digests of manifest and adapter, then the model's bytes.
+struct CheckpointFile {
+    path: PathBuf,
+    order: [u8; 64],
+}
+
+impl CheckpointFile {
+    fn new(folder: &StateFolder, key: RoundKey, manifest: Digest, adapter: Digest) -> Self {
+        let path = folder.work().join(format!("{}.checkpoint", round_file_stem(key.run, key.round)));
+        let mut order = [0; 64];
+        order[..32].copy_from_slice(&manifest.0);
+        order[32..].copy_from_slice(&adapter.0);
+        Self { path, order }
+    }
+
+    /// The last checkpoint of this order; `None` starts from the beginning, which gives the same bytes, later.
+    fn read(&self) -> Option<Checkpoint> {
+        let bytes = fs::read(&self.path).ok()?;
+        let body = bytes.strip_prefix(&self.order)?;
+        match Checkpoint::from_bytes(body) {
+            Ok(checkpoint) => {
+                tracing::info!("training is resumed from a checkpoint");
+                Some(checkpoint)
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a checkpoint cannot be used; training starts again");
+                None
+            }
+        }
+    }
+
+    /// A checkpoint that cannot be written costs time after a crash, nothing else.
+    fn write(&self, checkpoint: &Checkpoint) {
+        let written = checkpoint.to_bytes().map_err(|error| error.to_string()).and_then(|body| {
+            let bytes = [self.order.as_slice(), &body].concat();
+            durable::write(&self.path, &bytes, durable::ORDINARY).map_err(|error| error.to_string())
+        });
+        if let Err(error) = written {
+            tracing::warn!(error, "the checkpoint cannot be written");
+        }
+    }
+
+    fn remove(&self) {
+        let _ = fs::remove_file(&self.path);
+    }
+}
+
+/// Whether a path exists as a folder; said before a library says it less clearly.
+#[must_use]
+pub fn is_folder(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|metadata| metadata.is_dir())
+}
