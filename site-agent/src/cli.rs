@@ -1,6 +1,10 @@
 //! The command line: one file per verb. Parses, calls the library, prints sentences and hints, chooses the exit code.
 
-#![allow(clippy::print_stdout, clippy::print_stderr, reason = "talking to the terminal is what this module is for")]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "talking to the terminal is what this module is for"
+)]
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;

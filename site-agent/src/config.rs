@@ -121,8 +121,13 @@ impl AgentConfig {
                 .ok_or_else(|| SiteError::config(path, "the path is not valid UTF-8"))
         };
         let data = self.data.iter().map(|path| quote(path)).collect::<Result<Vec<_>, _>>()?.join(",\n  ");
-        let locks =
-            self.sandbox.allow_missing.iter().map(|lock| format!("\"{lock}\"")).collect::<Vec<_>>().join(", ");
+        let locks = self
+            .sandbox
+            .allow_missing
+            .iter()
+            .map(|lock| format!("\"{lock}\""))
+            .collect::<Vec<_>>()
+            .join(", ");
         Ok(format!(
             "# The policy of this site. It stays here; `site-agent check` shows what it means on this machine.\n\n\
              # Folder of the base model.\nmodel = {}\n\n\

@@ -57,7 +57,10 @@ pub enum Outbound<'a> {
 /// What carries bytes to the coordinator. The one real implementation is at the end of this file.
 pub trait Wire: Send {
     /// Sends exactly `bytes` as one request and returns the answer and the raw bytes that follow it.
-    fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<(Response, Vec<u8>), SiteError>> + Send;
+    fn exchange(
+        &mut self,
+        bytes: &[u8],
+    ) -> impl Future<Output = Result<(Response, Vec<u8>), SiteError>> + Send;
 }
 
 /// The gate.
@@ -101,7 +104,9 @@ impl<C: Clock> Egress<C> {
     fn check(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
         let refuse = |reason| Err(SiteError::PolicyRefused { reason });
         match item {
-            Outbound::Poll { wait_ms } if *wait_ms > POLL_WAIT_MS_MAX => refuse("a poll is longer than allowed"),
+            Outbound::Poll { wait_ms } if *wait_ms > POLL_WAIT_MS_MAX => {
+                refuse("a poll is longer than allowed")
+            }
             Outbound::Fetch { offset, .. } if *offset > ADAPTER_BYTES_MAX => refuse("no file is that long"),
             Outbound::Progress { progress, .. } if progress.step > progress.total_steps => {
                 refuse("a step beyond the last one is no progress")
@@ -148,7 +153,8 @@ impl<C: Clock> Egress<C> {
             }
             Outbound::Chunk { update, offset } => {
                 payload = update.chunk(offset)?;
-                let length = u32::try_from(payload.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
+                let length =
+                    u32::try_from(payload.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
                 Request::Chunk { digest: update.update().digest, offset, length }
             }
             Outbound::Commit(update) => {
@@ -190,7 +196,10 @@ pub struct JoinLine {
 }
 
 impl Wire for Session {
-    #[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one place that sends; see the top of the file"
+    )]
     async fn exchange(&mut self, bytes: &[u8]) -> Result<(Response, Vec<u8>), SiteError> {
         let answer = Self::exchange(self, bytes, Duration::from_millis(REQUEST_DEADLINE_MS)).await?;
         Ok((answer.response, answer.payload))

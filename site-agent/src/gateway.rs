@@ -45,12 +45,19 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let identity = Identity::load(&folder.identity())?;
     let (ledger, torn_bytes) = LedgerWriter::open(&folder.ledger())?;
     if torn_bytes > 0 {
-        tracing::warn!(torn_bytes, "the ledger's last line was torn by a crash before its frame was sent; it was cut off");
+        tracing::warn!(
+            torn_bytes,
+            "the ledger's last line was torn by a crash before its frame was sent; it was cut off"
+        );
     }
     let mut output = Pipe::start()?;
     output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
     let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
-    let line = QuicConnector { client: None, address: identity.coordinator.address.clone(), tls: client_tls(&identity)? };
+    let line = QuicConnector {
+        client: None,
+        address: identity.coordinator.address.clone(),
+        tls: client_tls(&identity)?,
+    };
     let driver = Driver {
         folder: folder.clone(),
         config,

@@ -49,10 +49,12 @@ impl Identity {
             let path = folder.join(name);
             fs::read_to_string(&path).map_err(|source| SiteError::io(&path, source))
         };
-        let unusable =
-            |name: &str, error: &dyn std::fmt::Display| SiteError::config(&folder.join(name), error.to_string());
+        let unusable = |name: &str, error: &dyn std::fmt::Display| {
+            SiteError::config(&folder.join(name), error.to_string())
+        };
         let key = Zeroizing::new(read(KEY)?);
-        let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key).map_err(|error| unusable(CERTIFICATE, &error))?;
+        let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
+            .map_err(|error| unusable(CERTIFICATE, &error))?;
         let authority_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
             .map_err(|error| unusable(AUTHORITY, &error))?;
         let coordinator =

@@ -60,15 +60,22 @@ impl LedgerWriter {
         match file.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
-                return Err(SiteError::AlreadyRunning { folder: path.parent().unwrap_or(path).to_path_buf() });
+                return Err(SiteError::AlreadyRunning {
+                    folder: path.parent().unwrap_or(path).to_path_buf(),
+                });
             }
             Err(TryLockError::Error(source)) => return Err(at(source)),
         }
         if is_new {
             durable::sync_folder_of(path).map_err(at)?;
         }
-        let mut writer =
-            Self { path: path.to_path_buf(), file, verifier: Verifier::default(), whole_bytes: 0, broken: false };
+        let mut writer = Self {
+            path: path.to_path_buf(),
+            file,
+            verifier: Verifier::default(),
+            whole_bytes: 0,
+            broken: false,
+        };
         let torn_bytes = writer.recover()?;
         Ok((writer, torn_bytes))
     }
@@ -150,6 +157,12 @@ impl LedgerWriter {
         self.file.seek(SeekFrom::Start(self.whole_bytes))?;
         self.file.write_all(line)?;
         self.file.sync_data()
+    }
+
+    /// Puts the ledger on a device without room, as when the disk is full.
+    #[cfg(test)]
+    pub(crate) fn fill_disk(&mut self) {
+        self.file = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
     }
 
     fn not_intact(&self, error: &LedgerError) -> SiteError {

@@ -36,7 +36,8 @@ impl Locks {
 /// # Errors
 /// `Internal` when the kernel does not say where it is.
 pub fn executable() -> Result<PathBuf, SiteError> {
-    std::env::current_exe().map_err(|source| SiteError::Internal(format!("cannot find this program: {source}")))
+    std::env::current_exe()
+        .map_err(|source| SiteError::Internal(format!("cannot find this program: {source}")))
 }
 
 /// Tries both sandboxes.
@@ -48,7 +49,8 @@ pub fn try_locks(folder: &StateFolder) -> Result<Locks, SiteError> {
 }
 
 fn probe(folder: &StateFolder, role: &str) -> Result<ProbeReport, SiteError> {
-    let failed = |reason: String| SiteError::Internal(format!("the probe of the {role}'s locks failed: {reason}"));
+    let failed =
+        |reason: String| SiteError::Internal(format!("the probe of the {role}'s locks failed: {reason}"));
     let output = Command::new(executable()?)
         .args(["probe", role, "--state"])
         .arg(folder.root())
@@ -73,9 +75,11 @@ pub fn run_probe(folder: &StateFolder, role: ProbeRole) -> Result<ProbeReport, S
             probe_gateway(&folder.gateway_rules(), &forbidden)
         }
         ProbeRole::Worker => {
-            let forbidden = [folder.identity(), folder.root().join("ledger"), folder.outbox(), folder.database()];
+            let forbidden =
+                [folder.identity(), folder.root().join("ledger"), folder.outbox(), folder.database()];
             let data_folders = config.data.iter().filter_map(|path| path.parent().map(Path::to_path_buf));
-            let mut read_only: Vec<PathBuf> = data_folders.chain([config.model.clone(), folder.inbox()]).collect();
+            let mut read_only: Vec<PathBuf> =
+                data_folders.chain([config.model.clone(), folder.inbox()]).collect();
             read_only.sort();
             read_only.dedup();
             probe_worker(&folder.worker_rules(&config.model, &config.data), &forbidden, &read_only)

@@ -131,8 +131,7 @@ fn rewrite(
         return refuse(format!("it has {raw_bytes} bytes, the policy allows {}", policy.update_bytes_max));
     }
     let reader = AdapterReader::open(raw, &manifest.tensors).map_err(|error| refused(raw, error))?;
-    let mut writer =
-        AdapterWriter::create(part, &manifest.tensors).map_err(|error| refused(part, error))?;
+    let mut writer = AdapterWriter::create(part, &manifest.tensors).map_err(|error| refused(part, error))?;
     let mut sum_of_squares = 0.0_f64;
     let mut block = vec![0.0_f32; BLOCK_ELEMENTS];
     for (index, tensor) in manifest.tensors.iter().enumerate() {

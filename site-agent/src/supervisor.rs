@@ -49,9 +49,16 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
         log: log_path(folder, name),
     };
     // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
-    let gateway = keep(spec("gateway"), gateway_orders, heard_sender.clone(), Heard::Gateway, None, stopping.clone());
-    let worker =
-        keep(spec("worker"), worker_orders, heard_sender, Heard::Worker, Some(|| Heard::WorkerGone), stopping);
+    let gateway =
+        keep(spec("gateway"), gateway_orders, heard_sender.clone(), Heard::Gateway, None, stopping.clone());
+    let worker = keep(
+        spec("worker"),
+        worker_orders,
+        heard_sender,
+        Heard::Worker,
+        Some(|| Heard::WorkerGone),
+        stopping,
+    );
     let hub = async {
         let mut lines = Lines::default();
         while let Some(message) = heard.recv().await {

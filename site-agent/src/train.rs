@@ -15,7 +15,7 @@ use common::limits::PROGRESS_INTERVAL_MS;
 use common::run::{RunManifest, TrainingSettings};
 use common::wire::message::{RoundKey, TrainFailure};
 use model::chat::{ChatTokenizer, Message};
-use model::{Adapter, BaseModel, Checkpoint, Control, LoraSettings, ModelError, Sample, StepReport};
+use model::{Adapter, BaseModel, Checkpoint, Control, ModelError, Sample, StepReport};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AgentConfig;
@@ -128,8 +128,8 @@ impl Trainer {
             control
         };
         let training = settings::training(&manifest.training, key.round);
-        let outcome =
-            model::train(base, adapter, samples, &training, checkpoint.read(), &mut on_step).map_err(train_error)?;
+        let outcome = model::train(base, adapter, samples, &training, checkpoint.read(), &mut on_step)
+            .map_err(train_error)?;
         if !outcome.finished {
             return Ok(Trained::Abandoned);
         }
@@ -148,7 +148,9 @@ impl Trainer {
     /// Forgets what is on disk of a round that is over without us.
     pub fn forget(&self, key: RoundKey) {
         let stem = round_file_stem(key.run, key.round);
-        for path in [self.raw_path(key), self.facts_path(key), self.folder.work().join(format!("{stem}.checkpoint"))] {
+        for path in
+            [self.raw_path(key), self.facts_path(key), self.folder.work().join(format!("{stem}.checkpoint"))]
+        {
             // Already gone is what we want; anything else is found when the round is trained again.
             let _ = fs::remove_file(path);
         }
@@ -276,7 +278,8 @@ impl Pace {
     /// What to report of this step, if it is time: the first step, then at most once a second, and the last.
     fn progress(&mut self, report: &StepReport) -> Option<Progress> {
         self.tokens += report.tokens;
-        let is_due = self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS));
+        let is_due =
+            self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS));
         if !is_due && report.step < report.total_steps {
             return None;
         }

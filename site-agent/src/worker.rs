@@ -6,9 +6,9 @@
 
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
-use std::sync::Mutex;
 use std::time::Duration;
 
 use common::wire::message::{RoundKey, TrainFailure};
@@ -65,7 +65,10 @@ pub fn enter(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
 ///
 /// # Errors
 /// `Data` with file and line, or what the model crate says of the model folder.
-#[expect(clippy::print_stderr, reason = "the terminal of the person at the site; nothing of this goes to the gateway")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the terminal of the person at the site; nothing of this goes to the gateway"
+)]
 pub fn validate(folder: &StateFolder) -> Result<(), SiteError> {
     const REFUSED_SHOWN: usize = 5;
     let config = enter(folder)?;
@@ -168,7 +171,9 @@ impl Worker {
     fn obey(&mut self, order: ToWorker) -> Result<(), SiteError> {
         match order {
             ToWorker::Prepare { key, manifest } => match self.trainer.prepare(manifest) {
-                Ok((base_fingerprint, records)) => self.say(&FromWorker::Ready { key, base_fingerprint, records }),
+                Ok((base_fingerprint, records)) => {
+                    self.say(&FromWorker::Ready { key, base_fingerprint, records })
+                }
                 Err(error) => self.fail(key, &error),
             },
             ToWorker::Train { key, manifest, adapter } => self.train(key, manifest, adapter),
@@ -196,8 +201,9 @@ impl Worker {
                 let message = FromWorker::Progress { key, progress };
                 broken_pipe = write_message(&mut io::stdout().lock(), &message).err();
             }
-            let stop =
-                broken_pipe.is_some() || shared.closed.load(Ordering::SeqCst) || shared.abandoned() == Some(key);
+            let stop = broken_pipe.is_some()
+                || shared.closed.load(Ordering::SeqCst)
+                || shared.abandoned() == Some(key);
             if stop { Control::Stop } else { Control::Continue }
         };
         let result = self.trainer.train(key, manifest, adapter, &mut progress);

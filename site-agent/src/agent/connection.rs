@@ -51,7 +51,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         loop {
             match self.try_once(item, report).await {
                 Ok((Response::Busy { retry_after_ms }, _)) => {
-                    tokio::time::sleep(Duration::from_millis(u64::from(retry_after_ms.clamp(50, 60_000)))).await;
+                    tokio::time::sleep(Duration::from_millis(u64::from(retry_after_ms.clamp(50, 60_000))))
+                        .await;
                 }
                 Ok(answer) => return Ok(answer),
                 Err(error) if error.is_retryable() => {
@@ -106,19 +107,25 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 report.notice(Notice::Connected);
                 Ok(wire)
             }
-            Response::Welcome { protocol } => {
-                Err(SiteError::Connection { reason: format!("it speaks protocol {protocol}, this site {PROTOCOL_VERSION}") })
-            }
+            Response::Welcome { protocol } => Err(SiteError::Connection {
+                reason: format!("it speaks protocol {protocol}, this site {PROTOCOL_VERSION}"),
+            }),
             Response::Refused(Refusal::NotAuthorised) => {
                 report.notice(Notice::NotAuthorised);
-                Err(SiteError::Connection { reason: "the coordinator does not accept this site's certificate".into() })
+                Err(SiteError::Connection {
+                    reason: "the coordinator does not accept this site's certificate".into(),
+                })
             }
-            Response::Refused(refusal) => Err(SiteError::Connection { reason: format!("refused: {refusal:?}") }),
+            Response::Refused(refusal) => {
+                Err(SiteError::Connection { reason: format!("refused: {refusal:?}") })
+            }
             Response::Busy { retry_after_ms } => {
                 tokio::time::sleep(Duration::from_millis(u64::from(retry_after_ms.min(60_000)))).await;
                 Err(SiteError::Connection { reason: "the coordinator is busy".into() })
             }
-            other => Err(SiteError::Connection { reason: format!("an unexpected answer: {}", name_of(&other)) }),
+            other => {
+                Err(SiteError::Connection { reason: format!("an unexpected answer: {}", name_of(&other)) })
+            }
         }
     }
 }

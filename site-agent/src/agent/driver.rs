@@ -122,7 +122,9 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
 
     fn worker_gone(&mut self, agent: &Agent) -> Result<Event, SiteError> {
         let failures = match agent.phase {
-            Phase::Preparing(assignment) | Phase::Training(assignment) => self.store.count_failure(assignment.key)?,
+            Phase::Preparing(assignment) | Phase::Training(assignment) => {
+                self.store.count_failure(assignment.key)?
+            }
             _ => 0,
         };
         Ok(Event::WorkerGone { failures })
@@ -342,7 +344,9 @@ fn take(part: &mut PartialFile, offset: u64, piece: &[u8]) -> Result<(), SiteErr
         Ok(_) => Ok(()),
         Err(error @ (TransferError::Gap { .. } | TransferError::PastEnd { .. })) => {
             tracing::warn!("{error}");
-            Err(SiteError::Connection { reason: "the coordinator sent a piece that was not asked for".into() })
+            Err(SiteError::Connection {
+                reason: "the coordinator sent a piece that was not asked for".into(),
+            })
         }
         Err(error) => Err(transfer_error(error)),
     }
@@ -351,7 +355,9 @@ fn take(part: &mut PartialFile, offset: u64, piece: &[u8]) -> Result<(), SiteErr
 fn transfer_error(error: TransferError) -> SiteError {
     match error {
         TransferError::Io { path, source } => SiteError::Io { path, source },
-        TransferError::StorageFull { folder, .. } => SiteError::io(&folder, std::io::ErrorKind::StorageFull.into()),
+        TransferError::StorageFull { folder, .. } => {
+            SiteError::io(&folder, std::io::ErrorKind::StorageFull.into())
+        }
         other => SiteError::Internal(other.to_string()),
     }
 }

@@ -142,7 +142,9 @@ impl Agent {
             (Idle, Event::Assigned { assignment, known }) => self.assigned(assignment, known),
             (Idle, Event::Refused { .. }) => (self, vec![Effect::Pause, Effect::Poll]),
 
-            (Fetching(assignment), Event::Fetched) => self.to(Preparing(assignment), vec![Effect::Prepare(assignment)]),
+            (Fetching(assignment), Event::Fetched) => {
+                self.to(Preparing(assignment), vec![Effect::Prepare(assignment)])
+            }
             (Fetching(_), Event::FetchFailed | Event::Refused { .. }) => self.idle_after_pause(),
 
             (Preparing(assignment), Event::Prepared { key, base_fingerprint, expected, records })
@@ -180,9 +182,10 @@ impl Agent {
                     self.give_up(assignment.key, TrainFailure::WorkerFailed)
                 }
             }
-            (AwaitingWorker(assignment) | Preparing(assignment) | Training(assignment), Event::WorkerStarted) => {
-                self.to(Preparing(assignment), vec![Effect::Prepare(assignment)])
-            }
+            (
+                AwaitingWorker(assignment) | Preparing(assignment) | Training(assignment),
+                Event::WorkerStarted,
+            ) => self.to(Preparing(assignment), vec![Effect::Prepare(assignment)]),
 
             (Protecting(assignment), Event::Protected) => {
                 self.to(Sending(assignment.key), vec![Effect::Send(assignment.key)])

@@ -70,7 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 fn describe(locks: &Locks, config: &AgentConfig) -> String {
     let mut rows = vec![["lock", "gateway", "worker", "tried"].map(str::to_owned).to_vec()];
     for lock in [Lock::Landlock, Lock::Seccomp, Lock::NetworkNamespace, Lock::CoreDumps] {
-        let tried = |report: &ProbeReport| report.attempts.iter().filter(|attempt| attempt.lock == lock).count();
+        let tried =
+            |report: &ProbeReport| report.attempts.iter().filter(|attempt| attempt.lock == lock).count();
         let mut note = format!("{} attempts", tried(&locks.gateway) + tried(&locks.worker));
         if !lock.is_required() {
             note.push_str(" (not required)");

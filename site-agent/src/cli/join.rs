@@ -7,10 +7,10 @@
 use std::fs;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use certs::{CertError, IdentityKey, Invitation};
-use common::clock::{Clock as _, SystemClock};
+use common::clock::SystemClock;
 use common::durable;
 use common::id::{Digest, SiteId};
 use common::limits::HANDSHAKE_DEADLINE_MS;
@@ -122,14 +122,13 @@ fn build(folder: &StateFolder, config: &AgentConfig, invitation: &Invitation) ->
     preflight::validate(folder)?;
     let key = own_key(folder)?;
     let membership = enrol(folder, invitation, &key)?;
-    let now_s = SystemClock.now().0 / 1000;
     certs::tls::verify_enrolment(
         &membership.certificate,
         &membership.authority,
         invitation.pin,
         &invitation.site,
         &key,
-        now_s,
+        SystemTime::now(),
     )
     .map_err(|error| SiteError::Enrolment {
         sentence: format!("the coordinator's answer is refused: {error}"),
@@ -168,7 +167,7 @@ fn enrol(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Re
     let peer = Digest(*invitation.pin.as_bytes());
     let request = JoinRequest {
         protocol: PROTOCOL_VERSION,
-        token: *invitation.token.as_bytes(),
+        token: *invitation.token.expose_bytes(),
         site: invitation.site.clone(),
         csr: certs::csr::create(key).map_err(internal)?,
     };
@@ -184,7 +183,9 @@ fn enrol(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Re
     });
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),
-        Ok(JoinResponse::Refused(refusal)) => Err(Failed { error: refused(refusal), keep_key: refusal.is_retryable() }),
+        Ok(JoinResponse::Refused(refusal)) => {
+            Err(Failed { error: refused(refusal), keep_key: refusal.is_retryable() })
+        }
         // The request may have arrived and been answered: only the same key gets the same certificate.
         Err(error) => {
             let keep_key = matches!(error, SiteError::Net(NetError::Deadline { .. } | NetError::Lost { .. }));
@@ -200,14 +201,18 @@ async fn first_address(address: &str) -> Result<SocketAddr, SiteError> {
 
 fn refused(refusal: JoinRefusal) -> SiteError {
     let hint = match refusal {
-        JoinRefusal::TokenUnknown => "check that the whole line was copied, and that it comes from this consortium",
+        JoinRefusal::TokenUnknown => {
+            "check that the whole line was copied, and that it comes from this consortium"
+        }
         JoinRefusal::TokenExpired | JoinRefusal::TokenUsed => {
             "ask the coordinator's operator for a new invitation: coordinator invite SITE"
         }
         JoinRefusal::ProtocolVersion { .. } | JoinRefusal::RequestInvalid => {
             "install the same version at the site and at the coordinator"
         }
-        JoinRefusal::Internal => "try again with the same invitation; the coordinator's log says what happened",
+        JoinRefusal::Internal => {
+            "try again with the same invitation; the coordinator's log says what happened"
+        }
     };
     SiteError::Enrolment { sentence: refusal.to_string(), hint: hint.into() }
 }
@@ -221,10 +226,10 @@ fn bad_invitation(error: CertError) -> SiteError {
 
 fn refuse_existing(folder: &StateFolder) -> Result<(), SiteError> {
     match fs::read_dir(folder.root()) {
-        Ok(mut entries) if entries.next().is_some() => {
-            Err(SiteError::AlreadyJoined { folder: folder.root().to_path_buf() })
-        }
-        Ok(_) => Ok(()),
+        Ok(entries) => match entries.count() {
+            0 => Ok(()),
+            _ => Err(SiteError::AlreadyJoined { folder: folder.root().to_path_buf() }),
+        },
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(SiteError::io(folder.root(), source)),
     }

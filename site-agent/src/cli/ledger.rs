@@ -93,7 +93,8 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
         }
         return Ok(());
     }
-    let mut rows = vec![["seq", "time (UTC)", "kind", "run", "round", "bytes", "sha256"].map(str::to_owned).to_vec()];
+    let mut rows =
+        vec![["seq", "time (UTC)", "kind", "run", "round", "bytes", "sha256"].map(str::to_owned).to_vec()];
     rows.extend(records.iter().map(|record| {
         vec![
             record.sequence.to_string(),
@@ -116,7 +117,9 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
         let kinds: serde_json::Map<String, serde_json::Value> = summary
             .kinds
             .iter()
-            .map(|(kind, total)| (kind.word().to_owned(), json!({ "frames": total.frames, "bytes": total.bytes })))
+            .map(|(kind, total)| {
+                (kind.word().to_owned(), json!({ "frames": total.frames, "bytes": total.bytes }))
+            })
             .collect();
         return print_json(&json!({
             "verified": true,
@@ -127,11 +130,9 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
         }));
     }
     let mut rows = vec![["kind", "frames", "bytes"].map(str::to_owned).to_vec()];
-    rows.extend(
-        summary.kinds.iter().map(|(kind, total)| {
-            vec![kind.word().to_owned(), total.frames.to_string(), total.bytes.to_string()]
-        }),
-    );
+    rows.extend(summary.kinds.iter().map(|(kind, total)| {
+        vec![kind.word().to_owned(), total.frames.to_string(), total.bytes.to_string()]
+    }));
     rows.push(vec!["total".into(), summary.records.to_string(), summary.bytes.to_string()]);
     print!("{}", table::render(&rows));
     println!("root {}", summary.root);

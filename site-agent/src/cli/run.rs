@@ -58,7 +58,9 @@ fn lock(folder: &StateFolder) -> Result<File, SiteError> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(at)?;
     match file.try_lock() {
         Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(SiteError::AlreadyRunning { folder: folder.root().to_path_buf() }),
+        Err(TryLockError::WouldBlock) => {
+            Err(SiteError::AlreadyRunning { folder: folder.root().to_path_buf() })
+        }
         Err(TryLockError::Error(source)) => Err(at(source)),
     }
 }

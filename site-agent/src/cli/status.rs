@@ -107,7 +107,9 @@ fn update_bytes(ledger: &Summary) -> u64 {
 fn last_receipt(updates: &[Update]) -> String {
     done(updates).last().map_or_else(
         || "none yet".to_owned(),
-        |update| format!("run {}, round {}, update {}", update.key.run, update.key.round, update.digest.short()),
+        |update| {
+            format!("run {}, round {}, update {}", update.key.run, update.key.round, update.digest.short())
+        },
     )
 }
 

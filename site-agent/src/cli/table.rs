@@ -39,7 +39,8 @@ mod tests {
 
     #[test]
     fn columns_line_up_and_lines_have_no_trailing_blanks() {
-        let rows = vec![vec!["a".into(), "bb".into(), String::new()], vec!["ccc".into(), "d".into(), "e".into()]];
+        let rows =
+            vec![vec!["a".into(), "bb".into(), String::new()], vec!["ccc".into(), "d".into(), "e".into()]];
         assert_eq!(render(&rows), "a    bb\nccc  d   e\n");
     }
 

@@ -71,7 +71,7 @@ fn a_full_disk_is_an_error_and_nothing_is_numbered() {
     let path = folder.path().join("ledger.log");
     let mut writer = filled(&path, 2);
     // /dev/full takes no byte; and it cannot be cut to length, so the writer must refuse from then on.
-    writer.file = OpenOptions::new().read(true).write(true).open("/dev/full").unwrap();
+    writer.fill_disk();
     assert!(matches!(writer.append(1, &Digest::of(b"peer"), &frame(2)), Err(SiteError::Io { .. })));
     assert_eq!(writer.next_sequence(), 2);
     assert!(matches!(writer.append(1, &Digest::of(b"peer"), &frame(2)), Err(SiteError::Ledger { .. })));

@@ -19,9 +19,8 @@ fn site() -> Site {
         fs::create_dir_all(path).unwrap();
     }
     let store = Store::open(&folder.database()).unwrap();
-    let tensors = [("a", [2, 3]), ("b", [4, 1])]
-        .map(|(name, shape)| TensorSpec { name: name.into(), shape })
-        .to_vec();
+    let tensors =
+        [("a", [2, 3]), ("b", [4, 1])].map(|(name, shape)| TensorSpec { name: name.into(), shape }).to_vec();
     let manifest = RunManifest {
         run: RunId([1; 8]),
         name: "test".into(),

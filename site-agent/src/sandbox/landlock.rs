@@ -38,8 +38,14 @@ const SYSTEM_READ: &[&str] = &[
 ];
 
 /// What the resolver reads to turn the coordinator's name into an address.
-const RESOLVER_READ: &[&str] =
-    &["/etc/resolv.conf", "/etc/hosts", "/etc/nsswitch.conf", "/etc/host.conf", "/etc/gai.conf", "/etc/services"];
+const RESOLVER_READ: &[&str] = &[
+    "/etc/resolv.conf",
+    "/etc/hosts",
+    "/etc/nsswitch.conf",
+    "/etc/host.conf",
+    "/etc/gai.conf",
+    "/etc/services",
+];
 
 /// The newest rights we ask for; older kernels enforce the part they know.
 const ABI_WANTED: ABI = ABI::V6;
@@ -53,9 +59,10 @@ pub(super) fn restrict(rules: &FileRules, network: Network) -> LockReport {
         Ok((RulesetStatus::PartiallyEnforced, _)) => {
             LockReport::held(Lock::Landlock, "files enforced; this kernel lacks the TCP or signal rules")
         }
-        Ok((RulesetStatus::NotEnforced, _)) => {
-            LockReport::missing(Lock::Landlock, "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)")
-        }
+        Ok((RulesetStatus::NotEnforced, _)) => LockReport::missing(
+            Lock::Landlock,
+            "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)",
+        ),
         Err(error) => LockReport::missing(Lock::Landlock, error.to_string()),
     }
 }

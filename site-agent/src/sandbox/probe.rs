@@ -100,11 +100,7 @@ fn is_refusal(error: &io::Error) -> bool {
 }
 
 fn try_read(path: &Path) -> Attempt {
-    let result = if path.is_dir() {
-        fs::read_dir(path).map(|_| ())
-    } else {
-        File::open(path).map(|_| ())
-    };
+    let result = if path.is_dir() { fs::read_dir(path).map(|_| ()) } else { File::open(path).map(|_| ()) };
     attempt(Lock::Landlock, format!("read {}", path.display()), result)
 }
 
@@ -142,7 +138,8 @@ fn try_processes(parent: u32) -> Vec<Attempt> {
     // SAFETY: `io_uring_setup` with a null parameter block fails with EFAULT if it is not refused before.
     let ring = from_status(unsafe { libc::syscall(libc::SYS_io_uring_setup, 1, none) });
     // SAFETY: attaching touches no memory of ours; the parent is our own supervisor or test.
-    let trace = from_status(unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, parent, none, none) });
+    let trace =
+        from_status(unsafe { libc::syscall(libc::SYS_ptrace, libc::PTRACE_SEIZE, parent, none, none) });
     // SAFETY: zero-length vectors: nothing is read even if the call is let through.
     let read = from_status(unsafe { libc::syscall(libc::SYS_process_vm_readv, parent, none, 0, none, 0, 0) });
     // SAFETY: no descriptor of that number is open; the call fails with EBADF if it is not refused before.
@@ -171,9 +168,8 @@ fn try_foreign_abi() -> Attempt {
     let child = unsafe { libc::fork() };
     if child == 0 {
         // SAFETY: three integers; the process ends in the next statement whatever comes back.
-        let descriptor = unsafe {
-            libc::syscall(X32_SYSCALL_BIT | libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0)
-        };
+        let descriptor =
+            unsafe { libc::syscall(X32_SYSCALL_BIT | libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0) };
         // SAFETY: ends the child without running destructors that belong to the parent.
         unsafe { libc::_exit(if descriptor >= 0 { 0 } else { 1 }) };
     }

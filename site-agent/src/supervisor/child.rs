@@ -62,8 +62,11 @@ pub(super) async fn keep<In, Out>(
         }
         let wait_ms = backoff.next_ms(0);
         if backoff.failures() >= DEATHS_MAX {
-            let error =
-                SiteError::ChildKeepsDying { child: spec.name, times: DEATHS_MAX, last_words: last_words(&spec.log) };
+            let error = SiteError::ChildKeepsDying {
+                child: spec.name,
+                times: DEATHS_MAX,
+                last_words: last_words(&spec.log),
+            };
             tell(&heard, Heard::GivenUp(error), &mut stopping).await;
             return;
         }
@@ -128,7 +131,8 @@ where
 
 fn start(spec: &ChildSpec, life: u64) -> Result<(Child, ChildStdin, ChildStdout), SiteError> {
     let log = open_log(&spec.log)?;
-    let failed = |source: std::io::Error| SiteError::Internal(format!("cannot start the {}: {source}", spec.name));
+    let failed =
+        |source: std::io::Error| SiteError::Internal(format!("cannot start the {}: {source}", spec.name));
     let mut command = Command::new(&spec.executable);
     if cfg!(feature = "failpoints") && life > 0 {
         // A test names a point to die at once; the next life must get past it.

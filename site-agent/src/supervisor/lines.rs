@@ -26,7 +26,10 @@ impl Lines {
             }
             Notice::Connected => eprintln!("connected to the coordinator"),
             Notice::Disconnected { retry_ms } => {
-                eprintln!("no connection to the coordinator; next attempt in {:.1} s", *retry_ms as f64 / 1000.0);
+                eprintln!(
+                    "no connection to the coordinator; next attempt in {:.1} s",
+                    *retry_ms as f64 / 1000.0
+                );
             }
             Notice::NotAuthorised => {
                 eprintln!("the coordinator does not accept this site; ask its operator");
@@ -38,7 +41,9 @@ impl Lines {
             }
             Notice::Sending { key, bytes } => eprintln!("{}: sending {bytes} bytes", self.name(*key)),
             Notice::Receipt { key, .. } => eprintln!("{}: receipt stored", self.name(*key)),
-            Notice::Declined { key } => eprintln!("{}: the coordinator did not take the update", self.name(*key)),
+            Notice::Declined { key } => {
+                eprintln!("{}: the coordinator did not take the update", self.name(*key))
+            }
             Notice::CannotTrain { key, reason } => {
                 eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
             }

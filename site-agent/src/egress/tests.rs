@@ -1,0 +1,186 @@
+//! Order, exactness, and what the gate refuses.
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::clock::{ManualClock, Timestamp};
+use common::id::{Round, RunId};
+use common::ledger::Record;
+use common::run::{AdapterSettings, BaseSettings, RunManifest, TensorSpec, TrainingSettings};
+
+use super::*;
+use crate::local::RawFacts;
+use crate::paths::StateFolder;
+use crate::protect::protect;
+use crate::store::Store;
+
+/// At the moment of sending, the last line of the ledger on disk must already describe exactly these bytes.
+struct Watching {
+    ledger: PathBuf,
+    sent: Vec<Vec<u8>>,
+    fails: bool,
+}
+
+impl Wire for Watching {
+    async fn exchange(&mut self, bytes: &[u8]) -> Result<(Response, Vec<u8>), SiteError> {
+        let text = fs::read_to_string(&self.ledger).unwrap();
+        let record: Record = serde_json::from_str(text.lines().last().unwrap()).unwrap();
+        assert_eq!(record.sha256, Digest::of(bytes).to_string());
+        assert_eq!(record.length, bytes.len() as u64);
+        assert_eq!(text.lines().count(), self.sent.len() + 1, "one record for each frame");
+        self.sent.push(bytes.to_vec());
+        if self.fails {
+            return Err(SiteError::Connection { reason: "cut".into() });
+        }
+        Ok((Response::Noted, Vec::new()))
+    }
+}
+
+struct Site {
+    _root: tempfile::TempDir,
+    folder: StateFolder,
+    egress: Egress<ManualClock>,
+    wire: Watching,
+}
+
+fn site() -> Site {
+    let root = tempfile::tempdir().unwrap();
+    let folder = StateFolder::new(root.path());
+    for path in folder.folders() {
+        fs::create_dir_all(path).unwrap();
+    }
+    let (ledger, _) = LedgerWriter::open(&folder.ledger()).unwrap();
+    let clock = ManualClock::at(Timestamp(5));
+    let egress = Egress::new(ledger, PolicyConfig::default(), Digest::of(b"ca"), clock);
+    let wire = Watching { ledger: folder.ledger(), sent: Vec::new(), fails: false };
+    Site { _root: root, folder, egress, wire }
+}
+
+fn key() -> RoundKey {
+    RoundKey { run: RunId([1; 8]), round: Round(2) }
+}
+
+fn release(site: &mut Site, item: Outbound<'_>) -> Result<(Response, Vec<u8>), SiteError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    runtime.block_on(site.egress.release(&mut site.wire, item))
+}
+
+/// An update of 3 MiB, so that it takes several chunks.
+fn update(site: &Site) -> ProtectedUpdate {
+    let tensors = vec![TensorSpec { name: "a".into(), shape: [768, 1024] }];
+    let manifest = RunManifest {
+        run: key().run,
+        name: "test".into(),
+        rounds: 2,
+        base_fingerprint: Digest([0; 32]),
+        adapter: AdapterSettings::default(),
+        tensors,
+        training: TrainingSettings::default(),
+        base: BaseSettings::default(),
+        sites: Vec::new(),
+    };
+    let raw = site
+        .folder
+        .raw()
+        .join(format!("{}.safetensors", crate::local::round_file_stem(key().run, key().round)));
+    let mut writer = common::adapter::AdapterWriter::create(&raw, &manifest.tensors).unwrap();
+    writer.append(&vec![0.25; 768 * 1024]).unwrap();
+    writer.finish().unwrap();
+    let digest = Digest::of(&fs::read(&raw).unwrap());
+    let facts = RawFacts { digest, records: 775, tokens: 123_456, loss: 5.123_456 };
+    let mut store = Store::open(&site.folder.database()).unwrap();
+    protect(&site.folder, &mut store, &PolicyConfig::default(), &manifest, key(), &facts, 1).unwrap()
+}
+
+#[test]
+fn the_ledger_is_written_before_every_send() {
+    let mut site = site();
+    let update = update(&site);
+    let progress = Progress { step: 1, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
+    for item in [
+        Outbound::Hello,
+        Outbound::Poll { wait_ms: 100 },
+        Outbound::Fetch { digest: Digest([7; 32]), offset: 0 },
+        Outbound::Ready { key: key(), base_fingerprint: Digest([8; 32]), records: 775 },
+        Outbound::Progress { key: key(), progress },
+        Outbound::Offer(&update),
+        Outbound::Chunk { update: &update, offset: 0 },
+        Outbound::Commit(&update),
+        Outbound::Failed { key: key(), reason: TrainFailure::OutOfMemory },
+    ] {
+        release(&mut site, item).unwrap();
+    }
+    let summary = common::ledger::verify(fs::read(site.folder.ledger()).unwrap().as_slice(), |_| ()).unwrap();
+    assert_eq!(summary.records, 9);
+    assert_eq!(summary.bytes, site.wire.sent.iter().map(|bytes| bytes.len() as u64).sum::<u64>());
+}
+
+#[test]
+fn counts_and_losses_leave_coarse() {
+    let mut site = site();
+    let update = update(&site);
+    release(&mut site, Outbound::Offer(&update)).unwrap();
+    let envelope: Envelope = frame::from_body(&site.wire.sent[0][frame::PREFIX_BYTES..]).unwrap();
+    let Request::Offer { records, tokens, loss, .. } = envelope.request else { panic!("not an offer") };
+    assert_eq!((records.value(), tokens.value()), (780, 120_000));
+    assert_eq!(loss, LossMilli::of(5.123));
+}
+
+#[test]
+fn a_retry_sends_the_same_bytes_of_the_update_under_a_new_number() {
+    let mut site = site();
+    let update = update(&site);
+    site.wire.fails = true;
+    release(&mut site, Outbound::Chunk { update: &update, offset: 1 << 20 }).unwrap_err();
+    site.wire.fails = false;
+    release(&mut site, Outbound::Chunk { update: &update, offset: 1 << 20 }).unwrap();
+    let [first, second] = site.wire.sent.as_slice() else { panic!("two sends") };
+    assert_eq!(first[first.len() - (1 << 20)..], second[second.len() - (1 << 20)..]);
+    assert_ne!(first, second, "the sequence number differs");
+}
+
+#[test]
+fn the_whole_update_leaves_in_chunks_and_nothing_behind_it() {
+    let mut site = site();
+    let update = update(&site);
+    let mut whole = Vec::new();
+    while (whole.len() as u64) < update.update().bytes {
+        let offset = whole.len() as u64;
+        release(&mut site, Outbound::Chunk { update: &update, offset }).unwrap();
+        whole.extend(update.chunk(offset).unwrap());
+    }
+    assert_eq!(Digest::of(&whole), update.update().digest);
+    let behind = Outbound::Chunk { update: &update, offset: update.update().bytes };
+    assert!(matches!(release(&mut site, behind), Err(SiteError::PolicyRefused { .. })));
+}
+
+#[test]
+fn what_the_policy_refuses_is_neither_recorded_nor_sent() {
+    let mut site = site();
+    let update = update(&site);
+    site.egress.policy.update_bytes_max = 100;
+    let backwards = Progress { step: 10, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
+    for item in [
+        Outbound::Poll { wait_ms: POLL_WAIT_MS_MAX + 1 },
+        Outbound::Fetch { digest: Digest([7; 32]), offset: u64::MAX },
+        Outbound::Progress { key: key(), progress: backwards },
+        Outbound::Offer(&update),
+        Outbound::Chunk { update: &update, offset: 0 },
+        Outbound::Commit(&update),
+    ] {
+        assert!(matches!(release(&mut site, item), Err(SiteError::PolicyRefused { .. })), "{item:?}");
+    }
+    assert!(site.wire.sent.is_empty());
+    assert_eq!(fs::read(site.folder.ledger()).unwrap(), b"");
+}
+
+#[test]
+fn without_a_ledger_nothing_is_sent() {
+    let mut site = site();
+    // The ledger's disk is full from here on.
+    site.egress.ledger.fill_disk();
+    for _ in 0..2 {
+        assert!(release(&mut site, Outbound::Hello).is_err());
+    }
+    assert!(site.wire.sent.is_empty());
+}
