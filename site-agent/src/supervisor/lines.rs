@@ -1,18 +1,22 @@
-//! What the person who runs the agent sees: one plain line per event, on standard error.
+//! What the person who runs the agent sees, on standard error: one plain line per event, and where it is a terminal a
+//! progress bar instead of progress lines.
 
 #![allow(clippy::print_stderr, reason = "these lines are the output of `site-agent run`")]
 
+use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use common::wire::message::{RoundKey, TrainFailure};
+use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::local::{FromWorker, Notice};
+use crate::local::{FromWorker, Notice, Progress};
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
 pub struct Lines {
     last_progress: Option<Instant>,
     rounds: u32,
+    bar: Option<ProgressBar>,
 }
 
 /// Between two progress lines.
@@ -55,6 +59,9 @@ impl Lines {
         match message {
             FromWorker::Started => eprintln!("worker ready"),
             FromWorker::Progress { key, progress } => {
+                if std::io::stderr().is_terminal() {
+                    return self.draw(*key, progress);
+                }
                 let is_last = progress.step == progress.total_steps;
                 if !is_last && self.last_progress.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
                     return;
@@ -72,8 +79,28 @@ impl Lines {
             FromWorker::Ready { key, records, .. } => {
                 eprintln!("{}: training on {records} records", self.name(*key));
             }
-            FromWorker::Finished { .. } | FromWorker::Failed { .. } => {}
+            FromWorker::Finished { .. } | FromWorker::Failed { .. } => {
+                if let Some(bar) = self.bar.take() {
+                    bar.finish_and_clear();
+                }
+            }
         }
+    }
+
+    fn draw(&mut self, key: RoundKey, progress: &Progress) {
+        let name = self.name(key);
+        let bar = self.bar.get_or_insert_with(|| {
+            let bar = ProgressBar::new(u64::from(progress.total_steps));
+            if let Ok(style) =
+                ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} (ends in {eta})")
+            {
+                bar.set_style(style);
+            }
+            bar
+        });
+        bar.set_prefix(name);
+        bar.set_message(format!("loss {:.3}, {} tokens/s", progress.loss, progress.tokens_per_s));
+        bar.set_position(u64::from(progress.step));
     }
 
     fn name(&self, key: RoundKey) -> String {
