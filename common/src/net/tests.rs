@@ -1,5 +1,10 @@
 //! Real QUIC over loopback, with real certificates: who gets in, what is refused, what never hangs.
 
+#![allow(
+    clippy::disallowed_methods,
+    reason = "these tests are the transport's own; the fence is for the site agent"
+)]
+
 mod enrolment;
 mod hostile;
 mod identity;
