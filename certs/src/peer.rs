@@ -86,6 +86,11 @@ impl PeerCertificate {
         })
     }
 
+    /// Whether `now` is within its validity. TLS asks once, at the handshake; a connection may live longer.
+    pub fn is_valid_at(&self, now: SystemTime) -> bool {
+        self.not_before <= now && now <= self.not_after
+    }
+
     /// The site's name; an error for a certificate that is not a site's.
     pub fn site(&self) -> Result<&str, CertError> {
         let refused = CertError::Certificate { what: "certificate", reason: "it is not a site's" };

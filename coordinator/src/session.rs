@@ -18,6 +18,7 @@ use common::wire::message::{PROTOCOL_VERSION, Refusal, Request, Response, RoundK
 
 use crate::blobs;
 use crate::error::{Error, Result};
+use crate::identity::system_time;
 use crate::intake::Intake;
 use crate::performer::blocking;
 use crate::round::driver::Driver;
@@ -78,6 +79,10 @@ impl Sessions {
     async fn authorise(&self, peer: &Peer) -> std::result::Result<SiteId, Refusal> {
         let certificate =
             PeerCertificate::from_der(&peer.certificate_der).map_err(|_| Refusal::NotAuthorised)?;
+        if !certificate.is_valid_at(system_time(self.clock.now())) {
+            tracing::warn!(address = %peer.address, serial = %certificate.serial, "certificate has expired");
+            return Err(Refusal::NotAuthorised);
+        }
         let store = Arc::clone(&self.store);
         let found =
             internal(blocking(move || Ok(store.authorise(certificate.serial, certificate.key)?)).await)?;

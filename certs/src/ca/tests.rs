@@ -84,6 +84,9 @@ fn of_a_hostile_request_only_the_public_key_is_believed() {
     assert_eq!(peer.serial, serial(3));
     assert!(peer.not_before <= now - Duration::from_secs(60));
     assert_eq!(peer.not_after, issued.not_after);
+    let second = Duration::from_secs(1);
+    assert!(peer.is_valid_at(now) && peer.is_valid_at(peer.not_after));
+    assert!(!peer.is_valid_at(peer.not_after + second) && !peer.is_valid_at(peer.not_before - second));
 }
 
 #[test]
