@@ -115,15 +115,18 @@ fn attentions(criterion: &mut Criterion) {
     let (mut output, mut lse) = (vec![0.0; q.len()], vec![0.0; TOKENS * heads.query]);
     let (mut dq, mut dk, mut dv) = (vec![0.0; q.len()], vec![0.0; k.len()], vec![0.0; v.len()]);
     let segments = Segments::from_lengths(&[TOKENS]);
+    let product = Product::fastest(Compute::Bf16);
     let mut group = criterion.benchmark_group("attention");
     flops(&mut group, 2 * TOKENS * TOKENS * 896);
     group.bench_function("forward", |bencher| {
-        bencher.iter(|| attention::forward(black_box(inputs), &segments, &mut output, &mut lse));
+        bencher.iter(|| attention::forward(black_box(inputs), &segments, &mut output, &mut lse, product));
     });
     flops(&mut group, 5 * TOKENS * TOKENS * 896);
     let saved = attention::Saved { d_output: &q, output: &output, log_sum_exp: &lse };
     group.bench_function("backward", |bencher| {
-        bencher.iter(|| attention::backward(black_box(inputs), saved, &segments, &mut dq, &mut dk, &mut dv));
+        bencher.iter(|| {
+            attention::backward(black_box(inputs), saved, &segments, &mut dq, &mut dk, &mut dv, product)
+        });
     });
     group.finish();
 }

@@ -8,9 +8,14 @@ use rayon::prelude::*;
 
 use crate::ops::{Heads, Segments};
 
+use super::cpu::widest;
 use super::disjoint::DisjointMut;
+use super::linear::Product;
 use super::math;
 use super::matmul::{Threads, View, matmul};
+
+#[cfg(target_arch = "x86_64")]
+mod avx512;
 
 /// Query rows of one score tile.
 const TILE: usize = 64;
@@ -46,6 +51,13 @@ fn tasks(segments: &Segments, heads: Heads) -> Vec<Task> {
 }
 
 impl<'a> Inputs<'a> {
+    /// Whether the tensors hold this many rows.
+    fn covers(&self, rows: usize) -> bool {
+        let Heads { query, key_value, head_dim } = self.heads;
+        let shared = rows * key_value * head_dim;
+        self.q.len() == rows * query * head_dim && self.k.len() == shared && self.v.len() == shared
+    }
+
     /// `rows` rows from `first` of query head `head`.
     fn query(&self, first: usize, rows: usize, head: usize) -> View<'a> {
         head_view(self.q, first, rows, head, self.heads.query, self.heads.head_dim)
@@ -79,11 +91,34 @@ fn head_view(
 }
 
 /// Output `[T, query * d]` and log-sum-exp `[T, query]`.
-pub fn forward(inputs: Inputs<'_>, segments: &Segments, output: &mut [f32], log_sum_exp: &mut [f32]) {
+pub fn forward(
+    inputs: Inputs<'_>,
+    segments: &Segments,
+    output: &mut [f32],
+    log_sum_exp: &mut [f32],
+    product: Product,
+) {
+    let heads = inputs.heads;
+    let rows = segments.total();
+    assert!(inputs.covers(rows) && output.len() == inputs.q.len(), "tensors hold the batch");
+    assert_eq!(log_sum_exp.len(), rows * heads.query, "one log-sum-exp a row and head");
+    let (output, log_sum_exp) = (DisjointMut::new(output), DisjointMut::new(log_sum_exp));
+    tasks(segments, heads).into_par_iter().for_each(|task| match product {
+        #[cfg(target_arch = "x86_64")]
+        Product::Avx512Bf16 => avx512::forward(inputs, task, output, log_sum_exp),
+        _ => head_forward(inputs, task, output, log_sum_exp),
+    });
+}
+
+fn head_forward(
+    inputs: Inputs<'_>,
+    task: Task,
+    output: DisjointMut<'_, f32>,
+    log_sum_exp: DisjointMut<'_, f32>,
+) {
     let heads = inputs.heads;
     let stride = heads.query * heads.head_dim;
-    let (output, log_sum_exp) = (DisjointMut::new(output), DisjointMut::new(log_sum_exp));
-    tasks(segments, heads).into_par_iter().for_each(|task| {
+    {
         let mut scores = vec![0.0; TILE.min(task.length) * task.length];
         let mut tile = vec![0.0; TILE.min(task.length) * heads.head_dim];
         for first in (0..task.length).step_by(TILE) {
@@ -93,15 +128,12 @@ pub fn forward(inputs: Inputs<'_>, segments: &Segments, output: &mut [f32], log_
             inputs.scores(task, first, rows, keys, scores);
             for (row, scores) in scores.chunks_exact_mut(keys).enumerate() {
                 let (seen, future) = scores.split_at_mut(first + row + 1);
-                let largest = math::max(seen);
-                let sum = math::exp_shifted_sum(seen, largest);
-                let reciprocal = 1.0 / sum;
-                seen.iter_mut().for_each(|p| *p *= reciprocal);
+                let row_log_sum_exp = softmax(seen);
                 future.fill(0.0);
                 let index = (task.start + first + row) * heads.query + task.head;
                 // SAFETY: this (row, head) belongs to this task alone.
                 let slot = unsafe { log_sum_exp.slice(index, 1) };
-                slot[0] = largest + sum.ln();
+                slot[0] = row_log_sum_exp;
             }
             let tile = &mut tile[..rows * heads.head_dim];
             let v = inputs.shared(inputs.v, task.start, keys, task.head);
@@ -112,7 +144,7 @@ pub fn forward(inputs: Inputs<'_>, segments: &Segments, output: &mut [f32], log_
                 unsafe { output.slice(start, heads.head_dim) }.copy_from_slice(tile);
             }
         }
-    });
+    }
 }
 
 /// What the backward pass reads besides the inputs.
@@ -134,11 +166,19 @@ pub fn backward(
     dq: &mut [f32],
     dk: &mut [f32],
     dv: &mut [f32],
+    product: Product,
 ) {
     let heads = inputs.heads;
+    assert!(inputs.covers(segments.total()) && dq.len() == inputs.q.len(), "tensors hold the batch");
     let dq = DisjointMut::new(dq);
-    let parts: Vec<HeadGradients> =
-        tasks(segments, heads).into_par_iter().map(|task| head_backward(inputs, saved, task, dq)).collect();
+    let parts: Vec<HeadGradients> = tasks(segments, heads)
+        .into_par_iter()
+        .map(|task| match product {
+            #[cfg(target_arch = "x86_64")]
+            Product::Avx512Bf16 => avx512::backward(inputs, saved, task, dq),
+            _ => head_backward(inputs, saved, task, dq),
+        })
+        .collect();
     let stride = heads.key_value * heads.head_dim;
     for (rows, parts) in segments.ranges().zip(parts.chunks(heads.query)) {
         let rows = rows.start * stride..rows.end * stride;
@@ -203,15 +243,28 @@ fn head_backward(
     total
 }
 
-/// Turns a row of scores into probabilities and a row of `dP` into `dS = scale P (dP - delta)`; what lies
-/// behind the causal mask becomes 0.
-fn softmax_backward(p: &mut [f32], ds: &mut [f32], seen: usize, log_sum_exp: f32, delta: f32, scale: f32) {
-    for (p, ds) in p[..seen].iter_mut().zip(&mut ds[..seen]) {
-        *p = math::exp(*p - log_sum_exp);
-        *ds = *p * (*ds - delta) * scale;
+widest! {
+    /// Softmax of a row in place; returns its log-sum-exp.
+    fn softmax(scores: &mut [f32]) -> f32 {
+        let largest = math::max(scores);
+        let sum = math::exp_shifted_sum(scores, largest);
+        let reciprocal = 1.0 / sum;
+        scores.iter_mut().for_each(|p| *p *= reciprocal);
+        largest + sum.ln()
     }
-    p[seen..].fill(0.0);
-    ds[seen..].fill(0.0);
+}
+
+widest! {
+    /// Turns a row of scores into probabilities and a row of `dP` into `dS = scale P (dP - delta)`; what lies
+    /// behind the causal mask becomes 0.
+    fn softmax_backward(p: &mut [f32], ds: &mut [f32], seen: usize, log_sum_exp: f32, delta: f32, scale: f32) {
+        for (p, ds) in p[..seen].iter_mut().zip(&mut ds[..seen]) {
+            *p = math::exp(*p - log_sum_exp);
+            *ds = *p * (*ds - delta) * scale;
+        }
+        p[seen..].fill(0.0);
+        ds[seen..].fill(0.0);
+    }
 }
 
 /// Adds the query heads of each group, in head order, into `[length, key_value * d]`.

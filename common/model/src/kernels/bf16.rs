@@ -14,6 +14,7 @@ use super::disjoint::DisjointMut;
 use super::scratch::Scratch;
 
 pub mod avx512;
+pub mod tiles;
 pub mod unpack;
 
 /// Rows of one micro-kernel call.
@@ -47,32 +48,23 @@ impl RowPanels {
     /// Rounds `rows` rows of `depth` f32, `stride` apart, to bf16.
     pub fn pack(data: &[f32], rows: usize, depth: usize, stride: usize) -> Self {
         assert!(rows == 0 || (rows - 1) * stride + depth <= data.len(), "rows inside the slice");
+        assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
         let pairs = depth.div_ceil(2);
         let panel_words = pairs * TILE_ROWS;
         let mut words = Scratch::take(rows.div_ceil(TILE_ROWS) * panel_words);
         words.as_mut().par_chunks_mut(panel_words.max(1)).enumerate().for_each(|(panel, words)| {
-            for lane in 0..TILE_ROWS {
-                let row = panel * TILE_ROWS + lane;
-                let source = if row < rows { &data[row * stride..row * stride + depth] } else { &[] };
-                pack_row(source, &mut words[lane..]);
-            }
+            let first = panel * TILE_ROWS;
+            let block = tiles::Block {
+                data: &data[first * stride..],
+                stride,
+                rows: TILE_ROWS.min(rows - first),
+                columns: depth,
+            };
+            // SAFETY: the processor has the instructions (asserted above).
+            unsafe { tiles::pack_panel(block, words) };
         });
         Self { words, rows, pairs }
     }
-}
-
-/// Writes one row's pairs [`TILE_ROWS`] words apart; pairs beyond the row are zero.
-#[inline]
-fn pack_row(source: &[f32], words: &mut [u32]) {
-    let (pairs, rest) = source.as_chunks::<2>();
-    let mut slots = words.iter_mut().step_by(TILE_ROWS);
-    for (pair, slot) in pairs.iter().zip(&mut slots) {
-        *slot = round_bits(pair[0]) >> 16 | round_bits(pair[1]) & 0xffff_0000;
-    }
-    if let ([last], Some(slot)) = (rest, slots.next()) {
-        *slot = round_bits(*last) >> 16;
-    }
-    slots.for_each(|slot| *slot = 0);
 }
 
 /// The bf16 nearest to a value (ties to even) in the upper half; a NaN stays one.
@@ -115,6 +107,7 @@ pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usiz
                         rows: TILE_ROWS.min(a.rows - first),
                         columns: TILE_COLUMNS.min(columns - column),
                         pairs: run.div_ceil(2),
+                        a_stride: TILE_ROWS,
                         stride,
                     };
                     // SAFETY: the processor has the instructions (asserted above); no other task owns

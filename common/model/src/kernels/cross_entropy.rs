@@ -7,6 +7,7 @@ use rayon::prelude::*;
 
 use crate::ops::FrozenWeight;
 
+use super::cpu::widest;
 use super::linear::{self, Product, Rows};
 use super::math;
 
@@ -52,17 +53,19 @@ pub fn linear_cross_entropy(
     losses
 }
 
-/// Loss of one row; with a scale, replaces the logits by `scale * (softmax - onehot(target))`.
-fn row_loss(logits: &mut [f32], target: usize, scale: Option<f32>) -> RowLoss {
-    let largest = math::max(logits);
-    let target_logit = logits[target];
-    let correct = target_logit == largest && !logits[..target].contains(&largest);
-    let sum = math::exp_shifted_sum(logits, largest);
-    let loss = f64::from(largest) + f64::from(sum).ln() - f64::from(target_logit);
-    if let Some(scale) = scale {
-        let factor = scale / sum;
-        logits.iter_mut().for_each(|p| *p *= factor);
-        logits[target] -= scale;
+widest! {
+    /// Loss of one row; with a scale, replaces the logits by `scale * (softmax - onehot(target))`.
+    fn row_loss(logits: &mut [f32], target: usize, scale: Option<f32>) -> RowLoss {
+        let largest = math::max(logits);
+        let target_logit = logits[target];
+        let correct = target_logit == largest && !logits[..target].contains(&largest);
+        let sum = math::exp_shifted_sum(logits, largest);
+        let loss = f64::from(largest) + f64::from(sum).ln() - f64::from(target_logit);
+        if let Some(scale) = scale {
+            let factor = scale / sum;
+            logits.iter_mut().for_each(|p| *p *= factor);
+            logits[target] -= scale;
+        }
+        RowLoss { loss, correct }
     }
-    RowLoss { loss, correct }
 }

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use super::cpu::widest;
 use super::math::sum_by;
 use super::pointwise::rows_a_task;
 
@@ -14,12 +15,7 @@ pub fn rms_norm(x: &[f32], weight: &[f32], epsilon: f32, y: &mut [f32], rstd: &m
     let inputs = x.par_chunks(rows * width);
     let outputs = y.par_chunks_mut(rows * width).zip(rstd.par_chunks_mut(rows));
     inputs.zip(outputs).for_each(|(x, (y, rstd))| {
-        for ((x, y), rstd) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(rstd) {
-            *rstd = 1.0 / (sum_by(width, |i| x[i] * x[i]) / width as f32 + epsilon).sqrt();
-            for ((y, x), weight) in y.iter_mut().zip(x).zip(weight) {
-                *y = weight * (x * *rstd);
-            }
-        }
+        rms_norm_rows(x, weight, epsilon, y, rstd);
     });
 }
 
@@ -30,6 +26,25 @@ pub fn rms_norm_backward(dy: &[f32], x: &[f32], rstd: &[f32], weight: &[f32], dx
     let rows = rows_a_task(width);
     let inputs = dy.par_chunks(rows * width).zip(x.par_chunks(rows * width)).zip(rstd.par_chunks(rows));
     inputs.zip(dx.par_chunks_mut(rows * width)).for_each(|(((dy, x), rstd), dx)| {
+        backward_rows(dy, x, rstd, weight, dx);
+    });
+}
+
+widest! {
+    fn rms_norm_rows(x: &[f32], weight: &[f32], epsilon: f32, y: &mut [f32], rstd: &mut [f32]) {
+        let width = weight.len();
+        for ((x, y), rstd) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)).zip(rstd) {
+            *rstd = 1.0 / (sum_by(width, |i| x[i] * x[i]) / width as f32 + epsilon).sqrt();
+            for ((y, x), weight) in y.iter_mut().zip(x).zip(weight) {
+                *y = weight * (x * *rstd);
+            }
+        }
+    }
+}
+
+widest! {
+    fn backward_rows(dy: &[f32], x: &[f32], rstd: &[f32], weight: &[f32], dx: &mut [f32]) {
+        let width = weight.len();
         let rows = dy.chunks_exact(width).zip(x.chunks_exact(width)).zip(rstd);
         for (((dy, x), rstd), dx) in rows.zip(dx.chunks_exact_mut(width)) {
             let projection = sum_by(width, |i| dy[i] * weight[i] * (x[i] * rstd)) / width as f32;
@@ -37,5 +52,5 @@ pub fn rms_norm_backward(dy: &[f32], x: &[f32], rstd: &[f32], weight: &[f32], dx
                 *dx += rstd * (dy * weight - (x * rstd) * projection);
             }
         }
-    });
+    }
 }

@@ -4,6 +4,7 @@
 
 use rayon::prelude::*;
 
+use super::cpu::widest;
 use super::math::sigmoid;
 
 /// Elements a task takes: 64 KiB of f32, well above rayon's hand-over cost.
@@ -18,11 +19,7 @@ pub fn rows_a_task(width: usize) -> usize {
 pub fn swiglu(gate: &[f32], up: &[f32], h: &mut [f32]) {
     assert!(gate.len() == up.len() && up.len() == h.len(), "equal lengths");
     let inputs = gate.par_chunks(ELEMENTS_A_TASK).zip(up.par_chunks(ELEMENTS_A_TASK));
-    inputs.zip(h.par_chunks_mut(ELEMENTS_A_TASK)).for_each(|((gate, up), h)| {
-        for ((h, gate), up) in h.iter_mut().zip(gate).zip(up) {
-            *h = gate * sigmoid(*gate) * up;
-        }
-    });
+    inputs.zip(h.par_chunks_mut(ELEMENTS_A_TASK)).for_each(|((gate, up), h)| swiglu_run(gate, up, h));
 }
 
 /// `dgate = dh up s (1 + gate (1 - s))` with `s = sigmoid(gate)`, `dup = dh gate s`.
@@ -33,23 +30,14 @@ pub fn swiglu_backward(dh: &[f32], gate: &[f32], up: &[f32], dgate: &mut [f32], 
     let inputs = dh.par_chunks(size).zip(gate.par_chunks(size)).zip(up.par_chunks(size));
     let outputs = dgate.par_chunks_mut(size).zip(dup.par_chunks_mut(size));
     inputs.zip(outputs).for_each(|(((dh, gate), up), (dgate, dup))| {
-        let inputs = dh.iter().zip(gate).zip(up);
-        for (((dh, gate), up), (dgate, dup)) in inputs.zip(dgate.iter_mut().zip(dup)) {
-            let s = sigmoid(*gate);
-            *dgate = dh * up * (s * (1.0 + gate * (1.0 - s)));
-            *dup = dh * (gate * s);
-        }
+        swiglu_backward_run(dh, gate, up, dgate, dup);
     });
 }
 
 /// `x += y`.
 pub fn add(x: &mut [f32], y: &[f32]) {
     assert_eq!(x.len(), y.len(), "equal lengths");
-    x.par_chunks_mut(ELEMENTS_A_TASK).zip(y.par_chunks(ELEMENTS_A_TASK)).for_each(|(x, y)| {
-        for (x, y) in x.iter_mut().zip(y) {
-            *x += y;
-        }
-    });
+    x.par_chunks_mut(ELEMENTS_A_TASK).zip(y.par_chunks(ELEMENTS_A_TASK)).for_each(|(x, y)| add_run(x, y));
 }
 
 /// Adds `bias` to every row of `y`.
@@ -62,4 +50,31 @@ pub fn add_bias(y: &mut [f32], bias: &[f32]) {
             }
         }
     });
+}
+
+widest! {
+    fn swiglu_run(gate: &[f32], up: &[f32], h: &mut [f32]) {
+        for ((h, gate), up) in h.iter_mut().zip(gate).zip(up) {
+            *h = gate * sigmoid(*gate) * up;
+        }
+    }
+}
+
+widest! {
+    fn swiglu_backward_run(dh: &[f32], gate: &[f32], up: &[f32], dgate: &mut [f32], dup: &mut [f32]) {
+        let inputs = dh.iter().zip(gate).zip(up);
+        for (((dh, gate), up), (dgate, dup)) in inputs.zip(dgate.iter_mut().zip(dup)) {
+            let s = sigmoid(*gate);
+            *dgate = dh * up * (s * (1.0 + gate * (1.0 - s)));
+            *dup = dh * (gate * s);
+        }
+    }
+}
+
+widest! {
+    fn add_run(x: &mut [f32], y: &[f32]) {
+        for (x, y) in x.iter_mut().zip(y) {
+            *x += y;
+        }
+    }
 }

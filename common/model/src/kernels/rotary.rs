@@ -5,6 +5,7 @@
 
 use rayon::prelude::*;
 
+use super::cpu::widest;
 use super::pointwise::rows_a_task;
 
 /// Rotates `x [T, heads * head_dim]`; row `t` uses row `positions[t]` of `cos`, `sin [P, head_dim / 2]`.
@@ -24,13 +25,20 @@ pub fn rotary(
         for (row, position) in x.chunks_exact_mut(width).zip(positions) {
             let cos = &cos[position * half..(position + 1) * half];
             let sin = &sin[position * half..(position + 1) * half];
-            for head in row.chunks_exact_mut(2 * half) {
-                let (first, second) = head.split_at_mut(half);
-                for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
-                    let sin = sign * sin;
-                    (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
-                }
-            }
+            rotate_row(row, cos, sin, sign);
         }
     });
+}
+
+widest! {
+    fn rotate_row(row: &mut [f32], cos: &[f32], sin: &[f32], sign: f32) {
+        let half = cos.len();
+        for head in row.chunks_exact_mut(2 * half) {
+            let (first, second) = head.split_at_mut(half);
+            for (((a, b), cos), sin) in first.iter_mut().zip(second).zip(cos).zip(sin) {
+                let sin = sign * sin;
+                (*a, *b) = (*a * cos - *b * sin, *b * cos + *a * sin);
+            }
+        }
+    }
 }

@@ -3,9 +3,10 @@
 use half::bf16;
 use proptest::prelude::*;
 
+use super::attention;
 use super::linear::{Product, Rows, backward, forward};
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::{DenseWeight, FrozenWeight};
+use crate::ops::{DenseWeight, FrozenWeight, Heads, Segments};
 
 fn values(length: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
@@ -109,5 +110,72 @@ fn a_run_of_output_rows_fills_its_columns_only() {
         let y = run(Product::Avx512Bf16);
         assert_same(&y, &run(Product::RoundedBf16), 64, "run of rows");
         assert!(y.chunks(130).all(|row| row[..20].iter().chain(&row[120..]).all(|value| *value == -7.0)));
+    }
+}
+
+/// bf16 attention against f32 attention: same result up to the rounding of operands.
+#[cfg(target_arch = "x86_64")]
+fn compare_attention(lengths: &[usize], heads: Heads, seed: u64) {
+    if super::cpu::detect() != super::cpu::Isa::Avx512Bf16 {
+        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+        return;
+    }
+    let segments = Segments::from_lengths(lengths);
+    let (rows, d) = (segments.total(), heads.head_dim);
+    let rounded = |length, seed| {
+        values(length, seed).iter().map(|v| bf16::from_f32(2.0 * v).to_f32()).collect::<Vec<_>>()
+    };
+    let (q, dy) = (rounded(rows * heads.query * d, seed), rounded(rows * heads.query * d, seed + 1));
+    let (k, v) =
+        (rounded(rows * heads.key_value * d, seed + 2), rounded(rows * heads.key_value * d, seed + 3));
+    let inputs = attention::Inputs { q: &q, k: &k, v: &v, heads };
+    let run = |product: Product| {
+        let (mut y, mut lse) = (vec![f32::NAN; q.len()], vec![f32::NAN; rows * heads.query]);
+        attention::forward(inputs, &segments, &mut y, &mut lse, product);
+        let saved = attention::Saved { d_output: &dy, output: &y, log_sum_exp: &lse };
+        let (mut dq, mut dk, mut dv) =
+            (vec![f32::NAN; q.len()], vec![f32::NAN; k.len()], vec![f32::NAN; v.len()]);
+        attention::backward(inputs, saved, &segments, &mut dq, &mut dk, &mut dv, product);
+        [y, lse, dq, dk, dv]
+    };
+    let (ours, exact) = (run(Product::Avx512Bf16), run(Product::F32));
+    for (name, (ours, exact)) in ["output", "lse", "dq", "dk", "dv"].iter().zip(ours.iter().zip(&exact)) {
+        let size = exact.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+        for (index, (ours, exact)) in ours.iter().zip(exact).enumerate() {
+            // Operands have 8 significant bits; errors of a row's terms mostly cancel.
+            assert!(
+                (ours - exact).abs() <= 0.01 * size,
+                "{name} {lengths:?} {heads:?} {index}: {ours} for {exact}"
+            );
+        }
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn bf16_attention_matches_at_the_edges_of_tiles() {
+    for (lengths, query, key_value, head_dim) in [
+        (&[1][..], 1, 1, 2),
+        (&[64, 64], 2, 1, 64),
+        (&[63, 65, 3], 4, 2, 32),
+        (&[200, 1, 129], 3, 3, 128),
+        (&[70], 2, 2, 80),
+    ] {
+        compare_attention(lengths, Heads { query, key_value, head_dim }, 5);
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+    #[test]
+    fn bf16_attention_matches_on_any_shape(
+        lengths in prop::collection::vec(1usize..150, 1..4),
+        group in 1usize..4,
+        key_value in 1usize..3,
+        half in 1usize..70,
+        seed in 0u64..99,
+    ) {
+        compare_attention(&lengths, Heads { query: group * key_value, key_value, head_dim: 2 * half }, seed);
     }
 }

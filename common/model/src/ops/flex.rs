@@ -221,14 +221,15 @@ impl EngineOps for Flex {
         v: &Tensor<Self, 2>,
         heads: Heads,
         segments: &Segments,
-        _compute: Compute,
+        compute: Compute,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
         check_attention(q, k, v, heads, segments);
         let mut output = Slice::zeros(q.dims());
         let mut log_sum_exp = Slice::zeros([rows(q), heads.query]);
         let (q, k, v) = (Slice::of(q), Slice::of(k), Slice::of(v));
         let inputs = attention::Inputs { q: q.get(), k: k.get(), v: v.get(), heads };
-        attention::forward(inputs, segments, output.get_mut(), log_sum_exp.get_mut());
+        let product = Product::fastest(compute);
+        attention::forward(inputs, segments, output.get_mut(), log_sum_exp.get_mut(), product);
         (output.into_tensor(), log_sum_exp.into_tensor())
     }
 
@@ -241,7 +242,7 @@ impl EngineOps for Flex {
         log_sum_exp: &Tensor<Self, 2>,
         heads: Heads,
         segments: &Segments,
-        _compute: Compute,
+        compute: Compute,
     ) -> AttentionGradients<Self> {
         check_attention(q, k, v, heads, segments);
         let (mut dq, mut dk, mut dv) =
@@ -255,7 +256,8 @@ impl EngineOps for Flex {
             output: output.get(),
             log_sum_exp: log_sum_exp.get(),
         };
-        attention::backward(inputs, saved, segments, dq.get_mut(), dk.get_mut(), dv.get_mut());
+        let product = Product::fastest(compute);
+        attention::backward(inputs, saved, segments, dq.get_mut(), dk.get_mut(), dv.get_mut(), product);
         AttentionGradients { dq: dq.into_tensor(), dk: dk.into_tensor(), dv: dv.into_tensor() }
     }
 

@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{TILE_COLUMNS, TILE_ROWS};
+use super::TILE_COLUMNS;
 
 /// Lanes of a register.
 const LANES: usize = 16;
@@ -21,11 +21,14 @@ pub struct Tile {
     pub columns: usize,
     /// Pairs along the inner dimension.
     pub pairs: usize,
+    /// Words between pairs of `a`: 6 in row panels, 64 in tiles.
+    pub a_stride: usize,
     /// Elements between rows of the result.
     pub stride: usize,
 }
 
-/// `c = a b` or `c += a b` for one tile: `a [pairs][6]`, `b [pairs][64]` words of two bf16.
+/// `c = a b` or `c += a b` for one tile: `a [pairs][a_stride]`, of which 6 words are
+/// used, `b [pairs][64]`; a word is two bf16.
 ///
 /// # Safety
 /// The processor has AVX512F and AVX512-BF16. `c` points to `rows` rows of `columns` f32, `stride` apart,
@@ -35,32 +38,55 @@ pub struct Tile {
 /// When `a` or `b` is shorter than `pairs` says.
 pub unsafe fn multiply_tile(tile: Tile, a: &[u32], b: &[u32], c: *mut f32, add: bool) {
     assert!(
-        a.len() >= tile.pairs * TILE_ROWS && b.len() >= tile.pairs * TILE_COLUMNS,
+        a.len() >= tile.pairs.saturating_sub(1) * tile.a_stride + tile.rows
+            && b.len() >= tile.pairs * TILE_COLUMNS,
         "operands cover the tile"
     );
     // SAFETY: forwarded from the caller; the operand lengths were just checked.
     unsafe {
-        match tile.rows {
-            1 => rows::<1>(tile, a.as_ptr(), b.as_ptr(), c, add),
-            2 => rows::<2>(tile, a.as_ptr(), b.as_ptr(), c, add),
-            3 => rows::<3>(tile, a.as_ptr(), b.as_ptr(), c, add),
-            4 => rows::<4>(tile, a.as_ptr(), b.as_ptr(), c, add),
-            5 => rows::<5>(tile, a.as_ptr(), b.as_ptr(), c, add),
-            _ => rows::<6>(tile, a.as_ptr(), b.as_ptr(), c, add),
+        let (a, b) = (a.as_ptr(), b.as_ptr());
+        match tile.columns.div_ceil(LANES) {
+            1 => across::<1>(tile, a, b, c, add),
+            2 => across::<2>(tile, a, b, c, add),
+            3 => across::<3>(tile, a, b, c, add),
+            _ => across::<ACROSS>(tile, a, b, c, add),
         }
     }
 }
 
 /// # Safety
-/// As [`multiply_tile`], with `R = tile.rows` and operands that cover the tile.
+/// As [`multiply_tile`], with `N` registers across and operands that cover the tile.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn rows<const R: usize>(tile: Tile, a: *const u32, b: *const u32, c: *mut f32, add: bool) {
-    let mut sums = [[_mm512_setzero_ps(); ACROSS]; R];
+unsafe fn across<const N: usize>(tile: Tile, a: *const u32, b: *const u32, c: *mut f32, add: bool) {
+    // SAFETY: forwarded from the caller.
+    unsafe {
+        match tile.rows {
+            1 => rows::<1, N>(tile, a, b, c, add),
+            2 => rows::<2, N>(tile, a, b, c, add),
+            3 => rows::<3, N>(tile, a, b, c, add),
+            4 => rows::<4, N>(tile, a, b, c, add),
+            5 => rows::<5, N>(tile, a, b, c, add),
+            _ => rows::<6, N>(tile, a, b, c, add),
+        }
+    }
+}
+
+/// # Safety
+/// As [`multiply_tile`], with `R = tile.rows`, `N` registers across and operands that cover the tile.
+#[target_feature(enable = "avx512f,avx512bf16")]
+unsafe fn rows<const R: usize, const N: usize>(
+    tile: Tile,
+    a: *const u32,
+    b: *const u32,
+    c: *mut f32,
+    add: bool,
+) {
+    let mut sums = [[_mm512_setzero_ps(); N]; R];
     let (mut a, mut b) = (a, b);
     for _ in 0..tile.pairs {
         // SAFETY: the caller's operands hold `pairs` steps of 64 and 6 words.
         unsafe {
-            let columns: [__m512bh; ACROSS] =
+            let columns: [__m512bh; N] =
                 core::array::from_fn(|i| core::mem::transmute(_mm512_loadu_si512(b.add(i * LANES).cast())));
             for (row, sums) in sums.iter_mut().enumerate() {
                 let broadcast: __m512bh =
@@ -69,7 +95,7 @@ unsafe fn rows<const R: usize>(tile: Tile, a: *const u32, b: *const u32, c: *mut
                     *sum = _mm512_dpbf16_ps(*sum, broadcast, column);
                 }
             }
-            a = a.add(TILE_ROWS);
+            a = a.wrapping_add(tile.a_stride);
             b = b.add(TILE_COLUMNS);
         }
     }

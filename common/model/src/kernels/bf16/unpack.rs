@@ -9,14 +9,12 @@ use core::arch::x86_64::*;
 
 use half::bf16;
 
+use super::tiles::{INTERLEAVE, LANES, transpose, words};
 use super::{DEPTH, PanelSource, TILE_COLUMNS, round_bits};
 use crate::kernels::scratch::Scratch;
 use crate::nf4::table::{BLOCK, CODES};
 use crate::nf4::{Nf4Weight, SourcePrecision};
 use crate::ops::FrozenWeight;
-
-/// Words of a register.
-const LANES: usize = 16;
 
 /// Rows `first .. first + outputs` of a weight `W [out, in]`, as the right operand of a product.
 #[derive(Clone, Copy)]
@@ -137,18 +135,6 @@ fn narrowed(weight: &FrozenWeight, part: Part) -> Scratch {
     narrow
 }
 
-/// Interleaving of a converted pair `[evens x 16 | odds x 16]` into `even0 odd0 even1 odd1 ...`.
-const INTERLEAVE: [u16; 32] = {
-    let mut index = [0; 32];
-    let mut lane = 0;
-    while lane < 16 {
-        index[2 * lane] = lane as u16;
-        index[2 * lane + 1] = lane as u16 + 16;
-        lane += 1;
-    }
-    index
-};
-
 /// Low or high half of the columns of two converted pairs, `[a even | b even]` and `[a odd | b odd]`:
 /// `a0 b0 a1 b1 ...` with even columns from the first operand, odd ones from the second (+32).
 const fn merge(half: u16) -> [u16; 32] {
@@ -176,15 +162,6 @@ const fn zip_rows(half: u16) -> [u16; 32] {
     index
 }
 const ZIP: [[u16; 32]; 2] = [zip_rows(0), zip_rows(1)];
-
-/// # Safety
-/// The processor has AVX512F.
-#[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn words(index: &[u16; 32]) -> __m512i {
-    // SAFETY: 64 bytes are readable.
-    unsafe { _mm512_loadu_si512(index.as_ptr().cast()) }
-}
 
 /// 32 consecutive NF4 elements at a byte address as f32, `(even elements, odd elements)`, scaled.
 ///
@@ -345,34 +322,4 @@ unsafe fn dense_columns(data: *const bf16, stride: usize, part: Part, tile: &mut
 /// The lowest `count` bits, all 32 from 32 on.
 const fn low_bits(count: usize) -> u32 {
     if count >= 32 { u32::MAX } else { (1 << count) - 1 }
-}
-
-/// Transposes a 16 x 16 block of words: pairs, quadruples, then 128-bit quarters twice.
-#[inline]
-#[target_feature(enable = "avx512f")]
-fn transpose(rows: &mut [__m512i; LANES]) {
-    for pair in rows.as_chunks_mut::<2>().0 {
-        let (low, high) = (_mm512_unpacklo_epi32(pair[0], pair[1]), _mm512_unpackhi_epi32(pair[0], pair[1]));
-        *pair = [low, high];
-    }
-    for four in rows.as_chunks_mut::<4>().0 {
-        *four = [
-            _mm512_unpacklo_epi64(four[0], four[2]),
-            _mm512_unpackhi_epi64(four[0], four[2]),
-            _mm512_unpacklo_epi64(four[1], four[3]),
-            _mm512_unpackhi_epi64(four[1], four[3]),
-        ];
-    }
-    // Now rows[4g + j] holds, in its quarter q, rows 4g..4g+4 of column 4q + j.
-    let mut out = [_mm512_setzero_si512(); LANES];
-    for j in 0..4 {
-        let [a, b, c, d] = [rows[j], rows[4 + j], rows[8 + j], rows[12 + j]];
-        let (ab_even, ab_odd) = (_mm512_shuffle_i32x4::<0x88>(a, b), _mm512_shuffle_i32x4::<0xdd>(a, b));
-        let (cd_even, cd_odd) = (_mm512_shuffle_i32x4::<0x88>(c, d), _mm512_shuffle_i32x4::<0xdd>(c, d));
-        out[j] = _mm512_shuffle_i32x4::<0x88>(ab_even, cd_even);
-        out[4 + j] = _mm512_shuffle_i32x4::<0x88>(ab_odd, cd_odd);
-        out[8 + j] = _mm512_shuffle_i32x4::<0xdd>(ab_even, cd_even);
-        out[12 + j] = _mm512_shuffle_i32x4::<0xdd>(ab_odd, cd_odd);
-    }
-    *rows = out;
 }
