@@ -6,21 +6,19 @@
 
 mod files;
 mod merge;
-mod source;
 mod writer;
 
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
 use std::path::Path;
 
 use crate::adapter::Adapter;
+use crate::checkpoint::CheckpointReader;
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
 use crate::limits;
 use crate::staging::StagedFolder;
-use source::CheckpointFiles;
 
 /// Writes the model in `model_folder` with `adapter` merged in to `out_folder` (absent or empty).
 ///
@@ -37,21 +35,26 @@ pub fn export_merged(model_folder: &Path, adapter: &Adapter, out_folder: &Path) 
 fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, shard_bytes: u64) -> Result<()> {
     let config = ModelConfig::from_dir(model_folder)?;
     let out_config = files::config_in_bf16(model_folder)?;
-    let source = CheckpointFiles::open(model_folder)?;
+    let reader = CheckpointReader::open(model_folder)?;
     let targets = merge::targets(&config, adapter)?;
-    let found: BTreeSet<&str> = source.tensors().map(|tensor| tensor.name.as_str()).collect();
-    if let Some(name) = targets.keys().find(|name| !found.contains(name.as_str())) {
+    if let Some(name) = targets.keys().find(|name| reader.entry(name).is_none()) {
         return Err(ModelError::MissingTensor { path: model_folder.to_path_buf(), name: name.clone() });
     }
-    let plan = writer::plan(source.tensors().cloned().collect(), shard_bytes);
+    let tensors =
+        reader.names().filter_map(|name| Some((name.to_owned(), reader.entry(name)?.shape.clone())));
+    let plan = writer::plan(tensors, shard_bytes);
     let staged = StagedFolder::create(out_folder)?;
     for shard in &plan.shards {
         writer::write_shard(&staged.path(&shard.file_name), shard, |tensor| {
-            let values = source.read_f32(tensor)?;
-            match targets.get(&tensor.name) {
-                Some(pair) => merge::merged(values, tensor, pair, adapter.scaling()),
-                None => Ok(merge::to_bf16(&values)),
+            let (mut values, _) = reader.read_f32(&tensor.name, &tensor.shape)?;
+            if let Some(pair) = targets.get(&tensor.name) {
+                if tensor.shape != [pair.out_features, pair.in_features] {
+                    let reason = format!("{} has shape {:?}", tensor.name, tensor.shape);
+                    return Err(reader.damage(&tensor.name, reason));
+                }
+                merge::add(&mut values, pair, adapter.scaling());
             }
+            Ok(merge::to_bf16(&values))
         })?;
     }
     if let Some(index) = plan.index_json() {

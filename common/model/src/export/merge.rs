@@ -6,7 +6,6 @@ use std::collections::BTreeMap;
 use half::bf16;
 use rayon::prelude::*;
 
-use super::source::TensorEntry;
 use crate::adapter::{Adapter, LoraPair};
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
@@ -32,17 +31,8 @@ pub(super) fn targets<'a>(
         .collect()
 }
 
-/// `weight` (row-major `[out, in]`) with the pair merged in, as little-endian bf16.
-pub(super) fn merged(
-    mut weight: Vec<f32>,
-    tensor: &TensorEntry,
-    pair: &LoraPair,
-    scaling: f32,
-) -> Result<Vec<u8>> {
-    if tensor.shape != [pair.out_features, pair.in_features] {
-        let reason = format!("{} has shape {:?}", tensor.name, tensor.shape);
-        return Err(ModelError::Checkpoint { path: tensor.path.clone(), reason });
-    }
+/// Adds the pair to `weight` (row-major `[out_features, in_features]`).
+pub(super) fn add(weight: &mut [f32], pair: &LoraPair, scaling: f32) {
     weight.par_chunks_mut(pair.in_features).zip(pair.b.par_chunks(pair.rank)).for_each(|(row, b_row)| {
         let mut delta = vec![0.0_f32; row.len()];
         for (factor, a_row) in b_row.iter().zip(pair.a.chunks_exact(pair.in_features)) {
@@ -54,7 +44,6 @@ pub(super) fn merged(
             *value += scaling * sum;
         }
     });
-    Ok(to_bf16(&weight))
 }
 
 /// Round to nearest, ties to even.

@@ -11,13 +11,20 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde_json::json;
 
-use super::source::TensorEntry;
 use crate::error::{ModelError, Result};
+
+/// One tensor of the result; bf16.
+#[derive(Debug)]
+pub(super) struct Tensor {
+    pub(super) name: String,
+    pub(super) shape: Vec<usize>,
+    bytes: u64,
+}
 
 /// One file of the result.
 pub(super) struct Shard {
     pub(super) file_name: String,
-    tensors: Vec<TensorEntry>,
+    tensors: Vec<Tensor>,
 }
 
 /// All files of the result.
@@ -25,23 +32,19 @@ pub(super) struct Plan {
     pub(super) shards: Vec<Shard>,
 }
 
-fn bf16_bytes(tensor: &TensorEntry) -> u64 {
-    tensor.elements() * 2
-}
-
 /// Fills files in order of names; a file exceeds `shard_bytes` only if a single tensor does.
-pub(super) fn plan(tensors: Vec<TensorEntry>, shard_bytes: u64) -> Plan {
-    let mut groups: Vec<Vec<TensorEntry>> = vec![Vec::new()];
+pub(super) fn plan(tensors: impl Iterator<Item = (String, Vec<usize>)>, shard_bytes: u64) -> Plan {
+    let mut groups: Vec<Vec<Tensor>> = vec![Vec::new()];
     let mut filled = 0;
-    for tensor in tensors {
-        let size = bf16_bytes(&tensor);
-        if filled > 0 && filled + size > shard_bytes {
+    for (name, shape) in tensors {
+        let bytes = shape.iter().map(|size| *size as u64).product::<u64>() * 2;
+        if filled > 0 && filled + bytes > shard_bytes {
             groups.push(Vec::new());
             filled = 0;
         }
-        filled += size;
+        filled += bytes;
         if let Some(group) = groups.last_mut() {
-            group.push(tensor);
+            group.push(Tensor { name, shape, bytes });
         }
     }
     let count = groups.len();
@@ -66,7 +69,7 @@ impl Plan {
         let tensors = || self.shards.iter().flat_map(|shard| shard.tensors.iter().map(move |t| (shard, t)));
         let map: BTreeMap<&str, &str> =
             tensors().map(|(shard, tensor)| (tensor.name.as_str(), shard.file_name.as_str())).collect();
-        let total: u64 = tensors().map(|(_, tensor)| bf16_bytes(tensor)).sum();
+        let total: u64 = tensors().map(|(_, tensor)| tensor.bytes).sum();
         Some(format!("{:#}\n", json!({"metadata": {"total_size": total}, "weight_map": map})))
     }
 }
@@ -75,13 +78,13 @@ impl Plan {
 pub(super) fn write_shard(
     path: &Path,
     shard: &Shard,
-    bytes_of: impl Fn(&TensorEntry) -> Result<Vec<u8>>,
+    bytes_of: impl Fn(&Tensor) -> Result<Vec<u8>>,
 ) -> Result<()> {
     let internal = |reason: String| ModelError::Internal { reason };
     let mut offset = 0_usize;
     let mut infos = Vec::with_capacity(shard.tensors.len());
     for tensor in &shard.tensors {
-        let length = usize::try_from(bf16_bytes(tensor)).map_err(|error| internal(error.to_string()))?;
+        let length = usize::try_from(tensor.bytes).map_err(|error| internal(error.to_string()))?;
         let data_offsets = (offset, offset + length);
         offset += length;
         infos.push((
@@ -101,7 +104,7 @@ pub(super) fn write_shard(
     file.write_all(&header).map_err(io)?;
     for tensor in &shard.tensors {
         let bytes = bytes_of(tensor)?;
-        if bytes.len() as u64 != bf16_bytes(tensor) {
+        if bytes.len() as u64 != tensor.bytes {
             return Err(internal(format!("{} came out with {} bytes", tensor.name, bytes.len())));
         }
         file.write_all(&bytes).map_err(io)?;
