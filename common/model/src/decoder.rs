@@ -11,6 +11,9 @@ mod linear;
 mod mlp;
 mod pass;
 
+#[cfg(test)]
+mod tests;
+
 pub(crate) use adapter::{DeviceAdapter, Dropout, Gradients};
 pub(crate) use layer::Layer;
 pub(crate) use linear::Linear;

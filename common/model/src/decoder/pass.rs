@@ -83,7 +83,7 @@ impl<B: EngineOps> Decoder<B> {
         host(<B as EngineOps>::linear(&hidden, &self.head, None, self.compute))
     }
 
-    fn hidden_states(
+    pub(super) fn hidden_states(
         &self,
         adapter: Option<&DeviceAdapter<B>>,
         tokens: &[u32],
