@@ -3,6 +3,8 @@
 //! Reference folders come from `GOLDEN_DIR`, else `../shared/golden` beside the repository; where there are none, that is
 //! said loudly. `tests/fixtures/golden` (a small model in the same layout, made by the same script) is always tested.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; a skipped test says so")]
+
 #[path = "golden/folder.rs"]
 mod folder;
 #[path = "golden/logits.rs"]

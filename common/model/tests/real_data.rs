@@ -3,6 +3,8 @@
 //! Needs `models/tiny-qwen2-zh` and `data/medqa-zh` in the folder `SHARED_DIR`, else in `../shared` beside the
 //! repository; where they are missing, that is said loudly.
 
+#![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; a skipped test says so")]
+
 use model::{
     BaseModel, ChatTokenizer, Compute, Evaluation, LoadOptions, Sample, WeightFormat, evaluate, records,
 };

@@ -24,8 +24,11 @@ struct LayerWeights {
     input_norm: Vec<f32>,
     post_norm: Vec<f32>,
     head_norms: [Vec<f32>; 2],
-    linears: Vec<(Vec<f32>, [usize; 2], Option<Vec<f32>>)>,
+    linears: Vec<LinearWeights>,
 }
+
+/// Weight, `[out, in]`, bias.
+type LinearWeights = (Vec<f32>, [usize; 2], Option<Vec<f32>>);
 
 impl Weights {
     pub(super) fn random(config: &ModelConfig, stream: &mut ChaCha8Rng) -> Self {
