@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::net::NetError;
 use common::wire::message::{PROTOCOL_VERSION, Refusal, Response};
 
 use super::backoff::Backoff;
@@ -57,6 +58,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 Ok(answer) => return Ok(answer),
                 Err(error) if error.is_retryable() => {
                     tracing::warn!("{error}");
+                    if is_unwelcome(&error) {
+                        report.notice(Notice::NotAuthorised);
+                    }
                     self.wire = None;
                     let retry_ms = self.backoff.next_ms(random());
                     report.notice(Notice::Disconnected { retry_ms });
@@ -128,6 +132,11 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             }
         }
     }
+}
+
+/// Whether the transport says that this site's certificate is not, or no longer, accepted.
+fn is_unwelcome(error: &SiteError) -> bool {
+    matches!(error, SiteError::Net(NetError::NotAuthorised | NetError::CertificateRefused { .. }))
 }
 
 /// The answer's name, for the log; its content does not matter.
