@@ -73,17 +73,18 @@ fn products(criterion: &mut Criterion) {
     }
     let (x, a, b) = (values(TOKENS * HIDDEN), values(16 * HIDDEN), values(INTERMEDIATE * 16));
     let (mut xa, mut y) = (vec![0.0; TOKENS * 16], vec![0.0; TOKENS * INTERMEDIATE]);
+    let product = Product::fastest(Compute::Bf16);
     let sizes = lora::Sizes { tokens: TOKENS, input: HIDDEN, output: INTERMEDIATE, rank: 16 };
     flops(&mut group, 2 * TOKENS * 16 * (HIDDEN + INTERMEDIATE));
     group.bench_function("lora forward 4864x896 rank 16", |bencher| {
-        bencher.iter(|| lora::forward(sizes, black_box(&x), &a, &b, 2.0, &mut xa, &mut y));
+        bencher.iter(|| lora::forward(sizes, black_box(&x), &a, &b, 2.0, &mut xa, &mut y, product));
     });
     let dy = values(TOKENS * INTERMEDIATE);
     let saved = lora::Saved { x: &x, xa: &values(TOKENS * 16), dy: &dy, a: &a, b: &b };
     let (mut dx, mut da, mut db) = (vec![0.0; x.len()], vec![0.0; a.len()], vec![0.0; b.len()]);
     flops(&mut group, 4 * TOKENS * 16 * (HIDDEN + INTERMEDIATE));
     group.bench_function("lora backward 4864x896 rank 16", |bencher| {
-        bencher.iter(|| lora::backward(sizes, &saved, 2.0, &mut dx, &mut da, &mut db));
+        bencher.iter(|| lora::backward(sizes, &saved, 2.0, &mut dx, &mut da, &mut db, product));
     });
     group.finish();
 }

@@ -8,12 +8,15 @@
 //! unpacks its tiles (at most 8 x 64 KiB, in L2), then walks the row panels (6 KiB each, in L1). Every
 //! element of `c` is summed along the inner dimension in the same order whatever the number of threads.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::disjoint::DisjointMut;
 use super::scratch::Scratch;
 
 pub mod avx512;
+pub mod dense;
 pub mod tiles;
 pub mod unpack;
 
@@ -84,13 +87,12 @@ pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usiz
         a.rows == 0 || (a.rows - 1) * stride + columns <= c.len() && columns <= stride,
         "result inside its slice"
     );
-    let tiles = columns.div_ceil(TILE_COLUMNS);
-    let threads = rayon::current_num_threads();
-    let groups = (tiles.div_ceil(threads * TILES_A_TASK) * threads).min(tiles);
     let c = DisjointMut::new(c);
-    (0..groups).into_par_iter().for_each(|group| {
-        let tiles = group * tiles / groups..(group + 1) * tiles / groups;
-        let tile_words = DEPTH / 2 * TILE_COLUMNS;
+    let grid =
+        Grid::new(columns.div_ceil(TILE_COLUMNS), a.rows.div_ceil(TILE_ROWS), rayon::current_num_threads());
+    (0..grid.groups * grid.bands).into_par_iter().for_each(|task| {
+        let (tiles, panels) = grid.task(task);
+        let tile_words = DEPTH.min(depth).div_ceil(2) * TILE_COLUMNS;
         let mut unpacked = Scratch::take(tiles.len() * tile_words);
         for start in (0..depth).step_by(DEPTH) {
             let run = DEPTH.min(depth - start);
@@ -98,7 +100,7 @@ pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usiz
                 b.unpack(tile * TILE_COLUMNS, start, run, words);
             }
             let add = accumulate || start > 0;
-            for panel in 0..a.rows.div_ceil(TILE_ROWS) {
+            for panel in panels.clone() {
                 let first = panel * TILE_ROWS;
                 let a_words = &a.words.as_ref()[(panel * a.pairs + start / 2) * TILE_ROWS..];
                 for (b_words, tile) in unpacked.as_ref().chunks_exact(tile_words).zip(tiles.clone()) {
@@ -110,19 +112,38 @@ pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usiz
                         a_stride: TILE_ROWS,
                         stride,
                     };
+                    let target = c.pointer(first * stride + column);
                     // SAFETY: the processor has the instructions (asserted above); no other task owns
-                    // these columns of `c`, and `Tile` describes a block inside it (asserted above).
-                    unsafe {
-                        avx512::multiply_tile(
-                            shape,
-                            a_words,
-                            b_words,
-                            c.pointer(first * stride + column),
-                            add,
-                        )
-                    };
+                    // this part of `c`, and `Tile` describes a block inside it (asserted above).
+                    unsafe { avx512::multiply_tile(shape, a_words, b_words, target, add) };
                 }
             }
         }
     });
+}
+
+/// How a result is divided into tasks: groups of column tiles, and bands of row panels where there are
+/// fewer groups than threads.
+struct Grid {
+    tiles: usize,
+    panels: usize,
+    groups: usize,
+    bands: usize,
+}
+
+impl Grid {
+    fn new(tiles: usize, panels: usize, threads: usize) -> Self {
+        let groups = (tiles.div_ceil(threads * TILES_A_TASK) * threads).min(tiles);
+        let bands = threads.div_ceil(groups.max(1)).min(panels);
+        Self { tiles, panels, groups, bands }
+    }
+
+    /// Column tiles and row panels of a task.
+    const fn task(&self, task: usize) -> (Range<usize>, Range<usize>) {
+        let (group, band) = (task / self.bands, task % self.bands);
+        (
+            group * self.tiles / self.groups..(group + 1) * self.tiles / self.groups,
+            band * self.panels / self.bands..(band + 1) * self.panels / self.bands,
+        )
+    }
 }

@@ -11,8 +11,9 @@ use super::cpu::widest;
 use super::linear::{self, Product, Rows};
 use super::math;
 
-/// Scratch for the logits of a chunk of rows: 128 rows of a 152k vocabulary.
-const LOGIT_BYTES: usize = 80 << 20;
+/// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary. Fewer rows would unpack the
+/// head's weight more often than its product is worth.
+const LOGIT_BYTES: usize = 160 << 20;
 
 /// Loss and hit of one row.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,7 +35,10 @@ pub fn linear_cross_entropy(
     let [vocabulary, width] = head.shape();
     assert_eq!(hidden.len(), targets.len() * width, "one target a row");
     assert!(targets.iter().all(|target| (*target as usize) < vocabulary), "targets below the vocabulary");
-    let chunk = (LOGIT_BYTES / size_of::<f32>() / vocabulary).clamp(1, targets.len().max(1));
+    let rows = targets.len().max(1);
+    let most = (LOGIT_BYTES / size_of::<f32>() / vocabulary).clamp(1, rows);
+    // Equal chunks: a small last one would use the cores badly.
+    let chunk = rows.div_ceil(rows.div_ceil(most));
     let mut logits = vec![0.0; chunk * vocabulary];
     let mut losses = Vec::with_capacity(targets.len());
     for (index, (hidden, targets)) in hidden.chunks(chunk * width).zip(targets.chunks(chunk)).enumerate() {

@@ -2,6 +2,7 @@
 //!
 //! Called by `ops::flex`. `A [r, in]`, `B [out, r]`, `x [T, in]`, `y`, `dy [T, out]`, `xa [T, r]`.
 
+use super::linear::Product;
 use super::matmul::{Threads, View, matmul};
 
 /// Sizes of one LoRA pair on one batch.
@@ -18,12 +19,21 @@ pub struct Sizes {
 }
 
 /// `xa = x A^T`, `y += s xa B^T`.
-pub fn forward(sizes: Sizes, x: &[f32], a: &[f32], b: &[f32], scaling: f32, xa: &mut [f32], y: &mut [f32]) {
+#[expect(clippy::too_many_arguments, reason = "the operands of one formula")]
+pub fn forward(
+    sizes: Sizes,
+    x: &[f32],
+    a: &[f32],
+    b: &[f32],
+    scaling: f32,
+    xa: &mut [f32],
+    y: &mut [f32],
+    product: Product,
+) {
     let Sizes { tokens, input, output, rank } = sizes;
-    let a = View::dense(a, rank, input).transposed();
-    matmul(xa, rank, 0.0, 1.0, View::dense(x, tokens, input), a, Threads::All);
-    let b = View::dense(b, output, rank).transposed();
-    matmul(y, output, 1.0, scaling, View::dense(xa, tokens, rank), b, Threads::All);
+    multiply(xa, Matrix::new(x, tokens, input), Right::transposed(a, rank, input), false, product);
+    let scaled = scaled(xa, scaling);
+    multiply(y, Matrix::new(&scaled, tokens, rank), Right::transposed(b, output, rank), true, product);
 }
 
 /// What [`backward`] reads.
@@ -40,7 +50,7 @@ pub struct Saved<'a> {
     pub b: &'a [f32],
 }
 
-/// `g = dy B`, `da = s g^T x`, `db = s dy^T xa`, `dx += s g A`.
+/// `g = s dy B`, `da = g^T x`, `db = s dy^T xa`, `dx += g A`.
 pub fn backward(
     sizes: Sizes,
     saved: &Saved<'_>,
@@ -48,13 +58,96 @@ pub fn backward(
     dx: &mut [f32],
     da: &mut [f32],
     db: &mut [f32],
+    product: Product,
 ) {
     let Sizes { tokens, input, output, rank } = sizes;
-    let dy = View::dense(saved.dy, tokens, output);
     let mut g = vec![0.0; tokens * rank];
-    matmul(&mut g, rank, 0.0, 1.0, dy, View::dense(saved.b, output, rank), Threads::All);
-    let g = View::dense(&g, tokens, rank);
-    matmul(da, input, 0.0, scaling, g.transposed(), View::dense(saved.x, tokens, input), Threads::All);
-    matmul(db, rank, 0.0, scaling, dy.transposed(), View::dense(saved.xa, tokens, rank), Threads::All);
-    matmul(dx, input, 1.0, scaling, g, View::dense(saved.a, rank, input), Threads::All);
+    multiply(
+        &mut g,
+        Matrix::new(saved.dy, tokens, output),
+        Right::plain(saved.b, output, rank),
+        false,
+        product,
+    );
+    g.iter_mut().for_each(|value| *value *= scaling);
+    multiply(dx, Matrix::new(&g, tokens, rank), Right::plain(saved.a, rank, input), true, product);
+    let g = transposed(&g, tokens, rank);
+    multiply(da, Matrix::new(&g, rank, tokens), Right::plain(saved.x, tokens, input), false, product);
+    // The narrow matrix goes left and the result is turned: the wide `dy` is then read along its rows.
+    let xa = transposed(&scaled(saved.xa, scaling), tokens, rank);
+    let mut turned = vec![0.0; db.len()];
+    multiply(
+        &mut turned,
+        Matrix::new(&xa, rank, tokens),
+        Right::plain(saved.dy, tokens, output),
+        false,
+        product,
+    );
+    db.copy_from_slice(&transposed(&turned, rank, output));
+}
+
+/// A dense row-major left operand.
+#[derive(Clone, Copy)]
+struct Matrix<'a> {
+    data: &'a [f32],
+    rows: usize,
+    columns: usize,
+}
+
+impl<'a> Matrix<'a> {
+    fn new(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        assert_eq!(data.len(), rows * columns, "dense matrix");
+        Self { data, rows, columns }
+    }
+}
+
+/// A dense right operand, as stored or transposed.
+#[derive(Clone, Copy)]
+struct Right<'a> {
+    matrix: Matrix<'a>,
+    transposed: bool,
+}
+
+impl<'a> Right<'a> {
+    fn plain(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self { matrix: Matrix::new(data, rows, columns), transposed: false }
+    }
+
+    /// The transpose of a `[rows, columns]` matrix.
+    fn transposed(data: &'a [f32], rows: usize, columns: usize) -> Self {
+        Self { matrix: Matrix::new(data, rows, columns), transposed: true }
+    }
+}
+
+/// `c = a b` or `c += a b`.
+fn multiply(c: &mut [f32], a: Matrix<'_>, b: Right<'_>, add: bool, product: Product) {
+    let Matrix { data, rows, columns } = b.matrix;
+    let width = if b.transposed { rows } else { columns };
+    assert_eq!(c.len(), a.rows * width, "result shape");
+    #[cfg(target_arch = "x86_64")]
+    if product == Product::Avx512Bf16 {
+        use super::bf16::{self, RowPanels, dense::DensePanels};
+        let left = RowPanels::pack(a.data, a.rows, a.columns, a.columns);
+        return bf16::multiply(&left, &DensePanels::new(data, rows, columns, b.transposed), c, width, add);
+    }
+    let _ = product;
+    let right = View::dense(data, rows, columns);
+    let right = if b.transposed { right.transposed() } else { right };
+    let beta = if add { 1.0 } else { 0.0 };
+    matmul(c, width, beta, 1.0, View::dense(a.data, a.rows, a.columns), right, Threads::All);
+}
+
+fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
+    values.iter().map(|value| value * factor).collect()
+}
+
+/// The transpose of a `[rows, columns]` matrix; one side is the adapter's rank, so it is small.
+fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+    let mut out = vec![0.0; data.len()];
+    for (row, values) in data.chunks_exact(columns).enumerate() {
+        for (value, slot) in values.iter().zip(out[row..].iter_mut().step_by(rows)) {
+            *slot = *value;
+        }
+    }
+    out
 }

@@ -3,8 +3,8 @@
 use half::bf16;
 use proptest::prelude::*;
 
-use super::attention;
 use super::linear::{Product, Rows, backward, forward};
+use super::{attention, lora};
 use crate::nf4::{Nf4Weight, SourcePrecision};
 use crate::ops::{DenseWeight, FrozenWeight, Heads, Segments};
 
@@ -110,6 +110,40 @@ fn a_run_of_output_rows_fills_its_columns_only() {
         let y = run(Product::Avx512Bf16);
         assert_same(&y, &run(Product::RoundedBf16), 64, "run of rows");
         assert!(y.chunks(130).all(|row| row[..20].iter().chain(&row[120..]).all(|value| *value == -7.0)));
+    }
+}
+
+/// bf16 LoRA against f32 LoRA on operands that bf16 holds exactly.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn bf16_lora_matches() {
+    if super::cpu::detect() != super::cpu::Isa::Avx512Bf16 {
+        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+        return;
+    }
+    for (tokens, input, output, rank) in
+        [(1, 1, 1, 1), (37, 200, 70, 8), (600, 65, 130, 16), (7, 64, 64, 64), (20, 30, 40, 70)]
+    {
+        let sizes = lora::Sizes { tokens, input, output, rank };
+        let rounded = |length, seed| {
+            values(length, seed).iter().map(|v| bf16::from_f32(*v).to_f32()).collect::<Vec<_>>()
+        };
+        let (x, xa, dy) =
+            (rounded(tokens * input, 1), rounded(tokens * rank, 2), rounded(tokens * output, 3));
+        let (a, b) = (rounded(rank * input, 4), rounded(output * rank, 5));
+        let run = |product: Product| {
+            let (mut out_xa, mut y) = (vec![f32::NAN; tokens * rank], dy.clone());
+            lora::forward(sizes, &x, &a, &b, 0.5, &mut out_xa, &mut y, product);
+            let saved = lora::Saved { x: &x, xa: &xa, dy: &dy, a: &a, b: &b };
+            let (mut dx, mut da, mut db) = (x.clone(), vec![f32::NAN; a.len()], vec![f32::NAN; b.len()]);
+            lora::backward(sizes, &saved, 0.5, &mut dx, &mut da, &mut db, product);
+            [out_xa, y, dx, da, db]
+        };
+        for (ours, exact) in run(Product::Avx512Bf16).iter().zip(&run(Product::F32)) {
+            let size = exact.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
+            let close = |(ours, exact): (&f32, &f32)| (ours - exact).abs() <= 0.01 * size;
+            assert!(ours.iter().zip(exact).all(close), "{sizes:?}");
+        }
     }
 }
 

@@ -30,6 +30,17 @@ pub const CODES: [f32; 16] = [
     1.0,
 ];
 
+/// The two codes of a packed byte, the high nibble's first.
+pub static CODE_PAIRS: [[f32; 2]; 256] = {
+    let mut pairs = [[0.0; 2]; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        pairs[byte] = [CODES[byte >> 4], CODES[byte & 15]];
+        byte += 1;
+    }
+    pairs
+};
+
 /// A scaled value takes the nibble that counts how many of these it is strictly greater than: the f32
 /// midpoints between codes, as bitsandbytes' CPU code has them. Computed, not copied: the decimal
 /// literals of the CUDA source lie exactly between two f32, and a parser that rounds them straight to

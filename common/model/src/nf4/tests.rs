@@ -9,6 +9,7 @@ use super::bitsandbytes::QuantisedTensors;
 use super::double_quantisation::dynamic_code;
 use super::table::{CODES, DYNAMIC_MAP, THRESHOLDS};
 use super::*;
+use half::bf16;
 
 const FIXTURE: &[u8] = include_bytes!("../../tests/fixtures/nf4_k_proj.safetensors");
 /// SHA-256 of bitsandbytes' own dequantisation of the fixture, f32 little-endian.

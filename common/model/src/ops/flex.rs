@@ -130,13 +130,14 @@ impl EngineOps for Flex {
         b: &Tensor<Self, 2>,
         scaling: f32,
         y: Tensor<Self, 2>,
-        _compute: Compute,
+        compute: Compute,
     ) -> LoraOutput<Self> {
         let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(&y), rank: rows(a) };
         let mut y = Slice::take(y);
         let mut xa = Slice::zeros([sizes.tokens, sizes.rank]);
         let (x, a, b) = (Slice::of(x), Slice::of(a), Slice::of(b));
-        lora::forward(sizes, x.get(), a.get(), b.get(), scaling, xa.get_mut(), y.get_mut());
+        let product = Product::fastest(compute);
+        lora::forward(sizes, x.get(), a.get(), b.get(), scaling, xa.get_mut(), y.get_mut(), product);
         LoraOutput { y: y.into_tensor(), xa: xa.into_tensor() }
     }
 
@@ -148,7 +149,7 @@ impl EngineOps for Flex {
         b: &Tensor<Self, 2>,
         scaling: f32,
         accumulate: Option<Tensor<Self, 2>>,
-        _compute: Compute,
+        compute: Compute,
     ) -> LoraGradients<Self> {
         let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(dy), rank: rows(a) };
         let mut dx = Slice::accumulator(accumulate, [sizes.tokens, sizes.input]);
@@ -156,7 +157,8 @@ impl EngineOps for Flex {
         let mut db = Slice::zeros([sizes.output, sizes.rank]);
         let (x, xa, dy, a, b) = (Slice::of(x), Slice::of(xa), Slice::of(dy), Slice::of(a), Slice::of(b));
         let saved = lora::Saved { x: x.get(), xa: xa.get(), dy: dy.get(), a: a.get(), b: b.get() };
-        lora::backward(sizes, &saved, scaling, dx.get_mut(), da.get_mut(), db.get_mut());
+        let product = Product::fastest(compute);
+        lora::backward(sizes, &saved, scaling, dx.get_mut(), da.get_mut(), db.get_mut(), product);
         LoraGradients { dx: dx.into_tensor(), da: da.into_tensor(), db: db.into_tensor() }
     }
 

@@ -33,7 +33,7 @@ pub unsafe fn words(index: &[u16; 32]) -> __m512i {
     unsafe { _mm512_loadu_si512(index.as_ptr().cast()) }
 }
 
-/// At most 64 rows of a row-major matrix.
+/// A part of a row-major matrix.
 #[derive(Clone, Copy)]
 pub struct Block<'a> {
     /// From the block's first element.
@@ -48,7 +48,6 @@ pub struct Block<'a> {
 
 impl Block<'_> {
     fn check(&self) {
-        assert!(self.rows <= TILE_COLUMNS, "rows of one tile");
         assert!(
             self.rows == 0 || (self.rows - 1) * self.stride + self.columns <= self.data.len(),
             "block inside"
@@ -63,6 +62,7 @@ impl Block<'_> {
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub unsafe fn pack_rows(block: Block<'_>, tile: &mut [u32]) {
     block.check();
+    assert!(block.rows <= TILE_COLUMNS, "rows of one tile");
     for lanes in (0..TILE_COLUMNS).step_by(LANES) {
         for column in (0..block.columns).step_by(2 * LANES) {
             let (low, high) =
