@@ -25,9 +25,10 @@ use crate::state_folder::StateFolder;
 use crate::store::Store;
 
 const MANUAL: &str = "\
-The coordinator of a consortium of hospitals that fine-tune one language model together. It schedules
-rounds, averages adapter updates, evaluates the result on held-out data and publishes an adapter. It
-never sees a record: sites send adapter updates and counts, and nothing else.
+The coordinator of a consortium of hospitals that fine-tune one language model
+together. It schedules rounds, averages adapter updates, evaluates the result
+on held-out data and publishes an adapter. It never sees a record: sites send
+adapter updates and counts, and nothing else.
 
 A first run, on the coordinator's machine:
   coordinator init --address coordinator.example.org:4433
@@ -36,8 +37,9 @@ A first run, on the coordinator's machine:
   coordinator launch RUN.toml --follow
   coordinator export RUN --format peft ./adapter
 
-The state folder (--state, or the environment variable CONSILIUM_STATE, or ./coordinator-state) holds
-everything: keys, database, adapters. Back it up as a whole.";
+The state folder (--state, or the environment variable CONSILIUM_STATE, or
+./coordinator-state) holds everything: keys, database, adapters. Back it up as
+a whole.";
 
 #[derive(Parser)]
 #[command(name = "coordinator", version, about = "The coordinator of a consortium of hospitals", long_about = MANUAL)]

@@ -133,8 +133,11 @@ impl Performer {
         };
         let mut attempt = 1;
         loop {
+            let started = Instant::now();
             let error = match evaluate::run(&job, self.evaluation_timeout).await {
-                Ok(Answer::Scored { scores }) if scores.len() == adapters.len() => return Ok(scores),
+                Ok(Answer::Scored { scores }) if scores.len() == adapters.len() => {
+                    return Ok(with_duration(scores, started.elapsed()));
+                }
                 Ok(Answer::Failed { message, hint, user }) => Error::Model { message, hint, user },
                 Ok(_) => Error::Internal("the evaluation answered something else".into()),
                 Err(error) => error,
@@ -220,6 +223,13 @@ pub fn model_job(state: &RunState) -> ModelJob {
 pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
     let joined = tokio::task::spawn_blocking(work).await;
     joined.map_err(|error| Error::Internal(error.to_string()))?
+}
+
+/// What a measurement cost as seen from here: starting the child and loading the model included.
+fn with_duration(mut scores: Vec<Metrics>, elapsed: Duration) -> Vec<Metrics> {
+    let each = elapsed.as_millis() / u128::from(scores.len().max(1) as u64);
+    scores.iter_mut().for_each(|metrics| metrics.duration_ms = u64::try_from(each).unwrap_or(u64::MAX));
+    scores
 }
 
 fn damaged(what: &str, digest: Digest) -> Error {

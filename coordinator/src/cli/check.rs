@@ -13,9 +13,11 @@ use crate::identity::Identity;
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-Check this installation and say what is wrong: configuration, keys and certificates, the database and the
-journal's hash chain, every stored file against its name, free disk space, and whether the ports are free
-or held by our own `serve`. Changes nothing but an expiring server certificate. Exit code 0 if all is well.
+Check this installation and say what is wrong: configuration, keys and
+certificates, the database and the journal's hash chain, every stored file
+against its name, free disk space, and whether the ports are free or held by
+our own `serve`. Changes nothing but an expiring server certificate. Exit code
+0 if all is well.
 
 Example:
   coordinator check --state /var/lib/consilium";

@@ -7,8 +7,8 @@ use crate::export::{self, Format};
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-Write the newest published adapter of a run to a folder that does not exist yet. The folder appears when it
-is complete, or not at all.
+Write the newest published adapter of a run to a folder that does not exist
+yet. The folder appears when it is complete, or not at all.
 
   --format peft    adapter_config.json and adapter_model.safetensors: load with PEFT, or serve with vLLM
                    as a LoRA adapter over the base model

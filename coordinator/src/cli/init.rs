@@ -12,11 +12,12 @@ use crate::state_folder::StateFolder;
 use crate::store::Store;
 
 const MANUAL: &str = "\
-Create a consortium: its certificate authority, the coordinator's own certificate, the key that signs
-receipts, an empty database, and coordinator.toml. Done once. Keys never leave the state folder.
+Create a consortium: its certificate authority, the coordinator's own
+certificate, the key that signs receipts, an empty database, and
+coordinator.toml. Done once. Keys never leave the state folder.
 
-Sites must be able to reach both addresses by UDP. `coordinator serve` listens on the same ports on all
-interfaces unless told otherwise.
+Sites must be able to reach both addresses by UDP. `coordinator serve` listens
+on the same ports on all interfaces unless told otherwise.
 
 Example:
   coordinator init --state /var/lib/consilium --address coordinator.example.org:4433 --name oncology";

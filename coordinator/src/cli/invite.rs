@@ -9,11 +9,13 @@ use crate::state_folder::StateFolder;
 use crate::store::Store;
 
 const MANUAL: &str = "\
-Print one line for one hospital: where to join, under which name, a one-time token, and the fingerprint of
-the consortium's authority. Send it over a channel you trust. It works once, until it expires; the
-database keeps only a hash of the token. Works while `serve` runs and while it does not.
+Print one line for one hospital: where to join, under which name, a one-time
+token, and the fingerprint of the consortium's authority. Send it over a
+channel you trust. It works once, until it expires; the database keeps only a
+hash of the token. Works while `serve` runs and while it does not.
 
-A site that has joined can be invited again, for example after its machine was replaced.
+A site that has joined can be invited again, for example after its machine was
+replaced.
 
 Example:
   coordinator invite cardiology --ttl 2h";

@@ -11,12 +11,13 @@ use crate::state_folder::StateFolder;
 use progress::Progress;
 
 const MANUAL: &str = "\
-Start a run as a run file describes it and print the run's id. The run file is checked, the base model is
-loaded once to fingerprint it, and the held-out files are checked and pinned by hash; then every site that
-has joined takes part. One run goes at a time.
+Start a run as a run file describes it and print the run's id. The run file is
+checked, the base model is loaded once to fingerprint it, and the held-out
+files are checked and pinned by hash; then every site that has joined takes
+part. One run goes at a time.
 
-With --follow, show progress until the run is over: a bar per site on a terminal, plain lines elsewhere.
-Ctrl-C stops watching, not the run.
+With --follow, show progress until the run is over: a bar per site on a
+terminal, plain lines elsewhere. Ctrl-C stops watching, not the run.
 
 A run file (paths are relative to it):
   name = \"medqa\"

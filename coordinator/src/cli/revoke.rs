@@ -8,10 +8,11 @@ use crate::state_folder::StateFolder;
 use crate::store::Store;
 
 const MANUAL: &str = "\
-Shut a site out at once: its certificates count no more, its live connections are closed, and an update of
-its that waits for a round to close is taken out. What was already averaged stays averaged. Cannot be
-undone; invite the hospital under a new name if it comes back. Works while `serve` runs and while it does
-not.
+Shut a site out at once: its certificates count no more, its live connections
+are closed, and an update of its that waits for a round to close is taken out.
+What was already averaged stays averaged. Cannot be undone; invite the
+hospital under a new name if it comes back. Works while `serve` runs and while
+it does not.
 
 Example:
   coordinator revoke cardiology";

@@ -7,8 +7,8 @@ use crate::report::{failure_text, phase_word};
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-List every run, oldest first: its id, phase, rounds published and name. Works while `serve` runs and while
-it does not.
+List every run, oldest first: its id, phase, rounds published and name. Works
+while `serve` runs and while it does not.
 
 Example:
   coordinator runs --json | jq -r '.[].run'";

@@ -8,9 +8,10 @@ use crate::server;
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-Run the coordinator: accept sites, schedule rounds, aggregate, evaluate, publish. Logs go to stderr
-(RUST_LOG=debug for more). Stop it with Ctrl-C or SIGTERM; kill it if you must: a run that was going
-continues at the next start, and nothing counts twice.
+Run the coordinator: accept sites, schedule rounds, aggregate, evaluate,
+publish. Logs go to stderr (RUST_LOG=debug for more). Stop it with Ctrl-C or
+SIGTERM; kill it if you must: a run that was going continues at the next
+start, and nothing counts twice.
 
 Example:
   coordinator serve --state /var/lib/consilium

@@ -7,8 +7,9 @@ use crate::state_folder::StateFolder;
 use crate::store::Store;
 
 const MANUAL: &str = "\
-List every site: whether it is invited, active or revoked, and how many frames and bytes it ever sent (its
-own egress ledger must say the same). Works while `serve` runs and while it does not.
+List every site: whether it is invited, active or revoked, and how many frames
+and bytes it ever sent (its own egress ledger must say the same). Works while
+`serve` runs and while it does not.
 
 Example:
   coordinator sites --json";

@@ -9,9 +9,10 @@ use crate::round::state::Metrics;
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-Show a run (the newest, or RUN by its id or the beginning of it): its phase, what each round reached on the
-validation set, how much the averaging lost (aggregation error), when the test set was opened and what was
-found, and what each site is doing. Works while `serve` runs and while it does not.
+Show a run (the newest, or RUN by its id or the beginning of it): its phase,
+what each round reached on the validation set, how much the averaging lost
+(aggregation error), when the test set was opened and what was found, and what
+each site is doing. Works while `serve` runs and while it does not.
 
 Example:
   coordinator status

@@ -5,8 +5,9 @@ use crate::error::Result;
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-End a run that is going. It counts as failed; the model of its last published round stands and can be
-exported. Cannot be undone; launch the run file again to start over.
+End a run that is going. It counts as failed; the model of its last published
+round stands and can be exported. Cannot be undone; launch the run file again
+to start over.
 
 Example:
   coordinator stop 5f0c";

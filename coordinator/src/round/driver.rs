@@ -87,8 +87,14 @@ async fn run(world: World, mut commands: mpsc::Receiver<Command>) {
                 None => break,
             },
             Some(done) = effects.join_next(), if !effects.is_empty() => {
-                if let Ok(Some((run, event))) = done {
-                    complete(&world, run, event, &mut effects).await;
+                match (done, world.runs.active()) {
+                    (Ok(Some((run, event))), _) => complete(&world, run, event, &mut effects).await,
+                    (Ok(None), _) | (Err(_), None) => {}
+                    // A panic in an effect would come again: the run ends and says so.
+                    (Err(error), Some(state)) => {
+                        let event = Event::Broken { reason: format!("an effect failed: {error}") };
+                        complete(&world, state.plan.run, event, &mut effects).await;
+                    }
                 }
             }
             () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
