@@ -1,5 +1,5 @@
 //! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child`,
-//! one JSON job on stdin, one JSON answer on stdout): if it runs out of memory, hangs or panics, the
+//! one JSON job line on stdin, one JSON answer on stdout): if it runs out of memory, hangs or panics, the
 //! round journal is not touched. Called by the driver (scores) and by `launch` (describes the model).
 
 pub mod child;
@@ -86,43 +86,60 @@ pub enum Answer {
     },
 }
 
-/// Runs the child once and reads its answer. Kills it at the deadline, and if the caller goes away.
-pub async fn run(job: &Job, timeout: Duration) -> Result<Answer> {
-    let program =
-        std::env::current_exe().map_err(|error| Error::Internal(format!("own program: {error}")))?;
-    let mut child = Command::new(program)
-        .arg("evaluate-child")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(|error| died(format!("it cannot be started: {error}")))?;
-    let input = serde_json::to_vec(job).map_err(|error| Error::Internal(error.to_string()))?;
-    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(Error::Internal("the child has no pipes".into()));
-    };
-    let exchange = async {
-        stdin.write_all(&input).await?;
+/// Starts children and hears their answers.
+#[derive(Debug, Clone)]
+pub struct Evaluator {
+    program: PathBuf,
+    timeout: Duration,
+}
+
+impl Evaluator {
+    /// Children of this very binary, each stopped after `timeout`.
+    pub fn of_this_binary(timeout: Duration) -> Result<Self> {
+        let program = std::env::current_exe();
+        let program = program.map_err(|error| Error::Internal(format!("own program: {error}")))?;
+        Ok(Self { program, timeout })
+    }
+
+    /// Runs one child and reads its answer. Kills it at the deadline and if the caller goes away; should
+    /// we be killed ourselves, its stdin ends and it ends too.
+    pub async fn run(&self, job: &Job) -> Result<Answer> {
+        let mut child = Command::new(&self.program)
+            .arg("evaluate-child")
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .kill_on_drop(true)
+            .spawn()
+            .map_err(|error| died(&format!("it cannot be started: {error}")))?;
+        let mut input = serde_json::to_vec(job).map_err(|error| Error::Internal(error.to_string()))?;
+        input.push(b'\n');
+        let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+            return Err(Error::Internal("the child has no pipes".into()));
+        };
+        let exchange = async {
+            // A child that is gone already says more by its exit status than by the broken pipe.
+            let _ = stdin.write_all(&input).await;
+            let mut output = Vec::new();
+            stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut output).await?;
+            Ok::<_, std::io::Error>((output, child.wait().await?))
+        };
+        let (output, status) = match tokio::time::timeout(self.timeout, exchange).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(error)) => return Err(died(&format!("its pipe broke: {error}"))),
+            Err(_) => return Err(died(&format!("it was stopped after {} s", self.timeout.as_secs()))),
+        };
         drop(stdin);
-        let mut output = Vec::new();
-        stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut output).await?;
-        Ok::<_, std::io::Error>((output, child.wait().await?))
-    };
-    let (output, status) = match tokio::time::timeout(timeout, exchange).await {
-        Ok(Ok(result)) => result,
-        Ok(Err(error)) => return Err(died(format!("its pipe broke: {error}"))),
-        Err(_) => return Err(died(format!("it was stopped after {} s", timeout.as_secs()))),
-    };
-    match serde_json::from_slice(&output) {
-        Ok(answer) => Ok(answer),
-        Err(_) => Err(died(format!("it ended with {status} and no answer"))),
+        serde_json::from_slice(&output).map_err(|_| died(&format!("it ended with {status} and no answer")))
     }
 }
 
-fn died(reason: String) -> Error {
+fn died(reason: &str) -> Error {
     let hint = Some("see the log above; a model that does not fit in memory is the usual cause".to_owned());
     Error::Model { message: format!("the evaluation process failed: {reason}"), hint, user: true }
 }
 
 /// A description of an adapter with 10,000 tensors has about 1.5 MiB.
 const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -3,7 +3,6 @@
 //! mistake is refused here, before anything is journalled.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use certs::random;
 use common::id::RunId;
@@ -12,7 +11,7 @@ use common::run::{RunManifest, RunSpec, TensorSpec};
 use crate::blobs;
 use crate::config::read_bounded;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Answer, Job, ModelJob};
+use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
 use crate::performer::blocking;
 use crate::round::state::{PinnedFile, Plan};
 use crate::runs::Runs;
@@ -31,7 +30,7 @@ pub fn read_run_file(path: &Path) -> Result<RunSpec> {
     let mut spec: RunSpec =
         toml::from_str(&read_bounded(path)?).map_err(|error| refuse(error.to_string()))?;
     spec.validate().map_err(|error| refuse(error.to_string()))?;
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
     spec.model = spec.model.map(|model| folder.join(model));
     spec.validation = spec.validation.map(|file| folder.join(file));
     spec.test = spec.test.map(|file| folder.join(file));
@@ -44,7 +43,7 @@ pub async fn prepare(
     store: &Store,
     runs: &Runs,
     run_file: &Path,
-    timeout: Duration,
+    evaluator: &Evaluator,
 ) -> Result<Plan> {
     let spec = read_run_file(run_file)?;
     if let Some(active) = runs.active() {
@@ -64,7 +63,7 @@ pub async fn prepare(
     let job = Job::Describe {
         model: ModelJob {
             model: model.clone(),
-            base: spec.base.clone(),
+            base: spec.base,
             adapter: spec.adapter.clone(),
             cutoff_tokens: spec.training.cutoff_tokens,
         },
@@ -72,7 +71,7 @@ pub async fn prepare(
         seed: spec.training.seed,
         initial: initial_path.clone(),
     };
-    let (fingerprint, tensors) = match evaluate::run(&job, timeout).await? {
+    let (fingerprint, tensors) = match evaluator.run(&job).await? {
         Answer::Described { fingerprint, tensors } => (fingerprint, tensors),
         Answer::Failed { message, hint, user } => return Err(Error::Model { message, hint, user }),
         Answer::Scored { .. } => return Err(Error::Internal("the child answered something else".into())),
@@ -125,7 +124,7 @@ fn manifest(
         adapter: spec.adapter.clone(),
         tensors,
         training: spec.training.clone(),
-        base: spec.base.clone(),
+        base: spec.base,
         sites: sites.to_vec(),
     })
 }

@@ -13,7 +13,7 @@ use common::run::RunManifest;
 use crate::aggregate::{self, Input};
 use crate::blobs;
 use crate::error::{Error, Result};
-use crate::evaluate::{self, Answer, Job, ModelJob};
+use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
 use crate::round::effect::Effect;
 use crate::round::event::Event;
 use crate::round::state::{Metrics, PinnedFile, RunState, Score, Update};
@@ -23,13 +23,13 @@ use crate::state_folder::StateFolder;
 #[derive(Debug, Clone)]
 pub struct Performer {
     folder: Arc<StateFolder>,
-    evaluation_timeout: Duration,
+    evaluator: Evaluator,
 }
 
 impl Performer {
     /// A performer for this state folder.
-    pub fn new(folder: StateFolder, evaluation_timeout: Duration) -> Self {
-        Self { folder: Arc::new(folder), evaluation_timeout }
+    pub fn new(folder: StateFolder, evaluator: Evaluator) -> Self {
+        Self { folder: Arc::new(folder), evaluator }
     }
 
     /// Performs one effect and returns the event that reports it.
@@ -134,7 +134,7 @@ impl Performer {
         let mut attempt = 1;
         loop {
             let started = Instant::now();
-            let error = match evaluate::run(&job, self.evaluation_timeout).await {
+            let error = match self.evaluator.run(&job).await {
                 Ok(Answer::Scored { scores }) if scores.len() == adapters.len() => {
                     return Ok(with_duration(scores, started.elapsed()));
                 }
@@ -213,7 +213,7 @@ pub fn model_job(state: &RunState) -> ModelJob {
     let spec = &state.plan.spec;
     ModelJob {
         model: state.plan.model.clone(),
-        base: spec.base.clone(),
+        base: spec.base,
         adapter: spec.adapter.clone(),
         cutoff_tokens: spec.training.cutoff_tokens,
     }

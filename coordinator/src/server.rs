@@ -21,6 +21,7 @@ use crate::admin::{self, Admin};
 use crate::config::Config;
 use crate::enrol;
 use crate::error::{Error, Result};
+use crate::evaluate::Evaluator;
 use crate::identity::Identity;
 use crate::intake::Intake;
 use crate::performer::{Performer, blocking};
@@ -52,8 +53,8 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
     write_addresses(&folder, &addresses)?;
 
-    let evaluation_timeout = Duration::from_secs(config.evaluation_timeout_s);
-    let performer = Performer::new(folder.clone(), evaluation_timeout);
+    let evaluator = Evaluator::of_this_binary(Duration::from_secs(config.evaluation_timeout_s))?;
+    let performer = Performer::new(folder.clone(), evaluator.clone());
     let world = World { store: Arc::clone(&store), runs: runs.clone(), performer, clock: Arc::clone(&clock) };
     let (driver, driving) = Driver::start(world);
     catch_up_revocations(&store, &runs, &driver).await?;
@@ -66,7 +67,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         driver: driver.clone(),
         connections: server.connections(),
         clock: Arc::clone(&clock),
-        evaluation_timeout,
+        evaluator,
     });
     let operators = tokio::spawn(admin.serve(admin::listen(&folder.socket())?));
     let Identity { authority, receipts, .. } = identity;

@@ -17,6 +17,7 @@ use tokio::net::{UnixListener, UnixStream};
 
 use super::{Answer, Command};
 use crate::error::{Error, Result};
+use crate::evaluate::Evaluator;
 use crate::launch;
 use crate::performer::blocking;
 use crate::report;
@@ -41,8 +42,8 @@ pub struct Admin {
     pub connections: Connections,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Limit for describing a model.
-    pub evaluation_timeout: Duration,
+    /// Describes models.
+    pub evaluator: Evaluator,
 }
 
 /// Opens the socket, closed to everybody else from its first moment.
@@ -99,14 +100,8 @@ impl Admin {
     async fn answer(&self, command: Command) -> Result<Answer> {
         match command {
             Command::Launch { run_file } => {
-                let plan = launch::prepare(
-                    &self.folder,
-                    &self.store,
-                    &self.runs,
-                    &run_file,
-                    self.evaluation_timeout,
-                )
-                .await?;
+                let plan = launch::prepare(&self.folder, &self.store, &self.runs, &run_file, &self.evaluator)
+                    .await?;
                 let run = plan.run.to_string();
                 self.driver.launch(plan).await?;
                 Ok(Answer::Launched { run })

@@ -61,6 +61,20 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         certificate_days: 30,
         evaluation_timeout_s: 6 * 3600,
     };
+    let was_there = folder.path().exists();
+    let identity = create(folder, &config).inspect_err(|_| {
+        if !was_there {
+            // Nothing in it was anybody's but ours, and none of it is complete.
+            let _ = std::fs::remove_dir_all(folder.path());
+        }
+    })?;
+    eprintln!("created consortium `{}` in {}", config.name, folder.path().display());
+    eprintln!("certificate authority pin: {}", identity.authority.pin());
+    eprintln!("next: coordinator serve, then coordinator invite SITE");
+    Ok(())
+}
+
+fn create(folder: &StateFolder, config: &Config) -> Result<Identity> {
     folder.create()?;
     let identity = Identity::create(folder, &config.name, SystemClock.now())?;
     Store::open(&folder.database())?;
@@ -68,10 +82,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let path = folder.config();
     durable::write(&path, config.to_text()?.as_bytes(), durable::ORDINARY)
         .map_err(Error::io("write", &path))?;
-    eprintln!("created consortium `{}` in {}", config.name, folder.path().display());
-    eprintln!("certificate authority pin: {}", identity.authority.pin());
-    eprintln!("next: coordinator serve, then coordinator invite SITE");
-    Ok(())
+    Ok(identity)
 }
 
 fn split(address: &str) -> Result<(&str, u16)> {

@@ -2,7 +2,7 @@
 //! The only file of this crate that loads a model. A failure is an answer, not an exit code.
 
 use std::fs;
-use std::io::{self, Read, Write};
+use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -19,7 +19,8 @@ use crate::round::state::{Metrics, PinnedFile};
 /// Runs one job from stdin to stdout.
 pub fn serve_stdin() -> io::Result<()> {
     let mut input = Vec::new();
-    io::stdin().lock().take(JOB_BYTES_MAX).read_to_end(&mut input)?;
+    io::stdin().lock().take(JOB_BYTES_MAX).read_until(b'\n', &mut input)?;
+    end_with_parent();
     let answer = match serde_json::from_slice(&input) {
         Ok(job) => answer(&job),
         Err(error) => failed(&Error::Internal(format!("unreadable job: {error}"))),
@@ -27,6 +28,17 @@ pub fn serve_stdin() -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&serde_json::to_vec(&answer)?)?;
     stdout.flush()
+}
+
+/// Ends this process when stdin does: the coordinator keeps it open until it has our answer, so its end
+/// means that the coordinator was killed and nobody will read what we compute.
+fn end_with_parent() {
+    std::thread::spawn(|| {
+        let mut rest = Vec::new();
+        let _ = io::stdin().lock().take(JOB_BYTES_MAX).read_to_end(&mut rest);
+        #[expect(clippy::exit, reason = "an orphan; abort would leave a core file with records in it")]
+        std::process::exit(2);
+    });
 }
 
 /// Does the job.

@@ -177,3 +177,6 @@ const COMMANDS_MAX: usize = 256;
 const IDLE_WAIT_MS: u64 = 1_000;
 /// Between two attempts to commit.
 const RETRY_WAIT_MS: u64 = 2_000;
+
+#[cfg(test)]
+mod tests;

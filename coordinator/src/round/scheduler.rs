@@ -316,4 +316,4 @@ fn deadline_ms(state: &RunState) -> u64 {
 const CONFLICTS_PER_UPDATE_MAX: usize = 8;
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -220,7 +220,7 @@ fn simulate(seed: u64, faults: bool) -> (Vec<Digest>, Vec<(Event, Timestamp)>) {
         effects = now_effects;
         let replayed = replay(journal.iter().map(|(event, at)| (event, *at))).unwrap();
         assert_eq!(replayed, state, "seed {seed}: replay(journal) differs after event {}", journal.len());
-        if faults && rng.next_u32() % 16 == 0 {
+        if faults && rng.next_u32().is_multiple_of(16) {
             // A crash: everything in memory is gone; pending effects run again, sites send again.
             state = replayed;
             effects = pending(&state);

@@ -1,0 +1,56 @@
+//! Children that answer, die, hang and babble.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use super::*;
+
+/// An evaluator whose child is a shell script.
+pub(crate) fn scripted(folder: &std::path::Path, script: &str, timeout: Duration) -> Evaluator {
+    let program = folder.join("child");
+    fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
+    Evaluator { program, timeout }
+}
+
+fn job() -> Job {
+    let model = ModelJob {
+        model: "model".into(),
+        base: BaseSettings::default(),
+        adapter: AdapterSettings::default(),
+        cutoff_tokens: 8,
+    };
+    let data = PinnedFile { path: "data".into(), digest: Digest::of(b"data") };
+    Job::Score { model, data, adapters: vec![None], batch_size: 1 }
+}
+
+async fn answer_of(script: &str) -> Result<Answer> {
+    let folder = tempfile::tempdir().unwrap();
+    scripted(folder.path(), script, Duration::from_secs(2)).run(&job()).await
+}
+
+#[tokio::test]
+async fn an_answer_is_read_and_a_failure_is_one() {
+    let scored = answer_of("read line; echo '{\"answer\":\"scored\",\"scores\":[]}'").await.unwrap();
+    assert_eq!(scored, Answer::Scored { scores: vec![] });
+    let failed =
+        answer_of("echo '{\"answer\":\"failed\",\"message\":\"m\",\"hint\":null,\"user\":true}'").await;
+    assert!(matches!(failed.unwrap(), Answer::Failed { user: true, .. }));
+}
+
+#[tokio::test]
+async fn death_babble_and_silence_are_errors_in_time() {
+    let started = std::time::Instant::now();
+    for (script, words) in [
+        ("exit 3", "exit status: 3"),
+        ("echo hello", "no answer"),
+        ("kill -9 $$", "signal: 9"),
+        ("exec sleep 60", "after 2 s"),
+    ] {
+        let error = answer_of(script).await.unwrap_err();
+        assert!(error.to_string().contains(words), "{script}: {error}");
+    }
+    assert!(started.elapsed() < Duration::from_secs(20));
+    let missing = Evaluator { program: "/nonexistent".into(), timeout: Duration::from_secs(1) };
+    assert!(missing.run(&job()).await.is_err());
+}

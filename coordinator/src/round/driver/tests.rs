@@ -1,0 +1,195 @@
+//! Whole runs through the real journal, the real aggregation and a scripted evaluation child: what is
+//! published survives restarts, and an evaluation that fails never takes a run with it.
+
+use std::path::Path;
+
+use common::adapter::AdapterWriter;
+use common::clock::SystemClock;
+use common::id::{Digest, SiteId};
+use common::run::{RunManifest, TensorSpec};
+
+use super::super::state::{Phase, Score};
+use super::*;
+use crate::blobs;
+use crate::evaluate::tests::scripted;
+use crate::round::scheduler::tests::plan;
+use crate::state_folder::StateFolder;
+
+const SCORES: &str = r#"read line; echo '{"answer":"scored","scores":[{"loss":5.5,"perplexity":244.7,"token_accuracy":0.1,"supervised_tokens":9,"samples":3,"duration_ms":1}]}'"#;
+
+fn tensors() -> Vec<TensorSpec> {
+    let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
+    vec![tensor("m.q_proj.lora_A.weight", [2, 30]), tensor("m.q_proj.lora_B.weight", [30, 2])]
+}
+
+fn adapter(folder: &StateFolder, value: f32) -> Digest {
+    let path = folder.spool().join("made");
+    let mut writer = AdapterWriter::create(&path, &tensors()).unwrap();
+    writer.append(&[value; 120]).unwrap();
+    writer.finish().unwrap();
+    let digest = blobs::digest_of(&path).unwrap();
+    blobs::adopt(folder, &path, digest).unwrap();
+    digest
+}
+
+fn prepared(folder: &StateFolder) -> Plan {
+    folder.create().unwrap();
+    let mut plan = plan(2, 2, 2);
+    plan.test = None;
+    let spec = &plan.spec;
+    let manifest = RunManifest {
+        run: plan.run,
+        name: spec.name.clone(),
+        rounds: spec.rounds,
+        base_fingerprint: plan.model_fingerprint,
+        adapter: spec.adapter.clone(),
+        tensors: tensors(),
+        training: spec.training.clone(),
+        base: spec.base,
+        sites: plan.sites.clone(),
+    };
+    plan.manifest = blobs::put(folder, &manifest.to_bytes().unwrap()).unwrap();
+    plan.initial = adapter(folder, 0.0);
+    plan
+}
+
+struct Running {
+    driver: Driver,
+    runs: Runs,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Running {
+    fn start(folder: &StateFolder, script: &str) -> Self {
+        let store = Arc::new(Store::open(&folder.database()).unwrap());
+        let runs = Runs::replay(&store).unwrap();
+        let evaluator = scripted(folder.path(), script, Duration::from_secs(1));
+        let performer = Performer::new(folder.clone(), evaluator);
+        let world = World { store, runs: runs.clone(), performer, clock: Arc::new(SystemClock) };
+        let (driver, task) = Driver::start(world);
+        Self { driver, runs, task }
+    }
+
+    /// Gone without a word, as after SIGKILL; only what is on disk stays.
+    async fn kill(self) {
+        self.task.abort();
+        let _ = self.task.await;
+    }
+
+    async fn until(&self, run: RunId, reached: impl Fn(&RunState) -> bool) -> Arc<RunState> {
+        let mut changes = self.runs.subscribe();
+        let wait = async {
+            loop {
+                if let Some(state) = self.runs.find(run).filter(|state| reached(state)) {
+                    return state;
+                }
+                changes.changed().await.unwrap();
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap()
+    }
+
+    async fn deliver(&self, folder: &StateFolder, run: RunId, round: u32, index: u32) -> Option<Verdict> {
+        let site: SiteId = format!("site-{index}").parse().unwrap();
+        let digest = adapter(folder, round as f32 + index as f32 / 8.0);
+        let event = Event::UpdateStored {
+            round: Round(round),
+            site,
+            digest,
+            bytes: 1,
+            records: 100 * u64::from(index + 1),
+        };
+        self.driver.submit(run, event).await.unwrap()
+    }
+}
+
+fn open_round(number: u32) -> impl Fn(&RunState) -> bool {
+    move |state| state.is_open() && state.current().is_some_and(|record| record.round == Round(number))
+}
+
+async fn undisturbed(path: &Path) -> Digest {
+    let folder = StateFolder::at(path);
+    let plan = prepared(&folder);
+    let run = plan.run;
+    let running = Running::start(&folder, SCORES);
+    running.driver.launch(plan).await.unwrap();
+    for round in 1..=2 {
+        running.until(run, open_round(round)).await;
+        for index in 0..2 {
+            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Verdict::Welcome));
+        }
+    }
+    let state = running.until(run, RunState::is_over).await;
+    assert_eq!(state.phase, Phase::Finished);
+    assert_eq!(state.rounds[0].score.as_ref().and_then(Score::metrics).unwrap().loss, 5.5);
+    running.kill().await;
+    state.model()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_killed_between_any_two_steps_publishes_the_same_bytes() {
+    let first = tempfile::tempdir().unwrap();
+    let expected = undisturbed(first.path()).await;
+    let second = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(second.path());
+    let plan = prepared(&folder);
+    let run = plan.run;
+    let mut running = Running::start(&folder, SCORES);
+    running.driver.launch(plan).await.unwrap();
+    for round in 1..=2 {
+        // Sites in the other order, each twice, and a kill after every step.
+        for index in [1, 0] {
+            running.kill().await;
+            running = Running::start(&folder, SCORES);
+            running.until(run, open_round(round)).await;
+            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Verdict::Welcome));
+            running.kill().await;
+            running = Running::start(&folder, SCORES);
+            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Verdict::Known));
+        }
+    }
+    let state = running.until(run, RunState::is_over).await;
+    assert_eq!((state.model(), &state.phase), (expected, &Phase::Finished));
+    running.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_run_is_published_unevaluated_when_the_evaluation_hangs() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    let mut plan = prepared(&folder);
+    plan.spec.rounds = 1;
+    let run = plan.run;
+    let running = Running::start(&folder, "exec sleep 60");
+    running.driver.launch(plan.clone()).await.unwrap();
+    let again = running.driver.launch(Plan { run: RunId([9; 8]), ..plan }).await;
+    assert!(matches!(again, Err(Error::RunInProgress(_))));
+    running.until(run, open_round(1)).await;
+    for index in 0..2 {
+        running.deliver(&folder, run, 1, index).await;
+    }
+    let state = running.until(run, RunState::is_over).await;
+    assert_eq!(state.phase, Phase::Finished);
+    assert!(state.rounds[0].published_at.is_some());
+    assert!(
+        matches!(&state.rounds[0].score, Some(Score::Unevaluated { reason }) if reason.contains("after 1 s"))
+    );
+    running.kill().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_update_ends_the_run_with_a_reason() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    let plan = prepared(&folder);
+    let run = plan.run;
+    let running = Running::start(&folder, SCORES);
+    running.driver.launch(plan).await.unwrap();
+    running.until(run, open_round(1)).await;
+    running.deliver(&folder, run, 1, 0).await;
+    std::fs::write(folder.blob(adapter(&folder, 1.0)), b"bit rot").unwrap();
+    running.deliver(&folder, run, 1, 1).await;
+    let state = running.until(run, RunState::is_over).await;
+    assert!(crate::report::failure_text(&state.phase).unwrap().contains("does not have its digest"));
+    running.kill().await;
+}
