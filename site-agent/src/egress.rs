@@ -17,12 +17,12 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::Digest;
 use common::ledger::{Kind, context};
-use common::limits::{ADAPTER_BYTES_MAX, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS};
-use common::net::client::Session;
+use common::limits::{ADAPTER_BYTES_MAX, HANDSHAKE_DEADLINE_MS, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS};
+use common::net::client::{Answer, Session};
 use common::net::join;
 use common::wire::frame;
 use common::wire::join::{JoinRequest, JoinResponse};
-use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, Response, RoundKey, TrainFailure};
+use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, RoundKey, TrainFailure};
 use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::config::PolicyConfig;
@@ -54,13 +54,10 @@ pub enum Outbound<'a> {
     Failed { key: RoundKey, reason: TrainFailure },
 }
 
-/// What carries bytes to the coordinator. The one real implementation is at the end of this file.
+/// What carries bytes to the coordinator: a QUIC session, at the end of this file.
 pub trait Wire: Send {
-    /// Sends exactly `bytes` as one request and returns the answer and the raw bytes that follow it.
-    fn exchange(
-        &mut self,
-        bytes: &[u8],
-    ) -> impl Future<Output = Result<(Response, Vec<u8>), SiteError>> + Send;
+    /// Sends exactly `bytes`; returns the answer and the raw bytes that follow it.
+    fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Answer, SiteError>> + Send;
 }
 
 /// The gate.
@@ -78,17 +75,14 @@ impl<C: Clock> Egress<C> {
     }
 
     /// Lets one item out and returns the coordinator's answer.
-    ///
-    /// # Errors
-    /// `PolicyRefused` and `Ledger`/`Io` before anything was sent; `Connection` when it may or may not have arrived.
-    pub async fn release(
-        &mut self,
-        wire: &mut impl Wire,
-        item: Outbound<'_>,
-    ) -> Result<(Response, Vec<u8>), SiteError> {
+    /// Errors of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or not.
+    pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
         self.check(&item)?;
         let (request, payload) = self.request(&item)?;
-        let (run, round) = context(&request);
+        let (mut run, mut round) = context(&request);
+        if let Outbound::Chunk { update, .. } = item {
+            (run, round) = (Some(update.update().key.run), Some(update.update().key.round));
+        }
         let kind = Kind::of(&request);
         let envelope = Envelope { sequence: self.ledger.next_sequence(), request };
         let mut bytes = frame::to_bytes(&envelope).map_err(|error| SiteError::Internal(error.to_string()))?;
@@ -166,33 +160,22 @@ impl<C: Clock> Egress<C> {
     }
 }
 
-/// The one frame that leaves before there is a certificate: certificate request and one-time token.
-///
-/// # Errors
-/// As [`Egress::release`].
+/// The one frame that leaves before there is a certificate: certificate request and one-time token. `peer` is the pin of
+/// the invitation, and `tls` accepts nobody else.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
 pub async fn release_join(
     ledger: &mut LedgerWriter,
-    line: JoinLine,
-    request: &JoinRequest,
     clock: &impl Clock,
+    peer: &Digest,
+    (remote, tls): (SocketAddr, rustls::ClientConfig),
+    request: &JoinRequest,
 ) -> Result<JoinResponse, SiteError> {
     let bytes = frame::to_bytes(request).map_err(|error| SiteError::Internal(error.to_string()))?;
     let length = bytes.len() as u64;
     let record = Frame { kind: Kind::Join, run: None, round: None, length, digest: Digest::of(&bytes) };
-    ledger.append(clock.now().0, &line.peer, &record)?;
-    let deadline = Duration::from_millis(REQUEST_DEADLINE_MS);
-    Ok(join::request(line.remote, line.tls, COORDINATOR_NAME, &bytes, deadline).await?)
-}
-
-/// Where a request to join goes.
-#[derive(Debug)]
-pub struct JoinLine {
-    pub remote: SocketAddr,
-    /// Accepts only the pinned CA.
-    pub tls: rustls::ClientConfig,
-    /// The pin of the invitation.
-    pub peer: Digest,
+    ledger.append(clock.now().0, peer, &record)?;
+    let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+    Ok(join::request(remote, tls, COORDINATOR_NAME, &bytes, deadline).await?)
 }
 
 impl Wire for Session {
@@ -200,9 +183,8 @@ impl Wire for Session {
         clippy::disallowed_methods,
         reason = "this is the one place that sends; see the top of the file"
     )]
-    async fn exchange(&mut self, bytes: &[u8]) -> Result<(Response, Vec<u8>), SiteError> {
-        let answer = Self::exchange(self, bytes, Duration::from_millis(REQUEST_DEADLINE_MS)).await?;
-        Ok((answer.response, answer.payload))
+    async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
+        Ok(Self::exchange(self, bytes, Duration::from_millis(REQUEST_DEADLINE_MS)).await?)
     }
 }
 

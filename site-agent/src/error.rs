@@ -22,7 +22,7 @@ pub enum SiteError {
     AlreadyJoined { folder: PathBuf },
     #[error("another site-agent is running on {}", folder.display())]
     AlreadyRunning { folder: PathBuf },
-    #[error("{} lies inside the state folder {}", path.display(), folder.display())]
+    #[error("{} and the state folder {} must not contain each other", path.display(), folder.display())]
     InsideState { path: PathBuf, folder: PathBuf },
     /// The worker has already printed the sentence and the hint.
     #[error("the data or the model cannot be used")]

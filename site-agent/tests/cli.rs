@@ -2,6 +2,18 @@
 //! `env!("CARGO_BIN_EXE_site-agent")` also makes `cargo test --workspace` build the binary, which the
 //! integration tests in `tests/` start as separate processes.
 
+#![allow(clippy::print_stdout, reason = "a skipped test says so")]
+#![allow(clippy::unwrap_used, reason = "helpers of tests; clippy knows only the test functions themselves")]
+
+#[path = "cli/bad_input.rs"]
+mod bad_input;
+#[path = "cli/ledger.rs"]
+mod ledger;
+#[path = "cli/sandbox.rs"]
+mod sandbox;
+#[path = "cli/support.rs"]
+mod support;
+
 use std::process::Command;
 
 #[test]

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::net::NetError;
+use common::net::client::Answer;
 use common::wire::message::{PROTOCOL_VERSION, Refusal, Response};
 
 use super::backoff::Backoff;
@@ -44,14 +45,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     ///
     /// # Errors
     /// Only what a new connection cannot mend: the policy, the ledger, the disk.
-    pub async fn ask(
-        &mut self,
-        item: Outbound<'_>,
-        report: &mut impl Report,
-    ) -> Result<(Response, Vec<u8>), SiteError> {
+    pub async fn ask(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
         loop {
             match self.try_once(item, report).await {
-                Ok((Response::Busy { retry_after_ms }, _)) => {
+                Ok(Answer { response: Response::Busy { retry_after_ms }, .. }) => {
                     tokio::time::sleep(Duration::from_millis(u64::from(retry_after_ms.clamp(50, 60_000))))
                         .await;
                 }
@@ -78,7 +75,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
         let Some(wire) = &mut self.wire else { return Ok(None) };
         match self.egress.release(wire, item).await {
-            Ok((response, _)) => Ok(Some(response)),
+            Ok(answer) => Ok(Some(answer.response)),
             Err(error) if error.is_retryable() => {
                 tracing::warn!("{error}");
                 self.wire = None;
@@ -88,11 +85,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
     }
 
-    async fn try_once(
-        &mut self,
-        item: Outbound<'_>,
-        report: &mut impl Report,
-    ) -> Result<(Response, Vec<u8>), SiteError> {
+    async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
         if self.wire.is_none() {
             self.wire = Some(self.open(report).await?);
         }
@@ -106,7 +99,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
 
     async fn open(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
         let mut wire = self.connector.connect().await?;
-        match self.egress.release(&mut wire, Outbound::Hello).await?.0 {
+        match self.egress.release(&mut wire, Outbound::Hello).await?.response {
             Response::Welcome { protocol: PROTOCOL_VERSION } => {
                 report.notice(Notice::Connected);
                 Ok(wire)

@@ -12,6 +12,7 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::{Digest, RunId};
 use common::limits::POLL_WAIT_MS_MAX;
+use common::net::client::Answer;
 use common::net::transfer::{self, Opened, PartialFile, TransferError};
 use common::run::RunManifest;
 use common::wire::message::{Receipt, Refusal, Response, RoundKey, TrainFailure, Work};
@@ -145,7 +146,7 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
             }
             Effect::SendReady { key, base_fingerprint, records } => {
                 let item = Outbound::Ready { key, base_fingerprint, records };
-                let (response, _) = self.connection.ask(item, &mut self.output).await?;
+                let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
                 Ok(match response {
                     Response::Refused(refusal) => Some(Event::Refused { refusal }),
                     _ => None,
@@ -181,7 +182,7 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
         // What the worker said of rounds that are over for us; every new round asks it afresh.
         while self.worker.try_recv().is_ok() {}
         let item = Outbound::Poll { wait_ms: POLL_WAIT_MS_MAX };
-        let (response, _) = self.connection.ask(item, &mut self.output).await?;
+        let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
         match response {
             Response::Work(Work::Nothing) => Ok(Event::NothingToDo),
             Response::Work(Work::Finished { run }) => Ok(Event::RunOver { run }),
@@ -228,7 +229,7 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
         };
         while part.next_offset() < bytes {
             let item = Outbound::Fetch { digest, offset: part.next_offset() };
-            let (response, piece) = self.connection.ask(item, &mut self.output).await?;
+            let Answer { response, payload: piece } = self.connection.ask(item, &mut self.output).await?;
             match response {
                 Response::Blob { offset, total, .. } if total == bytes && !piece.is_empty() => {
                     take(&mut part, offset, &piece)?;
@@ -278,17 +279,18 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
         };
         let bytes = update.update().bytes;
         self.output.notice(Notice::Sending { key, bytes });
-        let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.0;
+        let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
         loop {
             answer = match answer {
                 Response::Continue { next_offset } if next_offset < bytes => {
                     let item = Outbound::Chunk { update: &update, offset: next_offset };
-                    let answer = self.connection.ask(item, &mut self.output).await?.0;
+                    let answer = self.connection.ask(item, &mut self.output).await?.response;
                     crash_point!("site-chunk-sent");
                     answer
                 }
                 Response::Continue { .. } => {
-                    let answer = self.connection.ask(Outbound::Commit(&update), &mut self.output).await?.0;
+                    let answer =
+                        self.connection.ask(Outbound::Commit(&update), &mut self.output).await?.response;
                     crash_point!("site-committed");
                     answer
                 }
@@ -322,7 +324,8 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
     async fn report(&mut self, key: RoundKey, reason: TrainFailure) -> Result<Event, SiteError> {
         self.store.record_given_up(key, reason)?;
         self.output.notice(Notice::CannotTrain { key, reason });
-        let (response, _) = self.connection.ask(Outbound::Failed { key, reason }, &mut self.output).await?;
+        let Answer { response, .. } =
+            self.connection.ask(Outbound::Failed { key, reason }, &mut self.output).await?;
         Ok(match response {
             Response::Refused(refusal) => Event::Refused { refusal },
             _ => Event::Noted,

@@ -4,8 +4,9 @@
 //! when the coordinator may have answered and we did not hear it: it keeps the key, and the same invitation then
 //! gives the same certificate.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -21,7 +22,7 @@ use common::wire::message::PROTOCOL_VERSION;
 
 use super::{State, absolute};
 use crate::config::{AgentConfig, PolicyConfig, SandboxConfig, TrainingConfig};
-use crate::egress::{JoinLine, release_join};
+use crate::egress::release_join;
 use crate::error::SiteError;
 use crate::identity::{Coordinator, Identity};
 use crate::ledger::LedgerWriter;
@@ -179,7 +180,7 @@ fn enrol(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Re
     let answer = runtime.block_on(async {
         let remote = first_address(&invitation.address).await?;
         let tls = certs::tls::join_client(invitation.pin).map_err(internal)?;
-        release_join(&mut ledger, JoinLine { remote, tls, peer }, &request, &SystemClock).await
+        release_join(&mut ledger, &SystemClock, &peer, (remote, tls), &request).await
     });
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),
@@ -267,7 +268,12 @@ impl Building {
         name.push(".joining");
         let folder = StateFolder::new(PathBuf::from(name));
         for path in folder.folders() {
-            fs::create_dir_all(&path).map_err(|source| SiteError::io(&path, source))?;
+            // The update in the outbox is this site's; nobody else on this machine needs to read it, or the key.
+            DirBuilder::new()
+                .recursive(true)
+                .mode(0o700)
+                .create(&path)
+                .map_err(|source| SiteError::io(&path, source))?;
         }
         Ok(Self { folder })
     }

@@ -150,7 +150,10 @@ pub(super) fn summary(path: &Path) -> Result<Summary, SiteError> {
 fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
     let open = || File::open(path).map_err(|source| SiteError::io(path, source));
     let whole_bytes = match verify(BufReader::new(open()?), |_| ()) {
-        Err(LedgerError::TornTail { whole_bytes }) => whole_bytes,
+        Err(LedgerError::TornTail { whole_bytes }) => {
+            eprintln!("note: the last line is incomplete and not counted: a crash, or a running agent");
+            whole_bytes
+        }
         _ => u64::MAX,
     };
     let mut records = Vec::new();

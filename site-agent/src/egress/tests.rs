@@ -7,6 +7,7 @@ use common::clock::{ManualClock, Timestamp};
 use common::id::{Round, RunId};
 use common::ledger::Record;
 use common::run::{AdapterSettings, BaseSettings, RunManifest, TensorSpec, TrainingSettings};
+use common::wire::message::Response;
 
 use super::*;
 use crate::local::RawFacts;
@@ -22,7 +23,7 @@ struct Watching {
 }
 
 impl Wire for Watching {
-    async fn exchange(&mut self, bytes: &[u8]) -> Result<(Response, Vec<u8>), SiteError> {
+    async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
         let text = fs::read_to_string(&self.ledger).unwrap();
         let record: Record = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!(record.sha256, Digest::of(bytes).to_string());
@@ -32,7 +33,7 @@ impl Wire for Watching {
         if self.fails {
             return Err(SiteError::Connection { reason: "cut".into() });
         }
-        Ok((Response::Noted, Vec::new()))
+        Ok(Answer { response: Response::Noted, payload: Vec::new() })
     }
 }
 
@@ -60,7 +61,7 @@ fn key() -> RoundKey {
     RoundKey { run: RunId([1; 8]), round: Round(2) }
 }
 
-fn release(site: &mut Site, item: Outbound<'_>) -> Result<(Response, Vec<u8>), SiteError> {
+fn release(site: &mut Site, item: Outbound<'_>) -> Result<Answer, SiteError> {
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
     runtime.block_on(site.egress.release(&mut site.wire, item))
 }

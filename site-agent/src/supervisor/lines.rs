@@ -16,6 +16,7 @@ use crate::local::{FromWorker, Notice, Progress};
 pub struct Lines {
     last_progress: Option<Instant>,
     rounds: u32,
+    prepared: Option<RoundKey>,
     bar: Option<ProgressBar>,
 }
 
@@ -76,7 +77,10 @@ impl Lines {
                     progress.tokens_per_s
                 );
             }
+            // The gateway may ask twice, when a worker comes up while it asks.
+            FromWorker::Ready { key, .. } if self.prepared == Some(*key) => {}
             FromWorker::Ready { key, records, .. } => {
+                self.prepared = Some(*key);
                 eprintln!("{}: training on {records} records", self.name(*key));
             }
             FromWorker::Finished { .. } | FromWorker::Failed { .. } => {

@@ -1,0 +1,94 @@
+//! The locks, tested by trying: real children in real sandboxes of this machine's kernel.
+
+use std::fs;
+use std::os::unix::net::UnixDatagram;
+
+use site_agent::preflight::Locks;
+use site_agent::sandbox::Lock;
+use site_agent::sandbox::probe::ProbeReport;
+
+use crate::support::{Site, words};
+
+fn probe(site: &Site, role: &str) -> ProbeReport {
+    let output = site.run(&["probe", role]);
+    assert!(output.status.success(), "{}", words(&output));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// A kernel without a lock cannot show that the lock holds: say so loudly, and only for that lock.
+fn kernel_has(report: &ProbeReport, lock: Lock) -> bool {
+    let found = report.locks.iter().find(|report| report.lock == lock);
+    let is_held = found.is_some_and(|report| report.held);
+    if !is_held {
+        println!("SKIPPED: this kernel has no {lock}: {found:?}");
+    }
+    is_held
+}
+
+fn assert_refused(report: &ProbeReport, lock: Lock, at_least: usize) {
+    if kernel_has(report, lock) {
+        let tried: Vec<_> = report.attempts.iter().filter(|attempt| attempt.lock == lock).collect();
+        assert!(tried.len() >= at_least, "only {} attempts against {lock}", tried.len());
+        let allowed: Vec<_> = tried.iter().filter(|attempt| !attempt.refused).collect();
+        assert!(allowed.is_empty(), "not refused by {lock}: {allowed:#?}");
+    }
+}
+
+#[test]
+fn the_worker_can_make_no_socket_and_touch_no_other_process() {
+    // Without the lock the same call works here, so a refusal is the lock's.
+    UnixDatagram::unbound().unwrap();
+    let report = probe(&Site::new(), "worker");
+    assert!(
+        report.locks.iter().any(|report| report.lock == Lock::Seccomp && report.held),
+        "{:?}",
+        report.locks
+    );
+    assert_refused(&report, Lock::Seccomp, 17);
+    assert_refused(&report, Lock::NetworkNamespace, 1);
+}
+
+#[test]
+fn the_worker_can_reach_neither_key_nor_ledger_nor_outbox_and_changes_no_data() {
+    let site = Site::new();
+    let report = probe(&site, "worker");
+    assert_refused(&report, Lock::Landlock, 7);
+    let entries = fs::read_dir(site.data.parent().unwrap()).unwrap().count();
+    assert_eq!(entries, 1, "a probe left something in the data folder");
+}
+
+#[test]
+fn the_gateway_can_read_neither_records_nor_model_and_make_no_stream_socket() {
+    let site = Site::new();
+    fs::read(&site.data).unwrap();
+    let report = probe(&site, "gateway");
+    assert_refused(&report, Lock::Landlock, 4);
+    assert_refused(&report, Lock::Seccomp, 8);
+    let tried = |what: &str| report.attempts.iter().any(|attempt| attempt.what.contains(what));
+    assert!(tried("data.jsonl") && tried("demo-data/model"), "{:?}", report.attempts);
+}
+
+#[test]
+fn a_lock_that_does_not_hold_stops_a_run_unless_the_policy_names_it() {
+    let site = Site::new();
+    let mut locks = Locks { gateway: probe(&site, "gateway"), worker: probe(&site, "worker") };
+    if locks.unmet(&[]).is_empty() {
+        // The lock says it holds, but one attempt went through: the attempt is believed.
+        let attempt = locks.worker.attempts.iter_mut().find(|attempt| attempt.lock == Lock::Seccomp).unwrap();
+        attempt.refused = false;
+        assert_eq!(locks.unmet(&[]), vec![Lock::Seccomp]);
+        assert_eq!(locks.unmet(&[Lock::Seccomp]), Vec::new());
+    }
+}
+
+#[test]
+fn check_shows_a_table_and_every_attempt_on_request() {
+    let site = Site::new();
+    let output = site.run(&["check", "--offline"]);
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert!(text.contains("landlock") && text.contains("seccomp"), "{text}{}", words(&output));
+    assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
+    let output = site.run(&["check", "--json"]);
+    let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(value["worker"]["attempts"].as_array().unwrap().len() > 15);
+}

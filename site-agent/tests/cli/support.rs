@@ -1,0 +1,64 @@
+//! A site's folders without a coordinator, and the program as a command.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use site_agent::config::{AgentConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+use site_agent::paths::StateFolder;
+use site_agent::store::Store;
+use tempfile::TempDir;
+
+/// The small model that the repository carries for its demo.
+pub(crate) fn demo_model() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/demo-data/model").canonicalize().unwrap()
+}
+
+/// One good record.
+pub(crate) const RECORD: &str =
+    r#"{"instruction": "What helps against a headache?", "input": "", "output": "Rest and water."}"#;
+
+/// A temporary folder with data, a state folder and everything `run` expects but the identity.
+pub(crate) struct Site {
+    _root: TempDir,
+    pub(crate) folder: StateFolder,
+    pub(crate) data: PathBuf,
+}
+
+impl Site {
+    pub(crate) fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let data = root.path().join("records").join("data.jsonl");
+        fs::create_dir_all(data.parent().unwrap()).unwrap();
+        fs::write(&data, format!("{RECORD}\n")).unwrap();
+        let folder = StateFolder::new(root.path().join("state"));
+        for path in folder.folders() {
+            fs::create_dir_all(path).unwrap();
+        }
+        fs::write(folder.identity().join("key.pem"), "a key").unwrap();
+        Store::open(&folder.database()).unwrap();
+        let config = AgentConfig {
+            model: demo_model(),
+            data: vec![data.clone()],
+            sandbox: SandboxConfig::default(),
+            training: TrainingConfig::default(),
+            policy: PolicyConfig::default(),
+        };
+        fs::write(folder.config(), config.to_commented_toml().unwrap()).unwrap();
+        Self { _root: root, folder, data }
+    }
+
+    /// Runs the program on this site's state folder.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        program().args(arguments).arg("--state").arg(self.folder.root()).output().unwrap()
+    }
+}
+
+pub(crate) fn program() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_site-agent"))
+}
+
+/// What was written to standard error.
+pub(crate) fn words(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
