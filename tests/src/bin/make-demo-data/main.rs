@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, default_value_t = 20_261)]
     seed: u64,
     /// Passes over the pre-training records, each merged into the base before the next begins.
-    #[arg(long, default_value_t = 12)]
+    #[arg(long, default_value_t = 4)]
     passes: u64,
 }
 
