@@ -36,12 +36,13 @@ impl PanelSource for DensePanels<'_> {
     fn unpack(&self, column: usize, start: usize, depth: usize, tile: &mut [u32]) {
         let lanes = TILE_COLUMNS.min(self.columns() - column);
         let stride = self.columns;
-        // SAFETY (both calls): `new` asserts the processor's features.
         if self.transposed {
             let data = &self.data[column * stride + start..];
+            // SAFETY: `new` asserts the processor's features.
             unsafe { pack_rows(Block { data, stride, rows: lanes, columns: depth }, tile) };
         } else {
             let data = &self.data[start * stride + column..];
+            // SAFETY: `new` asserts the processor's features.
             unsafe { pack_columns(Block { data, stride, rows: depth, columns: lanes }, tile) };
         }
     }

@@ -11,6 +11,7 @@ use half::bf16;
 
 use super::tiles::{INTERLEAVE, LANES, transpose, words};
 use super::{DEPTH, PanelSource, TILE_COLUMNS, round_bits};
+use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::scratch::Scratch;
 use crate::nf4::table::{BLOCK, CODES};
 use crate::nf4::{Nf4Weight, SourcePrecision};
@@ -83,20 +84,23 @@ impl PanelSource for WeightPanels<'_> {
         assert!(
             depth <= DEPTH && start.is_multiple_of(DEPTH) && tile.len() >= depth.div_ceil(2) * TILE_COLUMNS
         );
+        assert_eq!(detect(), Isa::Avx512Bf16, "the processor has AVX512-BF16");
         let part = self.part(column, start, depth);
-        // SAFETY (both arms): `bf16::multiply` asserts the processor's features before it unpacks.
         match self.weight {
             FrozenWeight::Nf4(weight)
                 if self.input().is_multiple_of(BLOCK) && weight.precision() != SourcePrecision::F16 =>
+            // SAFETY: features asserted above; the tile lies inside the weight and starts on a block.
             unsafe {
                 if self.transposed { nf4_rows(weight, part, tile) } else { nf4_columns(weight, part, tile) }
             },
             FrozenWeight::Bf16(weight) => {
                 let data = &weight.data()[part.row * self.input() + part.column..];
+                // SAFETY: features asserted above.
                 unsafe { self.dense(data, self.input(), part, tile) }
             }
             _ => {
                 let narrow = narrowed(self.weight, part);
+                // SAFETY: features asserted above.
                 unsafe { self.dense(bytemuck::cast_slice(narrow.as_ref()), DEPTH, part, tile) }
             }
         }
@@ -190,6 +194,7 @@ unsafe fn look_up(bytes: *const u8, scale: __m512) -> (__m512, __m512) {
 unsafe fn nf4_rows(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
     let input = weight.shape()[1];
     let packed = weight.packed();
+    // SAFETY: a constant table.
     let interleave = unsafe { words(&INTERLEAVE) };
     for lanes in (0..TILE_COLUMNS).step_by(LANES) {
         for column in (0..part.columns).step_by(BLOCK) {
@@ -207,6 +212,7 @@ unsafe fn nf4_rows(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
                     // SAFETY: a slice of 16 bytes, bounds-checked.
                     let (even, odd) =
                         unsafe { look_up(packed[start..start + LANES].as_ptr(), _mm512_set1_ps(scale)) };
+                    // SAFETY: the same 512 bits.
                     let narrow: __m512i = unsafe { core::mem::transmute(_mm512_cvtne2ps_pbh(odd, even)) };
                     *register = _mm512_permutexvar_epi16(interleave, narrow);
                 }
