@@ -2,8 +2,8 @@
 
 use crate::folder::Folder;
 use model::{
-    Adapter, BaseModel, Checkpoint, Control, LoraSettings, ModelError, Sample, Schedule, TrainOutcome,
-    TrainSettings, WeightFormat, train,
+    Adapter, BaseModel, Checkpoint, Compute, Control, LoraSettings, ModelError, Sample, Schedule,
+    TrainOutcome, TrainSettings, WeightFormat, train,
 };
 
 fn settings() -> TrainSettings {
@@ -54,9 +54,9 @@ fn run(
 #[test]
 fn a_second_run_and_a_resumed_run_give_the_same_bytes() {
     let folder = Folder::fixture();
-    let base = folder.base("model", WeightFormat::Nf4);
     let samples = samples(&folder);
-    for dropout in [0.0, 0.1] {
+    for (dropout, compute) in [(0.0, Compute::F32), (0.1, Compute::F32), (0.1, Compute::Bf16)] {
+        let base = folder.base_computing("model", WeightFormat::Nf4, compute);
         let (whole, _) = run(&base, dropout, &samples, None, 0).unwrap();
         // 23 usable samples, 6 a step: 4 steps an epoch, the last with a short batch.
         assert_eq!((whole.steps, whole.finished), (8, true));
