@@ -58,7 +58,8 @@ impl Config {
     /// Reads and checks a configuration file.
     pub fn read(path: &Path) -> Result<Self> {
         let text = read_bounded(path)?;
-        let config: Self = toml::from_str(&text).map_err(|error| config_error(path, &error.to_string()))?;
+        let config: Self =
+            toml::from_str(&text).map_err(|error| config_error(path, &toml_reason(&text, &error)))?;
         config.validate().map_err(|reason| config_error(path, &reason))?;
         Ok(config)
     }
@@ -82,10 +83,21 @@ pub fn read_bounded(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(Error::io("read", path))
 }
 
+/// What is wrong with a TOML text, in one line: where, and what.
+pub fn toml_reason(text: &str, error: &toml::de::Error) -> String {
+    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
+    match error.span().and_then(|span| text.get(..span.start)) {
+        Some(before) => {
+            let number = before.matches('\n').count();
+            let line: String = text.lines().nth(number).unwrap_or_default().trim().chars().take(80).collect();
+            format!("line {}, `{line}`: {message}", number + 1)
+        }
+        None => message,
+    }
+}
+
 fn config_error(path: &Path, reason: &str) -> Error {
-    // One line: TOML errors come with an excerpt over several.
-    let reason = reason.trim().replace('\n', " ");
-    Error::Config { path: path.to_path_buf(), reason }
+    Error::Config { path: path.to_path_buf(), reason: reason.to_owned() }
 }
 
 #[cfg(test)]

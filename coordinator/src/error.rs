@@ -164,7 +164,7 @@ impl Error {
             Self::AlreadyInitialised(_) => {
                 "choose another folder with --state, or go on with `coordinator serve`"
             }
-            Self::Config { .. } => "correct the file; `coordinator check` shows what is understood of it",
+            Self::Config { .. } => "correct the file and try again",
             Self::Missing { .. } => "check the path; paths in a run file are relative to the run file",
             Self::Listen { .. } => {
                 "stop the other program (`ss -ulpn` shows it), or choose another address with --listen and --listen-join"

@@ -9,7 +9,7 @@ use common::id::RunId;
 use common::run::{RunManifest, RunSpec, TensorSpec};
 
 use crate::blobs;
-use crate::config::read_bounded;
+use crate::config::{read_bounded, toml_reason};
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
 use crate::performer::blocking;
@@ -23,12 +23,9 @@ pub fn read_run_file(path: &Path) -> Result<RunSpec> {
     if !path.is_file() {
         return Err(Error::Missing { what: "run file", path: path.to_path_buf() });
     }
-    let refuse = |reason: String| {
-        let reason = reason.split_whitespace().collect::<Vec<_>>().join(" ");
-        Error::Config { path: path.to_path_buf(), reason }
-    };
-    let mut spec: RunSpec =
-        toml::from_str(&read_bounded(path)?).map_err(|error| refuse(error.to_string()))?;
+    let refuse = |reason: String| Error::Config { path: path.to_path_buf(), reason };
+    let text = read_bounded(path)?;
+    let mut spec: RunSpec = toml::from_str(&text).map_err(|error| refuse(toml_reason(&text, &error)))?;
     spec.validate().map_err(|error| refuse(error.to_string()))?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     spec.model = spec.model.map(|model| folder.join(model));
