@@ -55,6 +55,10 @@ pub enum SiteError {
     Internal(String),
 }
 
+fn is_full(error: &rusqlite::Error) -> bool {
+    error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
+}
+
 fn list(locks: &[Lock]) -> String {
     locks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
@@ -81,7 +85,8 @@ impl SiteError {
     #[must_use]
     pub fn is_user_error(&self) -> bool {
         match self {
-            Self::Internal(_) | Self::Store(_) | Self::Pipe(_) => false,
+            Self::Store(error) => is_full(error),
+            Self::Internal(_) | Self::Pipe(_) => false,
             Self::Net(error) => error.is_user_error(),
             _ => true,
         }
@@ -97,6 +102,7 @@ impl SiteError {
                 std::io::ErrorKind::NotFound => "check the path".into(),
                 _ => return None,
             },
+            Self::Store(error) if is_full(error) => "free some space and start again; nothing was lost".into(),
             Self::Config { .. } => "correct the file; each key is explained by `site-agent join --help`".into(),
             Self::NotJoined { .. } => {
                 "ask the coordinator for an invitation and run `site-agent join`, or name the folder with --state".into()

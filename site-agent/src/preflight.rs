@@ -95,21 +95,21 @@ pub enum ProbeRole {
 }
 
 /// Has a locked worker read the data and load the model. It talks to the person directly: what is wrong with a record is
-/// shown at the site and goes no further than this terminal.
+/// shown at the site and goes no further than this terminal. Returns the number of usable records.
 ///
 /// # Errors
 /// `Validation` when the worker has said what is wrong.
-pub fn validate(folder: &StateFolder) -> Result<(), SiteError> {
-    let status = Command::new(executable()?)
+pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
+    let output = Command::new(executable()?)
         .args(["worker", "--validate", "--state"])
         .arg(folder.root())
         .stdin(Stdio::null())
-        .stdout(Stdio::inherit())
         .stderr(Stdio::inherit())
-        .status()
+        .output()
         .map_err(|error| SiteError::Internal(format!("cannot start the worker: {error}")))?;
-    match status.code() {
-        Some(0) => Ok(()),
+    match output.status.code() {
+        Some(0) => serde_json::from_slice(&output.stdout)
+            .map_err(|error| SiteError::Internal(format!("the worker's answer is not a number: {error}"))),
         Some(1 | 2) => Err(SiteError::Validation),
         _ => Err(SiteError::Data {
             sentence: "the worker died while it read the data and the model".into(),

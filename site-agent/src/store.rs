@@ -56,7 +56,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL)
 PRAGMA user_version = 1;
 ";
 
-/// The number of records in the site's data files, as the worker last counted them.
+/// The number of usable records in the site's data files, as the worker counted them at the last start.
 pub const FACT_RECORDS: &str = "records";
 
 impl Store {

@@ -63,13 +63,15 @@ pub fn enter(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
 
 /// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is there.
 ///
+/// Returns the number of usable records.
+///
 /// # Errors
 /// `Data` with file and line, or what the model crate says of the model folder.
 #[expect(
     clippy::print_stderr,
     reason = "the terminal of the person at the site; nothing of this goes to the gateway"
 )]
-pub fn validate(folder: &StateFolder) -> Result<(), SiteError> {
+pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     const REFUSED_SHOWN: usize = 5;
     let config = enter(folder)?;
     let dataset = model::records::read_all(&config.data).map_err(model_error)?;
@@ -91,7 +93,7 @@ pub fn validate(folder: &StateFolder) -> Result<(), SiteError> {
         prepared.report.tokens,
         config.model.display()
     );
-    Ok(())
+    Ok(prepared.samples.len() as u64)
 }
 
 /// The longest record that is trained on in full by any run.

@@ -154,3 +154,6 @@ fn random() -> u64 {
         Err(_) => 0,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -27,7 +27,7 @@ use crate::identity::Identity;
 use crate::local::{FromWorker, Notice, RawFacts, ToGateway, ToWorker};
 use crate::paths::StateFolder;
 use crate::protect::{ProtectedUpdate, protect};
-use crate::store::{FACT_RECORDS, Store};
+use crate::store::Store;
 
 /// Between two attempts at something the coordinator or the worker just refused.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -98,7 +98,6 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
         Ok(match message {
             FromWorker::Started => Some(Event::WorkerStarted),
             FromWorker::Ready { key, base_fingerprint, records } => {
-                self.store.set_fact(FACT_RECORDS, records)?;
                 let Phase::Preparing(assignment) = agent.phase else { return Ok(None) };
                 let expected = self.manifest(assignment.manifest)?.base_fingerprint;
                 Some(Event::Prepared { key, base_fingerprint, expected, records })

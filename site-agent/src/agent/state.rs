@@ -4,7 +4,7 @@
 //! the driver reconnects and repeats the effect, because every effect is idempotent. After a crash the machine starts in
 //! `Idle`; the coordinator names the round again, and `Known` says how far this site had come with it.
 
-use common::id::{Digest, Round, RunId};
+use common::id::{Digest, RunId};
 use common::wire::message::{Refusal, RoundKey, TrainFailure};
 
 use crate::local::RawFacts;
@@ -229,20 +229,6 @@ impl Agent {
 
     fn to(self, phase: Phase, effects: Vec<Effect>) -> (Self, Vec<Effect>) {
         (Self { phase, ..self }, effects)
-    }
-
-    /// The round that is being worked on, for the driver to judge which of the worker's words are about it.
-    #[must_use]
-    pub fn round(&self) -> Option<Round> {
-        match self.phase {
-            Phase::Idle => None,
-            Phase::Fetching(assignment)
-            | Phase::Preparing(assignment)
-            | Phase::Training(assignment)
-            | Phase::AwaitingWorker(assignment)
-            | Phase::Protecting(assignment) => Some(assignment.key.round),
-            Phase::Sending(key) | Phase::Reporting(key) => Some(key.round),
-        }
     }
 }
 

@@ -39,7 +39,8 @@ pub(super) fn gateway(arguments: &ChildArguments) -> Result<(), SiteError> {
 pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     if arguments.validate {
-        return worker::validate(&folder);
+        let records = worker::validate(&folder)?;
+        return write!(std::io::stdout(), "{records}").map_err(|error| SiteError::Pipe(error.to_string()));
     }
     log_to_stderr();
     worker::run(&folder)

@@ -29,7 +29,7 @@ use crate::ledger::LedgerWriter;
 use crate::paths::StateFolder;
 use crate::preflight;
 use crate::sandbox::Lock;
-use crate::store::Store;
+use crate::store::{FACT_RECORDS, Store};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -119,8 +119,8 @@ fn build(folder: &StateFolder, config: &AgentConfig, invitation: &Invitation) ->
     let path = folder.config();
     durable::write(&path, config.to_commented_toml()?.as_bytes(), durable::ORDINARY)
         .map_err(|source| SiteError::io(&path, source))?;
-    Store::open(&folder.database())?;
-    preflight::validate(folder)?;
+    let records = preflight::validate(folder)?;
+    Store::open(&folder.database())?.set_fact(FACT_RECORDS, records)?;
     let key = own_key(folder)?;
     let membership = enrol(folder, invitation, &key)?;
     certs::tls::verify_enrolment(

@@ -8,6 +8,7 @@ use super::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
+use crate::store::{FACT_RECORDS, Store};
 use crate::{preflight, supervisor};
 
 const EXAMPLES: &str = "\
@@ -43,7 +44,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     for lock in &config.sandbox.allow_missing {
         tracing::warn!("agent.toml allows this site to run without {lock}");
     }
-    preflight::validate(&folder)?;
+    let records = preflight::validate(&folder)?;
+    Store::open(&folder.database())?.set_fact(FACT_RECORDS, records)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

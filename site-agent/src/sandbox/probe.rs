@@ -49,6 +49,7 @@ pub fn probe_gateway(rules: &FileRules, forbidden: &[PathBuf]) -> ProbeReport {
     let locks = enter_gateway(rules);
     let mut attempts: Vec<Attempt> = forbidden.iter().map(|path| try_read(path)).collect();
     attempts.push(try_read(Path::new("/etc/passwd")));
+    attempts.push(try_core_dump());
     attempts.extend(try_processes(parent));
     attempts.push(try_socket("a TCP socket", libc::AF_INET, libc::SOCK_STREAM));
     attempts.push(try_socket("a local (Unix) socket", libc::AF_UNIX, libc::SOCK_DGRAM));
@@ -80,6 +81,7 @@ pub fn probe_worker(rules: &FileRules, forbidden: &[PathBuf], read_only: &[PathB
     attempts.push(try_socket_pair());
     attempts.extend(try_processes(parent));
     attempts.push(try_foreign_abi());
+    attempts.push(try_core_dump());
     attempts.push(compare_network(network));
     attempts.extend(forbidden.iter().map(|path| try_read(path)));
     attempts.extend(read_only.iter().map(|path| try_create_in(path)));
@@ -163,25 +165,52 @@ fn try_processes(parent: u32) -> Vec<Attempt> {
 /// `socket` by its x32 number, in a child, because the filter answers by killing.
 fn try_foreign_abi() -> Attempt {
     const X32_SYSCALL_BIT: libc::c_long = 0x4000_0000;
-    let what = "make a socket through the x32 interface";
-    // SAFETY: this process has one thread, and the child calls nothing but two system calls that use no memory.
+    let status = in_child(|| {
+        // SAFETY: three integers; the process ends right after, whatever comes back.
+        unsafe { libc::syscall(X32_SYSCALL_BIT | libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0) };
+    });
+    let killed =
+        status.is_ok_and(|status| libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS);
+    Attempt {
+        lock: Lock::Seccomp,
+        what: "make a socket through the x32 interface".into(),
+        refused: killed,
+        answer: if killed { "killed (bad system call)" } else { "not killed" }.into(),
+    }
+}
+
+/// A child that crashes, with memory worth dumping.
+fn try_core_dump() -> Attempt {
+    let status = in_child(|| {
+        // SAFETY: raises SIGABRT in the child, which is what is tried.
+        unsafe { libc::abort() };
+    });
+    let refused = status.is_ok_and(|status| libc::WIFSIGNALED(status) && !libc::WCOREDUMP(status));
+    Attempt {
+        lock: Lock::CoreDumps,
+        what: "leave a core file".into(),
+        refused,
+        answer: if refused { "no core file" } else { "a core file was written, or the child did not crash" }
+            .into(),
+    }
+}
+
+/// Runs `act` in a child process and returns its wait status.
+fn in_child(act: impl FnOnce()) -> io::Result<libc::c_int> {
+    // SAFETY: a probe has one thread, so the child's memory is consistent; `act` allocates nothing.
     let child = unsafe { libc::fork() };
     if child == 0 {
-        // SAFETY: three integers; the process ends in the next statement whatever comes back.
-        let descriptor =
-            unsafe { libc::syscall(X32_SYSCALL_BIT | libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0) };
+        act();
         // SAFETY: ends the child without running destructors that belong to the parent.
-        unsafe { libc::_exit(if descriptor >= 0 { 0 } else { 1 }) };
+        unsafe { libc::_exit(0) };
     }
     if child < 0 {
-        return attempt(Lock::Seccomp, what, Err(io::Error::last_os_error()));
+        return Err(io::Error::last_os_error());
     }
     let mut status = 0;
     // SAFETY: `status` is a valid place for one integer, and `child` is our own child.
     let waited = unsafe { libc::waitpid(child, &raw mut status, 0) };
-    let killed = waited == child && libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS;
-    let answer = if killed { "killed (bad system call)" } else { "not killed" };
-    Attempt { lock: Lock::Seccomp, what: what.into(), refused: killed, answer: answer.into() }
+    if waited == child { Ok(status) } else { Err(io::Error::last_os_error()) }
 }
 
 /// Whether the network namespace is another than before the locks.

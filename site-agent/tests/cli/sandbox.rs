@@ -46,6 +46,7 @@ fn the_worker_can_make_no_socket_and_touch_no_other_process() {
     );
     assert_refused(&report, Lock::Seccomp, 17);
     assert_refused(&report, Lock::NetworkNamespace, 1);
+    assert_refused(&report, Lock::CoreDumps, 1);
 }
 
 #[test]

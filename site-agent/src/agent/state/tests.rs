@@ -1,6 +1,6 @@
 //! The agent's decisions, without any I/O.
 
-use common::id::RunId;
+use common::id::{Round, RunId};
 use proptest::prelude::*;
 
 use super::*;
