@@ -177,6 +177,14 @@ mod tests {
     }
 
     #[test]
+    fn the_shipped_sample_parses_and_says_the_defaults() {
+        let sample = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/agent.toml");
+        let config = AgentConfig::load(&sample).unwrap();
+        assert_eq!((config.sandbox, config.training), (SandboxConfig::default(), TrainingConfig::default()));
+        assert_eq!(config.policy, PolicyConfig::default());
+    }
+
+    #[test]
     fn a_misspelt_key_and_a_misspelt_lock_are_errors() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("agent.toml");
