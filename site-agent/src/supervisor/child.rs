@@ -50,6 +50,7 @@ pub(super) async fn keep<In, Out>(
     let mut backoff = Backoff::default();
     for life in 0_u64.. {
         let started = Instant::now();
+        let log_bytes = fs::metadata(&spec.log).map_or(0, |metadata| metadata.len());
         if let Err(error) = live(&spec, life, &mut orders, &heard, wrap, &mut stopping).await {
             tell(&heard, Heard::GivenUp(error), &mut stopping).await;
             return;
@@ -61,16 +62,13 @@ pub(super) async fn keep<In, Out>(
             backoff.reset();
         }
         let wait_ms = backoff.next_ms(0);
+        let last_words = last_words(&spec.log, log_bytes);
         if backoff.failures() >= DEATHS_MAX {
-            let error = SiteError::ChildKeepsDying {
-                child: spec.name,
-                times: DEATHS_MAX,
-                last_words: last_words(&spec.log),
-            };
+            let error = SiteError::ChildKeepsDying { child: spec.name, times: DEATHS_MAX, last_words };
             tell(&heard, Heard::GivenUp(error), &mut stopping).await;
             return;
         }
-        tracing::warn!(child = spec.name, wait_ms, "ended; it is started again");
+        tracing::warn!("the {} ended ({last_words}); it is started again in {wait_ms} ms", spec.name);
         if let Some(gone) = gone {
             tell(&heard, gone(), &mut stopping).await;
         }
@@ -173,18 +171,21 @@ fn open_log(path: &Path) -> Result<File, SiteError> {
     OpenOptions::new().create(true).append(true).open(path).map_err(at)
 }
 
-/// The last line of a child's log that says something.
-fn last_words(path: &Path) -> String {
-    const TAIL_BYTES: u64 = 2048;
+/// The last error in what one life of a child wrote to its log, which was `from` bytes long before.
+fn last_words(path: &Path, from: u64) -> String {
+    const TAIL_BYTES: u64 = 4096;
     let read = || {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
-        file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
+        // A log that was set aside starts afresh and is shorter.
+        let from = if from > length { 0 } else { from };
+        file.seek(SeekFrom::Start(from.max(length.saturating_sub(TAIL_BYTES))))?;
         let mut bytes = Vec::new();
         file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();
-    let line = text.lines().rev().map(str::trim).find(|line| !line.is_empty() && !line.starts_with("hint:"));
-    line.unwrap_or("it said nothing").to_owned()
+    let line =
+        text.lines().rev().find(|line| line.starts_with("error: ") || line.starts_with("internal error"));
+    line.map_or("it said nothing", |line| line.trim_start_matches("error: ")).to_owned()
 }
