@@ -16,7 +16,7 @@ pub mod table;
 #[cfg(test)]
 mod tests;
 
-pub use double_quantisation::Absmax;
+pub use double_quantisation::{Absmax, CodeRule};
 use table::{BLOCK, CODE_PAIRS, CODES};
 
 /// Why a weight cannot be held as NF4. Retrying never helps: the file is what it is.
@@ -104,6 +104,19 @@ impl Nf4Weight {
     /// # Errors
     /// [`Nf4Error::Ragged`] when the shape does not fill whole blocks, [`Nf4Error::NotFinite`].
     pub fn quantise(values: &[f32], shape: [usize; 2], precision: SourcePrecision) -> Result<Self, Nf4Error> {
+        Self::quantise_with(values, shape, precision, CodeRule::Cuda)
+    }
+
+    /// [`Self::quantise`] by either of bitsandbytes' rules for the 8-bit scales.
+    ///
+    /// # Errors
+    /// As [`Self::quantise`].
+    pub fn quantise_with(
+        values: &[f32],
+        shape: [usize; 2],
+        precision: SourcePrecision,
+        rule: CodeRule,
+    ) -> Result<Self, Nf4Error> {
         if shape[0].checked_mul(shape[1]) != Some(values.len())
             || values.is_empty()
             || !values.len().is_multiple_of(BLOCK)
@@ -114,7 +127,7 @@ impl Nf4Weight {
             return Err(Nf4Error::NotFinite { element });
         }
         let (packed, absmax) = quantise::quantise_blocks(values);
-        Ok(Self { packed, absmax: Absmax::double_quantise(&absmax), shape, precision })
+        Ok(Self { packed, absmax: Absmax::double_quantise(&absmax, rule), shape, precision })
     }
 
     /// `[out, in]`.
