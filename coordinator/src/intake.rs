@@ -1,7 +1,8 @@
 //! Where updates come in: offer -> resume offset -> chunks -> checks -> durable file. Called by
 //! `session`, from blocking threads. Invariants: bytes of different sites never share a file; nothing is
-//! accepted that is not exactly the manifest's tensors, finite and bounded; when [`Intake::seal`] returns,
-//! the update is durable under its digest (fsync, rename, folder fsync).
+//! accepted that is not exactly the manifest's tensors, finite and bounded, and sent in full by the site
+//! it counts for (knowing the name of a file that is here already is not having it); when
+//! [`Intake::seal`] returns, the update is durable under its digest (fsync, rename, folder fsync).
 
 use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
@@ -41,9 +42,6 @@ impl Intake {
             return Err(Refusal::UpdateInvalid);
         }
         self.with_lock(site, || {
-            if self.folder.blob(digest).is_file() {
-                return Ok(bytes);
-            }
             let have = length_of(&self.folder.part(site, digest))?;
             // Twice: the part and, in the worst case, an aggregate of the same size beside it.
             let needed = bytes.saturating_sub(have).saturating_mul(2);
@@ -69,9 +67,6 @@ impl Intake {
         payload: &[u8],
     ) -> Result<u64, Refusal> {
         self.with_lock(site, || {
-            if self.folder.blob(digest).is_file() {
-                return Ok(offered);
-            }
             let path = self.folder.part(site, digest);
             let have = length_of(&path)?;
             if offset != have {
@@ -101,9 +96,6 @@ impl Intake {
         manifest: Digest,
     ) -> Result<Option<u64>, Refusal> {
         self.with_lock(site, || {
-            if self.folder.blob(digest).is_file() {
-                return Ok(None);
-            }
             let path = self.folder.part(site, digest);
             let have = length_of(&path)?;
             if have < offered {
