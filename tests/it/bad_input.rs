@@ -71,8 +71,14 @@ fn a_launch_is_told_what_is_wrong_with_its_run_file_or_data() -> Result<()> {
             assert_explained(what, &launched, expected);
             anyhow::Ok(())
         };
-    launch("zero rounds", "rounds", &|file| Ok(file.set_integer("", "rounds", 0)))?;
-    launch("an unknown key", "rouns", &|file| Ok(file.set_integer("", "rouns", 3)))?;
+    launch("zero rounds", "rounds", &|file| {
+        file.set_integer("", "rounds", 0);
+        Ok(())
+    })?;
+    launch("an unknown key", "rouns", &|file| {
+        file.set_integer("", "rouns", 3);
+        Ok(())
+    })?;
     launch("a missing test set", "nowhere.jsonl", &|file| {
         Ok(file.set_path("test", Path::new("/nowhere.jsonl"))?)
     })?;

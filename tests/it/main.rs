@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod canary;
+mod crash;
 mod end_to_end;
 mod enrol;
 mod export;

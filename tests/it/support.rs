@@ -14,13 +14,13 @@ use tests::run_file::RunFile;
 use tests::wait::Interrupt;
 
 /// A run of two rounds on a machine that is busy with other tests.
-pub(crate) const RUN_WITHIN: Duration = Duration::from_secs(180);
+pub(crate) const RUN_WITHIN: Duration = Duration::from_secs(300);
 /// A one-shot command.
 pub(crate) const COMMAND_WITHIN: Duration = Duration::from_secs(60);
 
 /// The repository's root.
 pub(crate) fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
 }
 
 /// What a test wants to be different.

@@ -26,7 +26,7 @@ fn the_ledger_explains_every_byte_on_the_wire() -> Result<()> {
     let small = Small::new(&Wish { sites: 2, relayed: true, ..Wish::default() })?;
     let mut consortium = small.start()?;
     let run = consortium.launch(&small.run_file)?;
-    consortium.wait_published(&run, RUN_WITHIN)?;
+    let status = consortium.wait_published(&run, RUN_WITHIN)?;
     // In good order: after this nobody sends, and every ledger record belongs to a frame that left.
     consortium.stop();
 
@@ -46,7 +46,8 @@ fn the_ledger_explains_every_byte_on_the_wire() -> Result<()> {
     assert!(traffic.bytes >= ledger, "the ledger claims {ledger} B, the wire carried {} B", traffic.bytes);
     assert!(traffic.bytes <= upper, "{} B on the wire, at most {upper} B are explained", traffic.bytes);
     // The bound must be able to fail: hiding one more update would not fit under it.
-    let update = largest_update(&consortium)?;
+    let blob = consortium.coordinator.state().join("blobs").join(&status.adapter);
+    let update = std::fs::metadata(blob)?.len();
     assert!(upper - traffic.bytes < update, "the bound has room for a whole hidden update of {update} B");
     Ok(())
 }
@@ -68,12 +69,22 @@ fn read(path: &Path) -> Result<Summary> {
     Ok(common::ledger::verify(BufReader::new(std::fs::File::open(path)?), |_| ())?)
 }
 
-fn largest_update(consortium: &Consortium) -> Result<u64> {
-    let mut largest = 0;
-    for site in &consortium.sites {
-        for entry in std::fs::read_dir(site.state().join("outbox"))? {
-            largest = largest.max(entry?.metadata()?.len());
+#[test]
+#[ignore = "minutes: run by deploy/long-tests"]
+fn a_lossy_network_changes_nothing_but_the_time() -> Result<()> {
+    let small = Small::new(&Wish { sites: 2, relayed: true, ..Wish::default() })?;
+    let mut consortium = small.start()?;
+    let run = consortium.launch(&small.run_file)?;
+    let undisturbed = consortium.wait_published(&run, RUN_WITHIN)?.adapter;
+    for (seed, drop_per_mille) in [(1, 10), (2, 50), (3, 250)] {
+        if let Some(relay) = consortium.relay() {
+            relay.set_faults(tests::relay::Faults { seed, drop_per_mille, partitioned: false });
         }
+        let started = std::time::Instant::now();
+        let run = consortium.launch(&small.run_file)?;
+        let status = consortium.wait_published(&run, 5 * RUN_WITHIN)?;
+        println!("{drop_per_mille} of 1000 datagrams lost: {:.1} s", started.elapsed().as_secs_f64());
+        assert_eq!(status.adapter, undisturbed, "seed {seed}, {drop_per_mille} of 1000 datagrams lost");
     }
-    Ok(largest)
+    Ok(())
 }

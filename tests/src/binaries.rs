@@ -35,7 +35,7 @@ impl Binaries {
 
 /// `target/<profile>` for a program in it or in its `deps` folder.
 fn build_folder(executable: &Path) -> PathBuf {
-    let folder = executable.parent().unwrap_or(Path::new("."));
+    let folder = executable.parent().unwrap_or_else(|| Path::new("."));
     match folder.file_name() {
         Some(name) if name == "deps" => folder.parent().unwrap_or(folder).to_owned(),
         _ => folder.to_owned(),

@@ -12,7 +12,7 @@ use crate::ports::free_port;
 use crate::relay::Relay;
 use crate::status::{RunStatus, SiteList};
 use crate::wait::{self, Interrupt};
-use member::Member;
+use member::{COMMAND_LOGS, Member};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -66,7 +66,8 @@ impl Consortium {
         let binaries = Binaries::find()?;
         let logs = setup.root.join("logs");
         std::fs::create_dir_all(setup.root.join("sites")).map_err(Failure::file("create", &setup.root))?;
-        std::fs::create_dir_all(&logs).map_err(Failure::file("create", &logs))?;
+        let commands = logs.join(COMMAND_LOGS);
+        std::fs::create_dir_all(&commands).map_err(Failure::file("create", &commands))?;
         let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
         let (listen, listen_join) = (loopback(free_port()?), loopback(free_port()?));
         let relay = setup.relayed.then(|| Relay::start(listen)).transpose()?;

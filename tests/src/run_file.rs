@@ -26,7 +26,7 @@ impl RunFile {
             sentence: format!("{} is not valid TOML: {}", path.display(), error.message()),
             hint: "compare it with deploy/runs/demo.toml".to_owned(),
         })?;
-        let folder = path.parent().unwrap_or(Path::new("."));
+        let folder = path.parent().unwrap_or_else(|| Path::new("."));
         for key in PATH_KEYS {
             if let Some(Value::String(relative)) = table.get_mut(key) {
                 *relative = absolute(&folder.join(&*relative))?.to_string_lossy().into_owned();

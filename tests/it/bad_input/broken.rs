@@ -59,11 +59,13 @@ pub(super) fn repair(small: &mut Small) -> Result<()> {
     Ok(())
 }
 
+/// Files whose name is `ending`, or ends with it where it is an extension.
 fn files(model: &Path, ending: &str) -> Result<Vec<PathBuf>> {
     let mut found = Vec::new();
     for entry in std::fs::read_dir(model)? {
         let path = entry?.path();
-        if path.to_string_lossy().ends_with(ending) {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        if *name == *ending || (ending.starts_with('.') && name.ends_with(ending)) {
             found.push(path);
         }
     }

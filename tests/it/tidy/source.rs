@@ -9,7 +9,8 @@ pub(super) struct SourceFile {
     pub(super) text: String,
 }
 
-/// A function's first line (from 1) and its length.
+/// A function's first line (from 1), and the lines of its body that are neither blank nor comments:
+/// what clippy counts.
 pub(super) struct Function {
     pub(super) line: usize,
     pub(super) lines: usize,
@@ -17,7 +18,7 @@ pub(super) struct Function {
 
 /// The repository's root.
 pub(super) fn repository() -> &'static Path {
-    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."))
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."))
 }
 
 /// Every .rs file of the workspace, outside build folders.
@@ -64,9 +65,13 @@ impl SourceFile {
                 let rest = later.strip_prefix(indent).filter(|rest| !rest.starts_with(' '));
                 rest.is_some_and(|rest| rest.starts_with('}') || rest.ends_with(';'))
             });
-            if let Some(length) = end {
-                functions.push(Function { line: start + 1, lines: length + 1 });
-            }
+            let Some(end) = end.map(|length| start + length) else { continue };
+            let Some(opens) = (start..end).find(|index| lines[*index].trim_end().ends_with('{')) else {
+                continue;
+            };
+            let is_code = |line: &&&str| !line.trim().is_empty() && !line.trim().starts_with("//");
+            let lines = lines[opens + 1..end].iter().filter(is_code).count();
+            functions.push(Function { line: start + 1, lines });
         }
         functions
     }
@@ -120,8 +125,8 @@ fn words_in_comments_and_strings_do_not_count() {
 
 #[test]
 fn the_length_of_a_function_is_found() {
-    let text = "fn one() {\n    two();\n}\n\nimpl A {\n    pub(crate) fn three(\n        a: u8,\n    ) {\n        a;\n    }\n}\n";
+    let text = "fn one() {\n\n    // why\n    two();\n}\n\nimpl A {\n    pub(crate) fn three(\n        a: u8,\n    ) {\n        a;\n    }\n}\n";
     let file = SourceFile { name: String::new(), text: text.to_owned() };
     let found: Vec<(usize, usize)> = file.functions().iter().map(|found| (found.line, found.lines)).collect();
-    assert_eq!(found, [(1, 3), (6, 5)]);
+    assert_eq!(found, [(1, 1), (8, 1)]);
 }

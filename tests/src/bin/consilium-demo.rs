@@ -10,7 +10,13 @@ use tests::failure::Failure;
 use tests::wait::Interrupt;
 
 fn main() -> ExitCode {
-    let arguments = Arguments::parse();
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            let _ = error.print();
+            return ExitCode::from(u8::from(error.use_stderr()));
+        }
+    };
     let interrupt = Interrupt::default();
     catch_signals(interrupt.clone());
     match run(&arguments, &interrupt) {
@@ -26,7 +32,7 @@ fn main() -> ExitCode {
 }
 
 fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode, Failure> {
-    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or(Path::new("."));
+    let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap_or_else(|| Path::new("."));
     let executable = std::env::current_exe().map_err(Failure::file("locate", "the running program"))?;
     // target/<profile>/consilium-demo -> target
     let build = executable.ancestors().nth(2).unwrap_or(repository);

@@ -9,6 +9,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+/// Folder, inside that of the logs, for what one-shot commands print: a run's progress alone is
+/// hundreds of them.
+pub(super) const COMMAND_LOGS: &str = "commands";
+
 /// A coordinator or a site.
 #[derive(Debug)]
 pub struct Member {
@@ -91,7 +95,7 @@ impl Member {
         let program = self.program.file_name().unwrap_or_default().to_string_lossy();
         let verbs: Vec<&str> = arguments.iter().copied().take_while(|word| is_verb(word)).collect();
         let name = format!("{program} {}", verbs.join(" "));
-        process::run(command, &name, &self.logs, within, &self.interrupt)
+        process::run(command, &name, &self.logs.join(COMMAND_LOGS), within, &self.interrupt)
     }
 
     /// Starts the long-running process of this party.

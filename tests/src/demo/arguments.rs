@@ -161,7 +161,8 @@ fn existing(run_file: &RunFile, key: &'static str) -> Result<PathBuf, Failure> {
         sentence: format!("the run file does not say which {key} to use"),
         hint: format!("add `{key} = \"...\"` to it, or give --{key}"),
     })?;
-    if path.exists() {
+    // Without the run file's `..`, so that the report shows a path people recognise.
+    if let Ok(path) = path.canonicalize() {
         return Ok(path);
     }
     Err(Failure::Input {

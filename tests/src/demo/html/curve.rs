@@ -1,6 +1,7 @@
 //! A learning curve as an inline SVG: one quantity, base model first, then one point a round.
 //!
-//! Called by `html`. Colours come from the page's style sheet, so the curve follows light and dark.
+//! Called by `html`. Colours come from the page's style sheet, so the curve follows light and dark;
+//! attributes repeat the light ones for programs that do not style inline SVG (mail, PDF converters).
 //! Every value is written beside its point where there is room, and is in its tooltip always.
 
 use super::escape;
@@ -72,7 +73,7 @@ impl Curve<'_> {
     pub(super) fn render(&self) -> String {
         let axis = Axis::around(&self.values);
         let mut svg = format!(
-            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">",
+            "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" font-size=\"12\" role=\"img\" aria-label=\"{}\">",
             escape(self.description)
         );
         self.draw_axes(&axis, &mut svg);
@@ -94,7 +95,7 @@ impl Curve<'_> {
             let y = axis.y(tick);
             let _ = write!(
                 svg,
-                "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
+                "<line class=\"grid\" stroke=\"#ddd\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
                  <text x=\"{}\" y=\"{:.1}\" text-anchor=\"end\">{}</text>",
                 WIDTH - RIGHT,
                 LEFT - 8.0,
@@ -105,7 +106,7 @@ impl Curve<'_> {
         let (every, bottom) = (self.labels.len().div_ceil(10), HEIGHT - BOTTOM);
         let _ = write!(
             svg,
-            "<line class=\"axis\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{bottom}\" y2=\"{bottom}\"/>",
+            "<line class=\"axis\" stroke=\"#bbb\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{bottom}\" y2=\"{bottom}\"/>",
             WIDTH - RIGHT
         );
         for (index, label) in self.labels.iter().enumerate().step_by(every.max(1)) {
@@ -130,7 +131,7 @@ impl Curve<'_> {
             let y = axis.y(*base);
             let _ = write!(
                 svg,
-                "<line class=\"base\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
+                "<line class=\"base\" stroke=\"#777\" stroke-dasharray=\"4 4\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
                 WIDTH - RIGHT
             );
         }
@@ -139,8 +140,8 @@ impl Curve<'_> {
         let line = points.join(" ");
         let _ = write!(
             svg,
-            "<polygon class=\"area\" points=\"{:.1},{floor} {line} {last:.1},{floor}\"/>\
-             <polyline class=\"curve\" points=\"{line}\"/>",
+            "<polygon class=\"area\" fill=\"#2a6fc9\" fill-opacity=\"0.08\" points=\"{:.1},{floor} {line} {last:.1},{floor}\"/>\
+             <polyline class=\"curve\" fill=\"none\" stroke=\"#2a6fc9\" stroke-width=\"2\" points=\"{line}\"/>",
             self.x(0)
         );
     }
@@ -152,7 +153,7 @@ impl Curve<'_> {
             let label = self.labels.get(index).map(String::as_str).unwrap_or_default();
             let _ = write!(
                 svg,
-                "<circle class=\"point\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"><title>{}: {}</title></circle>",
+                "<circle class=\"point\" fill=\"#2a6fc9\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"5\"><title>{}: {}</title></circle>",
                 escape(label),
                 escape(&text)
             );
