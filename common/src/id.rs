@@ -5,7 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use data_encoding::HEXLOWER;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
 /// Why a string is not an identifier.
@@ -69,8 +69,8 @@ impl fmt::Display for SiteId {
     }
 }
 
-/// One fine-tuning run: 64 random bits, shown as 16 hexadecimal digits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// One fine-tuning run: 64 random bits, shown (in JSON too) as 16 hexadecimal digits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RunId(pub [u8; 8]);
 
 impl fmt::Display for RunId {
@@ -98,8 +98,8 @@ impl fmt::Display for Round {
     }
 }
 
-/// SHA-256 of a file or message; the name of every adapter and manifest.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+/// SHA-256 of a file or message; the name of every adapter and manifest. In JSON, 64 hexadecimal digits.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Digest(pub [u8; 32]);
 
 impl Digest {
@@ -135,6 +135,35 @@ impl FromStr for Digest {
     }
 }
 
+/// Hexadecimal text where people read (JSON), plain bytes on the wire.
+macro_rules! hexadecimal_for_people {
+    ($id:ident, $bytes:ty) => {
+        impl Serialize for $id {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                if serializer.is_human_readable() {
+                    serializer.collect_str(self)
+                } else {
+                    self.0.serialize(serializer)
+                }
+            }
+        }
+
+        impl<'de> Deserialize<'de> for $id {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                if deserializer.is_human_readable() {
+                    let text = String::deserialize(deserializer)?;
+                    text.parse().map_err(serde::de::Error::custom)
+                } else {
+                    <$bytes>::deserialize(deserializer).map(Self)
+                }
+            }
+        }
+    };
+}
+
+hexadecimal_for_people!(RunId, [u8; 8]);
+hexadecimal_for_people!(Digest, [u8; 32]);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -158,5 +187,8 @@ mod tests {
         assert_eq!(digest.to_string().parse(), Ok(digest));
         assert!("ba78".parse::<Digest>().is_err());
         assert!("0102".parse::<RunId>().is_err());
+        let json = serde_json::to_string(&(run, digest)).unwrap();
+        assert_eq!(json, format!("[\"{run}\",\"{digest}\"]"));
+        assert_eq!(serde_json::from_str::<(RunId, Digest)>(&json).unwrap(), (run, digest));
     }
 }

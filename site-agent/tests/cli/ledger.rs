@@ -11,14 +11,24 @@ use site_agent::ledger::{Frame, LedgerWriter};
 use crate::support::{Site, words};
 
 fn fill(site: &Site, records: u64) {
+    fill_from(site, records, 10);
+}
+
+/// Records whose frames are `first_length` bytes and up.
+fn fill_from(site: &Site, records: u64, first_length: u64) {
     let (mut ledger, _) = LedgerWriter::open(&site.folder.ledger()).unwrap();
     let kinds = [Kind::Join, Kind::Hello, Kind::Poll, Kind::Offer, Kind::Chunk, Kind::Commit];
     for number in 0..records {
         let kind = kinds[usize::try_from(number).unwrap() % kinds.len()];
         let run = (kind == Kind::Offer).then_some(RunId([7; 8]));
         let round = run.map(|_| Round(1));
-        let frame =
-            Frame { kind, run, round, length: 10 + number, digest: Digest::of(&number.to_le_bytes()) };
+        let frame = Frame {
+            kind,
+            run,
+            round,
+            length: first_length + number,
+            digest: Digest::of(&number.to_le_bytes()),
+        };
         ledger.append(1_700_000_000_000 + number, &Digest::of(b"ca"), &frame).unwrap();
     }
 }
@@ -94,20 +104,10 @@ fn a_rewritten_ledger_is_found_by_a_root_written_down_before() {
     let arguments = ["--root", root.as_str(), "--size", "4"];
     assert!(python(&arguments, &site.folder.ledger()).unwrap().status.success());
     fs::remove_file(site.folder.ledger()).unwrap();
-    fill(&site, 7);
-    let other = fs::read_to_string(site.folder.ledger()).unwrap();
-    assert!(
-        python(&[], &site.folder.ledger()).unwrap().status.success(),
-        "the forgery is consistent in itself"
-    );
-    assert!(!other.is_empty());
-    assert_eq!(
-        python(&["--root", &root.replace(['0', '1'], "2"), "--size", "4"], &site.folder.ledger())
-            .unwrap()
-            .status
-            .code(),
-        Some(1)
-    );
+    fill_from(&site, 7, 11);
+    let forgery = python(&[], &site.folder.ledger()).unwrap();
+    assert!(forgery.status.success(), "the forgery is consistent in itself");
+    assert_eq!(python(&arguments, &site.folder.ledger()).unwrap().status.code(), Some(1));
 }
 
 #[test]
