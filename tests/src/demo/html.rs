@@ -193,7 +193,8 @@ fn sites(report: &Report) -> String {
     let rows: String = report.sites.iter().map(row).collect();
     format!(
         "<section>\n<h2>What left each hospital</h2>\n<p>Every message is written to the site's own tamper-evident \
-         ledger before its first byte is sent. Two independent programs checked each ledger after the run.</p>\n\
+         ledger before its first byte is sent. What two independent programs found \
+         when they checked each ledger after the run is in the last columns.</p>\n\
          <div class=\"scroll\"><table>\n<tr><th>Site</th><th>Records used</th><th>Bytes sent</th><th>Messages</th>\
          <th>Ledger</th><th>Second verifier</th></tr>\n{rows}</table></div>\n</section>\n"
     )
