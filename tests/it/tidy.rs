@@ -94,7 +94,7 @@ fn only_the_net_module_names_quinn() {
         if file.name.starts_with("common/src/net") { Vec::new() } else { file.lines_with_word("quinn::") }
     });
     nobody("all traffic goes through common/src/net", in_code);
-    for manifest in ["certs", "common/model", "coordinator", "site-agent", "tests"] {
+    for manifest in ["certs", "common/data", "common/model", "coordinator", "site-agent", "tests"] {
         let path = repository().join(manifest).join("Cargo.toml");
         let text = std::fs::read_to_string(&path).unwrap();
         assert!(!text.contains("quinn"), "{} depends on quinn", path.display());

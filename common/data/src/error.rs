@@ -1,0 +1,70 @@
+//! Everything that can stop the data room, in one enum. Callers print the message, a blank line and `hint: ...`.
+//! A single bad record is no error but a counted refusal. Invariant: no message carries the text of a record.
+
+use std::path::{Path, PathBuf};
+
+/// A failure of the data room. Each variant says whether trying again can help.
+#[derive(Debug, thiserror::Error)]
+pub enum DataError {
+    /// A file could not be opened, read or written. A retry helps once the cause (path, rights, disk) is gone.
+    #[error("cannot read or write {}: {source}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// A file as a whole is not of a format we read, or is damaged. No retry; the file must be exported again.
+    #[error("{}, line {line}: {reason}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// The line (or row, or array element) counted from 1; 1 where the whole file is meant.
+        line: u64,
+        /// Why; never the text of the record.
+        reason: String,
+    },
+    /// A setting is outside what is possible. No retry.
+    #[error("{name} cannot be used: {reason}")]
+    Setting {
+        /// The setting's name as the user writes it.
+        name: &'static str,
+        /// Why.
+        reason: String,
+    },
+    /// A fault of this program. A retry does not help; please report it.
+    #[error("internal fault in the data room: {reason}")]
+    Internal {
+        /// What was violated.
+        reason: String,
+    },
+}
+
+impl DataError {
+    /// Wraps an operating-system error with the path it is about.
+    #[must_use]
+    pub fn io(path: &Path, source: std::io::Error) -> Self {
+        Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// Whether the user can mend it (exit code 1), as opposed to a fault of ours (exit code 2).
+    #[must_use]
+    pub fn is_user_error(&self) -> bool {
+        !matches!(self, Self::Internal { .. })
+    }
+
+    /// The next step for the user, one sentence without a full stop at the end.
+    #[must_use]
+    pub fn hint(&self) -> Option<String> {
+        let text = match self {
+            Self::Io { .. } => "check that the path exists and that this user may read it",
+            Self::File { .. } => "correct that place, or export the file again",
+            Self::Setting { .. } => "correct the setting",
+            Self::Internal { .. } => return None,
+        };
+        Some(text.to_owned())
+    }
+}
+
+/// The crate's result.
+pub type Result<T> = std::result::Result<T, DataError>;

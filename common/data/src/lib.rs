@@ -1,0 +1,16 @@
+//! The data room: turns a hospital's files into records that may be trained on, and says what it refused. Called by the
+//! site's worker (local records, `site-agent data`) and by the coordinator (held-out files). It opens files and nothing
+//! else: no network, no model, no clock of its own.
+//!
+//! Flow, in module order: `read` (files to records) -> `check` (is the content usable) -> `screen` (identifiers) ->
+//! `dedup` (exact and near duplicates) -> `split` (what is trained on, what is held out) -> `manifest` (what was used).
+//!
+//! Invariants: nothing here panics on outside input; memory is bounded whatever a file holds; no error, report or log
+//! line carries a word of a record, only file, line, kind and masked previews.
+
+pub mod error;
+pub mod limits;
+pub mod record;
+
+pub use error::DataError;
+pub use record::{Body, Date, Field, Format, Part, Place, Record, Role, Turn};
