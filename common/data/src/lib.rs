@@ -8,6 +8,7 @@
 //! Invariants: nothing here panics on outside input; memory is bounded whatever a file holds; no error, report or log
 //! line carries a word of a record, only file, line, kind and masked previews.
 
+pub mod dedup;
 pub mod error;
 pub mod limits;
 pub mod record;
