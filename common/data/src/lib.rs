@@ -4,6 +4,7 @@
 //!
 //! Flow, in module order: `read` (files to records) -> `check` (is the content usable) -> `screen` (identifiers) ->
 //! `dedup` (exact and near duplicates) -> `split` (what is trained on, what is held out) -> `manifest` (what was used).
+//! `overlap` compares what is kept with the consortium's held-out set, neither side showing its text.
 //!
 //! Invariants: nothing here panics on outside input; memory is bounded whatever a file holds; no error, report or log
 //! line carries a word of a record, only file, line, kind and masked previews.
@@ -11,6 +12,7 @@
 pub mod dedup;
 pub mod error;
 pub mod limits;
+pub mod overlap;
 pub mod record;
 
 pub use error::DataError;

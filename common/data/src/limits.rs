@@ -3,3 +3,20 @@
 
 /// One raw record (a JSON line, an element, a CSV row, a Parquet row): 1 MiB is about 350,000 Chinese characters.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
+
+/// Points that one request of the overlap check carries: 4,096 x 32 B = 128 KiB up, and about 0.5 s of one core at
+/// the coordinator, so that 100 sites at once are still answered within a request's deadline.
+pub const OVERLAP_BATCH_POINTS: usize = 4096;
+/// Points under one proof. A batch has 16 proofs of 64 B, made and verified on as many cores as there are.
+pub const OVERLAP_PROOF_POINTS: usize = 256;
+/// The least a site asks: 60 records x 17 features; whoever has fewer cannot be told from whoever has 60.
+pub const OVERLAP_POINTS_MIN: u32 = 1024;
+/// The most a site may ask in a run: 2^25 points are 1.97 M records x 17 features, 1 GiB up and 1 GiB down.
+pub const OVERLAP_POINTS_MAX: u32 = 1 << 25;
+/// Entries of a published set: 2^24 are 986,000 held-out records x 17 features, 160 MiB.
+pub const OVERLAP_SET_ENTRIES_MAX: usize = 1 << 24;
+
+const _: () = assert!(OVERLAP_BATCH_POINTS.is_multiple_of(OVERLAP_PROOF_POINTS), "a batch is whole proofs");
+const _: () = assert!(OVERLAP_POINTS_MIN as usize % OVERLAP_PROOF_POINTS == 0, "every query is whole proofs");
+const _: () =
+    assert!(OVERLAP_POINTS_MIN.is_power_of_two() && OVERLAP_POINTS_MAX.is_power_of_two(), "padding");
