@@ -66,7 +66,10 @@ enum Verb {
     Check(check::Arguments),
     /// Does one evaluation job from stdin; started by `serve`
     #[command(hide = true)]
-    EvaluateChild,
+    EvaluateChild {
+        #[arg(long)]
+        device: model::Device,
+    },
 }
 
 /// Parses, runs, reports.
@@ -96,9 +99,9 @@ fn run(arguments: Arguments) -> Result<()> {
     let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
     match arguments.verb {
         Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
-        Verb::EvaluateChild => {
+        Verb::EvaluateChild { device } => {
             start_log();
-            crate::evaluate::child::serve_stdin().map_err(|error| Error::Internal(error.to_string()))
+            crate::evaluate::child::serve_stdin(device).map_err(|error| Error::Internal(error.to_string()))
         }
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
+use model::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -30,6 +31,9 @@ pub struct Config {
     /// An evaluation that takes longer is stopped, in seconds.
     #[serde(default = "default_evaluation_timeout_s")]
     pub evaluation_timeout_s: u64,
+    /// Where to evaluate: `cpu`, `cuda` or `cuda:N`.
+    #[serde(default)]
+    pub evaluation_device: Device,
 }
 
 fn default_certificate_days() -> u32 {

@@ -1,4 +1,4 @@
-//! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child`,
+//! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child --device=D`,
 //! one JSON job line on stdin, one JSON answer on stdout): if it runs out of memory, hangs or panics, the
 //! round journal is not touched. Called by the driver (scores) and by `launch` (describes the model).
 
@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use common::id::Digest;
 use common::run::{AdapterSettings, BaseSettings, TensorSpec};
+use model::Device;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -91,14 +92,15 @@ pub enum Answer {
 pub struct Evaluator {
     program: PathBuf,
     timeout: Duration,
+    device: Device,
 }
 
 impl Evaluator {
-    /// Children of this very binary, each stopped after `timeout`.
-    pub fn of_this_binary(timeout: Duration) -> Result<Self> {
+    /// Children of this very binary that compute on `device`, each stopped after `timeout`.
+    pub fn of_this_binary(timeout: Duration, device: Device) -> Result<Self> {
         let program = std::env::current_exe();
         let program = program.map_err(|error| Error::Internal(format!("own program: {error}")))?;
-        Ok(Self { program, timeout })
+        Ok(Self { program, timeout, device })
     }
 
     /// Runs one child and reads its answer. Kills it at the deadline and if the caller goes away; should
@@ -106,6 +108,7 @@ impl Evaluator {
     pub async fn run(&self, job: &Job) -> Result<Answer> {
         let mut child = Command::new(&self.program)
             .arg("evaluate-child")
+            .arg(format!("--device={}", self.device))
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

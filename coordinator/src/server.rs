@@ -53,7 +53,8 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
     write_addresses(&folder, &addresses)?;
 
-    let evaluator = Evaluator::of_this_binary(Duration::from_secs(config.evaluation_timeout_s))?;
+    let timeout = Duration::from_secs(config.evaluation_timeout_s);
+    let evaluator = Evaluator::of_this_binary(timeout, config.evaluation_device)?;
     let performer = Performer::new(folder.clone(), evaluator.clone());
     let world = World { store: Arc::clone(&store), runs: runs.clone(), performer, clock: Arc::clone(&clock) };
     let (driver, driving) = Driver::start(world);

@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use model::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
@@ -45,11 +46,13 @@ pub struct TrainingConfig {
     pub checkpoint_interval_s: u64,
     /// How often training of one round is started before the site reports it as failed.
     pub attempts_max: u32,
+    /// Where to compute: "cpu", "cuda" or "cuda:N". A round's result differs between devices by rounding only.
+    pub device: Device,
 }
 
 impl Default for TrainingConfig {
     fn default() -> Self {
-        Self { checkpoint_interval_s: 30, attempts_max: 3 }
+        Self { checkpoint_interval_s: 30, attempts_max: 3, device: Device::Cpu }
     }
 }
 
@@ -139,7 +142,9 @@ impl AgentConfig {
              # Seconds between two checkpoints; after a crash at most this much is repeated.\n\
              checkpoint_interval_s = {}\n\
              # How often training of one round is started before it is reported as failed.\n\
-             attempts_max = {}\n\n\
+             attempts_max = {}\n\
+             # Where to compute: \"cpu\", \"cuda\" or \"cuda:N\" (needs a program built with CUDA).\n\
+             device = \"{}\"\n\n\
              [policy]\n\
              # Largest L2 norm of an update that may leave.\n\
              update_norm_max = {:?}\n\
@@ -148,6 +153,7 @@ impl AgentConfig {
             quote(&self.model)?,
             self.training.checkpoint_interval_s,
             self.training.attempts_max,
+            self.training.device,
             self.policy.update_norm_max,
             self.policy.update_bytes_max,
         ))
@@ -193,6 +199,7 @@ mod tests {
             "model='m'\ndata=['d']\n[sandbox]\nallow_missing=['landlok']",
             "model='m'\ndata=[]",
             "model='m'\ndata=['d']\n[training]\ncheckpoint_interval_s=0",
+            "model='m'\ndata=['d']\n[training]\ndevice='gpu'",
             "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",
         ] {
             std::fs::write(&path, text).unwrap();

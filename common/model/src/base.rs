@@ -2,6 +2,7 @@
 //! Called by both binaries. Invariants: nothing changes it after loading; its fingerprint is the same wherever the
 //! same checkpoint is loaded with the same options.
 
+pub(crate) mod engine;
 pub(crate) mod fingerprint;
 mod loader;
 
@@ -9,10 +10,10 @@ pub(crate) use loader::{dense_bf16, dense_f32};
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
-use crate::decoder::{Decoder, DeviceAdapter};
+use crate::device::{Device, Placement};
 use crate::error::{ModelError, Result};
 pub use crate::ops::Compute;
-use burn_flex::Flex;
+use engine::{Engine, Session};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -37,7 +38,8 @@ pub struct LoadOptions {
 
 /// A frozen decoder model in memory.
 pub struct BaseModel {
-    pub(crate) decoder: Decoder<Flex>,
+    pub(crate) engine: Box<dyn Engine>,
+    pub(crate) placement: Placement,
     pub(crate) options: LoadOptions,
     pub(crate) fingerprint: [u8; 32],
 }
@@ -47,24 +49,40 @@ impl std::fmt::Debug for BaseModel {
         f.debug_struct("BaseModel")
             .field("config", self.config())
             .field("options", &self.options)
+            .field("placement", &self.placement)
             .finish_non_exhaustive()
     }
 }
 
 impl BaseModel {
-    /// Loads a Hugging Face model folder, one tensor at a time: quantises the decoder's linears as they come, or
+    /// Loads a Hugging Face model folder on the processor; see [`BaseModel::load_on`].
+    ///
+    /// # Errors
+    /// As [`BaseModel::load_on`], without `Device`.
+    pub fn load(dir: &Path, options: &LoadOptions) -> Result<Self> {
+        Self::load_on(dir, options, Device::Cpu)
+    }
+
+    /// Loads a Hugging Face model folder onto a device, one tensor at a time: quantises the decoder's linears as they come, or
     /// takes over those that bitsandbytes quantised before (what such a checkpoint left dense stays dense).
     ///
     /// # Errors
-    /// `Io`, `Config`, `Unsupported`, `Checkpoint` or `MissingTensor`; each names the file.
-    pub fn load(dir: &Path, options: &LoadOptions) -> Result<Self> {
-        loader::load(dir, options)
+    /// `Io`, `Config`, `Unsupported`, `Checkpoint` or `MissingTensor`; each names the file. `Device` when it cannot be
+    /// used or its memory is too small.
+    pub fn load_on(dir: &Path, options: &LoadOptions, placement: impl Into<Placement>) -> Result<Self> {
+        loader::load(dir, options, placement.into())
+    }
+
+    /// Where it is, and how it is held there.
+    #[must_use]
+    pub fn placement(&self) -> Placement {
+        self.placement
     }
 
     /// The architecture.
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
-        &self.decoder.config
+        self.engine.config()
     }
 
     /// The options it was loaded with.
@@ -83,7 +101,7 @@ impl BaseModel {
     /// Limits what a training pass keeps for its backward pass, in bytes; layers beyond it are computed twice. The
     /// result is the same bits for every limit. The default is `limits::ACTIVATION_BUDGET_BYTES`.
     pub fn set_activation_budget(&mut self, bytes: usize) {
-        self.decoder.activation_budget_bytes = bytes;
+        self.engine.set_activation_budget(bytes);
     }
 
     /// Logits of one sequence, `[tokens, vocabulary]` row-major.
@@ -95,12 +113,19 @@ impl BaseModel {
         if tokens.is_empty() {
             return Err(ModelError::Setting { name: "tokens", reason: "there are none".to_owned() });
         }
-        let adapter = adapter.map(|adapter| self.upload(adapter)).transpose()?;
-        Ok(self.decoder.logits(adapter.as_ref(), tokens))
+        self.session(adapter)?.logits(tokens)
     }
 
-    /// An adapter on the device, after checking that it fits.
-    pub(crate) fn upload(&self, adapter: &Adapter) -> Result<DeviceAdapter<Flex>> {
+    /// The model on its device with an adapter beside it, after checking that it fits.
+    pub(crate) fn session(&self, adapter: Option<&Adapter>) -> Result<Box<dyn Session + '_>> {
+        if let Some(adapter) = adapter {
+            self.check_adapter(adapter)?;
+        }
+        self.engine.session(adapter)
+    }
+
+    /// An adapter must have the model's layers and shapes.
+    pub(crate) fn check_adapter(&self, adapter: &Adapter) -> Result<()> {
         let config = self.config();
         if adapter.num_layers() != config.num_layers {
             let reason = format!("it has {} layers, the model {}", adapter.num_layers(), config.num_layers);
@@ -114,7 +139,7 @@ impl BaseModel {
                 return Err(ModelError::Adapter { reason });
             }
         }
-        Ok(DeviceAdapter::upload(adapter, &self.decoder.device))
+        Ok(())
     }
 
     /// Every token must be a row of the embedding.

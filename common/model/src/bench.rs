@@ -3,10 +3,12 @@
 //! `Trainer::step` that sites run.
 
 use crate::adapter::{Adapter, LoraSettings};
+use crate::base::engine::Engine;
 use crate::base::fingerprint::Fingerprint;
 use crate::base::{BaseModel, LoadOptions, WeightFormat, dense_bf16, dense_f32};
 use crate::config::{Architecture, LinearKind, ModelConfig, Rope, RopeScaling};
 use crate::decoder::{Decoder, Layer, Linear};
+use crate::device::{Device, Placement};
 use crate::error::{ModelError, Result};
 use crate::limits::ACTIVATION_BUDGET_BYTES;
 use crate::nf4::{Nf4Weight, SourcePrecision};
@@ -88,44 +90,57 @@ pub fn qwen2_5_1_5b() -> ModelConfig {
 ///
 /// # Errors
 /// `Setting` when a linear of that shape cannot be quantised.
-pub fn random_base(config: ModelConfig, options: &LoadOptions) -> Result<BaseModel> {
-    let mut maker = Maker { options: *options, stream: ChaCha8Rng::seed_from_u64(7), device: FlexDevice };
+pub fn random_base(config: ModelConfig, options: &LoadOptions, placement: Placement) -> Result<BaseModel> {
+    let device = placement.device;
+    device.check()?;
+    // The stream is fixed, so config and options say everything.
+    let fingerprint = Fingerprint::new(&config, options)?.finish();
+    let engine: Box<dyn Engine> = match device {
+        Device::Cpu => Box::new(Flex::guarded(|| random_decoder::<Flex>(config, options, FlexDevice))??),
+        Device::Cuda { .. } => return Err(device.built_without_cuda()),
+    };
+    Ok(BaseModel { engine, placement, options: *options, fingerprint })
+}
+
+fn random_decoder<B: EngineOps>(
+    config: ModelConfig,
+    options: &LoadOptions,
+    device: B::Device,
+) -> Result<Decoder<B>> {
+    let mut maker = Maker::<B> { options: *options, stream: ChaCha8Rng::seed_from_u64(7), device };
     let table = [config.vocab_size, config.hidden_size];
-    let embedding = Flex::upload(maker.table(table)?, &maker.device);
+    let embedding = B::upload(maker.table(table)?, &maker.device);
     let head = if config.tie_word_embeddings {
         embedding.clone()
     } else {
-        Flex::upload(maker.table(table)?, &maker.device)
+        B::upload(maker.table(table)?, &maker.device)
     };
     let layers = (0..config.num_layers).map(|_| maker.layer(&config)).collect::<Result<Vec<_>>>()?;
-    let decoder = Decoder {
+    Ok(Decoder {
         compute: options.compute,
-        device: maker.device,
         embedding,
         head,
         final_norm: maker.ones(config.hidden_size),
         layers,
         activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
         config,
-    };
-    // The stream is fixed, so config and options say everything.
-    let fingerprint = Fingerprint::new(&decoder.config, options)?.finish();
-    Ok(BaseModel { decoder, options: *options, fingerprint })
+        device: maker.device,
+    })
 }
 
-struct Maker {
+struct Maker<B: EngineOps> {
     options: LoadOptions,
     stream: ChaCha8Rng,
-    device: FlexDevice,
+    device: B::Device,
 }
 
-impl Maker {
+impl<B: EngineOps> Maker<B> {
     fn random(&mut self, count: usize) -> Vec<f32> {
         let unit = 1.0 / (1_u32 << 23) as f32;
         (0..count).map(|_| ((self.stream.next_u32() >> 8) as f32 * unit - 1.0) * 0.035).collect()
     }
 
-    fn ones(&self, length: usize) -> Tensor<Flex, 1> {
+    fn ones(&self, length: usize) -> Tensor<B, 1> {
         Tensor::from_data(TensorData::new(vec![1.0_f32; length], [length]), &self.device)
     }
 
@@ -138,7 +153,7 @@ impl Maker {
         weight.ok_or_else(|| ModelError::Internal { reason: "a table does not fill its shape".to_owned() })
     }
 
-    fn layer(&mut self, config: &ModelConfig) -> Result<Layer<Flex>> {
+    fn layer(&mut self, config: &ModelConfig) -> Result<Layer<B>> {
         let mut linears = Vec::with_capacity(LinearKind::ALL.len());
         for kind in LinearKind::ALL {
             let shape = config.linear_shape(kind);
@@ -153,7 +168,7 @@ impl Maker {
                 reason: "a linear does not fill its shape".to_owned(),
             })?;
             let bias = config.linear_bias(kind).then(|| self.ones(shape[0]) * 0.0);
-            linears.push(Linear { weight: Flex::upload(weight, &self.device), bias });
+            linears.push(Linear { weight: B::upload(weight, &self.device), bias });
         }
         let linears = linears
             .try_into()
@@ -169,9 +184,14 @@ impl Maker {
 ///
 /// # Errors
 /// `Setting` when the settings cannot be used.
-pub fn run(config: ModelConfig, options: &LoadOptions, settings: &BenchSettings) -> Result<BenchReport> {
+pub fn run(
+    config: ModelConfig,
+    options: &LoadOptions,
+    placement: Placement,
+    settings: &BenchSettings,
+) -> Result<BenchReport> {
     let started = Instant::now();
-    let base = random_base(config, options)?;
+    let base = random_base(config, options, placement)?;
     let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let adapter = Adapter::init(base.config(), &LoraSettings::all_linear(settings.rank, 32.0), 7)?;
     let train = TrainSettings { schedule: Schedule::Constant, ..Default::default() };

@@ -106,6 +106,17 @@ pub enum ModelError {
         /// Loss or gradient.
         what: &'static str,
     },
+    /// The chosen device cannot be used, or gave out during the work. A retry helps once the cause is gone (driver
+    /// installed, memory free); the adapter is as before the step.
+    #[error("the device {device} cannot be used: {reason}")]
+    Device {
+        /// As the user wrote it.
+        device: String,
+        /// What is missing or went wrong.
+        reason: String,
+        /// What to do.
+        hint: String,
+    },
     /// A fault of this program. A retry does not help; please report it.
     #[error("internal fault in the model engine: {reason}")]
     Internal {
@@ -132,7 +143,7 @@ impl ModelError {
         let text = match self {
             Self::Io { .. } => "check that the path exists and that this user may read it",
             Self::Config { .. } => "use the file as published with the model; do not edit it by hand",
-            Self::Unsupported { hint, .. } => hint.as_str(),
+            Self::Unsupported { hint, .. } | Self::Device { hint, .. } => hint.as_str(),
             Self::Checkpoint { .. } | Self::MissingTensor { .. } => {
                 "download the model folder again and compare the files' SHA-256 with the published ones"
             }

@@ -38,14 +38,14 @@ pub fn evaluate(
     if batch_size == 0 {
         return Err(ModelError::Setting { name: "batch_size", reason: "it must be at least 1".to_owned() });
     }
-    let adapter = adapter.map(|adapter| base.upload(adapter)).transpose()?;
+    let session = base.session(adapter)?;
     let mut scored = scorable(base, samples)?;
     // The sort is stable, so equal lengths stay in the caller's order and the sums are reproducible.
     scored.sort_by_key(|sample| std::cmp::Reverse(sample.tokens.len()));
     let (mut total, mut targets, mut done) = (PassResult::default(), 0_u64, 0);
     for chunk in scored.chunks(batch_size) {
         let batch = Batch::pack(chunk.iter().copied());
-        let result = base.decoder.score(adapter.as_ref(), &batch);
+        let result = session.score(&batch)?;
         total.loss_sum += result.loss_sum;
         total.correct += result.correct;
         targets += batch.supervised_tokens() as u64;

@@ -7,6 +7,7 @@
 //! Invariants: reductions run in a fixed order, so two calls with the same input give the same bytes;
 //! shapes are checked with assertions because the loader has validated every outside input before.
 
+use crate::error::Result;
 use burn_backend::Backend;
 use burn_tensor::Tensor;
 
@@ -28,6 +29,15 @@ pub use types::{
 pub trait EngineOps: Backend {
     /// A frozen weight where this device wants it (packed bytes stay packed).
     type Frozen: Clone + Send + Sync + core::fmt::Debug + 'static;
+
+    /// Runs work on the device, and turns what can go wrong there (memory, driver) into an error. On the processor
+    /// nothing can: running out of memory ends the process.
+    ///
+    /// # Errors
+    /// `Device`, saying what gave out.
+    fn guarded<R>(work: impl FnOnce() -> R) -> Result<R> {
+        Ok(work())
+    }
 
     /// Moves a frozen weight from the loader to the device.
     fn upload(weight: FrozenWeight, device: &Self::Device) -> Self::Frozen;

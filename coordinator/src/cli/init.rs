@@ -60,6 +60,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         listen_join: SocketAddr::new(any, join_port),
         certificate_days: 30,
         evaluation_timeout_s: 6 * 3600,
+        evaluation_device: model::Device::Cpu,
     };
     let was_there = folder.path().exists();
     let identity = create(folder, &config).inspect_err(|_| {

@@ -9,7 +9,7 @@ use std::time::Instant;
 use common::durable;
 use common::id::Digest;
 use common::run::{AdapterSettings, TensorSpec};
-use model::{Adapter, BaseModel, LoadOptions, LoraSettings, ModelConfig, ModelError, Sample};
+use model::{Adapter, BaseModel, Device, LoadOptions, LoraSettings, ModelConfig, ModelError, Sample};
 
 use super::{Answer, Job, ModelJob};
 use crate::blobs;
@@ -17,12 +17,12 @@ use crate::error::Error;
 use crate::round::state::{Metrics, PinnedFile};
 
 /// Runs one job from stdin to stdout.
-pub fn serve_stdin() -> io::Result<()> {
+pub fn serve_stdin(device: Device) -> io::Result<()> {
     let mut input = Vec::new();
     io::stdin().lock().take(JOB_BYTES_MAX).read_until(b'\n', &mut input)?;
     end_with_parent();
     let answer = match serde_json::from_slice(&input) {
-        Ok(job) => answer(&job),
+        Ok(job) => answer(&job, device),
         Err(error) => failed(&Error::Internal(format!("unreadable job: {error}"))),
     };
     let mut stdout = io::stdout().lock();
@@ -42,10 +42,10 @@ fn end_with_parent() {
 }
 
 /// Does the job.
-pub fn answer(job: &Job) -> Answer {
+pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
-        Job::Describe { model, data, seed, initial } => describe(model, data, *seed, initial),
-        Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size),
+        Job::Describe { model, data, seed, initial } => describe(model, data, *seed, initial, device),
+        Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size, device),
     };
     result.unwrap_or_else(|error| failed(&error))
 }
@@ -65,11 +65,17 @@ pub fn model_error(error: &ModelError) -> Error {
     Error::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
 }
 
-fn describe(job: &ModelJob, data: &[PathBuf], seed: u64, initial: &Path) -> Result<Answer, Error> {
+fn describe(
+    job: &ModelJob,
+    data: &[PathBuf],
+    seed: u64,
+    initial: &Path,
+    device: Device,
+) -> Result<Answer, Error> {
     for path in data {
         samples(job, path)?;
     }
-    let base = load(job)?;
+    let base = load(job, device)?;
     let settings = lora_settings(&job.adapter);
     settings.validate().map_err(|error| model_error(&error))?;
     let tensors = model::tensor_shapes(base.config(), &settings)
@@ -87,6 +93,7 @@ fn score(
     data: &PinnedFile,
     adapters: &[Option<PathBuf>],
     batch_size: usize,
+    device: Device,
 ) -> Result<Answer, Error> {
     if blobs::digest_of(&data.path)? != data.digest {
         return Err(Error::Config {
@@ -95,7 +102,7 @@ fn score(
         });
     }
     let samples = samples(job, &data.path)?;
-    let base = load(job)?;
+    let base = load(job, device)?;
     let mut scores = Vec::with_capacity(adapters.len());
     for path in adapters {
         let started = Instant::now();
@@ -114,7 +121,7 @@ fn score(
     Ok(Answer::Scored { scores })
 }
 
-fn load(job: &ModelJob) -> Result<BaseModel, Error> {
+fn load(job: &ModelJob, device: Device) -> Result<BaseModel, Error> {
     let weights = match job.base.weights {
         common::run::WeightFormat::Nf4 => model::WeightFormat::Nf4,
         common::run::WeightFormat::F32 => model::WeightFormat::F32,
@@ -123,7 +130,8 @@ fn load(job: &ModelJob) -> Result<BaseModel, Error> {
         common::run::Compute::F32 => model::Compute::F32,
         common::run::Compute::Bf16 => model::Compute::Bf16,
     };
-    BaseModel::load(&job.model, &LoadOptions { weights, compute }).map_err(|error| model_error(&error))
+    BaseModel::load_on(&job.model, &LoadOptions { weights, compute }, device)
+        .map_err(|error| model_error(&error))
 }
 
 fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Adapter, Error> {

@@ -10,7 +10,7 @@ pub(crate) fn scripted(folder: &std::path::Path, script: &str, timeout: Duration
     let program = folder.join("child");
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    Evaluator { program, timeout }
+    Evaluator { program, timeout, device: Device::Cpu }
 }
 
 fn job() -> Job {
@@ -51,6 +51,7 @@ async fn death_babble_and_silence_are_errors_in_time() {
         assert!(error.to_string().contains(words), "{script}: {error}");
     }
     assert!(started.elapsed() < Duration::from_secs(20));
-    let missing = Evaluator { program: "/nonexistent".into(), timeout: Duration::from_secs(1) };
+    let missing =
+        Evaluator { program: "/nonexistent".into(), timeout: Duration::from_secs(1), device: Device::Cpu };
     assert!(missing.run(&job()).await.is_err());
 }

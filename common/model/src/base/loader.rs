@@ -2,11 +2,13 @@
 //! Invariants: at most one dense tensor is in memory besides what is kept; every tensor has the shape that config.json
 //! implies; a name that is missing, a damaged file or an unknown quantisation is an error that names the file.
 
+use super::engine::Engine;
 use super::fingerprint::Fingerprint;
 use super::{BaseModel, LoadOptions, WeightFormat};
 use crate::checkpoint::{CheckpointReader, Dtype};
 use crate::config::{LinearKind, ModelConfig};
 use crate::decoder::{Decoder, Layer, Linear};
+use crate::device::{Device, Placement};
 use crate::error::{ModelError, Result};
 use crate::limits::ACTIVATION_BUDGET_BYTES;
 use crate::nf4::bitsandbytes::QuantisedTensors;
@@ -19,17 +21,32 @@ use std::path::Path;
 
 const QUANT_STATE: &str = ".weight.quant_state.bitsandbytes__nf4";
 
-struct Loader<'a> {
+struct Loader<'a, B: EngineOps> {
     config: &'a ModelConfig,
     options: LoadOptions,
     reader: CheckpointReader,
     /// Whether bitsandbytes quantised the checkpoint: then what it left dense stays dense.
     prequantised: bool,
     fingerprint: Fingerprint,
-    device: FlexDevice,
+    device: B::Device,
 }
 
-pub(super) fn load(dir: &Path, options: &LoadOptions) -> Result<BaseModel> {
+pub(super) fn load(dir: &Path, options: &LoadOptions, placement: Placement) -> Result<BaseModel> {
+    let device = placement.device;
+    device.check()?;
+    let (engine, fingerprint): (Box<dyn Engine>, _) = match device {
+        Device::Cpu => Flex::guarded(|| decoder::<Flex>(dir, options, FlexDevice))??,
+        Device::Cuda { .. } => return Err(device.built_without_cuda()),
+    };
+    Ok(BaseModel { engine, placement, options: *options, fingerprint })
+}
+
+/// The decoder on a device, and the fingerprint of its frozen tensors.
+fn decoder<B: EngineOps>(
+    dir: &Path,
+    options: &LoadOptions,
+    device: B::Device,
+) -> Result<(Box<dyn Engine>, [u8; 32])> {
     let config = ModelConfig::from_dir(dir)?;
     let reader = CheckpointReader::open(dir)?;
     let prequantised = reader.names().any(|name| name.ends_with(QUANT_STATE));
@@ -41,16 +58,16 @@ pub(super) fn load(dir: &Path, options: &LoadOptions) -> Result<BaseModel> {
             hint: "use the unquantised model, or one that bitsandbytes quantised to NF4".to_owned(),
         });
     }
-    let mut loader = Loader {
+    let mut loader = Loader::<B> {
         config: &config,
         options: *options,
         reader,
         prequantised,
         fingerprint: Fingerprint::new(&config, options)?,
-        device: FlexDevice,
+        device,
     };
     let table = [config.vocab_size, config.hidden_size];
-    let embedding = Flex::upload(loader.table("model.embed_tokens.weight", table)?, &loader.device);
+    let embedding = B::upload(loader.table("model.embed_tokens.weight", table)?, &loader.device);
     let mut layers = Vec::with_capacity(config.num_layers);
     for layer in 0..config.num_layers {
         layers.push(loader.layer(layer)?);
@@ -59,7 +76,7 @@ pub(super) fn load(dir: &Path, options: &LoadOptions) -> Result<BaseModel> {
     let head = if config.tie_word_embeddings {
         embedding.clone()
     } else {
-        Flex::upload(loader.table("lm_head.weight", table)?, &loader.device)
+        B::upload(loader.table("lm_head.weight", table)?, &loader.device)
     };
     let fingerprint = loader.fingerprint.finish();
     let decoder = Decoder {
@@ -72,11 +89,11 @@ pub(super) fn load(dir: &Path, options: &LoadOptions) -> Result<BaseModel> {
         activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
         config,
     };
-    Ok(BaseModel { decoder, options: *options, fingerprint })
+    Ok((Box::new(decoder), fingerprint))
 }
 
-impl Loader<'_> {
-    fn layer(&mut self, layer: usize) -> Result<Layer<Flex>> {
+impl<B: EngineOps> Loader<'_, B> {
+    fn layer(&mut self, layer: usize) -> Result<Layer<B>> {
         let hidden = self.config.hidden_size;
         let name = |part: &str| format!("model.layers.{layer}.{part}.weight");
         let input_norm = self.vector(&name("input_layernorm"), hidden)?;
@@ -100,7 +117,7 @@ impl Loader<'_> {
         Ok(Layer { input_norm, post_norm, head_norms, linears })
     }
 
-    fn vector(&mut self, name: &str, length: usize) -> Result<Tensor<Flex, 1>> {
+    fn vector(&mut self, name: &str, length: usize) -> Result<Tensor<B, 1>> {
         let (values, _) = self.reader.read_f32(name, &[length])?;
         self.fingerprint.vector(name, &values);
         Ok(Tensor::from_data(TensorData::new(values, [length]), &self.device))
@@ -114,7 +131,7 @@ impl Loader<'_> {
         self.keep(name, weight)
     }
 
-    fn linear(&mut self, layer: usize, kind: LinearKind) -> Result<Linear<Flex>> {
+    fn linear(&mut self, layer: usize, kind: LinearKind) -> Result<Linear<B>> {
         let module = kind.module_name(layer);
         let shape = self.config.linear_shape(kind);
         let weight = self.linear_weight(&module, shape)?;
@@ -123,7 +140,7 @@ impl Loader<'_> {
         } else {
             None
         };
-        Ok(Linear { weight: Flex::upload(weight, &self.device), bias })
+        Ok(Linear { weight: B::upload(weight, &self.device), bias })
     }
 
     fn linear_weight(&mut self, module: &str, shape: [usize; 2]) -> Result<FrozenWeight> {

@@ -1,22 +1,24 @@
 //! Times training steps on a random-weight model and prints one JSON object. Called by `deploy/bench`.
 //! Usage: `model-bench [--shape 0.5b|1.5b] [--tokens N] [--rank N] [--supervised-fraction X] [--steps N]
-//! [--compute bf16|f32] [--weights nf4|f32]`.
+//! [--compute bf16|f32] [--weights nf4|f32] [--device cpu|cuda:N]`.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 
 use model::bench::{BenchSettings, qwen2_5_0_5b, qwen2_5_1_5b, run};
-use model::{Compute, LoadOptions, ModelConfig, WeightFormat};
+use model::{Compute, Device, LoadOptions, ModelConfig, ModelError, WeightFormat};
 use std::process::ExitCode;
 
 struct Arguments {
     config: ModelConfig,
     options: LoadOptions,
+    device: Device,
     settings: BenchSettings,
 }
 
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut parsed = Arguments {
         config: qwen2_5_0_5b(),
+        device: Device::Cpu,
         options: LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 },
         settings: BenchSettings { tokens: 512, rank: 16, supervised_fraction: 1.0, steps: 5 },
     };
@@ -38,6 +40,9 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                 parsed.settings.supervised_fraction =
                     share.ok_or_else(|| format!("{option} must be in (0, 1], not {value:?}"))?;
             }
+            ("--device", _) => {
+                parsed.device = value.parse().map_err(|error: ModelError| error.to_string())?;
+            }
             ("--compute", "bf16") => parsed.options.compute = Compute::Bf16,
             ("--compute", "f32") => parsed.options.compute = Compute::F32,
             ("--weights", "nf4") => parsed.options.weights = WeightFormat::Nf4,
@@ -56,7 +61,7 @@ fn main() -> ExitCode {
             return ExitCode::from(1);
         }
     };
-    let report = run(arguments.config, &arguments.options, &arguments.settings);
+    let report = run(arguments.config, &arguments.options, arguments.device.into(), &arguments.settings);
     match report.map(|report| serde_json::to_string(&report)) {
         Ok(Ok(text)) => {
             println!("{text}");

@@ -35,7 +35,7 @@ impl<'a> Trainer<'a> {
     ) -> Result<Self> {
         settings.validate()?;
         adapter.settings().validate()?;
-        base.upload(&adapter)?;
+        base.check_adapter(&adapter)?;
         let optimizer = AdamW::new(&adapter);
         Ok(Self { base, settings: settings.clone(), total_steps, adapter, optimizer, step: 0 })
     }
@@ -55,7 +55,7 @@ impl<'a> Trainer<'a> {
     /// One optimiser step over `batches`, each one forward and backward pass.
     ///
     /// # Errors
-    /// `NothingSupervised` when no sample has a target; `Diverged` when the loss or the gradient is not finite (the
+    /// `NothingSupervised` when no sample has a target; `Device` when a GPU gives out; `Diverged` when the loss or the gradient is not finite (the
     /// adapter is then as before the step).
     pub fn step(&mut self, batches: &[Vec<&Sample>]) -> Result<StepReport> {
         let started = Instant::now();
@@ -91,7 +91,7 @@ impl<'a> Trainer<'a> {
 
     /// Sum of the losses, and the gradient of their mean.
     pub(super) fn gradients(&self, batches: &[Batch], targets: usize) -> Result<(f64, Gradients)> {
-        let mut device = self.base.upload(&self.adapter)?;
+        let mut session = self.base.session(Some(&self.adapter))?;
         let scale = 1.0 / targets as f32;
         let mut gradients = Gradients::new(self.adapter.num_layers());
         let mut loss_sum = 0.0;
@@ -99,9 +99,12 @@ impl<'a> Trainer<'a> {
             let probability = self.adapter.settings().dropout;
             // Passes are numbered by (step, batch): a resumed run drops the same inputs.
             let pass = (self.step << 20) + number as u64;
-            device.dropout =
-                (probability > 0.0).then_some(Dropout { probability, seed: self.settings.seed, pass });
-            loss_sum += self.base.decoder.train(&device, batch, scale, &mut gradients).loss_sum;
+            session.set_dropout((probability > 0.0).then_some(Dropout {
+                probability,
+                seed: self.settings.seed,
+                pass,
+            }));
+            loss_sum += session.train(batch, scale, &mut gradients)?.loss_sum;
         }
         Ok((loss_sum, gradients))
     }

@@ -1,0 +1,78 @@
+//! A decoder on whichever device was chosen, behind two object-safe traits. Made by the loader; called by the trainer,
+//! the evaluator and whoever wants logits. Invariant: what a caller sees does not depend on the device, except that
+//! [`ModelError::Device`] (memory or driver gave out) can only come from a GPU.
+
+use crate::adapter::Adapter;
+use crate::config::ModelConfig;
+use crate::decoder::{Batch, Decoder, DeviceAdapter, Dropout, Gradients, PassResult};
+use crate::error::Result;
+use crate::ops::EngineOps;
+
+/// A loaded decoder.
+pub(crate) trait Engine: Send + Sync {
+    fn config(&self) -> &ModelConfig;
+
+    fn set_activation_budget(&mut self, bytes: usize);
+
+    /// The decoder with an adapter that fits it (checked before), or bare.
+    fn session(&self, adapter: Option<&Adapter>) -> Result<Box<dyn Session + '_>>;
+}
+
+/// A decoder with an adapter beside it on the device.
+pub(crate) trait Session {
+    /// LoRA dropout of the next passes; off at first.
+    fn set_dropout(&mut self, dropout: Option<Dropout>);
+
+    /// Loss of a batch, without gradients.
+    fn score(&self, batch: &Batch) -> Result<PassResult>;
+
+    /// Loss of a batch; adds `scale * d(sum of losses)` to `gradients`. Needs an adapter.
+    fn train(&self, batch: &Batch, scale: f32, gradients: &mut Gradients) -> Result<PassResult>;
+
+    /// Logits of one sequence, `[tokens, vocabulary]` row-major.
+    fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>>;
+}
+
+struct OnDevice<'a, B: EngineOps> {
+    decoder: &'a Decoder<B>,
+    adapter: Option<DeviceAdapter<B>>,
+}
+
+impl<B: EngineOps> Engine for Decoder<B> {
+    fn config(&self) -> &ModelConfig {
+        &self.config
+    }
+
+    fn set_activation_budget(&mut self, bytes: usize) {
+        self.activation_budget_bytes = bytes;
+    }
+
+    fn session(&self, adapter: Option<&Adapter>) -> Result<Box<dyn Session + '_>> {
+        let adapter = B::guarded(|| adapter.map(|adapter| DeviceAdapter::upload(adapter, &self.device)))?;
+        Ok(Box::new(OnDevice { decoder: self, adapter }))
+    }
+}
+
+impl<B: EngineOps> Session for OnDevice<'_, B> {
+    fn set_dropout(&mut self, dropout: Option<Dropout>) {
+        if let Some(adapter) = &mut self.adapter {
+            adapter.dropout = dropout;
+        }
+    }
+
+    fn score(&self, batch: &Batch) -> Result<PassResult> {
+        B::guarded(|| self.decoder.score(self.adapter.as_ref(), batch))
+    }
+
+    fn train(&self, batch: &Batch, scale: f32, gradients: &mut Gradients) -> Result<PassResult> {
+        let Some(adapter) = &self.adapter else {
+            let reason = "a training pass needs an adapter".to_owned();
+            return Err(crate::error::ModelError::Internal { reason });
+        };
+        B::guarded(|| self.decoder.train(adapter, batch, scale, gradients))
+    }
+
+    fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
+        B::guarded(|| self.decoder.logits(self.adapter.as_ref(), tokens))
+    }
+}

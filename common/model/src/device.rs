@@ -1,0 +1,157 @@
+//! Where the engine computes: this machine's processor or one of its NVIDIA GPUs, chosen at run time by name.
+//! Used by every command that computes, and by their configuration files. Invariants: parsing touches no hardware;
+//! [`Device::check`] says in one sentence what is missing, and never panics, before anything touches a driver.
+
+use crate::error::{ModelError, Result};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use std::str::FromStr;
+
+/// The device a model is loaded on.
+///
+/// Written `cpu`, `cuda` (the first GPU) or `cuda:N`. The device is no part of a base model's fingerprint: the frozen
+/// bytes are the same everywhere. Results are reproducible on the same device, and close, not equal, between devices.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum Device {
+    /// The processor, with all its cores.
+    #[default]
+    Cpu,
+    /// An NVIDIA GPU, counted from 0 in the driver's order (`CUDA_VISIBLE_DEVICES` applies).
+    Cuda {
+        /// Which one.
+        index: usize,
+    },
+}
+
+impl fmt::Display for Device {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Cpu => f.write_str("cpu"),
+            Self::Cuda { index } => write!(f, "cuda:{index}"),
+        }
+    }
+}
+
+impl FromStr for Device {
+    type Err = ModelError;
+
+    fn from_str(text: &str) -> Result<Self> {
+        let refused = || ModelError::Device {
+            device: text.to_owned(),
+            reason: "there is no such kind of device".to_owned(),
+            hint: "write cpu, cuda, or cuda:N with N counted from 0".to_owned(),
+        };
+        match text.split_once(':') {
+            None if text == "cpu" => Ok(Self::Cpu),
+            None if text == "cuda" => Ok(Self::Cuda { index: 0 }),
+            // Digits only: `parse` alone would take "+1".
+            Some(("cuda", number)) if number.bytes().all(|byte| byte.is_ascii_digit()) => {
+                number.parse().map(|index| Self::Cuda { index }).map_err(|_| refused())
+            }
+            _ => Err(refused()),
+        }
+    }
+}
+
+impl TryFrom<String> for Device {
+    type Error = ModelError;
+
+    fn try_from(text: String) -> Result<Self> {
+        text.parse()
+    }
+}
+
+impl From<Device> for String {
+    fn from(device: Device) -> Self {
+        device.to_string()
+    }
+}
+
+/// How one machine holds a base model and computes with it. Nothing here changes the model: the fingerprint is the
+/// same for every placement.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Where.
+    pub device: Device,
+}
+
+impl From<Device> for Placement {
+    fn from(device: Device) -> Self {
+        Self { device }
+    }
+}
+
+impl Device {
+    /// Whether this program can compute there, on this machine, now.
+    ///
+    /// # Errors
+    /// `Device`: the program was built without CUDA, or what the machine lacks (driver, GPU, run-time compiler,
+    /// headers), with the way to get it as hint.
+    pub fn check(&self) -> Result<()> {
+        match self {
+            Self::Cpu => Ok(()),
+            Self::Cuda { .. } => Err(self.built_without_cuda()),
+        }
+    }
+
+    pub(crate) fn built_without_cuda(self) -> ModelError {
+        ModelError::Device {
+            device: self.to_string(),
+            reason: "this program was built without CUDA".to_owned(),
+            hint: "use the device cpu, or build the program with `cargo build --release --features cuda` \
+                   (no CUDA is needed for building)"
+                .to_owned(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_round_trip() {
+        for (text, device) in [
+            ("cpu", Device::Cpu),
+            ("cuda:0", Device::Cuda { index: 0 }),
+            ("cuda:12", Device::Cuda { index: 12 }),
+        ] {
+            assert_eq!(text.parse::<Device>().unwrap(), device);
+            assert_eq!(device.to_string(), text);
+            assert_eq!(serde_json::to_string(&device).unwrap(), format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Device>(&format!("\"{text}\"")).unwrap(), device);
+        }
+        assert_eq!("cuda".parse::<Device>().unwrap(), Device::Cuda { index: 0 });
+        assert_eq!(Device::default(), Device::Cpu);
+    }
+
+    #[test]
+    fn other_names_are_refused_with_the_possible_ones() {
+        for text in [
+            "",
+            "gpu",
+            "CPU",
+            "cuda:",
+            "cuda:-1",
+            "cuda:+1",
+            "cuda:1.0",
+            "cuda:99999999999999999999",
+            "cpu:0",
+        ] {
+            let error = text.parse::<Device>().unwrap_err();
+            assert!(error.is_user_error());
+            assert!(error.hint().unwrap().contains("cuda:N"), "{text}: {error}");
+        }
+        assert!(serde_json::from_str::<Device>("\"tpu\"").unwrap_err().to_string().contains("tpu"));
+    }
+
+    #[test]
+    fn the_processor_is_always_there_and_a_missing_gpu_is_a_sentence() {
+        Device::Cpu.check().unwrap();
+        // No machine has this many; without the feature or the driver it is refused earlier.
+        let error = Device::Cuda { index: 4_000 }.check().unwrap_err();
+        assert!(matches!(error, ModelError::Device { .. }) && error.is_user_error(), "{error}");
+        assert!(error.to_string().contains("cuda:4000") && error.hint().is_some(), "{error}");
+    }
+}
