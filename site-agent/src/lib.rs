@@ -16,6 +16,7 @@ pub mod local;
 pub mod paths;
 pub mod preflight;
 pub mod protect;
+pub mod records;
 pub mod sandbox;
 pub mod store;
 pub mod supervisor;

@@ -14,13 +14,15 @@ use common::id::Digest;
 use common::limits::PROGRESS_INTERVAL_MS;
 use common::run::{RunManifest, TrainingSettings};
 use common::wire::message::{RoundKey, TrainFailure};
-use model::chat::{ChatTokenizer, Message};
+use data::read::ReadOptions;
+use model::chat::{ChatTokenizer, Document};
 use model::{Adapter, BaseModel, Checkpoint, Control, ModelError, Sample, StepReport};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AgentConfig;
 use crate::local::{Progress, RawFacts, round_file_stem};
 use crate::paths::StateFolder;
+use crate::records;
 
 mod files;
 mod settings;
@@ -54,7 +56,7 @@ pub enum Trained {
 pub struct Trainer {
     config: AgentConfig,
     folder: StateFolder,
-    conversations: Option<Vec<Vec<Message>>>,
+    documents: Option<Vec<Document>>,
     samples: Option<(usize, Vec<Sample>)>,
     base: Option<BaseModel>,
 }
@@ -75,7 +77,7 @@ impl Trainer {
     /// Nothing is read yet.
     #[must_use]
     pub fn new(config: AgentConfig, folder: StateFolder) -> Self {
-        Self { config, folder, conversations: None, samples: None, base: None }
+        Self { config, folder, documents: None, samples: None, base: None }
     }
 
     /// Loads the base model as the manifest says and prepares the samples; returns the base's fingerprint and the
@@ -159,14 +161,14 @@ impl Trainer {
     fn samples(&mut self, training: &TrainingSettings) -> Result<&[Sample], TrainError> {
         let cutoff = training.cutoff_tokens;
         if self.samples.as_ref().is_none_or(|(prepared_for, _)| *prepared_for != cutoff) {
-            if self.conversations.is_none() {
-                self.conversations = Some(read_records(&self.config.data)?);
+            if self.documents.is_none() {
+                self.documents = Some(read_records(&self.config.data)?);
             }
-            let conversations = self.conversations.as_deref().unwrap_or_default();
+            let documents = self.documents.as_deref().unwrap_or_default();
             let tokenizer = ChatTokenizer::load(&self.config.model)
                 .map_err(|error| TrainError::new(TrainFailure::BaseUnreadable, error))?;
             let prepared = tokenizer
-                .prepare(conversations, cutoff)
+                .prepare_documents(documents, cutoff)
                 .map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
             tracing::info!(report = ?prepared.report, "records prepared");
             self.samples = Some((cutoff, prepared.samples));
@@ -239,14 +241,14 @@ impl Trainer {
 ///
 /// # Errors
 /// `DataUnreadable` with file and line, `NoRecords`.
-pub fn read_records(data: &[PathBuf]) -> Result<Vec<Vec<Message>>, TrainError> {
-    let dataset = model::records::read_all(data)
+pub fn read_records(data: &[PathBuf]) -> Result<Vec<Document>, TrainError> {
+    let dataset = data::read::read_all(data, &ReadOptions::default())
         .map_err(|error| TrainError::new(TrainFailure::DataUnreadable, error))?;
-    dataset.require_conversations().map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
+    dataset.require_records().map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
     if !dataset.refused.is_empty() {
         tracing::warn!(refused = dataset.refused.len(), "records left out; `site-agent check` names them");
     }
-    Ok(dataset.conversations)
+    Ok(records::documents(&dataset.records))
 }
 
 fn train_error(error: ModelError) -> TrainError {

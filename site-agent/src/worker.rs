@@ -12,6 +12,8 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::time::Duration;
 
 use common::wire::message::{RoundKey, TrainFailure};
+use data::DataError;
+use data::read::ReadOptions;
 use model::chat::ChatTokenizer;
 use model::{BaseModel, Compute, Control, LoadOptions, ModelError, WeightFormat};
 
@@ -19,6 +21,7 @@ use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::local::{FromWorker, ToWorker, read_message, write_message};
 use crate::paths::StateFolder;
+use crate::records;
 use crate::sandbox;
 use crate::train::{TrainError, Trained, Trainer};
 
@@ -74,16 +77,17 @@ pub fn enter(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     const REFUSED_SHOWN: usize = 5;
     let config = enter(folder)?;
-    let dataset = model::records::read_all(&config.data).map_err(model_error)?;
-    dataset.require_conversations().map_err(model_error)?;
-    for refused in dataset.refused.iter().take(REFUSED_SHOWN) {
-        eprintln!("left out: {}, line {}: {}", refused.path.display(), refused.line, refused.reason);
+    let dataset = data::read::read_all(&config.data, &ReadOptions::default()).map_err(data_error)?;
+    dataset.require_records().map_err(data_error)?;
+    for (place, reason) in dataset.refused.iter().take(REFUSED_SHOWN) {
+        eprintln!("left out: {}, line {}: {reason}", dataset.path(*place).display(), place.line);
     }
     if dataset.refused.len() > REFUSED_SHOWN {
         eprintln!("left out: {} more records", dataset.refused.len() - REFUSED_SHOWN);
     }
     let tokenizer = ChatTokenizer::load(&config.model).map_err(model_error)?;
-    let prepared = tokenizer.prepare(&dataset.conversations, CUTOFF_TOKENS_MAX).map_err(model_error)?;
+    let documents = records::documents(&dataset.records);
+    let prepared = tokenizer.prepare_documents(&documents, CUTOFF_TOKENS_MAX).map_err(model_error)?;
     // The smaller format: what a run will ask for is not known yet, and every tensor is read either way.
     let options = LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 };
     BaseModel::load_on(&config.model, &options, config.training.device).map_err(model_error)?;
@@ -101,6 +105,10 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
 const CUTOFF_TOKENS_MAX: usize = 131_072;
 
 fn model_error(error: ModelError) -> SiteError {
+    SiteError::Data { sentence: error.to_string(), hint: error.hint() }
+}
+
+fn data_error(error: DataError) -> SiteError {
     SiteError::Data { sentence: error.to_string(), hint: error.hint() }
 }
 

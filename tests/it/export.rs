@@ -75,6 +75,20 @@ fn samples(small: &Small) -> Result<Vec<model::Sample>> {
     let tokenizer = model::ChatTokenizer::load(&small.setup.model)?;
     let path =
         tests::run_file::RunFile::read(&small.run_file)?.path("validation").context("a validation set")?;
-    let dataset = model::records::read_conversations(&path)?;
-    dataset.conversations.iter().map(|messages| Ok(tokenizer.encode(messages)?)).collect()
+    let dataset = data::read::read_all(&[path], &data::read::ReadOptions::default())?;
+    dataset.records.iter().map(|record| Ok(tokenizer.encode(&messages(record))?)).collect()
+}
+
+fn messages(record: &data::Record) -> Vec<model::Message> {
+    let role = |role| match role {
+        data::Role::System => model::Role::System,
+        data::Role::User => model::Role::User,
+        data::Role::Assistant => model::Role::Assistant,
+        data::Role::Tool => model::Role::Tool,
+    };
+    record
+        .messages()
+        .into_iter()
+        .map(|(said, content)| model::Message { role: role(said), content })
+        .collect()
 }

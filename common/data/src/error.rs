@@ -24,6 +24,18 @@ pub enum DataError {
         /// Why; never the text of the record.
         reason: String,
     },
+    /// A file was written to or replaced while it was read. A retry helps once nothing writes to it.
+    #[error("{} changed while it was read", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
+    },
+    /// There is nothing to train on or to evaluate. No retry.
+    #[error("no record can be used: {reason}")]
+    NoRecords {
+        /// How many were refused, and the first of them by file, line and reason.
+        reason: String,
+    },
     /// A setting is outside what is possible. No retry.
     #[error("{name} cannot be used: {reason}")]
     Setting {
@@ -47,6 +59,12 @@ impl DataError {
         Self::Io { path: path.to_path_buf(), source }
     }
 
+    /// A file as a whole cannot be read for this reason.
+    #[must_use]
+    pub fn whole_file(path: &Path, reason: impl Into<String>) -> Self {
+        Self::File { path: path.to_path_buf(), line: 1, reason: reason.into() }
+    }
+
     /// Whether the user can mend it (exit code 1), as opposed to a fault of ours (exit code 2).
     #[must_use]
     pub fn is_user_error(&self) -> bool {
@@ -59,6 +77,8 @@ impl DataError {
         let text = match self {
             Self::Io { .. } => "check that the path exists and that this user may read it",
             Self::File { .. } => "correct that place, or export the file again",
+            Self::Changed { .. } => "read it again when nothing writes to it",
+            Self::NoRecords { .. } => "check that the files hold records in a known format, with answers",
             Self::Setting { .. } => "correct the setting",
             Self::Internal { .. } => return None,
         };

@@ -9,11 +9,14 @@
 //! Invariants: nothing here panics on outside input; memory is bounded whatever a file holds; no error, report or log
 //! line carries a word of a record, only file, line, kind and masked previews.
 
+pub mod check;
 pub mod dedup;
 pub mod error;
 pub mod limits;
 pub mod overlap;
+pub mod read;
 pub mod record;
 
 pub use error::DataError;
+pub use read::Refusal;
 pub use record::{Body, Date, Field, Format, Part, Place, Record, Role, Turn};

@@ -20,3 +20,16 @@ const _: () = assert!(OVERLAP_BATCH_POINTS.is_multiple_of(OVERLAP_PROOF_POINTS),
 const _: () = assert!(OVERLAP_POINTS_MIN as usize % OVERLAP_PROOF_POINTS == 0, "every query is whole proofs");
 const _: () =
     assert!(OVERLAP_POINTS_MIN.is_power_of_two() && OVERLAP_POINTS_MAX.is_power_of_two(), "padding");
+/// All texts of one record, in characters: 131,072 tokens (the longest context of the supported models) at two
+/// characters a token. The reference sets no length in characters; its cutoff of 2,048 tokens is applied, and what it
+/// takes away counted, after tokenisation.
+pub const RECORD_CHARACTERS_MAX: usize = 262_144;
+/// Turns of one conversation: 131,072 tokens at 256 tokens a turn.
+pub const TURNS_MAX: usize = 512;
+/// How far a file is searched for its first byte that is not ASCII. Beyond it the text is taken for UTF-8 (which ASCII is);
+/// records that are not are then refused and counted. 16 MiB is read in a few milliseconds.
+pub const ENCODING_SEARCH_BYTES_MAX: u64 = 16 << 20;
+/// The piece of text from which the encoding is told: 64 KiB are 20,000 Chinese characters.
+pub const ENCODING_SAMPLE_BYTES: usize = 64 << 10;
+/// Lines kept in a report for each reason of refusal: 100 lines * 21 reasons * 8 bytes a file.
+pub const REFUSED_LINES_KEPT: usize = 100;

@@ -68,6 +68,8 @@ pub enum Format {
     Text,
     /// `question`, `options`, `answer`.
     MultipleChoice,
+    /// `question` and `answer` (or `prompt` and `completion`), perhaps with `chain_of_thought`.
+    QuestionAnswer,
     /// `text` and `label`.
     Classification,
     /// Through a mapping file.

@@ -1,4 +1,4 @@
-//! Conversations to token ids: tokenizer.json, the tokenizer's own chat template, and the supervision mask.
+//! Conversations and plain texts to token ids: tokenizer.json, the tokenizer's own chat template, and the supervision mask.
 //! Called by the site worker before training and by the coordinator before evaluation.
 //!
 //! Invariants: the rendered text and the ids are those of transformers' `apply_chat_template`; a token is
@@ -18,7 +18,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
-pub use prepare::{PrepareReport, Prepared};
+pub use prepare::{Document, PrepareReport, Prepared};
 
 use crate::error::{ModelError, Result};
 use crate::limits;
@@ -107,6 +107,29 @@ impl ChatTokenizer {
             .map_err(|_| self.fault("a conversation cannot be encoded"))?;
         let supervised = mask::tokens_in_spans(&text, &spans, encoding.get_offsets());
         Ok(Sample { tokens: encoding.get_ids().to_vec(), supervised })
+    }
+
+    /// Token ids of a plain text, every one supervised, as LLaMA-Factory's pre-training stage makes them
+    /// (`data/processor/pretrain.py`): the text, then the end-of-text token (`<|end_of_text|>` where the tokenizer has
+    /// it, as in Llama 3, else `eos_token`); before it `bos_token` where `add_bos_token` says so.
+    ///
+    /// # Errors
+    /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::Template`] when the text
+    /// contains that of a special token; [`ModelError::Tokenizer`] when encoding fails.
+    pub fn encode_text(&self, text: &str) -> Result<Sample> {
+        if self.special_tokens.iter().any(|token| text.contains(token)) {
+            return Err(template_fault(
+                "a text contains the text of a special token, which would end it early",
+            ));
+        }
+        let (begin, end) = self.template.text_boundaries(&self.special_tokens)?;
+        let whole = format!("{begin}{text}{end}");
+        let encoding = self
+            .tokenizer
+            .encode_fast(whole.as_str(), false)
+            .map_err(|_| self.fault("a text cannot be encoded"))?;
+        let tokens = encoding.get_ids().to_vec();
+        Ok(Sample { supervised: vec![true; tokens.len()], tokens })
     }
 
     /// Token ids of the prompt that asks for the next answer: the conversation so far and the answer's header.

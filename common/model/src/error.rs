@@ -76,16 +76,6 @@ pub enum ModelError {
         /// Why; never the text of the conversation.
         reason: String,
     },
-    /// A record of a dataset cannot be used. No retry; the record must be corrected.
-    #[error("{}, line {line}: {reason}", path.display())]
-    Record {
-        /// The dataset file.
-        path: PathBuf,
-        /// The line, counted from 1 (for a JSON array: the element).
-        line: u64,
-        /// Why; never the text of the record.
-        reason: String,
-    },
     /// There is nothing to train on or to evaluate. No retry.
     #[error("no supervised token is left: {reason}")]
     NothingSupervised {
@@ -153,7 +143,6 @@ impl ModelError {
             Self::Setting { .. } => "correct the setting in the run file",
             Self::Tokenizer { .. } => "use the tokenizer files published with the model",
             Self::Template { .. } => "use the chat template published with the model, and roles it knows",
-            Self::Record { .. } => "correct or remove that record",
             Self::NothingSupervised { .. } => {
                 "check that the records have assistant answers and that cutoff_tokens is long enough for them"
             }

@@ -20,7 +20,6 @@ pub mod kernels;
 pub mod limits;
 pub mod nf4;
 pub mod ops;
-pub mod records;
 pub mod sample;
 mod staging;
 pub mod train;

@@ -24,7 +24,5 @@ pub const MAX_CHECKPOINT_BYTES: u64 = 1 << 40;
 pub const HEAD_CHUNK_ROWS: usize = 4_096;
 /// tokenizer.json: the largest in use (vocabulary of 262,000) has 33 MB.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
-/// One record of a dataset: 1 MiB is about 350,000 Chinese characters, far beyond any cutoff.
-pub const MAX_RECORD_BYTES: usize = 1 << 20;
 /// Largest file of an exported model; above it the model is split. Hugging Face shards at about this size.
 pub const MAX_SHARD_BYTES: u64 = 4 << 30;

@@ -5,9 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; a skipped test says so")]
 
-use model::{
-    BaseModel, ChatTokenizer, Compute, Evaluation, LoadOptions, Sample, WeightFormat, evaluate, records,
-};
+use model::{BaseModel, ChatTokenizer, Compute, Evaluation, LoadOptions, Sample, WeightFormat, evaluate};
 use std::path::{Path, PathBuf};
 
 fn shared() -> Option<PathBuf> {
@@ -28,15 +26,20 @@ fn shared() -> Option<PathBuf> {
 /// The consortium's test set as the chat template renders it.
 fn test_set(root: &Path) -> Vec<Sample> {
     let tokenizer = ChatTokenizer::load(&root.join("models/tiny-qwen2-zh")).unwrap();
-    let dataset =
-        records::read_conversations(&root.join("data/medqa-zh/consortium-test.alpaca.jsonl")).unwrap();
-    assert_eq!((dataset.conversations.len(), dataset.refused.len()), (317, 0));
-    let encode = |conversation: &Vec<_>| {
-        let mut sample = tokenizer.encode(conversation).unwrap();
+    let path = root.join("data/medqa-zh/consortium-test.alpaca.jsonl");
+    let dataset = data::read::read_all(&[path], &data::read::ReadOptions::default()).unwrap();
+    assert_eq!((dataset.records.len(), dataset.refused.len()), (317, 0));
+    let encode = |record: &data::Record| {
+        // Alpaca records: a question and its answer.
+        let roles = [model::Role::User, model::Role::Assistant];
+        let messages = record.messages().into_iter().zip(roles);
+        let messages: Vec<_> =
+            messages.map(|((_, content), role)| model::Message { role, content }).collect();
+        let mut sample = tokenizer.encode(&messages).unwrap();
         sample.truncate(384);
         sample
     };
-    dataset.conversations.iter().map(encode).collect()
+    dataset.records.iter().map(encode).collect()
 }
 
 fn measure(root: &Path, samples: &[Sample], weights: WeightFormat, compute: Compute) -> Evaluation {

@@ -1,6 +1,8 @@
 //! The child's side: reads one job from stdin, works with the model crate, writes one answer to stdout.
 //! The only file of this crate that loads a model. A failure is an answer, not an exit code.
 
+mod records;
+
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
@@ -63,6 +65,16 @@ pub fn lora_settings(settings: &AdapterSettings) -> LoraSettings {
 /// A model crate's error, as the operator is told it.
 pub fn model_error(error: &ModelError) -> Error {
     Error::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
+}
+
+/// The data room's error, as the operator is told it.
+fn data_error(path: &Path, error: &data::DataError) -> Error {
+    match error {
+        data::DataError::NoRecords { reason } => {
+            Error::Config { path: path.to_path_buf(), reason: reason.clone() }
+        }
+        error => Error::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() },
+    }
 }
 
 fn describe(
@@ -143,17 +155,19 @@ fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Ada
 /// The records of a file as samples; refuses a file of which nothing is left to score.
 fn samples(job: &ModelJob, path: &Path) -> Result<Vec<Sample>, Error> {
     let tokenizer = model::ChatTokenizer::load(&job.model).map_err(|error| model_error(&error))?;
-    let dataset = model::records::read_conversations(path).map_err(|error| model_error(&error))?;
+    let dataset = data::read::read_all(&[path], &data::read::ReadOptions::default())
+        .map_err(|error| data_error(path, &error))?;
+    dataset.require_records().map_err(|error| data_error(path, &error))?;
     let named = |error: ModelError| match error {
         ModelError::NothingSupervised { reason } => Error::Config { path: path.to_path_buf(), reason },
         error => model_error(&error),
     };
-    dataset.require_conversations().map_err(named)?;
-    if let Some(first) = dataset.refused.first() {
-        let (line, count) = (first.line, dataset.refused.len());
-        tracing::warn!(file = %path.display(), count, line, reason = %first.reason, "records left out");
+    if let Some((place, reason)) = dataset.refused.first() {
+        let (line, count) = (place.line, dataset.refused.len());
+        tracing::warn!(file = %path.display(), count, line, %reason, "records left out");
     }
-    let prepared = tokenizer.prepare(&dataset.conversations, job.cutoff_tokens).map_err(named)?;
+    let documents: Vec<_> = dataset.records.iter().map(records::document).collect();
+    let prepared = tokenizer.prepare_documents(&documents, job.cutoff_tokens).map_err(named)?;
     tracing::info!(file = %path.display(), report = ?prepared.report, "prepared");
     Ok(prepared.samples)
 }

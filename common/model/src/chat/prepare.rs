@@ -1,4 +1,4 @@
-//! Conversations to samples ready for the trainer: encoded, cut at `cutoff_tokens`, counted.
+//! Conversations and plain texts to samples ready for the trainer: encoded, cut at `cutoff_tokens`, counted.
 //! Called by the site worker and by the coordinator's evaluation. Invariants: samples keep the order of
 //! the conversations; each returned sample has at least one supervised token; every loss is counted.
 
@@ -6,12 +6,21 @@ use super::{ChatTokenizer, Message};
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
 
+/// What one record is to the tokenizer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Document {
+    /// Rendered with the chat template; the answers are supervised. See [`ChatTokenizer::encode`].
+    Conversation(Vec<Message>),
+    /// Every token is supervised. See [`ChatTokenizer::encode_text`].
+    Text(String),
+}
+
 /// What happened to a set of conversations on their way to the trainer. Counts only, never text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
 pub struct PrepareReport {
-    /// Conversations that came in.
+    /// Conversations and texts that came in.
     pub conversations: u64,
-    /// Conversations that the chat template or the tokenizer refused.
+    /// Of these, what the chat template or the tokenizer refused.
     pub refused: u64,
     /// Samples that were longer than the cutoff.
     pub cut: u64,
@@ -28,7 +37,7 @@ pub struct PrepareReport {
 /// Samples for the trainer or the evaluator, and the report on them.
 #[derive(Debug, Clone, Default)]
 pub struct Prepared {
-    /// In the order of the conversations.
+    /// In the order of what came in.
     pub samples: Vec<Sample>,
     /// What was cut, dropped or refused.
     pub report: PrepareReport,
@@ -48,35 +57,51 @@ impl ChatTokenizer {
         conversations: &[C],
         cutoff_tokens: usize,
     ) -> Result<Prepared> {
-        if cutoff_tokens < 2 {
-            let reason = "at least two tokens are needed to predict one from the other".to_owned();
-            return Err(ModelError::Setting { name: "cutoff_tokens", reason });
-        }
-        let mut prepared = Prepared::default();
-        let mut first_refusal = None;
-        for conversation in conversations {
-            prepared.report.conversations += 1;
-            match self.encode(conversation.as_ref()) {
-                Ok(sample) => prepared.keep(sample, cutoff_tokens),
-                Err(error) => {
-                    prepared.report.refused += 1;
-                    first_refusal.get_or_insert(error);
-                }
+        let encoded = conversations.iter().map(|conversation| self.encode(conversation.as_ref()));
+        prepare(encoded, cutoff_tokens)
+    }
+
+    /// As [`Self::prepare`], of conversations and plain texts.
+    ///
+    /// # Errors
+    /// As [`Self::prepare`].
+    pub fn prepare_documents(&self, documents: &[Document], cutoff_tokens: usize) -> Result<Prepared> {
+        let encode = |document: &Document| match document {
+            Document::Conversation(messages) => self.encode(messages),
+            Document::Text(text) => self.encode_text(text),
+        };
+        prepare(documents.iter().map(encode), cutoff_tokens)
+    }
+}
+
+fn prepare(encoded: impl Iterator<Item = Result<Sample>>, cutoff_tokens: usize) -> Result<Prepared> {
+    if cutoff_tokens < 2 {
+        let reason = "at least two tokens are needed to predict one from the other".to_owned();
+        return Err(ModelError::Setting { name: "cutoff_tokens", reason });
+    }
+    let mut prepared = Prepared::default();
+    let mut first_refusal = None;
+    for sample in encoded {
+        prepared.report.conversations += 1;
+        match sample {
+            Ok(sample) => prepared.keep(sample, cutoff_tokens),
+            Err(error) => {
+                prepared.report.refused += 1;
+                first_refusal.get_or_insert(error);
             }
         }
-        if let (Some(error), true) = (first_refusal, prepared.report.refused == prepared.report.conversations)
-        {
-            return Err(error);
-        }
-        if prepared.samples.is_empty() && !conversations.is_empty() {
-            let reason = format!(
-                "of {} conversations {} were refused by the template and {} have no answer within {cutoff_tokens} tokens",
-                prepared.report.conversations, prepared.report.refused, prepared.report.dropped
-            );
-            return Err(ModelError::NothingSupervised { reason });
-        }
-        Ok(prepared)
     }
+    if let (Some(error), true) = (first_refusal, prepared.report.refused == prepared.report.conversations) {
+        return Err(error);
+    }
+    if prepared.samples.is_empty() && prepared.report.conversations > 0 {
+        let reason = format!(
+            "of {} conversations {} were refused by the template and {} have no answer within {cutoff_tokens} tokens",
+            prepared.report.conversations, prepared.report.refused, prepared.report.dropped
+        );
+        return Err(ModelError::NothingSupervised { reason });
+    }
+    Ok(prepared)
 }
 
 impl Prepared {

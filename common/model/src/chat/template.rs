@@ -52,6 +52,22 @@ impl ChatTemplate {
         Ok(Self { environment, config })
     }
 
+    /// What stands before and behind a plain text.
+    pub(super) fn text_boundaries(&self, special_tokens: &[String]) -> Result<(&str, &str)> {
+        const LLAMA_3_END: &str = "<|end_of_text|>";
+        let end = if special_tokens.iter().any(|token| token == LLAMA_3_END) {
+            Some(LLAMA_3_END)
+        } else {
+            self.config.eos_token.as_deref().filter(|token| !token.is_empty())
+        };
+        let begin = if self.config.add_bos_token { self.config.bos_token.as_deref() } else { None };
+        let end = end.ok_or_else(|| ModelError::Unsupported {
+            what: "plain text with a tokenizer that has no eos_token".to_owned(),
+            hint: "use the tokenizer_config.json published with the model".to_owned(),
+        })?;
+        Ok((begin.unwrap_or_default(), end))
+    }
+
     /// The conversation's text.
     pub(super) fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
         let template =

@@ -283,6 +283,46 @@ fn cutting_counts_what_is_lost_and_drops_what_is_empty() {
     assert!(matches!(chat.prepare(&conversations[2..3], 100), Err(ModelError::Template { .. })));
 }
 
+#[test]
+fn plain_texts_are_supervised_whole_and_end_as_in_pre_training() {
+    let special = ["<|im_start|>", "<|im_end|>", "<|endoftext|>", "<|begin|>"];
+    let decoded = |chat: &ChatTokenizer, text: &str| {
+        let sample = chat.encode_text(text).unwrap();
+        assert!(sample.supervised.iter().all(|wanted| *wanted));
+        assert_eq!(sample.supervised_tokens(), sample.tokens.len() - 1, "nothing precedes the first token");
+        chat.tokenizer.decode(&sample.tokens, false).unwrap()
+    };
+    let config = json!({"chat_template": CHATML, "eos_token": "<|endoftext|>", "bos_token": "<|begin|>"});
+    let chat = ChatTokenizer::load(tokenizer_folder(&special, &config).path()).unwrap();
+    assert_eq!(decoded(&chat, " 心电图 😟\n"), " 心电图 😟\n<|endoftext|>");
+    let error = chat.encode_text("a<|endoftext|>b").unwrap_err();
+    assert!(matches!(error, ModelError::Template { .. }) && !error.to_string().contains("a<"), "{error}");
+    // With add_bos_token; and Llama 3, whose eos_token ends a turn, not a text.
+    let config = json!({"chat_template": CHATML, "eos_token": "<|eot_id|>", "bos_token": "<|begin|>",
+                        "add_bos_token": true});
+    let special = ["<|begin|>", "<|eot_id|>", "<|end_of_text|>"];
+    let chat = ChatTokenizer::load(tokenizer_folder(&special, &config).path()).unwrap();
+    assert_eq!(decoded(&chat, "a"), "<|begin|>a<|end_of_text|>");
+    let chat =
+        ChatTokenizer::load(tokenizer_folder(&[], &json!({ "chat_template": CHATML })).path()).unwrap();
+    assert!(matches!(chat.encode_text("a"), Err(ModelError::Unsupported { .. })));
+}
+
+#[test]
+fn conversations_and_texts_are_prepared_together() {
+    let chat = chatml();
+    let documents = [
+        Document::Text("abcdefgh".to_owned()),
+        Document::Conversation(vec![say(Role::User, "q"), say(Role::Assistant, "abcd")]),
+        Document::Text("<|im_end|>".to_owned()),
+    ];
+    let prepared = chat.prepare_documents(&documents, 100).unwrap();
+    assert_eq!((prepared.report.conversations, prepared.report.refused), (3, 1));
+    // 8 bytes and the end; a text's first token is no target. The answer's 4 bytes and the end of its turn.
+    assert_eq!(prepared.samples.iter().map(Sample::supervised_tokens).collect::<Vec<_>>(), [8, 5]);
+    assert_eq!(prepared.report.supervised_tokens, 13);
+}
+
 /// Texts with Chinese, emoji, combining marks and markup, not beginning with white space (the header's newline and
 /// a content's leading newlines may share one token, which belongs to neither).
 fn content() -> impl Strategy<Value = String> {

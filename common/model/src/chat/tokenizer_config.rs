@@ -18,6 +18,8 @@ pub(super) struct TokenizerConfig {
     pub(super) pad_token: Option<String>,
     pub(super) unk_token: Option<String>,
     pub(super) chat_template: Option<String>,
+    /// Whether a plain text begins with `bos_token`; absent means no, as in transformers' Qwen2.
+    pub(super) add_bos_token: bool,
 }
 
 impl TokenizerConfig {
@@ -48,6 +50,7 @@ impl TokenizerConfig {
             eos_token: token_text(&value, "eos_token"),
             pad_token: token_text(&value, "pad_token"),
             unk_token: token_text(&value, "unk_token"),
+            add_bos_token: value.get("add_bos_token").and_then(Value::as_bool).unwrap_or(false),
             chat_template: template_text(&value).map_err(fault)?,
         })
     }

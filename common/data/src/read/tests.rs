@@ -1,26 +1,42 @@
-//! Tests of the dataset reader: the three formats, both layouts, refusals by code, broken files by line number,
-//! and that no message carries a word of a record.
+//! Tests of the JSON reader: formats, both layouts, refusals by code, broken files by line number, and that no message
+//! carries a word of a record.
 
+use std::io::BufReader;
 use std::path::Path;
 
 use proptest::prelude::*;
 
+use super::json::JsonRecords;
 use super::*;
-use crate::chat::Role;
+use crate::record::Role;
 
+/// Reads a text as a file, and again with a tiny buffer, so that records span several reads.
 fn read(text: &str) -> Result<Dataset> {
-    let mut dataset = Dataset::default();
-    // A tiny buffer makes records span several reads.
-    let reader = std::io::BufReader::with_capacity(7, text.as_bytes());
-    dataset.append_from(Path::new("data.jsonl"), reader)?;
-    Ok(dataset)
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("data.jsonl");
+    std::fs::write(&path, text).unwrap();
+    let dataset = read_all(&[&path], &ReadOptions::default());
+    let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
+    let small = BufReader::with_capacity(7, &text.as_bytes()[mark..]);
+    let pieces: Result<Vec<Raw>> =
+        JsonRecords::new(Path::new("data.jsonl"), small, false).and_then(Iterator::collect);
+    match (&dataset, &pieces) {
+        (Ok(dataset), Ok(pieces)) => {
+            assert_eq!(dataset.records.len() + dataset.refused.len(), pieces.len());
+        }
+        (Err(DataError::File { line, reason, .. }), Err(DataError::File { line: l, reason: r, .. })) => {
+            assert_eq!((line, reason), (l, r));
+        }
+        _ => panic!("the size of the buffer changes what is read"),
+    }
+    dataset
 }
 
 fn only(text: &str) -> std::result::Result<Vec<(Role, String)>, Refusal> {
-    let mut dataset = read(text).unwrap();
-    match dataset.conversations.pop() {
-        Some(conversation) => Ok(conversation.into_iter().map(|m| (m.role, m.content)).collect()),
-        None => Err(dataset.refused[0].reason),
+    let dataset = read(text).unwrap();
+    match dataset.records.first() {
+        Some(record) => Ok(record.messages()),
+        None => Err(dataset.refused[0].1),
     }
 }
 
@@ -70,7 +86,7 @@ fn the_three_formats_mean_what_the_reference_says() {
 #[test]
 fn unusable_records_are_refused_with_a_code() {
     for (text, expected) in [
-        (r#"{"question":"a","answer":"b"}"#, Refusal::UnknownFormat),
+        (r#"{"note":"a","answer":"b"}"#, Refusal::UnknownFormat),
         ("[1]", Refusal::UnknownFormat),
         (r#"{"instruction":"a"}"#, Refusal::MissingKey),
         (r#"{"instruction":"a","output":3}"#, Refusal::WrongType),
@@ -102,15 +118,15 @@ const GOOD: &str = r#"{"instruction":"q","output":"a, ]}[{ \" \\"}"#;
 #[test]
 fn refused_records_carry_their_line_and_the_rest_is_used() {
     let dataset = read(&format!("\u{feff}\n{GOOD}\r\n\n{{}}\n{GOOD}")).unwrap();
-    assert_eq!(dataset.conversations.len(), 2);
+    assert_eq!(dataset.records.len(), 2);
     assert_eq!(
-        dataset.refused.iter().map(|r| (r.line, r.reason)).collect::<Vec<_>>(),
+        dataset.refused.iter().map(|(place, reason)| (place.line, *reason)).collect::<Vec<_>>(),
         [(4, Refusal::UnknownFormat)]
     );
     let dataset = read(&format!("\n[\n{GOOD},\n {{\n}} , {GOOD}\n]\n")).unwrap();
-    assert_eq!(dataset.conversations.len(), 2);
-    assert_eq!(dataset.conversations[0][1].content, "a, ]}[{ \" \\");
-    assert_eq!(dataset.refused[0].line, 4);
+    assert_eq!(dataset.records.len(), 2);
+    assert_eq!(dataset.records[0].messages()[1].1, "a, ]}[{ \" \\");
+    assert_eq!(dataset.refused[0].0.line, 4);
 }
 
 #[test]
@@ -129,23 +145,24 @@ fn broken_json_is_an_error_with_its_line() {
         ("[,]".to_owned(), 1),
     ] {
         match read(&text).unwrap_err() {
-            ModelError::Record { line: found, reason, .. } => {
+            DataError::File { line: found, reason, .. } => {
                 assert_eq!(found, line, "{text}");
                 assert!(!reason.contains("CANARY"), "{reason}");
             }
             other => panic!("{other}"),
         }
     }
-    assert!(matches!(read_conversations(Path::new("/nowhere/x.jsonl")), Err(ModelError::Io { .. })));
+    let missing = read_all(&["/nowhere/x.jsonl"], &ReadOptions::default());
+    assert!(matches!(missing, Err(DataError::Io { .. })));
 }
 
 #[test]
 fn a_record_over_the_limit_is_refused_and_the_next_one_read() {
-    let long = format!(r#"{{"instruction":"{}","output":"a"}}"#, "q".repeat(crate::limits::MAX_RECORD_BYTES));
+    let long = format!(r#"{{"instruction":"{}","output":"a"}}"#, "q".repeat(crate::limits::RECORD_BYTES_MAX));
     for text in [format!("{long}\n{GOOD}\n"), format!("[{long},\n{GOOD}]")] {
         let dataset = read(&text).unwrap();
-        assert_eq!(dataset.conversations.len(), 1);
-        assert_eq!((dataset.refused[0].line, dataset.refused[0].reason), (1, Refusal::TooLong));
+        assert_eq!(dataset.records.len(), 1);
+        assert_eq!((dataset.refused[0].0.line, dataset.refused[0].1), (1, Refusal::TooLong));
     }
 }
 
@@ -153,13 +170,14 @@ fn a_record_over_the_limit_is_refused_and_the_next_one_read() {
 fn an_empty_dataset_is_an_error_only_where_it_is_asked() {
     for text in ["", " \n\n", "[]", " [ ]\n"] {
         let dataset = read(text).unwrap();
-        assert_eq!(dataset, Dataset::default());
-        let error = dataset.require_conversations().unwrap_err();
+        assert!(dataset.records.is_empty() && dataset.refused.is_empty());
+        let error = dataset.require_records().unwrap_err();
         assert!(error.to_string().contains("no records"), "{error}");
     }
-    let error = read("{}\n{}").unwrap().require_conversations().unwrap_err();
+    let error = read("{}\n{}").unwrap().require_records().unwrap_err();
     assert!(
-        error.to_string().contains("all 2 records were refused, the first in data.jsonl, line 1"),
+        error.to_string().contains("all 2 records were refused, the first in")
+            && error.to_string().contains("data.jsonl, line 1"),
         "{error}"
     );
 }
@@ -177,7 +195,7 @@ proptest! {
         for text in [lines, array] {
             let dataset = read(&text).unwrap();
             let read: Vec<_> =
-                dataset.conversations.iter().map(|c| (c[0].content.clone(), c[1].content.clone())).collect();
+                dataset.records.iter().map(|r| r.messages()).map(|m| (m[0].1.clone(), m[1].1.clone())).collect();
             prop_assert_eq!(&read, &texts);
         }
     }

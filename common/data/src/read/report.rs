@@ -1,0 +1,112 @@
+//! What a file turned out to be: kind, encoding, formats, and every refusal by reason with its places. Filled by the
+//! reader while it reads; shown by `site-agent data check`. Invariant: counts are exact; lists of lines are bounded.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use super::encoding::Encoding;
+use super::refusal::Refusal;
+use crate::limits::REFUSED_LINES_KEPT;
+use crate::record::{Format, Record};
+
+/// What kind of file it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FileKind {
+    /// A JSON object on each line.
+    JsonLines,
+    /// One JSON array of objects.
+    JsonArray,
+    /// Rows of cells with this delimiter, under a header.
+    Csv {
+        /// Between cells: comma, semicolon, tab or bar.
+        delimiter: char,
+    },
+    /// Parquet.
+    Parquet,
+}
+
+/// What was found in a file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FileReport {
+    /// The file.
+    pub path: PathBuf,
+    /// Its size in bytes.
+    pub bytes: u64,
+    /// Its kind; absent where it could not be opened.
+    pub kind: Option<FileKind>,
+    /// How its text is encoded; absent for Parquet.
+    pub encoding: Option<Encoding>,
+    /// Whether a byte order mark stands before the text.
+    pub has_byte_order_mark: bool,
+    /// Whether it was read to its end.
+    pub complete: bool,
+    /// Records that can be used.
+    pub records: u64,
+    /// Of these, by format.
+    pub formats: BTreeMap<Format, u64>,
+    /// Of these, with a patient's pseudonym.
+    pub with_patient: u64,
+    /// Of these, with a date.
+    pub with_date: u64,
+    /// Of these, with a date that cannot be read.
+    pub with_unreadable_date: u64,
+    /// Of these, with a department or disease.
+    pub with_stratum: u64,
+    /// Records that cannot be used, by reason.
+    pub refused: BTreeMap<Refusal, Refusals>,
+}
+
+/// The records refused for one reason.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Refusals {
+    /// How many.
+    pub count: u64,
+    /// Where the first [`REFUSED_LINES_KEPT`] of them begin.
+    pub lines: Vec<u64>,
+}
+
+impl FileReport {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self {
+            path,
+            bytes: 0,
+            kind: None,
+            encoding: None,
+            has_byte_order_mark: false,
+            complete: false,
+            records: 0,
+            formats: BTreeMap::new(),
+            with_patient: 0,
+            with_date: 0,
+            with_unreadable_date: 0,
+            with_stratum: 0,
+            refused: BTreeMap::new(),
+        }
+    }
+
+    /// Records that cannot be used, of all reasons.
+    #[must_use]
+    pub fn refused_total(&self) -> u64 {
+        self.refused.values().map(|refusals| refusals.count).sum()
+    }
+
+    pub(super) fn count(&mut self, record: &Record, has_unreadable_date: bool) {
+        self.records += 1;
+        *self.formats.entry(record.format).or_default() += 1;
+        self.with_patient += u64::from(record.patient.is_some());
+        self.with_date += u64::from(record.date.is_some());
+        self.with_unreadable_date += u64::from(has_unreadable_date);
+        self.with_stratum += u64::from(record.stratum.is_some());
+    }
+
+    pub(super) fn refuse(&mut self, line: u64, reason: Refusal) {
+        let refusals = self.refused.entry(reason).or_default();
+        refusals.count += 1;
+        if refusals.lines.len() < REFUSED_LINES_KEPT {
+            refusals.lines.push(line);
+        }
+    }
+}
