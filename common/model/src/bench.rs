@@ -180,6 +180,57 @@ impl<B: EngineOps> Maker<B> {
     }
 }
 
+/// A model, its trainer and a stream of random samples, batch 1.
+pub struct Bench<'a> {
+    trainer: Trainer<'a>,
+    stream: ChaCha8Rng,
+    vocabulary: u32,
+    tokens: usize,
+    /// Positions before this one are not targets.
+    first_target: usize,
+}
+
+/// One step of a [`Bench`].
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct Step {
+    /// Wall time.
+    pub step_ms: f64,
+    /// Mean loss of the supervised positions, in nats.
+    pub loss: f64,
+}
+
+impl<'a> Bench<'a> {
+    /// A trainer for at most `steps` steps.
+    ///
+    /// # Errors
+    /// `Setting` when the settings cannot be used.
+    pub fn new(base: &'a BaseModel, settings: &BenchSettings, steps: u64) -> Result<Self> {
+        let adapter = Adapter::init(base.config(), &LoraSettings::all_linear(settings.rank, 32.0), 7)?;
+        let train = TrainSettings { schedule: Schedule::Constant, ..Default::default() };
+        Ok(Self {
+            trainer: Trainer::new(base, adapter, &train, steps)?,
+            stream: ChaCha8Rng::seed_from_u64(11),
+            vocabulary: u32::try_from(base.config().vocab_size).unwrap_or(u32::MAX),
+            tokens: settings.tokens,
+            first_target: ((1.0 - settings.supervised_fraction) * settings.tokens as f64) as usize,
+        })
+    }
+
+    /// Trains on the next sample.
+    ///
+    /// # Errors
+    /// What [`Trainer::step`] returns.
+    pub fn step(&mut self) -> Result<Step> {
+        let sample = Sample {
+            tokens: (0..self.tokens).map(|_| self.stream.next_u32() % self.vocabulary).collect(),
+            supervised: (0..self.tokens).map(|index| index >= self.first_target).collect(),
+        };
+        let started = Instant::now();
+        let loss = self.trainer.step(&[vec![&sample]])?.loss;
+        Ok(Step { step_ms: started.elapsed().as_secs_f64() * 1e3, loss })
+    }
+}
+
 /// Trains a few steps on random tokens, batch 1, and times them.
 ///
 /// # Errors
@@ -193,39 +244,32 @@ pub fn run(
     let started = Instant::now();
     let base = random_base(config, options, placement)?;
     let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-    let adapter = Adapter::init(base.config(), &LoraSettings::all_linear(settings.rank, 32.0), 7)?;
-    let train = TrainSettings { schedule: Schedule::Constant, ..Default::default() };
-    let mut trainer = Trainer::new(&base, adapter, &train, settings.steps as u64 + 1)?;
-    let mut stream = ChaCha8Rng::seed_from_u64(11);
-    let vocabulary = base.config().vocab_size as u32;
-    let first_target = ((1.0 - settings.supervised_fraction) * settings.tokens as f64) as usize;
-    let (mut times, mut loss) = (Vec::new(), 0.0);
-    for _ in 0..=settings.steps {
-        let sample = Sample {
-            tokens: (0..settings.tokens).map(|_| stream.next_u32() % vocabulary).collect(),
-            supervised: (0..settings.tokens).map(|index| index >= first_target).collect(),
-        };
-        let started = Instant::now();
-        loss = trainer.step(&[vec![&sample]])?.loss;
-        times.push(started.elapsed().as_secs_f64() * 1e3);
-    }
-    let first_step_ms = times.remove(0);
-    let mut sorted = times.clone();
-    sorted.sort_by(f64::total_cmp);
-    let median = sorted.get(sorted.len() / 2).copied().unwrap_or(first_step_ms);
+    let mut bench = Bench::new(&base, settings, settings.steps as u64 + 1)?;
+    let first = bench.step()?;
+    let steps = (0..settings.steps).map(|_| bench.step()).collect::<Result<Vec<_>>>()?;
+    let step_ms: Vec<f64> = steps.iter().map(|step| step.step_ms).collect();
     Ok(BenchReport {
-        tokens_per_s: settings.tokens as f64 * 1e3 / median,
-        step_ms: times,
-        peak_rss_bytes: peak_rss_bytes(),
+        tokens_per_s: settings.tokens as f64 * 1e3 / median(&step_ms).unwrap_or(first.step_ms),
+        step_ms,
+        peak_rss_bytes: peak_rss_bytes("self"),
         load_ms,
-        first_step_ms,
-        loss,
+        first_step_ms: first.step_ms,
+        loss: steps.last().map_or(first.loss, |step| step.loss),
     })
 }
 
-/// `VmHWM` of `/proc/self/status`, in bytes; 0 where it cannot be read.
-fn peak_rss_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// The middle value (the upper of two), `None` of nothing.
+#[must_use]
+pub fn median(values: &[f64]) -> Option<f64> {
+    let mut sorted = values.to_vec();
+    sorted.sort_by(f64::total_cmp);
+    sorted.get(sorted.len() / 2).copied()
+}
+
+/// `VmHWM` of `/proc/PROCESS/status` (a process id or `self`), in bytes; 0 where it cannot be read.
+#[must_use]
+pub fn peak_rss_bytes(process: &str) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1_024
 }

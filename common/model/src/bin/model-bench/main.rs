@@ -1,0 +1,160 @@
+//! Times training steps on a random-weight model and prints one JSON object, or compares them with
+//! transformers + PEFT + bitsandbytes. Called by `deploy/bench`; [`USAGE`] says how. Invariant: standard output holds
+//! JSON lines, or the table of a comparison, and nothing else.
+
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
+
+mod child;
+mod compare;
+
+use model::bench::{Bench, BenchSettings, qwen2_5_0_5b, qwen2_5_1_5b, random_base, run};
+use model::{Compute, Device, LoadOptions, ModelConfig, ModelError, WeightFormat};
+use std::io::{BufRead as _, Write as _};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Instant;
+
+const USAGE: &str = "\
+Usage: model-bench [--shape 0.5b|1.5b] [--tokens N] [--rank N] [--supervised-fraction X] [--steps N]
+                   [--compute bf16|f32] [--weights nf4|f32] [--device cpu|cuda:N]
+       model-bench --against-peft PYTHON --baseline FILE [--json FILE] [--shape ..] [--tokens N] [--steps N]
+       model-bench --on-request yes ...   answers each line `step` on standard input with one timed step";
+
+/// What to do, from the command line.
+#[derive(Debug, Clone)]
+pub(crate) struct Arguments {
+    shape: String,
+    options: LoadOptions,
+    device: Device,
+    settings: BenchSettings,
+    on_request: bool,
+    against_peft: Option<PathBuf>,
+    baseline: Option<PathBuf>,
+    json: Option<PathBuf>,
+}
+
+impl Arguments {
+    fn config(&self) -> ModelConfig {
+        if self.shape == "1.5b" { qwen2_5_1_5b() } else { qwen2_5_0_5b() }
+    }
+}
+
+/// Why the command failed: whose fault, one sentence, and a next step.
+pub(crate) struct Failure {
+    pub(crate) code: u8,
+    pub(crate) reason: String,
+    pub(crate) hint: String,
+}
+
+impl Failure {
+    /// The user can put it right.
+    pub(crate) fn user(reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { code: 1, reason: reason.into(), hint: hint.into() }
+    }
+}
+
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        Self {
+            code: if error.is_user_error() { 1 } else { 2 },
+            reason: error.to_string(),
+            hint: error.hint().map(|hint| hint.to_string()).unwrap_or_default(),
+        }
+    }
+}
+
+fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
+    let mut parsed = Arguments {
+        shape: "0.5b".to_owned(),
+        device: Device::Cpu,
+        options: LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 },
+        settings: BenchSettings { tokens: 512, rank: 16, supervised_fraction: 1.0, steps: 5 },
+        on_request: false,
+        against_peft: None,
+        baseline: None,
+        json: None,
+    };
+    while let Some(option) = words.next() {
+        let value = words.next().ok_or_else(|| format!("{option} needs a value"))?;
+        let count = || match value.parse::<usize>() {
+            Ok(count) if count > 0 => Ok(count),
+            _ => Err(format!("{option} needs a positive whole number, not {value:?}")),
+        };
+        match (option.as_str(), value.as_str()) {
+            ("--shape", "0.5b" | "1.5b") => parsed.shape = value,
+            ("--tokens", _) if count()? < 2 => return Err("--tokens must be at least 2".to_owned()),
+            ("--tokens", _) => parsed.settings.tokens = count()?,
+            ("--rank", _) => parsed.settings.rank = count()?,
+            ("--steps", _) => parsed.settings.steps = count()?,
+            ("--supervised-fraction", _) => {
+                let share = value.parse::<f64>().ok().filter(|share| *share > 0.0 && *share <= 1.0);
+                parsed.settings.supervised_fraction =
+                    share.ok_or_else(|| format!("{option} must be in (0, 1], not {value:?}"))?;
+            }
+            ("--device", _) => {
+                parsed.device = value.parse().map_err(|error: ModelError| error.to_string())?;
+            }
+            ("--compute", "bf16") => parsed.options.compute = Compute::Bf16,
+            ("--compute", "f32") => parsed.options.compute = Compute::F32,
+            ("--weights", "nf4") => parsed.options.weights = WeightFormat::Nf4,
+            ("--weights", "f32") => parsed.options.weights = WeightFormat::F32,
+            ("--on-request", "yes") => parsed.on_request = true,
+            ("--against-peft", _) => parsed.against_peft = Some(value.into()),
+            ("--baseline", _) => parsed.baseline = Some(value.into()),
+            ("--json", _) => parsed.json = Some(value.into()),
+            _ => return Err(format!("unknown option {option} {value}")),
+        }
+    }
+    if parsed.json.is_some() && parsed.against_peft.is_none() {
+        return Err("--json belongs to --against-peft PYTHON".to_owned());
+    }
+    Ok(parsed)
+}
+
+/// One JSON object a line: first the load time, then a step for each line `step`, until input ends.
+fn serve(arguments: &Arguments) -> Result<(), Failure> {
+    let started = Instant::now();
+    let base = random_base(arguments.config(), &arguments.options, arguments.device.into())?;
+    let mut bench = Bench::new(&base, &arguments.settings, u64::from(u32::MAX))?;
+    let mut out = std::io::stdout().lock();
+    let mut write = |value: serde_json::Value| {
+        // The reader is gone: there is nobody left to answer.
+        writeln!(out, "{value}").and_then(|()| out.flush()).map_err(|error| {
+            Failure::user(format!("cannot write the answer: {error}"), "keep reading standard output")
+        })
+    };
+    write(serde_json::json!({ "load_ms": started.elapsed().as_secs_f64() * 1e3 }))?;
+    for line in std::io::stdin().lock().lines() {
+        if !matches!(line.as_deref(), Ok("step")) {
+            break;
+        }
+        let step = bench.step()?;
+        write(serde_json::json!({ "step_ms": step.step_ms, "loss": step.loss }))?;
+    }
+    Ok(())
+}
+
+fn perform(arguments: &Arguments) -> Result<(), Failure> {
+    if let Some(python) = &arguments.against_peft {
+        return compare::against_peft(arguments, python);
+    }
+    if arguments.on_request {
+        return serve(arguments);
+    }
+    let report = run(arguments.config(), &arguments.options, arguments.device.into(), &arguments.settings)?;
+    println!("{}", serde_json::json!(report));
+    Ok(())
+}
+
+fn main() -> ExitCode {
+    let result = parse(std::env::args().skip(1))
+        .map_err(|reason| Failure::user(reason, USAGE))
+        .and_then(|arguments| perform(&arguments));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(Failure { code, reason, hint }) => {
+            eprintln!("error: {reason}\n\nhint: {hint}");
+            ExitCode::from(code)
+        }
+    }
+}

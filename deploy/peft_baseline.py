@@ -1,0 +1,103 @@
+#!/usr/bin/env python3
+"""The other side of `deploy/bench --against-peft`: transformers + PEFT + bitsandbytes training the same model.
+
+What a step is, on both sides: one sequence of random tokens, forward, loss, backward, clip of the global norm at
+1.0, AdamW on the LoRA matrices. Random weights of the given shape; NF4 with double quantisation on every linear of
+every layer, bf16 compute, LoRA on all seven linears, no dropout, no gradient checkpointing, batch 1, PEFT's defaults
+otherwise (so the adapters are f32, as ours are). Positions that are not supervised have the label -100.
+
+It times nothing unasked: each line "step" on standard input runs one step and answers with one JSON line, so that
+the caller can interleave two programs. `--check` only says what is missing and which versions are there.
+"""
+import argparse
+import importlib.metadata
+import importlib.util
+import json
+import sys
+import time
+
+PACKAGES = ["torch", "transformers", "peft", "bitsandbytes"]
+SHAPES = {
+    "0.5b": dict(hidden_size=896, intermediate_size=4864, num_hidden_layers=24, num_attention_heads=14,
+                 num_key_value_heads=2),
+    "1.5b": dict(hidden_size=1536, intermediate_size=8960, num_hidden_layers=28, num_attention_heads=12,
+                 num_key_value_heads=2),
+}
+VOCABULARY = 151_936
+
+
+def answer(**fields):
+    print(json.dumps(fields), flush=True)
+
+
+def quantise(model, torch, bnb):
+    """Every linear but the head becomes a 4-bit one, as `load_in_4bit` with double quantisation does."""
+    for name, linear in list(model.named_modules()):
+        if not isinstance(linear, torch.nn.Linear) or "lm_head" in name:
+            continue
+        parent, _, leaf = name.rpartition(".")
+        new = bnb.nn.Linear4bit(linear.in_features, linear.out_features, bias=linear.bias is not None,
+                                compute_dtype=torch.bfloat16, quant_type="nf4", compress_statistics=True)
+        new.weight = bnb.nn.Params4bit(linear.weight.data, requires_grad=False, quant_type="nf4",
+                                       compress_statistics=True)
+        if linear.bias is not None:
+            new.bias = torch.nn.Parameter(linear.bias.data, requires_grad=False)
+        setattr(model.get_submodule(parent), leaf, new.to("cpu"))
+
+
+def build(options, torch):
+    import bitsandbytes as bnb
+    from peft import LoraConfig, get_peft_model
+    from transformers import Qwen2Config, Qwen2ForCausalLM
+    torch.manual_seed(0)
+    config = Qwen2Config(vocab_size=VOCABULARY, max_position_embeddings=32_768, rope_theta=1e6,
+                         tie_word_embeddings=True, **SHAPES[options.shape])
+    model = Qwen2ForCausalLM(config).to(torch.bfloat16)
+    quantise(model, torch, bnb)
+    linears = ["q_proj", "k_proj", "v_proj", "o_proj", "gate_proj", "up_proj", "down_proj"]
+    model = get_peft_model(model, LoraConfig(r=options.rank, lora_alpha=32, lora_dropout=0.0,
+                                             target_modules=linears, task_type="CAUSAL_LM"))
+    model.train()
+    return model
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--check", action="store_true")
+    parser.add_argument("--shape", choices=SHAPES, default="0.5b")
+    parser.add_argument("--tokens", type=int, default=512)
+    parser.add_argument("--rank", type=int, default=16)
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--supervised-fraction", type=float, default=1.0)
+    options = parser.parse_args()
+    if options.check:
+        missing = [name for name in PACKAGES if importlib.util.find_spec(name) is None]
+        found = [name for name in PACKAGES if name not in missing]
+        versions = {name: importlib.metadata.version(name) for name in found}
+        answer(missing=missing, versions={"python": sys.version.split()[0], **versions})
+        return
+    started = time.perf_counter()
+    import torch
+    torch.set_num_threads(options.threads)
+    model = build(options, torch)
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.AdamW(trained, lr=2e-4)
+    first_target = int((1.0 - options.supervised_fraction) * options.tokens)
+    answer(load_ms=(time.perf_counter() - started) * 1e3)
+    for line in sys.stdin:
+        if line.strip() != "step":
+            break
+        tokens = torch.randint(0, VOCABULARY, (1, options.tokens))
+        labels = tokens.clone()
+        labels[:, :first_target] = -100
+        started = time.perf_counter()
+        loss = model(input_ids=tokens, labels=labels).loss
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(trained, 1.0)
+        optimizer.step()
+        optimizer.zero_grad()
+        answer(step_ms=(time.perf_counter() - started) * 1e3, loss=loss.item())
+
+
+if __name__ == "__main__":
+    main()
