@@ -16,6 +16,7 @@ pub mod limits;
 pub mod overlap;
 pub mod read;
 pub mod record;
+pub mod screen;
 
 pub use error::DataError;
 pub use read::Refusal;

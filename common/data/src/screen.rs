@@ -1,0 +1,79 @@
+//! The de-identification screen: looks for identifiers in the texts of a record. Called by `site-agent data`, by the worker
+//! before training, and by the self-test. It screens; it does not make data anonymous: what no rule knows passes.
+//!
+//! Flow: [`normal`] (one spelling, with a way back) -> [`number`] (digit runs) and [`cue`] (announcing words) ->
+//! [`detect`] (hits) -> findings in bytes of the original -> [`verdict`], [`mask`], [`waiver`].
+//!
+//! Invariants: pure and linear in the text; memory is a small multiple of the longest field; findings are sorted, do not
+//! overlap and hold no text.
+
+mod checksum;
+mod cue;
+mod detect;
+mod finding;
+mod kind;
+mod mask;
+mod normal;
+mod number;
+mod verdict;
+mod words;
+
+pub use finding::{Finding, preview};
+pub use kind::{Certainty, Kind, UnknownKind};
+pub use mask::mask;
+pub use verdict::{Mode, UnknownMode, Verdict, verdict};
+pub use words::Language;
+
+use crate::record::Record;
+use normal::Normal;
+
+/// What the site chose.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Options {
+    /// What is done about findings.
+    pub mode: Mode,
+}
+
+/// A screen with its options; cheap to make, shared between threads.
+#[derive(Debug, Clone, Default)]
+pub struct Screen {
+    options: Options,
+}
+
+impl Screen {
+    /// A screen.
+    #[must_use]
+    pub fn new(options: Options) -> Self {
+        Self { options }
+    }
+
+    /// The mode it was made with.
+    #[must_use]
+    pub fn mode(&self) -> Mode {
+        self.options.mode
+    }
+
+    /// Every identifier found in the record's fields, sorted by field and place.
+    #[must_use]
+    pub fn record(&self, record: &Record) -> Vec<Finding> {
+        record.fields.iter().enumerate().flat_map(|(index, field)| self.text(index, &field.text)).collect()
+    }
+
+    /// Every identifier found in one text, as findings of the field with this index.
+    #[must_use]
+    pub fn text(&self, field: usize, text: &str) -> Vec<Finding> {
+        let normal = Normal::new(text);
+        let runs = number::runs(&normal.text);
+        let cues = cue::cues(&normal.text);
+        let view = detect::View { text: &normal.text, runs: &runs, cues: &cues };
+        let hits = detect::all(&view).into_iter();
+        hits.filter_map(|hit| {
+            let (start, end) = normal.original(hit.start, hit.end)?;
+            Some(Finding::new(hit.kind, field, start, end))
+        })
+        .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,161 @@
+//! The detectors: each reads the normalised text, its digit runs and its cues, and adds hits. Called by the screen for
+//! every field. Invariants: a detector is pure and never panics; its work is linear in the text; where hits overlap,
+//! [`resolve`] keeps one.
+
+use std::ops::Range;
+
+use super::cue::{Cue, CueHit};
+use super::kind::Kind;
+use super::number::{Candidate, Run, candidates};
+use super::words::Language;
+
+mod account;
+mod address_en;
+mod address_zh;
+mod age;
+mod bank_card;
+mod citizen_id;
+mod date;
+mod date_en;
+mod device;
+mod label;
+mod name_en;
+mod name_zh;
+mod network;
+mod phone;
+mod phone_us;
+mod plate;
+mod record_number;
+mod surname;
+mod us_id;
+mod vehicle;
+pub(super) mod vocabulary;
+
+/// What a detector sees of one field.
+pub(super) struct View<'a> {
+    /// Normalised text.
+    pub(super) text: &'a str,
+    /// Its digit runs.
+    pub(super) runs: &'a [Run],
+    /// Its cues.
+    pub(super) cues: &'a [CueHit],
+}
+
+/// A range of the normalised text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Hit {
+    pub(super) kind: Kind,
+    pub(super) start: usize,
+    pub(super) end: usize,
+}
+
+impl<'a> View<'a> {
+    /// The text before a place.
+    fn before(&self, at: usize) -> &'a str {
+        self.text.get(..at).unwrap_or_default()
+    }
+
+    /// The text from a place on.
+    fn after(&self, at: usize) -> &'a str {
+        self.text.get(at..).unwrap_or_default()
+    }
+
+    fn cues(&self, wanted: Cue) -> impl Iterator<Item = &CueHit> {
+        self.cues.iter().filter(move |hit| hit.cue == wanted)
+    }
+
+    /// Whether a cue of this sort ends within `reach` bytes before a place, on the same line.
+    fn has_cue_before(&self, wanted: Cue, at: usize, reach: usize) -> bool {
+        let until = self.cues.partition_point(|hit| hit.end <= at);
+        let near = self.cues.get(..until).unwrap_or_default().iter().rev();
+        near.take_while(|hit| hit.end + reach >= at).any(|hit| {
+            hit.cue == wanted
+                && !self.text.get(hit.end..at).unwrap_or_default().contains(['\n', '。', ';', '；'])
+        })
+    }
+}
+
+/// Everything that is found in one field, overlaps resolved, in order of place.
+pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
+    let mut hits = Vec::new();
+    if !view.runs.is_empty() {
+        candidates(view.text, view.runs, 7, |candidate| numbers(view, candidate, &mut hits));
+        date::find(view, &mut hits);
+        age::find(view, &mut hits);
+        record_number::find_beds(view, &mut hits);
+        plate::find(view, &mut hits);
+        vehicle::find(view, &mut hits);
+        address_zh::find_streets(view, &mut hits);
+        address_en::find(view, &mut hits);
+        network::find_addresses(view, &mut hits);
+    }
+    network::find_words(view, &mut hits);
+    date::find_han(view, &mut hits);
+    name_zh::find_foreign(view, &mut hits);
+    if !view.cues.is_empty() {
+        age::find_han(view, &mut hits);
+        account::find(view, &mut hits);
+        record_number::find(view, &mut hits);
+        citizen_id::find_labelled(view, &mut hits);
+        phone::find_labelled(view, &mut hits);
+        us_id::find_labelled(view, &mut hits);
+        device::find(view, &mut hits);
+        date_en::find(view, &mut hits);
+        name_zh::find(view, &mut hits);
+        name_en::find(view, &mut hits);
+        address_zh::find(view, &mut hits);
+    }
+    hits.retain(|hit| !is_placeholder(view, hit.start));
+    resolve(hits)
+}
+
+/// Whether a place is inside `[姓名1]` or `[NAME1]`, which masking left there.
+fn is_placeholder(view: &View<'_>, at: usize) -> bool {
+    let Some(inside) = view.before(at).ends_with('[').then(|| view.after(at)) else { return false };
+    let word = inside.split(']').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
+    Kind::ALL.iter().any(|kind| {
+        [Language::Chinese, Language::English].iter().any(|language| kind.placeholder(*language) == word)
+    })
+}
+
+fn numbers(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {
+    citizen_id::find(view, candidate, hits);
+    bank_card::find(view, candidate, hits);
+    phone::find(view, candidate, hits);
+    phone_us::find(view, candidate, hits);
+    us_id::find(view, candidate, hits);
+}
+
+/// Of overlapping hits the one whose kind stands first wins, then the longer one, then the earlier one. A name, address
+/// or date that only touches the winner partly is cut away with it: the winner is what decides the verdict.
+fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
+    hits.retain(|hit| hit.start < hit.end);
+    hits.sort_by_key(|hit| {
+        (hit.kind.certainty(), std::cmp::Reverse(hit.end - hit.start), hit.kind, hit.start)
+    });
+    let mut kept: Vec<Hit> = Vec::new();
+    for hit in hits {
+        // `kept` stays sorted by place and free of overlaps, so only two neighbours can collide.
+        let at = kept.partition_point(|other| other.start < hit.start);
+        let collides = kept.get(at).is_some_and(|next| next.start < hit.end)
+            || at
+                .checked_sub(1)
+                .and_then(|before| kept.get(before))
+                .is_some_and(|before| before.end > hit.start);
+        if !collides {
+            kept.insert(at, hit);
+        }
+    }
+    kept
+}
+
+/// Whether a character is a Han character of names and words.
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}' | '〇')
+}
+
+/// The range of the leading characters that satisfy a test, as bytes from 0.
+fn leading(text: &str, chars_max: usize, accept: impl Fn(char) -> bool) -> Range<usize> {
+    let end = text.char_indices().take(chars_max).take_while(|(_, c)| accept(*c)).last();
+    0..end.map_or(0, |(at, c)| at + c.len_utf8())
+}

@@ -1,0 +1,168 @@
+//! English names: behind a title (`Dr. Smith`), behind a label (`Patient name: Smith, John A.`), behind a relation (`his wife
+//! Mary`), and a common first name with a last name (`John Smith`). Invariant: a name consists of capitalised words; words
+//! of institutions, eponyms and forms end it.
+
+use super::{Hit, View, label};
+use crate::screen::cue::Cue;
+use crate::screen::kind::Kind;
+
+/// Capitalised words that are no part of a name: forms, institutions, medicine, beginnings of sentences.
+const NOT_NAMES: &str = "male female unknown none no not na the a an i he she it we they you my your his her this that these those is was are were has had have \
+    date dob age sex gender mrn ssn name phone tel address id number patient pt doctor nurse dr mr mrs ms room ward bed unit floor diagnosis history chief complaint \
+    hospital clinic university college school center centre medical health institute foundation department association society board street avenue road county city state \
+    disease syndrome sign test score scale index criteria classification procedure operation reflex maneuver cells body bodies virus fever palsy type grade stage questionnaire \
+    education safety care information instructions records record consent reported reports denies denied states stated presents presented admitted discharged complains complained \
+    yes okay ok hello hi good thanks thank please sorry well so and or but if when what how why where who which can could would should will do does did may \
+    monday tuesday wednesday thursday friday saturday sunday january february march april june july august september october november december \
+    in on at to for of by with from as after before since during until signed electronically attending physician provider referring primary emergency contact next kin \
+    mother father wife husband son daughter brother sister status allergies medications medication none plan assessment exam physical vital signs vitals review note \
+    severe mild moderate acute chronic stable normal abnormal positive negative left right bilateral blood pain chest head all any other see per follow once daily \
+    prescribed ordered recommended advised started tablet tablets capsule injection cream oral dose question answer general internal family pediatric pediatrics medicine surgery \
+    cardiology neurology oncology radiology pathology nursing service services team group lab laboratory er icu ed md do phd rn np pa facs jr sr ii iii esq dear sir madam";
+
+fn is_not_a_name(word: &str) -> bool {
+    let lower = word.trim_end_matches('.').to_ascii_lowercase();
+    NOT_NAMES.split_whitespace().any(|known| known == lower)
+}
+
+/// Length of one word of a name: a capital and letters, `'`, `-`; or an initial with its full stop.
+fn word(text: &str) -> Option<usize> {
+    let first = text.chars().next().filter(|c| c.is_uppercase())?;
+    let rest = text.get(first.len_utf8()..)?;
+    let inner = |c: char| (c.is_alphabetic() && !super::is_han(c)) || matches!(c, '\'' | '’' | '-');
+    let length = first.len_utf8()
+        + rest
+            .char_indices()
+            .take(24)
+            .take_while(|(_, c)| inner(*c))
+            .last()
+            .map_or(0, |(at, c)| at + c.len_utf8());
+    let spelled = text.get(..length)?;
+    let core = spelled
+        .strip_suffix("'s")
+        .or_else(|| spelled.strip_suffix("’s"))
+        .unwrap_or(spelled)
+        .trim_end_matches(['-', '\'']);
+    let initial = core.chars().count() == 1;
+    let stop = initial && text.get(core.len()..)?.starts_with('.');
+    (!is_not_a_name(core) || stop).then(|| core.len() + usize::from(stop))
+}
+
+/// Length and number of words of a name at the beginning of a text; `Last, First` where `turned` is allowed.
+fn name(text: &str, words_max: usize, turned: bool) -> (usize, usize) {
+    let (mut end, mut count) = (0, 0);
+    while count < words_max {
+        let rest = text.get(end..).unwrap_or_default();
+        let particles = [
+            "van der ", "van den ", "van ", "von ", "de la ", "de ", "del ", "da ", "bin ", "al-", "Al-",
+            "le ", "O'",
+        ];
+        let (skip, comma) = match (count, rest.as_bytes()) {
+            (0, _) => (0, false),
+            (_, [b' ', ..]) => (1, false),
+            (1, [b',', b' ', ..]) if turned => (2, true),
+            _ => break,
+        };
+        let body = rest.get(skip..).unwrap_or_default();
+        let particle = particles
+            .iter()
+            .find(|particle| body.starts_with(**particle))
+            .filter(|_| count > 0)
+            .map_or(0, |particle| particle.len());
+        let Some(length) = word(body.get(particle..).unwrap_or_default()) else { break };
+        // `Sex:` behind a name is the next label.
+        let behind = body.get(particle + length..).unwrap_or_default();
+        if behind.starts_with(':') || (comma && behind.starts_with('=')) {
+            break;
+        }
+        end += skip + particle + length;
+        count += 1;
+    }
+    (end, count)
+}
+
+/// Adds every English name that a cue announces.
+pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
+    let mut seen = 0;
+    for cue in view.cues {
+        let text = view.text.get(cue.start..cue.end).unwrap_or_default();
+        if !text.is_ascii() || cue.start < seen {
+            continue;
+        }
+        let found = match cue.cue {
+            Cue::TitleBefore => titled(view, cue.start, cue.end).or_else(|| related(view, text, cue.end)),
+            Cue::NameLabel | Cue::Named => labelled(view, text, cue.end),
+            Cue::Person => related(view, text, cue.end),
+            Cue::FirstName => first_and_last(view, cue.start, cue.end),
+            _ => None,
+        };
+        if let Some((start, end)) = found {
+            hits.push(Hit { kind: Kind::PersonName, start, end });
+            seen = end;
+        }
+    }
+}
+
+/// `Dr. Smith`, `Mrs Jane Doe`: the title is capitalised.
+fn titled(view: &View<'_>, start: usize, end: usize) -> Option<(usize, usize)> {
+    view.after(start).starts_with(|c: char| c.is_ascii_uppercase()).then_some(())?;
+    let rest = view.after(end);
+    let skip = rest.len() - rest.trim_start_matches(['.', ' ']).len();
+    let (length, count) = name(view.after(end + skip), 3, false);
+    ((1..=3).contains(&skip) && count > 0 && length > 2).then_some((end + skip, end + skip + length))
+}
+
+/// `Name: John Smith`, `seen by John Smith`, `my name is John`.
+fn labelled(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
+    let (skip, marked) = label::value(view.after(end));
+    let start = end + skip;
+    let lower = text.to_ascii_lowercase();
+    let spoken = lower.ends_with(" by")
+        || lower.ends_with(" is")
+        || lower.ends_with("with")
+        || matches!(lower.as_str(), "named" | "the name of" | "next of kin" | "dear");
+    let salutation = matches!(lower.as_str(), "to" | "from" | "cc" | "attn");
+    // `by Dr. Smith`: the title takes over.
+    let (length, count) = name(view.after(start), 4, true);
+    let enough = if salutation { count >= 2 } else { count >= 1 };
+    let label = marked || (spoken && skip == 1) || lower.ends_with(" is");
+    (label && enough && length > 2).then_some((start, start + length))
+}
+
+/// `his wife Mary`, `Patient: John Smith`, `son, Peter Smith`.
+fn related(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
+    let rest = view.after(end);
+    let skip = rest.len() - rest.trim_start_matches([' ', ':', ',', '(', '"', '*']).len();
+    let start = end + skip;
+    let between = rest.get(..skip)?;
+    let first = view.cues.iter().find(|cue| cue.start == start && cue.cue == Cue::FirstName).is_some();
+    let (length, count) = name(view.after(start), 3, between.contains(':'));
+    let lower_case = text.bytes().all(|byte| byte.is_ascii_lowercase());
+    // `Patient Health Questionnaire` is no name: a capitalised word before needs a colon or a known first name.
+    let clear = match (between.contains(':'), between.contains(',')) {
+        (true, _) => count >= 2 || first,
+        (false, true) => first,
+        (false, false) => lower_case && (first || count >= 2),
+    };
+    ((1..=3).contains(&skip) && clear && length > 2).then_some((start, start + length))
+}
+
+/// A common first name, perhaps an initial, and a last name; not an institution named after a person.
+fn first_and_last(view: &View<'_>, start: usize, end: usize) -> Option<(usize, usize)> {
+    let text = view.after(start);
+    text.starts_with(|c: char| c.is_ascii_uppercase()).then_some(())?;
+    let shouted = text.get(..end - start)?.bytes().all(|byte| byte.is_ascii_uppercase());
+    let (length, count) = name(text, 3, false);
+    if count < 2 || length <= end - start {
+        return None;
+    }
+    let last = text.get(end - start..length)?;
+    let last_shouted = last.bytes().filter(u8::is_ascii_alphabetic).all(|byte| byte.is_ascii_uppercase());
+    let behind = text.get(length..)?.trim_start();
+    let next: String = behind.chars().take_while(char::is_ascii_alphabetic).collect();
+    let institution = next.starts_with(|c: char| c.is_ascii_uppercase())
+        && is_not_a_name(&next)
+        && text.get(length..)?.starts_with(' ');
+    let named_after = view.before(start).ends_with("St. ") || view.before(start).ends_with("Saint ");
+    (!institution && !named_after && (!last_shouted || shouted)).then_some((start, start + length))
+}

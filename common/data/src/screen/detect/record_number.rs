@@ -1,0 +1,68 @@
+//! Numbers by which a hospital finds a patient: medical record, admission, outpatient, visit and card numbers; numbers of
+//! examinations, images, specimens and reports; beds. All behind their labels, Chinese and English.
+
+use super::{Hit, View, label};
+use crate::screen::cue::Cue;
+use crate::screen::kind::Kind;
+
+/// Adds every labelled number.
+pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
+    for cue in view.cues {
+        let (kind, digits_min, chars_max) = match cue.cue {
+            Cue::RecordNumber => (Kind::MedicalRecordNumber, 3, 24),
+            Cue::ExaminationNumber => (Kind::ExaminationNumber, 3, 32),
+            Cue::Bed => (Kind::BedNumber, 1, 8),
+            _ => continue,
+        };
+        let (skip, marked) = label::value(view.after(cue.end));
+        let start = cue.end + skip;
+        let rest = view.after(start);
+        let Some(length) = label::number(rest, digits_min, 1, chars_max).or_else(|| prefixed(rest)) else {
+            continue;
+        };
+        if is_quantity(rest.get(length..).unwrap_or_default()) && !marked {
+            continue;
+        }
+        let end = start + length + bed_suffix(cue.cue, rest.get(length..).unwrap_or_default());
+        hits.push(Hit { kind, start, end });
+    }
+}
+
+/// `ZY 20230015`: letters, a blank, digits.
+fn prefixed(text: &str) -> Option<usize> {
+    let letters = text.bytes().take(5).take_while(u8::is_ascii_alphabetic).count();
+    let rest = text.get(letters..)?.strip_prefix(' ')?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    ((1..=4).contains(&letters) && (4..=14).contains(&digits)).then_some(letters + 1 + digits)
+}
+
+/// `门诊 120 元`: a number with a unit is no identifier.
+fn is_quantity(rest: &str) -> bool {
+    ["元", "次", "例", "天", "个", "人", "%", "mg", "ml", "年", "月"]
+        .iter()
+        .any(|unit| rest.trim_start().starts_with(unit))
+}
+
+fn bed_suffix(cue: Cue, rest: &str) -> usize {
+    if cue == Cue::Bed && rest.starts_with('床') { '床'.len_utf8() } else { 0 }
+}
+
+/// `12床`, `加3床`, `18号床` with a ward word or a person word near: `3床被子` is none.
+pub(super) fn find_beds(view: &View<'_>, hits: &mut Vec<Hit>) {
+    for run in view.runs.iter().filter(|run| run.len() <= 3) {
+        let rest = view.after(run.end);
+        let Some(tail) = ["号床位", "号床", "床"].iter().find(|tail| rest.starts_with(**tail)) else {
+            continue;
+        };
+        let behind = rest.get(tail.len()..).unwrap_or_default();
+        let counted =
+            ["被", "棉", "以", "位", "的床", "旁", "单"].iter().any(|word| behind.starts_with(word));
+        let line = view.before(run.start).rsplit(['\n', '。']).next().unwrap_or_default();
+        let ward =
+            ["病区", "病房", "病室", "住院", "床号", "入住", "住", "转至", "加", "患者", "科", "内", "外"];
+        let near: String = line.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+        if !counted && ward.iter().any(|word| near.contains(word)) {
+            hits.push(Hit { kind: Kind::BedNumber, start: run.start, end: run.end + tail.len() });
+        }
+    }
+}

@@ -1,0 +1,176 @@
+//! Normalised text with a way back: detectors read one spelling, findings are byte ranges of the original. Used by the
+//! screen for every field. Invariants: every normalised range maps to a range on character borders of the original;
+//! memory is at most a small multiple of the field.
+//!
+//! Normalisation is NFKC by clusters, with three differences: circled and superscript digits stay as they are (`①138...`
+//! is a list mark before a number, not a longer number), invisible characters go, and all dashes and all middle dots
+//! become one each.
+
+use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+/// A stretch of normalised text and where it came from.
+#[derive(Debug, Clone, Copy)]
+struct Piece {
+    /// First byte in the normalised text.
+    normal: usize,
+    /// First byte in the original.
+    original: usize,
+    /// Bytes in the original; a verbatim piece has as many in the normalised text.
+    original_len: usize,
+    verbatim: bool,
+}
+
+/// A field's text as detectors see it.
+#[derive(Debug)]
+pub(super) struct Normal {
+    pub(super) text: String,
+    pieces: Vec<Piece>,
+}
+
+impl Normal {
+    pub(super) fn new(original: &str) -> Self {
+        let mut normal = Self { text: String::with_capacity(original.len()), pieces: Vec::new() };
+        let mut chars = original.char_indices().peekable();
+        while let Some((at, c)) = chars.next() {
+            let combines =
+                chars.peek().is_some_and(|(_, next)| *next > '\u{2ff}' && is_combining_mark(*next));
+            if !combines && is_plain(c) {
+                normal.copy(at, c);
+                continue;
+            }
+            let mut cluster = String::from(c);
+            while let Some((_, mark)) =
+                chars.next_if(|(_, next)| *next > '\u{2ff}' && is_combining_mark(*next))
+            {
+                // A stack of marks is no text; the bound keeps one cluster from growing without end.
+                if cluster.len() < 64 {
+                    cluster.push(mark);
+                }
+            }
+            let end = chars.peek().map_or(original.len(), |(next, _)| *next);
+            normal.replace(at, end - at, &cluster);
+        }
+        normal
+    }
+
+    fn copy(&mut self, at: usize, c: char) {
+        let here = self.text.len();
+        self.text.push(c);
+        match self.pieces.last_mut() {
+            Some(piece) if piece.verbatim && piece.original + piece.original_len == at => {
+                piece.original_len += c.len_utf8();
+            }
+            _ => self.pieces.push(Piece {
+                normal: here,
+                original: at,
+                original_len: c.len_utf8(),
+                verbatim: true,
+            }),
+        }
+    }
+
+    fn replace(&mut self, at: usize, original_len: usize, cluster: &str) {
+        let here = self.text.len();
+        let mut chars = cluster.chars();
+        match (chars.next(), chars.next()) {
+            (Some(c), None) if is_invisible(c) => return,
+            (Some(c), None) if let Some(same) = unify(c) => self.text.push(same),
+            _ => self.text.extend(cluster.nfkc()),
+        }
+        if self.text.len() > here {
+            self.pieces.push(Piece { normal: here, original: at, original_len, verbatim: false });
+        }
+    }
+
+    fn piece(&self, at: usize) -> Option<&Piece> {
+        let after = self.pieces.partition_point(|piece| piece.normal <= at);
+        self.pieces.get(after.checked_sub(1)?)
+    }
+
+    /// The original range of a non-empty normalised range.
+    pub(super) fn original(&self, start: usize, end: usize) -> Option<(usize, usize)> {
+        let first = self.piece(start)?;
+        let last = self.piece(end.checked_sub(1)?)?;
+        let from = if first.verbatim { first.original + (start - first.normal) } else { first.original };
+        let to = if last.verbatim {
+            last.original + (end - last.normal)
+        } else {
+            last.original + last.original_len
+        };
+        (from < to).then_some((from, to))
+    }
+}
+
+/// Characters that NFKC leaves alone and that we do not unify: nearly all text, decided without a table look-up.
+fn is_plain(c: char) -> bool {
+    c.is_ascii()
+        || matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3001}'..='\u{3029}' | '\u{2018}'..='\u{201f}')
+        || is_kept_digit(c)
+}
+
+/// Digits in circles, brackets or above the line are marks, not part of a number.
+fn is_kept_digit(c: char) -> bool {
+    matches!(c, '\u{2460}'..='\u{249b}' | '\u{24ea}'..='\u{24ff}' | '\u{2776}'..='\u{2793}'
+        | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{2070}'..='\u{2094}' | '\u{3220}'..='\u{3229}' | '\u{3280}'..='\u{3289}')
+}
+
+fn is_invisible(c: char) -> bool {
+    matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
+}
+
+fn unify(c: char) -> Option<char> {
+    match c {
+        '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some('-'),
+        '\u{b7}' | '\u{2022}' | '\u{2027}' | '\u{2219}' | '\u{22c5}' | '\u{30fb}' | '\u{ff65}' => Some('·'),
+        '\u{ff0e}' => Some('.'),
+        // U+3000 and the typographic spaces.
+        _ if c.is_whitespace() => {
+            Some(if c == '\u{2028}' || c == '\u{2029}' || c == '\u{85}' { '\n' } else { ' ' })
+        }
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn found<'a>(original: &'a str, needle: &str) -> &'a str {
+        let normal = Normal::new(original);
+        let at = normal.text.find(needle).unwrap();
+        let (start, end) = normal.original(at, at + needle.len()).unwrap();
+        &original[start..end]
+    }
+
+    #[test]
+    fn spellings_are_one_and_lead_back() {
+        assert_eq!(found("电话：１３８１２３４５６７８。", "13812345678"), "１３８１２３４５６７８");
+        assert_eq!(
+            found("a\u{200b}138\u{200b}1234\u{feff}5678b", "13812345678"),
+            "138\u{200b}1234\u{feff}5678"
+        );
+        assert_eq!(found("姓名：José", "Jos\u{e9}"), "José");
+        assert_eq!(found("姓名：Jose\u{301} R", "Jos\u{e9}"), "Jose\u{301}");
+        assert_eq!(found("阿布都\u{2022}买买提", "阿布都·买买提"), "阿布都\u{2022}买买提");
+        assert_eq!(found("0571\u{2014}8765", "0571-8765"), "0571\u{2014}8765");
+        assert_eq!(Normal::new("①138②").text, "①138②");
+        assert_eq!(Normal::new("10⁹/L").text, "10⁹/L");
+    }
+
+    proptest! {
+        #[test]
+        fn every_range_maps_onto_character_borders(text in "\\PC{0,40}", cut in any::<(usize, usize)>()) {
+            let normal = Normal::new(&text);
+            let borders: Vec<usize> = normal.text.char_indices().map(|(at, _)| at).chain([normal.text.len()]).collect();
+            let (mut a, mut b) = (borders[cut.0 % borders.len()], borders[cut.1 % borders.len()]);
+            if a > b { std::mem::swap(&mut a, &mut b); }
+            if let Some((start, end)) = normal.original(a, b) {
+                prop_assert!(text.get(start..end).is_some());
+            } else {
+                prop_assert_eq!(a, b);
+            }
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What is found and what is not, spelled out: every published vector of the reference, each valid value next to an
+//! invalid neighbour.
+
+use super::*;
+use crate::record::{Body, Field, Format, Part, Place};
+
+mod chinese;
+mod english;
+mod masking;
+
+/// A record with these fields.
+pub(super) fn record(fields: &[&str]) -> Record {
+    Record {
+        place: Place { file: 0, line: 1 },
+        format: Format::Text,
+        fields: fields
+            .iter()
+            .map(|text| Field { path: "text".to_owned(), text: (*text).to_owned() })
+            .collect(),
+        body: Body::Text((0..fields.len()).map(Part::Field).collect()),
+        patient: None,
+        date: None,
+        stratum: None,
+    }
+}
+
+/// What is found in a text: kinds and raw values.
+fn found(text: &str) -> Vec<(Kind, &str)> {
+    let findings = Screen::default().text(0, text);
+    findings.iter().map(|finding| (finding.kind, &text[finding.start..finding.end])).collect()
+}
+
+#[track_caller]
+fn finds(text: &str, expected: &[(Kind, &str)]) {
+    assert_eq!(found(text), expected, "in {text:?}");
+}
+
+#[track_caller]
+fn nothing(text: &str) {
+    finds(text, &[]);
+}
