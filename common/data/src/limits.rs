@@ -33,3 +33,12 @@ pub const ENCODING_SEARCH_BYTES_MAX: u64 = 16 << 20;
 pub const ENCODING_SAMPLE_BYTES: usize = 64 << 10;
 /// Lines kept in a report for each reason of refusal: 100 lines * 21 reasons * 8 bytes a file.
 pub const REFUSED_LINES_KEPT: usize = 100;
+/// Candidate pairs that are compared: 32 Mi pairs of 8 bytes are 256 MiB (twice that while they are sorted). A million
+/// records with 30 % near duplicates make about half a million.
+pub const CANDIDATE_PAIRS_MAX: usize = 32 << 20;
+
+/// In a bucket of up to this many records every pair is compared: 496 pairs.
+pub const BUCKET_FULL_MAX: usize = 32;
+
+/// In a larger bucket a record is compared with this many of the first and this many of those before it.
+pub const BUCKET_NEIGHBOURS: usize = 8;
