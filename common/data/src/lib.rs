@@ -17,6 +17,7 @@ pub mod overlap;
 pub mod read;
 pub mod record;
 pub mod screen;
+pub mod split;
 
 pub use error::DataError;
 pub use read::Refusal;

@@ -42,3 +42,6 @@ pub const BUCKET_FULL_MAX: usize = 32;
 
 /// In a larger bucket a record is compared with this many of the first and this many of those before it.
 pub const BUCKET_NEIGHBOURS: usize = 8;
+
+/// Folds of a cross-validation that a person may ask for; each is a training of its own.
+pub const FOLDS_MAX: u32 = 100;
