@@ -17,7 +17,10 @@ pub const OVERLAP_POINTS_MAX: u32 = 1 << 25;
 pub const OVERLAP_SET_ENTRIES_MAX: usize = 1 << 24;
 
 const _: () = assert!(OVERLAP_BATCH_POINTS.is_multiple_of(OVERLAP_PROOF_POINTS), "a batch is whole proofs");
-const _: () = assert!(OVERLAP_POINTS_MIN as usize % OVERLAP_PROOF_POINTS == 0, "every query is whole proofs");
+const _: () = assert!(
+    (OVERLAP_POINTS_MIN as usize).is_multiple_of(OVERLAP_PROOF_POINTS),
+    "every query is whole proofs"
+);
 const _: () =
     assert!(OVERLAP_POINTS_MIN.is_power_of_two() && OVERLAP_POINTS_MAX.is_power_of_two(), "padding");
 /// All texts of one record, in characters: 131,072 tokens (the longest context of the supported models) at two

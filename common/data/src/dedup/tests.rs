@@ -125,8 +125,8 @@ proptest! {
         }
         // Equal questions are always found.
         for (later, text) in texts.iter().enumerate() {
-            for earlier in 0..later {
-                if texts[earlier].question == text.question {
+            for (earlier, before) in texts.iter().enumerate().take(later) {
+                if before.question == text.question {
                     prop_assert_eq!(found.cluster[earlier], found.cluster[later]);
                 }
             }
