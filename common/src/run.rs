@@ -7,11 +7,13 @@ use crate::id::{Digest, RunId, SiteId};
 use crate::limits::{ROUNDS_MAX, SITES_MAX};
 
 mod settings;
+mod training;
 
 pub use settings::{
-    AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, QuorumSettings, Schedule,
-    TargetModules, TrainingSettings, WeightFormat, Weighting,
+    AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, QuorumSettings,
+    TargetModules, WeightFormat, Weighting,
 };
+pub use training::{Batching, Schedule, TrainingSettings};
 
 /// A run file, as the person at the coordinator writes it. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -74,7 +76,12 @@ impl RunSpec {
             "1 to 604800 (a week)",
         )?;
         self.adapter.validate()?;
-        self.training.validate()
+        self.training.validate()?;
+        // A site has no validation file of its own that a run file could name.
+        let patience = self.training.early_stopping_patience;
+        let can_stop = patience == 0 || self.training.validation_share > 0.0;
+        let key = "training.early_stopping_patience";
+        check(can_stop, key, patience.to_string(), "0 unless training.validation_share is above 0")
     }
 }
 

@@ -13,6 +13,7 @@
 //! outbox/         updates as sent, byte for byte                   gateway (write)
 //! work/           training checkpoints                             worker (write)
 //! logs/           gateway.log, worker.log                          each its own
+//! logs/metrics/   numbers of each training, as JSON lines          worker (write)
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -82,6 +83,12 @@ impl StateFolder {
         self.root.join("logs")
     }
 
+    /// Metrics of the rounds that were trained here.
+    #[must_use]
+    pub fn metrics(&self) -> PathBuf {
+        self.logs().join("metrics")
+    }
+
     /// Every folder that `join` creates and `run` expects.
     #[must_use]
     pub fn folders(&self) -> Vec<PathBuf> {
@@ -93,6 +100,7 @@ impl StateFolder {
             self.outbox(),
             self.work(),
             self.logs(),
+            self.metrics(),
         ]
     }
 
@@ -120,6 +128,6 @@ impl StateFolder {
     pub fn worker_rules(&self, model: &Path, data: &[PathBuf]) -> FileRules {
         let mut read = vec![self.config(), self.inbox(), model.to_path_buf()];
         read.extend(data.iter().cloned());
-        FileRules { read, write: vec![self.raw(), self.work()] }
+        FileRules { read, write: vec![self.raw(), self.work(), self.metrics()] }
     }
 }

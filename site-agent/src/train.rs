@@ -14,20 +14,25 @@ use common::id::Digest;
 use common::limits::PROGRESS_INTERVAL_MS;
 use common::run::{RunManifest, TrainingSettings};
 use common::wire::message::{RoundKey, TrainFailure};
-use data::read::ReadOptions;
-use model::chat::{ChatTokenizer, Document};
-use model::{Adapter, BaseModel, Checkpoint, Control, ModelError, Sample, StepReport};
+use data::DataError;
+use model::chat::Document;
+use model::{Adapter, BaseModel, Checkpoint, Control, ModelError, StepReport, TrainData};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AgentConfig;
 use crate::local::{Progress, RawFacts, round_file_stem};
 use crate::paths::StateFolder;
-use crate::records;
 
+pub(crate) mod checkpoint;
 mod files;
-mod settings;
+pub(crate) mod metrics;
+pub(crate) mod samples;
+pub(crate) mod settings;
 
+use checkpoint::CheckpointFile;
 pub use files::Inbox;
+use metrics::Metrics;
+use samples::Samples;
 
 /// Why a round cannot be trained: a code for the gateway, words for the log.
 #[derive(Debug, thiserror::Error)]
@@ -57,9 +62,20 @@ pub struct Trainer {
     config: AgentConfig,
     folder: StateFolder,
     documents: Option<Vec<Document>>,
-    samples: Option<(usize, Vec<Sample>)>,
+    samples: Option<(Wanted, Samples)>,
     base: Option<BaseModel>,
 }
+
+/// What of a run's settings decides on the samples.
+#[derive(Clone, Copy, PartialEq)]
+struct Wanted {
+    cutoff_tokens: usize,
+    validation_share: f64,
+    seed: u64,
+}
+
+/// Rounds whose metrics are kept: a row has about 250 bytes, so 100 rounds of 10,000 steps are 250 MB at most.
+const METRICS_FILES_MAX: usize = 100;
 
 /// What is stored beside a finished raw update, so that a restart need not train again.
 #[derive(Debug, Serialize, Deserialize)]
@@ -87,7 +103,7 @@ impl Trainer {
     /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`.
     pub fn prepare(&mut self, manifest: Digest) -> Result<(Digest, u64), TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
-        let records = self.samples(&manifest.training)?.len() as u64;
+        let records = self.samples(&manifest.training)?.training.len() as u64;
         let fingerprint = Digest(self.base(&manifest)?.fingerprint());
         Ok((fingerprint, records))
     }
@@ -119,26 +135,36 @@ impl Trainer {
         let adapter = Adapter::from_safetensors(&adapter_bytes, base.config(), &lora)
             .map_err(|error| TrainError::new(TrainFailure::BaseMismatch, error))?;
         drop(adapter_bytes);
-        let checkpoint = CheckpointFile::new(&self.folder, key, manifest_digest, adapter_digest);
+        let checkpoint = CheckpointFile::of_round(&self.folder, key, manifest_digest, adapter_digest);
+        let resume = checkpoint.read_or_start_again();
+        let mut metrics = self.metrics(key, resume.as_ref().map_or(0, Checkpoint::step));
         let mut pace = Pace::new(Duration::from_secs(self.config.training.checkpoint_interval_s));
         let mut on_step = |report: &StepReport, save: &dyn Fn() -> Checkpoint| {
             let control = progress(pace.progress(report));
             if pace.is_checkpoint_due() && report.step < report.total_steps {
-                checkpoint.write(&save());
+                // A checkpoint that cannot be written costs time after a crash, nothing else.
+                if let Err(error) = checkpoint.write(&save()) {
+                    tracing::warn!(error, "the checkpoint cannot be written");
+                }
+            }
+            if let Some(Err(error)) = metrics.as_mut().map(|metrics| metrics.step(report)) {
+                tracing::warn!(%error, "the metrics cannot be written; training goes on without");
+                metrics = None;
             }
             crash_point!("site-training-step");
             control
         };
-        let training = settings::training(&manifest.training, key.round);
-        let outcome = model::train(base, adapter, samples, &training, checkpoint.read(), &mut on_step)
-            .map_err(train_error)?;
+        let training = settings::of_round(&manifest.training, key.round);
+        let data = TrainData { samples: &samples.training, validation: &samples.validation };
+        let outcome =
+            model::train(base, adapter, data, &training, resume, &mut on_step).map_err(train_error)?;
         if !outcome.finished {
             return Ok(Trained::Abandoned);
         }
         let bytes = outcome.adapter.to_safetensors().map_err(train_error)?;
         let facts = RawFacts {
             digest: Digest::of(&bytes),
-            records: samples.len() as u64,
+            records: samples.training.len() as u64,
             tokens: outcome.tokens,
             loss: outcome.mean_loss,
         };
@@ -158,22 +184,39 @@ impl Trainer {
         }
     }
 
-    fn samples(&mut self, training: &TrainingSettings) -> Result<&[Sample], TrainError> {
-        let cutoff = training.cutoff_tokens;
-        if self.samples.as_ref().is_none_or(|(prepared_for, _)| *prepared_for != cutoff) {
+    fn samples(&mut self, training: &TrainingSettings) -> Result<&Samples, TrainError> {
+        let wanted = Wanted {
+            cutoff_tokens: training.cutoff_tokens,
+            validation_share: training.validation_share,
+            seed: training.seed,
+        };
+        if self.samples.as_ref().is_none_or(|(prepared_for, _)| *prepared_for != wanted) {
             if self.documents.is_none() {
                 self.documents = Some(read_records(&self.config.data)?);
             }
             let documents = self.documents.as_deref().unwrap_or_default();
-            let tokenizer = ChatTokenizer::load(&self.config.model)
-                .map_err(|error| TrainError::new(TrainFailure::BaseUnreadable, error))?;
-            let prepared = tokenizer
-                .prepare_documents(documents, cutoff)
-                .map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
-            tracing::info!(report = ?prepared.report, "records prepared");
-            self.samples = Some((cutoff, prepared.samples));
+            let held_out = (wanted.validation_share, wanted.seed);
+            let samples = samples::prepare(documents, &self.config.model, wanted.cutoff_tokens, held_out)
+                .map_err(|error| match error {
+                    ModelError::NothingSupervised { .. } => TrainError::new(TrainFailure::NoRecords, error),
+                    other => TrainError::new(TrainFailure::BaseUnreadable, other),
+                })?;
+            tracing::info!(report = ?samples.report, held_out = samples.validation.len(), "records prepared");
+            self.samples = Some((wanted, samples));
         }
-        Ok(self.samples.as_ref().map(|(_, samples)| samples.as_slice()).unwrap_or_default())
+        match &self.samples {
+            Some((_, samples)) => Ok(samples),
+            None => Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept")),
+        }
+    }
+
+    /// The round's metrics in the site's logs. Without them the round is trained all the same.
+    fn metrics(&self, key: RoundKey, resumed_from: u64) -> Option<Metrics> {
+        let folder = self.folder.metrics();
+        let path = folder.join(format!("{}.jsonl", round_file_stem(key.run, key.round)));
+        let opened = metrics::keep_newest(&folder, METRICS_FILES_MAX - 1)
+            .and_then(|()| Metrics::open(&path, resumed_from));
+        opened.inspect_err(|error| tracing::warn!(%error, "no metrics are written")).ok()
     }
 
     fn base(&mut self, manifest: &RunManifest) -> Result<&BaseModel, TrainError> {
@@ -238,17 +281,16 @@ impl Trainer {
 }
 
 /// Reads all data files of the site.
-///
-/// # Errors
-/// `DataUnreadable` with file and line, `NoRecords`.
-pub fn read_records(data: &[PathBuf]) -> Result<Vec<Document>, TrainError> {
-    let dataset = data::read::read_all(data, &ReadOptions::default())
-        .map_err(|error| TrainError::new(TrainFailure::DataUnreadable, error))?;
-    dataset.require_records().map_err(|error| TrainError::new(TrainFailure::NoRecords, error))?;
-    if !dataset.refused.is_empty() {
-        tracing::warn!(refused = dataset.refused.len(), "records left out; `site-agent check` names them");
+fn read_records(data: &[PathBuf]) -> Result<Vec<Document>, TrainError> {
+    let documents = samples::read(data).map_err(|error| match error {
+        DataError::NoRecords { .. } => TrainError::new(TrainFailure::NoRecords, error),
+        other => TrainError::new(TrainFailure::DataUnreadable, other),
+    })?;
+    if documents.left_out_total > 0 {
+        let left_out = documents.left_out_total;
+        tracing::warn!(left_out, "records left out; `site-agent check` names them");
     }
-    Ok(records::documents(&dataset.records))
+    Ok(documents.usable)
 }
 
 fn train_error(error: ModelError) -> TrainError {
@@ -302,53 +344,6 @@ impl Pace {
             self.saved = Instant::now();
         }
         is_due
-    }
-}
-
-/// A training checkpoint that belongs to one order: the digests of manifest and adapter, then the model's bytes.
-struct CheckpointFile {
-    path: PathBuf,
-    order: [u8; 64],
-}
-
-impl CheckpointFile {
-    fn new(folder: &StateFolder, key: RoundKey, manifest: Digest, adapter: Digest) -> Self {
-        let path = folder.work().join(format!("{}.checkpoint", round_file_stem(key.run, key.round)));
-        let mut order = [0; 64];
-        order[..32].copy_from_slice(&manifest.0);
-        order[32..].copy_from_slice(&adapter.0);
-        Self { path, order }
-    }
-
-    /// The last checkpoint of this order; `None` starts from the beginning, which gives the same bytes, later.
-    fn read(&self) -> Option<Checkpoint> {
-        let bytes = fs::read(&self.path).ok()?;
-        let body = bytes.strip_prefix(&self.order)?;
-        match Checkpoint::from_bytes(body) {
-            Ok(checkpoint) => {
-                tracing::info!("training is resumed from a checkpoint");
-                Some(checkpoint)
-            }
-            Err(error) => {
-                tracing::warn!(%error, "a checkpoint cannot be used; training starts again");
-                None
-            }
-        }
-    }
-
-    /// A checkpoint that cannot be written costs time after a crash, nothing else.
-    fn write(&self, checkpoint: &Checkpoint) {
-        let written = checkpoint.to_bytes().map_err(|error| error.to_string()).and_then(|body| {
-            let bytes = [self.order.as_slice(), &body].concat();
-            durable::write(&self.path, &bytes, durable::ORDINARY).map_err(|error| error.to_string())
-        });
-        if let Err(error) = written {
-            tracing::warn!(error, "the checkpoint cannot be written");
-        }
-    }
-
-    fn remove(&self) {
-        let _ = fs::remove_file(&self.path);
     }
 }
 

@@ -75,7 +75,7 @@ impl Adapter {
         &self.settings
     }
 
-    /// `alpha / rank`, the factor in front of `B A x`.
+    /// The factor in front of `B A x`: see [`LoraSettings::scaling`].
     #[must_use]
     pub fn scaling(&self) -> f32 {
         self.settings.scaling()

@@ -9,6 +9,7 @@ mod attention;
 mod layer;
 mod linear;
 mod mlp;
+mod noise;
 mod pass;
 
 #[cfg(test)]
@@ -17,7 +18,8 @@ mod tests;
 pub(crate) use adapter::{DeviceAdapter, Dropout, Gradients};
 pub(crate) use layer::Layer;
 pub(crate) use linear::Linear;
-pub(crate) use pass::{Batch, PassResult};
+pub(crate) use noise::Noise;
+pub(crate) use pass::{Batch, Objective, PassResult};
 
 use crate::config::ModelConfig;
 use crate::ops::{Compute, EngineOps, Heads, RotaryTable};

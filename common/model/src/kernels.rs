@@ -10,6 +10,7 @@ pub mod attention;
 pub mod bf16;
 pub mod cpu;
 pub mod cross_entropy;
+pub mod cross_entropy_kl;
 pub mod disjoint;
 pub mod linear;
 pub mod lora;

@@ -34,4 +34,7 @@ pub use error::ModelError;
 pub use evaluate::{Evaluation, evaluate};
 pub use export::export_merged;
 pub use sample::Sample;
-pub use train::{Checkpoint, Control, Schedule, StepReport, TrainOutcome, TrainSettings, train};
+pub use train::{
+    Batching, Checkpoint, Control, EvaluationSettings, Schedule, StepReport, TrainData, TrainOutcome,
+    TrainSettings, train,
+};

@@ -22,6 +22,9 @@ pub const ACTIVATION_BUDGET_BYTES: usize = 1 << 30;
 pub const MAX_CHECKPOINT_BYTES: u64 = 1 << 40;
 /// Rows of the vocabulary processed at a time by the loss head: 4,096 rows * 512 tokens * 4 B = 8 MB of logits.
 pub const HEAD_CHUNK_ROWS: usize = 4_096;
+/// Sequences of one forward pass when a validation set is measured in training: what `batch_size` is by default, so an
+/// evaluation takes less memory than a training step, which also keeps activations.
+pub const EVALUATION_BATCH: usize = 8;
 /// tokenizer.json: the largest in use (vocabulary of 262,000) has 33 MB.
 pub const MAX_TOKENIZER_BYTES: u64 = 64 << 20;
 /// Largest file of an exported model; above it the model is split. Hugging Face shards at about this size.

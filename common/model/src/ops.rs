@@ -17,8 +17,8 @@ pub mod types;
 
 pub use frozen::{DenseWeight, FrozenWeight};
 pub use types::{
-    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable,
-    Segments,
+    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, LoraGradients, LoraOutput, Normalised,
+    RotaryTable, Segments,
 };
 
 /// Operations a device must provide beyond burn's own, in the order a decoder layer uses them.
@@ -166,6 +166,20 @@ pub trait EngineOps: Backend {
         gradient_scale: Option<f32>,
         compute: Compute,
     ) -> CrossEntropy<Self>;
+
+    /// [`EngineOps::linear_cross_entropy`] with a penalty for leaving the base model: each row's loss is
+    /// `CE(q, target) + kl_weight KL(p || q)`, where `q` is the softmax of `hidden head^T` and `p` of
+    /// `base_hidden head^T`, which is a constant. Both are `[S, h]`, after the final norm. The gradient in the
+    /// logits is `q - onehot + kl_weight (q - p)` (Hinton, Vinyals, Dean 2015, section 2, at temperature 1).
+    fn linear_cross_entropy_kl(
+        hidden: &Tensor<Self, 2>,
+        base_hidden: &Tensor<Self, 2>,
+        head: &Self::Frozen,
+        targets: &[u32],
+        kl_weight: f32,
+        gradient_scale: Option<f32>,
+        compute: Compute,
+    ) -> CrossEntropyKl<Self>;
 
     /// Rows of a dense frozen table (`[V, h]`, f32 or bf16) as f32: `[tokens, h]`.
     /// Every token must be below `V`.

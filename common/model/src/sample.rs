@@ -19,6 +19,12 @@ impl Sample {
         lost
     }
 
+    /// Tokens that are fed to the model: those before the last target. What follows it cannot matter.
+    #[must_use]
+    pub fn input_tokens(&self) -> usize {
+        self.supervised.iter().rposition(|wanted| *wanted).unwrap_or(0)
+    }
+
     /// How many tokens are targets. The first token never is one: nothing precedes it.
     #[must_use]
     pub fn supervised_tokens(&self) -> usize {

@@ -3,23 +3,31 @@
 
 mod optimizer;
 mod order;
+mod packing;
+mod schedule;
 mod settings;
 mod state;
 mod trainer;
+mod watch;
 
-pub use settings::{Schedule, TrainSettings};
+pub use order::hold_out;
+pub use schedule::Schedule;
+pub use settings::{Batching, EvaluationSettings, TrainSettings};
 pub use state::Checkpoint;
 pub use trainer::Trainer;
+pub use watch::{Best, EvaluationReport};
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
-use crate::evaluate::scorable;
+use crate::evaluate::{evaluate, scorable};
+use crate::limits::EVALUATION_BATCH;
 use crate::sample::Sample;
 use order::Plan;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use state::{Header, refused};
+use watch::Watch;
 
 /// What one optimiser step did.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
@@ -30,6 +38,8 @@ pub struct StepReport {
     pub total_steps: u64,
     /// Mean loss over the step's supervised tokens, in nats.
     pub loss: f64,
+    /// Mean `KL(base || model)` over the step's supervised tokens, in nats and not weighted; where it is penalised.
+    pub divergence: Option<f64>,
     /// Global norm of the gradient before clipping.
     pub gradient_norm: f64,
     /// Learning rate that was applied.
@@ -38,8 +48,10 @@ pub struct StepReport {
     pub tokens: u64,
     /// Targets of the step.
     pub supervised_tokens: u64,
-    /// Wall time of the step.
+    /// Wall time of the step, without an evaluation.
     pub elapsed_ms: u64,
+    /// The evaluation that followed the step, if one was due.
+    pub evaluation: Option<EvaluationReport>,
 }
 
 /// What the caller wants after a step.
@@ -51,15 +63,36 @@ pub enum Control {
     Stop,
 }
 
+/// What a training reads.
+#[derive(Debug, Clone, Copy)]
+pub struct TrainData<'a> {
+    /// What is trained on.
+    pub samples: &'a [Sample],
+    /// What is only measured; may be empty.
+    pub validation: &'a [Sample],
+}
+
+impl<'a> TrainData<'a> {
+    /// Without a validation set.
+    #[must_use]
+    pub const fn new(samples: &'a [Sample]) -> Self {
+        Self { samples, validation: &[] }
+    }
+}
+
 /// The result of a training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainOutcome {
-    /// The trained adapter.
+    /// The trained adapter: the last one, or of a finished training with `keep_best` and a validation set the best one.
     pub adapter: Adapter,
     /// Optimiser steps done, including those before a resume.
     pub steps: u64,
-    /// Whether all steps were done (false after [`Control::Stop`]).
+    /// Whether it came to its end, early or not (false after [`Control::Stop`]).
     pub finished: bool,
+    /// Whether patience ran out before all steps were done.
+    pub stopped_early: bool,
+    /// The lowest validation loss.
+    pub best: Option<Best>,
     /// Mean loss over all supervised tokens of all steps, in nats, including those before a resume.
     pub mean_loss: f64,
     /// All tokens seen.
@@ -68,85 +101,105 @@ pub struct TrainOutcome {
     pub supervised_tokens: u64,
 }
 
-/// Trains `adapter` on `samples`. `on_step` is called after each optimiser step with a report and a function that
-/// makes a checkpoint of that moment; it decides whether to go on.
+/// Optimiser steps that a training on `samples` will have, and forward passes of its first epoch.
+///
+/// # Errors
+/// `Setting`, `NothingSupervised`, as [`train`].
+pub fn planned_steps(base: &BaseModel, samples: &[Sample], settings: &TrainSettings) -> Result<(u64, u64)> {
+    settings.validate()?;
+    let plan = Plan::new(lengths(&scorable(base, samples)?), settings);
+    Ok((plan.total_steps(), plan.passes_per_epoch() as u64))
+}
+
+/// Trains `adapter`. `on_step` is called after each optimiser step, and the evaluation that followed it, with a report
+/// and a function that makes a checkpoint of that moment; it decides whether to go on.
 ///
 /// # Errors
 /// `Setting`, `NothingSupervised`, `Adapter`, `Resume` before the first step; `Diverged` when a number overflows.
 pub fn train(
     base: &BaseModel,
     adapter: Adapter,
-    samples: &[Sample],
+    data: TrainData<'_>,
     settings: &TrainSettings,
     resume: Option<Checkpoint>,
     on_step: &mut dyn FnMut(&StepReport, &dyn Fn() -> Checkpoint) -> Control,
 ) -> Result<TrainOutcome> {
     settings.validate()?;
-    let usable = scorable(base, samples)?;
-    let mut plan = Plan::new(usable.len(), settings);
-    let total_steps = plan.total_steps();
-    let mut header = Header {
-        training: identity(base, &adapter, samples, settings)?,
-        step: 0,
-        loss_sum_bits: 0,
-        tokens: 0,
-        supervised_tokens: 0,
-    };
+    let usable = scorable(base, data.samples)?;
+    if !data.validation.is_empty() {
+        scorable(base, data.validation)?;
+    }
+    let mut plan = Plan::new(lengths(&usable), settings);
+    let (total_steps, steps_per_epoch) = (plan.total_steps(), plan.steps_per_epoch());
+    let mut header = Header { training: identity(base, &adapter, data, settings)?, ..Header::default() };
     let mut trainer = Trainer::new(base, adapter, settings, total_steps)?;
+    let mut watch = Watch::new(settings.evaluation);
     if let Some(checkpoint) = resume {
         if checkpoint.header.training != header.training || checkpoint.header.step > total_steps {
             return Err(refused("it was made with another base model, adapter, dataset or other settings"));
         }
-        checkpoint.restore(&mut trainer)?;
+        checkpoint.restore(&mut trainer, &mut watch)?;
         header = checkpoint.header;
     }
-    while trainer.step < total_steps {
+    let mut is_stopped = false;
+    while trainer.step < total_steps && !watch.is_over() && !is_stopped {
         let batches: Vec<Vec<&Sample>> = plan
             .step(trainer.step)
             .into_iter()
             .map(|batch| batch.into_iter().map(|index| usable[index]).collect())
             .collect();
-        let report = trainer.step(&batches)?;
-        let loss_sum = f64::from_bits(header.loss_sum_bits) + report.loss * report.supervised_tokens as f64;
-        header.loss_sum_bits = loss_sum.to_bits();
-        header.step = report.step;
-        header.tokens += report.tokens;
-        header.supervised_tokens += report.supervised_tokens;
-        let control = on_step(&report, &|| Checkpoint::capture(&trainer, header));
-        if control == Control::Stop {
-            break;
+        let mut report = trainer.step(&batches)?;
+        header.count(&report);
+        if !data.validation.is_empty() && watch.is_due(report.step, steps_per_epoch, total_steps) {
+            let measured =
+                evaluate(base, Some(&trainer.adapter), data.validation, EVALUATION_BATCH, &mut |_, _| {})?;
+            report.evaluation = Some(watch.note(report.step, measured, &trainer.adapter));
         }
+        let control = on_step(&report, &|| Checkpoint::capture(&trainer, &watch, header));
+        is_stopped = control == Control::Stop;
     }
+    let finished = trainer.step == total_steps || watch.is_over();
+    let best = watch.best();
+    let kept = watch.best_adapter.take().filter(|_| finished);
     Ok(TrainOutcome {
         steps: trainer.step,
-        finished: trainer.step == total_steps,
-        mean_loss: f64::from_bits(header.loss_sum_bits) / header.supervised_tokens.max(1) as f64,
+        finished,
+        stopped_early: finished && trainer.step < total_steps,
+        best,
+        mean_loss: header.mean_loss(),
         tokens: header.tokens,
         supervised_tokens: header.supervised_tokens,
-        adapter: trainer.into_adapter(),
+        adapter: kept.unwrap_or_else(|| trainer.into_adapter()),
     })
+}
+
+fn lengths(samples: &[&Sample]) -> Vec<usize> {
+    samples.iter().map(|sample| sample.input_tokens()).collect()
 }
 
 /// SHA-256 over everything that determines a training: a checkpoint of one cannot continue another.
 fn identity(
     base: &BaseModel,
     adapter: &Adapter,
-    samples: &[Sample],
+    data: TrainData<'_>,
     settings: &TrainSettings,
 ) -> Result<[u8; 32]> {
     let text = serde_json::to_vec(&(settings, adapter.settings()))
         .map_err(|error| ModelError::Internal { reason: error.to_string() })?;
     let mut hash = Sha256::new();
-    hash.update(b"training/1\0");
+    hash.update(b"training/2\0");
     hash.update(base.fingerprint());
     hash.update((text.len() as u64).to_le_bytes());
     hash.update(&text);
     hash.update(Sha256::digest(adapter.to_safetensors()?));
-    for sample in samples {
-        hash.update((sample.tokens.len() as u64).to_le_bytes());
-        for (token, wanted) in sample.tokens.iter().zip(&sample.supervised) {
-            hash.update(token.to_le_bytes());
-            hash.update([u8::from(*wanted)]);
+    for samples in [data.samples, data.validation] {
+        hash.update((samples.len() as u64).to_le_bytes());
+        for sample in samples {
+            hash.update((sample.tokens.len() as u64).to_le_bytes());
+            for (token, wanted) in sample.tokens.iter().zip(&sample.supervised) {
+                hash.update(token.to_le_bytes());
+                hash.update([u8::from(*wanted)]);
+            }
         }
     }
     Ok(hash.finalize().into())

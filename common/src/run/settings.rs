@@ -27,8 +27,10 @@ fn default_deadline_s() -> u64 {
 pub struct AdapterSettings {
     /// LoRA rank, 1 to 256.
     pub rank: usize,
-    /// LoRA alpha; the adapter is scaled by alpha / rank.
+    /// LoRA alpha; the adapter is scaled by alpha / rank (with rsLoRA by alpha / sqrt(rank)).
     pub alpha: f64,
+    /// Rank-stabilised LoRA: PEFT's `use_rslora`.
+    pub use_rslora: bool,
     /// LoRA dropout, 0 to below 1.
     pub dropout: f64,
     /// `"all-linear"` or a list such as `["q_proj", "v_proj"]`.
@@ -37,7 +39,13 @@ pub struct AdapterSettings {
 
 impl Default for AdapterSettings {
     fn default() -> Self {
-        Self { rank: 16, alpha: 32.0, dropout: 0.0, target_modules: TargetModules::default() }
+        Self {
+            rank: 16,
+            alpha: 32.0,
+            use_rslora: false,
+            dropout: 0.0,
+            target_modules: TargetModules::default(),
+        }
     }
 }
 
@@ -74,70 +82,6 @@ impl TargetModules {
         match self {
             Self::Word(AllLinear::AllLinear) => ALL_LINEAR.iter().map(|name| (*name).to_owned()).collect(),
             Self::Named(names) => names.clone(),
-        }
-    }
-}
-
-/// Learning-rate schedule, as transformers defines them.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Schedule {
-    /// After warm-up, the peak rate throughout.
-    Constant,
-    /// After warm-up, a straight line to 0.
-    Linear,
-    /// After warm-up, half a cosine to 0.
-    Cosine,
-}
-
-/// `[training]`
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainingSettings {
-    /// Passes over the local records in each round.
-    pub epochs: u32,
-    /// Records per forward pass.
-    pub batch_size: usize,
-    /// Forward passes per optimiser step.
-    pub gradient_accumulation: usize,
-    /// Records are cut after this many tokens.
-    pub cutoff_tokens: usize,
-    /// Peak learning rate.
-    pub learning_rate: f64,
-    /// Shape of the learning rate over the round's steps.
-    pub schedule: Schedule,
-    /// Optimiser steps of linear warm-up.
-    pub warmup_steps: u64,
-    /// Decoupled weight decay of AdamW.
-    pub weight_decay: f64,
-    /// AdamW's first moment.
-    pub beta1: f64,
-    /// AdamW's second moment.
-    pub beta2: f64,
-    /// AdamW's denominator guard.
-    pub epsilon: f64,
-    /// Global gradient norm is clipped to this.
-    pub max_gradient_norm: f64,
-    /// Seed of adapter initialisation and record order.
-    pub seed: u64,
-}
-
-impl Default for TrainingSettings {
-    fn default() -> Self {
-        Self {
-            epochs: 1,
-            batch_size: 8,
-            gradient_accumulation: 1,
-            cutoff_tokens: 1024,
-            learning_rate: 2e-4,
-            schedule: Schedule::Cosine,
-            warmup_steps: 0,
-            weight_decay: 0.0,
-            beta1: 0.9,
-            beta2: 0.999,
-            epsilon: 1e-8,
-            max_gradient_norm: 1.0,
-            seed: 7,
         }
     }
 }
@@ -213,7 +157,8 @@ impl Default for AggregationSettings {
 }
 
 impl AdapterSettings {
-    pub(super) fn validate(&self) -> Result<(), RunError> {
+    /// Checks every number against its bounds.
+    pub fn validate(&self) -> Result<(), RunError> {
         bound((1..=256).contains(&self.rank), "adapter.rank", self.rank, "1 to 256")?;
         let alpha_is_fine = self.alpha.is_finite() && self.alpha > 0.0;
         bound(alpha_is_fine, "adapter.alpha", self.alpha, "a positive number")?;
@@ -226,33 +171,7 @@ impl AdapterSettings {
     }
 }
 
-impl TrainingSettings {
-    pub(super) fn validate(&self) -> Result<(), RunError> {
-        let fraction = |value: f64| value.is_finite() && (0.0..1.0).contains(&value);
-        let positive = |value: f64| value.is_finite() && value > 0.0;
-        bound((1..=1000).contains(&self.epochs), "training.epochs", self.epochs, "1 to 1000")?;
-        bound((1..=4096).contains(&self.batch_size), "training.batch_size", self.batch_size, "1 to 4096")?;
-        let accumulation = self.gradient_accumulation;
-        bound(
-            (1..=4096).contains(&accumulation),
-            "training.gradient_accumulation",
-            accumulation,
-            "1 to 4096",
-        )?;
-        let cutoff = self.cutoff_tokens;
-        bound((8..=131_072).contains(&cutoff), "training.cutoff_tokens", cutoff, "8 to 131072")?;
-        let rate = self.learning_rate;
-        bound(positive(rate) && rate <= 1.0, "training.learning_rate", rate, "above 0, at most 1")?;
-        bound(fraction(self.weight_decay), "training.weight_decay", self.weight_decay, "0 to below 1")?;
-        bound(fraction(self.beta1), "training.beta1", self.beta1, "0 to below 1")?;
-        bound(fraction(self.beta2), "training.beta2", self.beta2, "0 to below 1")?;
-        bound(positive(self.epsilon), "training.epsilon", self.epsilon, "a positive number")?;
-        let norm = self.max_gradient_norm;
-        bound(positive(norm), "training.max_gradient_norm", norm, "a positive number")
-    }
-}
-
-fn bound(
+pub(super) fn bound(
     fine: bool,
     key: &'static str,
     value: impl std::fmt::Display,

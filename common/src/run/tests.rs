@@ -32,6 +32,41 @@ fn bounds_are_checked_by_name() {
 }
 
 #[test]
+fn each_training_setting_has_a_name_and_a_bound() {
+    let parse = |text: &str| serde_json::from_str::<TrainingSettings>(text);
+    for (key, value) in [
+        ("kl_weight", "-1.0"),
+        ("neftune_alpha", "101"),
+        ("validation_share", "0.6"),
+        ("warmup_ratio", "1.5"),
+        ("decay_ratio", "-0.1"),
+        ("schedule_cycles", "0"),
+        ("early_stopping_min_delta", "11"),
+    ] {
+        let training = parse(&format!("{{\"{key}\": {value}}}")).unwrap();
+        let message = training.validate().unwrap_err().to_string();
+        assert!(message.contains(&format!("`training.{key}`")), "{message}");
+    }
+    let not_a_number = TrainingSettings { kl_weight: f64::NAN, ..Default::default() };
+    assert!(not_a_number.validate().is_err());
+    let text = r#"{"batching": "packed", "schedule": "cosine-with-restarts", "schedule_cycles": 3}"#;
+    let training = parse(text).unwrap();
+    assert_eq!(training.validate(), Ok(()));
+    assert_eq!((training.batching, training.schedule), (Batching::Packed, Schedule::CosineWithRestarts));
+    assert!(parse(r#"{"schedule": "cosin"}"#).is_err());
+    assert!(parse(r#"{"kl_wieght": 0.1}"#).is_err());
+}
+
+#[test]
+fn early_stopping_needs_something_to_measure() {
+    let mut spec = spec();
+    spec.training.early_stopping_patience = 2;
+    assert!(spec.validate().unwrap_err().to_string().contains("early_stopping_patience"));
+    spec.training.validation_share = 0.1;
+    assert_eq!(spec.validate(), Ok(()));
+}
+
+#[test]
 fn a_manifest_round_trips_and_refuses_unknown_fields() {
     let manifest = RunManifest {
         run: RunId([7; 8]),

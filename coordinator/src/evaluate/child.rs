@@ -57,6 +57,7 @@ pub fn lora_settings(settings: &AdapterSettings) -> LoraSettings {
     LoraSettings {
         rank: settings.rank,
         alpha: settings.alpha,
+        use_rslora: settings.use_rslora,
         dropout: settings.dropout,
         target_modules: settings.target_modules.names(),
     }

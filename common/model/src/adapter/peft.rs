@@ -95,7 +95,7 @@ fn config_json(settings: &LoraSettings, base_model_name: &str) -> Value {
         "use_bdlora": null,
         "use_dora": false,
         "use_qalora": false,
-        "use_rslora": false,
+        "use_rslora": settings.use_rslora,
         "velora_config": null,
     })
 }

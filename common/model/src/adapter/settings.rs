@@ -11,12 +11,15 @@ use serde::{Deserialize, Serialize};
 pub struct LoraSettings {
     /// Rank of every pair.
     pub rank: usize,
-    /// The factor in front of `B A` is `alpha / rank`.
+    /// The factor in front of `B A` is `alpha / rank`, or `alpha / sqrt(rank)` with `use_rslora`.
     pub alpha: f64,
     /// Probability that an input of A is dropped in training, in [0, 1).
     pub dropout: f64,
     /// Short names of the adapted linears (`q_proj`, ...).
     pub target_modules: Vec<String>,
+    /// Rank-stabilised scaling (Kalajdzievski 2023), saved as PEFT's `use_rslora`.
+    #[serde(default)]
+    pub use_rslora: bool,
 }
 
 impl LoraSettings {
@@ -24,13 +27,14 @@ impl LoraSettings {
     #[must_use]
     pub fn all_linear(rank: usize, alpha: f64) -> Self {
         let target_modules = LinearKind::ALL.iter().map(|kind| kind.short_name().to_owned()).collect();
-        Self { rank, alpha, dropout: 0.0, target_modules }
+        Self { rank, alpha, dropout: 0.0, target_modules, use_rslora: false }
     }
 
-    /// `alpha / rank`.
+    /// `alpha / rank`, or `alpha / sqrt(rank)` for rsLoRA.
     #[must_use]
     pub fn scaling(&self) -> f32 {
-        (self.alpha / self.rank as f64) as f32
+        let rank = self.rank as f64;
+        (self.alpha / if self.use_rslora { rank.sqrt() } else { rank }) as f32
     }
 
     /// Whether a linear is a target.

@@ -4,7 +4,7 @@
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
-use crate::decoder::{Batch, Decoder, DeviceAdapter, Dropout, Gradients, PassResult};
+use crate::decoder::{Batch, Decoder, DeviceAdapter, Dropout, Gradients, Objective, PassResult};
 use crate::error::Result;
 use crate::ops::EngineOps;
 
@@ -26,8 +26,8 @@ pub(crate) trait Session {
     /// Loss of a batch, without gradients.
     fn score(&self, batch: &Batch) -> Result<PassResult>;
 
-    /// Loss of a batch; adds `scale * d(sum of losses)` to `gradients`. Needs an adapter.
-    fn train(&self, batch: &Batch, scale: f32, gradients: &mut Gradients) -> Result<PassResult>;
+    /// Loss of a batch; adds its gradient to `gradients`. Needs an adapter.
+    fn train(&self, batch: &Batch, objective: &Objective, gradients: &mut Gradients) -> Result<PassResult>;
 
     /// Logits of one sequence, `[tokens, vocabulary]` row-major.
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>>;
@@ -64,12 +64,12 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
         B::guarded(|| self.decoder.score(self.adapter.as_ref(), batch))
     }
 
-    fn train(&self, batch: &Batch, scale: f32, gradients: &mut Gradients) -> Result<PassResult> {
+    fn train(&self, batch: &Batch, objective: &Objective, gradients: &mut Gradients) -> Result<PassResult> {
         let Some(adapter) = &self.adapter else {
             let reason = "a training pass needs an adapter".to_owned();
             return Err(crate::error::ModelError::Internal { reason });
         };
-        B::guarded(|| self.decoder.train(adapter, batch, scale, gradients))
+        B::guarded(|| self.decoder.train(adapter, batch, objective, gradients))
     }
 
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {

@@ -16,7 +16,7 @@ pub enum Document {
 }
 
 /// What happened to a set of conversations on their way to the trainer. Counts only, never text.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct PrepareReport {
     /// Conversations and texts that came in.
     pub conversations: u64,

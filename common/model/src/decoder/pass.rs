@@ -5,9 +5,10 @@
 use super::Decoder;
 use super::adapter::{DeviceAdapter, Gradients, host};
 use super::layer::{PassContext, Saved};
+use super::noise::Noise;
 use crate::ops::{EngineOps, Segments};
 use crate::sample::Sample;
-use burn_tensor::Tensor;
+use burn_tensor::{Tensor, TensorData};
 
 /// Sequences of one forward pass, laid end to end.
 #[derive(Debug, Clone)]
@@ -55,6 +56,27 @@ pub(crate) struct PassResult {
     pub(crate) loss_sum: f64,
     /// Targets that were the most likely token.
     pub(crate) correct: u64,
+    /// Sum over the targets' rows of `KL(base || model)`, in nats; where it was asked for.
+    pub(crate) divergence_sum: f64,
+}
+
+/// What a training pass computes the gradient of.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Objective {
+    /// Factor of the gradient: one over the step's targets.
+    pub(crate) scale: f32,
+    /// Weight of `KL(base || model)` beside the cross-entropy; 0 computes neither it nor the base's pass.
+    pub(crate) kl_weight: f32,
+    /// Noise on the embeddings. The base's pass, the model of comparison, sees the same.
+    pub(crate) noise: Option<Noise>,
+}
+
+impl Objective {
+    /// The cross-entropy alone.
+    #[cfg(test)]
+    pub(crate) const fn cross_entropy(scale: f32) -> Self {
+        Self { scale, kl_weight: 0.0, noise: None }
+    }
 }
 
 /// A layer's input, and what its backward pass needs unless it is to be recomputed.
@@ -72,7 +94,7 @@ impl<B: EngineOps> Decoder<B> {
         let hidden = self.hidden_states(adapter, &batch.tokens, &batch.segments);
         let hidden = self.final_rows(&hidden, &batch.rows);
         let result = B::linear_cross_entropy(&hidden, &self.head, &batch.targets, None, self.compute);
-        PassResult { loss_sum: result.loss_sum(), correct: result.correct }
+        PassResult { loss_sum: result.loss_sum(), correct: result.correct, divergence_sum: 0.0 }
     }
 
     /// Logits of one sequence, `[T, vocabulary]` row-major.
@@ -91,23 +113,40 @@ impl<B: EngineOps> Decoder<B> {
     ) -> Tensor<B, 2> {
         let rotary = self.rotary_table(segments.longest());
         let context = PassContext { segments, rotary: &rotary, adapter };
-        let mut x = <B as EngineOps>::embedding(&self.embedding, tokens, &self.device);
+        self.through_layers(&context, <B as EngineOps>::embedding(&self.embedding, tokens, &self.device))
+    }
+
+    fn through_layers(&self, context: &PassContext<'_, B>, mut x: Tensor<B, 2>) -> Tensor<B, 2> {
         for index in 0..self.layers.len() {
-            x = self.layer_forward(index, &context, &x).0;
+            x = self.layer_forward(index, context, &x).0;
         }
         x
+    }
+
+    /// The batch's embeddings, with noise if there is to be some.
+    fn embedded(&self, batch: &Batch, noise: Option<Noise>) -> Tensor<B, 2> {
+        let x = <B as EngineOps>::embedding(&self.embedding, &batch.tokens, &self.device);
+        match noise {
+            None => x,
+            Some(noise) => {
+                let shape = x.dims();
+                let values = TensorData::new(noise.values(&batch.segments, shape[1]), shape);
+                B::add(x, &Tensor::from_data(values, &self.device))
+            }
+        }
     }
 
     fn final_rows(&self, hidden: &Tensor<B, 2>, rows: &[usize]) -> Tensor<B, 2> {
         B::rms_norm(&B::gather_rows(hidden, rows), &self.final_norm, self.epsilon()).y
     }
 
-    /// Loss of a batch; adds `scale * d(sum of losses)` to `gradients`.
+    /// Loss of a batch; adds `scale * d(sum of losses)` to `gradients`. For the penalty the same frozen layers run once
+    /// more without the adapter, before anything is kept: only the rows of targets stay of that pass.
     pub(crate) fn train(
         &self,
         adapter: &DeviceAdapter<B>,
         batch: &Batch,
-        scale: f32,
+        objective: &Objective,
         gradients: &mut Gradients,
     ) -> PassResult {
         if batch.targets.is_empty() {
@@ -115,16 +154,20 @@ impl<B: EngineOps> Decoder<B> {
         }
         let rotary = self.rotary_table(batch.segments.longest());
         let context = PassContext { segments: &batch.segments, rotary: &rotary, adapter: Some(adapter) };
+        let mut x = self.embedded(batch, objective.noise);
+        let base_rows = (objective.kl_weight > 0.0).then(|| {
+            let base = PassContext { adapter: None, ..context };
+            self.final_rows(&self.through_layers(&base, x.clone()), &batch.rows)
+        });
         let keep = self.layers_to_keep(batch.tokens.len());
         let mut kept = Vec::with_capacity(self.layers.len());
-        let mut x = <B as EngineOps>::embedding(&self.embedding, &batch.tokens, &self.device);
         for index in 0..self.layers.len() {
             let (y, saved) = self.layer_forward(index, &context, &x);
             // The last layers are kept: the backward pass frees them before it recomputes the first.
             let saved = (index + keep >= self.layers.len()).then_some(saved);
             kept.push(Kept { input: std::mem::replace(&mut x, y), saved });
         }
-        let (result, mut dx) = self.loss_backward(&x, batch, scale);
+        let (result, mut dx) = self.loss_backward(&x, batch, objective, base_rows.as_ref());
         drop(x);
         for (index, Kept { input, saved }) in kept.into_iter().enumerate().rev() {
             let saved = match saved {
@@ -136,13 +179,34 @@ impl<B: EngineOps> Decoder<B> {
         result
     }
 
-    /// The loss, and its gradient in the last layer's output.
-    fn loss_backward(&self, x: &Tensor<B, 2>, batch: &Batch, scale: f32) -> (PassResult, Tensor<B, 2>) {
+    /// The loss, and its gradient in the last layer's output. `base_rows` are the base's final hidden states.
+    fn loss_backward(
+        &self,
+        x: &Tensor<B, 2>,
+        batch: &Batch,
+        objective: &Objective,
+        base_rows: Option<&Tensor<B, 2>>,
+    ) -> (PassResult, Tensor<B, 2>) {
         let rows = B::gather_rows(x, &batch.rows);
         let normalised = B::rms_norm(&rows, &self.final_norm, self.epsilon());
-        let loss =
-            B::linear_cross_entropy(&normalised.y, &self.head, &batch.targets, Some(scale), self.compute);
-        let result = PassResult { loss_sum: loss.loss_sum(), correct: loss.correct };
+        let (hidden, targets, scale) = (&normalised.y, &batch.targets, Some(objective.scale));
+        let (loss, divergence_sum) = match base_rows {
+            None => (B::linear_cross_entropy(hidden, &self.head, targets, scale, self.compute), 0.0),
+            Some(base) => {
+                let weight = objective.kl_weight;
+                let both = B::linear_cross_entropy_kl(
+                    hidden,
+                    base,
+                    &self.head,
+                    targets,
+                    weight,
+                    scale,
+                    self.compute,
+                );
+                (both.cross_entropy, both.divergences.iter().sum())
+            }
+        };
+        let result = PassResult { loss_sum: loss.loss_sum(), correct: loss.correct, divergence_sum };
         let d_normalised = loss.d_hidden.unwrap_or_else(|| normalised.y.zeros_like());
         let d_rows = B::rms_norm_backward(&d_normalised, &rows, &normalised.rstd, &self.final_norm, None);
         (result, B::scatter_rows(&d_rows, &batch.rows, x.dims()[0]))

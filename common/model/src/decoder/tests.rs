@@ -87,13 +87,26 @@ fn case(architecture: Architecture) -> Case {
 }
 
 fn engine_gradients(decoder: &Decoder<Flex>, case: &Case, batches: &[Vec<&Sample>]) -> (f64, Gradients) {
+    penalised_gradients(decoder, case, batches, 0.0)
+}
+
+/// Mean of cross-entropy plus weighted divergence, and its gradient.
+fn penalised_gradients(
+    decoder: &Decoder<Flex>,
+    case: &Case,
+    batches: &[Vec<&Sample>],
+    kl_weight: f32,
+) -> (f64, Gradients) {
     let device = DeviceAdapter::upload(&case.adapter, &FlexDevice);
     let mut gradients = Gradients::new(case.config.num_layers);
     let batches: Vec<Batch> = batches.iter().map(|batch| Batch::pack(batch.iter().copied())).collect();
     let targets: usize = batches.iter().map(Batch::supervised_tokens).sum();
-    let scale = 1.0 / targets as f32;
-    let sum: f64 =
-        batches.iter().map(|batch| decoder.train(&device, batch, scale, &mut gradients).loss_sum).sum();
+    let objective = Objective { kl_weight, ..Objective::cross_entropy(1.0 / targets as f32) };
+    let sum: f64 = batches
+        .iter()
+        .map(|batch| decoder.train(&device, batch, &objective, &mut gradients))
+        .map(|result| result.loss_sum + f64::from(kl_weight) * result.divergence_sum)
+        .sum();
     (sum / targets as f64, gradients)
 }
 
@@ -101,12 +114,13 @@ const FAMILIES: [Architecture; 3] = [Architecture::Qwen2, Architecture::Qwen3, A
 
 #[test]
 fn gradients_match_autodiff() {
-    for architecture in FAMILIES {
+    for (architecture, kl_weight) in FAMILIES.into_iter().flat_map(|family| [(family, 0.0), (family, 0.8)]) {
         let case = case(architecture);
         let decoder = case.weights.decoder(&case.config, Compute::F32);
-        let (loss, gradients) = engine_gradients(&decoder, &case, &[case.samples.iter().collect()]);
+        let (loss, gradients) =
+            penalised_gradients(&decoder, &case, &[case.samples.iter().collect()], kl_weight);
         let oracle = Oracle::<Autodiff<Flex>>::new(&case.config, &case.weights, &case.adapter);
-        let expected_loss = oracle.mean_loss(&case.samples);
+        let expected_loss = oracle.mean_loss(&case.samples, f64::from(kl_weight));
         let value = f64::from(expected_loss.clone().into_scalar());
         assert!((loss / value - 1.0).abs() < 1e-5, "{architecture:?}: loss {loss}, oracle {value}");
         let graph = expected_loss.backward();
@@ -128,10 +142,11 @@ fn gradients_match_autodiff() {
 
 #[test]
 fn gradients_match_finite_differences_in_f64() {
-    for architecture in FAMILIES {
+    for (architecture, kl_weight) in FAMILIES.into_iter().flat_map(|family| [(family, 0.0), (family, 0.8)]) {
         let case = case(architecture);
         let decoder = case.weights.decoder(&case.config, Compute::F32);
-        let (_, gradients) = engine_gradients(&decoder, &case, &[case.samples.iter().collect()]);
+        let (_, gradients) =
+            penalised_gradients(&decoder, &case, &[case.samples.iter().collect()], kl_weight);
         let mut stream = ChaCha8Rng::seed_from_u64(99);
         for round in 0..3 {
             let direction: Vec<Vec<f32>> = {
@@ -141,7 +156,12 @@ fn gradients_match_finite_differences_in_f64() {
             let loss_at = |distance: f64| {
                 let oracle =
                     Oracle::<Flex>::moved(&case.config, &case.weights, &case.adapter, &direction, distance);
-                oracle.mean_loss(&case.samples).into_data().iter::<f64>().next().unwrap()
+                oracle
+                    .mean_loss(&case.samples, f64::from(kl_weight))
+                    .into_data()
+                    .iter::<f64>()
+                    .next()
+                    .unwrap()
             };
             let numeric = (loss_at(1e-5) - loss_at(-1e-5)) / 2e-5;
             let analytic: f64 = gradients
@@ -176,6 +196,25 @@ fn packing_accumulation_and_recomputation_give_the_same_gradient() {
         let (recomputed_loss, recomputed) = engine_gradients(&decoder, &case, &[vec![a, b, c]]);
         assert_eq!(loss.to_bits(), recomputed_loss.to_bits());
         assert!(packed.matrices().eq(recomputed.matrices()), "recomputation changes no bit");
+    }
+}
+
+#[test]
+fn an_untouched_adapter_does_not_diverge_and_its_penalty_changes_nothing() {
+    let mut case = case(Architecture::Qwen2);
+    // B = 0, as a new adapter is.
+    for (index, matrix) in case.adapter.matrices_mut().enumerate() {
+        if index % 2 == 1 {
+            matrix.fill(0.0);
+        }
+    }
+    let batches = [case.samples.iter().collect::<Vec<_>>()];
+    for compute in [Compute::F32, Compute::Bf16] {
+        let decoder = case.weights.decoder(&case.config, compute);
+        let (loss, plain) = engine_gradients(&decoder, &case, &batches);
+        let (penalised_loss, penalised) = penalised_gradients(&decoder, &case, &batches, 2.0);
+        assert_eq!(loss.to_bits(), penalised_loss.to_bits(), "{compute:?}");
+        assert!(plain.matrices().eq(penalised.matrices()), "{compute:?}");
     }
 }
 

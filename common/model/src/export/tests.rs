@@ -48,6 +48,7 @@ fn model_folder(place: &Path) -> ModelConfig {
 fn trained_adapter(config: &ModelConfig) -> Adapter {
     let settings = LoraSettings {
         target_modules: vec!["q_proj".into(), "down_proj".into()],
+        use_rslora: false,
         ..LoraSettings::all_linear(4, 6.0)
     };
     let mut adapter = Adapter::init(config, &settings, 5).unwrap();

@@ -13,7 +13,7 @@ use super::math;
 
 /// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary. Fewer rows would unpack the
 /// head's weight more often than its product is worth.
-const LOGIT_BYTES: usize = 160 << 20;
+pub(super) const LOGIT_BYTES: usize = 160 << 20;
 
 /// Loss and hit of one row.
 #[derive(Debug, Clone, Copy, Default)]

@@ -11,12 +11,12 @@ use burn_tensor::{Tensor, TensorPrimitive};
 use rayon::prelude::*;
 
 use super::types::{
-    AttentionGradients, Compute, CrossEntropy, Heads, LoraGradients, LoraOutput, Normalised, RotaryTable,
-    Segments,
+    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, LoraGradients, LoraOutput, Normalised,
+    RotaryTable, Segments,
 };
 use super::{EngineOps, FrozenWeight};
 use crate::kernels::linear::{self, Product, Rows};
-use crate::kernels::{attention, cross_entropy, lora, norm, pointwise, rotary};
+use crate::kernels::{attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary};
 
 /// A contiguous f32 tensor that only this operation holds, or shares read-only.
 struct Slice(FlexTensor);
@@ -289,6 +289,36 @@ impl EngineOps for Flex {
             correct: rows.iter().map(|row| u64::from(row.correct)).sum(),
             d_hidden: d_hidden.map(Slice::into_tensor),
         }
+    }
+
+    fn linear_cross_entropy_kl(
+        hidden: &Tensor<Self, 2>,
+        base_hidden: &Tensor<Self, 2>,
+        head: &Self::Frozen,
+        targets: &[u32],
+        kl_weight: f32,
+        gradient_scale: Option<f32>,
+        compute: Compute,
+    ) -> CrossEntropyKl<Self> {
+        let shape = [targets.len(), head.shape()[1]];
+        assert_eq!([hidden.dims(), base_hidden.dims()], [shape; 2], "hidden rows and width");
+        let mut d_hidden = gradient_scale.map(|_| Slice::zeros(shape));
+        let gradient = gradient_scale.zip(d_hidden.as_mut().map(Slice::get_mut));
+        let (hidden, base_hidden) = (Slice::of(hidden), Slice::of(base_hidden));
+        let rows = cross_entropy_kl::linear_cross_entropy_kl(
+            [hidden.get(), base_hidden.get()],
+            head,
+            targets,
+            kl_weight,
+            gradient,
+            Product::fastest(compute),
+        );
+        let cross_entropy = CrossEntropy {
+            losses: rows.iter().map(|row| row.target.loss).collect(),
+            correct: rows.iter().map(|row| u64::from(row.target.correct)).sum(),
+            d_hidden: d_hidden.map(Slice::into_tensor),
+        };
+        CrossEntropyKl { cross_entropy, divergences: rows.iter().map(|row| row.divergence).collect() }
     }
 
     fn embedding(table: &Self::Frozen, tokens: &[u32], _device: &FlexDevice) -> Tensor<Self, 2> {

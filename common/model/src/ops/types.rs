@@ -127,6 +127,15 @@ pub struct AttentionGradients<B: Backend> {
     pub dv: Tensor<B, 2>,
 }
 
+/// Result of the output projection with cross-entropy and a penalty towards the base model.
+#[derive(Debug, Clone)]
+pub struct CrossEntropyKl<B: Backend> {
+    /// Losses and hits of the targets, without the penalty; `d_hidden` is of the sum of both.
+    pub cross_entropy: CrossEntropy<B>,
+    /// `KL(base || model)` of each row in nats, not weighted.
+    pub divergences: Vec<f64>,
+}
+
 /// Result of the output projection with cross-entropy.
 #[derive(Debug, Clone)]
 pub struct CrossEntropy<B: Backend> {

@@ -1,60 +1,122 @@
-//! Which samples each optimiser step trains on: a pure function of (seed, step). Called by `train`.
-//! Invariants: every epoch sees every sample once; a resumed run needs the step number only.
+//! Which samples each optimiser step trains on: a pure function of (lengths, settings, step). Called by `train`.
+//! Invariants: every epoch sees every sample once; every epoch has the same number of steps; a resumed run needs the
+//! step number only.
 
+use super::packing::pack;
+use super::{Batching, TrainSettings};
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
+use std::cmp::Reverse;
+
+/// Batches that are sorted by length together. transformers' `group_by_length` uses as many: enough to find neighbours
+/// of like length, few enough to leave an epoch in random order.
+const BATCHES_SORTED_TOGETHER: usize = 50;
 
 /// The plan of a whole training.
 pub(super) struct Plan {
-    samples: usize,
+    /// Tokens that each sample feeds to the model.
+    lengths: Vec<usize>,
+    batching: Batching,
     batch_size: usize,
     accumulation: usize,
     epochs: u64,
     seed: u64,
-    /// The epoch whose order is held, and that order.
-    current: Option<(u64, Vec<usize>)>,
+    passes_per_epoch: usize,
+    /// The epoch whose passes are held, and those passes.
+    current: Option<(u64, Vec<Vec<usize>>)>,
 }
 
 impl Plan {
-    pub(super) fn new(samples: usize, settings: &super::TrainSettings) -> Self {
+    pub(super) fn new(lengths: Vec<usize>, settings: &TrainSettings) -> Self {
+        let units = match settings.batching {
+            Batching::Shuffled | Batching::ByLength => lengths.len(),
+            Batching::Packed { capacity_tokens } => {
+                let order: Vec<usize> = (0..lengths.len()).collect();
+                pack(&lengths, &order, capacity_tokens).len()
+            }
+        };
         Self {
-            samples,
+            lengths,
+            batching: settings.batching,
             batch_size: settings.batch_size,
             accumulation: settings.gradient_accumulation,
             epochs: settings.epochs,
             seed: settings.seed,
+            passes_per_epoch: units.div_ceil(settings.batch_size),
             current: None,
         }
     }
 
-    fn steps_per_epoch(&self) -> u64 {
-        self.samples.div_ceil(self.batch_size).div_ceil(self.accumulation) as u64
+    pub(super) fn steps_per_epoch(&self) -> u64 {
+        self.passes_per_epoch.div_ceil(self.accumulation) as u64
     }
 
     pub(super) fn total_steps(&self) -> u64 {
         self.steps_per_epoch() * self.epochs
     }
 
-    /// The sample indices of step `step` (counted from 0), one list for each forward pass. The last batch of an
-    /// epoch may be short, and its last step may have fewer batches: nothing is dropped.
+    pub(super) fn passes_per_epoch(&self) -> usize {
+        self.passes_per_epoch
+    }
+
+    /// The sample indices of step `step` (counted from 0), one list for each forward pass. The last pass of an epoch may
+    /// be short, and its last step may have fewer passes: nothing is dropped.
     pub(super) fn step(&mut self, step: u64) -> Vec<Vec<usize>> {
         let (epoch, within) = (step / self.steps_per_epoch(), (step % self.steps_per_epoch()) as usize);
         if self.current.as_ref().is_none_or(|(held, _)| *held != epoch) {
-            self.current = Some((epoch, shuffled(self.samples, self.seed, epoch)));
+            self.current = Some((epoch, self.passes(epoch)));
         }
-        let order = self.current.as_ref().map_or(&[][..], |(_, order)| order);
-        let per_step = self.batch_size * self.accumulation;
-        let start = (within * per_step).min(order.len());
-        let end = (start + per_step).min(order.len());
-        order[start..end].chunks(self.batch_size).map(<[usize]>::to_vec).collect()
+        let passes = self.current.as_ref().map_or(&[][..], |(_, passes)| passes);
+        let start = (within * self.accumulation).min(passes.len());
+        let end = (start + self.accumulation).min(passes.len());
+        passes[start..end].to_vec()
+    }
+
+    /// All forward passes of an epoch.
+    fn passes(&self, epoch: u64) -> Vec<Vec<usize>> {
+        let mut order = shuffled(b"batch-order/1\0", self.lengths.len(), self.seed, epoch);
+        let units = match self.batching {
+            Batching::Shuffled => {
+                return order.chunks(self.batch_size).map(<[usize]>::to_vec).collect();
+            }
+            Batching::ByLength => {
+                for together in order.chunks_mut(self.batch_size * BATCHES_SORTED_TOGETHER) {
+                    together.sort_by_key(|sample| Reverse(self.lengths[*sample]));
+                }
+                order.chunks(self.batch_size).map(<[usize]>::to_vec).collect()
+            }
+            Batching::Packed { capacity_tokens } => pack(&self.lengths, &order, capacity_tokens),
+        };
+        // Sorting and packing have put the long ones first; the order of what they made is random again.
+        let order = shuffled(b"pass-order/1\0", units.len(), self.seed, epoch);
+        let shuffled: Vec<Vec<usize>> = order.into_iter().map(|unit| units[unit].clone()).collect();
+        match self.batching {
+            Batching::Packed { .. } => shuffled.chunks(self.batch_size).map(<[Vec<usize>]>::concat).collect(),
+            Batching::Shuffled | Batching::ByLength => shuffled,
+        }
     }
 }
 
-/// Fisher-Yates with ChaCha20 keyed by SHA-256("batch-order/1", seed, epoch); indices by rejection, so unbiased.
-fn shuffled(count: usize, seed: u64, epoch: u64) -> Vec<usize> {
+/// Divides `count` samples into those that are trained on and a random share that is not: (training, held out), both
+/// ascending. At least one sample is held out, and at least one is not, if there are two.
+#[must_use]
+pub fn hold_out(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
+    if share <= 0.0 || count < 2 {
+        return ((0..count).collect(), Vec::new());
+    }
+    let wanted = ((count as f64 * share).round() as usize).clamp(1, count - 1);
+    let mut order = shuffled(b"held-out/1\0", count, seed, 0);
+    let mut training = order.split_off(wanted);
+    order.sort_unstable();
+    training.sort_unstable();
+    (training, order)
+}
+
+/// Fisher-Yates with ChaCha20 keyed by SHA-256(purpose, seed, epoch); indices by rejection, so unbiased.
+fn shuffled(purpose: &[u8], count: usize, seed: u64, epoch: u64) -> Vec<usize> {
     let mut hash = Sha256::new();
-    hash.update(b"batch-order/1\0");
+    hash.update(purpose);
     hash.update(seed.to_le_bytes());
     hash.update(epoch.to_le_bytes());
     let mut stream = ChaCha20Rng::from_seed(hash.finalize().into());
@@ -80,33 +142,93 @@ fn below(stream: &mut ChaCha20Rng, bound: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::TrainSettings;
 
-    #[test]
-    fn every_epoch_sees_every_sample_once_in_another_order() {
-        let settings =
-            TrainSettings { epochs: 2, batch_size: 3, gradient_accumulation: 2, ..Default::default() };
-        let mut plan = Plan::new(10, &settings);
-        assert_eq!(plan.total_steps(), 4);
-        let mut epochs = Vec::new();
-        for epoch in 0..2 {
-            let steps: Vec<_> = (0..2).map(|step| plan.step(epoch * 2 + step)).collect();
-            assert_eq!(steps[0].iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
-            assert_eq!(steps[1].iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
-            let order: Vec<usize> = steps.into_iter().flatten().flatten().collect();
-            let mut sorted = order.clone();
-            sorted.sort_unstable();
-            assert_eq!(sorted, (0..10).collect::<Vec<_>>());
-            epochs.push(order);
-        }
-        assert_ne!(epochs[0], epochs[1]);
-        // Any step can be asked for on its own: that is what a resumed run does.
-        assert_eq!(Plan::new(10, &settings).step(3), plan.step(3));
+    const KINDS: [Batching; 3] =
+        [Batching::Shuffled, Batching::ByLength, Batching::Packed { capacity_tokens: 30 }];
+
+    fn settings(batching: Batching) -> TrainSettings {
+        TrainSettings { epochs: 2, batch_size: 3, gradient_accumulation: 2, batching, ..Default::default() }
+    }
+
+    fn lengths() -> Vec<usize> {
+        (0..40).map(|index| 3 + index * 7 % 23).collect()
     }
 
     #[test]
-    fn the_order_is_pinned_across_versions() {
-        assert_eq!(shuffled(8, 7, 0), shuffled(8, 7, 0));
-        assert_ne!(shuffled(8, 7, 0), shuffled(8, 8, 0));
+    fn every_epoch_sees_every_sample_once_in_another_order() {
+        for kind in KINDS {
+            let mut plan = Plan::new(lengths(), &settings(kind));
+            let steps = plan.steps_per_epoch();
+            let mut epochs = Vec::new();
+            for epoch in 0..2 {
+                let order: Vec<usize> =
+                    (0..steps).flat_map(|step| plan.step(epoch * steps + step)).flatten().collect();
+                let mut sorted = order.clone();
+                sorted.sort_unstable();
+                assert_eq!(sorted, (0..40).collect::<Vec<_>>(), "{kind:?}");
+                epochs.push(order);
+            }
+            assert_ne!(epochs[0], epochs[1], "{kind:?}");
+            // Any step can be asked for on its own: that is what a resumed run does.
+            let middle = steps + 1;
+            assert_eq!(Plan::new(lengths(), &settings(kind)).step(middle), plan.step(middle));
+            let other = TrainSettings { seed: 8, ..settings(kind) };
+            assert_ne!(Plan::new(lengths(), &other).step(0), plan.step(0), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn a_short_pass_and_a_short_step_end_the_epoch() {
+        let mut plan = Plan::new(vec![5; 10], &settings(Batching::Shuffled));
+        assert_eq!(plan.total_steps(), 4);
+        assert_eq!(plan.step(0).iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
+        assert_eq!(plan.step(1).iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
+    }
+
+    #[test]
+    fn batches_by_length_hold_neighbours_and_stay_in_random_order() {
+        let lengths: Vec<usize> = (0..600).map(|index| 1 + index * 37 % 600).collect();
+        let settings = TrainSettings { batch_size: 4, batching: Batching::ByLength, ..Default::default() };
+        let mut plan = Plan::new(lengths.clone(), &settings);
+        let batches: Vec<Vec<usize>> = (0..plan.steps_per_epoch()).flat_map(|step| plan.step(step)).collect();
+        let spread: usize = batches
+            .iter()
+            .map(|batch| {
+                let of = |sample: &usize| lengths[*sample];
+                batch.iter().map(of).max().unwrap() - batch.iter().map(of).min().unwrap()
+            })
+            .sum();
+        // Random batches of four of 600 lengths spread over about 360; neighbours among 200 over about 9.
+        assert!(spread / batches.len() < 15, "{}", spread / batches.len());
+        let first: Vec<usize> = batches.iter().map(|batch| lengths[batch[0]]).collect();
+        let falls = first.windows(2).filter(|pair| pair[0] > pair[1]).count();
+        assert!((50..100).contains(&falls), "{falls} of 149 neighbours fall: random order has about half");
+    }
+
+    #[test]
+    fn packs_are_filled_and_a_pass_holds_so_many_of_them() {
+        let lengths = lengths();
+        let mut plan = Plan::new(lengths.clone(), &settings(Batching::Packed { capacity_tokens: 30 }));
+        let passes: Vec<Vec<usize>> = (0..plan.steps_per_epoch()).flat_map(|step| plan.step(step)).collect();
+        let tokens: Vec<usize> =
+            passes.iter().map(|pass| pass.iter().map(|sample| lengths[*sample]).sum()).collect();
+        assert!(tokens.iter().all(|tokens| *tokens <= 3 * 30), "{tokens:?}");
+        let total: usize = lengths.iter().sum();
+        assert!(passes.len() <= total.div_ceil(90) + 1, "{} passes for {total} tokens", passes.len());
+    }
+
+    #[test]
+    fn the_held_out_share_is_a_function_of_the_seed() {
+        let (training, held_out) = hold_out(100, 0.1, 7);
+        assert_eq!((training.len(), held_out.len()), (90, 10));
+        let mut all = [training.clone(), held_out.clone()].concat();
+        all.sort_unstable();
+        assert_eq!(all, (0..100).collect::<Vec<_>>());
+        assert_eq!(hold_out(100, 0.1, 7), (training, held_out.clone()));
+        assert_ne!(hold_out(100, 0.1, 8).1, held_out);
+        assert_eq!(hold_out(2, 0.01, 1).1.len(), 1);
+        assert_eq!(hold_out(2, 0.99, 1).0.len(), 1);
+        assert_eq!(hold_out(1, 0.5, 1), (vec![0], vec![]));
+        assert_eq!(hold_out(5, 0.0, 1), ((0..5).collect(), vec![]));
     }
 }

@@ -1,19 +1,43 @@
-//! Training hyper-parameters and the learning-rate schedule, as transformers defines them. Used by `train` and, as
-//! data, by run files. Invariant: the learning rate is a pure function of (settings, step, total steps).
+//! Training hyper-parameters. Used by `train` and, as data, by run files.
+//! Invariant: settings that pass `validate` can be trained with.
 
+use super::Schedule;
 use crate::error::{ModelError, Result};
 use serde::{Deserialize, Serialize};
 
-/// How the learning rate develops after the warm-up.
+/// Which samples share a forward pass. Either way every epoch sees every sample once, in an order that depends on
+/// (seed, epoch) only, and no sample sees another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Schedule {
-    /// Stays.
-    Constant,
-    /// Falls linearly to 0 at the last step.
-    Linear,
-    /// Falls along half a cosine to 0 at the last step.
-    Cosine,
+#[serde(rename_all = "kebab-case")]
+pub enum Batching {
+    /// `batch_size` samples in random order.
+    Shuffled,
+    /// `batch_size` samples of like length; the order of the batches is random.
+    ByLength,
+    /// `batch_size` packs: samples laid end to end up to so many tokens. Steps are of even size.
+    Packed {
+        /// Most tokens of one pack.
+        capacity_tokens: usize,
+    },
+}
+
+/// How a validation set steers the training. Without one nothing of this happens.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct EvaluationSettings {
+    /// Optimiser steps between two evaluations; one more follows the last step. 0 evaluates after each epoch.
+    pub every_steps: u64,
+    /// Evaluations in a row without an improvement after which the training ends; 0 never ends it.
+    pub patience: u64,
+    /// What the loss must fall below the best one so far to be an improvement, in nats.
+    pub min_delta: f64,
+    /// Whether the outcome is the adapter with the lowest validation loss instead of the last one.
+    pub keep_best: bool,
+}
+
+impl Default for EvaluationSettings {
+    fn default() -> Self {
+        Self { every_steps: 0, patience: 0, min_delta: 0.0, keep_best: true }
+    }
 }
 
 /// Hyper-parameters of one training.
@@ -21,16 +45,20 @@ pub enum Schedule {
 pub struct TrainSettings {
     /// Passes over the samples.
     pub epochs: u64,
-    /// Samples of one forward pass.
+    /// Samples (or packs) of one forward pass.
     pub batch_size: usize,
-    /// Batches of one optimiser step.
+    /// Forward passes of one optimiser step.
     pub gradient_accumulation: usize,
+    /// Which samples share a forward pass.
+    pub batching: Batching,
     /// Peak learning rate.
     pub learning_rate: f64,
     /// Development of the learning rate.
     pub schedule: Schedule,
-    /// Optimiser steps over which the learning rate rises linearly from 0.
+    /// Optimiser steps over which the learning rate rises linearly from 0; 0 takes `warmup_ratio`.
     pub warmup_steps: u64,
+    /// The same as a share of all steps, rounded up to whole steps.
+    pub warmup_ratio: f64,
     /// Decoupled weight decay.
     pub weight_decay: f64,
     /// Decay of the first moment.
@@ -41,7 +69,14 @@ pub struct TrainSettings {
     pub epsilon: f64,
     /// The gradient's global norm is clipped to this; 0 switches clipping off.
     pub max_gradient_norm: f64,
-    /// Seed of the batch order and of dropout.
+    /// Weight of the penalty `KL(base || model)` per supervised token; 0 computes none. It costs one more forward pass
+    /// and keeps what the base model knew.
+    pub kl_weight: f64,
+    /// NEFTune: uniform noise of `alpha / sqrt(tokens * width)` on the embeddings (Jain et al. 2023); 0 adds none.
+    pub neftune_alpha: f64,
+    /// What is done with a validation set.
+    pub evaluation: EvaluationSettings,
+    /// Seed of the batch order, of dropout and of noise.
     pub seed: u64,
 }
 
@@ -51,14 +86,19 @@ impl Default for TrainSettings {
             epochs: 1,
             batch_size: 8,
             gradient_accumulation: 1,
+            batching: Batching::Shuffled,
             learning_rate: 2e-4,
             schedule: Schedule::Cosine,
             warmup_steps: 0,
+            warmup_ratio: 0.0,
             weight_decay: 0.0,
             beta1: 0.9,
             beta2: 0.999,
             epsilon: 1e-8,
             max_gradient_norm: 1.0,
+            kl_weight: 0.0,
+            neftune_alpha: 0.0,
+            evaluation: EvaluationSettings::default(),
             seed: 7,
         }
     }
@@ -70,53 +110,42 @@ impl TrainSettings {
     /// # Errors
     /// `Setting` naming the first one that cannot.
     pub fn validate(&self) -> Result<()> {
-        let bad =
-            |name: &'static str, reason: &str| Err(ModelError::Setting { name, reason: reason.to_owned() });
-        if self.epochs == 0 {
-            return bad("epochs", "it must be at least 1");
-        }
-        if self.batch_size == 0 {
-            return bad("batch_size", "it must be at least 1");
-        }
-        if self.gradient_accumulation == 0 {
-            return bad("gradient_accumulation", "it must be at least 1");
-        }
-        let at_least_zero = |value: f64| value.is_finite() && value >= 0.0;
+        let at_least_one = "it must be at least 1";
+        check("epochs", self.epochs > 0, at_least_one)?;
+        check("batch_size", self.batch_size > 0, at_least_one)?;
+        check("gradient_accumulation", self.gradient_accumulation > 0, at_least_one)?;
         for (name, value) in [
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
             ("max_gradient_norm", self.max_gradient_norm),
+            ("kl_weight", self.kl_weight),
+            ("neftune_alpha", self.neftune_alpha),
+            ("early_stopping_min_delta", self.evaluation.min_delta),
         ] {
-            if !at_least_zero(value) {
-                return bad(name, "it must be a number that is not negative");
-            }
+            check(name, value.is_finite() && value >= 0.0, "it must be a number that is not negative")?;
         }
         for (name, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            if !(0.0..1.0).contains(&value) {
-                return bad(name, "it must be at least 0 and less than 1");
+            check(name, (0.0..1.0).contains(&value), "it must be at least 0 and less than 1")?;
+        }
+        check("epsilon", self.epsilon.is_finite() && self.epsilon > 0.0, "it must be a positive number")?;
+        let is_share = |value: f64| (0.0..=1.0).contains(&value);
+        check("warmup_ratio", is_share(self.warmup_ratio), "it must be between 0 and 1")?;
+        match self.schedule {
+            Schedule::Wsd { decay_ratio, .. } => {
+                check("decay_ratio", is_share(decay_ratio), "it must be between 0 and 1")?;
             }
+            Schedule::CosineWithRestarts { cycles } => check("schedule_cycles", cycles > 0, at_least_one)?,
+            Schedule::Constant | Schedule::Linear | Schedule::Cosine => {}
         }
-        if !self.epsilon.is_finite() || self.epsilon <= 0.0 {
-            return bad("epsilon", "it must be a positive number");
+        match self.batching {
+            Batching::Packed { capacity_tokens } => check("cutoff_tokens", capacity_tokens > 0, at_least_one),
+            Batching::Shuffled | Batching::ByLength => Ok(()),
         }
-        Ok(())
     }
+}
 
-    /// The learning rate of optimiser step `step` (counted from 0), as transformers' `get_*_schedule_with_warmup`.
-    #[must_use]
-    pub fn learning_rate_at(&self, step: u64, total_steps: u64) -> f64 {
-        if step < self.warmup_steps {
-            return self.learning_rate * step as f64 / self.warmup_steps.max(1) as f64;
-        }
-        let decay_steps = total_steps.saturating_sub(self.warmup_steps).max(1) as f64;
-        let progress = (step - self.warmup_steps) as f64 / decay_steps;
-        let factor = match self.schedule {
-            Schedule::Constant => 1.0,
-            Schedule::Linear => (1.0 - progress).max(0.0),
-            Schedule::Cosine => (0.5 * (1.0 + (std::f64::consts::PI * progress).cos())).max(0.0),
-        };
-        self.learning_rate * factor
-    }
+fn check(name: &'static str, is_fine: bool, reason: &str) -> Result<()> {
+    if is_fine { Ok(()) } else { Err(ModelError::Setting { name, reason: reason.to_owned() }) }
 }
 
 #[cfg(test)]
@@ -124,32 +153,23 @@ mod tests {
     use super::*;
 
     #[test]
-    fn schedules_match_transformers() {
-        // transformers 5.23 get_{constant,linear,cosine}_schedule_with_warmup(warmup 2, total 6), rate 1.0.
-        let rates = |schedule| {
-            let settings =
-                TrainSettings { learning_rate: 1.0, schedule, warmup_steps: 2, ..Default::default() };
-            (0..6).map(|step| settings.learning_rate_at(step, 6)).collect::<Vec<_>>()
-        };
-        let close = |got: Vec<f64>, expected: [f64; 6]| {
-            for (a, b) in got.iter().zip(expected) {
-                assert!((a - b).abs() < 1e-12, "{got:?}");
-            }
-        };
-        close(rates(Schedule::Constant), [0.0, 0.5, 1.0, 1.0, 1.0, 1.0]);
-        close(rates(Schedule::Linear), [0.0, 0.5, 1.0, 0.75, 0.5, 0.25]);
-        close(
-            rates(Schedule::Cosine),
-            [0.0, 0.5, 1.0, 0.853_553_390_593_273_8, 0.5, 0.146_446_609_406_726_24],
-        );
-    }
-
-    #[test]
     fn unusable_settings_are_named() {
-        let bad = TrainSettings { beta2: 1.0, ..Default::default() };
-        assert!(bad.validate().unwrap_err().to_string().starts_with("beta2"));
-        assert!(TrainSettings { learning_rate: f64::NAN, ..Default::default() }.validate().is_err());
-        assert!(TrainSettings { batch_size: 0, ..Default::default() }.validate().is_err());
         TrainSettings::default().validate().unwrap();
+        let fine = TrainSettings::default;
+        let restarts = Schedule::CosineWithRestarts { cycles: 0 };
+        let decay = Schedule::Wsd { decay_steps: 0, decay_ratio: 1.1 };
+        for (name, bad) in [
+            ("beta2", TrainSettings { beta2: 1.0, ..fine() }),
+            ("learning_rate", TrainSettings { learning_rate: f64::NAN, ..fine() }),
+            ("batch_size", TrainSettings { batch_size: 0, ..fine() }),
+            ("kl_weight", TrainSettings { kl_weight: -0.1, ..fine() }),
+            ("neftune_alpha", TrainSettings { neftune_alpha: f64::INFINITY, ..fine() }),
+            ("warmup_ratio", TrainSettings { warmup_ratio: 1.5, ..fine() }),
+            ("schedule_cycles", TrainSettings { schedule: restarts, ..fine() }),
+            ("decay_ratio", TrainSettings { schedule: decay, ..fine() }),
+            ("cutoff_tokens", TrainSettings { batching: Batching::Packed { capacity_tokens: 0 }, ..fine() }),
+        ] {
+            assert!(bad.validate().unwrap_err().to_string().starts_with(name), "{name}");
+        }
     }
 }

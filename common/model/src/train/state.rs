@@ -2,24 +2,27 @@
 //! by the caller. Invariants: `from_bytes` refuses anything `to_bytes` did not write (SHA-256 at the end); a checkpoint
 //! carries a digest of what it belongs to (base, settings, samples, start), and is refused with anything else.
 
-use super::Trainer;
+use super::watch::{Memory, Watch};
+use super::{StepReport, Trainer};
+use crate::adapter::Adapter;
 use crate::error::{ModelError, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-const MAGIC: &[u8; 16] = b"lora-training/1\n";
+const MAGIC: &[u8; 16] = b"lora-training/2\n";
 const DIGEST_BYTES: usize = 32;
 
 /// A moment between two optimiser steps.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     pub(super) header: Header,
-    /// Parameters, first moments, second moments; each in the adapter's order.
+    /// Parameters, first moments, second moments, and the best adapter's parameters if there is one; each in the
+    /// adapter's order.
     values: Vec<f32>,
 }
 
 /// What precedes the numbers. Sums are kept as bits: JSON would round them.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
 pub(super) struct Header {
     /// Digest of the training that this is a moment of.
     pub(super) training: [u8; 32],
@@ -28,27 +31,51 @@ pub(super) struct Header {
     pub(super) loss_sum_bits: u64,
     pub(super) tokens: u64,
     pub(super) supervised_tokens: u64,
+    /// What the watch over the validation loss remembers.
+    pub(super) watch: Memory,
+    /// Whether the numbers end with the best adapter.
+    pub(super) has_best_adapter: bool,
+}
+
+impl Header {
+    /// Adds one step.
+    pub(super) fn count(&mut self, report: &StepReport) {
+        let loss_sum = f64::from_bits(self.loss_sum_bits) + report.loss * report.supervised_tokens as f64;
+        self.loss_sum_bits = loss_sum.to_bits();
+        self.step = report.step;
+        self.tokens += report.tokens;
+        self.supervised_tokens += report.supervised_tokens;
+    }
+
+    /// Mean loss over all supervised tokens so far, in nats.
+    pub(super) fn mean_loss(&self) -> f64 {
+        f64::from_bits(self.loss_sum_bits) / self.supervised_tokens.max(1) as f64
+    }
 }
 
 impl Checkpoint {
-    pub(super) fn capture(trainer: &Trainer<'_>, header: Header) -> Self {
+    pub(super) fn capture(trainer: &Trainer<'_>, watch: &Watch, header: Header) -> Self {
         let mut values = Vec::new();
-        for (_, _, pair) in trainer.adapter.pairs() {
-            values.extend_from_slice(&pair.a);
-            values.extend_from_slice(&pair.b);
-        }
+        append(&mut values, &trainer.adapter);
         for moment in trainer.optimizer.first.iter().chain(&trainer.optimizer.second) {
             values.extend_from_slice(moment);
         }
-        Self { header, values }
+        if let Some(best) = &watch.best_adapter {
+            append(&mut values, best);
+        }
+        let has_best_adapter = watch.best_adapter.is_some();
+        Self { header: Header { watch: watch.memory, has_best_adapter, ..header }, values }
     }
 
-    /// Puts the trainer into the moment.
-    pub(super) fn restore(&self, trainer: &mut Trainer<'_>) -> Result<()> {
+    /// Puts the trainer and the watch into the moment.
+    pub(super) fn restore(&self, trainer: &mut Trainer<'_>, watch: &mut Watch) -> Result<()> {
         let mut rest = self.values.as_slice();
+        watch.memory = self.header.watch;
+        watch.best_adapter = self.header.has_best_adapter.then(|| trainer.adapter.clone());
         let optimizer = &mut trainer.optimizer;
         let moments = optimizer.first.iter_mut().chain(&mut optimizer.second);
-        for target in trainer.adapter.matrices_mut().chain(moments) {
+        let best = watch.best_adapter.iter_mut().flat_map(Adapter::matrices_mut);
+        for target in trainer.adapter.matrices_mut().chain(moments).chain(best) {
             let Some((head, tail)) = rest.split_at_checked(target.len()) else {
                 return Err(refused("it has too few numbers for this adapter"));
             };
@@ -111,6 +138,13 @@ impl Checkpoint {
             return Err(refused("its numbers are damaged"));
         }
         Ok(Self { header, values: numbers.iter().map(|four| f32::from_le_bytes(*four)).collect() })
+    }
+}
+
+fn append(values: &mut Vec<f32>, adapter: &Adapter) {
+    for (_, _, pair) in adapter.pairs() {
+        values.extend_from_slice(&pair.a);
+        values.extend_from_slice(&pair.b);
     }
 }
 

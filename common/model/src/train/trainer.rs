@@ -6,7 +6,7 @@ use super::optimizer::{AdamW, clip_factor, global_norm};
 use super::{StepReport, TrainSettings};
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::decoder::{Batch, Dropout, Gradients};
+use crate::decoder::{Batch, Dropout, Gradients, Noise, Objective, PassResult};
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
 use std::time::Instant;
@@ -65,11 +65,12 @@ impl<'a> Trainer<'a> {
         if targets == 0 {
             return Err(ModelError::NothingSupervised { reason: "the step has no target".to_owned() });
         }
-        let (loss_sum, gradients) = self.gradients(&packed, targets)?;
-        let loss = loss_sum / targets as f64;
+        let (sums, gradients) = self.gradients(&packed, targets)?;
+        let loss = sums.loss_sum / targets as f64;
+        let divergence = sums.divergence_sum / targets as f64;
         let number = self.step + 1;
         let gradient_norm = global_norm(&gradients);
-        for (what, value) in [("the loss", loss), ("the gradient", gradient_norm)] {
+        for (what, value) in [("the loss", loss + divergence), ("the gradient", gradient_norm)] {
             if !value.is_finite() {
                 return Err(ModelError::Diverged { step: number, what });
             }
@@ -81,31 +82,37 @@ impl<'a> Trainer<'a> {
             step: number,
             total_steps: self.total_steps,
             loss,
+            divergence: (self.settings.kl_weight > 0.0).then_some(divergence),
             gradient_norm,
             learning_rate,
             tokens: batches.iter().flatten().map(|sample| sample.tokens.len() as u64).sum(),
             supervised_tokens: targets as u64,
             elapsed_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            evaluation: None,
         })
     }
 
-    /// Sum of the losses, and the gradient of their mean.
-    pub(super) fn gradients(&self, batches: &[Batch], targets: usize) -> Result<(f64, Gradients)> {
+    /// Sums over the step's targets, and the gradient of their mean.
+    pub(super) fn gradients(&self, batches: &[Batch], targets: usize) -> Result<(PassResult, Gradients)> {
         let mut session = self.base.session(Some(&self.adapter))?;
-        let scale = 1.0 / targets as f32;
+        let settings = &self.settings;
         let mut gradients = Gradients::new(self.adapter.num_layers());
-        let mut loss_sum = 0.0;
+        let mut sums = PassResult::default();
         for (number, batch) in batches.iter().enumerate() {
             let probability = self.adapter.settings().dropout;
-            // Passes are numbered by (step, batch): a resumed run drops the same inputs.
-            let pass = (self.step << 20) + number as u64;
-            session.set_dropout((probability > 0.0).then_some(Dropout {
-                probability,
-                seed: self.settings.seed,
-                pass,
-            }));
-            loss_sum += session.train(batch, scale, &mut gradients)?.loss_sum;
+            // Passes are numbered by (step, batch): a resumed run drops the same inputs and adds the same noise.
+            let (seed, pass) = (settings.seed, (self.step << 20) + number as u64);
+            session.set_dropout((probability > 0.0).then_some(Dropout { probability, seed, pass }));
+            let alpha = settings.neftune_alpha;
+            let objective = Objective {
+                scale: 1.0 / targets as f32,
+                kl_weight: settings.kl_weight as f32,
+                noise: (alpha > 0.0).then_some(Noise { alpha, seed, pass }),
+            };
+            let result = session.train(batch, &objective, &mut gradients)?;
+            sums.loss_sum += result.loss_sum;
+            sums.divergence_sum += result.divergence_sum;
         }
-        Ok((loss_sum, gradients))
+        Ok((sums, gradients))
     }
 }

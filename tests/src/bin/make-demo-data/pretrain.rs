@@ -6,7 +6,7 @@ use std::path::Path;
 
 use model::{
     Adapter, BaseModel, ChatTokenizer, Compute, Control, LoadOptions, LoraSettings, Message, Role, Sample,
-    Schedule, TrainSettings, WeightFormat, evaluate, export_merged, train,
+    Schedule, TrainData, TrainSettings, WeightFormat, evaluate, export_merged, train,
 };
 
 use crate::Outcome;
@@ -47,8 +47,10 @@ pub(crate) fn run(
             epsilon: 1e-8,
             max_gradient_norm: 1.0,
             seed: seed + pass,
+            ..TrainSettings::default()
         };
-        let outcome = train(&base, adapter, &samples, &settings, None, &mut |_, _| Control::Continue)?;
+        let outcome =
+            train(&base, adapter, TrainData::new(&samples), &settings, None, &mut |_, _| Control::Continue)?;
         let next = folder.with_extension("next");
         export_merged(folder, &outcome.adapter, &next)?;
         std::fs::remove_dir_all(folder)?;

@@ -14,9 +14,6 @@ use crate::limits;
 
 /// Reads a PEFT folder for a model of this shape; tensors may be f32, f16 or bf16 and are widened to f32.
 ///
-/// rsLoRA (`use_rslora`) is read as the plain LoRA with the same factor: `alpha / sqrt(r)` is `alpha' / r` with
-/// `alpha' = alpha * sqrt(r)`.
-///
 /// # Errors
 /// [`ModelError::Io`] for missing files, [`ModelError::Config`] for a configuration that is none,
 /// [`ModelError::Unsupported`] naming the option this crate does not compute, [`ModelError::Adapter`] for tensors
@@ -55,16 +52,14 @@ fn read_bounded(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
 fn settings(config: &Value) -> std::result::Result<LoraSettings, String> {
     let rank = config.get("r").and_then(Value::as_u64).ok_or("r is missing or not a whole number")?;
     let rank = usize::try_from(rank).map_err(|_| "r is too large")?;
-    let mut alpha =
+    let alpha =
         config.get("lora_alpha").and_then(Value::as_f64).ok_or("lora_alpha is missing or no number")?;
-    if is_true(config, "use_rslora") {
-        alpha *= (rank as f64).sqrt();
-    }
     let dropout = match config.get("lora_dropout") {
         None | Some(Value::Null) => 0.0,
         Some(value) => value.as_f64().ok_or("lora_dropout is not a number")?,
     };
-    Ok(LoraSettings { rank, alpha, dropout, target_modules: target_modules(config)? })
+    let use_rslora = is_true(config, "use_rslora");
+    Ok(LoraSettings { rank, alpha, dropout, target_modules: target_modules(config)?, use_rslora })
 }
 
 /// Short names in forward order, whatever the order in the file (PEFT writes a set).

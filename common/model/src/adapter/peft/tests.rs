@@ -79,6 +79,7 @@ fn an_adapter_survives_its_folder() {
             alpha: 0.5,
             dropout: 0.1,
             target_modules: vec!["q_proj".to_owned(), "down_proj".to_owned()],
+            use_rslora: true,
         },
     ] {
         let adapter = Adapter::init(&model, &settings, 3).unwrap();

@@ -227,8 +227,21 @@ impl<'a, B: Backend> Oracle<'a, B> {
         self.linear(layer, LinearKind::Output, &Tensor::cat(outputs.collect(), 1))
     }
 
-    /// Sum of the sample's target losses.
-    fn loss_sum(&self, sample: &Sample) -> Tensor<B, 1> {
+    /// The same decoder without its adapter.
+    fn base(&self) -> Self {
+        let pairs = self.pairs.iter().map(|_| Default::default()).collect();
+        Self {
+            config: self.config,
+            weights: self.weights,
+            pairs,
+            scaling: self.scaling,
+            dtype: self.dtype,
+            device: self.device.clone(),
+        }
+    }
+
+    /// `[T, vocabulary]`.
+    fn log_probabilities(&self, sample: &Sample) -> Tensor<B, 2> {
         let (config, rows) = (self.config, sample.tokens.len());
         let table = [config.vocab_size, config.hidden_size];
         let ids: Vec<i64> = sample.tokens.iter().copied().map(i64::from).collect();
@@ -244,16 +257,29 @@ impl<'a, B: Backend> Oracle<'a, B> {
         let logits = self
             .norm(x, &self.weights.final_norm)
             .matmul(self.widened(&self.weights.head, table).transpose());
-        let mut wanted = vec![0.0; rows * config.vocab_size];
-        for index in (1..rows).filter(|index| sample.supervised[*index]) {
-            wanted[(index - 1) * config.vocab_size + sample.tokens[index] as usize] = -1.0;
-        }
-        (activation::log_softmax(logits, 1) * self.constant(wanted, [rows, config.vocab_size])).sum()
+        activation::log_softmax(logits, 1)
     }
 
-    pub(super) fn mean_loss(&self, samples: &[Sample]) -> Tensor<B, 1> {
+    /// Sum of the sample's target losses, plus `kl_weight` times the divergence from the base in the same rows.
+    fn loss_sum(&self, sample: &Sample, kl_weight: f64) -> Tensor<B, 1> {
+        let (rows, columns) = (sample.tokens.len(), self.config.vocab_size);
+        let (mut wanted, mut mask) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
+        for index in (1..rows).filter(|index| sample.supervised[*index]) {
+            wanted[(index - 1) * columns + sample.tokens[index] as usize] = -1.0;
+            mask[(index - 1) * columns..index * columns].fill(kl_weight);
+        }
+        let log_q = self.log_probabilities(sample);
+        let loss = (log_q.clone() * self.constant(wanted, [rows, columns])).sum();
+        if kl_weight == 0.0 {
+            return loss;
+        }
+        let log_p = self.base().log_probabilities(sample);
+        loss + (log_p.clone().exp() * (log_p - log_q) * self.constant(mask, [rows, columns])).sum()
+    }
+
+    pub(super) fn mean_loss(&self, samples: &[Sample], kl_weight: f64) -> Tensor<B, 1> {
         let targets: usize = samples.iter().map(Sample::supervised_tokens).sum();
-        let sums = samples.iter().map(|sample| self.loss_sum(sample)).collect();
+        let sums = samples.iter().map(|sample| self.loss_sum(sample, kl_weight)).collect();
         Tensor::cat(sums, 0).sum() / targets as f64
     }
 }

@@ -257,6 +257,45 @@ fn linear_cross_entropy_matches_autodiff() {
 }
 
 #[test]
+fn linear_cross_entropy_kl_matches_autodiff() {
+    let (weight, scale) = (0.7_f32, 0.25_f32);
+    for head in frozen([131, 64], 1) {
+        let (hidden, base_hidden) = (random([23, 64], 2), random([23, 64], 3));
+        let targets: Vec<u32> = (0..23).map(|row| (row * 41 + 130) % 131).collect();
+        let oh = tracked(&hidden);
+        let table = constant(&dense(&head)).transpose();
+        let log_q = log_softmax(oh.clone().matmul(table.clone()), 1);
+        let log_p = log_softmax(constant(&base_hidden).matmul(table), 1);
+        let indices: Vec<i32> = targets.iter().map(|target| target.cast_signed()).collect();
+        let indices = Tensor::<Oracle, 2, Int>::from_data(TensorData::new(indices, [23, 1]), &FlexDevice);
+        let losses = log_q.clone().gather(1, indices).neg();
+        let divergences = (log_p.clone().exp() * (log_p - log_q)).sum_dim(1);
+        let grads = ((losses.clone() + divergences.clone() * weight) * scale).sum().backward();
+
+        let head = Flex::upload(head, &FlexDevice);
+        let run = |base: &Tensor<Flex, 2>, scale| {
+            Flex::linear_cross_entropy_kl(&hidden, base, &head, &targets, weight, scale, Compute::F32)
+        };
+        let ours = run(&base_hidden, Some(scale));
+        assert_close(&ours.cross_entropy.d_hidden.clone().unwrap(), &oh.grad(&grads).unwrap(), 1e-5);
+        let expected = divergences.inner().to_data().to_vec::<f32>().unwrap();
+        assert!(expected.iter().all(|value| *value > 0.1), "the case has something to measure");
+        for (ours, expected) in ours.divergences.iter().zip(&expected) {
+            assert!((ours - f64::from(*expected)).abs() < 2e-5 * ours, "{ours} {expected}");
+        }
+        let plain = Flex::linear_cross_entropy(&hidden, &head, &targets, Some(scale), Compute::F32);
+        assert_eq!((&ours.cross_entropy.losses, ours.cross_entropy.correct), (&plain.losses, plain.correct));
+        // At the base itself the penalty is nothing, and so is its gradient: bit by bit.
+        let untouched = run(&hidden, Some(scale));
+        assert!(untouched.divergences.iter().all(|value| *value == 0.0));
+        assert_close(&untouched.cross_entropy.d_hidden.unwrap(), &plain.d_hidden.unwrap(), 0.0);
+        let evaluated = run(&base_hidden, None);
+        assert_eq!(evaluated.divergences, ours.divergences);
+        assert!(evaluated.cross_entropy.d_hidden.is_none());
+    }
+}
+
+#[test]
 fn rows_are_looked_up_gathered_and_scattered() {
     for table in frozen([10, 64], 1) {
         let expected = dense(&table);

@@ -1,0 +1,173 @@
+//! `[training]` of a run file, and of the TOML that `site-agent train` reads: its defaults and bounds.
+
+use serde::{Deserialize, Serialize};
+
+use super::RunError;
+use super::settings::bound;
+
+/// Learning-rate schedule, as transformers defines them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// After warm-up, the peak rate throughout.
+    Constant,
+    /// After warm-up, a straight line to 0.
+    Linear,
+    /// After warm-up, half a cosine to 0.
+    Cosine,
+    /// After warm-up, `schedule_cycles` times half a cosine, each from the peak to 0.
+    CosineWithRestarts,
+    /// Warm-up, stable, decay: the peak rate, and half a cosine to 0 over the last `decay_ratio` or `decay_steps`.
+    Wsd,
+}
+
+/// Which records share a forward pass. Every epoch trains on every record once, and no record sees another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Batching {
+    /// `batch_size` records in random order.
+    Shuffled,
+    /// `batch_size` records of like length, the batches in random order.
+    ByLength,
+    /// `batch_size` packs of up to `cutoff_tokens` tokens each, filled with whole records.
+    Packed,
+}
+
+/// `[training]`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainingSettings {
+    /// Passes over the local records in each round.
+    pub epochs: u32,
+    /// Records (or packs) per forward pass.
+    pub batch_size: usize,
+    /// Forward passes per optimiser step.
+    pub gradient_accumulation: usize,
+    /// Which records share a forward pass.
+    pub batching: Batching,
+    /// Records are cut after this many tokens.
+    pub cutoff_tokens: usize,
+    /// Peak learning rate.
+    pub learning_rate: f64,
+    /// Shape of the learning rate over the round's steps.
+    pub schedule: Schedule,
+    /// Half cosines of `cosine-with-restarts`.
+    pub schedule_cycles: u32,
+    /// Optimiser steps of the decay of `wsd`; 0 takes `decay_ratio`.
+    pub decay_steps: u64,
+    /// Share of all steps over which `wsd` decays.
+    pub decay_ratio: f64,
+    /// Optimiser steps of linear warm-up; 0 takes `warmup_ratio`.
+    pub warmup_steps: u64,
+    /// Share of all steps that are warm-up.
+    pub warmup_ratio: f64,
+    /// Decoupled weight decay of AdamW.
+    pub weight_decay: f64,
+    /// AdamW's first moment.
+    pub beta1: f64,
+    /// AdamW's second moment.
+    pub beta2: f64,
+    /// AdamW's denominator guard.
+    pub epsilon: f64,
+    /// Global gradient norm is clipped to this.
+    pub max_gradient_norm: f64,
+    /// Weight of the penalty for leaving the base model's distribution, `KL(base || model)` per supervised token.
+    pub kl_weight: f64,
+    /// NEFTune: strength of the noise on the embeddings.
+    pub neftune_alpha: f64,
+    /// Share of the local records that is held out to measure the training, not trained on.
+    pub validation_share: f64,
+    /// Optimiser steps between two measurements; 0 measures after each epoch.
+    pub evaluate_every_steps: u64,
+    /// Measurements in a row without an improvement after which training ends; 0 never ends it.
+    pub early_stopping_patience: u64,
+    /// What the loss must fall below the best one to be an improvement, in nats per token.
+    pub early_stopping_min_delta: f64,
+    /// Whether the result is the adapter with the lowest held-out loss instead of the last one.
+    pub keep_best: bool,
+    /// Seed of adapter initialisation and record order.
+    pub seed: u64,
+}
+
+impl Default for TrainingSettings {
+    fn default() -> Self {
+        Self {
+            epochs: 1,
+            batch_size: 8,
+            gradient_accumulation: 1,
+            batching: Batching::Shuffled,
+            cutoff_tokens: 1024,
+            learning_rate: 2e-4,
+            schedule: Schedule::Cosine,
+            schedule_cycles: 1,
+            decay_steps: 0,
+            decay_ratio: 0.1,
+            warmup_steps: 0,
+            warmup_ratio: 0.0,
+            weight_decay: 0.0,
+            beta1: 0.9,
+            beta2: 0.999,
+            epsilon: 1e-8,
+            max_gradient_norm: 1.0,
+            kl_weight: 0.0,
+            neftune_alpha: 0.0,
+            validation_share: 0.0,
+            evaluate_every_steps: 0,
+            early_stopping_patience: 0,
+            early_stopping_min_delta: 0.0,
+            keep_best: true,
+            seed: 7,
+        }
+    }
+}
+
+impl TrainingSettings {
+    /// Checks every number against its bounds.
+    pub fn validate(&self) -> Result<(), RunError> {
+        bound((1..=1000).contains(&self.epochs), "training.epochs", self.epochs, "1 to 1000")?;
+        bound((1..=4096).contains(&self.batch_size), "training.batch_size", self.batch_size, "1 to 4096")?;
+        let accumulation = self.gradient_accumulation;
+        let is_fine = (1..=4096).contains(&accumulation);
+        bound(is_fine, "training.gradient_accumulation", accumulation, "1 to 4096")?;
+        let cutoff = self.cutoff_tokens;
+        bound((8..=131_072).contains(&cutoff), "training.cutoff_tokens", cutoff, "8 to 131072")?;
+        self.validate_optimiser()?;
+        self.validate_schedule()?;
+        let penalty = self.kl_weight;
+        bound((0.0..=100.0).contains(&penalty), "training.kl_weight", penalty, "0 to 100")?;
+        let noise = self.neftune_alpha;
+        bound((0.0..=100.0).contains(&noise), "training.neftune_alpha", noise, "0 to 100")?;
+        let share = self.validation_share;
+        bound((0.0..=0.5).contains(&share), "training.validation_share", share, "0 to 0.5")?;
+        let every = self.evaluate_every_steps;
+        bound(every <= 1_000_000, "training.evaluate_every_steps", every, "0 to 1000000")?;
+        let patience = self.early_stopping_patience;
+        bound(patience <= 1000, "training.early_stopping_patience", patience, "0 to 1000")?;
+        let delta = self.early_stopping_min_delta;
+        bound((0.0..=10.0).contains(&delta), "training.early_stopping_min_delta", delta, "0 to 10")
+    }
+
+    fn validate_optimiser(&self) -> Result<(), RunError> {
+        let fraction = |value: f64| (0.0..1.0).contains(&value);
+        let positive = |value: f64| value.is_finite() && value > 0.0;
+        let rate = self.learning_rate;
+        bound(positive(rate) && rate <= 1.0, "training.learning_rate", rate, "above 0, at most 1")?;
+        bound(fraction(self.weight_decay), "training.weight_decay", self.weight_decay, "0 to below 1")?;
+        bound(fraction(self.beta1), "training.beta1", self.beta1, "0 to below 1")?;
+        bound(fraction(self.beta2), "training.beta2", self.beta2, "0 to below 1")?;
+        bound(positive(self.epsilon), "training.epsilon", self.epsilon, "a positive number")?;
+        let norm = self.max_gradient_norm;
+        bound(positive(norm), "training.max_gradient_norm", norm, "a positive number")
+    }
+
+    fn validate_schedule(&self) -> Result<(), RunError> {
+        let share = |value: f64| (0.0..=1.0).contains(&value);
+        let (warmup, decay) = (self.warmup_steps, self.decay_steps);
+        bound(warmup <= 1_000_000, "training.warmup_steps", warmup, "0 to 1000000")?;
+        bound(decay <= 1_000_000, "training.decay_steps", decay, "0 to 1000000")?;
+        bound(share(self.warmup_ratio), "training.warmup_ratio", self.warmup_ratio, "0 to 1")?;
+        bound(share(self.decay_ratio), "training.decay_ratio", self.decay_ratio, "0 to 1")?;
+        let cycles = self.schedule_cycles;
+        bound((1..=1000).contains(&cycles), "training.schedule_cycles", cycles, "1 to 1000")
+    }
+}
