@@ -13,9 +13,11 @@ pub mod check;
 pub mod dedup;
 pub mod error;
 pub mod limits;
+pub mod manifest;
 pub mod overlap;
 pub mod read;
 pub mod record;
+pub mod room;
 pub mod screen;
 pub mod split;
 

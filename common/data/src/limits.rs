@@ -48,3 +48,7 @@ pub const BUCKET_NEIGHBOURS: usize = 8;
 
 /// Folds of a cross-validation that a person may ask for; each is a training of its own.
 pub const FOLDS_MAX: u32 = 100;
+
+/// Records that the room screens and hashes together: a few hundred keep all cores busy; of the longest records (1 MiB)
+/// they are 512 MiB, of ordinary ones half a megabyte.
+pub const ROOM_BATCH_RECORDS: usize = 512;

@@ -8,11 +8,13 @@
 //! five folds, 500 to 2,000 are split 70/15/15, more are split 80/10/10. Where at least half of the records have a date, old
 //! ones train and new ones test; otherwise every disease or department is divided in the same proportion.
 
+mod choice;
 mod folds;
 mod groups;
 mod holdout;
 mod report;
 
+pub use choice::UnknownScheme;
 pub use report::{Note, SplitReport};
 
 use serde::{Deserialize, Serialize};
@@ -34,9 +36,9 @@ pub enum Side {
     Test,
 }
 
-/// How records are divided.
+/// How records are divided. Written `auto`, `none`, `80/10/10`, `5-fold`, `leave-one-out`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[serde(try_from = "String", into = "String")]
 pub enum SchemeChoice {
     /// By the number of records.
     #[default]
@@ -156,6 +158,16 @@ pub fn plan(inputs: &[SplitInput<'_>], options: &SplitOptions) -> Result<SplitPl
     };
     let report = report::make(inputs, &groups, &assignment, scheme, options, is_timed);
     Ok(SplitPlan { scheme, assignment, report })
+}
+
+impl SplitOptions {
+    /// Refuses settings that divide nothing.
+    ///
+    /// # Errors
+    /// `Setting`.
+    pub fn check(&self) -> Result<()> {
+        check(self)
+    }
 }
 
 fn check(options: &SplitOptions) -> Result<()> {

@@ -1,0 +1,40 @@
+//! A record's canonical bytes: what it teaches, not where it stands or how it was written. Called by `room`. Invariant:
+//! injective, because every text has its length before it; the bytes of version 1 never change.
+
+use sha2::{Digest as _, Sha256};
+
+use crate::record::{Body, Record, Role};
+
+/// SHA-256 of the canonical bytes: `consilium record v1\n`; `T` and the text, or `C`, the number of turns as 8 bytes
+/// little-endian, and for each turn `s`, `u`, `a` or `t` (system, user, assistant, tool) and its text. A text is its length
+/// in bytes, 8 bytes little-endian, and its UTF-8. Patient, date and department are not trained on and not in it.
+#[must_use]
+pub fn content_hash(record: &Record) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    hash.update(b"consilium record v1\n");
+    match &record.body {
+        Body::Text(parts) => {
+            hash.update(b"T");
+            text(&mut hash, &record.text_of(parts));
+        }
+        Body::Conversation(turns) => {
+            hash.update(b"C");
+            hash.update((turns.len() as u64).to_le_bytes());
+            for turn in turns {
+                hash.update(match turn.role {
+                    Role::System => b"s",
+                    Role::User => b"u",
+                    Role::Assistant => b"a",
+                    Role::Tool => b"t",
+                });
+                text(&mut hash, &record.text_of(&turn.parts));
+            }
+        }
+    }
+    hash.finalize().into()
+}
+
+fn text(hash: &mut Sha256, text: &str) {
+    hash.update((text.len() as u64).to_le_bytes());
+    hash.update(text.as_bytes());
+}

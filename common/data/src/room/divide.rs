@@ -1,0 +1,116 @@
+//! From keys and verdicts to a use for every record, and the manifest over the result. Called by `room::inspect`. Pure.
+
+use std::collections::HashSet;
+
+use super::gather::Gathered;
+use super::outcome::{Inspection, LikeRecord, Outcome, Verdict, counts};
+use super::{DuplicatePolicy, RoomFile, RoomOptions};
+use crate::dedup::{Duplicates, MatchKind};
+use crate::error::{DataError, Result};
+use crate::manifest::{Manifest, Parts};
+use crate::split::{self, Assignment, Side, SplitInput};
+
+pub(super) fn divide(
+    files: &[RoomFile],
+    options: &RoomOptions,
+    gathered: Gathered,
+    duplicates: &Duplicates,
+) -> Result<Inspection> {
+    let Gathered { files: reports, mut records, people, compared, .. } = gathered;
+    let side = |outcome: &Outcome| files.get(outcome.place.file as usize).and_then(|file| file.side);
+    // A record that was not compared is a cluster of its own; numbers from here on are free.
+    let mut clusters: Vec<u32> = (0u32..).skip(compared.len()).take(records.len()).collect();
+    for (index, cluster) in compared.iter().zip(&duplicates.cluster) {
+        if let Some(place) = clusters.get_mut(*index) {
+            *place = *cluster;
+        }
+    }
+    note_matches(&mut records, &compared, duplicates);
+    drop_copies(&mut records, &compared, duplicates, options.duplicates, side);
+    let used: Vec<usize> = records
+        .iter()
+        .enumerate()
+        .filter(|(_, outcome)| outcome.verdict <= Verdict::Warn && !outcome.is_dropped)
+        .map(|(index, _)| index)
+        .collect();
+    let inputs: Vec<SplitInput<'_>> = used
+        .iter()
+        .filter_map(|index| {
+            let (outcome, person) = (records.get(*index)?, people.get(*index)?);
+            Some(SplitInput {
+                content: outcome.content,
+                cluster: *clusters.get(*index)?,
+                patient: person.patient.as_deref(),
+                date: person.date,
+                stratum: outcome.stratum.as_deref(),
+                given: side(outcome),
+            })
+        })
+        .collect();
+    let plan = split::plan(&inputs, &options.split)?;
+    drop(inputs);
+    let mut leaves: Vec<([u8; 32], Assignment)> = Vec::with_capacity(used.len());
+    for (index, assignment) in used.iter().zip(&plan.assignment) {
+        if let Some(outcome) = records.get_mut(*index) {
+            outcome.assignment = Some(*assignment);
+            leaves.push((outcome.content, *assignment));
+        }
+    }
+    let internal = |error: serde_json::Error| DataError::Internal { reason: error.to_string() };
+    let manifest = Manifest::new(Parts {
+        used: &leaves,
+        configuration: options.configuration().map_err(internal)?,
+        scheme: plan.scheme,
+        seed: options.split.seed,
+        counts: counts(&records),
+    })?;
+    Ok(Inspection {
+        files: reports,
+        records,
+        pairs_left_out: duplicates.pairs_left_out,
+        scheme: plan.scheme,
+        split: plan.report,
+        manifest,
+    })
+}
+
+fn note_matches(records: &mut [Outcome], compared: &[usize], duplicates: &Duplicates) {
+    for found in &duplicates.matches {
+        let (Some(record), Some(of)) = (compared.get(found.record as usize), compared.get(found.of as usize))
+        else {
+            continue;
+        };
+        if let Some(outcome) = records.get_mut(*record) {
+            let (kind, similarity) = (found.kind, found.similarity);
+            outcome.duplicate_of = Some(LikeRecord { record: *of, kind, similarity });
+        }
+    }
+}
+
+/// Leaves out all but the first of what the policy takes for one record, on each given side by itself: between sides the
+/// split decides.
+fn drop_copies(
+    records: &mut [Outcome],
+    compared: &[usize],
+    duplicates: &Duplicates,
+    policy: DuplicatePolicy,
+    side: impl Fn(&Outcome) -> Option<Side>,
+) {
+    let mut first = HashSet::new();
+    for (number, index) in (0u32..).zip(compared) {
+        let Some(outcome) = records.get_mut(*index) else { continue };
+        let same = match (policy, outcome.duplicate_of) {
+            (DuplicatePolicy::Ignore | DuplicatePolicy::Keep, _) => return,
+            (DuplicatePolicy::DropNear, _) => duplicates
+                .cluster
+                .get(number as usize)
+                .and_then(|first| compared.get(*first as usize))
+                .copied(),
+            (DuplicatePolicy::DropCopies, Some(like)) if like.kind == MatchKind::SameRecord => {
+                Some(like.record)
+            }
+            (DuplicatePolicy::DropCopies, _) => Some(*index),
+        };
+        outcome.is_dropped = !first.insert((same.unwrap_or(*index), side(outcome)));
+    }
+}

@@ -1,0 +1,199 @@
+//! First pass: every record read, checked, screened and hashed; second pass, where something looks alike: the texts of
+//! those records compared. Called by `room::inspect`. Invariant: at most one batch of records is in memory.
+
+use rayon::prelude::*;
+
+use super::outcome::{FoundAt, Outcome, Verdict};
+use super::{DuplicatePolicy, RoomFile, RoomOptions, Step};
+use crate::dedup::{Duplicates, Keys, Texts};
+use crate::error::{DataError, Result};
+use crate::limits::ROOM_BATCH_RECORDS;
+use crate::manifest::content_hash;
+use crate::read::{self, FileReport, Item};
+use crate::record::{Body, Date, Record};
+use crate::screen::{self, Finding, Screen};
+
+/// What the first pass keeps of all records.
+#[derive(Debug, Default)]
+pub(super) struct Gathered {
+    pub(super) files: Vec<FileReport>,
+    pub(super) records: Vec<Outcome>,
+    pub(super) people: Vec<Person>,
+    keys: Keys,
+    /// The record (index into `records`) behind each number that the duplicates know.
+    pub(super) compared: Vec<usize>,
+}
+
+/// What the split must know and nobody is shown.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Person {
+    pub(super) patient: Option<Box<str>>,
+    pub(super) date: Option<Date>,
+}
+
+/// A record after checking and screening.
+struct Looked {
+    outcome: Outcome,
+    person: Person,
+    texts: Option<Texts>,
+}
+
+pub(super) fn gather(
+    files: &[RoomFile],
+    options: &RoomOptions,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Gathered> {
+    let screen = Screen::new(options.screen.clone());
+    let mut gathered = Gathered::default();
+    gathered.files = each_batch(files, options, |batch| {
+        let looked: Vec<Looked> = batch.into_par_iter().map(|item| look(item, &screen, options)).collect();
+        let mut texts = Vec::with_capacity(looked.len());
+        for mut record in looked {
+            if let Some(compared) = record.texts.take() {
+                gathered.compared.push(gathered.records.len());
+                texts.push(compared);
+            }
+            gathered.records.push(record.outcome);
+            gathered.people.push(record.person);
+        }
+        gathered.keys.push(&texts);
+        progress(Step::Reading { records: gathered.records.len() as u64 });
+        Ok(())
+    })?;
+    Ok(gathered)
+}
+
+/// Finds what is alike among the records that may be trained on; reads the files again where texts must be compared.
+pub(super) fn duplicates(
+    files: &[RoomFile],
+    options: &RoomOptions,
+    gathered: &mut Gathered,
+    progress: &mut dyn FnMut(Step),
+) -> Result<Duplicates> {
+    let total = gathered.records.len() as u64;
+    let mut candidates = std::mem::take(&mut gathered.keys).candidates(&options.dedup);
+    if candidates.pairs() == 0 {
+        return Ok(candidates.verify(&options.dedup));
+    }
+    let (mut seen, mut number) = (0, 0u32);
+    let again = each_batch(files, options, |batch| {
+        let mut questions = Vec::new();
+        for item in batch {
+            let is_compared = gathered.compared.get(number as usize) == Some(&seen);
+            seen += 1;
+            if !is_compared {
+                continue;
+            }
+            if let Item::Record(record) = item
+                && candidates.wants(number)
+            {
+                questions.push((number, Texts::of(&record).question));
+            }
+            number += 1;
+        }
+        let offered: Vec<(u32, &str)> =
+            questions.iter().map(|(number, question)| (*number, question.as_str())).collect();
+        candidates.offer(&offered);
+        progress(Step::Comparing { records: seen as u64, total });
+        Ok(())
+    })?;
+    unchanged(&gathered.files, &again)?;
+    Ok(candidates.verify(&options.dedup))
+}
+
+/// Two passes must have seen the same.
+pub(super) fn unchanged(before: &[FileReport], after: &[FileReport]) -> Result<()> {
+    for (before, after) in before.iter().zip(after) {
+        if before != after {
+            return Err(DataError::Changed { path: after.path.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// Streams all files; returns what was found in each.
+pub(super) fn each_batch(
+    files: &[RoomFile],
+    options: &RoomOptions,
+    mut take: impl FnMut(Vec<Item>) -> Result<()>,
+) -> Result<Vec<FileReport>> {
+    let paths: Vec<&std::path::Path> = files.iter().map(|file| file.path.as_path()).collect();
+    let mut reader = read::open(&paths, &options.read);
+    loop {
+        let batch = reader.by_ref().take(ROOM_BATCH_RECORDS).collect::<Result<Vec<Item>>>()?;
+        if batch.is_empty() {
+            return Ok(reader.reports().to_vec());
+        }
+        take(batch)?;
+    }
+}
+
+fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
+    let record = match item {
+        Item::Refused { place, reason } => {
+            let outcome = Outcome {
+                place,
+                verdict: Verdict::Refuse,
+                refusal: Some(reason),
+                format: None,
+                stratum: None,
+                turns: 0,
+                characters: 0,
+                findings: Vec::new(),
+                duplicate_of: None,
+                is_dropped: false,
+                assignment: None,
+                content: [0; 32],
+            };
+            return Looked { outcome, person: Person::default(), texts: None };
+        }
+        Item::Record(record) => record,
+    };
+    let findings = screen.record(&record);
+    let verdict = match screen::verdict(&findings, screen.mode()) {
+        screen::Verdict::Train => Verdict::Train,
+        screen::Verdict::Warn => Verdict::Warn,
+        screen::Verdict::Block => Verdict::Block,
+    };
+    let is_compared = verdict != Verdict::Block && options.duplicates != DuplicatePolicy::Ignore;
+    let texts = is_compared.then(|| Texts::of(&record));
+    let person = Person { patient: record.patient.as_deref().map(Box::from), date: record.date };
+    let outcome = Outcome {
+        place: record.place,
+        verdict,
+        refusal: None,
+        format: Some(record.format),
+        stratum: record.stratum.clone(),
+        turns: turns(&record),
+        characters: characters(&record),
+        findings: findings.iter().filter_map(|finding| found_at(&record, finding)).collect(),
+        duplicate_of: None,
+        is_dropped: false,
+        assignment: None,
+        content: content_hash(&as_trained(record, &findings, screen.mode())),
+    };
+    Looked { outcome, person, texts }
+}
+
+/// The record as it is trained on: in `mask` mode with placeholders for what was found.
+pub(super) fn as_trained(record: Record, findings: &[Finding], mode: screen::Mode) -> Record {
+    if mode == screen::Mode::Mask && !findings.is_empty() { screen::mask(&record, findings) } else { record }
+}
+
+fn turns(record: &Record) -> u32 {
+    match &record.body {
+        Body::Conversation(turns) => u32::try_from(turns.len()).unwrap_or(u32::MAX),
+        Body::Text(_) => 0,
+    }
+}
+
+fn characters(record: &Record) -> u32 {
+    let count: usize = record.fields.iter().map(|field| field.text.chars().count()).sum();
+    u32::try_from(count).unwrap_or(u32::MAX)
+}
+
+fn found_at(record: &Record, finding: &Finding) -> Option<FoundAt> {
+    let field = record.fields.get(finding.field)?.path.clone();
+    let Finding { kind, certainty, start, end, .. } = *finding;
+    Some(FoundAt { kind, certainty, field, start, end })
+}

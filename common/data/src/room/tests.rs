@@ -1,0 +1,194 @@
+//! The whole way, on files: what is handed out is what the manifest says, and nothing else.
+
+use super::*;
+use crate::DataError;
+use crate::dedup::MatchKind;
+use crate::manifest::{content_hash, hex, leaf_hash, merkle_root};
+use crate::record::Record;
+use crate::screen::{self, Mode};
+use crate::split::{Assignment, Scheme, SchemeChoice, Side};
+use std::path::Path;
+
+fn write(folder: &Path, name: &str, lines: &[String]) -> RoomFile {
+    let path = folder.join(name);
+    std::fs::write(&path, lines.join("\n") + "\n").unwrap();
+    RoomFile { path, side: None }
+}
+
+fn line(question: &str, answer: &str) -> String {
+    serde_json::json!({ "instruction": question, "output": answer }).to_string()
+}
+
+/// A question unlike all others: 24 characters that follow from the number.
+fn unlike(number: u32) -> String {
+    (0..24u32)
+        .filter_map(|place| {
+            char::from_u32(0x4E00 + (number * 131 + place * 977 + place * place * number) % 6000)
+        })
+        .collect()
+}
+
+fn look(files: &[RoomFile], options: &RoomOptions) -> (Inspection, Vec<Record>) {
+    let inspection = inspect(files, options, &mut |_| ()).unwrap();
+    let mut trained = Vec::new();
+    inspection.each_trained(files, options, |record| trained.push(record)).unwrap();
+    assert_eq!(trained.len(), inspection.trained());
+    (inspection, trained)
+}
+
+const PHONE: &str = "13812345678";
+
+#[test]
+fn every_record_is_accounted_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let question = "我父亲今年六十八岁患高血压十余年一直服用硝苯地平缓释片最近一周早晨起床时头晕";
+    let file = write(
+        folder.path(),
+        "a.jsonl",
+        &[
+            line(question, "建议监测血压。"),
+            line(&format!("{question}。"), "建议监测血压"),
+            line(question, "请到医院就诊。"),
+            line(&format!("手机{PHONE}，孩子发烧怎么办"), "多喝水。"),
+            line("孩子发烧怎么办", ""),
+            line("胃痛三天需要做胃镜吗", "可以先做幽门螺杆菌检查。"),
+        ],
+    );
+    let (found, trained) = look(&[file], &RoomOptions::default());
+    let verdicts: Vec<Verdict> = found.records.iter().map(|outcome| outcome.verdict).collect();
+    assert_eq!(
+        verdicts,
+        [Verdict::Train, Verdict::Train, Verdict::Train, Verdict::Block, Verdict::Refuse, Verdict::Train]
+    );
+    assert!(found.records[1].is_dropped && found.records[1].assignment.is_none());
+    let like: Vec<_> = found.records.iter().filter_map(|outcome| outcome.duplicate_of).collect();
+    assert_eq!((like[0].record, like[0].kind), (0, MatchKind::SameRecord));
+    assert_eq!((like[1].record, like[1].kind), (0, MatchKind::SameQuestion));
+    assert_eq!(found.scheme, Scheme::LeaveOneOut);
+    assert_eq!(found.records[0].assignment, found.records[2].assignment);
+    let finding = &found.records[3].findings[0];
+    assert_eq!((finding.field.as_str(), finding.end - finding.start), ("instruction", PHONE.len()));
+    let counts = &found.manifest.counts;
+    assert_eq!((counts.read, counts.blocked, counts.duplicates_dropped, counts.left_out), (6, 1, 1, 0));
+    assert_eq!(counts.refused.values().sum::<u64>(), 1);
+    assert_eq!(counts.sides[&Side::Train], 3);
+    assert_eq!(trained.len(), 3);
+    // Nothing of a record is in what is written.
+    let written = String::from_utf8(found.manifest.to_bytes().unwrap()).unwrap();
+    assert!(!written.contains(PHONE) && !written.contains("硝苯地平") && written.is_ascii());
+}
+
+#[test]
+fn the_root_is_over_exactly_what_is_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<String> =
+        (0..60).map(|number| line(&unlike(number), &format!("电话{PHONE}，答{number}"))).collect();
+    let file = write(folder.path(), "a.jsonl", &lines);
+    for mode in [Mode::Report, Mode::Mask] {
+        let options = RoomOptions { screen: screen::Options { mode }, ..RoomOptions::default() };
+        let (found, trained) = look(std::slice::from_ref(&file), &options);
+        let is_masked = trained.iter().all(|record| !record.messages()[1].1.contains(PHONE));
+        assert_eq!(is_masked, mode == Mode::Mask);
+        let mut leaves: Vec<[u8; 32]> =
+            trained.iter().map(|record| leaf_hash(&[&[0][..], &content_hash(record)].concat())).collect();
+        leaves.sort_unstable();
+        assert_eq!(found.manifest.root, hex(&merkle_root(&leaves)));
+        assert_eq!((found.manifest.records, found.trained()), (60, 60));
+    }
+    // In block mode nothing is left: an empty tree, and nothing to train on.
+    let (found, _) = look(&[file], &RoomOptions::default());
+    assert_eq!((found.manifest.records, found.manifest.counts.blocked), (0, 60));
+}
+
+#[test]
+fn order_of_files_and_threads_change_nothing_in_the_manifest() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<String> = (0..700).map(|number| line(&unlike(number), "答。")).collect();
+    let files = [
+        write(folder.path(), "a.jsonl", &lines[..300]),
+        write(folder.path(), "b.jsonl", &lines[300..500]),
+        write(folder.path(), "c.jsonl", &lines[500..]),
+    ];
+    let options = RoomOptions::default();
+    let expected = look(&files, &options).0.manifest;
+    assert_eq!(expected.scheme, Scheme::Holdout([70, 15, 15]));
+    assert_eq!(expected.counts.sides.values().copied().collect::<Vec<_>>(), [490, 105, 105]);
+    let turned: Vec<RoomFile> = files.iter().rev().cloned().collect();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let again = pool.install(|| look(&turned, &options).0.manifest);
+    assert_eq!(again.to_bytes().unwrap(), expected.to_bytes().unwrap());
+    assert_eq!(expected.differences(&again), [] as [&str; 0]);
+    let mut other = options;
+    other.split.scheme = SchemeChoice::None;
+    let (all, trained) = look(&files, &other);
+    assert_eq!(trained.len(), 700);
+    assert_eq!(expected.differences(&all.manifest), ["root", "configuration", "scheme", "counts"]);
+}
+
+#[test]
+fn what_leaks_into_a_given_test_file_is_not_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = write(
+        folder.path(),
+        "train.jsonl",
+        &[line(&unlike(1), "甲"), line(&unlike(1), "甲"), line(&unlike(2), "乙"), line(&unlike(3), "丙")],
+    );
+    let mut test = write(folder.path(), "test.jsonl", &[line(&format!("{}吗", unlike(2)), "丁")]);
+    test.side = Some(Side::Test);
+    let (found, trained) = look(&[train, test], &RoomOptions::default());
+    assert_eq!(found.scheme, Scheme::Given);
+    let assignment: Vec<Option<Assignment>> =
+        found.records.iter().map(|outcome| outcome.assignment).collect();
+    let side = |side| Some(Assignment::Side(side));
+    assert_eq!(
+        assignment,
+        [side(Side::Train), None, Some(Assignment::LeftOut), side(Side::Train), side(Side::Test)]
+    );
+    assert_eq!((trained.len(), found.manifest.counts.left_out, found.manifest.records), (2, 1, 3));
+}
+
+#[test]
+fn policies_about_duplicates() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(
+        folder.path(),
+        "a.jsonl",
+        &[
+            line(&unlike(1), "甲"),
+            line(&unlike(1), "甲"),
+            line(&format!("{}吗", unlike(1)), "乙"),
+            line(&unlike(2), "甲"),
+        ],
+    );
+    for (policy, trained, listed) in [
+        (DuplicatePolicy::Ignore, 4, 0),
+        (DuplicatePolicy::Keep, 4, 2),
+        (DuplicatePolicy::DropCopies, 3, 2),
+        (DuplicatePolicy::DropNear, 2, 2),
+    ] {
+        let options = RoomOptions { duplicates: policy, ..RoomOptions::default() };
+        let (found, _) = look(std::slice::from_ref(&file), &options);
+        assert_eq!(
+            (found.trained(), found.manifest.counts.duplicates.values().sum::<u64>()),
+            (trained, listed)
+        );
+    }
+}
+
+#[test]
+fn a_file_that_changed_after_the_inspection_is_not_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = write(folder.path(), "a.jsonl", &[line("头痛怎么办", "休息"), line("咳嗽怎么办", "喝水")]);
+    let files = [file];
+    let options = RoomOptions::default();
+    let (found, _) = look(&files, &options);
+    for lines in [
+        vec![line("头痛怎么办", "休眠"), line("咳嗽怎么办", "喝水")],
+        vec![line("头痛怎么办", "休息")],
+        vec![line("头痛怎么办", "休息"), line("咳嗽怎么办", "喝水"), line("发热怎么办", "降温")],
+    ] {
+        write(folder.path(), "a.jsonl", &lines);
+        let error = found.each_trained(&files, &options, |_| ()).unwrap_err();
+        assert!(matches!(error, DataError::Changed { .. }), "{error}");
+    }
+}
