@@ -15,6 +15,8 @@ mod kind;
 mod mask;
 mod normal;
 mod number;
+pub mod quality;
+mod synthetic;
 mod verdict;
 mod words;
 
