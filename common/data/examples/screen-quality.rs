@@ -18,7 +18,12 @@ fn main() {
             println!("{:24} {:>8} {:>8} {:>8} {:>9}", "kind", "planted", "recall", "found", "precision");
             for (kind, score) in measure(&texts) {
                 let (recall, precision) = (100.0 * score.recall(), 100.0 * score.precision());
-                println!("{kind:24} {:8} {recall:7.2} % {:8} {precision:7.2} %", score.planted, score.found);
+                println!(
+                    "{:24} {:8} {recall:7.2} % {:8} {precision:7.2} %",
+                    kind.name(),
+                    score.planted,
+                    score.found
+                );
             }
             // The held-out family must not be tuned on, so its misses are not shown.
             if misses && family == Family::Tuned {
@@ -40,7 +45,8 @@ fn show_misses(texts: &[data::screen::quality::Labelled]) {
             format!("{before}<<{}>>{after}", &labelled.text[start..end]).replace('\n', "\\n")
         };
         for (kind, start, end) in &labelled.labels {
-            if !findings.iter().any(|finding| finding.start <= *start && finding.end >= *end) && shown < 60 {
+            let whole = |finding: &data::screen::Finding| finding.start <= *start + 1 && finding.end >= *end;
+            if !findings.iter().any(whole) && shown < 60 {
                 println!("missed {kind}: {}", around(*start, *end));
                 shown += 1;
             }

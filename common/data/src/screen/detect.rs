@@ -92,6 +92,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     network::find_words(view, &mut hits);
     date::find_han(view, &mut hits);
     name_zh::find_foreign(view, &mut hits);
+    name_zh::find_before(view, &mut hits);
     if !view.cues.is_empty() {
         age::find_han(view, &mut hits);
         account::find(view, &mut hits);

@@ -44,7 +44,8 @@ fn officer(text: &str) -> Option<usize> {
     let han = super::leading(text, 4, super::is_han).end;
     let blanks = text.get(han..)?.bytes().take(2).take_while(|byte| *byte == b' ').count();
     let number = label::number(text.get(han + blanks..)?, 5, 5, 18)?;
-    Some(han + blanks + number)
+    let sign = if text.get(han + blanks + number..)?.starts_with('号') { '号'.len_utf8() } else { 0 };
+    Some(han + blanks + number + sign)
 }
 
 /// Six digits or more, in groups of four as printed on cards too, or an e-mail-like name (found as such).
@@ -73,11 +74,8 @@ fn wechat(text: &str, apart: bool) -> Option<usize> {
     // `wechat account` and the like are words of a sentence, not names: a name behind a bare word has a digit or `_`.
     let token = text.get(..length)?;
     let marked = token.bytes().any(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'-');
-    ((6..=20).contains(&length)
-        && (first.is_ascii_alphanumeric())
-        && apart
-        && (marked || !token.is_empty() && !is_word(token)))
-    .then_some(length)
+    let plausible = (6..=20).contains(&length) && first.is_ascii_alphanumeric();
+    (plausible && (marked || (apart && !is_word(token)))).then_some(length)
 }
 
 /// Everyday English words that follow `WeChat`.

@@ -62,7 +62,10 @@ fn street_start(view: &View<'_>, street: usize, end: usize) -> Option<usize> {
         if count > 0 && is_number && !ordinal && word.len() <= number.len() + 1 {
             return Some(word_at);
         }
-        if !(word.starts_with(|c: char| c.is_ascii_uppercase()) || ordinal) {
+        let letters = word.strip_suffix('.').filter(|abbreviation| abbreviation.len() <= 3).unwrap_or(word);
+        let is_word = letters.starts_with(|c: char| c.is_ascii_uppercase())
+            && letters.bytes().all(|byte| byte.is_ascii_alphabetic() || matches!(byte, b'\'' | b'-'));
+        if !(is_word || ordinal) {
             return None;
         }
         head = head.get(..word_at)?.strip_suffix(' ')?;

@@ -93,6 +93,7 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             Cue::TitleBefore => titled(view, cue.start, cue.end).or_else(|| related(view, text, cue.end)),
             Cue::NameLabel | Cue::Named => labelled(view, text, cue.end),
             Cue::Person => related(view, text, cue.end),
+            Cue::Age => before_age(view, cue.start),
             Cue::FirstName => first_and_last(view, cue.start, cue.end),
             _ => None,
         };
@@ -121,7 +122,7 @@ fn labelled(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
         || lower.ends_with(" is")
         || lower.ends_with("with")
         || matches!(lower.as_str(), "named" | "the name of" | "next of kin" | "dear");
-    let salutation = matches!(lower.as_str(), "to" | "from" | "cc" | "attn");
+    let salutation = matches!(lower.as_str(), "to" | "from" | "cc" | "attn" | "re");
     // `by Dr. Smith`: the title takes over.
     let (length, count) = name(view.after(start), 4, true);
     let enough = if salutation { count >= 2 } else { count >= 1 };
@@ -142,9 +143,26 @@ fn related(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
     let clear = match (between.contains(':'), between.contains(',')) {
         (true, _) => count >= 2 || first,
         (false, true) => first,
-        (false, false) => lower_case && (first || count >= 2),
+        (false, false) => {
+            lower_case
+                && (first || count >= 2 || !matches!(text, "patient" | "pt" | "child" | "friend" | "partner"))
+        }
     };
     ((1..=3).contains(&skip) && clear && length > 2).then_some((start, start + length))
+}
+
+/// `Priya Patel is a 45-year-old`, `Priya Patel, a 45-year-old`: the name before an age.
+fn before_age(view: &View<'_>, age: usize) -> Option<(usize, usize)> {
+    let head = view.before(age).trim_end_matches(['-', ' ']).trim_end_matches(|c: char| c.is_ascii_digit());
+    let head = [" is a ", " is an ", " was a ", " was an ", ", a ", ", an ", ", ", " is ", " ("]
+        .iter()
+        .find_map(|between| head.strip_suffix(between))?;
+    // At most three words back; the whole of them must read as a name.
+    let start = head.rmatch_indices([' ', '\n']).map(|(at, _)| at + 1).chain([0]).take(3).filter(|start| {
+        let words = head.get(*start..).unwrap_or_default();
+        name(words, 3, false).0 == words.len() && words.contains(' ')
+    });
+    start.last().map(|start| (start, head.len()))
 }
 
 /// A common first name, perhaps an initial, and a last name; not an institution named after a person.

@@ -1,7 +1,7 @@
 //! Chinese names: behind a label (`姓名：`), behind a person word (`患者`, `主治医师`, `其妻`) with a surname and a clear end,
 //! before a title (`王建国主任医师`), and names with a middle dot. Invariant: `张某`, `李XX`, `王**`, `匿名` are no names.
 
-use super::surname::{Surname, surname};
+use super::surname::{Surname, is_given, surname};
 use super::{Hit, View, is_han, label, leading};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
@@ -220,30 +220,27 @@ fn name_length(text: &str, sure: bool, any: bool) -> Option<usize> {
     }
     let chars: Vec<usize> = head.char_indices().map(|(at, c)| at + c.len_utf8()).collect();
     let family = surname(text);
+    let first = chars.first().copied().unwrap_or(0);
     let lengths: &[usize] = match family {
         Some(Surname::Compound) => &[4, 3],
         Some(_) => &[3, 2],
         None => &[],
     };
-    if family == Some(Surname::Doubtful) && !sure {
-        return doubtful(text, &chars);
-    }
     for length in lengths {
         let Some(end) = chars.get(length - 1).copied() else { continue };
-        if is_end(text.get(end..).unwrap_or_default()) {
+        // A doubtful surname needs a given name that looks like one, and two characters of it or a mark behind.
+        let given = text.get(first..end).unwrap_or_default();
+        let behind = text.get(end..).unwrap_or_default();
+        let doubt = family == Some(Surname::Doubtful)
+            && !sure
+            && !(is_given(given) && (*length == 3 || behind.starts_with([',', '(', '、'])));
+        if !doubt && is_end(behind) {
             return Some(end);
         }
     }
     // A label and a colon before two to four characters that stand alone: a name without a known surname.
     let alone = (2..=4).contains(&chars.len()) && any;
     alone.then(|| chars.last().copied()).flatten()
-}
-
-/// A doubtful surname counts only where the sex follows: `于海涛，男`.
-fn doubtful(text: &str, chars: &[usize]) -> Option<usize> {
-    let end = chars.get(2).copied()?;
-    let behind = text.get(end..)?.trim_start_matches([',', '(', '、', ' ']);
-    behind.starts_with(['男', '女']).then_some(end)
 }
 
 /// Whether a name can end before this text.
@@ -393,10 +390,10 @@ fn before_title(view: &View<'_>, title: usize, hits: &mut Vec<Hit>) {
     let before = before.strip_suffix([' ', '(']).unwrap_or(before);
     let starts: Vec<usize> =
         before.char_indices().rev().take(4).take_while(|(_, c)| is_han(*c)).map(|(at, _)| at).collect();
-    for (count, plausible) in [(4, Surname::Compound), (3, Surname::Clear), (2, Surname::Clear)] {
+    for count in [4, 3, 2] {
         let Some(start) = starts.get(count - 1).copied() else { continue };
         let name = before.get(start..).unwrap_or_default();
-        if surname(name) != Some(plausible)
+        if !is_whole_name(name, count)
             || is_masked("", name)
             || NO_NAMES.iter().any(|word| name.ends_with(word))
         {
@@ -410,4 +407,59 @@ fn before_title(view: &View<'_>, title: usize, hits: &mut Vec<Hit>) {
             return;
         }
     }
+}
+
+/// Whether Han characters are a surname and a given name of plausible length.
+fn is_whole_name(name: &str, chars: usize) -> bool {
+    let given =
+        |skip: usize| name.char_indices().nth(skip).and_then(|(at, _)| name.get(at..)).is_some_and(is_given);
+    match surname(name) {
+        Some(Surname::Compound) => matches!(chars, 3 | 4),
+        Some(Surname::Clear) => matches!(chars, 2 | 3),
+        Some(Surname::Doubtful) => matches!(chars, 2 | 3) && given(1),
+        None => false,
+    }
+}
+
+/// Names without an announcing word, in two shapes that records have: before the sex (`张三，男，45岁`), and before the label of
+/// another identifier (`张三，身份证号`, `李四 电话`).
+pub(super) fn find_before(view: &View<'_>, hits: &mut Vec<Hit>) {
+    for sex in ["男", "女"] {
+        for (at, _) in view.text.match_indices(sex) {
+            let behind = view.after(at + sex.len());
+            let alone = behind.is_empty()
+                || behind.starts_with([',', ' ', '、', '性', '。', ';', '/', '|', ')'])
+                || behind.starts_with(|c: char| c.is_ascii_digit());
+            if alone {
+                whole_name_before(view, at, hits);
+            }
+        }
+    }
+    for cue in view.cues {
+        if matches!(cue.cue, Cue::CitizenId | Cue::Phone | Cue::RecordNumber | Cue::Insurance | Cue::Account)
+        {
+            whole_name_before(view, cue.start, hits);
+        }
+    }
+}
+
+/// Adds the name that ends before a place, with a mark or blank between, and nothing but a mark on its left.
+fn whole_name_before(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) {
+    let before = view.before(at);
+    let head = before.trim_end_matches([',', ' ', '(', '、', ':', '|', '/']);
+    if before.len() - head.len() > 4 || before.len() == head.len() {
+        return;
+    }
+    let starts: Vec<usize> =
+        head.char_indices().rev().take(5).take_while(|(_, c)| is_han(*c)).map(|(at, _)| at).collect();
+    let Some(start) = starts.last().copied().filter(|_| (2..=4).contains(&starts.len())) else { return };
+    let name = head.get(start..).unwrap_or_default();
+    if is_whole_name(name, starts.len()) && is_likely_given(name) && !is_masked("", name) {
+        hits.push(Hit { kind: Kind::PersonName, start, end: head.len() });
+    }
+}
+
+/// Without any announcing word, at least the last character must be one of given names.
+fn is_likely_given(name: &str) -> bool {
+    name.char_indices().next_back().and_then(|(at, _)| name.get(at..)).is_some_and(is_given)
 }

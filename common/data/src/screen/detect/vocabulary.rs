@@ -14,7 +14,7 @@ pub(in super::super) const WORDS: &[(Cue, &str)] = &[
          陈述者 病史陈述者 供史者 病史提供者 代诉人 陪诊人 陪同人 陪护人 委托人 受托人 申请人 采样人 送检人 随访人 随访者 \
          name patient_name full_name first_name last_name surname given_name pt_name name_of_patient contact_name emergency_contact next_of_kin guardian attending attending_physician physician ordering_physician referring_physician \
          referring_provider referred_by primary_care_physician primary_care_provider pcp provider ordering_provider provider_name dictated_by signed_by electronically_signed_by transcribed_by reviewed_by reported_by prescriber prescribed_by accompanied_by discussed_with spoke_with \
-         surgeon assistant_surgeon anesthesiologist radiologist pathologist cardiologist nurse rn caregiver informant interpreter subscriber policyholder policy_holder guarantor insured consultant seen_by examined_by evaluated_by followed_by_dr witness collected_by pharmacist cc attn to from dear",
+         surgeon assistant_surgeon anesthesiologist radiologist pathologist cardiologist nurse rn caregiver informant interpreter subscriber policyholder policy_holder guarantor insured consultant seen_by examined_by evaluated_by followed_by_dr witness collected_by pharmacist cc attn to from dear re",
     ),
     (
         Cue::Person,

@@ -79,7 +79,7 @@ fn labelled_numbers() {
     finds("护照号：E12345678", &[(Kind::Passport, "E12345678")]);
     finds("港澳通行证 C12345678", &[(Kind::TravelPermit, "C12345678")]);
     nothing("E12345678");
-    finds("军官证：南字第1234567号", &[(Kind::OfficerNumber, "南字第1234567")]);
+    finds("军官证：南字第1234567号", &[(Kind::OfficerNumber, "南字第1234567号")]);
     finds("医保卡号：330100123456", &[(Kind::InsuranceNumber, "330100123456")]);
     finds("微信号：wxid_a1b2c3", &[(Kind::WechatId, "wxid_a1b2c3")]);
     finds("加微信 zhang_san-88", &[(Kind::WechatId, "zhang_san-88")]);
@@ -113,6 +113,9 @@ fn names() {
     finds("患者李强因胸痛入院", &[(Kind::PersonName, "李强")]);
     finds("其妻李梅陪同", &[(Kind::PersonName, "李梅")]);
     finds("由王建国主任医师查房", &[(Kind::PersonName, "王建国")]);
+    finds("司马明主任医师查房", &[(Kind::PersonName, "司马明")]);
+    finds("急诊：于海涛，男，31岁", &[(Kind::PersonName, "于海涛")]);
+    finds("张子浩，身份证号已登记", &[(Kind::PersonName, "张子浩")]);
     finds("医师签名：刘芳", &[(Kind::PersonName, "刘芳")]);
     finds("我叫陈晓东，", &[(Kind::PersonName, "陈晓东")]);
     finds("阿依古丽·买买提，女", &[(Kind::PersonName, "阿依古丽·买买提")]);
@@ -139,6 +142,10 @@ fn names() {
         "姓名：性别：男",
         "任何医生都会",
         "阿尔茨海默病",
+        "任何，男女均可",
+        "高热，男性多见",
+        "白带，女性常见",
+        "患者常便秘，",
         "头痛·出汗",
     ] {
         nothing(text);
