@@ -16,6 +16,7 @@ mod mask;
 mod normal;
 mod number;
 pub mod quality;
+pub mod selftest;
 mod synthetic;
 mod verdict;
 mod words;

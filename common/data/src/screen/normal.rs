@@ -31,7 +31,15 @@ impl Normal {
     pub(super) fn new(original: &str) -> Self {
         let mut normal = Self { text: String::with_capacity(original.len()), pieces: Vec::new() };
         let mut chars = original.char_indices().peekable();
+        let spaced = is_spaced(original);
+        let mut before = ' ';
         while let Some((at, c)) = chars.next() {
+            let gap =
+                c == ' ' && spaced && is_han(before) && chars.peek().is_some_and(|(_, next)| is_han(*next));
+            if gap {
+                continue;
+            }
+            before = c;
             let combines =
                 chars.peek().is_some_and(|(_, next)| *next > '\u{2ff}' && is_combining_mark(*next));
             if !combines && is_plain(c) {
@@ -99,6 +107,18 @@ impl Normal {
         };
         (from < to).then_some((from, to))
     }
+}
+
+fn is_han(c: char) -> bool {
+    matches!(c, '\u{4e00}'..='\u{9fff}')
+}
+
+/// Whether a blank follows most Han characters, as in tokenised corpora: such blanks part nothing and are dropped.
+pub(super) fn is_spaced(text: &str) -> bool {
+    // A blank behind a Han character, in bytes: the third byte of a character is 0x80 to 0xbf.
+    let bytes = text.as_bytes();
+    let blanks = bytes.windows(2).filter(|pair| matches!(pair, [0x80..=0xbf, b' '])).count();
+    blanks > 3 && blanks * 5 > text.chars().filter(|c| is_han(*c)).count() * 3
 }
 
 /// Characters that NFKC leaves alone and that we do not unify: nearly all text, decided without a table look-up.

@@ -142,7 +142,7 @@ fn related(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
     // `Patient Health Questionnaire` is no name: a capitalised word before needs a colon or a known first name.
     let clear = match (between.contains(':'), between.contains(',')) {
         (true, _) => count >= 2 || first,
-        (false, true) => first,
+        (false, true) => first || (lower_case && count >= 2),
         (false, false) => {
             lower_case
                 && (first || count >= 2 || !matches!(text, "patient" | "pt" | "child" | "friend" | "partner"))
