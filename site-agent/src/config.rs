@@ -4,7 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
-use model::Device;
+use model::{Device, HeldWeights, Placement, Recompute};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
@@ -48,11 +48,29 @@ pub struct TrainingConfig {
     pub attempts_max: u32,
     /// Where to compute: "cpu", "cuda" or "cuda:N". A round's result differs between devices by rounding only.
     pub device: Device,
+    /// Which activations a training step computes twice instead of keeping: "none", "attention", "full" or "auto".
+    /// Memory against time; the result is the same bytes.
+    pub recompute: Recompute,
+    /// How the quantised base is held: "nf4", or "bf16-cache" (unpacked once: four times the memory, the same result).
+    pub weights: HeldWeights,
+}
+
+impl TrainingConfig {
+    /// Where and how the base model is held.
+    pub fn placement(&self) -> Placement {
+        Placement { device: self.device, recompute: self.recompute, weights: self.weights }
+    }
 }
 
 impl Default for TrainingConfig {
     fn default() -> Self {
-        Self { checkpoint_interval_s: 30, attempts_max: 3, device: Device::Cpu }
+        Self {
+            checkpoint_interval_s: 30,
+            attempts_max: 3,
+            device: Device::Cpu,
+            recompute: Recompute::Auto,
+            weights: HeldWeights::Nf4,
+        }
     }
 }
 
@@ -144,7 +162,11 @@ impl AgentConfig {
              # How often training of one round is started before it is reported as failed.\n\
              attempts_max = {}\n\
              # Where to compute: \"cpu\", \"cuda\" or \"cuda:N\" (needs a program built with CUDA).\n\
-             device = \"{}\"\n\n\
+             device = \"{}\"\n\
+             # What a step computes twice to save memory: \"none\", \"attention\", \"full\", or \"auto\".\n\
+             recompute = \"{}\"\n\
+             # The quantised base in memory: \"nf4\", or \"bf16-cache\" (four times as large, faster on a GPU).\n\
+             weights = \"{}\"\n\n\
              [policy]\n\
              # Largest L2 norm of an update that may leave.\n\
              update_norm_max = {:?}\n\
@@ -154,6 +176,8 @@ impl AgentConfig {
             self.training.checkpoint_interval_s,
             self.training.attempts_max,
             self.training.device,
+            self.training.recompute,
+            self.training.weights,
             self.policy.update_norm_max,
             self.policy.update_bytes_max,
         ))

@@ -225,7 +225,7 @@ impl Trainer {
             // The old one goes first: there may not be room for two.
             self.base = None;
             let start = Instant::now();
-            let base = BaseModel::load_on(&self.config.model, &options, self.config.training.device)
+            let base = BaseModel::load_on(&self.config.model, &options, self.config.training.placement())
                 .map_err(|error| TrainError::new(TrainFailure::BaseUnreadable, error))?;
             tracing::info!(elapsed_ms = start.elapsed().as_millis() as u64, "base model loaded");
             self.base = Some(base);

@@ -90,7 +90,7 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     let prepared = tokenizer.prepare_documents(&documents, CUTOFF_TOKENS_MAX).map_err(model_error)?;
     // The smaller format: what a run will ask for is not known yet, and every tensor is read either way.
     let options = LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 };
-    BaseModel::load_on(&config.model, &options, config.training.device).map_err(model_error)?;
+    BaseModel::load_on(&config.model, &options, config.training.placement()).map_err(model_error)?;
     eprintln!(
         "data: {} records, {} tokens; model: {} on {}",
         prepared.samples.len(),

@@ -6,11 +6,13 @@ pub(crate) mod engine;
 pub(crate) mod fingerprint;
 mod loader;
 
-pub(crate) use loader::{dense_bf16, dense_f32};
+#[cfg(all(test, feature = "gpu-kernel-tests"))]
+pub(crate) use loader::decoder as decoder_on;
+pub(crate) use loader::{dense_bf16, dense_f32, placed};
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
-use crate::device::{Device, Placement};
+use crate::device::{Device, DeviceMemory, Placement};
 use crate::error::{ModelError, Result};
 pub use crate::ops::Compute;
 use engine::{Engine, Session};
@@ -83,6 +85,12 @@ impl BaseModel {
     #[must_use]
     pub fn config(&self) -> &ModelConfig {
         self.engine.config()
+    }
+
+    /// What the device's allocator holds now; `None` on the processor.
+    #[must_use]
+    pub fn device_memory(&self) -> Option<DeviceMemory> {
+        self.engine.memory()
     }
 
     /// The options it was loaded with.

@@ -2,19 +2,27 @@
 //! Called by the `model-bench` binary. Invariants: the weights come from a fixed stream; what is timed is the same
 //! `Trainer::step` that sites run.
 
+mod flops;
+mod gemm;
+
+pub use flops::gflop_per_token;
+pub use gemm::{Gemm, products};
+
 use crate::adapter::{Adapter, LoraSettings};
 use crate::base::engine::Engine;
 use crate::base::fingerprint::Fingerprint;
-use crate::base::{BaseModel, LoadOptions, WeightFormat, dense_bf16, dense_f32};
+use crate::base::{BaseModel, LoadOptions, WeightFormat, dense_bf16, dense_f32, placed};
 use crate::config::{Architecture, LinearKind, ModelConfig, Rope, RopeScaling};
 use crate::decoder::{Decoder, Layer, Linear};
-use crate::device::{Device, Placement};
+use crate::device::{Device, DeviceMemory, Placement};
 use crate::error::{ModelError, Result};
 use crate::limits::ACTIVATION_BUDGET_BYTES;
 use crate::nf4::{Nf4Weight, SourcePrecision};
 use crate::ops::{Compute, EngineOps, FrozenWeight};
 use crate::sample::Sample;
 use crate::train::{Schedule, TrainSettings, Trainer};
+#[cfg(feature = "cuda")]
+use burn_cuda::{Cuda, CudaDevice};
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
@@ -25,8 +33,10 @@ use std::time::Instant;
 /// What [`run`] measures.
 #[derive(Debug, Clone)]
 pub struct BenchSettings {
-    /// Tokens of the one sequence of a step.
+    /// Tokens of a sequence.
     pub tokens: usize,
+    /// Sequences of a step, packed into one pass.
+    pub sequences: usize,
     /// LoRA rank, on all linears.
     pub rank: usize,
     /// Share of positions that are targets, in (0, 1].
@@ -50,6 +60,14 @@ pub struct BenchReport {
     pub first_step_ms: f64,
     /// Loss of the last step, in nats.
     pub loss: f64,
+    /// Work of a token that training needs, in GFLOP; what is computed twice is not counted.
+    pub gflop_per_token: f64,
+    /// That work a second, in TFLOP.
+    pub model_tflop_per_s: f64,
+    /// The device's memory after the last step; `None` on the processor, where `peak_rss_bytes` says it.
+    pub device_memory: Option<DeviceMemory>,
+    /// Growth of the device's reserved memory from a tenth of the steps on, in bytes.
+    pub device_memory_growth_bytes: Option<i64>,
 }
 
 /// The shape of Qwen2.5-0.5B.
@@ -86,17 +104,42 @@ pub fn qwen2_5_1_5b() -> ModelConfig {
     }
 }
 
+/// The shape of Qwen2.5-7B.
+#[must_use]
+pub fn qwen2_5_7b() -> ModelConfig {
+    ModelConfig {
+        hidden_size: 3_584,
+        intermediate_size: 18_944,
+        num_layers: 28,
+        num_attention_heads: 28,
+        num_key_value_heads: 4,
+        head_dim: 128,
+        vocab_size: 152_064,
+        tie_word_embeddings: false,
+        ..qwen2_5_0_5b()
+    }
+}
+
 /// A model with weights uniform in +-0.035 (the deviation of the usual initialisation, 0.02), made like a loaded one.
+/// On a GPU all layers get the first one's numbers, each in memory of its own: quantising 7B would take minutes.
 ///
 /// # Errors
 /// `Setting` when a linear of that shape cannot be quantised.
 pub fn random_base(config: ModelConfig, options: &LoadOptions, placement: Placement) -> Result<BaseModel> {
     let device = placement.device;
-    device.check()?;
+    placement.check(options)?;
     // The stream is fixed, so config and options say everything.
     let fingerprint = Fingerprint::new(&config, options)?.finish();
     let engine: Box<dyn Engine> = match device {
-        Device::Cpu => Box::new(Flex::guarded(|| random_decoder::<Flex>(config, options, FlexDevice))??),
+        Device::Cpu => Box::new(random_decoder::<Flex>(config, options, placement, FlexDevice)?),
+        #[cfg(feature = "cuda")]
+        Device::Cuda { index } => {
+            let device = CudaDevice::new(index);
+            Box::new(Cuda::guarded(&device, || {
+                random_decoder::<Cuda>(config, options, placement, device.clone())
+            })??)
+        }
+        #[cfg(not(feature = "cuda"))]
         Device::Cuda { .. } => return Err(device.built_without_cuda()),
     };
     Ok(BaseModel { engine, placement, options: *options, fingerprint })
@@ -105,9 +148,16 @@ pub fn random_base(config: ModelConfig, options: &LoadOptions, placement: Placem
 fn random_decoder<B: EngineOps>(
     config: ModelConfig,
     options: &LoadOptions,
+    placement: Placement,
     device: B::Device,
 ) -> Result<Decoder<B>> {
-    let mut maker = Maker::<B> { options: *options, stream: ChaCha8Rng::seed_from_u64(7), device };
+    let mut maker = Maker::<B> {
+        options: *options,
+        placement,
+        stream: ChaCha8Rng::seed_from_u64(7),
+        first_layer: Vec::new(),
+        device,
+    };
     let table = [config.vocab_size, config.hidden_size];
     let embedding = B::upload(maker.table(table)?, &maker.device);
     let head = if config.tie_word_embeddings {
@@ -122,6 +172,7 @@ fn random_decoder<B: EngineOps>(
         head,
         final_norm: maker.ones(config.hidden_size),
         layers,
+        recompute: placement.recompute,
         activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
         config,
         device: maker.device,
@@ -130,7 +181,10 @@ fn random_decoder<B: EngineOps>(
 
 struct Maker<B: EngineOps> {
     options: LoadOptions,
+    placement: Placement,
     stream: ChaCha8Rng,
+    /// Linears of the first layer, kept where the others repeat it.
+    first_layer: Vec<FrozenWeight>,
     device: B::Device,
 }
 
@@ -153,22 +207,31 @@ impl<B: EngineOps> Maker<B> {
         weight.ok_or_else(|| ModelError::Internal { reason: "a table does not fill its shape".to_owned() })
     }
 
+    fn linear(&mut self, shape: [usize; 2]) -> Result<FrozenWeight> {
+        let values = self.random(shape[0] * shape[1]);
+        let weight = match self.options.weights {
+            WeightFormat::F32 => dense_f32(values, shape),
+            WeightFormat::Nf4 => Nf4Weight::quantise(&values, shape, SourcePrecision::Bf16)
+                .map(|weight| Some(FrozenWeight::Nf4(weight)))
+                .map_err(|error| ModelError::Setting { name: "shape", reason: error.to_string() })?,
+        };
+        weight.ok_or_else(|| ModelError::Internal { reason: "a linear does not fill its shape".to_owned() })
+    }
+
     fn layer(&mut self, config: &ModelConfig) -> Result<Layer<B>> {
         let mut linears = Vec::with_capacity(LinearKind::ALL.len());
         for kind in LinearKind::ALL {
             let shape = config.linear_shape(kind);
-            let values = self.random(shape[0] * shape[1]);
-            let weight = match self.options.weights {
-                WeightFormat::F32 => dense_f32(values, shape),
-                WeightFormat::Nf4 => Nf4Weight::quantise(&values, shape, SourcePrecision::Bf16)
-                    .map(|weight| Some(FrozenWeight::Nf4(weight)))
-                    .map_err(|error| ModelError::Setting { name: "shape", reason: error.to_string() })?,
+            let weight = match self.first_layer.get(kind.index()) {
+                Some(weight) => weight.clone(),
+                None => self.linear(shape)?,
             };
-            let weight = weight.ok_or_else(|| ModelError::Internal {
-                reason: "a linear does not fill its shape".to_owned(),
-            })?;
+            if self.placement.device != Device::Cpu && self.first_layer.len() == kind.index() {
+                self.first_layer.push(weight.clone());
+            }
             let bias = config.linear_bias(kind).then(|| self.ones(shape[0]) * 0.0);
-            linears.push(Linear { weight: B::upload(weight, &self.device), bias });
+            let weight = placed::<B>(weight, self.placement, &self.options, &self.device);
+            linears.push(Linear { weight, bias });
         }
         let linears = linears
             .try_into()
@@ -180,12 +243,13 @@ impl<B: EngineOps> Maker<B> {
     }
 }
 
-/// A model, its trainer and a stream of random samples, batch 1.
+/// A model, its trainer and a stream of random samples.
 pub struct Bench<'a> {
     trainer: Trainer<'a>,
     stream: ChaCha8Rng,
     vocabulary: u32,
     tokens: usize,
+    sequences: usize,
     /// Positions before this one are not targets.
     first_target: usize,
 }
@@ -212,26 +276,29 @@ impl<'a> Bench<'a> {
             stream: ChaCha8Rng::seed_from_u64(11),
             vocabulary: u32::try_from(base.config().vocab_size).unwrap_or(u32::MAX),
             tokens: settings.tokens,
+            sequences: settings.sequences,
             first_target: ((1.0 - settings.supervised_fraction) * settings.tokens as f64) as usize,
         })
     }
 
-    /// Trains on the next sample.
+    /// Trains on the next samples.
     ///
     /// # Errors
     /// What [`Trainer::step`] returns.
     pub fn step(&mut self) -> Result<Step> {
-        let sample = Sample {
-            tokens: (0..self.tokens).map(|_| self.stream.next_u32() % self.vocabulary).collect(),
-            supervised: (0..self.tokens).map(|index| index >= self.first_target).collect(),
-        };
+        let samples: Vec<Sample> = (0..self.sequences)
+            .map(|_| Sample {
+                tokens: (0..self.tokens).map(|_| self.stream.next_u32() % self.vocabulary).collect(),
+                supervised: (0..self.tokens).map(|index| index >= self.first_target).collect(),
+            })
+            .collect();
         let started = Instant::now();
-        let loss = self.trainer.step(&[vec![&sample]])?.loss;
+        let loss = self.trainer.step(&[samples.iter().collect()])?.loss;
         Ok(Step { step_ms: started.elapsed().as_secs_f64() * 1e3, loss })
     }
 }
 
-/// Trains a few steps on random tokens, batch 1, and times them.
+/// Trains a few steps on random tokens, and times them.
 ///
 /// # Errors
 /// `Setting` when the settings cannot be used.
@@ -246,10 +313,29 @@ pub fn run(
     let load_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
     let mut bench = Bench::new(&base, settings, settings.steps as u64 + 1)?;
     let first = bench.step()?;
-    let steps = (0..settings.steps).map(|_| bench.step()).collect::<Result<Vec<_>>>()?;
+    let mut steps = Vec::with_capacity(settings.steps);
+    // By a tenth of the steps the device's pool has seen every size.
+    let mut settled = None;
+    for number in 0..settings.steps {
+        steps.push(bench.step()?);
+        if number == settings.steps / 10 {
+            settled = base.device_memory();
+        }
+    }
+    let device_memory = base.device_memory();
     let step_ms: Vec<f64> = steps.iter().map(|step| step.step_ms).collect();
+    let tokens = settings.tokens * settings.sequences;
+    let tokens_per_s = tokens as f64 * 1e3 / median(&step_ms).unwrap_or(first.step_ms);
+    let gflop_per_token = gflop_per_token(base.config(), settings.tokens, settings.rank);
+    let reserved = |memory: DeviceMemory| i64::try_from(memory.reserved_bytes).unwrap_or(i64::MAX);
     Ok(BenchReport {
-        tokens_per_s: settings.tokens as f64 * 1e3 / median(&step_ms).unwrap_or(first.step_ms),
+        tokens_per_s,
+        gflop_per_token,
+        model_tflop_per_s: tokens_per_s * gflop_per_token / 1e3,
+        device_memory,
+        device_memory_growth_bytes: device_memory
+            .zip(settled)
+            .map(|(last, then)| reserved(last) - reserved(then)),
         step_ms,
         peak_rss_bytes: peak_rss_bytes("self"),
         load_ms,

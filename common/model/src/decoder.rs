@@ -22,6 +22,7 @@ pub(crate) use noise::Noise;
 pub(crate) use pass::{Batch, Objective, PassResult};
 
 use crate::config::ModelConfig;
+use crate::device::Recompute;
 use crate::ops::{Compute, EngineOps, Heads, RotaryTable};
 use burn_tensor::{Tensor, TensorData};
 
@@ -37,8 +38,9 @@ pub(crate) struct Decoder<B: EngineOps> {
     /// `[hidden]`.
     pub(crate) final_norm: Tensor<B, 1>,
     pub(crate) layers: Vec<Layer<B>>,
-    /// What the forward pass of a training step may keep for the backward pass, in bytes; layers beyond it are
-    /// recomputed. The result does not depend on it.
+    /// What the forward pass of a training step keeps for the backward pass. The result does not depend on it.
+    pub(crate) recompute: Recompute,
+    /// Under [`Recompute::Auto`]: how much it may keep, in bytes; layers beyond it are recomputed.
     pub(crate) activation_budget_bytes: usize,
 }
 

@@ -1,6 +1,6 @@
-//! CPU kernels on plain slices: the only place of this crate with `unsafe` code.
+//! CPU kernels on plain slices, and GPU kernels in [`cube`]: the only place of this crate with `unsafe` code.
 //!
-//! Called by `ops::flex`, which maps burn's tensors to slices. Every kernel splits its work so that
+//! Called by `ops::flex`, which maps burn's tensors to slices, and `ops::cube`. Every kernel splits its work so that
 //! each output element is computed by exactly one task in a fixed order: results do not depend on the
 //! number of threads or on scheduling.
 #![allow(unsafe_code)] // raw pointers into the GEMM and SIMD intrinsics; each block says why it is sound
@@ -11,6 +11,10 @@ pub mod bf16;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod cross_entropy_kl;
+#[cfg(feature = "cubecl-engine")]
+pub mod cube;
+#[cfg(feature = "cuda")]
+pub mod cuda_libraries;
 pub mod disjoint;
 pub mod linear;
 pub mod lora;

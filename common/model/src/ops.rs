@@ -7,10 +7,13 @@
 //! Invariants: reductions run in a fixed order, so two calls with the same input give the same bytes;
 //! shapes are checked with assertions because the loader has validated every outside input before.
 
+use crate::device::DeviceMemory;
 use crate::error::Result;
 use burn_backend::Backend;
 use burn_tensor::Tensor;
 
+#[cfg(feature = "cubecl-engine")]
+pub mod cube;
 pub mod flex;
 pub mod frozen;
 pub mod types;
@@ -35,12 +38,24 @@ pub trait EngineOps: Backend {
     ///
     /// # Errors
     /// `Device`, saying what gave out.
-    fn guarded<R>(work: impl FnOnce() -> R) -> Result<R> {
+    fn guarded<T>(device: &Self::Device, work: impl FnOnce() -> T) -> Result<T> {
+        let _ = device;
         Ok(work())
+    }
+
+    /// What the device's allocator holds now; `None` where the operating system says it (the processor), or when it
+    /// cannot be asked.
+    fn memory(device: &Self::Device) -> Option<DeviceMemory> {
+        let _ = device;
+        None
     }
 
     /// Moves a frozen weight from the loader to the device.
     fn upload(weight: FrozenWeight, device: &Self::Device) -> Self::Frozen;
+
+    /// The same weight held as what each product would make of it (bf16 under [`Compute::Bf16`]): more memory, no
+    /// unpacking, the same results. A dense weight stays as it is.
+    fn cached(weight: Self::Frozen, compute: Compute, device: &Self::Device) -> Self::Frozen;
 
     /// `[out, in]` of a frozen weight.
     fn frozen_shape(weight: &Self::Frozen) -> [usize; 2];

@@ -5,6 +5,7 @@
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
 use crate::decoder::{Batch, Decoder, DeviceAdapter, Dropout, Gradients, Objective, PassResult};
+use crate::device::DeviceMemory;
 use crate::error::Result;
 use crate::ops::EngineOps;
 
@@ -13,6 +14,9 @@ pub(crate) trait Engine: Send + Sync {
     fn config(&self) -> &ModelConfig;
 
     fn set_activation_budget(&mut self, bytes: usize);
+
+    /// What the device's allocator holds.
+    fn memory(&self) -> Option<DeviceMemory>;
 
     /// The decoder with an adapter that fits it (checked before), or bare.
     fn session(&self, adapter: Option<&Adapter>) -> Result<Box<dyn Session + '_>>;
@@ -47,8 +51,13 @@ impl<B: EngineOps> Engine for Decoder<B> {
         self.activation_budget_bytes = bytes;
     }
 
+    fn memory(&self) -> Option<DeviceMemory> {
+        B::memory(&self.device)
+    }
+
     fn session(&self, adapter: Option<&Adapter>) -> Result<Box<dyn Session + '_>> {
-        let adapter = B::guarded(|| adapter.map(|adapter| DeviceAdapter::upload(adapter, &self.device)))?;
+        let adapter =
+            B::guarded(&self.device, || adapter.map(|adapter| DeviceAdapter::upload(adapter, &self.device)))?;
         Ok(Box::new(OnDevice { decoder: self, adapter }))
     }
 }
@@ -61,7 +70,7 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
     }
 
     fn score(&self, batch: &Batch) -> Result<PassResult> {
-        B::guarded(|| self.decoder.score(self.adapter.as_ref(), batch))
+        B::guarded(&self.decoder.device, || self.decoder.score(self.adapter.as_ref(), batch))
     }
 
     fn train(&self, batch: &Batch, objective: &Objective, gradients: &mut Gradients) -> Result<PassResult> {
@@ -69,10 +78,10 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
             let reason = "a training pass needs an adapter".to_owned();
             return Err(crate::error::ModelError::Internal { reason });
         };
-        B::guarded(|| self.decoder.train(adapter, batch, objective, gradients))
+        B::guarded(&self.decoder.device, || self.decoder.train(adapter, batch, objective, gradients))
     }
 
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
-        B::guarded(|| self.decoder.logits(self.adapter.as_ref(), tokens))
+        B::guarded(&self.decoder.device, || self.decoder.logits(self.adapter.as_ref(), tokens))
     }
 }

@@ -8,12 +8,14 @@ use super::{BaseModel, LoadOptions, WeightFormat};
 use crate::checkpoint::{CheckpointReader, Dtype};
 use crate::config::{LinearKind, ModelConfig};
 use crate::decoder::{Decoder, Layer, Linear};
-use crate::device::{Device, Placement};
+use crate::device::{Device, HeldWeights, Placement};
 use crate::error::{ModelError, Result};
 use crate::limits::ACTIVATION_BUDGET_BYTES;
 use crate::nf4::bitsandbytes::QuantisedTensors;
 use crate::nf4::{Nf4Weight, SourcePrecision};
 use crate::ops::{Compute, DenseWeight, EngineOps, FrozenWeight};
+#[cfg(feature = "cuda")]
+use burn_cuda::{Cuda, CudaDevice};
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::{Tensor, TensorData};
 use half::bf16;
@@ -24,6 +26,7 @@ const QUANT_STATE: &str = ".weight.quant_state.bitsandbytes__nf4";
 struct Loader<'a, B: EngineOps> {
     config: &'a ModelConfig,
     options: LoadOptions,
+    placement: Placement,
     reader: CheckpointReader,
     /// Whether bitsandbytes quantised the checkpoint: then what it left dense stays dense.
     prequantised: bool,
@@ -33,18 +36,25 @@ struct Loader<'a, B: EngineOps> {
 
 pub(super) fn load(dir: &Path, options: &LoadOptions, placement: Placement) -> Result<BaseModel> {
     let device = placement.device;
-    device.check()?;
+    placement.check(options)?;
     let (engine, fingerprint): (Box<dyn Engine>, _) = match device {
-        Device::Cpu => Flex::guarded(|| decoder::<Flex>(dir, options, FlexDevice))??,
+        Device::Cpu => decoder::<Flex>(dir, options, placement, FlexDevice)?,
+        #[cfg(feature = "cuda")]
+        Device::Cuda { index } => {
+            let device = CudaDevice::new(index);
+            Cuda::guarded(&device, || decoder::<Cuda>(dir, options, placement, device.clone()))??
+        }
+        #[cfg(not(feature = "cuda"))]
         Device::Cuda { .. } => return Err(device.built_without_cuda()),
     };
     Ok(BaseModel { engine, placement, options: *options, fingerprint })
 }
 
 /// The decoder on a device, and the fingerprint of its frozen tensors.
-fn decoder<B: EngineOps>(
+pub(crate) fn decoder<B: EngineOps>(
     dir: &Path,
     options: &LoadOptions,
+    placement: Placement,
     device: B::Device,
 ) -> Result<(Box<dyn Engine>, [u8; 32])> {
     let config = ModelConfig::from_dir(dir)?;
@@ -61,6 +71,7 @@ fn decoder<B: EngineOps>(
     let mut loader = Loader::<B> {
         config: &config,
         options: *options,
+        placement,
         reader,
         prequantised,
         fingerprint: Fingerprint::new(&config, options)?,
@@ -86,6 +97,7 @@ fn decoder<B: EngineOps>(
         head,
         final_norm,
         layers,
+        recompute: placement.recompute,
         activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
         config,
     };
@@ -140,7 +152,8 @@ impl<B: EngineOps> Loader<'_, B> {
         } else {
             None
         };
-        Ok(Linear { weight: B::upload(weight, &self.device), bias })
+        let weight = placed::<B>(weight, self.placement, &self.options, &self.device);
+        Ok(Linear { weight, bias })
     }
 
     fn linear_weight(&mut self, module: &str, shape: [usize; 2]) -> Result<FrozenWeight> {
@@ -206,6 +219,20 @@ impl<B: EngineOps> Loader<'_, B> {
             .ok_or_else(|| ModelError::Internal { reason: format!("{name} does not fill its shape") })?;
         self.fingerprint.weight(name, &weight);
         Ok(weight)
+    }
+}
+
+/// A decoder linear on its device, held as the placement says.
+pub(crate) fn placed<B: EngineOps>(
+    weight: FrozenWeight,
+    placement: Placement,
+    options: &LoadOptions,
+    device: &B::Device,
+) -> B::Frozen {
+    let weight = B::upload(weight, device);
+    match placement.weights {
+        HeldWeights::Nf4 => weight,
+        HeldWeights::Bf16Cache => B::cached(weight, options.compute, device),
     }
 }
 

@@ -55,18 +55,26 @@ impl<B: EngineOps> DeviceAdapter<B> {
 }
 
 /// Gradients of all matrices, in the order of [`Adapter::pairs`] (A, then B).
-#[derive(Debug, Clone)]
 pub(crate) struct Gradients {
     layers: Vec<[Option<[Vec<f32>; 2]>; 7]>,
+    /// Still on the device: reading at once would wait for it after every linear.
+    pending: Vec<Pending>,
+}
+
+/// Gradients of one pair, to be read.
+struct Pending {
+    layer: usize,
+    kind: LinearKind,
+    read: Box<dyn FnOnce() -> [Vec<f32>; 2]>,
 }
 
 impl Gradients {
     /// All zero, for an adapter of that many layers.
     pub(crate) fn new(num_layers: usize) -> Self {
-        Self { layers: (0..num_layers).map(|_| Default::default()).collect() }
+        Self { layers: (0..num_layers).map(|_| Default::default()).collect(), pending: Vec::new() }
     }
 
-    /// Adds the gradients of one pair.
+    /// Adds the gradients of one pair, at the next [`Gradients::collect`].
     pub(crate) fn add<B: EngineOps>(
         &mut self,
         layer: usize,
@@ -74,12 +82,19 @@ impl Gradients {
         da: Tensor<B, 2>,
         db: Tensor<B, 2>,
     ) {
-        let fresh = [host(da), host(db)];
-        match &mut self.layers[layer][kind.index()] {
-            slot @ None => *slot = Some(fresh),
-            Some(sums) => {
-                for (sum, new) in sums.iter_mut().flatten().zip(fresh.iter().flatten()) {
-                    *sum += new;
+        self.pending.push(Pending { layer, kind, read: Box::new(|| [host(da), host(db)]) });
+    }
+
+    /// Reads what was added, in the order it was added.
+    pub(crate) fn collect(&mut self) {
+        for Pending { layer, kind, read } in self.pending.drain(..) {
+            let fresh = read();
+            match &mut self.layers[layer][kind.index()] {
+                slot @ None => *slot = Some(fresh),
+                Some(sums) => {
+                    for (sum, new) in sums.iter_mut().flatten().zip(fresh.iter().flatten()) {
+                        *sum += new;
+                    }
                 }
             }
         }

@@ -35,8 +35,16 @@ pub(crate) struct PassContext<'a, B: EngineOps> {
 
 /// What a layer's backward pass needs besides its input.
 pub(crate) struct Saved<B: EngineOps> {
-    attention: attention::Saved<B>,
+    /// `None`: to be computed again from the layer's input.
+    attention: Option<attention::Saved<B>>,
     mlp: mlp::Saved<B>,
+}
+
+impl<B: EngineOps> Saved<B> {
+    /// Lets go of what the attention block keeps, a fifth to a third of the whole.
+    pub(crate) fn without_attention(self) -> Self {
+        Self { attention: None, ..self }
+    }
 }
 
 impl<B: EngineOps> Decoder<B> {
@@ -54,7 +62,7 @@ impl<B: EngineOps> Decoder<B> {
         let (layer, site) = (&self.layers[index], self.site(index, context));
         let (middle, attention) = attention::forward(self, layer, &site, context, x);
         let (y, mlp) = mlp::forward(self, layer, &site, middle);
-        (y, Saved { attention, mlp })
+        (y, Saved { attention: Some(attention), mlp })
     }
 
     /// `dL/dx` of layer `index` for `dy`.
@@ -69,7 +77,9 @@ impl<B: EngineOps> Decoder<B> {
         let (layer, site) = (&self.layers[index], self.site(index, context));
         let (x, saved) = input;
         let d_middle = mlp::backward(self, layer, &site, saved.mlp, dy, gradients);
-        attention::backward(self, layer, &site, context, (x, saved.attention), d_middle, gradients)
+        let attention =
+            saved.attention.unwrap_or_else(|| attention::forward(self, layer, &site, context, x).1);
+        attention::backward(self, layer, &site, context, (x, attention), d_middle, gradients)
     }
 
     /// Bytes that one layer's [`Saved`] and its input keep per token: x, middle, attended (hidden or query width),

@@ -6,6 +6,7 @@ use super::Decoder;
 use super::adapter::{DeviceAdapter, Gradients, host};
 use super::layer::{PassContext, Saved};
 use super::noise::Noise;
+use crate::device::Recompute;
 use crate::ops::{EngineOps, Segments};
 use crate::sample::Sample;
 use burn_tensor::{Tensor, TensorData};
@@ -164,7 +165,10 @@ impl<B: EngineOps> Decoder<B> {
         for index in 0..self.layers.len() {
             let (y, saved) = self.layer_forward(index, &context, &x);
             // The last layers are kept: the backward pass frees them before it recomputes the first.
-            let saved = (index + keep >= self.layers.len()).then_some(saved);
+            let saved = (index + keep >= self.layers.len()).then(|| match self.recompute {
+                Recompute::Attention => saved.without_attention(),
+                _ => saved,
+            });
             kept.push(Kept { input: std::mem::replace(&mut x, y), saved });
         }
         let (result, mut dx) = self.loss_backward(&x, batch, objective, base_rows.as_ref());
@@ -176,6 +180,7 @@ impl<B: EngineOps> Decoder<B> {
             };
             dx = self.layer_backward(index, &context, (&input, saved), dx, gradients);
         }
+        gradients.collect();
         result
     }
 
@@ -212,8 +217,13 @@ impl<B: EngineOps> Decoder<B> {
         (result, B::scatter_rows(&d_rows, &batch.rows, x.dims()[0]))
     }
 
-    /// How many layers' activations fit the budget.
+    /// How many layers' activations are kept: all, none, or what fits the budget.
     fn layers_to_keep(&self, tokens: usize) -> usize {
+        match self.recompute {
+            Recompute::None | Recompute::Attention => return self.layers.len(),
+            Recompute::Full => return 0,
+            Recompute::Auto => {}
+        }
         let one_layer = (tokens * self.saved_bytes_per_token()).max(1);
         (self.activation_budget_bytes / one_layer).min(self.layers.len())
     }

@@ -8,6 +8,7 @@ use super::adapter::host;
 use super::*;
 use crate::adapter::{Adapter, LoraSettings};
 use crate::config::{Architecture, LinearKind, Rope, RopeScaling};
+use crate::device::Recompute;
 use crate::ops::Segments;
 use crate::sample::Sample;
 use burn_autodiff::Autodiff;
@@ -192,6 +193,10 @@ fn packing_accumulation_and_recomputation_give_the_same_gradient() {
                 assert!((one - other).abs() < 1e-5 * one.abs().max(1.0), "{one} {other}");
             }
         }
+        decoder.recompute = Recompute::Attention;
+        let (_, half) = engine_gradients(&decoder, &case, &[vec![a, b, c]]);
+        assert!(packed.matrices().eq(half.matrices()), "recomputing attention changes no bit");
+        decoder.recompute = Recompute::Auto;
         decoder.activation_budget_bytes = 0;
         let (recomputed_loss, recomputed) = engine_gradients(&decoder, &case, &[vec![a, b, c]]);
         assert_eq!(loss.to_bits(), recomputed_loss.to_bits());

@@ -14,7 +14,7 @@ use super::types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, LoraGradients, LoraOutput, Normalised,
     RotaryTable, Segments,
 };
-use super::{EngineOps, FrozenWeight};
+use super::{DenseWeight, EngineOps, FrozenWeight};
 use crate::kernels::linear::{self, Product, Rows};
 use crate::kernels::{attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary};
 
@@ -77,6 +77,17 @@ impl EngineOps for Flex {
 
     fn upload(weight: FrozenWeight, _device: &FlexDevice) -> Self::Frozen {
         Arc::new(weight)
+    }
+
+    fn cached(weight: Self::Frozen, compute: Compute, _device: &FlexDevice) -> Self::Frozen {
+        match (&*weight, compute) {
+            (FrozenWeight::Nf4(packed), Compute::Bf16) => {
+                let values = packed.dequantise().into_iter().map(half::bf16::from_f32).collect();
+                DenseWeight::new(values, packed.shape())
+                    .map_or_else(|| weight.clone(), |dense| Arc::new(FrozenWeight::Bf16(dense)))
+            }
+            _ => weight,
+        }
     }
 
     fn frozen_shape(weight: &Self::Frozen) -> [usize; 2] {
@@ -374,4 +385,4 @@ fn check_attention(
 }
 
 #[cfg(test)]
-mod tests;
+pub(super) mod tests;

@@ -7,16 +7,20 @@
 mod child;
 mod compare;
 
-use model::bench::{Bench, BenchSettings, qwen2_5_0_5b, qwen2_5_1_5b, random_base, run};
-use model::{Compute, Device, LoadOptions, ModelConfig, ModelError, WeightFormat};
+use model::bench::{
+    Bench, BenchSettings, products, qwen2_5_0_5b, qwen2_5_1_5b, qwen2_5_7b, random_base, run,
+};
+use model::{Compute, LoadOptions, ModelConfig, ModelError, Placement, WeightFormat};
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
 const USAGE: &str = "\
-Usage: model-bench [--shape 0.5b|1.5b] [--tokens N] [--rank N] [--supervised-fraction X] [--steps N]
-                   [--compute bf16|f32] [--weights nf4|f32] [--device cpu|cuda:N]
+Usage: model-bench [--shape 0.5b|1.5b|7b] [--tokens N] [--sequences N] [--rank N] [--supervised-fraction X]
+                   [--steps N] [--compute bf16|f32] [--weights nf4|f32] [--device cpu|cuda:N]
+                   [--recompute none|attention|full|auto] [--hold nf4|bf16-cache]
+       model-bench --products TOKENSxINPUTxOUTPUT [--device cpu|cuda:N] [--steps N]
        model-bench --against-peft PYTHON --baseline FILE [--json FILE] [--shape ..] [--tokens N] [--steps N]
        model-bench --on-request yes ...   answers each line `step` on standard input with one timed step";
 
@@ -25,7 +29,8 @@ Usage: model-bench [--shape 0.5b|1.5b] [--tokens N] [--rank N] [--supervised-fra
 pub(crate) struct Arguments {
     shape: String,
     options: LoadOptions,
-    device: Device,
+    placement: Placement,
+    products: Option<[usize; 3]>,
     settings: BenchSettings,
     on_request: bool,
     against_peft: Option<PathBuf>,
@@ -35,7 +40,11 @@ pub(crate) struct Arguments {
 
 impl Arguments {
     fn config(&self) -> ModelConfig {
-        if self.shape == "1.5b" { qwen2_5_1_5b() } else { qwen2_5_0_5b() }
+        match self.shape.as_str() {
+            "7b" => qwen2_5_7b(),
+            "1.5b" => qwen2_5_1_5b(),
+            _ => qwen2_5_0_5b(),
+        }
     }
 }
 
@@ -66,9 +75,10 @@ impl From<ModelError> for Failure {
 fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     let mut parsed = Arguments {
         shape: "0.5b".to_owned(),
-        device: Device::Cpu,
+        placement: Placement::default(),
+        products: None,
         options: LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 },
-        settings: BenchSettings { tokens: 512, rank: 16, supervised_fraction: 1.0, steps: 5 },
+        settings: BenchSettings { tokens: 512, sequences: 1, rank: 16, supervised_fraction: 1.0, steps: 5 },
         on_request: false,
         against_peft: None,
         baseline: None,
@@ -81,9 +91,10 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
             _ => Err(format!("{option} needs a positive whole number, not {value:?}")),
         };
         match (option.as_str(), value.as_str()) {
-            ("--shape", "0.5b" | "1.5b") => parsed.shape = value,
+            ("--shape", "0.5b" | "1.5b" | "7b") => parsed.shape = value,
             ("--tokens", _) if count()? < 2 => return Err("--tokens must be at least 2".to_owned()),
             ("--tokens", _) => parsed.settings.tokens = count()?,
+            ("--sequences", _) => parsed.settings.sequences = count()?,
             ("--rank", _) => parsed.settings.rank = count()?,
             ("--steps", _) => parsed.settings.steps = count()?,
             ("--supervised-fraction", _) => {
@@ -92,8 +103,15 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
                     share.ok_or_else(|| format!("{option} must be in (0, 1], not {value:?}"))?;
             }
             ("--device", _) => {
-                parsed.device = value.parse().map_err(|error: ModelError| error.to_string())?;
+                parsed.placement.device = value.parse().map_err(|error: ModelError| error.to_string())?;
             }
+            ("--recompute", _) => {
+                parsed.placement.recompute = value.parse().map_err(|error: ModelError| error.to_string())?;
+            }
+            ("--hold", _) => {
+                parsed.placement.weights = value.parse().map_err(|error: ModelError| error.to_string())?;
+            }
+            ("--products", _) => parsed.products = Some(sizes(&value)?),
             ("--compute", "bf16") => parsed.options.compute = Compute::Bf16,
             ("--compute", "f32") => parsed.options.compute = Compute::F32,
             ("--weights", "nf4") => parsed.options.weights = WeightFormat::Nf4,
@@ -111,10 +129,17 @@ fn parse(mut words: impl Iterator<Item = String>) -> Result<Arguments, String> {
     Ok(parsed)
 }
 
+/// `TOKENSxINPUTxOUTPUT`.
+fn sizes(text: &str) -> Result<[usize; 3], String> {
+    let wrong = || format!("--products needs three sizes like 4096x3584x18944, not {text:?}");
+    let sizes = text.split('x').map(|size| size.parse::<usize>().ok().filter(|size| *size > 0));
+    sizes.collect::<Option<Vec<_>>>().and_then(|sizes| sizes.try_into().ok()).ok_or_else(wrong)
+}
+
 /// One JSON object a line: first the load time, then a step for each line `step`, until input ends.
 fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let started = Instant::now();
-    let base = random_base(arguments.config(), &arguments.options, arguments.device.into())?;
+    let base = random_base(arguments.config(), &arguments.options, arguments.placement)?;
     let mut bench = Bench::new(&base, &arguments.settings, u64::from(u32::MAX))?;
     let mut out = std::io::stdout().lock();
     let mut write = |value: serde_json::Value| {
@@ -141,7 +166,12 @@ fn perform(arguments: &Arguments) -> Result<(), Failure> {
     if arguments.on_request {
         return serve(arguments);
     }
-    let report = run(arguments.config(), &arguments.options, arguments.device.into(), &arguments.settings)?;
+    if let Some([tokens, input, output]) = arguments.products {
+        let found = products(arguments.placement.device, tokens, input, output, arguments.settings.steps)?;
+        println!("{}", serde_json::json!(found));
+        return Ok(());
+    }
+    let report = run(arguments.config(), &arguments.options, arguments.placement, &arguments.settings)?;
     println!("{}", serde_json::json!(report));
     Ok(())
 }

@@ -92,6 +92,7 @@ impl Weights {
             head: frozen(&self.head, table),
             final_norm: vector(&self.final_norm),
             layers,
+            recompute: crate::device::Recompute::Auto,
             activation_budget_bytes: usize::MAX,
             config: config.clone(),
         }

@@ -336,3 +336,19 @@ fn the_same_call_gives_the_same_bytes_on_any_number_of_threads() {
     };
     assert!(run(1) == run(1) && run(1) == run(3));
 }
+
+#[test]
+fn a_weight_unpacked_once_gives_the_same_bits() {
+    for precision in [SourcePrecision::F32, SourcePrecision::Bf16, SourcePrecision::F16] {
+        let shape = [48, 64];
+        let packed = Nf4Weight::quantise(&values(48 * 64, 1), shape, precision).unwrap();
+        let packed = Flex::upload(FrozenWeight::Nf4(packed), &FlexDevice);
+        let cached = Flex::cached(packed.clone(), Compute::Bf16, &FlexDevice);
+        assert!(matches!(&*cached, FrozenWeight::Bf16(_)));
+        let (x, dy) = (random([19, 64], 2), random([19, 48], 3));
+        let y = |weight| Flex::linear(&x, weight, None, Compute::Bf16).into_data();
+        assert_eq!(y(&packed), y(&cached), "{precision:?}");
+        let dx = |weight| Flex::linear_input_gradient(&dy, weight, None, Compute::Bf16).into_data();
+        assert_eq!(dx(&packed), dx(&cached), "{precision:?}");
+    }
+}

@@ -1,0 +1,76 @@
+//! Asks whether CUDA can be used, before CubeCL does: it would panic. Called by [`super::Device::check`].
+//! Invariant: no function of the driver is called before its library is known to load.
+
+use super::Device;
+use crate::error::{ModelError, Result};
+use crate::kernels::cuda_libraries;
+use cudarc::driver::result;
+use std::path::{Path, PathBuf};
+
+/// Headers that generated kernels include; they come with the CUDA toolkit or the pip package nvidia-cuda-runtime.
+const HEADER: &str = "cuda_runtime.h";
+const BF16_HEADER: &str = "cuda_bf16.h";
+
+pub(super) fn check(index: usize) -> Result<()> {
+    let refuse = |reason: String, hint: &str| {
+        Err(ModelError::Device { device: Device::Cuda { index }.to_string(), reason, hint: hint.to_owned() })
+    };
+    if !cuda_libraries::driver_loads() {
+        return refuse(
+            "NVIDIA's driver library libcuda.so.1 is not on this machine".to_owned(),
+            "install NVIDIA's driver (in a container: start it with the NVIDIA runtime, `--gpus all`), or use the device \
+             cpu",
+        );
+    }
+    let count = match result::init().and_then(|()| result::device::get_count()) {
+        Ok(count) => usize::try_from(count).unwrap_or_default(),
+        Err(error) => {
+            return refuse(
+                format!("NVIDIA's driver does not start ({error:?})"),
+                "run nvidia-smi: it says whether the driver sees a GPU; /dev/nvidia0 must be readable for this user",
+            );
+        }
+    };
+    if index >= count {
+        let seen = match count {
+            0 => "the driver sees no GPU".to_owned(),
+            1 => "the driver sees only cuda:0".to_owned(),
+            _ => format!("the driver sees cuda:0 to cuda:{}", count - 1),
+        };
+        return refuse(seen, "nvidia-smi lists the GPUs; CUDA_VISIBLE_DEVICES may hide some");
+    }
+    if !cuda_libraries::compiler_loads() {
+        return refuse(
+            "CUDA's run-time compiler libnvrtc.so is not on this machine".to_owned(),
+            "install the CUDA toolkit (Debian: nvidia-cuda-toolkit), or the pip packages nvidia-cuda-nvrtc and \
+             nvidia-cuda-runtime, and put the library's folder into LD_LIBRARY_PATH",
+        );
+    }
+    let include = toolkit().map(|folder| folder.join("include"));
+    let complete = |folder: &Path| [HEADER, BF16_HEADER].iter().all(|name| folder.join(name).is_file());
+    match include {
+        Some(folder) if complete(&folder) => Ok(()),
+        Some(folder) => refuse(
+            format!("{} lacks CUDA's headers {HEADER} and {BF16_HEADER}", folder.display()),
+            "set CUDA_PATH to the folder whose include/ has them (the CUDA toolkit, or the pip package \
+             nvidia-cuda-runtime)",
+        ),
+        None => refuse(
+            "CUDA's headers are not found: neither CUDA_PATH is set nor is there /usr/local/cuda".to_owned(),
+            "install the CUDA toolkit, or set CUDA_PATH to the folder whose include/ has cuda_runtime.h (pip package \
+             nvidia-cuda-runtime)",
+        ),
+    }
+}
+
+/// Where CubeCL looks (cubecl-cuda 0.10, `install::cuda_path`), without its panic.
+fn toolkit() -> Option<PathBuf> {
+    if let Some(path) = std::env::var_os("CUDA_PATH") {
+        return Some(PathBuf::from(path));
+    }
+    if let Some(found) = ["/usr/local/cuda", "/opt/cuda"].iter().map(PathBuf::from).find(|path| path.exists())
+    {
+        return Some(found);
+    }
+    Path::new("/usr/bin/nvcc").exists().then(|| PathBuf::from("/usr"))
+}
