@@ -15,12 +15,13 @@ use crate::error::SiteError;
 use crate::paths::StateFolder;
 
 mod check;
+mod data;
 mod hidden;
 mod join;
 mod ledger;
 mod run;
 mod status;
-mod table;
+pub(crate) mod table;
 
 const LONG_ABOUT: &str = "\
 The agent of one hospital in a Consilium consortium.
@@ -74,6 +75,7 @@ enum Command {
     Run(run::Arguments),
     Check(check::Arguments),
     Status(status::Arguments),
+    Data(data::Arguments),
     Ledger(ledger::Arguments),
     #[command(hide = true)]
     Gateway(hidden::ChildArguments),
@@ -99,6 +101,7 @@ pub fn main() -> ExitCode {
         Command::Run(arguments) => run::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Data(arguments) => data::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),

@@ -7,10 +7,12 @@
 pub mod agent;
 pub mod cli;
 pub mod config;
+pub mod data_report;
 pub mod egress;
 pub mod error;
 pub mod gateway;
 pub mod identity;
+pub mod language;
 pub mod ledger;
 pub mod local;
 pub mod paths;

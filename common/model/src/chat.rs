@@ -5,6 +5,7 @@
 //! supervised exactly when it lies in an assistant's content or is the end-of-turn token behind it; no error
 //! carries the text of a conversation; the same conversation gives the same ids on every day and machine.
 
+mod explain;
 mod mask;
 mod prepare;
 mod template;
@@ -18,6 +19,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use tokenizers::Tokenizer;
 
+pub use explain::{Explained, Piece};
 pub use prepare::{Document, PrepareReport, Prepared};
 
 use crate::error::{ModelError, Result};
@@ -97,6 +99,11 @@ impl ChatTokenizer {
     /// [`ModelError::Template`] when the template refuses or rewrites the conversation, or a message contains
     /// the text of a special token (it would forge a turn); [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode(&self, messages: &[Message]) -> Result<Sample> {
+        self.encode_with_offsets(messages).map(|(_, _, sample)| sample)
+    }
+
+    /// The rendered text, the tokens' character offsets in it, and the sample.
+    fn encode_with_offsets(&self, messages: &[Message]) -> Result<(String, Vec<(usize, usize)>, Sample)> {
         self.refuse_special_tokens(messages)?;
         let text = self.render(messages, false)?;
         let spans = mask::supervised_spans(self, messages, &text)?;
@@ -106,7 +113,8 @@ impl ChatTokenizer {
             // The crate's message may quote the text, therefore it is not passed on.
             .map_err(|_| self.fault("a conversation cannot be encoded"))?;
         let supervised = mask::tokens_in_spans(&text, &spans, encoding.get_offsets());
-        Ok(Sample { tokens: encoding.get_ids().to_vec(), supervised })
+        let sample = Sample { tokens: encoding.get_ids().to_vec(), supervised };
+        Ok((text, encoding.get_offsets().to_vec(), sample))
     }
 
     /// Token ids of a plain text, every one supervised, as LLaMA-Factory's pre-training stage makes them
@@ -117,6 +125,10 @@ impl ChatTokenizer {
     /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::Template`] when the text
     /// contains that of a special token; [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode_text(&self, text: &str) -> Result<Sample> {
+        self.encode_text_with_offsets(text).map(|(_, _, sample)| sample)
+    }
+
+    fn encode_text_with_offsets(&self, text: &str) -> Result<(String, Vec<(usize, usize)>, Sample)> {
         if self.special_tokens.iter().any(|token| text.contains(token)) {
             return Err(template_fault(
                 "a text contains the text of a special token, which would end it early",
@@ -126,10 +138,11 @@ impl ChatTokenizer {
         let whole = format!("{begin}{text}{end}");
         let encoding = self
             .tokenizer
-            .encode_fast(whole.as_str(), false)
+            .encode_char_offsets(whole.as_str(), false)
             .map_err(|_| self.fault("a text cannot be encoded"))?;
         let tokens = encoding.get_ids().to_vec();
-        Ok(Sample { supervised: vec![true; tokens.len()], tokens })
+        let sample = Sample { supervised: vec![true; tokens.len()], tokens };
+        Ok((whole, encoding.get_offsets().to_vec(), sample))
     }
 
     /// Token ids of the prompt that asks for the next answer: the conversation so far and the answer's header.

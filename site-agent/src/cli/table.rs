@@ -1,10 +1,12 @@
 //! Plain tables for an 80-column terminal. Used by `check`, `status` and `ledger`.
 
+use unicode_width::UnicodeWidthStr as _;
+
 /// Pads every column to its longest cell. The last column is not padded.
-pub(super) fn render(rows: &[Vec<String>]) -> String {
+pub(crate) fn render(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let width = |column: usize| {
-        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or(0)
+        rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..columns).map(width).collect();
     let mut text = String::new();
@@ -13,7 +15,7 @@ pub(super) fn render(rows: &[Vec<String>]) -> String {
         for (column, cell) in row.iter().enumerate() {
             line.push_str(cell);
             if column + 1 < row.len() {
-                let padding = widths[column] - cell.chars().count() + 2;
+                let padding = widths[column] - cell.width() + 2;
                 line.extend(std::iter::repeat_n(' ', padding));
             }
         }
@@ -42,6 +44,12 @@ mod tests {
         let rows =
             vec![vec!["a".into(), "bb".into(), String::new()], vec!["ccc".into(), "d".into(), "e".into()]];
         assert_eq!(render(&rows), "a    bb\nccc  d   e\n");
+    }
+
+    #[test]
+    fn a_chinese_character_is_two_columns_wide() {
+        let rows = vec![vec!["姓名".into(), "1".into()], vec!["abcdef".into(), "2".into()]];
+        assert_eq!(render(&rows), "姓名    1\nabcdef  2\n");
     }
 
     #[test]

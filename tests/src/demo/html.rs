@@ -9,9 +9,8 @@ mod curve;
 use super::format;
 use super::report::{Report, Round, Site};
 use curve::Curve;
+pub(super) use site_agent::data_report::html::{STYLE, escape};
 use std::fmt::Write as _;
-
-const STYLE: &str = include_str!("html/report.css");
 
 /// The complete document.
 pub(super) fn render(report: &Report) -> String {
@@ -33,22 +32,6 @@ pub(super) fn render(report: &Report) -> String {
          <title>{name}: federated fine-tuning report</title>\n<style>\n{STYLE}</style>\n</head>\n\
          <body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
-}
-
-/// Text made safe inside elements and quoted attributes.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
 }
 
 fn header(report: &Report) -> String {

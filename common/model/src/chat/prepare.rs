@@ -66,11 +66,18 @@ impl ChatTokenizer {
     /// # Errors
     /// As [`Self::prepare`].
     pub fn prepare_documents(&self, documents: &[Document], cutoff_tokens: usize) -> Result<Prepared> {
-        let encode = |document: &Document| match document {
+        prepare(documents.iter().map(|document| self.encode_document(document)), cutoff_tokens)
+    }
+
+    /// Token ids and supervision of one record, uncut.
+    ///
+    /// # Errors
+    /// As [`Self::encode`] and [`Self::encode_text`].
+    pub fn encode_document(&self, document: &Document) -> Result<Sample> {
+        match document {
             Document::Conversation(messages) => self.encode(messages),
             Document::Text(text) => self.encode_text(text),
-        };
-        prepare(documents.iter().map(encode), cutoff_tokens)
+        }
     }
 }
 

@@ -374,3 +374,25 @@ fn shared_chatml() -> &'static ChatTokenizer {
     static CHAT: std::sync::OnceLock<ChatTokenizer> = std::sync::OnceLock::new();
     CHAT.get_or_init(chatml)
 }
+
+#[test]
+fn the_explained_pieces_are_the_text_and_carry_the_mask() {
+    let chat = chatml();
+    // Each Chinese character is three tokens here: one piece must hold all of them.
+    let conversation = [say(Role::User, "心慌吗？😟"), say(Role::Assistant, "休息 ok")];
+    let explained = chat.explain(&conversation).unwrap();
+    let sample = chat.encode(&conversation).unwrap();
+    assert_eq!(
+        (explained.tokens, explained.supervised_tokens),
+        (sample.tokens.len(), sample.supervised_tokens())
+    );
+    let joined: String = explained.pieces.iter().map(|piece| &explained.text[piece.range.clone()]).collect();
+    assert_eq!(joined, explained.text);
+    let supervised: String = explained
+        .pieces
+        .iter()
+        .filter(|piece| piece.supervised)
+        .map(|piece| &explained.text[piece.range.clone()])
+        .collect();
+    assert_eq!(supervised, "休息 ok<|im_end|>");
+}

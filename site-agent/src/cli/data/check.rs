@@ -1,0 +1,163 @@
+//! `site-agent data check`: what of these files may be trained on, why the rest is not, and what the rest looks like.
+
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+
+use common::durable;
+use data::read::{self, Item};
+use data::room::{self, RoomFile, RoomOptions, Step};
+use indicatif::{ProgressBar, ProgressStyle};
+use model::chat::ChatTokenizer;
+use rayon::prelude::*;
+
+use super::options::Options;
+use super::{data_error, exists, json, lock, model_error, summary};
+use crate::data_report::{Summary, html, terminal};
+use crate::error::SiteError;
+use crate::language::Language;
+use crate::language::text::{self as t};
+use crate::records::document;
+
+const REPORT: &str = "data-report.html";
+const MANIFEST: &str = "data-manifest.json";
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent data check 2024.jsonl 2025.csv --model /srv/models/qwen2.5-0.5b
+  site-agent data check records.jsonl --screen mask --out /srv/reports
+  site-agent data check records.jsonl --json > findings.json
+
+Exit code 0: there are records to train on. 1: there are none, a file cannot be read, or the screen missed what was planted.";
+
+/// See what of some files may be trained on.
+///
+/// Reads every record, checks its content, screens it for identifiers, looks for duplicates, and splits what is left. Prints
+/// a short report and writes data-report.html (one page for a person) and data-manifest.json (what names this dataset: the
+/// root over its records, the settings, the counts). No text of a record is printed or written.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    options: Options,
+    /// Folder for data-report.html and data-manifest.json.
+    #[arg(long, value_name = "DIR", default_value = ".")]
+    out: PathBuf,
+    /// Print every record's verdict and findings as JSON instead of the report.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let language = arguments.options.language();
+    let (paths, model) = arguments.options.paths()?;
+    let files: Vec<RoomFile> = paths.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
+    let room = arguments.options.room();
+    std::fs::create_dir_all(&arguments.out).map_err(|source| SiteError::io(&arguments.out, source))?;
+    let out = exists(&arguments.out)?;
+    let read = paths.iter().chain(&model).cloned().collect();
+    lock(read, vec![out.clone()])?;
+    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
+    let bar = Bar::new(language);
+    let inspection = room::inspect(&files, &room, &mut |step| bar.show(step)).map_err(data_error)?;
+    let tokens = tokenizer.map(|tokenizer| lengths(&tokenizer, &files, &room, &bar)).transpose()?;
+    bar.clear();
+    let summary = summary::of(&inspection, tokens, language);
+    write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
+    write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(data_error)?)?;
+    if arguments.json {
+        json::print(&inspection)?;
+    } else {
+        print!("{}", terminal::render(&summary, language));
+        let (report, manifest) = (out.join(REPORT), out.join(MANIFEST));
+        println!("{}", t::WROTE.with(language, &[&report.display(), &manifest.display()]));
+    }
+    judge(&summary, language)
+}
+
+/// A dataset that a run would refuse is a user's mistake.
+fn judge(summary: &Summary, language: Language) -> Result<(), SiteError> {
+    if summary.counts.used == 0 {
+        let hint = "the report says why each record was refused or withheld".to_owned();
+        return Err(SiteError::Data { sentence: t::NOTHING_LEFT.get(language).to_owned(), hint: Some(hint) });
+    }
+    match &summary.self_test {
+        Some(test) if !test.passed => Err(SiteError::Data {
+            sentence: t::SELF_TEST_FAILED.get(language).to_owned(),
+            hint: Some(t::SELF_TEST_HINT.get(language).to_owned()),
+        }),
+        _ => Ok(()),
+    }
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<(), SiteError> {
+    durable::write(path, bytes, durable::ORDINARY).map_err(|source| SiteError::io(path, source))
+}
+
+/// Length of every usable record in the model's tokens, rendered and uncut. What the template refuses has length 0.
+fn lengths(
+    tokenizer: &ChatTokenizer,
+    files: &[RoomFile],
+    room: &RoomOptions,
+    bar: &Bar,
+) -> Result<Vec<u64>, SiteError> {
+    const BATCH: usize = 512;
+    let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
+    let mut reader = read::open(&paths, &room.read);
+    let mut lengths = Vec::new();
+    loop {
+        let batch =
+            reader.by_ref().take(BATCH).collect::<data::error::Result<Vec<Item>>>().map_err(data_error)?;
+        if batch.is_empty() {
+            return Ok(lengths);
+        }
+        lengths.par_extend(batch.par_iter().filter_map(|item| match item {
+            Item::Record(record) => {
+                let sample = tokenizer.encode_document(&document(record));
+                Some(sample.map_or(0, |sample| sample.tokens.len() as u64))
+            }
+            Item::Refused { .. } => None,
+        }));
+        bar.tokenising(lengths.len() as u64);
+    }
+}
+
+/// A progress line on a terminal; nothing elsewhere.
+struct Bar {
+    bar: Option<ProgressBar>,
+    language: Language,
+}
+
+impl Bar {
+    fn new(language: Language) -> Self {
+        let bar = std::io::stderr().is_terminal().then(|| {
+            let style = ProgressStyle::with_template("{msg:<10} {human_pos} ({per_sec}, {elapsed})");
+            ProgressBar::new_spinner().with_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()))
+        });
+        Self { bar, language }
+    }
+
+    fn show(&self, step: Step) {
+        match step {
+            Step::Reading { records } => self.draw(t::SCREENING, records),
+            Step::Comparing { records, .. } => self.draw(t::COMPARING, records),
+            Step::Dividing => self.draw(t::DIVIDING, 0),
+        }
+    }
+
+    fn tokenising(&self, records: u64) {
+        self.draw(t::TOKENISING, records);
+    }
+
+    fn draw(&self, word: t::Word, records: u64) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(word.get(self.language));
+            bar.set_position(records);
+        }
+    }
+
+    fn clear(&self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
+    }
+}

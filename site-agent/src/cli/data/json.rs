@@ -1,0 +1,93 @@
+//! The inspection as JSON for programs: every record's verdict and findings, then the sums. No text of any record, no
+//! language. Written record by record, so that a million of them are not held twice.
+
+use std::io::Write as _;
+
+use data::manifest::Counts;
+use data::read::{FileReport, Refusal};
+use data::room::{FoundAt, Inspection, Outcome, Verdict};
+use data::split::{Assignment, Scheme, SplitReport};
+use serde::Serialize;
+
+use crate::error::SiteError;
+
+#[derive(Serialize)]
+struct Record<'a> {
+    file: std::borrow::Cow<'a, str>,
+    line: u64,
+    verdict: Verdict,
+    findings: &'a [FoundAt],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Refusal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    duplicate_of: Option<Like<'a>>,
+    is_dropped: bool,
+    split: Option<Assignment>,
+    is_trained: bool,
+}
+
+#[derive(Serialize)]
+struct Like<'a> {
+    file: std::borrow::Cow<'a, str>,
+    line: u64,
+    kind: data::dedup::MatchKind,
+    similarity: f32,
+}
+
+/// The sums, behind the records.
+#[derive(Serialize)]
+struct Sums<'a> {
+    counts: &'a Counts,
+    files: &'a [FileReport],
+    scheme: Scheme,
+    split: &'a SplitReport,
+    root: &'a str,
+}
+
+/// Prints the document.
+pub(super) fn print(inspection: &Inspection) -> Result<(), SiteError> {
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    write(inspection, &mut out).and_then(|()| out.flush()).map_err(|error| SiteError::Pipe(error.to_string()))
+}
+
+fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Result<()> {
+    out.write_all(b"{\"records\": [")?;
+    for (index, outcome) in inspection.records.iter().enumerate() {
+        out.write_all(if index == 0 { b"\n  " } else { b",\n  " })?;
+        serde_json::to_writer(&mut *out, &record(inspection, outcome))?;
+    }
+    out.write_all(b"\n],\n")?;
+    let sums = Sums {
+        counts: &inspection.manifest.counts,
+        files: &inspection.files,
+        scheme: inspection.scheme,
+        split: &inspection.split,
+        root: &inspection.manifest.root,
+    };
+    let text = serde_json::to_string_pretty(&sums)?;
+    out.write_all(text.strip_prefix("{\n").unwrap_or(&text).as_bytes())?;
+    out.write_all(b"\n")
+}
+
+fn record<'a>(inspection: &'a Inspection, outcome: &'a Outcome) -> Record<'a> {
+    let like = outcome.duplicate_of.and_then(|like| {
+        let other = inspection.records.get(like.record)?;
+        let (kind, similarity) = (like.kind, like.similarity);
+        Some(Like { file: file(inspection, other), line: other.place.line, kind, similarity })
+    });
+    Record {
+        file: file(inspection, outcome),
+        line: outcome.place.line,
+        verdict: outcome.verdict,
+        findings: &outcome.findings,
+        reason: outcome.refusal,
+        duplicate_of: like,
+        is_dropped: outcome.is_dropped,
+        split: outcome.assignment,
+        is_trained: outcome.is_trained(),
+    }
+}
+
+fn file<'a>(inspection: &'a Inspection, outcome: &Outcome) -> std::borrow::Cow<'a, str> {
+    inspection.path(outcome.place).to_string_lossy()
+}

@@ -1,0 +1,116 @@
+//! The options that the `data` verbs share: which files, and what the room is to do with them.
+
+use std::path::PathBuf;
+
+use data::room::{DuplicatePolicy, RoomOptions};
+use data::screen;
+use data::split::{SchemeChoice, SplitOptions};
+
+use super::{existing, exists};
+use crate::error::SiteError;
+use crate::language::Language;
+
+/// Files and decisions.
+#[derive(Debug, clap::Args)]
+pub(super) struct Options {
+    /// Files with records: JSON, JSON lines, CSV or Parquet.
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Folder of the base model: lengths are then counted in its tokens.
+    #[arg(long, value_name = "DIR")]
+    pub model: Option<PathBuf>,
+    /// What is done about identifiers: `report`, `mask` (typed placeholders), or `block` (a record with a confirmed
+    /// identifier is not trained on).
+    #[arg(long, value_name = "MODE", default_value = "block")]
+    pub screen: data::screen::Mode,
+    /// What is done about duplicates.
+    #[arg(long, value_enum, default_value = "drop-copies", value_name = "POLICY")]
+    pub duplicates: Duplicates,
+    /// What is held out.
+    #[arg(long, value_enum, default_value = "auto", value_name = "SCHEME")]
+    pub split: Split,
+    /// Where all free choices of the split start from.
+    #[arg(long, default_value_t = SplitOptions::default().seed)]
+    pub seed: u64,
+    /// Language of what is printed: `zh` or `en`. The locale decides where this is not given.
+    #[arg(long, value_name = "LANGUAGE")]
+    pub lang: Option<Language>,
+}
+
+impl Options {
+    /// The language of messages.
+    pub(super) fn language(&self) -> Language {
+        Language::chosen(self.lang)
+    }
+
+    /// The files and the model's folder, absolute and existing.
+    pub(super) fn paths(&self) -> Result<(Vec<PathBuf>, Option<PathBuf>), SiteError> {
+        Ok((existing(&self.files)?, self.model.as_deref().map(exists).transpose()?))
+    }
+
+    /// What the room does.
+    pub(super) fn room(&self) -> RoomOptions {
+        RoomOptions {
+            screen: screen::Options { mode: self.screen },
+            duplicates: self.duplicates.into(),
+            split: SplitOptions { scheme: self.split.into(), seed: self.seed, ..SplitOptions::default() },
+            ..RoomOptions::default()
+        }
+    }
+}
+
+/// What is done about duplicates, as the command line writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Duplicates {
+    /// Do not look for them.
+    Ignore,
+    /// Keep all, on one side of the split.
+    Keep,
+    /// Leave out records with the same question and answer as an earlier one.
+    DropCopies,
+    /// Leave out everything that is like an earlier record.
+    DropNear,
+}
+
+impl From<Duplicates> for DuplicatePolicy {
+    fn from(duplicates: Duplicates) -> Self {
+        match duplicates {
+            Duplicates::Ignore => Self::Ignore,
+            Duplicates::Keep => Self::Keep,
+            Duplicates::DropCopies => Self::DropCopies,
+            Duplicates::DropNear => Self::DropNear,
+        }
+    }
+}
+
+/// What is held out, as the command line writes it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(super) enum Split {
+    /// By the number of records: leave-one-out under 100, five folds under 500, 70/15/15 up to 2,000, 80/10/10 above.
+    Auto,
+    /// Nothing.
+    None,
+    /// 70, 15 and 15 percent for training, validation and test.
+    #[value(name = "70-15-15")]
+    Seventy,
+    /// 80, 10 and 10 percent for training, validation and test.
+    #[value(name = "80-10-10")]
+    Eighty,
+    /// Five folds.
+    FiveFolds,
+    /// One at a time.
+    LeaveOneOut,
+}
+
+impl From<Split> for SchemeChoice {
+    fn from(split: Split) -> Self {
+        match split {
+            Split::Auto => Self::Auto,
+            Split::None => Self::None,
+            Split::Seventy => Self::Holdout([70, 15, 15]),
+            Split::Eighty => Self::Holdout([80, 10, 10]),
+            Split::FiveFolds => Self::KFold(5),
+            Split::LeaveOneOut => Self::LeaveOneOut,
+        }
+    }
+}

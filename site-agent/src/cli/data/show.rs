@@ -1,0 +1,148 @@
+//! `site-agent data show`: one record on the terminal of the person at the site, with what the screen found marked and the
+//! loss mask drawn over the tokens. It shows a record's text, and therefore speaks to a terminal only.
+
+use std::io::IsTerminal as _;
+use std::path::PathBuf;
+
+use data::read::{self, Item};
+use data::room::Verdict;
+use data::screen::{Certainty, Finding, Screen};
+use model::chat::{ChatTokenizer, Document};
+
+use super::options::Options;
+use super::{data_error, lock, model_error, summary};
+use crate::data_report::drawing::{self, Mark, Paint};
+use crate::error::SiteError;
+use crate::language::Language;
+use crate::language::text::{self as t};
+use crate::records::document;
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent data show 7 2024.jsonl --model /srv/models/qwen2.5-0.5b
+  NO_COLOR=1 site-agent data show 7 2024.jsonl
+
+Colours: red and yellow are findings that withhold or warn; green is what the model learns to say. Without colour, findings
+stand in «»(kind), tokens are parted by | and what is learnt stands in [[ ]].";
+
+/// Look at one record: what the screen found in it, and what the model will learn from it.
+///
+/// It prints the record's text, so it refuses to write into a file or a pipe unless told otherwise.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The record's number, counted from 1 over all files; refused records count.
+    #[arg(value_name = "N")]
+    number: u64,
+    #[command(flatten)]
+    options: Options,
+    /// Print even where the output is not a terminal: the text of the record then goes wherever the output goes.
+    #[arg(long)]
+    allow_pipe: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let language = arguments.options.language();
+    if !arguments.allow_pipe && !std::io::stdout().is_terminal() {
+        return Err(SiteError::Data {
+            sentence: t::NOT_A_TERMINAL.get(language).to_owned(),
+            hint: Some(t::NOT_A_TERMINAL_HINT.get(language).to_owned()),
+        });
+    }
+    let (files, model) = arguments.options.paths()?;
+    let room = arguments.options.room();
+    lock(files.iter().chain(&model).cloned().collect(), Vec::new())?;
+    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
+    let screen = Screen::new(room.screen.clone());
+    let (item, files) = find(&files, &room.read, arguments.number, language)?;
+    let colour =
+        std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+    let paint = if colour { Paint::Colour } else { Paint::Plain };
+    match item {
+        Item::Refused { place, reason } => {
+            let reason = crate::language::refusal::sentence(reason, language);
+            println!("{}: {}: {reason}", summary::place(&files, place), t::REFUSE.get(language));
+        }
+        Item::Record(record) => {
+            let findings = screen.record(&record);
+            let verdict = match data::screen::verdict(&findings, screen.mode()) {
+                data::screen::Verdict::Train => Verdict::Train,
+                data::screen::Verdict::Warn => Verdict::Warn,
+                data::screen::Verdict::Block => Verdict::Block,
+            };
+            let place = summary::place(&files, record.place);
+            let format = summary::code(&record.format);
+            let word = verdict_word(verdict).get(language);
+            println!("{}\n", t::SHOW_RECORD.with(language, &[&arguments.number, &place, &format, &word]));
+            print!("{}", fields(&record, &findings, language, paint));
+            if let Some(tokenizer) = tokenizer {
+                print!("\n{}", as_trained(&tokenizer, &record, language, paint)?);
+            }
+        }
+    }
+    Ok(())
+}
+
+fn verdict_word(verdict: Verdict) -> t::Word {
+    match verdict {
+        Verdict::Train => t::TRAIN,
+        Verdict::Warn => t::WARN,
+        Verdict::Block => t::BLOCK,
+        Verdict::Refuse => t::REFUSE,
+    }
+}
+
+/// The item with this number, and the reports of the files that were read to find it.
+fn find(
+    files: &[PathBuf],
+    options: &read::ReadOptions,
+    number: u64,
+    language: Language,
+) -> Result<(Item, Vec<read::FileReport>), SiteError> {
+    let mut reader = read::open(files, options);
+    let mut seen = 0;
+    for item in &mut reader {
+        let item = item.map_err(data_error)?;
+        seen += 1;
+        if seen == number {
+            let reports = reader.reports().to_vec();
+            return Ok((item, reports));
+        }
+    }
+    Err(SiteError::Data { sentence: t::NO_SUCH_RECORD.with(language, &[&number, &seen]), hint: None })
+}
+
+fn fields(record: &data::Record, findings: &[Finding], language: Language, paint: Paint) -> String {
+    let mut text = String::new();
+    for (index, field) in record.fields.iter().enumerate() {
+        let marks: Vec<Mark> = findings
+            .iter()
+            .filter(|finding| finding.field == index)
+            .map(|finding| Mark {
+                range: finding.start..finding.end,
+                label: finding.kind.title(summary::screen_language(language)).to_owned(),
+                blocks: finding.certainty == Certainty::Validated,
+            })
+            .collect();
+        text.push_str(&format!("{}:\n  ", field.path));
+        text.push_str(&drawing::marked(&field.text, &marks, paint).replace('\n', "\n  "));
+        text.push('\n');
+    }
+    text
+}
+
+fn as_trained(
+    tokenizer: &ChatTokenizer,
+    record: &data::Record,
+    language: Language,
+    paint: Paint,
+) -> Result<String, SiteError> {
+    let explained = match document(record) {
+        Document::Conversation(messages) => tokenizer.explain(&messages),
+        Document::Text(text) => tokenizer.explain_text(&text),
+    }
+    .map_err(model_error)?;
+    let head = t::SHOW_TOKENS.with(language, &[&explained.tokens, &explained.supervised_tokens]);
+    let pieces = explained.pieces.iter().map(|piece| (piece.range.clone(), piece.supervised));
+    Ok(format!("{head}\n{}\n", drawing::tokens(&explained.text, pieces, paint)))
+}

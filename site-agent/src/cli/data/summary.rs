@@ -1,0 +1,220 @@
+//! From the room's inspection to what people read: names, sums and the first few places. Pure.
+
+use std::collections::BTreeMap;
+
+use data::Place;
+use data::dedup::MatchKind;
+use data::read::FileReport;
+use data::room::{Inspection, Outcome, Verdict};
+use data::screen::{Certainty, Kind};
+use data::split::{Assignment, Note, Scheme, Side};
+
+use crate::data_report::{
+    Counts, Distribution, DuplicateRow, FileRow, FindingRow, ReasonRow, SplitRow, Summary,
+};
+use crate::language::Language;
+use crate::language::text::{self as t};
+
+/// Places listed for a reason or a sort of duplicates.
+const PLACES_SHOWN: usize = 20;
+/// Bins of a histogram.
+const BINS: usize = 40;
+
+/// `tokens` holds the length of each usable record in the model's tokens, where a model was named.
+pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: Language) -> Summary {
+    let usable = || inspection.records.iter().filter(|outcome| outcome.verdict != Verdict::Refuse);
+    let lengths_in_tokens = tokens.is_some();
+    let characters = || usable().map(|outcome| u64::from(outcome.characters)).collect();
+    let turns = usable().map(|outcome| u64::from(outcome.turns)).filter(|turns| *turns > 0).collect();
+    Summary {
+        files: inspection.files.iter().map(file_row).collect(),
+        counts: counts(inspection),
+        refused: refused(inspection, language),
+        findings: findings(inspection, language),
+        lengths: Distribution::of(tokens.unwrap_or_else(characters), BINS),
+        lengths_in_tokens,
+        turns: Distribution::of(turns, BINS),
+        strata: strata(inspection),
+        duplicates: duplicates(inspection, language),
+        split: split(inspection, language),
+        self_test: None,
+        root: inspection.manifest.root.clone(),
+    }
+}
+
+fn counts(inspection: &Inspection) -> Counts {
+    let verdicts = inspection.verdicts();
+    let of = |verdict| verdicts.get(&verdict).copied().unwrap_or(0) as u64;
+    Counts {
+        read: inspection.records.len() as u64,
+        train: of(Verdict::Train),
+        warn: of(Verdict::Warn),
+        block: of(Verdict::Block),
+        refuse: of(Verdict::Refuse),
+        duplicate: inspection.manifest.counts.duplicates_dropped,
+        used: inspection.trained() as u64,
+    }
+}
+
+/// Records by department or disease, most frequent first.
+fn strata(inspection: &Inspection) -> Vec<(String, u64)> {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for stratum in inspection.records.iter().filter_map(|outcome| outcome.stratum.as_deref()) {
+        *sums.entry(stratum).or_default() += 1;
+    }
+    let mut strata: Vec<(String, u64)> =
+        sums.into_iter().map(|(name, count)| (name.to_owned(), count)).collect();
+    strata.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    strata
+}
+
+/// `file.jsonl:12`.
+pub(super) fn place(files: &[FileReport], place: Place) -> String {
+    let path = usize::try_from(place.file).ok().and_then(|index| files.get(index)).map(|file| &file.path);
+    let name =
+        path.and_then(|path| path.file_name()).map_or_else(|| "?".into(), |name| name.to_string_lossy());
+    format!("{name}:{}", place.line)
+}
+
+/// The written name of a code, as JSON has it.
+pub(super) fn code(value: &impl serde::Serialize) -> String {
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(name)) => name,
+        Ok(other) => other.to_string(),
+        Err(_) => "?".to_owned(),
+    }
+}
+
+fn file_row(file: &FileReport) -> FileRow {
+    FileRow {
+        path: file.path.clone(),
+        formats: file.formats.keys().map(code).collect::<Vec<_>>().join(", "),
+        encoding: file.encoding.as_ref().map_or_else(|| "-".to_owned(), code),
+        records: file.records + file.refused_total(),
+        refused: file.refused_total(),
+    }
+}
+
+fn refused(inspection: &Inspection, language: Language) -> Vec<ReasonRow> {
+    let mut rows: BTreeMap<data::read::Refusal, ReasonRow> = BTreeMap::new();
+    for outcome in &inspection.records {
+        let Some(reason) = outcome.refusal else { continue };
+        let row = rows.entry(reason).or_insert_with(|| ReasonRow {
+            reason: crate::language::refusal::sentence(reason, language),
+            count: 0,
+            places: Vec::new(),
+        });
+        row.count += 1;
+        if row.places.len() < PLACES_SHOWN {
+            row.places.push(place(&inspection.files, outcome.place));
+        }
+    }
+    let mut rows: Vec<ReasonRow> = rows.into_values().collect();
+    rows.sort_by_key(|row| std::cmp::Reverse(row.count));
+    rows
+}
+
+fn findings(inspection: &Inspection, language: Language) -> Vec<FindingRow> {
+    let mut sums: BTreeMap<Kind, (u64, u64)> = BTreeMap::new();
+    for outcome in &inspection.records {
+        let mut in_record: Vec<Kind> = outcome.findings.iter().map(|found| found.kind).collect();
+        for kind in &in_record {
+            sums.entry(*kind).or_default().0 += 1;
+        }
+        in_record.sort_unstable();
+        in_record.dedup();
+        for kind in in_record {
+            sums.entry(kind).or_default().1 += 1;
+        }
+    }
+    let row = |(kind, (findings, records)): (Kind, (u64, u64))| FindingRow {
+        kind: kind.title(screen_language(language)).to_owned(),
+        validated: kind.certainty() == Certainty::Validated,
+        findings,
+        records,
+    };
+    sums.into_iter().map(row).collect()
+}
+
+/// The screen's tables have their own names for the two languages.
+pub(super) fn screen_language(language: Language) -> data::screen::Language {
+    match language {
+        Language::En => data::screen::Language::English,
+        Language::Zh => data::screen::Language::Chinese,
+    }
+}
+
+fn duplicates(inspection: &Inspection, language: Language) -> Vec<DuplicateRow> {
+    let mut rows = Vec::new();
+    for (kind, word) in [
+        (MatchKind::SameRecord, t::SAME_RECORD),
+        (MatchKind::SameQuestion, t::SAME_QUESTION),
+        (MatchKind::Near, t::NEAR),
+        (MatchKind::Contained, t::CONTAINED),
+    ] {
+        let alike = |outcome: &&Outcome| outcome.duplicate_of.is_some_and(|like| like.kind == kind);
+        let count = inspection.records.iter().filter(alike).count() as u64;
+        if count == 0 {
+            continue;
+        }
+        let places = inspection.records.iter().filter(alike).take(PLACES_SHOWN).filter_map(|outcome| {
+            let like = outcome.duplicate_of?;
+            let kept = place(&inspection.files, inspection.records.get(like.record)?.place);
+            let share = if like.similarity < 1.0 {
+                format!(" ({:.0} %)", like.similarity * 100.0)
+            } else {
+                String::new()
+            };
+            Some((place(&inspection.files, outcome.place), format!("{kept}{share}")))
+        });
+        rows.push(DuplicateRow { sort: word.get(language).to_owned(), count, places: places.collect() });
+    }
+    rows
+}
+
+fn split(inspection: &Inspection, language: Language) -> SplitRow {
+    const FOLDS_SHOWN: usize = 10;
+    let report = &inspection.split;
+    let side = |side: &Side| match side {
+        Side::Train => t::PART_TRAIN,
+        Side::Validation => t::PART_VALIDATION,
+        Side::Test => t::PART_TEST,
+    };
+    let sides = report.sides.iter().map(|(part, count)| (side(part).get(language).to_owned(), *count as u64));
+    let folds = report.folds.iter().enumerate().take(FOLDS_SHOWN);
+    let folds = folds.map(|(fold, count)| (t::PART_FOLD.with(language, &[&(fold + 1)]), *count as u64));
+    let left_out =
+        inspection.records.iter().filter(|outcome| outcome.assignment == Some(Assignment::LeftOut)).count();
+    let left_out = (left_out > 0).then(|| (t::PART_LEFT_OUT.get(language).to_owned(), left_out as u64));
+    SplitRow {
+        scheme: scheme(inspection.scheme, report.by_time, language),
+        seed: report.seed,
+        sizes: sides.chain(folds).chain(left_out).collect(),
+        notes: report.notes.iter().map(|found| note(found, language)).collect(),
+    }
+}
+
+fn scheme(scheme: Scheme, by_time: bool, language: Language) -> String {
+    let words = match scheme {
+        Scheme::None => t::SCHEME_NONE.get(language).to_owned(),
+        Scheme::Given => t::SCHEME_GIVEN.get(language).to_owned(),
+        Scheme::Holdout([train, validation, test]) => {
+            t::SCHEME_HOLDOUT.with(language, &[&train, &validation, &test])
+        }
+        Scheme::KFold(folds) => t::SCHEME_FOLDS.with(language, &[&folds]),
+        Scheme::LeaveOneOut => t::SCHEME_LEAVE_ONE_OUT.get(language).to_owned(),
+    };
+    if by_time { format!("{words}{}", t::SCHEME_BY_TIME.get(language)) } else { words }
+}
+
+fn note(note: &Note, language: Language) -> String {
+    match note {
+        Note::TooFewGroups { groups, empty } => t::NOTE_FEW_GROUPS.with(language, &[groups, empty]),
+        Note::RareStratum { stratum, records, absent } => {
+            t::NOTE_RARE.with(language, &[stratum, records, absent])
+        }
+        Note::Undated { records } => t::NOTE_UNDATED.with(language, &[records]),
+        Note::OlderThanTraining { records } => t::NOTE_OLDER.with(language, &[records]),
+        Note::LeftOut { records } => t::NOTE_LEFT_OUT.with(language, &[records]),
+    }
+}

@@ -1,0 +1,241 @@
+//! `data-report.html`: the dataset for the people who answer for it, in one file without any external resource.
+//!
+//! Called by `site-agent data check`. Like every page of ours it has no script and no web font, prints on paper, and
+//! follows the reader's light or dark setting. Every text from outside (file names, departments) goes through [`escape`].
+
+use std::fmt::Write as _;
+
+use super::{Distribution, Summary, certainty, grouped};
+use crate::language::Language;
+use crate::language::text::{self as t, Word};
+
+/// The style sheet of our pages; the demo's report uses it too.
+pub const STYLE: &str = include_str!("html/page.css");
+
+/// Text made safe inside elements and quoted attributes.
+#[must_use]
+pub fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            other => safe.push(other),
+        }
+    }
+    safe
+}
+
+/// The complete document.
+#[must_use]
+pub fn render(summary: &Summary, language: Language) -> String {
+    let page = Page { summary, language };
+    let body = [
+        page.header(),
+        page.figures(),
+        page.files(),
+        page.refused(),
+        page.screen(),
+        page.charts(),
+        page.strata(),
+        page.duplicates(),
+        page.split(),
+        page.foot(),
+    ]
+    .concat();
+    format!(
+        "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        language.code(),
+        page.word(t::PAGE_TITLE),
+    )
+}
+
+struct Page<'a> {
+    summary: &'a Summary,
+    language: Language,
+}
+
+impl Page<'_> {
+    fn word(&self, word: Word) -> &'static str {
+        word.get(self.language)
+    }
+
+    fn header(&self) -> String {
+        let counts = &self.summary.counts;
+        let (used, read) = (grouped(counts.used), grouped(counts.read));
+        let used = format!("<strong>{used}</strong>");
+        format!(
+            "<header>\n<p class=\"eyebrow\">{}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n</header>\n",
+            self.word(t::PAGE_EYEBROW),
+            self.word(t::PAGE_TITLE),
+            t::PAGE_LEAD.with(self.language, &[&used, &read])
+        )
+    }
+
+    fn figures(&self) -> String {
+        let counts = &self.summary.counts;
+        let mut text = "<dl class=\"figures\">\n".to_owned();
+        for (word, count, note) in [
+            (t::USED, counts.used, t::USED_NOTE),
+            (t::WARN, counts.warn, t::WARN_NOTE),
+            (t::BLOCK, counts.block, t::BLOCK_NOTE),
+            (t::REFUSE, counts.refuse, t::REFUSE_NOTE),
+            (t::DUPLICATE, counts.duplicate, t::DUPLICATE_NOTE),
+        ] {
+            let _ = writeln!(
+                text,
+                "<div><dt>{}</dt><dd>{}<small>{}</small></dd></div>",
+                self.word(word),
+                grouped(count),
+                self.word(note)
+            );
+        }
+        text + "</dl>\n"
+    }
+
+    fn files(&self) -> String {
+        let rows = self.summary.files.iter().map(|file| {
+            vec![
+                escape(&file.path.display().to_string()),
+                escape(&file.formats),
+                escape(&file.encoding),
+                grouped(file.records),
+                grouped(file.refused),
+            ]
+        });
+        let table = self.table(&[t::FILE, t::FORMAT, t::ENCODING, t::RECORDS, t::REFUSED], 3, rows);
+        section(self.word(t::FILE), "", &table)
+    }
+
+    fn refused(&self) -> String {
+        if self.summary.refused.is_empty() {
+            return String::new();
+        }
+        let rows = self
+            .summary
+            .refused
+            .iter()
+            .map(|row| vec![escape(&row.reason), escape(&row.places.join(", ")), grouped(row.count)]);
+        section(self.word(t::REFUSED_TITLE), "", &self.table(&[t::REASON, t::PLACE, t::COUNT], 2, rows))
+    }
+
+    fn screen(&self) -> String {
+        let found = if self.summary.findings.is_empty() {
+            format!("<p>{}</p>\n", self.word(t::SCREEN_NOTHING))
+        } else {
+            let rows = self.summary.findings.iter().map(|row| {
+                vec![
+                    escape(&row.kind),
+                    certainty(row.validated, self.language).to_owned(),
+                    grouped(row.findings),
+                    grouped(row.records),
+                ]
+            });
+            self.table(&[t::KIND, t::CERTAINTY, t::FINDINGS, t::RECORDS], 2, rows)
+        };
+        section(
+            self.word(t::SCREEN_TITLE),
+            self.word(t::SCREEN_LEAD),
+            &format!("{found}{}", self.self_test()),
+        )
+    }
+
+    fn self_test(&self) -> String {
+        let Some(test) = &self.summary.self_test else { return String::new() };
+        let (class, verdict) = if test.passed { ("good", t::PASSED) } else { ("bad", t::FAILED) };
+        let verdict = format!("<span class=\"verdict {class}\">{}</span>", self.word(verdict));
+        let validated = format!("{:.1}", test.validated_recall * 100.0);
+        let names = format!("{:.1}", test.name_recall * 100.0);
+        let values: [&dyn std::fmt::Display; 4] = [&test.planted, &validated, &names, &verdict];
+        format!("<p>{}</p>\n", t::SELF_TEST.with(self.language, &values))
+    }
+
+    fn charts(&self) -> String {
+        let lengths = if self.summary.lengths_in_tokens { t::LENGTH_TOKENS } else { t::LENGTH_CHARACTERS };
+        let figures = [(lengths, &self.summary.lengths), (t::TURNS, &self.summary.turns)]
+            .map(|(word, values)| self.figure(word, values))
+            .concat();
+        section(self.word(t::SHAPE_TITLE), "", &format!("<div class=\"charts\">\n{figures}</div>\n"))
+    }
+
+    fn figure(&self, word: Word, values: &Distribution) -> String {
+        let [least, median, high, most] = values.quantiles.map(grouped);
+        let total = grouped(values.total);
+        format!(
+            "<figure><figcaption>{}<small>{}</small></figcaption>\n{}</figure>\n",
+            self.word(word),
+            t::QUANTILES.with(self.language, &[&least, &median, &high, &most, &total]),
+            values.histogram.svg(self.word(word))
+        )
+    }
+
+    fn strata(&self) -> String {
+        const SHOWN: usize = 30;
+        if self.summary.strata.is_empty() {
+            return String::new();
+        }
+        let rows =
+            self.summary.strata.iter().take(SHOWN).map(|(name, count)| vec![escape(name), grouped(*count)]);
+        section(self.word(t::STRATA), "", &self.table(&[t::STRATUM, t::RECORDS], 1, rows))
+    }
+
+    fn duplicates(&self) -> String {
+        if self.summary.duplicates.is_empty() {
+            return section(self.word(t::DUPLICATES_TITLE), self.word(t::DUPLICATES_NONE), "");
+        }
+        let mut body = String::new();
+        for row in &self.summary.duplicates {
+            let _ = writeln!(body, "<p>{}: {}</p>", escape(&row.sort), grouped(row.count));
+            let rows = row.places.iter().map(|(place, kept)| vec![escape(place), escape(kept)]);
+            body.push_str(&self.table(&[t::PLACE, t::DUPLICATE_OF], 2, rows));
+        }
+        section(self.word(t::DUPLICATES_TITLE), "", &body)
+    }
+
+    fn split(&self) -> String {
+        let split = &self.summary.split;
+        let rows = split.sizes.iter().map(|(part, count)| vec![escape(part), grouped(*count)]);
+        let mut body = self.table(&[t::PART, t::RECORDS], 1, rows);
+        for note in &split.notes {
+            let _ = writeln!(body, "<p>{}</p>", escape(note));
+        }
+        let lead = format!("{} ({} {})", escape(&split.scheme), self.word(t::SEED), split.seed);
+        section(self.word(t::SPLIT_TITLE), &lead, &body)
+    }
+
+    fn foot(&self) -> String {
+        section(
+            self.word(t::DATASET_ROOT),
+            self.word(t::PAGE_FOOT),
+            &format!("<pre><code>{}</code></pre>\n", escape(&self.summary.root)),
+        )
+    }
+
+    /// A table whose first `left` columns are text. Cells are HTML already.
+    fn table(&self, head: &[Word], left: usize, rows: impl Iterator<Item = Vec<String>>) -> String {
+        let class = |column: usize| if column < left { " class=\"left wrap\"" } else { "" };
+        let mut text = "<div class=\"scroll\"><table>\n<tr>".to_owned();
+        for (column, word) in head.iter().enumerate() {
+            let _ = write!(text, "<th{}>{}</th>", class(column), self.word(*word));
+        }
+        text.push_str("</tr>\n");
+        for row in rows {
+            text.push_str("<tr>");
+            for (column, cell) in row.iter().enumerate() {
+                let _ = write!(text, "<td{}>{cell}</td>", class(column));
+            }
+            text.push_str("</tr>\n");
+        }
+        text + "</table></div>\n"
+    }
+}
+
+fn section(title: &str, lead: &str, body: &str) -> String {
+    let lead = if lead.is_empty() { String::new() } else { format!("<p>{lead}</p>\n") };
+    format!("<section>\n<h2>{title}</h2>\n{lead}{body}</section>\n")
+}

@@ -1,0 +1,166 @@
+//! The data report as a short text for an 80-column terminal. Called by `site-agent data check`.
+//! Invariant: readable without colour; no line is built from a record's text.
+
+use super::{Distribution, Summary, certainty, grouped};
+use crate::cli::table;
+use crate::language::Language;
+use crate::language::text::{self as t};
+
+/// The whole report.
+#[must_use]
+pub fn render(summary: &Summary, language: Language) -> String {
+    [
+        files(summary, language),
+        counts(summary, language),
+        refused(summary, language),
+        findings(summary, language),
+        shape(summary, language),
+        duplicates(summary, language),
+        split(summary, language),
+        format!("{}  {}\n", t::DATASET_ROOT.get(language), summary.root),
+    ]
+    .concat()
+}
+
+fn files(summary: &Summary, language: Language) -> String {
+    let head = [t::FILE, t::FORMAT, t::ENCODING, t::RECORDS, t::REFUSED];
+    let mut rows = vec![head.map(|word| word.get(language).to_owned()).to_vec()];
+    for file in &summary.files {
+        rows.push(vec![
+            shortened(&file.path.display().to_string(), 36),
+            file.formats.clone(),
+            file.encoding.clone(),
+            grouped(file.records),
+            grouped(file.refused),
+        ]);
+    }
+    table::render(&rows)
+}
+
+fn counts(summary: &Summary, language: Language) -> String {
+    let counts = &summary.counts;
+    let mut rows = Vec::new();
+    let mut row = |word: t::Word, count: u64, note: t::Word| {
+        rows.push(vec![word.get(language).to_owned(), grouped(count), note.get(language).to_owned()]);
+    };
+    row(t::READ, counts.read, t::READ_NOTE);
+    row(t::TRAIN, counts.train, t::TRAIN_NOTE);
+    row(t::WARN, counts.warn, t::WARN_NOTE);
+    row(t::BLOCK, counts.block, t::BLOCK_NOTE);
+    row(t::REFUSE, counts.refuse, t::REFUSE_NOTE);
+    row(t::DUPLICATE, counts.duplicate, t::DUPLICATE_NOTE);
+    row(t::USED, counts.used, t::USED_NOTE);
+    format!("\n{}", table::render(&rows))
+}
+
+fn refused(summary: &Summary, language: Language) -> String {
+    if summary.refused.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("\n{}\n", t::REFUSED_TITLE.get(language));
+    for row in &summary.refused {
+        text.push_str(&format!("  {:>7}  {}\n", grouped(row.count), row.reason));
+        text.push_str(&format!("           {}\n", row.places.join(", ")));
+    }
+    text
+}
+
+fn findings(summary: &Summary, language: Language) -> String {
+    let mut text = format!("\n{}\n", t::SCREEN_TITLE.get(language));
+    if summary.findings.is_empty() {
+        text.push_str(&format!("  {}\n", t::SCREEN_NOTHING.get(language)));
+    } else {
+        let head = [t::KIND, t::CERTAINTY, t::FINDINGS, t::RECORDS];
+        let mut rows = vec![head.map(|word| word.get(language).to_owned()).to_vec()];
+        for row in &summary.findings {
+            rows.push(vec![
+                row.kind.clone(),
+                certainty(row.validated, language).to_owned(),
+                grouped(row.findings),
+                grouped(row.records),
+            ]);
+        }
+        text.push_str(&indent(&table::render(&rows)));
+    }
+    let Some(test) = &summary.self_test else { return text };
+    let verdict = if test.passed { t::PASSED } else { t::FAILED };
+    let values: [&dyn std::fmt::Display; 4] = [
+        &test.planted,
+        &format!("{:.1}", test.validated_recall * 100.0),
+        &format!("{:.1}", test.name_recall * 100.0),
+        &verdict.get(language),
+    ];
+    text.push_str(&format!("  {}\n", t::SELF_TEST.with(language, &values)));
+    text
+}
+
+fn shape(summary: &Summary, language: Language) -> String {
+    let lengths = if summary.lengths_in_tokens { t::LENGTH_TOKENS } else { t::LENGTH_CHARACTERS };
+    let mut text = format!("\n{}\n", t::SHAPE_TITLE.get(language));
+    text.push_str(&indent(&distribution(lengths.get(language), &summary.lengths, language)));
+    text.push_str(&indent(&distribution(t::TURNS.get(language), &summary.turns, language)));
+    if !summary.strata.is_empty() {
+        let shown: Vec<String> = summary
+            .strata
+            .iter()
+            .take(8)
+            .map(|(name, count)| format!("{name} {}", grouped(*count)))
+            .collect();
+        let more = if summary.strata.len() > shown.len() { ", …" } else { "" };
+        text.push_str(&format!("  {}  {}{more}\n", t::STRATA.get(language), shown.join(", ")));
+    }
+    text
+}
+
+fn distribution(name: &str, values: &Distribution, language: Language) -> String {
+    let [least, median, high, most] = values.quantiles.map(grouped);
+    let numbers = t::QUANTILES.with(language, &[&least, &median, &high, &most, &grouped(values.total)]);
+    format!("{name}: {numbers}\n  {}\n", values.histogram.blocks())
+}
+
+fn duplicates(summary: &Summary, language: Language) -> String {
+    let mut text = format!("\n{}\n", t::DUPLICATES_TITLE.get(language));
+    if summary.duplicates.is_empty() {
+        text.push_str(&format!("  {}\n", t::DUPLICATES_NONE.get(language)));
+    }
+    for row in &summary.duplicates {
+        text.push_str(&format!("  {:>7}  {}\n", grouped(row.count), row.sort));
+        for (place, kept) in row.places.iter().take(3) {
+            text.push_str(&format!("           {place} = {kept}\n"));
+        }
+    }
+    text
+}
+
+fn split(summary: &Summary, language: Language) -> String {
+    let split = &summary.split;
+    let sizes: Vec<String> =
+        split.sizes.iter().map(|(part, count)| format!("{part} {}", grouped(*count))).collect();
+    let mut text = format!(
+        "\n{}  {}\n  {}  ({} {})\n",
+        t::SPLIT_TITLE.get(language),
+        split.scheme,
+        sizes.join(", "),
+        t::SEED.get(language),
+        split.seed
+    );
+    for note in &split.notes {
+        text.push_str(&format!("  {note}\n"));
+    }
+    text.push('\n');
+    text
+}
+
+fn indent(text: &str) -> String {
+    text.lines().map(|line| format!("  {line}\n")).collect()
+}
+
+/// The end of a long path: the file's name tells more than the root.
+fn shortened(path: &str, most: usize) -> String {
+    let count = path.chars().count();
+    if count <= most {
+        path.to_owned()
+    } else {
+        format!("…{}", path.chars().skip(count + 1 - most).collect::<String>())
+    }
+}
