@@ -16,9 +16,12 @@ use crate::paths::StateFolder;
 
 mod check;
 mod data;
+mod generate;
 mod hidden;
 mod join;
 mod ledger;
+mod plan;
+mod quantise;
 mod run;
 mod status;
 pub(crate) mod table;
@@ -42,7 +45,10 @@ Examples:
 
   What left this hospital?
     site-agent ledger show
-    site-agent ledger verify";
+    site-agent ledger verify
+
+  Ask a model, with what the consortium learnt:
+    site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter";
 
 #[derive(Debug, Parser)]
 #[command(name = "site-agent", version, about = "The agent of one hospital in a Consilium consortium", long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
@@ -77,6 +83,9 @@ enum Command {
     Status(status::Arguments),
     Data(data::Arguments),
     Ledger(ledger::Arguments),
+    Generate(generate::Arguments),
+    Plan(plan::Arguments),
+    Quantise(quantise::Arguments),
     #[command(hide = true)]
     Gateway(hidden::ChildArguments),
     #[command(hide = true)]
@@ -103,6 +112,9 @@ pub fn main() -> ExitCode {
         Command::Status(arguments) => status::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
+        Command::Generate(arguments) => generate::run(&arguments),
+        Command::Plan(arguments) => plan::run(&arguments),
+        Command::Quantise(arguments) => quantise::run(&arguments),
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),
         Command::Probe(arguments) => hidden::probe(&arguments),

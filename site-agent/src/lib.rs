@@ -11,6 +11,7 @@ pub mod data_report;
 pub mod egress;
 pub mod error;
 pub mod gateway;
+pub mod generate;
 pub mod identity;
 pub mod language;
 pub mod ledger;

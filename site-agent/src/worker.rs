@@ -22,7 +22,7 @@ use crate::error::SiteError;
 use crate::local::{FromWorker, ToWorker, read_message, write_message};
 use crate::paths::StateFolder;
 use crate::records;
-use crate::sandbox;
+use crate::sandbox::{self, FileRules, Lock};
 use crate::train::{TrainError, Trained, Trainer};
 
 /// Orders that may wait: the gateway has one round in hand and may repeat itself after a restart.
@@ -56,12 +56,20 @@ pub fn enter(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
     quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
     let config = AgentConfig::load(&folder.config())?;
-    let locks = sandbox::enter_worker(&folder.worker_rules(&config.model, &config.data));
-    let unmet = sandbox::unmet(&locks, &config.sandbox.allow_missing);
-    if !unmet.is_empty() {
-        return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
-    }
+    lock(&folder.worker_rules(&config.model, &config.data), &config.sandbox.allow_missing)?;
     Ok(config)
+}
+
+/// Takes the worker's locks.
+///
+/// # Errors
+/// `LocksMissing` when one does not hold and `allow_missing` does not name it.
+pub fn lock(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> {
+    let unmet = sandbox::unmet(&sandbox::enter_worker(rules), allow_missing);
+    if unmet.is_empty() {
+        return Ok(());
+    }
+    Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() })
 }
 
 /// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is there.

@@ -5,6 +5,8 @@
 pub(crate) mod engine;
 pub(crate) mod fingerprint;
 mod loader;
+#[cfg(test)]
+mod tests;
 
 #[cfg(all(test, feature = "gpu-kernel-tests"))]
 pub(crate) use loader::decoder as decoder_on;

@@ -12,10 +12,16 @@ use crate::error::{ModelError, Result};
 use crate::limits::MAX_JSON_BYTES;
 use file::ShardFile;
 use half::{bf16, f16};
+use rayon::prelude::*;
 pub use safetensors::Dtype;
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Component, Path, PathBuf};
+
+/// Elements read at a time: 8 MiB of f32, whole blocks of every quantisation.
+pub const RUN_ELEMENTS: usize = 2 << 20;
+/// Elements that a task widens: enough to pay for the hand-over.
+const WIDEN_A_TASK: usize = 64 << 10;
 
 /// Where a tensor lies and what it is.
 #[derive(Debug, Clone)]
@@ -28,6 +34,14 @@ pub struct TensorEntry {
     /// Byte range from the start of the file.
     start: u64,
     length: usize,
+}
+
+impl TensorEntry {
+    /// Bytes in the file.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.length
+    }
 }
 
 /// An open checkpoint.
@@ -112,22 +126,68 @@ impl CheckpointReader {
         self.shards[entry.shard].read(entry.start, entry.length)
     }
 
+    /// A part of a tensor's bytes.
+    ///
+    /// # Errors
+    /// As [`Self::read_bytes`]; also when the part is not inside the tensor.
+    pub fn read_part(&self, name: &str, start: usize, length: usize) -> Result<Vec<u8>> {
+        let entry = self.require(name)?;
+        if start.checked_add(length).is_none_or(|end| end > entry.length) {
+            return Err(self.damage(name, format!("{name} has only {} bytes", entry.length)));
+        }
+        self.shards[entry.shard].read(entry.start + start as u64, length)
+    }
+
     /// A dense tensor widened to f32 (exact for f32, bf16 and f16), with the type it had.
     ///
     /// # Errors
     /// `MissingTensor`; `Checkpoint` when shape or type differ from what the config asks for.
     pub fn read_f32(&self, name: &str, shape: &[usize]) -> Result<(Vec<f32>, Dtype)> {
+        let mut values = Vec::with_capacity(self.elements(name, shape)?);
+        let dtype = self.for_runs(name, shape, |run| {
+            values.extend_from_slice(run);
+            Ok(())
+        })?;
+        Ok((values, dtype))
+    }
+
+    /// [`Self::read_f32`] in runs of [`RUN_ELEMENTS`], in order, so that a table is never in memory twice.
+    ///
+    /// # Errors
+    /// As [`Self::read_f32`], and what `use_run` returns.
+    pub fn for_runs(
+        &self,
+        name: &str,
+        shape: &[usize],
+        mut use_run: impl FnMut(&[f32]) -> Result<()>,
+    ) -> Result<Dtype> {
+        let elements = self.elements(name, shape)?;
+        let dtype = self.require(name)?.dtype;
+        let size = dtype.bitsize() / 8;
+        let mut run = Vec::new();
+        for first in (0..elements).step_by(RUN_ELEMENTS) {
+            let count = RUN_ELEMENTS.min(elements - first);
+            let bytes = self.read_part(name, first * size, count * size)?;
+            run.resize(count, 0.0);
+            if !widen(&bytes, dtype, &mut run) {
+                return Err(
+                    self.damage(name, format!("{name} has type {dtype:?}, expected F32, BF16 or F16"))
+                );
+            }
+            use_run(&run)?;
+        }
+        Ok(dtype)
+    }
+
+    /// Elements of a tensor that must have this shape.
+    fn elements(&self, name: &str, shape: &[usize]) -> Result<usize> {
         let entry = self.require(name)?;
         if entry.shape != shape {
             let reason = format!("{name} has shape {:?}, but config.json asks for {shape:?}", entry.shape);
             return Err(self.damage(name, reason));
         }
-        let dtype = entry.dtype;
-        let bytes = self.read_bytes(name)?;
-        let values = widen(&bytes, dtype).ok_or_else(|| {
-            self.damage(name, format!("{name} has type {dtype:?}; f32, bf16 or f16 is needed"))
-        })?;
-        Ok((values, dtype))
+        // The header's shape fits the file, so the product cannot overflow.
+        Ok(shape.iter().product())
     }
 
     /// A `Checkpoint` error about the file that holds a tensor.
@@ -138,14 +198,23 @@ impl CheckpointReader {
     }
 }
 
-fn widen(bytes: &[u8], dtype: Dtype) -> Option<Vec<f32>> {
-    let pairs = bytes.as_chunks::<2>().0;
-    Some(match dtype {
-        Dtype::F32 => bytes.as_chunks::<4>().0.iter().map(|four| f32::from_le_bytes(*four)).collect(),
-        Dtype::BF16 => pairs.iter().map(|pair| bf16::from_le_bytes(*pair).to_f32()).collect(),
-        Dtype::F16 => pairs.iter().map(|pair| f16::from_le_bytes(*pair).to_f32()).collect(),
-        _ => return None,
-    })
+/// Whether the type is one that widens exactly; if so, `values` holds the elements.
+fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) -> bool {
+    fn each<const N: usize>(bytes: &[u8], values: &mut [f32], of: impl Fn([u8; N]) -> f32 + Sync) {
+        let inputs = bytes.as_chunks::<N>().0.par_chunks(WIDEN_A_TASK);
+        inputs.zip(values.par_chunks_mut(WIDEN_A_TASK)).for_each(|(inputs, values)| {
+            for (input, value) in inputs.iter().zip(values) {
+                *value = of(*input);
+            }
+        });
+    }
+    match dtype {
+        Dtype::F32 => each(bytes, values, f32::from_le_bytes),
+        Dtype::BF16 => each(bytes, values, |pair| bf16::from_le_bytes(pair).to_f32()),
+        Dtype::F16 => each(bytes, values, |pair| f16::from_le_bytes(pair).to_f32()),
+        _ => return false,
+    }
+    true
 }
 
 fn read_index(path: &Path) -> Result<Index> {

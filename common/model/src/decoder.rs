@@ -6,6 +6,7 @@
 
 mod adapter;
 mod attention;
+mod cached;
 mod layer;
 mod linear;
 mod mlp;
@@ -16,6 +17,7 @@ mod pass;
 mod tests;
 
 pub(crate) use adapter::{DeviceAdapter, Dropout, Gradients};
+pub(crate) use cached::Cache;
 pub(crate) use layer::Layer;
 pub(crate) use linear::Linear;
 pub(crate) use noise::Noise;
@@ -25,6 +27,7 @@ use crate::config::ModelConfig;
 use crate::device::Recompute;
 use crate::ops::{Compute, EngineOps, Heads, RotaryTable};
 use burn_tensor::{Tensor, TensorData};
+use std::ops::Range;
 
 /// A frozen decoder on a device.
 pub(crate) struct Decoder<B: EngineOps> {
@@ -57,19 +60,19 @@ impl<B: EngineOps> Decoder<B> {
         self.config.rms_norm_eps as f32
     }
 
-    /// Cosines and sines for positions `0..positions`. The angle is rounded to f32 first, as transformers does.
-    fn rotary_table(&self, positions: usize) -> RotaryTable<B> {
+    /// Cosines and sines, a row for each position. The angle is rounded to f32 first, as transformers does.
+    fn rotary_table(&self, positions: Range<usize>) -> RotaryTable<B> {
         let frequencies = self.config.rope.inverse_frequencies(self.config.head_dim);
-        let count = positions * frequencies.len();
+        let count = positions.len() * frequencies.len();
         let (mut cos, mut sin) = (Vec::with_capacity(count), Vec::with_capacity(count));
-        for position in 0..positions {
+        let shape = [positions.len(), frequencies.len()];
+        for position in positions {
             for frequency in &frequencies {
                 let (s, c) = f64::from(position as f32 * frequency).sin_cos();
                 cos.push(c as f32);
                 sin.push(s as f32);
             }
         }
-        let shape = [positions, frequencies.len()];
         let tensor = |values: Vec<f32>| Tensor::from_data(TensorData::new(values, shape), &self.device);
         RotaryTable { cos: tensor(cos), sin: tensor(sin) }
     }

@@ -4,7 +4,7 @@
 //! Invariants: one tensor is in memory at a time; the folder appears as a whole or not at all; every tensor of the
 //! base is in the result and nothing else; every target of the adapter was found.
 
-mod files;
+pub(crate) mod files;
 mod merge;
 mod writer;
 

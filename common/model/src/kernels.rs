@@ -8,6 +8,7 @@
 pub mod attention;
 #[cfg(target_arch = "x86_64")]
 pub mod bf16;
+pub mod cached_attention;
 pub mod cpu;
 pub mod cross_entropy;
 pub mod cross_entropy_kl;
@@ -16,6 +17,7 @@ pub mod cube;
 #[cfg(feature = "cuda")]
 pub mod cuda_libraries;
 pub mod disjoint;
+pub mod gemv;
 pub mod linear;
 pub mod lora;
 pub mod math;
@@ -23,6 +25,7 @@ pub mod matmul;
 pub mod norm;
 pub mod peak;
 pub mod pointwise;
+pub mod quantise;
 pub mod rotary;
 pub mod scratch;
 

@@ -17,10 +17,13 @@ pub mod device;
 pub mod error;
 pub mod evaluate;
 pub mod export;
+pub mod generate;
 pub mod kernels;
 pub mod limits;
 pub mod nf4;
 pub mod ops;
+pub mod plan;
+pub mod quantise;
 pub mod sample;
 mod staging;
 pub mod train;
@@ -34,6 +37,7 @@ pub use device::{Device, DeviceMemory, HeldWeights, Placement, Recompute};
 pub use error::ModelError;
 pub use evaluate::{Evaluation, evaluate};
 pub use export::export_merged;
+pub use quantise::quantise_checkpoint;
 pub use sample::Sample;
 pub use train::{
     Batching, Checkpoint, Control, EvaluationSettings, Schedule, StepReport, TrainData, TrainOutcome,

@@ -17,6 +17,7 @@ pub mod table;
 mod tests;
 
 pub use double_quantisation::{Absmax, CodeRule};
+pub use quantise::Nf4Builder;
 use table::{BLOCK, CODE_PAIRS, CODES};
 
 /// Why a weight cannot be held as NF4. Retrying never helps: the file is what it is.
@@ -117,17 +118,9 @@ impl Nf4Weight {
         precision: SourcePrecision,
         rule: CodeRule,
     ) -> Result<Self, Nf4Error> {
-        if shape[0].checked_mul(shape[1]) != Some(values.len())
-            || values.is_empty()
-            || !values.len().is_multiple_of(BLOCK)
-        {
-            return Err(Nf4Error::Ragged { shape });
-        }
-        if let Some(element) = values.iter().position(|value| !value.is_finite()) {
-            return Err(Nf4Error::NotFinite { element });
-        }
-        let (packed, absmax) = quantise::quantise_blocks(values);
-        Ok(Self { packed, absmax: Absmax::double_quantise(&absmax, rule), shape, precision })
+        let mut builder = Nf4Builder::new(shape, precision)?;
+        builder.push(values)?;
+        builder.finish(rule)
     }
 
     /// `[out, in]`.

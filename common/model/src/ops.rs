@@ -12,6 +12,7 @@ use crate::error::Result;
 use burn_backend::Backend;
 use burn_tensor::Tensor;
 
+mod cached;
 #[cfg(feature = "cubecl-engine")]
 pub mod cube;
 pub mod flex;
@@ -20,8 +21,8 @@ pub mod types;
 
 pub use frozen::{DenseWeight, FrozenWeight};
 pub use types::{
-    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, LoraGradients, LoraOutput, Normalised,
-    RotaryTable, Segments,
+    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
+    LoraOutput, Normalised, RotaryTable, Segments,
 };
 
 /// Operations a device must provide beyond burn's own, in the order a decoder layer uses them.
@@ -168,6 +169,24 @@ pub trait EngineOps: Backend {
         segments: &Segments,
         compute: Compute,
     ) -> AttentionGradients<Self>;
+
+    /// Attention of one sequence that grows, for generation: appends `k` and `v` to the cache, then lets row `i`
+    /// of `q` attend to every position up to its own, `past + i`, where `past` is the cache's length before.
+    ///
+    /// `q [T, query_heads * head_dim]`, `k`, `v [T, key_value_heads * head_dim]`, after rotary embedding at
+    /// their positions. The cache must have room for `T` more. Returns the output, shaped like `q`. The
+    /// default is written in burn's own operations; a device overrides it where it has something faster.
+    fn cached_attention(
+        q: &Tensor<Self, 2>,
+        k: &Tensor<Self, 2>,
+        v: &Tensor<Self, 2>,
+        cache: &mut KeyValueCache<Self>,
+        heads: Heads,
+        compute: Compute,
+    ) -> Tensor<Self, 2> {
+        let _ = compute; // a few rows at a time: never worth rounding for
+        cached::attention(q, k, v, cache, heads)
+    }
 
     /// Output projection and cross-entropy in one, over the supervised rows only.
     ///

@@ -7,6 +7,8 @@
 
 #[path = "golden/folder.rs"]
 mod folder;
+#[path = "golden/generation.rs"]
+mod generation;
 #[path = "golden/logits.rs"]
 mod logits;
 #[path = "golden/resume.rs"]
@@ -17,20 +19,21 @@ mod training;
 use folder::Folder;
 
 /// Everything that a reference folder can check.
-fn check(folder: &Folder) {
+fn check(name: &str, folder: &Folder) {
     logits::check(folder);
     training::check(folder);
+    generation::check(name, folder);
 }
 
 fn check_shared(name: &str) {
     if let Some(folder) = Folder::shared(name) {
-        check(&folder);
+        check(name, &folder);
     }
 }
 
 #[test]
 fn fixture_matches_transformers() {
-    check(&Folder::fixture());
+    check("fixture", &Folder::fixture());
 }
 
 #[test]

@@ -16,7 +16,11 @@ yet. The folder appears when it is complete, or not at all.
 
 Example:
   coordinator export 5f0c --format peft ./adapter
-  python3 -c 'from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(\"./adapter\")'";
+  python3 -c 'from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(\"./adapter\")'
+
+Talk with the model with and without the adapter (site-agent needs no site for that):
+  site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter
+  site-agent generate /srv/models/qwen2.5-0.5b";
 
 /// Write a run's model to a folder
 #[derive(clap::Args)]

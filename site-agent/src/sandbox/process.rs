@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Lock, LockReport};
 
@@ -51,4 +52,33 @@ pub fn terminate(process_id: u32) -> io::Result<()> {
     // SAFETY: `kill` touches no memory; the id is positive and above 1, so it names one process and no group.
     let result = unsafe { libc::kill(process_id, libc::SIGTERM) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Set by the signal handler, taken by [`interrupted`].
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+extern "C" fn note_interrupt(_signal: libc::c_int) {
+    INTERRUPTED.store(true, Ordering::SeqCst);
+}
+
+/// From now on the next Ctrl-C is only noted, for [`interrupted`]; the one after it ends the process as usual.
+///
+/// # Errors
+/// The kernel's error.
+pub fn note_interrupts() -> io::Result<()> {
+    INTERRUPTED.store(false, Ordering::SeqCst);
+    // SAFETY: an all-zero sigaction is valid: no flags, an empty mask, the default action.
+    let mut action: libc::sigaction = unsafe { std::mem::zeroed() };
+    action.sa_sigaction = note_interrupt as extern "C" fn(libc::c_int) as libc::sighandler_t;
+    action.sa_flags = libc::SA_RESETHAND;
+    // SAFETY: `action` is initialised and outlives the call; the handler stores to an atomic, which is
+    // async-signal-safe, and has the signature that goes without SA_SIGINFO.
+    let result = unsafe { libc::sigaction(libc::SIGINT, &raw const action, std::ptr::null_mut()) };
+    if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Whether Ctrl-C was pressed since it was last asked.
+#[must_use]
+pub fn interrupted() -> bool {
+    INTERRUPTED.swap(false, Ordering::SeqCst)
 }

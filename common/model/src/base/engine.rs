@@ -4,7 +4,7 @@
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
-use crate::decoder::{Batch, Decoder, DeviceAdapter, Dropout, Gradients, Objective, PassResult};
+use crate::decoder::{Batch, Cache, Decoder, DeviceAdapter, Dropout, Gradients, Objective, PassResult};
 use crate::device::DeviceMemory;
 use crate::error::Result;
 use crate::ops::EngineOps;
@@ -35,11 +35,17 @@ pub(crate) trait Session {
 
     /// Logits of one sequence, `[tokens, vocabulary]` row-major.
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>>;
+
+    /// Of the sequence that grows here: forgets what is behind the first `keep` tokens, appends `tokens` (at least
+    /// one); logits `[vocabulary]` behind the last of them. After an error, go on with `keep` 0.
+    fn extend(&mut self, keep: usize, tokens: &[u32]) -> Result<Vec<f32>>;
 }
 
 struct OnDevice<'a, B: EngineOps> {
     decoder: &'a Decoder<B>,
     adapter: Option<DeviceAdapter<B>>,
+    /// Made by the first [`Session::extend`].
+    cache: Option<Cache<B>>,
 }
 
 impl<B: EngineOps> Engine for Decoder<B> {
@@ -58,7 +64,7 @@ impl<B: EngineOps> Engine for Decoder<B> {
     fn session(&self, adapter: Option<&Adapter>) -> Result<Box<dyn Session + '_>> {
         let adapter =
             B::guarded(&self.device, || adapter.map(|adapter| DeviceAdapter::upload(adapter, &self.device)))?;
-        Ok(Box::new(OnDevice { decoder: self, adapter }))
+        Ok(Box::new(OnDevice { decoder: self, adapter, cache: None }))
     }
 }
 
@@ -83,5 +89,14 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
 
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>> {
         B::guarded(&self.decoder.device, || self.decoder.logits(self.adapter.as_ref(), tokens))
+    }
+
+    fn extend(&mut self, keep: usize, tokens: &[u32]) -> Result<Vec<f32>> {
+        let Self { decoder, adapter, cache } = self;
+        B::guarded(&decoder.device, || {
+            let cache = cache.get_or_insert_with(|| decoder.empty_cache());
+            cache.truncate(keep);
+            decoder.extend(adapter.as_ref(), cache, tokens)
+        })
     }
 }

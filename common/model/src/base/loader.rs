@@ -12,13 +12,15 @@ use crate::device::{Device, HeldWeights, Placement};
 use crate::error::{ModelError, Result};
 use crate::limits::ACTIVATION_BUDGET_BYTES;
 use crate::nf4::bitsandbytes::QuantisedTensors;
-use crate::nf4::{Nf4Weight, SourcePrecision};
+use crate::nf4::{CodeRule, Nf4Weight};
 use crate::ops::{Compute, DenseWeight, EngineOps, FrozenWeight};
+use crate::quantise;
 #[cfg(feature = "cuda")]
 use burn_cuda::{Cuda, CudaDevice};
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::{Tensor, TensorData};
 use half::bf16;
+use rayon::prelude::*;
 use std::path::Path;
 
 const QUANT_STATE: &str = ".weight.quant_state.bitsandbytes__nf4";
@@ -137,10 +139,25 @@ impl<B: EngineOps> Loader<'_, B> {
 
     /// Embedding or head: bf16 when the checkpoint is bf16 (exact) or the arithmetic is; else f32.
     fn table(&mut self, name: &str, shape: [usize; 2]) -> Result<FrozenWeight> {
-        let (values, dtype) = self.reader.read_f32(name, &shape)?;
-        let narrow = dtype == Dtype::BF16 || self.options.compute == Compute::Bf16;
-        let weight = if narrow { dense_bf16(&values, shape) } else { dense_f32(values, shape) };
+        let stored = self.reader.entry(name).map(|entry| entry.dtype);
+        let weight = if stored == Some(Dtype::BF16) || self.options.compute == Compute::Bf16 {
+            self.read_bf16(name, shape)?
+        } else {
+            dense_f32(self.reader.read_f32(name, &shape)?.0, shape)
+        };
         self.keep(name, weight)
+    }
+
+    /// A dense tensor rounded to bf16, a run at a time.
+    fn read_bf16(&self, name: &str, shape: [usize; 2]) -> Result<Option<FrozenWeight>> {
+        let mut values: Vec<bf16> = Vec::new();
+        self.reader.for_runs(name, &shape, |run| {
+            // The shape has been checked by now, so its size is that of a real file.
+            values.reserve_exact((shape[0] * shape[1]).saturating_sub(values.len()));
+            values.par_extend(run.par_iter().map(|value| bf16::from_f32(*value)));
+            Ok(())
+        })?;
+        Ok(DenseWeight::new(values, shape).map(FrozenWeight::Bf16))
     }
 
     fn linear(&mut self, layer: usize, kind: LinearKind) -> Result<Linear<B>> {
@@ -166,20 +183,13 @@ impl<B: EngineOps> Loader<'_, B> {
             };
             return self.keep(&name, weight);
         }
-        let (values, dtype) = self.reader.read_f32(&name, &shape)?;
+        let stored = self.reader.entry(&name).map(|entry| entry.dtype);
         let weight = match self.options.weights {
             WeightFormat::Nf4 if !self.prequantised => {
-                let precision = match dtype {
-                    Dtype::BF16 => SourcePrecision::Bf16,
-                    Dtype::F16 => SourcePrecision::F16,
-                    _ => SourcePrecision::F32,
-                };
-                let nf4 = Nf4Weight::quantise(&values, shape, precision)
-                    .map_err(|error| self.reader.damage(&name, format!("{name}: {error}")))?;
-                Some(FrozenWeight::Nf4(nf4))
+                Some(FrozenWeight::Nf4(quantise::read_nf4(&self.reader, &name, shape, CodeRule::Cuda)?))
             }
-            WeightFormat::Nf4 if dtype == Dtype::BF16 => dense_bf16(&values, shape),
-            _ => dense_f32(values, shape),
+            WeightFormat::Nf4 if stored == Some(Dtype::BF16) => self.read_bf16(&name, shape)?,
+            _ => dense_f32(self.reader.read_f32(&name, &shape)?.0, shape),
         };
         self.keep(&name, weight)
     }

@@ -31,6 +31,13 @@ struct RawConfig {
     rope_theta: Option<f64>,
     rope_scaling: Option<RawRope>,
     rope_parameters: Option<RawRope>,
+    quantization_config: Option<RawQuantization>,
+}
+
+/// Which quantisation the checkpoint was saved in; its details are beside each tensor.
+#[derive(Deserialize)]
+struct RawQuantization {
+    quant_method: Option<String>,
 }
 
 /// `rope_scaling` (old) and `rope_parameters` (transformers 5) in one.
@@ -144,6 +151,13 @@ fn refuse_unsupported(raw: &RawConfig) -> Result<()> {
     let activation = raw.hidden_act.as_deref().unwrap_or("silu");
     if activation != "silu" {
         return Err(unsupported(&format!("the activation {activation:?}")));
+    }
+    let quantisation = raw.quantization_config.as_ref().and_then(|config| config.quant_method.as_deref());
+    if let Some(method) = quantisation.filter(|method| *method != "bitsandbytes") {
+        return Err(ModelError::Unsupported {
+            what: format!("a model quantised with {method}"),
+            hint: "use the unquantised model, or one that bitsandbytes quantised to NF4".to_owned(),
+        });
     }
     if raw.attention_bias == Some(true) {
         return Err(unsupported("attention_bias on all four attention projections"));

@@ -27,6 +27,45 @@ fn old_and_new_spelling_give_the_same_model() {
     assert_eq!(old.linear_shape(LinearKind::Key), [128, 896]);
 }
 
+/// Llama 3.2 as published, and as transformers 5 writes it again.
+#[test]
+fn llama3_scaling_is_read_in_both_spellings() {
+    let scaling = r#""factor":32.0,"high_freq_factor":4.0,"low_freq_factor":1.0,
+        "original_max_position_embeddings":8192,"rope_type":"llama3""#;
+    let text = |rope: String| {
+        format!(
+            r#"{{"model_type":"llama","hidden_size":2048,"intermediate_size":8192,"num_hidden_layers":16,"head_dim":64,
+            "num_attention_heads":32,"num_key_value_heads":8,"vocab_size":128256,"rms_norm_eps":1e-5,{rope},
+            "max_position_embeddings":131072,"tie_word_embeddings":true,"attention_bias":false,"mlp_bias":false}}"#
+        )
+    };
+    let old = text(format!(r#""torch_dtype":"bfloat16","rope_theta":500000.0,"rope_scaling":{{{scaling}}}"#));
+    let new = text(format!(r#""dtype":"bfloat16","rope_parameters":{{"rope_theta":500000.0,{scaling}}}"#));
+    assert_eq!(parse(&old).unwrap(), parse(&new).unwrap());
+    let expected = RopeScaling::Llama3 {
+        factor: 32.0,
+        low_freq_factor: 1.0,
+        high_freq_factor: 4.0,
+        original_max_position_embeddings: 8192.0,
+    };
+    assert_eq!(parse(&new).unwrap().rope, Rope { theta: 5e5, scaling: expected });
+    let error = parse(&new.replace("\"low_freq_factor\":1.0,", "")).unwrap_err();
+    assert!(error.to_string().contains("low_freq_factor"), "{error}");
+}
+
+/// Qwen3-0.6B: heads that are wider than hidden / heads, normalised, without bias.
+#[test]
+fn qwen3_has_its_own_head_width() {
+    let text = r#"{"model_type":"qwen3","hidden_size":1024,"intermediate_size":3072,"num_hidden_layers":28,
+        "num_attention_heads":16,"num_key_value_heads":8,"vocab_size":151936,"head_dim":128,"rms_norm_eps":1e-6,
+        "rope_theta":1000000,"rope_scaling":null,"sliding_window":null,"use_sliding_window":false,
+        "max_window_layers":28,"tie_word_embeddings":true,"attention_bias":false,"hidden_act":"silu"}"#;
+    let config = parse(text).unwrap();
+    assert_eq!((config.head_dim, config.linear_shape(LinearKind::Query)), (128, [2048, 1024]));
+    assert!(config.query_key_norm && !config.qkv_bias);
+    assert_eq!(parse(&text.replace("\"head_dim\":128,", "")).unwrap(), config, "128 is Qwen3's default");
+}
+
 #[test]
 fn unsupported_features_are_refused_by_name() {
     let cases = [
@@ -36,6 +75,33 @@ fn unsupported_features_are_refused_by_name() {
         (
             QWEN.replace("\"rope_theta\":1000000.0", "\"rope_scaling\":{\"type\":\"yarn\",\"factor\":4.0}"),
             "yarn",
+        ),
+        (
+            QWEN.replace(
+                "\"rope_theta\":1000000.0",
+                "\"rope_parameters\":{\"rope_type\":\"longrope\",\"factor\":4.0}",
+            ),
+            "longrope",
+        ),
+        (
+            QWEN.replace(
+                "\"max_window_layers\":21",
+                "\"layer_types\":[\"full_attention\",\"sliding_attention\"]",
+            ),
+            "sliding-window",
+        ),
+        (
+            QWEN.replace("\"max_window_layers\":21", "\"layer_types\":[\"chunked_attention\"]"),
+            "chunked_attention",
+        ),
+        (QWEN.replace("\"silu\"", "\"silu\",\"attention_bias\":true"), "attention_bias"),
+        (QWEN.replace("\"silu\"", "\"silu\",\"mlp_bias\":true"), "mlp_bias"),
+        (
+            QWEN.replace(
+                "\"silu\"",
+                "\"silu\",\"quantization_config\":{\"quant_method\":\"gptq\",\"bits\":4}",
+            ),
+            "gptq",
         ),
     ];
     for (text, name) in cases {

@@ -7,7 +7,7 @@ use super::adapter::Gradients;
 use super::layer::{Layer, PassContext};
 use super::linear::Site;
 use crate::config::LinearKind::{Key, Output, Query, Value};
-use crate::ops::EngineOps;
+use crate::ops::{EngineOps, KeyValueCache};
 use burn_tensor::Tensor;
 
 /// What the backward pass of the block needs besides its input `x`.
@@ -24,20 +24,28 @@ pub(crate) struct Saved<B: EngineOps> {
     xa: [Option<Tensor<B, 2>>; 4],
 }
 
-/// `y [T, hidden]` and what to keep.
-pub(crate) fn forward<B: EngineOps>(
+/// Query and key after norm and rotary embedding, and value.
+struct Projected<B: EngineOps> {
+    query: Tensor<B, 2>,
+    key: Tensor<B, 2>,
+    value: Tensor<B, 2>,
+    unnormalised: Option<[Tensor<B, 2>; 2]>,
+    /// `x A^T` of query, key, value.
+    xa: [Option<Tensor<B, 2>>; 3],
+}
+
+fn project<B: EngineOps>(
     decoder: &Decoder<B>,
     layer: &Layer<B>,
     site: &Site<'_, B>,
     context: &PassContext<'_, B>,
     x: &Tensor<B, 2>,
-) -> (Tensor<B, 2>, Saved<B>) {
+) -> Projected<B> {
     let heads = decoder.heads();
     let normalised = B::rms_norm(x, &layer.input_norm, decoder.epsilon()).y;
     let (query, query_xa) = site.forward(layer.linear(Query), Query, &normalised);
     let (key, key_xa) = site.forward(layer.linear(Key), Key, &normalised);
     let (value, value_xa) = site.forward(layer.linear(Value), Value, &normalised);
-    drop(normalised);
     let (query, key, unnormalised) = match &layer.head_norms {
         None => (query, key, None),
         Some([query_norm, key_norm]) => {
@@ -51,7 +59,40 @@ pub(crate) fn forward<B: EngineOps>(
         }
     };
     let rotate = |x| B::rotary(x, heads.head_dim, context.rotary, context.segments, false);
-    let (query, key) = (rotate(query), rotate(key));
+    Projected {
+        query: rotate(query),
+        key: rotate(key),
+        value,
+        unnormalised,
+        xa: [query_xa, key_xa, value_xa],
+    }
+}
+
+/// `y [T, hidden]` of the next rows of a sequence whose keys and values so far are in `cache`.
+pub(crate) fn forward_cached<B: EngineOps>(
+    decoder: &Decoder<B>,
+    layer: &Layer<B>,
+    site: &Site<'_, B>,
+    context: &PassContext<'_, B>,
+    cache: &mut KeyValueCache<B>,
+    x: &Tensor<B, 2>,
+) -> Tensor<B, 2> {
+    let Projected { query, key, value, .. } = project(decoder, layer, site, context, x);
+    let attended = B::cached_attention(&query, &key, &value, cache, decoder.heads(), decoder.compute);
+    B::add(site.forward(layer.linear(Output), Output, &attended).0, x)
+}
+
+/// `y [T, hidden]` and what to keep.
+pub(crate) fn forward<B: EngineOps>(
+    decoder: &Decoder<B>,
+    layer: &Layer<B>,
+    site: &Site<'_, B>,
+    context: &PassContext<'_, B>,
+    x: &Tensor<B, 2>,
+) -> (Tensor<B, 2>, Saved<B>) {
+    let heads = decoder.heads();
+    let Projected { query, key, value, unnormalised, xa: [query_xa, key_xa, value_xa] } =
+        project(decoder, layer, site, context, x);
     let (attended, log_sum_exp) =
         <B as EngineOps>::attention(&query, &key, &value, heads, context.segments, decoder.compute);
     let (projected, output_xa) = site.forward(layer.linear(Output), Output, &attended);

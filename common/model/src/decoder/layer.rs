@@ -5,7 +5,7 @@ use super::adapter::{DeviceAdapter, Gradients};
 use super::linear::{Linear, Site};
 use super::{Decoder, attention, mlp};
 use crate::config::LinearKind;
-use crate::ops::{EngineOps, RotaryTable, Segments};
+use crate::ops::{EngineOps, KeyValueCache, RotaryTable, Segments};
 use burn_tensor::Tensor;
 
 /// Frozen tensors of a layer.
@@ -65,6 +65,19 @@ impl<B: EngineOps> Decoder<B> {
         (y, Saved { attention: Some(attention), mlp })
     }
 
+    /// [`Self::layer_forward`] for the next rows of a sequence whose keys and values so far are in `cache`.
+    pub(crate) fn layer_forward_cached(
+        &self,
+        index: usize,
+        context: &PassContext<'_, B>,
+        cache: &mut KeyValueCache<B>,
+        x: &Tensor<B, 2>,
+    ) -> Tensor<B, 2> {
+        let (layer, site) = (&self.layers[index], self.site(index, context));
+        let middle = attention::forward_cached(self, layer, &site, context, cache, x);
+        mlp::forward(self, layer, &site, middle).0
+    }
+
     /// `dL/dx` of layer `index` for `dy`.
     pub(crate) fn layer_backward(
         &self,
@@ -80,21 +93,5 @@ impl<B: EngineOps> Decoder<B> {
         let attention =
             saved.attention.unwrap_or_else(|| attention::forward(self, layer, &site, context, x).1);
         attention::backward(self, layer, &site, context, (x, attention), d_middle, gradients)
-    }
-
-    /// Bytes that one layer's [`Saved`] and its input keep per token: x, middle, attended (hidden or query width),
-    /// query, key, value, gate, up in f32, log-sum-exp, and the unnormalised heads where there are any.
-    pub(crate) fn saved_bytes_per_token(&self) -> usize {
-        let config = &self.config;
-        let queries = config.num_attention_heads * config.head_dim;
-        let keys = config.num_key_value_heads * config.head_dim;
-        let heads = if config.query_key_norm { queries + keys } else { 0 };
-        let values = 2 * config.hidden_size
-            + 2 * queries
-            + 2 * keys
-            + 2 * config.intermediate_size
-            + heads
-            + config.num_attention_heads;
-        values * size_of::<f32>()
     }
 }

@@ -8,6 +8,7 @@ use super::layer::{PassContext, Saved};
 use super::noise::Noise;
 use crate::device::Recompute;
 use crate::ops::{EngineOps, Segments};
+use crate::plan::layers_to_keep;
 use crate::sample::Sample;
 use burn_tensor::{Tensor, TensorData};
 
@@ -112,7 +113,7 @@ impl<B: EngineOps> Decoder<B> {
         tokens: &[u32],
         segments: &Segments,
     ) -> Tensor<B, 2> {
-        let rotary = self.rotary_table(segments.longest());
+        let rotary = self.rotary_table(0..segments.longest());
         let context = PassContext { segments, rotary: &rotary, adapter };
         self.through_layers(&context, <B as EngineOps>::embedding(&self.embedding, tokens, &self.device))
     }
@@ -153,7 +154,7 @@ impl<B: EngineOps> Decoder<B> {
         if batch.targets.is_empty() {
             return PassResult::default();
         }
-        let rotary = self.rotary_table(batch.segments.longest());
+        let rotary = self.rotary_table(0..batch.segments.longest());
         let context = PassContext { segments: &batch.segments, rotary: &rotary, adapter: Some(adapter) };
         let mut x = self.embedded(batch, objective.noise);
         let base_rows = (objective.kl_weight > 0.0).then(|| {
@@ -220,11 +221,11 @@ impl<B: EngineOps> Decoder<B> {
     /// How many layers' activations are kept: all, none, or what fits the budget.
     fn layers_to_keep(&self, tokens: usize) -> usize {
         match self.recompute {
-            Recompute::None | Recompute::Attention => return self.layers.len(),
-            Recompute::Full => return 0,
-            Recompute::Auto => {}
+            Recompute::None | Recompute::Attention => self.layers.len(),
+            Recompute::Full => 0,
+            Recompute::Auto => {
+                layers_to_keep(&self.config, tokens, self.activation_budget_bytes, size_of::<f32>())
+            }
         }
-        let one_layer = (tokens * self.saved_bytes_per_token()).max(1);
-        (self.activation_budget_bytes / one_layer).min(self.layers.len())
     }
 }

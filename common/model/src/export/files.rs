@@ -1,5 +1,5 @@
 //! Everything of a model folder that is not tensors: `config.json` with its type set to bf16, and the files copied
-//! as they are. Called by `export`. Invariant: only files with well-known names are copied, never the whole folder
+//! as they are. Called by `export` and `quantise`. Invariant: only files with well-known names are copied, never the whole folder
 //! (which may hold other formats of the same weights).
 
 use std::path::Path;
@@ -29,7 +29,7 @@ const COMPANIONS: [&str; 15] = [
 ];
 
 /// Copies the companions which the folder has.
-pub(super) fn copy_companions(model_folder: &Path, staged: &StagedFolder) -> Result<()> {
+pub(crate) fn copy_companions(model_folder: &Path, staged: &StagedFolder) -> Result<()> {
     for name in COMPANIONS {
         let from = model_folder.join(name);
         if from.is_file() {

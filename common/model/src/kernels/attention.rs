@@ -245,7 +245,7 @@ fn head_backward(
 
 widest! {
     /// Softmax of a row in place; returns its log-sum-exp.
-    fn softmax(scores: &mut [f32]) -> f32 {
+    pub(super) fn softmax(scores: &mut [f32]) -> f32 {
         let largest = math::max(scores);
         let sum = math::exp_shifted_sum(scores, largest);
         let reciprocal = 1.0 / sum;

@@ -24,6 +24,13 @@ pub struct RowLoss {
     pub correct: bool,
 }
 
+/// Rows of a chunk. Equal chunks: a small last one would use the cores badly.
+pub(crate) fn rows_at_a_time(rows: usize, vocabulary: usize) -> usize {
+    let rows = rows.max(1);
+    let most = (LOGIT_BYTES / size_of::<f32>() / vocabulary).clamp(1, rows);
+    rows.div_ceil(rows.div_ceil(most))
+}
+
 /// `hidden [S, h]`, `head [V, h]`; `gradient` is `(scale, d_hidden [S, h])`, which is overwritten.
 pub fn linear_cross_entropy(
     hidden: &[f32],
@@ -35,10 +42,7 @@ pub fn linear_cross_entropy(
     let [vocabulary, width] = head.shape();
     assert_eq!(hidden.len(), targets.len() * width, "one target a row");
     assert!(targets.iter().all(|target| (*target as usize) < vocabulary), "targets below the vocabulary");
-    let rows = targets.len().max(1);
-    let most = (LOGIT_BYTES / size_of::<f32>() / vocabulary).clamp(1, rows);
-    // Equal chunks: a small last one would use the cores badly.
-    let chunk = rows.div_ceil(rows.div_ceil(most));
+    let chunk = rows_at_a_time(targets.len(), vocabulary);
     let mut logits = vec![0.0; chunk * vocabulary];
     let mut losses = Vec::with_capacity(targets.len());
     for (index, (hidden, targets)) in hidden.chunks(chunk * width).zip(targets.chunks(chunk)).enumerate() {

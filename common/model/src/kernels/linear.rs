@@ -64,6 +64,9 @@ impl<'a> Rows<'a> {
 /// `y = x W^T`: `x [T, in]`; row `t` of the result starts at `y[t * stride]`.
 pub fn forward(x: &[f32], rows: Rows<'_>, y: &mut [f32], stride: usize, product: Product) {
     let tokens = x.len() / rows.input();
+    if tokens == 1 {
+        return super::gemv::multiply(x, rows, &mut y[..rows.count], product);
+    }
     match product {
         #[cfg(target_arch = "x86_64")]
         Product::Avx512Bf16 => {
@@ -140,6 +143,6 @@ fn rounded(values: &[f32]) -> Vec<f32> {
     values.par_iter().with_min_len(ROWS_A_TASK * 1024).map(|value| round_to_bf16(*value)).collect()
 }
 
-fn round_to_bf16(value: f32) -> f32 {
+pub(super) fn round_to_bf16(value: f32) -> f32 {
     half::bf16::from_f32(value).to_f32()
 }

@@ -31,6 +31,10 @@ pub fn forward(
     product: Product,
 ) {
     let Sizes { tokens, input, output, rank } = sizes;
+    if tokens == 1 {
+        super::gemv::dense(x, a, 1.0, xa, false);
+        return super::gemv::dense(xa, b, scaling, y, true);
+    }
     multiply(xa, Matrix::new(x, tokens, input), Right::transposed(a, rank, input), false, product);
     let scaled = scaled(xa, scaling);
     multiply(y, Matrix::new(&scaled, tokens, rank), Right::transposed(b, output, rank), true, product);

@@ -3,6 +3,8 @@
 //! Used by [`super::Nf4Weight`]; saves 0.37 bit an element. `absmax = map[q] * nested + offset`, an f32
 //! multiplication and then an f32 addition: a fused multiply-add would differ in the last bit.
 
+use rayon::prelude::*;
+
 use super::table::{DYNAMIC_MAP, NESTED_BLOCK};
 
 /// One scale for each block of 64 elements.
@@ -39,18 +41,21 @@ impl Absmax {
         let sum: f64 = absmax.iter().map(|value| f64::from(*value)).sum();
         #[expect(clippy::cast_precision_loss, reason = "a count of blocks is far below 2^52")]
         let offset = (sum / absmax.len() as f64) as f32;
-        let mut codes = Vec::with_capacity(absmax.len());
-        let mut nested = Vec::with_capacity(absmax.len().div_ceil(NESTED_BLOCK));
-        for run in absmax.chunks(NESTED_BLOCK) {
+        let code = match rule {
+            CodeRule::Cuda => dynamic_code,
+            CodeRule::Cpu => dynamic_code_cpu,
+        };
+        let mut codes = vec![0; absmax.len()];
+        let runs = codes.par_chunks_mut(NESTED_BLOCK).zip(absmax.par_chunks(NESTED_BLOCK));
+        let nested = runs.map(|(codes, run)| {
             let largest = run.iter().fold(0.0f32, |largest, value| largest.max((value - offset).abs()));
             let reciprocal = 1.0 / largest;
-            let code = match rule {
-                CodeRule::Cuda => dynamic_code,
-                CodeRule::Cpu => dynamic_code_cpu,
-            };
-            codes.extend(run.iter().map(|value| code((value - offset) * reciprocal)));
-            nested.push(largest);
-        }
+            for (slot, value) in codes.iter_mut().zip(run) {
+                *slot = code((value - offset) * reciprocal);
+            }
+            largest
+        });
+        let nested = nested.collect();
         Self::Quantised { codes, nested, offset }
     }
 

@@ -1,39 +1,75 @@
-//! Blockwise 4-bit quantisation: `absmax` of each block and the packed nibbles.
+//! Blockwise 4-bit quantisation of a matrix that comes in runs, on all cores.
 //!
-//! Called by [`super::Nf4Weight::quantise`]. Same bytes as bitsandbytes' CUDA kernel and, except for
-//! blocks that are all zero (CUDA nibble 0, CPU nibble 7; both dequantise to zero), its CPU code.
+//! Called by [`super::Nf4Weight::quantise`] with the whole matrix, and by the loader and the converter with what they
+//! read at a time. Same bytes as bitsandbytes' CUDA kernel and, except for blocks that are all zero (CUDA nibble 0, CPU
+//! nibble 7; both dequantise to zero), its CPU code.
 
 use rayon::prelude::*;
 
-use super::table::{BLOCK, THRESHOLDS};
+use super::table::BLOCK;
+use super::{Absmax, CodeRule, Nf4Error, Nf4Weight, SourcePrecision};
+use crate::kernels::quantise::quantise_blocks;
 
 /// Blocks a task takes at a time: 64 KiB of input, enough to pay for the hand-over.
 const BLOCKS_A_TASK: usize = 256;
 
-/// `(packed, absmax)` of a whole number of blocks.
-pub fn quantise_blocks(values: &[f32]) -> (Vec<u8>, Vec<f32>) {
-    let mut packed = vec![0; values.len() / 2];
-    let mut absmax = vec![0.0; values.len() / BLOCK];
-    let inputs = values.par_chunks(BLOCK * BLOCKS_A_TASK);
-    let outputs = packed.par_chunks_mut(BLOCK / 2 * BLOCKS_A_TASK).zip(absmax.par_chunks_mut(BLOCKS_A_TASK));
-    inputs.zip(outputs).for_each(|(values, (packed, absmax))| {
-        let blocks = values.chunks_exact(BLOCK).zip(packed.chunks_exact_mut(BLOCK / 2));
-        for ((block, bytes), scale) in blocks.zip(absmax) {
-            *scale = block.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
-            // Multiply by the reciprocal, never divide: that is what decides ties in bitsandbytes.
-            let reciprocal = 1.0 / *scale;
-            for (pair, byte) in block.chunks_exact(2).zip(bytes) {
-                *byte = (nibble(pair[0] * reciprocal) << 4) | nibble(pair[1] * reciprocal);
-            }
-        }
-    });
-    (packed, absmax)
+/// A matrix being quantised: its elements are pushed in row-major order.
+pub struct Nf4Builder {
+    packed: Vec<u8>,
+    absmax: Vec<f32>,
+    shape: [usize; 2],
+    precision: SourcePrecision,
 }
 
-/// Number of thresholds the scaled value is strictly greater than. NaN (an all-zero block: 0 * inf)
-/// is greater than none.
-#[inline]
-fn nibble(scaled: f32) -> u8 {
-    let scaled = scaled.clamp(-1.0, 1.0);
-    THRESHOLDS.iter().map(|threshold| u8::from(scaled > *threshold)).sum()
+impl Nf4Builder {
+    /// Begins a matrix `[out, in]`; `precision` is what its elements were stored as.
+    ///
+    /// # Errors
+    /// [`Nf4Error::Ragged`] when the shape does not fill whole blocks.
+    pub fn new(shape: [usize; 2], precision: SourcePrecision) -> Result<Self, Nf4Error> {
+        let elements = shape[0].checked_mul(shape[1]).filter(|n| *n > 0 && n.is_multiple_of(BLOCK));
+        let elements = elements.ok_or(Nf4Error::Ragged { shape })?;
+        let (packed, absmax) = (Vec::with_capacity(elements / 2), Vec::with_capacity(elements / BLOCK));
+        Ok(Self { packed, absmax, shape, precision })
+    }
+
+    /// Appends a run of whole blocks.
+    ///
+    /// # Errors
+    /// [`Nf4Error::NotFinite`]; [`Nf4Error::Ragged`] when the run is not whole blocks or more than the matrix has.
+    pub fn push(&mut self, values: &[f32]) -> Result<(), Nf4Error> {
+        let first = self.absmax.len();
+        let end = first * BLOCK + values.len();
+        if !values.len().is_multiple_of(BLOCK) || end > self.shape[0] * self.shape[1] {
+            return Err(Nf4Error::Ragged { shape: self.shape });
+        }
+        self.packed.resize(end / 2, 0);
+        self.absmax.resize(end / BLOCK, 0.0);
+        let packed = self.packed[first * BLOCK / 2..].par_chunks_mut(BLOCK / 2 * BLOCKS_A_TASK);
+        let absmax = self.absmax[first..].par_chunks_mut(BLOCKS_A_TASK);
+        let inputs = values.par_chunks(BLOCK * BLOCKS_A_TASK);
+        inputs.zip(packed.zip(absmax)).for_each(|(values, (packed, absmax))| {
+            quantise_blocks(values, packed, absmax);
+        });
+        match self.absmax[first..].iter().position(|scale| !scale.is_finite()) {
+            None => Ok(()),
+            Some(block) => {
+                let in_block = &values[block * BLOCK..(block + 1) * BLOCK];
+                let index = in_block.iter().position(|value| !value.is_finite()).unwrap_or(0);
+                Err(Nf4Error::NotFinite { element: (first + block) * BLOCK + index })
+            }
+        }
+    }
+
+    /// Ends the matrix: quantises the scales.
+    ///
+    /// # Errors
+    /// [`Nf4Error::Ragged`] when elements are missing.
+    pub fn finish(self, rule: CodeRule) -> Result<Nf4Weight, Nf4Error> {
+        let Self { packed, absmax, shape, precision } = self;
+        if packed.len() * 2 != shape[0] * shape[1] {
+            return Err(Nf4Error::Ragged { shape });
+        }
+        Ok(Nf4Weight { packed, absmax: Absmax::double_quantise(&absmax, rule), shape, precision })
+    }
 }

@@ -177,11 +177,36 @@ fn memory_is_what_the_paper_says() {
     assert!((bits - 4.127).abs() < 0.001, "{bits} bits an element");
 }
 
+fn one_block(values: &[f32]) -> ([u8; 32], [f32; 1]) {
+    let (mut packed, mut absmax) = ([0; 32], [0.0]);
+    crate::kernels::quantise::quantise_blocks(values, &mut packed, &mut absmax);
+    (packed, absmax)
+}
+
+#[test]
+fn a_matrix_that_comes_in_runs_is_the_whole_matrix() {
+    let values: Vec<f32> = (0..64 * 700).map(|i| ((i * 7919) % 2003) as f32 / 1001.0 - 1.0).collect();
+    let whole = Nf4Weight::quantise(&values, [700, 64], SourcePrecision::F32).unwrap();
+    let mut builder = Nf4Builder::new([700, 64], SourcePrecision::F32).unwrap();
+    for run in values.chunks(64 * 300) {
+        builder.push(run).unwrap();
+    }
+    assert!(matches!(builder.push(&[0.0; 64]), Err(Nf4Error::Ragged { .. })), "more than the matrix has");
+    assert!(builder.finish(CodeRule::Cuda).unwrap() == whole);
+    let mut builder = Nf4Builder::new([700, 64], SourcePrecision::F32).unwrap();
+    builder.push(&values[..128]).unwrap();
+    assert!(matches!(builder.push(&values[..63]), Err(Nf4Error::Ragged { .. })));
+    let mut bad = values[..128].to_vec();
+    bad[70] = f32::NEG_INFINITY;
+    assert!(matches!(builder.push(&bad), Err(Nf4Error::NotFinite { element: 198 })));
+    assert!(matches!(builder.finish(CodeRule::Cuda), Err(Nf4Error::Ragged { .. })), "elements are missing");
+}
+
 proptest! {
     /// The nearest code, by thresholds, for every scaled value; and the block's largest value survives.
     #[test]
     fn every_element_takes_the_nearest_code(values in prop::collection::vec(-4.0f32..4.0, 64)) {
-        let (packed, absmax) = quantise::quantise_blocks(&values);
+        let (packed, absmax) = one_block(&values);
         for (index, value) in values.iter().enumerate() {
             let byte = packed[index / 2];
             let code = CODES[usize::from(if index % 2 == 0 { byte >> 4 } else { byte & 15 })];
@@ -201,7 +226,7 @@ proptest! {
         } else {
             THRESHOLDS[index].to_bits() + 1
         });
-        let (packed, _) = quantise::quantise_blocks(&values);
+        let (packed, _) = one_block(&values);
         prop_assert_eq!(usize::from(packed[1] >> 4), index);
         prop_assert_eq!(usize::from(packed[2] >> 4), index + 1);
     }

@@ -11,12 +11,14 @@ use burn_tensor::{Tensor, TensorPrimitive};
 use rayon::prelude::*;
 
 use super::types::{
-    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, LoraGradients, LoraOutput, Normalised,
-    RotaryTable, Segments,
+    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
+    LoraOutput, Normalised, RotaryTable, Segments,
 };
 use super::{DenseWeight, EngineOps, FrozenWeight};
 use crate::kernels::linear::{self, Product, Rows};
-use crate::kernels::{attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary};
+use crate::kernels::{
+    attention, cached_attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary,
+};
 
 /// A contiguous f32 tensor that only this operation holds, or shares read-only.
 struct Slice(FlexTensor);
@@ -274,6 +276,43 @@ impl EngineOps for Flex {
         AttentionGradients { dq: dq.into_tensor(), dk: dk.into_tensor(), dv: dv.into_tensor() }
     }
 
+    fn cached_attention(
+        q: &Tensor<Self, 2>,
+        k: &Tensor<Self, 2>,
+        v: &Tensor<Self, 2>,
+        cache: &mut KeyValueCache<Self>,
+        heads: Heads,
+        compute: Compute,
+    ) -> Tensor<Self, 2> {
+        let segments = Segments::from_lengths(&[rows(q)]);
+        check_attention(q, k, v, heads, &segments);
+        let (past, width) = (cache.length, columns(k));
+        let new = past * width..(past + rows(k)) * width;
+        assert!(past + rows(k) <= cache.capacity() && width == columns(&cache.keys), "the cache has room");
+        for (kept, fresh) in [(&mut cache.keys, k), (&mut cache.values, v)] {
+            // Taken out, so that nobody else holds it and it is written in place.
+            let empty = Tensor::zeros([1, 1], &FlexDevice);
+            let mut slice = Slice::take(core::mem::replace(kept, empty));
+            slice.get_mut()[new.clone()].copy_from_slice(Slice::of(fresh).get());
+            *kept = slice.into_tensor();
+        }
+        cache.length = past + rows(k);
+        if past == 0 {
+            return Self::attention(q, k, v, heads, &segments, compute).0;
+        }
+        let mut output = Slice::zeros(q.dims());
+        let (q, keys, values) = (Slice::of(q), Slice::of(&cache.keys), Slice::of(&cache.values));
+        let inputs = cached_attention::Inputs {
+            q: q.get(),
+            keys: keys.get(),
+            values: values.get(),
+            length: cache.length,
+            heads,
+        };
+        cached_attention::forward(inputs, output.get_mut());
+        output.into_tensor()
+    }
+
     fn linear_cross_entropy(
         hidden: &Tensor<Self, 2>,
         head: &Self::Frozen,
@@ -385,4 +424,4 @@ fn check_attention(
 }
 
 #[cfg(test)]
-pub(super) mod tests;
+pub(crate) mod tests;

@@ -87,6 +87,46 @@ pub struct RotaryTable<B: Backend> {
     pub sin: Tensor<B, 2>,
 }
 
+/// Keys and values that one layer keeps of the positions it has seen, for [`super::EngineOps::cached_attention`].
+#[derive(Debug, Clone)]
+pub struct KeyValueCache<B: Backend> {
+    /// `[capacity, key_value_heads * head_dim]`, after rotary embedding; rows from `length` on hold anything.
+    pub keys: Tensor<B, 2>,
+    /// Like `keys`.
+    pub values: Tensor<B, 2>,
+    /// Positions kept.
+    pub length: usize,
+}
+
+impl<B: Backend> KeyValueCache<B> {
+    /// An empty cache for `capacity` positions (at least one) of `width = key_value_heads * head_dim`.
+    pub fn new(capacity: usize, width: usize, device: &B::Device) -> Self {
+        let zeros = || Tensor::zeros([capacity.max(1), width], device);
+        Self { keys: zeros(), values: zeros(), length: 0 }
+    }
+
+    /// Positions there is room for.
+    pub fn capacity(&self) -> usize {
+        self.keys.dims()[0]
+    }
+
+    /// Makes room for `capacity` positions; what is kept stays.
+    pub fn reserve(&mut self, capacity: usize) {
+        let more = capacity.saturating_sub(self.capacity());
+        if more > 0 {
+            for kept in [&mut self.keys, &mut self.values] {
+                let rows = Tensor::zeros([more, kept.dims()[1]], &kept.device());
+                *kept = Tensor::cat(vec![kept.clone(), rows], 0);
+            }
+        }
+    }
+
+    /// Forgets all positions from `length` on.
+    pub fn truncate(&mut self, length: usize) {
+        self.length = self.length.min(length);
+    }
+}
+
 /// Result of a LoRA forward pass.
 #[derive(Debug, Clone)]
 pub struct LoraOutput<B: Backend> {

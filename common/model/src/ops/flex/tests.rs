@@ -352,3 +352,40 @@ fn a_weight_unpacked_once_gives_the_same_bits() {
         assert_eq!(dx(&packed), dx(&cached), "{precision:?}");
     }
 }
+
+/// A sequence fed in runs of rows: the kernel, burn's own operations, and attention over the whole at once.
+#[test]
+fn cached_attention_is_attention_over_the_whole_sequence() {
+    for (heads, runs) in [
+        (Heads { query: 6, key_value: 2, head_dim: 8 }, vec![5, 1, 1, 70, 1]),
+        (Heads { query: 3, key_value: 3, head_dim: 10 }, vec![1, 130, 2]),
+        (Heads { query: 4, key_value: 1, head_dim: 4 }, vec![1, 1, 1]),
+    ] {
+        let total: usize = runs.iter().sum();
+        let (wide, narrow) = (heads.query * heads.head_dim, heads.key_value * heads.head_dim);
+        let (q, k, v) = (random([total, wide], 1), random([total, narrow], 2), random([total, narrow], 3));
+        let segments = Segments::from_lengths(&[total]);
+        let (whole, _) = Flex::attention(&q, &k, &v, heads, &segments, Compute::F32);
+        let mut ours = KeyValueCache::<Flex>::new(runs[0], narrow, &FlexDevice);
+        let mut plain = ours.clone();
+        let mut first = 0;
+        for rows in runs {
+            let part = |tensor: &Tensor<Flex, 2>| tensor.clone().slice([first..first + rows]);
+            let (q, k, v) = (part(&q), part(&k), part(&v));
+            for cache in [&mut ours, &mut plain] {
+                cache.reserve(first + rows);
+            }
+            let found = Flex::cached_attention(&q, &k, &v, &mut ours, heads, Compute::F32);
+            let oracle = crate::ops::cached::attention(&q, &k, &v, &mut plain, heads);
+            assert_close(&found, &oracle, 1e-5);
+            assert_close(&found, &part(&whole), 1e-5);
+            first += rows;
+            assert_eq!((ours.length, plain.length), (first, first));
+            // What is forgotten is written over: the next run must not see it.
+            let junk = |width| random([1, width], 9);
+            ours.reserve(first + 1);
+            Flex::cached_attention(&junk(wide), &junk(narrow), &junk(narrow), &mut ours, heads, Compute::F32);
+            ours.truncate(first);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! A sequence that grows token by token: keys and values of what came before are kept, so that each pass computes
+//! the new rows only. Called by `generate`. Invariant: the logits are those of one pass over the whole sequence, but
+//! for the order in which sums are rounded.
+
+use super::Decoder;
+use super::adapter::{DeviceAdapter, host};
+use super::layer::PassContext;
+use crate::ops::{EngineOps, KeyValueCache, Segments};
+
+/// Rows of one pass over a prompt: bounds the activations, and fills the matrix kernels as well as more would.
+const PROMPT_ROWS: usize = 512;
+
+/// What the layers keep of one sequence.
+pub(crate) struct Cache<B: EngineOps> {
+    layers: Vec<KeyValueCache<B>>,
+}
+
+impl<B: EngineOps> Cache<B> {
+    /// Positions kept.
+    pub(crate) fn length(&self) -> usize {
+        self.layers.first().map_or(0, |layer| layer.length)
+    }
+
+    /// Forgets all positions from `length` on.
+    pub(crate) fn truncate(&mut self, length: usize) {
+        self.layers.iter_mut().for_each(|layer| layer.truncate(length));
+    }
+
+    /// Room for `rows` more positions: at least doubled, so that growing costs a constant per token.
+    fn reserve(&mut self, rows: usize) {
+        for layer in &mut self.layers {
+            let needed = layer.length + rows;
+            if needed > layer.capacity() {
+                layer.reserve(needed.max(2 * layer.capacity()));
+            }
+        }
+    }
+}
+
+impl<B: EngineOps> Decoder<B> {
+    /// A cache that holds nothing yet.
+    pub(crate) fn empty_cache(&self) -> Cache<B> {
+        let heads = self.heads();
+        let width = heads.key_value * heads.head_dim;
+        let layers =
+            self.layers.iter().map(|_| KeyValueCache::new(PROMPT_ROWS, width, &self.device)).collect();
+        Cache { layers }
+    }
+
+    /// Appends `tokens` (at least one) to the sequence in `cache`; logits `[vocabulary]` behind the last of them.
+    pub(crate) fn extend(
+        &self,
+        adapter: Option<&DeviceAdapter<B>>,
+        cache: &mut Cache<B>,
+        tokens: &[u32],
+    ) -> Vec<f32> {
+        let mut last = None;
+        for tokens in tokens.chunks(PROMPT_ROWS) {
+            let (past, segments) = (cache.length(), Segments::from_lengths(&[tokens.len()]));
+            cache.reserve(tokens.len());
+            let rotary = self.rotary_table(past..past + tokens.len());
+            let context = PassContext { segments: &segments, rotary: &rotary, adapter };
+            let mut x = <B as EngineOps>::embedding(&self.embedding, tokens, &self.device);
+            for (index, cache) in cache.layers.iter_mut().enumerate() {
+                x = self.layer_forward_cached(index, &context, cache, &x);
+            }
+            last = Some(B::gather_rows(&x, &[tokens.len() - 1]));
+        }
+        let Some(last) = last else {
+            return Vec::new();
+        };
+        let hidden = B::rms_norm(&last, &self.final_norm, self.epsilon()).y;
+        host(<B as EngineOps>::linear(&hidden, &self.head, None, self.compute))
+    }
+}

@@ -1,0 +1,57 @@
+//! `site-agent quantise`: write a model as transformers saves it with bitsandbytes.
+
+use std::path::PathBuf;
+
+use model::nf4::CodeRule;
+
+use super::{absolute, print_json};
+use crate::error::SiteError;
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent quantise /srv/models/qwen2.5-7b /srv/models/qwen2.5-7b-nf4
+
+  Load it in Python, without quantising again:
+    python3 -c 'from transformers import AutoModelForCausalLM as M; M.from_pretrained(\"/srv/models/qwen2.5-7b-nf4\")'
+
+The linears of all layers become 4-bit NF4 with double-quantised scales; embedding, head, norms and biases stay as they are.
+One tensor is in memory at a time. `join --model` takes the new folder as well as the original; both give the same base.";
+
+/// Write a model folder in bitsandbytes' 4-bit NF4 layout.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Folder of the original model (Hugging Face layout, f32, bf16 or f16).
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// The folder to create; it appears when it is complete, or not at all.
+    #[arg(value_name = "OUT")]
+    out: PathBuf,
+    /// Which of bitsandbytes' two ways of rounding the scales: as on a GPU (cuda, what this program itself uses) or
+    /// as without one (cpu). About one scale in 600 differs.
+    #[arg(long, value_parser = ["cuda", "cpu"], default_value = "cuda")]
+    rounding: String,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let (model, out) = (absolute(&arguments.model)?, absolute(&arguments.out)?);
+    let rule = if arguments.rounding == "cpu" { CodeRule::Cpu } else { CodeRule::Cuda };
+    let done = model::quantise_checkpoint(&model, &out, rule)
+        .map_err(|error| SiteError::Data { sentence: error.to_string(), hint: error.hint() })?;
+    if arguments.json {
+        let value = serde_json::to_value(&done).map_err(|error| SiteError::Internal(error.to_string()))?;
+        return print_json(&value);
+    }
+    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+    eprintln!(
+        "wrote {}: {} linears in NF4, {:.2} GB instead of {:.2} GB",
+        out.display(),
+        done.linears,
+        gigabytes(done.bytes_after),
+        gigabytes(done.bytes_before)
+    );
+    Ok(())
+}
