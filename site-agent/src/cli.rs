@@ -25,6 +25,7 @@ mod quantise;
 mod run;
 mod status;
 pub(crate) mod table;
+mod train;
 
 const LONG_ABOUT: &str = "\
 The agent of one hospital in a Consilium consortium.
@@ -42,6 +43,9 @@ Examples:
   See whether this machine can keep the promises, then take part in runs:
     site-agent check
     site-agent run
+
+  Train at this site alone, without a consortium:
+    site-agent train /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl --out ./adapter
 
   What left this hospital?
     site-agent ledger show
@@ -79,6 +83,7 @@ fn absolute(path: &Path) -> Result<PathBuf, SiteError> {
 enum Command {
     Join(join::Arguments),
     Run(run::Arguments),
+    Train(Box<train::Arguments>),
     Check(check::Arguments),
     Status(status::Arguments),
     Data(data::Arguments),
@@ -90,6 +95,8 @@ enum Command {
     Gateway(hidden::ChildArguments),
     #[command(hide = true)]
     Worker(hidden::WorkerArguments),
+    #[command(hide = true)]
+    Trainer,
     #[command(hide = true)]
     Probe(hidden::ProbeArguments),
 }
@@ -108,6 +115,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Train(arguments) => train::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
@@ -117,6 +125,7 @@ pub fn main() -> ExitCode {
         Command::Quantise(arguments) => quantise::run(&arguments),
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),
+        Command::Trainer => hidden::trainer(),
         Command::Probe(arguments) => hidden::probe(&arguments),
     };
     match result {

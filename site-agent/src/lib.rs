@@ -16,6 +16,7 @@ pub mod identity;
 pub mod language;
 pub mod ledger;
 pub mod local;
+pub mod local_training;
 pub mod paths;
 pub mod preflight;
 pub mod protect;

@@ -15,6 +15,8 @@ mod ledger;
 mod sandbox;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/train.rs"]
+mod train;
 
 use std::process::Command;
 

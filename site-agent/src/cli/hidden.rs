@@ -7,7 +7,7 @@ use tracing_subscriber::EnvFilter;
 use super::State;
 use crate::error::SiteError;
 use crate::preflight::{ProbeRole, run_probe};
-use crate::{gateway, worker};
+use crate::{gateway, local_training, worker};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ChildArguments {
@@ -44,6 +44,11 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
     }
     log_to_stderr();
     worker::run(&folder)
+}
+
+/// The child of `train`. What it has to say goes over its pipe; standard error shows faults of ours only.
+pub(super) fn trainer() -> Result<(), SiteError> {
+    local_training::run_child()
 }
 
 pub(super) fn probe(arguments: &ProbeArguments) -> Result<(), SiteError> {

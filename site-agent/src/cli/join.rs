@@ -68,7 +68,7 @@ pub(super) struct Arguments {
     state: State,
 }
 
-fn parse_lock(text: &str) -> Result<Lock, String> {
+pub(super) fn parse_lock(text: &str) -> Result<Lock, String> {
     [Lock::Landlock, Lock::Seccomp, Lock::CoreDumps]
         .into_iter()
         .find(|lock| lock.to_string() == text)

@@ -1,0 +1,349 @@
+//! `site-agent train`: QLoRA fine-tuning at one site, without a consortium.
+//!
+//! This process parses, starts the locked child that does the work (`local_training`), shows its progress and passes on
+//! the wish to stop. It opens no record itself.
+
+use std::path::PathBuf;
+use std::process::Stdio;
+use std::time::Duration;
+
+use common::run::Batching;
+use model::Device;
+use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use crate::error::SiteError;
+use crate::local::{read_message_async, write_message_async};
+use crate::local_training::{FromTrainer, OutState, Summary, TrainJob, state_of};
+use crate::preflight;
+use crate::sandbox::Lock;
+
+mod display;
+mod memory;
+mod settings;
+
+use display::Display;
+use settings::existing;
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent train /srv/models/qwen2.5-0.5b --data records.jsonl --out ./adapter \\
+      --validation-share 0.1 --evaluate-every-steps 50 --early-stopping-patience 3
+
+  The settings of a federated run at this site alone, for comparison:
+    site-agent train MODEL --data records.jsonl --validation held-out.jsonl \\
+        --config deploy/runs/medqa-zh.toml --epochs 3 --out ./alone
+
+  Go on after Ctrl-C, a crash or a power cut: the same command again, with --resume.
+
+What is in the output folder:
+  adapter_model.safetensors, adapter_config.json   the adapter; PEFT and vLLM load the folder
+  metrics.jsonl      one line a step: step, loss, gradient_norm, learning_rate, tokens,
+                     tokens_per_s, elapsed_s; one a measurement: eval_loss, ...
+  training.json      what was asked for
+  training.checkpoint   while training lasts; with it --resume gives the same bytes as a run
+                     that was never interrupted
+
+The file for --config has three sections, with the names of a run file; a run file works too:
+  [adapter]   rank, alpha, use_rslora, dropout, target_modules
+  [training]  epochs, batch_size, gradient_accumulation, batching, cutoff_tokens,
+              learning_rate, schedule, schedule_cycles, decay_steps, decay_ratio,
+              warmup_steps, warmup_ratio, weight_decay, beta1, beta2, epsilon,
+              max_gradient_norm, kl_weight, neftune_alpha, validation_share,
+              evaluate_every_steps, early_stopping_patience,
+              early_stopping_min_delta, keep_best, seed
+  [base]      weights, compute
+
+The records are read behind the same locks as in a federated run: no network, and no files
+but those named here. Nothing is sent anywhere.";
+
+/// Fine-tune an adapter on this machine, without a consortium.
+///
+/// QLoRA on the records of one site: the base model is held in 4 bits and stays as it is; a small adapter is trained and
+/// written as a PEFT folder. Safe to interrupt at any moment.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Folder of the base model: config.json, tokenizer.json, *.safetensors.
+    model: PathBuf,
+    /// Files with de-identified records: Alpaca or ShareGPT, as JSON lines or one JSON array.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    data: Vec<PathBuf>,
+    /// Folder for the result; absent or empty, unless --resume is given.
+    #[arg(long, value_name = "FOLDER")]
+    out: PathBuf,
+    /// Settings, as TOML.
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Records to measure the training on, which are not trained on.
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    validation: Vec<PathBuf>,
+    /// PEFT folder to start from, with its own rank and alpha, instead of a new adapter.
+    #[arg(long, value_name = "FOLDER")]
+    adapter: Option<PathBuf>,
+    /// Go on with the training that was begun in the output folder.
+    #[arg(long)]
+    resume: bool,
+    /// Seconds between two checkpoints; 0 makes one after every step.
+    #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u64).range(0..=3600))]
+    checkpoint_interval_s: u64,
+    /// Where to compute: cpu, cuda or cuda:N.
+    #[arg(long, value_name = "DEVICE", default_value = "cpu")]
+    device: Device,
+    /// What adapter_config.json names as the base model [default: the model folder].
+    #[arg(long, value_name = "NAME")]
+    base_name: Option<String>,
+    /// Train although this lock does not hold on this machine (see `site-agent check`).
+    #[arg(long, value_name = "LOCK", value_parser = super::join::parse_lock)]
+    allow_missing: Vec<Lock>,
+    #[command(flatten)]
+    settings: settings::Flags,
+}
+
+pub(super) fn run(arguments: Arguments) -> Result<(), SiteError> {
+    let job = job(arguments)?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|source| SiteError::Internal(source.to_string()))?;
+    let result = runtime.block_on(train(&job));
+    // What failed before anything was written leaves no folder behind; one with anything in it stays.
+    let _ = std::fs::remove_dir(&job.out);
+    result
+}
+
+fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
+    let all = |paths: &[PathBuf]| paths.iter().map(|path| existing(path)).collect::<Result<Vec<_>, _>>();
+    let has_validation = !arguments.validation.is_empty();
+    let settings = settings::settings(arguments.config.as_deref(), arguments.settings, has_validation)?;
+    let model = existing(&arguments.model)?;
+    if !crate::train::is_folder(&model) {
+        return Err(SiteError::Data {
+            sentence: format!("{} is not a folder", model.display()),
+            hint: Some("name the folder that holds config.json and the *.safetensors files".into()),
+        });
+    }
+    let job = TrainJob {
+        data: all(&arguments.data)?,
+        validation: all(&arguments.validation)?,
+        start: arguments.adapter.as_deref().map(existing).transpose()?,
+        base_name: arguments.base_name.unwrap_or_else(|| model.display().to_string()),
+        model,
+        out: super::absolute(&arguments.out)?,
+        resume: arguments.resume,
+        checkpoint_interval_s: arguments.checkpoint_interval_s,
+        allow_missing: arguments.allow_missing,
+        device: arguments.device,
+        settings,
+    };
+    may_begin(&job)?;
+    std::fs::create_dir_all(&job.out).map_err(|source| SiteError::io(&job.out, source))?;
+    Ok(job)
+}
+
+/// Whether the output folder may be used for this.
+fn may_begin(job: &TrainJob) -> Result<(), SiteError> {
+    let out = job.out.display();
+    let (sentence, hint) = match (state_of(&job.out)?, job.resume) {
+        (OutState::Empty, false) | (OutState::Begun, true) => return Ok(()),
+        (OutState::Empty, true) => (
+            format!("no training was begun in {out}"),
+            "leave --resume out, or name the folder of that training",
+        ),
+        (OutState::Begun, false) => (
+            format!("a training was begun in {out}"),
+            "add --resume to go on with it, or name another folder",
+        ),
+        (OutState::Finished, _) => (
+            format!("{out} holds a finished training"),
+            "name another folder; to train on, start from it with --adapter",
+        ),
+        (OutState::Foreign, _) => {
+            (format!("{out} holds other files"), "name a folder that is absent or empty")
+        }
+    };
+    Err(SiteError::Data { sentence, hint: Some(hint.into()) })
+}
+
+/// After a request to stop, the child has this long for the step it is in and its checkpoint.
+const STOP_DEADLINE: Duration = Duration::from_secs(120);
+/// Signals within this time are one request.
+const SAME_REQUEST: Duration = Duration::from_secs(1);
+/// A child that has said how it ended has this long to be gone.
+const EXIT_DEADLINE: Duration = Duration::from_secs(10);
+/// Messages of the child that may wait for the display.
+const QUEUE_MAX: usize = 64;
+
+/// Starts the child and follows it to its end.
+async fn train(job: &TrainJob) -> Result<(), SiteError> {
+    let (mut child, stdin, stdout) = start(job).await?;
+    let process_id = child.id();
+    let (sender, mut heard) = mpsc::channel(QUEUE_MAX);
+    let reader = tokio::spawn(listen(stdout, sender));
+    let mut stdin = Some(stdin);
+    let mut shown = Shown { display: Display::new(), process_id, peak_bytes: None };
+    let mut end = None;
+    let mut signals = Signals::new()?;
+    let mut asked = Instant::now();
+    let is_killed = loop {
+        let message = tokio::select! {
+            message = heard.recv() => message,
+            () = signals.wait() => {
+                // The closed pipe is the request. A second one does not wait, unless it came with the first: a terminal, a
+                // service manager and `timeout` may each send their own.
+                if stdin.take().is_none() {
+                    if asked.elapsed() < SAME_REQUEST {
+                        continue;
+                    }
+                    break true;
+                }
+                asked = Instant::now();
+                shown.display.line("stopping after this step, with a checkpoint (Ctrl-C again: at once)");
+                continue;
+            }
+            () = sleep_until(asked + STOP_DEADLINE), if stdin.is_none() => break true,
+        };
+        match message {
+            Some(message) => end = shown.show(job, message).or(end),
+            None => break false,
+        }
+    };
+    shown.display.end();
+    reader.abort();
+    if is_killed || timeout(EXIT_DEADLINE, child.wait()).await.is_err() {
+        // Safe at any moment: what is not complete has no name yet.
+        let _ = child.kill().await;
+    }
+    match end {
+        Some(End::Finished(summary)) => {
+            println!("{}", display::finished(&summary, &job.out.display().to_string(), shown.peak_bytes));
+            Ok(())
+        }
+        Some(End::Stopped { step, total_steps }) => {
+            Err(stopped(&format!("after step {step} of {total_steps}")))
+        }
+        Some(End::Failed(error)) => Err(error),
+        None if stdin.is_none() => Err(stopped("at once")),
+        None => Err(SiteError::Data {
+            sentence: "the training process was killed".into(),
+            hint: Some(
+                "was there enough memory for this model? The same command with --resume goes on from the last checkpoint"
+                    .into(),
+            ),
+        }),
+    }
+}
+
+fn stopped(when: &str) -> SiteError {
+    SiteError::Data {
+        sentence: format!("training was stopped {when}"),
+        hint: Some("the same command with --resume goes on from there".into()),
+    }
+}
+
+/// How a training ended.
+enum End {
+    Finished(Summary),
+    Stopped { step: u64, total_steps: u64 },
+    Failed(SiteError),
+}
+
+/// What the person sees of the child.
+struct Shown {
+    display: Display,
+    process_id: Option<u32>,
+    /// The most memory the child has had, as of its last step.
+    peak_bytes: Option<u64>,
+}
+
+impl Shown {
+    /// Shows a message; returns the end if it is one.
+    fn show(&mut self, job: &TrainJob, message: FromTrainer) -> Option<End> {
+        let training = &job.settings.training;
+        match message {
+            FromTrainer::Prepared(prepared) => self.display.prepared(&prepared, training.cutoff_tokens),
+            FromTrainer::Ready { total_steps, passes, resumed_from, parameters, rank, alpha } => {
+                let parameters = display::thousands(parameters);
+                self.display.line(&format!("adapter: rank {rank}, alpha {alpha}, {parameters} parameters"));
+                let packed = if training.batching == Batching::Packed { "packed " } else { "" };
+                let (steps, passes) = (display::thousands(total_steps), display::thousands(passes));
+                self.display.line(&format!("steps: {steps} ({passes} {packed}forward passes an epoch)"));
+                if resumed_from > 0 {
+                    self.display.line(&format!("resumed after step {resumed_from}"));
+                } else if job.resume {
+                    self.display.line("there is no checkpoint yet: training starts at the beginning");
+                }
+                self.display.ready(total_steps, resumed_from);
+            }
+            FromTrainer::Baseline(measured) => self.display.baseline(&measured),
+            FromTrainer::Step(report) => {
+                let memory = self.process_id.and_then(memory::of);
+                self.peak_bytes = memory.map(|memory| memory.peak_bytes).or(self.peak_bytes);
+                self.display.step(&report, memory.map(|memory| memory.resident_bytes));
+            }
+            FromTrainer::Warning(words) => self.display.line(&format!("warning: {words}")),
+            FromTrainer::Finished(summary) => return Some(End::Finished(summary)),
+            FromTrainer::Stopped { step, total_steps } => return Some(End::Stopped { step, total_steps }),
+            FromTrainer::Failed { sentence, hint, is_user_error: true } => {
+                return Some(End::Failed(SiteError::Data { sentence, hint }));
+            }
+            FromTrainer::Failed { sentence, .. } => {
+                return Some(End::Failed(SiteError::Internal(sentence)));
+            }
+        }
+        None
+    }
+}
+
+async fn start(job: &TrainJob) -> Result<(Child, ChildStdin, ChildStdout), SiteError> {
+    let failed = |source: std::io::Error| SiteError::Internal(format!("cannot start the trainer: {source}"));
+    let mut child = Command::new(preflight::executable()?)
+        .arg("trainer")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        // A group of its own: Ctrl-C at the terminal reaches this process only, which passes it on in good order.
+        .process_group(0)
+        .kill_on_drop(true)
+        .spawn()
+        .map_err(failed)?;
+    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
+        return Err(SiteError::Internal("the trainer has no pipes".to_owned()));
+    };
+    let json = serde_json::to_string(job).map_err(|error| SiteError::Internal(error.to_string()))?;
+    write_message_async(&mut stdin, &json).await?;
+    Ok((child, stdin, stdout))
+}
+
+/// Reads the child's messages to their end.
+async fn listen(mut stdout: ChildStdout, sender: mpsc::Sender<FromTrainer>) {
+    while let Ok(Some(message)) = read_message_async::<FromTrainer>(&mut stdout).await {
+        if sender.send(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// Ctrl-C and SIGTERM.
+struct Signals {
+    terminate: tokio::signal::unix::Signal,
+    interrupt: tokio::signal::unix::Signal,
+}
+
+impl Signals {
+    fn new() -> Result<Self, SiteError> {
+        let failed =
+            |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
+        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
+        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn wait(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
