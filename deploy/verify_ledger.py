@@ -22,6 +22,7 @@ import sys
 
 FIELDS = ["sequence", "time_ms", "peer", "run", "round", "kind", "length", "sha256", "previous"]
 KINDS = ["join", "hello", "poll", "fetch", "ready", "progress", "offer", "chunk", "commit", "failed"]
+KINDS += ["overlap-declare", "overlap-blinded"]
 LINE_BYTES_MAX = 1024
 
 

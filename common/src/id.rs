@@ -135,6 +135,32 @@ impl FromStr for Digest {
     }
 }
 
+/// A public key of ristretto255 (RFC 9496), 32 bytes. In JSON, 64 hexadecimal digits. Only whoever computes with it
+/// (the crate `data`) can say whether it is a valid element.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Point(pub [u8; 32]);
+
+impl fmt::Display for Point {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(&HEXLOWER.encode(&self.0))
+    }
+}
+
+impl fmt::Debug for Point {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "Point({self})")
+    }
+}
+
+impl FromStr for Point {
+    type Err = IdError;
+
+    fn from_str(text: &str) -> Result<Self, IdError> {
+        let bytes = HEXLOWER.decode(text.as_bytes()).ok().and_then(|bytes| bytes.try_into().ok());
+        bytes.map(Self).ok_or_else(|| IdError::Digest(text.chars().take(80).collect()))
+    }
+}
+
 /// Hexadecimal text where people read (JSON), plain bytes on the wire.
 macro_rules! hexadecimal_for_people {
     ($id:ident, $bytes:ty) => {
@@ -163,6 +189,7 @@ macro_rules! hexadecimal_for_people {
 
 hexadecimal_for_people!(RunId, [u8; 8]);
 hexadecimal_for_people!(Digest, [u8; 32]);
+hexadecimal_for_people!(Point, [u8; 32]);
 
 #[cfg(test)]
 mod tests {

@@ -40,6 +40,12 @@ pub enum Kind {
     Commit,
     /// See [`Request::Failed`].
     Failed,
+    /// See [`Request::OverlapDeclare`].
+    #[serde(rename = "overlap-declare")]
+    OverlapDeclare,
+    /// See [`Request::OverlapBlinded`]: blinded points, uniform whatever the records are.
+    #[serde(rename = "overlap-blinded")]
+    OverlapBlinded,
 }
 
 impl Kind {
@@ -55,6 +61,8 @@ impl Kind {
             Request::Chunk { .. } => Self::Chunk,
             Request::Commit { .. } => Self::Commit,
             Request::Failed { .. } => Self::Failed,
+            Request::OverlapDeclare { .. } => Self::OverlapDeclare,
+            Request::OverlapBlinded { .. } => Self::OverlapBlinded,
         }
     }
 
@@ -71,6 +79,8 @@ impl Kind {
             Self::Chunk => "chunk",
             Self::Commit => "commit",
             Self::Failed => "failed",
+            Self::OverlapDeclare => "overlap-declare",
+            Self::OverlapBlinded => "overlap-blinded",
         }
     }
 }
@@ -114,6 +124,10 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::Offer { key, .. }
         | Request::Commit { key, .. }
         | Request::Failed { key, .. } => Some(*key),
+        // Of a run, before its first round.
+        Request::OverlapDeclare { run, .. } | Request::OverlapBlinded { run, .. } => {
+            return (Some(*run), None);
+        }
         Request::Hello { .. } | Request::Poll { .. } | Request::Fetch { .. } | Request::Chunk { .. } => None,
     };
     (key.map(|key| key.run), key.map(|key| key.round))

@@ -64,6 +64,27 @@ pub const PROGRESS_INTERVAL_MS: u64 = 1_000;
 pub const LOSS_NATS_MAX: f64 = 64.0;
 /// Record counts are rounded to this many significant decimal digits before they leave a site.
 pub const COUNT_SIGNIFICANT_DIGITS: u32 = 2;
+/// One point of the comparison with the held-out set: a compressed element of ristretto255 (RFC 9496).
+pub const POINT_BYTES: usize = 32;
+/// One proof that points were evaluated with the run's key: two scalars (RFC 9497, section 2.2).
+pub const PROOF_BYTES: usize = 64;
+/// Points of one request: 4,096 x 32 B = 128 KiB up, 128 KiB + 1 KiB down, and about 0.5 s of one core at the
+/// coordinator. A request waits for a place at most 10 s, so it fits in its deadline of 30 s.
+pub const OVERLAP_BATCH_POINTS: usize = 4096;
+/// Points under one proof: proofs are made and checked on as many cores as there are.
+pub const OVERLAP_PROOF_POINTS: usize = 256;
+/// The least a site declares: fewer than 60 records x 17 features cannot be told apart.
+pub const OVERLAP_POINTS_MIN: u32 = 1024;
+/// The most a site may declare in a run, and so the most it can learn about the held-out set by asking: 1.97 M
+/// records x 17 features; 1 GiB up and 1 GiB down.
+pub const OVERLAP_POINTS_MAX: u32 = 1 << 25;
+/// A published set: 20 B and 2^24 entries of 10 B, which are 986,000 held-out records x 17 features.
+pub const OVERLAP_SET_BYTES_MAX: u64 = 20 + 10 * (1 << 24);
+/// Batches evaluated at once at the coordinator, each on all its cores; more would only wait for each other. Memory:
+/// 4 x (0.26 MiB of bytes + 4,096 x 2 points of 160 B) = 6 MiB.
+pub const OVERLAP_EVALUATIONS_MAX: usize = 4;
+/// A batch that finds no place within this is told to come again.
+pub const OVERLAP_WAIT_MS: u64 = 10_000;
 /// One message between the processes of a site, or one line on the admin socket.
 pub const LOCAL_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 
@@ -80,4 +101,8 @@ const _: () = assert!(
 const _: () = assert!(CONNECTIONS_MAX >= CONNECTIONS_PER_CERTIFICATE_MAX * SITES_MAX, "every site gets in");
 const _: () = assert!(STREAM_WINDOW_BYTES <= CONNECTION_WINDOW_BYTES, "a stream fits in its connection");
 const _: () = assert!(MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX, "control messages are the small ones");
+const _: () =
+    assert!(OVERLAP_BATCH_POINTS * POINT_BYTES <= CHUNK_BYTES_MAX, "a batch is no larger than a chunk");
+const _: () =
+    assert!(OVERLAP_WAIT_MS + 10_000 <= REQUEST_DEADLINE_MS, "waiting and evaluating fit in a request");
 const _: () = assert!(PARTIAL_SYNC_BYTES >= CHUNK_BYTES_MAX as u64, "at most one fsync a chunk");

@@ -3,15 +3,15 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::id::{Digest, RunId, SiteId};
+use crate::id::{Digest, Point, RunId, SiteId};
 use crate::limits::{ROUNDS_MAX, SITES_MAX};
 
 mod settings;
 mod training;
 
 pub use settings::{
-    AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, QuorumSettings,
-    TargetModules, WeightFormat, Weighting,
+    AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, OverlapSettings,
+    QuorumSettings, TargetModules, WeightFormat, Weighting,
 };
 pub use training::{Batching, Schedule, TrainingSettings};
 
@@ -42,6 +42,9 @@ pub struct RunSpec {
     /// How updates become one adapter.
     #[serde(default)]
     pub aggregation: AggregationSettings,
+    /// Whether sites compare their records with the held-out ones.
+    #[serde(default)]
+    pub overlap: OverlapSettings,
 }
 
 /// Why a run file is refused.
@@ -76,6 +79,7 @@ impl RunSpec {
             "1 to 604800 (a week)",
         )?;
         self.adapter.validate()?;
+        self.overlap.validate()?;
         self.training.validate()?;
         // A site has no validation file of its own that a run file could name.
         let patience = self.training.early_stopping_patience;
@@ -108,6 +112,22 @@ pub struct RunManifest {
     pub base: BaseSettings,
     /// Sites that take part, sorted.
     pub sites: Vec<SiteId>,
+    /// How each site compares its records with the held-out ones before it trains; `None`: it does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<OverlapTerms>,
+}
+
+/// The comparison of a site's records with the consortium's held-out ones (RFC 9497, verifiable mode). Because the public
+/// key stands in the manifest, the answers are proved to come from the key that the set was published under.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverlapTerms {
+    /// Public key of this run; its secret half stays at the coordinator and is deleted when the run is over.
+    pub public_key: Point,
+    /// The published set: a file that is fetched like an adapter.
+    pub set: Digest,
+    /// Its length.
+    pub set_bytes: u64,
 }
 
 /// One tensor of an adapter file.

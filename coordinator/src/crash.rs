@@ -5,7 +5,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 24] = [
+pub const CRASH_POINTS: [&str; 27] = [
     "enrol-after-sign",
     "enrol-after-commit",
     "launched-before-journal",
@@ -13,6 +13,9 @@ pub const CRASH_POINTS: [&str; 24] = [
     "base-scored-before-journal",
     "base-scored-after-journal",
     "taken-after-journal",
+    "overlap-declared",
+    "overlap-batch-noted",
+    "overlap-evaluated",
     "upload-after-chunk",
     "update-before-rename",
     "update-after-rename",

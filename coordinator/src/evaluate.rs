@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::Duration;
 
-use common::id::Digest;
+use common::id::{Digest, Point, RunId};
 use common::run::{AdapterSettings, BaseSettings, TensorSpec};
 use model::Device;
 use serde::{Deserialize, Serialize};
@@ -32,6 +32,18 @@ pub struct ModelJob {
     pub cutoff_tokens: usize,
 }
 
+/// A set to be published of the held-out files.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OverlapJob {
+    /// The run.
+    pub run: RunId,
+    /// The file with its secret.
+    pub key: PathBuf,
+    /// Where to write the set.
+    pub out: PathBuf,
+}
+
 /// What the child is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case", deny_unknown_fields)]
@@ -46,6 +58,9 @@ pub enum Job {
         seed: u64,
         /// Where to write the first adapter (safetensors).
         initial: PathBuf,
+        /// The set to publish of the held-out files, if any.
+        #[serde(default)]
+        overlap: Option<OverlapJob>,
     },
     /// Measure adapters (`None`: the bare base) on a file.
     Score {
@@ -70,6 +85,9 @@ pub enum Answer {
         fingerprint: Digest,
         /// The adapter's tensors, sorted by name.
         tensors: Vec<TensorSpec>,
+        /// Public key of the published set, if one was asked for.
+        #[serde(default)]
+        public_key: Option<Point>,
     },
     /// To `Score`, in the order asked.
     Scored {

@@ -5,13 +5,13 @@
 use std::path::{Path, PathBuf};
 
 use certs::random;
-use common::id::RunId;
-use common::run::{RunManifest, RunSpec, TensorSpec};
+use common::id::{Digest, Point, RunId, SiteId};
+use common::run::{OverlapTerms, RunManifest, RunSpec, TensorSpec};
 
 use crate::blobs;
 use crate::config::{read_bounded, toml_reason};
 use crate::error::{Error, Result};
-use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
+use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
 use crate::performer::blocking;
 use crate::round::state::{PinnedFile, Plan};
 use crate::runs::Runs;
@@ -56,6 +56,8 @@ pub async fn prepare(
     let test = spec.test.clone().map(|path| pin("test file", path));
     let (validation, test) = (validation.transpose()?, test.transpose()?);
     let run = RunId(random::bytes()?);
+    let held_out: Vec<_> = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
+    let overlap = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
     let initial_path = folder.spool().join(format!("initial-{run}"));
     let job = Job::Describe {
         model: ModelJob {
@@ -64,18 +66,22 @@ pub async fn prepare(
             adapter: spec.adapter.clone(),
             cutoff_tokens: spec.training.cutoff_tokens,
         },
-        data: validation.iter().chain(&test).map(|file| file.path.clone()).collect(),
+        data: held_out,
         seed: spec.training.seed,
         initial: initial_path.clone(),
+        overlap: overlap.clone(),
     };
-    let (fingerprint, tensors) = match evaluator.run(&job).await? {
-        Answer::Described { fingerprint, tensors } => (fingerprint, tensors),
-        Answer::Failed { message, hint, user } => return Err(Error::Model { message, hint, user }),
-        Answer::Scored { .. } => return Err(Error::Internal("the child answered something else".into())),
-    };
-    let manifest = manifest(run, &spec, fingerprint, tensors, &sites)?;
+    let described = described(evaluator, &job).await.inspect_err(|_| {
+        // No run, no key. What cannot be removed now opens nothing: no manifest names it.
+        let _ = crate::overlap::delete_key(folder, run);
+    })?;
     let folder = folder.clone();
     blocking(move || {
+        let (fingerprint, tensors, public_key) = described;
+        let overlap = overlap.as_ref().zip(public_key);
+        let overlap =
+            overlap.map(|(job, public_key)| adopt_set(&folder, &job.out, public_key)).transpose()?;
+        let manifest = manifest(run, &spec, fingerprint, tensors, &sites, overlap)?;
         let initial = blobs::digest_of(&initial_path)?;
         let adopted = blobs::adopt(&folder, &initial_path, initial)?;
         let adapter_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
@@ -94,17 +100,45 @@ pub async fn prepare(
             manifest_bytes,
             initial,
             adapter_bytes,
+            overlap,
         })
     })
     .await
 }
 
+/// What the child is to publish for the comparison with the held-out set, and the run's key for it.
+fn overlap_job(folder: &StateFolder, run: RunId, wanted: bool) -> Result<Option<OverlapJob>> {
+    if !wanted {
+        return Ok(None);
+    }
+    let key = crate::overlap::create_key(folder, run)?;
+    Ok(Some(OverlapJob { run, key, out: folder.spool().join(format!("overlap-{run}")) }))
+}
+
+/// Fingerprint, tensors and public key, as the child found them.
+async fn described(evaluator: &Evaluator, job: &Job) -> Result<(Digest, Vec<TensorSpec>, Option<Point>)> {
+    match evaluator.run(job).await? {
+        Answer::Described { fingerprint, tensors, public_key } => Ok((fingerprint, tensors, public_key)),
+        Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
+        Answer::Scored { .. } => Err(Error::Internal("the child answered something else".into())),
+    }
+}
+
+/// Gives the published set its name.
+fn adopt_set(folder: &StateFolder, out: &Path, public_key: Point) -> Result<OverlapTerms> {
+    let set = blobs::digest_of(out)?;
+    let adopted = blobs::adopt(folder, out, set)?;
+    let set_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
+    Ok(OverlapTerms { public_key, set, set_bytes })
+}
+
 fn manifest(
     run: RunId,
     spec: &RunSpec,
-    base_fingerprint: common::id::Digest,
+    base_fingerprint: Digest,
     tensors: Vec<TensorSpec>,
-    sites: &[common::id::SiteId],
+    sites: &[SiteId],
+    overlap: Option<OverlapTerms>,
 ) -> Result<RunManifest> {
     if tensors.is_empty() {
         let reason = "adapter.target_modules names no linear of this model".to_owned();
@@ -123,6 +157,7 @@ fn manifest(
         training: spec.training.clone(),
         base: spec.base,
         sites: sites.to_vec(),
+        overlap,
     })
 }
 

@@ -25,6 +25,7 @@ pub mod export;
 pub mod identity;
 pub mod intake;
 pub mod launch;
+pub mod overlap;
 pub mod performer;
 pub mod report;
 pub mod round;

@@ -7,13 +7,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::id::{Digest, Round, SiteId};
+use common::id::{Digest, Round, RunId, SiteId};
 use common::run::RunManifest;
 
 use crate::aggregate::{self, Input};
 use crate::blobs;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
+use crate::overlap;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
 use crate::round::state::{Metrics, PinnedFile, RunState, Score, Update};
@@ -54,7 +55,7 @@ impl Performer {
             }
             Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
             Effect::Finish => {
-                self.clean_up().await;
+                self.clean_up(state.plan.run).await;
                 None
             }
             // Sites watch the published state; verdicts were given by the driver.
@@ -150,10 +151,11 @@ impl Performer {
         }
     }
 
-    /// Removes unfinished uploads; blobs stay.
-    async fn clean_up(&self) {
-        let spool = self.folder.spool();
+    /// Removes unfinished uploads and the run's key for comparisons; blobs stay.
+    async fn clean_up(&self, run: RunId) {
+        let (spool, folder) = (self.folder.spool(), Arc::clone(&self.folder));
         let result = blocking(move || {
+            overlap::delete_key(&folder, run)?;
             for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
                 let path = entry.map_err(Error::io("read", &spool))?.path();
                 blobs::remove(&path)?;

@@ -24,11 +24,12 @@ use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::identity::Identity;
 use crate::intake::Intake;
+use crate::overlap;
 use crate::performer::{Performer, blocking};
 use crate::round::driver::{Driver, World};
 use crate::round::event::Event;
 use crate::runs::Runs;
-use crate::session::{Sessions, Told};
+use crate::session::{Evaluations, Sessions, Told};
 use crate::state_folder::StateFolder;
 use crate::store::{SiteStatus, Store, StoreError};
 
@@ -48,6 +49,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
     let identity = Identity::load(&folder, clock.now())?;
     let store = Arc::new(Store::open(&folder.database())?);
     let runs = Runs::replay(&store)?;
+    overlap::delete_stray_keys(&folder, runs.active().map(|state| state.plan.run))?;
     let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
     let addresses =
         Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
@@ -89,6 +91,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         driver,
         receipts,
         clock,
+        evaluations: Evaluations::default(),
         told: Told::default(),
     });
     ready(&addresses);

@@ -2,6 +2,7 @@
 //! counted for reconciliation, then answered. Called by the QUIC server for every request. Invariant: a
 //! refusal tells a site a code, never a text; the reason is in our log.
 
+mod overlap;
 mod update;
 mod work;
 
@@ -43,10 +44,13 @@ pub struct Sessions {
     pub receipts: Arc<ReceiptSigningKey>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Places for evaluations for the comparison with the held-out set.
+    pub evaluations: Evaluations,
     /// Which ended runs each site was told of since we started.
     pub told: Told,
 }
 
+pub use overlap::Evaluations;
 pub use work::Told;
 
 impl Handler for Sessions {
@@ -149,6 +153,10 @@ impl Sessions {
             }
             Request::Commit { key, digest } => self.commit(site, key, digest, totals).await,
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
+            Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
+            Request::OverlapBlinded { run, offset, count } => {
+                self.overlap_evaluate(site, run, (offset, count), received.payload).await
+            }
         }
     }
 
@@ -233,6 +241,7 @@ fn failure_code(reason: TrainFailure) -> &'static str {
         TrainFailure::WorkerFailed => "worker_failed",
         TrainFailure::UpdateRejected => "update_rejected",
         TrainFailure::NotAllowed => "not_allowed",
+        TrainFailure::OverlapFailed => "overlap_failed",
     }
 }
 

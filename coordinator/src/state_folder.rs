@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use common::id::{Digest, SiteId};
+use common::id::{Digest, RunId, SiteId};
 
 use crate::error::{Error, Result};
 
@@ -43,6 +43,11 @@ impl StateFolder {
     /// `ca/`: keys and certificates, readable by the owner only.
     pub fn ca(&self) -> PathBuf {
         self.0.join("ca")
+    }
+
+    /// The secret of a run's comparison with the held-out set.
+    pub fn overlap_key(&self, run: RunId) -> PathBuf {
+        self.ca().join(format!("overlap-{run}.key"))
     }
 
     /// `spool/`: what is not finished yet.

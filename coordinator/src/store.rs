@@ -5,6 +5,7 @@
 mod enrolment;
 mod frames;
 mod journal;
+mod overlap;
 mod sqlite;
 mod updates;
 

@@ -83,11 +83,14 @@ pub struct PolicyConfig {
     pub update_norm_max: f64,
     /// Largest number of bytes one update may have.
     pub update_bytes_max: u64,
+    /// Whether records may be compared with the consortium's held-out set, where a run asks for it: blinded hashes
+    /// leave, no text. A run that asks a site that says false goes on without that site.
+    pub overlap: bool,
 }
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        Self { update_norm_max: 10_000.0, update_bytes_max: 2 << 30 }
+        Self { update_norm_max: 10_000.0, update_bytes_max: 2 << 30, overlap: true }
     }
 }
 
@@ -171,7 +174,9 @@ impl AgentConfig {
              # Largest L2 norm of an update that may leave.\n\
              update_norm_max = {:?}\n\
              # Largest size of an update that may leave, in bytes.\n\
-             update_bytes_max = {}\n",
+             update_bytes_max = {}\n\
+             # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
+             overlap = {}\n",
             quote(&self.model)?,
             self.training.checkpoint_interval_s,
             self.training.attempts_max,
@@ -180,6 +185,7 @@ impl AgentConfig {
             self.training.weights,
             self.policy.update_norm_max,
             self.policy.update_bytes_max,
+            self.policy.overlap,
         ))
     }
 }

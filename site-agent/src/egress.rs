@@ -2,8 +2,8 @@
 //!
 //! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger record with
 //! their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is everything that can leave
-//! this hospital: numbers, digests and codes, and the bytes of an update that passed `protect` (its type has no
-//! other constructor). There is no text in it. Adding a variant is a privacy review.
+//! this hospital: numbers, digests and codes, the bytes of an update that passed `protect`, and blinded points that
+//! passed `overlap::points` (their types have no other constructor). There is no text in it. Adding a variant is a privacy review.
 //!
 //! Called by `agent::driver` only. `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second
 //! socket kind; the worker has no socket at all.
@@ -17,7 +17,9 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::Digest;
 use common::ledger::{Kind, context};
-use common::limits::{ADAPTER_BYTES_MAX, HANDSHAKE_DEADLINE_MS, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS};
+use common::limits::{
+    ADAPTER_BYTES_MAX, HANDSHAKE_DEADLINE_MS, POINT_BYTES, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS,
+};
 use common::net::client::{Answer, Session};
 use common::net::join;
 use common::wire::frame;
@@ -29,6 +31,7 @@ use crate::config::PolicyConfig;
 use crate::error::SiteError;
 use crate::ledger::{Frame, LedgerWriter};
 use crate::local::Progress;
+use crate::overlap::points::ProtectedPoints;
 use crate::protect::ProtectedUpdate;
 
 /// Everything that can leave this hospital.
@@ -50,8 +53,12 @@ pub enum Outbound<'a> {
     Chunk { update: &'a ProtectedUpdate, offset: u64 },
     /// "That was all; give me the receipt."
     Commit(&'a ProtectedUpdate),
-    /// "I cannot", and one of eight codes.
+    /// "I cannot", and one of nine codes.
     Failed { key: RoundKey, reason: TrainFailure },
+    /// How many points are asked: a power of two.
+    OverlapDeclare(&'a ProtectedPoints),
+    /// Blinded points, 32 bytes each: hashes times secret random numbers, uniform whatever was hashed.
+    OverlapBlinded { points: &'a ProtectedPoints, offset: u32 },
 }
 
 /// What carries bytes to the coordinator: a QUIC session, at the end of this file.
@@ -110,6 +117,12 @@ impl<C: Clock> Egress<C> {
             {
                 refuse("the update is larger than agent.toml allows")
             }
+            Outbound::OverlapDeclare(_) | Outbound::OverlapBlinded { .. } if !self.policy.overlap => {
+                refuse("agent.toml does not allow the comparison with the held-out set")
+            }
+            Outbound::OverlapBlinded { points, offset } if *offset >= points.points() => {
+                refuse("no more points leave than were declared")
+            }
             Outbound::Chunk { update, offset } if *offset >= update.update().bytes => {
                 refuse("there is no byte behind the end of an update")
             }
@@ -155,6 +168,15 @@ impl<C: Clock> Egress<C> {
                 Request::Commit { key: update.update().key, digest: update.update().digest }
             }
             Outbound::Failed { key, reason } => Request::Failed { key, reason },
+            Outbound::OverlapDeclare(points) => {
+                Request::OverlapDeclare { run: points.run(), points: points.points() }
+            }
+            Outbound::OverlapBlinded { points, offset } => {
+                payload = points.batch(offset)?;
+                let count = u32::try_from(payload.len() / POINT_BYTES)
+                    .map_err(|error| SiteError::Internal(error.to_string()))?;
+                Request::OverlapBlinded { run: points.run(), offset, count }
+            }
         };
         Ok((request, payload))
     }

@@ -39,6 +39,8 @@ pub enum SiteError {
     Store(#[from] rusqlite::Error),
     #[error("the raw update was refused: {reason}")]
     UpdateRefused { reason: String },
+    #[error("the points for the comparison with the held-out set were refused: {reason}")]
+    PointsRefused { reason: String },
     #[error("the policy of this site does not let this leave: {reason}")]
     PolicyRefused { reason: &'static str },
     #[error("the connection to the coordinator: {reason}")]
@@ -121,6 +123,7 @@ impl SiteError {
             Self::Ledger { .. } => {
                 "keep the file as it is and show it to the privacy officer; `site-agent ledger verify` says more".into()
             }
+            Self::PointsRefused { .. } => "see logs/gateway.log and logs/worker.log; nothing was sent".into(),
             Self::UpdateRefused { .. } => "see logs/gateway.log; the limits are in agent.toml under [policy]".into(),
             Self::PolicyRefused { .. } => "the limits are in agent.toml under [policy]".into(),
             Self::Connection { .. } => {

@@ -17,6 +17,7 @@ pub mod language;
 pub mod ledger;
 pub mod local;
 pub mod local_training;
+pub mod overlap;
 pub mod paths;
 pub mod preflight;
 pub mod protect;
@@ -30,6 +31,11 @@ pub mod worker;
 /// Every named place where a test may kill a process of this crate, in the order a round passes them.
 pub const CRASH_POINTS: &[&str] = &[
     "site-fetched",
+    "site-overlap-blinded",
+    "site-overlap-protected",
+    "site-overlap-sent",
+    "site-overlap-answered",
+    "site-overlap-compared",
     "site-training-step",
     "site-raw-written",
     "site-before-protect",

@@ -20,7 +20,8 @@ use crate::error::SiteError;
 /// Gateway to worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// Load the base model as this manifest says and count the records; answered by `Ready` or `Failed`.
+    /// Load the base model as this manifest says and count the records; answered by `Ready` or `Failed`, or by `Blinded`
+    /// when the records have to be compared with the held-out set first.
     Prepare { key: RoundKey, manifest: Digest },
     /// Train; answered by `Progress`, then `Finished` or `Failed`. A repeated order for the same round is not an error.
     Train { key: RoundKey, manifest: Digest, adapter: Digest },
@@ -39,6 +40,11 @@ pub enum FromWorker {
     Progress { key: RoundKey, progress: Progress },
     /// The raw update of this round is complete on disk.
     Finished { key: RoundKey, facts: RawFacts },
+    /// The points of the comparison with the held-out set are complete on disk; to be evaluated before `Prepare` is
+    /// ordered again.
+    Blinded { key: RoundKey, facts: BlindedFacts },
+    /// The comparison is done; said before `Ready`. For the person at the site: these numbers do not leave.
+    Compared { key: RoundKey, left_out: LeftOut },
     /// This round cannot be trained. The words are in the worker's own log.
     Failed { key: RoundKey, reason: TrainFailure },
 }
@@ -67,6 +73,26 @@ pub struct RawFacts {
     pub tokens: u64,
     /// Mean training loss in nats per supervised token.
     pub loss: f64,
+}
+
+/// A file of blinded points: uniform, whatever the records are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BlindedFacts {
+    /// SHA-256 of the file.
+    pub digest: Digest,
+    /// How many points: a power of two.
+    pub points: u32,
+}
+
+/// Records that are not trained on in this run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Too close to a held-out record.
+    pub too_close: u64,
+    /// Not there when the comparison was made.
+    pub not_compared: u64,
+    /// Of so many.
+    pub records: u64,
 }
 
 /// What the gateway reads.
@@ -100,6 +126,8 @@ pub enum Notice {
     NotAuthorised,
     /// A round begins here.
     Joined { key: RoundKey, rounds: u32 },
+    /// So many points are being evaluated by the coordinator.
+    Comparing { key: RoundKey, points: u32 },
     /// An update that was already trained is sent (again).
     Sending { key: RoundKey, bytes: u64 },
     /// The coordinator's receipt is stored.

@@ -12,6 +12,7 @@ use common::wire::message::{Receipt, RoundKey, TrainFailure};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use crate::error::SiteError;
+use crate::local::BlindedFacts;
 
 /// An update that is ready to be sent or was sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -52,12 +53,18 @@ CREATE TABLE IF NOT EXISTS attempts (
     failures INTEGER NOT NULL DEFAULT 0, given_up BLOB,
     PRIMARY KEY (run, round)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS overlap (
+    run BLOB NOT NULL PRIMARY KEY, digest BLOB NOT NULL, points INTEGER NOT NULL, prepared_ms INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 ";
 
 /// The number of usable records in the site's data files, as the worker counted them at the last start.
 pub const FACT_RECORDS: &str = "records";
+
+/// Records that the last comparison with a held-out set left out.
+pub const FACT_TOO_CLOSE: &str = "too_close";
 
 impl Store {
     /// Opens or creates the database. The gateway calls this before it locks itself in: SQLite opens its
@@ -187,6 +194,18 @@ impl Store {
         Ok(failures)
     }
 
+    /// Forgets the failures of a round, because the site came further with it.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn clear_failures(&mut self, key: RoundKey) -> Result<(), SiteError> {
+        self.connection.execute(
+            "UPDATE attempts SET failures = 0 WHERE run = ?1 AND round = ?2",
+            params![key.run.0, key.round.0],
+        )?;
+        Ok(())
+    }
+
     /// Remembers that this site gave a round up.
     ///
     /// # Errors
@@ -216,6 +235,28 @@ impl Store {
             .optional()?;
         let (failures, reason) = found.unwrap_or((0, None));
         Ok((failures, reason.and_then(|bytes| codec::decode(&bytes).ok())))
+    }
+
+    /// Records the one file of blinded points of a run.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn record_overlap(&mut self, run: RunId, facts: &BlindedFacts, now_ms: u64) -> Result<(), SiteError> {
+        self.connection.execute(
+            "INSERT INTO overlap (run, digest, points, prepared_ms) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+            params![run.0, facts.digest.0, facts.points, to_sql(now_ms)],
+        )?;
+        Ok(())
+    }
+
+    /// The points of a run, if they were recorded.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn overlap(&self, run: RunId) -> Result<Option<BlindedFacts>, SiteError> {
+        let query = "SELECT digest, points FROM overlap WHERE run = ?1";
+        let read = |row: &Row<'_>| Ok(BlindedFacts { digest: Digest(row.get(0)?), points: row.get(1)? });
+        Ok(self.connection.query_row(query, params![run.0], read).optional()?)
     }
 
     /// Sets a number for `status`.
@@ -335,6 +376,8 @@ mod tests {
         store.record_given_up(one, TrainFailure::OutOfMemory).unwrap();
         assert_eq!(store.attempts(one).unwrap(), (2, Some(TrainFailure::OutOfMemory)));
         assert_eq!(store.attempts(two).unwrap(), (0, None));
+        store.clear_failures(one).unwrap();
+        assert_eq!(store.attempts(one).unwrap(), (0, Some(TrainFailure::OutOfMemory)));
     }
 
     #[test]

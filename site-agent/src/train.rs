@@ -10,29 +10,29 @@ use std::time::{Duration, Instant};
 
 use common::crash_point;
 use common::durable;
-use common::id::Digest;
+use common::id::{Digest, RunId};
 use common::limits::PROGRESS_INTERVAL_MS;
-use common::run::{RunManifest, TrainingSettings};
+use common::run::RunManifest;
 use common::wire::message::{RoundKey, TrainFailure};
-use data::DataError;
-use model::chat::Document;
 use model::{Adapter, BaseModel, Checkpoint, Control, ModelError, StepReport, TrainData};
 use serde::{Deserialize, Serialize};
 
 use crate::config::AgentConfig;
-use crate::local::{Progress, RawFacts, round_file_stem};
+use crate::local::{BlindedFacts, LeftOut, Progress, RawFacts, round_file_stem};
 use crate::paths::StateFolder;
 
 pub(crate) mod checkpoint;
 mod files;
+mod material;
 pub(crate) mod metrics;
 pub(crate) mod samples;
 pub(crate) mod settings;
 
 use checkpoint::CheckpointFile;
 pub use files::Inbox;
+use material::Usable;
 use metrics::Metrics;
-use samples::Samples;
+use samples::{Documents, Samples};
 
 /// Why a round cannot be trained: a code for the gateway, words for the log.
 #[derive(Debug, thiserror::Error)]
@@ -61,8 +61,8 @@ pub enum Trained {
 pub struct Trainer {
     config: AgentConfig,
     folder: StateFolder,
-    documents: Option<Vec<Document>>,
-    samples: Option<(Wanted, Samples)>,
+    documents: Option<Documents>,
+    samples: Option<(Wanted, Samples, Option<LeftOut>)>,
     base: Option<BaseModel>,
 }
 
@@ -72,6 +72,17 @@ struct Wanted {
     cutoff_tokens: usize,
     validation_share: f64,
     seed: u64,
+    /// The run, where its records are compared with the held-out set.
+    compared_in: Option<RunId>,
+}
+
+/// What became of an order to prepare.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Prepared {
+    /// The base model is loaded and so many records will be trained on.
+    Ready { base_fingerprint: Digest, records: u64, left_out: Option<LeftOut> },
+    /// These points have to be evaluated by the coordinator first.
+    Blinded(BlindedFacts),
 }
 
 /// Rounds whose metrics are kept: a row has about 250 bytes, so 100 rounds of 10,000 steps are 250 MB at most.
@@ -96,16 +107,22 @@ impl Trainer {
         Self { config, folder, documents: None, samples: None, base: None }
     }
 
-    /// Loads the base model as the manifest says and prepares the samples; returns the base's fingerprint and the
-    /// number of records that will be trained on.
+    /// Compares the records with the held-out set as far as the files in the inbox allow; when that is done, prepares
+    /// the samples and loads the base model as the manifest says.
     ///
     /// # Errors
-    /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`.
-    pub fn prepare(&mut self, manifest: Digest) -> Result<(Digest, u64), TrainError> {
+    /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `OverlapFailed`, `NotAllowed`.
+    pub fn prepare(&mut self, run: RunId, manifest: Digest) -> Result<Prepared, TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
-        let records = self.samples(&manifest.training)?.training.len() as u64;
-        let fingerprint = Digest(self.base(&manifest)?.fingerprint());
-        Ok((fingerprint, records))
+        if let Some(facts) = self.make_samples(run, &manifest)? {
+            return Ok(Prepared::Blinded(facts));
+        }
+        let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
+        let Some((_, samples, left_out)) = &self.samples else {
+            return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
+        };
+        let records = samples.training.len() as u64;
+        Ok(Prepared::Ready { base_fingerprint, records, left_out: *left_out })
     }
 
     /// Trains one round, or finds that it was trained before. `progress` is called at most once a second; it says
@@ -126,9 +143,12 @@ impl Trainer {
         let inbox = Inbox::new(&self.folder);
         let manifest = inbox.manifest(manifest_digest)?;
         let adapter_bytes = inbox.adapter(adapter_digest)?;
-        self.samples(&manifest.training)?;
+        if self.make_samples(key.run, &manifest)?.is_some() {
+            let words = "the records were not compared with the held-out set";
+            return Err(TrainError::new(TrainFailure::WorkerFailed, words));
+        }
         self.base(&manifest)?;
-        let (Some((_, samples)), Some(base)) = (&self.samples, &self.base) else {
+        let (Some((_, samples, _)), Some(base)) = (&self.samples, &self.base) else {
             return Err(TrainError::new(TrainFailure::WorkerFailed, "the base model was not kept"));
         };
         let lora = settings::lora(&manifest.adapter);
@@ -184,30 +204,45 @@ impl Trainer {
         }
     }
 
-    fn samples(&mut self, training: &TrainingSettings) -> Result<&Samples, TrainError> {
+    /// Makes the samples of this run; `Some` when its records have to be compared with the held-out set first.
+    fn make_samples(
+        &mut self,
+        run: RunId,
+        manifest: &RunManifest,
+    ) -> Result<Option<BlindedFacts>, TrainError> {
+        let training = &manifest.training;
         let wanted = Wanted {
             cutoff_tokens: training.cutoff_tokens,
             validation_share: training.validation_share,
             seed: training.seed,
+            compared_in: manifest.overlap.map(|_| run),
         };
-        if self.samples.as_ref().is_none_or(|(prepared_for, _)| *prepared_for != wanted) {
-            if self.documents.is_none() {
-                self.documents = Some(read_records(&self.config.data)?);
-            }
-            let documents = self.documents.as_deref().unwrap_or_default();
-            let held_out = (wanted.validation_share, wanted.seed);
-            let samples = samples::prepare(documents, &self.config.model, wanted.cutoff_tokens, held_out)
-                .map_err(|error| match error {
-                    ModelError::NothingSupervised { .. } => TrainError::new(TrainFailure::NoRecords, error),
-                    other => TrainError::new(TrainFailure::BaseUnreadable, other),
-                })?;
-            tracing::info!(report = ?samples.report, held_out = samples.validation.len(), "records prepared");
-            self.samples = Some((wanted, samples));
+        if self.samples.as_ref().is_some_and(|(prepared_for, ..)| *prepared_for == wanted) {
+            return Ok(None);
         }
-        match &self.samples {
-            Some((_, samples)) => Ok(samples),
-            None => Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept")),
+        if manifest.overlap.is_some() && !self.config.policy.overlap {
+            let words =
+                "the run compares records with its held-out set, which [policy] overlap does not allow";
+            return Err(TrainError::new(TrainFailure::NotAllowed, words));
         }
+        if self.documents.is_none() {
+            self.documents = Some(material::read(&self.config.data)?);
+        }
+        let Some(documents) = &self.documents else { return Ok(None) };
+        let usable = material::usable(documents, &self.folder, run, manifest.overlap.as_ref())?;
+        let (documents, left_out) = match usable {
+            Usable::Documents(documents, left_out) => (documents, left_out),
+            Usable::Blinded(facts) => return Ok(Some(facts)),
+        };
+        let held_out = (wanted.validation_share, wanted.seed);
+        let samples = samples::prepare(&documents, &self.config.model, wanted.cutoff_tokens, held_out)
+            .map_err(|error| match error {
+                ModelError::NothingSupervised { .. } => TrainError::new(TrainFailure::NoRecords, error),
+                other => TrainError::new(TrainFailure::BaseUnreadable, other),
+            })?;
+        tracing::info!(report = ?samples.report, held_out = samples.validation.len(), "records prepared");
+        self.samples = Some((wanted, samples, left_out));
+        Ok(None)
     }
 
     /// The round's metrics in the site's logs. Without them the round is trained all the same.
@@ -278,19 +313,6 @@ impl Trainer {
     fn facts_path(&self, key: RoundKey) -> PathBuf {
         self.folder.raw().join(format!("{}.json", round_file_stem(key.run, key.round)))
     }
-}
-
-/// Reads all data files of the site.
-fn read_records(data: &[PathBuf]) -> Result<Vec<Document>, TrainError> {
-    let documents = samples::read(data).map_err(|error| match error {
-        DataError::NoRecords { .. } => TrainError::new(TrainFailure::NoRecords, error),
-        other => TrainError::new(TrainFailure::DataUnreadable, other),
-    })?;
-    if documents.left_out_total > 0 {
-        let left_out = documents.left_out_total;
-        tracing::warn!(left_out, "records left out; `site-agent check` names them");
-    }
-    Ok(documents.usable)
 }
 
 fn train_error(error: ModelError) -> TrainError {

@@ -23,7 +23,7 @@ use crate::local::{FromWorker, ToWorker, read_message, write_message};
 use crate::paths::StateFolder;
 use crate::records;
 use crate::sandbox::{self, FileRules, Lock};
-use crate::train::{TrainError, Trained, Trainer};
+use crate::train::{Prepared, TrainError, Trained, Trainer};
 
 /// Orders that may wait: the gateway has one round in hand and may repeat itself after a restart.
 const ORDERS_MAX: usize = 16;
@@ -189,10 +189,14 @@ impl Worker {
 
     fn obey(&mut self, order: ToWorker) -> Result<(), SiteError> {
         match order {
-            ToWorker::Prepare { key, manifest } => match self.trainer.prepare(manifest) {
-                Ok((base_fingerprint, records)) => {
+            ToWorker::Prepare { key, manifest } => match self.trainer.prepare(key.run, manifest) {
+                Ok(Prepared::Ready { base_fingerprint, records, left_out }) => {
+                    if let Some(left_out) = left_out {
+                        self.say(&FromWorker::Compared { key, left_out })?;
+                    }
                     self.say(&FromWorker::Ready { key, base_fingerprint, records })
                 }
+                Ok(Prepared::Blinded(facts)) => self.say(&FromWorker::Blinded { key, facts }),
                 Err(error) => self.fail(key, &error),
             },
             ToWorker::Train { key, manifest, adapter } => self.train(key, manifest, adapter),

@@ -8,6 +8,7 @@ mod crash;
 mod end_to_end;
 mod enrol;
 mod export;
+mod overlap;
 mod revoked;
 mod sandbox;
 mod support;

@@ -3,8 +3,9 @@
 
 use std::time::Instant;
 
+use data::dedup::BANDS;
 use data::limits::OVERLAP_BATCH_POINTS;
-use data::overlap::{BANDS, Batch, EvaluationKey, Features, Query};
+use data::overlap::{Batch, EvaluationKey, Features, Query};
 
 fn main() {
     // `cargo test --benches` passes `--bench` or nothing: then a small size shows that it works.
@@ -53,10 +54,11 @@ fn main() {
 }
 
 /// Distinct records with distinct bands.
-fn features(numbers: std::ops::Range<u64>) -> Vec<Features> {
+fn features(numbers: std::ops::Range<u64>) -> Vec<Option<Features>> {
     let one = |number: u64| {
-        let value = number.to_le_bytes();
-        Features::new(&value, Some([value.as_slice(); BANDS]))
+        let mut exact = [0; 32];
+        exact[..8].copy_from_slice(&number.to_le_bytes());
+        Some(Features::new(&exact, &[number; BANDS]))
     };
     numbers.map(one).collect()
 }

@@ -24,7 +24,7 @@ mod random;
 mod verdict;
 
 pub use error::OverlapError;
-pub use features::{BANDS, Features};
+pub use features::Features;
 pub use key::{Batch, EvaluationKey};
 pub use published::PublishedSet;
 pub use query::Query;

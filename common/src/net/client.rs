@@ -67,7 +67,7 @@ impl Client {
 pub struct Answer {
     /// The message.
     pub response: Response,
-    /// Raw bytes that follow a [`Response::Blob`]; empty with any other.
+    /// Raw bytes that follow it, as many as [`Response::payload_bytes`] says.
     pub payload: Vec<u8>,
 }
 
@@ -83,10 +83,7 @@ impl Session {
     pub async fn exchange(&self, frame_bytes: &[u8], deadline: Duration) -> Result<Answer, NetError> {
         let parse = |body: &[u8]| {
             let response: Response = frame::from_body(body).ok()?;
-            let payload_bytes = match response {
-                Response::Blob { length, .. } => length as usize,
-                _ => 0,
-            };
+            let payload_bytes = response.payload_bytes()?;
             Some((response, payload_bytes))
         };
         let (response, payload) = call(&self.connection, frame_bytes, deadline, parse).await?;

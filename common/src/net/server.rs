@@ -24,11 +24,10 @@ use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
 use crate::id::Digest;
 use crate::limits::{
-    CHUNK_BYTES_MAX, HANDSHAKE_DEADLINE_MS, PAYLOADS_IN_FLIGHT_MAX, REQUEST_DEADLINE_MS,
-    STREAMS_PER_CONNECTION_MAX,
+    HANDSHAKE_DEADLINE_MS, PAYLOADS_IN_FLIGHT_MAX, REQUEST_DEADLINE_MS, STREAMS_PER_CONNECTION_MAX,
 };
 use crate::wire::frame::{self, PREFIX_BYTES};
-use crate::wire::message::{Envelope, Refusal, Request, Response};
+use crate::wire::message::{Envelope, Refusal, Response};
 
 const REQUEST_DEADLINE: Duration = Duration::from_millis(REQUEST_DEADLINE_MS);
 const HANDSHAKE_DEADLINE: Duration = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
@@ -38,7 +37,9 @@ const HANDSHAKE_DEADLINE: Duration = Duration::from_millis(HANDSHAKE_DEADLINE_MS
 pub struct Received {
     /// Sequence number and request.
     pub envelope: Envelope,
-    /// Raw bytes behind a [`Request::Chunk`]; empty with any other.
+    /// Raw bytes behind the frame, as many as [`Request::payload_bytes`] says.
+    ///
+    /// [`Request::payload_bytes`]: crate::wire::message::Request::payload_bytes
     pub payload: Vec<u8>,
     /// SHA-256 of exactly the bytes that came: prefix, message, payload. Equals the site's ledger record.
     pub frame_digest: Digest,
@@ -51,7 +52,7 @@ pub struct Received {
 pub struct Reply {
     /// The message.
     pub response: Response,
-    /// Raw bytes behind a [`Response::Blob`], as many as it says; empty with any other.
+    /// Raw bytes behind the frame, as many as [`Response::payload_bytes`] says.
     pub payload: Vec<u8>,
 }
 
@@ -212,11 +213,8 @@ impl StreamTask {
         let envelope: Envelope = frame::from_body(body).map_err(|_| ReadFault::Malformed)?;
         let frame_end = bytes.len();
         let mut permit = None;
-        if let Request::Chunk { length, .. } = envelope.request {
-            let length = length as usize;
-            if !(1..=CHUNK_BYTES_MAX).contains(&length) {
-                return Err(ReadFault::Malformed);
-            }
+        let length = envelope.request.payload_bytes().ok_or(ReadFault::Malformed)?;
+        if length > 0 {
             permit = self.payloads.clone().acquire_owned().await.ok();
             stream::read_exactly(receive, length, &mut bytes).await?;
         }
@@ -228,11 +226,7 @@ impl StreamTask {
 }
 
 async fn write_reply(send: &mut SendStream, reply: &Reply) {
-    let announced = match reply.response {
-        Response::Blob { length, .. } => length as usize,
-        _ => 0,
-    };
-    let consistent = announced == reply.payload.len() && announced <= CHUNK_BYTES_MAX;
+    let consistent = reply.response.payload_bytes() == Some(reply.payload.len());
     let frame = match frame::to_bytes(&reply.response) {
         Ok(frame) if consistent => frame,
         _ => {

@@ -14,6 +14,7 @@ fn spec() -> RunSpec {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
+        overlap: OverlapSettings::default(),
     }
 }
 
@@ -23,6 +24,9 @@ fn bounds_are_checked_by_name() {
     let mut wrong = spec();
     wrong.rounds = 0;
     assert!(wrong.validate().unwrap_err().to_string().contains("`rounds`"));
+    let mut wrong = spec();
+    wrong.overlap.points_max = 1000;
+    assert!(wrong.validate().unwrap_err().to_string().contains("overlap.points_max"));
     let mut wrong = spec();
     wrong.training.learning_rate = f64::NAN;
     assert!(wrong.validate().unwrap_err().to_string().contains("training.learning_rate"));
@@ -78,6 +82,7 @@ fn a_manifest_round_trips_and_refuses_unknown_fields() {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         sites: vec!["cardiology".parse().unwrap()],
+        overlap: None,
     };
     let bytes = manifest.to_bytes().unwrap();
     assert_eq!(RunManifest::from_bytes(&bytes).unwrap(), manifest);

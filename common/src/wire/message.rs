@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::{LossMilli, RoundedCount};
 use crate::id::{Digest, Round, RunId};
+use crate::limits::{CHUNK_BYTES_MAX, OVERLAP_BATCH_POINTS, OVERLAP_PROOF_POINTS, POINT_BYTES, PROOF_BYTES};
 
 /// Version of this protocol; peers with another one are refused by name.
 pub const PROTOCOL_VERSION: u16 = 1;
@@ -65,6 +66,27 @@ pub enum Request {
     Commit { key: RoundKey, digest: Digest },
     /// The site cannot train this round.
     Failed { key: RoundKey, reason: TrainFailure },
+    /// How many points the site will ask to compare its records with the held-out set: a power of two, the same for
+    /// the whole run. Nothing else about the records.
+    OverlapDeclare { run: RunId, points: u32 },
+    /// `count` blinded points of 32 bytes each follow this frame, the first being number `offset` of the declared
+    /// ones. Each is a hash times a secret random number: uniform, whatever was hashed.
+    OverlapBlinded { run: RunId, offset: u32, count: u32 },
+}
+
+impl Request {
+    /// How many raw bytes follow the frame; `None` if that is more or less than any site may send.
+    pub fn payload_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Chunk { length, .. } => {
+                Some(*length as usize).filter(|length| (1..=CHUNK_BYTES_MAX).contains(length))
+            }
+            Self::OverlapBlinded { count, .. } => Some(*count as usize)
+                .filter(|count| (1..=OVERLAP_BATCH_POINTS).contains(count))
+                .map(|count| count * POINT_BYTES),
+            _ => Some(0),
+        }
+    }
 }
 
 /// Why a site cannot train, as a code. The words stay at the site.
@@ -86,6 +108,8 @@ pub enum TrainFailure {
     UpdateRejected,
     /// The site's policy does not allow this run.
     NotAllowed,
+    /// The records could not be compared with the held-out set: the coordinator's answers do not hold, or it refused.
+    OverlapFailed,
 }
 
 /// What the coordinator answers.
@@ -97,7 +121,7 @@ pub enum Response {
     Work(Work),
     /// To `Fetch`: `length` raw bytes at `offset` of a file of `total` bytes follow this frame.
     Blob { offset: u64, length: u32, total: u64 },
-    /// Noted (`Ready`, `Progress`, `Failed`).
+    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`).
     Noted,
     /// To `Offer` and `Chunk`: send the bytes from here on. Equal to the size when all are there.
     Continue { next_offset: u64 },
@@ -107,6 +131,27 @@ pub enum Response {
     Busy { retry_after_ms: u32 },
     /// Not done.
     Refused(Refusal),
+    /// To `OverlapBlinded`: the `count` points from number `offset` on, evaluated with the run's key (32 bytes each),
+    /// then a proof of 64 bytes for each 256 of them, follow this frame.
+    OverlapEvaluated { offset: u32, count: u32 },
+}
+
+impl Response {
+    /// How many raw bytes follow the frame; `None` if that is more than a coordinator may send.
+    pub fn payload_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Blob { length, .. } => Some(*length as usize).filter(|length| *length <= CHUNK_BYTES_MAX),
+            Self::OverlapEvaluated { count, .. } => Some(*count as usize)
+                .filter(|count| (1..=OVERLAP_BATCH_POINTS).contains(count))
+                .map(overlap_answer_bytes),
+            _ => Some(0),
+        }
+    }
+}
+
+/// Bytes of the answer to so many points: the evaluated points, and one proof for each group of them.
+pub fn overlap_answer_bytes(points: usize) -> usize {
+    points * POINT_BYTES + points.div_ceil(OVERLAP_PROOF_POINTS) * PROOF_BYTES
 }
 
 /// What a site should do.

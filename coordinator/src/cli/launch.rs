@@ -36,6 +36,9 @@ A run file (paths are relative to it):
   batch_size = 8
   learning_rate = 2e-3
   schedule = \"constant\"
+  [overlap]
+  enabled = true        # the default: each site leaves out records that are too
+                        # close to the held-out ones; neither side shows a text
 
 Example:
   coordinator launch RUN.toml --follow";

@@ -13,7 +13,7 @@ use common::id::Digest;
 use common::run::{AdapterSettings, TensorSpec};
 use model::{Adapter, BaseModel, Device, LoadOptions, LoraSettings, ModelConfig, ModelError, Sample};
 
-use super::{Answer, Job, ModelJob};
+use super::{Answer, Job, ModelJob, OverlapJob};
 use crate::blobs;
 use crate::error::Error;
 use crate::round::state::{Metrics, PinnedFile};
@@ -46,7 +46,9 @@ fn end_with_parent() {
 /// Does the job.
 pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
-        Job::Describe { model, data, seed, initial } => describe(model, data, *seed, initial, device),
+        Job::Describe { model, data, seed, initial, overlap } => {
+            describe(model, data, *seed, (initial, overlap.as_ref()), device)
+        }
         Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size, device),
     };
     result.unwrap_or_else(|error| failed(&error))
@@ -82,7 +84,7 @@ fn describe(
     job: &ModelJob,
     data: &[PathBuf],
     seed: u64,
-    initial: &Path,
+    (initial, overlap): (&Path, Option<&OverlapJob>),
     device: Device,
 ) -> Result<Answer, Error> {
     for path in data {
@@ -98,7 +100,9 @@ fn describe(
     let adapter = Adapter::init(base.config(), &settings, seed).map_err(|error| model_error(&error))?;
     let bytes = adapter.to_safetensors().map_err(|error| model_error(&error))?;
     durable::write(initial, &bytes, durable::ORDINARY).map_err(Error::io("write", initial))?;
-    Ok(Answer::Described { fingerprint: Digest(base.fingerprint()), tensors })
+    let publish = |job: &OverlapJob| crate::overlap::publish(data, &job.key, job.run, &job.out);
+    let public_key = overlap.map(publish).transpose()?;
+    Ok(Answer::Described { fingerprint: Digest(base.fingerprint()), tensors, public_key })
 }
 
 fn score(

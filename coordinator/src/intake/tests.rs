@@ -34,6 +34,7 @@ fn fixture() -> Fixture {
         training: spec.training,
         base: spec.base,
         sites: vec![site()],
+        overlap: None,
     };
     let manifest = blobs::put(&folder, &manifest.to_bytes().unwrap()).unwrap();
     Fixture { intake: Intake::new(folder.clone()), _folder: temporary, folder, manifest, tensors }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use common::clock::Timestamp;
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::RunSpec;
+use common::run::{OverlapTerms, RunSpec};
 use serde::{Deserialize, Serialize};
 
 /// A file an operator named, pinned by content so that it cannot change under a run.
@@ -45,6 +45,9 @@ pub struct Plan {
     pub initial: Digest,
     /// Length of every adapter of this run in bytes.
     pub adapter_bytes: u64,
+    /// The comparison of sites' records with the held-out set; `None` without one, and in journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<OverlapTerms>,
 }
 
 /// Where a run stands.

@@ -57,12 +57,15 @@ impl Sessions {
         self.told.first_time(site, run).then_some(Work::Finished { run })
     }
 
-    /// A site may read the manifest of a run it takes part in and the models published to it.
+    /// A site may read the manifest of a run it takes part in, the models published to it, and the held-out set's
+    /// pseudorandom values.
     pub(super) fn may_fetch(&self, site: &SiteId, digest: Digest) -> bool {
         self.runs.all().iter().any(|state| {
             let takes_part = state.plan.sites.contains(site) && !state.revoked.contains(site);
             let published = |record: &crate::round::state::RoundRecord| record.from == digest;
-            takes_part && (state.plan.manifest == digest || state.rounds.iter().any(published))
+            let set = state.plan.overlap.map(|terms| terms.set);
+            let named = state.plan.manifest == digest || set == Some(digest);
+            takes_part && (named || state.rounds.iter().any(published))
         })
     }
 

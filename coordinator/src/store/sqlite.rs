@@ -7,7 +7,8 @@ use rusqlite::Connection;
 use super::StoreError;
 
 /// Schema changes in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 1] = [include_str!("../../migrations/0001_initial.sql")];
+const MIGRATIONS: [&str; 2] =
+    [include_str!("../../migrations/0001_initial.sql"), include_str!("../../migrations/0002_overlap.sql")];
 
 /// SQLite before 3.51.3 could corrupt a WAL database after a reset.
 const SQLITE_VERSION_MIN: i32 = 3_051_003;

@@ -142,3 +142,27 @@ fn a_newer_or_broken_database_is_refused() {
     std::fs::write(&path, b"this is not a database, it is much too friendly for one").unwrap();
     assert!(matches!(Store::open(&path), Err(StoreError::Corrupt(_))));
 }
+
+#[test]
+fn a_site_declares_once_and_each_batch_is_one_set_of_points() {
+    let (_folder, store) = store();
+    store.invite(&site(), &JoinToken::from_bytes([9; 32]).hash(), Timestamp(9), Timestamp(0)).unwrap();
+    let (run, other, at) = (RunId([1; 8]), RunId([2; 8]), Timestamp(1));
+    assert_eq!(store.overlap_points(run, &site()).unwrap(), None);
+    assert_eq!(store.declare_overlap(run, &site(), 2048, at).unwrap(), 2048);
+    assert_eq!(store.declare_overlap(run, &site(), 4096, at).unwrap(), 2048, "the first number stands");
+    assert_eq!(
+        store.declare_overlap(other, &site(), 1024, at).unwrap(),
+        1024,
+        "another run is another matter"
+    );
+    assert_eq!(store.overlap_points(run, &site()).unwrap(), Some(2048));
+    let (first, second) = (Digest::of(b"first"), Digest::of(b"second"));
+    assert_eq!(store.put_overlap_batch(run, &site(), 0, first, at).unwrap(), first);
+    assert_eq!(
+        store.put_overlap_batch(run, &site(), 0, second, at).unwrap(),
+        first,
+        "the first points stand"
+    );
+    assert_eq!(store.put_overlap_batch(run, &site(), 4096, second, at).unwrap(), second);
+}

@@ -143,6 +143,7 @@ pub fn name_of(response: &Response) -> &'static str {
         Response::Receipt(_) => "Receipt",
         Response::Busy { .. } => "Busy",
         Response::Refused(_) => "Refused",
+        Response::OverlapEvaluated { .. } => "OverlapEvaluated",
     }
 }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use common::clock::Clock;
 use common::crash_point;
 use common::id::{Digest, RunId};
-use common::limits::POLL_WAIT_MS_MAX;
+use common::limits::{OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX};
 use common::net::client::Answer;
 use common::net::transfer::{self, Opened, PartialFile, TransferError};
 use common::run::RunManifest;
@@ -27,7 +27,7 @@ use crate::identity::Identity;
 use crate::local::{FromWorker, Notice, RawFacts, ToGateway, ToWorker};
 use crate::paths::StateFolder;
 use crate::protect::{ProtectedUpdate, protect};
-use crate::store::Store;
+use crate::store::{FACT_TOO_CLOSE, Store};
 
 /// Between two attempts at something the coordinator or the worker just refused.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -112,6 +112,12 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
                     _ => None,
                 }
             }
+            FromWorker::Blinded { key, facts } => Some(Event::Blinded { key, facts }),
+            // For the person at the site.
+            FromWorker::Compared { left_out, .. } => {
+                self.store.set_fact(FACT_TOO_CLOSE, left_out.too_close)?;
+                None
+            }
             FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
             FromWorker::Failed { key, reason } => {
                 let failures = self.store.count_failure(key)?;
@@ -143,6 +149,7 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
                 self.output.order(ToWorker::Prepare { key: assignment.key, manifest: assignment.manifest });
                 Ok(None)
             }
+            Effect::Compare { key, facts } => self.compare(key, facts).await.map(Some),
             Effect::SendReady { key, base_fingerprint, records } => {
                 let item = Outbound::Ready { key, base_fingerprint, records };
                 let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
@@ -214,8 +221,15 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
                 return Ok(event);
             }
         }
+        let manifest = self.manifest(assignment.manifest)?;
+        // A longer one is not fetched; the worker then finds none and says so.
+        if let Some(terms) = manifest.overlap.filter(|terms| terms.set_bytes <= OVERLAP_SET_BYTES_MAX)
+            && let Some(event) = self.fetch_one(terms.set, terms.set_bytes).await?
+        {
+            return Ok(event);
+        }
         crash_point!("site-fetched");
-        let rounds = self.manifest(assignment.manifest)?.rounds;
+        let rounds = manifest.rounds;
         self.output.notice(Notice::Joined { key: assignment.key, rounds });
         Ok(Event::Fetched)
     }
@@ -337,6 +351,10 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
         for update in updates.iter().filter(|update| update.key.run == run) {
             remove(&self.folder.outbox().join(update.digest.to_string()));
         }
+        if let Ok(Some(points)) = self.store.overlap(run) {
+            remove(&self.folder.outbox().join(points.digest.to_string()));
+        }
+        remove(&crate::overlap::answers(&self.folder, run));
     }
 }
 

@@ -7,7 +7,7 @@
 use common::id::{Digest, RunId};
 use common::wire::message::{Refusal, RoundKey, TrainFailure};
 
-use crate::local::RawFacts;
+use crate::local::{BlindedFacts, RawFacts};
 
 /// One round to train, as the coordinator describes it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Phase {
     Fetching(Assignment),
     /// The worker's fingerprint of the base model and its record count.
     Preparing(Assignment),
+    /// The coordinator's answers to the worker's blinded points.
+    Comparing(Assignment, BlindedFacts),
     /// The worker's update.
     Training(Assignment),
     /// The worker has died; the next one to report.
@@ -69,6 +71,12 @@ pub enum Event {
     FetchFailed,
     /// The worker holds the base model; `expected` is what the manifest names.
     Prepared { key: RoundKey, base_fingerprint: Digest, expected: Digest, records: u64 },
+    /// The worker's records have to be compared with the held-out set first; these points are to be evaluated.
+    Blinded { key: RoundKey, facts: BlindedFacts },
+    /// The coordinator's answers are in the inbox.
+    Answered,
+    /// The points did not pass our own check.
+    PointsRejected,
     /// The worker's raw update is on disk.
     Trained { key: RoundKey, facts: RawFacts },
     /// The worker gave up.
@@ -100,6 +108,8 @@ pub enum Effect {
     Fetch(Assignment),
     /// Have the worker load the base model.
     Prepare(Assignment),
+    /// Have these points evaluated.
+    Compare { key: RoundKey, facts: BlindedFacts },
     /// Tell the coordinator that we take part.
     SendReady { key: RoundKey, base_fingerprint: Digest, records: u64 },
     /// Have the worker train.
@@ -135,7 +145,9 @@ impl Agent {
     /// One transition. Events that do not fit the phase (a late word from the worker about another round) change nothing.
     #[must_use]
     pub fn step(self, event: Event) -> (Self, Vec<Effect>) {
-        use Phase::{AwaitingWorker, Fetching, Idle, Preparing, Protecting, Reporting, Sending, Training};
+        use Phase::{
+            AwaitingWorker, Comparing, Fetching, Idle, Preparing, Protecting, Reporting, Sending, Training,
+        };
         match (self.phase, event) {
             (Idle, Event::NothingToDo) => (self, vec![Effect::Poll]),
             (Idle, Event::RunOver { run }) => (self, vec![Effect::Forget(run), Effect::Poll]),
@@ -158,6 +170,11 @@ impl Agent {
                 }
             }
 
+            (Preparing(assignment), Event::Blinded { key, facts }) if key == assignment.key => {
+                self.to(Comparing(assignment, facts), vec![Effect::Compare { key, facts }])
+            }
+            (Comparing(assignment, facts), event) => self.comparing(assignment, facts, event),
+
             (Training(assignment), Event::Trained { key, facts }) if key == assignment.key => {
                 self.to(Protecting(assignment), vec![Effect::Protect { assignment, facts }])
             }
@@ -168,13 +185,7 @@ impl Agent {
             (
                 Preparing(assignment) | Training(assignment),
                 Event::TrainingFailed { key, reason, failures },
-            ) if key == assignment.key => {
-                if is_worth_another_try(reason) && failures < self.failures_max {
-                    self.to(Preparing(assignment), vec![Effect::Pause, Effect::Prepare(assignment)])
-                } else {
-                    self.give_up(key, reason)
-                }
-            }
+            ) if key == assignment.key => self.training_failed(assignment, reason, failures),
             (Preparing(assignment) | Training(assignment), Event::WorkerGone { failures }) => {
                 if failures < self.failures_max {
                     self.to(AwaitingWorker(assignment), vec![])
@@ -194,13 +205,7 @@ impl Agent {
                 self.give_up(assignment.key, TrainFailure::UpdateRejected)
             }
 
-            (Sending(_), Event::Acknowledged) => self.to(Idle, vec![Effect::Poll]),
-            (Sending(key), Event::Refused { refusal }) if refusal.is_retryable() => {
-                (self, vec![Effect::Pause, Effect::Send(key)])
-            }
-            (Sending(key), Event::Refused { refusal }) => {
-                self.to(Idle, vec![Effect::Declined { key, refusal }, Effect::Pause, Effect::Poll])
-            }
+            (Sending(key), event) => self.sending(key, event),
 
             (Reporting(_), Event::Noted | Event::Refused { .. }) => self.idle_after_pause(),
 
@@ -216,6 +221,49 @@ impl Agent {
                 self.give_up(assignment.key, TrainFailure::WorkerFailed)
             }
             Known::Nothing { .. } => self.to(Phase::Fetching(assignment), vec![Effect::Fetch(assignment)]),
+        }
+    }
+
+    /// While the update is sent: received, not now, or not taken.
+    fn sending(self, key: RoundKey, event: Event) -> (Self, Vec<Effect>) {
+        match event {
+            Event::Acknowledged => self.to(Phase::Idle, vec![Effect::Poll]),
+            Event::Refused { refusal } if refusal.is_retryable() => {
+                (self, vec![Effect::Pause, Effect::Send(key)])
+            }
+            Event::Refused { refusal } => {
+                self.to(Phase::Idle, vec![Effect::Declined { key, refusal }, Effect::Pause, Effect::Poll])
+            }
+            _ => (self, vec![]),
+        }
+    }
+
+    fn training_failed(
+        self,
+        assignment: Assignment,
+        reason: TrainFailure,
+        failures: u32,
+    ) -> (Self, Vec<Effect>) {
+        if is_worth_another_try(reason) && failures < self.failures_max {
+            self.to(Phase::Preparing(assignment), vec![Effect::Pause, Effect::Prepare(assignment)])
+        } else {
+            self.give_up(assignment.key, reason)
+        }
+    }
+
+    /// While the worker's points are evaluated: done, or not now, not any more, never.
+    fn comparing(self, assignment: Assignment, facts: BlindedFacts, event: Event) -> (Self, Vec<Effect>) {
+        let key = assignment.key;
+        match event {
+            Event::Answered => self.to(Phase::Preparing(assignment), vec![Effect::Prepare(assignment)]),
+            Event::Refused { refusal } if refusal.is_retryable() => {
+                (self, vec![Effect::Pause, Effect::Compare { key, facts }])
+            }
+            Event::Refused { refusal: Refusal::RoundClosed | Refusal::Unknown | Refusal::NotAuthorised } => {
+                self.idle_after_pause()
+            }
+            Event::Refused { .. } | Event::PointsRejected => self.give_up(key, TrainFailure::OverlapFailed),
+            _ => (self, vec![]),
         }
     }
 

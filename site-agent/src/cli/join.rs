@@ -42,7 +42,7 @@ What it writes is agent.toml, the policy of this site:
   data                            files with de-identified records
   [sandbox] allow_missing         locks the agent may run without (default: none)
   [training] checkpoint_interval_s, attempts_max, device, recompute, weights
-  [policy] update_norm_max, update_bytes_max
+  [policy] update_norm_max, update_bytes_max, overlap
 
 If the data or the model cannot be used, nothing is sent and the invitation stays good.";
 

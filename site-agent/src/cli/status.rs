@@ -9,7 +9,7 @@ use super::{State, ledger, print_json, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::identity::Identity;
-use crate::store::{FACT_RECORDS, Store, Update};
+use crate::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -35,11 +35,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let identity = Identity::load(&folder.identity())?;
     let store = Store::open_to_read(&folder.database())?;
     let records = store.fact(FACT_RECORDS)?.unwrap_or(0);
+    let too_close = store.fact(FACT_TOO_CLOSE)?;
     let updates = store.updates()?;
     let ledger = ledger::summary(&folder.ledger())?;
     let expires_ms = expiry_ms(&identity)?;
     if arguments.json {
-        return print_json(&as_json(&identity, &config, records, &updates, &ledger, expires_ms));
+        return print_json(&as_json(&identity, &config, (records, too_close), &updates, &ledger, expires_ms));
     }
     let rows = [
         ("site", identity.coordinator.site.to_string()),
@@ -47,6 +48,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         ("certificate until", table::utc(expires_ms)),
         ("model", config.model.display().to_string()),
         ("records", records.to_string()),
+        (
+            "too close to held-out",
+            too_close.map_or_else(|| "never compared".to_owned(), |count| count.to_string()),
+        ),
         ("rounds done", done(&updates).count().to_string()),
         ("bytes sent", ledger.bytes.to_string()),
         ("of these, updates", update_bytes(&ledger).to_string()),
@@ -62,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 fn as_json(
     identity: &Identity,
     config: &AgentConfig,
-    records: u64,
+    (records, too_close): (u64, Option<u64>),
     updates: &[Update],
     ledger: &Summary,
     expires_ms: u64,
@@ -89,6 +94,7 @@ fn as_json(
         "model": config.model,
         "data": config.data,
         "records": records,
+        "records_too_close_to_held_out": too_close,
         "rounds_done": done(updates).count(),
         "bytes_sent": ledger.bytes,
         "ledger": { "records": ledger.records, "bytes": ledger.bytes, "root": ledger.root.to_string() },

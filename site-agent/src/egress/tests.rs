@@ -79,6 +79,7 @@ fn update(site: &Site) -> ProtectedUpdate {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         sites: Vec::new(),
+        overlap: None,
     };
     let raw = site
         .folder
@@ -93,10 +94,20 @@ fn update(site: &Site) -> ProtectedUpdate {
     protect(&site.folder, &mut store, &PolicyConfig::default(), &manifest, key(), &facts, 1).unwrap()
 }
 
+/// Blinded points of a query about nothing: padding alone, as good as any.
+fn points(site: &Site) -> ProtectedPoints {
+    let query = data::overlap::Query::new(&[], zeroize::Zeroizing::new([3; 32])).unwrap();
+    let bytes = query.blinded(0).unwrap();
+    fs::write(crate::overlap::raw_points(&site.folder, key().run), &bytes).unwrap();
+    let facts = crate::local::BlindedFacts { digest: Digest::of(&bytes), points: query.points() };
+    let mut store = Store::open(&site.folder.database()).unwrap();
+    ProtectedPoints::protect(&site.folder, &mut store, key().run, &facts, 1).unwrap()
+}
+
 #[test]
 fn the_ledger_is_written_before_every_send() {
     let mut site = site();
-    let update = update(&site);
+    let (update, points) = (update(&site), points(&site));
     let progress = Progress { step: 1, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
     for item in [
         Outbound::Hello,
@@ -108,11 +119,14 @@ fn the_ledger_is_written_before_every_send() {
         Outbound::Chunk { update: &update, offset: 0 },
         Outbound::Commit(&update),
         Outbound::Failed { key: key(), reason: TrainFailure::OutOfMemory },
+        Outbound::OverlapDeclare(&points),
+        Outbound::OverlapBlinded { points: &points, offset: 0 },
     ] {
         release(&mut site, item).unwrap();
     }
     let summary = common::ledger::verify(fs::read(site.folder.ledger()).unwrap().as_slice(), |_| ()).unwrap();
-    assert_eq!(summary.records, 9);
+    assert_eq!(summary.records, 11);
+    assert_eq!(summary.kinds[&Kind::OverlapBlinded].frames, 1);
     assert_eq!(summary.bytes, site.wire.sent.iter().map(|bytes| bytes.len() as u64).sum::<u64>());
 }
 
@@ -153,6 +167,27 @@ fn the_whole_update_leaves_in_chunks_and_nothing_behind_it() {
     assert_eq!(Digest::of(&whole), update.update().digest);
     let behind = Outbound::Chunk { update: &update, offset: update.update().bytes };
     assert!(matches!(release(&mut site, behind), Err(SiteError::PolicyRefused { .. })));
+}
+
+#[test]
+fn points_leave_as_they_are_in_the_outbox_and_no_more_than_declared() {
+    let mut site = site();
+    let points = points(&site);
+    let item = Outbound::OverlapBlinded { points: &points, offset: 0 };
+    for _ in 0..2 {
+        release(&mut site, item).unwrap();
+    }
+    let [first, second] = site.wire.sent.as_slice() else { panic!("two sends") };
+    assert_eq!(first[first.len() - 1024 * 32..], points.batch(0).unwrap());
+    assert_eq!(first[first.len() - 1024 * 32..], second[second.len() - 1024 * 32..]);
+    assert_eq!(first.len() - 1024 * 32, frame::PREFIX_BYTES + 14, "points, and a frame of fixed size");
+    let behind = Outbound::OverlapBlinded { points: &points, offset: 1024 };
+    assert!(matches!(release(&mut site, behind), Err(SiteError::PolicyRefused { .. })));
+    site.egress.policy.overlap = false;
+    for item in [item, Outbound::OverlapDeclare(&points)] {
+        assert!(matches!(release(&mut site, item), Err(SiteError::PolicyRefused { .. })));
+    }
+    assert_eq!(site.wire.sent.len(), 2);
 }
 
 #[test]

@@ -31,6 +31,7 @@ fn site() -> Site {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         sites: Vec::new(),
+        overlap: None,
     };
     Site { _root: root, folder, store, manifest }
 }
@@ -129,7 +130,7 @@ fn the_policy_bounds_norm_and_size() {
     {
         let mut site = site();
         let facts = site.train(HEADER, &VALUES);
-        let result = site.protect(&facts, &PolicyConfig { update_norm_max, update_bytes_max });
+        let result = site.protect(&facts, &PolicyConfig { update_norm_max, update_bytes_max, overlap: true });
         assert_eq!(result.is_ok(), passes, "{update_norm_max} {update_bytes_max}");
     }
 }

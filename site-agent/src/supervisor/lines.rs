@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::wire::message::{RoundKey, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::local::{FromWorker, Notice, Progress};
+use crate::local::{FromWorker, LeftOut, Notice, Progress};
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
@@ -44,6 +44,9 @@ impl Lines {
                 self.last_progress = None;
                 eprintln!("{}: joined", self.name(*key));
             }
+            Notice::Comparing { key, points } => {
+                eprintln!("{}: comparing with the held-out set ({points} blinded points)", self.name(*key));
+            }
             Notice::Sending { key, bytes } => eprintln!("{}: sending {bytes} bytes", self.name(*key)),
             Notice::Receipt { key, .. } => eprintln!("{}: receipt stored", self.name(*key)),
             Notice::Declined { key } => {
@@ -76,6 +79,20 @@ impl Lines {
                     progress.loss,
                     progress.tokens_per_s
                 );
+            }
+            FromWorker::Blinded { .. } => {}
+            FromWorker::Compared { key, .. } if self.prepared == Some(*key) => {}
+            FromWorker::Compared { key, left_out } => {
+                let LeftOut { too_close, not_compared, records } = left_out;
+                eprintln!(
+                    "{}: {too_close} of {records} records are too close to the held-out set",
+                    self.name(*key)
+                );
+                if *not_compared > 0 {
+                    eprintln!(
+                        "{not_compared} records were not there when this run was compared and are left out"
+                    );
+                }
             }
             // The gateway may ask twice, when a worker comes up while it asks.
             FromWorker::Ready { key, .. } if self.prepared == Some(*key) => {}
@@ -126,6 +143,9 @@ fn words(reason: TrainFailure) -> &'static str {
         TrainFailure::OutOfMemory => "not enough memory",
         TrainFailure::WorkerFailed => "the worker failed repeatedly (see logs/worker.log)",
         TrainFailure::UpdateRejected => "its update did not pass the site's own check (see the logs)",
+        TrainFailure::OverlapFailed => {
+            "its records could not be compared with the held-out set (see the logs)"
+        }
         TrainFailure::NotAllowed => "the run's settings are not allowed here (see logs/worker.log)",
     }
 }

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use data::DataError;
+use data::overlap::Features;
 use data::read::ReadOptions;
 use model::chat::{ChatTokenizer, Document, PrepareReport};
 use model::{ModelError, Sample};
@@ -19,6 +20,8 @@ const LEFT_OUT_NAMED: usize = 5;
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Documents {
     pub(crate) usable: Vec<Document>,
+    /// Of each of them: what is compared with the consortium's held-out set.
+    pub(crate) features: Vec<Option<Features>>,
     /// The first of those left out, by file, line and reason.
     pub(crate) left_out: Vec<String>,
     /// How many are left out.
@@ -50,6 +53,7 @@ pub(crate) fn read(files: &[PathBuf]) -> Result<Documents, DataError> {
         left_out: named.map(name).collect(),
         left_out_total: dataset.refused.len() as u64,
         usable: records::documents(&dataset.records),
+        features: Features::of_all(&dataset.records),
     })
 }
 

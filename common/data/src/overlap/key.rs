@@ -78,8 +78,8 @@ impl EvaluationKey {
     ///
     /// # Errors
     /// [`OverlapError::TooMany`] beyond `OVERLAP_SET_ENTRIES_MAX` features.
-    pub fn publish(&self, held_out: &[Features]) -> Result<PublishedSet, OverlapError> {
-        let mut keys: Vec<[u8; 32]> = held_out.iter().flat_map(Features::keys).collect();
+    pub fn publish(&self, held_out: &[Option<Features>]) -> Result<PublishedSet, OverlapError> {
+        let mut keys: Vec<[u8; 32]> = held_out.iter().flatten().flat_map(Features::keys).collect();
         keys.sort_unstable();
         keys.dedup();
         let evaluate = |key: &[u8; 32]| {

@@ -44,8 +44,8 @@ impl Query {
     ///
     /// # Errors
     /// [`OverlapError::TooMany`].
-    pub fn new(records: &[Features], seed: Zeroizing<[u8; 32]>) -> Result<Self, OverlapError> {
-        let mut keys: Vec<[u8; 32]> = records.iter().flat_map(Features::keys).collect();
+    pub fn new(records: &[Option<Features>], seed: Zeroizing<[u8; 32]>) -> Result<Self, OverlapError> {
+        let mut keys: Vec<[u8; 32]> = records.iter().flatten().flat_map(Features::keys).collect();
         keys.sort_unstable();
         keys.dedup();
         Self::of_keys(keys, seed)

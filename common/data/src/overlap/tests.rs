@@ -8,37 +8,32 @@ use sha2::Sha256;
 use zeroize::Zeroizing;
 
 use super::*;
+use crate::dedup::BANDS;
 
 /// A record's features from a number: equal numbers are equal records.
-pub(super) fn record(number: u64) -> Features {
-    let bands: [[u8; 9]; BANDS] = std::array::from_fn(|band| {
-        let mut value = [band as u8; 9];
-        value[1..].copy_from_slice(&number.to_le_bytes());
-        value
-    });
-    Features::new(&number.to_le_bytes(), Some(std::array::from_fn(|band| bands[band].as_slice())))
+pub(super) fn record(number: u64) -> Option<Features> {
+    let mut exact = [0; 32];
+    exact[..8].copy_from_slice(&number.to_le_bytes());
+    Some(Features::new(&exact, &[number; BANDS]))
 }
 
 /// `record(number)` with so many bands of `record(other)`: a near duplicate.
-fn near(number: u64, other: u64, bands: usize) -> Features {
-    let mut features = record(number);
-    let (Some(own), Some(theirs)) = (&mut features.bands, record(other).bands) else {
-        panic!("both have bands")
-    };
-    own[..bands].copy_from_slice(&theirs[..bands]);
-    features
+fn near(number: u64, other: u64, bands: usize) -> Option<Features> {
+    let (mut features, other) = (record(number)?, record(other)?);
+    features.bands[..bands].copy_from_slice(&other.bands[..bands]);
+    Some(features)
 }
 
 pub(super) fn key(seed: u8) -> EvaluationKey {
     EvaluationKey::from_seed(&[seed; 32], b"run-0001").unwrap()
 }
 
-pub(super) fn query(records: &[Features], seed: u8) -> Query {
+pub(super) fn query(records: &[Option<Features>], seed: u8) -> Query {
     Query::new(records, Zeroizing::new([seed; 32])).unwrap()
 }
 
 /// Everything that crosses between the two sides, and the verdict.
-fn compare(records: &[Features], held_out: &[Features]) -> Verdict {
+fn compare(records: &[Option<Features>], held_out: &[Option<Features>]) -> Verdict {
     let (query, key) = (query(records, 1), key(2));
     let set = PublishedSet::from_bytes(&key.publish(held_out).unwrap().to_bytes()).unwrap();
     let mut hits = Vec::new();
@@ -54,26 +49,49 @@ fn compare(records: &[Features], held_out: &[Features]) -> Verdict {
 
 #[test]
 fn what_is_close_to_the_held_out_set_is_found_and_nothing_else() {
-    let held_out: Vec<Features> = (1000..1010).map(record).collect();
-    let mut records: Vec<Features> = (0..300).map(record).collect();
+    let held_out: Vec<Option<Features>> = (1000..1010).map(record).collect();
+    let mut records: Vec<Option<Features>> = (0..300).map(record).collect();
     records[3] = record(1004);
     records[40] = near(40, 1001, 3);
     records[41] = near(41, 1001, 2);
-    records[42] = Features { bands: None, ..record(1009) };
-    records[43] = Features { bands: None, ..record(43) };
+    records[42] = None;
     let excluded = compare(&records, &held_out).exclude(&records);
     let dropped: Vec<usize> = (0..300).filter(|index| excluded.exclude[*index]).collect();
-    assert_eq!(dropped, [3, 40, 42], "2 of 16 bands are not enough");
-    assert_eq!((excluded.too_close, excluded.not_compared), (3, 0));
+    assert_eq!(dropped, [3, 40], "2 of 16 bands are not enough, and what has no words is like nothing");
+    assert_eq!((excluded.too_close, excluded.not_compared), (2, 0));
+}
+
+#[test]
+fn a_reworded_question_is_close_and_its_answer_does_not_matter() {
+    let ask = |question: &str, answer: &str| {
+        let line = serde_json::json!({ "instruction": question, "input": "", "output": answer });
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("one.jsonl");
+        std::fs::write(&path, format!("{line}\n")).unwrap();
+        Features::of_all(
+            &crate::read::read_all(&[path], &crate::read::ReadOptions::default()).unwrap().records,
+        )
+    };
+    let long = "患者男性六十五岁，反复咳嗽咳痰十年，加重伴气促三天，既往有高血压病史，长期口服氨氯地平，请问目前应当首先考虑什么诊断，需要完善哪些检查";
+    let held_out = ask(long, "慢性阻塞性肺疾病急性加重");
+    let close = [
+        ask(long, "另一个答案"),
+        ask(&long.replace('，', " , "), "x"),
+        ask(&long.replace("十年", "八年"), "x"),
+    ];
+    let far = [ask("老年人高血压一般如何治疗？", "x"), ask("咳嗽咳痰怎么办", "x")];
+    let records: Vec<_> = close.into_iter().chain(far).flatten().collect();
+    let excluded = compare(&records, &held_out);
+    assert_eq!(excluded.exclude(&records).exclude, [true, true, true, false, false]);
 }
 
 #[test]
 fn several_batches_and_a_last_one_of_padding_alone() {
     // 17 x 300 distinct features are 5,100 points: one whole batch, one with features and padding.
-    let records: Vec<Features> = (0..300).map(record).collect();
+    let records: Vec<Option<Features>> = (0..300).map(record).collect();
     assert_eq!((query(&records, 1).features(), query(&records, 1).points()), (5100, 8192));
     // Half of the records say the same: 2,550 features, still 4,096 points.
-    let doubled: Vec<Features> = (0..300).map(|number| record(number / 2)).collect();
+    let doubled: Vec<Option<Features>> = (0..300).map(|number| record(number / 2)).collect();
     assert_eq!((query(&doubled, 1).features(), query(&doubled, 1).points()), (2550, 4096));
     let excluded = compare(&records, &[record(299)]).exclude(&records);
     assert_eq!(excluded.too_close, 1);
@@ -90,7 +108,7 @@ fn a_record_that_was_not_compared_is_left_out() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes_and_another_one_no_common_point() {
-    let records: Vec<Features> = (0..20).map(record).collect();
+    let records: Vec<Option<Features>> = (0..20).map(record).collect();
     let first = query(&records, 1).blinded(0).unwrap();
     assert_eq!(Query::from_bytes(&query(&records, 1).to_bytes()).unwrap().blinded(0).unwrap(), first);
     let other_seed = query(&records, 2).blinded(0).unwrap();
@@ -121,7 +139,7 @@ fn points_of_one_feature_look_like_any_others() {
 
 #[test]
 fn every_run_has_a_key_of_its_own_and_sets_have_nothing_in_common() {
-    let held_out: Vec<Features> = (0..50).map(record).collect();
+    let held_out: Vec<Option<Features>> = (0..50).map(record).collect();
     let one = EvaluationKey::from_seed(&[9; 32], b"run-0001").unwrap();
     let two = EvaluationKey::from_seed(&[9; 32], b"run-0002").unwrap();
     assert_ne!(one.public_key(), two.public_key());
@@ -158,7 +176,7 @@ fn secrets_are_not_shown() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(12))]
+    #![proptest_config(ProptestConfig::with_cases(6))]
 
     #[test]
     fn the_rule_is_applied_as_if_both_sides_had_met(
@@ -166,12 +184,12 @@ proptest! {
         theirs in proptest::collection::vec(0_u64..40, 0..30),
         mixed in proptest::collection::vec((0_u64..40, 0_u64..40, 0_usize..=16), 0..10),
     ) {
-        let mut records: Vec<Features> = ours.iter().map(|number| record(*number)).collect();
+        let mut records: Vec<Option<Features>> = ours.iter().map(|number| record(*number)).collect();
         records.extend(mixed.iter().map(|(number, other, bands)| near(*number, *other, *bands)));
-        let held_out: Vec<Features> = theirs.iter().map(|number| record(*number)).collect();
-        let known: std::collections::HashSet<[u8; 32]> = held_out.iter().flat_map(Features::keys).collect();
-        let expected: Vec<bool> = records.iter().map(|record| {
-            let bands = record.bands.iter().flatten().filter(|band| known.contains(*band)).count();
+        let held_out: Vec<Option<Features>> = theirs.iter().map(|number| record(*number)).collect();
+        let known: std::collections::HashSet<[u8; 32]> = held_out.iter().flatten().flat_map(Features::keys).collect();
+        let expected: Vec<bool> = records.iter().flatten().map(|record| {
+            let bands = record.bands.iter().filter(|band| known.contains(*band)).count();
             known.contains(&record.exact) || bands >= BAND_HITS_MIN
         }).collect();
         prop_assert_eq!(compare(&records, &held_out).exclude(&records).exclude, expected);

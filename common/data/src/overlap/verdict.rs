@@ -39,19 +39,18 @@ impl Verdict {
         Ok(Self { keys, hits })
     }
 
-    /// Applies the rule to every record.
+    /// Applies the rule to every record. One with nothing to compare is kept.
     #[must_use]
-    pub fn exclude(&self, records: &[Features]) -> Excluded {
+    pub fn exclude(&self, records: &[Option<Features>]) -> Excluded {
         let mut excluded = Excluded::default();
         for record in records {
-            let found: Option<Vec<bool>> = record.keys().map(|key| self.hit(&key)).collect();
-            let drop = match found.as_deref() {
-                Some([exact, bands @ ..]) => {
-                    let close = *exact || bands.iter().filter(|hit| **hit).count() >= BAND_HITS_MIN;
-                    excluded.too_close += u64::from(close);
-                    close
+            let drop = match record.as_ref().map(|features| self.is_close(features)) {
+                None | Some(Some(false)) => false,
+                Some(Some(true)) => {
+                    excluded.too_close += 1;
+                    true
                 }
-                Some([]) | None => {
+                Some(None) => {
                     excluded.not_compared += 1;
                     true
                 }
@@ -59,6 +58,13 @@ impl Verdict {
             excluded.exclude.push(drop);
         }
         excluded
+    }
+
+    /// The rule; `None` when one of the features was not asked.
+    fn is_close(&self, features: &Features) -> Option<bool> {
+        let exact = self.hit(&features.exact)?;
+        let bands: Option<Vec<bool>> = features.bands.iter().map(|key| self.hit(key)).collect();
+        Some(exact || bands?.into_iter().filter(|hit| *hit).count() >= BAND_HITS_MIN)
     }
 
     fn hit(&self, key: &[u8; 32]) -> Option<bool> {

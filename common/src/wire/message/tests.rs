@@ -39,6 +39,8 @@ fn requests_have_these_first_bytes() {
         (Request::Chunk { digest, offset: 0, length: 1 }, 6),
         (Request::Commit { key: key(), digest }, 7),
         (Request::Failed { key: key(), reason: TrainFailure::NoRecords }, 8),
+        (Request::OverlapDeclare { run: key().run, points: 1024 }, 9),
+        (Request::OverlapBlinded { run: key().run, offset: 0, count: 1 }, 10),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();
@@ -54,6 +56,38 @@ fn a_commit_is_these_bytes() {
     let mut expected = vec![251, 44, 1, 7, 1, 2, 3, 4, 5, 6, 7, 8, 3];
     expected.extend_from_slice(&[0xBB; 32]);
     assert_eq!(bytes, expected);
+}
+
+#[test]
+fn the_comparison_with_the_held_out_set_is_these_bytes() {
+    let run = key().run;
+    let bytes = |request| codec::encode(&Envelope { sequence: 4, request }).unwrap();
+    let declare = bytes(Request::OverlapDeclare { run, points: 524_288 });
+    assert_eq!(declare, [4, 9, 1, 2, 3, 4, 5, 6, 7, 8, 252, 0, 0, 8, 0]);
+    let blinded = bytes(Request::OverlapBlinded { run, offset: 4096, count: 4096 });
+    assert_eq!(blinded, [4, 10, 1, 2, 3, 4, 5, 6, 7, 8, 251, 0, 16, 251, 0, 16]);
+    let evaluated = codec::encode(&Response::OverlapEvaluated { offset: 4096, count: 200 }).unwrap();
+    assert_eq!(evaluated, [8, 251, 0, 16, 200]);
+    assert_eq!(codec::encode(&TrainFailure::OverlapFailed).unwrap(), [8]);
+}
+
+#[test]
+fn payloads_are_as_long_as_the_frame_says_and_bounded() {
+    let run = key().run;
+    let blinded = |count| Request::OverlapBlinded { run, offset: 0, count }.payload_bytes();
+    assert_eq!((blinded(1), blinded(4096)), (Some(32), Some(131_072)));
+    assert_eq!((blinded(0), blinded(4097), blinded(u32::MAX)), (None, None, None));
+    let chunk = |length| Request::Chunk { digest: Digest([0; 32]), offset: 0, length }.payload_bytes();
+    assert_eq!(
+        (chunk(0), chunk(1), chunk(1 << 20), chunk((1 << 20) + 1)),
+        (None, Some(1), Some(1 << 20), None)
+    );
+    assert_eq!(Request::OverlapDeclare { run, points: u32::MAX }.payload_bytes(), Some(0));
+    let evaluated = |count| Response::OverlapEvaluated { offset: 0, count }.payload_bytes();
+    assert_eq!((evaluated(1), evaluated(257), evaluated(4096)), (Some(96), Some(8352), Some(132_096)));
+    assert_eq!((evaluated(0), evaluated(4097)), (None, None));
+    let blob = |length| Response::Blob { offset: 0, length, total: 0 }.payload_bytes();
+    assert_eq!((blob(0), blob((1 << 20) + 1)), (Some(0), None));
 }
 
 #[test]

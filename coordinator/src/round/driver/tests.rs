@@ -47,6 +47,7 @@ fn prepared(folder: &StateFolder) -> Plan {
         training: spec.training.clone(),
         base: spec.base,
         sites: plan.sites.clone(),
+        overlap: None,
     };
     plan.manifest = blobs::put(folder, &manifest.to_bytes().unwrap()).unwrap();
     plan.initial = adapter(folder, 0.0);

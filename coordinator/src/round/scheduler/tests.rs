@@ -30,6 +30,7 @@ pub(crate) fn plan(sites: usize, quorum: usize, rounds: u32) -> Plan {
         manifest_bytes: 8,
         initial: Digest::of(b"initial"),
         adapter_bytes: 7,
+        overlap: None,
     }
 }
 

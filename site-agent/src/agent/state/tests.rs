@@ -198,3 +198,53 @@ proptest! {
         }
     }
 }
+
+fn blinded() -> (BlindedFacts, Event) {
+    let facts = BlindedFacts { digest: Digest([4; 32]), points: 1024 };
+    (facts, Event::Blinded { key: assignment(1).key, facts })
+}
+
+#[test]
+fn records_are_compared_before_the_site_takes_part() {
+    let (facts, event) = blinded();
+    let (agent, effects) =
+        run(Agent::new(3), &[fresh(1), Event::Fetched, event, Event::Answered, prepared(1)]);
+    let (work, key) = (assignment(1), assignment(1).key);
+    let ready = Effect::SendReady { key, base_fingerprint: Digest([9; 32]), records: 10 };
+    let compare = Effect::Compare { key, facts };
+    assert_eq!(
+        effects,
+        vec![
+            Effect::Fetch(work),
+            Effect::Prepare(work),
+            compare,
+            Effect::Prepare(work),
+            ready,
+            Effect::Train(work)
+        ]
+    );
+    assert_eq!(agent.phase, Phase::Training(work));
+}
+
+#[test]
+fn without_a_comparison_nothing_is_trained() {
+    let (facts, event) = blinded();
+    let key = assignment(1).key;
+    let comparing = run(Agent::new(3), &[fresh(1), Event::Fetched, event]).0;
+    let report = Effect::Report { key, reason: TrainFailure::OverlapFailed };
+    for event in [
+        Event::PointsRejected,
+        Event::Refused { refusal: Refusal::Conflict },
+        Event::Refused { refusal: Refusal::BadRequest },
+    ] {
+        assert_eq!(comparing.step(event).1, vec![Effect::Abandon(key), report], "{event:?}");
+    }
+    let later = Event::Refused { refusal: Refusal::StorageFull };
+    assert_eq!(comparing.step(later), (comparing, vec![Effect::Pause, Effect::Compare { key, facts }]));
+    let over = Event::Refused { refusal: Refusal::RoundClosed };
+    assert_eq!(comparing.step(over).0.phase, Phase::Idle);
+    // A failed proof is no accident: no second try.
+    let preparing = run(Agent::new(3), &[fresh(1), Event::Fetched]).0;
+    let failed = Event::TrainingFailed { key, reason: TrainFailure::OverlapFailed, failures: 1 };
+    assert_eq!(preparing.step(failed).1, vec![Effect::Abandon(key), report]);
+}

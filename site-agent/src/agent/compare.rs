@@ -1,0 +1,66 @@
+//! Has the worker's blinded points evaluated by the coordinator: the only exchange between fetching the terms of a run
+//! and taking part in it. Called by `agent::driver`; every step can be repeated and sends the same bytes.
+
+use common::clock::Clock;
+use common::crash_point;
+use common::net::client::Answer;
+use common::wire::message::{Refusal, Response, RoundKey};
+
+use super::connection::{Connector, name_of};
+use super::driver::{Driver, Output};
+use super::state::Event;
+use crate::egress::Outbound;
+use crate::error::SiteError;
+use crate::local::{BlindedFacts, Notice};
+use crate::overlap::answers::Answers;
+use crate::overlap::points::ProtectedPoints;
+
+impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
+    /// Checks the points, sends what the coordinator has not answered yet, and stores the answers.
+    pub(super) async fn compare(&mut self, key: RoundKey, facts: BlindedFacts) -> Result<Event, SiteError> {
+        let now_ms = self.clock.now().0;
+        let points = match ProtectedPoints::protect(&self.folder, &mut self.store, key.run, &facts, now_ms) {
+            Ok(points) => points,
+            Err(error @ SiteError::PointsRefused { .. }) => {
+                tracing::error!(run = %key.run, "{error}");
+                return Ok(Event::PointsRejected);
+            }
+            Err(error) => return Err(error),
+        };
+        let Some(mut answers) = Answers::open(&self.folder, key.run, points.points())? else {
+            return Ok(Event::Answered);
+        };
+        self.output.notice(Notice::Comparing { key, points: points.points() });
+        let declared =
+            self.connection.ask(Outbound::OverlapDeclare(&points), &mut self.output).await?.response;
+        if declared != Response::Noted {
+            return Ok(not_done(&declared));
+        }
+        while let Some((offset, bytes)) = answers.next() {
+            let item = Outbound::OverlapBlinded { points: &points, offset };
+            let Answer { response, payload } = self.connection.ask(item, &mut self.output).await?;
+            crash_point!("site-overlap-sent");
+            match response {
+                Response::OverlapEvaluated { offset: at, .. } if at == offset && payload.len() == bytes => {
+                    answers.append(&payload)?;
+                }
+                other => return Ok(not_done(&other)),
+            }
+        }
+        answers.finish()?;
+        // What failed until here does not count against the training.
+        self.store.clear_failures(key)?;
+        crash_point!("site-overlap-answered");
+        Ok(Event::Answered)
+    }
+}
+
+fn not_done(response: &Response) -> Event {
+    match response {
+        Response::Refused(refusal) => Event::Refused { refusal: *refusal },
+        other => {
+            tracing::warn!(answer = name_of(other), "an unexpected answer to points");
+            Event::Refused { refusal: Refusal::Internal }
+        }
+    }
+}
