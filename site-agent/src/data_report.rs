@@ -10,6 +10,7 @@ pub mod terminal;
 
 use std::path::PathBuf;
 
+use data::screen::selftest::SelfTestReport;
 use histogram::Histogram;
 
 use crate::language::{Language, Text};
@@ -38,7 +39,7 @@ pub struct Summary {
     /// How the records are split.
     pub split: SplitRow,
     /// Whether the screen found what was planted in copies of these records; `None` where there was no record.
-    pub self_test: Option<SelfTestRow>,
+    pub self_test: Option<SelfTestReport>,
     /// Root over the records, hexadecimal; what the ledger and the manifest name the dataset by.
     pub root: String,
 }
@@ -125,19 +126,6 @@ pub struct SplitRow {
     pub notes: Vec<String>,
 }
 
-/// The screen tried on these records.
-#[derive(Clone, Debug)]
-pub struct SelfTestRow {
-    /// Planted identifiers.
-    pub planted: u64,
-    /// Found share of the validated kinds, 0 to 1.
-    pub validated_recall: f64,
-    /// Found share of names, 0 to 1.
-    pub name_recall: f64,
-    /// Whether both reach the bar.
-    pub passed: bool,
-}
-
 /// A distribution of counts.
 #[derive(Clone, Debug)]
 pub struct Distribution {
@@ -183,7 +171,16 @@ pub fn grouped(number: u64) -> String {
     text
 }
 
-/// `yes` or `no` in words.
+/// The screen's tables have their own names for the two languages.
+#[must_use]
+pub fn screen_language(language: Language) -> data::screen::Language {
+    match language {
+        Language::En => data::screen::Language::English,
+        Language::Zh => data::screen::Language::Chinese,
+    }
+}
+
+/// How sure a finding is, in words.
 fn certainty(validated: bool, language: Language) -> &'static str {
     use crate::language::text;
     let word: Text = if validated { text::VALIDATED } else { text::CONTEXTUAL };

@@ -7,6 +7,8 @@
 
 #[path = "cli/bad_input.rs"]
 mod bad_input;
+#[path = "cli/data.rs"]
+mod data;
 #[path = "cli/generate.rs"]
 mod generate;
 #[path = "cli/ledger.rs"]

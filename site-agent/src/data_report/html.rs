@@ -5,7 +5,7 @@
 
 use std::fmt::Write as _;
 
-use super::{Distribution, Summary, certainty, grouped};
+use super::{Distribution, Summary, certainty, grouped, screen_language};
 use crate::language::Language;
 use crate::language::text::{self as t, Word};
 
@@ -147,12 +147,9 @@ impl Page<'_> {
 
     fn self_test(&self) -> String {
         let Some(test) = &self.summary.self_test else { return String::new() };
-        let (class, verdict) = if test.passed { ("good", t::PASSED) } else { ("bad", t::FAILED) };
-        let verdict = format!("<span class=\"verdict {class}\">{}</span>", self.word(verdict));
-        let validated = format!("{:.1}", test.validated_recall * 100.0);
-        let names = format!("{:.1}", test.name_recall * 100.0);
-        let values: [&dyn std::fmt::Display; 4] = [&test.planted, &validated, &names, &verdict];
-        format!("<p>{}</p>\n", t::SELF_TEST.with(self.language, &values))
+        let class = if test.passed() { "good" } else { "bad" };
+        let sentence = escape(&test.sentence(screen_language(self.language)));
+        format!("<p><span class=\"verdict {class}\">{sentence}</span></p>\n")
     }
 
     fn charts(&self) -> String {

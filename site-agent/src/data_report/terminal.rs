@@ -1,7 +1,9 @@
 //! The data report as a short text for an 80-column terminal. Called by `site-agent data check`.
 //! Invariant: readable without colour; no line is built from a record's text.
 
-use super::{Distribution, Summary, certainty, grouped};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::{Distribution, Summary, certainty, grouped, screen_language};
 use crate::cli::table;
 use crate::language::Language;
 use crate::language::text::{self as t};
@@ -59,8 +61,8 @@ fn refused(summary: &Summary, language: Language) -> String {
     }
     let mut text = format!("\n{}\n", t::REFUSED_TITLE.get(language));
     for row in &summary.refused {
-        text.push_str(&format!("  {:>7}  {}\n", grouped(row.count), row.reason));
-        text.push_str(&format!("           {}\n", row.places.join(", ")));
+        text.push_str(&format!("  {:>7}  {}\n", grouped(row.count), wrapped(&row.reason, 11)));
+        text.push_str(&format!("           {}\n", wrapped(&row.places.join(", "), 11)));
     }
     text
 }
@@ -82,15 +84,9 @@ fn findings(summary: &Summary, language: Language) -> String {
         }
         text.push_str(&indent(&table::render(&rows)));
     }
-    let Some(test) = &summary.self_test else { return text };
-    let verdict = if test.passed { t::PASSED } else { t::FAILED };
-    let values: [&dyn std::fmt::Display; 4] = [
-        &test.planted,
-        &format!("{:.1}", test.validated_recall * 100.0),
-        &format!("{:.1}", test.name_recall * 100.0),
-        &verdict.get(language),
-    ];
-    text.push_str(&format!("  {}\n", t::SELF_TEST.with(language, &values)));
+    if let Some(test) = &summary.self_test {
+        text.push_str(&format!("  {}\n", wrapped(&test.sentence(screen_language(language)), 2)));
+    }
     text
 }
 
@@ -148,6 +144,23 @@ fn split(summary: &Summary, language: Language) -> String {
         text.push_str(&format!("  {note}\n"));
     }
     text.push('\n');
+    text
+}
+
+/// Breaks a sentence before column 80; further lines begin at `column`. Chinese breaks anywhere, English between words.
+fn wrapped(sentence: &str, column: usize) -> String {
+    const COLUMNS: usize = 80;
+    let (mut text, mut at) = (String::new(), column);
+    for word in sentence.split_inclusive(|character: char| character == ' ' || !character.is_ascii()) {
+        if at + word.trim_end().width() > COLUMNS && at > column {
+            text.truncate(text.trim_end().len());
+            text.push('\n');
+            text.extend(std::iter::repeat_n(' ', column));
+            at = column;
+        }
+        text.push_str(word);
+        at += word.width();
+    }
     text
 }
 

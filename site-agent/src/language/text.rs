@@ -41,9 +41,6 @@ texts! {
     FINDINGS: "findings", "次数";
     VALIDATED: "confirmed", "已确认";
     CONTEXTUAL: "by context", "按上下文";
-    SELF_TEST: "self-test: {} planted, confirmed kinds {} % found, names {} %: {}", "自检：植入 {} 处，已确认类别检出 {} %，姓名检出 {} %：{}";
-    PASSED: "passed", "通过";
-    FAILED: "FAILED", "未通过";
     SHAPE_TITLE: "Shape of the records", "记录概况";
     LENGTH_TOKENS: "length in tokens", "长度（词元）";
     LENGTH_CHARACTERS: "length in characters", "长度（字符）";
@@ -66,6 +63,7 @@ texts! {
     PART_VALIDATION: "validation", "验证集";
     PART_TEST: "test", "测试集";
     PART_FOLD: "fold {}", "第 {} 折";
+    PART_GROUPS: "groups", "组";
     PART_LEFT_OUT: "left out", "剔除";
     SCHEME_NONE: "nothing is held out", "不留出数据";
     SCHEME_GIVEN: "as the files were named", "按指定的文件";
@@ -90,7 +88,6 @@ texts! {
     DIVIDING: "dividing", "划分";
     TOKENISING: "counting tokens", "统计词元";
     COMPARING: "comparing", "比对";
-    SELF_TEST_FAILED: "the screen missed identifiers that were planted in copies of these records", "筛查未能检出植入这些记录副本中的标识信息";
     SELF_TEST_HINT: "these records are written in a way the screen does not know; have them de-identified before, or report the layout to us", "筛查不熟悉这些记录的书写方式；请先行去标识，或将版式告知我们";
     NOT_A_TERMINAL: "the output is not a terminal, and this command prints the text of a record", "输出不是终端，而本命令会打印记录的文字";
     NOT_A_TERMINAL_HINT: "run it in a terminal, or add --allow-pipe if you know where the output goes", "请在终端中运行；若清楚输出去向，可加 --allow-pipe";

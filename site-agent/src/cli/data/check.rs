@@ -4,20 +4,24 @@ use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
 use common::durable;
+use data::Record;
 use data::read::{self, Item};
 use data::room::{self, RoomFile, RoomOptions, Step};
+use data::screen::selftest;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::chat::ChatTokenizer;
 use rayon::prelude::*;
 
 use super::options::Options;
 use super::{data_error, exists, json, lock, model_error, summary};
-use crate::data_report::{Summary, html, terminal};
+use crate::data_report::{Summary, html, screen_language, terminal};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::language::text::{self as t};
 use crate::records::document;
 
+/// Records that the self-test plants its identifiers in: the first so many of the files.
+const SELF_TEST_RECORDS: usize = 400;
 const REPORT: &str = "data-report.html";
 const MANIFEST: &str = "data-manifest.json";
 
@@ -59,13 +63,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
     let bar = Bar::new(language);
     let inspection = room::inspect(&files, &room, &mut |step| bar.show(step)).map_err(data_error)?;
-    let tokens = tokenizer.map(|tokenizer| lengths(&tokenizer, &files, &room, &bar)).transpose()?;
+    let (tokens, samples) = second_look(tokenizer.as_ref(), &files, &room, &bar)?;
     bar.clear();
-    let summary = summary::of(&inspection, tokens, language);
+    let self_test = (!samples.is_empty()).then(|| selftest::run(&samples, room.split.seed));
+    let summary = summary::of(&inspection, tokens, self_test, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
     write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(data_error)?)?;
     if arguments.json {
-        json::print(&inspection)?;
+        json::print(&inspection, summary.self_test.as_ref())?;
     } else {
         print!("{}", terminal::render(&summary, language));
         let (report, manifest) = (out.join(REPORT), out.join(MANIFEST));
@@ -81,8 +86,8 @@ fn judge(summary: &Summary, language: Language) -> Result<(), SiteError> {
         return Err(SiteError::Data { sentence: t::NOTHING_LEFT.get(language).to_owned(), hint: Some(hint) });
     }
     match &summary.self_test {
-        Some(test) if !test.passed => Err(SiteError::Data {
-            sentence: t::SELF_TEST_FAILED.get(language).to_owned(),
+        Some(test) if !test.passed() => Err(SiteError::Data {
+            sentence: test.sentence(screen_language(language)),
             hint: Some(t::SELF_TEST_HINT.get(language).to_owned()),
         }),
         _ => Ok(()),
@@ -93,31 +98,39 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), SiteError> {
     durable::write(path, bytes, durable::ORDINARY).map_err(|source| SiteError::io(path, source))
 }
 
-/// Length of every usable record in the model's tokens, rendered and uncut. What the template refuses has length 0.
-fn lengths(
-    tokenizer: &ChatTokenizer,
+/// Reads once more: the length of every usable record in the model's tokens, rendered and uncut, where there is a model
+/// (what the template refuses has length 0); and the first records, for the screen's self-test.
+fn second_look(
+    tokenizer: Option<&ChatTokenizer>,
     files: &[RoomFile],
     room: &RoomOptions,
     bar: &Bar,
-) -> Result<Vec<u64>, SiteError> {
+) -> Result<(Option<Vec<u64>>, Vec<Record>), SiteError> {
     const BATCH: usize = 512;
     let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
     let mut reader = read::open(&paths, &room.read);
-    let mut lengths = Vec::new();
+    let (mut lengths, mut samples) = (Vec::new(), Vec::new());
     loop {
         let batch =
             reader.by_ref().take(BATCH).collect::<data::error::Result<Vec<Item>>>().map_err(data_error)?;
-        if batch.is_empty() {
-            return Ok(lengths);
+        let records = || {
+            batch.iter().filter_map(|item| match item {
+                Item::Record(record) => Some(record),
+                Item::Refused { .. } => None,
+            })
+        };
+        samples.extend(records().take(SELF_TEST_RECORDS - samples.len()).cloned());
+        let is_enough = tokenizer.is_none() && samples.len() == SELF_TEST_RECORDS;
+        if batch.is_empty() || is_enough {
+            return Ok((tokenizer.map(|_| lengths), samples));
         }
-        lengths.par_extend(batch.par_iter().filter_map(|item| match item {
-            Item::Record(record) => {
-                let sample = tokenizer.encode_document(&document(record));
-                Some(sample.map_or(0, |sample| sample.tokens.len() as u64))
-            }
-            Item::Refused { .. } => None,
-        }));
-        bar.tokenising(lengths.len() as u64);
+        if let Some(tokenizer) = tokenizer {
+            let length = |record: &&Record| {
+                tokenizer.encode_document(&document(record)).map_or(0, |sample| sample.tokens.len() as u64)
+            };
+            lengths.par_extend(records().collect::<Vec<_>>().par_iter().map(length));
+            bar.tokenising(lengths.len() as u64);
+        }
     }
 }
 

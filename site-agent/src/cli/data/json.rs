@@ -6,6 +6,7 @@ use std::io::Write as _;
 use data::manifest::Counts;
 use data::read::{FileReport, Refusal};
 use data::room::{FoundAt, Inspection, Outcome, Verdict};
+use data::screen::selftest::SelfTestReport;
 use data::split::{Assignment, Scheme, SplitReport};
 use serde::Serialize;
 
@@ -41,16 +42,23 @@ struct Sums<'a> {
     files: &'a [FileReport],
     scheme: Scheme,
     split: &'a SplitReport,
+    self_test: Option<&'a SelfTestReport>,
     root: &'a str,
 }
 
 /// Prints the document.
-pub(super) fn print(inspection: &Inspection) -> Result<(), SiteError> {
+pub(super) fn print(inspection: &Inspection, self_test: Option<&SelfTestReport>) -> Result<(), SiteError> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    write(inspection, &mut out).and_then(|()| out.flush()).map_err(|error| SiteError::Pipe(error.to_string()))
+    write(inspection, self_test, &mut out)
+        .and_then(|()| out.flush())
+        .map_err(|error| SiteError::Pipe(error.to_string()))
 }
 
-fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Result<()> {
+fn write(
+    inspection: &Inspection,
+    self_test: Option<&SelfTestReport>,
+    out: &mut impl std::io::Write,
+) -> std::io::Result<()> {
     out.write_all(b"{\"records\": [")?;
     for (index, outcome) in inspection.records.iter().enumerate() {
         out.write_all(if index == 0 { b"\n  " } else { b",\n  " })?;
@@ -62,6 +70,7 @@ fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Res
         files: &inspection.files,
         scheme: inspection.scheme,
         split: &inspection.split,
+        self_test,
         root: &inspection.manifest.root,
     };
     let text = serde_json::to_string_pretty(&sums)?;

@@ -22,7 +22,7 @@ pub(super) struct Options {
     /// What is done about identifiers: `report`, `mask` (typed placeholders), or `block` (a record with a confirmed
     /// identifier is not trained on).
     #[arg(long, value_name = "MODE", default_value = "block")]
-    pub screen: data::screen::Mode,
+    pub screen: screen::Mode,
     /// What is done about duplicates.
     #[arg(long, value_enum, default_value = "drop-copies", value_name = "POLICY")]
     pub duplicates: Duplicates,

@@ -12,6 +12,7 @@ use model::chat::{ChatTokenizer, Document};
 use super::options::Options;
 use super::{data_error, lock, model_error, summary};
 use crate::data_report::drawing::{self, Mark, Paint};
+use crate::data_report::screen_language;
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::language::text::{self as t};
@@ -120,7 +121,7 @@ fn fields(record: &data::Record, findings: &[Finding], language: Language, paint
             .filter(|finding| finding.field == index)
             .map(|finding| Mark {
                 range: finding.start..finding.end,
-                label: finding.kind.title(summary::screen_language(language)).to_owned(),
+                label: finding.kind.title(screen_language(language)).to_owned(),
                 blocks: finding.certainty == Certainty::Validated,
             })
             .collect();

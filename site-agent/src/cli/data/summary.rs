@@ -6,11 +6,12 @@ use data::Place;
 use data::dedup::MatchKind;
 use data::read::FileReport;
 use data::room::{Inspection, Outcome, Verdict};
+use data::screen::selftest::SelfTestReport;
 use data::screen::{Certainty, Kind};
 use data::split::{Assignment, Note, Scheme, Side};
 
 use crate::data_report::{
-    Counts, Distribution, DuplicateRow, FileRow, FindingRow, ReasonRow, SplitRow, Summary,
+    Counts, Distribution, DuplicateRow, FileRow, FindingRow, ReasonRow, SplitRow, Summary, screen_language,
 };
 use crate::language::Language;
 use crate::language::text::{self as t};
@@ -21,7 +22,12 @@ const PLACES_SHOWN: usize = 20;
 const BINS: usize = 40;
 
 /// `tokens` holds the length of each usable record in the model's tokens, where a model was named.
-pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: Language) -> Summary {
+pub(super) fn of(
+    inspection: &Inspection,
+    tokens: Option<Vec<u64>>,
+    self_test: Option<SelfTestReport>,
+    language: Language,
+) -> Summary {
     let usable = || inspection.records.iter().filter(|outcome| outcome.verdict != Verdict::Refuse);
     let lengths_in_tokens = tokens.is_some();
     let characters = || usable().map(|outcome| u64::from(outcome.characters)).collect();
@@ -37,7 +43,7 @@ pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: La
         strata: strata(inspection),
         duplicates: duplicates(inspection, language),
         split: split(inspection, language),
-        self_test: None,
+        self_test,
         root: inspection.manifest.root.clone(),
     }
 }
@@ -136,14 +142,6 @@ fn findings(inspection: &Inspection, language: Language) -> Vec<FindingRow> {
     sums.into_iter().map(row).collect()
 }
 
-/// The screen's tables have their own names for the two languages.
-pub(super) fn screen_language(language: Language) -> data::screen::Language {
-    match language {
-        Language::En => data::screen::Language::English,
-        Language::Zh => data::screen::Language::Chinese,
-    }
-}
-
 fn duplicates(inspection: &Inspection, language: Language) -> Vec<DuplicateRow> {
     let mut rows = Vec::new();
     for (kind, word) in [
@@ -181,7 +179,10 @@ fn split(inspection: &Inspection, language: Language) -> SplitRow {
         Side::Test => t::PART_TEST,
     };
     let sides = report.sides.iter().map(|(part, count)| (side(part).get(language).to_owned(), *count as u64));
-    let folds = report.folds.iter().enumerate().take(FOLDS_SHOWN);
+    // One at a time: a list of the groups' sizes says nothing.
+    let shown = if inspection.scheme == Scheme::LeaveOneOut { 0 } else { FOLDS_SHOWN };
+    let groups = (shown == 0).then(|| (t::PART_GROUPS.get(language).to_owned(), report.groups as u64));
+    let folds = report.folds.iter().enumerate().take(shown);
     let folds = folds.map(|(fold, count)| (t::PART_FOLD.with(language, &[&(fold + 1)]), *count as u64));
     let left_out =
         inspection.records.iter().filter(|outcome| outcome.assignment == Some(Assignment::LeftOut)).count();
@@ -189,7 +190,7 @@ fn split(inspection: &Inspection, language: Language) -> SplitRow {
     SplitRow {
         scheme: scheme(inspection.scheme, report.by_time, language),
         seed: report.seed,
-        sizes: sides.chain(folds).chain(left_out).collect(),
+        sizes: sides.chain(groups).chain(folds).chain(left_out).collect(),
         notes: report.notes.iter().map(|found| note(found, language)).collect(),
     }
 }
