@@ -54,7 +54,8 @@ CREATE TABLE IF NOT EXISTS attempts (
     PRIMARY KEY (run, round)
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS overlap (
-    run BLOB NOT NULL PRIMARY KEY, digest BLOB NOT NULL, points INTEGER NOT NULL, prepared_ms INTEGER NOT NULL
+    run BLOB NOT NULL PRIMARY KEY, digest BLOB NOT NULL, points INTEGER NOT NULL, prepared_ms INTEGER NOT NULL,
+    compared INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
@@ -249,6 +250,17 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a run's records were compared; says whether that is news.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn note_compared(&mut self, run: RunId) -> Result<bool, SiteError> {
+        let changed = self
+            .connection
+            .execute("UPDATE overlap SET compared = 1 WHERE run = ?1 AND compared = 0", params![run.0])?;
+        Ok(changed > 0)
+    }
+
     /// The points of a run, if they were recorded.
     ///
     /// # Errors
@@ -376,6 +388,12 @@ mod tests {
         store.record_given_up(one, TrainFailure::OutOfMemory).unwrap();
         assert_eq!(store.attempts(one).unwrap(), (2, Some(TrainFailure::OutOfMemory)));
         assert_eq!(store.attempts(two).unwrap(), (0, None));
+        assert!(!store.note_compared(one.run).unwrap(), "nothing was asked");
+        let facts = BlindedFacts { digest: Digest::of(b"points"), points: 1024 };
+        store.record_overlap(one.run, &facts, 5).unwrap();
+        assert_eq!(store.overlap(one.run).unwrap(), Some(facts));
+        assert!(store.note_compared(one.run).unwrap());
+        assert!(!store.note_compared(one.run).unwrap(), "once");
         store.clear_failures(one).unwrap();
         assert_eq!(store.attempts(one).unwrap(), (0, Some(TrainFailure::OutOfMemory)));
     }

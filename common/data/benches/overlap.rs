@@ -12,28 +12,27 @@ fn main() {
     let sizes: Vec<u64> = std::env::args().skip(1).filter_map(|word| word.parse().ok()).collect();
     let (records, held_out) = (sizes.first().copied().unwrap_or(60), sizes.get(1).copied().unwrap_or(20));
     let (ours, theirs) = (features(0..records), features(records - held_out / 2..records + held_out / 2));
-    let seconds = |since: Instant| since.elapsed().as_secs_f64();
 
-    let started = Instant::now();
+    let started = Watch::start();
     let key = EvaluationKey::from_seed(&[7; 32], b"the run.").expect("a key");
     let set = key.publish(&theirs).expect("a set");
-    let publish_s = seconds(started);
+    let publish = started.stop();
 
     let query = Query::new(&ours, [9; 32].into()).expect("a query");
-    let (mut blind_s, mut evaluate_s, mut finalise_s) = (0.0, 0.0, 0.0);
+    let (mut blind, mut evaluate, mut finalise) = (Spent::default(), Spent::default(), Spent::default());
     let (mut up, mut down, mut hits) = (0, 0, Vec::new());
     for first in (0..query.points()).step_by(OVERLAP_BATCH_POINTS) {
-        let started = Instant::now();
+        let started = Watch::start();
         let blinded = query.blinded(first).expect("points");
-        blind_s += seconds(started);
-        let started = Instant::now();
+        blind.add(started.stop());
+        let started = Watch::start();
         let batch = Batch::parse(&blinded).expect("a batch");
         let random: [u8; 32] = std::array::from_fn(|index| (first >> (8 * (index % 4))) as u8);
         let answer = key.evaluate(&batch, &random).expect("an answer");
-        evaluate_s += seconds(started);
-        let started = Instant::now();
+        evaluate.add(started.stop());
+        let started = Watch::start();
         hits.extend(query.hits(first, &blinded, &answer, &key.public_key(), &set).expect("proofs that hold"));
-        finalise_s += seconds(started);
+        finalise.add(started.stop());
         up += blinded.len();
         down += answer.len();
     }
@@ -43,14 +42,54 @@ fn main() {
     println!(
         "{records} records, {asked} distinct features, {points} points asked; {held_out} held-out records"
     );
-    println!("coordinator, once: publish {publish_s:.1} s, {} bytes", set.to_bytes().len());
-    println!(
-        "site: blind {blind_s:.1} s; coordinator: evaluate and prove {evaluate_s:.1} s; site: verify and finalise {finalise_s:.1} s"
-    );
+    println!("coordinator, once: publish {publish}, {} bytes", set.to_bytes().len());
+    println!("site: blind {blind}");
+    println!("coordinator: evaluate and prove {evaluate}");
+    println!("site: verify and finalise {finalise}");
     println!(
         "up {up} bytes, down {down} bytes, {dropped} records dropped; {} threads",
         rayon::current_num_threads()
     );
+}
+
+/// Wall time, and processor time of all threads: the latter is what a busy machine does not change.
+#[derive(Debug, Clone, Copy, Default)]
+struct Spent {
+    wall_s: f64,
+    processor_s: f64,
+}
+
+impl Spent {
+    fn add(&mut self, other: Self) {
+        self.wall_s += other.wall_s;
+        self.processor_s += other.processor_s;
+    }
+}
+
+impl std::fmt::Display for Spent {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{:.1} s ({:.1} s of processor)", self.wall_s, self.processor_s)
+    }
+}
+
+struct Watch(Instant, f64);
+
+impl Watch {
+    fn start() -> Self {
+        Self(Instant::now(), processor_s())
+    }
+
+    fn stop(&self) -> Spent {
+        Spent { wall_s: self.0.elapsed().as_secs_f64(), processor_s: processor_s() - self.1 }
+    }
+}
+
+/// User and system time of this process (proc(5): fields 14 and 15 of stat, in hundredths of a second).
+fn processor_s() -> f64 {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let behind_name = stat.rsplit_once(')').map_or("", |(_, rest)| rest);
+    let ticks = behind_name.split_whitespace().skip(11).take(2).filter_map(|field| field.parse::<f64>().ok());
+    ticks.sum::<f64>() / 100.0
 }
 
 /// Distinct records with distinct bands.

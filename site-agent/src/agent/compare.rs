@@ -11,11 +11,22 @@ use super::driver::{Driver, Output};
 use super::state::Event;
 use crate::egress::Outbound;
 use crate::error::SiteError;
-use crate::local::{BlindedFacts, Notice};
+use crate::local::{BlindedFacts, LeftOut, Notice};
 use crate::overlap::answers::Answers;
 use crate::overlap::points::ProtectedPoints;
+use crate::store::FACT_TOO_CLOSE;
 
 impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
+    /// Hears that the worker has its verdict. The first time, what failed until here stops counting: the limit on
+    /// failures is meant for the training that begins now.
+    pub(super) fn compared(&mut self, key: RoundKey, left_out: &LeftOut) -> Result<(), SiteError> {
+        self.store.set_fact(FACT_TOO_CLOSE, left_out.too_close)?;
+        if self.store.note_compared(key.run)? {
+            self.store.clear_failures(key)?;
+        }
+        Ok(())
+    }
+
     /// Checks the points, sends what the coordinator has not answered yet, and stores the answers.
     pub(super) async fn compare(&mut self, key: RoundKey, facts: BlindedFacts) -> Result<Event, SiteError> {
         let now_ms = self.clock.now().0;
@@ -48,8 +59,6 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
             }
         }
         answers.finish()?;
-        // What failed until here does not count against the training.
-        self.store.clear_failures(key)?;
         crash_point!("site-overlap-answered");
         Ok(Event::Answered)
     }

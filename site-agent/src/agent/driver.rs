@@ -27,7 +27,7 @@ use crate::identity::Identity;
 use crate::local::{FromWorker, Notice, RawFacts, ToGateway, ToWorker};
 use crate::paths::StateFolder;
 use crate::protect::{ProtectedUpdate, protect};
-use crate::store::{FACT_TOO_CLOSE, Store};
+use crate::store::Store;
 
 /// Between two attempts at something the coordinator or the worker just refused.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -113,9 +113,8 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
                 }
             }
             FromWorker::Blinded { key, facts } => Some(Event::Blinded { key, facts }),
-            // For the person at the site.
-            FromWorker::Compared { left_out, .. } => {
-                self.store.set_fact(FACT_TOO_CLOSE, left_out.too_close)?;
+            FromWorker::Compared { key, left_out } => {
+                self.compared(key, &left_out)?;
                 None
             }
             FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
