@@ -3,7 +3,9 @@
 
     python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N]
 
-The ledger has one JSON object per line, one line for each frame that left the hospital. Checked here:
+The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data` is no frame
+but a note: nothing left, its length is 0, and its sha256 is the Merkle root of the data manifest of the run it names.
+Checked here:
   - every line is a record in the one canonical spelling (field order, no blanks, hexadecimal digests);
   - sequence numbers are 0, 1, 2, ... without a gap;
   - `previous` of each line is the SHA-256 of the line before it, so nothing was changed, removed or inserted;
@@ -22,7 +24,7 @@ import sys
 
 FIELDS = ["sequence", "time_ms", "peer", "run", "round", "kind", "length", "sha256", "previous"]
 KINDS = ["join", "hello", "poll", "fetch", "ready", "progress", "offer", "chunk", "commit", "failed"]
-KINDS += ["overlap-declare", "overlap-blinded"]
+KINDS += ["overlap-declare", "overlap-blinded", "data"]
 LINE_BYTES_MAX = 1024
 
 
@@ -62,6 +64,8 @@ def parse(line, number):
     )
     if not well_formed:
         raise Broken(f"line {number} has a field of the wrong kind")
+    if record["kind"] == "data" and (record["length"] != 0 or record["run"] is None):
+        raise Broken(f"line {number} is a note, but has bytes or no run")
     if json.dumps(record, separators=(",", ":")).encode() != line:
         raise Broken(f"line {number} is not in canonical form")
     return record
@@ -89,7 +93,7 @@ def verify(data):
     lines = data.split(b"\n")
     torn_bytes = len(lines.pop())
     previous = "0" * 64
-    leaves, kinds, total = [], {}, 0
+    leaves, kinds, data, total = [], {}, {}, 0
     for number, line in enumerate(lines, start=1):
         record = parse(line, number)
         if record["sequence"] != number - 1:
@@ -102,7 +106,9 @@ def verify(data):
         sums = kinds.setdefault(record["kind"], {"frames": 0, "bytes": 0})
         sums["frames"] += 1
         sums["bytes"] += record["length"]
-    return leaves, kinds, total, torn_bytes
+        if record["kind"] == "data":
+            data.setdefault(record["run"], []).append(record["sha256"])
+    return leaves, kinds, data, total, torn_bytes
 
 
 def main():
@@ -114,7 +120,7 @@ def main():
     arguments = parser.parse_args()
     try:
         with open(arguments.ledger, "rb") as file:
-            leaves, kinds, total, torn_bytes = verify(file.read())
+            leaves, kinds, data, total, torn_bytes = verify(file.read())
         root = tree_hash(leaves)
         if arguments.root:
             size = len(leaves) if arguments.size is None else arguments.size
@@ -132,7 +138,7 @@ def main():
         note = f"note: the last line is incomplete ({torn_bytes} bytes, not counted): a crash, or a running agent"
         print(note, file=sys.stderr)
     if arguments.json:
-        summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds}
+        summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds, "data": data}
         print(json.dumps(summary, indent=2))
         return 0
     rows = [("kind", "frames", "bytes")]
@@ -141,6 +147,8 @@ def main():
     widths = [max(len(row[column]) for row in rows) for column in range(2)]
     for kind, frames, size in rows:
         print(f"{kind:<{widths[0]}}  {frames:<{widths[1]}}  {size}".rstrip())
+    for run, roots in sorted(data.items()):
+        print(f"run {run} used data {', then '.join(roots)}")
     print(f"root {root}")
     print("the ledger is intact")
     return 0

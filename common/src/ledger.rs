@@ -1,4 +1,5 @@
-//! The egress ledger's format: one JSON line per frame that left a site, chained by hash, summed up by
+//! The egress ledger's format: one JSON line per frame that left a site (and one note per run that says which records it
+//! used, of which nothing left), chained by hash, summed up by
 //! an RFC 6962 Merkle tree. A privacy officer can read it with `less`, count it with `jq`, and verify it
 //! with either of two independent programs. The writer is the site-agent's; this is format and check.
 
@@ -16,7 +17,7 @@ use crate::wire::message::{Request, RoundKey};
 /// The longest line a ledger may hold; a record is about 400 bytes.
 pub const LINE_BYTES_MAX: usize = 1024;
 
-/// What kind of frame left. One word each; the same list as [`Request`], plus enrolment.
+/// What kind of frame left. One word each; the same list as [`Request`], plus enrolment, plus the one note.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Kind {
@@ -46,6 +47,9 @@ pub enum Kind {
     /// See [`Request::OverlapBlinded`]: blinded points, uniform whatever the records are.
     #[serde(rename = "overlap-blinded")]
     OverlapBlinded,
+    /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given, and `sha256`
+    /// is the Merkle root of the data manifest.
+    Data,
 }
 
 impl Kind {
@@ -81,6 +85,7 @@ impl Kind {
             Self::Failed => "failed",
             Self::OverlapDeclare => "overlap-declare",
             Self::OverlapBlinded => "overlap-blinded",
+            Self::Data => "data",
         }
     }
 }
@@ -101,15 +106,20 @@ pub struct Record {
     pub round: Option<u32>,
     /// What kind of frame.
     pub kind: Kind,
-    /// Bytes of the frame and its payload.
+    /// Bytes of the frame and its payload; 0 for a note.
     pub length: u64,
-    /// SHA-256 of exactly those bytes.
+    /// SHA-256 of exactly those bytes; of a note, what it notes.
     pub sha256: String,
     /// SHA-256 of the line before this one (without its newline); 64 zeros in the first.
     pub previous: String,
 }
 
 impl Record {
+    /// Whether it is a note, of which nothing left the site.
+    pub fn is_note(&self) -> bool {
+        self.kind == Kind::Data
+    }
+
     /// The line, without its newline.
     pub fn to_line(&self) -> Result<Vec<u8>, LedgerError> {
         serde_json::to_vec(self).map_err(|_| LedgerError::Unwritable)

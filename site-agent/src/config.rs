@@ -4,6 +4,9 @@
 
 use std::path::{Path, PathBuf};
 
+use data::dedup::DuplicatePolicy;
+use data::screen::Mode;
+use data::split::{SchemeChoice, SplitOptions};
 use model::{Device, HeldWeights, Placement, Recompute};
 use serde::{Deserialize, Serialize};
 
@@ -18,6 +21,9 @@ pub struct AgentConfig {
     pub model: PathBuf,
     /// Files with the site's de-identified training records (Alpaca or ShareGPT; JSON lines or one JSON array).
     pub data: Vec<PathBuf>,
+    /// What is done with the records before any is trained on.
+    #[serde(default)]
+    pub data_room: DataRoomConfig,
     /// Which kernel locks may be missing.
     #[serde(default)]
     pub sandbox: SandboxConfig,
@@ -27,6 +33,88 @@ pub struct AgentConfig {
     /// What the site lets out.
     #[serde(default)]
     pub policy: PolicyConfig,
+}
+
+/// `[data_room]`
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct DataRoomConfig {
+    /// What is done about identifiers: "block", "mask" or "report".
+    pub screen: Mode,
+    /// What is done about duplicates: "drop-copies", "drop-near", "keep" or "ignore".
+    pub duplicates: DuplicatePolicy,
+    /// How records are divided: "auto", "none", "80/10/10", "5-fold", "leave-one-out". A run trains on the training part
+    /// and, where there are folds, on everything.
+    pub split: SchemeChoice,
+    /// Keep a patient's records on one side.
+    pub split_by_patient: bool,
+    /// Old records train and new ones test, where records have dates.
+    pub split_by_time: bool,
+    /// Divide every disease or department in proportion.
+    pub split_by_stratum: bool,
+    /// Start of the random choices.
+    pub split_seed: u64,
+}
+
+impl Default for DataRoomConfig {
+    fn default() -> Self {
+        let split = SplitOptions::default();
+        Self {
+            screen: Mode::default(),
+            duplicates: DuplicatePolicy::default(),
+            split: split.scheme,
+            split_by_patient: split.by_patient,
+            split_by_time: split.by_time,
+            split_by_stratum: split.by_stratum,
+            split_seed: split.seed,
+        }
+    }
+}
+
+impl DataRoomConfig {
+    /// The settings as the data room takes them.
+    #[must_use]
+    pub fn split(&self) -> SplitOptions {
+        SplitOptions {
+            scheme: self.split,
+            by_patient: self.split_by_patient,
+            by_time: self.split_by_time,
+            by_stratum: self.split_by_stratum,
+            seed: self.split_seed,
+        }
+    }
+
+    /// The section as `join` writes it.
+    fn to_commented_toml(&self) -> String {
+        let screen = match self.screen {
+            Mode::Report => "report",
+            Mode::Mask => "mask",
+            Mode::Block => "block",
+        };
+        format!(
+            "[data_room]\n\
+             # What is done about identifiers of patients: \"block\" withholds a record, \"mask\" trains on it with\n\
+             # placeholders, \"report\" only says so.\n\
+             screen = \"{screen}\"\n\
+             # What is done about duplicates: \"drop-copies\", \"drop-near\", \"keep\" or \"ignore\".\n\
+             duplicates = \"{}\"\n\
+             # What is held out: \"auto\" (by size; nothing below 500 records), \"none\", \"80/10/10\" (percent for\n\
+             # training, validation and test), \"5-fold\", \"leave-one-out\". Folds hold nothing out of a run.\n\
+             split = \"{}\"\n\
+             # Keep a patient's records on one side; old to training and new to test; every department in proportion.\n\
+             split_by_patient = {}\n\
+             split_by_time = {}\n\
+             split_by_stratum = {}\n\
+             # Start of the random choices of the split.\n\
+             split_seed = {}\n\n",
+            self.duplicates,
+            self.split,
+            self.split_by_patient,
+            self.split_by_time,
+            self.split_by_stratum,
+            self.split_seed,
+        )
+    }
 }
 
 /// `[sandbox]`
@@ -122,6 +210,9 @@ impl AgentConfig {
         if self.data.is_empty() {
             return Err("`data` names no file");
         }
+        if self.data_room.split().check().is_err() {
+            return Err("`data_room.split` must have 2 to 100 folds, or percentages that make 100");
+        }
         if !(1..=3600).contains(&self.training.checkpoint_interval_s) {
             return Err("`training.checkpoint_interval_s` must be between 1 and 3600");
         }
@@ -156,6 +247,7 @@ impl AgentConfig {
             "# The policy of this site. It stays here; `site-agent check` shows what it means on this machine.\n\n\
              # Folder of the base model.\nmodel = {}\n\n\
              # Files with de-identified training records (Alpaca or ShareGPT).\ndata = [\n  {data}\n]\n\n\
+             {}\
              [sandbox]\n\
              # Locks the agent may run without: \"landlock\", \"seccomp\", \"core-dumps\". Empty: all must hold.\n\
              allow_missing = [{locks}]\n\n\
@@ -178,6 +270,7 @@ impl AgentConfig {
              # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
              overlap = {}\n",
             quote(&self.model)?,
+            self.data_room.to_commented_toml(),
             self.training.checkpoint_interval_s,
             self.training.attempts_max,
             self.training.device,
@@ -198,6 +291,13 @@ mod tests {
         AgentConfig {
             model: "/srv/models/qwen \"quoted\"".into(),
             data: vec!["/srv/a.jsonl".into(), "/srv/心血管.jsonl".into()],
+            data_room: DataRoomConfig {
+                screen: Mode::Mask,
+                duplicates: DuplicatePolicy::Keep,
+                split: SchemeChoice::Holdout([60, 20, 20]),
+                split_by_time: false,
+                ..DataRoomConfig::default()
+            },
             sandbox: SandboxConfig { allow_missing: vec![Lock::Landlock] },
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
@@ -218,6 +318,7 @@ mod tests {
         let config = AgentConfig::load(&sample).unwrap();
         assert_eq!((config.sandbox, config.training), (SandboxConfig::default(), TrainingConfig::default()));
         assert_eq!(config.policy, PolicyConfig::default());
+        assert_eq!(config.data_room, DataRoomConfig::default());
     }
 
     #[test]
@@ -228,6 +329,9 @@ mod tests {
             "model='m'\ndata=['d']\n[sandbox]\nallow_mising=[]",
             "model='m'\ndata=['d']\n[sandbox]\nallow_missing=['landlok']",
             "model='m'\ndata=[]",
+            "model='m'\ndata=['d']\n[data_room]\nscreen='blok'",
+            "model='m'\ndata=['d']\n[data_room]\nsplit='80/10/20'",
+            "model='m'\ndata=['d']\n[data_room]\nsplit='half'",
             "model='m'\ndata=['d']\n[training]\ncheckpoint_interval_s=0",
             "model='m'\ndata=['d']\n[training]\ndevice='gpu'",
             "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",

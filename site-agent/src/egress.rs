@@ -101,6 +101,11 @@ impl<C: Clock> Egress<C> {
         wire.exchange(&bytes).await
     }
 
+    /// Notes in the ledger which records a run uses. Nothing is sent.
+    pub fn note_data(&mut self, key: RoundKey, root: Digest) -> Result<bool, SiteError> {
+        self.ledger.note_data(self.clock.now().0, &self.peer, key, root)
+    }
+
     /// The site's own rules, whatever the coordinator or another part of this program asks for.
     fn check(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
         let refuse = |reason| Err(SiteError::PolicyRefused { reason });

@@ -4,6 +4,7 @@
 //! sequence number is used once; a line that a crash left half written was never followed by a send and is cut off on the
 //! next start, which the caller logs. Format and verification are `common::ledger`'s.
 
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -12,7 +13,7 @@ use std::path::{Path, PathBuf};
 use common::durable;
 use common::id::{Digest, Round, RunId};
 use common::ledger::{Kind, LINE_BYTES_MAX, LedgerError, Record, Verifier};
-use common::wire::message::LedgerHead;
+use common::wire::message::{LedgerHead, RoundKey};
 
 use crate::error::SiteError;
 
@@ -34,6 +35,8 @@ pub struct LedgerWriter {
     path: PathBuf,
     file: File,
     verifier: Verifier,
+    /// The data root last noted for each run: 32 bytes a run.
+    data: BTreeMap<String, String>,
     /// Bytes of whole records in the file.
     whole_bytes: u64,
     /// A failed write that could not be undone; nothing may be appended, so nothing may be sent.
@@ -73,6 +76,7 @@ impl LedgerWriter {
             path: path.to_path_buf(),
             file,
             verifier: Verifier::default(),
+            data: BTreeMap::new(),
             whole_bytes: 0,
             broken: false,
         };
@@ -85,7 +89,8 @@ impl LedgerWriter {
         let length = self.file.metadata().map_err(|source| SiteError::io(&self.path, source))?.len();
         let reader = BufReader::new(&self.file);
         let mut verifier = Verifier::default();
-        let whole_bytes = match check_lines(reader, &mut verifier) {
+        let mut data = BTreeMap::new();
+        let whole_bytes = match check_lines(reader, &mut verifier, |record| remember(&mut data, record)) {
             Ok(whole_bytes) => whole_bytes,
             Err(error) => {
                 return Err(SiteError::Ledger { path: self.path.clone(), reason: error.to_string() });
@@ -93,6 +98,7 @@ impl LedgerWriter {
         };
         let torn_bytes = length.saturating_sub(whole_bytes);
         self.verifier = verifier;
+        self.data = data;
         self.whole_bytes = whole_bytes;
         if torn_bytes > 0 {
             self.file
@@ -149,8 +155,29 @@ impl LedgerWriter {
             return Err(SiteError::io(&self.path, source));
         }
         self.verifier = verifier;
+        remember(&mut self.data, &record);
         self.whole_bytes += line.len() as u64;
         Ok(sequence)
+    }
+
+    /// Notes which records a run uses, unless the ledger says so already: once a run, and again when the records of a
+    /// running run changed. Nothing leaves with a note. Returns whether it was new.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn note_data(
+        &mut self,
+        time_ms: u64,
+        peer: &Digest,
+        key: RoundKey,
+        root: Digest,
+    ) -> Result<bool, SiteError> {
+        if self.data.get(&key.run.to_string()) == Some(&root.to_string()) {
+            return Ok(false);
+        }
+        let note =
+            Frame { kind: Kind::Data, run: Some(key.run), round: Some(key.round), length: 0, digest: root };
+        self.append(time_ms, peer, &note).map(|_| true)
     }
 
     fn write_durably(&mut self, line: &[u8]) -> std::io::Result<()> {
@@ -171,7 +198,11 @@ impl LedgerWriter {
 }
 
 /// Checks every whole line; returns how many bytes they take. An unfinished last line is not an error here.
-fn check_lines(mut reader: impl std::io::BufRead, verifier: &mut Verifier) -> Result<u64, LedgerError> {
+fn check_lines(
+    mut reader: impl std::io::BufRead,
+    verifier: &mut Verifier,
+    mut each: impl FnMut(&Record),
+) -> Result<u64, LedgerError> {
     let mut whole_bytes = 0;
     let mut line = Vec::new();
     loop {
@@ -182,8 +213,15 @@ fn check_lines(mut reader: impl std::io::BufRead, verifier: &mut Verifier) -> Re
             return Ok(whole_bytes);
         }
         line.pop();
-        verifier.check(&line)?;
+        each(&verifier.check(&line)?);
         whole_bytes += read as u64;
+    }
+}
+
+/// Keeps the last data root of a run.
+fn remember(data: &mut BTreeMap<String, String>, record: &Record) {
+    if let (true, Some(run)) = (record.is_note(), &record.run) {
+        data.insert(run.clone(), record.sha256.clone());
     }
 }
 

@@ -22,6 +22,7 @@ pub mod paths;
 pub mod preflight;
 pub mod protect;
 pub mod records;
+mod room;
 pub mod sandbox;
 pub mod store;
 pub mod supervisor;

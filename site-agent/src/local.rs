@@ -45,6 +45,8 @@ pub enum FromWorker {
     Blinded { key: RoundKey, facts: BlindedFacts },
     /// The comparison is done; said before `Ready`. For the person at the site: these numbers do not leave.
     Compared { key: RoundKey, left_out: LeftOut },
+    /// The records are read; this is the root of the manifest over those that may be trained on. Before `Ready`.
+    Data { key: RoundKey, root: Digest },
     /// This round cannot be trained. The words are in the worker's own log.
     Failed { key: RoundKey, reason: TrainFailure },
 }

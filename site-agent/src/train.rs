@@ -30,9 +30,9 @@ pub(crate) mod settings;
 
 use checkpoint::CheckpointFile;
 pub use files::Inbox;
-use material::Usable;
+use material::{SiteData, Usable};
 use metrics::Metrics;
-use samples::{Documents, Samples};
+use samples::Samples;
 
 /// Why a round cannot be trained: a code for the gateway, words for the log.
 #[derive(Debug, thiserror::Error)]
@@ -61,7 +61,7 @@ pub enum Trained {
 pub struct Trainer {
     config: AgentConfig,
     folder: StateFolder,
-    documents: Option<Documents>,
+    data: Option<SiteData>,
     samples: Option<(Wanted, Samples, Option<LeftOut>)>,
     base: Option<BaseModel>,
 }
@@ -104,7 +104,7 @@ impl Trainer {
     /// Nothing is read yet.
     #[must_use]
     pub fn new(config: AgentConfig, folder: StateFolder) -> Self {
-        Self { config, folder, documents: None, samples: None, base: None }
+        Self { config, folder, data: None, samples: None, base: None }
     }
 
     /// Compares the records with the held-out set as far as the files in the inbox allow; when that is done, prepares
@@ -204,6 +204,18 @@ impl Trainer {
         }
     }
 
+    /// Takes the site's records through the data room, once, and writes its manifest; returns the manifest's root.
+    ///
+    /// # Errors
+    /// `DataUnreadable`, `NoRecords`; `NotAllowed` when the screen cannot be relied upon for these records.
+    pub fn data_root(&mut self) -> Result<Digest, TrainError> {
+        if let Some(data) = &self.data {
+            return Ok(data.root);
+        }
+        let data = material::read(&self.config, &self.folder)?;
+        Ok(self.data.insert(data).root)
+    }
+
     /// Makes the samples of this run; `Some` when its records have to be compared with the held-out set first.
     fn make_samples(
         &mut self,
@@ -225,11 +237,9 @@ impl Trainer {
                 "the run compares records with its held-out set, which [policy] overlap does not allow";
             return Err(TrainError::new(TrainFailure::NotAllowed, words));
         }
-        if self.documents.is_none() {
-            self.documents = Some(material::read(&self.config.data)?);
-        }
-        let Some(documents) = &self.documents else { return Ok(None) };
-        let usable = material::usable(documents, &self.folder, run, manifest.overlap.as_ref())?;
+        self.data_root()?;
+        let Some(data) = &self.data else { return Ok(None) };
+        let usable = material::usable(&data.documents, &self.folder, run, manifest.overlap.as_ref())?;
         let (documents, left_out) = match usable {
             Usable::Documents(documents, left_out) => (documents, left_out),
             Usable::Blinded(facts) => return Ok(Some(facts)),

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use common::wire::message::{RoundKey, TrainFailure};
 use data::DataError;
-use data::read::ReadOptions;
 use model::chat::ChatTokenizer;
 use model::{BaseModel, Compute, Control, LoadOptions, ModelError, WeightFormat};
 
@@ -21,9 +20,9 @@ use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::local::{FromWorker, ToWorker, read_message, write_message};
 use crate::paths::StateFolder;
-use crate::records;
 use crate::sandbox::{self, FileRules, Lock};
 use crate::train::{Prepared, TrainError, Trained, Trainer};
+use crate::{records, room};
 
 /// Orders that may wait: the gateway has one round in hand and may repeat itself after a restart.
 const ORDERS_MAX: usize = 16;
@@ -83,18 +82,13 @@ pub fn lock(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> 
     reason = "the terminal of the person at the site; nothing of this goes to the gateway"
 )]
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
-    const REFUSED_SHOWN: usize = 5;
     let config = enter(folder)?;
-    let dataset = data::read::read_all(&config.data, &ReadOptions::default()).map_err(data_error)?;
-    dataset.require_records().map_err(data_error)?;
-    for (place, reason) in dataset.refused.iter().take(REFUSED_SHOWN) {
-        eprintln!("left out: {}, line {}: {reason}", dataset.path(*place).display(), place.line);
-    }
-    if dataset.refused.len() > REFUSED_SHOWN {
-        eprintln!("left out: {} more records", dataset.refused.len() - REFUSED_SHOWN);
+    let admitted = room::admit(&config).map_err(data_error)?;
+    for line in admitted.left_out() {
+        eprintln!("{line}");
     }
     let tokenizer = ChatTokenizer::load(&config.model).map_err(model_error)?;
-    let documents = records::documents(&dataset.records);
+    let documents = records::documents(&admitted.records);
     let prepared = tokenizer.prepare_documents(&documents, CUTOFF_TOKENS_MAX).map_err(model_error)?;
     // The smaller format: what a run will ask for is not known yet, and every tensor is read either way.
     let options = LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 };
@@ -189,16 +183,22 @@ impl Worker {
 
     fn obey(&mut self, order: ToWorker) -> Result<(), SiteError> {
         match order {
-            ToWorker::Prepare { key, manifest } => match self.trainer.prepare(key.run, manifest) {
-                Ok(Prepared::Ready { base_fingerprint, records, left_out }) => {
-                    if let Some(left_out) = left_out {
-                        self.say(&FromWorker::Compared { key, left_out })?;
-                    }
-                    self.say(&FromWorker::Ready { key, base_fingerprint, records })
+            ToWorker::Prepare { key, manifest } => {
+                match self.trainer.data_root() {
+                    Ok(root) => self.say(&FromWorker::Data { key, root })?,
+                    Err(error) => return self.fail(key, &error),
                 }
-                Ok(Prepared::Blinded(facts)) => self.say(&FromWorker::Blinded { key, facts }),
-                Err(error) => self.fail(key, &error),
-            },
+                match self.trainer.prepare(key.run, manifest) {
+                    Ok(Prepared::Ready { base_fingerprint, records, left_out }) => {
+                        if let Some(left_out) = left_out {
+                            self.say(&FromWorker::Compared { key, left_out })?;
+                        }
+                        self.say(&FromWorker::Ready { key, base_fingerprint, records })
+                    }
+                    Ok(Prepared::Blinded(facts)) => self.say(&FromWorker::Blinded { key, facts }),
+                    Err(error) => self.fail(key, &error),
+                }
+            }
             ToWorker::Train { key, manifest, adapter } => self.train(key, manifest, adapter),
             ToWorker::Abandon { key } => {
                 self.trainer.forget(key);

@@ -31,6 +31,9 @@ fn the_ledger_explains_every_byte_on_the_wire() -> Result<()> {
     consortium.stop();
 
     let traffic = consortium.relay().map(tests::relay::Relay::up).unwrap_or_default();
+    for site in &consortium.sites {
+        the_data_was_noted(site.state(), &run)?;
+    }
     let (ledger, connections) = ledgers(&consortium)?;
     let upper = ledger
         + traffic.packets * PACKET_OVERHEAD_MAX
@@ -49,6 +52,22 @@ fn the_ledger_explains_every_byte_on_the_wire() -> Result<()> {
     let blob = consortium.coordinator.state().join("blobs").join(&status.adapter);
     let update = std::fs::metadata(blob)?.len();
     assert!(upper - traffic.bytes < update, "the bound has room for a whole hidden update of {update} B");
+    Ok(())
+}
+
+/// Which records the run used is in the ledger before the first frame that names the run, and leads to the manifest.
+fn the_data_was_noted(state: &Path, run: &str) -> Result<()> {
+    let mut records = Vec::new();
+    let ledger = BufReader::new(std::fs::File::open(state.join("ledger/ledger.log"))?);
+    common::ledger::verify(ledger, |record| records.push(record.clone()))?;
+    let of_run: Vec<_> = records.iter().filter(|record| record.run.as_deref() == Some(run)).collect();
+    assert!(of_run.len() > 5 && of_run[0].is_note(), "the first record of the run is the note");
+    assert_eq!(of_run.iter().filter(|record| record.is_note()).count(), 1, "once a run");
+    let root = &of_run[0].sha256;
+    let manifest = std::fs::read(state.join("work").join(format!("data-manifest-{root}.json")))?;
+    let manifest = data::manifest::Manifest::from_bytes(&manifest)?;
+    assert_eq!(&manifest.root, root);
+    assert!(manifest.records > 0 && manifest.records == manifest.counts.read);
     Ok(())
 }
 

@@ -21,6 +21,9 @@ use std::time::Duration;
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// Enrolment is one handshake and one transaction.
 const COMMAND_WITHIN: Duration = Duration::from_secs(120);
+/// Every record is trained on: results are compared with references that were computed on all of them, planted records must
+/// reach the training or a search for them proves nothing, and these consortia have a held-out set of their own.
+const EVERYTHING: [&str; 6] = ["--screen", "report", "--duplicates", "keep", "--split", "none"];
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// How often a run's status is asked for; each asking starts a process.
 const STATUS_EVERY: Duration = Duration::from_millis(150);
@@ -153,7 +156,9 @@ impl Consortium {
     /// The arguments of `site-agent join` for a site, for tests that run it themselves.
     pub fn join_arguments<'a>(&'a self, index: usize, invitation: &'a str) -> Vec<&'a str> {
         let text = |path: &'a Path| path.to_str().unwrap_or_default();
-        let mut arguments = vec!["join", invitation, "--model", text(&self.setup.model), "--data"];
+        let mut arguments = vec!["join", invitation, "--model", text(&self.setup.model)];
+        arguments.extend(EVERYTHING);
+        arguments.push("--data");
         arguments.extend(self.setup.sites[index].data.iter().map(|path| text(path)));
         arguments
     }

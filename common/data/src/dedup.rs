@@ -12,6 +12,7 @@ pub mod contamination;
 mod keys;
 mod minhash;
 mod normalise;
+mod policy;
 mod shingle;
 mod texts;
 
@@ -21,6 +22,7 @@ pub use minhash::{
     BANDS, MINHASH_VERSION, PERMUTATIONS, ROWS, Signature, band_keys, candidate_probability, minhash,
 };
 pub use normalise::{Script, Tokens, normalise};
+pub use policy::{DuplicatePolicy, UnknownPolicy};
 pub use shingle::{SHINGLE_TOKENS, Shingles};
 pub use texts::{Features, Texts, features, question_hash, record_hash};
 

@@ -36,6 +36,13 @@ pub enum DataError {
         /// How many were refused, and the first of them by file, line and reason.
         reason: String,
     },
+    /// The screen does not find what was planted into copies of these records, so it cannot be relied upon for them. No
+    /// retry.
+    #[error("{sentence}")]
+    ScreenUnfit {
+        /// How many were planted and found.
+        sentence: String,
+    },
     /// A setting is outside what is possible. No retry.
     #[error("{name} cannot be used: {reason}")]
     Setting {
@@ -79,6 +86,9 @@ impl DataError {
             Self::File { .. } => "correct that place, or export the file again",
             Self::Changed { .. } => "read it again when nothing writes to it",
             Self::NoRecords { .. } => "check that the files hold records in a known format, with answers",
+            Self::ScreenUnfit { .. } => {
+                "look at the records' format; after de-identifying them by other means, `screen = \"report\"` in agent.toml trains without the screen"
+            }
             Self::Setting { .. } => "correct the setting",
             Self::Internal { .. } => return None,
         };

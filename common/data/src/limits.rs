@@ -49,6 +49,9 @@ pub const BUCKET_NEIGHBOURS: usize = 8;
 /// Folds of a cross-validation that a person may ask for; each is a training of its own.
 pub const FOLDS_MAX: u32 = 100;
 
+/// Records into copies of which the screen's self-test plants its 200 identifiers: of the longest (1 MiB) 256 MiB.
+pub const SELF_TEST_RECORDS: usize = 256;
+
 /// Records that the room screens and hashes together: a few hundred keep all cores busy; of the longest records (1 MiB)
 /// they are 512 MiB, of ordinary ones half a megabyte.
 pub const ROOM_BATCH_RECORDS: usize = 512;

@@ -7,9 +7,11 @@
 //! bytes: the record's use (0 train, 1 validation, 2 test) and the SHA-256 of its canonical bytes ([`content_hash`]).
 //! Leaves are sorted by leaf hash. Records held out by folds are leaves of training: in a run they are all trained on.
 
+mod configuration;
 mod content;
 mod merkle;
 
+pub use configuration::Configuration;
 pub use content::content_hash;
 pub use merkle::{leaf_hash, root as merkle_root};
 
@@ -22,6 +24,7 @@ use crate::dedup::MatchKind;
 use crate::error::{DataError, Result};
 use crate::read::Refusal;
 use crate::screen::Kind;
+use crate::screen::selftest::SelfTestReport;
 use crate::split::{Assignment, Scheme, Side};
 
 /// First field of the file.
@@ -43,14 +46,16 @@ pub struct Manifest {
     pub root: String,
     /// Leaves under the root.
     pub records: u64,
-    /// SHA-256 of the canonical JSON of `configuration`.
+    /// SHA-256 of `configuration` as JSON without blanks, fields in the order of [`Configuration`].
     pub configuration_sha256: String,
     /// Every setting that decides which records are used and how they are altered.
-    pub configuration: serde_json::Value,
+    pub configuration: Configuration,
     /// How the records were divided.
     pub scheme: Scheme,
     /// The seed of the division.
     pub seed: u64,
+    /// What the screen found of the identifiers that were planted into copies of these records.
+    pub self_test: SelfTestReport,
     /// What was counted.
     pub counts: Counts,
 }
@@ -83,11 +88,13 @@ pub struct Parts<'a> {
     /// For every record that is used: its content and what became of it.
     pub used: &'a [([u8; 32], Assignment)],
     /// The settings.
-    pub configuration: serde_json::Value,
+    pub configuration: Configuration,
     /// The scheme.
     pub scheme: Scheme,
     /// The seed.
     pub seed: u64,
+    /// The screen's self-test.
+    pub self_test: SelfTestReport,
     /// The counts.
     pub counts: Counts,
 }
@@ -112,6 +119,7 @@ impl Manifest {
             configuration: parts.configuration,
             scheme: parts.scheme,
             seed: parts.seed,
+            self_test: parts.self_test,
             counts: parts.counts,
         })
     }
@@ -163,6 +171,7 @@ impl Manifest {
             ("configuration", self.configuration_sha256 == again.configuration_sha256),
             ("scheme", self.scheme == again.scheme),
             ("seed", self.seed == again.seed),
+            ("self_test", self.self_test == again.self_test),
             ("counts", self.counts == again.counts),
         ];
         fields.into_iter().filter(|(_, is_equal)| !is_equal).map(|(name, _)| name).collect()

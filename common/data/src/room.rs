@@ -12,7 +12,9 @@ mod options;
 mod outcome;
 mod trained;
 
-pub use options::{DuplicatePolicy, RoomFile, RoomOptions, UnknownPolicy};
+pub use options::{RoomFile, RoomOptions};
+
+pub use crate::dedup::{DuplicatePolicy, UnknownPolicy};
 pub use outcome::{FoundAt, Inspection, LikeRecord, Outcome, Verdict};
 
 use crate::error::Result;

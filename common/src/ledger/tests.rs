@@ -94,3 +94,29 @@ fn removed_swapped_and_torn_lines_are_named() {
     let long = vec![b'x'; 5000];
     assert!(matches!(verify(long.as_slice(), |_| ()), Err(LedgerError::NotARecord { line: 1 })));
 }
+
+#[test]
+fn a_note_has_no_bytes_and_a_run() {
+    let note = |length, run: Option<&str>| {
+        Record {
+            sequence: 0,
+            time_ms: 1,
+            peer: Digest::of(b"ca").to_string(),
+            run: run.map(str::to_owned),
+            round: Some(1),
+            kind: Kind::Data,
+            length,
+            sha256: Digest::of(b"root").to_string(),
+            previous: Digest([0; 32]).to_string(),
+        }
+        .to_line()
+        .unwrap()
+    };
+    let mut verifier = Verifier::default();
+    assert!(verifier.check(&note(0, Some("0102030405060708"))).unwrap().is_note());
+    assert_eq!(verifier.summary().bytes, 0);
+    for odd in [note(1, Some("0102030405060708")), note(0, None)] {
+        let refused = Verifier::default().check(&odd);
+        assert!(matches!(refused, Err(LedgerError::NotARecord { line: 1 })));
+    }
+}

@@ -6,9 +6,10 @@
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::id::Digest;
 use common::net::NetError;
 use common::net::client::Answer;
-use common::wire::message::{PROTOCOL_VERSION, Refusal, Response};
+use common::wire::message::{PROTOCOL_VERSION, Refusal, Response, RoundKey};
 
 use super::backoff::Backoff;
 use crate::egress::{Egress, Outbound, Wire};
@@ -83,6 +84,14 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             }
             Err(error) => Err(error),
         }
+    }
+
+    /// Notes in the ledger which records a run uses; nothing is sent, and no line is needed.
+    ///
+    /// # Errors
+    /// The ledger's and the disk's.
+    pub fn note_data(&mut self, key: RoundKey, root: Digest) -> Result<bool, SiteError> {
+        self.egress.note_data(key, root)
     }
 
     async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {

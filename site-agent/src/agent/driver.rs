@@ -97,6 +97,15 @@ impl<N: Connector, C: Clock, O: Output> Driver<N, C, O> {
         };
         Ok(match message {
             FromWorker::Started => Some(Event::WorkerStarted),
+            FromWorker::Data { key, root } => {
+                // Before any frame that says something of these records. A word about an earlier order changes nothing.
+                if matches!(agent.phase, Phase::Preparing(assignment) if assignment.key == key)
+                    && self.connection.note_data(key, root)?
+                {
+                    tracing::info!(run = %key.run, %root, "the run's data root is in the ledger");
+                }
+                None
+            }
             FromWorker::Ready { key, base_fingerprint, records } => {
                 let Phase::Preparing(assignment) = agent.phase else { return Ok(None) };
                 let expected = self.manifest(assignment.manifest)?.base_fingerprint;

@@ -19,9 +19,12 @@ use common::net::NetError;
 use common::net::client::resolve;
 use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
 use common::wire::message::PROTOCOL_VERSION;
+use data::dedup::DuplicatePolicy;
+use data::screen::Mode;
+use data::split::SchemeChoice;
 
 use super::{State, absolute};
-use crate::config::{AgentConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+use crate::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
 use crate::egress::release_join;
 use crate::error::SiteError;
 use crate::identity::{Coordinator, Identity};
@@ -40,6 +43,7 @@ Examples:
 What it writes is agent.toml, the policy of this site:
   model                           folder of the base model
   data                            files with de-identified records
+  [data_room] screen, duplicates, split, split_by_patient, split_by_time, split_by_stratum, split_seed
   [sandbox] allow_missing         locks the agent may run without (default: none)
   [training] checkpoint_interval_s, attempts_max, device, recompute, weights
   [policy] update_norm_max, update_bytes_max, overlap
@@ -61,6 +65,15 @@ pub(super) struct Arguments {
     /// Files with de-identified records: Alpaca or ShareGPT, as JSON lines or one JSON array.
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
+    /// What is done about identifiers in the records: block, mask or report.
+    #[arg(long, value_name = "MODE", default_value = "block")]
+    screen: Mode,
+    /// What is done about duplicate records: drop-copies, drop-near, keep or ignore.
+    #[arg(long, value_name = "POLICY", default_value = "drop-copies")]
+    duplicates: DuplicatePolicy,
+    /// What is held out of training here: auto (by size; nothing below 500 records), none, 80/10/10, 5-fold, leave-one-out.
+    #[arg(long, value_name = "SPLIT", default_value = "auto")]
+    split: SchemeChoice,
     /// Write into agent.toml that the site may run without this lock (see `site-agent check`).
     #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
     allow_missing: Vec<Lock>,
@@ -82,6 +95,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let config = AgentConfig {
         model: existing(&arguments.model)?,
         data: arguments.data.iter().map(|path| existing(path)).collect::<Result<_, _>>()?,
+        data_room: DataRoomConfig {
+            screen: arguments.screen,
+            duplicates: arguments.duplicates,
+            split: arguments.split,
+            ..DataRoomConfig::default()
+        },
         sandbox: SandboxConfig { allow_missing: arguments.allow_missing.clone() },
         training: TrainingConfig::default(),
         policy: PolicyConfig::default(),

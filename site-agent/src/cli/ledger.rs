@@ -1,5 +1,6 @@
 //! `site-agent ledger show|verify`: what left this hospital, and whether the record of it is intact. Offline.
 
+use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{BufReader, Read as _};
 use std::path::Path;
@@ -43,6 +44,8 @@ pub(super) struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// List every frame that left: when, what kind, how many bytes, and the SHA-256 of exactly those bytes.
+    ///
+    /// A line of kind `data` is a note: nothing left, and its SHA-256 is the root of the data manifest of that run.
     #[command(after_long_help = SHOW_EXAMPLES)]
     Show {
         #[command(flatten)]
@@ -112,7 +115,8 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
 }
 
 fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError> {
-    let summary = summary(&folder.ledger())?;
+    let (records, summary) = read(&folder.ledger())?;
+    let data = data_roots(&records);
     if as_json {
         let kinds: serde_json::Map<String, serde_json::Value> = summary
             .kinds
@@ -127,6 +131,7 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
             "bytes": summary.bytes,
             "root": summary.root.to_string(),
             "kinds": kinds,
+            "data": data,
         }));
     }
     let mut rows = vec![["kind", "frames", "bytes"].map(str::to_owned).to_vec()];
@@ -135,9 +140,21 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
     }));
     rows.push(vec!["total".into(), summary.records.to_string(), summary.bytes.to_string()]);
     print!("{}", table::render(&rows));
+    for (run, roots) in &data {
+        println!("run {run} used data {}", roots.join(", then "));
+    }
     println!("root {}", summary.root);
     println!("the ledger is intact");
     Ok(())
+}
+
+/// The data roots that were noted, by run: more than one where the records changed while a run went on.
+fn data_roots(records: &[Record]) -> BTreeMap<&str, Vec<&str>> {
+    let mut data: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for record in records.iter().filter(|record| record.is_note()) {
+        data.entry(record.run.as_deref().unwrap_or_default()).or_default().push(&record.sha256);
+    }
+    data
 }
 
 /// Verifies the ledger and sums it up.

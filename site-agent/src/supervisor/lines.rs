@@ -100,6 +100,8 @@ impl Lines {
                 self.prepared = Some(*key);
                 eprintln!("{}: training on {records} records", self.name(*key));
             }
+            // In the ledger, where the officer looks for it.
+            FromWorker::Data { .. } => {}
             FromWorker::Finished { .. } | FromWorker::Failed { .. } => {
                 if let Some(bar) = self.bar.take() {
                     bar.finish_and_clear();

@@ -4,19 +4,21 @@
 //! record that the verdict leaves out, or that it does not know.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
 
-use common::id::RunId;
+use common::id::{Digest, RunId};
 use common::run::OverlapTerms;
 use common::wire::message::TrainFailure;
 use data::DataError;
+use data::overlap::Features;
 use model::chat::Document;
 
 use super::TrainError;
-use super::samples::{self, Documents};
+use super::samples::Documents;
+use crate::config::AgentConfig;
 use crate::local::{BlindedFacts, LeftOut};
 use crate::overlap::compare::{Step, advance};
 use crate::paths::StateFolder;
+use crate::{records, room};
 
 /// The part of the site's records that a run may use.
 pub(super) enum Usable<'a> {
@@ -26,20 +28,40 @@ pub(super) enum Usable<'a> {
     Blinded(BlindedFacts),
 }
 
-/// Reads all data files of the site.
+/// The site's records as the data room lets them through, in memory for all rounds.
+pub(super) struct SiteData {
+    pub(super) documents: Documents,
+    /// Of the manifest over them.
+    pub(super) root: Digest,
+}
+
+/// Takes all data files of the site through the data room and writes its manifest.
 ///
 /// # Errors
-/// `DataUnreadable` with file and line, `NoRecords`.
-pub(super) fn read(data: &[PathBuf]) -> Result<Documents, TrainError> {
-    let documents = samples::read(data).map_err(|error| match error {
+/// `DataUnreadable` with file and line, `NoRecords`; `NotAllowed` when the screen cannot be relied upon.
+pub(super) fn read(config: &AgentConfig, folder: &StateFolder) -> Result<SiteData, TrainError> {
+    let failed = |error: DataError| match error {
         DataError::NoRecords { .. } => TrainError::new(TrainFailure::NoRecords, error),
+        DataError::ScreenUnfit { .. } => TrainError::new(TrainFailure::NotAllowed, error),
         other => TrainError::new(TrainFailure::DataUnreadable, other),
-    })?;
-    if documents.left_out_total > 0 {
-        let left_out = documents.left_out_total;
-        tracing::warn!(left_out, "records left out; `site-agent check` names them");
+    };
+    let admitted = room::admit(config).map_err(failed)?;
+    let counts = &admitted.inspection.manifest.counts;
+    let left_out_total = counts.read - admitted.records.len() as u64;
+    if left_out_total > 0 {
+        let blocked = counts.blocked;
+        tracing::warn!(left_out_total, blocked, "records left out; `site-agent data check` names them");
     }
-    Ok(documents)
+    let root = admitted.root().map_err(failed)?;
+    let path = admitted.write_manifest(folder).map_err(failed)?;
+    tracing::info!(manifest = %path.display(), records = admitted.records.len(), "data manifest written");
+    let documents = Documents {
+        usable: records::documents(&admitted.records),
+        features: Features::of_all(&admitted.records),
+        left_out: admitted.left_out(),
+        left_out_total,
+    };
+    Ok(SiteData { documents, root })
 }
 
 /// What a run may use of them; `terms` are the manifest's.

@@ -17,16 +17,16 @@ fn fill(site: &Site, records: u64) {
 /// Records whose frames are `first_length` bytes and up.
 fn fill_from(site: &Site, records: u64, first_length: u64) {
     let (mut ledger, _) = LedgerWriter::open(&site.folder.ledger()).unwrap();
-    let kinds = [Kind::Join, Kind::Hello, Kind::Poll, Kind::Offer, Kind::Chunk, Kind::Commit];
+    let kinds = [Kind::Join, Kind::Hello, Kind::Data, Kind::Poll, Kind::Offer, Kind::Chunk, Kind::Commit];
     for number in 0..records {
         let kind = kinds[usize::try_from(number).unwrap() % kinds.len()];
-        let run = (kind == Kind::Offer).then_some(RunId([7; 8]));
+        let run = matches!(kind, Kind::Offer | Kind::Data).then_some(RunId([7; 8]));
         let round = run.map(|_| Round(1));
         let frame = Frame {
             kind,
             run,
             round,
-            length: first_length + number,
+            length: if kind == Kind::Data { 0 } else { first_length + number },
             digest: Digest::of(&number.to_le_bytes()),
         };
         ledger.append(1_700_000_000_000 + number, &Digest::of(b"ca"), &frame).unwrap();
@@ -72,7 +72,8 @@ fn both_verifiers_refuse_the_same_forgeries() {
     let lines: Vec<&str> = genuine.lines().collect();
     let joined = |lines: &[&str]| lines.iter().flat_map(|line| [line, "\n"]).collect::<String>();
     let forgeries = [
-        ("a length", genuine.replacen("\"length\":12", "\"length\":11", 1)),
+        ("a length", genuine.replacen("\"length\":13", "\"length\":11", 1)),
+        ("a note with bytes", genuine.replacen("\"length\":0", "\"length\":9", 1)),
         ("a digest", genuine.replacen("\"sha256\":\"", "\"sha256\":\"f", 1)),
         ("a line removed", joined(&[lines[0], lines[1], lines[3], lines[4]])),
         ("two lines swapped", joined(&[lines[0], lines[2], lines[1], lines[3], lines[4]])),

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use site_agent::config::{AgentConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+use site_agent::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
 use site_agent::paths::StateFolder;
 use site_agent::store::Store;
 use tempfile::TempDir;
@@ -40,6 +40,7 @@ impl Site {
         let config = AgentConfig {
             model: demo_model(),
             data: vec![data.clone()],
+            data_room: DataRoomConfig::default(),
             sandbox: SandboxConfig::default(),
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),

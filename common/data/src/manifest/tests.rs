@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::record::{Body, Field, Format, Part, Place, Record, Role, Turn};
+use crate::screen::Mode;
 
 #[test]
 fn merkle_roots_of_the_certificate_transparency_test_vectors() {
@@ -76,9 +77,10 @@ fn content_is_what_is_taught_and_not_where_it_stands() {
 fn parts(used: &[([u8; 32], Assignment)]) -> Parts<'_> {
     Parts {
         used,
-        configuration: serde_json::json!({ "screen": "block" }),
+        configuration: Configuration::default(),
         scheme: Scheme::Holdout([80, 10, 10]),
         seed: 42,
+        self_test: crate::screen::selftest::run(&[], 42),
         counts: Counts { read: 3, sides: BTreeMap::from([(Side::Train, 2)]), ..Counts::default() },
     }
 }
@@ -95,7 +97,7 @@ fn the_order_of_records_does_not_matter_and_their_side_does() {
     assert_eq!(made.differences(&held_out), ["root"]);
     let used = [(a, train), (b, train)];
     let mut other = parts(&used);
-    other.configuration = serde_json::json!({ "screen": "mask" });
+    other.configuration.screen = Mode::Mask;
     other.seed = 43;
     assert_eq!(made.differences(&Manifest::new(other).unwrap()), ["configuration", "seed"]);
     let leaf = |side: u8, content: [u8; 32]| leaf_hash(&[&[side][..], &content].concat());
@@ -122,4 +124,16 @@ fn a_manifest_reads_back_and_anything_else_is_refused() {
     }
     let odd = Manifest { root: "é".repeat(32), ..made };
     assert_eq!(odd.root_bytes(), None);
+}
+
+/// Pinned: the hash stands in manifests that hospitals keep. It must not depend on how serde_json is built either.
+#[test]
+fn the_default_configuration_has_its_hash() {
+    let made = Manifest::new(parts(&[])).unwrap();
+    let written = "{\"screen\":\"block\",\"mapping_sha256\":null,\"answer_characters_min\":1,\"record_characters_max\":262144,\
+                   \"turns_max\":512,\"duplicates\":\"drop-copies\",\"minhash_version\":1,\"dedup\":{\"near\":true,\"jaccard_min\":0.7,\
+                   \"containment_min\":0.8,\"short_shingles_max\":50},\"split\":{\"scheme\":\"auto\",\"by_patient\":true,\
+                   \"by_time\":true,\"by_stratum\":true,\"seed\":42}}";
+    assert_eq!(serde_json::to_string(&made.configuration).unwrap(), written);
+    assert_eq!(made.configuration_sha256, hex(&Sha256::digest(written).into()));
 }

@@ -4,10 +4,12 @@ use std::collections::HashSet;
 
 use super::gather::Gathered;
 use super::outcome::{Inspection, LikeRecord, Outcome, Verdict, counts};
-use super::{DuplicatePolicy, RoomFile, RoomOptions};
-use crate::dedup::{Duplicates, MatchKind};
-use crate::error::{DataError, Result};
+use super::{RoomFile, RoomOptions};
+use crate::dedup::{DuplicatePolicy, Duplicates, MatchKind};
+use crate::error::Result;
 use crate::manifest::{Manifest, Parts};
+use crate::record::Record;
+use crate::screen::selftest;
 use crate::split::{self, Assignment, Side, SplitInput};
 
 pub(super) fn divide(
@@ -16,7 +18,10 @@ pub(super) fn divide(
     gathered: Gathered,
     duplicates: &Duplicates,
 ) -> Result<Inspection> {
-    let Gathered { files: reports, mut records, people, compared, .. } = gathered;
+    let Gathered { files: reports, mut records, people, compared, sample, .. } = gathered;
+    let sample: Vec<Record> = sample.into_values().collect();
+    let self_test = selftest::run(&sample, options.split.seed);
+    drop(sample);
     let side = |outcome: &Outcome| files.get(outcome.place.file as usize).and_then(|file| file.side);
     // A record that was not compared is a cluster of its own; numbers from here on are free.
     let mut clusters: Vec<u32> = (0u32..).skip(compared.len()).take(records.len()).collect();
@@ -56,12 +61,12 @@ pub(super) fn divide(
             leaves.push((outcome.content, *assignment));
         }
     }
-    let internal = |error: serde_json::Error| DataError::Internal { reason: error.to_string() };
     let manifest = Manifest::new(Parts {
         used: &leaves,
-        configuration: options.configuration().map_err(internal)?,
+        configuration: options.configuration(),
         scheme: plan.scheme,
         seed: options.split.seed,
+        self_test,
         counts: counts(&records),
     })?;
     Ok(Inspection {

@@ -1,13 +1,15 @@
 //! First pass: every record read, checked, screened and hashed; second pass, where something looks alike: the texts of
 //! those records compared. Called by `room::inspect`. Invariant: at most one batch of records is in memory.
 
+use std::collections::BTreeMap;
+
 use rayon::prelude::*;
 
 use super::outcome::{FoundAt, Outcome, Verdict};
-use super::{DuplicatePolicy, RoomFile, RoomOptions, Step};
-use crate::dedup::{Duplicates, Keys, Texts};
+use super::{RoomFile, RoomOptions, Step};
+use crate::dedup::{DuplicatePolicy, Duplicates, Keys, Texts};
 use crate::error::{DataError, Result};
-use crate::limits::ROOM_BATCH_RECORDS;
+use crate::limits::{ROOM_BATCH_RECORDS, SELF_TEST_RECORDS};
 use crate::manifest::content_hash;
 use crate::read::{self, FileReport, Item};
 use crate::record::{Body, Date, Record};
@@ -20,6 +22,8 @@ pub(super) struct Gathered {
     pub(super) records: Vec<Outcome>,
     pub(super) people: Vec<Person>,
     keys: Keys,
+    /// Records on which the screen is tested: those with the smallest content hashes, whatever their order.
+    pub(super) sample: BTreeMap<[u8; 32], Record>,
     /// The record (index into `records`) behind each number that the duplicates know.
     pub(super) compared: Vec<usize>,
 }
@@ -36,6 +40,7 @@ struct Looked {
     outcome: Outcome,
     person: Person,
     texts: Option<Texts>,
+    record: Option<Record>,
 }
 
 pub(super) fn gather(
@@ -52,6 +57,9 @@ pub(super) fn gather(
             if let Some(compared) = record.texts.take() {
                 gathered.compared.push(gathered.records.len());
                 texts.push(compared);
+            }
+            if let Some(whole) = record.record.take() {
+                keep_sample(&mut gathered.sample, record.outcome.content, whole);
             }
             gathered.records.push(record.outcome);
             gathered.people.push(record.person);
@@ -145,7 +153,7 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
                 assignment: None,
                 content: [0; 32],
             };
-            return Looked { outcome, person: Person::default(), texts: None };
+            return Looked { outcome, person: Person::default(), texts: None, record: None };
         }
         Item::Record(record) => record,
     };
@@ -170,14 +178,35 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
         duplicate_of: None,
         is_dropped: false,
         assignment: None,
-        content: content_hash(&as_trained(record, &findings, screen.mode())),
+        content: if is_masked(&findings, screen.mode()) {
+            content_hash(&screen::mask(&record, &findings))
+        } else {
+            content_hash(&record)
+        },
     };
-    Looked { outcome, person, texts }
+    Looked { outcome, person, texts, record: Some(record) }
 }
 
 /// The record as it is trained on: in `mask` mode with placeholders for what was found.
 pub(super) fn as_trained(record: Record, findings: &[Finding], mode: screen::Mode) -> Record {
-    if mode == screen::Mode::Mask && !findings.is_empty() { screen::mask(&record, findings) } else { record }
+    if is_masked(findings, mode) { screen::mask(&record, findings) } else { record }
+}
+
+fn is_masked(findings: &[Finding], mode: screen::Mode) -> bool {
+    mode == screen::Mode::Mask && !findings.is_empty()
+}
+
+/// Keeps the records with the smallest hashes: a random sample that does not depend on the order of reading.
+fn keep_sample(sample: &mut BTreeMap<[u8; 32], Record>, content: [u8; 32], record: Record) {
+    let is_full = sample.len() >= SELF_TEST_RECORDS;
+    if is_full && sample.last_key_value().is_some_and(|(largest, _)| *largest <= content) {
+        return;
+    }
+    // Of records with the same content the first stays.
+    sample.entry(content).or_insert(record);
+    if sample.len() > SELF_TEST_RECORDS {
+        sample.pop_last();
+    }
 }
 
 fn turns(record: &Record) -> u32 {

@@ -1,15 +1,11 @@
 //! The room's settings. Filled from `agent.toml` and the command line; written into the manifest.
 
-use std::fmt;
 use std::path::PathBuf;
-use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
-use crate::dedup::{DedupOptions, MINHASH_VERSION};
-use crate::manifest::hex;
+use crate::dedup::{DedupOptions, DuplicatePolicy, MINHASH_VERSION};
+use crate::manifest::{Configuration, hex};
 use crate::read::ReadOptions;
-use crate::screen::{self, Mode};
+use crate::screen;
 use crate::split::{Side, SplitOptions};
 
 /// A file, and what the user said it is for.
@@ -19,48 +15,6 @@ pub struct RoomFile {
     pub path: PathBuf,
     /// Training, validation or test, where the user named it; otherwise the split decides.
     pub side: Option<Side>,
-}
-
-/// What is done about duplicates.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum DuplicatePolicy {
-    /// They are not looked for.
-    Ignore,
-    /// They stay, all on one side of the split.
-    Keep,
-    /// Of records with equal question and answer the first is used; the rest stays on one side.
-    #[default]
-    DropCopies,
-    /// Of every cluster of alike records the first is used.
-    DropNear,
-}
-
-/// The text is no policy.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("what is done about duplicates is one of ignore, keep, drop-copies, drop-near")]
-pub struct UnknownPolicy;
-
-impl fmt::Display for DuplicatePolicy {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        out.write_str(match self {
-            Self::Ignore => "ignore",
-            Self::Keep => "keep",
-            Self::DropCopies => "drop-copies",
-            Self::DropNear => "drop-near",
-        })
-    }
-}
-
-impl FromStr for DuplicatePolicy {
-    type Err = UnknownPolicy;
-
-    fn from_str(text: &str) -> Result<Self, UnknownPolicy> {
-        [Self::Ignore, Self::Keep, Self::DropCopies, Self::DropNear]
-            .into_iter()
-            .find(|policy| policy.to_string() == text)
-            .ok_or(UnknownPolicy)
-    }
 }
 
 /// All settings.
@@ -80,24 +34,10 @@ pub struct RoomOptions {
     pub split: SplitOptions,
 }
 
-/// What of the settings decides about records, as the manifest has it.
-#[derive(Serialize)]
-struct Configuration {
-    screen: Mode,
-    mapping_sha256: Option<String>,
-    answer_characters_min: usize,
-    record_characters_max: usize,
-    turns_max: usize,
-    duplicates: DuplicatePolicy,
-    minhash_version: u32,
-    dedup: DedupOptions,
-    split: SplitOptions,
-}
-
 impl RoomOptions {
     /// The settings as the manifest has them.
-    pub(super) fn configuration(&self) -> serde_json::Result<serde_json::Value> {
-        serde_json::to_value(Configuration {
+    pub(crate) fn configuration(&self) -> Configuration {
+        Configuration {
             screen: self.screen.mode,
             mapping_sha256: self.mapping_sha256.as_ref().map(hex),
             answer_characters_min: self.read.bounds.answer_characters_min,
@@ -107,6 +47,6 @@ impl RoomOptions {
             minhash_version: MINHASH_VERSION,
             dedup: self.dedup,
             split: self.split,
-        })
+        }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::DataError;
-use crate::dedup::MatchKind;
+use crate::dedup::{DuplicatePolicy, MatchKind};
 use crate::manifest::{content_hash, hex, leaf_hash, merkle_root};
 use crate::record::Record;
 use crate::screen::{self, Mode};
@@ -122,6 +122,7 @@ fn order_of_files_and_threads_change_nothing_in_the_manifest() {
     other.split.scheme = SchemeChoice::None;
     let (all, trained) = look(&files, &other);
     assert_eq!(trained.len(), 700);
+    assert!(all.manifest.self_test.passed(), "{:?}", all.manifest.self_test);
     assert_eq!(expected.differences(&all.manifest), ["root", "configuration", "scheme", "counts"]);
 }
 

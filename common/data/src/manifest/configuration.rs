@@ -1,0 +1,39 @@
+//! What of the settings decides about records. Called by `manifest` and filled by `room`. A struct and not a map, so that its
+//! JSON, and with it the configuration's hash, has one order of fields in every build.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dedup::{DedupOptions, DuplicatePolicy};
+use crate::screen::Mode;
+use crate::split::SplitOptions;
+
+/// The settings, as the manifest has them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Configuration {
+    /// What is done about identifiers.
+    pub screen: Mode,
+    /// SHA-256 of the column mapping, where one is used.
+    pub mapping_sha256: Option<String>,
+    /// The shortest answer that is used.
+    pub answer_characters_min: usize,
+    /// The longest record.
+    pub record_characters_max: usize,
+    /// The longest conversation.
+    pub turns_max: usize,
+    /// What is done about duplicates.
+    pub duplicates: DuplicatePolicy,
+    /// Version of the comparison's keys.
+    pub minhash_version: u32,
+    /// What counts as a duplicate.
+    pub dedup: DedupOptions,
+    /// How records are divided.
+    pub split: SplitOptions,
+}
+
+#[cfg(test)]
+impl Default for Configuration {
+    fn default() -> Self {
+        crate::room::RoomOptions::default().configuration()
+    }
+}

@@ -1,0 +1,202 @@
+//! The site's records as the data room lets them through, under the policy of `agent.toml`. Called by the worker, when it
+//! prepares a run and when it validates. Invariant: what is trained on is what the manifest's root is over (before the
+//! comparison with the consortium's held-out set, which only takes records away).
+
+use std::path::{Path, PathBuf};
+
+use common::durable;
+use common::id::Digest;
+use data::room::{Inspection, Outcome, RoomFile, RoomOptions, Verdict, inspect};
+use data::screen::{Language, Mode};
+use data::{DataError, Record};
+
+use crate::config::AgentConfig;
+use crate::paths::StateFolder;
+
+/// Records that are named, by place, when they are left out.
+const LEFT_OUT_NAMED: usize = 5;
+
+/// What the room let through, and its account of all the rest.
+#[derive(Debug)]
+pub(crate) struct Admitted {
+    pub(crate) records: Vec<Record>,
+    pub(crate) inspection: Inspection,
+}
+
+/// Takes the site's files through the room; at least one record must come out.
+///
+/// # Errors
+/// What the room says of a file or a setting; `ScreenUnfit` when the screen cannot be relied upon for these records;
+/// `NoRecords` with the sums when nothing may be trained on.
+pub(crate) fn admit(config: &AgentConfig) -> Result<Admitted, DataError> {
+    let (files, options) = settings(config);
+    let inspection = inspect(&files, &options, &mut |_| ())?;
+    let self_test = &inspection.manifest.self_test;
+    // In report mode nobody relies on the screen. Without a usable record the test cannot run, and nothing is trained on.
+    if options.screen.mode != Mode::Report && inspection.trained() > 0 && !self_test.passed() {
+        return Err(DataError::ScreenUnfit { sentence: self_test.sentence(Language::English) });
+    }
+    let mut records = Vec::with_capacity(inspection.trained());
+    inspection.each_trained(&files, &options, |record| records.push(record))?;
+    let admitted = Admitted { records, inspection };
+    if admitted.records.is_empty() {
+        return Err(DataError::NoRecords { reason: admitted.why_none() });
+    }
+    Ok(admitted)
+}
+
+/// The policy as the room takes it.
+pub(crate) fn settings(config: &AgentConfig) -> (Vec<RoomFile>, RoomOptions) {
+    let files = config.data.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
+    let room = &config.data_room;
+    let mut options =
+        RoomOptions { duplicates: room.duplicates, split: room.split(), ..RoomOptions::default() };
+    options.screen.mode = room.screen;
+    (files, options)
+}
+
+impl Admitted {
+    /// The root that the ledger keeps.
+    ///
+    /// # Errors
+    /// `Internal` when the manifest has none, which would be a fault of the room.
+    pub(crate) fn root(&self) -> Result<Digest, DataError> {
+        let none = || DataError::Internal { reason: "a data manifest without a root".into() };
+        self.inspection.manifest.root_bytes().map(Digest).ok_or_else(none)
+    }
+
+    /// Writes the manifest where the site's people find it, named by its root, so that a run's note in the ledger leads
+    /// to it. Returns the path.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub(crate) fn write_manifest(&self, folder: &StateFolder) -> Result<PathBuf, DataError> {
+        let path = folder.work().join(format!("data-manifest-{}.json", self.inspection.manifest.root));
+        let bytes = self.inspection.manifest.to_bytes()?;
+        durable::write(&path, &bytes, durable::ORDINARY).map_err(|error| DataError::io(&path, error))?;
+        Ok(path)
+    }
+
+    /// For the person at the site: the first records that are left out, by file and line, and how many more.
+    pub(crate) fn left_out(&self) -> Vec<String> {
+        let all: Vec<&Outcome> =
+            self.inspection.records.iter().filter(|outcome| !outcome.is_trained()).collect();
+        let name = |outcome: &&Outcome| {
+            let path: &Path = self.inspection.path(outcome.place);
+            format!("left out: {}, line {}: {}", path.display(), outcome.place.line, reason(outcome))
+        };
+        let mut lines: Vec<String> = all.iter().take(LEFT_OUT_NAMED).map(name).collect();
+        if all.len() > LEFT_OUT_NAMED {
+            lines.push(format!("left out: {} more records", all.len() - LEFT_OUT_NAMED));
+        }
+        lines
+    }
+
+    /// The sums, when nothing is left; and the first record by place.
+    fn why_none(&self) -> String {
+        let counts = &self.inspection.manifest.counts;
+        let refused: u64 = counts.refused.values().sum();
+        let mut sentence = match counts.read {
+            0 => return "the dataset has no records".to_owned(),
+            read if refused == read => format!("all {read} records were refused"),
+            read => format!(
+                "of {read} records {refused} were refused and {} withheld because they hold identifiers",
+                counts.blocked
+            ),
+        };
+        if let Some(first) = self.inspection.records.first() {
+            let path = self.inspection.path(first.place).display();
+            sentence.push_str(&format!(
+                ", the first in {path}, line {}: {}",
+                first.place.line,
+                reason(first)
+            ));
+        }
+        sentence
+    }
+}
+
+/// Why a record is not trained on; codes and numbers, never its text.
+fn reason(outcome: &Outcome) -> String {
+    match (outcome.refusal, outcome.verdict) {
+        (Some(refusal), _) => refusal.to_string(),
+        (_, Verdict::Block) => {
+            let mut kinds: Vec<&str> = outcome.findings.iter().map(|finding| finding.kind.name()).collect();
+            kinds.dedup();
+            format!("it holds identifiers ({})", kinds.join(", "))
+        }
+        _ if outcome.is_dropped => "it is a copy of an earlier record".to_owned(),
+        _ => "it is held out by the split".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+    use data::manifest::Manifest;
+    use data::split::SchemeChoice;
+
+    const PHONE: &str = "13812345678";
+
+    fn site(folder: &Path, records: usize, planted: usize) -> AgentConfig {
+        let data = folder.join("a.jsonl");
+        let line = |number: usize| {
+            let phone = if number < planted { PHONE } else { "" };
+            let question =
+                format!("第{number}位患者{phone}头痛{number}天并伴有{}次呕吐，应当如何处理？", number * 7);
+            serde_json::json!({ "instruction": question, "output": "请休息。" }).to_string()
+        };
+        std::fs::write(&data, (0..records).map(line).collect::<Vec<_>>().join("\n")).unwrap();
+        AgentConfig {
+            model: "m".into(),
+            data: vec![data],
+            data_room: DataRoomConfig::default(),
+            sandbox: SandboxConfig::default(),
+            training: TrainingConfig::default(),
+            policy: PolicyConfig::default(),
+        }
+    }
+
+    #[test]
+    fn the_policy_decides_what_is_trained_on_and_the_root_says_what_was() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut config = site(folder.path(), 40, 3);
+        let blocked = admit(&config).unwrap();
+        assert_eq!((blocked.records.len(), blocked.inspection.manifest.counts.blocked), (37, 3));
+        let lines = blocked.left_out();
+        assert_eq!(lines.len(), 3);
+        assert!(
+            lines[0].ends_with("line 1: it holds identifiers (mobile-phone)") && !lines[0].contains(PHONE)
+        );
+        let state = StateFolder::new(folder.path().join("state"));
+        std::fs::create_dir_all(state.work()).unwrap();
+        let path = blocked.write_manifest(&state).unwrap();
+        let root = blocked.root().unwrap();
+        assert!(path.to_str().unwrap().contains(&root.to_string()));
+        let written = Manifest::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
+        assert_eq!(written.differences(&admit(&config).unwrap().inspection.manifest), [] as [&str; 0]);
+        config.data_room.screen = Mode::Mask;
+        let masked = admit(&config).unwrap();
+        assert!(masked.records.iter().all(|record| !record.messages()[0].1.contains(PHONE)));
+        assert_eq!(masked.records.len(), 40);
+        config.data_room.split = SchemeChoice::Holdout([50, 25, 25]);
+        let held_out = admit(&config).unwrap();
+        assert_eq!(held_out.records.len(), 20);
+        assert_eq!(held_out.left_out().len(), LEFT_OUT_NAMED + 1);
+        assert_ne!(held_out.root().unwrap(), masked.root().unwrap());
+    }
+
+    #[test]
+    fn when_nothing_is_left_the_sums_say_why() {
+        let folder = tempfile::tempdir().unwrap();
+        let config = site(folder.path(), 4, 4);
+        let error = admit(&config).unwrap_err();
+        assert!(matches!(error, DataError::NoRecords { .. }));
+        let sentence = error.to_string();
+        assert!(sentence.contains("of 4 records 0 were refused and 4 withheld"), "{sentence}");
+        assert!(!sentence.contains(PHONE));
+        std::fs::write(&config.data[0], "").unwrap();
+        assert!(admit(&config).unwrap_err().to_string().contains("no records"));
+    }
+}
