@@ -51,6 +51,10 @@ pub enum CertError {
     ReceiptSignature,
     #[error("the receipt key could not be read")]
     ReceiptKey,
+    #[error(
+        "this is not the privacy officer's key: the file must hold the one line that `site-agent officer-key new` wrote"
+    )]
+    OfficerKey,
     #[error("the TLS configuration could not be built: {0}")]
     Tls(String),
     #[error("signing failed: {0}")]
@@ -101,6 +105,9 @@ impl CertError {
             }
             Self::ReceiptSignature => {
                 "keep the receipt and report it: it was altered or signed by another key"
+            }
+            Self::OfficerKey => {
+                "restore the file from a backup, or make a new key with `site-agent officer-key new`"
             }
             Self::Tls(_) | Self::Signing(_) => return None,
             Self::Randomness => "try again; if it persists, the machine's /dev/urandom is not usable",

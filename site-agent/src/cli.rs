@@ -20,12 +20,14 @@ mod generate;
 mod hidden;
 mod join;
 mod ledger;
+mod officer_key;
 mod plan;
 mod quantise;
 mod run;
 mod status;
 pub(crate) mod table;
 mod train;
+mod waiver;
 
 const LONG_ABOUT: &str = "\
 The agent of one hospital in a Consilium consortium.
@@ -91,6 +93,8 @@ enum Command {
     Generate(generate::Arguments),
     Plan(plan::Arguments),
     Quantise(quantise::Arguments),
+    OfficerKey(officer_key::Arguments),
+    Waiver(waiver::Arguments),
     #[command(hide = true)]
     Gateway(hidden::ChildArguments),
     #[command(hide = true)]
@@ -123,6 +127,8 @@ pub fn main() -> ExitCode {
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Quantise(arguments) => quantise::run(&arguments),
+        Command::OfficerKey(arguments) => officer_key::run(&arguments),
+        Command::Waiver(arguments) => waiver::run(&arguments),
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),
         Command::Trainer => hidden::trainer(),

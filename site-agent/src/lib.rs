@@ -27,6 +27,7 @@ pub mod sandbox;
 pub mod store;
 pub mod supervisor;
 pub mod train;
+pub mod waiver;
 pub mod worker;
 
 /// Every named place where a test may kill a process of this crate, in the order a round passes them.

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
+//! officer.pub     whose waivers count (public key)              whoever screens records (read)
 //! identity/       key (0600), certificate, consortium CA           gateway (read)
 //! ledger/         what left this site                              gateway (write)
 //! site.db         rounds, updates, receipts                        gateway (write)
@@ -61,6 +62,12 @@ impl StateFolder {
     #[must_use]
     pub fn inbox(&self) -> PathBuf {
         self.root.join("inbox")
+    }
+
+    /// The public key of the privacy officer whose waivers count here.
+    #[must_use]
+    pub fn officer(&self) -> PathBuf {
+        self.root.join("officer.pub")
     }
 
     #[must_use]

@@ -19,6 +19,8 @@ mod sandbox;
 mod support;
 #[path = "cli/train.rs"]
 mod train;
+#[path = "cli/waiver.rs"]
+mod waiver;
 
 use std::process::Command;
 

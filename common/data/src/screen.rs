@@ -19,6 +19,7 @@ pub mod quality;
 pub mod selftest;
 mod synthetic;
 mod verdict;
+pub mod waiver;
 mod words;
 
 pub use finding::{Finding, preview};
@@ -27,6 +28,7 @@ pub use mask::mask;
 pub use verdict::{Mode, UnknownMode, Verdict, verdict};
 pub use words::Language;
 
+use crate::manifest::content_hash;
 use crate::record::Record;
 use normal::Normal;
 
@@ -35,6 +37,8 @@ use normal::Normal;
 pub struct Options {
     /// What is done about findings.
     pub mode: Mode,
+    /// What the privacy officer accepts; checked with [`waiver::SignedWaiver::check`].
+    pub accepted: Option<waiver::Accepted>,
 }
 
 /// A screen with its options; cheap to make, shared between threads.
@@ -56,10 +60,27 @@ impl Screen {
         self.options.mode
     }
 
+    /// What the privacy officer accepts.
+    #[must_use]
+    pub fn accepted(&self) -> Option<&waiver::Accepted> {
+        self.options.accepted.as_ref()
+    }
+
     /// Every identifier found in the record's fields, sorted by field and place.
     #[must_use]
     pub fn record(&self, record: &Record) -> Vec<Finding> {
         record.fields.iter().enumerate().flat_map(|(index, field)| self.text(index, &field.text)).collect()
+    }
+
+    /// Those of a record's findings that no waiver accepts: they decide the verdict and are what masking replaces.
+    #[must_use]
+    pub fn standing(&self, record: &Record, findings: &[Finding]) -> Vec<Finding> {
+        let Some(accepted) = &self.options.accepted else { return findings.to_vec() };
+        if findings.is_empty() {
+            return Vec::new();
+        }
+        let hash = content_hash(record);
+        findings.iter().filter(|finding| !accepted.accepts(&hash, finding)).copied().collect()
     }
 
     /// Every identifier found in one text, as findings of the field with this index.

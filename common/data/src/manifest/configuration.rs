@@ -13,6 +13,9 @@ use crate::split::SplitOptions;
 pub struct Configuration {
     /// What is done about identifiers.
     pub screen: Mode,
+    /// SHA-256 of the signed bytes of the privacy officer's waiver, where one is used.
+    #[serde(default)]
+    pub waiver_sha256: Option<String>,
     /// SHA-256 of the column mapping, where one is used.
     pub mapping_sha256: Option<String>,
     /// The shortest answer that is used.

@@ -13,6 +13,7 @@ use crate::limits::{ROOM_BATCH_RECORDS, SELF_TEST_RECORDS};
 use crate::manifest::content_hash;
 use crate::read::{self, FileReport, Item};
 use crate::record::{Body, Date, Record};
+use crate::screen::waiver::dataset_digest;
 use crate::screen::{self, Finding, Screen};
 
 /// What the first pass keeps of all records.
@@ -41,6 +42,8 @@ struct Looked {
     person: Person,
     texts: Option<Texts>,
     record: Option<Record>,
+    /// Hash of the record as it stands in the file, where a waiver must be compared with it.
+    original: Option<[u8; 32]>,
 }
 
 pub(super) fn gather(
@@ -50,6 +53,7 @@ pub(super) fn gather(
 ) -> Result<Gathered> {
     let screen = Screen::new(options.screen.clone());
     let mut gathered = Gathered::default();
+    let mut originals = Vec::new();
     gathered.files = each_batch(files, options, |batch| {
         let looked: Vec<Looked> = batch.into_par_iter().map(|item| look(item, &screen, options)).collect();
         let mut texts = Vec::with_capacity(looked.len());
@@ -61,6 +65,7 @@ pub(super) fn gather(
             if let Some(whole) = record.record.take() {
                 keep_sample(&mut gathered.sample, record.outcome.content, whole);
             }
+            originals.extend(record.original);
             gathered.records.push(record.outcome);
             gathered.people.push(record.person);
         }
@@ -68,6 +73,13 @@ pub(super) fn gather(
         progress(Step::Reading { records: gathered.records.len() as u64 });
         Ok(())
     })?;
+    if let Some(accepted) = screen.accepted() {
+        let refused = |error: screen::waiver::WaiverError| DataError::Setting {
+            name: "the waiver",
+            reason: error.to_string(),
+        };
+        accepted.require_dataset(&dataset_digest(&originals)).map_err(refused)?;
+    }
     Ok(gathered)
 }
 
@@ -153,18 +165,20 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
                 assignment: None,
                 content: [0; 32],
             };
-            return Looked { outcome, person: Person::default(), texts: None, record: None };
+            return Looked { outcome, person: Person::default(), texts: None, record: None, original: None };
         }
         Item::Record(record) => record,
     };
     let findings = screen.record(&record);
-    let verdict = match screen::verdict(&findings, screen.mode()) {
+    let standing = screen.standing(&record, &findings);
+    let verdict = match screen::verdict(&standing, screen.mode()) {
         screen::Verdict::Train => Verdict::Train,
         screen::Verdict::Warn => Verdict::Warn,
         screen::Verdict::Block => Verdict::Block,
     };
     let is_compared = verdict != Verdict::Block && options.duplicates != DuplicatePolicy::Ignore;
     let texts = is_compared.then(|| Texts::of(&record));
+    let original = screen.accepted().map(|_| content_hash(&record));
     let person = Person { patient: record.patient.as_deref().map(Box::from), date: record.date };
     let outcome = Outcome {
         place: record.place,
@@ -178,13 +192,13 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
         duplicate_of: None,
         is_dropped: false,
         assignment: None,
-        content: if is_masked(&findings, screen.mode()) {
-            content_hash(&screen::mask(&record, &findings))
+        content: if is_masked(&standing, screen.mode()) {
+            content_hash(&screen::mask(&record, &standing))
         } else {
             content_hash(&record)
         },
     };
-    Looked { outcome, person, texts, record: Some(record) }
+    Looked { outcome, person, texts, record: Some(record), original }
 }
 
 /// The record as it is trained on: in `mask` mode with placeholders for what was found.

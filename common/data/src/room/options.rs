@@ -39,6 +39,7 @@ impl RoomOptions {
     pub(crate) fn configuration(&self) -> Configuration {
         Configuration {
             screen: self.screen.mode,
+            waiver_sha256: self.screen.accepted.as_ref().map(|accepted| hex(accepted.message_sha256())),
             mapping_sha256: self.mapping_sha256.as_ref().map(hex),
             answer_characters_min: self.read.bounds.answer_characters_min,
             record_characters_max: self.read.bounds.record_characters_max,

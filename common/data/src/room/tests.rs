@@ -85,7 +85,10 @@ fn the_root_is_over_exactly_what_is_trained_on() {
         (0..60).map(|number| line(&unlike(number), &format!("电话{PHONE}，答{number}"))).collect();
     let file = write(folder.path(), "a.jsonl", &lines);
     for mode in [Mode::Report, Mode::Mask] {
-        let options = RoomOptions { screen: screen::Options { mode }, ..RoomOptions::default() };
+        let options = RoomOptions {
+            screen: screen::Options { mode, ..screen::Options::default() },
+            ..RoomOptions::default()
+        };
         let (found, trained) = look(std::slice::from_ref(&file), &options);
         let is_masked = trained.iter().all(|record| !record.messages()[1].1.contains(PHONE));
         assert_eq!(is_masked, mode == Mode::Mask);
@@ -192,4 +195,39 @@ fn a_file_that_changed_after_the_inspection_is_not_trained_on() {
         let error = found.each_trained(&files, &options, |_| ()).unwrap_err();
         assert!(matches!(error, DataError::Changed { .. }), "{error}");
     }
+}
+
+/// Made and checked like the officer's, with a signature that is no secret: the real one is tested in `site-agent`.
+fn accepting(kinds: &[screen::Kind], records: &[[u8; 32]]) -> screen::waiver::Accepted {
+    use screen::waiver::{SignedWaiver, Waiver, dataset_digest};
+    let accepts = (kinds.iter().copied().collect(), [].into());
+    let days = ("2026-01-01", "2026-12-31");
+    let waiver = Waiver::new(&dataset_digest(records), accepts, "why", days, &[7; 32]).unwrap();
+    let signed = SignedWaiver { waiver, signature: "00".to_owned() };
+    signed.check(&[7; 32], crate::Date { year: 2026, month: 6, day: 1 }, &|_, _| true).unwrap()
+}
+
+#[test]
+fn a_waiver_lets_its_kinds_pass_for_its_dataset_only() {
+    let folder = tempfile::tempdir().unwrap();
+    let blocked = line(&format!("手机{PHONE}，孩子发烧怎么办"), "多喝水，注意休息。");
+    let file = write(folder.path(), "a.jsonl", &[blocked, line("胃痛三天需要做胃镜吗", "可以先做检查。")]);
+    let records = crate::read::read_all(&[&file.path], &crate::read::ReadOptions::default()).unwrap().records;
+    let hashes: Vec<[u8; 32]> = records.iter().map(content_hash).collect();
+    let files = [file];
+    let with = |accepted| RoomOptions {
+        screen: screen::Options { accepted, ..screen::Options::default() },
+        ..RoomOptions::default()
+    };
+    let (without, trained) = look(&files, &with(None));
+    assert_eq!((without.records[0].verdict, trained.len()), (Verdict::Block, 1));
+    let (found, trained) = look(&files, &with(Some(accepting(&[screen::Kind::MobilePhone], &hashes))));
+    assert_eq!((found.records[0].verdict, trained.len()), (Verdict::Train, 2));
+    assert_eq!(found.records[0].findings.len(), 1, "what was found is still reported");
+    assert_ne!(found.manifest.configuration_sha256, without.manifest.configuration_sha256);
+    let (other, _) = look(&files, &with(Some(accepting(&[screen::Kind::Date], &hashes))));
+    assert_eq!(other.records[0].verdict, Verdict::Block);
+    let options = with(Some(accepting(&[screen::Kind::MobilePhone], &hashes[..1])));
+    let error = inspect(&files, &options, &mut |_| ()).unwrap_err();
+    assert!(error.to_string().contains("another dataset"), "{error}");
 }

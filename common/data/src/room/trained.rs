@@ -47,6 +47,7 @@ impl Inspection {
                     continue;
                 }
                 let findings = if outcome.findings.is_empty() { Vec::new() } else { screen.record(&record) };
+                let findings = screen.standing(&record, &findings);
                 let record = as_trained(record, &findings, screen.mode());
                 if content_hash(&record) != outcome.content {
                     return Err(DataError::Changed { path: self.path(outcome.place).to_path_buf() });

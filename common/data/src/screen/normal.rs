@@ -40,23 +40,28 @@ impl Normal {
                 continue;
             }
             before = c;
-            let combines =
-                chars.peek().is_some_and(|(_, next)| *next > '\u{2ff}' && is_combining_mark(*next));
+            let combines = chars.peek().is_some_and(|(_, next)| is_mark(*next));
             if !combines && is_plain(c) {
                 normal.copy(at, c);
                 continue;
             }
+            if !combines && is_invisible(c) {
+                continue;
+            }
+            // Full-width marks stand in every clause of Chinese text, so they must not cost an allocation.
+            if let Some(same) = unify(c).filter(|_| !combines) {
+                normal.push(at, c.len_utf8(), |text| text.push(same));
+                continue;
+            }
             let mut cluster = String::from(c);
-            while let Some((_, mark)) =
-                chars.next_if(|(_, next)| *next > '\u{2ff}' && is_combining_mark(*next))
-            {
+            while let Some((_, mark)) = chars.next_if(|(_, next)| is_mark(*next)) {
                 // A stack of marks is no text; the bound keeps one cluster from growing without end.
                 if cluster.len() < 64 {
                     cluster.push(mark);
                 }
             }
             let end = chars.peek().map_or(original.len(), |(next, _)| *next);
-            normal.replace(at, end - at, &cluster);
+            normal.push(at, end - at, |text| text.extend(cluster.nfkc()));
         }
         normal
     }
@@ -77,14 +82,10 @@ impl Normal {
         }
     }
 
-    fn replace(&mut self, at: usize, original_len: usize, cluster: &str) {
+    /// Appends what stands for `original_len` bytes of the original.
+    fn push(&mut self, at: usize, original_len: usize, write: impl FnOnce(&mut String)) {
         let here = self.text.len();
-        let mut chars = cluster.chars();
-        match (chars.next(), chars.next()) {
-            (Some(c), None) if is_invisible(c) => return,
-            (Some(c), None) if let Some(same) = unify(c) => self.text.push(same),
-            _ => self.text.extend(cluster.nfkc()),
-        }
+        write(&mut self.text);
         if self.text.len() > here {
             self.pieces.push(Piece { normal: here, original: at, original_len, verbatim: false });
         }
@@ -134,6 +135,14 @@ fn is_kept_digit(c: char) -> bool {
         | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{2070}'..='\u{2094}' | '\u{3220}'..='\u{3229}' | '\u{3280}'..='\u{3289}')
 }
 
+/// Whether a character combines with the one before it. The blocks are named first, because nearly all text lies outside
+/// of them and the exact answer costs a table look-up.
+fn is_mark(c: char) -> bool {
+    let block = matches!(c, '\u{300}'..='\u{2dff}' | '\u{302a}'..='\u{302f}' | '\u{3099}' | '\u{309a}'
+        | '\u{a66f}'..='\u{abff}' | '\u{fb1e}' | '\u{fe20}'..='\u{fe2f}' | '\u{10000}'..);
+    block && is_combining_mark(c)
+}
+
 fn is_invisible(c: char) -> bool {
     matches!(c, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
         | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}')
@@ -143,7 +152,7 @@ fn unify(c: char) -> Option<char> {
     match c {
         '\u{2010}'..='\u{2015}' | '\u{2212}' | '\u{fe58}' | '\u{fe63}' | '\u{ff0d}' => Some('-'),
         '\u{b7}' | '\u{2022}' | '\u{2027}' | '\u{2219}' | '\u{22c5}' | '\u{30fb}' | '\u{ff65}' => Some('·'),
-        '\u{ff0e}' => Some('.'),
+        '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(c) - 0xfee0),
         // U+3000 and the typographic spaces.
         _ if c.is_whitespace() => {
             Some(if c == '\u{2028}' || c == '\u{2029}' || c == '\u{85}' { '\n' } else { ' ' })

@@ -2,6 +2,9 @@
 //! Mary`), and a common first name with a last name (`John Smith`). Invariant: a name consists of capitalised words; words
 //! of institutions, eponyms and forms end it.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::{Hit, View, label};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
@@ -22,7 +25,8 @@ const NOT_NAMES: &str = "male female unknown none no not na the a an i he she it
 
 fn is_not_a_name(word: &str) -> bool {
     let lower = word.trim_end_matches('.').to_ascii_lowercase();
-    NOT_NAMES.split_whitespace().any(|known| known == lower)
+    static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| NOT_NAMES.split_whitespace().collect());
+    KNOWN.contains(lower.as_str())
 }
 
 /// Length of one word of a name: a capital and letters, `'`, `-`; or an initial with its full stop.

@@ -1,0 +1,136 @@
+//! `site-agent officer-key new|trust`: the privacy officer's key, and which officer a site trusts. Offline. The private key
+//! stays with the officer; a site holds the public half only.
+
+use std::path::{Path, PathBuf};
+
+use certs::{CertError, OfficerKey, OfficerPublicKey};
+use clap::Subcommand;
+use common::durable;
+
+use super::State;
+use crate::error::SiteError;
+use crate::paths::StateFolder;
+
+const EXAMPLES: &str = "\
+Examples:
+  The officer, once, on a machine of their own:
+    site-agent officer-key new officer.key
+
+  The site, with the public half that the officer handed over:
+    site-agent officer-key trust officer.key.pub
+
+What the screen found is accepted only by a waiver that this key signed; see `site-agent waiver --help`.";
+
+/// Make the privacy officer's key, or tell a site which officer it trusts.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a key: PATH (private, for the officer only) and PATH.pub (for the site).
+    New {
+        /// Where the private key is written; an existing file is not touched.
+        #[arg(value_name = "PATH")]
+        path: PathBuf,
+    },
+    /// Trust an officer's public key at this site.
+    Trust {
+        /// The file that ends in .pub.
+        #[arg(value_name = "PUBLIC_KEY")]
+        public: PathBuf,
+        /// Replace the officer that was trusted before; their waivers hold no longer.
+        #[arg(long)]
+        replace: bool,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    match &arguments.command {
+        Command::New { path } => new(path),
+        Command::Trust { public, replace, state } => trust(public, *replace, &state.open()?),
+    }
+}
+
+/// Beside the private key.
+fn public_path(path: &Path) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".pub");
+    PathBuf::from(name)
+}
+
+fn new(path: &Path) -> Result<(), SiteError> {
+    let public_path = public_path(path);
+    if let Some(taken) = [path, public_path.as_path()].into_iter().find(|path| path.exists()) {
+        return Err(SiteError::Data {
+            sentence: format!("{} exists already", taken.display()),
+            hint: Some("choose another name; a key that is lost cannot be made again".into()),
+        });
+    }
+    let key = OfficerKey::generate().map_err(key_error)?;
+    let write = |path: &Path, text: &str, mode| {
+        durable::write(path, text.as_bytes(), mode).map_err(|source| SiteError::io(path, source))
+    };
+    write(path, &key.to_text().map_err(key_error)?, durable::PRIVATE)?;
+    let public = key.public_key().map_err(key_error)?.to_text();
+    write(&public_path, &public, durable::ORDINARY)?;
+    println!("private key  {}  keep it with the officer; whoever has it can accept findings", path.display());
+    println!("public key   {}  give it to the site: site-agent officer-key trust", public_path.display());
+    print!("{public}");
+    Ok(())
+}
+
+fn trust(public: &Path, replace: bool, folder: &StateFolder) -> Result<(), SiteError> {
+    if !folder.config().exists() {
+        return Err(SiteError::NotJoined { folder: folder.root().to_path_buf() });
+    }
+    let key = read_public(public)?;
+    let trusted = folder.officer();
+    if !replace && trusted.exists() && read_public(&trusted)? != key {
+        return Err(SiteError::Data {
+            sentence: "this site trusts another privacy officer's key".into(),
+            hint: Some(
+                "if the officer has changed, add --replace; waivers of the old key hold no longer".into(),
+            ),
+        });
+    }
+    durable::write(&trusted, key.to_text().as_bytes(), durable::ORDINARY)
+        .map_err(|source| SiteError::io(&trusted, source))?;
+    println!("waivers by this key are accepted here:");
+    print!("{}", key.to_text());
+    Ok(())
+}
+
+/// Reads a key file of at most a few lines.
+fn read_text(path: &Path) -> Result<String, SiteError> {
+    const KEY_BYTES_MAX: u64 = 4096;
+    let length = std::fs::metadata(path).map_err(|source| SiteError::io(path, source))?.len();
+    if length > KEY_BYTES_MAX {
+        return Err(key_error(CertError::OfficerKey));
+    }
+    std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))
+}
+
+/// The private key in a file.
+pub(super) fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
+    OfficerKey::from_text(&zeroize::Zeroizing::new(read_text(path)?)).map_err(key_error)
+}
+
+/// The public key in a file.
+pub(super) fn read_public(path: &Path) -> Result<OfficerPublicKey, SiteError> {
+    OfficerPublicKey::from_text(&read_text(path)?).map_err(key_error)
+}
+
+/// A certificate error as the command line says it.
+pub(super) fn key_error(error: CertError) -> SiteError {
+    if error.is_user_error() {
+        SiteError::Data { sentence: error.to_string(), hint: error.hint().map(str::to_owned) }
+    } else {
+        SiteError::Internal(error.to_string())
+    }
+}

@@ -1,0 +1,224 @@
+//! `site-agent waiver new|check`: the privacy officer accepts findings of the screen in one dataset, and whether such a
+//! waiver holds. Offline. Prints counts, kinds and places; never a text.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use clap::Subcommand;
+use common::durable;
+use data::Record;
+use data::screen::waiver::{AcceptedFinding, SignedWaiver, Waiver};
+use data::screen::{Certainty, Finding, Kind, Options, Screen};
+
+use super::{State, officer_key};
+use crate::error::SiteError;
+use crate::waiver;
+
+const EXAMPLES: &str = "\
+Examples:
+  Dates stay in these records; the officer says why, and until when:
+    site-agent waiver new records.jsonl --kind date --reason 'visit dates are shifted by the export' \\
+        --expires 2027-06-30 --key officer.key --output waiver.json
+
+  One finding is a false alarm (file, line, kind, as `data check` lists them):
+    site-agent waiver new records.jsonl --finding records.jsonl:12:mobile-phone --reason 'a batch number' \\
+        --expires 2027-06-30 --key officer.key --output waiver.json
+
+  Does it hold for these files, today, by the officer whom this site trusts?
+    site-agent waiver check waiver.json records.jsonl
+
+A waiver is bound to exactly these records: a record more, less or changed, and it holds no longer. A waiver accepts what the \
+screen found; what the screen did not find, nobody has looked at.";
+
+/// Accept findings of the screen in one dataset, or check whether a waiver holds.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Sign a waiver with the officer's key.
+    New(New),
+    /// Check a waiver against records: signer, signature, last day, dataset.
+    Check {
+        /// The waiver.
+        #[arg(value_name = "WAIVER")]
+        waiver: PathBuf,
+        /// The files with the records.
+        #[arg(value_name = "FILES", required = true)]
+        files: Vec<PathBuf>,
+        #[command(flatten)]
+        state: State,
+    },
+}
+
+#[derive(Debug, clap::Args)]
+struct New {
+    /// The files with the records.
+    #[arg(value_name = "FILES", required = true)]
+    files: Vec<PathBuf>,
+    /// Accept every finding of this kind, for example date; can be given several times.
+    #[arg(long = "kind", value_name = "KIND")]
+    kinds: Vec<Kind>,
+    /// Accept the findings of one kind in one record; can be given several times.
+    #[arg(long = "finding", value_name = "FILE:LINE:KIND")]
+    findings: Vec<Place>,
+    /// Why, in a sentence; it stands in the waiver.
+    #[arg(long, value_name = "TEXT")]
+    reason: String,
+    /// The last day on which the waiver holds.
+    #[arg(long, value_name = "YYYY-MM-DD")]
+    expires: String,
+    /// The officer's private key.
+    #[arg(long, value_name = "PATH")]
+    key: PathBuf,
+    /// Where the waiver is written.
+    #[arg(long, value_name = "PATH")]
+    output: PathBuf,
+}
+
+/// `records.jsonl:12:mobile-phone`.
+#[derive(Debug, Clone)]
+struct Place {
+    file: PathBuf,
+    line: u64,
+    kind: Kind,
+}
+
+impl std::str::FromStr for Place {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mut parts = text.rsplitn(3, ':');
+        let (kind, line, file) = (parts.next(), parts.next(), parts.next());
+        let (Some(kind), Some(line), Some(file)) = (kind, line, file) else {
+            return Err("a finding is named FILE:LINE:KIND".into());
+        };
+        let line = line.parse().map_err(|_| "the line is a number".to_owned())?;
+        let kind = kind.parse().map_err(|error: data::screen::UnknownKind| error.to_string())?;
+        Ok(Self { file: file.into(), line, kind })
+    }
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    match &arguments.command {
+        Command::New(new) => sign(new),
+        Command::Check { waiver, files, state } => check(waiver, files, &state.open()?.officer()),
+    }
+}
+
+/// What of the findings a waiver accepts, and what it leaves.
+#[derive(Default)]
+struct Counts {
+    accepted: BTreeMap<Kind, usize>,
+    left: BTreeMap<Kind, usize>,
+    blocked: usize,
+}
+
+impl Counts {
+    fn add(&mut self, findings: &[Finding], accepts: impl Fn(&Finding) -> bool) {
+        let mut blocked = false;
+        for finding in findings {
+            let accepted = accepts(finding);
+            let counts = if accepted { &mut self.accepted } else { &mut self.left };
+            *counts.entry(finding.kind).or_default() += 1;
+            blocked |= !accepted && finding.certainty == Certainty::Validated;
+        }
+        self.blocked += usize::from(blocked);
+    }
+
+    fn print(&self) {
+        let list = |counts: &BTreeMap<Kind, usize>| {
+            let words: Vec<String> = counts.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+            if words.is_empty() { "none".to_owned() } else { words.join(", ") }
+        };
+        println!("findings accepted    {}", list(&self.accepted));
+        println!("findings not waived  {}", list(&self.left));
+        println!("records still held back in `block` mode  {}", self.blocked);
+    }
+}
+
+fn sign(new: &New) -> Result<(), SiteError> {
+    let key = officer_key::read_private(&new.key)?;
+    let screen = Screen::new(Options::default());
+    let kinds: BTreeSet<Kind> = new.kinds.iter().copied().collect();
+    let mut single = BTreeSet::new();
+    let mut matched: BTreeSet<usize> = BTreeSet::new();
+    let mut counts = Counts::default();
+    let dataset = waiver::each_record(&new.files, |record, hash| {
+        let findings = screen.record(record);
+        let named = |finding: &Finding| {
+            let is_named = |place: &Place| place.kind == finding.kind && is_at(place, record, &new.files);
+            new.findings.iter().position(is_named)
+        };
+        for finding in &findings {
+            if let Some(index) = named(finding) {
+                matched.insert(index);
+                single.insert(accepted(finding, hash));
+            }
+        }
+        counts.add(&findings, |finding| kinds.contains(&finding.kind) || named(finding).is_some());
+        Ok(())
+    })?;
+    if let Some(place) = new.findings.iter().enumerate().find(|(index, _)| !matched.contains(index)) {
+        let Place { file, line, kind } = place.1;
+        return Err(SiteError::Data {
+            sentence: format!("the screen finds no {kind} in {}, line {line}", file.display()),
+            hint: Some("`site-agent data check` lists what it finds, by file and line".into()),
+        });
+    }
+    let public = key.public_key().map_err(officer_key::key_error)?;
+    let today = waiver::today();
+    let issued = format!("{:04}-{:02}-{:02}", today.year, today.month, today.day);
+    let document =
+        Waiver::new(&dataset, (kinds, single), &new.reason, (&issued, &new.expires), public.as_bytes())
+            .map_err(|error| waiver::refused(&error))?;
+    let message = document.message().map_err(|error| waiver::refused(&error))?;
+    let signature = key.sign(&message).map_err(officer_key::key_error)?;
+    let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+    let signed = SignedWaiver { waiver: document, signature };
+    let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
+    durable::write(&new.output, &bytes, durable::ORDINARY)
+        .map_err(|source| SiteError::io(&new.output, source))?;
+    counts.print();
+    println!("signed  {}  holds until {}", new.output.display(), new.expires);
+    println!("dataset {}", signed.waiver.dataset);
+    Ok(())
+}
+
+/// Whether a record stands at a named place. The file may be named as in FILES or by its last part.
+fn is_at(place: &Place, record: &Record, files: &[PathBuf]) -> bool {
+    let file = usize::try_from(record.place.file).ok().and_then(|index| files.get(index));
+    let same = |file: &PathBuf| *file == place.file || file.file_name() == Some(place.file.as_os_str());
+    record.place.line == place.line && file.is_some_and(same)
+}
+
+fn accepted(finding: &Finding, hash: &[u8; 32]) -> AcceptedFinding {
+    let Finding { field, start, end, kind, .. } = *finding;
+    AcceptedFinding { record: data::manifest::hex(hash), field, start, end, kind }
+}
+
+fn check(path: &Path, files: &[PathBuf], officer: &Path) -> Result<(), SiteError> {
+    if !officer.exists() {
+        return Err(SiteError::Data {
+            sentence: "this site trusts no privacy officer's key yet".into(),
+            hint: Some("name it with `site-agent officer-key trust PUBLIC_KEY`".into()),
+        });
+    }
+    let signed = waiver::read(path)?;
+    let accepted = waiver::check(&signed, &officer_key::read_public(officer)?, waiver::today())?;
+    let screen = Screen::new(Options::default());
+    let mut counts = Counts::default();
+    let dataset = waiver::each_record(files, |record, hash| {
+        counts.add(&screen.record(record), |finding| accepted.accepts(hash, finding));
+        Ok(())
+    })?;
+    accepted.require_dataset(&dataset).map_err(|error| waiver::refused(&error))?;
+    counts.print();
+    println!("reason  {}", signed.waiver.reason);
+    println!("the waiver holds until {}", signed.waiver.expires);
+    Ok(())
+}

@@ -1,0 +1,124 @@
+//! From a waiver's file to what it accepts, and the hashes that a waiver binds to. Called by the command line and by whoever
+//! inspects records before training. Invariants: a waiver counts only if the officer whom this site trusts signed it and
+//! it has not expired; nothing here prints or returns a text of a record.
+
+use std::path::{Path, PathBuf};
+
+use certs::OfficerPublicKey;
+use data::manifest::content_hash;
+use data::read::{Item, ReadOptions};
+use data::screen::waiver::{Accepted, SignedWaiver, WAIVER_BYTES_MAX, WaiverError, dataset_digest};
+use data::{DataError, Date, Record};
+
+use crate::error::SiteError;
+
+/// Today's day in UTC, from the clock.
+#[must_use]
+pub fn today() -> Date {
+    let now = time::OffsetDateTime::now_utc().date();
+    Date { year: u16::try_from(now.year()).unwrap_or(0), month: u8::from(now.month()), day: now.day() }
+}
+
+/// Reads a waiver's file; says nothing of its signature.
+///
+/// # Errors
+/// `Io`; `Data` when it is no waiver.
+pub fn read(path: &Path) -> Result<SignedWaiver, SiteError> {
+    let length = std::fs::metadata(path).map_err(|source| SiteError::io(path, source))?.len();
+    if length > WAIVER_BYTES_MAX {
+        return Err(refused(&WaiverError::Format(format!("it is longer than {WAIVER_BYTES_MAX} bytes"))));
+    }
+    let bytes = std::fs::read(path).map_err(|source| SiteError::io(path, source))?;
+    SignedWaiver::from_bytes(&bytes).map_err(|error| refused(&error))
+}
+
+/// Checks signer, signature and last day of a waiver. Whoever reads the records compares the dataset.
+///
+/// # Errors
+/// `Data`, with the sentence that says what is wrong.
+pub fn check(waiver: &SignedWaiver, officer: &OfficerPublicKey, today: Date) -> Result<Accepted, SiteError> {
+    let verify = |message: &[u8], signature: &[u8]| officer.verifies(message, signature);
+    waiver.check(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
+}
+
+/// What a refused waiver means to the person at the keyboard.
+#[must_use]
+pub fn refused(error: &WaiverError) -> SiteError {
+    let hint = match error {
+        WaiverError::Format(_) => "name the file that `site-agent waiver new` wrote",
+        WaiverError::OtherDataset => {
+            "records were added, removed or changed since; let the officer look again and sign with `site-agent waiver new`"
+        }
+        WaiverError::Expired { .. } => "let the officer sign a new one with `site-agent waiver new`",
+        WaiverError::OtherKey => {
+            "ask who signed it; `site-agent officer-key trust` names the officer of this site"
+        }
+        WaiverError::Altered => "get the original file from the officer",
+        WaiverError::Content(_) => "see `site-agent waiver new --help`",
+    };
+    SiteError::Data { sentence: error.to_string(), hint: Some(hint.into()) }
+}
+
+/// Streams the usable records of some files to `each` and returns the digest that names the dataset.
+///
+/// # Errors
+/// What reading says of a file; `Data` when there is no usable record.
+pub fn each_record(
+    files: &[PathBuf],
+    mut each: impl FnMut(&Record, &[u8; 32]) -> Result<(), SiteError>,
+) -> Result<[u8; 32], SiteError> {
+    let mut hashes = Vec::new();
+    for item in data::read::open(files, &ReadOptions::default()) {
+        if let Item::Record(record) = item.map_err(data_error)? {
+            let hash = content_hash(&record);
+            hashes.push(hash);
+            each(&record, &hash)?;
+        }
+    }
+    if hashes.is_empty() {
+        return Err(SiteError::Data {
+            sentence: "the files hold no usable record".into(),
+            hint: Some("name the files with the records".into()),
+        });
+    }
+    Ok(dataset_digest(&hashes))
+}
+
+fn data_error(error: DataError) -> SiteError {
+    if error.is_user_error() {
+        SiteError::Data { sentence: error.to_string(), hint: error.hint() }
+    } else {
+        SiteError::Internal(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use data::screen::Kind;
+    use data::screen::waiver::{CONTEXT, Waiver};
+
+    #[test]
+    fn the_two_crates_mean_the_same_context() {
+        assert_eq!(CONTEXT, certs::officer::WAIVER_CONTEXT);
+    }
+
+    #[test]
+    fn a_signature_of_the_trusted_officer_counts_and_no_other() {
+        let key = certs::OfficerKey::generate().unwrap();
+        let public = key.public_key().unwrap();
+        let accepts = ([Kind::Date].into(), [].into());
+        let waiver =
+            Waiver::new(&[1; 32], accepts, "why", ("2026-01-01", "2026-12-31"), public.as_bytes()).unwrap();
+        let signature = key.sign(&waiver.message().unwrap()).unwrap();
+        let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
+        let signed = SignedWaiver { waiver, signature };
+        let day = Date { year: 2026, month: 6, day: 1 };
+        assert!(check(&signed, &public, day).is_ok());
+        let other = certs::OfficerKey::generate().unwrap().public_key().unwrap();
+        assert!(check(&signed, &other, day).unwrap_err().to_string().contains("another key"));
+        let mut altered = signed;
+        altered.waiver.kinds.insert(Kind::CitizenId);
+        assert!(check(&altered, &public, day).unwrap_err().to_string().contains("altered"));
+    }
+}
