@@ -5,7 +5,8 @@
 //!
 //! ```text
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
-//! officer.pub     whose waivers count (public key)              whoever screens records (read)
+//! officer.pub     whose waivers count (public key)              worker (read)
+//! waiver.json     the waiver in force                           worker (read)
 //! identity/       key (0600), certificate, consortium CA           gateway (read)
 //! ledger/         what left this site                              gateway (write)
 //! site.db         rounds, updates, receipts                        gateway (write)
@@ -68,6 +69,12 @@ impl StateFolder {
     #[must_use]
     pub fn officer(&self) -> PathBuf {
         self.root.join("officer.pub")
+    }
+
+    /// The waiver that is in force here.
+    #[must_use]
+    pub fn waiver(&self) -> PathBuf {
+        self.root.join("waiver.json")
     }
 
     #[must_use]
@@ -133,7 +140,7 @@ impl StateFolder {
     /// ledger, not the outbox.
     #[must_use]
     pub fn worker_rules(&self, model: &Path, data: &[PathBuf]) -> FileRules {
-        let mut read = vec![self.config(), self.inbox(), model.to_path_buf()];
+        let mut read = vec![self.config(), self.inbox(), self.officer(), self.waiver(), model.to_path_buf()];
         read.extend(data.iter().cloned());
         FileRules { read, write: vec![self.raw(), self.work(), self.metrics()] }
     }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use common::durable;
 use common::id::Digest;
 use data::room::{Inspection, Outcome, RoomFile, RoomOptions, Verdict, inspect};
+use data::screen::waiver::Accepted;
 use data::screen::{Language, Mode};
 use data::{DataError, Record};
 
@@ -23,13 +24,14 @@ pub(crate) struct Admitted {
     pub(crate) inspection: Inspection,
 }
 
-/// Takes the site's files through the room; at least one record must come out.
+/// Takes the site's files through the room, with what the waiver in force accepts; at least one record must come out.
 ///
 /// # Errors
 /// What the room says of a file or a setting; `ScreenUnfit` when the screen cannot be relied upon for these records;
 /// `NoRecords` with the sums when nothing may be trained on.
-pub(crate) fn admit(config: &AgentConfig) -> Result<Admitted, DataError> {
-    let (files, options) = settings(config);
+pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<Admitted, DataError> {
+    let (files, mut options) = settings(config);
+    options.screen.accepted = accepted;
     let inspection = inspect(&files, &options, &mut |_| ())?;
     let self_test = &inspection.manifest.self_test;
     // In report mode nobody relies on the screen. Without a usable record the test cannot run, and nothing is trained on.
@@ -162,7 +164,7 @@ mod tests {
     fn the_policy_decides_what_is_trained_on_and_the_root_says_what_was() {
         let folder = tempfile::tempdir().unwrap();
         let mut config = site(folder.path(), 40, 3);
-        let blocked = admit(&config).unwrap();
+        let blocked = admit(&config, None).unwrap();
         assert_eq!((blocked.records.len(), blocked.inspection.manifest.counts.blocked), (37, 3));
         let lines = blocked.left_out();
         assert_eq!(lines.len(), 3);
@@ -175,13 +177,13 @@ mod tests {
         let root = blocked.root().unwrap();
         assert!(path.to_str().unwrap().contains(&root.to_string()));
         let written = Manifest::from_bytes(&std::fs::read(&path).unwrap()).unwrap();
-        assert_eq!(written.differences(&admit(&config).unwrap().inspection.manifest), [] as [&str; 0]);
+        assert_eq!(written.differences(&admit(&config, None).unwrap().inspection.manifest), [] as [&str; 0]);
         config.data_room.screen = Mode::Mask;
-        let masked = admit(&config).unwrap();
+        let masked = admit(&config, None).unwrap();
         assert!(masked.records.iter().all(|record| !record.messages()[0].1.contains(PHONE)));
         assert_eq!(masked.records.len(), 40);
         config.data_room.split = SchemeChoice::Holdout([50, 25, 25]);
-        let held_out = admit(&config).unwrap();
+        let held_out = admit(&config, None).unwrap();
         assert_eq!(held_out.records.len(), 20);
         assert_eq!(held_out.left_out().len(), LEFT_OUT_NAMED + 1);
         assert_ne!(held_out.root().unwrap(), masked.root().unwrap());
@@ -191,12 +193,12 @@ mod tests {
     fn when_nothing_is_left_the_sums_say_why() {
         let folder = tempfile::tempdir().unwrap();
         let config = site(folder.path(), 4, 4);
-        let error = admit(&config).unwrap_err();
+        let error = admit(&config, None).unwrap_err();
         assert!(matches!(error, DataError::NoRecords { .. }));
         let sentence = error.to_string();
         assert!(sentence.contains("of 4 records 0 were refused and 4 withheld"), "{sentence}");
         assert!(!sentence.contains(PHONE));
         std::fs::write(&config.data[0], "").unwrap();
-        assert!(admit(&config).unwrap_err().to_string().contains("no records"));
+        assert!(admit(&config, None).unwrap_err().to_string().contains("no records"));
     }
 }

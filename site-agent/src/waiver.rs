@@ -4,13 +4,15 @@
 
 use std::path::{Path, PathBuf};
 
-use certs::OfficerPublicKey;
+use certs::{CertError, OfficerPublicKey};
 use data::manifest::content_hash;
 use data::read::{Item, ReadOptions};
 use data::screen::waiver::{Accepted, SignedWaiver, WAIVER_BYTES_MAX, WaiverError, dataset_digest};
 use data::{DataError, Date, Record};
+use zeroize::Zeroizing;
 
 use crate::error::SiteError;
+use crate::paths::StateFolder;
 
 /// Today's day in UTC, from the clock.
 #[must_use]
@@ -39,6 +41,64 @@ pub fn read(path: &Path) -> Result<SignedWaiver, SiteError> {
 pub fn check(waiver: &SignedWaiver, officer: &OfficerPublicKey, today: Date) -> Result<Accepted, SiteError> {
     let verify = |message: &[u8], signature: &[u8]| officer.verifies(message, signature);
     waiver.check(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
+}
+
+/// What the waiver in force at a site accepts; nothing where there is none. A waiver that does not hold is an error and
+/// not ignored: training would silently use other records than yesterday.
+///
+/// # Errors
+/// As [`read`] and [`check`]; `Data` when the site trusts no officer.
+pub fn in_force(folder: &StateFolder) -> Result<Option<Accepted>, SiteError> {
+    if !folder.waiver().exists() {
+        return Ok(None);
+    }
+    let signed = read(&folder.waiver())?;
+    check(&signed, &trusted(&folder.officer())?, today()).map(Some)
+}
+
+/// The officer whom a site trusts, from the file that `site-agent officer-key trust` wrote.
+///
+/// # Errors
+/// `Data` when there is none or the file is no public key.
+pub fn trusted(path: &Path) -> Result<OfficerPublicKey, SiteError> {
+    if !path.exists() {
+        return Err(SiteError::Data {
+            sentence: "this site trusts no privacy officer's key yet".into(),
+            hint: Some("name it with `site-agent officer-key trust PUBLIC_KEY`".into()),
+        });
+    }
+    read_public(path)
+}
+
+/// The public key in a file.
+///
+/// # Errors
+/// `Io`; `Data` when it is no public key.
+pub fn read_public(path: &Path) -> Result<OfficerPublicKey, SiteError> {
+    OfficerPublicKey::from_text(&read_key_text(path)?).map_err(key_error)
+}
+
+/// The text of a key file, which has a line or two.
+///
+/// # Errors
+/// `Io`; `Data` when it is too long for a key.
+pub fn read_key_text(path: &Path) -> Result<Zeroizing<String>, SiteError> {
+    const KEY_BYTES_MAX: u64 = 4096;
+    let length = std::fs::metadata(path).map_err(|source| SiteError::io(path, source))?.len();
+    if length > KEY_BYTES_MAX {
+        return Err(key_error(CertError::OfficerKey));
+    }
+    std::fs::read_to_string(path).map(Zeroizing::new).map_err(|source| SiteError::io(path, source))
+}
+
+/// A failure with a key, as the command line says it.
+#[must_use]
+pub fn key_error(error: CertError) -> SiteError {
+    if error.is_user_error() {
+        SiteError::Data { sentence: error.to_string(), hint: error.hint().map(str::to_owned) }
+    } else {
+        SiteError::Internal(error.to_string())
+    }
 }
 
 /// What a refused waiver means to the person at the keyboard.
@@ -84,6 +144,7 @@ pub fn each_record(
     Ok(dataset_digest(&hashes))
 }
 
+/// A failure of the data room, as the command line says it.
 fn data_error(error: DataError) -> SiteError {
     if error.is_user_error() {
         SiteError::Data { sentence: error.to_string(), hint: error.hint() }

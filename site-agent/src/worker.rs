@@ -22,7 +22,7 @@ use crate::local::{FromWorker, ToWorker, read_message, write_message};
 use crate::paths::StateFolder;
 use crate::sandbox::{self, FileRules, Lock};
 use crate::train::{Prepared, TrainError, Trained, Trainer};
-use crate::{records, room};
+use crate::{records, room, waiver};
 
 /// Orders that may wait: the gateway has one round in hand and may repeat itself after a restart.
 const ORDERS_MAX: usize = 16;
@@ -83,7 +83,7 @@ pub fn lock(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> 
 )]
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     let config = enter(folder)?;
-    let admitted = room::admit(&config).map_err(data_error)?;
+    let admitted = room::admit(&config, waiver::in_force(folder)?).map_err(data_error)?;
     for line in admitted.left_out() {
         eprintln!("{line}");
     }

@@ -47,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 }
 
 /// Takes the worker's locks: reads `read`, writes `write`, no network.
-fn lock(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), SiteError> {
+pub(super) fn lock(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), SiteError> {
     crate::worker::quiet_panics();
     let locks = sandbox::enter_worker(&FileRules { read, write });
     let unmet = sandbox::unmet(&locks, &[]);
@@ -58,7 +58,7 @@ fn lock(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), SiteError> {
 }
 
 /// The files as absolute paths; each must be there, because a lock on a path that is not there cannot be taken.
-fn existing(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> {
+pub(super) fn existing(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> {
     paths.iter().map(|path| exists(path)).collect()
 }
 

@@ -3,13 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use certs::{CertError, OfficerKey, OfficerPublicKey};
+use certs::OfficerKey;
 use clap::Subcommand;
 use common::durable;
 
 use super::State;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
+use crate::waiver::{key_error, read_key_text, read_public};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -106,31 +107,7 @@ fn trust(public: &Path, replace: bool, folder: &StateFolder) -> Result<(), SiteE
     Ok(())
 }
 
-/// Reads a key file of at most a few lines.
-fn read_text(path: &Path) -> Result<String, SiteError> {
-    const KEY_BYTES_MAX: u64 = 4096;
-    let length = std::fs::metadata(path).map_err(|source| SiteError::io(path, source))?.len();
-    if length > KEY_BYTES_MAX {
-        return Err(key_error(CertError::OfficerKey));
-    }
-    std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))
-}
-
 /// The private key in a file.
 pub(super) fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
-    OfficerKey::from_text(&zeroize::Zeroizing::new(read_text(path)?)).map_err(key_error)
-}
-
-/// The public key in a file.
-pub(super) fn read_public(path: &Path) -> Result<OfficerPublicKey, SiteError> {
-    OfficerPublicKey::from_text(&read_text(path)?).map_err(key_error)
-}
-
-/// A certificate error as the command line says it.
-pub(super) fn key_error(error: CertError) -> SiteError {
-    if error.is_user_error() {
-        SiteError::Data { sentence: error.to_string(), hint: error.hint().map(str::to_owned) }
-    } else {
-        SiteError::Internal(error.to_string())
-    }
+    OfficerKey::from_text(&read_key_text(path)?).map_err(key_error)
 }

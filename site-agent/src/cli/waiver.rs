@@ -4,14 +4,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use ::data::Record;
+use ::data::screen::waiver::{AcceptedFinding, SignedWaiver, Waiver};
+use ::data::screen::{Certainty, Finding, Kind, Options, Screen};
 use clap::Subcommand;
 use common::durable;
-use data::Record;
-use data::screen::waiver::{AcceptedFinding, SignedWaiver, Waiver};
-use data::screen::{Certainty, Finding, Kind, Options, Screen};
 
-use super::{State, officer_key};
+use super::{State, absolute, data, officer_key};
 use crate::error::SiteError;
+use crate::paths::StateFolder;
 use crate::waiver;
 
 const EXAMPLES: &str = "\
@@ -26,6 +27,10 @@ Examples:
 
   Does it hold for these files, today, by the officer whom this site trusts?
     site-agent waiver check waiver.json records.jsonl
+
+  Put it in force for the runs of this site, and take it out again:
+    site-agent waiver use waiver.json
+    site-agent waiver drop
 
 A waiver is bound to exactly these records: a record more, less or changed, and it holds no longer. A waiver accepts what the \
 screen found; what the screen did not find, nobody has looked at.";
@@ -50,6 +55,19 @@ enum Command {
         /// The files with the records.
         #[arg(value_name = "FILES", required = true)]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Put a waiver in force: this site's runs hold back no longer what it accepts.
+    Use {
+        /// The waiver.
+        #[arg(value_name = "WAIVER")]
+        waiver: PathBuf,
+        #[command(flatten)]
+        state: State,
+    },
+    /// Take the waiver out of force.
+    Drop {
         #[command(flatten)]
         state: State,
     },
@@ -98,15 +116,17 @@ impl std::str::FromStr for Place {
             return Err("a finding is named FILE:LINE:KIND".into());
         };
         let line = line.parse().map_err(|_| "the line is a number".to_owned())?;
-        let kind = kind.parse().map_err(|error: data::screen::UnknownKind| error.to_string())?;
-        Ok(Self { file: file.into(), line, kind })
+        let kind = kind.parse().map_err(|error: ::data::screen::UnknownKind| error.to_string())?;
+        Ok(Self { file: absolute(Path::new(file)).map_err(|error| error.to_string())?, line, kind })
     }
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Command::New(new) => sign(new),
-        Command::Check { waiver, files, state } => check(waiver, files, &state.open()?.officer()),
+        Command::Check { waiver, files, state } => check(waiver, files, &state.open()?),
+        Command::Use { waiver, state } => put_in_force(waiver, &state.open()?),
+        Command::Drop { state } => take_out_of_force(&state.open()?),
     }
 }
 
@@ -143,15 +163,19 @@ impl Counts {
 
 fn sign(new: &New) -> Result<(), SiteError> {
     let key = officer_key::read_private(&new.key)?;
+    let files = data::existing(&new.files)?;
+    let output = absolute(&new.output)?;
+    let folder = output.parent().unwrap_or(&output).to_path_buf();
+    data::lock(files.clone(), vec![folder])?;
     let screen = Screen::new(Options::default());
     let kinds: BTreeSet<Kind> = new.kinds.iter().copied().collect();
     let mut single = BTreeSet::new();
     let mut matched: BTreeSet<usize> = BTreeSet::new();
     let mut counts = Counts::default();
-    let dataset = waiver::each_record(&new.files, |record, hash| {
+    let dataset = waiver::each_record(&files, |record, hash| {
         let findings = screen.record(record);
         let named = |finding: &Finding| {
-            let is_named = |place: &Place| place.kind == finding.kind && is_at(place, record, &new.files);
+            let is_named = |place: &Place| place.kind == finding.kind && is_at(place, record, &files);
             new.findings.iter().position(is_named)
         };
         for finding in &findings {
@@ -170,49 +194,45 @@ fn sign(new: &New) -> Result<(), SiteError> {
             hint: Some("`site-agent data check` lists what it finds, by file and line".into()),
         });
     }
-    let public = key.public_key().map_err(officer_key::key_error)?;
+    let public = key.public_key().map_err(waiver::key_error)?;
     let today = waiver::today();
     let issued = format!("{:04}-{:02}-{:02}", today.year, today.month, today.day);
     let document =
         Waiver::new(&dataset, (kinds, single), &new.reason, (&issued, &new.expires), public.as_bytes())
             .map_err(|error| waiver::refused(&error))?;
     let message = document.message().map_err(|error| waiver::refused(&error))?;
-    let signature = key.sign(&message).map_err(officer_key::key_error)?;
+    let signature = key.sign(&message).map_err(waiver::key_error)?;
     let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
     let signed = SignedWaiver { waiver: document, signature };
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
-    durable::write(&new.output, &bytes, durable::ORDINARY)
-        .map_err(|source| SiteError::io(&new.output, source))?;
+    durable::write(&output, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&output, source))?;
     counts.print();
     println!("signed  {}  holds until {}", new.output.display(), new.expires);
     println!("dataset {}", signed.waiver.dataset);
     Ok(())
 }
 
-/// Whether a record stands at a named place. The file may be named as in FILES or by its last part.
+/// Whether a record stands at a named place. The file may be named by its last part.
 fn is_at(place: &Place, record: &Record, files: &[PathBuf]) -> bool {
     let file = usize::try_from(record.place.file).ok().and_then(|index| files.get(index));
-    let same = |file: &PathBuf| *file == place.file || file.file_name() == Some(place.file.as_os_str());
+    let same = |file: &PathBuf| *file == place.file || file.file_name() == place.file.file_name();
     record.place.line == place.line && file.is_some_and(same)
 }
 
 fn accepted(finding: &Finding, hash: &[u8; 32]) -> AcceptedFinding {
     let Finding { field, start, end, kind, .. } = *finding;
-    AcceptedFinding { record: data::manifest::hex(hash), field, start, end, kind }
+    AcceptedFinding { record: ::data::manifest::hex(hash), field, start, end, kind }
 }
 
-fn check(path: &Path, files: &[PathBuf], officer: &Path) -> Result<(), SiteError> {
-    if !officer.exists() {
-        return Err(SiteError::Data {
-            sentence: "this site trusts no privacy officer's key yet".into(),
-            hint: Some("name it with `site-agent officer-key trust PUBLIC_KEY`".into()),
-        });
-    }
+fn check(path: &Path, files: &[PathBuf], folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
-    let accepted = waiver::check(&signed, &officer_key::read_public(officer)?, waiver::today())?;
+    let officer = waiver::trusted(&folder.officer())?;
+    let accepted = waiver::check(&signed, &officer, waiver::today())?;
+    let files = data::existing(files)?;
+    data::lock(files.clone(), Vec::new())?;
     let screen = Screen::new(Options::default());
     let mut counts = Counts::default();
-    let dataset = waiver::each_record(files, |record, hash| {
+    let dataset = waiver::each_record(&files, |record, hash| {
         counts.add(&screen.record(record), |finding| accepted.accepts(hash, finding));
         Ok(())
     })?;
@@ -220,5 +240,25 @@ fn check(path: &Path, files: &[PathBuf], officer: &Path) -> Result<(), SiteError
     counts.print();
     println!("reason  {}", signed.waiver.reason);
     println!("the waiver holds until {}", signed.waiver.expires);
+    Ok(())
+}
+
+/// Puts a waiver in force: runs of this site then use it. The dataset is compared when the records are read.
+fn put_in_force(path: &Path, folder: &StateFolder) -> Result<(), SiteError> {
+    let signed = waiver::read(path)?;
+    waiver::check(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
+    let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
+    let target = folder.waiver();
+    durable::write(&target, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&target, source))?;
+    println!("in force until {}: {}", signed.waiver.expires, signed.waiver.reason);
+    Ok(())
+}
+
+fn take_out_of_force(folder: &StateFolder) -> Result<(), SiteError> {
+    match std::fs::remove_file(folder.waiver()) {
+        Ok(()) => println!("no waiver is in force any more"),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => println!("no waiver was in force"),
+        Err(source) => return Err(SiteError::io(&folder.waiver(), source)),
+    }
     Ok(())
 }

@@ -18,7 +18,7 @@ use crate::config::AgentConfig;
 use crate::local::{BlindedFacts, LeftOut};
 use crate::overlap::compare::{Step, advance};
 use crate::paths::StateFolder;
-use crate::{records, room};
+use crate::{records, room, waiver};
 
 /// The part of the site's records that a run may use.
 pub(super) enum Usable<'a> {
@@ -38,14 +38,17 @@ pub(super) struct SiteData {
 /// Takes all data files of the site through the data room and writes its manifest.
 ///
 /// # Errors
-/// `DataUnreadable` with file and line, `NoRecords`; `NotAllowed` when the screen cannot be relied upon.
+/// `DataUnreadable` with file and line, `NoRecords`; `NotAllowed` when the screen cannot be relied upon, or the waiver
+/// in force does not hold.
 pub(super) fn read(config: &AgentConfig, folder: &StateFolder) -> Result<SiteData, TrainError> {
     let failed = |error: DataError| match error {
         DataError::NoRecords { .. } => TrainError::new(TrainFailure::NoRecords, error),
         DataError::ScreenUnfit { .. } => TrainError::new(TrainFailure::NotAllowed, error),
         other => TrainError::new(TrainFailure::DataUnreadable, other),
     };
-    let admitted = room::admit(config).map_err(failed)?;
+    let accepted =
+        waiver::in_force(folder).map_err(|error| TrainError::new(TrainFailure::NotAllowed, error))?;
+    let admitted = room::admit(config, accepted).map_err(failed)?;
     let counts = &admitted.inspection.manifest.counts;
     let left_out_total = counts.read - admitted.records.len() as u64;
     if left_out_total > 0 {

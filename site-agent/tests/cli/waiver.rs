@@ -101,6 +101,38 @@ fn a_waiver_holds_for_its_records_and_names_what_it_accepts() {
     assert!(said.contains("not waived  mobile-phone 1") && said.contains("mode  1"), "{said}");
     let file = fs::read_to_string(office.path("waiver.json")).unwrap();
     assert!(!file.contains(PHONE) && !file.contains(DAY), "{file}");
+    // In force for runs, and out again.
+    let used = office.site.run(&["waiver", "use", &office.path("waiver.json")]);
+    assert!(used.status.success(), "{}", words(&used));
+    assert!(site_agent::waiver::in_force(&office.site.folder).unwrap().is_some());
+    assert!(office.site.run(&["waiver", "drop"]).status.success());
+    assert!(site_agent::waiver::in_force(&office.site.folder).unwrap().is_none());
+}
+
+#[test]
+fn data_check_holds_back_what_no_waiver_accepts() {
+    let office = Office::new();
+    let signed = office.sign("officer.key", &["--kind", "mobile-phone", "--expires", "2999-12-31"]);
+    assert!(signed.status.success(), "{}", words(&signed));
+    let data = office.site.data.display().to_string();
+    let out = office.folder.join("report");
+    let check = |more: &[&str]| {
+        let mut command = program();
+        command.args(["data", "check", &data, "--json", "--out"]).arg(&out).args(more);
+        let output = command.output().unwrap();
+        quiet(&output);
+        let document: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        document["records"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|record| record["verdict"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(check(&[]), ["block", "block"]);
+    let (waiver, officer) = (office.path("waiver.json"), office.path("officer.key.pub"));
+    // The date stays contextual and warns.
+    assert_eq!(check(&["--waiver", &waiver, "--officer", &officer]), ["warn", "train"]);
 }
 
 #[test]

@@ -55,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let language = arguments.options.language();
     let (paths, model) = arguments.options.paths()?;
     let files: Vec<RoomFile> = paths.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
-    let room = arguments.options.room();
+    let room = arguments.options.room()?;
     std::fs::create_dir_all(&arguments.out).map_err(|source| SiteError::io(&arguments.out, source))?;
     let out = exists(&arguments.out)?;
     let read = paths.iter().chain(&model).cloned().collect();

@@ -9,6 +9,7 @@ use data::split::{SchemeChoice, SplitOptions};
 use super::{existing, exists};
 use crate::error::SiteError;
 use crate::language::Language;
+use crate::waiver;
 
 /// Files and decisions.
 #[derive(Debug, clap::Args)]
@@ -23,6 +24,12 @@ pub(super) struct Options {
     /// identifier is not trained on).
     #[arg(long, value_name = "MODE", default_value = "block")]
     pub screen: screen::Mode,
+    /// A waiver of the privacy officer: what it accepts is not held back. Needs --officer.
+    #[arg(long, value_name = "WAIVER", requires = "officer")]
+    pub waiver: Option<PathBuf>,
+    /// The officer's public key that the waiver must be signed with.
+    #[arg(long, value_name = "PUBLIC_KEY")]
+    pub officer: Option<PathBuf>,
     /// What is done about duplicates.
     #[arg(long, value_enum, default_value = "drop-copies", value_name = "POLICY")]
     pub duplicates: Duplicates,
@@ -48,14 +55,21 @@ impl Options {
         Ok((existing(&self.files)?, self.model.as_deref().map(exists).transpose()?))
     }
 
-    /// What the room does.
-    pub(super) fn room(&self) -> RoomOptions {
-        RoomOptions {
-            screen: screen::Options { mode: self.screen },
+    /// What the waiver accepts, if one is named and holds.
+    fn accepted(&self) -> Result<Option<screen::waiver::Accepted>, SiteError> {
+        let (Some(path), Some(officer)) = (&self.waiver, &self.officer) else { return Ok(None) };
+        let signed = waiver::read(path)?;
+        waiver::check(&signed, &waiver::trusted(officer)?, waiver::today()).map(Some)
+    }
+
+    /// What the room does. Reads the waiver, so it is called before the locks are taken.
+    pub(super) fn room(&self) -> Result<RoomOptions, SiteError> {
+        Ok(RoomOptions {
+            screen: screen::Options { mode: self.screen, accepted: self.accepted()? },
             duplicates: self.duplicates.into(),
             split: SplitOptions { scheme: self.split.into(), seed: self.seed, ..SplitOptions::default() },
             ..RoomOptions::default()
-        }
+        })
     }
 }
 

@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         });
     }
     let (files, model) = arguments.options.paths()?;
-    let room = arguments.options.room();
+    let room = arguments.options.room()?;
     lock(files.iter().chain(&model).cloned().collect(), Vec::new())?;
     let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
     let screen = Screen::new(room.screen.clone());
@@ -66,7 +66,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         }
         Item::Record(record) => {
             let findings = screen.record(&record);
-            let verdict = match data::screen::verdict(&findings, screen.mode()) {
+            let verdict = match data::screen::verdict(&screen.standing(&record, &findings), screen.mode()) {
                 data::screen::Verdict::Train => Verdict::Train,
                 data::screen::Verdict::Warn => Verdict::Warn,
                 data::screen::Verdict::Block => Verdict::Block,
