@@ -15,6 +15,8 @@ mod generate;
 mod ledger;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
+#[path = "cli/screening.rs"]
+mod screening;
 #[path = "cli/support.rs"]
 mod support;
 #[path = "cli/train.rs"]
