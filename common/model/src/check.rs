@@ -40,8 +40,11 @@ impl Comparison {
 
 /// How far the engine may be from the reference, which was computed in f32.
 struct Tolerances {
-    /// Logits and mean losses, absolute.
+    /// Logits: in f32 absolute, in bf16 relative to the largest logit. A bf16 has 8 bits, so its error grows with the value:
+    /// transformers in bf16 is 0.06 from itself in f32 on the reference folders, whose logits reach 4.0.
     logits: f64,
+    /// Mean losses, absolute.
+    mean_loss: f64,
     /// Loss of a training step, relative.
     step_loss: f64,
     /// Norm of a step's gradient, relative.
@@ -57,14 +60,20 @@ impl Tolerances {
         match compute {
             Compute::F32 => Self {
                 logits: 1e-4,
+                mean_loss: 1e-4,
                 step_loss: 1e-4,
                 gradient_norm: 1e-4,
                 adapter: Some(1e-4),
                 final_loss: 1e-4,
             },
-            Compute::Bf16 => {
-                Self { logits: 2e-2, step_loss: 1e-2, gradient_norm: 5e-2, adapter: None, final_loss: 5e-3 }
-            }
+            Compute::Bf16 => Self {
+                logits: 2e-2,
+                mean_loss: 2e-2,
+                step_loss: 1e-2,
+                gradient_norm: 5e-2,
+                adapter: None,
+                final_loss: 5e-3,
+            },
         }
     }
 }
@@ -121,18 +130,20 @@ impl Check<'_> {
         let (rows, width) = (self.folder.rows()?, self.folder.width()?);
         for (name, adapter) in names.into_iter().zip([None, Some(&adapter)]) {
             let expected = self.folder.floats(&format!("logits.{name}"))?;
-            let mut worst = 0.0;
+            let (mut worst, mut largest) = (0.0, 0.0_f32);
             for (index, row) in rows.iter().enumerate() {
                 let found = base.logits(adapter, &row.tokens)?;
                 let start = index * width * vocabulary;
                 let expected = expected.get(start..start + found.len()).unwrap_or_default();
                 worst = larger(worst, largest_difference(&found, expected));
+                largest = expected.iter().fold(largest, |largest, logit| largest.max(logit.abs()));
             }
-            self.report(format!("logits {name}"), worst, self.tolerances.logits);
+            let scale = if self.compute == Compute::Bf16 { f64::from(largest.max(1.0)) } else { 1.0 };
+            self.report(format!("logits {name}"), worst / scale, self.tolerances.logits);
             let expected = self.folder.floats(&format!("loss.{name}"))?.first().copied();
             let found = evaluate(&base, adapter, &rows, rows.len().max(1), &mut |_, _| {})?.loss;
             let difference = (found - f64::from(expected.unwrap_or(f32::NAN))).abs();
-            self.report(format!("mean loss {name}"), difference, self.tolerances.logits);
+            self.report(format!("mean loss {name}"), difference, self.tolerances.mean_loss);
         }
         Ok(())
     }

@@ -106,7 +106,7 @@ fn wrong_input_gets_a_sentence_and_a_hint() {
     for (arguments, model, expected) in [
         (vec!["generate", "--prompt", "a"], nowhere, "/nowhere"),
         (vec!["generate", "--prompt", "a", "--adapter", "/nowhere"], &model, "/nowhere"),
-        (vec!["generate", "--prompt", "a", "--temperature", "-1"], &model, "temperature"),
+        (vec!["generate", "--prompt", "a", "--temperature=-1"], &model, "temperature"),
         (vec!["generate", "--prompt", "a", "--top-p", "2"], &model, "top_p"),
         (vec!["generate", "--prompt", "a", "--device", "cuda:99"], &model, "cuda:99"),
         (

@@ -12,7 +12,8 @@ use crate::error::SiteError;
 use crate::local_training::LocalSettings;
 
 /// Sections and keys of a run file that mean nothing to one site.
-const OF_A_RUN: [&str; 7] = ["name", "rounds", "model", "validation", "test", "quorum", "aggregation"];
+const OF_A_RUN: [&str; 8] =
+    ["name", "rounds", "model", "validation", "test", "quorum", "aggregation", "overlap"];
 
 /// One flag for each setting.
 #[derive(Clone, Debug, Default, clap::Args)]
