@@ -68,7 +68,7 @@ pub const COUNT_SIGNIFICANT_DIGITS: u32 = 2;
 pub const POINT_BYTES: usize = 32;
 /// One proof that points were evaluated with the run's key: two scalars (RFC 9497, section 2.2).
 pub const PROOF_BYTES: usize = 64;
-/// Points of one request: 4,096 x 32 B = 128 KiB up, 128 KiB + 1 KiB down, and about 0.5 s of one core at the
+/// Points of one request: 4,096 x 32 B = 128 KiB up, 128 KiB + 1 KiB down, and about 0.3 s of one core at the
 /// coordinator. A request waits for a place at most 10 s, so it fits in its deadline of 30 s.
 pub const OVERLAP_BATCH_POINTS: usize = 4096;
 /// Points under one proof: proofs are made and checked on as many cores as there are.

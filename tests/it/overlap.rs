@@ -77,6 +77,52 @@ fn planted_duplicates_are_left_out_and_only_uniform_points_leave() -> Result<()>
     Ok(())
 }
 
+#[test]
+fn who_does_not_want_to_compare_does_not() -> Result<()> {
+    let small = small(2)?;
+    let mut run = RunFile::read(&small.run_file)?;
+    run.set_integer("", "rounds", 1);
+    run.set_integer("quorum", "sites", 1);
+    run.write(&small.run_file)?;
+    let mut consortium = small.start()?;
+    // A site whose policy says no sits out a run that asks for it.
+    consortium.sites[1].kill();
+    let policy = consortium.sites[1].state().join("agent.toml");
+    let text = std::fs::read_to_string(&policy)?;
+    assert!(text.contains("\noverlap = true\n"), "{text}");
+    std::fs::write(&policy, text.replace("\noverlap = true\n", "\noverlap = false\n"))?;
+    consortium.start_site(1, &[])?;
+    let asked = consortium.launch(&small.run_file)?;
+    let status = consortium.wait_published(&asked, RUN_WITHIN)?;
+    assert_eq!(status.history[0].updates, ["site-1"]);
+    assert_eq!(overlap_frames(&consortium, 1)?, 0, "nothing left");
+    let before = overlap_frames(&consortium, 0)?;
+    assert!(before >= 2, "the other site declared and asked");
+
+    // A run that does not ask for it has both, and nobody sends a point.
+    run.set("overlap", "enabled", toml::Value::Boolean(false));
+    run.set_integer("quorum", "sites", 2);
+    run.write(&small.run_file)?;
+    let plain = consortium.launch(&small.run_file)?;
+    let status = consortium.wait_published(&plain, RUN_WITHIN)?;
+    assert_eq!(status.history[0].updates, ["site-1", "site-2"]);
+    assert_eq!((overlap_frames(&consortium, 0)?, overlap_frames(&consortium, 1)?), (before, 0));
+    consortium.stop();
+    Ok(())
+}
+
+/// Frames about the comparison in a site's ledger.
+fn overlap_frames(consortium: &Consortium, site: usize) -> Result<usize> {
+    let records = ledger(consortium.sites[site].state())?;
+    let is_overlap = |record: &&Record| matches!(record.kind, Kind::OverlapDeclare | Kind::OverlapBlinded);
+    Ok(records.iter().filter(is_overlap).count())
+}
+
+fn ledger(state: &Path) -> Result<Vec<Record>> {
+    let text = std::fs::read_to_string(state.join("ledger/ledger.log"))?;
+    Ok(text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?)
+}
+
 /// The points in every site's outbox, as soon as they are there.
 fn points_of(consortium: &mut Consortium) -> Result<Vec<Vec<u8>>> {
     let outboxes: Vec<PathBuf> = consortium.sites.iter().map(|site| site.state().join("outbox")).collect();
@@ -104,8 +150,7 @@ fn points_of(consortium: &mut Consortium) -> Result<Vec<Vec<u8>>> {
 fn every_frame_is_these_points(consortium: &Consortium, run: &str, sent: &[Vec<u8>]) -> Result<()> {
     let id: RunId = run.parse()?;
     for (site, points) in consortium.sites.iter().zip(sent) {
-        let text = std::fs::read_to_string(site.state().join("ledger/ledger.log"))?;
-        let records: Vec<Record> = text.lines().map(serde_json::from_str).collect::<Result<_, _>>()?;
+        let records = ledger(site.state())?;
         let of = |kind: Kind| records.iter().filter(move |record| record.kind == kind);
         let count = u32::try_from(points.len() / POINT_BYTES)?;
         let mut frames = 0;

@@ -4,7 +4,7 @@
 /// One raw record (a JSON line, an element, a CSV row, a Parquet row): 1 MiB is about 350,000 Chinese characters.
 pub const RECORD_BYTES_MAX: usize = 1 << 20;
 
-/// Points that one request of the overlap check carries: 4,096 x 32 B = 128 KiB up, and about 0.5 s of one core at
+/// Points that one request of the overlap check carries: 4,096 x 32 B = 128 KiB up, and about 0.3 s of one core at
 /// the coordinator, so that 100 sites at once are still answered within a request's deadline.
 pub const OVERLAP_BATCH_POINTS: usize = 4096;
 /// Points under one proof. A batch has 16 proofs of 64 B, made and verified on as many cores as there are.

@@ -46,6 +46,7 @@ pub fn advance(
     records: &[Option<Features>],
 ) -> Result<Step, TrainError> {
     if let Some(bytes) = read_if_there(&verdict(folder, run))? {
+        forget_question(folder, run);
         return Verdict::from_bytes(&bytes).map(Step::Compared).map_err(failed);
     }
     let asked = load_or_create(folder, run, records)?;
@@ -89,30 +90,24 @@ fn load_or_create(
     Ok(made)
 }
 
-/// The file of blinded points, made once.
+/// Writes the file of blinded points. A query decides all of them, so after a crash it is the same file.
 fn blind(folder: &StateFolder, run: RunId, query: &Query) -> Result<BlindedFacts, TrainError> {
     let path = raw_points(folder, run);
     let part = path.with_extension("part");
-    let points = query.points();
-    let written = || -> Result<Digest, TrainError> {
-        let at = |error: io::Error| disk(&part, &error);
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true).mode(durable::ORDINARY);
-        let mut file = options.open(&part).map_err(at)?;
-        let mut hasher = Sha256::new();
-        for (first, _) in batches(points) {
-            let bytes = query.blinded(first).map_err(failed)?;
-            hasher.update(&bytes);
-            file.write_all(&bytes).map_err(at)?;
-        }
-        file.sync_all().map_err(at)?;
-        durable::publish(&part, &path).map_err(at)?;
-        Ok(Digest(hasher.finalize().into()))
-    };
-    // The same bytes as before, if there are some: a query decides all of them.
-    let digest = written()?;
+    let at = |error: io::Error| disk(&part, &error);
+    let mut options = OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(durable::ORDINARY);
+    let mut file = options.open(&part).map_err(at)?;
+    let mut hasher = Sha256::new();
+    for (first, _) in batches(query.points()) {
+        let bytes = query.blinded(first).map_err(failed)?;
+        hasher.update(&bytes);
+        file.write_all(&bytes).map_err(at)?;
+    }
+    file.sync_all().map_err(at)?;
+    durable::publish(&part, &path).map_err(at)?;
     crash_point!("site-overlap-blinded");
-    Ok(BlindedFacts { digest, points })
+    Ok(BlindedFacts { digest: Digest(hasher.finalize().into()), points: query.points() })
 }
 
 /// Verifies every proof, finds the hits, and keeps the verdict. The seed and the points are then of no use.
@@ -120,7 +115,7 @@ fn conclude(
     folder: &StateFolder,
     run: RunId,
     terms: &OverlapTerms,
-    query: Query,
+    asked: Query,
 ) -> Result<Verdict, TrainError> {
     let public_key = PublicKey::from_bytes(terms.public_key.0).map_err(failed)?;
     let set = Inbox::new(folder).adapter(terms.set).map_err(|error| overlap_failed(error.words))?;
@@ -128,22 +123,27 @@ fn conclude(
     let open = |path: &Path| File::open(path).map_err(|error| disk(path, &error));
     let (points_path, answers_path) = (raw_points(folder, run), answers(folder, run));
     let (mut points, mut replies) = (open(&points_path)?, open(&answers_path)?);
-    let mut hits = Vec::with_capacity(query.features());
-    for (first, count) in batches(query.points()) {
+    let mut hits = Vec::with_capacity(asked.features());
+    for (first, count) in batches(asked.points()) {
         let (mut blinded, mut answer) = (vec![0; count * POINT_BYTES], vec![0; answer_bytes(count)]);
         points.read_exact(&mut blinded).map_err(|error| disk(&points_path, &error))?;
         replies.read_exact(&mut answer).map_err(|error| disk(&answers_path, &error))?;
-        hits.extend(query.hits(first, &blinded, &answer, &public_key, &set).map_err(failed)?);
+        hits.extend(asked.hits(first, &blinded, &answer, &public_key, &set).map_err(failed)?);
     }
-    let found = query.verdict(hits).map_err(failed)?;
+    let found = asked.verdict(hits).map_err(failed)?;
     let path = verdict(folder, run);
     durable::write(&path, &found.to_bytes(), durable::PRIVATE).map_err(|error| disk(&path, &error))?;
     crash_point!("site-overlap-compared");
-    for path in [super::query(folder, run), points_path] {
-        // What stays is found and removed when the next run begins.
+    forget_question(folder, run);
+    Ok(found)
+}
+
+/// Removes the seed and the points: with the verdict they are of no use.
+fn forget_question(folder: &StateFolder, run: RunId) {
+    for path in [query(folder, run), raw_points(folder, run)] {
+        // What cannot be removed now is tried again each time the verdict is read.
         let _ = fs::remove_file(path);
     }
-    Ok(found)
 }
 
 /// Removes what earlier runs left in the worker's folders.
