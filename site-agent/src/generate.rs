@@ -44,10 +44,10 @@ pub struct Conversation<'a> {
 /// Takes the worker's locks: no network, and of the files only the model and the adapter.
 ///
 /// # Errors
-/// `LocksMissing` when one does not hold and `allow_missing` does not name it.
+/// `Data` when one does not hold and `allow_missing` does not name it.
 pub fn lock(model: &Path, adapter: Option<&Path>, allow_missing: &[Lock]) -> Result<(), SiteError> {
     let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).collect();
-    worker::lock(&FileRules { read, write: Vec::new() }, allow_missing)
+    worker::lock_command(&FileRules { read, write: Vec::new() }, allow_missing)
 }
 
 /// A folder, and where its links lead: a downloaded model may be links into a common store.

@@ -137,7 +137,7 @@ pub fn run_child() -> Result<(), SiteError> {
     let text: Option<String> = read_message(&mut io::stdin().lock())?;
     let text = text.ok_or_else(|| SiteError::Pipe("no job came".to_owned()))?;
     let job: TrainJob = serde_json::from_str(&text).map_err(|error| SiteError::Pipe(error.to_string()))?;
-    let result = enter(&job).and_then(|()| {
+    let result = crate::worker::lock_command(&rules(&job), &job.allow_missing).and_then(|()| {
         let stop = stop_when_closed()?;
         job::work(&job, &stop, &mut |message| write_message(&mut io::stdout().lock(), message))
     });
@@ -154,21 +154,6 @@ pub fn run_child() -> Result<(), SiteError> {
         }
         Ok(()) => Ok(()),
     }
-}
-
-/// Takes the worker's locks for this job.
-fn enter(job: &TrainJob) -> Result<(), SiteError> {
-    let locks = sandbox::enter_worker(&rules(job));
-    let unmet = sandbox::unmet(&locks, &job.allow_missing);
-    if unmet.is_empty() {
-        return Ok(());
-    }
-    let locks: Vec<Lock> = unmet.iter().map(|report| report.lock).collect();
-    let names = locks.iter().map(ToString::to_string).collect::<Vec<_>>();
-    Err(SiteError::Data {
-        sentence: SiteError::LocksMissing { locks }.to_string(),
-        hint: Some(format!("to accept the risk, add: --allow-missing {}", names.join(" --allow-missing "))),
-    })
 }
 
 fn rules(job: &TrainJob) -> FileRules {

@@ -71,6 +71,23 @@ pub fn lock(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> 
     Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() })
 }
 
+/// [`lock`] for a command that has the option `--allow-missing`, which the hint names.
+///
+/// # Errors
+/// `Data` when a lock does not hold.
+pub fn lock_command(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> {
+    quiet_panics();
+    lock(rules, allow_missing).map_err(|error| match &error {
+        SiteError::LocksMissing { locks } => {
+            let names = locks.iter().map(ToString::to_string).collect::<Vec<_>>();
+            let hint =
+                format!("to accept the risk, add: --allow-missing {}", names.join(" --allow-missing "));
+            SiteError::Data { sentence: error.to_string(), hint: Some(hint) }
+        }
+        _ => error,
+    })
+}
+
 /// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is there.
 ///
 /// Returns the number of usable records.

@@ -227,7 +227,8 @@ fn kept_and_repeated(request: &PlanRequest, layers_kept: usize) -> (u64, u64) {
     let feed_forward = (config.hidden_size + 2 * config.intermediate_size) as u64;
     match request.recompute {
         Recompute::Attention => (feed_forward, all - feed_forward),
-        _ if layers_kept < config.num_layers => (all, all),
+        // The kept layers are the last ones: they are gone before the first is computed again.
+        _ if layers_kept == 0 => (all, all),
         _ => (all, 0),
     }
 }

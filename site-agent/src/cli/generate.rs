@@ -50,16 +50,16 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "TEXT")]
     system: Option<String>,
     /// 0 takes the most likely token; higher is more varied.
-    #[arg(long, value_name = "NUMBER")]
+    #[arg(long, value_name = "NUMBER", allow_negative_numbers = true)]
     temperature: Option<f64>,
     /// Choose among the most likely tokens that together have this probability.
-    #[arg(long, value_name = "SHARE")]
+    #[arg(long, value_name = "SHARE", allow_negative_numbers = true)]
     top_p: Option<f64>,
     /// Choose among this many most likely tokens; 0 for all.
     #[arg(long, value_name = "COUNT")]
     top_k: Option<usize>,
     /// Above 1 makes tokens less likely that have occurred already.
-    #[arg(long, value_name = "FACTOR")]
+    #[arg(long, value_name = "FACTOR", allow_negative_numbers = true)]
     repetition_penalty: Option<f64>,
     /// Longest answer in tokens.
     #[arg(long, value_name = "COUNT", default_value_t = 512)]
@@ -80,15 +80,8 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Go on without this lock: landlock, seccomp or core-dumps; may be repeated.
-    #[arg(long = "allow-missing", value_name = "LOCK", value_parser = parse_lock)]
+    #[arg(long = "allow-missing", value_name = "LOCK", value_parser = super::join::parse_lock)]
     allow_missing: Vec<Lock>,
-}
-
-fn parse_lock(text: &str) -> Result<Lock, String> {
-    [Lock::Landlock, Lock::Seccomp, Lock::CoreDumps]
-        .into_iter()
-        .find(|lock| lock.to_string() == text)
-        .ok_or_else(|| "the locks are landlock, seccomp and core-dumps".to_owned())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {

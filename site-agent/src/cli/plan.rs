@@ -208,7 +208,7 @@ fn parse_size(text: &str) -> Result<u64, String> {
         _ => return Err(refused()),
     };
     let bytes = number * unit;
-    if bytes.is_finite() && bytes >= 1.0 && bytes < 1e18 { Ok(bytes as u64) } else { Err(refused()) }
+    if (1.0..1e18).contains(&bytes) { Ok(bytes as u64) } else { Err(refused()) }
 }
 
 #[cfg(test)]

@@ -130,5 +130,5 @@ fn pick(candidates: &[(u32, f64)], draw: f64) -> Option<u32> {
         sum > draw
     });
     // Rounding may leave the sum a little below 1.
-    found.or(candidates.last()).map(|(id, _)| *id)
+    found.or_else(|| candidates.last()).map(|(id, _)| *id)
 }

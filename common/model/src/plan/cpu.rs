@@ -7,8 +7,8 @@ use super::{
 use crate::base::Compute;
 use crate::kernels::cross_entropy::rows_at_a_time;
 
-/// Program text, stacks of the worker threads and their tile buffers.
-const PROCESS_BYTES: u64 = 24 << 20;
+/// Program text, the worker threads' tile buffers, the records, and small blocks the allocator keeps.
+const PROCESS_BYTES: u64 = 48 << 20;
 /// A tokenizer's vocabulary and merges in hash maps.
 const TOKENIZER_BYTES_A_TOKEN: u64 = 420;
 
