@@ -173,11 +173,25 @@ impl SiteStatus {
 /// What `site-agent ledger verify --json` prints.
 #[derive(Clone, Debug, Default, Deserialize)]
 pub struct LedgerStatus {
+    /// Lines, notes included.
     pub records: u64,
     pub bytes: u64,
+    /// Sums by kind of line.
+    pub kinds: std::collections::BTreeMap<String, KindStatus>,
+}
+
+/// Of one kind.
+#[derive(Clone, Debug, Default, Deserialize)]
+pub struct KindStatus {
+    pub frames: u64,
 }
 
 impl LedgerStatus {
+    /// Lines that stand for something that left: all but the notes on which records a run used.
+    pub fn frames(&self) -> u64 {
+        self.records - self.kinds.get("data").map_or(0, |notes| notes.frames)
+    }
+
     /// Reads the JSON.
     ///
     /// # Errors

@@ -140,8 +140,9 @@ impl Manifest {
     /// `Setting` when they are no manifest, or of another version.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let refuse = |reason: String| DataError::Setting { name: "the manifest", reason };
+        // The parser's words may quote the file, and somebody may have named a file of records.
         let manifest: Self = serde_json::from_slice(bytes)
-            .map_err(|error| refuse(format!("it is not a data manifest: {error}")))?;
+            .map_err(|error| refuse(format!("it is not a data manifest, from line {} on", error.line())))?;
         if manifest.format != FORMAT || manifest.version != VERSION {
             return Err(refuse(format!("it is not version {VERSION} of a data manifest")));
         }

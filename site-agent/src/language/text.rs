@@ -84,6 +84,9 @@ texts! {
     PAGE_LEAD: "{} of {} records would be trained on.", "{} 条（共 {} 条）将用于训练。";
     PAGE_FOOT: "This page holds no text of any record: places are file and line, findings are counts. It loads nothing from anywhere.", "本页不含任何记录的文字：位置只写文件与行号，发现只写次数；不从任何地方加载内容。";
     WROTE: "wrote {} and {}", "已写入 {} 和 {}";
+    SAME_DATA: "the same records and settings as in the manifest; root {}", "记录与设置和清单一致；根 {}";
+    OTHER_DATA: "these are not the records and settings of the manifest; different: {}", "记录或设置与清单不一致；不同之处：{}";
+    OTHER_DATA_HINT: "give the files and the settings of the run ([data_room] in agent.toml); if they are the same, the records were changed", "请使用该次训练的文件与设置（agent.toml 的 [data_room]）；若均相同，则记录已被改动";
     SCREENING: "screening", "筛查";
     DIVIDING: "dividing", "划分";
     TOKENISING: "counting tokens", "统计词元";

@@ -153,3 +153,34 @@ fn show_speaks_to_a_terminal_only_unless_told_otherwise() {
     let none = show(&["66", "--allow-pipe"]);
     assert!(words(&none).contains("there is no record 66; the files hold 65"), "{}", words(&none));
 }
+
+/// What an officer does: the files again, and the manifest of the run.
+#[test]
+fn an_earlier_manifest_tells_whether_records_and_settings_are_the_same() {
+    let place = tempfile::tempdir().unwrap();
+    let path = files(place.path());
+    let path = path.to_str().unwrap();
+    assert!(check(place.path(), &[path, "--lang", "en"]).status.success());
+    let manifest = place.path().join("earlier.json");
+    fs::rename(place.path().join("out/data-manifest.json"), &manifest).unwrap();
+    let manifest = manifest.to_str().unwrap();
+    let same = check(place.path(), &[path, "--lang", "en", "--compare", manifest]);
+    assert!(same.status.success(), "{}", words(&same));
+    assert!(String::from_utf8_lossy(&same.stdout).contains("the same records and settings"));
+    let other = check(place.path(), &[path, "--lang", "en", "--screen", "mask", "--compare", manifest]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(words(&other).contains("different: root, records, configuration"), "{}", words(&other));
+    // One character of one answer.
+    let changed = fs::read_to_string(path).unwrap().replacen("建议休息", "建议卧床", 1);
+    fs::write(path, changed).unwrap();
+    let other = check(place.path(), &[path, "--lang", "en", "--compare", manifest]);
+    assert_eq!(other.status.code(), Some(1));
+    assert!(words(&other).contains("different: root"), "{}", words(&other));
+    let none = check(place.path(), &[path, "--compare", path]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(
+        words(&none).contains("not a data manifest") && words(&none).contains("hint:"),
+        "{}",
+        words(&none)
+    );
+}

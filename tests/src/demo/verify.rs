@@ -50,7 +50,7 @@ pub(super) fn all(
             } else {
                 None
             };
-            Ok(Verdict { verified, by_python, bytes_sent: ledger.bytes, frames_sent: ledger.records })
+            Ok(Verdict { verified, by_python, bytes_sent: ledger.bytes, frames_sent: ledger.frames() })
         })
         .collect()
 }

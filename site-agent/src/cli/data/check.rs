@@ -1,10 +1,11 @@
 //! `site-agent data check`: what of these files may be trained on, why the rest is not, and what the rest looks like.
 
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use common::durable;
 use data::Record;
+use data::manifest::Manifest;
 use data::read::{self, Item};
 use data::room::{self, RoomFile, RoomOptions, Step};
 use data::screen::selftest;
@@ -30,6 +31,7 @@ Examples:
   site-agent data check 2024.jsonl 2025.csv --model /srv/models/qwen2.5-0.5b
   site-agent data check records.jsonl --screen mask --out /srv/reports
   site-agent data check records.jsonl --json > findings.json
+  site-agent data check records.jsonl --compare /var/lib/consilium-site/work/data-manifest-ROOT.json
 
 Exit code 0: there are records to train on. 1: there are none, a file cannot be read, or the screen missed what was planted.";
 
@@ -49,6 +51,10 @@ pub(super) struct Arguments {
     /// Print every record's verdict and findings as JSON instead of the report.
     #[arg(long)]
     json: bool,
+    /// Compare with a manifest that was made before, for instance the one of a run (work/data-manifest-ROOT.json in the
+    /// site's state folder; ROOT is in the ledger), and fail where records or settings are not the same.
+    #[arg(long, value_name = "MANIFEST")]
+    compare: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -56,6 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (paths, model) = arguments.options.paths()?;
     let files: Vec<RoomFile> = paths.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
     let room = arguments.options.room()?;
+    let earlier = arguments.compare.as_deref().map(earlier).transpose()?;
     std::fs::create_dir_all(&arguments.out).map_err(|source| SiteError::io(&arguments.out, source))?;
     let out = exists(&arguments.out)?;
     let read = paths.iter().chain(&model).cloned().collect();
@@ -76,7 +83,32 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         let (report, manifest) = (out.join(REPORT), out.join(MANIFEST));
         println!("{}", t::WROTE.with(language, &[&report.display(), &manifest.display()]));
     }
+    if let Some(earlier) = &earlier {
+        let root = same(earlier, &inspection.manifest, language)?;
+        if !arguments.json {
+            println!("{}", t::SAME_DATA.with(language, &[&root]));
+        }
+    }
     judge(&summary, language)
+}
+
+/// A manifest that was made before.
+fn earlier(path: &Path) -> Result<Manifest, SiteError> {
+    const MANIFEST_BYTES_MAX: u64 = 1 << 20; // one is about 2 KB
+    let at = |source| SiteError::io(path, source);
+    let mut bytes = Vec::new();
+    std::fs::File::open(path).map_err(at)?.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes).map_err(at)?;
+    Manifest::from_bytes(&bytes).map_err(data_error)
+}
+
+/// The root, when records, settings and counts are those of the earlier manifest.
+fn same<'a>(earlier: &Manifest, now: &'a Manifest, language: Language) -> Result<&'a str, SiteError> {
+    let differences = earlier.differences(now);
+    if differences.is_empty() {
+        return Ok(&now.root);
+    }
+    let sentence = t::OTHER_DATA.with(language, &[&differences.join(", ")]);
+    Err(SiteError::Data { sentence, hint: Some(t::OTHER_DATA_HINT.get(language).to_owned()) })
 }
 
 /// A dataset that a run would refuse is a user's mistake.
