@@ -36,39 +36,20 @@ pub fn cross_entropy<E: Float>(
     let place = first as usize + row;
     let target = targets[place] as usize;
     let wanted = logits[start + target];
-    let mut largest = wanted;
-    // 1 once a token beats the target.
-    let mut beaten = 0.0_f32;
-    let mut column = UNIT_POS as usize;
-    while column < vocabulary as usize {
-        let logit = logits[start + column];
-        largest = max(largest, logit);
-        if logit > wanted || (logit == wanted && column < target) {
-            beaten = 1.0_f32;
-        }
-        column += CUBE_DIM as usize;
-    }
-    let largest = cube_max(largest);
-    let beaten = cube_max(beaten);
+    let largest = row_max(logits, start, vocabulary);
+    let missed = beaten(logits, start, vocabulary, target);
     let sum = exp_sum(logits, start, vocabulary, largest);
     if UNIT_POS == 0 {
         loss[place] = largest - wanted + sum.ln();
-        hit[place] = 1.0 - beaten;
+        hit[place] = 1.0 - missed;
     }
     let mut base_largest = 0.0_f32;
     let mut base_sum = 1.0_f32;
     if comptime!(penalty) {
         base_largest = row_max(base_logits, start, vocabulary);
         base_sum = exp_sum(base_logits, start, vocabulary, base_largest);
-        let mut weighted = 0.0_f32;
-        column = UNIT_POS as usize;
-        while column < vocabulary as usize {
-            let shifted = base_logits[start + column] - base_largest;
-            weighted += shifted.exp() * (shifted - (logits[start + column] - largest));
-            column += CUBE_DIM as usize;
-        }
+        let mean = weighted_sum(logits, base_logits, start, vocabulary, largest, base_largest) / base_sum;
         // Sum of p (log p - log q); rounding can make one of nearly nothing negative.
-        let mean = cube_sum(weighted) / base_sum;
         if UNIT_POS == 0 {
             divergence[place] = max(mean + sum.ln() - base_sum.ln(), 0.0);
         }
@@ -76,7 +57,7 @@ pub fn cross_entropy<E: Float>(
     if comptime!(gradient) {
         let factor = scale / sum;
         let base_factor = scale / base_sum;
-        column = UNIT_POS as usize;
+        let mut column = UNIT_POS as usize;
         while column < vocabulary as usize {
             let model = (logits[start + column] - largest).exp() * factor;
             let mut value = model;
@@ -91,6 +72,42 @@ pub fn cross_entropy<E: Float>(
             column += CUBE_DIM as usize;
         }
     }
+}
+
+/// Sum of `exp(b) (b - l)` over a row, `b` and `l` being the base's and the model's shifted logits.
+#[cube]
+fn weighted_sum(
+    logits: &Array<f32>,
+    base_logits: &Array<f32>,
+    start: usize,
+    vocabulary: u32,
+    shift: f32,
+    base_shift: f32,
+) -> f32 {
+    let mut sum = 0.0_f32;
+    let mut column = UNIT_POS as usize;
+    while column < vocabulary as usize {
+        let shifted = base_logits[start + column] - base_shift;
+        sum += shifted.exp() * (shifted - (logits[start + column] - shift));
+        column += CUBE_DIM as usize;
+    }
+    cube_sum(sum)
+}
+
+/// 1 when a token beats the target, else 0: a larger logit, or an equal one before it.
+#[cube]
+fn beaten(logits: &Array<f32>, start: usize, vocabulary: u32, target: usize) -> f32 {
+    let wanted = logits[start + target];
+    let mut beaten = 0.0_f32;
+    let mut column = UNIT_POS as usize;
+    while column < vocabulary as usize {
+        let logit = logits[start + column];
+        if logit > wanted || (logit == wanted && column < target) {
+            beaten = 1.0_f32;
+        }
+        column += CUBE_DIM as usize;
+    }
+    cube_max(beaten)
 }
 
 #[cube]
