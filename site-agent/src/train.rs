@@ -177,7 +177,13 @@ impl Trainer {
         let training = settings::of_round(&manifest.training, key.round);
         let data = TrainData { samples: &samples.training, validation: &samples.validation };
         let outcome =
-            model::train(base, adapter, data, &training, resume, &mut on_step).map_err(train_error)?;
+            model::train(base, adapter, data, &training, resume, &mut on_step).map_err(|error| {
+                if matches!(error, ModelError::Resume { .. }) {
+                    // The records have changed since: the next attempt starts from the beginning.
+                    checkpoint.remove();
+                }
+                train_error(error)
+            })?;
         if !outcome.finished {
             return Ok(Trained::Abandoned);
         }

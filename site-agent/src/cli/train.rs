@@ -46,25 +46,24 @@ What is in the output folder:
   training.checkpoint   while training lasts; with it --resume gives the same bytes as a run
                      that was never interrupted
 
-The file for --config has three sections, with the names of a run file; a run file works too:
-  [adapter]   rank, alpha, use_rslora, dropout, target_modules
-  [training]  epochs, batch_size, gradient_accumulation, batching, cutoff_tokens,
-              learning_rate, schedule, schedule_cycles, decay_steps, decay_ratio,
-              warmup_steps, warmup_ratio, weight_decay, beta1, beta2, epsilon,
-              max_gradient_norm, kl_weight, neftune_alpha, validation_share,
-              evaluate_every_steps, early_stopping_patience,
-              early_stopping_min_delta, keep_best, seed
-  [base]      weights, compute
-
 The records are read behind the same locks as in a federated run: no network, and no files
 but those named here. Nothing is sent anywhere.";
+
+/// Examples, and the file for `--config` with every key and its default.
+fn manual() -> String {
+    let defaults: String = settings::DEFAULTS.lines().map(|line| format!("  {line}\n")).collect();
+    format!(
+        "{EXAMPLES}\n\nThe file for --config, with every key and its default. The names are those of a run file, and a run \
+         file works\nas it is. What each does is said above, with the flag of the same name.\n\n{defaults}"
+    )
+}
 
 /// Fine-tune an adapter on this machine, without a consortium.
 ///
 /// QLoRA on the records of one site: the base model is held in 4 bits and stays as it is; a small adapter is trained and
 /// written as a PEFT folder. Safe to interrupt at any moment.
 #[derive(Debug, clap::Args)]
-#[command(after_long_help = EXAMPLES)]
+#[command(after_long_help = manual())]
 pub(super) struct Arguments {
     /// Folder of the base model: config.json, tokenizer.json, *.safetensors.
     model: PathBuf,

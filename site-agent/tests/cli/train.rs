@@ -46,6 +46,10 @@ impl Place {
     fn new() -> Self {
         let root = tempfile::tempdir().unwrap();
         fs::write(root.path().join("train.toml"), SETTINGS).unwrap();
+        // One record that is longer than the cutoff.
+        let long =
+            serde_json::json!({"instruction": "What helps?", "input": "", "output": "Rest. ".repeat(200)});
+        fs::write(root.path().join("long.jsonl"), format!("{long}\n")).unwrap();
         Self { root }
     }
 
@@ -56,7 +60,7 @@ impl Place {
     /// `site-agent train` with the settings above.
     fn command(&self, out: &str, more: &[&str]) -> Command {
         let mut command = program();
-        command.arg("train").arg(demo_model()).arg("--data").arg(records());
+        command.arg("train").arg(demo_model()).arg("--data").arg(records()).arg(self.path("long.jsonl"));
         command.arg("--config").arg(self.path("train.toml")).arg("--out").arg(self.path(out)).args(more);
         command
     }
@@ -101,7 +105,10 @@ fn a_training_that_was_killed_and_stopped_gives_the_same_bytes() {
     let shown = String::from_utf8_lossy(&whole.stdout).into_owned();
     assert!(shown.contains("lowest held-out loss") && shown.contains("--max-lora-rank 8"), "{shown}");
     let said = words(&whole);
-    assert!(said.contains("cut at 128 tokens:") && said.contains("before training: held-out loss"), "{said}");
+    assert!(
+        said.contains("cut at 128 tokens: 1 records,") && said.contains("before training: held-out loss"),
+        "{said}"
+    );
     assert!(said.contains("packed forward passes an epoch"), "{said}");
     assert!(
         said.lines()

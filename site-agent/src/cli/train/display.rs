@@ -69,6 +69,9 @@ impl Display {
             thousands(report.tokens),
             thousands(report.supervised_tokens)
         ));
+        if report.cut == 0 {
+            self.line(&format!("cut at {cutoff_tokens} tokens: no record is longer"));
+        }
         for line in truncation(report, cutoff_tokens) {
             self.line(&line);
         }

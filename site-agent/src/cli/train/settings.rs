@@ -15,6 +15,45 @@ use crate::local_training::LocalSettings;
 const OF_A_RUN: [&str; 8] =
     ["name", "rounds", "model", "validation", "test", "quorum", "aggregation", "overlap"];
 
+/// The file that says nothing but defaults; shown by `--help`.
+pub(super) const DEFAULTS: &str = "\
+[adapter]
+rank = 16
+alpha = 32.0
+use_rslora = false
+dropout = 0.0
+target_modules = \"all-linear\"
+[training]
+epochs = 1
+batch_size = 8
+gradient_accumulation = 1
+batching = \"shuffled\"
+cutoff_tokens = 1024
+learning_rate = 2e-4
+schedule = \"cosine\"
+schedule_cycles = 1
+decay_steps = 0
+decay_ratio = 0.1
+warmup_steps = 0
+warmup_ratio = 0.0
+weight_decay = 0.0
+beta1 = 0.9
+beta2 = 0.999
+epsilon = 1e-8
+max_gradient_norm = 1.0
+kl_weight = 0.0
+neftune_alpha = 0.0
+validation_share = 0.0
+evaluate_every_steps = 0
+early_stopping_patience = 0
+early_stopping_min_delta = 0.0
+keep_best = true
+seed = 7
+[base]
+weights = \"nf4\"
+compute = \"bf16\"
+";
+
 /// One flag for each setting.
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Settings (each replaces the one of --config)")]
@@ -232,6 +271,17 @@ mod tests {
         assert_eq!((settings.training.schedule, settings.adapter.rank), (Schedule::Wsd, 8));
         assert_eq!((settings.base.compute, settings.base.weights), (Compute::F32, WeightFormat::Nf4));
         assert_eq!(settings.training.seed, LocalSettings::default().training.seed);
+    }
+
+    #[test]
+    fn the_manual_shows_every_key_with_its_default() {
+        let shown: LocalSettings = toml::from_str(DEFAULTS).unwrap();
+        assert_eq!(shown, LocalSettings::default());
+        let keys = |text: &str| -> Vec<String> {
+            let table: toml::Table = toml::from_str(text).unwrap();
+            table.values().flat_map(|section| section.as_table().unwrap().keys().cloned()).collect()
+        };
+        assert_eq!(keys(DEFAULTS), keys(&toml::to_string(&LocalSettings::default()).unwrap()));
     }
 
     #[test]
