@@ -1,5 +1,6 @@
 //! What the comparison with the held-out set costs: `cargo bench -p data --bench overlap --profile dev -- 20000 2000`
 //! (records of a site, records held out). Both sides run in this process, one after the other, on all cores.
+#![allow(clippy::expect_used, clippy::print_stdout)] // a benchmark: it stops at a fault, and its output is its result
 
 use std::time::Instant;
 
