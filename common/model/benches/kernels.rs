@@ -13,6 +13,7 @@ use criterion::{
 };
 use half::bf16;
 use model::kernels::linear::{Product, Rows, backward, forward};
+use model::kernels::pointwise::Values;
 use model::kernels::{attention, cross_entropy, lora, norm, peak, pointwise};
 use model::nf4::{Nf4Weight, SourcePrecision};
 use model::ops::{Compute, DenseWeight, FrozenWeight, Heads, Segments};
@@ -67,7 +68,8 @@ fn products(criterion: &mut Criterion) {
                 bencher.iter(|| forward(black_box(&x), Rows::all(&weight), &mut y, output, product));
             });
             group.bench_function(format!("nf4 backward {output}x{input} {compute:?}"), |bencher| {
-                bencher.iter(|| backward(black_box(&dy), output, Rows::all(&weight), &mut dx, product));
+                bencher
+                    .iter(|| backward(black_box(&dy), output, Rows::all(&weight), &mut dx, false, product));
             });
         }
     }
@@ -138,7 +140,7 @@ fn elements(criterion: &mut Criterion) {
     let (mut h, mut dgate, mut dup) = (gate.clone(), gate.clone(), gate.clone());
     flops(&mut group, gate.len());
     group.bench_function("swiglu", |bencher| {
-        bencher.iter(|| pointwise::swiglu(black_box(&gate), &up, &mut h))
+        bencher.iter(|| pointwise::swiglu(Values::F32(black_box(&gate)), Values::F32(&up), &mut h))
     });
     group.bench_function("swiglu backward", |bencher| {
         bencher.iter(|| pointwise::swiglu_backward(black_box(&up), &gate, &up, &mut dgate, &mut dup));

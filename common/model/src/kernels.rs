@@ -18,6 +18,7 @@ pub mod cube;
 pub mod cuda_libraries;
 pub mod disjoint;
 pub mod gemv;
+pub mod grid;
 pub mod linear;
 pub mod lora;
 pub mod math;
@@ -25,9 +26,13 @@ pub mod matmul;
 pub mod norm;
 pub mod peak;
 pub mod pointwise;
+pub mod pool;
+#[cfg(target_arch = "x86_64")]
+pub mod projection;
 pub mod quantise;
 pub mod rotary;
 pub mod scratch;
+pub mod wide;
 
 #[cfg(test)]
 mod tests;

@@ -65,6 +65,11 @@ pub enum SourcePrecision {
 }
 
 impl SourcePrecision {
+    /// Rounds once (to nearest, ties to even) to this precision; the values are finite.
+    pub(crate) fn round(self, values: &mut [f32]) {
+        self.scale(values, 1.0);
+    }
+
     /// Multiplies in f32, then rounds once (to nearest, ties to even) to this precision.
     fn scale(self, values: &mut [f32], factor: f32) {
         match self {

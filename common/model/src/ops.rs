@@ -17,9 +17,11 @@ mod cached;
 pub mod cube;
 pub mod flex;
 pub mod frozen;
+mod project;
 pub mod types;
 
 pub use frozen::{DenseWeight, FrozenWeight};
+pub use project::{LoraPair, Projection, ProjectionGradients};
 pub use types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
     LoraOutput, Normalised, RotaryTable, Segments,
@@ -39,7 +41,7 @@ pub trait EngineOps: Backend {
     ///
     /// # Errors
     /// `Device`, saying what gave out.
-    fn guarded<T>(device: &Self::Device, work: impl FnOnce() -> T) -> Result<T> {
+    fn guarded<T: Send>(device: &Self::Device, work: impl FnOnce() -> T + Send) -> Result<T> {
         let _ = device;
         Ok(work())
     }
@@ -106,6 +108,28 @@ pub trait EngineOps: Backend {
         compute: Compute,
     ) -> LoraGradients<Self>;
 
+    /// Several linears of one input, each with its LoRA pair where it has one: for each part `(y, xa)` of
+    /// [`EngineOps::linear`] and [`EngineOps::lora_forward`]. A device overrides it where sharing pays.
+    fn project(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>],
+        compute: Compute,
+    ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)> {
+        project::forward(x, parts, compute)
+    }
+
+    /// Gradients of [`EngineOps::project`]: the sum of the parts' gradients in `x` (`+ accumulate`), and for each
+    /// part with a pair `(dA, dB)`. `outputs` holds for each part its output gradient and its `xa`.
+    fn project_backward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>],
+        outputs: &[(&Tensor<Self, 2>, Option<&Tensor<Self, 2>>)],
+        accumulate: Option<Tensor<Self, 2>>,
+        compute: Compute,
+    ) -> ProjectionGradients<Self> {
+        project::backward(x, parts, outputs, accumulate, compute)
+    }
+
     /// Root-mean-square normalisation of each row, then `* weight` (the order transformers uses):
     /// `y = weight * (x * rstd)`, `rstd = 1/sqrt(mean(x^2) + epsilon)`.
     fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self>;
@@ -131,6 +155,19 @@ pub trait EngineOps: Backend {
 
     /// `silu(gate) * up`, element-wise.
     fn swiglu(gate: &Tensor<Self, 2>, up: &Tensor<Self, 2>) -> Tensor<Self, 2>;
+
+    /// [`EngineOps::swiglu`] of a pass that will be followed by a backward pass: `(h, gate, up)`, the last two in
+    /// the form in which they are kept until then (for `swiglu` and `swiglu_backward` only).
+    fn swiglu_keeping(gate: Tensor<Self, 2>, up: Tensor<Self, 2>, compute: Compute) -> [Tensor<Self, 2>; 3] {
+        let _ = compute;
+        [Self::swiglu(&gate, &up), gate, up]
+    }
+
+    /// Bytes of an element of what [`EngineOps::swiglu_keeping`] keeps.
+    fn kept_element_bytes(compute: Compute) -> usize {
+        let _ = compute;
+        size_of::<f32>()
+    }
 
     /// Gradients of [`EngineOps::swiglu`]: `(dgate, dup)`.
     fn swiglu_backward(

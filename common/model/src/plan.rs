@@ -159,8 +159,11 @@ impl MemoryPlan {
 /// `Setting` when the request makes no sense.
 pub fn plan(request: &PlanRequest) -> Result<MemoryPlan> {
     request.validate()?;
-    // What is kept is f32 on the processor, and reckoned as bf16 on a GPU.
-    let bytes_per_value = if request.device == Device::Cpu { 4 } else { 2 };
+    // What is kept is f32 on the processor, except gate and up; and reckoned as bf16 on a GPU.
+    let bytes_per_value = match request.device {
+        Device::Cpu => [4, cpu::gate_bytes(request.compute)],
+        Device::Cuda { .. } => [2, 2],
+    };
     let layers_kept = match request.recompute {
         Recompute::None | Recompute::Attention => request.config.num_layers,
         Recompute::Full => 0,
@@ -233,14 +236,16 @@ fn kept_and_repeated(request: &PlanRequest, layers_kept: usize) -> (u64, u64) {
     }
 }
 
-/// How many layers' activations of that many tokens fit a budget.
+/// How many layers' activations of that many tokens fit a budget; bytes of a value, and of one of gate and up.
 pub(crate) fn layers_to_keep(
     config: &ModelConfig,
     tokens: usize,
     budget_bytes: usize,
-    bytes_per_value: usize,
+    [bytes_per_value, gate_bytes]: [usize; 2],
 ) -> usize {
-    let one_layer = (tokens * saved_values_per_token(config) * bytes_per_value).max(1);
+    let gates = 2 * config.intermediate_size;
+    let a_token = (saved_values_per_token(config) - gates) * bytes_per_value + gates * gate_bytes;
+    let one_layer = (tokens * a_token).max(1);
     (budget_bytes / one_layer).min(config.num_layers)
 }
 

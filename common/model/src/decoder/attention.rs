@@ -43,9 +43,8 @@ fn project<B: EngineOps>(
 ) -> Projected<B> {
     let heads = decoder.heads();
     let normalised = B::rms_norm(x, &layer.input_norm, decoder.epsilon()).y;
-    let (query, query_xa) = site.forward(layer.linear(Query), Query, &normalised);
-    let (key, key_xa) = site.forward(layer.linear(Key), Key, &normalised);
-    let (value, value_xa) = site.forward(layer.linear(Value), Value, &normalised);
+    let [(query, query_xa), (key, key_xa), (value, value_xa)] =
+        site.forward(layer, [Query, Key, Value], &normalised);
     let (query, key, unnormalised) = match &layer.head_norms {
         None => (query, key, None),
         Some([query_norm, key_norm]) => {
@@ -95,7 +94,7 @@ pub(crate) fn forward<B: EngineOps>(
         project(decoder, layer, site, context, x);
     let (attended, log_sum_exp) =
         <B as EngineOps>::attention(&query, &key, &value, heads, context.segments, decoder.compute);
-    let (projected, output_xa) = site.forward(layer.linear(Output), Output, &attended);
+    let [(projected, output_xa)] = site.forward(layer, [Output], &attended);
     let y = B::add(projected, x);
     let xa = [query_xa, key_xa, value_xa, output_xa];
     (y, Saved { unnormalised, query, key, value, attended, log_sum_exp, xa })
@@ -114,8 +113,8 @@ pub(crate) fn backward<B: EngineOps>(
     let (x, saved) = input;
     let heads = decoder.heads();
     let [query_xa, key_xa, value_xa, output_xa] = &saved.xa;
-    let output = (&saved.attended, output_xa.as_ref());
-    let d_attended = site.backward(layer.linear(Output), Output, output, &dy, None, gradients);
+    let output = [(Output, output_xa.as_ref(), &dy)];
+    let d_attended = site.backward(layer, &saved.attended, output, None, gradients);
     let d = B::attention_backward(
         &d_attended,
         &saved.query,
@@ -135,10 +134,12 @@ pub(crate) fn backward<B: EngineOps>(
         d_key = head_norm_backward(decoder, &d_key, key, key_norm);
     }
     let normalised = B::rms_norm(x, &layer.input_norm, decoder.epsilon());
-    let n = &normalised.y;
-    let dn = site.backward(layer.linear(Query), Query, (n, query_xa.as_ref()), &d_query, None, gradients);
-    let dn = site.backward(layer.linear(Key), Key, (n, key_xa.as_ref()), &d_key, Some(dn), gradients);
-    let dn = site.backward(layer.linear(Value), Value, (n, value_xa.as_ref()), &d.dv, Some(dn), gradients);
+    let outputs = [
+        (Query, query_xa.as_ref(), &d_query),
+        (Key, key_xa.as_ref(), &d_key),
+        (Value, value_xa.as_ref(), &d.dv),
+    ];
+    let dn = site.backward(layer, &normalised.y, outputs, None, gradients);
     B::rms_norm_backward(&dn, x, &normalised.rstd, &layer.input_norm, Some(dy))
 }
 

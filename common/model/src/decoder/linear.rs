@@ -2,8 +2,9 @@
 //! Called by the attention and feed-forward blocks. Invariant: no dense `[out, in]` gradient is ever formed.
 
 use super::adapter::{DeviceAdapter, Dropout, Gradients};
+use super::layer::Layer;
 use crate::config::LinearKind;
-use crate::ops::{Compute, EngineOps};
+use crate::ops::{Compute, EngineOps, LoraPair, Projection};
 use burn_tensor::{Tensor, TensorData};
 
 /// A frozen linear of the base.
@@ -22,59 +23,107 @@ pub(crate) struct Site<'a, B: EngineOps> {
     pub(crate) compute: Compute,
 }
 
+/// A linear's place in a backward pass: its `x A^T` of the forward pass, and `dL/dy`.
+pub(crate) type Output<'a, B> = (LinearKind, Option<&'a Tensor<B, 2>>, &'a Tensor<B, 2>);
+
 impl<B: EngineOps> Site<'_, B> {
-    /// `y [T, out]`, and `x A^T [T, rank]` where the linear is adapted.
-    pub(crate) fn forward(
+    /// `y [T, out]` of each linear of `x`, and `x A^T [T, rank]` where it is adapted.
+    pub(crate) fn forward<const N: usize>(
+        &self,
+        layer: &Layer<B>,
+        kinds: [LinearKind; N],
+        x: &Tensor<B, 2>,
+    ) -> [(Tensor<B, 2>, Option<Tensor<B, 2>>); N] {
+        if self.dropout().is_some() {
+            return kinds.map(|kind| self.forward_dropped(layer.linear(kind), kind, x));
+        }
+        let mut outputs = B::project(x, &self.parts(layer, kinds), self.compute).into_iter();
+        kinds.map(|_| outputs.next().unwrap_or_else(|| unreachable!("one output a part")))
+    }
+
+    /// `accumulate + dL/dx` of linears of one `x`; adds the pairs' gradients to `gradients`.
+    pub(crate) fn backward<const N: usize>(
+        &self,
+        layer: &Layer<B>,
+        x: &Tensor<B, 2>,
+        outputs: [Output<'_, B>; N],
+        accumulate: Option<Tensor<B, 2>>,
+        gradients: &mut Gradients,
+    ) -> Tensor<B, 2> {
+        if self.dropout().is_some() {
+            return self.backward_dropped(layer, x, outputs, accumulate, gradients);
+        }
+        let parts = self.parts(layer, outputs.map(|(kind, ..)| kind));
+        let read = outputs.map(|(_, xa, dy)| (dy, xa));
+        let found = B::project_backward(x, &parts, &read, accumulate, self.compute);
+        for ((kind, ..), pair) in outputs.into_iter().zip(found.pairs) {
+            if let Some((da, db)) = pair {
+                gradients.add(self.layer, kind, da, db);
+            }
+        }
+        found.dx
+    }
+
+    fn parts<'b, const N: usize>(
+        &'b self,
+        layer: &'b Layer<B>,
+        kinds: [LinearKind; N],
+    ) -> [Projection<'b, B>; N] {
+        kinds.map(|kind| {
+            let linear = layer.linear(kind);
+            let pair = self.pair(kind).map(|(adapter, pair)| LoraPair {
+                a: &pair.a,
+                b: &pair.b,
+                scaling: adapter.scaling,
+            });
+            Projection { weight: &linear.weight, bias: linear.bias.as_ref(), pair }
+        })
+    }
+
+    /// With LoRA dropout every linear has its own mask, so nothing is shared.
+    fn forward_dropped(
         &self,
         linear: &Linear<B>,
         kind: LinearKind,
         x: &Tensor<B, 2>,
     ) -> (Tensor<B, 2>, Option<Tensor<B, 2>>) {
         let y = <B as EngineOps>::linear(x, &linear.weight, linear.bias.as_ref(), self.compute);
-        let Some((adapter, pair)) = self.pair(kind) else {
+        let (Some((adapter, pair)), Some(mask)) = (self.pair(kind), self.mask(kind, x)) else {
             return (y, None);
         };
-        let output = match self.mask(kind, x) {
-            None => B::lora_forward(x, &pair.a, &pair.b, adapter.scaling, y, self.compute),
-            Some(mask) => {
-                B::lora_forward(&(x.clone() * mask), &pair.a, &pair.b, adapter.scaling, y, self.compute)
-            }
-        };
+        let dropped = x.clone() * mask;
+        let output = B::lora_forward(&dropped, &pair.a, &pair.b, adapter.scaling, y, self.compute);
         (output.y, Some(output.xa))
     }
 
-    /// `accumulate + dL/dx` for `dy = dL/dy`; adds the pair's gradients to `gradients`.
-    pub(crate) fn backward(
+    fn backward_dropped<const N: usize>(
         &self,
-        linear: &Linear<B>,
-        kind: LinearKind,
-        saved: (&Tensor<B, 2>, Option<&Tensor<B, 2>>),
-        dy: &Tensor<B, 2>,
-        accumulate: Option<Tensor<B, 2>>,
+        layer: &Layer<B>,
+        x: &Tensor<B, 2>,
+        outputs: [Output<'_, B>; N],
+        mut accumulate: Option<Tensor<B, 2>>,
         gradients: &mut Gradients,
     ) -> Tensor<B, 2> {
-        let (x, xa) = saved;
-        let accumulate = match (self.pair(kind), xa) {
-            (Some((adapter, pair)), Some(xa)) => {
+        for (kind, xa, dy) in outputs {
+            if let (Some((adapter, pair)), Some(xa), Some(mask)) = (self.pair(kind), xa, self.mask(kind, x)) {
+                let dropped = x.clone() * mask.clone();
                 let (a, b, scaling) = (&pair.a, &pair.b, adapter.scaling);
-                let mask = self.mask(kind, x);
-                let lora = match &mask {
-                    None => B::lora_backward(x, xa, dy, a, b, scaling, accumulate.clone(), self.compute),
-                    Some(mask) => {
-                        let dropped = x.clone() * mask.clone();
-                        B::lora_backward(&dropped, xa, dy, a, b, scaling, None, self.compute)
-                    }
-                };
+                let lora = B::lora_backward(&dropped, xa, dy, a, b, scaling, None, self.compute);
                 gradients.add(self.layer, kind, lora.da, lora.db);
-                match (mask, accumulate) {
-                    (None, _) => Some(lora.dx),
-                    (Some(mask), None) => Some(lora.dx * mask),
-                    (Some(mask), Some(sum)) => Some(B::add(sum, &(lora.dx * mask))),
-                }
+                let dx = lora.dx * mask;
+                accumulate = Some(match accumulate.take() {
+                    None => dx,
+                    Some(sum) => B::add(sum, &dx),
+                });
             }
-            _ => accumulate,
-        };
-        B::linear_input_gradient(dy, &linear.weight, accumulate, self.compute)
+            let weight = &layer.linear(kind).weight;
+            accumulate = Some(B::linear_input_gradient(dy, weight, accumulate.take(), self.compute));
+        }
+        accumulate.unwrap_or_else(|| x.zeros_like())
+    }
+
+    fn dropout(&self) -> Option<Dropout> {
+        self.adapter?.dropout
     }
 
     fn pair(&self, kind: LinearKind) -> Option<(&DeviceAdapter<B>, &super::adapter::DevicePair<B>)> {
@@ -84,7 +133,7 @@ impl<B: EngineOps> Site<'_, B> {
 
     /// The dropout mask of this linear in this pass: 0 or 1/(1-p). Made twice, never kept.
     fn mask(&self, kind: LinearKind, x: &Tensor<B, 2>) -> Option<Tensor<B, 2>> {
-        let dropout = self.adapter?.dropout?;
+        let dropout = self.dropout()?;
         let shape = x.dims();
         let values = dropout_mask(dropout, self.layer, kind, shape[0] * shape[1]);
         Some(Tensor::from_data(TensorData::new(values, shape), &x.device()))

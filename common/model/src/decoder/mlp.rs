@@ -27,11 +27,10 @@ pub(crate) fn forward<B: EngineOps>(
     x: Tensor<B, 2>,
 ) -> (Tensor<B, 2>, Saved<B>) {
     let normalised = B::rms_norm(&x, &layer.post_norm, decoder.epsilon()).y;
-    let (gate, gate_xa) = site.forward(layer.linear(Gate), Gate, &normalised);
-    let (up, up_xa) = site.forward(layer.linear(Up), Up, &normalised);
+    let [(gate, gate_xa), (up, up_xa)] = site.forward(layer, [Gate, Up], &normalised);
     drop(normalised);
-    let hidden = B::swiglu(&gate, &up);
-    let (projected, down_xa) = site.forward(layer.linear(Down), Down, &hidden);
+    let [hidden, gate, up] = B::swiglu_keeping(gate, up, decoder.compute);
+    let [(projected, down_xa)] = site.forward(layer, [Down], &hidden);
     let y = B::add(projected, &x);
     (y, Saved { x, gate, up, xa: [gate_xa, up_xa, down_xa] })
 }
@@ -47,13 +46,13 @@ pub(crate) fn backward<B: EngineOps>(
 ) -> Tensor<B, 2> {
     let Saved { x, gate, up, xa: [gate_xa, up_xa, down_xa] } = saved;
     let hidden = B::swiglu(&gate, &up);
-    let d_hidden = site.backward(layer.linear(Down), Down, (&hidden, down_xa.as_ref()), &dy, None, gradients);
+    let d_hidden = site.backward(layer, &hidden, [(Down, down_xa.as_ref(), &dy)], None, gradients);
     drop(hidden);
     let (d_gate, d_up) = B::swiglu_backward(&d_hidden, &gate, &up);
     drop((d_hidden, gate, up));
     let normalised = B::rms_norm(&x, &layer.post_norm, decoder.epsilon());
-    let n = &normalised.y;
-    let dn = site.backward(layer.linear(Gate), Gate, (n, gate_xa.as_ref()), &d_gate, None, gradients);
-    let dn = site.backward(layer.linear(Up), Up, (n, up_xa.as_ref()), &d_up, Some(dn), gradients);
+    let outputs = [(Gate, gate_xa.as_ref(), &d_gate), (Up, up_xa.as_ref(), &d_up)];
+    let dn = site.backward(layer, &normalised.y, outputs, None, gradients);
+    drop((d_gate, d_up));
     B::rms_norm_backward(&dn, &x, &normalised.rstd, &layer.post_norm, Some(dy))
 }

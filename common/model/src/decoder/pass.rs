@@ -224,7 +224,8 @@ impl<B: EngineOps> Decoder<B> {
             Recompute::None | Recompute::Attention => self.layers.len(),
             Recompute::Full => 0,
             Recompute::Auto => {
-                layers_to_keep(&self.config, tokens, self.activation_budget_bytes, size_of::<f32>())
+                let value_bytes = [size_of::<f32>(), B::kept_element_bytes(self.compute)];
+                layers_to_keep(&self.config, tokens, self.activation_budget_bytes, value_bytes)
             }
         }
     }

@@ -74,7 +74,7 @@ impl<'a> Inputs<'a> {
         let scale = 1.0 / (self.heads.head_dim as f32).sqrt();
         let q = self.query(task.start + first, rows, task.head);
         let k = self.shared(self.k, task.start, keys, task.head);
-        matmul(scores, keys, 0.0, scale, q, k.transposed(), Threads::One);
+        matmul(scores, keys, false, scale, q, k.transposed(), Threads::One);
     }
 }
 
@@ -137,7 +137,7 @@ fn head_forward(
             }
             let tile = &mut tile[..rows * heads.head_dim];
             let v = inputs.shared(inputs.v, task.start, keys, task.head);
-            matmul(tile, heads.head_dim, 0.0, 1.0, View::dense(scores, rows, keys), v, Threads::One);
+            matmul(tile, heads.head_dim, false, 1.0, View::dense(scores, rows, keys), v, Threads::One);
             for (row, tile) in tile.chunks_exact(heads.head_dim).enumerate() {
                 let start = (task.start + first + row) * stride + task.head * heads.head_dim;
                 // SAFETY: these columns of this row belong to this task's head alone.
@@ -213,7 +213,7 @@ fn head_backward(
         inputs.scores(task, first, rows, keys, p);
         let d_output = head_view(saved.d_output, task.start + first, rows, task.head, heads.query, d);
         let v = inputs.shared(inputs.v, task.start, keys, task.head);
-        matmul(ds, keys, 0.0, 1.0, d_output, v.transposed(), Threads::One);
+        matmul(ds, keys, false, 1.0, d_output, v.transposed(), Threads::One);
         for (row, (p, ds)) in p.chunks_exact_mut(keys).zip(ds.chunks_exact_mut(keys)).enumerate() {
             let token = task.start + first + row;
             let columns = token * stride + task.head * d..token * stride + (task.head + 1) * d;
@@ -229,11 +229,11 @@ fn head_backward(
             );
         }
         let (p, ds) = (View::dense(p, rows, keys), View::dense(ds, rows, keys));
-        matmul(&mut total.dv, d, 1.0, 1.0, p.transposed(), d_output, Threads::One);
+        matmul(&mut total.dv, d, true, 1.0, p.transposed(), d_output, Threads::One);
         let q = inputs.query(task.start + first, rows, task.head);
-        matmul(&mut total.dk, d, 1.0, 1.0, ds.transposed(), q, Threads::One);
+        matmul(&mut total.dk, d, true, 1.0, ds.transposed(), q, Threads::One);
         let k = inputs.shared(inputs.k, task.start, keys, task.head);
-        matmul(&mut tile[..rows * d], d, 0.0, 1.0, ds, k, Threads::One);
+        matmul(&mut tile[..rows * d], d, false, 1.0, ds, k, Threads::One);
         for (row, tile) in tile[..rows * d].chunks_exact(d).enumerate() {
             let start = (task.start + first + row) * stride + task.head * d;
             // SAFETY: these columns of this row belong to this task's head alone.

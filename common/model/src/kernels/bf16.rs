@@ -13,6 +13,7 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::disjoint::DisjointMut;
+use super::grid::Grid;
 use super::scratch::Scratch;
 
 pub mod avx512;
@@ -26,9 +27,6 @@ pub const TILE_ROWS: usize = 6;
 pub const TILE_COLUMNS: usize = 64;
 /// Inner-dimension run: the unpacked tile is `DEPTH * 64 * 2` bytes.
 pub const DEPTH: usize = 512;
-/// Column tiles a task keeps unpacked at once.
-const TILES_A_TASK: usize = 8;
-
 /// Where the columns of `b [depth, columns]` come from.
 pub trait PanelSource: Sync {
     /// Columns of `b`.
@@ -70,16 +68,28 @@ impl RowPanels {
     }
 }
 
-/// The bf16 nearest to a value (ties to even) in the upper half; a NaN stays one.
-#[inline(always)]
-pub fn round_bits(value: f32) -> u32 {
-    let bits = value.to_bits();
-    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
-    if bits & 0x7fff_ffff > 0x7f80_0000 { bits | 0x0040_0000 } else { rounded }
+/// A second, shallow product that is added to the same result: an adapter's.
+pub struct Beside<'a> {
+    /// As many rows as the first product's.
+    pub a: RowPanels,
+    /// As many columns as the first product's; an inner dimension of at most [`DEPTH`].
+    pub b: dense::DensePanels<'a>,
 }
 
 /// `c = a b`, or `c += a b` when `accumulate`; row `i` of `c` starts at `c[i * stride]`.
 pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usize, accumulate: bool) {
+    multiply_beside(a, b, None, c, stride, accumulate);
+}
+
+/// [`multiply`], plus the product beside it.
+pub fn multiply_beside(
+    a: &RowPanels,
+    b: &impl PanelSource,
+    beside: Option<&Beside<'_>>,
+    c: &mut [f32],
+    stride: usize,
+    accumulate: bool,
+) {
     assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
     let (columns, depth) = (b.columns(), b.depth());
     assert_eq!(a.pairs, depth.div_ceil(2), "inner dimensions agree");
@@ -87,10 +97,14 @@ pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usiz
         a.rows == 0 || (a.rows - 1) * stride + columns <= c.len() && columns <= stride,
         "result inside its slice"
     );
-    let c = DisjointMut::new(c);
+    if let Some(Beside { a: left, b: right }) = beside {
+        assert!(left.rows == a.rows && right.columns() == columns, "both products have one shape");
+        assert!(left.pairs == right.depth().div_ceil(2) && right.depth() <= DEPTH, "inner dimensions agree");
+    }
+    let target = Target { c: DisjointMut::new(c), stride, rows: a.rows, columns };
     let grid =
         Grid::new(columns.div_ceil(TILE_COLUMNS), a.rows.div_ceil(TILE_ROWS), rayon::current_num_threads());
-    (0..grid.groups * grid.bands).into_par_iter().for_each(|task| {
+    (0..grid.tasks()).into_par_iter().for_each(|task| {
         let (tiles, panels) = grid.task(task);
         let tile_words = DEPTH.min(depth).div_ceil(2) * TILE_COLUMNS;
         let mut unpacked = Scratch::take(tiles.len() * tile_words);
@@ -100,50 +114,73 @@ pub fn multiply(a: &RowPanels, b: &impl PanelSource, c: &mut [f32], stride: usiz
                 b.unpack(tile * TILE_COLUMNS, start, run, words);
             }
             let add = accumulate || start > 0;
+            let last = start + run == depth;
+            let beside = beside.filter(|_| last).map(|beside| (&beside.a, beside.unpack(tiles.clone())));
             for panel in panels.clone() {
-                let first = panel * TILE_ROWS;
-                let a_words = &a.words.as_ref()[(panel * a.pairs + start / 2) * TILE_ROWS..];
-                for (b_words, tile) in unpacked.as_ref().chunks_exact(tile_words).zip(tiles.clone()) {
-                    let column = tile * TILE_COLUMNS;
-                    let shape = avx512::Tile {
-                        rows: TILE_ROWS.min(a.rows - first),
-                        columns: TILE_COLUMNS.min(columns - column),
-                        pairs: run.div_ceil(2),
-                        a_stride: TILE_ROWS,
-                        stride,
-                    };
-                    let target = c.pointer(first * stride + column);
-                    // SAFETY: the processor has the instructions (asserted above); no other task owns
-                    // this part of `c`, and `Tile` describes a block inside it (asserted above).
-                    unsafe { avx512::multiply_tile(shape, a_words, b_words, target, add) };
+                for (index, b_words) in unpacked.as_ref().chunks_exact(tile_words).enumerate() {
+                    let tile = tiles.start + index;
+                    // SAFETY: the processor has the instructions (asserted above); no other task owns this tile.
+                    unsafe { target.multiply(a, start / 2, b_words, run.div_ceil(2), panel, tile, add) };
+                    if let Some((left, right)) = &beside {
+                        let words = left.pairs * TILE_COLUMNS;
+                        let b_words = &right.as_ref()[index * words..(index + 1) * words];
+                        // SAFETY: as above.
+                        unsafe { target.multiply(left, 0, b_words, left.pairs, panel, tile, true) };
+                    }
                 }
             }
         }
     });
 }
 
-/// How a result is divided into tasks: groups of column tiles, and bands of row panels where there are
-/// fewer groups than threads.
-struct Grid {
-    tiles: usize,
-    panels: usize,
-    groups: usize,
-    bands: usize,
+impl Beside<'_> {
+    /// The right operand's tiles, one after the other.
+    fn unpack(&self, tiles: Range<usize>) -> Scratch {
+        let words = self.a.pairs * TILE_COLUMNS;
+        let mut unpacked = Scratch::take(tiles.len() * words);
+        for (words, tile) in unpacked.as_mut().chunks_exact_mut(words).zip(tiles) {
+            self.b.unpack(tile * TILE_COLUMNS, 0, self.b.depth(), words);
+        }
+        unpacked
+    }
 }
 
-impl Grid {
-    fn new(tiles: usize, panels: usize, threads: usize) -> Self {
-        let groups = (tiles.div_ceil(threads * TILES_A_TASK) * threads).min(tiles);
-        let bands = threads.div_ceil(groups.max(1)).min(panels);
-        Self { tiles, panels, groups, bands }
-    }
+/// The result of a product, written tile by tile.
+struct Target<'a> {
+    c: DisjointMut<'a, f32>,
+    stride: usize,
+    rows: usize,
+    columns: usize,
+}
 
-    /// Column tiles and row panels of a task.
-    const fn task(&self, task: usize) -> (Range<usize>, Range<usize>) {
-        let (group, band) = (task / self.bands, task % self.bands);
-        (
-            group * self.tiles / self.groups..(group + 1) * self.tiles / self.groups,
-            band * self.panels / self.bands..(band + 1) * self.panels / self.bands,
-        )
+impl Target<'_> {
+    /// One tile: row panel `panel` of `a` from pair `first_pair` on, times `b [pairs][64]`.
+    ///
+    /// # Safety
+    /// The processor has AVX512F and AVX512-BF16. Nothing else accesses this tile of the result meanwhile.
+    #[expect(clippy::too_many_arguments, reason = "the coordinates of one tile")]
+    unsafe fn multiply(
+        &self,
+        a: &RowPanels,
+        first_pair: usize,
+        b: &[u32],
+        pairs: usize,
+        panel: usize,
+        tile: usize,
+        add: bool,
+    ) {
+        let (first, column) = (panel * TILE_ROWS, tile * TILE_COLUMNS);
+        let shape = avx512::Tile {
+            rows: TILE_ROWS.min(self.rows - first),
+            columns: TILE_COLUMNS.min(self.columns - column),
+            pairs,
+            a_stride: TILE_ROWS,
+            stride: self.stride,
+        };
+        let a = &a.words.as_ref()[(panel * a.pairs + first_pair) * TILE_ROWS..];
+        let target = self.c.pointer(first * self.stride + column);
+        // SAFETY: features and exclusiveness from the caller; `shape` describes a block inside the result, whose
+        // extent `multiply_beside` asserts.
+        unsafe { avx512::multiply_tile(shape, a, b, target, add) };
     }
 }

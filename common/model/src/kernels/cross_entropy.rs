@@ -10,10 +10,14 @@ use crate::ops::FrozenWeight;
 use super::cpu::widest;
 use super::linear::{self, Product, Rows};
 use super::math;
+use super::scratch::Scratch;
 
 /// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary. Fewer rows would unpack the
 /// head's weight more often than its product is worth.
 pub(super) const LOGIT_BYTES: usize = 160 << 20;
+
+/// Vocabulary rows of one product of the backward pass: 8 MiB of packed gradient for 256 rows.
+pub const VOCABULARY_RUN: usize = 16 << 10;
 
 /// Loss and hit of one row.
 #[derive(Debug, Clone, Copy, Default)]
@@ -43,7 +47,8 @@ pub fn linear_cross_entropy(
     assert_eq!(hidden.len(), targets.len() * width, "one target a row");
     assert!(targets.iter().all(|target| (*target as usize) < vocabulary), "targets below the vocabulary");
     let chunk = rows_at_a_time(targets.len(), vocabulary);
-    let mut logits = vec![0.0; chunk * vocabulary];
+    let mut logits = Scratch::take(chunk * vocabulary);
+    let logits: &mut [f32] = bytemuck::cast_slice_mut(logits.as_mut());
     let mut losses = Vec::with_capacity(targets.len());
     for (index, (hidden, targets)) in hidden.chunks(chunk * width).zip(targets.chunks(chunk)).enumerate() {
         let logits = &mut logits[..targets.len() * vocabulary];
@@ -54,11 +59,20 @@ pub fn linear_cross_entropy(
         if let Some((_, d_hidden)) = &mut gradient {
             let start = index * chunk * width;
             let d_hidden = &mut d_hidden[start..start + hidden.len()];
-            d_hidden.fill(0.0);
-            linear::backward(logits, vocabulary, Rows::all(head), d_hidden, product);
+            hidden_gradient(logits, head, d_hidden, product);
         }
     }
     losses
+}
+
+/// `d_hidden = logits head`, a run of the vocabulary at a time: the packed copy of the logits' gradient then stays
+/// in the cache instead of taking half their memory once more.
+pub(super) fn hidden_gradient(logits: &[f32], head: &FrozenWeight, d_hidden: &mut [f32], product: Product) {
+    let vocabulary = head.shape()[0];
+    for first in (0..vocabulary).step_by(VOCABULARY_RUN) {
+        let rows = Rows { weight: head, first, count: VOCABULARY_RUN.min(vocabulary - first) };
+        linear::backward(&logits[first..], vocabulary, rows, d_hidden, first > 0, product);
+    }
 }
 
 widest! {

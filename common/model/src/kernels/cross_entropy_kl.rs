@@ -14,9 +14,10 @@ use rayon::prelude::*;
 use crate::ops::FrozenWeight;
 
 use super::cpu::widest;
-use super::cross_entropy::{LOGIT_BYTES, RowLoss};
+use super::cross_entropy::{LOGIT_BYTES, RowLoss, hidden_gradient};
 use super::linear::{self, Product, Rows};
 use super::math::{self, LANES};
+use super::scratch::Scratch;
 
 /// What one row measured.
 #[derive(Debug, Clone, Copy, Default)]
@@ -42,8 +43,9 @@ pub fn linear_cross_entropy_kl(
     let rows = targets.len().max(1);
     let most = (LOGIT_BYTES / 2 / size_of::<f32>() / vocabulary).clamp(1, rows);
     let chunk = rows.div_ceil(rows.div_ceil(most));
-    let mut logits = vec![0.0; chunk * vocabulary];
-    let mut base_logits = vec![0.0; chunk * vocabulary];
+    let mut scratch = [Scratch::take(chunk * vocabulary), Scratch::take(chunk * vocabulary)];
+    let [logits, base_logits] =
+        scratch.each_mut().map(|scratch| bytemuck::cast_slice_mut::<u32, f32>(scratch.as_mut()));
     let mut losses = Vec::with_capacity(targets.len());
     let chunks = hidden.chunks(chunk * width).zip(base_hidden.chunks(chunk * width));
     for (index, ((hidden, base_hidden), targets)) in chunks.zip(targets.chunks(chunk)).enumerate() {
@@ -59,8 +61,7 @@ pub fn linear_cross_entropy_kl(
         if let Some((_, d_hidden)) = &mut gradient {
             let start = index * chunk * width;
             let d_hidden = &mut d_hidden[start..start + hidden.len()];
-            d_hidden.fill(0.0);
-            linear::backward(logits, vocabulary, Rows::all(head), d_hidden, product);
+            hidden_gradient(logits, head, d_hidden, product);
         }
     }
     losses

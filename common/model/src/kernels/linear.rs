@@ -1,19 +1,19 @@
 //! Products with a frozen weight: `x W^T` and `dy W`, on the best way the precision and processor allow.
 //!
-//! Called by `ops::flex` and by the cross-entropy kernel. On the f32 way a panel of output rows is widened
-//! into scratch and multiplied; nothing larger than [`PANEL_BYTES`] is ever widened.
+//! Called by `ops::flex` and by the cross-entropy kernel. Weights are widened tile by tile inside the product.
 
 use rayon::prelude::*;
 
 use crate::ops::{Compute, FrozenWeight};
 
 use super::cpu::{Isa, isa};
-use super::matmul::{Threads, View, matmul};
+use super::math::round_bits;
+use super::matmul::{Threads, View};
+use super::wide::weights::WeightPanels;
+use super::wide::{self, Store};
 
-/// Scratch for widened weight rows: 16 MiB holds any single projection of a 0.5B model.
-const PANEL_BYTES: usize = 16 << 20;
-/// Rows a task widens at a time.
-const ROWS_A_TASK: usize = 8;
+/// Values a task rounds at a time.
+const VALUES_A_TASK: usize = 8 * 1024;
 
 /// How a product is computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,75 +74,43 @@ pub fn forward(x: &[f32], rows: Rows<'_>, y: &mut [f32], stride: usize, product:
             let panels = super::bf16::unpack::WeightPanels::forward(rows.weight, rows.first, rows.count);
             super::bf16::multiply(&x, &panels, y, stride, false);
         }
-        Product::F32 => forward_f32(x, rows, y, stride, false),
-        Product::RoundedBf16 => forward_f32(&rounded(x), rows, y, stride, true),
+        Product::F32 | Product::RoundedBf16 => {
+            let round = product == Product::RoundedBf16;
+            let narrow = if round { rounded(x) } else { Vec::new() };
+            let x = View::dense(if round { &narrow } else { x }, tokens, rows.input());
+            in_f32(x, &WeightPanels { rows, transposed: true, round }, y, stride, false);
+        }
     }
 }
 
-/// `dx += dy W`: row `t` of `dy` starts at `dy[t * stride]`; `dx [T, in]`.
-pub fn backward(dy: &[f32], stride: usize, rows: Rows<'_>, dx: &mut [f32], product: Product) {
+/// `dx = dy W`, or `dx += dy W` when `add`: row `t` of `dy` starts at `dy[t * stride]`; `dx [T, in]`.
+pub fn backward(dy: &[f32], stride: usize, rows: Rows<'_>, dx: &mut [f32], add: bool, product: Product) {
     let tokens = dx.len() / rows.input();
     match product {
         #[cfg(target_arch = "x86_64")]
         Product::Avx512Bf16 => {
             let dy = super::bf16::RowPanels::pack(dy, tokens, rows.count, stride);
             let panels = super::bf16::unpack::WeightPanels::backward(rows.weight, rows.first, rows.count);
-            super::bf16::multiply(&dy, &panels, dx, rows.input(), true);
+            super::bf16::multiply(&dy, &panels, dx, rows.input(), add);
         }
-        Product::F32 => backward_f32(dy, stride, rows, dx, false),
-        Product::RoundedBf16 => backward_f32(&rounded(dy), stride, rows, dx, true),
+        Product::F32 | Product::RoundedBf16 => {
+            let round = product == Product::RoundedBf16;
+            let narrow = if round { rounded(dy) } else { Vec::new() };
+            let dy = View::rows(if round { &narrow } else { dy }, tokens, rows.count, stride);
+            in_f32(dy, &WeightPanels { rows, transposed: false, round }, dx, rows.input(), add);
+        }
     }
 }
 
-fn forward_f32(x: &[f32], rows: Rows<'_>, y: &mut [f32], stride: usize, round: bool) {
-    let input = rows.input();
-    let x = View::dense(x, x.len() / input, input);
-    for_panels(rows, round, |offset, count, panel| {
-        let panel = View::dense(panel, count, input).transposed();
-        matmul(&mut y[offset..], stride, 0.0, 1.0, x, panel, Threads::All);
-    });
-}
-
-fn backward_f32(dy: &[f32], stride: usize, rows: Rows<'_>, dx: &mut [f32], round: bool) {
-    let input = rows.input();
-    let tokens = dx.len() / input;
-    for_panels(rows, round, |offset, count, panel| {
-        let dy = View::rows(&dy[offset..], tokens, count, stride);
-        matmul(dx, input, 1.0, 1.0, dy, View::dense(panel, count, input), Threads::All);
-    });
-}
-
-/// Calls `use_panel(offset from first, rows, widened rows)` over the row range, in order.
-fn for_panels(rows: Rows<'_>, round: bool, mut use_panel: impl FnMut(usize, usize, &[f32])) {
-    let input = rows.input();
-    if let (FrozenWeight::F32(dense), false) = (rows.weight, round) {
-        return use_panel(
-            0,
-            rows.count,
-            &dense.data()[rows.first * input..(rows.first + rows.count) * input],
-        );
-    }
-    let panel_rows = (PANEL_BYTES / size_of::<f32>() / input).clamp(1, rows.count.max(1));
-    let mut panel = vec![0.0; panel_rows * input];
-    let mut done = 0;
-    while done < rows.count {
-        let count = panel_rows.min(rows.count - done);
-        let panel = &mut panel[..count * input];
-        panel.par_chunks_mut(ROWS_A_TASK * input).enumerate().for_each(|(chunk, out)| {
-            rows.weight.rows_to_f32(rows.first + done + chunk * ROWS_A_TASK, out);
-            if round {
-                out.iter_mut().for_each(|value| *value = round_to_bf16(*value));
-            }
-        });
-        use_panel(done, count, panel);
-        done += count;
-    }
+/// `c (+)= a b` with a weight as the right operand, in f32.
+fn in_f32(a: View<'_>, b: &WeightPanels<'_>, c: &mut [f32], stride: usize, add: bool) {
+    wide::multiply(isa(), a, b, c, Store { stride, alpha: 1.0, add }, Threads::All);
 }
 
 fn rounded(values: &[f32]) -> Vec<f32> {
-    values.par_iter().with_min_len(ROWS_A_TASK * 1024).map(|value| round_to_bf16(*value)).collect()
+    values.par_iter().with_min_len(VALUES_A_TASK).map(|value| round_to_bf16(*value)).collect()
 }
 
 pub(super) fn round_to_bf16(value: f32) -> f32 {
-    half::bf16::from_f32(value).to_f32()
+    f32::from_bits(round_bits(value) & 0xffff_0000)
 }

@@ -137,8 +137,7 @@ fn multiply(c: &mut [f32], a: Matrix<'_>, b: Right<'_>, add: bool, product: Prod
     let _ = product;
     let right = View::dense(data, rows, columns);
     let right = if b.transposed { right.transposed() } else { right };
-    let beta = if add { 1.0 } else { 0.0 };
-    matmul(c, width, beta, 1.0, View::dense(a.data, a.rows, a.columns), right, Threads::All);
+    matmul(c, width, add, 1.0, View::dense(a.data, a.rows, a.columns), right, Threads::All);
 }
 
 fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
@@ -146,7 +145,7 @@ fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
 }
 
 /// The transpose of a `[rows, columns]` matrix; one side is the adapter's rank, so it is small.
-fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+pub(super) fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let mut out = vec![0.0; data.len()];
     for (row, values) in data.chunks_exact(columns).enumerate() {
         for (value, slot) in values.iter().zip(out[row..].iter_mut().step_by(rows)) {

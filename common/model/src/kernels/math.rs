@@ -98,3 +98,11 @@ pub fn exp_shifted_sum(values: &mut [f32], shift: f32) -> f32 {
     }
     total
 }
+
+/// The bf16 nearest to a value (ties to even) in the upper half; a NaN stays one.
+#[inline(always)]
+pub fn round_bits(value: f32) -> u32 {
+    let bits = value.to_bits();
+    let rounded = bits.wrapping_add(0x7fff + (bits >> 16 & 1));
+    if bits & 0x7fff_ffff > 0x7f80_0000 { bits | 0x0040_0000 } else { rounded }
+}

@@ -1,9 +1,10 @@
-//! f32 matrix product through the `gemm` crate (AVX-512, AVX2 or portable, chosen at run time).
+//! f32 products of dense, strided matrices on the widest instruction set of this process.
 //!
 //! Used by every kernel when the precision is f32, and for the small products of LoRA and attention.
-//! The safe wrapper checks that both views lie inside their slices.
+//! A view checks once that it lies inside its slice.
 
-use gemm::Parallelism;
+use super::cpu::{Isa, isa};
+use super::wide::{self, Panels, Store, TILE_COLUMNS};
 
 /// A strided read-only matrix.
 #[derive(Clone, Copy)]
@@ -38,11 +39,50 @@ impl<'a> View<'a> {
             column_stride: self.row_stride,
         }
     }
+
+    pub(super) const fn row_count(&self) -> usize {
+        self.rows
+    }
+
+    pub(super) const fn column_count(&self) -> usize {
+        self.columns
+    }
+
+    /// The data from an element on, and the strides along rows and columns.
+    pub(super) fn from(&self, row: usize, column: usize) -> (&'a [f32], [usize; 2]) {
+        let start = (row * self.row_stride + column * self.column_stride).min(self.data.len());
+        (&self.data[start..], [self.row_stride, self.column_stride])
+    }
 }
 
 /// Elements from the first to one past the last.
-const fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> usize {
+pub(super) const fn extent(rows: usize, columns: usize, row_stride: usize, column_stride: usize) -> usize {
     if rows == 0 || columns == 0 { 0 } else { (rows - 1) * row_stride + (columns - 1) * column_stride + 1 }
+}
+
+impl Panels for View<'_> {
+    fn columns(&self) -> usize {
+        self.columns
+    }
+
+    fn depth(&self) -> usize {
+        self.rows
+    }
+
+    fn unpack(&self, isa: Isa, column: usize, start: usize, depth: usize, tile: &mut [f32]) {
+        let lanes = TILE_COLUMNS.min(self.columns - column);
+        let (data, [row_stride, column_stride]) = self.from(start, column);
+        if column_stride == 1 {
+            for (step, slots) in tile.chunks_exact_mut(TILE_COLUMNS).take(depth).enumerate() {
+                let (filled, rest) = slots.split_at_mut(lanes);
+                filled.copy_from_slice(&data[step * row_stride..][..lanes]);
+                rest.fill(0.0);
+            }
+        } else {
+            // A view is row-major or the transpose of one.
+            wide::transpose(isa, data, column_stride, lanes, depth, tile);
+        }
+    }
 }
 
 /// Whether a product may use all cores or stays on the calling thread (inside a parallel task).
@@ -54,51 +94,15 @@ pub enum Threads {
     One,
 }
 
-/// `c = beta * c + alpha * a b`, with `c` row-major, its rows `stride` elements apart.
-///
-/// `beta` is 0 (then `c` is not read) or any factor.
+/// `c = alpha a b`, or `c += alpha a b` when `add`, with `c` row-major, its rows `stride` elements apart.
 pub fn matmul(
     c: &mut [f32],
     stride: usize,
-    beta: f32,
+    add: bool,
     alpha: f32,
     a: View<'_>,
     b: View<'_>,
     threads: Threads,
 ) {
-    let (m, n, k) = (a.rows, b.columns, a.columns);
-    assert_eq!(k, b.rows, "inner dimensions agree");
-    assert!(n <= stride && extent(m, n, stride, 1) <= c.len(), "result inside its slice");
-    if m == 0 || n == 0 {
-        return;
-    }
-    let parallelism = match threads {
-        Threads::All => Parallelism::Rayon(0),
-        Threads::One => Parallelism::None,
-    };
-    // SAFETY: `View::rows` and the assertions above keep every index i*row_stride + j*column_stride
-    // inside the three slices; `c` is exclusively borrowed, so it overlaps neither operand.
-    unsafe {
-        gemm::gemm(
-            m,
-            n,
-            k,
-            c.as_mut_ptr(),
-            1,
-            stride.cast_signed(),
-            beta != 0.0,
-            a.data.as_ptr(),
-            a.column_stride.cast_signed(),
-            a.row_stride.cast_signed(),
-            b.data.as_ptr(),
-            b.column_stride.cast_signed(),
-            b.row_stride.cast_signed(),
-            beta,
-            alpha,
-            false,
-            false,
-            false,
-            parallelism,
-        );
-    }
+    wide::multiply(isa(), a, &b, c, Store { stride, alpha, add }, threads);
 }

@@ -1,15 +1,19 @@
 //! Reusable scratch memory for kernels, aligned to cache lines.
 //!
 //! A product needs megabytes of scratch for milliseconds; fresh pages from the kernel would cost as much
-//! as the arithmetic saved. Each thread keeps a few released buffers. Contents are unspecified on `take`:
-//! every user writes before it reads.
+//! as the arithmetic saved. Each thread keeps a few small released buffers; large ones come from the process's
+//! `pool`. Contents are unspecified on `take`: every user writes before it reads.
 
 use std::cell::RefCell;
 
+use burn_std::Bytes;
+
+use super::pool;
+
 /// Buffers a thread keeps.
 const KEPT: usize = 4;
-/// Largest buffer kept, in words: 64 MiB.
-const KEPT_WORDS: usize = 16 << 20;
+/// Largest buffer a thread keeps, in words: the 8 tiles of a task.
+const KEPT_WORDS: usize = 512 << 10;
 /// Words of a cache line.
 const LINE: usize = 16;
 
@@ -19,43 +23,55 @@ thread_local! {
 
 /// A buffer of words that starts on a cache line.
 pub struct Scratch {
-    words: Vec<u32>,
-    start: usize,
+    memory: Memory,
     length: usize,
+}
+
+enum Memory {
+    /// Kept by the thread; the second is the first word on a cache line.
+    Thread(Vec<u32>, usize),
+    Pool(Bytes),
 }
 
 impl Scratch {
     /// A buffer of `length` words, holding anything.
     pub fn take(length: usize) -> Self {
         let needed = length + LINE;
+        if needed > KEPT_WORDS {
+            return Self { memory: Memory::Pool(pool::buffer(length * size_of::<u32>())), length };
+        }
         let fitting = RELEASED.with_borrow_mut(|released| {
             let index = released.iter().position(|words| words.len() >= needed)?;
             Some(released.swap_remove(index))
         });
         let words = fitting.unwrap_or_else(|| vec![0; needed]);
         let start = words.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE);
-        Self { words, start, length }
+        Self { memory: Memory::Thread(words, start), length }
     }
 }
 
 impl AsRef<[u32]> for Scratch {
     fn as_ref(&self) -> &[u32] {
-        &self.words[self.start..self.start + self.length]
+        match &self.memory {
+            Memory::Thread(words, start) => &words[*start..*start + self.length],
+            Memory::Pool(bytes) => bytemuck::cast_slice(bytes),
+        }
     }
 }
 
 impl AsMut<[u32]> for Scratch {
     fn as_mut(&mut self) -> &mut [u32] {
-        &mut self.words[self.start..self.start + self.length]
+        match &mut self.memory {
+            Memory::Thread(words, start) => &mut words[*start..*start + self.length],
+            Memory::Pool(bytes) => bytemuck::cast_slice_mut(bytes),
+        }
     }
 }
 
 impl Drop for Scratch {
     fn drop(&mut self) {
-        let words = core::mem::take(&mut self.words);
-        if words.len() > KEPT_WORDS {
-            return;
-        }
+        let Memory::Thread(words, _) = &mut self.memory else { return };
+        let words = core::mem::take(words);
         RELEASED.with_borrow_mut(|released| {
             released.push(words);
             if released.len() > KEPT {

@@ -8,7 +8,7 @@ use super::{attention, lora};
 use crate::nf4::{Nf4Weight, SourcePrecision};
 use crate::ops::{DenseWeight, FrozenWeight, Heads, Segments};
 
-fn values(length: usize, seed: u64) -> Vec<f32> {
+pub(super) fn values(length: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..length)
         .map(|_| {
@@ -19,7 +19,7 @@ fn values(length: usize, seed: u64) -> Vec<f32> {
 }
 
 /// A frozen weight in each format the unpacker distinguishes.
-fn weights(shape: [usize; 2], seed: u64) -> Vec<FrozenWeight> {
+pub(super) fn weights(shape: [usize; 2], seed: u64) -> Vec<FrozenWeight> {
     let data = values(shape[0] * shape[1], seed);
     let mut all = vec![
         FrozenWeight::F32(DenseWeight::new(data.clone(), shape).unwrap()),
@@ -53,7 +53,7 @@ fn compare(tokens: usize, shape: [usize; 2], seed: u64) {
             let mut y = vec![f32::NAN; tokens * output];
             forward(&x, Rows::all(&weight), &mut y, output, product);
             let mut dx = x.clone();
-            backward(&dy, output, Rows::all(&weight), &mut dx, product);
+            backward(&dy, output, Rows::all(&weight), &mut dx, true, product);
             (y, dx)
         };
         let (ours, portable) = (run(Product::Avx512Bf16), run(Product::RoundedBf16));

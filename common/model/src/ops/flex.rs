@@ -5,66 +5,27 @@
 
 use std::sync::Arc;
 
-use burn_backend::{DType, TensorData};
-use burn_flex::{Flex, FlexDevice, FlexTensor};
-use burn_tensor::{Tensor, TensorPrimitive};
+use burn_flex::{Flex, FlexDevice};
+use burn_tensor::Tensor;
 use rayon::prelude::*;
 
 use super::types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
     LoraOutput, Normalised, RotaryTable, Segments,
 };
-use super::{DenseWeight, EngineOps, FrozenWeight};
+use super::{DenseWeight, EngineOps, FrozenWeight, Projection, ProjectionGradients};
+use crate::error::Result;
 use crate::kernels::linear::{self, Product, Rows};
+use crate::kernels::pointwise::Values;
 use crate::kernels::{
     attention, cached_attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary,
 };
 
-/// A contiguous f32 tensor that only this operation holds, or shares read-only.
-struct Slice(FlexTensor);
+#[cfg(target_arch = "x86_64")]
+mod project;
+mod slice;
 
-impl Slice {
-    fn of<const D: usize>(tensor: &Tensor<Flex, D>) -> Self {
-        Self::take(tensor.clone())
-    }
-
-    fn take<const D: usize>(tensor: Tensor<Flex, D>) -> Self {
-        let TensorPrimitive::Float(tensor) = tensor.into_primitive() else {
-            unreachable!("the engine never makes burn-quantised tensors")
-        };
-        assert_eq!(tensor.dtype(), DType::F32, "the engine computes on f32 tensors");
-        Self(tensor.to_contiguous())
-    }
-
-    fn get(&self) -> &[f32] {
-        self.0.storage()
-    }
-
-    fn get_mut(&mut self) -> &mut [f32] {
-        self.0.storage_mut()
-    }
-
-    fn into_tensor<const D: usize>(self) -> Tensor<Flex, D> {
-        Tensor::from_primitive(TensorPrimitive::Float(self.0))
-    }
-
-    /// Uninitialised values are not worth `unsafe` here: the allocator hands out zero pages.
-    fn zeros<const D: usize>(shape: [usize; D]) -> Self {
-        let length = shape.iter().product();
-        Self(FlexTensor::from_data(TensorData::new(vec![0.0f32; length], shape)))
-    }
-
-    /// The accumulator given, or zeros.
-    fn accumulator(given: Option<Tensor<Flex, 2>>, shape: [usize; 2]) -> Self {
-        match given {
-            Some(tensor) => {
-                assert_eq!(tensor.dims(), shape, "accumulator has the result's shape");
-                Self::take(tensor)
-            }
-            None => Self::zeros(shape),
-        }
-    }
-}
+use slice::Slice;
 
 fn columns(tensor: &Tensor<Flex, 2>) -> usize {
     tensor.dims()[1]
@@ -76,6 +37,12 @@ fn rows(tensor: &Tensor<Flex, 2>) -> usize {
 
 impl EngineOps for Flex {
     type Frozen = Arc<FrozenWeight>;
+
+    /// On a thread of the pool: every kernel then starts on a thread that computes, instead of waking one and
+    /// sleeping until it is done.
+    fn guarded<T: Send>(_device: &FlexDevice, work: impl FnOnce() -> T + Send) -> Result<T> {
+        Ok(rayon::scope(|_| work()))
+    }
 
     fn upload(weight: FrozenWeight, _device: &FlexDevice) -> Self::Frozen {
         Arc::new(weight)
@@ -104,7 +71,7 @@ impl EngineOps for Flex {
     ) -> Tensor<Self, 2> {
         let [output, input] = weight.shape();
         assert_eq!(columns(x), input, "input width");
-        let mut y = Slice::zeros([rows(x), output]);
+        let mut y = Slice::fresh([rows(x), output]);
         linear::forward(
             Slice::of(x).get(),
             Rows::all(weight),
@@ -126,12 +93,13 @@ impl EngineOps for Flex {
     ) -> Tensor<Self, 2> {
         let [output, input] = weight.shape();
         assert_eq!(columns(dy), output, "output width");
-        let mut dx = Slice::accumulator(accumulate, [rows(dy), input]);
+        let (mut dx, add) = Slice::accumulator(accumulate, [rows(dy), input]);
         linear::backward(
             Slice::of(dy).get(),
             output,
             Rows::all(weight),
             dx.get_mut(),
+            add,
             Product::fastest(compute),
         );
         dx.into_tensor()
@@ -147,7 +115,7 @@ impl EngineOps for Flex {
     ) -> LoraOutput<Self> {
         let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(&y), rank: rows(a) };
         let mut y = Slice::take(y);
-        let mut xa = Slice::zeros([sizes.tokens, sizes.rank]);
+        let mut xa = Slice::fresh([sizes.tokens, sizes.rank]);
         let (x, a, b) = (Slice::of(x), Slice::of(a), Slice::of(b));
         let product = Product::fastest(compute);
         lora::forward(sizes, x.get(), a.get(), b.get(), scaling, xa.get_mut(), y.get_mut(), product);
@@ -165,9 +133,9 @@ impl EngineOps for Flex {
         compute: Compute,
     ) -> LoraGradients<Self> {
         let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(dy), rank: rows(a) };
-        let mut dx = Slice::accumulator(accumulate, [sizes.tokens, sizes.input]);
-        let mut da = Slice::zeros([sizes.rank, sizes.input]);
-        let mut db = Slice::zeros([sizes.output, sizes.rank]);
+        let mut dx = zeros_or(accumulate, [sizes.tokens, sizes.input]);
+        let mut da = Slice::zeros_to_hand_out([sizes.rank, sizes.input]);
+        let mut db = Slice::zeros_to_hand_out([sizes.output, sizes.rank]);
         let (x, xa, dy, a, b) = (Slice::of(x), Slice::of(xa), Slice::of(dy), Slice::of(a), Slice::of(b));
         let saved = lora::Saved { x: x.get(), xa: xa.get(), dy: dy.get(), a: a.get(), b: b.get() };
         let product = Product::fastest(compute);
@@ -175,10 +143,37 @@ impl EngineOps for Flex {
         LoraGradients { dx: dx.into_tensor(), da: da.into_tensor(), db: db.into_tensor() }
     }
 
+    #[cfg(target_arch = "x86_64")]
+    fn project(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>],
+        compute: Compute,
+    ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)> {
+        match Product::fastest(compute) {
+            // A single row, when generating, has a faster way of its own.
+            Product::Avx512Bf16 if rows(x) > 1 => project::forward(x, parts),
+            _ => super::project::forward(x, parts, compute),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn project_backward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>],
+        outputs: &[(&Tensor<Self, 2>, Option<&Tensor<Self, 2>>)],
+        accumulate: Option<Tensor<Self, 2>>,
+        compute: Compute,
+    ) -> ProjectionGradients<Self> {
+        match Product::fastest(compute) {
+            Product::Avx512Bf16 => project::backward(x, parts, outputs, accumulate),
+            _ => super::project::backward(x, parts, outputs, accumulate, compute),
+        }
+    }
+
     fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self> {
         assert_eq!(columns(x), weight.dims()[0], "norm width");
-        let mut y = Slice::zeros(x.dims());
-        let mut rstd = Slice::zeros([rows(x)]);
+        let mut y = Slice::fresh(x.dims());
+        let mut rstd = Slice::fresh([rows(x)]);
         norm::rms_norm(Slice::of(x).get(), Slice::of(weight).get(), epsilon, y.get_mut(), rstd.get_mut());
         Normalised { y: y.into_tensor(), rstd: rstd.into_tensor() }
     }
@@ -190,7 +185,7 @@ impl EngineOps for Flex {
         weight: &Tensor<Self, 1>,
         accumulate: Option<Tensor<Self, 2>>,
     ) -> Tensor<Self, 2> {
-        let mut dx = Slice::accumulator(accumulate, x.dims());
+        let mut dx = zeros_or(accumulate, x.dims());
         let (dy, x, rstd, weight) = (Slice::of(dy), Slice::of(x), Slice::of(rstd), Slice::of(weight));
         norm::rms_norm_backward(dy.get(), x.get(), rstd.get(), weight.get(), dx.get_mut());
         dx.into_tensor()
@@ -214,9 +209,30 @@ impl EngineOps for Flex {
     }
 
     fn swiglu(gate: &Tensor<Self, 2>, up: &Tensor<Self, 2>) -> Tensor<Self, 2> {
-        let mut h = Slice::zeros(gate.dims());
-        pointwise::swiglu(Slice::of(gate).get(), Slice::of(up).get(), h.get_mut());
+        let mut h = Slice::fresh(gate.dims());
+        let (gate, up) = (Slice::of(gate), Slice::of(up));
+        pointwise::swiglu(values(&gate), values(&up), h.get_mut());
         h.into_tensor()
+    }
+
+    fn swiglu_keeping(gate: Tensor<Self, 2>, up: Tensor<Self, 2>, compute: Compute) -> [Tensor<Self, 2>; 3] {
+        if compute == Compute::F32 {
+            return [Self::swiglu(&gate, &up), gate, up];
+        }
+        let shape = gate.dims();
+        let (mut h, mut kept) = (Slice::fresh(shape), [Slice::fresh_kept(shape), Slice::fresh_kept(shape)]);
+        let (gate, up) = (Slice::take(gate), Slice::take(up));
+        let kept_values = kept.each_mut().map(Slice::kept_mut);
+        pointwise::swiglu_keeping(gate.get(), up.get(), h.get_mut(), kept_values);
+        let [gate, up] = kept;
+        [h, gate, up].map(Slice::into_tensor)
+    }
+
+    fn kept_element_bytes(compute: Compute) -> usize {
+        match compute {
+            Compute::F32 => size_of::<f32>(),
+            Compute::Bf16 => size_of::<half::bf16>(),
+        }
     }
 
     fn swiglu_backward(
@@ -224,9 +240,9 @@ impl EngineOps for Flex {
         gate: &Tensor<Self, 2>,
         up: &Tensor<Self, 2>,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
-        let (mut dgate, mut dup) = (Slice::zeros(gate.dims()), Slice::zeros(up.dims()));
+        let (mut dgate, mut dup) = (Slice::fresh(gate.dims()), Slice::fresh(up.dims()));
         let (dh, gate, up) = (Slice::of(dh), Slice::of(gate), Slice::of(up));
-        pointwise::swiglu_backward(dh.get(), gate.get(), up.get(), dgate.get_mut(), dup.get_mut());
+        pointwise::swiglu_backward(dh.get(), values(&gate), values(&up), dgate.get_mut(), dup.get_mut());
         (dgate.into_tensor(), dup.into_tensor())
     }
 
@@ -239,8 +255,8 @@ impl EngineOps for Flex {
         compute: Compute,
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>) {
         check_attention(q, k, v, heads, segments);
-        let mut output = Slice::zeros(q.dims());
-        let mut log_sum_exp = Slice::zeros([rows(q), heads.query]);
+        let mut output = Slice::fresh(q.dims());
+        let mut log_sum_exp = Slice::fresh([rows(q), heads.query]);
         let (q, k, v) = (Slice::of(q), Slice::of(k), Slice::of(v));
         let inputs = attention::Inputs { q: q.get(), k: k.get(), v: v.get(), heads };
         let product = Product::fastest(compute);
@@ -261,7 +277,7 @@ impl EngineOps for Flex {
     ) -> AttentionGradients<Self> {
         check_attention(q, k, v, heads, segments);
         let (mut dq, mut dk, mut dv) =
-            (Slice::zeros(q.dims()), Slice::zeros(k.dims()), Slice::zeros(v.dims()));
+            (Slice::fresh(q.dims()), Slice::fresh(k.dims()), Slice::fresh(v.dims()));
         let (q, k, v) = (Slice::of(q), Slice::of(k), Slice::of(v));
         let (d_output, output, log_sum_exp) =
             (Slice::of(d_output), Slice::of(output), Slice::of(log_sum_exp));
@@ -325,7 +341,7 @@ impl EngineOps for Flex {
             [targets.len(), head.shape()[1]],
             "hidden rows and width"
         );
-        let mut d_hidden = gradient_scale.map(|_| Slice::zeros(hidden.dims()));
+        let mut d_hidden = gradient_scale.map(|_| Slice::fresh(hidden.dims()));
         let gradient = gradient_scale.zip(d_hidden.as_mut().map(Slice::get_mut));
         let rows = cross_entropy::linear_cross_entropy(
             Slice::of(hidden).get(),
@@ -352,7 +368,7 @@ impl EngineOps for Flex {
     ) -> CrossEntropyKl<Self> {
         let shape = [targets.len(), head.shape()[1]];
         assert_eq!([hidden.dims(), base_hidden.dims()], [shape; 2], "hidden rows and width");
-        let mut d_hidden = gradient_scale.map(|_| Slice::zeros(shape));
+        let mut d_hidden = gradient_scale.map(|_| Slice::fresh(shape));
         let gradient = gradient_scale.zip(d_hidden.as_mut().map(Slice::get_mut));
         let (hidden, base_hidden) = (Slice::of(hidden), Slice::of(base_hidden));
         let rows = cross_entropy_kl::linear_cross_entropy_kl(
@@ -374,7 +390,7 @@ impl EngineOps for Flex {
     fn embedding(table: &Self::Frozen, tokens: &[u32], _device: &FlexDevice) -> Tensor<Self, 2> {
         let [vocabulary, width] = table.shape();
         assert!(tokens.iter().all(|token| (*token as usize) < vocabulary), "tokens below the vocabulary");
-        let mut out = Slice::zeros([tokens.len(), width]);
+        let mut out = Slice::fresh([tokens.len(), width]);
         out.get_mut()
             .par_chunks_mut(width)
             .zip(tokens)
@@ -384,7 +400,7 @@ impl EngineOps for Flex {
 
     fn gather_rows(x: &Tensor<Self, 2>, rows: &[usize]) -> Tensor<Self, 2> {
         let width = columns(x);
-        let mut out = Slice::zeros([rows.len(), width]);
+        let mut out = Slice::fresh([rows.len(), width]);
         let x = Slice::of(x);
         for (out, row) in out.get_mut().chunks_exact_mut(width).zip(rows) {
             out.copy_from_slice(&x.get()[row * width..(row + 1) * width]);
@@ -407,6 +423,20 @@ impl EngineOps for Flex {
         pointwise::add(x.get_mut(), Slice::of(y).get());
         x.into_tensor()
     }
+}
+
+/// The accumulator given, or zeros.
+fn zeros_or(given: Option<Tensor<Flex, 2>>, shape: [usize; 2]) -> Slice {
+    let (mut sum, was_given) = Slice::accumulator(given, shape);
+    if !was_given {
+        sum.get_mut().fill(0.0);
+    }
+    sum
+}
+
+/// A tensor's values, whether it was kept in bf16 or not.
+fn values(slice: &Slice) -> Values<'_> {
+    slice.kept().map_or_else(|| Values::F32(slice.get()), Values::Bf16)
 }
 
 fn check_attention(

@@ -5,7 +5,7 @@ use super::{
     vector_elements,
 };
 use crate::base::Compute;
-use crate::kernels::cross_entropy::rows_at_a_time;
+use crate::kernels::cross_entropy::{VOCABULARY_RUN, rows_at_a_time};
 
 /// Program text, the worker threads' tile buffers, the records, and small blocks the allocator keeps.
 const PROCESS_BYTES: u64 = 48 << 20;
@@ -20,7 +20,9 @@ pub(super) fn parts(request: &PlanRequest, layers_kept: usize) -> Vec<Part> {
     let wide_tables = request.checkpoint_is_f32 && request.compute == Compute::F32;
     let table_bytes = table_elements(config) * if wide_tables { 4 } else { 2 };
     let input_bytes = tokens * hidden * 4;
-    let saved_bytes = tokens * kept_and_repeated(request, layers_kept).0 * 4;
+    let gates = 2 * config.intermediate_size as u64;
+    let saved_bytes = tokens
+        * (kept_and_repeated(request, layers_kept).0 * 4 - gates * (4 - gate_bytes(request.compute) as u64));
     let part = |name, bytes, when| Part { name, bytes, when };
     vec![
         part("process", PROCESS_BYTES, When::Always),
@@ -41,12 +43,21 @@ pub(super) fn parts(request: &PlanRequest, layers_kept: usize) -> Vec<Part> {
     ]
 }
 
-/// `kernels::cross_entropy`: logits of a chunk of rows, their gradient packed for the product, and the rows' hidden
-/// states (`decoder::pass`: gathered, normalised, their gradient).
+/// `kernels::pointwise::swiglu_keeping`: bytes of a value of the gate and up projections as they are kept.
+pub(super) const fn gate_bytes(compute: Compute) -> usize {
+    match compute {
+        Compute::Bf16 => 2,
+        Compute::F32 => 4,
+    }
+}
+
+/// `kernels::cross_entropy`: logits of a chunk of rows, a run of their gradient packed for the product, and the rows'
+/// hidden states (`decoder::pass`: gathered, normalised, their gradient).
 fn loss_head(request: &PlanRequest) -> u64 {
     let (tokens, vocabulary) = (request.tokens(), request.config.vocab_size);
-    let logits = (rows_at_a_time(tokens, vocabulary) * vocabulary) as u64;
-    logits * (4 + packed(request.compute)) + 4 * (tokens * request.config.hidden_size) as u64 * 4
+    let rows = rows_at_a_time(tokens, vocabulary);
+    let run = (rows * vocabulary.min(VOCABULARY_RUN)) as u64 * packed(request.compute);
+    (rows * vocabulary) as u64 * 4 + run + 4 * (tokens * request.config.hidden_size) as u64 * 4
 }
 
 /// Bytes of an operand prepared for a product: pairs of bf16, or nothing in f32.

@@ -74,7 +74,7 @@ fn the_peak_grows_with_everything_and_recomputing_saves() {
     assert!(peak(|r| r.batch = 2) > start);
     assert!(peak(|r| r.rank = 64) > start);
     assert!(peak(|r| r.weights = WeightFormat::F32) > start + 1_200_000_000);
-    assert!(peak(|r| r.activation_budget_bytes = 0) < start - 400_000_000);
+    assert!(peak(|r| r.activation_budget_bytes = 0) < start - 300_000_000);
     assert!(peak(|r| (r.compute, r.checkpoint_is_f32) = (Compute::F32, true)) > start);
     let recompute = |recompute| plan(&PlanRequest { recompute, ..base.clone() }).unwrap().peak_bytes;
     assert!(recompute(Recompute::Full) < recompute(Recompute::Attention));

@@ -10,8 +10,9 @@ use core::arch::x86_64::*;
 use half::bf16;
 
 use super::tiles::{INTERLEAVE, LANES, transpose, words};
-use super::{DEPTH, PanelSource, TILE_COLUMNS, round_bits};
+use super::{DEPTH, PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
+use crate::kernels::math::round_bits;
 use crate::kernels::scratch::Scratch;
 use crate::nf4::table::{BLOCK, CODES};
 use crate::nf4::{Nf4Weight, SourcePrecision};

@@ -389,3 +389,55 @@ fn cached_attention_is_attention_over_the_whole_sequence() {
         }
     }
 }
+
+#[test]
+fn what_swiglu_keeps_serves_its_backward_pass() {
+    for compute in [Compute::F32, Compute::Bf16] {
+        let shape = [37, 1_000];
+        let (gate, up, dh) = (random(shape, 1), random(shape, 2), random(shape, 3));
+        let [h, kept_gate, kept_up] = Flex::swiglu_keeping(gate.clone(), up.clone(), compute);
+        assert_close(&h, &Flex::swiglu(&gate, &up), 0.0);
+        let allowed = if compute == Compute::F32 { 0.0 } else { 0.02 };
+        assert_close(&Flex::swiglu(&kept_gate, &kept_up), &h, allowed);
+        let (dgate, dup) = Flex::swiglu_backward(&dh, &kept_gate, &kept_up);
+        let (exact_dgate, exact_dup) = Flex::swiglu_backward(&dh, &gate, &up);
+        assert_close(&dgate, &exact_dgate, allowed);
+        assert_close(&dup, &exact_dup, allowed);
+    }
+}
+
+/// The device's way for groups against the composition of single operations, and that against autodiff elsewhere.
+#[test]
+fn a_group_of_projections_is_its_members() {
+    use crate::ops::{LoraPair, Projection, project as composed};
+    let (tokens, input, rank) = (23, 128, 8);
+    let x = random([tokens, input], 1);
+    let weights: Vec<_> =
+        [64, 96].map(|output| Flex::upload(frozen([output, input], 2).remove(2), &FlexDevice)).into();
+    let a = random([rank, input], 3);
+    let bs = [random([64, rank], 4), random([96, rank], 5)];
+    let bias = random([64], 6);
+    let pair = |b| Some(LoraPair { a: &a, b, scaling: 0.5 });
+    let parts = [
+        Projection { weight: &weights[0], bias: Some(&bias), pair: pair(&bs[0]) },
+        Projection { weight: &weights[1], bias: None, pair: pair(&bs[1]) },
+    ];
+    let dys = [random([tokens, 64], 7), random([tokens, 96], 8)];
+    for (compute, tolerance) in [(Compute::F32, 0.0), (Compute::Bf16, 0.05)] {
+        let ours = Flex::project(&x, &parts, compute);
+        let single = composed::forward(&x, &parts, compute);
+        for ((y, xa), (single_y, single_xa)) in ours.iter().zip(&single) {
+            assert_close(y, single_y, tolerance);
+            assert_close(xa.as_ref().unwrap(), single_xa.as_ref().unwrap(), tolerance);
+        }
+        let read = [0, 1].map(|index| (&dys[index], single[index].1.as_ref()));
+        let ours = Flex::project_backward(&x, &parts, &read, Some(x.clone()), compute);
+        let single = composed::backward(&x, &parts, &read, Some(x.clone()), compute);
+        assert_close(&ours.dx, &single.dx, tolerance);
+        for (ours, single) in ours.pairs.iter().zip(&single.pairs) {
+            let ((da, db), (single_da, single_db)) = (ours.as_ref().unwrap(), single.as_ref().unwrap());
+            assert_close(da, single_da, tolerance);
+            assert_close(db, single_db, tolerance);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! How the result of a product is divided into tasks. Used by `bf16` and `wide`.
+//!
+//! Invariant: which task computes an element never changes the order in which that element is summed.
+
+use std::ops::Range;
+
+/// Column tiles a task keeps unpacked at once.
+const TILES_A_TASK: usize = 8;
+
+/// Groups of column tiles, and bands of row panels where there are fewer groups than threads.
+#[derive(Debug, Clone, Copy)]
+pub struct Grid {
+    tiles: usize,
+    panels: usize,
+    groups: usize,
+    bands: usize,
+}
+
+impl Grid {
+    /// Of `tiles` column tiles and `panels` row panels.
+    pub fn new(tiles: usize, panels: usize, threads: usize) -> Self {
+        let groups = (tiles.div_ceil(threads * TILES_A_TASK) * threads).min(tiles);
+        let bands = threads.div_ceil(groups.max(1)).min(panels);
+        Self { tiles, panels, groups, bands }
+    }
+
+    /// Number of tasks.
+    pub const fn tasks(&self) -> usize {
+        self.groups * self.bands
+    }
+
+    /// Column tiles and row panels of a task.
+    pub const fn task(&self, task: usize) -> (Range<usize>, Range<usize>) {
+        let (group, band) = (task / self.bands, task % self.bands);
+        (
+            group * self.tiles / self.groups..(group + 1) * self.tiles / self.groups,
+            band * self.panels / self.bands..(band + 1) * self.panels / self.bands,
+        )
+    }
+}

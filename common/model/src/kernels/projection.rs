@@ -1,0 +1,241 @@
+//! Several linears of one input, each with its LoRA pair, on AVX512-BF16: what is shared is packed once, and an
+//! adapter's narrow product joins the tile of the wide one while that is in the registers' reach.
+//!
+//! Called by `ops::flex::project`. With `W [out, in]`, `A [r, in]`, `B [out, r]`: forward `xa = x A^T`,
+//! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
+//! in `bf16`, the order of every sum depends on the shapes only.
+
+use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, unpack::WeightPanels};
+use super::lora::transposed;
+use crate::ops::FrozenWeight;
+
+/// A LoRA pair.
+#[derive(Clone, Copy)]
+pub struct Pair<'a> {
+    /// `[rank, in]`.
+    pub a: &'a [f32],
+    /// `[out, rank]`.
+    pub b: &'a [f32],
+    /// `r`.
+    pub rank: usize,
+    /// `s`.
+    pub scaling: f32,
+}
+
+/// One linear of the group.
+#[derive(Clone, Copy)]
+pub struct Part<'a> {
+    /// `[out, in]`.
+    pub weight: &'a FrozenWeight,
+    /// Its adapter, if it has one.
+    pub pair: Option<Pair<'a>>,
+}
+
+impl Part<'_> {
+    fn output(&self) -> usize {
+        self.weight.shape()[0]
+    }
+
+    fn rank(&self) -> usize {
+        self.pair.map_or(0, |pair| pair.rank)
+    }
+}
+
+/// What [`forward`] writes for one part.
+pub struct Outputs<'a> {
+    /// `[T, out]`.
+    pub y: &'a mut [f32],
+    /// `[T, r]`, empty without a pair.
+    pub xa: &'a mut [f32],
+}
+
+/// Outputs of all parts for `x [tokens, in]`.
+pub fn forward(x: &[f32], tokens: usize, parts: &[Part<'_>], outputs: &mut [Outputs<'_>]) {
+    assert_eq!(parts.len(), outputs.len(), "one output a part");
+    let Some(first) = parts.first() else { return };
+    let input = first.weight.shape()[1];
+    let packed = RowPanels::pack(x, tokens, input, input);
+    let ranks: usize = parts.iter().map(Part::rank).sum();
+    let mut all = vec![0.0; tokens * ranks];
+    if ranks > 0 {
+        let stacked: Vec<f32> =
+            parts.iter().filter_map(|part| part.pair).flat_map(|pair| pair.a).copied().collect();
+        multiply(&packed, &DensePanels::new(&stacked, ranks, input, true), &mut all, ranks, false);
+    }
+    let mut column = 0;
+    for (part, outputs) in parts.iter().zip(outputs) {
+        let panels = WeightPanels::forward(part.weight, 0, part.output());
+        let beside = part.pair.map(|pair| {
+            copy_columns(&all, ranks, column, outputs.xa, pair.rank);
+            column += pair.rank;
+            let scaled: Vec<f32> = outputs.xa.iter().map(|value| value * pair.scaling).collect();
+            Beside {
+                a: RowPanels::pack(&scaled, tokens, pair.rank, pair.rank),
+                b: DensePanels::new(pair.b, part.output(), pair.rank, true),
+            }
+        });
+        multiply_beside(&packed, &panels, beside.as_ref(), outputs.y, part.output(), false);
+    }
+}
+
+/// What [`backward`] reads and writes for one part.
+pub struct Gradients<'a> {
+    /// Output gradient `[T, out]`.
+    pub dy: &'a [f32],
+    /// `x A^T` of the forward pass, empty without a pair.
+    pub xa: &'a [f32],
+    /// `[r, in]`, overwritten; empty without a pair.
+    pub da: &'a mut [f32],
+    /// `[out, r]`, overwritten; empty without a pair.
+    pub db: &'a mut [f32],
+}
+
+/// Adds the input gradient of all parts to `dx [tokens, in]`, or overwrites it where `add` is false; and the pairs'
+/// gradients.
+pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], dx: &mut [f32], add: bool) {
+    assert_eq!(parts.len(), gradients.len(), "one gradient a part");
+    let Some(first) = parts.first() else { return };
+    let input = first.weight.shape()[1];
+    let tokens = dx.len() / input;
+    let ranks: usize = parts.iter().map(Part::rank).sum();
+    // Transposed, so that the parts' blocks lie one after the other.
+    let mut all: Vec<f32> = Vec::with_capacity(tokens * ranks);
+    for (index, (part, gradients)) in parts.iter().zip(gradients.iter_mut()).enumerate() {
+        let output = part.output();
+        let packed = RowPanels::pack(gradients.dy, tokens, output, output);
+        let beside = part.pair.map(|pair| {
+            let mut g = vec![0.0; tokens * pair.rank];
+            multiply(&packed, &DensePanels::new(pair.b, output, pair.rank, false), &mut g, pair.rank, false);
+            g.iter_mut().for_each(|value| *value *= pair.scaling);
+            all.extend(transposed(&g, tokens, pair.rank));
+            Beside {
+                a: RowPanels::pack(&g, tokens, pair.rank, pair.rank),
+                b: DensePanels::new(pair.a, pair.rank, input, false),
+            }
+        });
+        let panels = WeightPanels::backward(part.weight, 0, output);
+        multiply_beside(&packed, &panels, beside.as_ref(), dx, input, add || index > 0);
+        if let Some(pair) = part.pair {
+            let scaled: Vec<f32> = gradients.xa.iter().map(|value| value * pair.scaling).collect();
+            let left = RowPanels::pack(&transposed(&scaled, tokens, pair.rank), pair.rank, tokens, tokens);
+            let mut turned = vec![0.0; output * pair.rank];
+            let right = DensePanels::new(gradients.dy, tokens, output, false);
+            multiply(&left, &right, &mut turned, output, false);
+            gradients.db.copy_from_slice(&transposed(&turned, pair.rank, output));
+        }
+    }
+    if ranks == 0 {
+        return;
+    }
+    let mut stacked = vec![0.0; ranks * input];
+    let left = RowPanels::pack(&all, ranks, tokens, tokens);
+    multiply(&left, &DensePanels::new(x, tokens, input, false), &mut stacked, input, false);
+    let mut rest = stacked.as_slice();
+    for (part, gradients) in parts.iter().zip(gradients) {
+        let (da, after) = rest.split_at(part.rank() * input);
+        gradients.da.copy_from_slice(da);
+        rest = after;
+    }
+}
+
+/// Columns `from .. from + width` of a matrix with `stride` columns.
+fn copy_columns(matrix: &[f32], stride: usize, from: usize, out: &mut [f32], width: usize) {
+    for (row, out) in matrix.chunks_exact(stride).zip(out.chunks_exact_mut(width)) {
+        out.copy_from_slice(&row[from..from + width]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::cpu::{Isa, detect};
+    use super::super::linear::{Product, Rows, backward as linear_backward, forward as linear_forward};
+    use super::super::lora::{self, Sizes};
+    use super::super::tests::{values, weights};
+    use super::*;
+
+    fn assert_close(ours: &[f32], other: &[f32], what: &str) {
+        assert_eq!(ours.len(), other.len(), "{what}");
+        let size = other.iter().fold(0.0f32, |most, value| most.max(value.abs()));
+        for (index, (ours, other)) in ours.iter().zip(other).enumerate() {
+            // Both ways round the narrow product to bf16 in between, from sums of another order.
+            assert!((ours - other).abs() <= 0.004 * size, "{what}, element {index}: {ours} for {other}");
+        }
+    }
+
+    /// A group against its members one by one; parts are `(outputs, rank)`.
+    fn check(tokens: usize, input: usize, sizes: &[(usize, usize)]) {
+        let all: Vec<_> = sizes.iter().map(|(output, _)| weights([*output, input], 3)).collect();
+        let matrices: Vec<_> =
+            sizes.iter().map(|(output, rank)| (values(rank * input, 4), values(output * rank, 5))).collect();
+        let pairs = matrices
+            .iter()
+            .zip(sizes)
+            .map(|((a, b), (_, rank))| (*rank > 0).then_some(Pair { a, b, rank: *rank, scaling: 0.5 }));
+        let parts: Vec<_> = all
+            .iter()
+            .zip(pairs)
+            .map(|(weights, pair)| Part { weight: weights.last().unwrap(), pair })
+            .collect();
+        let x = values(tokens * input, 6);
+        let room = |of: fn(&(usize, usize)) -> usize| -> Vec<Vec<f32>> {
+            sizes.iter().map(|size| vec![f32::NAN; tokens * of(size)]).collect()
+        };
+        let (mut ys, mut xas) = (room(|size| size.0), room(|size| size.1));
+        let mut outputs: Vec<_> = ys.iter_mut().zip(&mut xas).map(|(y, xa)| Outputs { y, xa }).collect();
+        forward(&x, tokens, &parts, &mut outputs);
+        let dys: Vec<_> = sizes.iter().map(|(output, _)| values(tokens * output, 8)).collect();
+        let mut found: Vec<_> =
+            matrices.iter().map(|(a, b)| (vec![f32::NAN; a.len()], vec![f32::NAN; b.len()])).collect();
+        let mut dx = x.clone();
+        let mut gradients: Vec<_> = found
+            .iter_mut()
+            .zip(&dys)
+            .zip(&xas)
+            .map(|(((da, db), dy), xa)| Gradients { dy, xa, da, db })
+            .collect();
+        backward(&x, &parts, &mut gradients, &mut dx, true);
+        let product = Product::Avx512Bf16;
+        let mut expected_dx = x.clone();
+        for (index, (part, (output, rank))) in parts.iter().zip(sizes).enumerate() {
+            let (mut y, mut xa) = (vec![f32::NAN; tokens * output], vec![f32::NAN; tokens * rank]);
+            linear_forward(&x, Rows::all(part.weight), &mut y, *output, product);
+            linear_backward(&dys[index], *output, Rows::all(part.weight), &mut expected_dx, true, product);
+            if let Some(Pair { a, b, rank, scaling }) = part.pair {
+                let sizes = Sizes { tokens, input, output: *output, rank };
+                lora::forward(sizes, &x, a, b, scaling, &mut xa, &mut y, product);
+                assert_close(&xas[index], &xa, "xa");
+                let saved = lora::Saved { x: &x, xa: &xas[index], dy: &dys[index], a, b };
+                let (mut da, mut db) = (vec![0.0; a.len()], vec![0.0; b.len()]);
+                lora::backward(sizes, &saved, scaling, &mut expected_dx, &mut da, &mut db, product);
+                assert_close(&found[index].0, &da, "da");
+                assert_close(&found[index].1, &db, "db");
+            }
+            assert_close(&ys[index], &y, "y");
+        }
+        assert_close(&dx, &expected_dx, "dx");
+        // Without an accumulator the result is overwritten.
+        let mut fresh = vec![f32::NAN; dx.len()];
+        let mut gradients: Vec<_> = found
+            .iter_mut()
+            .zip(&dys)
+            .zip(&xas)
+            .map(|(((da, db), dy), xa)| Gradients { dy, xa, da, db })
+            .collect();
+        backward(&x, &parts, &mut gradients, &mut fresh, false);
+        let summed: Vec<f32> = fresh.iter().zip(&x).map(|(fresh, x)| fresh + x).collect();
+        assert_close(&summed, &dx, "dx without accumulator");
+    }
+
+    #[test]
+    fn a_group_gives_what_its_members_give() {
+        if detect() != Isa::Avx512Bf16 {
+            eprintln!("SKIPPED: this processor has no AVX512-BF16");
+            return;
+        }
+        check(7, 64, &[(64, 16)]);
+        check(13, 192, &[(128, 16), (65, 8), (3, 1)]);
+        check(6, 1090, &[(70, 4), (1100, 0)]);
+        check(2, 64, &[(1, 70), (64, 3), (64, 16)]);
+        check(40, 576, &[(513, 0)]);
+    }
+}
