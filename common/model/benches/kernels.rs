@@ -143,7 +143,15 @@ fn elements(criterion: &mut Criterion) {
         bencher.iter(|| pointwise::swiglu(Values::F32(black_box(&gate)), Values::F32(&up), &mut h))
     });
     group.bench_function("swiglu backward", |bencher| {
-        bencher.iter(|| pointwise::swiglu_backward(black_box(&up), &gate, &up, &mut dgate, &mut dup));
+        bencher.iter(|| {
+            pointwise::swiglu_backward(
+                black_box(&up),
+                Values::F32(&gate),
+                Values::F32(&up),
+                &mut dgate,
+                &mut dup,
+            )
+        });
     });
     let (x, weight) = (values(TOKENS * HIDDEN), values(HIDDEN));
     let (mut y, mut rstd) = (x.clone(), vec![0.0; TOKENS]);

@@ -65,7 +65,7 @@ pub(crate) struct Gradients {
 struct Pending {
     layer: usize,
     kind: LinearKind,
-    read: Box<dyn FnOnce() -> [Vec<f32>; 2]>,
+    read: Box<dyn FnOnce() -> [Vec<f32>; 2] + Send>,
 }
 
 impl Gradients {

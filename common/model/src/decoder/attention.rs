@@ -78,7 +78,8 @@ pub(crate) fn forward_cached<B: EngineOps>(
 ) -> Tensor<B, 2> {
     let Projected { query, key, value, .. } = project(decoder, layer, site, context, x);
     let attended = B::cached_attention(&query, &key, &value, cache, decoder.heads(), decoder.compute);
-    B::add(site.forward(layer.linear(Output), Output, &attended).0, x)
+    let [(projected, _)] = site.forward(layer, [Output], &attended);
+    B::add(projected, x)
 }
 
 /// `y [T, hidden]` and what to keep.
