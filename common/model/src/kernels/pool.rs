@@ -41,7 +41,7 @@ impl Block {
 
 /// Asks for 2 MiB pages where the kernel leaves the choice to programs: 512 times fewer faults and TLB misses.
 fn advise_huge_pages(memory: &[u8]) {
-    #[cfg(target_os = "linux")]
+    #[cfg(all(target_os = "linux", not(miri)))]
     {
         const PAGE: usize = 4 << 10;
         let skip = memory.as_ptr().align_offset(PAGE);
@@ -53,7 +53,7 @@ fn advise_huge_pages(memory: &[u8]) {
         let _ =
             unsafe { libc::madvise(memory[skip..].as_ptr().cast_mut().cast(), length, libc::MADV_HUGEPAGE) };
     }
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(all(target_os = "linux", not(miri))))]
     let _ = memory;
 }
 
