@@ -38,8 +38,8 @@ pub struct Summary {
     pub duplicates: Vec<DuplicateRow>,
     /// How the records are split.
     pub split: SplitRow,
-    /// Whether the screen found what was planted in copies of these records; `None` where there was no record.
-    pub self_test: Option<SelfTestReport>,
+    /// Whether the screen found what was planted in copies of these records.
+    pub self_test: SelfTestReport,
     /// Root over the records, hexadecimal; what the ledger and the manifest name the dataset by.
     pub root: String,
 }

@@ -64,6 +64,8 @@ pub struct TrainJob {
     pub allow_missing: Vec<Lock>,
     /// Where to compute.
     pub device: Device,
+    /// What is done about identifiers in the records.
+    pub screen: data::screen::Mode,
     /// How to train.
     pub settings: LocalSettings,
 }

@@ -32,14 +32,22 @@ pub(crate) struct Admitted {
 pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<Admitted, DataError> {
     let (files, mut options) = settings(config);
     options.screen.accepted = accepted;
-    let inspection = inspect(&files, &options, &mut |_| ())?;
+    admit_files(&files, &options)
+}
+
+/// As [`admit`], of files and settings that no `agent.toml` names.
+///
+/// # Errors
+/// As [`admit`].
+pub(crate) fn admit_files(files: &[RoomFile], options: &RoomOptions) -> Result<Admitted, DataError> {
+    let inspection = inspect(files, options, &mut |_| ())?;
     let self_test = &inspection.manifest.self_test;
     // In report mode nobody relies on the screen. Without a usable record the test cannot run, and nothing is trained on.
     if options.screen.mode != Mode::Report && inspection.trained() > 0 && !self_test.passed() {
         return Err(DataError::ScreenUnfit { sentence: self_test.sentence(Language::English) });
     }
     let mut records = Vec::with_capacity(inspection.trained());
-    inspection.each_trained(&files, &options, |record| records.push(record))?;
+    inspection.each_trained(files, options, |record| records.push(record))?;
     let admitted = Admitted { records, inspection };
     if admitted.records.is_empty() {
         return Err(DataError::NoRecords { reason: admitted.why_none() });
@@ -79,10 +87,11 @@ impl Admitted {
         Ok(path)
     }
 
-    /// For the person at the site: the first records that are left out, by file and line, and how many more.
-    pub(crate) fn left_out(&self) -> Vec<String> {
-        let all: Vec<&Outcome> =
-            self.inspection.records.iter().filter(|outcome| !outcome.is_trained()).collect();
+    /// For the person at the site: the first records that are neither trained on nor used as `is_used` says, by file and
+    /// line, and how many more.
+    pub(crate) fn left_out(&self, is_used: impl Fn(&Outcome) -> bool) -> Vec<String> {
+        let is_left_out = |outcome: &&Outcome| !outcome.is_trained() && !is_used(outcome);
+        let all: Vec<&Outcome> = self.inspection.records.iter().filter(is_left_out).collect();
         let name = |outcome: &&Outcome| {
             let path: &Path = self.inspection.path(outcome.place);
             format!("left out: {}, line {}: {}", path.display(), outcome.place.line, reason(outcome))
@@ -166,7 +175,7 @@ mod tests {
         let mut config = site(folder.path(), 40, 3);
         let blocked = admit(&config, None).unwrap();
         assert_eq!((blocked.records.len(), blocked.inspection.manifest.counts.blocked), (37, 3));
-        let lines = blocked.left_out();
+        let lines = blocked.left_out(|_| false);
         assert_eq!(lines.len(), 3);
         assert!(
             lines[0].ends_with("line 1: it holds identifiers (mobile-phone)") && !lines[0].contains(PHONE)
@@ -185,7 +194,7 @@ mod tests {
         config.data_room.split = SchemeChoice::Holdout([50, 25, 25]);
         let held_out = admit(&config, None).unwrap();
         assert_eq!(held_out.records.len(), 20);
-        assert_eq!(held_out.left_out().len(), LEFT_OUT_NAMED + 1);
+        assert_eq!(held_out.left_out(|_| false).len(), LEFT_OUT_NAMED + 1);
         assert_ne!(held_out.root().unwrap(), masked.root().unwrap());
     }
 

@@ -101,7 +101,7 @@ pub fn lock_command(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), Sit
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     let config = enter(folder)?;
     let admitted = room::admit(&config, waiver::in_force(folder)?).map_err(data_error)?;
-    for line in admitted.left_out() {
+    for line in admitted.left_out(|_| false) {
         eprintln!("{line}");
     }
     let tokenizer = ChatTokenizer::load(&config.model).map_err(model_error)?;

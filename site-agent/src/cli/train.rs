@@ -67,7 +67,7 @@ fn manual() -> String {
 pub(super) struct Arguments {
     /// Folder of the base model: config.json, tokenizer.json, *.safetensors.
     model: PathBuf,
-    /// Files with de-identified records: Alpaca or ShareGPT, as JSON lines or one JSON array.
+    /// Files with de-identified records: JSON lines, a JSON array, CSV or Parquet (see `site-agent data check`).
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
     /// Folder for the result; absent or empty, unless --resume is given.
@@ -79,6 +79,10 @@ pub(super) struct Arguments {
     /// Records to measure the training on, which are not trained on.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     validation: Vec<PathBuf>,
+    /// What is done about identifiers: block (a record with a confirmed one is not trained on), mask (placeholders) or
+    /// report.
+    #[arg(long, value_name = "MODE", default_value = "block")]
+    screen: data::screen::Mode,
     /// PEFT folder to start from, with its own rank and alpha, instead of a new adapter.
     #[arg(long, value_name = "FOLDER")]
     adapter: Option<PathBuf>,
@@ -135,6 +139,7 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
         checkpoint_interval_s: arguments.checkpoint_interval_s,
         allow_missing: arguments.allow_missing,
         device: arguments.device,
+        screen: arguments.screen,
         settings,
     };
     may_begin(&job)?;

@@ -84,9 +84,7 @@ fn findings(summary: &Summary, language: Language) -> String {
         }
         text.push_str(&indent(&table::render(&rows)));
     }
-    if let Some(test) = &summary.self_test {
-        text.push_str(&format!("  {}\n", wrapped(&test.sentence(screen_language(language)), 2)));
-    }
+    text.push_str(&format!("  {}\n", wrapped(&summary.self_test.sentence(screen_language(language)), 2)));
     text
 }
 

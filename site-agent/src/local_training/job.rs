@@ -79,19 +79,16 @@ fn samples(job: &TrainJob) -> Result<(Samples, Prepared), SiteError> {
     let cutoff = training.cutoff_tokens;
     // Files to measure on replace the share that would be held out.
     let share = if job.validation.is_empty() { training.validation_share } else { 0.0 };
-    let mut read = samples::read(&job.data).map_err(data_error)?;
+    let read = samples::read_local(&job.data, &job.validation, job.screen).map_err(data_error)?;
     let prepare = |documents: &[Document], share: f64| {
         samples::prepare(documents, &job.model, cutoff, (share, training.seed)).map_err(model_error)
     };
-    let mut samples = prepare(&read.usable, share)?;
+    let mut samples = prepare(&read.training, share)?;
     let mut validation_report = None;
     if !job.validation.is_empty() {
-        let validation = samples::read(&job.validation).map_err(data_error)?;
-        let prepared = prepare(&validation.usable, 0.0)?;
+        let prepared = prepare(&read.validation, 0.0)?;
         samples.validation = prepared.training;
         validation_report = Some(prepared.report);
-        read.left_out.extend(validation.left_out);
-        read.left_out_total += validation.left_out_total;
     }
     let prepared = Prepared {
         report: samples.report,

@@ -61,8 +61,6 @@ pub(super) fn read(config: &AgentConfig, folder: &StateFolder) -> Result<SiteDat
     let documents = Documents {
         usable: records::documents(&admitted.records),
         features: Features::of_all(&admitted.records),
-        left_out: admitted.left_out(),
-        left_out_total,
     };
     Ok(SiteData { documents, root })
 }

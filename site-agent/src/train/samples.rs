@@ -7,25 +7,20 @@ use std::path::{Path, PathBuf};
 
 use data::DataError;
 use data::overlap::Features;
-use data::read::ReadOptions;
+use data::room::{Outcome, RoomFile, RoomOptions};
+use data::screen::Mode;
+use data::split::{Assignment, SchemeChoice, Side};
 use model::chat::{ChatTokenizer, Document, PrepareReport};
 use model::{ModelError, Sample};
 
-use crate::records;
+use crate::{records, room};
 
-/// Records that are named when they are left out.
-const LEFT_OUT_NAMED: usize = 5;
-
-/// The usable records of some files, and what is left out.
+/// The records that a run may use.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Documents {
     pub(crate) usable: Vec<Document>,
     /// Of each of them: what is compared with the consortium's held-out set.
     pub(crate) features: Vec<Option<Features>>,
-    /// The first of those left out, by file, line and reason.
-    pub(crate) left_out: Vec<String>,
-    /// How many are left out.
-    pub(crate) left_out_total: u64,
 }
 
 /// What the trainer gets.
@@ -38,22 +33,53 @@ pub(crate) struct Samples {
     pub(crate) report: PrepareReport,
 }
 
-/// Reads data files; at least one record must be usable.
+/// The records of a training without a consortium.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LocalDocuments {
+    pub(crate) training: Vec<Document>,
+    /// Of the validation files, where there are any.
+    pub(crate) validation: Vec<Document>,
+    /// The first of those left out, by file, line and reason.
+    pub(crate) left_out: Vec<String>,
+    /// How many are left out.
+    pub(crate) left_out_total: u64,
+}
+
+/// Takes files through the data room: unusable records, confirmed identifiers and copies stay out, and so does a training
+/// record whose copy or patient is in a validation file.
 ///
 /// # Errors
-/// What the data room says of a file, with the line, or that nothing is usable.
-pub(crate) fn read(files: &[PathBuf]) -> Result<Documents, DataError> {
-    let dataset = data::read::read_all(files, &ReadOptions::default())?;
-    dataset.require_records()?;
-    let named = dataset.refused.iter().take(LEFT_OUT_NAMED);
-    let name = |(place, reason): &(data::record::Place, data::read::Refusal)| {
-        format!("{}, line {}: {reason}", dataset.path(*place).display(), place.line)
-    };
-    Ok(Documents {
-        left_out: named.map(name).collect(),
-        left_out_total: dataset.refused.len() as u64,
-        usable: records::documents(&dataset.records),
-        features: Features::of_all(&dataset.records),
+/// What the data room says of a file, with the line; that the screen cannot be relied upon, or that nothing is usable.
+pub(crate) fn read_local(
+    training: &[PathBuf],
+    validation: &[PathBuf],
+    screen: Mode,
+) -> Result<LocalDocuments, DataError> {
+    let file = |path: &PathBuf, side| RoomFile { path: path.clone(), side };
+    let files: Vec<RoomFile> = training
+        .iter()
+        .map(|path| file(path, None))
+        .chain(validation.iter().map(|path| file(path, Some(Side::Validation))))
+        .collect();
+    let mut options = RoomOptions::default();
+    options.screen.mode = screen;
+    options.split.scheme = SchemeChoice::None;
+    let admitted = room::admit_files(&files, &options)?;
+    let mut held_out = Vec::new();
+    let is_validation = |outcome: &Outcome| outcome.assignment == Some(Assignment::Side(Side::Validation));
+    if !validation.is_empty() {
+        admitted.inspection.each_used(&files, &options, is_validation, |record| held_out.push(record))?;
+        if held_out.is_empty() {
+            let reason = "no record of the validation files may be used".to_owned();
+            return Err(DataError::NoRecords { reason });
+        }
+    }
+    let read = admitted.inspection.manifest.counts.read;
+    Ok(LocalDocuments {
+        left_out_total: read - (admitted.records.len() + held_out.len()) as u64,
+        left_out: admitted.left_out(is_validation),
+        training: records::documents(&admitted.records),
+        validation: records::documents(&held_out),
     })
 }
 
@@ -76,4 +102,36 @@ pub(crate) fn prepare(
         if is_held_out { &mut samples.validation } else { &mut samples.training }.push(sample);
     }
     Ok(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn local_training_takes_what_the_room_lets_through_and_nothing_close_to_the_validation_files() {
+        let place = tempfile::tempdir().unwrap();
+        let line =
+            |question: String| serde_json::json!({"instruction": question, "output": "请休息。"}).to_string();
+        let question = |number: usize| {
+            format!("第{number}位患者头痛{number}天并伴有{}次呕吐，应当如何处理？", number * 7)
+        };
+        let mut training: Vec<String> = (0..40).map(|number| line(question(number))).collect();
+        training.push(line("我的身份证号是11010519491231002X，怎么报销？".to_owned()));
+        training.push(training[3].clone());
+        let (data, validation) = (place.path().join("a.jsonl"), place.path().join("b.jsonl"));
+        std::fs::write(&data, training.join("\n")).unwrap();
+        let own = line("糖尿病患者每天可以吃多少水果，需要注意哪些事情？".to_owned());
+        std::fs::write(&validation, format!("{own}\n{}", training[5])).unwrap();
+
+        let read = |validation: &[PathBuf], screen| read_local(&[data.clone()], validation, screen).unwrap();
+        let alone = read(&[], Mode::Block);
+        assert_eq!((alone.training.len(), alone.validation.len(), alone.left_out_total), (40, 0, 2));
+        assert!(alone.left_out.iter().any(|line| line.contains("line 41") && line.contains("citizen-id")));
+        assert!(!alone.left_out.concat().contains("11010519491231002X"));
+        assert_eq!(read(&[], Mode::Mask).training.len(), 41);
+        let measured = read(&[validation], Mode::Block);
+        assert_eq!(measured.validation.len(), 2);
+        assert!(measured.training.len() < 40, "a copy of a validation record is not trained on");
+    }
 }

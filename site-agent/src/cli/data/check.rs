@@ -4,11 +4,9 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use common::durable;
-use data::Record;
 use data::manifest::Manifest;
 use data::read::{self, Item};
 use data::room::{self, RoomFile, RoomOptions, Step};
-use data::screen::selftest;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::chat::ChatTokenizer;
 use rayon::prelude::*;
@@ -21,8 +19,6 @@ use crate::language::Language;
 use crate::language::text::{self as t};
 use crate::records::document;
 
-/// Records that the self-test plants its identifiers in: the first so many of the files.
-const SELF_TEST_RECORDS: usize = 400;
 const REPORT: &str = "data-report.html";
 const MANIFEST: &str = "data-manifest.json";
 
@@ -70,14 +66,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
     let bar = Bar::new(language);
     let inspection = room::inspect(&files, &room, &mut |step| bar.show(step)).map_err(data_error)?;
-    let (tokens, samples) = second_look(tokenizer.as_ref(), &files, &room, &bar)?;
+    let tokens = tokenizer.map(|tokenizer| lengths(&tokenizer, &files, &room, &bar)).transpose()?;
     bar.clear();
-    let self_test = (!samples.is_empty()).then(|| selftest::run(&samples, room.split.seed));
-    let summary = summary::of(&inspection, tokens, self_test, language);
+    let summary = summary::of(&inspection, tokens, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
     write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(data_error)?)?;
     if arguments.json {
-        json::print(&inspection, summary.self_test.as_ref())?;
+        json::print(&inspection)?;
     } else {
         print!("{}", terminal::render(&summary, language));
         let (report, manifest) = (out.join(REPORT), out.join(MANIFEST));
@@ -117,52 +112,42 @@ fn judge(summary: &Summary, language: Language) -> Result<(), SiteError> {
         let hint = "the report says why each record was refused or withheld".to_owned();
         return Err(SiteError::Data { sentence: t::NOTHING_LEFT.get(language).to_owned(), hint: Some(hint) });
     }
-    match &summary.self_test {
-        Some(test) if !test.passed() => Err(SiteError::Data {
-            sentence: test.sentence(screen_language(language)),
-            hint: Some(t::SELF_TEST_HINT.get(language).to_owned()),
-        }),
-        _ => Ok(()),
+    if !summary.self_test.passed() {
+        let sentence = summary.self_test.sentence(screen_language(language));
+        return Err(SiteError::Data { sentence, hint: Some(t::SELF_TEST_HINT.get(language).to_owned()) });
     }
+    Ok(())
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<(), SiteError> {
     durable::write(path, bytes, durable::ORDINARY).map_err(|source| SiteError::io(path, source))
 }
 
-/// Reads once more: the length of every usable record in the model's tokens, rendered and uncut, where there is a model
-/// (what the template refuses has length 0); and the first records, for the screen's self-test.
-fn second_look(
-    tokenizer: Option<&ChatTokenizer>,
+/// Length of every usable record in the model's tokens, rendered and uncut. What the template refuses has length 0.
+fn lengths(
+    tokenizer: &ChatTokenizer,
     files: &[RoomFile],
     room: &RoomOptions,
     bar: &Bar,
-) -> Result<(Option<Vec<u64>>, Vec<Record>), SiteError> {
+) -> Result<Vec<u64>, SiteError> {
     const BATCH: usize = 512;
     let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
     let mut reader = read::open(&paths, &room.read);
-    let (mut lengths, mut samples) = (Vec::new(), Vec::new());
+    let mut lengths = Vec::new();
     loop {
         let batch =
             reader.by_ref().take(BATCH).collect::<data::error::Result<Vec<Item>>>().map_err(data_error)?;
-        let records = || {
-            batch.iter().filter_map(|item| match item {
-                Item::Record(record) => Some(record),
-                Item::Refused { .. } => None,
-            })
-        };
-        samples.extend(records().take(SELF_TEST_RECORDS - samples.len()).cloned());
-        let is_enough = tokenizer.is_none() && samples.len() == SELF_TEST_RECORDS;
-        if batch.is_empty() || is_enough {
-            return Ok((tokenizer.map(|_| lengths), samples));
+        if batch.is_empty() {
+            return Ok(lengths);
         }
-        if let Some(tokenizer) = tokenizer {
-            let length = |record: &&Record| {
-                tokenizer.encode_document(&document(record)).map_or(0, |sample| sample.tokens.len() as u64)
-            };
-            lengths.par_extend(records().collect::<Vec<_>>().par_iter().map(length));
-            bar.tokenising(lengths.len() as u64);
-        }
+        lengths.par_extend(batch.par_iter().filter_map(|item| match item {
+            Item::Record(record) => {
+                let sample = tokenizer.encode_document(&document(record));
+                Some(sample.map_or(0, |sample| sample.tokens.len() as u64))
+            }
+            Item::Refused { .. } => None,
+        }));
+        bar.tokenising(lengths.len() as u64);
     }
 }
 

@@ -42,23 +42,17 @@ struct Sums<'a> {
     files: &'a [FileReport],
     scheme: Scheme,
     split: &'a SplitReport,
-    self_test: Option<&'a SelfTestReport>,
+    self_test: &'a SelfTestReport,
     root: &'a str,
 }
 
 /// Prints the document.
-pub(super) fn print(inspection: &Inspection, self_test: Option<&SelfTestReport>) -> Result<(), SiteError> {
+pub(super) fn print(inspection: &Inspection) -> Result<(), SiteError> {
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    write(inspection, self_test, &mut out)
-        .and_then(|()| out.flush())
-        .map_err(|error| SiteError::Pipe(error.to_string()))
+    write(inspection, &mut out).and_then(|()| out.flush()).map_err(|error| SiteError::Pipe(error.to_string()))
 }
 
-fn write(
-    inspection: &Inspection,
-    self_test: Option<&SelfTestReport>,
-    out: &mut impl std::io::Write,
-) -> std::io::Result<()> {
+fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Result<()> {
     out.write_all(b"{\"records\": [")?;
     for (index, outcome) in inspection.records.iter().enumerate() {
         out.write_all(if index == 0 { b"\n  " } else { b",\n  " })?;
@@ -70,7 +64,7 @@ fn write(
         files: &inspection.files,
         scheme: inspection.scheme,
         split: &inspection.split,
-        self_test,
+        self_test: &inspection.manifest.self_test,
         root: &inspection.manifest.root,
     };
     let text = serde_json::to_string_pretty(&sums)?;

@@ -6,7 +6,6 @@ use data::Place;
 use data::dedup::MatchKind;
 use data::read::FileReport;
 use data::room::{Inspection, Outcome, Verdict};
-use data::screen::selftest::SelfTestReport;
 use data::screen::{Certainty, Kind};
 use data::split::{Assignment, Note, Scheme, Side};
 
@@ -22,12 +21,7 @@ const PLACES_SHOWN: usize = 20;
 const BINS: usize = 40;
 
 /// `tokens` holds the length of each usable record in the model's tokens, where a model was named.
-pub(super) fn of(
-    inspection: &Inspection,
-    tokens: Option<Vec<u64>>,
-    self_test: Option<SelfTestReport>,
-    language: Language,
-) -> Summary {
+pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: Language) -> Summary {
     let usable = || inspection.records.iter().filter(|outcome| outcome.verdict != Verdict::Refuse);
     let lengths_in_tokens = tokens.is_some();
     let characters = || usable().map(|outcome| u64::from(outcome.characters)).collect();
@@ -43,7 +37,7 @@ pub(super) fn of(
         strata: strata(inspection),
         duplicates: duplicates(inspection, language),
         split: split(inspection, language),
-        self_test,
+        self_test: inspection.manifest.self_test.clone(),
         root: inspection.manifest.root.clone(),
     }
 }
