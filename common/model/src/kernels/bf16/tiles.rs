@@ -208,7 +208,7 @@ const fn mask(count: usize) -> u16 {
 /// Transposes a 16 x 16 block of words: pairs, quadruples, then 128-bit quarters twice.
 #[inline]
 #[target_feature(enable = "avx512f")]
-pub fn transpose(rows: &mut [__m512i; LANES]) {
+pub(crate) fn transpose(rows: &mut [__m512i; LANES]) {
     for pair in rows.as_chunks_mut::<2>().0 {
         let (low, high) = (_mm512_unpacklo_epi32(pair[0], pair[1]), _mm512_unpackhi_epi32(pair[0], pair[1]));
         *pair = [low, high];
