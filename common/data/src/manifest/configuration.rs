@@ -13,8 +13,8 @@ use crate::split::SplitOptions;
 pub struct Configuration {
     /// What is done about identifiers.
     pub screen: Mode,
-    /// SHA-256 of the signed bytes of the privacy officer's waiver, where one is used.
-    #[serde(default)]
+    /// SHA-256 of the signed bytes of the privacy officer's waiver; absent where none is used.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub waiver_sha256: Option<String>,
     /// SHA-256 of the column mapping, where one is used.
     pub mapping_sha256: Option<String>,
