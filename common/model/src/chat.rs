@@ -51,6 +51,14 @@ pub struct Message {
     pub content: String,
 }
 
+/// A rendered and encoded record.
+struct Encoded {
+    text: String,
+    /// Each token's characters (not bytes) of `text`.
+    offsets: Vec<(usize, usize)>,
+    sample: Sample,
+}
+
 /// A tokenizer with its chat template, as published in a Hugging Face model folder.
 pub struct ChatTokenizer {
     tokenizer: Tokenizer,
@@ -99,11 +107,10 @@ impl ChatTokenizer {
     /// [`ModelError::Template`] when the template refuses or rewrites the conversation, or a message contains
     /// the text of a special token (it would forge a turn); [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode(&self, messages: &[Message]) -> Result<Sample> {
-        self.encode_with_offsets(messages).map(|(_, _, sample)| sample)
+        self.encode_with_offsets(messages).map(|encoded| encoded.sample)
     }
 
-    /// The rendered text, the tokens' character offsets in it, and the sample.
-    fn encode_with_offsets(&self, messages: &[Message]) -> Result<(String, Vec<(usize, usize)>, Sample)> {
+    fn encode_with_offsets(&self, messages: &[Message]) -> Result<Encoded> {
         self.refuse_special_tokens(messages)?;
         let text = self.render(messages, false)?;
         let spans = mask::supervised_spans(self, messages, &text)?;
@@ -114,7 +121,7 @@ impl ChatTokenizer {
             .map_err(|_| self.fault("a conversation cannot be encoded"))?;
         let supervised = mask::tokens_in_spans(&text, &spans, encoding.get_offsets());
         let sample = Sample { tokens: encoding.get_ids().to_vec(), supervised };
-        Ok((text, encoding.get_offsets().to_vec(), sample))
+        Ok(Encoded { text, offsets: encoding.get_offsets().to_vec(), sample })
     }
 
     /// Token ids of a plain text, every one supervised, as LLaMA-Factory's pre-training stage makes them
@@ -125,10 +132,10 @@ impl ChatTokenizer {
     /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::Template`] when the text
     /// contains that of a special token; [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode_text(&self, text: &str) -> Result<Sample> {
-        self.encode_text_with_offsets(text).map(|(_, _, sample)| sample)
+        self.encode_text_with_offsets(text).map(|encoded| encoded.sample)
     }
 
-    fn encode_text_with_offsets(&self, text: &str) -> Result<(String, Vec<(usize, usize)>, Sample)> {
+    fn encode_text_with_offsets(&self, text: &str) -> Result<Encoded> {
         if self.special_tokens.iter().any(|token| text.contains(token)) {
             return Err(template_fault(
                 "a text contains the text of a special token, which would end it early",
@@ -142,7 +149,7 @@ impl ChatTokenizer {
             .map_err(|_| self.fault("a text cannot be encoded"))?;
         let tokens = encoding.get_ids().to_vec();
         let sample = Sample { supervised: vec![true; tokens.len()], tokens };
-        Ok((whole, encoding.get_offsets().to_vec(), sample))
+        Ok(Encoded { text: whole, offsets: encoding.get_offsets().to_vec(), sample })
     }
 
     /// Token ids of the prompt that asks for the next answer: the conversation so far and the answer's header.

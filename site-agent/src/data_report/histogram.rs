@@ -64,10 +64,10 @@ impl Histogram {
         );
         for (share, value) in [(0.0, 0), (0.5, most / 2), (1.0, most)] {
             let y = TOP + plot * (1.0 - share);
-            let _ = write!(
+            let _ = writeln!(
                 svg,
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{WIDTH}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>\
-                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>\n",
+                 <text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"end\">{value}</text>",
                 LEFT - 6.0,
                 y + 4.0
             );

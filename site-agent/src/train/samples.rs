@@ -124,7 +124,9 @@ mod tests {
         let own = line("糖尿病患者每天可以吃多少水果，需要注意哪些事情？".to_owned());
         std::fs::write(&validation, format!("{own}\n{}", training[5])).unwrap();
 
-        let read = |validation: &[PathBuf], screen| read_local(&[data.clone()], validation, screen).unwrap();
+        let read = |validation: &[PathBuf], screen| {
+            read_local(std::slice::from_ref(&data), validation, screen).unwrap()
+        };
         let alone = read(&[], Mode::Block);
         assert_eq!((alone.training.len(), alone.validation.len(), alone.left_out_total), (40, 0, 2));
         assert!(alone.left_out.iter().any(|line| line.contains("line 41") && line.contains("citizen-id")));

@@ -3,9 +3,8 @@
 
 use std::ops::Range;
 
-use super::{ChatTokenizer, Message};
+use super::{ChatTokenizer, Encoded, Message};
 use crate::error::Result;
-use crate::sample::Sample;
 
 /// A conversation as the model sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -35,8 +34,7 @@ impl ChatTokenizer {
     /// # Errors
     /// As [`ChatTokenizer::encode`].
     pub fn explain(&self, messages: &[Message]) -> Result<Explained> {
-        let (text, offsets, sample) = self.encode_with_offsets(messages)?;
-        Ok(pieces(text, offsets, &sample))
+        self.encode_with_offsets(messages).map(pieces)
     }
 
     /// As [`ChatTokenizer::explain`], of a plain text: every token is supervised.
@@ -44,12 +42,11 @@ impl ChatTokenizer {
     /// # Errors
     /// As [`ChatTokenizer::encode_text`].
     pub fn explain_text(&self, text: &str) -> Result<Explained> {
-        let (text, offsets, sample) = self.encode_text_with_offsets(text)?;
-        Ok(pieces(text, offsets, &sample))
+        self.encode_text_with_offsets(text).map(pieces)
     }
 }
 
-fn pieces(text: String, offsets: Vec<(usize, usize)>, sample: &Sample) -> Explained {
+fn pieces(Encoded { text, offsets, sample }: Encoded) -> Explained {
     // Offsets count characters; one pass turns them into bytes.
     let starts: Vec<usize> = text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect();
     let byte = |character: usize| starts.get(character).copied().unwrap_or(text.len());

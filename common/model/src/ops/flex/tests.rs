@@ -370,7 +370,7 @@ fn cached_attention_is_attention_over_the_whole_sequence() {
         let mut plain = ours.clone();
         let mut first = 0;
         for rows in runs {
-            let part = |tensor: &Tensor<Flex, 2>| tensor.clone().slice([first..first + rows]);
+            let part = |tensor: &Tensor<Flex, 2>| tensor.clone().slice(first..first + rows);
             let (q, k, v) = (part(&q), part(&k), part(&v));
             for cache in [&mut ours, &mut plain] {
                 cache.reserve(first + rows);
