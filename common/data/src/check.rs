@@ -2,6 +2,11 @@
 //! that passes has an optional system turn first, then user (or tool) and assistant in turn, and ends with an assistant's
 //! non-empty answer (or is non-empty plain text); looking costs one pass over its texts.
 
+mod garbled;
+
+#[cfg(test)]
+mod tests;
+
 use crate::limits::{RECORD_CHARACTERS_MAX, TURNS_MAX};
 use crate::read::Refusal;
 use crate::record::{Body, Part, Record, Role, Turn};
@@ -40,7 +45,7 @@ pub fn record(record: &Record, bounds: &Bounds) -> Result<(), Refusal> {
     if characters > bounds.record_characters_max {
         return Err(Refusal::TooManyCharacters);
     }
-    Ok(())
+    record.fields.iter().try_for_each(|field| garbled::look(&field.text))
 }
 
 fn conversation(record: &Record, turns: &[Turn], bounds: &Bounds) -> Result<(), Refusal> {

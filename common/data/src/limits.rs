@@ -55,3 +55,27 @@ pub const SELF_TEST_RECORDS: usize = 256;
 /// Records that the room screens and hashes together: a few hundred keep all cores busy; of the longest records (1 MiB)
 /// they are 512 MiB, of ordinary ones half a megabyte.
 pub const ROOM_BATCH_RECORDS: usize = 512;
+/// Columns of a CSV or Parquet file: 8 bytes each in the row's buffers, so 80 KB; hospital exports have some hundreds.
+pub const COLUMNS_MAX: usize = 10_000;
+/// A column mapping file.
+pub const MAPPING_BYTES_MAX: u64 = 64 << 10;
+/// Turns of a mapping, and pieces of one of its templates.
+pub const MAPPING_PARTS_MAX: usize = 1_000;
+/// Files of one mixture: each is open at once, and 1,024 is the usual limit of a process.
+pub const MIX_FILES_MAX: usize = 1_000;
+/// A Parquet footer: 1,000 row groups * 50 columns * 200 bytes is 10 MB.
+pub const PARQUET_FOOTER_BYTES_MAX: u64 = 16 << 20;
+/// Levels of a Parquet schema: a list of turns takes five; the library builds the schema by recursion.
+pub const PARQUET_SCHEMA_DEPTH_MAX: usize = 64;
+/// A page's header: some dozen bytes, and twice the longest value where statistics are written into it.
+pub const PARQUET_PAGE_HEADER_BYTES_MAX: usize = 1 << 20;
+/// One unpacked page: writers aim at 1 MiB; a value is never split, so a page may be as long as its longest value. Each
+/// column holds one page and one dictionary.
+pub const PARQUET_PAGE_BYTES_MAX: u64 = 64 << 20;
+/// Values of a data page, which cost nothing where they are a run: writers aim at 20,000 rows.
+pub const PARQUET_PAGE_VALUES_MAX: u64 = 1 << 24;
+/// Elements of a list column in a row group, which might all be in one row: 2^23 * 100 bytes is 0.8 GB, the worst that a
+/// hostile file can cost; a million conversations of eight turns pass.
+pub const PARQUET_REPEATED_VALUES_MAX: u64 = 1 << 23;
+/// Unpacked size to file size: text packs to a tenth, a constant column to a thousandth.
+pub const PARQUET_RATIO_MAX: u64 = 1_000;

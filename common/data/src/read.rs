@@ -21,8 +21,13 @@
 //! that changes while it is read, or is damaged, is an error; nothing quotes a record.
 
 mod convert;
+mod csv;
 mod encoding;
 mod json;
+mod mapping;
+pub mod mix;
+mod open;
+mod parquet;
 mod refusal;
 mod report;
 mod source;
@@ -33,14 +38,13 @@ mod tests;
 use std::path::{Path, PathBuf};
 
 pub use encoding::Encoding;
+pub use mapping::Mapping;
 pub use refusal::Refusal;
 pub use report::{FileKind, FileReport, Refusals};
 
 use crate::check::{self, Bounds};
 use crate::error::{DataError, Result};
 use crate::record::{Place, Record};
-use encoding::Detected;
-use json::JsonRecords;
 use source::Source;
 
 /// How files are read. The default suits any file of a known format.
@@ -48,6 +52,8 @@ use source::Source;
 pub struct ReadOptions {
     /// What a record may be, see [`check::record`].
     pub bounds: Bounds,
+    /// How columns become records where the files follow no known format; applied to every record.
+    pub mapping: Option<Mapping>,
     /// The encoding of text files where it is known better than it can be found.
     pub encoding: Option<Encoding>,
     /// Refuse and count what is not JSON instead of stopping at it: for a report on all that is wrong with a file.
@@ -74,7 +80,8 @@ pub enum Item {
 /// is damaged, [`DataError::Changed`] for one that somebody wrote to meanwhile.
 pub fn open<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Reader {
     let paths = paths.iter().map(|path| path.as_ref().to_path_buf()).collect::<Vec<_>>().into_iter();
-    Reader { paths, options: options.clone(), current: None, reports: Vec::new(), failed: false }
+    let options = options.clone();
+    Reader { paths, options, current: None, reports: Vec::new(), first_file: 0, failed: false }
 }
 
 /// Reads files into memory.
@@ -154,6 +161,8 @@ pub struct Reader {
     options: ReadOptions,
     current: Option<Current>,
     reports: Vec<FileReport>,
+    /// What the first file is numbered in places.
+    first_file: u32,
     failed: bool,
 }
 
@@ -168,7 +177,7 @@ impl Reader {
     fn advance(&mut self) -> Result<bool> {
         let Some(path) = self.paths.next() else { return Ok(false) };
         let mut report = FileReport::new(path.clone());
-        let opened = open_file(&path, &self.options, &mut report);
+        let opened = open::file(&path, &self.options, &mut report);
         self.reports.push(report);
         self.current = Some(opened?);
         Ok(true)
@@ -201,14 +210,18 @@ impl Reader {
     }
 
     fn item(&mut self, raw: Raw) -> Item {
-        let file = u32::try_from(self.reports.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let index = u32::try_from(self.reports.len().saturating_sub(1)).unwrap_or(u32::MAX);
+        let file = self.first_file.saturating_add(index);
         let (line, converted) = match raw {
             Raw::Refused { line, reason } => (line, Err(reason)),
             Raw::Row { line, columns } => {
-                let converted = convert::record(&columns, Place { file, line }).and_then(|conversion| {
-                    check::record(&conversion.record, &self.options.bounds)?;
-                    Ok(conversion)
-                });
+                let converted =
+                    convert::record(&columns, Place { file, line }, self.options.mapping.as_ref()).and_then(
+                        |conversion| {
+                            check::record(&conversion.record, &self.options.bounds)?;
+                            Ok(conversion)
+                        },
+                    );
                 (line, converted)
             }
         };
@@ -241,20 +254,4 @@ impl Iterator for Reader {
         self.failed = step.is_err();
         step.transpose()
     }
-}
-
-/// Finds out what a file is and how it is to be read.
-fn open_file(path: &Path, options: &ReadOptions, report: &mut FileReport) -> Result<Current> {
-    let source = Source::open(path)?;
-    report.bytes = source.bytes();
-    let detected = match options.encoding {
-        Some(encoding) => Detected { encoding, mark_bytes: encoding::mark_bytes(&source, encoding)? },
-        None => encoding::detect(&source)?,
-    };
-    report.encoding = Some(detected.encoding);
-    report.has_byte_order_mark = detected.mark_bytes > 0;
-    let text = encoding::text(&source, detected);
-    let records = JsonRecords::new(path, text, options.refuse_broken)?;
-    report.kind = Some(records.kind());
-    Ok(Current { source, rows: Box::new(records) })
 }

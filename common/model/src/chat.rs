@@ -12,6 +12,8 @@ mod template;
 mod tokenizer_config;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;
 
 use std::path::{Path, PathBuf};

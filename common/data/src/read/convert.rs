@@ -5,6 +5,7 @@
 mod alpaca;
 mod choice;
 mod classification;
+mod mapped;
 mod metadata;
 mod question;
 mod turns;
@@ -13,6 +14,7 @@ use std::borrow::Cow;
 
 use serde_json::{Map, Value};
 
+use super::mapping::Mapping;
 use super::refusal::Refusal;
 use crate::record::{Body, Field, Format, Part, Place, Record};
 
@@ -28,27 +30,14 @@ pub(super) struct Conversion {
 }
 
 /// What a row means.
-pub(super) fn record(columns: &Columns, place: Place) -> Converted<Conversion> {
+pub(super) fn record(columns: &Columns, place: Place, mapping: Option<&Mapping>) -> Converted<Conversion> {
     let row = Row { columns };
     let mut draft = Draft::default();
-    let (format, body) = if row.has(&["messages"]) {
-        (Format::Messages, turns::messages(&row, &mut draft)?)
-    } else if row.has(&["conversations"]) {
-        (Format::ShareGpt, turns::share_gpt(&row, &mut draft)?)
-    } else if row.has(&["instruction"]) {
-        (Format::Alpaca, alpaca::convert(&row, &mut draft)?)
-    } else if choice::fits(&row) {
-        (Format::MultipleChoice, choice::convert(&row, &mut draft)?)
-    } else if question::fits(&row) {
-        (Format::QuestionAnswer, question::convert(&row, &mut draft)?)
-    } else if row.has(&["text"]) && row.has(&["label"]) {
-        (Format::Classification, classification::convert(&row, &mut draft)?)
-    } else if row.has(&["text"]) {
-        (Format::Text, Body::Text(vec![draft.required(&row, &["text"])?]))
-    } else {
-        return Err(Refusal::UnknownFormat);
+    let (format, body) = match mapping {
+        Some(mapping) => (Format::Mapped, mapped::convert(&row, mapping, &mut draft)?),
+        None => known_format(&row, &mut draft)?,
     };
-    let metadata = metadata::conventional(&row);
+    let metadata = metadata::of(&row, mapping);
     let stratum = metadata.stratum.map(|(path, text)| {
         draft.field(path, text.clone());
         text
@@ -63,6 +52,27 @@ pub(super) fn record(columns: &Columns, place: Place) -> Converted<Conversion> {
         stratum,
     };
     Ok(Conversion { record, has_unreadable_date: metadata.has_unreadable_date })
+}
+
+/// The format whose keys the row has, and what it means in it.
+fn known_format(row: &Row<'_>, draft: &mut Draft) -> Converted<(Format, Body)> {
+    Ok(if row.has(&["messages"]) {
+        (Format::Messages, turns::messages(row, draft)?)
+    } else if row.has(&["conversations"]) {
+        (Format::ShareGpt, turns::share_gpt(row, draft)?)
+    } else if row.has(&["instruction"]) {
+        (Format::Alpaca, alpaca::convert(row, draft)?)
+    } else if choice::fits(row) {
+        (Format::MultipleChoice, choice::convert(row, draft)?)
+    } else if question::fits(row) {
+        (Format::QuestionAnswer, question::convert(row, draft)?)
+    } else if row.has(&["text"]) && row.has(&["label"]) {
+        (Format::Classification, classification::convert(row, draft)?)
+    } else if row.has(&["text"]) {
+        (Format::Text, Body::Text(vec![draft.required(row, &["text"])?]))
+    } else {
+        return Err(Refusal::UnknownFormat);
+    })
 }
 
 /// Look-ups in a row. Names are matched exactly, else without regard to the case of ASCII letters; null is absent.

@@ -6,6 +6,7 @@ use std::io::{BufRead, BufReader, Read};
 
 use encoding_rs::{CoderResult, Decoder, GB18030, UTF_16BE, UTF_16LE};
 
+use super::refusal::Refusal;
 use super::source::Source;
 use crate::error::Result;
 use crate::limits::{ENCODING_SAMPLE_BYTES, ENCODING_SEARCH_BYTES_MAX};
@@ -111,6 +112,11 @@ pub(crate) fn is_gb18030(bytes: &[u8], open_end: bool) -> bool {
             encoding_rs::DecoderResult::Malformed(..) => return false,
         }
     }
+}
+
+/// Why bytes that are not UTF-8 cannot be used in a file that is.
+pub(crate) fn refusal(bytes: &[u8]) -> Refusal {
+    if is_gb18030(bytes, false) { Refusal::MixedEncoding } else { Refusal::InvalidEncoding }
 }
 
 /// The file's text as UTF-8, without its byte order mark.

@@ -38,11 +38,7 @@ impl<R: BufRead> JsonRecords<R> {
     fn parse(&self, line: u64, bytes: &[u8]) -> Result<Raw> {
         let refused = |reason| Ok(Raw::Refused { line, reason });
         if !encoding::is_utf8(bytes, false) {
-            return refused(if encoding::is_gb18030(bytes, false) {
-                Refusal::MixedEncoding
-            } else {
-                Refusal::InvalidEncoding
-            });
+            return refused(encoding::refusal(bytes));
         }
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(columns)) => Ok(Raw::Row { line, columns }),

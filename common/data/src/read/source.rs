@@ -54,6 +54,15 @@ impl Source {
         Ok(Self { path: path.to_path_buf(), file: Arc::new(file), stamp: Stamp::of(&metadata) })
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Another handle of the file, for libraries that want one; they share its position.
+    pub(crate) fn file(&self) -> std::io::Result<File> {
+        self.file.try_clone()
+    }
+
     /// Bytes of the file when it was opened.
     pub(crate) fn bytes(&self) -> u64 {
         self.stamp.size

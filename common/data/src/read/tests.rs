@@ -1,6 +1,14 @@
 //! Tests of the JSON reader: formats, both layouts, refusals by code, broken files by line number, and that no message
 //! carries a word of a record.
 
+mod csv;
+mod formats;
+mod mapping;
+mod mix;
+mod parquet;
+mod robust;
+mod support;
+
 use std::io::BufReader;
 use std::path::Path;
 

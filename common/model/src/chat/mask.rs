@@ -60,7 +60,10 @@ fn find_answer(
     special_tokens: &[String],
 ) -> std::result::Result<(Range<usize>, Range<usize>), Missing> {
     let mut missing = Missing::Content;
-    for wanted in [content, content.trim()] {
+    // As it stands, and as templates trim it: Llama 3 on both sides, Qwen 3 line feeds before the content.
+    let trimmed =
+        [content.trim_start_matches('\n'), content.trim_start(), content.trim_end(), content.trim()];
+    for wanted in std::iter::once(content).chain(trimmed) {
         for (start, _) in answer.match_indices(wanted) {
             if special_tokens.iter().any(|token| answer[..start].contains(token.as_str())) {
                 break;

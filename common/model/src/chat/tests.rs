@@ -9,14 +9,14 @@ use serde_json::json;
 
 use super::*;
 
-const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] \
+pub(super) const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] \
     + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";
 /// As Llama 3 does it: a begin-of-text token, contents trimmed, `<|eot_id|>` behind each turn, a date.
-const LLAMA: &str = "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' }}\
+pub(super) const LLAMA: &str = "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' }}\
     {% if m.role == 'system' %}{{ strftime_now('%d %b %Y') + '\n' }}{% endif %}{{ m['content'] | trim + '<|eot_id|>' }}\
     {% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
 /// As Qwen 3 does it: an empty `<think>` block before the last answer, Python string methods, `loop`, `namespace`.
-const THINKING: &str = "{%- set ns = namespace(last=-1) %}
+pub(super) const THINKING: &str = "{%- set ns = namespace(last=-1) %}
 {%- for message in messages %}
     {%- if message.role == 'user' and not message.content.startswith('<tool') %}
         {%- set ns.last = loop.index0 %}
@@ -36,7 +36,7 @@ const THINKING: &str = "{%- set ns = namespace(last=-1) %}
 {%- endif %}";
 
 /// A folder with a byte-level tokenizer (256 byte tokens, no merges, `special` tokens behind) and `config`.
-fn tokenizer_folder(special: &[&str], config: &serde_json::Value) -> tempfile::TempDir {
+pub(super) fn tokenizer_folder(special: &[&str], config: &serde_json::Value) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     // GPT-2's printable stand-ins for the 256 bytes.
     let printable = |byte: u32| matches!(byte, 33..=126 | 161..=172 | 174..=255);
@@ -78,12 +78,12 @@ fn chatml() -> ChatTokenizer {
     ChatTokenizer::load(tokenizer_folder(&["<|im_start|>", "<|im_end|>"], &config).path()).unwrap()
 }
 
-fn say(role: Role, content: &str) -> Message {
+pub(super) fn say(role: Role, content: &str) -> Message {
     Message { role, content: content.to_owned() }
 }
 
 /// The text of the supervised tokens, special tokens kept.
-fn supervised_text(chat: &ChatTokenizer, sample: &Sample) -> String {
+pub(super) fn supervised_text(chat: &ChatTokenizer, sample: &Sample) -> String {
     let tokens: Vec<u32> = sample
         .tokens
         .iter()
@@ -120,7 +120,7 @@ fn compare_with_golden(model: &Path, golden: &Path) {
     }
 }
 
-fn repository() -> PathBuf {
+pub(super) fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 

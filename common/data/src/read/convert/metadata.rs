@@ -5,6 +5,7 @@
 use serde_json::Value;
 
 use super::{Row, scalar};
+use crate::read::mapping::Mapping;
 use crate::record::Date;
 
 /// The conventional names, in the order in which they are looked for.
@@ -45,12 +46,20 @@ pub(super) struct Metadata {
     pub(super) has_unreadable_date: bool,
 }
 
-pub(super) fn conventional(row: &Row<'_>) -> Metadata {
-    from_columns(row, PATIENT, DATE, STRATUM)
+/// From the mapping's columns; where it names none, or there is no mapping, from the conventional ones.
+pub(super) fn of(row: &Row<'_>, mapping: Option<&Mapping>) -> Metadata {
+    let named =
+        |column: fn(&Mapping) -> &Option<String>| mapping.and_then(|mapping| column(mapping).as_deref());
+    let (patient, date, stratum) = (named(|m| &m.patient), named(|m| &m.date), named(|m| &m.stratum));
+    from_columns(
+        row,
+        patient.as_ref().map_or(PATIENT, std::slice::from_ref),
+        date.as_ref().map_or(DATE, std::slice::from_ref),
+        stratum.as_ref().map_or(STRATUM, std::slice::from_ref),
+    )
 }
 
-/// As [`conventional`], from columns by these names.
-pub(super) fn from_columns(row: &Row<'_>, patient: &[&str], date: &[&str], stratum: &[&str]) -> Metadata {
+fn from_columns(row: &Row<'_>, patient: &[&str], date: &[&str], stratum: &[&str]) -> Metadata {
     let value = |names: &[&str]| {
         let (name, value) = row.get(names)?;
         let text = scalar(value)?.trim().to_owned();

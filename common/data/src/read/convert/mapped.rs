@@ -1,0 +1,68 @@
+//! A row through a column mapping. Called by `convert`. A column's list or object is no text; numbers are written as the
+//! file writes them. A system turn whose columns are all absent or empty is left out; any other empty turn is refused by
+//! `check`.
+
+use serde_json::Value;
+
+use super::{Converted, Draft, Row, literal, nested, scalar};
+use crate::read::mapping::{ConversationColumn, Mapping, Piece, Shape, Template};
+use crate::read::refusal::Refusal;
+use crate::record::{Body, Part, Role, Turn};
+
+pub(super) fn convert(row: &Row<'_>, mapping: &Mapping, draft: &mut Draft) -> Converted<Body> {
+    Ok(match &mapping.shape {
+        Shape::Text(template) => Body::Text(fill(row, template, draft)?),
+        Shape::Conversation(column) => Body::Conversation(list(row, column, draft)?),
+        Shape::Turns(templates) => {
+            let mut turns = Vec::new();
+            for (role, template) in templates {
+                let parts = fill(row, template, draft)?;
+                let has_columns = template.0.iter().any(|piece| matches!(piece, Piece::Column { .. }));
+                let has_text = parts
+                    .iter()
+                    .any(|part| matches!(part, Part::Field(_)) && !draft.text(part).trim().is_empty());
+                if *role != Role::System || has_text || !has_columns {
+                    turns.push(Turn { role: *role, parts });
+                }
+            }
+            Body::Conversation(turns)
+        }
+    })
+}
+
+fn fill(row: &Row<'_>, template: &Template, draft: &mut Draft) -> Converted<Vec<Part>> {
+    let mut parts = Vec::new();
+    for piece in &template.0 {
+        match piece {
+            Piece::Literal(text) => parts.push(literal(text)),
+            Piece::Column { name, optional } => match row.get(&[name]) {
+                Some((path, value)) => {
+                    parts.push(draft.field(path, scalar(value).ok_or(Refusal::WrongType)?));
+                }
+                None if *optional => {}
+                None => return Err(Refusal::MissingKey),
+            },
+        }
+    }
+    Ok(parts)
+}
+
+fn list(row: &Row<'_>, column: &ConversationColumn, draft: &mut Draft) -> Converted<Vec<Turn>> {
+    let (path, value) = row.get(&[&column.column]).ok_or(Refusal::MissingKey)?;
+    let value = nested(value);
+    let turns = value.as_array().ok_or(Refusal::WrongType)?;
+    let text = |turn: &Value, key: &str| match turn.get(key) {
+        None | Some(Value::Null) => Err(Refusal::MissingKey),
+        Some(value) => scalar(value).ok_or(Refusal::WrongType),
+    };
+    turns
+        .iter()
+        .enumerate()
+        .map(|(index, turn)| {
+            let role = column.role_of(&text(turn, &column.role)?).ok_or(Refusal::UnknownRole)?;
+            let content = text(turn, &column.content)?;
+            let part = draft.field(format!("{path}[{index}].{}", column.content), content);
+            Ok(Turn { role, parts: vec![part] })
+        })
+        .collect()
+}

@@ -1,0 +1,6 @@
+//! Any bytes as a `.jsonl` file. Run by `deploy/fuzz`.
+#![no_main]
+
+use data::read::ReadOptions;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| fuzz::read_as("jsonl", bytes, &ReadOptions::default()));
