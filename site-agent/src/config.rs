@@ -19,7 +19,7 @@ use crate::sandbox::Lock;
 pub struct AgentConfig {
     /// Folder of the base model (a Hugging Face folder: config.json, tokenizer.json, *.safetensors).
     pub model: PathBuf,
-    /// Files with the site's de-identified training records (Alpaca or ShareGPT; JSON lines or one JSON array).
+    /// Files with the site's de-identified training records (JSON lines, a JSON array, CSV or Parquet).
     pub data: Vec<PathBuf>,
     /// What is done with the records before any is trained on.
     #[serde(default)]
@@ -54,6 +54,9 @@ pub struct DataRoomConfig {
     pub split_by_stratum: bool,
     /// Start of the random choices.
     pub split_seed: u64,
+    /// The column mapping, for files that follow no known format.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mapping: Option<PathBuf>,
 }
 
 impl Default for DataRoomConfig {
@@ -67,6 +70,7 @@ impl Default for DataRoomConfig {
             split_by_time: split.by_time,
             split_by_stratum: split.by_stratum,
             split_seed: split.seed,
+            mapping: None,
         }
     }
 }
@@ -85,7 +89,10 @@ impl DataRoomConfig {
     }
 
     /// The section as `join` writes it.
-    fn to_commented_toml(&self) -> String {
+    fn to_commented_toml(&self, mapping: Option<&str>) -> String {
+        let mapping = mapping.map_or_else(String::new, |path| {
+            format!("# How the columns of the data files become records.\nmapping = {path}\n")
+        });
         let screen = match self.screen {
             Mode::Report => "report",
             Mode::Mask => "mask",
@@ -106,7 +113,7 @@ impl DataRoomConfig {
              split_by_time = {}\n\
              split_by_stratum = {}\n\
              # Start of the random choices of the split.\n\
-             split_seed = {}\n\n",
+             split_seed = {}\n{mapping}\n",
             self.duplicates,
             self.split,
             self.split_by_patient,
@@ -206,6 +213,12 @@ impl AgentConfig {
         Ok(config)
     }
 
+    /// What the worker may read besides the model: the data files and their mapping.
+    #[must_use]
+    pub fn data_files(&self) -> Vec<PathBuf> {
+        self.data.iter().chain(&self.data_room.mapping).cloned().collect()
+    }
+
     fn check(&self) -> Result<(), &'static str> {
         if self.data.is_empty() {
             return Err("`data` names no file");
@@ -236,6 +249,7 @@ impl AgentConfig {
                 .ok_or_else(|| SiteError::config(path, "the path is not valid UTF-8"))
         };
         let data = self.data.iter().map(|path| quote(path)).collect::<Result<Vec<_>, _>>()?.join(",\n  ");
+        let mapping = self.data_room.mapping.as_deref().map(quote).transpose()?;
         let locks = self
             .sandbox
             .allow_missing
@@ -270,7 +284,7 @@ impl AgentConfig {
              # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
              overlap = {}\n",
             quote(&self.model)?,
-            self.data_room.to_commented_toml(),
+            self.data_room.to_commented_toml(mapping.as_deref()),
             self.training.checkpoint_interval_s,
             self.training.attempts_max,
             self.training.device,
@@ -296,6 +310,7 @@ mod tests {
                 duplicates: DuplicatePolicy::Keep,
                 split: SchemeChoice::Holdout([60, 20, 20]),
                 split_by_time: false,
+                mapping: Some("/srv/mapping.toml".into()),
                 ..DataRoomConfig::default()
             },
             sandbox: SandboxConfig { allow_missing: vec![Lock::Landlock] },

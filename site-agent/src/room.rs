@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use common::durable;
 use common::id::Digest;
+use data::read::Mapping;
 use data::room::{Inspection, Outcome, RoomFile, RoomOptions, Verdict, inspect};
 use data::screen::waiver::Accepted;
 use data::screen::{Language, Mode};
@@ -30,7 +31,7 @@ pub(crate) struct Admitted {
 /// What the room says of a file or a setting; `ScreenUnfit` when the screen cannot be relied upon for these records;
 /// `NoRecords` with the sums when nothing may be trained on.
 pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<Admitted, DataError> {
-    let (files, mut options) = settings(config);
+    let (files, mut options) = settings(config)?;
     options.screen.accepted = accepted;
     admit_files(&files, &options)
 }
@@ -56,13 +57,18 @@ pub(crate) fn admit_files(files: &[RoomFile], options: &RoomOptions) -> Result<A
 }
 
 /// The policy as the room takes it.
-pub(crate) fn settings(config: &AgentConfig) -> (Vec<RoomFile>, RoomOptions) {
+///
+/// # Errors
+/// What is wrong with the mapping, with its line.
+pub(crate) fn settings(config: &AgentConfig) -> Result<(Vec<RoomFile>, RoomOptions), DataError> {
     let files = config.data.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
     let room = &config.data_room;
     let mut options =
         RoomOptions { duplicates: room.duplicates, split: room.split(), ..RoomOptions::default() };
     options.screen.mode = room.screen;
-    (files, options)
+    options.read.mapping = room.mapping.as_deref().map(Mapping::read).transpose()?;
+    options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
+    Ok((files, options))
 }
 
 impl Admitted {

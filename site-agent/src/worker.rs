@@ -55,7 +55,7 @@ pub fn enter(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
     quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
     let config = AgentConfig::load(&folder.config())?;
-    lock(&folder.worker_rules(&config.model, &config.data), &config.sandbox.allow_missing)?;
+    lock(&folder.worker_rules(&config.model, &config.data_files()), &config.sandbox.allow_missing)?;
     Ok(config)
 }
 

@@ -43,7 +43,8 @@ Examples:
 What it writes is agent.toml, the policy of this site:
   model                           folder of the base model
   data                            files with de-identified records
-  [data_room] screen, duplicates, split, split_by_patient, split_by_time, split_by_stratum, split_seed
+  [data_room] screen, duplicates, split, split_by_patient, split_by_time, split_by_stratum, split_seed,
+              mapping
   [sandbox] allow_missing         locks the agent may run without (default: none)
   [training] checkpoint_interval_s, attempts_max, device, recompute, weights
   [policy] update_norm_max, update_bytes_max, overlap
@@ -62,7 +63,7 @@ pub(super) struct Arguments {
     /// Folder of the base model: config.json, tokenizer.json, *.safetensors.
     #[arg(long, value_name = "DIR")]
     model: PathBuf,
-    /// Files with de-identified records: Alpaca or ShareGPT, as JSON lines or one JSON array.
+    /// Files with de-identified records: JSON lines, a JSON array, CSV or Parquet.
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
     /// What is done about identifiers in the records: block, mask or report.
@@ -74,6 +75,9 @@ pub(super) struct Arguments {
     /// What is held out of training here: auto (by size; nothing below 500 records), none, 80/10/10, 5-fold, leave-one-out.
     #[arg(long, value_name = "SPLIT", default_value = "auto")]
     split: SchemeChoice,
+    /// A column mapping (TOML), for files that follow no known format.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
     /// Write into agent.toml that the site may run without this lock (see `site-agent check`).
     #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
     allow_missing: Vec<Lock>,
@@ -99,6 +103,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             screen: arguments.screen,
             duplicates: arguments.duplicates,
             split: arguments.split,
+            mapping: arguments.mapping.as_deref().map(existing).transpose()?,
             ..DataRoomConfig::default()
         },
         sandbox: SandboxConfig { allow_missing: arguments.allow_missing.clone() },
@@ -262,7 +267,7 @@ fn existing(path: &Path) -> Result<PathBuf, SiteError> {
 /// The gateway may open parts of the state folder, the worker the model folder: neither may contain the other.
 fn check_places(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     let root = absolute(folder.root())?;
-    for path in config.data.iter().chain([&config.model]) {
+    for path in config.data_files().iter().chain([&config.model]) {
         if path.starts_with(&root) || root.starts_with(path) {
             return Err(SiteError::InsideState { path: path.clone(), folder: root });
         }

@@ -32,8 +32,8 @@ pub(crate) struct Detected {
     pub(crate) mark_bytes: u8,
 }
 
-/// Finds the encoding: by byte order mark; else, looking at the text around the first byte that is not ASCII, UTF-8 if
-/// that is valid UTF-8, GB18030 if it is valid GB18030, and of a mixture the one with more lines.
+/// Finds the encoding: by byte order mark; else, looking at the text from the first byte that is not ASCII on, UTF-8 if
+/// that is UTF-8, else the one of UTF-8 and GB18030 that more of its lines are in.
 pub(crate) fn detect(source: &Source) -> Result<Detected> {
     let head = source.sample(0, 3)?;
     let (encoding, mark_bytes) = match head.as_slice() {
@@ -76,9 +76,7 @@ fn guess(text: &[u8]) -> Encoding {
     if is_utf8(text, true) {
         return Encoding::Utf8;
     }
-    if is_gb18030(text, true) {
-        return Encoding::Gb18030;
-    }
+    // UTF-8 is often GB18030 by accident, the reverse is rare: lines that are UTF-8 count for it.
     let (mut utf8, mut gb18030) = (0_usize, 0_usize);
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_ascii()) {
         if is_utf8(line, true) {

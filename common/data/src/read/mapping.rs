@@ -27,6 +27,7 @@
 use std::path::Path;
 
 use serde::Deserialize;
+use sha2::{Digest as _, Sha256};
 
 use crate::error::{DataError, Result};
 use crate::limits::{MAPPING_BYTES_MAX, MAPPING_PARTS_MAX};
@@ -39,6 +40,7 @@ pub struct Mapping {
     pub(super) date: Option<String>,
     pub(super) stratum: Option<String>,
     pub(super) shape: Shape,
+    sha256: [u8; 32],
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -108,6 +110,12 @@ struct TurnTemplate {
 }
 
 impl Mapping {
+    /// SHA-256 of the mapping's text: a part of the configuration that a manifest names.
+    #[must_use]
+    pub fn sha256(&self) -> [u8; 32] {
+        self.sha256
+    }
+
     /// Reads a mapping file.
     ///
     /// # Errors
@@ -167,7 +175,8 @@ impl Mapping {
                 ));
             }
         };
-        Ok(Self { patient: file.patient, date: file.date, stratum: file.stratum, shape })
+        let sha256 = Sha256::digest(text).into();
+        Ok(Self { patient: file.patient, date: file.date, stratum: file.stratum, shape, sha256 })
     }
 }
 

@@ -1,7 +1,7 @@
 //! Files mixed by weight: 60 % of one, 40 % of another. Called by `site-agent data` and `site-agent train`.
 //!
-//! After n records each file has given its share of n to within one record, so the proportions hold everywhere in the
-//! stream, not only on average. Records stay in the order of their file, none is taken twice. By default the mixture ends
+//! After n records each file has given its share of n to within one record (with more than two files: two), so the
+//! proportions hold everywhere in the stream, not only on average. Records stay in the order of their file, none is taken twice. By default the mixture ends
 //! when the first file has no record left for its turn; what the others still have is counted as left out
 //! (LLaMA-Factory's `interleave_under`). Refused records come out as they are met and take nobody's turn.
 //!
@@ -68,7 +68,9 @@ pub struct MixReport {
 
 struct Part {
     reader: Reader,
-    /// Of [`WHOLE`].
+    /// As asked for, of 1.
+    asked: f64,
+    /// Of [`WHOLE`], among the files that are not used up.
     share: u64,
     /// Share times steps minus [`WHOLE`] times records taken: how far the file is behind.
     behind: i128,
@@ -102,16 +104,31 @@ pub fn mix(parts: &[MixPart], until: MixUntil, seed: u64, options: &ReadOptions)
         return fault("weights are positive numbers");
     }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
-    let mut mixed = Vec::new();
+    let mut mixed: Vec<Part> = Vec::new();
     for (index, part) in parts.iter().enumerate() {
-        let share = ((part.weight / total * WHOLE as f64).round() as u64).max(1);
+        let asked = part.weight / total;
+        let share = ((asked * WHOLE as f64).round() as u64).max(1);
         let mut reader = super::open(&[&part.path], options);
         reader.first_file = u32::try_from(index).unwrap_or(u32::MAX);
         // Where in its rhythm a file begins is the seed's choice.
-        let behind = i128::from(random.next_u32()) - i128::from(WHOLE / 2);
-        mixed.push(Part { reader, share, behind, taken: 0, left_out: 0, used_up: false });
+        let behind = i128::from(random.next_u32());
+        mixed.push(Part { reader, asked, share, behind, taken: 0, left_out: 0, used_up: false });
     }
+    balance(&mut mixed);
     Ok(Mixture { parts: mixed, until, done: false })
+}
+
+/// Shares of the files that are left, as they were to each other; and nobody behind or ahead on the whole.
+fn balance(parts: &mut [Part]) {
+    let left = || parts.iter().filter(|part| !part.used_up);
+    let (count, shares) = (left().count(), left().map(|part| part.share).sum::<u64>());
+    let (Ok(count), true) = (i128::try_from(count), shares > 0) else { return };
+    let mean = left().map(|part| part.behind).sum::<i128>() / count.max(1);
+    for part in parts.iter_mut().filter(|part| !part.used_up) {
+        part.behind -= mean;
+        let share = u128::from(part.share) * u128::from(WHOLE) / u128::from(shares);
+        part.share = u64::try_from(share).unwrap_or(WHOLE).max(1);
+    }
 }
 
 impl Mixture {
@@ -120,8 +137,7 @@ impl Mixture {
     pub fn reports(&self) -> Vec<MixReport> {
         let report = |part: &Part| {
             let file = part.reader.reports().first()?.clone();
-            let share = part.share as f64 / WHOLE as f64;
-            Some(MixReport { file, share, taken: part.taken, left_out: part.left_out })
+            Some(MixReport { file, share: part.asked, taken: part.taken, left_out: part.left_out })
         };
         self.parts.iter().filter_map(report).collect()
     }
@@ -150,6 +166,7 @@ impl Mixture {
                     if self.until == MixUntil::FirstIsUsedUp {
                         return self.count_the_rest();
                     }
+                    balance(&mut self.parts);
                 }
             }
         }

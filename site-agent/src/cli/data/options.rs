@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
+use data::read::{Mapping, ReadOptions};
 use data::room::{DuplicatePolicy, RoomOptions};
 use data::screen;
 use data::split::{SchemeChoice, SplitOptions};
 
-use super::{existing, exists};
+use super::{data_error, existing, exists};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::waiver;
@@ -17,6 +18,9 @@ pub(super) struct Options {
     /// Files with records: JSON, JSON lines, CSV or Parquet.
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
+    /// A column mapping (TOML), for files that follow no known format.
+    #[arg(long, value_name = "FILE")]
+    pub mapping: Option<PathBuf>,
     /// Folder of the base model: lengths are then counted in its tokens.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
@@ -62,9 +66,15 @@ impl Options {
         waiver::check(&signed, &waiver::trusted(officer)?, waiver::today()).map(Some)
     }
 
-    /// What the room does. Reads the waiver, so it is called before the locks are taken.
+    /// What the room does. Reads the waiver and the mapping, so it is called before the locks are taken.
+    ///
+    /// # Errors
+    /// What is wrong with the waiver, or with the mapping and on which line.
     pub(super) fn room(&self) -> Result<RoomOptions, SiteError> {
+        let mapping = self.mapping.as_deref().map(Mapping::read).transpose().map_err(data_error)?;
         Ok(RoomOptions {
+            mapping_sha256: mapping.as_ref().map(Mapping::sha256),
+            read: ReadOptions { mapping, ..ReadOptions::default() },
             screen: screen::Options { mode: self.screen, accepted: self.accepted()? },
             duplicates: self.duplicates.into(),
             split: SplitOptions { scheme: self.split.into(), seed: self.seed, ..SplitOptions::default() },

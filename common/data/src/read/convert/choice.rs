@@ -40,6 +40,9 @@ pub(super) fn fits(row: &Row<'_>) -> bool {
 pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let choices = choices(row)?;
     let question = draft.required(row, QUESTION)?;
+    if draft.text(&question).trim().is_empty() {
+        return Err(Refusal::EmptyQuestion); // the options would make the turn look full
+    }
     let chinese = is_chinese(draft.text(&question)) || choices.iter().any(|choice| is_chinese(&choice.text));
     let mut ask = vec![question, literal("\n")];
     let (_, answer) = row.get(ANSWER).ok_or(Refusal::MissingKey)?;

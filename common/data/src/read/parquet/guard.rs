@@ -162,7 +162,8 @@ pub(super) fn pages(source: &Source, metadata: &ParquetMetaData) -> Result<()> {
             }
         }
     }
-    if unpacked > source.bytes().saturating_mul(PARQUET_RATIO_MAX) {
+    // What fits in a page is no bomb, however small the file.
+    if unpacked > source.bytes().saturating_mul(PARQUET_RATIO_MAX).max(PARQUET_PAGE_BYTES_MAX) {
         return Err(fault(
             source,
             "the Parquet file unpacks to more than 1,000 times its size; it is taken for a bomb",

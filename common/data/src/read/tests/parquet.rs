@@ -165,8 +165,9 @@ fn bombs_are_refused_before_they_are_unpacked() {
     assert!(error.to_string().contains("more than 64 MiB"), "{error}");
     // Pages of 1 MiB each, together 2,000 times the file.
     let value = ByteArray::from(vec![b'0'; 1 << 20]);
-    let properties = zstd().set_dictionary_enabled(false).set_data_page_row_count_limit(1).build();
-    write(&path, FLAT, properties, &[vec![Column::Text(vec![value; 60], vec![1; 60], Vec::new())]]);
+    let properties =
+        zstd().set_dictionary_enabled(false).set_write_batch_size(1).set_data_page_row_count_limit(1).build();
+    write(&path, FLAT, properties, &[vec![Column::Text(vec![value; 100], vec![1; 100], Vec::new())]]);
     let error = read().unwrap_err();
     assert!(error.to_string().contains("1,000 times its size"), "{error}");
     // A dictionary word of 900 KB in each of 10,000 rows costs nothing in the file, and one record at a time here.

@@ -128,8 +128,8 @@ fn json_that_is_nested_too_deeply_is_a_refusal() {
     let text = format!("[{},\n{}]", deep(100_000), LINE.trim());
     assert_eq!(refused(&files.read("a.json", &text).unwrap()), [(1, Refusal::TooDeep)]);
     // A cell of a table that holds JSON is no way around it.
-    let text = format!("question,options,answer\nq,{},A\n", deep(1000).replace('"', "\"\""));
-    assert_eq!(refused(&files.read("a.csv", &text).unwrap()), [(2, Refusal::WrongType)]);
+    let text = format!("question,options,answer\nq,\"{}\",A\n", deep(1000).replace('"', "\"\""));
+    assert_eq!(refused(&files.read("a.csv", &text).unwrap()), [(2, Refusal::AnswerNotAnOption)]);
 }
 
 #[test]

@@ -50,7 +50,7 @@ fn is_credit_code(body: &[u8]) -> bool {
     let authority = matches!(body.first(), Some(b'1'..=b'9' | b'A' | b'N' | b'Y'));
     authority
         && body.get(2..8).is_some_and(|division| division.iter().all(u8::is_ascii_digit))
-        && body.get(2..4).is_some_and(|two| two >= b"10" && two <= b"83")
+        && body.get(2..4).is_some_and(|two| two >= b"10".as_slice() && two <= b"83".as_slice())
 }
 
 /// Letters and digits mixed, four digits at the end (the serial number), the check digit right.
