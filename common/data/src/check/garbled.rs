@@ -5,7 +5,7 @@
 //! What cannot be undone any more leaves U+FFFD, `锟斤拷` or `烫烫烫`. Invariant: on doubt the text passes; one pass, and
 //! memory for one run of characters.
 
-use encoding_rs::GB18030;
+use encoding_rs::GBK;
 
 use crate::read::Refusal;
 
@@ -123,11 +123,11 @@ fn is_utf8_as_gbk(run: &str) -> bool {
         return false;
     };
     // A garbled run begins with a lead byte; this spares the rest of the work for nearly all honest text.
-    let (first, _, _) = GB18030.encode(&run[..second]);
+    let (first, _, _) = GBK.encode(&run[..second]);
     if !matches!(first.first(), Some(0xE3..=0xE9)) {
         return false;
     }
-    let (bytes, _, _) = GB18030.encode(run);
+    let (bytes, _, _) = GBK.encode(run);
     let (mut at, mut sequences) = (0, 0);
     while at < bytes.len() {
         if matches!(&bytes[at..], [0xE3..=0xE9, 0x80..=0xBF, 0x80..=0xBF, ..]) {
@@ -143,7 +143,7 @@ fn is_utf8_as_gbk(run: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use encoding_rs::{GBK, WINDOWS_1252};
+    use encoding_rs::WINDOWS_1252;
     use proptest::prelude::*;
 
     use super::*;

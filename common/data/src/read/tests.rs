@@ -194,6 +194,8 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_text_survives_any_layout(texts in prop::collection::vec(("x\\PC{0,20}", "x[\\PC\n\"\\\\]{0,20}"), 1..5)) {
+        // It is refused, and tested as such elsewhere.
+        prop_assume!(texts.iter().all(|(q, a)| !q.contains('\u{fffd}') && !a.contains('\u{fffd}')));
         let values: Vec<_> = texts
             .iter()
             .map(|(q, a)| serde_json::json!({"instruction": q, "input": "", "output": a}))
