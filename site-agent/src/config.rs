@@ -57,6 +57,9 @@ pub struct DataRoomConfig {
     /// The column mapping, for files that follow no known format.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub mapping: Option<PathBuf>,
+    /// Weights of the data files, in their order, where they are mixed: [60, 40].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Vec<u32>>,
 }
 
 impl Default for DataRoomConfig {
@@ -71,6 +74,7 @@ impl Default for DataRoomConfig {
             split_by_stratum: split.by_stratum,
             split_seed: split.seed,
             mapping: None,
+            mix: None,
         }
     }
 }

@@ -66,6 +66,10 @@ pub struct TrainJob {
     pub device: Device,
     /// What is done about identifiers in the records.
     pub screen: data::screen::Mode,
+    /// Weights of the data files, where they are mixed.
+    pub mix: Option<Vec<u32>>,
+    /// How the columns of the data files become records.
+    pub mapping: Option<PathBuf>,
     /// How to train.
     pub settings: LocalSettings,
 }
@@ -160,7 +164,7 @@ pub fn run_child() -> Result<(), SiteError> {
 
 fn rules(job: &TrainJob) -> FileRules {
     let mut read = vec![job.model.clone()];
-    read.extend(job.data.iter().chain(&job.validation).chain(&job.start).cloned());
+    read.extend(job.data.iter().chain(&job.validation).chain(&job.start).chain(&job.mapping).cloned());
     FileRules { read, write: vec![job.out.clone()] }
 }
 

@@ -67,6 +67,7 @@ pub(crate) fn settings(config: &AgentConfig) -> Result<(Vec<RoomFile>, RoomOptio
         RoomOptions { duplicates: room.duplicates, split: room.split(), ..RoomOptions::default() };
     options.screen.mode = room.screen;
     options.read.mapping = room.mapping.as_deref().map(Mapping::read).transpose()?;
+    options.mix.clone_from(&room.mix);
     options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
     Ok((files, options))
 }

@@ -56,6 +56,10 @@ fn read_all_shapes(bytes: usize) {
     let row = "老年人高血压一般如何治疗？,\"低盐饮食，\n规律服药。\"\n";
     let huge = |quote: &str| (format!("{{\"text\":{quote}"), format!("{quote}}}\n{line}"));
     let (open, close) = huge("\"");
+    #[expect(
+        clippy::type_complexity,
+        reason = "a table of cases: name, head, piece, tail, and what comes of it"
+    )]
     let cases: [(&str, &str, &str, &str, (u64, u64, bool)); 7] = [
         ("lines.jsonl", "", &line, "", (count(line.len()), 0, false)),
         ("array.json", "[", &element, &format!("{ALPACA}]"), (count(element.len()) + 1, 0, false)),

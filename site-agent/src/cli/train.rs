@@ -83,6 +83,12 @@ pub(super) struct Arguments {
     /// report.
     #[arg(long, value_name = "MODE", default_value = "block")]
     screen: data::screen::Mode,
+    /// Mix the data files in these proportions, one whole number a file: --mix 60,40.
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', conflicts_with = "validation")]
+    mix: Option<Vec<u32>>,
+    /// A column mapping (TOML), for files that follow no known format.
+    #[arg(long, value_name = "FILE")]
+    mapping: Option<PathBuf>,
     /// PEFT folder to start from, with its own rank and alpha, instead of a new adapter.
     #[arg(long, value_name = "FOLDER")]
     adapter: Option<PathBuf>,
@@ -140,6 +146,8 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
         allow_missing: arguments.allow_missing,
         device: arguments.device,
         screen: arguments.screen,
+        mix: arguments.mix,
+        mapping: arguments.mapping.as_deref().map(existing).transpose()?,
         settings,
     };
     may_begin(&job)?;

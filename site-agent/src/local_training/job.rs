@@ -79,7 +79,7 @@ fn samples(job: &TrainJob) -> Result<(Samples, Prepared), SiteError> {
     let cutoff = training.cutoff_tokens;
     // Files to measure on replace the share that would be held out.
     let share = if job.validation.is_empty() { training.validation_share } else { 0.0 };
-    let read = samples::read_local(&job.data, &job.validation, job.screen).map_err(data_error)?;
+    let read = samples::read_local(job).map_err(data_error)?;
     let prepare = |documents: &[Document], share: f64| {
         samples::prepare(documents, &job.model, cutoff, (share, training.seed)).map_err(model_error)
     };

@@ -7,12 +7,13 @@ use std::path::{Path, PathBuf};
 
 use data::DataError;
 use data::overlap::Features;
+use data::read::Mapping;
 use data::room::{Outcome, RoomFile, RoomOptions};
-use data::screen::Mode;
 use data::split::{Assignment, SchemeChoice, Side};
 use model::chat::{ChatTokenizer, Document, PrepareReport};
 use model::{ModelError, Sample};
 
+use crate::local_training::TrainJob;
 use crate::{records, room};
 
 /// The records that a run may use.
@@ -50,24 +51,24 @@ pub(crate) struct LocalDocuments {
 ///
 /// # Errors
 /// What the data room says of a file, with the line; that the screen cannot be relied upon, or that nothing is usable.
-pub(crate) fn read_local(
-    training: &[PathBuf],
-    validation: &[PathBuf],
-    screen: Mode,
-) -> Result<LocalDocuments, DataError> {
+pub(crate) fn read_local(job: &TrainJob) -> Result<LocalDocuments, DataError> {
     let file = |path: &PathBuf, side| RoomFile { path: path.clone(), side };
-    let files: Vec<RoomFile> = training
+    let files: Vec<RoomFile> = job
+        .data
         .iter()
         .map(|path| file(path, None))
-        .chain(validation.iter().map(|path| file(path, Some(Side::Validation))))
+        .chain(job.validation.iter().map(|path| file(path, Some(Side::Validation))))
         .collect();
     let mut options = RoomOptions::default();
-    options.screen.mode = screen;
+    options.screen.mode = job.screen;
+    options.mix.clone_from(&job.mix);
+    options.read.mapping = job.mapping.as_deref().map(Mapping::read).transpose()?;
+    options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
     options.split.scheme = SchemeChoice::None;
     let admitted = room::admit_files(&files, &options)?;
     let mut held_out = Vec::new();
     let is_validation = |outcome: &Outcome| outcome.assignment == Some(Assignment::Side(Side::Validation));
-    if !validation.is_empty() {
+    if !job.validation.is_empty() {
         admitted.inspection.each_used(&files, &options, is_validation, |record| held_out.push(record))?;
         if held_out.is_empty() {
             let reason = "no record of the validation files may be used".to_owned();
@@ -106,7 +107,10 @@ pub(crate) fn prepare(
 
 #[cfg(test)]
 mod tests {
+    use data::screen::Mode;
+
     use super::*;
+    use crate::local_training::LocalSettings;
 
     #[test]
     fn local_training_takes_what_the_room_lets_through_and_nothing_close_to_the_validation_files() {
@@ -124,9 +128,23 @@ mod tests {
         let own = line("糖尿病患者每天可以吃多少水果，需要注意哪些事情？".to_owned());
         std::fs::write(&validation, format!("{own}\n{}", training[5])).unwrap();
 
-        let read = |validation: &[PathBuf], screen| {
-            read_local(std::slice::from_ref(&data), validation, screen).unwrap()
+        let job = |validation: &[PathBuf], screen| TrainJob {
+            model: PathBuf::new(),
+            data: vec![data.clone()],
+            validation: validation.to_vec(),
+            start: None,
+            out: PathBuf::new(),
+            base_name: String::new(),
+            resume: false,
+            checkpoint_interval_s: 0,
+            allow_missing: Vec::new(),
+            device: model::Device::Cpu,
+            screen,
+            mix: None,
+            mapping: None,
+            settings: LocalSettings::default(),
         };
+        let read = |validation: &[PathBuf], screen| read_local(&job(validation, screen)).unwrap();
         let alone = read(&[], Mode::Block);
         assert_eq!((alone.training.len(), alone.validation.len(), alone.left_out_total), (40, 0, 2));
         assert!(alone.left_out.iter().any(|line| line.contains("line 41") && line.contains("citizen-id")));

@@ -184,3 +184,28 @@ fn an_earlier_manifest_tells_whether_records_and_settings_are_the_same() {
         words(&none)
     );
 }
+
+#[test]
+fn files_are_mixed_by_weight() {
+    let place = tempfile::tempdir().unwrap();
+    let file = |name: &str, count: usize| {
+        let line = |index: usize| {
+            record(&format!("{name}的第{index}个问题应该怎么处理？编号{}", index * 31), "请休息。")
+        };
+        let path = place.path().join(format!("{name}.jsonl"));
+        fs::write(&path, (0..count).map(line).collect::<Vec<_>>().join("\n")).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (heart, brain) = (file("heart", 300), file("brain", 90));
+    let output = check(place.path(), &[&heart, &brain, "--mix", "60,40", "--duplicates", "ignore", "--json"]);
+    assert!(output.status.success(), "{}", words(&output));
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let of = |name: &str| {
+        let records = report["records"].as_array().unwrap().iter();
+        records.filter(|record| record["file"].as_str().unwrap().contains(name)).count()
+    };
+    assert_eq!((of("heart"), of("brain")), (135, 90), "60 to 40 until the second file is used up");
+    let wrong = check(place.path(), &[&heart, &brain, "--mix", "60"]);
+    assert_eq!(wrong.status.code(), Some(1));
+    assert!(words(&wrong).contains("2 files and 1 weights"), "{}", words(&wrong));
+}

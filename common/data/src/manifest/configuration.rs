@@ -18,6 +18,9 @@ pub struct Configuration {
     pub waiver_sha256: Option<String>,
     /// SHA-256 of the column mapping, where one is used.
     pub mapping_sha256: Option<String>,
+    /// Weights of the files in their order, where they are mixed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mix: Option<Vec<u32>>,
     /// The shortest answer that is used.
     pub answer_characters_min: usize,
     /// The longest record.

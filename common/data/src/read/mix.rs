@@ -100,7 +100,8 @@ pub fn mix(parts: &[MixPart], until: MixUntil, seed: u64, options: &ReadOptions)
         return fault("between 1 and 1,000 files can be mixed");
     }
     let total: f64 = parts.iter().map(|part| part.weight).sum();
-    if !total.is_finite() || parts.iter().any(|part| !(part.weight > 0.0)) {
+    // A weight that is not a number makes the total none.
+    if !total.is_finite() || parts.iter().any(|part| part.weight <= 0.0) {
         return fault("weights are positive numbers");
     }
     let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -175,7 +176,7 @@ impl Mixture {
     /// Reads the other files to their ends, so that what is left out is known and their state was one.
     fn count_the_rest(&mut self) -> Result<Option<Item>> {
         for part in self.parts.iter_mut().filter(|part| !part.used_up) {
-            while let Some(item) = part.reader.next() {
+            for item in part.reader.by_ref() {
                 match item? {
                     Item::Record(_) => part.left_out += 1,
                     refused @ Item::Refused { .. } => return Ok(Some(refused)),

@@ -11,6 +11,7 @@ use crate::dedup::{DuplicatePolicy, Duplicates, Keys, Texts};
 use crate::error::{DataError, Result};
 use crate::limits::{ROOM_BATCH_RECORDS, SELF_TEST_RECORDS};
 use crate::manifest::content_hash;
+use crate::read::mix::{MixPart, MixUntil, mix};
 use crate::read::{self, FileReport, Item};
 use crate::record::{Body, Date, Record};
 use crate::screen::waiver::dataset_digest;
@@ -137,15 +138,39 @@ pub(super) fn each_batch(
     options: &RoomOptions,
     mut take: impl FnMut(Vec<Item>) -> Result<()>,
 ) -> Result<Vec<FileReport>> {
+    if let Some(weights) = &options.mix {
+        let parts = mix_parts(files, weights)?;
+        let mut mixture = mix(&parts, MixUntil::default(), options.split.seed, &options.read)?;
+        in_batches(&mut mixture, &mut take)?;
+        return Ok(mixture.reports().into_iter().map(|report| report.file).collect());
+    }
     let paths: Vec<&std::path::Path> = files.iter().map(|file| file.path.as_path()).collect();
     let mut reader = read::open(&paths, &options.read);
+    in_batches(&mut reader, &mut take)?;
+    Ok(reader.reports().to_vec())
+}
+
+fn in_batches(
+    items: &mut dyn Iterator<Item = Result<Item>>,
+    take: &mut dyn FnMut(Vec<Item>) -> Result<()>,
+) -> Result<()> {
     loop {
-        let batch = reader.by_ref().take(ROOM_BATCH_RECORDS).collect::<Result<Vec<Item>>>()?;
+        let batch = items.take(ROOM_BATCH_RECORDS).collect::<Result<Vec<Item>>>()?;
         if batch.is_empty() {
-            return Ok(reader.reports().to_vec());
+            return Ok(());
         }
         take(batch)?;
     }
+}
+
+fn mix_parts(files: &[RoomFile], weights: &[u32]) -> Result<Vec<MixPart>> {
+    if files.len() != weights.len() {
+        let reason = format!("there are {} files and {} weights", files.len(), weights.len());
+        return Err(DataError::Setting { name: "mix", reason });
+    }
+    let part =
+        |(file, weight): (&RoomFile, &u32)| MixPart { path: file.path.clone(), weight: f64::from(*weight) };
+    Ok(files.iter().zip(weights).map(part).collect())
 }
 
 fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {

@@ -24,6 +24,8 @@ pub struct RoomOptions {
     pub read: ReadOptions,
     /// SHA-256 of the mapping file, where one is used: it is part of the configuration.
     pub mapping_sha256: Option<[u8; 32]>,
+    /// Weights of the files, in their order, where they are mixed: see [`crate::read::mix`].
+    pub mix: Option<Vec<u32>>,
     /// What is done about identifiers.
     pub screen: screen::Options,
     /// What is done about duplicates.
@@ -41,6 +43,7 @@ impl RoomOptions {
             screen: self.screen.mode,
             waiver_sha256: self.screen.accepted.as_ref().map(|accepted| hex(accepted.message_sha256())),
             mapping_sha256: self.mapping_sha256.as_ref().map(hex),
+            mix: self.mix.clone(),
             answer_characters_min: self.read.bounds.answer_characters_min,
             record_characters_max: self.read.bounds.record_characters_max,
             turns_max: self.read.bounds.turns_max,

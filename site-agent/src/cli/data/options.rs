@@ -21,6 +21,10 @@ pub(super) struct Options {
     /// A column mapping (TOML), for files that follow no known format.
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
+    /// Mix the files in these proportions, one whole number a file: --mix 60,40. Ends when one has no record left for its
+    /// turn; what the others still have is left out.
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',')]
+    pub mix: Option<Vec<u32>>,
     /// Folder of the base model: lengths are then counted in its tokens.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
@@ -75,6 +79,7 @@ impl Options {
         Ok(RoomOptions {
             mapping_sha256: mapping.as_ref().map(Mapping::sha256),
             read: ReadOptions { mapping, ..ReadOptions::default() },
+            mix: self.mix.clone(),
             screen: screen::Options { mode: self.screen, accepted: self.accepted()? },
             duplicates: self.duplicates.into(),
             split: SplitOptions { scheme: self.split.into(), seed: self.seed, ..SplitOptions::default() },
