@@ -117,10 +117,16 @@ fn check(family: &Family, conversation: &[Message]) -> std::result::Result<(), T
     if contents().any(|text| family.chat.special_tokens.iter().any(|token| text.contains(token))) {
         return Ok(());
     }
-    let sample = family
-        .chat
-        .encode(conversation)
-        .map_err(|error| TestCaseError::fail(format!("{}: {error}", family.name)))?;
+    // Qwen 3 puts the thinking block before the answers behind the last question, so that a later question changes how an
+    // answer before a tool's reply is rendered. Such a conversation is refused as a whole, never masked wrongly.
+    let last_question = conversation.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
+    let is_rewritten = family.name == "Qwen 3"
+        && conversation[..last_question].iter().any(|message| message.role == Role::Tool);
+    let sample = match family.chat.encode(conversation) {
+        Err(ModelError::Template { reason }) if is_rewritten && reason.contains("rewrites") => return Ok(()),
+        Err(error) => return Err(TestCaseError::fail(format!("{}: {error}", family.name))),
+        Ok(sample) => sample,
+    };
     prop_assert_eq!(sample.tokens.len(), sample.supervised.len());
     let supervised = supervised_text(&family.chat, &sample);
     let runs: Vec<&str> = supervised.split(family.end.as_str()).collect();
