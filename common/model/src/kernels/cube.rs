@@ -24,7 +24,7 @@ pub const UNITS: u32 = 256;
 #[cube]
 pub fn round_bf16(value: f32) -> f32 {
     let bits = u32::reinterpret(value);
-    let rounded = (bits + 0x7fff + ((bits >> 16) & 1)) & 0xffff_0000;
+    let rounded = (bits + 0x7fff_u32 + ((bits >> 16_u32) & 1_u32)) & 0xffff_0000_u32;
     f32::reinterpret(rounded)
 }
 

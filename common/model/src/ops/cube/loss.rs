@@ -6,7 +6,6 @@ use super::buffer::{Place, array, length, small};
 use super::frozen::CubeFrozen;
 use super::product::{Operands, product, transposed};
 use crate::kernels::cube::{loss, pointwise};
-use burn_backend::TensorMetadata;
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::ops::into_data_sync;
 use burn_cubecl::tensor::CubeTensor;
