@@ -8,7 +8,6 @@
 //! once more and give [`Duplicates`]. [`find`] does both for records that are in memory.
 
 mod candidates;
-pub mod contamination;
 mod keys;
 mod minhash;
 mod normalise;

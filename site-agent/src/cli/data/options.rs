@@ -44,6 +44,15 @@ pub(super) struct Options {
     /// What is held out.
     #[arg(long, value_enum, default_value = "auto", value_name = "SCHEME")]
     pub split: Split,
+    /// Whether a patient's records stay on one side.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub split_by_patient: bool,
+    /// Whether old records train and new ones test, where at least half have a date.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub split_by_time: bool,
+    /// Whether every disease or department is divided in proportion.
+    #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub split_by_stratum: bool,
     /// Where all free choices of the split start from.
     #[arg(long, default_value_t = SplitOptions::default().seed)]
     pub seed: u64,
@@ -82,7 +91,13 @@ impl Options {
             mix: self.mix.clone(),
             screen: screen::Options { mode: self.screen, accepted: self.accepted()? },
             duplicates: self.duplicates.into(),
-            split: SplitOptions { scheme: self.split.into(), seed: self.seed, ..SplitOptions::default() },
+            split: SplitOptions {
+                scheme: self.split.into(),
+                by_patient: self.split_by_patient,
+                by_time: self.split_by_time,
+                by_stratum: self.split_by_stratum,
+                seed: self.seed,
+            },
             ..RoomOptions::default()
         })
     }
