@@ -54,9 +54,23 @@ impl<B: EngineOps> DeviceAdapter<B> {
     }
 }
 
+/// A matrix in host memory, still in the buffer it was computed in: that goes back to the device's pool afterwards.
+struct HostMatrix(TensorData);
+
+impl HostMatrix {
+    /// The engine's tensors are all f32, so that reading cannot fail.
+    fn values(&self) -> &[f32] {
+        self.0.as_slice().unwrap_or_default()
+    }
+
+    fn values_mut(&mut self) -> &mut [f32] {
+        self.0.as_mut_slice().unwrap_or_default()
+    }
+}
+
 /// Gradients of all matrices, in the order of [`Adapter::pairs`] (A, then B).
 pub(crate) struct Gradients {
-    layers: Vec<[Option<[Vec<f32>; 2]>; 7]>,
+    layers: Vec<[Option<[HostMatrix; 2]>; 7]>,
     /// Still on the device: reading at once would wait for it after every linear.
     pending: Vec<Pending>,
 }
@@ -65,7 +79,7 @@ pub(crate) struct Gradients {
 struct Pending {
     layer: usize,
     kind: LinearKind,
-    read: Box<dyn FnOnce() -> [Vec<f32>; 2] + Send>,
+    read: Box<dyn FnOnce() -> [HostMatrix; 2] + Send>,
 }
 
 impl Gradients {
@@ -82,7 +96,11 @@ impl Gradients {
         da: Tensor<B, 2>,
         db: Tensor<B, 2>,
     ) {
-        self.pending.push(Pending { layer, kind, read: Box::new(|| [host(da), host(db)]) });
+        self.pending.push(Pending {
+            layer,
+            kind,
+            read: Box::new(|| [da, db].map(|tensor| HostMatrix(tensor.into_data()))),
+        });
     }
 
     /// Reads what was added, in the order it was added.
@@ -92,8 +110,8 @@ impl Gradients {
             match &mut self.layers[layer][kind.index()] {
                 slot @ None => *slot = Some(fresh),
                 Some(sums) => {
-                    for (sum, new) in sums.iter_mut().flatten().zip(fresh.iter().flatten()) {
-                        *sum += new;
+                    for (sums, new) in sums.iter_mut().zip(&fresh) {
+                        sums.values_mut().iter_mut().zip(new.values()).for_each(|(sum, new)| *sum += new);
                     }
                 }
             }
@@ -101,14 +119,14 @@ impl Gradients {
     }
 
     /// All matrices' gradients in training order.
-    pub(crate) fn matrices(&self) -> impl Iterator<Item = &Vec<f32>> {
-        self.layers.iter().flatten().flatten().flatten()
+    pub(crate) fn matrices(&self) -> impl Iterator<Item = &[f32]> {
+        self.layers.iter().flatten().flatten().flatten().map(HostMatrix::values)
     }
 
     /// The gradient of one pair.
     #[cfg(test)]
-    pub(crate) fn pair(&self, layer: usize, kind: LinearKind) -> Option<&[Vec<f32>; 2]> {
-        self.layers[layer][kind.index()].as_ref()
+    pub(crate) fn pair(&self, layer: usize, kind: LinearKind) -> Option<[&[f32]; 2]> {
+        self.layers[layer][kind.index()].as_ref().map(|pair| pair.each_ref().map(HostMatrix::values))
     }
 }
 

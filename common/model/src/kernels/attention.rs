@@ -13,6 +13,7 @@ use super::disjoint::DisjointMut;
 use super::linear::Product;
 use super::math;
 use super::matmul::{Threads, View, matmul};
+use super::scratch::Scratch;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
@@ -171,26 +172,33 @@ pub fn backward(
     let heads = inputs.heads;
     assert!(inputs.covers(segments.total()) && dq.len() == inputs.q.len(), "tensors hold the batch");
     let dq = DisjointMut::new(dq);
-    let parts: Vec<HeadGradients> = tasks(segments, heads)
-        .into_par_iter()
-        .map(|task| match product {
-            #[cfg(target_arch = "x86_64")]
-            Product::Avx512Bf16 => avx512::backward(inputs, saved, task, dq),
-            _ => head_backward(inputs, saved, task, dq),
-        })
-        .collect();
+    let mut shares = [(); 2].map(|()| Scratch::take(saved.output.len()));
+    let [mut dks, mut dvs] = shares.each_mut().map(Scratch::f32_mut);
+    let mut parts: Vec<(Task, HeadGradients<'_>)> = Vec::new();
+    for task in tasks(segments, heads) {
+        let length = task.length * heads.head_dim;
+        let (dk, after) = dks.split_at_mut(length);
+        let (dv, after_too) = dvs.split_at_mut(length);
+        (dks, dvs) = (after, after_too);
+        parts.push((task, HeadGradients { dk, dv }));
+    }
+    parts.par_iter_mut().for_each(|(task, share)| match product {
+        #[cfg(target_arch = "x86_64")]
+        Product::Avx512Bf16 => avx512::backward(inputs, saved, *task, dq, share),
+        _ => head_backward(inputs, saved, *task, dq, share),
+    });
     let stride = heads.key_value * heads.head_dim;
     for (rows, parts) in segments.ranges().zip(parts.chunks(heads.query)) {
         let rows = rows.start * stride..rows.end * stride;
-        sum_groups(&mut dk[rows.clone()], parts, heads, |part| &part.dk);
-        sum_groups(&mut dv[rows], parts, heads, |part| &part.dv);
+        sum_groups(&mut dk[rows.clone()], parts, heads, |part| part.dk);
+        sum_groups(&mut dv[rows], parts, heads, |part| part.dv);
     }
 }
 
-/// One query head's share of the key and value gradients of a segment, `[length, d]` each.
-struct HeadGradients {
-    dk: Vec<f32>,
-    dv: Vec<f32>,
+/// One query head's share of the key and value gradients of a segment, `[length, d]` each; holds anything at first.
+struct HeadGradients<'a> {
+    dk: &'a mut [f32],
+    dv: &'a mut [f32],
 }
 
 fn head_backward(
@@ -198,11 +206,13 @@ fn head_backward(
     saved: Saved<'_>,
     task: Task,
     dq: DisjointMut<'_, f32>,
-) -> HeadGradients {
+    share: &mut HeadGradients<'_>,
+) {
     let heads = inputs.heads;
     let (d, stride) = (heads.head_dim, heads.query * heads.head_dim);
     let scale = 1.0 / (d as f32).sqrt();
-    let mut total = HeadGradients { dk: vec![0.0; task.length * d], dv: vec![0.0; task.length * d] };
+    share.dk.fill(0.0);
+    share.dv.fill(0.0);
     let mut probabilities = vec![0.0; TILE.min(task.length) * task.length];
     let mut d_scores = probabilities.clone();
     let mut tile = vec![0.0; TILE.min(task.length) * d];
@@ -229,9 +239,9 @@ fn head_backward(
             );
         }
         let (p, ds) = (View::dense(p, rows, keys), View::dense(ds, rows, keys));
-        matmul(&mut total.dv, d, true, 1.0, p.transposed(), d_output, Threads::One);
+        matmul(share.dv, d, true, 1.0, p.transposed(), d_output, Threads::One);
         let q = inputs.query(task.start + first, rows, task.head);
-        matmul(&mut total.dk, d, true, 1.0, ds.transposed(), q, Threads::One);
+        matmul(share.dk, d, true, 1.0, ds.transposed(), q, Threads::One);
         let k = inputs.shared(inputs.k, task.start, keys, task.head);
         matmul(&mut tile[..rows * d], d, false, 1.0, ds, k, Threads::One);
         for (row, tile) in tile[..rows * d].chunks_exact(d).enumerate() {
@@ -240,7 +250,6 @@ fn head_backward(
             unsafe { dq.slice(start, d) }.copy_from_slice(tile);
         }
     }
-    total
 }
 
 widest! {
@@ -270,15 +279,15 @@ widest! {
 /// Adds the query heads of each group, in head order, into `[length, key_value * d]`.
 fn sum_groups(
     out: &mut [f32],
-    parts: &[HeadGradients],
+    parts: &[(Task, HeadGradients<'_>)],
     heads: Heads,
-    of: impl Fn(&HeadGradients) -> &Vec<f32> + Sync,
+    of: impl for<'a> Fn(&'a HeadGradients<'_>) -> &'a [f32] + Sync,
 ) {
     let d = heads.head_dim;
     out.par_chunks_mut(heads.key_value * d).enumerate().for_each(|(row, out)| {
         for (out, group) in out.chunks_exact_mut(d).zip(parts.chunks(heads.group())) {
             out.fill(0.0);
-            for part in group {
+            for (_, part) in group {
                 for (out, value) in out.iter_mut().zip(&of(part)[row * d..(row + 1) * d]) {
                     *out += value;
                 }

@@ -5,19 +5,21 @@
 //! quantised weight never exists in wide form.
 //!
 //! Blocking: a task owns a group of column tiles; for each run of [`DEPTH`] along the inner dimension it
-//! unpacks its tiles (at most 8 x 64 KiB, in L2), then walks the row panels (6 KiB each, in L1). Every
+//! unpacks its tiles (at most 4 x 128 KiB, in L2), then walks the row panels (12 KiB each, in L1). Every
 //! element of `c` is summed along the inner dimension in the same order whatever the number of threads.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
+use self::avx512::Operands;
 use super::disjoint::DisjointMut;
 use super::grid::Grid;
 use super::scratch::Scratch;
 
 pub mod avx512;
 pub mod dense;
+pub mod head;
 pub mod tiles;
 pub mod unpack;
 
@@ -26,7 +28,10 @@ pub const TILE_ROWS: usize = 6;
 /// Columns of one micro-kernel call: four registers of 16, and one NF4 block.
 pub const TILE_COLUMNS: usize = 64;
 /// Inner-dimension run: the unpacked tile is `DEPTH * 64 * 2` bytes.
-pub const DEPTH: usize = 512;
+pub const DEPTH: usize = 1024;
+/// Words of unpacked tiles that a task keeps: half of a second-level cache of 1 MiB.
+const UNPACKED_WORDS: usize = 4 * DEPTH / 2 * TILE_COLUMNS;
+
 /// Where the columns of `b [depth, columns]` come from.
 pub trait PanelSource: Sync {
     /// Columns of `b`.
@@ -37,6 +42,11 @@ pub trait PanelSource: Sync {
     /// inner index in the low half; columns and rows outside `b` are zero.
     fn unpack(&self, column: usize, start: usize, depth: usize, tile: &mut [u32]);
 }
+
+/// Elements packed on the calling thread: less than handing them over would take.
+const SMALL: usize = 32 << 10;
+/// Panels a task packs: 100 KiB or more of activations a task at the widths of real models.
+const PANELS_A_TASK: usize = 4;
 
 /// Activations as panels of [`TILE_ROWS`] rows: `[panels][ceil(depth / 2)][6]` words.
 pub struct RowPanels {
@@ -53,7 +63,7 @@ impl RowPanels {
         let pairs = depth.div_ceil(2);
         let panel_words = pairs * TILE_ROWS;
         let mut words = Scratch::take(rows.div_ceil(TILE_ROWS) * panel_words);
-        words.as_mut().par_chunks_mut(panel_words.max(1)).enumerate().for_each(|(panel, words)| {
+        let pack = |(panel, words): (usize, &mut [u32])| {
             let first = panel * TILE_ROWS;
             let block = tiles::Block {
                 data: &data[first * stride..],
@@ -63,8 +73,20 @@ impl RowPanels {
             };
             // SAFETY: the processor has the instructions (asserted above).
             unsafe { tiles::pack_panel(block, words) };
-        });
+        };
+        if rows * depth < SMALL {
+            words.as_mut().chunks_mut(panel_words.max(1)).enumerate().for_each(pack);
+        } else {
+            let panels = words.as_mut().par_chunks_mut(panel_words.max(1)).enumerate();
+            panels.with_min_len(PANELS_A_TASK).for_each(pack);
+        }
         Self { words, rows, pairs }
+    }
+
+    /// `pairs` pairs of a panel from `first_pair` on, as the left operand.
+    fn operands(&self, panel: usize, first_pair: usize, pairs: usize) -> Operands<'_> {
+        let a = &self.words.as_ref()[(panel * self.pairs + first_pair) * TILE_ROWS..];
+        Operands { a, a_stride: TILE_ROWS, b: &[], pairs }
     }
 }
 
@@ -102,11 +124,13 @@ pub fn multiply_beside(
         assert!(left.pairs == right.depth().div_ceil(2) && right.depth() <= DEPTH, "inner dimensions agree");
     }
     let target = Target { c: DisjointMut::new(c), stride, rows: a.rows, columns };
-    let grid =
-        Grid::new(columns.div_ceil(TILE_COLUMNS), a.rows.div_ceil(TILE_ROWS), rayon::current_num_threads());
-    (0..grid.tasks()).into_par_iter().for_each(|task| {
+    let tile_words = DEPTH.min(depth).div_ceil(2) * TILE_COLUMNS;
+    let most_tiles = (UNPACKED_WORDS / tile_words.max(1)).clamp(1, 8);
+    let (tiles, panels) = (columns.div_ceil(TILE_COLUMNS), a.rows.div_ceil(TILE_ROWS));
+    let grid = Grid::new(tiles, panels, rayon::current_num_threads(), most_tiles);
+    // One task at a time: a thread that wakes late still gets its share of the last ones.
+    (0..grid.tasks()).into_par_iter().with_max_len(1).for_each(|task| {
         let (tiles, panels) = grid.task(task);
-        let tile_words = DEPTH.min(depth).div_ceil(2) * TILE_COLUMNS;
         let mut unpacked = Scratch::take(tiles.len() * tile_words);
         for start in (0..depth).step_by(DEPTH) {
             let run = DEPTH.min(depth - start);
@@ -117,16 +141,16 @@ pub fn multiply_beside(
             let last = start + run == depth;
             let beside = beside.filter(|_| last).map(|beside| (&beside.a, beside.unpack(tiles.clone())));
             for panel in panels.clone() {
-                for (index, b_words) in unpacked.as_ref().chunks_exact(tile_words).enumerate() {
-                    let tile = tiles.start + index;
-                    // SAFETY: the processor has the instructions (asserted above); no other task owns this tile.
-                    unsafe { target.multiply(a, start / 2, b_words, run.div_ceil(2), panel, tile, add) };
-                    if let Some((left, right)) = &beside {
+                let left = a.operands(panel, start / 2, run.div_ceil(2));
+                for (index, words) in unpacked.as_ref().chunks_exact(tile_words).enumerate() {
+                    let second = beside.as_ref().map_or(Operands::NONE, |(left, right)| {
                         let words = left.pairs * TILE_COLUMNS;
-                        let b_words = &right.as_ref()[index * words..(index + 1) * words];
-                        // SAFETY: as above.
-                        unsafe { target.multiply(left, 0, b_words, left.pairs, panel, tile, true) };
-                    }
+                        let b = &right.as_ref()[index * words..(index + 1) * words];
+                        Operands { b, ..left.operands(panel, 0, left.pairs) }
+                    });
+                    let products = [Operands { b: words, ..left }, second];
+                    // SAFETY: the processor has the instructions (asserted above); no other task owns this tile.
+                    unsafe { target.multiply(products, panel, tiles.start + index, add) };
                 }
             }
         }
@@ -154,33 +178,20 @@ struct Target<'a> {
 }
 
 impl Target<'_> {
-    /// One tile: row panel `panel` of `a` from pair `first_pair` on, times `b [pairs][64]`.
+    /// One tile: the sum of the products, whose left operands are row panel `panel`.
     ///
     /// # Safety
     /// The processor has AVX512F and AVX512-BF16. Nothing else accesses this tile of the result meanwhile.
-    #[expect(clippy::too_many_arguments, reason = "the coordinates of one tile")]
-    unsafe fn multiply(
-        &self,
-        a: &RowPanels,
-        first_pair: usize,
-        b: &[u32],
-        pairs: usize,
-        panel: usize,
-        tile: usize,
-        add: bool,
-    ) {
+    unsafe fn multiply(&self, products: [Operands<'_>; 2], panel: usize, tile: usize, add: bool) {
         let (first, column) = (panel * TILE_ROWS, tile * TILE_COLUMNS);
         let shape = avx512::Tile {
             rows: TILE_ROWS.min(self.rows - first),
             columns: TILE_COLUMNS.min(self.columns - column),
-            pairs,
-            a_stride: TILE_ROWS,
             stride: self.stride,
         };
-        let a = &a.words.as_ref()[(panel * a.pairs + first_pair) * TILE_ROWS..];
         let target = self.c.pointer(first * self.stride + column);
         // SAFETY: features and exclusiveness from the caller; `shape` describes a block inside the result, whose
         // extent `multiply_beside` asserts.
-        unsafe { avx512::multiply_tile(shape, a, b, target, add) };
+        unsafe { avx512::multiply_tile(shape, products, target, add) };
     }
 }

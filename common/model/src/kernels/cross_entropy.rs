@@ -12,8 +12,8 @@ use super::linear::{self, Product, Rows};
 use super::math;
 use super::scratch::Scratch;
 
-/// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary. Fewer rows would unpack the
-/// head's weight more often than its product is worth.
+/// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary in f32, 512 in bf16. Fewer rows would unpack
+/// the head's weight more often than its product is worth.
 pub(super) const LOGIT_BYTES: usize = 160 << 20;
 
 /// Vocabulary rows of one product of the backward pass: 8 MiB of packed gradient for 256 rows.
@@ -28,10 +28,19 @@ pub struct RowLoss {
     pub correct: bool,
 }
 
+/// Bytes of a logit, or of what is kept in its place.
+pub(crate) const fn logit_bytes(product: Product) -> usize {
+    match product {
+        #[cfg(target_arch = "x86_64")]
+        Product::Avx512Bf16 => size_of::<half::bf16>(),
+        _ => size_of::<f32>(),
+    }
+}
+
 /// Rows of a chunk. Equal chunks: a small last one would use the cores badly.
-pub(crate) fn rows_at_a_time(rows: usize, vocabulary: usize) -> usize {
+pub(crate) fn rows_at_a_time(rows: usize, vocabulary: usize, logit_bytes: usize) -> usize {
     let rows = rows.max(1);
-    let most = (LOGIT_BYTES / size_of::<f32>() / vocabulary).clamp(1, rows);
+    let most = (LOGIT_BYTES / logit_bytes / vocabulary).clamp(1, rows);
     rows.div_ceil(rows.div_ceil(most))
 }
 
@@ -46,7 +55,19 @@ pub fn linear_cross_entropy(
     let [vocabulary, width] = head.shape();
     assert_eq!(hidden.len(), targets.len() * width, "one target a row");
     assert!(targets.iter().all(|target| (*target as usize) < vocabulary), "targets below the vocabulary");
-    let chunk = rows_at_a_time(targets.len(), vocabulary);
+    let chunk = rows_at_a_time(targets.len(), vocabulary, logit_bytes(product));
+    #[cfg(target_arch = "x86_64")]
+    if product == Product::Avx512Bf16 {
+        let chunks = hidden.chunks(chunk * width).zip(targets.chunks(chunk)).enumerate();
+        let losses = chunks.map(|(index, (hidden, targets))| {
+            let start = index * chunk * width;
+            let gradient = gradient
+                .as_mut()
+                .map(|(scale, d_hidden)| (*scale, &mut d_hidden[start..start + hidden.len()]));
+            super::bf16::head::linear_cross_entropy(hidden, head, targets, gradient)
+        });
+        return losses.flatten().collect();
+    }
     let mut logits = Scratch::take(chunk * vocabulary);
     let logits: &mut [f32] = bytemuck::cast_slice_mut(logits.as_mut());
     let mut losses = Vec::with_capacity(targets.len());

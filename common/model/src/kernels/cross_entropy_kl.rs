@@ -109,7 +109,7 @@ fn exp_and_difference(base: &mut [f32], base_shift: f32, logits: &[f32], shift: 
             weighted[lane] += value * (shifted - (logits[lane] - shift));
         }
     }
-    let (mut sum, mut difference): (f32, f32) = (sums.iter().sum(), weighted.iter().sum());
+    let (mut sum, mut difference): (f32, f32) = (math::total(sums), math::total(weighted));
     for (value, logit) in rest.iter_mut().zip(logit_rest) {
         let shifted = *value - base_shift;
         *value = math::exp(shifted);

@@ -4,9 +4,6 @@
 
 use std::ops::Range;
 
-/// Column tiles a task keeps unpacked at once.
-const TILES_A_TASK: usize = 8;
-
 /// Groups of column tiles, and bands of row panels where there are fewer groups than threads.
 #[derive(Debug, Clone, Copy)]
 pub struct Grid {
@@ -17,9 +14,9 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Of `tiles` column tiles and `panels` row panels.
-    pub fn new(tiles: usize, panels: usize, threads: usize) -> Self {
-        let groups = (tiles.div_ceil(threads * TILES_A_TASK) * threads).min(tiles);
+    /// Of `tiles` column tiles, at most `most_tiles` of which a task keeps unpacked at once, and `panels` row panels.
+    pub fn new(tiles: usize, panels: usize, threads: usize, most_tiles: usize) -> Self {
+        let groups = (tiles.div_ceil(threads * most_tiles) * threads).min(tiles);
         let bands = threads.div_ceil(groups.max(1)).min(panels);
         Self { tiles, panels, groups, bands }
     }

@@ -145,12 +145,21 @@ fn scaled(values: &[f32], factor: f32) -> Vec<f32> {
 }
 
 /// The transpose of a `[rows, columns]` matrix; one side is the adapter's rank, so it is small.
-pub(super) fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
+fn transposed(data: &[f32], rows: usize, columns: usize) -> Vec<f32> {
     let mut out = vec![0.0; data.len()];
-    for (row, values) in data.chunks_exact(columns).enumerate() {
-        for (value, slot) in values.iter().zip(out[row..].iter_mut().step_by(rows)) {
+    transpose(data, rows, columns, &mut out);
+    out
+}
+
+/// The transpose of a `[rows, columns]` matrix into `out`.
+pub(super) fn transpose(data: &[f32], rows: usize, columns: usize, out: &mut [f32]) {
+    assert!(data.len() == rows * columns && out.len() == data.len(), "dense matrices");
+    if out.is_empty() {
+        return;
+    }
+    for (column, out) in out.chunks_exact_mut(rows).enumerate() {
+        for (slot, value) in out.iter_mut().zip(data[column..].iter().step_by(columns)) {
             *slot = *value;
         }
     }
-    out
 }

@@ -48,6 +48,19 @@ pub fn sigmoid(x: f32) -> f32 {
     1.0 / (1.0 + exp(-x))
 }
 
+/// Partial sums added in halves, which takes four steps instead of sixteen.
+#[inline(always)]
+pub fn total(mut partial: [f32; LANES]) -> f32 {
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            partial[lane] += partial[lane + width];
+        }
+        width /= 2;
+    }
+    partial[0]
+}
+
 /// Sum of `f(i)` over `0..n` with [`LANES`] interleaved partial sums.
 #[inline(always)]
 pub fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
@@ -60,11 +73,11 @@ pub fn sum_by(n: usize, f: impl Fn(usize) -> f32) -> f32 {
         }
         start += LANES;
     }
-    let mut total: f32 = partial.iter().sum();
+    let mut sum = total(partial);
     for index in whole..n {
-        total += f(index);
+        sum += f(index);
     }
-    total
+    sum
 }
 
 /// Largest element, negative infinity for none.
@@ -77,7 +90,15 @@ pub fn max(values: &[f32]) -> f32 {
             *largest = if *value > *largest { *value } else { *largest };
         }
     }
-    partial.iter().chain(rest).fold(f32::NEG_INFINITY, |largest, value| largest.max(*value))
+    let larger = |a: f32, b: f32| if b > a { b } else { a };
+    let mut width = LANES / 2;
+    while width > 0 {
+        for lane in 0..width {
+            partial[lane] = larger(partial[lane], partial[lane + width]);
+        }
+        width /= 2;
+    }
+    rest.iter().fold(partial[0], |largest, value| larger(largest, *value))
 }
 
 /// Replaces each value with `e^(value - shift)` and returns their sum.
@@ -91,12 +112,12 @@ pub fn exp_shifted_sum(values: &mut [f32], shift: f32) -> f32 {
             *sum += *value;
         }
     }
-    let mut total: f32 = partial.iter().sum();
+    let mut sum = total(partial);
     for value in rest {
         *value = exp(*value - shift);
-        total += *value;
+        sum += *value;
     }
-    total
+    sum
 }
 
 /// The bf16 nearest to a value (ties to even) in the upper half; a NaN stays one.

@@ -6,7 +6,8 @@
 //! in `bf16`, the order of every sum depends on the shapes only.
 
 use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, unpack::WeightPanels};
-use super::lora::transposed;
+use super::lora::transpose;
+use super::scratch::Scratch;
 use crate::ops::FrozenWeight;
 
 /// A LoRA pair.
@@ -56,26 +57,43 @@ pub fn forward(x: &[f32], tokens: usize, parts: &[Part<'_>], outputs: &mut [Outp
     let input = first.weight.shape()[1];
     let packed = RowPanels::pack(x, tokens, input, input);
     let ranks: usize = parts.iter().map(Part::rank).sum();
-    let mut all = vec![0.0; tokens * ranks];
+    let mut all = Scratch::take(tokens * ranks);
     if ranks > 0 {
-        let stacked: Vec<f32> =
-            parts.iter().filter_map(|part| part.pair).flat_map(|pair| pair.a).copied().collect();
-        multiply(&packed, &DensePanels::new(&stacked, ranks, input, true), &mut all, ranks, false);
+        let stacked = stacked(parts, ranks * input);
+        multiply(&packed, &DensePanels::new(stacked.f32(), ranks, input, true), all.f32_mut(), ranks, false);
     }
     let mut column = 0;
     for (part, outputs) in parts.iter().zip(outputs) {
         let panels = WeightPanels::forward(part.weight, 0, part.output());
         let beside = part.pair.map(|pair| {
-            copy_columns(&all, ranks, column, outputs.xa, pair.rank);
+            copy_columns(all.f32(), ranks, column, outputs.xa, pair.rank);
             column += pair.rank;
-            let scaled: Vec<f32> = outputs.xa.iter().map(|value| value * pair.scaling).collect();
+            let scaled = scaled(outputs.xa, pair.scaling);
             Beside {
-                a: RowPanels::pack(&scaled, tokens, pair.rank, pair.rank),
+                a: RowPanels::pack(scaled.f32(), tokens, pair.rank, pair.rank),
                 b: DensePanels::new(pair.b, part.output(), pair.rank, true),
             }
         });
         multiply_beside(&packed, &panels, beside.as_ref(), outputs.y, part.output(), false);
     }
+}
+
+/// The `A` of all pairs, one below the other: `[ranks, in]`.
+fn stacked(parts: &[Part<'_>], length: usize) -> Scratch {
+    let mut stacked = Scratch::take(length);
+    let mut rest = stacked.f32_mut();
+    for pair in parts.iter().filter_map(|part| part.pair) {
+        let (slots, after) = rest.split_at_mut(pair.a.len());
+        slots.copy_from_slice(pair.a);
+        rest = after;
+    }
+    stacked
+}
+
+fn scaled(values: &[f32], factor: f32) -> Scratch {
+    let mut scaled = Scratch::take(values.len());
+    scaled.f32_mut().iter_mut().zip(values).for_each(|(slot, value)| *slot = value * factor);
+    scaled
 }
 
 /// What [`backward`] reads and writes for one part.
@@ -98,44 +116,55 @@ pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], 
     let input = first.weight.shape()[1];
     let tokens = dx.len() / input;
     let ranks: usize = parts.iter().map(Part::rank).sum();
-    // Transposed, so that the parts' blocks lie one after the other.
-    let mut all: Vec<f32> = Vec::with_capacity(tokens * ranks);
+    // `g` of all parts, transposed so that their blocks lie one after the other.
+    let mut all = Scratch::take(tokens * ranks);
+    let mut rest = all.f32_mut();
     for (index, (part, gradients)) in parts.iter().zip(gradients.iter_mut()).enumerate() {
         let output = part.output();
         let packed = RowPanels::pack(gradients.dy, tokens, output, output);
         let beside = part.pair.map(|pair| {
-            let mut g = vec![0.0; tokens * pair.rank];
-            multiply(&packed, &DensePanels::new(pair.b, output, pair.rank, false), &mut g, pair.rank, false);
-            g.iter_mut().for_each(|value| *value *= pair.scaling);
-            all.extend(transposed(&g, tokens, pair.rank));
+            let mut g = Scratch::take(tokens * pair.rank);
+            let b = DensePanels::new(pair.b, output, pair.rank, false);
+            multiply(&packed, &b, g.f32_mut(), pair.rank, false);
+            g.f32_mut().iter_mut().for_each(|value| *value *= pair.scaling);
+            let (slots, after) = core::mem::take(&mut rest).split_at_mut(tokens * pair.rank);
+            transpose(g.f32(), tokens, pair.rank, slots);
+            rest = after;
             Beside {
-                a: RowPanels::pack(&g, tokens, pair.rank, pair.rank),
+                a: RowPanels::pack(g.f32(), tokens, pair.rank, pair.rank),
                 b: DensePanels::new(pair.a, pair.rank, input, false),
             }
         });
         let panels = WeightPanels::backward(part.weight, 0, output);
         multiply_beside(&packed, &panels, beside.as_ref(), dx, input, add || index > 0);
         if let Some(pair) = part.pair {
-            let scaled: Vec<f32> = gradients.xa.iter().map(|value| value * pair.scaling).collect();
-            let left = RowPanels::pack(&transposed(&scaled, tokens, pair.rank), pair.rank, tokens, tokens);
-            let mut turned = vec![0.0; output * pair.rank];
-            let right = DensePanels::new(gradients.dy, tokens, output, false);
-            multiply(&left, &right, &mut turned, output, false);
-            gradients.db.copy_from_slice(&transposed(&turned, pair.rank, output));
+            b_gradient(pair, gradients, tokens, output);
         }
     }
     if ranks == 0 {
         return;
     }
-    let mut stacked = vec![0.0; ranks * input];
-    let left = RowPanels::pack(&all, ranks, tokens, tokens);
-    multiply(&left, &DensePanels::new(x, tokens, input, false), &mut stacked, input, false);
-    let mut rest = stacked.as_slice();
+    let mut stacked = Scratch::take(ranks * input);
+    let left = RowPanels::pack(all.f32(), ranks, tokens, tokens);
+    multiply(&left, &DensePanels::new(x, tokens, input, false), stacked.f32_mut(), input, false);
+    let mut rest = stacked.f32();
     for (part, gradients) in parts.iter().zip(gradients) {
         let (da, after) = rest.split_at(part.rank() * input);
         gradients.da.copy_from_slice(da);
         rest = after;
     }
+}
+
+/// `db = s dy^T xa`. The narrow matrix goes left and the result is turned: the wide `dy` is read along its rows.
+fn b_gradient(pair: Pair<'_>, gradients: &mut Gradients<'_>, tokens: usize, output: usize) {
+    let scaled = scaled(gradients.xa, pair.scaling);
+    let mut turned = Scratch::take(scaled.f32().len());
+    transpose(scaled.f32(), tokens, pair.rank, turned.f32_mut());
+    let left = RowPanels::pack(turned.f32(), pair.rank, tokens, tokens);
+    let mut product = Scratch::take(output * pair.rank);
+    let right = DensePanels::new(gradients.dy, tokens, output, false);
+    multiply(&left, &right, product.f32_mut(), output, false);
+    transpose(product.f32(), pair.rank, output, gradients.db);
 }
 
 /// Columns `from .. from + width` of a matrix with `stride` columns.

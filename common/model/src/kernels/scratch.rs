@@ -10,9 +10,9 @@ use burn_std::Bytes;
 
 use super::pool;
 
-/// Buffers a thread keeps.
-const KEPT: usize = 4;
-/// Largest buffer a thread keeps, in words: the 8 tiles of a task.
+/// Buffers a thread keeps: those of the nested products of a projection.
+const KEPT: usize = 12;
+/// Largest buffer a thread keeps, in words: several times the tiles of a task.
 const KEPT_WORDS: usize = 512 << 10;
 /// Words of a cache line.
 const LINE: usize = 16;
@@ -41,12 +41,26 @@ impl Scratch {
             return Self { memory: Memory::Pool(pool::buffer(length * size_of::<u32>())), length };
         }
         let fitting = RELEASED.with_borrow_mut(|released| {
-            let index = released.iter().position(|words| words.len() >= needed)?;
+            // The smallest that fits: a large one is soon asked for by somebody who needs all of it.
+            let fitting = (0..released.len()).filter(|index| released[*index].len() >= needed);
+            let index = fitting.min_by_key(|index| released[*index].len())?;
             Some(released.swap_remove(index))
         });
         let words = fitting.unwrap_or_else(|| vec![0; needed]);
         let start = words.as_ptr().align_offset(LINE * size_of::<u32>()).min(LINE);
         Self { memory: Memory::Thread(words, start), length }
+    }
+}
+
+impl Scratch {
+    /// The words as f32.
+    pub fn f32(&self) -> &[f32] {
+        bytemuck::cast_slice(self.as_ref())
+    }
+
+    /// The words as f32, to be written.
+    pub fn f32_mut(&mut self) -> &mut [f32] {
+        bytemuck::cast_slice_mut(self.as_mut())
     }
 }
 

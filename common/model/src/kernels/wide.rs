@@ -30,6 +30,8 @@ pub mod weights;
 pub const TILE_ROWS: usize = 6;
 /// Columns of one tile: four AVX-512 registers, one NF4 block.
 pub const TILE_COLUMNS: usize = 64;
+/// Column tiles a task keeps unpacked at once.
+const TILES_A_TASK: usize = 8;
 /// Inner-dimension run: an unpacked tile is `DEPTH * 64 * 4` bytes.
 pub const DEPTH: usize = 256;
 
@@ -80,7 +82,7 @@ pub fn multiply(isa: Isa, a: View<'_>, b: &impl Panels, c: &mut [f32], store: St
         return;
     }
     let workers = if threads == Threads::All { rayon::current_num_threads() } else { 1 };
-    let grid = Grid::new(columns.div_ceil(TILE_COLUMNS), rows.div_ceil(TILE_ROWS), workers);
+    let grid = Grid::new(columns.div_ceil(TILE_COLUMNS), rows.div_ceil(TILE_ROWS), workers, TILES_A_TASK);
     let product = Product { isa, a, b, c: DisjointMut::new(c), store };
     match threads {
         Threads::All => (0..grid.tasks()).into_par_iter().for_each(|task| product.run(grid.task(task))),

@@ -83,6 +83,19 @@ impl Absmax {
         }
     }
 
+    /// Scales of the blocks from `start` on.
+    pub fn range(&self, start: usize, out: &mut [f32]) {
+        match self {
+            Self::Plain(values) => out.copy_from_slice(&values[start..start + out.len()]),
+            Self::Quantised { codes, nested, offset } => {
+                let codes = &codes[start..start + out.len()];
+                for (index, (slot, code)) in out.iter_mut().zip(codes).enumerate() {
+                    *slot = DYNAMIC_MAP[usize::from(*code)] * nested[(start + index) / NESTED_BLOCK] + offset;
+                }
+            }
+        }
+    }
+
     /// Bytes kept in memory.
     pub fn memory_bytes(&self) -> usize {
         match self {

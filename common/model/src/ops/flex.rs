@@ -134,8 +134,8 @@ impl EngineOps for Flex {
     ) -> LoraGradients<Self> {
         let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(dy), rank: rows(a) };
         let mut dx = zeros_or(accumulate, [sizes.tokens, sizes.input]);
-        let mut da = Slice::zeros_to_hand_out([sizes.rank, sizes.input]);
-        let mut db = Slice::zeros_to_hand_out([sizes.output, sizes.rank]);
+        let mut da = Slice::fresh([sizes.rank, sizes.input]);
+        let mut db = Slice::fresh([sizes.output, sizes.rank]);
         let (x, xa, dy, a, b) = (Slice::of(x), Slice::of(xa), Slice::of(dy), Slice::of(a), Slice::of(b));
         let saved = lora::Saved { x: x.get(), xa: xa.get(), dy: dy.get(), a: a.get(), b: b.get() };
         let product = Product::fastest(compute);

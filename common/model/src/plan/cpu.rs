@@ -5,7 +5,8 @@ use super::{
     vector_elements,
 };
 use crate::base::Compute;
-use crate::kernels::cross_entropy::{VOCABULARY_RUN, rows_at_a_time};
+use crate::kernels::cross_entropy::{VOCABULARY_RUN, logit_bytes, rows_at_a_time};
+use crate::kernels::linear::Product;
 
 /// Program text, the worker threads' tile buffers, the records, and small blocks the allocator keeps.
 const PROCESS_BYTES: u64 = 48 << 20;
@@ -55,9 +56,10 @@ pub(super) const fn gate_bytes(compute: Compute) -> usize {
 /// hidden states (`decoder::pass`: gathered, normalised, their gradient).
 fn loss_head(request: &PlanRequest) -> u64 {
     let (tokens, vocabulary) = (request.tokens(), request.config.vocab_size);
-    let rows = rows_at_a_time(tokens, vocabulary);
+    let logit_bytes = logit_bytes(Product::fastest(request.compute));
+    let rows = rows_at_a_time(tokens, vocabulary, logit_bytes);
     let run = (rows * vocabulary.min(VOCABULARY_RUN)) as u64 * packed(request.compute);
-    (rows * vocabulary) as u64 * 4 + run + 4 * (tokens * request.config.hidden_size) as u64 * 4
+    (rows * vocabulary * logit_bytes) as u64 + run + 4 * (tokens * request.config.hidden_size) as u64 * 4
 }
 
 /// Bytes of an operand prepared for a product: pairs of bf16, or nothing in f32.

@@ -187,19 +187,18 @@ pub(super) fn forward(
     }
 }
 
-/// Query gradient of one head, and its share of the key and value gradients.
+/// Query gradient of one head, and into `share` its share of the key and value gradients.
 pub(super) fn backward(
     inputs: Inputs<'_>,
     saved: Saved<'_>,
     task: Task,
     dq: DisjointMut<'_, f32>,
-) -> HeadGradients {
+    share: &mut HeadGradients<'_>,
+) {
     let (view, heads) = (View::new(inputs, task), inputs.heads);
     let d_output = Head { data: saved.d_output, ..view.q };
     let (key_rows, key_columns) = (view.pack_all_rows(view.k), view.pack_all_columns(view.k));
     let value_rows = view.pack_all_rows(view.v);
-    let mut total =
-        HeadGradients { dk: vec![0.0; view.length * view.width], dv: vec![0.0; view.length * view.width] };
     let mut queries = [Scratch::take(view.row_words()), Scratch::take(view.column_words())];
     let mut gradients = [Scratch::take(view.row_words()), Scratch::take(view.column_words())];
     let mut packed = Scratch::take(SQUARE);
@@ -250,12 +249,13 @@ pub(super) fn backward(
             let block = |data| Block { data, stride: TILE, rows, columns };
             // SAFETY: as above.
             unsafe { pack_columns(block(&p), packed.as_mut()) };
-            let dv = &mut total.dv[part.clone()];
-            view.multiply_columns(columns, pairs, packed.as_ref(), gradients[1].as_ref(), dv, true);
+            // The diagonal is the first tile of queries that sees these keys.
+            let dv = &mut share.dv[part.clone()];
+            view.multiply_columns(columns, pairs, packed.as_ref(), gradients[1].as_ref(), dv, !diagonal);
             // SAFETY: as above.
             unsafe { pack_columns(block(&ds), packed.as_mut()) };
-            let dk = &mut total.dk[part];
-            view.multiply_columns(columns, pairs, packed.as_ref(), queries[1].as_ref(), dk, true);
+            let dk = &mut share.dk[part];
+            view.multiply_columns(columns, pairs, packed.as_ref(), queries[1].as_ref(), dk, !diagonal);
             // SAFETY: as above.
             unsafe { pack_rows(block(&ds), packed.as_mut()) };
             let keys = &key_columns.as_ref()[other * view.column_words()..][..view.column_words()];
@@ -267,7 +267,6 @@ pub(super) fn backward(
             unsafe { dq.slice(start, view.width) }.copy_from_slice(tile);
         }
     }
-    total
 }
 
 crate::kernels::cpu::widest! {

@@ -6,7 +6,7 @@
 
 use core::arch::x86_64::*;
 
-use super::avx512::{Tile, multiply_tile};
+use super::avx512::{Operands, Tile, multiply_tile};
 use super::{TILE_COLUMNS, TILE_ROWS};
 
 /// Words of a register.
@@ -183,9 +183,10 @@ pub unsafe fn multiply(shape: Shape, a: &[u32], b: &[u32], c: &mut [f32], stride
     assert!(rows <= TILE_COLUMNS && columns <= TILE_COLUMNS && columns <= stride, "one tile");
     assert!(rows == 0 || (rows - 1) * stride + columns <= c.len(), "result inside its slice");
     for first in (0..rows).step_by(TILE_ROWS) {
-        let tile = Tile { rows: TILE_ROWS.min(rows - first), columns, pairs, a_stride: TILE_COLUMNS, stride };
+        let tile = Tile { rows: TILE_ROWS.min(rows - first), columns, stride };
+        let product = Operands { a: &a[first..], a_stride: TILE_COLUMNS, b, pairs };
         // SAFETY: `c` is exclusive and holds the tile (asserted); features from the caller.
-        unsafe { multiply_tile(tile, &a[first..], b, c[first * stride..].as_mut_ptr(), add) };
+        unsafe { multiply_tile(tile, [product, Operands::NONE], c[first * stride..].as_mut_ptr(), add) };
     }
 }
 

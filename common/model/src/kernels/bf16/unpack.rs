@@ -1,15 +1,15 @@
 //! Unpacks a frozen weight into micro-kernel tiles: NF4, bf16 or f32; as `W^T` (forward) or `W` (input
 //! gradient).
 //!
-//! Used by `linear` through [`PanelSource`]. NF4 codes are looked up in a register (`vpermps`), scaled in
-//! f32 and rounded once to bf16, exactly like bitsandbytes' bf16 dequantisation; weights whose rows do
+//! Used by `linear` through [`PanelSource`]. A block's 16 NF4 values are scaled in
+//! f32 and rounded once to bf16, exactly like bitsandbytes' bf16 dequantisation, and looked up there (`vpermw`); weights whose rows do
 //! not start on a block boundary, and f16 ones, take the scalar way through f32.
 
 use core::arch::x86_64::*;
 
 use half::bf16;
 
-use super::tiles::{INTERLEAVE, LANES, transpose, words};
+use super::tiles::{LANES, transpose, words};
 use super::{DEPTH, PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::math::round_bits;
@@ -140,21 +140,6 @@ fn narrowed(weight: &FrozenWeight, part: Part) -> Scratch {
     narrow
 }
 
-/// Low or high half of the columns of two converted pairs, `[a even | b even]` and `[a odd | b odd]`:
-/// `a0 b0 a1 b1 ...` with even columns from the first operand, odd ones from the second (+32).
-const fn merge(half: u16) -> [u16; 32] {
-    let mut index = [0; 32];
-    let mut column = 0;
-    while column < 16 {
-        let source = half * 8 + column as u16 / 2 + 32 * (column as u16 % 2);
-        index[2 * column] = source;
-        index[2 * column + 1] = source + 16;
-        column += 1;
-    }
-    index
-}
-const MERGE: [[u16; 32]; 2] = [merge(0), merge(1)];
-
 /// `a0 b0 a1 b1 ...` of the low or high 16 columns of two rows of 32 bf16.
 const fn zip_rows(half: u16) -> [u16; 32] {
     let mut index = [0; 32];
@@ -168,60 +153,74 @@ const fn zip_rows(half: u16) -> [u16; 32] {
 }
 const ZIP: [[u16; 32]; 2] = [zip_rows(0), zip_rows(1)];
 
-/// 32 consecutive NF4 elements at a byte address as f32, `(even elements, odd elements)`, scaled.
-///
-/// # Safety
-/// The processor has AVX512F; 16 bytes are readable.
+/// The 16 codes times a block's scale, rounded to bf16 as bitsandbytes rounds them; twice, so that bit 4 of an index
+/// does not matter.
 #[inline]
-#[target_feature(enable = "avx512f")]
-unsafe fn look_up(bytes: *const u8, scale: __m512) -> (__m512, __m512) {
-    // SAFETY: readable by the caller's promise; the tables are 16 f32.
-    unsafe {
-        let codes = _mm512_loadu_ps(CODES.as_ptr());
-        let bytes = _mm512_cvtepu8_epi32(_mm_loadu_si128(bytes.cast()));
-        // The permutation uses the low four bits of each index: no mask needed.
-        let even = _mm512_permutexvar_ps(_mm512_srli_epi32::<4>(bytes), codes);
-        let odd = _mm512_permutexvar_ps(bytes, codes);
-        (_mm512_mul_ps(even, scale), _mm512_mul_ps(odd, scale))
-    }
+#[target_feature(enable = "avx512f,avx512bf16")]
+fn scaled_codes(codes: __m512, scale: f32) -> __m512i {
+    let scaled = _mm512_mul_ps(codes, _mm512_set1_ps(scale));
+    // SAFETY: the same 512 bits.
+    unsafe { core::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(scaled, scaled)) }
 }
 
-/// Forward tile of NF4: tile column = row of `W`, pairs along the row. Lanes beyond the last row read
-/// row 0 with scale 0.
+/// 32 consecutive NF4 elements at a byte address as bf16.
+///
+/// # Safety
+/// The processor has AVX512F and AVX512BW; 16 bytes are readable.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw")]
+unsafe fn look_up(bytes: *const u8, scaled: __m512i) -> __m512i {
+    // SAFETY: readable by the caller's promise.
+    let bytes = _mm512_cvtepu8_epi32(unsafe { _mm_loadu_si128(bytes.cast()) });
+    // The high nibble is the earlier element. The permutation uses the low five bits of each index.
+    let index = _mm512_or_si512(_mm512_srli_epi32::<4>(bytes), _mm512_slli_epi32::<16>(bytes));
+    _mm512_permutexvar_epi16(index, scaled)
+}
+
+/// Blocks of 64 in a row of a tile.
+const BLOCKS: usize = DEPTH / BLOCK;
+
+/// Forward tile of NF4: tile column = row of `W`, pairs along the row. Lanes beyond the last row have scale 0.
 ///
 /// # Safety
 /// The processor has AVX512F, AVX512BW and AVX512-BF16; `part` lies inside the weight, starts on a block.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn nf4_rows(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
     let input = weight.shape()[1];
-    let packed = weight.packed();
-    // SAFETY: a constant table.
-    let interleave = unsafe { words(&INTERLEAVE) };
+    let blocks = part.columns / BLOCK;
+    assert!(
+        part.columns.is_multiple_of(BLOCK) && blocks <= BLOCKS && part.rows <= TILE_COLUMNS,
+        "whole blocks"
+    );
+    assert!(tile.len() >= part.columns / 2 * TILE_COLUMNS, "room for the tile");
+    let end = (part.row + part.rows - 1) * input + part.column + part.columns;
+    assert!(part.column + part.columns <= input && end <= 2 * weight.packed().len(), "inside the weight");
+    // SAFETY: 16 f32.
+    let codes = unsafe { _mm512_loadu_ps(CODES.as_ptr()) };
     for lanes in (0..TILE_COLUMNS).step_by(LANES) {
-        for column in (0..part.columns).step_by(BLOCK) {
-            let element: [usize; LANES] = core::array::from_fn(|lane| {
-                let row = if lanes + lane < part.rows { part.row + lanes + lane } else { part.row };
-                row * input + part.column + column
-            });
-            let scale: [f32; LANES] = core::array::from_fn(|lane| {
-                if lanes + lane < part.rows { weight.absmax().get(element[lane] / BLOCK) } else { 0.0 }
-            });
-            for half in 0..2 {
-                let mut block = [_mm512_setzero_si512(); LANES];
-                for ((register, element), scale) in block.iter_mut().zip(element).zip(scale) {
-                    let start = element / 2 + half * LANES;
-                    // SAFETY: a slice of 16 bytes, bounds-checked.
-                    let (even, odd) =
-                        unsafe { look_up(packed[start..start + LANES].as_ptr(), _mm512_set1_ps(scale)) };
-                    // SAFETY: the same 512 bits.
-                    let narrow: __m512i = unsafe { core::mem::transmute(_mm512_cvtne2ps_pbh(odd, even)) };
-                    *register = _mm512_permutexvar_epi16(interleave, narrow);
+        let mut scales = [[0.0f32; BLOCKS]; LANES];
+        let real = part.rows.saturating_sub(lanes).min(LANES);
+        for (lane, scales) in scales.iter_mut().enumerate().take(real) {
+            let element = (part.row + lanes + lane) * input + part.column;
+            weight.absmax().range(element / BLOCK, &mut scales[..blocks]);
+        }
+        for block in 0..blocks {
+            let mut halves = [[_mm512_setzero_si512(); LANES]; 2];
+            for (lane, scales) in scales.iter().enumerate().take(real) {
+                let element = (part.row + lanes + lane) * input + part.column + block * BLOCK;
+                let scaled = scaled_codes(codes, scales[block]);
+                for (half, registers) in halves.iter_mut().enumerate() {
+                    // SAFETY: a half block inside the weight (asserted above).
+                    registers[lane] =
+                        unsafe { look_up(weight.packed().as_ptr().add(element / 2 + half * LANES), scaled) };
                 }
-                transpose(&mut block);
-                for (pair, register) in block.iter().enumerate() {
-                    let start = ((column + half * 2 * LANES) / 2 + pair) * TILE_COLUMNS + lanes;
-                    // SAFETY: a slice of 16 words, bounds-checked.
-                    unsafe { _mm512_storeu_si512(tile[start..start + LANES].as_mut_ptr().cast(), *register) };
+            }
+            for (half, registers) in halves.iter_mut().enumerate() {
+                transpose(registers);
+                for (pair, register) in registers.iter().enumerate() {
+                    let start = (block * BLOCK / 2 + half * LANES + pair) * TILE_COLUMNS + lanes;
+                    // SAFETY: 16 words inside the tile (asserted above).
+                    unsafe { _mm512_storeu_si512(tile.as_mut_ptr().add(start).cast(), *register) };
                 }
             }
         }
@@ -237,33 +236,26 @@ unsafe fn nf4_rows(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
 unsafe fn nf4_columns(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
     let input = weight.shape()[1];
     let packed = weight.packed();
+    let end = (part.row + part.rows - 1) * input + part.column + BLOCK;
+    assert!(part.column + BLOCK <= input && end <= 2 * packed.len(), "inside the weight");
     // SAFETY: constant tables.
-    let merge = unsafe { [words(&MERGE[0]), words(&MERGE[1])] };
-    for (pair, slots) in
-        tile[..part.rows.div_ceil(2) * TILE_COLUMNS].chunks_exact_mut(TILE_COLUMNS).enumerate()
-    {
-        let start = |row: usize| (part.row + row) * input + part.column;
-        let first = start(2 * pair);
-        let scale = _mm512_set1_ps(weight.absmax().get(first / BLOCK));
-        let (second, second_scale) = if 2 * pair + 1 < part.rows {
-            let second = start(2 * pair + 1);
-            (second, _mm512_set1_ps(weight.absmax().get(second / BLOCK)))
-        } else {
-            (first, _mm512_setzero_ps())
+    let (codes, zip) = unsafe { (_mm512_loadu_ps(CODES.as_ptr()), ZIP.each_ref().map(|zip| words(zip))) };
+    let tile = &mut tile[..part.rows.div_ceil(2) * TILE_COLUMNS];
+    for (pair, slots) in tile.as_chunks_mut::<TILE_COLUMNS>().0.iter_mut().enumerate() {
+        let row = |row: usize| {
+            let element = (part.row + row) * input + part.column;
+            (element / 2, scaled_codes(codes, weight.absmax().get(element / BLOCK)))
         };
+        let first = row(2 * pair);
+        let second =
+            if 2 * pair + 1 < part.rows { row(2 * pair + 1) } else { (first.0, _mm512_setzero_si512()) };
         for (half, slots) in slots.chunks_exact_mut(2 * LANES).enumerate() {
-            let (a, b) = (first / 2 + half * LANES, second / 2 + half * LANES);
-            // SAFETY: slices of 16 bytes and 16 words, bounds-checked.
+            // SAFETY: half blocks inside the weight (asserted above), and 16 words of 32.
             unsafe {
-                let (a_even, a_odd) = look_up(packed[a..a + LANES].as_ptr(), scale);
-                let (b_even, b_odd) = look_up(packed[b..b + LANES].as_ptr(), second_scale);
-                let even: __m512i = core::mem::transmute(_mm512_cvtne2ps_pbh(b_even, a_even));
-                let odd: __m512i = core::mem::transmute(_mm512_cvtne2ps_pbh(b_odd, a_odd));
-                for (slots, merge) in slots.chunks_exact_mut(LANES).zip(merge) {
-                    _mm512_storeu_si512(
-                        slots.as_mut_ptr().cast(),
-                        _mm512_permutex2var_epi16(even, merge, odd),
-                    );
+                let a = look_up(packed.as_ptr().add(first.0 + half * LANES), first.1);
+                let b = look_up(packed.as_ptr().add(second.0 + half * LANES), second.1);
+                for (slots, zip) in slots.chunks_exact_mut(LANES).zip(zip) {
+                    _mm512_storeu_si512(slots.as_mut_ptr().cast(), _mm512_permutex2var_epi16(a, zip, b));
                 }
             }
         }

@@ -80,7 +80,7 @@ pub(super) fn backward(
         .map(|held| {
             let [output, input] = held.part.weight.shape();
             let rank = held.rank();
-            (Slice::zeros_to_hand_out([rank, input]), Slice::zeros_to_hand_out([output, rank]))
+            (Slice::fresh([rank, input]), Slice::fresh([output, rank]))
         })
         .collect();
     let mut gradients: Vec<_> = read

@@ -71,11 +71,6 @@ impl Slice {
         slice
     }
 
-    /// Zeros in memory that becomes the `Vec` of whoever reads the tensor back.
-    pub(super) fn zeros_to_hand_out<const D: usize>(shape: [usize; D]) -> Self {
-        Self(FlexTensor::from_data(TensorData::new(vec![0.0f32; shape.iter().product()], shape)))
-    }
-
     /// The accumulator given, or anything; and whether it was given.
     pub(super) fn accumulator(given: Option<Tensor<Flex, 2>>, shape: [usize; 2]) -> (Self, bool) {
         match given {
