@@ -17,6 +17,8 @@ pub mod cube;
 #[cfg(feature = "cuda")]
 pub mod cuda_libraries;
 pub mod disjoint;
+#[cfg(target_arch = "x86_64")]
+pub mod gated;
 pub mod gemv;
 pub mod grid;
 pub mod linear;

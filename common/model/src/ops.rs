@@ -21,7 +21,7 @@ mod project;
 pub mod types;
 
 pub use frozen::{DenseWeight, FrozenWeight};
-pub use project::{LoraPair, Projection, ProjectionGradients};
+pub use project::{Gated, GatedGradients, LoraPair, Projection, ProjectionGradients};
 pub use types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
     LoraOutput, Normalised, RotaryTable, Segments,
@@ -128,6 +128,27 @@ pub trait EngineOps: Backend {
         compute: Compute,
     ) -> ProjectionGradients<Self> {
         project::backward(x, parts, outputs, accumulate, compute)
+    }
+
+    /// `silu(gate) * up` of two projections of one `x`, `parts` being gate and up, and what the backward pass needs:
+    /// [`EngineOps::project`] and [`EngineOps::swiglu_keeping`] in one. A device overrides it where that pays.
+    fn project_gated(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>; 2],
+        compute: Compute,
+    ) -> Gated<Self> {
+        project::gated_forward(x, parts, compute)
+    }
+
+    /// Gradients in gate and up of `down(silu(gate) * up)`, and of the down projection's pair. `kept` is what
+    /// [`EngineOps::project_gated`] kept; `output` the down projection's output gradient and `xa`.
+    fn project_gated_backward(
+        kept: [&Tensor<Self, 2>; 2],
+        down: &Projection<'_, Self>,
+        output: (&Tensor<Self, 2>, Option<&Tensor<Self, 2>>),
+        compute: Compute,
+    ) -> GatedGradients<Self> {
+        project::gated_backward(kept, down, output, compute)
     }
 
     /// Root-mean-square normalisation of each row, then `* weight` (the order transformers uses):

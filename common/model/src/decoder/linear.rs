@@ -3,8 +3,8 @@
 
 use super::adapter::{DeviceAdapter, Dropout, Gradients};
 use super::layer::Layer;
-use crate::config::LinearKind;
-use crate::ops::{Compute, EngineOps, LoraPair, Projection};
+use crate::config::LinearKind::{self, Down, Gate, Up};
+use crate::ops::{Compute, EngineOps, Gated, LoraPair, Projection};
 use burn_tensor::{Tensor, TensorData};
 
 /// A frozen linear of the base.
@@ -62,6 +62,37 @@ impl<B: EngineOps> Site<'_, B> {
             }
         }
         found.dx
+    }
+
+    /// `silu(gate) * up` of the feed-forward block's first two linears.
+    pub(crate) fn forward_gated(&self, layer: &Layer<B>, x: &Tensor<B, 2>) -> Gated<B> {
+        if self.dropout().is_none() {
+            return B::project_gated(x, &self.parts(layer, [Gate, Up]), self.compute);
+        }
+        let [(gate, gate_xa), (up, up_xa)] = self.forward(layer, [Gate, Up], x);
+        let [h, gate, up] = B::swiglu_keeping(gate, up, self.compute);
+        Gated { h, kept: [gate, up], xa: [gate_xa, up_xa] }
+    }
+
+    /// Gradients in gate and up for the gradient of the block's last linear; adds that linear's to `gradients`.
+    pub(crate) fn backward_gated(
+        &self,
+        layer: &Layer<B>,
+        [gate, up]: [&Tensor<B, 2>; 2],
+        (xa, dy): (Option<&Tensor<B, 2>>, &Tensor<B, 2>),
+        gradients: &mut Gradients,
+    ) -> [Tensor<B, 2>; 2] {
+        if self.dropout().is_some() {
+            let h = B::swiglu(gate, up);
+            let dh = self.backward(layer, &h, [(Down, xa, dy)], None, gradients);
+            return B::swiglu_backward(&dh, gate, up).into();
+        }
+        let [down] = self.parts(layer, [Down]);
+        let found = B::project_gated_backward([gate, up], &down, (dy, xa), self.compute);
+        if let Some((da, db)) = found.pair {
+            gradients.add(self.layer, Down, da, db);
+        }
+        found.d_kept
     }
 
     fn parts<'b, const N: usize>(

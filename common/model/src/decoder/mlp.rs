@@ -7,7 +7,7 @@ use super::adapter::Gradients;
 use super::layer::Layer;
 use super::linear::Site;
 use crate::config::LinearKind::{Down, Gate, Up};
-use crate::ops::EngineOps;
+use crate::ops::{EngineOps, Gated};
 use burn_tensor::Tensor;
 
 /// What the backward pass of the block needs.
@@ -27,10 +27,9 @@ pub(crate) fn forward<B: EngineOps>(
     x: Tensor<B, 2>,
 ) -> (Tensor<B, 2>, Saved<B>) {
     let normalised = B::rms_norm(&x, &layer.post_norm, decoder.epsilon()).y;
-    let [(gate, gate_xa), (up, up_xa)] = site.forward(layer, [Gate, Up], &normalised);
+    let Gated { h, kept: [gate, up], xa: [gate_xa, up_xa] } = site.forward_gated(layer, &normalised);
     drop(normalised);
-    let [hidden, gate, up] = B::swiglu_keeping(gate, up, decoder.compute);
-    let [(projected, down_xa)] = site.forward(layer, [Down], &hidden);
+    let [(projected, down_xa)] = site.forward(layer, [Down], &h);
     let y = B::add(projected, &x);
     (y, Saved { x, gate, up, xa: [gate_xa, up_xa, down_xa] })
 }
@@ -45,11 +44,8 @@ pub(crate) fn backward<B: EngineOps>(
     gradients: &mut Gradients,
 ) -> Tensor<B, 2> {
     let Saved { x, gate, up, xa: [gate_xa, up_xa, down_xa] } = saved;
-    let hidden = B::swiglu(&gate, &up);
-    let d_hidden = site.backward(layer, &hidden, [(Down, down_xa.as_ref(), &dy)], None, gradients);
-    drop(hidden);
-    let (d_gate, d_up) = B::swiglu_backward(&d_hidden, &gate, &up);
-    drop((d_hidden, gate, up));
+    let [d_gate, d_up] = site.backward_gated(layer, [&gate, &up], (down_xa.as_ref(), &dy), gradients);
+    drop((gate, up));
     let normalised = B::rms_norm(&x, &layer.post_norm, decoder.epsilon());
     let outputs = [(Gate, gate_xa.as_ref(), &d_gate), (Up, up_xa.as_ref(), &d_up)];
     let dn = site.backward(layer, &normalised.y, outputs, None, gradients);

@@ -19,6 +19,7 @@ use super::scratch::Scratch;
 
 pub mod avx512;
 pub mod dense;
+pub mod finish;
 pub mod head;
 pub mod tiles;
 pub mod unpack;
@@ -56,8 +57,8 @@ pub struct RowPanels {
 }
 
 impl RowPanels {
-    /// Rounds `rows` rows of `depth` f32, `stride` apart, to bf16.
-    pub fn pack(data: &[f32], rows: usize, depth: usize, stride: usize) -> Self {
+    /// `rows` rows of `depth` elements, `stride` apart, f32 ones rounded to bf16.
+    pub fn pack<T: tiles::Source>(data: &[T], rows: usize, depth: usize, stride: usize) -> Self {
         assert!(rows == 0 || (rows - 1) * stride + depth <= data.len(), "rows inside the slice");
         assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
         let pairs = depth.div_ceil(2);
@@ -119,10 +120,7 @@ pub fn multiply_beside(
         a.rows == 0 || (a.rows - 1) * stride + columns <= c.len() && columns <= stride,
         "result inside its slice"
     );
-    if let Some(Beside { a: left, b: right }) = beside {
-        assert!(left.rows == a.rows && right.columns() == columns, "both products have one shape");
-        assert!(left.pairs == right.depth().div_ceil(2) && right.depth() <= DEPTH, "inner dimensions agree");
-    }
+    assert!(beside.is_none_or(|beside| beside.fits(a.rows, columns)), "both products have one shape");
     let target = Target { c: DisjointMut::new(c), stride, rows: a.rows, columns };
     let tile_words = DEPTH.min(depth).div_ceil(2) * TILE_COLUMNS;
     let most_tiles = (UNPACKED_WORDS / tile_words.max(1)).clamp(1, 8);
@@ -139,15 +137,13 @@ pub fn multiply_beside(
             }
             let add = accumulate || start > 0;
             let last = start + run == depth;
-            let beside = beside.filter(|_| last).map(|beside| (&beside.a, beside.unpack(tiles.clone())));
+            let beside = beside.filter(|_| last).map(|beside| (beside, beside.unpack(tiles.clone())));
             for panel in panels.clone() {
                 let left = a.operands(panel, start / 2, run.div_ceil(2));
                 for (index, words) in unpacked.as_ref().chunks_exact(tile_words).enumerate() {
-                    let second = beside.as_ref().map_or(Operands::NONE, |(left, right)| {
-                        let words = left.pairs * TILE_COLUMNS;
-                        let b = &right.as_ref()[index * words..(index + 1) * words];
-                        Operands { b, ..left.operands(panel, 0, left.pairs) }
-                    });
+                    let second = beside.as_ref();
+                    let second =
+                        second.map_or(Operands::NONE, |(beside, b)| beside.operands(b, panel, index));
                     let products = [Operands { b: words, ..left }, second];
                     // SAFETY: the processor has the instructions (asserted above); no other task owns this tile.
                     unsafe { target.multiply(products, panel, tiles.start + index, add) };
@@ -158,6 +154,24 @@ pub fn multiply_beside(
 }
 
 impl Beside<'_> {
+    /// Whether it is a product of that shape.
+    fn fits(&self, rows: usize, columns: usize) -> bool {
+        let depth = self.b.depth();
+        self.a.rows == rows
+            && self.b.columns() == columns
+            && self.a.pairs == depth.div_ceil(2)
+            && depth <= DEPTH
+    }
+
+    /// Operands of one tile, the `index`-th of those unpacked.
+    fn operands<'a>(&'a self, unpacked: &'a Scratch, panel: usize, index: usize) -> Operands<'a> {
+        let words = self.a.pairs * TILE_COLUMNS;
+        Operands {
+            b: &unpacked.as_ref()[index * words..][..words],
+            ..self.a.operands(panel, 0, self.a.pairs)
+        }
+    }
+
     /// The right operand's tiles, one after the other.
     fn unpack(&self, tiles: Range<usize>) -> Scratch {
         let words = self.a.pairs * TILE_COLUMNS;

@@ -5,6 +5,7 @@
 //! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
 //! in `bf16`, the order of every sum depends on the shapes only.
 
+use super::bf16::tiles::Source;
 use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, unpack::WeightPanels};
 use super::lora::transpose;
 use super::scratch::Scratch;
@@ -37,7 +38,7 @@ impl Part<'_> {
         self.weight.shape()[0]
     }
 
-    fn rank(&self) -> usize {
+    pub(super) fn rank(&self) -> usize {
         self.pair.map_or(0, |pair| pair.rank)
     }
 }
@@ -51,31 +52,42 @@ pub struct Outputs<'a> {
 }
 
 /// Outputs of all parts for `x [tokens, in]`.
-pub fn forward(x: &[f32], tokens: usize, parts: &[Part<'_>], outputs: &mut [Outputs<'_>]) {
+pub fn forward<T: Source>(x: &[T], tokens: usize, parts: &[Part<'_>], outputs: &mut [Outputs<'_>]) {
     assert_eq!(parts.len(), outputs.len(), "one output a part");
     let Some(first) = parts.first() else { return };
     let input = first.weight.shape()[1];
     let packed = RowPanels::pack(x, tokens, input, input);
+    let adapters = adapters(&packed, tokens, parts, outputs.iter_mut().map(|outputs| &mut *outputs.xa));
+    for ((part, outputs), beside) in parts.iter().zip(outputs).zip(adapters) {
+        let panels = WeightPanels::forward(part.weight, 0, part.output());
+        multiply_beside(&packed, &panels, beside.as_ref(), outputs.y, part.output(), false);
+    }
+}
+
+/// The second products of the parts' outputs; fills `xa [T, r]` of each.
+pub(super) fn adapters<'a, 'b>(
+    x: &RowPanels,
+    tokens: usize,
+    parts: &[Part<'a>],
+    xas: impl Iterator<Item = &'b mut [f32]>,
+) -> Vec<Option<Beside<'a>>> {
     let ranks: usize = parts.iter().map(Part::rank).sum();
+    let input = parts.first().map_or(0, |part| part.weight.shape()[1]);
     let mut all = Scratch::take(tokens * ranks);
     if ranks > 0 {
         let stacked = stacked(parts, ranks * input);
-        multiply(&packed, &DensePanels::new(stacked.f32(), ranks, input, true), all.f32_mut(), ranks, false);
+        multiply(x, &DensePanels::new(stacked.f32(), ranks, input, true), all.f32_mut(), ranks, false);
     }
     let mut column = 0;
-    for (part, outputs) in parts.iter().zip(outputs) {
-        let panels = WeightPanels::forward(part.weight, 0, part.output());
-        let beside = part.pair.map(|pair| {
-            copy_columns(all.f32(), ranks, column, outputs.xa, pair.rank);
-            column += pair.rank;
-            let scaled = scaled(outputs.xa, pair.scaling);
-            Beside {
-                a: RowPanels::pack(scaled.f32(), tokens, pair.rank, pair.rank),
-                b: DensePanels::new(pair.b, part.output(), pair.rank, true),
-            }
-        });
-        multiply_beside(&packed, &panels, beside.as_ref(), outputs.y, part.output(), false);
-    }
+    let adapter = |(part, xa): (&Part<'a>, &'b mut [f32])| {
+        let pair = part.pair?;
+        copy_columns(all.f32(), ranks, column, xa, pair.rank);
+        column += pair.rank;
+        let scaled = scaled(xa, pair.scaling);
+        let a = RowPanels::pack(scaled.f32(), tokens, pair.rank, pair.rank);
+        Some(Beside { a, b: DensePanels::new(pair.b, part.output(), pair.rank, true) })
+    };
+    parts.iter().zip(xas).map(adapter).collect()
 }
 
 /// The `A` of all pairs, one below the other: `[ranks, in]`.
@@ -97,9 +109,9 @@ fn scaled(values: &[f32], factor: f32) -> Scratch {
 }
 
 /// What [`backward`] reads and writes for one part.
-pub struct Gradients<'a> {
+pub struct Gradients<'a, T = f32> {
     /// Output gradient `[T, out]`.
-    pub dy: &'a [f32],
+    pub dy: &'a [T],
     /// `x A^T` of the forward pass, empty without a pair.
     pub xa: &'a [f32],
     /// `[r, in]`, overwritten; empty without a pair.
@@ -110,7 +122,13 @@ pub struct Gradients<'a> {
 
 /// Adds the input gradient of all parts to `dx [tokens, in]`, or overwrites it where `add` is false; and the pairs'
 /// gradients.
-pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], dx: &mut [f32], add: bool) {
+pub fn backward<T: Source, U: Source>(
+    x: &[T],
+    parts: &[Part<'_>],
+    gradients: &mut [Gradients<'_, U>],
+    dx: &mut [f32],
+    add: bool,
+) {
     assert_eq!(parts.len(), gradients.len(), "one gradient a part");
     let Some(first) = parts.first() else { return };
     let input = first.weight.shape()[1];
@@ -122,49 +140,63 @@ pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], 
     for (index, (part, gradients)) in parts.iter().zip(gradients.iter_mut()).enumerate() {
         let output = part.output();
         let packed = RowPanels::pack(gradients.dy, tokens, output, output);
-        let beside = part.pair.map(|pair| {
-            let mut g = Scratch::take(tokens * pair.rank);
-            let b = DensePanels::new(pair.b, output, pair.rank, false);
-            multiply(&packed, &b, g.f32_mut(), pair.rank, false);
-            g.f32_mut().iter_mut().for_each(|value| *value *= pair.scaling);
-            let (slots, after) = core::mem::take(&mut rest).split_at_mut(tokens * pair.rank);
-            transpose(g.f32(), tokens, pair.rank, slots);
-            rest = after;
-            Beside {
-                a: RowPanels::pack(g.f32(), tokens, pair.rank, pair.rank),
-                b: DensePanels::new(pair.a, pair.rank, input, false),
-            }
-        });
+        let (slots, after) = core::mem::take(&mut rest).split_at_mut(tokens * part.rank());
+        rest = after;
+        let beside = narrow_gradient(&packed, tokens, part, slots);
         let panels = WeightPanels::backward(part.weight, 0, output);
         multiply_beside(&packed, &panels, beside.as_ref(), dx, input, add || index > 0);
-        if let Some(pair) = part.pair {
-            b_gradient(pair, gradients, tokens, output);
-        }
+        b_gradient(part, gradients.dy, gradients.xa, tokens, gradients.db);
     }
-    if ranks == 0 {
-        return;
+    let mut das: Vec<&mut [f32]> = gradients.iter_mut().map(|gradients| &mut *gradients.da).collect();
+    a_gradients(all.f32(), x, tokens, &mut das);
+}
+
+/// `g = s dy B`, transposed into `turned [r, T]`; and its product with `A`, which is added to the input gradient.
+pub(super) fn narrow_gradient<'a>(
+    dy: &RowPanels,
+    tokens: usize,
+    part: &Part<'a>,
+    turned: &mut [f32],
+) -> Option<Beside<'a>> {
+    let Pair { a, b, rank, scaling } = part.pair?;
+    let [output, input] = part.weight.shape();
+    let mut g = Scratch::take(tokens * rank);
+    multiply(dy, &DensePanels::new(b, output, rank, false), g.f32_mut(), rank, false);
+    g.f32_mut().iter_mut().for_each(|value| *value *= scaling);
+    transpose(g.f32(), tokens, rank, turned);
+    let left = RowPanels::pack(g.f32(), tokens, rank, rank);
+    Some(Beside { a: left, b: DensePanels::new(a, rank, input, false) })
+}
+
+/// `da = g^T x` of parts of one `x`, whose `g^T` lie one below the other.
+pub(super) fn a_gradients<T: Source>(turned: &[f32], x: &[T], tokens: usize, das: &mut [&mut [f32]]) {
+    if turned.is_empty() || x.is_empty() {
+        return das.iter_mut().for_each(|da| da.fill(0.0));
     }
+    let (ranks, input) = (turned.len() / tokens, x.len() / tokens);
     let mut stacked = Scratch::take(ranks * input);
-    let left = RowPanels::pack(all.f32(), ranks, tokens, tokens);
+    let left = RowPanels::pack(turned, ranks, tokens, tokens);
     multiply(&left, &DensePanels::new(x, tokens, input, false), stacked.f32_mut(), input, false);
     let mut rest = stacked.f32();
-    for (part, gradients) in parts.iter().zip(gradients) {
-        let (da, after) = rest.split_at(part.rank() * input);
-        gradients.da.copy_from_slice(da);
+    for slots in das {
+        let (da, after) = rest.split_at(slots.len());
+        slots.copy_from_slice(da);
         rest = after;
     }
 }
 
 /// `db = s dy^T xa`. The narrow matrix goes left and the result is turned: the wide `dy` is read along its rows.
-fn b_gradient(pair: Pair<'_>, gradients: &mut Gradients<'_>, tokens: usize, output: usize) {
-    let scaled = scaled(gradients.xa, pair.scaling);
+pub(super) fn b_gradient<T: Source>(part: &Part<'_>, dy: &[T], xa: &[f32], tokens: usize, db: &mut [f32]) {
+    let Some(pair) = part.pair else { return };
+    let output = part.output();
+    let scaled = scaled(xa, pair.scaling);
     let mut turned = Scratch::take(scaled.f32().len());
     transpose(scaled.f32(), tokens, pair.rank, turned.f32_mut());
     let left = RowPanels::pack(turned.f32(), pair.rank, tokens, tokens);
     let mut product = Scratch::take(output * pair.rank);
-    let right = DensePanels::new(gradients.dy, tokens, output, false);
+    let right = DensePanels::new(dy, tokens, output, false);
     multiply(&left, &right, product.f32_mut(), output, false);
-    transpose(product.f32(), pair.rank, output, gradients.db);
+    transpose(product.f32(), pair.rank, output, db);
 }
 
 /// Columns `from .. from + width` of a matrix with `stride` columns.

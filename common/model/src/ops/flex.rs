@@ -13,7 +13,7 @@ use super::types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
     LoraOutput, Normalised, RotaryTable, Segments,
 };
-use super::{DenseWeight, EngineOps, FrozenWeight, Projection, ProjectionGradients};
+use super::{DenseWeight, EngineOps, FrozenWeight, Gated, GatedGradients, Projection, ProjectionGradients};
 use crate::error::Result;
 use crate::kernels::linear::{self, Product, Rows};
 use crate::kernels::pointwise::Values;
@@ -21,6 +21,8 @@ use crate::kernels::{
     attention, cached_attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary,
 };
 
+#[cfg(target_arch = "x86_64")]
+mod gated;
 #[cfg(target_arch = "x86_64")]
 mod project;
 mod slice;
@@ -167,6 +169,31 @@ impl EngineOps for Flex {
         match Product::fastest(compute) {
             Product::Avx512Bf16 => project::backward(x, parts, outputs, accumulate),
             _ => super::project::backward(x, parts, outputs, accumulate, compute),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn project_gated(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>; 2],
+        compute: Compute,
+    ) -> Gated<Self> {
+        match Product::fastest(compute) {
+            Product::Avx512Bf16 if gated::is_possible(x, parts) => gated::forward(x, parts),
+            _ => super::project::gated_forward(x, parts, compute),
+        }
+    }
+
+    #[cfg(target_arch = "x86_64")]
+    fn project_gated_backward(
+        kept: [&Tensor<Self, 2>; 2],
+        down: &Projection<'_, Self>,
+        output: (&Tensor<Self, 2>, Option<&Tensor<Self, 2>>),
+        compute: Compute,
+    ) -> GatedGradients<Self> {
+        match Product::fastest(compute) {
+            Product::Avx512Bf16 => gated::backward(kept, down, output),
+            _ => super::project::gated_backward(kept, down, output, compute),
         }
     }
 

@@ -37,6 +37,50 @@ pub struct ProjectionGradients<B: EngineOps> {
     pub pairs: Vec<Option<(Tensor<B, 2>, Tensor<B, 2>)>>,
 }
 
+/// `h = silu(gate) * up` of two projections of one input.
+#[derive(Debug, Clone)]
+pub struct Gated<B: EngineOps> {
+    /// `[T, width]`, in a form that a projection reads.
+    pub h: Tensor<B, 2>,
+    /// Gate and up in the form in which they are kept for the backward pass.
+    pub kept: [Tensor<B, 2>; 2],
+    /// `x A^T` of gate and up where they have a pair.
+    pub xa: [Option<Tensor<B, 2>>; 2],
+}
+
+/// Gradients through a down projection and the gated product before it.
+#[derive(Debug, Clone)]
+pub struct GatedGradients<B: EngineOps> {
+    /// `[T, width]` of gate and up, in a form that [`EngineOps::project_backward`] reads.
+    pub d_kept: [Tensor<B, 2>; 2],
+    /// `(dA, dB)` of the down projection if it has a pair.
+    pub pair: Option<(Tensor<B, 2>, Tensor<B, 2>)>,
+}
+
+pub(super) fn gated_forward<B: EngineOps>(
+    x: &Tensor<B, 2>,
+    parts: &[Projection<'_, B>; 2],
+    compute: Compute,
+) -> Gated<B> {
+    let mut outputs = B::project(x, parts, compute).into_iter();
+    let [(gate, gate_xa), (up, up_xa)] =
+        [(); 2].map(|()| outputs.next().unwrap_or_else(|| unreachable!("one output a part")));
+    let [h, gate, up] = B::swiglu_keeping(gate, up, compute);
+    Gated { h, kept: [gate, up], xa: [gate_xa, up_xa] }
+}
+
+pub(super) fn gated_backward<B: EngineOps>(
+    [gate, up]: [&Tensor<B, 2>; 2],
+    down: &Projection<'_, B>,
+    output: (&Tensor<B, 2>, Option<&Tensor<B, 2>>),
+    compute: Compute,
+) -> GatedGradients<B> {
+    let h = B::swiglu(gate, up);
+    let found = B::project_backward(&h, core::slice::from_ref(down), &[output], None, compute);
+    let (d_gate, d_up) = B::swiglu_backward(&found.dx, gate, up);
+    GatedGradients { d_kept: [d_gate, d_up], pair: found.pairs.into_iter().next().flatten() }
+}
+
 pub(super) fn forward<B: EngineOps>(
     x: &Tensor<B, 2>,
     parts: &[Projection<'_, B>],

@@ -7,20 +7,17 @@
 
 use rayon::prelude::*;
 
-use super::avx512::{Operands, Tile, multiply_tile};
+use super::finish::{At, Right, TILE, each_tile};
 use super::tiles::{Block, pack_panel};
 use super::unpack::WeightPanels;
-use super::{DEPTH, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS, UNPACKED_WORDS, multiply};
+use super::{RowPanels, TILE_COLUMNS, TILE_ROWS, multiply};
 use crate::kernels::cpu::widest;
 use crate::kernels::cross_entropy::RowLoss;
 use crate::kernels::disjoint::DisjointMut;
-use crate::kernels::grid::Grid;
 use crate::kernels::math;
 use crate::kernels::scratch::Scratch;
 use crate::ops::FrozenWeight;
 
-/// Elements of a tile.
-const TILE: usize = TILE_ROWS * TILE_COLUMNS;
 /// Words of a packed tile: two bf16 a word.
 const TILE_WORDS: usize = TILE / 2;
 /// Column tiles of one product of the backward pass: 8 MiB of packed gradient for 512 rows.
@@ -93,55 +90,35 @@ impl Chunk<'_> {
     /// Statistics of all tiles, the targets' logits and, if they are kept, the exponentials.
     fn forward(&mut self, hidden: &RowPanels, keep: bool) {
         let (targets, tiles) = (self.targets, self.tiles);
-        let panels = WeightPanels::forward(self.head, 0, self.head.shape()[0]);
-        let tile_words = panels.depth().div_ceil(2) * TILE_COLUMNS;
-        let most_tiles = (UNPACKED_WORDS / tile_words.max(1)).clamp(1, 8);
-        let grid = Grid::new(tiles, self.panels, rayon::current_num_threads(), most_tiles);
+        let right =
+            [Right { weight: WeightPanels::forward(self.head, 0, self.head.shape()[0]), beside: None }];
         let statistics = DisjointMut::new(self.statistics.f32_mut());
         let exponentials = DisjointMut::new(self.exponentials.as_mut());
         let found = DisjointMut::new(&mut self.found);
-        (0..grid.tasks()).into_par_iter().with_max_len(1).for_each(|task| {
-            let (group, rows) = grid.task(task);
-            let mut unpacked = Scratch::take(group.len() * tile_words);
-            for (words, tile) in unpacked.as_mut().chunks_exact_mut(tile_words).zip(group.clone()) {
-                unpack(&panels, tile, words);
-            }
-            let mut logits = [0.0f32; TILE];
-            for panel in rows {
-                let first = panel * TILE_ROWS;
-                let targets = &targets[first..targets.len().min(first + TILE_ROWS)];
-                for (b, tile) in unpacked.as_ref().chunks_exact(tile_words).zip(group.clone()) {
-                    let columns = TILE_COLUMNS.min(panels.columns() - tile * TILE_COLUMNS);
-                    let product = Operands { b, ..hidden.operands(panel, 0, hidden.pairs) };
-                    let shape = Tile { rows: targets.len(), columns, stride: TILE_COLUMNS };
-                    // SAFETY: `RowPanels::pack` asserts the processor's features; `logits` holds a whole tile.
-                    unsafe {
-                        multiply_tile(shape, [product, Operands::NONE], logits.as_mut_ptr(), false);
-                    }
-                    for (row, target) in targets.iter().enumerate() {
-                        if *target as usize / TILE_COLUMNS == tile {
-                            // SAFETY: a row's target is in one tile, which one task has.
-                            let slot = unsafe { found.slice(first + row, 1) };
-                            slot[0] = target_logit(&logits, row, *target);
-                        }
-                    }
-                    let place = panel * tiles + tile;
-                    // SAFETY: this panel of this tile is this task's alone.
-                    let slots = unsafe { statistics.slice(place * STATISTICS, STATISTICS) };
-                    exponentials_of(&mut logits, columns, slots);
-                    if keep {
-                        let block = Block {
-                            data: &logits,
-                            stride: TILE_COLUMNS,
-                            rows: TILE_ROWS,
-                            columns: TILE_COLUMNS,
-                        };
-                        // SAFETY: as above, for features and exclusiveness.
-                        unsafe { pack_panel(block, exponentials.slice(place * TILE_WORDS, TILE_WORDS)) };
-                    }
+        let finish = |at: At, [logits]: &mut [[f32; TILE]; 1]| {
+            for (row, target) in targets[at.row()..at.row() + at.rows].iter().enumerate() {
+                if *target as usize / TILE_COLUMNS == at.tile {
+                    // SAFETY: a row's target is in one tile, which is finished once.
+                    let slot = unsafe { found.slice(at.row() + row, 1) };
+                    slot[0] = target_logit(logits, row, *target);
                 }
             }
-        });
+            let place = at.panel * tiles + at.tile;
+            // SAFETY: this panel of this tile is finished once.
+            let slots = unsafe { statistics.slice(place * STATISTICS, STATISTICS) };
+            exponentials_of(logits, at.columns, slots);
+            if keep {
+                let block = Block {
+                    data: logits.as_slice(),
+                    stride: TILE_COLUMNS,
+                    rows: TILE_ROWS,
+                    columns: TILE_COLUMNS,
+                };
+                // SAFETY: as above; `RowPanels::pack` asserts the processor's features.
+                unsafe { pack_panel(block, exponentials.slice(place * TILE_WORDS, TILE_WORDS)) };
+            }
+        };
+        each_tile(hidden, &right, |_| (), finish);
     }
 
     /// Loss and gradient `scale (softmax - 1)` at the target of each row; the largest logits of the statistics become the
@@ -191,14 +168,6 @@ impl Chunk<'_> {
             let right = WeightPanels::backward(self.head, columns.start, columns.len());
             multiply(&left, &right, d_hidden, width, first > 0);
         }
-    }
-}
-
-/// One column tile of the head in full depth.
-fn unpack(panels: &WeightPanels<'_>, tile: usize, words: &mut [u32]) {
-    let depth = panels.depth();
-    for (start, words) in (0..depth).step_by(DEPTH).zip(words.chunks_mut(DEPTH / 2 * TILE_COLUMNS)) {
-        panels.unpack(tile * TILE_COLUMNS, start, DEPTH.min(depth - start), words);
     }
 }
 

@@ -9,7 +9,7 @@ use core::arch::x86_64::*;
 
 use half::bf16;
 
-use super::tiles::{LANES, transpose, words};
+use super::tiles::{Block, LANES, ZIP, pack_columns, pack_rows, transpose, words};
 use super::{DEPTH, PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::math::round_bits;
@@ -110,17 +110,11 @@ impl PanelSource for WeightPanels<'_> {
 
 impl WeightPanels<'_> {
     /// # Safety
-    /// The processor has AVX512F and AVX512BW.
+    /// The processor has AVX512F, AVX512BW and AVX512-BF16.
     unsafe fn dense(&self, data: &[bf16], stride: usize, part: Part, tile: &mut [u32]) {
-        assert!((part.rows - 1) * stride + part.columns <= data.len(), "block inside the matrix");
-        // SAFETY: the block lies inside `data`; features from the caller.
-        unsafe {
-            if self.transposed {
-                dense_rows(data.as_ptr(), stride, part, tile);
-            } else {
-                dense_columns(data.as_ptr(), stride, part, tile);
-            }
-        }
+        let block = Block { data, stride, rows: part.rows, columns: part.columns };
+        // SAFETY: features from the caller.
+        unsafe { if self.transposed { pack_rows(block, tile) } else { pack_columns(block, tile) } }
     }
 }
 
@@ -139,19 +133,6 @@ fn narrowed(weight: &FrozenWeight, part: Part) -> Scratch {
     }
     narrow
 }
-
-/// `a0 b0 a1 b1 ...` of the low or high 16 columns of two rows of 32 bf16.
-const fn zip_rows(half: u16) -> [u16; 32] {
-    let mut index = [0; 32];
-    let mut column = 0;
-    while column < 16 {
-        index[2 * column] = half * 16 + column as u16;
-        index[2 * column + 1] = half * 16 + column as u16 + 32;
-        column += 1;
-    }
-    index
-}
-const ZIP: [[u16; 32]; 2] = [zip_rows(0), zip_rows(1)];
 
 /// The 16 codes times a block's scale, rounded to bf16 as bitsandbytes rounds them; twice, so that bit 4 of an index
 /// does not matter.
@@ -260,65 +241,4 @@ unsafe fn nf4_columns(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
             }
         }
     }
-}
-
-/// Forward tile of a dense bf16 block.
-///
-/// # Safety
-/// The processor has AVX512F and AVX512BW; `part.rows` rows of `part.columns`, `stride` apart, are
-/// readable from `data`.
-#[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn dense_rows(data: *const bf16, stride: usize, part: Part, tile: &mut [u32]) {
-    for lanes in (0..TILE_COLUMNS).step_by(LANES) {
-        for column in (0..part.columns).step_by(2 * LANES) {
-            let mask = low_bits(part.columns - column);
-            let mut block = [_mm512_setzero_si512(); LANES];
-            for (lane, register) in block.iter_mut().enumerate().take(part.rows.saturating_sub(lanes)) {
-                // SAFETY: a row inside the block; the mask stops at its end.
-                *register = unsafe {
-                    _mm512_maskz_loadu_epi16(mask, data.add((lanes + lane) * stride + column).cast())
-                };
-            }
-            transpose(&mut block);
-            let pairs = (part.columns - column).div_ceil(2).min(LANES);
-            for (pair, register) in block.iter().enumerate().take(pairs) {
-                let start = (column / 2 + pair) * TILE_COLUMNS + lanes;
-                // SAFETY: a slice of 16 words, bounds-checked.
-                unsafe { _mm512_storeu_si512(tile[start..start + LANES].as_mut_ptr().cast(), *register) };
-            }
-        }
-    }
-}
-
-/// Backward tile of a dense bf16 block.
-///
-/// # Safety
-/// As [`dense_rows`].
-#[target_feature(enable = "avx512f,avx512bw")]
-unsafe fn dense_columns(data: *const bf16, stride: usize, part: Part, tile: &mut [u32]) {
-    // SAFETY: constant tables.
-    let zip = unsafe { [words(&ZIP[0]), words(&ZIP[1])] };
-    for (pair, slots) in
-        tile[..part.rows.div_ceil(2) * TILE_COLUMNS].chunks_exact_mut(TILE_COLUMNS).enumerate()
-    {
-        for (half, slots) in slots.chunks_exact_mut(2 * LANES).enumerate() {
-            let mask = low_bits(part.columns.saturating_sub(half * 2 * LANES));
-            let second = if 2 * pair + 1 < part.rows { mask } else { 0 };
-            let offset = 2 * pair * stride + half * 2 * LANES;
-            // SAFETY: rows inside the block, masked to its columns; 16 words a store. A masked-out load
-            // touches nothing, and `wrapping_add` keeps its address computation defined.
-            unsafe {
-                let a = _mm512_maskz_loadu_epi16(mask, data.wrapping_add(offset).cast());
-                let b = _mm512_maskz_loadu_epi16(second, data.wrapping_add(offset + stride).cast());
-                for (slots, zip) in slots.chunks_exact_mut(LANES).zip(zip) {
-                    _mm512_storeu_si512(slots.as_mut_ptr().cast(), _mm512_permutex2var_epi16(a, zip, b));
-                }
-            }
-        }
-    }
-}
-
-/// The lowest `count` bits, all 32 from 32 on.
-const fn low_bits(count: usize) -> u32 {
-    if count >= 32 { u32::MAX } else { (1 << count) - 1 }
 }

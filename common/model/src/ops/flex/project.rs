@@ -11,21 +11,25 @@ use crate::kernels::{pointwise, projection};
 use crate::ops::{Projection, ProjectionGradients};
 
 /// A part's tensors as slices, held while the kernel reads them.
-struct Held<'a> {
+pub(super) struct Held<'a> {
     part: &'a Projection<'a, Flex>,
     pair: Option<(Slice, Slice)>,
 }
 
 impl<'a> Held<'a> {
-    fn new(part: &'a Projection<'a, Flex>) -> Self {
+    pub(super) fn new(part: &'a Projection<'a, Flex>) -> Self {
         Self { part, pair: part.pair.as_ref().map(|pair| (Slice::of(pair.a), Slice::of(pair.b))) }
     }
 
-    fn rank(&self) -> usize {
+    pub(super) fn is_adapted(&self) -> bool {
+        self.pair.is_some()
+    }
+
+    pub(super) fn rank(&self) -> usize {
         self.part.pair.as_ref().map_or(0, |pair| rows(pair.a))
     }
 
-    fn kernel(&self) -> projection::Part<'_> {
+    pub(super) fn kernel(&self) -> projection::Part<'_> {
         let scaling = self.part.pair.as_ref().map_or(0.0, |pair| pair.scaling);
         let pair = self.pair.as_ref().map(|(a, b)| projection::Pair {
             a: a.get(),
@@ -49,17 +53,21 @@ pub(super) fn forward(
         .map(|held| {
             let [output, input] = held.part.weight.shape();
             assert_eq!(columns(x), input, "input width");
-            (Slice::fresh([tokens, output]), Slice::zeros([tokens, held.rank()]))
+            (Slice::fresh([tokens, output]), Slice::fresh([tokens, held.rank()]))
         })
         .collect();
     let mut outputs: Vec<_> =
         results.iter_mut().map(|(y, xa)| projection::Outputs { y: y.get_mut(), xa: xa.get_mut() }).collect();
-    projection::forward(Slice::of(x).get(), tokens, &kernel, &mut outputs);
+    let x = Slice::of(x);
+    match x.kept() {
+        Some(x) => projection::forward(x, tokens, &kernel, &mut outputs),
+        None => projection::forward(x.get(), tokens, &kernel, &mut outputs),
+    }
     let finished = results.into_iter().zip(&held).map(|((mut y, xa), held)| {
         if let Some(bias) = held.part.bias {
             pointwise::add_bias(y.get_mut(), Slice::of(bias).get());
         }
-        (y.into_tensor(), held.pair.is_some().then(|| xa.into_tensor()))
+        (y.into_tensor(), held.is_adapted().then(|| xa.into_tensor()))
     });
     finished.collect()
 }
@@ -70,7 +78,7 @@ pub(super) fn backward(
     outputs: &[(&Tensor<Flex, 2>, Option<&Tensor<Flex, 2>>)],
     accumulate: Option<Tensor<Flex, 2>>,
 ) -> ProjectionGradients<Flex> {
-    let (mut dx, add) = Slice::accumulator(accumulate, x.dims());
+    let (mut result, add) = Slice::accumulator(accumulate, x.dims());
     let held: Vec<Held<'_>> = parts.iter().map(Held::new).collect();
     let kernel: Vec<_> = held.iter().map(Held::kernel).collect();
     let read: Vec<(Slice, Option<Slice>)> =
@@ -83,20 +91,38 @@ pub(super) fn backward(
             (Slice::fresh([rank, input]), Slice::fresh([output, rank]))
         })
         .collect();
-    let mut gradients: Vec<_> = read
-        .iter()
-        .zip(&mut written)
-        .map(|((dy, xa), (da, db))| projection::Gradients {
-            dy: dy.get(),
-            xa: xa.as_ref().map_or(&[], Slice::get),
-            da: da.get_mut(),
-            db: db.get_mut(),
-        })
-        .collect();
-    projection::backward(Slice::of(x).get(), &kernel, &mut gradients, dx.get_mut(), add);
+    let (x, dx) = (Slice::of(x), result.get_mut());
+    match (x.kept(), read.iter().map(|(dy, _)| dy.kept()).collect::<Option<Vec<_>>>()) {
+        (None, None) => {
+            let dys = read.iter().map(|(dy, _)| dy.get()).collect();
+            projection::backward(x.get(), &kernel, &mut gradients(dys, &read, &mut written), dx, add);
+        }
+        (None, Some(dys)) => {
+            projection::backward(x.get(), &kernel, &mut gradients(dys, &read, &mut written), dx, add);
+        }
+        (Some(x), _) => {
+            let dys = read.iter().map(|(dy, _)| dy.get()).collect();
+            projection::backward(x, &kernel, &mut gradients(dys, &read, &mut written), dx, add);
+        }
+    }
     let pairs = written
         .into_iter()
         .zip(&held)
-        .map(|((da, db), held)| held.pair.is_some().then(|| (da.into_tensor(), db.into_tensor())));
-    ProjectionGradients { pairs: pairs.collect(), dx: dx.into_tensor() }
+        .map(|((da, db), held)| held.is_adapted().then(|| (da.into_tensor(), db.into_tensor())));
+    ProjectionGradients { pairs: pairs.collect(), dx: result.into_tensor() }
+}
+
+/// What the kernel reads and writes, output gradients in the form in which they are.
+fn gradients<'a, T>(
+    dys: Vec<&'a [T]>,
+    read: &'a [(Slice, Option<Slice>)],
+    written: &'a mut [(Slice, Slice)],
+) -> Vec<projection::Gradients<'a, T>> {
+    let parts = dys.into_iter().zip(read).zip(written);
+    let part =
+        |((dy, (_, xa)), (da, db)): ((&'a [T], &'a (Slice, Option<Slice>)), &'a mut (Slice, Slice))| {
+            let xa = xa.as_ref().map_or::<&[f32], _>(&[], Slice::get);
+            projection::Gradients { dy, xa, da: da.get_mut(), db: db.get_mut() }
+        };
+    parts.map(part).collect()
 }
