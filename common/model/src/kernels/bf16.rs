@@ -21,6 +21,7 @@ pub mod avx512;
 pub mod dense;
 pub mod finish;
 pub mod head;
+pub mod source;
 pub mod tiles;
 pub mod unpack;
 
@@ -58,7 +59,7 @@ pub struct RowPanels {
 
 impl RowPanels {
     /// `rows` rows of `depth` elements, `stride` apart, f32 ones rounded to bf16.
-    pub fn pack<T: tiles::Source>(data: &[T], rows: usize, depth: usize, stride: usize) -> Self {
+    pub fn pack<T: source::Source>(data: &[T], rows: usize, depth: usize, stride: usize) -> Self {
         assert!(rows == 0 || (rows - 1) * stride + depth <= data.len(), "rows inside the slice");
         assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
         let pairs = depth.div_ceil(2);

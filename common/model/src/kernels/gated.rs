@@ -7,7 +7,7 @@
 use half::bf16;
 
 use super::bf16::finish::{At, Right, TILE, each_tile};
-use super::bf16::tiles::Source;
+use super::bf16::source::Source;
 use super::bf16::unpack::WeightPanels;
 use super::bf16::{RowPanels, TILE_COLUMNS};
 use super::cpu::widest;

@@ -29,9 +29,8 @@ unsafe fn spin(steps: u64) -> f32 {
     // SAFETY: same size, any bits are valid.
     let operand: __m512bh = unsafe { core::mem::transmute(_mm512_set1_epi32(std::hint::black_box(0))) };
     for _ in 0..steps {
-        for sum in &mut sums {
-            *sum = _mm512_dpbf16_ps(*sum, operand, operand);
-        }
+        // By value: through references the sums would live in memory.
+        sums = sums.map(|sum| _mm512_dpbf16_ps(sum, operand, operand));
     }
     sums.iter().map(|sum| _mm512_reduce_add_ps(*sum)).sum()
 }

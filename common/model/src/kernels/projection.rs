@@ -5,7 +5,7 @@
 //! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
 //! in `bf16`, the order of every sum depends on the shapes only.
 
-use super::bf16::tiles::Source;
+use super::bf16::source::Source;
 use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, unpack::WeightPanels};
 use super::lora::transpose;
 use super::scratch::Scratch;

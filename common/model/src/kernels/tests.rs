@@ -8,6 +8,19 @@ use super::{attention, lora};
 use crate::nf4::{Nf4Weight, SourcePrecision};
 use crate::ops::{DenseWeight, FrozenWeight, Heads, Segments};
 
+#[cfg(target_arch = "x86_64")]
+mod fused;
+
+/// Whether the kernels under test can run here; says so if not.
+#[cfg(target_arch = "x86_64")]
+fn has_bf16() -> bool {
+    let has = super::cpu::detect() == super::cpu::Isa::Avx512Bf16;
+    if !has {
+        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+    }
+    has
+}
+
 pub(super) fn values(length: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
     (0..length)
@@ -42,8 +55,7 @@ fn assert_same(ours: &[f32], portable: &[f32], depth: usize, what: &str) {
 
 #[cfg(target_arch = "x86_64")]
 fn compare(tokens: usize, shape: [usize; 2], seed: u64) {
-    if super::cpu::detect() != super::cpu::Isa::Avx512Bf16 {
-        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+    if !has_bf16() {
         return;
     }
     let [output, input] = shape;
@@ -109,7 +121,7 @@ fn a_run_of_output_rows_fills_its_columns_only() {
         forward(&x, Rows { weight: &weight, first: 37, count: 100 }, &mut y[20..], 130, product);
         y
     };
-    if super::cpu::detect() == super::cpu::Isa::Avx512Bf16 {
+    if has_bf16() {
         let y = run(Product::Avx512Bf16);
         assert_same(&y, &run(Product::RoundedBf16), 64, "run of rows");
         assert!(y.chunks(130).all(|row| row[..20].iter().chain(&row[120..]).all(|value| *value == -7.0)));
@@ -120,8 +132,7 @@ fn a_run_of_output_rows_fills_its_columns_only() {
 #[cfg(target_arch = "x86_64")]
 #[test]
 fn bf16_lora_matches() {
-    if super::cpu::detect() != super::cpu::Isa::Avx512Bf16 {
-        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+    if !has_bf16() {
         return;
     }
     for (tokens, input, output, rank) in
@@ -153,8 +164,7 @@ fn bf16_lora_matches() {
 /// bf16 attention against f32 attention: same result up to the rounding of operands.
 #[cfg(target_arch = "x86_64")]
 fn compare_attention(lengths: &[usize], heads: Heads, seed: u64) {
-    if super::cpu::detect() != super::cpu::Isa::Avx512Bf16 {
-        eprintln!("SKIPPED: this processor has no AVX512-BF16");
+    if !has_bf16() {
         return;
     }
     let segments = Segments::from_lengths(lengths);

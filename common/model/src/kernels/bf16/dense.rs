@@ -2,7 +2,8 @@
 //!
 //! Used by LoRA, whose operands change every step and are therefore rounded on the fly.
 
-use super::tiles::{Block, Source, pack_columns, pack_rows};
+use super::source::Source;
+use super::tiles::{Block, pack_columns, pack_rows};
 use super::{PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
 

@@ -9,7 +9,8 @@ use core::arch::x86_64::*;
 
 use half::bf16;
 
-use super::tiles::{Block, LANES, ZIP, pack_columns, pack_rows, transpose, words};
+use super::source::{ZIP, words};
+use super::tiles::{Block, LANES, pack_columns, pack_rows, transpose};
 use super::{DEPTH, PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::math::round_bits;
