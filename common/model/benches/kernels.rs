@@ -14,7 +14,8 @@ use criterion::{
 use half::bf16;
 use model::kernels::linear::{Product, Rows, backward, forward};
 use model::kernels::pointwise::Values;
-use model::kernels::{attention, cross_entropy, lora, norm, peak, pointwise};
+use model::kernels::projection::{self, Pair, Part};
+use model::kernels::{attention, cross_entropy, gated, gemv, lora, norm, peak, pointwise, rotary};
 use model::nf4::{Nf4Weight, SourcePrecision};
 use model::ops::{Compute, DenseWeight, FrozenWeight, Heads, Segments};
 
@@ -91,9 +92,97 @@ fn products(criterion: &mut Criterion) {
     group.finish();
 }
 
+/// What a layer really calls: groups of linears with their adapters, and the gated half of the feed-forward block.
+#[cfg(target_arch = "x86_64")]
+fn groups(criterion: &mut Criterion) {
+    const RANK: usize = 16;
+    if Product::fastest(Compute::Bf16) != Product::Avx512Bf16 {
+        return;
+    }
+    let shapes =
+        [[HIDDEN, HIDDEN], [128, HIDDEN], [128, HIDDEN], [INTERMEDIATE, HIDDEN], [HIDDEN, INTERMEDIATE]];
+    let all: Option<Vec<FrozenWeight>> = shapes.iter().map(|shape| nf4(*shape)).collect();
+    let Some(weights) = all else { return };
+    let pairs: Vec<_> =
+        shapes.iter().map(|[output, input]| (values(RANK * input), values(output * RANK))).collect();
+    let part = |index: usize| {
+        let (a, b) = &pairs[index];
+        Part { weight: &weights[index], pair: Some(Pair { a, b, rank: RANK, scaling: 2.0 }) }
+    };
+    let size =
+        |index: usize| shapes[index][0] * shapes[index][1] + RANK * (shapes[index][0] + shapes[index][1]);
+    let mut group = criterion.benchmark_group("with rank 16");
+    let (x, narrow) = (values(TOKENS * HIDDEN), || vec![0.0; TOKENS * RANK]);
+    let parts = [part(0), part(1), part(2)];
+    let (mut ys, mut xas) =
+        ([0, 1, 2].map(|index| vec![0.0; TOKENS * shapes[index][0]]), [(); 3].map(|()| narrow()));
+    flops(&mut group, 2 * TOKENS * (0..3).map(size).sum::<usize>());
+    group.bench_function("query, key, value forward", |bencher| {
+        bencher.iter(|| {
+            let outputs = ys.iter_mut().zip(&mut xas).map(|(y, xa)| projection::Outputs { y, xa });
+            projection::forward(black_box(&x), TOKENS, &parts, &mut outputs.collect::<Vec<_>>());
+        });
+    });
+    let wide = || vec![bf16::ONE; TOKENS * INTERMEDIATE];
+    let (mut h, mut gate, mut up, mut xa) = (wide(), wide(), wide(), [narrow(), narrow()]);
+    flops(&mut group, 2 * 2 * TOKENS * size(3));
+    group.bench_function("gate, up, SwiGLU forward", |bencher| {
+        bencher.iter(|| {
+            let [first, second] = xa.each_mut().map(Vec::as_mut_slice);
+            let outputs = gated::Outputs { h: &mut h, gate: &mut gate, up: &mut up, xa: [first, second] };
+            gated::forward(black_box(&x), TOKENS, [part(3), part(3)], outputs);
+        });
+    });
+    let (mut d_gate, mut d_up, down_xa) = (wide(), wide(), narrow());
+    let (mut da, mut db) = (vec![0.0; RANK * INTERMEDIATE], vec![0.0; HIDDEN * RANK]);
+    flops(&mut group, 2 * TOKENS * (size(4) + RANK * (HIDDEN + INTERMEDIATE)));
+    group.bench_function("down, SwiGLU backward", |bencher| {
+        bencher.iter(|| {
+            let saved = gated::Saved { dy: black_box(&x), gate: &gate, up: &up, xa: &down_xa };
+            let gradients =
+                gated::Gradients { d_gate: &mut d_gate, d_up: &mut d_up, da: &mut da, db: &mut db };
+            gated::backward(saved, part(4), gradients);
+        });
+    });
+    let mut dx = x.clone();
+    let (mut das, mut dbs) =
+        ([(); 2].map(|()| vec![0.0; RANK * HIDDEN]), [(); 2].map(|()| vec![0.0; INTERMEDIATE * RANK]));
+    flops(&mut group, 2 * 2 * TOKENS * (size(3) + RANK * (HIDDEN + INTERMEDIATE)));
+    group.bench_function("gate, up backward", |bencher| {
+        bencher.iter(|| {
+            let parts = [&d_gate, &d_up].into_iter().zip(&xa).zip(das.iter_mut().zip(&mut dbs));
+            let mut gradients: Vec<_> = parts
+                .map(|((dy, xa), (da, db))| projection::Gradients { dy: dy.as_slice(), xa, da, db })
+                .collect();
+            projection::backward(black_box(&x), &[part(3), part(3)], &mut gradients, &mut dx, false);
+        });
+    });
+    group.finish();
+}
+
+/// A token at a time, as in generation: bound by reading the weight.
+fn single_rows(criterion: &mut Criterion) {
+    let Some(weight) = nf4([INTERMEDIATE, HIDDEN]) else { return };
+    let (x, mut y) = (values(HIDDEN), vec![0.0; INTERMEDIATE]);
+    let mut group = criterion.benchmark_group("one token");
+    flops(&mut group, 2 * INTERMEDIATE * HIDDEN);
+    for compute in [Compute::Bf16, Compute::F32] {
+        let product = Product::fastest(compute);
+        group.bench_function(format!("nf4 forward {INTERMEDIATE}x{HIDDEN} {compute:?}"), |bencher| {
+            bencher.iter(|| forward(black_box(&x), Rows::all(&weight), &mut y, INTERMEDIATE, product));
+        });
+    }
+    let (a, mut xa) = (values(16 * HIDDEN), vec![0.0; 16]);
+    flops(&mut group, 2 * 16 * HIDDEN);
+    group.bench_function("dense 16x896", |bencher| {
+        bencher.iter(|| gemv::dense(black_box(&x), &a, 1.0, &mut xa, false))
+    });
+    group.finish();
+}
+
 fn losses(criterion: &mut Criterion) {
     const VOCABULARY: usize = 151_936;
-    const ROWS: usize = 128;
+    const ROWS: usize = 512;
     let head = values(VOCABULARY * HIDDEN).iter().map(|value| bf16::from_f32(*value)).collect();
     let Some(head) = DenseWeight::new(head, [VOCABULARY, HIDDEN]).map(FrozenWeight::Bf16) else { return };
     let hidden = values(ROWS * HIDDEN);
@@ -102,7 +191,7 @@ fn losses(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("linear cross-entropy");
     flops(&mut group, 4 * ROWS * VOCABULARY * HIDDEN);
     let product = Product::fastest(Compute::Bf16);
-    group.bench_function("128 rows, 151936 tokens, with gradient", |bencher| {
+    group.bench_function("512 rows, 151936 tokens, with gradient", |bencher| {
         bencher.iter(|| {
             let gradient = Some((1.0, d_hidden.as_mut_slice()));
             cross_entropy::linear_cross_entropy(black_box(&hidden), &head, &targets, gradient, product)
@@ -159,8 +248,19 @@ fn elements(criterion: &mut Criterion) {
     group.bench_function("rms norm", |bencher| {
         bencher.iter(|| norm::rms_norm(black_box(&x), &weight, 1e-6, &mut y, &mut rstd));
     });
+    let mut dx = x.clone();
+    group.bench_function("rms norm backward", |bencher| {
+        bencher.iter(|| norm::rms_norm_backward(black_box(&y), &x, &rstd, &weight, &mut dx));
+    });
+    let (positions, angles) = ((0..TOKENS).collect::<Vec<_>>(), values(TOKENS * 32));
+    group.bench_function("rotary", |bencher| {
+        bencher.iter(|| rotary::rotary(black_box(&mut y), HIDDEN, &positions, &angles, &angles, 32, false));
+    });
     group.finish();
 }
+
+#[cfg(not(target_arch = "x86_64"))]
+fn groups(_: &mut Criterion) {}
 
 fn short() -> Criterion {
     Criterion::default()
@@ -169,5 +269,5 @@ fn short() -> Criterion {
         .measurement_time(Duration::from_millis(700))
 }
 
-criterion_group! { name = benches; config = short(); targets = products, attentions, elements, losses }
+criterion_group! { name = benches; config = short(); targets = products, groups, single_rows, attentions, elements, losses }
 criterion_main!(benches);
