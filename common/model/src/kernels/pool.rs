@@ -185,7 +185,7 @@ mod tests {
         for _ in 0..2_000 {
             state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
             let random = (state >> 33) as usize;
-            if random % 3 == 0 && !used.is_empty() {
+            if random.is_multiple_of(3) && !used.is_empty() {
                 let (place, bytes) = used.swap_remove(random / 3 % used.len());
                 pool.give_back(place, bytes);
             } else if used.len() < 40 {

@@ -118,11 +118,10 @@ fn gradients<'a, T>(
     read: &'a [(Slice, Option<Slice>)],
     written: &'a mut [(Slice, Slice)],
 ) -> Vec<projection::Gradients<'a, T>> {
-    let parts = dys.into_iter().zip(read).zip(written);
-    let part =
-        |((dy, (_, xa)), (da, db)): ((&'a [T], &'a (Slice, Option<Slice>)), &'a mut (Slice, Slice))| {
-            let xa = xa.as_ref().map_or::<&[f32], _>(&[], Slice::get);
-            projection::Gradients { dy, xa, da: da.get_mut(), db: db.get_mut() }
-        };
-    parts.map(part).collect()
+    let mut parts = Vec::with_capacity(dys.len());
+    for ((dy, (_, xa)), (da, db)) in dys.into_iter().zip(read).zip(written) {
+        let xa = xa.as_ref().map_or::<&[f32], _>(&[], Slice::get);
+        parts.push(projection::Gradients { dy, xa, da: da.get_mut(), db: db.get_mut() });
+    }
+    parts
 }
