@@ -40,14 +40,7 @@ struct Pool {
     most_used_bytes: usize,
 }
 
-static POOL: Mutex<Pool> = Mutex::new(Pool {
-    regions: BTreeMap::new(),
-    idle: BTreeMap::new(),
-    next_region: 0,
-    region_bytes: 0,
-    used_bytes: 0,
-    most_used_bytes: 0,
-});
+static POOL: Mutex<Pool> = Mutex::new(Pool::empty());
 
 fn pool() -> MutexGuard<'static, Pool> {
     // Nothing inside can panic half way.
@@ -55,6 +48,18 @@ fn pool() -> MutexGuard<'static, Pool> {
 }
 
 impl Pool {
+    /// Without any region.
+    const fn empty() -> Self {
+        Self {
+            regions: BTreeMap::new(),
+            idle: BTreeMap::new(),
+            next_region: 0,
+            region_bytes: 0,
+            used_bytes: 0,
+            most_used_bytes: 0,
+        }
+    }
+
     /// The smallest idle part that fits, its rest idle again; or a part of a new region.
     fn take(&mut self, bytes: usize) -> (Place, NonNull<u8>) {
         let fitting = self.idle.iter().filter(|(_, length)| **length >= bytes);
@@ -166,20 +171,9 @@ impl Drop for Buffer {
 mod tests {
     use super::*;
 
-    fn empty() -> Pool {
-        Pool {
-            regions: BTreeMap::new(),
-            idle: BTreeMap::new(),
-            next_region: 0,
-            region_bytes: 0,
-            used_bytes: 0,
-            most_used_bytes: 0,
-        }
-    }
-
     #[test]
     fn parts_never_overlap_and_neighbours_become_one_again() {
-        let mut pool = empty();
+        let mut pool = Pool::empty();
         let mut used: Vec<(Place, usize)> = Vec::new();
         let mut state = 5_u64;
         for _ in 0..2_000 {
@@ -213,7 +207,7 @@ mod tests {
 
     #[test]
     fn a_large_region_serves_small_tensors_and_is_whole_for_the_next_large_one() {
-        let mut pool = empty();
+        let mut pool = Pool::empty();
         let (large, _) = pool.take(100 << 20);
         pool.give_back(large, 100 << 20);
         let parts = [0; 8].map(|_| pool.take(5 << 20).0);
@@ -224,7 +218,7 @@ mod tests {
 
     #[test]
     fn idle_regions_make_room_for_a_new_one() {
-        let mut pool = empty();
+        let mut pool = Pool::empty();
         let kept = pool.take(20 << 20).0;
         let gone = pool.take(30 << 20).0;
         pool.give_back(gone, 30 << 20);
