@@ -147,7 +147,7 @@ pub fn multiply_beside(
                         second.map_or(Operands::NONE, |(beside, b)| beside.operands(b, panel, index));
                     let products = [Operands { b: words, ..left }, second];
                     // SAFETY: the processor has the instructions (asserted above); no other task owns this tile.
-                    unsafe { target.multiply(products, panel, tiles.start + index, add) };
+                    unsafe { target.multiply(&products, panel, tiles.start + index, add) };
                 }
             }
         }
@@ -197,7 +197,7 @@ impl Target<'_> {
     ///
     /// # Safety
     /// The processor has AVX512F and AVX512-BF16. Nothing else accesses this tile of the result meanwhile.
-    unsafe fn multiply(&self, products: [Operands<'_>; 2], panel: usize, tile: usize, add: bool) {
+    unsafe fn multiply(&self, products: &[Operands<'_>; 2], panel: usize, tile: usize, add: bool) {
         let (first, column) = (panel * TILE_ROWS, tile * TILE_COLUMNS);
         let shape = avx512::Tile {
             rows: TILE_ROWS.min(self.rows - first),

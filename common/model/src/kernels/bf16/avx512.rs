@@ -6,6 +6,7 @@
 use core::arch::x86_64::*;
 
 use super::TILE_COLUMNS;
+use super::source::mask;
 
 /// Lanes of a register.
 const LANES: usize = 16;
@@ -57,7 +58,7 @@ impl Operands<'_> {
 ///
 /// # Panics
 /// When an operand is shorter than it says.
-pub unsafe fn multiply_tile(tile: Tile, products: [Operands<'_>; 2], c: *mut f32, add: bool) {
+pub unsafe fn multiply_tile(tile: Tile, products: &[Operands<'_>; 2], c: *mut f32, add: bool) {
     assert!(products.iter().all(|product| product.cover(tile.rows)), "operands cover the tile");
     // SAFETY: forwarded from the caller; the operand lengths were just checked.
     unsafe {
@@ -73,7 +74,7 @@ pub unsafe fn multiply_tile(tile: Tile, products: [Operands<'_>; 2], c: *mut f32
 /// # Safety
 /// As [`multiply_tile`], with `N` registers across and operands that cover the tile.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn across<const N: usize>(tile: Tile, products: [Operands<'_>; 2], c: *mut f32, add: bool) {
+unsafe fn across<const N: usize>(tile: Tile, products: &[Operands<'_>; 2], c: *mut f32, add: bool) {
     // SAFETY: forwarded from the caller.
     unsafe {
         match tile.rows {
@@ -92,7 +93,7 @@ unsafe fn across<const N: usize>(tile: Tile, products: [Operands<'_>; 2], c: *mu
 #[target_feature(enable = "avx512f,avx512bf16")]
 unsafe fn rows<const R: usize, const N: usize>(
     tile: Tile,
-    products: [Operands<'_>; 2],
+    products: &[Operands<'_>; 2],
     c: *mut f32,
     add: bool,
 ) {
@@ -123,14 +124,21 @@ unsafe fn rows<const R: usize, const N: usize>(
             }
         }
     }
+    let whole = tile.columns == N * LANES;
     for (row, sums) in sums.iter().enumerate() {
         for (i, sum) in sums.iter().enumerate() {
-            let valid = tile.columns.saturating_sub(i * LANES).min(LANES);
-            #[expect(clippy::cast_possible_truncation, reason = "the low 16 bits are the mask")]
-            let mask = ((1u32 << valid) - 1) as u16;
+            let target = c.wrapping_add(row * tile.stride + i * LANES);
+            if whole {
+                // SAFETY: the caller owns all columns.
+                unsafe {
+                    let old = if add { _mm512_loadu_ps(target) } else { _mm512_setzero_ps() };
+                    _mm512_storeu_ps(target, _mm512_add_ps(old, *sum));
+                }
+                continue;
+            }
+            let mask = mask(tile.columns.saturating_sub(i * LANES));
             // SAFETY: masked to the columns that exist; the caller owns them.
             unsafe {
-                let target = c.add(row * tile.stride + i * LANES);
                 let old = if add { _mm512_maskz_loadu_ps(mask, target) } else { _mm512_setzero_ps() };
                 _mm512_mask_storeu_ps(target, mask, _mm512_add_ps(old, *sum));
             }

@@ -82,7 +82,7 @@ pub fn each_tile<const N: usize>(
                     let products = right.operands(a, unpacked, panel, index);
                     let shape = Tile { rows, columns: at.columns, stride: TILE_COLUMNS };
                     // SAFETY: `RowPanels::pack` asserts the processor's features; `result` holds a whole tile.
-                    unsafe { multiply_tile(shape, products, result.as_mut_ptr(), false) };
+                    unsafe { multiply_tile(shape, &products, result.as_mut_ptr(), false) };
                 }
                 finish(at, &mut results);
             }

@@ -10,6 +10,8 @@ use super::avx512::{Operands, Tile, multiply_tile};
 use super::source::{Source, mask};
 use super::{TILE_COLUMNS, TILE_ROWS};
 
+/// Rows that [`pack_columns`] asks for before it needs them.
+const AHEAD: usize = 16;
 /// Words of a register.
 pub const LANES: usize = 16;
 
@@ -83,6 +85,10 @@ pub unsafe fn pack_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
             let last = 2 * pair + 1 == block.rows;
             let second = if last { core::ptr::null() } else { block.element(2 * pair + 1, column) };
             let rows = [block.element(2 * pair, column), second];
+            // Rows are further apart than the processor's own prefetching reaches.
+            for ahead in [AHEAD, AHEAD + 1] {
+                _mm_prefetch::<_MM_HINT_T0>(block.element(2 * pair + ahead, column).cast());
+            }
             // SAFETY: inside the block (checked), as far as it has columns; 16 words a store.
             unsafe {
                 let words = T::pairs(rows, block.columns.saturating_sub(column));
@@ -157,7 +163,7 @@ pub unsafe fn multiply(shape: Shape, a: &[u32], b: &[u32], c: &mut [f32], stride
         let tile = Tile { rows: TILE_ROWS.min(rows - first), columns, stride };
         let product = Operands { a: &a[first..], a_stride: TILE_COLUMNS, b, pairs };
         // SAFETY: `c` is exclusive and holds the tile (asserted); features from the caller.
-        unsafe { multiply_tile(tile, [product, Operands::NONE], c[first * stride..].as_mut_ptr(), add) };
+        unsafe { multiply_tile(tile, &[product, Operands::NONE], c[first * stride..].as_mut_ptr(), add) };
     }
 }
 

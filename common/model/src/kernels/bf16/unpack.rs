@@ -159,6 +159,8 @@ unsafe fn look_up(bytes: *const u8, scaled: __m512i) -> __m512i {
     _mm512_permutexvar_epi16(index, scaled)
 }
 
+/// Rows asked for before they are needed: they are further apart than the processor's own prefetching reaches.
+const AHEAD: usize = 16;
 /// Blocks of 64 in a row of a tile.
 const BLOCKS: usize = DEPTH / BLOCK;
 
@@ -229,6 +231,10 @@ unsafe fn nf4_columns(weight: &Nf4Weight, part: Part, tile: &mut [u32]) {
             (element / 2, scaled_codes(codes, weight.absmax().get(element / BLOCK)))
         };
         let first = row(2 * pair);
+        for ahead in [AHEAD, AHEAD + 1] {
+            let element = (part.row + 2 * pair + ahead) * input + part.column;
+            _mm_prefetch::<_MM_HINT_T0>(packed.as_ptr().wrapping_add(element / 2).cast());
+        }
         let second =
             if 2 * pair + 1 < part.rows { row(2 * pair + 1) } else { (first.0, _mm512_setzero_si512()) };
         for (half, slots) in slots.chunks_exact_mut(2 * LANES).enumerate() {
