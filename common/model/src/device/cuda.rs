@@ -27,7 +27,8 @@ pub(super) fn check(index: usize) -> Result<()> {
         Err(error) => {
             return refuse(
                 format!("NVIDIA's driver does not start ({error:?})"),
-                "run nvidia-smi: it says whether the driver sees a GPU; /dev/nvidia0 must be readable for this user",
+                "run nvidia-smi: it says whether the driver sees a GPU; this user must be able to open /dev/nvidia0 and \
+                 /dev/nvidia-uvm (`nvidia-modprobe -u -c 0` makes the second)",
             );
         }
     };

@@ -110,9 +110,12 @@ where
         let (x, a, b, y) = (contiguous(x), contiguous(a), contiguous(b), owned(y));
         let operands = Operands::of(&x.client, compute);
         let xa = product(operands.narrow(&x), transposed(operands.narrow(&a)));
-        let share = product(operands.narrow(&xa), transposed(operands.narrow(&b)));
-        add_scaled(&y, &share, scaling);
-        LoraOutput { y: tensor(y), xa: tensor(xa) }
+        let xa: Tensor<Self, 2> = tensor(xa);
+        // Scaled before it is rounded, as on the processor: the same operand, not one that is a bf16 step away.
+        let scaled = contiguous(&xa.clone().mul_scalar(scaling));
+        let share = product(operands.narrow(&scaled), transposed(operands.narrow(&b)));
+        add_scaled(&y, &share, 1.0);
+        LoraOutput { y: tensor(y), xa }
     }
 
     fn lora_backward(
@@ -134,12 +137,8 @@ where
         let narrow = operand(&dyb);
         let dx = product(narrow.clone(), operand(a));
         let da = product(transposed(narrow), operand(x));
-        let db = product(transposed(dy), operand(xa));
-        LoraGradients {
-            dx: tensor(sum(accumulate, dx, 1.0)),
-            da: tensor(da),
-            db: tensor::<R, BT, 2>(db).mul_scalar(scaling),
-        }
+        let db = product(transposed(dy), operand(&xa.clone().mul_scalar(scaling)));
+        LoraGradients { dx: tensor(sum(accumulate, dx, 1.0)), da: tensor(da), db: tensor(db) }
     }
 
     fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self> {

@@ -73,7 +73,8 @@ fn packed_weights_unpack_to_the_same_bits() {
             let data = values(shape[0] * shape[1], 7);
             let packed = Nf4Weight::quantise(&data, shape, precision).unwrap();
             let expected = packed.dequantise();
-            let weight = CubeFrozen::upload(&FrozenWeight::Nf4(packed), &WgpuDevice::default());
+            let weight: CubeFrozen<burn_wgpu::WgpuRuntime> =
+                CubeFrozen::upload(&FrozenWeight::Nf4(packed), &WgpuDevice::default());
             for compute in BOTH {
                 let operands = Operands::of(&weight_client(), compute);
                 let found =
