@@ -274,7 +274,8 @@ impl AgentConfig {
              checkpoint_interval_s = {}\n\
              # How often training of one round is started before it is reported as failed.\n\
              attempts_max = {}\n\
-             # Where to compute: \"cpu\", \"cuda\" or \"cuda:N\" (needs a program built with CUDA).\n\
+             # Where to compute: \"cpu\", \"cuda\" or \"cuda:N\" (needs a program built with CUDA; opens NVIDIA's\n\
+             # device files to the worker, see SECURITY.md).\n\
              device = \"{}\"\n\
              # What a step computes twice to save memory: \"none\", \"attention\", \"full\", or \"auto\".\n\
              recompute = \"{}\"\n\

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 
 use model::chat::ChatTokenizer;
 use model::generate::{GenerateSettings, Generated, GenerationDefaults, Generator, TextStream};
-use model::{Adapter, BaseModel, Control, LoadOptions, Message, ModelError, Placement, Role};
+use model::{Adapter, BaseModel, Control, Device, LoadOptions, Message, ModelError, Placement, Role};
 
 use crate::error::SiteError;
+use crate::sandbox::gpu::GpuFiles;
 use crate::sandbox::process::interrupted;
 use crate::sandbox::{FileRules, Lock};
 use crate::worker;
@@ -41,13 +42,19 @@ pub struct Conversation<'a> {
     messages: Vec<Message>,
 }
 
-/// Takes the worker's locks: no network, and of the files only the model and the adapter.
+/// Takes the worker's locks: no network, and of the files only the model, the adapter and what the device needs.
 ///
 /// # Errors
 /// `Data` when one does not hold and `allow_missing` does not name it.
-pub fn lock(model: &Path, adapter: Option<&Path>, allow_missing: &[Lock]) -> Result<(), SiteError> {
+pub fn lock(
+    model: &Path,
+    adapter: Option<&Path>,
+    device: Device,
+    allow_missing: &[Lock],
+) -> Result<(), SiteError> {
     let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).collect();
-    worker::lock_command(&FileRules { read, write: Vec::new() }, allow_missing)
+    let rules = FileRules { read, write: Vec::new(), gpu: GpuFiles::needed(device) };
+    worker::lock_command(&rules, allow_missing)
 }
 
 /// A folder, and where its links lead: a downloaded model may be links into a common store.

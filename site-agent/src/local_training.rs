@@ -20,6 +20,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
 use crate::local::{read_message, write_message};
+use crate::sandbox::gpu::GpuFiles;
 use crate::sandbox::{self, FileRules, Lock};
 use crate::worker::quiet_panics;
 
@@ -165,7 +166,7 @@ pub fn run_child() -> Result<(), SiteError> {
 fn rules(job: &TrainJob) -> FileRules {
     let mut read = vec![job.model.clone()];
     read.extend(job.data.iter().chain(&job.validation).chain(&job.start).chain(&job.mapping).cloned());
-    FileRules { read, write: vec![job.out.clone()] }
+    FileRules { read, write: vec![job.out.clone()], gpu: GpuFiles::needed(job.device) }
 }
 
 /// A flag that is set when the command closes the pipe, or dies.

@@ -13,14 +13,17 @@
 //! inbox/          run manifests and adapters that were fetched     gateway (write), worker (read)
 //! raw/            updates as trained                               worker (write), gateway (read)
 //! outbox/         updates as sent, byte for byte                   gateway (write)
-//! work/           training checkpoints                             worker (write)
+//! work/           training checkpoints, a GPU's compiled kernels    worker (write)
 //! logs/           gateway.log, worker.log                          each its own
 //! logs/metrics/   numbers of each training, as JSON lines          worker (write)
 //! ```
 
 use std::path::{Path, PathBuf};
 
+use model::Device;
+
 use crate::sandbox::FileRules;
+use crate::sandbox::gpu::GpuFiles;
 
 /// The state folder of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,6 +95,12 @@ impl StateFolder {
         self.root.join("work")
     }
 
+    /// Compiled kernels and tuning results of a GPU; safe to delete.
+    #[must_use]
+    pub fn gpu_cache(&self) -> PathBuf {
+        self.work().join("gpu-cache")
+    }
+
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
@@ -133,15 +142,17 @@ impl StateFolder {
                 self.root.join("site.db-shm"),
                 self.root.join("site.db-journal"),
             ],
+            gpu: None,
         }
     }
 
     /// What the worker may open: the records, the base model and what the gateway fetched for it. Not the key, not the
-    /// ledger, not the outbox.
+    /// ledger, not the outbox. Where it computes on a GPU, what that needs besides.
     #[must_use]
-    pub fn worker_rules(&self, model: &Path, data: &[PathBuf]) -> FileRules {
+    pub fn worker_rules(&self, model: &Path, data: &[PathBuf], device: Device) -> FileRules {
         let mut read = vec![self.config(), self.inbox(), self.officer(), self.waiver(), model.to_path_buf()];
         read.extend(data.iter().cloned());
-        FileRules { read, write: vec![self.raw(), self.work(), self.metrics()] }
+        let write = vec![self.raw(), self.work(), self.metrics()];
+        FileRules { read, write, gpu: GpuFiles::needed(device) }
     }
 }

@@ -82,7 +82,9 @@ pub fn run_probe(folder: &StateFolder, role: ProbeRole) -> Result<ProbeReport, S
                 data_folders.chain([config.model.clone(), folder.inbox()]).collect();
             read_only.sort();
             read_only.dedup();
-            probe_worker(&folder.worker_rules(&config.model, &config.data_files()), &forbidden, &read_only)
+            let device = config.training.device;
+            let rules = folder.worker_rules(&config.model, &config.data_files(), device);
+            probe_worker(&rules, &forbidden, &read_only)
         }
     })
 }

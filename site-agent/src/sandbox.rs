@@ -8,6 +8,7 @@
 //! Which locks hold is returned, never assumed: the caller compares the report with the policy
 //! in `agent.toml` and refuses to go on when a required lock is missing.
 
+pub mod gpu;
 pub mod landlock;
 pub mod namespace;
 pub mod probe;
@@ -79,6 +80,8 @@ pub struct FileRules {
     pub read: Vec<PathBuf>,
     /// Folders in which files may be read, written, created and removed.
     pub write: Vec<PathBuf>,
+    /// What a GPU needs besides, where the process computes on one.
+    pub gpu: Option<gpu::GpuFiles>,
 }
 
 /// Locks the gateway: UDP sockets only, no data folder, no model folder.
@@ -91,15 +94,17 @@ pub fn enter_gateway(rules: &FileRules) -> Vec<LockReport> {
     ]
 }
 
-/// Locks the worker: no socket of any family, reads only its data, its model and its inbox.
+/// Locks the worker: no socket of any family, reads only its data, its model and its inbox. On a GPU it may besides use
+/// the files of the rules' `gpu`, and make the one kind of socket that NVIDIA's driver insists on (see `seccomp`).
 #[must_use]
 pub fn enter_worker(rules: &FileRules) -> Vec<LockReport> {
+    let role = if rules.gpu.is_some() { seccomp::Role::WorkerOnGpu } else { seccomp::Role::Worker };
     // The namespace comes first: seccomp refuses `unshare` from then on.
     vec![
         process::forbid_core_dumps(),
         namespace::leave_network(),
         landlock::restrict(rules, landlock::Network::None),
-        seccomp::restrict(seccomp::Role::Worker),
+        seccomp::restrict(role),
     ]
 }
 

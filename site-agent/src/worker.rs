@@ -14,7 +14,7 @@ use std::time::Duration;
 use common::wire::message::{RoundKey, TrainFailure};
 use data::DataError;
 use model::chat::ChatTokenizer;
-use model::{BaseModel, Compute, Control, LoadOptions, ModelError, WeightFormat};
+use model::{BaseModel, Compute, Control, Device, LoadOptions, ModelError, WeightFormat};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
@@ -55,7 +55,12 @@ pub fn enter(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
     quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
     let config = AgentConfig::load(&folder.config())?;
-    lock(&folder.worker_rules(&config.model, &config.data_files()), &config.sandbox.allow_missing)?;
+    let device = config.training.device;
+    let rules = folder.worker_rules(&config.model, &config.data_files(), device);
+    lock(&rules, &config.sandbox.allow_missing)?;
+    if device != Device::Cpu {
+        sandbox::gpu::keep_kernels_in(&folder.gpu_cache());
+    }
     Ok(config)
 }
 

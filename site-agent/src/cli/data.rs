@@ -49,7 +49,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 /// Takes the worker's locks: reads `read`, writes `write`, no network.
 pub(super) fn lock(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), SiteError> {
     crate::worker::quiet_panics();
-    crate::worker::lock(&FileRules { read, write }, &[])
+    crate::worker::lock(&FileRules { read, write, gpu: None }, &[])
 }
 
 /// The files as absolute paths; each must be there, because a lock on a path that is not there cannot be taken.

@@ -90,7 +90,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     for folder in std::iter::once(&model).chain(&adapter) {
         std::fs::metadata(folder).map_err(|source| SiteError::io(folder, source))?;
     }
-    lock(&model, adapter.as_deref(), &arguments.allow_missing)?;
+    lock(&model, adapter.as_deref(), arguments.device, &arguments.allow_missing)?;
     let options = LoadOptions {
         weights: if arguments.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
         compute: if arguments.compute == "f32" { Compute::F32 } else { Compute::Bf16 },

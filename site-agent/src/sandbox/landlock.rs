@@ -8,6 +8,7 @@ use landlock::{
     RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
+use super::gpu::GpuFiles;
 use super::{FileRules, Lock, LockReport};
 
 /// What the process needs of the network.
@@ -69,7 +70,7 @@ pub(super) fn restrict(rules: &FileRules, network: Network) -> LockReport {
 
 fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, bool), RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    // No right to execute anything, to make devices, sockets or fifos, or to send ioctls to devices.
+    // No right to execute anything, to make devices, sockets or fifos, or to send ioctls to devices but a GPU's.
     let write = read
         | AccessFs::WriteFile
         | AccessFs::Truncate
@@ -78,6 +79,8 @@ fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, b
         | AccessFs::RemoveFile
         | AccessFs::RemoveDir
         | AccessFs::Refer;
+    let none = GpuFiles { devices: Vec::new(), read: Vec::new(), write_existing: Vec::new() };
+    let gpu = rules.gpu.as_ref().unwrap_or(&none);
     let resolver: &[&str] = if network == Network::UdpOnly { RESOLVER_READ } else { &[] };
     let status = Ruleset::default()
         // Without these rights the sandbox would have a hole, so an older kernel is an error, not a best effort.
@@ -94,6 +97,9 @@ fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, b
         .add_rules(path_beneath_rules(["/dev/null"], read | AccessFs::WriteFile))?
         .add_rules(path_beneath_rules(&rules.read, read))?
         .add_rules(path_beneath_rules(&rules.write, write))?
+        .add_rules(path_beneath_rules(&gpu.devices, read | AccessFs::WriteFile | AccessFs::IoctlDev))?
+        .add_rules(path_beneath_rules(&gpu.read, read))?
+        .add_rules(path_beneath_rules(&gpu.write_existing, AccessFs::WriteFile | AccessFs::Truncate))?
         .restrict_self()?;
     Ok((status.ruleset, status.no_new_privs))
 }

@@ -79,6 +79,7 @@ pub fn probe_worker(rules: &FileRules, forbidden: &[PathBuf], read_only: &[PathB
     let mut attempts: Vec<Attempt> =
         FAMILIES.iter().map(|(what, family, kind)| try_socket(what, *family, *kind)).collect();
     attempts.push(try_socket_pair());
+    attempts.extend(try_traffic());
     attempts.extend(try_processes(parent));
     attempts.push(try_foreign_abi());
     attempts.push(try_core_dump());
@@ -131,6 +132,26 @@ fn try_socket_pair() -> Attempt {
     // SAFETY: `pair` has room for the two descriptors that the kernel writes.
     let status = unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) };
     attempt(Lock::Seccomp, "make a pair of sockets", from_status(status.into()))
+}
+
+/// What would make use of a socket, had the process one: a GPU's driver makes one, and one may be inherited.
+fn try_traffic() -> Vec<Attempt> {
+    const CALLS: [(&str, libc::c_long); 6] = [
+        ("connect a socket", libc::SYS_connect),
+        ("accept a connection", libc::SYS_accept4),
+        ("send on a socket", libc::SYS_sendto),
+        ("send a message or a descriptor", libc::SYS_sendmsg),
+        ("receive from a socket", libc::SYS_recvfrom),
+        ("receive a message or a descriptor", libc::SYS_recvmsg),
+    ];
+    CALLS
+        .iter()
+        .map(|(what, call)| {
+            // SAFETY: no descriptor is -1; the call fails with EBADF if it is not refused before, and reads no memory.
+            let status = unsafe { libc::syscall(*call, -1, 0, 0, 0, 0, 0) };
+            attempt(Lock::Seccomp, *what, from_status(status))
+        })
+        .collect()
 }
 
 /// Other processes' memory and descriptors, io_uring, a new program.

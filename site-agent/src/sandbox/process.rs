@@ -6,6 +6,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{Lock, LockReport};
@@ -36,6 +37,13 @@ pub fn die_with_parent() -> io::Result<()> {
     // SAFETY: PR_SET_PDEATHSIG takes one integer and touches no memory of ours.
     let result = unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL, 0, 0, 0) };
     if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// Sets a variable of this process's environment. Only for the start of a locked child.
+pub(super) fn set_environment(name: &str, value: &Path) {
+    // SAFETY: a locked child calls this right after its locks, which it takes before it starts a runtime or any other
+    // thread (`sandbox`), so nobody reads the environment meanwhile.
+    unsafe { std::env::set_var(name, value) };
 }
 
 /// Asks a child process to end in good order.

@@ -14,13 +14,18 @@ use seccompiler::{
 
 use super::{Lock, LockReport};
 
-/// Which of the two children is being locked.
+/// Which kind of child is being locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Role {
     /// May make UDP sockets over IPv4 and IPv6, nothing else.
     Gateway,
     /// May make no socket at all.
     Worker,
+    /// As the worker, but for one thing that NVIDIA's driver does while it starts and cannot do without: it makes a local
+    /// socket of the kind SOCK_SEQPACKET, gives it a name and listens, to lend memory to other processes that ask.
+    /// Nothing passes through it: `connect`, `accept` and every call that sends or receives stay refused, and so are all
+    /// other sockets. Landlock lets no socket be made in the file system, so the name is an abstract one.
+    WorkerOnGpu,
 }
 
 /// Refused to both: other processes' memory and descriptors, new programs, kernel back doors, mounts.
@@ -93,6 +98,7 @@ pub(super) fn restrict(role: Role) -> LockReport {
             match role {
                 Role::Gateway => "UDP sockets only",
                 Role::Worker => "no socket of any family",
+                Role::WorkerOnGpu => "no socket but a mute one for the GPU",
             },
         ),
         Err(error) => LockReport::missing(Lock::Seccomp, error.to_string()),
@@ -104,8 +110,15 @@ fn build(role: Role) -> Result<BpfProgram, seccompiler::Error> {
         COMMON.iter().map(|number| (*number, Vec::new())).collect();
     match role {
         Role::Worker => rules.extend(NETWORK.iter().map(|number| (*number, Vec::new()))),
+        Role::WorkerOnGpu => {
+            rules.extend(NETWORK.iter().map(|number| (*number, Vec::new())));
+            rules.remove(&libc::SYS_bind);
+            rules.remove(&libc::SYS_listen);
+            rules.insert(libc::SYS_socket, refuse_sockets_but(&[libc::AF_UNIX], libc::SOCK_SEQPACKET)?);
+        }
         Role::Gateway => {
-            rules.insert(libc::SYS_socket, gateway_socket_rules()?);
+            let internet = [libc::AF_INET, libc::AF_INET6];
+            rules.insert(libc::SYS_socket, refuse_sockets_but(&internet, libc::SOCK_DGRAM)?);
             rules.insert(libc::SYS_listen, Vec::new());
             rules.insert(libc::SYS_accept, Vec::new());
             rules.insert(libc::SYS_accept4, Vec::new());
@@ -121,26 +134,26 @@ fn build(role: Role) -> Result<BpfProgram, seccompiler::Error> {
     Ok(filter.try_into()?)
 }
 
-/// Refuses `socket(family, type, ..)` unless the family is IPv4 or IPv6 and the type is a datagram.
-fn gateway_socket_rules() -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
-    let family = |operator, value: libc::c_int| {
-        SeccompCondition::new(0, SeccompCmpArgLen::Dword, operator, u64::from(value.unsigned_abs()))
-    };
-    let mut rules = vec![SeccompRule::new(vec![
-        family(SeccompCmpOp::Ne, libc::AF_INET)?,
-        family(SeccompCmpOp::Ne, libc::AF_INET6)?,
-    ])?];
+/// Refuses `socket(family, type, ..)` unless the family is one of `families` and the type is `kind`.
+fn refuse_sockets_but(
+    families: &[libc::c_int],
+    kind: libc::c_int,
+) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
     // The low four bits are the type; the others are SOCK_CLOEXEC and SOCK_NONBLOCK.
     const TYPE_MASK: u64 = 0xf;
-    for kind in 0..=TYPE_MASK {
-        if kind != u64::from(libc::SOCK_DGRAM.unsigned_abs()) {
-            rules.push(SeccompRule::new(vec![SeccompCondition::new(
-                1,
-                SeccompCmpArgLen::Dword,
-                SeccompCmpOp::MaskedEq(TYPE_MASK),
-                kind,
-            )?])?);
-        }
+    let is_not = |family: &libc::c_int| {
+        let family = u64::from(family.unsigned_abs());
+        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+    };
+    let mut rules = vec![SeccompRule::new(families.iter().map(is_not).collect::<Result<Vec<_>, _>>()?)?];
+    for other in (0..=TYPE_MASK).filter(|other| *other != u64::from(kind.unsigned_abs())) {
+        let masked = SeccompCmpOp::MaskedEq(TYPE_MASK);
+        rules.push(SeccompRule::new(vec![SeccompCondition::new(
+            1,
+            SeccompCmpArgLen::Dword,
+            masked,
+            other,
+        )?])?);
     }
     Ok(rules)
 }

@@ -44,9 +44,33 @@ fn the_worker_can_make_no_socket_and_touch_no_other_process() {
         "{:?}",
         report.locks
     );
-    assert_refused(&report, Lock::Seccomp, 17);
+    assert_refused(&report, Lock::Seccomp, 23);
     assert_refused(&report, Lock::NetworkNamespace, 1);
     assert_refused(&report, Lock::CoreDumps, 1);
+}
+
+/// The worker of a site that computes on a GPU may make one more kind of socket, and nothing that was tried before.
+#[test]
+fn a_worker_on_a_gpu_is_refused_the_same() {
+    let site = Site::new();
+    let policy = site.folder.config();
+    let text = fs::read_to_string(&policy).unwrap();
+    let on_gpu = text.replace("device = \"cpu\"", "device = \"cuda:0\"");
+    assert_ne!(text, on_gpu);
+    let tried = |report: &ProbeReport| -> Vec<(String, bool)> {
+        report.attempts.iter().map(|attempt| (attempt.what.clone(), attempt.refused)).collect()
+    };
+    let on_cpu = probe(&site, "worker");
+    fs::write(&policy, on_gpu).unwrap();
+    let report = probe(&site, "worker");
+    let without_ids =
+        |(what, refused): &(String, bool)| (what.split("/proc").next().unwrap().to_owned(), *refused);
+    assert_eq!(
+        tried(&report).iter().map(without_ids).collect::<Vec<_>>(),
+        tried(&on_cpu).iter().map(without_ids).collect::<Vec<_>>()
+    );
+    assert_refused(&report, Lock::Seccomp, 23);
+    assert_refused(&report, Lock::Landlock, 7);
 }
 
 #[test]
