@@ -159,10 +159,10 @@ impl MemoryPlan {
 /// `Setting` when the request makes no sense.
 pub fn plan(request: &PlanRequest) -> Result<MemoryPlan> {
     request.validate()?;
-    // What is kept is f32 on the processor, except gate and up; and reckoned as bf16 on a GPU.
+    // What is kept is f32, except gate and up on the processor.
     let bytes_per_value = match request.device {
         Device::Cpu => [4, cpu::gate_bytes(request.compute)],
-        Device::Cuda { .. } => [2, 2],
+        Device::Cuda { .. } => [4, 4],
     };
     let layers_kept = match request.recompute {
         Recompute::None | Recompute::Attention => request.config.num_layers,

@@ -33,9 +33,10 @@ fn the_named_shapes_have_the_published_number_of_parameters() {
     assert!(shape("qwen2.5-8b").is_none());
 }
 
-/// Reference budget of Qwen2.5-7B, one sample of 2,048 tokens, rank 16, on a GPU.
+/// Qwen2.5-7B, one sample of 2,048 tokens, rank 16, on a GPU: the reference budget, but for activations in f32 instead of
+/// bf16 (twice 6.1 and 0.41 GB) and an adapter whose moments are on the host (8 bytes instead of 18 for 40.4 M).
 #[test]
-fn the_gpu_plan_is_the_designs_budget() {
+fn the_gpu_plan_is_the_engines_budget() {
     let mut request = PlanRequest::new(shape("qwen2.5-7b").unwrap());
     (request.device, request.sequence_tokens) = (Device::Cuda { index: 0 }, 2_048);
     request.activation_budget_bytes = usize::MAX;
@@ -45,20 +46,20 @@ fn the_gpu_plan_is_the_designs_budget() {
     };
     assert!((gigabytes(&all, "linears") - 3.37).abs() < 0.01);
     assert!((gigabytes(&all, "embedding and head") - 2.18).abs() < 0.01);
-    assert!((gigabytes(&all, "adapter and its optimiser") - 0.73).abs() < 0.01);
+    assert!((gigabytes(&all, "adapter and its gradients") - 0.32).abs() < 0.01);
     assert!((gigabytes(&all, "unpacked weight, twice") - 0.27).abs() < 0.01);
-    assert!((gigabytes(&all, "layer inputs") + gigabytes(&all, "activations kept") - 6.1).abs() < 0.05);
+    assert!((gigabytes(&all, "layer inputs") + gigabytes(&all, "activations kept") - 12.2).abs() < 0.1);
     request.activation_budget_bytes = 0;
     let none = plan(&request).unwrap();
-    assert!((gigabytes(&none, "layer inputs") - 0.41).abs() < 0.01);
+    assert!((gigabytes(&none, "layer inputs") - 0.82).abs() < 0.01);
     assert_eq!((all.layers_kept, none.layers_kept, all.measured), (28, 0, false));
-    // 13.5 and 7.8 to 8.2 GB, all parts added up, before the allocator's slack and the driver.
+    // 19.7 and 8.7 GB, all parts added up, before the allocator's slack and the driver.
     let sum = |plan: &MemoryPlan| {
         let parts =
             plan.parts.iter().filter(|part| !["allocator slack", "driver and kernels"].contains(&part.name));
         parts.map(|part| part.bytes).sum::<u64>() as f64 / 1e9
     };
-    assert!((sum(&all) - 13.5).abs() < 0.2 && (sum(&none) - 8.0).abs() < 0.2, "{} {}", sum(&all), sum(&none));
+    assert!((sum(&all) - 19.7).abs() < 0.2 && (sum(&none) - 8.7).abs() < 0.2, "{} {}", sum(&all), sum(&none));
 }
 
 #[test]
