@@ -60,9 +60,13 @@ fn check_dense(sizes: [usize; 3], seed: u64) {
 
 #[test]
 fn dense_products_match_at_the_edges_of_tiles() {
-    for sizes in [[1, 1, 1], [6, 64, 256], [7, 65, 257], [5, 16, 3], [13, 130, 40], [2, 63, 513], [12, 48, 1]]
-    {
-        check_dense(sizes, 3);
+    let sizes: &[_] = if cfg!(miri) {
+        &[[1, 1, 1], [7, 65, 3], [5, 16, 2], [2, 63, 9]]
+    } else {
+        &[[1, 1, 1], [6, 64, 256], [7, 65, 257], [5, 16, 3], [13, 130, 40], [2, 63, 513], [12, 48, 1]]
+    };
+    for sizes in sizes {
+        check_dense(*sizes, 3);
     }
 }
 
@@ -70,6 +74,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(if cfg!(miri) { 2 } else { 24 }))]
     #[test]
     fn dense_products_match_on_any_shape(m in 1usize..20, n in 1usize..150, k in 1usize..300, seed in 0u64..99) {
+        let k = if cfg!(miri) { k.div_ceil(32) } else { k };
         check_dense([m, n, k], seed);
     }
 }
