@@ -1,7 +1,7 @@
 //! The gated half of a feed-forward block on AVX512-BF16: products and SwiGLU in one pass over the result.
 //!
 //! Called by `ops::flex::gated`. The wide f32 matrices of the block (gate, up, the gradient of their product) exist one
-//! tile at a time; what is kept of them is bf16. Invariant: element for element the arithmetic of `pointwise`, from
+//! tile at a time; what is kept of them is bf16. Invariant: element for element the formulas of `pointwise`, from
 //! values that are rounded to bf16 only where they would be rounded anyway.
 
 use half::bf16;
@@ -12,7 +12,7 @@ use super::bf16::unpack::WeightPanels;
 use super::bf16::{RowPanels, TILE_COLUMNS};
 use super::cpu::widest;
 use super::disjoint::DisjointMut;
-use super::math::{round_bits, sigmoid};
+use super::math::{round_bits, sigmoid_fused};
 use super::projection::{Part, a_gradients, adapters, b_gradient, narrow_gradient};
 use super::scratch::Scratch;
 
@@ -50,7 +50,13 @@ pub fn forward<T: Source>(x: &[T], tokens: usize, parts: [Part<'_>; 2], outputs:
             forward_row(gate, up, [h, kept_gate, kept_up]);
         }
     };
-    each_tile(&packed, &right, |_| (), finish);
+    let prepare = |at: At| {
+        for row in 0..at.rows {
+            let start = (at.row() + row) * width + at.column();
+            targets.iter().for_each(|target| prefetch(target.pointer(start)));
+        }
+    };
+    each_tile(&packed, &right, prepare, finish);
 }
 
 /// What [`backward`] reads.
@@ -101,8 +107,12 @@ pub fn backward(saved: Saved<'_>, down: Part<'_>, gradients: Gradients<'_>) {
     let place = |at: At, row: usize| (at.row() + row) * width + at.column();
     let prepare = |at: At| {
         for row in 0..at.rows {
-            prefetch(&saved.gate[place(at, row)..]);
-            prefetch(&saved.up[place(at, row)..]);
+            let start = place(at, row);
+            [saved.gate, saved.up].iter().for_each(|kept| prefetch(&raw const kept[start]));
+            targets.iter().for_each(|target| prefetch(target.pointer(start)));
+            if adapted {
+                prefetch(h.pointer(start));
+            }
         }
     };
     let finish = |at: At, [dh]: &mut [[f32; TILE]; 1]| {
@@ -121,12 +131,12 @@ pub fn backward(saved: Saved<'_>, down: Part<'_>, gradients: Gradients<'_>) {
     a_gradients(turned.f32(), product, tokens, &mut [da]);
 }
 
-/// Asks for the 128 bytes that a row of a tile has in bf16.
-fn prefetch(values: &[bf16]) {
+/// Asks for the 128 bytes that a row of a tile has in bf16, to be there when the product is.
+fn prefetch(row: *const bf16) {
     use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
     for line in [0, TILE_COLUMNS / 2] {
         // SAFETY: a hint; it may name any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(values.as_ptr().wrapping_add(line).cast()) };
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(row.wrapping_add(line).cast()) };
     }
 }
 
@@ -146,7 +156,7 @@ widest! {
         let inputs = gate.iter().zip(up);
         let slots = h.iter_mut().zip(kept_gate.iter_mut().zip(kept_up));
         for ((gate, up), (h, (kept_gate, kept_up))) in inputs.zip(slots) {
-            *h = narrow(gate * sigmoid(*gate) * up);
+            *h = narrow(gate * sigmoid_fused(*gate) * up);
             *kept_gate = narrow(*gate);
             *kept_up = narrow(*up);
         }
@@ -160,7 +170,7 @@ widest! {
         let inputs = dh.iter().zip(gate.iter().zip(up));
         let outputs = d_gate.iter_mut().zip(d_up);
         let gradients = |dh: f32, gate: f32, up: f32| {
-            let s = sigmoid(gate);
+            let s = sigmoid_fused(gate);
             [dh * up * (s * (1.0 + gate * (1.0 - s))), dh * (gate * s), gate * s * up]
         };
         if h.is_empty() {

@@ -226,3 +226,24 @@ proptest! {
         compare_attention(&lengths, Heads { query: group * key_value, key_value, head_dim: 2 * half }, seed);
     }
 }
+
+/// Both exponentials against f64, where neither under- nor overflows, and at the ends.
+#[cfg(target_arch = "x86_64")]
+#[test]
+fn exponentials_are_within_two_units_in_the_last_place() {
+    use super::math::{exp, exp_fused};
+    for step in -8_730_000..8_830_000_i32 {
+        if step % 7 != 0 {
+            continue;
+        }
+        let x = step as f32 * 1e-5;
+        let exact = f64::from(x).exp();
+        for (name, value) in [("exp", exp(x)), ("fused", exp_fused(x))] {
+            let error = (f64::from(value) / exact - 1.0).abs();
+            assert!(error < 2.5e-7, "{name} of {x}: {value}, off by {error}");
+        }
+    }
+    assert!(exp(f32::NAN).is_nan() && exp_fused(f32::NAN).is_nan());
+    assert_eq!((exp(f32::NEG_INFINITY), exp(f32::INFINITY)), (0.0, f32::INFINITY));
+    assert!(exp_fused(f32::NEG_INFINITY) < 2e-38 && exp_fused(f32::INFINITY) > 2e38);
+}

@@ -14,7 +14,7 @@ use super::{RowPanels, TILE_COLUMNS, TILE_ROWS, multiply};
 use crate::kernels::cpu::widest;
 use crate::kernels::cross_entropy::RowLoss;
 use crate::kernels::disjoint::DisjointMut;
-use crate::kernels::math;
+use crate::kernels::math::{self, LANES};
 use crate::kernels::scratch::Scratch;
 use crate::ops::FrozenWeight;
 
@@ -118,7 +118,14 @@ impl Chunk<'_> {
                 unsafe { pack_panel(block, exponentials.slice(place * TILE_WORDS, TILE_WORDS)) };
             }
         };
-        each_tile(hidden, &right, |_| (), finish);
+        let prepare = |at: At| {
+            let place = at.panel * tiles + at.tile;
+            prefetch(statistics.pointer(place * STATISTICS).cast(), STATISTICS);
+            if keep {
+                prefetch(exponentials.pointer(place * TILE_WORDS), TILE_WORDS);
+            }
+        };
+        each_tile(hidden, &right, prepare, finish);
     }
 
     /// Loss and gradient `scale (softmax - 1)` at the target of each row; the largest logits of the statistics become the
@@ -171,6 +178,16 @@ impl Chunk<'_> {
     }
 }
 
+/// Asks for words that will be written, to be there when the product is.
+fn prefetch(words: *const u32, count: usize) {
+    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
+    const LINE: usize = 64 / size_of::<u32>();
+    for word in (0..count).step_by(LINE) {
+        // SAFETY: a hint; it may name any address.
+        unsafe { _mm_prefetch::<_MM_HINT_T0>(words.wrapping_add(word).cast()) };
+    }
+}
+
 fn target_logit(logits: &[f32; TILE], row: usize, target: u32) -> Target {
     let (before, rest) = logits[row * TILE_COLUMNS..].split_at(target as usize % TILE_COLUMNS);
     Target { logit: rest[0], preceded: before.contains(&rest[0]) }
@@ -192,7 +209,14 @@ widest! {
                 row[columns..].fill(f32::NEG_INFINITY);
             }
             *largest = math::max(row);
-            *sum = math::exp_shifted_sum(row, *largest);
+            let mut partial = [0.0f32; LANES];
+            for chunk in row.as_chunks_mut::<LANES>().0 {
+                for (sum, value) in partial.iter_mut().zip(chunk) {
+                    *value = math::exp_fused(*value - *largest);
+                    *sum += *value;
+                }
+            }
+            *sum = math::total(partial);
         }
     }
 }
