@@ -26,7 +26,8 @@ pub(super) fn check(index: usize) -> Result<()> {
         Ok(count) => usize::try_from(count).unwrap_or_default(),
         Err(error) => {
             return refuse(
-                format!("NVIDIA's driver does not start ({error:?})"),
+                // Only the code: asking the driver for its words may fail in the same way.
+                format!("NVIDIA's driver does not start ({:?})", error.0),
                 "run nvidia-smi: it says whether the driver sees a GPU; this user must be able to open /dev/nvidia0 and \
                  /dev/nvidia-uvm (`nvidia-modprobe -u -c 0` makes the second)",
             );

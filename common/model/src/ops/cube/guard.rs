@@ -1,8 +1,9 @@
 //! Turns what gives out on a GPU into an error. Wraps every pass through the engine there.
 //!
-//! burn and CubeCL panic when an allocation or a launch fails, some calls after it happened. The panic is caught here,
-//! its message becomes the reason, and the usual report of a panic is kept off the terminal for this thread while work
-//! is under guard. After a failure the device's buffers are released; the model's weights stay.
+//! burn and CubeCL panic when an allocation or a launch fails: on the thread that calls, or on the device's own thread,
+//! where CubeCL swallows the panic, so that the caller sees a closed channel, or nothing and goes on with wrong numbers.
+//! Both are caught here, the message becomes the reason, and the usual report of a panic is kept off the terminal while
+//! work is under guard. After a failure the device's buffers are released; the model's weights stay.
 
 use crate::error::{ModelError, Result};
 use burn_cubecl::CubeRuntime;
@@ -10,32 +11,70 @@ use cubecl::device::Device as _;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::Once;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, Once, PoisonError};
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Runs `work`; a panic inside is an error that names the device.
+/// Guards at work. Process-wide like the panic hook, which is all that it serves.
+static GUARDS: AtomicUsize = AtomicUsize::new(0);
+
+/// What device threads said when they panicked, by the thread's name; taken by the guard of the same device.
+static DEVICE_PANICS: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
+
+/// CubeCL's threads are named `DSD-KIND-INDEX` and `DSU-KIND-INDEX` (cubecl-common 0.10, `device/handle/channel.rs`).
+const DEVICE_THREADS: [&str; 2] = ["DSD-", "DSU-"];
+
+/// Runs `work`; a panic inside, or on the device's own thread meanwhile, is an error that names the device.
 ///
 /// # Errors
 /// `Device`.
 pub(super) fn guarded<R: CubeRuntime, T>(device: &R::Device, work: impl FnOnce() -> T) -> Result<T> {
-    quiet_while_guarded();
-    let outer = GUARDED.replace(true);
+    let id = device.to_id();
+    let id = format!("{}-{}", id.type_id, id.index_id);
+    quietly(|| {
+        caught(&id, work).map_err(|text| {
+            let error = failure::<R>(device, &text);
+            // A device that is gone panics again when it is asked for its name.
+            said_by(&id);
+            error
+        })
+    })
+}
+
+/// `work`'s value, or what was said by the first panic, the device's before the caller's.
+fn caught<T>(device: &str, work: impl FnOnce() -> T) -> std::result::Result<T, String> {
     // Sound to go on after: the engine holds no lock and no half-written state of ours across device calls; the
     // caller drops what the pass had made.
     let result = catch_unwind(AssertUnwindSafe(work));
-    GUARDED.set(outer);
-    result.map_err(|panic| failure::<R>(device, panic.as_ref()))
+    let said = said_by(device);
+    match (result, said) {
+        (Ok(value), None) => Ok(value),
+        (_, Some(text)) => Err(text),
+        (Err(panic), None) => Err(words(panic.as_ref()).to_owned()),
+    }
 }
 
-fn failure<R: CubeRuntime>(device: &R::Device, panic: &(dyn Any + Send)) -> ModelError {
-    let text = panic
+/// The first words that the device's threads left, if they left any; none are kept.
+fn said_by(device: &str) -> Option<String> {
+    let is_ours = |name: &str| DEVICE_THREADS.iter().any(|start| name.strip_prefix(start) == Some(device));
+    let mut panics = DEVICE_PANICS.lock().unwrap_or_else(PoisonError::into_inner);
+    let said = panics.iter().find(|(name, _)| is_ours(name)).map(|(_, text)| text.clone());
+    panics.retain(|(name, _)| !is_ours(name));
+    said
+}
+
+fn words(panic: &(dyn Any + Send)) -> &str {
+    panic
         .downcast_ref::<String>()
         .map(String::as_str)
         .or_else(|| panic.downcast_ref::<&str>().copied())
-        .unwrap_or("it stopped without saying why");
+        .unwrap_or("it stopped without saying why")
+}
+
+fn failure<R: CubeRuntime>(device: &R::Device, text: &str) -> ModelError {
     let name = catch_unwind(AssertUnwindSafe(|| {
         let client = R::client(device);
         let used = client.memory_usage().map(|usage| usage.bytes_in_use).unwrap_or_default();
@@ -73,15 +112,64 @@ fn first_line(text: &str) -> String {
     text.lines().find(|line| !line.trim().is_empty()).unwrap_or(text).chars().take(CHARACTERS_MAX).collect()
 }
 
-/// Wraps the panic hook once, so that guarded threads print nothing and all others what they did before.
-fn quiet_while_guarded() {
+/// Does `work` with the reports of its panics kept off the terminal.
+fn quietly<T>(work: impl FnOnce() -> T) -> T {
+    wrap_hook();
+    GUARDS.fetch_add(1, Ordering::SeqCst);
+    let outer = GUARDED.replace(true);
+    // What panics in `work` is caught in there.
+    let result = work();
+    GUARDED.set(outer);
+    GUARDS.fetch_sub(1, Ordering::SeqCst);
+    result
+}
+
+/// Wraps the panic hook once: guarded threads print nothing, device threads leave their words for the guard, and all
+/// others do what they did before.
+fn wrap_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
         let before = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if !GUARDED.get() {
+            let thread = std::thread::current();
+            let device =
+                thread.name().filter(|name| DEVICE_THREADS.iter().any(|start| name.starts_with(start)));
+            if let (Some(name), true) = (device, GUARDS.load(Ordering::SeqCst) > 0) {
+                let said = (name.to_owned(), words(panic.payload()).to_owned());
+                DEVICE_PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(said);
+            } else if !GUARDED.get() {
                 before(panic);
             }
         }));
     });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// CubeCL's thread of a device, on which something gives out that the caller does not hear of.
+    fn device_thread(name: &str) {
+        let body = || panic!("can't allocate buffer of size: 7");
+        let thread = std::thread::Builder::new().name(name.to_owned()).spawn(body).unwrap();
+        thread.join().unwrap_err();
+    }
+
+    #[test]
+    fn what_gives_out_on_the_devices_own_thread_is_an_error() {
+        let silent = quietly(|| caught("90-1", || device_thread("DSD-90-1")));
+        assert_eq!(silent.unwrap_err(), "can't allocate buffer of size: 7");
+        let heard = quietly(|| {
+            caught("90-1", || {
+                device_thread("DSU-90-1");
+                panic!("RecvError")
+            })
+        });
+        let heard: std::result::Result<(), String> = heard;
+        assert_eq!(heard.unwrap_err(), "can't allocate buffer of size: 7");
+        // Another device's is not ours, and what was taken is gone.
+        assert_eq!(quietly(|| caught("90-1", || device_thread("DSD-90-12"))), Ok(()));
+        assert_eq!(quietly(|| caught("90-12", || 3)), Err("can't allocate buffer of size: 7".to_owned()));
+        assert_eq!(quietly(|| caught("90-12", || 3)), Ok(3));
+    }
 }

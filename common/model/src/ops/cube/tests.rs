@@ -239,6 +239,25 @@ fn linear_cross_entropy_and_its_gradient() {
     }
 }
 
+/// A vocabulary of which one chunk of logits holds 128 rows in a test.
+#[test]
+fn a_loss_head_of_more_than_one_chunk() {
+    let (rows, vocabulary, width) = (200, 1_001, 4);
+    let hidden = random([rows, width], 1);
+    let targets: Vec<u32> = (0..rows as u32).map(|row| row * 5).collect();
+    let head =
+        FrozenWeight::F32(DenseWeight::new(values(vocabulary * width, 2), [vocabulary, width]).unwrap());
+    let (cpu, gpu) = upload(&head);
+    for compute in BOTH {
+        let expected = Flex::linear_cross_entropy(&hidden.0, &cpu, &targets, Some(0.5), compute);
+        let found = Gpu::linear_cross_entropy(&hidden.1, &gpu, &targets, Some(0.5), compute);
+        for (found, expected) in found.losses.iter().zip(&expected.losses) {
+            assert!((found - expected).abs() < 2e-5 * expected, "{found} {expected}");
+        }
+        assert_close(found.d_hidden.unwrap(), expected.d_hidden.unwrap(), tolerance(compute));
+    }
+}
+
 #[test]
 fn penalty_towards_the_base_and_its_gradient() {
     let (rows, vocabulary, width) = (17, 300, 40);
