@@ -11,7 +11,7 @@ use super::source::{Source, mask};
 use super::{TILE_COLUMNS, TILE_ROWS};
 
 /// Rows that [`pack_columns`] asks for before it needs them.
-const AHEAD: usize = 16;
+const AHEAD: usize = 64;
 /// Words of a register.
 pub const LANES: usize = 16;
 

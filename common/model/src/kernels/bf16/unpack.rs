@@ -160,7 +160,7 @@ unsafe fn look_up(bytes: *const u8, scaled: __m512i) -> __m512i {
 }
 
 /// Rows asked for before they are needed: they are further apart than the processor's own prefetching reaches.
-const AHEAD: usize = 16;
+const AHEAD: usize = 64;
 /// Blocks of 64 in a row of a tile.
 const BLOCKS: usize = DEPTH / BLOCK;
 
