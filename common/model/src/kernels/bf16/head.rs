@@ -20,8 +20,9 @@ use crate::ops::FrozenWeight;
 
 /// Words of a packed tile: two bf16 a word.
 const TILE_WORDS: usize = TILE / 2;
-/// Column tiles of one product of the backward pass: 8 MiB of packed gradient for 512 rows.
-const TILES_A_RUN: usize = 128;
+/// Column tiles of one product of the backward pass: 3 MiB of packed gradient for 512 rows, so that it hardly leaves the
+/// second-level caches.
+const TILES_A_RUN: usize = 48;
 /// A tile's statistics: for each of its rows the largest logit, and the sum of `e^(logit - largest)`.
 const STATISTICS: usize = 2 * TILE_ROWS;
 
