@@ -4,9 +4,9 @@
 //! weight, unpacked 64 columns at a time straight into the layout the micro-kernel reads, so a
 //! quantised weight never exists in wide form.
 //!
-//! Blocking: a task owns a group of column tiles; for each run of [`DEPTH`] along the inner dimension it
-//! unpacks its tiles (at most 4 x 128 KiB, in L2), then walks the row panels (12 KiB each, in L1). Every
-//! element of `c` is summed along the inner dimension in the same order whatever the number of threads.
+//! Blocking: a task owns a group of column tiles; for each run along the inner dimension (all of it, up to
+//! [`LONGEST_RUN`]) it unpacks its tiles (at most 640 KiB, in L2), then walks the row panels. Every element of `c` is
+//! summed along the inner dimension in the same order whatever the number of threads.
 
 use std::ops::Range;
 
@@ -29,8 +29,11 @@ pub mod unpack;
 pub const TILE_ROWS: usize = 6;
 /// Columns of one micro-kernel call: four registers of 16, and one NF4 block.
 pub const TILE_COLUMNS: usize = 64;
-/// Inner-dimension run: the unpacked tile is `DEPTH * 64 * 2` bytes.
+/// What is unpacked at once along the inner dimension: `DEPTH * 64 * 2` bytes of a tile.
 pub const DEPTH: usize = 1024;
+/// Elements summed before the result is read and written: a tile of 640 KiB, which leaves a second-level cache of 1 MiB
+/// room for a row panel (60 KiB) and the result. Adding to a result more often costs more than a panel that leaves L1.
+const LONGEST_RUN: usize = 5 * DEPTH;
 /// Words of unpacked tiles that a task keeps: half of a second-level cache of 1 MiB.
 const UNPACKED_WORDS: usize = 4 * DEPTH / 2 * TILE_COLUMNS;
 
@@ -123,7 +126,8 @@ pub fn multiply_beside(
     );
     assert!(beside.is_none_or(|beside| beside.fits(a.rows, columns)), "both products have one shape");
     let target = Target { c: DisjointMut::new(c), stride, rows: a.rows, columns };
-    let tile_words = DEPTH.min(depth).div_ceil(2) * TILE_COLUMNS;
+    let run_depth = run_depth(depth);
+    let tile_words = run_depth.min(depth).div_ceil(2) * TILE_COLUMNS;
     let most_tiles = (UNPACKED_WORDS / tile_words.max(1)).clamp(1, 8);
     let (tiles, panels) = (columns.div_ceil(TILE_COLUMNS), a.rows.div_ceil(TILE_ROWS));
     let grid = Grid::new(tiles, panels, rayon::current_num_threads(), most_tiles);
@@ -131,10 +135,10 @@ pub fn multiply_beside(
     (0..grid.tasks()).into_par_iter().with_max_len(1).for_each(|task| {
         let (tiles, panels) = grid.task(task);
         let mut unpacked = Scratch::take(tiles.len() * tile_words);
-        for start in (0..depth).step_by(DEPTH) {
-            let run = DEPTH.min(depth - start);
+        for start in (0..depth).step_by(run_depth) {
+            let run = run_depth.min(depth - start);
             for (words, tile) in unpacked.as_mut().chunks_exact_mut(tile_words).zip(tiles.clone()) {
-                b.unpack(tile * TILE_COLUMNS, start, run, words);
+                unpack_run(b, tile * TILE_COLUMNS, start..start + run, words);
             }
             let add = accumulate || start > 0;
             let last = start + run == depth;
@@ -152,6 +156,21 @@ pub fn multiply_beside(
             }
         }
     });
+}
+
+/// Length of the runs into which an inner dimension is cut: as few as [`LONGEST_RUN`] allows, nearly equal, whole
+/// [`DEPTH`]s.
+const fn run_depth(depth: usize) -> usize {
+    let runs = if depth > LONGEST_RUN { depth.div_ceil(LONGEST_RUN) } else { 1 };
+    let depth = depth.div_ceil(runs).next_multiple_of(DEPTH);
+    if depth == 0 { DEPTH } else { depth }
+}
+
+/// A tile of `b` from `inner.start` to `inner.end` along the inner dimension, a [`DEPTH`] at a time.
+fn unpack_run(b: &impl PanelSource, column: usize, inner: Range<usize>, tile: &mut [u32]) {
+    for (start, words) in inner.clone().step_by(DEPTH).zip(tile.chunks_mut(DEPTH / 2 * TILE_COLUMNS)) {
+        b.unpack(column, start, DEPTH.min(inner.end - start), words);
+    }
 }
 
 impl Beside<'_> {

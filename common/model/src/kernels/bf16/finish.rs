@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::avx512::{Operands, Tile, multiply_tile};
 use super::unpack::WeightPanels;
-use super::{Beside, DEPTH, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS, UNPACKED_WORDS};
+use super::{Beside, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS, UNPACKED_WORDS, unpack_run};
 use crate::kernels::grid::Grid;
 use crate::kernels::scratch::Scratch;
 
@@ -101,10 +101,7 @@ impl Right<'_> {
         let mut weight = Scratch::take(tiles.len() * tile_words);
         let depth = self.weight.depth();
         for (words, tile) in weight.as_mut().chunks_exact_mut(tile_words).zip(tiles.clone()) {
-            let runs = words.chunks_mut(DEPTH / 2 * TILE_COLUMNS);
-            for (start, words) in (0..depth).step_by(DEPTH).zip(runs) {
-                self.weight.unpack(tile * TILE_COLUMNS, start, DEPTH.min(depth - start), words);
-            }
+            unpack_run(&self.weight, tile * TILE_COLUMNS, 0..depth, words);
         }
         Unpacked { weight, beside: self.beside.as_ref().map(|beside| beside.unpack(tiles)) }
     }
