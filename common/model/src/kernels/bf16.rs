@@ -46,6 +46,9 @@ pub trait PanelSource: Sync {
     /// Writes `b[start..start + depth, column..column + 64]` as `[ceil(depth / 2)][64]` words, the even
     /// inner index in the low half; columns and rows outside `b` are zero.
     fn unpack(&self, column: usize, start: usize, depth: usize, tile: &mut [u32]);
+    /// Asks for share `share.0` of `share.1` of the memory that [`Self::unpack`] will read for `columns` and `inner`, to be in
+    /// the second-level cache by then. A hint: what lies near enough need not be asked for.
+    fn prefetch(&self, _columns: Range<usize>, _inner: Range<usize>, _share: (usize, usize)) {}
 }
 
 /// Elements packed on the calling thread: less than handing them over would take.
@@ -143,9 +146,15 @@ pub fn multiply_beside(
             let add = accumulate || start > 0;
             let last = start + run == depth;
             let beside = beside.filter(|_| last).map(|beside| (beside, beside.unpack(tiles.clone())));
-            for panel in panels.clone() {
+            let ahead = if last {
+                Ahead::new(b, after(&tiles), 0..run_depth, tiles.len() * panels.len())
+            } else {
+                Ahead::new(b, tiles.clone(), start + run..start + run + run_depth, tiles.len() * panels.len())
+            };
+            for (row, panel) in panels.clone().enumerate() {
                 let left = a.operands(panel, start / 2, run.div_ceil(2));
                 for (index, words) in unpacked.as_ref().chunks_exact(tile_words).enumerate() {
+                    ahead.ask(row * tiles.len() + index);
                     let second = beside.as_ref();
                     let second =
                         second.map_or(Operands::NONE, |(beside, b)| beside.operands(b, panel, index));
@@ -170,6 +179,40 @@ const fn run_depth(depth: usize) -> usize {
 fn unpack_run(b: &impl PanelSource, column: usize, inner: Range<usize>, tile: &mut [u32]) {
     for (start, words) in inner.clone().step_by(DEPTH).zip(tile.chunks_mut(DEPTH / 2 * TILE_COLUMNS)) {
         b.unpack(column, start, DEPTH.min(inner.end - start), words);
+    }
+}
+
+/// As many tiles as these, behind them: what the same thread most likely unpacks next.
+const fn after(tiles: &Range<usize>) -> Range<usize> {
+    tiles.end..tiles.end + (tiles.end - tiles.start)
+}
+
+/// Memory of a right operand that is asked for while the product before it is computed: that of a frozen weight comes from
+/// outside all caches, in rows which the processor's own prefetching does not foresee.
+struct Ahead<'a, P> {
+    source: &'a P,
+    columns: Range<usize>,
+    inner: Range<usize>,
+    shares: usize,
+}
+
+impl<'a, P: PanelSource> Ahead<'a, P> {
+    /// `tiles` along `inner`, as far as `source` has them, in `shares` parts.
+    fn new(source: &'a P, tiles: Range<usize>, inner: Range<usize>, shares: usize) -> Self {
+        let cut = |range: Range<usize>, end: usize| range.start.min(end)..range.end.min(end);
+        let columns = tiles.start * TILE_COLUMNS..tiles.end * TILE_COLUMNS;
+        Self {
+            source,
+            columns: cut(columns, source.columns()),
+            inner: cut(inner, source.depth()),
+            shares,
+        }
+    }
+
+    fn ask(&self, share: usize) {
+        if !self.columns.is_empty() {
+            self.source.prefetch(self.columns.clone(), self.inner.clone(), (share, self.shares));
+        }
     }
 }
 

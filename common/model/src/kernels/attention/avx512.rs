@@ -7,7 +7,7 @@
 use crate::kernels::bf16::tiles::{Block, Shape, multiply, pack_columns, pack_rows};
 use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::disjoint::DisjointMut;
-use crate::kernels::math;
+use crate::kernels::math::{self, LANES};
 use crate::kernels::scratch::Scratch;
 
 use super::{HeadGradients, Inputs, Saved, TILE, Task};
@@ -145,8 +145,8 @@ pub(super) fn forward(
     let stride = view.tiles() * TILE;
     let mut queries = Scratch::take(view.row_words());
     let mut probabilities = Scratch::take(SQUARE);
-    let mut scores = vec![0.0; TILE * stride];
-    let mut tile = vec![0.0; TILE * view.width];
+    let (mut scores, mut tile) = (Scratch::take(TILE * stride), Scratch::take(TILE * view.width));
+    let (scores, tile) = (scores.f32_mut(), tile.f32_mut());
     let mut sums = [0.0f32; TILE];
     for index in 0..view.tiles() {
         let (first, rows) = (index * TILE, view.tile_rows(index));
@@ -174,7 +174,7 @@ pub(super) fn forward(
                 columns.div_ceil(2),
                 probabilities.as_ref(),
                 values,
-                &mut tile,
+                tile,
                 other > 0,
             );
         }
@@ -202,8 +202,9 @@ pub(super) fn backward(
     let mut queries = [Scratch::take(view.row_words()), Scratch::take(view.column_words())];
     let mut gradients = [Scratch::take(view.row_words()), Scratch::take(view.column_words())];
     let mut packed = Scratch::take(SQUARE);
-    let (mut p, mut ds) = (vec![0.0; TILE * TILE], vec![0.0; TILE * TILE]);
-    let mut tile = vec![0.0; TILE * view.width];
+    let [mut p, mut ds] = [(); 2].map(|()| Scratch::take(TILE * TILE));
+    let mut tile = Scratch::take(TILE * view.width);
+    let (p, ds, tile) = (p.f32_mut(), ds.f32_mut(), tile.f32_mut());
     let mut statistics = [(0.0, 0.0); TILE];
     for index in 0..view.tiles() {
         let (first, rows) = (index * TILE, view.tile_rows(index));
@@ -232,7 +233,7 @@ pub(super) fn backward(
                 columns,
                 queries[0].as_ref(),
                 &key_rows.as_ref()[words.clone()],
-                &mut p,
+                p,
                 TILE,
             );
             view.multiply_rows(
@@ -240,26 +241,26 @@ pub(super) fn backward(
                 columns,
                 gradients[0].as_ref(),
                 &value_rows.as_ref()[words],
-                &mut ds,
+                ds,
                 TILE,
             );
             let diagonal = other == index;
-            softmax_gradient(&mut p, &mut ds, &statistics[..rows], columns, diagonal, view.scale);
+            softmax_gradient(p, ds, &statistics[..rows], columns, diagonal, view.scale);
             let pairs = rows.div_ceil(2);
             let block = |data| Block { data, stride: TILE, rows, columns };
             // SAFETY: as above.
-            unsafe { pack_columns(block(&p), packed.as_mut()) };
+            unsafe { pack_columns(block(p), packed.as_mut()) };
             // The diagonal is the first tile of queries that sees these keys.
             let dv = &mut share.dv[part.clone()];
             view.multiply_columns(columns, pairs, packed.as_ref(), gradients[1].as_ref(), dv, !diagonal);
             // SAFETY: as above.
-            unsafe { pack_columns(block(&ds), packed.as_mut()) };
+            unsafe { pack_columns(block(ds), packed.as_mut()) };
             let dk = &mut share.dk[part];
             view.multiply_columns(columns, pairs, packed.as_ref(), queries[1].as_ref(), dk, !diagonal);
             // SAFETY: as above.
-            unsafe { pack_rows(block(&ds), packed.as_mut()) };
+            unsafe { pack_rows(block(ds), packed.as_mut()) };
             let keys = &key_columns.as_ref()[other * view.column_words()..][..view.column_words()];
-            view.multiply_columns(rows, columns.div_ceil(2), packed.as_ref(), keys, &mut tile, other > 0);
+            view.multiply_columns(rows, columns.div_ceil(2), packed.as_ref(), keys, tile, other > 0);
         }
         for (row, tile) in tile.chunks_exact(view.width).enumerate().take(rows) {
             let start = view.q.offset + (first + row) * view.q.stride;
@@ -271,13 +272,22 @@ pub(super) fn backward(
 
 crate::kernels::cpu::widest! {
     /// Replaces the `seen` first scores by `e^(scale (score - max))` and the others by 0; returns their sum
-    /// and the row's log-sum-exp.
+    /// and the row's log-sum-exp. There are whole registers of scores.
     fn exponentials(scores: &mut [f32], seen: usize, scale: f32) -> (f32, f32) {
-        let (seen, future) = scores.split_at_mut(seen);
-        let largest = math::max(seen);
-        seen.iter_mut().for_each(|score| *score = (*score - largest) * scale);
-        let sum = math::exp_shifted_sum(seen, 0.0);
-        future.fill(0.0);
+        // Of a register that is partly seen the rest must hold numbers, which do not count.
+        scores[seen..].fill(f32::NEG_INFINITY);
+        let largest = math::max(scores);
+        let shift = -largest * scale;
+        let mut partial = [0.0f32; LANES];
+        for chunk in scores.as_chunks_mut::<LANES>().0 {
+            for (sum, score) in partial.iter_mut().zip(chunk) {
+                // Unseen ones give 1.2e-38 here, which is lost beside the 1 of the largest.
+                *score = math::exp_fused(score.mul_add(scale, shift));
+                *sum += *score;
+            }
+        }
+        scores[seen..].fill(0.0);
+        let sum = math::total(partial);
         (sum, largest * scale + sum.ln())
     }
 }
@@ -297,7 +307,7 @@ crate::kernels::cpu::widest! {
             p.chunks_exact_mut(TILE).zip(ds.chunks_exact_mut(TILE)).zip(statistics.iter().enumerate())
         {
             for (p, ds) in p[..columns].iter_mut().zip(&mut ds[..columns]) {
-                *p = math::exp(*p * scale - log_sum_exp);
+                *p = math::exp_fused(p.mul_add(scale, -log_sum_exp));
                 *ds = *p * (*ds - delta) * scale;
             }
             if diagonal {

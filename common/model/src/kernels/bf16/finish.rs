@@ -7,7 +7,7 @@ use rayon::prelude::*;
 
 use super::avx512::{Operands, Tile, multiply_tile};
 use super::unpack::WeightPanels;
-use super::{Beside, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS, UNPACKED_WORDS, unpack_run};
+use super::{Ahead, Beside, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS, UNPACKED_WORDS, after, unpack_run};
 use crate::kernels::grid::Grid;
 use crate::kernels::scratch::Scratch;
 
@@ -73,11 +73,14 @@ pub fn each_tile<const N: usize>(
         let (group, panels) = grid.task(task);
         let mut unpacked = right.each_ref().map(|right| right.unpack(group.clone(), tile_words));
         let mut results = [[0.0; TILE]; N];
-        for panel in panels {
+        let shares = group.len() * panels.len();
+        let ahead = right.each_ref().map(|right| Ahead::new(&right.weight, after(&group), 0..depth, shares));
+        for (row, panel) in panels.enumerate() {
             let rows = TILE_ROWS.min(a.rows - panel * TILE_ROWS);
             for (index, tile) in group.clone().enumerate() {
                 let at = At { panel, tile, rows, columns: TILE_COLUMNS.min(columns - tile * TILE_COLUMNS) };
                 prepare(at);
+                ahead.iter().for_each(|ahead| ahead.ask(row * group.len() + index));
                 for ((right, unpacked), result) in right.iter().zip(&mut unpacked).zip(&mut results) {
                     let products = right.operands(a, unpacked, panel, index);
                     let shape = Tile { rows, columns: at.columns, stride: TILE_COLUMNS };

@@ -6,6 +6,7 @@
 //! not start on a block boundary, and f16 ones, take the scalar way through f32.
 
 use core::arch::x86_64::*;
+use std::ops::Range;
 
 use half::bf16;
 
@@ -107,7 +108,31 @@ impl PanelSource for WeightPanels<'_> {
             }
         }
     }
+
+    fn prefetch(&self, columns: Range<usize>, inner: Range<usize>, (share, shares): (usize, usize)) {
+        let (memory, bits): (*const u8, usize) = match self.weight {
+            FrozenWeight::Nf4(weight) => (weight.packed().as_ptr(), 4),
+            FrozenWeight::Bf16(weight) => (weight.data().as_ptr().cast(), 16),
+            // Converted at a cost beside which waiting does not count.
+            _ => return,
+        };
+        if !self.transposed {
+            // A strip of each row: `unpack` asks for those itself, and asking here as well was slower.
+            return;
+        }
+        let row = |share: usize| self.first + columns.start + columns.len() * share / shares;
+        for row in row(share)..row(share + 1) {
+            let byte = |column: usize| (row * self.input() + column) * bits / 8;
+            for line in (byte(inner.start) / LINE * LINE..byte(inner.end)).step_by(LINE) {
+                // SAFETY: a hint; it may name any address.
+                unsafe { _mm_prefetch::<_MM_HINT_T1>(memory.wrapping_add(line).cast()) };
+            }
+        }
+    }
 }
+
+/// Bytes from one prefetch to the next.
+const LINE: usize = 64;
 
 impl WeightPanels<'_> {
     /// # Safety
