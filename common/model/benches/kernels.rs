@@ -15,7 +15,7 @@ use half::bf16;
 use model::kernels::linear::{Product, Rows, backward, forward};
 use model::kernels::pointwise::Values;
 use model::kernels::projection::{self, Pair, Part};
-use model::kernels::{attention, cross_entropy, gated, gemv, lora, norm, peak, pointwise, rotary};
+use model::kernels::{attention, cross_entropy, feed_forward, gemv, lora, norm, peak, pointwise, rotary};
 use model::nf4::{Nf4Weight, SourcePrecision};
 use model::ops::{Compute, DenseWeight, FrozenWeight, Heads, Segments};
 
@@ -95,7 +95,7 @@ fn products(criterion: &mut Criterion) {
     group.finish();
 }
 
-/// What a layer really calls: groups of linears with their adapters, and the gated half of the feed-forward block.
+/// What a layer really calls: groups of linears with their adapters, and the feed-forward block.
 #[cfg(target_arch = "x86_64")]
 fn groups(criterion: &mut Criterion) {
     const RANK: usize = 16;
@@ -126,38 +126,40 @@ fn groups(criterion: &mut Criterion) {
             projection::forward(black_box(&x), TOKENS, &parts, &mut outputs.collect::<Vec<_>>());
         });
     });
-    let wide = || vec![bf16::ONE; TOKENS * INTERMEDIATE];
-    let (mut h, mut gate, mut up, mut xa) = (wide(), wide(), wide(), [narrow(), narrow()]);
-    flops(&mut group, 2 * 2 * TOKENS * size(3));
-    group.bench_function("gate, up, SwiGLU forward", |bencher| {
+    let parts = [part(3), part(3), part(4)];
+    let flops_of_block = 2 * TOKENS * (2 * size(3) + size(4));
+    let kept_length = feed_forward::kept_shape(TOKENS, INTERMEDIATE).iter().product();
+    let mut kept = [(); 2].map(|()| vec![bf16::ONE; kept_length]);
+    let (mut y, mut xa) = (x.clone(), [(); 3].map(|()| narrow()));
+    flops(&mut group, flops_of_block);
+    group.bench_function("feed-forward block forward", |bencher| {
         bencher.iter(|| {
-            let [first, second] = xa.each_mut().map(Vec::as_mut_slice);
-            let outputs = gated::Outputs { h: &mut h, gate: &mut gate, up: &mut up, xa: [first, second] };
-            gated::forward(black_box(&x), TOKENS, [part(3), part(3)], outputs);
-        });
-    });
-    let (mut d_gate, mut d_up, down_xa) = (wide(), wide(), narrow());
-    let (mut da, mut db) = (vec![0.0; RANK * INTERMEDIATE], vec![0.0; HIDDEN * RANK]);
-    flops(&mut group, 2 * TOKENS * (size(4) + RANK * (HIDDEN + INTERMEDIATE)));
-    group.bench_function("down, SwiGLU backward", |bencher| {
-        bencher.iter(|| {
-            let saved = gated::Saved { dy: black_box(&x), gate: &gate, up: &up, xa: &down_xa };
-            let gradients =
-                gated::Gradients { d_gate: &mut d_gate, d_up: &mut d_up, da: &mut da, db: &mut db };
-            gated::backward(saved, part(4), gradients);
+            let outputs = feed_forward::Outputs {
+                y: &mut y,
+                kept: kept.each_mut().map(Vec::as_mut_slice),
+                xa: xa.each_mut().map(Vec::as_mut_slice),
+            };
+            feed_forward::forward(black_box(&x), TOKENS, parts, outputs);
         });
     });
     let mut dx = x.clone();
-    let (mut das, mut dbs) =
-        ([(); 2].map(|()| vec![0.0; RANK * HIDDEN]), [(); 2].map(|()| vec![0.0; INTERMEDIATE * RANK]));
-    flops(&mut group, 2 * 2 * TOKENS * (size(3) + RANK * (HIDDEN + INTERMEDIATE)));
-    group.bench_function("gate, up backward", |bencher| {
+    let mut da = [HIDDEN, HIDDEN, INTERMEDIATE].map(|size| vec![0.0; RANK * size]);
+    let mut db = [INTERMEDIATE, INTERMEDIATE, HIDDEN].map(|size| vec![0.0; RANK * size]);
+    flops(&mut group, flops_of_block + 2 * TOKENS * 3 * RANK * (HIDDEN + INTERMEDIATE));
+    group.bench_function("feed-forward block backward", |bencher| {
         bencher.iter(|| {
-            let parts = [&d_gate, &d_up].into_iter().zip(&xa).zip(das.iter_mut().zip(&mut dbs));
-            let mut gradients: Vec<_> = parts
-                .map(|((dy, xa), (da, db))| projection::Gradients { dy: dy.as_slice(), xa, da, db })
-                .collect();
-            projection::backward(black_box(&x), &[part(3), part(3)], &mut gradients, &mut dx, false);
+            let saved = feed_forward::Saved {
+                x: black_box(&x),
+                dy: &y,
+                kept: kept.each_ref().map(Vec::as_slice),
+                xa: xa.each_ref().map(Vec::as_slice),
+            };
+            let gradients = feed_forward::Gradients {
+                dx: &mut dx,
+                da: da.each_mut().map(Vec::as_mut_slice),
+                db: db.each_mut().map(Vec::as_mut_slice),
+            };
+            feed_forward::backward(saved, parts, gradients);
         });
     });
     group.finish();

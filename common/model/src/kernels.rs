@@ -18,7 +18,7 @@ pub mod cube;
 pub mod cuda_libraries;
 pub mod disjoint;
 #[cfg(target_arch = "x86_64")]
-pub mod gated;
+pub mod feed_forward;
 pub mod gemv;
 pub mod grid;
 pub mod linear;

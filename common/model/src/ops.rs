@@ -21,7 +21,7 @@ mod project;
 pub mod types;
 
 pub use frozen::{DenseWeight, FrozenWeight};
-pub use project::{Gated, GatedGradients, LoraPair, Projection, ProjectionGradients};
+pub use project::{FeedForward, KeptFeedForward, LoraPair, Projection, ProjectionGradients};
 pub use types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
     LoraOutput, Normalised, RotaryTable, Segments,
@@ -130,25 +130,26 @@ pub trait EngineOps: Backend {
         project::backward(x, parts, outputs, accumulate, compute)
     }
 
-    /// `silu(gate) * up` of two projections of one `x`, `parts` being gate and up, and what the backward pass needs:
-    /// [`EngineOps::project`] and [`EngineOps::swiglu_keeping`] in one. A device overrides it where that pays.
-    fn project_gated(
+    /// `y = down(silu(gate(x)) * up(x))`, `parts` being gate, up and down: [`EngineOps::project`] and
+    /// [`EngineOps::swiglu_keeping`] in one. A device overrides it where that pays.
+    fn feed_forward(
         x: &Tensor<Self, 2>,
-        parts: &[Projection<'_, Self>; 2],
+        parts: &[Projection<'_, Self>; 3],
         compute: Compute,
-    ) -> Gated<Self> {
-        project::gated_forward(x, parts, compute)
+    ) -> FeedForward<Self> {
+        project::feed_forward(x, parts, compute)
     }
 
-    /// Gradients in gate and up of `down(silu(gate) * up)`, and of the down projection's pair. `kept` is what
-    /// [`EngineOps::project_gated`] kept; `output` the down projection's output gradient and `xa`.
-    fn project_gated_backward(
-        kept: [&Tensor<Self, 2>; 2],
-        down: &Projection<'_, Self>,
-        output: (&Tensor<Self, 2>, Option<&Tensor<Self, 2>>),
+    /// Gradients of [`EngineOps::feed_forward`] in `x` and in the three pairs, for the output's gradient `dy`. `kept` is
+    /// what the forward pass of the same `x` and `parts` returned.
+    fn feed_forward_backward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>; 3],
+        kept: KeptFeedForward<'_, Self>,
+        dy: &Tensor<Self, 2>,
         compute: Compute,
-    ) -> GatedGradients<Self> {
-        project::gated_backward(kept, down, output, compute)
+    ) -> ProjectionGradients<Self> {
+        project::feed_forward_backward(x, parts, kept, dy, compute)
     }
 
     /// Root-mean-square normalisation of each row, then `* weight` (the order transformers uses):

@@ -4,7 +4,7 @@
 use super::adapter::{DeviceAdapter, Dropout, Gradients};
 use super::layer::Layer;
 use crate::config::LinearKind::{self, Down, Gate, Up};
-use crate::ops::{Compute, EngineOps, Gated, LoraPair, Projection};
+use crate::ops::{Compute, EngineOps, FeedForward, KeptFeedForward, LoraPair, Projection};
 use burn_tensor::{Tensor, TensorData};
 
 /// A frozen linear of the base.
@@ -56,43 +56,55 @@ impl<B: EngineOps> Site<'_, B> {
         let parts = self.parts(layer, outputs.map(|(kind, ..)| kind));
         let read = outputs.map(|(_, xa, dy)| (dy, xa));
         let found = B::project_backward(x, &parts, &read, accumulate, self.compute);
-        for ((kind, ..), pair) in outputs.into_iter().zip(found.pairs) {
+        self.collect(outputs.map(|(kind, ..)| kind), found.pairs, gradients);
+        found.dx
+    }
+
+    /// `down(silu(gate) * up)` of the layer for `x [T, hidden]`, and what [`Self::feed_forward_backward`] needs.
+    pub(crate) fn feed_forward(&self, layer: &Layer<B>, x: &Tensor<B, 2>) -> FeedForward<B> {
+        if self.dropout().is_none() {
+            return B::feed_forward(x, &self.parts(layer, [Gate, Up, Down]), self.compute);
+        }
+        let [(gate, gate_xa), (up, up_xa)] = self.forward(layer, [Gate, Up], x);
+        let [h, gate, up] = B::swiglu_keeping(gate, up, self.compute);
+        let [(y, down_xa)] = self.forward(layer, [Down], &h);
+        FeedForward { y, kept: [gate, up], xa: [gate_xa, up_xa, down_xa] }
+    }
+
+    /// `dL/dx` for the output's gradient `dy`; adds the pairs' gradients to `gradients`.
+    pub(crate) fn feed_forward_backward(
+        &self,
+        layer: &Layer<B>,
+        x: &Tensor<B, 2>,
+        kept: KeptFeedForward<'_, B>,
+        dy: &Tensor<B, 2>,
+        gradients: &mut Gradients,
+    ) -> Tensor<B, 2> {
+        if self.dropout().is_some() {
+            let ([gate, up], [gate_xa, up_xa, down_xa]) = kept;
+            let h = B::swiglu(gate, up);
+            let dh = self.backward(layer, &h, [(Down, down_xa, dy)], None, gradients);
+            let (d_gate, d_up) = B::swiglu_backward(&dh, gate, up);
+            let outputs = [(Gate, gate_xa, &d_gate), (Up, up_xa, &d_up)];
+            return self.backward(layer, x, outputs, None, gradients);
+        }
+        let kinds = [Gate, Up, Down];
+        let found = B::feed_forward_backward(x, &self.parts(layer, kinds), kept, dy, self.compute);
+        self.collect(kinds, found.pairs, gradients);
+        found.dx
+    }
+
+    fn collect<const N: usize>(
+        &self,
+        kinds: [LinearKind; N],
+        pairs: Vec<Option<(Tensor<B, 2>, Tensor<B, 2>)>>,
+        gradients: &mut Gradients,
+    ) {
+        for (kind, pair) in kinds.into_iter().zip(pairs) {
             if let Some((da, db)) = pair {
                 gradients.add(self.layer, kind, da, db);
             }
         }
-        found.dx
-    }
-
-    /// `silu(gate) * up` of the feed-forward block's first two linears.
-    pub(crate) fn forward_gated(&self, layer: &Layer<B>, x: &Tensor<B, 2>) -> Gated<B> {
-        if self.dropout().is_none() {
-            return B::project_gated(x, &self.parts(layer, [Gate, Up]), self.compute);
-        }
-        let [(gate, gate_xa), (up, up_xa)] = self.forward(layer, [Gate, Up], x);
-        let [h, gate, up] = B::swiglu_keeping(gate, up, self.compute);
-        Gated { h, kept: [gate, up], xa: [gate_xa, up_xa] }
-    }
-
-    /// Gradients in gate and up for the gradient of the block's last linear; adds that linear's to `gradients`.
-    pub(crate) fn backward_gated(
-        &self,
-        layer: &Layer<B>,
-        [gate, up]: [&Tensor<B, 2>; 2],
-        (xa, dy): (Option<&Tensor<B, 2>>, &Tensor<B, 2>),
-        gradients: &mut Gradients,
-    ) -> [Tensor<B, 2>; 2] {
-        if self.dropout().is_some() {
-            let h = B::swiglu(gate, up);
-            let dh = self.backward(layer, &h, [(Down, xa, dy)], None, gradients);
-            return B::swiglu_backward(&dh, gate, up).into();
-        }
-        let [down] = self.parts(layer, [Down]);
-        let found = B::project_gated_backward([gate, up], &down, (dy, xa), self.compute);
-        if let Some((da, db)) = found.pair {
-            gradients.add(self.layer, Down, da, db);
-        }
-        found.d_kept
     }
 
     fn parts<'b, const N: usize>(

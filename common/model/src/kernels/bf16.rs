@@ -24,6 +24,7 @@ pub mod head;
 pub mod source;
 pub mod tiles;
 pub mod unpack;
+pub mod written;
 
 /// Rows of one micro-kernel call.
 pub const TILE_ROWS: usize = 6;
@@ -64,8 +65,8 @@ pub struct RowPanels {
 }
 
 impl RowPanels {
-    /// `rows` rows of `depth` elements, `stride` apart, f32 ones rounded to bf16.
-    pub fn pack<T: source::Source>(data: &[T], rows: usize, depth: usize, stride: usize) -> Self {
+    /// `rows` rows of `depth` elements, `stride` apart, rounded to bf16.
+    pub fn pack(data: &[f32], rows: usize, depth: usize, stride: usize) -> Self {
         assert!(rows == 0 || (rows - 1) * stride + depth <= data.len(), "rows inside the slice");
         assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
         let pairs = depth.div_ceil(2);

@@ -5,7 +5,6 @@
 //! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
 //! in `bf16`, the order of every sum depends on the shapes only.
 
-use super::bf16::source::Source;
 use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, unpack::WeightPanels};
 use super::lora::transpose;
 use super::scratch::Scratch;
@@ -52,7 +51,7 @@ pub struct Outputs<'a> {
 }
 
 /// Outputs of all parts for `x [tokens, in]`.
-pub fn forward<T: Source>(x: &[T], tokens: usize, parts: &[Part<'_>], outputs: &mut [Outputs<'_>]) {
+pub fn forward(x: &[f32], tokens: usize, parts: &[Part<'_>], outputs: &mut [Outputs<'_>]) {
     assert_eq!(parts.len(), outputs.len(), "one output a part");
     let Some(first) = parts.first() else { return };
     let input = first.weight.shape()[1];
@@ -109,9 +108,9 @@ fn scaled(values: &[f32], factor: f32) -> Scratch {
 }
 
 /// What [`backward`] reads and writes for one part.
-pub struct Gradients<'a, T = f32> {
+pub struct Gradients<'a> {
     /// Output gradient `[T, out]`.
-    pub dy: &'a [T],
+    pub dy: &'a [f32],
     /// `x A^T` of the forward pass, empty without a pair.
     pub xa: &'a [f32],
     /// `[r, in]`, overwritten; empty without a pair.
@@ -122,10 +121,10 @@ pub struct Gradients<'a, T = f32> {
 
 /// Adds the input gradient of all parts to `dx [tokens, in]`, or overwrites it where `add` is false; and the pairs'
 /// gradients.
-pub fn backward<T: Source, U: Source>(
-    x: &[T],
+pub fn backward(
+    x: &[f32],
     parts: &[Part<'_>],
-    gradients: &mut [Gradients<'_, U>],
+    gradients: &mut [Gradients<'_>],
     dx: &mut [f32],
     add: bool,
 ) {
@@ -169,7 +168,7 @@ pub(super) fn narrow_gradient<'a>(
 }
 
 /// `da = g^T x` of parts of one `x`, whose `g^T` lie one below the other.
-pub(super) fn a_gradients<T: Source>(turned: &[f32], x: &[T], tokens: usize, das: &mut [&mut [f32]]) {
+pub(super) fn a_gradients(turned: &[f32], x: &[f32], tokens: usize, das: &mut [&mut [f32]]) {
     if turned.is_empty() || x.is_empty() {
         return das.iter_mut().for_each(|da| da.fill(0.0));
     }
@@ -186,7 +185,21 @@ pub(super) fn a_gradients<T: Source>(turned: &[f32], x: &[T], tokens: usize, das
 }
 
 /// `db = s dy^T xa`. The narrow matrix goes left and the result is turned: the wide `dy` is read along its rows.
-pub(super) fn b_gradient<T: Source>(part: &Part<'_>, dy: &[T], xa: &[f32], tokens: usize, db: &mut [f32]) {
+pub(super) fn b_gradient(part: &Part<'_>, dy: &[f32], xa: &[f32], tokens: usize, db: &mut [f32]) {
+    let output = part.output();
+    transposed_xa(part, xa, tokens, db, |left, product| {
+        multiply(left, &DensePanels::new(dy, tokens, output, false), product, output, false);
+    });
+}
+
+/// [`b_gradient`] for any form of `dy`: `multiply` gets `(s xa)^T [r, T]` and writes its product with `dy`, `[r, out]`.
+pub(super) fn transposed_xa(
+    part: &Part<'_>,
+    xa: &[f32],
+    tokens: usize,
+    db: &mut [f32],
+    multiply: impl FnOnce(&RowPanels, &mut [f32]),
+) {
     let Some(pair) = part.pair else { return };
     let output = part.output();
     let scaled = scaled(xa, pair.scaling);
@@ -194,8 +207,7 @@ pub(super) fn b_gradient<T: Source>(part: &Part<'_>, dy: &[T], xa: &[f32], token
     transpose(scaled.f32(), tokens, pair.rank, turned.f32_mut());
     let left = RowPanels::pack(turned.f32(), pair.rank, tokens, tokens);
     let mut product = Scratch::take(output * pair.rank);
-    let right = DensePanels::new(dy, tokens, output, false);
-    multiply(&left, &right, product.f32_mut(), output, false);
+    multiply(&left, product.f32_mut());
     transpose(product.f32(), pair.rank, output, db);
 }
 

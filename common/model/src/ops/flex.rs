@@ -13,7 +13,9 @@ use super::types::{
     AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
     LoraOutput, Normalised, RotaryTable, Segments,
 };
-use super::{DenseWeight, EngineOps, FrozenWeight, Gated, GatedGradients, Projection, ProjectionGradients};
+use super::{
+    DenseWeight, EngineOps, FeedForward, FrozenWeight, KeptFeedForward, Projection, ProjectionGradients,
+};
 use crate::error::Result;
 use crate::kernels::linear::{self, Product, Rows};
 use crate::kernels::pointwise::Values;
@@ -22,7 +24,7 @@ use crate::kernels::{
 };
 
 #[cfg(target_arch = "x86_64")]
-mod gated;
+mod feed_forward;
 #[cfg(target_arch = "x86_64")]
 mod project;
 mod slice;
@@ -173,27 +175,30 @@ impl EngineOps for Flex {
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn project_gated(
+    fn feed_forward(
         x: &Tensor<Self, 2>,
-        parts: &[Projection<'_, Self>; 2],
+        parts: &[Projection<'_, Self>; 3],
         compute: Compute,
-    ) -> Gated<Self> {
+    ) -> FeedForward<Self> {
         match Product::fastest(compute) {
-            Product::Avx512Bf16 if gated::is_possible(x, parts) => gated::forward(x, parts),
-            _ => super::project::gated_forward(x, parts, compute),
+            Product::Avx512Bf16 if feed_forward::is_possible(x, parts) => feed_forward::forward(x, parts),
+            _ => super::project::feed_forward(x, parts, compute),
         }
     }
 
     #[cfg(target_arch = "x86_64")]
-    fn project_gated_backward(
-        kept: [&Tensor<Self, 2>; 2],
-        down: &Projection<'_, Self>,
-        output: (&Tensor<Self, 2>, Option<&Tensor<Self, 2>>),
+    fn feed_forward_backward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>; 3],
+        kept: KeptFeedForward<'_, Self>,
+        dy: &Tensor<Self, 2>,
         compute: Compute,
-    ) -> GatedGradients<Self> {
+    ) -> ProjectionGradients<Self> {
         match Product::fastest(compute) {
-            Product::Avx512Bf16 => gated::backward(kept, down, output),
-            _ => super::project::gated_backward(kept, down, output, compute),
+            Product::Avx512Bf16 if feed_forward::is_possible(x, parts) => {
+                feed_forward::backward(x, parts, kept, dy)
+            }
+            _ => super::project::feed_forward_backward(x, parts, kept, dy, compute),
         }
     }
 

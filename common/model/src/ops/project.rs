@@ -37,48 +37,51 @@ pub struct ProjectionGradients<B: EngineOps> {
     pub pairs: Vec<Option<(Tensor<B, 2>, Tensor<B, 2>)>>,
 }
 
-/// `h = silu(gate) * up` of two projections of one input.
+/// What [`FeedForward`] holds, as the backward pass reads it: `kept` and `xa`.
+pub type KeptFeedForward<'a, B> = ([&'a Tensor<B, 2>; 2], [Option<&'a Tensor<B, 2>>; 3]);
+
+/// A feed-forward block's output and what its backward pass reads.
 #[derive(Debug, Clone)]
-pub struct Gated<B: EngineOps> {
-    /// `[T, width]`, in a form that a projection reads.
-    pub h: Tensor<B, 2>,
-    /// Gate and up in the form in which they are kept for the backward pass.
+pub struct FeedForward<B: EngineOps> {
+    /// `[T, hidden]`.
+    pub y: Tensor<B, 2>,
+    /// Gate and up, in a form of the device's own.
     pub kept: [Tensor<B, 2>; 2],
-    /// `x A^T` of gate and up where they have a pair.
-    pub xa: [Option<Tensor<B, 2>>; 2],
+    /// The input times `A^T` of gate, up and down where they have a pair.
+    pub xa: [Option<Tensor<B, 2>>; 3],
 }
 
-/// Gradients through a down projection and the gated product before it.
-#[derive(Debug, Clone)]
-pub struct GatedGradients<B: EngineOps> {
-    /// `[T, width]` of gate and up, in a form that [`EngineOps::project_backward`] reads.
-    pub d_kept: [Tensor<B, 2>; 2],
-    /// `(dA, dB)` of the down projection if it has a pair.
-    pub pair: Option<(Tensor<B, 2>, Tensor<B, 2>)>,
-}
-
-pub(super) fn gated_forward<B: EngineOps>(
+pub(super) fn feed_forward<B: EngineOps>(
     x: &Tensor<B, 2>,
-    parts: &[Projection<'_, B>; 2],
+    parts: &[Projection<'_, B>; 3],
     compute: Compute,
-) -> Gated<B> {
-    let mut outputs = B::project(x, parts, compute).into_iter();
-    let [(gate, gate_xa), (up, up_xa)] =
-        [(); 2].map(|()| outputs.next().unwrap_or_else(|| unreachable!("one output a part")));
+) -> FeedForward<B> {
+    let (first, down) = parts.split_at(2);
+    let mut outputs = B::project(x, first, compute).into_iter();
+    let mut next = || outputs.next().unwrap_or_else(|| unreachable!("one output a part"));
+    let ((gate, gate_xa), (up, up_xa)) = (next(), next());
     let [h, gate, up] = B::swiglu_keeping(gate, up, compute);
-    Gated { h, kept: [gate, up], xa: [gate_xa, up_xa] }
+    let (y, down_xa) = B::project(&h, down, compute).pop().unwrap_or_else(|| unreachable!("one output a part"));
+    FeedForward { y, kept: [gate, up], xa: [gate_xa, up_xa, down_xa] }
 }
 
-pub(super) fn gated_backward<B: EngineOps>(
-    [gate, up]: [&Tensor<B, 2>; 2],
-    down: &Projection<'_, B>,
-    output: (&Tensor<B, 2>, Option<&Tensor<B, 2>>),
+pub(super) fn feed_forward_backward<B: EngineOps>(
+    x: &Tensor<B, 2>,
+    parts: &[Projection<'_, B>; 3],
+    ([gate, up], [gate_xa, up_xa, down_xa]): KeptFeedForward<'_, B>,
+    dy: &Tensor<B, 2>,
     compute: Compute,
-) -> GatedGradients<B> {
+) -> ProjectionGradients<B> {
+    let (first, down) = parts.split_at(2);
     let h = B::swiglu(gate, up);
-    let found = B::project_backward(&h, core::slice::from_ref(down), &[output], None, compute);
-    let (d_gate, d_up) = B::swiglu_backward(&found.dx, gate, up);
-    GatedGradients { d_kept: [d_gate, d_up], pair: found.pairs.into_iter().next().flatten() }
+    let mut of_down = B::project_backward(&h, down, &[(dy, down_xa)], None, compute);
+    drop(h);
+    let (d_gate, d_up) = B::swiglu_backward(&of_down.dx, gate, up);
+    drop(of_down.dx);
+    let outputs = [(&d_gate, gate_xa), (&d_up, up_xa)];
+    let mut found = B::project_backward(x, first, &outputs, None, compute);
+    found.pairs.append(&mut of_down.pairs);
+    found
 }
 
 pub(super) fn forward<B: EngineOps>(

@@ -70,22 +70,22 @@ const fn packed(compute: Compute) -> u64 {
     }
 }
 
-/// `kernels::gated`: the gradients of gate and up, their product and a packed operand, all bf16; in f32
-/// (`ops::project::gated_backward`) the gradients of the product, the gate and the up projection.
-fn gated(request: &PlanRequest) -> u64 {
+/// `kernels::feed_forward`: the gradients of gate and up in the layouts of two products, and `h` in that of one, all bf16; in
+/// f32 (`ops::project::feed_forward_backward`) the gradients of `h`, the gate and the up projection.
+fn feed_forward(request: &PlanRequest) -> u64 {
     let wide = (request.tokens() * request.config.intermediate_size) as u64;
     match request.compute {
-        Compute::Bf16 => 4 * 2 * wide,
+        Compute::Bf16 => 5 * 2 * wide,
         Compute::F32 => 3 * 4 * wide,
     }
 }
 
-/// `decoder::mlp::backward`: the gated block's gradients are there together, beside the gradients of the layer's output,
+/// `decoder::mlp::backward`: the block's gradients are there together, beside the gradients of the layer's output,
 /// of its middle and of what is normalised; what is recomputed comes on top.
 fn layer(request: &PlanRequest, layers_kept: usize) -> u64 {
     let (tokens, hidden) = (request.tokens() as u64, request.config.hidden_size as u64);
     let repeated = tokens * kept_and_repeated(request, layers_kept).1 * 4;
-    gated(request) + 4 * tokens * hidden * 4 + repeated
+    feed_forward(request) + 4 * tokens * hidden * 4 + repeated
 }
 
 /// `kernels::attention::backward`: key and value gradients of every query head, and the tiles of two tasks.
@@ -96,5 +96,5 @@ fn attention(request: &PlanRequest) -> u64 {
     let heads = 2 * request.tokens() as u64 * queries * 4;
     let tiles = 2 * 2 * TILE_ROWS * request.sequence_tokens as u64 * 4;
     // It runs when the feed-forward block's gradients are gone: only what is larger counts.
-    (heads + tiles).saturating_sub(gated(request))
+    (heads + tiles).saturating_sub(feed_forward(request))
 }

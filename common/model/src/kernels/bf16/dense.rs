@@ -1,31 +1,30 @@
-//! A dense matrix of f32 or bf16 as the right operand of a bf16 product.
+//! A dense matrix as the right operand of a bf16 product.
 //!
 //! Used by LoRA, whose operands change every step and are therefore rounded on the fly.
 
-use super::source::Source;
 use super::tiles::{Block, pack_columns, pack_rows};
 use super::{PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
 
 /// `b = M` or `b = M^T` for a row-major `M [rows, columns]`.
 #[derive(Clone, Copy)]
-pub struct DensePanels<'a, T = f32> {
-    data: &'a [T],
+pub struct DensePanels<'a> {
+    data: &'a [f32],
     rows: usize,
     columns: usize,
     transposed: bool,
 }
 
-impl<'a, T: Source> DensePanels<'a, T> {
+impl<'a> DensePanels<'a> {
     /// Rounds a matrix tile by tile.
-    pub fn new(data: &'a [T], rows: usize, columns: usize, transposed: bool) -> Self {
+    pub fn new(data: &'a [f32], rows: usize, columns: usize, transposed: bool) -> Self {
         assert_eq!(data.len(), rows * columns, "dense matrix");
         assert_eq!(detect(), Isa::Avx512Bf16, "the processor has AVX512-BF16");
         Self { data, rows, columns, transposed }
     }
 }
 
-impl<T: Source> PanelSource for DensePanels<'_, T> {
+impl PanelSource for DensePanels<'_> {
     fn columns(&self) -> usize {
         if self.transposed { self.rows } else { self.columns }
     }

@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::finish::{At, Right, TILE, each_tile};
 use super::tiles::{Block, pack_panel};
 use super::unpack::WeightPanels;
+use super::written::prefetch;
 use super::{RowPanels, TILE_COLUMNS, TILE_ROWS, multiply};
 use crate::kernels::cpu::widest;
 use crate::kernels::cross_entropy::RowLoss;
@@ -176,16 +177,6 @@ impl Chunk<'_> {
             let right = WeightPanels::backward(self.head, columns.start, columns.len());
             multiply(&left, &right, d_hidden, width, first > 0);
         }
-    }
-}
-
-/// Asks for words that will be written, to be there when the product is.
-fn prefetch(words: *const u32, count: usize) {
-    use core::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-    const LINE: usize = 64 / size_of::<u32>();
-    for word in (0..count).step_by(LINE) {
-        // SAFETY: a hint; it may name any address.
-        unsafe { _mm_prefetch::<_MM_HINT_T0>(words.wrapping_add(word).cast()) };
     }
 }
 

@@ -80,21 +80,46 @@ pub unsafe fn pack_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
     block.check();
     let tile = &mut tile[..block.rows.div_ceil(2) * TILE_COLUMNS];
     for (pair, slots) in tile.as_chunks_mut::<TILE_COLUMNS>().0.iter_mut().enumerate() {
-        for (half, slots) in slots.as_chunks_mut::<{ 2 * LANES }>().0.iter_mut().enumerate() {
-            let column = half * 2 * LANES;
-            let last = 2 * pair + 1 == block.rows;
-            let second = if last { core::ptr::null() } else { block.element(2 * pair + 1, column) };
-            let rows = [block.element(2 * pair, column), second];
-            // Rows are further apart than the processor's own prefetching reaches.
-            for ahead in [AHEAD, AHEAD + 1] {
-                _mm_prefetch::<_MM_HINT_T0>(block.element(2 * pair + ahead, column).cast());
-            }
-            // SAFETY: inside the block (checked), as far as it has columns; 16 words a store.
-            unsafe {
-                let words = T::pairs(rows, block.columns.saturating_sub(column));
-                for (slots, words) in slots.as_chunks_mut::<LANES>().0.iter_mut().zip(words) {
-                    _mm512_storeu_si512(slots.as_mut_ptr().cast(), words);
-                }
+        // Rows are further apart than the processor's own prefetching reaches.
+        for (row, column) in [(0, 0), (0, 2 * LANES), (1, 0), (1, 2 * LANES)] {
+            _mm_prefetch::<_MM_HINT_T0>(block.element(2 * pair + AHEAD + row, column).cast());
+        }
+        // SAFETY: features from the caller; a pair of the block's.
+        unsafe { pack_pair(&block, pair, slots) };
+    }
+}
+
+/// [`pack_columns`] of a block of few rows that is in the first-level cache.
+///
+/// # Safety
+/// As [`pack_columns`].
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+pub unsafe fn pack_near_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
+    block.check();
+    let tile = &mut tile[..block.rows.div_ceil(2) * TILE_COLUMNS];
+    for (pair, slots) in tile.as_chunks_mut::<TILE_COLUMNS>().0.iter_mut().enumerate() {
+        // SAFETY: features from the caller; a pair of the block's.
+        unsafe { pack_pair(&block, pair, slots) };
+    }
+}
+
+/// Two rows of a block as words, the second as zeros where there is none.
+///
+/// # Safety
+/// The processor's features as for [`pack_columns`]; the block has row `2 * pair` and was checked.
+#[inline]
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
+unsafe fn pack_pair<T: Source>(block: &Block<'_, T>, pair: usize, slots: &mut [u32; TILE_COLUMNS]) {
+    for (half, slots) in slots.as_chunks_mut::<{ 2 * LANES }>().0.iter_mut().enumerate() {
+        let column = half * 2 * LANES;
+        let last = 2 * pair + 1 == block.rows;
+        let second = if last { core::ptr::null() } else { block.element(2 * pair + 1, column) };
+        let rows = [block.element(2 * pair, column), second];
+        // SAFETY: inside the block, as far as it has columns; 16 words a store.
+        unsafe {
+            let words = T::pairs(rows, block.columns.saturating_sub(column));
+            for (slots, words) in slots.as_chunks_mut::<LANES>().0.iter_mut().zip(words) {
+                _mm512_storeu_si512(slots.as_mut_ptr().cast(), words);
             }
         }
     }

@@ -58,11 +58,7 @@ pub(super) fn forward(
         .collect();
     let mut outputs: Vec<_> =
         results.iter_mut().map(|(y, xa)| projection::Outputs { y: y.get_mut(), xa: xa.get_mut() }).collect();
-    let x = Slice::of(x);
-    match x.kept() {
-        Some(x) => projection::forward(x, tokens, &kernel, &mut outputs),
-        None => projection::forward(x.get(), tokens, &kernel, &mut outputs),
-    }
+    projection::forward(Slice::of(x).get(), tokens, &kernel, &mut outputs);
     let finished = results.into_iter().zip(&held).map(|((mut y, xa), held)| {
         if let Some(bias) = held.part.bias {
             pointwise::add_bias(y.get_mut(), Slice::of(bias).get());
@@ -91,37 +87,15 @@ pub(super) fn backward(
             (Slice::fresh([rank, input]), Slice::fresh([output, rank]))
         })
         .collect();
-    let (x, dx) = (Slice::of(x), result.get_mut());
-    match (x.kept(), read.iter().map(|(dy, _)| dy.kept()).collect::<Option<Vec<_>>>()) {
-        (None, None) => {
-            let dys = read.iter().map(|(dy, _)| dy.get()).collect();
-            projection::backward(x.get(), &kernel, &mut gradients(dys, &read, &mut written), dx, add);
-        }
-        (None, Some(dys)) => {
-            projection::backward(x.get(), &kernel, &mut gradients(dys, &read, &mut written), dx, add);
-        }
-        (Some(x), _) => {
-            let dys = read.iter().map(|(dy, _)| dy.get()).collect();
-            projection::backward(x, &kernel, &mut gradients(dys, &read, &mut written), dx, add);
-        }
+    let mut gradients = Vec::with_capacity(parts.len());
+    for ((dy, xa), (da, db)) in read.iter().zip(&mut written) {
+        let xa = xa.as_ref().map_or::<&[f32], _>(&[], Slice::get);
+        gradients.push(projection::Gradients { dy: dy.get(), xa, da: da.get_mut(), db: db.get_mut() });
     }
+    projection::backward(Slice::of(x).get(), &kernel, &mut gradients, result.get_mut(), add);
     let pairs = written
         .into_iter()
         .zip(&held)
         .map(|((da, db), held)| held.is_adapted().then(|| (da.into_tensor(), db.into_tensor())));
     ProjectionGradients { pairs: pairs.collect(), dx: result.into_tensor() }
-}
-
-/// What the kernel reads and writes, output gradients in the form in which they are.
-fn gradients<'a, T>(
-    dys: Vec<&'a [T]>,
-    read: &'a [(Slice, Option<Slice>)],
-    written: &'a mut [(Slice, Slice)],
-) -> Vec<projection::Gradients<'a, T>> {
-    let mut parts = Vec::with_capacity(dys.len());
-    for ((dy, (_, xa)), (da, db)) in dys.into_iter().zip(read).zip(written) {
-        let xa = xa.as_ref().map_or::<&[f32], _>(&[], Slice::get);
-        parts.push(projection::Gradients { dy, xa, da: da.get_mut(), db: db.get_mut() });
-    }
-    parts
 }
