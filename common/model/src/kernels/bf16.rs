@@ -21,6 +21,7 @@ pub mod avx512;
 pub mod dense;
 pub mod finish;
 pub mod head;
+pub mod narrow;
 pub mod source;
 pub mod tiles;
 pub mod unpack;

@@ -5,7 +5,7 @@
 //! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
 //! in `bf16`, the order of every sum depends on the shapes only.
 
-use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, unpack::WeightPanels};
+use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, narrow, unpack::WeightPanels};
 use super::lora::transpose;
 use super::scratch::Scratch;
 use crate::ops::FrozenWeight;
@@ -75,7 +75,7 @@ pub(super) fn adapters<'a, 'b>(
     let mut all = Scratch::take(tokens * ranks);
     if ranks > 0 {
         let stacked = stacked(parts, ranks * input);
-        multiply(x, &DensePanels::new(stacked.f32(), ranks, input, true), all.f32_mut(), ranks, false);
+        narrow::multiply(x, &DensePanels::new(stacked.f32(), ranks, input, true), all.f32_mut());
     }
     let mut column = 0;
     let adapter = |(part, xa): (&Part<'a>, &'b mut [f32])| {
@@ -160,7 +160,7 @@ pub(super) fn narrow_gradient<'a>(
     let Pair { a, b, rank, scaling } = part.pair?;
     let [output, input] = part.weight.shape();
     let mut g = Scratch::take(tokens * rank);
-    multiply(dy, &DensePanels::new(b, output, rank, false), g.f32_mut(), rank, false);
+    narrow::multiply(dy, &DensePanels::new(b, output, rank, false), g.f32_mut());
     g.f32_mut().iter_mut().for_each(|value| *value *= scaling);
     transpose(g.f32(), tokens, rank, turned);
     let left = RowPanels::pack(g.f32(), tokens, rank, rank);
