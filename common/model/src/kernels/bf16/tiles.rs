@@ -56,6 +56,7 @@ pub unsafe fn pack_rows<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
             let columns = block.columns - column;
             let mut registers = [_mm512_setzero_si512(); LANES];
             for (lane, register) in registers.iter_mut().enumerate().take(block.rows.saturating_sub(lanes)) {
+                _mm_prefetch::<_MM_HINT_T0>(block.element(lanes + lane, column + 128).cast());
                 // SAFETY: inside the block (checked).
                 *register = unsafe { T::row(block.element(lanes + lane, column), columns) };
             }
