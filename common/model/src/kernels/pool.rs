@@ -15,6 +15,7 @@ use burn_std::{AllocationController, AllocationProperty, Bytes};
 
 use region::Region;
 
+pub mod large;
 mod region;
 
 /// Smaller buffers are left to the allocator, which recycles them well.

@@ -20,7 +20,7 @@ use crate::error::Result;
 use crate::kernels::linear::{self, Product, Rows};
 use crate::kernels::pointwise::Values;
 use crate::kernels::{
-    attention, cached_attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, rotary,
+    attention, cached_attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, pool, rotary,
 };
 
 #[cfg(target_arch = "x86_64")]
@@ -49,6 +49,11 @@ impl EngineOps for Flex {
     }
 
     fn upload(weight: FrozenWeight, _device: &FlexDevice) -> Self::Frozen {
+        match &weight {
+            FrozenWeight::Nf4(weight) => pool::large::gather(weight.packed()),
+            FrozenWeight::F32(weight) => pool::large::gather(weight.data()),
+            FrozenWeight::Bf16(weight) => pool::large::gather(weight.data()),
+        }
         Arc::new(weight)
     }
 
