@@ -203,12 +203,7 @@ impl<'a, P: PanelSource> Ahead<'a, P> {
     fn new(source: &'a P, tiles: Range<usize>, inner: Range<usize>, shares: usize) -> Self {
         let cut = |range: Range<usize>, end: usize| range.start.min(end)..range.end.min(end);
         let columns = tiles.start * TILE_COLUMNS..tiles.end * TILE_COLUMNS;
-        Self {
-            source,
-            columns: cut(columns, source.columns()),
-            inner: cut(inner, source.depth()),
-            shares,
-        }
+        Self { source, columns: cut(columns, source.columns()), inner: cut(inner, source.depth()), shares }
     }
 
     fn ask(&self, share: usize) {

@@ -109,8 +109,7 @@ pub fn backward(saved: Saved<'_>, parts: Parts<'_>, gradients: Gradients<'_>) {
     let tokens = saved.x.len() / input;
     let Gradients { dx, da: [gate_da, up_da, down_da], db: [gate_db, up_db, down_db] } = gradients;
     let mut turned = Scratch::take(tokens * down.rank());
-    let Wide { left, right: [gate_columns, up_columns, h] } =
-        wide_gradients(&saved, parts, turned.f32_mut());
+    let Wide { left, right: [gate_columns, up_columns, h] } = wide_gradients(&saved, parts, turned.f32_mut());
     let [gate_xa, up_xa, down_xa] = saved.xa;
     b_gradient(&down, saved.dy, down_xa, tokens, down_db);
     if let Some(h) = h {

@@ -5,7 +5,9 @@
 //! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
 //! in `bf16`, the order of every sum depends on the shapes only.
 
-use super::bf16::{Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, narrow, unpack::WeightPanels};
+use super::bf16::{
+    Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, narrow, unpack::WeightPanels,
+};
 use super::lora::transpose;
 use super::scratch::Scratch;
 use crate::ops::FrozenWeight;
@@ -121,13 +123,7 @@ pub struct Gradients<'a> {
 
 /// Adds the input gradient of all parts to `dx [tokens, in]`, or overwrites it where `add` is false; and the pairs'
 /// gradients.
-pub fn backward(
-    x: &[f32],
-    parts: &[Part<'_>],
-    gradients: &mut [Gradients<'_>],
-    dx: &mut [f32],
-    add: bool,
-) {
+pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], dx: &mut [f32], add: bool) {
     assert_eq!(parts.len(), gradients.len(), "one gradient a part");
     let Some(first) = parts.first() else { return };
     let input = first.weight.shape()[1];

@@ -61,7 +61,8 @@ pub(super) fn feed_forward<B: EngineOps>(
     let mut next = || outputs.next().unwrap_or_else(|| unreachable!("one output a part"));
     let ((gate, gate_xa), (up, up_xa)) = (next(), next());
     let [h, gate, up] = B::swiglu_keeping(gate, up, compute);
-    let (y, down_xa) = B::project(&h, down, compute).pop().unwrap_or_else(|| unreachable!("one output a part"));
+    let (y, down_xa) =
+        B::project(&h, down, compute).pop().unwrap_or_else(|| unreachable!("one output a part"));
     FeedForward { y, kept: [gate, up], xa: [gate_xa, up_xa, down_xa] }
 }
 

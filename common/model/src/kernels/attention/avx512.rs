@@ -169,14 +169,7 @@ pub(super) fn forward(
             let block = Block { data: &scores[other * TILE..], stride, rows, columns };
             // SAFETY: as above.
             unsafe { pack_rows(block, probabilities.as_mut()) };
-            view.multiply_columns(
-                rows,
-                columns.div_ceil(2),
-                probabilities.as_ref(),
-                values,
-                tile,
-                other > 0,
-            );
+            view.multiply_columns(rows, columns.div_ceil(2), probabilities.as_ref(), values, tile, other > 0);
         }
         for ((row, tile), sum) in tile.chunks_exact(view.width).enumerate().zip(&sums[..rows]) {
             let start = view.q.offset + (first + row) * view.q.stride;
@@ -236,14 +229,7 @@ pub(super) fn backward(
                 p,
                 TILE,
             );
-            view.multiply_rows(
-                rows,
-                columns,
-                gradients[0].as_ref(),
-                &value_rows.as_ref()[words],
-                ds,
-                TILE,
-            );
+            view.multiply_rows(rows, columns, gradients[0].as_ref(), &value_rows.as_ref()[words], ds, TILE);
             let diagonal = other == index;
             softmax_gradient(p, ds, &statistics[..rows], columns, diagonal, view.scale);
             let pairs = rows.div_ceil(2);

@@ -69,26 +69,18 @@ fn pack(b: &DensePanels<'_>, width: usize) -> Scratch {
 /// # Safety
 /// The processor has AVX512F and AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bf16")]
-unsafe fn strip<const N: usize>(
-    a: [&[u32]; PANELS],
-    b: &[u32],
-    pairs: usize,
-    c: &mut [f32],
-    columns: usize,
-) {
+unsafe fn strip<const N: usize>(a: [&[u32]; PANELS], b: &[u32], pairs: usize, c: &mut [f32], columns: usize) {
     assert!(a.iter().all(|a| a.len() >= pairs * TILE_ROWS) && b.len() >= pairs * N * LANES, "operands");
     let mut sums = [[[_mm512_setzero_ps(); N]; TILE_ROWS]; PANELS];
     let (mut a, mut b) = (a.map(<[u32]>::as_ptr), b.as_ptr());
     for _ in 0..pairs {
         // SAFETY: the operands hold `pairs` steps of 6 words a panel and of `N` registers (asserted).
         unsafe {
-            let right: [__m512bh; N] = core::array::from_fn(|i| {
-                core::mem::transmute(_mm512_loadu_si512(b.add(i * LANES).cast()))
-            });
+            let right: [__m512bh; N] =
+                core::array::from_fn(|i| core::mem::transmute(_mm512_loadu_si512(b.add(i * LANES).cast())));
             for (sums, a) in sums.iter_mut().zip(&mut a) {
                 for (row, sums) in sums.iter_mut().enumerate() {
-                    let left: __m512bh =
-                        core::mem::transmute(_mm512_set1_epi32((*a.add(row)).cast_signed()));
+                    let left: __m512bh = core::mem::transmute(_mm512_set1_epi32((*a.add(row)).cast_signed()));
                     for (sum, right) in sums.iter_mut().zip(right) {
                         *sum = _mm512_dpbf16_ps(*sum, left, right);
                     }

@@ -5,10 +5,10 @@ use proptest::prelude::*;
 
 use super::{has_bf16, values, weights};
 use crate::kernels::cross_entropy::linear_cross_entropy;
+use crate::kernels::feed_forward::{self, Gradients, Outputs, Saved, kept_shape};
 use crate::kernels::linear::Product;
 use crate::kernels::pointwise::{self, Values};
 use crate::kernels::projection::{self, Pair, Part};
-use crate::kernels::feed_forward::{self, Gradients, Outputs, Saved, kept_shape};
 
 fn assert_close(ours: &[f32], other: &[f32], share: f32, what: &str) {
     assert_eq!(ours.len(), other.len(), "{what}");
@@ -100,8 +100,7 @@ fn compare_blocks(case: &Case, seed: u64) {
         (rank > 0).then(|| Pair { a: &matrices[index], b: &matrices[index + 1], rank, scaling: 0.5 })
     };
     let part = |weight, index| Part { weight, pair: pair(index) };
-    let parts =
-        [part(&wide[0], 0), part(&wide[wide.len() - 1], 2), part(&narrow[narrow.len() - 1], 4)];
+    let parts = [part(&wide[0], 0), part(&wide[wide.len() - 1], 2), part(&narrow[narrow.len() - 1], 4)];
     let (x, dy) = (values(tokens * input, seed + 5), values(tokens * input, seed + 6));
     let fused = fused_block(case, &x, &dy, parts);
     let plain = plain_block(case, &x, &dy, parts);
@@ -151,12 +150,8 @@ fn fused_block(case: &Case, x: &[f32], dy: &[f32], parts: [Part<'_>; 3]) -> Bloc
         xa: block.xa.each_mut().map(Vec::as_mut_slice),
     };
     feed_forward::forward(x, case.tokens, parts, outputs);
-    let saved = Saved {
-        x,
-        dy,
-        kept: kept.each_ref().map(Vec::as_slice),
-        xa: block.xa.each_ref().map(Vec::as_slice),
-    };
+    let saved =
+        Saved { x, dy, kept: kept.each_ref().map(Vec::as_slice), xa: block.xa.each_ref().map(Vec::as_slice) };
     let gradients = Gradients {
         dx: &mut block.dx,
         da: block.da.each_mut().map(Vec::as_mut_slice),

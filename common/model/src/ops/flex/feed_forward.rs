@@ -49,12 +49,14 @@ pub(super) fn backward(
     let mut dx = Slice::fresh(x.dims());
     let mut da: [Slice; 3] = core::array::from_fn(|part| Slice::fresh([held[part].rank(), shapes[part][1]]));
     let mut db: [Slice; 3] = core::array::from_fn(|part| Slice::fresh([shapes[part][0], held[part].rank()]));
-    let (x, dy, kept, xa) = (Slice::of(x), Slice::of(dy), kept.map(Slice::of), xa.map(|xa| xa.map(Slice::of)));
+    let (x, dy, kept, xa) =
+        (Slice::of(x), Slice::of(dy), kept.map(Slice::of), xa.map(|xa| xa.map(Slice::of)));
     let saved = feed_forward::Saved {
         x: x.get(),
         dy: dy.get(),
         kept: kept.each_ref().map(|kept| {
-            kept.kept().unwrap_or_else(|| unreachable!("this device's forward pass keeps gate and up in bf16"))
+            kept.kept()
+                .unwrap_or_else(|| unreachable!("this device's forward pass keeps gate and up in bf16"))
         }),
         xa: xa.each_ref().map(|xa| xa.as_ref().map_or::<&[f32], _>(&[], Slice::get)),
     };
