@@ -12,6 +12,8 @@ use super::{TILE_COLUMNS, TILE_ROWS};
 
 /// Rows that [`pack_columns`] asks for before it needs them.
 const AHEAD: usize = 64;
+/// Elements of a row that [`pack_rows`] asks for before it needs them: it reads a little of each of 16 rows at a time.
+const ALONG: usize = 128;
 /// Words of a register.
 pub const LANES: usize = 16;
 
@@ -56,7 +58,7 @@ pub unsafe fn pack_rows<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
             let columns = block.columns - column;
             let mut registers = [_mm512_setzero_si512(); LANES];
             for (lane, register) in registers.iter_mut().enumerate().take(block.rows.saturating_sub(lanes)) {
-                _mm_prefetch::<_MM_HINT_T0>(block.element(lanes + lane, column + 128).cast());
+                _mm_prefetch::<_MM_HINT_T0>(block.element(lanes + lane, column + ALONG).cast());
                 // SAFETY: inside the block (checked).
                 *register = unsafe { T::row(block.element(lanes + lane, column), columns) };
             }
