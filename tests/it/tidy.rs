@@ -132,7 +132,7 @@ fn is_a_test(path: &Path, name: &str) -> bool {
         // proptest! puts the attribute above as well; ignored tests do not count as proof.
         defined(line)
             && above.iter().any(|line| line.starts_with("#[test]") || line.starts_with("#[tokio::test"))
-            && !above.iter().any(|line| line.starts_with("#[ignore"))
+            && !above.iter().any(|line| line.trim_start_matches("#[").starts_with("ignore"))
     })
 }
 
