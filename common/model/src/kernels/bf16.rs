@@ -70,9 +70,8 @@ impl RowPanels {
     pub fn pack(data: &[f32], rows: usize, depth: usize, stride: usize) -> Self {
         assert!(rows == 0 || (rows - 1) * stride + depth <= data.len(), "rows inside the slice");
         assert_eq!(super::cpu::detect(), super::cpu::Isa::Avx512Bf16, "the processor has AVX512-BF16");
-        let pairs = depth.div_ceil(2);
-        let panel_words = pairs * TILE_ROWS;
-        let mut words = Scratch::take(rows.div_ceil(TILE_ROWS) * panel_words);
+        let mut panels = Self::fresh(rows, depth);
+        let (panel_words, words) = (panels.pairs * TILE_ROWS, &mut panels.words);
         let pack = |(panel, words): (usize, &mut [u32])| {
             let first = panel * TILE_ROWS;
             let block = tiles::Block {
@@ -90,7 +89,7 @@ impl RowPanels {
             let panels = words.as_mut().par_chunks_mut(panel_words.max(1)).enumerate();
             panels.with_min_len(PANELS_A_TASK).for_each(pack);
         }
-        Self { words, rows, pairs }
+        panels
     }
 
     /// `pairs` pairs of a panel from `first_pair` on, as the left operand.

@@ -7,6 +7,7 @@
 use half::bf16;
 
 use super::bf16::finish::{At, Right, TILE, each_tile};
+use super::bf16::source::Source;
 use super::bf16::unpack::WeightPanels;
 use super::bf16::written::{ColumnTiles, prefetch};
 use super::bf16::{RowPanels, TILE_COLUMNS, TILE_ROWS, multiply_beside};
@@ -172,19 +173,15 @@ fn wide_gradients(saved: &Saved<'_>, [gate, up, down]: Parts<'_>, turned: &mut [
 /// A tile rounded to bf16.
 ///
 /// # Safety
-/// The processor has AVX512F and AVX512-BF16.
-#[target_feature(enable = "avx512f,avx512bf16")]
+/// The processor has AVX512F, AVX512BW and AVX512-BF16.
+#[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn narrow(tile: &[f32; TILE], out: &mut [bf16]) {
-    use core::arch::x86_64::{__m512bh, __m512i, _mm512_cvtne2ps_pbh, _mm512_loadu_ps, _mm512_storeu_si512};
-    const LANES: usize = 16;
-    let out = out.as_chunks_mut::<{ 2 * LANES }>().0;
-    for (values, out) in tile.as_chunks::<{ 2 * LANES }>().0.iter().zip(out) {
-        // SAFETY: 32 values and as many slots; both types are the same 512 bits.
+    const ROW: usize = 32;
+    for (values, out) in tile.as_chunks::<ROW>().0.iter().zip(out.as_chunks_mut::<ROW>().0) {
+        // SAFETY: 32 values and as many slots; features from the caller.
         unsafe {
-            let (first, second) =
-                (_mm512_loadu_ps(values.as_ptr()), _mm512_loadu_ps(values[LANES..].as_ptr()));
-            let both = core::mem::transmute::<__m512bh, __m512i>(_mm512_cvtne2ps_pbh(second, first));
-            _mm512_storeu_si512(out.as_mut_ptr().cast(), both);
+            let rounded = f32::row(values.as_ptr(), ROW);
+            core::arch::x86_64::_mm512_storeu_si512(out.as_mut_ptr().cast(), rounded);
         }
     }
 }

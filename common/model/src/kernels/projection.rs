@@ -306,5 +306,8 @@ mod tests {
         check(6, 1090, &[(70, 4), (1100, 0)]);
         check(2, 64, &[(1, 70), (64, 3), (64, 16)]);
         check(40, 576, &[(513, 0)]);
+        // The narrow product joins the last of several runs.
+        check(7, 5_190, &[(65, 4)]);
+        check(7, 64, &[(5_190, 4), (64, 0)]);
     }
 }

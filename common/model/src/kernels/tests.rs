@@ -91,6 +91,9 @@ fn bf16_products_match_at_the_edges_of_tiles() {
         (7, [70, 1088]),
         (3, [2050, 64]),
         (2, [66, 2112]),
+        // Inner dimensions that are summed in several runs.
+        (7, [65, 5_190]),
+        (3, [10_300, 33]),
     ] {
         compare(tokens, shape, 7);
     }

@@ -1,4 +1,4 @@
-//! Products with at most 32 columns, an adapter's: `c = a b` with `b [depth, columns]`.
+//! Products with few columns (wider ones than 32 are left to `bf16`), an adapter's: `c = a b` with `b [depth, columns]`.
 //!
 //! Called by `projection` and `feed_forward`. A tile of one or two registers across has too few sums in flight for the
 //! processor's two multipliers, so two row panels are taken at once; `b` is packed once for all tasks, without the columns
@@ -15,7 +15,7 @@ use super::{DEPTH, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS};
 use crate::kernels::scratch::Scratch;
 
 /// Most columns.
-pub const MOST: usize = 2 * LANES;
+const MOST: usize = 2 * LANES;
 /// Row panels of one micro-kernel call.
 const PANELS: usize = 2;
 /// Rows of one.

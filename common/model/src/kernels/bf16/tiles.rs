@@ -97,7 +97,7 @@ pub unsafe fn pack_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
 /// # Safety
 /// As [`pack_columns`].
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
-pub unsafe fn pack_near_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
+pub unsafe fn pack_near_columns(block: Block<'_>, tile: &mut [u32]) {
     block.check();
     let tile = &mut tile[..block.rows.div_ceil(2) * TILE_COLUMNS];
     for (pair, slots) in tile.as_chunks_mut::<TILE_COLUMNS>().0.iter_mut().enumerate() {
