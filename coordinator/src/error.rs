@@ -6,6 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use certs::CertError;
+use prepare::PrepareError;
 
 use crate::aggregate::AggregateError;
 use crate::store::StoreError;
@@ -122,6 +123,18 @@ pub enum Error {
     /// A fault of ours. Please report it.
     #[error("internal fault: {0}")]
     Internal(String),
+}
+
+/// What the bridge to data room and engine says, as the operator is told it.
+impl From<PrepareError> for Error {
+    fn from(error: PrepareError) -> Self {
+        match error {
+            PrepareError::NothingUsable { path, reason } => Self::Config { path, reason },
+            error => {
+                Self::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
+            }
+        }
+    }
 }
 
 impl Error {

@@ -4,10 +4,10 @@
 use std::path::Path;
 
 use model::{Adapter, ModelConfig};
+use prepare::{PrepareError, settings};
 
 use crate::blobs;
 use crate::error::{Error, Result};
-use crate::evaluate::child::{lora_settings, model_error};
 use crate::round::state::RunState;
 use crate::state_folder::StateFolder;
 
@@ -38,13 +38,13 @@ pub fn export(folder: &StateFolder, state: &RunState, format: Format, out: &Path
     if !base.is_dir() {
         return Err(Error::Missing { what: "model folder", path: base.clone() });
     }
-    let convert = |error| model_error(&error);
-    let config = ModelConfig::from_dir(base).map_err(convert)?;
+    let config = ModelConfig::from_dir(base).map_err(PrepareError::from)?;
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let settings = lora_settings(&state.plan.spec.adapter);
-    let adapter = Adapter::from_safetensors(&bytes, &config, &settings).map_err(convert)?;
+    let lora = settings::lora(&state.plan.spec.adapter);
+    let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
     match format {
-        Format::Peft => model::save_peft(&adapter, out, &base.display().to_string()).map_err(convert),
-        Format::Merged => model::export_merged(base, &adapter, out).map_err(convert),
+        Format::Peft => model::save_peft(&adapter, out, &base.display().to_string()),
+        Format::Merged => model::export_merged(base, &adapter, out),
     }
+    .map_err(|error| PrepareError::from(error).into())
 }

@@ -6,13 +6,11 @@
     reason = "talking to the terminal is what this module is for"
 )]
 
-use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::error::SiteError;
-use crate::paths::StateFolder;
 
 mod check;
 mod data;
@@ -25,6 +23,7 @@ mod plan;
 mod quantise;
 mod run;
 mod status;
+pub(crate) mod support;
 pub(crate) mod table;
 mod train;
 mod waiver;
@@ -61,24 +60,6 @@ Examples:
 struct Arguments {
     #[command(subcommand)]
     command: Command,
-}
-
-/// Where the site's state is.
-#[derive(Clone, Debug, clap::Args)]
-struct State {
-    /// Folder with the site's identity, ledger and policy.
-    #[arg(long = "state", value_name = "DIR", default_value = "./site-state")]
-    folder: PathBuf,
-}
-
-impl State {
-    fn open(&self) -> Result<StateFolder, SiteError> {
-        absolute(&self.folder).map(StateFolder::new)
-    }
-}
-
-fn absolute(path: &Path) -> Result<PathBuf, SiteError> {
-    std::path::absolute(path).map_err(|source| SiteError::io(path, source))
 }
 
 #[derive(Debug, Subcommand)]
@@ -141,20 +122,13 @@ pub fn main() -> ExitCode {
 }
 
 fn fail(error: &SiteError) -> ExitCode {
-    if !matches!(error, SiteError::Validation) {
+    if !matches!(error, SiteError::Validation { .. }) {
         eprintln!("error: {error}");
         if let Some(hint) = error.hint() {
             eprintln!("\nhint: {hint}");
         }
     }
     ExitCode::from(if error.is_user_error() { 1 } else { 2 })
-}
-
-/// Prints a JSON document for programs.
-fn print_json(value: &serde_json::Value) -> Result<(), SiteError> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| SiteError::Internal(error.to_string()))?;
-    println!("{text}");
-    Ok(())
 }
 
 #[cfg(test)]

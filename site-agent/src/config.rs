@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use common::limits::CONFIG_BYTES_MAX;
 use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::{SchemeChoice, SplitOptions};
@@ -11,6 +12,7 @@ use model::{Device, HeldWeights, Placement, Recompute};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
+use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
 use crate::sandbox::Lock;
 
 /// The whole file.
@@ -150,14 +152,16 @@ pub struct TrainingConfig {
     /// Which activations a training step computes twice instead of keeping: "none", "attention", "full" or "auto".
     /// Memory against time; the result is the same bytes.
     pub recompute: Recompute,
-    /// How the quantised base is held: "nf4", or "bf16-cache" (unpacked once: four times the memory, the same result).
-    pub weights: HeldWeights,
+    /// How the quantised base is held in memory: "nf4", or "bf16-cache" (unpacked once: four times the memory, the same
+    /// result). Until version 0.2 this key was called `weights`, which in a run file means the stored format.
+    #[serde(alias = "weights")]
+    pub base_in_memory: HeldWeights,
 }
 
 impl TrainingConfig {
     /// Where and how the base model is held.
     pub fn placement(&self) -> Placement {
-        Placement { device: self.device, recompute: self.recompute, weights: self.weights }
+        Placement { device: self.device, recompute: self.recompute, weights: self.base_in_memory }
     }
 }
 
@@ -168,7 +172,7 @@ impl Default for TrainingConfig {
             attempts_max: 3,
             device: Device::Cpu,
             recompute: Recompute::Auto,
-            weights: HeldWeights::Nf4,
+            base_in_memory: HeldWeights::Nf4,
         }
     }
 }
@@ -199,7 +203,6 @@ impl AgentConfig {
     /// # Errors
     /// `NotJoined` when there is no file; `Config` when it does not parse or makes no sense.
     pub fn load(path: &Path) -> Result<Self, SiteError> {
-        const CONFIG_BYTES_MAX: u64 = 256 * 1024; // two file lists of a thousand paths fit many times over
         let metadata = match std::fs::metadata(path) {
             Ok(metadata) => metadata,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
@@ -213,8 +216,21 @@ impl AgentConfig {
         let text = std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))?;
         let config: Self =
             toml::from_str(&text).map_err(|error| SiteError::config(path, error.to_string().trim_end()))?;
-        config.check().map_err(|reason| SiteError::config(path, reason))?;
+        config.validate().map_err(|reason| SiteError::config(path, reason))?;
         Ok(config)
+    }
+
+    /// What the file says in words that have changed, one sentence each; nothing where it cannot be read.
+    #[must_use]
+    pub fn old_words(path: &Path) -> Vec<String> {
+        let table = std::fs::read_to_string(path).ok().and_then(|text| text.parse::<toml::Table>().ok());
+        let training = table.as_ref().and_then(|table| table.get("training")).and_then(toml::Value::as_table);
+        let is_old = training.is_some_and(|training| training.contains_key("weights"));
+        let sentence = format!(
+            "{}: `training.weights` is now called `training.base_in_memory`; please rename it",
+            path.display()
+        );
+        is_old.then_some(sentence).into_iter().collect()
     }
 
     /// What the worker may read besides the model: the data files and their mapping.
@@ -223,17 +239,17 @@ impl AgentConfig {
         self.data.iter().chain(&self.data_room.mapping).cloned().collect()
     }
 
-    fn check(&self) -> Result<(), &'static str> {
+    fn validate(&self) -> Result<(), &'static str> {
         if self.data.is_empty() {
             return Err("`data` names no file");
         }
         if self.data_room.split().check().is_err() {
             return Err("`data_room.split` must have 2 to 100 folds, or percentages that make 100");
         }
-        if !(1..=3600).contains(&self.training.checkpoint_interval_s) {
+        if !(1..=CHECKPOINT_INTERVAL_S_MAX).contains(&self.training.checkpoint_interval_s) {
             return Err("`training.checkpoint_interval_s` must be between 1 and 3600");
         }
-        if !(1..=100).contains(&self.training.attempts_max) {
+        if !(1..=TRAINING_ATTEMPTS_MAX).contains(&self.training.attempts_max) {
             return Err("`training.attempts_max` must be between 1 and 100");
         }
         if !(self.policy.update_norm_max.is_finite() && self.policy.update_norm_max > 0.0) {
@@ -280,7 +296,7 @@ impl AgentConfig {
              # What a step computes twice to save memory: \"none\", \"attention\", \"full\", or \"auto\".\n\
              recompute = \"{}\"\n\
              # The quantised base in memory: \"nf4\", or \"bf16-cache\" (four times as large, faster on a GPU).\n\
-             weights = \"{}\"\n\n\
+             base_in_memory = \"{}\"\n\n\
              [policy]\n\
              # Largest L2 norm of an update that may leave.\n\
              update_norm_max = {:?}\n\
@@ -294,7 +310,7 @@ impl AgentConfig {
             self.training.attempts_max,
             self.training.device,
             self.training.recompute,
-            self.training.weights,
+            self.training.base_in_memory,
             self.policy.update_norm_max,
             self.policy.update_bytes_max,
             self.policy.overlap,
@@ -330,6 +346,22 @@ mod tests {
         let path = folder.path().join("agent.toml");
         std::fs::write(&path, sample().to_commented_toml().unwrap()).unwrap();
         assert_eq!(AgentConfig::load(&path).unwrap(), sample());
+    }
+
+    #[test]
+    fn the_old_name_of_a_key_is_accepted_and_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        std::fs::write(&path, "model='m'\ndata=['d']\n[training]\nweights='bf16-cache'").unwrap();
+        let config = AgentConfig::load(&path).unwrap();
+        assert_eq!(config.training.base_in_memory, HeldWeights::Bf16Cache);
+        let warnings = AgentConfig::old_words(&path);
+        assert!(warnings.len() == 1 && warnings[0].contains("base_in_memory"), "{warnings:?}");
+        std::fs::write(&path, sample().to_commented_toml().unwrap()).unwrap();
+        assert_eq!(AgentConfig::old_words(&path), [] as [&str; 0]);
+        let both = "model='m'\ndata=['d']\n[training]\nweights='nf4'\nbase_in_memory='nf4'";
+        std::fs::write(&path, both).unwrap();
+        assert!(matches!(AgentConfig::load(&path), Err(SiteError::Config { .. })), "one of them is wrong");
     }
 
     #[test]

@@ -3,12 +3,12 @@
 //! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger record with
 //! their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is everything that can leave
 //! this hospital: numbers, digests and codes, the bytes of an update that passed `protect`, and blinded points that
-//! passed `overlap::points` (their types have no other constructor). There is no text in it. Adding a variant is a privacy review.
+//! passed `overlap::points` (their types have no other constructor). There is no text in it but the site's own name in
+//! the request to join. Adding a variant is a privacy review.
 //!
-//! Called by `agent::driver` only. `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second
+//! Called by `gateway` (its loop and the connection under it) and, once in a site's life, by `cli::join`. `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second
 //! socket kind; the worker has no socket at all.
 
-use std::future::Future;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,8 +20,10 @@ use common::ledger::{Kind, context};
 use common::limits::{
     ADAPTER_BYTES_MAX, HANDSHAKE_DEADLINE_MS, POINT_BYTES, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS,
 };
-use common::net::client::{Answer, Session};
+pub use common::net::client::Answer;
+use common::net::client::Session;
 use common::net::join;
+use common::wire::codec::CodecError;
 use common::wire::frame;
 use common::wire::join::{JoinRequest, JoinResponse};
 use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, RoundKey, TrainFailure};
@@ -29,14 +31,17 @@ use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::config::PolicyConfig;
 use crate::error::SiteError;
-use crate::ledger::{Frame, LedgerWriter};
-use crate::local::Progress;
-use crate::overlap::points::ProtectedPoints;
-use crate::protect::ProtectedUpdate;
+use crate::gateway::ledger::{Frame, LedgerWriter};
+use crate::gateway::overlap::points::ProtectedPoints;
+use crate::gateway::protect::ProtectedUpdate;
+use crate::pipe::Progress;
 
 /// Everything that can leave this hospital.
 #[derive(Clone, Copy, Debug)]
 pub enum Outbound<'a> {
+    /// "I was invited": certificate request, one-time token, and the site's name as the invitation gives it. The one frame
+    /// that leaves before there is a certificate, and the one with text in it. Sent by [`release_join`] only.
+    Join(&'a JoinRequest),
     /// Protocol version; size and root of our ledger.
     Hello,
     /// "Is there work?"
@@ -82,34 +87,31 @@ impl<C: Clock> Egress<C> {
     }
 
     /// Lets one item out and returns the coordinator's answer.
-    /// Errors of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or not.
+    ///
+    /// # Errors
+    /// Those of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or not.
     pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
-        self.check(&item)?;
-        let (request, payload) = self.request(&item)?;
-        let (mut run, mut round) = context(&request);
-        if let Outbound::Chunk { update, .. } = item {
-            (run, round) = (Some(update.update().key.run), Some(update.update().key.round));
-        }
-        let kind = Kind::of(&request);
-        let envelope = Envelope { sequence: self.ledger.next_sequence(), request };
-        let mut bytes = frame::to_bytes(&envelope).map_err(|error| SiteError::Internal(error.to_string()))?;
-        bytes.extend_from_slice(&payload);
-        let record = Frame { kind, run, round, length: bytes.len() as u64, digest: Digest::of(&bytes) };
+        self.permit(&item)?;
+        let (frame, bytes) = encode(&item, &self.ledger)?;
         crash_point!("site-before-ledger");
-        self.ledger.append(self.clock.now().0, &self.peer, &record)?;
+        self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
         crash_point!("site-ledger-written");
         wire.exchange(&bytes).await
     }
 
     /// Notes in the ledger which records a run uses. Nothing is sent.
+    ///
+    /// # Errors
+    /// Those of the ledger and the disk.
     pub fn note_data(&mut self, key: RoundKey, root: Digest) -> Result<bool, SiteError> {
         self.ledger.note_data(self.clock.now().0, &self.peer, key, root)
     }
 
     /// The site's own rules, whatever the coordinator or another part of this program asks for.
-    fn check(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
+    fn permit(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
         let refuse = |reason| Err(SiteError::PolicyRefused { reason });
         match item {
+            Outbound::Join(_) => refuse("a site that has a certificate does not join again"),
             Outbound::Poll { wait_ms } if *wait_ms > POLL_WAIT_MS_MAX => {
                 refuse("a poll is longer than allowed")
             }
@@ -134,75 +136,106 @@ impl<C: Clock> Egress<C> {
             _ => Ok(()),
         }
     }
-
-    /// The message for an item, and the raw bytes that follow it. Exact numbers become coarse ones here.
-    fn request(&self, item: &Outbound<'_>) -> Result<(Request, Vec<u8>), SiteError> {
-        let mut payload = Vec::new();
-        let request = match *item {
-            Outbound::Hello => Request::Hello { protocol: PROTOCOL_VERSION, ledger: self.ledger.head() },
-            Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
-            Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
-            Outbound::Ready { key, base_fingerprint, records } => {
-                Request::Ready { key, base_fingerprint, records: RoundedCount::of(records) }
-            }
-            Outbound::Progress { key, progress } => Request::Progress {
-                key,
-                step: progress.step,
-                total_steps: progress.total_steps,
-                loss: LossMilli::of(progress.loss),
-                tokens_per_s: progress.tokens_per_s,
-            },
-            Outbound::Offer(update) => {
-                let update = update.update();
-                Request::Offer {
-                    key: update.key,
-                    digest: update.digest,
-                    bytes: update.bytes,
-                    records: RoundedCount::of(update.records),
-                    tokens: RoundedCount::of(update.tokens),
-                    loss: LossMilli::of(update.loss),
-                }
-            }
-            Outbound::Chunk { update, offset } => {
-                payload = update.chunk(offset)?;
-                let length =
-                    u32::try_from(payload.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
-                Request::Chunk { digest: update.update().digest, offset, length }
-            }
-            Outbound::Commit(update) => {
-                Request::Commit { key: update.update().key, digest: update.update().digest }
-            }
-            Outbound::Failed { key, reason } => Request::Failed { key, reason },
-            Outbound::OverlapDeclare(points) => {
-                Request::OverlapDeclare { run: points.run(), points: points.points() }
-            }
-            Outbound::OverlapBlinded { points, offset } => {
-                payload = points.batch(offset)?;
-                let count = u32::try_from(payload.len() / POINT_BYTES)
-                    .map_err(|error| SiteError::Internal(error.to_string()))?;
-                Request::OverlapBlinded { run: points.run(), offset, count }
-            }
-        };
-        Ok((request, payload))
-    }
 }
 
-/// The one frame that leaves before there is a certificate: certificate request and one-time token. `peer` is the pin of
-/// the invitation, and `tls` accepts nobody else.
+/// The exact bytes of an item as the next frame, and what the ledger will say of them.
+fn encode(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Frame, Vec<u8>), SiteError> {
+    let internal = |error: CodecError| SiteError::Internal(error.to_string());
+    let (kind, run, round, bytes) = if let Outbound::Join(request) = item {
+        (Kind::Join, None, None, frame::to_bytes(*request).map_err(internal)?)
+    } else {
+        let (request, payload) = request(item, ledger)?;
+        let (mut run, mut round) = context(&request);
+        if let Outbound::Chunk { update, .. } = item {
+            (run, round) = (Some(update.update().key.run), Some(update.update().key.round));
+        }
+        let kind = Kind::of(&request);
+        let mut bytes =
+            frame::to_bytes(&Envelope { sequence: ledger.next_sequence(), request }).map_err(internal)?;
+        bytes.extend_from_slice(&payload);
+        (kind, run, round, bytes)
+    };
+    Ok((Frame { kind, run, round, length: bytes.len() as u64, digest: Digest::of(&bytes) }, bytes))
+}
+
+/// The message for an item, and the raw bytes that follow it. Exact numbers become coarse ones here.
+fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u8>), SiteError> {
+    let mut payload = Vec::new();
+    let request = match *item {
+        Outbound::Join(_) => {
+            return Err(SiteError::Internal("a request to join is no message of a run".into()));
+        }
+        Outbound::Hello => Request::Hello { protocol: PROTOCOL_VERSION, ledger: ledger.head() },
+        Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
+        Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
+        Outbound::Ready { key, base_fingerprint, records } => {
+            Request::Ready { key, base_fingerprint, records: RoundedCount::of(records) }
+        }
+        Outbound::Progress { key, progress } => Request::Progress {
+            key,
+            step: progress.step,
+            total_steps: progress.total_steps,
+            loss: LossMilli::of(progress.loss),
+            tokens_per_s: progress.tokens_per_s,
+        },
+        Outbound::Offer(update) => {
+            let update = update.update();
+            Request::Offer {
+                key: update.key,
+                digest: update.digest,
+                bytes: update.bytes,
+                records: RoundedCount::of(update.records),
+                tokens: RoundedCount::of(update.tokens),
+                loss: LossMilli::of(update.loss),
+            }
+        }
+        Outbound::Chunk { update, offset } => {
+            payload = update.chunk(offset)?;
+            let length =
+                u32::try_from(payload.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
+            Request::Chunk { digest: update.update().digest, offset, length }
+        }
+        Outbound::Commit(update) => {
+            Request::Commit { key: update.update().key, digest: update.update().digest }
+        }
+        Outbound::Failed { key, reason } => Request::Failed { key, reason },
+        Outbound::OverlapDeclare(points) => {
+            Request::OverlapDeclare { run: points.run(), points: points.points() }
+        }
+        Outbound::OverlapBlinded { points, offset } => {
+            payload = points.batch(offset)?;
+            let count = u32::try_from(payload.len() / POINT_BYTES)
+                .map_err(|error| SiteError::Internal(error.to_string()))?;
+            Request::OverlapBlinded { run: points.run(), offset, count }
+        }
+    };
+    Ok((request, payload))
+}
+
+/// Where a site joins: an address, and TLS that accepts nobody but the coordinator of the invitation.
+pub struct JoinEndpoint {
+    /// The coordinator's endpoint for enrolment.
+    pub remote: SocketAddr,
+    /// Pins the consortium's CA.
+    pub tls: rustls::ClientConfig,
+}
+
+/// Lets [`Outbound::Join`] out and returns the coordinator's answer. `peer` is the pin of the invitation.
+///
+/// # Errors
+/// Those of the ledger and the disk mean that nothing was sent; `Net` that the request may have arrived or not.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
 pub async fn release_join(
     ledger: &mut LedgerWriter,
     clock: &impl Clock,
     peer: &Digest,
-    (remote, tls): (SocketAddr, rustls::ClientConfig),
+    endpoint: JoinEndpoint,
     request: &JoinRequest,
 ) -> Result<JoinResponse, SiteError> {
-    let bytes = frame::to_bytes(request).map_err(|error| SiteError::Internal(error.to_string()))?;
-    let length = bytes.len() as u64;
-    let record = Frame { kind: Kind::Join, run: None, round: None, length, digest: Digest::of(&bytes) };
-    ledger.append(clock.now().0, peer, &record)?;
+    let (frame, bytes) = encode(&Outbound::Join(request), ledger)?;
+    ledger.append(clock.now().0, peer, &frame)?;
     let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
-    Ok(join::request(remote, tls, COORDINATOR_NAME, &bytes, deadline).await?)
+    Ok(join::request(endpoint.remote, endpoint.tls, COORDINATOR_NAME, &bytes, deadline).await?)
 }
 
 impl Wire for Session {

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use common::net::NetError;
+use prepare::PrepareError;
 
 use crate::sandbox::Lock;
 
@@ -26,7 +27,7 @@ pub enum SiteError {
     InsideState { path: PathBuf, folder: PathBuf },
     /// The worker has already printed the sentence and the hint.
     #[error("the data or the model cannot be used")]
-    Validation,
+    Validation { is_user_error: bool },
     #[error("{sentence}")]
     Data { sentence: String, hint: Option<String> },
     #[error("{sentence}")]
@@ -57,6 +58,17 @@ pub enum SiteError {
     Internal(String),
 }
 
+/// The person's mistakes keep their sentence and hint; what is our fault says so.
+impl From<PrepareError> for SiteError {
+    fn from(error: PrepareError) -> Self {
+        if error.is_user_error() {
+            Self::Data { sentence: error.to_string(), hint: error.hint() }
+        } else {
+            Self::Internal(error.to_string())
+        }
+    }
+}
+
 fn is_full(error: &rusqlite::Error) -> bool {
     error.sqlite_error_code() == Some(rusqlite::ErrorCode::DiskFull)
 }
@@ -66,6 +78,11 @@ fn list(locks: &[Lock]) -> String {
 }
 
 impl SiteError {
+    /// Makes an I/O error of what happened on this path: for `map_err`.
+    pub fn at(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
+        |source| Self::io(path, source)
+    }
+
     /// An I/O error with the path it happened on.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
@@ -88,6 +105,7 @@ impl SiteError {
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::Store(error) => is_full(error),
+            Self::Validation { is_user_error } => *is_user_error,
             Self::Internal(_) | Self::Pipe(_) => false,
             Self::Net(error) => error.is_user_error(),
             _ => true,
@@ -131,7 +149,7 @@ impl SiteError {
             }
             Self::ChildKeepsDying { child, .. } => format!("see logs/{child}.log in the state folder"),
             Self::Net(error) => return error.hint().map(str::to_owned),
-            Self::Validation | Self::Store(_) | Self::Rejected { .. } | Self::Pipe(_) | Self::Internal(_) => {
+            Self::Validation { .. } | Self::Store(_) | Self::Rejected { .. } | Self::Pipe(_) | Self::Internal(_) => {
                 return None;
             }
         })

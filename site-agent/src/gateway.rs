@@ -1,44 +1,55 @@
 //! The process with the socket, the key and the ledger, and without the records.
 //!
+//! ```text
+//! state (decides, pure) -> agent_loop (does) -> protect, overlap::points (check) -> egress (the border) -> connection
+//! ```
+//!
 //! Started by the supervisor (hidden subcommand `gateway`). It opens its database, locks itself in, then reads its identity and
 //! starts the runtime: from its first byte of network input on, the data and model folders cannot be opened.
 
 use std::io;
-use std::time::Duration;
 
 use common::clock::SystemClock;
-use common::limits::HANDSHAKE_DEADLINE_MS;
-use common::net::client::{Client, Session, resolve};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
-use crate::agent::connection::{Connection, Connector, Report};
-use crate::agent::driver::{Driver, Output};
 use crate::config::AgentConfig;
 use crate::egress::Egress;
 use crate::error::SiteError;
-use crate::identity::Identity;
-use crate::ledger::LedgerWriter;
-use crate::local::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
+use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
+use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
 use crate::sandbox;
-use crate::store::Store;
-use crate::worker::quiet_panics;
 
-/// Messages that may wait in either direction; the worker says at most one a second.
-const QUEUE_MAX: usize = 64;
+pub mod agent_loop;
+pub mod connection;
+pub mod identity;
+pub mod ledger;
+pub mod output;
+pub mod overlap;
+pub mod protect;
+pub mod state;
+pub mod store;
+
+use agent_loop::AgentLoop;
+use connection::Connection;
+use connection::quic::QuicConnector;
+use identity::Identity;
+use ledger::LedgerWriter;
+use output::{Output, Report};
+use store::Store;
 
 /// Runs until the supervisor closes the pipe.
 ///
 /// # Errors
 /// `LocksMissing` before the network is touched; what no retry mends afterwards.
 pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
-    quiet_panics();
+    sandbox::enter::quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
     let config = AgentConfig::load(&folder.config())?;
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
     let store = Store::open(&folder.database())?;
-    let locks = sandbox::enter_gateway(&folder.gateway_rules());
-    let unmet = sandbox::unmet(&locks, &config.sandbox.allow_missing);
+    let locks = sandbox::enter::enter_gateway(&folder.gateway_rules());
+    let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
     if !unmet.is_empty() {
         return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
     }
@@ -53,12 +64,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let mut output = Pipe::start()?;
     output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
     let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
-    let line = QuicConnector {
-        client: None,
-        address: identity.coordinator.address.clone(),
-        tls: client_tls(&identity)?,
-    };
-    let driver = Driver {
+    let line = QuicConnector::new(&identity)?;
+    let agent_loop = AgentLoop {
         folder: folder.clone(),
         config,
         identity,
@@ -72,40 +79,7 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
-    runtime.block_on(driver.run())
-}
-
-fn client_tls(identity: &Identity) -> Result<rustls::ClientConfig, SiteError> {
-    certs::tls::run_client(&identity.tls, &identity.authority_der)
-        .map_err(|error| SiteError::Internal(error.to_string()))
-}
-
-/// Opens QUIC connections to the coordinator's address, which is resolved anew each time.
-struct QuicConnector {
-    client: Option<Client>,
-    address: String,
-    tls: rustls::ClientConfig,
-}
-
-impl Connector for QuicConnector {
-    type Wire = Session;
-
-    async fn connect(&mut self) -> Result<Session, SiteError> {
-        let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
-        let mut last = SiteError::Connection { reason: "the name has no address".into() };
-        for remote in resolve(&self.address, deadline).await? {
-            // A fresh socket each time: after a network change the old one may be bound to a route that is gone.
-            let client = Client::bind_for(remote)?;
-            match client.connect(remote, self.tls.clone(), certs::profile::COORDINATOR_NAME, deadline).await {
-                Ok(session) => {
-                    self.client = Some(client);
-                    return Ok(session);
-                }
-                Err(error) => last = error.into(),
-            }
-        }
-        Err(last)
-    }
+    runtime.block_on(agent_loop.run())
 }
 
 /// Standard output, written by a thread of its own so that a full pipe never stops the network.
@@ -115,7 +89,7 @@ struct Pipe {
 
 impl Pipe {
     fn start() -> Result<Self, SiteError> {
-        let (sender, mut receiver) = channel::<FromGateway>(QUEUE_MAX);
+        let (sender, mut receiver) = channel::<FromGateway>(PIPE_MESSAGES_MAX);
         std::thread::Builder::new()
             .name("supervisor-out".into())
             .spawn(move || {
@@ -152,7 +126,7 @@ impl Output for Pipe {
 
 /// Standard input, read by a thread of its own.
 fn read_worker() -> Result<Receiver<ToGateway>, SiteError> {
-    let (sender, receiver) = channel(QUEUE_MAX);
+    let (sender, receiver) = channel(PIPE_MESSAGES_MAX);
     std::thread::Builder::new()
         .name("supervisor-in".into())
         .spawn(move || {
@@ -163,7 +137,7 @@ fn read_worker() -> Result<Receiver<ToGateway>, SiteError> {
                 }
             }
             // Without a supervisor nobody starts us again or stops us: the parent-death signal ends this process,
-            // and where it cannot, the closed channel ends the driver.
+            // and where it cannot, the closed channel ends the loop.
         })
         .map_err(|source| SiteError::Internal(source.to_string()))?;
     Ok(receiver)

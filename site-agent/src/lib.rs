@@ -1,32 +1,39 @@
-//! The agent of one hospital. Three processes of one binary (see `supervisor`): the gateway has the socket and no
-//! records, the worker has the records and no socket, the supervisor starts and watches both.
+//! The agent of one hospital. Three processes of one binary: the gateway has the socket and no records, the worker has the
+//! records and no socket, the supervisor starts and watches both. A folder a process; what none of them owns stands beside.
 //!
-//! A round flows through the files in this order:
-//! `agent` (what to do) -> `worker`, `train` (raw update) -> `protect` (outbox) -> `egress` (ledger, then the wire).
+//! | room | what is in it |
+//! |---|---|
+//! | [`worker`] | the process that reads records and trains; names nothing of the network |
+//! | [`gateway`] | the process with key, socket and ledger; names nothing that reads records |
+//! | [`egress`] | the border: the only file that sends |
+//! | [`supervisor`] | starts both, passes closed messages on |
+//! | [`alone`] | training and generation without a consortium, behind the worker's locks |
+//! | [`sandbox`] | the kernel's locks, and the probes that try them |
+//! | [`pipe`], [`overlap`] | what worker and gateway share: messages, and the files of the comparison |
+//! | [`config`], [`paths`], [`waiver`] | the site's policy, its folder, the officer's waiver |
+//! | [`preflight`] | what is tried before anything runs |
+//! | [`cli`], [`data_report`], [`language`] | what people type and read |
+//! | [`error`], [`limits`], [`backoff`] | failures, bounds, waits |
+//!
+//! A round: `gateway::state` (what to do) -> `worker::train` (raw update) -> `gateway::protect` (outbox) -> [`egress`]
+//! (ledger, then the wire). Which folder may name what is tested in `tests/it/tidy.rs`.
 
-pub mod agent;
+pub mod alone;
+pub mod backoff;
 pub mod cli;
 pub mod config;
 pub mod data_report;
 pub mod egress;
 pub mod error;
 pub mod gateway;
-pub mod generate;
-pub mod identity;
 pub mod language;
-pub mod ledger;
-pub mod local;
-pub mod local_training;
+pub mod limits;
 pub mod overlap;
 pub mod paths;
+pub mod pipe;
 pub mod preflight;
-pub mod protect;
-pub mod records;
-mod room;
 pub mod sandbox;
-pub mod store;
 pub mod supervisor;
-pub mod train;
 pub mod waiver;
 pub mod worker;
 

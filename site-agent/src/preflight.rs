@@ -112,7 +112,7 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     match output.status.code() {
         Some(0) => serde_json::from_slice(&output.stdout)
             .map_err(|error| SiteError::Internal(format!("the worker's answer is not a number: {error}"))),
-        Some(1 | 2) => Err(SiteError::Validation),
+        Some(code @ 1..=2) => Err(SiteError::Validation { is_user_error: code == 1 }),
         _ => Err(SiteError::Data {
             sentence: "the worker died while it read the data and the model".into(),
             hint: Some("is there enough memory for this model?".into()),

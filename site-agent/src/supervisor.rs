@@ -5,33 +5,22 @@
 //! that dies is started again after a growing wait; one that keeps dying ends the agent with its last words.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::SiteError;
-use crate::local::{FromGateway, FromWorker, ToGateway, ToWorker};
+use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
+use crate::pipe::{FromGateway, ToGateway, ToWorker};
 
 mod child;
+mod heard;
 mod lines;
 
-use child::{ChildSpec, keep};
-pub use lines::Lines;
-
-/// Messages that may wait for a child. A child that is down loses them; both sides repeat what matters.
-const QUEUE_MAX: usize = 64;
-
-/// What the children's keepers tell the hub.
-enum Heard {
-    Gateway(FromGateway),
-    Worker(FromWorker),
-    /// A worker process ended; another is coming.
-    WorkerGone,
-    /// A child cannot be kept alive.
-    GivenUp(SiteError),
-}
+use child::{ChildSpec, Keeper, keep};
+use heard::Heard;
+use lines::Lines;
 
 /// Runs both children until a signal comes or one of them cannot be kept alive.
 ///
@@ -39,9 +28,9 @@ enum Heard {
 /// `ChildKeepsDying` with the child's last words; `Internal` when a process cannot be started at all.
 pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteError> {
     let (stop, stopping) = watch::channel(false);
-    let (heard_sender, mut heard) = mpsc::channel::<Heard>(QUEUE_MAX);
-    let (gateway_sender, gateway_orders) = mpsc::channel::<ToGateway>(QUEUE_MAX);
-    let (worker_sender, worker_orders) = mpsc::channel::<ToWorker>(QUEUE_MAX);
+    let (heard_sender, mut heard) = mpsc::channel::<Heard>(PIPE_MESSAGES_MAX);
+    let (gateway_sender, gateway_orders) = mpsc::channel::<ToGateway>(PIPE_MESSAGES_MAX);
+    let (worker_sender, worker_orders) = mpsc::channel::<ToWorker>(PIPE_MESSAGES_MAX);
     let spec = |name: &'static str| ChildSpec {
         name,
         executable: executable.to_path_buf(),
@@ -49,15 +38,16 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
         log: log_path(folder, name),
     };
     // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
-    let gateway =
-        keep(spec("gateway"), gateway_orders, heard_sender.clone(), Heard::Gateway, None, stopping.clone());
+    let gateway = keep(
+        spec("gateway"),
+        gateway_orders,
+        Keeper { heard: heard_sender.clone(), wrap: Heard::Gateway, gone: None, stopping: stopping.clone() },
+    );
+    let gone: fn() -> Heard = || Heard::WorkerGone;
     let worker = keep(
         spec("worker"),
         worker_orders,
-        heard_sender,
-        Heard::Worker,
-        Some(|| Heard::WorkerGone),
-        stopping,
+        Keeper { heard: heard_sender, wrap: Heard::Worker, gone: Some(gone), stopping },
     );
     let hub = async {
         let mut lines = Lines::default();
@@ -107,6 +97,3 @@ async fn wait_for_signal() -> Result<(), SiteError> {
 fn log_path(folder: &StateFolder, name: &str) -> PathBuf {
     folder.logs().join(format!("{name}.log"))
 }
-
-/// How long a child may take to end after SIGTERM before it is killed.
-const GRACE: Duration = Duration::from_secs(5);

@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use certs::{CertError, OfficerPublicKey};
+use common::clock::{Clock as _, SystemClock, Timestamp};
 use data::manifest::content_hash;
 use data::read::{Item, ReadOptions};
 use data::screen::waiver::{Accepted, SignedWaiver, WAIVER_BYTES_MAX, WaiverError, dataset_digest};
@@ -12,13 +13,21 @@ use data::{DataError, Date, Record};
 use zeroize::Zeroizing;
 
 use crate::error::SiteError;
+use crate::limits::KEY_BYTES_MAX;
 use crate::paths::StateFolder;
 
-/// Today's day in UTC, from the clock.
+/// The day of this instant in UTC.
+#[must_use]
+pub fn day_of(now: Timestamp) -> Date {
+    let day = time::OffsetDateTime::from_unix_timestamp(now.unix_s()).map(time::OffsetDateTime::date);
+    let day = day.unwrap_or(time::Date::MIN);
+    Date { year: u16::try_from(day.year()).unwrap_or(0), month: u8::from(day.month()), day: day.day() }
+}
+
+/// Today's day in UTC, by this machine's clock.
 #[must_use]
 pub fn today() -> Date {
-    let now = time::OffsetDateTime::now_utc().date();
-    Date { year: u16::try_from(now.year()).unwrap_or(0), month: u8::from(now.month()), day: now.day() }
+    day_of(SystemClock.now())
 }
 
 /// Reads a waiver's file; says nothing of its signature.
@@ -38,7 +47,11 @@ pub fn read(path: &Path) -> Result<SignedWaiver, SiteError> {
 ///
 /// # Errors
 /// `Data`, with the sentence that says what is wrong.
-pub fn check(waiver: &SignedWaiver, officer: &OfficerPublicKey, today: Date) -> Result<Accepted, SiteError> {
+pub fn accepted_by(
+    waiver: &SignedWaiver,
+    officer: &OfficerPublicKey,
+    today: Date,
+) -> Result<Accepted, SiteError> {
     let verify = |message: &[u8], signature: &[u8]| officer.verifies(message, signature);
     waiver.check(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
 }
@@ -47,13 +60,13 @@ pub fn check(waiver: &SignedWaiver, officer: &OfficerPublicKey, today: Date) -> 
 /// not ignored: training would silently use other records than yesterday.
 ///
 /// # Errors
-/// As [`read`] and [`check`]; `Data` when the site trusts no officer.
+/// As [`read`] and [`accepted_by`]; `Data` when the site trusts no officer.
 pub fn in_force(folder: &StateFolder) -> Result<Option<Accepted>, SiteError> {
     if !folder.waiver().exists() {
         return Ok(None);
     }
     let signed = read(&folder.waiver())?;
-    check(&signed, &trusted(&folder.officer())?, today()).map(Some)
+    accepted_by(&signed, &trusted(&folder.officer())?, today()).map(Some)
 }
 
 /// The officer whom a site trusts, from the file that `site-agent officer-key trust` wrote.
@@ -83,7 +96,6 @@ pub fn read_public(path: &Path) -> Result<OfficerPublicKey, SiteError> {
 /// # Errors
 /// `Io`; `Data` when it is too long for a key.
 pub fn read_key_text(path: &Path) -> Result<Zeroizing<String>, SiteError> {
-    const KEY_BYTES_MAX: u64 = 4096;
     let length = std::fs::metadata(path).map_err(|source| SiteError::io(path, source))?.len();
     if length > KEY_BYTES_MAX {
         return Err(key_error(CertError::OfficerKey));
@@ -175,11 +187,11 @@ mod tests {
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         let signed = SignedWaiver { waiver, signature };
         let day = Date { year: 2026, month: 6, day: 1 };
-        assert!(check(&signed, &public, day).is_ok());
+        assert!(accepted_by(&signed, &public, day).is_ok());
         let other = certs::OfficerKey::generate().unwrap().public_key().unwrap();
-        assert!(check(&signed, &other, day).unwrap_err().to_string().contains("another key"));
+        assert!(accepted_by(&signed, &other, day).unwrap_err().to_string().contains("another key"));
         let mut altered = signed;
         altered.waiver.kinds.insert(Kind::CitizenId);
-        assert!(check(&altered, &public, day).unwrap_err().to_string().contains("altered"));
+        assert!(accepted_by(&altered, &public, day).unwrap_err().to_string().contains("altered"));
     }
 }

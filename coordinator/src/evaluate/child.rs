@@ -1,8 +1,6 @@
 //! The child's side: reads one job from stdin, works with the model crate, writes one answer to stdout.
 //! The only file of this crate that loads a model. A failure is an answer, not an exit code.
 
-mod records;
-
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
 use std::path::{Path, PathBuf};
@@ -10,8 +8,9 @@ use std::time::Instant;
 
 use common::durable;
 use common::id::Digest;
-use common::run::{AdapterSettings, TensorSpec};
-use model::{Adapter, BaseModel, Device, LoadOptions, LoraSettings, ModelConfig, ModelError, Sample};
+use common::run::TensorSpec;
+use model::{Adapter, BaseModel, Device, ModelConfig};
+use prepare::{PrepareError, samples, settings};
 
 use super::{Answer, Job, ModelJob, OverlapJob};
 use crate::blobs;
@@ -54,32 +53,6 @@ pub fn answer(job: &Job, device: Device) -> Answer {
     result.unwrap_or_else(|error| failed(&error))
 }
 
-/// The model crate's settings for a run file's adapter section.
-pub fn lora_settings(settings: &AdapterSettings) -> LoraSettings {
-    LoraSettings {
-        rank: settings.rank,
-        alpha: settings.alpha,
-        use_rslora: settings.use_rslora,
-        dropout: settings.dropout,
-        target_modules: settings.target_modules.names(),
-    }
-}
-
-/// A model crate's error, as the operator is told it.
-pub fn model_error(error: &ModelError) -> Error {
-    Error::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
-}
-
-/// The data room's error, as the operator is told it.
-fn data_error(path: &Path, error: &data::DataError) -> Error {
-    match error {
-        data::DataError::NoRecords { reason } => {
-            Error::Config { path: path.to_path_buf(), reason: reason.clone() }
-        }
-        error => Error::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() },
-    }
-}
-
 fn describe(
     job: &ModelJob,
     data: &[PathBuf],
@@ -88,17 +61,17 @@ fn describe(
     device: Device,
 ) -> Result<Answer, Error> {
     for path in data {
-        samples(job, path)?;
+        samples::of_held_out_file(path, &job.model, job.cutoff_tokens)?;
     }
     let base = load(job, device)?;
-    let settings = lora_settings(&job.adapter);
-    settings.validate().map_err(|error| model_error(&error))?;
-    let tensors = model::tensor_shapes(base.config(), &settings)
+    let lora = settings::lora(&job.adapter);
+    lora.validate().map_err(PrepareError::from)?;
+    let tensors = model::tensor_shapes(base.config(), &lora)
         .into_iter()
         .map(|(name, shape)| TensorSpec { name, shape })
         .collect();
-    let adapter = Adapter::init(base.config(), &settings, seed).map_err(|error| model_error(&error))?;
-    let bytes = adapter.to_safetensors().map_err(|error| model_error(&error))?;
+    let adapter = Adapter::init(base.config(), &lora, seed).map_err(PrepareError::from)?;
+    let bytes = adapter.to_safetensors().map_err(PrepareError::from)?;
     durable::write(initial, &bytes, durable::ORDINARY).map_err(Error::io("write", initial))?;
     let publish = |job: &OverlapJob| crate::overlap::publish(data, &job.key, job.run, &job.out);
     let public_key = overlap.map(publish).transpose()?;
@@ -118,14 +91,14 @@ fn score(
             reason: "it changed since the run was launched".into(),
         });
     }
-    let samples = samples(job, &data.path)?;
+    let samples = samples::of_held_out_file(&data.path, &job.model, job.cutoff_tokens)?;
     let base = load(job, device)?;
     let mut scores = Vec::with_capacity(adapters.len());
     for path in adapters {
         let started = Instant::now();
         let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
         let measured = model::evaluate(&base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {})
-            .map_err(|error| model_error(&error))?;
+            .map_err(PrepareError::from)?;
         scores.push(Metrics {
             loss: measured.loss,
             perplexity: measured.perplexity,
@@ -138,43 +111,14 @@ fn score(
     Ok(Answer::Scored { scores })
 }
 
-fn load(job: &ModelJob, device: Device) -> Result<BaseModel, Error> {
-    let weights = match job.base.weights {
-        common::run::WeightFormat::Nf4 => model::WeightFormat::Nf4,
-        common::run::WeightFormat::F32 => model::WeightFormat::F32,
-    };
-    let compute = match job.base.compute {
-        common::run::Compute::F32 => model::Compute::F32,
-        common::run::Compute::Bf16 => model::Compute::Bf16,
-    };
-    BaseModel::load_on(&job.model, &LoadOptions { weights, compute }, device)
-        .map_err(|error| model_error(&error))
+fn load(job: &ModelJob, device: Device) -> Result<BaseModel, PrepareError> {
+    Ok(BaseModel::load_on(&job.model, &settings::load_options(&job.base), device)?)
 }
 
 fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Adapter, Error> {
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    Adapter::from_safetensors(&bytes, config, &lora_settings(&job.adapter))
-        .map_err(|error| model_error(&error))
-}
-
-/// The records of a file as samples; refuses a file of which nothing is left to score.
-fn samples(job: &ModelJob, path: &Path) -> Result<Vec<Sample>, Error> {
-    let tokenizer = model::ChatTokenizer::load(&job.model).map_err(|error| model_error(&error))?;
-    let dataset = data::read::read_all(&[path], &data::read::ReadOptions::default())
-        .map_err(|error| data_error(path, &error))?;
-    dataset.require_records().map_err(|error| data_error(path, &error))?;
-    let named = |error: ModelError| match error {
-        ModelError::NothingSupervised { reason } => Error::Config { path: path.to_path_buf(), reason },
-        error => model_error(&error),
-    };
-    if let Some((place, reason)) = dataset.refused.first() {
-        let (line, count) = (place.line, dataset.refused.len());
-        tracing::warn!(file = %path.display(), count, line, %reason, "records left out");
-    }
-    let documents: Vec<_> = dataset.records.iter().map(records::document).collect();
-    let prepared = tokenizer.prepare_documents(&documents, job.cutoff_tokens).map_err(named)?;
-    tracing::info!(file = %path.display(), report = ?prepared.report, "prepared");
-    Ok(prepared.samples)
+    let lora = settings::lora(&job.adapter);
+    Ok(Adapter::from_safetensors(&bytes, config, &lora).map_err(PrepareError::from)?)
 }
 
 fn failed(error: &Error) -> Answer {

@@ -1,15 +1,13 @@
 //! `site-agent check`: does this machine keep the promises? Tries, and shows what it tried.
 
-use std::time::Duration;
-
-use common::limits::HANDSHAKE_DEADLINE_MS;
-use common::net::client::{Client, resolve};
 use serde_json::json;
 
-use super::{State, print_json, table};
+use super::support::{State, print_json};
+use super::table;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
-use crate::identity::Identity;
+use crate::gateway::connection::quic::QuicConnector;
+use crate::gateway::identity::Identity;
 use crate::preflight::{self, Locks};
 use crate::sandbox::Lock;
 use crate::sandbox::probe::ProbeReport;
@@ -42,6 +40,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
+    for warning in AgentConfig::old_words(&folder.config()) {
+        eprintln!("warning: {warning}");
+    }
     let locks = preflight::try_locks(&folder)?;
     let unmet = locks.unmet(&config.sandbox.allow_missing);
     if arguments.json {
@@ -79,7 +80,12 @@ fn describe(locks: &Locks, config: &AgentConfig) -> String {
         if config.sandbox.allow_missing.contains(&lock) {
             note.push_str(" (allowed to be missing by agent.toml)");
         }
-        rows.push(vec![lock.to_string(), verdict(&locks.gateway, lock), verdict(&locks.worker, lock), note]);
+        rows.push(vec![
+            lock.to_string(),
+            state_of(&locks.gateway, lock),
+            state_of(&locks.worker, lock),
+            note,
+        ]);
     }
     let mut text = table::render(&rows);
     for (role, report) in [("gateway", &locks.gateway), ("worker", &locks.worker)] {
@@ -93,7 +99,7 @@ fn describe(locks: &Locks, config: &AgentConfig) -> String {
     text
 }
 
-fn verdict(report: &ProbeReport, lock: Lock) -> String {
+fn state_of(report: &ProbeReport, lock: Lock) -> String {
     let is_used = report.locks.iter().any(|report| report.lock == lock);
     match (is_used, report.holds(lock)) {
         (false, _) => "-",
@@ -105,28 +111,12 @@ fn verdict(report: &ProbeReport, lock: Lock) -> String {
 
 /// A TLS handshake and nothing else: no request leaves, so there is nothing for the ledger.
 fn knock(identity: &Identity) -> Result<(), SiteError> {
-    let address = &identity.coordinator.address;
-    let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+    let mut connector = QuicConnector::new(identity)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
-    runtime.block_on(async {
-        let mut last = SiteError::Connection { reason: "the name has no address".into() };
-        for remote in resolve(address, deadline).await? {
-            let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)
-                .map_err(|error| SiteError::Internal(error.to_string()))?;
-            let client = Client::bind_for(remote)?;
-            match client.connect(remote, tls, certs::profile::COORDINATOR_NAME, deadline).await {
-                Ok(session) => {
-                    println!("coordinator: reached at {remote} in {} ms", session.round_trip().as_millis());
-                    session.close();
-                    client.close().await;
-                    return Ok(());
-                }
-                Err(error) => last = error.into(),
-            }
-        }
-        Err(last)
-    })
+    let reached = runtime.block_on(connector.knock())?;
+    println!("coordinator: reached at {} in {} ms", reached.remote, reached.round_trip.as_millis());
+    Ok(())
 }

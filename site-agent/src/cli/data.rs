@@ -1,15 +1,9 @@
-//! `site-agent data`: what may be trained on, before anything is trained. One file a verb.
+//! `site-agent data`: what may be trained on, before anything is trained. One file a verb. Run by the command line.
 //!
 //! Every verb that opens records takes the worker's locks first, in this very process: no socket of any family, no file but
 //! those named. What is found is said to the person at this terminal, in files they asked for, and nowhere else.
 
-use std::path::{Path, PathBuf};
-
-use data::DataError;
-
-use super::absolute;
 use crate::error::SiteError;
-use crate::sandbox::FileRules;
 
 mod check;
 mod json;
@@ -43,38 +37,5 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Command::Check(arguments) => check::run(arguments),
         Command::Show(arguments) => show::run(arguments),
-    }
-}
-
-/// Takes the worker's locks: reads `read`, writes `write`, no network.
-pub(super) fn lock(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), SiteError> {
-    crate::worker::quiet_panics();
-    crate::worker::lock(&FileRules { read, write, gpu: None }, &[])
-}
-
-/// The files as absolute paths; each must be there, because a lock on a path that is not there cannot be taken.
-pub(super) fn existing(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> {
-    paths.iter().map(|path| exists(path)).collect()
-}
-
-fn exists(path: &Path) -> Result<PathBuf, SiteError> {
-    let path = absolute(path)?;
-    std::fs::metadata(&path).map_err(|source| SiteError::io(&path, source))?;
-    Ok(path)
-}
-
-fn data_error(error: DataError) -> SiteError {
-    if error.is_user_error() {
-        SiteError::Data { sentence: error.to_string(), hint: error.hint() }
-    } else {
-        SiteError::Internal(error.to_string())
-    }
-}
-
-fn model_error(error: model::ModelError) -> SiteError {
-    if error.is_user_error() {
-        SiteError::Data { sentence: error.to_string(), hint: error.hint() }
-    } else {
-        SiteError::Internal(error.to_string())
     }
 }

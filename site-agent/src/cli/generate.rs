@@ -7,9 +7,9 @@ use model::generate::{Finish, Generated};
 use model::{Compute, Device, LoadOptions, WeightFormat};
 use serde_json::json;
 
-use super::absolute;
+use super::support::{absolute, parse_lock};
+use crate::alone::generate::{Conversation, Talker, Wishes, lock};
 use crate::error::SiteError;
-use crate::generate::{Conversation, Talker, Wishes, lock};
 use crate::sandbox::Lock;
 use crate::sandbox::process::note_interrupts;
 
@@ -80,7 +80,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Go on without this lock: landlock, seccomp or core-dumps; may be repeated.
-    #[arg(long = "allow-missing", value_name = "LOCK", value_parser = super::join::parse_lock)]
+    #[arg(long = "allow-missing", value_name = "LOCK", value_parser = parse_lock)]
     allow_missing: Vec<Lock>,
 }
 

@@ -1,13 +1,13 @@
-//! The hidden subcommands: what the supervisor and the checks start as children. Nobody types these.
+//! The hidden subcommands: what the supervisor and the checks start as children. Nobody types these. Run by the command line.
 
 use std::io::Write as _;
 
 use tracing_subscriber::EnvFilter;
 
-use super::State;
+use super::support::State;
 use crate::error::SiteError;
 use crate::preflight::{ProbeRole, run_probe};
-use crate::{gateway, local_training, worker};
+use crate::{alone, gateway, worker};
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ChildArguments {
@@ -39,7 +39,7 @@ pub(super) fn gateway(arguments: &ChildArguments) -> Result<(), SiteError> {
 pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     if arguments.validate {
-        let records = worker::validate(&folder)?;
+        let records = worker::validate::validate(&folder)?;
         return write!(std::io::stdout(), "{records}").map_err(|error| SiteError::Pipe(error.to_string()));
     }
     log_to_stderr();
@@ -48,7 +48,7 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
 
 /// The child of `train`. What it has to say goes over its pipe; standard error shows faults of ours only.
 pub(super) fn trainer() -> Result<(), SiteError> {
-    local_training::run_child()
+    alone::child::run()
 }
 
 pub(super) fn probe(arguments: &ProbeArguments) -> Result<(), SiteError> {

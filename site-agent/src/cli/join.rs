@@ -5,34 +5,32 @@
 //! gives the same certificate.
 
 use std::fs::{self, DirBuilder};
-use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::path::PathBuf;
+use std::time::{Duration, UNIX_EPOCH};
 
 use certs::{CertError, IdentityKey, Invitation};
-use common::clock::SystemClock;
+use common::clock::{Clock as _, SystemClock};
 use common::durable;
 use common::id::{Digest, SiteId};
-use common::limits::HANDSHAKE_DEADLINE_MS;
 use common::net::NetError;
-use common::net::client::resolve;
 use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
 use common::wire::message::PROTOCOL_VERSION;
 use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::SchemeChoice;
 
-use super::{State, absolute};
+use super::support::{State, absolute, existing, parse_lock, require_folder};
 use crate::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
-use crate::egress::release_join;
+use crate::egress::{JoinEndpoint, release_join};
 use crate::error::SiteError;
-use crate::identity::{Coordinator, Identity};
-use crate::ledger::LedgerWriter;
+use crate::gateway::connection::quic::first_address;
+use crate::gateway::identity::{Coordinator, Identity};
+use crate::gateway::ledger::LedgerWriter;
+use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::preflight;
 use crate::sandbox::Lock;
-use crate::store::{FACT_RECORDS, Store};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -46,7 +44,7 @@ What it writes is agent.toml, the policy of this site:
   [data_room] screen, duplicates, split, split_by_patient, split_by_time, split_by_stratum, split_seed,
               mapping
   [sandbox] allow_missing         locks the agent may run without (default: none)
-  [training] checkpoint_interval_s, attempts_max, device, recompute, weights
+  [training] checkpoint_interval_s, attempts_max, device, recompute, base_in_memory
   [policy] update_norm_max, update_bytes_max, overlap
 
 If the data or the model cannot be used, nothing is sent and the invitation stays good.";
@@ -83,13 +81,6 @@ pub(super) struct Arguments {
     allow_missing: Vec<Lock>,
     #[command(flatten)]
     state: State,
-}
-
-pub(super) fn parse_lock(text: &str) -> Result<Lock, String> {
-    [Lock::Landlock, Lock::Seccomp, Lock::CoreDumps]
-        .into_iter()
-        .find(|lock| lock.to_string() == text)
-        .ok_or_else(|| "one of landlock, seccomp, core-dumps is expected".to_owned())
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -153,7 +144,7 @@ fn build(folder: &StateFolder, config: &AgentConfig, invitation: &Invitation) ->
         invitation.pin,
         &invitation.site,
         &key,
-        SystemTime::now(),
+        UNIX_EPOCH + Duration::from_millis(SystemClock.now().0),
     )
     .map_err(|error| SiteError::Enrolment {
         sentence: format!("the coordinator's answer is refused: {error}"),
@@ -204,7 +195,7 @@ fn enrol(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Re
     let answer = runtime.block_on(async {
         let remote = first_address(&invitation.address).await?;
         let tls = certs::tls::join_client(invitation.pin).map_err(internal)?;
-        release_join(&mut ledger, &SystemClock, &peer, (remote, tls), &request).await
+        release_join(&mut ledger, &SystemClock, &peer, JoinEndpoint { remote, tls }, &request).await
     });
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),
@@ -217,11 +208,6 @@ fn enrol(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Re
             Err(Failed { error, keep_key })
         }
     }
-}
-
-async fn first_address(address: &str) -> Result<SocketAddr, SiteError> {
-    let found = resolve(address, Duration::from_millis(HANDSHAKE_DEADLINE_MS)).await?;
-    found.first().copied().ok_or_else(|| SiteError::Net(NetError::Resolve { address: address.to_owned() }))
 }
 
 fn refused(refusal: JoinRefusal) -> SiteError {
@@ -260,10 +246,6 @@ fn refuse_existing(folder: &StateFolder) -> Result<(), SiteError> {
     }
 }
 
-fn existing(path: &Path) -> Result<PathBuf, SiteError> {
-    fs::canonicalize(path).map_err(|source| SiteError::io(path, source))
-}
-
 /// The gateway may open parts of the state folder, the worker the model folder: neither may contain the other.
 fn check_places(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     let root = absolute(folder.root())?;
@@ -272,13 +254,7 @@ fn check_places(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteEr
             return Err(SiteError::InsideState { path: path.clone(), folder: root });
         }
     }
-    if !crate::train::is_folder(&config.model) {
-        return Err(SiteError::Data {
-            sentence: format!("{} is not a folder", config.model.display()),
-            hint: Some("--model names the folder with config.json and the safetensors files".into()),
-        });
-    }
-    Ok(())
+    require_folder(&config.model, "--model names the folder with config.json and the safetensors files")
 }
 
 /// The folder in which a site is put together.

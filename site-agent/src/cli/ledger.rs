@@ -9,7 +9,8 @@ use clap::Subcommand;
 use common::ledger::{LedgerError, Record, Summary, verify};
 use serde_json::json;
 
-use super::{State, print_json, table};
+use super::support::{State, print_json};
+use super::table;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 

@@ -7,7 +7,7 @@ use certs::OfficerKey;
 use clap::Subcommand;
 use common::durable;
 
-use super::State;
+use super::support::State;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 use crate::waiver::{key_error, read_key_text, read_public};

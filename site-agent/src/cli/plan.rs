@@ -5,9 +5,11 @@ use std::path::{Path, PathBuf};
 use model::device::Recompute;
 use model::plan::{Fit, MemoryPlan, PlanRequest, SHAPES, When, fit, plan, shape};
 use model::{Compute, Device, ModelConfig, ModelError, WeightFormat};
+use prepare::PrepareError;
 use serde_json::{Value, json};
 
-use super::{print_json, table};
+use super::support::print_json;
+use super::table;
 use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
@@ -111,12 +113,13 @@ fn read_model(model: &str) -> Result<(ModelConfig, bool), SiteError> {
     Ok((config, dtype == Some("float32")))
 }
 
+/// The engine's error; a hint about run files would not fit this command.
 fn explain(error: ModelError) -> SiteError {
-    let hint = match &error {
-        ModelError::Setting { .. } => Some("see `site-agent plan --help`".to_owned()),
-        other => other.hint(),
-    };
-    SiteError::Data { sentence: error.to_string(), hint }
+    if let ModelError::Setting { .. } = error {
+        let hint = Some("see `site-agent plan --help`".to_owned());
+        return SiteError::Data { sentence: error.to_string(), hint };
+    }
+    PrepareError::from(error).into()
 }
 
 fn size(bytes: u64) -> String {

@@ -3,8 +3,9 @@
 use std::path::PathBuf;
 
 use model::nf4::CodeRule;
+use prepare::PrepareError;
 
-use super::{absolute, print_json};
+use super::support::{absolute, print_json};
 use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
@@ -39,8 +40,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (model, out) = (absolute(&arguments.model)?, absolute(&arguments.out)?);
     let rule = if arguments.rounding == "cpu" { CodeRule::Cpu } else { CodeRule::Cuda };
-    let done = model::quantise_checkpoint(&model, &out, rule)
-        .map_err(|error| SiteError::Data { sentence: error.to_string(), hint: error.hint() })?;
+    let done = model::quantise_checkpoint(&model, &out, rule).map_err(PrepareError::from)?;
     if arguments.json {
         let value = serde_json::to_value(&done).map_err(|error| SiteError::Internal(error.to_string()))?;
         return print_json(&value);

@@ -1,14 +1,14 @@
-//! `site-agent run`: take part in the consortium's runs until told to stop.
+//! `site-agent run`: take part in the consortium's runs until told to stop. Run by the command line.
 
 use std::fs::{File, OpenOptions, TryLockError};
 
 use tracing_subscriber::EnvFilter;
 
-use super::State;
+use super::support::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
-use crate::store::{FACT_RECORDS, Store};
 use crate::{preflight, supervisor};
 
 const EXAMPLES: &str = "\
@@ -40,6 +40,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let unmet = locks.unmet(&config.sandbox.allow_missing);
     if !unmet.is_empty() {
         return Err(SiteError::LocksMissing { locks: unmet });
+    }
+    for warning in AgentConfig::old_words(&folder.config()) {
+        tracing::warn!("{warning}");
     }
     for lock in &config.sandbox.allow_missing {
         tracing::warn!("agent.toml allows this site to run without {lock}");

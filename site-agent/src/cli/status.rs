@@ -5,11 +5,12 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use common::ledger::{Kind, Summary};
 use serde_json::json;
 
-use super::{State, ledger, print_json, table};
+use super::support::{State, print_json};
+use super::{ledger, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
-use crate::identity::Identity;
-use crate::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
+use crate::gateway::identity::Identity;
+use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
 
 const EXAMPLES: &str = "\
 Examples:

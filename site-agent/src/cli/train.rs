@@ -1,23 +1,18 @@
 //! `site-agent train`: QLoRA fine-tuning at one site, without a consortium.
 //!
-//! This process parses, starts the locked child that does the work (`local_training`), shows its progress and passes on
-//! the wish to stop. It opens no record itself.
+//! This process parses, has `alone::control` start the locked child that does the work, and shows its progress. It opens
+//! no record itself. Run by the command line.
 
 use std::path::PathBuf;
-use std::process::Stdio;
-use std::time::Duration;
 
 use common::run::Batching;
 use model::Device;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
-use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep_until, timeout};
 
+use super::support::{absolute, existing, parse_lock, require_folder};
+use crate::alone::control::{End, Show, follow};
+use crate::alone::job::{TrainJob, TrainingReport};
+use crate::alone::out::{OutState, state_of};
 use crate::error::SiteError;
-use crate::local::{read_message_async, write_message_async};
-use crate::local_training::{FromTrainer, OutState, Summary, TrainJob, state_of};
-use crate::preflight;
 use crate::sandbox::Lock;
 
 mod display;
@@ -25,7 +20,6 @@ mod memory;
 mod settings;
 
 use display::Display;
-use settings::existing;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -105,7 +99,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
     /// Train although this lock does not hold on this machine (see `site-agent check`).
-    #[arg(long, value_name = "LOCK", value_parser = super::join::parse_lock)]
+    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
     allow_missing: Vec<Lock>,
     #[command(flatten)]
     settings: settings::Flags,
@@ -128,19 +122,14 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
     let has_validation = !arguments.validation.is_empty();
     let settings = settings::settings(arguments.config.as_deref(), arguments.settings, has_validation)?;
     let model = existing(&arguments.model)?;
-    if !crate::train::is_folder(&model) {
-        return Err(SiteError::Data {
-            sentence: format!("{} is not a folder", model.display()),
-            hint: Some("name the folder that holds config.json and the *.safetensors files".into()),
-        });
-    }
+    require_folder(&model, "name the folder that holds config.json and the *.safetensors files")?;
     let job = TrainJob {
         data: all(&arguments.data)?,
         validation: all(&arguments.validation)?,
         start: arguments.adapter.as_deref().map(existing).transpose()?,
         base_name: arguments.base_name.unwrap_or_else(|| model.display().to_string()),
         model,
-        out: super::absolute(&arguments.out)?,
+        out: absolute(&arguments.out)?,
         resume: arguments.resume,
         checkpoint_interval_s: arguments.checkpoint_interval_s,
         allow_missing: arguments.allow_missing,
@@ -179,66 +168,20 @@ fn may_begin(job: &TrainJob) -> Result<(), SiteError> {
     Err(SiteError::Data { sentence, hint: Some(hint.into()) })
 }
 
-/// After a request to stop, the child has this long for the step it is in and its checkpoint.
-const STOP_DEADLINE: Duration = Duration::from_secs(120);
-/// Signals within this time are one request.
-const SAME_REQUEST: Duration = Duration::from_secs(1);
-/// A child that has said how it ended has this long to be gone.
-const EXIT_DEADLINE: Duration = Duration::from_secs(10);
-/// Messages of the child that may wait for the display.
-const QUEUE_MAX: usize = 64;
-
-/// Starts the child and follows it to its end.
+/// Follows the child and says how it ended.
 async fn train(job: &TrainJob) -> Result<(), SiteError> {
-    let (mut child, stdin, stdout) = start(job).await?;
-    let process_id = child.id();
-    let (sender, mut heard) = mpsc::channel(QUEUE_MAX);
-    let reader = tokio::spawn(listen(stdout, sender));
-    let mut stdin = Some(stdin);
-    let mut shown = Shown { display: Display::new(), process_id, peak_bytes: None };
-    let mut end = None;
-    let mut signals = Signals::new()?;
-    let mut asked = Instant::now();
-    let is_killed = loop {
-        let message = tokio::select! {
-            message = heard.recv() => message,
-            () = signals.wait() => {
-                // The closed pipe is the request. A second one does not wait, unless it came with the first: a terminal, a
-                // service manager and `timeout` may each send their own.
-                if stdin.take().is_none() {
-                    if asked.elapsed() < SAME_REQUEST {
-                        continue;
-                    }
-                    break true;
-                }
-                asked = Instant::now();
-                shown.display.line("stopping after this step, with a checkpoint (Ctrl-C again: at once)");
-                continue;
-            }
-            () = sleep_until(asked + STOP_DEADLINE), if stdin.is_none() => break true,
-        };
-        match message {
-            Some(message) => end = shown.show(job, message).or(end),
-            None => break false,
-        }
-    };
+    let mut shown = Shown { job, display: Display::new(), peak_bytes: None };
+    let end = follow(job, &mut shown).await;
     shown.display.end();
-    reader.abort();
-    if is_killed || timeout(EXIT_DEADLINE, child.wait()).await.is_err() {
-        // Safe at any moment: what is not complete has no name yet.
-        let _ = child.kill().await;
-    }
-    match end {
-        Some(End::Finished(summary)) => {
+    match end? {
+        End::Finished(summary) => {
             println!("{}", display::finished(&summary, &job.out.display().to_string(), shown.peak_bytes));
             Ok(())
         }
-        Some(End::Stopped { step, total_steps }) => {
-            Err(stopped(&format!("after step {step} of {total_steps}")))
-        }
-        Some(End::Failed(error)) => Err(error),
-        None if stdin.is_none() => Err(stopped("at once")),
-        None => Err(SiteError::Data {
+        End::Stopped { step, total_steps } => Err(stopped(&format!("after step {step} of {total_steps}"))),
+        End::Killed => Err(stopped("at once")),
+        End::Failed(error) => Err(error),
+        End::Died => Err(SiteError::Data {
             sentence: "the training process was killed".into(),
             hint: Some(
                 "was there enough memory for this model? The same command with --resume goes on from the last checkpoint"
@@ -255,107 +198,44 @@ fn stopped(when: &str) -> SiteError {
     }
 }
 
-/// How a training ended.
-enum End {
-    Finished(Summary),
-    Stopped { step: u64, total_steps: u64 },
-    Failed(SiteError),
-}
-
 /// What the person sees of the child.
-struct Shown {
+struct Shown<'a> {
+    job: &'a TrainJob,
     display: Display,
-    process_id: Option<u32>,
     /// The most memory the child has had, as of its last step.
     peak_bytes: Option<u64>,
 }
 
-impl Shown {
-    /// Shows a message; returns the end if it is one.
-    fn show(&mut self, job: &TrainJob, message: FromTrainer) -> Option<End> {
-        let training = &job.settings.training;
-        match message {
-            FromTrainer::Prepared(prepared) => self.display.prepared(&prepared, training.cutoff_tokens),
-            FromTrainer::Ready { total_steps, passes, resumed_from, parameters, rank, alpha } => {
-                let parameters = display::thousands(parameters);
+impl Show for Shown<'_> {
+    fn stopping(&mut self) {
+        self.display.line("stopping after this step, with a checkpoint (Ctrl-C again: at once)");
+    }
+
+    fn report(&mut self, report: &TrainingReport, process_id: Option<u32>) {
+        let training = &self.job.settings.training;
+        match report {
+            TrainingReport::Prepared(prepared) => self.display.prepared(prepared, training.cutoff_tokens),
+            TrainingReport::Ready { total_steps, passes, resumed_from, parameters, rank, alpha } => {
+                let parameters = display::thousands(*parameters);
                 self.display.line(&format!("adapter: rank {rank}, alpha {alpha}, {parameters} parameters"));
                 let packed = if training.batching == Batching::Packed { "packed " } else { "" };
-                let (steps, passes) = (display::thousands(total_steps), display::thousands(passes));
+                let (steps, passes) = (display::thousands(*total_steps), display::thousands(*passes));
                 self.display.line(&format!("steps: {steps} ({passes} {packed}forward passes an epoch)"));
-                if resumed_from > 0 {
+                if *resumed_from > 0 {
                     self.display.line(&format!("resumed after step {resumed_from}"));
-                } else if job.resume {
+                } else if self.job.resume {
                     self.display.line("there is no checkpoint yet: training starts at the beginning");
                 }
-                self.display.ready(total_steps, resumed_from);
+                self.display.ready(*total_steps, *resumed_from);
             }
-            FromTrainer::Baseline(measured) => self.display.baseline(&measured),
-            FromTrainer::Step(report) => {
-                let memory = self.process_id.and_then(memory::of);
+            TrainingReport::Baseline(measured) => self.display.baseline(measured),
+            TrainingReport::Step(report) => {
+                let memory = process_id.and_then(memory::of);
                 self.peak_bytes = memory.map(|memory| memory.peak_bytes).or(self.peak_bytes);
-                self.display.step(&report, memory.map(|memory| memory.resident_bytes));
+                self.display.step(report, memory.map(|memory| memory.resident_bytes));
             }
-            FromTrainer::Warning(words) => self.display.line(&format!("warning: {words}")),
-            FromTrainer::Finished(summary) => return Some(End::Finished(summary)),
-            FromTrainer::Stopped { step, total_steps } => return Some(End::Stopped { step, total_steps }),
-            FromTrainer::Failed { sentence, hint, is_user_error: true } => {
-                return Some(End::Failed(SiteError::Data { sentence, hint }));
-            }
-            FromTrainer::Failed { sentence, .. } => {
-                return Some(End::Failed(SiteError::Internal(sentence)));
-            }
-        }
-        None
-    }
-}
-
-async fn start(job: &TrainJob) -> Result<(Child, ChildStdin, ChildStdout), SiteError> {
-    let failed = |source: std::io::Error| SiteError::Internal(format!("cannot start the trainer: {source}"));
-    let mut child = Command::new(preflight::executable()?)
-        .arg("trainer")
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        // A group of its own: Ctrl-C at the terminal reaches this process only, which passes it on in good order.
-        .process_group(0)
-        .kill_on_drop(true)
-        .spawn()
-        .map_err(failed)?;
-    let (Some(mut stdin), Some(stdout)) = (child.stdin.take(), child.stdout.take()) else {
-        return Err(SiteError::Internal("the trainer has no pipes".to_owned()));
-    };
-    let json = serde_json::to_string(job).map_err(|error| SiteError::Internal(error.to_string()))?;
-    write_message_async(&mut stdin, &json).await?;
-    Ok((child, stdin, stdout))
-}
-
-/// Reads the child's messages to their end.
-async fn listen(mut stdout: ChildStdout, sender: mpsc::Sender<FromTrainer>) {
-    while let Ok(Some(message)) = read_message_async::<FromTrainer>(&mut stdout).await {
-        if sender.send(message).await.is_err() {
-            break;
-        }
-    }
-}
-
-/// Ctrl-C and SIGTERM.
-struct Signals {
-    terminate: tokio::signal::unix::Signal,
-    interrupt: tokio::signal::unix::Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, SiteError> {
-        let failed =
-            |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
-        let terminate = signal(SignalKind::terminate()).map_err(failed)?;
-        let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(Self { terminate, interrupt })
-    }
-
-    async fn wait(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
+            TrainingReport::Warning(words) => self.display.line(&format!("warning: {words}")),
+            TrainingReport::Finished(_) | TrainingReport::Stopped { .. } | TrainingReport::Failed { .. } => {}
         }
     }
 }

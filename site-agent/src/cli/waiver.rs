@@ -10,7 +10,8 @@ use ::data::screen::{Certainty, Finding, Kind, Options, Screen};
 use clap::Subcommand;
 use common::durable;
 
-use super::{State, absolute, data, officer_key};
+use super::officer_key;
+use super::support::{State, absolute, all_present, lock};
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 use crate::waiver;
@@ -163,10 +164,10 @@ impl Counts {
 
 fn sign(new: &New) -> Result<(), SiteError> {
     let key = officer_key::read_private(&new.key)?;
-    let files = data::existing(&new.files)?;
+    let files = all_present(&new.files)?;
     let output = absolute(&new.output)?;
     let folder = output.parent().unwrap_or(&output).to_path_buf();
-    data::lock(files.clone(), vec![folder])?;
+    lock(files.clone(), vec![folder])?;
     let screen = Screen::new(Options::default());
     let kinds: BTreeSet<Kind> = new.kinds.iter().copied().collect();
     let mut single = BTreeSet::new();
@@ -227,9 +228,9 @@ fn accepted(finding: &Finding, hash: &[u8; 32]) -> AcceptedFinding {
 fn check(path: &Path, files: &[PathBuf], folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
     let officer = waiver::trusted(&folder.officer())?;
-    let accepted = waiver::check(&signed, &officer, waiver::today())?;
-    let files = data::existing(files)?;
-    data::lock(files.clone(), Vec::new())?;
+    let accepted = waiver::accepted_by(&signed, &officer, waiver::today())?;
+    let files = all_present(files)?;
+    lock(files.clone(), Vec::new())?;
     let screen = Screen::new(Options::default());
     let mut counts = Counts::default();
     let dataset = waiver::each_record(&files, |record, hash| {
@@ -246,7 +247,7 @@ fn check(path: &Path, files: &[PathBuf], folder: &StateFolder) -> Result<(), Sit
 /// Puts a waiver in force: runs of this site then use it. The dataset is compared when the records are read.
 fn put_in_force(path: &Path, folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
-    waiver::check(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
+    waiver::accepted_by(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
     let target = folder.waiver();
     durable::write(&target, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&target, source))?;

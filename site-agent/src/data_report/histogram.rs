@@ -3,6 +3,8 @@
 
 use std::fmt::Write as _;
 
+use super::escape::escape;
+
 /// Counts of values in equal bins from `low` on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Histogram {
@@ -60,7 +62,7 @@ impl Histogram {
         let plot = HEIGHT - BOTTOM - TOP;
         let mut svg = format!(
             "<svg viewBox=\"0 0 {WIDTH} {HEIGHT}\" role=\"img\" aria-label=\"{}\">\n",
-            super::html::escape(description)
+            escape(description)
         );
         for (share, value) in [(0.0, 0), (0.5, most / 2), (1.0, most)] {
             let y = TOP + plot * (1.0 - share);

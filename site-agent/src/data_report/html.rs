@@ -5,29 +5,13 @@
 
 use std::fmt::Write as _;
 
-use super::{Distribution, Summary, certainty, grouped, screen_language};
+pub use super::escape::escape;
+use super::summary::{Distribution, Summary, certainty, grouped, screen_language};
 use crate::language::Language;
 use crate::language::text::{self as t, Word};
 
 /// The style sheet of our pages; the demo's report uses it too.
 pub const STYLE: &str = include_str!("html/page.css");
-
-/// Text made safe inside elements and quoted attributes.
-#[must_use]
-pub fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            other => safe.push(other),
-        }
-    }
-    safe
-}
 
 /// The complete document.
 #[must_use]

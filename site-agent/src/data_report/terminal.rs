@@ -3,7 +3,7 @@
 
 use unicode_width::UnicodeWidthStr as _;
 
-use super::{Distribution, Summary, certainty, grouped, screen_language};
+use super::summary::{Distribution, Summary, certainty, grouped, screen_language};
 use crate::cli::table;
 use crate::language::Language;
 use crate::language::text::{self as t};

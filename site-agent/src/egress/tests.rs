@@ -10,10 +10,10 @@ use common::run::{AdapterSettings, BaseSettings, RunManifest, TensorSpec, Traini
 use common::wire::message::Response;
 
 use super::*;
-use crate::local::RawFacts;
+use crate::gateway::protect::{RawUpdate, protect};
+use crate::gateway::store::Store;
 use crate::paths::StateFolder;
-use crate::protect::protect;
-use crate::store::Store;
+use crate::pipe::RawFacts;
 
 /// At the moment of sending, the last line of the ledger on disk must already describe exactly these bytes.
 struct Watching {
@@ -84,22 +84,23 @@ fn update(site: &Site) -> ProtectedUpdate {
     let raw = site
         .folder
         .raw()
-        .join(format!("{}.safetensors", crate::local::round_file_stem(key().run, key().round)));
+        .join(format!("{}.safetensors", crate::pipe::round_file_stem(key().run, key().round)));
     let mut writer = common::adapter::AdapterWriter::create(&raw, &manifest.tensors).unwrap();
     writer.append(&vec![0.25; 768 * 1024]).unwrap();
     writer.finish().unwrap();
     let digest = Digest::of(&fs::read(&raw).unwrap());
     let facts = RawFacts { digest, records: 775, tokens: 123_456, loss: 5.123_456 };
     let mut store = Store::open(&site.folder.database()).unwrap();
-    protect(&site.folder, &mut store, &PolicyConfig::default(), &manifest, key(), &facts, 1).unwrap()
+    let raw = RawUpdate { key: key(), facts: &facts, manifest: &manifest };
+    protect(&site.folder, &mut store, &PolicyConfig::default(), &raw, 1).unwrap()
 }
 
 /// Blinded points of a query about nothing: padding alone, as good as any.
 fn points(site: &Site) -> ProtectedPoints {
     let query = data::overlap::Query::new(&[], zeroize::Zeroizing::new([3; 32])).unwrap();
     let bytes = query.blinded(0).unwrap();
-    fs::write(crate::overlap::raw_points(&site.folder, key().run), &bytes).unwrap();
-    let facts = crate::local::BlindedFacts { digest: Digest::of(&bytes), points: query.points() };
+    fs::write(crate::overlap::raw_points_path(&site.folder, key().run), &bytes).unwrap();
+    let facts = crate::pipe::BlindedFacts { digest: Digest::of(&bytes), points: query.points() };
     let mut store = Store::open(&site.folder.database()).unwrap();
     ProtectedPoints::protect(&site.folder, &mut store, key().run, &facts, 1).unwrap()
 }

@@ -10,13 +10,13 @@ use data::dedup::BANDS;
 use data::limits::OVERLAP_BATCH_POINTS;
 use data::overlap::{Batch, EvaluationKey, Features};
 
-use super::answers::Answers;
-use super::compare::{Step, advance};
-use super::points::ProtectedPoints;
 use crate::error::SiteError;
-use crate::local::BlindedFacts;
+use crate::gateway::overlap::answers::Answers;
+use crate::gateway::overlap::points::ProtectedPoints;
+use crate::gateway::store::Store;
 use crate::paths::StateFolder;
-use crate::store::Store;
+use crate::pipe::BlindedFacts;
+use crate::worker::overlap::{Step, advance};
 
 const RUN: RunId = RunId([5; 8]);
 
@@ -55,7 +55,7 @@ fn site() -> Site {
 }
 
 impl Site {
-    fn step(&self) -> Result<Step, crate::train::TrainError> {
+    fn step(&self) -> Result<Step, crate::worker::train_error::TrainError> {
         advance(&self.folder, RUN, &self.terms, &self.records)
     }
 
@@ -88,7 +88,7 @@ fn records_of_the_held_out_set_are_found_once_and_for_the_whole_run() {
     let mut site = site();
     let facts = site.blinded();
     assert_eq!(facts.points, 8192);
-    let query = super::query(&site.folder, RUN);
+    let query = super::query_path(&site.folder, RUN);
     assert_eq!(fs::metadata(&query).unwrap().permissions().mode() & 0o777, 0o600, "the seed is private");
     let points = site.protect(&facts).unwrap();
     site.answer(&points, &site.key);
@@ -97,9 +97,9 @@ fn records_of_the_held_out_set_are_found_once_and_for_the_whole_run() {
     assert_eq!((excluded.too_close, excluded.not_compared), (2, 0));
     assert!(excluded.exclude[7] && excluded.exclude[8]);
     assert!(!query.exists(), "the seed is gone");
-    assert!(!super::raw_points(&site.folder, RUN).exists());
+    assert!(!super::raw_points_path(&site.folder, RUN).exists());
     // A record that came later is left out; the verdict is the same without anybody's files.
-    fs::remove_file(super::answers(&site.folder, RUN)).unwrap();
+    fs::remove_file(super::answers_path(&site.folder, RUN)).unwrap();
     site.records.push(features(301));
     let Step::Compared(again) = site.step().unwrap() else { panic!("not compared") };
     assert_eq!(again.exclude(&site.records).not_compared, 1);
@@ -115,8 +115,8 @@ fn a_restart_makes_the_same_points_and_the_next_run_others() {
         panic!("compared already")
     };
     assert_ne!(other.digest, facts.digest);
-    assert!(!super::query(&site.folder, RUN).exists(), "what an earlier run left is gone");
-    assert!(!super::raw_points(&site.folder, RUN).exists());
+    assert!(!super::query_path(&site.folder, RUN).exists(), "what an earlier run left is gone");
+    assert!(!super::raw_points_path(&site.folder, RUN).exists());
 }
 
 #[test]
@@ -128,7 +128,7 @@ fn a_coordinator_that_uses_another_key_is_refused_by_the_proof() {
     let error = site.step().unwrap_err();
     assert_eq!(error.code, TrainFailure::OverlapFailed);
     assert!(error.words.contains("proof"), "{}", error.words);
-    assert!(!super::verdict(&site.folder, RUN).exists(), "no verdict without a proof");
+    assert!(!super::result_path(&site.folder, RUN).exists(), "no verdict without a proof");
 }
 
 #[test]
@@ -151,7 +151,7 @@ fn a_damaged_set_or_public_key_is_refused() {
 fn what_is_not_points_or_not_the_runs_points_stays_here() {
     let mut site = site();
     let facts = site.blinded();
-    let raw = super::raw_points(&site.folder, RUN);
+    let raw = super::raw_points_path(&site.folder, RUN);
     let good = fs::read(&raw).unwrap();
     let refused = |site: &mut Site, bytes: &[u8], points: u32| {
         fs::write(&raw, bytes).unwrap();

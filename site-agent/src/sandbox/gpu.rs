@@ -10,9 +10,7 @@ use std::path::{Path, PathBuf};
 use model::Device;
 
 use super::process;
-
-/// GPUs that NVIDIA's kernel driver numbers at most (its NV_MAX_DEVICES).
-const GPUS_MAX: usize = 32;
+use crate::limits::GPUS_MAX;
 
 /// Control, unified memory, and unified memory's events, which drivers from 570 on open as well. Which `/dev/nvidiaN` is
 /// `cuda:N` only the driver knows (it sorts by speed, and it opens all of them to do so), so all are in the list.

@@ -9,7 +9,8 @@ use landlock::{
 };
 
 use super::gpu::GpuFiles;
-use super::{FileRules, Lock, LockReport};
+use super::lock::{Lock, LockReport};
+use super::rules::FileRules;
 
 /// What the process needs of the network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

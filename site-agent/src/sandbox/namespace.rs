@@ -7,7 +7,7 @@
 
 use std::io;
 
-use super::{Lock, LockReport};
+use super::lock::{Lock, LockReport};
 
 /// Moves the calling process into a new network namespace.
 ///

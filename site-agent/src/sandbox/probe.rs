@@ -11,7 +11,9 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FileRules, Lock, LockReport, enter_gateway, enter_worker};
+use super::enter::{enter_gateway, enter_worker};
+use super::lock::{Lock, LockReport};
+use super::rules::FileRules;
 
 /// One thing that was tried.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,7 +9,7 @@ use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::{Lock, LockReport};
+use super::lock::{Lock, LockReport};
 
 /// Switches off core files (`RLIMIT_CORE` 0, which a child cannot raise again without privilege) and marks the
 /// process undumpable, which also closes `/proc/<pid>/mem` and `ptrace` to other unprivileged processes.

@@ -12,7 +12,7 @@ use seccompiler::{
     TargetArch, apply_filter, sock_filter,
 };
 
-use super::{Lock, LockReport};
+use super::lock::{Lock, LockReport};
 
 /// Which kind of child is being locked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,5 @@
-//! Keeps one child process alive and its two pipes flowing. Used twice by the supervisor.
+//! Keeps one child process alive and its two pipes flowing. Used twice by the supervisor. Invariant: a child that dies
+//! again and again ends the agent with its last words.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};
@@ -12,10 +13,14 @@ use tokio::process::{Child, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
-use super::{GRACE, Heard};
-use crate::agent::backoff::Backoff;
+use super::heard::Heard;
+use crate::backoff::Backoff;
 use crate::error::SiteError;
-use crate::local::{read_message_async, write_message_async};
+use crate::limits::{
+    CHILD_DEATHS_MAX, CHILD_HEALTHY_MS_MIN, CHILD_STOP_MS_MAX, LAST_WORDS_BYTES_MAX, LOG_BYTES_MAX,
+    PIPE_WRITE_MS_MAX,
+};
+use crate::pipe::{read_message_async, write_message_async};
 use crate::sandbox::process::terminate;
 
 /// What to start.
@@ -26,24 +31,21 @@ pub(super) struct ChildSpec {
     pub(super) log: PathBuf,
 }
 
-/// A child that lived this long was healthy; its death starts the count of deaths afresh.
-const HEALTHY: Duration = Duration::from_secs(30);
-/// Deaths in a row, each within `HEALTHY`, after which the agent ends: about 15 seconds of trying.
-const DEATHS_MAX: u32 = 8;
-/// A child that does not take a message for this long hangs, and is killed.
-const WRITE_DEADLINE: Duration = Duration::from_secs(30);
-/// A log that is larger at start is set aside as `.old`; so there are at most two of this size and what one run adds.
-const LOG_BYTES_MAX: u64 = 8 << 20;
+/// How a child's keeper talks to the hub, and hears that it has to stop.
+pub(super) struct Keeper<Out> {
+    /// Where everything goes.
+    pub(super) heard: mpsc::Sender<Heard>,
+    /// A message of the child as the hub takes it.
+    pub(super) wrap: fn(Out) -> Heard,
+    /// What the hub is told when the child ended, if anything.
+    pub(super) gone: Option<fn() -> Heard>,
+    /// True when the agent ends.
+    pub(super) stopping: watch::Receiver<bool>,
+}
 
 /// Starts the child again and again until told to stop or until it dies too often.
-pub(super) async fn keep<In, Out>(
-    spec: ChildSpec,
-    mut orders: mpsc::Receiver<In>,
-    heard: mpsc::Sender<Heard>,
-    wrap: fn(Out) -> Heard,
-    gone: Option<fn() -> Heard>,
-    mut stopping: watch::Receiver<bool>,
-) where
+pub(super) async fn keep<In, Out>(spec: ChildSpec, mut orders: mpsc::Receiver<In>, mut keeper: Keeper<Out>)
+where
     In: Serialize,
     Out: DeserializeOwned,
 {
@@ -51,40 +53,43 @@ pub(super) async fn keep<In, Out>(
     for life in 0_u64.. {
         let started = Instant::now();
         let log_bytes = fs::metadata(&spec.log).map_or(0, |metadata| metadata.len());
-        if let Err(error) = live(&spec, life, &mut orders, &heard, wrap, &mut stopping).await {
-            tell(&heard, Heard::GivenUp(error), &mut stopping).await;
+        if let Err(error) = live(&spec, life, &mut orders, &mut keeper).await {
+            keeper.tell(Heard::GivenUp(error)).await;
             return;
         }
-        if *stopping.borrow() {
+        if *keeper.stopping.borrow() {
             return;
         }
-        if started.elapsed() >= HEALTHY {
+        if started.elapsed() >= Duration::from_millis(CHILD_HEALTHY_MS_MIN) {
             backoff.reset();
         }
         let wait_ms = backoff.next_ms(0);
         let last_words = last_words(&spec.log, log_bytes);
-        if backoff.failures() >= DEATHS_MAX {
-            let error = SiteError::ChildKeepsDying { child: spec.name, times: DEATHS_MAX, last_words };
-            tell(&heard, Heard::GivenUp(error), &mut stopping).await;
+        if backoff.failures() >= CHILD_DEATHS_MAX {
+            let error = SiteError::ChildKeepsDying { child: spec.name, times: CHILD_DEATHS_MAX, last_words };
+            keeper.tell(Heard::GivenUp(error)).await;
             return;
         }
         tracing::warn!("the {} ended ({last_words}); it is started again in {wait_ms} ms", spec.name);
-        if let Some(gone) = gone {
-            tell(&heard, gone(), &mut stopping).await;
+        if let Some(gone) = keeper.gone {
+            keeper.tell(gone()).await;
         }
         tokio::select! {
             () = sleep(Duration::from_millis(wait_ms)) => {}
-            _ = stopping.changed() => return,
+            _ = keeper.stopping.changed() => return,
         }
         // Orders for the dead one: the other side repeats what still matters when it hears of the new one.
         while orders.try_recv().is_ok() {}
     }
 }
 
-async fn tell(heard: &mpsc::Sender<Heard>, message: Heard, stopping: &mut watch::Receiver<bool>) {
-    tokio::select! {
-        _ = heard.send(message) => {}
-        _ = stopping.changed() => {}
+impl<Out> Keeper<Out> {
+    /// Tells the hub, unless the agent ends meanwhile.
+    async fn tell(&mut self, message: Heard) {
+        tokio::select! {
+            _ = self.heard.send(message) => {}
+            _ = self.stopping.changed() => {}
+        }
     }
 }
 
@@ -93,9 +98,7 @@ async fn live<In, Out>(
     spec: &ChildSpec,
     life: u64,
     orders: &mut mpsc::Receiver<In>,
-    heard: &mpsc::Sender<Heard>,
-    wrap: fn(Out) -> Heard,
-    stopping: &mut watch::Receiver<bool>,
+    keeper: &mut Keeper<Out>,
 ) -> Result<(), SiteError>
 where
     In: Serialize,
@@ -104,14 +107,15 @@ where
     let (mut child, mut stdin, mut stdout) = start(spec, life)?;
     let read = async {
         while let Ok(Some(message)) = read_message_async::<Out>(&mut stdout).await {
-            if heard.send(wrap(message)).await.is_err() {
+            if keeper.heard.send((keeper.wrap)(message)).await.is_err() {
                 break;
             }
         }
     };
     let write = async {
         while let Some(order) = orders.recv().await {
-            match timeout(WRITE_DEADLINE, write_message_async(&mut stdin, &order)).await {
+            let patience = Duration::from_millis(PIPE_WRITE_MS_MAX);
+            match timeout(patience, write_message_async(&mut stdin, &order)).await {
                 Ok(Ok(())) => {}
                 Ok(Err(_)) | Err(_) => break,
             }
@@ -121,7 +125,7 @@ where
     tokio::select! {
         () = read => {}
         () = write => {}
-        _ = stopping.changed() => {}
+        _ = keeper.stopping.changed() => {}
     }
     end(&mut child).await;
     Ok(())
@@ -158,7 +162,7 @@ async fn end(child: &mut Child) {
         // It may be gone by itself; then there is nothing to signal.
         let _ = terminate(process_id);
     }
-    if timeout(GRACE, child.wait()).await.is_err() {
+    if timeout(Duration::from_millis(CHILD_STOP_MS_MAX), child.wait()).await.is_err() {
         let _ = child.kill().await;
     }
 }
@@ -173,15 +177,14 @@ fn open_log(path: &Path) -> Result<File, SiteError> {
 
 /// The last error in what one life of a child wrote to its log, which was `from` bytes long before.
 fn last_words(path: &Path, from: u64) -> String {
-    const TAIL_BYTES: u64 = 4096;
     let read = || {
         let mut file = File::open(path)?;
         let length = file.metadata()?.len();
         // A log that was set aside starts afresh and is shorter.
         let from = if from > length { 0 } else { from };
-        file.seek(SeekFrom::Start(from.max(length.saturating_sub(TAIL_BYTES))))?;
+        file.seek(SeekFrom::Start(from.max(length.saturating_sub(LAST_WORDS_BYTES_MAX))))?;
         let mut bytes = Vec::new();
-        file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
+        file.take(LAST_WORDS_BYTES_MAX).read_to_end(&mut bytes)?;
         Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
     };
     let text = read().unwrap_or_default();

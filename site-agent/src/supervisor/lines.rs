@@ -1,5 +1,5 @@
 //! What the person who runs the agent sees, on standard error: one plain line per event, and where it is a terminal a
-//! progress bar instead of progress lines.
+//! progress bar instead of progress lines. Used by `supervisor`.
 
 #![allow(clippy::print_stderr, reason = "these lines are the output of `site-agent run`")]
 
@@ -9,11 +9,11 @@ use std::time::{Duration, Instant};
 use common::wire::message::{RoundKey, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::local::{FromWorker, LeftOut, Notice, Progress};
+use crate::pipe::{FromWorker, LeftOut, Notice, Progress};
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub(super) struct Lines {
     last_progress: Option<Instant>,
     rounds: u32,
     prepared: Option<RoundKey>,

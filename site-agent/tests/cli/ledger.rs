@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use common::id::{Digest, Round, RunId};
 use common::ledger::Kind;
-use site_agent::ledger::{Frame, LedgerWriter};
+use site_agent::gateway::ledger::{Frame, LedgerWriter};
 
 use crate::support::{Site, words};
 

@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use site_agent::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
 use site_agent::paths::StateFolder;
-use site_agent::store::Store;
+use site_agent::gateway::store::Store;
 use tempfile::TempDir;
 
 /// The small model that the repository carries for its demo.

@@ -82,7 +82,7 @@ struct Asker {
 
 impl Asker {
     async fn connect(state: &Path) -> Result<Self> {
-        let identity = site_agent::identity::Identity::load(&state.join("identity"))?;
+        let identity = site_agent::gateway::identity::Identity::load(&state.join("identity"))?;
         let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)?;
         let remote = *resolve(&identity.coordinator.address, WITHIN).await?.first().context("no address")?;
         let client = Client::bind_for(remote)?;

@@ -1,4 +1,5 @@
 //! `site-agent data check`: what of these files may be trained on, why the rest is not, and what the rest looks like.
+//! Run by `cli::data`.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -9,15 +10,19 @@ use data::read::{self, Item};
 use data::room::{self, RoomFile, RoomOptions, Step};
 use indicatif::{ProgressBar, ProgressStyle};
 use model::chat::ChatTokenizer;
+use prepare::PrepareError;
+use prepare::records::document;
 use rayon::prelude::*;
 
 use super::options::Options;
-use super::{data_error, exists, json, lock, model_error, summary};
-use crate::data_report::{Summary, html, screen_language, terminal};
+use super::{json, summary};
+use crate::cli::support::{lock, present};
+use crate::data_report::summary::{Summary, screen_language};
+use crate::data_report::{html, terminal};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::language::text::{self as t};
-use crate::records::document;
+use crate::limits::MANIFEST_BYTES_MAX;
 
 const REPORT: &str = "data-report.html";
 const MANIFEST: &str = "data-manifest.json";
@@ -60,17 +65,17 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let room = arguments.options.room()?;
     let earlier = arguments.compare.as_deref().map(earlier).transpose()?;
     std::fs::create_dir_all(&arguments.out).map_err(|source| SiteError::io(&arguments.out, source))?;
-    let out = exists(&arguments.out)?;
+    let out = present(&arguments.out)?;
     let read = paths.iter().chain(&model).cloned().collect();
     lock(read, vec![out.clone()])?;
-    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
+    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(PrepareError::from)?;
     let bar = Bar::new(language);
-    let inspection = room::inspect(&files, &room, &mut |step| bar.show(step)).map_err(data_error)?;
+    let inspection = room::inspect(&files, &room, &mut |step| bar.show(step)).map_err(PrepareError::from)?;
     let tokens = tokenizer.map(|tokenizer| lengths(&tokenizer, &files, &room, &bar)).transpose()?;
     bar.clear();
     let summary = summary::of(&inspection, tokens, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
-    write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(data_error)?)?;
+    write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(PrepareError::from)?)?;
     if arguments.json {
         json::print(&inspection)?;
     } else {
@@ -89,11 +94,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 
 /// A manifest that was made before.
 fn earlier(path: &Path) -> Result<Manifest, SiteError> {
-    const MANIFEST_BYTES_MAX: u64 = 1 << 20; // one is about 2 KB
     let at = |source| SiteError::io(path, source);
     let mut bytes = Vec::new();
     std::fs::File::open(path).map_err(at)?.take(MANIFEST_BYTES_MAX).read_to_end(&mut bytes).map_err(at)?;
-    Manifest::from_bytes(&bytes).map_err(data_error)
+    Ok(Manifest::from_bytes(&bytes).map_err(PrepareError::from)?)
 }
 
 /// The root, when records, settings and counts are those of the earlier manifest.
@@ -135,8 +139,11 @@ fn lengths(
     let mut reader = read::open(&paths, &room.read);
     let mut lengths = Vec::new();
     loop {
-        let batch =
-            reader.by_ref().take(BATCH).collect::<data::error::Result<Vec<Item>>>().map_err(data_error)?;
+        let batch = reader
+            .by_ref()
+            .take(BATCH)
+            .collect::<data::error::Result<Vec<Item>>>()
+            .map_err(PrepareError::from)?;
         if batch.is_empty() {
             return Ok(lengths);
         }

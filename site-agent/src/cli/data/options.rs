@@ -1,4 +1,5 @@
-//! The options that the `data` verbs share: which files, and what the room is to do with them.
+//! The options that the `data` verbs share: which files, and what the room is to do with them. Used by `check` and
+//! `show`.
 
 use std::path::PathBuf;
 
@@ -6,8 +7,9 @@ use data::read::{Mapping, ReadOptions};
 use data::room::{DuplicatePolicy, RoomOptions};
 use data::screen;
 use data::split::{SchemeChoice, SplitOptions};
+use prepare::PrepareError;
 
-use super::{data_error, existing, exists};
+use crate::cli::support::{all_present, present};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::waiver;
@@ -69,14 +71,14 @@ impl Options {
 
     /// The files and the model's folder, absolute and existing.
     pub(super) fn paths(&self) -> Result<(Vec<PathBuf>, Option<PathBuf>), SiteError> {
-        Ok((existing(&self.files)?, self.model.as_deref().map(exists).transpose()?))
+        Ok((all_present(&self.files)?, self.model.as_deref().map(present).transpose()?))
     }
 
     /// What the waiver accepts, if one is named and holds.
     fn accepted(&self) -> Result<Option<screen::waiver::Accepted>, SiteError> {
         let (Some(path), Some(officer)) = (&self.waiver, &self.officer) else { return Ok(None) };
         let signed = waiver::read(path)?;
-        waiver::check(&signed, &waiver::trusted(officer)?, waiver::today()).map(Some)
+        waiver::accepted_by(&signed, &waiver::trusted(officer)?, waiver::today()).map(Some)
     }
 
     /// What the room does. Reads the waiver and the mapping, so it is called before the locks are taken.
@@ -84,7 +86,7 @@ impl Options {
     /// # Errors
     /// What is wrong with the waiver, or with the mapping and on which line.
     pub(super) fn room(&self) -> Result<RoomOptions, SiteError> {
-        let mapping = self.mapping.as_deref().map(Mapping::read).transpose().map_err(data_error)?;
+        let mapping = self.mapping.as_deref().map(Mapping::read).transpose().map_err(PrepareError::from)?;
         Ok(RoomOptions {
             mapping_sha256: mapping.as_ref().map(Mapping::sha256),
             read: ReadOptions { mapping, ..ReadOptions::default() },

@@ -1,5 +1,5 @@
 //! `site-agent data show`: one record on the terminal of the person at the site, with what the screen found marked and the
-//! loss mask drawn over the tokens. It shows a record's text, and therefore speaks to a terminal only.
+//! loss mask drawn over the tokens. It shows a record's text, and therefore speaks to a terminal only. Run by `cli::data`.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -8,15 +8,17 @@ use data::read::{self, Item};
 use data::room::Verdict;
 use data::screen::{Certainty, Finding, Screen};
 use model::chat::{ChatTokenizer, Document};
+use prepare::PrepareError;
+use prepare::records::document;
 
 use super::options::Options;
-use super::{data_error, lock, model_error, summary};
+use super::summary;
+use crate::cli::support::lock;
 use crate::data_report::drawing::{self, Mark, Paint};
-use crate::data_report::screen_language;
+use crate::data_report::summary::screen_language;
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::language::text::{self as t};
-use crate::records::document;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,7 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (files, model) = arguments.options.paths()?;
     let room = arguments.options.room()?;
     lock(files.iter().chain(&model).cloned().collect(), Vec::new())?;
-    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(model_error)?;
+    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(PrepareError::from)?;
     let screen = Screen::new(room.screen.clone());
     let (item, files) = find(&files, &room.read, arguments.number, language)?;
     let colour =
@@ -103,7 +105,7 @@ fn find(
     let mut reader = read::open(files, options);
     let mut seen = 0;
     for item in &mut reader {
-        let item = item.map_err(data_error)?;
+        let item = item.map_err(PrepareError::from)?;
         seen += 1;
         if seen == number {
             let reports = reader.reports().to_vec();
@@ -142,7 +144,7 @@ fn as_trained(
         Document::Conversation(messages) => tokenizer.explain(&messages),
         Document::Text(text) => tokenizer.explain_text(&text),
     }
-    .map_err(model_error)?;
+    .map_err(PrepareError::from)?;
     let head = t::SHOW_TOKENS.with(language, &[&explained.tokens, &explained.supervised_tokens]);
     let pieces = explained.pieces.iter().map(|piece| (piece.range.clone(), piece.supervised));
     Ok(format!("{head}\n{}\n", drawing::tokens(&explained.text, pieces, paint)))

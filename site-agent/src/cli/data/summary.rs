@@ -9,7 +9,7 @@ use data::room::{Inspection, Outcome, Verdict};
 use data::screen::{Certainty, Kind};
 use data::split::{Assignment, Note, Scheme, Side};
 
-use crate::data_report::{
+use crate::data_report::summary::{
     Counts, Distribution, DuplicateRow, FileRow, FindingRow, ReasonRow, SplitRow, Summary, screen_language,
 };
 use crate::language::Language;

@@ -12,7 +12,7 @@ use model::StepReport;
 use model::chat::PrepareReport;
 use model::evaluate::Evaluation;
 
-use crate::local_training::{Prepared, Summary};
+use crate::alone::job::{Prepared, Summary};
 
 /// Between two progress lines where there is no terminal.
 const LINE_EVERY: Duration = Duration::from_secs(5);

@@ -2,14 +2,14 @@
 //!
 //! Invariant: a key that is not known is an error, in the file as on the command line.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
 use common::run::{Batching, Compute, RunError, Schedule, TargetModules, WeightFormat};
 use serde::de::DeserializeOwned;
 
+use crate::alone::job::LocalSettings;
 use crate::error::SiteError;
-use crate::local_training::LocalSettings;
 
 /// Sections and keys of a run file that mean nothing to one site.
 const OF_A_RUN: [&str; 8] =
@@ -241,14 +241,6 @@ fn read(path: &Path) -> Result<LocalSettings, SiteError> {
     // A run file is welcome: the same training at one site, for comparison.
     table.retain(|key, _| !OF_A_RUN.contains(&key));
     table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
-}
-
-/// The folder or file, which must exist, as an absolute path without links.
-///
-/// # Errors
-/// `Io` with the path.
-pub(super) fn existing(path: &Path) -> Result<PathBuf, SiteError> {
-    std::fs::canonicalize(path).map_err(|source| SiteError::io(path, source))
 }
 
 #[cfg(test)]

@@ -1,0 +1,84 @@
+//! From documents to samples: encoded for a model, cut, and divided into what is trained on and what is only measured.
+//! Used by the site agent's worker and by the coordinator's evaluation child. Invariant: the same documents and the same
+//! settings give the same samples in the same order.
+
+use std::path::Path;
+
+use data::read::{ReadOptions, read_all};
+use model::chat::{ChatTokenizer, Document, PrepareReport};
+use model::{ModelError, Sample};
+
+use crate::error::PrepareError;
+use crate::records;
+
+/// How documents become samples.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct SampleSettings {
+    /// Documents are cut after this many tokens.
+    pub cutoff_tokens: usize,
+    /// Share of the samples that is held out, 0 to below 1.
+    pub validation_share: f64,
+    /// Start of the random choice of those held out.
+    pub seed: u64,
+}
+
+/// What is trained on and what is measured.
+#[derive(Debug, Clone, Default)]
+pub struct Samples {
+    /// Trained on.
+    pub training: Vec<Sample>,
+    /// Only measured.
+    pub validation: Vec<Sample>,
+    /// What was cut, dropped or refused on the way, of all documents together.
+    pub report: PrepareReport,
+}
+
+/// Encodes documents for the model in the folder `model` and holds a random share of them out.
+///
+/// # Errors
+/// The tokenizer or the chat template cannot be used, or no document has an answer within the cutoff.
+pub fn of_documents(
+    documents: &[Document],
+    model: &Path,
+    settings: SampleSettings,
+) -> Result<Samples, PrepareError> {
+    let prepared = ChatTokenizer::load(model)?.prepare_documents(documents, settings.cutoff_tokens)?;
+    let (_, held_out) =
+        model::train::hold_out(prepared.samples.len(), settings.validation_share, settings.seed);
+    let mut samples = Samples { report: prepared.report, ..Samples::default() };
+    for (index, sample) in prepared.samples.into_iter().enumerate() {
+        // `held_out` is ascending.
+        let is_held_out = held_out.binary_search(&index).is_ok();
+        if is_held_out { &mut samples.validation } else { &mut samples.training }.push(sample);
+    }
+    Ok(samples)
+}
+
+/// The records of a held-out file as samples for the model in the folder `model`; all of them are measured.
+///
+/// # Errors
+/// The tokenizer or the file cannot be read; `NothingUsable` where the file has no record to measure.
+pub fn of_held_out_file(
+    path: &Path,
+    model: &Path,
+    cutoff_tokens: usize,
+) -> Result<Vec<Sample>, PrepareError> {
+    let nothing = |reason: String| PrepareError::NothingUsable { path: path.to_path_buf(), reason };
+    let tokenizer = ChatTokenizer::load(model)?;
+    let dataset = read_all(&[path], &ReadOptions::default())?;
+    dataset.require_records().map_err(|error| match error {
+        data::DataError::NoRecords { reason } => nothing(reason),
+        error => error.into(),
+    })?;
+    if let Some((place, reason)) = dataset.refused.first() {
+        let (line, count) = (place.line, dataset.refused.len());
+        tracing::warn!(file = %path.display(), count, line, %reason, "records left out");
+    }
+    let documents = records::documents(&dataset.records);
+    let prepared = tokenizer.prepare_documents(&documents, cutoff_tokens).map_err(|error| match error {
+        ModelError::NothingSupervised { reason } => nothing(reason),
+        error => error.into(),
+    })?;
+    tracing::info!(file = %path.display(), report = ?prepared.report, "prepared");
+    Ok(prepared.samples)
+}

@@ -1,0 +1,182 @@
+//! Text from a local model, behind the worker's locks: what is typed here is as private as a record.
+//!
+//! Called by `site-agent generate`. Invariants: the locks are taken before the model or the adapter is read; nothing is
+//! written to disk; no error carries a prompt or an answer.
+
+use std::path::{Path, PathBuf};
+
+use model::chat::ChatTokenizer;
+use model::generate::{GenerateSettings, Generated, GenerationDefaults, Generator, TextStream};
+use model::{Adapter, BaseModel, Control, Device, LoadOptions, Message, ModelError, Placement, Role};
+use prepare::PrepareError;
+
+use crate::error::SiteError;
+use crate::sandbox::enter::lock_command;
+use crate::sandbox::gpu::GpuFiles;
+use crate::sandbox::process::interrupted;
+use crate::sandbox::{FileRules, Lock};
+
+/// What the person asked for; `None` leaves it to the model's `generation_config.json`.
+#[derive(Clone, Debug, Default)]
+pub struct Wishes {
+    pub temperature: Option<f64>,
+    pub top_p: Option<f64>,
+    pub top_k: Option<usize>,
+    pub repetition_penalty: Option<f64>,
+    pub max_tokens: Option<usize>,
+    pub seed: u64,
+}
+
+/// A model that is ready to answer.
+pub struct Talker {
+    base: BaseModel,
+    adapter: Option<Adapter>,
+    tokenizer: ChatTokenizer,
+    settings: GenerateSettings,
+    system: Option<String>,
+}
+
+/// A conversation with a [`Talker`]; what was computed of it is kept.
+pub struct Conversation<'a> {
+    talker: &'a Talker,
+    generator: Generator<'a>,
+    messages: Vec<Message>,
+}
+
+/// Takes the worker's locks: no network, and of the files only the model, the adapter and what the device needs.
+///
+/// # Errors
+/// `Data` when one does not hold and `allow_missing` does not name it.
+pub fn lock(
+    model: &Path,
+    adapter: Option<&Path>,
+    device: Device,
+    allow_missing: &[Lock],
+) -> Result<(), SiteError> {
+    let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).collect();
+    let rules = FileRules { read, write: Vec::new(), gpu: GpuFiles::needed(device) };
+    lock_command(&rules, allow_missing)
+}
+
+/// A folder, and where its links lead: a downloaded model may be links into a common store.
+fn readable(folder: &Path) -> Vec<PathBuf> {
+    let links = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let targets = links.filter(|path| path.is_symlink()).filter_map(|path| path.canonicalize().ok());
+    std::iter::once(folder.to_path_buf()).chain(targets).collect()
+}
+
+impl Talker {
+    /// Loads the model, and the adapter in PEFT's layout.
+    ///
+    /// # Errors
+    /// `Data` with what the model crate says of the folders or the wishes.
+    pub fn load(
+        model: &Path,
+        adapter: Option<&Path>,
+        options: &LoadOptions,
+        placement: Placement,
+        system: Option<String>,
+        wishes: &Wishes,
+    ) -> Result<Self, SiteError> {
+        let tokenizer = ChatTokenizer::load(model).map_err(explain)?;
+        let settings = settings(&GenerationDefaults::read(model).map_err(explain)?, &tokenizer, wishes);
+        settings.validate().map_err(explain)?;
+        let base = BaseModel::load_on(model, options, placement).map_err(explain)?;
+        let adapter =
+            adapter.map(|folder| model::load_peft(folder, base.config())).transpose().map_err(explain)?;
+        Ok(Self { base, adapter, tokenizer, settings, system })
+    }
+
+    /// A conversation that begins.
+    ///
+    /// # Errors
+    /// `Data` when the adapter does not fit.
+    pub fn conversation(&self) -> Result<Conversation<'_>, SiteError> {
+        let generator = Generator::new(&self.base, self.adapter.as_ref()).map_err(explain)?;
+        let mut conversation = Conversation { talker: self, generator, messages: Vec::new() };
+        conversation.begin_again();
+        Ok(conversation)
+    }
+}
+
+/// The publisher's settings with the person's on top. A wish that only acts on sampling asks for sampling.
+fn settings(defaults: &GenerationDefaults, tokenizer: &ChatTokenizer, wishes: &Wishes) -> GenerateSettings {
+    let sample = wishes.temperature.is_some() || wishes.top_p.is_some() || wishes.top_k.is_some();
+    let mut settings = defaults.settings(sample);
+    settings.temperature = wishes.temperature.unwrap_or(settings.temperature);
+    settings.top_p = wishes.top_p.unwrap_or(settings.top_p);
+    settings.top_k = wishes.top_k.unwrap_or(settings.top_k);
+    settings.repetition_penalty = wishes.repetition_penalty.unwrap_or(settings.repetition_penalty);
+    settings.max_tokens = wishes.max_tokens.unwrap_or(settings.max_tokens);
+    settings.seed = wishes.seed;
+    // A template without an end-of-turn token leaves the end to the ids of generation_config.json.
+    settings.stop_tokens.extend(tokenizer.end_of_turn().ok());
+    settings
+}
+
+impl Conversation<'_> {
+    /// Forgets all turns.
+    pub fn begin_again(&mut self) {
+        let system = self.talker.system.clone();
+        self.messages = system.map(|content| Message { role: Role::System, content }).into_iter().collect();
+    }
+
+    /// Answers; `show` gets the text as it comes, in whole characters. A turn that fails is as if it was not asked.
+    ///
+    /// # Errors
+    /// `Data` when the prompt cannot be used or is too long with the turns before it.
+    pub fn answer(&mut self, prompt: &str, show: &mut dyn FnMut(&str)) -> Result<Generated, SiteError> {
+        let turns = self.messages.len();
+        self.messages.push(Message { role: Role::User, content: prompt.to_owned() });
+        let answered = self.generate(show);
+        match answered {
+            Ok((generated, text)) => {
+                self.messages.push(Message { role: Role::Assistant, content: text });
+                Ok(generated)
+            }
+            Err(error) => {
+                self.messages.truncate(turns);
+                Err(explain(error))
+            }
+        }
+    }
+
+    fn generate(&mut self, show: &mut dyn FnMut(&str)) -> Result<(Generated, String), ModelError> {
+        let tokenizer = &self.talker.tokenizer;
+        let prompt = tokenizer.encode_prompt(&self.messages)?;
+        let mut stream = TextStream::new(tokenizer);
+        let (mut text, mut fault) = (String::new(), None);
+        let mut give = |part: Result<String, ModelError>| match part {
+            Ok(part) => {
+                show(&part);
+                text.push_str(&part);
+                Control::Continue
+            }
+            Err(error) => {
+                fault = Some(error);
+                Control::Stop
+            }
+        };
+        let generated = self.generator.generate(&prompt, &self.talker.settings, &mut |token| match give(
+            stream.push(token),
+        ) {
+            Control::Continue if interrupted() => Control::Stop,
+            control => control,
+        })?;
+        give(stream.finish());
+        match fault {
+            None => Ok((generated, text)),
+            Some(error) => Err(error),
+        }
+    }
+}
+
+/// The engine's error; a hint about run files would not fit this command.
+fn explain(error: ModelError) -> SiteError {
+    let hint = match &error {
+        ModelError::Setting { name: "prompt", .. } => "shorten the prompt, or begin a new conversation",
+        ModelError::Setting { .. } => "see `site-agent generate --help`",
+        _ => return PrepareError::from(error).into(),
+    };
+    SiteError::Data { sentence: error.to_string(), hint: Some(hint.to_owned()) }
+}

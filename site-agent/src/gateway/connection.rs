@@ -1,0 +1,171 @@
+//! One line to the coordinator, opened when needed and again after every loss.
+//!
+//! Called by `agent_loop` and `overlap::exchange`. Every connection begins with `Hello`. An item that failed on the way is released again as a
+//! new frame with a new ledger record: the ledger lists every frame that may have left, whether it arrived or not.
+
+use std::time::Duration;
+
+use common::clock::Clock;
+use common::id::Digest;
+use common::net::NetError;
+use common::wire::message::{PROTOCOL_VERSION, Refusal, Response, RoundKey};
+
+use super::output::Report;
+use crate::backoff::Backoff;
+use crate::egress::{Answer, Egress, Outbound, Wire};
+use crate::error::SiteError;
+use crate::limits::{BUSY_MS_MAX, BUSY_MS_MIN};
+use crate::pipe::Notice;
+
+pub mod quic;
+
+/// Opens connections; the real one uses QUIC, the tests' one does not.
+pub trait Connector: Send {
+    type Wire: Wire;
+    /// One attempt, with its own deadline.
+    fn connect(&mut self) -> impl Future<Output = Result<Self::Wire, SiteError>> + Send;
+}
+
+/// The line and what is needed to open it again.
+pub struct Connection<N: Connector, C> {
+    connector: N,
+    egress: Egress<C>,
+    wire: Option<N::Wire>,
+    backoff: Backoff,
+}
+
+impl<N: Connector, C: Clock> Connection<N, C> {
+    pub fn new(connector: N, egress: Egress<C>) -> Self {
+        Self { connector, egress, wire: None, backoff: Backoff::default() }
+    }
+
+    /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited out here.
+    ///
+    /// # Errors
+    /// Only what a new connection cannot mend: the policy, the ledger, the disk.
+    pub async fn ask(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
+        loop {
+            match self.try_once(item, report).await {
+                Ok(Answer { response: Response::Busy { retry_after_ms }, .. }) => {
+                    wait_out(retry_after_ms).await;
+                }
+                Ok(answer) => return Ok(answer),
+                Err(error) if error.is_retryable() => {
+                    tracing::warn!("{error}");
+                    if is_unwelcome(&error) {
+                        report.notice(Notice::NotAuthorised);
+                    }
+                    self.wire = None;
+                    let retry_ms = self.backoff.next_ms(random());
+                    report.notice(Notice::Disconnected { retry_ms });
+                    tokio::time::sleep(Duration::from_millis(retry_ms)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Releases an item once if the line stands, and gives up otherwise: for words that are stale a second later.
+    ///
+    /// # Errors
+    /// As [`Self::ask`]; a lost connection is `Ok(None)`.
+    pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
+        let Some(wire) = &mut self.wire else { return Ok(None) };
+        match self.egress.release(wire, item).await {
+            Ok(answer) => Ok(Some(answer.response)),
+            Err(error) if error.is_retryable() => {
+                tracing::warn!("{error}");
+                self.wire = None;
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Notes in the ledger which records a run uses; nothing is sent, and no line is needed.
+    ///
+    /// # Errors
+    /// The ledger's and the disk's.
+    pub fn note_data(&mut self, key: RoundKey, root: Digest) -> Result<bool, SiteError> {
+        self.egress.note_data(key, root)
+    }
+
+    async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
+        if self.wire.is_none() {
+            self.wire = Some(self.open(report).await?);
+        }
+        let Some(wire) = &mut self.wire else {
+            return Err(SiteError::Connection { reason: "no connection".into() });
+        };
+        let answer = self.egress.release(wire, item).await?;
+        self.backoff.reset();
+        Ok(answer)
+    }
+
+    async fn open(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
+        let mut wire = self.connector.connect().await?;
+        match self.egress.release(&mut wire, Outbound::Hello).await?.response {
+            Response::Welcome { protocol: PROTOCOL_VERSION } => {
+                report.notice(Notice::Connected);
+                Ok(wire)
+            }
+            Response::Welcome { protocol } => Err(SiteError::Connection {
+                reason: format!("it speaks protocol {protocol}, this site {PROTOCOL_VERSION}"),
+            }),
+            Response::Refused(Refusal::NotAuthorised) => {
+                report.notice(Notice::NotAuthorised);
+                Err(SiteError::Connection {
+                    reason: "the coordinator does not accept this site's certificate".into(),
+                })
+            }
+            Response::Refused(refusal) => {
+                Err(SiteError::Connection { reason: format!("refused: {refusal:?}") })
+            }
+            Response::Busy { retry_after_ms } => {
+                wait_out(retry_after_ms).await;
+                Err(SiteError::Connection { reason: "the coordinator is busy".into() })
+            }
+            other => {
+                Err(SiteError::Connection { reason: format!("an unexpected answer: {}", name_of(&other)) })
+            }
+        }
+    }
+}
+
+/// Waits as long as a busy coordinator asks, within our own bounds.
+async fn wait_out(retry_after_ms: u32) {
+    let wait_ms = retry_after_ms.clamp(BUSY_MS_MIN, BUSY_MS_MAX);
+    tokio::time::sleep(Duration::from_millis(u64::from(wait_ms))).await;
+}
+
+/// Whether the transport says that this site's certificate is not, or no longer, accepted.
+fn is_unwelcome(error: &SiteError) -> bool {
+    matches!(error, SiteError::Net(NetError::NotAuthorised | NetError::CertificateRefused { .. }))
+}
+
+/// The answer's name, for the log; its content does not matter.
+pub fn name_of(response: &Response) -> &'static str {
+    match response {
+        Response::Welcome { .. } => "Welcome",
+        Response::Work(_) => "Work",
+        Response::Blob { .. } => "Blob",
+        Response::Noted => "Noted",
+        Response::Continue { .. } => "Continue",
+        Response::Receipt(_) => "Receipt",
+        Response::Busy { .. } => "Busy",
+        Response::Refused(_) => "Refused",
+        Response::OverlapEvaluated { .. } => "OverlapEvaluated",
+    }
+}
+
+/// Bits for jitter; without them every site waits the same, which is allowed.
+fn random() -> u64 {
+    let mut bytes = [0; 8];
+    match getrandom::fill(&mut bytes) {
+        Ok(()) => u64::from_le_bytes(bytes),
+        Err(_) => 0,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,108 @@
+//! Reconnecting: every frame that may have left is in the ledger, and the item gets through in the end.
+
+use std::collections::VecDeque;
+use std::fs;
+use std::sync::{Arc, Mutex};
+
+use common::clock::{ManualClock, Timestamp};
+use common::id::Digest;
+use common::ledger::Record;
+
+use super::*;
+use crate::config::PolicyConfig;
+use crate::gateway::ledger::LedgerWriter;
+
+/// What the coordinator does with the next frames, over all connections; `None` cuts the line.
+type Script = Arc<Mutex<VecDeque<Option<Response>>>>;
+
+struct Scripted(Script);
+
+impl Wire for Scripted {
+    async fn exchange(&mut self, _bytes: &[u8]) -> Result<Answer, SiteError> {
+        match self.0.lock().unwrap().pop_front().expect("the script is long enough") {
+            Some(response) => Ok(Answer { response, payload: Vec::new() }),
+            None => Err(SiteError::Connection { reason: "cut".into() }),
+        }
+    }
+}
+
+struct Dialler {
+    script: Script,
+    refusals: u32,
+}
+
+impl Connector for Dialler {
+    type Wire = Scripted;
+
+    async fn connect(&mut self) -> Result<Scripted, SiteError> {
+        if self.refusals > 0 {
+            self.refusals -= 1;
+            return Err(SiteError::Connection { reason: "nobody there".into() });
+        }
+        Ok(Scripted(Arc::clone(&self.script)))
+    }
+}
+
+#[derive(Default)]
+struct Notices(Vec<Notice>);
+
+impl Report for Notices {
+    fn notice(&mut self, notice: Notice) {
+        self.0.push(notice);
+    }
+}
+
+/// Asks one poll with this script; returns the answer, the kinds in the ledger and the notices.
+fn ask(refusals: u32, script: Vec<Option<Response>>) -> (Response, Vec<&'static str>, Vec<Notice>) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let (ledger, _) = LedgerWriter::open(&path).unwrap();
+    let clock = ManualClock::at(Timestamp(1));
+    let egress = Egress::new(ledger, PolicyConfig::default(), Digest([0; 32]), clock);
+    let script = Arc::new(Mutex::new(VecDeque::from(script)));
+    let mut connection = Connection::new(Dialler { script: Arc::clone(&script), refusals }, egress);
+    let mut notices = Notices::default();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let poll = Outbound::Poll { wait_ms: 1 };
+    let answer = runtime.block_on(connection.ask(poll, &mut notices)).unwrap();
+    assert!(script.lock().unwrap().is_empty(), "not everything was asked");
+    let text = fs::read_to_string(&path).unwrap();
+    let kinds = text.lines().map(|line| serde_json::from_str::<Record>(line).unwrap().kind.word()).collect();
+    (answer.response, kinds, notices.0)
+}
+
+fn welcome() -> Option<Response> {
+    Some(Response::Welcome { protocol: PROTOCOL_VERSION })
+}
+
+#[test]
+fn a_line_that_is_cut_is_opened_again_and_every_frame_is_in_the_ledger() {
+    let (answer, kinds, notices) = ask(0, vec![welcome(), None, welcome(), Some(Response::Noted)]);
+    assert_eq!(answer, Response::Noted);
+    assert_eq!(kinds, ["hello", "poll", "hello", "poll"]);
+    assert!(matches!(notices[..], [Notice::Connected, Notice::Disconnected { .. }, Notice::Connected]));
+}
+
+#[test]
+fn nothing_leaves_while_nobody_answers() {
+    let (_, kinds, notices) = ask(2, vec![welcome(), Some(Response::Noted)]);
+    assert_eq!(kinds, ["hello", "poll"]);
+    assert_eq!(notices.iter().filter(|notice| matches!(notice, Notice::Disconnected { .. })).count(), 2);
+}
+
+#[test]
+fn a_busy_coordinator_is_asked_again_on_the_same_line() {
+    let busy = Some(Response::Busy { retry_after_ms: 1 });
+    let (answer, kinds, _) = ask(0, vec![welcome(), busy.clone(), busy, Some(Response::Noted)]);
+    assert_eq!((answer, kinds), (Response::Noted, vec!["hello", "poll", "poll", "poll"]));
+}
+
+#[test]
+fn another_protocol_or_a_refusal_is_not_a_connection() {
+    let other = Some(Response::Welcome { protocol: PROTOCOL_VERSION + 1 });
+    let unwelcome = Some(Response::Refused(Refusal::NotAuthorised));
+    let (answer, kinds, notices) = ask(0, vec![other, unwelcome, welcome(), Some(Response::Noted)]);
+    assert_eq!(answer, Response::Noted);
+    assert_eq!(kinds, ["hello", "hello", "hello", "poll"]);
+    assert!(notices.contains(&Notice::NotAuthorised));
+}

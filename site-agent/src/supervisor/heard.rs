@@ -1,0 +1,16 @@
+//! What the keepers of the two children tell the supervisor's hub. Used by `supervisor` and `supervisor::child`.
+
+use crate::error::SiteError;
+use crate::pipe::{FromGateway, FromWorker};
+
+/// One message to the hub.
+pub(super) enum Heard {
+    /// The gateway said something.
+    Gateway(FromGateway),
+    /// The worker said something.
+    Worker(FromWorker),
+    /// A worker process ended; another is coming.
+    WorkerGone,
+    /// A child cannot be kept alive.
+    GivenUp(SiteError),
+}

@@ -1,0 +1,46 @@
+//! The inbox as the worker sees it: files named by their digest, checked again before use. Used by `train` and `overlap`.
+
+use std::fs;
+use std::path::PathBuf;
+
+use common::id::Digest;
+use common::run::RunManifest;
+use common::wire::message::TrainFailure;
+
+use super::train_error::TrainError;
+use crate::paths::StateFolder;
+
+/// The folder into which the gateway puts what it fetched.
+pub struct Inbox {
+    folder: PathBuf,
+}
+
+impl Inbox {
+    #[must_use]
+    pub fn new(folder: &StateFolder) -> Self {
+        Self { folder: folder.inbox() }
+    }
+
+    /// The run manifest of this digest.
+    ///
+    /// # Errors
+    /// `WorkerFailed` when it is gone, changed or not a manifest.
+    pub fn manifest(&self, digest: Digest) -> Result<RunManifest, TrainError> {
+        let bytes = self.adapter(digest)?;
+        RunManifest::from_bytes(&bytes).map_err(|error| TrainError::new(TrainFailure::WorkerFailed, error))
+    }
+
+    /// The bytes of the adapter of this digest.
+    ///
+    /// # Errors
+    /// `WorkerFailed` when it is gone or changed.
+    pub fn adapter(&self, digest: Digest) -> Result<Vec<u8>, TrainError> {
+        let path = self.folder.join(digest.to_string());
+        let failed = |words: String| TrainError::new(TrainFailure::WorkerFailed, words);
+        let bytes = fs::read(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        if Digest::of(&bytes) != digest {
+            return Err(failed(format!("{} is not what its name says", path.display())));
+        }
+        Ok(bytes)
+    }
+}

@@ -1,0 +1,313 @@
+//! From records and a global adapter to a raw update. Runs in the worker, behind its locks.
+//!
+//! Called by `worker`. Invariants: the same (manifest, adapter, data) gives the same raw file, also when training was cut
+//! short and resumed; a finished raw file is never trained again; nothing here knows of a network. Errors keep their
+//! words for the log at the site and carry one code for the gateway.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::{Duration, Instant};
+
+use common::crash_point;
+use common::durable;
+use common::id::{Digest, RunId};
+use common::run::RunManifest;
+use common::wire::message::{RoundKey, TrainFailure};
+use model::{Adapter, BaseModel, Checkpoint, ModelError, StepReport, TrainData};
+use prepare::samples::{self, SampleSettings, Samples};
+use prepare::settings;
+use serde::{Deserialize, Serialize};
+
+use super::inbox::Inbox;
+use super::train_error::TrainError;
+use crate::config::AgentConfig;
+use crate::limits::METRICS_FILES_MAX;
+use crate::paths::StateFolder;
+use crate::pipe::{BlindedFacts, LeftOut, RawFacts, round_file_stem};
+
+pub mod after_step;
+pub(crate) mod checkpoint;
+mod material;
+pub(crate) mod metrics;
+
+use after_step::{AfterStep, Watch};
+use checkpoint::CheckpointFile;
+use material::{SiteData, Usable};
+use metrics::Metrics;
+
+/// The result of an order to train.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Trained {
+    /// The raw update is on disk.
+    Finished(RawFacts),
+    /// The caller asked to stop.
+    Abandoned,
+}
+
+/// The base model and the samples, kept from round to round.
+pub struct RoundTrainer {
+    config: AgentConfig,
+    folder: StateFolder,
+    data: Option<SiteData>,
+    samples: Option<RunSamples>,
+    base: Option<BaseModel>,
+}
+
+/// The settings that the samples depend on: as long as these stay, the samples of the last round are used again.
+#[derive(Clone, Copy, PartialEq)]
+struct SampleKey {
+    settings: SampleSettings,
+    /// The run, where its records are compared with the held-out set.
+    compared_in: Option<RunId>,
+}
+
+/// The samples of a run, kept from round to round.
+struct RunSamples {
+    made_for: SampleKey,
+    samples: Samples,
+    /// Records that the comparison with the held-out set left out.
+    left_out: Option<LeftOut>,
+}
+
+/// The result of an order to prepare.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Prepared {
+    /// The base model is loaded and so many records will be trained on.
+    Ready { base_fingerprint: Digest, records: u64, left_out: Option<LeftOut> },
+    /// These points have to be evaluated by the coordinator first.
+    Blinded(BlindedFacts),
+}
+
+/// An order to train: the round, and by digest the run's manifest and the global adapter to start from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TrainOrder {
+    /// The round.
+    pub key: RoundKey,
+    /// The run's manifest.
+    pub manifest: Digest,
+    /// The global adapter.
+    pub adapter: Digest,
+}
+
+/// What is stored beside a finished raw update, so that a restart need not train again.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Finished {
+    manifest: Digest,
+    adapter: Digest,
+    digest: Digest,
+    records: u64,
+    tokens: u64,
+    loss: f64,
+}
+
+impl RoundTrainer {
+    /// Nothing is read yet.
+    #[must_use]
+    pub fn new(config: AgentConfig, folder: StateFolder) -> Self {
+        Self { config, folder, data: None, samples: None, base: None }
+    }
+
+    /// Compares the records with the held-out set as far as the files in the inbox allow; when that is done, prepares
+    /// the samples and loads the base model as the manifest says.
+    ///
+    /// # Errors
+    /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `OverlapFailed`, `NotAllowed`.
+    pub fn prepare(&mut self, run: RunId, manifest: Digest) -> Result<Prepared, TrainError> {
+        let manifest = Inbox::new(&self.folder).manifest(manifest)?;
+        if let Some(facts) = self.make_samples(run, &manifest)? {
+            return Ok(Prepared::Blinded(facts));
+        }
+        let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
+        let Some(kept) = &self.samples else {
+            return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
+        };
+        let records = kept.samples.training.len() as u64;
+        Ok(Prepared::Ready { base_fingerprint, records, left_out: kept.left_out })
+    }
+
+    /// Trains one round, or finds that it was trained before. `watch` hears of every step and says whether to go on.
+    ///
+    /// # Errors
+    /// A code and the words for the log.
+    pub fn train(&mut self, order: &TrainOrder, watch: &mut dyn Watch) -> Result<Trained, TrainError> {
+        let TrainOrder { key, .. } = *order;
+        if let Some(facts) = self.finished_before(order) {
+            return Ok(Trained::Finished(facts));
+        }
+        let inbox = Inbox::new(&self.folder);
+        let manifest = inbox.manifest(order.manifest)?;
+        let adapter_bytes = inbox.adapter(order.adapter)?;
+        if self.make_samples(key.run, &manifest)?.is_some() {
+            let words = "the records were not compared with the held-out set";
+            return Err(TrainError::new(TrainFailure::WorkerFailed, words));
+        }
+        self.base(&manifest)?;
+        let (Some(RunSamples { samples, .. }), Some(base)) = (&self.samples, &self.base) else {
+            return Err(TrainError::new(TrainFailure::WorkerFailed, "the base model was not kept"));
+        };
+        let lora = settings::lora(&manifest.adapter);
+        let adapter = Adapter::from_safetensors(&adapter_bytes, base.config(), &lora)
+            .map_err(|error| TrainError::new(TrainFailure::BaseMismatch, error))?;
+        drop(adapter_bytes);
+        let checkpoint = CheckpointFile::of_round(&self.folder, key, order.manifest, order.adapter);
+        let resume = checkpoint.read_or_start_again();
+        let metrics = self.metrics(key, resume.as_ref().map_or(0, Checkpoint::step));
+        let interval = Duration::from_secs(self.config.training.checkpoint_interval_s);
+        let mut after = AfterStep::new(checkpoint, metrics, interval, watch);
+        let mut on_step = |report: &StepReport, save: &dyn Fn() -> Checkpoint| {
+            let control = after.step(report, save);
+            crash_point!("site-training-step");
+            control
+        };
+        let training = settings::of_round(&manifest.training, key.round);
+        let data = TrainData { samples: &samples.training, validation: &samples.validation };
+        let trained = model::train(base, adapter, data, &training, resume, &mut on_step);
+        let checkpoint = after.into_checkpoint();
+        let outcome = trained.inspect_err(|error| {
+            if matches!(error, ModelError::Resume { .. }) {
+                // The records have changed since: the next attempt starts from the beginning.
+                checkpoint.remove();
+            }
+        })?;
+        if !outcome.finished {
+            return Ok(Trained::Abandoned);
+        }
+        let bytes = outcome.adapter.to_safetensors()?;
+        let facts = RawFacts {
+            digest: Digest::of(&bytes),
+            records: samples.training.len() as u64,
+            tokens: outcome.tokens,
+            loss: outcome.mean_loss,
+        };
+        self.store(order, &bytes, &facts)?;
+        checkpoint.remove();
+        Ok(Trained::Finished(facts))
+    }
+
+    /// Forgets what is on disk of a round that is over without us.
+    pub fn forget(&self, key: RoundKey) {
+        let stem = round_file_stem(key.run, key.round);
+        for path in
+            [self.raw_path(key), self.facts_path(key), self.folder.work().join(format!("{stem}.checkpoint"))]
+        {
+            // Already gone is what we want; anything else is found when the round is trained again.
+            let _ = fs::remove_file(path);
+        }
+    }
+
+    /// Takes the site's records through the data room, once, and writes its manifest; returns the manifest's root.
+    ///
+    /// # Errors
+    /// `DataUnreadable`, `NoRecords`; `NotAllowed` when the screen cannot be relied upon for these records.
+    pub fn data_root(&mut self) -> Result<Digest, TrainError> {
+        if let Some(data) = &self.data {
+            return Ok(data.root);
+        }
+        let data = material::read(&self.config, &self.folder)?;
+        Ok(self.data.insert(data).root)
+    }
+
+    /// Makes the samples of this run; `Some` when its records have to be compared with the held-out set first.
+    fn make_samples(
+        &mut self,
+        run: RunId,
+        manifest: &RunManifest,
+    ) -> Result<Option<BlindedFacts>, TrainError> {
+        let training = &manifest.training;
+        let wanted = SampleKey {
+            settings: SampleSettings {
+                cutoff_tokens: training.cutoff_tokens,
+                validation_share: training.validation_share,
+                seed: training.seed,
+            },
+            compared_in: manifest.overlap.map(|_| run),
+        };
+        if self.samples.as_ref().is_some_and(|kept| kept.made_for == wanted) {
+            return Ok(None);
+        }
+        if manifest.overlap.is_some() && !self.config.policy.overlap {
+            let words =
+                "the run compares records with its held-out set, which [policy] overlap does not allow";
+            return Err(TrainError::new(TrainFailure::NotAllowed, words));
+        }
+        self.data_root()?;
+        let Some(data) = &self.data else { return Ok(None) };
+        let usable = material::usable(&data.documents, &self.folder, run, manifest.overlap.as_ref())?;
+        let (documents, left_out) = match usable {
+            Usable::Documents(documents, left_out) => (documents, left_out),
+            Usable::Blinded(facts) => return Ok(Some(facts)),
+        };
+        let samples =
+            samples::of_documents(&documents, &self.config.model, wanted.settings).map_err(|error| {
+                let nothing = error.is_nothing_supervised();
+                let code = if nothing { TrainFailure::NoRecords } else { TrainFailure::BaseUnreadable };
+                TrainError::new(code, error)
+            })?;
+        tracing::info!(report = ?samples.report, held_out = samples.validation.len(), "records prepared");
+        self.samples = Some(RunSamples { made_for: wanted, samples, left_out });
+        Ok(None)
+    }
+
+    /// The round's metrics in the site's logs. Without them the round is trained all the same.
+    fn metrics(&self, key: RoundKey, resumed_from: u64) -> Option<Metrics> {
+        let folder = self.folder.metrics();
+        let path = folder.join(format!("{}.jsonl", round_file_stem(key.run, key.round)));
+        let opened = metrics::keep_newest(&folder, METRICS_FILES_MAX - 1)
+            .and_then(|()| Metrics::open(&path, resumed_from));
+        opened.inspect_err(|error| tracing::warn!(%error, "no metrics are written")).ok()
+    }
+
+    fn base(&mut self, manifest: &RunManifest) -> Result<&BaseModel, TrainError> {
+        let options = settings::load_options(&manifest.base);
+        if self.base.as_ref().is_none_or(|base| base.options() != options) {
+            // The old one goes first: there may not be room for two.
+            self.base = None;
+            let start = Instant::now();
+            let base = BaseModel::load_on(&self.config.model, &options, self.config.training.placement())
+                .map_err(|error| TrainError::new(TrainFailure::BaseUnreadable, error))?;
+            tracing::info!(elapsed_ms = start.elapsed().as_millis() as u64, "base model loaded");
+            self.base = Some(base);
+        }
+        self.base
+            .as_ref()
+            .ok_or_else(|| TrainError::new(TrainFailure::BaseUnreadable, "the base model was not kept"))
+    }
+
+    fn store(&self, order: &TrainOrder, bytes: &[u8], facts: &RawFacts) -> Result<(), TrainError> {
+        let failed = |error: std::io::Error| TrainError::new(TrainFailure::WorkerFailed, error);
+        durable::write(&self.raw_path(order.key), bytes, durable::ORDINARY).map_err(failed)?;
+        crash_point!("site-raw-written");
+        let finished = Finished {
+            manifest: order.manifest,
+            adapter: order.adapter,
+            digest: facts.digest,
+            records: facts.records,
+            tokens: facts.tokens,
+            loss: facts.loss,
+        };
+        let json = serde_json::to_vec_pretty(&finished).map_err(|error| failed(error.into()))?;
+        durable::write(&self.facts_path(order.key), &json, durable::ORDINARY).map_err(failed)
+    }
+
+    /// The facts of a raw update that is complete, unchanged, and answers the same order.
+    fn finished_before(&self, order: &TrainOrder) -> Option<RawFacts> {
+        let finished: Finished = serde_json::from_slice(&fs::read(self.facts_path(order.key)).ok()?).ok()?;
+        let is_same_order = finished.manifest == order.manifest && finished.adapter == order.adapter;
+        let bytes = fs::read(self.raw_path(order.key)).ok()?;
+        (is_same_order && Digest::of(&bytes) == finished.digest).then_some(RawFacts {
+            digest: finished.digest,
+            records: finished.records,
+            tokens: finished.tokens,
+            loss: finished.loss,
+        })
+    }
+
+    fn raw_path(&self, key: RoundKey) -> PathBuf {
+        self.folder.raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)))
+    }
+
+    fn facts_path(&self, key: RoundKey) -> PathBuf {
+        self.folder.raw().join(format!("{}.json", round_file_stem(key.run, key.round)))
+    }
+}

@@ -1,0 +1,46 @@
+//! What a site has, before it joins or runs: the data is read and the model loaded behind the worker's locks, and the person
+//! at the terminal is told. Called by the hidden `worker --validate`, which `join` and `run` start.
+//!
+//! Invariant: what is wrong with a record is shown at this terminal and goes no further.
+
+use model::chat::ChatTokenizer;
+use model::{BaseModel, Compute, LoadOptions, WeightFormat};
+use prepare::{PrepareError, records};
+
+use super::room;
+use crate::error::SiteError;
+use crate::limits::CUTOFF_TOKENS_MAX;
+use crate::paths::StateFolder;
+use crate::{sandbox, waiver};
+
+/// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is there.
+///
+/// Returns the number of usable records.
+///
+/// # Errors
+/// `Data` with file and line, or what the model crate says of the model folder.
+#[expect(
+    clippy::print_stderr,
+    reason = "the terminal of the person at the site; nothing of this goes to the gateway"
+)]
+pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
+    let config = sandbox::enter::worker(folder)?;
+    let admitted = room::admit(&config, waiver::in_force(folder)?).map_err(PrepareError::from)?;
+    for line in admitted.left_out(|_| false) {
+        eprintln!("{line}");
+    }
+    let tokenizer = ChatTokenizer::load(&config.model).map_err(PrepareError::from)?;
+    let documents = records::documents(&admitted.records);
+    let prepared = tokenizer.prepare_documents(&documents, CUTOFF_TOKENS_MAX).map_err(PrepareError::from)?;
+    // The smaller format: what a run will ask for is not known yet, and every tensor is read either way.
+    let options = LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 };
+    BaseModel::load_on(&config.model, &options, config.training.placement()).map_err(PrepareError::from)?;
+    eprintln!(
+        "data: {} records, {} tokens; model: {} on {}",
+        prepared.samples.len(),
+        prepared.report.tokens,
+        config.model.display(),
+        config.training.device
+    );
+    Ok(prepared.samples.len() as u64)
+}
