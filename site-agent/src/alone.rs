@@ -1,12 +1,14 @@
-//! What a site does alone, without a consortium: training (`site-agent train`) and generation (`site-agent generate`).
+//! What a site does alone, without a consortium: training (`site-agent train`) and generation (`site-agent
+//! generate`).
 //!
 //! ```text
 //! command: control -> pipe -> child (locks) -> records -> training -> out (PEFT folder, metrics, checkpoint)
 //! command: generate (locks, in its own process)
 //! ```
 //!
-//! Called by the command line. The child takes the worker's locks before it opens a record: no network of any kind, files
-//! only as the job names them. Invariant: nothing is under the output folder's final names before training is complete.
+//! Called by the command line. The child takes the worker's locks before it opens a record: no network of any
+//! kind, files only as the job names them. Invariant: nothing is under the output folder's final names before
+//! training is complete.
 
 pub mod child;
 pub mod control;

@@ -1,7 +1,8 @@
-//! How long to wait before trying again: doubling, capped, with jitter, so that a hundred sites do not come back at once.
+//! How long to wait before trying again: doubling, capped, with jitter, so that a hundred sites do not come
+//! back at once.
 //!
-//! Pure: the caller supplies the random bits. Used by `gateway::connection` and by the supervisor. Invariant: no wait is
-//! longer than `BACKOFF_MS_MAX`.
+//! Pure: the caller supplies the random bits. Used by `gateway::connection` and by the supervisor. Invariant:
+//! no wait is longer than `BACKOFF_MS_MAX`.
 
 use crate::limits::{BACKOFF_MS_MAX, BACKOFF_MS_MIN};
 
@@ -12,8 +13,8 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// The wait after one more failure, in milliseconds: between half and all of `BACKOFF_MS_MIN * 2^failures`, at most
-    /// `BACKOFF_MS_MAX`. `random` is any 64 random bits.
+    /// The wait after one more failure, in milliseconds: between half and all of `BACKOFF_MS_MIN *
+    /// 2^failures`, at most `BACKOFF_MS_MAX`. `random` is any 64 random bits.
     pub fn next_ms(&mut self, random: u64) -> u64 {
         let full = BACKOFF_MS_MIN.saturating_mul(1 << self.failures.min(20)).min(BACKOFF_MS_MAX);
         self.failures = self.failures.saturating_add(1);

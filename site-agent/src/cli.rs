@@ -1,4 +1,6 @@
-//! The command line: one file per verb. Parses, calls the library, prints sentences and hints, chooses the exit code.
+//! The command line: one file per verb. Parses, calls the library, prints sentences and hints, chooses the
+//! exit code. Called by `main`. Invariant: exit code 1 is for what the user can put right, 2 for what we
+//! must.
 
 #![allow(
     clippy::print_stdout,

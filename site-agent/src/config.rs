@@ -1,6 +1,7 @@
 //! `agent.toml`: the site's own policy. Written by `join`, edited by the people at the site, never sent.
 //!
-//! Read by every command. Unknown keys are refused, so that a misspelt lock is an error and not a silent default.
+//! Used by every command and by both processes. Unknown keys are refused, so that a misspelt lock is an error
+//! and not a silent default.
 
 use std::path::{Path, PathBuf};
 
@@ -45,8 +46,8 @@ pub struct DataRoomConfig {
     pub screen: Mode,
     /// What is done about duplicates: "drop-copies", "drop-near", "keep" or "ignore".
     pub duplicates: DuplicatePolicy,
-    /// How records are divided: "auto", "none", "80/10/10", "5-fold", "leave-one-out". A run trains on the training part
-    /// and, where there are folds, on everything.
+    /// How records are divided: "auto", "none", "80/10/10", "5-fold", "leave-one-out". A run trains on the
+    /// training part and, where there are folds, on everything.
     pub split: SchemeChoice,
     /// Keep a patient's records on one side.
     pub split_by_patient: bool,
@@ -134,7 +135,8 @@ impl DataRoomConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxConfig {
-    /// Locks the agent may run without: "landlock", "seccomp", "core-dumps". Empty means that every lock must hold.
+    /// Locks the agent may run without: "landlock", "seccomp", "core-dumps". Empty means that every lock must
+    /// hold.
     #[serde(default)]
     pub allow_missing: Vec<Lock>,
 }
@@ -143,17 +145,20 @@ pub struct SandboxConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
-    /// Seconds between two checkpoints of a training in progress; after a crash at most this much is repeated.
+    /// Seconds between two checkpoints of a training in progress; after a crash at most this much is
+    /// repeated.
     pub checkpoint_interval_s: u64,
     /// How often training of one round is started before the site reports it as failed.
     pub attempts_max: u32,
-    /// Where to compute: "cpu", "cuda" or "cuda:N". A round's result differs between devices by rounding only.
+    /// Where to compute: "cpu", "cuda" or "cuda:N". A round's result differs between devices by rounding
+    /// only.
     pub device: Device,
-    /// Which activations a training step computes twice instead of keeping: "none", "attention", "full" or "auto".
-    /// Memory against time; the result is the same bytes.
+    /// Which activations a training step computes twice instead of keeping: "none", "attention", "full" or
+    /// "auto". Memory against time; the result is the same bytes.
     pub recompute: Recompute,
-    /// How the quantised base is held in memory: "nf4", or "bf16-cache" (unpacked once: four times the memory, the same
-    /// result). Until version 0.2 this key was called `weights`, which in a run file means the stored format.
+    /// How the quantised base is held in memory: "nf4", or "bf16-cache" (unpacked once: four times the
+    /// memory, the same result). Until version 0.2 this key was called `weights`, which in a run file means
+    /// the stored format.
     #[serde(alias = "weights")]
     pub base_in_memory: HeldWeights,
 }
@@ -181,13 +186,13 @@ impl Default for TrainingConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
-    /// Largest L2 norm an adapter may have to be let out. A trained adapter is far below; a number above means that
-    /// training diverged or that something other than an adapter is being sent.
+    /// Largest L2 norm an adapter may have to be let out. A trained adapter is far below; a number above
+    /// means that training diverged or that something other than an adapter is being sent.
     pub update_norm_max: f64,
     /// Largest number of bytes one update may have.
     pub update_bytes_max: u64,
-    /// Whether records may be compared with the consortium's held-out set, where a run asks for it: blinded hashes
-    /// leave, no text. A run that asks a site that says false goes on without that site.
+    /// Whether records may be compared with the consortium's held-out set, where a run asks for it: blinded
+    /// hashes leave, no text. A run that asks a site that says false goes on without that site.
     pub overlap: bool,
 }
 

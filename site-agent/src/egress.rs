@@ -1,13 +1,14 @@
 //! THE ONLY FILE THAT SENDS. If you audit one file of this program, audit this one.
 //!
-//! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger record with
-//! their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is everything that can leave
-//! this hospital: numbers, digests and codes, the bytes of an update that passed `protect`, and blinded points that
-//! passed `overlap::points` (their types have no other constructor). There is no text in it but the site's own name in
-//! the request to join. Adding a variant is a privacy review.
+//! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger
+//! record with their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
+//! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
+//! `protect`, and blinded points that passed `overlap::points` (their types have no other constructor). There
+//! is no text in it but the site's own name in the request to join. Adding a variant is a privacy review.
 //!
-//! Called by `gateway` (its loop and the connection under it) and, once in a site's life, by `cli::join`. `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second
-//! socket kind; the worker has no socket at all.
+//! Called by `gateway` (its loop and the connection under it) and, once in a site's life, by `cli::join`.
+//! `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second socket kind; the
+//! worker has no socket at all.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -39,8 +40,9 @@ use crate::pipe::Progress;
 /// Everything that can leave this hospital.
 #[derive(Clone, Copy, Debug)]
 pub enum Outbound<'a> {
-    /// "I was invited": certificate request, one-time token, and the site's name as the invitation gives it. The one frame
-    /// that leaves before there is a certificate, and the one with text in it. Sent by [`release_join`] only.
+    /// "I was invited": certificate request, one-time token, and the site's name as the invitation gives it.
+    /// The one frame that leaves before there is a certificate, and the one with text in it. Sent by
+    /// [`release_join`] only.
     Join(&'a JoinRequest),
     /// Protocol version; size and root of our ledger.
     Hello,
@@ -89,7 +91,8 @@ impl<C: Clock> Egress<C> {
     /// Lets one item out and returns the coordinator's answer.
     ///
     /// # Errors
-    /// Those of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or not.
+    /// Those of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or
+    /// not.
     pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
         self.permit(&item)?;
         let (frame, bytes) = encode(&item, &self.ledger)?;
@@ -223,7 +226,8 @@ pub struct JoinEndpoint {
 /// Lets [`Outbound::Join`] out and returns the coordinator's answer. `peer` is the pin of the invitation.
 ///
 /// # Errors
-/// Those of the ledger and the disk mean that nothing was sent; `Net` that the request may have arrived or not.
+/// Those of the ledger and the disk mean that nothing was sent; `Net` that the request may have arrived or
+/// not.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
 pub async fn release_join(
     ledger: &mut LedgerWriter,

@@ -1,7 +1,8 @@
 //! Everything that can go wrong at a site, said in one sentence, with the next step.
 //!
-//! Every module returns `SiteError`; the command line prints it and its hint and turns it into an exit code. No variant
-//! holds text of a record: data errors carry a file name and a line number, and are shown at the site only.
+//! Used by every module: each returns `SiteError`; the command line prints it and its hint and turns it into
+//! an exit code. No variant holds text of a record: data errors carry a file name and a line number, and are
+//! shown at the site only.
 
 use std::path::{Path, PathBuf};
 
@@ -95,8 +96,8 @@ impl SiteError {
     /// Whether trying again later may help without anybody changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
-        // Even a refused certificate may be accepted again (a clock put right, a coordinator restored): the gateway
-        // goes on asking, slowly, and says so.
+        // Even a refused certificate may be accepted again (a clock put right, a coordinator restored): the
+        // gateway goes on asking, slowly, and says so.
         matches!(self, Self::Connection { .. } | Self::Net(_))
     }
 

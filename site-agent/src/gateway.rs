@@ -1,11 +1,12 @@
 //! The process with the socket, the key and the ledger, and without the records.
 //!
 //! ```text
-//! state (decides, pure) -> agent_loop (does) -> protect, overlap::points (check) -> egress (the border) -> connection
+//! state (decides, pure) -> agent_loop (does) -> protect, overlap::points (check) -> egress -> connection
 //! ```
 //!
-//! Started by the supervisor (hidden subcommand `gateway`). It opens its database, locks itself in, then reads its identity and
-//! starts the runtime: from its first byte of network input on, the data and model folders cannot be opened.
+//! Run by the supervisor (hidden subcommand `gateway`). It opens its database, locks itself in, then
+//! reads its identity and starts the runtime: from its first byte of network input on, the data and model
+//! folders cannot be opened.
 
 use std::io;
 
@@ -136,8 +137,8 @@ fn read_worker() -> Result<Receiver<ToGateway>, SiteError> {
                     break;
                 }
             }
-            // Without a supervisor nobody starts us again or stops us: the parent-death signal ends this process,
-            // and where it cannot, the closed channel ends the loop.
+            // Without a supervisor nobody starts us again or stops us: the parent-death signal ends this
+            // process, and where it cannot, the closed channel ends the loop.
         })
         .map_err(|source| SiteError::Internal(source.to_string()))?;
     Ok(receiver)

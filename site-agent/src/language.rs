@@ -1,6 +1,7 @@
-//! The language of what people read: Chinese or English, chosen by `--lang` or the locale. Used by the `data` commands.
-//! Every sentence stands once, in both languages, in `language/text.rs`. Machine-readable output (`--json`, the manifest)
-//! has no language. Invariant: a text has the same number of `{}` in both languages (tested).
+//! The language of what people read: Chinese or English, chosen by `--lang` or the locale. Used by the `data`
+//! commands. Every sentence stands once, in both languages, in `language/text.rs`. Machine-readable output
+//! (`--json`, the manifest) has no language. Invariant: a text has the same number of `{}` in both languages
+//! (tested).
 
 pub mod refusal;
 pub mod text;
@@ -17,8 +18,8 @@ pub enum Language {
 }
 
 impl Language {
-    /// The locale's language, as the C library chooses it: `LC_ALL`, then `LC_MESSAGES`, then `LANG`; English for all
-    /// that is not Chinese. `variable` reads the environment.
+    /// The locale's language, as the C library chooses it: `LC_ALL`, then `LC_MESSAGES`, then `LANG`; English
+    /// for all that is not Chinese. `variable` reads the environment.
     pub fn from_locale(variable: impl Fn(&str) -> Option<String>) -> Self {
         let set = ["LC_ALL", "LC_MESSAGES", "LANG"]
             .iter()

@@ -1,5 +1,6 @@
-//! The agent of one hospital. Three processes of one binary: the gateway has the socket and no records, the worker has the
-//! records and no socket, the supervisor starts and watches both. A folder a process; what none of them owns stands beside.
+//! The agent of one hospital. Three processes of one binary: the gateway has the socket and no records, the
+//! worker has the records and no socket, the supervisor starts and watches both. A folder a process; what
+//! none of them owns stands beside.
 //!
 //! | room | what is in it |
 //! |---|---|
@@ -15,8 +16,8 @@
 //! | [`cli`], [`data_report`], [`language`] | what people type and read |
 //! | [`error`], [`limits`], [`backoff`] | failures, bounds, waits |
 //!
-//! A round: `gateway::state` (what to do) -> `worker::train` (raw update) -> `gateway::protect` (outbox) -> [`egress`]
-//! (ledger, then the wire). Which folder may name what is tested in `tests/it/tidy.rs`.
+//! A round: `gateway::state` (what to do) -> `worker::train` (raw update) -> `gateway::protect` (outbox) ->
+//! [`egress`] (ledger, then the wire). Which folder may name what is tested in `tests/it/tidy.rs`.
 
 pub mod alone;
 pub mod backoff;

@@ -1,6 +1,6 @@
-//! What both processes of a site know of the comparison with the consortium's held-out set, which is made once in a run
-//! before its first training: the names of the files that they exchange, and how points are cut into batches. Used by
-//! `worker::overlap` and `gateway::overlap`.
+//! What both processes of a site know of the comparison with the consortium's held-out set, which is made
+//! once in a run before its first training: the names of the files that they exchange, and how points are cut
+//! into batches. Used by `worker::overlap` and `gateway::overlap`.
 //!
 //! ```text
 //! worker   overlap   records -> query (work/, 0600) -> blinded points (raw/)
@@ -9,8 +9,8 @@
 //! worker   overlap   proofs verified -> result (work/)  -> records that are too close are not trained on
 //! ```
 //!
-//! Files are named by the run. Whoever finds a file complete goes on from there, so either process may be killed
-//! anywhere. What the coordinator learns is the number of points, a power of two.
+//! Files are named by the run. Whoever finds a file complete goes on from there, so either process may be
+//! killed anywhere. What the coordinator learns is the number of points, a power of two.
 
 use std::path::PathBuf;
 

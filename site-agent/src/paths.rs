@@ -1,7 +1,7 @@
 //! Where everything lies in a site's state folder, and who may touch it.
 //!
-//! Used by every part of the agent, so that a folder's name and its readers are written in one place. The sandbox
-//! rules of the two children are derived here: what is not listed, the kernel refuses.
+//! Used by every part of the agent, so that a folder's name and its readers are written in one place. The
+//! sandbox rules of the two children are derived here: what is not listed, the kernel refuses.
 //!
 //! ```text
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
@@ -127,8 +127,8 @@ impl StateFolder {
         ]
     }
 
-    /// What the gateway may open: its state folder, and of the rest of the machine nothing. The worker's scratch folder
-    /// is left out as well, because checkpoints hold the state of training.
+    /// What the gateway may open: its state folder, and of the rest of the machine nothing. The worker's
+    /// scratch folder is left out as well, because checkpoints hold the state of training.
     #[must_use]
     pub fn gateway_rules(&self) -> FileRules {
         FileRules {
@@ -146,8 +146,8 @@ impl StateFolder {
         }
     }
 
-    /// What the worker may open: the records, the base model and what the gateway fetched for it. Not the key, not the
-    /// ledger, not the outbox. Where it computes on a GPU, what that needs besides.
+    /// What the worker may open: the records, the base model and what the gateway fetched for it. Not the
+    /// key, not the ledger, not the outbox. Where it computes on a GPU, what that needs besides.
     #[must_use]
     pub fn worker_rules(&self, model: &Path, data: &[PathBuf], device: Device) -> FileRules {
         let mut read = vec![self.config(), self.inbox(), self.officer(), self.waiver(), model.to_path_buf()];

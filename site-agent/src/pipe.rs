@@ -1,9 +1,10 @@
-//! What the three processes of a site say to each other, over inherited pipes.
+//! What the three processes of a site say to each other, over inherited pipes. Used by `supervisor`,
+//! `gateway`, `worker` and `alone`.
 //!
-//! The supervisor starts both children with their standard input and output as pipes and passes whole messages on: it
-//! decodes and encodes each one, so that only these closed enums cross, never a byte stream. There is no path
-//! and no text in a message to the gateway: what the worker knows about records cannot cross in one.
-//! Files are named by (run, round) or by digest, in folders that both sides know.
+//! The supervisor starts both children with their standard input and output as pipes and passes whole
+//! messages on: it decodes and encodes each one, so that only these closed enums cross, never a byte stream.
+//! There is no path and no text in a message to the gateway: what the worker knows about records cannot cross
+//! in one. Files are named by (run, round) or by digest, in folders that both sides know.
 
 use std::io::{self, Read, Write};
 
@@ -20,10 +21,11 @@ use crate::error::SiteError;
 /// Gateway to worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {
-    /// Load the base model as this manifest says and count the records; answered by `Ready` or `Failed`, or by `Blinded`
-    /// when the records have to be compared with the held-out set first.
+    /// Load the base model as this manifest says and count the records; answered by `Ready` or `Failed`, or
+    /// by `Blinded` when the records have to be compared with the held-out set first.
     Prepare { key: RoundKey, manifest: Digest },
-    /// Train; answered by `Progress`, then `Finished` or `Failed`. A repeated order for the same round is not an error.
+    /// Train; answered by `Progress`, then `Finished` or `Failed`. A repeated order for the same round is not
+    /// an error.
     Train { key: RoundKey, manifest: Digest, adapter: Digest },
     /// The round is over without us: stop and forget it.
     Abandon { key: RoundKey },
@@ -40,12 +42,13 @@ pub enum FromWorker {
     Progress { key: RoundKey, progress: Progress },
     /// The raw update of this round is complete on disk.
     Finished { key: RoundKey, facts: RawFacts },
-    /// The points of the comparison with the held-out set are complete on disk; to be evaluated before `Prepare` is
-    /// ordered again.
+    /// The points of the comparison with the held-out set are complete on disk; to be evaluated before
+    /// `Prepare` is ordered again.
     Blinded { key: RoundKey, facts: BlindedFacts },
     /// The comparison is done; said before `Ready`. For the person at the site: these numbers do not leave.
     Compared { key: RoundKey, left_out: LeftOut },
-    /// The records are read; this is the root of the manifest over those that may be trained on. Before `Ready`.
+    /// The records are read; this is the root of the manifest over those that may be trained on. Before
+    /// `Ready`.
     Data { key: RoundKey, root: Digest },
     /// This round cannot be trained. The words are in the worker's own log.
     Failed { key: RoundKey, reason: TrainFailure },

@@ -1,7 +1,7 @@
 //! What is tried before anything runs: do the locks hold on this machine, can the data and the model be used?
 //!
-//! Called by `join`, `run` and `check`. Everything is tried in child processes, because a lock cannot be taken off again
-//! and because only the locked worker may read records.
+//! Called by `join`, `run` and `check`. Everything is tried in child processes, because a lock cannot be
+//! taken off again and because only the locked worker may read records.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -96,8 +96,9 @@ pub enum ProbeRole {
     Worker,
 }
 
-/// Has a locked worker read the data and load the model. It talks to the person directly: what is wrong with a record is
-/// shown at the site and goes no further than this terminal. Returns the number of usable records.
+/// Has a locked worker read the data and load the model. It talks to the person directly: what is wrong with
+/// a record is shown at the site and goes no further than this terminal. Returns the number of usable
+/// records.
 ///
 /// # Errors
 /// `Validation` when the worker has said what is wrong.

@@ -1,6 +1,6 @@
 //! The locks that make "the process that can read records has no network" true.
 //!
-//! Called first thing in the `gateway` and `worker` children, by the main thread, before a
+//! Called first thing in every child that is locked, by the main thread, before a
 //! runtime or any other thread exists (a lock applied later would not bind threads already
 //! started). Once entered, a sandbox cannot be left: every lock is inherited and irrevocable.
 //! The only `unsafe` of this crate lives in this folder.

@@ -1,8 +1,9 @@
 //! Starts the gateway and the worker, connects them, watches them, and ends them when it ends.
 //!
-//! Called by `site-agent run`. It holds no key, opens no socket and reads no record. Both children are this same binary with
-//! a hidden subcommand; their standard input and output are pipes to this process, which passes whole messages on. A child
-//! that dies is started again after a growing wait; one that keeps dying ends the agent with its last words.
+//! Called by `site-agent run`. It holds no key, opens no socket and reads no record. Both children are this
+//! same binary with a hidden subcommand; their standard input and output are pipes to this process, which
+//! passes whole messages on. A child that dies is started again after a growing wait; one that keeps dying
+//! ends the agent with its last words.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
-//! From a waiver's file to what it accepts, and the hashes that a waiver binds to. Called by the command line and by whoever
-//! inspects records before training. Invariants: a waiver counts only if the officer whom this site trusts signed it and
-//! it has not expired; nothing here prints or returns a text of a record.
+//! From a waiver's file to what it accepts, and the hashes that a waiver binds to. Called by the command line
+//! and by whoever inspects records before training. Invariants: a waiver counts only if the officer whom this
+//! site trusts signed it and it has not expired; nothing here prints or returns a text of a record.
 
 use std::path::{Path, PathBuf};
 
@@ -56,8 +56,8 @@ pub fn accepted_by(
     waiver.check(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
 }
 
-/// What the waiver in force at a site accepts; nothing where there is none. A waiver that does not hold is an error and
-/// not ignored: training would silently use other records than yesterday.
+/// What the waiver in force at a site accepts; nothing where there is none. A waiver that does not hold is an
+/// error and not ignored: training would silently use other records than yesterday.
 ///
 /// # Errors
 /// As [`read`] and [`accepted_by`]; `Data` when the site trusts no officer.

@@ -1,8 +1,9 @@
-//! The process that reads records and trains. It has no network, and what it says to the gateway is numbers and codes.
+//! The process that reads records and trains. It has no network, and what it says to the gateway is numbers
+//! and codes.
 //!
-//! Started by the supervisor (hidden subcommand `worker`); enters its sandbox before anything else. Orders come in on standard
-//! input, answers go out on standard output; words go to standard error, which is `logs/worker.log` at the site. A
-//! panic says where it happened and not with what values.
+//! Run by the supervisor (hidden subcommand `worker`); enters its sandbox before anything else. Orders
+//! come in on standard input, answers go out on standard output; words go to standard error, which is
+//! `logs/worker.log` at the site. A panic says where it happened and not with what values.
 
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -160,8 +161,8 @@ impl Worker {
     }
 }
 
-/// Follows the training of one round: tells the gateway at most once a second, and stops when the round is abandoned or
-/// nobody listens any more.
+/// Follows the training of one round: tells the gateway at most once a second, and stops when the round is
+/// abandoned or nobody listens any more.
 struct RoundWatch {
     key: RoundKey,
     pace: Pace,

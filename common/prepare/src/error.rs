@@ -1,5 +1,6 @@
-//! What can go wrong between records and samples: one sentence, a hint, and whose fault it is. Used by the rest of this
-//! crate; the binaries convert it into their own error in one `From` each. Invariant: no text of a record in it.
+//! What can go wrong between records and samples: one sentence, a hint, and whose fault it is. Used by the
+//! rest of this crate; the binaries convert it into their own error in one `From` each. Invariant: no text of
+//! a record in it.
 
 use std::path::PathBuf;
 

@@ -1,6 +1,7 @@
-//! From a run's settings and records to what the model trains on and measures. The only crate that knows `common`,
-//! `data` and `model` together; they do not know each other. Used by the site agent's worker and commands and by the
-//! coordinator's evaluation child, so that both sides make the same samples of the same record.
+//! From a run's settings and records to what the model trains on and measures. The only crate that knows
+//! `common`, `data` and `model` together; they do not know each other. Used by the site agent's worker and
+//! commands and by the coordinator's evaluation child, so that both sides make the same samples of the same
+//! record.
 //!
 //! | module | from | to |
 //! |---|---|---|
@@ -9,7 +10,8 @@
 //! | [`samples`] | documents, or a file | samples, some of them held out |
 //! | [`error`] | what data room and engine say | one sentence, a hint, and whose fault it is |
 //!
-//! Invariants: nothing here opens a socket or a database; the same input gives the same samples in the same order.
+//! Invariants: nothing here opens a socket or a database; the same input gives the same samples in the same
+//! order.
 
 pub mod error;
 pub mod records;

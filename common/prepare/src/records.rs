@@ -1,5 +1,5 @@
-//! Records as the tokenizer takes them. Used by `samples`, by the site agent's worker and by its `data` commands.
-//! Invariant: a conversation stays one, turn by turn; a plain text stays a text.
+//! Records as the tokenizer takes them. Used by `samples`, by the site agent's worker and by its `data`
+//! commands. Invariant: a conversation stays one, turn by turn; a plain text stays a text.
 
 use data::record::{Body, Record};
 use model::chat::{Document, Message, Role};

@@ -1,6 +1,6 @@
-//! From documents to samples: encoded for a model, cut, and divided into what is trained on and what is only measured.
-//! Used by the site agent's worker and by the coordinator's evaluation child. Invariant: the same documents and the same
-//! settings give the same samples in the same order.
+//! From documents to samples: encoded for a model, cut, and divided into what is trained on and what is only
+//! measured. Used by the site agent's worker and by the coordinator's evaluation child. Invariant: the same
+//! documents and the same settings give the same samples in the same order.
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
 //! From the sections of a run file to the engine's settings. Used by the worker, by training alone and by the
-//! coordinator's evaluation child. Invariant: what a run file does not say is what the engine does by default (tested).
+//! coordinator's evaluation child. Invariant: what a run file does not say is what the engine does by default
+//! (tested).
 
 use common::id::Round;
 use common::run;
@@ -30,8 +31,8 @@ pub fn lora(adapter: &run::AdapterSettings) -> LoraSettings {
     }
 }
 
-/// The hyper-parameters of one round. The seed depends on the round, so that records come in another order each time,
-/// and on nothing else, so that a repeated round gives the same bytes.
+/// The hyper-parameters of one round. The seed depends on the round, so that records come in another order
+/// each time, and on nothing else, so that a repeated round gives the same bytes.
 pub fn of_round(training: &run::TrainingSettings, round: Round) -> TrainSettings {
     TrainSettings { seed: seed_of(training.seed, round), ..self::training(training) }
 }

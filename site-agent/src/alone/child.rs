@@ -1,7 +1,8 @@
-//! The locked child of `site-agent train`: takes its job over the pipe and the worker's locks before it opens a record.
+//! The locked child of `site-agent train`: takes its job over the pipe and the worker's locks before it opens
+//! a record.
 //!
-//! Run by the hidden subcommand `trainer`. Invariant: closing the pipe asks it to stop at the next step; it then leaves a
-//! checkpoint.
+//! Run by the hidden subcommand `trainer`. Invariant: closing the pipe asks it to stop at the next step; it
+//! then leaves a checkpoint.
 
 use std::io;
 use std::sync::Arc;

@@ -1,8 +1,8 @@
-//! The command's side of `site-agent train`: starts the locked child, passes on what it says and the wish to stop, and waits
-//! for its end. Called by `cli::train`. It opens no record itself.
+//! The command's side of `site-agent train`: starts the locked child, passes on what it says and the wish to
+//! stop, and waits for its end. Called by `cli::train`. It opens no record itself.
 //!
-//! Invariants: every wait after a request to stop has a deadline; the child is safe to kill at any moment, because what is
-//! not complete has no name yet.
+//! Invariants: every wait after a request to stop has a deadline; the child is safe to kill at any moment,
+//! because what is not complete has no name yet.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -18,7 +18,8 @@ use crate::limits::{PIPE_MESSAGES_MAX, TRAINING_EXIT_MS_MAX, TRAINING_STOP_MS_MA
 use crate::pipe::{read_message_async, write_message_async};
 use crate::preflight;
 
-/// Signals within this time are one request: a terminal, a service manager and `timeout` may each send their own.
+/// Signals within this time are one request: a terminal, a service manager and `timeout` may each send their
+/// own.
 const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// How a training ended.
@@ -52,7 +53,8 @@ pub trait Show {
 /// Starts the child and follows it to its end.
 ///
 /// # Errors
-/// `Internal` when the child cannot be started or signals cannot be waited for; `Pipe` when it does not take its job.
+/// `Internal` when the child cannot be started or signals cannot be waited for; `Pipe` when it does not take
+/// its job.
 pub async fn follow(job: &TrainJob, show: &mut impl Show) -> Result<End, SiteError> {
     let (mut child, stdin, stdout) = start(job).await?;
     let process_id = child.id();
@@ -113,7 +115,8 @@ async fn start(job: &TrainJob) -> Result<(Child, ChildStdin, ChildStdout), SiteE
         .arg("trainer")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        // A group of its own: Ctrl-C at the terminal reaches this process only, which passes it on in good order.
+        // A group of its own: Ctrl-C at the terminal reaches this process only, which passes it on in good
+        // order.
         .process_group(0)
         .kill_on_drop(true)
         .spawn()

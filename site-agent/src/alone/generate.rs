@@ -1,7 +1,7 @@
 //! Text from a local model, behind the worker's locks: what is typed here is as private as a record.
 //!
-//! Called by `site-agent generate`. Invariants: the locks are taken before the model or the adapter is read; nothing is
-//! written to disk; no error carries a prompt or an answer.
+//! Called by `site-agent generate`. Invariants: the locks are taken before the model or the adapter is read;
+//! nothing is written to disk; no error carries a prompt or an answer.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,8 @@ pub struct Conversation<'a> {
     messages: Vec<Message>,
 }
 
-/// Takes the worker's locks: no network, and of the files only the model, the adapter and what the device needs.
+/// Takes the worker's locks: no network, and of the files only the model, the adapter and what the device
+/// needs.
 ///
 /// # Errors
 /// `Data` when one does not hold and `allow_missing` does not name it.
@@ -121,7 +122,8 @@ impl Conversation<'_> {
         self.messages = system.map(|content| Message { role: Role::System, content }).into_iter().collect();
     }
 
-    /// Answers; `show` gets the text as it comes, in whole characters. A turn that fails is as if it was not asked.
+    /// Answers; `show` gets the text as it comes, in whole characters. A turn that fails is as if it was not
+    /// asked.
     ///
     /// # Errors
     /// `Data` when the prompt cannot be used or is too long with the turns before it.

@@ -1,5 +1,6 @@
-//! What `site-agent train` asks of its locked child, and what the child says. Used by both ends: `alone::control` at the
-//! command, `alone::child` and `alone::training` in the child. Invariant: nothing of a record is in a message but its place.
+//! What `site-agent train` asks of its locked child, and what the child says. Used by both ends:
+//! `alone::control` at the command, `alone::child` and `alone::training` in the child. Invariant: nothing of
+//! a record is in a message but its place.
 
 use std::path::PathBuf;
 

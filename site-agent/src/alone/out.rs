@@ -8,8 +8,8 @@
 //! adapter_config.json
 //! ```
 //!
-//! Called by `cli::train` (may we start here?) and by `alone::training` (everything else). Invariant: a folder with
-//! `adapter_config.json` is complete.
+//! Called by `cli::train` (may we start here?) and by `alone::training` (everything else). Invariant: a
+//! folder with `adapter_config.json` is complete.
 
 use std::fs;
 use std::path::{Path, PathBuf};

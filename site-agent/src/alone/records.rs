@@ -1,7 +1,7 @@
 //! From the files of a training without a consortium to documents, through the data room.
 //!
-//! Called by `alone::training`, behind the worker's locks. Invariant: the same files and the same settings give the same
-//! documents in the same order.
+//! Called by `alone::training`, behind the worker's locks. Invariant: the same files and the same settings
+//! give the same documents in the same order.
 
 use std::path::PathBuf;
 
@@ -27,11 +27,12 @@ pub(super) struct LocalDocuments {
     pub(super) left_out_total: u64,
 }
 
-/// Takes files through the data room: unusable records, confirmed identifiers and copies stay out, and so does a training
-/// record whose copy or patient is in a validation file.
+/// Takes files through the data room: unusable records, confirmed identifiers and copies stay out, and so
+/// does a training record whose copy or patient is in a validation file.
 ///
 /// # Errors
-/// What the data room says of a file, with the line; that the screen cannot be relied upon, or that nothing is usable.
+/// What the data room says of a file, with the line; that the screen cannot be relied upon, or that nothing
+/// is usable.
 pub(super) fn read(job: &TrainJob) -> Result<LocalDocuments, DataError> {
     let file = |path: &PathBuf, side| RoomFile { path: path.clone(), side };
     let files: Vec<RoomFile> = job

@@ -1,4 +1,4 @@
-//! `site-agent check`: does this machine keep the promises? Tries, and shows what it tried.
+//! `site-agent check`: does this machine keep the promises? Tries, and shows what it tried. Run by `cli`.
 
 use serde_json::json;
 
@@ -21,9 +21,9 @@ Exit code 0: everything that must hold does. 1: something does not, and the outp
 
 /// See whether this machine keeps the promises.
 ///
-/// Starts a child in each sandbox and has it try what must be impossible: open the records from the process with the
-/// network, make a socket of every family in the process with the records, and so on. Then reads the data, loads the model,
-/// and knocks at the coordinator's door without saying anything.
+/// Starts a child in each sandbox and has it try what must be impossible: open the records from the process
+/// with the network, make a socket of every family in the process with the records, and so on. Then reads the
+/// data, loads the model, and knocks at the coordinator's door without saying anything.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -1,7 +1,9 @@
-//! `site-agent data`: what may be trained on, before anything is trained. One file a verb. Run by the command line.
+//! `site-agent data`: what may be trained on, before anything is trained. One file a verb. Run by the command
+//! line.
 //!
-//! Every verb that opens records takes the worker's locks first, in this very process: no socket of any family, no file but
-//! those named. What is found is said to the person at this terminal, in files they asked for, and nowhere else.
+//! Every verb that opens records takes the worker's locks first, in this very process: no socket of any
+//! family, no file but those named. What is found is said to the person at this terminal, in files they asked
+//! for, and nowhere else.
 
 use crate::error::SiteError;
 

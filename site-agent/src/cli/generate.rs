@@ -1,4 +1,4 @@
-//! `site-agent generate`: ask the model, with or without an adapter.
+//! `site-agent generate`: ask the model, with or without an adapter. Run by `cli`.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
 use std::path::PathBuf;
@@ -32,8 +32,8 @@ the most likely token is taken, and the same prompt gives the same answer.";
 
 /// Ask a local model, with or without an adapter.
 ///
-/// Runs behind the worker's locks: no network, and no file but the model and the adapter can be opened. Nothing of what is
-/// typed or answered is stored.
+/// Runs behind the worker's locks: no network, and no file but the model and the adapter can be opened.
+/// Nothing of what is typed or answered is stored.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -1,4 +1,5 @@
-//! The hidden subcommands: what the supervisor and the checks start as children. Nobody types these. Run by the command line.
+//! The hidden subcommands: what the supervisor and the checks start as children. Nobody types these. Run by
+//! the command line.
 
 use std::io::Write as _;
 
@@ -57,8 +58,8 @@ pub(super) fn probe(arguments: &ProbeArguments) -> Result<(), SiteError> {
     std::io::stdout().write_all(&json).map_err(|error| SiteError::Pipe(error.to_string()))
 }
 
-/// The child's standard error is its log file. Only our own crates are heard: a dependency's debug line could quote
-/// what it works on.
+/// The child's standard error is its log file. Only our own crates are heard: a dependency's debug line could
+/// quote what it works on.
 fn log_to_stderr() {
     let filter = EnvFilter::new("off,site_agent=info,common=info,model=info");
     tracing_subscriber::fmt()

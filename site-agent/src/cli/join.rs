@@ -1,8 +1,8 @@
-//! `site-agent join`: from an invitation to a site that can run.
+//! `site-agent join`: from an invitation to a site that can run. Run by `cli`.
 //!
-//! Everything is built in `<state>.joining` and renamed at the end, so there is a whole site or none. That folder survives only
-//! when the coordinator may have answered and we did not hear it: it keeps the key, and the same invitation then
-//! gives the same certificate.
+//! Everything is built in `<state>.joining` and renamed at the end, so there is a whole site or none. That
+//! folder survives only when the coordinator may have answered and we did not hear it: it keeps the key, and
+//! the same invitation then gives the same certificate.
 
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -51,8 +51,8 @@ If the data or the model cannot be used, nothing is sent and the invitation stay
 
 /// Become a member of a consortium, with an invitation from its coordinator.
 ///
-/// Reads the data and loads the model first. Then makes a key (which never leaves this machine), checks that the
-/// coordinator is the one the invitation names, and gets a certificate for the key.
+/// Reads the data and loads the model first. Then makes a key (which never leaves this machine), checks that
+/// the coordinator is the one the invitation names, and gets a certificate for the key.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -70,7 +70,8 @@ pub(super) struct Arguments {
     /// What is done about duplicate records: drop-copies, drop-near, keep or ignore.
     #[arg(long, value_name = "POLICY", default_value = "drop-copies")]
     duplicates: DuplicatePolicy,
-    /// What is held out of training here: auto (by size; nothing below 500 records), none, 80/10/10, 5-fold, leave-one-out.
+    /// What is held out of training here: auto (by size; nothing below 500 records), none, 80/10/10, 5-fold,
+    /// leave-one-out.
     #[arg(long, value_name = "SPLIT", default_value = "auto")]
     split: SchemeChoice,
     /// A column mapping (TOML), for files that follow no known format.
@@ -246,7 +247,8 @@ fn refuse_existing(folder: &StateFolder) -> Result<(), SiteError> {
     }
 }
 
-/// The gateway may open parts of the state folder, the worker the model folder: neither may contain the other.
+/// The gateway may open parts of the state folder, the worker the model folder: neither may contain the
+/// other.
 fn check_places(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     let root = absolute(folder.root())?;
     for path in config.data_files().iter().chain([&config.model]) {
@@ -268,7 +270,8 @@ impl Building {
         name.push(".joining");
         let folder = StateFolder::new(PathBuf::from(name));
         for path in folder.folders() {
-            // The update in the outbox is this site's; nobody else on this machine needs to read it, or the key.
+            // The update in the outbox is this site's; nobody else on this machine needs to read it, or the
+            // key.
             DirBuilder::new()
                 .recursive(true)
                 .mode(0o700)

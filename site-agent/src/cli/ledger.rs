@@ -1,4 +1,5 @@
 //! `site-agent ledger show|verify`: what left this hospital, and whether the record of it is intact. Offline.
+//! Run by `cli`.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -46,7 +47,8 @@ pub(super) struct Arguments {
 enum Command {
     /// List every frame that left: when, what kind, how many bytes, and the SHA-256 of exactly those bytes.
     ///
-    /// A line of kind `data` is a note: nothing left, and its SHA-256 is the root of the data manifest of that run.
+    /// A line of kind `data` is a note: nothing left, and its SHA-256 is the root of the data manifest of
+    /// that run.
     #[command(after_long_help = SHOW_EXAMPLES)]
     Show {
         #[command(flatten)]
@@ -163,8 +165,8 @@ pub(super) fn summary(path: &Path) -> Result<Summary, SiteError> {
     read(path).map(|(_, summary)| summary)
 }
 
-/// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it, and one
-/// that a crash left there was never followed by a send and will be cut off at the next start.
+/// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it,
+/// and one that a crash left there was never followed by a send and will be cut off at the next start.
 fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
     let open = || File::open(path).map_err(|source| SiteError::io(path, source));
     let whole_bytes = match verify(BufReader::new(open()?), |_| ()) {

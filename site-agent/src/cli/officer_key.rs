@@ -1,5 +1,5 @@
-//! `site-agent officer-key new|trust`: the privacy officer's key, and which officer a site trusts. Offline. The private key
-//! stays with the officer; a site holds the public half only.
+//! `site-agent officer-key new|trust`: the privacy officer's key, and which officer a site trusts. Offline.
+//! The private key stays with the officer; a site holds the public half only. Run by `cli`.
 
 use std::path::{Path, PathBuf};
 

@@ -1,4 +1,4 @@
-//! `site-agent plan`: what a training step will take in memory, before anything is loaded.
+//! `site-agent plan`: what a training step will take in memory, before anything is loaded. Run by `cli`.
 
 use std::path::{Path, PathBuf};
 
@@ -43,7 +43,8 @@ pub(super) struct Arguments {
     /// How the base model's linears are held.
     #[arg(long, value_parser = ["nf4", "f32"], default_value = "nf4")]
     weights: String,
-    /// What a step keeps instead of computing it twice: none (keeps all), attention, full (keeps least), auto.
+    /// What a step keeps instead of computing it twice: none (keeps all), attention, full (keeps least),
+    /// auto.
     #[arg(long, value_parser = ["none", "attention", "full", "auto"], default_value = "auto")]
     recompute: String,
     /// Where it runs: cpu, cuda or cuda:N.

@@ -1,4 +1,4 @@
-//! `site-agent quantise`: write a model as transformers saves it with bitsandbytes.
+//! `site-agent quantise`: write a model as transformers saves it with bitsandbytes. Run by `cli`.
 
 use std::path::PathBuf;
 
@@ -28,8 +28,8 @@ pub(super) struct Arguments {
     /// The folder to create; it appears when it is complete, or not at all.
     #[arg(value_name = "OUT")]
     out: PathBuf,
-    /// Which of bitsandbytes' two ways of rounding the scales: as on a GPU (cuda, what this program itself uses) or
-    /// as without one (cpu). About one scale in 600 differs.
+    /// Which of bitsandbytes' two ways of rounding the scales: as on a GPU (cuda, what this program itself
+    /// uses) or as without one (cpu). About one scale in 600 differs.
     #[arg(long, value_parser = ["cuda", "cpu"], default_value = "cuda")]
     rounding: String,
     /// Print JSON.

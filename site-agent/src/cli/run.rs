@@ -21,8 +21,8 @@ the same bytes. Details are in logs/gateway.log and logs/worker.log in the state
 
 /// Take part in the consortium's runs.
 ///
-/// Checks the locks, the data and the model, then starts the gateway (network, no records) and the worker (records, no
-/// network) and waits for work. The site opens all connections; no port is opened here.
+/// Checks the locks, the data and the model, then starts the gateway (network, no records) and the worker
+/// (records, no network) and waits for work. The site opens all connections; no port is opened here.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

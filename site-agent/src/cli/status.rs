@@ -1,4 +1,5 @@
-//! `site-agent status`: what this site is, has done and has sent. Offline; nothing here is sent anywhere.
+//! `site-agent status`: what this site is, has done and has sent. Offline; nothing here is sent anywhere. Run
+//! by `cli`.
 
 use std::time::{SystemTime, UNIX_EPOCH};
 

@@ -1,7 +1,7 @@
 //! `site-agent train`: QLoRA fine-tuning at one site, without a consortium.
 //!
-//! This process parses, has `alone::control` start the locked child that does the work, and shows its progress. It opens
-//! no record itself. Run by the command line.
+//! This process parses, has `alone::control` start the locked child that does the work, and shows its
+//! progress. It opens no record itself. Run by the command line.
 
 use std::path::PathBuf;
 
@@ -54,14 +54,15 @@ fn manual() -> String {
 
 /// Fine-tune an adapter on this machine, without a consortium.
 ///
-/// QLoRA on the records of one site: the base model is held in 4 bits and stays as it is; a small adapter is trained and
-/// written as a PEFT folder. Safe to interrupt at any moment.
+/// QLoRA on the records of one site: the base model is held in 4 bits and stays as it is; a small adapter is
+/// trained and written as a PEFT folder. Safe to interrupt at any moment.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = manual())]
 pub(super) struct Arguments {
     /// Folder of the base model: config.json, tokenizer.json, *.safetensors.
     model: PathBuf,
-    /// Files with de-identified records: JSON lines, a JSON array, CSV or Parquet (see `site-agent data check`).
+    /// Files with de-identified records: JSON lines, a JSON array, CSV or Parquet (see `site-agent data
+    /// check`).
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
     /// Folder for the result; absent or empty, unless --resume is given.
@@ -73,8 +74,8 @@ pub(super) struct Arguments {
     /// Records to measure the training on, which are not trained on.
     #[arg(long, value_name = "FILE", num_args = 1..)]
     validation: Vec<PathBuf>,
-    /// What is done about identifiers: block (a record with a confirmed one is not trained on), mask (placeholders) or
-    /// report.
+    /// What is done about identifiers: block (a record with a confirmed one is not trained on), mask
+    /// (placeholders) or report.
     #[arg(long, value_name = "MODE", default_value = "block")]
     screen: data::screen::Mode,
     /// Mix the data files in these proportions, one whole number a file: --mix 60,40.

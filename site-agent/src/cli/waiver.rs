@@ -1,5 +1,5 @@
-//! `site-agent waiver new|check`: the privacy officer accepts findings of the screen in one dataset, and whether such a
-//! waiver holds. Offline. Prints counts, kinds and places; never a text.
+//! `site-agent waiver new|check`: the privacy officer accepts findings of the screen in one dataset, and
+//! whether such a waiver holds. Offline. Run by `cli`. Prints counts, kinds and places; never a text.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -1,8 +1,9 @@
-//! One record on a terminal: its fields with the findings marked, and the rendered template with the loss mask over its
-//! tokens. Called by `site-agent data show`, which prints it to the person at the site and nowhere else.
+//! One record on a terminal: its fields with the findings marked, and the rendered template with the loss
+//! mask over its tokens. Called by `site-agent data show`, which prints it to the person at the site and
+//! nowhere else.
 //!
-//! Invariants: control characters of a record never reach the terminal (they could rewrite the screen); without colour
-//! the marks are brackets, so nothing is said by colour alone.
+//! Invariants: control characters of a record never reach the terminal (they could rewrite the screen);
+//! without colour the marks are brackets, so nothing is said by colour alone.
 
 use std::ops::Range;
 
@@ -26,7 +27,8 @@ pub struct Mark {
     pub blocks: bool,
 }
 
-/// A field's text with its findings marked: `«stretch»(kind)`. Marks are in order; of overlapping ones the first counts.
+/// A field's text with its findings marked: `«stretch»(kind)`. Marks are in order; of overlapping ones the
+/// first counts.
 #[must_use]
 pub fn marked(text: &str, marks: &[Mark], paint: Paint) -> String {
     let mut drawn = String::new();
@@ -53,8 +55,8 @@ pub fn marked(text: &str, marks: &[Mark], paint: Paint) -> String {
 
 /// The rendered template, cut into its tokens: `pieces` are byte ranges of `text` with their supervision.
 ///
-/// In colour, supervised tokens are green and neighbours differ in brightness; plain, supervised stretches stand in
-/// `[[ ]]` and tokens are parted by `|`.
+/// In colour, supervised tokens are green and neighbours differ in brightness; plain, supervised stretches
+/// stand in `[[ ]]` and tokens are parted by `|`.
 #[must_use]
 pub fn tokens(text: &str, pieces: impl IntoIterator<Item = (Range<usize>, bool)>, paint: Paint) -> String {
     let mut drawn = String::new();
@@ -99,8 +101,8 @@ pub fn tokens(text: &str, pieces: impl IntoIterator<Item = (Range<usize>, bool)>
     drawn
 }
 
-/// The text with every control character but the line feed replaced by its picture (U+2400 and on) or U+FFFD; that also
-/// holds for the characters that turn the writing direction.
+/// The text with every control character but the line feed replaced by its picture (U+2400 and on) or U+FFFD;
+/// that also holds for the characters that turn the writing direction.
 fn visible(text: &str) -> String {
     text.chars()
         .map(|character| match character {

@@ -1,5 +1,6 @@
-//! Histograms: binning, and their drawing as SVG and as a line of blocks. Called by the data report's pages and terminal.
-//! Invariants: every value is in exactly one bin; the drawing holds numbers only, never text of a record.
+//! Histograms: binning, and their drawing as SVG and as a line of blocks. Called by the data report's pages
+//! and terminal. Invariants: every value is in exactly one bin; the drawing holds numbers only, never text of
+//! a record.
 
 use std::fmt::Write as _;
 
@@ -17,8 +18,8 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// At most `bins` bins of a round width (1, 2 or 5 times a power of ten) that cover the values up to the 99.5th
-    /// percentile; what lies above is in the last bin.
+    /// At most `bins` bins of a round width (1, 2 or 5 times a power of ten) that cover the values up to the
+    /// 99.5th percentile; what lies above is in the last bin.
     #[must_use]
     pub fn of(sorted: &[u64], bins: usize) -> Self {
         let (Some(&low), Some(&most)) = (sorted.first(), sorted.last()) else {

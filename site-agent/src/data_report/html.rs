@@ -1,7 +1,9 @@
-//! `data-report.html`: the dataset for the people who answer for it, in one file without any external resource.
+//! `data-report.html`: the dataset for the people who answer for it, in one file without any external
+//! resource.
 //!
-//! Called by `site-agent data check`. Like every page of ours it has no script and no web font, prints on paper, and
-//! follows the reader's light or dark setting. Every text from outside (file names, departments) goes through [`escape`].
+//! Called by `site-agent data check`. Like every page of ours it has no script and no web font, prints on
+//! paper, and follows the reader's light or dark setting. Every text from outside (file names, departments)
+//! goes through [`escape`].
 
 use std::fmt::Write as _;
 

@@ -1,5 +1,5 @@
-//! What is shown of a dataset, in numbers and words. Made by `cli::data`, read by `html` and `terminal`, so that the two
-//! cannot disagree. Invariant: nothing here holds a word of a record.
+//! What is shown of a dataset, in numbers and words. Made by `cli::data`, used by `html` and `terminal`, so
+//! that the two cannot disagree. Invariant: nothing here holds a word of a record.
 
 use std::path::PathBuf;
 

@@ -145,7 +145,8 @@ fn split(summary: &Summary, language: Language) -> String {
     text
 }
 
-/// Breaks a sentence before column 80; further lines begin at `column`. Chinese breaks anywhere, English between words.
+/// Breaks a sentence before column 80; further lines begin at `column`. Chinese breaks anywhere, English
+/// between words.
 fn wrapped(sentence: &str, column: usize) -> String {
     const COLUMNS: usize = 80;
     let (mut text, mut at) = (String::new(), column);

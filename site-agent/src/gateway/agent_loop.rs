@@ -1,7 +1,8 @@
-//! Performs what `state` decides: asks, fetches, sends, remembers. The gateway's main loop, called by `gateway`.
+//! Performs what `state` decides: asks, fetches, sends, remembers. The gateway's main loop, called by
+//! `gateway`.
 //!
-//! Every effect can be repeated: files are named by digest, the update of a round never changes, a receipt replaces
-//! itself. So a crash at any line is mended by starting again.
+//! Every effect can be repeated: files are named by digest, the update of a round never changes, a receipt
+//! replaces itself. So a crash at any line is mended by starting again.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -94,7 +95,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(match message {
             FromWorker::Started => Some(Event::WorkerStarted),
             FromWorker::Data { key, root } => {
-                // Before any frame that says something of these records. A word about an earlier order changes nothing.
+                // Before any frame that says something of these records. A word about an earlier order
+                // changes nothing.
                 if matches!(agent.phase, Phase::Preparing(assignment) if assignment.key == key)
                     && self.connection.note_data(key, root)?
                 {
@@ -251,7 +253,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(Event::Fetched)
     }
 
-    /// Brings one file into the inbox, from where an earlier attempt ended; an event says why it could not be.
+    /// Brings one file into the inbox, from where an earlier attempt ended; an event says why it could not
+    /// be.
     async fn fetch_one(&mut self, digest: Digest, bytes: u64) -> Result<Option<Event>, SiteError> {
         let mut part = match transfer::open(&self.folder.inbox(), digest, bytes).map_err(transfer_error)? {
             Opened::Complete(_) => return Ok(None),

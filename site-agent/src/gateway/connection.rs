@@ -1,7 +1,8 @@
 //! One line to the coordinator, opened when needed and again after every loss.
 //!
-//! Called by `agent_loop` and `overlap::exchange`. Every connection begins with `Hello`. An item that failed on the way is released again as a
-//! new frame with a new ledger record: the ledger lists every frame that may have left, whether it arrived or not.
+//! Called by `agent_loop` and `overlap::exchange`. Every connection begins with `Hello`. An item that failed
+//! on the way is released again as a new frame with a new ledger record: the ledger lists every frame that
+//! may have left, whether it arrived or not.
 
 use std::time::Duration;
 
@@ -39,7 +40,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         Self { connector, egress, wire: None, backoff: Backoff::default() }
     }
 
-    /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited out here.
+    /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited
+    /// out here.
     ///
     /// # Errors
     /// Only what a new connection cannot mend: the policy, the ledger, the disk.
@@ -65,7 +67,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
     }
 
-    /// Releases an item once if the line stands, and gives up otherwise: for words that are stale a second later.
+    /// Releases an item once if the line stands, and gives up otherwise: for words that are stale a second
+    /// later.
     ///
     /// # Errors
     /// As [`Self::ask`]; a lost connection is `Ok(None)`.

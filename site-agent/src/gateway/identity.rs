@@ -1,7 +1,7 @@
 //! The site's identity on disk: its key, its certificate, the consortium's CA, and where the coordinator is.
 //!
-//! Written once by `join`, read by the gateway and by `status`. The key file has mode 0600 and is in a folder that the
-//! worker cannot open.
+//! Used by `join`, which writes it once, by the gateway and by `status`. The key file has mode 0600 and is in
+//! a folder that the worker cannot open.
 
 use std::fs;
 use std::path::Path;

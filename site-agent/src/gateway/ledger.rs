@@ -1,8 +1,9 @@
-//! Writes the ledger of everything that leaves this site. Only `egress.rs` and `join` append to it.
+//! Writes the ledger of everything that leaves this site. Used by `egress`, which alone appends to
+//! it, and by `gateway` and `join`, which open it.
 //!
-//! Invariants: a record is on disk (fsync) before `append` returns, so before the first byte of its frame leaves; a
-//! sequence number is used once; a line that a crash left half written was never followed by a send and is cut off on the
-//! next start, which the caller logs. Format and verification are `common::ledger`'s.
+//! Invariants: a record is on disk (fsync) before `append` returns, so before the first byte of its frame
+//! leaves; a sequence number is used once; a line that a crash left half written was never followed by a send
+//! and is cut off on the next start, which the caller logs. Format and verification are `common::ledger`'s.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -44,8 +45,8 @@ pub struct LedgerWriter {
 }
 
 impl LedgerWriter {
-    /// Opens or creates the ledger, verifies all of it and cuts off a torn last line. Returns the writer and the number
-    /// of bytes that were cut off.
+    /// Opens or creates the ledger, verifies all of it and cuts off a torn last line. Returns the writer and
+    /// the number of bytes that were cut off.
     ///
     /// # Errors
     /// `Ledger` when it is not intact, `AlreadyRunning` when another process has it open, `Io`.
@@ -160,8 +161,8 @@ impl LedgerWriter {
         Ok(sequence)
     }
 
-    /// Notes which records a run uses, unless the ledger says so already: once a run, and again when the records of a
-    /// running run changed. Nothing leaves with a note. Returns whether it was new.
+    /// Notes which records a run uses, unless the ledger says so already: once a run, and again when the
+    /// records of a running run changed. Nothing leaves with a note. Returns whether it was new.
     ///
     /// # Errors
     /// As [`Self::append`].

@@ -1,6 +1,6 @@
-//! What the gateway says to the supervisor: notices for the person, orders for the worker. Implemented by `gateway`'s
-//! pipe and by the tests; used by `agent_loop`, `connection` and `overlap::exchange`. Invariant: only the closed enums of
-//! `pipe` cross.
+//! What the gateway says to the supervisor: notices for the person, orders for the worker. Implemented by
+//! `gateway`'s pipe and by the tests; used by `agent_loop`, `connection` and `overlap::exchange`. Invariant:
+//! only the closed enums of `pipe` cross.
 
 use crate::pipe::{Notice, ToWorker};
 

@@ -1,10 +1,11 @@
 //! The last stage before the border: a raw update becomes the one file that may be sent for its round.
 //!
 //! Called by `agent_loop`; the only code that puts files into the outbox, and the only constructor of
-//! `ProtectedUpdate`. It never copies a file: it reads the values of exactly the manifest's tensors, checks each one
-//! (f32, finite, bounded) and writes them into a new file in the one canonical form, so nothing else can ride along.
-//! Size and norm are bounded by the site's policy. Then fsync, rename, and one row in the site's database; from then on
-//! (run, round) always yields this file. Later noise and masks belong here, before the digest is taken.
+//! `ProtectedUpdate`. It never copies a file: it reads the values of exactly the manifest's tensors, checks
+//! each one (f32, finite, bounded) and writes them into a new file in the one canonical form, so nothing else
+//! can ride along. Size and norm are bounded by the site's policy. Then fsync, rename, and one row in the
+//! site's database; from then on (run, round) always yields this file. Later noise and masks belong here,
+//! before the digest is taken.
 
 use std::fs::{self, File};
 use std::io::Read as _;

@@ -1,8 +1,9 @@
 //! The pure core of the gateway: what to do next, given what happened. No I/O, no clock, no randomness.
 //!
-//! Called by `agent_loop`, which performs the effects and feeds the results back. A lost connection is not an event:
-//! the loop reconnects and repeats the effect, because every effect is idempotent. After a crash the machine starts in
-//! `Idle`; the coordinator names the round again, and `Known` says how far this site had come with it.
+//! Called by `agent_loop`, which performs the effects and feeds the results back. A lost connection is not an
+//! event: the loop reconnects and repeats the effect, because every effect is idempotent. After a crash the
+//! machine starts in `Idle`; the coordinator names the round again, and `Known` says how far this site had
+//! come with it.
 
 use common::id::{Digest, RunId};
 use common::wire::message::{Refusal, RoundKey, TrainFailure};
@@ -71,7 +72,8 @@ pub enum Event {
     FetchFailed,
     /// The worker holds the base model; `expected` is what the manifest names.
     Prepared { key: RoundKey, base_fingerprint: Digest, expected: Digest, records: u64 },
-    /// The worker's records have to be compared with the held-out set first; these points are to be evaluated.
+    /// The worker's records have to be compared with the held-out set first; these points are to be
+    /// evaluated.
     Blinded { key: RoundKey, facts: BlindedFacts },
     /// The coordinator's answers are in the inbox.
     Answered,
@@ -142,7 +144,8 @@ impl Agent {
         Self { phase: Phase::Idle, failures_max }
     }
 
-    /// One transition. Events that do not fit the phase (a late word from the worker about another round) change nothing.
+    /// One transition. Events that do not fit the phase (a late word from the worker about another round)
+    /// change nothing.
     #[must_use]
     pub fn step(self, event: Event) -> (Self, Vec<Effect>) {
         use Phase::{

@@ -1,7 +1,8 @@
 //! The site's own memory (`site.db`, SQLite): what was trained, what was sent, what was acknowledged.
 //!
-//! Written by the gateway (and once by `join` and `run`, before there is one), read by `status`. One row per (run, round) holds the digest of the one file that may
-//! be sent for it: once written it never changes, so a retry after any crash sends the same bytes.
+//! Used by the gateway, which writes it, by `join` and `run` before there is a gateway, and by `status`. One
+//! row per (run, round) holds the digest of the one file that may be sent for it: once written it never
+//! changes, so a retry after any crash sends the same bytes.
 
 use std::path::Path;
 use std::time::Duration;
@@ -104,8 +105,8 @@ impl Store {
         Ok(Self { connection })
     }
 
-    /// Records the one update of a round. Returns what is recorded for the round now: the given update, or the one
-    /// that was there before.
+    /// Records the one update of a round. Returns what is recorded for the round now: the given update, or
+    /// the one that was there before.
     ///
     /// # Errors
     /// `Store`.

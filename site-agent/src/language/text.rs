@@ -1,5 +1,6 @@
-//! Every sentence of the `data` commands in both languages: the one table. `{}` stands for a value, in the same order in
-//! both. Kinds of identifiers have their own table in `data::screen`.
+//! Every sentence of the `data` commands in both languages: the one table. Used by `cli::data` and
+//! `data_report`. `{}` stands for a value, in the
+//! same order in both. Kinds of identifiers have their own table in `data::screen`.
 
 pub use super::Text as Word;
 

@@ -1,8 +1,9 @@
-//! Taking the locks: the first thing that a child does, and each command that opens records in its own process.
+//! Taking the locks: the first thing that a child does, and each command that opens records in its own
+//! process.
 //!
-//! Called by `gateway`, `worker`, `alone`, `probe` and the `data` commands. Invariants: called by the main thread before a
-//! runtime or any other thread exists; whoever calls compares the reports with the policy and refuses to go on when a
-//! required lock is missing.
+//! Called by `gateway`, `worker`, `alone`, `probe` and the `data` commands. Invariants: called by the main
+//! thread before a runtime or any other thread exists; whoever calls compares the reports with the policy and
+//! refuses to go on when a required lock is missing.
 
 use std::io::{self, Write as _};
 
@@ -26,8 +27,9 @@ pub fn enter_gateway(rules: &FileRules) -> Vec<LockReport> {
     ]
 }
 
-/// Locks the worker: no socket of any family, reads only its data, its model and its inbox. On a GPU it may besides use
-/// the files of the rules' `gpu`, and make the one kind of socket that NVIDIA's driver insists on (see `seccomp`).
+/// Locks the worker: no socket of any family, reads only its data, its model and its inbox. On a GPU it may
+/// besides use the files of the rules' `gpu`, and make the one kind of socket that NVIDIA's driver insists on
+/// (see `seccomp`).
 #[must_use]
 pub fn enter_worker(rules: &FileRules) -> Vec<LockReport> {
     let role = if rules.gpu.is_some() { Role::WorkerOnGpu } else { Role::Worker };
@@ -50,7 +52,8 @@ pub fn unmet(reports: &[LockReport], allow_missing: &[Lock]) -> Vec<LockReport> 
         .collect()
 }
 
-/// Takes the worker's locks and loads the policy: the first thing a worker does, whether it trains or validates.
+/// Takes the worker's locks and loads the policy: the first thing a worker does, whether it trains or
+/// validates.
 ///
 /// # Errors
 /// `LocksMissing`, or what is wrong with `agent.toml`.

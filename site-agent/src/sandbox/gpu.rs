@@ -1,8 +1,8 @@
 //! What computing on an NVIDIA GPU needs of a locked process, and nothing where it computes on the processor.
 //!
-//! Called by whoever makes `FileRules` for a process that loads a model. The lists are what NVIDIA's user-space driver is
-//! known to open while it starts: some of it answers a refusal with CUDA error 304 and no further word. Invariant:
-//! for `Device::Cpu` there is no `GpuFiles`, so that none of this is opened.
+//! Called by whoever makes `FileRules` for a process that loads a model. The lists are what NVIDIA's
+//! user-space driver is known to open while it starts: some of it answers a refusal with CUDA error 304 and
+//! no further word. Invariant: for `Device::Cpu` there is no `GpuFiles`, so that none of this is opened.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -12,12 +12,13 @@ use model::Device;
 use super::process;
 use crate::limits::GPUS_MAX;
 
-/// Control, unified memory, and unified memory's events, which drivers from 570 on open as well. Which `/dev/nvidiaN` is
-/// `cuda:N` only the driver knows (it sorts by speed, and it opens all of them to do so), so all are in the list.
+/// Control, unified memory, and unified memory's events, which drivers from 570 on open as well. Which
+/// `/dev/nvidiaN` is `cuda:N` only the driver knows (it sorts by speed, and it opens all of them to do so),
+/// so all are in the list.
 const DEVICES: [&str; 3] = ["/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools"];
 
-/// What the driver asks the kernel about itself and the machine. The capability files prove the right to a part of a
-/// GPU (MIG); they are opened, not controlled.
+/// What the driver asks the kernel about itself and the machine. The capability files prove the right to a
+/// part of a GPU (MIG); they are opened, not controlled.
 const READ: [&str; 9] = [
     "/dev/nvidia-caps",
     "/proc/devices",
@@ -30,10 +31,12 @@ const READ: [&str; 9] = [
     "/sys/module/nvidia",
 ];
 
-/// The driver names its threads while it starts, and gives up where it may not. What is beneath concerns this process.
+/// The driver names its threads while it starts, and gives up where it may not. What is beneath concerns this
+/// process.
 const OWN_THREADS: &str = "/proc/self/task";
 
-/// The driver, its compiler for PTX, and NVRTC, where they are not in a system folder (those are readable anyway).
+/// The driver, its compiler for PTX, and NVRTC, where they are not in a system folder (those are readable
+/// anyway).
 const LIBRARIES: [&str; 4] = ["libcuda.so", "libnvidia-", "libnvrtc", "libnvJitLink"];
 
 /// Where toolkits are, unless CUDA_PATH says so: the places that CubeCL looks at.
@@ -82,8 +85,8 @@ impl GpuFiles {
         (device != Device::Cpu).then(|| Self::in_places(&Places::of_this_process()))
     }
 
-    /// The same for any places. Of the folders named there only CUDA's own files are in the result, so that a search path
-    /// that also holds other things opens none of them.
+    /// The same for any places. Of the folders named there only CUDA's own files are in the result, so that a
+    /// search path that also holds other things opens none of them.
     #[must_use]
     pub fn in_places(places: &Places) -> Self {
         let devices = DEVICES.iter().map(PathBuf::from);
@@ -125,8 +128,8 @@ fn libraries_in(folder: &Path) -> Vec<PathBuf> {
     found
 }
 
-/// Has the driver and CubeCL keep compiled kernels and tuning results in `folder`, which the caller may write. Best
-/// effort: without it each start compiles and tunes anew.
+/// Has the driver and CubeCL keep compiled kernels and tuning results in `folder`, which the caller may
+/// write. Best effort: without it each start compiles and tunes anew.
 pub fn keep_kernels_in(folder: &Path) {
     // The driver does not make the folder. When this fails, it goes on without.
     let _ = fs::create_dir_all(folder);

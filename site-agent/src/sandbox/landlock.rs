@@ -71,7 +71,8 @@ pub(super) fn restrict(rules: &FileRules, network: Network) -> LockReport {
 
 fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, bool), RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
-    // No right to execute anything, to make devices, sockets or fifos, or to send ioctls to devices but a GPU's.
+    // No right to execute anything, to make devices, sockets or fifos, or to send ioctls to devices but a
+    // GPU's.
     let write = read
         | AccessFs::WriteFile
         | AccessFs::Truncate
@@ -84,7 +85,8 @@ fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, b
     let gpu = rules.gpu.as_ref().unwrap_or(&none);
     let resolver: &[&str] = if network == Network::UdpOnly { RESOLVER_READ } else { &[] };
     let status = Ruleset::default()
-        // Without these rights the sandbox would have a hole, so an older kernel is an error, not a best effort.
+        // Without these rights the sandbox would have a hole, so an older kernel is an error, not a best
+        // effort.
         .set_compatibility(CompatLevel::HardRequirement)
         .handle_access(AccessFs::from_all(ABI_NEEDED))?
         .set_compatibility(CompatLevel::BestEffort)

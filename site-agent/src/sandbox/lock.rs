@@ -1,5 +1,5 @@
-//! The locks by name, and whether each took hold. Used by every file of the sandbox, by `config` and by `error`.
-//! Invariant: whether a lock holds is reported by the kernel's answer, never assumed.
+//! The locks by name, and whether each took hold. Used by every file of the sandbox, by `config` and by
+//! `error`. Invariant: whether a lock holds is reported by the kernel's answer, never assumed.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! A network namespace of the worker's own: even the loopback interface is gone.
 //!
-//! Called by `sandbox::enter_worker` before seccomp. It is the second wall behind seccomp, used where the kernel
-//! allows it: some distributions forbid unprivileged user namespaces.
+//! Called by `sandbox::enter_worker` before seccomp. It is the second wall behind seccomp, used where the
+//! kernel allows it: some distributions forbid unprivileged user namespaces.
 
 #![allow(unsafe_code)]
 
@@ -11,8 +11,8 @@ use super::lock::{Lock, LockReport};
 
 /// Moves the calling process into a new network namespace.
 ///
-/// As root a network namespace alone is enough. Otherwise a user namespace comes with it; no user id is mapped,
-/// because the worker needs none: files are opened with the ids it really has.
+/// As root a network namespace alone is enough. Otherwise a user namespace comes with it; no user id is
+/// mapped, because the worker needs none: files are opened with the ids it really has.
 pub(super) fn leave_network() -> LockReport {
     // SAFETY: `unshare` takes flags only and touches no memory; the process has one thread here.
     let alone = unsafe { libc::unshare(libc::CLONE_NEWNET) };

@@ -1,7 +1,8 @@
 //! Proof by trying: enters a real sandbox and attempts what must be impossible there.
 //!
-//! Run as a hidden child process by `site-agent check`, by `site-agent run` before it starts, and by the tests. A probe
-//! never believes a report of the lock itself: it opens the file, makes the socket, attaches the debugger.
+//! Run by `preflight` as a hidden child process, for `site-agent check`, for `site-agent run` before it
+//! starts, and for the tests. A probe never believes a report of the lock itself: it opens the file, makes
+//! the socket, attaches the debugger.
 
 #![allow(unsafe_code)]
 
@@ -99,7 +100,8 @@ fn attempt(lock: Lock, what: impl Into<String>, result: io::Result<()>) -> Attem
     Attempt { lock, what: what.into(), refused, answer }
 }
 
-/// A file that does not exist, or a socket family that the kernel lacks, is not a refusal by a lock: only these are.
+/// A file that does not exist, or a socket family that the kernel lacks, is not a refusal by a lock: only
+/// these are.
 fn is_refusal(error: &io::Error) -> bool {
     matches!(error.raw_os_error(), Some(libc::EPERM | libc::EACCES))
 }
@@ -124,7 +126,8 @@ fn from_status(status: libc::c_long) -> io::Result<()> {
 }
 
 fn try_socket(what: &str, family: libc::c_int, kind: libc::c_int) -> Attempt {
-    // SAFETY: `socket` takes integers only. A descriptor that is returned stays open until this probe process ends.
+    // SAFETY: `socket` takes integers only. A descriptor that is returned stays open until this probe process
+    // ends.
     let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
     attempt(Lock::Seccomp, format!("make {what}"), from_status(descriptor.into()))
 }
@@ -149,7 +152,8 @@ fn try_traffic() -> Vec<Attempt> {
     CALLS
         .iter()
         .map(|(what, call)| {
-            // SAFETY: no descriptor is -1; the call fails with EBADF if it is not refused before, and reads no memory.
+            // SAFETY: no descriptor is -1; the call fails with EBADF if it is not refused before, and reads
+            // no memory.
             let status = unsafe { libc::syscall(*call, -1, 0, 0, 0, 0, 0) };
             attempt(Lock::Seccomp, *what, from_status(status))
         })

@@ -11,8 +11,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::lock::{Lock, LockReport};
 
-/// Switches off core files (`RLIMIT_CORE` 0, which a child cannot raise again without privilege) and marks the
-/// process undumpable, which also closes `/proc/<pid>/mem` and `ptrace` to other unprivileged processes.
+/// Switches off core files (`RLIMIT_CORE` 0, which a child cannot raise again without privilege) and marks
+/// the process undumpable, which also closes `/proc/<pid>/mem` and `ptrace` to other unprivileged processes.
 pub(super) fn forbid_core_dumps() -> LockReport {
     let limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: `limit` is a valid, initialised rlimit that outlives the call; the kernel only reads it.
@@ -28,8 +28,8 @@ pub(super) fn forbid_core_dumps() -> LockReport {
     LockReport::held(Lock::CoreDumps, "no core file, memory not readable by others")
 }
 
-/// Asks the kernel to kill this process when its parent dies, so that a killed supervisor leaves no orphan that
-/// still trains or still holds the ledger.
+/// Asks the kernel to kill this process when its parent dies, so that a killed supervisor leaves no orphan
+/// that still trains or still holds the ledger.
 ///
 /// # Errors
 /// The kernel's error; the callers treat end-of-file on the inherited pipe as the second signal.
@@ -41,8 +41,8 @@ pub fn die_with_parent() -> io::Result<()> {
 
 /// Sets a variable of this process's environment. Only for the start of a locked child.
 pub(super) fn set_environment(name: &str, value: &Path) {
-    // SAFETY: a locked child calls this right after its locks, which it takes before it starts a runtime or any other
-    // thread (`sandbox`), so nobody reads the environment meanwhile.
+    // SAFETY: a locked child calls this right after its locks, which it takes before it starts a runtime or
+    // any other thread (`sandbox`), so nobody reads the environment meanwhile.
     unsafe { std::env::set_var(name, value) };
 }
 
@@ -69,7 +69,8 @@ extern "C" fn note_interrupt(_signal: libc::c_int) {
     INTERRUPTED.store(true, Ordering::SeqCst);
 }
 
-/// From now on the next Ctrl-C is only noted, for [`interrupted`]; the one after it ends the process as usual.
+/// From now on the next Ctrl-C is only noted, for [`interrupted`]; the one after it ends the process as
+/// usual.
 ///
 /// # Errors
 /// The kernel's error.

@@ -1,5 +1,5 @@
-//! What a locked process may open. Made by `paths` for the two children and by each command that locks itself; used by
-//! `landlock`. Invariant: what is not listed is refused.
+//! What a locked process may open. Made by `paths` for the two children and by each command that locks
+//! itself; used by `landlock`. Invariant: what is not listed is refused.
 
 use std::path::PathBuf;
 

@@ -1,9 +1,9 @@
 //! Seccomp: which system calls the kernel refuses to the two children.
 //!
-//! Called by `sandbox::enter_*`, last of all locks. A refused call returns EPERM, so that a library asking out of
-//! habit goes on without it; a call through another ABI (x32, i386), where numbers mean other things, kills the process.
-//! The lists name every way we know to reach a network, another process's memory or descriptors, or a new
-//! program. The test is by trying: `sandbox::probe`.
+//! Called by `sandbox::enter_*`, last of all locks. A refused call returns EPERM, so that a library asking
+//! out of habit goes on without it; a call through another ABI (x32, i386), where numbers mean other things,
+//! kills the process. The lists name every way we know to reach a network, another process's memory or
+//! descriptors, or a new program. The test is by trying: `sandbox::probe`.
 
 use std::collections::BTreeMap;
 
@@ -21,10 +21,11 @@ pub enum Role {
     Gateway,
     /// May make no socket at all.
     Worker,
-    /// As the worker, but for one thing that NVIDIA's driver does while it starts and cannot do without: it makes a local
-    /// socket of the kind SOCK_SEQPACKET, gives it a name and listens, to lend memory to other processes that ask.
-    /// Nothing passes through it: `connect`, `accept` and every call that sends or receives stay refused, and so are all
-    /// other sockets. Landlock lets no socket be made in the file system, so the name is an abstract one.
+    /// As the worker, but for one thing that NVIDIA's driver does while it starts and cannot do without: it
+    /// makes a local socket of the kind SOCK_SEQPACKET, gives it a name and listens, to lend memory to other
+    /// processes that ask. Nothing passes through it: `connect`, `accept` and every call that sends or
+    /// receives stay refused, and so are all other sockets. Landlock lets no socket be made in the file
+    /// system, so the name is an abstract one.
     WorkerOnGpu,
 }
 
@@ -67,7 +68,8 @@ const COMMON: &[i64] = &[
     libc::SYS_mq_open,
 ];
 
-/// Refused to the worker as well: making a socket of any family, and every call that would use an inherited one.
+/// Refused to the worker as well: making a socket of any family, and every call that would use an inherited
+/// one.
 const NETWORK: &[i64] = &[
     libc::SYS_socket,
     libc::SYS_socketpair,
@@ -158,8 +160,8 @@ fn refuse_sockets_but(
     Ok(rules)
 }
 
-/// Kills the process on any call of the x32 ABI: the same architecture word, but bit 30 set in the number, so that
-/// `socket` would have a number that the list above does not know.
+/// Kills the process on any call of the x32 ABI: the same architecture word, but bit 30 set in the number, so
+/// that `socket` would have a number that the list above does not know.
 fn kill_x32() -> BpfProgram {
     const X32_SYSCALL_BIT: u32 = 0x4000_0000;
     const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS

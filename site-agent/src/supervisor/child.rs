@@ -1,5 +1,5 @@
-//! Keeps one child process alive and its two pipes flowing. Used twice by the supervisor. Invariant: a child that dies
-//! again and again ends the agent with its last words.
+//! Keeps one child process alive and its two pipes flowing. Used by the supervisor, twice. Invariant: a child
+//! that dies again and again ends the agent with its last words.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, SeekFrom};

@@ -1,4 +1,5 @@
-//! What the keepers of the two children tell the supervisor's hub. Used by `supervisor` and `supervisor::child`.
+//! What the keepers of the two children tell the supervisor's hub. Used by `supervisor` and
+//! `supervisor::child`.
 
 use crate::error::SiteError;
 use crate::pipe::{FromGateway, FromWorker};

@@ -1,5 +1,5 @@
-//! What the person who runs the agent sees, on standard error: one plain line per event, and where it is a terminal a
-//! progress bar instead of progress lines. Used by `supervisor`.
+//! What the person who runs the agent sees, on standard error: one plain line per event, and where it is a
+//! terminal a progress bar instead of progress lines. Used by `supervisor`.
 
 #![allow(clippy::print_stderr, reason = "these lines are the output of `site-agent run`")]
 

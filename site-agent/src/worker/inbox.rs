@@ -1,4 +1,5 @@
-//! The inbox as the worker sees it: files named by their digest, checked again before use. Used by `train` and `overlap`.
+//! The inbox as the worker sees it: files named by their digest, checked again before use. Used by `train`
+//! and `overlap`.
 
 use std::fs;
 use std::path::PathBuf;

@@ -1,8 +1,9 @@
-//! The worker's half of the comparison with the held-out set: from records to blinded points, and from answers to what is
-//! left out. Called by `train::material`.
+//! The worker's half of the comparison with the held-out set: from records to blinded points, and from
+//! answers to what is left out. Called by `train::material`.
 //!
-//! Invariants: a seed is made once in a run and never leaves `work/`; no answer is believed before its proof holds
-//! under the public key of the manifest; a verdict is durable before anything is trained, and is the run's only one.
+//! Invariants: a seed is made once in a run and never leaves `work/`; no answer is believed before its proof
+//! holds under the public key of the manifest; a verdict is durable before anything is trained, and is the
+//! run's only one.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read as _, Write as _};
@@ -35,8 +36,8 @@ pub enum Step {
     Compared(Verdict),
 }
 
-/// Goes as far as the files that are there allow. `records` are those of now; the verdict may be about those of an
-/// earlier start.
+/// Goes as far as the files that are there allow. `records` are those of now; the verdict may be about those
+/// of an earlier start.
 ///
 /// # Errors
 /// `OverlapFailed` when the coordinator's files or answers do not hold; `WorkerFailed` for our own disk.

@@ -1,6 +1,6 @@
-//! The site's records as the data room lets them through, under the policy of `agent.toml`. Called by the worker, when it
-//! prepares a run and when it validates. Invariant: what is trained on is what the manifest's root is over (before the
-//! comparison with the consortium's held-out set, which only takes records away).
+//! The site's records as the data room lets them through, under the policy of `agent.toml`. Called by the
+//! worker, when it prepares a run and when it validates. Invariant: what is trained on is what the manifest's
+//! root is over (before the comparison with the consortium's held-out set, which only takes records away).
 
 use std::path::{Path, PathBuf};
 
@@ -25,11 +25,12 @@ pub(crate) struct Admitted {
     pub(crate) inspection: Inspection,
 }
 
-/// Takes the site's files through the room, with what the waiver in force accepts; at least one record must come out.
+/// Takes the site's files through the room, with what the waiver in force accepts; at least one record must
+/// come out.
 ///
 /// # Errors
-/// What the room says of a file or a setting; `ScreenUnfit` when the screen cannot be relied upon for these records;
-/// `NoRecords` with the sums when nothing may be trained on.
+/// What the room says of a file or a setting; `ScreenUnfit` when the screen cannot be relied upon for these
+/// records; `NoRecords` with the sums when nothing may be trained on.
 pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<Admitted, DataError> {
     let (files, mut options) = settings(config)?;
     options.screen.accepted = accepted;
@@ -43,7 +44,8 @@ pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<
 pub(crate) fn admit_files(files: &[RoomFile], options: &RoomOptions) -> Result<Admitted, DataError> {
     let inspection = inspect(files, options, &mut |_| ())?;
     let self_test = &inspection.manifest.self_test;
-    // In report mode nobody relies on the screen. Without a usable record the test cannot run, and nothing is trained on.
+    // In report mode nobody relies on the screen. Without a usable record the test cannot run, and nothing is
+    // trained on.
     if options.screen.mode != Mode::Report && inspection.trained() > 0 && !self_test.passed() {
         return Err(DataError::ScreenUnfit { sentence: self_test.sentence(Language::English) });
     }
@@ -82,8 +84,8 @@ impl Admitted {
         self.inspection.manifest.root_bytes().map(Digest).ok_or_else(none)
     }
 
-    /// Writes the manifest where the site's people find it, named by its root, so that a run's note in the ledger leads
-    /// to it. Returns the path.
+    /// Writes the manifest where the site's people find it, named by its root, so that a run's note in the
+    /// ledger leads to it. Returns the path.
     ///
     /// # Errors
     /// `Io`.
@@ -94,8 +96,8 @@ impl Admitted {
         Ok(path)
     }
 
-    /// For the person at the site: the first records that are neither trained on nor used as `is_used` says, by file and
-    /// line, and how many more.
+    /// For the person at the site: the first records that are neither trained on nor used as `is_used` says,
+    /// by file and line, and how many more.
     pub(crate) fn left_out(&self, is_used: impl Fn(&Outcome) -> bool) -> Vec<String> {
         let is_left_out = |outcome: &&Outcome| !outcome.is_trained() && !is_used(outcome);
         let all: Vec<&Outcome> = self.inspection.records.iter().filter(is_left_out).collect();

@@ -1,8 +1,8 @@
 //! From records and a global adapter to a raw update. Runs in the worker, behind its locks.
 //!
-//! Called by `worker`. Invariants: the same (manifest, adapter, data) gives the same raw file, also when training was cut
-//! short and resumed; a finished raw file is never trained again; nothing here knows of a network. Errors keep their
-//! words for the log at the site and carry one code for the gateway.
+//! Called by `worker`. Invariants: the same (manifest, adapter, data) gives the same raw file, also when
+//! training was cut short and resumed; a finished raw file is never trained again; nothing here knows of a
+//! network. Errors keep their words for the log at the site and carry one code for the gateway.
 
 use std::fs;
 use std::path::PathBuf;
@@ -53,7 +53,8 @@ pub struct RoundTrainer {
     base: Option<BaseModel>,
 }
 
-/// The settings that the samples depend on: as long as these stay, the samples of the last round are used again.
+/// The settings that the samples depend on: as long as these stay, the samples of the last round are used
+/// again.
 #[derive(Clone, Copy, PartialEq)]
 struct SampleKey {
     settings: SampleSettings,
@@ -108,8 +109,8 @@ impl RoundTrainer {
         Self { config, folder, data: None, samples: None, base: None }
     }
 
-    /// Compares the records with the held-out set as far as the files in the inbox allow; when that is done, prepares
-    /// the samples and loads the base model as the manifest says.
+    /// Compares the records with the held-out set as far as the files in the inbox allow; when that is done,
+    /// prepares the samples and loads the base model as the manifest says.
     ///
     /// # Errors
     /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `OverlapFailed`, `NotAllowed`.
@@ -126,7 +127,8 @@ impl RoundTrainer {
         Ok(Prepared::Ready { base_fingerprint, records, left_out: kept.left_out })
     }
 
-    /// Trains one round, or finds that it was trained before. `watch` hears of every step and says whether to go on.
+    /// Trains one round, or finds that it was trained before. `watch` hears of every step and says whether to
+    /// go on.
     ///
     /// # Errors
     /// A code and the words for the log.
@@ -196,7 +198,8 @@ impl RoundTrainer {
         }
     }
 
-    /// Takes the site's records through the data room, once, and writes its manifest; returns the manifest's root.
+    /// Takes the site's records through the data room, once, and writes its manifest; returns the manifest's
+    /// root.
     ///
     /// # Errors
     /// `DataUnreadable`, `NoRecords`; `NotAllowed` when the screen cannot be relied upon for these records.
@@ -208,7 +211,8 @@ impl RoundTrainer {
         Ok(self.data.insert(data).root)
     }
 
-    /// Makes the samples of this run; `Some` when its records have to be compared with the held-out set first.
+    /// Makes the samples of this run; `Some` when its records have to be compared with the held-out set
+    /// first.
     fn make_samples(
         &mut self,
         run: RunId,

@@ -1,5 +1,5 @@
-//! Why a round cannot be trained: a code for the gateway, words for the log at the site. Used by the worker and everything
-//! beneath it. Invariant: only the code crosses to the process with the network.
+//! Why a round cannot be trained: a code for the gateway, words for the log at the site. Used by the worker
+//! and everything beneath it. Invariant: only the code crosses to the process with the network.
 
 use common::wire::message::TrainFailure;
 use model::ModelError;

@@ -1,5 +1,6 @@
-//! What a site has, before it joins or runs: the data is read and the model loaded behind the worker's locks, and the person
-//! at the terminal is told. Called by the hidden `worker --validate`, which `join` and `run` start.
+//! What a site has, before it joins or runs: the data is read and the model loaded behind the worker's locks,
+//! and the person at the terminal is told. Called by the hidden `worker --validate`, which `join` and `run`
+//! start.
 //!
 //! Invariant: what is wrong with a record is shown at this terminal and goes no further.
 
@@ -13,7 +14,8 @@ use crate::limits::CUTOFF_TOKENS_MAX;
 use crate::paths::StateFolder;
 use crate::{sandbox, waiver};
 
-/// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is there.
+/// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is
+/// there.
 ///
 /// Returns the number of usable records.
 ///

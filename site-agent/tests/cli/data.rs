@@ -1,4 +1,5 @@
-//! `site-agent data check` and `show` as a person runs them: files with planted identifiers, refused records, duplicates.
+//! `site-agent data check` and `show` as a person runs them: files with planted identifiers, refused records,
+//! duplicates.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,5 @@
-//! `ledger show` and `ledger verify` beside the independent verifier in Python, on good and on forged ledgers.
+//! `ledger show` and `ledger verify` beside the independent verifier in Python, on good and on forged
+//! ledgers.
 
 use std::fs;
 use std::path::Path;

@@ -49,7 +49,8 @@ fn the_worker_can_make_no_socket_and_touch_no_other_process() {
     assert_refused(&report, Lock::CoreDumps, 1);
 }
 
-/// The worker of a site that computes on a GPU may make one more kind of socket, and nothing that was tried before.
+/// The worker of a site that computes on a GPU may make one more kind of socket, and nothing that was tried
+/// before.
 #[test]
 fn a_worker_on_a_gpu_is_refused_the_same() {
     let site = Site::new();

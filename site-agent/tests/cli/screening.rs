@@ -1,5 +1,5 @@
-//! Nothing that the screen is there to find comes out again: every planted identifier is searched for in everything that
-//! `data check` prints and writes. The values are synthetic.
+//! Nothing that the screen is there to find comes out again: every planted identifier is searched for in
+//! everything that `data check` prints and writes. The values are synthetic.
 
 use std::fs;
 

@@ -1,4 +1,5 @@
-//! `site-agent train` as a person uses it: killed, stopped and resumed; refused with a hint; locked away from the network.
+//! `site-agent train` as a person uses it: killed, stopped and resumed; refused with a hint; locked away from
+//! the network.
 
 use std::fs;
 use std::path::{Path, PathBuf};

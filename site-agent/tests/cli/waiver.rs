@@ -1,4 +1,5 @@
-//! The privacy officer's key and waivers, from the command line: one that holds, and every reason for which one does not.
+//! The privacy officer's key and waivers, from the command line: one that holds, and every reason for which
+//! one does not.
 
 use std::fs;
 use std::path::PathBuf;

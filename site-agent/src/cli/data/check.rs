@@ -1,5 +1,5 @@
-//! `site-agent data check`: what of these files may be trained on, why the rest is not, and what the rest looks like.
-//! Run by `cli::data`.
+//! `site-agent data check`: what of these files may be trained on, why the rest is not, and what the rest
+//! looks like. Run by `cli::data`.
 
 use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
@@ -38,9 +38,10 @@ Exit code 0: there are records to train on. 1: there are none, a file cannot be 
 
 /// See what of some files may be trained on.
 ///
-/// Reads every record, checks its content, screens it for identifiers, looks for duplicates, and splits what is left. Prints
-/// a short report and writes data-report.html (one page for a person) and data-manifest.json (what names this dataset: the
-/// root over its records, the settings, the counts). No text of a record is printed or written.
+/// Reads every record, checks its content, screens it for identifiers, looks for duplicates, and splits what
+/// is left. Prints a short report and writes data-report.html (one page for a person) and data-manifest.json
+/// (what names this dataset: the root over its records, the settings, the counts). No text of a record is
+/// printed or written.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -52,8 +53,9 @@ pub(super) struct Arguments {
     /// Print every record's verdict and findings as JSON instead of the report.
     #[arg(long)]
     json: bool,
-    /// Compare with a manifest that was made before, for instance the one of a run (work/data-manifest-ROOT.json in the
-    /// site's state folder; ROOT is in the ledger), and fail where records or settings are not the same.
+    /// Compare with a manifest that was made before, for instance the one of a run
+    /// (work/data-manifest-ROOT.json in the site's state folder; ROOT is in the ledger), and fail where
+    /// records or settings are not the same.
     #[arg(long, value_name = "MANIFEST")]
     compare: Option<PathBuf>,
 }
@@ -127,7 +129,8 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), SiteError> {
     durable::write(path, bytes, durable::ORDINARY).map_err(|source| SiteError::io(path, source))
 }
 
-/// Length of every usable record in the model's tokens, rendered and uncut. What the template refuses has length 0.
+/// Length of every usable record in the model's tokens, rendered and uncut. What the template refuses has
+/// length 0.
 fn lengths(
     tokenizer: &ChatTokenizer,
     files: &[RoomFile],

@@ -1,5 +1,5 @@
-//! The options that the `data` verbs share: which files, and what the room is to do with them. Used by `check` and
-//! `show`.
+//! The options that the `data` verbs share: which files, and what the room is to do with them. Used by
+//! `check` and `show`.
 
 use std::path::PathBuf;
 
@@ -23,15 +23,15 @@ pub(super) struct Options {
     /// A column mapping (TOML), for files that follow no known format.
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
-    /// Mix the files in these proportions, one whole number a file: --mix 60,40. Ends when one has no record left for its
-    /// turn; what the others still have is left out.
+    /// Mix the files in these proportions, one whole number a file: --mix 60,40. Ends when one has no record
+    /// left for its turn; what the others still have is left out.
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',')]
     pub mix: Option<Vec<u32>>,
     /// Folder of the base model: lengths are then counted in its tokens.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
-    /// What is done about identifiers: `report`, `mask` (typed placeholders), or `block` (a record with a confirmed
-    /// identifier is not trained on).
+    /// What is done about identifiers: `report`, `mask` (typed placeholders), or `block` (a record with a
+    /// confirmed identifier is not trained on).
     #[arg(long, value_name = "MODE", default_value = "block")]
     pub screen: screen::Mode,
     /// A waiver of the privacy officer: what it accepts is not held back. Needs --officer.
@@ -132,7 +132,8 @@ impl From<Duplicates> for DuplicatePolicy {
 /// What is held out, as the command line writes it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 pub(super) enum Split {
-    /// By the number of records: leave-one-out under 100, five folds under 500, 70/15/15 up to 2,000, 80/10/10 above.
+    /// By the number of records: leave-one-out under 100, five folds under 500, 70/15/15 up to 2,000,
+    /// 80/10/10 above.
     Auto,
     /// Nothing.
     None,

@@ -1,5 +1,6 @@
-//! `site-agent data show`: one record on the terminal of the person at the site, with what the screen found marked and the
-//! loss mask drawn over the tokens. It shows a record's text, and therefore speaks to a terminal only. Run by `cli::data`.
+//! `site-agent data show`: one record on the terminal of the person at the site, with what the screen found
+//! marked and the loss mask drawn over the tokens. It shows a record's text, and therefore speaks to a
+//! terminal only. Run by `cli::data`.
 
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
@@ -39,7 +40,8 @@ pub(super) struct Arguments {
     number: u64,
     #[command(flatten)]
     options: Options,
-    /// Print even where the output is not a terminal: the text of the record then goes wherever the output goes.
+    /// Print even where the output is not a terminal: the text of the record then goes wherever the output
+    /// goes.
     #[arg(long)]
     allow_pipe: bool,
 }

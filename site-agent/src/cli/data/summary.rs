@@ -1,4 +1,5 @@
-//! From the room's inspection to what people read: names, sums and the first few places. Pure.
+//! From the room's inspection to what people read: names, sums and the first few places. Pure. Called by
+//! `cli::data::check` and `show`.
 
 use std::collections::BTreeMap;
 

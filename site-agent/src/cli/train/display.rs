@@ -1,8 +1,8 @@
-//! What `site-agent train` shows: plain lines, and on a terminal a progress bar. Everything fits in 80 columns, nothing is
-//! coloured.
+//! What `site-agent train` shows: plain lines, and on a terminal a progress bar. Everything fits in 80
+//! columns, nothing is coloured.
 //!
-//! Called by `cli::train` with what the child says. Invariant: the result goes to standard output, the rest to standard
-//! error.
+//! Called by `cli::train` with what the child says. Invariant: the result goes to standard output, the rest
+//! to standard error.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -125,8 +125,8 @@ impl Display {
         }
     }
 
-    /// `3m 12s left, loss 2.134, 1,234 tok/s, 1.21 GB, lr 1.8e-4`; with a penalty its divergence instead of the rate. What
-    /// matters least comes last: a narrow terminal cuts it off.
+    /// `3m 12s left, loss 2.134, 1,234 tok/s, 1.21 GB, lr 1.8e-4`; with a penalty its divergence instead of
+    /// the rate. What matters least comes last: a narrow terminal cuts it off.
     fn facts(&self, report: &StepReport, resident_bytes: Option<u64>) -> String {
         let done = report.step.saturating_sub(self.steps_before).max(1);
         let left = report.total_steps.saturating_sub(report.step);

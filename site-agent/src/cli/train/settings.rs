@@ -1,4 +1,5 @@
-//! The settings of `site-agent train`: defaults, over them a TOML file, over it the flags. Names are the run file's.
+//! The settings of `site-agent train`: defaults, over them a TOML file, over it the flags. Names are the run
+//! file's. Used by `cli::train`.
 //!
 //! Invariant: a key that is not known is an error, in the file as on the command line.
 
@@ -67,7 +68,8 @@ pub(super) struct Flags {
     /// Forward passes per optimiser step.
     #[arg(long, value_name = "N")]
     gradient_accumulation: Option<usize>,
-    /// Which records share a forward pass: shuffled, by-length or packed (packs of --cutoff-tokens, best fit).
+    /// Which records share a forward pass: shuffled, by-length or packed (packs of --cutoff-tokens, best
+    /// fit).
     #[arg(long, value_name = "HOW", value_parser = word::<Batching>)]
     batching: Option<Batching>,
     /// Records are cut after this many tokens.

@@ -1,6 +1,6 @@
-//! The real line: QUIC to the coordinator's address. Used by `gateway`, by
-//! `site-agent check` (which knocks) and by `join` (which resolves the name). Invariant: every attempt has a deadline, resolves the
-//! name anew and binds a fresh socket.
+//! The real line: QUIC to the coordinator's address. Used by `gateway`, by `site-agent check` (which knocks)
+//! and by `join` (which resolves the name). Invariant: every attempt has a deadline, resolves the name anew
+//! and binds a fresh socket.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -38,7 +38,8 @@ impl QuicConnector {
         let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
         let mut last = SiteError::Connection { reason: "the name has no address".into() };
         for remote in resolve(&self.address, deadline).await? {
-            // A fresh socket each time: after a network change the old one may be bound to a route that is gone.
+            // A fresh socket each time: after a network change the old one may be bound to a route that is
+            // gone.
             let client = Client::bind_for(remote)?;
             match client.connect(remote, self.tls.clone(), certs::profile::COORDINATOR_NAME, deadline).await {
                 Ok(session) => return Ok(Opened { client, session, remote }),

@@ -1,5 +1,6 @@
-//! Has the worker's blinded points evaluated by the coordinator: the only exchange between fetching the terms of a run
-//! and taking part in it. Called by `agent_loop`; every step can be repeated and sends the same bytes.
+//! Has the worker's blinded points evaluated by the coordinator: the only exchange between fetching the terms
+//! of a run and taking part in it. Called by `agent_loop`; every step can be repeated and sends the same
+//! bytes.
 
 use common::clock::Clock;
 use common::crash_point;
@@ -29,8 +30,8 @@ pub struct Exchange<'a, N: Connector, C, O> {
 }
 
 impl<N: Connector, C: Clock, O: Output> Exchange<'_, N, C, O> {
-    /// Hears that the worker has its verdict. The first time, what failed until here stops counting: the limit on
-    /// failures is meant for the training that begins now.
+    /// Hears that the worker has its verdict. The first time, what failed until here stops counting: the
+    /// limit on failures is meant for the training that begins now.
     ///
     /// # Errors
     /// `Store`.

@@ -1,7 +1,8 @@
 //! The gateway's check of the worker's points, and the only constructor of what may be sent of them.
 //!
-//! Called by `overlap::exchange`; sent by `egress`. Invariants: a file of points is a power of two of canonical encodings of group
-//! elements and nothing else; from the first time on a run always yields the same file, whatever the worker makes later.
+//! Called by `overlap::exchange`; sent by `egress`. Invariants: a file of points is a power of two of
+//! canonical encodings of group elements and nothing else; from the first time on a run always yields the
+//! same file, whatever the worker makes later.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Write as _};

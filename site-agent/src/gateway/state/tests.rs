@@ -173,8 +173,8 @@ fn any_event() -> impl Strategy<Value = Event> {
 }
 
 proptest! {
-    /// Whatever happens in whatever order: nothing is sent that was not protected first, and every phase but `Idle`
-    /// and the waits for the worker was entered with an effect that will produce its next event.
+    /// Whatever happens in whatever order: nothing is sent that was not protected first, and every phase but
+    /// `Idle` and the waits for the worker was entered with an effect that will produce its next event.
     #[test]
     fn nothing_is_sent_unprotected(events in proptest::collection::vec(any_event(), 0..60)) {
         let mut agent = Agent::new(3);

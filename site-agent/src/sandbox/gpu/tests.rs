@@ -1,4 +1,5 @@
-//! Which files a GPU opens, and a worker on one locked for real: in a thread, because both locks bind their thread only.
+//! Which files a GPU opens, and a worker on one locked for real: in a thread, because both locks bind their
+//! thread only.
 
 #![allow(unsafe_code)]
 

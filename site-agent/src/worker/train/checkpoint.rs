@@ -13,8 +13,8 @@ use model::{Checkpoint, ModelError};
 use crate::paths::StateFolder;
 use crate::pipe::round_file_stem;
 
-/// A checkpoint file and the order it answers: in a round the digests of manifest and adapter, else nothing (the model
-/// crate's own digest of base, settings and samples decides).
+/// A checkpoint file and the order it answers: in a round the digests of manifest and adapter, else nothing
+/// (the model crate's own digest of base, settings and samples decides).
 pub(crate) struct CheckpointFile {
     path: PathBuf,
     order: Vec<u8>,
@@ -42,7 +42,8 @@ impl CheckpointFile {
         Checkpoint::from_bytes(body).map(Some)
     }
 
-    /// As [`Self::read`]; one that cannot be used starts from the beginning, which gives the same bytes, later.
+    /// As [`Self::read`]; one that cannot be used starts from the beginning, which gives the same bytes,
+    /// later.
     pub(crate) fn read_or_start_again(&self) -> Option<Checkpoint> {
         match self.read() {
             Ok(checkpoint) => {

@@ -1,7 +1,8 @@
-//! What is trained on in a run: the site's records, without those that are too close to the consortium's held-out set.
+//! What is trained on in a run: the site's records, without those that are too close to the consortium's
+//! held-out set.
 //!
-//! Called by `RoundTrainer`. Invariant: in a run that compares, nothing is trained on before the verdict is there, and no
-//! record that the verdict leaves out, or that it does not know.
+//! Called by `RoundTrainer`. Invariant: in a run that compares, nothing is trained on before the verdict is
+//! there, and no record that the verdict leaves out, or that it does not know.
 
 use std::borrow::Cow;
 
@@ -52,8 +53,8 @@ pub(super) struct SiteData {
 /// Takes all data files of the site through the data room and writes its manifest.
 ///
 /// # Errors
-/// `DataUnreadable` with file and line, `NoRecords`; `NotAllowed` when the screen cannot be relied upon, or the waiver
-/// in force does not hold.
+/// `DataUnreadable` with file and line, `NoRecords`; `NotAllowed` when the screen cannot be relied upon, or
+/// the waiver in force does not hold.
 pub(super) fn read(config: &AgentConfig, folder: &StateFolder) -> Result<SiteData, TrainError> {
     let failed = |error: DataError| match error {
         DataError::NoRecords { .. } => TrainError::new(TrainFailure::NoRecords, error),

@@ -1,7 +1,9 @@
-//! Metrics of a training as JSON lines: one row a step, one row an evaluation. Numbers only, never text of a record.
+//! Metrics of a training as JSON lines: one row a step, one row an evaluation. Numbers only, never text of a
+//! record.
 //!
-//! Called by the worker, for federated rounds and for `site-agent train`. They stay at the site. Invariant: after a resume
-//! every step stands in the file once: what was written after the checkpoint is dropped, because it is done again.
+//! Called by the worker, for federated rounds and for `site-agent train`. They stay at the site. Invariant:
+//! after a resume every step stands in the file once: what was written after the checkpoint is dropped,
+//! because it is done again.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufRead as _, BufReader, Write as _};
@@ -59,7 +61,8 @@ pub(crate) struct Metrics {
 }
 
 impl Metrics {
-    /// Opens or creates the file for a training that begins after `resumed_from` steps; later rows are dropped.
+    /// Opens or creates the file for a training that begins after `resumed_from` steps; later rows are
+    /// dropped.
     pub(crate) fn open(path: &Path, resumed_from: u64) -> io::Result<Self> {
         let mut kept = Vec::new();
         let mut elapsed_before_s = 0.0;
