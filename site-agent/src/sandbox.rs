@@ -1,9 +1,9 @@
 //! The locks that make "the process that can read records has no network" true.
 //!
-//! Called first thing in every child that is locked, by the main thread, before a
-//! runtime or any other thread exists (a lock applied later would not bind threads already
-//! started). Once entered, a sandbox cannot be left: every lock is inherited and irrevocable.
-//! The only `unsafe` of this crate lives in this folder.
+//! Called by `gateway`, `worker`, `alone`, the `data` commands and the probes, first thing, by the main
+//! thread, before a runtime or any other thread exists (a lock applied later would not bind threads already
+//! started). Once entered, a sandbox cannot be left: every lock is inherited and irrevocable. The only
+//! `unsafe` of this crate lives in this folder.
 //!
 //! Which locks hold is returned, never assumed: the caller compares the report with the policy
 //! in `agent.toml` and refuses to go on when a required lock is missing.
