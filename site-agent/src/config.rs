@@ -157,8 +157,8 @@ pub struct TrainingConfig {
     /// "auto". Memory against time; the result is the same bytes.
     pub recompute: Recompute,
     /// How the quantised base is held in memory: "nf4", or "bf16-cache" (unpacked once: four times the
-    /// memory, the same result). Until version 0.2 this key was called `weights`, which in a run file means
-    /// the stored format.
+    /// memory, the same result). Its
+    /// old name, `weights`, is still read; in a run file that word means the stored format.
     #[serde(alias = "weights")]
     pub base_in_memory: HeldWeights,
 }
