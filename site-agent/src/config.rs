@@ -227,7 +227,7 @@ impl AgentConfig {
         if self.data.is_empty() {
             return Err("`data` names no file");
         }
-        if self.data_room.split().check().is_err() {
+        if self.data_room.split().validate().is_err() {
             return Err("`data_room.split` must have 2 to 100 folds, or percentages that make 100");
         }
         if !(1..=3600).contains(&self.training.checkpoint_interval_s) {

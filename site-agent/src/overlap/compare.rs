@@ -13,9 +13,8 @@ use common::durable;
 use common::id::{Digest, RunId};
 use common::run::OverlapTerms;
 use common::wire::message::TrainFailure;
-use data::limits::OVERLAP_BATCH_POINTS;
 use data::overlap::{
-    Features, OverlapError, POINT_BYTES, PublicKey, PublishedSet, Query, Verdict, answer_bytes, batch_points,
+    BATCH_POINTS, Features, OverlapError, OverlapResult, POINT_BYTES, PublicKey, PublishedSet, Query, answer_bytes, batch_points,
 };
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -31,7 +30,7 @@ pub enum Step {
     /// These points are to be evaluated by the coordinator.
     Blinded(BlindedFacts),
     /// It is done.
-    Compared(Verdict),
+    Compared(OverlapResult),
 }
 
 /// Goes as far as the files that are there allow. `records` are those of now; the verdict may be about those of an
@@ -47,7 +46,7 @@ pub fn advance(
 ) -> Result<Step, TrainError> {
     if let Some(bytes) = read_if_there(&verdict(folder, run))? {
         forget_question(folder, run);
-        return Verdict::from_bytes(&bytes).map(Step::Compared).map_err(failed);
+        return OverlapResult::from_bytes(&bytes).map(Step::Compared).map_err(failed);
     }
     let asked = load_or_create(folder, run, records)?;
     let complete = answers_total(asked.points());
@@ -66,7 +65,7 @@ pub fn answers_total(points: u32) -> u64 {
 /// First point and number of points of each batch.
 pub(super) fn batches(points: u32) -> impl Iterator<Item = (u32, usize)> {
     (0..points)
-        .step_by(OVERLAP_BATCH_POINTS)
+        .step_by(BATCH_POINTS)
         .filter_map(move |first| batch_points(points, first).map(|count| (first, count)))
 }
 
@@ -116,7 +115,7 @@ fn conclude(
     run: RunId,
     terms: &OverlapTerms,
     asked: Query,
-) -> Result<Verdict, TrainError> {
+) -> Result<OverlapResult, TrainError> {
     let public_key = PublicKey::from_bytes(terms.public_key.0).map_err(failed)?;
     let set = Inbox::new(folder).adapter(terms.set).map_err(|error| overlap_failed(error.words))?;
     let set = PublishedSet::from_bytes(&set).map_err(failed)?;
@@ -130,7 +129,7 @@ fn conclude(
         replies.read_exact(&mut answer).map_err(|error| disk(&answers_path, &error))?;
         hits.extend(asked.hits(first, &blinded, &answer, &public_key, &set).map_err(failed)?);
     }
-    let found = asked.verdict(hits).map_err(failed)?;
+    let found = asked.result(hits).map_err(failed)?;
     let path = verdict(folder, run);
     durable::write(&path, &found.to_bytes(), durable::PRIVATE).map_err(|error| disk(&path, &error))?;
     crash_point!("site-overlap-compared");
