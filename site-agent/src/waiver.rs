@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 
 use certs::{CertError, OfficerPublicKey};
 use data::hash::content_hash;
-use data::read::{Item, ReadOptions};
 use data::limits::WAIVER_BYTES_MAX;
+use data::read::{Item, ReadOptions};
 use data::screen::waiver::{Accepted, SignedWaiver, WaiverError, dataset_digest};
 use data::{DataError, Date, Record};
 use zeroize::Zeroizing;

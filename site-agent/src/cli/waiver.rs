@@ -197,13 +197,8 @@ fn sign(new: &New) -> Result<(), SiteError> {
     let public = key.public_key().map_err(waiver::key_error)?;
     let today = waiver::today();
     let issued = format!("{:04}-{:02}-{:02}", today.year, today.month, today.day);
-    let terms = WaiverTerms {
-        kinds,
-        findings: single,
-        reason: &new.reason,
-        issued: &issued,
-        expires: &new.expires,
-    };
+    let terms =
+        WaiverTerms { kinds, findings: single, reason: &new.reason, issued: &issued, expires: &new.expires };
     let document =
         Waiver::new(&dataset, terms, public.as_bytes()).map_err(|error| waiver::refused(&error))?;
     let message = document.message().map_err(|error| waiver::refused(&error))?;

@@ -14,7 +14,8 @@ use common::id::{Digest, RunId};
 use common::run::OverlapTerms;
 use common::wire::message::TrainFailure;
 use data::overlap::{
-    BATCH_POINTS, Features, OverlapError, OverlapResult, POINT_BYTES, PublicKey, PublishedSet, Query, answer_bytes, batch_points,
+    BATCH_POINTS, Features, OverlapError, OverlapResult, POINT_BYTES, PublicKey, PublishedSet, Query,
+    answer_bytes, batch_points,
 };
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;

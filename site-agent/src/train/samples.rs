@@ -67,7 +67,8 @@ pub(crate) fn read_local(job: &TrainJob) -> Result<LocalDocuments, DataError> {
     options.split.scheme = SchemeChoice::None;
     let admitted = room::admit_files(&files, &options)?;
     let mut held_out = Vec::new();
-    let is_validation = |outcome: &InspectedRecord| outcome.assignment == Some(Assignment::Side(Side::Validation));
+    let is_validation =
+        |outcome: &InspectedRecord| outcome.assignment == Some(Assignment::Side(Side::Validation));
     if !job.validation.is_empty() {
         admitted.inspection.each_used(&files, &options, is_validation, |record| held_out.push(record))?;
         if held_out.is_empty() {

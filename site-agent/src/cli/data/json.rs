@@ -3,8 +3,8 @@
 
 use std::io::Write as _;
 
-use data::manifest::Counts;
 use data::Refusal;
+use data::manifest::Counts;
 use data::read::FileReport;
 use data::room::{FoundAt, InspectedRecord, Inspection, RecordOutcome};
 use data::screen::selftest::SelfTestReport;
