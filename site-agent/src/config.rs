@@ -248,7 +248,7 @@ impl AgentConfig {
         if self.data.is_empty() {
             return Err("`data` names no file");
         }
-        if self.data_room.split().check().is_err() {
+        if self.data_room.split().validate().is_err() {
             return Err("`data_room.split` must have 2 to 100 folds, or percentages that make 100");
         }
         if !(1..=CHECKPOINT_INTERVAL_S_MAX).contains(&self.training.checkpoint_interval_s) {

@@ -15,8 +15,7 @@
 use std::path::PathBuf;
 
 use common::id::RunId;
-use data::limits::OVERLAP_BATCH_POINTS;
-use data::overlap::{answer_bytes, batch_points};
+use data::overlap::{BATCH_POINTS, answer_bytes, batch_points};
 
 use crate::paths::StateFolder;
 
@@ -53,7 +52,7 @@ pub fn answers_total(points: u32) -> u64 {
 /// First point and number of points of each batch.
 pub fn batches(points: u32) -> impl Iterator<Item = (u32, usize)> {
     (0..points)
-        .step_by(OVERLAP_BATCH_POINTS)
+        .step_by(BATCH_POINTS)
         .filter_map(move |first| batch_points(points, first).map(|count| (first, count)))
 }
 

@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 
 use certs::{CertError, OfficerPublicKey};
 use common::clock::{Clock as _, SystemClock, Timestamp};
-use data::manifest::content_hash;
+use data::hash::content_hash;
+use data::limits::WAIVER_BYTES_MAX;
 use data::read::{Item, ReadOptions};
-use data::screen::waiver::{Accepted, SignedWaiver, WAIVER_BYTES_MAX, WaiverError, dataset_digest};
+use data::screen::waiver::{Accepted, SignedWaiver, WaiverError, dataset_digest};
 use data::{DataError, Date, Record};
 use zeroize::Zeroizing;
 
@@ -169,7 +170,7 @@ fn data_error(error: DataError) -> SiteError {
 mod tests {
     use super::*;
     use data::screen::Kind;
-    use data::screen::waiver::{CONTEXT, Waiver};
+    use data::screen::waiver::{CONTEXT, Waiver, WaiverTerms};
 
     #[test]
     fn the_two_crates_mean_the_same_context() {
@@ -180,9 +181,14 @@ mod tests {
     fn a_signature_of_the_trusted_officer_counts_and_no_other() {
         let key = certs::OfficerKey::generate().unwrap();
         let public = key.public_key().unwrap();
-        let accepts = ([Kind::Date].into(), [].into());
-        let waiver =
-            Waiver::new(&[1; 32], accepts, "why", ("2026-01-01", "2026-12-31"), public.as_bytes()).unwrap();
+        let terms = WaiverTerms {
+            kinds: [Kind::Date].into(),
+            findings: [].into(),
+            reason: "why",
+            issued: "2026-01-01",
+            expires: "2026-12-31",
+        };
+        let waiver = Waiver::new(&[1; 32], terms, public.as_bytes()).unwrap();
         let signature = key.sign(&waiver.message().unwrap()).unwrap();
         let signature: String = signature.iter().map(|byte| format!("{byte:02x}")).collect();
         let signed = SignedWaiver { waiver, signature };

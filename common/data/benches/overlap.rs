@@ -1,12 +1,12 @@
-//! What the comparison with the held-out set costs: `cargo bench -p data --bench overlap --profile dev -- 20000 2000`
-//! (records of a site, records held out). Both sides run in this process, one after the other, on all cores.
+//! What the comparison with the held-out set costs:
+//! `cargo bench -p data --bench overlap --profile dev -- 20000 2000` (records of a site, records held out).
+//! Both sides run in this process, one after the other, on all cores.
 #![allow(clippy::expect_used, clippy::print_stdout)] // a benchmark: it stops at a fault, and its output is its result
 
 use std::time::Instant;
 
 use data::dedup::BANDS;
-use data::limits::OVERLAP_BATCH_POINTS;
-use data::overlap::{Batch, EvaluationKey, Features, Query};
+use data::overlap::{BATCH_POINTS, Batch, EvaluationKey, Features, Query};
 
 fn main() {
     // `cargo test --benches` passes `--bench` or nothing: then a small size shows that it works.
@@ -22,7 +22,7 @@ fn main() {
     let query = Query::new(&ours, [9; 32].into()).expect("a query");
     let (mut blind, mut evaluate, mut finalise) = (Spent::default(), Spent::default(), Spent::default());
     let (mut up, mut down, mut hits) = (0, 0, Vec::new());
-    for first in (0..query.points()).step_by(OVERLAP_BATCH_POINTS) {
+    for first in (0..query.points()).step_by(BATCH_POINTS) {
         let started = Watch::start();
         let blinded = query.blinded(first).expect("points");
         blind.add(started.stop());
@@ -38,7 +38,7 @@ fn main() {
         down += answer.len();
     }
     let (points, asked) = (query.points(), query.features());
-    let dropped = query.verdict(hits).expect("a verdict").exclude(&ours).too_close;
+    let dropped = query.result(hits).expect("a result").exclude(&ours).too_close;
     assert_eq!(dropped, held_out / 2, "exactly the common records");
     println!(
         "{records} records, {asked} distinct features, {points} points asked; {held_out} held-out records"

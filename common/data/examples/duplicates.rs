@@ -1,11 +1,12 @@
-//! Finds duplicates among a million records, and says how long it took, how much memory, and how many of the planted ones
-//! it found. For whoever wants to check the claim in tests/README.md on their own machine:
+//! Finds duplicates among a million records, and says how long it took, how much memory, and how many of the
+//! planted ones it found. For whoever wants to check the claim in tests/README.md on their own machine:
 //!
 //!     cargo run -p data --example duplicates -- generate /tmp/million.jsonl 1000000
 //!     cargo run -p data --example duplicates -- check /tmp/million.jsonl
 //!
-//! `generate` writes synthetic Chinese questions of about 200 characters; one in five is an earlier one with one to seven
-//! random edits, one in fifty an earlier one with other punctuation. The file beside it (.planted) says which.
+//! `generate` writes synthetic Chinese questions of about 200 characters; one in five is an earlier one with
+//! one to seven random edits, one in fifty an earlier one with other punctuation. The file beside it
+//! (.planted) says which.
 #![allow(clippy::print_stdout, reason = "an example talks to the person who started it")]
 
 use std::collections::BTreeMap;
@@ -175,7 +176,8 @@ fn edited(rng: &mut ChaCha8Rng, text: &str, edits: usize) -> String {
     characters.into_iter().collect()
 }
 
-/// A patient's question of about 200 characters: common phrases around varying complaints, histories and drugs.
+/// A patient's question of about 200 characters: common phrases around varying complaints, histories and
+/// drugs.
 fn question(rng: &mut ChaCha8Rng) -> String {
     let mut text = format!(
         "{}，{}岁，{}{}天余。",

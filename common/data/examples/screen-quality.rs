@@ -1,6 +1,6 @@
-//! Prints precision and recall of the screen by kind, on the synthetic labelled set and on its held-out templates; with
-//! `--misses` what was missed or wrongly found (synthetic values only). Run by whoever changes a rule:
-//! `cargo run -p data --example screen-quality`.
+//! Prints precision and recall of the screen by kind, on the synthetic labelled set and on its held-out
+//! templates; with `--misses` what was missed or wrongly found (synthetic values only). Run by whoever
+//! changes a rule: `cargo run -p data --example screen-quality`.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 use std::time::{Duration, Instant};

@@ -1,12 +1,14 @@
-//! Everything that can stop the data room, in one enum. Callers print the message, a blank line and `hint: ...`.
-//! A single bad record is no error but a counted refusal. Invariant: no message carries the text of a record.
+//! Everything that can stop the data room, in one enum. Used by every file that can fail, and by the site
+//! agent and the coordinator, which print the message, a blank line and `hint: ...`. A single bad record is
+//! no error but a counted refusal. Invariant: no message carries the text of a record.
 
 use std::path::{Path, PathBuf};
 
 /// A failure of the data room. Each variant says whether trying again can help.
 #[derive(Debug, thiserror::Error)]
 pub enum DataError {
-    /// A file could not be opened, read or written. A retry helps once the cause (path, rights, disk) is gone.
+    /// A file could not be opened, read or written. A retry helps once the cause (path, rights, disk) is
+    /// gone.
     #[error("cannot read or write {}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -14,7 +16,8 @@ pub enum DataError {
         /// What the operating system said.
         source: std::io::Error,
     },
-    /// A file as a whole is not of a format we read, or is damaged. No retry; the file must be exported again.
+    /// A file as a whole is not of a format we read, or is damaged. No retry; the file must be exported
+    /// again.
     #[error("{}, line {line}: {reason}", path.display())]
     File {
         /// The file.
@@ -36,8 +39,8 @@ pub enum DataError {
         /// How many were refused, and the first of them by file, line and reason.
         reason: String,
     },
-    /// The screen does not find what was planted into copies of these records, so it cannot be relied upon for them. No
-    /// retry.
+    /// The screen does not find what was planted into copies of these records, so it cannot be relied upon
+    /// for them. No retry.
     #[error("{sentence}")]
     ScreenUnfit {
         /// How many were planted and found.

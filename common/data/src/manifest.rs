@@ -1,19 +1,16 @@
-//! `data-manifest.json`: which records were used, under which rules, without a word of them. Made by the room; written by
-//! `site-agent data check` and by the worker; its root enters the ledger when a run starts. Invariants: the same records
-//! under the same settings give the same bytes on any machine and in any order of files, because leaves are sorted; where a
-//! record stands is not in it.
+//! `data-manifest.json`: which records were used, under which rules, without a word of them. Called by the
+//! room; written by `site-agent data check` and by the worker; its root enters the ledger when a run starts.
+//! Invariants: the same records under the same settings give the same bytes on any machine and in any order
+//! of files, because leaves are sorted; where a record stands is not in it.
 //!
-//! The root is the Merkle tree hash of RFC 6962, section 2.1, over one leaf for each record that is used. A leaf's data is 33
-//! bytes: the record's use (0 train, 1 validation, 2 test) and the SHA-256 of its canonical bytes ([`content_hash`]).
-//! Leaves are sorted by leaf hash. Records held out by folds are leaves of training: in a run they are all trained on.
+//! The root is the Merkle tree hash of RFC 6962, section 2.1, over one leaf for each record that is used. A
+//! leaf's data is 33 bytes: the record's use (0 train, 1 validation, 2 test) and the SHA-256 of its canonical
+//! bytes ([`content_hash`](crate::hash::content_hash)). Leaves are sorted by leaf hash. Records held out by
+//! folds are leaves of training: in a run they are all trained on.
 
 mod configuration;
-mod content;
-mod merkle;
 
-pub use configuration::Configuration;
-pub use content::content_hash;
-pub use merkle::{leaf_hash, root as merkle_root};
+pub use self::configuration::Configuration;
 
 use std::collections::BTreeMap;
 
@@ -22,7 +19,8 @@ use sha2::{Digest as _, Sha256};
 
 use crate::dedup::MatchKind;
 use crate::error::{DataError, Result};
-use crate::read::Refusal;
+use crate::hash::{hex, leaf_hash, merkle_root};
+use crate::refusal::Refusal;
 use crate::screen::Kind;
 use crate::screen::selftest::SelfTestReport;
 use crate::split::{Assignment, Scheme, Side};
@@ -85,7 +83,7 @@ pub struct Counts {
 /// What a manifest is made of.
 #[derive(Debug)]
 pub struct Parts<'a> {
-    /// For every record that is used: its content and what became of it.
+    /// For every record that is used: its content hash and where the split put it.
     pub used: &'a [([u8; 32], Assignment)],
     /// The settings.
     pub configuration: Configuration,
@@ -127,7 +125,7 @@ impl Manifest {
     /// The file's bytes: indented JSON, fields in the order above, a line feed at the end.
     ///
     /// # Errors
-    /// `Internal`.
+    /// `Internal` when the manifest cannot be written as JSON, which is a fault of this program.
     pub fn to_bytes(&self) -> Result<Vec<u8>> {
         let mut bytes = serde_json::to_vec_pretty(self).map_err(unwritable)?;
         bytes.push(b'\n');
@@ -137,7 +135,7 @@ impl Manifest {
     /// Reads a file's bytes.
     ///
     /// # Errors
-    /// `Setting` when they are no manifest, or of another version.
+    /// `Setting` when the bytes are not the JSON of a manifest, or of another version of it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self> {
         let refuse = |reason: String| DataError::Setting { name: "the manifest", reason };
         // The parser's words may quote the file, and somebody may have named a file of records.
@@ -162,8 +160,8 @@ impl Manifest {
         Some(root)
     }
 
-    /// The names of the fields in which a manifest that was made again differs from this one; empty when the files and
-    /// the rules are still the same. The program's version is not compared.
+    /// The names of the fields in which a manifest that was made again differs from this one; empty when the
+    /// files and the rules are still the same. The program's version is not compared.
     #[must_use]
     pub fn differences(&self, again: &Self) -> Vec<&'static str> {
         let fields = [
@@ -194,12 +192,6 @@ fn leaf(content: &[u8; 32], assignment: Assignment) -> Option<[u8; 32]> {
 
 fn unwritable(error: serde_json::Error) -> DataError {
     DataError::Internal { reason: format!("a manifest cannot be written: {error}") }
-}
-
-/// Lower-case hexadecimal digits.
-#[must_use]
-pub fn hex(bytes: &[u8; 32]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

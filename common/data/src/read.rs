@@ -1,5 +1,5 @@
-//! Files to records: JSONL, JSON arrays, CSV and Parquet, in the formats that fine-tuning tools write. Called by the
-//! site's worker, by `site-agent data`, and by the coordinator for its held-out files.
+//! Files to records: JSONL, JSON arrays, CSV and Parquet, in the formats that fine-tuning tools write. Called
+//! by the site's worker, by `site-agent data`, and by the coordinator for its held-out files.
 //!
 //! ```no_run
 //! use data::read::{self, Item, ReadOptions};
@@ -16,9 +16,9 @@
 //! # Ok::<(), data::DataError>(())
 //! ```
 //!
-//! Each record's format is told from its keys (see `convert`), so a file may mix them. Invariants: memory holds one
-//! record at a time, whatever the file holds; every record comes out, as itself or as a refusal with its place; a file
-//! that changes while it is read, or is damaged, is an error; nothing quotes a record.
+//! Each record's format is told from its keys (see `convert`), so a file may mix them. Invariants: memory
+//! holds one record at a time, whatever the file holds; every record comes out, as itself or as a refusal
+//! with its place; a file that changes while it is read, or is damaged, is an error; nothing quotes a record.
 
 mod convert;
 mod csv;
@@ -27,38 +27,27 @@ mod json;
 mod mapping;
 pub mod mix;
 mod open;
+mod options;
 mod parquet;
-mod refusal;
+mod raw;
 mod report;
 mod source;
 
 #[cfg(test)]
 mod tests;
 
+pub use self::encoding::Encoding;
+pub use self::mapping::Mapping;
+pub use self::options::ReadOptions;
+pub use self::report::{FileKind, FileReport, Refusals};
+
 use std::path::{Path, PathBuf};
 
-pub use encoding::Encoding;
-pub use mapping::Mapping;
-pub use refusal::Refusal;
-pub use report::{FileKind, FileReport, Refusals};
-
-use crate::check::{self, Bounds};
+use self::raw::{OpenFile, Raw};
 use crate::error::{DataError, Result};
 use crate::record::{Place, Record};
-use source::Source;
-
-/// How files are read. The default suits any file of a known format.
-#[derive(Debug, Clone, Default)]
-pub struct ReadOptions {
-    /// What a record may be, see [`check::record`].
-    pub bounds: Bounds,
-    /// How columns become records where the files follow no known format; applied to every record.
-    pub mapping: Option<Mapping>,
-    /// The encoding of text files where it is known better than it can be found.
-    pub encoding: Option<Encoding>,
-    /// Refuse and count what is not JSON instead of stopping at it: for a report on all that is wrong with a file.
-    pub refuse_broken: bool,
-}
+use crate::refusal::Refusal;
+use crate::validate;
 
 /// One step of reading.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -76,8 +65,8 @@ pub enum Item {
 
 /// Opens files one after the other and streams their records. Nothing is opened before the first step.
 ///
-/// The iterator ends after its first error: [`DataError::Io`] and [`DataError::File`] for a file that cannot be opened or
-/// is damaged, [`DataError::Changed`] for one that somebody wrote to meanwhile.
+/// The iterator ends after its first error: [`DataError::Io`] and [`DataError::File`] for a file that cannot
+/// be opened or is damaged, [`DataError::Changed`] for one that somebody wrote to meanwhile.
 pub fn open<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Reader {
     let paths = paths.iter().map(|path| path.as_ref().to_path_buf()).collect::<Vec<_>>().into_iter();
     let options = options.clone();
@@ -87,7 +76,9 @@ pub fn open<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Reader {
 /// Reads files into memory.
 ///
 /// # Errors
-/// As [`open`]. Files without usable records are no error here: see [`Dataset::require_records`].
+/// [`DataError::Io`] and [`DataError::File`] for a file that cannot be opened or is damaged,
+/// [`DataError::Changed`] for one that somebody wrote to meanwhile. Files without usable records are not an
+/// error: see [`Dataset::require_records`].
 pub fn read_all<P: AsRef<Path>>(paths: &[P], options: &ReadOptions) -> Result<Dataset> {
     let mut reader = open(paths, options);
     let mut dataset = Dataset::default();
@@ -123,7 +114,8 @@ impl Dataset {
     /// Refuses a dataset without a single usable record.
     ///
     /// # Errors
-    /// [`DataError::NoRecords`] saying how many were refused, and the first of them.
+    /// [`DataError::NoRecords`] when no record can be used; it says how many were refused, and names the
+    /// first of them.
     pub fn require_records(&self) -> Result<()> {
         if !self.records.is_empty() {
             return Ok(());
@@ -141,25 +133,11 @@ impl Dataset {
     }
 }
 
-/// What a file's own reader gives, before it is known what it means.
-enum Raw {
-    /// A row with named columns.
-    Row { line: u64, columns: convert::Columns },
-    /// Something that is none.
-    Refused { line: u64, reason: Refusal },
-}
-
-/// A file that is being read.
-struct Current {
-    source: Source,
-    rows: Box<dyn Iterator<Item = Result<Raw>>>,
-}
-
 /// Streams the records of some files, see [`open`].
 pub struct Reader {
     paths: std::vec::IntoIter<PathBuf>,
     options: ReadOptions,
-    current: Option<Current>,
+    current: Option<OpenFile>,
     reports: Vec<FileReport>,
     /// What the first file is numbered in places.
     first_file: u32,
@@ -173,7 +151,7 @@ impl Reader {
         &self.reports
     }
 
-    /// Opens the next file; false where there is none.
+    /// Opens the next file; false after the last one.
     fn advance(&mut self) -> Result<bool> {
         let Some(path) = self.paths.next() else { return Ok(false) };
         let mut report = FileReport::new(path.clone());
@@ -218,7 +196,7 @@ impl Reader {
                 let converted =
                     convert::record(&columns, Place { file, line }, self.options.mapping.as_ref()).and_then(
                         |conversion| {
-                            check::record(&conversion.record, &self.options.bounds)?;
+                            validate::record(&conversion.record, &self.options.bounds)?;
                             Ok(conversion)
                         },
                     );

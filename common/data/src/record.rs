@@ -1,6 +1,7 @@
-//! One record as it stands in a hospital's file: its texts by field, and how they form a conversation. Made by the
-//! readers; used by every later stage. Invariants: a part names an existing field; masking or screening works on
-//! fields (what the person at the site sees in the file), training on [`Record::messages`].
+//! One record as it stands in a hospital's file: its texts by field, and how they form a conversation. Made
+//! by `read::convert`. Used by every later stage. Invariants: a part names an existing field; masking or
+//! screening works on fields (what the person at the site sees in the file), training on
+//! [`Record::messages`].
 
 use serde::{Deserialize, Serialize};
 
@@ -21,7 +22,8 @@ pub enum Role {
 /// One text of a record, as decoded from the file, and where it stood.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Field {
-    /// The path inside the record as the file spells it: `instruction`, `conversations[2].value`, a column's name.
+    /// The path inside the record as the file spells it: `instruction`, `conversations[2].value`, a column's
+    /// name.
     pub path: String,
     /// The decoded text; findings are byte ranges of it.
     pub text: String,

@@ -1,14 +1,16 @@
-//! The de-identification screen: looks for identifiers in the texts of a record. Called by `site-agent data`, by the worker
-//! before training, and by the self-test. It screens; it does not make data anonymous: what no rule knows passes.
+//! The de-identification screen: looks for identifiers in the texts of a record. Called by `site-agent data`,
+//! by the worker before training, and by the self-test. It screens; it does not make data anonymous: what no
+//! rule knows passes.
 //!
-//! Flow: [`normal`] (one spelling, with a way back) -> [`number`] (digit runs) and [`cue`] (announcing words) ->
-//! [`detect`] (hits) -> findings in bytes of the original -> [`verdict`], [`mask`], [`waiver`].
+//! Flow: [`normal`] (one spelling, with a way back) -> [`number`] (digit runs) and [`cue_search`] (announcing
+//! words) -> [`detect`] (hits) -> findings in bytes of the original -> [`verdict`], [`mask`], [`waiver`].
 //!
-//! Invariants: pure and linear in the text; memory is a small multiple of the longest field; findings are sorted, do not
-//! overlap and hold no text.
+//! Invariants: pure and linear in the text; memory is a small multiple of the longest field; findings are
+//! sorted, do not overlap and hold no text.
 
 mod checksum;
 mod cue;
+mod cue_search;
 mod detect;
 mod finding;
 mod kind;
@@ -19,18 +21,23 @@ pub mod quality;
 pub mod selftest;
 mod synthetic;
 mod verdict;
+mod view;
+mod vocabulary;
 pub mod waiver;
 mod words;
 
-pub use finding::{Finding, preview};
-pub use kind::{Certainty, Kind, UnknownKind};
-pub use mask::mask;
-pub use verdict::{Mode, UnknownMode, Verdict, verdict};
-pub use words::Language;
+#[cfg(test)]
+mod tests;
 
-use crate::manifest::content_hash;
+pub use self::finding::{Finding, preview};
+pub use self::kind::{Certainty, Kind, UnknownKind};
+pub use self::mask::mask;
+pub use self::verdict::{Mode, UnknownMode, Verdict, verdict};
+pub use self::words::Language;
+
+use self::normal::Normal;
+use crate::hash::content_hash;
 use crate::record::Record;
-use normal::Normal;
 
 /// What the site chose.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -72,7 +79,8 @@ impl Screen {
         record.fields.iter().enumerate().flat_map(|(index, field)| self.text(index, &field.text)).collect()
     }
 
-    /// Those of a record's findings that no waiver accepts: they decide the verdict and are what masking replaces.
+    /// Those of a record's findings that no waiver accepts: they decide the verdict and are what masking
+    /// replaces.
     #[must_use]
     pub fn standing(&self, record: &Record, findings: &[Finding]) -> Vec<Finding> {
         let Some(accepted) = &self.options.accepted else { return findings.to_vec() };
@@ -88,8 +96,8 @@ impl Screen {
     pub fn text(&self, field: usize, text: &str) -> Vec<Finding> {
         let normal = Normal::new(text);
         let runs = number::runs(&normal.text);
-        let cues = cue::cues(&normal.text);
-        let view = detect::View { text: &normal.text, runs: &runs, cues: &cues };
+        let cues = cue_search::cues(&normal.text);
+        let view = view::View { text: &normal.text, runs: &runs, cues: &cues };
         let hits = detect::all(&view).into_iter();
         hits.filter_map(|hit| {
             let (start, end) = normal.original(hit.start, hit.end)?;
@@ -98,6 +106,3 @@ impl Screen {
         .collect()
     }
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,131 +1,39 @@
 //! What is trained on and what is held out, so that no patient and no copy of a record is on both sides.
 //!
-//! Called by the room. Pure. Invariants: the same records with the same options give the same plan on any machine, with
-//! any number of threads and in any order of files (only integers and SHA-256 decide); a cluster of duplicates and a patient
-//! are never split; every record gets exactly one assignment.
+//! Called by the room. Pure. Invariants: the same records with the same options give the same assignments on
+//! any machine, with any number of threads and in any order of files (only integers and SHA-256 decide); a
+//! cluster of duplicates and a patient are never split; every record gets exactly one assignment.
 //!
-//! Rules (each can be overridden by [`SplitOptions`]): fewer than 100 records leave one group out at a time, 100 to 499 are
-//! five folds, 500 to 2,000 are split 70/15/15, more are split 80/10/10. Where at least half of the records have a date, old
-//! ones train and new ones test; otherwise every disease or department is divided in the same proportion.
+//! Rules (each can be overridden by [`SplitOptions`]): fewer than 100 records leave one group out at a time,
+//! 100 to 499 are five folds, 500 to 2,000 are split 70/15/15, more are split 80/10/10. Where at least half
+//! of the records have a date, old ones train and new ones test; otherwise every disease or department is
+//! divided in the same proportion.
 
+mod assignment;
 mod choice;
 mod folds;
 mod groups;
 mod holdout;
+mod options;
 mod report;
 
-pub use choice::UnknownScheme;
-pub use report::{Note, SplitReport};
+#[cfg(test)]
+mod tests;
 
-use serde::{Deserialize, Serialize};
+pub use self::assignment::{Assignment, Scheme, Side, SplitInput};
+pub use self::choice::{SchemeChoice, UnknownScheme};
+pub use self::options::SplitOptions;
+pub use self::report::{Note, SplitReport};
 
-use crate::error::{DataError, Result};
-use crate::limits::FOLDS_MAX;
-use crate::record::Date;
-use groups::Group;
+use self::groups::Group;
+use crate::error::Result;
 
-/// What a record is used for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Side {
-    /// Trained on.
-    Train,
-    /// Held out; steers choices.
-    Validation,
-    /// Held out; looked at once.
-    Test,
-}
-
-/// How records are divided. Written `auto`, `none`, `80/10/10`, `5-fold`, `leave-one-out`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub enum SchemeChoice {
-    /// By the number of records.
-    #[default]
-    Auto,
-    /// Everything is trained on.
-    None,
-    /// Percent of the records for training, validation and test; together 100.
-    Holdout([u8; 3]),
-    /// So many folds, each held out once.
-    KFold(u32),
-    /// Every group (a record, or a patient's or a cluster's records) is held out once.
-    LeaveOneOut,
-}
-
-/// The scheme that was used.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Scheme {
-    /// Everything is trained on.
-    None,
-    /// The files' own sides: the user gave validation or test files.
-    Given,
-    /// Percent for training, validation and test.
-    Holdout([u8; 3]),
-    /// Number of folds.
-    KFold(u32),
-    /// As many folds as groups.
-    LeaveOneOut,
-}
-
-/// The settings of a split.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct SplitOptions {
-    /// How records are divided.
-    pub scheme: SchemeChoice,
-    /// Keep a patient's records together.
-    pub by_patient: bool,
-    /// Old to training and new to test, where at least half of the records have a date.
-    pub by_time: bool,
-    /// Divide every disease or department in proportion, where time does not decide.
-    pub by_stratum: bool,
-    /// Start of all choices that are otherwise free.
-    pub seed: u64,
-}
-
-impl Default for SplitOptions {
-    fn default() -> Self {
-        Self { scheme: SchemeChoice::Auto, by_patient: true, by_time: true, by_stratum: true, seed: 42 }
-    }
-}
-
-/// What a split must know of a record.
-#[derive(Debug, Clone, Copy)]
-pub struct SplitInput<'a> {
-    /// A hash of its content, so that the plan depends on what a record says and not on where it stands.
-    pub content: [u8; 32],
-    /// The number of its cluster of duplicates; records of one cluster stay together.
-    pub cluster: u32,
-    /// The patient's pseudonym.
-    pub patient: Option<&'a str>,
-    /// The day of the visit.
-    pub date: Option<Date>,
-    /// Disease or department.
-    pub stratum: Option<&'a str>,
-    /// The side of the file it came from, where the user named one.
-    pub given: Option<Side>,
-}
-
-/// What became of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Assignment {
-    /// One side.
-    Side(Side),
-    /// Held out in this fold, trained on in all others.
-    Fold(u32),
-    /// In a training or validation file, but a copy of it or the same patient is on a later side: not used.
-    LeftOut,
-}
-
-/// The plan.
+/// What a split decided.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SplitPlan {
+pub struct SplitAssignment {
     /// The scheme that was used.
     pub scheme: Scheme,
-    /// For every input, what became of it.
+    /// The decision about every input, in the order of the inputs.
     pub assignment: Vec<Assignment>,
     /// What a person should know about it.
     pub report: SplitReport,
@@ -134,9 +42,10 @@ pub struct SplitPlan {
 /// Divides records.
 ///
 /// # Errors
-/// `Setting` when the percentages do not make 100, or the number of folds is not between 2 and `FOLDS_MAX`.
-pub fn plan(inputs: &[SplitInput<'_>], options: &SplitOptions) -> Result<SplitPlan> {
-    check(options)?;
+/// `Setting` when the percentages do not make 100 or leave nothing to train on, or the number of folds is not
+/// between 2 and [`FOLDS_MAX`](crate::limits::FOLDS_MAX).
+pub fn assign(inputs: &[SplitInput<'_>], options: &SplitOptions) -> Result<SplitAssignment> {
+    options.validate()?;
     let groups = groups::form(inputs, options);
     let is_given = inputs.iter().any(|input| matches!(input.given, Some(Side::Validation | Side::Test)));
     let scheme = if is_given { Scheme::Given } else { choose(options.scheme, inputs.len()) };
@@ -157,31 +66,7 @@ pub fn plan(inputs: &[SplitInput<'_>], options: &SplitOptions) -> Result<SplitPl
         spread(inputs.len(), &groups, &by_group)
     };
     let report = report::make(inputs, &groups, &assignment, scheme, options, is_timed);
-    Ok(SplitPlan { scheme, assignment, report })
-}
-
-impl SplitOptions {
-    /// Refuses settings that divide nothing.
-    ///
-    /// # Errors
-    /// `Setting`.
-    pub fn check(&self) -> Result<()> {
-        check(self)
-    }
-}
-
-fn check(options: &SplitOptions) -> Result<()> {
-    let reason = match options.scheme {
-        SchemeChoice::Holdout(percent) if percent.iter().map(|part| u32::from(*part)).sum::<u32>() != 100 => {
-            "the three percentages must make 100".to_owned()
-        }
-        SchemeChoice::Holdout([0, ..]) => "the training part must not be empty".to_owned(),
-        SchemeChoice::KFold(folds) if !(2..=FOLDS_MAX).contains(&folds) => {
-            format!("the number of folds must be between 2 and {FOLDS_MAX}")
-        }
-        _ => return Ok(()),
-    };
-    Err(DataError::Setting { name: "split", reason })
+    Ok(SplitAssignment { scheme, assignment, report })
 }
 
 fn choose(choice: SchemeChoice, records: usize) -> Scheme {
@@ -196,7 +81,8 @@ fn choose(choice: SchemeChoice, records: usize) -> Scheme {
     }
 }
 
-/// The files' own sides; of a group that is on two, only the latest side stays, because it was held out for a reason.
+/// The sides that the user gave the files. A group that is on two keeps its records on the latest side only,
+/// because those were held out on purpose.
 fn given(inputs: &[SplitInput<'_>], groups: &[Group<'_>]) -> Vec<Assignment> {
     let side_of = |index: usize| inputs.get(index).and_then(|input| input.given).unwrap_or(Side::Train);
     let mut assignment = vec![Assignment::LeftOut; inputs.len()];
@@ -214,7 +100,7 @@ fn given(inputs: &[SplitInput<'_>], groups: &[Group<'_>]) -> Vec<Assignment> {
     assignment
 }
 
-/// From groups to records.
+/// Gives every record its group's assignment.
 fn spread(records: usize, groups: &[Group<'_>], by_group: &[Assignment]) -> Vec<Assignment> {
     let mut assignment = vec![Assignment::LeftOut; records];
     for (group, chosen) in groups.iter().zip(by_group) {
@@ -226,6 +112,3 @@ fn spread(records: usize, groups: &[Group<'_>], by_group: &[Assignment]) -> Vec<
     }
     assignment
 }
-
-#[cfg(test)]
-mod tests;

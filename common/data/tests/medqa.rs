@@ -1,6 +1,6 @@
-//! The real records end to end, against the counts of an independent Python script (`json` module, no code in common;
-//! compared by hand, see tests/README.md). Needs `data/medqa-zh` in `SHARED_DIR`, else in `../shared` beside the
-//! repository; where it is missing, that is said loudly.
+//! The real records end to end, against the counts of an independent Python script (`json` module, no code in
+//! common; compared by hand, see tests/README.md). Needs `data/medqa-zh` in `SHARED_DIR`, else in `../shared`
+//! beside the repository; where it is missing, that is said loudly.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "a skipped test says so")]
 

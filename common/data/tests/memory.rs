@@ -1,6 +1,6 @@
-//! Bounded memory: what reading adds to the peak of this process, measured by the kernel. One test, because the peak is
-//! the process's. The short form runs on every change; `--ignored` reads 300 MB and writes the throughput
-//! (`deploy/long-tests`).
+//! Bounded memory: what reading adds to the peak of this process, measured by the kernel. One test, because
+//! the peak is the process's. The short form runs on every change; `--ignored` reads 300 MB and writes the
+//! throughput (`deploy/long-tests`).
 
 #![allow(clippy::unwrap_used, clippy::print_stdout, reason = "a measurement prints what it measured")]
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use data::DataError;
 use data::read::Mapping;
-use data::room::{Outcome, RoomFile, RoomOptions};
+use data::room::{InspectedRecord, RoomFile, RoomOptions};
 use data::split::{Assignment, SchemeChoice, Side};
 use model::chat::Document;
 use prepare::records;
@@ -49,7 +49,8 @@ pub(super) fn read(job: &TrainJob) -> Result<LocalDocuments, DataError> {
     options.split.scheme = SchemeChoice::None;
     let admitted = room::admit_files(&files, &options)?;
     let mut held_out = Vec::new();
-    let is_validation = |outcome: &Outcome| outcome.assignment == Some(Assignment::Side(Side::Validation));
+    let is_validation =
+        |outcome: &InspectedRecord| outcome.assignment == Some(Assignment::Side(Side::Validation));
     if !job.validation.is_empty() {
         admitted.inspection.each_used(&files, &options, is_validation, |record| held_out.push(record))?;
         if held_out.is_empty() {

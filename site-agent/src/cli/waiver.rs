@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ::data::Record;
-use ::data::screen::waiver::{AcceptedFinding, SignedWaiver, Waiver};
+use ::data::screen::waiver::{AcceptedFinding, SignedWaiver, Waiver, WaiverTerms};
 use ::data::screen::{Certainty, Finding, Kind, Options, Screen};
 use clap::Subcommand;
 use common::durable;
@@ -198,9 +198,10 @@ fn sign(new: &New) -> Result<(), SiteError> {
     let public = key.public_key().map_err(waiver::key_error)?;
     let today = waiver::today();
     let issued = format!("{:04}-{:02}-{:02}", today.year, today.month, today.day);
+    let terms =
+        WaiverTerms { kinds, findings: single, reason: &new.reason, issued: &issued, expires: &new.expires };
     let document =
-        Waiver::new(&dataset, (kinds, single), &new.reason, (&issued, &new.expires), public.as_bytes())
-            .map_err(|error| waiver::refused(&error))?;
+        Waiver::new(&dataset, terms, public.as_bytes()).map_err(|error| waiver::refused(&error))?;
     let message = document.message().map_err(|error| waiver::refused(&error))?;
     let signature = key.sign(&message).map_err(waiver::key_error)?;
     let signature = signature.iter().map(|byte| format!("{byte:02x}")).collect();
@@ -222,7 +223,7 @@ fn is_at(place: &Place, record: &Record, files: &[PathBuf]) -> bool {
 
 fn accepted(finding: &Finding, hash: &[u8; 32]) -> AcceptedFinding {
     let Finding { field, start, end, kind, .. } = *finding;
-    AcceptedFinding { record: ::data::manifest::hex(hash), field, start, end, kind }
+    AcceptedFinding { record: ::data::hash::hex(hash), field, start, end, kind }
 }
 
 fn check(path: &Path, files: &[PathBuf], folder: &StateFolder) -> Result<(), SiteError> {

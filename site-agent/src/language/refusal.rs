@@ -1,6 +1,6 @@
 //! Why a record is refused, in Chinese; English is the code's own sentence. Used by the data report.
 
-use data::read::Refusal;
+use data::Refusal;
 
 use super::Language;
 

@@ -7,8 +7,7 @@ use common::id::{Digest, Point, RunId};
 use common::run::OverlapTerms;
 use common::wire::message::TrainFailure;
 use data::dedup::BANDS;
-use data::limits::OVERLAP_BATCH_POINTS;
-use data::overlap::{Batch, EvaluationKey, Features};
+use data::overlap::{BATCH_POINTS, Batch, EvaluationKey, Features};
 
 use crate::error::SiteError;
 use crate::gateway::overlap::answers::Answers;
@@ -195,7 +194,7 @@ fn answers_go_on_where_they_were_cut_off() {
     let mut answers = open(&site).unwrap();
     assert_eq!(answers.next().map(|(offset, _)| offset), Some(0));
     answers.append(&evaluate(0)).unwrap();
-    answers.append(&evaluate(OVERLAP_BATCH_POINTS as u32)[..100]).unwrap();
+    answers.append(&evaluate(BATCH_POINTS as u32)[..100]).unwrap();
     drop(answers);
     let mut answers = open(&site).unwrap();
     assert_eq!(answers.next().map(|(offset, _)| offset), Some(4096));

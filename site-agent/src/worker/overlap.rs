@@ -16,7 +16,7 @@ use common::id::{Digest, RunId};
 use common::run::OverlapTerms;
 use common::wire::message::TrainFailure;
 use data::overlap::{
-    Features, OverlapError, POINT_BYTES, PublicKey, PublishedSet, Query, Verdict, answer_bytes,
+    Features, OverlapError, OverlapResult, POINT_BYTES, PublicKey, PublishedSet, Query, answer_bytes,
 };
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
@@ -33,7 +33,7 @@ pub enum Step {
     /// These points are to be evaluated by the coordinator.
     Blinded(BlindedFacts),
     /// It is done.
-    Compared(Verdict),
+    Compared(OverlapResult),
 }
 
 /// Goes as far as the files that are there allow. `records` are those of now; the verdict may be about those
@@ -49,7 +49,7 @@ pub fn advance(
 ) -> Result<Step, TrainError> {
     if let Some(bytes) = read_if_there(&result_path(folder, run))? {
         forget_question(folder, run);
-        return Verdict::from_bytes(&bytes).map(Step::Compared).map_err(failed);
+        return OverlapResult::from_bytes(&bytes).map(Step::Compared).map_err(failed);
     }
     let asked = load_or_create(folder, run, records)?;
     let complete = answers_total(asked.points());
@@ -105,7 +105,7 @@ fn conclude(
     run: RunId,
     terms: &OverlapTerms,
     asked: Query,
-) -> Result<Verdict, TrainError> {
+) -> Result<OverlapResult, TrainError> {
     let public_key = PublicKey::from_bytes(terms.public_key.0).map_err(failed)?;
     let set = Inbox::new(folder).adapter(terms.set).map_err(|error| overlap_failed(error.words))?;
     let set = PublishedSet::from_bytes(&set).map_err(failed)?;
@@ -119,7 +119,7 @@ fn conclude(
         replies.read_exact(&mut answer).map_err(|error| disk(&replies_path, &error))?;
         hits.extend(asked.hits(first, &blinded, &answer, &public_key, &set).map_err(failed)?);
     }
-    let found = asked.verdict(hits).map_err(failed)?;
+    let found = asked.result(hits).map_err(failed)?;
     let path = result_path(folder, run);
     durable::write(&path, &found.to_bytes(), durable::PRIVATE).map_err(|error| disk(&path, &error))?;
     crash_point!("site-overlap-compared");

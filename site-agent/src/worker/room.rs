@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use common::durable;
 use common::id::Digest;
 use data::read::Mapping;
-use data::room::{Inspection, Outcome, RoomFile, RoomOptions, Verdict, inspect};
+use data::room::{InspectedRecord, Inspection, RecordOutcome, RoomFile, RoomOptions, inspect};
 use data::screen::waiver::Accepted;
 use data::screen::{Language, Mode};
 use data::{DataError, Record};
@@ -98,10 +98,10 @@ impl Admitted {
 
     /// For the person at the site: the first records that are neither trained on nor used as `is_used` says,
     /// by file and line, and how many more.
-    pub(crate) fn left_out(&self, is_used: impl Fn(&Outcome) -> bool) -> Vec<String> {
-        let is_left_out = |outcome: &&Outcome| !outcome.is_trained() && !is_used(outcome);
-        let all: Vec<&Outcome> = self.inspection.records.iter().filter(is_left_out).collect();
-        let name = |outcome: &&Outcome| {
+    pub(crate) fn left_out(&self, is_used: impl Fn(&InspectedRecord) -> bool) -> Vec<String> {
+        let is_left_out = |outcome: &&InspectedRecord| !outcome.is_trained() && !is_used(outcome);
+        let all: Vec<&InspectedRecord> = self.inspection.records.iter().filter(is_left_out).collect();
+        let name = |outcome: &&InspectedRecord| {
             let path: &Path = self.inspection.path(outcome.place);
             format!("left out: {}, line {}: {}", path.display(), outcome.place.line, reason(outcome))
         };
@@ -137,15 +137,15 @@ impl Admitted {
 }
 
 /// Why a record is not trained on; codes and numbers, never its text.
-fn reason(outcome: &Outcome) -> String {
-    match (outcome.refusal, outcome.verdict) {
+fn reason(inspected: &InspectedRecord) -> String {
+    match (inspected.refusal, inspected.outcome) {
         (Some(refusal), _) => refusal.to_string(),
-        (_, Verdict::Block) => {
-            let mut kinds: Vec<&str> = outcome.findings.iter().map(|finding| finding.kind.name()).collect();
+        (_, RecordOutcome::Block) => {
+            let mut kinds: Vec<&str> = inspected.findings.iter().map(|finding| finding.kind.name()).collect();
             kinds.dedup();
             format!("it holds identifiers ({})", kinds.join(", "))
         }
-        _ if outcome.is_dropped => "it is a copy of an earlier record".to_owned(),
+        _ if inspected.is_dropped => "it is a copy of an earlier record".to_owned(),
         _ => "it is held out by the split".to_owned(),
     }
 }

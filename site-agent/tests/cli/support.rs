@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use site_agent::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
-use site_agent::paths::StateFolder;
 use site_agent::gateway::store::Store;
+use site_agent::paths::StateFolder;
 use tempfile::TempDir;
 
 /// The small model that the repository carries for its demo.

@@ -3,7 +3,8 @@
 use crate::support::Small;
 use anyhow::Result;
 use data::dedup::{Shingles, Texts};
-use data::overlap::{BAND_HITS_MIN, Features};
+use data::limits::OVERLAP_BAND_HITS_MIN;
+use data::overlap::Features;
 use data::read::{ReadOptions, read_all};
 use std::collections::HashSet;
 use std::path::Path;
@@ -64,7 +65,7 @@ impl Planted {
             for record in &ours {
                 let Some(features) = Features::of(record) else { continue };
                 let shared = features.bands.iter().filter(|band| bands.contains(*band)).count();
-                let drop = exact.contains(&features.exact) || shared >= BAND_HITS_MIN;
+                let drop = exact.contains(&features.exact) || shared >= OVERLAP_BAND_HITS_MIN;
                 close += u64::from(drop);
                 let own = Shingles::of(&Texts::of(record).question);
                 let nearest = shingles.iter().map(|other| own.jaccard(other)).fold(0.0, f64::max);

@@ -1,11 +1,13 @@
 //! Second pass: the texts of candidate pairs only, compared by their true likeness, and joined into clusters.
-//! Called with every record once more, in any order. Invariants: the shingles of a record that is in no pair are not kept;
-//! the result does not depend on the order or the batches in which texts are offered.
+//! Called by the room and by `dedup::find`, with every record once more, in any order. Invariants: the
+//! shingles of a record that is in no pair are not kept; the result does not depend on the order or the
+//! batches in which texts are offered.
 
 use rayon::prelude::*;
 
+use super::matches::{Duplicates, Match, MatchKind};
+use super::options::DedupOptions;
 use super::shingle::Shingles;
-use super::{DedupOptions, Duplicates, Match, MatchKind};
 
 /// What the first pass found, and the shingles that the second one brings.
 #[derive(Debug)]
@@ -65,7 +67,7 @@ impl Candidates {
         }
     }
 
-    /// Compares all pairs and joins what is alike. A record whose question was never offered is like nothing.
+    /// Compares all pairs and joins what is alike. A record whose question was never offered has no match.
     #[must_use]
     pub fn verify(self, options: &DedupOptions) -> Duplicates {
         let likeness: Vec<Option<(MatchKind, f32)>> = self

@@ -1,16 +1,18 @@
-//! First of two passes over the records: 96 bytes of keys each, from which exact duplicates and candidate pairs follow.
-//! Called by the room and by the scale example. Invariants: memory does not depend on the length of the texts; the result
-//! depends on the order of the records and on nothing else, whatever the number of threads.
+//! First of two passes over the records: 96 bytes of keys each, from which exact duplicates and candidate
+//! pairs follow. Called by the room and by the scale example. Invariants: memory does not depend on the
+//! length of the texts; the result depends on the order of the records and on nothing else, whatever the
+//! number of threads.
 
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 
 use super::candidates::Candidates;
+use super::matches::{Match, MatchKind};
 use super::minhash::BANDS;
+use super::options::DedupOptions;
 use super::texts::{Features, Texts, features};
-use super::{DedupOptions, Match, MatchKind};
-use crate::limits::{BUCKET_FULL_MAX, BUCKET_NEIGHBOURS, CANDIDATE_PAIRS_MAX};
+use crate::limits::{BUCKET_FULL_MAX, BUCKET_NEIGHBOURS_MAX, CANDIDATE_PAIRS_MAX};
 
 /// The keys of all records so far.
 #[derive(Debug, Default)]
@@ -18,14 +20,15 @@ pub struct Keys {
     items: Vec<Item>,
 }
 
-/// The keys of one record, cut short: of a million records, two different ones share a cut SHA-256 with probability
-/// 10^-27; of two million band keys of 32 bits, a hundred meet by chance in each band and fail the verification.
+/// The keys of one record, cut short: of a million records, two different ones share a cut SHA-256 with
+/// probability 10^-27; of two million band keys of 32 bits, a hundred meet by chance in each band and fail
+/// the verification.
 #[derive(Debug, Clone, Copy)]
 struct Item {
     question: u128,
     record: u128,
     bands: [u32; BANDS],
-    /// Whether there is anything to compare.
+    /// Whether the question has a letter or a digit, so that there is something to compare.
     has_text: bool,
 }
 
@@ -128,8 +131,8 @@ impl Keys {
     }
 }
 
-/// Every pair of a small bucket; in a large one, every record with the first few and with the few before it, so that a
-/// form that thousands of records share costs a line and not a square.
+/// Every pair of a small bucket; in a large one, every record with the first few and with the few before it,
+/// so that a form that thousands of records share costs a line and not a square.
 fn add_pairs(bucket: &[(u32, u32)], pairs: &mut Vec<(u32, u32)>) {
     let is_small = bucket.len() <= BUCKET_FULL_MAX;
     for (place, (_, later)) in bucket.iter().enumerate() {
@@ -138,8 +141,8 @@ fn add_pairs(bucket: &[(u32, u32)], pairs: &mut Vec<(u32, u32)>) {
             pairs.extend(earlier.iter().map(|(_, other)| (*other, *later)));
             continue;
         }
-        let first = earlier.iter().take(BUCKET_NEIGHBOURS);
-        let last = earlier.iter().skip(BUCKET_NEIGHBOURS).rev().take(BUCKET_NEIGHBOURS);
+        let first = earlier.iter().take(BUCKET_NEIGHBOURS_MAX);
+        let last = earlier.iter().skip(BUCKET_NEIGHBOURS_MAX).rev().take(BUCKET_NEIGHBOURS_MAX);
         pairs.extend(first.chain(last).map(|(_, other)| (*other, *later)));
     }
 }

@@ -1,11 +1,13 @@
-//! MinHash signatures and their bands (Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.3-3.4):
-//! two texts agree in a row with the probability of their Jaccard similarity J, and in at least one band with
-//! 1 - (1 - J^8)^16. Pure functions of a set of shingles and of constants that never change within a version, so that a
-//! hospital and the consortium compute the same keys.
+//! MinHash signatures and their bands (Broder 1997; Leskovec, Rajaraman, Ullman, "Mining of Massive
+//! Datasets", 3.3-3.4): two texts agree in a row with the probability of their Jaccard similarity J, and in
+//! at least one band with 1 - (1 - J^8)^16. Called by `texts`. Pure functions of a set of shingles and of
+//! constants that never change within a version, so that a hospital and the consortium compute the same keys.
 
 use super::shingle::Shingles;
+use super::splitmix64::{GOLDEN, splitmix64};
 
-/// Version of everything that a key depends on: normalisation, tokens, shingles, permutations, bands. Part of every key.
+/// Version of everything that a key depends on: normalisation, tokens, shingles, permutations, bands. Part of
+/// every key.
 pub const MINHASH_VERSION: u32 = 1;
 /// Permutations: the standard error of an estimated similarity of 0.8 is 0.035.
 pub const PERMUTATIONS: usize = BANDS * ROWS;
@@ -16,20 +18,10 @@ pub const ROWS: usize = 8;
 
 /// Start of the stream of multipliers: the letters "consil" and the version.
 const SEED: u64 = 0x636f_6e73_696c_0000 | MINHASH_VERSION as u64;
-/// The increment of SplitMix64: 2^64 divided by the golden ratio.
-const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 
 /// The least value of each permutation over a set of shingles.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Signature(pub [u32; PERMUTATIONS]);
-
-/// The finaliser of SplitMix64 (Steele, Lea, Flood 2014) after one increment: a bijection that looks random.
-pub(super) const fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(GOLDEN);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
-}
 
 /// Multipliers and offsets of h(x) = (a x + b) >> 32 over 64 bits, which is strongly universal for 32-bit x
 /// (Dietzfelbinger 1996): the outputs 0, 1, 2, ... of SplitMix64 from `SEED`, alternately a and b.
@@ -37,14 +29,14 @@ const COEFFICIENTS: ([u64; PERMUTATIONS], [u64; PERMUTATIONS]) = {
     let (mut a, mut b) = ([0; PERMUTATIONS], [0; PERMUTATIONS]);
     let mut index = 0;
     while index < PERMUTATIONS {
-        a[index] = mix(SEED.wrapping_add(GOLDEN.wrapping_mul(2 * index as u64)));
-        b[index] = mix(SEED.wrapping_add(GOLDEN.wrapping_mul(2 * index as u64 + 1)));
+        a[index] = splitmix64(SEED.wrapping_add(GOLDEN.wrapping_mul(2 * index as u64)));
+        b[index] = splitmix64(SEED.wrapping_add(GOLDEN.wrapping_mul(2 * index as u64 + 1)));
         index += 1;
     }
     (a, b)
 };
 
-/// The signature of a set; `None` for an empty one, which is like nothing.
+/// The signature of a set; `None` for an empty one, which has no similarity to anything.
 #[must_use]
 pub fn minhash(shingles: &Shingles) -> Option<Signature> {
     static A: [u64; PERMUTATIONS] = COEFFICIENTS.0;
@@ -72,14 +64,14 @@ impl Signature {
     }
 }
 
-/// One key for each band: equal keys mean that all rows of that band are equal (or a chance of 2^-64). The band's number
-/// and the version are part of the key, so keys of different bands never meet.
+/// One key for each band: equal keys mean that all rows of that band are equal (or a chance of 2^-64). The
+/// band's number and the version are part of the key, so keys of different bands never meet.
 #[must_use]
 pub fn band_keys(signature: &Signature) -> [u64; BANDS] {
     let mut keys = [0; BANDS];
     for (band, (key, rows)) in keys.iter_mut().zip(signature.0.chunks_exact(ROWS)).enumerate() {
-        let start = mix((u64::from(MINHASH_VERSION) << 32) | band as u64);
-        *key = rows.iter().fold(start, |hash, row| mix(hash ^ u64::from(*row)));
+        let start = splitmix64((u64::from(MINHASH_VERSION) << 32) | band as u64);
+        *key = rows.iter().fold(start, |hash, row| splitmix64(hash ^ u64::from(*row)));
     }
     keys
 }
@@ -92,8 +84,9 @@ pub fn candidate_probability(jaccard: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use sha2::{Digest as _, Sha256};
+
+    use super::*;
 
     /// Two sets of random shingles whose Jaccard similarity is exactly `shared` / `union`.
     fn pair(stream: &mut u64, shared: usize, union: usize) -> (Shingles, Shingles) {
@@ -101,7 +94,7 @@ mod tests {
             (0..count)
                 .map(|_| {
                     *stream = stream.wrapping_add(1);
-                    mix(*stream)
+                    splitmix64(*stream)
                 })
                 .collect()
         };

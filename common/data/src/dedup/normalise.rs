@@ -1,10 +1,10 @@
-//! The one spelling in which texts are compared: NFKC (so full and half width are the same), lower case, without spaces
-//! and punctuation, digits kept. Called by shingles and exact hashes; a change here changes every key, so
-//! `MINHASH_VERSION` must change with it.
+//! The one spelling in which texts are compared: NFKC (so full and half width are the same), lower case,
+//! without spaces and punctuation, digits kept. Called by shingles and exact hashes; a change here changes
+//! every key, so `MINHASH_VERSION` must change with it.
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use super::minhash::mix;
+use super::splitmix64::splitmix64;
 
 /// What a text is mostly written in; decides what a shingle is made of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,8 +24,9 @@ pub struct Tokens {
     pub tokens: Vec<u64>,
 }
 
-/// The text without what two copies of the same record may differ in: NFKC, lower case, only letters and digits. A point
-/// between two digits stays, because 0.5 mg and 5 mg are not the same. May be empty (a text of punctuation alone).
+/// The text without what two copies of the same record may differ in: NFKC, lower case, only letters and
+/// digits. A point between two digits stays, because 0.5 mg and 5 mg are not the same. May be empty (a text
+/// of punctuation alone).
 #[must_use]
 pub fn normalise(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -56,15 +57,15 @@ fn words(characters: &[(char, bool)]) -> Vec<u64> {
     for (character, starts_word) in characters {
         let code = u64::from(u32::from(*character));
         match words.last_mut() {
-            Some(word) if !starts_word => *word = mix(*word ^ code),
-            _ => words.push(mix(code)),
+            Some(word) if !starts_word => *word = splitmix64(*word ^ code),
+            _ => words.push(splitmix64(code)),
         }
     }
     words
 }
 
-/// Characters when at least half of the units are: a Han character or a kana is one unit, and so is a Latin word, which
-/// carries about as much.
+/// Characters when at least half of the units are: a Han character or a kana is one unit, and so is a Latin
+/// word, which carries about as much.
 fn script_of(characters: &[(char, bool)]) -> Script {
     let unspaced = characters.iter().filter(|(character, _)| is_unspaced(*character)).count();
     let words =
@@ -89,8 +90,9 @@ fn walk(text: &str, mut each: impl FnMut(char, bool)) {
     }
 }
 
-/// Whether every character is one whose NFKC form [`unwiden`] knows: ASCII, common Han, CJK punctuation, full-width
-/// ASCII. Nearly all Chinese and English records are; the general algorithm costs ten times as much.
+/// Whether every character is one whose NFKC form [`unwiden`] knows: ASCII, common Han, CJK punctuation,
+/// full-width ASCII. Nearly all Chinese and English records are; the general algorithm costs ten times as
+/// much.
 fn is_plain(text: &str) -> bool {
     text.chars().all(|character| {
         matches!(u32::from(character),
@@ -107,7 +109,7 @@ fn unwiden(character: char) -> char {
     }
 }
 
-/// What a character's treatment depends on besides itself.
+/// The state between characters: the treatment of one depends on those before it.
 #[derive(Default)]
 struct Walk {
     previous: Option<char>,
@@ -147,8 +149,9 @@ impl Walk {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn spelling_that_does_not_matter_is_removed() {

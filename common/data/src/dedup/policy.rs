@@ -1,4 +1,5 @@
-//! What a site does about the duplicates that are found. Called by the room; written in `agent.toml` and the manifest.
+//! What a site does about the duplicates that are found. Called by the room; written in `agent.toml` and the
+//! manifest.
 
 use std::fmt;
 use std::str::FromStr;
@@ -20,7 +21,7 @@ pub enum DuplicatePolicy {
     DropNear,
 }
 
-/// The text is no policy.
+/// The text does not name a policy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("what is done about duplicates is one of ignore, keep, drop-copies, drop-near")]
 pub struct UnknownPolicy;

@@ -1,9 +1,9 @@
-//! Shingles: the set of all runs of five tokens of a text, each as a 32-bit number, and how alike two sets are.
-//! Called by MinHash and by the verification of candidates. Invariant: sorted, without repetitions. Two different
-//! shingles share a number with probability 2^-32, which moves no similarity that anybody reads.
+//! Shingles: the set of all runs of five tokens of a text, each as a 32-bit number, and how alike two sets
+//! are. Called by MinHash and by the verification of candidates. Invariant: sorted, without repetitions. Two
+//! different shingles share a number with probability 2^-32, which moves no similarity that anybody reads.
 
-use super::minhash::mix;
 use super::normalise::Tokens;
+use super::splitmix64::splitmix64;
 
 /// Tokens in a shingle: characters of a Chinese text, words of an English one.
 pub const SHINGLE_TOKENS: usize = 5;
@@ -22,7 +22,8 @@ impl Shingles {
     /// As [`Shingles::of`], of a text that is cut already.
     #[must_use]
     pub fn of_tokens(tokens: &[u64]) -> Self {
-        let fold = |run: &[u64]| (run.iter().fold(0, |hash: u64, token| mix(hash ^ token)) >> 32) as u32;
+        let fold =
+            |run: &[u64]| (run.iter().fold(0, |hash: u64, token| splitmix64(hash ^ token)) >> 32) as u32;
         let mut shingles: Vec<u32> = match tokens.len() {
             0 => Vec::new(),
             1..SHINGLE_TOKENS => vec![fold(tokens)],
@@ -91,8 +92,9 @@ fn ratio(part: usize, whole: usize) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn short_texts_are_one_shingle() {

@@ -1,7 +1,8 @@
 //! What counts as a duplicate, on texts small enough to judge by eye, and on any texts by brute force.
 
-use super::*;
 use proptest::prelude::*;
+
+use super::*;
 
 fn ask(question: &str, answer: &str) -> Texts {
     Texts { question: question.into(), answer: answer.into() }
@@ -61,7 +62,7 @@ fn a_large_bucket_costs_a_line_and_loses_nobody() {
     let mut keys = Keys::default();
     keys.push(&texts);
     let candidates = keys.candidates(&DedupOptions::default());
-    let limit = 3000 * 2 * crate::limits::BUCKET_NEIGHBOURS * BANDS;
+    let limit = 3000 * 2 * crate::limits::BUCKET_NEIGHBOURS_MAX * BANDS;
     assert!(candidates.pairs() < limit, "{} pairs", candidates.pairs());
     let found = find(&texts, &DedupOptions::default());
     assert!(found.cluster.iter().all(|cluster| *cluster == 0));
@@ -97,7 +98,8 @@ fn batches_and_threads_do_not_change_the_result() {
 }
 
 proptest! {
-    /// Whatever is listed is true: the similarity is the one of the two texts, clusters are closed under matches.
+    /// Whatever is listed is true: the similarity is the one of the two texts, clusters are closed under
+    /// matches.
     #[test]
     fn what_is_listed_is_true(seeds in proptest::collection::vec((0u32..6, 0u32..12, 20u32..60), 2..40)) {
         let texts: Vec<Texts> = seeds

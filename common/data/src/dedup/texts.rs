@@ -1,6 +1,6 @@
-//! Which texts of a record are compared, and the keys made of them. Called by the room and by the overlap with the
-//! consortium's held-out set. Invariant: instructions for the whole conversation (system turns) are not compared; they are
-//! the same in every record of a file and would make all of them alike.
+//! Which texts of a record are compared, and the keys made of them. Called by the room and by the overlap
+//! with the consortium's held-out set. Invariant: instructions for the whole conversation (system turns) are
+//! not compared; they are the same in every record of a file and would make all of them alike.
 
 use sha2::{Digest as _, Sha256};
 
@@ -12,9 +12,9 @@ use crate::record::{Body, Record, Role};
 /// A record's question and answer, as they stand.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Texts {
-    /// What is asked: the turns of user and tools, in order. All of a plain text.
+    /// The question: the turns of user and tools, in order; a plain text as a whole.
     pub question: String,
-    /// What the model is to say: the assistant's turns, in order.
+    /// The answer that the model learns: the assistant's turns, in order.
     pub answer: String,
 }
 
@@ -43,7 +43,8 @@ impl Texts {
     }
 }
 
-/// All keys of one record. Two records with an equal key of the same kind ask the same, are the same, or are candidates.
+/// All keys of one record. Two records with an equal key of the same kind ask the same, are the same, or are
+/// candidates.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Features {
     /// SHA-256 of the normalised question.
@@ -54,7 +55,8 @@ pub struct Features {
     pub bands: [u64; BANDS],
 }
 
-/// The keys of a record; `None` when its question has neither letter nor digit, so that there is nothing to compare.
+/// The keys of a record; `None` when its question has neither letter nor digit, so that there is nothing to
+/// compare.
 #[must_use]
 pub fn features(texts: &Texts) -> Option<Features> {
     let bands = band_keys(&minhash(&Shingles::of(&texts.question))?);
@@ -67,7 +69,8 @@ pub fn question_hash(question: &str) -> [u8; 32] {
     Sha256::digest(normalise(question)).into()
 }
 
-/// SHA-256 of the normalised question, a line feed (which no normalised text holds), and the normalised answer.
+/// SHA-256 of the normalised question, a line feed (which no normalised text holds), and the normalised
+/// answer.
 #[must_use]
 pub fn record_hash(texts: &Texts) -> [u8; 32] {
     Sha256::new()

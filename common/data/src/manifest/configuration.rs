@@ -1,5 +1,6 @@
-//! What of the settings decides about records. Called by `manifest` and filled by `room`. A struct and not a map, so that its
-//! JSON, and with it the configuration's hash, has one order of fields in every build.
+//! The settings that decide which records are used and how they are altered. Used by `manifest`; filled by
+//! `room`. A struct and not a map, so that its JSON, and with it the configuration's hash, has one order of
+//! fields in every build.
 
 use serde::{Deserialize, Serialize};
 
@@ -35,11 +36,4 @@ pub struct Configuration {
     pub dedup: DedupOptions,
     /// How records are divided.
     pub split: SplitOptions,
-}
-
-#[cfg(test)]
-impl Default for Configuration {
-    fn default() -> Self {
-        crate::room::RoomOptions::default().configuration()
-    }
 }

@@ -1,20 +1,21 @@
-//! Everything that can be wrong with what the other side sent or a file holds. Invariant: no message carries a
-//! feature, a point or a key.
+//! Everything that can be wrong with what the other side sent or a file holds. Used by every file of
+//! `overlap`, by the site agent and by the coordinator. Invariant: no message carries a feature, a point or a
+//! key.
 
-/// Why the comparison with the held-out set cannot go on. The same bytes fail again, so no retry helps; a file that was
-/// damaged on the way can be fetched again.
+/// Why the comparison with the held-out set cannot go on. The same bytes fail again, so no retry helps; a
+/// file that was damaged on the way can be fetched again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum OverlapError {
-    /// Not a canonical encoding of a group element, or the identity.
+    /// A point is not a canonical encoding of a group element, or is the identity.
     #[error("point {index} is not a valid element of ristretto255")]
     Point {
         /// Counted from 0 within the batch.
         index: usize,
     },
-    /// The run's public key is not one.
+    /// The bytes of the run's public key are not a public key.
     #[error("the run's public key is not a valid element of ristretto255")]
     PublicKey,
-    /// The secret seed of a key gives none (probability 2^-252).
+    /// No key can be derived from the secret seed (probability 2^-252).
     #[error("no key can be derived from this seed")]
     Seed,
     /// The evaluations were not made with the key that the run's manifest names, or are not of these points.
@@ -27,7 +28,7 @@ pub enum OverlapError {
         /// Last point under it.
         last: u32,
     },
-    /// Two scalars were expected.
+    /// The bytes of a proof are not two scalars.
     #[error("the proof over the points from {first} on is not a proof at all")]
     ProofFormat {
         /// First point under the proof.
@@ -41,7 +42,7 @@ pub enum OverlapError {
         /// How many there are.
         found: usize,
     },
-    /// No batch begins there.
+    /// A batch was asked for at a point where none begins.
     #[error("no batch of points begins at {first}")]
     Offset {
         /// The first point that was asked for.
@@ -53,7 +54,7 @@ pub enum OverlapError {
         /// How many.
         features: usize,
     },
-    /// A published set, query or verdict file is not what it should be.
+    /// A file of a published set, a query or a result is damaged or of another kind.
     #[error("the {file} is damaged: {reason}")]
     File {
         /// Which file.

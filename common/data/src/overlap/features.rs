@@ -1,8 +1,10 @@
-//! What of a record is compared: one key for its exact normalised question and one for each of the 16 bands of its
-//! MinHash signature, each a SHA-256 hash with a domain of its own.
+//! The keys by which a record is compared: one key for its exact normalised question and one for each of the
+//! 16 bands of its MinHash signature, each a SHA-256 hash with a domain of its own. Called by the worker and
+//! by the coordinator; used by `key`, `query` and `result`.
 //!
-//! With 8 rows a band, two texts of Jaccard similarity s share a band with probability s^8, so the rule "3 of 16 bands"
-//! finds 6 % of pairs at s = 0.7, 52 % at 0.8, 85 % at 0.85, 99 % at 0.9 (binomial tail); equal texts always.
+//! With 8 rows a band, two texts of Jaccard similarity s share a band with probability s^8, so the rule "3 of
+//! 16 bands" finds 6 % of pairs at s = 0.7, 52 % at 0.8, 85 % at 0.85, 99 % at 0.9 (binomial tail); equal
+//! texts always.
 
 use std::fmt;
 
@@ -21,7 +23,7 @@ pub struct Features {
     pub bands: [[u8; 32]; BANDS],
 }
 
-/// Shows nothing: hashes of a question can be compared with those of guesses.
+/// Prints no key: whoever guesses a question could compare its hash.
 impl fmt::Debug for Features {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.debug_struct("Features").finish_non_exhaustive()
@@ -36,8 +38,8 @@ impl Features {
         Self { exact: key(0, exact), bands: std::array::from_fn(band) }
     }
 
-    /// The keys of a record's question (all of a plain text): a held-out question with another answer is as much of a
-    /// give-away. `None` when there is neither letter nor digit in it, so that there is nothing to compare.
+    /// The keys of a record's question (all of a plain text): a held-out question with another answer counts
+    /// as the same. `None` when there is neither letter nor digit in it, so that there is nothing to compare.
     #[must_use]
     pub fn of(record: &Record) -> Option<Self> {
         dedup::features(&Texts::of(record)).map(|keys| Self::new(&keys.question, &keys.bands))
@@ -55,7 +57,8 @@ impl Features {
     }
 }
 
-/// A feature's 32 bytes: what the pseudorandom function is applied to. `slot` keeps bands and exact texts apart.
+/// A feature's 32 bytes: what the pseudorandom function is applied to. `slot` keeps bands and exact texts
+/// apart.
 fn key(slot: u8, value: &[u8]) -> [u8; 32] {
     Sha256::new()
         .chain_update(b"consilium overlap feature v1\0")

@@ -1,12 +1,13 @@
-//! The set a coordinator publishes: 80 bits of F_k for each distinct feature of its held-out records.
+//! The set a coordinator publishes: 80 bits of F_k for each distinct feature of its held-out records. Called
+//! by `key`, which makes it, by `query`, which looks features up, and by the worker, which reads the file.
 //!
-//! Format: the 16 bytes `consilium ovl 1\n`, the number of entries (u32, little-endian), the entries of 10 bytes,
-//! strictly ascending. The values are pseudorandom, so sorting them is a shuffle that says nothing about which features
-//! belong to one record, and one set has one spelling. 80 bits: 2^18 questions against 2^24 entries hit by chance with
-//! probability 2^-38.
+//! Format: the 16 bytes `consilium ovl 1\n`, the number of entries (u32, little-endian), the entries of 10
+//! bytes, strictly ascending. The values are pseudorandom, so sorting them is a shuffle that says nothing
+//! about which features belong to one record, and one set has one spelling. 80 bits: 2^18 questions against
+//! 2^24 entries hit by chance with probability 2^-38.
 
-use super::OverlapError;
-use crate::limits::OVERLAP_SET_ENTRIES_MAX;
+use super::error::OverlapError;
+use crate::limits::{OVERLAP_SET_BYTES_MAX, OVERLAP_SET_ENTRIES_MAX};
 
 const MAGIC: &[u8; 16] = b"consilium ovl 1\n";
 const HEADER_BYTES: usize = MAGIC.len() + 4;
@@ -14,8 +15,10 @@ const HEADER_BYTES: usize = MAGIC.len() + 4;
 const ENTRY_BYTES: usize = 10;
 const FILE: &str = "published set";
 
-/// Longest file, in bytes; checked before anything is read into memory.
-pub(super) const BYTES_MAX: u64 = (HEADER_BYTES + OVERLAP_SET_ENTRIES_MAX * ENTRY_BYTES) as u64;
+const _: () = assert!(
+    OVERLAP_SET_BYTES_MAX == (HEADER_BYTES + OVERLAP_SET_ENTRIES_MAX * ENTRY_BYTES) as u64,
+    "the longest file is a header and all entries"
+);
 
 /// The first 80 bits of an output of F_k.
 pub(super) fn truncated(output: &[u8]) -> [u8; ENTRY_BYTES] {
@@ -28,9 +31,6 @@ pub(super) fn truncated(output: &[u8]) -> [u8; ENTRY_BYTES] {
 pub struct PublishedSet(Vec<[u8; ENTRY_BYTES]>);
 
 impl PublishedSet {
-    /// The longest file a site accepts, in bytes.
-    pub const BYTES_MAX: u64 = BYTES_MAX;
-
     pub(super) fn new(mut entries: Vec<[u8; ENTRY_BYTES]>) -> Result<Self, OverlapError> {
         entries.sort_unstable();
         entries.dedup();
@@ -69,7 +69,8 @@ impl PublishedSet {
     /// Reads what [`Self::to_bytes`] wrote and nothing else.
     ///
     /// # Errors
-    /// [`OverlapError::File`] for another kind of file, a wrong count or length, entries out of order or twice.
+    /// [`OverlapError::File`] for another kind of file, a wrong count or length, entries out of order or
+    /// twice.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, OverlapError> {
         let damaged = |reason| Err(OverlapError::File { file: FILE, reason });
         let Some((header, body)) = bytes.split_at_checked(HEADER_BYTES) else {

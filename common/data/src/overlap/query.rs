@@ -1,8 +1,9 @@
 //! The site's side: the features of its records, blinded; and what the answers say once the proofs hold.
 //!
-//! Called by the worker. A query is a function of the distinct features and a secret seed, so a worker that was killed
-//! computes the same points again; with other features the same seed gives unrelated blinding factors. Points are
-//! numbered: real features first (ascending), then random ones up to a power of two, which nobody can tell apart.
+//! Called by the worker. A query is a function of the distinct features and a secret seed, so a worker that
+//! was killed computes the same points again; with other features the same seed gives unrelated blinding
+//! factors. Points are numbered: real features first (ascending), then random ones up to a power of two,
+//! which nobody can tell apart.
 
 use std::fmt;
 
@@ -11,26 +12,35 @@ use sha2::{Digest as _, Sha256};
 use voprf::{EvaluationElement, Group, Proof, Ristretto255, VoprfClient};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::error::OverlapError;
+use super::features::Features;
+use super::points::{POINT_BYTES, PROOF_BYTES, PROOF_POINTS, PublicKey, answer_bytes, batch_points, padded};
+use super::published::PublishedSet;
 use super::random::{self, SeededRandom};
-use super::verdict::Verdict;
-use super::{
-    Features, OverlapError, POINT_BYTES, PROOF_BYTES, PublicKey, PublishedSet, answer_bytes, batch_points,
-};
-use crate::limits::OVERLAP_PROOF_POINTS;
+use super::result::{OverlapResult, read_keys};
 
 const MAGIC: &[u8; 16] = b"consilium ovq 1\n";
 const FILE: &str = "query file";
-/// Random streams of padding begin here, beyond every point's number.
+/// Index of the first random stream for padding: larger than every point's number.
 const PADDING_STREAMS: u64 = 1 << 32;
 
-/// What a site asks in one run. Holds the blinding seed: wiped when dropped, never shown.
+/// The points that a site asks about in one run. Holds the blinding seed: wiped when dropped, never shown.
 pub struct Query {
     seed: Zeroizing<[u8; 32]>,
     /// Distinct feature keys, ascending.
     keys: Vec<[u8; 32]>,
     points: u32,
-    /// Of the blinding factors of exactly these keys.
+    /// Secret from which the blinding factors of exactly these keys are drawn.
     blinding: Zeroizing<[u8; 32]>,
+}
+
+/// The points under one proof, as they were sent and as they came back.
+struct ProvedGroup<'a> {
+    /// Number of the first point within the query.
+    first: u32,
+    blinded: &'a [u8],
+    evaluated: &'a [u8],
+    proof: &'a [u8],
 }
 
 impl fmt::Debug for Query {
@@ -43,7 +53,7 @@ impl Query {
     /// A query about these records. `seed` is 32 secret random bytes of this run.
     ///
     /// # Errors
-    /// [`OverlapError::TooMany`].
+    /// [`OverlapError::TooMany`] when the records have more distinct keys than a site may ask for in a run.
     pub fn new(records: &[Option<Features>], seed: Zeroizing<[u8; 32]>) -> Result<Self, OverlapError> {
         let mut keys: Vec<[u8; 32]> = records.iter().flatten().flat_map(Features::keys).collect();
         keys.sort_unstable();
@@ -52,7 +62,7 @@ impl Query {
     }
 
     fn of_keys(keys: Vec<[u8; 32]>, seed: Zeroizing<[u8; 32]>) -> Result<Self, OverlapError> {
-        let points = super::padded(keys.len())?;
+        let points = padded(keys.len())?;
         let context: [u8; 32] = Sha256::digest(keys.as_flattened()).into();
         let blinding = random::derive(b"blinding", &seed, &context);
         Ok(Self { seed, keys, points, blinding })
@@ -89,12 +99,13 @@ impl Query {
         Ok(bytes)
     }
 
-    /// Which features of the batch at `first` are in the set: one flag for each point that stands for a feature.
-    /// `blinded` are the points as they were sent, `answer` the evaluated points and the proofs.
+    /// Which features of the batch at `first` are in the set: one flag for each point that stands for a
+    /// feature. `blinded` are the points as they were sent, `answer` the evaluated points and the proofs.
     ///
     /// # Errors
-    /// [`OverlapError::Length`] for a wrong number of bytes, [`OverlapError::Point`] and [`OverlapError::ProofFormat`] for
-    /// what is no point or proof, [`OverlapError::Proof`] when another key was used or anything was changed.
+    /// [`OverlapError::Length`] for a wrong number of bytes, [`OverlapError::Point`] and
+    /// [`OverlapError::ProofFormat`] for what is not a point or a proof, [`OverlapError::Proof`] when another
+    /// key was used or anything was changed.
     pub fn hits(
         &self,
         first: u32,
@@ -110,7 +121,7 @@ impl Query {
             }
         }
         let (evaluated, proofs) = answer.split_at(count * POINT_BYTES);
-        let group_bytes = OVERLAP_PROOF_POINTS * POINT_BYTES;
+        let group_bytes = PROOF_POINTS * POINT_BYTES;
         let groups: Vec<Result<Vec<bool>, OverlapError>> = blinded
             .par_chunks(group_bytes)
             .zip(evaluated.par_chunks(group_bytes))
@@ -118,8 +129,8 @@ impl Query {
             .enumerate()
             .map(|(group, ((blinded, evaluated), proof))| {
                 // Within a batch, so far below 2^32.
-                let first = first + (group * OVERLAP_PROOF_POINTS) as u32;
-                self.group_hits(first, blinded, evaluated, proof, public_key, set)
+                let first = first + (group * PROOF_POINTS) as u32;
+                self.group_hits(&ProvedGroup { first, blinded, evaluated, proof }, public_key, set)
             })
             .collect();
         Ok(groups.into_iter().collect::<Result<Vec<_>, _>>()?.concat())
@@ -128,13 +139,11 @@ impl Query {
     /// [`Self::hits`] for the points under one proof.
     fn group_hits(
         &self,
-        first: u32,
-        blinded: &[u8],
-        evaluated: &[u8],
-        proof: &[u8],
+        group: &ProvedGroup<'_>,
         public_key: &PublicKey,
         set: &PublishedSet,
     ) -> Result<Vec<bool>, OverlapError> {
+        let ProvedGroup { first, blinded, evaluated, proof } = *group;
         let count = blinded.len() / POINT_BYTES;
         let point = |index: usize| move |_| OverlapError::Point { index };
         let clients = blinded
@@ -161,7 +170,7 @@ impl Query {
             .collect()
     }
 
-    /// What point `number` stands for: a feature, or random bytes.
+    /// The bytes that point `number` stands for: a feature's key, or random bytes.
     fn input(&self, number: usize) -> [u8; 32] {
         self.keys.get(number).copied().unwrap_or_else(|| {
             let mut bytes = [0; 32];
@@ -171,7 +180,7 @@ impl Query {
         })
     }
 
-    /// The state that blinding point `number` left, without hashing to the group again.
+    /// The client's state after blinding point `number`, made again without hashing to the group.
     fn client(&self, number: usize, blinded: &[u8]) -> voprf::Result<VoprfClient<Ristretto255>> {
         let mut random = SeededRandom::new(&self.blinding, number as u64);
         let mut blind = Ristretto255::random_scalar(&mut random);
@@ -182,16 +191,16 @@ impl Query {
         client
     }
 
-    /// The verdict, from the hits of all batches in order.
+    /// The result, from the hits of all batches in order.
     ///
     /// # Errors
     /// [`OverlapError::Length`] when there is not one flag for each feature.
-    pub fn verdict(self, hits: Vec<bool>) -> Result<Verdict, OverlapError> {
-        Verdict::new(self.keys, hits)
+    pub fn result(self, hits: Vec<bool>) -> Result<OverlapResult, OverlapError> {
+        OverlapResult::new(self.keys, hits)
     }
 
-    /// The file the worker keeps (mode 0600) until it has the verdict: magic, seed, number of keys (u32, little-endian),
-    /// keys.
+    /// The file the worker keeps (mode 0600) until it has the result: magic, seed, number of keys (u32,
+    /// little-endian), keys.
     #[must_use]
     pub fn to_bytes(&self) -> Zeroizing<Vec<u8>> {
         let mut bytes = Zeroizing::new(Vec::with_capacity(MAGIC.len() + 36 + self.keys.len() * 32));
@@ -206,12 +215,12 @@ impl Query {
     /// Reads what [`Self::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`OverlapError::File`] for anything else.
+    /// [`OverlapError::File`] when the bytes do not begin as a query file, are cut, or hold too many keys.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, OverlapError> {
         let damaged = |reason| OverlapError::File { file: FILE, reason };
         let body = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not begin as one"))?;
         let (seed, body) = body.split_first_chunk::<32>().ok_or_else(|| damaged("it is too short"))?;
-        let keys = super::verdict::read_keys(body).ok_or_else(|| damaged("its keys are not as counted"))?;
+        let keys = read_keys(body).ok_or_else(|| damaged("its keys are not as counted"))?;
         Self::of_keys(keys, Zeroizing::new(*seed)).map_err(|_| damaged("it holds too many keys"))
     }
 }

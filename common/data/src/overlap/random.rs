@@ -1,8 +1,9 @@
-//! Random numbers as an argument: a stream that is a function of a secret key and an index, so that a site that was
-//! killed sends the same bytes again, and every point can be computed on its own core.
+//! Streams of random numbers, each a function of a secret key and an index. A site that was killed sends the
+//! same bytes again, and every point can be computed on its own core. Called by `key` and `query`.
 //!
-//! Block b of stream i is SHA-512(domain || key || i || b), all of fixed length: a pseudorandom function of the key in
-//! the random-oracle model, which ristretto255-SHA512 assumes anyway. Invariant: a (key, index) pair serves one purpose.
+//! Block b of stream i is SHA-512(domain || key || i || b), all of fixed length: a pseudorandom function of
+//! the key in the random-oracle model, which ristretto255-SHA512 assumes anyway. Invariant: a (key, index)
+//! pair serves one purpose.
 
 use rand_core::{CryptoRng, Error, RngCore};
 use sha2::{Digest as _, Sha512};

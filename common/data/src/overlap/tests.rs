@@ -33,17 +33,17 @@ pub(super) fn query(records: &[Option<Features>], seed: u8) -> Query {
 }
 
 /// Everything that crosses between the two sides, and the verdict.
-fn compare(records: &[Option<Features>], held_out: &[Option<Features>]) -> Verdict {
+fn compare(records: &[Option<Features>], held_out: &[Option<Features>]) -> OverlapResult {
     let (query, key) = (query(records, 1), key(2));
     let set = PublishedSet::from_bytes(&key.publish(held_out).unwrap().to_bytes()).unwrap();
     let mut hits = Vec::new();
-    for first in (0..query.points()).step_by(OVERLAP_BATCH_POINTS) {
+    for first in (0..query.points()).step_by(BATCH_POINTS) {
         let blinded = query.blinded(first).unwrap();
         let answer = key.evaluate(&Batch::parse(&blinded).unwrap(), &[first as u8; 32]).unwrap();
         hits.extend(query.hits(first, &blinded, &answer, &key.public_key(), &set).unwrap());
     }
-    let verdict = query.verdict(hits).unwrap();
-    assert_eq!(Verdict::from_bytes(&verdict.to_bytes()).unwrap(), verdict);
+    let verdict = query.result(hits).unwrap();
+    assert_eq!(OverlapResult::from_bytes(&verdict.to_bytes()).unwrap(), verdict);
     verdict
 }
 
@@ -123,8 +123,9 @@ fn the_same_seed_gives_the_same_bytes_and_another_one_no_common_point() {
 
 #[test]
 fn points_of_one_feature_look_like_any_others() {
-    // Bits of all encodings, over a query in which one text stands a thousand times and one with distinct texts: each
-    // bit but the three that an encoding fixes (lowest: sign; two highest: below the field's prime) is even.
+    // Bits of all encodings, over a query in which one text stands a thousand times and one with distinct
+    // texts: each bit but the three that an encoding fixes (lowest: sign; two highest: below the field's
+    // prime) is even.
     for records in [vec![record(5); 200], (0..60).map(record).collect()] {
         let query = query(&records, 3);
         let bytes = query.blinded(0).unwrap();
@@ -190,7 +191,7 @@ proptest! {
         let known: std::collections::HashSet<[u8; 32]> = held_out.iter().flatten().flat_map(Features::keys).collect();
         let expected: Vec<bool> = records.iter().flatten().map(|record| {
             let bands = record.bands.iter().filter(|band| known.contains(*band)).count();
-            known.contains(&record.exact) || bands >= BAND_HITS_MIN
+            known.contains(&record.exact) || bands >= crate::limits::OVERLAP_BAND_HITS_MIN
         }).collect();
         prop_assert_eq!(compare(&records, &held_out).exclude(&records).exclude, expected);
     }
@@ -205,7 +206,7 @@ proptest! {
         if let Ok(query) = Query::from_bytes(&bytes) {
             prop_assert!(query.to_bytes().as_slice() == bytes.as_slice());
         }
-        if let Ok(verdict) = Verdict::from_bytes(&bytes) {
+        if let Ok(verdict) = OverlapResult::from_bytes(&bytes) {
             prop_assert_eq!(verdict.to_bytes(), bytes.clone());
         }
         let _ = Batch::parse(&bytes);

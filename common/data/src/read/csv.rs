@@ -1,7 +1,7 @@
-//! CSV files with a header: one row at a time, with quotes, doubled quotes and line feeds inside cells (RFC 4180).
-//! Called by `read`. Invariants: memory holds one row (at most [`RECORD_BYTES_MAX`]); a longer one is refused and the next
-//! one read; a quotation mark that is never closed is an error with the line on which its row begins; nothing quotes the
-//! header, which in a file without one is a record.
+//! CSV files with a header: one row at a time, with quotes, doubled quotes and line feeds inside cells (RFC
+//! 4180). Called by `read`. Invariants: memory holds one row (at most [`RECORD_BYTES_MAX`]); a longer one is
+//! refused and the next one read; a quotation mark that is never closed is an error with the line on which
+//! its row begins; nothing quotes the header, which in a file without one is a record.
 
 use std::collections::HashSet;
 use std::io::BufRead;
@@ -10,12 +10,11 @@ use std::path::{Path, PathBuf};
 use csv_core::ReadRecordResult;
 use serde_json::Value;
 
-use super::Raw;
-use super::convert::Columns;
 use super::encoding;
-use super::refusal::Refusal;
+use super::raw::{Columns, Raw};
 use crate::error::{DataError, Result};
 use crate::limits::{COLUMNS_MAX, RECORD_BYTES_MAX};
+use crate::refusal::Refusal;
 
 /// Iterator over the rows of a CSV file. Stops after the first error.
 pub(super) struct CsvRecords<R> {
@@ -30,14 +29,15 @@ pub(super) struct CsvRecords<R> {
     ends: Vec<usize>,
 }
 
-/// A row before it is known what its cells mean: their end positions in the output buffer, or why there are none.
+/// A row that was cut into cells: their number, or why the row is refused.
 struct Row {
     line: u64,
     cells: std::result::Result<usize, Refusal>,
 }
 
 impl<R: BufRead> CsvRecords<R> {
-    /// Reads the header. The delimiter is the one of comma, semicolon, tab and bar that is most frequent in it.
+    /// Reads the header. The delimiter is the one of comma, semicolon, tab and bar that is most frequent in
+    /// it.
     pub(super) fn new(path: &Path, mut reader: R) -> Result<Self> {
         let head = reader.fill_buf().map_err(|error| DataError::io(path, error))?;
         let delimiter = delimiter(head);
@@ -195,7 +195,7 @@ fn delimiter(head: &[u8]) -> u8 {
             }
         }
     }
-    // On a tie the earlier one: a comma where there is none at all.
+    // On a tie the earlier one counts, so a line without any delimiter gives a comma.
     let most = counts.iter().copied().max().unwrap_or(0);
     counts.iter().position(|count| *count == most).map_or(b',', |index| USUAL[index])
 }

@@ -1,15 +1,18 @@
-//! The encoding of a text file: found from its bytes, and turned into UTF-8 while it is read. Called by `read`.
-//! Invariants: bounded memory; a byte that is not text becomes U+FFFD, which `check` refuses with the record it is in,
-//! or (in UTF-8 files) stays as it is and the record is refused by its reader.
+//! The encoding of a text file: found from its bytes, and turned into UTF-8 while it is read. Called by
+//! `read`. Invariants: bounded memory; a byte that is not text becomes U+FFFD, which `validate` refuses with
+//! the record it is in, or (in UTF-8 files) stays as it is and the record is refused by its reader.
 
 use std::io::{BufRead, BufReader, Read};
 
 use encoding_rs::{CoderResult, Decoder, GB18030, UTF_16BE, UTF_16LE};
 
-use super::refusal::Refusal;
 use super::source::Source;
 use crate::error::Result;
-use crate::limits::{ENCODING_SAMPLE_BYTES, ENCODING_SEARCH_BYTES_MAX};
+use crate::limits::ENCODING_SEARCH_BYTES_MAX;
+use crate::refusal::Refusal;
+
+/// The piece of text from which the encoding is found: 64 KiB are 20,000 Chinese characters.
+const SAMPLE_BYTES: usize = 64 << 10;
 
 /// How the text of a file is encoded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
@@ -32,8 +35,8 @@ pub(crate) struct Detected {
     pub(crate) mark_bytes: u8,
 }
 
-/// Finds the encoding: by byte order mark; else, looking at the text from the first byte that is not ASCII on, UTF-8 if
-/// that is UTF-8, else the one of UTF-8 and GB18030 that more of its lines are in.
+/// Finds the encoding: by byte order mark; else, looking at the text from the first byte that is not ASCII
+/// on, UTF-8 if that is UTF-8, else the one of UTF-8 and GB18030 that more of its lines are in.
 pub(crate) fn detect(source: &Source) -> Result<Detected> {
     let head = source.sample(0, 3)?;
     let (encoding, mark_bytes) = match head.as_slice() {
@@ -55,13 +58,14 @@ pub(crate) fn mark_bytes(source: &Source, encoding: Encoding) -> Result<u8> {
     })
 }
 
-/// A piece of the file that begins with the first byte that is not ASCII (a lead byte); empty where there is none.
+/// A piece of the file that begins with the first byte that is not ASCII (a lead byte); empty if all bytes
+/// are ASCII.
 fn first_foreign_text(source: &Source) -> Result<Vec<u8>> {
     let mut position = 0;
     while position < ENCODING_SEARCH_BYTES_MAX.min(source.bytes()) {
-        let piece = source.sample(position, ENCODING_SAMPLE_BYTES)?;
+        let piece = source.sample(position, SAMPLE_BYTES)?;
         if let Some(at) = piece.iter().position(|byte| !byte.is_ascii()) {
-            return source.sample(position + at as u64, ENCODING_SAMPLE_BYTES);
+            return source.sample(position + at as u64, SAMPLE_BYTES);
         }
         if piece.is_empty() {
             break;
@@ -130,7 +134,7 @@ pub(crate) fn text(source: &Source, detected: Detected) -> Box<dyn BufRead> {
     Box::new(BufReader::with_capacity(BUFFER_BYTES, Transcoder { bytes, decoder, done: false }))
 }
 
-/// Pieces in which files are read: large enough that system calls do not count.
+/// Files are read in pieces of this size, so that the time of system calls does not matter.
 const BUFFER_BYTES: usize = 64 << 10;
 
 struct Transcoder<R> {
@@ -142,8 +146,8 @@ struct Transcoder<R> {
 impl<R: BufRead> Read for Transcoder<R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         // The decoder writes whole characters only and would never fill a smaller buffer.
-        const CHARACTER_BYTES_MAX: usize = 4;
-        if buffer.len() < CHARACTER_BYTES_MAX {
+        const UTF8_CHARACTER_BYTES: usize = 4;
+        if buffer.len() < UTF8_CHARACTER_BYTES {
             return Err(std::io::Error::other("the buffer is smaller than a character"));
         }
         while !self.done {

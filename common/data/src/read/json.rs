@@ -1,7 +1,7 @@
-//! JSON files: the lines of a JSONL file, or the elements of one JSON array, parsed one at a time. Called by `read`.
-//! Invariants: memory holds one raw record (at most [`RECORD_BYTES_MAX`]); a longer one is refused and the next one read;
-//! text that is not JSON stops the file with its line, because what follows cannot be trusted, unless the caller asked
-//! to refuse and count it.
+//! JSON files: the lines of a JSONL file, or the elements of one JSON array, parsed one at a time. Called by
+//! `read`. Invariants: memory holds one raw record (at most [`RECORD_BYTES_MAX`]); a longer one is refused
+//! and the next one read; text that is not JSON stops the file with its line, because what follows cannot be
+//! trusted, unless the caller asked to refuse and count it.
 
 mod split;
 
@@ -10,12 +10,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use self::split::{RawRecords, Split};
 use super::encoding;
-use super::refusal::Refusal;
-use super::{FileKind, Raw};
+use super::raw::Raw;
+use super::report::FileKind;
 use crate::error::{DataError, Result};
 use crate::limits::RECORD_BYTES_MAX;
-use split::{RawRecords, Split};
+use crate::refusal::Refusal;
 
 /// Iterator over the records of a JSON file. Stops after the first error.
 pub(super) struct JsonRecords<R> {
@@ -73,8 +74,8 @@ fn is_too_deep(error: &serde_json::Error) -> bool {
     error.to_string().starts_with("recursion limit exceeded")
 }
 
-/// Position and kind of a JSON error. `Value` accepts every JSON type, so the parser's message is about syntax;
-/// it is rebuilt here all the same, so that no later version can quote the text.
+/// Position and kind of a JSON error. `Value` accepts every JSON type, so the parser's message is about
+/// syntax; it is rebuilt here all the same, so that no later version can quote the text.
 fn broken(path: &Path, line: u64, error: &serde_json::Error) -> DataError {
     let within = u64::try_from(error.line()).unwrap_or(1).max(1) - 1;
     let what = if error.is_eof() { "the JSON ends too early" } else { "it is not valid JSON" };

@@ -1,5 +1,5 @@
-//! A column mapping: how the columns of a file that follows no known format become a record. Read from TOML by `read`'s
-//! callers, applied to every row of the files read with it.
+//! A column mapping: how the columns of a file that follows no known format become a record. Called by the
+//! site agent, which reads it from TOML; used by `convert` for every row of the files read with it.
 //!
 //! ```toml
 //! patient = "病人编号"       # by these columns records are split; they are never trained on
@@ -22,7 +22,8 @@
 //! user = ["患者", "家属"]
 //! assistant = ["医生"]
 //! ```
-//! Invariants: a mapping is complete and unambiguous or refused with a reason; conversion refuses, never guesses.
+//! Invariants: a mapping is complete and unambiguous or refused with a reason; conversion refuses, never
+//! guesses.
 
 use std::path::Path;
 
@@ -119,7 +120,8 @@ impl Mapping {
     /// Reads a mapping file.
     ///
     /// # Errors
-    /// [`DataError::Io`], or [`DataError::File`] with the line and what is wrong there.
+    /// [`DataError::Io`] when the file cannot be read; [`DataError::File`], with the line, when it is too
+    /// long, is not UTF-8, or cannot be parsed.
     pub fn read(path: &Path) -> Result<Self> {
         let source = super::source::Source::open(path)?;
         if source.bytes() > MAPPING_BYTES_MAX {
@@ -137,7 +139,8 @@ impl Mapping {
     /// Parses a mapping.
     ///
     /// # Errors
-    /// The line (1 where the whole is meant) and what is wrong there.
+    /// The line and the reason when the text is not TOML, has unknown keys, or does not say which columns
+    /// form the turns; line 1 when the whole mapping is meant.
     pub fn parse(text: &str) -> std::result::Result<Self, (u64, String)> {
         let file: File = toml::from_str(text).map_err(|error| {
             let at = error.span().map_or(0, |span| span.start).min(text.len());

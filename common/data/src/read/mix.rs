@@ -1,12 +1,13 @@
 //! Files mixed by weight: 60 % of one, 40 % of another. Called by `site-agent data` and `site-agent train`.
 //!
-//! After n records each file has given its share of n to within one record (with more than two files: two), so the
-//! proportions hold everywhere in the stream, not only on average. Records stay in the order of their file, none is taken twice. By default the mixture ends
-//! when the first file has no record left for its turn; what the others still have is counted as left out
-//! (LLaMA-Factory's `interleave_under`). Refused records come out as they are met and take nobody's turn.
+//! After n records each file has given its share of n to within one record (with more than two files: two),
+//! so the proportions hold everywhere in the stream, not only on average. Records stay in the order of their
+//! file, none is taken twice. By default the mixture ends when the first file has no record left for its
+//! turn; what the others still have is counted as left out (LLaMA-Factory's `interleave_under`). Refused
+//! records come out as they are met and take nobody's turn.
 //!
-//! Invariants: the same files, weights and seed give the same order on every machine (integers only); memory holds one
-//! record a file; every record is given, refused, or counted as left out.
+//! Invariants: the same files, weights and seed give the same order on every machine (integers only); memory
+//! holds one record a file; every record is given, refused, or counted as left out.
 
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -58,7 +59,7 @@ pub enum MixUntil {
 pub struct MixReport {
     /// What was found in it.
     pub file: FileReport,
-    /// Its share, of 1.
+    /// Its share of the mixture, 0 to 1.
     pub share: f64,
     /// Records taken.
     pub taken: u64,
@@ -68,9 +69,9 @@ pub struct MixReport {
 
 struct Part {
     reader: Reader,
-    /// As asked for, of 1.
+    /// The share that was asked for; all shares make 1.
     asked: f64,
-    /// Of [`WHOLE`], among the files that are not used up.
+    /// The current share among the files that are not used up, as a part of [`WHOLE`].
     share: u64,
     /// Share times steps minus [`WHOLE`] times records taken: how far the file is behind.
     behind: i128,
@@ -79,7 +80,7 @@ struct Part {
     used_up: bool,
 }
 
-/// Shares are integers of this sum.
+/// The sum of all shares, which are integers.
 const WHOLE: u64 = 1 << 32;
 
 /// Streams the mixture, see the module's description.
@@ -92,15 +93,15 @@ pub struct Mixture {
 /// Mixes files by weight.
 ///
 /// # Errors
-/// [`DataError::Setting`] for no or too many files, or a weight that is not a positive number. The iterator's errors are
-/// those of [`super::open`].
+/// [`DataError::Setting`] for no or too many files, or a weight that is not a positive number. The iterator's
+/// errors are those of [`super::open`].
 pub fn mix(parts: &[MixPart], until: MixUntil, seed: u64, options: &ReadOptions) -> Result<Mixture> {
     let fault = |reason: &str| Err(DataError::Setting { name: "mix", reason: reason.to_owned() });
     if parts.is_empty() || parts.len() > MIX_FILES_MAX {
         return fault("between 1 and 1,000 files can be mixed");
     }
     let total: f64 = parts.iter().map(|part| part.weight).sum();
-    // A weight that is not a number makes the total none.
+    // A weight that is not a number makes a total that is not finite.
     if !total.is_finite() || parts.iter().any(|part| part.weight <= 0.0) {
         return fault("weights are positive numbers");
     }
@@ -111,7 +112,7 @@ pub fn mix(parts: &[MixPart], until: MixUntil, seed: u64, options: &ReadOptions)
         let share = ((asked * WHOLE as f64).round() as u64).max(1);
         let mut reader = super::open(&[&part.path], options);
         reader.first_file = u32::try_from(index).unwrap_or(u32::MAX);
-        // Where in its rhythm a file begins is the seed's choice.
+        // The seed decides how far each file is behind at the start.
         let behind = i128::from(random.next_u32());
         mixed.push(Part { reader, asked, share, behind, taken: 0, left_out: 0, used_up: false });
     }
@@ -119,7 +120,8 @@ pub fn mix(parts: &[MixPart], until: MixUntil, seed: u64, options: &ReadOptions)
     Ok(Mixture { parts: mixed, until, done: false })
 }
 
-/// Shares of the files that are left, as they were to each other; and nobody behind or ahead on the whole.
+/// Scales the shares of the files that are left to the whole, in their proportions, and makes the sum of what
+/// they are behind zero.
 fn balance(parts: &mut [Part]) {
     let left = || parts.iter().filter(|part| !part.used_up);
     let (count, shares) = (left().count(), left().map(|part| part.share).sum::<u64>());
@@ -146,7 +148,7 @@ impl Mixture {
     /// Takes a step towards the next record: a refusal, the record, or nothing when the mixture is over.
     fn step(&mut self) -> Result<Option<Item>> {
         loop {
-            // Whose turn it is: who is furthest behind; on a tie who was named first.
+            // The next record comes from the file that is furthest behind; on a tie from the one named first.
             let candidates = self.parts.iter().enumerate().filter(|(_, part)| !part.used_up);
             let most = candidates
                 .max_by_key(|(index, part)| (part.behind + i128::from(part.share), usize::MAX - index));

@@ -1,14 +1,17 @@
-//! Which reader a file gets: told by its first bytes where they are unmistakable, else by its extension, else by its first
-//! character. Called by `read`. Invariant: a file that is none of ours is refused by what it is, not by a syntax error.
+//! Which reader a file gets: told by its first bytes where they are unmistakable, else by its extension, else
+//! by its first character. Called by `read`. Invariant: a file of another kind is refused with its kind
+//! named, not with a syntax error.
 
 use std::path::Path;
 
 use super::csv::CsvRecords;
 use super::encoding::{self, Detected};
 use super::json::JsonRecords;
+use super::options::ReadOptions;
 use super::parquet::ParquetRecords;
+use super::raw::OpenFile;
+use super::report::{FileKind, FileReport};
 use super::source::Source;
-use super::{Current, FileKind, FileReport, ReadOptions};
 use crate::error::{DataError, Result};
 
 enum Family {
@@ -30,14 +33,14 @@ const FOREIGN: [(&[u8], &str); 8] = [
 ];
 
 /// Opens a file and notes in the report what it is.
-pub(super) fn file(path: &Path, options: &ReadOptions, report: &mut FileReport) -> Result<Current> {
+pub(super) fn file(path: &Path, options: &ReadOptions, report: &mut FileReport) -> Result<OpenFile> {
     let source = Source::open(path)?;
     report.bytes = source.bytes();
     let family = family(&source)?;
     if let Family::Parquet = family {
         report.kind = Some(FileKind::Parquet);
         let rows = ParquetRecords::new(&source)?;
-        return Ok(Current { source, rows: Box::new(rows) });
+        return Ok(OpenFile { source, rows: Box::new(rows) });
     }
     let detected = match options.encoding {
         Some(encoding) => Detected { encoding, mark_bytes: encoding::mark_bytes(&source, encoding)? },
@@ -49,11 +52,11 @@ pub(super) fn file(path: &Path, options: &ReadOptions, report: &mut FileReport) 
     if let Family::Csv = family {
         let rows = CsvRecords::new(path, text)?;
         report.kind = Some(FileKind::Csv { delimiter: rows.delimiter() });
-        return Ok(Current { source, rows: Box::new(rows) });
+        return Ok(OpenFile { source, rows: Box::new(rows) });
     }
     let rows = JsonRecords::new(path, text, options.refuse_broken)?;
     report.kind = Some(rows.kind());
-    Ok(Current { source, rows: Box::new(rows) })
+    Ok(OpenFile { source, rows: Box::new(rows) })
 }
 
 fn family(source: &Source) -> Result<Family> {

@@ -1,6 +1,7 @@
-//! Parquet files, row by row. Called by `read`. Before the first row is read, `guard` walks the footer and every page's
-//! header and refuses what would not fit in memory. Invariants: memory holds one page a column and one row; whatever the
-//! file holds ends in rows, refusals or an error, never a panic (the library's own are caught here).
+//! Parquet files, row by row. Called by `read`. Before the first row is read, `guard` walks the footer and
+//! every page's header and refuses what would not fit in memory. Invariants: memory holds one page a column
+//! and one row; whatever the file holds ends in rows, refusals or an error, never a panic (the library's own
+//! are caught here).
 
 mod guard;
 mod thrift;
@@ -13,10 +14,10 @@ use parquet::file::reader::FileReader as _;
 use parquet::file::serialized_reader::SerializedFileReader;
 use parquet::record::reader::RowIter;
 
-use super::Raw;
-use super::refusal::Refusal;
+use super::raw::Raw;
 use super::source::Source;
 use crate::error::{DataError, Result};
+use crate::refusal::Refusal;
 
 /// Iterator over the rows of a Parquet file. Stops after the first error.
 pub(super) struct ParquetRecords {
@@ -59,8 +60,8 @@ impl Iterator for ParquetRecords {
     }
 }
 
-/// Calls the library. Its errors may quote values, so they are not passed on; its record reader asserts what a damaged
-/// file breaks, so its panics become the same error.
+/// Calls the library. Its errors may quote values, so they are not passed on; its record reader asserts what
+/// a damaged file breaks, so its panics become the same error.
 fn contained<T>(path: &Path, row: u64, call: impl FnOnce() -> parquet::errors::Result<T>) -> Result<T> {
     let reason = match catch_unwind(AssertUnwindSafe(call)) {
         Ok(Ok(value)) => return Ok(value),

@@ -1,5 +1,6 @@
-//! What a file turned out to be: kind, encoding, formats, and every refusal by reason with its places. Filled by the
-//! reader while it reads; shown by `site-agent data check`. Invariant: counts are exact; lists of lines are bounded.
+//! What a file turned out to be: kind, encoding, formats, and every refusal by reason with its places. Called
+//! by `read` and `open` while they read; shown by `site-agent data check`. Invariant: counts are exact; lists
+//! of lines are bounded.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -7,9 +8,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::encoding::Encoding;
-use super::refusal::Refusal;
-use crate::limits::REFUSED_LINES_KEPT;
+use crate::limits::REFUSED_LINES_MAX;
 use crate::record::{Format, Record};
+use crate::refusal::Refusal;
 
 /// What kind of file it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -64,7 +65,7 @@ pub struct FileReport {
 pub struct Refusals {
     /// How many.
     pub count: u64,
-    /// Where the first [`REFUSED_LINES_KEPT`] of them begin.
+    /// Where the first [`REFUSED_LINES_MAX`] of them begin.
     pub lines: Vec<u64>,
 }
 
@@ -105,7 +106,7 @@ impl FileReport {
     pub(super) fn refuse(&mut self, line: u64, reason: Refusal) {
         let refusals = self.refused.entry(reason).or_default();
         refusals.count += 1;
-        if refusals.lines.len() < REFUSED_LINES_KEPT {
+        if refusals.lines.len() < REFUSED_LINES_MAX {
             refusals.lines.push(line);
         }
     }

@@ -1,6 +1,6 @@
-//! One file, opened so that it can neither hang nor fool us: only regular files, their identity noted at the start and
-//! compared at the end. Called by `read`. Invariants: opening never blocks (a FIFO without writer); what was read is one
-//! state of the file, or the caller gets [`DataError::Changed`].
+//! One file, opened so that it can neither hang nor fool us: only regular files, their identity noted at the
+//! start and compared at the end. Called by `read`. Invariants: opening never blocks (a FIFO without writer);
+//! what was read is one state of the file, or the caller gets [`DataError::Changed`].
 
 use std::fs::{File, Metadata, OpenOptions};
 use std::io::Read;
@@ -10,7 +10,7 @@ use std::sync::Arc;
 
 use crate::error::{DataError, Result};
 
-/// What would differ if somebody wrote to the file or put another in its place.
+/// Identity, size and time of change: they differ after somebody wrote to the file or replaced it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Stamp {
     device: u64,
@@ -41,8 +41,9 @@ pub(crate) struct Source {
 impl Source {
     /// Opens a file; symbolic links are followed, as everywhere.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        // Looked at before it is opened, because opening a device can do things; looked at again behind, because
-        // somebody may have put another thing there in between. O_NONBLOCK: a FIFO would wait for its writer.
+        // Looked at before it is opened, because opening a device can have effects; looked at again
+        // afterwards, because somebody may have put another thing there in between. O_NONBLOCK: a FIFO would
+        // wait for its writer.
         regular(path, &std::fs::metadata(path).map_err(|error| DataError::io(path, error))?)?;
         let file = OpenOptions::new()
             .read(true)
@@ -68,7 +69,8 @@ impl Source {
         self.stamp.size
     }
 
-    /// Reads from the beginning, at most the bytes there were at the start; shares no position with other readers.
+    /// Reads from the beginning, at most the bytes there were at the start; shares no position with other
+    /// readers.
     pub(crate) fn reader(&self, from: u64) -> Positioned {
         Positioned { file: Arc::clone(&self.file), position: from, end: self.stamp.size }
     }

@@ -1,5 +1,5 @@
-//! Tests of the JSON reader: formats, both layouts, refusals by code, broken files by line number, and that no message
-//! carries a word of a record.
+//! Tests of the JSON reader: formats, both layouts, refusals by code, broken files by line number, and that
+//! no message carries a word of a record.
 
 mod csv;
 mod formats;

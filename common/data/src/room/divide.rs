@@ -1,10 +1,11 @@
-//! From keys and verdicts to a use for every record, and the manifest over the result. Called by `room::inspect`. Pure.
+//! From keys and outcomes to a use for every record, and the manifest over the result. Called by
+//! `room::inspect`. Pure.
 
 use std::collections::HashSet;
 
 use super::gather::Gathered;
-use super::outcome::{Inspection, LikeRecord, Outcome, Verdict, counts};
-use super::{RoomFile, RoomOptions};
+use super::options::{RoomFile, RoomOptions};
+use super::outcome::{InspectedRecord, Inspection, LikeRecord, RecordOutcome, counts};
 use crate::dedup::{DuplicatePolicy, Duplicates, MatchKind};
 use crate::error::Result;
 use crate::manifest::{Manifest, Parts};
@@ -22,7 +23,8 @@ pub(super) fn divide(
     let sample: Vec<Record> = sample.into_values().collect();
     let self_test = selftest::run(&sample, options.split.seed);
     drop(sample);
-    let side = |outcome: &Outcome| files.get(outcome.place.file as usize).and_then(|file| file.side);
+    let side =
+        |inspected: &InspectedRecord| files.get(inspected.place.file as usize).and_then(|file| file.side);
     // A record that was not compared is a cluster of its own; numbers from here on are free.
     let mut clusters: Vec<u32> = (0u32..).skip(compared.len()).take(records.len()).collect();
     for (index, cluster) in compared.iter().zip(&duplicates.cluster) {
@@ -35,36 +37,36 @@ pub(super) fn divide(
     let used: Vec<usize> = records
         .iter()
         .enumerate()
-        .filter(|(_, outcome)| outcome.verdict <= Verdict::Warn && !outcome.is_dropped)
+        .filter(|(_, inspected)| inspected.outcome <= RecordOutcome::Warn && !inspected.is_dropped)
         .map(|(index, _)| index)
         .collect();
     let inputs: Vec<SplitInput<'_>> = used
         .iter()
         .filter_map(|index| {
-            let (outcome, person) = (records.get(*index)?, people.get(*index)?);
+            let (inspected, person) = (records.get(*index)?, people.get(*index)?);
             Some(SplitInput {
-                content: outcome.content,
+                content: inspected.content,
                 cluster: *clusters.get(*index)?,
                 patient: person.patient.as_deref(),
                 date: person.date,
-                stratum: outcome.stratum.as_deref(),
-                given: side(outcome),
+                stratum: inspected.stratum.as_deref(),
+                given: side(inspected),
             })
         })
         .collect();
-    let plan = split::plan(&inputs, &options.split)?;
+    let assigned = split::assign(&inputs, &options.split)?;
     drop(inputs);
     let mut leaves: Vec<([u8; 32], Assignment)> = Vec::with_capacity(used.len());
-    for (index, assignment) in used.iter().zip(&plan.assignment) {
-        if let Some(outcome) = records.get_mut(*index) {
-            outcome.assignment = Some(*assignment);
-            leaves.push((outcome.content, *assignment));
+    for (index, assignment) in used.iter().zip(&assigned.assignment) {
+        if let Some(inspected) = records.get_mut(*index) {
+            inspected.assignment = Some(*assignment);
+            leaves.push((inspected.content, *assignment));
         }
     }
     let manifest = Manifest::new(Parts {
         used: &leaves,
         configuration: options.configuration(),
-        scheme: plan.scheme,
+        scheme: assigned.scheme,
         seed: options.split.seed,
         self_test,
         counts: counts(&records),
@@ -73,38 +75,38 @@ pub(super) fn divide(
         files: reports,
         records,
         pairs_left_out: duplicates.pairs_left_out,
-        scheme: plan.scheme,
-        split: plan.report,
+        scheme: assigned.scheme,
+        split: assigned.report,
         manifest,
     })
 }
 
-fn note_matches(records: &mut [Outcome], compared: &[usize], duplicates: &Duplicates) {
+fn note_matches(records: &mut [InspectedRecord], compared: &[usize], duplicates: &Duplicates) {
     for found in &duplicates.matches {
         let (Some(record), Some(of)) = (compared.get(found.record as usize), compared.get(found.of as usize))
         else {
             continue;
         };
-        if let Some(outcome) = records.get_mut(*record) {
+        if let Some(inspected) = records.get_mut(*record) {
             let (kind, similarity) = (found.kind, found.similarity);
-            outcome.duplicate_of = Some(LikeRecord { record: *of, kind, similarity });
+            inspected.duplicate_of = Some(LikeRecord { record: *of, kind, similarity });
         }
     }
 }
 
-/// Leaves out all but the first of what the policy takes for one record, on each given side by itself: between sides the
-/// split decides.
+/// Leaves out all but the first of what the policy takes for one record, on each given side by itself:
+/// between sides the split decides.
 fn drop_copies(
-    records: &mut [Outcome],
+    records: &mut [InspectedRecord],
     compared: &[usize],
     duplicates: &Duplicates,
     policy: DuplicatePolicy,
-    side: impl Fn(&Outcome) -> Option<Side>,
+    side: impl Fn(&InspectedRecord) -> Option<Side>,
 ) {
     let mut first = HashSet::new();
     for (number, index) in (0u32..).zip(compared) {
-        let Some(outcome) = records.get_mut(*index) else { continue };
-        let same = match (policy, outcome.duplicate_of) {
+        let Some(inspected) = records.get_mut(*index) else { continue };
+        let same = match (policy, inspected.duplicate_of) {
             (DuplicatePolicy::Ignore | DuplicatePolicy::Keep, _) => return,
             (DuplicatePolicy::DropNear, _) => duplicates
                 .cluster
@@ -116,6 +118,6 @@ fn drop_copies(
             }
             (DuplicatePolicy::DropCopies, _) => Some(*index),
         };
-        outcome.is_dropped = !first.insert((same.unwrap_or(*index), side(outcome)));
+        inspected.is_dropped = !first.insert((same.unwrap_or(*index), side(inspected)));
     }
 }

@@ -1,16 +1,18 @@
-//! First pass: every record read, checked, screened and hashed; second pass, where something looks alike: the texts of
-//! those records compared. Called by `room::inspect`. Invariant: at most one batch of records is in memory.
+//! First pass: every record read, checked, screened and hashed; second pass, where something looks alike: the
+//! texts of those records compared. Called by `room::inspect`. Invariant: at most one batch of records is in
+//! memory.
 
 use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
-use super::outcome::{FoundAt, Outcome, Verdict};
-use super::{RoomFile, RoomOptions, Step};
+use super::options::{RoomFile, RoomOptions};
+use super::outcome::{FoundAt, InspectedRecord, RecordOutcome};
+use super::step::Step;
 use crate::dedup::{DuplicatePolicy, Duplicates, Keys, Texts};
 use crate::error::{DataError, Result};
-use crate::limits::{ROOM_BATCH_RECORDS, SELF_TEST_RECORDS};
-use crate::manifest::content_hash;
+use crate::hash::content_hash;
+use crate::limits::{ROOM_BATCH_RECORDS_MAX, SELF_TEST_RECORDS_MAX};
 use crate::read::mix::{MixPart, MixUntil, mix};
 use crate::read::{self, FileReport, Item};
 use crate::record::{Body, Date, Record};
@@ -21,7 +23,7 @@ use crate::screen::{self, Finding, Screen};
 #[derive(Debug, Default)]
 pub(super) struct Gathered {
     pub(super) files: Vec<FileReport>,
-    pub(super) records: Vec<Outcome>,
+    pub(super) records: Vec<InspectedRecord>,
     pub(super) people: Vec<Person>,
     keys: Keys,
     /// Records on which the screen is tested: those with the smallest content hashes, whatever their order.
@@ -30,7 +32,7 @@ pub(super) struct Gathered {
     pub(super) compared: Vec<usize>,
 }
 
-/// What the split must know and nobody is shown.
+/// What the split is told about a record, and no report shows.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Person {
     pub(super) patient: Option<Box<str>>,
@@ -39,7 +41,7 @@ pub(super) struct Person {
 
 /// A record after checking and screening.
 struct Looked {
-    outcome: Outcome,
+    inspected: InspectedRecord,
     person: Person,
     texts: Option<Texts>,
     record: Option<Record>,
@@ -64,10 +66,10 @@ pub(super) fn gather(
                 texts.push(compared);
             }
             if let Some(whole) = record.record.take() {
-                keep_sample(&mut gathered.sample, record.outcome.content, whole);
+                keep_sample(&mut gathered.sample, record.inspected.content, whole);
             }
             originals.extend(record.original);
-            gathered.records.push(record.outcome);
+            gathered.records.push(record.inspected);
             gathered.people.push(record.person);
         }
         gathered.keys.push(&texts);
@@ -84,7 +86,8 @@ pub(super) fn gather(
     Ok(gathered)
 }
 
-/// Finds what is alike among the records that may be trained on; reads the files again where texts must be compared.
+/// Finds what is alike among the records that may be trained on; reads the files again where texts must be
+/// compared.
 pub(super) fn duplicates(
     files: &[RoomFile],
     options: &RoomOptions,
@@ -122,7 +125,7 @@ pub(super) fn duplicates(
     Ok(candidates.verify(&options.dedup))
 }
 
-/// Two passes must have seen the same.
+/// Refuses files that changed between two passes.
 pub(super) fn unchanged(before: &[FileReport], after: &[FileReport]) -> Result<()> {
     for (before, after) in before.iter().zip(after) {
         if before != after {
@@ -155,7 +158,7 @@ fn in_batches(
     take: &mut dyn FnMut(Vec<Item>) -> Result<()>,
 ) -> Result<()> {
     loop {
-        let batch = items.take(ROOM_BATCH_RECORDS).collect::<Result<Vec<Item>>>()?;
+        let batch = items.take(ROOM_BATCH_RECORDS_MAX).collect::<Result<Vec<Item>>>()?;
         if batch.is_empty() {
             return Ok(());
         }
@@ -176,9 +179,9 @@ fn mix_parts(files: &[RoomFile], weights: &[u32]) -> Result<Vec<MixPart>> {
 fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
     let record = match item {
         Item::Refused { place, reason } => {
-            let outcome = Outcome {
+            let inspected = InspectedRecord {
                 place,
-                verdict: Verdict::Refuse,
+                outcome: RecordOutcome::Refuse,
                 refusal: Some(reason),
                 format: None,
                 stratum: None,
@@ -190,24 +193,30 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
                 assignment: None,
                 content: [0; 32],
             };
-            return Looked { outcome, person: Person::default(), texts: None, record: None, original: None };
+            return Looked {
+                inspected,
+                person: Person::default(),
+                texts: None,
+                record: None,
+                original: None,
+            };
         }
         Item::Record(record) => record,
     };
     let findings = screen.record(&record);
     let standing = screen.standing(&record, &findings);
-    let verdict = match screen::verdict(&standing, screen.mode()) {
-        screen::Verdict::Train => Verdict::Train,
-        screen::Verdict::Warn => Verdict::Warn,
-        screen::Verdict::Block => Verdict::Block,
+    let outcome = match screen::verdict(&standing, screen.mode()) {
+        screen::Verdict::Train => RecordOutcome::Train,
+        screen::Verdict::Warn => RecordOutcome::Warn,
+        screen::Verdict::Block => RecordOutcome::Block,
     };
-    let is_compared = verdict != Verdict::Block && options.duplicates != DuplicatePolicy::Ignore;
+    let is_compared = outcome != RecordOutcome::Block && options.duplicates != DuplicatePolicy::Ignore;
     let texts = is_compared.then(|| Texts::of(&record));
     let original = screen.accepted().map(|_| content_hash(&record));
     let person = Person { patient: record.patient.as_deref().map(Box::from), date: record.date };
-    let outcome = Outcome {
+    let inspected = InspectedRecord {
         place: record.place,
-        verdict,
+        outcome,
         refusal: None,
         format: Some(record.format),
         stratum: record.stratum.clone(),
@@ -223,7 +232,7 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
             content_hash(&record)
         },
     };
-    Looked { outcome, person, texts, record: Some(record), original }
+    Looked { inspected, person, texts, record: Some(record), original }
 }
 
 /// The record as it is trained on: in `mask` mode with placeholders for what was found.
@@ -237,13 +246,13 @@ fn is_masked(findings: &[Finding], mode: screen::Mode) -> bool {
 
 /// Keeps the records with the smallest hashes: a random sample that does not depend on the order of reading.
 fn keep_sample(sample: &mut BTreeMap<[u8; 32], Record>, content: [u8; 32], record: Record) {
-    let is_full = sample.len() >= SELF_TEST_RECORDS;
+    let is_full = sample.len() >= SELF_TEST_RECORDS_MAX;
     if is_full && sample.last_key_value().is_some_and(|(largest, _)| *largest <= content) {
         return;
     }
     // Of records with the same content the first stays.
     sample.entry(content).or_insert(record);
-    if sample.len() > SELF_TEST_RECORDS {
+    if sample.len() > SELF_TEST_RECORDS_MAX {
         sample.pop_last();
     }
 }

@@ -1,9 +1,12 @@
-//! The room's settings. Filled from `agent.toml` and the command line; written into the manifest.
+//! The room's settings. Used by the files of `room`; filled by the site agent from `agent.toml` and the
+//! command line, and written into the manifest. Invariant: every setting that decides which records are used
+//! is in [`RoomOptions::configuration`].
 
 use std::path::PathBuf;
 
 use crate::dedup::{DedupOptions, DuplicatePolicy, MINHASH_VERSION};
-use crate::manifest::{Configuration, hex};
+use crate::hash::hex;
+use crate::manifest::Configuration;
 use crate::read::ReadOptions;
 use crate::screen;
 use crate::split::{Side, SplitOptions};

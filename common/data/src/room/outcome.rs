@@ -1,5 +1,6 @@
-//! What became of each record, and the sums. Made by the room; shown by `site-agent data check`. Invariant: numbers, names
-//! of fields and codes; never a text, a patient or anything that was found.
+//! What the room decided about each record, and the sums. Used by `gather`, `divide` and `trained`; shown by
+//! `site-agent data check`. Invariant: numbers, names of fields and codes; never a text, a patient or
+//! anything that was found.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,15 +9,16 @@ use serde::Serialize;
 
 use crate::dedup::MatchKind;
 use crate::manifest::{Counts, Manifest};
-use crate::read::{FileReport, Refusal};
+use crate::read::FileReport;
 use crate::record::{Format, Place};
+use crate::refusal::Refusal;
 use crate::screen::{Certainty, Kind};
 use crate::split::{Assignment, Scheme, Side, SplitReport};
 
 /// Whether a record may be trained on; the worst comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Verdict {
+pub enum RecordOutcome {
     /// Nothing speaks against it.
     Train,
     /// It may be; a person should look at what the screen found.
@@ -53,13 +55,13 @@ pub struct LikeRecord {
     pub similarity: f32,
 }
 
-/// What became of one record.
+/// What the room found and decided about one record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Outcome {
+pub struct InspectedRecord {
     /// Where it stands.
     pub place: Place,
     /// Whether it may be trained on.
-    pub verdict: Verdict,
+    pub outcome: RecordOutcome,
     /// Why it was refused.
     pub refusal: Option<Refusal>,
     /// How it was written; absent for a refused one.
@@ -78,12 +80,13 @@ pub struct Outcome {
     pub is_dropped: bool,
     /// What the split decided; absent for one that is refused, withheld or dropped.
     pub assignment: Option<Assignment>,
-    /// SHA-256 of what would be trained on; see [`crate::manifest::content_hash`].
+    /// SHA-256 of what would be trained on; see [`crate::hash::content_hash`].
     pub(super) content: [u8; 32],
 }
 
-impl Outcome {
-    /// Whether a federated run trains on it: on the training side, or in a fold (which a run does not hold out).
+impl InspectedRecord {
+    /// Whether a federated run trains on it: on the training side, or in a fold (which a run does not hold
+    /// out).
     #[must_use]
     pub fn is_trained(&self) -> bool {
         matches!(self.assignment, Some(Assignment::Side(Side::Train) | Assignment::Fold(_)))
@@ -95,8 +98,8 @@ impl Outcome {
 pub struct Inspection {
     /// What each file turned out to be.
     pub files: Vec<FileReport>,
-    /// What became of each record, in the order of reading.
-    pub records: Vec<Outcome>,
+    /// What was found and decided about each record, in the order of reading.
+    pub records: Vec<InspectedRecord>,
     /// Candidate pairs that were too many to compare; 0 in all but odd data.
     pub pairs_left_out: u64,
     /// How records were divided.
@@ -118,34 +121,34 @@ impl Inspection {
     /// How many records a federated run trains on.
     #[must_use]
     pub fn trained(&self) -> usize {
-        self.records.iter().filter(|outcome| outcome.is_trained()).count()
+        self.records.iter().filter(|inspected| inspected.is_trained()).count()
     }
 
-    /// Records by verdict.
+    /// Records by outcome.
     #[must_use]
-    pub fn verdicts(&self) -> BTreeMap<Verdict, usize> {
-        let mut verdicts = BTreeMap::new();
-        self.records.iter().for_each(|outcome| *verdicts.entry(outcome.verdict).or_insert(0) += 1);
-        verdicts
+    pub fn outcomes(&self) -> BTreeMap<RecordOutcome, usize> {
+        let mut outcomes = BTreeMap::new();
+        self.records.iter().for_each(|inspected| *outcomes.entry(inspected.outcome).or_insert(0) += 1);
+        outcomes
     }
 }
 
 /// The sums that the manifest keeps.
-pub(super) fn counts(records: &[Outcome]) -> Counts {
+pub(super) fn counts(records: &[InspectedRecord]) -> Counts {
     let mut counts = Counts { read: records.len() as u64, ..Counts::default() };
-    for outcome in records {
-        if let Some(reason) = outcome.refusal {
+    for inspected in records {
+        if let Some(reason) = inspected.refusal {
             *counts.refused.entry(reason).or_default() += 1;
         }
-        counts.blocked += u64::from(outcome.verdict == Verdict::Block);
-        for finding in &outcome.findings {
+        counts.blocked += u64::from(inspected.outcome == RecordOutcome::Block);
+        for finding in &inspected.findings {
             *counts.findings.entry(finding.kind).or_default() += 1;
         }
-        if let Some(like) = outcome.duplicate_of {
+        if let Some(like) = inspected.duplicate_of {
             *counts.duplicates.entry(like.kind).or_default() += 1;
         }
-        counts.duplicates_dropped += u64::from(outcome.is_dropped);
-        match outcome.assignment {
+        counts.duplicates_dropped += u64::from(inspected.is_dropped);
+        match inspected.assignment {
             Some(Assignment::Side(side)) => *counts.sides.entry(side).or_default() += 1,
             Some(Assignment::Fold(_)) => *counts.sides.entry(Side::Train).or_default() += 1,
             Some(Assignment::LeftOut) => counts.left_out += 1,

@@ -1,13 +1,15 @@
 //! The whole way, on files: what is handed out is what the manifest says, and nothing else.
 
+use std::path::Path;
+
 use super::*;
 use crate::DataError;
 use crate::dedup::{DuplicatePolicy, MatchKind};
-use crate::manifest::{content_hash, hex, leaf_hash, merkle_root};
+use crate::hash::{content_hash, hex, leaf_hash, merkle_root};
 use crate::record::Record;
+use crate::screen::waiver::{SignedWaiver, Waiver, WaiverTerms, dataset_digest};
 use crate::screen::{self, Mode};
 use crate::split::{Assignment, Scheme, SchemeChoice, Side};
-use std::path::Path;
 
 fn write(folder: &Path, name: &str, lines: &[String]) -> RoomFile {
     let path = folder.join(name);
@@ -55,13 +57,20 @@ fn every_record_is_accounted_for() {
         ],
     );
     let (found, trained) = look(&[file], &RoomOptions::default());
-    let verdicts: Vec<Verdict> = found.records.iter().map(|outcome| outcome.verdict).collect();
+    let outcomes: Vec<RecordOutcome> = found.records.iter().map(|inspected| inspected.outcome).collect();
     assert_eq!(
-        verdicts,
-        [Verdict::Train, Verdict::Train, Verdict::Train, Verdict::Block, Verdict::Refuse, Verdict::Train]
+        outcomes,
+        [
+            RecordOutcome::Train,
+            RecordOutcome::Train,
+            RecordOutcome::Train,
+            RecordOutcome::Block,
+            RecordOutcome::Refuse,
+            RecordOutcome::Train
+        ]
     );
     assert!(found.records[1].is_dropped && found.records[1].assignment.is_none());
-    let like: Vec<_> = found.records.iter().filter_map(|outcome| outcome.duplicate_of).collect();
+    let like: Vec<_> = found.records.iter().filter_map(|inspected| inspected.duplicate_of).collect();
     assert_eq!((like[0].record, like[0].kind), (0, MatchKind::SameRecord));
     assert_eq!((like[1].record, like[1].kind), (0, MatchKind::SameQuestion));
     assert_eq!(found.scheme, Scheme::LeaveOneOut);
@@ -142,7 +151,7 @@ fn what_leaks_into_a_given_test_file_is_not_trained_on() {
     let (found, trained) = look(&[train, test], &RoomOptions::default());
     assert_eq!(found.scheme, Scheme::Given);
     let assignment: Vec<Option<Assignment>> =
-        found.records.iter().map(|outcome| outcome.assignment).collect();
+        found.records.iter().map(|inspected| inspected.assignment).collect();
     let side = |side| Some(Assignment::Side(side));
     assert_eq!(
         assignment,
@@ -197,12 +206,17 @@ fn a_file_that_changed_after_the_inspection_is_not_trained_on() {
     }
 }
 
-/// Made and checked like the officer's, with a signature that is no secret: the real one is tested in `site-agent`.
+/// Made and checked like the officer's, with a signature that is no secret: the real one is tested in
+/// `site-agent`.
 fn accepting(kinds: &[screen::Kind], records: &[[u8; 32]]) -> screen::waiver::Accepted {
-    use screen::waiver::{SignedWaiver, Waiver, dataset_digest};
-    let accepts = (kinds.iter().copied().collect(), [].into());
-    let days = ("2026-01-01", "2026-12-31");
-    let waiver = Waiver::new(&dataset_digest(records), accepts, "why", days, &[7; 32]).unwrap();
+    let terms = WaiverTerms {
+        kinds: kinds.iter().copied().collect(),
+        findings: [].into(),
+        reason: "why",
+        issued: "2026-01-01",
+        expires: "2026-12-31",
+    };
+    let waiver = Waiver::new(&dataset_digest(records), terms, &[7; 32]).unwrap();
     let signed = SignedWaiver { waiver, signature: "00".to_owned() };
     signed.check(&[7; 32], crate::Date { year: 2026, month: 6, day: 1 }, &|_, _| true).unwrap()
 }
@@ -220,13 +234,13 @@ fn a_waiver_lets_its_kinds_pass_for_its_dataset_only() {
         ..RoomOptions::default()
     };
     let (without, trained) = look(&files, &with(None));
-    assert_eq!((without.records[0].verdict, trained.len()), (Verdict::Block, 1));
+    assert_eq!((without.records[0].outcome, trained.len()), (RecordOutcome::Block, 1));
     let (found, trained) = look(&files, &with(Some(accepting(&[screen::Kind::MobilePhone], &hashes))));
-    assert_eq!((found.records[0].verdict, trained.len()), (Verdict::Train, 2));
+    assert_eq!((found.records[0].outcome, trained.len()), (RecordOutcome::Train, 2));
     assert_eq!(found.records[0].findings.len(), 1, "what was found is still reported");
     assert_ne!(found.manifest.configuration_sha256, without.manifest.configuration_sha256);
     let (other, _) = look(&files, &with(Some(accepting(&[screen::Kind::Date], &hashes))));
-    assert_eq!(other.records[0].verdict, Verdict::Block);
+    assert_eq!(other.records[0].outcome, RecordOutcome::Block);
     let options = with(Some(accepting(&[screen::Kind::MobilePhone], &hashes[..1])));
     let error = inspect(&files, &options, &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("another dataset"), "{error}");

@@ -1,5 +1,6 @@
-//! Check digits of identifiers, over ASCII bytes. Pure; used by the detectors and by the generator of synthetic values.
-//! Invariant: every function returns false for input of another length or alphabet, and none panics.
+//! Check digits of identifiers, over ASCII bytes. Pure. Used by the detectors, by `synthetic` and by
+//! `waiver`. Invariant: every function returns false for input of another length or alphabet, and none
+//! panics.
 
 /// Weights of the first seventeen digits (GB 11643, ISO 7064 MOD 11-2).
 const CITIZEN_WEIGHTS: [u32; 17] = [7, 9, 10, 5, 8, 4, 2, 1, 6, 3, 7, 9, 10, 5, 8, 4, 2];
@@ -36,13 +37,14 @@ pub(super) fn luhn(digits: &[u8]) -> bool {
     luhn_from(digits, 0)
 }
 
-/// Whether ten digits are a US national provider identifier: 1 or 2 first, Luhn with 80840 before it (which adds 24).
+/// Whether ten digits are a US national provider identifier: 1 or 2 first, Luhn with 80840 before it (which
+/// adds 24).
 pub(super) fn npi(digits: &[u8]) -> bool {
     digits.len() == 10 && matches!(digits.first(), Some(b'1' | b'2')) && luhn_from(digits, 24)
 }
 
-/// Whether nine characters are a DEA registration number: a registrant letter, a letter or 9, and seven digits of which
-/// the last is the last digit of (d1 + d3 + d5) + 2 (d2 + d4 + d6).
+/// Whether nine characters are a DEA registration number: a registrant letter, a letter or 9, and seven
+/// digits of which the last is the last digit of (d1 + d3 + d5) + 2 (d2 + d4 + d6).
 pub(super) fn dea(text: &[u8]) -> bool {
     let [first, second, digits @ ..] = text else { return false };
     let letters = b"ABCDEFGHJKLMPRSTUX".contains(&first.to_ascii_uppercase())

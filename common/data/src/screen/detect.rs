@@ -1,13 +1,6 @@
-//! The detectors: each reads the normalised text, its digit runs and its cues, and adds hits. Called by the screen for
-//! every field. Invariants: a detector is pure and never panics; its work is linear in the text; where hits overlap,
-//! [`resolve`] keeps one.
-
-use std::ops::Range;
-
-use super::cue::{Cue, CueHit};
-use super::kind::Kind;
-use super::number::{Candidate, Run, candidates};
-use super::words::Language;
+//! The detectors: each reads the normalised text, its digit runs and its cues, and adds hits. Called by the
+//! screen for every field. Invariants: a detector is pure and never panics; its work is linear in the text;
+//! where hits overlap, [`resolve`] keeps one.
 
 mod account;
 mod address_en;
@@ -29,51 +22,11 @@ mod record_number;
 mod surname;
 mod us_id;
 mod vehicle;
-pub(super) mod vocabulary;
 
-/// What a detector sees of one field.
-pub(super) struct View<'a> {
-    /// Normalised text.
-    pub(super) text: &'a str,
-    /// Its digit runs.
-    pub(super) runs: &'a [Run],
-    /// Its cues.
-    pub(super) cues: &'a [CueHit],
-}
-
-/// A range of the normalised text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Hit {
-    pub(super) kind: Kind,
-    pub(super) start: usize,
-    pub(super) end: usize,
-}
-
-impl<'a> View<'a> {
-    /// The text before a place.
-    fn before(&self, at: usize) -> &'a str {
-        self.text.get(..at).unwrap_or_default()
-    }
-
-    /// The text from a place on.
-    fn after(&self, at: usize) -> &'a str {
-        self.text.get(at..).unwrap_or_default()
-    }
-
-    fn cues(&self, wanted: Cue) -> impl Iterator<Item = &CueHit> {
-        self.cues.iter().filter(move |hit| hit.cue == wanted)
-    }
-
-    /// Whether a cue of this sort ends within `reach` bytes before a place, on the same line.
-    fn has_cue_before(&self, wanted: Cue, at: usize, reach: usize) -> bool {
-        let until = self.cues.partition_point(|hit| hit.end <= at);
-        let near = self.cues.get(..until).unwrap_or_default().iter().rev();
-        near.take_while(|hit| hit.end + reach >= at).any(|hit| {
-            hit.cue == wanted
-                && !self.text.get(hit.end..at).unwrap_or_default().contains(['\n', '。', ';', '；'])
-        })
-    }
-}
+use super::kind::Kind;
+use super::number::{Candidate, candidates};
+use super::view::{Hit, View};
+use super::words::Language;
 
 /// Everything that is found in one field, overlaps resolved, in order of place.
 pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
@@ -127,8 +80,9 @@ fn numbers(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {
     us_id::find(view, candidate, hits);
 }
 
-/// Of overlapping hits the one whose kind stands first wins, then the longer one, then the earlier one. A name, address
-/// or date that only touches the winner partly is cut away with it: the winner is what decides the verdict.
+/// Of overlapping hits the one whose kind stands first wins, then the longer one, then the earlier one. A
+/// name, address or date that only touches the winner partly is cut away with it: the winner is what decides
+/// the verdict.
 fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.retain(|hit| hit.start < hit.end);
     hits.sort_by_key(|hit| {
@@ -148,15 +102,4 @@ fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
         }
     }
     kept
-}
-
-/// Whether a character is a Han character of names and words.
-fn is_han(c: char) -> bool {
-    matches!(c, '\u{3400}'..='\u{4dbf}' | '\u{4e00}'..='\u{9fff}' | '\u{20000}'..='\u{323af}' | '〇')
-}
-
-/// The range of the leading characters that satisfy a test, as bytes from 0.
-fn leading(text: &str, chars_max: usize, accept: impl Fn(char) -> bool) -> Range<usize> {
-    let end = text.char_indices().take(chars_max).take_while(|(_, c)| accept(*c)).last();
-    0..end.map_or(0, |(at, c)| at + c.len_utf8())
 }

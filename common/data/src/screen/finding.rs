@@ -1,5 +1,6 @@
-//! A finding: where in a record an identifier stands. Made by the screen, shown by reports. Invariant: a finding holds
-//! offsets, never text; what is shown of it is [`preview`], which leaves at most a third of the characters.
+//! A finding: where in a record an identifier stands. Made by the screen. Used by `mask`, `verdict`,
+//! `waiver`, the room and the reports of `site-agent data`. Invariant: a finding holds offsets, never text;
+//! what is shown of it is [`preview`], which leaves at most a third of the characters.
 
 use serde::{Deserialize, Serialize};
 
@@ -34,11 +35,11 @@ impl Finding {
     }
 }
 
-/// At most this many stars are drawn, so that an address does not fill a line.
-const STARS_MAX: usize = 12;
+/// More stars than this are not drawn, so that an address does not fill a line.
+const STARS_SHOWN: usize = 12;
 
-/// `1101**********002X`: stars for all but a few characters at both ends; line breaks and blanks become stars as well.
-/// Long numbers keep eight characters of at least fifteen, shorter ones fewer, names and dates one.
+/// `1101**********002X`: stars for all but a few characters at both ends; line breaks and blanks become stars
+/// as well. Long numbers keep eight characters of at least fifteen, shorter ones fewer, names and dates one.
 #[must_use]
 pub fn preview(kind: Kind, raw: &str) -> String {
     let chars: Vec<char> = raw.chars().filter(|c| !c.is_control()).collect();
@@ -52,7 +53,7 @@ pub fn preview(kind: Kind, raw: &str) -> String {
         (_, 7..) => (2, 1),
         _ => (1, 0),
     };
-    let stars = chars.len().saturating_sub(head + tail).clamp(1, STARS_MAX);
+    let stars = chars.len().saturating_sub(head + tail).clamp(1, STARS_SHOWN);
     let mut shown: String = chars.iter().take(head).collect();
     shown.extend(std::iter::repeat_n('*', stars));
     shown.extend(chars.iter().skip(chars.len().saturating_sub(tail)));

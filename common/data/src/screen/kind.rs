@@ -1,7 +1,9 @@
-//! The kinds of identifier that the screen looks for. Used by every detector, in reports, waivers and manifests.
-//! Invariant: a kind's written name never changes once released, because waivers name kinds; a kind has one certainty.
+//! The kinds of identifier that the screen looks for. Used by every detector, in reports, waivers and
+//! manifests. Invariant: a kind's written name never changes once released, because waivers name kinds; a
+//! kind has one certainty.
 //!
-//! Kinds follow the HIPAA Safe Harbor list (45 CFR 164.514(b)(2)) and Chinese practice (GB/T 35273, GB/T 39725).
+//! Kinds follow the HIPAA Safe Harbor list (45 CFR 164.514(b)(2)) and Chinese practice (GB/T 35273, GB/T
+//! 39725).
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,7 +14,8 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Certainty {
-    /// A check sum, or a shape (with its label where the shape alone is common) that leaves no reasonable doubt.
+    /// A check sum, or a shape (with its label where the shape alone is common) that leaves no reasonable
+    /// doubt.
     Validated,
     /// Likely from the words around it.
     Contextual,
@@ -124,7 +127,7 @@ impl FromStr for Kind {
     }
 }
 
-/// The text is no kind's name.
+/// The text does not name a kind.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("there is no such kind of identifier; `citizen-id` and `person-name` are two of them")]
 pub struct UnknownKind;

@@ -1,6 +1,7 @@
-//! Replaces findings by typed placeholders, consistent inside a record: the same value of the same kind gets the same
-//! number (`[姓名1]`). Called in `mask` mode before training. Invariants: the structure of the record stays; text outside the
-//! findings stays byte for byte; a pseudonym of a patient that the record carries is not touched (it is never trained on).
+//! Replaces findings by typed placeholders, consistent inside a record: the same value of the same kind gets
+//! the same number (`[姓名1]`). Called by the room in `mask` mode, before a record is hashed or trained on.
+//! Invariants: the structure of the record stays; text outside the findings stays byte for byte; a pseudonym
+//! of a patient that the record carries is not touched (it is never trained on).
 
 use std::collections::HashMap;
 
@@ -11,8 +12,8 @@ use super::kind::Kind;
 use super::words::Language;
 use crate::record::{Field, Record};
 
-/// The record with every finding replaced. Findings that lie outside the record's fields or overlap an earlier one are
-/// passed over; the screen makes none.
+/// The record with every finding replaced. Findings that lie outside the record's fields or overlap an
+/// earlier one are passed over; the screen makes none.
 #[must_use]
 pub fn mask(record: &Record, findings: &[Finding]) -> Record {
     let mut masked = record.clone();
@@ -46,7 +47,8 @@ fn replace(field: &Field, findings: &[&Finding], numbers: &mut Numbers) -> Strin
     out
 }
 
-/// Chinese if the field holds any Han character: a form with Chinese labels and a Latin name reads in Chinese.
+/// Chinese if the field holds any Han character: a form with Chinese labels and a Latin name reads in
+/// Chinese.
 fn language(text: &str) -> Language {
     if text.chars().any(|c| matches!(c, '\u{4e00}'..='\u{9fff}')) {
         Language::Chinese

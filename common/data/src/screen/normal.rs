@@ -1,12 +1,14 @@
-//! Normalised text with a way back: detectors read one spelling, findings are byte ranges of the original. Used by the
-//! screen for every field. Invariants: every normalised range maps to a range on character borders of the original;
-//! memory is at most a small multiple of the field.
+//! Normalised text with a way back: detectors read one spelling, findings are byte ranges of the original.
+//! Used by the screen for every field. Invariants: every normalised range maps to a range on character
+//! borders of the original; memory is at most a small multiple of the field.
 //!
-//! Normalisation is NFKC by clusters, with three differences: circled and superscript digits stay as they are (`①138...`
-//! is a list mark before a number, not a longer number), invisible characters go, and all dashes and all middle dots
-//! become one each.
+//! Normalisation is NFKC by clusters, with three differences: circled and superscript digits stay as they are
+//! (`①138...` is a list mark before a number, not a longer number), invisible characters go, and all dashes
+//! and all middle dots become one each.
 
 use unicode_normalization::{UnicodeNormalization as _, char::is_combining_mark};
+
+use crate::limits::CLUSTER_BYTES_MAX;
 
 /// A stretch of normalised text and where it came from.
 #[derive(Debug, Clone, Copy)]
@@ -55,8 +57,8 @@ impl Normal {
             }
             let mut cluster = String::from(c);
             while let Some((_, mark)) = chars.next_if(|(_, next)| is_mark(*next)) {
-                // A stack of marks is no text; the bound keeps one cluster from growing without end.
-                if cluster.len() < 64 {
+                // Text has few marks on a character; the bound keeps one cluster from growing without end.
+                if cluster.len() < CLUSTER_BYTES_MAX {
                     cluster.push(mark);
                 }
             }
@@ -114,7 +116,8 @@ fn is_han(c: char) -> bool {
     matches!(c, '\u{4e00}'..='\u{9fff}')
 }
 
-/// Whether a blank follows most Han characters, as in tokenised corpora: such blanks part nothing and are dropped.
+/// Whether a blank follows most Han characters, as in tokenised corpora: such blanks part nothing and are
+/// dropped.
 pub(super) fn is_spaced(text: &str) -> bool {
     // A blank behind a Han character, in bytes: the third byte of a character is 0x80 to 0xbf.
     let bytes = text.as_bytes();
@@ -122,7 +125,8 @@ pub(super) fn is_spaced(text: &str) -> bool {
     blanks > 3 && blanks * 5 > text.chars().filter(|c| is_han(*c)).count() * 3
 }
 
-/// Characters that NFKC leaves alone and that we do not unify: nearly all text, decided without a table look-up.
+/// Characters that NFKC leaves alone and that we do not unify: nearly all text, decided without a table
+/// look-up.
 fn is_plain(c: char) -> bool {
     c.is_ascii()
         || matches!(c, '\u{4e00}'..='\u{9fff}' | '\u{3001}'..='\u{3029}' | '\u{2018}'..='\u{201f}')
@@ -135,8 +139,8 @@ fn is_kept_digit(c: char) -> bool {
         | '\u{b2}' | '\u{b3}' | '\u{b9}' | '\u{2070}'..='\u{2094}' | '\u{3220}'..='\u{3229}' | '\u{3280}'..='\u{3289}')
 }
 
-/// Whether a character combines with the one before it. The blocks are named first, because nearly all text lies outside
-/// of them and the exact answer costs a table look-up.
+/// Whether a character combines with the one before it. The blocks are named first, because nearly all text
+/// lies outside of them and the exact answer costs a table look-up.
 fn is_mark(c: char) -> bool {
     let block = matches!(c, '\u{300}'..='\u{2dff}' | '\u{302a}'..='\u{302f}' | '\u{3099}' | '\u{309a}'
         | '\u{a66f}'..='\u{abff}' | '\u{fb1e}' | '\u{fe20}'..='\u{fe2f}' | '\u{10000}'..);
@@ -163,8 +167,9 @@ fn unify(c: char) -> Option<char> {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     fn found<'a>(original: &'a str, needle: &str) -> &'a str {
         let normal = Normal::new(original);

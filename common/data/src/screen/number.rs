@@ -1,11 +1,9 @@
-//! Digit runs of a normalised text, and the numbers they may form when separators or a line break stand inside. Used by
-//! all detectors of numbers. Invariants: a candidate begins and ends with a whole run, so nothing is ever found inside
-//! a longer run of digits; a candidate has at most [`DIGITS_MAX`] digits, so the work per run is bounded.
+//! Digit runs of a normalised text, and the numbers they may form when separators or a line break stand
+//! inside. Used by all detectors of numbers. Invariants: a candidate begins and ends with a whole run, so
+//! nothing is ever found inside a longer run of digits; a candidate has at most [`NUMBER_DIGITS_MAX`] digits,
+//! so the work per run is bounded.
 
-/// The longest number that any detector wants: a bank card.
-pub(super) const DIGITS_MAX: usize = 19;
-/// Blanks, a hyphen, a line break and the indent after it; longer gaps separate numbers.
-const GAP_BYTES_MAX: usize = 8;
+use crate::limits::{NUMBER_DIGITS_MAX, NUMBER_GAP_BYTES_MAX};
 
 /// A maximal run of ASCII digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -94,7 +92,7 @@ pub(super) fn runs(text: &str) -> Vec<Run> {
 /// The gap between two runs, or none where they cannot be one number.
 pub(super) fn gap(text: &str, left: Run, right: Run) -> Option<Gap> {
     let between = text.as_bytes().get(left.end..right.start)?;
-    if between.len() > GAP_BYTES_MAX {
+    if between.len() > NUMBER_GAP_BYTES_MAX {
         return None;
     }
     let count = |wanted: &[u8]| between.iter().filter(|byte| wanted.contains(byte)).count();
@@ -122,7 +120,7 @@ pub(super) fn candidates(text: &str, runs: &[Run], digits_min: usize, mut each: 
         .collect();
     let bytes = text.as_bytes();
     for first in 0..runs.len() {
-        let mut digits = [0_u8; DIGITS_MAX];
+        let mut digits = [0_u8; NUMBER_DIGITS_MAX];
         let mut count = 0;
         for last in first..runs.len() {
             if last > first && gaps.get(last - 1).copied().flatten().is_none() {
@@ -146,8 +144,9 @@ pub(super) fn candidates(text: &str, runs: &[Run], digits_min: usize, mut each: 
     }
 }
 
-/// Whether the text around a number leaves it standing alone: no letter glued on the right, no decimal point with a
-/// digit on either side. A word glued on the left (`ID1101...`) is allowed, a mixed token (`a3f1101...`) is not.
+/// Whether the text around a number leaves it standing alone: no letter glued on the right, no decimal point
+/// with a digit on either side. A word glued on the left (`ID1101...`) is allowed, a mixed token
+/// (`a3f1101...`) is not.
 pub(super) fn stands_alone(text: &str, start: usize, end: usize) -> bool {
     let bytes = text.as_bytes();
     let before = bytes.get(..start).unwrap_or_default();

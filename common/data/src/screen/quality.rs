@@ -1,26 +1,32 @@
-//! How good the screen is: precision and recall by kind on synthetic labelled records, on the templates that the rules were
-//! tuned on and on held-out ones. Called by the tests (floors) and by the example `screen-quality` (the table in
-//! common/data/README.md). Invariant: the labelled set is a function of the seed.
+//! How good the screen is: precision and recall by kind on synthetic labelled records, on the templates that
+//! the rules were tuned on and on held-out ones. Called by the tests (floors), by `selftest` and by the
+//! example `screen-quality` (the table in common/data/README.md). Invariant: the labelled set is a function
+//! of the seed.
 //!
-//! *Recall* counts an identifier only if all of its letters and digits lie inside findings of any kind: then masking leaves
-//! nothing of it. *Precision* of a kind is the share of its findings that touch an identifier of that kind.
-
-use std::collections::BTreeMap;
-
-use super::kind::Kind;
-use super::synthetic::{Dice, value};
-use super::words::Language;
-use super::{Finding, Screen};
+//! *Recall* counts an identifier only if all of its letters and digits lie inside findings of any kind: then
+//! masking leaves nothing of it. *Precision* of a kind is the share of its findings that touch an identifier
+//! of that kind.
 
 mod held_out;
 mod templates;
 
-/// Which templates.
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use super::Screen;
+use super::finding::Finding;
+use super::kind::Kind;
+use super::synthetic::{Dice, value};
+use super::words::Language;
+
+/// A set of templates.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Family {
-    /// Those the rules were tuned on.
+    /// The templates that the rules were tuned on.
     Tuned,
-    /// Others, not tuned on.
+    /// Other templates, on which no rule was tuned.
     HeldOut,
 }
 
@@ -163,6 +169,3 @@ pub fn measure(texts: &[Labelled]) -> BTreeMap<Kind, Score> {
     }
     scores
 }
-
-#[cfg(test)]
-mod tests;

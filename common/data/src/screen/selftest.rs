@@ -1,29 +1,31 @@
-//! The screen's self-test on the site's own records: 200 synthetic identifiers are planted into copies of them, in memory,
-//! and must be found. Called before training and by `site-agent data check`; a site whose format the screen cannot read is
-//! refused instead of trusted. Invariants: a function of the records and the seed; nothing is written; the report holds
-//! counts only, no text and no planted value.
+//! The screen's self-test on the site's own records: 200 synthetic identifiers are planted into copies of
+//! them, in memory, and must be found. Called by the room, so before training and for
+//! `site-agent data check`; a site whose format the screen cannot read is refused instead of trusted.
+//! Invariants: a function of the records and the seed; nothing is written; the report holds counts only, no
+//! text and no planted value.
+
+mod carriers;
+mod style;
+
+#[cfg(test)]
+mod tests;
 
 use serde::{Deserialize, Serialize};
 
+use self::style::Style;
 use super::kind::{Certainty, Kind};
 use super::quality::{Labelled, fill, is_covered, kind_of};
 use super::synthetic::Dice;
 use super::words::Language;
 use super::{Options, Screen};
+use crate::limits::SELF_TEST_NAMES_PERCENT_MIN;
 use crate::record::Record;
-
-mod carriers;
-mod style;
-
-use style::Style;
 
 /// How many identifiers are planted, and how many of them are names.
 pub const PLANTED: usize = 200;
 const NAMES: usize = 60;
-/// What must be found of the names, in percent. Of the validated kinds everything must be.
-pub const NAMES_PERCENT_MIN: usize = 95;
 
-/// How many of a sort were planted and found.
+/// How many identifiers were planted and found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Tally {
     /// Planted.
@@ -57,12 +59,12 @@ pub struct SelfTestReport {
 }
 
 impl SelfTestReport {
-    /// Whether the screen may be relied upon for these records: every validated identifier and 95 % of the names found, and
-    /// the full number planted.
+    /// Whether the screen may be relied upon for these records: every validated identifier and 95 % of the
+    /// names found, and the full number planted.
     #[must_use]
     pub fn passed(&self) -> bool {
         let planted = self.validated.planted + self.names.planted == PLANTED;
-        let names = self.names.found * 100 >= self.names.planted * NAMES_PERCENT_MIN;
+        let names = self.names.found * 100 >= self.names.planted * SELF_TEST_NAMES_PERCENT_MIN;
         planted && self.validated.found == self.validated.planted && names
     }
 
@@ -98,7 +100,8 @@ impl SelfTestReport {
     }
 }
 
-/// Plants and looks. Each identifier goes into a copy of its own, at the end of a clause of a field that the seed picks.
+/// Plants the identifiers and screens the copies. Each identifier goes into a copy of its own, at the end of
+/// a clause of a field that the seed picks.
 #[must_use]
 pub fn run(records: &[Record], seed: u64) -> SelfTestReport {
     let mut dice = Dice::new(seed);
@@ -140,7 +143,7 @@ fn count(report: &mut SelfTestReport, kind: Kind, found: bool) {
     }
 }
 
-/// The text with one clause more, that holds one identifier, written as the text is written.
+/// The text with one more clause, which holds one identifier and is written in the style of the text.
 fn plant(text: &str, name: bool, index: usize, dice: &mut Dice) -> Option<(Kind, Labelled)> {
     let style = Style::of(text);
     let list = match (style.language, name) {
@@ -162,6 +165,3 @@ fn plant(text: &str, name: bool, index: usize, dice: &mut Dice) -> Option<(Kind,
     debug_assert!(kind == Kind::PersonName || kind.certainty() == Certainty::Validated);
     Some((kind, Labelled { text: format!("{before}{open}{}{close}{after}", clause.text), labels }))
 }
-
-#[cfg(test)]
-mod tests;

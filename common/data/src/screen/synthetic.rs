@@ -1,6 +1,7 @@
-//! Synthetic identifiers: invented values of every kind, well formed (check digits right, dates that exist), in the
-//! spellings that records use. Used by the self-test and by the labelled set. Invariant: a value is a function of the
-//! seed; nobody's data is in the lists. A real person may by chance have a generated number: these are patterns, not facts.
+//! Synthetic identifiers: invented values of every kind, well formed (check digits right, dates that exist),
+//! in the spellings that records use. Used by the self-test and by the labelled set. Invariant: a value is a
+//! function of the seed; nobody's data is in the lists. A real person may by chance have a generated number:
+//! these are patterns, not facts.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
@@ -148,7 +149,7 @@ fn shared(slot: &str, dice: &mut Dice) -> Option<String> {
             dice.below(256),
             dice.between(1, 254)
         ),
-        // What is no identifier.
+        // Values that identify nobody.
         "bed" => format!("{}", dice.between(1, 60)),
         "年龄" | "age" => format!("{}", dice.between(1, 89)),
         "年" => format!("{}", dice.between(2005, 2025)),

@@ -1,5 +1,5 @@
-//! What is found and what is not, spelled out: every published vector of the reference, each valid value next to an
-//! invalid neighbour.
+//! What is found and what is not, spelled out: every published vector of the reference, each valid value next
+//! to an invalid neighbour.
 
 use super::*;
 use crate::record::{Body, Field, Format, Part, Place};

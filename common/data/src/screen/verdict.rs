@@ -33,7 +33,7 @@ impl FromStr for Mode {
     }
 }
 
-/// The text is no mode.
+/// The text does not name a mode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the screening mode is one of report, mask, block")]
 pub struct UnknownMode;
@@ -50,8 +50,8 @@ pub enum Verdict {
     Block,
 }
 
-/// The verdict over a record's findings (those that no waiver accepts). In `mask` mode a record with findings is trained
-/// on as [`mask`](super::mask::mask) leaves it, which is what `Warn` says there.
+/// The verdict over a record's findings (those that no waiver accepts). In `mask` mode a record with findings
+/// is trained on as [`mask`](super::mask::mask) leaves it, which is what `Warn` says there.
 #[must_use]
 pub fn verdict(findings: &[Finding], mode: Mode) -> Verdict {
     let validated = findings.iter().any(|finding| finding.certainty == Certainty::Validated);

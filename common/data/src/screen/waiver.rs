@@ -1,36 +1,34 @@
-//! Waivers: what the privacy officer accepts in one dataset although the screen found it. Made by `site-agent waiver new`,
-//! used by the room. This file holds the document and its checks; signatures are made and verified by the caller (crate
-//! `certs`), so that no crypto provider comes into this crate.
+//! Waivers: what the privacy officer accepts in one dataset although the screen found it. Called by
+//! `site-agent waiver`, which makes and checks them; used by the screen and the room. This file holds the
+//! document and its checks; signatures are made and verified by the caller (crate `certs`), so that no crypto
+//! provider comes into this crate.
 //!
-//! Invariants: a waiver holds only for the records it names by their hash, until its last day, and if exactly its bytes
-//! were signed by the officer's key; it names kinds or single findings by record hash and place, never a text.
+//! Invariants: a waiver holds only for the records it names by their hash, until its last day, and if exactly
+//! its bytes were signed by the officer's key; it names kinds or single findings by record hash and place,
+//! never a text.
 
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
 
 use super::checksum::is_date;
 use super::finding::Finding;
 use super::kind::Kind;
-use crate::manifest::{hex, leaf_hash, merkle_root};
+use crate::hash::{hex, leaf_hash, merkle_root};
+use crate::limits::{WAIVER_FINDINGS_MAX, WAIVER_REASON_CHARACTERS_MAX};
 use crate::record::Date;
 
 /// How the signed bytes begin, so that no other signed message can pass for a waiver.
 pub const CONTEXT: &[u8] = b"consilium waiver v1\0";
 const FORMAT: &str = "consilium-waiver";
 const VERSION: u32 = 1;
-/// The longest reason, in characters: a sentence or two.
-pub const REASON_CHARACTERS_MAX: usize = 500;
-/// The most single findings: beyond this a kind is meant. 10,000 x 150 bytes are 1.5 MB of JSON.
-pub const FINDINGS_MAX: usize = 10_000;
-/// The largest file that is read as a waiver: [`FINDINGS_MAX`] findings and room to spare.
-pub const WAIVER_BYTES_MAX: u64 = 4 << 20;
 
 /// One finding that is accepted.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AcceptedFinding {
-    /// SHA-256 of the record as it stands in the file ([`crate::manifest::content_hash`]), 64 hexadecimal digits.
+    /// SHA-256 of the record as it stands in the file ([`crate::hash::content_hash`]), 64 hexadecimal digits.
     pub record: String,
     /// Index of the field in the record.
     pub field: usize,
@@ -40,6 +38,21 @@ pub struct AcceptedFinding {
     pub end: usize,
     /// What was found.
     pub kind: Kind,
+}
+
+/// What the officer accepts, why, and on which days.
+#[derive(Debug, Clone)]
+pub struct WaiverTerms<'a> {
+    /// Kinds that are accepted wherever they stand in the dataset.
+    pub kinds: BTreeSet<Kind>,
+    /// Single findings that are accepted.
+    pub findings: BTreeSet<AcceptedFinding>,
+    /// Why, in the officer's words.
+    pub reason: &'a str,
+    /// The day of signing, `YYYY-MM-DD`.
+    pub issued: &'a str,
+    /// The last day on which it holds, `YYYY-MM-DD`.
+    pub expires: &'a str,
 }
 
 /// What is accepted, where and until when.
@@ -109,8 +122,9 @@ pub struct Accepted {
     message_sha256: [u8; 32],
 }
 
-/// What names a dataset: the Merkle root (RFC 6962) over the hashes of its readable records as they stand in the files, sorted.
-/// It depends neither on the order of files nor on what the screen does with them.
+/// The digest that names a dataset: the Merkle root (RFC 6962) over the hashes of its readable records as
+/// they stand in the files, sorted. It depends neither on the order of files nor on what the screen does with
+/// them.
 #[must_use]
 pub fn dataset_digest(records: &[[u8; 32]]) -> [u8; 32] {
     let mut leaves: Vec<[u8; 32]> = records.iter().map(|hash| leaf_hash(hash)).collect();
@@ -118,7 +132,7 @@ pub fn dataset_digest(records: &[[u8; 32]]) -> [u8; 32] {
     merkle_root(&leaves)
 }
 
-/// A day as `YYYY-MM-DD`; none if there is no such day.
+/// Reads a day written as `YYYY-MM-DD`; `None` if the calendar does not have it.
 #[must_use]
 pub fn day(text: &str) -> Option<Date> {
     let digits = |from: usize, to: usize| {
@@ -134,24 +148,18 @@ impl Waiver {
     /// A waiver to be signed by the key `officer`.
     ///
     /// # Errors
-    /// `Content` for a waiver that accepts nothing, has no reason, or ends before it begins.
-    pub fn new(
-        dataset: &[u8; 32],
-        accepts: (BTreeSet<Kind>, BTreeSet<AcceptedFinding>),
-        reason: &str,
-        days: (&str, &str),
-        officer: &[u8; 32],
-    ) -> Result<Self, WaiverError> {
-        let (kinds, findings) = accepts;
+    /// `Content` for a waiver that accepts nothing, names more than [`WAIVER_FINDINGS_MAX`] findings, has no
+    /// reason or one of more than [`WAIVER_REASON_CHARACTERS_MAX`] characters, or ends before it begins.
+    pub fn new(dataset: &[u8; 32], terms: WaiverTerms<'_>, officer: &[u8; 32]) -> Result<Self, WaiverError> {
         let waiver = Self {
             format: FORMAT.to_owned(),
             version: VERSION,
             dataset: hex(dataset),
-            kinds,
-            findings,
-            reason: reason.trim().to_owned(),
-            issued: days.0.to_owned(),
-            expires: days.1.to_owned(),
+            kinds: terms.kinds,
+            findings: terms.findings,
+            reason: terms.reason.trim().to_owned(),
+            issued: terms.issued.to_owned(),
+            expires: terms.expires.to_owned(),
             officer: hex(officer),
         };
         waiver.check_content()?;
@@ -163,10 +171,10 @@ impl Waiver {
         if self.kinds.is_empty() && self.findings.is_empty() {
             return refuse("it accepts nothing; name a kind or a finding");
         }
-        if self.findings.len() > FINDINGS_MAX {
+        if self.findings.len() > WAIVER_FINDINGS_MAX {
             return refuse("it names more than 10,000 single findings; name their kind instead");
         }
-        if self.reason.is_empty() || self.reason.chars().count() > REASON_CHARACTERS_MAX {
+        if self.reason.is_empty() || self.reason.chars().count() > WAIVER_REASON_CHARACTERS_MAX {
             return refuse("its reason must have 1 to 500 characters");
         }
         match (day(&self.issued), day(&self.expires)) {
@@ -176,10 +184,12 @@ impl Waiver {
         }
     }
 
-    /// The bytes that the officer signs: the context and the document as compact JSON, fields in the order above.
+    /// The bytes that the officer signs: the context and the document as compact JSON, fields in the order
+    /// above.
     ///
     /// # Errors
-    /// `Format`; cannot happen for a waiver that was read or made here.
+    /// `Format` when the document cannot be written as JSON; this cannot happen for a waiver that was read or
+    /// made here.
     pub fn message(&self) -> Result<Vec<u8>, WaiverError> {
         let body = serde_json::to_vec(self).map_err(|error| WaiverError::Format(error.to_string()))?;
         Ok([CONTEXT, &body].concat())
@@ -190,7 +200,7 @@ impl SignedWaiver {
     /// Reads a file's bytes; says nothing of the signature yet.
     ///
     /// # Errors
-    /// `Format`.
+    /// `Format` when the bytes are not the JSON of a signed waiver, or of another version of it.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, WaiverError> {
         let signed: Self =
             serde_json::from_slice(bytes).map_err(|error| WaiverError::Format(error.to_string()))?;
@@ -203,7 +213,8 @@ impl SignedWaiver {
     /// The file's bytes.
     ///
     /// # Errors
-    /// `Format`.
+    /// `Format` when the document cannot be written as JSON; this cannot happen for a waiver that was read or
+    /// made here.
     pub fn to_bytes(&self) -> Result<Vec<u8>, WaiverError> {
         let mut bytes =
             serde_json::to_vec_pretty(self).map_err(|error| WaiverError::Format(error.to_string()))?;
@@ -211,18 +222,19 @@ impl SignedWaiver {
         Ok(bytes)
     }
 
-    /// Checks signer, signature and last day. `verify` says whether a signature (second) over a message (first) is the
-    /// officer's. The dataset is compared by whoever reads it, with [`Accepted::require_dataset`].
+    /// Checks signer, signature and last day. `verify` says whether a signature (second) over a message
+    /// (first) is the officer's. The dataset is compared by whoever reads it, with
+    /// [`Accepted::require_dataset`].
     ///
     /// # Errors
-    /// `OtherKey`, `Altered`, `Expired`, `Content`.
+    /// `OtherKey` when another officer is named, `Altered` when the signature does not hold, `Expired` after
+    /// the last day, `Content` and `Format` when the document could not have been made by [`Waiver::new`].
     pub fn check(
         &self,
         officer: &[u8; 32],
         today: Date,
         verify: &dyn Fn(&[u8], &[u8]) -> bool,
     ) -> Result<Accepted, WaiverError> {
-        use sha2::Digest as _;
         if self.waiver.officer != hex(officer) {
             return Err(WaiverError::OtherKey);
         }
@@ -239,7 +251,7 @@ impl SignedWaiver {
             dataset: self.waiver.dataset.clone(),
             kinds: self.waiver.kinds.clone(),
             findings: self.waiver.findings.clone(),
-            message_sha256: sha2::Sha256::digest(&message).into(),
+            message_sha256: Sha256::digest(&message).into(),
         })
     }
 }
@@ -257,7 +269,7 @@ impl Accepted {
     /// Compares the dataset that was read with the one that was signed for.
     ///
     /// # Errors
-    /// `OtherDataset`.
+    /// `OtherDataset` when the digests differ.
     pub fn require_dataset(&self, dataset: &[u8; 32]) -> Result<(), WaiverError> {
         if self.dataset == hex(dataset) { Ok(()) } else { Err(WaiverError::OtherDataset) }
     }

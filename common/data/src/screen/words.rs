@@ -1,5 +1,6 @@
-//! What the screen calls things in Chinese and English: kinds in reports, placeholders in masked text, verdicts. One
-//! table; the command line's `--lang` picks a column. Used by the masking, the command line and the HTML report.
+//! What the screen calls things in Chinese and English: kinds in reports, placeholders in masked text,
+//! verdicts. One table; the command line's `--lang` picks a column. Used by the masking, the command line and
+//! the HTML report.
 
 use super::kind::{Certainty, Kind};
 use super::verdict::Verdict;

@@ -3,9 +3,26 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::SchemeChoice;
+use serde::{Deserialize, Serialize};
 
-/// The text is no scheme.
+/// How records are divided. Written `auto`, `none`, `80/10/10`, `5-fold`, `leave-one-out`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub enum SchemeChoice {
+    /// By the number of records.
+    #[default]
+    Auto,
+    /// Everything is trained on.
+    None,
+    /// Percent of the records for training, validation and test; together 100.
+    Holdout([u8; 3]),
+    /// So many folds, each held out once.
+    KFold(u32),
+    /// Every group (a record, or a patient's or a cluster's records) is held out once.
+    LeaveOneOut,
+}
+
+/// The text does not name a scheme.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error(
     "a split is auto, none, leave-one-out, a number of folds (5-fold), or percent for training, validation and test (80/10/10)"

@@ -1,6 +1,6 @@
-//! Folds of equal size for cross-validation. Called by `split::plan`.
+//! Folds of equal size for cross-validation. Called by `split::assign`.
 
-use super::Assignment;
+use super::assignment::Assignment;
 use super::groups::{Group, strata};
 
 /// Every stratum spread over all folds as evenly as its groups allow.

@@ -1,11 +1,13 @@
-//! Records that must stay together: of one patient, of one cluster of duplicates, and whatever these connect. Called by
-//! `split::plan`. Invariant: the list of groups and its order depend on contents and seed, not on the order of the records.
+//! Records that must stay together: of one patient, of one cluster of duplicates, and whatever these connect.
+//! Called by `split::assign`. Invariant: the list of groups and its order depend on contents and seed, not on
+//! the order of the records.
 
 use std::collections::{BTreeMap, HashMap};
 
 use sha2::{Digest as _, Sha256};
 
-use super::{SplitInput, SplitOptions};
+use super::assignment::SplitInput;
+use super::options::SplitOptions;
 use crate::record::Date;
 
 /// Records that stay together.
@@ -17,12 +19,12 @@ pub(super) struct Group<'a> {
     key: [u8; 32],
     /// The date of the latest member: what trains before a day must not know of later days.
     pub(super) latest: Option<Date>,
-    /// What most members are; of equals the first by name.
+    /// The stratum of most members; on a tie the first by name.
     pub(super) stratum: Option<&'a str>,
 }
 
 impl Group<'_> {
-    /// Records in it.
+    /// How many records the group has.
     pub(super) fn size(&self) -> u64 {
         self.members.len() as u64
     }
@@ -36,7 +38,7 @@ pub(super) fn form<'a>(inputs: &[SplitInput<'a>], options: &SplitOptions) -> Vec
     }
     let mut groups: Vec<Group<'a>> =
         members.into_values().map(|members| describe(inputs, members, options)).collect();
-    // The last resort decides between groups that only their place tells apart: equal records without duplicates' clusters.
+    // The members decide only between groups of equal records that duplicates did not join.
     groups.sort_by(|left, right| {
         (left.key, left.latest, left.stratum, &left.members).cmp(&(
             right.key,

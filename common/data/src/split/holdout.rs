@@ -1,8 +1,8 @@
-//! One division into training, validation and test. Called by `split::plan`. Integers only, so that every machine
-//! rounds alike.
+//! One division into training, validation and test. Called by `split::assign`. Integers only, so that every
+//! machine rounds alike.
 
+use super::assignment::{Assignment, Side};
 use super::groups::{Group, strata};
-use super::{Assignment, Side};
 
 const SIDES: [Side; 3] = [Side::Train, Side::Validation, Side::Test];
 
@@ -27,7 +27,8 @@ pub(super) fn by_time(groups: &[Group<'_>], percent: [u8; 3]) -> Vec<Assignment>
     chosen
 }
 
-/// Ranks at which validation and test begin: nearest to the percentages, no wanted side empty where there are groups.
+/// Ranks at which validation and test begin: nearest to the percentages, no wanted side empty where there are
+/// groups.
 fn borders(order: &[(usize, &Group<'_>)], total: u64, percent: [u8; 3]) -> [usize; 2] {
     let [train, validation, test] = percent.map(u64::from);
     let nearest = |wanted_percent: u64| {
@@ -46,7 +47,8 @@ fn borders(order: &[(usize, &Group<'_>)], total: u64, percent: [u8; 3]) -> [usiz
     [first, second]
 }
 
-/// Every stratum in the same proportion, at random; each wanted side of a stratum gets a group where there are enough.
+/// Every stratum in the same proportion, at random; each wanted side of a stratum gets a group where there
+/// are enough.
 pub(super) fn by_stratum(groups: &[Group<'_>], percent: [u8; 3]) -> Vec<Assignment> {
     let mut chosen = vec![Assignment::Side(Side::Train); groups.len()];
     // Rounded cumulatively, so that many small strata do not all round to the same side.
@@ -73,7 +75,8 @@ pub(super) fn by_stratum(groups: &[Group<'_>], percent: [u8; 3]) -> Vec<Assignme
     chosen
 }
 
-/// Puts each group, in the given random order, on the side that lacks the largest share of its target and has room for it.
+/// Puts each group, in the given random order, on the side that lacks the largest share of its target and has
+/// room for it.
 fn fill(members: &[(usize, &Group<'_>)], targets: [u64; 3]) -> Vec<Side> {
     let mut got = [0u64; 3];
     let mut chosen = Vec::with_capacity(members.len());
@@ -83,7 +86,7 @@ fn fill(members: &[(usize, &Group<'_>)], targets: [u64; 3]) -> Vec<Side> {
         let lacks = |side: usize| targets[side].saturating_sub(got[side]);
         let is_open = |side: &usize| targets[*side] > 0 && (!must_fill || got[*side] == 0);
         let has_room = |side: &usize| 2 * lacks(*side) >= group.size();
-        // lacks/target compared without division; of equals the earlier side, so training comes first.
+        // Compares lacks/target without division; on a tie the earlier side wins, so training comes first.
         let emptiest = |left: &usize, right: &usize| {
             (lacks(*left) * targets[*right]).cmp(&(lacks(*right) * targets[*left])).then(right.cmp(left))
         };

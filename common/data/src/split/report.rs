@@ -1,11 +1,13 @@
-//! What a person should know about a split. Called by `split::plan`. Holds numbers and names of strata, never a patient.
+//! What a person should know about a split. Called by `split::assign`. Holds numbers and names of strata,
+//! never a patient.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
+use super::assignment::{Assignment, Scheme, Side, SplitInput};
 use super::groups::Group;
-use super::{Assignment, Scheme, Side, SplitInput, SplitOptions};
+use super::options::SplitOptions;
 use crate::record::Date;
 
 /// Something about the split that a person should look at.
@@ -137,7 +139,8 @@ fn empty_note(scheme: Scheme, sides: &BTreeMap<Side, usize>, folds: &[usize], gr
     (empty > 0).then_some(Note::TooFewGroups { groups, empty })
 }
 
-/// Strata that are not everywhere. Leave-one-out holds out one group at a time and cannot spread anything.
+/// Notes on strata that are missing on some side or fold. Leave-one-out holds out one group at a time and
+/// cannot spread anything.
 fn strata_notes(
     inputs: &[SplitInput<'_>],
     assignment: &[Assignment],

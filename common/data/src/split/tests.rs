@@ -1,9 +1,14 @@
-//! The promises of a split: one place each, nobody on two sides, proportions, dates in order, the same on any machine.
+//! The promises of a split: one place each, nobody on two sides, proportions, dates in order, the same on any
+//! machine.
 
-use super::*;
+use std::collections::{BTreeMap, BTreeSet};
+
 use proptest::prelude::*;
 use sha2::{Digest as _, Sha256};
-use std::collections::{BTreeMap, BTreeSet};
+
+use super::*;
+use crate::error::DataError;
+use crate::record::Date;
 
 struct Case {
     content: [u8; 32],
@@ -31,8 +36,8 @@ impl Case {
     }
 }
 
-fn run(cases: &[Case], options: &SplitOptions) -> SplitPlan {
-    plan(&cases.iter().map(Case::input).collect::<Vec<_>>(), options).unwrap()
+fn run(cases: &[Case], options: &SplitOptions) -> SplitAssignment {
+    assign(&cases.iter().map(Case::input).collect::<Vec<_>>(), options).unwrap()
 }
 
 fn day(number: u32) -> Date {
@@ -44,7 +49,7 @@ fn holdout(percent: [u8; 3]) -> SplitOptions {
     SplitOptions { scheme: SchemeChoice::Holdout(percent), ..SplitOptions::default() }
 }
 
-fn side_counts(plan: &SplitPlan) -> [usize; 3] {
+fn side_counts(plan: &SplitAssignment) -> [usize; 3] {
     [Side::Train, Side::Validation, Side::Test].map(|side| plan.report.sides.get(&side).copied().unwrap_or(0))
 }
 
@@ -84,9 +89,9 @@ fn impossible_settings_are_refused() {
         SchemeChoice::KFold(101),
     ] {
         let options = SplitOptions { scheme, ..SplitOptions::default() };
-        assert!(matches!(plan(&[], &options), Err(DataError::Setting { .. })), "{scheme:?}");
+        assert!(matches!(assign(&[], &options), Err(DataError::Setting { .. })), "{scheme:?}");
     }
-    assert!(plan(&[], &SplitOptions::default()).unwrap().assignment.is_empty());
+    assert!(assign(&[], &SplitOptions::default()).unwrap().assignment.is_empty());
 }
 
 #[test]
@@ -184,11 +189,11 @@ fn given_files_keep_their_sides_and_what_leaks_is_left_out() {
     ];
     let inputs: Vec<SplitInput<'_>> =
         cases.iter().zip(sides).map(|(case, given)| SplitInput { given, ..case.input() }).collect();
-    let plan = plan(&inputs, &SplitOptions::default()).unwrap();
+    let split = assign(&inputs, &SplitOptions::default()).unwrap();
     let side = Assignment::Side;
     // 0 is a copy of the validation record 3; 1 is of the patient of the test record 4.
     assert_eq!(
-        plan.assignment,
+        split.assignment,
         [
             Assignment::LeftOut,
             Assignment::LeftOut,
@@ -198,7 +203,7 @@ fn given_files_keep_their_sides_and_what_leaks_is_left_out() {
             side(Side::Test)
         ]
     );
-    assert_eq!((plan.scheme, plan.report.notes), (Scheme::Given, vec![Note::LeftOut { records: 2 }]));
+    assert_eq!((split.scheme, split.report.notes), (Scheme::Given, vec![Note::LeftOut { records: 2 }]));
 }
 
 /// An example's bytes: computed once, the same on any machine from then on.
@@ -218,7 +223,8 @@ fn an_example_is_the_same_on_every_machine() {
     assert_eq!(found, "1a5db680d93b736be7d7076d9b08acfe5097d4bc856ffcc3f3ca2854953de633");
 }
 
-/// Records with patients, clusters, dates and strata; what a record has follows from its number and the draws.
+/// Records with patients, clusters, dates and strata; what a record has follows from its number and the
+/// draws.
 fn sample(draws: &[u8]) -> Vec<Case> {
     let case = |(number, draw): (u32, &u8)| {
         let kind = u32::from(*draw).wrapping_mul(31).wrapping_add(number.wrapping_mul(2_654_435_761) >> 16);
@@ -299,7 +305,7 @@ proptest! {
         let turn = turn % cases.len();
         let turned: Vec<SplitInput<'_>> =
             cases[turn..].iter().chain(&cases[..turn]).rev().map(Case::input).collect();
-        let mut found = plan(&turned, &options).unwrap().assignment;
+        let mut found = assign(&turned, &options).unwrap().assignment;
         found.reverse();
         found.rotate_right(turn);
         prop_assert_eq!(found, expected);

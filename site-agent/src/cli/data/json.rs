@@ -4,9 +4,10 @@
 
 use std::io::Write as _;
 
+use data::Refusal;
 use data::manifest::Counts;
-use data::read::{FileReport, Refusal};
-use data::room::{FoundAt, Inspection, Outcome, Verdict};
+use data::read::FileReport;
+use data::room::{FoundAt, InspectedRecord, Inspection, RecordOutcome};
 use data::screen::selftest::SelfTestReport;
 use data::split::{Assignment, Scheme, SplitReport};
 use serde::Serialize;
@@ -17,7 +18,7 @@ use crate::error::SiteError;
 struct Record<'a> {
     file: std::borrow::Cow<'a, str>,
     line: u64,
-    verdict: Verdict,
+    verdict: RecordOutcome,
     findings: &'a [FoundAt],
     #[serde(skip_serializing_if = "Option::is_none")]
     reason: Option<Refusal>,
@@ -73,25 +74,25 @@ fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Res
     out.write_all(b"\n")
 }
 
-fn record<'a>(inspection: &'a Inspection, outcome: &'a Outcome) -> Record<'a> {
-    let like = outcome.duplicate_of.and_then(|like| {
+fn record<'a>(inspection: &'a Inspection, inspected: &'a InspectedRecord) -> Record<'a> {
+    let like = inspected.duplicate_of.and_then(|like| {
         let other = inspection.records.get(like.record)?;
         let (kind, similarity) = (like.kind, like.similarity);
         Some(Like { file: file(inspection, other), line: other.place.line, kind, similarity })
     });
     Record {
-        file: file(inspection, outcome),
-        line: outcome.place.line,
-        verdict: outcome.verdict,
-        findings: &outcome.findings,
-        reason: outcome.refusal,
+        file: file(inspection, inspected),
+        line: inspected.place.line,
+        verdict: inspected.outcome,
+        findings: &inspected.findings,
+        reason: inspected.refusal,
         duplicate_of: like,
-        is_dropped: outcome.is_dropped,
-        split: outcome.assignment,
-        is_trained: outcome.is_trained(),
+        is_dropped: inspected.is_dropped,
+        split: inspected.assignment,
+        is_trained: inspected.is_trained(),
     }
 }
 
-fn file<'a>(inspection: &'a Inspection, outcome: &Outcome) -> std::borrow::Cow<'a, str> {
-    inspection.path(outcome.place).to_string_lossy()
+fn file<'a>(inspection: &'a Inspection, inspected: &InspectedRecord) -> std::borrow::Cow<'a, str> {
+    inspection.path(inspected.place).to_string_lossy()
 }

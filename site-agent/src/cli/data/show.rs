@@ -6,7 +6,7 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use data::read::{self, Item};
-use data::room::Verdict;
+use data::room::RecordOutcome;
 use data::screen::{Certainty, Finding, Screen};
 use model::chat::{ChatTokenizer, Document};
 use prepare::PrepareError;
@@ -71,9 +71,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         Item::Record(record) => {
             let findings = screen.record(&record);
             let verdict = match data::screen::verdict(&screen.standing(&record, &findings), screen.mode()) {
-                data::screen::Verdict::Train => Verdict::Train,
-                data::screen::Verdict::Warn => Verdict::Warn,
-                data::screen::Verdict::Block => Verdict::Block,
+                data::screen::Verdict::Train => RecordOutcome::Train,
+                data::screen::Verdict::Warn => RecordOutcome::Warn,
+                data::screen::Verdict::Block => RecordOutcome::Block,
             };
             let place = summary::place(&files, record.place);
             let format = summary::code(&record.format);
@@ -88,12 +88,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     Ok(())
 }
 
-fn verdict_word(verdict: Verdict) -> t::Word {
+fn verdict_word(verdict: RecordOutcome) -> t::Word {
     match verdict {
-        Verdict::Train => t::TRAIN,
-        Verdict::Warn => t::WARN,
-        Verdict::Block => t::BLOCK,
-        Verdict::Refuse => t::REFUSE,
+        RecordOutcome::Train => t::TRAIN,
+        RecordOutcome::Warn => t::WARN,
+        RecordOutcome::Block => t::BLOCK,
+        RecordOutcome::Refuse => t::REFUSE,
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use data::Place;
 use data::dedup::MatchKind;
 use data::read::FileReport;
-use data::room::{Inspection, Outcome, Verdict};
+use data::room::{InspectedRecord, Inspection, RecordOutcome};
 use data::screen::{Certainty, Kind};
 use data::split::{Assignment, Note, Scheme, Side};
 
@@ -23,7 +23,7 @@ const BINS: usize = 40;
 
 /// `tokens` holds the length of each usable record in the model's tokens, where a model was named.
 pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: Language) -> Summary {
-    let usable = || inspection.records.iter().filter(|outcome| outcome.verdict != Verdict::Refuse);
+    let usable = || inspection.records.iter().filter(|record| record.outcome != RecordOutcome::Refuse);
     let lengths_in_tokens = tokens.is_some();
     let characters = || usable().map(|outcome| u64::from(outcome.characters)).collect();
     let turns = usable().map(|outcome| u64::from(outcome.turns)).filter(|turns| *turns > 0).collect();
@@ -44,14 +44,14 @@ pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: La
 }
 
 fn counts(inspection: &Inspection) -> Counts {
-    let verdicts = inspection.verdicts();
-    let of = |verdict| verdicts.get(&verdict).copied().unwrap_or(0) as u64;
+    let outcomes = inspection.outcomes();
+    let of = |outcome| outcomes.get(&outcome).copied().unwrap_or(0) as u64;
     Counts {
         read: inspection.records.len() as u64,
-        train: of(Verdict::Train),
-        warn: of(Verdict::Warn),
-        block: of(Verdict::Block),
-        refuse: of(Verdict::Refuse),
+        train: of(RecordOutcome::Train),
+        warn: of(RecordOutcome::Warn),
+        block: of(RecordOutcome::Block),
+        refuse: of(RecordOutcome::Refuse),
         duplicate: inspection.manifest.counts.duplicates_dropped,
         used: inspection.trained() as u64,
     }
@@ -97,7 +97,7 @@ fn file_row(file: &FileReport) -> FileRow {
 }
 
 fn refused(inspection: &Inspection, language: Language) -> Vec<ReasonRow> {
-    let mut rows: BTreeMap<data::read::Refusal, ReasonRow> = BTreeMap::new();
+    let mut rows: BTreeMap<data::Refusal, ReasonRow> = BTreeMap::new();
     for outcome in &inspection.records {
         let Some(reason) = outcome.refusal else { continue };
         let row = rows.entry(reason).or_insert_with(|| ReasonRow {
@@ -145,7 +145,7 @@ fn duplicates(inspection: &Inspection, language: Language) -> Vec<DuplicateRow> 
         (MatchKind::Near, t::NEAR),
         (MatchKind::Contained, t::CONTAINED),
     ] {
-        let alike = |outcome: &&Outcome| outcome.duplicate_of.is_some_and(|like| like.kind == kind);
+        let alike = |outcome: &&InspectedRecord| outcome.duplicate_of.is_some_and(|like| like.kind == kind);
         let count = inspection.records.iter().filter(alike).count() as u64;
         if count == 0 {
             continue;

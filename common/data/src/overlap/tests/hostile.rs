@@ -111,7 +111,7 @@ fn wrong_lengths_and_counts_are_named() {
         assert_eq!(exchange.query.blinded(first).err(), Some(OverlapError::Offset { first }));
     }
     let query = query(&[record(1)], 1);
-    assert_eq!(query.verdict(vec![true; 16]), Err(OverlapError::Length { expected: 17, found: 16 }));
+    assert_eq!(query.result(vec![true; 16]), Err(OverlapError::Length { expected: 17, found: 16 }));
 }
 
 #[test]
@@ -142,11 +142,11 @@ fn damaged_query_and_verdict_files_are_refused() {
     let query = query(&[record(1), record(2)], 1);
     let file = query.to_bytes();
     assert!((0..file.len()).all(|length| Query::from_bytes(&file[..length]).is_err()));
-    let verdict = query.verdict(vec![false; 34]).unwrap().to_bytes();
-    assert!((0..verdict.len()).all(|length| Verdict::from_bytes(&verdict[..length]).is_err()));
+    let verdict = query.result(vec![false; 34]).unwrap().to_bytes();
+    assert!((0..verdict.len()).all(|length| OverlapResult::from_bytes(&verdict[..length]).is_err()));
     let mut flag = verdict.clone();
     if let Some(last) = flag.last_mut() {
         *last = 2;
     }
-    assert!(Verdict::from_bytes(&flag).is_err(), "a flag is 0 or 1");
+    assert!(OverlapResult::from_bytes(&flag).is_err(), "a flag is 0 or 1");
 }

@@ -1,12 +1,13 @@
-//! Alpaca: `instruction`, `input`, `output`, and LLaMA-Factory's `system` and `history` ([question, answer] pairs, whose
-//! answers are trained on too). The question is `instruction` + line feed + `input` (LLaMA-Factory, data/README.md).
-//! Called by `convert`.
+//! Alpaca: `instruction`, `input`, `output`, and LLaMA-Factory's `system` and `history` ([question, answer]
+//! pairs, whose answers are trained on too). The question is `instruction` + line feed + `input`
+//! (LLaMA-Factory, data/README.md). Called by `convert`.
 
 use serde_json::Value;
 
-use super::{Converted, Draft, Row, literal, nested};
-use crate::read::refusal::Refusal;
+use super::draft::{Converted, Draft, literal};
+use super::row::{Row, nested};
 use crate::record::{Body, Role, Turn};
+use crate::refusal::Refusal;
 
 pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let mut turns = Vec::new();

@@ -1,22 +1,24 @@
-//! Multiple choice: `question`, `options` (an object by letter, a list, or columns `A`, `B`, ...), `answer` (letters or the
-//! text of an option). Called by `convert`.
+//! Multiple choice: `question`, `options` (an object by letter, a list, or columns `A`, `B`, ...), `answer`
+//! (letters or the text of an option). Called by `convert`.
 //!
-//! The user's turn, each option on a line of its own; the last line is `答案：` where question or options are Chinese:
+//! The user's turn, each option on a line of its own; the last line is `答案：` where question or options are
+//! Chinese:
 //! ```text
 //! {question}
 //! A. {option}
 //! B. {option}
 //! Answer:
 //! ```
-//! The assistant's turn is the letters alone (`B`, `ACD`), which evaluation scores as tokens; with `chain_of_thought` it
-//! is the reasoning, an empty line, and `答案：B` or `Answer: B`.
+//! The assistant's turn is the letters alone (`B`, `ACD`), which evaluation scores as tokens; with
+//! `chain_of_thought` it is the reasoning, an empty line, and `答案：B` or `Answer: B`.
 
 use serde_json::Value;
 
+use super::draft::{Converted, Draft, is_chinese, literal};
 use super::question::{self, QUESTION};
-use super::{Converted, Draft, Row, is_chinese, literal, nested, scalar};
-use crate::read::refusal::Refusal;
+use super::row::{Row, nested, scalar};
 use crate::record::{Body, Part, Role, Turn};
+use crate::refusal::Refusal;
 
 const OPTIONS: &[&str] = &["options", "option", "choices"];
 /// The letter first: MedQA keeps the option's text in `answer`, the letter in `answer_idx`.
@@ -57,7 +59,7 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     if !reply.is_empty() {
         reply.push(literal(if chinese { "答案：" } else { "Answer: " }));
     }
-    // Letters are no text of the file: nothing to screen in them.
+    // The letters do not come from a text field of the file, so there is nothing to screen in them.
     reply.push(Part::Literal(letters));
     Ok(Body::Conversation(vec![
         Turn { role: Role::User, parts: ask },
@@ -137,8 +139,8 @@ fn letter_of(key: &str) -> Option<&'static str> {
     LETTERS.iter().find(|letter| letter.eq_ignore_ascii_case(key.trim())).copied()
 }
 
-/// The letters of the answer in the order of the options: from letters (`B`, `ACD`, `A, C`, a list), else the option
-/// whose text the answer is.
+/// The letters of the answer in the order of the options: from letters (`B`, `ACD`, `A, C`, a list), else the
+/// option whose text the answer is.
 fn letters(answer: &Value, choices: &[Choice]) -> Converted<String> {
     let named = |text: &str| -> Option<&'static str> {
         let text = text.trim();

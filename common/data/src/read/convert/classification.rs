@@ -1,9 +1,11 @@
-//! Classification: `text` and `label` as a question and its answer. Called by `convert`. The question is the text, a line
-//! feed, and `类别：` (Chinese text) or `Category:`; the answer is the label as the file writes it (a number stays a number).
+//! Classification: `text` and `label` as a question and its answer. Called by `convert`. The question is the
+//! text, a line feed, and `类别：` (Chinese text) or `Category:`; the answer is the label as the file writes it
+//! (a number stays a number).
 
-use super::{Converted, Draft, Row, is_chinese, literal, scalar};
-use crate::read::refusal::Refusal;
+use super::draft::{Converted, Draft, is_chinese, literal};
+use super::row::{Row, scalar};
 use crate::record::{Body, Role, Turn};
+use crate::refusal::Refusal;
 
 pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let text = draft.required(row, &["text"])?;

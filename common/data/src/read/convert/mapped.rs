@@ -1,13 +1,14 @@
-//! A row through a column mapping. Called by `convert`. A column's list or object is no text; numbers are written as the
-//! file writes them. A system turn whose columns are all absent or empty is left out; any other empty turn is refused by
-//! `check`.
+//! A row through a column mapping. Called by `convert`. A column that holds a list or an object has no text;
+//! numbers are written as the file writes them. A system turn whose columns are all absent or empty is left
+//! out; any other empty turn is refused by `validate`.
 
 use serde_json::Value;
 
-use super::{Converted, Draft, Row, literal, nested, scalar};
+use super::draft::{Converted, Draft, literal};
+use super::row::{Row, nested, scalar};
 use crate::read::mapping::{ConversationColumn, Mapping, Piece, Shape, Template};
-use crate::read::refusal::Refusal;
 use crate::record::{Body, Part, Role, Turn};
+use crate::refusal::Refusal;
 
 pub(super) fn convert(row: &Row<'_>, mapping: &Mapping, draft: &mut Draft) -> Converted<Body> {
     Ok(match &mapping.shape {

@@ -1,10 +1,10 @@
-//! Who, when, which department: columns that are never trained on, but by which records are split. Called by `convert`
-//! with the conventional names, and by mappings with the names they give. A date is read in the forms of Chinese and
-//! ISO exports; one that is no day of the calendar is counted, not guessed.
+//! Who, when, which department: columns that are never trained on, but by which records are split. Called by
+//! `convert` with the conventional names, and by mappings with the names they give. A date is read in the
+//! forms of Chinese and ISO exports; a date that the calendar does not have is counted, not guessed.
 
 use serde_json::Value;
 
-use super::{Row, scalar};
+use super::row::{Row, scalar};
 use crate::read::mapping::Mapping;
 use crate::record::Date;
 
@@ -46,7 +46,8 @@ pub(super) struct Metadata {
     pub(super) has_unreadable_date: bool,
 }
 
-/// From the mapping's columns; where it names none, or there is no mapping, from the conventional ones.
+/// From the mapping's columns; for a column that it does not name, or without a mapping, from the
+/// conventional ones.
 pub(super) fn of(row: &Row<'_>, mapping: Option<&Mapping>) -> Metadata {
     let named =
         |column: fn(&Mapping) -> &Option<String>| mapping.and_then(|mapping| column(mapping).as_deref());

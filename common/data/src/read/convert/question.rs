@@ -1,8 +1,10 @@
-//! One question and one answer, with the reasoning before the answer where the record gives one (`chain_of_thought`).
-//! Called by `convert`. The assistant's turn is the reasoning, an empty line, the answer. Also TRL's `prompt` and
-//! `completion`, and `Question`, `Complex_CoT`, `Response` of published medical reasoning sets.
+//! One question and one answer, with the reasoning before the answer where the record gives one
+//! (`chain_of_thought`). Called by `convert`. The assistant's turn is the reasoning, an empty line, the
+//! answer. Also TRL's `prompt` and `completion`, and `Question`, `Complex_CoT`, `Response` of published
+//! medical reasoning sets.
 
-use super::{Converted, Draft, Row, literal};
+use super::draft::{Converted, Draft, literal};
+use super::row::Row;
 use crate::record::{Body, Part, Role, Turn};
 
 pub(super) const QUESTION: &[&str] = &["question", "prompt", "query"];

@@ -1,12 +1,13 @@
-//! Lists of turns: ShareGPT's `conversations` (`from`, `value`) and OpenAI's `messages` (`role`, `content`). Called by
-//! `convert`. Questions come from human and observation, answers from gpt and function_call (LLaMA-Factory's reading);
-//! both spellings of the roles are understood in both formats.
+//! Lists of turns: ShareGPT's `conversations` (`from`, `value`) and OpenAI's `messages` (`role`, `content`).
+//! Called by `convert`. Questions come from human and observation, answers from gpt and function_call
+//! (LLaMA-Factory's reading); both spellings of the roles are understood in both formats.
 
 use serde_json::Value;
 
-use super::{Converted, Draft, Row, nested};
-use crate::read::refusal::Refusal;
+use super::draft::{Converted, Draft};
+use super::row::{Row, nested};
 use crate::record::{Body, Part, Role, Turn};
+use crate::refusal::Refusal;
 
 pub(super) fn share_gpt(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let mut turns = list(row, draft, "conversations", "from", "value")?;

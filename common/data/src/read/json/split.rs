@@ -1,6 +1,6 @@
-//! A JSON file cut into raw records without reading it whole: the lines of a JSONL file, or the elements of one JSON
-//! array. Called by `json`. Invariants: at most `limit` bytes of one record are held; a longer record is skipped and
-//! reported, the next one is read; lines are counted from 1.
+//! A JSON file cut into raw records without reading it whole: the lines of a JSONL file, or the elements of
+//! one JSON array. Called by `json`. Invariants: at most `limit` bytes of one record are held; a longer
+//! record is skipped and reported, the next one is read; lines are counted from 1.
 
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
@@ -66,7 +66,8 @@ impl<R: BufRead> RawRecords<R> {
                 Err(error) => return Err(DataError::io(&self.path, error)),
             }
         }
-        // Asked again because the borrow checker cannot see that the loop's borrow ends; the buffer is full now.
+        // Asked again because the borrow checker cannot see that the loop's borrow ends; the buffer is full
+        // now.
         self.reader.fill_buf().map_err(|error| DataError::io(&self.path, error))
     }
 

@@ -1,7 +1,8 @@
-//! Looks at a Parquet file's footer and at the header of every page before the library believes them. Called by
-//! `parquet`. Source: parquet-format, parquet.thrift. Invariants: what passes needs at most [`PARQUET_PAGE_BYTES_MAX`] for
-//! a page and a bounded number of values for a row; looking reads headers only, except of gzip pages, whose size the
-//! library does not bound and which are therefore unpacked once to count.
+//! Looks at a Parquet file's footer and at the header of every page before the library believes them. Called
+//! by `parquet`. Source: parquet-format, parquet.thrift. Invariants: what passes needs at most
+//! [`PARQUET_PAGE_BYTES_MAX`] for a page and a bounded number of values for a row; looking reads headers
+//! only, except of gzip pages, whose size the library does not bound and which are therefore unpacked once to
+//! count.
 
 use std::io::Read as _;
 
@@ -9,13 +10,13 @@ use flate2::bufread::MultiGzDecoder;
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
 
-use super::super::source::Source;
 use super::thrift::{Cursor, Fault, I32, LIST, STRUCT};
 use crate::error::{DataError, Result};
 use crate::limits::{
     COLUMNS_MAX, PARQUET_FOOTER_BYTES_MAX, PARQUET_PAGE_BYTES_MAX, PARQUET_PAGE_HEADER_BYTES_MAX,
     PARQUET_PAGE_VALUES_MAX, PARQUET_RATIO_MAX, PARQUET_REPEATED_VALUES_MAX, PARQUET_SCHEMA_DEPTH_MAX,
 };
+use crate::read::source::Source;
 
 const MAGIC: &[u8; 4] = b"PAR1";
 
@@ -133,13 +134,14 @@ impl PageHeader {
         Ok(header)
     }
 
-    /// Whether a reader that believes it stays within its memory.
+    /// Whether a reader that allocates what the header claims stays within its memory.
     fn is_plausible(&self, remaining: u64) -> bool {
         let within = |value: i64, most: u64| u64::try_from(value).is_ok_and(|value| value <= most);
         within(self.uncompressed, PARQUET_PAGE_BYTES_MAX)
             && within(self.compressed, remaining)
             && within(self.levels, PARQUET_PAGE_BYTES_MAX)
-            // Each value of a dictionary takes at least a byte of it; a run of values in a data page takes almost none.
+            // Each value of a dictionary takes at least a byte of it; a run of values in a data page takes
+            // almost none.
             && within(self.values, if self.is_dictionary { self.uncompressed.unsigned_abs() } else { PARQUET_PAGE_VALUES_MAX })
     }
 }
@@ -162,7 +164,7 @@ pub(super) fn pages(source: &Source, metadata: &ParquetMetaData) -> Result<()> {
             }
         }
     }
-    // What fits in a page is no bomb, however small the file.
+    // A file whose content fits in one page is accepted, however small it is packed.
     if unpacked > source.bytes().saturating_mul(PARQUET_RATIO_MAX).max(PARQUET_PAGE_BYTES_MAX) {
         return Err(fault(
             source,
@@ -213,7 +215,8 @@ fn chunk(source: &Source, column: &ColumnChunkMetaData) -> Result<(u64, u64)> {
     Ok((unpacked, values))
 }
 
-/// The header at a position; `None` where there is none. Most have some dozen bytes; statistics can make them longer.
+/// The header at a position; `None` where there is none. Most have some dozen bytes; statistics can make them
+/// longer.
 fn page_header(source: &Source, position: u64, remaining: u64) -> Result<Option<PageHeader>> {
     const USUAL_BYTES: usize = 512;
     for window in [USUAL_BYTES, PARQUET_PAGE_HEADER_BYTES_MAX] {

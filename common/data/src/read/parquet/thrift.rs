@@ -1,8 +1,11 @@
-//! The little of Thrift's compact protocol that is needed to look at a Parquet footer and at page headers before the
-//! library allocates what they claim. Called by `guard`. Source: thrift/doc/specs/thrift-compact-protocol.md. Invariants:
-//! nothing is allocated; nesting is bounded; every byte is read once.
+//! The little of Thrift's compact protocol that is needed to look at a Parquet footer and at page headers
+//! before the library allocates what they claim. Called by `guard`. Source:
+//! thrift/doc/specs/thrift-compact-protocol.md. Invariants: nothing is allocated; nesting is bounded; every
+//! byte is read once.
 
-/// The bytes end too early, or are no compact protocol.
+use crate::limits::PARQUET_NESTING_MAX;
+
+/// Why bytes cannot be read as the compact protocol.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fault {
     /// More bytes might mend it.
@@ -17,7 +20,6 @@ type Parsed<T> = Result<T, Fault>;
 pub(super) const I32: u8 = 5;
 pub(super) const LIST: u8 = 9;
 pub(super) const STRUCT: u8 = 12;
-const NESTING_MAX: u8 = 32;
 
 /// A position in some bytes.
 pub(super) struct Cursor<'a> {
@@ -69,8 +71,8 @@ impl<'a> Cursor<'a> {
         Ok((value >> 1) as i64 ^ -((value & 1) as i64))
     }
 
-    /// Visits the fields of a struct: their number and type. The visitor reads the field's value, or returns false to
-    /// have it skipped.
+    /// Visits the fields of a struct: their number and type. The visitor reads the field's value, or returns
+    /// false to have it skipped.
     pub(super) fn fields(&mut self, visit: &mut dyn FnMut(&mut Self, i16, u8) -> Parsed<bool>) -> Parsed<()> {
         self.nested(|cursor| {
             let mut id = 0_i16;
@@ -104,7 +106,7 @@ impl<'a> Cursor<'a> {
     }
 
     fn nested(&mut self, read: impl FnOnce(&mut Self) -> Parsed<()>) -> Parsed<()> {
-        if self.nesting == NESTING_MAX {
+        if self.nesting == PARQUET_NESTING_MAX {
             return Err(Fault::Broken);
         }
         self.nesting += 1;
@@ -115,7 +117,7 @@ impl<'a> Cursor<'a> {
 
     fn skip(&mut self, kind: u8) -> Parsed<()> {
         match kind {
-            // A truth value's type is its value.
+            // A boolean's type is its value.
             1 | 2 => Ok(()),
             3 => self.skip_bytes(1),
             4..=6 => self.varint().map(drop),
@@ -144,7 +146,7 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// As [`Self::skip`]; in a list or map a truth value takes a byte.
+    /// As [`Self::skip`]; in a list or map a boolean takes a byte.
     fn skip_element(&mut self, kind: u8) -> Parsed<()> {
         if matches!(kind, 1 | 2) { self.skip_bytes(1) } else { self.skip(kind) }
     }

@@ -1,11 +1,12 @@
-//! A Parquet row as named columns. Called by `parquet`. Dates and times become ISO days, because only days are used;
-//! binary values that are no text are left out. Invariant: a row that would take more than a record's bytes is refused.
+//! A Parquet row as named columns. Called by `parquet`. Dates and times become ISO days, because only days
+//! are used; binary values that are not UTF-8 are left out. Invariant: a row that would take more than a
+//! record's bytes is refused.
 
 use parquet::record::{Field, Row};
 use serde_json::Value;
 
 use crate::limits::RECORD_BYTES_MAX;
-use crate::read::convert::Columns;
+use crate::read::raw::Columns;
 
 /// The row's columns; `None` if it is too long.
 pub(super) fn columns(row: &Row) -> Option<Columns> {
@@ -75,7 +76,8 @@ fn value(field: &Field, budget: &mut usize) -> Option<Value> {
     })
 }
 
-/// Days since 1 January 1970 as `YYYY-MM-DD` (H. Hinnant, "chrono-compatible low-level date algorithms", civil_from_days).
+/// Days since 1 January 1970 as `YYYY-MM-DD` (H. Hinnant, "chrono-compatible low-level date algorithms",
+/// civil_from_days).
 fn iso_day(days: i64) -> String {
     let days = days.saturating_add(719_468);
     let era = days.div_euclid(146_097);

@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use super::support::{Files, brief, read, refused};
 use crate::error::DataError;
 use crate::limits::RECORD_BYTES_MAX;
-use crate::read::{Encoding, FileKind, ReadOptions, Refusal, read_all};
+use crate::read::{Encoding, FileKind, ReadOptions, read_all};
+use crate::refusal::Refusal;
 
 #[test]
 fn cells_hold_quotes_delimiters_and_line_feeds() {

@@ -1,8 +1,8 @@
 //! Tests of the formats beyond Alpaca, ShareGPT and messages, and of what a record says besides its texts.
 
 use super::support::{brief, read, refused};
-use crate::read::Refusal;
 use crate::record::{Date, Format};
+use crate::refusal::Refusal;
 
 fn one(json: &str) -> String {
     let dataset = read("a.jsonl", json);

@@ -2,8 +2,9 @@
 
 use super::support::{Files, brief, refused};
 use crate::error::DataError;
-use crate::read::{Dataset, Mapping, ReadOptions, Refusal, read_all};
+use crate::read::{Dataset, Mapping, ReadOptions, read_all};
 use crate::record::{Date, Format};
+use crate::refusal::Refusal;
 
 fn read(mapping: &str, name: &str, text: &str) -> Dataset {
     let files = Files::new();

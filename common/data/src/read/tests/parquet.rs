@@ -12,8 +12,9 @@ use parquet::schema::parser::parse_message_type;
 use super::support::{Files, brief, refused};
 use crate::error::DataError;
 use crate::limits::RECORD_BYTES_MAX;
-use crate::read::{FileKind, ReadOptions, Refusal, read_all};
+use crate::read::{FileKind, ReadOptions, read_all};
 use crate::record::Date;
+use crate::refusal::Refusal;
 
 /// A column's values with its definition and repetition levels.
 enum Column {
@@ -137,7 +138,8 @@ fn damaged_files_are_errors_and_never_a_panic() {
         // A file without its first bytes is not told to be Parquet at all, which its name then says.
         assert!(survives(&files, &whole[..end]), "cut at {end}");
     }
-    // Pages carry no check sum that is looked at, so that a change of a text goes unnoticed; of the rest little does.
+    // Pages carry no check sum that is looked at, so that a change of a text goes unnoticed; of the rest
+    // little does.
     let mut noticed = 0;
     for at in 0..whole.len() {
         let mut bytes = whole.clone();
@@ -169,7 +171,8 @@ fn bombs_are_refused_before_they_are_unpacked() {
     write(&path, FLAT, properties, &[vec![Column::Text(vec![value; 100], vec![1; 100], Vec::new())]]);
     let error = read().unwrap_err();
     assert!(error.to_string().contains("1,000 times its size"), "{error}");
-    // A dictionary word of 900 KB in each of 10,000 rows costs nothing in the file, and one record at a time here.
+    // A dictionary word of 900 KB in each of 10,000 rows costs nothing in the file, and one record at a time
+    // here.
     let value = ByteArray::from(vec![b'a'; 900_000]);
     let properties = zstd().set_dictionary_page_size_limit(4 << 20).build();
     write(&path, FLAT, properties, &[vec![Column::Text(vec![value; 10_000], vec![1; 10_000], Vec::new())]]);

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::support::{Files, brief, refused};
 use crate::error::DataError;
-use crate::read::{Item, ReadOptions, Refusal, open, read_all};
+use crate::read::{Item, ReadOptions, open, read_all};
+use crate::refusal::Refusal;
 
 const LINE: &str = "{\"text\":\"a\"}\n";
 

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::read::{Dataset, ReadOptions, Refusal, read_all};
+use crate::read::{Dataset, ReadOptions, read_all};
 use crate::record::Role;
+use crate::refusal::Refusal;
 
 pub(super) struct Files(tempfile::TempDir);
 

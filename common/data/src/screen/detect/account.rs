@@ -1,9 +1,10 @@
-//! Labelled numbers and names of accounts: passports, permits, officers, insurance, bank and other accounts, licences,
-//! `WeChat`, QQ, postal codes.
+//! Labelled numbers and names of accounts: passports, permits, officers, insurance, bank and other accounts,
+//! licences, `WeChat`, QQ, postal codes. Called by `detect`.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View, is_han, leading};
 
 /// Adds the value behind every label.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
@@ -29,19 +30,21 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     }
 }
 
-/// `E12345678`, `EA1234567`, `G`, `D`, `S`, `P`, `H` and eight digits; foreign passports of six to nine characters.
+/// `E12345678`, `EA1234567`, `G`, `D`, `S`, `P`, `H` and eight digits; foreign passports of six to nine
+/// characters.
 fn passport(text: &str) -> Option<usize> {
     label::number(text, 5, 6, 10)
 }
 
-/// `H` or `M` and eight to ten digits, `C` and eight, eight digits (Taiwan), fifteen or eighteen characters (residence).
+/// `H` or `M` and eight to ten digits, `C` and eight, eight digits (Taiwan), fifteen or eighteen characters
+/// (residence).
 fn permit(text: &str) -> Option<usize> {
     label::number(text, 7, 8, 18)
 }
 
 /// `军字第1234567号`, `南字第 1234567 号`, or a bare number.
 fn officer(text: &str) -> Option<usize> {
-    let han = super::leading(text, 4, super::is_han).end;
+    let han = leading(text, 4, is_han).end;
     let blanks = text.get(han..)?.bytes().take(2).take_while(|byte| *byte == b' ').count();
     let number = label::number(text.get(han + blanks..)?, 5, 5, 18)?;
     let sign = if text.get(han + blanks + number..)?.starts_with('号') { '号'.len_utf8() } else { 0 };
@@ -71,7 +74,8 @@ fn wechat(text: &str, apart: bool) -> Option<usize> {
         .take_while(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'))
         .count();
     let first = text.bytes().next()?;
-    // `wechat account` and the like are words of a sentence, not names: a name behind a bare word has a digit or `_`.
+    // `wechat account` and the like are words of a sentence, not names: a name behind a bare word has a digit
+    // or `_`.
     let token = text.get(..length)?;
     let marked = token.bytes().any(|byte| byte.is_ascii_digit() || byte == b'_' || byte == b'-');
     let plausible = (6..=20).contains(&length) && first.is_ascii_alphanumeric();

@@ -1,13 +1,14 @@
-//! US addresses: house number, street name and street word, with what follows (`Apt 4, Springfield, IL 62704`); post-office
-//! boxes; city, state and ZIP code. Invariant: a street name begins with a capital; a state alone is no finding.
+//! US addresses: house number, street name and street word, with what follows
+//! (`Apt 4, Springfield, IL 62704`); post-office boxes; city, state and ZIP code. Called by `detect`.
+//! Invariant: a street name begins with a capital; a state alone is no finding.
 
-use super::{Hit, View};
+use crate::limits::STREET_WORDS_MAX;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 const STATES: &str = "AL AK AZ AR CA CO CT DE FL GA HI ID IL IN IA KS KY LA ME MD MA MI MN MS MO MT NE NV NH NJ NM NY NC ND OH OK OR PA RI \
     SC SD TN TX UT VT VA WA WV WI WY DC PR";
-const WORDS_MAX: usize = 4;
 
 /// Adds streets, post-office boxes, and cities with state and ZIP code.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
@@ -51,7 +52,7 @@ fn street_start(view: &View<'_>, street: usize, end: usize) -> Option<usize> {
         return None;
     }
     let mut head = view.before(street).strip_suffix(' ')?;
-    for count in 0..=WORDS_MAX {
+    for count in 0..=STREET_WORDS_MAX {
         let word_at = head.rfind([' ', '\n', ',']).map_or(0, |at| at + 1);
         let word = head.get(word_at..)?;
         let number = word.trim_end_matches(|c: char| c.is_ascii_alphabetic());

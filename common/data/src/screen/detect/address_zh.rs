@@ -1,9 +1,11 @@
-//! Chinese addresses: chains of two or more levels (`浙江省杭州市西湖区`), streets with numbers, and what stands behind `住址：`. Called
-//! with the places as cues. Invariant: a province or a city alone is no finding.
+//! Chinese addresses: chains of two or more levels (`浙江省杭州市西湖区`), streets with numbers, and what stands
+//! behind `住址：`. Called by `detect`, with the places as cues. Invariant: a province or a city alone is no
+//! finding.
 
-use super::{Hit, View, is_han, label, leading};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View, is_han, leading};
 
 /// Levels below a city, and streets. Longest first.
 const LEVELS: &[&str] = &[
@@ -161,7 +163,8 @@ fn labelled(view: &View<'_>, end: usize) -> Option<(usize, usize)> {
     if ascii || chars < 3 || (ends.is_none() && !counted) {
         return None;
     }
-    // Behind a colon all of it is the address; in a sentence (`家住杭州市西湖区多年`) only up to the last level or number.
+    // Behind a colon all of it is the address; in a sentence (`家住杭州市西湖区多年`) only up to the last level or
+    // number.
     let end = if marked || counted { value.len() } else { ends? };
     Some((start, start + end))
 }

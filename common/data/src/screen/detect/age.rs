@@ -1,9 +1,10 @@
-//! Ages of 90 and more, which HIPAA counts as identifying: `92岁`, `年龄：95`, `九十二岁`, `93-year-old`, `aged 91`. Younger ages are no
-//! finding. Invariant: 90 to 129; `99次/分` and `95%` are no ages.
+//! Ages of 90 and more, which HIPAA counts as identifying: `92岁`, `年龄：95`, `九十二岁`, `93-year-old`, `aged 91`.
+//! Younger ages are no finding. Called by `detect`. Invariant: 90 to 129; `99次/分` and `95%` are no ages.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 fn is_old(view: &View<'_>, start: usize, end: usize) -> bool {
     let value = view.text.get(start..end).and_then(|digits| digits.parse::<u32>().ok());

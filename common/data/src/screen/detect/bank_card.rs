@@ -1,10 +1,10 @@
-//! Payment cards: 16 to 19 digits, first digit 3 to 6 (ISO/IEC 7812), Luhn, written in one piece, in groups of four, as 6
-//! and the rest, or broken once over a line.
+//! Payment cards: 16 to 19 digits, first digit 3 to 6 (ISO/IEC 7812), Luhn, written in one piece, in groups
+//! of four, as 6 and the rest, or broken once over a line. Called by `detect`.
 
-use super::{Hit, View};
 use crate::screen::checksum::luhn;
 use crate::screen::kind::Kind;
 use crate::screen::number::{Candidate, stands_alone};
+use crate::screen::view::{Hit, View};
 
 /// Adds the candidate if it is a card number.
 pub(super) fn find(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {

@@ -1,11 +1,13 @@
-//! Chinese citizen identity numbers (GB 11643): province, date of birth, check character. The 15-digit numbers of before
-//! 2000 and numbers that fail the check count behind a label only, as contextual findings.
+//! Chinese citizen identity numbers (GB 11643): province, date of birth, check character. The 15-digit
+//! numbers of before 2000 and numbers that fail the check count behind a label only, as contextual findings.
+//! Called by `detect`.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::checksum::{citizen_check, is_date};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::number::{Candidate, gap, stands_alone};
+use crate::screen::view::{Hit, View};
 
 /// First two digits: provinces of the mainland, Taiwan, Hong Kong, Macau, and 83 (residents of Taiwan).
 const PROVINCES: [u32; 35] = [
@@ -54,7 +56,8 @@ fn check_letter(view: &View<'_>, candidate: &Candidate<'_>) -> Option<usize> {
     matches!(rest.as_bytes().get(at), Some(b'x' | b'X')).then_some(candidate.end() + at + 1)
 }
 
-/// Numbers behind a label that are no valid identity number: 15 digits, a wrong check character, letters for digits.
+/// Numbers behind a label that are not valid identity numbers: 15 digits, a wrong check character, letters
+/// for digits.
 pub(super) fn find_labelled(view: &View<'_>, hits: &mut Vec<Hit>) {
     for cue in view.cues(Cue::CitizenId) {
         let (skip, _) = label::value(view.after(cue.end));

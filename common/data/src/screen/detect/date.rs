@@ -1,9 +1,10 @@
-//! Dates more exact than the year, in digits: `2023年5月3日`, `2023年5月`, `5月3日`, `2023-05-03`, `2023/5/3`, `20230503` behind a date
-//! word, `05/03/2023`; and in Chinese numerals. Invariant: month and day exist; years are 1900 to 2099.
+//! Dates more exact than the year, in digits: `2023年5月3日`, `2023年5月`, `5月3日`, `2023-05-03`, `2023/5/3`,
+//! `20230503` behind a date word, `05/03/2023`; and in Chinese numerals. Called by `detect`. Invariant: month
+//! and day exist; years are 1900 to 2099.
 
-use super::{Hit, View, leading};
 use crate::screen::checksum::is_date;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View, leading};
 
 /// A number of at most `digits_max` (nine or fewer) digits at the beginning: value and length.
 pub(super) fn number(text: &str, digits_max: usize) -> Option<(u32, usize)> {
@@ -76,7 +77,7 @@ fn year_first(text: &str) -> Option<usize> {
     let next = rest.get(skip..)?.chars().next();
     let inner = if han { next == Some('月') } else { next == Some(separator) };
     if !inner {
-        // `2023-05` alone may be a range or a code; `2023年5` without a month sign is no date.
+        // `2023-05` alone may be a range or a code; `2023年5` without a month sign is not a date.
         return None;
     }
     let month_end = at + skip + next.map_or(0, char::len_utf8);

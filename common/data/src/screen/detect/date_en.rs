@@ -1,10 +1,10 @@
-//! English dates with a month's name: `May 3, 2023`, `3rd of May 2023`, `03-MAY-2023`, `May 2023`. Invariant: `may` in lower case
-//! is a verb, and a month without day or year is no date.
+//! English dates with a month's name: `May 3, 2023`, `3rd of May 2023`, `03-MAY-2023`, `May 2023`. Called by
+//! `detect`. Invariant: `may` in lower case is a verb, and a month without day or year is no date.
 
 use super::date::number;
-use super::{Hit, View};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 /// Adds every date around a month's name.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {

@@ -1,8 +1,9 @@
-//! Serial numbers of devices and implants behind a label, IMEI (Luhn), MAC addresses.
+//! Serial numbers of devices and implants behind a label, IMEI (Luhn), MAC addresses. Called by `detect`.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 /// Adds labelled serial numbers and MAC addresses.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {

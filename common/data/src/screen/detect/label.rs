@@ -1,18 +1,17 @@
-//! What may stand between a label and its value, and what a value looks like. Used by the detectors of labelled numbers.
-//! Invariant: looks at a bounded stretch behind the label.
+//! What may stand between a label and its value, and what a value looks like. Used by the detectors of
+//! labelled numbers. Invariant: looks at a bounded stretch behind the label.
 
-/// How far behind a label its value may begin, in bytes.
-const REACH_BYTES: usize = 32;
+use crate::limits::LABEL_REACH_BYTES_MAX;
 
-/// The value behind a label: `(offset of the value, whether a colon or the like stood between)`; offsets are relative to
-/// `text`, which begins where the label ends. Skips `号码`, `为`, `是`, `No.`, `number`, brackets, blanks, marks of Markdown
-/// tables and one line break.
+/// The value behind a label: `(offset of the value, whether a colon or the like stood between)`; offsets are
+/// relative to `text`, which begins where the label ends. Skips `号码`, `为`, `是`, `No.`, `number`, brackets,
+/// blanks, marks of Markdown tables and one line break.
 pub(super) fn value(text: &str) -> (usize, bool) {
     const WORDS: &[&str] = &[
         "号码", "编号", "号", "码", "为", "是", "number", "Number", "NUMBER", "No.", "no.", "NO.", "is", "#",
     ];
     let (mut at, mut marked, mut lines) = (0, false, 0);
-    while at < REACH_BYTES {
+    while at < LABEL_REACH_BYTES_MAX {
         let rest = text.get(at..).unwrap_or_default();
         let Some(next) = rest.chars().next() else { break };
         if let Some(word) = WORDS.iter().find(|word| rest.starts_with(**word)) {
@@ -46,7 +45,8 @@ pub(super) fn token(text: &str) -> usize {
     end
 }
 
-/// Length of a token of `token` whose digits number at least `digits_min` and that is `chars_min` to `chars_max` long.
+/// Length of a token of `token` whose digits number at least `digits_min` and that is `chars_min` to
+/// `chars_max` long.
 pub(super) fn number(text: &str, digits_min: usize, chars_min: usize, chars_max: usize) -> Option<usize> {
     let length = token(text);
     let digits = text.as_bytes().iter().take(length).filter(|byte| byte.is_ascii_digit()).count();

@@ -1,13 +1,14 @@
-//! English names: behind a title (`Dr. Smith`), behind a label (`Patient name: Smith, John A.`), behind a relation (`his wife
-//! Mary`), and a common first name with a last name (`John Smith`). Invariant: a name consists of capitalised words; words
-//! of institutions, eponyms and forms end it.
+//! English names: behind a title (`Dr. Smith`), behind a label (`Patient name: Smith, John A.`), behind a
+//! relation (`his wife Mary`), and a common first name with a last name (`John Smith`). Called by `detect`.
+//! Invariant: a name consists of capitalised words; words of institutions, eponyms and forms end it.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View, is_han};
 
 /// Capitalised words that are no part of a name: forms, institutions, medicine, beginnings of sentences.
 const NOT_NAMES: &str = "male female unknown none no not na the a an i he she it we they you my your his her this that these those is was are were has had have \
@@ -33,7 +34,7 @@ fn is_not_a_name(word: &str) -> bool {
 fn word(text: &str) -> Option<usize> {
     let first = text.chars().next().filter(|c| c.is_uppercase())?;
     let rest = text.get(first.len_utf8()..)?;
-    let inner = |c: char| (c.is_alphabetic() && !super::is_han(c)) || matches!(c, '\'' | '’' | '-');
+    let inner = |c: char| (c.is_alphabetic() && !is_han(c)) || matches!(c, '\'' | '’' | '-');
     let length = first.len_utf8()
         + rest
             .char_indices()
@@ -143,7 +144,8 @@ fn related(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
     let first = view.cues.iter().find(|cue| cue.start == start && cue.cue == Cue::FirstName).is_some();
     let (length, count) = name(view.after(start), 3, between.contains(':'));
     let lower_case = text.bytes().all(|byte| byte.is_ascii_lowercase());
-    // `Patient Health Questionnaire` is no name: a capitalised word before needs a colon or a known first name.
+    // `Patient Health Questionnaire` is not a name: a capitalised word before needs a colon or a known first
+    // name.
     let clear = match (between.contains(':'), between.contains(',')) {
         (true, _) => count >= 2 || first,
         (false, true) => first || (lower_case && count >= 2),

@@ -1,13 +1,15 @@
-//! Chinese names: behind a label (`姓名：`), behind a person word (`患者`, `主治医师`, `其妻`) with a surname and a clear end,
-//! before a title (`王建国主任医师`), and names with a middle dot. Invariant: `张某`, `李XX`, `王**`, `匿名` are no names.
+//! Chinese names: behind a label (`姓名：`), behind a person word (`患者`, `主治医师`, `其妻`) with a surname and a
+//! clear end, before a title (`王建国主任医师`), and names with a middle dot. Called by `detect`. Invariant: `张某`,
+//! `李XX`, `王**`, `匿名` are no names.
 
+use super::label;
 use super::surname::{Surname, is_given, surname};
-use super::{Hit, View, is_han, label, leading};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View, is_han, leading};
 
-/// What may follow a name directly: words of a record that begin right behind it. Longest first is not needed: any match
-/// ends the name.
+/// What may follow a name directly: words of a record that begin right behind it. Longest first is not
+/// needed: any match ends the name.
 const FOLLOWERS: &[&str] = &[
     "男",
     "女",
@@ -207,8 +209,9 @@ fn announced(view: &View<'_>, end: usize, named: bool, hits: &mut Vec<Hit>) {
     }
 }
 
-/// Length in bytes of the name at the beginning of a text. `sure` is true where a label says that a name comes: then
-/// doubtful surnames count; `any` accepts two to four Han characters of any kind that stand alone.
+/// Length in bytes of the name at the beginning of a text. `sure` is true where a label says that a name
+/// comes: then doubtful surnames count; `any` accepts two to four Han characters of any kind that stand
+/// alone.
 fn name_length(text: &str, sure: bool, any: bool) -> Option<usize> {
     let han = leading(text, 6, is_han).end;
     if let Some(length) = dotted(text) {
@@ -228,7 +231,8 @@ fn name_length(text: &str, sure: bool, any: bool) -> Option<usize> {
     };
     for length in lengths {
         let Some(end) = chars.get(length - 1).copied() else { continue };
-        // A doubtful surname needs a given name that looks like one, and two characters of it or a mark behind.
+        // A doubtful surname needs a given name that looks like one, and two characters of it or a mark
+        // behind.
         let given = text.get(first..end).unwrap_or_default();
         let behind = text.get(end..).unwrap_or_default();
         let doubt = family == Some(Surname::Doubtful)
@@ -380,7 +384,8 @@ pub(super) fn find_foreign(view: &View<'_>, hits: &mut Vec<Hit>) {
     }
 }
 
-/// `王建国主任医师`: a full name directly before a title, at the beginning of a clause or behind a word that takes a name.
+/// `王建国主任医师`: a full name directly before a title, at the beginning of a clause or behind a word that takes a
+/// name.
 fn before_title(view: &View<'_>, title: usize, hits: &mut Vec<Hit>) {
     const TAKES_NAME: &[&str] = &[
         "由", "请", "找", "经", "让", "给", "向", "对", "跟", "和", "与", "及", "、", "了", "是", "为", "的",
@@ -421,8 +426,8 @@ fn is_whole_name(name: &str, chars: usize) -> bool {
     }
 }
 
-/// Names without an announcing word, in two shapes that records have: before the sex (`张三，男，45岁`), and before the label of
-/// another identifier (`张三，身份证号`, `李四 电话`).
+/// Names without an announcing word, in two shapes that records have: before the sex (`张三，男，45岁`), and before
+/// the label of another identifier (`张三，身份证号`, `李四 电话`).
 pub(super) fn find_before(view: &View<'_>, hits: &mut Vec<Hit>) {
     for sex in ["男", "女"] {
         for (at, _) in view.text.match_indices(sex) {

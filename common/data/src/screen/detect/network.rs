@@ -1,10 +1,11 @@
-//! E-mail addresses, web addresses and IP addresses. Each is triggered by a mark (`@`, `://`, `www.`, digits), so that text
-//! without them costs one search. Invariant: `5@3` and version numbers of two or three parts are no hits.
+//! E-mail addresses, web addresses and IP addresses. Each is triggered by a mark (`@`, `://`, `www.`,
+//! digits), so that text without them costs one search. Called by `detect`. Invariant: `5@3` and version
+//! numbers of two or three parts are no hits.
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use super::{Hit, View};
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 fn is_local(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'%' | b'+' | b'-')
@@ -34,7 +35,8 @@ pub(super) fn find_words(view: &View<'_>, hits: &mut Vec<Hit>) {
     }
 }
 
-/// Local part and domain around an `@`, blanks or a line break around it allowed; the domain ends in a word of letters.
+/// Local part and domain around an `@`, blanks or a line break around it allowed; the domain ends in a word
+/// of letters.
 fn email(view: &View<'_>, at: usize) -> Option<(usize, usize)> {
     let before = view.before(at);
     let trimmed = before.trim_end_matches([' ', '\n']);
@@ -68,7 +70,8 @@ fn url(view: &View<'_>, start: usize, host: usize, hits: &mut Vec<Hit>) {
     }
 }
 
-/// Adds IPv4 addresses (four parts of 0 to 255, not all of one digit without a word before) and IPv6 addresses.
+/// Adds IPv4 addresses (four parts of 0 to 255, not all of one digit without a word before) and IPv6
+/// addresses.
 pub(super) fn find_addresses(view: &View<'_>, hits: &mut Vec<Hit>) {
     let bytes = view.text.as_bytes();
     let mut seen = 0;
@@ -121,7 +124,7 @@ fn is_address(view: &View<'_>, start: usize, token: &str) -> bool {
                 view.before(start).chars().rev().take(6).collect::<Vec<_>>().into_iter().rev().collect();
             address.octets().iter().any(|part| *part >= 10) || near.to_ascii_lowercase().contains("ip")
         }
-        // `12:30` and `::` are no addresses: at least three colons, and a letter or four groups.
+        // `12:30` and `::` are not addresses: at least three colons, and a letter or four groups.
         Ok(IpAddr::V6(address)) => token.matches(':').count() >= 3 && address != Ipv6Addr::UNSPECIFIED,
         Err(_) => false,
     }

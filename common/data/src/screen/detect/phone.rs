@@ -1,10 +1,11 @@
-//! Chinese telephone numbers: mobile (11 digits, 13 to 19 first, +86 allowed), landline with its area code, 400 and 800
-//! numbers; local numbers behind a label.
+//! Chinese telephone numbers: mobile (11 digits, 13 to 19 first, +86 allowed), landline with its area code,
+//! 400 and 800 numbers; local numbers behind a label. Called by `detect`.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::number::{Candidate, Gap, Run, gap, stands_alone};
+use crate::screen::view::{Hit, View};
 
 /// Adds the candidate if it is a telephone number.
 pub(super) fn find(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {
@@ -49,7 +50,8 @@ fn is_mobile(candidate: &Candidate<'_>) -> bool {
     }
 }
 
-/// Area codes are 010, 02x and 03xx to 09xx; a landline number has seven or eight digits, not beginning with 0 or 1.
+/// Area codes are 010, 02x and 03xx to 09xx; a landline number has seven or eight digits, not beginning with
+/// 0 or 1.
 fn is_landline(view: &View<'_>, candidate: &Candidate<'_>) -> bool {
     let digits = match candidate.digits {
         [b'0', b'0', b'8', b'6', rest @ ..] | [b'8', b'6', rest @ ..] => rest,
@@ -85,8 +87,8 @@ fn near_phone_word(view: &View<'_>, at: usize) -> bool {
     view.has_cue_before(Cue::Phone, at, 40)
 }
 
-/// Whether the number is a middle piece of a longer code such as `2023-13812345678-01`: a short piece is tied to it by a
-/// hyphen. An extension behind a landline number is part of a telephone number, not of a code.
+/// Whether the number is a middle piece of a longer code such as `2023-13812345678-01`: a short piece is tied
+/// to it by a hyphen. An extension behind a landline number is part of a telephone number, not of a code.
 fn is_part_of_a_code(view: &View<'_>, candidate: &Candidate<'_>) -> bool {
     let tied = |left: Option<&Run>, right: Option<&Run>| {
         left.zip(right).is_some_and(|(left, right)| {

@@ -1,10 +1,11 @@
-//! US telephone and fax numbers (North American Numbering Plan): area and exchange begin with 2 to 9; three groups with
-//! separators stand anywhere, ten digits in one piece behind a label; +1 and an extension allowed.
+//! US telephone and fax numbers (North American Numbering Plan): area and exchange begin with 2 to 9; three
+//! groups with separators stand anywhere, ten digits in one piece behind a label; +1 and an extension
+//! allowed. Called by `detect`.
 
-use super::{Hit, View};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::number::{Candidate, Gap, stands_alone};
+use crate::screen::view::{Hit, View};
 
 /// Adds the candidate if it is a telephone number.
 pub(super) fn find(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {

@@ -1,8 +1,9 @@
-//! Chinese licence plates (GA 36): province character, letter, five characters, or six with D or F at an end for
-//! new-energy cars; the last of five may be 挂, 学, 警, 港, 澳. A dot or blank may stand behind the letter.
+//! Chinese licence plates (GA 36): province character, letter, five characters, or six with D or F at an end
+//! for new-energy cars; the last of five may be 挂, 学, 警, 港, 澳. A dot or blank may stand behind the letter.
+//! Called by `detect`.
 
-use super::{Hit, View};
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
 
@@ -18,7 +19,8 @@ fn is_serial(byte: u8) -> bool {
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     let mut seen = 0;
     for run in view.runs {
-        // A plate has at least one digit; its province character lies at most 8 bytes and 3 letters before a run.
+        // A plate has at least one digit; its province character lies at most 8 bytes and 3 letters before a
+        // run.
         let window = run.start.saturating_sub(14).max(seen);
         for (offset, c) in
             view.text.get(floor(view.text, window)..run.start).unwrap_or_default().char_indices()

@@ -1,9 +1,11 @@
-//! Numbers by which a hospital finds a patient: medical record, admission, outpatient, visit and card numbers; numbers of
-//! examinations, images, specimens and reports; beds. All behind their labels, Chinese and English.
+//! Numbers by which a hospital finds a patient: medical record, admission, outpatient, visit and card
+//! numbers; numbers of examinations, images, specimens and reports; beds. All behind their labels, Chinese
+//! and English. Called by `detect`.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 /// Adds every labelled number.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
@@ -36,7 +38,7 @@ fn prefixed(text: &str) -> Option<usize> {
     ((1..=4).contains(&letters) && (4..=14).contains(&digits)).then_some(letters + 1 + digits)
 }
 
-/// `门诊 120 元`: a number with a unit is no identifier.
+/// `门诊 120 元`: a number with a unit is not an identifier.
 fn is_quantity(rest: &str) -> bool {
     ["元", "次", "例", "天", "个", "人", "%", "mg", "ml", "年", "月"]
         .iter()
@@ -47,7 +49,7 @@ fn bed_suffix(cue: Cue, rest: &str) -> usize {
     if cue == Cue::Bed && rest.starts_with('床') { '床'.len_utf8() } else { 0 }
 }
 
-/// `12床`, `加3床`, `18号床` with a ward word or a person word near: `3床被子` is none.
+/// `12床`, `加3床`, `18号床` with a ward word or a person word near: `3床被子` is not a bed.
 pub(super) fn find_beds(view: &View<'_>, hits: &mut Vec<Hit>) {
     for run in view.runs.iter().filter(|run| run.len() <= 3) {
         let rest = view.after(run.end);

@@ -1,5 +1,6 @@
-//! Chinese surnames: the Hundred Family Surnames and later ones, compound surnames, and the words that begin like a name
-//! and are none. Used by the detector of names. Invariant: the tables are plain text, checked by the tests.
+//! Chinese surnames: the Hundred Family Surnames and later ones, compound surnames, and the words that begin
+//! like a name and are none. Used by the detector of names. Invariant: the tables are plain text, checked by
+//! the tests.
 
 use std::collections::HashSet;
 use std::sync::LazyLock;
@@ -91,7 +92,7 @@ pub(super) enum Surname {
     Doubtful,
 }
 
-/// The surname at the beginning of a text; none where a word that is no name begins there.
+/// The surname at the beginning of a text; `None` if another word begins there.
 pub(super) fn surname(text: &str) -> Option<Surname> {
     let first = text.chars().next()?;
     let pair_len = text.chars().take(2).map(char::len_utf8).sum();

@@ -1,11 +1,12 @@
-//! US identifiers: social security numbers as `ddd-dd-dddd` anywhere and in any writing behind a label; national provider
-//! identifiers and DEA numbers behind their labels, check digit right.
+//! US identifiers: social security numbers as `ddd-dd-dddd` anywhere and in any writing behind a label;
+//! national provider identifiers and DEA numbers behind their labels, check digit right. Called by `detect`.
 
-use super::{Hit, View, label};
+use super::label;
 use crate::screen::checksum::{dea, npi};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::number::{Candidate, Gap, stands_alone};
+use crate::screen::view::{Hit, View};
 
 /// Never issued: area 000, 666 and 900 to 999, group 00, serial 0000 (SSA, randomised since 2011).
 fn is_issued(digits: &[u8]) -> bool {

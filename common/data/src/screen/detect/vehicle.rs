@@ -1,9 +1,10 @@
-//! Tokens of 17 and 18 capitals and digits with a check character: vehicle identification numbers (ISO 3779 with the check
-//! digit of 49 CFR 565.15 and GB 16735) and unified social credit codes (GB 32100).
+//! Tokens of 17 and 18 capitals and digits with a check character: vehicle identification numbers (ISO 3779
+//! with the check digit of 49 CFR 565.15 and GB 16735) and unified social credit codes (GB 32100). Called by
+//! `detect`.
 
-use super::{Hit, View};
 use crate::screen::checksum::{credit_check, vin_check};
 use crate::screen::kind::Kind;
+use crate::screen::view::{Hit, View};
 
 /// Adds every token that passes.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {

@@ -1,5 +1,6 @@
-//! The templates that the rules were tuned on: dialogues, notes, prescriptions, referrals, forms, and texts without any
-//! identifier. Data only; a word in braces is a slot of [`synthetic`](super::super::synthetic).
+//! The templates that the rules were tuned on: dialogues, notes, prescriptions, referrals, forms, and texts
+//! without any identifier. Used by `quality`. Data only; a word in braces is a slot of
+//! [`synthetic`](crate::screen::synthetic).
 
 /// Chinese.
 pub(super) const CHINESE: &[&str] = &[

@@ -1,5 +1,5 @@
-//! Floors of the quality on both families, pinned a little below what was measured (common/data/README.md). Synthetic
-//! values only, so a failure may print them.
+//! Floors of the quality on both families, pinned a little below what was measured (common/data/README.md).
+//! Synthetic values only, so a failure may print them.
 
 use super::*;
 
@@ -40,7 +40,8 @@ fn the_tuned_family_stays_above_its_floors() {
     }
 }
 
-/// On other phrasings validated kinds stay near complete and precise; names behind words that no rule knows are missed.
+/// On other phrasings validated kinds stay near complete and precise; names behind words that no rule knows
+/// are missed.
 #[test]
 fn the_held_out_family_stays_above_its_floors() {
     for (language, names) in [(Language::Chinese, 0.70), (Language::English, 0.76)] {

@@ -1,4 +1,5 @@
-//! Clauses that carry one identifier each, for the self-test; slots as in [`synthetic`](super::super::synthetic). Data only.
+//! Clauses that carry one identifier each. Used by `selftest`; slots as in
+//! [`synthetic`](crate::screen::synthetic). Data only.
 
 /// Names behind labels, person words and titles.
 pub(super) const NAMES_ZH: &[&str] = &[

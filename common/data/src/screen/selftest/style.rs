@@ -1,8 +1,9 @@
-//! How a text is written, so that what the self-test plants looks like the site's own: language, capitals only, blanks
-//! between all characters, full-width digits. Invariant: rewriting keeps track of where the identifiers stand.
+//! How a text is written, so that what the self-test plants looks like the site's own: language, capitals
+//! only, blanks between all characters, full-width digits. Called by `selftest`. Invariant: rewriting keeps
+//! track of where the identifiers stand.
 
-use super::super::quality::Labelled;
-use super::super::words::Language;
+use crate::screen::quality::Labelled;
+use crate::screen::words::Language;
 
 /// A way of writing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,7 +22,7 @@ impl Style {
         Self {
             language: if han > 0 { Language::Chinese } else { Language::English },
             capitals: upper > 20 && upper > 9 * lower,
-            spaced: super::super::normal::is_spaced(text),
+            spaced: crate::screen::normal::is_spaced(text),
             full_width: count(|c| ('０'..='９').contains(&c)) > count(|c| c.is_ascii_digit()),
         }
     }
@@ -41,7 +42,7 @@ impl Style {
                 c if self.full_width && c.is_ascii_digit() => {
                     char::from_u32(u32::from(c) + 0xfee0).unwrap_or(c)
                 }
-                // Addresses of mail and the web are not shouted.
+                // E-mail and web addresses are not written in capitals.
                 c if self.capitals && !clause.text.contains('@') => c.to_ascii_uppercase(),
                 c => c,
             });
@@ -59,7 +60,7 @@ impl Style {
         Labelled { text, labels }
     }
 
-    /// What parts the clause from the text before it and from what follows.
+    /// The marks between the text before the clause, the clause, and the text behind it.
     pub(super) fn marks(self, before: &str) -> (&'static str, &'static str) {
         let open = before.is_empty() || before.ends_with('\n');
         match (self.language, open) {
@@ -79,7 +80,8 @@ fn is_han(c: char) -> bool {
     matches!(c, '\u{4e00}'..='\u{9fff}')
 }
 
-/// Places where a clause ends: the beginning, the end, line breaks, and behind marks that stand between no digits.
+/// Places where a clause ends: the beginning, the end, line breaks, and behind marks that stand between no
+/// digits.
 pub(super) fn clause_ends(text: &str) -> Vec<usize> {
     let mut ends = vec![0, text.len()];
     let mut chars = text.char_indices().peekable();

@@ -1,5 +1,5 @@
-//! A waiver holds for its dataset, its officer and its time, and for nothing else. The signature here is a keyed hash; the
-//! real one is tested in `certs` and on the command line.
+//! A waiver holds for its dataset, its officer and its time, and for nothing else. The signature here is a
+//! keyed hash; the real one is tested in `certs` and on the command line.
 
 use sha2::{Digest as _, Sha256};
 
@@ -28,15 +28,14 @@ fn accepted(record: u8) -> AcceptedFinding {
 }
 
 fn signed() -> SignedWaiver {
-    let accepts = ([Kind::Date].into(), [accepted(2)].into());
-    let waiver = Waiver::new(
-        &dataset_digest(&records()),
-        accepts,
-        "Public holidays only.",
-        ("2026-11-25", "2027-05-01"),
-        &OFFICER,
-    )
-    .unwrap();
+    let terms = WaiverTerms {
+        kinds: [Kind::Date].into(),
+        findings: [accepted(2)].into(),
+        reason: "Public holidays only.",
+        issued: "2026-11-25",
+        expires: "2027-05-01",
+    };
+    let waiver = Waiver::new(&dataset_digest(&records()), terms, &OFFICER).unwrap();
     let signature = text(&sign(&waiver.message().unwrap()));
     SignedWaiver { waiver, signature }
 }
@@ -115,8 +114,10 @@ fn what_is_no_waiver_is_refused() {
 
 #[test]
 fn what_cannot_be_signed_is_refused() {
-    let make = |kinds: &[Kind], reason: &str, days| {
-        Waiver::new(&[0; 32], (kinds.iter().copied().collect(), BTreeSet::new()), reason, days, &OFFICER)
+    let make = |kinds: &[Kind], reason: &str, days: (&str, &str)| {
+        let kinds = kinds.iter().copied().collect();
+        let terms = WaiverTerms { kinds, findings: BTreeSet::new(), reason, issued: days.0, expires: days.1 };
+        Waiver::new(&[0; 32], terms, &OFFICER)
     };
     assert!(make(&[Kind::Date], "why", ("2026-11-25", "2026-11-25")).is_ok());
     assert!(make(&[], "why", ("2026-11-25", "2026-11-25")).is_err());

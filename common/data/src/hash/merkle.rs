@@ -1,5 +1,5 @@
-//! Merkle tree hash of RFC 6962, section 2.1. Called by `manifest`. (The ledger's tree in `common` grows line by line; this
-//! crate depends on nobody, and needs the root of a list only.)
+//! Merkle tree hash of RFC 6962, section 2.1. Called by `manifest` and by waivers. (The ledger's tree in
+//! `common` grows line by line; this crate depends on nobody, and needs the root of a list only.)
 
 use sha2::{Digest as _, Sha256};
 
@@ -14,7 +14,8 @@ pub fn leaf_hash(data: &[u8]) -> [u8; 32] {
 pub fn root(leaves: &[[u8; 32]]) -> [u8; 32] {
     let mut level = leaves.to_vec();
     while level.len() > 1 {
-        // An odd last one is carried up as it is, which is the RFC's split at the largest power of two, bottom up.
+        // An odd last one is carried up as it is, which is the RFC's split at the largest power of two,
+        // bottom up.
         level = level
             .chunks(2)
             .map(|pair| match pair {

@@ -1,6 +1,7 @@
-//! Is a record's content fit to train on? Called by `read` for every record, and usable on its own. Invariants: a record
-//! that passes has an optional system turn first, then user (or tool) and assistant in turn, and ends with an assistant's
-//! non-empty answer (or is non-empty plain text); looking costs one pass over its texts.
+//! Is a record's content fit to train on? Called by `read` for every record, and usable on its own.
+//! Invariants: a record that passes has an optional system turn first, then user (or tool) and assistant in
+//! turn, and ends with an assistant's non-empty answer (or is non-empty plain text); looking costs one pass
+//! over its texts.
 
 mod garbled;
 
@@ -8,10 +9,11 @@ mod garbled;
 mod tests;
 
 use crate::limits::{RECORD_CHARACTERS_MAX, TURNS_MAX};
-use crate::read::Refusal;
 use crate::record::{Body, Part, Record, Role, Turn};
+use crate::refusal::Refusal;
 
-/// What a record may be. Lengths are counted in characters (Unicode scalar values), before tokenisation.
+/// The lengths that a record may have. Lengths are counted in characters (Unicode scalar values), before
+/// tokenisation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Bounds {
     /// The shortest answer that is used; white space around it does not count.
@@ -31,7 +33,8 @@ impl Default for Bounds {
 /// Looks at a record's turns, lengths and characters.
 ///
 /// # Errors
-/// The first reason found why it should not be trained on.
+/// The first reason found why the record should not be trained on: turns that do not alternate or are empty,
+/// a length outside `bounds`, or characters that no record should have.
 pub fn record(record: &Record, bounds: &Bounds) -> Result<(), Refusal> {
     match &record.body {
         Body::Conversation(turns) => conversation(record, turns, bounds)?,
@@ -78,8 +81,8 @@ fn conversation(record: &Record, turns: &[Turn], bounds: &Bounds) -> Result<(), 
     }
 }
 
-/// Whether the file's own text in these parts is nothing but white space. What a mapping adds around an empty answer
-/// does not make it an answer.
+/// Whether the file's own text in these parts is nothing but white space. What a mapping adds around an empty
+/// answer does not make it an answer.
 fn is_blank(record: &Record, parts: &[Part]) -> bool {
     let mut fields = parts.iter().filter_map(|part| match part {
         Part::Field(index) => record.fields.get(*index),

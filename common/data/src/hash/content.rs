@@ -1,13 +1,15 @@
-//! A record's canonical bytes: what it teaches, not where it stands or how it was written. Called by `room`. Invariant:
-//! injective, because every text has its length before it; the bytes of version 1 never change.
+//! The hash of a record's canonical bytes: of its texts and roles, not of its place or format. Called by
+//! `room` and `screen`. Invariant: injective, because every text has its length before it; the bytes of
+//! version 1 never change.
 
 use sha2::{Digest as _, Sha256};
 
 use crate::record::{Body, Record, Role};
 
-/// SHA-256 of the canonical bytes: `consilium record v1\n`; `T` and the text, or `C`, the number of turns as 8 bytes
-/// little-endian, and for each turn `s`, `u`, `a` or `t` (system, user, assistant, tool) and its text. A text is its length
-/// in bytes, 8 bytes little-endian, and its UTF-8. Patient, date and department are not trained on and not in it.
+/// SHA-256 of the canonical bytes: `consilium record v1\n`; `T` and the text, or `C`, the number of turns as
+/// 8 bytes little-endian, and for each turn `s`, `u`, `a` or `t` (system, user, assistant, tool) and its
+/// text. A text is its length in bytes, 8 bytes little-endian, and its UTF-8. Patient, date and department
+/// are not trained on and not in it.
 #[must_use]
 pub fn content_hash(record: &Record) -> [u8; 32] {
     let mut hash = Sha256::new();

@@ -1,10 +1,11 @@
-//! The words behind [`Cue`]s: labels, titles, relations, places; Chinese and English. Data only; one list per cue, words
-//! apart by white space, `_` for a blank inside a word. English words match in any case and on word borders only.
+//! The words behind [`Cue`]s: labels, titles, relations, places; Chinese and English. Used by `cue_search`.
+//! Data only; one list per cue, words apart by white space, `_` for a blank inside a word. English words
+//! match in any case and on word borders only.
 
-use super::super::cue::Cue;
+use super::cue::Cue;
 
 /// Every cue with its words.
-pub(in super::super) const WORDS: &[(Cue, &str)] = &[
+pub(super) const WORDS: &[(Cue, &str)] = &[
     (
         Cue::NameLabel,
         "姓名 患者姓名 病人姓名 患儿姓名 产妇姓名 受检者姓名 就诊人姓名 就诊人 姓名/name 真实姓名 曾用名 名字 联系人 联系人姓名 紧急联系人 家属姓名 监护人 监护人姓名 \

@@ -1,19 +1,18 @@
-//! What the comparison said about each feature, and the rule that drops a record.
-//!
-//! Written by the worker when all proofs held, read again in every round of the run. It is asked by features, not by
-//! record numbers: when the files change during a run, a record that was not compared is left out as well.
+//! What the comparison said about each feature, and the rule that drops a record. Called by `query`, which
+//! makes it, and by the worker, which writes it when all proofs held and reads it again in every round of the
+//! run. It is asked by features, not by record numbers: when the files change during a run, a record that was
+//! not compared is left out as well.
 
-use super::{Features, OverlapError};
+use super::error::OverlapError;
+use super::features::Features;
+use crate::limits::OVERLAP_BAND_HITS_MIN;
 
 const MAGIC: &[u8; 16] = b"consilium ovv 1\n";
 const FILE: &str = "verdict file";
 
-/// A record is too close when so many of its 16 band keys are in the held-out set, or its exact key is.
-pub const BAND_HITS_MIN: usize = 3;
-
-/// For each feature that was asked: is it one of the held-out set?
+/// For each feature that was asked about: whether it is in the held-out set.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Verdict {
+pub struct OverlapResult {
     /// Ascending.
     keys: Vec<[u8; 32]>,
     /// One for each key.
@@ -31,7 +30,7 @@ pub struct Excluded {
     pub not_compared: u64,
 }
 
-impl Verdict {
+impl OverlapResult {
     pub(super) fn new(keys: Vec<[u8; 32]>, hits: Vec<bool>) -> Result<Self, OverlapError> {
         if keys.len() != hits.len() {
             return Err(OverlapError::Length { expected: keys.len(), found: hits.len() });
@@ -64,7 +63,7 @@ impl Verdict {
     fn is_close(&self, features: &Features) -> Option<bool> {
         let exact = self.hit(&features.exact)?;
         let bands: Option<Vec<bool>> = features.bands.iter().map(|key| self.hit(key)).collect();
-        Some(exact || bands?.into_iter().filter(|hit| *hit).count() >= BAND_HITS_MIN)
+        Some(exact || bands?.into_iter().filter(|hit| *hit).count() >= OVERLAP_BAND_HITS_MIN)
     }
 
     fn hit(&self, key: &[u8; 32]) -> Option<bool> {
@@ -85,7 +84,7 @@ impl Verdict {
     /// Reads what [`Self::to_bytes`] wrote.
     ///
     /// # Errors
-    /// [`OverlapError::File`] for anything else.
+    /// [`OverlapError::File`] when the bytes do not begin as a result, or keys and flags are not as counted.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, OverlapError> {
         let damaged = |reason| OverlapError::File { file: FILE, reason };
         let body = bytes.strip_prefix(MAGIC).ok_or_else(|| damaged("it does not begin as one"))?;

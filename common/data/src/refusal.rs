@@ -1,5 +1,6 @@
-//! Why a record is not used, as a closed list of codes. Made by the readers, the conversions and `check`; counted and
-//! shown by reports. Invariant: a code and its sentence hold no text of a record.
+//! Why a record is not used, as a closed list of codes. Used by the readers, the conversions and `validate`,
+//! which make it, and by the reports and the manifest, which count it. Invariant: a code and its sentence
+//! hold no text of a record.
 
 /// A reason to refuse a record. The names are codes: they may be counted, logged and shown.
 #[derive(

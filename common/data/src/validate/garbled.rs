@@ -1,15 +1,17 @@
-//! Text that was read in the wrong encoding and saved again, and characters that no record should have. Called by `check`.
+//! Text that was read in the wrong encoding and saved again, and characters that no record should have.
+//! Called by `validate`.
 //!
 //! Three mistakes leave a pattern that honest text does not have (rules and their reasons beside the code):
-//! UTF-8 read as Windows-1252 or Latin-1 (`â€™`, `ä½ å¥½`), GBK read as Latin-1 (`ÖÐÎÄ`), UTF-8 read as GBK (`浣犲ソ`).
-//! What cannot be undone any more leaves U+FFFD, `锟斤拷` or `烫烫烫`. Invariant: on doubt the text passes; one pass, and
-//! memory for one run of characters.
+//! UTF-8 read as Windows-1252 or Latin-1 (`â€™`, `ä½ å¥½`), GBK read as Latin-1 (`ÖÐÎÄ`), UTF-8 read as GBK
+//! (`浣犲ソ`). What cannot be undone any more leaves U+FFFD, `锟斤拷` or `烫烫烫`. Invariant: on doubt the text
+//! passes; one pass, and memory for one run of characters.
 
 use encoding_rs::GBK;
 
-use crate::read::Refusal;
+use crate::refusal::Refusal;
 
-/// U+FFFD twice, saved as UTF-8 and read as GBK; and uninitialised memory of Microsoft's debug builds read as GBK.
+/// U+FFFD twice, saved as UTF-8 and read as GBK; and uninitialised memory of Microsoft's debug builds read as
+/// GBK.
 const LOST: [&str; 3] = ["锟斤拷", "烫烫烫", "屯屯屯"];
 
 /// Looks at one text.
@@ -65,8 +67,9 @@ fn latin_byte(c: char) -> Option<u8> {
     }
 }
 
-/// UTF-8 read as Windows-1252 or Latin-1: a lead byte and its continuation bytes, each shown as a character. `Â°` or
-/// `â€™` once is enough; other sequences have to come twice, since French typography has `é`, no-break space, `»`.
+/// UTF-8 read as Windows-1252 or Latin-1: a lead byte and its continuation bytes, each shown as a character.
+/// `Â°` or `â€™` once is enough; other sequences have to come twice, since French typography has `é`,
+/// no-break space, `»`.
 fn is_utf8_as_latin(text: &str) -> bool {
     let mut sequences = 0;
     let mut characters = text.chars().peekable();
@@ -104,7 +107,8 @@ fn has_foreign_run(text: &str) -> bool {
     text.split(|c: char| c.is_ascii()).any(|run| is_gbk_as_latin(run) || is_utf8_as_gbk(run))
 }
 
-/// GBK read as Latin-1: both bytes of a character lie in 0xA1..=0xFE. No European word has six such letters in a row.
+/// GBK read as Latin-1: both bytes of a character lie in 0xA1..=0xFE. No European word has six such letters
+/// in a row.
 fn is_gbk_as_latin(run: &str) -> bool {
     let mut length = 0;
     run.chars().any(|c| {
@@ -113,8 +117,9 @@ fn is_gbk_as_latin(run: &str) -> bool {
     })
 }
 
-/// UTF-8 read as GBK: turned back into GBK's bytes, the run is UTF-8 of Chinese characters (lead bytes 0xE3..=0xE9). Honest
-/// Chinese is that once in some 100,000 runs, because GBK's second bytes are seldom UTF-8's continuation bytes.
+/// UTF-8 read as GBK: turned back into GBK's bytes, the run is UTF-8 of Chinese characters (lead bytes
+/// 0xE3..=0xE9). Honest Chinese is that once in some 100,000 runs, because GBK's second bytes are seldom
+/// UTF-8's continuation bytes.
 fn is_utf8_as_gbk(run: &str) -> bool {
     let mut characters = run.char_indices();
     let (Some((_, _)), Some((second, _)), Some(_)) =

@@ -1,0 +1,56 @@
+//! Look-ups in one row, and its values as text or as nested JSON. Used by `convert`, by the file of each
+//! format, and by `draft`. Invariant: a value is taken as it stands or not at all.
+
+use std::borrow::Cow;
+
+use serde_json::Value;
+
+use crate::read::raw::Columns;
+
+/// Look-ups in a row. Names are matched exactly, else without regard to the case of ASCII letters; null is
+/// absent.
+pub(super) struct Row<'a> {
+    columns: &'a Columns,
+}
+
+impl<'a> Row<'a> {
+    /// Look-ups in these columns.
+    pub(super) fn new(columns: &'a Columns) -> Self {
+        Self { columns }
+    }
+
+    /// The first of these columns that is there: its name as the file spells it, and its value.
+    pub(super) fn get(&self, names: &[&str]) -> Option<(&'a str, &'a Value)> {
+        names.iter().find_map(|name| {
+            let (name, value) = self.columns.get_key_value(*name).or_else(|| {
+                self.columns.iter().find(|(column, _)| column.trim().eq_ignore_ascii_case(name))
+            })?;
+            (!value.is_null()).then_some((name.as_str(), value))
+        })
+    }
+
+    /// Whether one of these columns is there.
+    pub(super) fn has(&self, names: &[&str]) -> bool {
+        self.get(names).is_some()
+    }
+}
+
+/// A list or object, which a CSV cell can only hold as JSON text.
+pub(super) fn nested(value: &Value) -> Cow<'_, Value> {
+    match value {
+        Value::String(text) if text.trim_start().starts_with(['[', '{']) => {
+            serde_json::from_str(text).map_or(Cow::Borrowed(value), Cow::Owned)
+        }
+        other => Cow::Borrowed(other),
+    }
+}
+
+/// A text, number or boolean as text; a list or object has none.
+pub(super) fn scalar(value: &Value) -> Option<String> {
+    match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Bool(boolean) => Some(boolean.to_string()),
+        Value::Null | Value::Array(_) | Value::Object(_) => None,
+    }
+}
