@@ -8,16 +8,18 @@
 use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-use criterion::{
-    BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main, measurement::WallTime,
-};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, Criterion, Throughput, criterion_group, criterion_main};
 use half::bf16;
-use model::kernels::linear::{Product, Rows, backward, forward};
+use model::Compute;
+use model::frozen::{DenseWeight, FrozenWeight};
+use model::kernels::linear::{backward, forward};
 use model::kernels::pointwise::Values;
+use model::kernels::product::{Product, Rows};
 use model::kernels::projection::{self, Pair, Part};
 use model::kernels::{attention, cross_entropy, feed_forward, gemv, lora, norm, peak, pointwise, rotary};
 use model::nf4::{Nf4Weight, SourcePrecision};
-use model::ops::{Compute, DenseWeight, FrozenWeight, Heads, Segments};
+use model::segments::{Heads, Segments};
 
 const TOKENS: usize = 512;
 const HIDDEN: usize = 896;
@@ -81,16 +83,17 @@ fn products(criterion: &mut Criterion) {
     let (mut xa, mut y) = (vec![0.0; TOKENS * 16], vec![0.0; TOKENS * INTERMEDIATE]);
     let product = Product::fastest(Compute::Bf16);
     let sizes = lora::Sizes { tokens: TOKENS, input: HIDDEN, output: INTERMEDIATE, rank: 16 };
+    let pair = lora::Pair { a: &a, b: &b, scaling: 2.0 };
     flops(&mut group, 2 * TOKENS * 16 * (HIDDEN + INTERMEDIATE));
     group.bench_function("lora forward 4864x896 rank 16", |bencher| {
-        bencher.iter(|| lora::forward(sizes, black_box(&x), &a, &b, 2.0, &mut xa, &mut y, product));
+        bencher.iter(|| lora::forward(sizes, black_box(&x), pair, &mut xa, &mut y, product));
     });
     let dy = values(TOKENS * INTERMEDIATE);
-    let saved = lora::Saved { x: &x, xa: &values(TOKENS * 16), dy: &dy, a: &a, b: &b };
+    let saved = lora::Saved { x: &x, xa: &values(TOKENS * 16), dy: &dy, pair };
     let (mut dx, mut da, mut db) = (vec![0.0; x.len()], vec![0.0; a.len()], vec![0.0; b.len()]);
     flops(&mut group, 4 * TOKENS * 16 * (HIDDEN + INTERMEDIATE));
     group.bench_function("lora backward 4864x896 rank 16", |bencher| {
-        bencher.iter(|| lora::backward(sizes, &saved, 2.0, &mut dx, &mut da, &mut db, product));
+        bencher.iter(|| lora::backward(sizes, &saved, &mut dx, &mut da, &mut db, product));
     });
     group.finish();
 }
@@ -222,7 +225,8 @@ fn attentions(criterion: &mut Criterion) {
     let saved = attention::Saved { d_output: &q, output: &output, log_sum_exp: &lse };
     group.bench_function("backward", |bencher| {
         bencher.iter(|| {
-            attention::backward(black_box(inputs), saved, &segments, &mut dq, &mut dk, &mut dv, product)
+            let gradients = attention::Gradients { dq: &mut dq, dk: &mut dk, dv: &mut dv };
+            attention::backward(black_box(inputs), saved, &segments, gradients, product)
         });
     });
     group.finish();
@@ -258,8 +262,9 @@ fn elements(criterion: &mut Criterion) {
         bencher.iter(|| norm::rms_norm_backward(black_box(&y), &x, &rstd, &weight, &mut dx));
     });
     let (positions, angles) = ((0..TOKENS).collect::<Vec<_>>(), values(TOKENS * 32));
+    let angles = rotary::Angles { cos: &angles, sin: &angles, half: 32 };
     group.bench_function("rotary", |bencher| {
-        bencher.iter(|| rotary::rotary(black_box(&mut y), HIDDEN, &positions, &angles, &angles, 32, false));
+        bencher.iter(|| rotary::rotary(black_box(&mut y), HIDDEN, &positions, angles, false));
     });
     group.finish();
 }

@@ -10,6 +10,12 @@
 
 #![allow(clippy::print_stdout, reason = "a command prints its result")]
 
+use std::error::Error;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::path::Path;
+use std::time::Instant;
+
 use half::bf16;
 use model::bench::{peak_rss_bytes, random_base};
 use model::config::LinearKind;
@@ -20,11 +26,6 @@ use model::{
 };
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
-use std::error::Error;
-use std::fs::File;
-use std::io::{BufWriter, Write};
-use std::path::Path;
-use std::time::Instant;
 
 const OPTIONS: LoadOptions = LoadOptions { weights: WeightFormat::Nf4, compute: Compute::Bf16 };
 
@@ -48,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn named(shape: &str) -> Result<ModelConfig, String> {
-    model::plan::shape(shape).ok_or_else(|| format!("{shape} is not a known shape"))
+    model::config::published::shape(shape).ok_or_else(|| format!("{shape} is not a known shape"))
 }
 
 fn generate(config: ModelConfig) -> Result<(), Box<dyn Error>> {

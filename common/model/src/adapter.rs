@@ -12,10 +12,8 @@ mod settings;
 #[cfg(test)]
 mod tests;
 
-pub use settings::{LoraSettings, tensor_shapes};
-
-use crate::config::{LinearKind, ModelConfig};
-use crate::error::Result;
+pub use self::settings::{LoraSettings, tensor_shapes};
+use crate::config::LinearKind;
 
 /// The two matrices of one adapted linear: `y += scaling * B (A x)`.
 #[derive(Debug, Clone, PartialEq)]
@@ -43,32 +41,6 @@ pub struct Adapter {
 }
 
 impl Adapter {
-    /// A new adapter as PEFT initialises it: A uniform in +-1/sqrt(in_features) (kaiming-uniform with a = sqrt 5), B
-    /// zero. Each A comes from a ChaCha stream keyed by (seed, module name), so the order of modules is immaterial.
-    ///
-    /// # Errors
-    /// `Setting` when the settings are not usable with this model.
-    pub fn init(config: &ModelConfig, settings: &LoraSettings, seed: u64) -> Result<Self> {
-        init::init(config, settings, seed)
-    }
-
-    /// Reads an adapter from the bytes of a safetensors file with PEFT names; strict: exactly the expected tensors,
-    /// f32 (or f16/bf16, widened), the expected shapes, finite values.
-    ///
-    /// # Errors
-    /// `Adapter` naming the first tensor that does not fit.
-    pub fn from_safetensors(bytes: &[u8], config: &ModelConfig, settings: &LoraSettings) -> Result<Self> {
-        codec::from_safetensors(bytes, config, settings)
-    }
-
-    /// The bytes of a safetensors file: PEFT names, f32, sorted by name, no metadata.
-    ///
-    /// # Errors
-    /// `Internal` when the serializer refuses, which it has no reason to.
-    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
-        codec::to_safetensors(self)
-    }
-
     /// The settings the adapter was made with.
     #[must_use]
     pub fn settings(&self) -> &LoraSettings {

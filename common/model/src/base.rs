@@ -8,37 +8,17 @@ mod loader;
 #[cfg(test)]
 mod tests;
 
-#[cfg(all(test, feature = "gpu-kernel-tests"))]
-pub(crate) use loader::decoder as decoder_on;
-pub(crate) use loader::{dense_bf16, dense_f32, placed};
+use std::path::Path;
 
+use self::engine::{Engine, Session};
+#[cfg(all(test, feature = "gpu-kernel-tests"))]
+pub(crate) use self::loader::decoder as decoder_on;
+pub(crate) use self::loader::{dense_bf16, dense_f32, placed};
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
 use crate::device::{Device, DeviceMemory, Placement};
 use crate::error::{ModelError, Result};
-pub use crate::ops::Compute;
-use engine::{Engine, Session};
-use serde::{Deserialize, Serialize};
-use std::path::Path;
-
-/// How the decoder's linears are held.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum WeightFormat {
-    /// NF4, block 64, double-quantised: 4.13 bits a weight.
-    Nf4,
-    /// As in the checkpoint, widened to f32.
-    F32,
-}
-
-/// Options of [`BaseModel::load`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LoadOptions {
-    /// Format of the decoder's linears.
-    pub weights: WeightFormat,
-    /// Arithmetic; also the precision in which embedding and head are held.
-    pub compute: Compute,
-}
+use crate::options::LoadOptions;
 
 /// A frozen decoder model in memory.
 pub struct BaseModel {
@@ -74,7 +54,9 @@ impl BaseModel {
     /// `Io`, `Config`, `Unsupported`, `Checkpoint` or `MissingTensor`; each names the file. `Device` when it cannot be
     /// used or its memory is too small.
     pub fn load_on(dir: &Path, options: &LoadOptions, placement: impl Into<Placement>) -> Result<Self> {
-        loader::load(dir, options, placement.into())
+        let placement = placement.into();
+        let (engine, fingerprint) = loader::load(dir, options, placement)?;
+        Ok(Self { engine, placement, options: *options, fingerprint })
     }
 
     /// Where it is, and how it is held there.
@@ -109,7 +91,7 @@ impl BaseModel {
     }
 
     /// Limits what a training pass keeps for its backward pass, in bytes; layers beyond it are computed twice. The
-    /// result is the same bits for every limit. The default is `limits::ACTIVATION_BUDGET_BYTES`.
+    /// result is the same bits for every limit. The default is `limits::ACTIVATION_BYTES_MAX`.
     pub fn set_activation_budget(&mut self, bytes: usize) {
         self.engine.set_activation_budget(bytes);
     }

@@ -4,23 +4,10 @@
 
 mod flops;
 mod gemm;
+mod numbers;
 
-pub use flops::gflop_per_token;
-pub use gemm::{Gemm, products};
+use std::time::Instant;
 
-use crate::adapter::{Adapter, LoraSettings};
-use crate::base::engine::Engine;
-use crate::base::fingerprint::Fingerprint;
-use crate::base::{BaseModel, LoadOptions, WeightFormat, dense_bf16, dense_f32, placed};
-use crate::config::{Architecture, LinearKind, ModelConfig, Rope, RopeScaling};
-use crate::decoder::{Decoder, Layer, Linear};
-use crate::device::{Device, DeviceMemory, Placement};
-use crate::error::{ModelError, Result};
-use crate::limits::ACTIVATION_BUDGET_BYTES;
-use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::{Compute, EngineOps, FrozenWeight};
-use crate::sample::Sample;
-use crate::train::{Schedule, TrainSettings, Trainer};
 #[cfg(feature = "cuda")]
 use burn_cuda::{Cuda, CudaDevice};
 use burn_flex::{Flex, FlexDevice};
@@ -28,7 +15,25 @@ use burn_tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
-use std::time::Instant;
+
+pub use self::flops::gflop_per_token;
+pub use self::gemm::{Gemm, products};
+pub use self::numbers::{median, peak_rss_bytes};
+use crate::adapter::{Adapter, LoraSettings};
+use crate::base::engine::Engine;
+use crate::base::fingerprint::Fingerprint;
+use crate::base::{BaseModel, dense_bf16, dense_f32, placed};
+use crate::config::{LinearKind, ModelConfig};
+use crate::decoder::{Decoder, Layer, Linear};
+use crate::device::{Device, DeviceMemory, Placement};
+use crate::error::{ModelError, Result};
+use crate::frozen::FrozenWeight;
+use crate::limits::ACTIVATION_BYTES_MAX;
+use crate::nf4::{Nf4Weight, SourcePrecision};
+use crate::ops::EngineOps;
+use crate::options::{Compute, LoadOptions, WeightFormat};
+use crate::sample::Sample;
+use crate::train::{Schedule, TrainSettings, Trainer};
 
 /// What [`run`] measures.
 #[derive(Debug, Clone)]
@@ -68,56 +73,6 @@ pub struct BenchReport {
     pub device_memory: Option<DeviceMemory>,
     /// Growth of the device's reserved memory from a tenth of the steps on, in bytes.
     pub device_memory_growth_bytes: Option<i64>,
-}
-
-/// The shape of Qwen2.5-0.5B.
-#[must_use]
-pub fn qwen2_5_0_5b() -> ModelConfig {
-    ModelConfig {
-        architecture: Architecture::Qwen2,
-        hidden_size: 896,
-        intermediate_size: 4_864,
-        num_layers: 24,
-        num_attention_heads: 14,
-        num_key_value_heads: 2,
-        head_dim: 64,
-        vocab_size: 151_936,
-        rms_norm_eps: 1e-6,
-        tie_word_embeddings: true,
-        qkv_bias: true,
-        query_key_norm: false,
-        max_position_embeddings: 32_768,
-        rope: Rope { theta: 1e6, scaling: RopeScaling::Default },
-    }
-}
-
-/// The shape of Qwen2.5-1.5B.
-#[must_use]
-pub fn qwen2_5_1_5b() -> ModelConfig {
-    ModelConfig {
-        hidden_size: 1_536,
-        intermediate_size: 8_960,
-        num_layers: 28,
-        num_attention_heads: 12,
-        head_dim: 128,
-        ..qwen2_5_0_5b()
-    }
-}
-
-/// The shape of Qwen2.5-7B.
-#[must_use]
-pub fn qwen2_5_7b() -> ModelConfig {
-    ModelConfig {
-        hidden_size: 3_584,
-        intermediate_size: 18_944,
-        num_layers: 28,
-        num_attention_heads: 28,
-        num_key_value_heads: 4,
-        head_dim: 128,
-        vocab_size: 152_064,
-        tie_word_embeddings: false,
-        ..qwen2_5_0_5b()
-    }
 }
 
 /// A model with weights uniform in +-0.035 (the deviation of the usual initialisation, 0.02), made like a loaded one.
@@ -173,7 +128,7 @@ fn random_decoder<B: EngineOps>(
         final_norm: maker.ones(config.hidden_size),
         layers,
         recompute: placement.recompute,
-        activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
+        activation_budget_bytes: ACTIVATION_BYTES_MAX,
         config,
         device: maker.device,
     })
@@ -342,20 +297,4 @@ pub fn run(
         first_step_ms: first.step_ms,
         loss: steps.last().map_or(first.loss, |step| step.loss),
     })
-}
-
-/// The middle value (the upper of two), `None` of nothing.
-#[must_use]
-pub fn median(values: &[f64]) -> Option<f64> {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied()
-}
-
-/// `VmHWM` of `/proc/PROCESS/status` (a process id or `self`), in bytes; 0 where it cannot be read.
-#[must_use]
-pub fn peak_rss_bytes(process: &str) -> u64 {
-    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.and_then(|rest| rest.trim().trim_end_matches("kB").trim().parse::<u64>().ok()).unwrap_or(0) * 1_024
 }

@@ -8,41 +8,23 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-use crate::error::{ModelError, Result};
-use crate::limits::MAX_JSON_BYTES;
-use file::ShardFile;
+use std::collections::BTreeMap;
+use std::path::{Component, Path, PathBuf};
+
 use half::{bf16, f16};
 use rayon::prelude::*;
 pub use safetensors::Dtype;
 use serde::Deserialize;
-use std::collections::BTreeMap;
-use std::path::{Component, Path, PathBuf};
+
+pub use self::file::TensorEntry;
+use self::file::{ShardFile, damaged};
+use crate::error::{ModelError, Result};
+use crate::limits::JSON_BYTES_MAX;
 
 /// Elements read at a time: 8 MiB of f32, whole blocks of every quantisation.
 pub const RUN_ELEMENTS: usize = 2 << 20;
 /// Elements that a task widens: enough to pay for the hand-over.
 const WIDEN_A_TASK: usize = 64 << 10;
-
-/// Where a tensor lies and what it is.
-#[derive(Debug, Clone)]
-pub struct TensorEntry {
-    /// Element type.
-    pub dtype: Dtype,
-    /// Dimensions, outermost first.
-    pub shape: Vec<usize>,
-    shard: usize,
-    /// Byte range from the start of the file.
-    start: u64,
-    length: usize,
-}
-
-impl TensorEntry {
-    /// Bytes in the file.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.length
-    }
-}
 
 /// An open checkpoint.
 #[derive(Debug)]
@@ -219,8 +201,8 @@ fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) -> bool {
 
 fn read_index(path: &Path) -> Result<Index> {
     let size = std::fs::metadata(path).map_err(|error| ModelError::io(path, error))?.len();
-    if size > MAX_JSON_BYTES {
-        return Err(damaged(path, format!("it has {size} bytes; at most {MAX_JSON_BYTES} are read")));
+    if size > JSON_BYTES_MAX {
+        return Err(damaged(path, format!("it has {size} bytes; at most {JSON_BYTES_MAX} are read")));
     }
     let text = std::fs::read(path).map_err(|error| ModelError::io(path, error))?;
     serde_json::from_slice(&text).map_err(|error| damaged(path, error.to_string()))
@@ -233,8 +215,4 @@ fn shard_name<'a>(name: &'a str, index: &Path) -> Result<&'a str> {
         (Some(Component::Normal(_)), None) => Ok(name),
         _ => Err(damaged(index, format!("{name:?} is not the name of a file in the same folder"))),
     }
-}
-
-pub(crate) fn damaged(path: &Path, reason: String) -> ModelError {
-    ModelError::Checkpoint { path: path.to_path_buf(), reason }
 }

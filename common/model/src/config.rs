@@ -3,16 +3,15 @@
 //! decoder and the adapter. Invariant: a `ModelConfig` that exists describes a model this crate computes exactly.
 
 mod parse;
+pub mod published;
 mod rope;
 
 #[cfg(test)]
 mod tests;
 
-pub use rope::{Rope, RopeScaling};
-
-use crate::error::Result;
 use serde::{Deserialize, Serialize};
-use std::path::Path;
+
+pub use self::rope::{Rope, RopeScaling};
 
 /// The supported families.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,23 +129,6 @@ pub struct ModelConfig {
 }
 
 impl ModelConfig {
-    /// Reads `config.json` in a Hugging Face model folder.
-    ///
-    /// # Errors
-    /// [`crate::ModelError::Io`] when it cannot be read, `Config` when it is malformed, `Unsupported` when it asks
-    /// for an architecture, rope type, activation, bias or sliding window that is not implemented.
-    pub fn from_dir(dir: &Path) -> Result<Self> {
-        parse::from_dir(dir)
-    }
-
-    /// Reads the text of a `config.json`; `path` is used in messages only.
-    ///
-    /// # Errors
-    /// As [`ModelConfig::from_dir`].
-    pub fn from_json(text: &[u8], path: &Path) -> Result<Self> {
-        parse::from_json(text, path)
-    }
-
     /// `[out_features, in_features]` of a linear.
     #[must_use]
     pub fn linear_shape(&self, kind: LinearKind) -> [usize; 2] {

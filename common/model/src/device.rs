@@ -2,11 +2,13 @@
 //! Used by every command that computes, and by their configuration files. Invariants: parsing touches no hardware;
 //! [`Device::check`] says in one sentence what is missing, and never panics, before anything touches a driver.
 
-use crate::base::{Compute, LoadOptions};
-use crate::error::{ModelError, Result};
-use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
+use crate::options::{Compute, HeldWeights, LoadOptions, Recompute};
 
 #[cfg(feature = "cuda")]
 pub(crate) mod cuda;
@@ -84,32 +86,6 @@ pub struct Placement {
     pub weights: HeldWeights,
 }
 
-/// Which activations the backward pass finds kept, and which it computes again. Memory against time; the same bits.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Recompute {
-    /// Keep everything: fastest, most memory.
-    None,
-    /// Compute the attention blocks again; keep the feed-forward blocks.
-    Attention,
-    /// Keep only each layer's input: a third more work, least memory.
-    Full,
-    /// Keep as many layers as fit `limits::ACTIVATION_BUDGET_BYTES`.
-    #[default]
-    Auto,
-}
-
-/// How the decoder's quantised linears stay in memory while they are used.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HeldWeights {
-    /// Packed, 4.13 bits a weight, unpacked for each product.
-    #[default]
-    Nf4,
-    /// Unpacked to bf16 when loaded: 16 bits a weight, the same products. Needs bf16 arithmetic.
-    Bf16Cache,
-}
-
 /// What a device's allocator holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeviceMemory {
@@ -117,56 +93,6 @@ pub struct DeviceMemory {
     pub in_use_bytes: u64,
     /// Bytes taken from the driver; never less than were in use at the same time.
     pub reserved_bytes: u64,
-}
-
-impl fmt::Display for Recompute {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Attention => "attention",
-            Self::Full => "full",
-            Self::Auto => "auto",
-        })
-    }
-}
-
-impl fmt::Display for HeldWeights {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Nf4 => "nf4",
-            Self::Bf16Cache => "bf16-cache",
-        })
-    }
-}
-
-impl FromStr for Recompute {
-    type Err = ModelError;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "none" => Ok(Self::None),
-            "attention" => Ok(Self::Attention),
-            "full" => Ok(Self::Full),
-            "auto" => Ok(Self::Auto),
-            _ => Err(setting("recompute", format!("{text:?} is not none, attention, full or auto"))),
-        }
-    }
-}
-
-impl FromStr for HeldWeights {
-    type Err = ModelError;
-
-    fn from_str(text: &str) -> Result<Self> {
-        match text {
-            "nf4" => Ok(Self::Nf4),
-            "bf16-cache" => Ok(Self::Bf16Cache),
-            _ => Err(setting("weights", format!("{text:?} is not nf4 or bf16-cache"))),
-        }
-    }
-}
-
-fn setting(name: &'static str, reason: String) -> ModelError {
-    ModelError::Setting { name, reason }
 }
 
 impl From<Device> for Placement {
@@ -183,7 +109,7 @@ impl Placement {
     pub fn check(&self, options: &LoadOptions) -> Result<()> {
         if self.weights == HeldWeights::Bf16Cache && options.compute != Compute::Bf16 {
             let reason = "bf16-cache would round the weights, and the run asks for f32 arithmetic".to_owned();
-            return Err(setting("weights", reason));
+            return Err(ModelError::Setting { name: "weights", reason });
         }
         self.device.check()
     }
@@ -199,7 +125,11 @@ impl Device {
         match self {
             Self::Cpu => Ok(()),
             #[cfg(feature = "cuda")]
-            Self::Cuda { index } => cuda::check(*index),
+            Self::Cuda { index } => cuda::find(*index).map_err(|missing| ModelError::Device {
+                device: self.to_string(),
+                reason: missing.reason,
+                hint: missing.hint.to_owned(),
+            }),
             #[cfg(not(feature = "cuda"))]
             Self::Cuda { .. } => Err(self.built_without_cuda()),
         }
@@ -258,25 +188,9 @@ mod tests {
     }
 
     #[test]
-    fn policies_are_written_as_they_are_read() {
-        for text in ["none", "attention", "full", "auto"] {
-            assert_eq!(text.parse::<Recompute>().unwrap().to_string(), text);
-            assert_eq!(serde_json::from_str::<Recompute>(&format!("\"{text}\"")).unwrap().to_string(), text);
-        }
-        for text in ["nf4", "bf16-cache"] {
-            assert_eq!(text.parse::<HeldWeights>().unwrap().to_string(), text);
-            assert_eq!(
-                serde_json::from_str::<HeldWeights>(&format!("\"{text}\"")).unwrap().to_string(),
-                text
-            );
-        }
-        assert!("half".parse::<Recompute>().is_err() && "f32".parse::<HeldWeights>().is_err());
-    }
-
-    #[test]
     fn a_cache_that_would_change_the_results_is_refused() {
         let placement = Placement { weights: HeldWeights::Bf16Cache, ..Placement::default() };
-        let options = |compute| LoadOptions { weights: crate::WeightFormat::Nf4, compute };
+        let options = |compute| LoadOptions { weights: crate::options::WeightFormat::Nf4, compute };
         placement.check(&options(Compute::Bf16)).unwrap();
         assert!(placement.check(&options(Compute::F32)).unwrap_err().to_string().contains("bf16-cache"));
     }

@@ -1,12 +1,13 @@
 //! Loss, perplexity and next-token accuracy over samples. Called by the coordinator (validation, test) and by the
 //! site worker. Invariant: the result does not depend on `batch_size` beyond the rounding of matrix products.
 
+use serde::{Deserialize, Serialize};
+
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::decoder::{Batch, PassResult};
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
-use serde::{Deserialize, Serialize};
 
 /// What an evaluation measured.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

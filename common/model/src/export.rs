@@ -29,7 +29,7 @@ use crate::staging::StagedFolder;
 /// [`ModelError::Checkpoint`] or [`ModelError::MissingTensor`] when the base is damaged,
 /// [`ModelError::Unsupported`] when it is quantised, [`ModelError::Adapter`] when the adapter does not fit it.
 pub fn export_merged(model_folder: &Path, adapter: &Adapter, out_folder: &Path) -> Result<()> {
-    export_sharded(model_folder, adapter, out_folder, limits::MAX_SHARD_BYTES)
+    export_sharded(model_folder, adapter, out_folder, limits::SHARD_BYTES_MAX)
 }
 
 fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, shard_bytes: u64) -> Result<()> {
@@ -42,9 +42,9 @@ fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, sha
     }
     let tensors =
         reader.names().filter_map(|name| Some((name.to_owned(), reader.entry(name)?.shape.clone())));
-    let plan = writer::plan(tensors, shard_bytes);
+    let layout = writer::lay_out(tensors, shard_bytes);
     let staged = StagedFolder::create(out_folder)?;
-    for shard in &plan.shards {
+    for shard in &layout.shards {
         writer::write_shard(&staged.path(&shard.file_name), shard, |tensor| {
             let (mut values, _) = reader.read_f32(&tensor.name, &tensor.shape)?;
             if let Some(pair) = targets.get(&tensor.name) {
@@ -57,7 +57,7 @@ fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, sha
             Ok(merge::to_bf16(&values))
         })?;
     }
-    if let Some(index) = plan.index_json() {
+    if let Some(index) = layout.index_json() {
         staged.write("model.safetensors.index.json", index.as_bytes())?;
     }
     staged.write("config.json", out_config.as_bytes())?;

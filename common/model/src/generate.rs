@@ -15,16 +15,15 @@ mod tests;
 
 use std::time::Instant;
 
+pub use self::defaults::GenerationDefaults;
+pub use self::sampler::Sampler;
+pub use self::settings::GenerateSettings;
+pub use self::stream::TextStream;
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::base::engine::Session;
 use crate::error::{ModelError, Result};
 use crate::train::Control;
-
-pub use defaults::GenerationDefaults;
-pub use sampler::Sampler;
-pub use settings::GenerateSettings;
-pub use stream::TextStream;
 
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]

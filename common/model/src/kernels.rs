@@ -23,17 +23,20 @@ pub mod gemv;
 pub mod grid;
 pub mod linear;
 pub mod lora;
+pub mod loss;
 pub mod math;
 pub mod matmul;
 pub mod norm;
 pub mod peak;
 pub mod pointwise;
 pub mod pool;
+pub mod product;
 #[cfg(target_arch = "x86_64")]
 pub mod projection;
 pub mod quantise;
 pub mod rotary;
 pub mod scratch;
+pub mod view;
 pub mod wide;
 
 #[cfg(test)]

@@ -7,25 +7,25 @@
 //! Invariants: reductions run in a fixed order, so two calls with the same input give the same bytes;
 //! shapes are checked with assertions because the loader has validated every outside input before.
 
-use crate::device::DeviceMemory;
-use crate::error::Result;
 use burn_backend::Backend;
 use burn_tensor::Tensor;
+
+pub use self::types::{
+    AttentionGradients, BasePenalty, CrossEntropy, CrossEntropyKl, KeyValueCache, LoraGradients, LoraOutput,
+    Normalised, RotaryTable, SavedAttention,
+};
+use crate::device::DeviceMemory;
+use crate::error::Result;
+use crate::frozen::FrozenWeight;
+use crate::options::Compute;
+use crate::segments::{Heads, Segments};
 
 mod cached;
 #[cfg(feature = "cubecl-engine")]
 pub mod cube;
 pub mod flex;
-pub mod frozen;
 mod project;
 pub mod types;
-
-pub use frozen::{DenseWeight, FrozenWeight};
-pub use project::{FeedForward, KeptFeedForward, LoraPair, Projection, ProjectionGradients};
-pub use types::{
-    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
-    LoraOutput, Normalised, RotaryTable, Segments,
-};
 
 /// Operations a device must provide beyond burn's own, in the order a decoder layer uses them.
 ///
@@ -84,39 +84,29 @@ pub trait EngineOps: Backend {
     /// Returns the new `y` and `xa = x A^T [T, r]`, which [`EngineOps::lora_backward`] needs.
     fn lora_forward(
         x: &Tensor<Self, 2>,
-        a: &Tensor<Self, 2>,
-        b: &Tensor<Self, 2>,
-        scaling: f32,
+        pair: &LoraPair<'_, Self>,
         y: Tensor<Self, 2>,
         compute: Compute,
     ) -> LoraOutput<Self>;
 
     /// Gradients of LoRA, without ever forming a dense `[out, in]` matrix:
     /// `dA = s (dy B)^T x`, `dB = s dy^T xa`, `dx = accumulate + s (dy B) A`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the saved tensors of one operation; a struct would only rename them"
-    )]
     fn lora_backward(
         x: &Tensor<Self, 2>,
         xa: &Tensor<Self, 2>,
         dy: &Tensor<Self, 2>,
-        a: &Tensor<Self, 2>,
-        b: &Tensor<Self, 2>,
-        scaling: f32,
+        pair: &LoraPair<'_, Self>,
         accumulate: Option<Tensor<Self, 2>>,
         compute: Compute,
     ) -> LoraGradients<Self>;
 
     /// Several linears of one input, each with its LoRA pair where it has one: for each part `(y, xa)` of
-    /// [`EngineOps::linear`] and [`EngineOps::lora_forward`]. A device overrides it where sharing pays.
+    /// [`EngineOps::linear`] and [`EngineOps::lora_forward`]. Where sharing does not pay: `ops::project`.
     fn project(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>],
         compute: Compute,
-    ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)> {
-        project::forward(x, parts, compute)
-    }
+    ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)>;
 
     /// Gradients of [`EngineOps::project`]: the sum of the parts' gradients in `x` (`+ accumulate`), and for each
     /// part with a pair `(dA, dB)`. `outputs` holds for each part its output gradient and its `xa`.
@@ -126,19 +116,15 @@ pub trait EngineOps: Backend {
         outputs: &[(&Tensor<Self, 2>, Option<&Tensor<Self, 2>>)],
         accumulate: Option<Tensor<Self, 2>>,
         compute: Compute,
-    ) -> ProjectionGradients<Self> {
-        project::backward(x, parts, outputs, accumulate, compute)
-    }
+    ) -> ProjectionGradients<Self>;
 
     /// `y = down(silu(gate(x)) * up(x))`, `parts` being gate, up and down: [`EngineOps::project`] and
-    /// [`EngineOps::swiglu_keeping`] in one. A device overrides it where that pays.
+    /// [`EngineOps::swiglu_keeping`] in one. Where that does not pay: `ops::project`.
     fn feed_forward(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>; 3],
         compute: Compute,
-    ) -> FeedForward<Self> {
-        project::feed_forward(x, parts, compute)
-    }
+    ) -> FeedForward<Self>;
 
     /// Gradients of [`EngineOps::feed_forward`] in `x` and in the three pairs, for the output's gradient `dy`. `kept` is
     /// what the forward pass of the same `x` and `parts` returned.
@@ -148,9 +134,7 @@ pub trait EngineOps: Backend {
         kept: KeptFeedForward<'_, Self>,
         dy: &Tensor<Self, 2>,
         compute: Compute,
-    ) -> ProjectionGradients<Self> {
-        project::feed_forward_backward(x, parts, kept, dy, compute)
-    }
+    ) -> ProjectionGradients<Self>;
 
     /// Root-mean-square normalisation of each row, then `* weight` (the order transformers uses):
     /// `y = weight * (x * rstd)`, `rstd = 1/sqrt(mean(x^2) + epsilon)`.
@@ -213,17 +197,9 @@ pub trait EngineOps: Backend {
     ) -> (Tensor<Self, 2>, Tensor<Self, 2>);
 
     /// Gradients of [`EngineOps::attention`] in `q`, `k` and `v`.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the saved tensors of one operation; a struct would only rename them"
-    )]
     fn attention_backward(
         d_output: &Tensor<Self, 2>,
-        q: &Tensor<Self, 2>,
-        k: &Tensor<Self, 2>,
-        v: &Tensor<Self, 2>,
-        output: &Tensor<Self, 2>,
-        log_sum_exp: &Tensor<Self, 2>,
+        saved: &SavedAttention<'_, Self>,
         heads: Heads,
         segments: &Segments,
         compute: Compute,
@@ -261,15 +237,14 @@ pub trait EngineOps: Backend {
     ) -> CrossEntropy<Self>;
 
     /// [`EngineOps::linear_cross_entropy`] with a penalty for leaving the base model: each row's loss is
-    /// `CE(q, target) + kl_weight KL(p || q)`, where `q` is the softmax of `hidden head^T` and `p` of
-    /// `base_hidden head^T`, which is a constant. Both are `[S, h]`, after the final norm. The gradient in the
-    /// logits is `q - onehot + kl_weight (q - p)` (Hinton, Vinyals, Dean 2015, section 2, at temperature 1).
+    /// `CE(q, target) + weight KL(p || q)`, where `q` is the softmax of `hidden head^T` and `p` of
+    /// the penalty's `hidden head^T`, which is a constant. Both are `[S, h]`, after the final norm. The gradient in the
+    /// logits is `q - onehot + weight (q - p)` (Hinton, Vinyals, Dean 2015, section 2, at temperature 1).
     fn linear_cross_entropy_kl(
         hidden: &Tensor<Self, 2>,
-        base_hidden: &Tensor<Self, 2>,
+        penalty: BasePenalty<'_, Self>,
         head: &Self::Frozen,
         targets: &[u32],
-        kl_weight: f32,
         gradient_scale: Option<f32>,
         compute: Compute,
     ) -> CrossEntropyKl<Self>;
@@ -287,4 +262,55 @@ pub trait EngineOps: Backend {
 
     /// `x + y`, into `x` where it is uniquely owned (the residual connection).
     fn add(x: Tensor<Self, 2>, y: &Tensor<Self, 2>) -> Tensor<Self, 2>;
+}
+
+/// A LoRA pair as an operation reads it.
+#[derive(Debug)]
+pub struct LoraPair<'a, B: EngineOps> {
+    /// `[r, in]`.
+    pub a: &'a Tensor<B, 2>,
+    /// `[out, r]`.
+    pub b: &'a Tensor<B, 2>,
+    /// `s`.
+    pub scaling: f32,
+}
+
+/// One linear of several that read the same rows.
+#[derive(Debug)]
+pub struct Projection<'a, B: EngineOps> {
+    /// `[out, in]`.
+    pub weight: &'a B::Frozen,
+    /// `[out]`.
+    pub bias: Option<&'a Tensor<B, 1>>,
+    /// Its adapter, if it has one.
+    pub pair: Option<LoraPair<'a, B>>,
+}
+
+/// Gradients of a group of projections.
+#[derive(Debug, Clone)]
+pub struct ProjectionGradients<B: EngineOps> {
+    /// `[T, in]`.
+    pub dx: Tensor<B, 2>,
+    /// `(dA, dB)` of each part that has a pair.
+    pub pairs: Vec<Option<(Tensor<B, 2>, Tensor<B, 2>)>>,
+}
+
+/// What [`FeedForward`] holds, as the backward pass reads it.
+#[derive(Debug)]
+pub struct KeptFeedForward<'a, B: EngineOps> {
+    /// See [`FeedForward::kept`].
+    pub kept: [&'a Tensor<B, 2>; 2],
+    /// See [`FeedForward::xa`].
+    pub xa: [Option<&'a Tensor<B, 2>>; 3],
+}
+
+/// A feed-forward block's output and what its backward pass reads.
+#[derive(Debug, Clone)]
+pub struct FeedForward<B: EngineOps> {
+    /// `[T, hidden]`.
+    pub y: Tensor<B, 2>,
+    /// Gate and up, in a form of the device's own.
+    pub kept: [Tensor<B, 2>; 2],
+    /// The input times `A^T` of gate, up and down where they have a pair.
+    pub xa: [Option<Tensor<B, 2>>; 3],
 }

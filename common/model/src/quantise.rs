@@ -43,7 +43,7 @@ pub struct Quantised {
 /// `Io` when `out_folder` is taken or the disk is full (nothing is left behind), `Checkpoint` or `MissingTensor` when the
 /// model is damaged, `Unsupported` when it is quantised already.
 pub fn quantise_checkpoint(model_folder: &Path, out_folder: &Path, rule: CodeRule) -> Result<Quantised> {
-    quantise_sharded(model_folder, out_folder, rule, limits::MAX_SHARD_BYTES)
+    quantise_sharded(model_folder, out_folder, rule, limits::SHARD_BYTES_MAX)
 }
 
 fn quantise_sharded(
@@ -64,10 +64,10 @@ fn quantise_sharded(
     let precision = source_precision(&reader, &linears[0])?;
     let out_config = config::with_quantisation(model_folder, precision)?;
     let is_linear = |name: &str| linears.iter().any(|linear| linear == name);
-    let plan = layout::plan(&reader, &is_linear, shard_bytes)?;
+    let layout = layout::lay_out(&reader, &is_linear, shard_bytes)?;
     let staged = StagedFolder::create(out_folder)?;
     let mut bytes_after = 0;
-    for (file_name, shard) in &plan.files {
+    for (file_name, shard) in &layout.files {
         let mut file = shard::ShardWriter::create(&staged.path(file_name), shard)?;
         for source in &shard.sources {
             if source.is_linear {
@@ -80,7 +80,7 @@ fn quantise_sharded(
         }
         bytes_after += file.finish()?;
     }
-    if let Some(index) = plan.index_json(bytes_after) {
+    if let Some(index) = layout.index_json(bytes_after) {
         staged.write("model.safetensors.index.json", index.as_bytes())?;
     }
     staged.write("config.json", out_config.as_bytes())?;
@@ -88,7 +88,7 @@ fn quantise_sharded(
     staged.commit()?;
     let bytes_before =
         reader.names().filter_map(|name| reader.entry(name)).map(|entry| entry.bytes() as u64).sum();
-    Ok(Quantised { linears: linears.len(), bytes_before, bytes_after, files: plan.files.len() })
+    Ok(Quantised { linears: linears.len(), bytes_before, bytes_after, files: layout.files.len() })
 }
 
 /// Quantises a dense `[out, in]` tensor of a checkpoint as it is read.

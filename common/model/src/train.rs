@@ -4,55 +4,33 @@
 mod optimizer;
 mod order;
 mod packing;
+mod report;
 mod schedule;
 mod settings;
 mod state;
 mod trainer;
 mod watch;
 
-pub use order::hold_out;
-pub use schedule::Schedule;
-pub use settings::{Batching, EvaluationSettings, TrainSettings};
-pub use state::Checkpoint;
-pub use trainer::Trainer;
-pub use watch::{Best, EvaluationReport};
+use sha2::{Digest, Sha256};
 
+use self::order::SampleOrder;
+pub use self::order::hold_out;
+pub use self::report::StepReport;
+pub use self::settings::{Batching, EvaluationSettings, Schedule, TrainSettings};
+pub use self::state::Checkpoint;
+use self::state::{Header, refused};
+pub use self::trainer::Trainer;
+use self::watch::Watch;
+pub use self::watch::{Best, EvaluationReport};
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
 use crate::evaluate::{evaluate, scorable};
-use crate::limits::EVALUATION_BATCH;
 use crate::sample::Sample;
-use order::Plan;
-use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
-use state::{Header, refused};
-use watch::Watch;
 
-/// What one optimiser step did.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct StepReport {
-    /// Optimiser step, counted from 1.
-    pub step: u64,
-    /// Optimiser steps of the whole training.
-    pub total_steps: u64,
-    /// Mean loss over the step's supervised tokens, in nats.
-    pub loss: f64,
-    /// Mean `KL(base || model)` over the step's supervised tokens, in nats and not weighted; where it is penalised.
-    pub divergence: Option<f64>,
-    /// Global norm of the gradient before clipping.
-    pub gradient_norm: f64,
-    /// Learning rate that was applied.
-    pub learning_rate: f64,
-    /// All tokens of the step.
-    pub tokens: u64,
-    /// Targets of the step.
-    pub supervised_tokens: u64,
-    /// Wall time of the step, without an evaluation.
-    pub elapsed_ms: u64,
-    /// The evaluation that followed the step, if one was due.
-    pub evaluation: Option<EvaluationReport>,
-}
+/// Sequences of one forward pass when a validation set is measured in training: what `batch_size` is by default, so that
+/// an evaluation takes less memory than a training step, which also keeps activations.
+const EVALUATION_BATCH: usize = 8;
 
 /// What the caller wants after a step.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,8 +85,8 @@ pub struct TrainOutcome {
 /// `Setting`, `NothingSupervised`, as [`train`].
 pub fn planned_steps(base: &BaseModel, samples: &[Sample], settings: &TrainSettings) -> Result<(u64, u64)> {
     settings.validate()?;
-    let plan = Plan::new(lengths(&scorable(base, samples)?), settings);
-    Ok((plan.total_steps(), plan.passes_per_epoch() as u64))
+    let order = SampleOrder::new(lengths(&scorable(base, samples)?), settings);
+    Ok((order.total_steps(), order.passes_per_epoch() as u64))
 }
 
 /// Trains `adapter`. `on_step` is called after each optimiser step, and the evaluation that followed it, with a report
@@ -129,8 +107,8 @@ pub fn train(
     if !data.validation.is_empty() {
         scorable(base, data.validation)?;
     }
-    let mut plan = Plan::new(lengths(&usable), settings);
-    let (total_steps, steps_per_epoch) = (plan.total_steps(), plan.steps_per_epoch());
+    let mut order = SampleOrder::new(lengths(&usable), settings);
+    let (total_steps, steps_per_epoch) = (order.total_steps(), order.steps_per_epoch());
     let mut header = Header { training: identity(base, &adapter, data, settings)?, ..Header::default() };
     let mut trainer = Trainer::new(base, adapter, settings, total_steps)?;
     let mut watch = Watch::new(settings.evaluation);
@@ -143,7 +121,7 @@ pub fn train(
     }
     let mut is_stopped = false;
     while trainer.step < total_steps && !watch.is_over() && !is_stopped {
-        let batches: Vec<Vec<&Sample>> = plan
+        let batches: Vec<Vec<&Sample>> = order
             .step(trainer.step)
             .into_iter()
             .map(|batch| batch.into_iter().map(|index| usable[index]).collect())

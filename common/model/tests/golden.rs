@@ -16,7 +16,7 @@ mod resume;
 #[path = "golden/training.rs"]
 mod training;
 
-use folder::Folder;
+use self::folder::Folder;
 
 /// Everything that a reference folder can check.
 fn check(name: &str, folder: &Folder) {

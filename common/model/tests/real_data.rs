@@ -5,8 +5,9 @@
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; a skipped test says so")]
 
-use model::{BaseModel, ChatTokenizer, Compute, Evaluation, LoadOptions, Sample, WeightFormat, evaluate};
 use std::path::{Path, PathBuf};
+
+use model::{BaseModel, ChatTokenizer, Compute, Evaluation, LoadOptions, Sample, WeightFormat, evaluate};
 
 fn shared() -> Option<PathBuf> {
     let root = std::env::var_os("SHARED_DIR")

@@ -2,9 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use model::device::Recompute;
 use model::plan::{Fit, MemoryPlan, PlanRequest, SHAPES, When, fit, plan, shape};
-use model::{Compute, Device, ModelConfig, ModelError, WeightFormat};
+use model::{Compute, Device, ModelConfig, ModelError, Recompute, WeightFormat};
 use prepare::PrepareError;
 use serde_json::{Value, json};
 

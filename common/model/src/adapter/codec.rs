@@ -1,15 +1,35 @@
 //! Adapter to safetensors bytes and back. Called by [`super::Adapter`]; the bytes are what sites exchange.
 //! Invariants: strict in both directions; equal values give equal bytes.
 
-use super::settings::{LoraSettings, tensor_name, tensor_shapes};
-use super::{Adapter, LoraPair};
-use crate::config::{LinearKind, ModelConfig};
-use crate::error::{ModelError, Result};
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
 
-pub(super) fn to_safetensors(adapter: &Adapter) -> Result<Vec<u8>> {
+use super::settings::{LoraSettings, tensor_name, tensor_shapes};
+use super::{Adapter, LoraPair};
+use crate::config::{LinearKind, ModelConfig};
+use crate::error::{ModelError, Result};
+
+impl Adapter {
+    /// Reads an adapter from the bytes of a safetensors file with PEFT names; strict: exactly the expected tensors,
+    /// f32 (or f16/bf16, widened), the expected shapes, finite values.
+    ///
+    /// # Errors
+    /// `Adapter` naming the first tensor that does not fit.
+    pub fn from_safetensors(bytes: &[u8], config: &ModelConfig, settings: &LoraSettings) -> Result<Self> {
+        from_safetensors(bytes, config, settings)
+    }
+
+    /// The bytes of a safetensors file: PEFT names, f32, sorted by name, no metadata.
+    ///
+    /// # Errors
+    /// `Internal` when the serializer refuses, which it has no reason to.
+    pub fn to_safetensors(&self) -> Result<Vec<u8>> {
+        to_safetensors(self)
+    }
+}
+
+fn to_safetensors(adapter: &Adapter) -> Result<Vec<u8>> {
     let mut tensors = Vec::new();
     for (layer, kind, pair) in adapter.pairs() {
         let [a, b] = [(&pair.a, [pair.rank, pair.in_features]), (&pair.b, [pair.out_features, pair.rank])];
@@ -23,11 +43,7 @@ pub(super) fn to_safetensors(adapter: &Adapter) -> Result<Vec<u8>> {
     safetensors::serialize(tensors, None).map_err(|error| ModelError::Internal { reason: error.to_string() })
 }
 
-pub(super) fn from_safetensors(
-    bytes: &[u8],
-    config: &ModelConfig,
-    settings: &LoraSettings,
-) -> Result<Adapter> {
+fn from_safetensors(bytes: &[u8], config: &ModelConfig, settings: &LoraSettings) -> Result<Adapter> {
     settings.validate()?;
     let file =
         SafeTensors::deserialize(bytes).map_err(|error| bad(format!("not a safetensors file: {error}")))?;

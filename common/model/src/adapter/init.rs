@@ -1,15 +1,27 @@
 //! The start value of an adapter. Called by [`super::Adapter::init`].
 //! Invariant: the value of a matrix depends on (seed, module name, shape) only.
 
-use super::settings::LoraSettings;
-use super::{Adapter, LayerPairs, LoraPair};
-use crate::config::{LinearKind, ModelConfig};
-use crate::error::Result;
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
 
-pub(super) fn init(config: &ModelConfig, settings: &LoraSettings, seed: u64) -> Result<Adapter> {
+use super::settings::LoraSettings;
+use super::{Adapter, LayerPairs, LoraPair};
+use crate::config::{LinearKind, ModelConfig};
+use crate::error::Result;
+
+impl Adapter {
+    /// A new adapter as PEFT initialises it: A uniform in +-1/sqrt(in_features) (kaiming-uniform with a = sqrt 5), B
+    /// zero. Each A comes from a ChaCha stream keyed by (seed, module name), so the order of modules is immaterial.
+    ///
+    /// # Errors
+    /// `Setting` when the settings are not usable with this model.
+    pub fn init(config: &ModelConfig, settings: &LoraSettings, seed: u64) -> Result<Self> {
+        init(config, settings, seed)
+    }
+}
+
+fn init(config: &ModelConfig, settings: &LoraSettings, seed: u64) -> Result<Adapter> {
     settings.validate()?;
     let layers = (0..config.num_layers).map(|layer| layer_pairs(config, settings, seed, layer)).collect();
     Ok(Adapter { settings: settings.clone(), layers })

@@ -4,6 +4,7 @@
 //! Invariants: the folder is written as a whole or not at all; keys, names, shapes and type are those of PEFT 0.21;
 //! what this crate does not compute is refused by name, never loaded approximately.
 
+mod names;
 mod read;
 
 #[cfg(test)]
@@ -15,16 +16,11 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
+use self::names::{CONFIG_FILE, TENSOR_FILE};
+pub use self::read::load_peft;
 use super::{Adapter, LoraSettings};
 use crate::error::{ModelError, Result};
 use crate::staging::StagedFolder;
-
-pub use read::load_peft;
-
-/// Name of the configuration in a PEFT folder.
-const CONFIG_FILE: &str = "adapter_config.json";
-/// Name of the tensors in a PEFT folder.
-const TENSOR_FILE: &str = "adapter_model.safetensors";
 
 /// Writes an adapter as a PEFT folder. `folder` must not exist or must be empty.
 ///

@@ -1,10 +1,11 @@
 //! What kind of adapter: rank, alpha, dropout, target linears; and the tensors it must therefore have.
 //! Used by the trainer, by the strict checks of received adapters, and by PEFT files.
 
+use serde::{Deserialize, Serialize};
+
 use crate::config::{LinearKind, ModelConfig};
 use crate::error::{ModelError, Result};
-use crate::limits::MAX_RANK;
-use serde::{Deserialize, Serialize};
+use crate::limits::LORA_RANK_MAX;
 
 /// LoRA settings, as in PEFT's `LoraConfig`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,8 +50,8 @@ impl LoraSettings {
     /// `Setting` naming the first one that cannot.
     pub fn validate(&self) -> Result<()> {
         let bad = |name: &'static str, reason: String| Err(ModelError::Setting { name, reason });
-        if self.rank == 0 || self.rank > MAX_RANK {
-            return bad("rank", format!("it is {}; it must be between 1 and {MAX_RANK}", self.rank));
+        if self.rank == 0 || self.rank > LORA_RANK_MAX {
+            return bad("rank", format!("it is {}; it must be between 1 and {LORA_RANK_MAX}", self.rank));
         }
         if !self.alpha.is_finite() || self.alpha <= 0.0 {
             return bad("alpha", format!("it is {}; it must be a positive number", self.alpha));

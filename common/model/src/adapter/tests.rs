@@ -1,8 +1,10 @@
 //! Initialisation, byte determinism and strictness of adapters.
 
+use std::path::Path;
+
 use super::*;
 use crate::ModelError;
-use std::path::Path;
+use crate::config::ModelConfig;
 
 fn config() -> ModelConfig {
     let text = r#"{"model_type":"llama","hidden_size":32,"intermediate_size":48,"num_hidden_layers":11,

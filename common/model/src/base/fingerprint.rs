@@ -1,12 +1,13 @@
 //! SHA-256 over everything frozen, so that a site can show which base it trained on. Filled by the loader.
 //! Invariant: a label and a length precede each tensor, so no two models can feed the hash the same bytes.
 
-use crate::base::LoadOptions;
+use sha2::{Digest, Sha256};
+
 use crate::config::ModelConfig;
 use crate::error::{ModelError, Result};
+use crate::frozen::FrozenWeight;
 use crate::nf4::Absmax;
-use crate::ops::FrozenWeight;
-use sha2::{Digest, Sha256};
+use crate::options::LoadOptions;
 
 /// The running hash.
 pub(crate) struct Fingerprint(Sha256);

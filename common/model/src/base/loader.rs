@@ -1,27 +1,30 @@
-//! Builds a [`BaseModel`] from a checkpoint, one tensor at a time. Called by [`BaseModel::load`].
+//! Builds a decoder from a checkpoint, one tensor at a time. Called by `BaseModel::load_on`.
 //! Invariants: at most one dense tensor is in memory besides what is kept; every tensor has the shape that config.json
 //! implies; a name that is missing, a damaged file or an unknown quantisation is an error that names the file.
 
-use super::engine::Engine;
-use super::fingerprint::Fingerprint;
-use super::{BaseModel, LoadOptions, WeightFormat};
-use crate::checkpoint::{CheckpointReader, Dtype};
-use crate::config::{LinearKind, ModelConfig};
-use crate::decoder::{Decoder, Layer, Linear};
-use crate::device::{Device, HeldWeights, Placement};
-use crate::error::{ModelError, Result};
-use crate::limits::ACTIVATION_BUDGET_BYTES;
-use crate::nf4::bitsandbytes::QuantisedTensors;
-use crate::nf4::{CodeRule, Nf4Weight};
-use crate::ops::{Compute, DenseWeight, EngineOps, FrozenWeight};
-use crate::quantise;
+use std::path::Path;
+
 #[cfg(feature = "cuda")]
 use burn_cuda::{Cuda, CudaDevice};
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::{Tensor, TensorData};
 use half::bf16;
 use rayon::prelude::*;
-use std::path::Path;
+
+use super::engine::Engine;
+use super::fingerprint::Fingerprint;
+use crate::checkpoint::{CheckpointReader, Dtype};
+use crate::config::{LinearKind, ModelConfig};
+use crate::decoder::{Decoder, Layer, Linear};
+use crate::device::{Device, Placement};
+use crate::error::{ModelError, Result};
+use crate::frozen::{DenseWeight, FrozenWeight};
+use crate::limits::ACTIVATION_BYTES_MAX;
+use crate::nf4::bitsandbytes::QuantisedTensors;
+use crate::nf4::{CodeRule, Nf4Weight};
+use crate::ops::EngineOps;
+use crate::options::{Compute, HeldWeights, LoadOptions, WeightFormat};
+use crate::quantise;
 
 const QUANT_STATE: &str = ".weight.quant_state.bitsandbytes__nf4";
 
@@ -36,29 +39,32 @@ struct Loader<'a, B: EngineOps> {
     device: B::Device,
 }
 
-pub(super) fn load(dir: &Path, options: &LoadOptions, placement: Placement) -> Result<BaseModel> {
+/// A decoder on its device, and the fingerprint of its frozen tensors.
+pub(crate) type Loaded = (Box<dyn Engine>, [u8; 32]);
+
+/// The decoder of a model folder, where the placement says.
+pub(super) fn load(dir: &Path, options: &LoadOptions, placement: Placement) -> Result<Loaded> {
     let device = placement.device;
     placement.check(options)?;
-    let (engine, fingerprint): (Box<dyn Engine>, _) = match device {
-        Device::Cpu => decoder::<Flex>(dir, options, placement, FlexDevice)?,
+    match device {
+        Device::Cpu => decoder::<Flex>(dir, options, placement, FlexDevice),
         #[cfg(feature = "cuda")]
         Device::Cuda { index } => {
             let device = CudaDevice::new(index);
-            Cuda::guarded(&device, || decoder::<Cuda>(dir, options, placement, device.clone()))??
+            Cuda::guarded(&device, || decoder::<Cuda>(dir, options, placement, device.clone()))?
         }
         #[cfg(not(feature = "cuda"))]
-        Device::Cuda { .. } => return Err(device.built_without_cuda()),
-    };
-    Ok(BaseModel { engine, placement, options: *options, fingerprint })
+        Device::Cuda { .. } => Err(device.built_without_cuda()),
+    }
 }
 
-/// The decoder on a device, and the fingerprint of its frozen tensors.
+/// [`load`] on one backend.
 pub(crate) fn decoder<B: EngineOps>(
     dir: &Path,
     options: &LoadOptions,
     placement: Placement,
     device: B::Device,
-) -> Result<(Box<dyn Engine>, [u8; 32])> {
+) -> Result<Loaded> {
     let config = ModelConfig::from_dir(dir)?;
     let reader = CheckpointReader::open(dir)?;
     let prequantised = reader.names().any(|name| name.ends_with(QUANT_STATE));
@@ -100,7 +106,7 @@ pub(crate) fn decoder<B: EngineOps>(
         final_norm,
         layers,
         recompute: placement.recompute,
-        activation_budget_bytes: ACTIVATION_BUDGET_BYTES,
+        activation_budget_bytes: ACTIVATION_BYTES_MAX,
         config,
     };
     Ok((Box::new(decoder), fingerprint))

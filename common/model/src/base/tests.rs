@@ -1,10 +1,13 @@
 //! Checkpoints in every element type, in one file and in several, and those that cannot be used.
 
-use super::*;
+use std::collections::BTreeMap;
+
 use half::{bf16, f16};
 use safetensors::tensor::TensorView;
 use safetensors::{Dtype, SafeTensors};
-use std::collections::BTreeMap;
+
+use super::*;
+use crate::options::{Compute, WeightFormat};
 
 type Tensors = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
 

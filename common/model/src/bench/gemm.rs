@@ -2,17 +2,21 @@
 //! Called by `model-bench --products`. Invariant: what is timed is the engine's own operation, operands rounded and results
 //! in f32, and the device is waited for.
 
-use super::median;
-use crate::device::Device;
-use crate::error::{ModelError, Result};
-use crate::ops::{Compute, DenseWeight, EngineOps, FrozenWeight};
+use std::time::Instant;
+
 #[cfg(feature = "cuda")]
 use burn_cuda::{Cuda, CudaDevice};
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::{Tensor, TensorData};
 use half::bf16;
 use serde::Serialize;
-use std::time::Instant;
+
+use super::numbers::median;
+use crate::device::Device;
+use crate::error::{ModelError, Result};
+use crate::frozen::{DenseWeight, FrozenWeight};
+use crate::ops::EngineOps;
+use crate::options::Compute;
 
 /// The speed of one product.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -3,10 +3,11 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 
-use model::check::{Comparison, check_folder};
-use model::{BaseModel, Compute, ModelError, Placement};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
+
+use model::conformance::{Comparison, check_folder};
+use model::{BaseModel, Compute, ModelError, Placement};
 
 const USAGE: &str = "\
 Usage: model-check [--device cpu|cuda:N] [--compute f32|bf16|both] [--recompute none|attention|full|auto]

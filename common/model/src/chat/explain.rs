@@ -3,7 +3,8 @@
 
 use std::ops::Range;
 
-use super::{ChatTokenizer, Encoded, Message};
+use super::message::Message;
+use super::tokenizer::{ChatTokenizer, Encoded};
 use crate::error::Result;
 
 /// A conversation as the model sees it.

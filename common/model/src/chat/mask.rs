@@ -6,12 +6,15 @@
 
 use std::ops::Range;
 
-use super::{ChatTokenizer, Message, Role, template_fault};
+use super::fault::template_fault;
+use super::message::{Message, Role};
+use super::template::ChatTemplate;
 use crate::error::{ModelError, Result};
 
 /// Byte ranges of `text` (the rendered `messages`) which are supervised.
 pub(super) fn supervised_spans(
-    tokenizer: &ChatTokenizer,
+    template: &ChatTemplate,
+    special_tokens: &[String],
     messages: &[Message],
     text: &str,
 ) -> Result<Vec<Range<usize>>> {
@@ -20,9 +23,9 @@ pub(super) fn supervised_spans(
         if message.role != Role::Assistant {
             continue;
         }
-        let prefix = tokenizer.render(&messages[..index], true)?;
+        let prefix = template.render(&messages[..index], true)?;
         let answer = text.strip_prefix(prefix.as_str()).ok_or_else(|| rewritten(index))?;
-        let (content, end) = find_answer(answer, &message.content, &tokenizer.special_tokens)
+        let (content, end) = find_answer(answer, &message.content, special_tokens)
             .map_err(|missing| missing.into_error(index))?;
         let start = prefix.len() + content.start;
         let behind = prefix.len() + content.end;

@@ -2,7 +2,8 @@
 //! Called by the site worker and by the coordinator's evaluation. Invariants: samples keep the order of
 //! the conversations; each returned sample has at least one supervised token; every loss is counted.
 
-use super::{ChatTokenizer, Message};
+use super::message::Message;
+use super::tokenizer::ChatTokenizer;
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
 

@@ -11,6 +11,7 @@ use tokenizers::{NormalizedString, Normalizer as _};
 
 use super::tests::{CHATML, LLAMA, THINKING, repository, say, supervised_text, tokenizer_folder};
 use super::*;
+use crate::error::ModelError;
 
 /// A tokenizer with its template, and what the property needs to know of it.
 struct Family {
@@ -111,7 +112,7 @@ fn variants(family: &Family, answer: &str) -> Vec<String> {
         .into()
 }
 
-fn check(family: &Family, conversation: &[Message]) -> std::result::Result<(), TestCaseError> {
+fn mask_is_exact(family: &Family, conversation: &[Message]) -> Result<(), TestCaseError> {
     let contents = || conversation.iter().map(|message| message.content.as_str());
     // Parts may spell a special token, which is refused (and tested) elsewhere.
     if contents().any(|text| family.chat.special_tokens.iter().any(|token| text.contains(token))) {
@@ -180,7 +181,7 @@ proptest! {
             conversation.extend([say(asks, question), say(Role::Assistant, answer)]);
         }
         for family in families() {
-            check(family, &conversation)?;
+            mask_is_exact(family, &conversation)?;
         }
     }
 }

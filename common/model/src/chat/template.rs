@@ -11,8 +11,9 @@ use minijinja::value::Kwargs;
 use minijinja::{Environment, Error, ErrorKind, Value};
 use serde::Serialize;
 
+use super::fault::template_fault;
+use super::message::{Message, Role};
 use super::tokenizer_config::TokenizerConfig;
-use super::{Message, Role, template_fault};
 use crate::error::{ModelError, Result};
 
 const NAME: &str = "chat_template";

@@ -8,6 +8,8 @@ use serde::Deserialize;
 use serde_json::json;
 
 use super::*;
+use crate::error::ModelError;
+use crate::sample::Sample;
 
 pub(super) const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' + message['role'] + '\n' + message['content'] \
     + '<|im_end|>' + '\n'}}{% endfor %}{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}";

@@ -1,14 +1,38 @@
 //! One safetensors file: its header, checked against the file's length, and positioned reads from it.
 //! Called by [`super::CheckpointReader`]. Invariant: after `open`, every entry's byte range was inside the file.
 
-use super::{TensorEntry, damaged};
-use crate::error::{ModelError, Result};
-use crate::limits::MAX_JSON_BYTES;
-use safetensors::tensor::Metadata;
 use std::fs::File;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
+use safetensors::Dtype;
+use safetensors::tensor::Metadata;
+
+use crate::error::{ModelError, Result};
+use crate::limits::JSON_BYTES_MAX;
+
+/// Where a tensor lies and what it is.
+#[derive(Debug, Clone)]
+pub struct TensorEntry {
+    /// Element type.
+    pub dtype: Dtype,
+    /// Dimensions, outermost first.
+    pub shape: Vec<usize>,
+    pub(super) shard: usize,
+    /// Byte range from the start of the file.
+    pub(super) start: u64,
+    pub(super) length: usize,
+}
+
+impl TensorEntry {
+    /// Bytes in the file.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.length
+    }
+}
+
+/// One open file.
 #[derive(Debug)]
 pub(super) struct ShardFile {
     path: PathBuf,
@@ -28,7 +52,7 @@ impl ShardFile {
         let mut length = [0_u8; 8];
         shard.file.read_exact_at(&mut length, 0).map_err(io)?;
         let length = u64::from_le_bytes(length);
-        if length > size - 8 || length > MAX_JSON_BYTES {
+        if length > size - 8 || length > JSON_BYTES_MAX {
             return Err(damaged(path, format!("its header claims {length} bytes, the file has {size}")));
         }
         let header = shard.read(8, length as usize)?;
@@ -76,4 +100,9 @@ impl ShardFile {
         })?;
         Ok(bytes)
     }
+}
+
+/// The error of a damaged file.
+pub(crate) fn damaged(path: &Path, reason: String) -> ModelError {
+    ModelError::Checkpoint { path: path.to_path_buf(), reason }
 }

@@ -1,7 +1,8 @@
 //! Sharded, truncated and contradictory checkpoints.
 
-use super::*;
 use safetensors::tensor::TensorView;
+
+use super::*;
 
 fn write(path: &Path, tensors: &[(&str, &[f32], &[usize])]) {
     let views = tensors.iter().map(|(name, values, shape)| {

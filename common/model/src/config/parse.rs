@@ -1,11 +1,13 @@
 //! Reads `config.json` in its old and new spellings and refuses, by name, what the decoder does not compute.
 //! Called by [`super::ModelConfig::from_dir`]. Invariant: every number that leaves here is within `limits.rs`.
 
+use std::path::Path;
+
+use serde::Deserialize;
+
 use super::{Architecture, ModelConfig, Rope, RopeScaling};
 use crate::error::{ModelError, Result};
-use crate::limits::{MAX_JSON_BYTES, MAX_LAYERS, MAX_SEQUENCE_TOKENS, MAX_VOCABULARY, MAX_WIDTH};
-use serde::Deserialize;
-use std::path::Path;
+use crate::limits::{JSON_BYTES_MAX, LAYERS_MAX, SEQUENCE_TOKENS_MAX, VOCABULARY_MAX, WIDTH_MAX};
 
 /// The fields that matter; everything else in the file is ignored, as transformers does.
 #[derive(Deserialize)]
@@ -53,17 +55,36 @@ struct RawRope {
     original_max_position_embeddings: Option<f64>,
 }
 
-pub(super) fn from_dir(dir: &Path) -> Result<ModelConfig> {
+impl ModelConfig {
+    /// Reads `config.json` in a Hugging Face model folder.
+    ///
+    /// # Errors
+    /// [`crate::ModelError::Io`] when it cannot be read, `Config` when it is malformed, `Unsupported` when it asks
+    /// for an architecture, rope type, activation, bias or sliding window that is not implemented.
+    pub fn from_dir(dir: &Path) -> Result<Self> {
+        from_dir(dir)
+    }
+
+    /// Reads the text of a `config.json`; `path` is used in messages only.
+    ///
+    /// # Errors
+    /// As [`ModelConfig::from_dir`].
+    pub fn from_json(text: &[u8], path: &Path) -> Result<Self> {
+        from_json(text, path)
+    }
+}
+
+fn from_dir(dir: &Path) -> Result<ModelConfig> {
     let path = dir.join("config.json");
     let size = std::fs::metadata(&path).map_err(|error| ModelError::io(&path, error))?.len();
-    if size > MAX_JSON_BYTES {
-        return Err(bad(&path, format!("it has {size} bytes; at most {MAX_JSON_BYTES} are read")));
+    if size > JSON_BYTES_MAX {
+        return Err(bad(&path, format!("it has {size} bytes; at most {JSON_BYTES_MAX} are read")));
     }
     let text = std::fs::read(&path).map_err(|error| ModelError::io(&path, error))?;
     from_json(&text, &path)
 }
 
-pub(super) fn from_json(text: &[u8], path: &Path) -> Result<ModelConfig> {
+fn from_json(text: &[u8], path: &Path) -> Result<ModelConfig> {
     // The family comes first: a config of another family lacks fields, and "missing field" would mislead.
     #[derive(Deserialize)]
     struct Family {
@@ -87,7 +108,7 @@ pub(super) fn from_json(text: &[u8], path: &Path) -> Result<ModelConfig> {
     let raw: RawConfig = serde_json::from_slice(text).map_err(|error| bad(path, error.to_string()))?;
     refuse_unsupported(&raw)?;
     let config = build(architecture, &raw)?;
-    check(&config, path)?;
+    require_sensible_sizes(&config, path)?;
     Ok(config)
 }
 
@@ -185,22 +206,22 @@ fn refuse_unsupported(raw: &RawConfig) -> Result<()> {
     Ok(())
 }
 
-fn check(config: &ModelConfig, path: &Path) -> Result<()> {
+fn require_sensible_sizes(config: &ModelConfig, path: &Path) -> Result<()> {
     let within = |name: &str, value: usize, most: usize| {
         if value == 0 || value > most {
             return Err(bad(path, format!("{name} is {value}; it must be between 1 and {most}")));
         }
         Ok(())
     };
-    within("hidden_size", config.hidden_size, MAX_WIDTH)?;
-    within("intermediate_size", config.intermediate_size, MAX_WIDTH)?;
-    within("num_hidden_layers", config.num_layers, MAX_LAYERS)?;
-    within("num_attention_heads", config.num_attention_heads, MAX_WIDTH)?;
+    within("hidden_size", config.hidden_size, WIDTH_MAX)?;
+    within("intermediate_size", config.intermediate_size, WIDTH_MAX)?;
+    within("num_hidden_layers", config.num_layers, LAYERS_MAX)?;
+    within("num_attention_heads", config.num_attention_heads, WIDTH_MAX)?;
     within("num_key_value_heads", config.num_key_value_heads, config.num_attention_heads)?;
-    within("head_dim", config.head_dim, MAX_WIDTH)?;
-    within("num_attention_heads * head_dim", config.num_attention_heads * config.head_dim, MAX_WIDTH)?;
-    within("vocab_size", config.vocab_size, MAX_VOCABULARY)?;
-    within("max_position_embeddings", config.max_position_embeddings, MAX_SEQUENCE_TOKENS * 16)?;
+    within("head_dim", config.head_dim, WIDTH_MAX)?;
+    within("num_attention_heads * head_dim", config.num_attention_heads * config.head_dim, WIDTH_MAX)?;
+    within("vocab_size", config.vocab_size, VOCABULARY_MAX)?;
+    within("max_position_embeddings", config.max_position_embeddings, SEQUENCE_TOKENS_MAX * 16)?;
     if !config.num_attention_heads.is_multiple_of(config.num_key_value_heads) {
         return Err(bad(path, "num_attention_heads is not a multiple of num_key_value_heads".to_owned()));
     }

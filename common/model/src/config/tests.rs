@@ -1,8 +1,10 @@
 //! Old and new spellings of config.json, and what is refused by name.
 
+use std::path::Path;
+
 use super::*;
 use crate::ModelError;
-use std::path::Path;
+use crate::error::Result;
 
 const QWEN: &str = r#"{"model_type":"qwen2","hidden_size":896,"intermediate_size":4864,"num_hidden_layers":24,
   "num_attention_heads":14,"num_key_value_heads":2,"vocab_size":151936,"rms_norm_eps":1e-6,"hidden_act":"silu",

@@ -1,10 +1,12 @@
 //! The adapter's matrices on the device, and their gradients in host memory. Used by the layers of one pass.
 //! Invariant: gradients are summed in layer order, batch by batch, so accumulation is deterministic.
 
+use burn_tensor::{Tensor, TensorData};
+
+use super::random::Dropout;
 use crate::adapter::{Adapter, LoraPair};
 use crate::config::LinearKind;
 use crate::ops::EngineOps;
-use burn_tensor::{Tensor, TensorData};
 
 /// One pair on the device.
 #[derive(Debug, Clone)]
@@ -22,16 +24,6 @@ pub(crate) struct DeviceAdapter<B: EngineOps> {
     pub(crate) scaling: f32,
     /// Probability of LoRA dropout, and its key; `None` outside training.
     pub(crate) dropout: Option<Dropout>,
-}
-
-/// LoRA dropout of one forward pass.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Dropout {
-    pub(crate) probability: f64,
-    /// Seed of the training.
-    pub(crate) seed: u64,
-    /// Number of the forward pass within the training.
-    pub(crate) pass: u64,
 }
 
 impl<B: EngineOps> DeviceAdapter<B> {

@@ -2,13 +2,22 @@
 //! Called by the layer's passes. Invariant: the backward pass uses only what `Saved` holds and the frozen weights;
 //! `n` is recomputed from `x`, which costs less than keeping it.
 
-use super::Decoder;
-use super::adapter::Gradients;
-use super::layer::{Layer, PassContext};
-use super::linear::Site;
-use crate::config::LinearKind::{Key, Output, Query, Value};
-use crate::ops::{EngineOps, KeyValueCache};
 use burn_tensor::Tensor;
+
+use super::adapter::Gradients;
+use super::context::PassContext;
+use super::linear::LinearPosition;
+use super::weights::{Decoder, Layer};
+use crate::config::LinearKind::{Key, Output, Query, Value};
+use crate::ops::{EngineOps, KeyValueCache, SavedAttention};
+
+/// One layer in one pass.
+pub(crate) struct LayerPass<'a, B: EngineOps> {
+    pub(crate) decoder: &'a Decoder<B>,
+    pub(crate) layer: &'a Layer<B>,
+    pub(crate) position: LinearPosition<'a, B>,
+    pub(crate) context: &'a PassContext<'a, B>,
+}
 
 /// What the backward pass of the block needs besides its input `x`.
 pub(crate) struct Saved<B: EngineOps> {
@@ -34,17 +43,12 @@ struct Projected<B: EngineOps> {
     xa: [Option<Tensor<B, 2>>; 3],
 }
 
-fn project<B: EngineOps>(
-    decoder: &Decoder<B>,
-    layer: &Layer<B>,
-    site: &Site<'_, B>,
-    context: &PassContext<'_, B>,
-    x: &Tensor<B, 2>,
-) -> Projected<B> {
+fn project<B: EngineOps>(pass: &LayerPass<'_, B>, x: &Tensor<B, 2>) -> Projected<B> {
+    let LayerPass { decoder, layer, position, context } = pass;
     let heads = decoder.heads();
     let normalised = B::rms_norm(x, &layer.input_norm, decoder.epsilon()).y;
     let [(query, query_xa), (key, key_xa), (value, value_xa)] =
-        site.forward(layer, [Query, Key, Value], &normalised);
+        position.forward(layer, [Query, Key, Value], &normalised);
     let (query, key, unnormalised) = match &layer.head_norms {
         None => (query, key, None),
         Some([query_norm, key_norm]) => {
@@ -69,33 +73,25 @@ fn project<B: EngineOps>(
 
 /// `y [T, hidden]` of the next rows of a sequence whose keys and values so far are in `cache`.
 pub(crate) fn forward_cached<B: EngineOps>(
-    decoder: &Decoder<B>,
-    layer: &Layer<B>,
-    site: &Site<'_, B>,
-    context: &PassContext<'_, B>,
+    pass: &LayerPass<'_, B>,
     cache: &mut KeyValueCache<B>,
     x: &Tensor<B, 2>,
 ) -> Tensor<B, 2> {
-    let Projected { query, key, value, .. } = project(decoder, layer, site, context, x);
+    let LayerPass { decoder, layer, position, .. } = pass;
+    let Projected { query, key, value, .. } = project(pass, x);
     let attended = B::cached_attention(&query, &key, &value, cache, decoder.heads(), decoder.compute);
-    let [(projected, _)] = site.forward(layer, [Output], &attended);
+    let [(projected, _)] = position.forward(layer, [Output], &attended);
     B::add(projected, x)
 }
 
 /// `y [T, hidden]` and what to keep.
-pub(crate) fn forward<B: EngineOps>(
-    decoder: &Decoder<B>,
-    layer: &Layer<B>,
-    site: &Site<'_, B>,
-    context: &PassContext<'_, B>,
-    x: &Tensor<B, 2>,
-) -> (Tensor<B, 2>, Saved<B>) {
+pub(crate) fn forward<B: EngineOps>(pass: &LayerPass<'_, B>, x: &Tensor<B, 2>) -> (Tensor<B, 2>, Saved<B>) {
+    let LayerPass { decoder, layer, position, context } = pass;
     let heads = decoder.heads();
-    let Projected { query, key, value, unnormalised, xa: [query_xa, key_xa, value_xa] } =
-        project(decoder, layer, site, context, x);
+    let Projected { query, key, value, unnormalised, xa: [query_xa, key_xa, value_xa] } = project(pass, x);
     let (attended, log_sum_exp) =
         <B as EngineOps>::attention(&query, &key, &value, heads, context.segments, decoder.compute);
-    let [(projected, output_xa)] = site.forward(layer, [Output], &attended);
+    let [(projected, output_xa)] = position.forward(layer, [Output], &attended);
     let y = B::add(projected, x);
     let xa = [query_xa, key_xa, value_xa, output_xa];
     (y, Saved { unnormalised, query, key, value, attended, log_sum_exp, xa })
@@ -103,30 +99,25 @@ pub(crate) fn forward<B: EngineOps>(
 
 /// `dL/dx [T, hidden]` for `dy = dL/dy`.
 pub(crate) fn backward<B: EngineOps>(
-    decoder: &Decoder<B>,
-    layer: &Layer<B>,
-    site: &Site<'_, B>,
-    context: &PassContext<'_, B>,
-    input: (&Tensor<B, 2>, Saved<B>),
+    pass: &LayerPass<'_, B>,
+    x: &Tensor<B, 2>,
+    saved: Saved<B>,
     dy: Tensor<B, 2>,
     gradients: &mut Gradients,
 ) -> Tensor<B, 2> {
-    let (x, saved) = input;
+    let LayerPass { decoder, layer, position, context } = pass;
     let heads = decoder.heads();
     let [query_xa, key_xa, value_xa, output_xa] = &saved.xa;
     let output = [(Output, output_xa.as_ref(), &dy)];
-    let d_attended = site.backward(layer, &saved.attended, output, None, gradients);
-    let d = B::attention_backward(
-        &d_attended,
-        &saved.query,
-        &saved.key,
-        &saved.value,
-        &saved.attended,
-        &saved.log_sum_exp,
-        heads,
-        context.segments,
-        decoder.compute,
-    );
+    let d_attended = position.backward(layer, &saved.attended, output, None, gradients);
+    let read = SavedAttention {
+        q: &saved.query,
+        k: &saved.key,
+        v: &saved.value,
+        output: &saved.attended,
+        log_sum_exp: &saved.log_sum_exp,
+    };
+    let d = B::attention_backward(&d_attended, &read, heads, context.segments, decoder.compute);
     drop(d_attended);
     let unrotate = |x| B::rotary(x, heads.head_dim, context.rotary, context.segments, true);
     let (mut d_query, mut d_key) = (unrotate(d.dq), unrotate(d.dk));
@@ -140,7 +131,7 @@ pub(crate) fn backward<B: EngineOps>(
         (Key, key_xa.as_ref(), &d_key),
         (Value, value_xa.as_ref(), &d.dv),
     ];
-    let dn = site.backward(layer, &normalised.y, outputs, None, gradients);
+    let dn = position.backward(layer, &normalised.y, outputs, None, gradients);
     B::rms_norm_backward(&dn, x, &normalised.rstd, &layer.input_norm, Some(dy))
 }
 

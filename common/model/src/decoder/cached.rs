@@ -2,10 +2,11 @@
 //! the new rows only. Called by `generate`. Invariant: the logits are those of one pass over the whole sequence, but
 //! for the order in which sums are rounded.
 
-use super::Decoder;
 use super::adapter::{DeviceAdapter, host};
-use super::layer::PassContext;
-use crate::ops::{EngineOps, KeyValueCache, Segments};
+use super::context::PassContext;
+use super::weights::Decoder;
+use crate::ops::{EngineOps, KeyValueCache};
+use crate::segments::Segments;
 
 /// Rows of one pass over a prompt: bounds the activations, and fills the matrix kernels as well as more would.
 const PROMPT_ROWS: usize = 512;

@@ -1,23 +1,17 @@
 //! A frozen linear with an optional LoRA pair: `y = x W^T + b + s B A dropout(x)`, and its backward pass.
 //! Called by the attention and feed-forward blocks. Invariant: no dense `[out, in]` gradient is ever formed.
 
-use super::adapter::{DeviceAdapter, Dropout, Gradients};
-use super::layer::Layer;
-use crate::config::LinearKind::{self, Down, Gate, Up};
-use crate::ops::{Compute, EngineOps, FeedForward, KeptFeedForward, LoraPair, Projection};
 use burn_tensor::{Tensor, TensorData};
 
-/// A frozen linear of the base.
-#[derive(Debug, Clone)]
-pub(crate) struct Linear<B: EngineOps> {
-    /// `[out, in]`.
-    pub(crate) weight: B::Frozen,
-    /// `[out]`.
-    pub(crate) bias: Option<Tensor<B, 1>>,
-}
+use super::adapter::{DeviceAdapter, DevicePair, Gradients};
+use super::random::{Dropout, dropout_mask};
+use super::weights::{Layer, Linear};
+use crate::config::LinearKind::{self, Down, Gate, Up};
+use crate::ops::{EngineOps, FeedForward, KeptFeedForward, LoraPair, Projection};
+use crate::options::Compute;
 
 /// Which linear of which layer, under which adapter: what a pass carries down to a linear.
-pub(crate) struct Site<'a, B: EngineOps> {
+pub(crate) struct LinearPosition<'a, B: EngineOps> {
     pub(crate) layer: usize,
     pub(crate) adapter: Option<&'a DeviceAdapter<B>>,
     pub(crate) compute: Compute,
@@ -26,7 +20,7 @@ pub(crate) struct Site<'a, B: EngineOps> {
 /// A linear's place in a backward pass: its `x A^T` of the forward pass, and `dL/dy`.
 pub(crate) type Output<'a, B> = (LinearKind, Option<&'a Tensor<B, 2>>, &'a Tensor<B, 2>);
 
-impl<B: EngineOps> Site<'_, B> {
+impl<B: EngineOps> LinearPosition<'_, B> {
     /// `y [T, out]` of each linear of `x`, and `x A^T [T, rank]` where it is adapted.
     pub(crate) fn forward<const N: usize>(
         &self,
@@ -81,7 +75,7 @@ impl<B: EngineOps> Site<'_, B> {
         gradients: &mut Gradients,
     ) -> Tensor<B, 2> {
         if self.dropout().is_some() {
-            let ([gate, up], [gate_xa, up_xa, down_xa]) = kept;
+            let KeptFeedForward { kept: [gate, up], xa: [gate_xa, up_xa, down_xa] } = kept;
             let h = B::swiglu(gate, up);
             let dh = self.backward(layer, &h, [(Down, down_xa, dy)], None, gradients);
             let (d_gate, d_up) = B::swiglu_backward(&dh, gate, up);
@@ -114,11 +108,7 @@ impl<B: EngineOps> Site<'_, B> {
     ) -> [Projection<'b, B>; N] {
         kinds.map(|kind| {
             let linear = layer.linear(kind);
-            let pair = self.pair(kind).map(|(adapter, pair)| LoraPair {
-                a: &pair.a,
-                b: &pair.b,
-                scaling: adapter.scaling,
-            });
+            let pair = self.pair(kind).map(|(adapter, pair)| lora_pair(adapter, pair));
             Projection { weight: &linear.weight, bias: linear.bias.as_ref(), pair }
         })
     }
@@ -135,7 +125,7 @@ impl<B: EngineOps> Site<'_, B> {
             return (y, None);
         };
         let dropped = x.clone() * mask;
-        let output = B::lora_forward(&dropped, &pair.a, &pair.b, adapter.scaling, y, self.compute);
+        let output = B::lora_forward(&dropped, &lora_pair(adapter, pair), y, self.compute);
         (output.y, Some(output.xa))
     }
 
@@ -150,8 +140,7 @@ impl<B: EngineOps> Site<'_, B> {
         for (kind, xa, dy) in outputs {
             if let (Some((adapter, pair)), Some(xa), Some(mask)) = (self.pair(kind), xa, self.mask(kind, x)) {
                 let dropped = x.clone() * mask.clone();
-                let (a, b, scaling) = (&pair.a, &pair.b, adapter.scaling);
-                let lora = B::lora_backward(&dropped, xa, dy, a, b, scaling, None, self.compute);
+                let lora = B::lora_backward(&dropped, xa, dy, &lora_pair(adapter, pair), None, self.compute);
                 gradients.add(self.layer, kind, lora.da, lora.db);
                 let dx = lora.dx * mask;
                 accumulate = Some(match accumulate.take() {
@@ -169,7 +158,7 @@ impl<B: EngineOps> Site<'_, B> {
         self.adapter?.dropout
     }
 
-    fn pair(&self, kind: LinearKind) -> Option<(&DeviceAdapter<B>, &super::adapter::DevicePair<B>)> {
+    fn pair(&self, kind: LinearKind) -> Option<(&DeviceAdapter<B>, &DevicePair<B>)> {
         let adapter = self.adapter?;
         Some((adapter, adapter.pair(self.layer, kind)?))
     }
@@ -183,28 +172,7 @@ impl<B: EngineOps> Site<'_, B> {
     }
 }
 
-/// Counter-based: element `i` depends on (seed, pass, layer, linear, i) only, so that a recomputed or resumed pass
-/// drops the same inputs. SplitMix64 (Steele, Lea, Flood 2014) of the key plus the counter.
-pub(crate) fn dropout_mask(dropout: Dropout, layer: usize, kind: LinearKind, count: usize) -> Vec<f32> {
-    let place = (layer * LinearKind::ALL.len() + kind.index()) as u64;
-    let key = mix(mix(mix(dropout.seed) ^ dropout.pass) ^ place);
-    let keep = (1.0 / (1.0 - dropout.probability)) as f32;
-    // An exact threshold on 53 bits: f64 holds every such integer.
-    let threshold = (dropout.probability * (1_u64 << 53) as f64) as u64;
-    (0..count as u64)
-        .map(
-            |index| {
-                if mix(key.wrapping_add(index.wrapping_mul(GOLDEN))) >> 11 < threshold { 0.0 } else { keep }
-            },
-        )
-        .collect()
-}
-
-pub(super) const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
-
-pub(super) fn mix(value: u64) -> u64 {
-    let mut z = value.wrapping_add(GOLDEN);
-    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-    z ^ (z >> 31)
+/// A pair as the operations read it.
+fn lora_pair<'a, B: EngineOps>(adapter: &DeviceAdapter<B>, pair: &'a DevicePair<B>) -> LoraPair<'a, B> {
+    LoraPair { a: &pair.a, b: &pair.b, scaling: adapter.scaling }
 }

@@ -2,15 +2,18 @@
 //! Called by the trainer, the evaluator and the golden tests. Invariant: only rows whose next token is a target
 //! reach the output head, and inputs behind a sequence's last target are not computed at all.
 
-use super::Decoder;
+use burn_tensor::{Tensor, TensorData};
+
 use super::adapter::{DeviceAdapter, Gradients, host};
-use super::layer::{PassContext, Saved};
-use super::noise::Noise;
-use crate::device::Recompute;
-use crate::ops::{EngineOps, Segments};
+use super::context::PassContext;
+use super::layer::{ForwardState, Saved};
+use super::random::Noise;
+use super::weights::Decoder;
+use crate::ops::{BasePenalty, EngineOps};
+use crate::options::Recompute;
 use crate::plan::layers_to_keep;
 use crate::sample::Sample;
-use burn_tensor::{Tensor, TensorData};
+use crate::segments::Segments;
 
 /// Sequences of one forward pass, laid end to end.
 #[derive(Debug, Clone)]
@@ -179,7 +182,7 @@ impl<B: EngineOps> Decoder<B> {
                 Some(saved) => saved,
                 None => self.layer_forward(index, &context, &input).1,
             };
-            dx = self.layer_backward(index, &context, (&input, saved), dx, gradients);
+            dx = self.layer_backward(index, &context, ForwardState { input: &input, saved }, dx, gradients);
         }
         gradients.collect();
         result
@@ -199,16 +202,9 @@ impl<B: EngineOps> Decoder<B> {
         let (loss, divergence_sum) = match base_rows {
             None => (B::linear_cross_entropy(hidden, &self.head, targets, scale, self.compute), 0.0),
             Some(base) => {
-                let weight = objective.kl_weight;
-                let both = B::linear_cross_entropy_kl(
-                    hidden,
-                    base,
-                    &self.head,
-                    targets,
-                    weight,
-                    scale,
-                    self.compute,
-                );
+                let penalty = BasePenalty { hidden: base, weight: objective.kl_weight };
+                let both =
+                    B::linear_cross_entropy_kl(hidden, penalty, &self.head, targets, scale, self.compute);
                 (both.cross_entropy, both.divergences.iter().sum())
             }
         };

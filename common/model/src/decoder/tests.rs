@@ -4,18 +4,19 @@
 
 mod oracle;
 
+use burn_autodiff::Autodiff;
+use burn_flex::{Flex, FlexDevice};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{RngCore, SeedableRng};
+
+use self::oracle::{Oracle, Weights};
 use super::adapter::host;
 use super::*;
 use crate::adapter::{Adapter, LoraSettings};
-use crate::config::{Architecture, LinearKind, Rope, RopeScaling};
-use crate::device::Recompute;
-use crate::ops::Segments;
+use crate::config::{Architecture, LinearKind, ModelConfig, Rope, RopeScaling};
+use crate::options::{Compute, Recompute};
 use crate::sample::Sample;
-use burn_autodiff::Autodiff;
-use burn_flex::{Flex, FlexDevice};
-use oracle::{Oracle, Weights};
-use rand_chacha::ChaCha8Rng;
-use rand_chacha::rand_core::{RngCore, SeedableRng};
+use crate::segments::Segments;
 
 /// Uniform in +-`bound`.
 fn random(stream: &mut ChaCha8Rng, count: usize, bound: f32) -> Vec<f32> {
@@ -274,7 +275,7 @@ fn bf16_stays_close_to_f32() {
 
 #[test]
 fn dropout_masks_are_a_function_of_their_key() {
-    use super::linear::dropout_mask;
+    use super::random::dropout_mask;
     let key = Dropout { probability: 0.25, seed: 7, pass: 3 };
     let mask = dropout_mask(key, 1, LinearKind::Up, 40_000);
     assert_eq!(mask, dropout_mask(key, 1, LinearKind::Up, 40_000));

@@ -1,20 +1,25 @@
-//! Asks whether CUDA can be used, before CubeCL does: it would panic. Called by [`super::Device::check`].
+//! Asks whether CUDA can be used, before CubeCL does: it would panic. Called by `Device::check`.
 //! Invariant: no function of the driver is called before its library is known to load.
 
-use super::Device;
-use crate::error::{ModelError, Result};
-use crate::kernels::cuda_libraries;
-use cudarc::driver::result;
 use std::path::{Path, PathBuf};
+
+use cudarc::driver::result;
+
+use crate::kernels::cuda_libraries;
 
 /// Headers that generated kernels include; they come with the CUDA toolkit or the pip package nvidia-cuda-runtime.
 const HEADER: &str = "cuda_runtime.h";
 const BF16_HEADER: &str = "cuda_bf16.h";
 
-pub(super) fn check(index: usize) -> Result<()> {
-    let refuse = |reason: String, hint: &str| {
-        Err(ModelError::Device { device: Device::Cuda { index }.to_string(), reason, hint: hint.to_owned() })
-    };
+/// What a machine lacks, in a sentence, and the way to get it.
+pub(super) struct Missing {
+    pub(super) reason: String,
+    pub(super) hint: &'static str,
+}
+
+/// Whether GPU `index` can be used.
+pub(super) fn find(index: usize) -> Result<(), Missing> {
+    let refuse = |reason: String, hint: &'static str| Err(Missing { reason, hint });
     if !cuda_libraries::driver_loads() {
         return refuse(
             "NVIDIA's driver library libcuda.so.1 is not on this machine".to_owned(),

@@ -1,6 +1,6 @@
 //! safetensors files written tensor by tensor, so that a model larger than memory can be exported, and the split
 //! into several files with an index. Called by `export`. Invariant: header and data agree because both come from
-//! one plan; all tensors are bf16, in order of names.
+//! one layout; all tensors are bf16, in order of names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;
@@ -28,12 +28,12 @@ pub(super) struct Shard {
 }
 
 /// All files of the result.
-pub(super) struct Plan {
+pub(super) struct ShardLayout {
     pub(super) shards: Vec<Shard>,
 }
 
 /// Fills files in order of names; a file exceeds `shard_bytes` only if a single tensor does.
-pub(super) fn plan(tensors: impl Iterator<Item = (String, Vec<usize>)>, shard_bytes: u64) -> Plan {
+pub(super) fn lay_out(tensors: impl Iterator<Item = (String, Vec<usize>)>, shard_bytes: u64) -> ShardLayout {
     let mut groups: Vec<Vec<Tensor>> = vec![Vec::new()];
     let mut filled = 0;
     for (name, shape) in tensors {
@@ -57,10 +57,10 @@ pub(super) fn plan(tensors: impl Iterator<Item = (String, Vec<usize>)>, shard_by
         .enumerate()
         .map(|(index, tensors)| Shard { file_name: file_name(index), tensors })
         .collect();
-    Plan { shards }
+    ShardLayout { shards }
 }
 
-impl Plan {
+impl ShardLayout {
     /// The index that tells which file holds which tensor; `None` for a single file.
     pub(super) fn index_json(&self) -> Option<String> {
         if self.shards.len() == 1 {

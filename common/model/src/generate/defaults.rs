@@ -7,7 +7,7 @@ use serde::Deserialize;
 
 use super::settings::GenerateSettings;
 use crate::error::{ModelError, Result};
-use crate::limits::MAX_JSON_BYTES;
+use crate::limits::JSON_BYTES_MAX;
 
 /// The fields that act here; the others of the file are for other ways to generate.
 #[derive(Debug, Clone, PartialEq, Default, Deserialize)]
@@ -73,8 +73,8 @@ fn read(path: &Path) -> Result<Option<GenerationDefaults>> {
         Err(error) => return Err(ModelError::io(path, error)),
     };
     let bad = |reason: String| ModelError::Config { path: path.to_path_buf(), reason };
-    if size > MAX_JSON_BYTES {
-        return Err(bad(format!("it has {size} bytes; at most {MAX_JSON_BYTES} are read")));
+    if size > JSON_BYTES_MAX {
+        return Err(bad(format!("it has {size} bytes; at most {JSON_BYTES_MAX} are read")));
     }
     let text = std::fs::read(path).map_err(|error| ModelError::io(path, error))?;
     serde_json::from_slice(&text).map(Some).map_err(|error| bad(error.to_string()))

@@ -5,9 +5,7 @@
 
 use crate::chat::ChatTokenizer;
 use crate::error::Result;
-
-/// A character has at most four bytes, so its tokens are at most four; what is longer is not a character.
-const HELD_MAX: usize = 8;
+use crate::limits::HELD_TOKENS_MAX;
 
 /// The text of a growing list of tokens.
 pub struct TextStream<'a> {
@@ -32,7 +30,7 @@ impl<'a> TextStream<'a> {
     /// `Tokenizer` when the decoder fails.
     pub fn push(&mut self, token: u32) -> Result<String> {
         self.tokens.push(token);
-        let whole = self.tokens.len() - self.given > HELD_MAX;
+        let whole = self.tokens.len() - self.given > HELD_TOKENS_MAX;
         self.take(whole)
     }
 

@@ -6,41 +6,21 @@
 
 use rayon::prelude::*;
 
-use crate::ops::{Heads, Segments};
-
+use self::task::{HeadGradients, TILE, Task, head_view};
+pub use self::task::{Inputs, Saved};
 use super::cpu::widest;
 use super::disjoint::DisjointMut;
-use super::linear::Product;
 use super::math;
-use super::matmul::{Threads, View, matmul};
+use super::matmul::matmul;
+use super::product::Product;
 use super::scratch::Scratch;
+use super::view::{Threads, View};
+use super::wide::tile::Store;
+use crate::segments::{Heads, Segments};
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
-
-/// Query rows of one score tile.
-const TILE: usize = 64;
-
-/// What attention reads: `q [T, query * d]`, `k`, `v [T, key_value * d]`.
-#[derive(Clone, Copy)]
-pub struct Inputs<'a> {
-    /// Queries after rotary embedding.
-    pub q: &'a [f32],
-    /// Keys after rotary embedding.
-    pub k: &'a [f32],
-    /// Values.
-    pub v: &'a [f32],
-    /// Head counts.
-    pub heads: Heads,
-}
-
-/// One head of one segment: `[start, start + length)` rows, query head `head`.
-#[derive(Clone, Copy)]
-struct Task {
-    start: usize,
-    length: usize,
-    head: usize,
-}
+mod task;
 
 fn tasks(segments: &Segments, heads: Heads) -> Vec<Task> {
     segments
@@ -49,46 +29,6 @@ fn tasks(segments: &Segments, heads: Heads) -> Vec<Task> {
             (0..heads.query).map(move |head| Task { start: rows.start, length: rows.len(), head })
         })
         .collect()
-}
-
-impl<'a> Inputs<'a> {
-    /// Whether the tensors hold this many rows.
-    fn covers(&self, rows: usize) -> bool {
-        let Heads { query, key_value, head_dim } = self.heads;
-        let shared = rows * key_value * head_dim;
-        self.q.len() == rows * query * head_dim && self.k.len() == shared && self.v.len() == shared
-    }
-
-    /// `rows` rows from `first` of query head `head`.
-    fn query(&self, first: usize, rows: usize, head: usize) -> View<'a> {
-        head_view(self.q, first, rows, head, self.heads.query, self.heads.head_dim)
-    }
-
-    /// The same of the key or value head that `head` shares.
-    fn shared(&self, data: &'a [f32], first: usize, rows: usize, head: usize) -> View<'a> {
-        head_view(data, first, rows, head / self.heads.group(), self.heads.key_value, self.heads.head_dim)
-    }
-
-    /// Probabilities before normalisation: `scores[i][j] = scale * q_i k_j` for the tile's rows against
-    /// keys `0..keys` of the segment.
-    fn scores(&self, task: Task, first: usize, rows: usize, keys: usize, scores: &mut [f32]) {
-        let scale = 1.0 / (self.heads.head_dim as f32).sqrt();
-        let q = self.query(task.start + first, rows, task.head);
-        let k = self.shared(self.k, task.start, keys, task.head);
-        matmul(scores, keys, false, scale, q, k.transposed(), Threads::One);
-    }
-}
-
-fn head_view(
-    data: &[f32],
-    first: usize,
-    rows: usize,
-    head: usize,
-    heads: usize,
-    head_dim: usize,
-) -> View<'_> {
-    let stride = heads * head_dim;
-    View::rows(&data[first * stride + head * head_dim..], rows, head_dim, stride)
 }
 
 /// Output `[T, query * d]` and log-sum-exp `[T, query]`.
@@ -138,7 +78,13 @@ fn head_forward(
             }
             let tile = &mut tile[..rows * heads.head_dim];
             let v = inputs.shared(inputs.v, task.start, keys, task.head);
-            matmul(tile, heads.head_dim, false, 1.0, View::dense(scores, rows, keys), v, Threads::One);
+            matmul(
+                tile,
+                Store { stride: heads.head_dim, alpha: 1.0, add: false },
+                View::dense(scores, rows, keys),
+                v,
+                Threads::One,
+            );
             for (row, tile) in tile.chunks_exact(heads.head_dim).enumerate() {
                 let start = (task.start + first + row) * stride + task.head * heads.head_dim;
                 // SAFETY: these columns of this row belong to this task's head alone.
@@ -148,25 +94,22 @@ fn head_forward(
     }
 }
 
-/// What the backward pass reads besides the inputs.
-#[derive(Clone, Copy)]
-pub struct Saved<'a> {
-    /// Output gradient, like `q`.
-    pub d_output: &'a [f32],
-    /// Output of the forward pass.
-    pub output: &'a [f32],
-    /// `[T, query]`.
-    pub log_sum_exp: &'a [f32],
+/// Where the gradients go, shaped like the inputs; all overwritten.
+pub struct Gradients<'a> {
+    /// Of the queries.
+    pub dq: &'a mut [f32],
+    /// Of the keys.
+    pub dk: &'a mut [f32],
+    /// Of the values.
+    pub dv: &'a mut [f32],
 }
 
-/// `dq`, `dk`, `dv`, all overwritten.
+/// Gradients of [`forward`] in its inputs.
 pub fn backward(
     inputs: Inputs<'_>,
     saved: Saved<'_>,
     segments: &Segments,
-    dq: &mut [f32],
-    dk: &mut [f32],
-    dv: &mut [f32],
+    Gradients { dq, dk, dv }: Gradients<'_>,
     product: Product,
 ) {
     let heads = inputs.heads;
@@ -195,12 +138,6 @@ pub fn backward(
     }
 }
 
-/// One query head's share of the key and value gradients of a segment, `[length, d]` each; holds anything at first.
-struct HeadGradients<'a> {
-    dk: &'a mut [f32],
-    dv: &'a mut [f32],
-}
-
 fn head_backward(
     inputs: Inputs<'_>,
     saved: Saved<'_>,
@@ -223,7 +160,7 @@ fn head_backward(
         inputs.scores(task, first, rows, keys, p);
         let d_output = head_view(saved.d_output, task.start + first, rows, task.head, heads.query, d);
         let v = inputs.shared(inputs.v, task.start, keys, task.head);
-        matmul(ds, keys, false, 1.0, d_output, v.transposed(), Threads::One);
+        matmul(ds, Store { stride: keys, alpha: 1.0, add: false }, d_output, v.transposed(), Threads::One);
         for (row, (p, ds)) in p.chunks_exact_mut(keys).zip(ds.chunks_exact_mut(keys)).enumerate() {
             let token = task.start + first + row;
             let columns = token * stride + task.head * d..token * stride + (task.head + 1) * d;
@@ -239,11 +176,11 @@ fn head_backward(
             );
         }
         let (p, ds) = (View::dense(p, rows, keys), View::dense(ds, rows, keys));
-        matmul(share.dv, d, true, 1.0, p.transposed(), d_output, Threads::One);
+        matmul(share.dv, Store { stride: d, alpha: 1.0, add: true }, p.transposed(), d_output, Threads::One);
         let q = inputs.query(task.start + first, rows, task.head);
-        matmul(share.dk, d, true, 1.0, ds.transposed(), q, Threads::One);
+        matmul(share.dk, Store { stride: d, alpha: 1.0, add: true }, ds.transposed(), q, Threads::One);
         let k = inputs.shared(inputs.k, task.start, keys, task.head);
-        matmul(&mut tile[..rows * d], d, false, 1.0, ds, k, Threads::One);
+        matmul(&mut tile[..rows * d], Store { stride: d, alpha: 1.0, add: false }, ds, k, Threads::One);
         for (row, tile) in tile[..rows * d].chunks_exact(d).enumerate() {
             let start = (task.start + first + row) * stride + task.head * d;
             // SAFETY: these columns of this row belong to this task's head alone.

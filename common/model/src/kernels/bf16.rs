@@ -13,6 +13,8 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use self::avx512::Operands;
+use self::panels::Share;
+pub use self::panels::{DEPTH, PanelSource, TILE_COLUMNS, TILE_ROWS};
 use super::disjoint::DisjointMut;
 use super::grid::Grid;
 use super::scratch::Scratch;
@@ -22,36 +24,17 @@ pub mod dense;
 pub mod finish;
 pub mod head;
 pub mod narrow;
+pub mod panels;
 pub mod source;
 pub mod tiles;
 pub mod unpack;
 pub mod written;
 
-/// Rows of one micro-kernel call.
-pub const TILE_ROWS: usize = 6;
-/// Columns of one micro-kernel call: four registers of 16, and one NF4 block.
-pub const TILE_COLUMNS: usize = 64;
-/// What is unpacked at once along the inner dimension: `DEPTH * 64 * 2` bytes of a tile.
-pub const DEPTH: usize = 1024;
 /// Elements summed before the result is read and written: a tile of 640 KiB, which leaves a second-level cache of 1 MiB
 /// room for a row panel (60 KiB) and the result. Adding to a result more often costs more than a panel that leaves L1.
 const LONGEST_RUN: usize = 5 * DEPTH;
 /// Words of unpacked tiles that a task keeps: half of a second-level cache of 1 MiB.
 const UNPACKED_WORDS: usize = 4 * DEPTH / 2 * TILE_COLUMNS;
-
-/// Where the columns of `b [depth, columns]` come from.
-pub trait PanelSource: Sync {
-    /// Columns of `b`.
-    fn columns(&self) -> usize;
-    /// Inner dimension.
-    fn depth(&self) -> usize;
-    /// Writes `b[start..start + depth, column..column + 64]` as `[ceil(depth / 2)][64]` words, the even
-    /// inner index in the low half; columns and rows outside `b` are zero.
-    fn unpack(&self, column: usize, start: usize, depth: usize, tile: &mut [u32]);
-    /// Asks for share `share.0` of `share.1` of the memory that [`Self::unpack`] will read for `columns` and `inner`, to be in
-    /// the second-level cache by then. A hint: what lies near enough need not be asked for.
-    fn prefetch(&self, _columns: Range<usize>, _inner: Range<usize>, _share: (usize, usize)) {}
-}
 
 /// Elements packed on the calling thread: less than handing them over would take.
 const SMALL: usize = 32 << 10;
@@ -207,7 +190,8 @@ impl<'a, P: PanelSource> Ahead<'a, P> {
 
     fn ask(&self, share: usize) {
         if !self.columns.is_empty() {
-            self.source.prefetch(self.columns.clone(), self.inner.clone(), (share, self.shares));
+            let share = Share { index: share, count: self.shares };
+            self.source.prefetch(self.columns.clone(), self.inner.clone(), share);
         }
     }
 }

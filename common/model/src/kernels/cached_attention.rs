@@ -5,11 +5,12 @@
 
 use rayon::prelude::*;
 
-use crate::ops::Heads;
-
 use super::attention::softmax;
 use super::disjoint::DisjointMut;
-use super::matmul::{Threads, View, matmul};
+use super::matmul::matmul;
+use super::view::{Threads, View};
+use super::wide::tile::Store;
+use crate::segments::Heads;
 
 /// Query rows of one score tile, so that scratch is `TILE * length` scores.
 const TILE: usize = 64;
@@ -60,14 +61,20 @@ fn tile(
     let values = View::rows(&inputs.values[offset..], seen, head_dim, shared);
     let mut scores = vec![0.0; count * seen];
     let scale = 1.0 / (head_dim as f32).sqrt();
-    matmul(&mut scores, seen, false, scale, q, keys.transposed(), Threads::One);
+    matmul(&mut scores, Store { stride: seen, alpha: scale, add: false }, q, keys.transposed(), Threads::One);
     for (row, scores) in rows.clone().zip(scores.chunks_exact_mut(seen)) {
         let (visible, future) = scores.split_at_mut(past + row + 1);
         softmax(visible);
         future.fill(0.0);
     }
     let mut result = vec![0.0; count * head_dim];
-    matmul(&mut result, head_dim, false, 1.0, View::dense(&scores, count, seen), values, Threads::One);
+    matmul(
+        &mut result,
+        Store { stride: head_dim, alpha: 1.0, add: false },
+        View::dense(&scores, count, seen),
+        values,
+        Threads::One,
+    );
     for (row, result) in rows.zip(result.chunks_exact(head_dim)) {
         // SAFETY: these columns of this row belong to this task's head and tile alone.
         unsafe { output.slice(row * stride + head * head_dim, head_dim) }.copy_from_slice(result);

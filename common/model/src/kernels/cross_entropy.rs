@@ -5,44 +5,15 @@
 
 use rayon::prelude::*;
 
-use crate::ops::FrozenWeight;
-
 use super::cpu::widest;
-use super::linear::{self, Product, Rows};
-use super::math;
+use super::loss::{RowLoss, logit_bytes, rows_at_a_time};
+use super::product::{Product, Rows};
 use super::scratch::Scratch;
-
-/// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary in f32, 512 in bf16. Fewer rows would unpack
-/// the head's weight more often than its product is worth.
-pub(super) const LOGIT_BYTES: usize = 160 << 20;
+use super::{linear, math};
+use crate::frozen::FrozenWeight;
 
 /// Vocabulary rows of one product of the backward pass: 8 MiB of packed gradient for 256 rows.
 pub const VOCABULARY_RUN: usize = 16 << 10;
-
-/// Loss and hit of one row.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct RowLoss {
-    /// Negative log-likelihood of the target, in nats.
-    pub loss: f64,
-    /// Whether the target has the largest logit (lowest id on a tie).
-    pub correct: bool,
-}
-
-/// Bytes of a logit, or of what is kept in its place.
-pub(crate) const fn logit_bytes(product: Product) -> usize {
-    match product {
-        #[cfg(target_arch = "x86_64")]
-        Product::Avx512Bf16 => size_of::<half::bf16>(),
-        _ => size_of::<f32>(),
-    }
-}
-
-/// Rows of a chunk. Equal chunks: a small last one would use the cores badly.
-pub(crate) fn rows_at_a_time(rows: usize, vocabulary: usize, logit_bytes: usize) -> usize {
-    let rows = rows.max(1);
-    let most = (LOGIT_BYTES / logit_bytes / vocabulary).clamp(1, rows);
-    rows.div_ceil(rows.div_ceil(most))
-}
 
 /// `hidden [S, h]`, `head [V, h]`; `gradient` is `(scale, d_hidden [S, h])`, which is overwritten.
 pub fn linear_cross_entropy(

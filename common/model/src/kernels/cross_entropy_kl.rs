@@ -11,13 +11,14 @@
 
 use rayon::prelude::*;
 
-use crate::ops::FrozenWeight;
-
 use super::cpu::widest;
-use super::cross_entropy::{LOGIT_BYTES, RowLoss, hidden_gradient};
-use super::linear::{self, Product, Rows};
+use super::cross_entropy::hidden_gradient;
+use super::linear;
+use super::loss::{LOGIT_BYTES, RowLoss};
 use super::math::{self, LANES};
+use super::product::{Product, Rows};
 use super::scratch::Scratch;
+use crate::frozen::FrozenWeight;
 
 /// What one row measured.
 #[derive(Debug, Clone, Copy, Default)]

@@ -5,19 +5,15 @@
 
 use rayon::prelude::*;
 
-use crate::ops::FrozenWeight;
-
 use super::cpu::widest;
-use super::linear::{Product, Rows, round_to_bf16};
 use super::math;
+use super::product::{OUTPUTS_A_TASK, Product, Rows, round_to_bf16};
+use crate::frozen::FrozenWeight;
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;
 #[cfg(test)]
 mod tests;
-
-/// Outputs of a task: small enough that two cores share 128 key heads, large enough to pay for the hand-over.
-const OUTPUTS_A_TASK: usize = 64;
 
 /// `y [rows.count] = W x` for `x [in]`.
 pub fn multiply(x: &[f32], rows: Rows<'_>, y: &mut [f32], product: Product) {

@@ -4,62 +4,14 @@
 
 use rayon::prelude::*;
 
-use crate::ops::{Compute, FrozenWeight};
-
-use super::cpu::{Isa, isa};
-use super::math::round_bits;
-use super::matmul::{Threads, View};
+use super::cpu::isa;
+use super::product::{Product, Rows, round_to_bf16};
+use super::view::{Threads, View};
 use super::wide::weights::WeightPanels;
 use super::wide::{self, Store};
 
 /// Values a task rounds at a time.
 const VALUES_A_TASK: usize = 8 * 1024;
-
-/// How a product is computed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Product {
-    /// f32 operands.
-    F32,
-    /// Operands rounded to bf16, multiplied as f32: any processor.
-    RoundedBf16,
-    /// `vdpbf16ps`.
-    #[cfg(target_arch = "x86_64")]
-    Avx512Bf16,
-}
-
-impl Product {
-    /// The fastest way this processor has for a precision.
-    pub fn fastest(compute: Compute) -> Self {
-        match (compute, isa()) {
-            (Compute::F32, _) => Self::F32,
-            #[cfg(target_arch = "x86_64")]
-            (Compute::Bf16, Isa::Avx512Bf16) => Self::Avx512Bf16,
-            _ => Self::RoundedBf16,
-        }
-    }
-}
-
-/// A run of output rows of a frozen weight.
-#[derive(Clone, Copy)]
-pub struct Rows<'a> {
-    /// `W [out, in]`.
-    pub weight: &'a FrozenWeight,
-    /// First output row.
-    pub first: usize,
-    /// Number of rows.
-    pub count: usize,
-}
-
-impl<'a> Rows<'a> {
-    /// The whole weight.
-    pub const fn all(weight: &'a FrozenWeight) -> Self {
-        Self { weight, first: 0, count: weight.shape()[0] }
-    }
-
-    const fn input(&self) -> usize {
-        self.weight.shape()[1]
-    }
-}
 
 /// `y = x W^T`: `x [T, in]`; row `t` of the result starts at `y[t * stride]`.
 pub fn forward(x: &[f32], rows: Rows<'_>, y: &mut [f32], stride: usize, product: Product) {
@@ -109,8 +61,4 @@ fn in_f32(a: View<'_>, b: &WeightPanels<'_>, c: &mut [f32], stride: usize, add: 
 
 fn rounded(values: &[f32]) -> Vec<f32> {
     values.par_iter().with_min_len(VALUES_A_TASK).map(|value| round_to_bf16(*value)).collect()
-}
-
-pub(super) fn round_to_bf16(value: f32) -> f32 {
-    f32::from_bits(round_bits(value) & 0xffff_0000)
 }

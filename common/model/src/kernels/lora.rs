@@ -2,8 +2,10 @@
 //!
 //! Called by `ops::flex`. `A [r, in]`, `B [out, r]`, `x [T, in]`, `y`, `dy [T, out]`, `xa [T, r]`.
 
-use super::linear::Product;
-use super::matmul::{Threads, View, matmul};
+use super::matmul::matmul;
+use super::product::Product;
+use super::view::{Threads, View};
+use super::wide::tile::Store;
 
 /// Sizes of one LoRA pair on one batch.
 #[derive(Debug, Clone, Copy)]
@@ -18,14 +20,22 @@ pub struct Sizes {
     pub rank: usize,
 }
 
+/// The adapter's matrices.
+#[derive(Debug, Clone, Copy)]
+pub struct Pair<'a> {
+    /// `A`.
+    pub a: &'a [f32],
+    /// `B`.
+    pub b: &'a [f32],
+    /// `s`.
+    pub scaling: f32,
+}
+
 /// `xa = x A^T`, `y += s xa B^T`.
-#[expect(clippy::too_many_arguments, reason = "the operands of one formula")]
 pub fn forward(
     sizes: Sizes,
     x: &[f32],
-    a: &[f32],
-    b: &[f32],
-    scaling: f32,
+    Pair { a, b, scaling }: Pair<'_>,
     xa: &mut [f32],
     y: &mut [f32],
     product: Product,
@@ -48,33 +58,25 @@ pub struct Saved<'a> {
     pub xa: &'a [f32],
     /// Output gradient.
     pub dy: &'a [f32],
-    /// `A`.
-    pub a: &'a [f32],
-    /// `B`.
-    pub b: &'a [f32],
+    /// The adapter.
+    pub pair: Pair<'a>,
 }
 
 /// `g = s dy B`, `da = g^T x`, `db = s dy^T xa`, `dx += g A`.
 pub fn backward(
     sizes: Sizes,
     saved: &Saved<'_>,
-    scaling: f32,
     dx: &mut [f32],
     da: &mut [f32],
     db: &mut [f32],
     product: Product,
 ) {
     let Sizes { tokens, input, output, rank } = sizes;
+    let Pair { a, b, scaling } = saved.pair;
     let mut g = vec![0.0; tokens * rank];
-    multiply(
-        &mut g,
-        Matrix::new(saved.dy, tokens, output),
-        Right::plain(saved.b, output, rank),
-        false,
-        product,
-    );
+    multiply(&mut g, Matrix::new(saved.dy, tokens, output), Right::plain(b, output, rank), false, product);
     g.iter_mut().for_each(|value| *value *= scaling);
-    multiply(dx, Matrix::new(&g, tokens, rank), Right::plain(saved.a, rank, input), true, product);
+    multiply(dx, Matrix::new(&g, tokens, rank), Right::plain(a, rank, input), true, product);
     let g = transposed(&g, tokens, rank);
     multiply(da, Matrix::new(&g, rank, tokens), Right::plain(saved.x, tokens, input), false, product);
     // The narrow matrix goes left and the result is turned: the wide `dy` is then read along its rows.
@@ -137,7 +139,8 @@ fn multiply(c: &mut [f32], a: Matrix<'_>, b: Right<'_>, add: bool, product: Prod
     let _ = product;
     let right = View::dense(data, rows, columns);
     let right = if b.transposed { right.transposed() } else { right };
-    matmul(c, width, add, 1.0, View::dense(a.data, a.rows, a.columns), right, Threads::All);
+    let store = Store { stride: width, alpha: 1.0, add };
+    matmul(c, store, View::dense(a.data, a.rows, a.columns), right, Threads::All);
 }
 
 fn scaled(values: &[f32], factor: f32) -> Vec<f32> {

@@ -13,10 +13,11 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use burn_std::{AllocationController, AllocationProperty, Bytes};
 
-use region::Region;
+use self::region::Region;
 
 pub mod large;
 mod region;
+mod system;
 
 /// Smaller buffers are left to the allocator, which recycles them well.
 pub const SMALLEST_BYTES: usize = 64 << 10;

@@ -5,12 +5,12 @@
 //! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
 //! in `bf16`, the order of every sum depends on the shapes only.
 
-use super::bf16::{
-    Beside, RowPanels, dense::DensePanels, multiply, multiply_beside, narrow, unpack::WeightPanels,
-};
+use super::bf16::dense::DensePanels;
+use super::bf16::unpack::WeightPanels;
+use super::bf16::{Beside, RowPanels, multiply, multiply_beside, narrow};
 use super::lora::transpose;
 use super::scratch::Scratch;
-use crate::ops::FrozenWeight;
+use crate::frozen::FrozenWeight;
 
 /// A LoRA pair.
 #[derive(Clone, Copy)]
@@ -217,8 +217,9 @@ fn copy_columns(matrix: &[f32], stride: usize, from: usize, out: &mut [f32], wid
 #[cfg(test)]
 mod tests {
     use super::super::cpu::{Isa, detect};
-    use super::super::linear::{Product, Rows, backward as linear_backward, forward as linear_forward};
+    use super::super::linear::{backward as linear_backward, forward as linear_forward};
     use super::super::lora::{self, Sizes};
+    use super::super::product::{Product, Rows};
     use super::super::tests::{values, weights};
     use super::*;
 
@@ -232,7 +233,7 @@ mod tests {
     }
 
     /// A group against its members one by one; parts are `(outputs, rank)`.
-    fn check(tokens: usize, input: usize, sizes: &[(usize, usize)]) {
+    fn compare_with_single_operations(tokens: usize, input: usize, sizes: &[(usize, usize)]) {
         let all: Vec<_> = sizes.iter().map(|(output, _)| weights([*output, input], 3)).collect();
         let matrices: Vec<_> =
             sizes.iter().map(|(output, rank)| (values(rank * input, 4), values(output * rank, 5))).collect();
@@ -271,11 +272,12 @@ mod tests {
             linear_backward(&dys[index], *output, Rows::all(part.weight), &mut expected_dx, true, product);
             if let Some(Pair { a, b, rank, scaling }) = part.pair {
                 let sizes = Sizes { tokens, input, output: *output, rank };
-                lora::forward(sizes, &x, a, b, scaling, &mut xa, &mut y, product);
+                let pair = lora::Pair { a, b, scaling };
+                lora::forward(sizes, &x, pair, &mut xa, &mut y, product);
                 assert_close(&xas[index], &xa, "xa");
-                let saved = lora::Saved { x: &x, xa: &xas[index], dy: &dys[index], a, b };
+                let saved = lora::Saved { x: &x, xa: &xas[index], dy: &dys[index], pair };
                 let (mut da, mut db) = (vec![0.0; a.len()], vec![0.0; b.len()]);
-                lora::backward(sizes, &saved, scaling, &mut expected_dx, &mut da, &mut db, product);
+                lora::backward(sizes, &saved, &mut expected_dx, &mut da, &mut db, product);
                 assert_close(&found[index].0, &da, "da");
                 assert_close(&found[index].1, &db, "db");
             }
@@ -301,13 +303,13 @@ mod tests {
             eprintln!("SKIPPED: this processor has no AVX512-BF16");
             return;
         }
-        check(7, 64, &[(64, 16)]);
-        check(13, 192, &[(128, 16), (65, 8), (3, 1)]);
-        check(6, 1090, &[(70, 4), (1100, 0)]);
-        check(2, 64, &[(1, 70), (64, 3), (64, 16)]);
-        check(40, 576, &[(513, 0)]);
+        compare_with_single_operations(7, 64, &[(64, 16)]);
+        compare_with_single_operations(13, 192, &[(128, 16), (65, 8), (3, 1)]);
+        compare_with_single_operations(6, 1090, &[(70, 4), (1100, 0)]);
+        compare_with_single_operations(2, 64, &[(1, 70), (64, 3), (64, 16)]);
+        compare_with_single_operations(40, 576, &[(513, 0)]);
         // The narrow product joins the last of several runs.
-        check(7, 5_190, &[(65, 4)]);
-        check(7, 64, &[(5_190, 4), (64, 0)]);
+        compare_with_single_operations(7, 5_190, &[(65, 4)]);
+        compare_with_single_operations(7, 64, &[(5_190, 4), (64, 0)]);
     }
 }

@@ -3,9 +3,8 @@
 //! Called by `nf4::quantise`. Same bytes as bitsandbytes on every instruction set: comparisons and one
 //! multiplication a value, nothing that could be contracted.
 
-use crate::nf4::table::{BLOCK, THRESHOLDS};
-
 use super::cpu::widest;
+use crate::nf4::table::{BLOCK, THRESHOLDS};
 
 /// Lanes of the search for the largest magnitude.
 const LANES: usize = 16;

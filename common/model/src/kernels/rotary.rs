@@ -8,14 +8,23 @@ use rayon::prelude::*;
 use super::cpu::widest;
 use super::pointwise::rows_a_task;
 
+/// Cosines and sines by position, `[P, half]` each; `half` is half a head's width.
+#[derive(Clone, Copy)]
+pub struct Angles<'a> {
+    /// Cosines.
+    pub cos: &'a [f32],
+    /// Sines.
+    pub sin: &'a [f32],
+    /// `head_dim / 2`.
+    pub half: usize,
+}
+
 /// Rotates `x [T, heads * head_dim]`; row `t` uses row `positions[t]` of `cos`, `sin [P, head_dim / 2]`.
 pub fn rotary(
     x: &mut [f32],
     width: usize,
     positions: &[usize],
-    cos: &[f32],
-    sin: &[f32],
-    half: usize,
+    Angles { cos, sin, half }: Angles<'_>,
     inverse: bool,
 ) {
     assert!(x.len() == positions.len() * width && width.is_multiple_of(2 * half), "rows of whole heads");

@@ -3,10 +3,12 @@
 use half::bf16;
 use proptest::prelude::*;
 
-use super::linear::{Product, Rows, backward, forward};
+use super::linear::{backward, forward};
+use super::product::{Product, Rows};
 use super::{attention, lora};
+use crate::frozen::{DenseWeight, FrozenWeight};
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::{DenseWeight, FrozenWeight, Heads, Segments};
+use crate::segments::{Heads, Segments};
 
 #[cfg(target_arch = "x86_64")]
 mod fused;
@@ -150,10 +152,11 @@ fn bf16_lora_matches() {
         let (a, b) = (rounded(rank * input, 4), rounded(output * rank, 5));
         let run = |product: Product| {
             let (mut out_xa, mut y) = (vec![f32::NAN; tokens * rank], dy.clone());
-            lora::forward(sizes, &x, &a, &b, 0.5, &mut out_xa, &mut y, product);
-            let saved = lora::Saved { x: &x, xa: &xa, dy: &dy, a: &a, b: &b };
+            let pair = lora::Pair { a: &a, b: &b, scaling: 0.5 };
+            lora::forward(sizes, &x, pair, &mut out_xa, &mut y, product);
+            let saved = lora::Saved { x: &x, xa: &xa, dy: &dy, pair };
             let (mut dx, mut da, mut db) = (x.clone(), vec![f32::NAN; a.len()], vec![f32::NAN; b.len()]);
-            lora::backward(sizes, &saved, 0.5, &mut dx, &mut da, &mut db, product);
+            lora::backward(sizes, &saved, &mut dx, &mut da, &mut db, product);
             [out_xa, y, dx, da, db]
         };
         for (ours, exact) in run(Product::Avx512Bf16).iter().zip(&run(Product::F32)) {
@@ -185,7 +188,8 @@ fn compare_attention(lengths: &[usize], heads: Heads, seed: u64) {
         let saved = attention::Saved { d_output: &dy, output: &y, log_sum_exp: &lse };
         let (mut dq, mut dk, mut dv) =
             (vec![f32::NAN; q.len()], vec![f32::NAN; k.len()], vec![f32::NAN; v.len()]);
-        attention::backward(inputs, saved, &segments, &mut dq, &mut dk, &mut dv, product);
+        let gradients = attention::Gradients { dq: &mut dq, dk: &mut dk, dv: &mut dv };
+        attention::backward(inputs, saved, &segments, gradients, product);
         [y, lse, dq, dk, dv]
     };
     let (ours, exact) = (run(Product::Avx512Bf16), run(Product::F32));

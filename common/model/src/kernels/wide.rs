@@ -11,11 +11,13 @@ use std::ops::Range;
 
 use rayon::prelude::*;
 
+use self::tile::Tile;
+pub use self::tile::{Panels, Store, TILE_COLUMNS, TILE_ROWS};
 use super::cpu::Isa;
 use super::disjoint::DisjointMut;
 use super::grid::Grid;
-use super::matmul::{Threads, View, extent};
 use super::scratch::Scratch;
+use super::view::{Threads, View, extent};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -24,50 +26,13 @@ mod avx512;
 mod portable;
 #[cfg(test)]
 mod tests;
+pub mod tile;
 pub mod weights;
 
-/// Rows of one micro-kernel call.
-pub const TILE_ROWS: usize = 6;
-/// Columns of one tile: four AVX-512 registers, one NF4 block.
-pub const TILE_COLUMNS: usize = 64;
 /// Column tiles a task keeps unpacked at once.
 const TILES_A_TASK: usize = 8;
 /// Inner-dimension run: an unpacked tile is `DEPTH * 64 * 4` bytes.
 pub const DEPTH: usize = 256;
-
-/// Where the columns of `b [depth, columns]` come from.
-pub trait Panels: Sync {
-    /// Columns of `b`.
-    fn columns(&self) -> usize;
-    /// Inner dimension.
-    fn depth(&self) -> usize;
-    /// Writes `b[start..start + depth, column..column + 64]` as `[depth][64]`; columns outside `b` are zero.
-    fn unpack(&self, isa: Isa, column: usize, start: usize, depth: usize, tile: &mut [f32]);
-}
-
-/// What a product does with its result.
-#[derive(Debug, Clone, Copy)]
-pub struct Store {
-    /// Elements between rows of `c`.
-    pub stride: usize,
-    /// Factor of the product.
-    pub alpha: f32,
-    /// Whether it is added to what `c` holds.
-    pub add: bool,
-}
-
-/// One call of a micro-kernel.
-#[derive(Debug, Clone, Copy)]
-struct Tile {
-    /// Rows to write, 1..=6.
-    rows: usize,
-    /// Columns to write, 1..=64.
-    columns: usize,
-    depth: usize,
-    /// Elements of `a` between rows and along the inner dimension.
-    a_strides: [usize; 2],
-    store: Store,
-}
 
 /// `c = alpha a b`, or `c += alpha a b`, on the given instruction set, which the processor must have.
 pub fn multiply(isa: Isa, a: View<'_>, b: &impl Panels, c: &mut [f32], store: Store, threads: Threads) {

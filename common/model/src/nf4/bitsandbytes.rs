@@ -6,8 +6,9 @@
 
 use serde::Deserialize;
 
+use super::double_quantisation::Absmax;
 use super::table::{BLOCK, CODES, DYNAMIC_MAP, NESTED_BLOCK};
-use super::{Absmax, Nf4Error, Nf4Weight, SourcePrecision};
+use super::weight::{Nf4Error, Nf4Weight, SourcePrecision};
 
 /// The raw little-endian bytes of the tensors that belong to one quantised weight.
 #[derive(Debug, Clone, Copy)]

@@ -6,12 +6,40 @@
 
 use rayon::prelude::*;
 
+use super::double_quantisation::{Absmax, CodeRule};
 use super::table::BLOCK;
-use super::{Absmax, CodeRule, Nf4Error, Nf4Weight, SourcePrecision};
+use super::weight::{Nf4Error, Nf4Weight, SourcePrecision};
 use crate::kernels::quantise::quantise_blocks;
 
 /// Blocks a task takes at a time: 64 KiB of input, enough to pay for the hand-over.
 const BLOCKS_A_TASK: usize = 256;
+
+impl Nf4Weight {
+    /// Quantises a row-major matrix: NF4 with block 64, `absmax` double-quantised in blocks of 256.
+    ///
+    /// `values` are the weight's elements widened to f32; `precision` is what they were stored as.
+    ///
+    /// # Errors
+    /// [`Nf4Error::Ragged`] when the shape does not fill whole blocks, [`Nf4Error::NotFinite`].
+    pub fn quantise(values: &[f32], shape: [usize; 2], precision: SourcePrecision) -> Result<Self, Nf4Error> {
+        Self::quantise_with(values, shape, precision, CodeRule::Cuda)
+    }
+
+    /// [`Self::quantise`] by either of bitsandbytes' rules for the 8-bit scales.
+    ///
+    /// # Errors
+    /// As [`Self::quantise`].
+    pub fn quantise_with(
+        values: &[f32],
+        shape: [usize; 2],
+        precision: SourcePrecision,
+        rule: CodeRule,
+    ) -> Result<Self, Nf4Error> {
+        let mut builder = Nf4Builder::new(shape, precision)?;
+        builder.push(values)?;
+        builder.finish(rule)
+    }
+}
 
 /// A matrix being quantised: its elements are pushed in row-major order.
 pub struct Nf4Builder {

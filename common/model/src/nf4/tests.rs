@@ -1,6 +1,7 @@
 //! The quantiser and the loader against a weight that bitsandbytes 0.50.2 quantised (a projection of the
 //! golden qwen2 model, in `tests/fixtures`), plus properties and damaged input.
 
+use half::bf16;
 use proptest::prelude::*;
 use safetensors::SafeTensors;
 use sha2::{Digest, Sha256};
@@ -9,7 +10,6 @@ use super::bitsandbytes::QuantisedTensors;
 use super::double_quantisation::dynamic_code;
 use super::table::{CODES, DYNAMIC_MAP, THRESHOLDS};
 use super::*;
-use half::bf16;
 
 const FIXTURE: &[u8] = include_bytes!("../../tests/fixtures/nf4_k_proj.safetensors");
 /// SHA-256 of bitsandbytes' own dequantisation of the fixture, f32 little-endian.

@@ -7,7 +7,8 @@ use burn_backend::Backend;
 use burn_tensor::activation::softmax;
 use burn_tensor::{Tensor, TensorData};
 
-use super::{Heads, KeyValueCache};
+use super::types::KeyValueCache;
+use crate::segments::Heads;
 
 pub(super) fn attention<B: Backend>(
     q: &Tensor<B, 2>,

@@ -19,17 +19,20 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime};
 use burn_tensor::Tensor;
 use cubecl::server::ComputeServer;
 
+use self::buffer::{Gpu, Place, array, contiguous, length, owned, small, tensor};
+pub use self::frozen::CubeFrozen;
+use self::product::{Operands, add_scaled, product, transposed};
 use super::types::{
-    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, LoraGradients, LoraOutput, Normalised,
-    RotaryTable, Segments,
+    AttentionGradients, BasePenalty, CrossEntropy, CrossEntropyKl, LoraGradients, LoraOutput, Normalised,
+    RotaryTable, SavedAttention,
 };
-use super::{EngineOps, FrozenWeight};
+use super::{EngineOps, FeedForward, KeptFeedForward, LoraPair, Projection, ProjectionGradients, project};
 use crate::device::DeviceMemory;
 use crate::error::Result;
+use crate::frozen::FrozenWeight;
 use crate::kernels::cube::{norm, pointwise, rows};
-use buffer::{Gpu, Place, array, contiguous, length, owned, small, tensor};
-pub use frozen::CubeFrozen;
-use product::{Operands, add_scaled, product, transposed};
+use crate::options::Compute;
+use crate::segments::{Heads, Segments};
 
 impl<R, BT> EngineOps for CubeBackend<R, f32, i32, BT>
 where
@@ -101,18 +104,16 @@ where
 
     fn lora_forward(
         x: &Tensor<Self, 2>,
-        a: &Tensor<Self, 2>,
-        b: &Tensor<Self, 2>,
-        scaling: f32,
+        pair: &LoraPair<'_, Self>,
         y: Tensor<Self, 2>,
         compute: Compute,
     ) -> LoraOutput<Self> {
-        let (x, a, b, y) = (contiguous(x), contiguous(a), contiguous(b), owned(y));
+        let (x, a, b, y) = (contiguous(x), contiguous(pair.a), contiguous(pair.b), owned(y));
         let operands = Operands::of(&x.client, compute);
         let xa = product(operands.narrow(&x), transposed(operands.narrow(&a)));
         let xa: Tensor<Self, 2> = tensor(xa);
         // Scaled before it is rounded, as on the processor: the same operand, not one that is a bf16 step away.
-        let scaled = contiguous(&xa.clone().mul_scalar(scaling));
+        let scaled = contiguous(&xa.clone().mul_scalar(pair.scaling));
         let share = product(operands.narrow(&scaled), transposed(operands.narrow(&b)));
         add_scaled(&y, &share, 1.0);
         LoraOutput { y: tensor(y), xa }
@@ -122,9 +123,7 @@ where
         x: &Tensor<Self, 2>,
         xa: &Tensor<Self, 2>,
         dy: &Tensor<Self, 2>,
-        a: &Tensor<Self, 2>,
-        b: &Tensor<Self, 2>,
-        scaling: f32,
+        pair: &LoraPair<'_, Self>,
         accumulate: Option<Tensor<Self, 2>>,
         compute: Compute,
     ) -> LoraGradients<Self> {
@@ -132,13 +131,49 @@ where
         let operand = |tensor: &Tensor<Self, 2>| operands.narrow(&contiguous(tensor));
         let dy = operand(dy);
         // s (dy B) once: both dx and dA are products with it.
-        let dyb = product(dy.clone(), operand(b));
-        let dyb = tensor::<R, BT, 2>(dyb).mul_scalar(scaling);
+        let dyb = product(dy.clone(), operand(pair.b));
+        let dyb = tensor::<R, BT, 2>(dyb).mul_scalar(pair.scaling);
         let narrow = operand(&dyb);
-        let dx = product(narrow.clone(), operand(a));
+        let dx = product(narrow.clone(), operand(pair.a));
         let da = product(transposed(narrow), operand(x));
-        let db = product(transposed(dy), operand(&xa.clone().mul_scalar(scaling)));
+        let db = product(transposed(dy), operand(&xa.clone().mul_scalar(pair.scaling)));
         LoraGradients { dx: tensor(sum(accumulate, dx, 1.0)), da: tensor(da), db: tensor(db) }
+    }
+
+    fn project(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>],
+        compute: Compute,
+    ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)> {
+        project::forward(x, parts, compute)
+    }
+
+    fn project_backward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>],
+        outputs: &[(&Tensor<Self, 2>, Option<&Tensor<Self, 2>>)],
+        accumulate: Option<Tensor<Self, 2>>,
+        compute: Compute,
+    ) -> ProjectionGradients<Self> {
+        project::backward(x, parts, outputs, accumulate, compute)
+    }
+
+    fn feed_forward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>; 3],
+        compute: Compute,
+    ) -> FeedForward<Self> {
+        project::feed_forward(x, parts, compute)
+    }
+
+    fn feed_forward_backward(
+        x: &Tensor<Self, 2>,
+        parts: &[Projection<'_, Self>; 3],
+        kept: KeptFeedForward<'_, Self>,
+        dy: &Tensor<Self, 2>,
+        compute: Compute,
+    ) -> ProjectionGradients<Self> {
+        project::feed_forward_backward(x, parts, kept, dy, compute)
     }
 
     fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self> {
@@ -274,15 +309,12 @@ where
 
     fn attention_backward(
         d_output: &Tensor<Self, 2>,
-        q: &Tensor<Self, 2>,
-        k: &Tensor<Self, 2>,
-        v: &Tensor<Self, 2>,
-        output: &Tensor<Self, 2>,
-        log_sum_exp: &Tensor<Self, 2>,
+        saved: &SavedAttention<'_, Self>,
         heads: Heads,
         segments: &Segments,
         compute: Compute,
     ) -> AttentionGradients<Self> {
+        let SavedAttention { q, k, v, output, log_sum_exp } = *saved;
         let inputs = attention_inputs(q, k, v, heads, segments, compute);
         let saved = attention::Saved {
             d_output: contiguous(d_output),
@@ -310,18 +342,18 @@ where
 
     fn linear_cross_entropy_kl(
         hidden: &Tensor<Self, 2>,
-        base_hidden: &Tensor<Self, 2>,
+        penalty: BasePenalty<'_, Self>,
         head: &Self::Frozen,
         targets: &[u32],
-        kl_weight: f32,
         gradient_scale: Option<f32>,
         compute: Compute,
     ) -> CrossEntropyKl<Self> {
+        let BasePenalty { hidden: base_hidden, weight } = penalty;
         let shape = [targets.len(), head.shape[1]];
         assert_eq!([hidden.dims(), base_hidden.dims()], [shape; 2], "hidden rows and width");
         let (hidden, base) = (contiguous(hidden), contiguous(base_hidden));
         let operands = Operands::of(&hidden.client, compute);
-        let rows = loss::Rows { hidden: &hidden, head, targets, penalty: Some((&base, kl_weight)) };
+        let rows = loss::Rows { hidden: &hidden, head, targets, penalty: Some((&base, weight)) };
         let loss = loss::linear_cross_entropy(&rows, gradient_scale, operands);
         let d_hidden = loss.d_hidden.map(tensor);
         CrossEntropyKl {

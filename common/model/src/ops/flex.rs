@@ -9,35 +9,27 @@ use burn_flex::{Flex, FlexDevice};
 use burn_tensor::Tensor;
 use rayon::prelude::*;
 
+use self::slice::{Slice, columns, rows};
 use super::types::{
-    AttentionGradients, Compute, CrossEntropy, CrossEntropyKl, Heads, KeyValueCache, LoraGradients,
-    LoraOutput, Normalised, RotaryTable, Segments,
+    AttentionGradients, BasePenalty, CrossEntropy, CrossEntropyKl, KeyValueCache, LoraGradients, LoraOutput,
+    Normalised, RotaryTable, SavedAttention,
 };
-use super::{
-    DenseWeight, EngineOps, FeedForward, FrozenWeight, KeptFeedForward, Projection, ProjectionGradients,
-};
+use super::{EngineOps, FeedForward, KeptFeedForward, LoraPair, Projection, ProjectionGradients};
 use crate::error::Result;
-use crate::kernels::linear::{self, Product, Rows};
+use crate::frozen::{DenseWeight, FrozenWeight};
 use crate::kernels::pointwise::Values;
+use crate::kernels::product::{Product, Rows};
 use crate::kernels::{
-    attention, cached_attention, cross_entropy, cross_entropy_kl, lora, norm, pointwise, pool, rotary,
+    attention, cached_attention, cross_entropy, cross_entropy_kl, linear, lora, norm, pointwise, pool, rotary,
 };
+use crate::options::Compute;
+use crate::segments::{Heads, Segments};
 
 #[cfg(target_arch = "x86_64")]
 mod feed_forward;
 #[cfg(target_arch = "x86_64")]
 mod project;
 mod slice;
-
-use slice::Slice;
-
-fn columns(tensor: &Tensor<Flex, 2>) -> usize {
-    tensor.dims()[1]
-}
-
-fn rows(tensor: &Tensor<Flex, 2>) -> usize {
-    tensor.dims()[0]
-}
 
 impl EngineOps for Flex {
     type Frozen = Arc<FrozenWeight>;
@@ -116,18 +108,18 @@ impl EngineOps for Flex {
 
     fn lora_forward(
         x: &Tensor<Self, 2>,
-        a: &Tensor<Self, 2>,
-        b: &Tensor<Self, 2>,
-        scaling: f32,
+        pair: &LoraPair<'_, Self>,
         y: Tensor<Self, 2>,
         compute: Compute,
     ) -> LoraOutput<Self> {
-        let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(&y), rank: rows(a) };
+        let sizes =
+            lora::Sizes { tokens: rows(x), input: columns(x), output: columns(&y), rank: rows(pair.a) };
         let mut y = Slice::take(y);
         let mut xa = Slice::fresh([sizes.tokens, sizes.rank]);
-        let (x, a, b) = (Slice::of(x), Slice::of(a), Slice::of(b));
+        let (x, a, b) = (Slice::of(x), Slice::of(pair.a), Slice::of(pair.b));
+        let pair = lora::Pair { a: a.get(), b: b.get(), scaling: pair.scaling };
         let product = Product::fastest(compute);
-        lora::forward(sizes, x.get(), a.get(), b.get(), scaling, xa.get_mut(), y.get_mut(), product);
+        lora::forward(sizes, x.get(), pair, xa.get_mut(), y.get_mut(), product);
         LoraOutput { y: y.into_tensor(), xa: xa.into_tensor() }
     }
 
@@ -135,20 +127,21 @@ impl EngineOps for Flex {
         x: &Tensor<Self, 2>,
         xa: &Tensor<Self, 2>,
         dy: &Tensor<Self, 2>,
-        a: &Tensor<Self, 2>,
-        b: &Tensor<Self, 2>,
-        scaling: f32,
+        pair: &LoraPair<'_, Self>,
         accumulate: Option<Tensor<Self, 2>>,
         compute: Compute,
     ) -> LoraGradients<Self> {
-        let sizes = lora::Sizes { tokens: rows(x), input: columns(x), output: columns(dy), rank: rows(a) };
+        let sizes =
+            lora::Sizes { tokens: rows(x), input: columns(x), output: columns(dy), rank: rows(pair.a) };
         let mut dx = zeros_or(accumulate, [sizes.tokens, sizes.input]);
         let mut da = Slice::fresh([sizes.rank, sizes.input]);
         let mut db = Slice::fresh([sizes.output, sizes.rank]);
-        let (x, xa, dy, a, b) = (Slice::of(x), Slice::of(xa), Slice::of(dy), Slice::of(a), Slice::of(b));
-        let saved = lora::Saved { x: x.get(), xa: xa.get(), dy: dy.get(), a: a.get(), b: b.get() };
+        let (x, xa, dy) = (Slice::of(x), Slice::of(xa), Slice::of(dy));
+        let (a, b) = (Slice::of(pair.a), Slice::of(pair.b));
+        let pair = lora::Pair { a: a.get(), b: b.get(), scaling: pair.scaling };
+        let saved = lora::Saved { x: x.get(), xa: xa.get(), dy: dy.get(), pair };
         let product = Product::fastest(compute);
-        lora::backward(sizes, &saved, scaling, dx.get_mut(), da.get_mut(), db.get_mut(), product);
+        lora::backward(sizes, &saved, dx.get_mut(), da.get_mut(), db.get_mut(), product);
         LoraGradients { dx: dx.into_tensor(), da: da.into_tensor(), db: db.into_tensor() }
     }
 
@@ -241,7 +234,8 @@ impl EngineOps for Flex {
         let positions: Vec<usize> = segments.ranges().flat_map(|rows| 0..rows.len()).collect();
         let mut x = Slice::take(x);
         let (cos, sin) = (Slice::of(&table.cos), Slice::of(&table.sin));
-        rotary::rotary(x.get_mut(), width, &positions, cos.get(), sin.get(), half, inverse);
+        let angles = rotary::Angles { cos: cos.get(), sin: sin.get(), half };
+        rotary::rotary(x.get_mut(), width, &positions, angles, inverse);
         x.into_tensor()
     }
 
@@ -303,15 +297,12 @@ impl EngineOps for Flex {
 
     fn attention_backward(
         d_output: &Tensor<Self, 2>,
-        q: &Tensor<Self, 2>,
-        k: &Tensor<Self, 2>,
-        v: &Tensor<Self, 2>,
-        output: &Tensor<Self, 2>,
-        log_sum_exp: &Tensor<Self, 2>,
+        saved: &SavedAttention<'_, Self>,
         heads: Heads,
         segments: &Segments,
         compute: Compute,
     ) -> AttentionGradients<Self> {
+        let SavedAttention { q, k, v, output, log_sum_exp } = *saved;
         check_attention(q, k, v, heads, segments);
         let (mut dq, mut dk, mut dv) =
             (Slice::fresh(q.dims()), Slice::fresh(k.dims()), Slice::fresh(v.dims()));
@@ -325,7 +316,8 @@ impl EngineOps for Flex {
             log_sum_exp: log_sum_exp.get(),
         };
         let product = Product::fastest(compute);
-        attention::backward(inputs, saved, segments, dq.get_mut(), dk.get_mut(), dv.get_mut(), product);
+        let gradients = attention::Gradients { dq: dq.get_mut(), dk: dk.get_mut(), dv: dv.get_mut() };
+        attention::backward(inputs, saved, segments, gradients, product);
         AttentionGradients { dq: dq.into_tensor(), dk: dk.into_tensor(), dv: dv.into_tensor() }
     }
 
@@ -396,13 +388,13 @@ impl EngineOps for Flex {
 
     fn linear_cross_entropy_kl(
         hidden: &Tensor<Self, 2>,
-        base_hidden: &Tensor<Self, 2>,
+        penalty: BasePenalty<'_, Self>,
         head: &Self::Frozen,
         targets: &[u32],
-        kl_weight: f32,
         gradient_scale: Option<f32>,
         compute: Compute,
     ) -> CrossEntropyKl<Self> {
+        let BasePenalty { hidden: base_hidden, weight } = penalty;
         let shape = [targets.len(), head.shape()[1]];
         assert_eq!([hidden.dims(), base_hidden.dims()], [shape; 2], "hidden rows and width");
         let mut d_hidden = gradient_scale.map(|_| Slice::fresh(shape));
@@ -412,7 +404,7 @@ impl EngineOps for Flex {
             [hidden.get(), base_hidden.get()],
             head,
             targets,
-            kl_weight,
+            weight,
             gradient,
             Product::fastest(compute),
         );

@@ -1,82 +1,8 @@
-//! Plain types that the operations take and return, shared by every device.
-//!
-//! Used by `ops` implementations and by the decoder. They carry no behaviour beyond their invariants:
-//! segments tile the batch, heads divide evenly.
-
-use std::ops::Range;
-use std::sync::Arc;
+//! Tensors that the operations take and return together, shared by every device. Used by `ops`, its devices and
+//! `decoder`. Invariant: a cache never holds more positions than it has rows.
 
 use burn_backend::Backend;
 use burn_tensor::Tensor;
-
-/// Arithmetic of the large matrix products. Activations, reductions and accumulation stay f32.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Compute {
-    /// f32 operands: reproduces transformers in f32.
-    F32,
-    /// Operands rounded to bf16, f32 accumulation: what AVX512-BF16 and tensor cores run.
-    Bf16,
-}
-
-/// Head counts of grouped-query attention; `query` is a multiple of `key_value`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Heads {
-    /// Query heads.
-    pub query: usize,
-    /// Key and value heads.
-    pub key_value: usize,
-    /// Width of one head.
-    pub head_dim: usize,
-}
-
-impl Heads {
-    /// Query heads that share one key-value head.
-    pub const fn group(&self) -> usize {
-        self.query / self.key_value
-    }
-}
-
-/// How the rows of a batch split into independent sequences. Rows of a segment attend only to each
-/// other, and positions restart at 0 in each. There are no padding rows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Segments {
-    /// `0 = b[0] < b[1] < ... < b[n] = total rows`.
-    boundaries: Arc<[usize]>,
-}
-
-impl Segments {
-    /// Consecutive segments of these lengths; empty ones are dropped.
-    pub fn from_lengths(lengths: &[usize]) -> Self {
-        let mut boundaries = vec![0];
-        let mut end = 0;
-        for length in lengths.iter().filter(|length| **length > 0) {
-            end += length;
-            boundaries.push(end);
-        }
-        Self { boundaries: boundaries.into() }
-    }
-
-    /// Rows in the batch.
-    pub fn total(&self) -> usize {
-        self.boundaries[self.boundaries.len() - 1]
-    }
-
-    /// Number of sequences.
-    pub fn count(&self) -> usize {
-        self.boundaries.len() - 1
-    }
-
-    /// The rows of each sequence, in order.
-    pub fn ranges(&self) -> impl Iterator<Item = Range<usize>> + '_ {
-        self.boundaries.windows(2).map(|pair| pair[0]..pair[1])
-    }
-
-    /// Length of the longest sequence.
-    pub fn longest(&self) -> usize {
-        self.ranges().map(|range| range.len()).max().unwrap_or(0)
-    }
-}
 
 /// Cosines and sines of the rotary embedding by position.
 #[derive(Debug, Clone)]
@@ -156,6 +82,21 @@ pub struct Normalised<B: Backend> {
     pub rstd: Tensor<B, 1>,
 }
 
+/// What the backward pass of attention reads besides the output's gradient.
+#[derive(Debug)]
+pub struct SavedAttention<'a, B: Backend> {
+    /// `[T, query_heads * head_dim]`, after rotary embedding.
+    pub q: &'a Tensor<B, 2>,
+    /// `[T, key_value_heads * head_dim]`, after rotary embedding.
+    pub k: &'a Tensor<B, 2>,
+    /// `[T, key_value_heads * head_dim]`.
+    pub v: &'a Tensor<B, 2>,
+    /// What the forward pass returned, shaped like `q`.
+    pub output: &'a Tensor<B, 2>,
+    /// `[T, query_heads]`.
+    pub log_sum_exp: &'a Tensor<B, 2>,
+}
+
 /// Gradients of attention, shaped like its inputs.
 #[derive(Debug, Clone)]
 pub struct AttentionGradients<B: Backend> {
@@ -165,6 +106,15 @@ pub struct AttentionGradients<B: Backend> {
     pub dk: Tensor<B, 2>,
     /// `[T, key_value_heads * head_dim]`.
     pub dv: Tensor<B, 2>,
+}
+
+/// The penalty for leaving the base model.
+#[derive(Debug)]
+pub struct BasePenalty<'a, B: Backend> {
+    /// The base model's rows `[S, h]`, after the final norm.
+    pub hidden: &'a Tensor<B, 2>,
+    /// Weight of `KL(base || model)`.
+    pub weight: f32,
 }
 
 /// Result of the output projection with cross-entropy and a penalty towards the base model.

@@ -1,12 +1,12 @@
 //! The parts on the processor. Each follows the code that allocates it, named beside it. Called by `plan`.
 
-use super::{
-    Part, PlanRequest, When, adapter_parameters, kept_and_repeated, linear_bytes, table_elements,
-    vector_elements,
-};
-use crate::base::Compute;
-use crate::kernels::cross_entropy::{VOCABULARY_RUN, logit_bytes, rows_at_a_time};
-use crate::kernels::linear::Product;
+use super::elements::{adapter_parameters, kept_and_repeated, linear_bytes, table_elements, vector_elements};
+use super::parts::{Part, When};
+use super::request::PlanRequest;
+use crate::kernels::cross_entropy::VOCABULARY_RUN;
+use crate::kernels::loss::{logit_bytes, rows_at_a_time};
+use crate::kernels::product::Product;
+use crate::options::Compute;
 
 /// Program text, the worker threads' tile buffers, the records, and small blocks the allocator keeps.
 const PROCESS_BYTES: u64 = 48 << 20;

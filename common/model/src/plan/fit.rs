@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
-use super::{PlanRequest, plan};
+use super::request::PlanRequest;
+use super::step::plan;
 use crate::error::Result;
-use crate::limits::MAX_SEQUENCE_TOKENS;
+use crate::limits::{FIT_BATCH_MAX, SEQUENCE_TOKENS_MAX};
 
 /// What fits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -23,8 +24,8 @@ pub struct Fit {
 /// As [`plan`].
 pub fn fit(request: &PlanRequest, memory_bytes: u64) -> Result<Fit> {
     plan(request)?;
-    let context = request.config.max_position_embeddings.min(MAX_SEQUENCE_TOKENS / request.batch);
-    let most = MOST_BATCH.min(MAX_SEQUENCE_TOKENS / request.sequence_tokens);
+    let context = request.config.max_position_embeddings.min(SEQUENCE_TOKENS_MAX / request.batch);
+    let most = FIT_BATCH_MAX.min(SEQUENCE_TOKENS_MAX / request.sequence_tokens);
     let peak = |sequence_tokens: usize, batch: usize| {
         plan(&PlanRequest { sequence_tokens, batch, ..request.clone() }).map(|plan| plan.peak_bytes)
     };
@@ -34,9 +35,6 @@ pub fn fit(request: &PlanRequest, memory_bytes: u64) -> Result<Fit> {
         batch: largest(most, |batch| Ok(peak(request.sequence_tokens, batch)? <= memory_bytes))?,
     })
 }
-
-/// Beyond this nobody asks.
-const MOST_BATCH: usize = 4_096;
 
 /// The largest of `1 ..= most` that fits, by halving; 0 when none does.
 fn largest(most: usize, fits: impl Fn(usize) -> Result<bool>) -> Result<usize> {

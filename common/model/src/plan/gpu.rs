@@ -1,12 +1,13 @@
 //! The parts on a GPU, each after the code that allocates it, named beside it. Called by `plan`.
 //! Not compared with a measurement; a plan made from here says so.
 
-use super::{
-    Part, PlanRequest, When, adapter_parameters, kept_and_repeated, linear_bytes, product, table_elements,
-    vector_elements,
+use super::elements::{
+    adapter_parameters, kept_and_repeated, linear_bytes, product, table_elements, vector_elements,
 };
-use crate::base::Compute;
+use super::parts::{Part, When};
+use super::request::PlanRequest;
 use crate::config::LinearKind;
+use crate::options::Compute;
 
 /// What the driver and the compiled kernels take.
 const CONTEXT_BYTES: u64 = 500 << 20;

@@ -1,7 +1,12 @@
 //! The arithmetic against published sizes, the budget of the design, and its own rules. What the plan is worth shows in
 //! README.md, beside measured peaks.
 
+use super::elements::base_parameters;
 use super::*;
+use crate::config::published::{SHAPES, shape};
+use crate::device::Device;
+use crate::error::ModelError;
+use crate::options::{Compute, Recompute, WeightFormat};
 
 #[test]
 fn the_named_shapes_have_the_published_number_of_parameters() {

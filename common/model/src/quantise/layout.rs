@@ -11,8 +11,6 @@ use crate::checkpoint::CheckpointReader;
 use crate::error::{ModelError, Result};
 use crate::nf4::table::{BLOCK, CODES, DYNAMIC_MAP, NESTED_BLOCK};
 
-/// Most bytes of a quantisation state: about 170, longer only for shapes of more digits.
-pub(super) const STATE_BYTES_MAX: usize = 256;
 /// Suffix of the quantisation state.
 pub(super) const STATE: &str = ".quant_state.bitsandbytes__nf4";
 
@@ -41,16 +39,16 @@ pub(super) struct Shard {
 }
 
 /// All files, with their names.
-pub(super) struct Plan {
+pub(super) struct FolderLayout {
     pub(super) files: Vec<(String, Shard)>,
 }
 
 /// Fills files in order of names; a file exceeds `shard_bytes` only if a single weight does.
-pub(super) fn plan(
+pub(super) fn lay_out(
     reader: &CheckpointReader,
     is_linear: &dyn Fn(&str) -> bool,
     shard_bytes: u64,
-) -> Result<Plan> {
+) -> Result<FolderLayout> {
     let mut shards = vec![Shard { sources: Vec::new(), parts: Vec::new(), states: Vec::new() }];
     let mut filled = 0;
     for name in reader.names() {
@@ -81,10 +79,10 @@ pub(super) fn plan(
         shard.parts.sort_by_key(|part| core::cmp::Reverse(part.dtype.bitsize()));
         files.push((file_name(index), shard));
     }
-    Ok(Plan { files })
+    Ok(FolderLayout { files })
 }
 
-impl Plan {
+impl FolderLayout {
     /// The index that tells which file holds which tensor; `None` for a single file.
     pub(super) fn index_json(&self, total_size: u64) -> Option<String> {
         if self.files.len() == 1 {

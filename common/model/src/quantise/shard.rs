@@ -10,9 +10,10 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::config::torch_name;
-use super::layout::{Part, STATE, STATE_BYTES_MAX, Shard};
+use super::layout::{Part, STATE, Shard};
 use crate::checkpoint::CheckpointReader;
 use crate::error::{ModelError, Result};
+use crate::limits::QUANTISATION_STATE_BYTES_MAX;
 use crate::nf4::table::{BLOCK, CODES, DYNAMIC_MAP, NESTED_BLOCK};
 use crate::nf4::{Absmax, Nf4Weight};
 
@@ -40,7 +41,7 @@ impl<'a> ShardWriter<'a> {
             end += part.bytes;
         }
         // Longer than the real header: its states have the most bytes and therefore the most digits.
-        let longest = vec![STATE_BYTES_MAX; shard.states.len()];
+        let longest = vec![QUANTISATION_STATE_BYTES_MAX; shard.states.len()];
         let data = 8 + header(shard, &longest)?.len().next_multiple_of(8);
         Ok(Self { file, path: path.to_path_buf(), shard, places, states: BTreeMap::new(), data })
     }
@@ -94,7 +95,9 @@ impl<'a> ShardWriter<'a> {
             .shard
             .states
             .iter()
-            .map(|name| self.states.get(name).map(Vec::len).filter(|length| *length <= STATE_BYTES_MAX))
+            .map(|name| {
+                self.states.get(name).map(Vec::len).filter(|length| *length <= QUANTISATION_STATE_BYTES_MAX)
+            })
             .collect::<Option<_>>()
             .ok_or_else(|| internal("a quantisation state is missing or too long"))?;
         let mut header = header(self.shard, &lengths)?;

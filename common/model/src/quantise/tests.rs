@@ -8,7 +8,8 @@ use safetensors::tensor::TensorView;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::base::{BaseModel, Compute, LoadOptions, WeightFormat};
+use crate::base::BaseModel;
+use crate::options::{Compute, LoadOptions, WeightFormat};
 
 /// A one-layer Qwen2 folder in bf16; odd numbers of elements where the format allows them.
 fn model_folder(place: &Path) {

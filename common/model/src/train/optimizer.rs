@@ -2,10 +2,22 @@
 //! Called by the trainer once a step. Invariants: parameters, gradients and moments have one order (the adapter's);
 //! sums run in that order, so the result does not depend on the number of threads.
 
-use super::TrainSettings;
+use rayon::prelude::*;
+
+use super::settings::TrainSettings;
 use crate::adapter::Adapter;
 use crate::decoder::Gradients;
-use rayon::prelude::*;
+
+/// What changes from one update to the next.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Step {
+    /// Number of the update, counted from 1.
+    pub(super) number: u64,
+    /// Its learning rate.
+    pub(super) learning_rate: f64,
+    /// Factor of the gradient: clipping.
+    pub(super) gradient_factor: f32,
+}
 
 /// First and second moments of every matrix.
 #[derive(Debug, Clone, PartialEq)]
@@ -24,16 +36,16 @@ impl AdamW {
         Self { first: zeros.clone(), second: zeros }
     }
 
-    /// Update number `step` (counted from 1). Gradients are multiplied by `gradient_factor` (clipping) on the fly.
+    /// One update; gradients are multiplied by the step's factor on the fly.
     pub(super) fn update(
         &mut self,
         adapter: &mut Adapter,
         gradients: &Gradients,
         settings: &TrainSettings,
-        step: u64,
-        (learning_rate, gradient_factor): (f64, f32),
+        step: Step,
     ) {
-        let exponent = step as f64;
+        let Step { number, learning_rate, gradient_factor } = step;
+        let exponent = number as f64;
         let correction1 = 1.0 - settings.beta1.powf(exponent);
         let correction2 = (1.0 - settings.beta2.powf(exponent)).sqrt();
         let decay = (1.0 - learning_rate * settings.weight_decay) as f32;

@@ -2,19 +2,21 @@
 //! Invariants: every epoch sees every sample once; every epoch has the same number of steps; a resumed run needs the
 //! step number only.
 
-use super::packing::pack;
-use super::{Batching, TrainSettings};
+use std::cmp::Reverse;
+
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use sha2::{Digest, Sha256};
-use std::cmp::Reverse;
+
+use super::packing::pack;
+use super::settings::{Batching, TrainSettings};
 
 /// Batches that are sorted by length together. transformers' `group_by_length` uses as many: enough to find neighbours
 /// of like length, few enough to leave an epoch in random order.
 const BATCHES_SORTED_TOGETHER: usize = 50;
 
-/// The plan of a whole training.
-pub(super) struct Plan {
+/// The order of the samples of a whole training.
+pub(super) struct SampleOrder {
     /// Tokens that each sample feeds to the model.
     lengths: Vec<usize>,
     batching: Batching,
@@ -27,7 +29,7 @@ pub(super) struct Plan {
     current: Option<(u64, Vec<Vec<usize>>)>,
 }
 
-impl Plan {
+impl SampleOrder {
     pub(super) fn new(lengths: Vec<usize>, settings: &TrainSettings) -> Self {
         let units = match settings.batching {
             Batching::Shuffled | Batching::ByLength => lengths.len(),
@@ -157,7 +159,7 @@ mod tests {
     #[test]
     fn every_epoch_sees_every_sample_once_in_another_order() {
         for kind in KINDS {
-            let mut plan = Plan::new(lengths(), &settings(kind));
+            let mut plan = SampleOrder::new(lengths(), &settings(kind));
             let steps = plan.steps_per_epoch();
             let mut epochs = Vec::new();
             for epoch in 0..2 {
@@ -171,15 +173,15 @@ mod tests {
             assert_ne!(epochs[0], epochs[1], "{kind:?}");
             // Any step can be asked for on its own: that is what a resumed run does.
             let middle = steps + 1;
-            assert_eq!(Plan::new(lengths(), &settings(kind)).step(middle), plan.step(middle));
+            assert_eq!(SampleOrder::new(lengths(), &settings(kind)).step(middle), plan.step(middle));
             let other = TrainSettings { seed: 8, ..settings(kind) };
-            assert_ne!(Plan::new(lengths(), &other).step(0), plan.step(0), "{kind:?}");
+            assert_ne!(SampleOrder::new(lengths(), &other).step(0), plan.step(0), "{kind:?}");
         }
     }
 
     #[test]
     fn a_short_pass_and_a_short_step_end_the_epoch() {
-        let mut plan = Plan::new(vec![5; 10], &settings(Batching::Shuffled));
+        let mut plan = SampleOrder::new(vec![5; 10], &settings(Batching::Shuffled));
         assert_eq!(plan.total_steps(), 4);
         assert_eq!(plan.step(0).iter().map(Vec::len).collect::<Vec<_>>(), [3, 3]);
         assert_eq!(plan.step(1).iter().map(Vec::len).collect::<Vec<_>>(), [3, 1]);
@@ -189,7 +191,7 @@ mod tests {
     fn batches_by_length_hold_neighbours_and_stay_in_random_order() {
         let lengths: Vec<usize> = (0..600).map(|index| 1 + index * 37 % 600).collect();
         let settings = TrainSettings { batch_size: 4, batching: Batching::ByLength, ..Default::default() };
-        let mut plan = Plan::new(lengths.clone(), &settings);
+        let mut plan = SampleOrder::new(lengths.clone(), &settings);
         let batches: Vec<Vec<usize>> = (0..plan.steps_per_epoch()).flat_map(|step| plan.step(step)).collect();
         let spread: usize = batches
             .iter()
@@ -208,7 +210,7 @@ mod tests {
     #[test]
     fn packs_are_filled_and_a_pass_holds_so_many_of_them() {
         let lengths = lengths();
-        let mut plan = Plan::new(lengths.clone(), &settings(Batching::Packed { capacity_tokens: 30 }));
+        let mut plan = SampleOrder::new(lengths.clone(), &settings(Batching::Packed { capacity_tokens: 30 }));
         let passes: Vec<Vec<usize>> = (0..plan.steps_per_epoch()).flat_map(|step| plan.step(step)).collect();
         let tokens: Vec<usize> =
             passes.iter().map(|pass| pass.iter().map(|sample| lengths[*sample]).sum()).collect();

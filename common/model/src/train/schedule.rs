@@ -1,34 +1,9 @@
 //! How the learning rate develops, as transformers defines it. Used by [`super::TrainSettings`].
 //! Invariant: the learning rate is a pure function of (settings, step, total steps).
 
-use super::TrainSettings;
-use serde::{Deserialize, Serialize};
 use std::f64::consts::PI;
 
-/// How the learning rate develops after the warm-up.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Schedule {
-    /// Stays.
-    Constant,
-    /// Falls linearly to 0 at the last step.
-    Linear,
-    /// Falls along half a cosine to 0 at the last step.
-    Cosine,
-    /// Half a cosine again and again, each from the peak (`get_cosine_with_hard_restarts_schedule_with_warmup`).
-    CosineWithRestarts {
-        /// How many half cosines; 1 is [`Schedule::Cosine`].
-        cycles: u32,
-    },
-    /// Warm-up, stable, decay: stays at the peak and falls along half a cosine to 0 over the last steps
-    /// (`get_wsd_schedule`; Hu et al. 2024, "MiniCPM", section 4).
-    Wsd {
-        /// Optimiser steps of the decay; 0 takes `decay_ratio`.
-        decay_steps: u64,
-        /// Share of all steps, rounded up to whole steps.
-        decay_ratio: f64,
-    },
-}
+use super::settings::{Schedule, TrainSettings};
 
 impl TrainSettings {
     /// Optimiser steps of the warm-up: `warmup_steps`, or else `warmup_ratio` of all, rounded up as transformers does.

@@ -1,9 +1,9 @@
 //! Training hyper-parameters. Used by `train` and, as data, by run files.
 //! Invariant: settings that pass `validate` can be trained with.
 
-use super::Schedule;
-use crate::error::{ModelError, Result};
 use serde::{Deserialize, Serialize};
+
+use crate::error::{ModelError, Result};
 
 /// Which samples share a forward pass. Either way every epoch sees every sample once, in an order that depends on
 /// (seed, epoch) only, and no sample sees another.
@@ -38,6 +38,31 @@ impl Default for EvaluationSettings {
     fn default() -> Self {
         Self { every_steps: 0, patience: 0, min_delta: 0.0, keep_best: true }
     }
+}
+
+/// How the learning rate develops after the warm-up.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Schedule {
+    /// Stays.
+    Constant,
+    /// Falls linearly to 0 at the last step.
+    Linear,
+    /// Falls along half a cosine to 0 at the last step.
+    Cosine,
+    /// Half a cosine again and again, each from the peak (`get_cosine_with_hard_restarts_schedule_with_warmup`).
+    CosineWithRestarts {
+        /// How many half cosines; 1 is [`Schedule::Cosine`].
+        cycles: u32,
+    },
+    /// Warm-up, stable, decay: stays at the peak and falls along half a cosine to 0 over the last steps
+    /// (`get_wsd_schedule`; Hu et al. 2024, "MiniCPM", section 4).
+    Wsd {
+        /// Optimiser steps of the decay; 0 takes `decay_ratio`.
+        decay_steps: u64,
+        /// Share of all steps, rounded up to whole steps.
+        decay_ratio: f64,
+    },
 }
 
 /// Hyper-parameters of one training.
@@ -111,9 +136,9 @@ impl TrainSettings {
     /// `Setting` naming the first one that cannot.
     pub fn validate(&self) -> Result<()> {
         let at_least_one = "it must be at least 1";
-        check("epochs", self.epochs > 0, at_least_one)?;
-        check("batch_size", self.batch_size > 0, at_least_one)?;
-        check("gradient_accumulation", self.gradient_accumulation > 0, at_least_one)?;
+        require("epochs", self.epochs > 0, at_least_one)?;
+        require("batch_size", self.batch_size > 0, at_least_one)?;
+        require("gradient_accumulation", self.gradient_accumulation > 0, at_least_one)?;
         for (name, value) in [
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
@@ -122,29 +147,31 @@ impl TrainSettings {
             ("neftune_alpha", self.neftune_alpha),
             ("early_stopping_min_delta", self.evaluation.min_delta),
         ] {
-            check(name, value.is_finite() && value >= 0.0, "it must be a number that is not negative")?;
+            require(name, value.is_finite() && value >= 0.0, "it must be a number that is not negative")?;
         }
         for (name, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
-            check(name, (0.0..1.0).contains(&value), "it must be at least 0 and less than 1")?;
+            require(name, (0.0..1.0).contains(&value), "it must be at least 0 and less than 1")?;
         }
-        check("epsilon", self.epsilon.is_finite() && self.epsilon > 0.0, "it must be a positive number")?;
+        require("epsilon", self.epsilon.is_finite() && self.epsilon > 0.0, "it must be a positive number")?;
         let is_share = |value: f64| (0.0..=1.0).contains(&value);
-        check("warmup_ratio", is_share(self.warmup_ratio), "it must be between 0 and 1")?;
+        require("warmup_ratio", is_share(self.warmup_ratio), "it must be between 0 and 1")?;
         match self.schedule {
             Schedule::Wsd { decay_ratio, .. } => {
-                check("decay_ratio", is_share(decay_ratio), "it must be between 0 and 1")?;
+                require("decay_ratio", is_share(decay_ratio), "it must be between 0 and 1")?;
             }
-            Schedule::CosineWithRestarts { cycles } => check("schedule_cycles", cycles > 0, at_least_one)?,
+            Schedule::CosineWithRestarts { cycles } => require("schedule_cycles", cycles > 0, at_least_one)?,
             Schedule::Constant | Schedule::Linear | Schedule::Cosine => {}
         }
         match self.batching {
-            Batching::Packed { capacity_tokens } => check("cutoff_tokens", capacity_tokens > 0, at_least_one),
+            Batching::Packed { capacity_tokens } => {
+                require("cutoff_tokens", capacity_tokens > 0, at_least_one)
+            }
             Batching::Shuffled | Batching::ByLength => Ok(()),
         }
     }
 }
 
-fn check(name: &'static str, is_fine: bool, reason: &str) -> Result<()> {
+fn require(name: &'static str, is_fine: bool, reason: &str) -> Result<()> {
     if is_fine { Ok(()) } else { Err(ModelError::Setting { name, reason: reason.to_owned() }) }
 }
 

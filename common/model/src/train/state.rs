@@ -2,12 +2,14 @@
 //! by the caller. Invariants: `from_bytes` refuses anything `to_bytes` did not write (SHA-256 at the end); a checkpoint
 //! carries a digest of what it belongs to (base, settings, samples, start), and is refused with anything else.
 
-use super::watch::{Memory, Watch};
-use super::{StepReport, Trainer};
-use crate::adapter::Adapter;
-use crate::error::{ModelError, Result};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+use super::report::StepReport;
+use super::trainer::Trainer;
+use super::watch::{Memory, Watch};
+use crate::adapter::Adapter;
+use crate::error::{ModelError, Result};
 
 const MAGIC: &[u8; 16] = b"lora-training/2\n";
 const DIGEST_BYTES: usize = 32;

@@ -2,14 +2,16 @@
 //! directly by whoever chooses the batches. Invariant: the loss is the mean over all supervised tokens of the
 //! step, not a mean of means, so splitting a step into more batches changes nothing but rounding.
 
-use super::optimizer::{AdamW, clip_factor, global_norm};
-use super::{StepReport, TrainSettings};
+use std::time::Instant;
+
+use super::optimizer::{AdamW, Step, clip_factor, global_norm};
+use super::report::StepReport;
+use super::settings::TrainSettings;
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::decoder::{Batch, Dropout, Gradients, Noise, Objective, PassResult};
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
-use std::time::Instant;
 
 /// An adapter in training.
 pub struct Trainer<'a> {
@@ -75,8 +77,9 @@ impl<'a> Trainer<'a> {
                 return Err(ModelError::Diverged { step: number, what });
             }
         }
-        let factor = clip_factor(gradient_norm, self.settings.max_gradient_norm);
-        self.optimizer.update(&mut self.adapter, &gradients, &self.settings, number, (learning_rate, factor));
+        let gradient_factor = clip_factor(gradient_norm, self.settings.max_gradient_norm);
+        let step = Step { number, learning_rate, gradient_factor };
+        self.optimizer.update(&mut self.adapter, &gradients, &self.settings, step);
         self.step = number;
         Ok(StepReport {
             step: number,

@@ -1,10 +1,11 @@
 //! Watches the validation loss: when to evaluate, which adapter was best, when it is time to stop. Called by `train`.
 //! Invariant: what it decides is a function of the losses it has seen, and its memory is part of every checkpoint.
 
-use super::EvaluationSettings;
+use serde::{Deserialize, Serialize};
+
+use super::settings::EvaluationSettings;
 use crate::adapter::Adapter;
 use crate::evaluate::Evaluation;
-use serde::{Deserialize, Serialize};
 
 /// One evaluation during a training, and what it meant.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]

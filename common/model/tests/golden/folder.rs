@@ -1,8 +1,9 @@
 //! One reference folder: its model, adapters and tensors. Used by all golden tests.
 
+use std::path::{Path, PathBuf};
+
 use model::{Adapter, BaseModel, Compute, LoadOptions, LoraSettings, Sample, WeightFormat};
 use safetensors::SafeTensors;
-use std::path::{Path, PathBuf};
 
 /// A folder that `make_golden.py` wrote.
 pub(crate) struct Folder {

@@ -1,11 +1,13 @@
 //! What transformers generates with the reference models (`make_generation.py`), and: logits with kept keys and values
 //! are those of the whole sequence at once.
 
-use crate::folder::{Folder, largest_difference};
+use std::path::Path;
+
 use model::generate::{Finish, GenerateSettings, Generator, Sampler, TextStream};
 use model::{Adapter, BaseModel, ChatTokenizer, Compute, Control, LoadOptions, Message, Role, WeightFormat};
 use serde_json::Value;
-use std::path::Path;
+
+use crate::folder::{Folder, largest_difference};
 
 const REFERENCE: &str = include_str!("../fixtures/generation.json");
 

@@ -1,7 +1,8 @@
 //! Logits and losses of a reference folder: f32 and NF4, with and without adapter.
 
-use crate::folder::{Folder, largest_difference};
 use model::{Adapter, BaseModel, WeightFormat, evaluate};
+
+use crate::folder::{Folder, largest_difference};
 
 /// The reference's own tolerance for f32 arithmetic in another order.
 const TOLERANCE: f32 = 1e-4;

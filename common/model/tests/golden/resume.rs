@@ -1,10 +1,11 @@
 //! Reproducibility on the fixture: a second run, a resumed run, and refusals.
 
-use crate::folder::Folder;
 use model::{
     Adapter, BaseModel, Batching, Checkpoint, Compute, Control, EvaluationSettings, LoraSettings, ModelError,
     Sample, Schedule, TrainData, TrainOutcome, TrainSettings, WeightFormat, train,
 };
+
+use crate::folder::Folder;
 
 fn settings() -> TrainSettings {
     TrainSettings {

@@ -1,8 +1,9 @@
 //! The training steps of a reference folder: loss and gradient norm of each, and the adapter at the end.
 
-use crate::folder::{Folder, largest_difference};
 use model::train::Trainer;
 use model::{Sample, Schedule, TrainSettings, WeightFormat};
+
+use crate::folder::{Folder, largest_difference};
 
 pub(crate) fn check(folder: &Folder) {
     run(folder, "f32", "model", WeightFormat::F32, Split::Packed);

@@ -6,8 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::{CONFIG_FILE, TENSOR_FILE};
-use crate::adapter::{Adapter, LoraSettings};
+use super::names::{CONFIG_FILE, TENSOR_FILE};
+use crate::adapter::{Adapter, LoraSettings, tensor_shapes};
 use crate::config::{LinearKind, ModelConfig};
 use crate::error::{ModelError, Result};
 use crate::limits;
@@ -20,7 +20,7 @@ use crate::limits;
 /// that are missing, too many, or of another shape than the model's.
 pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
     let path = folder.join(CONFIG_FILE);
-    let bytes = read_bounded(&path, limits::MAX_JSON_BYTES)?;
+    let bytes = read_bounded(&path, limits::JSON_BYTES_MAX)?;
     let fault = |reason: String| ModelError::Config { path: path.clone(), reason };
     let config: Value = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
     if !config.is_object() {
@@ -29,13 +29,13 @@ pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
     refuse_unsupported(&config)?;
     let settings = settings(&config).map_err(fault)?;
     settings.validate()?;
-    let expected: u64 = super::super::tensor_shapes(model, &settings)
+    let expected: u64 = tensor_shapes(model, &settings)
         .iter()
         .map(|(_, [rows, columns])| (*rows as u64) * (*columns as u64) * 4)
         .sum();
     let tensors = folder.join(TENSOR_FILE);
     // Header and metadata of any adapter fit in the JSON limit; more bytes than that belong to no expected tensor.
-    let bytes = read_bounded(&tensors, expected + limits::MAX_JSON_BYTES)?;
+    let bytes = read_bounded(&tensors, expected + limits::JSON_BYTES_MAX)?;
     Adapter::from_safetensors(&bytes, model, &settings)
 }
 

@@ -1,21 +1,18 @@
-//! A process that runs one training step per request, and what it takes meanwhile. Used by `compare` for our own
+//! A process that runs one training step per request, and what it takes meanwhile. Used by `against_peft` for our own
 //! program and for the Python baseline alike, so that both are measured by the same code. Invariants: every wait has
 //! a deadline; the process is ended when its `Child` goes.
 
-use crate::Failure;
-use serde_json::Value;
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{ChildStderr, ChildStdin, Command, Stdio};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-/// Making and quantising a 1.5B model on a slow, busy machine took 3 minutes; five times that.
-const LOAD_DEADLINE: Duration = Duration::from_secs(15 * 60);
-/// A step of the baseline took a minute on a machine with a load of 14; ten times that.
-const STEP_DEADLINE: Duration = Duration::from_secs(10 * 60);
-/// What is kept of the process's error output.
-const ERROR_BYTES: u64 = 64 << 10;
+use model::limits::{BENCH_ERROR_BYTES_MAX, BENCH_LOAD_S_MAX, BENCH_STEP_S_MAX};
+use serde_json::Value;
+
+use crate::Failure;
+
 /// Clock ticks of `/proc/PID/stat` in a second: fixed by Linux's ABI on every architecture we build for.
 const TICKS_PER_S: f64 = 100.0;
 
@@ -66,7 +63,7 @@ impl Child {
         });
         let errors = Some(std::thread::spawn(move || drain(errors)));
         let mut child = Self { name, process, requests, answers: receiver, errors };
-        let load_ms = child.number("load_ms", LOAD_DEADLINE)?;
+        let load_ms = child.number("load_ms", BENCH_LOAD_S_MAX)?;
         Ok((child, load_ms))
     }
 
@@ -75,7 +72,7 @@ impl Child {
         let before = self.cpu_ms();
         // A process that died is reported by the missing answer, with what it said.
         let _ = self.requests.write_all(b"step\n").and_then(|()| self.requests.flush());
-        let step_ms = self.number("step_ms", STEP_DEADLINE)?;
+        let step_ms = self.number("step_ms", BENCH_STEP_S_MAX)?;
         Ok(StepCost { step_ms, cpu_ms: self.cpu_ms() - before })
     }
 
@@ -85,8 +82,8 @@ impl Child {
     }
 
     /// The field of the next answer.
-    fn number(&mut self, field: &str, deadline: Duration) -> Result<f64, Failure> {
-        let answer = self.answers.recv_timeout(deadline).ok();
+    fn number(&mut self, field: &str, s_max: u64) -> Result<f64, Failure> {
+        let answer = self.answers.recv_timeout(Duration::from_secs(s_max)).ok();
         let value = answer.as_deref().and_then(|line| serde_json::from_str::<Value>(line).ok());
         if let Some(number) = value.as_ref().and_then(|value| value[field].as_f64()) {
             return Ok(number);
@@ -113,7 +110,7 @@ impl Child {
 fn drain(mut errors: ChildStderr) -> String {
     let mut kept = Vec::new();
     // What cannot be read cannot be shown either.
-    let _ = errors.by_ref().take(ERROR_BYTES).read_to_end(&mut kept);
+    let _ = errors.by_ref().take(BENCH_ERROR_BYTES_MAX).read_to_end(&mut kept);
     let _ = std::io::copy(&mut errors, &mut std::io::sink());
     String::from_utf8_lossy(&kept).into_owned()
 }

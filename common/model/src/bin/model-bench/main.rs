@@ -4,17 +4,17 @@
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 
+mod against_peft;
 mod child;
-mod compare;
 
-use model::bench::{
-    Bench, BenchSettings, products, qwen2_5_0_5b, qwen2_5_1_5b, qwen2_5_7b, random_base, run,
-};
-use model::{Compute, LoadOptions, ModelConfig, ModelError, Placement, WeightFormat};
 use std::io::{BufRead as _, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
+
+use model::bench::{Bench, BenchSettings, products, random_base, run};
+use model::config::published::shape;
+use model::{Compute, LoadOptions, ModelConfig, ModelError, Placement, WeightFormat};
 
 const USAGE: &str = "\
 Usage: model-bench [--shape 0.5b|1.5b|7b] [--tokens N] [--sequences N] [--rank N] [--supervised-fraction X]
@@ -39,12 +39,13 @@ pub(crate) struct Arguments {
 }
 
 impl Arguments {
-    fn config(&self) -> ModelConfig {
-        match self.shape.as_str() {
-            "7b" => qwen2_5_7b(),
-            "1.5b" => qwen2_5_1_5b(),
-            _ => qwen2_5_0_5b(),
-        }
+    fn config(&self) -> Result<ModelConfig, Failure> {
+        let name = format!("qwen2.5-{}", self.shape);
+        shape(&name).ok_or_else(|| Failure {
+            code: 2,
+            reason: format!("{name} is not among the published shapes"),
+            hint: "use another --shape".to_owned(),
+        })
     }
 }
 
@@ -139,7 +140,7 @@ fn sizes(text: &str) -> Result<[usize; 3], String> {
 /// One JSON object a line: first the load time, then a step for each line `step`, until input ends.
 fn serve(arguments: &Arguments) -> Result<(), Failure> {
     let started = Instant::now();
-    let base = random_base(arguments.config(), &arguments.options, arguments.placement)?;
+    let base = random_base(arguments.config()?, &arguments.options, arguments.placement)?;
     let mut bench = Bench::new(&base, &arguments.settings, u64::from(u32::MAX))?;
     let mut out = std::io::stdout().lock();
     let mut write = |value: serde_json::Value| {
@@ -161,7 +162,7 @@ fn serve(arguments: &Arguments) -> Result<(), Failure> {
 
 fn perform(arguments: &Arguments) -> Result<(), Failure> {
     if let Some(python) = &arguments.against_peft {
-        return compare::against_peft(arguments, python);
+        return against_peft::against_peft(arguments, python);
     }
     if arguments.on_request {
         return serve(arguments);
@@ -171,7 +172,7 @@ fn perform(arguments: &Arguments) -> Result<(), Failure> {
         println!("{}", serde_json::json!(found));
         return Ok(());
     }
-    let report = run(arguments.config(), &arguments.options, arguments.placement, &arguments.settings)?;
+    let report = run(arguments.config()?, &arguments.options, arguments.placement, &arguments.settings)?;
     println!("{}", serde_json::json!(report));
     Ok(())
 }

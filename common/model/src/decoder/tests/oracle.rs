@@ -1,16 +1,19 @@
 //! The decoder written down plainly in stock tensor operations, one sequence at a time, materialising everything:
 //! generic over backend (autodiff or not) and precision (f32 or f64). It shares no code with the engine.
 
-use super::random;
-use crate::adapter::{Adapter, LoraPair};
-use crate::config::{LinearKind, ModelConfig};
-use crate::decoder::{Decoder, Layer, Linear};
-use crate::ops::{Compute, DenseWeight, EngineOps, FrozenWeight};
-use crate::sample::Sample;
 use burn_backend::{Backend, DType};
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::{Int, Tensor, TensorData, activation};
 use rand_chacha::ChaCha8Rng;
+
+use super::random;
+use crate::adapter::{Adapter, LoraPair};
+use crate::config::{LinearKind, ModelConfig};
+use crate::decoder::weights::{Decoder, Layer, Linear};
+use crate::frozen::{DenseWeight, FrozenWeight};
+use crate::ops::EngineOps;
+use crate::options::Compute;
+use crate::sample::Sample;
 
 /// A random model's frozen values.
 pub(super) struct Weights {
@@ -92,7 +95,7 @@ impl Weights {
             head: frozen(&self.head, table),
             final_norm: vector(&self.final_norm),
             layers,
-            recompute: crate::device::Recompute::Auto,
+            recompute: crate::options::Recompute::Auto,
             activation_budget_bytes: usize::MAX,
             config: config.clone(),
         }

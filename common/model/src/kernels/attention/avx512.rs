@@ -4,13 +4,12 @@
 //! gradients stay f32; only operands of products are rounded. The forward pass keeps the scores of 64
 //! queries against all their keys, so its softmax is exact; the backward pass works tile by tile.
 
+use super::task::{HeadGradients, Inputs, Saved, TILE, Task};
 use crate::kernels::bf16::tiles::{Block, Shape, multiply, pack_columns, pack_rows};
 use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::disjoint::DisjointMut;
 use crate::kernels::math::{self, LANES};
 use crate::kernels::scratch::Scratch;
-
-use super::{HeadGradients, Inputs, Saved, TILE, Task};
 
 /// Words of a packed tile of 64 x 64.
 const SQUARE: usize = TILE * TILE / 2;
@@ -41,6 +40,13 @@ impl<'a> Head<'a> {
         let data = &self.data[self.offset + first * self.stride..];
         Block { data, stride: self.stride, rows, columns: self.width }
     }
+}
+
+/// The operands of one product of tiles.
+#[derive(Clone, Copy)]
+struct Packed<'a> {
+    a: &'a [u32],
+    b: &'a [u32],
 }
 
 /// The four tensors of a task, seen from its head.
@@ -117,7 +123,14 @@ impl<'a> View<'a> {
     }
 
     /// `c (+)= a b` where `b` is a tile with lanes along the head's columns; `c [rows, width]`.
-    fn multiply_columns(&self, rows: usize, pairs: usize, a: &[u32], b: &[u32], c: &mut [f32], add: bool) {
+    fn multiply_columns(
+        &self,
+        rows: usize,
+        pairs: usize,
+        Packed { a, b }: Packed<'_>,
+        c: &mut [f32],
+        add: bool,
+    ) {
         for (part, b) in b.chunks_exact(SQUARE).enumerate() {
             let columns = TILE.min(self.width - part * TILE);
             // SAFETY: as above.
@@ -126,7 +139,14 @@ impl<'a> View<'a> {
     }
 
     /// `c = a b^T` over the head's width; `c [rows, stride]`.
-    fn multiply_rows(&self, rows: usize, columns: usize, a: &[u32], b: &[u32], c: &mut [f32], stride: usize) {
+    fn multiply_rows(
+        &self,
+        rows: usize,
+        columns: usize,
+        Packed { a, b }: Packed<'_>,
+        c: &mut [f32],
+        stride: usize,
+    ) {
         let shape = Shape { rows, columns, pairs: self.width.div_ceil(2) };
         // SAFETY: as above.
         unsafe { multiply(shape, a, b, c, stride, false) };
@@ -154,7 +174,13 @@ pub(super) fn forward(
         unsafe { pack_rows(view.q.rows(first, rows), queries.as_mut()) };
         for (other, keys) in keys.as_ref().chunks_exact(view.row_words()).enumerate().take(index + 1) {
             let columns = view.tile_rows(other);
-            view.multiply_rows(rows, columns, queries.as_ref(), keys, &mut scores[other * TILE..], stride);
+            view.multiply_rows(
+                rows,
+                columns,
+                Packed { a: queries.as_ref(), b: keys },
+                &mut scores[other * TILE..],
+                stride,
+            );
         }
         for (row, sum) in sums[..rows].iter_mut().enumerate() {
             let scores = &mut scores[row * stride..row * stride + first + TILE];
@@ -169,7 +195,13 @@ pub(super) fn forward(
             let block = Block { data: &scores[other * TILE..], stride, rows, columns };
             // SAFETY: as above.
             unsafe { pack_rows(block, probabilities.as_mut()) };
-            view.multiply_columns(rows, columns.div_ceil(2), probabilities.as_ref(), values, tile, other > 0);
+            view.multiply_columns(
+                rows,
+                columns.div_ceil(2),
+                Packed { a: probabilities.as_ref(), b: values },
+                tile,
+                other > 0,
+            );
         }
         for ((row, tile), sum) in tile.chunks_exact(view.width).enumerate().zip(&sums[..rows]) {
             let start = view.q.offset + (first + row) * view.q.stride;
@@ -224,12 +256,17 @@ pub(super) fn backward(
             view.multiply_rows(
                 rows,
                 columns,
-                queries[0].as_ref(),
-                &key_rows.as_ref()[words.clone()],
+                Packed { a: queries[0].as_ref(), b: &key_rows.as_ref()[words.clone()] },
                 p,
                 TILE,
             );
-            view.multiply_rows(rows, columns, gradients[0].as_ref(), &value_rows.as_ref()[words], ds, TILE);
+            view.multiply_rows(
+                rows,
+                columns,
+                Packed { a: gradients[0].as_ref(), b: &value_rows.as_ref()[words] },
+                ds,
+                TILE,
+            );
             let diagonal = other == index;
             softmax_gradient(p, ds, &statistics[..rows], columns, diagonal, view.scale);
             let pairs = rows.div_ceil(2);
@@ -238,15 +275,33 @@ pub(super) fn backward(
             unsafe { pack_columns(block(p), packed.as_mut()) };
             // The diagonal is the first tile of queries that sees these keys.
             let dv = &mut share.dv[part.clone()];
-            view.multiply_columns(columns, pairs, packed.as_ref(), gradients[1].as_ref(), dv, !diagonal);
+            view.multiply_columns(
+                columns,
+                pairs,
+                Packed { a: packed.as_ref(), b: gradients[1].as_ref() },
+                dv,
+                !diagonal,
+            );
             // SAFETY: as above.
             unsafe { pack_columns(block(ds), packed.as_mut()) };
             let dk = &mut share.dk[part];
-            view.multiply_columns(columns, pairs, packed.as_ref(), queries[1].as_ref(), dk, !diagonal);
+            view.multiply_columns(
+                columns,
+                pairs,
+                Packed { a: packed.as_ref(), b: queries[1].as_ref() },
+                dk,
+                !diagonal,
+            );
             // SAFETY: as above.
             unsafe { pack_rows(block(ds), packed.as_mut()) };
             let keys = &key_columns.as_ref()[other * view.column_words()..][..view.column_words()];
-            view.multiply_columns(rows, columns.div_ceil(2), packed.as_ref(), keys, tile, other > 0);
+            view.multiply_columns(
+                rows,
+                columns.div_ceil(2),
+                Packed { a: packed.as_ref(), b: keys },
+                tile,
+                other > 0,
+            );
         }
         for (row, tile) in tile.chunks_exact(view.width).enumerate().take(rows) {
             let start = view.q.offset + (first + row) * view.q.stride;

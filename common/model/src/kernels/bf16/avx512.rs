@@ -5,7 +5,7 @@
 
 use core::arch::x86_64::*;
 
-use super::TILE_COLUMNS;
+use super::panels::TILE_COLUMNS;
 use super::source::mask;
 
 /// Lanes of a register.

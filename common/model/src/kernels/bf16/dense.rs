@@ -2,8 +2,8 @@
 //!
 //! Used by LoRA, whose operands change every step and are therefore rounded on the fly.
 
+use super::panels::{PanelSource, TILE_COLUMNS};
 use super::tiles::{Block, pack_columns, pack_rows};
-use super::{PanelSource, TILE_COLUMNS};
 use crate::kernels::cpu::{Isa, detect};
 
 /// `b = M` or `b = M^T` for a row-major `M [rows, columns]`.

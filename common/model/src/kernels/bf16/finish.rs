@@ -6,10 +6,9 @@
 use rayon::prelude::*;
 
 use super::avx512::{Operands, Tile, multiply_tile};
+use super::panels::{PanelSource, TILE_COLUMNS, TILE_ROWS};
 use super::unpack::WeightPanels;
-use super::{
-    Ahead, Beside, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS, UNPACKED_WORDS, after, unpack_run,
-};
+use super::{Ahead, Beside, RowPanels, UNPACKED_WORDS, after, unpack_run};
 use crate::kernels::grid::Grid;
 use crate::kernels::scratch::Scratch;
 

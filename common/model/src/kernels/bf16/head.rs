@@ -8,16 +8,17 @@
 use rayon::prelude::*;
 
 use super::finish::{At, Right, TILE, each_tile};
+use super::panels::{TILE_COLUMNS, TILE_ROWS};
 use super::tiles::{Block, pack_panel};
 use super::unpack::WeightPanels;
 use super::written::prefetch;
-use super::{RowPanels, TILE_COLUMNS, TILE_ROWS, multiply};
+use super::{RowPanels, multiply};
+use crate::frozen::FrozenWeight;
 use crate::kernels::cpu::widest;
-use crate::kernels::cross_entropy::RowLoss;
 use crate::kernels::disjoint::DisjointMut;
+use crate::kernels::loss::RowLoss;
 use crate::kernels::math::{self, LANES};
 use crate::kernels::scratch::Scratch;
-use crate::ops::FrozenWeight;
 
 /// Words of a packed tile: two bf16 a word.
 const TILE_WORDS: usize = TILE / 2;

@@ -8,10 +8,10 @@ use core::arch::x86_64::*;
 
 use rayon::prelude::*;
 
+use super::RowPanels;
 use super::dense::DensePanels;
+use super::panels::{DEPTH, LANES, PanelSource, TILE_COLUMNS, TILE_ROWS};
 use super::source::mask;
-use super::tiles::LANES;
-use super::{DEPTH, PanelSource, RowPanels, TILE_COLUMNS, TILE_ROWS};
 use crate::kernels::scratch::Scratch;
 
 /// Most columns.

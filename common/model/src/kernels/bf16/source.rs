@@ -4,7 +4,7 @@ use core::arch::x86_64::*;
 
 use half::bf16;
 
-use super::tiles::LANES;
+use super::panels::LANES;
 
 /// Interleaving of a converted pair `[evens x 16 | odds x 16]` into `even0 odd0 even1 odd1 ...`.
 pub const INTERLEAVE: [u16; 32] = {

@@ -7,16 +7,13 @@
 use core::arch::x86_64::*;
 
 use super::avx512::{Operands, Tile, multiply_tile};
+use super::panels::{LANES, TILE_COLUMNS, TILE_ROWS};
 use super::source::{Source, mask};
-use super::{TILE_COLUMNS, TILE_ROWS};
 
 /// Rows that [`pack_columns`] asks for before it needs them.
 const AHEAD: usize = 64;
 /// Elements of a row that [`pack_rows`] asks for before it needs them: it reads a little of each of 16 rows at a time.
 const ALONG: usize = 128;
-/// Words of a register.
-pub const LANES: usize = 16;
-
 /// A part of a row-major matrix.
 #[derive(Clone, Copy)]
 pub struct Block<'a, T = f32> {
@@ -31,7 +28,7 @@ pub struct Block<'a, T = f32> {
 }
 
 impl<T> Block<'_, T> {
-    fn check(&self) {
+    fn require_inside(&self) {
         assert!(
             self.rows == 0 || (self.rows - 1) * self.stride + self.columns <= self.data.len(),
             "block inside"
@@ -50,7 +47,7 @@ impl<T> Block<'_, T> {
 /// The processor has AVX512F, AVX512BW and AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub unsafe fn pack_rows<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
-    block.check();
+    block.require_inside();
     assert!(block.rows <= TILE_COLUMNS, "rows of one tile");
     assert!(tile.len() >= block.columns.div_ceil(2) * TILE_COLUMNS, "room for the tile");
     for lanes in (0..TILE_COLUMNS).step_by(LANES) {
@@ -80,7 +77,7 @@ pub unsafe fn pack_rows<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
 /// The processor has AVX512F, AVX512BW and AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub unsafe fn pack_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
-    block.check();
+    block.require_inside();
     let tile = &mut tile[..block.rows.div_ceil(2) * TILE_COLUMNS];
     for (pair, slots) in tile.as_chunks_mut::<TILE_COLUMNS>().0.iter_mut().enumerate() {
         // Rows are further apart than the processor's own prefetching reaches.
@@ -98,7 +95,7 @@ pub unsafe fn pack_columns<T: Source>(block: Block<'_, T>, tile: &mut [u32]) {
 /// As [`pack_columns`].
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub unsafe fn pack_near_columns(block: Block<'_>, tile: &mut [u32]) {
-    block.check();
+    block.require_inside();
     let tile = &mut tile[..block.rows.div_ceil(2) * TILE_COLUMNS];
     for (pair, slots) in tile.as_chunks_mut::<TILE_COLUMNS>().0.iter_mut().enumerate() {
         // SAFETY: features from the caller; a pair of the block's.
@@ -156,7 +153,7 @@ const PANEL_MASKS: [[u16; TILE_ROWS]; TILE_ROWS] = {
 /// The processor has AVX512F, AVX512BW and AVX512-BF16.
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 pub unsafe fn pack_panel<T: Source>(block: Block<'_, T>, panel: &mut [u32]) {
-    block.check();
+    block.require_inside();
     assert!(block.rows <= TILE_ROWS, "rows of one panel");
     // SAFETY: constant tables of 16 words.
     let pairs = PANEL_PAIRS.map(|pairs| unsafe { _mm512_loadu_si512(pairs.as_ptr().cast()) });

@@ -10,15 +10,15 @@ use std::ops::Range;
 
 use half::bf16;
 
+use super::panels::{DEPTH, LANES, PanelSource, Share, TILE_COLUMNS};
 use super::source::{ZIP, words};
-use super::tiles::{Block, LANES, pack_columns, pack_rows, transpose};
-use super::{DEPTH, PanelSource, TILE_COLUMNS};
+use super::tiles::{Block, pack_columns, pack_rows, transpose};
+use crate::frozen::FrozenWeight;
 use crate::kernels::cpu::{Isa, detect};
 use crate::kernels::math::round_bits;
 use crate::kernels::scratch::Scratch;
 use crate::nf4::table::{BLOCK, CODES};
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::FrozenWeight;
 
 /// Rows `first .. first + outputs` of a weight `W [out, in]`, as the right operand of a product.
 #[derive(Clone, Copy)]
@@ -109,7 +109,7 @@ impl PanelSource for WeightPanels<'_> {
         }
     }
 
-    fn prefetch(&self, columns: Range<usize>, inner: Range<usize>, (share, shares): (usize, usize)) {
+    fn prefetch(&self, columns: Range<usize>, inner: Range<usize>, share: Share) {
         let (memory, bits): (*const u8, usize) = match self.weight {
             FrozenWeight::Nf4(weight) => (weight.packed().as_ptr(), 4),
             FrozenWeight::Bf16(weight) => (weight.data().as_ptr().cast(), 16),
@@ -120,8 +120,8 @@ impl PanelSource for WeightPanels<'_> {
             // A strip of each row: `unpack` asks for those itself, and asking here as well was slower.
             return;
         }
-        let row = |share: usize| self.first + columns.start + columns.len() * share / shares;
-        for row in row(share)..row(share + 1) {
+        let row = |index: usize| self.first + columns.start + columns.len() * index / share.count;
+        for row in row(share.index)..row(share.index + 1) {
             let byte = |column: usize| (row * self.input() + column) * bits / 8;
             for line in (byte(inner.start) / LINE * LINE..byte(inner.end)).step_by(LINE) {
                 // SAFETY: a hint; it may name any address.

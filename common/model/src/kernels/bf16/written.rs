@@ -5,10 +5,11 @@
 
 use rayon::prelude::*;
 
+use super::RowPanels;
 use super::avx512::{Operands, Tile, multiply_tile};
 use super::finish::{At, TILE};
+use super::panels::{TILE_COLUMNS, TILE_ROWS};
 use super::tiles::{Block, pack_near_columns, pack_panel};
-use super::{RowPanels, TILE_COLUMNS, TILE_ROWS};
 use crate::kernels::disjoint::DisjointMut;
 use crate::kernels::scratch::Scratch;
 

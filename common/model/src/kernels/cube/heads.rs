@@ -2,8 +2,9 @@
 //! `[key-value heads, tokens * group, head_dim]`, where the `group` query heads of one token that share a key-value
 //! head are consecutive rows. So grouped queries need no repeated keys, and a product over these rows sums the group.
 
-use super::narrow;
 use cubecl::prelude::*;
+
+use super::narrow;
 
 /// Place in `[tokens, heads * head_dim]` of element `index` of the batched layout over `rows` rows from token `first`.
 #[cube]

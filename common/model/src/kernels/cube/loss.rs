@@ -1,8 +1,9 @@
 //! Cross-entropy of a chunk of logits, and the penalty towards the base model's, one cube a row. Called between the
 //! head's two products.
 
-use super::{cube_max, cube_sum, narrow};
 use cubecl::prelude::*;
+
+use super::{cube_max, cube_sum, narrow};
 
 /// `loss[row] = log-sum-exp - logit of the target`; `hit[row] = 1` when no logit is larger and none before it equal.
 /// With `penalty`, `divergence[row] = KL(base || model)`. With `gradient`, `d_logits = scale * (softmax -

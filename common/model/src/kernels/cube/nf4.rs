@@ -4,9 +4,10 @@
 //! different codes hit different banks. The block's scale goes through shared memory between its product and its sum,
 //! because a fused multiply-add would differ from bitsandbytes in the last bit.
 
-use super::round_bf16;
 use cubecl::prelude::*;
 use half::f16;
+
+use super::round_bf16;
 
 /// What a dequantised value is rounded to before it becomes an `E`: the weight's precision before quantisation.
 pub const KEEP: u32 = 0;

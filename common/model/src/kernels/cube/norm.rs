@@ -1,7 +1,8 @@
 //! RMSNorm and its gradient, one cube a row. Called for the layers' norms, the final norm and the head norms.
 
-use super::cube_sum;
 use cubecl::prelude::*;
+
+use super::cube_sum;
 
 /// `y = weight * (x * rstd)`, `rstd = 1 / sqrt(mean(x^2) + epsilon)` for each row.
 #[cube(launch)]

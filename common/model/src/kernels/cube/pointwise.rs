@@ -1,7 +1,8 @@
 //! Element by element: operands of products, SwiGLU, scaled sums, rotary embedding. One unit an element.
 
-use super::narrow;
 use cubecl::prelude::*;
+
+use super::narrow;
 
 /// `out = x[offset ..]` as operands of a product.
 #[cube(launch)]

@@ -2,8 +2,9 @@
 //! chunk of queries against the keys up to its last one; one cube a score row, `columns` keys wide. A row belongs to the
 //! query at position `first + row / group` of its segment and sees the keys up to its own position.
 
-use super::{cube_max, cube_sum, narrow};
 use cubecl::prelude::*;
+
+use super::{cube_max, cube_sum, narrow};
 
 /// Replaces scores by probabilities; keeps each row's log-sum-exp in `[tokens, query heads]`.
 #[cube(launch)]

@@ -8,13 +8,11 @@ use core::arch::x86_64::*;
 use half::bf16;
 use rayon::prelude::*;
 
+use crate::frozen::FrozenWeight;
 use crate::kernels::cpu::{Isa, detect};
-use crate::kernels::linear::Rows;
+use crate::kernels::product::{OUTPUTS_A_TASK, Rows};
 use crate::nf4::table::{BLOCK, CODES};
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::FrozenWeight;
-
-use super::OUTPUTS_A_TASK;
 
 /// Elements of a register of bf16.
 const WIDE: usize = 32;

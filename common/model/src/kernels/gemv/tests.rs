@@ -3,9 +3,9 @@
 use half::bf16;
 
 use super::*;
+use crate::frozen::DenseWeight;
 use crate::kernels::cpu::{Isa, detect};
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::DenseWeight;
 use crate::ops::flex::tests::values;
 
 fn weights(shape: [usize; 2]) -> Vec<FrozenWeight> {

@@ -8,7 +8,7 @@
 pub fn gather<T>(memory: &[T]) {
     #[cfg(all(target_os = "linux", not(miri)))]
     {
-        use super::region::ALIGNMENT;
+        use super::system::ALIGNMENT;
         let (start, bytes) = (memory.as_ptr().cast::<u8>(), size_of_val(memory));
         if bytes < super::SMALLEST_BYTES {
             return;

@@ -6,8 +6,8 @@ use proptest::prelude::*;
 use super::{has_bf16, values, weights};
 use crate::kernels::cross_entropy::linear_cross_entropy;
 use crate::kernels::feed_forward::{self, Gradients, Outputs, Saved, kept_shape};
-use crate::kernels::linear::Product;
 use crate::kernels::pointwise::{self, Values};
+use crate::kernels::product::Product;
 use crate::kernels::projection::{self, Pair, Part};
 
 fn assert_close(ours: &[f32], other: &[f32], share: f32, what: &str) {
@@ -70,8 +70,9 @@ fn the_first_of_equal_logits_is_the_prediction() {
     for token in [70, 75, 140] {
         head[token * width] = 1.0;
     }
-    let weight =
-        crate::ops::DenseWeight::new(head, [vocabulary, width]).map(crate::ops::FrozenWeight::F32).unwrap();
+    let weight = crate::frozen::DenseWeight::new(head, [vocabulary, width])
+        .map(crate::frozen::FrozenWeight::F32)
+        .unwrap();
     let hidden = [1.0, 0.0, 0.0, 0.0].repeat(4);
     for product in [Product::Avx512Bf16, Product::RoundedBf16] {
         let losses = linear_cross_entropy(&hidden, &weight, &[70, 75, 140, 0], None, product);

@@ -2,7 +2,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{TILE_COLUMNS, Tile};
+use super::tile::{TILE_COLUMNS, Tile};
 
 /// Lanes of a register.
 const LANES: usize = 8;

@@ -3,7 +3,7 @@
 
 use core::arch::x86_64::*;
 
-use super::{TILE_COLUMNS, Tile};
+use super::tile::{TILE_COLUMNS, Tile};
 use crate::kernels::bf16::tiles;
 
 /// Lanes of a register.

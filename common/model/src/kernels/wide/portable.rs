@@ -1,6 +1,6 @@
 //! The micro-kernel and the transposition in plain Rust, for every other processor and for Miri. Called by `wide`.
 
-use super::{TILE_COLUMNS, TILE_ROWS, Tile};
+use super::tile::{TILE_COLUMNS, TILE_ROWS, Tile};
 
 /// Columns summed at a time: 6 x 8 sums fit the 16 registers of SSE2 or Neon.
 const ACROSS: usize = 8;

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::weights::WeightPanels;
 use super::*;
-use crate::kernels::linear::{Rows, round_to_bf16};
+use crate::kernels::product::{Rows, round_to_bf16};
 use crate::kernels::tests::{values, weights};
 
 const ALL: [Isa; 4] = [Isa::Avx512Bf16, Isa::Avx512, Isa::Avx2, Isa::Portable];

@@ -3,13 +3,14 @@
 //! Used by `linear`. NF4 and bf16 are widened as tiles are filled, exactly as [`FrozenWeight::range_to_f32`] does;
 //! with `round` the values are rounded to bf16 on the way.
 
-use super::{Panels, TILE_COLUMNS, transpose};
+use super::tile::{Panels, TILE_COLUMNS};
+use super::transpose;
+use crate::frozen::FrozenWeight;
 use crate::kernels::cpu::Isa;
-use crate::kernels::linear::{Rows, round_to_bf16};
+use crate::kernels::product::{Rows, round_to_bf16};
 use crate::kernels::scratch::Scratch;
 use crate::nf4::SourcePrecision;
 use crate::nf4::table::BLOCK;
-use crate::ops::FrozenWeight;
 
 /// A run of output rows of a weight.
 #[derive(Clone, Copy)]

@@ -5,14 +5,16 @@
 //! are rows of one product: nothing is repeated, and the gradients of keys and values sum over the group inside the
 //! product. Chunks are added in order, so the result is the same every time.
 
-use super::buffer::{Place, array, length, small};
-use super::product::{Operands, product, transposed};
-use crate::kernels::cube::{heads as layout, softmax};
-use crate::ops::{Heads, Segments};
+use std::ops::Range;
+
 use burn_backend::TensorMetadata;
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
-use std::ops::Range;
+
+use super::buffer::{Place, array, length, small};
+use super::product::{Operands, product, transposed};
+use crate::kernels::cube::{heads as layout, softmax};
+use crate::segments::{Heads, Segments};
 
 /// f32 scores of one chunk: 28 heads x 512 queries x 2,048 keys x 4 bytes = 117 MB.
 const SCORE_BYTES: usize = 128 << 20;

@@ -3,7 +3,6 @@
 //! burn's CUDA backend may pad the rows of a tensor; the kernels want none. Inputs pass through [`contiguous`], outputs
 //! come from [`empty`].
 
-use crate::kernels::cube::UNITS;
 use burn_backend::{DType, Shape, TensorMetadata};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
@@ -11,6 +10,8 @@ use burn_cubecl::{BoolElement, CubeBackend, CubeRuntime};
 use burn_tensor::{Tensor, TensorPrimitive};
 use cubecl::CubeElement;
 use cubecl::prelude::{ArrayArg, ComputeClient, CubeCount, CubeDim};
+
+use crate::kernels::cube::UNITS;
 
 /// The engine's backend on a CubeCL runtime: f32 tensors, as the decoder wants them.
 pub(crate) type Gpu<R, BT> = CubeBackend<R, f32, i32, BT>;

@@ -1,15 +1,16 @@
 //! Frozen weights on the GPU: packed as the loader made them, or dense. Made by `upload`, used by every product.
 //! Invariant: a packed weight is dequantised to the same values that the CPU computes with.
 
-use super::buffer::{Place, array, small};
-use super::product::{Operands, has_bf16};
-use crate::kernels::cube::nf4::{self, KEEP, TO_BF16, TO_F16};
-use crate::nf4::table::{CODES, DYNAMIC_MAP};
-use crate::nf4::{Absmax, Nf4Weight, SourcePrecision};
-use crate::ops::FrozenWeight;
 use burn_backend::DType;
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::tensor::CubeTensor;
+
+use super::buffer::{Place, array, small};
+use super::product::{Operands, has_bf16};
+use crate::frozen::FrozenWeight;
+use crate::kernels::cube::nf4::{self, KEEP, TO_BF16, TO_F16};
+use crate::nf4::table::{CODES, DYNAMIC_MAP};
+use crate::nf4::{Absmax, Nf4Weight, SourcePrecision};
 
 /// Elements that one unit of the kernel dequantises.
 const GROUP: usize = 32;

@@ -5,14 +5,17 @@
 //! Both are caught here, the message becomes the reason, and the usual report of a panic is kept off the terminal while
 //! work is under guard. After a failure the device's buffers are released; the model's weights stay.
 
-use crate::error::{ModelError, Result};
-use burn_cubecl::CubeRuntime;
-use cubecl::device::Device as _;
 use std::any::Any;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, Once, PoisonError};
+
+use burn_cubecl::CubeRuntime;
+use cubecl::device::Device as _;
+
+use crate::error::{ModelError, Result};
+use crate::limits::DEVICE_ERROR_CHARACTERS_MAX;
 
 thread_local! {
     static GUARDED: Cell<bool> = const { Cell::new(false) };
@@ -108,8 +111,12 @@ fn is_out_of_memory(text: &str) -> bool {
 
 /// A message may end with a page of backtrace.
 fn first_line(text: &str) -> String {
-    const CHARACTERS_MAX: usize = 300;
-    text.lines().find(|line| !line.trim().is_empty()).unwrap_or(text).chars().take(CHARACTERS_MAX).collect()
+    text.lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or(text)
+        .chars()
+        .take(DEVICE_ERROR_CHARACTERS_MAX)
+        .collect()
 }
 
 /// Does `work` with the reports of its panics kept off the terminal.

@@ -2,13 +2,14 @@
 //! model. Used by the decoder through `EngineOps`. Invariant: a chunk's logits and their gradient take at most
 //! [`LOGIT_BYTES`]; nothing of size `[T, V]` exists.
 
+use burn_cubecl::CubeRuntime;
+use burn_cubecl::ops::into_data_sync;
+use burn_cubecl::tensor::CubeTensor;
+
 use super::buffer::{Place, array, length, small};
 use super::frozen::CubeFrozen;
 use super::product::{Operands, product, transposed};
 use crate::kernels::cube::{loss, pointwise};
-use burn_cubecl::CubeRuntime;
-use burn_cubecl::ops::into_data_sync;
-use burn_cubecl::tensor::CubeTensor;
 
 /// f32 logits and bf16 gradients of a chunk: 440 rows of a vocabulary of 152,064 at 6 bytes. Tests see several chunks at
 /// sizes that a software driver can allocate.
@@ -31,6 +32,19 @@ pub(super) struct Rows<'a, R: CubeRuntime> {
     pub(super) targets: &'a [u32],
     /// The base model's `hidden`, and the penalty's weight.
     pub(super) penalty: Option<(&'a CubeTensor<R>, f32)>,
+}
+
+/// The head as an operand, and the targets, on the device.
+struct Uploaded<'a, R: CubeRuntime> {
+    head: &'a CubeTensor<R>,
+    targets: &'a CubeTensor<R>,
+}
+
+/// Rows `first .. first + count`.
+#[derive(Clone, Copy)]
+struct Chunk {
+    first: usize,
+    count: usize,
 }
 
 /// What the rows measured, read at the end.
@@ -67,8 +81,9 @@ pub(super) fn linear_cross_entropy<R: CubeRuntime>(
     let targets = place.indices(rows.targets);
     let mut gradients = Vec::new();
     for first in (0..total).step_by(chunk) {
-        let range = (first, chunk.min(total - first));
-        let d_logits = chunk_loss(rows, (&head, &targets), range, gradient_scale, operands, &measured);
+        let uploaded = Uploaded { head: &head, targets: &targets };
+        let range = Chunk { first, count: chunk.min(total - first) };
+        let d_logits = chunk_loss(rows, uploaded, range, gradient_scale, operands, &measured);
         if gradient_scale.is_some() {
             gradients.push(product(d_logits, head.clone()));
         }
@@ -82,11 +97,11 @@ pub(super) fn linear_cross_entropy<R: CubeRuntime>(
     }
 }
 
-/// Measures rows `first .. first + count`; returns the gradient of their logits, if one is wanted.
+/// Measures a chunk of rows; returns the gradient of their logits, if one is wanted.
 fn chunk_loss<R: CubeRuntime>(
     rows: &Rows<'_, R>,
-    (head, targets): (&CubeTensor<R>, &CubeTensor<R>),
-    (first, count): (usize, usize),
+    Uploaded { head, targets }: Uploaded<'_, R>,
+    Chunk { first, count }: Chunk,
     gradient_scale: Option<f32>,
     operands: Operands,
     measured: &Measured<R>,

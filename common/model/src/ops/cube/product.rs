@@ -3,9 +3,6 @@
 //! In bf16 the product is burn's, autotuned over cubek's tensor-core kernels, f32 accumulation and result. In f32 it is
 //! cubek's kernel without tensor cores: with them f32 operands would be cut to TF32, 10 bits of mantissa.
 
-use super::buffer::{Place, array, length, small};
-use crate::kernels::cube::pointwise;
-use crate::ops::Compute;
 use burn_backend::{DType, TensorMetadata};
 use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};
 use burn_cubecl::tensor::CubeTensor;
@@ -16,6 +13,10 @@ use cubek::matmul::launch::{Strategy, launch_ref};
 use cubek::matmul::routines::BlueprintStrategy;
 use cubek::matmul::routines::simple_unit::SimpleUnitSelectionArgs;
 use cubek::std::InputBinding;
+
+use super::buffer::{Place, array, length, small};
+use crate::kernels::cube::pointwise;
+use crate::options::Compute;
 
 /// The type of a product's operands on a device.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

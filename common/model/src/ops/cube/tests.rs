@@ -7,8 +7,8 @@ use burn_wgpu::{Wgpu, WgpuDevice};
 use half::bf16;
 
 use super::*;
+use crate::frozen::DenseWeight;
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::DenseWeight;
 use crate::ops::flex::tests::values;
 
 type Gpu = Wgpu<f32, i32, u32>;
@@ -126,10 +126,11 @@ fn lora() {
     let (y, dy) = (random([tokens, output], 4), random([tokens, output], 5));
     for compute in BOTH {
         let close = tolerance(compute);
-        let cpu = Flex::lora_forward(&x.0, &a.0, &b.0, scaling, y.0.clone(), compute);
-        let gpu = Gpu::lora_forward(&x.1, &a.1, &b.1, scaling, y.1.clone(), compute);
-        let d = Flex::lora_backward(&x.0, &cpu.xa, &dy.0, &a.0, &b.0, scaling, Some(x.0.clone()), compute);
-        let e = Gpu::lora_backward(&x.1, &gpu.xa, &dy.1, &a.1, &b.1, scaling, Some(x.1.clone()), compute);
+        let pairs = (LoraPair { a: &a.0, b: &b.0, scaling }, LoraPair { a: &a.1, b: &b.1, scaling });
+        let cpu = Flex::lora_forward(&x.0, &pairs.0, y.0.clone(), compute);
+        let gpu = Gpu::lora_forward(&x.1, &pairs.1, y.1.clone(), compute);
+        let d = Flex::lora_backward(&x.0, &cpu.xa, &dy.0, &pairs.0, Some(x.0.clone()), compute);
+        let e = Gpu::lora_backward(&x.1, &gpu.xa, &dy.1, &pairs.1, Some(x.1.clone()), compute);
         assert_close(gpu.y, cpu.y, close);
         assert_close(gpu.xa, cpu.xa, close);
         assert_close(e.dx, d.dx, close);
@@ -199,10 +200,18 @@ fn attention_and_its_gradients() {
             let cpu = <Flex as EngineOps>::attention(&q.0, &k.0, &v.0, heads, &segments, compute);
             let gpu = <Gpu as EngineOps>::attention(&q.1, &k.1, &v.1, heads, &segments, compute);
             let expected = <Flex as EngineOps>::attention_backward(
-                &d.0, &q.0, &k.0, &v.0, &cpu.0, &cpu.1, heads, &segments, compute,
+                &d.0,
+                &SavedAttention { q: &q.0, k: &k.0, v: &v.0, output: &cpu.0, log_sum_exp: &cpu.1 },
+                heads,
+                &segments,
+                compute,
             );
             let found = <Gpu as EngineOps>::attention_backward(
-                &d.1, &q.1, &k.1, &v.1, &gpu.0, &gpu.1, heads, &segments, compute,
+                &d.1,
+                &SavedAttention { q: &q.1, k: &k.1, v: &v.1, output: &gpu.0, log_sum_exp: &gpu.1 },
+                heads,
+                &segments,
+                compute,
             );
             assert_close(gpu.0, cpu.0, close);
             assert_close(gpu.1, cpu.1, close);
@@ -265,8 +274,22 @@ fn penalty_towards_the_base_and_its_gradient() {
     let targets: Vec<u32> = (0..rows as u32).map(|row| row * 7).collect();
     let (cpu, gpu) = upload(&frozen([vocabulary, width], 2)[0]);
     for (compute, scale) in BOTH.iter().flat_map(|compute| [(*compute, None), (*compute, Some(0.5))]) {
-        let expected = Flex::linear_cross_entropy_kl(&hidden.0, &base.0, &cpu, &targets, 0.7, scale, compute);
-        let found = Gpu::linear_cross_entropy_kl(&hidden.1, &base.1, &gpu, &targets, 0.7, scale, compute);
+        let expected = Flex::linear_cross_entropy_kl(
+            &hidden.0,
+            BasePenalty { hidden: &base.0, weight: 0.7 },
+            &cpu,
+            &targets,
+            scale,
+            compute,
+        );
+        let found = Gpu::linear_cross_entropy_kl(
+            &hidden.1,
+            BasePenalty { hidden: &base.1, weight: 0.7 },
+            &gpu,
+            &targets,
+            scale,
+            compute,
+        );
         let numbers = |kl: (Vec<f64>, Vec<f64>)| kl.0.into_iter().chain(kl.1).collect::<Vec<f64>>();
         let found_numbers = numbers((found.cross_entropy.losses, found.divergences));
         let expected_numbers = numbers((expected.cross_entropy.losses, expected.divergences));
@@ -282,7 +305,14 @@ fn penalty_towards_the_base_and_its_gradient() {
         }
     }
     // The base itself is not away from the base.
-    let same = Gpu::linear_cross_entropy_kl(&hidden.1, &hidden.1, &gpu, &targets, 0.7, None, Compute::F32);
+    let same = Gpu::linear_cross_entropy_kl(
+        &hidden.1,
+        BasePenalty { hidden: &hidden.1, weight: 0.7 },
+        &gpu,
+        &targets,
+        None,
+        Compute::F32,
+    );
     assert!(same.divergences.iter().all(|divergence| *divergence < 1e-6));
 }
 

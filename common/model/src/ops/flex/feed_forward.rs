@@ -4,8 +4,7 @@ use burn_flex::Flex;
 use burn_tensor::Tensor;
 
 use super::project::Held;
-use super::slice::Slice;
-use super::{columns, rows};
+use super::slice::{Slice, columns, rows};
 use crate::kernels::feed_forward::{self, kept_shape};
 use crate::ops::{FeedForward, KeptFeedForward, Projection, ProjectionGradients};
 
@@ -40,7 +39,7 @@ pub(super) fn forward(x: &Tensor<Flex, 2>, parts: &[Projection<'_, Flex>; 3]) ->
 pub(super) fn backward(
     x: &Tensor<Flex, 2>,
     parts: &[Projection<'_, Flex>; 3],
-    (kept, xa): KeptFeedForward<'_, Flex>,
+    KeptFeedForward { kept, xa }: KeptFeedForward<'_, Flex>,
     dy: &Tensor<Flex, 2>,
 ) -> ProjectionGradients<Flex> {
     let held = parts.each_ref().map(Held::new);

@@ -5,8 +5,7 @@
 use burn_flex::Flex;
 use burn_tensor::Tensor;
 
-use super::slice::Slice;
-use super::{columns, rows};
+use super::slice::{Slice, columns, rows};
 use crate::kernels::{pointwise, projection};
 use crate::ops::{Projection, ProjectionGradients};
 

@@ -82,3 +82,13 @@ impl Slice {
         }
     }
 }
+
+/// Columns of a matrix.
+pub(super) fn columns(tensor: &Tensor<Flex, 2>) -> usize {
+    tensor.dims()[1]
+}
+
+/// Rows of a matrix.
+pub(super) fn rows(tensor: &Tensor<Flex, 2>) -> usize {
+    tensor.dims()[0]
+}

@@ -7,8 +7,8 @@ use burn_tensor::{Int, TensorData};
 use half::bf16;
 
 use super::*;
+use crate::frozen::DenseWeight;
 use crate::nf4::{Nf4Weight, SourcePrecision};
-use crate::ops::DenseWeight;
 
 type Oracle = Autodiff<Flex>;
 
@@ -92,9 +92,10 @@ fn lora_matches_autodiff() {
         constant(&base) + ox.clone().matmul(oa.clone().transpose()).matmul(ob.clone().transpose()) * scaling;
     let grads = (oracle.clone() * constant(&dy)).sum().backward();
 
-    let forward = Flex::lora_forward(&x, &a, &b, scaling, base, Compute::F32);
+    let pair = LoraPair { a: &a, b: &b, scaling };
+    let forward = Flex::lora_forward(&x, &pair, base, Compute::F32);
     assert_close(&forward.y, &oracle.inner(), 1e-5);
-    let ours = Flex::lora_backward(&x, &forward.xa, &dy, &a, &b, scaling, None, Compute::F32);
+    let ours = Flex::lora_backward(&x, &forward.xa, &dy, &pair, None, Compute::F32);
     assert_close(&ours.dx, &ox.grad(&grads).unwrap(), 1e-5);
     assert_close(&ours.da, &oa.grad(&grads).unwrap(), 1e-5);
     assert_close(&ours.db, &ob.grad(&grads).unwrap(), 1e-5);
@@ -220,7 +221,8 @@ fn attention_matches_autodiff_in_every_segment() {
 
     let (y, log_sum_exp) = Flex::attention(&q, &k, &v, heads, &segments, Compute::F32);
     assert_close(&y, &oracle.inner(), 1e-5);
-    let ours = Flex::attention_backward(&dy, &q, &k, &v, &y, &log_sum_exp, heads, &segments, Compute::F32);
+    let saved = SavedAttention { q: &q, k: &k, v: &v, output: &y, log_sum_exp: &log_sum_exp };
+    let ours = Flex::attention_backward(&dy, &saved, heads, &segments, Compute::F32);
     assert_close(&ours.dq, &oq.grad(&grads).unwrap(), 2e-5);
     assert_close(&ours.dk, &ok.grad(&grads).unwrap(), 2e-5);
     assert_close(&ours.dv, &ov.grad(&grads).unwrap(), 2e-5);
@@ -274,7 +276,8 @@ fn linear_cross_entropy_kl_matches_autodiff() {
 
         let head = Flex::upload(head, &FlexDevice);
         let run = |base: &Tensor<Flex, 2>, scale| {
-            Flex::linear_cross_entropy_kl(&hidden, base, &head, &targets, weight, scale, Compute::F32)
+            let penalty = BasePenalty { hidden: base, weight };
+            Flex::linear_cross_entropy_kl(&hidden, penalty, &head, &targets, scale, Compute::F32)
         };
         let ours = run(&base_hidden, Some(scale));
         assert_close(&ours.cross_entropy.d_hidden.clone().unwrap(), &oh.grad(&grads).unwrap(), 1e-5);
@@ -328,7 +331,8 @@ fn the_same_call_gives_the_same_bytes_on_any_number_of_threads() {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| {
             let (y, lse) = Flex::attention(&q, &k, &v, heads, &segments, Compute::F32);
-            let grads = Flex::attention_backward(&y, &q, &k, &v, &y, &lse, heads, &segments, Compute::F32);
+            let saved = SavedAttention { q: &q, k: &k, v: &v, output: &y, log_sum_exp: &lse };
+            let grads = Flex::attention_backward(&y, &saved, heads, &segments, Compute::F32);
             let loss = Flex::linear_cross_entropy(&y, &head, &targets, Some(1.0), Compute::F32);
             let tensors = [y, grads.dq, grads.dk, grads.dv, loss.d_hidden.unwrap()];
             (tensors.map(|tensor| tensor.to_data().to_vec::<f32>().unwrap()), loss.losses)

@@ -3,12 +3,14 @@
 //! one step untimed, then they take turns step by step, so that a machine that grows slower slows both; a row of the
 //! result never mixes steps of different settings.
 
-use crate::child::{Child, StepCost};
-use crate::{Arguments, Failure};
-use model::bench::median;
-use serde_json::{Value, json};
 use std::path::Path;
 use std::process::{Command, Stdio};
+
+use model::bench::median;
+use serde_json::{Value, json};
+
+use crate::child::{Child, StepCost};
+use crate::{Arguments, Failure};
 
 /// Tokens a second and memory that issue and README promise.
 const SPEED_GOAL: f64 = 2.0;

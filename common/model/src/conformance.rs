@@ -6,16 +6,18 @@
 
 mod folder;
 
+use std::path::Path;
+
+use serde::Serialize;
+
+use self::folder::Folder;
 use crate::adapter::Adapter;
-use crate::base::{BaseModel, LoadOptions, WeightFormat};
+use crate::base::BaseModel;
 use crate::error::Result;
 use crate::evaluate::evaluate;
-use crate::ops::Compute;
+use crate::options::{Compute, LoadOptions, WeightFormat};
 use crate::sample::Sample;
 use crate::train::{Schedule, TrainSettings, Trainer};
-use folder::Folder;
-use serde::Serialize;
-use std::path::Path;
 
 /// One number and its limit.
 #[derive(Debug, Clone, PartialEq, Serialize)]

@@ -1,12 +1,14 @@
 //! A reference folder: models, adapters, and `golden.safetensors` with what transformers computed. Read by the checks.
 //! Invariant: a folder that lacks something is an error that names the file, never a panic.
 
+use std::path::{Path, PathBuf};
+
+use safetensors::SafeTensors;
+
 use crate::adapter::{Adapter, LoraSettings};
 use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
-use safetensors::SafeTensors;
-use std::path::{Path, PathBuf};
 
 /// A folder as the reference script writes it.
 pub(super) struct Folder {

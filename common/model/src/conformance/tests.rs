@@ -1,9 +1,10 @@
 //! The checks themselves: the processor passes them on the repository's small reference folder, a spoilt model does not,
 //! and a folder that is none is an error. On another runtime: the whole decoder through the GPU operations.
 
+use std::path::PathBuf;
+
 use super::*;
 use crate::error::ModelError;
-use std::path::PathBuf;
 
 fn fixture() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden")
