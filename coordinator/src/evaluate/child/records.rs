@@ -1,5 +1,6 @@
-//! Records as the tokenizer takes them: the bridge between the data room and the model, which do not know each other.
-//! Called by `child`. Invariant: a conversation stays one, turn by turn; a plain text stays a text.
+//! Records as the tokenizer takes them: the bridge between the data room and the model, which do not know
+//! each other. Called by `child`. Invariant: a conversation stays one, turn by turn; a plain text stays a
+//! text.
 
 use data::record::{Body, Record};
 use model::chat::{Document, Message, Role};
