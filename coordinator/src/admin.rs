@@ -1,81 +1,9 @@
-//! The operator's door: a unix socket of mode 0600 in the state folder, one JSON line per request, one or
-//! more JSON lines per answer. `serve` answers, the other verbs ask. File permissions are the
-//! authentication: who can open the socket owns the state folder.
+//! The operator's door: a unix socket of mode 0600 in the state folder. Used by `cli`, which asks through
+//! `client`, and by `server`, which starts the answering side (`admin::server`). Both sides speak `message`;
+//! `report` is what `status` shows of a run.
+//! Invariant: file permissions are the authentication: who can open the socket owns the state folder.
 
-mod client;
-mod server;
-
-pub use client::{ask, watch};
-pub(crate) use server::revoke_in;
-pub use server::{Admin, listen};
-
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
-
-use crate::error::Error;
-use crate::report::RunReport;
-
-/// What can be asked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(tag = "command", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Command {
-    /// Start a run.
-    Launch {
-        /// Absolute path of the run file.
-        run_file: PathBuf,
-    },
-    /// One run, or the newest.
-    Status {
-        /// Its id or a prefix.
-        run: Option<String>,
-    },
-    /// As `Status`, again after every change until the run is over.
-    Watch {
-        /// Its id or a prefix.
-        run: String,
-    },
-    /// End a run.
-    Stop {
-        /// Its id or a prefix.
-        run: String,
-    },
-    /// Shut a site out.
-    Revoke {
-        /// Its name.
-        site: String,
-    },
-}
-
-/// What is answered.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
-pub enum Answer {
-    /// To `Launch`.
-    Launched {
-        /// The run's id.
-        run: String,
-    },
-    /// To `Status` and `Watch`.
-    Run {
-        /// The run.
-        report: Box<RunReport>,
-    },
-    /// To `Stop` and `Revoke`.
-    Done,
-    /// It was not done.
-    Failed {
-        /// One sentence.
-        message: String,
-        /// The next step.
-        hint: Option<String>,
-        /// Whether the operator can mend it.
-        user: bool,
-    },
-}
-
-impl From<&Error> for Answer {
-    fn from(error: &Error) -> Self {
-        Self::Failed { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
-    }
-}
+pub mod client;
+pub mod message;
+pub mod report;
+pub mod server;

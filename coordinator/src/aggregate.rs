@@ -1,7 +1,7 @@
-//! Turns a round's updates into one adapter file and says how good the averaging was. Called by the
-//! driver in a blocking thread. Invariants: the output is a function of the inputs' bytes and weights
-//! alone (site order, f64, one rounding); all inputs are read in blocks in lock-step, so memory is
-//! [`BLOCK_ELEMENTS`] x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
+//! Turns a round's updates into one adapter file and says how good the averaging was. Called by
+//! `execution::performer` in a blocking thread. Invariants: the output is a function of the inputs' bytes
+//! and weights alone (site order, f64, one rounding); all inputs are read in blocks in lock-step, so memory
+//! is [`BLOCK_ELEMENTS`] x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
 
 mod fedavg;
 mod gram;
@@ -12,7 +12,7 @@ use common::adapter::{AdapterError, AdapterReader, AdapterWriter};
 use common::id::SiteId;
 use common::run::TensorSpec;
 
-use gram::{ModuleGram, SquaredNorms};
+use self::gram::{ModuleGram, SquaredNorms};
 
 /// One update that counts.
 #[derive(Debug, Clone)]
@@ -48,6 +48,9 @@ pub enum AggregateError {
 }
 
 /// Writes the weighted mean of `inputs` to `out` (fsynced) and returns the relative aggregation error.
+///
+/// # Errors
+/// No input has a weight, an input is not what it was when it was accepted, or `out` cannot be written.
 pub fn aggregate(inputs: &[Input], tensors: &[TensorSpec], out: &Path) -> Result<f64, AggregateError> {
     let mut inputs: Vec<&Input> = inputs.iter().collect();
     inputs.sort_by(|left, right| left.site.cmp(&right.site));
@@ -60,8 +63,8 @@ pub fn aggregate(inputs: &[Input], tensors: &[TensorSpec], out: &Path) -> Result
     let readers = inputs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
     write_mean(&readers, tensors, &p, out)?;
     let mut norms = SquaredNorms::default();
-    for (a, b) in modules(tensors)? {
-        norms.add(module_norms(&readers, tensors, (a, b), &p)?);
+    for module in modules(tensors)? {
+        norms.add(module_norms(&readers, tensors, module, &p)?);
     }
     Ok(norms.relative_error())
 }
@@ -86,11 +89,18 @@ fn write_mean(
     Ok(writer.finish()?)
 }
 
+/// Positions of one module's tensors.
+#[derive(Debug, Clone, Copy)]
+struct Module {
+    a: usize,
+    b: usize,
+}
+
 /// Gram norms of one module, streamed: B by rows (contiguous), A by columns (rank reads a panel).
 fn module_norms(
     readers: &[Reader],
     tensors: &[TensorSpec],
-    (a, b): (usize, usize),
+    Module { a, b }: Module,
     p: &[f64],
 ) -> Result<SquaredNorms, AggregateError> {
     let ([rank, columns], [rows, _]) = (tensors[a].shape, tensors[b].shape);
@@ -129,22 +139,20 @@ fn panels(
     readers.iter().map(read).collect()
 }
 
-/// Positions of the A and the B tensor of each module.
-fn modules(tensors: &[TensorSpec]) -> Result<Vec<(usize, usize)>, AggregateError> {
+/// The modules of an adapter.
+fn modules(tensors: &[TensorSpec]) -> Result<Vec<Module>, AggregateError> {
     let position = |name: &str| tensors.iter().position(|spec| spec.name == name);
-    let mut pairs = Vec::with_capacity(tensors.len() / 2);
+    let mut modules = Vec::with_capacity(tensors.len() / 2);
     for (index, spec) in tensors.iter().enumerate() {
         if let Some(stem) = spec.name.strip_suffix(A_SUFFIX) {
             let partner = position(&format!("{stem}{B_SUFFIX}"));
             let fits = |&b: &usize| tensors[b].shape[1] == spec.shape[0];
-            pairs.push((
-                index,
-                partner.filter(fits).ok_or_else(|| AggregateError::Unpaired(spec.name.clone()))?,
-            ));
+            let b = partner.filter(fits).ok_or_else(|| AggregateError::Unpaired(spec.name.clone()))?;
+            modules.push(Module { a: index, b });
         }
     }
-    let unpaired = (pairs.len() * 2 != tensors.len()).then(|| tensors.first()).flatten();
-    unpaired.map_or(Ok(pairs), |spec| Err(AggregateError::Unpaired(spec.name.clone())))
+    let unpaired = (modules.len() * 2 != tensors.len()).then(|| tensors.first()).flatten();
+    unpaired.map_or(Ok(modules), |spec| Err(AggregateError::Unpaired(spec.name.clone())))
 }
 
 const A_SUFFIX: &str = ".lora_A.weight";

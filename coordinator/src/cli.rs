@@ -1,5 +1,6 @@
-//! The command line: one file per verb. Data goes to stdout, everything else to stderr; an error is one
-//! sentence, an empty line and a hint; exit code 1 is the caller's mistake, 2 is ours.
+//! The command line: one file per subcommand. Called by `main.rs`. Invariants: data goes to stdout,
+//! everything else to stderr; an error is one sentence, an empty line and a hint; exit code 1 is the
+//! caller's mistake, 2 is ours.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
 mod check;
@@ -7,6 +8,8 @@ mod export;
 mod init;
 mod invite;
 mod launch;
+mod offline;
+mod output;
 mod revoke;
 mod runs;
 mod serve;
@@ -19,10 +22,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use self::output::start_log;
 use crate::error::{Error, Result};
-use crate::runs::Runs;
+use crate::evaluate::child;
 use crate::state_folder::StateFolder;
-use crate::store::Store;
 
 const MANUAL: &str = "\
 The coordinator of a consortium of hospitals that fine-tune one language model
@@ -101,7 +104,7 @@ fn run(arguments: Arguments) -> Result<()> {
         Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
         Verb::EvaluateChild { device } => {
             start_log();
-            crate::evaluate::child::serve_stdin(device).map_err(|error| Error::Internal(error.to_string()))
+            child::serve_stdin(device).map_err(|error| Error::Internal(error.to_string()))
         }
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {
@@ -116,45 +119,5 @@ fn run(arguments: Arguments) -> Result<()> {
         Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
         Verb::Export(arguments) => export::run(&StateFolder::open(&path)?, &arguments),
         Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
-    }
-}
-
-/// Logs go to stderr; `RUST_LOG` chooses how much, `NO_COLOR` is honoured.
-fn start_log() {
-    use std::io::IsTerminal;
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours(std::io::stderr().is_terminal()))
-        .with_writer(std::io::stderr)
-        .init();
-}
-
-/// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
-fn colours(is_terminal: bool) -> bool {
-    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
-}
-
-/// The database and the replayed runs, read directly: works with and without a running `serve`.
-fn open_runs(folder: &StateFolder) -> Result<(Store, Runs)> {
-    let store = Store::open(&folder.database())?;
-    let runs = Runs::replay(&store)?;
-    Ok((store, runs))
-}
-
-fn print_json(value: &impl serde::Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
-    print_line(&text)
-}
-
-/// One line to stdout. A reader that went away (`| head`) ends the output, not in an error.
-fn print_line(text: &str) -> Result<()> {
-    use std::io::Write;
-    match writeln!(std::io::stdout(), "{text}") {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(Error::Io { action: "write to", path: "standard output".into(), source: error })
-        }
-        _ => Ok(()),
     }
 }

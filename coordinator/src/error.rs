@@ -1,6 +1,7 @@
 //! Everything that can go wrong at the coordinator, as the operator is told it: one sentence, a next
 //! step, whose mistake it is (exit code 1 or 2), and whether trying again helps. Invariant: no text
-//! here ever comes from a site or from a record.
+//! here ever comes from a site or from a record. Used by everything here but `round`; `cli` turns it into
+//! exit codes and hints.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -120,6 +121,9 @@ pub enum Error {
         /// Whether the operator can mend it.
         user: bool,
     },
+    /// A task of ours panicked or was cancelled before it had a result. A retry may help.
+    #[error("internal fault: a task ended without a result: {0}")]
+    Interrupted(String),
     /// A fault of ours. Please report it.
     #[error("internal fault: {0}")]
     Internal(String),
@@ -147,10 +151,10 @@ impl Error {
     /// Whether the operator can mend it (exit code 1), as opposed to a fault of ours (exit code 2).
     pub fn is_user_error(&self) -> bool {
         match self {
-            Self::Internal(_) | Self::Aggregate(_) => false,
+            Self::Internal(_) | Self::Interrupted(_) | Self::Aggregate(_) => false,
             Self::Model { user, .. } | Self::Remote { user, .. } => *user,
             Self::Certificate(error) => error.is_user_error(),
-            Self::Store(error) => !matches!(error, StoreError::Sqlite(_) | StoreError::Certificate(_)),
+            Self::Store(error) => error.is_user_error(),
             _ => true,
         }
     }
@@ -161,11 +165,18 @@ impl Error {
             Self::Listen { .. } | Self::NotRunning(_) | Self::RunInProgress(_) | Self::TooFewSites { .. } => {
                 true
             }
-            Self::Io { .. } | Self::NothingPublished(_) => true,
+            Self::Io { .. } | Self::NothingPublished(_) | Self::Interrupted(_) => true,
             Self::Store(error) => error.is_retryable(),
             Self::Certificate(error) => error.retry_helps(),
             _ => false,
         }
+    }
+
+    /// Whether the text that a run ended with says that it was a fault of ours. The journal keeps the text
+    /// only, so it is known by how [`Error::Internal`], [`Error::Interrupted`] and a panic in an effect
+    /// begin.
+    pub fn text_is_ours(reason: &str) -> bool {
+        ["internal fault: ", "an effect failed: "].iter().any(|words| reason.starts_with(words))
     }
 
     /// The next step.
@@ -198,6 +209,7 @@ impl Error {
             Self::Argument { hint, .. } => hint,
             Self::Model { hint, .. } | Self::Remote { hint, .. } => return hint.clone(),
             Self::Io { source, .. } => io_hint(source),
+            Self::Interrupted(_) => "try again; if it comes back, please report it, with the log around it",
             Self::Aggregate(_) | Self::Internal(_) => "please report this, with the log around it",
         };
         Some(text.to_owned())
@@ -225,6 +237,25 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::InUse => "wait a moment and try again",
         StoreError::Newer { .. } => "use the version of coordinator that wrote it",
         StoreError::SiteRevoked(_) => "invite the hospital under a new site name",
+        StoreError::NoWriteAheadLog => "put the state folder on a disk of this machine",
+        StoreError::SqliteTooOld(_) => "please report this: the program was built with the wrong library",
         StoreError::Sqlite(_) | StoreError::Certificate(_) => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_run_that_we_broke_is_known_by_its_words() {
+        for error in [Error::Internal("x".into()), Error::Interrupted("x".into())] {
+            assert!(Error::text_is_ours(&error.to_string()) && !error.is_user_error(), "{error}");
+        }
+        for reason in
+            ["the operator stopped it", "the round had 1 updates of the 2 it needs", "cannot write x: full"]
+        {
+            assert!(!Error::text_is_ours(reason), "{reason}");
+        }
+    }
 }

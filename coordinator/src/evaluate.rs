@@ -1,11 +1,13 @@
-//! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child --device=D`,
-//! one JSON job line on stdin, one JSON answer on stdout): if it runs out of memory, hangs or panics, the
-//! round journal is not touched. Called by the driver (scores) and by `launch` (describes the model).
+//! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child`, one
+//! JSON job line on stdin, one JSON answer on stdout). Called by `execution::performer` (scores) and by
+//! `execution::launch` (describes the model). Invariant: if the child runs out of memory, hangs or panics,
+//! the round journal is not touched.
 
 pub mod child;
 
+use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::Stdio;
+use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
 use common::id::{Digest, Point, RunId};
@@ -16,7 +18,9 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
 use crate::error::{Error, Result};
-use crate::round::state::{Metrics, PinnedFile};
+use crate::limits::JOB_ANSWER_BYTES_MAX;
+use crate::round::launched::PinnedFile;
+use crate::round::state::Metrics;
 
 /// The base model and adapter settings that every job needs.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -32,7 +36,7 @@ pub struct ModelJob {
     pub cutoff_tokens: usize,
 }
 
-/// A set to be published of the held-out files.
+/// The set that is published for the held-out files.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverlapJob {
@@ -58,7 +62,7 @@ pub enum Job {
         seed: u64,
         /// Where to write the first adapter (safetensors).
         initial: PathBuf,
-        /// The set to publish of the held-out files, if any.
+        /// The set to publish for the held-out files, if any.
         #[serde(default)]
         overlap: Option<OverlapJob>,
     },
@@ -115,6 +119,9 @@ pub struct Evaluator {
 
 impl Evaluator {
     /// Children of this very binary that compute on `device`, each stopped after `timeout`.
+    ///
+    /// # Errors
+    /// The operating system does not say where this binary is.
     pub fn of_this_binary(timeout: Duration, device: Device) -> Result<Self> {
         let program = std::env::current_exe();
         let program = program.map_err(|error| Error::Internal(format!("own program: {error}")))?;
@@ -123,6 +130,9 @@ impl Evaluator {
 
     /// Runs one child and reads its answer. Kills it at the deadline and if the caller goes away; should
     /// we be killed ourselves, its stdin ends and it ends too.
+    ///
+    /// # Errors
+    /// The child cannot be started, is stopped at its deadline, or ends without an answer.
     pub async fn run(&self, job: &Job) -> Result<Answer> {
         let mut child = Command::new(&self.program)
             .arg("evaluate-child")
@@ -141,7 +151,7 @@ impl Evaluator {
             // A child that is gone already says more by its exit status than by the broken pipe.
             let _ = stdin.write_all(&input).await;
             let mut output = Vec::new();
-            stdout.take(ANSWER_BYTES_MAX).read_to_end(&mut output).await?;
+            stdout.take(JOB_ANSWER_BYTES_MAX).read_to_end(&mut output).await?;
             Ok::<_, std::io::Error>((output, child.wait().await?))
         };
         let (output, status) = match tokio::time::timeout(self.timeout, exchange).await {
@@ -150,17 +160,25 @@ impl Evaluator {
             Err(_) => return Err(died(&format!("it was stopped after {} s", self.timeout.as_secs()))),
         };
         drop(stdin);
-        serde_json::from_slice(&output).map_err(|_| died(&format!("it ended with {status} and no answer")))
+        serde_json::from_slice(&output).map_err(|_| ended(status))
     }
+}
+
+/// A child that ended without an answer. One that was killed may have had too little memory, which the
+/// operator can mend; one that gave up by itself (a panic) is a fault of ours.
+fn ended(status: ExitStatus) -> Error {
+    let reason = format!("it ended with {status} and no answer");
+    if status.signal().is_some() {
+        return died(&reason);
+    }
+    let hint = Some("please report this, with the log above".to_owned());
+    Error::Model { message: format!("the evaluation process failed: {reason}"), hint, user: false }
 }
 
 fn died(reason: &str) -> Error {
     let hint = Some("see the log above; a model that does not fit in memory is the usual cause".to_owned());
     Error::Model { message: format!("the evaluation process failed: {reason}"), hint, user: true }
 }
-
-/// A description of an adapter with 10,000 tensors has about 1.5 MiB.
-const ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 
 #[cfg(test)]
 pub(crate) mod tests;

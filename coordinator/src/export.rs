@@ -1,15 +1,14 @@
 //! Takes a run's published model out: as a PEFT adapter folder, or merged into the base as a Hugging Face
-//! folder. Called by `coordinator export`. Invariant: the target folder appears whole or not at all.
+//! folder. Called by `cli::export`. Invariant: the target folder appears whole or not at all.
 
 use std::path::Path;
 
 use model::{Adapter, ModelConfig};
 use prepare::{PrepareError, settings};
 
-use crate::blobs;
 use crate::error::{Error, Result};
 use crate::round::state::RunState;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, blobs};
 
 /// What to write.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -21,10 +20,14 @@ pub enum Format {
 }
 
 /// Writes the newest published adapter of a run to `out`, which must not exist.
+///
+/// # Errors
+/// No round is published, `out` exists, the adapter or the base model cannot be read, or `out` cannot be
+/// written.
 pub fn export(folder: &StateFolder, state: &RunState, format: Format, out: &Path) -> Result<()> {
     let digest = state.model();
     if !state.rounds.iter().any(|record| record.published_at.is_some()) {
-        return Err(Error::NothingPublished(state.plan.run.to_string()));
+        return Err(Error::NothingPublished(state.launched.run.to_string()));
     }
     if out.exists() {
         let message = format!("{} already exists", out.display());
@@ -34,13 +37,13 @@ pub fn export(folder: &StateFolder, state: &RunState, format: Format, out: &Path
     if blobs::digest_of(&path)? != digest {
         return Err(Error::Internal(format!("the stored adapter {} is damaged", digest.short())));
     }
-    let base = &state.plan.model;
+    let base = &state.launched.model;
     if !base.is_dir() {
         return Err(Error::Missing { what: "model folder", path: base.clone() });
     }
     let config = ModelConfig::from_dir(base).map_err(PrepareError::from)?;
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let lora = settings::lora(&state.plan.spec.adapter);
+    let lora = settings::lora(&state.launched.spec.adapter);
     let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
     match format {
         Format::Peft => model::save_peft(&adapter, out, &base.display().to_string()),

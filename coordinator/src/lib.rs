@@ -1,36 +1,36 @@
-//! The coordinator of a consortium. Data flows one way, and the file list reads like the flow:
-//! `server -> session -> intake -> round -> aggregate -> evaluate -> store`. `cli` drives it.
+//! The coordinator of a consortium. Data flows one way, and the folders read like the flow:
+//! `server -> requests -> round -> execution -> aggregate -> evaluate -> store`. `cli` drives it.
 //!
 //! | module | answers |
 //! |---|---|
-//! | [`cli`] | what an operator can say |
+//! | [`cli`] | what an operator can type |
+//! | [`admin`] | how a command reaches the running server, and what the operator is told |
 //! | [`server`] | how it all runs together |
-//! | [`session`], [`intake`], [`enrol`] | what a site may ask, send, and become |
-//! | [`round`], [`runs`], [`performer`] | what happens next, what happened, and who does it |
-//! | [`aggregate`], [`evaluate`], [`export`] | how updates become a model, how good it is, how it gets out |
-//! | [`store`], [`blobs`], [`state_folder`], [`identity`], [`config`] | what is on disk |
-//! | [`report`], [`admin`] | what an operator is told |
-//! | [`crash`] | where the tests kill us |
+//! | [`enrolment`] | how a hospital becomes a site |
+//! | [`requests`] | what a site may ask and send, and what it is answered |
+//! | [`round`] | what happens next (pure: no file, no database, no clock) |
+//! | [`execution`] | who does it: journal, effects, the states of all runs, the launch of a run |
+//! | [`aggregate`] | how updates become one adapter |
+//! | [`evaluate`] | how good it is (a child process at a time) |
+//! | [`export`] | how it gets out |
+//! | [`overlap`] | the run's key for the comparison with the held-out set |
+//! | [`store`] | what is in the database |
+//! | [`state_folder`] | what else is on disk: configuration, keys, finished files |
+//! | [`error`], [`limits`], [`blocking`] | what can go wrong, every bound, how blocking work is done |
 
 pub mod admin;
 pub mod aggregate;
-pub mod blobs;
+pub mod blocking;
 pub mod cli;
-pub mod config;
-pub mod crash;
-pub mod enrol;
+pub mod enrolment;
 pub mod error;
 pub mod evaluate;
+pub mod execution;
 pub mod export;
-pub mod identity;
-pub mod intake;
-pub mod launch;
+pub mod limits;
 pub mod overlap;
-pub mod performer;
-pub mod report;
+pub mod requests;
 pub mod round;
-pub mod runs;
 pub mod server;
-pub mod session;
 pub mod state_folder;
 pub mod store;

@@ -1,8 +1,8 @@
-//! The coordinator's key for the comparison of sites' records with the held-out set: made at launch, one for each run,
-//! read for each batch, deleted when the run is over. Called by `launch`, its child process, `session` and the performer.
-//!
-//! Invariants: a key is a file in `ca/` that only the owner can read, durable before the run is journalled; it is
-//! never in the database, in a log or on a command line.
+//! The coordinator's key for the comparison of sites' records with the held-out set: made at launch, one
+//! for each run, read for each batch, deleted when the run is over. Called by `execution::launch`, its
+//! child process (`evaluate::child`), `requests::overlap`, `execution::performer` and `server`. Invariants:
+//! a key is a file in `ca/` that only the owner can read, durable before the run is journalled; it is never
+//! in the database, in a log or on a command line.
 
 use std::path::{Path, PathBuf};
 
@@ -13,9 +13,8 @@ use data::overlap::{Batch, EvaluationKey, Features, OverlapError};
 use data::read::{ReadOptions, read_all};
 use zeroize::Zeroizing;
 
-use crate::blobs;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, blobs};
 
 // The data room does not know the wire, and the wire does not know the data room.
 const _: () = assert!(common::limits::OVERLAP_BATCH_POINTS == data::overlap::BATCH_POINTS);
@@ -25,6 +24,9 @@ const _: () = assert!(common::limits::OVERLAP_POINTS_MAX == data::limits::OVERLA
 const _: () = assert!(common::limits::OVERLAP_SET_BYTES_MAX == data::limits::OVERLAP_SET_BYTES_MAX);
 
 /// Makes the secret of a new run; returns its file.
+///
+/// # Errors
+/// The operating system gives no random bytes, or the file cannot be written.
 pub fn create_key(folder: &StateFolder, run: RunId) -> Result<PathBuf> {
     let path = folder.overlap_key(run);
     let seed = Zeroizing::new(random::bytes::<32>()?);
@@ -33,11 +35,18 @@ pub fn create_key(folder: &StateFolder, run: RunId) -> Result<PathBuf> {
 }
 
 /// Deletes the secret of a run: from here on nobody can evaluate anything for it.
+///
+/// # Errors
+/// The file is there and cannot be removed.
 pub fn delete_key(folder: &StateFolder, run: RunId) -> Result<()> {
     blobs::remove(&folder.overlap_key(run))
 }
 
-/// Deletes the secrets of all runs but the one that is going: those that ended or never began when we were killed.
+/// Deletes the secrets of all runs but the one that is going: those that ended or never began when we were
+/// killed.
+///
+/// # Errors
+/// The folder cannot be read, or a file cannot be removed.
 pub fn delete_stray_keys(folder: &StateFolder, going: Option<RunId>) -> Result<()> {
     let keys = folder.ca();
     for entry in std::fs::read_dir(&keys).map_err(Error::io("read", &keys))? {
@@ -53,6 +62,9 @@ pub fn delete_stray_keys(folder: &StateFolder, going: Option<RunId>) -> Result<(
 }
 
 /// The key in a file that [`create_key`] made.
+///
+/// # Errors
+/// The file cannot be read, or does not hold a key.
 pub fn read_key(path: &Path, run: RunId) -> Result<EvaluationKey> {
     let bytes = Zeroizing::new(std::fs::read(path).map_err(Error::io("read", path))?);
     let damaged = |reason: String| Error::Config { path: path.to_path_buf(), reason };
@@ -62,6 +74,9 @@ pub fn read_key(path: &Path, run: RunId) -> Result<EvaluationKey> {
 }
 
 /// Writes the published set for the records of the held-out files to `out`; returns the run's public key.
+///
+/// # Errors
+/// The key or a held-out file cannot be read, or the set cannot be made or written.
 pub fn publish(held_out: &[PathBuf], key: &Path, run: RunId, out: &Path) -> Result<Point> {
     let key = read_key(key, run)?;
     let dataset = read_all(held_out, &ReadOptions::default()).map_err(|error| Error::Model {
@@ -76,6 +91,9 @@ pub fn publish(held_out: &[PathBuf], key: &Path, run: RunId, out: &Path) -> Resu
 }
 
 /// Evaluates a batch with the run's key, which must be the one that the sites were told.
+///
+/// # Errors
+/// The key cannot be read, is not the one that the manifest names, or the batch cannot be evaluated.
 pub fn evaluate(folder: &StateFolder, run: RunId, public_key: Point, batch: &Batch) -> Result<Vec<u8>> {
     let path = folder.overlap_key(run);
     let key = read_key(&path, run)?;

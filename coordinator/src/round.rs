@@ -1,9 +1,10 @@
-//! The round scheduler: what a run is doing, what may happen to it, what must be done about it.
-//! [`scheduler`] is pure; `driver` (the only user of the others at run time) commits each event to
-//! the journal before it performs an effect. Invariant: state = replay(journal).
+//! The round scheduler: what a run is doing, what may happen to it, what must be done about it. Pure: no
+//! file, no database, no clock (time is an argument), and nothing of the coordinator's other folders but
+//! `limits`. Used by `execution`, which commits each event to the journal before it performs an effect; by
+//! `requests` and `admin`, which read the state. Invariant: state = replay(journal).
 
-pub mod driver;
 pub mod effect;
 pub mod event;
+pub mod launched;
 pub mod scheduler;
 pub mod state;

@@ -1,37 +1,37 @@
-//! `coordinator serve`: puts store, runs, driver, sessions, enrolment and admin socket together, and
-//! takes them apart again in order on SIGINT or SIGTERM. Nothing needs a clean stop: everything durable
-//! is durable already.
+//! `coordinator serve`: puts store, runs, driver, request handler, enrolment and admin socket together, and
+//! takes them apart again in order on SIGINT or SIGTERM. Called by `cli::serve`. Invariant: nothing needs a
+//! clean stop; everything durable is durable already.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certs::{CertificateAuthority, JoinToken, random, tls};
+use certs::{random, tls};
 use common::clock::{Clock, SystemClock};
 use common::durable;
-use common::net::join::{JoinHandler, JoinServer};
+use common::net::join::JoinServer;
 use common::net::server::Server;
 use common::net::{EndpointKeys, NetError};
-use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
-use common::wire::message::PROTOCOL_VERSION;
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 
-use crate::admin::{self, Admin};
-use crate::config::Config;
-use crate::enrol;
+use crate::admin::server::{self as operators, Admin};
+use crate::enrolment::JoinDesk;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
-use crate::identity::Identity;
-use crate::intake::Intake;
+use crate::execution::driver::{Driver, World};
+use crate::execution::performer::Performer;
+use crate::execution::runs::Runs;
 use crate::overlap;
-use crate::performer::{Performer, blocking};
-use crate::round::driver::{Driver, World};
+use crate::requests::handler::RequestHandler;
+use crate::requests::intake::Intake;
+use crate::requests::places::Places;
+use crate::requests::told::Told;
 use crate::round::event::Event;
-use crate::runs::Runs;
-use crate::session::{Evaluations, Sessions, Told};
 use crate::state_folder::StateFolder;
-use crate::store::{SiteStatus, Store, StoreError};
+use crate::state_folder::config::Config;
+use crate::state_folder::identity::Identity;
+use crate::store::{SiteStatus, Store};
 
 /// What `addresses.json` says: where `serve` listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,13 +43,17 @@ pub struct Addresses {
 }
 
 /// Serves until a signal comes. `ready` is told the addresses once both endpoints are open.
+///
+/// # Errors
+/// Another `serve` has the folder; keys, database or journal cannot be used; or a port or the admin socket
+/// cannot be opened.
 pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addresses)) -> Result<()> {
     let _lock = folder.lock()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
     let store = Arc::new(Store::open(&folder.database())?);
     let runs = Runs::replay(&store)?;
-    overlap::delete_stray_keys(&folder, runs.active().map(|state| state.plan.run))?;
+    overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
     let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
     let addresses =
         Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
@@ -72,7 +76,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         clock: Arc::clone(&clock),
         evaluator,
     });
-    let operators = tokio::spawn(admin.serve(admin::listen(&folder.socket())?));
+    let operators = tokio::spawn(admin.serve(operators::listen(&folder.socket())?));
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {
@@ -83,7 +87,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         lifetime: Duration::from_secs(u64::from(config.certificate_days) * 86_400),
         clock: Arc::clone(&clock),
     });
-    let sessions = Arc::new(Sessions {
+    let handler = Arc::new(RequestHandler {
         intake: Intake::new(folder.as_ref().clone()),
         folder,
         store,
@@ -91,12 +95,12 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         driver,
         receipts,
         clock,
-        evaluations: Evaluations::default(),
+        places: Places::default(),
         told: Told::default(),
     });
     ready(&addresses);
     let stop = stop_signal()?;
-    tokio::join!(server.serve(sessions, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
+    tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
     operators.abort();
     driving.abort();
     tracing::info!("stopped");
@@ -159,78 +163,11 @@ fn write_addresses(folder: &StateFolder, addresses: &Addresses) -> Result<()> {
 async fn catch_up_revocations(store: &Store, runs: &Runs, driver: &Driver) -> Result<()> {
     let Some(state) = runs.active() else { return Ok(()) };
     for site in store.sites()?.into_iter().filter(|site| site.status == SiteStatus::Revoked) {
-        if state.plan.sites.contains(&site.name) {
-            driver.submit(state.plan.run, Event::SiteRevoked { site: site.name }).await?;
+        if state.launched.sites.contains(&site.name) {
+            driver.submit(state.launched.run, Event::SiteRevoked { site: site.name }).await?;
         }
     }
     Ok(())
-}
-
-/// Answers requests to join.
-struct JoinDesk {
-    store: Arc<Store>,
-    authority: Arc<CertificateAuthority>,
-    receipt_key: [u8; 32],
-    run_address: String,
-    lifetime: Duration,
-    clock: Arc<dyn Clock>,
-}
-
-impl JoinHandler for JoinDesk {
-    async fn join(&self, from: SocketAddr, request: JoinRequest) -> JoinResponse {
-        match self.decide(from, request).await {
-            Ok(membership) => JoinResponse::Accepted(membership),
-            Err(refusal) => {
-                tracing::warn!(%from, %refusal, "nobody joined");
-                JoinResponse::Refused(refusal)
-            }
-        }
-    }
-}
-
-impl JoinDesk {
-    async fn decide(
-        &self,
-        from: SocketAddr,
-        request: JoinRequest,
-    ) -> std::result::Result<Membership, JoinRefusal> {
-        if request.protocol != PROTOCOL_VERSION {
-            return Err(JoinRefusal::ProtocolVersion { supported: PROTOCOL_VERSION });
-        }
-        let (store, authority) = (Arc::clone(&self.store), Arc::clone(&self.authority));
-        let (lifetime, now) = (self.lifetime, self.clock.now());
-        let (token, named, csr) =
-            (JoinToken::from_bytes(request.token), request.site.clone(), request.csr.clone());
-        let work = move || Ok(enrol::enrol(&store, &authority, &token, &named, &csr, lifetime, now)?);
-        let joined = match blocking(work).await {
-            Ok(joined) => joined,
-            Err(Error::Store(error)) => return Err(refusal(&error)),
-            Err(error) => {
-                tracing::error!(%error, "enrolment failed");
-                return Err(JoinRefusal::Internal);
-            }
-        };
-        tracing::info!(site = %joined.site, %from, "joined");
-        Ok(Membership {
-            certificate: joined.certificate_der,
-            authority: self.authority.certificate_der().to_vec(),
-            run_address: self.run_address.clone(),
-            receipt_key: self.receipt_key,
-        })
-    }
-}
-
-fn refusal(error: &StoreError) -> JoinRefusal {
-    match error {
-        StoreError::TokenUnknown | StoreError::SiteRevoked(_) => JoinRefusal::TokenUnknown,
-        StoreError::TokenExpired => JoinRefusal::TokenExpired,
-        StoreError::TokenUsed => JoinRefusal::TokenUsed,
-        StoreError::Certificate(_) => JoinRefusal::RequestInvalid,
-        other => {
-            tracing::error!(error = %other, "enrolment failed");
-            JoinRefusal::Internal
-        }
-    }
 }
 
 fn local(address: std::result::Result<SocketAddr, NetError>) -> Result<SocketAddr> {

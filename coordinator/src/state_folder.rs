@@ -1,5 +1,11 @@
 //! Where everything is in the coordinator's state folder, and the checks and locks on the folder itself.
-//! The only file that knows these names.
+//! Used by `server`, `cli`, `admin`, `requests`, `execution`, `overlap` and `export`. Below it are the
+//! files that are not in the database: `blobs`, `config`, `identity`. Invariant: only this file knows their
+//! names.
+
+pub mod blobs;
+pub mod config;
+pub mod identity;
 
 use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -20,6 +26,9 @@ impl StateFolder {
     }
 
     /// The folder, if a consortium was initialised in it.
+    ///
+    /// # Errors
+    /// It holds no `coordinator.toml` ([`Error::NotInitialised`]).
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self::at(path);
         if folder.config().is_file() { Ok(folder) } else { Err(Error::NotInitialised(path.to_path_buf())) }
@@ -81,6 +90,9 @@ impl StateFolder {
     }
 
     /// Creates the folder and its parts, all closed to others. Parts that exist are kept.
+    ///
+    /// # Errors
+    /// A folder cannot be created or closed to others.
     pub fn create(&self) -> Result<()> {
         for folder in [self.0.clone(), self.ca(), self.spool(), self.blobs()] {
             let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
@@ -92,6 +104,9 @@ impl StateFolder {
 
     /// Keeps a second `serve` out for as long as the returned file is open. The lock goes with the
     /// process, however it dies.
+    ///
+    /// # Errors
+    /// Another `serve` has the folder, or the lock file cannot be created.
     pub fn lock(&self) -> Result<File> {
         let path = self.0.join("serve.lock");
         let file = File::create(&path).map_err(Error::io("create", &path))?;

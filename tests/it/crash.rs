@@ -26,7 +26,7 @@ fn the_coordinator_resumes_at_every_crash_point() -> Result<()> {
     let mut consortium = small.start()?;
     let mut bench = Bench::new(&mut consortium, &small)?;
     // The points of enrolment are the business of the module `enrol`.
-    for point in coordinator::crash::CRASH_POINTS.iter().filter(|point| !point.starts_with("enrol-")) {
+    for point in coordinator::execution::crash::CRASH_POINTS.iter().filter(|point| !point.starts_with("enrol-")) {
         bench.kill_coordinator();
         match bench.consortium.start_coordinator(&[("CONSILIUM_CRASH_AT", point)]) {
             // Work that was in progress is taken up before anybody is listened to.

@@ -154,7 +154,7 @@ fn sample_run_files_are_valid() {
 #[test]
 fn sample_configurations_are_valid_and_show_every_key() {
     let folder = repository().join("deploy/config");
-    let coordinator = coordinator::config::Config::read(&folder.join("coordinator.toml")).unwrap();
+    let coordinator = coordinator::state_folder::config::Config::read(&folder.join("coordinator.toml")).unwrap();
     let agent = site_agent::config::AgentConfig::load(&folder.join("agent.toml")).unwrap();
     // What the program would write for these values has no key that the sample lacks.
     for (name, written) in [

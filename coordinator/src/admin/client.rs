@@ -1,22 +1,29 @@
-//! The asking side of the admin socket: blocking, used by short-lived verbs.
+//! The asking side of the admin socket. Used by the short-lived subcommands of `cli`; it blocks. Invariant: a
+//! coordinator that does not answer is [`Error::NotRunning`], never a wait without end.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::net::UnixStream;
 
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 
-use super::{Answer, Command};
+use super::message::{Answer, Command};
+use super::report::RunReport;
 use crate::error::{Error, Result};
-use crate::report::RunReport;
 use crate::state_folder::StateFolder;
 
 /// Asks the running coordinator one thing.
+///
+/// # Errors
+/// No coordinator is running, or it could not do what was asked.
 pub fn ask(folder: &StateFolder, command: &Command) -> Result<Answer> {
     let mut lines = send(folder, command)?;
     next(&mut lines)?.ok_or_else(|| Error::NotRunning(folder.path().to_path_buf()))
 }
 
 /// Follows a run; `show` gets each new report. Returns the last one.
+///
+/// # Errors
+/// No coordinator is running, it went away before the run was over, or it knows no such run.
 pub fn watch(folder: &StateFolder, run: &str, mut show: impl FnMut(&RunReport)) -> Result<RunReport> {
     let mut lines = send(folder, &Command::Watch { run: run.to_owned() })?;
     let mut last = None;

@@ -1,5 +1,6 @@
-//! The answering side of the admin socket: one task per connection, bounded lines, every command checked
-//! against the same rules as any other input.
+//! The answering side of the admin socket: one task per connection. Called by `server` when `serve` starts.
+//! Invariants: a command is one bounded line, read within a bounded time, and checked against the same rules
+//! as any other input.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -8,25 +9,29 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certs::PeerCertificate;
-use common::clock::Clock;
+use common::clock::{Clock, Timestamp};
 use common::id::SiteId;
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::net::Connections;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
-use super::{Answer, Command};
+use super::message::{Answer, Command};
+use super::report;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
-use crate::launch;
-use crate::performer::blocking;
-use crate::report;
-use crate::round::driver::Driver;
+use crate::execution::driver::Driver;
+use crate::execution::launch;
+use crate::execution::runs::Runs;
+use crate::limits::{COMMAND_READ_MS_MAX, OPERATORS_MAX, WATCH_WAIT_MS_MAX};
 use crate::round::event::Event;
 use crate::round::state::RunState;
-use crate::runs::Runs;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, blobs};
 use crate::store::Store;
+
+/// Between two attempts to accept an operator, after one failed.
+const ACCEPT_WAIT_MS: u64 = 100;
 
 /// Everything an operator's command may need.
 pub struct Admin {
@@ -47,9 +52,12 @@ pub struct Admin {
 }
 
 /// Opens the socket, closed to everybody else from its first moment.
+///
+/// # Errors
+/// The socket cannot be created or closed to others.
 pub fn listen(path: &Path) -> Result<UnixListener> {
     // We hold the folder's lock, so a socket that is there belongs to nobody.
-    crate::blobs::remove(path)?;
+    blobs::remove(path)?;
     let listener = UnixListener::bind(path).map_err(Error::io("create the socket", path))?;
     // Between bind and this line the folder's mode 0700 keeps others out.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(Error::io("close", path))?;
@@ -69,7 +77,7 @@ impl Admin {
                     Ok(_) => tracing::warn!("too many operators at once"),
                     Err(error) => {
                         tracing::warn!(%error, "admin socket");
-                        tokio::time::sleep(Duration::from_millis(100)).await;
+                        tokio::time::sleep(Duration::from_millis(ACCEPT_WAIT_MS)).await;
                     }
                 },
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}
@@ -81,7 +89,11 @@ impl Admin {
         let (reader, mut writer) = stream.split();
         let mut line = Vec::new();
         let mut reader = BufReader::new(reader.take(LOCAL_MESSAGE_BYTES_MAX as u64));
-        let read = tokio::time::timeout(READ_DEADLINE, reader.read_until(b'\n', &mut line)).await;
+        let read = tokio::time::timeout(
+            Duration::from_millis(COMMAND_READ_MS_MAX),
+            reader.read_until(b'\n', &mut line),
+        )
+        .await;
         if !matches!(read, Ok(Ok(length)) if length > 0) {
             return;
         }
@@ -100,23 +112,24 @@ impl Admin {
     async fn answer(&self, command: Command) -> Result<Answer> {
         match command {
             Command::Launch { run_file } => {
-                let plan = launch::prepare(&self.folder, &self.store, &self.runs, &run_file, &self.evaluator)
-                    .await?;
-                let run = plan.run.to_string();
-                self.driver.launch(plan).await?;
+                let launched =
+                    launch::prepare(&self.folder, &self.store, &self.runs, &run_file, &self.evaluator)
+                        .await?;
+                let run = launched.run.to_string();
+                self.driver.launch(launched).await?;
                 Ok(Answer::Launched { run })
             }
             Command::Status { run } => self.report(self.runs.choose(run.as_deref())?).await,
             Command::Stop { run } => {
                 let state = self.runs.choose(Some(&run))?;
                 if state.is_over() {
-                    let message = format!("run {} is already over", state.plan.run);
+                    let message = format!("run {} is already over", state.launched.run);
                     return Err(Error::Argument {
                         message,
                         hint: "`coordinator runs` lists the runs".into(),
                     });
                 }
-                self.driver.submit(state.plan.run, Event::Stopped).await?;
+                self.driver.submit(state.launched.run, Event::Stopped).await?;
                 Ok(Answer::Done)
             }
             Command::Revoke { site } => self.revoke(&site).await,
@@ -132,7 +145,7 @@ impl Admin {
 
     async fn watch(&self, run: &str, writer: &mut (impl tokio::io::AsyncWrite + Unpin)) -> Result<()> {
         let mut changes = self.runs.subscribe();
-        let run = self.runs.choose(Some(run))?.plan.run.to_string();
+        let run = self.runs.choose(Some(run))?.launched.run.to_string();
         loop {
             changes.mark_unchanged();
             let state = self.runs.choose(Some(&run))?;
@@ -142,7 +155,7 @@ impl Admin {
                 return Ok(());
             }
             // Also without a change now and then, so that a caller that went away is noticed.
-            let _ = tokio::time::timeout(WATCH_INTERVAL, changes.changed()).await;
+            let _ = tokio::time::timeout(Duration::from_millis(WATCH_WAIT_MS_MAX), changes.changed()).await;
         }
     }
 
@@ -152,7 +165,7 @@ impl Admin {
         let (store, who, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
         blocking(move || revoke_in(&store, &who, now)).await?;
         if let Some(state) = self.runs.active() {
-            self.driver.submit(state.plan.run, Event::SiteRevoked { site: site.clone() }).await?;
+            self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
         }
         let closed = self.connections.close_where(|peer| {
             let certificate = PeerCertificate::from_der(&peer.certificate_der);
@@ -164,7 +177,7 @@ impl Admin {
 }
 
 /// Revokes a site in the database, with or without a running coordinator.
-pub(crate) fn revoke_in(store: &Store, site: &SiteId, now: common::clock::Timestamp) -> Result<()> {
+pub(crate) fn revoke_in(store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
     if !store.sites()?.iter().any(|row| &row.name == site) {
         return Err(Error::UnknownSite(site.to_string()));
     }
@@ -177,10 +190,3 @@ async fn write(writer: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Answe
     line.push(b'\n');
     writer.write_all(&line).await
 }
-
-/// Commands in progress at once.
-const OPERATORS_MAX: usize = 32;
-/// A command is one short line.
-const READ_DEADLINE: Duration = Duration::from_secs(10);
-/// A watcher hears something at least this often.
-const WATCH_INTERVAL: Duration = Duration::from_secs(5);

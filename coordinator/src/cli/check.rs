@@ -1,16 +1,19 @@
-//! `coordinator check`: is this installation sound?
+//! `coordinator check`: is this installation sound? Called by `cli`. Invariant: it changes nothing but an
+//! expiring server certificate.
 
 use std::net::UdpSocket;
 
 use common::clock::{Clock, SystemClock};
 use common::durable;
+use common::id::Digest;
 
-use crate::admin::{self, Command};
-use crate::blobs;
-use crate::config::Config;
+use super::{offline, output};
+use crate::admin::client;
+use crate::admin::message::Command;
 use crate::error::{Error, Result};
-use crate::identity::Identity;
-use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
+use crate::state_folder::identity::Identity;
+use crate::state_folder::{StateFolder, blobs};
 
 const MANUAL: &str = "\
 Check this installation and say what is wrong: configuration, keys and
@@ -33,14 +36,14 @@ pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
     say("configuration", &format!("{} at {}", config.name, config.address))?;
     let identity = Identity::load(&folder, SystemClock.now())?;
     say("authority", &identity.authority.pin().to_string())?;
-    let (store, runs) = super::open_runs(&folder)?;
+    let (store, runs) = offline::open_runs(&folder)?;
     let sites = store.sites()?.len();
     say("database", &format!("sound; {sites} sites, {} runs, journal verified", runs.all().len()))?;
     say("stored files", &format!("{} verified", verify_blobs(&folder)?))?;
     let free =
         durable::free_bytes(folder.path()).map_err(Error::io("measure free space in", folder.path()))?;
     say("free space", &format!("{} MiB", free / (1024 * 1024)))?;
-    let running = !matches!(admin::ask(&folder, &Command::Status { run: None }), Err(Error::NotRunning(_)));
+    let running = !matches!(client::ask(&folder, &Command::Status { run: None }), Err(Error::NotRunning(_)));
     if running {
         say("serve", "running")
     } else {
@@ -61,8 +64,8 @@ fn verify_blobs(folder: &StateFolder) -> Result<usize> {
     for entry in std::fs::read_dir(&path).map_err(Error::io("read", &path))? {
         let entry = entry.map_err(Error::io("read", &path))?;
         let name = entry.file_name().to_string_lossy().into_owned();
-        // Names that are no digest are leftovers of an interrupted write, not blobs.
-        let Ok(expected) = name.parse::<common::id::Digest>() else { continue };
+        // A file whose name is not a digest is what an interrupted write left, not a blob.
+        let Ok(expected) = name.parse::<Digest>() else { continue };
         if blobs::digest_of(&entry.path())? != expected {
             let reason =
                 "its bytes do not have the hash that is its name; restore it from a backup".to_owned();
@@ -74,5 +77,5 @@ fn verify_blobs(folder: &StateFolder) -> Result<usize> {
 }
 
 fn say(what: &str, found: &str) -> Result<()> {
-    super::print_line(&format!("{what:<16}{found}"))
+    output::print_line(&format!("{what:<16}{found}"))
 }

@@ -1,7 +1,8 @@
-//! `coordinator export`: take the model out.
+//! `coordinator export`: take the model out. Called by `cli`. Invariant: it only reads the state folder.
 
 use std::path::PathBuf;
 
+use super::offline;
 use crate::error::Result;
 use crate::export::{self, Format};
 use crate::state_folder::StateFolder;
@@ -37,7 +38,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let (_, runs) = super::open_runs(folder)?;
+    let (_, runs) = offline::open_runs(folder)?;
     let state = runs.choose(Some(&arguments.run))?;
     export::export(folder, &state, arguments.format, &arguments.out)?;
     eprintln!("wrote {} (adapter {})", arguments.out.display(), state.model().short());

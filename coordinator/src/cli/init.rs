@@ -1,14 +1,15 @@
-//! `coordinator init`: a new consortium with its own certificate authority.
+//! `coordinator init`: a new consortium with its own certificate authority. Called by `cli`. Invariant: a
+//! failure leaves no folder that `serve` would use.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use common::clock::{Clock, SystemClock};
 use common::durable;
 
-use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::identity::Identity;
 use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
+use crate::state_folder::identity::Identity;
 use crate::store::Store;
 
 const MANUAL: &str = "\
@@ -65,7 +66,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let was_there = folder.path().exists();
     let identity = create(folder, &config).inspect_err(|_| {
         if !was_there {
-            // Nothing in it was anybody's but ours, and none of it is complete.
+            // We made everything in it, and it is incomplete.
             let _ = std::fs::remove_dir_all(folder.path());
         }
     })?;

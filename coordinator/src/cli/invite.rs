@@ -1,11 +1,14 @@
-//! `coordinator invite`: one line that lets one hospital join once.
+//! `coordinator invite`: one line that lets one hospital join once. Called by `cli`. Invariant: the token is
+//! printed and forgotten; the database keeps its hash.
 
 use certs::{CertificateAuthority, Invitation, JoinToken, random};
 use common::clock::{Clock, SystemClock};
 
-use crate::config::Config;
+use super::output;
 use crate::error::{Error, Result};
+use crate::limits::INVITATION_MS_MAX;
 use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
 use crate::store::Store;
 
 const MANUAL: &str = "\
@@ -47,7 +50,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let now = SystemClock.now();
     let store = Store::open(&folder.database())?;
     store.invite(&site, &token.hash(), now.plus_ms(arguments.ttl), now)?;
-    super::print_line(&invitation.to_line())
+    output::print_line(&invitation.to_line())
 }
 
 fn parse_duration_ms(text: &str) -> std::result::Result<u64, String> {
@@ -61,16 +64,13 @@ fn parse_duration_ms(text: &str) -> std::result::Result<u64, String> {
         'd' => 86_400_000,
         _ => return Err(wrong()),
     };
-    let within = (1..=TTL_MS_MAX / unit_ms).contains(&number);
+    let within = (1..=INVITATION_MS_MAX / unit_ms).contains(&number);
     if within {
         Ok(number * unit_ms)
     } else {
         Err("an invitation works for at least 1s and at most 30d".into())
     }
 }
-
-/// Longer than any holiday; a token that works for ever is a key under the mat.
-const TTL_MS_MAX: u64 = 30 * 86_400_000;
 
 #[cfg(test)]
 mod tests {

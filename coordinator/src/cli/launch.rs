@@ -1,14 +1,16 @@
-//! `coordinator launch`: start a run, and watch it with `--follow`.
+//! `coordinator launch`: start a run, and watch it with `--follow`. Called by `cli`. Invariant: the run
+//! goes on whether or not anybody watches.
 
 mod progress;
 
 use std::path::PathBuf;
 
-use super::status;
-use crate::admin::{self, Answer, Command};
+use self::progress::Progress;
+use super::{output, status};
+use crate::admin::client;
+use crate::admin::message::{Answer, Command};
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
-use progress::Progress;
 
 const MANUAL: &str = "\
 Start a run as a run file describes it and print the run's id. The run file is
@@ -57,15 +59,15 @@ pub(super) struct Arguments {
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let missing = |_| Error::Missing { what: "run file", path: arguments.run_file.clone() };
     let run_file = arguments.run_file.canonicalize().map_err(missing)?;
-    let Answer::Launched { run } = admin::ask(folder, &Command::Launch { run_file })? else {
+    let Answer::Launched { run } = client::ask(folder, &Command::Launch { run_file })? else {
         return Err(Error::Internal("the coordinator answered something else".into()));
     };
-    super::print_line(&run)?;
+    output::print_line(&run)?;
     if !arguments.follow {
         return Ok(());
     }
     let mut progress = Progress::new();
-    let last = admin::watch(folder, &run, |report| progress.show(report));
+    let last = client::watch(folder, &run, |report| progress.show(report));
     progress.finish();
     let last = last?;
     eprint!("{}", status::table(&last));
@@ -74,7 +76,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         Some(reason) => Err(Error::Remote {
             message: format!("run {run} failed: {reason}"),
             hint: Some("the last published model stands; see the log of `coordinator serve`".into()),
-            user: true,
+            user: !Error::text_is_ours(&reason),
         }),
     }
 }

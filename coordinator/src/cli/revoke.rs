@@ -1,8 +1,10 @@
-//! `coordinator revoke`: shut a site out.
+//! `coordinator revoke`: shut a site out. Called by `cli`. Invariant: it works with and without a running
+//! `serve`.
 
 use common::clock::{Clock, SystemClock};
 
-use crate::admin::{self, Command};
+use crate::admin::message::Command;
+use crate::admin::{client, server};
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 use crate::store::Store;
@@ -26,12 +28,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    match admin::ask(folder, &Command::Revoke { site: arguments.site.clone() }) {
+    match client::ask(folder, &Command::Revoke { site: arguments.site.clone() }) {
         Ok(_) => {}
         Err(Error::NotRunning(_)) => {
             let name = || Error::UnknownSite(arguments.site.chars().take(64).collect());
             let site = arguments.site.parse().map_err(|_| name())?;
-            admin::revoke_in(&Store::open(&folder.database())?, &site, SystemClock.now())?;
+            server::revoke_in(&Store::open(&folder.database())?, &site, SystemClock.now())?;
         }
         Err(error) => return Err(error),
     }

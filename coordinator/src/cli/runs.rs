@@ -1,9 +1,14 @@
-//! `coordinator runs`: all runs of the consortium.
+//! `coordinator runs`: all runs of the consortium. Called by `cli`. Invariant: it only reads the state
+//! folder.
+
+use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::{offline, output};
+use crate::admin::report::{failure_text, phase_word};
 use crate::error::Result;
-use crate::report::{failure_text, phase_word};
+use crate::round::state::RunState;
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
@@ -33,23 +38,23 @@ struct Row {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let (_, runs) = super::open_runs(folder)?;
-    let row = |state: &std::sync::Arc<crate::round::state::RunState>| Row {
-        run: state.plan.run.to_string(),
-        name: state.plan.spec.name.clone(),
+    let (_, runs) = offline::open_runs(folder)?;
+    let row = |state: &Arc<RunState>| Row {
+        run: state.launched.run.to_string(),
+        name: state.launched.spec.name.clone(),
         phase: phase_word(&state.phase),
-        rounds: state.plan.spec.rounds,
+        rounds: state.launched.spec.rounds,
         published: state.rounds.iter().filter(|record| record.published_at.is_some()).count(),
         failure: failure_text(&state.phase),
     };
     let rows: Vec<Row> = runs.all().iter().map(row).collect();
     if arguments.json {
-        return super::print_json(&rows);
+        return output::print_json(&rows);
     }
-    super::print_line(&format!("{:<18}{:<14}{:>8}  {}", "run", "phase", "rounds", "name"))?;
+    output::print_line(&format!("{:<18}{:<14}{:>8}  {}", "run", "phase", "rounds", "name"))?;
     for row in rows {
         let rounds = format!("{}/{}", row.published, row.rounds);
-        super::print_line(&format!("{:<18}{:<14}{rounds:>8}  {}", row.run, row.phase, row.name))?;
+        output::print_line(&format!("{:<18}{:<14}{rounds:>8}  {}", row.run, row.phase, row.name))?;
     }
     Ok(())
 }

@@ -1,11 +1,12 @@
-//! `coordinator serve`: the long-running process.
+//! `coordinator serve`: the long-running process. Called by `cli`. Invariant: what the command line says
+//! wins over `coordinator.toml`.
 
 use std::net::SocketAddr;
 
-use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::server;
 use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
 
 const MANUAL: &str = "\
 Run the coordinator: accept sites, schedule rounds, aggregate, evaluate,

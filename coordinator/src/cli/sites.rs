@@ -1,7 +1,9 @@
-//! `coordinator sites`: all hospitals of the consortium.
+//! `coordinator sites`: all hospitals of the consortium. Called by `cli`. Invariant: it only reads the
+//! database.
 
 use serde::Serialize;
 
+use super::output;
 use crate::error::Result;
 use crate::state_folder::StateFolder;
 use crate::store::Store;
@@ -48,11 +50,14 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         });
     }
     if arguments.json {
-        return super::print_json(&rows);
+        return output::print_json(&rows);
     }
-    super::print_line(&format!("{:<33}{:<10}{:>10}{:>16}", "site", "status", "frames", "bytes"))?;
+    output::print_line(&format!("{:<33}{:<10}{:>10}{:>16}", "site", "status", "frames", "bytes"))?;
     for row in rows {
-        super::print_line(&format!("{:<33}{:<10}{:>10}{:>16}", row.site, row.status, row.frames, row.bytes))?;
+        output::print_line(&format!(
+            "{:<33}{:<10}{:>10}{:>16}",
+            row.site, row.status, row.frames, row.bytes
+        ))?;
     }
     Ok(())
 }

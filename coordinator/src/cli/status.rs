@@ -1,10 +1,13 @@
-//! `coordinator status`: where a run stands.
+//! `coordinator status`: where a run stands. Called by `cli`; `launch` shows its table at the end of a run.
+//! Invariant: it says the same with and without a running `serve`.
 
 use std::fmt::Write;
 
-use crate::admin::{self, Answer, Command};
+use super::{offline, output};
+use crate::admin::client;
+use crate::admin::message::{Answer, Command};
+use crate::admin::report::{self, RunReport};
 use crate::error::{Error, Result};
-use crate::report::{self, RunReport};
 use crate::round::state::Metrics;
 use crate::state_folder::StateFolder;
 
@@ -30,17 +33,17 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let report = match admin::ask(folder, &Command::Status { run: arguments.run.clone() }) {
+    let report = match client::ask(folder, &Command::Status { run: arguments.run.clone() }) {
         Ok(Answer::Run { report }) => *report,
-        Err(Error::NotRunning(_)) => offline(folder, arguments.run.as_deref())?,
+        Err(Error::NotRunning(_)) => read_report(folder, arguments.run.as_deref())?,
         Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
         Err(error) => return Err(error),
     };
-    if arguments.json { super::print_json(&report) } else { super::print_line(table(&report).trim_end()) }
+    if arguments.json { output::print_json(&report) } else { output::print_line(table(&report).trim_end()) }
 }
 
-fn offline(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
-    let (store, runs) = super::open_runs(folder)?;
+fn read_report(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
+    let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(run)?;
     report::run_report(&store, &state)
 }

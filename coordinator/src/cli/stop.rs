@@ -1,6 +1,8 @@
-//! `coordinator stop`: end a run early.
+//! `coordinator stop`: end a run early. Called by `cli`. Invariant: a run is ended by `serve`, which
+//! journals it.
 
-use crate::admin::{self, Command};
+use crate::admin::client;
+use crate::admin::message::Command;
 use crate::error::Result;
 use crate::state_folder::StateFolder;
 
@@ -21,7 +23,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    admin::ask(folder, &Command::Stop { run: arguments.run.clone() })?;
+    client::ask(folder, &Command::Stop { run: arguments.run.clone() })?;
     eprintln!("stopped");
     Ok(())
 }

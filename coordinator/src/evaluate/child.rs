@@ -1,5 +1,6 @@
 //! The child's side: reads one job from stdin, works with the model crate, writes one answer to stdout.
-//! The only file of this crate that loads a model. A failure is an answer, not an exit code.
+//! Called by `cli` for the hidden subcommand `evaluate-child`. Invariants: no other file of this crate
+//! loads a model; a failure is an answer, not an exit code.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
@@ -13,11 +14,17 @@ use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, samples, settings};
 
 use super::{Answer, Job, ModelJob, OverlapJob};
-use crate::blobs;
 use crate::error::Error;
-use crate::round::state::{Metrics, PinnedFile};
+use crate::limits::JOB_BYTES_MAX;
+use crate::overlap;
+use crate::round::launched::PinnedFile;
+use crate::round::state::Metrics;
+use crate::state_folder::blobs;
 
 /// Runs one job from stdin to stdout.
+///
+/// # Errors
+/// The job cannot be read or the answer cannot be written.
 pub fn serve_stdin(device: Device) -> io::Result<()> {
     let mut input = Vec::new();
     io::stdin().lock().take(JOB_BYTES_MAX).read_until(b'\n', &mut input)?;
@@ -46,18 +53,26 @@ fn end_with_parent() {
 pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
         Job::Describe { model, data, seed, initial, overlap } => {
-            describe(model, data, *seed, (initial, overlap.as_ref()), device)
+            describe(model, data, *seed, &Outputs { initial, overlap: overlap.as_ref() }, device)
         }
         Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size, device),
     };
     result.unwrap_or_else(|error| failed(&error))
 }
 
+/// What a description leaves on disk.
+struct Outputs<'a> {
+    /// Where to write the first adapter.
+    initial: &'a Path,
+    /// The set to publish for the held-out files.
+    overlap: Option<&'a OverlapJob>,
+}
+
 fn describe(
     job: &ModelJob,
     data: &[PathBuf],
     seed: u64,
-    (initial, overlap): (&Path, Option<&OverlapJob>),
+    outputs: &Outputs<'_>,
     device: Device,
 ) -> Result<Answer, Error> {
     for path in data {
@@ -72,9 +87,10 @@ fn describe(
         .collect();
     let adapter = Adapter::init(base.config(), &lora, seed).map_err(PrepareError::from)?;
     let bytes = adapter.to_safetensors().map_err(PrepareError::from)?;
-    durable::write(initial, &bytes, durable::ORDINARY).map_err(Error::io("write", initial))?;
-    let publish = |job: &OverlapJob| crate::overlap::publish(data, &job.key, job.run, &job.out);
-    let public_key = overlap.map(publish).transpose()?;
+    durable::write(outputs.initial, &bytes, durable::ORDINARY)
+        .map_err(Error::io("write", outputs.initial))?;
+    let publish = |job: &OverlapJob| overlap::publish(data, &job.key, job.run, &job.out);
+    let public_key = outputs.overlap.map(publish).transpose()?;
     Ok(Answer::Described { fingerprint: Digest(base.fingerprint()), tensors, public_key })
 }
 
@@ -124,6 +140,3 @@ fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Ada
 fn failed(error: &Error) -> Answer {
     Answer::Failed { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
 }
-
-/// A job names a few paths and settings.
-const JOB_BYTES_MAX: u64 = 1024 * 1024;

@@ -49,6 +49,8 @@ async fn death_babble_and_silence_are_errors_in_time() {
     ] {
         let error = answer_of(script).await.unwrap_err();
         assert!(error.to_string().contains(words), "{script}: {error}");
+        let ours = script.starts_with("exit") || script.starts_with("echo");
+        assert_eq!(error.is_user_error(), !ours, "{script}: whose fault is {error}");
     }
     assert!(started.elapsed() < Duration::from_secs(20));
     let missing =

@@ -1,4 +1,5 @@
-//! What the scheduler asks the driver to do. Effects are idempotent: performing one twice leaves the
+//! What the scheduler asks to be done. Used by `scheduler`, which asks, and by `execution::driver` and
+//! `execution::performer`, which do it. Invariant: effects are idempotent. Performing one twice leaves the
 //! same files and the same journal, which is what lets a restart simply perform the pending ones.
 
 use common::id::{Digest, Round, SiteId};
@@ -12,7 +13,7 @@ pub enum Effect {
     ScoreBase,
     /// Wake the sites that wait for work.
     Announce {
-        /// The round that may now be taken.
+        /// The round that sites may now train.
         round: Round,
     },
     /// Average these updates (in site order); answer with `Aggregated`.
@@ -46,12 +47,12 @@ pub enum Effect {
     /// The run is over: wake everybody, drop partial uploads.
     Finish,
     /// Answer the site whose update this event reported.
-    Answer(Verdict),
+    Answer(Admission),
 }
 
 /// What a site is told about its update.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub enum Admission {
     /// Not seen before: send it (offer), or it counts now (commit).
     Welcome,
     /// Exactly this update counts already; the receipt is the same as before.

@@ -1,11 +1,14 @@
 //! Everything that can happen to a run. An event that changes the state is a journal row (JSON, so
 //! that an auditor can read it with `sqlite3`); an event that changes nothing is answered and
-//! forgotten. Variants are only ever added: old journals must replay.
+//! forgotten. Used by `scheduler`, which applies events, and by `requests`, `admin`, `server` and
+//! `execution`, which raise them. Invariant: variants are only ever added and written names stay, so that
+//! old journals replay.
 
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
-use super::state::{Plan, Score};
+use super::launched::LaunchedRun;
+use super::state::Score;
 
 /// Something that happened, in the past tense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -14,15 +17,17 @@ pub enum Event {
     /// An operator launched the run; always the first event of its journal.
     Launched {
         /// What was asked for, with every file pinned by digest.
-        plan: Box<Plan>,
+        #[serde(rename = "plan")]
+        launched: Box<LaunchedRun>,
     },
     /// The base model was measured on the validation set.
     BaseScored {
         /// The measurement, or why there is none.
         score: Score,
     },
-    /// A site fetched its work for this round.
-    Taken {
+    /// A site holds the right base model and its records for this round: it trains from now on.
+    #[serde(rename = "taken")]
+    SiteReady {
         /// The round it was handed.
         round: Round,
         /// Who.
@@ -95,7 +100,8 @@ pub enum Event {
     /// The operator ended the run.
     Stopped,
     /// An effect failed for good; the reason is ours and holds no site's text.
-    Broken {
+    #[serde(rename = "broken")]
+    EffectFailed {
         /// One sentence for the operator.
         reason: String,
     },
@@ -109,7 +115,7 @@ impl Event {
         match self {
             Self::Launched { .. } => "launched",
             Self::BaseScored { .. } => "base_scored",
-            Self::Taken { .. } => "taken",
+            Self::SiteReady { .. } => "taken",
             Self::UpdateStored { .. } => "update_stored",
             Self::SiteFailed { .. } => "site_failed",
             Self::SiteRevoked { .. } => "site_revoked",
@@ -120,8 +126,11 @@ impl Event {
             Self::TestScored { .. } => "test_scored",
             Self::Restarted => "restarted",
             Self::Stopped => "stopped",
-            Self::Broken { .. } => "broken",
+            Self::EffectFailed { .. } => "broken",
             Self::Tick => "tick",
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

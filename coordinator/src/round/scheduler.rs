@@ -1,18 +1,21 @@
 //! The pure scheduler: `step(state, event, now) -> (state, effects)`. No clock, no file, no
-//! randomness; called by the driver for live events and by the store's replay at start. Invariants
-//! (tested by simulation): an update counts once or not at all; what is published depends on which
-//! updates counted, never on the order they came in; replaying any prefix gives the live state.
+//! randomness. Called by `execution::driver` for live events, by `execution::runs` for the replay at start,
+//! and by `requests::update` for the answer to an offer. Invariants (tested by simulation): an update counts
+//! once or not at all; what is published depends on which updates counted, never on the order they came in;
+//! replaying any prefix gives the live state.
 
 use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 
-use super::effect::{Effect, Verdict};
+use super::effect::{Admission, Effect};
 use super::event::Event;
-use super::state::{Aggregate, Conflict, Failure, Phase, Plan, RoundRecord, RunState, Score, Update};
+use super::launched::LaunchedRun;
+use super::state::{Aggregate, Conflict, Failure, Phase, RoundRecord, RunState, Score, Update};
+use crate::limits::CONFLICTS_PER_UPDATE_MAX;
 
 /// Starts a run: its state and the first effects.
-pub fn launch(plan: Plan, now: Timestamp) -> (RunState, Vec<Effect>) {
-    let state = RunState::launched(plan, now);
+pub fn launch(launched: LaunchedRun, now: Timestamp) -> (RunState, Vec<Effect>) {
+    let state = RunState::launched(launched, now);
     let effects = pending(&state);
     (state, effects)
 }
@@ -24,8 +27,8 @@ pub fn step(mut state: RunState, event: &Event, now: Timestamp) -> (RunState, Ve
     let (phase_before, round_before) = (state.phase.clone(), state.rounds.len());
     let outcome = apply(&mut state, event, now);
     let mut effects = Vec::new();
-    if let Outcome::Answered { verdict, .. } = outcome {
-        effects.push(Effect::Answer(verdict));
+    if let Outcome::Answered { admission, .. } = outcome {
+        effects.push(Effect::Answer(admission));
     }
     if let Outcome::Changed | Outcome::Answered { changed: true, .. } = outcome {
         state.updated_at = now;
@@ -39,8 +42,8 @@ pub fn step(mut state: RunState, event: &Event, now: Timestamp) -> (RunState, Ve
 /// Rebuilds a run from its journal. `None` for a journal that does not begin with a launch.
 pub fn replay<'a>(journal: impl IntoIterator<Item = (&'a Event, Timestamp)>) -> Option<RunState> {
     let mut rows = journal.into_iter();
-    let (Event::Launched { plan }, launched_at) = rows.next()? else { return None };
-    let state = RunState::launched(plan.as_ref().clone(), launched_at);
+    let (Event::Launched { launched }, launched_at) = rows.next()? else { return None };
+    let state = RunState::launched(launched.as_ref().clone(), launched_at);
     Some(rows.fold(state, |state, (event, at)| step(state, event, at).0))
 }
 
@@ -50,14 +53,14 @@ pub fn pending(state: &RunState) -> Vec<Effect> {
     let aggregate =
         round.and_then(|record| record.aggregate.map(|aggregate| (record.round, aggregate.digest)));
     match (&state.phase, round, aggregate) {
-        (Phase::Idle, _, _) => vec![Effect::ScoreBase],
+        (Phase::MeasuringBase, _, _) => vec![Effect::ScoreBase],
         (Phase::Announced, Some(record), _) => vec![Effect::Announce { round: record.round }],
         (Phase::Aggregating, Some(record), _) => vec![Effect::Aggregate {
             round: record.round,
             inputs: record.updates.iter().map(|(site, update)| (site.clone(), *update)).collect(),
         }],
         (Phase::Evaluating, _, Some((round, adapter))) => vec![Effect::Score { round, adapter }],
-        (Phase::Published, _, Some((round, adapter))) => vec![Effect::Publish { round, adapter }],
+        (Phase::Publishing, _, Some((round, adapter))) => vec![Effect::Publish { round, adapter }],
         (Phase::TestPending, _, _) => vec![Effect::OpenTest],
         (Phase::Testing, _, _) => vec![Effect::ScoreTest { adapter: state.model() }],
         (Phase::Finished | Phase::Failed(_), _, _) => vec![Effect::Finish],
@@ -66,12 +69,12 @@ pub fn pending(state: &RunState) -> Vec<Effect> {
 }
 
 /// What a site would be told if it sent this update now; the answer to an offer.
-pub fn verdict(state: &RunState, round: Round, site: &SiteId, digest: Digest) -> Verdict {
+pub fn admission(state: &RunState, round: Round, site: &SiteId, digest: Digest) -> Admission {
     match state.round(round).and_then(|record| record.updates.get(site)) {
-        Some(update) if update.digest == digest => Verdict::Known,
-        Some(_) => Verdict::Conflict,
-        None if state.work_for(site).is_some_and(|record| record.round == round) => Verdict::Welcome,
-        None => Verdict::RoundClosed,
+        Some(update) if update.digest == digest => Admission::Known,
+        Some(_) => Admission::Conflict,
+        None if state.work_for(site).is_some_and(|record| record.round == round) => Admission::Welcome,
+        None => Admission::RoundClosed,
     }
 }
 
@@ -82,16 +85,16 @@ enum Outcome {
     /// It belongs in the journal.
     Changed,
     /// It was an update; the site gets an answer whether or not anything changed.
-    Answered { verdict: Verdict, changed: bool },
+    Answered { admission: Admission, changed: bool },
 }
 
 fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
     match event {
-        Event::BaseScored { score } if state.phase == Phase::Idle => {
+        Event::BaseScored { score } if state.phase == Phase::MeasuringBase => {
             state.base = Some(score.clone());
             announce(state, now);
         }
-        Event::Taken { round, site } => return taken(state, *round, site, now),
+        Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
         Event::UpdateStored { round, site, digest, bytes, records } => {
             let update = Update { digest: *digest, bytes: *bytes, records: *records };
             return stored(state, *round, site, update, now);
@@ -117,8 +120,8 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         }
         Event::Restarted if state.is_open() => extend_deadline(state, now),
         Event::Stopped if !state.is_over() => state.phase = Phase::Failed(Failure::Stopped),
-        Event::Broken { reason } if !state.is_over() => {
-            state.phase = Phase::Failed(Failure::Broken(reason.clone()))
+        Event::EffectFailed { reason } if !state.is_over() => {
+            state.phase = Phase::Failed(Failure::EffectFailed(reason.clone()))
         }
         Event::Tick => return expire(state, now),
         _ => return Outcome::Ignored,
@@ -133,7 +136,7 @@ fn announce(state: &mut RunState, now: Timestamp) {
         from: state.model(),
         announced_at: now,
         deadline: now.plus_ms(deadline_ms(state)),
-        taken: Default::default(),
+        ready: Default::default(),
         updates: Default::default(),
         failed: Default::default(),
         closed_at: None,
@@ -144,23 +147,23 @@ fn announce(state: &mut RunState, now: Timestamp) {
     state.phase = Phase::Announced;
 }
 
-fn taken(state: &mut RunState, round: Round, site: &SiteId, now: Timestamp) -> Outcome {
-    if state.work_for(site).is_none_or(|record| record.round != round || record.taken.contains_key(site)) {
+fn site_ready(state: &mut RunState, round: Round, site: &SiteId, now: Timestamp) -> Outcome {
+    if state.work_for(site).is_none_or(|record| record.round != round || record.ready.contains_key(site)) {
         return Outcome::Ignored;
     }
     if let Some(record) = state.rounds.last_mut() {
-        record.taken.insert(site.clone(), now);
+        record.ready.insert(site.clone(), now);
         state.phase = Phase::Collecting;
     }
     Outcome::Changed
 }
 
 fn stored(state: &mut RunState, round: Round, site: &SiteId, update: Update, now: Timestamp) -> Outcome {
-    let verdict = verdict(state, round, site, update.digest);
-    match verdict {
-        Verdict::Known | Verdict::RoundClosed => return Outcome::Answered { verdict, changed: false },
-        Verdict::Conflict => return conflict(state, round, site, update.digest, now),
-        Verdict::Welcome => {}
+    let admission = admission(state, round, site, update.digest);
+    match admission {
+        Admission::Known | Admission::RoundClosed => return Outcome::Answered { admission, changed: false },
+        Admission::Conflict => return conflict(state, round, site, update.digest, now),
+        Admission::Welcome => {}
     }
     if let Some(record) = state.rounds.last_mut() {
         record.failed.remove(site);
@@ -168,7 +171,7 @@ fn stored(state: &mut RunState, round: Round, site: &SiteId, update: Update, now
         state.phase = Phase::Collecting;
     }
     close_if_complete(state, now);
-    Outcome::Answered { verdict, changed: true }
+    Outcome::Answered { admission, changed: true }
 }
 
 /// A site gave up on this round. It may still deliver after all; nobody waits for it.
@@ -192,8 +195,8 @@ fn close_if_complete(state: &mut RunState, now: Timestamp) {
             && !record.updates.contains_key(*site)
             && !record.failed.contains_key(*site)
     };
-    let complete = !state.plan.sites.iter().any(|site| waiting(&site));
-    if complete && record.updates.len() >= state.plan.spec.quorum.sites {
+    let complete = !state.launched.sites.iter().any(|site| waiting(&site));
+    if complete && record.updates.len() >= state.launched.spec.quorum.sites {
         close(state, now);
     }
 }
@@ -212,10 +215,10 @@ fn conflict(state: &mut RunState, round: Round, site: &SiteId, refused: Digest, 
     let seen = state.conflicts.iter().filter(|conflict| known(conflict));
     let full = seen.clone().count() >= CONFLICTS_PER_UPDATE_MAX;
     if full || seen.clone().any(|conflict| conflict.refused == refused) {
-        return Outcome::Answered { verdict: Verdict::Conflict, changed: false };
+        return Outcome::Answered { admission: Admission::Conflict, changed: false };
     }
     state.conflicts.push(Conflict { round, site: site.clone(), refused, at: now });
-    Outcome::Answered { verdict: Verdict::Conflict, changed: true }
+    Outcome::Answered { admission: Admission::Conflict, changed: true }
 }
 
 /// Nothing of a revoked site counts from now on: an update that waits for its round to close is
@@ -229,8 +232,8 @@ fn revoke(state: &mut RunState, site: &SiteId, now: Timestamp) {
     if let Some(record) = state.rounds.last_mut() {
         record.updates.remove(site);
     }
-    let left = state.plan.sites.iter().filter(|site| !state.revoked.contains(*site)).count();
-    if left < state.plan.spec.quorum.sites {
+    let left = state.launched.sites.iter().filter(|site| !state.revoked.contains(*site)).count();
+    if left < state.launched.spec.quorum.sites {
         state.phase = Phase::Failed(quorum_not_met(state));
     } else {
         close_if_complete(state, now);
@@ -252,7 +255,7 @@ fn scored(state: &mut RunState, round: Round, score: &Score) -> Outcome {
     match state.rounds.last_mut() {
         Some(record) if state.phase == Phase::Evaluating && record.round == round => {
             record.score = Some(score.clone());
-            state.phase = Phase::Published;
+            state.phase = Phase::Publishing;
             Outcome::Changed
         }
         _ => Outcome::Ignored,
@@ -261,14 +264,14 @@ fn scored(state: &mut RunState, round: Round, score: &Score) -> Outcome {
 
 fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
     match state.rounds.last_mut() {
-        Some(record) if state.phase == Phase::Published && record.round == round => {
+        Some(record) if state.phase == Phase::Publishing && record.round == round => {
             record.published_at = Some(now);
         }
         _ => return Outcome::Ignored,
     }
-    if round.0 < state.plan.spec.rounds {
+    if round.0 < state.launched.spec.rounds {
         announce(state, now);
-    } else if state.plan.test.is_some() {
+    } else if state.launched.test.is_some() {
         state.phase = Phase::TestPending;
     } else {
         state.phase = Phase::Finished;
@@ -280,7 +283,7 @@ fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
 fn expire(state: &mut RunState, now: Timestamp) -> Outcome {
     match state.current() {
         Some(record) if state.is_open() && now >= record.deadline => {
-            if record.updates.len() >= state.plan.spec.quorum.sites {
+            if record.updates.len() >= state.launched.spec.quorum.sites {
                 close(state, now);
             } else {
                 state.phase = Phase::Failed(quorum_not_met(state));
@@ -293,7 +296,7 @@ fn expire(state: &mut RunState, now: Timestamp) -> Outcome {
 
 fn quorum_not_met(state: &RunState) -> Failure {
     let updates = state.current().map_or(0, |record| record.updates.len());
-    Failure::QuorumNotMet { updates: count(updates), needed: count(state.plan.spec.quorum.sites) }
+    Failure::QuorumNotMet { updates: count(updates), needed: count(state.launched.spec.quorum.sites) }
 }
 
 /// Sites could not reach us while we were down: the round in progress gets its full time again.
@@ -309,11 +312,8 @@ fn count(items: usize) -> u32 {
 }
 
 fn deadline_ms(state: &RunState) -> u64 {
-    state.plan.spec.quorum.deadline_s.saturating_mul(1000)
+    state.launched.spec.quorum.deadline_s.saturating_mul(1000)
 }
-
-/// Different refused updates remembered per (round, site).
-const CONFLICTS_PER_UPDATE_MAX: usize = 8;
 
 #[cfg(test)]
 pub(crate) mod tests;

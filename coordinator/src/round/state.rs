@@ -1,62 +1,23 @@
-//! The state of one run: plain data, rebuilt from the journal at every start. Who may read what of
-//! it: `session` asks what work a site has, `cli::status` shows it, `scheduler` alone changes it.
+//! The state of one run: plain data, rebuilt from the journal at every start. Used by `scheduler`, which
+//! alone changes it; by `execution::runs`, which publishes it; by `requests`, which asks what work a site
+//! has; by `admin::report`, which shows it. Invariant: written names stay, so that old files can be read.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use common::clock::Timestamp;
-use common::id::{Digest, Round, RunId, SiteId};
-use common::run::{OverlapTerms, RunSpec};
+use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
-/// A file an operator named, pinned by content so that it cannot change under a run.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PinnedFile {
-    /// Absolute path on the coordinator.
-    pub path: PathBuf,
-    /// SHA-256 of its bytes at launch.
-    pub digest: Digest,
-}
-
-/// What a run will do: the run file with everything it refers to pinned.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Plan {
-    /// The run's id.
-    pub run: RunId,
-    /// The run file.
-    pub spec: RunSpec,
-    /// The coordinator's copy of the base model.
-    pub model: PathBuf,
-    /// Fingerprint of the loaded (quantised) base model; sites must find the same.
-    pub model_fingerprint: Digest,
-    /// Sites that take part, sorted: those that had joined at launch.
-    pub sites: Vec<SiteId>,
-    /// Steers, every round. Without one, rounds are published unevaluated.
-    pub validation: Option<PinnedFile>,
-    /// Opened once, at the end. Without one, the run ends with its last round.
-    pub test: Option<PinnedFile>,
-    /// The manifest blob that sites fetch.
-    pub manifest: Digest,
-    /// Length of the manifest blob in bytes.
-    pub manifest_bytes: u64,
-    /// The adapter that round 1 starts from.
-    pub initial: Digest,
-    /// Length of every adapter of this run in bytes.
-    pub adapter_bytes: u64,
-    /// The comparison of sites' records with the held-out set; `None` without one, and in journals of older versions.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub overlap: Option<OverlapTerms>,
-}
+use super::launched::LaunchedRun;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
     /// Launched; the base model is being measured.
-    Idle,
-    /// The round is open and no site has taken it yet.
+    #[serde(rename = "idle")]
+    MeasuringBase,
+    /// The round is open and no site is ready for it yet.
     Announced,
     /// At least one site works on the round.
     Collecting,
@@ -65,7 +26,8 @@ pub enum Phase {
     /// The aggregate is being measured on the validation set.
     Evaluating,
     /// The round's result is being made the current model.
-    Published,
+    #[serde(rename = "published")]
+    Publishing,
     /// All rounds are done; the test set is about to be opened.
     TestPending,
     /// The test set is open.
@@ -89,8 +51,9 @@ pub enum Failure {
     },
     /// The operator ended it.
     Stopped,
-    /// The coordinator could not do its part.
-    Broken(String),
+    /// The coordinator could not do its part; the reason is a sentence for the operator.
+    #[serde(rename = "broken")]
+    EffectFailed(String),
 }
 
 /// An update that counts.
@@ -166,8 +129,9 @@ pub struct RoundRecord {
     pub announced_at: Timestamp,
     /// When it fails unless enough updates are in.
     pub deadline: Timestamp,
-    /// Sites that fetched the work, and when.
-    pub taken: BTreeMap<SiteId, Timestamp>,
+    /// Sites that are ready to train the round, and since when.
+    #[serde(rename = "taken")]
+    pub ready: BTreeMap<SiteId, Timestamp>,
     /// The updates that count.
     pub updates: BTreeMap<SiteId, Update>,
     /// Sites that gave up, and the failure code they sent.
@@ -210,7 +174,8 @@ pub struct TestRecord {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RunState {
     /// What was asked for.
-    pub plan: Plan,
+    #[serde(rename = "plan")]
+    pub launched: LaunchedRun,
     /// Where it stands.
     pub phase: Phase,
     /// When it was launched.
@@ -231,10 +196,10 @@ pub struct RunState {
 
 impl RunState {
     /// A run that was just launched.
-    pub fn launched(plan: Plan, now: Timestamp) -> Self {
+    pub fn launched(launched: LaunchedRun, now: Timestamp) -> Self {
         Self {
-            plan,
-            phase: Phase::Idle,
+            launched,
+            phase: Phase::MeasuringBase,
             launched_at: now,
             updated_at: now,
             base: None,
@@ -259,7 +224,7 @@ impl RunState {
     pub fn model(&self) -> Digest {
         let published = self.rounds.iter().rev().filter(|record| record.published_at.is_some());
         let mut aggregates = published.filter_map(|record| record.aggregate);
-        aggregates.next().map_or(self.plan.initial, |aggregate| aggregate.digest)
+        aggregates.next().map_or(self.launched.initial, |aggregate| aggregate.digest)
     }
 
     /// Whether nothing more will happen.
@@ -280,7 +245,7 @@ impl RunState {
     /// The round that `site` should train now, if any.
     pub fn work_for(&self, site: &SiteId) -> Option<&RoundRecord> {
         let record = self.current().filter(|_| self.is_open())?;
-        let invited = self.plan.sites.contains(site) && !self.revoked.contains(site);
+        let invited = self.launched.sites.contains(site) && !self.revoked.contains(site);
         (invited && !record.updates.contains_key(site)).then_some(record)
     }
 }

@@ -1,4 +1,5 @@
-//! Sites, tokens and certificates. Invariants: a token yields at most one certificate, recorded in the
+//! Sites, tokens and certificates. Called by `enrolment`, `requests::handler`, `admin` and the subcommands
+//! `invite`, `sites` and `revoke`. Invariants: a token yields at most one certificate, recorded in the
 //! transaction that consumes the token; the same token with the same key yields that certificate again
 //! (a crash between signing and answering); a request is authorised by serial AND key.
 
@@ -7,7 +8,8 @@ use common::clock::Timestamp;
 use common::id::SiteId;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
-use super::{Store, StoreError, from_sql, to_sql};
+use super::database::{Store, from_sql, to_sql};
+use super::error::StoreError;
 
 /// A site's standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -73,6 +75,9 @@ pub struct Enrolled {
 
 impl Store {
     /// Records an invitation: the site (unless it exists) and the hash of its token.
+    ///
+    /// # Errors
+    /// The site is revoked, or the database cannot be written.
     pub fn invite(
         &self,
         site: &SiteId,
@@ -97,9 +102,12 @@ impl Store {
     }
 
     /// Consumes `token`, which must be for the site called `named`, for the key `key`: `sign` makes the
-    /// certificate for the token's site, which is
-    /// recorded in the same transaction. Repeated with the same key it returns the recorded one; with
-    /// another key it is refused. A failure of `sign` consumes nothing.
+    /// certificate for the token's site, which is recorded in the same transaction. Repeated with the same
+    /// key it returns the recorded one; with another key it is refused. A failure of `sign` consumes nothing.
+    ///
+    /// # Errors
+    /// The token is unknown, expired, another site's or used with another key; the site is revoked; `sign`
+    /// failed; or the database cannot be written.
     pub fn enrol(
         &self,
         token: &TokenHash,
@@ -141,6 +149,9 @@ impl Store {
     }
 
     /// The active site that holds the certificate with this serial and key, if it is not revoked.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds a name that no site can have.
     pub fn authorise(&self, serial: SerialNumber, key: SpkiPin) -> Result<Option<SiteId>, StoreError> {
         let query = "SELECT sites.name FROM certificates JOIN sites ON sites.name = certificates.site
                      WHERE serial = ? AND key_pin = ? AND certificates.revoked_at IS NULL AND sites.status = 'active'";
@@ -152,6 +163,9 @@ impl Store {
     }
 
     /// Shuts a site out. Returns whether there was one to shut out.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn revoke(&self, site: &SiteId, now: Timestamp) -> Result<bool, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
@@ -169,6 +183,9 @@ impl Store {
     }
 
     /// All sites, by name.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds a name or a status that this program never writes.
     pub fn sites(&self) -> Result<Vec<SiteRow>, StoreError> {
         let connection = self.lock();
         let mut statement = connection.prepare("SELECT name, status, joined_at FROM sites ORDER BY name")?;

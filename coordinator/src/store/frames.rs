@@ -1,12 +1,14 @@
 //! What arrived from each site, frame by frame: the coordinator's half of ledger reconciliation, and
-//! the totals that receipts sign.
+//! the totals that receipts sign. Called by `requests::handler` for every frame, and by `admin::report` and
+//! `cli::sites`. Invariant: frame and totals change in one transaction.
 
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{Store, StoreError, from_sql, to_sql};
+use super::database::{Store, from_sql, to_sql};
+use super::error::StoreError;
 
 /// One received frame, payload included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +40,9 @@ pub struct FrameTotals {
 
 impl Store {
     /// Records a frame and returns the site's new totals.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn record_frame(
         &self,
         site: &SiteId,
@@ -76,6 +81,9 @@ impl Store {
     }
 
     /// A site's totals; `None` before its first frame.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn frame_totals(&self, site: &SiteId) -> Result<Option<FrameTotals>, StoreError> {
         totals(&self.lock(), site)
     }

@@ -1,12 +1,14 @@
-//! The journal: append, and read back with the hash chain verified. Row hash = SHA-256 over a domain
-//! tag, the previous row's hash and every column, so that no row can be changed, dropped or moved.
+//! The journal: append, and read back with the hash chain verified. Called by `execution::driver` (append)
+//! and `execution::runs` (replay). Invariant: row hash = SHA-256 over a domain tag, the previous row's hash
+//! and every column, so that no row can be changed, dropped or moved.
 
 use common::clock::Timestamp;
 use common::id::{Digest, Round, RunId};
 use rusqlite::{OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
-use super::{Store, StoreError, from_sql, to_sql};
+use super::database::{Store, from_sql, to_sql};
+use super::error::StoreError;
 
 /// One event of a run.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,9 @@ impl JournalRow {
 
 impl Store {
     /// Appends one event; durable when this returns. Returns its position.
+    ///
+    /// # Errors
+    /// The database cannot be written; nothing was appended.
     pub fn append(
         &self,
         run: RunId,
@@ -71,6 +76,9 @@ impl Store {
     }
 
     /// The whole journal in order, after its chain was verified.
+    ///
+    /// # Errors
+    /// The database cannot be read, or the chain breaks ([`StoreError::Corrupt`]).
     pub fn journal(&self) -> Result<Vec<JournalRow>, StoreError> {
         let connection = self.lock();
         let mut statement = connection

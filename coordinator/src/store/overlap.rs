@@ -1,15 +1,20 @@
-//! How many points each site may have evaluated in a run, and which it had: the cap that keeps a site from asking
-//! the held-out set about a whole dictionary. Invariant: one number of points for each (run, site), one digest for each
-//! batch of them; a repetition changes nothing.
+//! How many points each site may have evaluated in a run, and which it had: the cap that keeps a site from
+//! asking the held-out set about a whole dictionary. Called by `requests::overlap`. Invariant: one number of
+//! points for each (run, site), one digest for each batch of them; a repetition changes nothing.
 
 use common::clock::Timestamp;
 use common::id::{Digest, RunId, SiteId};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Store, StoreError, to_sql};
+use super::database::{Store, to_sql};
+use super::error::StoreError;
 
 impl Store {
-    /// Notes how many points a site will ask in a run, unless it said so before; returns the number that stands.
+    /// Notes how many points a site will ask in a run, unless it said so before; returns the number that
+    /// stands.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn declare_overlap(
         &self,
         run: RunId,
@@ -27,6 +32,9 @@ impl Store {
     }
 
     /// How many points the site declared.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn overlap_points(&self, run: RunId, site: &SiteId) -> Result<Option<u32>, StoreError> {
         let query = "SELECT points FROM overlap_declarations WHERE run = ? AND site = ?";
         let connection = self.lock();
@@ -34,6 +42,9 @@ impl Store {
     }
 
     /// Notes the points of the batch at `first`, unless there are some; returns the digest that stands.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn put_overlap_batch(
         &self,
         run: RunId,

@@ -1,11 +1,13 @@
-//! Offers, receipts and progress: what sites said about their part of a round. None of it decides what
-//! counts (the journal does); offers carry the terms from `Offer` to `Commit` across a restart.
+//! Offers, receipts and progress: what sites said about their part of a round. Called by `requests` and
+//! read by `admin::report`. Invariant: none of it decides what counts (the journal does); offers carry the
+//! terms from `Offer` to `Commit` across a restart.
 
 use common::clock::Timestamp;
 use common::id::{Digest, Round, RunId, SiteId};
 use rusqlite::{OptionalExtension, params};
 
-use super::{Store, StoreError, from_sql, to_sql};
+use super::database::{Store, from_sql, to_sql};
+use super::error::StoreError;
 
 /// What a site said when it offered an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -39,6 +41,9 @@ pub struct Progress {
 
 impl Store {
     /// Notes an offer; a repetition changes nothing, so that the time of the first one is kept.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn put_offer(
         &self,
         run: RunId,
@@ -66,6 +71,9 @@ impl Store {
     }
 
     /// The offer of this digest by this site for this round.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn offer(
         &self,
         run: RunId,
@@ -85,6 +93,9 @@ impl Store {
     }
 
     /// When the site first offered this update: the end of its training.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn offered_at(
         &self,
         run: RunId,
@@ -100,6 +111,9 @@ impl Store {
     }
 
     /// The latest offer by this site (any round) with this digest: what a chunk belongs to.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn offer_by_digest(
         &self,
         site: &SiteId,
@@ -117,6 +131,9 @@ impl Store {
     }
 
     /// Stores the receipt of an update that counts, unless there is one; returns the one that stands.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn put_receipt(
         &self,
         run: RunId,
@@ -135,6 +152,9 @@ impl Store {
     }
 
     /// The receipt of this site's update for this round.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn receipt(&self, run: RunId, round: Round, site: &SiteId) -> Result<Option<Vec<u8>>, StoreError> {
         let query = "SELECT receipt FROM receipts WHERE run = ? AND round = ? AND site = ?";
         let connection = self.lock();
@@ -144,6 +164,9 @@ impl Store {
     }
 
     /// Notes a site's progress.
+    ///
+    /// # Errors
+    /// The database cannot be written.
     pub fn put_progress(
         &self,
         run: RunId,
@@ -169,6 +192,9 @@ impl Store {
     }
 
     /// A site's progress in a round.
+    ///
+    /// # Errors
+    /// The database cannot be read.
     pub fn progress(&self, run: RunId, round: Round, site: &SiteId) -> Result<Option<Progress>, StoreError> {
         let query = "SELECT step, total_steps, loss, tokens_per_s, at FROM progress
                      WHERE run = ? AND round = ? AND site = ?";

@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use model::plan::{Fit, MemoryPlan, PlanRequest, SHAPES, When, fit, plan, shape};
+use model::config::published::{SHAPES, shape};
+use model::plan::{Fit, MemoryPlan, PlanRequest, When, fit, plan};
 use model::{Compute, Device, ModelConfig, ModelError, Recompute, WeightFormat};
 use prepare::PrepareError;
 use serde_json::{Value, json};

@@ -1,12 +1,13 @@
 //! Progress of a run for people: one bar per site where stderr is a terminal, a line per change where it
-//! is not.
+//! is not. Called by `cli::launch` for each report. Invariant: nothing goes to stdout.
 
 use std::collections::BTreeMap;
 use std::io::IsTerminal;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
 
-use crate::report::{RunReport, SiteReport};
+use crate::admin::report::{RunReport, SiteReport};
+use crate::cli::output;
 
 /// Shows reports as they come.
 pub(super) struct Progress {
@@ -27,7 +28,7 @@ impl Progress {
         let bars = terminal.then(|| {
             let all = MultiProgress::new();
             let head = all.add(ProgressBar::new_spinner().with_style(style("{msg}")));
-            Bars { all, head, sites: BTreeMap::new(), colours: crate::cli::colours(terminal) }
+            Bars { all, head, sites: BTreeMap::new(), colours: output::colours(terminal) }
         });
         Self { bars, shown: BTreeMap::new() }
     }
@@ -102,7 +103,7 @@ fn detail(site: &SiteReport) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::TestReport;
+    use crate::admin::report::TestReport;
 
     #[test]
     fn plain_lines_appear_once_per_change() {

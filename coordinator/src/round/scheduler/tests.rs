@@ -5,20 +5,21 @@ use common::run::RunSpec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use super::super::state::{Metrics, PinnedFile};
+use super::super::launched::PinnedFile;
+use super::super::state::Metrics;
 use super::*;
 
 fn site(index: usize) -> SiteId {
     format!("site-{index}").parse().unwrap()
 }
 
-pub(crate) fn plan(sites: usize, quorum: usize, rounds: u32) -> Plan {
+pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> LaunchedRun {
     let text = format!(
         "name = \"t\"\nrounds = {rounds}\n[quorum]\nsites = {quorum}\ndeadline_s = 60\n[training]\nepochs = 1\n"
     );
     let spec: RunSpec = toml::from_str(&text).unwrap();
     let pinned = |text: &str| Some(PinnedFile { path: text.into(), digest: Digest::of(text.as_bytes()) });
-    Plan {
+    LaunchedRun {
         run: common::id::RunId([7; 8]),
         spec,
         model: "model".into(),
@@ -86,16 +87,16 @@ fn perform(effect: &Effect) -> Option<Event> {
 
 #[test]
 fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
-    let (mut state, effects) = launch(plan(2, 2, 1), Timestamp(0));
+    let (mut state, effects) = launch(launched_run(2, 2, 1), Timestamp(0));
     assert_eq!(effects, [Effect::ScoreBase]);
     assert_eq!(
         advance(&mut state, Event::BaseScored { score: measured(6.0) }, 1),
         [Effect::Announce { round: Round(1) }]
     );
     assert_eq!(state.work_for(&site(0)).unwrap().from, Digest::of(b"initial"));
-    advance(&mut state, Event::Taken { round: Round(1), site: site(0) }, 2);
+    advance(&mut state, Event::SiteReady { round: Round(1), site: site(0) }, 2);
     assert_eq!(state.phase, Phase::Collecting);
-    assert_eq!(advance(&mut state, update(1, 1, "u"), 3), [Effect::Answer(Verdict::Welcome)]);
+    assert_eq!(advance(&mut state, update(1, 1, "u"), 3), [Effect::Answer(Admission::Welcome)]);
     assert!(state.work_for(&site(1)).is_none(), "a site that delivered has no work");
     let effects = advance(&mut state, update(1, 0, "u"), 4);
     assert!(
@@ -123,14 +124,14 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
 
 #[test]
 fn late_repeated_and_different_updates_get_their_own_answers() {
-    let (mut state, _) = launch(plan(3, 2, 2), Timestamp(0));
+    let (mut state, _) = launch(launched_run(3, 2, 2), Timestamp(0));
     advance(&mut state, Event::BaseScored { score: measured(6.0) }, 1);
-    assert_eq!(advance(&mut state, update(1, 0, "u"), 2), [Effect::Answer(Verdict::Welcome)]);
+    assert_eq!(advance(&mut state, update(1, 0, "u"), 2), [Effect::Answer(Admission::Welcome)]);
     let before = state.clone();
-    assert_eq!(advance(&mut state, update(1, 0, "u"), 3), [Effect::Answer(Verdict::Known)]);
-    assert_eq!(advance(&mut state, update(2, 0, "u"), 3), [Effect::Answer(Verdict::RoundClosed)]);
+    assert_eq!(advance(&mut state, update(1, 0, "u"), 3), [Effect::Answer(Admission::Known)]);
+    assert_eq!(advance(&mut state, update(2, 0, "u"), 3), [Effect::Answer(Admission::RoundClosed)]);
     assert_eq!(state, before, "neither belongs in the journal");
-    assert_eq!(advance(&mut state, update(1, 0, "other"), 4), [Effect::Answer(Verdict::Conflict)]);
+    assert_eq!(advance(&mut state, update(1, 0, "other"), 4), [Effect::Answer(Admission::Conflict)]);
     assert_eq!(state.conflicts.len(), 1);
     advance(&mut state, update(1, 0, "other"), 5);
     assert_eq!(state.conflicts.len(), 1, "the same refusal is recorded once");
@@ -138,8 +139,8 @@ fn late_repeated_and_different_updates_get_their_own_answers() {
     assert_eq!(state.phase, Phase::Collecting, "the third site may still deliver");
     advance(&mut state, Event::Tick, 60_001);
     assert_eq!(state.phase, Phase::Aggregating, "the deadline closes a round with a quorum");
-    assert_eq!(advance(&mut state, update(1, 2, "u"), 60_002), [Effect::Answer(Verdict::RoundClosed)]);
-    assert_eq!(advance(&mut state, update(1, 1, "u"), 60_003), [Effect::Answer(Verdict::Known)]);
+    assert_eq!(advance(&mut state, update(1, 2, "u"), 60_002), [Effect::Answer(Admission::RoundClosed)]);
+    assert_eq!(advance(&mut state, update(1, 1, "u"), 60_003), [Effect::Answer(Admission::Known)]);
     let stranger = Event::UpdateStored {
         round: Round(1),
         site: "x".parse().unwrap(),
@@ -147,12 +148,12 @@ fn late_repeated_and_different_updates_get_their_own_answers() {
         bytes: 1,
         records: 1,
     };
-    assert_eq!(advance(&mut state, stranger, 60_004), [Effect::Answer(Verdict::RoundClosed)]);
+    assert_eq!(advance(&mut state, stranger, 60_004), [Effect::Answer(Admission::RoundClosed)]);
 }
 
 #[test]
 fn without_a_quorum_the_deadline_fails_the_round_and_a_restart_extends_it() {
-    let (mut state, _) = launch(plan(2, 2, 1), Timestamp(0));
+    let (mut state, _) = launch(launched_run(2, 2, 1), Timestamp(0));
     advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
     advance(&mut state, update(1, 0, "u"), 1);
     assert_eq!(state.next_deadline(), Some(Timestamp(60_000)));
@@ -166,7 +167,7 @@ fn without_a_quorum_the_deadline_fails_the_round_and_a_restart_extends_it() {
 
 #[test]
 fn nobody_waits_for_a_failed_or_revoked_site() {
-    let (mut state, _) = launch(plan(3, 1, 1), Timestamp(0));
+    let (mut state, _) = launch(launched_run(3, 1, 1), Timestamp(0));
     advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
     advance(&mut state, update(1, 0, "u"), 1);
     advance(&mut state, update(1, 1, "u"), 1);
@@ -178,7 +179,7 @@ fn nobody_waits_for_a_failed_or_revoked_site() {
         matches!(&effects[0], Effect::Aggregate { inputs, .. } if inputs.len() == 1 && inputs[0].0 == site(1))
     );
 
-    let (mut state, _) = launch(plan(2, 2, 1), Timestamp(0));
+    let (mut state, _) = launch(launched_run(2, 2, 1), Timestamp(0));
     advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
     advance(&mut state, Event::SiteRevoked { site: site(0) }, 1);
     assert_eq!(state.phase, Phase::Failed(Failure::QuorumNotMet { updates: 0, needed: 2 }));
@@ -190,8 +191,8 @@ fn simulate(seed: u64, faults: bool) -> (Vec<Digest>, Vec<(Event, Timestamp)>) {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let (sites, rounds) = (4, 3);
-    let (mut state, mut effects) = launch(plan(sites, 2, rounds), Timestamp(0));
-    let mut journal = vec![(Event::Launched { plan: Box::new(state.plan.clone()) }, Timestamp(0))];
+    let (mut state, mut effects) = launch(launched_run(sites, 2, rounds), Timestamp(0));
+    let mut journal = vec![(Event::Launched { launched: Box::new(state.launched.clone()) }, Timestamp(0))];
     let mut counted = std::collections::BTreeMap::new();
     let mut inbox: Vec<Event> = Vec::new();
     for at in 1..2_000_u64 {
@@ -256,7 +257,7 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
         return match below(rng, 6) {
             0 => update(round, index, "different"),
             1 => update(round, index, "u"),
-            2 => Event::Taken { round: Round(round), site: site(index) },
+            2 => Event::SiteReady { round: Round(round), site: site(index) },
             3 => Event::SiteFailed { round: Round(round), site: site(index), code: "training".into() },
             4 => Event::Aggregated {
                 round: Round(round),

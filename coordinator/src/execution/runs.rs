@@ -1,5 +1,6 @@
-//! The runs in memory: read by sessions, `status` and the dashboard, written by the driver alone.
-//! Rebuilt from the journal at start; a reader sees the state after some committed event, never between.
+//! The runs in memory, rebuilt from the journal at start. Used by `driver`, which alone writes them, and by
+//! `requests`, `admin`, `server` and `cli`, which read them. Invariant: a reader sees the state after some
+//! committed event, never between.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -23,6 +24,9 @@ pub struct Runs {
 
 impl Runs {
     /// Verifies the journal and replays it.
+    ///
+    /// # Errors
+    /// The journal cannot be read, its chain breaks, or a row is no event of a launched run.
     pub fn replay(store: &Store) -> Result<Self> {
         let mut events: BTreeMap<RunId, Vec<(Event, Timestamp)>> = BTreeMap::new();
         for row in store.journal()? {
@@ -54,17 +58,20 @@ impl Runs {
     /// All runs, oldest first.
     pub fn all(&self) -> Vec<Arc<RunState>> {
         let mut states: Vec<_> = self.read().values().cloned().collect();
-        states.sort_by_key(|state| (state.launched_at, state.plan.run));
+        states.sort_by_key(|state| (state.launched_at, state.launched.run));
         states
     }
 
     /// The run an operator means: by id, by unambiguous prefix, or the newest.
+    ///
+    /// # Errors
+    /// No run, or more than one, begins like this ([`Error::UnknownRun`]).
     pub fn choose(&self, run: Option<&str>) -> Result<Arc<RunState>> {
         let all = self.all();
         let Some(text) = run else {
             return all.last().cloned().ok_or_else(|| Error::UnknownRun("yet; nothing was launched".into()));
         };
-        let mut matching = all.iter().filter(|state| state.plan.run.to_string().starts_with(text));
+        let mut matching = all.iter().filter(|state| state.launched.run.to_string().starts_with(text));
         match (matching.next(), matching.next()) {
             (Some(state), None) if !text.is_empty() => Ok(Arc::clone(state)),
             _ => Err(Error::UnknownRun(format!("`{}`", text.chars().take(64).collect::<String>()))),
@@ -74,13 +81,17 @@ impl Runs {
     /// The newest run that ended and in which `site` took part.
     pub fn finished_for(&self, site: &SiteId) -> Option<RunId> {
         let all = self.all();
-        let mut ended = all.iter().rev().filter(|state| state.is_over() && state.plan.sites.contains(site));
-        ended.next().map(|state| state.plan.run)
+        let mut ended =
+            all.iter().rev().filter(|state| state.is_over() && state.launched.sites.contains(site));
+        ended.next().map(|state| state.launched.run)
     }
 
     /// Replaces a run's state; the driver's call after a commit.
     pub fn publish(&self, state: RunState) {
-        self.states.write().unwrap_or_else(PoisonError::into_inner).insert(state.plan.run, Arc::new(state));
+        self.states
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .insert(state.launched.run, Arc::new(state));
         self.notify();
     }
 

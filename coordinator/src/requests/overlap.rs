@@ -1,71 +1,38 @@
-//! What a site may ask about the held-out set: it declares a number of points, and gets so many evaluated, each once.
-//! Invariants: what is asked is durable before it is evaluated; a repetition is answered again and counts once; of the
-//! points nothing but digests is kept.
+//! What a site may ask about the held-out set: it declares a number of points, and gets so many evaluated,
+//! each once. Called by `handler`. Invariants: what is asked is durable before it is evaluated; a
+//! repetition is answered again and counts once; of the points nothing but digests is kept.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::Arc;
 
 use common::id::{Digest, RunId, SiteId};
-use common::limits::{OVERLAP_EVALUATIONS_MAX, OVERLAP_WAIT_MS, POINT_BYTES};
+use common::limits::POINT_BYTES;
 use common::net::server::Reply;
 use common::run::OverlapTerms;
 use common::wire::message::{Refusal, Response};
 use data::overlap::{Batch, batch_points, is_padded};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::{Sessions, internal};
+use super::handler::RequestHandler;
+use crate::blocking::{blocking, internal};
 use crate::overlap;
-use crate::performer::blocking;
 
 /// What a site that finds no place is told to wait.
 const RETRY_AFTER_MS: u32 = 2_000;
 
-/// Places for evaluations: a few in all, so that they do not wait for each other's cores, and one for each site, so that no
-/// member takes them all.
-#[derive(Debug, Clone)]
-pub struct Evaluations {
-    places: Arc<Semaphore>,
-    sites: Arc<Mutex<HashSet<SiteId>>>,
+/// What a run says of the comparison to one of its sites.
+struct Terms {
+    overlap: OverlapTerms,
+    /// The most points that one site may ask.
+    points_max: u32,
 }
 
-/// A site's place; given back when dropped.
-struct Place {
-    _place: OwnedSemaphorePermit,
-    sites: Arc<Mutex<HashSet<SiteId>>>,
-    site: SiteId,
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.sites.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.site);
-    }
-}
-
-impl Default for Evaluations {
-    fn default() -> Self {
-        Self { places: Arc::new(Semaphore::new(OVERLAP_EVALUATIONS_MAX)), sites: Arc::default() }
-    }
-}
-
-impl Evaluations {
-    /// Waits a while for a place; `None` without one, or while the site has one already.
-    async fn enter(&self, site: &SiteId) -> Option<Place> {
-        let waiting = Arc::clone(&self.places).acquire_owned();
-        let place = tokio::time::timeout(Duration::from_millis(OVERLAP_WAIT_MS), waiting).await.ok()?.ok()?;
-        let is_first = self.sites.lock().unwrap_or_else(PoisonError::into_inner).insert(site.clone());
-        is_first.then(|| Place { _place: place, sites: Arc::clone(&self.sites), site: site.clone() })
-    }
-}
-
-impl Sessions {
+impl RequestHandler {
     pub(super) async fn overlap_declare(
         &self,
         site: &SiteId,
         run: RunId,
         points: u32,
     ) -> Result<Reply, Refusal> {
-        let (_, points_max) = self.overlap_terms(site, run)?;
+        let Terms { points_max, .. } = self.overlap_terms(site, run)?;
         if !is_padded(points) || points > points_max {
             tracing::warn!(%site, %run, points, points_max, "not a number of points that a site may ask");
             return Err(Refusal::BadRequest);
@@ -85,11 +52,12 @@ impl Sessions {
         &self,
         site: &SiteId,
         run: RunId,
-        (offset, count): (u32, u32),
+        offset: u32,
+        count: u32,
         payload: Vec<u8>,
     ) -> Result<Reply, Refusal> {
-        let (terms, _) = self.overlap_terms(site, run)?;
-        let Some(place) = self.evaluations.enter(site).await else {
+        let Terms { overlap: terms, .. } = self.overlap_terms(site, run)?;
+        let Some(place) = self.places.enter(site).await else {
             return Ok(Response::Busy { retry_after_ms: RETRY_AFTER_MS }.into());
         };
         let (store, folder, who) = (Arc::clone(&self.store), Arc::clone(&self.folder), site.clone());
@@ -124,17 +92,16 @@ impl Sessions {
     }
 
     /// The terms of a run that is going, that compares, and in which the site takes part.
-    /// With the most points that one site may ask.
-    fn overlap_terms(&self, site: &SiteId, run: RunId) -> Result<(OverlapTerms, u32), Refusal> {
+    fn overlap_terms(&self, site: &SiteId, run: RunId) -> Result<Terms, Refusal> {
         let state = self.runs.find(run).ok_or(Refusal::Unknown)?;
-        if !state.plan.sites.contains(site) || state.revoked.contains(site) {
+        if !state.launched.sites.contains(site) || state.revoked.contains(site) {
             return Err(Refusal::Unknown);
         }
         if state.is_over() {
             return Err(Refusal::RoundClosed);
         }
-        let points_max = state.plan.spec.overlap.points_max;
-        state.plan.overlap.map(|terms| (terms, points_max)).ok_or(Refusal::BadRequest)
+        let points_max = state.launched.spec.overlap.points_max;
+        state.launched.overlap.map(|overlap| Terms { overlap, points_max }).ok_or(Refusal::BadRequest)
     }
 }
 
@@ -149,17 +116,6 @@ fn in_declared(declared: Option<u32>, offset: u32, count: u32, bytes: usize) -> 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[tokio::test]
-    async fn a_site_has_one_place_and_gives_it_back() {
-        let evaluations = Evaluations::default();
-        let [one, two]: [SiteId; 2] = ["a".parse().unwrap(), "b".parse().unwrap()];
-        let place = evaluations.enter(&one).await.unwrap();
-        assert!(evaluations.enter(&one).await.is_none(), "a second one for the same site");
-        assert!(evaluations.enter(&two).await.is_some());
-        drop(place);
-        assert!(evaluations.enter(&one).await.is_some());
-    }
 
     #[test]
     fn nobody_asks_more_than_was_declared() {

@@ -1,5 +1,5 @@
-//! From a run file to a plan: paths resolved, files pinned by digest, base model described by a child
-//! process, first adapter and manifest stored. Called by the admin socket. Invariant: a run file with a
+//! From a run file to a launched run: paths resolved, files pinned by digest, base model described by a child
+//! process, first adapter and manifest stored. Called by `admin::server`. Invariant: a run file with a
 //! mistake is refused here, before anything is journalled.
 
 use std::path::{Path, PathBuf};
@@ -8,17 +8,20 @@ use certs::random;
 use common::id::{Digest, Point, RunId, SiteId};
 use common::run::{OverlapTerms, RunManifest, RunSpec, TensorSpec};
 
-use crate::blobs;
-use crate::config::{read_bounded, toml_reason};
+use super::runs::Runs;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
-use crate::performer::blocking;
-use crate::round::state::{PinnedFile, Plan};
-use crate::runs::Runs;
-use crate::state_folder::StateFolder;
+use crate::overlap;
+use crate::round::launched::{LaunchedRun, PinnedFile};
+use crate::state_folder::config::{read_bounded, toml_reason};
+use crate::state_folder::{StateFolder, blobs};
 use crate::store::{SiteStatus, Store};
 
 /// Reads and checks a run file. Paths in it become absolute.
+///
+/// # Errors
+/// The file does not exist, cannot be read, or says something a run file may not say.
 pub fn read_run_file(path: &Path) -> Result<RunSpec> {
     if !path.is_file() {
         return Err(Error::Missing { what: "run file", path: path.to_path_buf() });
@@ -34,17 +37,21 @@ pub fn read_run_file(path: &Path) -> Result<RunSpec> {
     Ok(spec)
 }
 
-/// Makes the plan of a new run. Nothing is journalled yet.
+/// Makes a new run, ready to be journalled.
+///
+/// # Errors
+/// The run file is wrong, a file it names is missing, another run is going, too few sites have joined, or
+/// the child process cannot describe the model.
 pub async fn prepare(
     folder: &StateFolder,
     store: &Store,
     runs: &Runs,
     run_file: &Path,
     evaluator: &Evaluator,
-) -> Result<Plan> {
+) -> Result<LaunchedRun> {
     let spec = read_run_file(run_file)?;
     if let Some(active) = runs.active() {
-        return Err(Error::RunInProgress(active.plan.run.to_string()));
+        return Err(Error::RunInProgress(active.launched.run.to_string()));
     }
     let active = store.sites()?.into_iter().filter(|site| site.status == SiteStatus::Active);
     let sites: Vec<_> = active.map(|site| site.name).collect();
@@ -57,7 +64,7 @@ pub async fn prepare(
     let (validation, test) = (validation.transpose()?, test.transpose()?);
     let run = RunId(random::bytes()?);
     let held_out: Vec<_> = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
-    let overlap = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
+    let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
     let initial_path = folder.spool().join(format!("initial-{run}"));
     let job = Job::Describe {
         model: ModelJob {
@@ -69,18 +76,18 @@ pub async fn prepare(
         data: held_out,
         seed: spec.training.seed,
         initial: initial_path.clone(),
-        overlap: overlap.clone(),
+        overlap: overlap_job.clone(),
     };
-    let described = described(evaluator, &job).await.inspect_err(|_| {
+    let described = describe(evaluator, &job).await.inspect_err(|_| {
         // No run, no key. What cannot be removed now opens nothing: no manifest names it.
-        let _ = crate::overlap::delete_key(folder, run);
+        let _ = overlap::delete_key(folder, run);
     })?;
     let folder = folder.clone();
     blocking(move || {
-        let (fingerprint, tensors, public_key) = described;
-        let overlap = overlap.as_ref().zip(public_key);
+        let Described { fingerprint, tensors, public_key } = described;
+        let published = overlap_job.as_ref().zip(public_key);
         let overlap =
-            overlap.map(|(job, public_key)| adopt_set(&folder, &job.out, public_key)).transpose()?;
+            published.map(|(job, public_key)| adopt_set(&folder, &job.out, public_key)).transpose()?;
         let manifest = manifest(run, &spec, fingerprint, tensors, &sites, overlap)?;
         let initial = blobs::digest_of(&initial_path)?;
         let adopted = blobs::adopt(&folder, &initial_path, initial)?;
@@ -88,7 +95,7 @@ pub async fn prepare(
         let bytes = manifest.to_bytes().map_err(|error| Error::Internal(error.to_string()))?;
         let (manifest, manifest_bytes) = (blobs::put(&folder, &bytes)?, bytes.len() as u64);
         let model_fingerprint = fingerprint;
-        Ok(Plan {
+        Ok(LaunchedRun {
             run,
             spec,
             model,
@@ -111,14 +118,22 @@ fn overlap_job(folder: &StateFolder, run: RunId, wanted: bool) -> Result<Option<
     if !wanted {
         return Ok(None);
     }
-    let key = crate::overlap::create_key(folder, run)?;
+    let key = overlap::create_key(folder, run)?;
     Ok(Some(OverlapJob { run, key, out: folder.spool().join(format!("overlap-{run}")) }))
 }
 
-/// Fingerprint, tensors and public key, as the child found them.
-async fn described(evaluator: &Evaluator, job: &Job) -> Result<(Digest, Vec<TensorSpec>, Option<Point>)> {
+/// The base model, as the child found it.
+struct Described {
+    fingerprint: Digest,
+    tensors: Vec<TensorSpec>,
+    public_key: Option<Point>,
+}
+
+async fn describe(evaluator: &Evaluator, job: &Job) -> Result<Described> {
     match evaluator.run(job).await? {
-        Answer::Described { fingerprint, tensors, public_key } => Ok((fingerprint, tensors, public_key)),
+        Answer::Described { fingerprint, tensors, public_key } => {
+            Ok(Described { fingerprint, tensors, public_key })
+        }
         Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
         Answer::Scored { .. } => Err(Error::Internal("the child answered something else".into())),
     }

@@ -1,5 +1,6 @@
-//! Finished files, named by the SHA-256 of their bytes: adapters and manifests. Written once, never
-//! changed; a file that is there is complete.
+//! Finished files, named by the SHA-256 of their bytes: adapters, manifests and published sets. Used by
+//! `requests`, `execution`, `evaluate`, `export` and `cli::check`. Invariant: a blob is written once and
+//! never changed; a file that is there is complete.
 
 use std::fs::{self, File};
 use std::io::Read;
@@ -11,10 +12,13 @@ use common::id::Digest;
 use common::limits::CHUNK_BYTES_MAX;
 use sha2::{Digest as _, Sha256};
 
+use super::StateFolder;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
 
 /// Stores small bytes under their digest.
+///
+/// # Errors
+/// The file cannot be written.
 pub fn put(folder: &StateFolder, bytes: &[u8]) -> Result<Digest> {
     let digest = Digest::of(bytes);
     let path = folder.blob(digest);
@@ -25,6 +29,9 @@ pub fn put(folder: &StateFolder, bytes: &[u8]) -> Result<Digest> {
 }
 
 /// Moves a finished, fsynced file to its digest's name.
+///
+/// # Errors
+/// The file cannot be moved.
 pub fn adopt(folder: &StateFolder, finished: &Path, digest: Digest) -> Result<PathBuf> {
     let path = folder.blob(digest);
     durable::publish(finished, &path).map_err(Error::io("publish", &path))?;
@@ -32,6 +39,9 @@ pub fn adopt(folder: &StateFolder, finished: &Path, digest: Digest) -> Result<Pa
 }
 
 /// SHA-256 of a file, in constant memory.
+///
+/// # Errors
+/// The file cannot be read.
 pub fn digest_of(path: &Path) -> Result<Digest> {
     let mut file = File::open(path).map_err(Error::io("read", path))?;
     let mut hasher = Sha256::new();
@@ -46,6 +56,9 @@ pub fn digest_of(path: &Path) -> Result<Digest> {
 
 /// At most one chunk of a blob at `offset`, and the blob's length. `None` if there is no such blob or
 /// the offset is beyond its end.
+///
+/// # Errors
+/// The blob is there but cannot be read.
 pub fn read_chunk(folder: &StateFolder, digest: Digest, offset: u64) -> Result<Option<(Vec<u8>, u64)>> {
     let path = folder.blob(digest);
     let file = match File::open(&path) {
@@ -62,6 +75,9 @@ pub fn read_chunk(folder: &StateFolder, digest: Digest, offset: u64) -> Result<O
 }
 
 /// Removes a file that may not be there.
+///
+/// # Errors
+/// The file is there and cannot be removed.
 pub fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(Error::io("remove", path)(error)),

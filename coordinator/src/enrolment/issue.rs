@@ -1,4 +1,4 @@
-//! Enrolment: a one-time token and a certificate request in, a certificate out. Called for each join
+//! A one-time token and a certificate request in, a certificate out. Called by `enrolment` for each join
 //! request. Invariants: of the request only the public key is believed; certificate and token change in
 //! one transaction; the same token with the same key gets the same certificate, whatever crashed.
 
@@ -8,30 +8,43 @@ use certs::{CertificateAuthority, JoinToken, RequestedKey};
 use common::clock::Timestamp;
 use common::id::SiteId;
 
-use crate::identity::{random_serial, system_time};
+use crate::state_folder::identity::{random_serial, system_time};
 use crate::store::{Certificate, Store, StoreError};
 
 /// What a joining site gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Joined {
+pub(super) struct Joined {
     /// The name it was invited under.
-    pub site: SiteId,
+    pub(super) site: SiteId,
     /// Its certificate.
-    pub certificate_der: Vec<u8>,
+    pub(super) certificate_der: Vec<u8>,
 }
 
-/// Answers one join request. `named` is the site's name as the request gives it; it must be the
-/// token's, but the certificate is made for the name on record.
-pub fn enrol(
+/// What a joining site sent. No `Debug`: it holds the token.
+pub(super) struct Application {
+    /// The one-time token of its invitation.
+    pub(super) token: JoinToken,
+    /// The site's name as the request gives it. It must be the token's, but the certificate is made for the
+    /// name on record.
+    pub(super) named: String,
+    /// The certificate request.
+    pub(super) request_der: Vec<u8>,
+}
+
+/// Answers one join request with a certificate that lives for `lifetime` from `now`.
+///
+/// # Errors
+/// The request cannot be read, the token does not allow it ([`Store::enrol`]), or nothing can be signed or
+/// stored.
+pub(super) fn enrol(
     store: &Store,
     authority: &CertificateAuthority,
-    token: &JoinToken,
-    named: &str,
-    request_der: &[u8],
+    application: &Application,
     lifetime: Duration,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
     let signing = |error: certs::CertError| StoreError::Certificate(error.to_string());
+    let Application { token, named, request_der } = application;
     let key = RequestedKey::from_csr(request_der).map_err(signing)?;
     let enrolled = store.enrol(&token.hash(), named, key.pin(), now, |site| {
         let serial = random_serial().map_err(|error| StoreError::Certificate(error.to_string()))?;
@@ -64,19 +77,23 @@ mod tests {
         let site = "neurology".parse().unwrap();
         store.invite(&site, &token.hash(), now.plus_ms(1_000), now).unwrap();
         let request = csr::create(&IdentityKey::generate().unwrap()).unwrap();
-        let first = enrol(&store, &authority, &token, "neurology", &request, 30 * DAY, now).unwrap();
-        let again =
-            enrol(&store, &authority, &token, "neurology", &request, 30 * DAY, now.plus_ms(9_999)).unwrap();
+        let ask = |named: &str, request: &[u8], now| {
+            let (named, request_der) = (named.to_owned(), request.to_vec());
+            let application = Application { token: token.clone(), named, request_der };
+            enrol(&store, &authority, &application, 30 * DAY, now)
+        };
+        let first = ask("neurology", &request, now).unwrap();
+        let again = ask("neurology", &request, now.plus_ms(9_999)).unwrap();
         assert_eq!(first, again);
         let peer = certs::PeerCertificate::from_der(&first.certificate_der).unwrap();
         assert_eq!((peer.site().unwrap(), first.site), ("neurology", site));
         assert!(peer.not_after > system_time(now) && peer.not_after <= system_time(now) + 30 * DAY);
-        let elsewhere = enrol(&store, &authority, &token, "cardiology", &request, 30 * DAY, now);
+        let elsewhere = ask("cardiology", &request, now);
         assert!(matches!(elsewhere, Err(StoreError::TokenUnknown)), "a token is for one site");
         let stranger = csr::create(&IdentityKey::generate().unwrap()).unwrap();
-        let refused = enrol(&store, &authority, &token, "neurology", &stranger, 30 * DAY, now);
+        let refused = ask("neurology", &stranger, now);
         assert!(matches!(refused, Err(StoreError::TokenUsed)));
-        let garbage = enrol(&store, &authority, &token, "neurology", b"not a request", 30 * DAY, now);
+        let garbage = ask("neurology", b"not a request", now);
         assert!(matches!(garbage, Err(StoreError::Certificate(_))));
     }
 }

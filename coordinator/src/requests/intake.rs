@@ -1,7 +1,7 @@
-//! Where updates come in: offer -> resume offset -> chunks -> checks -> durable file. Called by
-//! `session`, from blocking threads. Invariants: bytes of different sites never share a file; nothing is
-//! accepted that is not exactly the manifest's tensors, finite and bounded, and sent in full by the site
-//! it counts for (knowing the name of a file that is here already is not having it); when
+//! The files of updates that come in: offer -> resume offset -> chunks -> checks -> durable file. Called by
+//! `update`, from blocking threads; it neither journals nor signs. Invariants: bytes of different sites never
+//! share a file; an update is accepted only if it has exactly the manifest's tensors, finite and bounded, and
+//! if the site it counts for sent every byte (knowing the name of a file that is here is not enough); when
 //! [`Intake::seal`] returns, the update is durable under its digest (fsync, rename, folder fsync).
 
 use std::collections::HashMap;
@@ -17,8 +17,7 @@ use common::limits::{ADAPTER_BYTES_MAX, ADAPTER_NORM_MAX, PARTIAL_SYNC_BYTES, SA
 use common::run::{RunManifest, TensorSpec};
 use common::wire::message::Refusal;
 
-use crate::blobs;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, blobs};
 
 /// Takes updates in; clones share the per-site locks.
 #[derive(Debug, Clone)]
@@ -36,6 +35,9 @@ impl Intake {
 
     /// Answers an offer of `bytes` bytes: the offset from which to send. `expected` is the size of the
     /// run's adapters; an update may differ from it by its header only.
+    ///
+    /// # Errors
+    /// No update of this run can have this size, or there is no room for it.
     pub fn offer(&self, site: &SiteId, digest: Digest, bytes: u64, expected: u64) -> Result<u64, Refusal> {
         let longest = expected.saturating_add(SAFETENSORS_HEADER_BYTES_MAX as u64).min(ADAPTER_BYTES_MAX);
         if bytes == 0 || bytes > longest {
@@ -58,6 +60,9 @@ impl Intake {
 
     /// Appends one chunk if it continues the part; returns the next offset either way, so that a site
     /// that lost an answer resumes where we are.
+    ///
+    /// # Errors
+    /// The chunk goes beyond what was offered, or cannot be written.
     pub fn chunk(
         &self,
         site: &SiteId,
@@ -88,6 +93,9 @@ impl Intake {
 
     /// Checks a complete upload and makes it durable under its digest. `Ok(Some(offset))` if bytes are
     /// still missing. An upload that fails a check is thrown away.
+    ///
+    /// # Errors
+    /// The bytes are not those of the digest, not a valid update of the manifest, or cannot be kept.
     pub fn seal(
         &self,
         site: &SiteId,
@@ -101,8 +109,7 @@ impl Intake {
             if have < offered {
                 return Ok(Some(have));
             }
-            let verdict = self.inspect(site, &path, digest, manifest);
-            if let Err(refusal) = verdict {
+            if let Err(refusal) = self.inspect(site, &path, digest, manifest) {
                 if !refusal.is_retryable() {
                     let _ = fs::remove_file(&path);
                 }
@@ -130,7 +137,7 @@ impl Intake {
             return Err(Refusal::DigestMismatch);
         }
         let tensors = self.tensors(manifest)?;
-        match check(path, &tensors) {
+        match check_tensors(path, &tensors) {
             Ok(()) => Ok(()),
             Err(AdapterError::Io(error)) => Err(refuse(site, "read an update back", &error)),
             // The reason names tensors of our own manifest, never contents.
@@ -156,7 +163,7 @@ impl Intake {
     }
 }
 
-fn check(path: &Path, tensors: &[TensorSpec]) -> Result<(), AdapterError> {
+fn check_tensors(path: &Path, tensors: &[TensorSpec]) -> Result<(), AdapterError> {
     let summary = AdapterReader::open(path, tensors)?.check_values()?;
     if summary.norm <= ADAPTER_NORM_MAX {
         Ok(())

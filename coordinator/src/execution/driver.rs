@@ -1,6 +1,7 @@
 //! Runs the scheduler: takes events one at a time, commits each to the journal, then performs its
-//! effects. The only writer of run state. Invariants: nothing is performed and nobody is answered before
-//! the commit; an effect that fails is tried again; after a restart the pending effects run again.
+//! effects. Called by `requests`, `admin` and `server`, which submit events. The only writer of run state.
+//! Invariants: nothing is performed and nobody is answered before the commit; an effect that fails is tried
+//! again; after a restart the pending effects run again.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +11,18 @@ use common::id::{Round, RunId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
-use super::effect::{Effect, Verdict};
-use super::event::Event;
-use super::scheduler;
-use super::state::{Plan, RunState};
-use crate::crash;
+use super::crash;
+use super::performer::Performer;
+use super::runs::Runs;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::performer::Performer;
-use crate::runs::Runs;
-use crate::store::{Store, StoreError};
+use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX};
+use crate::round::effect::{Admission, Effect};
+use crate::round::event::Event;
+use crate::round::launched::LaunchedRun;
+use crate::round::scheduler;
+use crate::round::state::RunState;
+use crate::store::Store;
 
 /// What the driver needs of the world.
 pub struct World {
@@ -34,52 +38,60 @@ pub struct World {
 
 /// How the rest of the program talks to the driver.
 #[derive(Debug, Clone)]
-pub struct Driver(mpsc::Sender<Command>);
+pub struct Driver(mpsc::Sender<Submission>);
 
-struct Command {
+/// An event, and who waits for its commit.
+struct Submission {
     run: RunId,
     event: Event,
-    answer: Option<oneshot::Sender<Result<Option<Verdict>>>>,
+    answer: Option<oneshot::Sender<Result<Option<Admission>>>>,
 }
 
 impl Driver {
     /// Starts the driver; it ends when every handle is gone. Pending effects of a run that was going
     /// start at once.
     pub fn start(world: World) -> (Self, tokio::task::JoinHandle<()>) {
-        let (sender, receiver) = mpsc::channel(COMMANDS_MAX);
+        let (sender, receiver) = mpsc::channel(DRIVER_QUEUE_EVENTS_MAX);
         (Self(sender), tokio::spawn(run(world, receiver)))
     }
 
     /// Starts a run.
-    pub async fn launch(&self, plan: Plan) -> Result<()> {
-        self.submit(plan.run, Event::Launched { plan: Box::new(plan) }).await.map(|_| ())
+    ///
+    /// # Errors
+    /// Another run is going, or as [`Self::submit`].
+    pub async fn launch(&self, launched: LaunchedRun) -> Result<()> {
+        self.submit(launched.run, Event::Launched { launched: Box::new(launched) }).await.map(|_| ())
     }
 
     /// Reports an event and waits until it is committed and answered.
-    pub async fn submit(&self, run: RunId, event: Event) -> Result<Option<Verdict>> {
+    ///
+    /// # Errors
+    /// There is no such run, the event cannot be committed, or the driver has ended.
+    pub async fn submit(&self, run: RunId, event: Event) -> Result<Option<Admission>> {
         let (sender, receiver) = oneshot::channel();
         let gone = |_| Error::Internal("the round driver has ended".into());
         self.0
-            .send(Command { run, event, answer: Some(sender) })
+            .send(Submission { run, event, answer: Some(sender) })
             .await
             .map_err(|error| gone(error.to_string()))?;
         receiver.await.map_err(|error| gone(error.to_string()))?
     }
 }
 
-async fn run(world: World, mut commands: mpsc::Receiver<Command>) {
+async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
     let mut effects = JoinSet::new();
     if let Some(state) = world.runs.active() {
         resume(&world, &state, &mut effects).await;
     }
     loop {
         let deadline = world.runs.active().and_then(|state| state.next_deadline());
-        let wait_ms = deadline.map_or(IDLE_WAIT_MS, |at| at.since_ms(world.clock.now()).min(IDLE_WAIT_MS));
+        let wait_ms =
+            deadline.map_or(DRIVER_WAIT_MS_MAX, |at| at.since_ms(world.clock.now()).min(DRIVER_WAIT_MS_MAX));
         tokio::select! {
-            command = commands.recv() => match command {
-                Some(command) => {
-                    let result = handle(&world, command.run, command.event, &mut effects).await;
-                    if let Some(answer) = command.answer {
+            submission = submissions.recv() => match submission {
+                Some(submission) => {
+                    let result = handle(&world, submission.run, submission.event, &mut effects).await;
+                    if let Some(answer) = submission.answer {
                         // The asker may have gone away; the event is committed all the same.
                         let _ = answer.send(result);
                     }
@@ -92,14 +104,14 @@ async fn run(world: World, mut commands: mpsc::Receiver<Command>) {
                     (Ok(None), _) | (Err(_), None) => {}
                     // A panic in an effect would come again: the run ends and says so.
                     (Err(error), Some(state)) => {
-                        let event = Event::Broken { reason: format!("an effect failed: {error}") };
-                        complete(&world, state.plan.run, event, &mut effects).await;
+                        let event = Event::EffectFailed { reason: format!("an effect failed: {error}") };
+                        complete(&world, state.launched.run, event, &mut effects).await;
                     }
                 }
             }
             () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
                 if let (Some(state), true) = (world.runs.active(), deadline.is_some()) {
-                    complete(&world, state.plan.run, Event::Tick, &mut effects).await;
+                    complete(&world, state.launched.run, Event::Tick, &mut effects).await;
                 }
             }
         }
@@ -109,7 +121,7 @@ async fn run(world: World, mut commands: mpsc::Receiver<Command>) {
 type Effects = JoinSet<Option<(RunId, Event)>>;
 
 async fn resume(world: &World, state: &RunState, effects: &mut Effects) {
-    let run = state.plan.run;
+    let run = state.launched.run;
     tracing::info!(%run, phase = ?state.phase, "continuing the run");
     complete(world, run, Event::Restarted, effects).await;
     if let Some(state) = world.runs.find(run) {
@@ -128,17 +140,17 @@ async fn complete(world: &World, run: RunId, event: Event, effects: &mut Effects
     }
 }
 
-/// One step: pure transition, commit, effects. Returns the verdict for an update.
-async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) -> Result<Option<Verdict>> {
+/// One step: pure transition, commit, effects. Returns how an update was answered.
+async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) -> Result<Option<Admission>> {
     let now = world.clock.now();
     let body = serde_json::to_string(&event).map_err(|error| Error::Internal(error.to_string()))?;
     // What is applied is what is read back, so that replay gives the same bits even of a float.
     let event: Event = serde_json::from_str(&body).map_err(|error| Error::Internal(error.to_string()))?;
     let before = world.runs.find(run);
     let (next, asked) = match (&event, &before) {
-        (Event::Launched { plan }, None) => match world.runs.active() {
-            Some(active) => return Err(Error::RunInProgress(active.plan.run.to_string())),
-            None => scheduler::launch(plan.as_ref().clone(), now),
+        (Event::Launched { launched }, None) => match world.runs.active() {
+            Some(active) => return Err(Error::RunInProgress(active.launched.run.to_string())),
+            None => scheduler::launch(launched.as_ref().clone(), now),
         },
         (_, Some(state)) => scheduler::step(state.as_ref().clone(), &event, now),
         (_, None) => return Err(Error::UnknownRun(run.to_string())),
@@ -147,34 +159,29 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
         crash::before_journal(&event);
         let round = next.current().map_or(Round(0), |record| record.round);
         let (store, kind, at) = (Arc::clone(&world.store), event.kind(), next.updated_at);
-        let appended = tokio::task::spawn_blocking(move || store.append(run, round, kind, at, &body)).await;
-        let seq = appended.map_err(|error| StoreError::Corrupt(error.to_string()))??;
+        let seq = blocking(move || Ok(store.append(run, round, kind, at, &body)?)).await?;
         crash::after_journal(&event);
         tracing::info!(%run, %round, seq, event = kind, phase = ?next.phase, "journalled");
         world.runs.publish(next.clone());
     }
-    let verdict = asked.iter().find_map(|effect| match effect {
-        Effect::Answer(verdict) => Some(*verdict),
+    let admission = asked.iter().find_map(|effect| match effect {
+        Effect::Answer(admission) => Some(*admission),
         _ => None,
     });
     perform(world, &next, asked, effects);
-    Ok(verdict)
+    Ok(admission)
 }
 
 fn perform(world: &World, state: &RunState, asked: Vec<Effect>, effects: &mut Effects) {
     for effect in asked {
         let (performer, state) = (world.performer.clone(), state.clone());
         effects.spawn(async move {
-            let run = state.plan.run;
+            let run = state.launched.run;
             performer.perform(&state, effect).await.map(|event| (run, event))
         });
     }
 }
 
-/// Events waiting for the driver; a site's request waits when it is full.
-const COMMANDS_MAX: usize = 256;
-/// The driver looks at the clock at least this often.
-const IDLE_WAIT_MS: u64 = 1_000;
 /// Between two attempts to commit.
 const RETRY_WAIT_MS: u64 = 2_000;
 

@@ -1,4 +1,4 @@
-//! Performs the scheduler's effects: aggregate, evaluate, publish, clean up. Called by the driver in a
+//! Performs the scheduler's effects: aggregate, evaluate, publish, clean up. Called by `driver` in a
 //! task of its own; each effect ends in the event that reports it. Invariant: performing an effect twice
 //! leaves the same files, named by the same digests.
 
@@ -11,14 +11,16 @@ use common::id::{Digest, Round, RunId, SiteId};
 use common::run::RunManifest;
 
 use crate::aggregate::{self, Input};
-use crate::blobs;
+use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
+use crate::limits::{EFFECT_ATTEMPTS_MAX, EFFECT_WAIT_MS_MAX, EVALUATION_ATTEMPTS_MAX};
 use crate::overlap;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
-use crate::round::state::{Metrics, PinnedFile, RunState, Score, Update};
-use crate::state_folder::StateFolder;
+use crate::round::launched::PinnedFile;
+use crate::round::state::{Metrics, RunState, Score, Update};
+use crate::state_folder::{StateFolder, blobs};
 
 /// Does what effects ask; clones share everything.
 #[derive(Debug, Clone)]
@@ -50,23 +52,23 @@ impl Performer {
                 Some(persist("publish", work).await)
             }
             Effect::OpenTest => {
-                let file = state.plan.test.as_ref().map_or(Digest([0; 32]), |file| file.digest);
+                let file = state.launched.test.as_ref().map_or(Digest([0; 32]), |file| file.digest);
                 Some(Event::TestOpened { file })
             }
             Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
             Effect::Finish => {
-                self.clean_up(state.plan.run).await;
+                self.clean_up(state.launched.run).await;
                 None
             }
-            // Sites watch the published state; verdicts were given by the driver.
+            // Sites watch the published state; the driver has answered the site.
             Effect::Announce { .. } | Effect::Answer(_) => None,
         }
     }
 
     async fn aggregate(&self, state: &RunState, round: Round, inputs: &[(SiteId, Update)]) -> Result<Event> {
         let started = Instant::now();
-        let (folder, manifest) = (Arc::clone(&self.folder), state.plan.manifest);
-        let out = folder.spool().join(format!("aggregate-{}-{round}", state.plan.run));
+        let (folder, manifest) = (Arc::clone(&self.folder), state.launched.manifest);
+        let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
         let inputs: Vec<(Input, Digest)> = inputs
             .iter()
             .map(|(site, update)| {
@@ -92,7 +94,7 @@ impl Performer {
     }
 
     async fn score_one(&self, state: &RunState, adapter: Option<Digest>) -> Score {
-        let Some(data) = &state.plan.validation else {
+        let Some(data) = &state.launched.validation else {
             return Score::Unevaluated { reason: "the run has no validation file".into() };
         };
         match self.score(state, data, vec![adapter]).await {
@@ -102,7 +104,7 @@ impl Performer {
     }
 
     async fn score_test(&self, state: &RunState, adapter: Digest) -> Event {
-        let scores = match &state.plan.test {
+        let scores = match &state.launched.test {
             Some(data) => self.score(state, data, vec![None, Some(adapter)]).await,
             None => Err(Error::Internal("the run has no test file".into())),
         };
@@ -130,7 +132,7 @@ impl Performer {
             model: model_job(state),
             data: data.clone(),
             adapters: adapters.iter().map(path).collect::<Vec<Option<PathBuf>>>(),
-            batch_size: state.plan.spec.training.batch_size,
+            batch_size: state.launched.spec.training.batch_size,
         };
         let mut attempt = 1;
         loop {
@@ -143,8 +145,8 @@ impl Performer {
                 Ok(_) => Error::Internal("the evaluation answered something else".into()),
                 Err(error) => error,
             };
-            tracing::warn!(run = %state.plan.run, attempt, %error, "evaluation failed");
-            if attempt == EVALUATION_ATTEMPTS {
+            tracing::warn!(run = %state.launched.run, attempt, %error, "evaluation failed");
+            if attempt == EVALUATION_ATTEMPTS_MAX {
                 return Err(error);
             }
             attempt += 1;
@@ -190,41 +192,40 @@ fn aggregate_files(
     Ok((digest, error))
 }
 
-/// Tries until it works or there is no hope; then the run ends, saying why.
+/// Tries again as long as that can help; then the run ends with the reason.
 async fn persist<F, W>(what: &str, work: F) -> Event
 where
     F: Fn() -> W,
     W: Future<Output = Result<Event>>,
 {
     let mut wait_ms = FIRST_WAIT_MS;
-    for attempt in 1..=EFFECT_ATTEMPTS {
+    for attempt in 1..=EFFECT_ATTEMPTS_MAX {
         match work().await {
             Ok(event) => return event,
-            Err(error @ Error::Internal(_)) => return Event::Broken { reason: error.to_string() },
-            Err(error) if attempt == EFFECT_ATTEMPTS => return Event::Broken { reason: error.to_string() },
+            // The same work on the same files: a fault of ours, panic included, would come again.
+            Err(error @ (Error::Internal(_) | Error::Interrupted(_))) => {
+                return Event::EffectFailed { reason: error.to_string() };
+            }
+            Err(error) if attempt == EFFECT_ATTEMPTS_MAX => {
+                return Event::EffectFailed { reason: error.to_string() };
+            }
             Err(error) => tracing::error!(what, attempt, %error, "failed; trying again"),
         }
         tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        wait_ms = (wait_ms * 2).min(LONGEST_WAIT_MS);
+        wait_ms = (wait_ms * 2).min(EFFECT_WAIT_MS_MAX);
     }
-    Event::Broken { reason: format!("{what} was never tried") }
+    Event::EffectFailed { reason: format!("{what} was never tried") }
 }
 
 /// The part of a job that the run file says.
 pub fn model_job(state: &RunState) -> ModelJob {
-    let spec = &state.plan.spec;
+    let spec = &state.launched.spec;
     ModelJob {
-        model: state.plan.model.clone(),
+        model: state.launched.model.clone(),
         base: spec.base,
         adapter: spec.adapter.clone(),
         cutoff_tokens: spec.training.cutoff_tokens,
     }
-}
-
-/// Runs file and database work where it may block.
-pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
-    let joined = tokio::task::spawn_blocking(work).await;
-    joined.map_err(|error| Error::Internal(error.to_string()))?
 }
 
 /// What a measurement cost as seen from here: starting the child and loading the model included.
@@ -242,9 +243,5 @@ fn no_score() -> Score {
     Score::Unevaluated { reason: "the evaluation gave no numbers".into() }
 }
 
-/// A child that died once may have met a passing shortage of memory.
-const EVALUATION_ATTEMPTS: u32 = 2;
-/// With waits of 1, 2, 4 .. 60 s: about half an hour for an operator to make room on a disk.
-const EFFECT_ATTEMPTS: u32 = 36;
+/// Between the first two attempts at an effect; doubled after each one.
 const FIRST_WAIT_MS: u64 = 1_000;
-const LONGEST_WAIT_MS: u64 = 60_000;

@@ -1,6 +1,7 @@
-//! The consortium's keys on disk: created by `init`, loaded by `serve`. Key files have mode 0600 in a
-//! folder of mode 0700. Invariant: `init` either leaves a complete identity or none that `serve` uses
-//! (`coordinator.toml`, whose presence means "initialised", is written last).
+//! The consortium's keys on disk. Used by `cli::init`, which creates them, and by `server` and
+//! `cli::check`, which load them. Invariants: key files have mode 0600 in a folder of mode 0700; `init`
+//! leaves either a complete identity or none that `serve` uses (`coordinator.toml`, whose presence means
+//! "initialised", is written last).
 
 use std::fs;
 use std::path::Path;
@@ -12,8 +13,8 @@ use certs::{
 use common::clock::Timestamp;
 use common::durable;
 
+use super::StateFolder;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
 
 /// Everything the coordinator proves itself with.
 #[derive(Debug)]
@@ -32,12 +33,18 @@ pub fn system_time(now: Timestamp) -> SystemTime {
 }
 
 /// A fresh random serial number.
+///
+/// # Errors
+/// The operating system gives no random bytes.
 pub fn random_serial() -> Result<SerialNumber> {
     Ok(SerialNumber::from_random(random::bytes()?))
 }
 
 impl Identity {
     /// Makes and stores a new identity for the consortium called `name`.
+    ///
+    /// # Errors
+    /// The name cannot stand in a certificate, or a key cannot be made or written.
     pub fn create(folder: &StateFolder, name: &str, now: Timestamp) -> Result<Self> {
         let authority = CertificateAuthority::create(name, &random_serial()?, system_time(now))?;
         let receipts = ReceiptSigningKey::generate()?;
@@ -50,6 +57,10 @@ impl Identity {
     }
 
     /// Loads the identity; renews the server certificate when a third of its life is left.
+    ///
+    /// # Errors
+    /// A key or certificate is missing, unreadable or not of this authority, or the renewal cannot be
+    /// written.
     pub fn load(folder: &StateFolder, now: Timestamp) -> Result<Self> {
         let ca = folder.ca();
         let authority =

@@ -1,6 +1,7 @@
 //! The places where the tests kill the coordinator (cargo feature `failpoints`, environment variable
-//! `CONSILIUM_CRASH_AT`). Each stands between two durable steps; after a restart the run must go on and
-//! publish the same bytes. `CRASH_POINTS` is the list the tests walk, so that none is forgotten.
+//! `CONSILIUM_CRASH_AT`). Called by `driver`; `CRASH_POINTS` is the list that `tests/it/crash.rs` walks, so
+//! that none is forgotten. Invariant: each stands between two durable steps; after a restart the run must
+//! go on and publish the same bytes.
 
 use crate::round::event::Event;
 
@@ -54,7 +55,7 @@ pub fn after_journal(event: &Event) {
     common::crash_point!(match event {
         Event::Launched { .. } => "launched-after-journal",
         Event::BaseScored { .. } => "base-scored-after-journal",
-        Event::Taken { .. } => "taken-after-journal",
+        Event::SiteReady { .. } => "taken-after-journal",
         Event::UpdateStored { .. } => "update-stored-after-journal",
         Event::Aggregated { .. } => "aggregated-after-journal",
         Event::Scored { .. } => "scored-after-journal",

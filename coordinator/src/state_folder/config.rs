@@ -1,5 +1,6 @@
-//! `coordinator.toml`: what the operator may change. Written by `init`, read by `serve` and `invite`.
-//! Unknown keys are refused, so that a typing error is not silently a default.
+//! `coordinator.toml`: what the operator may change. Used by `cli::init`, which writes it, and by `serve`,
+//! `invite` and `check`, which read it; `execution::launch` reads run files with the same helpers. Invariant:
+//! unknown keys are refused, so that a typing error is not silently a default.
 
 use std::fs;
 use std::net::SocketAddr;
@@ -10,6 +11,7 @@ use model::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::limits::{CERTIFICATE_DAYS_MAX, EVALUATION_S_MAX};
 
 /// The coordinator's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -46,20 +48,28 @@ fn default_evaluation_timeout_s() -> u64 {
 
 impl Config {
     /// Checks what types do not say.
+    ///
+    /// # Errors
+    /// What is wrong, in one sentence: an address is not `HOST:PORT`, or a number is out of its range.
     pub fn validate(&self) -> std::result::Result<(), String> {
         certs::invitation::check_address(&self.address).map_err(|error| format!("address: {error}"))?;
         certs::invitation::check_address(&self.join_address)
             .map_err(|error| format!("join_address: {error}"))?;
-        if !(1..=397).contains(&self.certificate_days) {
-            return Err(format!("certificate_days is {}, but must be 1 to 397", self.certificate_days));
+        if !(1..=CERTIFICATE_DAYS_MAX).contains(&self.certificate_days) {
+            let days = self.certificate_days;
+            return Err(format!("certificate_days is {days}, but must be 1 to {CERTIFICATE_DAYS_MAX}"));
         }
-        if !(1..=604_800).contains(&self.evaluation_timeout_s) {
-            return Err("evaluation_timeout_s must be 1 to 604800 (a week)".into());
+        if !(1..=EVALUATION_S_MAX).contains(&self.evaluation_timeout_s) {
+            return Err(format!("evaluation_timeout_s must be 1 to {EVALUATION_S_MAX} (a week)"));
         }
         Ok(())
     }
 
     /// Reads and checks a configuration file.
+    ///
+    /// # Errors
+    /// The file cannot be read, is longer than [`CONFIG_BYTES_MAX`], is no TOML, or [`Self::validate`]
+    /// refuses it.
     pub fn read(path: &Path) -> Result<Self> {
         let text = read_bounded(path)?;
         let config: Self =
@@ -69,6 +79,9 @@ impl Config {
     }
 
     /// The file's text.
+    ///
+    /// # Errors
+    /// None that an operator can cause ([`Error::Internal`]).
     pub fn to_text(&self) -> Result<String> {
         let body = toml::to_string(self).map_err(|error| Error::Internal(error.to_string()))?;
         Ok(format!("# The coordinator's configuration; restart `coordinator serve` after a change.\n{body}"))
@@ -76,6 +89,9 @@ impl Config {
 }
 
 /// Reads a small text file, refusing one that is not small.
+///
+/// # Errors
+/// The file cannot be read, is not UTF-8, or is longer than [`CONFIG_BYTES_MAX`].
 pub fn read_bounded(path: &Path) -> Result<String> {
     let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
     if length > CONFIG_BYTES_MAX {

@@ -8,12 +8,12 @@ use common::clock::SystemClock;
 use common::id::{Digest, SiteId};
 use common::run::{RunManifest, TensorSpec};
 
-use super::super::state::{Phase, Score};
 use super::*;
-use crate::blobs;
 use crate::evaluate::tests::scripted;
-use crate::round::scheduler::tests::plan;
+use crate::round::scheduler::tests::launched_run;
+use crate::round::state::{Phase, Score};
 use crate::state_folder::StateFolder;
+use crate::state_folder::blobs;
 
 const SCORES: &str = r#"read line; echo '{"answer":"scored","scores":[{"loss":5.5,"perplexity":244.7,"token_accuracy":0.1,"supervised_tokens":9,"samples":3,"duration_ms":1}]}'"#;
 
@@ -32,26 +32,26 @@ fn adapter(folder: &StateFolder, value: f32) -> Digest {
     digest
 }
 
-fn prepared(folder: &StateFolder) -> Plan {
+fn prepared(folder: &StateFolder) -> LaunchedRun {
     folder.create().unwrap();
-    let mut plan = plan(2, 2, 2);
-    plan.test = None;
-    let spec = &plan.spec;
+    let mut launched = launched_run(2, 2, 2);
+    launched.test = None;
+    let spec = &launched.spec;
     let manifest = RunManifest {
-        run: plan.run,
+        run: launched.run,
         name: spec.name.clone(),
         rounds: spec.rounds,
-        base_fingerprint: plan.model_fingerprint,
+        base_fingerprint: launched.model_fingerprint,
         adapter: spec.adapter.clone(),
         tensors: tensors(),
         training: spec.training.clone(),
         base: spec.base,
-        sites: plan.sites.clone(),
+        sites: launched.sites.clone(),
         overlap: None,
     };
-    plan.manifest = blobs::put(folder, &manifest.to_bytes().unwrap()).unwrap();
-    plan.initial = adapter(folder, 0.0);
-    plan
+    launched.manifest = blobs::put(folder, &manifest.to_bytes().unwrap()).unwrap();
+    launched.initial = adapter(folder, 0.0);
+    launched
 }
 
 struct Running {
@@ -90,7 +90,7 @@ impl Running {
         tokio::time::timeout(Duration::from_secs(30), wait).await.unwrap()
     }
 
-    async fn deliver(&self, folder: &StateFolder, run: RunId, round: u32, index: u32) -> Option<Verdict> {
+    async fn deliver(&self, folder: &StateFolder, run: RunId, round: u32, index: u32) -> Option<Admission> {
         let site: SiteId = format!("site-{index}").parse().unwrap();
         let digest = adapter(folder, round as f32 + index as f32 / 8.0);
         let event = Event::UpdateStored {
@@ -110,14 +110,14 @@ fn open_round(number: u32) -> impl Fn(&RunState) -> bool {
 
 async fn undisturbed(path: &Path) -> Digest {
     let folder = StateFolder::at(path);
-    let plan = prepared(&folder);
-    let run = plan.run;
+    let launched = prepared(&folder);
+    let run = launched.run;
     let running = Running::start(&folder, SCORES);
-    running.driver.launch(plan).await.unwrap();
+    running.driver.launch(launched).await.unwrap();
     for round in 1..=2 {
         running.until(run, open_round(round)).await;
         for index in 0..2 {
-            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Verdict::Welcome));
+            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Admission::Welcome));
         }
     }
     let state = running.until(run, RunState::is_over).await;
@@ -133,20 +133,20 @@ async fn a_run_killed_between_any_two_steps_publishes_the_same_bytes() {
     let expected = undisturbed(first.path()).await;
     let second = tempfile::tempdir().unwrap();
     let folder = StateFolder::at(second.path());
-    let plan = prepared(&folder);
-    let run = plan.run;
+    let launched = prepared(&folder);
+    let run = launched.run;
     let mut running = Running::start(&folder, SCORES);
-    running.driver.launch(plan).await.unwrap();
+    running.driver.launch(launched).await.unwrap();
     for round in 1..=2 {
         // Sites in the other order, each twice, and a kill after every step.
         for index in [1, 0] {
             running.kill().await;
             running = Running::start(&folder, SCORES);
             running.until(run, open_round(round)).await;
-            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Verdict::Welcome));
+            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Admission::Welcome));
             running.kill().await;
             running = Running::start(&folder, SCORES);
-            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Verdict::Known));
+            assert_eq!(running.deliver(&folder, run, round, index).await, Some(Admission::Known));
         }
     }
     let state = running.until(run, RunState::is_over).await;
@@ -158,12 +158,12 @@ async fn a_run_killed_between_any_two_steps_publishes_the_same_bytes() {
 async fn a_run_is_published_unevaluated_when_the_evaluation_hangs() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = StateFolder::at(temporary.path());
-    let mut plan = prepared(&folder);
-    plan.spec.rounds = 1;
-    let run = plan.run;
+    let mut launched = prepared(&folder);
+    launched.spec.rounds = 1;
+    let run = launched.run;
     let running = Running::start(&folder, "exec sleep 60");
-    running.driver.launch(plan.clone()).await.unwrap();
-    let again = running.driver.launch(Plan { run: RunId([9; 8]), ..plan }).await;
+    running.driver.launch(launched.clone()).await.unwrap();
+    let again = running.driver.launch(LaunchedRun { run: RunId([9; 8]), ..launched }).await;
     assert!(matches!(again, Err(Error::RunInProgress(_))));
     running.until(run, open_round(1)).await;
     for index in 0..2 {
@@ -182,15 +182,15 @@ async fn a_run_is_published_unevaluated_when_the_evaluation_hangs() {
 async fn a_damaged_update_ends_the_run_with_a_reason() {
     let temporary = tempfile::tempdir().unwrap();
     let folder = StateFolder::at(temporary.path());
-    let plan = prepared(&folder);
-    let run = plan.run;
+    let launched = prepared(&folder);
+    let run = launched.run;
     let running = Running::start(&folder, SCORES);
-    running.driver.launch(plan).await.unwrap();
+    running.driver.launch(launched).await.unwrap();
     running.until(run, open_round(1)).await;
     running.deliver(&folder, run, 1, 0).await;
     std::fs::write(folder.blob(adapter(&folder, 1.0)), b"bit rot").unwrap();
     running.deliver(&folder, run, 1, 1).await;
     let state = running.until(run, RunState::is_over).await;
-    assert!(crate::report::failure_text(&state.phase).unwrap().contains("does not have its digest"));
+    assert!(crate::admin::report::failure_text(&state.phase).unwrap().contains("does not have its digest"));
     running.kill().await;
 }

@@ -1,6 +1,7 @@
 //! What `status --json` says of a run: a flat, documented view of its state, put together from the
-//! journal's replay and the database. Read by the operator, the demo's report and scripts; a field is
-//! only ever added.
+//! journal's replay and the database. Used by `server`, `cli::status`, `cli::runs` and `cli::launch`; read
+//! by the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word
+//! changes.
 
 use common::clock::Timestamp;
 use common::id::SiteId;
@@ -110,15 +111,18 @@ pub struct SiteReport {
 }
 
 /// The report of one run.
+///
+/// # Errors
+/// The database cannot be read.
 pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
-    let plan = &state.plan;
+    let launched = &state.launched;
     let history = state.rounds.iter().map(|record| round_report(store, state, record));
-    let sites = plan.sites.iter().map(|site| site_report(store, state, site));
+    let sites = launched.sites.iter().map(|site| site_report(store, state, site));
     let score = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     Ok(RunReport {
-        run: plan.run.to_string(),
-        name: plan.spec.name.clone(),
-        rounds: plan.spec.rounds,
+        run: launched.run.to_string(),
+        name: launched.spec.name.clone(),
+        rounds: launched.spec.rounds,
         round: state.current().map_or(0, |record| record.round.0),
         phase: phase_word(&state.phase).to_owned(),
         failure: failure_text(&state.phase),
@@ -140,12 +144,12 @@ pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
 /// The word for a phase.
 pub fn phase_word(phase: &Phase) -> &'static str {
     match phase {
-        Phase::Idle => "idle",
+        Phase::MeasuringBase => "idle",
         Phase::Announced => "announced",
         Phase::Collecting => "collecting",
         Phase::Aggregating => "aggregating",
         Phase::Evaluating => "evaluating",
-        Phase::Published => "published",
+        Phase::Publishing => "published",
         Phase::TestPending => "test_pending",
         Phase::Testing => "testing",
         Phase::Finished => "finished",
@@ -160,7 +164,7 @@ pub fn failure_text(phase: &Phase) -> Option<String> {
             Some(format!("the round had {updates} updates of the {needed} it needs"))
         }
         Phase::Failed(Failure::Stopped) => Some("the operator stopped it".to_owned()),
-        Phase::Failed(Failure::Broken(reason)) => Some(reason.clone()),
+        Phase::Failed(Failure::EffectFailed(reason)) => Some(reason.clone()),
         _ => None,
     }
 }
@@ -189,9 +193,9 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
 fn training_ms(store: &Store, state: &RunState, record: &RoundRecord) -> Result<Option<u64>> {
     let mut last: Option<Timestamp> = None;
     for (site, update) in &record.updates {
-        last = last.max(store.offered_at(state.plan.run, record.round, site, update.digest)?);
+        last = last.max(store.offered_at(state.launched.run, record.round, site, update.digest)?);
     }
-    let first = record.taken.values().min();
+    let first = record.ready.values().min();
     Ok(last.zip(first).map(|(last, first)| last.since_ms(*first)))
 }
 
@@ -211,7 +215,7 @@ fn site_report(store: &Store, state: &RunState, site: &SiteId) -> Result<SiteRep
         frames_sent: totals.map_or(0, |totals| totals.frames),
     };
     let Some(record) = state.current() else { return Ok(report) };
-    if let Some(progress) = store.progress(state.plan.run, record.round, site)? {
+    if let Some(progress) = store.progress(state.launched.run, record.round, site)? {
         (report.step, report.total_steps) = (progress.step, progress.total_steps);
         (report.loss, report.tokens_per_s) = (Some(progress.loss), Some(progress.tokens_per_s));
     }
@@ -223,7 +227,7 @@ fn site_report(store: &Store, state: &RunState, site: &SiteId) -> Result<SiteRep
         "sent"
     } else if report.failure.is_some() {
         "failed"
-    } else if record.taken.contains_key(site) {
+    } else if record.ready.contains_key(site) {
         "training"
     } else {
         "waiting"

@@ -1,5 +1,5 @@
-//! An update's way in: offer, chunks, commit, receipt. The receipt is signed and sent only after the
-//! file and the journal entry are durable; a repetition gets the same receipt.
+//! An update's way in: offer, chunks, commit, receipt. Called by `handler`. Invariant: the receipt is signed
+//! and sent only after the file and the journal entry are durable; a repetition gets the same receipt.
 
 use std::sync::Arc;
 
@@ -8,15 +8,15 @@ use common::net::server::Reply;
 use common::wire::codec;
 use common::wire::message::{Receipt, ReceiptBody, Refusal, Response, RoundKey};
 
-use super::{Sessions, internal};
+use super::handler::RequestHandler;
+use crate::blocking::{blocking, internal};
 use crate::error::Error;
-use crate::performer::blocking;
-use crate::round::effect::Verdict;
+use crate::round::effect::Admission;
 use crate::round::event::Event;
 use crate::round::scheduler;
 use crate::store::{FrameTotals, Offer};
 
-impl Sessions {
+impl RequestHandler {
     pub(super) async fn offer(
         &self,
         site: &SiteId,
@@ -25,19 +25,19 @@ impl Sessions {
         totals: FrameTotals,
     ) -> Result<Reply, Refusal> {
         let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
-        match scheduler::verdict(&state, key.round, site, offer.digest) {
-            Verdict::Known => return self.receipt(site, key, offer, totals).await,
-            Verdict::RoundClosed => return Err(Refusal::RoundClosed),
-            Verdict::Conflict => {
+        match scheduler::admission(&state, key.round, site, offer.digest) {
+            Admission::Known => return self.receipt(site, key, offer, totals).await,
+            Admission::RoundClosed => return Err(Refusal::RoundClosed),
+            Admission::Conflict => {
                 // Submitted although the answer is known: the attempt belongs in the journal.
                 internal(self.driver.submit(key.run, stored(site, key, &offer)).await)?;
                 return Err(Refusal::Conflict);
             }
-            Verdict::Welcome => {}
+            Admission::Welcome => {}
         }
         let (intake, store, who, now) =
             (self.intake.clone(), Arc::clone(&self.store), site.clone(), self.clock.now());
-        let expected = state.plan.adapter_bytes;
+        let expected = state.launched.adapter_bytes;
         let next_offset = internal(
             blocking(move || {
                 let next_offset = match intake.offer(&who, offer.digest, offer.bytes, expected) {
@@ -83,21 +83,21 @@ impl Sessions {
         let found = internal(blocking(move || Ok(store.offer(key.run, key.round, &who, digest)?)).await)?;
         let offer = found.ok_or(Refusal::Unknown)?;
         let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
-        match scheduler::verdict(&state, key.round, site, digest) {
-            Verdict::Known => return self.receipt(site, key, offer, totals).await,
-            Verdict::RoundClosed => return Err(Refusal::RoundClosed),
-            Verdict::Conflict => return Err(Refusal::Conflict),
-            Verdict::Welcome => {}
+        match scheduler::admission(&state, key.round, site, digest) {
+            Admission::Known => return self.receipt(site, key, offer, totals).await,
+            Admission::RoundClosed => return Err(Refusal::RoundClosed),
+            Admission::Conflict => return Err(Refusal::Conflict),
+            Admission::Welcome => {}
         }
-        let (intake, who, manifest) = (self.intake.clone(), site.clone(), state.plan.manifest);
+        let (intake, who, manifest) = (self.intake.clone(), site.clone(), state.launched.manifest);
         let sealed = internal(blocking(move || Ok(intake.seal(&who, digest, offer.bytes, manifest))).await)?;
         if let Some(next_offset) = sealed? {
             return Ok(Response::Continue { next_offset }.into());
         }
         match internal(self.driver.submit(key.run, stored(site, key, &offer)).await)? {
-            Some(Verdict::Welcome | Verdict::Known) => self.receipt(site, key, offer, totals).await,
-            Some(Verdict::Conflict) => Err(Refusal::Conflict),
-            Some(Verdict::RoundClosed) => Err(Refusal::RoundClosed),
+            Some(Admission::Welcome | Admission::Known) => self.receipt(site, key, offer, totals).await,
+            Some(Admission::Conflict) => Err(Refusal::Conflict),
+            Some(Admission::RoundClosed) => Err(Refusal::RoundClosed),
             None => Err(Refusal::Internal),
         }
     }

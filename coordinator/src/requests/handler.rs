@@ -1,35 +1,32 @@
-//! What each request of a site gets: authorised by certificate serial and key against the database,
-//! counted for reconciliation, then answered. Called by the QUIC server for every request. Invariant: a
-//! refusal tells a site a code, never a text; the reason is in our log.
-
-mod overlap;
-mod update;
-mod work;
+//! The way of each request: authorised by certificate serial and key against the database, counted for
+//! reconciliation, then answered here or by `work`, `update` or `overlap`. Called by the QUIC server
+//! (`common::net::server`) for every connection and every request. Invariant: a refusal tells a site a code,
+//! never a text; the reason is in our log.
 
 use std::sync::Arc;
 
 use certs::{PeerCertificate, ReceiptSigningKey};
 use common::clock::Clock;
-use common::id::{Round, SiteId};
+use common::id::{Digest, Round, SiteId};
 use common::ledger::Kind;
 use common::limits::CHUNK_BYTES_MAX;
 use common::net::Peer;
 use common::net::server::{Handler, Received, Reply};
 use common::wire::message::{PROTOCOL_VERSION, Refusal, Request, Response, RoundKey, TrainFailure};
 
-use crate::blobs;
-use crate::error::{Error, Result};
-use crate::identity::system_time;
-use crate::intake::Intake;
-use crate::performer::blocking;
-use crate::round::driver::Driver;
+use super::intake::Intake;
+use super::places::Places;
+use super::told::Told;
+use crate::blocking::{blocking, internal};
+use crate::execution::driver::Driver;
+use crate::execution::runs::Runs;
 use crate::round::event::Event;
-use crate::runs::Runs;
-use crate::state_folder::StateFolder;
-use crate::store::{FrameTotals, Progress, ReceivedFrame, Store};
+use crate::state_folder::identity::system_time;
+use crate::state_folder::{StateFolder, blobs};
+use crate::store::{FrameTotals, Offer, Progress, ReceivedFrame, Store};
 
-/// Everything a request may need.
-pub struct Sessions {
+/// Answers the requests of sites, with everything a request may need.
+pub struct RequestHandler {
     /// Facts.
     pub store: Arc<Store>,
     /// Run states.
@@ -45,15 +42,12 @@ pub struct Sessions {
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Places for evaluations for the comparison with the held-out set.
-    pub evaluations: Evaluations,
+    pub places: Places,
     /// Which ended runs each site was told of since we started.
     pub told: Told,
 }
 
-pub use overlap::Evaluations;
-pub use work::Told;
-
-impl Handler for Sessions {
+impl Handler for RequestHandler {
     async fn admit(&self, peer: &Peer) -> bool {
         match self.authorise(peer).await {
             Ok(site) => {
@@ -79,8 +73,8 @@ impl Handler for Sessions {
     }
 }
 
-impl Sessions {
-    async fn authorise(&self, peer: &Peer) -> std::result::Result<SiteId, Refusal> {
+impl RequestHandler {
+    async fn authorise(&self, peer: &Peer) -> Result<SiteId, Refusal> {
         let certificate =
             PeerCertificate::from_der(&peer.certificate_der).map_err(|_| Refusal::NotAuthorised)?;
         if !certificate.is_valid_at(system_time(self.clock.now())) {
@@ -97,11 +91,7 @@ impl Sessions {
     }
 
     /// Authorises a request and counts its frame.
-    async fn enter(
-        &self,
-        peer: &Peer,
-        received: &Received,
-    ) -> std::result::Result<(SiteId, FrameTotals), Refusal> {
+    async fn enter(&self, peer: &Peer, received: &Received) -> Result<(SiteId, FrameTotals), Refusal> {
         let site = self.authorise(peer).await?;
         let frame = ReceivedFrame {
             sequence: received.envelope.sequence,
@@ -114,12 +104,7 @@ impl Sessions {
         Ok((site, totals))
     }
 
-    async fn answer(
-        &self,
-        site: &SiteId,
-        received: Received,
-        totals: FrameTotals,
-    ) -> std::result::Result<Reply, Refusal> {
+    async fn answer(&self, site: &SiteId, received: Received, totals: FrameTotals) -> Result<Reply, Refusal> {
         match received.envelope.request {
             Request::Hello { protocol, ledger } => hello(site, protocol, ledger.size, totals),
             Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),
@@ -142,7 +127,7 @@ impl Sessions {
                     return Err(Refusal::BadRequest);
                 }
                 let (records, tokens, loss) = (records.value(), tokens.value(), loss.nats());
-                let offer = crate::store::Offer { digest, bytes, records, tokens, loss };
+                let offer = Offer { digest, bytes, records, tokens, loss };
                 self.offer(site, key, offer, totals).await
             }
             Request::Chunk { digest, offset, length } => {
@@ -155,17 +140,12 @@ impl Sessions {
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
             Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
             Request::OverlapBlinded { run, offset, count } => {
-                self.overlap_evaluate(site, run, (offset, count), received.payload).await
+                self.overlap_evaluate(site, run, offset, count, received.payload).await
             }
         }
     }
 
-    async fn fetch(
-        &self,
-        site: &SiteId,
-        digest: common::id::Digest,
-        offset: u64,
-    ) -> std::result::Result<Reply, Refusal> {
+    async fn fetch(&self, site: &SiteId, digest: Digest, offset: u64) -> Result<Reply, Refusal> {
         if !self.may_fetch(site, digest) {
             return Err(Refusal::Unknown);
         }
@@ -177,12 +157,7 @@ impl Sessions {
         Ok(Reply { response: Response::Blob { offset, length, total }, payload })
     }
 
-    async fn progress(
-        &self,
-        site: &SiteId,
-        key: RoundKey,
-        progress: Progress,
-    ) -> std::result::Result<Reply, Refusal> {
+    async fn progress(&self, site: &SiteId, key: RoundKey, progress: Progress) -> Result<Reply, Refusal> {
         self.open_round(site, key)?;
         let (store, who) = (Arc::clone(&self.store), site.clone());
         internal(blocking(move || Ok(store.put_progress(key.run, key.round, &who, &progress)?)).await)?;
@@ -190,12 +165,7 @@ impl Sessions {
         Ok(Response::Noted.into())
     }
 
-    async fn failed(
-        &self,
-        site: &SiteId,
-        key: RoundKey,
-        reason: TrainFailure,
-    ) -> std::result::Result<Reply, Refusal> {
+    async fn failed(&self, site: &SiteId, key: RoundKey, reason: TrainFailure) -> Result<Reply, Refusal> {
         self.open_round(site, key)?;
         tracing::warn!(%site, run = %key.run, round = %key.round, ?reason, "the site cannot train this round");
         let event =
@@ -205,7 +175,7 @@ impl Sessions {
     }
 
     /// Refuses a request about a round in which the site has nothing to do.
-    fn open_round(&self, site: &SiteId, key: RoundKey) -> std::result::Result<(), Refusal> {
+    pub(super) fn open_round(&self, site: &SiteId, key: RoundKey) -> Result<(), Refusal> {
         let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
         match state.work_for(site) {
             Some(record) if record.round == key.round => Ok(()),
@@ -215,12 +185,7 @@ impl Sessions {
     }
 }
 
-fn hello(
-    site: &SiteId,
-    protocol: u16,
-    ledger_size: u64,
-    totals: FrameTotals,
-) -> std::result::Result<Reply, Refusal> {
+fn hello(site: &SiteId, protocol: u16, ledger_size: u64, totals: FrameTotals) -> Result<Reply, Refusal> {
     if protocol != PROTOCOL_VERSION {
         return Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION });
     }
@@ -243,15 +208,4 @@ fn failure_code(reason: TrainFailure) -> &'static str {
         TrainFailure::NotAllowed => "not_allowed",
         TrainFailure::OverlapFailed => "overlap_failed",
     }
-}
-
-/// Our own failure, as a site is told it: worth a retry, and the words are in our log.
-fn internal<T>(result: Result<T>) -> std::result::Result<T, Refusal> {
-    result.map_err(|error| {
-        tracing::error!(%error, "cannot answer a site");
-        match error {
-            Error::Store(crate::store::StoreError::Full) => Refusal::StorageFull,
-            _ => Refusal::Internal,
-        }
-    })
 }

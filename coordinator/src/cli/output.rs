@@ -1,0 +1,38 @@
+//! How a subcommand writes: data to stdout, the log to stderr. Used by the subcommands and by `cli`.
+//! Invariant: a reader of stdout that goes away (`| head`) is not an error.
+
+use std::io::{self, ErrorKind, IsTerminal, Write};
+
+use crate::error::{Error, Result};
+
+/// Logs go to stderr; `RUST_LOG` chooses how much, `NO_COLOR` is honoured.
+pub(super) fn start_log() {
+    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
+    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(colours(io::stderr().is_terminal()))
+        .with_writer(io::stderr)
+        .init();
+}
+
+/// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+pub(super) fn colours(is_terminal: bool) -> bool {
+    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// A value as JSON, for scripts.
+pub(super) fn print_json(value: &impl serde::Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value).map_err(|error| Error::Internal(error.to_string()))?;
+    print_line(&text)
+}
+
+/// One line to stdout. A reader that went away (`| head`) ends the output, not in an error.
+pub(super) fn print_line(text: &str) -> Result<()> {
+    match writeln!(io::stdout(), "{text}") {
+        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
+            Err(Error::Io { action: "write to", path: "standard output".into(), source: error })
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,51 @@
+//! What an operator launched: the first event of a run's journal, and everything a run needs to know until
+//! it is over. Made by `execution::launch`. Used by `event`, `state`, and everybody who reads a run's state.
+//! Invariant: each file it names is pinned by its digest, so that no file can change under a run.
+
+use std::path::PathBuf;
+
+use common::id::{Digest, RunId, SiteId};
+use common::run::{OverlapTerms, RunSpec};
+use serde::{Deserialize, Serialize};
+
+/// A file an operator named, pinned by content so that it cannot change under a run.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedFile {
+    /// Absolute path on the coordinator.
+    pub path: PathBuf,
+    /// SHA-256 of its bytes at launch.
+    pub digest: Digest,
+}
+
+/// What was launched: the run file with everything it refers to pinned.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LaunchedRun {
+    /// The run's id.
+    pub run: RunId,
+    /// The run file.
+    pub spec: RunSpec,
+    /// The coordinator's copy of the base model.
+    pub model: PathBuf,
+    /// Fingerprint of the loaded (quantised) base model; sites must find the same.
+    pub model_fingerprint: Digest,
+    /// Sites that take part, sorted: those that had joined at launch.
+    pub sites: Vec<SiteId>,
+    /// Steers, every round. Without one, rounds are published unevaluated.
+    pub validation: Option<PinnedFile>,
+    /// Opened once, at the end. Without one, the run ends with its last round.
+    pub test: Option<PinnedFile>,
+    /// The manifest blob that sites fetch.
+    pub manifest: Digest,
+    /// Length of the manifest blob in bytes.
+    pub manifest_bytes: u64,
+    /// The adapter that round 1 starts from.
+    pub initial: Digest,
+    /// Length of every adapter of this run in bytes.
+    pub adapter_bytes: u64,
+    /// The comparison of sites' records with the held-out set; `None` without one, and in journals of older
+    /// versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub overlap: Option<OverlapTerms>,
+}

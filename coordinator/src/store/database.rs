@@ -1,0 +1,42 @@
+//! The database handle and how numbers are written in it. Used by every other file of `store`, which add
+//! their tables' methods to [`Store`]. Invariant: one connection, held for one transaction at a time.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+use super::error::StoreError;
+use super::sqlite;
+
+/// The database. One connection: SQLite has one writer anyway, and every read here is tiny.
+#[derive(Debug)]
+pub struct Store {
+    connection: Mutex<Connection>,
+}
+
+impl Store {
+    /// Opens (or creates) the database, brings its schema up to date and checks its integrity.
+    ///
+    /// # Errors
+    /// The file is no sound database ([`StoreError::Corrupt`]), was written by a newer version, or cannot be
+    /// opened in write-ahead mode.
+    pub fn open(path: &Path) -> Result<Self, StoreError> {
+        Ok(Self { connection: Mutex::new(sqlite::open(path)?) })
+    }
+
+    /// The connection. A panic in another holder left at most a rolled-back transaction behind.
+    pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// SQLite integers are signed; our counts and times stay far below 2^63.
+pub(super) fn to_sql(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+/// The reverse of [`to_sql`].
+pub(super) fn from_sql(value: i64) -> u64 {
+    u64::try_from(value).unwrap_or(0)
+}
