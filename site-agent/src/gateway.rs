@@ -7,8 +7,8 @@ use std::io;
 use std::time::Duration;
 
 use common::clock::SystemClock;
-use common::limits::HANDSHAKE_DEADLINE_MS;
-use common::net::client::{Client, Session, resolve};
+use common::limits::HANDSHAKE_MS_MAX;
+use common::net::client::{Client, ClientConnection, resolve};
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::agent::connection::{Connection, Connector, Report};
@@ -88,10 +88,10 @@ struct QuicConnector {
 }
 
 impl Connector for QuicConnector {
-    type Wire = Session;
+    type Wire = ClientConnection;
 
-    async fn connect(&mut self) -> Result<Session, SiteError> {
-        let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+    async fn connect(&mut self) -> Result<ClientConnection, SiteError> {
+        let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
         let mut last = SiteError::Connection { reason: "the name has no address".into() };
         for remote in resolve(&self.address, deadline).await? {
             // A fresh socket each time: after a network change the old one may be bound to a route that is gone.

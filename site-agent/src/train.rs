@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use common::crash_point;
 use common::durable;
 use common::id::{Digest, RunId};
-use common::limits::PROGRESS_INTERVAL_MS;
+use common::limits::PROGRESS_INTERVAL_MS_MIN;
 use common::run::RunManifest;
 use common::wire::message::{RoundKey, TrainFailure};
 use model::{Adapter, BaseModel, Checkpoint, Control, ModelError, StepReport, TrainData};
@@ -361,7 +361,7 @@ impl Pace {
     fn progress(&mut self, report: &StepReport) -> Option<Progress> {
         self.tokens += report.tokens;
         let is_due =
-            self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS));
+            self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS_MIN));
         if !is_due && report.step < report.total_steps {
             return None;
         }

@@ -4,13 +4,15 @@
 //! Each run has a seed of its own, because bytes the coordinator already has are not sent again; what
 //! the same seed gives without crashes is found out afterwards, in a consortium that nobody disturbs.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
-use anyhow::{Result, ensure};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
 use tests::consortium::Consortium;
 use tests::failure::Failure;
 use tests::relay::split_mix_64;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 /// A point is reached at the latest in the second run after it was armed.
 const LAUNCHES_PER_POINT: u32 = 2;

@@ -7,10 +7,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::id::{Digest, RunId, SiteId};
-use common::limits::{OVERLAP_EVALUATIONS_MAX, OVERLAP_WAIT_MS, POINT_BYTES};
+use common::limits::{OVERLAP_EVALUATIONS_MAX, OVERLAP_WAIT_MS_MAX};
 use common::net::server::Reply;
 use common::run::OverlapTerms;
-use common::wire::message::{Refusal, Response};
+use common::wire::message::{POINT_BYTES, Refusal, Response};
 use data::overlap::{Batch, batch_points, is_padded};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -52,7 +52,7 @@ impl Evaluations {
     /// Waits a while for a place; `None` without one, or while the site has one already.
     async fn enter(&self, site: &SiteId) -> Option<Place> {
         let waiting = Arc::clone(&self.places).acquire_owned();
-        let place = tokio::time::timeout(Duration::from_millis(OVERLAP_WAIT_MS), waiting).await.ok()?.ok()?;
+        let place = tokio::time::timeout(Duration::from_millis(OVERLAP_WAIT_MS_MAX), waiting).await.ok()?.ok()?;
         let is_first = self.sites.lock().unwrap_or_else(PoisonError::into_inner).insert(site.clone());
         is_first.then(|| Place { _place: place, sites: Arc::clone(&self.sites), site: site.clone() })
     }

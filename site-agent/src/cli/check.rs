@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use common::limits::HANDSHAKE_DEADLINE_MS;
+use common::limits::HANDSHAKE_MS_MAX;
 use common::net::client::{Client, resolve};
 use serde_json::json;
 
@@ -106,7 +106,7 @@ fn verdict(report: &ProbeReport, lock: Lock) -> String {
 /// A TLS handshake and nothing else: no request leaves, so there is nothing for the ledger.
 fn knock(identity: &Identity) -> Result<(), SiteError> {
     let address = &identity.coordinator.address;
-    let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+    let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

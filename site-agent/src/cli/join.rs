@@ -8,13 +8,13 @@ use std::fs::{self, DirBuilder};
 use std::net::SocketAddr;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use certs::{CertError, IdentityKey, Invitation};
 use common::clock::SystemClock;
 use common::durable;
 use common::id::{Digest, SiteId};
-use common::limits::HANDSHAKE_DEADLINE_MS;
+use common::limits::HANDSHAKE_MS_MAX;
 use common::net::NetError;
 use common::net::client::resolve;
 use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
@@ -153,7 +153,7 @@ fn build(folder: &StateFolder, config: &AgentConfig, invitation: &Invitation) ->
         invitation.pin,
         &invitation.site,
         &key,
-        SystemTime::now(),
+        SystemClock.system_time(),
     )
     .map_err(|error| SiteError::Enrolment {
         sentence: format!("the coordinator's answer is refused: {error}"),
@@ -220,7 +220,7 @@ fn enrol(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Re
 }
 
 async fn first_address(address: &str) -> Result<SocketAddr, SiteError> {
-    let found = resolve(address, Duration::from_millis(HANDSHAKE_DEADLINE_MS)).await?;
+    let found = resolve(address, Duration::from_millis(HANDSHAKE_MS_MAX)).await?;
     found.first().copied().ok_or_else(|| SiteError::Net(NetError::Resolve { address: address.to_owned() }))
 }
 
