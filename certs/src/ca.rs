@@ -15,7 +15,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::{
-    csr::RequestedKey, error::CertError, key::IdentityKey, peer::SerialNumber, pin::SpkiPin, profile,
+    csr::RequestedKey, error::CertError, key::IdentityKey, pin::SpkiPin, profile, serial::SerialNumber,
 };
 
 /// A certificate this authority signed.
@@ -38,6 +38,10 @@ pub struct CertificateAuthority {
 
 impl CertificateAuthority {
     /// A new authority for ten years from `now`. `consortium` is shown in its subject, 1 to 64 characters.
+    ///
+    /// # Errors
+    /// [`CertError::ConsortiumName`] for a name that is empty, too long or has control characters;
+    /// [`CertError::Signing`] when the crypto provider fails.
     pub fn create(consortium: &str, serial: &SerialNumber, now: SystemTime) -> Result<Self, CertError> {
         let params = profile::authority(consortium, serial, now)?;
         let key = IdentityKey::generate()?;
@@ -46,6 +50,11 @@ impl CertificateAuthority {
     }
 
     /// Loads what `certificate_pem` and `key_pem` gave.
+    ///
+    /// # Errors
+    /// [`CertError::Pem`] or [`CertError::Certificate`] for a text that is not the certificate of an
+    /// authority, [`CertError::Key`] for another kind of key, [`CertError::KeyMismatch`] when the two do not
+    /// belong together.
     pub fn load(certificate_pem: &str, key_pem: &str) -> Result<Self, CertError> {
         let certificate = CertificateDer::from_pem_slice(certificate_pem.as_bytes())
             .map_err(|_| CertError::Pem { what: "CA certificate" })?;
@@ -98,6 +107,10 @@ impl CertificateAuthority {
     }
 
     /// The coordinator's server certificate, one year.
+    ///
+    /// # Errors
+    /// [`CertError::AuthorityExpired`] when the authority itself is no longer valid at `now`;
+    /// [`CertError::Signing`] when the crypto provider fails.
     pub fn issue_server(
         &self,
         key: &IdentityKey,
@@ -108,6 +121,11 @@ impl CertificateAuthority {
     }
 
     /// A site's client certificate. `site` comes from the invitation's record, never from the request.
+    ///
+    /// # Errors
+    /// [`CertError::SiteName`] and [`CertError::Lifetime`] for values outside their bounds,
+    /// [`CertError::AuthorityExpired`] when the authority is no longer valid at `now`, [`CertError::Signing`]
+    /// when the crypto provider fails.
     pub fn issue_site(
         &self,
         site: &str,

@@ -15,12 +15,12 @@ use x509_parser::{
     prelude::FromDer,
 };
 
-use crate::{error::CertError, key::IdentityKey, pin::SpkiPin};
-
-/// Longest request that is parsed, in bytes: ours is about 200.
-pub const MAX_CSR_BYTES: usize = 4096;
+use crate::{error::CertError, key::IdentityKey, limits::CSR_BYTES_MAX, pin::SpkiPin};
 
 /// A request (PKCS#10, DER) that proves possession of `key` and asks for nothing.
+///
+/// # Errors
+/// [`CertError::Signing`] when the crypto provider fails.
 pub fn create(key: &IdentityKey) -> Result<Vec<u8>, CertError> {
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
@@ -38,9 +38,13 @@ pub struct RequestedKey {
 
 impl RequestedKey {
     /// Reads a request in DER. Everything but an ECDSA P-256 key and a valid signature is refused.
+    ///
+    /// # Errors
+    /// [`CertError::Csr`], with the reason, for anything but one PKCS#10 request of at most [`CSR_BYTES_MAX`]
+    /// bytes with an ECDSA P-256 key and its own valid signature.
     pub fn from_csr(der: &[u8]) -> Result<Self, CertError> {
         let refuse = |reason| CertError::Csr { reason };
-        if der.len() > MAX_CSR_BYTES {
+        if der.len() > CSR_BYTES_MAX {
             return Err(refuse("it is longer than 4096 bytes"));
         }
         let (rest, request) =

@@ -26,6 +26,10 @@ pub struct Invitation {
 
 impl Invitation {
     /// An invitation whose address and site name were checked.
+    ///
+    /// # Errors
+    /// [`CertError::InvitationAddress`] or [`CertError::SiteName`] for an address or a name that cannot be
+    /// used.
     pub fn new(address: &str, site: &str, token: JoinToken, pin: SpkiPin) -> Result<Self, CertError> {
         check_address(address)?;
         profile::check_site_name(site)?;
@@ -39,6 +43,10 @@ impl Invitation {
     }
 
     /// Reads a line; blanks around it are forgiven, nothing else is.
+    ///
+    /// # Errors
+    /// One `CertError::Invitation...` for each way in which a line can be damaged, and
+    /// [`CertError::SiteName`] for a site name that cannot be used.
     pub fn parse(line: &str) -> Result<Self, CertError> {
         let rest = line.trim().strip_prefix(SCHEME).ok_or(CertError::InvitationScheme)?;
         let mut parts = rest.split('/');
@@ -65,6 +73,9 @@ impl fmt::Debug for Invitation {
 }
 
 /// Refuses what is not `host:port` with a host name, an IPv4 address or a bracketed IPv6 address.
+///
+/// # Errors
+/// [`CertError::InvitationAddress`] with what is wrong about it.
 pub fn check_address(address: &str) -> Result<(), CertError> {
     let refuse = |reason| Err(CertError::InvitationAddress { reason });
     let Some((host, port)) = address.rsplit_once(':') else {

@@ -17,6 +17,9 @@ pub struct IdentityKey(KeyPair);
 
 impl IdentityKey {
     /// A new key from the crypto provider's generator.
+    ///
+    /// # Errors
+    /// [`CertError::Signing`] when the crypto provider fails.
     pub fn generate() -> Result<Self, CertError> {
         KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
             .map(Self)
@@ -24,6 +27,9 @@ impl IdentityKey {
     }
 
     /// Reads a PKCS#8 `PRIVATE KEY` block. Any other kind of key is refused.
+    ///
+    /// # Errors
+    /// [`CertError::Pem`] for a text without such a block, [`CertError::Key`] for a key of another kind.
     pub fn from_pem(pem: &str) -> Result<Self, CertError> {
         let pkcs8 = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| CertError::Pem { what: "private key" })?;

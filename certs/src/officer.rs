@@ -24,11 +24,17 @@ pub struct OfficerKey(Ed25519KeyPair);
 
 impl OfficerKey {
     /// A new key from the crypto provider's generator.
+    ///
+    /// # Errors
+    /// [`CertError::Randomness`] when the generator gives nothing.
     pub fn generate() -> Result<Self, CertError> {
         Ed25519KeyPair::generate().map(Self).map_err(|_| CertError::Randomness)
     }
 
     /// One line: a label and base64 over the 32-byte seed, wiped when dropped. The file wants mode 0600.
+    ///
+    /// # Errors
+    /// [`CertError::OfficerKey`] when the crypto provider does not hand the seed out.
     pub fn to_text(&self) -> Result<Zeroizing<String>, CertError> {
         let seed = self.0.seed().map_err(|_| CertError::OfficerKey)?;
         let seed = seed.as_be_bytes().map_err(|_| CertError::OfficerKey)?;
@@ -36,6 +42,9 @@ impl OfficerKey {
     }
 
     /// Reads what `to_text` wrote; surrounding white space is forgiven.
+    ///
+    /// # Errors
+    /// [`CertError::OfficerKey`] for a text without the label, or whose base64 is not a seed of 32 bytes.
     pub fn from_text(text: &str) -> Result<Self, CertError> {
         let body = text.trim().strip_prefix(SECRET_LABEL).ok_or(CertError::OfficerKey)?;
         let seed = Zeroizing::new(BASE64.decode(body.trim().as_bytes()).map_err(|_| CertError::OfficerKey)?);
@@ -43,12 +52,18 @@ impl OfficerKey {
     }
 
     /// The public half, which sites trust.
+    ///
+    /// # Errors
+    /// [`CertError::OfficerKey`] when the crypto provider gives a key that is not 32 bytes long.
     pub fn public_key(&self) -> Result<OfficerPublicKey, CertError> {
         let bytes = self.0.public_key().as_ref().try_into().map_err(|_| CertError::OfficerKey)?;
         Ok(OfficerPublicKey(bytes))
     }
 
     /// The signature over `message`, which must begin with [`WAIVER_CONTEXT`]. Deterministic (RFC 8032).
+    ///
+    /// # Errors
+    /// [`CertError::Signing`] for a message that does not begin with the context.
     pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
         if !message.starts_with(WAIVER_CONTEXT) {
             return Err(CertError::Signing("the message is not a waiver".to_owned()));
@@ -81,6 +96,9 @@ impl OfficerPublicKey {
     }
 
     /// Reads what `to_text` wrote.
+    ///
+    /// # Errors
+    /// [`CertError::OfficerKey`] for a text without the label, or without 64 hexadecimal digits behind it.
     pub fn from_text(text: &str) -> Result<Self, CertError> {
         let body = text.trim().strip_prefix(PUBLIC_LABEL).ok_or(CertError::OfficerKey)?;
         let bytes = HEXLOWER.decode(body.trim().as_bytes()).map_err(|_| CertError::OfficerKey)?;

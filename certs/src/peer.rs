@@ -4,45 +4,11 @@
 //! the site to read its own certificate. Invariant: this reads, it does not verify; only hand in
 //! certificates that TLS or `tls::verify_enrolment` accepted.
 
-use std::{
-    fmt,
-    time::{Duration, SystemTime},
-};
+use std::time::{Duration, SystemTime};
 
-use data_encoding::HEXLOWER;
 use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
 
-use crate::{error::CertError, pin::SpkiPin, profile};
-
-/// A certificate serial number of exactly 16 bytes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct SerialNumber([u8; 16]);
-
-impl SerialNumber {
-    /// From 16 random bytes. Two bits are fixed so that the DER integer is positive and always 16
-    /// bytes long; 126 random bits remain, far above the 64 the CA/Browser Forum asks for.
-    pub fn from_random(mut bytes: [u8; 16]) -> Self {
-        bytes[0] = (bytes[0] & 0x3f) | 0x40;
-        Self(bytes)
-    }
-
-    /// The 16 bytes, big-endian.
-    pub fn as_bytes(&self) -> &[u8; 16] {
-        &self.0
-    }
-
-    /// From the 16 bytes of `as_bytes`, for example out of a database.
-    pub fn from_bytes(bytes: [u8; 16]) -> Self {
-        Self(bytes)
-    }
-}
-
-/// 32 lower-case hexadecimal digits, as `openssl x509 -serial` shows it but for the case.
-impl fmt::Display for SerialNumber {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&HEXLOWER.encode(&self.0))
-    }
-}
+use crate::{error::CertError, pin::SpkiPin, profile, serial::SerialNumber};
 
 /// The facts of one certificate that decisions are made on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -58,6 +24,10 @@ pub struct PeerCertificate {
 
 impl PeerCertificate {
     /// Reads a certificate in DER that our own CA issued.
+    ///
+    /// # Errors
+    /// [`CertError::Certificate`] for bytes that are not one X.509 certificate with a serial number of 16
+    /// bytes and exactly one DNS name.
     pub fn from_der(der: &[u8]) -> Result<Self, CertError> {
         let refuse = |reason| CertError::Certificate { what: "certificate", reason };
         let (rest, certificate) =
@@ -78,7 +48,7 @@ impl PeerCertificate {
         };
         let validity = certificate.validity();
         Ok(Self {
-            serial: SerialNumber(serial),
+            serial: SerialNumber::from_bytes(serial),
             key: SpkiPin::of_spki(certificate.tbs_certificate.subject_pki.raw),
             dns_name: (*dns_name).to_owned(),
             not_before: system_time(validity.not_before.timestamp()),
@@ -92,6 +62,10 @@ impl PeerCertificate {
     }
 
     /// The site's name; an error for a certificate that is not a site's.
+    ///
+    /// # Errors
+    /// [`CertError::Certificate`] for a certificate whose name does not end with [`profile::SITE_SUFFIX`],
+    /// [`CertError::SiteName`] for a name no site can have.
     pub fn site(&self) -> Result<&str, CertError> {
         let refused = CertError::Certificate { what: "certificate", reason: "it is not a site's" };
         let site = self.dns_name.strip_suffix(profile::SITE_SUFFIX).ok_or(refused)?;

@@ -22,6 +22,9 @@ impl SpkiPin {
     }
 
     /// The pin of the key inside a certificate in DER.
+    ///
+    /// # Errors
+    /// [`CertError::Certificate`] for bytes that are not exactly one X.509 certificate.
     pub fn of_certificate(certificate_der: &[u8]) -> Result<Self, CertError> {
         let (rest, certificate) = X509Certificate::from_der(certificate_der)
             .map_err(|_| CertError::Certificate { what: "certificate", reason: "it is not X.509" })?;

@@ -13,7 +13,11 @@ use rcgen::{
 };
 use time::OffsetDateTime;
 
-use crate::{error::CertError, peer::SerialNumber};
+use crate::{
+    error::CertError,
+    limits::{CONSORTIUM_NAME_CHARACTERS_MAX, LIFETIME_S_MAX, LIFETIME_S_MIN, SITE_NAME_BYTES_MAX},
+    serial::SerialNumber,
+};
 
 /// The fixed logical name in the coordinator's certificate. Sites verify this name whatever address
 /// they dial, so that a consortium can move to another host without new certificates.
@@ -31,15 +35,15 @@ pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 86_400);
 pub const SERVER_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 /// Thirty days, the default for sites.
 pub const SITE_LIFETIME: Duration = Duration::from_secs(30 * 86_400);
-/// Nobody gets a certificate for longer than this (the limit of the public web, 397 days).
-const LONGEST_LIFETIME: Duration = Duration::from_secs(397 * 86_400);
-const SHORTEST_LIFETIME: Duration = Duration::from_secs(60);
 
 /// Refuses a name that is not 1 to 32 of a-z, 0-9 and `-`, from a letter on and not ending with `-`. Such a
 /// name is a DNS label and a folder name.
+///
+/// # Errors
+/// [`CertError::SiteName`] with the first 80 characters of the name.
 pub fn check_site_name(name: &str) -> Result<(), CertError> {
     let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    let good = (1..=32).contains(&name.len())
+    let good = (1..=SITE_NAME_BYTES_MAX).contains(&name.len())
         && name.bytes().all(allowed)
         && name.starts_with(|first: char| first.is_ascii_lowercase())
         && !name.ends_with('-');
@@ -53,7 +57,7 @@ pub(crate) fn authority(
     now: SystemTime,
 ) -> Result<CertificateParams, CertError> {
     let length = consortium.chars().count();
-    if !(1..=64).contains(&length) || consortium.chars().any(char::is_control) {
+    if !(1..=CONSORTIUM_NAME_CHARACTERS_MAX).contains(&length) || consortium.chars().any(char::is_control) {
         return Err(CertError::ConsortiumName);
     }
     let mut params = blank(consortium, serial, now, AUTHORITY_LIFETIME);
@@ -77,7 +81,7 @@ pub(crate) fn site(
     lifetime: Duration,
 ) -> Result<CertificateParams, CertError> {
     check_site_name(site)?;
-    if !(SHORTEST_LIFETIME..=LONGEST_LIFETIME).contains(&lifetime) {
+    if !(Duration::from_secs(LIFETIME_S_MIN)..=Duration::from_secs(LIFETIME_S_MAX)).contains(&lifetime) {
         return Err(CertError::Lifetime { lifetime_s: lifetime.as_secs() });
     }
     let mut params = blank(site, serial, now, lifetime);

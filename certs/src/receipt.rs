@@ -24,11 +24,17 @@ pub struct ReceiptSigningKey(Ed25519KeyPair);
 
 impl ReceiptSigningKey {
     /// A new key from the crypto provider's generator.
+    ///
+    /// # Errors
+    /// [`CertError::Randomness`] when the generator gives nothing.
     pub fn generate() -> Result<Self, CertError> {
         Ed25519KeyPair::generate().map(Self).map_err(|_| CertError::Randomness)
     }
 
     /// One line of base64 over the 32-byte seed, wiped when dropped. The file wants mode 0600.
+    ///
+    /// # Errors
+    /// [`CertError::ReceiptKey`] when the crypto provider does not hand the seed out.
     pub fn to_text(&self) -> Result<Zeroizing<String>, CertError> {
         let seed = self.0.seed().map_err(|_| CertError::ReceiptKey)?;
         let seed = seed.as_be_bytes().map_err(|_| CertError::ReceiptKey)?;
@@ -36,18 +42,27 @@ impl ReceiptSigningKey {
     }
 
     /// Reads what `to_text` wrote; surrounding white space is forgiven.
+    ///
+    /// # Errors
+    /// [`CertError::ReceiptKey`] for a text that is not base64 of a seed of 32 bytes.
     pub fn from_text(text: &str) -> Result<Self, CertError> {
         let seed = Zeroizing::new(BASE64.decode(text.trim().as_bytes()).map_err(|_| CertError::ReceiptKey)?);
         Ed25519KeyPair::from_seed_unchecked(&seed).map(Self).map_err(|_| CertError::ReceiptKey)
     }
 
     /// The public half, given to sites when they join.
+    ///
+    /// # Errors
+    /// [`CertError::ReceiptKey`] when the crypto provider gives a key that is not 32 bytes long.
     pub fn public_key(&self) -> Result<ReceiptPublicKey, CertError> {
         let bytes = self.0.public_key().as_ref().try_into().map_err(|_| CertError::ReceiptKey)?;
         Ok(ReceiptPublicKey(bytes))
     }
 
     /// The signature over `message`, which must begin with [`RECEIPT_CONTEXT`]. Deterministic (RFC 8032).
+    ///
+    /// # Errors
+    /// [`CertError::Signing`] for a message that does not begin with the context.
     pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
         if !message.starts_with(RECEIPT_CONTEXT) {
             return Err(CertError::Signing("the message is not a receipt".to_owned()));
@@ -79,6 +94,9 @@ impl ReceiptPublicKey {
     }
 
     /// Whether `signature` is the coordinator's over `message`, a receipt.
+    ///
+    /// # Errors
+    /// [`CertError::ReceiptSignature`] when it is not, or when the message is not a receipt.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CertError> {
         if !message.starts_with(RECEIPT_CONTEXT) {
             return Err(CertError::ReceiptSignature);

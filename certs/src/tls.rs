@@ -48,6 +48,10 @@ pub struct TlsIdentity {
 
 impl TlsIdentity {
     /// From a certificate in DER and its key; refuses a pair that does not belong together.
+    ///
+    /// # Errors
+    /// [`CertError::Certificate`] for bytes that are not a certificate, [`CertError::KeyMismatch`] when the
+    /// two do not belong together.
     pub fn new(certificate_der: &[u8], key: &IdentityKey) -> Result<Self, CertError> {
         if SpkiPin::of_certificate(certificate_der)? != key.pin() {
             return Err(CertError::KeyMismatch);
@@ -57,17 +61,28 @@ impl TlsIdentity {
     }
 
     /// From PEM files.
+    ///
+    /// # Errors
+    /// [`CertError::Pem`] or [`CertError::Certificate`] for a text that is not a certificate,
+    /// [`CertError::Key`] for another kind of key, [`CertError::KeyMismatch`] when the two do not belong
+    /// together.
     pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, CertError> {
         Self::new(&certificate_from_pem(certificate_pem)?, &IdentityKey::from_pem(key_pem)?)
     }
 
     /// The facts of the certificate.
+    ///
+    /// # Errors
+    /// [`CertError::Certificate`] for a certificate that our CA would not have issued.
     pub fn peer(&self) -> Result<PeerCertificate, CertError> {
         PeerCertificate::from_der(&self.certificate)
     }
 }
 
 /// The DER of the first certificate in a PEM text.
+///
+/// # Errors
+/// [`CertError::Pem`] when the text holds no certificate.
 pub fn certificate_from_pem(pem: &str) -> Result<Vec<u8>, CertError> {
     CertificateDer::from_pem_slice(pem.as_bytes())
         .map(|der| der.to_vec())
@@ -82,6 +97,10 @@ pub fn certificate_to_pem(der: &[u8]) -> String {
 }
 
 /// The coordinator's side of run traffic: only clients with a certificate of `ca_der` get in.
+///
+/// # Errors
+/// [`CertError::Certificate`] when `ca_der` cannot be a root, [`CertError::Tls`] when rustls refuses the
+/// configuration.
 pub fn run_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
     let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca_der)?, provider())
         .build()
@@ -96,11 +115,18 @@ pub fn run_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig,
 }
 
 /// A site's side of run traffic.
+///
+/// # Errors
+/// [`CertError::Certificate`] when `ca_der` cannot be a root, [`CertError::Tls`] when rustls refuses the
+/// configuration.
 pub fn run_client(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ClientConfig, CertError> {
     run_client_with(provider(), identity, ca_der)
 }
 
 /// `run_client` with another choice of algorithms. For tests that prove what is negotiated.
+///
+/// # Errors
+/// As `run_client`; also [`CertError::Tls`] for a provider without the algorithms of TLS 1.3.
 pub fn run_client_with(
     provider: Arc<CryptoProvider>,
     identity: &TlsIdentity,
@@ -118,6 +144,9 @@ pub fn run_client_with(
 
 /// The coordinator's side of enrolment. Sends the CA certificate along, so that a site that knows
 /// only its pin can check the chain.
+///
+/// # Errors
+/// [`CertError::Tls`] when rustls refuses the configuration.
 pub fn join_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
     let chain = vec![identity.certificate.clone(), CertificateDer::from(ca_der.to_vec())];
     let config = ServerConfig::builder_with_provider(provider())
@@ -130,6 +159,9 @@ pub fn join_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig
 }
 
 /// A site's side of enrolment: trusts whatever chain ends in the CA key of `pin`, and nothing else.
+///
+/// # Errors
+/// [`CertError::Tls`] when rustls refuses the configuration.
 pub fn join_client(pin: SpkiPin) -> Result<ClientConfig, CertError> {
     let provider = provider();
     let verifier = pinned::PinnedAuthority::new(pin, provider.clone());
@@ -145,6 +177,10 @@ pub fn join_client(pin: SpkiPin) -> Result<ClientConfig, CertError> {
 
 /// Checks what enrolment returned before the site stores it: the CA is the pinned one, the
 /// certificate is good for client authentication under it, names `site`, and carries our key.
+///
+/// # Errors
+/// [`CertError::Enrolment`], with the reason, when one of these does not hold; [`CertError::Certificate`]
+/// when one of the two cannot be read.
 pub fn verify_enrolment(
     certificate_der: &[u8],
     ca_der: &[u8],

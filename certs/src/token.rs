@@ -25,6 +25,9 @@ impl JoinToken {
     }
 
     /// Reads 43 characters of base64url.
+    ///
+    /// # Errors
+    /// [`CertError::InvitationToken`] for anything else.
     pub fn from_text(text: &str) -> Result<Self, CertError> {
         let bytes =
             Zeroizing::new(BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| CertError::InvitationToken)?);
@@ -71,6 +74,9 @@ impl TokenHash {
 
     /// Whether `presented` is the token of this hash and `now` is before `expires_at`. A wrong token is
     /// told apart from an expired one only to someone who holds the right secret.
+    ///
+    /// # Errors
+    /// [`CertError::TokenWrong`] or [`CertError::TokenExpired`].
     pub fn check(
         &self,
         presented: &JoinToken,

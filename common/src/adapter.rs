@@ -1,6 +1,5 @@
 //! Adapter files: safetensors with exactly the tensors that a run's manifest names, all f32, nothing
-//! else. Written by sites (protect) and the coordinator (aggregate), read in blocks so that memory does
-//! not grow with the adapter or the number of sites.
+//! else. Used by the site agent (`protect`) and the coordinator (`intake`, `aggregate`). Invariant: read in blocks, so that memory does not grow with the adapter or the number of sites.
 
 mod header;
 mod read;

@@ -1,5 +1,7 @@
-//! Time as an argument. Pure cores take a [`Timestamp`]; shells ask a [`Clock`]. The system clock is
-//! read in this file only.
+//! Time as an argument. Pure cores take a [`Timestamp`]; shells ask a [`Clock`].
+//!
+//! Used by both binaries: whatever they time or date asks the clock they were given.
+//! Invariant: the machine's clock is read in this file only (clippy's disallowed methods keep it so).
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -37,9 +39,17 @@ pub trait Clock: Send + Sync {
 #[derive(Debug, Clone, Copy, Default)]
 pub struct SystemClock;
 
+impl SystemClock {
+    /// Now, for libraries that want the standard library's type (certificates).
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
+    pub fn system_time(self) -> SystemTime {
+        SystemTime::now()
+    }
+}
+
 impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
-        let elapsed = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let elapsed = self.system_time().duration_since(UNIX_EPOCH).unwrap_or_default();
         Timestamp(u64::try_from(elapsed.as_millis()).unwrap_or(u64::MAX))
     }
 }

@@ -1,5 +1,7 @@
 //! Named places where a test may kill a process, to prove that a restart continues. Compiled to
 //! nothing unless the cargo feature `failpoints` is on; release binaries are built without it.
+//!
+//! Used by both binaries: the coordinator lists its points in `crash`; the site agent's are where they pass.
 
 /// Aborts the process if the environment variable `CONSILIUM_CRASH_AT` names this point. With
 /// `name:3` the third passage dies. Abort, not exit: nothing is flushed, as with SIGKILL. One line on

@@ -1,5 +1,6 @@
 //! How a file becomes permanent: written beside its final name, fsynced, renamed, and the folder
-//! fsynced. A crash leaves the old file or the new one, never a mixture. Used for every state file.
+//! fsynced. A crash leaves the old file or the new one, never a mixture. Used by both binaries for every
+//! state file, and by `net::transfer`.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
@@ -12,6 +13,9 @@ pub const PRIVATE: u32 = 0o600;
 pub const ORDINARY: u32 = 0o640;
 
 /// Writes `bytes` to `path` atomically and durably, with permission bits `mode`.
+///
+/// # Errors
+/// The folder is missing, not writable or full. `path` then holds what it held before.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = temporary_name(path);
     let result = write_synced(&temporary, bytes, mode).and_then(|()| publish(&temporary, path));
@@ -23,12 +27,18 @@ pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Renames a finished, fsynced file to its final name and fsyncs the folder.
+///
+/// # Errors
+/// The rename is refused, or the folder cannot be fsynced: then the rename may not survive a power failure.
 pub fn publish(finished: &Path, path: &Path) -> io::Result<()> {
     fs::rename(finished, path)?;
     sync_folder_of(path)
 }
 
 /// Makes a rename or creation inside the folder of `path` permanent.
+///
+/// # Errors
+/// The folder cannot be opened or fsynced.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -38,6 +48,9 @@ pub fn sync_folder_of(path: &Path) -> io::Result<()> {
 }
 
 /// Bytes that the file system of `folder` still has for us.
+///
+/// # Errors
+/// The folder does not exist or may not be searched.
 pub fn free_bytes(folder: &Path) -> io::Result<u64> {
     let facts = rustix::fs::statvfs(folder)?;
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))

@@ -8,6 +8,8 @@ use data_encoding::HEXLOWER;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use sha2::{Digest as _, Sha256};
 
+use crate::limits::SITE_NAME_BYTES_MAX;
+
 /// Why a string is not an identifier.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum IdError {
@@ -41,7 +43,7 @@ impl FromStr for SiteId {
         let starts_well = text.bytes().next().is_some_and(|byte| byte.is_ascii_lowercase());
         let plain =
             text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        if starts_well && plain && text.len() <= 32 && !text.ends_with('-') {
+        if starts_well && plain && text.len() <= SITE_NAME_BYTES_MAX && !text.ends_with('-') {
             Ok(Self(text.to_owned()))
         } else {
             Err(IdError::Site(text.chars().take(64).collect()))

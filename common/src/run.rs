@@ -1,14 +1,20 @@
 //! What a run file says ([`RunSpec`]) and what the sites are told of it ([`RunManifest`]). The manifest
 //! is canonical JSON, named by its hash: a site can show later which terms it agreed to.
+//!
+//! Used by the coordinator (reads run files, writes manifests) and the site agent (reads manifests).
+//! Invariant: what `validate` accepts is within `limits`.
+
+mod error;
+mod settings;
+mod training;
 
 use serde::{Deserialize, Serialize};
 
 use crate::id::{Digest, Point, RunId, SiteId};
-use crate::limits::{ROUNDS_MAX, SITES_MAX};
+use crate::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX, RUN_NAME_CHARACTERS_MAX, SITES_MAX};
+use error::bound;
 
-mod settings;
-mod training;
-
+pub use error::RunError;
 pub use settings::{
     AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, OverlapSettings,
     QuorumSettings, TargetModules, WeightFormat, Weighting,
@@ -47,37 +53,23 @@ pub struct RunSpec {
     pub overlap: OverlapSettings,
 }
 
-/// Why a run file is refused.
-#[derive(Debug, Clone, PartialEq, thiserror::Error)]
-pub enum RunError {
-    /// Not TOML, or a key is unknown, missing or of the wrong type.
-    #[error("the run file cannot be read: {0}")]
-    Syntax(String),
-    /// A value is outside its bounds.
-    #[error("the run file's `{key}` is {value}, but must be {expected}")]
-    OutOfBounds { key: &'static str, value: String, expected: &'static str },
-}
-
 impl RunSpec {
     /// Checks every number against its bounds.
+    ///
+    /// # Errors
+    /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
-        let check = |fine: bool, key, value: String, expected| {
-            if fine { Ok(()) } else { Err(RunError::OutOfBounds { key, value, expected }) }
-        };
+        let length = self.name.chars().count();
         let name_is_fine =
-            (1..=64).contains(&self.name.chars().count()) && !self.name.contains(char::is_control);
-        check(name_is_fine, "name", format!("{:?}", self.name), "1 to 64 printable characters")?;
+            (1..=RUN_NAME_CHARACTERS_MAX).contains(&length) && !self.name.contains(char::is_control);
+        bound(name_is_fine, "name", format!("{:?}", self.name), "1 to 64 printable characters")?;
         let rounds_are_fine = (1..=ROUNDS_MAX).contains(&self.rounds);
-        check(rounds_are_fine, "rounds", self.rounds.to_string(), "1 to 10000")?;
+        bound(rounds_are_fine, "rounds", self.rounds, "1 to 10000")?;
         let sites = self.quorum.sites;
-        check((1..=SITES_MAX).contains(&sites), "quorum.sites", sites.to_string(), "1 to 100")?;
+        bound((1..=SITES_MAX).contains(&sites), "quorum.sites", sites, "1 to 100")?;
         let deadline = self.quorum.deadline_s;
-        check(
-            (1..=604_800).contains(&deadline),
-            "quorum.deadline_s",
-            deadline.to_string(),
-            "1 to 604800 (a week)",
-        )?;
+        let is_fine = (1..=ROUND_DEADLINE_S_MAX).contains(&deadline);
+        bound(is_fine, "quorum.deadline_s", deadline, "1 to 604800 (a week)")?;
         self.adapter.validate()?;
         self.overlap.validate()?;
         self.training.validate()?;
@@ -85,7 +77,7 @@ impl RunSpec {
         let patience = self.training.early_stopping_patience;
         let can_stop = patience == 0 || self.training.validation_share > 0.0;
         let key = "training.early_stopping_patience";
-        check(can_stop, key, patience.to_string(), "0 unless training.validation_share is above 0")
+        bound(can_stop, key, patience, "0 unless training.validation_share is above 0")
     }
 }
 
@@ -142,11 +134,17 @@ pub struct TensorSpec {
 
 impl RunManifest {
     /// The bytes that are hashed and sent.
+    ///
+    /// # Errors
+    /// [`RunError::Syntax`] when a number cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
         serde_json::to_vec(self).map_err(|error| RunError::Syntax(error.to_string()))
     }
 
     /// Reads what [`Self::to_bytes`] wrote; unknown fields are refused.
+    ///
+    /// # Errors
+    /// [`RunError::Syntax`] for bytes that are not such JSON, or have an unknown field.
     pub fn from_bytes(bytes: &[u8]) -> Result<Self, RunError> {
         serde_json::from_slice(bytes).map_err(|error| RunError::Syntax(error.to_string()))
     }

@@ -1,4 +1,5 @@
 //! A value that must not reach a log: wiped when dropped, silent in `Debug`, exposed only by name.
+//! Used by `net::endpoint` for the key of an endpoint.
 
 use std::fmt;
 

@@ -1,5 +1,5 @@
 //! What is said between a site and the coordinator: the message enums, their one codec, and the frame
-//! that carries them. Shared by both binaries; `PROTOCOL.md` beside this crate tells it in prose.
+//! that carries them. Used by both binaries; `PROTOCOL.md` beside this crate tells it in prose.
 
 pub mod codec;
 pub mod frame;

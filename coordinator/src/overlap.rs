@@ -17,8 +17,8 @@ use crate::error::{Error, Result};
 use crate::state_folder::{StateFolder, blobs};
 
 // The data room does not know the wire, and the wire does not know the data room.
-const _: () = assert!(common::limits::OVERLAP_BATCH_POINTS == data::overlap::BATCH_POINTS);
-const _: () = assert!(common::limits::OVERLAP_PROOF_POINTS == data::overlap::PROOF_POINTS);
+const _: () = assert!(common::limits::OVERLAP_BATCH_POINTS_MAX == data::overlap::BATCH_POINTS);
+const _: () = assert!(common::wire::message::OVERLAP_PROOF_POINTS == data::overlap::PROOF_POINTS);
 const _: () = assert!(common::limits::OVERLAP_POINTS_MIN == data::limits::OVERLAP_POINTS_MIN);
 const _: () = assert!(common::limits::OVERLAP_POINTS_MAX == data::limits::OVERLAP_POINTS_MAX);
 const _: () = assert!(common::limits::OVERLAP_SET_BYTES_MAX == data::limits::OVERLAP_SET_BYTES_MAX);

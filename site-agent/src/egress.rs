@@ -18,16 +18,14 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::Digest;
 use common::ledger::{Kind, context};
-use common::limits::{
-    ADAPTER_BYTES_MAX, HANDSHAKE_DEADLINE_MS, POINT_BYTES, POLL_WAIT_MS_MAX, REQUEST_DEADLINE_MS,
-};
+use common::limits::{ADAPTER_BYTES_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, REQUEST_WAIT_MS_MAX};
 pub use common::net::client::Answer;
-use common::net::client::Session;
+use common::net::client::ClientConnection;
 use common::net::join;
 use common::wire::codec::CodecError;
 use common::wire::frame;
 use common::wire::join::{JoinRequest, JoinResponse};
-use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, RoundKey, TrainFailure};
+use common::wire::message::{Envelope, POINT_BYTES, PROTOCOL_VERSION, Request, RoundKey, TrainFailure};
 use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::config::PolicyConfig;
@@ -238,17 +236,17 @@ pub async fn release_join(
 ) -> Result<JoinResponse, SiteError> {
     let (frame, bytes) = encode(&Outbound::Join(request), ledger)?;
     ledger.append(clock.now().0, peer, &frame)?;
-    let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+    let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
     Ok(join::request(endpoint.remote, endpoint.tls, COORDINATOR_NAME, &bytes, deadline).await?)
 }
 
-impl Wire for Session {
+impl Wire for ClientConnection {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one place that sends; see the top of the file"
     )]
     async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
-        Ok(Self::exchange(self, bytes, Duration::from_millis(REQUEST_DEADLINE_MS)).await?)
+        Ok(Self::exchange(self, bytes, Duration::from_millis(REQUEST_WAIT_MS_MAX)).await?)
     }
 }
 

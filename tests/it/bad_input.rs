@@ -3,15 +3,17 @@
 
 mod broken;
 
-use crate::support::{COMMAND_WITHIN, Folder, Small, Wish};
-use anyhow::Result;
-use broken::Mistake;
 use std::net::UdpSocket;
 use std::path::Path;
 use std::process::Command;
+
+use anyhow::Result;
 use tests::consortium::Consortium;
 use tests::process::{self, Finished};
 use tests::wait::Interrupt;
+
+use crate::support::{COMMAND_WITHIN, Folder, Small, Wish};
+use broken::Mistake;
 
 /// One sentence, a hint, exit code 1; never a panic and never a stack of causes.
 fn assert_explained(what: &str, finished: &Finished, expected: &str) {

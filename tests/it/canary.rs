@@ -1,11 +1,13 @@
 //! Strings that stand for patients are planted in the training data. After a run, after a crash and
 //! after every refusal they must be nowhere but in that data.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
-use anyhow::Result;
 use std::io::Write as _;
 use std::path::Path;
+
+use anyhow::Result;
 use tests::canary::Canaries;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 /// They occur in no language and in no tokenizer's vocabulary as one token.
 const PLANTED: [&str; 3] =

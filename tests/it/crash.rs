@@ -4,13 +4,15 @@
 //! Each run has a seed of its own, because bytes the coordinator already has are not sent again; what
 //! the same seed gives without crashes is found out afterwards, in a consortium that nobody disturbs.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
-use anyhow::{Result, ensure};
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
 use tests::consortium::Consortium;
 use tests::failure::Failure;
 use tests::relay::split_mix_64;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 /// A point is reached at the latest in the second run after it was armed.
 const LAUNCHES_PER_POINT: u32 = 2;
@@ -26,7 +28,9 @@ fn the_coordinator_resumes_at_every_crash_point() -> Result<()> {
     let mut consortium = small.start()?;
     let mut bench = Bench::new(&mut consortium, &small)?;
     // The points of enrolment are the business of the module `enrol`.
-    for point in coordinator::execution::crash::CRASH_POINTS.iter().filter(|point| !point.starts_with("enrol-")) {
+    for point in
+        coordinator::execution::crash::CRASH_POINTS.iter().filter(|point| !point.starts_with("enrol-"))
+    {
         bench.kill_coordinator();
         match bench.consortium.start_coordinator(&[("CONSILIUM_CRASH_AT", point)]) {
             // Work that was in progress is taken up before anybody is listened to.

@@ -1,8 +1,9 @@
 //! One whole run of three real sites: the loss falls, the books balance, the report is complete.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 use anyhow::{Context as _, Result};
 use tests::status::LedgerStatus;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 #[test]
 fn three_sites_learn_together() -> Result<()> {

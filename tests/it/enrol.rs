@@ -1,11 +1,13 @@
 //! Joining a consortium: an invitation works once, for one key, before it expires, and only with the
 //! coordinator it names. A crash in between neither burns it nor makes a second certificate.
 
-use crate::support::{COMMAND_WITHIN, Small, Wish};
-use anyhow::{Context as _, Result};
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use tests::consortium::Consortium;
 use tests::process::Finished;
+
+use crate::support::{COMMAND_WITHIN, Small, Wish};
 
 /// A coordinator that serves, and sites that have not joined.
 fn unjoined(sites: usize) -> Result<(Small, Consortium)> {

@@ -1,11 +1,13 @@
 //! What a run publishes loads elsewhere: the PEFT folder has exactly the tensors PEFT expects, and
 //! the merged folder is a model that scores as base and adapter do together.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+use std::path::Path;
+
 use anyhow::{Context as _, Result};
 use model::LoraSettings;
 use safetensors::{Dtype, SafeTensors};
-use std::path::Path;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 #[test]
 fn the_published_adapter_is_a_peft_adapter_and_merges_into_a_model() -> Result<()> {

@@ -5,7 +5,10 @@
 mod hostile;
 mod planted;
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
 use anyhow::{Context as _, Result, ensure};
 use common::id::{Digest, RunId};
 use common::ledger::{Kind, Record};
@@ -13,12 +16,11 @@ use common::run::{OverlapTerms, RunManifest};
 use common::wire::frame;
 use common::wire::message::{Envelope, Request};
 use data::overlap::{Batch, POINT_BYTES};
-use planted::Planted;
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 use tests::consortium::Consortium;
 use tests::run_file::RunFile;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+use planted::Planted;
 
 /// A small consortium whose runs compare.
 fn small(sites: usize) -> Result<Small> {

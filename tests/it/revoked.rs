@@ -1,12 +1,14 @@
 //! A revoked site is out at once: its live connection closes, it gets no new one, and nothing it
 //! trained counts.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
-use anyhow::{Context as _, Result};
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use tests::consortium::Consortium;
 use tests::failure::Failure;
 use tests::wait::{self, Interrupt};
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 const REVOKED: &str = "site-2";
 

@@ -1,12 +1,14 @@
 //! The kernel locks, looked at from outside on running processes: the worker has no socket and may
 //! make none, the gateway has no record open. `site-agent check` tries them from inside.
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
-use anyhow::{Context as _, Result};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
 use tests::wait::{self, Interrupt};
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 #[test]
 fn check_tries_every_lock_and_says_what_it_found() -> Result<()> {

@@ -3,13 +3,14 @@
 //!
 //! A failing test keeps its folder when `CONSILIUM_KEEP` is set, and names it.
 
-use anyhow::{Context as _, Result};
-use clap::Parser as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use clap::Parser as _;
 use tests::consortium::{Consortium, Setup, SiteSetup};
 use tests::dataset;
-use tests::demo::arguments::{Arguments, Plan};
+use tests::demo::arguments::{Arguments, DemoSettings};
 use tests::run_file::RunFile;
 use tests::wait::Interrupt;
 
@@ -121,7 +122,7 @@ impl Small {
 /// What the demo would run without arguments.
 pub(crate) fn demo_plan() -> Result<Plan> {
     let arguments = Arguments::parse_from(["demo"]);
-    Plan::resolve(&arguments, repository(), repository()).context("the demo's own data")
+    DemoSettings::resolve(&arguments, repository(), repository()).context("the demo's own data")
 }
 
 /// The demo's run with short held-out sets, few steps and a short deadline.

@@ -1,12 +1,27 @@
-//! The repository's own rules, checked on every file: size, header, `unsafe`, who may name quinn,
-//! and that every test SECURITY.md relies on exists. A rule without a test is a wish.
+//! The repository's own rules, checked on every file: size, header, comments, imports, bounds, layers, circles,
+//! `unsafe`, paths in documents, and that every test SECURITY.md relies on exists. A rule without a test is a
+//! wish; a rule that cannot fail is one, too, so each is tried on a bad and a good example.
 
+mod arguments;
+mod circles;
+mod code;
+mod comments;
+mod imports;
+mod layers;
+mod limits;
+mod modules;
+mod names;
+mod paths;
+mod samples;
 mod source;
 
-use source::{SourceFile, repository, rust_files};
 use std::path::Path;
 
+use source::{SourceFile, repository, rust_files};
+
 const FILE_LINES_MAX: usize = 500;
+/// Half of all files are shorter.
+const MEDIAN_LINES_MAX: usize = 150;
 const FUNCTION_LINES_MAX: usize = 70;
 const ARCHITECTURE_LINES_MAX: usize = 200;
 /// The only folders whose files may contain `unsafe`.
@@ -17,67 +32,61 @@ fn nobody(rule: &str, offenders: Vec<String>) {
     assert!(offenders.is_empty(), "{rule}:\n  {}", offenders.join("\n  "));
 }
 
-fn offenders(check: impl Fn(&SourceFile) -> Vec<String>) -> Vec<String> {
-    let files = rust_files();
-    assert!(files.len() > 50, "only {} source files were found; is the search broken?", files.len());
-    files.iter().flat_map(check).collect()
+fn offenders(rule: impl Fn(&SourceFile) -> Vec<String>) -> Vec<String> {
+    rust_files().iter().flat_map(rule).collect()
 }
 
 #[test]
 fn files_are_short() {
-    nobody(
-        "a file holds one idea in at most 500 lines",
-        offenders(|file| {
-            let lines = file.text.lines().count();
-            (lines > FILE_LINES_MAX).then(|| format!("{}: {lines} lines", file.name)).into_iter().collect()
-        }),
-    );
+    nobody("a file holds one idea in at most 500 lines", offenders(too_long));
+}
+
+fn too_long(file: &SourceFile) -> Vec<String> {
+    let lines = file.text.lines().count();
+    (lines > FILE_LINES_MAX).then(|| format!("{}: {lines} lines", file.name)).into_iter().collect()
 }
 
 #[test]
 fn functions_are_short() {
-    nobody(
-        "a function is shorter than 70 lines",
-        offenders(|file| {
-            let long = file.functions().into_iter().filter(|function| function.lines >= FUNCTION_LINES_MAX);
-            long.map(|function| format!("{}:{}: {} lines", file.name, function.line, function.lines))
-                .collect()
-        }),
-    );
+    nobody("a function is shorter than 70 lines", offenders(long_functions));
+}
+
+fn long_functions(file: &SourceFile) -> Vec<String> {
+    let long = file.functions().into_iter().filter(|function| function.lines >= FUNCTION_LINES_MAX);
+    long.map(|function| format!("{}:{}: {} lines", file.name, function.line, function.lines)).collect()
 }
 
 #[test]
-fn files_say_what_they_are_for() {
-    nobody(
-        "a file starts with //!",
-        offenders(|file| (!file.text.starts_with("//!")).then(|| file.name.clone()).into_iter().collect()),
-    );
+fn most_files_are_much_shorter() {
+    let mut lengths: Vec<usize> = rust_files().iter().map(|file| file.text.lines().count()).collect();
+    let median = median(&mut lengths);
+    assert!(median < MEDIAN_LINES_MAX, "the median length of a file is {median} lines");
+}
+
+fn median(lengths: &mut [usize]) -> usize {
+    lengths.sort_unstable();
+    lengths.get(lengths.len() / 2).copied().unwrap_or(0)
 }
 
 #[test]
 fn unsafe_stays_in_its_two_folders() {
-    nobody(
-        "unsafe code is allowed in the CPU kernels and the sandbox only",
-        offenders(|file| {
-            if UNSAFE_FOLDERS.iter().any(|folder| file.name.starts_with(folder)) {
-                return Vec::new();
-            }
-            file.lines_with_word("unsafe")
-        }),
-    );
+    nobody("unsafe code is allowed in the CPU kernels and the sandbox only", offenders(unsafe_elsewhere));
+}
+
+fn unsafe_elsewhere(file: &SourceFile) -> Vec<String> {
+    if UNSAFE_FOLDERS.iter().any(|folder| file.name.starts_with(folder)) {
+        return Vec::new();
+    }
+    file.lines_with_word("unsafe")
 }
 
 #[test]
 fn nothing_is_left_to_be_written() {
-    nobody(
-        "no stubs",
-        offenders(|file| {
-            ["todo", "unimplemented"]
-                .iter()
-                .flat_map(|name| file.lines_with_word(&format!("{name}!")))
-                .collect()
-        }),
-    );
+    nobody("no stubs", offenders(stubs));
+}
+
+fn stubs(file: &SourceFile) -> Vec<String> {
+    ["todo", "unimplemented"].iter().flat_map(|name| file.lines_with_word(&format!("{name}!"))).collect()
 }
 
 #[test]
@@ -137,37 +146,16 @@ fn is_a_test(path: &Path, name: &str) -> bool {
 }
 
 #[test]
-fn sample_run_files_are_valid() {
-    let folder = repository().join("deploy/runs");
-    let mut checked = 0;
-    for entry in std::fs::read_dir(&folder).unwrap() {
-        let path = entry.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let spec: common::run::RunSpec =
-            toml::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        spec.validate().unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        checked += 1;
-    }
-    assert!(checked >= 2, "deploy/runs holds {checked} run files");
-}
-
-#[test]
-fn sample_configurations_are_valid_and_show_every_key() {
-    let folder = repository().join("deploy/config");
-    let coordinator = coordinator::state_folder::config::Config::read(&folder.join("coordinator.toml")).unwrap();
-    let agent = site_agent::config::AgentConfig::load(&folder.join("agent.toml")).unwrap();
-    // What the program would write for these values has no key that the sample lacks.
-    for (name, written) in [
-        ("coordinator.toml", toml::to_string(&coordinator).unwrap()),
-        ("agent.toml", toml::to_string(&agent).unwrap()),
-    ] {
-        let sample = std::fs::read_to_string(folder.join(name)).unwrap();
-        let keys = |text: &str| -> Vec<String> {
-            let keys = text.lines().filter_map(|line| line.split_once(" = ")).map(|(key, _)| key.to_owned());
-            keys.filter(|key| !key.starts_with('#')).collect()
-        };
-        let missing: Vec<String> =
-            keys(&written).into_iter().filter(|key| !keys(&sample).contains(key)).collect();
-        nobody(&format!("{name} shows every key"), missing);
-    }
+fn long_files_and_functions_unsafe_and_stubs_are_found() {
+    let lines = |count: usize| "    f();\n".repeat(count);
+    let file = |name: &str, text: &str| SourceFile::new(name, text);
+    assert_eq!(too_long(&file("a.rs", &lines(FILE_LINES_MAX + 1))), ["a.rs: 501 lines"]);
+    assert!(too_long(&file("a.rs", &lines(FILE_LINES_MAX))).is_empty());
+    let function = |count: usize| format!("fn f() {{\n{}}}\n", lines(count));
+    assert_eq!(long_functions(&file("a.rs", &function(FUNCTION_LINES_MAX))), ["a.rs:1: 70 lines"]);
+    assert!(long_functions(&file("a.rs", &function(FUNCTION_LINES_MAX - 1))).is_empty());
+    assert_eq!(unsafe_elsewhere(&file("a.rs", "unsafe { f() }")).len(), 1);
+    assert!(unsafe_elsewhere(&file("site-agent/src/sandbox/a.rs", "unsafe { f() }")).is_empty());
+    assert_eq!(stubs(&file("a.rs", "fn f() { todo!() }\n// todo!()\n")).len(), 1);
+    assert_eq!(median(&mut [300, 10, 20]), 20);
 }

@@ -1,12 +1,14 @@
 //! The privacy officer's sum: every byte that a man in the middle counts on the wire is explained by
 //! the sites' ledgers, by the handshake, or by QUIC's own framing.
 
-use crate::support::{RUN_WITHIN, Small, Wish};
-use anyhow::Result;
-use common::ledger::Summary;
 use std::io::BufReader;
 use std::path::Path;
+
+use anyhow::Result;
+use common::ledger::Summary;
 use tests::consortium::Consortium;
+
+use crate::support::{RUN_WITHIN, Small, Wish};
 
 /// What one 1-RTT packet may carry besides application bytes, from RFC 9000:
 ///

@@ -4,8 +4,9 @@
 //! `target/<profile>/deps/`; both lead to the same folder, so tests and demo always drive the build
 //! they were built with, and never something from `$PATH`.
 
-use crate::failure::Failure;
 use std::path::{Path, PathBuf};
+
+use crate::failure::Failure;
 
 /// The programs of one build.
 #[derive(Clone, Debug)]

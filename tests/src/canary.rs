@@ -5,13 +5,13 @@
 //! knew plain UTF-8 would miss a record that left in hexadecimal, so each string is looked for in
 //! every form a careless programmer could produce.
 
-use crate::failure::Failure;
-use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-/// Shorter needles would be found by chance.
-const SHORTEST_NEEDLE: usize = 8;
+use data_encoding::{BASE64, BASE64URL, HEXLOWER, HEXUPPER};
+
+use crate::failure::Failure;
+use crate::limits::NEEDLE_BYTES_MIN;
 
 /// One way of writing one string.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl Canaries {
         let mut needles = Vec::new();
         for (canary, string) in strings.iter().enumerate() {
             for (form, bytes) in forms(string) {
-                if bytes.len() >= SHORTEST_NEEDLE {
+                if bytes.len() >= NEEDLE_BYTES_MIN {
                     needles.push(Needle { bytes, form, canary });
                 }
             }

@@ -6,23 +6,24 @@
 
 pub mod member;
 
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
 use crate::binaries::Binaries;
 use crate::failure::Failure;
+use crate::limits::{COMMAND_S_MAX, START_S_MAX};
 use crate::ports::free_port;
 use crate::relay::Relay;
 use crate::status::{RunStatus, SiteList};
 use crate::wait::{self, Interrupt};
 use member::{COMMAND_LOGS, Member};
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::time::Duration;
 
-/// A process of ours opens its sockets well within this, also on a busy machine.
-const START_WITHIN: Duration = Duration::from_secs(60);
-/// Enrolment is one handshake and one transaction.
-const COMMAND_WITHIN: Duration = Duration::from_secs(120);
-/// Every record is trained on: results are compared with references that were computed on all of them, planted records must
-/// reach the training or a search for them proves nothing, and these consortia have a held-out set of their own.
+/// What a one-shot command gets.
+const COMMAND: Duration = Duration::from_secs(COMMAND_S_MAX);
+/// Every record is trained on: results are compared with references that were computed on all of them,
+/// planted records must reach the training or a search for them proves nothing, and these consortia have a
+/// held-out set of their own.
 const EVERYTHING: [&str; 6] = ["--screen", "report", "--duplicates", "keep", "--split", "none"];
 const POLL_EVERY: Duration = Duration::from_millis(20);
 /// How often a run's status is asked for; each asking starts a process.
@@ -92,7 +93,7 @@ impl Consortium {
         let advertised = self.relay.as_ref().map_or(self.listen, Relay::address).to_string();
         let join = self.listen_join.to_string();
         let arguments = ["init", "--address", &advertised, "--join-address", &join, "--name", "consortium"];
-        self.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?;
+        self.coordinator.run(&arguments, COMMAND)?.success()?;
         Ok(())
     }
 
@@ -128,11 +129,18 @@ impl Consortium {
         let (listen, join) = (self.listen.to_string(), self.listen_join.to_string());
         self.coordinator.start(&["serve", "--listen", &listen, "--listen-join", &join], environment)?;
         let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
-        wait::until("the coordinator's start", START_WITHIN, POLL_EVERY, &logs, &interrupt, || {
-            self.coordinator.must_be_running()?;
-            let listening = self.coordinator.stderr_since_start().matches("listening on").count();
-            Ok((listening >= 2).then_some(()))
-        })
+        wait::until(
+            "the coordinator's start",
+            Duration::from_secs(START_S_MAX),
+            POLL_EVERY,
+            &logs,
+            &interrupt,
+            || {
+                self.coordinator.must_be_running()?;
+                let listening = self.coordinator.stderr_since_start().matches("listening on").count();
+                Ok((listening >= 2).then_some(()))
+            },
+        )
     }
 
     /// Invites and joins one site.
@@ -149,7 +157,7 @@ impl Consortium {
     /// # Errors
     /// What `join` reports.
     pub fn join_with(&self, index: usize, invitation: &str) -> Result<(), Failure> {
-        self.sites[index].run(&self.join_arguments(index, invitation), COMMAND_WITHIN)?.success()?;
+        self.sites[index].run(&self.join_arguments(index, invitation), COMMAND)?.success()?;
         Ok(())
     }
 
@@ -169,7 +177,7 @@ impl Consortium {
     /// What `invite` reports.
     pub fn invite(&self, site: &str, more: &[&str]) -> Result<String, Failure> {
         let arguments = [&["invite", site], more].concat();
-        Ok(self.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?.trim().to_owned())
+        Ok(self.coordinator.run(&arguments, COMMAND)?.success()?.trim().to_owned())
     }
 
     /// Starts `site-agent run` for one site.
@@ -186,7 +194,7 @@ impl Consortium {
     /// What `launch` reports.
     pub fn launch(&self, run_file: &Path) -> Result<String, Failure> {
         let path = run_file.to_string_lossy();
-        Ok(self.coordinator.run(&["launch", &path], COMMAND_WITHIN)?.success()?.trim().to_owned())
+        Ok(self.coordinator.run(&["launch", &path], COMMAND)?.success()?.trim().to_owned())
     }
 
     /// What the coordinator says about a run.
@@ -194,7 +202,7 @@ impl Consortium {
     /// # Errors
     /// What `status` reports, or output that is not its JSON.
     pub fn run_status(&self, run: &str) -> Result<RunStatus, Failure> {
-        RunStatus::parse(&self.coordinator.run(&["status", run, "--json"], COMMAND_WITHIN)?.success()?)
+        RunStatus::parse(&self.coordinator.run(&["status", run, "--json"], COMMAND)?.success()?)
     }
 
     /// What the coordinator's books say about every site.
@@ -202,7 +210,7 @@ impl Consortium {
     /// # Errors
     /// What `sites` reports, or output that is not its JSON.
     pub fn site_list(&self) -> Result<SiteList, Failure> {
-        SiteList::parse(&self.coordinator.run(&["sites", "--json"], COMMAND_WITHIN)?.success()?)
+        SiteList::parse(&self.coordinator.run(&["sites", "--json"], COMMAND)?.success()?)
     }
 
     /// Waits until a run is published; every process must stay alive meanwhile.

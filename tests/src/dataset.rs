@@ -3,8 +3,9 @@
 //! Called by the integration tests, which need runs of seconds, and by nothing that ships. Formats
 //! are the two a hospital exports: JSON lines (one record a line) and one JSON array.
 
-use crate::failure::Failure;
 use std::path::Path;
+
+use crate::failure::Failure;
 
 /// Writes the first `records` records of `from` to `to`, in the same format.
 ///

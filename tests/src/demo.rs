@@ -1,6 +1,6 @@
 //! The demo: a whole consortium on this machine, from invitation to report.
 //!
-//! Called by `consilium-demo`, which `deploy/demo` builds and starts. Order: resolve the plan, start
+//! Called by `consilium-demo`, which `deploy/demo` builds and starts. Order: resolve the settings, start
 //! and join everybody, run, verify the ledgers, export, write the reports, print the table. Every
 //! process is killed when this returns, whatever happened; every folder is left for inspection.
 #![allow(clippy::print_stdout)] // the demo talks to the person who started it
@@ -14,20 +14,20 @@ mod report;
 mod table;
 mod verify;
 
-use crate::consortium::{Consortium, Setup};
-use crate::failure::Failure;
-use crate::status::RunStatus;
-use crate::wait::Interrupt;
-use arguments::Plan;
-use progress::{Progress, SiteView, View};
-use report::{Paths, Report};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-/// Nobody waits longer for one round on a laptop; a real deployment does not use the demo.
-const ROUND_WITHIN: Duration = Duration::from_secs(3 * 3600);
+use crate::consortium::{Consortium, Setup};
+use crate::failure::Failure;
+use crate::limits::{EXPORT_S_MAX, ROUND_S_MAX};
+use crate::status::RunStatus;
+use crate::wait::Interrupt;
+use arguments::DemoSettings;
+use progress::{Progress, SiteView, View};
+use report::{Paths, Report};
+
+/// How often a run's status is asked for.
 const STATUS_EVERY: Duration = Duration::from_millis(250);
-const EXPORT_WITHIN: Duration = Duration::from_secs(300);
 
 /// Name of the file that marks a folder as ours to replace.
 const MARK: &str = ".consilium-demo";
@@ -36,25 +36,31 @@ const MARK: &str = ".consilium-demo";
 ///
 /// # Errors
 /// The first thing that fails, in words meant for the person who started the demo.
-pub fn run(plan: &Plan, repository: &Path, interrupt: &Interrupt) -> Result<Report, Failure> {
+pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) -> Result<Report, Failure> {
     let started = Instant::now();
-    prepare_folder(&plan.out)?;
-    let run_path = plan.out.join("run.toml");
-    plan.run_file.write(&run_path)?;
-    announce(plan);
-    let mut consortium = start(plan, interrupt)?;
+    prepare_folder(&settings.out)?;
+    let run_path = settings.out.join("run.toml");
+    settings.run_file.write(&run_path)?;
+    announce(settings);
+    let mut consortium = start(settings, interrupt)?;
     let setup_s = started.elapsed().as_secs_f64();
     let run_started = Instant::now();
-    let status = follow(&mut consortium, plan, &run_path, interrupt)?;
+    let status = follow(&mut consortium, settings, &run_path, interrupt)?;
     let run_s = run_started.elapsed().as_secs_f64();
-    let adapter = export(&consortium, &status, &plan.out)?;
-    let verdicts = verify::all(&consortium, repository, interrupt)?;
+    let adapter = export(&consortium, &status, &settings.out)?;
+    let verifications = verify::all(&consortium, repository, interrupt)?;
     let timings = report::Timings { setup_s, run_s, ..report::Timings::default() };
-    let mut report =
-        collect::report(plan, &consortium, &status, verdicts, timings, paths(plan, &consortium, &adapter))?;
+    let mut report = collect::report(
+        settings,
+        &consortium,
+        &status,
+        verifications,
+        timings,
+        paths(settings, &consortium, &adapter),
+    )?;
     consortium.stop();
     report.timings.total_s = started.elapsed().as_secs_f64();
-    write_reports(&report, &plan.out)?;
+    write_reports(&report, &settings.out)?;
     Ok(report)
 }
 
@@ -90,21 +96,21 @@ fn prepare_folder(out: &Path) -> Result<(), Failure> {
     std::fs::write(out.join(MARK), "").map_err(Failure::file("write", out))
 }
 
-fn announce(plan: &Plan) {
+fn announce(settings: &DemoSettings) {
     println!(
         "{} hospitals and a coordinator on this machine, {} federated round{}.",
-        plan.sites.len(),
-        plan.rounds,
-        if plan.rounds == 1 { "" } else { "s" }
+        settings.sites.len(),
+        settings.rounds,
+        if settings.rounds == 1 { "" } else { "s" }
     );
-    println!("Everything they write is in {}\n", plan.out.display());
+    println!("Everything they write is in {}\n", settings.out.display());
 }
 
-fn start(plan: &Plan, interrupt: &Interrupt) -> Result<Consortium, Failure> {
+fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, Failure> {
     let mut consortium = Consortium::create(Setup {
-        root: plan.out.clone(),
-        model: plan.model.clone(),
-        sites: plan.sites.clone(),
+        root: settings.out.clone(),
+        model: settings.model.clone(),
+        sites: settings.sites.clone(),
         relayed: false,
         interrupt: interrupt.clone(),
     })?;
@@ -123,15 +129,15 @@ fn start(plan: &Plan, interrupt: &Interrupt) -> Result<Consortium, Failure> {
 /// Launches the run and shows it until it is published.
 fn follow(
     consortium: &mut Consortium,
-    plan: &Plan,
+    settings: &DemoSettings,
     run_path: &Path,
     interrupt: &Interrupt,
 ) -> Result<RunStatus, Failure> {
     let run = consortium.launch(run_path)?;
-    let names: Vec<String> = plan.sites.iter().map(|site| site.name.clone()).collect();
+    let names: Vec<String> = settings.sites.iter().map(|site| site.name.clone()).collect();
     let mut progress = Progress::new(&names);
     let logs = consortium.logs().to_owned();
-    let within = ROUND_WITHIN * plan.rounds.max(1);
+    let within = Duration::from_secs(ROUND_S_MAX) * settings.rounds.max(1);
     let result = crate::wait::until("the end of the run", within, STATUS_EVERY, &logs, interrupt, || {
         consortium.all_must_be_running()?;
         let status = consortium.run_status(&run)?;
@@ -170,15 +176,15 @@ fn export(consortium: &Consortium, status: &RunStatus, out: &Path) -> Result<std
     let path = folder.to_string_lossy();
     consortium
         .coordinator
-        .run(&["export", &status.run, "--format", "peft", &path], EXPORT_WITHIN)?
+        .run(&["export", &status.run, "--format", "peft", &path], Duration::from_secs(EXPORT_S_MAX))?
         .success()?;
     Ok(folder)
 }
 
-fn paths(plan: &Plan, consortium: &Consortium, adapter: &Path) -> Paths {
+fn paths(settings: &DemoSettings, consortium: &Consortium, adapter: &Path) -> Paths {
     let text = |path: &Path| path.display().to_string();
     Paths {
-        report_html: text(&plan.out.join("report.html")),
+        report_html: text(&settings.out.join("report.html")),
         adapter: text(adapter),
         coordinator_state: text(consortium.coordinator.state()),
         site_states: consortium.sites.iter().map(|site| text(site.state())).collect(),

@@ -1,12 +1,13 @@
-//! Free UDP ports on loopback for consortia that run side by side.
+//! Free UDP ports on loopback for consortia that run side by side. Called by `consortium`.
 //!
 //! The kernel proposes ephemeral ports at random; a list of what this process already handed out
 //! keeps two tests in one process from being given the same port between proposal and use.
 
-use crate::failure::Failure;
 use std::collections::BTreeSet;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::sync::Mutex;
+
+use crate::failure::Failure;
 
 static HANDED_OUT: Mutex<BTreeSet<u16>> = Mutex::new(BTreeSet::new());
 

@@ -1,11 +1,9 @@
 //! Child processes: started with their output going to files, killed with everything they started.
 //!
-//! Called by `consortium`. Each child leads a process group of its own, because a site agent starts
+//! Called by `consortium` and `demo::verify`. Each child leads a process group of its own, because a site agent starts
 //! two children: a power cut takes all three. Output goes to files rather than pipes, so that no
 //! child ever blocks on us, a killed child's last words survive, and the canary test can scan them.
 
-use crate::failure::{Failure, sentence_and_hint};
-use crate::wait::{self, Interrupt};
 use std::fs::{File, OpenOptions};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
@@ -13,8 +11,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// How long a child may take to end after SIGTERM before it is killed.
-const GRACE: Duration = Duration::from_secs(5);
+use crate::failure::{Failure, sentence_and_hint};
+use crate::limits::STOP_S_MAX;
+use crate::wait::{self, Interrupt};
+
 /// How often the end of a child is looked for.
 const POLL_EVERY: Duration = Duration::from_millis(5);
 
@@ -182,9 +182,14 @@ impl Process {
     pub fn stop(&mut self) {
         if matches!(self.ended(), Ok(None)) {
             signal_group(self.id(), "TERM");
-            let _ = wait::until("exit", GRACE, POLL_EVERY, Path::new("."), &Interrupt::default(), || {
-                self.ended()
-            });
+            let _ = wait::until(
+                "exit",
+                Duration::from_secs(STOP_S_MAX),
+                POLL_EVERY,
+                Path::new("."),
+                &Interrupt::default(),
+                || self.ended(),
+            );
         }
         self.kill();
     }

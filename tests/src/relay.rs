@@ -4,7 +4,6 @@
 //! It sits where a hospital's network officer would sit: it sees datagrams, not frames. Losses come
 //! from a seeded generator, so a failing test can be run again. One thread per client address.
 
-use crate::failure::Failure;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -12,12 +11,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use crate::failure::Failure;
+use crate::limits::RELAY_CLIENTS_MAX;
+
 /// Largest UDP payload there is.
 const DATAGRAM_BYTES: usize = 65_535;
 /// How often a relay thread looks whether it should end.
 const WAKE_EVERY: Duration = Duration::from_millis(20);
-/// Clients one relay serves; a test never has more sites than this, reconnections included.
-const MAX_CLIENTS: usize = 256;
 
 /// What passed in one direction. Sizes are UDP payloads: QUIC packets, without IP and UDP headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -202,7 +202,7 @@ fn accept(front: &UdpSocket, upstream: SocketAddr, shared: &Arc<Shared>) {
         // Timeouts and ICMP errors of an earlier send arrive here too; neither ends the relay.
         let Ok((length, client)) = front.recv_from(&mut buffer) else { continue };
         if !clients.contains_key(&client) {
-            if clients.len() >= MAX_CLIENTS {
+            if clients.len() >= RELAY_CLIENTS_MAX {
                 continue;
             }
             let Some(entry) = connect(front, client, upstream, shared) else { continue };

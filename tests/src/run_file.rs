@@ -1,12 +1,14 @@
 //! Run files with a few values replaced: the demo's `--rounds`, `--model`, `--test`, and the tests'
 //! short runs, start from a file in `deploy/runs/` and write a complete one beside their state.
 //!
-//! Works on the TOML table, not on the coordinator's type: what we do not replace must arrive at the
+//! Called by `demo::arguments` and by the integration tests. Works on the TOML table, not on the coordinator's type: what we do not replace must arrive at the
 //! coordinator exactly as its author wrote it, so that its own checks see it.
 
-use crate::failure::Failure;
 use std::path::{Path, PathBuf};
+
 use toml::{Table, Value};
+
+use crate::failure::Failure;
 
 /// Keys of a run file that hold paths relative to the file.
 const PATH_KEYS: [&str; 3] = ["model", "validation", "test"];

@@ -4,8 +4,9 @@
 //! programs' own types on purpose: if a field is renamed, these stop parsing, as a user's script
 //! would.
 
-use crate::failure::Failure;
 use serde::Deserialize;
+
+use crate::failure::Failure;
 
 /// One run, as the coordinator sees it.
 #[derive(Clone, Debug, Deserialize)]

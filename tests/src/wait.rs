@@ -1,10 +1,13 @@
 //! Waiting with a deadline and an interrupt, the only way this crate waits for anything.
+//!
+//! Called by `consortium`, `process` and `demo`; the integration tests wait through them.
 
-use crate::failure::Failure;
 use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
+
+use crate::failure::Failure;
 
 /// Set from a signal handler or another thread; every wait looks at it.
 #[derive(Clone, Debug, Default)]

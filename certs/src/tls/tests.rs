@@ -4,18 +4,32 @@ use std::time::{Duration, SystemTime};
 
 use rustls::{
     CertificateError, ClientConnection, Error, HandshakeKind, NamedGroup, ServerConnection,
-    pki_types::ServerName,
+    pki_types::ServerName, time_provider::TimeProvider,
 };
 
 use super::*;
 use crate::{
     ca::CertificateAuthority,
     csr::{self, RequestedKey},
-    peer::SerialNumber,
     profile::{self, COORDINATOR_NAME},
+    serial::SerialNumber,
 };
 
 const DAY: Duration = Duration::from_secs(86_400);
+
+/// 2027-01-15. Both ends of a handshake take it for the time, so nothing here asks a clock.
+fn now() -> SystemTime {
+    SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000)
+}
+
+#[derive(Debug)]
+struct FixedTime;
+
+impl TimeProvider for FixedTime {
+    fn current_time(&self) -> Option<UnixTime> {
+        now().duration_since(SystemTime::UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
+    }
+}
 
 struct Consortium {
     ca: CertificateAuthority,
@@ -28,7 +42,7 @@ fn serial(n: u8) -> SerialNumber {
 
 impl Consortium {
     fn new() -> Self {
-        Self::with_server_issued_at(SystemTime::now())
+        Self::with_server_issued_at(now())
     }
 
     fn with_server_issued_at(at: SystemTime) -> Self {
@@ -62,9 +76,11 @@ impl Consortium {
 
 /// Runs a handshake over two buffers until it ends or one side refuses: (client's, server's) view.
 fn handshake(
-    client: ClientConfig,
-    server: ServerConfig,
+    mut client: ClientConfig,
+    mut server: ServerConfig,
 ) -> Result<(ClientConnection, ServerConnection), Error> {
+    client.time_provider = Arc::new(FixedTime);
+    server.time_provider = Arc::new(FixedTime);
     let name = ServerName::try_from(COORDINATOR_NAME).unwrap();
     let mut client = ClientConnection::new(Arc::new(client), name)?;
     let mut server = ServerConnection::new(Arc::new(server))?;
@@ -99,7 +115,7 @@ fn refusal(client: ClientConfig, server: ServerConfig) -> Error {
 #[test]
 fn a_site_and_its_coordinator_agree_on_the_hybrid_group() {
     let consortium = Consortium::new();
-    let site = consortium.site_issued_at(SystemTime::now());
+    let site = consortium.site_issued_at(now());
     let (client, server) = handshake(consortium.run_client(&site), consortium.run_server()).unwrap();
     assert_eq!(client.alpn_protocol(), Some(ALPN_RUN));
     let group = client.negotiated_key_exchange_group().unwrap();
@@ -113,7 +129,7 @@ fn a_site_and_its_coordinator_agree_on_the_hybrid_group() {
 #[test]
 fn a_second_handshake_with_the_same_configurations_is_full_again() {
     let consortium = Consortium::new();
-    let site = consortium.site_issued_at(SystemTime::now());
+    let site = consortium.site_issued_at(now());
     let (client, server) = (consortium.run_client(&site), consortium.run_server());
     for _ in 0..2 {
         let (_, server) = handshake(client.clone(), server.clone()).unwrap();
@@ -136,17 +152,17 @@ fn a_client_without_certificate_is_refused() {
 #[test]
 fn certificates_of_another_consortium_are_refused_on_both_sides() {
     let (ours, theirs) = (Consortium::new(), Consortium::new());
-    let stranger = theirs.site_issued_at(SystemTime::now());
+    let stranger = theirs.site_issued_at(now());
     let client = run_client(&stranger, ours.ca.certificate_der()).unwrap();
     assert!(matches!(refusal(client, ours.run_server()), Error::InvalidCertificate(_)));
-    let member = ours.site_issued_at(SystemTime::now());
+    let member = ours.site_issued_at(now());
     assert!(matches!(refusal(ours.run_client(&member), theirs.run_server()), Error::InvalidCertificate(_)));
 }
 
 #[test]
 fn expired_and_future_certificates_are_refused() {
-    let ours = Consortium::with_server_issued_at(SystemTime::now() - 60 * DAY);
-    for at in [SystemTime::now() - 31 * DAY, SystemTime::now() + DAY] {
+    let ours = Consortium::with_server_issued_at(now() - 60 * DAY);
+    for at in [now() - 31 * DAY, SystemTime::now() + DAY] {
         let site = ours.site_issued_at(at);
         assert!(matches!(
             refusal(ours.run_client(&site), ours.run_server()),
@@ -155,8 +171,8 @@ fn expired_and_future_certificates_are_refused() {
             )
         ));
     }
-    let old = Consortium::with_server_issued_at(SystemTime::now() - 366 * DAY);
-    let site = old.site_issued_at(SystemTime::now());
+    let old = Consortium::with_server_issued_at(now() - 366 * DAY);
+    let site = old.site_issued_at(now());
     assert!(matches!(
         refusal(old.run_client(&site), old.run_server()),
         Error::InvalidCertificate(CertificateError::ExpiredContext { .. })
@@ -170,7 +186,7 @@ fn expired_and_future_certificates_are_refused() {
 #[test]
 fn a_site_cannot_play_coordinator_nor_the_coordinator_site() {
     let consortium = Consortium::new();
-    let site = consortium.site_issued_at(SystemTime::now());
+    let site = consortium.site_issued_at(now());
     let impostor = run_server(&site, consortium.ca.certificate_der()).unwrap();
     assert!(matches!(refusal(consortium.run_client(&site), impostor), Error::InvalidCertificate(_)));
     let impostor = join_server(&site, consortium.ca.certificate_der()).unwrap();
@@ -207,14 +223,14 @@ fn enrolment_accepts_the_pinned_authority_only() {
 #[test]
 fn run_and_enrolment_do_not_mix() {
     let consortium = Consortium::new();
-    let site = consortium.site_issued_at(SystemTime::now());
+    let site = consortium.site_issued_at(now());
     assert_eq!(refusal(consortium.run_client(&site), consortium.join_server()), Error::NoApplicationProtocol);
 }
 
 #[test]
 fn the_enrolment_answer_is_checked_before_it_is_stored() {
     let ours = Consortium::new();
-    let now = SystemTime::now();
+    let now = now();
     let key = IdentityKey::generate().unwrap();
     let requested = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
     let issued = ours.ca.issue_site("site-a", &requested, &serial(9), now, profile::SITE_LIFETIME).unwrap();

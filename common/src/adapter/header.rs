@@ -1,6 +1,6 @@
 //! The JSON header of a safetensors file: parsed strictly (bounded, no duplicate keys, no metadata,
 //! contiguous and covering offsets) and written in one canonical order (by name).
-//! Format: <https://huggingface.co/docs/safetensors>.
+//! Used by `read` and `write`. Format: <https://huggingface.co/docs/safetensors>.
 
 use std::collections::BTreeMap;
 use std::fmt;

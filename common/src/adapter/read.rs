@@ -1,4 +1,6 @@
 //! Reads an adapter file in blocks, after its header was checked against the manifest.
+//!
+//! Called by the coordinator (`intake`, `aggregate`) and the site agent (`protect`).
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -31,6 +33,11 @@ pub struct ValueSummary {
 
 impl AdapterReader {
     /// Opens `path` and checks its header against `expected`. Values are not looked at yet.
+    ///
+    /// # Errors
+    /// [`AdapterError::Io`] when the file cannot be read; otherwise the first way in which its header is not
+    /// that of `expected`: size or length ([`AdapterError::Header`]), names ([`AdapterError::TensorSet`]), or
+    /// element type and shape ([`AdapterError::Shape`]).
     pub fn open(path: &Path, expected: &[TensorSpec]) -> Result<Self, AdapterError> {
         let file = File::open(path)?;
         let length = file.metadata()?.len();
@@ -57,6 +64,10 @@ impl AdapterReader {
     }
 
     /// Fills `values` with elements `first..first + values.len()` of tensor number `index`.
+    ///
+    /// # Errors
+    /// [`AdapterError::TensorSet`] when there is no such tensor, [`AdapterError::Shape`] when the range is
+    /// outside it, [`AdapterError::Io`] when the file cannot be read or has become shorter.
     pub fn read(&self, index: usize, first: usize, values: &mut [f32]) -> Result<(), AdapterError> {
         let Some((spec, offset)) = self.tensors.get(index) else {
             return Err(AdapterError::TensorSet(format!("there is no tensor number {index}")));
@@ -73,6 +84,10 @@ impl AdapterReader {
     }
 
     /// All of tensor number `index`, row-major.
+    ///
+    /// # Errors
+    /// [`AdapterError::TensorSet`] when there is no such tensor, [`AdapterError::Io`] when the file cannot be
+    /// read.
     pub fn read_whole(&self, index: usize) -> Result<Vec<f32>, AdapterError> {
         let elements = self.tensors.get(index).map_or(0, |(spec, _)| spec.shape[0] * spec.shape[1]);
         let mut values = vec![0.0; elements];
@@ -81,6 +96,10 @@ impl AdapterReader {
     }
 
     /// Looks at every value: finite and at most [`ADAPTER_VALUE_MAX`] in size.
+    ///
+    /// # Errors
+    /// [`AdapterError::Value`] names the first tensor with a value that is not; [`AdapterError::Io`] when the
+    /// file cannot be read.
     pub fn check_values(&self) -> Result<ValueSummary, AdapterError> {
         let mut sum_of_squares = 0.0_f64;
         let mut largest = 0.0_f32;

@@ -1,4 +1,6 @@
 //! Writes an adapter file front to back in canonical order, so that equal values are equal bytes.
+//!
+//! Called by the coordinator's `aggregate` and the site agent's `protect`.
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
@@ -17,6 +19,9 @@ pub struct AdapterWriter {
 
 impl AdapterWriter {
     /// Creates (or replaces) `path` and writes the header of `tensors`.
+    ///
+    /// # Errors
+    /// [`AdapterError::Io`] when the file cannot be created or written.
     pub fn create(path: &Path, tensors: &[TensorSpec]) -> Result<Self, AdapterError> {
         let mut file = BufWriter::new(File::create(path)?);
         file.write_all(&header::canonical(tensors)?)?;
@@ -25,6 +30,10 @@ impl AdapterWriter {
     }
 
     /// Appends values, row-major, tensor after tensor.
+    ///
+    /// # Errors
+    /// [`AdapterError::Header`] when the tensors have no room for so many values, [`AdapterError::Io`] when
+    /// the file cannot be written.
     pub fn append(&mut self, values: &[f32]) -> Result<(), AdapterError> {
         let Some(left) = self.elements_left.checked_sub(values.len() as u64) else {
             return Err(AdapterError::Header("more values than its tensors hold"));
@@ -37,6 +46,10 @@ impl AdapterWriter {
     }
 
     /// Flushes and fsyncs; an error if values are missing.
+    ///
+    /// # Errors
+    /// [`AdapterError::Header`] when values are missing, [`AdapterError::Io`] when the bytes do not reach the
+    /// disk.
     pub fn finish(mut self) -> Result<(), AdapterError> {
         if self.elements_left != 0 {
             return Err(AdapterError::Header("fewer values than its tensors hold"));

@@ -1,4 +1,5 @@
 //! Merkle tree hash of RFC 6962, section 2.1, kept as a compact range: one hash per set bit of the size.
+//! Used by `verify`.
 
 use sha2::{Digest as _, Sha256};
 

@@ -1,6 +1,7 @@
 //! RFC 6962 vectors, an intact ledger, and every way to break one.
 
 use super::*;
+use crate::id::Digest;
 
 fn ledger(count: u64) -> Vec<u8> {
     let mut bytes = Vec::new();

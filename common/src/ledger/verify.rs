@@ -1,34 +1,15 @@
 //! Checks a ledger from its bytes alone: every line canonical, sequence without gaps, chain unbroken,
 //! and sums it up. Needs no network and no state; `deploy/verify_ledger.py` does the same in Python.
+//!
+//! Called by the site agent's ledger, when it opens the file, and by `site-agent ledger verify`.
 
 use std::collections::BTreeMap;
 use std::io::BufRead;
 
-use super::{Kind, LINE_BYTES_MAX, Record, Tree, line_digest};
+use super::merkle::Tree;
+use super::record::{Kind, LedgerError, Record, line_digest};
 use crate::id::Digest;
-
-/// Why a ledger is not intact. A retry does not help; the file says what it says.
-#[derive(Debug, thiserror::Error)]
-pub enum LedgerError {
-    /// The file cannot be read.
-    #[error("the ledger cannot be read: {0}")]
-    Io(#[from] std::io::Error),
-    /// A line is not a record in canonical form.
-    #[error("line {line} is not a ledger record")]
-    NotARecord { line: u64 },
-    /// A number is missing or repeated.
-    #[error("line {line} has sequence number {found}, expected {expected}")]
-    Sequence { line: u64, found: u64, expected: u64 },
-    /// A line does not follow from the one before: something was changed, removed or inserted.
-    #[error("line {line} does not follow from the line before it: the ledger was changed there")]
-    Chain { line: u64 },
-    /// The last line has no end: the machine stopped while it was written.
-    #[error("the last line is incomplete after {whole_bytes} whole bytes")]
-    TornTail { whole_bytes: u64 },
-    /// A record cannot be written as JSON.
-    #[error("a ledger record cannot be written")]
-    Unwritable,
-}
+use crate::limits::LEDGER_LINE_BYTES_MAX;
 
 /// Sums for one kind of frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -69,6 +50,11 @@ impl Default for Verifier {
 
 impl Verifier {
     /// Checks one line (without its newline) and counts it.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotARecord`] for a line that is not canonical, [`LedgerError::Sequence`] for a number
+    /// that does not come next, [`LedgerError::Chain`] for a line that does not follow from the one before
+    /// it.
     pub fn check(&mut self, line: &[u8]) -> Result<Record, LedgerError> {
         let number = self.tree.size() + 1;
         let not_a_record = LedgerError::NotARecord { line: number };
@@ -111,13 +97,17 @@ impl Verifier {
 }
 
 /// Reads a whole ledger, handing every record to `each`.
+///
+/// # Errors
+/// As [`Verifier::check`]; [`LedgerError::Io`] when the ledger cannot be read; [`LedgerError::TornTail`] when
+/// its last line has no end.
 pub fn verify(mut ledger: impl BufRead, mut each: impl FnMut(&Record)) -> Result<Summary, LedgerError> {
     let mut verifier = Verifier::default();
     let mut whole_bytes = 0;
     let mut line = Vec::new();
     loop {
         line.clear();
-        let limit = LINE_BYTES_MAX as u64 + 1;
+        let limit = LEDGER_LINE_BYTES_MAX as u64 + 1;
         let read = std::io::Read::take(&mut ledger, limit).read_until(b'\n', &mut line)?;
         if read == 0 {
             return Ok(verifier.summary());

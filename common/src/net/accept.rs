@@ -3,7 +3,7 @@
 //!
 //! Used by `server` and `join`. Invariants: an address is validated by Retry before any TLS work is
 //! done for it; at most `INCOMING_MAX` handshakes run at once, each for at most
-//! `HANDSHAKE_DEADLINE_MS`; when asked to stop, connections get `SHUTDOWN_GRACE_MS`.
+//! `HANDSHAKE_MS_MAX`; when asked to stop, connections get `SHUTDOWN_MS_MAX`.
 
 use std::future::Future;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::error::CloseCode;
-use crate::limits::{HANDSHAKE_DEADLINE_MS, INCOMING_MAX, SHUTDOWN_GRACE_MS};
+use crate::limits::{HANDSHAKE_MS_MAX, INCOMING_MAX, SHUTDOWN_MS_MAX};
 
 /// Accepts until `shutdown` resolves; `serve` gets each established connection and a signal that turns
 /// true when it should finish what it has and return.
@@ -51,7 +51,7 @@ pub(super) async fn accept_until<S, F>(
     // No receiver is left when every connection is gone already.
     let _ = stop.send(true);
     let finish = async { while established.join_next().await.is_some() {} };
-    let grace = Duration::from_millis(SHUTDOWN_GRACE_MS);
+    let grace = Duration::from_millis(SHUTDOWN_MS_MAX);
     if timeout(grace, finish).await.is_err() {
         tracing::info!(connections = established.len(), "stopping with requests in progress");
     }
@@ -73,7 +73,7 @@ fn begin(incoming: Incoming, handshakes: &Arc<Semaphore>, connecting: &mut JoinS
     connecting.spawn(async move {
         let _slot = slot;
         let handshake = incoming.accept().ok()?;
-        match timeout(Duration::from_millis(HANDSHAKE_DEADLINE_MS), handshake).await {
+        match timeout(Duration::from_millis(HANDSHAKE_MS_MAX), handshake).await {
             Ok(Ok(connection)) => Some(connection),
             Ok(Err(error)) => {
                 tracing::info!(%address, %error, "handshake refused");

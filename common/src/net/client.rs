@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::endpoint;
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
-use crate::limits::CHUNK_BYTES_MAX;
+use crate::limits::{CHUNK_BYTES_MAX, HANG_UP_MS_MAX, PROBE_MS_MAX};
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::Response;
 
@@ -26,6 +26,9 @@ pub struct Client {
 impl Client {
     /// Opens a socket on a free port, of the address family of `remote`. Must be called inside a tokio
     /// runtime.
+    ///
+    /// # Errors
+    /// [`NetError::Bind`] when the operating system gives no socket.
     pub fn bind_for(remote: SocketAddr) -> Result<Self, NetError> {
         let any: SocketAddr = match remote {
             SocketAddr::V4(_) => (Ipv4Addr::UNSPECIFIED, 0).into(),
@@ -36,29 +39,34 @@ impl Client {
 
     /// Connects to the coordinator, within `deadline`. `server_name` is the name its certificate must
     /// carry. With TLS 1.3 a site learns that its own certificate is refused only on the first exchange.
+    ///
+    /// # Errors
+    /// [`NetError::NothingListens`] or [`NetError::NoAnswer`] when nobody answered in time,
+    /// [`NetError::PeerCertificate`] when the other end is not the coordinator, [`NetError::Configuration`]
+    /// when `tls` cannot be used for QUIC; otherwise what ended the handshake.
     pub async fn connect(
         &self,
         remote: SocketAddr,
         tls: rustls::ClientConfig,
         server_name: &str,
         deadline: Duration,
-    ) -> Result<Session, NetError> {
+    ) -> Result<ClientConnection, NetError> {
         let config = endpoint::client(tls)?;
         let connecting = self
             .endpoint
             .connect_with(config, remote, server_name)
             .map_err(|error| NetError::from_connect(&error))?;
         match timeout(deadline, connecting).await {
-            Ok(Ok(connection)) => Ok(Session { connection }),
+            Ok(Ok(connection)) => Ok(ClientConnection { connection }),
             Ok(Err(error)) => Err(NetError::from_connection(&error)),
             Err(_) => Err(why_silent(remote, deadline).await),
         }
     }
 
-    /// Closes all sessions and waits, for a second at most, until the other end has been told.
+    /// Closes all connections and waits, for [`HANG_UP_MS_MAX`] at most, until the other end has been told.
     pub async fn close(&self) {
         self.endpoint.close(CloseCode::Done.wire(), b"");
-        let _ = timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
+        let _ = timeout(Duration::from_millis(HANG_UP_MS_MAX), self.endpoint.wait_idle()).await;
     }
 }
 
@@ -73,13 +81,17 @@ pub struct Answer {
 
 /// A live connection to the coordinator. Cheap to clone; exchanges may run side by side.
 #[derive(Debug, Clone)]
-pub struct Session {
+pub struct ClientConnection {
     connection: Connection,
 }
 
-impl Session {
+impl ClientConnection {
     /// Sends exactly `frame_bytes` (a frame, and the chunk behind it if it announces one) on a stream of
     /// its own and reads the answer, all within `deadline`.
+    ///
+    /// # Errors
+    /// [`NetError::Deadline`] when the answer is not there in time, [`NetError::MalformedAnswer`] when it
+    /// cannot be read; otherwise what ended the connection. The request may have arrived in every case.
     pub async fn exchange(&self, frame_bytes: &[u8], deadline: Duration) -> Result<Answer, NetError> {
         let parse = |body: &[u8]| {
             let response: Response = frame::from_body(body).ok()?;
@@ -169,6 +181,9 @@ async fn write_then_read<T>(
 }
 
 /// All addresses behind `host:port`, within `deadline`.
+///
+/// # Errors
+/// [`NetError::Resolve`] when the name is unknown, has no address, or is not resolved in time.
 pub async fn resolve(address: &str, deadline: Duration) -> Result<Vec<SocketAddr>, NetError> {
     let unknown = || NetError::Resolve { address: address.to_owned() };
     let found = timeout(deadline, tokio::net::lookup_host(address)).await.map_err(|_| unknown())?;
@@ -189,7 +204,7 @@ async fn why_silent(remote: SocketAddr, waited: Duration) -> NetError {
         socket.send(&[]).await?;
         socket.recv(&mut [0; 1]).await
     };
-    match timeout(Duration::from_millis(500), probe).await {
+    match timeout(Duration::from_millis(PROBE_MS_MAX), probe).await {
         Ok(Err(error)) if error.kind() == std::io::ErrorKind::ConnectionRefused => {
             NetError::NothingListens { address: remote }
         }

@@ -1,6 +1,6 @@
 //! The coordinator's live connections, so that a revoked site is cut off at once.
 //!
-//! Filled by `server`; the coordinator's `revoke` calls [`Connections::close_where`].
+//! Used by `server`, which fills it, and by the coordinator's admin commands, which close and list.
 //! Invariants: at most `CONNECTIONS_MAX` in all and `CONNECTIONS_PER_CERTIFICATE_MAX` per certificate
 //! (the oldest gives way: it is usually a dead one whose site came back); an entry leaves when its
 //! connection does.

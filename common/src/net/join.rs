@@ -3,7 +3,7 @@
 //!
 //! Called by `site-agent join` and by `coordinator serve`. Invariants: the site has verified the pinned CA
 //! before the token leaves it (TLS configuration); at most `ENROLMENTS_MAX` at once; each step has
-//! `HANDSHAKE_DEADLINE_MS`.
+//! `HANDSHAKE_MS_MAX`.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -19,11 +19,12 @@ use super::client::{self, Client};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
-use crate::limits::{ENROLMENTS_MAX, HANDSHAKE_DEADLINE_MS};
+use crate::limits::{ENROLMENTS_MAX, HANDSHAKE_MS_MAX};
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::join::{JoinRequest, JoinResponse};
 
-const STEP_DEADLINE: Duration = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+/// What each step of an enrolment gets: read, decide, write.
+const STEP: Duration = Duration::from_millis(HANDSHAKE_MS_MAX);
 
 /// What the coordinator does with a request to join.
 pub trait JoinHandler: Send + Sync + 'static {
@@ -39,6 +40,10 @@ pub struct JoinServer {
 
 impl JoinServer {
     /// Opens the socket. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`NetError::Bind`] when the address is in use or not ours, [`NetError::Configuration`] when `tls`
+    /// cannot be used for QUIC.
     pub fn bind(
         address: SocketAddr,
         tls: rustls::ServerConfig,
@@ -48,6 +53,9 @@ impl JoinServer {
     }
 
     /// The address that was bound, with its real port.
+    ///
+    /// # Errors
+    /// [`NetError::Lost`] when the operating system does not say.
     pub fn local_address(&self) -> Result<SocketAddr, NetError> {
         self.endpoint.local_addr().map_err(|error| NetError::Lost { reason: error.to_string() })
     }
@@ -78,15 +86,15 @@ async fn serve_one<H: JoinHandler>(connection: &Connection, handler: &H) -> Clos
         })?;
         Ok::<_, CloseCode>((send, request))
     };
-    let (mut send, request) = match timeout(STEP_DEADLINE, read).await {
+    let (mut send, request) = match timeout(STEP, read).await {
         Ok(Ok(read)) => read,
         Ok(Err(code)) => return code,
         Err(_) => return CloseCode::Deadline,
     };
-    let Ok(answer) = timeout(STEP_DEADLINE, handler.join(connection.remote_address(), request)).await else {
+    let Ok(answer) = timeout(STEP, handler.join(connection.remote_address(), request)).await else {
         return CloseCode::Deadline;
     };
-    match timeout(STEP_DEADLINE, write_answer(&mut send, &answer)).await {
+    match timeout(STEP, write_answer(&mut send, &answer)).await {
         Ok(()) => CloseCode::Done,
         Err(_) => CloseCode::Deadline,
     }
@@ -110,6 +118,9 @@ async fn write_answer(send: &mut SendStream, answer: &JoinResponse) {
 
 /// A site's half: sends exactly `frame_bytes`, the frame of a [`JoinRequest`], and returns the answer.
 /// `tls` must pin the CA. The same bytes may be sent again after any failure.
+///
+/// # Errors
+/// As [`Client::connect`] and [`client::ClientConnection::exchange`], which this does one after the other.
 pub async fn request(
     remote: SocketAddr,
     tls: rustls::ClientConfig,

@@ -3,7 +3,7 @@
 //! Run by `coordinator serve`. Invariants: a handler sees only whole, well-formed requests of a peer
 //! whose certificate TLS verified; one task per stream, at most `STREAMS_PER_CONNECTION_MAX` per
 //! connection; a malformed frame closes its connection with a code and reaches no handler. A handler that
-//! started is not cancelled when its peer goes away, only when it misses `REQUEST_DEADLINE_MS` or the
+//! started is not cancelled when its peer goes away, only when it misses `REQUEST_WAIT_MS_MAX` or the
 //! grace period of a shutdown.
 
 use std::future::Future;
@@ -24,13 +24,15 @@ use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
 use crate::id::Digest;
 use crate::limits::{
-    HANDSHAKE_DEADLINE_MS, PAYLOADS_IN_FLIGHT_MAX, REQUEST_DEADLINE_MS, STREAMS_PER_CONNECTION_MAX,
+    HANDSHAKE_MS_MAX, PAYLOADS_IN_FLIGHT_MAX, REQUEST_WAIT_MS_MAX, STREAMS_PER_CONNECTION_MAX,
 };
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::{Envelope, Refusal, Response};
 
-const REQUEST_DEADLINE: Duration = Duration::from_millis(REQUEST_DEADLINE_MS);
-const HANDSHAKE_DEADLINE: Duration = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+/// What each step of a request gets: read, handle, write.
+const STEP: Duration = Duration::from_millis(REQUEST_WAIT_MS_MAX);
+/// What the decision about a new connection gets.
+const ADMISSION: Duration = Duration::from_millis(HANDSHAKE_MS_MAX);
 
 /// One request as it arrived.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,6 +89,10 @@ pub struct Server {
 
 impl Server {
     /// Opens the socket. `tls` must require client certificates. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// [`NetError::Bind`] when the address is in use or not ours, [`NetError::Configuration`] when `tls`
+    /// cannot be used for QUIC.
     pub fn bind(
         address: SocketAddr,
         tls: rustls::ServerConfig,
@@ -97,6 +103,9 @@ impl Server {
     }
 
     /// The address that was bound, with its real port.
+    ///
+    /// # Errors
+    /// [`NetError::Lost`] when the operating system does not say.
     pub fn local_address(&self) -> Result<SocketAddr, NetError> {
         self.endpoint.local_addr().map_err(|error| NetError::Lost { reason: error.to_string() })
     }
@@ -107,6 +116,9 @@ impl Server {
     }
 
     /// Uses another certificate for new connections; live ones keep theirs.
+    ///
+    /// # Errors
+    /// [`NetError::Configuration`] when `tls` cannot be used for QUIC; the old one stays in use.
     pub fn replace_tls(&self, tls: rustls::ServerConfig) -> Result<(), NetError> {
         self.endpoint.set_server_config(Some(endpoint::server(tls, &self.keys)?));
         Ok(())
@@ -137,7 +149,7 @@ async fn serve_connection<H: Handler>(
     let Some(entry) = connections.enter(&connection, certificate_der) else {
         return connection.close(CloseCode::TooMany.wire(), b"");
     };
-    if !timeout(HANDSHAKE_DEADLINE, handler.admit(&entry.peer)).await.unwrap_or(false) {
+    if !timeout(ADMISSION, handler.admit(&entry.peer)).await.unwrap_or(false) {
         return connection.close(CloseCode::NotAuthorised.wire(), b"");
     }
     // Not only QUIC's own stream limit: a handler may still be busy after its stream is gone.
@@ -184,7 +196,7 @@ struct StreamTask {
 
 impl StreamTask {
     async fn run<H: Handler>(&self, mut send: SendStream, mut receive: RecvStream, handler: &H) {
-        let received = match timeout(REQUEST_DEADLINE, self.read(&mut receive)).await {
+        let received = match timeout(STEP, self.read(&mut receive)).await {
             Ok(Ok(received)) => received,
             Ok(Err(ReadFault::Malformed)) => {
                 tracing::warn!(address = %self.peer.address, "malformed frame; connection closed");
@@ -194,11 +206,11 @@ impl StreamTask {
             Err(_) => return stream::abandon(&mut send, &mut receive, CloseCode::Deadline),
         };
         let (request, _permit) = received;
-        let reply = match timeout(REQUEST_DEADLINE, handler.handle(&self.peer, request)).await {
+        let reply = match timeout(STEP, handler.handle(&self.peer, request)).await {
             Ok(reply) => reply,
             Err(_) => Refusal::Internal.into(),
         };
-        if timeout(REQUEST_DEADLINE, write_reply(&mut send, &reply)).await.is_err() {
+        if timeout(STEP, write_reply(&mut send, &reply)).await.is_err() {
             stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
         }
     }

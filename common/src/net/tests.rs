@@ -19,9 +19,10 @@ use certs::{CertificateAuthority, IdentityKey, RequestedKey, SerialNumber, TlsId
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use super::client::{Client, Session};
+use super::client::{Client, ClientConnection};
 use super::server::{Handler, Received, Reply, Server};
 use super::{Connections, EndpointKeys, NetError, Peer};
+use crate::clock::SystemClock;
 use crate::id::Digest;
 use crate::wire::frame;
 use crate::wire::message::{Envelope, LedgerHead, PROTOCOL_VERSION, Refusal, Request, Response, Work};
@@ -39,9 +40,9 @@ struct Consortium {
 impl Consortium {
     fn new() -> Self {
         let serial = SerialNumber::from_random([1; 16]);
-        let authority = CertificateAuthority::create("test", &serial, SystemTime::now()).unwrap();
+        let authority = CertificateAuthority::create("test", &serial, SystemClock.system_time()).unwrap();
         let key = IdentityKey::generate().unwrap();
-        let issued = authority.issue_server(&key, &serial, SystemTime::now()).unwrap();
+        let issued = authority.issue_server(&key, &serial, SystemClock.system_time()).unwrap();
         let server = TlsIdentity::new(&issued.der, &key).unwrap();
         Self { authority, server, serials: AtomicU32::new(2) }
     }
@@ -58,7 +59,7 @@ impl Consortium {
     }
 
     fn site(&self) -> TlsIdentity {
-        self.site_issued_at(SystemTime::now())
+        self.site_issued_at(SystemClock.system_time())
     }
 
     fn client_tls(&self, site: &TlsIdentity) -> rustls::ClientConfig {
@@ -137,7 +138,7 @@ impl Running {
         Self { address, connections, handler, stop, task }
     }
 
-    async fn connect(&self, tls: rustls::ClientConfig) -> Result<(Client, Session), NetError> {
+    async fn connect(&self, tls: rustls::ClientConfig) -> Result<(Client, ClientConnection), NetError> {
         let client = Client::bind_for(self.address)?;
         let session = client.connect(self.address, tls, NAME, 5 * SECOND).await?;
         Ok((client, session))

@@ -6,7 +6,7 @@
 //! Invariants: a file appears under its final name only when all its bytes hash to that name and are on
 //! the disk; the first `n x 8 MiB` of a `.part` file are fsynced before a byte behind them is written, so
 //! that after a power failure everything before the last such boundary can be trusted. A restart resumes
-//! there and sends at most `PARTIAL_SYNC_BYTES` again. Duplicated chunks are harmless.
+//! there and sends at most `UNSYNCED_BYTES_MAX` again. Duplicated chunks are harmless.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -17,7 +17,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::durable;
 use crate::id::Digest;
-use crate::limits::{ADAPTER_BYTES_MAX, CHUNK_BYTES_MAX, PARTIAL_SYNC_BYTES};
+use crate::limits::{ADAPTER_BYTES_MAX, CHUNK_BYTES_MAX, UNSYNCED_BYTES_MAX};
 
 /// Why a transfer cannot go on.
 #[derive(Debug, thiserror::Error)]
@@ -91,6 +91,10 @@ pub fn part_path(folder: &Path, digest: Digest) -> PathBuf {
 }
 
 /// Starts or resumes the transfer of the file named `digest`, of `total` bytes, into `folder`.
+///
+/// # Errors
+/// [`TransferError::Size`] for a size of 0 or above [`ADAPTER_BYTES_MAX`], [`TransferError::StorageFull`]
+/// when the disk has less than twice what is missing, [`TransferError::Io`] when the folder cannot be used.
 pub fn open(folder: &Path, digest: Digest, total: u64) -> Result<Opened, TransferError> {
     if !(1..=ADAPTER_BYTES_MAX).contains(&total) {
         return Err(TransferError::Size { bytes: total });
@@ -148,6 +152,10 @@ impl PartialFile {
 
     /// Takes the bytes that start at `offset`; those that are there already are skipped. Returns the next
     /// offset. After an error the same chunk can be sent again.
+    ///
+    /// # Errors
+    /// [`TransferError::Gap`] or [`TransferError::PastEnd`] for a chunk that does not belong there,
+    /// [`TransferError::StorageFull`] or [`TransferError::Io`] when the disk does not take it.
     pub fn write(&mut self, offset: u64, bytes: &[u8]) -> Result<u64, TransferError> {
         let end = offset.saturating_add(bytes.len() as u64);
         if end > self.total {
@@ -159,7 +167,7 @@ impl PartialFile {
         let known = usize::try_from(self.next_offset - offset).unwrap_or(usize::MAX);
         let mut new = bytes.get(known..).unwrap_or_default();
         while !new.is_empty() {
-            let boundary = (self.next_offset / PARTIAL_SYNC_BYTES + 1) * PARTIAL_SYNC_BYTES;
+            let boundary = (self.next_offset / UNSYNCED_BYTES_MAX + 1) * UNSYNCED_BYTES_MAX;
             let room = usize::try_from(boundary - self.next_offset).unwrap_or(usize::MAX);
             let (now, later) = new.split_at(room.min(new.len()));
             self.append(now)?;
@@ -182,6 +190,11 @@ impl PartialFile {
 
     /// Verifies the hash, makes the file permanent under its final name, and says where it is. Wrong bytes
     /// are thrown away: the next `open` starts from the beginning. An incomplete file is kept.
+    ///
+    /// # Errors
+    /// [`TransferError::Incomplete`] when bytes are missing, [`TransferError::DigestMismatch`] when they are
+    /// the wrong ones, [`TransferError::StorageFull`] or [`TransferError::Io`] when they do not reach the
+    /// disk.
     pub fn finish(mut self) -> Result<PathBuf, TransferError> {
         if self.next_offset != self.total {
             return Err(TransferError::Incomplete { next_offset: self.next_offset, total: self.total });
@@ -203,7 +216,7 @@ impl PartialFile {
 /// How much of a `.part` file of `found` bytes is certainly on the disk: up to the last boundary that was
 /// passed. Reaching a boundary is not passing it: the process may have died before the fsync.
 fn trustworthy_bytes(found: u64, total: u64) -> u64 {
-    found.min(total).saturating_sub(1) / PARTIAL_SYNC_BYTES * PARTIAL_SYNC_BYTES
+    found.min(total).saturating_sub(1) / UNSYNCED_BYTES_MAX * UNSYNCED_BYTES_MAX
 }
 
 /// A piece of a finished file.
@@ -217,6 +230,10 @@ pub struct Piece {
 
 /// Reads up to `length` bytes (and at most one chunk) of `path` from `offset` on. An offset equal to the
 /// size gives no bytes.
+///
+/// # Errors
+/// [`TransferError::OutOfRange`] for an offset behind the end, [`TransferError::Io`] when the file cannot be
+/// read.
 pub fn read_piece(path: &Path, offset: u64, length: usize) -> Result<Piece, TransferError> {
     let file = File::open(path).map_err(TransferError::io(path))?;
     let total = file.metadata().map_err(TransferError::io(path))?.len();
@@ -230,6 +247,9 @@ pub fn read_piece(path: &Path, offset: u64, length: usize) -> Result<Piece, Tran
 }
 
 /// Throws the unfinished transfer of `digest` away, if there is one.
+///
+/// # Errors
+/// [`TransferError::Io`] when the file is there and cannot be removed.
 pub fn discard(folder: &Path, digest: Digest) -> Result<(), TransferError> {
     let part = part_path(folder, digest);
     match fs::remove_file(&part) {
@@ -241,6 +261,9 @@ pub fn discard(folder: &Path, digest: Digest) -> Result<(), TransferError> {
 }
 
 /// Throws all unfinished transfers in `folder` away, except those `keep` names; says how many.
+///
+/// # Errors
+/// [`TransferError::Io`] when the folder cannot be listed or a file cannot be removed.
 pub fn discard_parts(folder: &Path, keep: impl Fn(Digest) -> bool) -> Result<usize, TransferError> {
     let mut discarded = 0;
     for entry in fs::read_dir(folder).map_err(TransferError::io(folder))? {

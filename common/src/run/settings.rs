@@ -1,10 +1,12 @@
-//! The sections of a run file, with their defaults and bounds. Defaults are the common QLoRA recipe
-//! (rank 16, alpha 32, all linears, AdamW 0.9/0.999/1e-8, clip 1.0).
+//! The sections of a run file but `[training]`, with their defaults. Defaults are the common QLoRA recipe
+//! (rank 16, alpha 32, all linears, NF4).
+//!
+//! Used by `run`; both binaries read the fields. Invariant: what `validate` accepts is within `limits`.
 
 use serde::{Deserialize, Serialize};
 
-use super::RunError;
-use crate::limits::{OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN};
+use super::error::{RunError, bound};
+use crate::limits::{ADAPTER_RANK_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN};
 
 /// `[quorum]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -161,11 +163,12 @@ impl Default for AggregationSettings {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct OverlapSettings {
-    /// Whether each site drops the records that are too close to the validation and test files, which it finds out
-    /// without either side showing a text. Needs such a file; costs each site about 3.4 ms of processor a record, once in a run.
+    /// Whether each site drops the records that are too close to the validation and test files. Both sides
+    /// find that out without showing a text. Needs such a file; costs each site about 3.4 ms of processor a
+    /// record, once a run.
     pub enabled: bool,
-    /// The most points one site may have evaluated in the run: 17 for each record, rounded up to a power of two. What is
-    /// not needed only helps a member that tries out guesses. 1,024 to 33,554,432.
+    /// The most points one site may have evaluated in the run: 17 for each record, rounded up to a power of
+    /// two. What is not needed only helps a member that tries out guesses. 1,024 to 33,554,432.
     pub points_max: u32,
 }
 
@@ -184,8 +187,11 @@ impl OverlapSettings {
 
 impl AdapterSettings {
     /// Checks every number against its bounds.
+    ///
+    /// # Errors
+    /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
-        bound((1..=256).contains(&self.rank), "adapter.rank", self.rank, "1 to 256")?;
+        bound((1..=ADAPTER_RANK_MAX).contains(&self.rank), "adapter.rank", self.rank, "1 to 256")?;
         let alpha_is_fine = self.alpha.is_finite() && self.alpha > 0.0;
         bound(alpha_is_fine, "adapter.alpha", self.alpha, "a positive number")?;
         bound((0.0..1.0).contains(&self.dropout), "adapter.dropout", self.dropout, "0 to below 1")?;
@@ -195,13 +201,4 @@ impl AdapterSettings {
             "\"all-linear\" or a list of q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj";
         bound(all_known, "adapter.target_modules", format!("{names:?}"), expected)
     }
-}
-
-pub(super) fn bound(
-    fine: bool,
-    key: &'static str,
-    value: impl std::fmt::Display,
-    expected: &'static str,
-) -> Result<(), RunError> {
-    if fine { Ok(()) } else { Err(RunError::OutOfBounds { key, value: value.to_string(), expected }) }
 }

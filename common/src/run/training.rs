@@ -1,9 +1,16 @@
 //! `[training]` of a run file, and of the TOML that `site-agent train` reads: its defaults and bounds.
+//! Defaults are the common QLoRA recipe (AdamW 0.9/0.999/1e-8, clip 1.0).
+//!
+//! Used by `run` and by `site-agent train`. Invariant: what `validate` accepts is within `limits`.
 
 use serde::{Deserialize, Serialize};
 
-use super::RunError;
-use super::settings::bound;
+use super::error::{RunError, bound};
+use crate::limits::{
+    BATCH_SIZE_MAX, CUTOFF_TOKENS_MAX, CUTOFF_TOKENS_MIN, EPOCHS_MAX, GRADIENT_ACCUMULATION_MAX,
+    IMPROVEMENT_NATS_MAX, KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX,
+    SCHEDULE_CYCLES_MAX, STEPS_MAX, VALIDATION_SHARE_MAX,
+};
 
 /// Learning-rate schedule, as transformers defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,35 +130,47 @@ impl Default for TrainingSettings {
 
 impl TrainingSettings {
     /// Checks every number against its bounds.
+    ///
+    /// # Errors
+    /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
-        bound((1..=1000).contains(&self.epochs), "training.epochs", self.epochs, "1 to 1000")?;
-        bound((1..=4096).contains(&self.batch_size), "training.batch_size", self.batch_size, "1 to 4096")?;
+        bound((1..=EPOCHS_MAX).contains(&self.epochs), "training.epochs", self.epochs, "1 to 1000")?;
+        let batch = self.batch_size;
+        bound((1..=BATCH_SIZE_MAX).contains(&batch), "training.batch_size", batch, "1 to 4096")?;
         let accumulation = self.gradient_accumulation;
-        let is_fine = (1..=4096).contains(&accumulation);
+        let is_fine = (1..=GRADIENT_ACCUMULATION_MAX).contains(&accumulation);
         bound(is_fine, "training.gradient_accumulation", accumulation, "1 to 4096")?;
         let cutoff = self.cutoff_tokens;
-        bound((8..=131_072).contains(&cutoff), "training.cutoff_tokens", cutoff, "8 to 131072")?;
+        let is_fine = (CUTOFF_TOKENS_MIN..=CUTOFF_TOKENS_MAX).contains(&cutoff);
+        bound(is_fine, "training.cutoff_tokens", cutoff, "8 to 131072")?;
         self.validate_optimiser()?;
         self.validate_schedule()?;
         let penalty = self.kl_weight;
-        bound((0.0..=100.0).contains(&penalty), "training.kl_weight", penalty, "0 to 100")?;
+        bound((0.0..=KL_WEIGHT_MAX).contains(&penalty), "training.kl_weight", penalty, "0 to 100")?;
         let noise = self.neftune_alpha;
-        bound((0.0..=100.0).contains(&noise), "training.neftune_alpha", noise, "0 to 100")?;
+        bound((0.0..=NEFTUNE_ALPHA_MAX).contains(&noise), "training.neftune_alpha", noise, "0 to 100")?;
         let share = self.validation_share;
-        bound((0.0..=0.5).contains(&share), "training.validation_share", share, "0 to 0.5")?;
+        let is_fine = (0.0..=VALIDATION_SHARE_MAX).contains(&share);
+        bound(is_fine, "training.validation_share", share, "0 to 0.5")?;
         let every = self.evaluate_every_steps;
-        bound(every <= 1_000_000, "training.evaluate_every_steps", every, "0 to 1000000")?;
+        bound(every <= STEPS_MAX, "training.evaluate_every_steps", every, "0 to 1000000")?;
         let patience = self.early_stopping_patience;
-        bound(patience <= 1000, "training.early_stopping_patience", patience, "0 to 1000")?;
+        bound(patience <= PATIENCE_MAX, "training.early_stopping_patience", patience, "0 to 1000")?;
         let delta = self.early_stopping_min_delta;
-        bound((0.0..=10.0).contains(&delta), "training.early_stopping_min_delta", delta, "0 to 10")
+        let is_fine = (0.0..=IMPROVEMENT_NATS_MAX).contains(&delta);
+        bound(is_fine, "training.early_stopping_min_delta", delta, "0 to 10")
     }
 
     fn validate_optimiser(&self) -> Result<(), RunError> {
         let fraction = |value: f64| (0.0..1.0).contains(&value);
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let rate = self.learning_rate;
-        bound(positive(rate) && rate <= 1.0, "training.learning_rate", rate, "above 0, at most 1")?;
+        bound(
+            positive(rate) && rate <= LEARNING_RATE_MAX,
+            "training.learning_rate",
+            rate,
+            "above 0, at most 1",
+        )?;
         bound(fraction(self.weight_decay), "training.weight_decay", self.weight_decay, "0 to below 1")?;
         bound(fraction(self.beta1), "training.beta1", self.beta1, "0 to below 1")?;
         bound(fraction(self.beta2), "training.beta2", self.beta2, "0 to below 1")?;
@@ -163,11 +182,11 @@ impl TrainingSettings {
     fn validate_schedule(&self) -> Result<(), RunError> {
         let share = |value: f64| (0.0..=1.0).contains(&value);
         let (warmup, decay) = (self.warmup_steps, self.decay_steps);
-        bound(warmup <= 1_000_000, "training.warmup_steps", warmup, "0 to 1000000")?;
-        bound(decay <= 1_000_000, "training.decay_steps", decay, "0 to 1000000")?;
+        bound(warmup <= STEPS_MAX, "training.warmup_steps", warmup, "0 to 1000000")?;
+        bound(decay <= STEPS_MAX, "training.decay_steps", decay, "0 to 1000000")?;
         bound(share(self.warmup_ratio), "training.warmup_ratio", self.warmup_ratio, "0 to 1")?;
         bound(share(self.decay_ratio), "training.decay_ratio", self.decay_ratio, "0 to 1")?;
         let cycles = self.schedule_cycles;
-        bound((1..=1000).contains(&cycles), "training.schedule_cycles", cycles, "1 to 1000")
+        bound((1..=SCHEDULE_CYCLES_MAX).contains(&cycles), "training.schedule_cycles", cycles, "1 to 1000")
     }
 }

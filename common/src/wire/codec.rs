@@ -1,5 +1,7 @@
 //! The only call of bincode in the workspace. Every decode has a limit that is charged before memory is
 //! allocated, and refuses trailing bytes; every encode is bounded too.
+//!
+//! Called by `frame`, and by the site agent for the messages between its processes and what its store keeps.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -22,22 +24,38 @@ pub enum CodecError {
 }
 
 /// Encodes a wire message of at most [`MESSAGE_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// [`CodecError::TooLong`] for a message with more bytes, [`CodecError::Malformed`] for a type that bincode
+/// cannot write.
 pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     encode_within(message, MESSAGE_BYTES_MAX)
 }
 
 /// Decodes a wire message; the whole of `bytes` must be the message.
+///
+/// # Errors
+/// [`CodecError::Malformed`] for bytes that are not such a message or claim more than [`MESSAGE_BYTES_MAX`],
+/// [`CodecError::TrailingBytes`] when something follows it.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let config = bincode::config::standard().with_little_endian().with_limit::<MESSAGE_BYTES_MAX>();
     whole(bytes, bincode::serde::decode_from_slice(bytes, config))
 }
 
 /// Encodes a message between processes of one site: at most [`LOCAL_MESSAGE_BYTES_MAX`] bytes.
+///
+/// # Errors
+/// [`CodecError::TooLong`] for a message with more bytes, [`CodecError::Malformed`] for a type that bincode
+/// cannot write.
 pub fn encode_local<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     encode_within(message, LOCAL_MESSAGE_BYTES_MAX)
 }
 
 /// Decodes a message between processes of one site.
+///
+/// # Errors
+/// [`CodecError::Malformed`] for bytes that are not such a message or claim more than
+/// [`LOCAL_MESSAGE_BYTES_MAX`], [`CodecError::TrailingBytes`] when something follows it.
 pub fn decode_local<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let config = bincode::config::standard().with_little_endian().with_limit::<LOCAL_MESSAGE_BYTES_MAX>();
     whole(bytes, bincode::serde::decode_from_slice(bytes, config))

@@ -1,5 +1,7 @@
 //! A control message on a stream: its length as a little-endian u32, then its bytes. A request's raw
 //! payload (an adapter chunk) follows its frame directly; its length is inside the message.
+//!
+//! Called by `net` at both ends and by the site agent's egress, which hashes the frame before it is sent.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,6 +13,9 @@ use crate::limits::MESSAGE_BYTES_MAX;
 pub const PREFIX_BYTES: usize = 4;
 
 /// Length prefix and message, ready to be written.
+///
+/// # Errors
+/// [`CodecError::TooLong`] for a message of more than [`MESSAGE_BYTES_MAX`] bytes.
 pub fn to_bytes<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     let body = codec::encode(message)?;
     let length = u32::try_from(body.len()).map_err(|_| CodecError::TooLong(body.len()))?;
@@ -21,12 +26,18 @@ pub fn to_bytes<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
 }
 
 /// The length that a prefix announces, if it is allowed.
+///
+/// # Errors
+/// [`CodecError::TooLong`] for a length of 0 or above [`MESSAGE_BYTES_MAX`].
 pub fn body_length(prefix: [u8; PREFIX_BYTES]) -> Result<usize, CodecError> {
     let length = u32::from_le_bytes(prefix) as usize;
     if (1..=MESSAGE_BYTES_MAX).contains(&length) { Ok(length) } else { Err(CodecError::TooLong(length)) }
 }
 
 /// Decodes the body that follows a prefix.
+///
+/// # Errors
+/// As [`codec::decode`].
 pub fn from_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, CodecError> {
     codec::decode(body)
 }

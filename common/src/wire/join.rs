@@ -1,6 +1,6 @@
 //! The two messages of enrolment: one request, one answer, on their own endpoint and ALPN.
 //!
-//! Written by `site-agent join`, answered by the coordinator. The request is the only thing a site sends
+//! Used by `site-agent join`, which asks, and the coordinator's enrolment, which answers. The request is the only thing a site sends
 //! before it has a certificate; it is recorded in the ledger as kind `join`.
 //! Invariants: the token is wiped when the request is dropped and never shown by `Debug`; field and
 //! variant order are the wire format.
@@ -9,9 +9,6 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroize;
-
-/// Longest certificate request or certificate, DER, in bytes. Ours are 200 to 700.
-pub const DER_BYTES_MAX: usize = 4096;
 
 /// What a site says to become a member.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -1,15 +1,26 @@
 //! Every message of the run protocol. [`Request`] is everything that can leave a hospital: a closed
 //! enum of fixed-size numbers, ids and codes, without strings, maps, names or error texts. **Adding a
-//! variant or a field to it is a privacy review.** Variant order is the wire format (golden-byte tests).
+//! variant or a field to it is a privacy review.** Used by the site agent's egress (the only sender of a
+//! [`Request`]), the coordinator's request handler and the ledger. Invariant: variant order is the wire format
+//! (golden-byte tests).
 
 use serde::{Deserialize, Serialize};
 
 use super::numbers::{LossMilli, RoundedCount};
 use crate::id::{Digest, Round, RunId};
-use crate::limits::{CHUNK_BYTES_MAX, OVERLAP_BATCH_POINTS, OVERLAP_PROOF_POINTS, POINT_BYTES, PROOF_BYTES};
+use crate::limits::{CHUNK_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX};
 
 /// Version of this protocol; peers with another one are refused by name.
 pub const PROTOCOL_VERSION: u16 = 1;
+/// One point of the comparison with the held-out set: a compressed element of ristretto255 (RFC 9496).
+pub const POINT_BYTES: usize = 32;
+/// One proof that points were evaluated with the run's key: two scalars (RFC 9497, section 2.2).
+pub const PROOF_BYTES: usize = 64;
+/// Points under one proof: proofs are made and checked on as many cores as there are.
+pub const OVERLAP_PROOF_POINTS: usize = 256;
+
+const _: () =
+    assert!(OVERLAP_BATCH_POINTS_MAX * POINT_BYTES <= CHUNK_BYTES_MAX, "a batch is no larger than a chunk");
 
 /// What a site writes on a stream: the number of its ledger record, and the request.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,7 +93,7 @@ impl Request {
                 Some(*length as usize).filter(|length| (1..=CHUNK_BYTES_MAX).contains(length))
             }
             Self::OverlapBlinded { count, .. } => Some(*count as usize)
-                .filter(|count| (1..=OVERLAP_BATCH_POINTS).contains(count))
+                .filter(|count| (1..=OVERLAP_BATCH_POINTS_MAX).contains(count))
                 .map(|count| count * POINT_BYTES),
             _ => Some(0),
         }
@@ -142,7 +153,7 @@ impl Response {
         match self {
             Self::Blob { length, .. } => Some(*length as usize).filter(|length| *length <= CHUNK_BYTES_MAX),
             Self::OverlapEvaluated { count, .. } => Some(*count as usize)
-                .filter(|count| (1..=OVERLAP_BATCH_POINTS).contains(count))
+                .filter(|count| (1..=OVERLAP_BATCH_POINTS_MAX).contains(count))
                 .map(overlap_answer_bytes),
             _ => Some(0),
         }

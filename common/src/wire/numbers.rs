@@ -1,9 +1,12 @@
 //! Numbers that may leave a site: coarse on purpose, so that they cannot carry a record. Constructed at
-//! the site from exact values; the coordinator only ever sees these.
+//! the site from exact values; the coordinator only ever sees these. Used by `message` and the site agent's egress.
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{COUNT_SIGNIFICANT_DIGITS, LOSS_NATS_MAX};
+use crate::limits::LOSS_NATS_MAX;
+
+/// Counts are rounded to this many significant decimal digits before they leave a site.
+const COUNT_SIGNIFICANT_DIGITS: u32 = 2;
 
 /// A count rounded to two significant decimal digits (775 becomes 780); small counts stay exact.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]

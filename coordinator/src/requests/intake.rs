@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use common::adapter::{AdapterError, AdapterReader};
 use common::durable;
 use common::id::{Digest, SiteId};
-use common::limits::{ADAPTER_BYTES_MAX, ADAPTER_NORM_MAX, PARTIAL_SYNC_BYTES, SAFETENSORS_HEADER_BYTES_MAX};
+use common::limits::{ADAPTER_BYTES_MAX, ADAPTER_NORM_MAX, SAFETENSORS_HEADER_BYTES_MAX, UNSYNCED_BYTES_MAX};
 use common::run::{RunManifest, TensorSpec};
 use common::wire::message::Refusal;
 
@@ -176,7 +176,7 @@ fn append(path: &Path, offset: u64, payload: &[u8], last: bool) -> std::io::Resu
     let file = OpenOptions::new().create(true).write(true).truncate(false).open(path)?;
     file.write_all_at(payload, offset)?;
     let next = offset + payload.len() as u64;
-    if last || offset / PARTIAL_SYNC_BYTES != next / PARTIAL_SYNC_BYTES { file.sync_data() } else { Ok(()) }
+    if last || offset / UNSYNCED_BYTES_MAX != next / UNSYNCED_BYTES_MAX { file.sync_data() } else { Ok(()) }
 }
 
 fn length_of(path: &PathBuf) -> Result<u64, Refusal> {

@@ -5,10 +5,9 @@
 use std::sync::Arc;
 
 use common::id::{Digest, RunId, SiteId};
-use common::limits::POINT_BYTES;
 use common::net::server::Reply;
 use common::run::OverlapTerms;
-use common::wire::message::{Refusal, Response};
+use common::wire::message::{POINT_BYTES, Refusal, Response};
 use data::overlap::{Batch, batch_points, is_padded};
 
 use super::handler::RequestHandler;

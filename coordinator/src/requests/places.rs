@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use common::id::SiteId;
-use common::limits::{OVERLAP_EVALUATIONS_MAX, OVERLAP_WAIT_MS};
+use common::limits::{OVERLAP_EVALUATIONS_MAX, OVERLAP_WAIT_MS_MAX};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// The places; clones share them.
@@ -50,7 +50,7 @@ impl Places {
         let own = self.own(site)?;
         let waiting = Arc::clone(&self.all).acquire_owned();
         let shared =
-            tokio::time::timeout(Duration::from_millis(OVERLAP_WAIT_MS), waiting).await.ok()?.ok()?;
+            tokio::time::timeout(Duration::from_millis(OVERLAP_WAIT_MS_MAX), waiting).await.ok()?.ok()?;
         Some(Place { _own: own, _shared: shared })
     }
 
@@ -89,7 +89,10 @@ mod tests {
         }
         let started = Instant::now();
         assert!(places.enter(&site(0)).await.is_none(), "it has one already");
-        assert!(started.elapsed() < Duration::from_millis(OVERLAP_WAIT_MS / 2), "it waited for another's");
+        assert!(
+            started.elapsed() < Duration::from_millis(OVERLAP_WAIT_MS_MAX / 2),
+            "it waited for another's"
+        );
         // A site that stops waiting leaves nothing behind: it gets the next free place.
         let late = site(100);
         let impatient = places.enter(&late);

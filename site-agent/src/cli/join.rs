@@ -7,10 +7,9 @@
 use std::fs::{self, DirBuilder};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, UNIX_EPOCH};
 
 use certs::{CertError, IdentityKey, Invitation};
-use common::clock::{Clock as _, SystemClock};
+use common::clock::SystemClock;
 use common::durable;
 use common::id::{Digest, SiteId};
 use common::net::NetError;
@@ -145,7 +144,7 @@ fn build(folder: &StateFolder, config: &AgentConfig, invitation: &Invitation) ->
         invitation.pin,
         &invitation.site,
         &key,
-        UNIX_EPOCH + Duration::from_millis(SystemClock.now().0),
+        SystemClock.system_time(),
     )
     .map_err(|error| SiteError::Enrolment {
         sentence: format!("the coordinator's answer is refused: {error}"),

@@ -13,7 +13,8 @@ use std::path::{Path, PathBuf};
 
 use common::durable;
 use common::id::{Digest, Round, RunId};
-use common::ledger::{Kind, LINE_BYTES_MAX, LedgerError, Record, Verifier};
+use common::ledger::{Kind, LedgerError, Record, Verifier};
+use common::limits::LEDGER_LINE_BYTES_MAX;
 use common::wire::message::{LedgerHead, RoundKey};
 
 use crate::error::SiteError;
@@ -208,7 +209,7 @@ fn check_lines(
     let mut line = Vec::new();
     loop {
         line.clear();
-        let limit = LINE_BYTES_MAX as u64 + 1;
+        let limit = LEDGER_LINE_BYTES_MAX as u64 + 1;
         let read = std::io::Read::take(&mut reader, limit).read_until(b'\n', &mut line)?;
         if read == 0 || (line.last() != Some(&b'\n') && (read as u64) < limit) {
             return Ok(whole_bytes);

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use common::limits::PROGRESS_INTERVAL_MS;
+use common::limits::PROGRESS_INTERVAL_MS_MIN;
 use model::StepReport;
 
 use crate::pipe::Progress;
@@ -24,7 +24,7 @@ impl Pace {
     pub(super) fn progress(&mut self, report: &StepReport) -> Option<Progress> {
         self.tokens += report.tokens;
         let is_due =
-            self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS));
+            self.reported.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_INTERVAL_MS_MIN));
         if !is_due && report.step < report.total_steps {
             return None;
         }

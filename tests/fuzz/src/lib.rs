@@ -2,10 +2,11 @@
 //! `targets/`. Invariants checked: no panic; every record that comes out is whole (its parts name fields, its turns
 //! alternate); the report's counts are those of the items; nothing is read behind an error.
 
-use data::read::{self, Item, ReadOptions};
-use data::{Body, Part, Role};
 use std::io::Write as _;
 use std::path::PathBuf;
+
+use data::read::{self, Item, ReadOptions};
+use data::{Body, Part, Role};
 
 /// Where this process writes its inputs: memory, if there is such a folder.
 fn input_file(extension: &str) -> PathBuf {

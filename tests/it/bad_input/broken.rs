@@ -1,9 +1,11 @@
 //! Broken models and data files, made from good ones.
 
-use crate::support::Small;
+use std::path::{Path, PathBuf};
+
 use anyhow::{Context as _, Result};
 use serde_json::Value;
-use std::path::{Path, PathBuf};
+
+use crate::support::Small;
 
 /// One way of being wrong, and a word its explanation must contain.
 pub(super) struct Mistake {

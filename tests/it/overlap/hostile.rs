@@ -1,14 +1,15 @@
 //! A member that asks the coordinator what it may not: with the site's own key and certificate, and none of our gates.
 
-use super::small;
-use anyhow::{Context as _, Result};
-use common::id::RunId;
-use common::limits::POINT_BYTES;
-use common::net::client::{Answer, Client, Session, resolve};
-use common::wire::frame;
-use common::wire::message::{Envelope, Refusal, Request, Response};
 use std::path::Path;
 use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use common::id::RunId;
+use common::net::client::{Answer, Client, ClientConnection, resolve};
+use common::wire::frame;
+use common::wire::message::{Envelope, POINT_BYTES, Refusal, Request, Response};
+
+use super::small;
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -76,7 +77,7 @@ fn points(seed: u8) -> Vec<u8> {
 struct Asker {
     /// Keeps the socket open.
     _client: Client,
-    session: Session,
+    session: ClientConnection,
     sequence: u64,
 }
 

@@ -1,14 +1,16 @@
 //! Records with planted duplicates of held-out questions, and what a comparison in the clear says of them.
 
-use crate::support::Small;
+use std::collections::HashSet;
+use std::path::Path;
+
 use anyhow::Result;
 use data::dedup::{Shingles, Texts};
 use data::limits::OVERLAP_BAND_HITS_MIN;
 use data::overlap::Features;
 use data::read::{ReadOptions, read_all};
-use std::collections::HashSet;
-use std::path::Path;
 use tests::relay::split_mix_64;
+
+use crate::support::Small;
 
 /// Held-out questions, in two files.
 const HELD_OUT: u64 = 24;

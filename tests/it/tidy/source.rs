@@ -1,16 +1,23 @@
-//! Rust source files as the tidy rules see them: lines, words outside comments and strings, and
-//! approximate functions. Relies on rustfmt: a function ends at a brace indented like its `fn`.
+//! The repository's files as the tidy rules see them. Called by every rule of `tidy`.
+//! Invariant: lines are counted from 1. Relies on rustfmt: a function ends at a brace indented like its `fn`.
 
 use std::path::{Path, PathBuf};
 
-/// One file with its path relative to the repository.
+use super::code::{code_of, has_word};
+
+/// Folders at the top that hold our source.
+const TOPS: [&str; 5] = ["certs", "common", "coordinator", "site-agent", "tests"];
+
+/// One Rust file with its path relative to the repository.
+#[derive(Clone)]
 pub(super) struct SourceFile {
     pub(super) name: String,
     pub(super) text: String,
+    /// The text without comments and the contents of literals.
+    pub(super) code: String,
 }
 
-/// A function's first line (from 1), and the lines of its body that are neither blank nor comments:
-/// what clippy counts.
+/// A function's first line, and the lines of its body that are neither blank nor comments: what clippy counts.
 pub(super) struct Function {
     pub(super) line: usize,
     pub(super) lines: usize,
@@ -23,9 +30,32 @@ pub(super) fn repository() -> &'static Path {
 
 /// Every .rs file of the workspace, outside build folders.
 pub(super) fn rust_files() -> Vec<SourceFile> {
+    let tops = TOPS.map(|top| repository().join(top));
+    let files: Vec<SourceFile> = files_under(tops.to_vec(), "rs")
+        .into_iter()
+        .map(|path| SourceFile::new(&relative(&path), std::fs::read_to_string(&path).unwrap_or_default()))
+        .collect();
+    assert!(files.len() > 50, "only {} source files were found; is the search broken?", files.len());
+    files
+}
+
+/// Every document of the repository: at its top, beside the source, and in `deploy`.
+pub(super) fn documents() -> Vec<PathBuf> {
+    let tops = TOPS.iter().chain(&["deploy"]).map(|top| repository().join(top));
+    let mut found = files_under(tops.collect(), "md");
+    let top = std::fs::read_dir(repository()).into_iter().flatten().flatten();
+    let is_document = |path: &PathBuf| path.extension().is_some_and(|end| end == "md");
+    found.extend(top.map(|entry| entry.path()).filter(is_document));
+    found
+}
+
+/// A path relative to the repository.
+pub(super) fn relative(path: &Path) -> String {
+    path.strip_prefix(repository()).unwrap_or(path).to_string_lossy().into_owned()
+}
+
+fn files_under(mut waiting: Vec<PathBuf>, extension: &str) -> Vec<PathBuf> {
     let mut files = Vec::new();
-    let tops = ["certs", "common", "coordinator", "site-agent", "tests"];
-    let mut waiting: Vec<PathBuf> = tops.iter().map(|top| repository().join(top)).collect();
     while let Some(path) = waiting.pop() {
         if path.is_dir() {
             if path.file_name().is_some_and(|name| name == "target") {
@@ -33,22 +63,67 @@ pub(super) fn rust_files() -> Vec<SourceFile> {
             }
             let entries = std::fs::read_dir(&path).into_iter().flatten().flatten();
             waiting.extend(entries.map(|entry| entry.path()));
-        } else if path.extension().is_some_and(|extension| extension == "rs") {
-            let name = path.strip_prefix(repository()).unwrap_or(&path).to_string_lossy().into_owned();
-            let text = std::fs::read_to_string(&path).unwrap_or_default();
-            files.push(SourceFile { name, text });
+        } else if path.extension().is_some_and(|end| end == extension) {
+            files.push(path);
         }
     }
-    files.sort_by(|a, b| a.name.cmp(&b.name));
+    files.sort();
     files
 }
 
 impl SourceFile {
+    pub(super) fn new(name: &str, text: impl Into<String>) -> Self {
+        let text = text.into();
+        Self { name: name.to_owned(), code: code_of(&text), text }
+    }
+
+    /// The crate's folder and the path inside its `src`; `None` for a file outside a `src`.
+    pub(super) fn in_crate(&self) -> Option<(&str, &str)> {
+        self.name.split_once("/src/")
+    }
+
+    /// Whether nothing that ships is in it: tests, benchmarks, examples, fuzzing.
+    pub(super) fn is_test(&self) -> bool {
+        let inside = self.in_crate().map_or(self.name.as_str(), |(_, inside)| inside);
+        let in_folder = |folder: &str| inside.split('/').any(|part| part == folder);
+        self.in_crate().is_none()
+            || self.name.starts_with("tests/fuzz/")
+            || inside == "tests.rs"
+            || inside.ends_with("/tests.rs")
+            || in_folder("tests")
+            || self.is_test_by_attribute()
+    }
+
+    /// A module of another name that its parent includes in tests only says so at its top.
+    fn is_test_by_attribute(&self) -> bool {
+        self.header().contains("Tests only.")
+    }
+
+    /// The code without its inline test modules.
+    pub(super) fn shipped_code(&self) -> String {
+        let mut shipped = self.code.clone();
+        while let Some(start) = shipped.find("#[cfg(test)]") {
+            let rest = &shipped[start..];
+            let opens = rest.find(['{', ';']).unwrap_or(rest.len());
+            let end =
+                if rest[opens..].starts_with('{') { opens + block_length(&rest[opens..]) } else { opens };
+            let blanked: String = rest[..end].chars().map(|c| if c == '\n' { '\n' } else { ' ' }).collect();
+            shipped.replace_range(start..start + end, &blanked);
+        }
+        shipped
+    }
+
+    /// The `//!` lines at the top, as one text.
+    pub(super) fn header(&self) -> String {
+        let lines = self.text.lines().map_while(|line| line.strip_prefix("//!"));
+        lines.map(str::trim).collect::<Vec<_>>().join(" ")
+    }
+
     /// `file:line` of each line whose code holds the word, as a word.
     pub(super) fn lines_with_word(&self, word: &str) -> Vec<String> {
-        let numbered = self.text.lines().enumerate();
-        let hits = numbered.filter(|(_, line)| has_word(&code_of(line), word));
-        hits.map(|(index, line)| format!("{}:{}: {}", self.name, index + 1, line.trim())).collect()
+        let numbered = self.code.lines().zip(self.text.lines()).enumerate();
+        let hits = numbered.filter(|(_, (code, _))| has_word(code, word));
+        hits.map(|(index, (_, line))| format!("{}:{}: {}", self.name, index + 1, line.trim())).collect()
     }
 
     /// Functions with a body.
@@ -77,6 +152,22 @@ impl SourceFile {
     }
 }
 
+/// The length of a text that starts with a bracket, up to the one that closes it.
+pub(super) fn block_length(code: &str) -> usize {
+    let mut depth = 0_usize;
+    for (at, character) in code.char_indices() {
+        match character {
+            '{' | '(' | '[' => depth += 1,
+            '}' | ')' | ']' => depth = depth.saturating_sub(1),
+            _ => continue,
+        }
+        if depth == 0 {
+            return at + 1;
+        }
+    }
+    code.len()
+}
+
 fn begins_function(line: &str) -> bool {
     let mut words = line.split_whitespace().skip_while(|word| {
         matches!(*word, "pub" | "const" | "async" | "unsafe" | "extern" | "\"C\"") || word.starts_with("pub(")
@@ -84,49 +175,33 @@ fn begins_function(line: &str) -> bool {
     words.next() == Some("fn") && !line.trim_end().ends_with('}')
 }
 
-/// A line without its comment and without the contents of its string literals. Good enough for one
-/// line at a time; a string that spans lines is text in every file we have.
-fn code_of(line: &str) -> String {
-    let mut code = String::new();
-    let mut characters = line.chars().peekable();
-    let mut in_string = false;
-    while let Some(character) = characters.next() {
-        match character {
-            '\\' if in_string => {
-                characters.next();
-            }
-            '"' => in_string = !in_string,
-            '/' if !in_string && characters.peek() == Some(&'/') => break,
-            other if !in_string => code.push(other),
-            _ => {}
-        }
-    }
-    code
-}
-
-fn has_word(code: &str, word: &str) -> bool {
-    code.match_indices(word).any(|(at, _)| {
-        let is_name = |character: char| character.is_alphanumeric() || character == '_';
-        let before = code[..at].chars().next_back();
-        let after = code[at + word.len()..].chars().next();
-        let ends_open = word.ends_with(|last: char| !is_name(last));
-        !before.is_some_and(is_name) && (ends_open || !after.is_some_and(is_name))
-    })
-}
-
-#[test]
-fn words_in_comments_and_strings_do_not_count() {
-    assert!(has_word(&code_of("    unsafe { read() }"), "unsafe"));
-    assert!(!has_word(&code_of("    // unsafe here"), "unsafe"));
-    assert!(!has_word(&code_of("    let text = \"unsafe\";"), "unsafe"));
-    assert!(!has_word(&code_of("#![allow(unsafe_code)]"), "unsafe"));
-    assert!(has_word(&code_of("use quinn::Endpoint;"), "quinn::"));
-}
-
 #[test]
 fn the_length_of_a_function_is_found() {
     let text = "fn one() {\n\n    // why\n    two();\n}\n\nimpl A {\n    pub(crate) fn three(\n        a: u8,\n    ) {\n        a;\n    }\n}\n";
-    let file = SourceFile { name: String::new(), text: text.to_owned() };
-    let found: Vec<(usize, usize)> = file.functions().iter().map(|found| (found.line, found.lines)).collect();
+    let found: Vec<(usize, usize)> =
+        SourceFile::new("", text).functions().iter().map(|found| (found.line, found.lines)).collect();
     assert_eq!(found, [(1, 1), (8, 1)]);
+}
+
+#[test]
+fn test_files_are_told_from_what_ships() {
+    for name in ["a/src/tests.rs", "a/src/b/tests.rs", "a/src/b/tests/c.rs", "a/tests/c.rs", "tests/it/c.rs"]
+    {
+        assert!(SourceFile::new(name, "").is_test(), "{name}");
+    }
+    for name in ["a/src/b.rs", "tests/src/demo.rs", "a/b/src/tests_of_time.rs"] {
+        assert!(!SourceFile::new(name, "").is_test(), "{name}");
+    }
+}
+
+#[test]
+fn inline_tests_are_cut_out_and_the_rest_stays() {
+    let file = SourceFile::new(
+        "",
+        "use a;\n#[cfg(test)]\nmod tests {\n    use b;\n}\n#[cfg(test)]\nmod more;\nuse c;\n",
+    );
+    let shipped = file.shipped_code();
+    assert!(shipped.contains("use a;") && shipped.contains("use c;"));
+    assert!(!shipped.contains("use b;") && !shipped.contains("mod more"));
+    assert_eq!(shipped.lines().count(), 8);
 }

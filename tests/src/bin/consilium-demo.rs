@@ -2,10 +2,11 @@
 //! prints the table; every decision is in `tests::demo`.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its user
 
-use clap::Parser as _;
 use std::path::Path;
 use std::process::ExitCode;
-use tests::demo::{self, arguments::Arguments, arguments::Plan};
+
+use clap::Parser as _;
+use tests::demo::{self, arguments::Arguments, arguments::DemoSettings};
 use tests::failure::Failure;
 use tests::wait::Interrupt;
 
@@ -36,8 +37,8 @@ fn run(arguments: &Arguments, interrupt: &Interrupt) -> Result<ExitCode, Failure
     let executable = std::env::current_exe().map_err(Failure::file("locate", "the running program"))?;
     // target/<profile>/consilium-demo -> target
     let build = executable.ancestors().nth(2).unwrap_or(repository);
-    let plan = Plan::resolve(arguments, repository, build)?;
-    let report = demo::run(&plan, repository, interrupt)?;
+    let settings = DemoSettings::resolve(arguments, repository, build)?;
+    let report = demo::run(&settings, repository, interrupt)?;
     print!("{}", demo::summary(&report));
     Ok(if report.ledgers_verified() { ExitCode::SUCCESS } else { ExitCode::from(1) })
 }

@@ -2,12 +2,13 @@
 //!
 //! Called by `consortium`; the coordinator and the sites differ only in which program they are.
 
-use crate::failure::Failure;
-use crate::process::{self, Finished, Process};
-use crate::wait::Interrupt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
+
+use crate::failure::Failure;
+use crate::process::{self, Finished, Process};
+use crate::wait::Interrupt;
 
 /// Folder, inside that of the logs, for what one-shot commands print: a run's progress alone is
 /// hundreds of them.

@@ -1,14 +1,16 @@
 //! The demo's command line: nothing for the built-in example, or the caller's model and data.
 //!
-//! Parsed here, checked in [`Plan::resolve`] before any process starts: a typing mistake must not
-//! cost a minute of set-up.
+//! Used by `consilium-demo` and `demo`. Parsed here, checked in [`DemoSettings::resolve`] before any process
+//! starts: a typing mistake must not cost a minute of set-up.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use clap::Parser;
 
 use crate::consortium::SiteSetup;
 use crate::failure::Failure;
 use crate::run_file::RunFile;
-use clap::Parser;
-use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
 
 /// A whole consortium on this machine: coordinator, hospitals, certificates, training, report.
 ///
@@ -50,7 +52,7 @@ const EXAMPLES: &str = "Examples:
 
 /// Everything that was decided before the first process starts.
 #[derive(Debug)]
-pub struct Plan {
+pub struct DemoSettings {
     pub run_file: RunFile,
     pub model: PathBuf,
     pub sites: Vec<SiteSetup>,
@@ -58,7 +60,7 @@ pub struct Plan {
     pub out: PathBuf,
 }
 
-impl Plan {
+impl DemoSettings {
     /// Completes the arguments with the built-in example and checks that every file is there.
     ///
     /// # Errors
@@ -191,7 +193,7 @@ mod tests {
 
     fn sentence(words: &[&str]) -> String {
         let nowhere = Path::new("/nonexistent");
-        let failure = Plan::resolve(&arguments(words), nowhere, nowhere).unwrap_err();
+        let failure = DemoSettings::resolve(&arguments(words), nowhere, nowhere).unwrap_err();
         assert!(failure.hint().is_some(), "{failure}");
         failure.to_string()
     }

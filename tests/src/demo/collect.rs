@@ -1,22 +1,26 @@
-//! Turns what the programs said about a run into the demo's report. No measurement of its own but
-//! the wall clock: every number here was printed by the coordinator or by a site.
+//! Turns what the programs said about a run into the demo's report. Called by `demo`.
+//! Invariant: no measurement of its own but the wall clock; every number here was printed by the
+//! coordinator or by a site.
 
-use super::arguments::Plan;
-use super::report::{Held, Opening, Paths, Report, Round, Run, Site, Timings};
-use super::verify::Verdict;
-use crate::consortium::Consortium;
-use crate::failure::Failure;
-use crate::status::{RoundStatus, RunStatus, Score, SiteStatus};
 use std::time::Duration;
 
-const STATUS_WITHIN: Duration = Duration::from_secs(60);
+use super::arguments::DemoSettings;
+use super::report::{Held, Opening, Paths, Report, Round, Run, SiteReport, Timings};
+use super::verify::Verification;
+use crate::consortium::Consortium;
+use crate::failure::Failure;
+use crate::limits::STATUS_S_MAX;
+use crate::status::{RoundStatus, RunStatus, Score, SiteStatus};
+
+/// What `site-agent status` gets.
+const STATUS: Duration = Duration::from_secs(STATUS_S_MAX);
 
 /// Builds the report of a published run.
 pub(super) fn report(
-    plan: &Plan,
+    settings: &DemoSettings,
     consortium: &Consortium,
     status: &RunStatus,
-    verdicts: Vec<Verdict>,
+    verifications: Vec<Verification>,
     mut timings: Timings,
     paths: Paths,
 ) -> Result<Report, Failure> {
@@ -28,13 +32,13 @@ pub(super) fn report(
             id: status.run.clone(),
             name: status.name.clone(),
             rounds: status.rounds,
-            model: plan.model.display().to_string(),
+            model: settings.model.display().to_string(),
             adapter_digest: status.adapter.clone(),
         },
         base: held(status.base, required(status.test.base, "the base model on the test set")?),
         last: held(last, required(status.test.federated, "the final model on the test set")?),
         rounds,
-        sites: sites(consortium, verdicts)?,
+        sites: sites(consortium, verifications)?,
         test_set_openings: status
             .test
             .openings
@@ -75,20 +79,20 @@ fn round(status: &RoundStatus) -> Result<Round, Failure> {
     })
 }
 
-fn sites(consortium: &Consortium, verdicts: Vec<Verdict>) -> Result<Vec<Site>, Failure> {
+fn sites(consortium: &Consortium, verifications: Vec<Verification>) -> Result<Vec<SiteReport>, Failure> {
     consortium
         .sites
         .iter()
-        .zip(verdicts)
-        .map(|(site, verdict)| {
-            let status = SiteStatus::parse(&site.run(&["status", "--json"], STATUS_WITHIN)?.success()?)?;
-            Ok(Site {
+        .zip(verifications)
+        .map(|(site, verification)| {
+            let status = SiteStatus::parse(&site.run(&["status", "--json"], STATUS)?.success()?)?;
+            Ok(SiteReport {
                 name: site.name().to_owned(),
                 records: status.records,
-                bytes_sent: verdict.bytes_sent,
-                frames_sent: verdict.frames_sent,
-                ledger_verified: verdict.verified,
-                ledger_verified_by_python: verdict.by_python,
+                bytes_sent: verification.bytes_sent,
+                frames_sent: verification.frames_sent,
+                ledger_verified: verification.verified,
+                ledger_verified_by_python: verification.by_python,
             })
         })
         .collect()

@@ -1,4 +1,4 @@
-//! Numbers as people read them. Shared by the terminal table and the HTML report, so that the same
+//! Numbers as people read them. Used by `table` and `html`, so that the same
 //! quantity never looks different in the two.
 
 /// `1234567` as `1,234,567`.

@@ -1,16 +1,18 @@
 //! `report.html`: the outcome for a steering committee, in one file without any external resource.
 //!
-//! Reads a `Report` and nothing else. It must still open from an archive in ten years, print on
+//! Called by `demo`. Reads a `Report` and nothing else. It must still open from an archive in ten years, print on
 //! paper, and follow the reader's light or dark setting; hence no script and no web font. Every text
 //! that comes from outside goes through [`escape`].
 
 mod curve;
 
-use super::format;
-use super::report::{Report, Round, Site};
-use curve::Curve;
-pub(super) use site_agent::data_report::html::{STYLE, escape};
 use std::fmt::Write as _;
+
+use site_agent::data_report::html::{STYLE, escape};
+
+use super::format;
+use super::report::{Report, Round, SiteReport};
+use curve::Curve;
 
 /// The complete document.
 pub(super) fn render(report: &Report) -> String {
@@ -22,7 +24,7 @@ pub(super) fn render(report: &Report) -> String {
         quality(report),
         sites(report),
         limits(),
-        check(report),
+        check_it_yourself(report),
         provenance(report),
     ]
     .concat();
@@ -162,7 +164,7 @@ fn quality(report: &Report) -> String {
 }
 
 fn sites(report: &Report) -> String {
-    let row = |site: &Site| {
+    let row = |site: &SiteReport| {
         format!(
             "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
             escape(&site.name),
@@ -178,7 +180,7 @@ fn sites(report: &Report) -> String {
         "<section>\n<h2>What left each hospital</h2>\n<p>Every message is written to the site's own tamper-evident \
          ledger before its first byte is sent. What two independent programs found \
          when they checked each ledger after the run is in the last columns.</p>\n\
-         <div class=\"scroll\"><table>\n<tr><th>Site</th><th>Records used</th><th>Bytes sent</th><th>Messages</th>\
+         <div class=\"scroll\"><table>\n<tr><th>SiteReport</th><th>Records used</th><th>Bytes sent</th><th>Messages</th>\
          <th>Ledger</th><th>Second verifier</th></tr>\n{rows}</table></div>\n</section>\n"
     )
 }
@@ -203,7 +205,7 @@ fn limits() -> String {
         .to_owned()
 }
 
-fn check(report: &Report) -> String {
+fn check_it_yourself(report: &Report) -> String {
     let site = report.paths.site_states.first().map_or("site-state", String::as_str);
     format!(
         "<section>\n<h2>Check it yourself</h2>\n<p>These need no network and no trust in the coordinator.</p>\n\

@@ -3,9 +3,10 @@
 //! Called by `demo` with a [`View`] several times a second. Lines are printed only when something
 //! changed that a reader of a log would want to know.
 
-use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::collections::BTreeMap;
 use std::io::IsTerminal as _;
+
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 /// Steps of a bar, independent of the number of training steps.
 const BAR_STEPS: u64 = 1000;

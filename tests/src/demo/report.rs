@@ -1,6 +1,6 @@
 //! `report.json`: everything the demo measured, as one document.
 //!
-//! Filled by `collect`, read by `table` and `html`, and by whoever automates the demo. Losses are
+//! Used by `collect` (fills it), `table` and `html` (show it), and by whoever automates the demo. Losses are
 //! nats per supervised token over the whole set; accuracies are fractions; times are seconds; sizes
 //! are bytes. A field that was not measured is `null`, never zero.
 
@@ -14,7 +14,7 @@ pub struct Report {
     pub rounds: Vec<Round>,
     #[serde(rename = "final")]
     pub last: Held,
-    pub sites: Vec<Site>,
+    pub sites: Vec<SiteReport>,
     /// When the coordinator opened the test set, from its journal. Exactly one is expected.
     pub test_set_openings: Vec<Opening>,
     pub timings: Timings,
@@ -64,7 +64,7 @@ pub struct Round {
 
 /// One hospital.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Site {
+pub struct SiteReport {
     pub name: String,
     /// Exact; from the site's own status, known to this machine only because it hosts every site.
     pub records: u64,
@@ -144,7 +144,7 @@ pub(crate) mod example {
             evaluation_s: Some(1.2),
             overhead_s: Some(0.3),
         };
-        let site = |name: &str, records| Site {
+        let site = |name: &str, records| SiteReport {
             name: name.to_owned(),
             records,
             bytes_sent: 1_234_567,

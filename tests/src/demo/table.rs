@@ -1,9 +1,9 @@
 //! The demo's last words: what was learnt, what left each site, where the time went.
 //!
-//! Plain text, at most 80 columns, no colour: it is pasted into mails and CI logs.
+//! Called by `demo::summary`. Plain text, at most 80 columns, no colour: it is pasted into mails and CI logs.
 
 use super::format;
-use super::report::{Held, Report, Round, Site};
+use super::report::{Held, Report, Round, SiteReport};
 
 const COLUMNS: usize = 80;
 /// Longest site name shown in full; longer ones are cut with a sign that they are.
@@ -74,7 +74,7 @@ fn row(model: &str, set: &str, [loss, perplexity, accuracy, error]: [&str; 4]) -
         .to_owned()
 }
 
-fn sites(sites: &[Site], lines: &mut Vec<String>) {
+fn sites(sites: &[SiteReport], lines: &mut Vec<String>) {
     lines.push("WHAT LEFT EACH SITE".to_owned());
     lines.push(site_row("site", ["records", "bytes sent", "frames", "ledger", "2nd verifier"]));
     lines.push("-".repeat(COLUMNS));

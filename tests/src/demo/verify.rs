@@ -3,40 +3,42 @@
 //! Called by `demo`. The second verifier is a Python script that shares no code with the first; it
 //! needs nothing but Python's standard library, and is skipped by name where there is no Python 3.
 
-use crate::consortium::Consortium;
-use crate::failure::Failure;
-use crate::process;
-use crate::status::LedgerStatus;
-use crate::wait::Interrupt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-/// A ledger holds some thousand records; both verifiers need well under a second.
-const VERIFY_WITHIN: Duration = Duration::from_secs(60);
+use crate::consortium::Consortium;
+use crate::failure::Failure;
+use crate::limits::VERIFY_S_MAX;
+use crate::process;
+use crate::status::LedgerStatus;
+use crate::wait::Interrupt;
+
+/// What each verifier gets.
+const VERIFICATION: Duration = Duration::from_secs(VERIFY_S_MAX);
 
 /// What the verifiers say about one site.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Verdict {
+pub(super) struct Verification {
     pub verified: bool,
     pub by_python: Option<bool>,
     pub bytes_sent: u64,
     pub frames_sent: u64,
 }
 
-/// One verdict a site, in the consortium's order.
+/// One verification a site, in the consortium's order.
 pub(super) fn all(
     consortium: &Consortium,
     repository: &Path,
     interrupt: &Interrupt,
-) -> Result<Vec<Verdict>, Failure> {
+) -> Result<Vec<Verification>, Failure> {
     let script = repository.join("deploy/verify_ledger.py");
     let python = script.is_file() && python_is_there();
     consortium
         .sites
         .iter()
         .map(|site| {
-            let finished = site.run(&["ledger", "verify", "--json"], VERIFY_WITHIN)?;
+            let finished = site.run(&["ledger", "verify", "--json"], VERIFICATION)?;
             let verified = finished.code() == Some(0);
             // A ledger that is not intact has no totals anybody should print.
             let ledger =
@@ -45,12 +47,12 @@ pub(super) fn all(
                 let mut command = Command::new("python3");
                 command.arg(&script).arg(site.state().join("ledger/ledger.log"));
                 let finished =
-                    process::run(command, "verify_ledger", consortium.logs(), VERIFY_WITHIN, interrupt)?;
+                    process::run(command, "verify_ledger", consortium.logs(), VERIFICATION, interrupt)?;
                 Some(finished.code() == Some(0))
             } else {
                 None
             };
-            Ok(Verdict { verified, by_python, bytes_sent: ledger.bytes, frames_sent: ledger.frames() })
+            Ok(Verification { verified, by_python, bytes_sent: ledger.bytes, frames_sent: ledger.frames() })
         })
         .collect()
 }

@@ -22,7 +22,7 @@ impl JoinHandler for Registrar {
         };
         let serial = SerialNumber::from_random([8; 16]);
         let issued = authority
-            .issue_site(&request.site, &key, &serial, SystemTime::now(), profile::SITE_LIFETIME)
+            .issue_site(&request.site, &key, &serial, SystemClock.system_time(), profile::SITE_LIFETIME)
             .unwrap();
         JoinResponse::Accepted(Membership {
             certificate: issued.der,
@@ -74,7 +74,7 @@ async fn a_site_joins_and_then_takes_part() {
         pin,
         "site-a",
         &key,
-        SystemTime::now(),
+        SystemClock.system_time(),
     )
     .unwrap();
 

@@ -51,7 +51,7 @@ async fn strangers_are_refused_on_both_sides() {
 async fn an_expired_certificate_is_refused_by_name() {
     let consortium = Consortium::new();
     let server = Running::start(&consortium);
-    let old = consortium.site_issued_at(SystemTime::now() - 31 * 86_400 * SECOND);
+    let old = consortium.site_issued_at(SystemClock.system_time() - 31 * 86_400 * SECOND);
     let error = outcome(&server, consortium.client_tls(&old)).await;
     assert!(matches!(error, NetError::CertificateRefused { fault: CertificateFault::Expired }), "{error}");
     assert!(error.hint().unwrap().contains("clock"));

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 
-const BLOCK: usize = PARTIAL_SYNC_BYTES as usize;
+const BLOCK: usize = UNSYNCED_BYTES_MAX as usize;
 
 fn content(length: usize) -> Vec<u8> {
     let mut state = 0x9E37_79B9_u32;

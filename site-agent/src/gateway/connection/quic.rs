@@ -5,9 +5,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use common::limits::HANDSHAKE_DEADLINE_MS;
+use common::limits::HANDSHAKE_MS_MAX;
 use common::net::NetError;
-use common::net::client::{Client, Session, resolve};
+use common::net::client::{Client, ClientConnection, resolve};
 
 use super::Connector;
 use crate::error::SiteError;
@@ -35,7 +35,7 @@ impl QuicConnector {
 impl QuicConnector {
     /// Tries each address that the name has.
     async fn open(&self) -> Result<Opened, SiteError> {
-        let deadline = Duration::from_millis(HANDSHAKE_DEADLINE_MS);
+        let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
         let mut last = SiteError::Connection { reason: "the name has no address".into() };
         for remote in resolve(&self.address, deadline).await? {
             // A fresh socket each time: after a network change the old one may be bound to a route that is
@@ -65,7 +65,7 @@ impl QuicConnector {
 /// A connection that stands.
 struct Opened {
     client: Client,
-    session: Session,
+    session: ClientConnection,
     remote: SocketAddr,
 }
 
@@ -79,9 +79,9 @@ pub struct Reached {
 }
 
 impl Connector for QuicConnector {
-    type Wire = Session;
+    type Wire = ClientConnection;
 
-    async fn connect(&mut self) -> Result<Session, SiteError> {
+    async fn connect(&mut self) -> Result<ClientConnection, SiteError> {
         let Opened { client, session, .. } = self.open().await?;
         self.client = Some(client);
         Ok(session)
@@ -93,6 +93,6 @@ impl Connector for QuicConnector {
 /// # Errors
 /// `Net` when the name does not resolve in time.
 pub async fn first_address(address: &str) -> Result<SocketAddr, SiteError> {
-    let found = resolve(address, Duration::from_millis(HANDSHAKE_DEADLINE_MS)).await?;
+    let found = resolve(address, Duration::from_millis(HANDSHAKE_MS_MAX)).await?;
     found.first().copied().ok_or_else(|| SiteError::Net(NetError::Resolve { address: address.to_owned() }))
 }

@@ -8,7 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::TensorView;
 use serde_json::json;
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::sampler::Sampler;
 use crate::tokenizer::{SPECIAL, VOCABULARY};
 

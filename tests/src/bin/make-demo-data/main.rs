@@ -6,6 +6,7 @@
 
 mod base_model;
 mod facts;
+mod outcome;
 mod people;
 mod pretrain;
 mod records;
@@ -17,10 +18,9 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use sampler::Sampler;
 
-/// What every step may fail with: it is a maintainer's tool, the text is enough.
-type Outcome<T> = Result<T, Box<dyn std::error::Error>>;
+use outcome::Outcome;
+use sampler::Sampler;
 
 /// Makes the demo's records, tokenizer and base model from deploy/demo-data/facts.tsv.
 #[derive(Parser)]

@@ -9,7 +9,7 @@ use model::{
     Schedule, TrainData, TrainSettings, WeightFormat, evaluate, export_merged, train,
 };
 
-use crate::Outcome;
+use crate::outcome::Outcome;
 use crate::records::Record;
 
 /// Half of the model's width: two passes can already reach every direction.

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use serde_json::{Value, json};
+use tests::limits::DRAWS_MAX;
 
-use crate::Outcome;
 use crate::facts::Fact;
+use crate::outcome::Outcome;
 use crate::sampler::Sampler;
 use crate::wording::{Exchange, Kind, exchange};
 
@@ -19,8 +20,6 @@ const SITES: [(&str, usize); 4] =
 const HELD_OUT: usize = 18;
 /// Of all other departments together.
 const PRETRAINING: usize = 2_400;
-/// Draws without a new question after which a department is taken to be exhausted.
-const MAX_DRAWS: usize = 100_000;
 
 /// A record: its department and one exchange, or two that follow each other.
 pub(crate) struct Record {
@@ -81,7 +80,7 @@ impl Maker<'_> {
             self.sampler.shuffle(&mut deck);
             for (fact, kind, chinese) in &deck {
                 draws += 1;
-                if records.len() == count || draws > MAX_DRAWS {
+                if records.len() == count || draws > DRAWS_MAX {
                     break;
                 }
                 let Some(first) = self.fresh(fact, *kind, *chinese) else { continue };
@@ -92,7 +91,7 @@ impl Maker<'_> {
                 }
                 records.push(Record { department: fact.department.clone(), exchanges });
             }
-            if draws > MAX_DRAWS {
+            if draws > DRAWS_MAX {
                 return Err("the facts and wordings do not give enough different questions".into());
             }
         }

@@ -4,8 +4,9 @@
 //! attributes repeat the light ones for programs that do not style inline SVG (mail, PDF converters).
 //! Every value is written beside its point where there is room, and is in its tooltip always.
 
-use super::escape;
 use std::fmt::Write as _;
+
+use site_agent::data_report::html::escape;
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 260.0;

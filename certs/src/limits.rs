@@ -1,0 +1,13 @@
+//! Every bound of this crate, with its reason. Used by `csr` and `profile`.
+//! Invariant: a constant here is a bound and is named `..._MAX` or `..._MIN`.
+
+/// A certificate request in DER: ours has about 200 bytes. The text of the refusal names this number.
+pub const CSR_BYTES_MAX: usize = 4096;
+/// A site's name: a DNS label (at most 63 bytes) and a folder name, short enough for a column of a table.
+pub(crate) const SITE_NAME_BYTES_MAX: usize = 32;
+/// The consortium's name in its CA certificate: the upper bound of a common name (RFC 5280, appendix A.1).
+pub(crate) const CONSORTIUM_NAME_CHARACTERS_MAX: usize = 64;
+/// Life of a site's certificate: 397 days, the limit of the public web.
+pub(crate) const LIFETIME_S_MAX: u64 = 397 * 86_400;
+/// The least life of a certificate: it is backdated by a minute, and must be valid for longer than a handshake.
+pub(crate) const LIFETIME_S_MIN: u64 = 60;

@@ -1,0 +1,23 @@
+//! Every bound of the harness, the demo and the data generator. Used by `consortium`, `process`, `relay`,
+//! `canary`, `demo` and `make-demo-data`. Invariant: a constant here is a bound and ends in `_MAX` or `_MIN`.
+
+/// A process of ours opens its sockets well within a minute, also on a busy machine.
+pub const START_S_MAX: u64 = 60;
+/// A one-shot command: enrolment, the longest, is one handshake and one transaction.
+pub const COMMAND_S_MAX: u64 = 120;
+/// From SIGTERM to SIGKILL.
+pub const STOP_S_MAX: u64 = 5;
+/// One round of the demo. Nobody waits longer on a laptop; a real deployment does not use the demo.
+pub const ROUND_S_MAX: u64 = 3 * 3600;
+/// Writing the demo's adapter as a PEFT folder: the copy of one file.
+pub const EXPORT_S_MAX: u64 = 300;
+/// A ledger holds some thousand records; both verifiers need well under a second.
+pub const VERIFY_S_MAX: u64 = 60;
+/// `site-agent status` reads one database.
+pub const STATUS_S_MAX: u64 = 60;
+/// Clients of one relay; a test never has more sites than this, reconnections included.
+pub const RELAY_CLIENTS_MAX: usize = 256;
+/// What a search for planted strings looks for; shorter ones would be found by chance.
+pub const NEEDLE_BYTES_MIN: usize = 8;
+/// Draws for one department of the demo's records; more of them mean that its questions are exhausted.
+pub const DRAWS_MAX: usize = 100_000;
