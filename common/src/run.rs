@@ -109,8 +109,9 @@ pub struct RunManifest {
     pub overlap: Option<OverlapTerms>,
 }
 
-/// The comparison of a site's records with the consortium's held-out ones (RFC 9497, verifiable mode). Because the public
-/// key stands in the manifest, the answers are proved to come from the key that the set was published under.
+/// The comparison of a site's records with the consortium's held-out ones (RFC 9497, verifiable mode).
+/// Because the public key stands in the manifest, the answers are proved to come from the key that the set
+/// was published under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverlapTerms {

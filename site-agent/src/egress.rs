@@ -19,7 +19,6 @@ use common::crash_point;
 use common::id::Digest;
 use common::ledger::{Kind, context};
 use common::limits::{ADAPTER_BYTES_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, REQUEST_WAIT_MS_MAX};
-pub use common::net::client::Answer;
 use common::net::client::ClientConnection;
 use common::net::join;
 use common::wire::codec::CodecError;
@@ -34,6 +33,8 @@ use crate::gateway::ledger::{Frame, LedgerWriter};
 use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::protect::ProtectedUpdate;
 use crate::pipe::Progress;
+
+pub use common::net::client::Answer;
 
 /// Everything that can leave this hospital.
 #[derive(Clone, Copy, Debug)]

@@ -20,6 +20,13 @@ use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
 use crate::sandbox;
+use agent_loop::AgentLoop;
+use connection::Connection;
+use connection::quic::QuicConnector;
+use identity::Identity;
+use ledger::LedgerWriter;
+use output::{Output, Report};
+use store::Store;
 
 pub mod agent_loop;
 pub mod connection;
@@ -30,14 +37,6 @@ pub mod overlap;
 pub mod protect;
 pub mod state;
 pub mod store;
-
-use agent_loop::AgentLoop;
-use connection::Connection;
-use connection::quic::QuicConnector;
-use identity::Identity;
-use ledger::LedgerWriter;
-use output::{Output, Report};
-use store::Store;
 
 /// Runs until the supervisor closes the pipe.
 ///

@@ -14,14 +14,13 @@ use crate::error::SiteError;
 use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, ToGateway, ToWorker};
+use child::{ChildSpec, Keeper, keep};
+use heard::Heard;
+use lines::Lines;
 
 mod child;
 mod heard;
 mod lines;
-
-use child::{ChildSpec, Keeper, keep};
-use heard::Heard;
-use lines::Lines;
 
 /// Runs both children until a signal comes or one of them cannot be kept alive.
 ///

@@ -10,7 +10,8 @@ use data::hash::content_hash;
 use data::limits::WAIVER_BYTES_MAX;
 use data::read::{Item, ReadOptions};
 use data::screen::waiver::{Accepted, SignedWaiver, WaiverError, dataset_digest};
-use data::{DataError, Date, Record};
+use data::{Date, Record};
+use prepare::PrepareError;
 use zeroize::Zeroizing;
 
 use crate::error::SiteError;
@@ -142,7 +143,7 @@ pub fn each_record(
 ) -> Result<[u8; 32], SiteError> {
     let mut hashes = Vec::new();
     for item in data::read::open(files, &ReadOptions::default()) {
-        if let Item::Record(record) = item.map_err(data_error)? {
+        if let Item::Record(record) = item.map_err(PrepareError::from)? {
             let hash = content_hash(&record);
             hashes.push(hash);
             each(&record, &hash)?;
@@ -157,20 +158,12 @@ pub fn each_record(
     Ok(dataset_digest(&hashes))
 }
 
-/// A failure of the data room, as the command line says it.
-fn data_error(error: DataError) -> SiteError {
-    if error.is_user_error() {
-        SiteError::Data { sentence: error.to_string(), hint: error.hint() }
-    } else {
-        SiteError::Internal(error.to_string())
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use super::*;
     use data::screen::Kind;
     use data::screen::waiver::{CONTEXT, Waiver, WaiverTerms};
+
+    use super::*;
 
     #[test]
     fn the_two_crates_mean_the_same_context() {

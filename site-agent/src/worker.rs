@@ -18,6 +18,10 @@ use crate::limits::ORDERS_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, ToWorker, read_message, write_message};
 use crate::sandbox;
+use pace::Pace;
+use train::after_step::Watch;
+use train::{Prepared, RoundTrainer, TrainOrder, Trained};
+use train_error::TrainError;
 
 pub mod inbox;
 pub mod overlap;
@@ -26,11 +30,6 @@ pub(crate) mod room;
 pub mod train;
 pub mod train_error;
 pub mod validate;
-
-use pace::Pace;
-use train::after_step::Watch;
-use train::{Prepared, RoundTrainer, TrainOrder, Trained};
-use train_error::TrainError;
 
 /// Runs until the supervisor closes the pipe.
 ///

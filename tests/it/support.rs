@@ -120,13 +120,13 @@ impl Small {
 }
 
 /// What the demo would run without arguments.
-pub(crate) fn demo_plan() -> Result<Plan> {
+pub(crate) fn demo_plan() -> Result<DemoSettings> {
     let arguments = Arguments::parse_from(["demo"]);
     DemoSettings::resolve(&arguments, repository(), repository()).context("the demo's own data")
 }
 
 /// The demo's run with short held-out sets, few steps and a short deadline.
-fn short_run(plan: &Plan, data: &Path, wish: &Wish) -> Result<RunFile> {
+fn short_run(plan: &DemoSettings, data: &Path, wish: &Wish) -> Result<RunFile> {
     let mut run = plan.run_file.clone();
     for key in ["validation", "test"] {
         let source = run.path(key).context("the demo's run file names its held-out sets")?;

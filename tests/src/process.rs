@@ -1,7 +1,7 @@
 //! Child processes: started with their output going to files, killed with everything they started.
 //!
-//! Called by `consortium` and `demo::verify`. Each child leads a process group of its own, because a site agent starts
-//! two children: a power cut takes all three. Output goes to files rather than pipes, so that no
+//! Called by `consortium` and `demo::verify`. Each child leads a process group of its own, because a site
+//! agent starts two children: a power cut takes all three. Output goes to files rather than pipes, so that no
 //! child ever blocks on us, a killed child's last words survive, and the canary test can scan them.
 
 use std::fs::{File, OpenOptions};

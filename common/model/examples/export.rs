@@ -1,5 +1,6 @@
-//! Reads a PEFT adapter and writes it twice: as a PEFT folder and merged into its base model. For checking what this
-//! crate reads and writes against PEFT and transformers themselves (see the README, "Checking an export with PEFT").
+//! Reads a PEFT adapter and writes it twice: as a PEFT folder and merged into its base model. For checking
+//! what this crate reads and writes against PEFT and transformers themselves (see the README, "Checking an
+//! export with PEFT").
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its user
 
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Time and peak memory of what is not a training step: loading, quantising, generating. For a person; README.md says
-//! what it printed.
+//! Time and peak memory of what is not a training step: loading, quantising, generating. For a person;
+//! README.md says what it printed.
 //!
 //! ```text
 //! measure write qwen2.5-1.5b FOLDER     a random bf16 checkpoint of a published shape, one tensor at a time

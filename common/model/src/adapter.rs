@@ -1,8 +1,8 @@
 //! The LoRA adapter in memory: one pair (A, B) for each target linear, in f32. Made by [`Adapter::init`] or
-//! read from safetensors; trained by `train`, applied by the decoder, merged by `export`.
+//! read from safetensors. Used by `train`, by the decoder, by `export` and by both binaries.
 //!
-//! Invariants: the pairs match (`ModelConfig`, `LoraSettings`) exactly; the bytes of `to_safetensors` depend on the
-//! values only (PEFT key names, f32, sorted by name, no metadata).
+//! Invariants: the pairs match (`ModelConfig`, `LoraSettings`) exactly; the bytes of `to_safetensors` depend
+//! on the values only (PEFT key names, f32, sorted by name, no metadata).
 
 mod codec;
 mod init;

@@ -1,6 +1,6 @@
 //! The frozen base model: loaded once from a Hugging Face folder, then shared by training and evaluation.
-//! Called by both binaries. Invariants: nothing changes it after loading; its fingerprint is the same wherever the
-//! same checkpoint is loaded with the same options.
+//! Called by both binaries. Invariants: nothing changes it after loading; its fingerprint is the same
+//! wherever the same checkpoint is loaded with the same options.
 
 pub(crate) mod engine;
 pub(crate) mod fingerprint;
@@ -11,14 +11,15 @@ mod tests;
 use std::path::Path;
 
 use self::engine::{Engine, Session};
-#[cfg(all(test, feature = "gpu-kernel-tests"))]
-pub(crate) use self::loader::decoder as decoder_on;
-pub(crate) use self::loader::{dense_bf16, dense_f32, placed};
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
 use crate::device::{Device, DeviceMemory, Placement};
 use crate::error::{ModelError, Result};
 use crate::options::LoadOptions;
+
+#[cfg(all(test, feature = "gpu-kernel-tests"))]
+pub(crate) use self::loader::decoder as decoder_on;
+pub(crate) use self::loader::{dense_bf16, dense_f32, placed};
 
 /// A frozen decoder model in memory.
 pub struct BaseModel {
@@ -47,12 +48,13 @@ impl BaseModel {
         Self::load_on(dir, options, Device::Cpu)
     }
 
-    /// Loads a Hugging Face model folder onto a device, one tensor at a time: quantises the decoder's linears as they come, or
-    /// takes over those that bitsandbytes quantised before (what such a checkpoint left dense stays dense).
+    /// Loads a Hugging Face model folder onto a device, one tensor at a time: quantises the decoder's linears
+    /// as they come, or takes over those that bitsandbytes quantised before (what such a checkpoint left
+    /// dense stays dense).
     ///
     /// # Errors
-    /// `Io`, `Config`, `Unsupported`, `Checkpoint` or `MissingTensor`; each names the file. `Device` when it cannot be
-    /// used or its memory is too small.
+    /// `Io`, `Config`, `Unsupported`, `Checkpoint` or `MissingTensor`; each names the file. `Device` when it
+    /// cannot be used or its memory is too small.
     pub fn load_on(dir: &Path, options: &LoadOptions, placement: impl Into<Placement>) -> Result<Self> {
         let placement = placement.into();
         let (engine, fingerprint) = loader::load(dir, options, placement)?;
@@ -83,15 +85,15 @@ impl BaseModel {
         self.options
     }
 
-    /// SHA-256 over the config, the options and every frozen tensor as it is held: equal at all sites that hold
-    /// the same base.
+    /// SHA-256 over the config, the options and every frozen tensor as it is held: equal at all sites that
+    /// hold the same base.
     #[must_use]
     pub fn fingerprint(&self) -> [u8; 32] {
         self.fingerprint
     }
 
-    /// Limits what a training pass keeps for its backward pass, in bytes; layers beyond it are computed twice. The
-    /// result is the same bits for every limit. The default is `limits::ACTIVATION_BYTES_MAX`.
+    /// Limits what a training pass keeps for its backward pass, in bytes; layers beyond it are computed
+    /// twice. The result is the same bits for every limit. The default is `limits::ACTIVATION_BYTES_MAX`.
     pub fn set_activation_budget(&mut self, bytes: usize) {
         self.engine.set_activation_budget(bytes);
     }

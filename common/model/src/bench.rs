@@ -1,6 +1,6 @@
 //! Measures a training step on a random-weight model of a given shape: no download, one tensor at a time.
-//! Called by the `model-bench` binary. Invariants: the weights come from a fixed stream; what is timed is the same
-//! `Trainer::step` that sites run.
+//! Called by the `model-bench` binary. Invariants: the weights come from a fixed stream; what is timed is the
+//! same `Trainer::step` that sites run.
 
 mod flops;
 mod gemm;
@@ -16,9 +16,6 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
 use serde::Serialize;
 
-pub use self::flops::gflop_per_token;
-pub use self::gemm::{Gemm, products};
-pub use self::numbers::{median, peak_rss_bytes};
 use crate::adapter::{Adapter, LoraSettings};
 use crate::base::engine::Engine;
 use crate::base::fingerprint::Fingerprint;
@@ -34,6 +31,10 @@ use crate::ops::EngineOps;
 use crate::options::{Compute, LoadOptions, WeightFormat};
 use crate::sample::Sample;
 use crate::train::{Schedule, TrainSettings, Trainer};
+
+pub use self::flops::gflop_per_token;
+pub use self::gemm::{Gemm, products};
+pub use self::numbers::{median, peak_rss_bytes};
 
 /// What [`run`] measures.
 #[derive(Debug, Clone)]
@@ -75,8 +76,9 @@ pub struct BenchReport {
     pub device_memory_growth_bytes: Option<i64>,
 }
 
-/// A model with weights uniform in +-0.035 (the deviation of the usual initialisation, 0.02), made like a loaded one.
-/// On a GPU all layers get the first one's numbers, each in memory of its own: quantising 7B would take minutes.
+/// A model with weights uniform in +-0.035 (the deviation of the usual initialisation, 0.02), made like a
+/// loaded one. On a GPU all layers get the first one's numbers, each in memory of its own: quantising 7B
+/// would take minutes.
 ///
 /// # Errors
 /// `Setting` when a linear of that shape cannot be quantised.

@@ -1,5 +1,5 @@
-//! Conversations and plain texts to token ids: tokenizer.json, the tokenizer's own chat template, and the supervision mask.
-//! Called by the site worker before training and by the coordinator before evaluation.
+//! Conversations and plain texts to token ids: tokenizer.json, the tokenizer's own chat template, and the
+//! supervision mask. Called by the site worker before training and by the coordinator before evaluation.
 //!
 //! Invariants: the rendered text and the ids are those of transformers' `apply_chat_template`; a token is
 //! supervised exactly when it lies in an assistant's content or is the end-of-turn token behind it; no error

@@ -1,6 +1,6 @@
 //! Reads Hugging Face checkpoints: `model.safetensors`, or shards listed in `model.safetensors.index.json`.
-//! Called by the base loader and by the merged export. Tensors are read one at a time with positioned reads, not
-//! mapped: peak memory is one tensor, and a file that shrinks under us is an error, not a signal.
+//! Called by the base loader and by the merged export. Tensors are read one at a time with positioned reads,
+//! not mapped: peak memory is one tensor, and a file that shrinks under us is an error, not a signal.
 //!
 //! Invariants: every tensor's bytes lie inside its file; a tensor that the index promises is in its shard.
 
@@ -13,13 +13,15 @@ use std::path::{Component, Path, PathBuf};
 
 use half::{bf16, f16};
 use rayon::prelude::*;
-pub use safetensors::Dtype;
 use serde::Deserialize;
 
-pub use self::file::TensorEntry;
 use self::file::{ShardFile, damaged};
 use crate::error::{ModelError, Result};
 use crate::limits::JSON_BYTES_MAX;
+
+pub use safetensors::Dtype;
+
+pub use self::file::TensorEntry;
 
 /// Elements read at a time: 8 MiB of f32, whole blocks of every quantisation.
 pub const RUN_ELEMENTS: usize = 2 << 20;
@@ -43,8 +45,8 @@ impl CheckpointReader {
     /// Opens the checkpoint in a model folder and reads its headers.
     ///
     /// # Errors
-    /// `Io` when a file is missing, `Checkpoint` when a header is damaged, a file is truncated, or the index and a
-    /// shard disagree.
+    /// `Io` when a file is missing, `Checkpoint` when a header is damaged, a file is truncated, or the index
+    /// and a shard disagree.
     pub fn open(dir: &Path) -> Result<Self> {
         let index_path = dir.join("model.safetensors.index.json");
         let mut reader = Self { dir: dir.to_path_buf(), shards: Vec::new(), tensors: BTreeMap::new() };

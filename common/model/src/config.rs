@@ -1,6 +1,7 @@
-//! The architecture of a decoder model as data: what Qwen2/2.5, Qwen3 and Llama 3 differ in is a field here, not
-//! a copy of the code. Read from a Hugging Face `config.json` by `config/parse.rs`; used by the loader, the
-//! decoder and the adapter. Invariant: a `ModelConfig` that exists describes a model this crate computes exactly.
+//! The architecture of a decoder model as data: what Qwen2/2.5, Qwen3 and Llama 3 differ in is a field here,
+//! not a copy of the code. Read from a Hugging Face `config.json` by `config/parse.rs`; used by the loader,
+//! the decoder and the adapter. Invariant: a `ModelConfig` that exists describes a model this crate computes
+//! exactly.
 
 mod parse;
 pub mod published;

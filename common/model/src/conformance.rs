@@ -1,8 +1,9 @@
-//! Compares the engine on a device with reference folders that transformers, PEFT and bitsandbytes made: logits, losses,
-//! every training step, final adapters. Called by the `model-check` binary on a new machine, and by the tests of devices.
+//! Compares the engine on a device with reference folders that transformers, PEFT and bitsandbytes made:
+//! logits, losses, every training step, final adapters. Called by the `model-check` binary on a new machine,
+//! and by the tests of devices.
 //!
-//! Invariants: a comparison that is not a number fails; what is compared with which tolerance depends on the arithmetic
-//! only, never on the device.
+//! Invariants: a comparison that is not a number fails; what is compared with which tolerance depends on the
+//! arithmetic only, never on the device.
 
 mod folder;
 
@@ -42,8 +43,9 @@ impl Comparison {
 
 /// How far the engine may be from the reference, which was computed in f32.
 struct Tolerances {
-    /// Logits: in f32 absolute, in bf16 relative to the largest logit. A bf16 has 8 bits, so its error grows with the value:
-    /// transformers in bf16 is 0.06 from itself in f32 on the reference folders, whose logits reach 4.0.
+    /// Logits: in f32 absolute, in bf16 relative to the largest logit. A bf16 has 8 bits, so its error grows
+    /// with the value: transformers in bf16 is 0.06 from itself in f32 on the reference folders, whose logits
+    /// reach 4.0.
     logits: f64,
     /// Mean losses, absolute.
     mean_loss: f64,
@@ -51,7 +53,8 @@ struct Tolerances {
     step_loss: f64,
     /// Norm of a step's gradient, relative.
     gradient_norm: f64,
-    /// Elements of the trained adapter, absolute; not compared in bf16, where each update's direction is rounded.
+    /// Elements of the trained adapter, absolute; not compared in bf16, where each update's direction is
+    /// rounded.
     adapter: Option<f64>,
     /// Loss after the training on sequences that it saw, relative.
     final_loss: f64,
@@ -86,8 +89,8 @@ pub type Load<'a> = &'a dyn Fn(&Path, &LoadOptions) -> Result<BaseModel>;
 /// Makes every comparison that a reference folder allows, and reports each.
 ///
 /// # Errors
-/// `Io` or `Config` when the folder is not such a folder; what loading and computing say. A comparison out of tolerance
-/// is no error: it is reported.
+/// `Io` or `Config` when the folder is not such a folder; what loading and computing say. A comparison out of
+/// tolerance is no error: it is reported.
 pub fn check_folder(
     path: &Path,
     compute: Compute,

@@ -1,8 +1,9 @@
-//! The decoder: embedding, layers, final norm and head on one device, with explicit forward and backward passes.
-//! Called by the trainer and the evaluator. One implementation; what families differ in is data (`ModelConfig`).
+//! The decoder: embedding, layers, final norm and head on one device, with explicit forward and backward
+//! passes. Called by the trainer and the evaluator. One implementation; what families differ in is data
+//! (`ModelConfig`).
 //!
-//! Invariants: the base is frozen, so only LoRA pairs get gradients; a batch is a concatenation of sequences without
-//! padding, and rows of one sequence never see another.
+//! Invariants: the base is frozen, so only LoRA pairs get gradients; a batch is a concatenation of sequences
+//! without padding, and rows of one sequence never see another.
 
 mod adapter;
 mod attention;

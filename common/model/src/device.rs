@@ -1,6 +1,7 @@
 //! Where the engine computes: this machine's processor or one of its NVIDIA GPUs, chosen at run time by name.
-//! Used by every command that computes, and by their configuration files. Invariants: parsing touches no hardware;
-//! [`Device::check`] says in one sentence what is missing, and never panics, before anything touches a driver.
+//! Used by every command that computes, and by their configuration files. Invariants: parsing touches no
+//! hardware; [`Device::check`] says in one sentence what is missing, and never panics, before anything
+//! touches a driver.
 
 use std::fmt;
 use std::str::FromStr;
@@ -15,8 +16,9 @@ pub(crate) mod cuda;
 
 /// The device a model is loaded on.
 ///
-/// Written `cpu`, `cuda` (the first GPU) or `cuda:N`. The device is no part of a base model's fingerprint: the frozen
-/// bytes are the same everywhere. Results are reproducible on the same device, and close, not equal, between devices.
+/// Written `cpu`, `cuda` (the first GPU) or `cuda:N`. The device is no part of a base model's fingerprint:
+/// the frozen bytes are the same everywhere. Results are reproducible on the same device, and close, not
+/// equal, between devices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub enum Device {
@@ -74,8 +76,8 @@ impl From<Device> for String {
     }
 }
 
-/// How one machine holds a base model and computes with it. Nothing here changes the model: the fingerprint is the
-/// same for every placement.
+/// How one machine holds a base model and computes with it. Nothing here changes the model: the fingerprint
+/// is the same for every placement.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Placement {
     /// Where.
@@ -119,8 +121,8 @@ impl Device {
     /// Whether this program can compute there, on this machine, now.
     ///
     /// # Errors
-    /// `Device`: the program was built without CUDA, or what the machine lacks (driver, GPU, run-time compiler,
-    /// headers), with the way to get it as hint.
+    /// `Device`: the program was built without CUDA, or what the machine lacks (driver, GPU, run-time
+    /// compiler, headers), with the way to get it as hint.
     pub fn check(&self) -> Result<()> {
         match self {
             Self::Cpu => Ok(()),

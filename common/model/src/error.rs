@@ -1,5 +1,6 @@
-//! Everything that can go wrong in the model crate, in one enum. Callers: both binaries, which print the
-//! message, a blank line and `hint: ...`, and choose the exit code by [`ModelError::is_user_error`].
+//! Everything that can go wrong in the model crate, in one enum. Used by the whole crate and by both
+//! binaries, which print the message, a blank line and `hint: ...`, and choose the exit code by
+//! [`ModelError::is_user_error`].
 //!
 //! Invariant: no message ever contains the text of a training record; records are named by file and line.
 
@@ -8,7 +9,8 @@ use std::path::{Path, PathBuf};
 /// A failure in the model crate. Each variant says whether trying again can help.
 #[derive(Debug, thiserror::Error)]
 pub enum ModelError {
-    /// A file could not be opened, read or written. A retry helps once the cause (path, rights, disk) is gone.
+    /// A file could not be opened, read or written. A retry helps once the cause (path, rights, disk) is
+    /// gone.
     #[error("cannot read or write {}: {source}", path.display())]
     Io {
         /// The file or folder.
@@ -96,8 +98,8 @@ pub enum ModelError {
         /// Loss or gradient.
         what: &'static str,
     },
-    /// The chosen device cannot be used, or gave out during the work. A retry helps once the cause is gone (driver
-    /// installed, memory free); the adapter is as before the step.
+    /// The chosen device cannot be used, or gave out during the work. A retry helps once the cause is gone
+    /// (driver installed, memory free); the adapter is as before the step.
     #[error("the device {device} cannot be used: {reason}")]
     Device {
         /// As the user wrote it.

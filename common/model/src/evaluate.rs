@@ -1,5 +1,6 @@
-//! Loss, perplexity and next-token accuracy over samples. Called by the coordinator (validation, test) and by the
-//! site worker. Invariant: the result does not depend on `batch_size` beyond the rounding of matrix products.
+//! Loss, perplexity and next-token accuracy over samples. Called by the coordinator (validation, test) and by
+//! the site worker. Invariant: the result does not depend on `batch_size` beyond the rounding of matrix
+//! products.
 
 use serde::{Deserialize, Serialize};
 
@@ -24,8 +25,9 @@ pub struct Evaluation {
     pub samples: u64,
 }
 
-/// Scores `samples` with the base model, and the adapter if there is one. `on_progress(done, total)` is called
-/// after each batch, in samples. Batches are made by length, longest first, so that memory peaks at once.
+/// Scores `samples` with the base model, and the adapter if there is one. `on_progress(done, total)` is
+/// called after each batch, in samples. Batches are made by length, longest first, so that memory peaks at
+/// once.
 ///
 /// # Errors
 /// `NothingSupervised` when no sample has a target; `Adapter` when the adapter does not fit.

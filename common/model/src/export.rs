@@ -1,8 +1,9 @@
 //! A base model with its adapter merged in, as the bf16 Hugging Face folder that transformers and vLLM load.
-//! Called by the coordinator's export. Each weight is `W + scaling * B A`, added in f32 and rounded once to bf16.
+//! Called by the coordinator's export. Each weight is `W + scaling * B A`, added in f32 and rounded once to
+//! bf16.
 //!
-//! Invariants: one tensor is in memory at a time; the folder appears as a whole or not at all; every tensor of the
-//! base is in the result and nothing else; every target of the adapter was found.
+//! Invariants: one tensor is in memory at a time; the folder appears as a whole or not at all; every tensor
+//! of the base is in the result and nothing else; every target of the adapter was found.
 
 pub(crate) mod files;
 mod merge;
@@ -27,7 +28,8 @@ use crate::staging::StagedFolder;
 /// # Errors
 /// [`ModelError::Io`] when `out_folder` is taken or the disk is full (nothing is left behind),
 /// [`ModelError::Checkpoint`] or [`ModelError::MissingTensor`] when the base is damaged,
-/// [`ModelError::Unsupported`] when it is quantised, [`ModelError::Adapter`] when the adapter does not fit it.
+/// [`ModelError::Unsupported`] when it is quantised, [`ModelError::Adapter`] when the adapter does not fit
+/// it.
 pub fn export_merged(model_folder: &Path, adapter: &Adapter, out_folder: &Path) -> Result<()> {
     export_sharded(model_folder, adapter, out_folder, limits::SHARD_BYTES_MAX)
 }

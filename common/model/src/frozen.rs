@@ -1,6 +1,6 @@
 //! Frozen weights as the loader hands them over: packed NF4 or dense, in memory of this process.
 //!
-//! Made by the checkpoint loader, consumed by [`super::EngineOps::upload`]. A weight is immutable and
+//! Made by the checkpoint loader, used by `ops::EngineOps::upload` and the kernels. A weight is immutable and
 //! shared by reference count, so a model and its evaluation copy cost the bytes once.
 
 use half::bf16;

@@ -1,9 +1,9 @@
 //! Text from a model, one token at a time: prompt in, tokens out as they are chosen, until the turn ends.
-//! Called by `site-agent generate`. What was computed of a conversation is kept, so that its next turn costs only
-//! what is new.
+//! Called by `site-agent generate`. What was computed of a conversation is kept, so that its next turn costs
+//! only what is new.
 //!
-//! Invariants: the same model, prompt, settings and seed give the same tokens on the same processor; greedy choices
-//! and processed probabilities are those of transformers.
+//! Invariants: the same model, prompt, settings and seed give the same tokens on the same processor; greedy
+//! choices and processed probabilities are those of transformers.
 
 mod defaults;
 mod sampler;
@@ -15,15 +15,16 @@ mod tests;
 
 use std::time::Instant;
 
-pub use self::defaults::GenerationDefaults;
-pub use self::sampler::Sampler;
-pub use self::settings::GenerateSettings;
-pub use self::stream::TextStream;
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::base::engine::Session;
 use crate::error::{ModelError, Result};
 use crate::train::Control;
+
+pub use self::defaults::GenerationDefaults;
+pub use self::sampler::Sampler;
+pub use self::settings::GenerateSettings;
+pub use self::stream::TextStream;
 
 /// Why a generation ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
@@ -80,7 +81,8 @@ impl<'a> Generator<'a> {
         Ok(Self { base, session: base.session(adapter)?, kept: Vec::new() })
     }
 
-    /// Logits `[vocabulary]` of the token behind `tokens`; computes only what differs from the sequence before.
+    /// Logits `[vocabulary]` of the token behind `tokens`; computes only what differs from the sequence
+    /// before.
     ///
     /// # Errors
     /// `Setting` when there is no token, too many for the model, or one outside the vocabulary.
@@ -109,8 +111,8 @@ impl<'a> Generator<'a> {
     /// Generates behind `prompt`. `on_token` is told each token as it is chosen and may stop.
     ///
     /// # Errors
-    /// `Setting` when the settings or the prompt cannot be used; `Adapter` when the logits are not numbers (the
-    /// adapter has diverged).
+    /// `Setting` when the settings or the prompt cannot be used; `Adapter` when the logits are not numbers
+    /// (the adapter has diverged).
     pub fn generate(
         &mut self,
         prompt: &[u32],

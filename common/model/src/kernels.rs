@@ -1,7 +1,7 @@
 //! CPU kernels on plain slices, and GPU kernels in [`cube`]: the only place of this crate with `unsafe` code.
 //!
-//! Called by `ops::flex`, which maps burn's tensors to slices, and `ops::cube`. Every kernel splits its work so that
-//! each output element is computed by exactly one task in a fixed order: results do not depend on the
+//! Called by `ops::flex`, which maps burn's tensors to slices, and `ops::cube`. Every kernel splits its work
+//! so that each output element is computed by exactly one task in a fixed order: results do not depend on the
 //! number of threads or on scheduling.
 #![allow(unsafe_code)] // raw pointers into the GEMM and SIMD intrinsics; each block says why it is sound
 

@@ -1,9 +1,10 @@
 //! The model crate: decoder language models with an NF4-quantised frozen base and LoRA adapters, trained by
-//! explicit layer-wise back-propagation. Called by the site worker (training) and the coordinator (evaluation,
-//! export). Knows nothing of the federation: what it exchanges with it is safetensors bytes and plain structs.
+//! explicit layer-wise back-propagation. Called by the site worker (training) and the coordinator
+//! (evaluation, export). Knows nothing of the federation: what it exchanges with it is safetensors bytes and
+//! plain structs.
 //!
-//! Invariants: nothing here panics on outside input (checkpoints, adapters, records); the same inputs give the
-//! same bytes on the same processor; nothing here opens a socket.
+//! Invariants: nothing here panics on outside input (checkpoints, adapters, records); the same inputs give
+//! the same bytes on the same processor; nothing here opens a socket.
 
 pub mod adapter;
 pub mod base;

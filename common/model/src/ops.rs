@@ -10,15 +10,16 @@
 use burn_backend::Backend;
 use burn_tensor::Tensor;
 
-pub use self::types::{
-    AttentionGradients, BasePenalty, CrossEntropy, CrossEntropyKl, KeyValueCache, LoraGradients, LoraOutput,
-    Normalised, RotaryTable, SavedAttention,
-};
 use crate::device::DeviceMemory;
 use crate::error::Result;
 use crate::frozen::FrozenWeight;
 use crate::options::Compute;
 use crate::segments::{Heads, Segments};
+
+pub use self::types::{
+    AttentionGradients, BasePenalty, CrossEntropy, CrossEntropyKl, KeyValueCache, LoraGradients, LoraOutput,
+    Normalised, RotaryTable, SavedAttention,
+};
 
 mod cached;
 #[cfg(feature = "cubecl-engine")]
@@ -36,8 +37,8 @@ pub trait EngineOps: Backend {
     /// A frozen weight where this device wants it (packed bytes stay packed).
     type Frozen: Clone + Send + Sync + core::fmt::Debug + 'static;
 
-    /// Runs work on the device, and turns what can go wrong there (memory, driver) into an error. On the processor
-    /// nothing can: running out of memory ends the process.
+    /// Runs work on the device, and turns what can go wrong there (memory, driver) into an error. On the
+    /// processor nothing can: running out of memory ends the process.
     ///
     /// # Errors
     /// `Device`, saying what gave out.
@@ -46,8 +47,8 @@ pub trait EngineOps: Backend {
         Ok(work())
     }
 
-    /// What the device's allocator holds now; `None` where the operating system says it (the processor), or when it
-    /// cannot be asked.
+    /// What the device's allocator holds now; `None` where the operating system says it (the processor), or
+    /// when it cannot be asked.
     fn memory(device: &Self::Device) -> Option<DeviceMemory> {
         let _ = device;
         None
@@ -56,8 +57,8 @@ pub trait EngineOps: Backend {
     /// Moves a frozen weight from the loader to the device.
     fn upload(weight: FrozenWeight, device: &Self::Device) -> Self::Frozen;
 
-    /// The same weight held as what each product would make of it (bf16 under [`Compute::Bf16`]): more memory, no
-    /// unpacking, the same results. A dense weight stays as it is.
+    /// The same weight held as what each product would make of it (bf16 under [`Compute::Bf16`]): more
+    /// memory, no unpacking, the same results. A dense weight stays as it is.
     fn cached(weight: Self::Frozen, compute: Compute, device: &Self::Device) -> Self::Frozen;
 
     /// `[out, in]` of a frozen weight.
@@ -108,8 +109,8 @@ pub trait EngineOps: Backend {
         compute: Compute,
     ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)>;
 
-    /// Gradients of [`EngineOps::project`]: the sum of the parts' gradients in `x` (`+ accumulate`), and for each
-    /// part with a pair `(dA, dB)`. `outputs` holds for each part its output gradient and its `xa`.
+    /// Gradients of [`EngineOps::project`]: the sum of the parts' gradients in `x` (`+ accumulate`), and for
+    /// each part with a pair `(dA, dB)`. `outputs` holds for each part its output gradient and its `xa`.
     fn project_backward(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>],
@@ -126,8 +127,8 @@ pub trait EngineOps: Backend {
         compute: Compute,
     ) -> FeedForward<Self>;
 
-    /// Gradients of [`EngineOps::feed_forward`] in `x` and in the three pairs, for the output's gradient `dy`. `kept` is
-    /// what the forward pass of the same `x` and `parts` returned.
+    /// Gradients of [`EngineOps::feed_forward`] in `x` and in the three pairs, for the output's gradient
+    /// `dy`. `kept` is what the forward pass of the same `x` and `parts` returned.
     fn feed_forward_backward(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>; 3],
@@ -162,8 +163,8 @@ pub trait EngineOps: Backend {
     /// `silu(gate) * up`, element-wise.
     fn swiglu(gate: &Tensor<Self, 2>, up: &Tensor<Self, 2>) -> Tensor<Self, 2>;
 
-    /// [`EngineOps::swiglu`] of a pass that will be followed by a backward pass: `(h, gate, up)`, the last two in
-    /// the form in which they are kept until then (for `swiglu` and `swiglu_backward` only).
+    /// [`EngineOps::swiglu`] of a pass that will be followed by a backward pass: `(h, gate, up)`, the last
+    /// two in the form in which they are kept until then (for `swiglu` and `swiglu_backward` only).
     fn swiglu_keeping(gate: Tensor<Self, 2>, up: Tensor<Self, 2>, compute: Compute) -> [Tensor<Self, 2>; 3] {
         let _ = compute;
         [Self::swiglu(&gate, &up), gate, up]
@@ -205,8 +206,9 @@ pub trait EngineOps: Backend {
         compute: Compute,
     ) -> AttentionGradients<Self>;
 
-    /// Attention of one sequence that grows, for generation: appends `k` and `v` to the cache, then lets row `i`
-    /// of `q` attend to every position up to its own, `past + i`, where `past` is the cache's length before.
+    /// Attention of one sequence that grows, for generation: appends `k` and `v` to the cache, then lets row
+    /// `i` of `q` attend to every position up to its own, `past + i`, where `past` is the cache's length
+    /// before.
     ///
     /// `q [T, query_heads * head_dim]`, `k`, `v [T, key_value_heads * head_dim]`, after rotary embedding at
     /// their positions. The cache must have room for `T` more. Returns the output, shaped like `q`. The
@@ -237,9 +239,10 @@ pub trait EngineOps: Backend {
     ) -> CrossEntropy<Self>;
 
     /// [`EngineOps::linear_cross_entropy`] with a penalty for leaving the base model: each row's loss is
-    /// `CE(q, target) + weight KL(p || q)`, where `q` is the softmax of `hidden head^T` and `p` of
-    /// the penalty's `hidden head^T`, which is a constant. Both are `[S, h]`, after the final norm. The gradient in the
-    /// logits is `q - onehot + weight (q - p)` (Hinton, Vinyals, Dean 2015, section 2, at temperature 1).
+    /// `CE(q, target) + weight KL(p || q)`, where `q` is the softmax of `hidden head^T` and `p` of the
+    /// penalty's `hidden head^T`, which is a constant. Both are `[S, h]`, after the final norm. The gradient
+    /// in the logits is `q - onehot + weight (q - p)` (Hinton, Vinyals, Dean 2015, section 2, at temperature
+    /// 1).
     fn linear_cross_entropy_kl(
         hidden: &Tensor<Self, 2>,
         penalty: BasePenalty<'_, Self>,

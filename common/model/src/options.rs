@@ -1,5 +1,5 @@
-//! The plain options of a model: arithmetic, format of the weights, and how one machine holds them. Used by every
-//! other file that loads, plans or computes (`base`, `device`, `plan`, `ops`, `decoder`, `kernels`).
+//! The plain options of a model: arithmetic, format of the weights, and how one machine holds them. Used by
+//! every other file that loads, plans or computes (`base`, `device`, `plan`, `ops`, `decoder`, `kernels`).
 //! Invariant: ground floor; this file imports none of those.
 
 use std::fmt;
@@ -38,7 +38,8 @@ pub struct LoadOptions {
     pub compute: Compute,
 }
 
-/// Which activations the backward pass finds kept, and which it computes again. Memory against time; the same bits.
+/// Which activations the backward pass finds kept, and which it computes again. Memory against time; the same
+/// bits.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Recompute {

@@ -1,8 +1,9 @@
-//! What a training step will take in memory, worked out from the model's shape before anything is loaded. Pure
-//! arithmetic; called by `site-agent plan`, and the decoder takes its own policy from here.
+//! What a training step will take in memory, worked out from the model's shape before anything is loaded.
+//! Pure arithmetic; called by `site-agent plan`, and the decoder takes its own policy from here.
 //!
-//! Invariants: a part is counted once; the peak is what is always there plus the largest of what is never there at the
-//! same time. README.md compares the CPU plan with measured peaks; the GPU plan is reckoned, and says so.
+//! Invariants: a part is counted once; the peak is what is always there plus the largest of what is never
+//! there at the same time. README.md compares the CPU plan with measured peaks; the GPU plan is reckoned, and
+//! says so.
 
 mod cpu;
 mod elements;

@@ -1,8 +1,8 @@
-//! A model folder in the layout that transformers saves with bitsandbytes: 4-bit NF4 linears, double-quantised scales.
-//! Called by `site-agent quantise`; the reading half also by the loader.
+//! A model folder in the layout that transformers saves with bitsandbytes: 4-bit NF4 linears,
+//! double-quantised scales. Called by `site-agent quantise`; the reading half also by the loader.
 //!
-//! Invariants: one tensor is in memory at a time, a large one as it is read and a run of it wide; the folder appears as a
-//! whole or not at all; embedding, head, norms and biases are copied byte for byte.
+//! Invariants: one tensor is in memory at a time, a large one as it is read and a run of it wide; the folder
+//! appears as a whole or not at all; embedding, head, norms and biases are copied byte for byte.
 
 mod config;
 mod layout;
@@ -36,12 +36,12 @@ pub struct Quantised {
     pub files: usize,
 }
 
-/// Writes the model in `model_folder` as a 4-bit NF4 folder to `out_folder` (absent or empty). The 8-bit codes of the
-/// scales are chosen by `rule`: [`CodeRule::Cuda`] is what this program loads with.
+/// Writes the model in `model_folder` as a 4-bit NF4 folder to `out_folder` (absent or empty). The 8-bit
+/// codes of the scales are chosen by `rule`: [`CodeRule::Cuda`] is what this program loads with.
 ///
 /// # Errors
-/// `Io` when `out_folder` is taken or the disk is full (nothing is left behind), `Checkpoint` or `MissingTensor` when the
-/// model is damaged, `Unsupported` when it is quantised already.
+/// `Io` when `out_folder` is taken or the disk is full (nothing is left behind), `Checkpoint` or
+/// `MissingTensor` when the model is damaged, `Unsupported` when it is quantised already.
 pub fn quantise_checkpoint(model_folder: &Path, out_folder: &Path, rule: CodeRule) -> Result<Quantised> {
     quantise_sharded(model_folder, out_folder, rule, limits::SHARD_BYTES_MAX)
 }
@@ -94,8 +94,8 @@ fn quantise_sharded(
 /// Quantises a dense `[out, in]` tensor of a checkpoint as it is read.
 ///
 /// # Errors
-/// `MissingTensor`; `Checkpoint` when shape or type differ, a value is not finite, or the matrix does not split into
-/// blocks.
+/// `MissingTensor`; `Checkpoint` when shape or type differ, a value is not finite, or the matrix does not
+/// split into blocks.
 pub(crate) fn read_nf4(
     reader: &CheckpointReader,
     name: &str,

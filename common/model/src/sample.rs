@@ -1,5 +1,5 @@
-//! One tokenised conversation with its supervision mask: what the chat template produces and what the trainer
-//! and the evaluator consume. Invariant: `tokens` and `supervised` have the same length.
+//! One tokenised conversation with its supervision mask: made by `chat`, used by the trainer
+//! and the evaluator. Invariant: `tokens` and `supervised` have the same length.
 
 /// A token sequence; `supervised[i]` says whether token `i` is a target (never whether it is an input).
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

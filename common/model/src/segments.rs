@@ -1,6 +1,6 @@
-//! How the rows of a batch split: into attention heads across, and into independent sequences down. Used by `ops`,
-//! `kernels` and `decoder`. Invariants: segments tile the batch, and heads divide evenly; ground floor, so this file
-//! imports nothing of the crate.
+//! How the rows of a batch split: into attention heads across, and into independent sequences down. Used by
+//! `ops`, `kernels` and `decoder`. Invariants: segments tile the batch, and heads divide evenly; ground
+//! floor, so this file imports nothing of the crate.
 
 use std::ops::Range;
 use std::sync::Arc;

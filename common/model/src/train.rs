@@ -1,5 +1,6 @@
-//! Trains an adapter on samples: batching, forward, loss, backward, clip, AdamW, checkpoints. Called by the site
-//! worker. Invariants: a second run gives the same bytes; so does a run resumed from any of its checkpoints.
+//! Trains an adapter on samples: batching, forward, loss, backward, clip, AdamW, checkpoints. Called by the
+//! site worker. Invariants: a second run gives the same bytes; so does a run resumed from any of its
+//! checkpoints.
 
 mod optimizer;
 mod order;
@@ -14,22 +15,23 @@ mod watch;
 use sha2::{Digest, Sha256};
 
 use self::order::SampleOrder;
-pub use self::order::hold_out;
-pub use self::report::StepReport;
-pub use self::settings::{Batching, EvaluationSettings, Schedule, TrainSettings};
-pub use self::state::Checkpoint;
 use self::state::{Header, refused};
-pub use self::trainer::Trainer;
 use self::watch::Watch;
-pub use self::watch::{Best, EvaluationReport};
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
 use crate::error::{ModelError, Result};
 use crate::evaluate::{evaluate, scorable};
 use crate::sample::Sample;
 
-/// Sequences of one forward pass when a validation set is measured in training: what `batch_size` is by default, so that
-/// an evaluation takes less memory than a training step, which also keeps activations.
+pub use self::order::hold_out;
+pub use self::report::StepReport;
+pub use self::settings::{Batching, EvaluationSettings, Schedule, TrainSettings};
+pub use self::state::Checkpoint;
+pub use self::trainer::Trainer;
+pub use self::watch::{Best, EvaluationReport};
+
+/// Sequences of one forward pass when a validation set is measured in training: what `batch_size` is by
+/// default, so that an evaluation takes less memory than a training step, which also keeps activations.
 const EVALUATION_BATCH: usize = 8;
 
 /// What the caller wants after a step.
@@ -61,7 +63,8 @@ impl<'a> TrainData<'a> {
 /// The result of a training.
 #[derive(Debug, Clone, PartialEq)]
 pub struct TrainOutcome {
-    /// The trained adapter: the last one, or of a finished training with `keep_best` and a validation set the best one.
+    /// The trained adapter: the last one, or of a finished training with `keep_best` and a validation set the
+    /// best one.
     pub adapter: Adapter,
     /// Optimiser steps done, including those before a resume.
     pub steps: u64,
@@ -89,11 +92,12 @@ pub fn planned_steps(base: &BaseModel, samples: &[Sample], settings: &TrainSetti
     Ok((order.total_steps(), order.passes_per_epoch() as u64))
 }
 
-/// Trains `adapter`. `on_step` is called after each optimiser step, and the evaluation that followed it, with a report
-/// and a function that makes a checkpoint of that moment; it decides whether to go on.
+/// Trains `adapter`. `on_step` is called after each optimiser step, and the evaluation that followed it, with
+/// a report and a function that makes a checkpoint of that moment; it decides whether to go on.
 ///
 /// # Errors
-/// `Setting`, `NothingSupervised`, `Adapter`, `Resume` before the first step; `Diverged` when a number overflows.
+/// `Setting`, `NothingSupervised`, `Adapter`, `Resume` before the first step; `Diverged` when a number
+/// overflows.
 pub fn train(
     base: &BaseModel,
     adapter: Adapter,

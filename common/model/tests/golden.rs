@@ -1,7 +1,9 @@
-//! The engine against transformers + PEFT + bitsandbytes: logits, losses, every training step, final adapters.
+//! The engine against transformers + PEFT + bitsandbytes: logits, losses, every training step, final
+//! adapters.
 //!
-//! Reference folders come from `GOLDEN_DIR`, else `../shared/golden` beside the repository; where there are none, that is
-//! said loudly. `tests/fixtures/golden` (a small model in the same layout, made by the same script) is always tested.
+//! Reference folders come from `GOLDEN_DIR`, else `../shared/golden` beside the repository; where there are
+//! none, that is said loudly. `tests/fixtures/golden` (a small model in the same layout, made by the same
+//! script) is always tested.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; a skipped test says so")]
 

@@ -138,8 +138,8 @@ fn a_written_folder_is_the_one_that_transformers_saves() {
         for name in names(&ours) {
             let (ours, theirs) = (ours.tensor(&name).unwrap(), theirs.tensor(&name).unwrap());
             assert_eq!(ours.dtype(), theirs.dtype(), "{architecture} {name}");
-            // The mean of the scales is summed in another order by torch, so it may differ in its last bits, and what is
-            // measured from it too. All else is the same bytes.
+            // The mean of the scales is summed in another order by torch, so it may differ in its last bits,
+            // and what is measured from it too. All else is the same bytes.
             let close = |ours: f64, theirs: f64| (ours - theirs).abs() <= 2e-7 * theirs.abs();
             if name.contains("quant_state") {
                 let [ours, theirs] = [ours.data(), theirs.data()].map(|bytes| {

@@ -1,7 +1,7 @@
 //! The whole path on real records: dataset file, chat template, tokenizer, model, loss, against transformers.
 //!
-//! Needs `models/tiny-qwen2-zh` and `data/medqa-zh` in the folder `SHARED_DIR`, else in `../shared` beside the
-//! repository; where they are missing, that is said loudly.
+//! Needs `models/tiny-qwen2-zh` and `data/medqa-zh` in the folder `SHARED_DIR`, else in `../shared` beside
+//! the repository; where they are missing, that is said loudly.
 
 #![allow(clippy::unwrap_used, clippy::print_stderr, reason = "test helpers; a skipped test says so")]
 

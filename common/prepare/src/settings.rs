@@ -6,6 +6,9 @@ use common::id::Round;
 use common::run;
 use model::{EvaluationSettings, LoadOptions, LoraSettings, TrainSettings};
 
+// A run file cannot ask for an adapter that the engine refuses.
+const _: () = assert!(common::limits::ADAPTER_RANK_MAX <= model::limits::LORA_RANK_MAX);
+
 /// How the base is held in memory.
 pub fn load_options(base: &run::BaseSettings) -> LoadOptions {
     LoadOptions {

@@ -24,7 +24,8 @@ pub enum Schedule {
     Cosine,
     /// After warm-up, `schedule_cycles` times half a cosine, each from the peak to 0.
     CosineWithRestarts,
-    /// Warm-up, stable, decay: the peak rate, and half a cosine to 0 over the last `decay_ratio` or `decay_steps`.
+    /// Warm-up, stable, decay: the peak rate, and half a cosine to 0 over the last `decay_ratio` or
+    /// `decay_steps`.
     Wsd,
 }
 
@@ -78,7 +79,8 @@ pub struct TrainingSettings {
     pub epsilon: f64,
     /// Global gradient norm is clipped to this.
     pub max_gradient_norm: f64,
-    /// Weight of the penalty for leaving the base model's distribution, `KL(base || model)` per supervised token.
+    /// Weight of the penalty for leaving the base model's distribution, `KL(base || model)` per supervised
+    /// token.
     pub kl_weight: f64,
     /// NEFTune: strength of the noise on the embeddings.
     pub neftune_alpha: f64,

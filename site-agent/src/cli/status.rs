@@ -36,14 +36,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let config = AgentConfig::load(&folder.config())?;
     let identity = Identity::load(&folder.identity())?;
     let store = Store::open_to_read(&folder.database())?;
-    let records = store.fact(FACT_RECORDS)?.unwrap_or(0);
-    let too_close = store.fact(FACT_TOO_CLOSE)?;
-    let updates = store.updates()?;
-    let ledger = ledger::summary(&folder.ledger())?;
-    let expires_ms = expiry_ms(&identity)?;
+    let known = Known {
+        expires_ms: expiry_ms(&identity)?,
+        identity,
+        config,
+        records: store.fact(FACT_RECORDS)?.unwrap_or(0),
+        too_close: store.fact(FACT_TOO_CLOSE)?,
+        updates: store.updates()?,
+        ledger: ledger::summary(&folder.ledger())?,
+    };
     if arguments.json {
-        return print_json(&as_json(&identity, &config, (records, too_close), &updates, &ledger, expires_ms));
+        return print_json(&as_json(&known));
     }
+    let Known { identity, config, records, too_close, updates, ledger, expires_ms } = known;
     let rows = [
         ("site", identity.coordinator.site.to_string()),
         ("coordinator", identity.coordinator.address.clone()),
@@ -66,14 +71,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     Ok(())
 }
 
-fn as_json(
-    identity: &Identity,
-    config: &AgentConfig,
-    (records, too_close): (u64, Option<u64>),
-    updates: &[Update],
-    ledger: &Summary,
+/// Everything that is known of this site.
+struct Known {
+    identity: Identity,
+    config: AgentConfig,
+    records: u64,
+    /// Records that the last comparison with a held-out set left out.
+    too_close: Option<u64>,
+    updates: Vec<Update>,
+    ledger: Summary,
+    /// When the certificate ends, in milliseconds since 1970.
     expires_ms: u64,
-) -> serde_json::Value {
+}
+
+fn as_json(known: &Known) -> serde_json::Value {
+    let Known { identity, config, records, too_close, updates, ledger, expires_ms } = known;
     let rounds: Vec<_> = updates
         .iter()
         .map(|update| {

@@ -14,12 +14,11 @@ use crate::alone::job::{TrainJob, TrainingReport};
 use crate::alone::out::{OutState, state_of};
 use crate::error::SiteError;
 use crate::sandbox::Lock;
+use display::Display;
 
 mod display;
 mod memory;
 mod settings;
-
-use display::Display;
 
 const EXAMPLES: &str = "\
 Examples:

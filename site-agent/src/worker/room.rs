@@ -152,10 +152,11 @@ fn reason(inspected: &InspectedRecord) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-    use crate::config::{DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
     use data::manifest::Manifest;
     use data::split::SchemeChoice;
+
+    use super::*;
+    use crate::config::{DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
 
     const PHONE: &str = "13812345678";
 

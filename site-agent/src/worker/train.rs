@@ -24,16 +24,15 @@ use crate::config::AgentConfig;
 use crate::limits::METRICS_FILES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{BlindedFacts, LeftOut, RawFacts, round_file_stem};
+use after_step::{AfterStep, Watch};
+use checkpoint::CheckpointFile;
+use material::{SiteData, Usable};
+use metrics::Metrics;
 
 pub mod after_step;
 pub(crate) mod checkpoint;
 mod material;
 pub(crate) mod metrics;
-
-use after_step::{AfterStep, Watch};
-use checkpoint::CheckpointFile;
-use material::{SiteData, Usable};
-use metrics::Metrics;
 
 /// The result of an order to train.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -11,8 +11,8 @@ use crate::config::{LinearKind, ModelConfig};
 use crate::error::{ModelError, Result};
 
 impl Adapter {
-    /// Reads an adapter from the bytes of a safetensors file with PEFT names; strict: exactly the expected tensors,
-    /// f32 (or f16/bf16, widened), the expected shapes, finite values.
+    /// Reads an adapter from the bytes of a safetensors file with PEFT names; strict: exactly the expected
+    /// tensors, f32 (or f16/bf16, widened), the expected shapes, finite values.
     ///
     /// # Errors
     /// `Adapter` naming the first tensor that does not fit.

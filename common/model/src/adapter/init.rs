@@ -11,8 +11,9 @@ use crate::config::{LinearKind, ModelConfig};
 use crate::error::Result;
 
 impl Adapter {
-    /// A new adapter as PEFT initialises it: A uniform in +-1/sqrt(in_features) (kaiming-uniform with a = sqrt 5), B
-    /// zero. Each A comes from a ChaCha stream keyed by (seed, module name), so the order of modules is immaterial.
+    /// A new adapter as PEFT initialises it: A uniform in +-1/sqrt(in_features) (kaiming-uniform with a =
+    /// sqrt 5), B zero. Each A comes from a ChaCha stream keyed by (seed, module name), so the order of
+    /// modules is immaterial.
     ///
     /// # Errors
     /// `Setting` when the settings are not usable with this model.

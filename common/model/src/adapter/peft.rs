@@ -1,8 +1,8 @@
 //! Adapters as the folders that PEFT, vLLM and transformers load: `adapter_config.json` beside
 //! `adapter_model.safetensors`. Called by the coordinator's export and by whoever starts from an adapter.
 //!
-//! Invariants: the folder is written as a whole or not at all; keys, names, shapes and type are those of PEFT 0.21;
-//! what this crate does not compute is refused by name, never loaded approximately.
+//! Invariants: the folder is written as a whole or not at all; keys, names, shapes and type are those of PEFT
+//! 0.21; what this crate does not compute is refused by name, never loaded approximately.
 
 mod names;
 mod read;
@@ -17,10 +17,11 @@ use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
 use self::names::{CONFIG_FILE, TENSOR_FILE};
-pub use self::read::load_peft;
 use super::{Adapter, LoraSettings};
 use crate::error::{ModelError, Result};
 use crate::staging::StagedFolder;
+
+pub use self::read::load_peft;
 
 /// Writes an adapter as a PEFT folder. `folder` must not exist or must be empty.
 ///

@@ -1,6 +1,6 @@
-//! A decoder on whichever device was chosen, behind two object-safe traits. Made by the loader; called by the trainer,
-//! the evaluator and whoever wants logits. Invariant: what a caller sees does not depend on the device, except that
-//! [`ModelError::Device`] (memory or driver gave out) can only come from a GPU.
+//! A decoder on whichever device was chosen, behind two object-safe traits. Made by the loader; called by the
+//! trainer, the evaluator and whoever wants logits. Invariant: what a caller sees does not depend on the
+//! device, except that [`ModelError::Device`] (memory or driver gave out) can only come from a GPU.
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
@@ -36,8 +36,8 @@ pub(crate) trait Session {
     /// Logits of one sequence, `[tokens, vocabulary]` row-major.
     fn logits(&self, tokens: &[u32]) -> Result<Vec<f32>>;
 
-    /// Of the sequence that grows here: forgets what is behind the first `keep` tokens, appends `tokens` (at least
-    /// one); logits `[vocabulary]` behind the last of them. After an error, go on with `keep` 0.
+    /// Of the sequence that grows here: forgets what is behind the first `keep` tokens, appends `tokens` (at
+    /// least one); logits `[vocabulary]` behind the last of them. After an error, go on with `keep` 0.
     fn extend(&mut self, keep: usize, tokens: &[u32]) -> Result<Vec<f32>>;
 }
 

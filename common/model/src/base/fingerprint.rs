@@ -1,4 +1,4 @@
-//! SHA-256 over everything frozen, so that a site can show which base it trained on. Filled by the loader.
+//! SHA-256 over everything frozen, so that a site can show which base it trained on. Called by the loader.
 //! Invariant: a label and a length precede each tensor, so no two models can feed the hash the same bytes.
 
 use sha2::{Digest, Sha256};

@@ -1,11 +1,12 @@
-//! How much arithmetic a trained token needs. Used by the bench to say how well a device is used. Invariant: a number of
-//! the model's shape alone; what an implementation computes twice is not counted.
+//! How much arithmetic a trained token needs. Used by the bench to say how well a device is used. Invariant:
+//! a number of the model's shape alone; what an implementation computes twice is not counted.
 
 use crate::config::{LinearKind, ModelConfig};
 
-/// GFLOP a token of QLoRA training on all seven linears needs, forward and backward, with a multiplication and an addition
-/// counted as two: the frozen weights' outputs and input gradients (their own gradients are not needed), the head on every
-/// token, causal attention averaged over a sequence of `tokens` (backward 2.5 times forward), and LoRA's six products.
+/// GFLOP a token of QLoRA training on all seven linears needs, forward and backward, with a multiplication
+/// and an addition counted as two: the frozen weights' outputs and input gradients (their own gradients are
+/// not needed), the head on every token, causal attention averaged over a sequence of `tokens` (backward 2.5
+/// times forward), and LoRA's six products.
 #[must_use]
 pub fn gflop_per_token(config: &ModelConfig, tokens: usize, rank: usize) -> f64 {
     let layers = config.num_layers as f64;

@@ -1,6 +1,6 @@
-//! Times the dense products that a layer is made of, alone: the upper limit of what training can reach on a device.
-//! Called by `model-bench --products`. Invariant: what is timed is the engine's own operation, operands rounded and results
-//! in f32, and the device is waited for.
+//! Times the dense products that a layer is made of, alone: the upper limit of what training can reach on a
+//! device. Called by `model-bench --products`. Invariant: what is timed is the engine's own operation,
+//! operands rounded and results in f32, and the device is waited for.
 
 use std::time::Instant;
 
@@ -29,7 +29,8 @@ pub struct Gemm {
     pub tflop_per_s: f64,
 }
 
-/// Times `x W^T` and `dy W` for `W [output, input]` and for its transpose, over `tokens` rows, in bf16 with f32 sums.
+/// Times `x W^T` and `dy W` for `W [output, input]` and for its transpose, over `tokens` rows, in bf16 with
+/// f32 sums.
 ///
 /// # Errors
 /// `Device` when it cannot be used.

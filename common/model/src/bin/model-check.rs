@@ -1,5 +1,6 @@
 //! Compares the engine on a device with reference folders and prints a table. Run on a new machine, by
-//! `deploy/gpu-check` and by people; [`USAGE`] says how. Invariant: exit 0 means that every comparison was made and passed.
+//! `deploy/gpu-check` and by people; [`USAGE`] says how. Invariant: exit 0 means that every comparison was
+//! made and passed.
 
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "a command prints its result")]
 

@@ -1,5 +1,6 @@
-//! The rendered text of a conversation cut into its tokens, each with its supervision: what `site-agent data show` draws.
-//! Invariant: the pieces tile the text's encoded characters in order; supervision is exactly that of `encode`.
+//! The rendered text of a conversation cut into its tokens, each with its supervision: what `site-agent data
+//! show` draws. Called by it through `ChatTokenizer`. Invariant: the pieces tile the text's encoded
+//! characters in order; supervision is exactly that of `encode`.
 
 use std::ops::Range;
 

@@ -1,5 +1,5 @@
-//! Errors of templates and of files that are too large. Used by `chat::{tokenizer, tokenizer_config, template, mask}`.
-//! Invariant: no text of a conversation is in an error.
+//! Errors of templates and of files that are too large. Used by `chat::{tokenizer, tokenizer_config,
+//! template, mask}`. Invariant: no text of a conversation is in an error.
 
 use std::path::Path;
 

@@ -51,8 +51,9 @@ impl ChatTokenizer {
     ///
     /// # Errors
     /// [`ModelError::Setting`] for a cutoff below 2 (nothing could be predicted);
-    /// [`ModelError::NothingSupervised`] when there were conversations and none is left; the template's or the
-    /// tokenizer's error when every conversation was refused, because then the files do not fit each other.
+    /// [`ModelError::NothingSupervised`] when there were conversations and none is left; the template's or
+    /// the tokenizer's error when every conversation was refused, because then the files do not fit each
+    /// other.
     pub fn prepare<C: AsRef<[Message]>>(
         &self,
         conversations: &[C],

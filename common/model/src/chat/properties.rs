@@ -1,6 +1,7 @@
-//! Property: rendering then masking selects exactly the assistant's tokens, for any conversation, with every template at
-//! hand: three families over a byte-level tokenizer (each byte a token, so that boundaries are exact), the demo's model,
-//! and all model folders with a template in `../shared/models` and `../shared/golden`.
+//! Run by `cargo test`. Property: rendering then masking selects exactly the assistant's tokens, for any
+//! conversation, with every template at hand: three families over a byte-level tokenizer (each byte a token,
+//! so that boundaries are exact), the demo's model, and all model folders with a template in
+//! `../shared/models` and `../shared/golden`.
 
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
@@ -87,7 +88,8 @@ fn shared_folders() -> Vec<PathBuf> {
     found
 }
 
-/// Chinese, English, emoji, combining marks, markup, numbers, any white space, anywhere. Not blank, as records are not.
+/// Chinese, English, emoji, combining marks, markup, numbers, any white space, anywhere. Not blank, as
+/// records are not.
 fn content() -> impl Strategy<Value = String> {
     let piece = prop_oneof![
         3 => "[a-zA-Z0-9 .,;:!?'<>&{}|%#/\\\\\"\\[\\]()_*`~=+-]{0,10}",
@@ -118,8 +120,9 @@ fn mask_is_exact(family: &Family, conversation: &[Message]) -> Result<(), TestCa
     if contents().any(|text| family.chat.special_tokens.iter().any(|token| text.contains(token))) {
         return Ok(());
     }
-    // Qwen 3 puts the thinking block before the answers behind the last question, so that a later question changes how an
-    // answer before a tool's reply is rendered. Such a conversation is refused as a whole, never masked wrongly.
+    // Qwen 3 puts the thinking block before the answers behind the last question, so that a later question
+    // changes how an answer before a tool's reply is rendered. Such a conversation is refused as a whole,
+    // never masked wrongly.
     let last_question = conversation.iter().rposition(|message| message.role == Role::User).unwrap_or(0);
     let is_rewritten = family.name == "Qwen 3"
         && conversation[..last_question].iter().any(|message| message.role == Role::Tool);
@@ -142,7 +145,8 @@ fn mask_is_exact(family: &Family, conversation: &[Message]) -> Result<(), TestCa
     for (run, answer) in runs.iter().zip(&answers) {
         let variants = variants(family, answer);
         let is_exact = variants.iter().any(|variant| variant == run);
-        // A token that holds the header's line feed and the answer's own first white space belongs to neither.
+        // A token that holds the header's line feed and the answer's own first white space belongs to
+        // neither.
         let is_exact_but_for_the_border = family.merges
             && variants
                 .iter()

@@ -220,8 +220,8 @@ impl serde_json::ser::Formatter for PythonSpacing {
     }
 }
 
-/// transformers' own `{% generation %}` block marks the answer and renders what it holds. minijinja has no such
-/// block: it becomes `{% if true %}`, which renders the same, whitespace control included.
+/// transformers' own `{% generation %}` block marks the answer and renders what it holds. minijinja has no
+/// such block: it becomes `{% if true %}`, which renders the same, whitespace control included.
 fn without_generation_tags(source: &str) -> String {
     let mut text = String::with_capacity(source.len());
     let mut rest = source;

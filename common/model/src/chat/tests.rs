@@ -17,7 +17,8 @@ pub(super) const CHATML: &str = "{% for message in messages %}{{'<|im_start|>' +
 pub(super) const LLAMA: &str = "{{ bos_token }}{% for m in messages %}{{ '<|start_header_id|>' + m.role + '<|end_header_id|>\n\n' }}\
     {% if m.role == 'system' %}{{ strftime_now('%d %b %Y') + '\n' }}{% endif %}{{ m['content'] | trim + '<|eot_id|>' }}\
     {% endfor %}{% if add_generation_prompt %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}{% endif %}";
-/// As Qwen 3 does it: an empty `<think>` block before the last answer, Python string methods, `loop`, `namespace`.
+/// As Qwen 3 does it: an empty `<think>` block before the last answer, Python string methods, `loop`,
+/// `namespace`.
 pub(super) const THINKING: &str = "{%- set ns = namespace(last=-1) %}
 {%- for message in messages %}
     {%- if message.role == 'user' and not message.content.startswith('<tool') %}
@@ -274,7 +275,8 @@ fn cutting_counts_what_is_lost_and_drops_what_is_empty() {
         vec![say(Role::User, "<|im_start|>"), say(Role::Assistant, "a")],
         vec![say(Role::User, "q"), say(Role::Assistant, "ab")],
     ];
-    // header "<s>user\nq<e>\n<s>assistant\n" has 1+5+1+1+1+1+10 = 20 tokens, the answers 5 and 3 with their end.
+    // header "<s>user\nq<e>\n<s>assistant\n" has 1+5+1+1+1+1+10 = 20 tokens, the answers 5 and 3 with their
+    // end.
     let prepared = chat.prepare(&conversations, 23).unwrap();
     let report = prepared.report;
     assert_eq!((report.conversations, report.refused, report.cut, report.dropped), (4, 1, 3, 1));
@@ -325,8 +327,8 @@ fn conversations_and_texts_are_prepared_together() {
     assert_eq!(prepared.report.supervised_tokens, 13);
 }
 
-/// Texts with Chinese, emoji, combining marks and markup, not beginning with white space (the header's newline and
-/// a content's leading newlines may share one token, which belongs to neither).
+/// Texts with Chinese, emoji, combining marks and markup, not beginning with white space (the header's
+/// newline and a content's leading newlines may share one token, which belongs to neither).
 fn content() -> impl Strategy<Value = String> {
     prop::collection::vec(
         prop_oneof![

@@ -1,6 +1,6 @@
 //! A tokenizer with its chat template: conversations and plain texts to token ids, and the ids back to text.
-//! Called by the site worker, by the coordinator's evaluation, by `generate`, and by `chat::{explain, prepare}`.
-//! Invariant: no error carries the text of a conversation.
+//! Called by the site worker, by the coordinator's evaluation, by `generate`, and by `chat::{explain,
+//! prepare}`. Invariant: no error carries the text of a conversation.
 
 use std::path::{Path, PathBuf};
 
@@ -89,12 +89,13 @@ impl ChatTokenizer {
     }
 
     /// Token ids of a plain text, every one supervised, as LLaMA-Factory's pre-training stage makes them
-    /// (`data/processor/pretrain.py`): the text, then the end-of-text token (`<|end_of_text|>` where the tokenizer has
-    /// it, as in Llama 3, else `eos_token`); before it `bos_token` where `add_bos_token` says so.
+    /// (`data/processor/pretrain.py`): the text, then the end-of-text token (`<|end_of_text|>` where the
+    /// tokenizer has it, as in Llama 3, else `eos_token`); before it `bos_token` where `add_bos_token` says
+    /// so.
     ///
     /// # Errors
-    /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::Template`] when the text
-    /// contains that of a special token; [`ModelError::Tokenizer`] when encoding fails.
+    /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::Template`]
+    /// when the text contains that of a special token; [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode_text(&self, text: &str) -> Result<Sample> {
         self.encode_text_with_offsets(text).map(|encoded| encoded.sample)
     }
@@ -116,7 +117,8 @@ impl ChatTokenizer {
         Ok(Encoded { text: whole, offsets: encoding.get_offsets().to_vec(), sample })
     }
 
-    /// Token ids of the prompt that asks for the next answer: the conversation so far and the answer's header.
+    /// Token ids of the prompt that asks for the next answer: the conversation so far and the answer's
+    /// header.
     ///
     /// # Errors
     /// As [`Self::encode`].

@@ -1,5 +1,5 @@
-//! One safetensors file: its header, checked against the file's length, and positioned reads from it.
-//! Called by [`super::CheckpointReader`]. Invariant: after `open`, every entry's byte range was inside the file.
+//! One safetensors file: its header, checked against the file's length, and positioned reads from it. Called
+//! by [`super::CheckpointReader`]. Invariant: after `open`, every entry's byte range was inside the file.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;

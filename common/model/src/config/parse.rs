@@ -1,5 +1,6 @@
 //! Reads `config.json` in its old and new spellings and refuses, by name, what the decoder does not compute.
-//! Called by [`super::ModelConfig::from_dir`]. Invariant: every number that leaves here is within `limits.rs`.
+//! Called by [`super::ModelConfig::from_dir`]. Invariant: every number that leaves here is within
+//! `limits.rs`.
 
 use std::path::Path;
 
@@ -59,8 +60,8 @@ impl ModelConfig {
     /// Reads `config.json` in a Hugging Face model folder.
     ///
     /// # Errors
-    /// [`crate::ModelError::Io`] when it cannot be read, `Config` when it is malformed, `Unsupported` when it asks
-    /// for an architecture, rope type, activation, bias or sliding window that is not implemented.
+    /// [`crate::ModelError::Io`] when it cannot be read, `Config` when it is malformed, `Unsupported` when it
+    /// asks for an architecture, rope type, activation, bias or sliding window that is not implemented.
     pub fn from_dir(dir: &Path) -> Result<Self> {
         from_dir(dir)
     }

@@ -3,7 +3,8 @@
 
 use crate::config::{Architecture, ModelConfig, Rope, RopeScaling};
 
-/// A published model: name; hidden, intermediate, layers, query heads, key-value heads, head width, vocabulary; tied.
+/// A published model: name; hidden, intermediate, layers, query heads, key-value heads, head width,
+/// vocabulary; tied.
 pub struct Shape {
     /// As on the hub, in lower case, without the organisation.
     pub name: &'static str,
@@ -45,7 +46,8 @@ pub const SHAPES: &[Shape] = &[
     llama("llama-3.1-70b", [8_192, 28_672, 80, 64, 8, 128, 128_256], false),
 ];
 
-/// The shape with that name, if there is one. What does not change memory (epsilon, rotary base) is not the model's.
+/// The shape with that name, if there is one. What does not change memory (epsilon, rotary base) is not the
+/// model's.
 #[must_use]
 pub fn shape(name: &str) -> Option<ModelConfig> {
     let name = name.to_ascii_lowercase();

@@ -1,4 +1,4 @@
-//! The rotary embedding's frequencies, as transformers computes them in f32. Called when a model is loaded.
+//! The rotary embedding's frequencies, as transformers computes them in f32. Called by the loader.
 //! Invariant: `inverse_frequencies` has `head_dim / 2` finite, positive entries.
 
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,8 @@ impl Rope {
         (0..head_dim / 2)
             .map(|pair| {
                 let exponent = (2 * pair) as f32 / head_dim as f32;
-                // torch evaluates `theta ** f32` in f32; going through f64 and rounding once is within its ulp.
+                // torch evaluates `theta ** f32` in f32; going through f64 and rounding once is within its
+                // ulp.
                 let power = self.theta.powf(f64::from(exponent)) as f32;
                 self.scaling.apply(1.0 / power)
             })

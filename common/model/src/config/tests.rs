@@ -150,7 +150,8 @@ fn llama3_frequencies_match_transformers() {
     };
     let frequencies = rope.inverse_frequencies(32);
     assert_eq!(frequencies[0], 1.0, "wavelength 6.3 < 64/4 is kept");
-    // i = 2: theta^(-4/32) = 0.193912, wavelength 32.4 lies between 16 and 64: smooth = (64/32.4 - 1)/3 = 0.32504.
+    // i = 2: theta^(-4/32) = 0.193912, wavelength 32.4 lies between 16 and 64: smooth = (64/32.4 - 1)/3 =
+    // 0.32504.
     assert!((frequencies[2] - 0.079_391).abs() < 1e-4, "{}", frequencies[2]);
     let plain = Rope { theta: 5e5, scaling: RopeScaling::Default }.inverse_frequencies(32);
     assert!(

@@ -1,5 +1,5 @@
-//! A reference folder: models, adapters, and `golden.safetensors` with what transformers computed. Read by the checks.
-//! Invariant: a folder that lacks something is an error that names the file, never a panic.
+//! A reference folder: models, adapters, and `golden.safetensors` with what transformers computed. Used by
+//! `conformance`. Invariant: a folder that lacks something is an error that names the file, never a panic.
 
 use std::path::{Path, PathBuf};
 

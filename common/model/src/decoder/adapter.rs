@@ -46,7 +46,8 @@ impl<B: EngineOps> DeviceAdapter<B> {
     }
 }
 
-/// A matrix in host memory, still in the buffer it was computed in: that goes back to the device's pool afterwards.
+/// A matrix in host memory, still in the buffer it was computed in: that goes back to the device's pool
+/// afterwards.
 struct HostMatrix(TensorData);
 
 impl HostMatrix {

@@ -1,6 +1,6 @@
-//! The attention block of a layer: `y = x + Wo attention(rope(norm(Wq n)), rope(norm(Wk n)), Wv n)`, `n = rms(x)`.
-//! Called by the layer's passes. Invariant: the backward pass uses only what `Saved` holds and the frozen weights;
-//! `n` is recomputed from `x`, which costs less than keeping it.
+//! The attention block of a layer: `y = x + Wo attention(rope(norm(Wq n)), rope(norm(Wk n)), Wv n)`, `n =
+//! rms(x)`. Called by the layer's passes. Invariant: the backward pass uses only what `Saved` holds and the
+//! frozen weights; `n` is recomputed from `x`, which costs less than keeping it.
 
 use burn_tensor::Tensor;
 

@@ -1,6 +1,6 @@
-//! A sequence that grows token by token: keys and values of what came before are kept, so that each pass computes
-//! the new rows only. Called by `generate`. Invariant: the logits are those of one pass over the whole sequence, but
-//! for the order in which sums are rounded.
+//! A sequence that grows token by token: keys and values of what came before are kept, so that each pass
+//! computes the new rows only. Called by `generate`. Invariant: the logits are those of one pass over the
+//! whole sequence, but for the order in which sums are rounded.
 
 use super::adapter::{DeviceAdapter, host};
 use super::context::PassContext;
@@ -8,7 +8,8 @@ use super::weights::Decoder;
 use crate::ops::{EngineOps, KeyValueCache};
 use crate::segments::Segments;
 
-/// Rows of one pass over a prompt: bounds the activations, and fills the matrix kernels as well as more would.
+/// Rows of one pass over a prompt: bounds the activations, and fills the matrix kernels as well as more
+/// would.
 const PROMPT_ROWS: usize = 512;
 
 /// What the layers keep of one sequence.
@@ -48,7 +49,8 @@ impl<B: EngineOps> Decoder<B> {
         Cache { layers }
     }
 
-    /// Appends `tokens` (at least one) to the sequence in `cache`; logits `[vocabulary]` behind the last of them.
+    /// Appends `tokens` (at least one) to the sequence in `cache`; logits `[vocabulary]` behind the last of
+    /// them.
     pub(crate) fn extend(
         &self,
         adapter: Option<&DeviceAdapter<B>>,

@@ -1,4 +1,4 @@
-//! What all layers of one pass share. Made by `pass` and `cached`, read by `layer` and `attention`.
+//! What all layers of one pass share. Made by `pass` and `cached`, used by `layer` and `attention`.
 //! Invariant: the rotary table has a row for each position of the longest segment.
 
 use super::adapter::DeviceAdapter;

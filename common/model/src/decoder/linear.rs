@@ -54,7 +54,8 @@ impl<B: EngineOps> LinearPosition<'_, B> {
         found.dx
     }
 
-    /// `down(silu(gate) * up)` of the layer for `x [T, hidden]`, and what [`Self::feed_forward_backward`] needs.
+    /// `down(silu(gate) * up)` of the layer for `x [T, hidden]`, and what [`Self::feed_forward_backward`]
+    /// needs.
     pub(crate) fn feed_forward(&self, layer: &Layer<B>, x: &Tensor<B, 2>) -> FeedForward<B> {
         if self.dropout().is_none() {
             return B::feed_forward(x, &self.parts(layer, [Gate, Up, Down]), self.compute);

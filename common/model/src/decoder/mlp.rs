@@ -1,6 +1,6 @@
-//! The feed-forward block of a layer: `y = x + Wd (silu(Wg n) * Wu n)`, `n = rms(x)`.
-//! Called by the layer's passes. Invariant: the backward pass uses only what `Saved` holds and the frozen weights;
-//! `n` and the product are recomputed element-wise, which costs less than keeping them.
+//! The feed-forward block of a layer: `y = x + Wd (silu(Wg n) * Wu n)`, `n = rms(x)`. Called by the layer's
+//! passes. Invariant: the backward pass uses only what `Saved` holds and the frozen weights; `n` and the
+//! product are recomputed element-wise, which costs less than keeping them.
 
 use burn_tensor::Tensor;
 

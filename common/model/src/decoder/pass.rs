@@ -1,6 +1,6 @@
-//! Whole passes through the decoder: a training pass (loss and gradients), a scoring pass (loss only), and logits.
-//! Called by the trainer, the evaluator and the golden tests. Invariant: only rows whose next token is a target
-//! reach the output head, and inputs behind a sequence's last target are not computed at all.
+//! Whole passes through the decoder: a training pass (loss and gradients), a scoring pass (loss only), and
+//! logits. Called by the trainer, the evaluator and the golden tests. Invariant: only rows whose next token
+//! is a target reach the output head, and inputs behind a sequence's last target are not computed at all.
 
 use burn_tensor::{Tensor, TensorData};
 
@@ -145,8 +145,9 @@ impl<B: EngineOps> Decoder<B> {
         B::rms_norm(&B::gather_rows(hidden, rows), &self.final_norm, self.epsilon()).y
     }
 
-    /// Loss of a batch; adds `scale * d(sum of losses)` to `gradients`. For the penalty the same frozen layers run once
-    /// more without the adapter, before anything is kept: only the rows of targets stay of that pass.
+    /// Loss of a batch; adds `scale * d(sum of losses)` to `gradients`. For the penalty the same frozen
+    /// layers run once more without the adapter, before anything is kept: only the rows of targets stay of
+    /// that pass.
     pub(crate) fn train(
         &self,
         adapter: &DeviceAdapter<B>,

@@ -1,6 +1,6 @@
-//! The randomness of a training pass: LoRA dropout, and NEFTune's noise on the embeddings. Called by `linear` and
-//! `pass`. Invariant: counter-based, a function of (seed, pass, place) alone, so that a recomputed or resumed pass
-//! drops the same inputs and adds the same noise.
+//! The randomness of a training pass: LoRA dropout, and NEFTune's noise on the embeddings. Called by `linear`
+//! and `pass`. Invariant: counter-based, a function of (seed, pass, place) alone, so that a recomputed or
+//! resumed pass drops the same inputs and adds the same noise.
 
 use crate::config::LinearKind;
 use crate::segments::Segments;
@@ -26,8 +26,8 @@ pub(crate) struct Dropout {
     pub(crate) pass: u64,
 }
 
-/// Counter-based: element `i` depends on (seed, pass, layer, linear, i) only, so that a recomputed or resumed pass
-/// drops the same inputs. SplitMix64 (Steele, Lea, Flood 2014) of the key plus the counter.
+/// Counter-based: element `i` depends on (seed, pass, layer, linear, i) only, so that a recomputed or resumed
+/// pass drops the same inputs. SplitMix64 (Steele, Lea, Flood 2014) of the key plus the counter.
 pub(crate) fn dropout_mask(dropout: Dropout, layer: usize, kind: LinearKind, count: usize) -> Vec<f32> {
     let place = (layer * LinearKind::ALL.len() + kind.index()) as u64;
     let key = splitmix64(splitmix64(splitmix64(dropout.seed) ^ dropout.pass) ^ place);
@@ -48,8 +48,8 @@ pub(crate) fn dropout_mask(dropout: Dropout, layer: usize, kind: LinearKind, cou
 /// The noise of one forward pass.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Noise {
-    /// Every element gets a uniform value within `alpha / sqrt(tokens * width)`, with the tokens of its own sequence
-    /// (Jain et al. 2023, "NEFTune", algorithm 1).
+    /// Every element gets a uniform value within `alpha / sqrt(tokens * width)`, with the tokens of its own
+    /// sequence (Jain et al. 2023, "NEFTune", algorithm 1).
     pub(crate) alpha: f64,
     /// Seed of the training.
     pub(crate) seed: u64,

@@ -1,6 +1,6 @@
-//! The hand-written backward pass against two oracles built from one plain formulation of the decoder in stock
-//! tensor operations: burn's autodiff in f32, and central finite differences in f64. And: rows of one sequence never
-//! see another.
+//! The hand-written backward pass against two oracles built from one plain formulation of the decoder in
+//! stock tensor operations: burn's autodiff in f32, and central finite differences in f64. And: rows of one
+//! sequence never see another.
 
 mod oracle;
 

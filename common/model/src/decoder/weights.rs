@@ -1,5 +1,5 @@
-//! The frozen tensors of a decoder on a device. Made by `base::loader` and `bench`; used by everything else in
-//! `decoder`. Invariant: nothing here changes after loading but the policies of recomputation.
+//! The frozen tensors of a decoder on a device. Made by `base::loader` and `bench`; used by everything else
+//! in `decoder`. Invariant: nothing here changes after loading but the policies of recomputation.
 
 use std::ops::Range;
 
@@ -22,7 +22,8 @@ pub(crate) struct Decoder<B: EngineOps> {
     /// `[hidden]`.
     pub(crate) final_norm: Tensor<B, 1>,
     pub(crate) layers: Vec<Layer<B>>,
-    /// What the forward pass of a training step keeps for the backward pass. The result does not depend on it.
+    /// What the forward pass of a training step keeps for the backward pass. The result does not depend on
+    /// it.
     pub(crate) recompute: Recompute,
     /// Under [`Recompute::Auto`]: how much it may keep, in bytes; layers beyond it are recomputed.
     pub(crate) activation_budget_bytes: usize,

@@ -7,7 +7,8 @@ use cudarc::driver::result;
 
 use crate::kernels::cuda_libraries;
 
-/// Headers that generated kernels include; they come with the CUDA toolkit or the pip package nvidia-cuda-runtime.
+/// Headers that generated kernels include; they come with the CUDA toolkit or the pip package
+/// nvidia-cuda-runtime.
 const HEADER: &str = "cuda_runtime.h";
 const BF16_HEADER: &str = "cuda_bf16.h";
 

@@ -1,6 +1,6 @@
-//! Everything of a model folder that is not tensors: `config.json` with its type set to bf16, and the files copied
-//! as they are. Called by `export` and `quantise`. Invariant: only files with well-known names are copied, never the whole folder
-//! (which may hold other formats of the same weights).
+//! Everything of a model folder that is not tensors: `config.json` with its type set to bf16, and the files
+//! copied as they are. Called by `export` and `quantise`. Invariant: only files with well-known names are
+//! copied, never the whole folder (which may hold other formats of the same weights).
 
 use std::path::Path;
 

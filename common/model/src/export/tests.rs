@@ -1,5 +1,5 @@
-//! Tests of the merged export: every value against the formula, shards against the single file, and no half-written
-//! folder after a failure.
+//! Tests of the merged export: every value against the formula, shards against the single file, and no
+//! half-written folder after a failure.
 
 use std::path::Path;
 

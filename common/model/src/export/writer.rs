@@ -1,6 +1,6 @@
-//! safetensors files written tensor by tensor, so that a model larger than memory can be exported, and the split
-//! into several files with an index. Called by `export`. Invariant: header and data agree because both come from
-//! one layout; all tensors are bf16, in order of names.
+//! safetensors files written tensor by tensor, so that a model larger than memory can be exported, and the
+//! split into several files with an index. Called by `export`. Invariant: header and data agree because both
+//! come from one layout; all tensors are bf16, in order of names.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

@@ -1,5 +1,6 @@
-//! What the model's publisher set for generation: `generation_config.json`, else the end token in `config.json`.
-//! Called by `site-agent generate`. Invariant: what is absent is what transformers 5.23 takes for it.
+//! What the model's publisher set for generation: `generation_config.json`, else the end token in
+//! `config.json`. Called by `site-agent generate`. Invariant: what is absent is what transformers 5.23 takes
+//! for it.
 
 use std::path::Path;
 

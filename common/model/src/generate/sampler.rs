@@ -1,8 +1,8 @@
-//! Chooses the next token from logits: repetition penalty, temperature, top-k, top-p, in the order of transformers'
-//! `_get_logits_processor`, then one draw. Called by `generate`.
+//! Chooses the next token from logits: repetition penalty, temperature, top-k, top-p, in the order of
+//! transformers' `_get_logits_processor`, then one draw. Called by `generate`.
 //!
-//! Invariants: the draw depends on the seed and on how many tokens were drawn before, nothing else; among equal
-//! logits the lower id wins.
+//! Invariants: the draw depends on the seed and on how many tokens were drawn before, nothing else; among
+//! equal logits the lower id wins.
 
 use std::collections::BTreeSet;
 
@@ -50,7 +50,8 @@ impl Sampler {
         Ok(token)
     }
 
-    /// The tokens that can be chosen with their probabilities, in order of ids; the settings' temperature is not 0.
+    /// The tokens that can be chosen with their probabilities, in order of ids; the settings' temperature is
+    /// not 0.
     #[must_use]
     pub fn candidates(&self, logits: Vec<f32>) -> Vec<(u32, f64)> {
         let temperature = self.settings.temperature as f32;
@@ -94,7 +95,8 @@ fn keep_top_k(kept: &mut Vec<(u32, f32)>, k: usize) {
     }
 }
 
-/// Drops the least likely as long as all that is dropped has a probability of at most `1 - p`; keeps at least one.
+/// Drops the least likely as long as all that is dropped has a probability of at most `1 - p`; keeps at least
+/// one.
 fn keep_top_p(kept: &mut Vec<(u32, f32)>, p: f64) {
     if p >= 1.0 || kept.is_empty() {
         return;

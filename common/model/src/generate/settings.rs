@@ -1,5 +1,6 @@
-//! How tokens are chosen. Names and meaning are transformers' (`GenerationConfig`); the order in which they act is
-//! in `sampler`.
+//! How tokens are chosen. Names and meaning are transformers' (`GenerationConfig`); the order in which they
+//! act is in `sampler`. Used by `generate` and by `site-agent generate`. Invariant: a value outside its range
+//! is refused by `validate`, never clamped.
 
 use crate::error::{ModelError, Result};
 
@@ -12,8 +13,8 @@ pub struct GenerateSettings {
     pub top_p: f64,
     /// Only that many most likely tokens can be chosen; 0 is off.
     pub top_k: usize,
-    /// Logits of tokens that the prompt or the answer has already are divided by it (multiplied where negative);
-    /// 1 is off. Acts on greedy choices too.
+    /// Logits of tokens that the prompt or the answer has already are divided by it (multiplied where
+    /// negative); 1 is off. Acts on greedy choices too.
     pub repetition_penalty: f64,
     /// Most tokens to generate.
     pub max_tokens: usize,

@@ -1,5 +1,5 @@
-//! Tokens to text as they come. A byte-level token may hold only a part of a character: it is held back until the
-//! character is whole. Called by `site-agent generate`.
+//! Tokens to text as they come. A byte-level token may hold only a part of a character: it is held back until
+//! the character is whole. Called by `site-agent generate`.
 //!
 //! Invariant: the parts, one after another, are the text of all tokens together.
 

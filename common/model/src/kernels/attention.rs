@@ -7,7 +7,6 @@
 use rayon::prelude::*;
 
 use self::task::{HeadGradients, TILE, Task, head_view};
-pub use self::task::{Inputs, Saved};
 use super::cpu::widest;
 use super::disjoint::DisjointMut;
 use super::math;
@@ -17,6 +16,8 @@ use super::scratch::Scratch;
 use super::view::{Threads, View};
 use super::wide::tile::Store;
 use crate::segments::{Heads, Segments};
+
+pub use self::task::{Inputs, Saved};
 
 #[cfg(target_arch = "x86_64")]
 mod avx512;

@@ -5,8 +5,8 @@
 //! quantised weight never exists in wide form.
 //!
 //! Blocking: a task owns a group of column tiles; for each run along the inner dimension (all of it, up to
-//! [`LONGEST_RUN`]) it unpacks its tiles (at most 640 KiB, in L2), then walks the row panels. Every element of `c` is
-//! summed along the inner dimension in the same order whatever the number of threads.
+//! [`LONGEST_RUN`]) it unpacks its tiles (at most 640 KiB, in L2), then walks the row panels. Every element
+//! of `c` is summed along the inner dimension in the same order whatever the number of threads.
 
 use std::ops::Range;
 
@@ -14,10 +14,11 @@ use rayon::prelude::*;
 
 use self::avx512::Operands;
 use self::panels::Share;
-pub use self::panels::{DEPTH, PanelSource, TILE_COLUMNS, TILE_ROWS};
 use super::disjoint::DisjointMut;
 use super::grid::Grid;
 use super::scratch::Scratch;
+
+pub use self::panels::{DEPTH, PanelSource, TILE_COLUMNS, TILE_ROWS};
 
 pub mod avx512;
 pub mod dense;
@@ -30,8 +31,9 @@ pub mod tiles;
 pub mod unpack;
 pub mod written;
 
-/// Elements summed before the result is read and written: a tile of 640 KiB, which leaves a second-level cache of 1 MiB
-/// room for a row panel (60 KiB) and the result. Adding to a result more often costs more than a panel that leaves L1.
+/// Elements summed before the result is read and written: a tile of 640 KiB, which leaves a second-level
+/// cache of 1 MiB room for a row panel (60 KiB) and the result. Adding to a result more often costs more than
+/// a panel that leaves L1.
 const LONGEST_RUN: usize = 5 * DEPTH;
 /// Words of unpacked tiles that a task keeps: half of a second-level cache of 1 MiB.
 const UNPACKED_WORDS: usize = 4 * DEPTH / 2 * TILE_COLUMNS;
@@ -143,7 +145,8 @@ pub fn multiply_beside(
                     let second =
                         second.map_or(Operands::NONE, |(beside, b)| beside.operands(b, panel, index));
                     let products = [Operands { b: words, ..left }, second];
-                    // SAFETY: the processor has the instructions (asserted above); no other task owns this tile.
+                    // SAFETY: the processor has the instructions (asserted above); no other task owns this
+                    // tile.
                     unsafe { target.multiply(&products, panel, tiles.start + index, add) };
                 }
             }
@@ -151,8 +154,8 @@ pub fn multiply_beside(
     });
 }
 
-/// Length of the runs into which an inner dimension is cut: as few as [`LONGEST_RUN`] allows, nearly equal, whole
-/// [`DEPTH`]s.
+/// Length of the runs into which an inner dimension is cut: as few as [`LONGEST_RUN`] allows, nearly equal,
+/// whole [`DEPTH`]s.
 const fn run_depth(depth: usize) -> usize {
     let runs = if depth > LONGEST_RUN { depth.div_ceil(LONGEST_RUN) } else { 1 };
     let depth = depth.div_ceil(runs).next_multiple_of(DEPTH);
@@ -171,8 +174,8 @@ const fn after(tiles: &Range<usize>) -> Range<usize> {
     tiles.end..tiles.end + (tiles.end - tiles.start)
 }
 
-/// Memory of a right operand that is asked for while the product before it is computed: that of a frozen weight comes from
-/// outside all caches, in rows which the processor's own prefetching does not foresee.
+/// Memory of a right operand that is asked for while the product before it is computed: that of a frozen
+/// weight comes from outside all caches, in rows which the processor's own prefetching does not foresee.
 struct Ahead<'a, P> {
     source: &'a P,
     columns: Range<usize>,
@@ -247,8 +250,8 @@ impl Target<'_> {
             stride: self.stride,
         };
         let target = self.c.pointer(first * self.stride + column);
-        // SAFETY: features and exclusiveness from the caller; `shape` describes a block inside the result, whose
-        // extent `multiply_beside` asserts.
+        // SAFETY: features and exclusiveness from the caller; `shape` describes a block inside the result,
+        // whose extent `multiply_beside` asserts.
         unsafe { avx512::multiply_tile(shape, products, target, add) };
     }
 }

@@ -1,7 +1,8 @@
 //! Which instruction set the matrix kernels use, decided once per process.
 //!
-//! Called by the kernels that have a SIMD version. `CONSILIUM_CPU=avx512f`, `avx2` or `portable` holds the process to
-//! a lesser set than the processor has, for comparing machines and for finding a fault; other values change nothing.
+//! Called by the kernels that have a SIMD version. `CONSILIUM_CPU=avx512f`, `avx2` or `portable` holds the
+//! process to a lesser set than the processor has, for comparing machines and for finding a fault; other
+//! values change nothing.
 
 use std::sync::OnceLock;
 

@@ -57,8 +57,8 @@ pub fn linear_cross_entropy(
     losses
 }
 
-/// `d_hidden = logits head`, a run of the vocabulary at a time: the packed copy of the logits' gradient then stays
-/// in the cache instead of taking half their memory once more.
+/// `d_hidden = logits head`, a run of the vocabulary at a time: the packed copy of the logits' gradient then
+/// stays in the cache instead of taking half their memory once more.
 pub(super) fn hidden_gradient(logits: &[f32], head: &FrozenWeight, d_hidden: &mut [f32], product: Product) {
     let vocabulary = head.shape()[0];
     for first in (0..vocabulary).step_by(VOCABULARY_RUN) {

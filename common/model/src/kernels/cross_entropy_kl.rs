@@ -1,13 +1,14 @@
-//! Output projection with cross-entropy and a Kullback-Leibler penalty towards the base model, in chunks of rows.
+//! Output projection with cross-entropy and a Kullback-Leibler penalty towards the base model, in chunks of
+//! rows.
 //!
 //! Called by `ops::flex`. Two logit buffers (with and without the adapter) share the scratch that the plain
 //! cross-entropy has for one, so the penalty costs time and no memory.
 //!
-//! With `p = softmax(z_base)` held constant and `q = softmax(z)`: the row's loss is `CE(q, target) + w KL(p || q)`,
-//! `KL(p || q) = sum p (log p - log q)`. Because `d KL(p || q) / dz = q - p`, the gradient in the logits is
-//! `q - onehot + w (q - p)`. This direction (the base's distribution is the target, as in Hinton, Vinyals and Dean
-//! 2015 at temperature 1, and in Li and Hoiem 2016, "Learning without Forgetting", equation 2) makes the model pay
-//! wherever the base had probability that it gives up.
+//! With `p = softmax(z_base)` held constant and `q = softmax(z)`: the row's loss is `CE(q, target) + w KL(p
+//! || q)`, `KL(p || q) = sum p (log p - log q)`. Because `d KL(p || q) / dz = q - p`, the gradient in the
+//! logits is `q - onehot + w (q - p)`. This direction (the base's distribution is the target, as in Hinton,
+//! Vinyals and Dean 2015 at temperature 1, and in Li and Hoiem 2016, "Learning without Forgetting", equation
+//! 2) makes the model pay wherever the base had probability that it gives up.
 
 use rayon::prelude::*;
 
@@ -29,7 +30,8 @@ pub struct RowLossKl {
     pub divergence: f64,
 }
 
-/// `hidden` and `base_hidden [S, h]`, `head [V, h]`; `gradient` is `(scale, d_hidden [S, h])`, which is overwritten.
+/// `hidden` and `base_hidden [S, h]`, `head [V, h]`; `gradient` is `(scale, d_hidden [S, h])`, which is
+/// overwritten.
 pub fn linear_cross_entropy_kl(
     [hidden, base_hidden]: [&[f32]; 2],
     head: &FrozenWeight,
@@ -69,8 +71,8 @@ pub fn linear_cross_entropy_kl(
 }
 
 widest! {
-    /// Loss of one row. With `(s, w)`, replaces the logits by `s (q - onehot(target) + w (q - p))`. The base's logits
-    /// are overwritten in any case.
+    /// Loss of one row. With `(s, w)`, replaces the logits by `s (q - onehot(target) + w (q - p))`. The
+    /// base's logits are overwritten in any case.
     fn row_loss(logits: &mut [f32], base: &mut [f32], target: usize, scale: Option<(f32, f32)>) -> RowLossKl {
         let (largest, base_largest) = (math::max(logits), math::max(base));
         let target_logit = logits[target];
@@ -78,8 +80,8 @@ widest! {
         let (base_sum, weighted) = exp_and_difference(base, base_largest, logits, largest);
         let sum = math::exp_shifted_sum(logits, largest);
         let loss = f64::from(largest) + f64::from(sum).ln() - f64::from(target_logit);
-        // sum p (log p - log q), with the logarithms of the two sums taken out of the sum over the vocabulary. Rounding
-        // can make a divergence of nearly nothing negative.
+        // sum p (log p - log q), with the logarithms of the two sums taken out of the sum over the
+        // vocabulary. Rounding can make a divergence of nearly nothing negative.
         let mean_difference = f64::from(weighted) / f64::from(base_sum);
         let divergence = (mean_difference + f64::from(sum).ln() - f64::from(base_sum).ln()).max(0.0);
         if let Some((scale, weight)) = scale {
@@ -94,8 +96,9 @@ widest! {
     }
 }
 
-/// Replaces `base` by `e = exp(base - base_shift)`; returns `sum e` (in the order of [`math::exp_shifted_sum`], so that
-/// equal logits give equal sums) and `sum e ((base - base_shift) - (logits - shift))`.
+/// Replaces `base` by `e = exp(base - base_shift)`; returns `sum e` (in the order of
+/// [`math::exp_shifted_sum`], so that equal logits give equal sums) and `sum e ((base - base_shift) - (logits
+/// - shift))`.
 #[inline(always)]
 fn exp_and_difference(base: &mut [f32], base_shift: f32, logits: &[f32], shift: f32) -> (f32, f32) {
     let (mut sums, mut weighted) = ([0.0f32; LANES], [0.0f32; LANES]);

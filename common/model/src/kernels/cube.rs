@@ -1,11 +1,11 @@
 //! GPU kernels in CubeCL, generic over its runtime: CUDA in production, any other in tests.
 //!
-//! Called by `ops::cube`, which maps burn's tensors to contiguous buffers. A kernel's arrays are row-major and as long
-//! as the arguments' shapes say; every element of an output is written by exactly one unit, and every reduction adds in
-//! a fixed order, so there are no atomics and a second launch gives the same bytes.
+//! Called by `ops::cube`, which maps burn's tensors to contiguous buffers. A kernel's arrays are row-major
+//! and as long as the arguments' shapes say; every element of an output is written by exactly one unit, and
+//! every reduction adds in a fixed order, so there are no atomics and a second launch gives the same bytes.
 //!
-//! Dense operands of matrix products have the type `E`: bf16 where the device has it, else f32 (`round` then says
-//! whether values are rounded to bf16 all the same, so that the arithmetic can be tested anywhere).
+//! Dense operands of matrix products have the type `E`: bf16 where the device has it, else f32 (`round` then
+//! says whether values are rounded to bf16 all the same, so that the arithmetic can be tested anywhere).
 
 pub mod heads;
 pub mod loss;

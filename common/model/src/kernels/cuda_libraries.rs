@@ -1,9 +1,10 @@
-//! Whether CUDA's libraries can be loaded. Called before anything else of CUDA: the binding panics when one is missing.
+//! Whether CUDA's libraries can be loaded. Called by `device::cuda` before anything else of CUDA: the binding
+//! panics when one is missing.
 
 /// Whether the driver's library (libcuda.so.1) loads.
 pub fn driver_loads() -> bool {
-    // SAFETY: loads the library by its fixed name and unloads it again. Its initialisers are NVIDIA's, the ones that
-    // run when the device is used; nothing of the library is called.
+    // SAFETY: loads the library by its fixed name and unloads it again. Its initialisers are NVIDIA's, the
+    // ones that run when the device is used; nothing of the library is called.
     unsafe { cudarc::driver::sys::is_culib_present() }
 }
 

@@ -1,8 +1,8 @@
 //! A mutable slice that several tasks write at the same time, each at indices of its own.
 //!
-//! Used where a task's output is a strided block (one head of `[T, heads * head_dim]`, a tile of a
-//! matrix), which `chunks_mut` cannot express. The caller owes disjointness; nothing is read while
-//! another task may write.
+//! Used by the row and tile kernels where a task's output is a strided block (one head of `[T, heads *
+//! head_dim]`, a tile of a matrix), which `chunks_mut` cannot express. The caller owes disjointness; nothing
+//! is read while another task may write.
 
 use core::marker::PhantomData;
 

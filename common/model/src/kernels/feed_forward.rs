@@ -1,8 +1,9 @@
-//! The feed-forward block on AVX512-BF16: `y = (silu(x Wg^T) * (x Wu^T)) Wd^T`, each linear with its LoRA pair.
+//! The feed-forward block on AVX512-BF16: `y = (silu(x Wg^T) * (x Wu^T)) Wd^T`, each linear with its LoRA
+//! pair.
 //!
-//! Called by `ops::flex::feed_forward`. The wide matrices of the block exist one tile at a time in f32; what a later product
-//! reads of them is written in that product's layout. Invariant: element for element the formulas of `pointwise`, from
-//! values that are rounded to bf16 only where they would be rounded anyway.
+//! Called by `ops::flex::feed_forward`. The wide matrices of the block exist one tile at a time in f32; what
+//! a later product reads of them is written in that product's layout. Invariant: element for element the
+//! formulas of `pointwise`, from values that are rounded to bf16 only where they would be rounded anyway.
 
 use half::bf16;
 
@@ -20,7 +21,8 @@ use super::scratch::Scratch;
 /// Gate, up and down.
 pub type Parts<'a> = [Part<'a>; 3];
 
-/// Shape of a matrix kept for the backward pass: a row for each tile of `[tokens, width]`, row panel by row panel.
+/// Shape of a matrix kept for the backward pass: a row for each tile of `[tokens, width]`, row panel by row
+/// panel.
 #[must_use]
 pub const fn kept_shape(tokens: usize, width: usize) -> [usize; 2] {
     [tokens.div_ceil(TILE_ROWS) * width.div_ceil(TILE_COLUMNS), TILE]

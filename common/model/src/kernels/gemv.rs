@@ -1,7 +1,8 @@
 //! `y = W x` for one row of activations: what generating a token costs.
 //!
-//! Called by `linear` and `lora`. Bound by reading the weight once, so nothing is unpacked into tiles: each output
-//! is one dot product over the weight's row as it lies in memory. Operands are rounded as in the tiled products.
+//! Called by `linear` and `lora`. Bound by reading the weight once, so nothing is unpacked into tiles: each
+//! output is one dot product over the weight's row as it lies in memory. Operands are rounded as in the tiled
+//! products.
 
 use rayon::prelude::*;
 

@@ -14,7 +14,8 @@ pub struct Grid {
 }
 
 impl Grid {
-    /// Of `tiles` column tiles, at most `most_tiles` of which a task keeps unpacked at once, and `panels` row panels.
+    /// Of `tiles` column tiles, at most `most_tiles` of which a task keeps unpacked at once, and `panels` row
+    /// panels.
     pub fn new(tiles: usize, panels: usize, threads: usize, most_tiles: usize) -> Self {
         let groups = (tiles.div_ceil(threads * most_tiles) * threads).min(tiles);
         let bands = threads.div_ceil(groups.max(1)).min(panels);

@@ -1,6 +1,7 @@
 //! Products with a frozen weight: `x W^T` and `dy W`, on the best way the precision and processor allow.
 //!
-//! Called by `ops::flex` and by the cross-entropy kernel. Weights are widened tile by tile inside the product.
+//! Called by `ops::flex` and by the cross-entropy kernel. Weights are widened tile by tile inside the
+//! product.
 
 use rayon::prelude::*;
 

@@ -1,10 +1,11 @@
-//! What both cross-entropies share: a row's result, and how many rows they take at a time. Used by `cross_entropy`,
-//! `cross_entropy_kl`, `bf16::head` and `plan::cpu`. Invariant: the logits of a chunk fit [`LOGIT_BYTES`].
+//! What both cross-entropies share: a row's result, and how many rows they take at a time. Used by
+//! `cross_entropy`, `cross_entropy_kl`, `bf16::head` and `plan::cpu`. Invariant: the logits of a chunk fit
+//! [`LOGIT_BYTES`].
 
 use super::product::Product;
 
-/// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary in f32, 512 in bf16. Fewer rows would unpack
-/// the head's weight more often than its product is worth.
+/// Scratch for the logits of a chunk of rows: 256 rows of a 152k vocabulary in f32, 512 in bf16. Fewer rows
+/// would unpack the head's weight more often than its product is worth.
 pub(super) const LOGIT_BYTES: usize = 160 << 20;
 
 /// Loss and hit of one row.

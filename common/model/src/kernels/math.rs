@@ -1,6 +1,6 @@
 //! Scalar and short-vector mathematics written so that the compiler can vectorise it.
 //!
-//! Used inside the row kernels. No fused multiply-add and a fixed number of partial sums: the same
+//! Used by the row kernels. No fused multiply-add and a fixed number of partial sums: the same
 //! result on every instruction set.
 
 /// Partial sums of a reduction; 16 f32 fill one AVX-512 register.
@@ -37,8 +37,8 @@ pub fn exp(x: f32) -> f32 {
     }
 }
 
-/// `e^x` for the kernels of one instruction set: fused, so not the bits of [`exp`], with the same error. Below -87.3 it
-/// stays at 1.2e-38, above 88.3 at 2.2e38.
+/// `e^x` for the kernels of one instruction set: fused, so not the bits of [`exp`], with the same error.
+/// Below -87.3 it stays at 1.2e-38, above 88.3 at 2.2e38.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]
 pub fn exp_fused(x: f32) -> f32 {

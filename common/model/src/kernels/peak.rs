@@ -1,7 +1,7 @@
 //! Measures what the processor can do at most, so that a benchmark can say how close a kernel comes.
 //!
-//! Called by `benches/kernels.rs`. The micro-kernel on operands that stay in the first-level cache, on every core: nothing
-//! but `vdpbf16ps` limits it there.
+//! Called by `benches/kernels.rs`. The micro-kernel on operands that stay in the first-level cache, on every
+//! core: nothing but `vdpbf16ps` limits it there.
 
 use rayon::prelude::*;
 
@@ -9,8 +9,8 @@ use rayon::prelude::*;
 #[cfg(target_arch = "x86_64")]
 const PAIRS: usize = 60;
 
-/// Computes one tile `steps` times on each thread of the pool and returns the floating-point operations done, or
-/// `None` without AVX512-BF16.
+/// Computes one tile `steps` times on each thread of the pool and returns the floating-point operations done,
+/// or `None` without AVX512-BF16.
 pub fn bf16_operations(steps: u64) -> Option<u64> {
     #[cfg(target_arch = "x86_64")]
     if super::cpu::detect() == super::cpu::Isa::Avx512Bf16 {

@@ -1,10 +1,10 @@
-//! Recycled memory for large tensors. Fresh pages from the kernel cost a fault and a cleared page each, which was a
-//! tenth of a training step; a step's tensors have the sizes of the step before.
+//! Recycled memory for large tensors. Fresh pages from the kernel cost a fault and a cleared page each, which
+//! was a tenth of a training step; a step's tensors have the sizes of the step before.
 //!
-//! Called by `ops::flex` through [`buffer`]. Invariants: a part of a region belongs to one buffer at a time; its contents
-//! are unspecified but always initialised (zeros from the system, or what its last user wrote); neighbouring idle parts
-//! are one; regions never exceed what was in use at the fullest moment, plus the parts between that nobody can use, plus
-//! the region asked for.
+//! Called by `ops::flex` through [`buffer`]. Invariants: a part of a region belongs to one buffer at a time;
+//! its contents are unspecified but always initialised (zeros from the system, or what its last user wrote);
+//! neighbouring idle parts are one; regions never exceed what was in use at the fullest moment, plus the
+//! parts between that nobody can use, plus the region asked for.
 
 use core::mem::MaybeUninit;
 use core::ptr::NonNull;
@@ -105,7 +105,8 @@ impl Pool {
         }
     }
 
-    fn give_back(&mut self, (id, mut offset): Place, bytes: usize) {
+    fn give_back(&mut self, place: Place, bytes: usize) {
+        let (id, mut offset) = place;
         self.used_bytes -= bytes;
         let mut length = bytes;
         if let Some(after) = self.idle.remove(&(id, offset + bytes)) {
@@ -152,8 +153,8 @@ impl AllocationController for Buffer {
     }
 
     unsafe fn memory_mut(&mut self) -> &mut [MaybeUninit<u8>] {
-        // SAFETY: the part is `bytes >= length` bytes of a live region that only this buffer uses; the caller promises
-        // to write initialised bytes only.
+        // SAFETY: the part is `bytes >= length` bytes of a live region that only this buffer uses; the caller
+        // promises to write initialised bytes only.
         unsafe { core::slice::from_raw_parts_mut(self.start.as_ptr().cast(), self.length) }
     }
 

@@ -1,12 +1,13 @@
-//! How a product with a frozen weight is computed, and of which rows of it. Used by `linear`, `gemv`, `wide::weights`,
-//! the cross-entropies, attention and `ops::flex`. Invariant: rows lie inside their weight.
+//! How a product with a frozen weight is computed, and of which rows of it. Used by `linear`, `gemv`,
+//! `wide::weights`, the cross-entropies, attention and `ops::flex`. Invariant: rows lie inside their weight.
 
 use super::cpu::{Isa, isa};
 use super::math::round_bits;
 use crate::frozen::FrozenWeight;
 use crate::options::Compute;
 
-/// Outputs of a task of a single row: small enough that two cores share 128 key heads, large enough to pay for the hand-over.
+/// Outputs of a task of a single row: small enough that two cores share 128 key heads, large enough to pay
+/// for the hand-over.
 pub(super) const OUTPUTS_A_TASK: usize = 64;
 
 /// How a product is computed.

@@ -1,9 +1,9 @@
-//! Several linears of one input, each with its LoRA pair, on AVX512-BF16: what is shared is packed once, and an
-//! adapter's narrow product joins the tile of the wide one while that is in the registers' reach.
+//! Several linears of one input, each with its LoRA pair, on AVX512-BF16: what is shared is packed once, and
+//! an adapter's narrow product joins the tile of the wide one while that is in the registers' reach.
 //!
-//! Called by `ops::flex::project`. With `W [out, in]`, `A [r, in]`, `B [out, r]`: forward `xa = x A^T`,
-//! `y = x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant: as
-//! in `bf16`, the order of every sum depends on the shapes only.
+//! Called by `ops::flex::project`. With `W [out, in]`, `A [r, in]`, `B [out, r]`: forward `xa = x A^T`, `y =
+//! x W^T + s xa B^T`; backward `g = s dy B`, `dx += dy W + g A`, `da = g^T x`, `db = s dy^T xa`. Invariant:
+//! as in `bf16`, the order of every sum depends on the shapes only.
 
 use super::bf16::dense::DensePanels;
 use super::bf16::unpack::WeightPanels;
@@ -121,8 +121,8 @@ pub struct Gradients<'a> {
     pub db: &'a mut [f32],
 }
 
-/// Adds the input gradient of all parts to `dx [tokens, in]`, or overwrites it where `add` is false; and the pairs'
-/// gradients.
+/// Adds the input gradient of all parts to `dx [tokens, in]`, or overwrites it where `add` is false; and the
+/// pairs' gradients.
 pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], dx: &mut [f32], add: bool) {
     assert_eq!(parts.len(), gradients.len(), "one gradient a part");
     let Some(first) = parts.first() else { return };
@@ -146,7 +146,8 @@ pub fn backward(x: &[f32], parts: &[Part<'_>], gradients: &mut [Gradients<'_>], 
     a_gradients(all.f32(), x, tokens, &mut das);
 }
 
-/// `g = s dy B`, transposed into `turned [r, T]`; and its product with `A`, which is added to the input gradient.
+/// `g = s dy B`, transposed into `turned [r, T]`; and its product with `A`, which is added to the input
+/// gradient.
 pub(super) fn narrow_gradient<'a>(
     dy: &RowPanels,
     tokens: usize,
@@ -180,7 +181,8 @@ pub(super) fn a_gradients(turned: &[f32], x: &[f32], tokens: usize, das: &mut [&
     }
 }
 
-/// `db = s dy^T xa`. The narrow matrix goes left and the result is turned: the wide `dy` is read along its rows.
+/// `db = s dy^T xa`. The narrow matrix goes left and the result is turned: the wide `dy` is read along its
+/// rows.
 pub(super) fn b_gradient(part: &Part<'_>, dy: &[f32], xa: &[f32], tokens: usize, db: &mut [f32]) {
     let output = part.output();
     transposed_xa(part, xa, tokens, db, |left, product| {
@@ -188,7 +190,8 @@ pub(super) fn b_gradient(part: &Part<'_>, dy: &[f32], xa: &[f32], tokens: usize,
     });
 }
 
-/// [`b_gradient`] for any form of `dy`: `multiply` gets `(s xa)^T [r, T]` and writes its product with `dy`, `[r, out]`.
+/// [`b_gradient`] for any form of `dy`: `multiply` gets `(s xa)^T [r, T]` and writes its product with `dy`,
+/// `[r, out]`.
 pub(super) fn transposed_xa(
     part: &Part<'_>,
     xa: &[f32],

@@ -10,7 +10,8 @@ use crate::nf4::table::{BLOCK, THRESHOLDS};
 const LANES: usize = 16;
 
 widest! {
-    /// `absmax` and packed nibbles of whole blocks. A block with a value that is NaN or infinite gets an `absmax` that is.
+    /// `absmax` and packed nibbles of whole blocks. A block with a value that is NaN or infinite gets an
+    /// `absmax` that is.
     pub fn quantise_blocks(values: &[f32], packed: &mut [u8], absmax: &mut [f32]) {
         let blocks = values.as_chunks::<BLOCK>().0.iter().zip(packed.as_chunks_mut::<{ BLOCK / 2 }>().0);
         for ((block, bytes), scale) in blocks.zip(absmax) {
@@ -24,8 +25,8 @@ widest! {
             *scale = f32::from_bits(largest.iter().fold(0, |largest, lane| largest.max(*lane)));
             // Multiply by the reciprocal, never divide: that is what decides ties in bitsandbytes.
             let reciprocal = 1.0 / *scale;
-            // The number of thresholds the scaled value is strictly greater than. NaN (an all-zero block: 0 * inf)
-            // is greater than none.
+            // The number of thresholds the scaled value is strictly greater than. NaN (an all-zero block: 0 *
+            // inf) is greater than none.
             let scaled = block.map(|value| (value * reciprocal).clamp(-1.0, 1.0));
             let mut nibbles = [0_u32; BLOCK];
             for threshold in THRESHOLDS {

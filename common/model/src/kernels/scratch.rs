@@ -1,8 +1,9 @@
 //! Reusable scratch memory for kernels, aligned to cache lines.
 //!
-//! A product needs megabytes of scratch for milliseconds; fresh pages from the kernel would cost as much
-//! as the arithmetic saved. Each thread keeps a few small released buffers; large ones come from the process's
-//! `pool`. Contents are unspecified on `take`: every user writes before it reads.
+//! Used by the products and the row kernels. A product needs megabytes of scratch for milliseconds; fresh
+//! pages from the kernel would cost as much as the arithmetic saved. Each thread keeps a few small released
+//! buffers; large ones come from the process's `pool`. Contents are unspecified on `take`: every user writes
+//! before it reads.
 
 use std::cell::RefCell;
 

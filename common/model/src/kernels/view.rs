@@ -1,5 +1,5 @@
-//! Strided matrices of f32, and on which threads a product runs. Used by `matmul`, `wide`, `attention` and `lora`.
-//! Invariant: a view lies inside its slice, which is checked once, when it is made.
+//! Strided matrices of f32, and on which threads a product runs. Used by `matmul`, `wide`, `attention` and
+//! `lora`. Invariant: a view lies inside its slice, which is checked once, when it is made.
 
 /// A strided read-only matrix.
 #[derive(Clone, Copy)]

@@ -1,23 +1,25 @@
 //! f32 matrix product `c (+)= alpha a b` on AVX-512, AVX2 with FMA, or any processor.
 //!
-//! Called by `matmul` for dense operands and by `linear` for frozen weights. The right operand is unpacked 64 columns
-//! at a time into tiles (a quantised weight never exists in wide form); the left one is read where it lies.
+//! Called by `matmul` for dense operands and by `linear` for frozen weights. The right operand is unpacked 64
+//! columns at a time into tiles (a quantised weight never exists in wide form); the left one is read where it
+//! lies.
 //!
 //! Blocking as in `bf16`: a task owns a group of column tiles and, for each run of [`DEPTH`] along the inner
-//! dimension, unpacks them once (8 x 64 KiB, in L2) and walks the rows six at a time. Every element of `c` is summed
-//! along the inner dimension in the same order whatever the number of threads.
+//! dimension, unpacks them once (8 x 64 KiB, in L2) and walks the rows six at a time. Every element of `c` is
+//! summed along the inner dimension in the same order whatever the number of threads.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
 
 use self::tile::Tile;
-pub use self::tile::{Panels, Store, TILE_COLUMNS, TILE_ROWS};
 use super::cpu::Isa;
 use super::disjoint::DisjointMut;
 use super::grid::Grid;
 use super::scratch::Scratch;
 use super::view::{Threads, View, extent};
+
+pub use self::tile::{Panels, Store, TILE_COLUMNS, TILE_ROWS};
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -49,9 +51,13 @@ pub fn multiply(isa: Isa, a: View<'_>, b: &impl Panels, c: &mut [f32], store: St
     let workers = if threads == Threads::All { rayon::current_num_threads() } else { 1 };
     let grid = Grid::new(columns.div_ceil(TILE_COLUMNS), rows.div_ceil(TILE_ROWS), workers, TILES_A_TASK);
     let product = Product { isa, a, b, c: DisjointMut::new(c), store };
+    let part = |task| {
+        let (tiles, panels) = grid.task(task);
+        product.run(tiles, panels);
+    };
     match threads {
-        Threads::All => (0..grid.tasks()).into_par_iter().for_each(|task| product.run(grid.task(task))),
-        Threads::One => (0..grid.tasks()).for_each(|task| product.run(grid.task(task))),
+        Threads::All => (0..grid.tasks()).into_par_iter().for_each(part),
+        Threads::One => (0..grid.tasks()).for_each(part),
     }
 }
 
@@ -66,7 +72,7 @@ struct Product<'a, P> {
 
 impl<P: Panels> Product<'_, P> {
     /// The part of the result that one task owns: column tiles and row panels.
-    fn run(&self, (tiles, panels): (Range<usize>, Range<usize>)) {
+    fn run(&self, tiles: Range<usize>, panels: Range<usize>) {
         let depth = self.b.depth();
         let tile_length = DEPTH.min(depth) * TILE_COLUMNS;
         let mut unpacked = Scratch::take(tiles.len() * tile_length);
@@ -109,8 +115,8 @@ impl<P: Panels> Product<'_, P> {
             "left operand covers the tile"
         );
         let c = self.c.pointer(row * store.stride + column);
-        // SAFETY: `multiply` asserts the instruction set and that the whole result lies inside `c`; this task alone
-        // owns the tile; `a` was just checked, and `b` holds `depth` rows of 64 by construction.
+        // SAFETY: `multiply` asserts the instruction set and that the whole result lies inside `c`; this task
+        // alone owns the tile; `a` was just checked, and `b` holds `depth` rows of 64 by construction.
         unsafe {
             match self.isa {
                 #[cfg(target_arch = "x86_64")]
@@ -123,8 +129,8 @@ impl<P: Panels> Product<'_, P> {
     }
 }
 
-/// Writes the transpose of `rows` (at most 64) rows of `depth` values, `stride` apart, as `[depth][64]`; lanes
-/// without a row become zero.
+/// Writes the transpose of `rows` (at most 64) rows of `depth` values, `stride` apart, as `[depth][64]`;
+/// lanes without a row become zero.
 pub(super) fn transpose(isa: Isa, data: &[f32], stride: usize, rows: usize, depth: usize, tile: &mut [f32]) {
     assert!(rows <= TILE_COLUMNS && extent(rows, depth, stride, 1) <= data.len(), "rows inside the matrix");
     assert!(tile.len() >= depth * TILE_COLUMNS, "the tile holds them");

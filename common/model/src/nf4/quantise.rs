@@ -1,8 +1,8 @@
 //! Blockwise 4-bit quantisation of a matrix that comes in runs, on all cores.
 //!
-//! Called by [`super::Nf4Weight::quantise`] with the whole matrix, and by the loader and the converter with what they
-//! read at a time. Same bytes as bitsandbytes' CUDA kernel and, except for blocks that are all zero (CUDA nibble 0, CPU
-//! nibble 7; both dequantise to zero), its CPU code.
+//! Called by [`super::Nf4Weight::quantise`] with the whole matrix, and by the loader and the converter with
+//! what they read at a time. Same bytes as bitsandbytes' CUDA kernel and, except for blocks that are all zero
+//! (CUDA nibble 0, CPU nibble 7; both dequantise to zero), its CPU code.
 
 use rayon::prelude::*;
 
@@ -64,7 +64,8 @@ impl Nf4Builder {
     /// Appends a run of whole blocks.
     ///
     /// # Errors
-    /// [`Nf4Error::NotFinite`]; [`Nf4Error::Ragged`] when the run is not whole blocks or more than the matrix has.
+    /// [`Nf4Error::NotFinite`]; [`Nf4Error::Ragged`] when the run is not whole blocks or more than the matrix
+    /// has.
     pub fn push(&mut self, values: &[f32]) -> Result<(), Nf4Error> {
         let first = self.absmax.len();
         let end = first * BLOCK + values.len();

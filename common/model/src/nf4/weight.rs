@@ -1,5 +1,6 @@
-//! A weight in NF4, how it is read, and why one cannot be held so. Made by `nf4::quantise` and `nf4::bitsandbytes`; used
-//! by `frozen` and the kernels. Invariant: the packed bytes and the scales cover the shape exactly.
+//! A weight in NF4, how it is read, and why one cannot be held so. Made by `nf4::quantise` and
+//! `nf4::bitsandbytes`; used by `frozen` and the kernels. Invariant: the packed bytes and the scales cover
+//! the shape exactly.
 
 use half::f16;
 

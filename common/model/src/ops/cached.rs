@@ -1,7 +1,7 @@
 //! Attention over a cache in burn's own operations: right on every backend, fast on none.
 //!
-//! Called by [`super::EngineOps::cached_attention`] where a device has no kernel for it, and by the tests of the
-//! devices that have. Invariant: only the first `length` rows of the cache are read.
+//! Called by [`super::EngineOps::cached_attention`] where a device has no kernel for it, and by the tests of
+//! the devices that have. Invariant: only the first `length` rows of the cache are read.
 
 use burn_backend::Backend;
 use burn_tensor::activation::softmax;

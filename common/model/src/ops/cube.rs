@@ -1,8 +1,10 @@
-//! [`EngineOps`] on burn's CubeCL backends: one implementation for CUDA and for any runtime that tests can use.
+//! [`EngineOps`] on burn's CubeCL backends: one implementation for CUDA and for any runtime that tests can
+//! use. Called by `base` and the decoder, through the trait.
 //!
-//! Maps tensors to contiguous buffers, launches the kernels of `kernels::cube`, and leaves the dense products to cubek.
-//! Activations are f32, operands of products bf16 where the arithmetic says so, and what a kernel reduces it reduces in a
-//! fixed order. Nothing here waits for the device except `linear_cross_entropy`, which returns numbers.
+//! Maps tensors to contiguous buffers, launches the kernels of `kernels::cube`, and leaves the dense products
+//! to cubek. Activations are f32, operands of products bf16 where the arithmetic says so, and what a kernel
+//! reduces it reduces in a fixed order. Nothing here waits for the device except `linear_cross_entropy`,
+//! which returns numbers.
 
 mod attention;
 mod buffer;
@@ -20,7 +22,6 @@ use burn_tensor::Tensor;
 use cubecl::server::ComputeServer;
 
 use self::buffer::{Gpu, Place, array, contiguous, length, owned, small, tensor};
-pub use self::frozen::CubeFrozen;
 use self::product::{Operands, add_scaled, product, transposed};
 use super::types::{
     AttentionGradients, BasePenalty, CrossEntropy, CrossEntropyKl, LoraGradients, LoraOutput, Normalised,
@@ -33,6 +34,8 @@ use crate::frozen::FrozenWeight;
 use crate::kernels::cube::{norm, pointwise, rows};
 use crate::options::Compute;
 use crate::segments::{Heads, Segments};
+
+pub use self::frozen::CubeFrozen;
 
 impl<R, BT> EngineOps for CubeBackend<R, f32, i32, BT>
 where
@@ -112,7 +115,8 @@ where
         let operands = Operands::of(&x.client, compute);
         let xa = product(operands.narrow(&x), transposed(operands.narrow(&a)));
         let xa: Tensor<Self, 2> = tensor(xa);
-        // Scaled before it is rounded, as on the processor: the same operand, not one that is a bf16 step away.
+        // Scaled before it is rounded, as on the processor: the same operand, not one that is a bf16 step
+        // away.
         let scaled = contiguous(&xa.clone().mul_scalar(pair.scaling));
         let share = product(operands.narrow(&scaled), transposed(operands.narrow(&b)));
         add_scaled(&y, &share, 1.0);

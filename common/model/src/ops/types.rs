@@ -1,5 +1,5 @@
-//! Tensors that the operations take and return together, shared by every device. Used by `ops`, its devices and
-//! `decoder`. Invariant: a cache never holds more positions than it has rows.
+//! Tensors that the operations take and return together, shared by every device. Used by `ops`, its devices
+//! and `decoder`. Invariant: a cache never holds more positions than it has rows.
 
 use burn_backend::Backend;
 use burn_tensor::Tensor;
@@ -13,7 +13,8 @@ pub struct RotaryTable<B: Backend> {
     pub sin: Tensor<B, 2>,
 }
 
-/// Keys and values that one layer keeps of the positions it has seen, for [`super::EngineOps::cached_attention`].
+/// Keys and values that one layer keeps of the positions it has seen, for
+/// [`super::EngineOps::cached_attention`].
 #[derive(Debug, Clone)]
 pub struct KeyValueCache<B: Backend> {
     /// `[capacity, key_value_heads * head_dim]`, after rotary embedding; rows from `length` on hold anything.

@@ -52,8 +52,8 @@ pub(super) const fn gate_bytes(compute: Compute) -> usize {
     }
 }
 
-/// `kernels::cross_entropy`: logits of a chunk of rows, a run of their gradient packed for the product, and the rows'
-/// hidden states (`decoder::pass`: gathered, normalised, their gradient).
+/// `kernels::cross_entropy`: logits of a chunk of rows, a run of their gradient packed for the product, and
+/// the rows' hidden states (`decoder::pass`: gathered, normalised, their gradient).
 fn loss_head(request: &PlanRequest) -> u64 {
     let (tokens, vocabulary) = (request.tokens(), request.config.vocab_size);
     let logit_bytes = logit_bytes(Product::fastest(request.compute));
@@ -70,8 +70,9 @@ const fn packed(compute: Compute) -> u64 {
     }
 }
 
-/// `kernels::feed_forward`: the gradients of gate and up in the layouts of two products, and `h` in that of one, all bf16; in
-/// f32 (`ops::project::feed_forward_backward`) the gradients of `h`, the gate and the up projection.
+/// `kernels::feed_forward`: the gradients of gate and up in the layouts of two products, and `h` in that of
+/// one, all bf16; in f32 (`ops::project::feed_forward_backward`) the gradients of `h`, the gate and the up
+/// projection.
 fn feed_forward(request: &PlanRequest) -> u64 {
     let wide = (request.tokens() * request.config.intermediate_size) as u64;
     match request.compute {
@@ -80,8 +81,8 @@ fn feed_forward(request: &PlanRequest) -> u64 {
     }
 }
 
-/// `decoder::mlp::backward`: the block's gradients are there together, beside the gradients of the layer's output,
-/// of its middle and of what is normalised; what is recomputed comes on top.
+/// `decoder::mlp::backward`: the block's gradients are there together, beside the gradients of the layer's
+/// output, of its middle and of what is normalised; what is recomputed comes on top.
 fn layer(request: &PlanRequest, layers_kept: usize) -> u64 {
     let (tokens, hidden) = (request.tokens() as u64, request.config.hidden_size as u64);
     let repeated = tokens * kept_and_repeated(request, layers_kept).1 * 4;

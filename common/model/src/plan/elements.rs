@@ -1,13 +1,13 @@
-//! How many values a model's parts have. Used by everything in `plan`, and by the decoder's training pass, which keeps
-//! as many layers as [`layers_to_keep`] says. Invariant: functions of the model's shape alone.
+//! How many values a model's parts have. Used by everything in `plan`, and by the decoder's training pass,
+//! which keeps as many layers as [`layers_to_keep`] says. Invariant: functions of the model's shape alone.
 
 use super::request::PlanRequest;
 use crate::config::{LinearKind, ModelConfig};
 use crate::nf4::table::{BLOCK, NESTED_BLOCK};
 use crate::options::{Recompute, WeightFormat};
 
-/// Values that one layer keeps a token for its backward pass, its input included: x, middle, attended (hidden or query
-/// width), query, key, value, gate, up, log-sum-exp, and the unnormalised heads where there are any.
+/// Values that one layer keeps a token for its backward pass, its input included: x, middle, attended (hidden
+/// or query width), query, key, value, gate, up, log-sum-exp, and the unnormalised heads where there are any.
 pub(crate) fn saved_values_per_token(config: &ModelConfig) -> usize {
     let queries = config.num_attention_heads * config.head_dim;
     let keys = config.num_key_value_heads * config.head_dim;
@@ -34,7 +34,8 @@ pub(super) fn kept_and_repeated(request: &PlanRequest, layers_kept: usize) -> (u
     }
 }
 
-/// How many layers' activations of that many tokens fit a budget; bytes of a value, and of one of gate and up.
+/// How many layers' activations of that many tokens fit a budget; bytes of a value, and of one of gate and
+/// up.
 pub(crate) fn layers_to_keep(
     config: &ModelConfig,
     tokens: usize,

@@ -65,8 +65,9 @@ fn logits(request: &PlanRequest) -> u64 {
     LOGIT_BYTES.min(request.tokens() as u64 * row)
 }
 
-/// `ops::cube::attention::backward`: scores and their gradient, both again as operands, and queries, keys, values,
-/// output gradients with the gradients of the first three. It runs when the feed-forward block's gradients are gone.
+/// `ops::cube::attention::backward`: scores and their gradient, both again as operands, and queries, keys,
+/// values, output gradients with the gradients of the first three. It runs when the feed-forward block's
+/// gradients are gone.
 fn attention(request: &PlanRequest) -> u64 {
     let config = &request.config;
     let sequence = request.sequence_tokens as u64;

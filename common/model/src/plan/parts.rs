@@ -1,5 +1,5 @@
-//! The parts of a memory plan, and when each is there. Filled by `plan::cpu` and `plan::gpu`, used by `plan::step` and
-//! `site-agent plan`. Invariant: a part is counted once.
+//! The parts of a memory plan, and when each is there. Filled by `plan::cpu` and `plan::gpu`, used by
+//! `plan::step` and `site-agent plan`. Invariant: a part is counted once.
 
 use serde::Serialize;
 

@@ -1,5 +1,5 @@
-//! The plan of one training step. Called by `site-agent plan` and by `plan::fit`. Invariant: the peak is what is always
-//! there plus the largest of what is never there at the same time.
+//! The plan of one training step. Called by `site-agent plan` and by `plan::fit`. Invariant: the peak is what
+//! is always there plus the largest of what is never there at the same time.
 
 use super::elements::{adapter_parameters, base_parameters, layers_to_keep};
 use super::parts::{MemoryPlan, Part, When};
@@ -55,8 +55,8 @@ pub fn plan(request: &PlanRequest) -> Result<MemoryPlan> {
     Ok(plan)
 }
 
-/// Freed blocks that the allocator cannot give back at once, of what is in use: measured on the CPU (README.md), on the GPU
-/// the 10 to 20 % of a caching pool.
+/// Freed blocks that the allocator cannot give back at once, of what is in use: measured on the CPU
+/// (README.md), on the GPU the 10 to 20 % of a caching pool.
 const fn slack_percent(device: Device) -> u64 {
     match device {
         Device::Cpu => 3,

@@ -1,5 +1,5 @@
-//! The arithmetic against published sizes, the budget of the design, and its own rules. What the plan is worth shows in
-//! README.md, beside measured peaks.
+//! The arithmetic against published sizes, the budget of the design, and its own rules. What the plan is
+//! worth shows in README.md, beside measured peaks.
 
 use super::elements::base_parameters;
 use super::*;
@@ -38,8 +38,9 @@ fn the_named_shapes_have_the_published_number_of_parameters() {
     assert!(shape("qwen2.5-8b").is_none());
 }
 
-/// Qwen2.5-7B, one sample of 2,048 tokens, rank 16, on a GPU: the reference budget, but for activations in f32 instead of
-/// bf16 (twice 6.1 and 0.41 GB) and an adapter whose moments are on the host (8 bytes instead of 18 for 40.4 M).
+/// Qwen2.5-7B, one sample of 2,048 tokens, rank 16, on a GPU: the reference budget, but for activations in
+/// f32 instead of bf16 (twice 6.1 and 0.41 GB) and an adapter whose moments are on the host (8 bytes instead
+/// of 18 for 40.4 M).
 #[test]
 fn the_gpu_plan_is_the_engines_budget() {
     let mut request = PlanRequest::new(shape("qwen2.5-7b").unwrap());

@@ -1,6 +1,6 @@
-//! Which tensors the quantised folder has, and which file and which bytes of it each takes. Called by `quantise`.
-//! Invariant: within a file wider types come first, so that every tensor is aligned; the quantisation states come last,
-//! because their length is known only when the weight is quantised.
+//! Which tensors the quantised folder has, and which file and which bytes of it each takes. Called by
+//! `quantise`. Invariant: within a file wider types come first, so that every tensor is aligned; the
+//! quantisation states come last, because their length is known only when the weight is quantised.
 
 use std::collections::BTreeMap;
 

@@ -1,5 +1,6 @@
-//! One safetensors file whose tensors are written as they are made, at places planned before. Called by `quantise`.
-//! Invariants: the header is written last, into a space that was left for it; nothing overlaps and there is no hole.
+//! One safetensors file whose tensors are written as they are made, at places planned before. Called by
+//! `quantise`. Invariants: the header is written last, into a space that was left for it; nothing overlaps
+//! and there is no hole.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs::File;

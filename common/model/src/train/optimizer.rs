@@ -1,6 +1,6 @@
 //! AdamW with decoupled weight decay, and clipping by the global norm, as torch computes them; all in f32.
-//! Called by the trainer once a step. Invariants: parameters, gradients and moments have one order (the adapter's);
-//! sums run in that order, so the result does not depend on the number of threads.
+//! Called by the trainer once a step. Invariants: parameters, gradients and moments have one order (the
+//! adapter's); sums run in that order, so the result does not depend on the number of threads.
 
 use rayon::prelude::*;
 
@@ -80,9 +80,9 @@ pub(super) fn global_norm(gradients: &Gradients) -> f64 {
     sums.iter().sum::<f64>().sqrt()
 }
 
-/// `torch.nn.utils.clip_grad_norm_`: the factor that brings the norm to `most`, at most 1; 0 switches it off.
+/// `torch.nn.utils.clip_grad_norm_`: the factor that brings the norm to `most`, at most 1.
 pub(super) fn clip_factor(norm: f64, most: f64) -> f32 {
-    if most == 0.0 { 1.0 } else { (most / (norm + 1e-6)).min(1.0) as f32 }
+    (most / (norm + 1e-6)).min(1.0) as f32
 }
 
 #[cfg(test)]
@@ -90,9 +90,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn clipping_never_enlarges_and_can_be_switched_off() {
+    fn clipping_never_enlarges() {
         assert_eq!(clip_factor(0.1, 1.0), 1.0);
-        assert_eq!(clip_factor(5.0, 0.0), 1.0);
         assert!((f64::from(clip_factor(4.0, 1.0)) * 4.0 - 1.0).abs() < 1e-6);
     }
 }

@@ -1,6 +1,6 @@
-//! Which samples each optimiser step trains on: a pure function of (lengths, settings, step). Called by `train`.
-//! Invariants: every epoch sees every sample once; every epoch has the same number of steps; a resumed run needs the
-//! step number only.
+//! Which samples each optimiser step trains on: a pure function of (lengths, settings, step). Called by
+//! `train`. Invariants: every epoch sees every sample once; every epoch has the same number of steps; a
+//! resumed run needs the step number only.
 
 use std::cmp::Reverse;
 
@@ -11,8 +11,8 @@ use sha2::{Digest, Sha256};
 use super::packing::pack;
 use super::settings::{Batching, TrainSettings};
 
-/// Batches that are sorted by length together. transformers' `group_by_length` uses as many: enough to find neighbours
-/// of like length, few enough to leave an epoch in random order.
+/// Batches that are sorted by length together. transformers' `group_by_length` uses as many: enough to find
+/// neighbours of like length, few enough to leave an epoch in random order.
 const BATCHES_SORTED_TOGETHER: usize = 50;
 
 /// The order of the samples of a whole training.
@@ -62,8 +62,8 @@ impl SampleOrder {
         self.passes_per_epoch
     }
 
-    /// The sample indices of step `step` (counted from 0), one list for each forward pass. The last pass of an epoch may
-    /// be short, and its last step may have fewer passes: nothing is dropped.
+    /// The sample indices of step `step` (counted from 0), one list for each forward pass. The last pass of
+    /// an epoch may be short, and its last step may have fewer passes: nothing is dropped.
     pub(super) fn step(&mut self, step: u64) -> Vec<Vec<usize>> {
         let (epoch, within) = (step / self.steps_per_epoch(), (step % self.steps_per_epoch()) as usize);
         if self.current.as_ref().is_none_or(|(held, _)| *held != epoch) {
@@ -100,8 +100,8 @@ impl SampleOrder {
     }
 }
 
-/// Divides `count` samples into those that are trained on and a random share that is not: (training, held out), both
-/// ascending. At least one sample is held out, and at least one is not, if there are two.
+/// Divides `count` samples into those that are trained on and a random share that is not: (training, held
+/// out), both ascending. At least one sample is held out, and at least one is not, if there are two.
 #[must_use]
 pub fn hold_out(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>) {
     if share <= 0.0 || count < 2 {

@@ -1,14 +1,15 @@
 //! Packs samples into runs of at most so many tokens: best-fit decreasing. Called by `order`.
 //!
-//! Each sample, longest first, goes into the fullest pack that still has room for it (Johnson 1973: at most 11/9 of the
-//! fewest possible packs, plus 6/9). A pack is one row of tokens for the batch; its samples do not see each other.
-//! Invariants: every sample is in one pack; how many packs there are depends on the lengths only, not on the order.
+//! Each sample, longest first, goes into the fullest pack that still has room for it (Johnson 1973: at most
+//! 11/9 of the fewest possible packs, plus 6/9). A pack is one row of tokens for the batch; its samples do
+//! not see each other. Invariants: every sample is in one pack; how many packs there are depends on the
+//! lengths only, not on the order.
 
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
-/// The packs, as lists of sample indices. `order` decides between samples of equal length. A sample longer than
-/// `capacity_tokens` gets a pack of its own.
+/// The packs, as lists of sample indices. `order` decides between samples of equal length. A sample longer
+/// than `capacity_tokens` gets a pack of its own.
 pub(super) fn pack(lengths: &[usize], order: &[usize], capacity_tokens: usize) -> Vec<Vec<usize>> {
     let mut longest_first = order.to_vec();
     // Stable: samples of equal length stay in the order given.
@@ -44,8 +45,9 @@ fn take(by_room: &mut BTreeMap<usize, Vec<usize>>, room: usize) -> Option<usize>
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use proptest::prelude::*;
+
+    use super::*;
 
     #[test]
     fn the_fullest_pack_with_room_is_taken() {

@@ -14,7 +14,8 @@ pub struct StepReport {
     pub total_steps: u64,
     /// Mean loss over the step's supervised tokens, in nats.
     pub loss: f64,
-    /// Mean `KL(base || model)` over the step's supervised tokens, in nats and not weighted; where it is penalised.
+    /// Mean `KL(base || model)` over the step's supervised tokens, in nats and not weighted; where it is
+    /// penalised.
     pub divergence: Option<f64>,
     /// Global norm of the gradient before clipping.
     pub gradient_norm: f64,

@@ -6,13 +6,15 @@ use std::f64::consts::PI;
 use super::settings::{Schedule, TrainSettings};
 
 impl TrainSettings {
-    /// Optimiser steps of the warm-up: `warmup_steps`, or else `warmup_ratio` of all, rounded up as transformers does.
+    /// Optimiser steps of the warm-up: `warmup_steps`, or else `warmup_ratio` of all, rounded up as
+    /// transformers does.
     #[must_use]
     pub fn warmup_of(&self, total_steps: u64) -> u64 {
         steps_of(self.warmup_steps, self.warmup_ratio, total_steps)
     }
 
-    /// The learning rate of optimiser step `step` (counted from 0), as transformers' `get_*_schedule_with_warmup`.
+    /// The learning rate of optimiser step `step` (counted from 0), as transformers'
+    /// `get_*_schedule_with_warmup`.
     #[must_use]
     pub fn learning_rate_at(&self, step: u64, total_steps: u64) -> f64 {
         let warmup = self.warmup_of(total_steps);
@@ -29,7 +31,8 @@ impl TrainSettings {
             Schedule::CosineWithRestarts { cycles } => half_cosine((f64::from(cycles) * progress) % 1.0),
             Schedule::Wsd { decay_steps, decay_ratio } => {
                 let decay = steps_of(decay_steps, decay_ratio, total_steps);
-                // Negative where warm-up and decay together are longer than the training: it then begins decayed.
+                // Negative where warm-up and decay together are longer than the training: it then begins
+                // decayed.
                 let into_decay = step as f64 + decay as f64 - total_steps as f64;
                 if into_decay < 0.0 {
                     1.0
@@ -76,7 +79,8 @@ mod tests {
 
     #[test]
     fn restarts_match_transformers() {
-        // transformers 5.23 get_cosine_with_hard_restarts_schedule_with_warmup(warmup 2, total 12, num_cycles 3).
+        // transformers 5.23 get_cosine_with_hard_restarts_schedule_with_warmup(warmup 2, total 12, num_cycles
+        // 3).
         let expected = [
             0.0,
             0.5,

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{ModelError, Result};
 
-/// Which samples share a forward pass. Either way every epoch sees every sample once, in an order that depends on
-/// (seed, epoch) only, and no sample sees another.
+/// Which samples share a forward pass. Either way every epoch sees every sample once, in an order that
+/// depends on (seed, epoch) only, and no sample sees another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Batching {
@@ -50,7 +50,8 @@ pub enum Schedule {
     Linear,
     /// Falls along half a cosine to 0 at the last step.
     Cosine,
-    /// Half a cosine again and again, each from the peak (`get_cosine_with_hard_restarts_schedule_with_warmup`).
+    /// Half a cosine again and again, each from the peak
+    /// (`get_cosine_with_hard_restarts_schedule_with_warmup`).
     CosineWithRestarts {
         /// How many half cosines; 1 is [`Schedule::Cosine`].
         cycles: u32,
@@ -92,12 +93,14 @@ pub struct TrainSettings {
     pub beta2: f64,
     /// Added to the root of the second moment.
     pub epsilon: f64,
-    /// The gradient's global norm is clipped to this; 0 switches clipping off.
+    /// The gradient's global norm is clipped to this. Clipping is always on: without it one step may go
+    /// anywhere, and a large number does the same for who wants none.
     pub max_gradient_norm: f64,
-    /// Weight of the penalty `KL(base || model)` per supervised token; 0 computes none. It costs one more forward pass
-    /// and keeps what the base model knew.
+    /// Weight of the penalty `KL(base || model)` per supervised token; 0 computes none. It costs one more
+    /// forward pass and keeps what the base model knew.
     pub kl_weight: f64,
-    /// NEFTune: uniform noise of `alpha / sqrt(tokens * width)` on the embeddings (Jain et al. 2023); 0 adds none.
+    /// NEFTune: uniform noise of `alpha / sqrt(tokens * width)` on the embeddings (Jain et al. 2023); 0 adds
+    /// none.
     pub neftune_alpha: f64,
     /// What is done with a validation set.
     pub evaluation: EvaluationSettings,
@@ -142,7 +145,6 @@ impl TrainSettings {
         for (name, value) in [
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
-            ("max_gradient_norm", self.max_gradient_norm),
             ("kl_weight", self.kl_weight),
             ("neftune_alpha", self.neftune_alpha),
             ("early_stopping_min_delta", self.evaluation.min_delta),
@@ -152,7 +154,9 @@ impl TrainSettings {
         for (name, value) in [("beta1", self.beta1), ("beta2", self.beta2)] {
             require(name, (0.0..1.0).contains(&value), "it must be at least 0 and less than 1")?;
         }
-        require("epsilon", self.epsilon.is_finite() && self.epsilon > 0.0, "it must be a positive number")?;
+        for (name, value) in [("epsilon", self.epsilon), ("max_gradient_norm", self.max_gradient_norm)] {
+            require(name, value.is_finite() && value > 0.0, "it must be a positive number")?;
+        }
         let is_share = |value: f64| (0.0..=1.0).contains(&value);
         require("warmup_ratio", is_share(self.warmup_ratio), "it must be between 0 and 1")?;
         match self.schedule {

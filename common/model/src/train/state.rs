@@ -1,6 +1,7 @@
-//! The training checkpoint: everything a resumed run needs to give the same bytes. Made and read by `train`, stored
-//! by the caller. Invariants: `from_bytes` refuses anything `to_bytes` did not write (SHA-256 at the end); a checkpoint
-//! carries a digest of what it belongs to (base, settings, samples, start), and is refused with anything else.
+//! The training checkpoint: everything a resumed run needs to give the same bytes. Used by `train`, which
+//! makes and reads it; stored by the caller. Invariants: `from_bytes` refuses anything `to_bytes` did not
+//! write (SHA-256 at the end); a checkpoint carries a digest of what it belongs to (base, settings, samples,
+//! start), and is refused with anything else.
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -18,8 +19,8 @@ const DIGEST_BYTES: usize = 32;
 #[derive(Debug, Clone, PartialEq)]
 pub struct Checkpoint {
     pub(super) header: Header,
-    /// Parameters, first moments, second moments, and the best adapter's parameters if there is one; each in the
-    /// adapter's order.
+    /// Parameters, first moments, second moments, and the best adapter's parameters if there is one; each in
+    /// the adapter's order.
     values: Vec<f32>,
 }
 

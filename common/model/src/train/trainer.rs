@@ -1,6 +1,6 @@
-//! One optimiser step: forward and backward passes of its batches, clip, AdamW. Called by [`super::train`], and
-//! directly by whoever chooses the batches. Invariant: the loss is the mean over all supervised tokens of the
-//! step, not a mean of means, so splitting a step into more batches changes nothing but rounding.
+//! One optimiser step: forward and backward passes of its batches, clip, AdamW. Called by [`super::train`],
+//! and directly by whoever chooses the batches. Invariant: the loss is the mean over all supervised tokens of
+//! the step, not a mean of means, so splitting a step into more batches changes nothing but rounding.
 
 use std::time::Instant;
 
@@ -57,8 +57,8 @@ impl<'a> Trainer<'a> {
     /// One optimiser step over `batches`, each one forward and backward pass.
     ///
     /// # Errors
-    /// `NothingSupervised` when no sample has a target; `Device` when a GPU gives out; `Diverged` when the loss or the gradient is not finite (the
-    /// adapter is then as before the step).
+    /// `NothingSupervised` when no sample has a target; `Device` when a GPU gives out; `Diverged` when the
+    /// loss or the gradient is not finite (the adapter is then as before the step).
     pub fn step(&mut self, batches: &[Vec<&Sample>]) -> Result<StepReport> {
         let started = Instant::now();
         let learning_rate = self.settings.learning_rate_at(self.step, self.total_steps);
@@ -103,7 +103,8 @@ impl<'a> Trainer<'a> {
         let mut sums = PassResult::default();
         for (number, batch) in batches.iter().enumerate() {
             let probability = self.adapter.settings().dropout;
-            // Passes are numbered by (step, batch): a resumed run drops the same inputs and adds the same noise.
+            // Passes are numbered by (step, batch): a resumed run drops the same inputs and adds the same
+            // noise.
             let (seed, pass) = (settings.seed, (self.step << 20) + number as u64);
             session.set_dropout((probability > 0.0).then_some(Dropout { probability, seed, pass }));
             let alpha = settings.neftune_alpha;

@@ -1,5 +1,6 @@
-//! Watches the validation loss: when to evaluate, which adapter was best, when it is time to stop. Called by `train`.
-//! Invariant: what it decides is a function of the losses it has seen, and its memory is part of every checkpoint.
+//! Watches the validation loss: when to evaluate, which adapter was best, when it is time to stop. Called by
+//! `train`. Invariant: what it decides is a function of the losses it has seen, and its memory is part of
+//! every checkpoint.
 
 use serde::{Deserialize, Serialize};
 
@@ -27,7 +28,8 @@ pub struct Best {
     pub loss: f64,
 }
 
-/// What a checkpoint keeps of the watch besides the best adapter. Losses are kept as bits: JSON would round them.
+/// What a checkpoint keeps of the watch besides the best adapter. Losses are kept as bits: JSON would round
+/// them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Memory {
     /// Step and loss bits of the best evaluation.

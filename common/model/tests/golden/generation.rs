@@ -1,5 +1,5 @@
-//! What transformers generates with the reference models (`make_generation.py`), and: logits with kept keys and values
-//! are those of the whole sequence at once.
+//! What transformers generates with the reference models (`make_generation.py`), and: logits with kept keys
+//! and values are those of the whole sequence at once.
 
 use std::path::Path;
 

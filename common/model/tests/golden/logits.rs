@@ -17,9 +17,9 @@ pub(crate) fn check(folder: &Folder) {
         compare(folder, &stored, None, "nf4", TOLERANCE);
         compare(folder, &stored, Some(&adapter), "nf4.adapter", TOLERANCE);
     }
-    // Our own quantisation follows bitsandbytes' CUDA rule for the 8-bit code of a block's scale; the reference was
-    // made on the CPU, which picks the neighbouring code for about one block in 600. All else is equal, so the logits
-    // stay far closer to the reference than to the unquantised model's.
+    // Our own quantisation follows bitsandbytes' CUDA rule for the 8-bit code of a block's scale; the
+    // reference was made on the CPU, which picks the neighbouring code for about one block in 600. All else
+    // is equal, so the logits stay far closer to the reference than to the unquantised model's.
     let ours = folder.base("model", WeightFormat::Nf4);
     compare(folder, &ours, None, "nf4", 0.1);
     assert_eq!(ours.fingerprint(), folder.base("model", WeightFormat::Nf4).fingerprint());

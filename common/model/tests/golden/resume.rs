@@ -173,8 +173,8 @@ fn packed_sorted_and_accumulated_epochs_give_the_same_update() {
     let folder = Folder::fixture();
     let samples = samples(&folder);
     let base = folder.base("model", WeightFormat::F32);
-    // One step is the whole epoch. A large epsilon makes the update proportional to the gradient, so that rounding in a
-    // tiny gradient does not become a whole step of AdamW.
+    // One step is the whole epoch. A large epsilon makes the update proportional to the gradient, so that
+    // rounding in a tiny gradient does not become a whole step of AdamW.
     let update = |batching: Batching, batch_size: usize| {
         let settings = TrainSettings {
             epochs: 1,

@@ -16,8 +16,8 @@ use crate::limits;
 ///
 /// # Errors
 /// [`ModelError::Io`] for missing files, [`ModelError::Config`] for a configuration that is none,
-/// [`ModelError::Unsupported`] naming the option this crate does not compute, [`ModelError::Adapter`] for tensors
-/// that are missing, too many, or of another shape than the model's.
+/// [`ModelError::Unsupported`] naming the option this crate does not compute, [`ModelError::Adapter`] for
+/// tensors that are missing, too many, or of another shape than the model's.
 pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
     let path = folder.join(CONFIG_FILE);
     let bytes = read_bounded(&path, limits::JSON_BYTES_MAX)?;
@@ -34,7 +34,8 @@ pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
         .map(|(_, [rows, columns])| (*rows as u64) * (*columns as u64) * 4)
         .sum();
     let tensors = folder.join(TENSOR_FILE);
-    // Header and metadata of any adapter fit in the JSON limit; more bytes than that belong to no expected tensor.
+    // Header and metadata of any adapter fit in the JSON limit; more bytes than that belong to no expected
+    // tensor.
     let bytes = read_bounded(&tensors, expected + limits::JSON_BYTES_MAX)?;
     Adapter::from_safetensors(&bytes, model, &settings)
 }
@@ -88,7 +89,8 @@ fn is_true(config: &Value, key: &str) -> bool {
     config.get(key).is_some_and(|value| value.as_bool() == Some(true))
 }
 
-/// Every option of PEFT's LoraConfig that changes what the adapter computes and that this crate does not have.
+/// Every option of PEFT's LoraConfig that changes what the adapter computes and that this crate does not
+/// have.
 fn refuse_unsupported(config: &Value) -> Result<()> {
     match config.get("peft_type").and_then(Value::as_str) {
         Some("LORA") => {}

@@ -1,7 +1,7 @@
-//! Our training step beside that of transformers + PEFT + bitsandbytes, on one machine at one time.
-//! Called by `main` for `--against-peft`. Invariants: both programs are loaded before the first timed step, each runs
-//! one step untimed, then they take turns step by step, so that a machine that grows slower slows both; a row of the
-//! result never mixes steps of different settings.
+//! Our training step beside that of transformers + PEFT + bitsandbytes, on one machine at one time. Called by
+//! `main` for `--against-peft`. Invariants: both programs are loaded before the first timed step, each runs
+//! one step untimed, then they take turns step by step, so that a machine that grows slower slows both; a row
+//! of the result never mixes steps of different settings.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use model::bench::median;
 use serde_json::{Value, json};
 
+use crate::arguments::{Arguments, Failure};
 use crate::child::{Child, StepCost};
-use crate::{Arguments, Failure};
 
 /// Tokens a second and memory that issue and README promise.
 const SPEED_GOAL: f64 = 2.0;

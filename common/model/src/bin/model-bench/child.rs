@@ -1,6 +1,6 @@
-//! A process that runs one training step per request, and what it takes meanwhile. Used by `against_peft` for our own
-//! program and for the Python baseline alike, so that both are measured by the same code. Invariants: every wait has
-//! a deadline; the process is ended when its `Child` goes.
+//! A process that runs one training step per request, and what it takes meanwhile. Used by `against_peft` for
+//! our own program and for the Python baseline alike, so that both are measured by the same code. Invariants:
+//! every wait has a deadline; the process is ended when its `Child` goes.
 
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{ChildStderr, ChildStdin, Command, Stdio};
@@ -11,7 +11,7 @@ use std::time::Duration;
 use model::limits::{BENCH_ERROR_BYTES_MAX, BENCH_LOAD_S_MAX, BENCH_STEP_S_MAX};
 use serde_json::Value;
 
-use crate::Failure;
+use crate::arguments::Failure;
 
 /// Clock ticks of `/proc/PID/stat` in a second: fixed by Linux's ABI on every architecture we build for.
 const TICKS_PER_S: f64 = 100.0;

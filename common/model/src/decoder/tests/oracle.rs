@@ -1,5 +1,6 @@
-//! The decoder written down plainly in stock tensor operations, one sequence at a time, materialising everything:
-//! generic over backend (autodiff or not) and precision (f32 or f64). It shares no code with the engine.
+//! The decoder written down plainly in stock tensor operations, one sequence at a time, materialising
+//! everything: generic over backend (autodiff or not) and precision (f32 or f64). It shares no code with the
+//! engine.
 
 use burn_backend::{Backend, DType};
 use burn_flex::{Flex, FlexDevice};
@@ -264,7 +265,8 @@ impl<'a, B: Backend> Oracle<'a, B> {
         activation::log_softmax(logits, 1)
     }
 
-    /// Sum of the sample's target losses, plus `kl_weight` times the divergence from the base in the same rows.
+    /// Sum of the sample's target losses, plus `kl_weight` times the divergence from the base in the same
+    /// rows.
     fn loss_sum(&self, sample: &Sample, kl_weight: f64) -> Tensor<B, 1> {
         let (rows, columns) = (sample.tokens.len(), self.config.vocab_size);
         let (mut wanted, mut mask) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);

@@ -174,13 +174,8 @@ pub(super) fn forward(
         unsafe { pack_rows(view.q.rows(first, rows), queries.as_mut()) };
         for (other, keys) in keys.as_ref().chunks_exact(view.row_words()).enumerate().take(index + 1) {
             let columns = view.tile_rows(other);
-            view.multiply_rows(
-                rows,
-                columns,
-                Packed { a: queries.as_ref(), b: keys },
-                &mut scores[other * TILE..],
-                stride,
-            );
+            let operands = Packed { a: queries.as_ref(), b: keys };
+            view.multiply_rows(rows, columns, operands, &mut scores[other * TILE..], stride);
         }
         for (row, sum) in sums[..rows].iter_mut().enumerate() {
             let scores = &mut scores[row * stride..row * stride + first + TILE];
@@ -195,13 +190,8 @@ pub(super) fn forward(
             let block = Block { data: &scores[other * TILE..], stride, rows, columns };
             // SAFETY: as above.
             unsafe { pack_rows(block, probabilities.as_mut()) };
-            view.multiply_columns(
-                rows,
-                columns.div_ceil(2),
-                Packed { a: probabilities.as_ref(), b: values },
-                tile,
-                other > 0,
-            );
+            let operands = Packed { a: probabilities.as_ref(), b: values };
+            view.multiply_columns(rows, columns.div_ceil(2), operands, tile, other > 0);
         }
         for ((row, tile), sum) in tile.chunks_exact(view.width).enumerate().zip(&sums[..rows]) {
             let start = view.q.offset + (first + row) * view.q.stride;
@@ -253,20 +243,10 @@ pub(super) fn backward(
             let (columns, start) = (view.tile_rows(other), other * view.row_words());
             let part = other * TILE * view.width..(other * TILE + columns) * view.width;
             let words = start..start + view.row_words();
-            view.multiply_rows(
-                rows,
-                columns,
-                Packed { a: queries[0].as_ref(), b: &key_rows.as_ref()[words.clone()] },
-                p,
-                TILE,
-            );
-            view.multiply_rows(
-                rows,
-                columns,
-                Packed { a: gradients[0].as_ref(), b: &value_rows.as_ref()[words] },
-                ds,
-                TILE,
-            );
+            let operands = Packed { a: queries[0].as_ref(), b: &key_rows.as_ref()[words.clone()] };
+            view.multiply_rows(rows, columns, operands, p, TILE);
+            let operands = Packed { a: gradients[0].as_ref(), b: &value_rows.as_ref()[words] };
+            view.multiply_rows(rows, columns, operands, ds, TILE);
             let diagonal = other == index;
             softmax_gradient(p, ds, &statistics[..rows], columns, diagonal, view.scale);
             let pairs = rows.div_ceil(2);
@@ -275,33 +255,18 @@ pub(super) fn backward(
             unsafe { pack_columns(block(p), packed.as_mut()) };
             // The diagonal is the first tile of queries that sees these keys.
             let dv = &mut share.dv[part.clone()];
-            view.multiply_columns(
-                columns,
-                pairs,
-                Packed { a: packed.as_ref(), b: gradients[1].as_ref() },
-                dv,
-                !diagonal,
-            );
+            let operands = Packed { a: packed.as_ref(), b: gradients[1].as_ref() };
+            view.multiply_columns(columns, pairs, operands, dv, !diagonal);
             // SAFETY: as above.
             unsafe { pack_columns(block(ds), packed.as_mut()) };
             let dk = &mut share.dk[part];
-            view.multiply_columns(
-                columns,
-                pairs,
-                Packed { a: packed.as_ref(), b: queries[1].as_ref() },
-                dk,
-                !diagonal,
-            );
+            let operands = Packed { a: packed.as_ref(), b: queries[1].as_ref() };
+            view.multiply_columns(columns, pairs, operands, dk, !diagonal);
             // SAFETY: as above.
             unsafe { pack_rows(block(ds), packed.as_mut()) };
             let keys = &key_columns.as_ref()[other * view.column_words()..][..view.column_words()];
-            view.multiply_columns(
-                rows,
-                columns.div_ceil(2),
-                Packed { a: packed.as_ref(), b: keys },
-                tile,
-                other > 0,
-            );
+            let operands = Packed { a: packed.as_ref(), b: keys };
+            view.multiply_columns(rows, columns.div_ceil(2), operands, tile, other > 0);
         }
         for (row, tile) in tile.chunks_exact(view.width).enumerate().take(rows) {
             let start = view.q.offset + (first + row) * view.q.stride;

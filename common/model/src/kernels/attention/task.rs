@@ -82,7 +82,8 @@ pub struct Saved<'a> {
     pub log_sum_exp: &'a [f32],
 }
 
-/// One query head's share of the key and value gradients of a segment, `[length, d]` each; holds anything at first.
+/// One query head's share of the key and value gradients of a segment, `[length, d]` each; holds anything at
+/// first.
 pub(super) struct HeadGradients<'a> {
     pub(super) dk: &'a mut [f32],
     pub(super) dv: &'a mut [f32],

@@ -49,8 +49,8 @@ impl Operands<'_> {
     }
 }
 
-/// `c = sum of the products`, or `c += ...`, for one tile. All products are summed in the same registers, the first
-/// one first.
+/// `c = sum of the products`, or `c += ...`, for one tile. All products are summed in the same registers, the
+/// first one first.
 ///
 /// # Safety
 /// The processor has AVX512F and AVX512-BF16. `c` points to `rows` rows of `columns` f32, `stride` apart,

@@ -1,7 +1,8 @@
-//! Products whose results are finished tile by tile, while they are in the first-level cache, and never stored as they are.
+//! Products whose results are finished tile by tile, while they are in the first-level cache, and never
+//! stored as they are.
 //!
-//! Called by the loss head and by the feed-forward block. Invariants: every tile is finished once, by one task; all
-//! sums of an element run over the whole inner dimension in one go.
+//! Called by the loss head and by the feed-forward block. Invariants: every tile is finished once, by one
+//! task; all sums of an element run over the whole inner dimension in one go.
 
 use rayon::prelude::*;
 
@@ -48,8 +49,8 @@ impl At {
     }
 }
 
-/// Computes the products of `a` with right operands of one shape. For each tile, calls `prepare` before and `finish`
-/// after it is computed; what `finish` gets outside a tile's rows and columns holds anything.
+/// Computes the products of `a` with right operands of one shape. For each tile, calls `prepare` before and
+/// `finish` after it is computed; what `finish` gets outside a tile's rows and columns holds anything.
 pub fn each_tile<const N: usize>(
     a: &RowPanels,
     right: &[Right<'_>; N],
@@ -85,7 +86,8 @@ pub fn each_tile<const N: usize>(
                 for ((right, unpacked), result) in right.iter().zip(&mut unpacked).zip(&mut results) {
                     let products = right.operands(a, unpacked, panel, index);
                     let shape = Tile { rows, columns: at.columns, stride: TILE_COLUMNS };
-                    // SAFETY: `RowPanels::pack` asserts the processor's features; `result` holds a whole tile.
+                    // SAFETY: `RowPanels::pack` asserts the processor's features; `result` holds a whole
+                    // tile.
                     unsafe { multiply_tile(shape, &products, result.as_mut_ptr(), false) };
                 }
                 finish(at, &mut results);

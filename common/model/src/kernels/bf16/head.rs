@@ -1,9 +1,9 @@
 //! Output projection, softmax and cross-entropy in one, on AVX512-BF16.
 //!
-//! Called by `cross_entropy`. The exponentials of a tile of logits are made while it is in the first-level cache, against
-//! the tile's own largest logit, and kept as the left operand of the gradient's product: 2 bytes an element, no f32
-//! logits at all. Loss, sums and the target's own gradient are computed from the f32 logits. Invariant: the order of every
-//! sum depends on the shapes only.
+//! Called by `cross_entropy`. The exponentials of a tile of logits are made while it is in the first-level
+//! cache, against the tile's own largest logit, and kept as the left operand of the gradient's product: 2
+//! bytes an element, no f32 logits at all. Loss, sums and the target's own gradient are computed from the f32
+//! logits. Invariant: the order of every sum depends on the shapes only.
 
 use rayon::prelude::*;
 
@@ -22,8 +22,8 @@ use crate::kernels::scratch::Scratch;
 
 /// Words of a packed tile: two bf16 a word.
 const TILE_WORDS: usize = TILE / 2;
-/// Column tiles of one product of the backward pass: 3 MiB of packed gradient for 512 rows, so that it hardly leaves the
-/// second-level caches.
+/// Column tiles of one product of the backward pass: 3 MiB of packed gradient for 512 rows, so that it hardly
+/// leaves the second-level caches.
 const TILES_A_RUN: usize = 48;
 /// A tile's statistics: for each of its rows the largest logit, and the sum of `e^(logit - largest)`.
 const STATISTICS: usize = 2 * TILE_ROWS;
@@ -54,7 +54,8 @@ struct Chunk<'a> {
     panels: usize,
     /// `[panels][tiles][2][6]`.
     statistics: Scratch,
-    /// `[panels][tiles][32][6]` words: the left operand of a product over the vocabulary. Empty without a gradient.
+    /// `[panels][tiles][32][6]` words: the left operand of a product over the vocabulary. Empty without a
+    /// gradient.
     exponentials: Scratch,
     found: Vec<Target>,
 }
@@ -131,8 +132,8 @@ impl Chunk<'_> {
         each_tile(hidden, &right, prepare, finish);
     }
 
-    /// Loss and gradient `scale (softmax - 1)` at the target of each row; the largest logits of the statistics become the
-    /// tiles' factors `scale e^(tile's largest - log-sum-exp)`.
+    /// Loss and gradient `scale (softmax - 1)` at the target of each row; the largest logits of the
+    /// statistics become the tiles' factors `scale e^(tile's largest - log-sum-exp)`.
     fn finish(&mut self, scale: f32) -> Vec<(RowLoss, f32)> {
         let panels = self.statistics.f32_mut().par_chunks_exact_mut(self.tiles * STATISTICS);
         let rows = self.targets.par_chunks(TILE_ROWS).zip(self.found.par_chunks(TILE_ROWS));
@@ -193,7 +194,8 @@ fn put(word: &mut u32, half: usize, value: f32) {
 }
 
 widest! {
-    /// Replaces a tile's logits by their exponentials against each row's largest one; what is outside becomes 0.
+    /// Replaces a tile's logits by their exponentials against each row's largest one; what is outside becomes
+    /// 0.
     fn exponentials_of(logits: &mut [f32; TILE], columns: usize, statistics: &mut [f32]) {
         let (largest, sums) = statistics.split_at_mut(TILE_ROWS);
         let rows = logits.as_chunks_mut::<TILE_COLUMNS>().0;

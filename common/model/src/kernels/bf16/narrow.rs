@@ -1,8 +1,10 @@
-//! Products with few columns (wider ones than 32 are left to `bf16`), an adapter's: `c = a b` with `b [depth, columns]`.
+//! Products with few columns (wider ones than 32 are left to `bf16`), an adapter's: `c = a b` with `b [depth,
+//! columns]`.
 //!
-//! Called by `projection` and `feed_forward`. A tile of one or two registers across has too few sums in flight for the
-//! processor's two multipliers, so two row panels are taken at once; `b` is packed once for all tasks, without the columns
-//! that it does not have. Invariant: as in `bf16`, the order of every sum depends on the shapes only.
+//! Called by `projection` and `feed_forward`. A tile of one or two registers across has too few sums in
+//! flight for the processor's two multipliers, so two row panels are taken at once; `b` is packed once for
+//! all tasks, without the columns that it does not have. Invariant: as in `bf16`, the order of every sum
+//! depends on the shapes only.
 
 use core::arch::x86_64::*;
 

@@ -1,5 +1,5 @@
-//! Sizes of the bf16 micro-kernel's tiles, and where a right operand's tiles come from. Used by everything in `bf16`.
-//! Invariant: [`DEPTH`] is even, so that a run is whole pairs.
+//! Sizes of the bf16 micro-kernel's tiles, and where a right operand's tiles come from. Used by everything in
+//! `bf16`. Invariant: [`DEPTH`] is even, so that a run is whole pairs.
 
 use std::ops::Range;
 

@@ -12,7 +12,8 @@ use super::source::{Source, mask};
 
 /// Rows that [`pack_columns`] asks for before it needs them.
 const AHEAD: usize = 64;
-/// Elements of a row that [`pack_rows`] asks for before it needs them: it reads a little of each of 16 rows at a time.
+/// Elements of a row that [`pack_rows`] asks for before it needs them: it reads a little of each of 16 rows
+/// at a time.
 const ALONG: usize = 128;
 /// A part of a row-major matrix.
 #[derive(Clone, Copy)]

@@ -1,9 +1,9 @@
 //! Unpacks a frozen weight into micro-kernel tiles: NF4, bf16 or f32; as `W^T` (forward) or `W` (input
 //! gradient).
 //!
-//! Used by `linear` through [`PanelSource`]. A block's 16 NF4 values are scaled in
-//! f32 and rounded once to bf16, exactly like bitsandbytes' bf16 dequantisation, and looked up there (`vpermw`); weights whose rows do
-//! not start on a block boundary, and f16 ones, take the scalar way through f32.
+//! Used by `linear` through [`PanelSource`]. A block's 16 NF4 values are scaled in f32 and rounded once to
+//! bf16, exactly like bitsandbytes' bf16 dequantisation, and looked up there (`vpermw`); weights whose rows
+//! do not start on a block boundary, and f16 ones, take the scalar way through f32.
 
 use core::arch::x86_64::*;
 use std::ops::Range;
@@ -160,8 +160,8 @@ fn narrowed(weight: &FrozenWeight, part: Part) -> Scratch {
     narrow
 }
 
-/// The 16 codes times a block's scale, rounded to bf16 as bitsandbytes rounds them; twice, so that bit 4 of an index
-/// does not matter.
+/// The 16 codes times a block's scale, rounded to bf16 as bitsandbytes rounds them; twice, so that bit 4 of
+/// an index does not matter.
 #[inline]
 #[target_feature(enable = "avx512f,avx512bf16")]
 fn scaled_codes(codes: __m512, scale: f32) -> __m512i {
@@ -184,12 +184,14 @@ unsafe fn look_up(bytes: *const u8, scaled: __m512i) -> __m512i {
     _mm512_permutexvar_epi16(index, scaled)
 }
 
-/// Rows asked for before they are needed: they are further apart than the processor's own prefetching reaches.
+/// Rows asked for before they are needed: they are further apart than the processor's own prefetching
+/// reaches.
 const AHEAD: usize = 64;
 /// Blocks of 64 in a row of a tile.
 const BLOCKS: usize = DEPTH / BLOCK;
 
-/// Forward tile of NF4: tile column = row of `W`, pairs along the row. Lanes beyond the last row have scale 0.
+/// Forward tile of NF4: tile column = row of `W`, pairs along the row. Lanes beyond the last row have scale
+/// 0.
 ///
 /// # Safety
 /// The processor has AVX512F, AVX512BW and AVX512-BF16; `part` lies inside the weight, starts on a block.

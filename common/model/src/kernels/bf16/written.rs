@@ -1,7 +1,9 @@
-//! Matrices that are made tile by tile in the layouts in which a product reads them, and never exist row by row.
+//! Matrices that are made tile by tile in the layouts in which a product reads them, and never exist row by
+//! row.
 //!
-//! Filled by what `finish::each_tile` calls for a tile that lies in the first-level cache. Invariant: a tile's words are
-//! written by nobody else, so the places of different tiles do not overlap.
+//! Used by `head` and `feed_forward`. Filled by what `finish::each_tile` calls for a tile that lies in the
+//! first-level cache. Invariant: a tile's words are written by nobody else, so the places of different tiles
+//! do not overlap.
 
 use rayon::prelude::*;
 
@@ -61,7 +63,8 @@ impl PanelSlots<'_> {
     }
 }
 
-/// A matrix whose rows are the inner dimension of a product in which it stands right: `[tiles][ceil(rows / 2)][64]` words.
+/// A matrix whose rows are the inner dimension of a product in which it stands right: `[tiles][ceil(rows /
+/// 2)][64]` words.
 pub struct ColumnTiles {
     words: Scratch,
     rows: usize,
@@ -100,8 +103,8 @@ impl ColumnTiles {
                 let rows = TILE_ROWS.min(a.rows - first);
                 let shape = Tile { rows, columns: TILE_COLUMNS.min(columns - column), stride: columns };
                 let products = [Operands { b: words, ..a.operands(panel, 0, pairs) }, Operands::NONE];
-                // SAFETY: `RowPanels::pack` asserts the features of the processor; the tile lies inside `c`, whose length is
-                // asserted, and belongs to this task.
+                // SAFETY: `RowPanels::pack` asserts the features of the processor; the tile lies inside `c`,
+                // whose length is asserted, and belongs to this task.
                 unsafe { multiply_tile(shape, &products, target.pointer(first * columns + column), false) };
             }
         });

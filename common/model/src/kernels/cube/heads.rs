@@ -1,12 +1,14 @@
 //! Between `[tokens, heads * head_dim]` and the batches of matrix products that attention is made of:
-//! `[key-value heads, tokens * group, head_dim]`, where the `group` query heads of one token that share a key-value
-//! head are consecutive rows. So grouped queries need no repeated keys, and a product over these rows sums the group.
+//! `[key-value heads, tokens * group, head_dim]`, where the `group` query heads of one token that share a
+//! key-value head are consecutive rows. So grouped queries need no repeated keys, and a product over these
+//! rows sums the group. Called by `ops::cube::attention`.
 
 use cubecl::prelude::*;
 
 use super::narrow;
 
-/// Place in `[tokens, heads * head_dim]` of element `index` of the batched layout over `rows` rows from token `first`.
+/// Place in `[tokens, heads * head_dim]` of element `index` of the batched layout over `rows` rows from token
+/// `first`.
 #[cube]
 fn place(index: usize, rows: u32, group: u32, width: u32, head_dim: u32, first: u32) -> usize {
     let head_dim = head_dim as usize;

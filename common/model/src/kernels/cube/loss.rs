@@ -1,14 +1,14 @@
-//! Cross-entropy of a chunk of logits, and the penalty towards the base model's, one cube a row. Called between the
-//! head's two products.
+//! Cross-entropy of a chunk of logits, and the penalty towards the base model's, one cube a row. Called by
+//! `ops::cube::loss`, between the head's two products.
 
 use cubecl::prelude::*;
 
 use super::{cube_max, cube_sum, narrow};
 
-/// `loss[row] = log-sum-exp - logit of the target`; `hit[row] = 1` when no logit is larger and none before it equal.
-/// With `penalty`, `divergence[row] = KL(base || model)`. With `gradient`, `d_logits = scale * (softmax -
-/// onehot(target) + weight * (softmax - base softmax))` as operands, the last term only with `penalty`. Arrays that a
-/// launch does not need have one element.
+/// `loss[row] = log-sum-exp - logit of the target`; `hit[row] = 1` when no logit is larger and none before it
+/// equal. With `penalty`, `divergence[row] = KL(base || model)`. With `gradient`, `d_logits = scale *
+/// (softmax - onehot(target) + weight * (softmax - base softmax))` as operands, the last term only with
+/// `penalty`. Arrays that a launch does not need have one element.
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structs")]
 pub fn cross_entropy<E: Float>(

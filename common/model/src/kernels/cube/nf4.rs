@@ -1,24 +1,27 @@
 //! NF4 to dense: 32 elements (16 packed bytes, half a block) a unit.
 //!
-//! Called before each product with a packed weight. The 16 codes live in shared memory, where lanes that look up
-//! different codes hit different banks. The block's scale goes through shared memory between its product and its sum,
-//! because a fused multiply-add would differ from bitsandbytes in the last bit.
+//! Called by `ops::cube::frozen` before each product with a packed weight. The 16 codes live in shared
+//! memory, where lanes that look up different codes hit different banks. The block's scale goes through
+//! shared memory between its product and its sum, because a fused multiply-add would differ from bitsandbytes
+//! in the last bit.
 
 use cubecl::prelude::*;
 use half::f16;
 
 use super::round_bf16;
 
-/// What a dequantised value is rounded to before it becomes an `E`: the weight's precision before quantisation.
+/// What a dequantised value is rounded to before it becomes an `E`: the weight's precision before
+/// quantisation.
 pub const KEEP: u32 = 0;
 /// bf16.
 pub const TO_BF16: u32 = 1;
 /// f16; needs a device that has it.
 pub const TO_F16: u32 = 2;
 
-/// `packed`: 4 words (32 elements) at a time, little endian, the earlier element of a byte in its high nibble.
-/// `codes`: the blocks' 8-bit scales, 4 a word; `map`: what they mean; `scales`: one for 256 blocks. Without
-/// `double`, `scales` has one for each block and the others are not read. `table`: the 16 codes of NF4.
+/// `packed`: 4 words (32 elements) at a time, little endian, the earlier element of a byte in its high
+/// nibble. `codes`: the blocks' 8-bit scales, 4 a word; `map`: what they mean; `scales`: one for 256 blocks.
+/// Without `double`, `scales` has one for each block and the others are not read. `table`: the 16 codes of
+/// NF4.
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structs")]
 pub fn dequantise<E: Float, N: Size>(

@@ -1,4 +1,5 @@
-//! RMSNorm and its gradient, one cube a row. Called for the layers' norms, the final norm and the head norms.
+//! RMSNorm and its gradient, one cube a row. Called by `ops::cube` for the layers' norms, the final
+//! norm and the head norms.
 
 use cubecl::prelude::*;
 
@@ -6,6 +7,7 @@ use super::cube_sum;
 
 /// `y = weight * (x * rstd)`, `rstd = 1 / sqrt(mean(x^2) + epsilon)` for each row.
 #[cube(launch)]
+#[expect(clippy::too_many_arguments, reason = "a kernel has no structs")]
 pub fn rms_norm(
     x: &Array<f32>,
     weight: &Array<f32>,

@@ -1,4 +1,5 @@
 //! Element by element: operands of products, SwiGLU, scaled sums, rotary embedding. One unit an element.
+//! Called by `ops::cube`.
 
 use cubecl::prelude::*;
 
@@ -72,8 +73,8 @@ pub fn swiglu_backward(
     }
 }
 
-/// Rotates the pairs `(i, i + half)` of each head by the angle of the row's position, in place; one unit a pair.
-/// `direction` is 1, or -1 to rotate back.
+/// Rotates the pairs `(i, i + half)` of each head by the angle of the row's position, in place; one unit a
+/// pair. `direction` is 1, or -1 to rotate back.
 #[cube(launch)]
 #[expect(clippy::too_many_arguments, reason = "a kernel has no structs")]
 pub fn rotary(

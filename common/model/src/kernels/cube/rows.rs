@@ -1,4 +1,5 @@
-//! Rows picked from a table or a tensor. Called for the embedding, the supervised rows and their gradient.
+//! Rows picked from a table or a tensor. Called by `ops::cube` for the embedding, the supervised rows and
+//! their gradient.
 
 use cubecl::prelude::*;
 

@@ -1,6 +1,7 @@
-//! The softmax inside attention: probabilities forward, probabilities and score gradients backward. Called for one
-//! chunk of queries against the keys up to its last one; one cube a score row, `columns` keys wide. A row belongs to the
-//! query at position `first + row / group` of its segment and sees the keys up to its own position.
+//! The softmax inside attention: probabilities forward, probabilities and score gradients backward. Called by
+//! `ops::cube::attention` for one chunk of queries against the keys up to its last one; one cube a score row,
+//! `columns` keys wide. A row belongs to the query at position `first + row / group` of its segment and sees
+//! the keys up to its own position.
 
 use cubecl::prelude::*;
 

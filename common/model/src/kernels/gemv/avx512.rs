@@ -1,7 +1,7 @@
 //! Dot products of weight rows with one activation row on AVX512-BF16, straight from NF4 or bf16 memory.
 //!
-//! Called by `gemv`. The activations are rounded once, in the order in which a register of looked-up codes holds
-//! its elements (16 even ones, then 16 odd ones), so that no code is ever moved.
+//! Called by `gemv`. The activations are rounded once, in the order in which a register of looked-up codes
+//! holds its elements (16 even ones, then 16 odd ones), so that no code is ever moved.
 
 use core::arch::x86_64::*;
 
@@ -50,7 +50,8 @@ pub(super) fn multiply(x: &[f32], rows: Rows<'_>, y: &mut [f32]) -> bool {
 }
 
 /// # Safety
-/// The processor has AVX512F, AVX512BW and AVX512-BF16; `x.len()` is the weight's width, a multiple of [`BLOCK`].
+/// The processor has AVX512F, AVX512BW and AVX512-BF16; `x.len()` is the weight's width, a multiple of
+/// [`BLOCK`].
 #[target_feature(enable = "avx512f,avx512bw,avx512bf16")]
 unsafe fn nf4_row(weight: &Nf4Weight, row: usize, x: &[bf16]) -> f32 {
     let first = row * x.len();

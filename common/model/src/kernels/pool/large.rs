@@ -1,10 +1,12 @@
-//! Large pages for memory that was allocated without them. Called for a frozen weight before it is first used.
+//! Large pages for memory that was allocated without them. Called by `ops::flex` for a frozen weight before
+//! it is first used.
 //!
-//! Invariant: advice only; contents and addresses stay, and a system that refuses changes nothing. The advice to move pages
-//! at once holds whatever the administrator set for programs that do not ask (`transparent_hugepage/enabled`).
+//! Invariant: advice only; contents and addresses stay, and a system that refuses changes nothing. The advice
+//! to move pages at once holds whatever the administrator set for programs that do not ask
+//! (`transparent_hugepage/enabled`).
 
-/// Asks the system to move `memory`, which will be read again and again, to large pages. A weight is read in strips of a
-/// row: with small pages each needs an address of its own translated, in a virtual machine twice.
+/// Asks the system to move `memory`, which will be read again and again, to large pages. A weight is read in
+/// strips of a row: with small pages each needs an address of its own translated, in a virtual machine twice.
 pub fn gather<T>(memory: &[T]) {
     #[cfg(all(target_os = "linux", not(miri)))]
     {

@@ -38,7 +38,8 @@ impl Region {
 
 impl Drop for Region {
     fn drop(&mut self) {
-        // SAFETY: allocated by `system::allocate` with this size; the pool drops a region only when no part is in use.
+        // SAFETY: allocated by `system::allocate` with this size; the pool drops a region only when no part
+        // is in use.
         unsafe { system::free(self.start, self.bytes) };
     }
 }

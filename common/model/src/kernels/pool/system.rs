@@ -6,8 +6,8 @@ pub(super) use self::pages::{allocate, free};
 /// A large page: the fewest faults and address translations.
 pub(super) const ALIGNMENT: usize = 2 << 20;
 
-/// Anonymous pages: a fresh one is zero, takes memory only once it is touched, and is large where the kernel leaves the
-/// choice to programs.
+/// Anonymous pages: a fresh one is zero, takes memory only once it is touched, and is large where the kernel
+/// leaves the choice to programs.
 #[cfg(all(target_os = "linux", not(miri)))]
 mod pages {
     use core::ptr::{NonNull, null_mut};
@@ -24,8 +24,8 @@ mod pages {
             std::alloc::handle_alloc_error(layout(bytes))
         };
         let before = start.as_ptr().align_offset(ALIGNMENT);
-        // SAFETY: `before < ALIGNMENT`, so the aligned part and what surrounds it lie inside the mapping, on page
-        // boundaries; the surroundings are nobody's. Advice changes no contents and may be refused.
+        // SAFETY: `before < ALIGNMENT`, so the aligned part and what surrounds it lie inside the mapping, on
+        // page boundaries; the surroundings are nobody's. Advice changes no contents and may be refused.
         unsafe {
             let aligned = start.add(before);
             if before > 0 {

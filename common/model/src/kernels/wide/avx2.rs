@@ -12,8 +12,9 @@ const ACROSS: usize = 2;
 /// One tile of `c (+)= alpha a b`.
 ///
 /// # Safety
-/// The processor has AVX2 and FMA. `a` points to `rows` x `depth` values at `a_strides`, `b` to `[depth][64]`, `c` to
-/// `rows` rows of `columns` f32, `store.stride` apart, which nothing else accesses meanwhile.
+/// The processor has AVX2 and FMA. `a` points to `rows` x `depth` values at `a_strides`, `b` to
+/// `[depth][64]`, `c` to `rows` rows of `columns` f32, `store.stride` apart, which nothing else accesses
+/// meanwhile.
 pub(super) unsafe fn multiply_tile(tile: Tile, a: *const f32, b: *const f32, c: *mut f32) {
     for column in (0..tile.columns).step_by(ACROSS * LANES) {
         let part = Tile { columns: (tile.columns - column).min(ACROSS * LANES), ..tile };

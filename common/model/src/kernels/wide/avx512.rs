@@ -1,5 +1,5 @@
-//! The AVX-512 micro-kernel: a 6 x 64 tile of f32 accumulators in 24 registers, and the transposition that fills
-//! tiles. Called by `wide`.
+//! The AVX-512 micro-kernel: a 6 x 64 tile of f32 accumulators in 24 registers, and the transposition that
+//! fills tiles. Called by `wide`.
 
 use core::arch::x86_64::*;
 
@@ -14,8 +14,8 @@ const ACROSS: usize = TILE_COLUMNS / LANES;
 /// One tile of `c (+)= alpha a b`.
 ///
 /// # Safety
-/// The processor has AVX512F. `a` points to `rows` x `depth` values at `a_strides`, `b` to `[depth][64]`, `c` to
-/// `rows` rows of `columns` f32, `store.stride` apart, which nothing else accesses meanwhile.
+/// The processor has AVX512F. `a` points to `rows` x `depth` values at `a_strides`, `b` to `[depth][64]`, `c`
+/// to `rows` rows of `columns` f32, `store.stride` apart, which nothing else accesses meanwhile.
 pub(super) unsafe fn multiply_tile(tile: Tile, a: *const f32, b: *const f32, c: *mut f32) {
     // SAFETY: forwarded from the caller.
     unsafe {

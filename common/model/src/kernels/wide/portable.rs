@@ -1,4 +1,5 @@
-//! The micro-kernel and the transposition in plain Rust, for every other processor and for Miri. Called by `wide`.
+//! The micro-kernel and the transposition in plain Rust, for every other processor and for Miri. Called by
+//! `wide`.
 
 use super::tile::{TILE_COLUMNS, TILE_ROWS, Tile};
 
@@ -8,8 +9,8 @@ const ACROSS: usize = 8;
 /// One tile of `c (+)= alpha a b`.
 ///
 /// # Safety
-/// `a` points to `rows` x `depth` values at `a_strides`, `b` to `[depth][64]`, `c` to `rows` rows of `columns` f32,
-/// `store.stride` apart, which nothing else accesses meanwhile.
+/// `a` points to `rows` x `depth` values at `a_strides`, `b` to `[depth][64]`, `c` to `rows` rows of
+/// `columns` f32, `store.stride` apart, which nothing else accesses meanwhile.
 pub(super) unsafe fn multiply_tile(tile: Tile, a: *const f32, b: *const f32, c: *mut f32) {
     let [a_row, a_column] = tile.a_strides;
     for column in (0..tile.columns).step_by(ACROSS) {

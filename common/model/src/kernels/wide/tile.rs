@@ -1,5 +1,5 @@
-//! Sizes of the f32 micro-kernels' tiles, and what one call of them needs. Used by everything in `wide`, and by `matmul`.
-//! Invariant: the same for every instruction set.
+//! Sizes of the f32 micro-kernels' tiles, and what one call of them needs. Used by everything in `wide`, and
+//! by `matmul`. Invariant: the same for every instruction set.
 
 use crate::kernels::cpu::Isa;
 

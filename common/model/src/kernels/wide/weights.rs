@@ -1,7 +1,7 @@
 //! A frozen weight as the right operand of an f32 product: `W^T` forward, `W` for the input gradient.
 //!
-//! Used by `linear`. NF4 and bf16 are widened as tiles are filled, exactly as [`FrozenWeight::range_to_f32`] does;
-//! with `round` the values are rounded to bf16 on the way.
+//! Used by `linear`. NF4 and bf16 are widened as tiles are filled, exactly as [`FrozenWeight::range_to_f32`]
+//! does; with `round` the values are rounded to bf16 on the way.
 
 use super::tile::{Panels, TILE_COLUMNS};
 use super::transpose;

@@ -1,9 +1,11 @@
-//! Causal grouped-query attention as a chain of batched matrix products. Used by the decoder through `EngineOps`.
+//! Causal grouped-query attention as a chain of batched matrix products. Used by the decoder through
+//! `EngineOps`.
 //!
-//! Each segment is worked through in chunks of queries against the keys up to the chunk's last one, so that scores never
-//! take more than [`SCORE_BYTES`] and at most half a chunk's columns are masked. Query heads that share a key-value head
-//! are rows of one product: nothing is repeated, and the gradients of keys and values sum over the group inside the
-//! product. Chunks are added in order, so the result is the same every time.
+//! Each segment is worked through in chunks of queries against the keys up to the chunk's last one, so that
+//! scores never take more than [`SCORE_BYTES`] and at most half a chunk's columns are masked. Query heads
+//! that share a key-value head are rows of one product: nothing is repeated, and the gradients of keys and
+//! values sum over the group inside the product. Chunks are added in order, so the result is the same every
+//! time.
 
 use std::ops::Range;
 
@@ -71,7 +73,8 @@ impl<R: CubeRuntime> Inputs<R> {
         1.0 / (self.heads.head_dim as f32).sqrt()
     }
 
-    /// Tokens of `x [T, heads * head_dim]` as a batch of operands `[key-value heads, tokens * group, head_dim]`.
+    /// Tokens of `x [T, heads * head_dim]` as a batch of operands `[key-value heads, tokens * group,
+    /// head_dim]`.
     fn pack(&self, x: &CubeTensor<R>, tokens: &Range<usize>) -> CubeTensor<R> {
         let place = Place::of(x);
         let width = x.shape()[1];
@@ -190,7 +193,8 @@ pub(super) fn backward<R: CubeRuntime>(
     );
     let like = |x: &CubeTensor<R>| place.floats([x.shape()[0], x.shape()[1]]);
     let [dq, dk, dv] = [like(&inputs.q), like(&inputs.k), like(&inputs.v)];
-    // From the last chunk of a segment on down: it sees all keys, so it is the one that writes, and the others add.
+    // From the last chunk of a segment on down: it sees all keys, so it is the one that writes, and the
+    // others add.
     for chunk in chunks(segments, inputs.heads).iter().rev() {
         let last = segments.ranges().any(|range| range.end == chunk.queries.end);
         let keys = chunk.keys();

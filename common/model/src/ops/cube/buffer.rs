@@ -1,7 +1,7 @@
 //! Contiguous device buffers and launch sizes for the GPU operations. Used by everything in `ops::cube`.
 //!
-//! burn's CUDA backend may pad the rows of a tensor; the kernels want none. Inputs pass through [`contiguous`], outputs
-//! come from [`empty`].
+//! burn's CUDA backend may pad the rows of a tensor; the kernels want none. Inputs pass through
+//! [`contiguous`], outputs come from [`empty`].
 
 use burn_backend::{DType, Shape, TensorMetadata};
 use burn_cubecl::kernel::into_contiguous;
@@ -114,8 +114,8 @@ pub(super) fn length<R: CubeRuntime>(tensor: &CubeTensor<R>) -> usize {
     tensor.shape().num_elements()
 }
 
-/// A size as kernels take it. No buffer of the engine has 2^32 elements: the largest, the logits of a chunk, is bounded
-/// in `limits`, and activations are tokens times width.
+/// A size as kernels take it. No buffer of the engine has 2^32 elements: the largest, the logits of a chunk,
+/// is bounded in `limits`, and activations are tokens times width.
 pub(super) fn small(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
 }

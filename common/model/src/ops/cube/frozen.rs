@@ -1,5 +1,5 @@
-//! Frozen weights on the GPU: packed as the loader made them, or dense. Made by `upload`, used by every product.
-//! Invariant: a packed weight is dequantised to the same values that the CPU computes with.
+//! Frozen weights on the GPU: packed as the loader made them, or dense. Made by `upload`, used by every
+//! product. Invariant: a packed weight is dequantised to the same values that the CPU computes with.
 
 use burn_backend::DType;
 use burn_cubecl::CubeRuntime;

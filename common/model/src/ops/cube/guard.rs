@@ -1,9 +1,11 @@
-//! Turns what gives out on a GPU into an error. Wraps every pass through the engine there.
+//! Turns what gives out on a GPU into an error. Used by `ops::cube`, around every pass through the
+//! engine there.
 //!
-//! burn and CubeCL panic when an allocation or a launch fails: on the thread that calls, or on the device's own thread,
-//! where CubeCL swallows the panic, so that the caller sees a closed channel, or nothing and goes on with wrong numbers.
-//! Both are caught here, the message becomes the reason, and the usual report of a panic is kept off the terminal while
-//! work is under guard. After a failure the device's buffers are released; the model's weights stay.
+//! burn and CubeCL panic when an allocation or a launch fails: on the thread that calls, or on the device's
+//! own thread, where CubeCL swallows the panic, so that the caller sees a closed channel, or nothing and goes
+//! on with wrong numbers. Both are caught here, the message becomes the reason, and the usual report of a
+//! panic is kept off the terminal while work is under guard. After a failure the device's buffers are
+//! released; the model's weights stay.
 
 use std::any::Any;
 use std::cell::Cell;
@@ -27,7 +29,8 @@ static GUARDS: AtomicUsize = AtomicUsize::new(0);
 /// What device threads said when they panicked, by the thread's name; taken by the guard of the same device.
 static DEVICE_PANICS: Mutex<Vec<(String, String)>> = Mutex::new(Vec::new());
 
-/// CubeCL's threads are named `DSD-KIND-INDEX` and `DSU-KIND-INDEX` (cubecl-common 0.10, `device/handle/channel.rs`).
+/// CubeCL's threads are named `DSD-KIND-INDEX` and `DSU-KIND-INDEX` (cubecl-common 0.10,
+/// `device/handle/channel.rs`).
 const DEVICE_THREADS: [&str; 2] = ["DSD-", "DSU-"];
 
 /// Runs `work`; a panic inside, or on the device's own thread meanwhile, is an error that names the device.
@@ -49,8 +52,8 @@ pub(super) fn guarded<R: CubeRuntime, T>(device: &R::Device, work: impl FnOnce()
 
 /// `work`'s value, or what was said by the first panic, the device's before the caller's.
 fn caught<T>(device: &str, work: impl FnOnce() -> T) -> std::result::Result<T, String> {
-    // Sound to go on after: the engine holds no lock and no half-written state of ours across device calls; the
-    // caller drops what the pass had made.
+    // Sound to go on after: the engine holds no lock and no half-written state of ours across device calls;
+    // the caller drops what the pass had made.
     let result = catch_unwind(AssertUnwindSafe(work));
     let said = said_by(device);
     match (result, said) {
@@ -131,8 +134,8 @@ fn quietly<T>(work: impl FnOnce() -> T) -> T {
     result
 }
 
-/// Wraps the panic hook once: guarded threads print nothing, device threads leave their words for the guard, and all
-/// others do what they did before.
+/// Wraps the panic hook once: guarded threads print nothing, device threads leave their words for the guard,
+/// and all others do what they did before.
 fn wrap_hook() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {

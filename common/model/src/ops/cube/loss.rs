@@ -1,6 +1,6 @@
-//! Output projection with cross-entropy on the GPU, in chunks of rows, with or without the penalty towards the base
-//! model. Used by the decoder through `EngineOps`. Invariant: a chunk's logits and their gradient take at most
-//! [`LOGIT_BYTES`]; nothing of size `[T, V]` exists.
+//! Output projection with cross-entropy on the GPU, in chunks of rows, with or without the penalty towards
+//! the base model. Used by the decoder through `EngineOps`. Invariant: a chunk's logits and their gradient
+//! take at most [`LOGIT_BYTES`]; nothing of size `[T, V]` exists.
 
 use burn_cubecl::CubeRuntime;
 use burn_cubecl::ops::into_data_sync;
@@ -11,13 +11,14 @@ use super::frozen::CubeFrozen;
 use super::product::{Operands, product, transposed};
 use crate::kernels::cube::{loss, pointwise};
 
-/// f32 logits and bf16 gradients of a chunk: 440 rows of a vocabulary of 152,064 at 6 bytes. Tests see several chunks at
-/// sizes that a software driver can allocate.
+/// f32 logits and bf16 gradients of a chunk: 440 rows of a vocabulary of 152,064 at 6 bytes. Tests see
+/// several chunks at sizes that a software driver can allocate.
 const LOGIT_BYTES: usize = if cfg!(test) { 1 << 20 } else { 384 << 20 };
 /// Rows of a tile of cubek's products.
 const TILE_ROWS: usize = 128;
 
-/// Losses in nats and hits by row, divergences from the base by row, and the gradient in `hidden` if a scale was given.
+/// Losses in nats and hits by row, divergences from the base by row, and the gradient in `hidden` if a scale
+/// was given.
 pub(super) struct Loss<R: CubeRuntime> {
     pub(super) losses: Vec<f64>,
     pub(super) correct: u64,

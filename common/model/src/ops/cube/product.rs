@@ -1,7 +1,9 @@
-//! Matrix products on the GPU through cubek, and the operands they take. Used by the linears, LoRA, attention and loss.
+//! Matrix products on the GPU through cubek, and the operands they take. Used by the linears, LoRA, attention
+//! and loss.
 //!
-//! In bf16 the product is burn's, autotuned over cubek's tensor-core kernels, f32 accumulation and result. In f32 it is
-//! cubek's kernel without tensor cores: with them f32 operands would be cut to TF32, 10 bits of mantissa.
+//! In bf16 the product is burn's, autotuned over cubek's tensor-core kernels, f32 accumulation and result. In
+//! f32 it is cubek's kernel without tensor cores: with them f32 operands would be cut to TF32, 10 bits of
+//! mantissa.
 
 use burn_backend::{DType, TensorMetadata};
 use burn_cubecl::kernel::matmul::{MatmulStrategy, matmul};

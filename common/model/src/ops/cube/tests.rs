@@ -1,5 +1,5 @@
-//! The GPU operations against the CPU's, on shapes that fill no tile, on a software Vulkan driver (no bf16 there:
-//! operands are rounded to bf16 and stay f32). `cargo test -p model --features gpu-kernel-tests`.
+//! The GPU operations against the CPU's, on shapes that fill no tile, on a software Vulkan driver (no bf16
+//! there: operands are rounded to bf16 and stay f32). `cargo test -p model --features gpu-kernel-tests`.
 
 use burn_flex::{Flex, FlexDevice};
 use burn_tensor::TensorData;

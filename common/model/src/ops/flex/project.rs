@@ -1,4 +1,5 @@
-//! Groups of projections on the processor: shared packing where it has AVX512-BF16, single operations elsewhere.
+//! Groups of projections on the processor: shared packing where it has AVX512-BF16, single operations
+//! elsewhere.
 //!
 //! Called by `ops::flex`.
 

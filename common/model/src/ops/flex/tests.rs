@@ -410,7 +410,8 @@ fn what_swiglu_keeps_serves_its_backward_pass() {
     }
 }
 
-/// The device's way for groups against the composition of single operations, and that against autodiff elsewhere.
+/// The device's way for groups against the composition of single operations, and that against autodiff
+/// elsewhere.
 #[test]
 fn a_group_of_projections_is_its_members() {
     use crate::ops::{LoraPair, Projection, project as composed};
