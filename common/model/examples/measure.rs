@@ -5,7 +5,7 @@
 //! measure write qwen2.5-1.5b FOLDER     a random bf16 checkpoint of a published shape, one tensor at a time
 //! measure load FOLDER                   BaseModel::load, NF4 and bf16
 //! measure quantise FOLDER OUT           quantise_checkpoint
-//! measure generate qwen2.5-0.5b         tokens/s of greedy generation: random weights, with an adapter and without
+//! measure generate qwen2.5-0.5b         tokens/s of greedy generation, with a random adapter and without
 //! ```
 
 #![allow(clippy::print_stdout, reason = "a command prints its result")]
