@@ -9,5 +9,6 @@ pub(crate) const SITE_NAME_BYTES_MAX: usize = 32;
 pub(crate) const CONSORTIUM_NAME_CHARACTERS_MAX: usize = 64;
 /// Life of a site's certificate: 397 days, the limit of the public web.
 pub(crate) const LIFETIME_S_MAX: u64 = 397 * 86_400;
-/// The least life of a certificate: it is backdated by a minute, and must be valid for longer than a handshake.
+/// The least life of a certificate: it is backdated by a minute, and must be valid for longer than a
+/// handshake.
 pub(crate) const LIFETIME_S_MIN: u64 = 60;

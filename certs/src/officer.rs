@@ -1,7 +1,8 @@
 //! The privacy officer's Ed25519 key: signs waivers, which accept findings of the screen in one dataset.
 //!
-//! Called by `site-agent officer-key` and `site-agent waiver`; the public half is what a site trusts. Invariants: only
-//! messages that begin with the waiver's context string are signed or verified, so that a waiver's key signs nothing else.
+//! Called by `site-agent officer-key` and `site-agent waiver`; the public half is what a site trusts.
+//! Invariants: only messages that begin with the waiver's context string are signed or verified, so that a
+//! waiver's key signs nothing else.
 
 use std::fmt;
 

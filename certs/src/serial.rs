@@ -1,7 +1,7 @@
 //! The serial number of a certificate: 16 bytes, drawn at random.
 //!
-//! Used by `profile` and `ca` (write it), `peer` (reads it) and the coordinator's database (finds a site by it).
-//! Invariant: the DER integer is positive and exactly 16 bytes long, whatever the randomness.
+//! Used by `profile` and `ca` (write it), `peer` (reads it) and the coordinator's database (finds a site by
+//! it). Invariant: the DER integer is positive and exactly 16 bytes long, whatever the randomness.
 
 use std::fmt;
 

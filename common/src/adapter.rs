@@ -1,5 +1,6 @@
-//! Adapter files: safetensors with exactly the tensors that a run's manifest names, all f32, nothing
-//! else. Used by the site agent (`protect`) and the coordinator (`intake`, `aggregate`). Invariant: read in blocks, so that memory does not grow with the adapter or the number of sites.
+//! Adapter files: safetensors with exactly the tensors that a run's manifest names, all f32, nothing else.
+//! Used by the site agent (`protect`) and the coordinator (`intake`, `aggregate`). Invariant: read in blocks,
+//! so that memory does not grow with the adapter or the number of sites.
 
 mod header;
 mod read;

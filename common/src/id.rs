@@ -137,8 +137,8 @@ impl FromStr for Digest {
     }
 }
 
-/// A public key of ristretto255 (RFC 9496), 32 bytes. In JSON, 64 hexadecimal digits. Only whoever computes with it
-/// (the crate `data`) can say whether it is a valid element.
+/// A public key of ristretto255 (RFC 9496), 32 bytes. In JSON, 64 hexadecimal digits. Only whoever computes
+/// with it (the crate `data`) can say whether it is a valid element.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct Point(pub [u8; 32]);
 

@@ -25,7 +25,8 @@ pub const ROUNDS_MAX: u32 = 10_000;
 pub const RUN_NAME_CHARACTERS_MAX: usize = 64;
 /// How long a round may be open, in seconds: a week, so that a run ends.
 pub const ROUND_DEADLINE_S_MAX: u64 = 7 * 24 * 3600;
-/// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below [`ADAPTER_BYTES_MAX`].
+/// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
+/// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;
 /// Passes over the local records in one round; more than a handful already overfits.
 pub const EPOCHS_MAX: u32 = 1000;
@@ -96,8 +97,8 @@ pub const LOSS_NATS_MAX: f64 = 64.0;
 pub const OVERLAP_BATCH_POINTS_MAX: usize = 4096;
 /// The least a site declares: fewer than 60 records x 17 features cannot be told apart.
 pub const OVERLAP_POINTS_MIN: u32 = 1024;
-/// The most a site may declare in a run, and so the most it can learn about the held-out set by asking: 1.97 M
-/// records x 17 features; 1 GiB up and 1 GiB down.
+/// The most a site may declare in a run, and so the most it can learn about the held-out set by asking: 1.97
+/// M records x 17 features; 1 GiB up and 1 GiB down.
 pub const OVERLAP_POINTS_MAX: u32 = 1 << 25;
 /// A published set: 20 B and 2^24 entries of 10 B, which are 986,000 held-out records x 17 features.
 pub const OVERLAP_SET_BYTES_MAX: u64 = 20 + 10 * (1 << 24);
@@ -120,13 +121,15 @@ pub const LOCAL_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 const _: () =
     assert!(POLL_WAIT_MS_MAX as u64 + 5_000 <= REQUEST_WAIT_MS_MAX, "a full poll fits in a request");
 const _: () = assert!(POLL_WAIT_MS_MAX as u64 <= SILENCE_MS_MAX, "a poll does not look like a dead peer");
-const _: () = assert!(CHUNK_BYTES_MAX <= STREAM_WINDOW_BYTES_MAX as usize, "a chunk fits in a stream's window");
+const _: () =
+    assert!(CHUNK_BYTES_MAX <= STREAM_WINDOW_BYTES_MAX as usize, "a chunk fits in a stream's window");
 const _: () = assert!(
     INCOMING_MAX as u64 * INCOMING_BUFFER_BYTES_MAX <= INCOMING_BUFFER_TOTAL_BYTES_MAX,
     "every attempt may use its share"
 );
 const _: () = assert!(CONNECTIONS_MAX >= CONNECTIONS_PER_CERTIFICATE_MAX * SITES_MAX, "every site gets in");
-const _: () = assert!(STREAM_WINDOW_BYTES_MAX <= CONNECTION_WINDOW_BYTES_MAX, "a stream fits in its connection");
+const _: () =
+    assert!(STREAM_WINDOW_BYTES_MAX <= CONNECTION_WINDOW_BYTES_MAX, "a stream fits in its connection");
 const _: () = assert!(MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX, "control messages are the small ones");
 const _: () =
     assert!(OVERLAP_WAIT_MS_MAX + 10_000 <= REQUEST_WAIT_MS_MAX, "waiting and evaluating fit in a request");

@@ -1,5 +1,6 @@
 //! How messages travel: QUIC with mutual TLS, one bidirectional stream per request. The only module that
-//! names quinn. Used by the site agent's egress and gateway and by `coordinator serve`. Sites hold a [`client::ClientConnection`]; the coordinator runs a [`server::Server`] and implements
+//! names quinn. Used by the site agent's egress and gateway and by `coordinator serve`. Sites hold a
+//! [`client::ClientConnection`]; the coordinator runs a [`server::Server`] and implements
 //! [`server::Handler`]; enrolment has its own small pair in [`join`].
 //!
 //! Invariants: every wait has a deadline; nothing read from a peer is allocated before it is bounded;

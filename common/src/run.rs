@@ -10,9 +10,9 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-use error::bound;
 use crate::id::{Digest, Point, RunId, SiteId};
 use crate::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX, RUN_NAME_CHARACTERS_MAX, SITES_MAX};
+use error::bound;
 
 pub use error::RunError;
 pub use settings::{
@@ -109,8 +109,9 @@ pub struct RunManifest {
     pub overlap: Option<OverlapTerms>,
 }
 
-/// The comparison of a site's records with the consortium's held-out ones (RFC 9497, verifiable mode). Because the public
-/// key stands in the manifest, the answers are proved to come from the key that the set was published under.
+/// The comparison of a site's records with the consortium's held-out ones (RFC 9497, verifiable mode).
+/// Because the public key stands in the manifest, the answers are proved to come from the key that the set
+/// was published under.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct OverlapTerms {

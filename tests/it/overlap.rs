@@ -1,6 +1,6 @@
-//! The comparison of sites' records with the consortium's held-out set, through real processes: what is too close is
-//! found and left out, nothing else is; what reaches the coordinator is points that nobody can tell apart, the same ones
-//! after a crash, and no more of them than the site declared.
+//! The comparison of sites' records with the consortium's held-out set, through real processes: what is too
+//! close is found and left out, nothing else is; what reaches the coordinator is points that nobody can tell
+//! apart, the same ones after a crash, and no more of them than the site declared.
 
 mod hostile;
 mod planted;
@@ -135,7 +135,8 @@ fn points_of(consortium: &mut Consortium) -> Result<Vec<Vec<u8>>> {
         for (found, outbox) in found.iter_mut().zip(&outboxes) {
             for path in files(outbox, "")? {
                 let bytes = std::fs::read(&path).unwrap_or_default();
-                // An adapter is no power of two of 32 bytes; a file that is not renamed yet has no digest for a name.
+                // An adapter is no power of two of 32 bytes; a file that is not renamed yet has no digest for
+                // a name.
                 let named = path.file_name().is_some_and(|name| name.len() == 64);
                 if named && bytes.len() % POINT_BYTES == 0 && (bytes.len() / POINT_BYTES).is_power_of_two() {
                     *found = Some(bytes);
@@ -147,8 +148,8 @@ fn points_of(consortium: &mut Consortium) -> Result<Vec<Vec<u8>>> {
     Ok(found.into_iter().flatten().collect())
 }
 
-/// Rebuilds each frame of the ledger from the points in the outbox: the digests must agree, so these bytes left and no
-/// others, at every attempt.
+/// Rebuilds each frame of the ledger from the points in the outbox: the digests must agree, so these bytes
+/// left and no others, at every attempt.
 fn every_frame_is_these_points(consortium: &Consortium, run: &str, sent: &[Vec<u8>]) -> Result<()> {
     let id: RunId = run.parse()?;
     for (site, points) in consortium.sites.iter().zip(sent) {

@@ -1,6 +1,6 @@
-//! The repository's own rules, checked on every file: size, header, comments, imports, bounds, layers, circles,
-//! `unsafe`, paths in documents, and that every test SECURITY.md relies on exists. A rule without a test is a
-//! wish; a rule that cannot fail is one, too, so each is tried on a bad and a good example.
+//! The repository's own rules, checked on every file: size, header, comments, imports, bounds, layers,
+//! circles, `unsafe`, paths in documents, and that every test SECURITY.md relies on exists. A rule without a
+//! test is a wish; a rule that cannot fail is one, too, so each is tried on a bad and a good example.
 
 mod arguments;
 mod circles;

@@ -57,7 +57,8 @@ fn the_ledger_explains_every_byte_on_the_wire() -> Result<()> {
     Ok(())
 }
 
-/// Which records the run used is in the ledger before the first frame that names the run, and leads to the manifest.
+/// Which records the run used is in the ledger before the first frame that names the run, and leads to the
+/// manifest.
 fn the_data_was_noted(state: &Path, run: &str) -> Result<()> {
     let mut records = Vec::new();
     let ledger = BufReader::new(std::fs::File::open(state.join("ledger/ledger.log"))?);

@@ -129,11 +129,18 @@ impl Consortium {
         let (listen, join) = (self.listen.to_string(), self.listen_join.to_string());
         self.coordinator.start(&["serve", "--listen", &listen, "--listen-join", &join], environment)?;
         let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
-        wait::until("the coordinator's start", Duration::from_secs(START_S_MAX), POLL_EVERY, &logs, &interrupt, || {
-            self.coordinator.must_be_running()?;
-            let listening = self.coordinator.stderr_since_start().matches("listening on").count();
-            Ok((listening >= 2).then_some(()))
-        })
+        wait::until(
+            "the coordinator's start",
+            Duration::from_secs(START_S_MAX),
+            POLL_EVERY,
+            &logs,
+            &interrupt,
+            || {
+                self.coordinator.must_be_running()?;
+                let listening = self.coordinator.stderr_since_start().matches("listening on").count();
+                Ok((listening >= 2).then_some(()))
+            },
+        )
     }
 
     /// Invites and joins one site.

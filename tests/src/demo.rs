@@ -50,8 +50,14 @@ pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) ->
     let adapter = export(&consortium, &status, &settings.out)?;
     let verifications = verify::all(&consortium, repository, interrupt)?;
     let timings = report::Timings { setup_s, run_s, ..report::Timings::default() };
-    let mut report =
-        collect::report(settings, &consortium, &status, verifications, timings, paths(settings, &consortium, &adapter))?;
+    let mut report = collect::report(
+        settings,
+        &consortium,
+        &status,
+        verifications,
+        timings,
+        paths(settings, &consortium, &adapter),
+    )?;
     consortium.stop();
     report.timings.total_s = started.elapsed().as_secs_f64();
     write_reports(&report, &settings.out)?;

@@ -1,7 +1,7 @@
 //! Child processes: started with their output going to files, killed with everything they started.
 //!
-//! Called by `consortium` and `demo::verify`. Each child leads a process group of its own, because a site agent starts
-//! two children: a power cut takes all three. Output goes to files rather than pipes, so that no
+//! Called by `consortium` and `demo::verify`. Each child leads a process group of its own, because a site
+//! agent starts two children: a power cut takes all three. Output goes to files rather than pipes, so that no
 //! child ever blocks on us, a killed child's last words survive, and the canary test can scan them.
 
 use std::fs::{File, OpenOptions};
@@ -182,9 +182,14 @@ impl Process {
     pub fn stop(&mut self) {
         if matches!(self.ended(), Ok(None)) {
             signal_group(self.id(), "TERM");
-            let _ = wait::until("exit", Duration::from_secs(STOP_S_MAX), POLL_EVERY, Path::new("."), &Interrupt::default(), || {
-                self.ended()
-            });
+            let _ = wait::until(
+                "exit",
+                Duration::from_secs(STOP_S_MAX),
+                POLL_EVERY,
+                Path::new("."),
+                &Interrupt::default(),
+                || self.ended(),
+            );
         }
         self.kill();
     }

@@ -1,8 +1,9 @@
 //! Run files with a few values replaced: the demo's `--rounds`, `--model`, `--test`, and the tests'
 //! short runs, start from a file in `deploy/runs/` and write a complete one beside their state.
 //!
-//! Called by `demo::arguments` and by the integration tests. Works on the TOML table, not on the coordinator's type: what we do not replace must arrive at the
-//! coordinator exactly as its author wrote it, so that its own checks see it.
+//! Called by `demo::arguments` and by the integration tests. Works on the TOML table, not on the
+//! coordinator's type: what we do not replace must arrive at the coordinator exactly as its author wrote it,
+//! so that its own checks see it.
 
 use std::path::{Path, PathBuf};
 

@@ -61,8 +61,8 @@ pub enum Kind {
     /// See [`Request::OverlapBlinded`]: blinded points, uniform whatever the records are.
     #[serde(rename = "overlap-blinded")]
     OverlapBlinded,
-    /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given, and `sha256`
-    /// is the Merkle root of the data manifest.
+    /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
+    /// and `sha256` is the Merkle root of the data manifest.
     Data,
 }
 

@@ -24,7 +24,8 @@ pub enum Schedule {
     Cosine,
     /// After warm-up, `schedule_cycles` times half a cosine, each from the peak to 0.
     CosineWithRestarts,
-    /// Warm-up, stable, decay: the peak rate, and half a cosine to 0 over the last `decay_ratio` or `decay_steps`.
+    /// Warm-up, stable, decay: the peak rate, and half a cosine to 0 over the last `decay_ratio` or
+    /// `decay_steps`.
     Wsd,
 }
 
@@ -78,7 +79,8 @@ pub struct TrainingSettings {
     pub epsilon: f64,
     /// Global gradient norm is clipped to this.
     pub max_gradient_norm: f64,
-    /// Weight of the penalty for leaving the base model's distribution, `KL(base || model)` per supervised token.
+    /// Weight of the penalty for leaving the base model's distribution, `KL(base || model)` per supervised
+    /// token.
     pub kl_weight: f64,
     /// NEFTune: strength of the noise on the embeddings.
     pub neftune_alpha: f64,
@@ -165,7 +167,12 @@ impl TrainingSettings {
         let fraction = |value: f64| (0.0..1.0).contains(&value);
         let positive = |value: f64| value.is_finite() && value > 0.0;
         let rate = self.learning_rate;
-        bound(positive(rate) && rate <= LEARNING_RATE_MAX, "training.learning_rate", rate, "above 0, at most 1")?;
+        bound(
+            positive(rate) && rate <= LEARNING_RATE_MAX,
+            "training.learning_rate",
+            rate,
+            "above 0, at most 1",
+        )?;
         bound(fraction(self.weight_decay), "training.weight_decay", self.weight_decay, "0 to below 1")?;
         bound(fraction(self.beta1), "training.beta1", self.beta1, "0 to below 1")?;
         bound(fraction(self.beta2), "training.beta2", self.beta2, "0 to below 1")?;

@@ -1,9 +1,9 @@
 //! The two messages of enrolment: one request, one answer, on their own endpoint and ALPN.
 //!
-//! Used by `site-agent join`, which asks, and the coordinator's enrolment, which answers. The request is the only thing a site sends
-//! before it has a certificate; it is recorded in the ledger as kind `join`.
-//! Invariants: the token is wiped when the request is dropped and never shown by `Debug`; field and
-//! variant order are the wire format.
+//! Used by `site-agent join`, which asks, and the coordinator's enrolment, which answers. The request is the
+//! only thing a site sends before it has a certificate; it is recorded in the ledger as kind `join`.
+//! Invariants: the token is wiped when the request is dropped and never shown by `Debug`; field and variant
+//! order are the wire format.
 
 use std::fmt;
 

@@ -1,8 +1,8 @@
-//! Every message of the run protocol. [`Request`] is everything that can leave a hospital: a closed
-//! enum of fixed-size numbers, ids and codes, without strings, maps, names or error texts. **Adding a
-//! variant or a field to it is a privacy review.** Used by the site agent's egress (the only sender of a
-//! [`Request`]), the coordinator's request handler and the ledger. Invariant: variant order is the wire format
-//! (golden-byte tests).
+//! Every message of the run protocol. [`Request`] is everything that can leave a hospital: a closed enum of
+//! fixed-size numbers, ids and codes, without strings, maps, names or error texts. **Adding a variant or a
+//! field to it is a privacy review.** Used by the site agent's egress (the only sender of a [`Request`]), the
+//! coordinator's request handler and the ledger. Invariant: variant order is the wire format (golden-byte
+//! tests).
 
 use serde::{Deserialize, Serialize};
 
@@ -77,11 +77,11 @@ pub enum Request {
     Commit { key: RoundKey, digest: Digest },
     /// The site cannot train this round.
     Failed { key: RoundKey, reason: TrainFailure },
-    /// How many points the site will ask to compare its records with the held-out set: a power of two, the same for
-    /// the whole run. Nothing else about the records.
+    /// How many points the site will ask to compare its records with the held-out set: a power of two, the
+    /// same for the whole run. Nothing else about the records.
     OverlapDeclare { run: RunId, points: u32 },
-    /// `count` blinded points of 32 bytes each follow this frame, the first being number `offset` of the declared
-    /// ones. Each is a hash times a secret random number: uniform, whatever was hashed.
+    /// `count` blinded points of 32 bytes each follow this frame, the first being number `offset` of the
+    /// declared ones. Each is a hash times a secret random number: uniform, whatever was hashed.
     OverlapBlinded { run: RunId, offset: u32, count: u32 },
 }
 
@@ -119,7 +119,8 @@ pub enum TrainFailure {
     UpdateRejected,
     /// The site's policy does not allow this run.
     NotAllowed,
-    /// The records could not be compared with the held-out set: the coordinator's answers do not hold, or it refused.
+    /// The records could not be compared with the held-out set: the coordinator's answers do not hold, or it
+    /// refused.
     OverlapFailed,
 }
 
@@ -142,8 +143,8 @@ pub enum Response {
     Busy { retry_after_ms: u32 },
     /// Not done.
     Refused(Refusal),
-    /// To `OverlapBlinded`: the `count` points from number `offset` on, evaluated with the run's key (32 bytes each),
-    /// then a proof of 64 bytes for each 256 of them, follow this frame.
+    /// To `OverlapBlinded`: the `count` points from number `offset` on, evaluated with the run's key (32
+    /// bytes each), then a proof of 64 bytes for each 256 of them, follow this frame.
     OverlapEvaluated { offset: u32, count: u32 },
 }
 

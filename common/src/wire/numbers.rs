@@ -1,5 +1,6 @@
-//! Numbers that may leave a site: coarse on purpose, so that they cannot carry a record. Constructed at
-//! the site from exact values; the coordinator only ever sees these. Used by `message` and the site agent's egress.
+//! Numbers that may leave a site: coarse on purpose, so that they cannot carry a record. Constructed at the
+//! site from exact values; the coordinator only ever sees these. Used by `message` and the site agent's
+//! egress.
 
 use serde::{Deserialize, Serialize};
 

@@ -1,6 +1,6 @@
-//! What the fuzz targets share: some bytes read as a file of a kind, and what must hold of the result. Called by
-//! `targets/`. Invariants checked: no panic; every record that comes out is whole (its parts name fields, its turns
-//! alternate); the report's counts are those of the items; nothing is read behind an error.
+//! What the fuzz targets share: some bytes read as a file of a kind, and what must hold of the result. Called
+//! by `targets/`. Invariants checked: no panic; every record that comes out is whole (its parts name fields,
+//! its turns alternate); the report's counts are those of the items; nothing is read behind an error.
 
 use std::io::Write as _;
 use std::path::PathBuf;

@@ -1,5 +1,5 @@
-//! Any text as a column mapping, and what it is applied to: the text before the first NUL is the mapping, what is behind
-//! it the JSONL. Run by `deploy/fuzz`.
+//! Any text as a column mapping, and what it is applied to: the text before the first NUL is the mapping,
+//! what is behind it the JSONL. Run by `deploy/fuzz`.
 #![no_main]
 
 use data::read::{Mapping, ReadOptions};

@@ -1,5 +1,6 @@
-//! Any bytes as a Parquet file. Run by `deploy/fuzz`. The library panics on some damaged files; the reader catches that,
-//! so libFuzzer's hook, which aborts at once, is taken out: a panic that is not caught still ends the run.
+//! Any bytes as a Parquet file. Run by `deploy/fuzz`. The library panics on some damaged files; the reader
+//! catches that, so libFuzzer's hook, which aborts at once, is taken out: a panic that is not caught still
+//! ends the run.
 #![no_main]
 
 use data::read::ReadOptions;

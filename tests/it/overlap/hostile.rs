@@ -1,4 +1,5 @@
-//! A member that asks the coordinator what it may not: with the site's own key and certificate, and none of our gates.
+//! A member that asks the coordinator what it may not: with the site's own key and certificate, and none of
+//! our gates.
 
 use std::path::Path;
 use std::time::Duration;

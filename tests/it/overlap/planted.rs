@@ -34,7 +34,8 @@ impl Planted {
         write(&paths[0], validation)?;
         write(&paths[1], test)?;
         let mut first: Vec<String> = (0..OWN).map(|seed| question(seed, None)).collect();
-        // Two copies word for word, one with other punctuation; and twenty in which one character of sixty differs.
+        // Two copies word for word, one with other punctuation; and twenty in which one character of sixty
+        // differs.
         first.push(test[0].clone());
         first.push(validation[1].replace('，', " ,\u{3000}"));
         first.extend((0..20).map(|seed| question(1_000_000 + seed, Some(seed))));
@@ -44,7 +45,8 @@ impl Planted {
         }
         let sites: Vec<&Path> = small.setup.sites.iter().map(|site| site.data[0].as_path()).collect();
         let planted = Self::in_the_clear(&paths.each_ref().map(|path| path.as_path()), &sites)?;
-        // Both word for word, and of those at J = 0.836 three quarters (P(at least 3 of 16 bands), see `data::overlap`).
+        // Both word for word, and of those at J = 0.836 three quarters (P(at least 3 of 16 bands), see
+        // `data::overlap`).
         assert!(planted.expected[0] >= 2 + 10, "{:?} were found in the clear", planted.expected);
         Ok(planted)
     }
@@ -85,8 +87,8 @@ impl Planted {
     }
 }
 
-/// A question of sixty characters that has no five in a row in common with another seed's. With `change`, one of its
-/// characters is another: five of its 56 five-character runs, so J = 51 / 61 = 0.836.
+/// A question of sixty characters that has no five in a row in common with another seed's. With `change`, one
+/// of its characters is another: five of its 56 five-character runs, so J = 51 / 61 = 0.836.
 fn question(seed: u64, change: Option<u64>) -> String {
     const FIRST: u32 = 0x4E00;
     let mut stream = seed;

@@ -1,5 +1,5 @@
-//! Rules about comments: every file says what it is for and who calls it; comment lines are short; terms are the
-//! field's own. Run by `cargo test`.
+//! Rules about comments: every file says what it is for and who calls it; comment lines are short; terms are
+//! the field's own. Run by `cargo test`.
 
 use super::source::{SourceFile, rust_files};
 use super::{nobody, offenders};

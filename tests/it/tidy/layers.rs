@@ -117,8 +117,9 @@ fn every_wall_guards_something() {
     let gone: BTreeSet<String> =
         rooms.filter(|room| !is_there(room)).map(|room| (*room).to_owned()).collect();
     nobody("a wall guards a room that exists", gone.into_iter().collect());
-    let allowed =
-        WALLS.iter().flat_map(|wall| wall.own.iter().flat_map(move |own| own.iter().map(move |name| (wall, name))));
+    let allowed = WALLS
+        .iter()
+        .flat_map(|wall| wall.own.iter().flat_map(move |own| own.iter().map(move |name| (wall, name))));
     let gone = allowed.filter(|(wall, name)| {
         let source = wall.rooms[0].split_once("/src").map_or("", |(folder, _)| folder);
         !is_there(&format!("{source}/src/{name}"))

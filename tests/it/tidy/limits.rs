@@ -1,4 +1,5 @@
-//! Bounds stand in the `limits.rs` of their crate, with a reason, and their names say so. Run by `cargo test`.
+//! Bounds stand in the `limits.rs` of their crate, with a reason, and their names say so. Run by `cargo
+//! test`.
 
 use super::source::{SourceFile, repository};
 use super::{nobody, offenders};

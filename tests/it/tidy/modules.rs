@@ -1,5 +1,6 @@
-//! The modules of one crate and where their names lead: from a path in a file to the file that defines what it
-//! names. Called by `circles` and `layers`. Re-exports are followed, so that a name counts where it is defined.
+//! The modules of one crate and where their names lead: from a path in a file to the file that defines what
+//! it names. Called by `circles` and `layers`. Re-exports are followed, so that a name counts where it is
+//! defined.
 
 use std::collections::{BTreeMap, BTreeSet};
 

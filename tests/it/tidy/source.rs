@@ -17,7 +17,8 @@ pub(super) struct SourceFile {
     pub(super) code: String,
 }
 
-/// A function's first line, and the lines of its body that are neither blank nor comments: what clippy counts.
+/// A function's first line, and the lines of its body that are neither blank nor comments: what clippy
+/// counts.
 pub(super) struct Function {
     pub(super) line: usize,
     pub(super) lines: usize,

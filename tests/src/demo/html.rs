@@ -1,7 +1,7 @@
 //! `report.html`: the outcome for a steering committee, in one file without any external resource.
 //!
-//! Called by `demo`. Reads a `Report` and nothing else. It must still open from an archive in ten years, print on
-//! paper, and follow the reader's light or dark setting; hence no script and no web font. Every text
+//! Called by `demo`. Reads a `Report` and nothing else. It must still open from an archive in ten years,
+//! print on paper, and follow the reader's light or dark setting; hence no script and no web font. Every text
 //! that comes from outside goes through [`escape`].
 
 mod curve;

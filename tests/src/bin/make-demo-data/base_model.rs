@@ -1,5 +1,6 @@
-//! A Qwen2 folder with random weights: config.json, generation_config.json, model.safetensors in bf16. Called by
-//! `main` before pre-training. Invariants: 1.1 M parameters; every tensor of the architecture and no other.
+//! A Qwen2 folder with random weights: config.json, generation_config.json, model.safetensors in bf16. Called
+//! by `main` before pre-training. Invariants: 1.1 M parameters; every tensor of the architecture and no
+//! other.
 
 use std::path::Path;
 
@@ -17,8 +18,8 @@ const FEED_FORWARD: usize = 384;
 const LAYERS: usize = 4;
 const HEADS: usize = 4;
 const KEY_VALUE_HEADS: usize = 2;
-/// Pre-training with LoRA leaves embedding and norms as they are, so their scales must suit a trained model: with
-/// deviation 0.15 the head's logits reach 0.15 * 128 = 19, enough to be sure of one of 2,000 tokens.
+/// Pre-training with LoRA leaves embedding and norms as they are, so their scales must suit a trained model:
+/// with deviation 0.15 the head's logits reach 0.15 * 128 = 19, enough to be sure of one of 2,000 tokens.
 const EMBEDDING_DEVIATION: f32 = 0.15;
 
 pub(crate) fn make(folder: &Path, sampler: &mut Sampler) -> Outcome<()> {

@@ -1,7 +1,7 @@
-//! `make-demo-data`: writes everything in `deploy/demo-data` except `facts.tsv`, from which it makes it: records
-//! of four hospitals, held-out sets, a tokenizer, and a small model pre-trained on other departments.
-//! Run by hand when the facts or the templates change. The same seed gives the same records and tokenizer on every
-//! machine, and the same model on machines with the same vector instructions.
+//! `make-demo-data`: writes everything in `deploy/demo-data` except `facts.tsv`, from which it makes it:
+//! records of four hospitals, held-out sets, a tokenizer, and a small model pre-trained on other departments.
+//! Run by hand when the facts or the templates change. The same seed gives the same records and tokenizer on
+//! every machine, and the same model on machines with the same vector instructions.
 #![allow(clippy::print_stdout, clippy::print_stderr)] // a command line talks to its user
 
 mod base_model;

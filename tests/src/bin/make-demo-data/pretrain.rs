@@ -1,6 +1,7 @@
-//! Pre-training with the engine that the demo itself uses, by ReLoRA: a wide adapter is trained, merged into the base,
-//! and the next one begins (Lialin et al. 2023, "ReLoRA: High-Rank Training Through Low-Rank Updates"). Called by
-//! `main`. Invariant: the departments of the four hospitals are not in the records trained on.
+//! Pre-training with the engine that the demo itself uses, by ReLoRA: a wide adapter is trained, merged into
+//! the base, and the next one begins (Lialin et al. 2023, "ReLoRA: High-Rank Training Through Low-Rank
+//! Updates"). Called by `main`. Invariant: the departments of the four hospitals are not in the records
+//! trained on.
 
 use std::path::Path;
 

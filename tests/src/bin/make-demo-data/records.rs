@@ -1,6 +1,7 @@
-//! The library of records: four hospitals, validation, test, and other departments for pre-training; and how they are
-//! written. Called by `main`. Invariants: no question (with its patient) occurs twice in the whole library; the
-//! hospitals see only their own department; the held-out sets have all four departments in equal parts.
+//! The library of records: four hospitals, validation, test, and other departments for pre-training; and how
+//! they are written. Called by `main`. Invariants: no question (with its patient) occurs twice in the whole
+//! library; the hospitals see only their own department; the held-out sets have all four departments in equal
+//! parts.
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -8,8 +9,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 use tests::limits::DRAWS_MAX;
 
-use crate::outcome::Outcome;
 use crate::facts::Fact;
+use crate::outcome::Outcome;
 use crate::sampler::Sampler;
 use crate::wording::{Exchange, Kind, exchange};
 
@@ -68,7 +69,8 @@ struct Maker<'a> {
 }
 
 impl Maker<'_> {
-    /// `count` records that go round facts, kinds and languages in a shuffled order, so that each is met about equally.
+    /// `count` records that go round facts, kinds and languages in a shuffled order, so that each is met
+    /// about equally.
     fn records(&mut self, facts: &[&Fact], count: usize, max_turns: usize) -> Outcome<Vec<Record>> {
         let mut deck: Vec<(&Fact, Kind, bool)> = facts
             .iter()

@@ -29,7 +29,8 @@ impl Sampler {
         }
     }
 
-    /// Normal with mean 0 and the given standard deviation (sum of twelve uniforms, which is close enough here).
+    /// Normal with mean 0 and the given standard deviation (sum of twelve uniforms, which is close enough
+    /// here).
     pub(crate) fn normal(&mut self, deviation: f32) -> f32 {
         let sum: f32 = (0..12).map(|_| (self.0.next_u32() >> 8) as f32 / 16_777_216.0).sum();
         (sum - 6.0) * deviation

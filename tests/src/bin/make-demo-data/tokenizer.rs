@@ -1,5 +1,6 @@
-//! A byte-level BPE tokenizer trained on the library's texts, with Qwen's pre-tokenizer, ChatML's special tokens and
-//! chat template. Called by `main`. Invariant: ids below 2,000, the special tokens last, as the model's config says.
+//! A byte-level BPE tokenizer trained on the library's texts, with Qwen's pre-tokenizer, ChatML's special
+//! tokens and chat template. Called by `main`. Invariant: ids below 2,000, the special tokens last, as the
+//! model's config says.
 
 use std::path::Path;
 

@@ -1,5 +1,6 @@
-//! How a fact becomes a question and an answer: six kinds of question in two languages, several wordings each, with or
-//! without a patient. Used by `records`. Invariant: everything a doctor would have to look up comes from the fact.
+//! How a fact becomes a question and an answer: six kinds of question in two languages, several wordings
+//! each, with or without a patient. Used by `records`. Invariant: everything a doctor would have to look up
+//! comes from the fact.
 
 use crate::facts::{Fact, Words};
 use crate::people;
@@ -30,7 +31,8 @@ pub(crate) struct Exchange {
     pub(crate) output: String,
 }
 
-/// Words in one of the wordings; `{}` in the order condition, symptom, test, treatment, advice, warning by name.
+/// Words in one of the wordings; `{}` in the order condition, symptom, test, treatment, advice, warning by
+/// name.
 fn fill(wording: &str, words: &Words) -> String {
     wording
         .replace("{condition}", &words.condition)
