@@ -162,7 +162,7 @@ fn certificates_of_another_consortium_are_refused_on_both_sides() {
 #[test]
 fn expired_and_future_certificates_are_refused() {
     let ours = Consortium::with_server_issued_at(now() - 60 * DAY);
-    for at in [now() - 31 * DAY, SystemTime::now() + DAY] {
+    for at in [now() - 31 * DAY, now() + DAY] {
         let site = ours.site_issued_at(at);
         assert!(matches!(
             refusal(ours.run_client(&site), ours.run_server()),
