@@ -28,7 +28,7 @@ pub const ROUND_DEADLINE_S_MAX: u64 = 7 * 24 * 3600;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;
-/// Passes over the local records in one round; more than a handful already overfits.
+/// Passes over the local records in one round; far above any useful number, so that a round ends.
 pub const EPOCHS_MAX: u32 = 1000;
 /// Records (or packs) of one forward pass; the site's memory ends far below.
 pub const BATCH_SIZE_MAX: usize = 4096;
@@ -36,11 +36,12 @@ pub const BATCH_SIZE_MAX: usize = 4096;
 pub const GRADIENT_ACCUMULATION_MAX: usize = 4096;
 /// Tokens of one record: the longest context of the supported models.
 pub const CUTOFF_TOKENS_MAX: usize = 131_072;
-/// Tokens of one record: the chat template alone takes about as many.
+/// Tokens of one record: fewer hold no exchange.
 pub const CUTOFF_TOKENS_MIN: usize = 8;
 /// Peak learning rate. Training diverges far below; this catches a missing exponent.
 pub const LEARNING_RATE_MAX: f64 = 1.0;
-/// Weight of the penalty for leaving the base model's distribution: at 100 nothing is learnt any more.
+/// Weight of the penalty for leaving the base model's distribution: far above any useful one; catches a
+/// missing decimal point.
 pub const KL_WEIGHT_MAX: f64 = 100.0;
 /// NEFTune's alpha: its authors use 5 to 15.
 pub const NEFTUNE_ALPHA_MAX: f64 = 100.0;

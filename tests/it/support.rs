@@ -77,23 +77,23 @@ impl Small {
     /// Cuts the data and writes the run file.
     pub(crate) fn new(wish: &Wish) -> Result<Self> {
         let folder = Folder::new()?;
-        let plan = demo_plan()?;
+        let settings = demo_settings()?;
         let data = folder.path().join("data");
         std::fs::create_dir_all(&data)?;
         let mut sites = Vec::new();
         for index in 0..wish.sites {
             // More sites than the demo has share its files: what matters here is not what they learn.
-            let source = &plan.sites[index % plan.sites.len()].data[0];
+            let source = &settings.sites[index % settings.sites.len()].data[0];
             let name = format!("site-{}", index + 1);
             let to = data.join(&name).with_extension(source.extension().unwrap_or_default());
             dataset::take(source, &to, wish.records)?;
             sites.push(SiteSetup { name, data: vec![to] });
         }
         let run_file = folder.path().join("run.toml");
-        short_run(&plan, &data, wish)?.write(&run_file)?;
+        short_run(&settings, &data, wish)?.write(&run_file)?;
         let setup = Setup {
             root: folder.path().join("parties"),
-            model: plan.model,
+            model: settings.model,
             sites,
             relayed: wish.relayed,
             interrupt: Interrupt::default(),
@@ -120,14 +120,14 @@ impl Small {
 }
 
 /// What the demo would run without arguments.
-pub(crate) fn demo_plan() -> Result<DemoSettings> {
+pub(crate) fn demo_settings() -> Result<DemoSettings> {
     let arguments = Arguments::parse_from(["demo"]);
     DemoSettings::resolve(&arguments, repository(), repository()).context("the demo's own data")
 }
 
 /// The demo's run with short held-out sets, few steps and a short deadline.
-fn short_run(plan: &DemoSettings, data: &Path, wish: &Wish) -> Result<RunFile> {
-    let mut run = plan.run_file.clone();
+fn short_run(settings: &DemoSettings, data: &Path, wish: &Wish) -> Result<RunFile> {
+    let mut run = settings.run_file.clone();
     for key in ["validation", "test"] {
         let source = run.path(key).context("the demo's run file names its held-out sets")?;
         let to = data.join(key).with_extension(source.extension().unwrap_or_default());

@@ -56,7 +56,7 @@ pub(super) fn apply(mistake: &Mistake, small: &mut Small) -> Result<()> {
 
 /// Points the setup at a good model and good data again.
 pub(super) fn repair(small: &mut Small) -> Result<()> {
-    small.setup.model = crate::support::demo_plan()?.model;
+    small.setup.model = crate::support::demo_settings()?.model;
     small.setup.sites[0].data[0] = small.folder.path().join("data/good.jsonl");
     Ok(())
 }
