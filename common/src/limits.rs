@@ -17,6 +17,10 @@ pub const ADAPTER_VALUE_MAX: f32 = 1.0e4;
 pub const ADAPTER_NORM_MAX: f64 = 1.0e5;
 /// Bytes of a partial file that wait for an fsync: what a crash may cost in bytes sent again.
 pub const UNSYNCED_BYTES_MAX: u64 = 8 * 1024 * 1024;
+/// Tensors of an adapter: two for each of 7 linears in up to 1,170 layers.
+pub const TENSORS_MAX: usize = 16_384;
+/// A tensor's name: PEFT's longest in use has 70 characters.
+pub const TENSOR_NAME_BYTES_MAX: usize = 256;
 /// A run file or a configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 /// Rounds of one run.

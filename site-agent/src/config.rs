@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use common::limits::CONFIG_BYTES_MAX;
+use common::limits::{CONFIG_BYTES_MAX, VALIDATION_SHARE_MAX};
 use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::{SchemeChoice, SplitOptions};
@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
 use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
+use crate::policy::PolicyConfig;
 use crate::sandbox::Lock;
 
 /// The whole file.
@@ -142,7 +143,7 @@ pub struct SandboxConfig {
 }
 
 /// `[training]`
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingConfig {
     /// Seconds between two checkpoints of a training in progress; after a crash at most this much is
@@ -156,6 +157,10 @@ pub struct TrainingConfig {
     /// Which activations a training step computes twice instead of keeping: "none", "attention", "full" or
     /// "auto". Memory against time; the result is the same bytes.
     pub recompute: Recompute,
+    /// Share of the records that a run may measure on instead of training on them, where it asks for a share at
+    /// all. The run decides whether, the site how much: a share that a coordinator could choose would tell it
+    /// exact counts.
+    pub validation_share: f64,
     /// How the quantised base is held in memory: "nf4", or "bf16-cache" (unpacked once: four times the
     /// memory, the same result). Its
     /// old name, `weights`, is still read; in a run file that word means the stored format.
@@ -177,28 +182,9 @@ impl Default for TrainingConfig {
             attempts_max: 3,
             device: Device::Cpu,
             recompute: Recompute::Auto,
+            validation_share: 0.1,
             base_in_memory: HeldWeights::Nf4,
         }
-    }
-}
-
-/// `[policy]`
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct PolicyConfig {
-    /// Largest L2 norm an adapter may have to be let out. A trained adapter is far below; a number above
-    /// means that training diverged or that something other than an adapter is being sent.
-    pub update_norm_max: f64,
-    /// Largest number of bytes one update may have.
-    pub update_bytes_max: u64,
-    /// Whether records may be compared with the consortium's held-out set, where a run asks for it: blinded
-    /// hashes leave, no text. A run that asks a site that says false goes on without that site.
-    pub overlap: bool,
-}
-
-impl Default for PolicyConfig {
-    fn default() -> Self {
-        Self { update_norm_max: 10_000.0, update_bytes_max: 2 << 30, overlap: true }
     }
 }
 
@@ -257,9 +243,10 @@ impl AgentConfig {
         if !(1..=TRAINING_ATTEMPTS_MAX).contains(&self.training.attempts_max) {
             return Err("`training.attempts_max` must be between 1 and 100");
         }
-        if !(self.policy.update_norm_max.is_finite() && self.policy.update_norm_max > 0.0) {
-            return Err("`policy.update_norm_max` must be a positive number");
+        if !(0.0..=VALIDATION_SHARE_MAX).contains(&self.training.validation_share) {
+            return Err("`training.validation_share` must be between 0 and 0.5");
         }
+        self.policy.validate()?;
         Ok(())
     }
 
@@ -300,25 +287,20 @@ impl AgentConfig {
              device = \"{}\"\n\
              # What a step computes twice to save memory: \"none\", \"attention\", \"full\", or \"auto\".\n\
              recompute = \"{}\"\n\
+             # Share of the records to measure on, in runs that ask sites to measure (at most 0.5).\n\
+             validation_share = {:?}\n\
              # The quantised base in memory: \"nf4\", or \"bf16-cache\" (four times as large, faster on a GPU).\n\
              base_in_memory = \"{}\"\n\n\
-             [policy]\n\
-             # Largest L2 norm of an update that may leave.\n\
-             update_norm_max = {:?}\n\
-             # Largest size of an update that may leave, in bytes.\n\
-             update_bytes_max = {}\n\
-             # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
-             overlap = {}\n",
+             {}",
             quote(&self.model)?,
             self.data_room.to_commented_toml(mapping.as_deref()),
             self.training.checkpoint_interval_s,
             self.training.attempts_max,
             self.training.device,
             self.training.recompute,
+            self.training.validation_share,
             self.training.base_in_memory,
-            self.policy.update_norm_max,
-            self.policy.update_bytes_max,
-            self.policy.overlap,
+            self.policy.to_commented_toml(),
         ))
     }
 }

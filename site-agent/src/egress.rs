@@ -27,12 +27,12 @@ use common::wire::join::{JoinRequest, JoinResponse};
 use common::wire::message::{Envelope, POINT_BYTES, PROTOCOL_VERSION, Request, RoundKey, TrainFailure};
 use common::wire::numbers::{LossMilli, RoundedCount};
 
-use crate::config::PolicyConfig;
 use crate::error::SiteError;
 use crate::gateway::ledger::{Frame, LedgerWriter};
 use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::protect::ProtectedUpdate;
 use crate::pipe::Progress;
+use crate::policy::PolicyConfig;
 
 pub use common::net::client::Answer;
 
@@ -51,7 +51,7 @@ pub enum Outbound<'a> {
     Fetch { digest: Digest, offset: u64 },
     /// "I take part": fingerprint of the public base model; number of records, rounded to two digits.
     Ready { key: RoundKey, base_fingerprint: Digest, records: u64 },
-    /// How far training is: steps, speed, and the loss in thousandths.
+    /// How far training is: in hundredths, speed, and the loss in thousandths.
     Progress { key: RoundKey, progress: Progress },
     /// Digest and size of the update; rounded counts; mean loss.
     Offer(&'a ProtectedUpdate),
@@ -175,8 +175,8 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
         Outbound::Progress { key, progress } => Request::Progress {
             key,
-            step: progress.step,
-            total_steps: progress.total_steps,
+            step: percent(progress.step, progress.total_steps),
+            total_steps: 100,
             loss: LossMilli::of(progress.loss),
             tokens_per_s: progress.tokens_per_s,
         },
@@ -187,7 +187,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
                 digest: update.digest,
                 bytes: update.bytes,
                 records: RoundedCount::of(update.records),
-                tokens: RoundedCount::of(update.tokens),
+                tokens: RoundedCount::of(coarse_tokens(update.tokens)),
                 loss: LossMilli::of(update.loss),
             }
         }
@@ -212,6 +212,19 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
     };
     Ok((request, payload))
+}
+
+/// How far training is, in hundredths. Steps themselves do not leave: a coordinator that chose the batch size would
+/// read the exact number of records in them.
+fn percent(step: u32, total_steps: u32) -> u32 {
+    let percent = u64::from(step) * 100 / u64::from(total_steps.max(1));
+    u32::try_from(percent.min(100)).unwrap_or(100)
+}
+
+/// The power of two at or below. A coordinator that chose the cutoff, run after run, would find each record's length
+/// in two exact digits.
+fn coarse_tokens(tokens: u64) -> u64 {
+    tokens.checked_ilog2().map_or(0, |exponent| 1 << exponent)
 }
 
 /// Where a site joins: an address, and TLS that accepts nobody but the coordinator of the invitation.

@@ -30,6 +30,7 @@ use store::Store;
 
 pub mod agent_loop;
 pub mod connection;
+pub mod global_adapter;
 pub mod identity;
 pub mod ledger;
 pub mod output;

@@ -11,7 +11,7 @@
 //! | [`alone`] | training and generation without a consortium, behind the worker's locks |
 //! | [`sandbox`] | the kernel's locks, and the probes that try them |
 //! | [`pipe`], [`overlap`] | what worker and gateway share: messages, and the files of the comparison |
-//! | [`config`], [`paths`], [`waiver`] | the site's policy, its folder, the officer's waiver |
+//! | [`config`], [`policy`], [`paths`], [`waiver`] | the site's settings, what it lets a run do, its folder, the officer's waiver |
 //! | [`preflight`] | what is tried before anything runs |
 //! | [`cli`], [`data_report`], [`language`] | what people type and read |
 //! | [`error`], [`limits`], [`backoff`] | failures, bounds, waits |
@@ -32,6 +32,7 @@ pub mod limits;
 pub mod overlap;
 pub mod paths;
 pub mod pipe;
+pub mod policy;
 pub mod preflight;
 pub mod sandbox;
 pub mod supervisor;

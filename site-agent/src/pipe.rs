@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 
 use crate::error::SiteError;
+use crate::policy::PolicyRule;
 
 /// Gateway to worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -50,6 +51,8 @@ pub enum FromWorker {
     /// The records are read; this is the root of the manifest over those that may be trained on. Before
     /// `Ready`.
     Data { key: RoundKey, root: Digest },
+    /// A rule of this site's policy refuses the round; said before `Failed`. For the person at the site.
+    Forbidden { key: RoundKey, rule: PolicyRule },
     /// This round cannot be trained. The words are in the worker's own log.
     Failed { key: RoundKey, reason: TrainFailure },
 }
@@ -139,6 +142,8 @@ pub enum Notice {
     Receipt { key: RoundKey, bytes: u64 },
     /// The coordinator did not take the update (the round was closed, or it was not valid).
     Declined { key: RoundKey },
+    /// A rule of this site's policy refuses the round.
+    Forbidden { key: RoundKey, rule: PolicyRule },
     /// This site cannot train this round.
     CannotTrain { key: RoundKey, reason: TrainFailure },
     /// A run is over.

@@ -156,6 +156,9 @@ impl Worker {
 
     fn fail(&self, key: RoundKey, error: &TrainError) -> Result<(), SiteError> {
         tracing::error!(run = %key.run, round = key.round.0, code = ?error.code, "{error}");
+        if let Some(rule) = error.rule {
+            self.say(&FromWorker::Forbidden { key, rule })?;
+        }
         self.say(&FromWorker::Failed { key, reason: error.code })
     }
 }

@@ -95,6 +95,7 @@ impl Small {
             root: folder.path().join("parties"),
             model: settings.model,
             sites,
+            small_sites: true,
             relayed: wish.relayed,
             interrupt: Interrupt::default(),
         };

@@ -44,6 +44,9 @@ pub struct Setup {
     /// Base model folder, read by every site.
     pub model: PathBuf,
     pub sites: Vec<SiteSetup>,
+    /// Whether the sites are so small that the rules of a hospital's policy would refuse every run: each then lowers
+    /// them in its own agent.toml, as a small site may.
+    pub small_sites: bool,
     /// Sites reach the coordinator through a [`Relay`].
     pub relayed: bool,
     pub interrupt: Interrupt,
@@ -158,7 +161,27 @@ impl Consortium {
     /// What `join` reports.
     pub fn join_with(&self, index: usize, invitation: &str) -> Result<(), Failure> {
         self.sites[index].run(&self.join_arguments(index, invitation), COMMAND)?.success()?;
-        Ok(())
+        if self.setup.small_sites { self.lower_policy(index) } else { Ok(()) }
+    }
+
+    /// Lets a site with few records take part.
+    ///
+    /// # Errors
+    /// When its agent.toml cannot be read or written.
+    pub fn lower_policy(&self, index: usize) -> Result<(), Failure> {
+        let path = self.sites[index].state().join("agent.toml");
+        let text = std::fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
+        let lowered: Vec<String> = text
+            .lines()
+            .map(|line| match line.split_once(" = ") {
+                Some(("records_min" | "step_records_min" | "step_tokens_min" | "steps_min", _)) => {
+                    format!("{} = 1", line.split(' ').next().unwrap_or_default())
+                }
+                Some(("records_drop_max", _)) => "records_drop_max = 1.0".to_owned(),
+                _ => line.to_owned(),
+            })
+            .collect();
+        std::fs::write(&path, lowered.join("\n") + "\n").map_err(Failure::file("write", &path))
     }
 
     /// The arguments of `site-agent join` for a site, for tests that run it themselves.

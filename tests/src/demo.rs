@@ -111,6 +111,7 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
         root: settings.out.clone(),
         model: settings.model.clone(),
         sites: settings.sites.clone(),
+        small_sites: false,
         relayed: false,
         interrupt: interrupt.clone(),
     })?;

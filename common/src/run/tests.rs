@@ -1,6 +1,7 @@
 //! A run file next to the ways it can be wrong.
 
 use super::*;
+use crate::id::{Digest, RunId};
 
 fn spec() -> RunSpec {
     RunSpec {

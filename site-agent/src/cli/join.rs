@@ -20,7 +20,7 @@ use data::screen::Mode;
 use data::split::SchemeChoice;
 
 use super::support::{State, absolute, existing, parse_lock, require_folder};
-use crate::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::egress::{JoinEndpoint, release_join};
 use crate::error::SiteError;
 use crate::gateway::connection::quic::first_address;
@@ -28,6 +28,7 @@ use crate::gateway::identity::{Coordinator, Identity};
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
+use crate::policy::PolicyConfig;
 use crate::preflight;
 use crate::sandbox::Lock;
 
@@ -43,8 +44,8 @@ What it writes is agent.toml, the policy of this site:
   [data_room] screen, duplicates, split, split_by_patient, split_by_time, split_by_stratum, split_seed,
               mapping
   [sandbox] allow_missing         locks the agent may run without (default: none)
-  [training] checkpoint_interval_s, attempts_max, device, recompute, base_in_memory
-  [policy] update_norm_max, update_bytes_max, overlap
+  [training] checkpoint_interval_s, attempts_max, device, recompute, validation_share, base_in_memory
+  [policy]                        what a run may ask of this site, and what may leave; each line explained
 
 If the data or the model cannot be used, nothing is sent and the invitation stays good.";
 

@@ -138,8 +138,26 @@ fn counts_and_losses_leave_coarse() {
     release(&mut site, Outbound::Offer(&update)).unwrap();
     let envelope: Envelope = frame::from_body(&site.wire.sent[0][frame::PREFIX_BYTES..]).unwrap();
     let Request::Offer { records, tokens, loss, .. } = envelope.request else { panic!("not an offer") };
-    assert_eq!((records.value(), tokens.value()), (780, 120_000));
+    assert_eq!((records.value(), tokens.value()), (780, 66_000));
     assert_eq!(loss, LossMilli::of(5.123));
+}
+
+#[test]
+fn no_batch_size_makes_progress_tell_the_number_of_records() {
+    let mut site = site();
+    let mut seen = Vec::new();
+    // The same moment of trainings with batches of 1, 8 and 97 records, of 1,234 records.
+    for total_steps in [1234, 155, 13] {
+        let progress = Progress { step: total_steps / 2, total_steps, loss: 1.0, tokens_per_s: 100 };
+        release(&mut site, Outbound::Progress { key: key(), progress }).unwrap();
+        let sent = site.wire.sent.last().unwrap();
+        let envelope: Envelope = frame::from_body(&sent[frame::PREFIX_BYTES..]).unwrap();
+        let Request::Progress { step, total_steps, .. } = envelope.request else { panic!("no progress") };
+        seen.push((step, total_steps));
+    }
+    assert_eq!(seen, [(50, 100), (49, 100), (46, 100)]);
+    assert_eq!([percent(0, 0), percent(7, 7), percent(u32::MAX, u32::MAX)], [0, 100, 100]);
+    assert_eq!([0, 1, 65_535, 65_536].map(coarse_tokens), [0, 1, 32_768, 65_536]);
 }
 
 #[test]

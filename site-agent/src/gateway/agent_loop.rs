@@ -19,6 +19,7 @@ use common::wire::message::{Receipt, Refusal, Response, RoundKey, TrainFailure, 
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
+use super::global_adapter::{self, Refused};
 use super::identity::Identity;
 use super::output::Output;
 use super::overlap::exchange::Exchange;
@@ -31,9 +32,12 @@ use crate::error::SiteError;
 use crate::overlap;
 use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, Notice, RawFacts, ToGateway, ToWorker};
+use crate::policy::PolicyRule;
 
 /// Between two attempts at something the coordinator or the worker just refused.
 const PAUSE: Duration = Duration::from_secs(1);
+/// What `updates_per_day_max` counts over.
+const DAY_MS: u64 = 86_400_000;
 
 /// Everything the gateway holds.
 pub struct AgentLoop<N: Connector, C, O> {
@@ -106,6 +110,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             FromWorker::Ready { key, base_fingerprint, records } => {
                 let Phase::Preparing(assignment) = agent.phase else { return Ok(None) };
+                if let Err(rule) = self.config.policy.permits_records(records, self.store.last_records()?) {
+                    return Ok(Some(self.forbid(key, rule)));
+                }
                 let expected = self.manifest(assignment.manifest)?.base_fingerprint;
                 Some(Event::Prepared { key, base_fingerprint, expected, records })
             }
@@ -124,6 +131,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 self.exchange().compared(key, &left_out)?;
                 None
             }
+            FromWorker::Forbidden { .. } => None,
             FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
             FromWorker::Failed { key, reason } => {
                 let failures = self.store.count_failure(key)?;
@@ -233,14 +241,19 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     }
 
     async fn fetch(&mut self, assignment: Assignment) -> Result<Event, SiteError> {
-        for (digest, bytes) in
-            [(assignment.manifest, assignment.manifest_bytes), (assignment.adapter, assignment.adapter_bytes)]
-        {
-            if let Some(event) = self.fetch_one(digest, bytes).await? {
-                return Ok(event);
-            }
+        if let Some(event) = self.fetch_one(assignment.manifest, assignment.manifest_bytes).await? {
+            return Ok(event);
         }
         let manifest = self.manifest(assignment.manifest)?;
+        if let Err(rule) = self.permits(&manifest)? {
+            return Ok(self.forbid(assignment.key, rule));
+        }
+        if let Some(event) = self.fetch_one(assignment.adapter, assignment.adapter_bytes).await? {
+            return Ok(event);
+        }
+        if let Err(rule) = self.permits_adapter(&manifest, assignment.adapter)? {
+            return Ok(self.forbid(assignment.key, rule));
+        }
         // A longer one is not fetched; the worker then finds none and says so.
         if let Some(terms) = manifest.overlap.filter(|terms| terms.set_bytes <= OVERLAP_SET_BYTES_MAX)
             && let Some(event) = self.fetch_one(terms.set, terms.set_bytes).await?
@@ -251,6 +264,43 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let rounds = manifest.rounds;
         self.output.notice(Notice::Joined { key: assignment.key, rounds });
         Ok(Event::Fetched)
+    }
+
+    /// Whether the policy lets this site take part on these terms, today.
+    fn permits(&self, manifest: &RunManifest) -> Result<Result<(), PolicyRule>, SiteError> {
+        let policy = &self.config.policy;
+        if let Err(error) = manifest.validate() {
+            tracing::error!(run = %manifest.run, "the run's manifest is refused: {error}");
+        }
+        let since_ms = self.clock.now().0.saturating_sub(DAY_MS);
+        let updates = self.store.updates_since(since_ms)?;
+        Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)))
+    }
+
+    /// Whether the global adapter is one that this site trains on: of the run's shapes, bounded, and not far beyond
+    /// the one it took last.
+    fn permits_adapter(
+        &mut self,
+        manifest: &RunManifest,
+        adapter: Digest,
+    ) -> Result<Result<(), PolicyRule>, SiteError> {
+        let path = self.folder.inbox().join(adapter.to_string());
+        let before = self.store.norms_before(manifest.run, adapter)?;
+        match global_adapter::examine(&path, manifest, &self.config.policy, before.as_deref()) {
+            Ok(norms) => self.store.record_taken(manifest.run, adapter, &norms).map(Ok),
+            Err(Refused::Rule(rule, words)) => {
+                tracing::error!(run = %manifest.run, "the global adapter is refused: {words}");
+                Ok(Err(rule))
+            }
+            Err(Refused::Disk(source)) => Err(SiteError::io(&path, source)),
+        }
+    }
+
+    /// Tells the person which rule refuses a round.
+    fn forbid(&mut self, key: RoundKey, rule: PolicyRule) -> Event {
+        tracing::error!(run = %key.run, round = key.round.0, "the policy refuses the round: {rule}");
+        self.output.notice(Notice::Forbidden { key, rule });
+        Event::Forbidden { key }
     }
 
     /// Brings one file into the inbox, from where an earlier attempt ended; an event says why it could not

@@ -22,10 +22,10 @@ use common::wire::message::RoundKey;
 use sha2::{Digest as _, Sha256};
 
 use super::store::{Store, Update};
-use crate::config::PolicyConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 use crate::pipe::{RawFacts, round_file_stem};
+use crate::policy::PolicyConfig;
 
 /// Elements checked at once: 256 KiB.
 const BLOCK_ELEMENTS: usize = 64 * 1024;

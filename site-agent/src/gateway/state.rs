@@ -68,6 +68,8 @@ pub enum Event {
     RunOver { run: RunId },
     /// Both files are in the inbox; the run's base model has this fingerprint.
     Fetched,
+    /// A rule of this site's policy refuses the round.
+    Forbidden { key: RoundKey },
     /// The coordinator does not have the files any more, or they are not what their names say.
     FetchFailed,
     /// The worker holds the base model; `expected` is what the manifest names.
@@ -189,6 +191,11 @@ impl Agent {
                 Preparing(assignment) | Training(assignment),
                 Event::TrainingFailed { key, reason, failures },
             ) if key == assignment.key => self.training_failed(assignment, reason, failures),
+            (Fetching(assignment) | Preparing(assignment), Event::Forbidden { key })
+                if key == assignment.key =>
+            {
+                self.give_up(key, TrainFailure::NotAllowed)
+            }
             (Preparing(assignment) | Training(assignment), Event::WorkerGone { failures }) => {
                 if failures < self.failures_max {
                     self.to(AwaitingWorker(assignment), vec![])

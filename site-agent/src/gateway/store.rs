@@ -59,6 +59,9 @@ CREATE TABLE IF NOT EXISTS overlap (
     run BLOB NOT NULL PRIMARY KEY, digest BLOB NOT NULL, points INTEGER NOT NULL, prepared_ms INTEGER NOT NULL,
     compared INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS taken (
+    run BLOB NOT NULL PRIMARY KEY, adapter BLOB NOT NULL, norms BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 ";
@@ -143,6 +146,50 @@ impl Store {
             )
             .optional()?;
         Ok(found)
+    }
+
+    /// Records of the update that was made last, in whatever run.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn last_records(&self) -> Result<Option<u64>, SiteError> {
+        let query = "SELECT records FROM updates ORDER BY prepared_ms DESC, round DESC LIMIT 1";
+        let found = self.connection.query_row(query, [], |row| row.get::<_, i64>(0)).optional()?;
+        Ok(found.map(from_sql))
+    }
+
+    /// How many updates were made since then.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn updates_since(&self, since_ms: u64) -> Result<u32, SiteError> {
+        let query = "SELECT COUNT(*) FROM updates WHERE prepared_ms >= ?1";
+        Ok(self.connection.query_row(query, params![to_sql(since_ms)], |row| row.get(0))?)
+    }
+
+    /// The norms of the tensors of the global adapter that this site took last in a run, if it was another one.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn norms_before(&self, run: RunId, adapter: Digest) -> Result<Option<Vec<f64>>, SiteError> {
+        let query = "SELECT norms FROM taken WHERE run = ?1 AND adapter <> ?2";
+        let read = |row: &Row<'_>| row.get::<_, Vec<u8>>(0);
+        let found = self.connection.query_row(query, params![run.0, adapter.0], read).optional()?;
+        Ok(found.map(|bytes| bytes.as_chunks::<8>().0.iter().map(|word| f64::from_le_bytes(*word)).collect()))
+    }
+
+    /// Remembers the global adapter that this site takes.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn record_taken(&mut self, run: RunId, adapter: Digest, norms: &[f64]) -> Result<(), SiteError> {
+        let bytes: Vec<u8> = norms.iter().flat_map(|norm| norm.to_le_bytes()).collect();
+        self.connection.execute(
+            "INSERT INTO taken (run, adapter, norms) VALUES (?1, ?2, ?3)
+             ON CONFLICT DO UPDATE SET adapter = excluded.adapter, norms = excluded.norms",
+            params![run.0, adapter.0, bytes],
+        )?;
+        Ok(())
     }
 
     /// All updates, oldest first.

@@ -10,6 +10,7 @@ use common::wire::message::{RoundKey, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::pipe::{FromWorker, LeftOut, Notice, Progress};
+use crate::policy::PolicyRule;
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
@@ -52,6 +53,7 @@ impl Lines {
             Notice::Declined { key } => {
                 eprintln!("{}: the coordinator did not take the update", self.name(*key))
             }
+            Notice::Forbidden { key, rule } => self.forbidden(*key, *rule),
             Notice::CannotTrain { key, reason } => {
                 eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
             }
@@ -80,6 +82,7 @@ impl Lines {
                     progress.tokens_per_s
                 );
             }
+            FromWorker::Forbidden { key, rule } => self.forbidden(*key, *rule),
             FromWorker::Blinded { .. } => {}
             FromWorker::Compared { key, .. } if self.prepared == Some(*key) => {}
             FromWorker::Compared { key, left_out } => {
@@ -108,6 +111,10 @@ impl Lines {
                 }
             }
         }
+    }
+
+    fn forbidden(&self, key: RoundKey, rule: PolicyRule) {
+        eprintln!("{}: the policy of this site (agent.toml) refuses it: {rule}", self.name(key));
     }
 
     fn draw(&mut self, key: RoundKey, progress: &Progress) {

@@ -156,7 +156,8 @@ mod tests {
     use data::split::SchemeChoice;
 
     use super::*;
-    use crate::config::{DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+    use crate::config::{DataRoomConfig, SandboxConfig, TrainingConfig};
+    use crate::policy::PolicyConfig;
 
     const PHONE: &str = "13812345678";
 

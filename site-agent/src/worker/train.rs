@@ -13,6 +13,7 @@ use common::durable;
 use common::id::{Digest, RunId};
 use common::run::RunManifest;
 use common::wire::message::{RoundKey, TrainFailure};
+use model::train::planned_steps;
 use model::{Adapter, BaseModel, Checkpoint, ModelError, StepReport, TrainData};
 use prepare::samples::{self, SampleSettings, Samples};
 use prepare::settings;
@@ -24,6 +25,7 @@ use crate::config::AgentConfig;
 use crate::limits::METRICS_FILES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{BlindedFacts, LeftOut, RawFacts, round_file_stem};
+use crate::policy::TrainingVolume;
 use after_step::{AfterStep, Watch};
 use checkpoint::CheckpointFile;
 use material::{SiteData, Usable};
@@ -115,10 +117,12 @@ impl RoundTrainer {
     /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `OverlapFailed`, `NotAllowed`.
     pub fn prepare(&mut self, run: RunId, manifest: Digest) -> Result<Prepared, TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
+        self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
         if let Some(facts) = self.make_samples(run, &manifest)? {
             return Ok(Prepared::Blinded(facts));
         }
         let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
+        self.permits_volume(&manifest)?;
         let Some(kept) = &self.samples else {
             return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
         };
@@ -138,12 +142,14 @@ impl RoundTrainer {
         }
         let inbox = Inbox::new(&self.folder);
         let manifest = inbox.manifest(order.manifest)?;
+        self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
         let adapter_bytes = inbox.adapter(order.adapter)?;
         if self.make_samples(key.run, &manifest)?.is_some() {
             let words = "the records were not compared with the held-out set";
             return Err(TrainError::new(TrainFailure::WorkerFailed, words));
         }
         self.base(&manifest)?;
+        self.permits_volume(&manifest)?;
         let (Some(RunSamples { samples, .. }), Some(base)) = (&self.samples, &self.base) else {
             return Err(TrainError::new(TrainFailure::WorkerFailed, "the base model was not kept"));
         };
@@ -221,7 +227,12 @@ impl RoundTrainer {
         let wanted = SampleKey {
             settings: SampleSettings {
                 cutoff_tokens: training.cutoff_tokens,
-                validation_share: training.validation_share,
+                // The run decides whether records are held out, the site how many.
+                validation_share: if training.validation_share > 0.0 {
+                    self.config.training.validation_share
+                } else {
+                    0.0
+                },
                 seed: training.seed,
             },
             compared_in: manifest.overlap.map(|_| run),
@@ -250,6 +261,21 @@ impl RoundTrainer {
         tracing::info!(report = ?samples.report, held_out = samples.validation.len(), "records prepared");
         self.samples = Some(RunSamples { made_for: wanted, samples, left_out });
         Ok(None)
+    }
+
+    /// Whether the policy lets an update be trained on so much; asked when samples and base are there.
+    fn permits_volume(&self, manifest: &RunManifest) -> Result<(), TrainError> {
+        let (Some(RunSamples { samples, .. }), Some(base)) = (&self.samples, &self.base) else {
+            return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
+        };
+        let training = settings::training(&manifest.training);
+        let (steps, _) = planned_steps(base, &samples.training, &training)?;
+        let volume = TrainingVolume {
+            records: samples.training.len() as u64,
+            tokens: samples.training.iter().map(|sample| sample.tokens.len() as u64).sum(),
+            steps,
+        };
+        self.config.policy.permits_volume(&manifest.training, volume).map_err(TrainError::forbidden)
     }
 
     /// The round's metrics in the site's logs. Without them the round is trained all the same.

@@ -4,6 +4,8 @@
 use common::wire::message::TrainFailure;
 use model::ModelError;
 
+use crate::policy::PolicyRule;
+
 /// A code for the gateway and words for the log.
 #[derive(Debug, thiserror::Error)]
 #[error("{words}")]
@@ -12,11 +14,19 @@ pub struct TrainError {
     pub code: TrainFailure,
     /// What the log says.
     pub words: String,
+    /// The rule of the site's policy that refuses, where one does: for the person at the site.
+    pub rule: Option<PolicyRule>,
 }
 
 impl TrainError {
     pub(crate) fn new(code: TrainFailure, words: impl ToString) -> Self {
-        Self { code, words: words.to_string() }
+        Self { code, words: words.to_string(), rule: None }
+    }
+
+    /// A rule of this site's policy refuses.
+    pub(crate) fn forbidden(rule: PolicyRule) -> Self {
+        let words = format!("the policy of this site refuses the round: {rule}");
+        Self { code: TrainFailure::NotAllowed, words, rule: Some(rule) }
     }
 }
 

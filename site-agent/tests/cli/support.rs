@@ -4,9 +4,10 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use site_agent::config::{AgentConfig, DataRoomConfig, PolicyConfig, SandboxConfig, TrainingConfig};
+use site_agent::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use site_agent::gateway::store::Store;
 use site_agent::paths::StateFolder;
+use site_agent::policy::PolicyConfig;
 use tempfile::TempDir;
 
 /// The small model that the repository carries for its demo.

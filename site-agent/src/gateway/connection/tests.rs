@@ -9,8 +9,8 @@ use common::id::Digest;
 use common::ledger::Record;
 
 use super::*;
-use crate::config::PolicyConfig;
 use crate::gateway::ledger::LedgerWriter;
+use crate::policy::PolicyConfig;
 
 /// What the coordinator does with the next frames, over all connections; `None` cuts the line.
 type Script = Arc<Mutex<VecDeque<Option<Response>>>>;

@@ -131,7 +131,8 @@ fn the_policy_bounds_norm_and_size() {
     {
         let mut site = site();
         let facts = site.train(HEADER, &VALUES);
-        let result = site.protect(&facts, &PolicyConfig { update_norm_max, update_bytes_max, overlap: true });
+        let policy = PolicyConfig { update_norm_max, update_bytes_max, ..PolicyConfig::default() };
+        let result = site.protect(&facts, &policy);
         assert_eq!(result.is_ok(), passes, "{update_norm_max} {update_bytes_max}");
     }
 }

@@ -1,0 +1,117 @@
+//! Looks at the global adapter before the worker may train on it: a crafted one could make single records stand out in
+//! the update. Called by `agent_loop`. Invariant: an adapter that passes has exactly the run's tensors, finite values, a
+//! norm that the policy allows, and no tensor that grew far beyond the last one taken.
+
+use std::io;
+use std::path::Path;
+
+use common::adapter::{AdapterError, AdapterReader};
+use common::run::RunManifest;
+
+use crate::policy::{PolicyConfig, PolicyRule};
+
+/// A tensor may have this norm whatever it had before: B begins at zero.
+const NORM_AT_START: f64 = 1.0;
+
+/// Why an adapter is not trained on.
+#[derive(Debug)]
+pub enum Refused {
+    /// A rule, and words for the gateway's log.
+    Rule(PolicyRule, String),
+    /// The file cannot be read.
+    Disk(io::Error),
+}
+
+/// The norm of each tensor, in the manifest's order. `before` holds those of the adapter that was taken last in this
+/// run, if there was one.
+///
+/// # Errors
+/// [`Refused::Rule`] with the first rule that is broken, [`Refused::Disk`] when the file cannot be read.
+pub fn examine(
+    path: &Path,
+    manifest: &RunManifest,
+    policy: &PolicyConfig,
+    before: Option<&[f64]>,
+) -> Result<Vec<f64>, Refused> {
+    let unfit = |error: AdapterError| match error {
+        AdapterError::Io(source) => Refused::Disk(source),
+        other => Refused::Rule(PolicyRule::GlobalAdapterNorm, other.to_string()),
+    };
+    let reader = AdapterReader::open(path, &manifest.tensors).map_err(unfit)?;
+    let norms = (0..manifest.tensors.len())
+        .map(|index| reader.check_tensor(index).map(|summary| summary.norm))
+        .collect::<Result<Vec<f64>, _>>()
+        .map_err(unfit)?;
+    let norm = norms.iter().map(|norm| norm * norm).sum::<f64>().sqrt();
+    if norm > policy.update_norm_max {
+        let words = format!("its norm {norm:.1} exceeds the policy's {:.1}", policy.update_norm_max);
+        return Err(Refused::Rule(PolicyRule::GlobalAdapterNorm, words));
+    }
+    for ((norm, last), tensor) in norms.iter().zip(before.unwrap_or_default()).zip(&manifest.tensors) {
+        if *norm > (last * policy.adapter_growth_max).max(NORM_AT_START) {
+            let words = format!("{} has the norm {norm:.2}, and had {last:.2}", tensor.name);
+            return Err(Refused::Rule(PolicyRule::AdapterGrowthMax, words));
+        }
+    }
+    Ok(norms)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::adapter::AdapterWriter;
+    use common::id::{Digest, RunId};
+    use common::run::{AdapterSettings, BaseSettings, TensorSpec, TrainingSettings};
+
+    use super::*;
+
+    fn manifest() -> RunManifest {
+        let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
+        RunManifest {
+            run: RunId([1; 8]),
+            name: "r".into(),
+            rounds: 1,
+            base_fingerprint: Digest([0; 32]),
+            adapter: AdapterSettings { rank: 2, ..AdapterSettings::default() },
+            tensors: vec![tensor("m.lora_A.weight", [2, 3]), tensor("m.lora_B.weight", [4, 2])],
+            training: TrainingSettings::default(),
+            base: BaseSettings::default(),
+            sites: Vec::new(),
+            overlap: None,
+        }
+    }
+
+    fn rule(values: [f32; 2], before: Option<&[f64]>) -> Option<PolicyRule> {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, manifest) = (folder.path().join("adapter"), manifest());
+        let mut writer = AdapterWriter::create(&path, &manifest.tensors).unwrap();
+        writer.append(&[values[0]; 6]).unwrap();
+        writer.append(&[values[1]; 8]).unwrap();
+        writer.finish().unwrap();
+        match examine(&path, &manifest, &PolicyConfig::default(), before) {
+            Ok(norms) => {
+                assert!((norms[0] - f64::from(values[0]) * 6.0_f64.sqrt()).abs() < 1e-6);
+                None
+            }
+            Err(Refused::Rule(rule, _)) => Some(rule),
+            Err(Refused::Disk(error)) => panic!("{error}"),
+        }
+    }
+
+    #[test]
+    fn a_crafted_adapter_is_refused_by_rule() {
+        assert_eq!(rule([0.5, 0.0], None), None);
+        assert_eq!(rule([0.5, 0.3], Some(&[1.2, 0.0])), None, "B grows from zero");
+        assert_eq!(rule([9000.0, 0.0], None), Some(PolicyRule::GlobalAdapterNorm));
+        assert_eq!(rule([f32::NAN, 0.0], None), Some(PolicyRule::GlobalAdapterNorm));
+        assert_eq!(rule([0.5, 40.0], Some(&[1.2, 0.5])), Some(PolicyRule::AdapterGrowthMax));
+    }
+
+    #[test]
+    fn what_is_no_adapter_of_this_run_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("adapter");
+        std::fs::write(&path, [7; 100]).unwrap();
+        let refused = examine(&path, &manifest(), &PolicyConfig::default(), None);
+        assert!(matches!(refused, Err(Refused::Rule(..))), "{refused:?}");
+    }
+}

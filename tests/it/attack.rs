@@ -1,0 +1,3 @@
+//! Hostile peers against real processes: a coordinator, a member, a worker, a neighbour. Run by `cargo test`.
+
+mod policy;
