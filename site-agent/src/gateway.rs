@@ -1,7 +1,7 @@
 //! The process with the socket, the key and the ledger, and without the records.
 //!
 //! ```text
-//! state (decides, pure) -> agent_loop (does) -> protect, overlap::points (check) -> egress -> connection
+//! state (decides, pure) -> agent_loop (does) -> protect, overlap::points (check) -> connection -> egress
 //! ```
 //!
 //! Run by the supervisor (hidden subcommand `gateway`). It opens its database, locks itself in, then
