@@ -1,5 +1,5 @@
-//! The coordinator of a consortium. Data flows one way, and the folders read like the flow:
-//! `server -> requests -> round -> execution -> aggregate -> evaluate -> store`. `cli` drives it.
+//! The coordinator of a consortium. Data flows one way, and the folders read like the flow: `server ->
+//! requests -> execution (with the pure round) -> aggregate -> evaluate -> store`. `cli` drives it.
 //!
 //! | module | answers |
 //! |---|---|

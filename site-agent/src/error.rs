@@ -107,6 +107,8 @@ impl SiteError {
         match self {
             Self::Store(error) => is_full(error),
             Self::Validation { is_user_error } => *is_user_error,
+            // What a child says when it panics.
+            Self::ChildKeepsDying { last_words, .. } => !last_words.starts_with("internal error"),
             Self::Internal(_) | Self::Pipe(_) => false,
             Self::Net(error) => error.is_user_error(),
             _ => true,

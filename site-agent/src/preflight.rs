@@ -114,7 +114,9 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
         Some(0) => serde_json::from_slice(&output.stdout)
             .map_err(|error| SiteError::Internal(format!("the worker's answer is not a number: {error}"))),
         Some(code @ 1..=2) => Err(SiteError::Validation { is_user_error: code == 1 }),
-        _ => Err(SiteError::Data {
+        Some(_) => Err(SiteError::Internal("the worker failed while it read the data and the model".into())),
+        // A signal: mostly the kernel, for want of memory.
+        None => Err(SiteError::Data {
             sentence: "the worker died while it read the data and the model".into(),
             hint: Some("is there enough memory for this model?".into()),
         }),

@@ -36,6 +36,7 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
         executable: executable.to_path_buf(),
         state: folder.root().to_path_buf(),
         log: log_path(folder, name),
+        ends_when_closed: name == "worker",
     };
     // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
     let gateway = keep(

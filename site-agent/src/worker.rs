@@ -187,4 +187,9 @@ impl Watch for RoundWatch {
     fn warn(&mut self, warning: &str) {
         tracing::warn!("{warning}; training goes on");
     }
+
+    /// A round that is over without us is not continued.
+    fn will_go_on(&self) -> bool {
+        self.shared.abandoned() != Some(self.key)
+    }
 }

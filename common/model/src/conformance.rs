@@ -153,7 +153,7 @@ impl Check<'_> {
         Ok(())
     }
 
-    /// Every step of the reference's training, and what came of it.
+    /// Every step of the reference's training, and the result.
     fn training(&mut self, name: &str, model: &str, weights: WeightFormat) -> Result<()> {
         let base = self.base(model, weights)?;
         let settings = self.folder.settings()?;

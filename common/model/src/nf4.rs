@@ -1,8 +1,7 @@
 //! 4-bit NormalFloat weights, bit-compatible with bitsandbytes (QLoRA, Dettmers et al. 2023).
 //!
 //! Made by the checkpoint loader, either quantised from a dense weight ([`Nf4Weight::quantise`]) or taken
-//! over from a checkpoint that bitsandbytes wrote ([`bitsandbytes`]). Used by the kernels, `quantise` and
-//! `export`.
+//! over from a checkpoint that bitsandbytes wrote ([`bitsandbytes`]). Used by the kernels and `quantise`.
 //!
 //! Invariants: blocks of 64 consecutive elements of the row-major `[out, in]` matrix share one
 //! `absmax`; a byte holds two elements, the earlier one in its high nibble; the element count is a

@@ -1,6 +1,6 @@
 //! A site's end: one UDP socket, one connection to the coordinator, one stream per exchange.
 //!
-//! Called by the site agent's egress (the only code that sends) and by `site-agent check`.
+//! Called by the site agent's `egress` (the only code that sends) and `gateway::connection::quic`.
 //! Invariants: `exchange` sends exactly the bytes it is given; every wait has a deadline; an error
 //! says whether a retry helps. A failed exchange may or may not have arrived: requests are idempotent.
 

@@ -38,7 +38,7 @@ pub enum End {
     Killed,
     /// It said why it could not go on.
     Failed(SiteError),
-    /// It is gone and said nothing.
+    /// It was killed by somebody else, mostly the kernel for want of memory, and said nothing.
     Died,
 }
 
@@ -90,10 +90,19 @@ pub async fn follow(job: &TrainJob, show: &mut impl Show) -> Result<End, SiteErr
         }
     };
     reader.abort();
-    if is_killed || timeout(Duration::from_millis(TRAINING_EXIT_MS_MAX), child.wait()).await.is_err() {
+    let mut code = None;
+    if !is_killed
+        && let Ok(Ok(status)) = timeout(Duration::from_millis(TRAINING_EXIT_MS_MAX), child.wait()).await
+    {
+        code = status.code();
+    } else {
         let _ = child.kill().await;
     }
-    Ok(end.unwrap_or(if stdin.is_none() { End::Killed } else { End::Died }))
+    Ok(end.unwrap_or_else(|| match code {
+        _ if stdin.is_none() => End::Killed,
+        Some(code) => End::Failed(SiteError::Internal(format!("the trainer ended with code {code}"))),
+        None => End::Died,
+    }))
 }
 
 /// The end that a message announces, if it does.

@@ -141,6 +141,10 @@ impl Watch for CommandWatch<'_, '_> {
     fn warn(&mut self, warning: &str) {
         self.tell(&TrainingReport::Warning(warning.to_owned()));
     }
+
+    fn will_go_on(&self) -> bool {
+        true
+    }
 }
 
 fn summary(outcome: &TrainOutcome, total_steps: u64, keep_best: bool, elapsed_s: f64) -> Summary {

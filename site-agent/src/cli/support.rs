@@ -1,4 +1,4 @@
-//! What several verbs need: the state folder, paths, locks by name, JSON. Used by every file of `cli`.
+//! What several verbs need: the state folder, paths, locks by name, JSON. Used by most files of `cli`.
 
 use std::path::{Path, PathBuf};
 

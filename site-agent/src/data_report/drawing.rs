@@ -134,7 +134,7 @@ mod tests {
         assert_eq!(marked(text, &marks, Paint::Plain), "患者«张三»(姓名)，电话«13800138000»(手机)。");
         let coloured = marked(text, &marks, Paint::Colour);
         assert!(coloured.contains("\u{1b}[1;31m13800138000\u{1b}[0m"));
-        // A range that is none, or overlaps, marks nothing and loses nothing.
+        // A range outside the text, or overlaps, marks nothing and loses nothing.
         let odd =
             [mark(1, 2, "x", true), mark(name, name + 6, "a", false), mark(name + 3, name + 6, "b", false)];
         assert_eq!(marked(text, &odd, Paint::Plain), "患者«张三»(a)，电话13800138000。");

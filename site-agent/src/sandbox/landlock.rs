@@ -1,6 +1,6 @@
 //! Landlock: which files a child may open, and (from Linux 6.7) that it may not use TCP.
 //!
-//! Called by `sandbox::enter_*`. Deny by default: what is not in `FileRules` or in the short system list
+//! Called by `sandbox::enter`. Deny by default: what is not in `FileRules` or in the short system list
 //! below is refused with EACCES, for every user including root.
 
 use landlock::{

@@ -1,6 +1,6 @@
 //! A network namespace of the worker's own: even the loopback interface is gone.
 //!
-//! Called by `sandbox::enter_worker` before seccomp. It is the second wall behind seccomp, used where the
+//! Called by `sandbox::enter` before seccomp. It is the second wall behind seccomp, used where the
 //! kernel allows it: some distributions forbid unprivileged user namespaces.
 
 #![allow(unsafe_code)]

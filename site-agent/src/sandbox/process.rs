@@ -1,6 +1,6 @@
 //! Process attributes: no core file, not inspectable, dies with its parent.
 //!
-//! Called by `sandbox::enter_*` and by the children at start. Records and keys live in memory, so a
+//! Called by `sandbox::enter` and by the children at start. Records and keys live in memory, so a
 //! crash must not write memory to disk and another process of the same user must not read it.
 
 #![allow(unsafe_code)]

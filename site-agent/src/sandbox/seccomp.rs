@@ -1,6 +1,6 @@
 //! Seccomp: which system calls the kernel refuses to the two children.
 //!
-//! Called by `sandbox::enter_*`, last of all locks. A refused call returns EPERM, so that a library asking
+//! Called by `sandbox::enter`, last of all locks. A refused call returns EPERM, so that a library asking
 //! out of habit goes on without it; a call through another ABI (x32, i386), where numbers mean other things,
 //! kills the process. The lists name every way we know to reach a network, another process's memory or
 //! descriptors, or a new program. The test is by trying: `sandbox::probe`.

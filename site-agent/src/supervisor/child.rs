@@ -29,6 +29,9 @@ pub(super) struct ChildSpec {
     pub(super) executable: PathBuf,
     pub(super) state: PathBuf,
     pub(super) log: PathBuf,
+    /// Whether it ends by itself, in good order, when its input is closed: a worker that trains saves a
+    /// checkpoint.
+    pub(super) ends_when_closed: bool,
 }
 
 /// How a child's keeper talks to the hub, and hears that it has to stop.
@@ -78,7 +81,8 @@ where
             () = sleep(Duration::from_millis(wait_ms)) => {}
             _ = keeper.stopping.changed() => return,
         }
-        // Orders for the dead one: the other side repeats what still matters when it hears of the new one.
+        // Orders for the process that ended: the other side repeats what still matters when it hears of the
+        // new one.
         while orders.try_recv().is_ok() {}
     }
 }
@@ -126,6 +130,10 @@ where
         () = read => {}
         () = write => {}
         _ = keeper.stopping.changed() => {}
+    }
+    if spec.ends_when_closed && *keeper.stopping.borrow() {
+        drop(stdin);
+        let _ = timeout(Duration::from_millis(CHILD_STOP_MS_MAX), child.wait()).await;
     }
     end(&mut child).await;
     Ok(())

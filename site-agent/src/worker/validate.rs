@@ -1,6 +1,6 @@
 //! What a site has, before it joins or runs: the data is read and the model loaded behind the worker's locks,
-//! and the person at the terminal is told. Called by the hidden `worker --validate`, which `join` and `run`
-//! start.
+//! and the person at the terminal is told. Called by the hidden `worker --validate`, which `join`, `run`
+//! and `check` start.
 //!
 //! Invariant: what is wrong with a record is shown at this terminal and goes no further.
 

@@ -25,14 +25,14 @@ const WALLS: [Wall; 10] = [
     Wall {
         rooms: &["site-agent/src/worker", "site-agent/src/alone"],
         except: &[],
-        forbidden: &["common::net", "quinn", "rustls"],
+        forbidden: &["common::net", "quinn", "rustls", "crate::egress", "crate::gateway"],
         own: None,
         why: "a process that reads records has no network",
     },
     Wall {
         rooms: &["site-agent/src/gateway"],
         except: &[],
-        forbidden: &["data::read", "model", "crate::worker"],
+        forbidden: &["data::read", "data::room", "model", "prepare", "crate::worker", "crate::alone"],
         own: None,
         why: "the process with the network has no records",
     },

@@ -1,5 +1,5 @@
 //! Points, proofs and batches as they are exchanged, and how many points a site asks for. Used by `key`,
-//! `query`, the site agent's overlap folder and the coordinator. Invariant: a point is a canonical encoding
+//! `query`, the site agent's files beside it and the coordinator. Invariant: a point is a canonical encoding
 //! of an element other than the identity; both sides compute the same sizes.
 
 use voprf::{Group, Ristretto255};

@@ -1,4 +1,4 @@
-//! A conversation's turns. Used by everything in `chat`, and by the binaries' bridges from records.
+//! A conversation's turns. Used by everything in `chat`, and by the binaries' prepare from records.
 //! Invariant: roles are written in lower case, as templates expect them.
 
 use serde::{Deserialize, Serialize};

@@ -145,20 +145,19 @@ impl EngineOps for Flex {
         LoraGradients { dx: dx.into_tensor(), da: da.into_tensor(), db: db.into_tensor() }
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn project(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>],
         compute: Compute,
     ) -> Vec<(Tensor<Self, 2>, Option<Tensor<Self, 2>>)> {
-        match Product::fastest(compute) {
-            // A single row, when generating, has a faster way of its own.
-            Product::Avx512Bf16 if rows(x) > 1 => project::forward(x, parts),
-            _ => super::project::forward(x, parts, compute),
+        // A single row, when generating, has a faster way of its own.
+        #[cfg(target_arch = "x86_64")]
+        if matches!(Product::fastest(compute), Product::Avx512Bf16) && rows(x) > 1 {
+            return project::forward(x, parts);
         }
+        super::project::forward(x, parts, compute)
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn project_backward(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>],
@@ -166,25 +165,25 @@ impl EngineOps for Flex {
         accumulate: Option<Tensor<Self, 2>>,
         compute: Compute,
     ) -> ProjectionGradients<Self> {
-        match Product::fastest(compute) {
-            Product::Avx512Bf16 => project::backward(x, parts, outputs, accumulate),
-            _ => super::project::backward(x, parts, outputs, accumulate, compute),
+        #[cfg(target_arch = "x86_64")]
+        if matches!(Product::fastest(compute), Product::Avx512Bf16) {
+            return project::backward(x, parts, outputs, accumulate);
         }
+        super::project::backward(x, parts, outputs, accumulate, compute)
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn feed_forward(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>; 3],
         compute: Compute,
     ) -> FeedForward<Self> {
-        match Product::fastest(compute) {
-            Product::Avx512Bf16 if feed_forward::is_possible(x, parts) => feed_forward::forward(x, parts),
-            _ => super::project::feed_forward(x, parts, compute),
+        #[cfg(target_arch = "x86_64")]
+        if matches!(Product::fastest(compute), Product::Avx512Bf16) && feed_forward::is_possible(x, parts) {
+            return feed_forward::forward(x, parts);
         }
+        super::project::feed_forward(x, parts, compute)
     }
 
-    #[cfg(target_arch = "x86_64")]
     fn feed_forward_backward(
         x: &Tensor<Self, 2>,
         parts: &[Projection<'_, Self>; 3],
@@ -192,12 +191,11 @@ impl EngineOps for Flex {
         dy: &Tensor<Self, 2>,
         compute: Compute,
     ) -> ProjectionGradients<Self> {
-        match Product::fastest(compute) {
-            Product::Avx512Bf16 if feed_forward::is_possible(x, parts) => {
-                feed_forward::backward(x, parts, kept, dy)
-            }
-            _ => super::project::feed_forward_backward(x, parts, kept, dy, compute),
+        #[cfg(target_arch = "x86_64")]
+        if matches!(Product::fastest(compute), Product::Avx512Bf16) && feed_forward::is_possible(x, parts) {
+            return feed_forward::backward(x, parts, kept, dy);
         }
+        super::project::feed_forward_backward(x, parts, kept, dy, compute)
     }
 
     fn rms_norm(x: &Tensor<Self, 2>, weight: &Tensor<Self, 1>, epsilon: f32) -> Normalised<Self> {

@@ -1,7 +1,7 @@
 //! The coordinator's answers on their way into the inbox: batch after batch, each durable before the next is
 //! asked.
 //!
-//! Called by `agent::compare`. What is in them is not looked at here: the worker verifies the proofs.
+//! Called by `overlap::exchange`. What is in them is not looked at here: the worker verifies the proofs.
 //! Invariant: the file appears under its name when all answers are in it; after a crash the last batch is
 //! asked again, because its bytes may not have reached the disk.
 

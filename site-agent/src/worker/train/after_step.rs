@@ -15,15 +15,17 @@ use super::metrics::Metrics;
 pub trait Watch {
     /// Hears of a step; says whether to go on.
     fn step(&mut self, report: &StepReport) -> Control;
-    /// Hears of something that costs nothing but comfort.
+    /// Hears of a file that cannot be written; training goes on without it.
     fn warn(&mut self, warning: &str);
+    /// Whether training that was stopped will be continued: only then is a checkpoint of any use.
+    fn will_go_on(&self) -> bool;
 }
 
 /// The state between two steps.
 pub(crate) struct AfterStep<'a> {
     checkpoint: CheckpointFile,
     metrics: Option<Metrics>,
-    /// Whether the metrics file takes no more rows.
+    /// Whether the last row could not be written: said once, and tried again with the next.
     metrics_are_broken: bool,
     saved: Instant,
     interval: Duration,
@@ -44,14 +46,15 @@ impl<'a> AfterStep<'a> {
     /// After a step; `save` makes a checkpoint of the state after it.
     pub(crate) fn step(&mut self, report: &StepReport, save: &dyn Fn() -> Checkpoint) -> Control {
         let control = self.watch.step(report);
-        if !self.metrics_are_broken
-            && let Some(Err(error)) = self.metrics.as_mut().map(|metrics| metrics.step(report))
-        {
+        let written = self.metrics.as_mut().map_or(Ok(()), |metrics| metrics.step(report));
+        if let (Err(error), false) = (&written, self.metrics_are_broken) {
             self.watch.warn(&format!("the metrics cannot be written: {error}"));
-            self.metrics_are_broken = true;
         }
+        self.metrics_are_broken = written.is_err();
         let is_last = report.step == report.total_steps;
-        if control == Control::Stop || (self.saved.elapsed() >= self.interval && !is_last) {
+        let is_asked = control == Control::Stop && self.watch.will_go_on();
+        let is_due = control == Control::Continue && self.saved.elapsed() >= self.interval && !is_last;
+        if is_asked || is_due {
             self.saved = Instant::now();
             if let Err(error) = self.checkpoint.write(&save()) {
                 self.watch.warn(&format!("no checkpoint can be written: {error}"));

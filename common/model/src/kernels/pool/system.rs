@@ -1,5 +1,6 @@
 //! Memory from the operating system: large pages on Linux, the allocator elsewhere and under Miri. Called by
-//! `pool::region` only. Invariant: what is handed out starts on [`ALIGNMENT`] and holds zeros.
+//! `pool::region`; `pool::large` uses the alignment. Invariant: what is handed out starts on [`ALIGNMENT`]
+//! and holds zeros.
 
 pub(super) use self::pages::{allocate, free};
 
@@ -50,6 +51,8 @@ mod pages {
 #[cfg(not(all(target_os = "linux", not(miri))))]
 mod pages {
     use core::ptr::NonNull;
+
+    use crate::kernels::pool::system::layout;
 
     pub(in super::super) fn allocate(bytes: usize) -> NonNull<u8> {
         let layout = layout(bytes);
