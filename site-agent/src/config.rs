@@ -13,7 +13,9 @@ use model::{Device, HeldWeights, Placement, Recompute};
 use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
-use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
+use crate::limits::{
+    CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX, UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN,
+};
 use crate::sandbox::Lock;
 
 /// The whole file.
@@ -191,6 +193,9 @@ pub struct PolicyConfig {
     pub update_norm_max: f64,
     /// Largest number of bytes one update may have.
     pub update_bytes_max: u64,
+    /// Mantissa bits of each value that leave, 1 to 23; the others are rounded away. See
+    /// [`PolicyConfig::default`].
+    pub update_mantissa_bits: u32,
     /// Whether records may be compared with the consortium's held-out set, where a run asks for it: blinded
     /// hashes leave, no text. A run that asks a site that says false goes on without that site.
     pub overlap: bool,
@@ -198,7 +203,7 @@ pub struct PolicyConfig {
 
 impl Default for PolicyConfig {
     fn default() -> Self {
-        Self { update_norm_max: 10_000.0, update_bytes_max: 2 << 30, overlap: true }
+        Self { update_norm_max: 10_000.0, update_bytes_max: 2 << 30, update_mantissa_bits: 12, overlap: true }
     }
 }
 
@@ -260,6 +265,10 @@ impl AgentConfig {
         if !(self.policy.update_norm_max.is_finite() && self.policy.update_norm_max > 0.0) {
             return Err("`policy.update_norm_max` must be a positive number");
         }
+        if !(UPDATE_MANTISSA_BITS_MIN..=UPDATE_MANTISSA_BITS_MAX).contains(&self.policy.update_mantissa_bits)
+        {
+            return Err("`policy.update_mantissa_bits` must be between 1 and 23");
+        }
         Ok(())
     }
 
@@ -307,6 +316,8 @@ impl AgentConfig {
              update_norm_max = {:?}\n\
              # Largest size of an update that may leave, in bytes.\n\
              update_bytes_max = {}\n\
+             # Mantissa bits of an update's values that leave (1 to 23); the others are rounded away.\n\
+             update_mantissa_bits = {}\n\
              # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
              overlap = {}\n",
             quote(&self.model)?,
@@ -318,6 +329,7 @@ impl AgentConfig {
             self.training.base_in_memory,
             self.policy.update_norm_max,
             self.policy.update_bytes_max,
+            self.policy.update_mantissa_bits,
             self.policy.overlap,
         ))
     }
@@ -392,6 +404,8 @@ mod tests {
             "model='m'\ndata=['d']\n[training]\ncheckpoint_interval_s=0",
             "model='m'\ndata=['d']\n[training]\ndevice='gpu'",
             "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",
+            "model='m'\ndata=['d']\n[policy]\nupdate_mantissa_bits=0",
+            "model='m'\ndata=['d']\n[policy]\nupdate_mantissa_bits=24",
         ] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(AgentConfig::load(&path), Err(SiteError::Config { .. })), "{text}");
