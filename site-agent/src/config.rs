@@ -374,6 +374,8 @@ mod tests {
             "model='m'\ndata=['d']\n[training]\ncheckpoint_interval_s=0",
             "model='m'\ndata=['d']\n[training]\ndevice='gpu'",
             "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",
+            "model='m'\ndata=['d']\n[policy]\nupdate_mantissa_bits=0",
+            "model='m'\ndata=['d']\n[policy]\nupdate_mantissa_bits=24",
         ] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(AgentConfig::load(&path), Err(SiteError::Config { .. })), "{text}");

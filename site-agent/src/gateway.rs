@@ -46,10 +46,11 @@ pub mod store;
 pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     sandbox::enter::quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
+    let closed = sandbox::descriptors::close_inherited();
     let config = AgentConfig::load(&folder.config())?;
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
     let store = Store::open(&folder.database())?;
-    let locks = sandbox::enter::enter_gateway(&folder.gateway_rules());
+    let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
     let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
     if !unmet.is_empty() {
         return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });

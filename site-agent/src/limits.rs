@@ -40,6 +40,15 @@ pub const CUTOFF_TOKENS_MAX: usize = 131_072;
 pub const METRICS_FILES_MAX: usize = 100;
 /// Seconds between two checkpoints, at most: what a crash may cost.
 pub const CHECKPOINT_INTERVAL_S_MAX: u64 = 3600;
+/// A checkpoint: the adapter, its two moments and the best adapter so far, each as large as an adapter may
+/// be, and as much again for the rest.
+pub const CHECKPOINT_BYTES_MAX: u64 = 5 * common::limits::ADAPTER_BYTES_MAX;
+/// What the worker notes about a raw update: three digests and three numbers, about 400 bytes.
+pub const FACTS_BYTES_MAX: u64 = 4096;
+/// Mantissa bits of an update's values that may leave: all that an f32 has.
+pub const UPDATE_MANTISSA_BITS_MAX: u32 = 23;
+/// And at least: sign, exponent and one more bit.
+pub const UPDATE_MANTISSA_BITS_MIN: u32 = 1;
 /// How often the training of one round may be started, at most.
 pub const TRAINING_ATTEMPTS_MAX: u32 = 100;
 /// After a request to stop, `site-agent train`'s child has this long for the step it is in and its

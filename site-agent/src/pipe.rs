@@ -19,6 +19,8 @@ use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use crate::error::SiteError;
 use crate::policy::PolicyRule;
 
+pub mod files;
+
 /// Gateway to worker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ToWorker {

@@ -6,6 +6,8 @@
 use common::run::{RunManifest, TrainingSettings};
 use serde::{Deserialize, Serialize};
 
+use crate::limits::{UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN};
+
 /// `[policy]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -15,6 +17,8 @@ pub struct PolicyConfig {
     pub update_norm_max: f64,
     /// Largest number of bytes one update may have.
     pub update_bytes_max: u64,
+    /// Mantissa bits of each value that leave, 1 to 23; the others are rounded away.
+    pub update_mantissa_bits: u32,
     /// Whether records may be compared with the consortium's held-out set, where a run asks for it: blinded
     /// hashes leave, no text. A run that asks a site that says false goes on without that site.
     pub overlap: bool,
@@ -48,6 +52,7 @@ impl Default for PolicyConfig {
         Self {
             update_norm_max: 10_000.0,
             update_bytes_max: 2 << 30,
+            update_mantissa_bits: 12,
             overlap: true,
             records_min: 100,
             step_records_min: 8,
@@ -145,6 +150,9 @@ impl PolicyConfig {
                 return Err(reason);
             }
         }
+        if !(UPDATE_MANTISSA_BITS_MIN..=UPDATE_MANTISSA_BITS_MAX).contains(&self.update_mantissa_bits) {
+            return Err("`policy.update_mantissa_bits` must be between 1 and 23");
+        }
         if !(0.0..=1.0).contains(&self.records_drop_max) {
             return Err("`policy.records_drop_max` must be between 0 and 1");
         }
@@ -229,6 +237,8 @@ impl PolicyConfig {
              update_norm_max = {:?}\n\
              # Largest size of an update that may leave, in bytes.\n\
              update_bytes_max = {}\n\
+             # Mantissa bits of an update's values that leave (1 to 23); the others are rounded away.\n\
+             update_mantissa_bits = {}\n\
              # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
              overlap = {}\n\
              # What an update is made of, at least: records; records and tokens in one step; steps. Few of them say\n\
@@ -250,6 +260,7 @@ impl PolicyConfig {
              adapter_growth_max = {:?}\n",
             self.update_norm_max,
             self.update_bytes_max,
+            self.update_mantissa_bits,
             self.overlap,
             self.records_min,
             self.step_records_min,

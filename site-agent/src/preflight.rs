@@ -23,8 +23,7 @@ impl Locks {
     /// Locks that do not hold in both children, though they are required and the policy does not excuse them.
     #[must_use]
     pub fn unmet(&self, allow_missing: &[Lock]) -> Vec<Lock> {
-        [Lock::Landlock, Lock::Seccomp, Lock::CoreDumps]
-            .into_iter()
+        Lock::required()
             .filter(|lock| !(self.gateway.holds(*lock) && self.worker.holds(*lock)))
             .filter(|lock| !allow_missing.contains(lock))
             .collect()

@@ -8,6 +8,8 @@
 //! Which locks hold is returned, never assumed: the caller compares the report with the policy
 //! in `agent.toml` and refuses to go on when a required lock is missing.
 
+pub mod calls;
+pub mod descriptors;
 pub mod enter;
 pub mod gpu;
 pub mod landlock;

@@ -39,7 +39,14 @@ impl AdapterReader {
     /// that of `expected`: size or length ([`AdapterError::Header`]), names ([`AdapterError::TensorSet`]), or
     /// element type and shape ([`AdapterError::Shape`]).
     pub fn open(path: &Path, expected: &[TensorSpec]) -> Result<Self, AdapterError> {
-        let file = File::open(path)?;
+        Self::of_file(File::open(path)?, expected)
+    }
+
+    /// As [`Self::open`], of a file that the caller has opened, and so is the one that it looked at.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn of_file(file: File, expected: &[TensorSpec]) -> Result<Self, AdapterError> {
         let length = file.metadata()?.len();
         if !(8..=ADAPTER_BYTES_MAX).contains(&length) {
             return Err(AdapterError::Header("its size is impossible"));

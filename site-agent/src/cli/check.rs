@@ -19,6 +19,9 @@ Examples:
 
 Exit code 0: everything that must hold does. 1: something does not, and the output says what.";
 
+/// Columns of a line of what was tried.
+const COLUMNS: usize = 78;
+
 /// See whether this machine keeps the promises.
 ///
 /// Starts a child in each sandbox and has it try what must be impossible: open the records from the process
@@ -70,7 +73,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 
 fn describe(locks: &Locks, config: &AgentConfig) -> String {
     let mut rows = vec![["lock", "gateway", "worker", "tried"].map(str::to_owned).to_vec()];
-    for lock in [Lock::Landlock, Lock::Seccomp, Lock::NetworkNamespace, Lock::CoreDumps] {
+    for lock in Lock::ALL {
         let tried =
             |report: &ProbeReport| report.attempts.iter().filter(|attempt| attempt.lock == lock).count();
         let mut note = format!("{} attempts", tried(&locks.gateway) + tried(&locks.worker));
@@ -95,6 +98,34 @@ fn describe(locks: &Locks, config: &AgentConfig) -> String {
         for lock in report.locks.iter().filter(|lock| !lock.held) {
             text.push_str(&format!("missing in the {role}: {} ({})\n", lock.lock, lock.detail));
         }
+    }
+    text.push_str(&tried(locks));
+    text
+}
+
+/// What was tried against each lock, in lines of a terminal's width. Files are in the JSON only: their names
+/// are long.
+fn tried(locks: &Locks) -> String {
+    let mut text = "\nTried by one process or both, and refused unless it says so above:\n".to_owned();
+    for lock in Lock::ALL.into_iter().filter(|lock| *lock != Lock::Landlock) {
+        let attempts = locks.worker.attempts.iter().chain(&locks.gateway.attempts);
+        let mut names: Vec<&str> = Vec::new();
+        for attempt in attempts.filter(|attempt| attempt.lock == lock) {
+            if !names.contains(&attempt.what.as_str()) {
+                names.push(&attempt.what);
+            }
+        }
+        let mut line = format!("{lock}:");
+        for word in names.join(", ").split(' ') {
+            if line.chars().count() + 1 + word.chars().count() > COLUMNS {
+                text.push_str(&line);
+                line = "\n ".to_owned();
+            }
+            line.push(' ');
+            line.push_str(word);
+        }
+        text.push_str(&line);
+        text.push('\n');
     }
     text
 }

@@ -70,10 +70,9 @@ pub(super) fn require_folder(path: &Path, hint: &str) -> Result<(), SiteError> {
 
 /// A lock that may be missing, by its name.
 pub(super) fn parse_lock(text: &str) -> Result<Lock, String> {
-    [Lock::Landlock, Lock::Seccomp, Lock::CoreDumps]
-        .into_iter()
+    Lock::required()
         .find(|lock| lock.to_string() == text)
-        .ok_or_else(|| "one of landlock, seccomp, core-dumps is expected".to_owned())
+        .ok_or_else(|| "one of landlock, seccomp, core-dumps, descriptors is expected".to_owned())
 }
 
 /// Prints a JSON document for programs.

@@ -2,13 +2,13 @@
 //!
 //! Called by `agent_loop`; the only code that puts files into the outbox, and the only constructor of
 //! `ProtectedUpdate`. It never copies a file: it reads the values of exactly the manifest's tensors, checks
-//! each one (f32, finite, bounded) and writes them into a new file in the one canonical form, so nothing else
-//! can ride along. Size and norm are bounded by the site's policy. Then fsync, rename, and one row in the
-//! site's database; from then on (run, round) always yields this file. Later noise and masks belong here,
-//! before the digest is taken.
+//! each one (f32, finite, bounded), rounds it to the policy's number of mantissa bits and writes it into a
+//! new file in the one canonical form, so that neither anything beside the values nor their last bits, which
+//! training does not need, can carry something else. Size and norm are bounded by the site's policy. Then
+//! fsync, rename, and one row in the site's database; from then on (run, round) always yields this file.
+//! Later noise and masks belong here, before the digest is taken.
 
 use std::fs::{self, File};
-use std::io::Read as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -16,19 +16,21 @@ use common::adapter::{AdapterError, AdapterReader, AdapterWriter};
 use common::crash_point;
 use common::durable;
 use common::id::Digest;
-use common::limits::{ADAPTER_VALUE_MAX, CHUNK_BYTES_MAX};
-use common::run::RunManifest;
+use common::limits::{ADAPTER_VALUE_MAX, CHUNK_BYTES_MAX, SAFETENSORS_HEADER_BYTES_MAX};
+use common::run::{RunManifest, TensorSpec};
 use common::wire::message::RoundKey;
-use sha2::{Digest as _, Sha256};
 
 use super::store::{Store, Update};
 use crate::error::SiteError;
 use crate::paths::StateFolder;
+use crate::pipe::files::{self, Unfit};
 use crate::pipe::{RawFacts, round_file_stem};
 use crate::policy::PolicyConfig;
 
 /// Elements checked at once: 256 KiB.
 const BLOCK_ELEMENTS: usize = 64 * 1024;
+/// Explicit mantissa bits of an f32.
+const MANTISSA_BITS: u32 = 23;
 
 /// A file in the outbox that passed every check, and its row in the database.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,8 +67,10 @@ impl ProtectedUpdate {
     pub fn find(folder: &StateFolder, store: &Store, key: RoundKey) -> Result<Option<Self>, SiteError> {
         let Some(update) = store.update(key)? else { return Ok(None) };
         let path = folder.outbox().join(update.digest.to_string());
-        let (digest, bytes) = digest_of(&path)?;
-        if (digest, bytes) != (update.digest, update.bytes) {
+        let found = files::open(&path, update.bytes)
+            .and_then(|(file, _)| files::digest(&file, update.bytes))
+            .map_err(|unfit| unfit_file(&path, unfit))?;
+        if found != (update.digest, update.bytes) {
             return Err(SiteError::UpdateRefused { reason: "the file in the outbox was changed".into() });
         }
         Ok(Some(Self { update, path }))
@@ -134,14 +138,14 @@ fn rewrite(
     manifest: &RunManifest,
     policy: &PolicyConfig,
 ) -> Result<(Digest, u64), SiteError> {
-    let (raw_digest, raw_bytes) = digest_of(raw)?;
+    // Sizes first: hashing a file that claims terabytes would hold the gateway for hours.
+    let most = raw_bytes_most(&manifest.tensors).min(policy.update_bytes_max);
+    let (file, raw_bytes) = files::open(raw, most).map_err(|unfit| unfit_file(raw, unfit))?;
+    let (raw_digest, _) = files::digest(&file, raw_bytes).map_err(|unfit| unfit_file(raw, unfit))?;
     if raw_digest != facts.digest {
         return refuse("it is not the file that the worker announced");
     }
-    if raw_bytes > policy.update_bytes_max {
-        return refuse(format!("it has {raw_bytes} bytes, the policy allows {}", policy.update_bytes_max));
-    }
-    let reader = AdapterReader::open(raw, &manifest.tensors).map_err(|error| refused(raw, error))?;
+    let reader = AdapterReader::of_file(file, &manifest.tensors).map_err(|error| refused(raw, error))?;
     let mut writer = AdapterWriter::create(part, &manifest.tensors).map_err(|error| refused(part, error))?;
     let mut sum_of_squares = 0.0_f64;
     let mut block = vec![0.0_f32; BLOCK_ELEMENTS];
@@ -154,6 +158,9 @@ fn rewrite(
             if !values.iter().all(|value| value.abs() <= ADAPTER_VALUE_MAX) {
                 return refuse(format!("{} holds a value that is not finite or too large", tensor.name));
             }
+            for value in values.iter_mut() {
+                *value = round_mantissa(*value, policy.update_mantissa_bits);
+            }
             sum_of_squares += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
             writer.append(values).map_err(|error| refused(part, error))?;
         }
@@ -163,7 +170,32 @@ fn rewrite(
         return refuse(format!("its norm {norm:.1} exceeds the policy's {:.1}", policy.update_norm_max));
     }
     writer.finish().map_err(|error| refused(part, error))?;
-    digest_of(part)
+    files::open(part, u64::MAX)
+        .and_then(|(file, bytes)| files::digest(&file, bytes))
+        .map_err(|unfit| unfit_file(part, unfit))
+}
+
+/// The largest file that may hold these tensors: their values, a header, and the header's length.
+fn raw_bytes_most(tensors: &[TensorSpec]) -> u64 {
+    let values: u64 = tensors.iter().map(|tensor| 4 * (tensor.shape[0] * tensor.shape[1]) as u64).sum();
+    8 + SAFETENSORS_HEADER_BYTES_MAX as u64 + values
+}
+
+/// `value`, of whose 23 mantissa bits the first `bits` are kept: rounded to the nearest, a tie to the even
+/// one. Where that would exceed what an adapter's value may be, the bits are cut off instead. What is too
+/// small to have a full mantissa is zero, and zero has no sign: neither matters to a training, and both are
+/// room for a message.
+fn round_mantissa(value: f32, bits: u32) -> f32 {
+    if !value.is_normal() {
+        return if value.is_finite() { 0.0 } else { value };
+    }
+    let dropped = MANTISSA_BITS.saturating_sub(bits);
+    let word = value.to_bits();
+    let kept = !((1_u32 << dropped) - 1);
+    let half_minus_one = if dropped == 0 { 0 } else { (1 << (dropped - 1)) - 1 };
+    let is_odd = if dropped == 0 { 0 } else { (word >> dropped) & 1 };
+    let rounded = f32::from_bits((word + half_minus_one + is_odd) & kept);
+    if rounded.abs() <= ADAPTER_VALUE_MAX { rounded } else { f32::from_bits(word & kept) }
 }
 
 fn refuse<T>(reason: impl Into<String>) -> Result<T, SiteError> {
@@ -177,21 +209,10 @@ fn refused(path: &Path, error: AdapterError) -> SiteError {
     }
 }
 
-/// SHA-256 and size of a file, read in blocks.
-fn digest_of(path: &Path) -> Result<(Digest, u64), SiteError> {
-    let at = |source| SiteError::io(path, source);
-    let mut file = File::open(path).map_err(at)?;
-    let mut hasher = Sha256::new();
-    let mut block = vec![0; CHUNK_BYTES_MAX];
-    let mut bytes = 0;
-    loop {
-        match file.read(&mut block).map_err(at)? {
-            0 => return Ok((Digest(hasher.finalize().into()), bytes)),
-            read => {
-                hasher.update(&block[..read]);
-                bytes += read as u64;
-            }
-        }
+fn unfit_file(path: &Path, unfit: Unfit) -> SiteError {
+    match unfit {
+        Unfit::Io(source) => SiteError::io(path, source),
+        other => SiteError::UpdateRefused { reason: other.to_string() },
     }
 }
 

@@ -9,37 +9,36 @@ use std::io::{self, Write as _};
 
 use model::Device;
 
+use super::calls::Role;
+use super::descriptors::close_inherited;
 use super::lock::{Lock, LockReport};
 use super::rules::FileRules;
-use super::seccomp::Role;
 use super::{gpu, landlock, namespace, process, seccomp};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 
-/// Locks the gateway: UDP sockets only, no data folder, no model folder.
+/// Locks the gateway: UDP sockets only, no data folder, no model folder. `closed` is what
+/// [`close_inherited`] said before the gateway opened its database, which stays open.
 #[must_use]
-pub fn enter_gateway(rules: &FileRules) -> Vec<LockReport> {
-    vec![
-        process::forbid_core_dumps(),
-        landlock::restrict(rules, landlock::Network::UdpOnly),
-        seccomp::restrict(Role::Gateway),
-    ]
+pub fn enter_gateway(closed: LockReport, rules: &FileRules) -> Vec<LockReport> {
+    let core_dumps = process::forbid_core_dumps();
+    let [files, scopes] = landlock::restrict(rules, landlock::Network::UdpOnly);
+    vec![closed, core_dumps, files, scopes, seccomp::restrict(Role::Gateway)]
 }
 
 /// Locks the worker: no socket of any family, reads only its data, its model and its inbox. On a GPU it may
 /// besides use the files of the rules' `gpu`, and make the one kind of socket that NVIDIA's driver insists on
-/// (see `seccomp`).
+/// (see `seccomp`). The caller has nothing open but the first three descriptors: all others are closed.
 #[must_use]
 pub fn enter_worker(rules: &FileRules) -> Vec<LockReport> {
     let role = if rules.gpu.is_some() { Role::WorkerOnGpu } else { Role::Worker };
+    let closed = close_inherited();
+    let core_dumps = process::forbid_core_dumps();
     // The namespace comes first: seccomp refuses `unshare` from then on.
-    vec![
-        process::forbid_core_dumps(),
-        namespace::leave_network(),
-        landlock::restrict(rules, landlock::Network::None),
-        seccomp::restrict(role),
-    ]
+    let network = namespace::leave_network();
+    let [files, scopes] = landlock::restrict(rules, landlock::Network::None);
+    vec![closed, core_dumps, network, files, scopes, seccomp::restrict(role)]
 }
 
 /// The required locks that are missing and that the policy does not allow to be missing.

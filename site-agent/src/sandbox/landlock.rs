@@ -1,11 +1,12 @@
-//! Landlock: which files a child may open, and (from Linux 6.7) that it may not use TCP.
+//! Landlock: which files a child may open, (from Linux 6.7) that it may not use TCP, and (from Linux 6.12)
+//! that it reaches no process outside by a signal or an abstract socket.
 //!
 //! Called by `sandbox::enter`. Deny by default: what is not in `FileRules` or in the short system list
 //! below is refused with EACCES, for every user including root.
 
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetCreatedAttr,
-    RulesetError, RulesetStatus, Scope, path_beneath_rules,
+    ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, LandlockStatus, RestrictionStatus, Ruleset,
+    RulesetAttr, RulesetCreatedAttr, RulesetError, RulesetStatus, Scope, path_beneath_rules,
 };
 
 use super::gpu::GpuFiles;
@@ -53,23 +54,39 @@ const RESOLVER_READ: &[&str] = &[
 const ABI_WANTED: ABI = ABI::V6;
 /// The oldest kernel interface that closes every way of changing a file (truncation came with the third).
 const ABI_NEEDED: ABI = ABI::V3;
+/// The first with scopes for signals and abstract sockets.
+const ABI_WITH_SCOPES: ABI = ABI::V6;
 
-/// Restricts the calling thread and everything it starts.
-pub(super) fn restrict(rules: &FileRules, network: Network) -> LockReport {
+/// Restricts the calling thread and everything it starts. The first report is about files, the second about
+/// the scopes.
+pub(super) fn restrict(rules: &FileRules, network: Network) -> [LockReport; 2] {
+    let no_scopes = |detail: String| LockReport::missing(Lock::Scopes, detail);
     match try_restrict(rules, network) {
-        Ok((RulesetStatus::FullyEnforced, _)) => LockReport::held(Lock::Landlock, "fully enforced"),
-        Ok((RulesetStatus::PartiallyEnforced, _)) => {
-            LockReport::held(Lock::Landlock, "files enforced; this kernel lacks the TCP or signal rules")
+        Ok(status) => {
+            let files = match status.ruleset {
+                RulesetStatus::FullyEnforced => LockReport::held(Lock::Landlock, "fully enforced"),
+                RulesetStatus::PartiallyEnforced => {
+                    LockReport::held(Lock::Landlock, "files enforced; this kernel lacks later rules")
+                }
+                RulesetStatus::NotEnforced => LockReport::missing(
+                    Lock::Landlock,
+                    "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)",
+                ),
+            };
+            let has_scopes = matches!(status.landlock, LandlockStatus::Available { effective_abi, .. }
+                if effective_abi >= ABI_WITH_SCOPES);
+            let scopes = if files.held && has_scopes {
+                LockReport::held(Lock::Scopes, "no signal and no abstract socket leads out")
+            } else {
+                no_scopes("this kernel has no scopes (Linux 6.12 or newer); system calls are refused".into())
+            };
+            [files, scopes]
         }
-        Ok((RulesetStatus::NotEnforced, _)) => LockReport::missing(
-            Lock::Landlock,
-            "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)",
-        ),
-        Err(error) => LockReport::missing(Lock::Landlock, error.to_string()),
+        Err(error) => [LockReport::missing(Lock::Landlock, error.to_string()), no_scopes(error.to_string())],
     }
 }
 
-fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, bool), RulesetError> {
+fn try_restrict(rules: &FileRules, network: Network) -> Result<RestrictionStatus, RulesetError> {
     let read = AccessFs::ReadFile | AccessFs::ReadDir;
     // No right to execute anything, to make devices, sockets or fifos, or to send ioctls to devices but a
     // GPU's.
@@ -84,7 +101,7 @@ fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, b
     let none = GpuFiles { devices: Vec::new(), read: Vec::new(), write_existing: Vec::new() };
     let gpu = rules.gpu.as_ref().unwrap_or(&none);
     let resolver: &[&str] = if network == Network::UdpOnly { RESOLVER_READ } else { &[] };
-    let status = Ruleset::default()
+    Ruleset::default()
         // Without these rights the sandbox would have a hole, so an older kernel is an error, not a best
         // effort.
         .set_compatibility(CompatLevel::HardRequirement)
@@ -103,6 +120,5 @@ fn try_restrict(rules: &FileRules, network: Network) -> Result<(RulesetStatus, b
         .add_rules(path_beneath_rules(&gpu.devices, read | AccessFs::WriteFile | AccessFs::IoctlDev))?
         .add_rules(path_beneath_rules(&gpu.read, read))?
         .add_rules(path_beneath_rules(&gpu.write_existing, AccessFs::WriteFile | AccessFs::Truncate))?
-        .restrict_self()?;
-    Ok((status.ruleset, status.no_new_privs))
+        .restrict_self()
 }

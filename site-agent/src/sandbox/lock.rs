@@ -11,20 +11,40 @@ use serde::{Deserialize, Serialize};
 pub enum Lock {
     /// File access limited to a list of folders (Linux 5.13 or newer).
     Landlock,
-    /// System calls refused by number and argument.
+    /// System calls let through by number and argument, all others refused.
     Seccomp,
     /// A network namespace without interfaces, for the worker. Used where the kernel allows one;
     /// seccomp already refuses every socket, so its absence alone never stops a run.
     NetworkNamespace,
     /// No core file and no /proc/self/mem for other processes: memory holds records.
     CoreDumps,
+    /// Nothing is open that the agent was given by whoever started it: a connection would be a way out.
+    Descriptors,
+    /// Landlock's scopes: no signal and no abstract socket reaches a process outside (Linux 6.12 or newer).
+    /// Seccomp refuses the calls as well, so their absence alone never stops a run.
+    Scopes,
 }
 
 impl Lock {
+    /// All of them, in the order in which they are shown.
+    pub const ALL: [Self; 6] = [
+        Self::Landlock,
+        Self::Seccomp,
+        Self::CoreDumps,
+        Self::Descriptors,
+        Self::Scopes,
+        Self::NetworkNamespace,
+    ];
+
+    /// Those that must hold.
+    pub fn required() -> impl Iterator<Item = Self> {
+        Self::ALL.into_iter().filter(|lock| lock.is_required())
+    }
+
     /// Whether `site-agent run` refuses to start without it (unless the policy file says so).
     #[must_use]
     pub fn is_required(self) -> bool {
-        !matches!(self, Self::NetworkNamespace)
+        !matches!(self, Self::NetworkNamespace | Self::Scopes)
     }
 }
 
@@ -35,6 +55,8 @@ impl fmt::Display for Lock {
             Self::Seccomp => "seccomp",
             Self::NetworkNamespace => "network-namespace",
             Self::CoreDumps => "core-dumps",
+            Self::Descriptors => "descriptors",
+            Self::Scopes => "scopes",
         })
     }
 }

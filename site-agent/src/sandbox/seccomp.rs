@@ -1,106 +1,72 @@
-//! Seccomp: which system calls the kernel refuses to the two children.
+//! Seccomp: the filter that leaves the two children the system calls of `calls`, and of some of them only
+//! the arguments that they need.
 //!
-//! Called by `sandbox::enter`, last of all locks. A refused call returns EPERM, so that a library asking
-//! out of habit goes on without it; a call through another ABI (x32, i386), where numbers mean other things,
-//! kills the process. The lists name every way we know to reach a network, another process's memory or
-//! descriptors, or a new program. The test is by trying: `sandbox::probe`.
+//! Called by `sandbox::enter_*`, last of all locks. An allow list: whatever else is called, today's or a
+//! later kernel's, returns EPERM (or ENOSYS, where callers know another way), so that a library asking out of
+//! habit goes on without it; a call through another ABI (x32, i386), where numbers mean other things, kills
+//! the process. The test is by trying: `sandbox::probe`.
 
 use std::collections::BTreeMap;
 
 use seccompiler::{
-    BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
-    TargetArch, apply_filter, sock_filter,
+    BackendError, BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter,
+    SeccompRule, TargetArch, apply_filter, sock_filter,
 };
 
+use super::calls::{AS_IF_ABSENT, NEWEST_KNOWN, Role, allowed};
 use super::lock::{Lock, LockReport};
 
-/// Which kind of child is being locked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Role {
-    /// May make UDP sockets over IPv4 and IPv6, nothing else.
-    Gateway,
-    /// May make no socket at all.
-    Worker,
-    /// As the worker, but for one thing that NVIDIA's driver does while it starts and cannot do without: it
-    /// makes a local socket of the kind SOCK_SEQPACKET, gives it a name and listens, to lend memory to other
-    /// processes that ask. Nothing passes through it: `connect`, `accept` and every call that sends or
-    /// receives stay refused, and so are all other sockets. Landlock lets no socket be made in the file
-    /// system, so the name is an abstract one.
-    WorkerOnGpu,
-}
+/// Flags that `clone` must have: a thread, which lives and ends with its process.
+const THREAD: libc::c_int = libc::CLONE_THREAD | libc::CLONE_SIGHAND | libc::CLONE_VM;
+/// And those that it must not have besides.
+const NAMESPACES: libc::c_int = libc::CLONE_NEWCGROUP
+    | libc::CLONE_NEWIPC
+    | libc::CLONE_NEWNET
+    | libc::CLONE_NEWNS
+    | libc::CLONE_NEWPID
+    | libc::CLONE_NEWUSER
+    | libc::CLONE_NEWUTS;
 
-/// Refused to both: other processes' memory and descriptors, new programs, kernel back doors, mounts.
-const COMMON: &[i64] = &[
-    libc::SYS_ptrace,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_kcmp,
-    libc::SYS_io_uring_setup,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_execve,
-    libc::SYS_execveat,
-    libc::SYS_bpf,
-    libc::SYS_perf_event_open,
-    libc::SYS_userfaultfd,
-    libc::SYS_unshare,
-    libc::SYS_setns,
-    libc::SYS_mount,
-    libc::SYS_umount2,
-    libc::SYS_pivot_root,
-    libc::SYS_chroot,
-    libc::SYS_move_mount,
-    libc::SYS_open_tree,
-    libc::SYS_fsopen,
-    libc::SYS_fsmount,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_keyctl,
-    libc::SYS_add_key,
-    libc::SYS_request_key,
-    libc::SYS_init_module,
-    libc::SYS_finit_module,
-    libc::SYS_delete_module,
-    libc::SYS_kexec_load,
-    libc::SYS_shmget,
-    libc::SYS_msgget,
-    libc::SYS_semget,
-    libc::SYS_mq_open,
+/// A thread's own name, and names for its memory. Not: the parent's death signal, being dumpable or traced,
+/// capabilities, other filters.
+const PRCTL: [libc::c_int; 3] = [libc::PR_SET_NAME, libc::PR_GET_NAME, libc::PR_SET_VMA];
+
+/// Duplicating, closing at `execve`, blocking, and file locks (SQLite's). Not: F_SETOWN,
+/// which sends signals to whom it names, leases, sizes of pipes.
+const FCNTL: [libc::c_int; 12] = [
+    libc::F_DUPFD,
+    libc::F_DUPFD_CLOEXEC,
+    libc::F_GETFD,
+    libc::F_SETFD,
+    libc::F_GETFL,
+    libc::F_SETFL,
+    libc::F_GETLK,
+    libc::F_SETLK,
+    libc::F_SETLKW,
+    libc::F_OFD_GETLK,
+    libc::F_OFD_SETLK,
+    libc::F_OFD_SETLKW,
 ];
 
-/// Refused to the worker as well: making a socket of any family, and every call that would use an inherited
-/// one.
-const NETWORK: &[i64] = &[
-    libc::SYS_socket,
-    libc::SYS_socketpair,
-    libc::SYS_connect,
-    libc::SYS_bind,
-    libc::SYS_listen,
-    libc::SYS_accept,
-    libc::SYS_accept4,
-    libc::SYS_sendto,
-    libc::SYS_sendmsg,
-    libc::SYS_sendmmsg,
-    libc::SYS_recvfrom,
-    libc::SYS_recvmsg,
-    libc::SYS_recvmmsg,
-    libc::SYS_getpeername,
-];
+/// Whether standard output is a terminal and how wide it is; how much waits in a pipe or a datagram; closing
+/// at `execve` and blocking, by their second names. Not: TIOCSTI, which types into the terminal.
+const IOCTL: [libc::Ioctl; 5] =
+    [libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIOCLEX, libc::FIONBIO];
 
-/// Installs the filters on the calling thread; threads and processes it starts inherit them.
+/// NVIDIA's driver: `_IOWR('F', ..)` of the control and card devices. Of unified memory the plain numbers
+/// below 256, and its beginning and end.
+const NVIDIA_MAGIC: u64 = (b'F' as u64) << 8;
+const NVIDIA_UVM: [u64; 2] = [0x3000_0001, 0x3000_0002];
+
+/// Installs the filter on the calling thread; threads it starts inherit it.
 pub(super) fn restrict(role: Role) -> LockReport {
-    match build(role).and_then(|filter| {
-        if cfg!(target_arch = "x86_64") {
-            apply_filter(&kill_x32())?;
-        }
-        apply_filter(&filter)
-    }) {
+    match build(role).and_then(|filter| apply_filter(&filter)) {
         Ok(()) => LockReport::held(
             Lock::Seccomp,
             match role {
-                Role::Gateway => "UDP sockets only",
-                Role::Worker => "no socket of any family",
-                Role::WorkerOnGpu => "no socket but a mute one for the GPU",
+                Role::Gateway => "listed calls; UDP sockets only",
+                Role::Worker => "listed calls; no socket of any family",
+                Role::WorkerOnGpu => "listed calls; no socket but a mute one for the GPU",
             },
         ),
         Err(error) => LockReport::missing(Lock::Seccomp, error.to_string()),
@@ -109,69 +75,117 @@ pub(super) fn restrict(role: Role) -> LockReport {
 
 fn build(role: Role) -> Result<BpfProgram, seccompiler::Error> {
     let mut rules: BTreeMap<i64, Vec<SeccompRule>> =
-        COMMON.iter().map(|number| (*number, Vec::new())).collect();
+        allowed(role).map(|number| (number, Vec::new())).collect();
+    rules.extend(limited(role)?);
+    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
+    let listed: BpfProgram = SeccompFilter::new(
+        rules,
+        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
+        SeccompAction::Allow,
+        architecture,
+    )?
+    .try_into()?;
+    // Jumps are relative, so one program may stand before another.
+    Ok([foreign_and_absent(), listed].concat())
+}
+
+/// The calls that are let through with some arguments only.
+fn limited(role: Role) -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
+    let own_id = u64::from(std::process::id());
+    let number = |value: libc::c_int| u64::from(value.unsigned_abs());
+    let thread = masked(0, number(THREAD | NAMESPACES), number(THREAD))?;
+    let mut ioctl = any_of(1, IOCTL.iter().map(|request| u64::from(*request as u32)))?;
+    let mut limited = vec![
+        (libc::SYS_clone, vec![SeccompRule::new(vec![thread])?]),
+        // To itself: `abort`, and what glibc does between threads.
+        (libc::SYS_kill, any_of(0, [own_id])?),
+        (libc::SYS_tgkill, any_of(0, [own_id])?),
+        (libc::SYS_prctl, any_of(0, PRCTL.map(number))?),
+        (libc::SYS_fcntl, any_of(1, FCNTL.map(number))?),
+        // Reading its own: the first argument names no other process, the third sets nothing.
+        (libc::SYS_prlimit64, vec![SeccompRule::new(vec![equal(0, 0)?, null(2)?])?]),
+        // What `rename` is on newer architectures; without exchanging, and leaving no device behind.
+        (libc::SYS_renameat2, any_of(4, [0])?),
+    ];
     match role {
-        Role::Worker => rules.extend(NETWORK.iter().map(|number| (*number, Vec::new()))),
+        Role::Worker => {}
         Role::WorkerOnGpu => {
-            rules.extend(NETWORK.iter().map(|number| (*number, Vec::new())));
-            rules.remove(&libc::SYS_bind);
-            rules.remove(&libc::SYS_listen);
-            rules.insert(libc::SYS_socket, refuse_sockets_but(&[libc::AF_UNIX], libc::SOCK_SEQPACKET)?);
+            for condition in [masked(1, 0xff00, NVIDIA_MAGIC)?, masked(1, 0xffff_ff00, 0)?] {
+                ioctl.push(SeccompRule::new(vec![condition])?);
+            }
+            ioctl.extend(any_of(1, NVIDIA_UVM)?);
+            limited.push((libc::SYS_socket, sockets(&[libc::AF_UNIX], libc::SOCK_SEQPACKET)?));
         }
         Role::Gateway => {
             let internet = [libc::AF_INET, libc::AF_INET6];
-            rules.insert(libc::SYS_socket, refuse_sockets_but(&internet, libc::SOCK_DGRAM)?);
-            rules.insert(libc::SYS_listen, Vec::new());
-            rules.insert(libc::SYS_accept, Vec::new());
-            rules.insert(libc::SYS_accept4, Vec::new());
+            limited.push((libc::SYS_socket, sockets(&internet, libc::SOCK_DGRAM)?));
+            // How tokio wakes itself at a signal; both ends stay in this process.
+            limited.push((libc::SYS_socketpair, sockets(&[libc::AF_UNIX], libc::SOCK_STREAM)?));
         }
     }
-    let architecture = TargetArch::try_from(std::env::consts::ARCH)?;
-    let filter = SeccompFilter::new(
-        rules,
-        SeccompAction::Allow,
-        SeccompAction::Errno(libc::EPERM.unsigned_abs()),
-        architecture,
-    )?;
-    Ok(filter.try_into()?)
+    limited.push((libc::SYS_ioctl, ioctl));
+    Ok(limited)
 }
 
-/// Refuses `socket(family, type, ..)` unless the family is one of `families` and the type is `kind`.
-fn refuse_sockets_but(
-    families: &[libc::c_int],
-    kind: libc::c_int,
-) -> Result<Vec<SeccompRule>, seccompiler::BackendError> {
+/// The low word of an argument is `value`; of integers the kernel looks at no more.
+fn equal(argument: u8, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::Eq, value)
+}
+
+/// Those bits of the low word of an argument that are in `mask` are `value`.
+fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Dword, SeccompCmpOp::MaskedEq(mask), value)
+}
+
+/// An argument that is an address is null.
+fn null(argument: u8) -> Result<SeccompCondition, BackendError> {
+    SeccompCondition::new(argument, SeccompCmpArgLen::Qword, SeccompCmpOp::Eq, 0)
+}
+
+/// Rules that let through each of `values`.
+fn any_of(argument: u8, values: impl IntoIterator<Item = u64>) -> Result<Vec<SeccompRule>, BackendError> {
+    values.into_iter().map(|value| SeccompRule::new(vec![equal(argument, value)?])).collect()
+}
+
+/// Lets through `socket(family, type, ..)` where the family is one of `families` and the type is `kind`.
+fn sockets(families: &[libc::c_int], kind: libc::c_int) -> Result<Vec<SeccompRule>, BackendError> {
     // The low four bits are the type; the others are SOCK_CLOEXEC and SOCK_NONBLOCK.
     const TYPE_MASK: u64 = 0xf;
-    let is_not = |family: &libc::c_int| {
-        let family = u64::from(family.unsigned_abs());
-        SeccompCondition::new(0, SeccompCmpArgLen::Dword, SeccompCmpOp::Ne, family)
+    let kind = u64::from(kind.unsigned_abs());
+    let rule = |family: &libc::c_int| {
+        SeccompRule::new(vec![equal(0, u64::from(family.unsigned_abs()))?, masked(1, TYPE_MASK, kind)?])
     };
-    let mut rules = vec![SeccompRule::new(families.iter().map(is_not).collect::<Result<Vec<_>, _>>()?)?];
-    for other in (0..=TYPE_MASK).filter(|other| *other != u64::from(kind.unsigned_abs())) {
-        let masked = SeccompCmpOp::MaskedEq(TYPE_MASK);
-        rules.push(SeccompRule::new(vec![SeccompCondition::new(
-            1,
-            SeccompCmpArgLen::Dword,
-            masked,
-            other,
-        )?])?);
-    }
-    Ok(rules)
+    families.iter().map(rule).collect()
 }
 
-/// Kills the process on any call of the x32 ABI: the same architecture word, but bit 30 set in the number, so
-/// that `socket` would have a number that the list above does not know.
-fn kill_x32() -> BpfProgram {
+/// Stands before the list. Kills the process on any call of the x32 ABI: the same architecture word, but bit
+/// 30 set in the number (the list itself kills on any other architecture's word). Then answers ENOSYS to
+/// calls that are newer than the list, or better taken for absent.
+fn foreign_and_absent() -> BpfProgram {
     const X32_SYSCALL_BIT: u32 = 0x4000_0000;
     const LOAD_WORD: u16 = 0x20; // BPF_LD | BPF_W | BPF_ABS
+    const JUMP_IF_EQUAL: u16 = 0x15; // BPF_JMP | BPF_JEQ | BPF_K
+    const JUMP_IF_GREATER: u16 = 0x25; // BPF_JMP | BPF_JGT | BPF_K
     const JUMP_IF_GREATER_OR_EQUAL: u16 = 0x35; // BPF_JMP | BPF_JGE | BPF_K
     const RETURN: u16 = 0x06; // BPF_RET | BPF_K
     const NUMBER_OFFSET: u32 = 0; // seccomp_data.nr
-    vec![
-        sock_filter { code: LOAD_WORD, jt: 0, jf: 0, k: NUMBER_OFFSET },
-        sock_filter { code: JUMP_IF_GREATER_OR_EQUAL, jt: 0, jf: 1, k: X32_SYSCALL_BIT },
-        sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_KILL_PROCESS },
-        sock_filter { code: RETURN, jt: 0, jf: 0, k: libc::SECCOMP_RET_ALLOW },
-    ]
+    let word = |number: i64| u32::try_from(number).unwrap_or(u32::MAX);
+    let absent = libc::SECCOMP_RET_ERRNO | libc::ENOSYS.unsigned_abs();
+    let mut program = vec![sock_filter { code: LOAD_WORD, jt: 0, jf: 0, k: NUMBER_OFFSET }];
+    // If the comparison holds, the next instruction, which returns `answer`; else the one after it.
+    let mut answer = |comparison: u16, number: u32, answer: u32| {
+        program.push(sock_filter { code: comparison, jt: 0, jf: 1, k: number });
+        program.push(sock_filter { code: RETURN, jt: 0, jf: 0, k: answer });
+    };
+    if cfg!(target_arch = "x86_64") {
+        answer(JUMP_IF_GREATER_OR_EQUAL, X32_SYSCALL_BIT, libc::SECCOMP_RET_KILL_PROCESS);
+    }
+    answer(JUMP_IF_GREATER, word(NEWEST_KNOWN), absent);
+    for call in AS_IF_ABSENT {
+        answer(JUMP_IF_EQUAL, word(*call), absent);
+    }
+    program
 }
+
+#[cfg(test)]
+mod tests;

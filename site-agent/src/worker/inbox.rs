@@ -1,15 +1,16 @@
 //! The inbox as the worker sees it: files named by their digest, checked again before use. Used by `train`
 //! and `overlap`.
 
-use std::fs;
 use std::path::PathBuf;
 
 use common::id::Digest;
+use common::limits::ADAPTER_BYTES_MAX;
 use common::run::RunManifest;
 use common::wire::message::TrainFailure;
 
 use super::train_error::TrainError;
 use crate::paths::StateFolder;
+use crate::pipe::files;
 
 /// The folder into which the gateway puts what it fetched.
 pub struct Inbox {
@@ -38,7 +39,8 @@ impl Inbox {
     pub fn adapter(&self, digest: Digest) -> Result<Vec<u8>, TrainError> {
         let path = self.folder.join(digest.to_string());
         let failed = |words: String| TrainError::new(TrainFailure::WorkerFailed, words);
-        let bytes = fs::read(&path).map_err(|error| failed(format!("{}: {error}", path.display())))?;
+        let bytes = files::read(&path, ADAPTER_BYTES_MAX)
+            .map_err(|error| failed(format!("{}: {error}", path.display())))?;
         if Digest::of(&bytes) != digest {
             return Err(failed(format!("{} is not what its name says", path.display())));
         }

@@ -5,7 +5,7 @@
 //! holds under the public key of the manifest; a verdict is durable before anything is trained, and is the
 //! run's only one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, OpenOptions};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
@@ -26,6 +26,7 @@ use super::train_error::TrainError;
 use crate::overlap::{answers_path, answers_total, batches, query_path, raw_points_path, result_path};
 use crate::paths::StateFolder;
 use crate::pipe::BlindedFacts;
+use crate::pipe::files;
 
 /// How far the comparison is.
 #[derive(Debug, PartialEq)]
@@ -109,9 +110,12 @@ fn conclude(
     let public_key = PublicKey::from_bytes(terms.public_key.0).map_err(failed)?;
     let set = Inbox::new(folder).adapter(terms.set).map_err(|error| overlap_failed(error.words))?;
     let set = PublishedSet::from_bytes(&set).map_err(failed)?;
-    let open = |path: &Path| File::open(path).map_err(|error| disk(path, &error));
+    let open = |path: &Path, bytes: u64| {
+        files::open(path, bytes).map(|(file, _)| file).map_err(|unfit| disk(path, &unfit.into_io()))
+    };
     let (points_path, replies_path) = (raw_points_path(folder, run), answers_path(folder, run));
-    let (mut points, mut replies) = (open(&points_path)?, open(&replies_path)?);
+    let mut points = open(&points_path, u64::from(asked.points()) * POINT_BYTES as u64)?;
+    let mut replies = open(&replies_path, answers_total(asked.points()))?;
     let mut hits = Vec::with_capacity(asked.features());
     for (first, count) in batches(asked.points()) {
         let (mut blinded, mut answer) = (vec![0; count * POINT_BYTES], vec![0; answer_bytes(count)]);

@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use common::crash_point;
 use common::durable;
 use common::id::{Digest, RunId};
+use common::limits::ADAPTER_BYTES_MAX;
 use common::run::RunManifest;
 use common::wire::message::{RoundKey, TrainFailure};
 use model::train::planned_steps;
@@ -22,8 +23,9 @@ use serde::{Deserialize, Serialize};
 use super::inbox::Inbox;
 use super::train_error::TrainError;
 use crate::config::AgentConfig;
-use crate::limits::METRICS_FILES_MAX;
+use crate::limits::{FACTS_BYTES_MAX, METRICS_FILES_MAX};
 use crate::paths::StateFolder;
+use crate::pipe::files;
 use crate::pipe::{BlindedFacts, LeftOut, RawFacts, round_file_stem};
 use crate::policy::TrainingVolume;
 use after_step::{AfterStep, Watch};
@@ -321,9 +323,10 @@ impl RoundTrainer {
 
     /// The facts of a raw update that is complete, unchanged, and answers the same order.
     fn finished_before(&self, order: &TrainOrder) -> Option<RawFacts> {
-        let finished: Finished = serde_json::from_slice(&fs::read(self.facts_path(order.key)).ok()?).ok()?;
+        let facts = files::read(&self.facts_path(order.key), FACTS_BYTES_MAX).ok()?;
+        let finished: Finished = serde_json::from_slice(&facts).ok()?;
         let is_same_order = finished.manifest == order.manifest && finished.adapter == order.adapter;
-        let bytes = fs::read(self.raw_path(order.key)).ok()?;
+        let bytes = files::read(&self.raw_path(order.key), ADAPTER_BYTES_MAX).ok()?;
         (is_same_order && Digest::of(&bytes) == finished.digest).then_some(RawFacts {
             digest: finished.digest,
             records: finished.records,

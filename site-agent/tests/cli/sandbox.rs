@@ -1,7 +1,11 @@
 //! The locks, tested by trying: real children in real sandboxes of this machine's kernel.
 
 use std::fs;
+use std::io::Read as _;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use site_agent::preflight::Locks;
 use site_agent::sandbox::Lock;
@@ -44,9 +48,80 @@ fn the_worker_can_make_no_socket_and_touch_no_other_process() {
         "{:?}",
         report.locks
     );
-    assert_refused(&report, Lock::Seccomp, 23);
+    assert_refused(&report, Lock::Seccomp, 68);
     assert_refused(&report, Lock::NetworkNamespace, 1);
     assert_refused(&report, Lock::CoreDumps, 1);
+}
+
+/// What a replaced worker did to files and processes outside before its filter was an allow list.
+#[test]
+fn both_children_are_refused_every_known_way_out() {
+    let site = Site::new();
+    for role in ["worker", "gateway"] {
+        let report = probe(&site, role);
+        assert_refused(&report, Lock::Seccomp, 53);
+        assert_refused(&report, Lock::Descriptors, 1);
+        assert_refused(&report, Lock::Scopes, 2);
+        for what in [
+            "change a file's mode",
+            "change a file's owner",
+            "set a file's attributes",
+            "set a file's times",
+            "limit another process",
+            "signal another process",
+            "attach shared memory (System V)",
+            "open a message queue (System V)",
+            "open a message queue (POSIX)",
+            "use a keyring",
+            "make another process",
+            "outlive the agent",
+            "start another program",
+            "write to a socket that was left open",
+        ] {
+            assert!(report.attempts.iter().any(|attempt| attempt.what == what), "{role} did not try: {what}");
+        }
+    }
+}
+
+/// Starts the program as `bash` started it: with a connection open that nobody told it of.
+fn with_a_connection(site: &Site, command: &str) -> (TcpStream, Child) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let script = format!("exec 7<>/dev/tcp/127.0.0.1/{port}; exec {command}");
+    let child = Command::new("bash")
+        .args(["-c", &script, env!("CARGO_BIN_EXE_site-agent")])
+        .arg(site.folder.root())
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let (connection, _) = listener.accept().unwrap();
+    connection.set_read_timeout(Some(Duration::from_secs(8))).unwrap();
+    (connection, child)
+}
+
+#[test]
+fn a_connection_that_was_left_open_is_closed_while_the_worker_lives() {
+    let site = Site::new();
+    let (mut connection, mut child) = with_a_connection(&site, "\"$0\" worker --state \"$1\"");
+    let mut received = Vec::new();
+    let end = connection.read_to_end(&mut received);
+    let lives = child.try_wait().unwrap().is_none();
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert!(end.is_ok() && lives, "the other side must see its end while the worker lives: {end:?}");
+    assert_eq!(String::from_utf8_lossy(&received), "");
+}
+
+#[test]
+fn a_connection_in_the_place_of_standard_output_is_cut() {
+    let site = Site::new();
+    let (mut connection, mut child) = with_a_connection(&site, "\"$0\" probe worker --state \"$1\" >&7");
+    let mut received = Vec::new();
+    connection.read_to_end(&mut received).unwrap();
+    child.wait().unwrap();
+    assert_eq!(String::from_utf8_lossy(&received), "");
 }
 
 /// The worker of a site that computes on a GPU may make one more kind of socket, and nothing that was tried
@@ -70,7 +145,7 @@ fn a_worker_on_a_gpu_is_refused_the_same() {
         tried(&report).iter().map(without_ids).collect::<Vec<_>>(),
         tried(&on_cpu).iter().map(without_ids).collect::<Vec<_>>()
     );
-    assert_refused(&report, Lock::Seccomp, 23);
+    assert_refused(&report, Lock::Seccomp, 68);
     assert_refused(&report, Lock::Landlock, 7);
 }
 
@@ -89,7 +164,7 @@ fn the_gateway_can_read_neither_records_nor_model_and_make_no_stream_socket() {
     fs::read(&site.data).unwrap();
     let report = probe(&site, "gateway");
     assert_refused(&report, Lock::Landlock, 4);
-    assert_refused(&report, Lock::Seccomp, 8);
+    assert_refused(&report, Lock::Seccomp, 53);
     let tried = |what: &str| report.attempts.iter().any(|attempt| attempt.what.contains(what));
     assert!(tried("data.jsonl") && tried("demo-data/model"), "{:?}", report.attempts);
 }
@@ -113,6 +188,9 @@ fn check_shows_a_table_and_every_attempt_on_request() {
     let output = site.run(&["check", "--offline"]);
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains("landlock") && text.contains("seccomp"), "{text}{}", words(&output));
+    for tried in ["change a file's mode", "make another process", "write to a socket that was left open"] {
+        assert!(text.replace("\n ", "").contains(tried), "{tried} is not listed: {text}");
+    }
     assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
     let output = site.run(&["check", "--json"]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

@@ -20,6 +20,7 @@ use crate::gateway::store::Store;
 use crate::overlap::{batches, raw_points_path};
 use crate::paths::StateFolder;
 use crate::pipe::BlindedFacts;
+use crate::pipe::files::{self, Unfit};
 
 /// Points in the outbox that passed the check, and their row in the database.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,7 +73,8 @@ impl ProtectedPoints {
         if known.is_some_and(|known| known != *facts) {
             return Err(refused("others were sent in this run before, and a run has one set of points"));
         }
-        if !(known.is_some() && digest_of(&path).is_some_and(|digest| digest == facts.digest)) {
+        let bytes = u64::from(facts.points) * POINT_BYTES as u64;
+        if !(known.is_some() && digest_of(&path, bytes).is_some_and(|digest| digest == facts.digest)) {
             let copied = copy(&raw_points_path(folder, run), &part, facts)
                 .and_then(|()| durable::publish(&part, &path).map_err(|source| SiteError::io(&path, source)));
             if copied.is_err() {
@@ -93,8 +95,13 @@ fn copy(raw: &Path, part: &Path, facts: &BlindedFacts) -> Result<(), SiteError> 
     }
     let from = |source| SiteError::io(raw, source);
     let to = |source| SiteError::io(part, source);
-    let mut input = File::open(raw).map_err(from)?;
-    if input.metadata().map_err(from)?.len() != u64::from(facts.points) * POINT_BYTES as u64 {
+    let expected = u64::from(facts.points) * POINT_BYTES as u64;
+    let (mut input, bytes) = match files::open(raw, expected) {
+        Ok(opened) => opened,
+        Err(Unfit::Io(source)) => return Err(from(source)),
+        Err(unfit) => return Err(refused(&unfit.to_string())),
+    };
+    if bytes != expected {
         return Err(refused("there are not as many as announced"));
     }
     let mut options = OpenOptions::new();
@@ -114,10 +121,10 @@ fn copy(raw: &Path, part: &Path, facts: &BlindedFacts) -> Result<(), SiteError> 
     output.sync_all().map_err(to)
 }
 
-fn digest_of(path: &Path) -> Option<Digest> {
-    let mut hasher = Sha256::new();
-    std::io::copy(&mut File::open(path).ok()?, &mut hasher).ok()?;
-    Some(Digest(hasher.finalize().into()))
+/// The digest of a file of at most `most` bytes.
+fn digest_of(path: &Path, most: u64) -> Option<Digest> {
+    let (file, _) = files::open(path, most).ok()?;
+    files::digest(&file, most).ok().map(|(digest, _)| digest)
 }
 
 fn refused(reason: &str) -> SiteError {

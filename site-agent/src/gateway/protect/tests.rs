@@ -151,3 +151,93 @@ fn a_file_changed_after_the_worker_or_in_the_outbox_is_noticed() {
     fs::write(&path, bytes).unwrap();
     assert!(matches!(site.protect(&facts, &policy), Err(SiteError::UpdateRefused { .. })));
 }
+
+#[test]
+fn a_sparse_file_of_terabytes_is_refused_at_once() {
+    let mut site = site();
+    let facts = site.train(HEADER, &VALUES);
+    let path = site.folder.raw().join(format!("{}.safetensors", round_file_stem(key().run, key().round)));
+    let file = File::options().write(true).open(&path).unwrap();
+    // As large as this file system allows, up to 8 TiB; reading it would take minutes at the least.
+    assert!((36..=43).rev().any(|power| file.set_len(1 << power).is_ok()));
+    let start = std::time::Instant::now();
+    let error = site.protect(&facts, &PolicyConfig::default()).unwrap_err();
+    assert!(matches!(error, SiteError::UpdateRefused { .. }), "{error}");
+    assert!(start.elapsed() < std::time::Duration::from_secs(2));
+}
+
+#[test]
+fn a_link_or_a_pipe_in_the_updates_place_is_refused() {
+    let mut site = site();
+    let facts = site.train(HEADER, &VALUES);
+    let path = site.folder.raw().join(format!("{}.safetensors", round_file_stem(key().run, key().round)));
+    let elsewhere = site.folder.identity().join("elsewhere");
+    fs::rename(&path, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &path).unwrap();
+    let refused = |site: &mut Site| site.protect(&facts, &PolicyConfig::default()).unwrap_err().to_string();
+    assert!(refused(&mut site).contains("not a regular file"));
+    fs::remove_file(&path).unwrap();
+    assert!(std::process::Command::new("mkfifo").arg(&path).status().unwrap().success());
+    assert!(refused(&mut site).contains("not a regular file"));
+}
+
+/// A worker that somebody replaced writes a record into the bits that training does not need.
+#[test]
+fn a_message_in_the_low_bits_does_not_leave() {
+    let bits = 12;
+    let policy = PolicyConfig { update_mantissa_bits: bits, ..PolicyConfig::default() };
+    let clean = VALUES.map(|value| round_mantissa(value, bits));
+    let message = b"name: Li, 13";
+    // Below half of the last bit that stays.
+    let words = clean.iter().zip(message).map(|(value, byte)| {
+        let is_zero = *value == 0.0;
+        f32::from_bits(value.to_bits() | if is_zero { 0 } else { u32::from(*byte) })
+    });
+    let hidden: Vec<f32> = words.collect();
+    assert_ne!(hidden, clean);
+    let (mut site, mut other) = (site(), site());
+    let facts = site.train(HEADER, &hidden);
+    let sent = site.protect(&facts, &policy).unwrap();
+    let facts = other.train(HEADER, &clean);
+    assert_eq!(sent.update().digest, other.protect(&facts, &policy).unwrap().update().digest);
+    // Again, as after a crash: the digest is that of the rounded file.
+    assert_eq!(ProtectedUpdate::find(&site.folder, &site.store, key()).unwrap(), Some(sent));
+}
+
+#[test]
+fn rounding_goes_to_the_nearest_and_a_tie_to_the_even_one() {
+    let one_and = |sixteenths: u32| f32::from_bits(0x3f80_0000 | (sixteenths << 19));
+    // Two bits are kept: quarters. 1 + 2/16 lies between 1 and 1.25, and 1 is even; 1 + 6/16 goes up to 1.5.
+    for (sixteenths, rounded) in [(0, 1.0), (1, 1.0), (2, 1.0), (3, 1.25), (5, 1.25), (6, 1.5), (15, 2.0)] {
+        assert_eq!(round_mantissa(one_and(sixteenths), 2), rounded, "{sixteenths}");
+        assert_eq!(round_mantissa(-one_and(sixteenths), 2), -rounded, "{sixteenths}");
+    }
+    assert_eq!(round_mantissa(-0.0, 12).to_bits(), 0, "zero has no sign");
+    assert_eq!(round_mantissa(f32::from_bits(12_345), 23).to_bits(), 0, "too small for a full mantissa");
+    assert_eq!(round_mantissa(ADAPTER_VALUE_MAX, 1), 8192.0, "never beyond what a value may be");
+}
+
+mod properties {
+    use proptest::prelude::{any, proptest};
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn rounded_values_are_finite_close_and_stay_as_they_are(word in any::<u32>(), bits in 1_u32..=23) {
+            let value = f32::from_bits(word);
+            // What comes here has passed the check of its size.
+            if value.abs() <= ADAPTER_VALUE_MAX {
+                let rounded = round_mantissa(value, bits);
+                assert!(rounded.abs() <= ADAPTER_VALUE_MAX);
+                assert_eq!(round_mantissa(rounded, bits).to_bits(), rounded.to_bits());
+                assert_eq!(rounded.to_bits() & ((1 << (23 - bits)) - 1), 0);
+                let largest_error = value.abs() * 0.5_f32.powi(bits as i32);
+                assert!((rounded - value).abs() <= largest_error.max(f32::MIN_POSITIVE));
+                if bits == 23 && value.is_normal() {
+                    assert_eq!(rounded.to_bits(), word);
+                }
+            }
+        }
+    }
+}

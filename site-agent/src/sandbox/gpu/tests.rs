@@ -9,6 +9,7 @@ use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::thread;
 
+use super::super::calls::Role;
 use super::super::{FileRules, landlock, seccomp};
 use super::*;
 use crate::paths::StateFolder;
@@ -75,10 +76,11 @@ fn of_a_search_path_only_cudas_own_files_are_opened() {
 
 /// Does `act` in a thread behind a worker's file and system call locks; `None` where this kernel lacks one.
 fn locked(gpu: Option<GpuFiles>, act: impl FnOnce() + Send) -> Option<()> {
-    let role = if gpu.is_some() { seccomp::Role::WorkerOnGpu } else { seccomp::Role::Worker };
+    let role = if gpu.is_some() { Role::WorkerOnGpu } else { Role::Worker };
     let rules = FileRules { gpu, ..FileRules::default() };
     let body = || {
-        let locks = [landlock::restrict(&rules, landlock::Network::None), seccomp::restrict(role)];
+        let [files, _] = landlock::restrict(&rules, landlock::Network::None);
+        let locks = [files, seccomp::restrict(role)];
         if locks.iter().all(|lock| lock.held) {
             act();
             return Some(());

@@ -10,7 +10,9 @@ use common::id::Digest;
 use common::wire::message::RoundKey;
 use model::{Checkpoint, ModelError};
 
+use crate::limits::CHECKPOINT_BYTES_MAX;
 use crate::paths::StateFolder;
+use crate::pipe::files;
 use crate::pipe::round_file_stem;
 
 /// A checkpoint file and the order it answers: in a round the digests of manifest and adapter, else nothing
@@ -37,7 +39,7 @@ impl CheckpointFile {
     /// # Errors
     /// `Resume` when it is damaged or of another version.
     pub(crate) fn read(&self) -> Result<Option<Checkpoint>, ModelError> {
-        let Ok(bytes) = fs::read(&self.path) else { return Ok(None) };
+        let Ok(bytes) = files::read(&self.path, CHECKPOINT_BYTES_MAX) else { return Ok(None) };
         let Some(body) = bytes.strip_prefix(self.order.as_slice()) else { return Ok(None) };
         Checkpoint::from_bytes(body).map(Some)
     }

@@ -1,0 +1,141 @@
+//! System calls that must be refused to both children: each is made, with arguments that do no harm where it
+//! is let through after all. Called by `probe`. Invariant: nothing is changed and nothing is left behind,
+//! whatever the kernel answers.
+
+#![allow(unsafe_code)]
+
+use std::fs::File;
+use std::io;
+
+use super::attempt::{Attempt, from_status};
+use crate::sandbox::lock::Lock;
+
+/// A call and its arguments.
+struct Call {
+    what: &'static str,
+    number: libc::c_long,
+    arguments: [libc::c_long; 5],
+}
+
+const fn call(what: &'static str, number: libc::c_long, arguments: [libc::c_long; 5]) -> Call {
+    Call { what, number, arguments }
+}
+
+/// No descriptor, and a name for no file: the call fails with EBADF or EFAULT if it is not refused before.
+const NONE: libc::c_long = -1;
+/// A key under which nobody keeps anything.
+const KEY: libc::c_long = 0x636f_6e73;
+/// A command that no version of the call has.
+const NO_COMMAND: libc::c_long = 0x7fff;
+
+/// Owner, mode, times and attributes of files; links and devices.
+const METADATA: &[Call] = &[
+    call("change a file's mode", libc::SYS_fchmodat, [NONE, 0, 0, 0, 0]),
+    call("change an open file's mode", libc::SYS_fchmod, [NONE, 0, 0, 0, 0]),
+    call("change a file's owner", libc::SYS_fchownat, [NONE, 0, NONE, NONE, 0]),
+    call("change an open file's owner", libc::SYS_fchown, [NONE, NONE, NONE, 0, 0]),
+    call("set a file's attributes", libc::SYS_setxattr, [0, 0, 0, 0, 0]),
+    call("set an open file's attributes", libc::SYS_fsetxattr, [NONE, 0, 0, 0, 0]),
+    call("remove a file's attributes", libc::SYS_removexattr, [0, 0, 0, 0, 0]),
+    call("set a file's times", libc::SYS_utimensat, [NONE, 0, 0, NO_COMMAND, 0]),
+    call("make a hard link", libc::SYS_linkat, [NONE, 0, NONE, 0, 0]),
+    call("make a symbolic link", libc::SYS_symlinkat, [0, NONE, 0, 0, 0]),
+    call("make a device or a fifo", libc::SYS_mknodat, [NONE, 0, 0, 0, 0]),
+];
+
+/// What processes share by a number or a name.
+const SHARED: &[Call] = &[
+    call("open shared memory (System V)", libc::SYS_shmget, [KEY, 0, 0, 0, 0]),
+    call("attach shared memory (System V)", libc::SYS_shmat, [NONE, 0, 0, 0, 0]),
+    call("remove shared memory (System V)", libc::SYS_shmctl, [NONE, 0, 0, 0, 0]),
+    call("open a message queue (System V)", libc::SYS_msgget, [KEY, 0, 0, 0, 0]),
+    call("send to a message queue (System V)", libc::SYS_msgsnd, [NONE, 0, 0, 0, 0]),
+    call("open semaphores (System V)", libc::SYS_semget, [KEY, 0, 0, 0, 0]),
+    call("open a message queue (POSIX)", libc::SYS_mq_open, [0, 0, 0, 0, 0]),
+    call("use a keyring", libc::SYS_keyctl, [NO_COMMAND, 0, 0, 0, 0]),
+    call("add a key to a keyring", libc::SYS_add_key, [0, 0, 0, 0, 0]),
+    call("ask for a key", libc::SYS_request_key, [0, 0, 0, 0, 0]),
+    call("make a file in memory", libc::SYS_memfd_create, [0, 0, 0, 0, 0]),
+];
+
+/// Ways into the kernel, into other places of the file system, and out of this process's own settings.
+const KERNEL: &[Call] = &[
+    call("set up io_uring", libc::SYS_io_uring_setup, [1, 0, 0, 0, 0]),
+    call("load a kernel program (bpf)", libc::SYS_bpf, [NO_COMMAND, 0, 0, 0, 0]),
+    call("count events of the kernel (perf)", libc::SYS_perf_event_open, [0, 0, NONE, NONE, 0]),
+    call("handle page faults (userfaultfd)", libc::SYS_userfaultfd, [NO_COMMAND, 0, 0, 0, 0]),
+    call("leave a namespace", libc::SYS_unshare, [0, 0, 0, 0, 0]),
+    call("enter a namespace", libc::SYS_setns, [NONE, 0, 0, 0, 0]),
+    call("mount a file system", libc::SYS_mount, [0, 0, 0, 0, 0]),
+    call("mount a file system (new interface)", libc::SYS_fsopen, [0, 0, 0, 0, 0]),
+    call("change the root folder", libc::SYS_chroot, [0, 0, 0, 0, 0]),
+    call("open a file by its handle", libc::SYS_open_by_handle_at, [NONE, 0, 0, 0, 0]),
+    call("become dumpable", libc::SYS_prctl, [libc::PR_SET_DUMPABLE as libc::c_long, NO_COMMAND, 0, 0, 0]),
+    call("outlive the agent", libc::SYS_prctl, [libc::PR_SET_PDEATHSIG as libc::c_long, NO_COMMAND, 0, 0, 0]),
+    call("type into the terminal", libc::SYS_ioctl, [0, libc::TIOCSTI as libc::c_long, 0, 0, 0]),
+    call("have a signal sent to another", libc::SYS_fcntl, [0, libc::F_SETOWN as libc::c_long, 0, 0, 0]),
+    call("start another program", libc::SYS_execve, [0, 0, 0, 0, 0]),
+    call("start another program (by descriptor)", libc::SYS_execveat, [NONE, 0, 0, 0, 0]),
+    call("take another process's descriptors", libc::SYS_pidfd_getfd, [NONE, 0, 0, 0, 0]),
+];
+
+/// Against the process that started this one, our own supervisor or test. Reads, signal 0 and empty lists:
+/// nothing happens to it.
+fn against(parent: libc::c_long) -> Vec<Call> {
+    let seize = libc::PTRACE_SEIZE as libc::c_long;
+    let core = libc::RLIMIT_CORE as libc::c_long;
+    vec![
+        call("trace another process", libc::SYS_ptrace, [seize, parent, 0, 0, 0]),
+        call("read another process's memory", libc::SYS_process_vm_readv, [parent, 0, 0, 0, 0]),
+        call("write another process's memory", libc::SYS_process_vm_writev, [parent, 0, 0, 0, 0]),
+        call("limit another process", libc::SYS_prlimit64, [parent, core, 0, 0, 0]),
+        call("signal another process", libc::SYS_kill, [parent, 0, 0, 0, 0]),
+        call("signal another process's thread", libc::SYS_tgkill, [parent, parent, 0, 0, 0]),
+        call("signal a thread", libc::SYS_tkill, [parent, 0, 0, 0, 0]),
+        call("queue a signal", libc::SYS_rt_sigqueueinfo, [parent, 0, 0, 0, 0]),
+        call("hold another process", libc::SYS_pidfd_open, [parent, NO_COMMAND, 0, 0, 0]),
+        call("move another process to a processor", libc::SYS_sched_setaffinity, [parent, 0, 0, 0, 0]),
+        call("slow another process down", libc::SYS_setpriority, [NO_COMMAND, parent, 0, 0, 0]),
+    ]
+}
+
+/// Makes every call of this file.
+pub(super) fn try_calls(parent: u32) -> Vec<Attempt> {
+    let against = against(libc::c_long::from(parent));
+    let mut attempts: Vec<Attempt> =
+        METADATA.iter().chain(SHARED).chain(KERNEL).chain(&against).map(make).collect();
+    attempts.push(try_fork());
+    attempts.push(Attempt::of(
+        Lock::Landlock,
+        "read another process's environment",
+        File::open(format!("/proc/{parent}/environ")).map(|_| ()),
+    ));
+    attempts
+}
+
+fn make(call: &Call) -> Attempt {
+    let [a, b, c, d, e] = call.arguments;
+    // SAFETY: as the arguments above are chosen, the call is refused or fails before it reads or writes
+    // memory, or only looks.
+    let status = unsafe { libc::syscall(call.number, a, b, c, d, e, 0) };
+    Attempt::of(Lock::Seccomp, call.what, from_status(status))
+}
+
+/// A process of its own would outlive this one.
+fn try_fork() -> Attempt {
+    // SAFETY: the flags of `fork`: the child gets a copy of this process, which has one thread, and ends at
+    // once.
+    let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
+    if child == 0 {
+        // SAFETY: ends the child without running destructors that belong to the parent.
+        unsafe { libc::_exit(0) };
+    }
+    let result = if child < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    if let Ok(child) = libc::pid_t::try_from(child)
+        && child > 0
+    {
+        // SAFETY: a null status is not written; `child` is our own child.
+        unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
+    }
+    Attempt::of(Lock::Seccomp, "make another process", result)
+}
