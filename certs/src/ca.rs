@@ -9,7 +9,7 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use rcgen::{CertificateParams, Issuer, KeyPair, PublicKeyData};
+use rcgen::{CertificateParams, Issuer, PublicKeyData};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
 use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
@@ -33,7 +33,7 @@ pub struct CertificateAuthority {
     certificate_pem: String,
     not_after: SystemTime,
     pin: SpkiPin,
-    issuer: Issuer<'static, KeyPair>,
+    issuer: Issuer<'static, IdentityKey>,
 }
 
 impl CertificateAuthority {
@@ -80,7 +80,7 @@ impl CertificateAuthority {
             return Err(CertError::KeyMismatch);
         }
         let until = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
-        let issuer = Issuer::from_ca_cert_der(&certificate, key.into_key_pair())
+        let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|_| refuse("its subject or key usage cannot be read"))?;
         let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
         Ok(Self { certificate, certificate_pem, not_after, pin, issuer })
@@ -98,7 +98,7 @@ impl CertificateAuthority {
 
     /// The private key in PKCS#8 PEM; store with mode 0600.
     pub fn key_pem(&self) -> Zeroizing<String> {
-        Zeroizing::new(self.issuer.key().serialize_pem())
+        self.issuer.key().to_pem()
     }
 
     /// What invitations carry.

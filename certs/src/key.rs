@@ -1,19 +1,23 @@
 //! The private key of a TLS identity: ECDSA P-256, made where it is used, never sent anywhere.
 //!
-//! Called by `ca` (the CA's and the server's key) and by `site-agent join` (the site's key).
-//! Invariant: the PEM text leaves this type only in a buffer that is wiped; `Debug` shows the pin.
-//! Writing it with mode 0600 is the caller's job.
+//! Called by `ca` (the CA's and the server's key) and by `site-agent join` (the site's key). Invariant: the
+//! key leaves this type only in a buffer that is wiped, and is wiped with it; `Debug` shows the pin. Writing
+//! it with mode 0600 is the caller's job.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData};
-use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject};
-use zeroize::Zeroizing;
+use rcgen::{KeyPair, PKCS_ECDSA_P256_SHA256, PublicKeyData, SignatureAlgorithm, SigningKey};
+use rustls::{
+    crypto::aws_lc_rs,
+    pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer, pem::PemObject},
+    sign,
+};
+use zeroize::{Zeroize, Zeroizing};
 
 use crate::{error::CertError, pin::SpkiPin};
 
 /// An ECDSA P-256 key pair.
-pub struct IdentityKey(KeyPair);
+pub struct IdentityKey(Zeroizing<KeyPair>);
 
 impl IdentityKey {
     /// A new key from the crypto provider's generator.
@@ -22,7 +26,7 @@ impl IdentityKey {
     /// [`CertError::Signing`] when the crypto provider fails.
     pub fn generate() -> Result<Self, CertError> {
         KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256)
-            .map(Self)
+            .map(|pair| Self(Zeroizing::new(pair)))
             .map_err(|error| CertError::Signing(error.to_string()))
     }
 
@@ -33,8 +37,9 @@ impl IdentityKey {
     pub fn from_pem(pem: &str) -> Result<Self, CertError> {
         let pkcs8 = PrivatePkcs8KeyDer::from_pem_slice(pem.as_bytes())
             .map_err(|_| CertError::Pem { what: "private key" })?;
+        let pkcs8 = Zeroizing::new(pkcs8);
         KeyPair::from_pkcs8_der_and_sign_algo(&pkcs8, &PKCS_ECDSA_P256_SHA256)
-            .map(Self)
+            .map(|pair| Self(Zeroizing::new(pair)))
             .map_err(|_| CertError::Key)
     }
 
@@ -52,12 +57,29 @@ impl IdentityKey {
         &self.0
     }
 
-    pub(crate) fn into_key_pair(self) -> KeyPair {
-        self.0
+    /// The key as rustls signs with it; the copy that this takes is wiped.
+    pub(crate) fn to_rustls(&self) -> Result<Arc<dyn sign::SigningKey>, CertError> {
+        let mut der = PrivateKeyDer::from(PrivatePkcs8KeyDer::from(self.0.serialize_der()));
+        let key = aws_lc_rs::sign::any_supported_type(&der);
+        der.zeroize();
+        key.map_err(|error| CertError::Tls(error.to_string()))
+    }
+}
+
+impl PublicKeyData for IdentityKey {
+    fn der_bytes(&self) -> &[u8] {
+        self.0.der_bytes()
     }
 
-    pub(crate) fn to_rustls(&self) -> PrivateKeyDer<'static> {
-        PrivatePkcs8KeyDer::from(self.0.serialize_der()).into()
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        self.0.algorithm()
+    }
+}
+
+/// So that rcgen issues with the key itself and not with a copy that nobody wipes.
+impl SigningKey for IdentityKey {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        self.0.sign(message)
     }
 }
 

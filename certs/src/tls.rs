@@ -13,8 +13,9 @@ use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     client::Resumption,
     crypto::{CryptoProvider, aws_lc_rs},
-    pki_types::{CertificateDer, PrivateKeyDer, UnixTime, pem::PemObject},
+    pki_types::{CertificateDer, UnixTime, pem::PemObject},
     server::{NoServerSessionStorage, WebPkiClientVerifier},
+    sign::{CertifiedKey, SigningKey, SingleCertAndKey},
     version::TLS13,
 };
 
@@ -39,11 +40,11 @@ pub fn provider() -> Arc<CryptoProvider> {
     })
 }
 
-/// A certificate and its private key.
+/// A certificate and its private key, which the crypto provider holds and wipes.
 #[derive(Debug)]
 pub struct TlsIdentity {
     certificate: CertificateDer<'static>,
-    key: PrivateKeyDer<'static>,
+    key: Arc<dyn SigningKey>,
 }
 
 impl TlsIdentity {
@@ -51,13 +52,13 @@ impl TlsIdentity {
     ///
     /// # Errors
     /// [`CertError::Certificate`] for bytes that are not a certificate, [`CertError::KeyMismatch`] when the
-    /// two do not belong together.
+    /// two do not belong together, [`CertError::Tls`] for a key that rustls does not sign with.
     pub fn new(certificate_der: &[u8], key: &IdentityKey) -> Result<Self, CertError> {
         if SpkiPin::of_certificate(certificate_der)? != key.pin() {
             return Err(CertError::KeyMismatch);
         }
         let certificate = CertificateDer::from(certificate_der.to_vec());
-        Ok(Self { certificate, key: key.to_rustls() })
+        Ok(Self { certificate, key: key.to_rustls()? })
     }
 
     /// From PEM files.
@@ -68,6 +69,12 @@ impl TlsIdentity {
     /// together.
     pub fn from_pem(certificate_pem: &str, key_pem: &str) -> Result<Self, CertError> {
         Self::new(&certificate_from_pem(certificate_pem)?, &IdentityKey::from_pem(key_pem)?)
+    }
+
+    /// What is shown in a handshake: the certificate, and `more` behind it.
+    fn shown(&self, more: Option<CertificateDer<'static>>) -> Arc<SingleCertAndKey> {
+        let chain = std::iter::once(self.certificate.clone()).chain(more).collect();
+        Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, Arc::clone(&self.key))))
     }
 
     /// The facts of the certificate.
@@ -109,8 +116,7 @@ pub fn run_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig,
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
         .with_client_cert_verifier(verifier)
-        .with_single_cert(vec![identity.certificate.clone()], identity.key.clone_key())
-        .map_err(tls)?;
+        .with_cert_resolver(identity.shown(None));
     Ok(without_resumption(config, ALPN_RUN))
 }
 
@@ -136,8 +142,7 @@ pub fn run_client_with(
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
         .with_root_certificates(roots(ca_der)?)
-        .with_client_auth_cert(vec![identity.certificate.clone()], identity.key.clone_key())
-        .map_err(tls)?;
+        .with_client_cert_resolver(identity.shown(None));
     harden_client(&mut config, ALPN_RUN);
     Ok(config)
 }
@@ -148,13 +153,11 @@ pub fn run_client_with(
 /// # Errors
 /// [`CertError::Tls`] when rustls refuses the configuration.
 pub fn join_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
-    let chain = vec![identity.certificate.clone(), CertificateDer::from(ca_der.to_vec())];
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
         .with_no_client_auth()
-        .with_single_cert(chain, identity.key.clone_key())
-        .map_err(tls)?;
+        .with_cert_resolver(identity.shown(Some(CertificateDer::from(ca_der.to_vec()))));
     Ok(without_resumption(config, ALPN_JOIN))
 }
 

@@ -2,15 +2,16 @@
 //! fsynced. A crash leaves the old file or the new one, never a mixture. Used by both binaries for every
 //! state file, and by `net::transfer`.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
+
+use crate::private;
 
 /// Permission bits of a file that holds a key.
 pub const PRIVATE: u32 = 0o600;
-/// Permission bits of an ordinary state file.
-pub const ORDINARY: u32 = 0o640;
+/// Permission bits of any other state file: what a site or a coordinator keeps is nobody else's business.
+pub const ORDINARY: u32 = 0o600;
 
 /// Writes `bytes` to `path` atomically and durably, with permission bits `mode`.
 ///
@@ -18,7 +19,14 @@ pub const ORDINARY: u32 = 0o640;
 /// The folder is missing, not writable or full. `path` then holds what it held before.
 pub fn write(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
     let temporary = temporary_name(path);
-    let result = write_synced(&temporary, bytes, mode).and_then(|()| publish(&temporary, path));
+    // Left by a process of the same id that was killed, or planted: it is never opened.
+    match fs::remove_file(&temporary) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    let result = private::create_file(&temporary, mode)
+        .and_then(|file| fill(file, bytes))
+        .and_then(|()| publish(&temporary, path));
     if result.is_err() {
         // The temporary file is ours alone; a failure to remove it changes nothing for the reader.
         let _ = fs::remove_file(&temporary);
@@ -56,8 +64,7 @@ pub fn free_bytes(folder: &Path) -> io::Result<u64> {
     Ok(facts.f_bavail.saturating_mul(facts.f_frsize))
 }
 
-fn write_synced(path: &Path, bytes: &[u8], mode: u32) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(mode).open(path)?;
+fn fill(mut file: File, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()
 }
@@ -86,6 +93,20 @@ mod tests {
     }
 
     #[test]
+    fn a_planted_link_is_not_written_through() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("state");
+        let victim = folder.path().join("victim");
+        fs::write(&victim, "untouched").unwrap();
+        // Whoever may write the folder can guess the name: the process id is no secret.
+        std::os::unix::fs::symlink(&victim, temporary_name(&path)).unwrap();
+        std::os::unix::fs::symlink(&victim, &path).unwrap();
+        write(&path, b"ours", ORDINARY).unwrap();
+        assert_eq!(fs::read(&victim).unwrap(), b"untouched");
+        assert_eq!(fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    }
+
+    #[test]
     fn a_missing_folder_is_an_error_not_a_panic() {
         assert!(write(Path::new("/nonexistent/folder/file"), b"x", PRIVATE).is_err());
     }
@@ -93,7 +114,8 @@ mod tests {
     #[test]
     fn a_full_disk_leaves_the_old_file() {
         // /dev/full refuses every write; the rename is never reached.
-        assert!(write_synced(Path::new("/dev/full"), b"x", PRIVATE).is_err());
+        let full = File::options().write(true).open("/dev/full").unwrap();
+        assert!(fill(full, b"x").is_err());
     }
 
     #[test]

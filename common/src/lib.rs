@@ -8,6 +8,7 @@
 //! | [`clock`] | what time is it, in a test too |
 //! | [`durable`] | how a file becomes permanent |
 //! | [`secret`] | how a secret stays out of logs |
+//! | [`private`] | how files, folders and memory stay closed to others on the machine |
 //! | [`run`] | what a run file says |
 //! | [`wire`] | what is said between a site and the coordinator |
 //! | [`net`] | how it travels: the only user of quinn |
@@ -23,6 +24,7 @@ pub mod id;
 pub mod ledger;
 pub mod limits;
 pub mod net;
+pub mod private;
 pub mod run;
 pub mod secret;
 pub mod wire;

@@ -116,6 +116,8 @@ pub const OVERLAP_WAIT_MS_MAX: u64 = 10_000;
 pub const LEDGER_LINE_BYTES_MAX: usize = 1024;
 /// A site's name: a DNS label (at most 63 bytes) and a folder name, short enough for a column of a table.
 pub const SITE_NAME_BYTES_MAX: usize = 32;
+/// Entries of a state folder that is taken up again while it is made: about twenty files and folders.
+pub const STATE_ENTRIES_MAX: usize = 1000;
 /// What a site that hangs up waits until the coordinator has been told: several round trips.
 pub const HANG_UP_MS_MAX: u64 = 1_000;
 /// How long a site listens for "nothing listens here" (ICMP) after a connection attempt: several round trips.

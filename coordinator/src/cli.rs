@@ -21,6 +21,8 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use common::crash;
+use common::private::process::{Umask, close_umask, forbid_core_files};
 
 use self::output::start_log;
 use crate::error::{Error, Result};
@@ -44,8 +46,15 @@ The state folder (--state, or the environment variable CONSILIUM_STATE, or
 ./coordinator-state) holds everything: keys, database, adapters. Back it up as
 a whole.";
 
+/// The version, and whether this build is one that nobody should install.
+const VERSION: &str = if crash::BUILT_IN {
+    concat!(env!("CARGO_PKG_VERSION"), " (with the crash points of the tests: do not install this build)")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+
 #[derive(Parser)]
-#[command(name = "coordinator", version, about = "The coordinator of a consortium of hospitals", long_about = MANUAL)]
+#[command(name = "coordinator", version = VERSION, about = "The coordinator of a consortium of hospitals", long_about = MANUAL)]
 struct Arguments {
     /// The coordinator's state folder [default: $CONSILIUM_STATE, or ./coordinator-state]
     #[arg(long, global = true, value_name = "DIR")]
@@ -77,6 +86,11 @@ enum Verb {
 
 /// Parses, runs, reports.
 pub fn main() -> ExitCode {
+    // First of all: nothing that is written here is for others, and no key ends in a core file.
+    let umask = close_umask();
+    if let Err(source) = forbid_core_files() {
+        return fail(&Error::Internal(format!("core files cannot be switched off: {source}")));
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -85,19 +99,21 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    match run(arguments) {
+    match run(arguments, umask) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("error: {error}");
-            if let Some(hint) = error.hint() {
-                eprintln!("\nhint: {hint}");
-            }
-            ExitCode::from(if error.is_user_error() { 1 } else { 2 })
-        }
+        Err(error) => fail(&error),
     }
 }
 
-fn run(arguments: Arguments) -> Result<()> {
+fn fail(error: &Error) -> ExitCode {
+    eprintln!("error: {error}");
+    if let Some(hint) = error.hint() {
+        eprintln!("\nhint: {hint}");
+    }
+    ExitCode::from(if error.is_user_error() { 1 } else { 2 })
+}
+
+fn run(arguments: Arguments, umask: Umask) -> Result<()> {
     let from_environment = || std::env::var_os("CONSILIUM_STATE").map(PathBuf::from);
     let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
     match arguments.verb {
@@ -109,7 +125,9 @@ fn run(arguments: Arguments) -> Result<()> {
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {
             start_log();
-            serve::run(StateFolder::open(&path)?, &arguments)
+            let folder = StateFolder::open(&path)?;
+            crash::arm(folder.path());
+            serve::run(folder, &arguments)
         }
         Verb::Launch(arguments) => launch::run(&StateFolder::open(&path)?, &arguments),
         Verb::Status(arguments) => status::run(&StateFolder::open(&path)?, &arguments),
@@ -117,7 +135,12 @@ fn run(arguments: Arguments) -> Result<()> {
         Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
         Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Export(arguments) => export::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Export(arguments) => {
+            // What is published is taken out to be read: by whom is the operator's choice. The state folder
+            // is only read here.
+            umask.restore();
+            export::run(&StateFolder::open(&path)?, &arguments)
+        }
         Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
     }
 }

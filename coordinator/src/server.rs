@@ -14,6 +14,7 @@ use common::net::server::Server;
 use common::net::{EndpointKeys, NetError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use zeroize::Zeroizing;
 
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
@@ -119,9 +120,9 @@ fn open_endpoints(
     let listen = |address: SocketAddr| {
         move |error: NetError| Error::Listen { address: address.to_string(), reason: bind_reason(&error) }
     };
-    let server = Server::bind(config.listen, run_tls, EndpointKeys::from_bytes(keys))
+    let server = Server::bind(config.listen, run_tls, EndpointKeys::from_bytes(*keys))
         .map_err(listen(config.listen))?;
-    let join_server = JoinServer::bind(config.listen_join, join_tls, &EndpointKeys::from_bytes(keys))
+    let join_server = JoinServer::bind(config.listen_join, join_tls, &EndpointKeys::from_bytes(*keys))
         .map_err(listen(config.listen_join))?;
     Ok((server, join_server))
 }
@@ -137,16 +138,16 @@ fn bind_reason(error: &NetError) -> String {
 }
 
 /// The secret that lets sites notice a restart at once; made at the first start.
-fn endpoint_key(folder: &StateFolder) -> Result<[u8; 32]> {
+fn endpoint_key(folder: &StateFolder) -> Result<Zeroizing<[u8; 32]>> {
     let path = folder.ca().join("endpoint.key");
-    match std::fs::read(&path) {
-        Ok(bytes) => bytes.try_into().map_err(|_| Error::Config {
+    match std::fs::read(&path).map(Zeroizing::new) {
+        Ok(bytes) => <[u8; 32]>::try_from(bytes.as_slice()).map(Zeroizing::new).map_err(|_| Error::Config {
             path,
             reason: "it does not have 32 bytes; delete it to make another".into(),
         }),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-            let bytes: [u8; 32] = random::bytes()?;
-            durable::write(&path, &bytes, durable::PRIVATE).map_err(Error::io("write", &path))?;
+            let bytes = Zeroizing::new(random::bytes::<32>()?);
+            durable::write(&path, bytes.as_slice(), durable::PRIVATE).map_err(Error::io("write", &path))?;
             Ok(bytes)
         }
         Err(error) => Err(Error::io("read", &path)(error)),

@@ -12,6 +12,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use common::id::{Digest, RunId, SiteId};
+use common::private::{self, PrivateError};
 
 use crate::error::{Error, Result};
 
@@ -89,17 +90,40 @@ impl StateFolder {
         self.0.join("addresses.json")
     }
 
-    /// Creates the folder and its parts, all closed to others. Parts that exist are kept.
+    /// Creates the folder and its parts, all closed to others. Parts that exist are kept if they are ours:
+    /// nobody else can have put anything there.
     ///
     /// # Errors
-    /// A folder cannot be created or closed to others.
+    /// A folder cannot be created, others may write where it would be, or what is there is not ours.
     pub fn create(&self) -> Result<()> {
-        for folder in [self.0.clone(), self.ca(), self.spool(), self.blobs()] {
+        match private::create_folder(&self.0) {
+            Err(PrivateError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+                self.close()?;
+                private::check_tree(&self.0).map_err(not_ours)?;
+            }
+            result => result.map_err(not_ours)?,
+        }
+        for folder in [self.ca(), self.spool(), self.blobs()] {
             let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             created.map_err(Error::io("create the folder", &folder))?;
         }
-        let closed = fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700));
-        closed.map_err(Error::io("close the folder", &self.0))
+        Ok(())
+    }
+
+    /// Closes a folder that was there to others, if it is a folder and ours.
+    fn close(&self) -> Result<()> {
+        match private::check_folder(&self.0) {
+            Err(PrivateError::Refused { .. }) => {}
+            result => return result.map_err(not_ours),
+        }
+        let facts = fs::symlink_metadata(&self.0).map_err(Error::io("read", &self.0))?;
+        if facts.is_dir() && fs::read_dir(&self.0).map_err(Error::io("read", &self.0))?.next().is_none() {
+            // Empty, so nobody has put anything into it; of somebody else's folder this fails, or the check
+            // after it.
+            let closed = fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700));
+            closed.map_err(Error::io("close the folder", &self.0))?;
+        }
+        Ok(())
     }
 
     /// Keeps a second `serve` out for as long as the returned file is open. The lock goes with the
@@ -115,5 +139,15 @@ impl StateFolder {
             Err(fs::TryLockError::WouldBlock) => Err(Error::AlreadyRunning(self.0.clone())),
             Err(fs::TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
         }
+    }
+}
+
+fn not_ours(error: PrivateError) -> Error {
+    match error {
+        PrivateError::Io { path, source } => Error::Io { action: "create the folder", path, source },
+        PrivateError::Refused { .. } => Error::Argument {
+            message: error.to_string(),
+            hint: "name a place of your own with --state".into(),
+        },
     }
 }

@@ -11,6 +11,7 @@
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use common::{crash, private};
 
 use crate::error::SiteError;
 
@@ -39,9 +40,8 @@ recorded in a ledger before it is sent.";
 
 const EXAMPLES: &str = "\
 Examples:
-  Join with the invitation you got from the coordinator:
-    site-agent join consilium1://coordinator.example.org:4434/cardiology/TOKEN/PIN \\
-        --model /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl
+  Join with the invitation you got from the coordinator; paste it when you are asked:
+    site-agent join --model /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl
 
   See whether this machine can keep the promises, then take part in runs:
     site-agent check
@@ -57,8 +57,15 @@ Examples:
   Ask a model, with what the consortium learnt:
     site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter";
 
+/// The version, and whether this build is one that nobody should install.
+const VERSION: &str = if crash::BUILT_IN {
+    concat!(env!("CARGO_PKG_VERSION"), " (with the crash points of the tests: do not install this build)")
+} else {
+    env!("CARGO_PKG_VERSION")
+};
+
 #[derive(Debug, Parser)]
-#[command(name = "site-agent", version, about = "The agent of one hospital in a Consilium consortium", long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
+#[command(name = "site-agent", version = VERSION, about = "The agent of one hospital in a Consilium consortium", long_about = LONG_ABOUT, after_long_help = EXAMPLES)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -91,6 +98,15 @@ enum Command {
 /// Runs the program: 0 done, 1 something the user can put right, 2 something we must.
 #[must_use]
 pub fn main() -> ExitCode {
+    // First of all: nothing that is written here is for others, and no key or record ends in a core file.
+    let umask = private::process::close_umask();
+    if let Err(source) = private::process::forbid_core_files() {
+        return fail(&SiteError::Internal(format!("core files cannot be switched off: {source}")));
+    }
+    // clap would print it.
+    if let Err(error) = join::refuse_in_arguments(std::env::args_os()) {
+        return fail(&error);
+    }
     let arguments = match Arguments::try_parse() {
         Ok(arguments) => arguments,
         Err(error) => {
@@ -109,7 +125,11 @@ pub fn main() -> ExitCode {
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
-        Command::Quantise(arguments) => quantise::run(&arguments),
+        Command::Quantise(arguments) => {
+            // A published model in fewer bits: who may read it is the person's choice.
+            umask.restore();
+            quantise::run(&arguments)
+        }
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
         Command::Gateway(arguments) => hidden::gateway(&arguments),

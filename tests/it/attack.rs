@@ -1,3 +1,4 @@
 //! Hostile peers against real processes: a coordinator, a member, a worker, a neighbour. Run by `cargo test`.
 
+mod ground;
 mod policy;

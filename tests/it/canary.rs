@@ -75,7 +75,7 @@ fn a_refused_data_file_is_named_but_not_quoted() -> Result<()> {
     let mut consortium = tests::consortium::Consortium::create(small.setup.clone())?;
     consortium.start_coordinator(&[])?;
     let invitation = consortium.invite("site-1", &[])?;
-    let refused = consortium.sites[0].run(&consortium.join_arguments(0, &invitation), COMMAND_WITHIN)?;
+    let refused = consortium.try_join(0, &invitation)?;
     assert_eq!(refused.code(), Some(1), "{}", refused.stderr);
     assert!(refused.stderr.contains("17"), "the line number is named: {}", refused.stderr);
     consortium.stop();

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use tests::consortium::Consortium;
 use tests::process::Finished;
 
-use crate::support::{COMMAND_WITHIN, Small, Wish};
+use crate::support::{Small, Wish};
 
 /// A coordinator that serves, and sites that have not joined.
 fn unjoined(sites: usize) -> Result<(Small, Consortium)> {
@@ -18,7 +18,7 @@ fn unjoined(sites: usize) -> Result<(Small, Consortium)> {
 }
 
 fn join(consortium: &Consortium, index: usize, invitation: &str) -> Result<Finished> {
-    Ok(consortium.sites[index].run(&consortium.join_arguments(index, invitation), COMMAND_WITHIN)?)
+    Ok(consortium.try_join(index, invitation)?)
 }
 
 /// A refusal is one sentence and a hint, exit code 1, and leaves no identity behind.

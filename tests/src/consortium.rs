@@ -14,6 +14,7 @@ use crate::binaries::Binaries;
 use crate::failure::Failure;
 use crate::limits::{COMMAND_S_MAX, START_S_MAX};
 use crate::ports::free_port;
+use crate::process::Finished;
 use crate::relay::Relay;
 use crate::status::{RunStatus, SiteList};
 use crate::wait::{self, Interrupt};
@@ -160,7 +161,7 @@ impl Consortium {
     /// # Errors
     /// What `join` reports.
     pub fn join_with(&self, index: usize, invitation: &str) -> Result<(), Failure> {
-        self.sites[index].run(&self.join_arguments(index, invitation), COMMAND)?.success()?;
+        self.try_join(index, invitation)?.success()?;
         if self.setup.small_sites { self.lower_policy(index) } else { Ok(()) }
     }
 
@@ -184,13 +185,20 @@ impl Consortium {
         std::fs::write(&path, lowered.join("\n") + "\n").map_err(Failure::file("write", &path))
     }
 
+    /// As [`Self::join_with`], for tests that look at how it ends. The invitation goes in by standard input.
+    ///
+    /// # Errors
+    /// When the command cannot start or does not end in time.
+    pub fn try_join(&self, index: usize, invitation: &str) -> Result<Finished, Failure> {
+        self.sites[index].run_with_input(&self.join_arguments(index), invitation, COMMAND)
+    }
+
     /// The arguments of `site-agent join` for a site, for tests that run it themselves.
-    pub fn join_arguments<'a>(&'a self, index: usize, invitation: &'a str) -> Vec<&'a str> {
-        let text = |path: &'a Path| path.to_str().unwrap_or_default();
-        let mut arguments = vec!["join", invitation, "--model", text(&self.setup.model)];
+    pub fn join_arguments(&self, index: usize) -> Vec<&str> {
+        let mut arguments = vec!["join", "--model", path_text(&self.setup.model)];
         arguments.extend(EVERYTHING);
         arguments.push("--data");
-        arguments.extend(self.setup.sites[index].data.iter().map(|path| text(path)));
+        arguments.extend(self.setup.sites[index].data.iter().map(|path| path_text(path)));
         arguments
     }
 
@@ -297,4 +305,8 @@ impl Consortium {
     pub fn root(&self) -> &Path {
         &self.setup.root
     }
+}
+
+fn path_text(path: &Path) -> &str {
+    path.to_str().unwrap_or_default()
 }

@@ -5,6 +5,7 @@
 //! child ever blocks on us, a killed child's last words survive, and the canary test can scan them.
 
 use std::fs::{File, OpenOptions};
+use std::io::{self, Write as _};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -61,7 +62,22 @@ impl Finished {
 /// # Errors
 /// When it cannot be started or does not end in time; its own failure is in [`Finished`].
 pub fn run(
+    command: Command,
+    name: &str,
+    logs: &Path,
+    within: Duration,
+    interrupt: &Interrupt,
+) -> Result<Finished, Failure> {
+    run_with_input(command, "", name, logs, within, interrupt)
+}
+
+/// As [`run`], with a few words on standard input: what must not stand in a command line.
+///
+/// # Errors
+/// As [`run`].
+pub fn run_with_input(
     mut command: Command,
+    input: &str,
     name: &str,
     logs: &Path,
     within: Duration,
@@ -70,6 +86,7 @@ pub fn run(
     let number = COMMANDS_RUN.fetch_add(1, Ordering::Relaxed);
     let stem = format!("{}-{}-{number:04}", name.replace([' ', '/'], "-"), std::process::id());
     let (stdout, stderr) = (logs.join(format!("{stem}.stdout")), logs.join(format!("{stem}.stderr")));
+    command.stdin(stdin_of(input).map_err(Failure::file("write", "a pipe"))?);
     let mut process = Process::start_with(&mut command, name, stdout, stderr)?;
     let status =
         wait::until(&format!("the end of {name}"), within, POLL_EVERY, logs, interrupt, || process.ended())?;
@@ -100,6 +117,7 @@ impl Process {
     /// When the program or its log files cannot be opened.
     pub fn start(command: &mut Command, name: &str, logs: &Path) -> Result<Self, Failure> {
         let path = |end: &str| logs.join(format!("{name}.{end}"));
+        command.stdin(Stdio::null());
         Self::start_with(command, name, path("stdout"), path("stderr"))
     }
 
@@ -111,7 +129,6 @@ impl Process {
     ) -> Result<Self, Failure> {
         let program = PathBuf::from(command.get_program());
         let child = command
-            .stdin(Stdio::null())
             .stdout(append(&stdout)?)
             .stderr(append(&stderr)?)
             .process_group(0)
@@ -199,6 +216,16 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
+}
+
+/// A pipe that already holds `input` and then ends; a pipe takes 64 KiB before it would wait.
+fn stdin_of(input: &str) -> io::Result<Stdio> {
+    if input.is_empty() {
+        return Ok(Stdio::null());
+    }
+    let (reader, mut writer) = io::pipe()?;
+    writer.write_all(input.as_bytes())?;
+    Ok(reader.into())
 }
 
 /// "exit code 1" or "signal 9".

@@ -3,8 +3,10 @@
 //!
 //! Invariants: the rendered text and the ids are those of transformers' `apply_chat_template`; a token is
 //! supervised exactly when it lies in an assistant's content or is the end-of-turn token behind it; no error
-//! carries the text of a conversation; the same conversation gives the same ids on every day and machine.
+//! carries the text of a conversation; the same conversation gives the same ids on every day and machine; a
+//! hostile folder is refused in bounded time and memory.
 
+mod budget;
 mod explain;
 mod fault;
 mod mask;
@@ -13,7 +15,11 @@ mod prepare;
 mod template;
 mod tokenizer;
 mod tokenizer_config;
+mod tokenizer_file;
+mod watch;
 
+#[cfg(test)]
+mod hostile;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]

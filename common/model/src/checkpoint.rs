@@ -16,6 +16,7 @@ use rayon::prelude::*;
 use serde::Deserialize;
 
 use self::file::{ShardFile, damaged};
+use crate::bounded;
 use crate::error::{ModelError, Result};
 use crate::limits::JSON_BYTES_MAX;
 
@@ -202,11 +203,7 @@ fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) -> bool {
 }
 
 fn read_index(path: &Path) -> Result<Index> {
-    let size = std::fs::metadata(path).map_err(|error| ModelError::io(path, error))?.len();
-    if size > JSON_BYTES_MAX {
-        return Err(damaged(path, format!("it has {size} bytes; at most {JSON_BYTES_MAX} are read")));
-    }
-    let text = std::fs::read(path).map_err(|error| ModelError::io(path, error))?;
+    let text = bounded::read(path, JSON_BYTES_MAX)?;
     serde_json::from_slice(&text).map_err(|error| damaged(path, error.to_string()))
 }
 

@@ -78,6 +78,13 @@ pub enum ModelError {
         /// Why; never the text of the conversation.
         reason: String,
     },
+    /// The chat template takes more time or memory than any template has to, or its source is too large. No
+    /// retry.
+    #[error("the chat template takes more than a template may: {rule}")]
+    TemplateSpent {
+        /// The bound.
+        rule: String,
+    },
     /// There is nothing to train on or to evaluate. No retry.
     #[error("no supervised token is left: {reason}")]
     NothingSupervised {
@@ -145,6 +152,9 @@ impl ModelError {
             Self::Setting { .. } => "correct the setting in the run file",
             Self::Tokenizer { .. } => "use the tokenizer files published with the model",
             Self::Template { .. } => "use the chat template published with the model, and roles it knows",
+            Self::TemplateSpent { .. } => {
+                "do not use this model folder: no published template comes near this bound; get it again from its publisher"
+            }
             Self::NothingSupervised { .. } => {
                 "check that the records have assistant answers and that cutoff_tokens is long enough for them"
             }

@@ -9,6 +9,7 @@
 pub mod adapter;
 pub mod base;
 pub mod bench;
+pub mod bounded;
 pub mod chat;
 pub mod checkpoint;
 pub mod config;

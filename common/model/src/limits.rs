@@ -22,6 +22,39 @@ pub const SEQUENCE_TOKENS_MAX: usize = 1 << 20;
 pub const ACTIVATION_BYTES_MAX: usize = 1 << 30;
 /// tokenizer.json: the largest in use (vocabulary of 262,000) has 33 MB.
 pub const TOKENIZER_BYTES_MAX: u64 = 64 << 20;
+/// Merges of a byte pair encoding: the most in use are 514,906 (Gemma 3); twice that.
+pub const TOKENIZER_MERGES_MAX: usize = 1 << 20;
+/// Added tokens: the most in use are a few thousand (reserved ones of Gemma 3: 6,242). Each is looked for in
+/// every text.
+pub const ADDED_TOKENS_MAX: usize = 1 << 14;
+/// Objects in a tokenizer's normaliser, pre-tokeniser or decoder: the most in use are about 15.
+pub const TOKENIZER_STEPS_MAX: usize = 64;
+/// How many times longer the three may make a text each: SentencePiece's own steps (a mark of 3 bytes before
+/// and between words) count as 16.
+pub const TOKENIZER_GROWTH_MAX: usize = 256;
+/// A chat template's source: the longest in use have 30 KB.
+pub const TEMPLATE_BYTES_MAX: usize = 256 << 10;
+/// Tags of a chat template: the most in use are about 300. A chain of `elif` is one call of the parser deeper
+/// for each: 1,024 take half a MiB of stack.
+pub const TEMPLATE_TAGS_MAX: usize = 1_024;
+/// Words and signs in one tag, texts counted as one: the longest in use has about 100. A chain of operators
+/// is one call deeper for each: 1,000 take half a MiB of stack.
+pub const TEMPLATE_TAG_WORDS_MAX: usize = 1_000;
+/// Instructions of one rendering, and 64 bytes made for each: templates in use take below 1,000 and, for each
+/// message, below 100. It also bounds how deep a value can contain others: 50,000 / 6 of 200 bytes of stack
+/// are 1.7 MB.
+pub const TEMPLATE_FUEL_MAX: u64 = 50_000;
+/// The same, for each message of the conversation: 2,000 of these are another 100,000 instructions.
+pub const TEMPLATE_MESSAGE_FUEL_MAX: u64 = 200;
+/// Ticks of 100 ms that one rendering may take: templates in use take below a millisecond. Five seconds, so
+/// that a machine with a load of hundreds refuses none.
+pub const RENDER_TICKS_MAX: u32 = 50;
+/// What a template may add to a conversation: system prompts in use have up to 4 KB; sixteen times that.
+pub const RENDERED_OWN_BYTES_MAX: usize = 64 << 10;
+/// What it may add to each message: headers in use have below 100 bytes.
+pub const RENDERED_MESSAGE_BYTES_MAX: usize = 1 << 10;
+/// How often it may write a message's content: JSON writes six bytes for a control character.
+pub const RENDERED_FACTOR_MAX: usize = 8;
 /// Largest file of an exported model; above it the model is split. Hugging Face shards at about this size.
 pub const SHARD_BYTES_MAX: u64 = 4 << 30;
 /// A quantisation state of bitsandbytes: about 170 bytes, longer only for shapes of more digits.

@@ -3,6 +3,7 @@
 
 use certs::{CertificateAuthority, Invitation, JoinToken, random};
 use common::clock::{Clock, SystemClock};
+use zeroize::Zeroizing;
 
 use super::output;
 use crate::error::{Error, Result};
@@ -14,14 +15,19 @@ use crate::store::Store;
 const MANUAL: &str = "\
 Print one line for one hospital: where to join, under which name, a one-time
 token, and the fingerprint of the consortium's authority. Send it over a
-channel you trust. It works once, until it expires; the database keeps only a
-hash of the token. Works while `serve` runs and while it does not.
+channel you trust: whoever has it before the site does can join in its place.
+It works once, until it expires; the database keeps only a hash of the token.
+Works while `serve` runs and while it does not. The site's `site-agent join`
+asks for it, or reads it from standard input or from a private file; it is never
+an argument.
 
-A site that has joined can be invited again, for example after its machine was
-replaced.
+A new invitation withdraws the site's earlier one, if that was not used: do so
+when somebody may have seen it. A site that has joined can be invited again, for
+example after its machine was replaced.
 
 Example:
-  coordinator invite cardiology --ttl 2h";
+  coordinator invite cardiology --ttl 2h
+  coordinator invite cardiology | ssh cardiology site-agent join --model DIR --data FILE";
 
 /// Invite a hospital
 #[derive(clap::Args)]
@@ -43,14 +49,19 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let path = folder.ca().join("ca.crt.pem");
     let certificate = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
     let path = folder.ca().join("ca.key.pem");
-    let key = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
+    let key = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(Error::io("read", &path))?;
     let pin = CertificateAuthority::load(&certificate, &key)?.pin();
     let token = JoinToken::from_bytes(random::bytes()?);
     let invitation = Invitation::new(&config.join_address, arguments.site.as_str(), token.clone(), pin)?;
     let now = SystemClock.now();
     let store = Store::open(&folder.database())?;
     store.invite(&site, &token.hash(), now.plus_ms(arguments.ttl), now)?;
-    output::print_line(&invitation.to_line())
+    output::print_line(&invitation.to_line())?;
+    eprintln!("next, at {site}: site-agent join --model DIR --data FILE, and paste the line when it asks");
+    eprintln!(
+        "the line is a secret until it is used: not in a command line, a ticket or a file that others can read"
+    );
+    Ok(())
 }
 
 fn parse_duration_ms(text: &str) -> std::result::Result<u64, String> {

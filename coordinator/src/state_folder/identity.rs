@@ -12,6 +12,7 @@ use certs::{
 };
 use common::clock::Timestamp;
 use common::durable;
+use zeroize::Zeroizing;
 
 use super::StateFolder;
 use crate::error::{Error, Result};
@@ -103,6 +104,7 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
     durable::write(path, bytes, mode).map_err(Error::io("write", path))
 }
 
-fn read(path: &Path) -> Result<String> {
-    fs::read_to_string(path).map_err(Error::io("read", path))
+/// Wiped when dropped: most of what is read here is a key.
+fn read(path: &Path) -> Result<Zeroizing<String>> {
+    fs::read_to_string(path).map(Zeroizing::new).map_err(Error::io("read", path))
 }

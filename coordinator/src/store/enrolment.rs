@@ -94,6 +94,10 @@ impl Store {
             "INSERT OR IGNORE INTO sites (name, status, invited_at) VALUES (?, 'invited', ?)",
             params![site.as_str(), to_sql(now.0)],
         )?;
+        // An invitation that was seen by somebody is withdrawn by making another; a used one stays, for its
+        // retries.
+        transaction
+            .execute("DELETE FROM tokens WHERE site = ? AND consumed_by IS NULL", params![site.as_str()])?;
         transaction.execute(
             "INSERT INTO tokens (hash, site, created_at, expires_at) VALUES (?, ?, ?, ?)",
             params![token.as_bytes(), site.as_str(), to_sql(now.0), to_sql(expires_at.0)],

@@ -60,7 +60,8 @@ pub fn lock(
 }
 
 /// A folder, and where its links lead: a downloaded model may be links into a common store.
-fn readable(folder: &Path) -> Vec<PathBuf> {
+#[must_use]
+pub fn readable(folder: &Path) -> Vec<PathBuf> {
     let links = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
     let targets = links.filter(|path| path.is_symlink()).filter_map(|path| path.canonicalize().ok());
     std::iter::once(folder.to_path_buf()).chain(targets).collect()

@@ -3,6 +3,7 @@
 
 use std::io::Write as _;
 
+use common::crash;
 use tracing_subscriber::EnvFilter;
 
 use super::support::State;
@@ -34,7 +35,9 @@ pub(super) struct ProbeArguments {
 
 pub(super) fn gateway(arguments: &ChildArguments) -> Result<(), SiteError> {
     log_to_stderr();
-    gateway::run(&arguments.state.open()?)
+    let folder = arguments.state.open()?;
+    crash::arm(folder.root());
+    gateway::run(&folder)
 }
 
 pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
@@ -44,6 +47,7 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
         return write!(std::io::stdout(), "{records}").map_err(|error| SiteError::Pipe(error.to_string()));
     }
     log_to_stderr();
+    crash::arm(folder.root());
     worker::run(&folder)
 }
 

@@ -8,9 +8,11 @@ use model::{Compute, Device, ModelConfig, ModelError, Recompute, WeightFormat};
 use prepare::PrepareError;
 use serde_json::{Value, json};
 
-use super::support::print_json;
+use super::support::{parse_lock, present, print_json};
 use super::table;
 use crate::error::SiteError;
+use crate::sandbox::enter::lock_command;
+use crate::sandbox::{FileRules, Lock};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -53,13 +55,16 @@ pub(super) struct Arguments {
     /// Say also what longest sequence and largest batch fit this much memory, such as 16GB or 24GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
+    /// Go on although this lock does not hold on this machine (see `site-agent check`).
+    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
+    allow_missing: Vec<Lock>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let (config, checkpoint_is_f32) = read_model(&arguments.model)?;
+    let (config, checkpoint_is_f32) = read_model(&arguments.model, &arguments.allow_missing)?;
     let request = PlanRequest {
         checkpoint_is_f32,
         sequence_tokens: arguments.seq,
@@ -93,7 +98,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 }
 
 /// The shape, and whether the checkpoint is in f32.
-fn read_model(model: &str) -> Result<(ModelConfig, bool), SiteError> {
+fn read_model(model: &str, allow_missing: &[Lock]) -> Result<(ModelConfig, bool), SiteError> {
     let path = Path::new(model);
     if let (false, Some(config)) = (path.exists(), shape(model)) {
         return Ok((config, false));
@@ -106,7 +111,10 @@ fn read_model(model: &str) -> Result<(ModelConfig, bool), SiteError> {
         });
     }
     let file: PathBuf = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
-    let text = std::fs::read(&file).map_err(|source| SiteError::io(&file, source))?;
+    let file = present(&file)?;
+    // It may come from anywhere, as the rest of a model folder.
+    lock_command(&FileRules { read: vec![file.clone()], write: Vec::new(), gpu: None }, allow_missing)?;
+    let text = model::bounded::read(&file, model::limits::JSON_BYTES_MAX).map_err(explain)?;
     let config = ModelConfig::from_json(&text, &file).map_err(explain)?;
     // Checked by the line above to be JSON; the type of the tensors is under either of two names.
     let value: Value = serde_json::from_slice(&text).unwrap_or_default();

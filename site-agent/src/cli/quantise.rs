@@ -1,12 +1,15 @@
 //! `site-agent quantise`: write a model as transformers saves it with bitsandbytes. Run by `cli`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use model::nf4::CodeRule;
 use prepare::PrepareError;
 
-use super::support::{absolute, print_json};
+use super::support::{absolute, existing, parse_lock, print_json};
+use crate::alone::generate::readable;
 use crate::error::SiteError;
+use crate::sandbox::enter::lock_command;
+use crate::sandbox::{FileRules, Lock};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -32,13 +35,17 @@ pub(super) struct Arguments {
     /// uses) or as without one (cpu). About one scale in 600 differs.
     #[arg(long, value_parser = ["cuda", "cpu"], default_value = "cuda")]
     rounding: String,
+    /// Go on although this lock does not hold on this machine (see `site-agent check`).
+    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
+    allow_missing: Vec<Lock>,
     /// Print JSON.
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let (model, out) = (absolute(&arguments.model)?, absolute(&arguments.out)?);
+    let (model, out) = (existing(&arguments.model)?, absolute(&arguments.out)?);
+    lock_to(&model, &out, &arguments.allow_missing)?;
     let rule = if arguments.rounding == "cpu" { CodeRule::Cpu } else { CodeRule::Cuda };
     let done = model::quantise_checkpoint(&model, &out, rule).map_err(PrepareError::from)?;
     if arguments.json {
@@ -54,4 +61,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         gigabytes(done.bytes_before)
     );
     Ok(())
+}
+
+/// Takes the worker's locks: reads the model, writes where the new folder will be, no network.
+fn lock_to(model: &Path, out: &Path, allow_missing: &[Lock]) -> Result<(), SiteError> {
+    // The new folder is made beside its final name and renamed.
+    let parent = out.parent().unwrap_or(out);
+    std::fs::create_dir_all(parent).map_err(SiteError::at(parent))?;
+    let rules = FileRules { read: readable(model), write: vec![parent.to_path_buf()], gpu: None };
+    lock_command(&rules, allow_missing)
 }

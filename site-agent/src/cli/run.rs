@@ -2,6 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 
+use common::crash;
 use tracing_subscriber::EnvFilter;
 
 use super::support::State;
@@ -34,6 +35,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
     log_to_stderr();
+    crash::arm(folder.root());
     // Held until the process ends.
     let _lock = lock(&folder)?;
     let locks = preflight::try_locks(&folder)?;

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use common::crash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::{Child, ChildStdin, ChildStdout, Command};
@@ -144,9 +145,9 @@ fn start(spec: &ChildSpec, life: u64) -> Result<(Child, ChildStdin, ChildStdout)
     let failed =
         |source: std::io::Error| SiteError::Internal(format!("cannot start the {}: {source}", spec.name));
     let mut command = Command::new(&spec.executable);
-    if cfg!(feature = "failpoints") && life > 0 {
+    if crash::BUILT_IN && life > 0 {
         // A test names a point to die at once; the next life must get past it.
-        command.env_remove("CONSILIUM_CRASH_AT");
+        command.env_remove(crash::POINT_VARIABLE);
     }
     let mut child = command
         .arg(spec.name)

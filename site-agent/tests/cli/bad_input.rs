@@ -1,11 +1,18 @@
 //! Every wrong input gets one sentence, a hint, exit code 1, and leaves nothing behind.
 
-use std::fs;
+use std::fs::{self, DirBuilder};
+use std::io::Write as _;
 use std::net::UdpSocket;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::time::Duration;
 
-use certs::{Invitation, JoinToken, SpkiPin};
+use certs::{CertificateAuthority, IdentityKey, Invitation, JoinToken, RequestedKey, SerialNumber, SpkiPin};
+use common::clock::SystemClock;
+use common::id::Digest;
+use site_agent::gateway::identity::{Coordinator, Identity};
+use site_agent::paths::StateFolder;
 use tempfile::TempDir;
 
 use crate::support::{RECORD, Site, demo_model, program, words};
@@ -46,19 +53,60 @@ impl Attempt {
     }
 
     fn join(&self) -> Output {
-        program()
-            .args(["join", &self.invitation, "--model"])
-            .arg(&self.model)
-            .arg("--data")
-            .arg(&self.data)
-            .arg("--state")
-            .arg(self.root.path().join("site"))
-            .output()
-            .unwrap()
+        let mut command = program();
+        command.args(["join", "--model"]).arg(&self.model).arg("--data").arg(&self.data);
+        command.arg("--state").arg(self.root.path().join("site"));
+        let (reader, mut writer) = std::io::pipe().unwrap();
+        writeln!(writer, "{}", self.invitation).unwrap();
+        drop(writer);
+        command.stdin(reader).output().unwrap()
     }
 
-    /// Joins, and expects a refusal that contains `expected`.
+    /// What an earlier attempt left that got its certificate: nobody has to be asked any more.
+    fn has_certificate(self) -> Self {
+        let joining = StateFolder::new(self.root.path().join("site.joining"));
+        for path in [vec![joining.root().to_path_buf()], joining.folders()].concat() {
+            DirBuilder::new().recursive(true).mode(0o700).create(path).unwrap();
+        }
+        let site = self.root.path().join("site");
+        fs::write(joining.root().join("joining"), site.as_os_str().as_encoded_bytes()).unwrap();
+        let serial = |byte| SerialNumber::from_random([byte; 16]);
+        let (now, day) = (SystemClock.system_time(), Duration::from_secs(86_400));
+        let authority = CertificateAuthority::create("consortium", &serial(1), now).unwrap();
+        let key = IdentityKey::generate().unwrap();
+        let request = certs::csr::create(&key).unwrap();
+        let requested = RequestedKey::from_csr(&request).unwrap();
+        let issued = authority.issue_site("hospital", &requested, &serial(2), now, day).unwrap();
+        let coordinator = Coordinator {
+            site: "hospital".parse().unwrap(),
+            address: "127.0.0.1:1".into(),
+            receipt_key: Digest([0; 32]),
+        };
+        Identity::store(&joining.identity(), &key, &issued.der, authority.certificate_der(), &coordinator)
+            .unwrap();
+        self
+    }
+
+    /// As [`Self::refused`], after which the certificate is still there.
+    fn refused_with_certificate(self, expected: &str) -> String {
+        let attempt = self.has_certificate();
+        let words = attempt.refusal(expected);
+        assert!(words.contains("without an invitation"), "{words}");
+        assert!(!attempt.root.path().join("site").exists());
+        assert!(attempt.root.path().join("site.joining/identity/certificate.pem").exists());
+        words
+    }
+
+    /// Joins, and expects a refusal that contains `expected` and leaves nothing.
     fn refused(&self, expected: &str) -> String {
+        let words = self.refusal(expected);
+        for left in ["site", "site.joining"] {
+            assert!(!self.root.path().join(left).exists(), "{left} was left behind");
+        }
+        words
+    }
+
+    fn refusal(&self, expected: &str) -> String {
         let output = self.join();
         let words = words(&output);
         assert_eq!(output.status.code(), Some(1), "{words}");
@@ -66,9 +114,6 @@ impl Attempt {
         let sentence = words.lines().find(|line| line.starts_with("error: ")).unwrap_or_default();
         assert!(!sentence.is_empty(), "no sentence in: {words}");
         assert!(words.contains("\n\nhint: "), "no hint in: {words}");
-        for left in ["site", "site.joining"] {
-            assert!(!self.root.path().join(left).exists(), "{left} was left behind");
-        }
         words
     }
 }
@@ -106,7 +151,7 @@ fn a_broken_line_is_named_by_number_and_never_quoted() {
     let canary = "Zorbinian-Quelch-4711";
     let broken = format!("{RECORD}\n{RECORD}\n{{\"instruction\": \"{canary}\", \"output\": \n{RECORD}\n");
     fs::write(&attempt.data, broken).unwrap();
-    let words = attempt.refused("line 3");
+    let words = attempt.refused_with_certificate("line 3");
     assert!(!words.contains(canary), "a record was quoted: {words}");
 }
 
@@ -114,7 +159,7 @@ fn a_broken_line_is_named_by_number_and_never_quoted() {
 fn an_empty_dataset() {
     let attempt = Attempt::new();
     fs::write(&attempt.data, "").unwrap();
-    attempt.refused("no records");
+    attempt.refused_with_certificate("no records");
 }
 
 #[test]
@@ -123,14 +168,14 @@ fn a_model_that_is_not_whole_or_not_ours() {
     let path = attempt.own_model().join("model.safetensors");
     let bytes = fs::read(&path).unwrap();
     fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
-    attempt.refused("model.safetensors");
+    attempt.refused_with_certificate("model.safetensors");
 
     let mut attempt = Attempt::new();
     let path = attempt.own_model().join("config.json");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("Qwen2ForCausalLM", "MambaForCausalLM").replace("\"qwen2\"", "\"mamba\""))
         .unwrap();
-    attempt.refused("not supported");
+    attempt.refused_with_certificate("not supported");
 
     let mut attempt = Attempt::new();
     let path = attempt.own_model().join("tokenizer_config.json");
@@ -138,7 +183,7 @@ fn a_model_that_is_not_whole_or_not_ours() {
     config.as_object_mut().unwrap().remove("chat_template");
     fs::write(&path, config.to_string()).unwrap();
     let _ = fs::remove_file(attempt.model.join("chat_template.jinja"));
-    attempt.refused("template");
+    attempt.refused_with_certificate("template");
 }
 
 #[test]

@@ -11,7 +11,7 @@ use site_agent::preflight::Locks;
 use site_agent::sandbox::Lock;
 use site_agent::sandbox::probe::ProbeReport;
 
-use crate::support::{Site, words};
+use crate::support::{Site, demo_model, program, words};
 
 fn probe(site: &Site, role: &str) -> ProbeReport {
     let output = site.run(&["probe", role]);
@@ -195,4 +195,35 @@ fn check_shows_a_table_and_every_attempt_on_request() {
     let output = site.run(&["check", "--json"]);
     let value: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert!(value["worker"]["attempts"].as_array().unwrap().len() > 15);
+}
+
+#[test]
+fn plan_and_quantise_read_a_model_behind_the_locks() {
+    let root = tempfile::tempdir().unwrap();
+    let model = root.path().join("model");
+    fs::create_dir(&model).unwrap();
+    for entry in fs::read_dir(demo_model()).unwrap() {
+        let entry = entry.unwrap();
+        fs::copy(entry.path(), model.join(entry.file_name())).unwrap();
+    }
+    // Long enough to be looked at while it is read.
+    let config = fs::read_to_string(model.join("config.json")).unwrap();
+    fs::write(model.join("config.json"), format!("{}{config}", " ".repeat(7 << 20))).unwrap();
+    let out = root.path().join("out");
+    for arguments in
+        [vec!["plan".as_ref(), model.as_os_str()], vec!["quantise".as_ref(), model.as_ref(), out.as_ref()]]
+    {
+        let mut child =
+            program().args(&arguments).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+        let mut was_locked = false;
+        let ended = loop {
+            let status = fs::read_to_string(format!("/proc/{}/status", child.id())).unwrap_or_default();
+            was_locked |= status.lines().any(|line| line == "Seccomp:\t2");
+            if let Some(ended) = child.try_wait().unwrap() {
+                break ended;
+            }
+        };
+        assert!(ended.success() && was_locked, "{arguments:?}: {ended}, locked: {was_locked}");
+    }
+    assert!(out.join("model.safetensors").exists());
 }

@@ -14,6 +14,11 @@ use crate::wait::Interrupt;
 /// hundreds of them.
 pub(super) const COMMAND_LOGS: &str = "commands";
 
+/// Names the crash point at which a process dies, see `common::crash`.
+const CRASH_AT: &str = "CONSILIUM_CRASH_AT";
+/// Names the state folder whose processes may.
+const CRASH_TESTS_IN: &str = "CONSILIUM_CRASH_TESTS_IN";
+
 /// A coordinator or a site.
 #[derive(Debug)]
 pub struct Member {
@@ -68,8 +73,19 @@ impl Member {
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).arg("--state").arg(&self.state);
-        command.env_remove("CONSILIUM_STATE").env_remove("CONSILIUM_CRASH_AT");
+        command.env_remove("CONSILIUM_STATE").env_remove(CRASH_AT).env_remove(CRASH_TESTS_IN);
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));
+        command
+    }
+
+    /// As [`Self::command`], with more environment variables. A crash point is armed for this party's own
+    /// folder.
+    fn command_in(&self, arguments: &[&str], environment: &[(&str, &str)]) -> Command {
+        let mut command = self.command(arguments);
+        if environment.iter().any(|(key, _)| *key == CRASH_AT) {
+            command.env(CRASH_TESTS_IN, &self.state);
+        }
+        command.envs(environment.iter().copied());
         command
     }
 
@@ -79,6 +95,20 @@ impl Member {
     /// When it cannot start or does not end in time.
     pub fn run(&self, arguments: &[&str], within: Duration) -> Result<Finished, Failure> {
         self.run_with(arguments, &[], within)
+    }
+
+    /// As [`Self::run`], with a line on standard input.
+    ///
+    /// # Errors
+    /// When it cannot start or does not end in time.
+    pub fn run_with_input(
+        &self,
+        arguments: &[&str],
+        input: &str,
+        within: Duration,
+    ) -> Result<Finished, Failure> {
+        let (name, logs) = (self.log_name(arguments), self.logs.join(COMMAND_LOGS));
+        process::run_with_input(self.command(arguments), input, &name, &logs, within, &self.interrupt)
     }
 
     /// As [`Self::run`], with more environment variables.
@@ -91,12 +121,16 @@ impl Member {
         environment: &[(&str, &str)],
         within: Duration,
     ) -> Result<Finished, Failure> {
-        let mut command = self.command(arguments);
-        command.envs(environment.iter().copied());
+        let command = self.command_in(arguments, environment);
+        let name = self.log_name(arguments);
+        process::run(command, &name, &self.logs.join(COMMAND_LOGS), within, &self.interrupt)
+    }
+
+    /// Program and verbs.
+    fn log_name(&self, arguments: &[&str]) -> String {
         let program = self.program.file_name().unwrap_or_default().to_string_lossy();
         let verbs: Vec<&str> = arguments.iter().copied().take_while(|word| is_verb(word)).collect();
-        let name = format!("{program} {}", verbs.join(" "));
-        process::run(command, &name, &self.logs.join(COMMAND_LOGS), within, &self.interrupt)
+        format!("{program} {}", verbs.join(" "))
     }
 
     /// Starts the long-running process of this party.
@@ -104,8 +138,7 @@ impl Member {
     /// # Errors
     /// When it cannot start.
     pub fn start(&mut self, arguments: &[&str], environment: &[(&str, &str)]) -> Result<(), Failure> {
-        let mut command = self.command(arguments);
-        command.envs(environment.iter().copied());
+        let mut command = self.command_in(arguments, environment);
         // The old process must be gone before the length is taken: only then is what follows new.
         self.process = None;
         let log = self.logs.join(format!("{}.stderr", self.name));

@@ -51,9 +51,9 @@ impl ChatTokenizer {
     ///
     /// # Errors
     /// [`ModelError::Setting`] for a cutoff below 2 (nothing could be predicted);
-    /// [`ModelError::NothingSupervised`] when there were conversations and none is left; the template's or
-    /// the tokenizer's error when every conversation was refused, because then the files do not fit each
-    /// other.
+    /// [`ModelError::TemplateSpent`]; [`ModelError::NothingSupervised`] when there were conversations and
+    /// none is left; the template's or the tokenizer's error when every conversation was refused, because
+    /// then the files do not fit each other.
     pub fn prepare<C: AsRef<[Message]>>(
         &self,
         conversations: &[C],
@@ -94,6 +94,8 @@ fn prepare(encoded: impl Iterator<Item = Result<Sample>>, cutoff_tokens: usize) 
         prepared.report.conversations += 1;
         match sample {
             Ok(sample) => prepared.keep(sample, cutoff_tokens),
+            // The fault is the template's, whatever the record: the next one would cost as much.
+            Err(error @ ModelError::TemplateSpent { .. }) => return Err(error),
             Err(error) => {
                 prepared.report.refused += 1;
                 first_refusal.get_or_insert(error);

@@ -1,20 +1,25 @@
 //! A chat template rendered as transformers renders it (its Jinja environment has trim_blocks, lstrip_blocks,
-//! loop controls, `raise_exception`, `strftime_now`, a `tojson` that writes as Python's `json.dumps`).
-//! Called by `chat`. Invariants: an error never carries the text of a message; rendering does not look at
-//! the clock, so that every site, and every resumed run, sees the same prompt.
+//! loop controls, `raise_exception`, `strftime_now`, a `tojson` that writes as Python's `json.dumps`). Called
+//! by `chat`. Invariants: an error never carries the text of a message; rendering does not look at the clock,
+//! so that every site, and every resumed run, sees the same prompt; its time, memory and depth are bounded
+//! (`budget`, `watch`), because the template comes with the model folder.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Kwargs;
-use minijinja::{Environment, Error, ErrorKind, Value};
+use minijinja::{Environment, Error, ErrorKind, State, Value};
+use minijinja_contrib::pycompat::unknown_method_callback;
 use serde::Serialize;
 
+use super::budget::{Bounded, check_source, fuel, rendered_bytes, spent};
 use super::fault::template_fault;
 use super::message::{Message, Role};
 use super::tokenizer_config::TokenizerConfig;
+use super::watch::Watch;
 use crate::error::{ModelError, Result};
+use crate::limits;
 
 const NAME: &str = "chat_template";
 
@@ -40,10 +45,11 @@ impl ChatTemplate {
             .lstrip_blocks(true)
             .build()
             .map_err(|error| template_fault(&describe(&error)))?;
+        check_source(&source)?;
         let mut environment = Environment::new();
         environment.set_syntax(syntax);
         environment.set_auto_escape_callback(|_| minijinja::AutoEscape::None);
-        environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+        environment.set_unknown_method_callback(python_method);
         environment.add_function("raise_exception", raise_exception);
         environment.add_function("strftime_now", strftime_fixed);
         environment.add_filter("tojson", to_json);
@@ -71,8 +77,11 @@ impl ChatTemplate {
 
     /// The conversation's text.
     pub(super) fn render(&self, messages: &[Message], add_generation_prompt: bool) -> Result<String> {
-        let template =
-            self.environment.get_template(NAME).map_err(|error| template_fault(&describe(&error)))?;
+        // The fuel is the environment's, and a conversation's length decides on it: a copy shares the
+        // template.
+        let mut environment = self.environment.clone();
+        environment.set_fuel(Some(fuel(messages)));
+        let template = environment.get_template(NAME).map_err(|error| template_fault(&describe(&error)))?;
         // Absent tokens stay undefined, which prints as nothing; tools and documents are given as None.
         let config = &self.config;
         let tokens = [
@@ -91,8 +100,37 @@ impl ChatTemplate {
                 ("add_generation_prompt", Value::from(add_generation_prompt)),
             ])
             .collect();
-        template.render(variables).map_err(|error| template_fault(&describe_refusal(&error, messages)))
+        let mut text = Bounded::new(rendered_bytes(messages));
+        let _watch = Watch::begin()?;
+        template.render_captured_to(variables, &mut text).map_err(|error| match error.kind() {
+            ErrorKind::OutOfFuel => spent(format!("at most {} steps for this conversation", fuel(messages))),
+            ErrorKind::WriteFailure => {
+                spent(format!("at most {} bytes for this conversation", rendered_bytes(messages)))
+            }
+            _ => template_fault(&describe_refusal(&error, messages)),
+        })?;
+        String::from_utf8(text.into_bytes()).map_err(|_| template_fault("it writes no text"))
     }
+}
+
+/// Python's string methods, as templates call them. `format` takes no width from a template: the library
+/// makes the blanks before it counts them.
+fn python_method(
+    state: &mut State<'_, '_>,
+    value: &Value,
+    method: &str,
+    arguments: &[Value],
+) -> std::result::Result<Value, Error> {
+    let has_width = |text: &str| {
+        text.split('{').skip(1).any(|field| field.split('}').next().unwrap_or_default().contains(':'))
+    };
+    if method == "format" && value.as_str().is_some_and(|text| has_width(text)) {
+        return Err(Error::new(
+            ErrorKind::InvalidOperation,
+            "format() with a format specification is not read",
+        ));
+    }
+    unknown_method_callback(state, value, method, arguments)
 }
 
 /// A message as the dictionary that templates expect.
@@ -178,7 +216,9 @@ fn to_json(value: &Value, arguments: Kwargs) -> std::result::Result<String, Erro
     let indent: Option<usize> = arguments.get("indent")?;
     // Other arguments of json.dumps (ensure_ascii, separators, sort_keys) are accepted at their defaults.
     let failed = |error: serde_json::Error| Error::new(ErrorKind::BadSerialization, error.to_string());
-    let mut bytes = Vec::new();
+    // What it writes is counted by the engine when it is whole; a value that contains itself twice would be
+    // endless.
+    let mut bytes = Bounded::new(limits::JSON_BYTES_MAX as usize);
     match indent {
         Some(width) => {
             let spaces = " ".repeat(width.min(16));
@@ -192,7 +232,8 @@ fn to_json(value: &Value, arguments: Kwargs) -> std::result::Result<String, Erro
             value.serialize(&mut serializer).map_err(failed)?;
         }
     }
-    String::from_utf8(bytes).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    String::from_utf8(bytes.into_bytes())
+        .map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 
 /// The separators of Python's `json.dumps` without `indent`.

@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use tokenizers::Tokenizer;
 
-use super::fault::{read_bounded, template_fault};
+use super::fault::template_fault;
 use super::mask;
 use super::message::{Message, Role};
 use super::template::ChatTemplate;
 use super::tokenizer_config::TokenizerConfig;
+use super::tokenizer_file::{self, guarded};
 use crate::error::{ModelError, Result};
-use crate::limits;
 use crate::sample::Sample;
 
 /// A rendered and encoded record.
@@ -43,14 +43,7 @@ impl ChatTokenizer {
     /// configuration, [`ModelError::Template`] where there is no template or it cannot be parsed.
     pub fn load(model_folder: &Path) -> Result<Self> {
         let path = model_folder.join("tokenizer.json");
-        let bytes = read_bounded(&path, limits::TOKENIZER_BYTES_MAX)?;
-        let mut tokenizer = Tokenizer::from_bytes(&bytes)
-            .map_err(|error| ModelError::Tokenizer { path: path.clone(), reason: error.to_string() })?;
-        // Batching and cutting are the trainer's work; a published file may ask for either.
-        tokenizer.with_padding(None);
-        tokenizer
-            .with_truncation(None)
-            .map_err(|error| ModelError::Tokenizer { path: path.clone(), reason: error.to_string() })?;
+        let tokenizer = tokenizer_file::read(&path)?;
         let config = TokenizerConfig::read(model_folder)?;
         let special_tokens = special_tokens(&tokenizer, &config);
         let template = ChatTemplate::new(model_folder, config)?;
@@ -78,11 +71,9 @@ impl ChatTokenizer {
         self.refuse_special_tokens(messages)?;
         let text = self.render(messages, false)?;
         let spans = mask::supervised_spans(&self.template, &self.special_tokens, messages, &text)?;
-        let encoding = self
-            .tokenizer
-            .encode_char_offsets(text.as_str(), false)
-            // The crate's message may quote the text, therefore it is not passed on.
-            .map_err(|_| self.fault("a conversation cannot be encoded"))?;
+        let encoding = self.library("a conversation cannot be encoded", || {
+            self.tokenizer.encode_char_offsets(text.as_str(), false)
+        })?;
         let supervised = mask::tokens_in_spans(&text, &spans, encoding.get_offsets());
         let sample = Sample { tokens: encoding.get_ids().to_vec(), supervised };
         Ok(Encoded { text, offsets: encoding.get_offsets().to_vec(), sample })
@@ -108,10 +99,9 @@ impl ChatTokenizer {
         }
         let (begin, end) = self.template.text_boundaries(&self.special_tokens)?;
         let whole = format!("{begin}{text}{end}");
-        let encoding = self
-            .tokenizer
-            .encode_char_offsets(whole.as_str(), false)
-            .map_err(|_| self.fault("a text cannot be encoded"))?;
+        let encoding = self.library("a text cannot be encoded", || {
+            self.tokenizer.encode_char_offsets(whole.as_str(), false)
+        })?;
         let tokens = encoding.get_ids().to_vec();
         let sample = Sample { supervised: vec![true; tokens.len()], tokens };
         Ok(Encoded { text: whole, offsets: encoding.get_offsets().to_vec(), sample })
@@ -125,10 +115,9 @@ impl ChatTokenizer {
     pub fn encode_prompt(&self, messages: &[Message]) -> Result<Vec<u32>> {
         self.refuse_special_tokens(messages)?;
         let text = self.render(messages, true)?;
-        let encoding = self
-            .tokenizer
-            .encode_fast(text.as_str(), false)
-            .map_err(|_| self.fault("a conversation cannot be encoded"))?;
+        let encoding = self.library("a conversation cannot be encoded", || {
+            self.tokenizer.encode_fast(text.as_str(), false)
+        })?;
         Ok(encoding.get_ids().to_vec())
     }
 
@@ -137,7 +126,7 @@ impl ChatTokenizer {
     /// # Errors
     /// [`ModelError::Tokenizer`] when the decoder fails.
     pub fn decode(&self, tokens: &[u32]) -> Result<String> {
-        self.tokenizer.decode(tokens, true).map_err(|_| self.fault("token ids cannot be decoded"))
+        self.library("token ids cannot be decoded", || self.tokenizer.decode(tokens, true))
     }
 
     /// The token that ends the assistant's turn, found by asking the template.
@@ -175,8 +164,10 @@ impl ChatTokenizer {
         Ok(())
     }
 
-    fn fault(&self, reason: &str) -> ModelError {
-        ModelError::Tokenizer { path: self.path.clone(), reason: reason.to_owned() }
+    /// What the library gives; its own words may quote the text and are not passed on.
+    fn library<T>(&self, fault: &str, run: impl FnOnce() -> tokenizers::Result<T>) -> Result<T> {
+        guarded(|| run().map_err(|_| String::new()))
+            .map_err(|_| ModelError::Tokenizer { path: self.path.clone(), reason: fault.to_owned() })
     }
 }
 

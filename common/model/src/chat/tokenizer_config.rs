@@ -6,7 +6,8 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::fault::{read_bounded, template_fault};
+use super::fault::template_fault;
+use crate::bounded;
 use crate::error::{ModelError, Result};
 use crate::limits;
 
@@ -30,7 +31,7 @@ impl TokenizerConfig {
         // transformers prefers the file of its own over the entry in the configuration.
         let template_path = model_folder.join("chat_template.jinja");
         if template_path.exists() {
-            let bytes = read_bounded(&template_path, limits::JSON_BYTES_MAX)?;
+            let bytes = bounded::read(&template_path, limits::JSON_BYTES_MAX)?;
             let text =
                 String::from_utf8(bytes).map_err(|_| template_fault("chat_template.jinja is not UTF-8"))?;
             config.chat_template = Some(text);
@@ -39,7 +40,7 @@ impl TokenizerConfig {
     }
 
     fn parse(path: &Path) -> Result<Self> {
-        let bytes = read_bounded(path, limits::JSON_BYTES_MAX)?;
+        let bytes = bounded::read(path, limits::JSON_BYTES_MAX)?;
         let fault = |reason: String| ModelError::Config { path: path.to_path_buf(), reason };
         let value: Value = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
         if !value.is_object() {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::{Architecture, ModelConfig, Rope, RopeScaling};
+use crate::bounded;
 use crate::error::{ModelError, Result};
 use crate::limits::{JSON_BYTES_MAX, LAYERS_MAX, SEQUENCE_TOKENS_MAX, VOCABULARY_MAX, WIDTH_MAX};
 
@@ -77,11 +78,7 @@ impl ModelConfig {
 
 fn from_dir(dir: &Path) -> Result<ModelConfig> {
     let path = dir.join("config.json");
-    let size = std::fs::metadata(&path).map_err(|error| ModelError::io(&path, error))?.len();
-    if size > JSON_BYTES_MAX {
-        return Err(bad(&path, format!("it has {size} bytes; at most {JSON_BYTES_MAX} are read")));
-    }
-    let text = std::fs::read(&path).map_err(|error| ModelError::io(&path, error))?;
+    let text = bounded::read(&path, JSON_BYTES_MAX)?;
     from_json(&text, &path)
 }
 

@@ -6,7 +6,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::bounded;
 use crate::error::{ModelError, Result};
+use crate::limits::JSON_BYTES_MAX;
 use crate::staging::StagedFolder;
 
 /// Tokenizer, template, generation settings and licence, as transformers and hub repositories name them.
@@ -44,7 +46,7 @@ pub(crate) fn copy_companions(model_folder: &Path, staged: &StagedFolder) -> Res
 /// The folder's `config.json` with the weights' type set to bf16, in the spelling the file uses.
 pub(super) fn config_in_bf16(model_folder: &Path) -> Result<String> {
     let path = model_folder.join("config.json");
-    let bytes = std::fs::read(&path).map_err(|error| ModelError::io(&path, error))?;
+    let bytes = bounded::read(&path, JSON_BYTES_MAX)?;
     let fault = |reason: String| ModelError::Config { path: path.clone(), reason };
     let mut config: Value = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
     let Some(entries) = config.as_object_mut() else {

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::Deserialize;
 
 use super::settings::GenerateSettings;
+use crate::bounded;
 use crate::error::{ModelError, Result};
 use crate::limits::JSON_BYTES_MAX;
 
@@ -68,15 +69,10 @@ impl GenerationDefaults {
 }
 
 fn read(path: &Path) -> Result<Option<GenerationDefaults>> {
-    let size = match std::fs::metadata(path) {
-        Ok(metadata) => metadata.len(),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(ModelError::io(path, error)),
-    };
-    let bad = |reason: String| ModelError::Config { path: path.to_path_buf(), reason };
-    if size > JSON_BYTES_MAX {
-        return Err(bad(format!("it has {size} bytes; at most {JSON_BYTES_MAX} are read")));
+    if !path.exists() {
+        return Ok(None);
     }
-    let text = std::fs::read(path).map_err(|error| ModelError::io(path, error))?;
+    let text = bounded::read(path, JSON_BYTES_MAX)?;
+    let bad = |reason: String| ModelError::Config { path: path.to_path_buf(), reason };
     serde_json::from_slice(&text).map(Some).map_err(|error| bad(error.to_string()))
 }

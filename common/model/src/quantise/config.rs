@@ -5,7 +5,9 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
+use crate::bounded;
 use crate::error::{ModelError, Result};
+use crate::limits::JSON_BYTES_MAX;
 use crate::nf4::SourcePrecision;
 
 /// torch's name of a type.
@@ -20,7 +22,7 @@ pub(super) const fn torch_name(precision: SourcePrecision) -> &'static str {
 /// The text of the new file; products are computed in the type that the weights had.
 pub(super) fn with_quantisation(model_folder: &Path, precision: SourcePrecision) -> Result<String> {
     let path = model_folder.join("config.json");
-    let text = std::fs::read(&path).map_err(|error| ModelError::io(&path, error))?;
+    let text = bounded::read(&path, JSON_BYTES_MAX)?;
     let fault = |reason: String| ModelError::Config { path: path.clone(), reason };
     let mut config: Value = serde_json::from_slice(&text).map_err(|error| fault(error.to_string()))?;
     let Some(entries) = config.as_object_mut() else {

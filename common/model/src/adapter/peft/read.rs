@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::names::{CONFIG_FILE, TENSOR_FILE};
 use crate::adapter::{Adapter, LoraSettings, tensor_shapes};
+use crate::bounded;
 use crate::config::{LinearKind, ModelConfig};
 use crate::error::{ModelError, Result};
 use crate::limits;
@@ -20,7 +21,7 @@ use crate::limits;
 /// tensors that are missing, too many, or of another shape than the model's.
 pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
     let path = folder.join(CONFIG_FILE);
-    let bytes = read_bounded(&path, limits::JSON_BYTES_MAX)?;
+    let bytes = bounded::read(&path, limits::JSON_BYTES_MAX)?;
     let fault = |reason: String| ModelError::Config { path: path.clone(), reason };
     let config: Value = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
     if !config.is_object() {
@@ -36,18 +37,8 @@ pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
     let tensors = folder.join(TENSOR_FILE);
     // Header and metadata of any adapter fit in the JSON limit; more bytes than that belong to no expected
     // tensor.
-    let bytes = read_bounded(&tensors, expected + limits::JSON_BYTES_MAX)?;
+    let bytes = bounded::read(&tensors, expected + limits::JSON_BYTES_MAX)?;
     Adapter::from_safetensors(&bytes, model, &settings)
-}
-
-fn read_bounded(path: &Path, limit_bytes: u64) -> Result<Vec<u8>> {
-    let length = std::fs::metadata(path).map_err(|error| ModelError::io(path, error))?.len();
-    if length > limit_bytes {
-        let reason =
-            format!("{} has {length} bytes, the model's adapter at most {limit_bytes}", path.display());
-        return Err(ModelError::Adapter { reason });
-    }
-    std::fs::read(path).map_err(|error| ModelError::io(path, error))
 }
 
 fn settings(config: &Value) -> std::result::Result<LoraSettings, String> {
