@@ -136,8 +136,8 @@ impl DataRoomConfig {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SandboxConfig {
-    /// Locks the agent may run without: "landlock", "seccomp", "core-dumps". Empty means that every lock must
-    /// hold.
+    /// Locks the agent may run without: "landlock", "seccomp", "core-dumps", "descriptors". Empty means that
+    /// every lock must hold.
     #[serde(default)]
     pub allow_missing: Vec<Lock>,
 }
@@ -157,9 +157,9 @@ pub struct TrainingConfig {
     /// Which activations a training step computes twice instead of keeping: "none", "attention", "full" or
     /// "auto". Memory against time; the result is the same bytes.
     pub recompute: Recompute,
-    /// Share of the records that a run may measure on instead of training on them, where it asks for a share at
-    /// all. The run decides whether, the site how much: a share that a coordinator could choose would tell it
-    /// exact counts.
+    /// Share of the records that a run may measure on instead of training on them, where it asks for a share
+    /// at all. The run decides whether, the site how much: a share that a coordinator could choose would tell
+    /// it exact counts.
     pub validation_share: f64,
     /// How the quantised base is held in memory: "nf4", or "bf16-cache" (unpacked once: four times the
     /// memory, the same result). Its
@@ -275,7 +275,8 @@ impl AgentConfig {
              # Files with de-identified training records (Alpaca or ShareGPT).\ndata = [\n  {data}\n]\n\n\
              {}\
              [sandbox]\n\
-             # Locks the agent may run without: \"landlock\", \"seccomp\", \"core-dumps\". Empty: all must hold.\n\
+             # Locks the agent may run without: \"landlock\", \"seccomp\", \"core-dumps\", \"descriptors\".\n\
+             # Empty: all must hold.\n\
              allow_missing = [{locks}]\n\n\
              [training]\n\
              # Seconds between two checkpoints; after a crash at most this much is repeated.\n\

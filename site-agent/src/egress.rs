@@ -214,15 +214,15 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
     Ok((request, payload))
 }
 
-/// How far training is, in hundredths. Steps themselves do not leave: a coordinator that chose the batch size would
-/// read the exact number of records in them.
+/// How far training is, in hundredths. Steps themselves do not leave: a coordinator that chose the batch size
+/// would read the exact number of records in them.
 fn percent(step: u32, total_steps: u32) -> u32 {
     let percent = u64::from(step) * 100 / u64::from(total_steps.max(1));
     u32::try_from(percent.min(100)).unwrap_or(100)
 }
 
-/// The power of two at or below. A coordinator that chose the cutoff, run after run, would find each record's length
-/// in two exact digits.
+/// The power of two at or below. A coordinator that chose the cutoff, run after run, would find each record's
+/// length in two exact digits.
 fn coarse_tokens(tokens: u64) -> u64 {
     tokens.checked_ilog2().map_or(0, |exponent| 1 << exponent)
 }

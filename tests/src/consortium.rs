@@ -45,8 +45,8 @@ pub struct Setup {
     /// Base model folder, read by every site.
     pub model: PathBuf,
     pub sites: Vec<SiteSetup>,
-    /// Whether the sites are so small that the rules of a hospital's policy would refuse every run: each then lowers
-    /// them in its own agent.toml, as a small site may.
+    /// Whether the sites are so small that the rules of a hospital's policy would refuse every run: each then
+    /// lowers them in its own agent.toml, as a small site may.
     pub small_sites: bool,
     /// Sites reach the coordinator through a [`Relay`].
     pub relayed: bool,

@@ -79,7 +79,7 @@ pub(super) struct Arguments {
     /// Print one JSON object for each prompt instead of streaming.
     #[arg(long)]
     json: bool,
-    /// Go on without this lock: landlock, seccomp or core-dumps; may be repeated.
+    /// Go on without this lock: landlock, seccomp, core-dumps or descriptors; may be repeated.
     #[arg(long = "allow-missing", value_name = "LOCK", value_parser = parse_lock)]
     allow_missing: Vec<Lock>,
 }

@@ -277,8 +277,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)))
     }
 
-    /// Whether the global adapter is one that this site trains on: of the run's shapes, bounded, and not far beyond
-    /// the one it took last.
+    /// Whether the global adapter is one that this site trains on: of the run's shapes, bounded, and not far
+    /// beyond the one it took last.
     fn permits_adapter(
         &mut self,
         manifest: &RunManifest,

@@ -1,6 +1,7 @@
-//! Looks at the global adapter before the worker may train on it: a crafted one could make single records stand out in
-//! the update. Called by `agent_loop`. Invariant: an adapter that passes has exactly the run's tensors, finite values, a
-//! norm that the policy allows, and no tensor that grew far beyond the last one taken.
+//! Looks at the global adapter before the worker may train on it: a crafted one could make single records
+//! stand out in the update. Called by `agent_loop`. Invariant: an adapter that passes has exactly the run's
+//! tensors, finite values, a norm that the policy allows, and no tensor that grew far beyond the last one
+//! taken.
 
 use std::io;
 use std::path::Path;
@@ -22,8 +23,8 @@ pub enum Refused {
     Disk(io::Error),
 }
 
-/// The norm of each tensor, in the manifest's order. `before` holds those of the adapter that was taken last in this
-/// run, if there was one.
+/// The norm of each tensor, in the manifest's order. `before` holds those of the adapter that was taken last
+/// in this run, if there was one.
 ///
 /// # Errors
 /// [`Refused::Rule`] with the first rule that is broken, [`Refused::Disk`] when the file cannot be read.

@@ -167,7 +167,8 @@ impl Store {
         Ok(self.connection.query_row(query, params![to_sql(since_ms)], |row| row.get(0))?)
     }
 
-    /// The norms of the tensors of the global adapter that this site took last in a run, if it was another one.
+    /// The norms of the tensors of the global adapter that this site took last in a run, if it was another
+    /// one.
     ///
     /// # Errors
     /// `Store`.

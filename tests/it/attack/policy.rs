@@ -1,5 +1,5 @@
-//! A coordinator that asks for trainings from which single records can be read: each site refuses by rule, whatever its
-//! run file says, and nothing that was trained leaves. Run by `cargo test`.
+//! A coordinator that asks for trainings from which single records can be read: each site refuses by rule,
+//! whatever its run file says, and nothing that was trained leaves. Run by `cargo test`.
 
 use std::time::Duration;
 
