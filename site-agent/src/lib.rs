@@ -11,7 +11,8 @@
 //! | [`alone`] | training and generation without a consortium, behind the worker's locks |
 //! | [`sandbox`] | the kernel's locks, and the probes that try them |
 //! | [`pipe`], [`overlap`] | what worker and gateway share: messages, and the files of the comparison |
-//! | [`config`], [`policy`], [`paths`], [`waiver`] | the site's settings, what it lets a run do, its folder, the officer's waiver |
+//! | [`config`], [`policy`] | the site's settings, and what it lets a run do |
+//! | [`paths`], [`waiver`] | the site's folder, and the officer's waiver |
 //! | [`preflight`] | what is tried before anything runs |
 //! | [`cli`], [`data_report`], [`language`] | what people type and read |
 //! | [`error`], [`limits`], [`backoff`] | failures, bounds, waits |

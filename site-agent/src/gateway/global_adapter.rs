@@ -11,8 +11,9 @@ use common::run::RunManifest;
 
 use crate::policy::{PolicyConfig, PolicyRule};
 
-/// A tensor may have this norm whatever it had before: B begins at zero.
-const NORM_AT_START: f64 = 1.0;
+/// The values of a tensor may have this root mean square whatever they had before: B begins at zero, and
+/// trained values stay far below one.
+const RMS_AT_START: f64 = 1.0;
 
 /// Why an adapter is not trained on.
 #[derive(Debug)]
@@ -49,7 +50,8 @@ pub fn examine(
         return Err(Refused::Rule(PolicyRule::GlobalAdapterNorm, words));
     }
     for ((norm, last), tensor) in norms.iter().zip(before.unwrap_or_default()).zip(&manifest.tensors) {
-        if *norm > (last * policy.adapter_growth_max).max(NORM_AT_START) {
+        let at_start = RMS_AT_START * ((tensor.shape[0] * tensor.shape[1]) as f64).sqrt();
+        if *norm > (last * policy.adapter_growth_max).max(at_start) {
             let words = format!("{} has the norm {norm:.2}, and had {last:.2}", tensor.name);
             return Err(Refused::Rule(PolicyRule::AdapterGrowthMax, words));
         }
