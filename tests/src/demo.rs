@@ -111,7 +111,7 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
         root: settings.out.clone(),
         model: settings.model.clone(),
         sites: settings.sites.clone(),
-        small_sites: false,
+        small_sites: true,
         relayed: false,
         interrupt: interrupt.clone(),
     })?;
