@@ -14,6 +14,8 @@ use common::run::TensorSpec;
 
 use self::gram::{ModuleGram, SquaredNorms};
 
+pub use self::fedavg::parts;
+
 /// One update that counts.
 #[derive(Debug, Clone)]
 pub struct Input {
@@ -21,8 +23,8 @@ pub struct Input {
     pub site: SiteId,
     /// The checked update file.
     pub path: PathBuf,
-    /// Records it was trained on: its weight.
-    pub records: u64,
+    /// Its share of the weight, in parts: see [`parts`].
+    pub parts: u64,
 }
 
 /// Why there is no aggregate.
@@ -54,8 +56,8 @@ pub enum AggregateError {
 pub fn aggregate(inputs: &[Input], tensors: &[TensorSpec], out: &Path) -> Result<f64, AggregateError> {
     let mut inputs: Vec<&Input> = inputs.iter().collect();
     inputs.sort_by(|left, right| left.site.cmp(&right.site));
-    let records: Vec<u64> = inputs.iter().map(|input| input.records).collect();
-    let p = fedavg::weights(&records).ok_or(AggregateError::NoWeight)?;
+    let parts: Vec<u64> = inputs.iter().map(|input| input.parts).collect();
+    let p = fedavg::weights(&parts).ok_or(AggregateError::NoWeight)?;
     let open = |input: &&Input| match AdapterReader::open(&input.path, tensors) {
         Ok(reader) => Ok((input.site.clone(), reader)),
         Err(source) => Err(AggregateError::Update { site: input.site.clone(), source }),

@@ -1,6 +1,17 @@
 //! Weighted FedAvg of one panel: sum p_i x_i in f64, in the order given (site order), rounded once to
 //! f32. Called by `aggregate`. Invariant: the same panels and weights give the same bytes.
 
+use common::run::Weighting;
+
+/// The n_i of a site whose update was trained on so many records, under a run's weighting.
+#[must_use]
+pub fn parts(weighting: Weighting, records: u64) -> u64 {
+    match weighting {
+        Weighting::Records => records,
+        Weighting::Uniform => 1,
+    }
+}
+
 /// The weights p_i = n_i / sum n; `None` if there is nothing to divide by.
 pub(super) fn weights(records: &[u64]) -> Option<Vec<f64>> {
     let total: u128 = records.iter().map(|&count| u128::from(count)).sum();
@@ -30,6 +41,13 @@ mod tests {
         assert_eq!(weights(&[]), None);
         let large = weights(&[u64::MAX, u64::MAX]).unwrap();
         assert_eq!(large, [0.5, 0.5]);
+    }
+
+    #[test]
+    fn a_run_may_weigh_all_sites_alike() {
+        let weighed = |weighting| weights(&[100, 300].map(|records| parts(weighting, records)));
+        assert_eq!(weighed(Weighting::Records), Some(vec![0.25, 0.75]));
+        assert_eq!(weighed(Weighting::Uniform), Some(vec![0.5, 0.5]));
     }
 
     #[test]

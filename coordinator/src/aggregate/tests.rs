@@ -30,7 +30,7 @@ fn write(folder: &Path, name: &str, tensors: &[TensorSpec], value: impl Fn(usize
 }
 
 fn input(index: usize, path: PathBuf, records: u64) -> Input {
-    Input { site: format!("site-{index}").parse().unwrap(), path, records }
+    Input { site: format!("site-{index}").parse().unwrap(), path, parts: records }
 }
 
 /// Site i submits the adapter that is 1 at element i and 0 elsewhere.

@@ -69,11 +69,13 @@ impl Performer {
         let started = Instant::now();
         let (folder, manifest) = (Arc::clone(&self.folder), state.launched.manifest);
         let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
+        let weighting = state.launched.spec.aggregation.weighting;
         let inputs: Vec<(Input, Digest)> = inputs
             .iter()
             .map(|(site, update)| {
                 let path = folder.blob(update.digest);
-                (Input { site: site.clone(), path, records: update.records }, update.digest)
+                let parts = aggregate::parts(weighting, update.records);
+                (Input { site: site.clone(), path, parts }, update.digest)
             })
             .collect();
         let (digest, aggregation_error) =

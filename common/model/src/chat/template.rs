@@ -124,7 +124,7 @@ fn python_method(
     let has_width = |text: &str| {
         text.split('{').skip(1).any(|field| field.split('}').next().unwrap_or_default().contains(':'))
     };
-    if method == "format" && value.as_str().is_some_and(|text| has_width(text)) {
+    if method == "format" && value.as_str().is_some_and(has_width) {
         return Err(Error::new(
             ErrorKind::InvalidOperation,
             "format() with a format specification is not read",
