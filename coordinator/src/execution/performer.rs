@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::RunManifest;
+use common::run::{AggregationMethod, AggregationSettings, RunManifest};
 
 use crate::aggregate::{self, Input};
 use crate::blocking::blocking;
@@ -69,7 +69,9 @@ impl Performer {
         let started = Instant::now();
         let (folder, manifest) = (Arc::clone(&self.folder), state.launched.manifest);
         let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
-        let weighting = state.launched.spec.aggregation.weighting;
+        // Named, so that a second method cannot be accepted in a run file before it is built here.
+        let AggregationSettings { method: AggregationMethod::FedAvg, weighting } =
+            state.launched.spec.aggregation;
         let inputs: Vec<(Input, Digest)> = inputs
             .iter()
             .map(|(site, update)| {
