@@ -55,3 +55,25 @@ fn two_runs_of_the_same_file_publish_the_same_bytes() -> Result<()> {
     assert_eq!(digests[0], digests[1]);
     Ok(())
 }
+
+/// Two sites of unequal size: what the larger one weighs is seen in the published bytes.
+#[test]
+fn the_weighting_of_the_run_file_is_obeyed() -> Result<()> {
+    let small = Small::new(&Wish { sites: 2, rounds: 1, records: 48, ..Wish::default() })?;
+    let whole = &small.setup.sites[1].data[0];
+    let first_third = whole.with_file_name("first-third");
+    tests::dataset::take(whole, &first_third, 16)?;
+    std::fs::rename(first_third, whole)?;
+    let mut consortium = small.start()?;
+    let mut digests = Vec::new();
+    for weighting in ["records", "uniform"] {
+        let mut run = tests::run_file::RunFile::read(&small.run_file)?;
+        run.set("aggregation", "weighting", weighting.into());
+        let file = small.folder.path().join(weighting).with_extension("toml");
+        run.write(&file)?;
+        let run = consortium.launch(&file)?;
+        digests.push(consortium.wait_published(&run, RUN_WITHIN)?.adapter);
+    }
+    assert_ne!(digests[0], digests[1]);
+    Ok(())
+}
