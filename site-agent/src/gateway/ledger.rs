@@ -45,6 +45,15 @@ pub struct LedgerWriter {
     broken: bool,
 }
 
+impl Drop for LedgerWriter {
+    /// Closing alone keeps the lock for as long as a child that was forked meanwhile has not reached `exec`.
+    fn drop(&mut self) {
+        if let Err(error) = self.file.unlock() {
+            tracing::warn!(path = %self.path.display(), %error, "the ledger's lock goes only with the process");
+        }
+    }
+}
+
 impl LedgerWriter {
     /// Opens or creates the ledger, verifies all of it and cuts off a torn last line. Returns the writer and
     /// the number of bytes that were cut off.

@@ -66,6 +66,18 @@ fn a_ledger_in_use_is_not_opened_twice() {
 }
 
 #[test]
+fn the_lock_goes_with_the_writer_though_a_child_has_the_file_open() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let writer = filled(&path, 1);
+    // What a fork does: a second descriptor of the same open file.
+    let inherited = writer.file.try_clone().unwrap();
+    drop(writer);
+    assert_eq!(LedgerWriter::open(&path).unwrap().0.next_sequence(), 1);
+    drop(inherited);
+}
+
+#[test]
 fn a_full_disk_is_an_error_and_nothing_is_numbered() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.log");
