@@ -23,12 +23,25 @@ pub struct AdapterReader {
 }
 
 /// What a full pass over the values found.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValueSummary {
     /// Euclidean norm over all values.
     pub norm: f64,
     /// Largest absolute value.
     pub largest: f32,
+    /// Each tensor's own norm, in the manifest's order.
+    pub tensors: Vec<TensorNorm>,
+}
+
+/// The size of one tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorNorm {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Euclidean norm over its values.
+    pub norm: f64,
+    /// How many values it has.
+    pub elements: usize,
 }
 
 impl AdapterReader {
@@ -101,11 +114,12 @@ impl AdapterReader {
     /// [`AdapterError::Value`] names the first tensor with a value that is not; [`AdapterError::Io`] when the
     /// file cannot be read.
     pub fn check_values(&self) -> Result<ValueSummary, AdapterError> {
-        let mut sum_of_squares = 0.0_f64;
         let mut largest = 0.0_f32;
         let mut block = vec![0.0; BLOCK_ELEMENTS];
+        let mut tensors = Vec::with_capacity(self.tensors.len());
         for (index, (spec, _)) in self.tensors.iter().enumerate() {
             let elements = spec.shape[0] * spec.shape[1];
+            let mut sum_of_squares = 0.0_f64;
             for first in (0..elements).step_by(BLOCK_ELEMENTS) {
                 let values = &mut block[..BLOCK_ELEMENTS.min(elements - first)];
                 self.read(index, first, values)?;
@@ -116,7 +130,9 @@ impl AdapterReader {
                 sum_of_squares += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
                 largest = values.iter().fold(largest, |most, value| most.max(value.abs()));
             }
+            tensors.push(TensorNorm { name: spec.name.clone(), norm: sum_of_squares.sqrt(), elements });
         }
-        Ok(ValueSummary { norm: sum_of_squares.sqrt(), largest })
+        let norm = tensors.iter().map(|tensor| tensor.norm.powi(2)).sum::<f64>().sqrt();
+        Ok(ValueSummary { norm, largest, tensors })
     }
 }

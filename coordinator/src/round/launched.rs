@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use common::id::{Digest, RunId, SiteId};
-use common::run::{OverlapTerms, RunSpec};
+use common::run::{OverlapTerms, RunSpec, Weighting};
 use serde::{Deserialize, Serialize};
 
 /// A file an operator named, pinned by content so that it cannot change under a run.
@@ -48,4 +48,15 @@ pub struct LaunchedRun {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<OverlapTerms>,
+    /// How updates are weighed. `None` in journals of versions that weighed by records whatever the run file
+    /// said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weighting: Option<Weighting>,
+}
+
+impl LaunchedRun {
+    /// How updates of this run are weighed: as when it was launched, also by a newer version.
+    pub fn weighting(&self) -> Weighting {
+        self.weighting.unwrap_or(Weighting::Records)
+    }
 }
