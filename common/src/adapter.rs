@@ -2,11 +2,12 @@
 //! Used by the site agent (`protect`) and the coordinator (`intake`, `aggregate`). Invariant: read in blocks,
 //! so that memory does not grow with the adapter or the number of sites.
 
+mod bounds;
 mod header;
 mod read;
 mod write;
 
-pub use read::{AdapterReader, ValueSummary};
+pub use read::{AdapterReader, TensorNorm, ValueSummary};
 pub use write::AdapterWriter;
 
 use std::io;
@@ -30,6 +31,14 @@ pub enum AdapterError {
     /// Not-a-number, infinity, or a value beyond the limit.
     #[error("tensor {name} holds a value that is not finite or exceeds {limit}")]
     Value { name: String, limit: f32 },
+    /// The whole adapter is too large.
+    #[error("the adapter's norm {norm:.1} exceeds {limit:.1}")]
+    Norm { norm: f64, limit: f64 },
+    /// A tensor grew too much since the last adapter.
+    #[error(
+        "tensor {name} grew to the norm {norm:.1}, more than the {limit:.1} that may follow the last adapter"
+    )]
+    Growth { name: String, norm: f64, limit: f64 },
 }
 
 impl AdapterError {

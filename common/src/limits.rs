@@ -13,8 +13,22 @@ pub const ADAPTER_BYTES_MAX: u64 = 4 * 1024 * 1024 * 1024;
 pub const SAFETENSORS_HEADER_BYTES_MAX: usize = 1024 * 1024;
 /// Largest absolute value an adapter weight may have; trained adapters stay below about 10.
 pub const ADAPTER_VALUE_MAX: f32 = 1.0e4;
-/// Largest Euclidean norm of an adapter: a fresh one has about 2 per module, a trained one below 100.
-pub const ADAPTER_NORM_MAX: f64 = 1.0e5;
+/// Largest Euclidean norm of an adapter, for sites and coordinator alike: a fresh one has about 2 per module
+/// (sqrt(rank / 3)), a trained one below 100; 168 modules of rank 256 start at 120.
+pub const ADAPTER_NORM_MAX: f64 = 1.0e4;
+/// Largest norm of an average that is published: half of [`ADAPTER_NORM_MAX`], so that what a site trains
+/// from it has room and is not refused for what others did.
+pub const AGGREGATE_NORM_MAX: f64 = ADAPTER_NORM_MAX / 2.0;
+/// Largest factor by which one round may grow a tensor's norm. Three rounds of the demo, at twenty times the
+/// usual learning rate, grow the whole adapter by 1.3 each.
+pub const ADAPTER_GROWTH_MAX: f64 = 10.0;
+/// What each element of a tensor counts as, at least, when its growth is measured (root of the mean square):
+/// B starts at zero, and reaches 0.03 in the demo's first round.
+pub const ADAPTER_TENSOR_RMS_MIN: f64 = 0.1;
+/// Records of one site. The largest hospitals have some 10 million visits a year; ten years of them.
+pub const RECORDS_MAX: u64 = 100_000_000;
+/// Any count that leaves a site (records, tokens): a year of training at 30,000 tokens/s is 9.5e11 tokens.
+pub const COUNT_MAX: u64 = 1_000_000_000_000;
 /// Bytes of a partial file that wait for an fsync: what a crash may cost in bytes sent again.
 pub const UNSYNCED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 /// Tensors of an adapter: two for each of 7 linears in up to 1,170 layers.
@@ -69,8 +83,13 @@ pub const REQUEST_WAIT_MS_MAX: u64 = 30_000;
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 /// A connection on which nothing arrives for so long is dropped; three keep-alives fit into it.
 pub const SILENCE_MS_MAX: u64 = 30_000;
-/// Handshakes in progress at once at one endpoint.
-pub const INCOMING_MAX: usize = 256;
+/// Handshakes in progress at once at one endpoint; the oldest gives way to the next. While 1,000 a second
+/// arrive one has a second to finish, a few round trips to the other side of the earth: 1,024 x some 60 KiB =
+/// 60 MiB.
+pub const INCOMING_MAX: usize = 1_024;
+/// Addresses of members that an endpoint remembers, so that strangers' handshakes give way to theirs: every
+/// site, from two addresses.
+pub const KNOWN_ADDRESSES_MAX: usize = 2 * SITES_MAX;
 /// Connections that may be open at once: every site twice (an old one dying, a new one).
 pub const CONNECTIONS_MAX: usize = 2 * SITES_MAX;
 /// Streams a site may have open at once: one poll, one transfer, one progress report, and room.
@@ -84,13 +103,16 @@ pub const SEND_WINDOW_BYTES_MAX: u64 = 1024 * 1024;
 /// Live connections of one certificate: an old one that has not noticed its death, and a new one.
 pub const CONNECTIONS_PER_CERTIFICATE_MAX: usize = 2;
 /// Packets kept of one connection attempt before it is accepted; a hybrid ClientHello is about 1.8 KiB.
-pub const INCOMING_BUFFER_BYTES_MAX: u64 = 64 * 1024;
-/// The same, of all attempts together: 256 x 64 KiB.
+pub const INCOMING_BUFFER_BYTES_MAX: u64 = 16 * 1024;
+/// The same, of all attempts together: 1,024 x 16 KiB.
 pub const INCOMING_BUFFER_TOTAL_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Chunk payloads in memory at once, over all connections: 64 x 1 MiB = 64 MiB.
 pub const PAYLOADS_IN_FLIGHT_MAX: usize = 64;
 /// Enrolments in progress at once. Each is one request; 32 x 64 KiB of memory.
 pub const ENROLMENTS_MAX: usize = 32;
+/// Connections that wait for enrolment, from the handshake until their request is taken up: the one that has
+/// waited longest gives way to the next, so that who says nothing keeps nobody out. 64 x 64 KiB of memory.
+pub const JOINS_WAITING_MAX: usize = 64;
 /// What requests in progress get when the coordinator is asked to stop. The rest is sent again by its site.
 pub const SHUTDOWN_MS_MAX: u64 = 2_000;
 /// From one progress report of a site to its next (each one is a ledger record and an fsync).
@@ -140,4 +162,6 @@ const _: () =
 const _: () = assert!(MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX, "control messages are the small ones");
 const _: () =
     assert!(OVERLAP_WAIT_MS_MAX + 10_000 <= REQUEST_WAIT_MS_MAX, "waiting and evaluating fit in a request");
+const _: () = assert!(AGGREGATE_NORM_MAX < ADAPTER_NORM_MAX, "an update may be larger than what it began as");
+const _: () = assert!(RECORDS_MAX <= COUNT_MAX, "a record count is a count");
 const _: () = assert!(UNSYNCED_BYTES_MAX >= CHUNK_BYTES_MAX as u64, "at most one fsync a chunk");

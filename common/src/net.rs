@@ -12,6 +12,7 @@ pub mod client;
 mod connections;
 mod endpoint;
 mod error;
+mod handshakes;
 pub mod join;
 pub mod server;
 mod stream;

@@ -1,20 +1,27 @@
 //! Turns a round's updates into one adapter file and says how good the averaging was. Called by
 //! `execution::performer` in a blocking thread. Invariants: the output is a function of the inputs' bytes
 //! and weights alone (site order, f64, one rounding); all inputs are read in blocks in lock-step, so memory
-//! is [`BLOCK_ELEMENTS`] x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
+//! is 64 K elements x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
 
+mod error;
 mod fedavg;
 mod gram;
+mod outliers;
+mod panels;
 
 use std::path::{Path, PathBuf};
 
-use common::adapter::{AdapterError, AdapterReader, AdapterWriter};
+use common::adapter::{AdapterReader, AdapterWriter};
 use common::id::SiteId;
-use common::run::TensorSpec;
+use common::limits::{ADAPTER_GROWTH_MAX, AGGREGATE_NORM_MAX};
+use common::run::{TensorSpec, Weighting};
 
 use self::gram::{ModuleGram, SquaredNorms};
+use self::panels::{BLOCK_ELEMENTS, Reader, panels};
+use crate::round::state::Outlier;
+use crate::round::weight;
 
-pub use self::fedavg::parts;
+pub use self::error::AggregateError;
 
 /// One update that counts.
 #[derive(Debug, Clone)]
@@ -23,55 +30,61 @@ pub struct Input {
     pub site: SiteId,
     /// The checked update file.
     pub path: PathBuf,
-    /// Its share of the weight, in parts: see [`parts`].
-    pub parts: u64,
+    /// Records it was trained on; with the run's weighting they make its weight.
+    pub records: u64,
 }
 
-/// Why there is no aggregate.
-#[derive(Debug, thiserror::Error)]
-pub enum AggregateError {
-    /// A file cannot be read or written, or an update is not what it was when it was accepted.
-    #[error("update of {site}: {source}")]
-    Update {
-        /// Whose update.
-        site: SiteId,
-        /// What is wrong.
-        source: AdapterError,
-    },
-    /// The result cannot be written. A retry helps once there is room.
-    #[error("aggregate: {0}")]
-    Output(#[from] AdapterError),
-    /// No update, or only updates that were trained on nothing.
-    #[error("the round has no update with a weight")]
-    NoWeight,
-    /// A tensor name without its pair; the manifest is ours, so this is a fault of ours.
-    #[error("tensor {0} has no lora_A/lora_B partner")]
-    Unpaired(String),
+/// What an averaging found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Averaged {
+    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||, over all modules.
+    pub error: f64,
+    /// Updates that are far from the others.
+    pub outliers: Vec<Outlier>,
 }
 
-/// Writes the weighted mean of `inputs` to `out` (fsynced) and returns the relative aggregation error.
+/// Writes the weighted mean of `inputs` to `out` (fsynced) and says how good it is. `last` is the adapter
+/// that they were trained from.
 ///
 /// # Errors
-/// No input has a weight, an input is not what it was when it was accepted, or `out` cannot be written.
-pub fn aggregate(inputs: &[Input], tensors: &[TensorSpec], out: &Path) -> Result<f64, AggregateError> {
+/// No input has a weight, an input is not what it was when it was accepted, `out` cannot be written, or sites
+/// would refuse it ([`AggregateError::Refused`]).
+pub fn aggregate(
+    inputs: &[Input],
+    weighting: Weighting,
+    tensors: &[TensorSpec],
+    last: &Path,
+    out: &Path,
+) -> Result<Averaged, AggregateError> {
     let mut inputs: Vec<&Input> = inputs.iter().collect();
     inputs.sort_by(|left, right| left.site.cmp(&right.site));
-    let parts: Vec<u64> = inputs.iter().map(|input| input.parts).collect();
-    let p = fedavg::weights(&parts).ok_or(AggregateError::NoWeight)?;
+    let records: Vec<u64> = inputs.iter().map(|input| input.records).collect();
+    let p = weight::weights(weighting, &records).ok_or(AggregateError::NoWeight)?;
     let open = |input: &&Input| match AdapterReader::open(&input.path, tensors) {
         Ok(reader) => Ok((input.site.clone(), reader)),
         Err(source) => Err(AggregateError::Update { site: input.site.clone(), source }),
     };
     let readers = inputs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
+    let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
+    let outliers = outliers::find(&readers, &last, tensors)?;
     write_mean(&readers, tensors, &p, out)?;
+    let before = last.check_values().map_err(AggregateError::Last)?;
+    let mean = AdapterReader::open(out, tensors).and_then(|mean| mean.check_values());
+    let checked = mean.and_then(|mean| {
+        mean.check_norm(AGGREGATE_NORM_MAX)?;
+        mean.check_growth(&before.norms(), ADAPTER_GROWTH_MAX)
+    });
+    match checked {
+        Ok(()) => {}
+        Err(error) if error.is_retryable() => return Err(error.into()),
+        Err(source) => return Err(AggregateError::Refused { source, outliers }),
+    }
     let mut norms = SquaredNorms::default();
     for module in modules(tensors)? {
         norms.add(module_norms(&readers, tensors, module, &p)?);
     }
-    Ok(norms.relative_error())
+    Ok(Averaged { error: norms.relative_error(), outliers })
 }
-
-type Reader = (SiteId, AdapterReader);
 
 fn write_mean(
     readers: &[Reader],
@@ -124,23 +137,6 @@ fn module_norms(
     Ok(gram.norms(p))
 }
 
-/// The same elements of every update, in site order.
-fn panels(
-    readers: &[Reader],
-    index: usize,
-    first: usize,
-    count: usize,
-) -> Result<Vec<Vec<f32>>, AggregateError> {
-    let read = |(site, reader): &Reader| {
-        let mut values = vec![0.0; count];
-        match reader.read(index, first, &mut values) {
-            Ok(()) => Ok(values),
-            Err(source) => Err(AggregateError::Update { site: site.clone(), source }),
-        }
-    };
-    readers.iter().map(read).collect()
-}
-
 /// The modules of an adapter.
 fn modules(tensors: &[TensorSpec]) -> Result<Vec<Module>, AggregateError> {
     let position = |name: &str| tensors.iter().position(|spec| spec.name == name);
@@ -159,8 +155,6 @@ fn modules(tensors: &[TensorSpec]) -> Result<Vec<Module>, AggregateError> {
 
 const A_SUFFIX: &str = ".lora_A.weight";
 const B_SUFFIX: &str = ".lora_B.weight";
-/// Elements read at once from each update.
-const BLOCK_ELEMENTS: usize = 64 * 1024;
 
 #[cfg(test)]
 mod tests;

@@ -151,6 +151,7 @@ impl Error {
     /// Whether the operator can mend it (exit code 1), as opposed to a fault of ours (exit code 2).
     pub fn is_user_error(&self) -> bool {
         match self {
+            Self::Aggregate(AggregateError::Refused { .. }) => true,
             Self::Internal(_) | Self::Interrupted(_) | Self::Aggregate(_) => false,
             Self::Model { user, .. } | Self::Remote { user, .. } => *user,
             Self::Certificate(error) => error.is_user_error(),
@@ -168,6 +169,7 @@ impl Error {
             Self::Io { .. } | Self::NothingPublished(_) | Self::Interrupted(_) => true,
             Self::Store(error) => error.is_retryable(),
             Self::Certificate(error) => error.retry_helps(),
+            Self::Aggregate(error) => error.is_retryable(),
             _ => false,
         }
     }
@@ -210,6 +212,9 @@ impl Error {
             Self::Model { hint, .. } | Self::Remote { hint, .. } => return hint.clone(),
             Self::Io { source, .. } => io_hint(source),
             Self::Interrupted(_) => "try again; if it comes back, please report it, with the log around it",
+            Self::Aggregate(AggregateError::Refused { .. }) => {
+                "ask the hospitals that are named; revoke one that cannot explain itself, and launch the run again"
+            }
             Self::Aggregate(_) | Self::Internal(_) => "please report this, with the log around it",
         };
         Some(text.to_owned())

@@ -16,6 +16,47 @@ pub const EFFECT_WAIT_MS_MAX: u64 = 60_000;
 /// Different refused updates remembered per (round, site), so that a site that insists cannot grow the
 /// journal.
 pub const CONFLICTS_PER_UPDATE_MAX: usize = 8;
+/// How much of the weight one site may have in a capped average, as a share, at least; see
+/// [`WEIGHT_FAIR_SHARES_MAX`]. Two sites together stay below the whole: 2 x 0.4 < 1.
+pub const WEIGHT_SHARE_MAX: f64 = 0.4;
+/// The same, in fair shares 1/n: twice what each site would have if all were alike. It is the larger one up
+/// to four sites (2/4 = 0.5); with two or fewer it is everything.
+pub const WEIGHT_FAIR_SHARES_MAX: f64 = 2.0;
+/// A site's record count may grow or shrink by this factor from one counted round to the next before the
+/// operator is warned: rounding alone moves it by up to 1.1, new records of a run's days by some per cent,
+/// and twice the count is at most twice the weight, which [`WEIGHT_FAIR_SHARES_MAX`] calls fair.
+pub const RECORDS_JUMP_FACTOR_MAX: u64 = 2;
+/// An update whose change of the last adapter is so many times as large (Euclidean norm; against the median
+/// of the others) is named: hospitals of 160 to 240 records differ by 1.3, ten times the steps by about 3.
+pub const OUTLIER_NORM_FACTOR_MAX: f64 = 5.0;
+/// An update whose change points against the others' is named from this cosine down: those of the demo's four
+/// hospitals, which know different things, are between -0.07 and 0.08.
+pub const OUTLIER_COSINE_MIN: f64 = -0.25;
+/// Updates that are compared, at least: of two, nobody can say which is the odd one.
+pub const OUTLIER_SITES_MIN: usize = 3;
+/// Unfinished uploads of one site: the one of this round, and one that it began before it lost its file. With
+/// 4 GiB each that is at most 8 GiB a site; the oldest gives way.
+pub const PARTS_PER_SITE_MAX: usize = 2;
+/// Updates that one site may offer in one round: it always sends the same one again, so a second is an
+/// accident.
+pub const OFFERS_PER_ROUND_MAX: usize = 8;
+/// What uploads leave free on the disk: aggregates of ordinary runs (16 MB at rank 16 of a 0.5B model), and
+/// the database, 400,000 frames of 150 B.
+pub const DISK_RESERVE_BYTES_MIN: u64 = 64 * 1024 * 1024;
+/// What the database keeps for the journal on a full disk: an event takes some 20 KiB with its indices, so
+/// 400 events. One is enough to end a run.
+pub const DATABASE_RESERVE_BYTES_MIN: u64 = 8 * 1024 * 1024;
+/// Times a site may say that it cannot train one round: a journal row each. Honest ones say it once a cause.
+pub const FAILURES_PER_ROUND_MAX: u32 = 4;
+/// Frames of one site in one day (UTC): progress every second is 86,400, polls 4,320, a 4 GiB update 4,096, a
+/// comparison with the held-out set 8,192. A row each: 200,000 x 150 B = 30 MB.
+pub const FRAMES_PER_DAY_MAX: u64 = 200_000;
+/// How far a site's next sequence number may be ahead of the last one: frames that were lost, or that a
+/// coordinator restored from a backup has forgotten: one a second for 11 days.
+pub const SEQUENCE_STEP_MAX: u64 = 1_000_000;
+/// How far it may be behind: requests overtake each other on `STREAMS_PER_CONNECTION_MAX` streams of two
+/// connections, and a few more.
+pub const SEQUENCE_BEHIND_MAX: u64 = 64;
 /// A job for the evaluation child: it names a few paths and settings.
 pub const JOB_BYTES_MAX: u64 = 1024 * 1024;
 /// The child's answer. A description of an adapter with 10,000 tensors has about 1.5 MiB.
@@ -37,6 +78,11 @@ pub const DATABASE_WAIT_MS_MAX: u64 = 5_000;
 /// SQLite before 3.51.3 could corrupt a WAL database after a reset.
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 
+const _: () = assert!(DATABASE_RESERVE_BYTES_MIN <= DISK_RESERVE_BYTES_MIN, "uploads end before frames do");
+const _: () = assert!(
+    SEQUENCE_BEHIND_MAX >= 2 * common::limits::STREAMS_PER_CONNECTION_MAX as u64,
+    "all requests in progress may overtake each other"
+);
 const _: () = assert!(
     EFFECT_ATTEMPTS_MAX as u64 * EFFECT_WAIT_MS_MAX >= 30 * 60_000,
     "half an hour of attempts at the longest wait"

@@ -8,3 +8,4 @@ pub mod event;
 pub mod launched;
 pub mod scheduler;
 pub mod state;
+pub mod weight;

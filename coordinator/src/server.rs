@@ -53,6 +53,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
     let store = Arc::new(Store::open(&folder.database())?);
+    store.keep_reserve();
     let runs = Runs::replay(&store)?;
     overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
     let (server, join_server) = open_endpoints(&folder, &config, &identity)?;

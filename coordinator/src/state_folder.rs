@@ -1,11 +1,12 @@
-//! Where everything is in the coordinator's state folder, and the checks and locks on the folder itself.
-//! Used by `server`, `cli`, `admin`, `requests`, `execution`, `overlap` and `export`. Below it are the
-//! files that are not in the database: `blobs`, `config`, `identity`. Invariant: only this file knows their
+//! Where everything is in the coordinator's state folder, and the checks and locks on the folder itself. Used
+//! by `server`, `cli`, `admin`, `requests`, `execution`, `overlap` and `export`. Below it are the files that
+//! are not in the database: `blobs`, `config`, `identity`, `parts`. Invariant: only this file knows their
 //! names.
 
 pub mod blobs;
 pub mod config;
 pub mod identity;
+pub mod parts;
 
 use std::fs::{self, File};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};

@@ -8,13 +8,14 @@ mod error;
 mod frames;
 mod journal;
 mod overlap;
+mod reserve;
 mod sqlite;
 mod updates;
 
 pub use self::database::Store;
 pub use self::enrolment::{Certificate, Enrolled, SiteRow, SiteStatus};
 pub use self::error::StoreError;
-pub use self::frames::{FrameTotals, ReceivedFrame};
+pub use self::frames::{FrameRefusal, FrameTotals, ReceivedFrame};
 pub use self::journal::JournalRow;
 pub use self::updates::{Offer, Progress};
 

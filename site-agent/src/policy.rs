@@ -3,6 +3,7 @@
 //! by the worker (what only who reads the records can know). Invariant: a rule that refuses has a name in
 //! [`PolicyRule`], and no rule is skipped because a number is not a number.
 
+use common::limits::{ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX};
 use common::run::{RunManifest, TrainingSettings};
 use serde::{Deserialize, Serialize};
 
@@ -52,7 +53,7 @@ pub struct PolicyConfig {
 impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
-            update_norm_max: 10_000.0,
+            update_norm_max: ADAPTER_NORM_MAX,
             update_bytes_max: 2 << 30,
             update_mantissa_bits: 23,
             overlap: true,
@@ -66,7 +67,7 @@ impl Default for PolicyConfig {
             gradient_norm_max: 10.0,
             epochs_max: 100,
             updates_per_day_max: 100,
-            adapter_growth_max: 10.0,
+            adapter_growth_max: ADAPTER_GROWTH_MAX,
         }
     }
 }

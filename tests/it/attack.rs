@@ -1,4 +1,5 @@
 //! Hostile peers against real processes: a coordinator, a member, a worker, a neighbour. Run by `cargo test`.
 
 mod ground;
+mod member;
 mod policy;

@@ -12,7 +12,7 @@ use tests::consortium::Consortium;
 use tests::process::{self, Finished};
 use tests::wait::Interrupt;
 
-use crate::support::{COMMAND_WITHIN, Folder, Small, Wish};
+use crate::support::{COMMAND_WITHIN, Folder, Small, TinyDisk, Wish};
 use broken::Mistake;
 
 /// One sentence, a hint, exit code 1; never a panic and never a stack of causes.
@@ -136,7 +136,7 @@ fn a_full_disk_is_named_and_leaves_nothing() -> Result<()> {
     let folder = Folder::new()?;
     let disk = folder.path().join("disk");
     std::fs::create_dir(&disk)?;
-    let Some(_mounted) = TinyDisk::mount(&disk) else {
+    let Some(_mounted) = TinyDisk::mount(&disk, "4k") else {
         eprintln!("SKIPPED a_full_disk_is_named_and_leaves_nothing: this machine may not mount a tmpfs");
         return Ok(());
     };
@@ -160,23 +160,6 @@ fn a_full_disk_is_named_and_leaves_nothing() -> Result<()> {
     assert_explained("init on a full disk", &begun, "space");
     assert!(!state.join("coordinator.db").exists() && !state.join("coordinator.toml").exists());
     Ok(())
-}
-
-/// A file system of one page, unmounted when dropped.
-struct TinyDisk<'a>(&'a Path);
-
-impl<'a> TinyDisk<'a> {
-    fn mount(at: &'a Path) -> Option<Self> {
-        let mounted =
-            Command::new("mount").args(["-t", "tmpfs", "-o", "size=4k", "tmpfs"]).arg(at).output().ok()?;
-        mounted.status.success().then_some(Self(at))
-    }
-}
-
-impl Drop for TinyDisk<'_> {
-    fn drop(&mut self) {
-        let _ = Command::new("umount").arg("--lazy").arg(self.0).output();
-    }
 }
 
 fn text(path: &Path) -> &str {

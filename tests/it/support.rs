@@ -4,6 +4,7 @@
 //! A failing test keeps its folder when `CONSILIUM_KEEP` is set, and names it.
 
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
@@ -140,4 +141,23 @@ fn short_run(settings: &DemoSettings, data: &Path, wish: &Wish) -> Result<RunFil
     run.set_integer("quorum", "deadline_s", 120);
     run.set_integer("training", "epochs", 1);
     Ok(run)
+}
+
+/// A small file system, unmounted when dropped.
+pub(crate) struct TinyDisk(PathBuf);
+
+impl TinyDisk {
+    /// Mounts one of this size (`4k`, `96m`); `None` where this machine may not.
+    pub(crate) fn mount(at: &Path, size: &str) -> Option<Self> {
+        let size = format!("size={size}");
+        let mut mount = Command::new("mount");
+        let mounted = mount.args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(at).output().ok()?;
+        mounted.status.success().then(|| Self(at.to_owned()))
+    }
+}
+
+impl Drop for TinyDisk {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg("--lazy").arg(&self.0).output();
+    }
 }

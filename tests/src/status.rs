@@ -25,6 +25,9 @@ pub struct RunStatus {
     pub history: Vec<RoundStatus>,
     pub test: TestStatus,
     pub sites: Vec<SiteProgress>,
+    /// What the operator should know.
+    #[serde(default)]
+    pub warnings: Vec<String>,
 }
 
 /// One model on one set.
@@ -70,6 +73,9 @@ pub struct SiteProgress {
     pub step: u32,
     #[serde(default)]
     pub total_steps: u32,
+    /// Share of the average of its newest counted update.
+    #[serde(default)]
+    pub weight: Option<f64>,
 }
 
 impl RunStatus {

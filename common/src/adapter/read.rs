@@ -23,12 +23,25 @@ pub struct AdapterReader {
 }
 
 /// What a full pass over the values found.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct ValueSummary {
     /// Euclidean norm over all values.
     pub norm: f64,
     /// Largest absolute value.
     pub largest: f32,
+    /// Each tensor's own norm, in the manifest's order.
+    pub tensors: Vec<TensorNorm>,
+}
+
+/// The size of one tensor.
+#[derive(Debug, Clone, PartialEq)]
+pub struct TensorNorm {
+    /// Its name in the manifest.
+    pub name: String,
+    /// Euclidean norm over its values.
+    pub norm: f64,
+    /// How many values it has.
+    pub elements: usize,
 }
 
 impl AdapterReader {
@@ -108,52 +121,25 @@ impl AdapterReader {
     /// [`AdapterError::Value`] names the first tensor with a value that is not; [`AdapterError::Io`] when the
     /// file cannot be read.
     pub fn check_values(&self) -> Result<ValueSummary, AdapterError> {
-        let mut all = Sums::default();
-        for index in 0..self.tensors.len() {
-            self.sum(index, &mut all)?;
-        }
-        Ok(all.summary())
-    }
-
-    /// As [`Self::check_values`], of tensor number `index` alone.
-    ///
-    /// # Errors
-    /// As [`Self::check_values`]; [`AdapterError::TensorSet`] when there is no such tensor.
-    pub fn check_tensor(&self, index: usize) -> Result<ValueSummary, AdapterError> {
-        let mut sums = Sums::default();
-        self.sum(index, &mut sums)?;
-        Ok(sums.summary())
-    }
-
-    fn sum(&self, index: usize, sums: &mut Sums) -> Result<(), AdapterError> {
-        let Some((spec, _)) = self.tensors.get(index) else {
-            return Err(AdapterError::TensorSet(format!("there is no tensor number {index}")));
-        };
-        let elements = spec.shape[0] * spec.shape[1];
-        let mut block = vec![0.0; BLOCK_ELEMENTS.min(elements)];
-        for first in (0..elements).step_by(BLOCK_ELEMENTS) {
-            let values = &mut block[..BLOCK_ELEMENTS.min(elements - first)];
-            self.read(index, first, values)?;
-            // `<=` is false for not-a-number, so one comparison covers all three refusals.
-            if !values.iter().all(|value| value.abs() <= ADAPTER_VALUE_MAX) {
-                return Err(AdapterError::Value { name: spec.name.clone(), limit: ADAPTER_VALUE_MAX });
+        let mut largest = 0.0_f32;
+        let mut block = vec![0.0; BLOCK_ELEMENTS];
+        let mut tensors = Vec::with_capacity(self.tensors.len());
+        for (index, (spec, _)) in self.tensors.iter().enumerate() {
+            let elements = spec.shape[0] * spec.shape[1];
+            let mut sum_of_squares = 0.0_f64;
+            for first in (0..elements).step_by(BLOCK_ELEMENTS) {
+                let values = &mut block[..BLOCK_ELEMENTS.min(elements - first)];
+                self.read(index, first, values)?;
+                // `<=` is false for not-a-number, so one comparison covers all three refusals.
+                if !values.iter().all(|value| value.abs() <= ADAPTER_VALUE_MAX) {
+                    return Err(AdapterError::Value { name: spec.name.clone(), limit: ADAPTER_VALUE_MAX });
+                }
+                sum_of_squares += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
+                largest = values.iter().fold(largest, |most, value| most.max(value.abs()));
             }
-            sums.squares += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
-            sums.largest = values.iter().fold(sums.largest, |most, value| most.max(value.abs()));
+            tensors.push(TensorNorm { name: spec.name.clone(), norm: sum_of_squares.sqrt(), elements });
         }
-        Ok(())
-    }
-}
-
-/// A pass in progress.
-#[derive(Default)]
-struct Sums {
-    squares: f64,
-    largest: f32,
-}
-
-impl Sums {
-    fn summary(&self) -> ValueSummary {
-        ValueSummary { norm: self.squares.sqrt(), largest: self.largest }
+        let norm = tensors.iter().map(|tensor| tensor.norm.powi(2)).sum::<f64>().sqrt();
+        Ok(ValueSummary { norm, largest, tensors })
     }
 }

@@ -2,24 +2,25 @@
 //! endpoint of its own whose ALPN and port differ from run traffic.
 //!
 //! Called by `site-agent join` and by `coordinator serve`. Invariants: the site has verified the pinned CA
-//! before the token leaves it (TLS configuration); at most `ENROLMENTS_MAX` at once; each step has
-//! `HANDSHAKE_MS_MAX`.
+//! before the token leaves it (TLS configuration); at most `ENROLMENTS_MAX` at once, and a connection that
+//! says nothing holds no place; each step has `HANDSHAKE_MS_MAX`.
 
+use std::collections::VecDeque;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::accept;
+use super::accept::{self, Peers};
 use super::client::{self, Client};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
-use crate::limits::{ENROLMENTS_MAX, HANDSHAKE_MS_MAX};
+use crate::limits::{ENROLMENTS_MAX, HANDSHAKE_MS_MAX, JOINS_WAITING_MAX};
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::join::{JoinRequest, JoinResponse};
 
@@ -62,14 +63,12 @@ impl JoinServer {
 
     /// Serves until `shutdown` resolves.
     pub async fn serve<H: JoinHandler>(&self, handler: Arc<H>, shutdown: impl Future<Output = ()> + Send) {
-        let slots = Arc::new(Semaphore::new(ENROLMENTS_MAX));
-        accept::accept_until(&self.endpoint, shutdown, |connection, _stopping| {
-            let (handler, slots) = (handler.clone(), slots.clone());
+        let desk = Desk { slots: Arc::new(Semaphore::new(ENROLMENTS_MAX)), waiting: Waiting::default() };
+        accept::accept_until(&self.endpoint, Peers::Anybody, shutdown, |connection, _stopping| {
+            let (handler, desk) = (handler.clone(), desk.clone());
             async move {
-                let Ok(_slot) = slots.try_acquire() else {
-                    return connection.close(CloseCode::TooMany.wire(), b"");
-                };
-                let code = serve_one(&connection, &*handler).await;
+                let code = serve_one(&connection, &*handler, &desk).await;
+                desk.waiting.leave(&connection);
                 connection.close(code.wire(), b"");
             }
         })
@@ -77,7 +76,37 @@ impl JoinServer {
     }
 }
 
-async fn serve_one<H: JoinHandler>(connection: &Connection, handler: &H) -> CloseCode {
+/// Who is being served, and who waits; clones share it.
+#[derive(Clone)]
+struct Desk {
+    slots: Arc<Semaphore>,
+    waiting: Waiting,
+}
+
+/// Connections whose request was not taken up yet, the oldest first.
+#[derive(Clone, Default)]
+struct Waiting(Arc<Mutex<VecDeque<Connection>>>);
+
+impl Waiting {
+    /// Lets one more wait; the one that has waited longest gives way.
+    fn enter(&self, connection: &Connection) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.push_back(connection.clone());
+        if waiting.len() > JOINS_WAITING_MAX
+            && let Some(oldest) = waiting.pop_front()
+        {
+            oldest.close(CloseCode::TooMany.wire(), b"");
+        }
+    }
+
+    fn leave(&self, connection: &Connection) {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|other| other.stable_id() != connection.stable_id());
+    }
+}
+
+async fn serve_one<H: JoinHandler>(connection: &Connection, handler: &H, desk: &Desk) -> CloseCode {
+    desk.waiting.enter(connection);
     let read = async {
         let (send, mut receive) = connection.accept_bi().await.map_err(|_| CloseCode::Done)?;
         let request = read_request(&mut receive).await.map_err(|fault| match fault {
@@ -91,6 +120,9 @@ async fn serve_one<H: JoinHandler>(connection: &Connection, handler: &H) -> Clos
         Ok(Err(code)) => return code,
         Err(_) => return CloseCode::Deadline,
     };
+    // Taken only now: who says nothing holds no place.
+    let Ok(Ok(_slot)) = timeout(STEP, desk.slots.acquire()).await else { return CloseCode::TooMany };
+    desk.waiting.leave(connection);
     let Ok(answer) = timeout(STEP, handler.join(connection.remote_address(), request)).await else {
         return CloseCode::Deadline;
     };

@@ -17,7 +17,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::accept;
+use super::accept::{self, Peers};
 use super::connections::{Connections, Entry, Peer};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
@@ -128,7 +128,7 @@ impl Server {
     /// site, and returns.
     pub async fn serve<H: Handler>(&self, handler: Arc<H>, shutdown: impl Future<Output = ()> + Send) {
         let payloads = Arc::new(Semaphore::new(PAYLOADS_IN_FLIGHT_MAX));
-        accept::accept_until(&self.endpoint, shutdown, |connection, stopping| {
+        accept::accept_until(&self.endpoint, Peers::Members, shutdown, |connection, stopping| {
             let (handler, payloads) = (handler.clone(), payloads.clone());
             serve_connection(connection, stopping, self.connections.clone(), handler, payloads)
         })

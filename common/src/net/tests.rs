@@ -6,6 +6,7 @@
 )]
 
 mod enrolment;
+mod flood;
 mod hostile;
 mod identity;
 mod traffic;

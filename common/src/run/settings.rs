@@ -137,10 +137,14 @@ pub enum AggregationMethod {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Weighting {
-    /// In proportion to its (rounded) record count.
+    /// In proportion to its (rounded) record count, whatever a site says.
     Records,
     /// All sites alike.
     Uniform,
+    /// In proportion to its record count, but no site above the larger of 2/n and 0.4 of the weight (n: the
+    /// sites that count); the rest is spread over the others in proportion. Changes nothing below three
+    /// sites.
+    Capped,
 }
 
 /// `[aggregation]`
@@ -155,7 +159,7 @@ pub struct AggregationSettings {
 
 impl Default for AggregationSettings {
     fn default() -> Self {
-        Self { method: AggregationMethod::FedAvg, weighting: Weighting::Records }
+        Self { method: AggregationMethod::FedAvg, weighting: Weighting::Capped }
     }
 }
 

@@ -2,20 +2,29 @@
 //! site from exact values; the coordinator only ever sees these. Used by `message` and the site agent's
 //! egress.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
-use crate::limits::LOSS_NATS_MAX;
+use crate::limits::{COUNT_MAX, LOSS_NATS_MAX};
 
 /// Counts are rounded to this many significant decimal digits before they leave a site.
 const COUNT_SIGNIFICANT_DIGITS: u32 = 2;
 
-/// A count rounded to two significant decimal digits (775 becomes 780); small counts stay exact.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, Default)]
+/// A count rounded to two significant decimal digits (775 becomes 780), at most [`COUNT_MAX`]; small counts
+/// stay exact. A larger one cannot be decoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Default)]
 pub struct RoundedCount(u64);
 
+impl<'de> Deserialize<'de> for RoundedCount {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let value = u64::deserialize(deserializer)?;
+        if value <= COUNT_MAX { Ok(Self(value)) } else { Err(de::Error::custom("a count is too large")) }
+    }
+}
+
 impl RoundedCount {
-    /// Rounds half up.
+    /// Rounds half up; what is larger than [`COUNT_MAX`] becomes it.
     pub fn of(exact: u64) -> Self {
+        let exact = exact.min(COUNT_MAX);
         let mut unit = 1_u64;
         while exact / unit >= 10_u64.pow(COUNT_SIGNIFICANT_DIGITS) {
             unit *= 10;
@@ -61,6 +70,7 @@ impl LossMilli {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::codec;
     use super::*;
 
     #[test]
@@ -71,6 +81,16 @@ mod tests {
             assert_eq!(RoundedCount::of(exact).value(), rounded, "{exact}");
         }
         assert!(!RoundedCount(775).is_canonical());
+    }
+
+    #[test]
+    fn a_count_is_bounded_where_it_is_made_and_where_it_is_read() {
+        assert_eq!(RoundedCount::of(u64::MAX).value(), COUNT_MAX);
+        let decode = |value: u64| codec::decode::<RoundedCount>(&codec::encode(&value).unwrap());
+        assert_eq!(decode(COUNT_MAX).unwrap().value(), COUNT_MAX);
+        for large in [COUNT_MAX + 1, 9_900_000_000_000_000_000, u64::MAX] {
+            assert!(decode(large).is_err() && !RoundedCount(large).is_canonical(), "{large}");
+        }
     }
 
     proptest! {

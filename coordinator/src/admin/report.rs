@@ -3,14 +3,18 @@
 //! by the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word
 //! changes.
 
+use std::collections::BTreeMap;
+
 use common::clock::Timestamp;
 use common::id::SiteId;
+use common::run::Weighting;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::Result;
-use crate::round::state::{Failure, Metrics, Phase, RoundRecord, RunState, Score};
+use crate::round::state::{Failure, Metrics, Outlier, Phase, RoundRecord, RunState, Score};
+use crate::round::weight;
 use crate::store::Store;
 
 /// One run.
@@ -20,6 +24,9 @@ pub struct RunReport {
     pub run: String,
     /// Its name.
     pub name: String,
+    /// How updates are weighed: `records`, `uniform` or `capped`.
+    #[serde(default = "by_records")]
+    pub weighting: Weighting,
     /// Rounds it will have.
     pub rounds: u32,
     /// The round in progress, or the last one; 0 before the first.
@@ -43,7 +50,8 @@ pub struct RunReport {
     pub sites: Vec<SiteReport>,
     /// Refused second updates.
     pub conflicts: usize,
-    /// What the operator should know: rounds without evaluation, revoked sites.
+    /// What the operator should know: rounds without evaluation, revoked sites, record counts that jumped,
+    /// weights that were lowered, updates far from the others.
     pub warnings: Vec<String>,
 }
 
@@ -60,6 +68,12 @@ pub struct RoundReport {
     pub validation: Option<Metrics>,
     /// Sites whose updates count.
     pub updates: Vec<String>,
+    /// What each of them weighs in the average, 0 to 1; empty while the round is open.
+    #[serde(default)]
+    pub weights: BTreeMap<String, f64>,
+    /// Updates that are far from the others, in norm or direction.
+    #[serde(default)]
+    pub outliers: Vec<Outlier>,
     /// When it was announced, in milliseconds since 1970.
     pub announced_ms: u64,
     /// When the last counted update was in.
@@ -104,6 +118,9 @@ pub struct SiteReport {
     pub tokens_per_s: Option<u32>,
     /// Records it trained on, rounded as reported.
     pub records: Option<u64>,
+    /// What its newest update weighs in the average of its round, 0 to 1.
+    #[serde(default)]
+    pub weight: Option<f64>,
     /// Bytes received from it since it joined, in all runs.
     pub bytes_sent: u64,
     /// Frames received from it since it joined.
@@ -122,6 +139,7 @@ pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
     Ok(RunReport {
         run: launched.run.to_string(),
         name: launched.spec.name.clone(),
+        weighting: launched.weighting(),
         rounds: launched.spec.rounds,
         round: state.current().map_or(0, |record| record.round.0),
         phase: phase_word(&state.phase).to_owned(),
@@ -170,7 +188,7 @@ pub fn failure_text(phase: &Phase) -> Option<String> {
 }
 
 fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result<RoundReport> {
-    let training_ms = training_ms(store, state, record)?;
+    let (training_ms, weights) = (training_ms(store, state, record)?, weight::of_round(state, record));
     let validation = record.score.as_ref().and_then(Score::metrics).copied();
     let wall = record.published_at.map(|at| at.since_ms(record.announced_at));
     let evaluation = validation.map_or(0, |metrics| metrics.duration_ms);
@@ -181,6 +199,8 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
         aggregation_error: record.aggregate.map(|aggregate| aggregate.aggregation_error),
         validation,
         updates: record.updates.keys().map(ToString::to_string).collect(),
+        weights: weights.into_iter().map(|(site, weight)| (site.to_string(), weight)).collect(),
+        outliers: record.outliers.clone(),
         announced_ms: record.announced_at.0,
         closed_ms: record.closed_at.map(|at| at.0),
         published_ms: record.published_at.map(|at| at.0),
@@ -211,6 +231,7 @@ fn site_report(store: &Store, state: &RunState, site: &SiteId) -> Result<SiteRep
         loss: None,
         tokens_per_s: None,
         records: newest.map(|update| update.records),
+        weight: state.rounds.iter().rev().find_map(|record| weight::of_round(state, record).remove(site)),
         bytes_sent: totals.map_or(0, |totals| totals.bytes),
         frames_sent: totals.map_or(0, |totals| totals.frames),
     };
@@ -248,8 +269,24 @@ fn warnings(state: &RunState) -> Vec<String> {
         note(format!("round {}", record.round), &record.score);
     }
     note("the final model on the test set".to_owned(), &state.test.federated);
+    warnings.extend(state.rounds.iter().flat_map(|record| weight::warnings(state, record)));
+    for record in &state.rounds {
+        warnings.extend(record.outliers.iter().map(|outlier| outlier_warning(record, outlier)));
+    }
     warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
     warnings
+}
+
+fn outlier_warning(record: &RoundRecord, Outlier { site, norm_factor, cosine }: &Outlier) -> String {
+    format!(
+        "round {}: the update of site {site} is far from the others (its change is {norm_factor:.1} times as large, \
+         with cosine {cosine:.2})",
+        record.round
+    )
+}
+
+fn by_records() -> Weighting {
+    Weighting::Records
 }
 
 fn rfc3339(at: Timestamp) -> String {

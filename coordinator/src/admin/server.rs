@@ -27,7 +27,7 @@ use crate::execution::runs::Runs;
 use crate::limits::{COMMAND_READ_MS_MAX, OPERATORS_MAX, WATCH_WAIT_MS_MAX};
 use crate::round::event::Event;
 use crate::round::state::RunState;
-use crate::state_folder::{StateFolder, blobs};
+use crate::state_folder::{StateFolder, blobs, parts};
 use crate::store::Store;
 
 /// Between two attempts to accept an operator, after one failed.
@@ -162,8 +162,9 @@ impl Admin {
     /// First the database (no new request is let in), then the scheduler, then live connections.
     async fn revoke(&self, name: &str) -> Result<Answer> {
         let site: SiteId = name.parse().map_err(|_| Error::UnknownSite(name.chars().take(64).collect()))?;
-        let (store, who, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
-        blocking(move || revoke_in(&store, &who, now)).await?;
+        let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
+        let (who, now) = (site.clone(), self.clock.now());
+        blocking(move || revoke_in(&folder, &store, &who, now)).await?;
         if let Some(state) = self.runs.active() {
             self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
         }
@@ -176,12 +177,15 @@ impl Admin {
     }
 }
 
-/// Revokes a site in the database, with or without a running coordinator.
-pub(crate) fn revoke_in(store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
+/// Revokes a site in the database and frees what its unfinished uploads hold, with or without a running
+/// coordinator.
+pub(crate) fn revoke_in(folder: &StateFolder, store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
     if !store.sites()?.iter().any(|row| &row.name == site) {
         return Err(Error::UnknownSite(site.to_string()));
     }
     store.revoke(site, now)?;
+    let freed = parts::remove(folder, Some(site))?;
+    tracing::info!(%site, freed, "unfinished uploads of the site are gone");
     Ok(())
 }
 

@@ -11,10 +11,10 @@ use crate::store::Store;
 
 const MANUAL: &str = "\
 Shut a site out at once: its certificates count no more, its live connections
-are closed, and an update of its that waits for a round to close is taken out.
-What was already averaged stays averaged. Cannot be undone; invite the
-hospital under a new name if it comes back. Works while `serve` runs and while
-it does not.
+are closed, an update of its that waits for a round to close is taken out, and
+its unfinished uploads are deleted. What was already averaged stays averaged.
+Cannot be undone; invite the hospital under a new name if it comes back. Works
+while `serve` runs and while it does not.
 
 Example:
   coordinator revoke cardiology";
@@ -33,7 +33,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         Err(Error::NotRunning(_)) => {
             let name = || Error::UnknownSite(arguments.site.chars().take(64).collect());
             let site = arguments.site.parse().map_err(|_| name())?;
-            server::revoke_in(&Store::open(&folder.database())?, &site, SystemClock.now())?;
+            server::revoke_in(folder, &Store::open(&folder.database())?, &site, SystemClock.now())?;
         }
         Err(error) => return Err(error),
     }

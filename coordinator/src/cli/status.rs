@@ -15,7 +15,8 @@ const MANUAL: &str = "\
 Show a run (the newest, or RUN by its id or the beginning of it): its phase,
 what each round reached on the validation set, how much the averaging lost
 (aggregation error), when the test set was opened and what was found, and what
-each site is doing. Works while `serve` runs and while it does not.
+each site is doing and weighs in the average. Works while `serve` runs and while
+it does not.
 
 Example:
   coordinator status
@@ -76,22 +77,35 @@ pub(super) fn table(report: &RunReport) -> String {
         row(&mut text, "final, test", report.test.federated.as_ref(), None, None);
         let _ = writeln!(text, "test set opened: {}", report.test.openings.join(", "));
     }
-    let _ =
-        writeln!(text, "\n{:<33}{:<10}{:>12}{:>10}{:>14}", "site", "state", "step", "records", "bytes sent");
-    for site in &report.sites {
-        let steps = format!("{}/{}", site.step, site.total_steps);
-        let records = site.records.map_or_else(|| "-".to_owned(), |records| records.to_string());
-        let _ = writeln!(
-            text,
-            "{:<33}{:<10}{steps:>12}{records:>10}{:>14}",
-            site.site, site.state, site.bytes_sent
-        );
-    }
+    sites(&mut text, report);
     for warning in &report.warnings {
         let _ = writeln!(text, "warning: {warning}");
     }
     text
 }
+
+fn sites(text: &mut String, report: &RunReport) {
+    // A short name's column is short, so that the table fits a terminal.
+    let width = report.sites.iter().map(|site| site.site.len()).max().unwrap_or(0).max(SITE_COLUMNS) + 1;
+    let _ = writeln!(
+        text,
+        "\n{:<width$}{:<10}{:>12}{:>10}{:>9}{:>14}",
+        "site", "state", "step", "records", "weight", "bytes sent"
+    );
+    for site in &report.sites {
+        let steps = format!("{}/{}", site.step, site.total_steps);
+        let records = site.records.map_or_else(|| "-".to_owned(), |records| records.to_string());
+        let weight = site.weight.map_or_else(|| "-".to_owned(), |weight| format!("{:.1} %", weight * 100.0));
+        let _ = writeln!(
+            text,
+            "{:<width$}{:<10}{steps:>12}{records:>10}{weight:>9}{:>14}",
+            site.site, site.state, site.bytes_sent
+        );
+    }
+}
+
+/// A site's name has at least so many columns.
+const SITE_COLUMNS: usize = 23;
 
 fn row(
     text: &mut String,

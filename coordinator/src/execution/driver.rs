@@ -159,7 +159,12 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
         crash::before_journal(&event);
         let round = next.current().map_or(Round(0), |record| record.round);
         let (store, kind, at) = (Arc::clone(&world.store), event.kind(), next.updated_at);
-        let seq = blocking(move || Ok(store.append(run, round, kind, at, &body)?)).await?;
+        let append = move || {
+            let seq = store.append(run, round, kind, at, &body)?;
+            store.keep_reserve();
+            Ok(seq)
+        };
+        let seq = blocking(append).await?;
         crash::after_journal(&event);
         tracing::info!(%run, %round, seq, event = kind, phase = ?next.phase, "journalled");
         world.runs.publish(next.clone());

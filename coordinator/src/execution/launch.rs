@@ -94,12 +94,11 @@ pub async fn prepare(
         let adapter_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
         let bytes = manifest.to_bytes().map_err(|error| Error::Internal(error.to_string()))?;
         let (manifest, manifest_bytes) = (blobs::put(&folder, &bytes)?, bytes.len() as u64);
-        let model_fingerprint = fingerprint;
         Ok(LaunchedRun {
             run,
             spec,
             model,
-            model_fingerprint,
+            model_fingerprint: fingerprint,
             sites,
             validation,
             test,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::{AggregationMethod, AggregationSettings, RunManifest};
+use common::run::{AggregationMethod, RunManifest, Weighting};
 
-use crate::aggregate::{self, Input};
+use crate::aggregate::{self, Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
@@ -19,8 +19,9 @@ use crate::overlap;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
 use crate::round::launched::PinnedFile;
-use crate::round::state::{Metrics, RunState, Score, Update};
-use crate::state_folder::{StateFolder, blobs};
+use crate::round::state::{Metrics, Outlier, RunState, Score, Update};
+use crate::round::weight;
+use crate::state_folder::{StateFolder, blobs, parts};
 
 /// Does what effects ask; clones share everything.
 #[derive(Debug, Clone)]
@@ -40,6 +41,7 @@ impl Performer {
         match effect {
             Effect::ScoreBase => Some(Event::BaseScored { score: self.score_one(state, None).await }),
             Effect::Aggregate { round, inputs } => {
+                self.collect_parts().await;
                 let work = || self.aggregate(state, round, &inputs);
                 Some(persist("aggregate", work).await)
             }
@@ -60,30 +62,45 @@ impl Performer {
                 self.clean_up(state.launched.run).await;
                 None
             }
-            // Sites watch the published state; the driver has answered the site.
-            Effect::Announce { .. } | Effect::Answer(_) => None,
+            Effect::Announce { .. } => {
+                // Sites watch the published state. What was begun for an earlier round counts no more.
+                self.collect_parts().await;
+                None
+            }
+            // The driver has answered the site.
+            Effect::Answer(_) => None,
         }
     }
 
     async fn aggregate(&self, state: &RunState, round: Round, inputs: &[(SiteId, Update)]) -> Result<Event> {
         let started = Instant::now();
-        let (folder, manifest) = (Arc::clone(&self.folder), state.launched.manifest);
+        if let Some(record) = state.round(round) {
+            let run = state.launched.run;
+            weight::warnings(state, record).iter().for_each(|warning| tracing::warn!(%run, "{warning}"));
+        }
+        let (folder, launched) = (Arc::clone(&self.folder), &state.launched);
+        let terms = Terms {
+            manifest: launched.manifest,
+            weighting: launched.weighting(),
+            last: state.round(round).map_or(launched.initial, |record| record.from),
+        };
         let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
         // Named, so that a second method cannot be accepted in a run file before it is built here.
-        let AggregationSettings { method: AggregationMethod::FedAvg, weighting } =
-            state.launched.spec.aggregation;
+        let AggregationMethod::FedAvg = launched.spec.aggregation.method;
         let inputs: Vec<(Input, Digest)> = inputs
             .iter()
             .map(|(site, update)| {
                 let path = folder.blob(update.digest);
-                let parts = aggregate::parts(weighting, update.records);
-                (Input { site: site.clone(), path, parts }, update.digest)
+                (Input { site: site.clone(), path, records: update.records }, update.digest)
             })
             .collect();
-        let (digest, aggregation_error) =
-            blocking(move || aggregate_files(&folder, manifest, &inputs, &out)).await?;
+        let (digest, averaged) = blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
+        let Averaged { error: aggregation_error, outliers } = averaged;
+        for Outlier { site, norm_factor, cosine } in &outliers {
+            tracing::warn!(run = %state.launched.run, %round, %site, norm_factor, cosine, "an update far from the others");
+        }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms })
+        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers })
     }
 
     /// The aggregate is already durable; what is published must still be what was scored.
@@ -157,6 +174,16 @@ impl Performer {
         }
     }
 
+    /// Removes what the closed round left behind: uploads that were never finished.
+    async fn collect_parts(&self) {
+        let folder = Arc::clone(&self.folder);
+        match blocking(move || parts::remove(&folder, None)).await {
+            Ok(0) => {}
+            Ok(removed) => tracing::info!(removed, "unfinished uploads of a closed round are gone"),
+            Err(error) => tracing::warn!(%error, "cannot collect unfinished uploads"),
+        }
+    }
+
     /// Removes unfinished uploads and the run's key for comparisons; blobs stay.
     async fn clean_up(&self, run: RunId) {
         let (spool, folder) = (self.folder.spool(), Arc::clone(&self.folder));
@@ -174,13 +201,21 @@ impl Performer {
     }
 }
 
+/// What of a run and a round decides on the average.
+struct Terms {
+    manifest: Digest,
+    weighting: Weighting,
+    /// The adapter that the round began with.
+    last: Digest,
+}
+
 fn aggregate_files(
     folder: &StateFolder,
-    manifest: Digest,
+    terms: &Terms,
     inputs: &[(Input, Digest)],
     out: &std::path::Path,
-) -> Result<(Digest, f64)> {
-    let path = folder.blob(manifest);
+) -> Result<(Digest, Averaged)> {
+    let path = folder.blob(terms.manifest);
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let manifest = RunManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
     for (input, digest) in inputs {
@@ -189,11 +224,12 @@ fn aggregate_files(
         }
     }
     let inputs: Vec<Input> = inputs.iter().map(|(input, _)| input.clone()).collect();
-    let error = aggregate::aggregate(&inputs, &manifest.tensors, out)?;
+    let last = folder.blob(terms.last);
+    let averaged = aggregate::aggregate(&inputs, terms.weighting, &manifest.tensors, &last, out)?;
     let digest = blobs::digest_of(out)?;
     blobs::adopt(folder, out, digest)?;
     common::crash_point!("aggregate-after-file");
-    Ok((digest, error))
+    Ok((digest, averaged))
 }
 
 /// Tries again as long as that can help; then the run ends with the reason.
@@ -208,6 +244,9 @@ where
             Ok(event) => return event,
             // The same work on the same files: a fault of ours, panic included, would come again.
             Err(error @ (Error::Internal(_) | Error::Interrupted(_))) => {
+                return Event::EffectFailed { reason: error.to_string() };
+            }
+            Err(Error::Aggregate(error)) if !error.is_retryable() => {
                 return Event::EffectFailed { reason: error.to_string() };
             }
             Err(error) if attempt == EFFECT_ATTEMPTS_MAX => {

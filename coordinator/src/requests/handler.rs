@@ -9,7 +9,7 @@ use certs::{PeerCertificate, ReceiptSigningKey};
 use common::clock::Clock;
 use common::id::{Digest, Round, SiteId};
 use common::ledger::Kind;
-use common::limits::CHUNK_BYTES_MAX;
+use common::limits::{CHUNK_BYTES_MAX, RECORDS_MAX};
 use common::net::Peer;
 use common::net::server::{Handler, Received, Reply};
 use common::wire::message::{PROTOCOL_VERSION, Refusal, Request, Response, RoundKey, TrainFailure};
@@ -23,7 +23,7 @@ use crate::execution::runs::Runs;
 use crate::round::event::Event;
 use crate::state_folder::identity::system_time;
 use crate::state_folder::{StateFolder, blobs};
-use crate::store::{FrameTotals, Offer, Progress, ReceivedFrame, Store};
+use crate::store::{FrameRefusal, FrameTotals, Offer, Progress, ReceivedFrame, Store};
 
 /// Answers the requests of sites, with everything a request may need.
 pub struct RequestHandler {
@@ -61,7 +61,7 @@ impl Handler for RequestHandler {
     async fn handle(&self, peer: &Peer, received: Received) -> Reply {
         let (site, totals) = match self.enter(peer, &received).await {
             Ok(entered) => entered,
-            Err(refusal) => return refusal.into(),
+            Err(reply) => return reply,
         };
         match self.answer(&site, received, totals).await {
             Ok(reply) => reply,
@@ -91,7 +91,7 @@ impl RequestHandler {
     }
 
     /// Authorises a request and counts its frame.
-    async fn enter(&self, peer: &Peer, received: &Received) -> Result<(SiteId, FrameTotals), Refusal> {
+    async fn enter(&self, peer: &Peer, received: &Received) -> Result<(SiteId, FrameTotals), Reply> {
         let site = self.authorise(peer).await?;
         let frame = ReceivedFrame {
             sequence: received.envelope.sequence,
@@ -100,8 +100,19 @@ impl RequestHandler {
             sha256: received.frame_digest,
         };
         let (store, now, who) = (Arc::clone(&self.store), self.clock.now(), site.clone());
-        let totals = internal(blocking(move || Ok(store.record_frame(&who, &frame, now)?)).await)?;
-        Ok((site, totals))
+        match internal(blocking(move || Ok(store.record_frame(&who, &frame, now)?)).await)? {
+            Ok(totals) => Ok((site, totals)),
+            Err(FrameRefusal::Sequence { last }) => {
+                let sequence = frame.sequence;
+                tracing::error!(%site, sequence, last, "a sequence number far from the last one; \
+                    if the site was restored from a backup, invite it again and let it join into a new state folder");
+                Err(Refusal::BadRequest.into())
+            }
+            Err(FrameRefusal::TooMany) => {
+                tracing::debug!(%site, "the site has sent all that it may today");
+                Err(Response::Busy { retry_after_ms: DAY_OVER_RETRY_MS }.into())
+            }
+        }
     }
 
     async fn answer(&self, site: &SiteId, received: Received, totals: FrameTotals) -> Result<Reply, Refusal> {
@@ -110,8 +121,8 @@ impl RequestHandler {
             Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),
             Request::Fetch { digest, offset } => self.fetch(site, digest, offset).await,
             Request::Ready { key, base_fingerprint, records } => {
-                let known = records.is_canonical();
-                self.ready(site, key, base_fingerprint, known).await
+                let fine = records.is_canonical() && records.value() <= RECORDS_MAX;
+                self.ready(site, key, base_fingerprint, fine).await
             }
             Request::Progress { key, step, total_steps, loss, tokens_per_s } => {
                 let at = self.clock.now();
@@ -123,7 +134,8 @@ impl RequestHandler {
             }
             Request::Offer { key, digest, bytes, records, tokens, loss } => {
                 let canonical = records.is_canonical() && tokens.is_canonical() && loss.is_canonical();
-                if !canonical || records.value() == 0 {
+                if !canonical || !(1..=RECORDS_MAX).contains(&records.value()) {
+                    tracing::warn!(%site, ?records, ?tokens, ?loss, "not numbers that a site may offer");
                     return Err(Refusal::BadRequest);
                 }
                 let (records, tokens, loss) = (records.value(), tokens.value(), loss.nats());
@@ -184,6 +196,9 @@ impl RequestHandler {
         }
     }
 }
+
+/// What a site that has used up its day is told to wait.
+const DAY_OVER_RETRY_MS: u32 = 60_000;
 
 fn hello(site: &SiteId, protocol: u16, ledger_size: u64, totals: FrameTotals) -> Result<Reply, Refusal> {
     if protocol != PROTOCOL_VERSION {

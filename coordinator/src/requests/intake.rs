@@ -10,14 +10,18 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::adapter::{AdapterError, AdapterReader};
+use common::adapter::{AdapterError, AdapterReader, ValueSummary};
 use common::durable;
 use common::id::{Digest, SiteId};
-use common::limits::{ADAPTER_BYTES_MAX, ADAPTER_NORM_MAX, SAFETENSORS_HEADER_BYTES_MAX, UNSYNCED_BYTES_MAX};
+use common::limits::{
+    ADAPTER_BYTES_MAX, ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, SAFETENSORS_HEADER_BYTES_MAX, UNSYNCED_BYTES_MAX,
+};
 use common::run::{RunManifest, TensorSpec};
 use common::wire::message::Refusal;
 
-use crate::state_folder::{StateFolder, blobs};
+use crate::error::Error;
+use crate::limits::{DISK_RESERVE_BYTES_MIN, PARTS_PER_SITE_MAX};
+use crate::state_folder::{StateFolder, blobs, parts};
 
 /// Takes updates in; clones share the per-site locks.
 #[derive(Debug, Clone)]
@@ -25,6 +29,15 @@ pub struct Intake {
     folder: Arc<StateFolder>,
     /// A site's requests touch its partial files one at a time.
     busy: Arc<Mutex<HashMap<SiteId, Arc<Mutex<()>>>>>,
+}
+
+/// What an update is measured by.
+#[derive(Debug, Clone, Copy)]
+pub struct Terms {
+    /// The run's manifest: which tensors of which shapes.
+    pub manifest: Digest,
+    /// The adapter that the round began with.
+    pub last: Digest,
 }
 
 impl Intake {
@@ -46,15 +59,8 @@ impl Intake {
         self.with_lock(site, || {
             let have = length_of(&self.folder.part(site, digest))?;
             // Twice: the part and, in the worst case, an aggregate of the same size beside it.
-            let needed = bytes.saturating_sub(have).saturating_mul(2);
-            match durable::free_bytes(&self.folder.spool()) {
-                Ok(free) if free >= needed => Ok(have),
-                Ok(free) => {
-                    tracing::error!(%site, free, needed, "no room for an update; make room on the disk");
-                    Err(Refusal::StorageFull)
-                }
-                Err(error) => Err(refuse(site, "measure free space", &error)),
-            }
+            self.must_have_room(site, bytes.saturating_sub(have).saturating_mul(2))?;
+            Ok(have)
         })
     }
 
@@ -81,6 +87,10 @@ impl Intake {
             if next > offered {
                 return Err(Refusal::BadRequest);
             }
+            if have == 0 {
+                self.keep_within_quota(site, digest)?;
+            }
+            self.must_have_room(site, payload.len() as u64)?;
             append(&path, have, payload, next == offered).map_err(|error| {
                 // A torn tail would never get the right digest: cut back to what was there.
                 let _ = OpenOptions::new().write(true).open(&path).and_then(|file| file.set_len(have));
@@ -101,7 +111,7 @@ impl Intake {
         site: &SiteId,
         digest: Digest,
         offered: u64,
-        manifest: Digest,
+        terms: Terms,
     ) -> Result<Option<u64>, Refusal> {
         self.with_lock(site, || {
             let path = self.folder.part(site, digest);
@@ -109,7 +119,7 @@ impl Intake {
             if have < offered {
                 return Ok(Some(have));
             }
-            if let Err(refusal) = self.inspect(site, &path, digest, manifest) {
+            if let Err(refusal) = self.inspect(site, &path, digest, terms) {
                 if !refusal.is_retryable() {
                     let _ = fs::remove_file(&path);
                 }
@@ -127,7 +137,39 @@ impl Intake {
         })
     }
 
-    fn inspect(&self, site: &SiteId, path: &Path, digest: Digest, manifest: Digest) -> Result<(), Refusal> {
+    /// Makes room among the site's own parts for one with this digest: the oldest give way.
+    fn keep_within_quota(&self, site: &SiteId, digest: Digest) -> Result<(), Refusal> {
+        let own = self.folder.part(site, digest);
+        let internal = |error: Error| {
+            tracing::error!(%site, %error, "cannot keep a site within its quota");
+            Refusal::Internal
+        };
+        let others: Vec<PathBuf> = parts::list(&self.folder, Some(site))
+            .map_err(internal)?
+            .into_iter()
+            .filter(|part| *part != own)
+            .collect();
+        let surplus = (others.len() + 1).saturating_sub(PARTS_PER_SITE_MAX);
+        for part in &others[..surplus] {
+            tracing::warn!(%site, "an unfinished upload gives way to another one of the same site");
+            blobs::remove(part).map_err(internal)?;
+        }
+        Ok(())
+    }
+
+    /// Uploads leave room on the disk for the database.
+    fn must_have_room(&self, site: &SiteId, needed: u64) -> Result<(), Refusal> {
+        match durable::free_bytes(&self.folder.spool()) {
+            Ok(free) if has_room(free, needed) => Ok(()),
+            Ok(free) => {
+                tracing::error!(%site, free, needed, "no room for an update; make room on the disk");
+                Err(Refusal::StorageFull)
+            }
+            Err(error) => Err(refuse(site, "measure free space", &error)),
+        }
+    }
+
+    fn inspect(&self, site: &SiteId, path: &Path, digest: Digest, terms: Terms) -> Result<(), Refusal> {
         let found = blobs::digest_of(path).map_err(|error| {
             tracing::error!(%site, %error, "cannot read an update back");
             Refusal::Internal
@@ -136,8 +178,9 @@ impl Intake {
             tracing::warn!(%site, offered = %digest.short(), found = %found.short(), "update with another digest");
             return Err(Refusal::DigestMismatch);
         }
-        let tensors = self.tensors(manifest)?;
-        match check_tensors(path, &tensors) {
+        let tensors = self.tensors(terms.manifest)?;
+        let last = self.last(site, terms.last, &tensors)?;
+        match check_tensors(path, &tensors, &last) {
             Ok(()) => Ok(()),
             Err(AdapterError::Io(error)) => Err(refuse(site, "read an update back", &error)),
             // The reason names tensors of our own manifest, never contents.
@@ -146,6 +189,15 @@ impl Intake {
                 Err(Refusal::UpdateInvalid)
             }
         }
+    }
+
+    /// The adapter that the round began with.
+    fn last(&self, site: &SiteId, digest: Digest, tensors: &[TensorSpec]) -> Result<ValueSummary, Refusal> {
+        let last = AdapterReader::open(&self.folder.blob(digest), tensors);
+        last.and_then(|last| last.check_values()).map_err(|error| {
+            tracing::error!(%site, %error, "cannot read the last adapter");
+            Refusal::Internal
+        })
     }
 
     fn tensors(&self, manifest: Digest) -> Result<Vec<TensorSpec>, Refusal> {
@@ -163,13 +215,15 @@ impl Intake {
     }
 }
 
-fn check_tensors(path: &Path, tensors: &[TensorSpec]) -> Result<(), AdapterError> {
+fn check_tensors(path: &Path, tensors: &[TensorSpec], last: &ValueSummary) -> Result<(), AdapterError> {
     let summary = AdapterReader::open(path, tensors)?.check_values()?;
-    if summary.norm <= ADAPTER_NORM_MAX {
-        Ok(())
-    } else {
-        Err(AdapterError::Header("its norm is beyond the limit"))
-    }
+    summary.check_norm(ADAPTER_NORM_MAX)?;
+    summary.check_growth(&last.norms(), ADAPTER_GROWTH_MAX)
+}
+
+/// Whether so many bytes may be written while so many are free.
+fn has_room(free: u64, needed: u64) -> bool {
+    free >= needed.saturating_add(DISK_RESERVE_BYTES_MIN)
 }
 
 fn append(path: &Path, offset: u64, payload: &[u8], last: bool) -> std::io::Result<()> {

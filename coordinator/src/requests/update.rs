@@ -9,6 +9,7 @@ use common::wire::codec;
 use common::wire::message::{Receipt, ReceiptBody, Refusal, Response, RoundKey};
 
 use super::handler::RequestHandler;
+use super::intake::Terms;
 use crate::blocking::{blocking, internal};
 use crate::error::Error;
 use crate::round::effect::Admission;
@@ -44,7 +45,10 @@ impl RequestHandler {
                     Ok(next_offset) => next_offset,
                     Err(refusal) => return Ok(Err(refusal)),
                 };
-                store.put_offer(key.run, key.round, &who, &offer, now)?;
+                if !store.put_offer(key.run, key.round, &who, &offer, now)? {
+                    tracing::warn!(site = %who, round = %key.round, "the site offers one update after the other");
+                    return Ok(Err(Refusal::BadRequest));
+                }
                 Ok(Ok(next_offset))
             })
             .await,
@@ -59,16 +63,14 @@ impl RequestHandler {
         offset: u64,
         payload: Vec<u8>,
     ) -> Result<Reply, Refusal> {
-        let (intake, store, who) = (self.intake.clone(), Arc::clone(&self.store), site.clone());
-        let next_offset = internal(
-            blocking(move || {
-                let Some((_, _, offer)) = store.offer_by_digest(&who, digest)? else {
-                    return Ok(Err(Refusal::Unknown));
-                };
-                Ok(intake.chunk(&who, digest, offer.bytes, offset, &payload))
-            })
-            .await,
-        )??;
+        let (store, who) = (Arc::clone(&self.store), site.clone());
+        let found = internal(blocking(move || Ok(store.offer_by_digest(&who, digest)?)).await)?;
+        let (run, round, offer) = found.ok_or(Refusal::Unknown)?;
+        // What was offered once is no way to fill the disk later.
+        self.open_round(site, RoundKey { run, round })?;
+        let (intake, who) = (self.intake.clone(), site.clone());
+        let append = move || Ok(intake.chunk(&who, digest, offer.bytes, offset, &payload));
+        let next_offset = internal(blocking(append).await)??;
         Ok(Response::Continue { next_offset }.into())
     }
 
@@ -89,8 +91,10 @@ impl RequestHandler {
             Admission::Conflict => return Err(Refusal::Conflict),
             Admission::Welcome => {}
         }
-        let (intake, who, manifest) = (self.intake.clone(), site.clone(), state.launched.manifest);
-        let sealed = internal(blocking(move || Ok(intake.seal(&who, digest, offer.bytes, manifest))).await)?;
+        let last = state.round(key.round).map_or(state.launched.initial, |record| record.from);
+        let terms = Terms { manifest: state.launched.manifest, last };
+        let (intake, who) = (self.intake.clone(), site.clone());
+        let sealed = internal(blocking(move || Ok(intake.seal(&who, digest, offer.bytes, terms))).await)?;
         if let Some(next_offset) = sealed? {
             return Ok(Response::Continue { next_offset }.into());
         }

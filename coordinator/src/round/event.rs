@@ -8,7 +8,7 @@ use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
 use super::launched::LaunchedRun;
-use super::state::Score;
+use super::state::{Outlier, Score};
 
 /// Something that happened, in the past tense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -70,6 +70,9 @@ pub enum Event {
         aggregation_error: f64,
         /// How long it took.
         duration_ms: u64,
+        /// Updates in it that are far from the others; empty in journals of older versions.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        outliers: Vec<Outlier>,
     },
     /// The round's aggregate was measured on the validation set.
     Scored {

@@ -5,7 +5,7 @@
 use std::path::PathBuf;
 
 use common::id::{Digest, RunId, SiteId};
-use common::run::{OverlapTerms, RunSpec};
+use common::run::{OverlapTerms, RunSpec, Weighting};
 use serde::{Deserialize, Serialize};
 
 /// A file an operator named, pinned by content so that it cannot change under a run.
@@ -48,4 +48,11 @@ pub struct LaunchedRun {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<OverlapTerms>,
+}
+
+impl LaunchedRun {
+    /// How updates of this run are weighed.
+    pub fn weighting(&self) -> Weighting {
+        self.spec.aggregation.weighting
+    }
 }

@@ -10,8 +10,8 @@ use common::id::{Digest, Round, SiteId};
 use super::effect::{Admission, Effect};
 use super::event::Event;
 use super::launched::LaunchedRun;
-use super::state::{Aggregate, Conflict, Failure, Phase, RoundRecord, RunState, Score, Update};
-use crate::limits::CONFLICTS_PER_UPDATE_MAX;
+use super::state::{Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, Update};
+use crate::limits::{CONFLICTS_PER_UPDATE_MAX, FAILURES_PER_ROUND_MAX};
 
 /// Starts a run: its state and the first effects.
 pub fn launch(launched: LaunchedRun, now: Timestamp) -> (RunState, Vec<Effect>) {
@@ -103,9 +103,10 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             revoke(state, site, now);
         }
         Event::SiteFailed { round, site, code } => return failed(state, *round, site, code, now),
-        Event::Aggregated { round, digest, aggregation_error, duration_ms } => {
+        Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers } => {
             let (aggregation_error, duration_ms) = (*aggregation_error, *duration_ms);
-            return aggregated(state, *round, Aggregate { digest: *digest, aggregation_error, duration_ms });
+            let aggregate = Aggregate { digest: *digest, aggregation_error, duration_ms };
+            return aggregated(state, *round, aggregate, outliers);
         }
         Event::Scored { round, score } => return scored(state, *round, score),
         Event::RoundPublished { round } => return published(state, *round, now),
@@ -139,8 +140,10 @@ fn announce(state: &mut RunState, now: Timestamp) {
         ready: Default::default(),
         updates: Default::default(),
         failed: Default::default(),
+        failures: Default::default(),
         closed_at: None,
         aggregate: None,
+        outliers: Vec::new(),
         score: None,
         published_at: None,
     });
@@ -179,6 +182,11 @@ fn failed(state: &mut RunState, round: Round, site: &SiteId, code: &str, now: Ti
     let expected = state.work_for(site).is_some_and(|record| record.round == round);
     match state.rounds.last_mut() {
         Some(record) if expected && record.failed.get(site).is_none_or(|known| known != code) => {
+            let failures = record.failures.entry(site.clone()).or_default();
+            if *failures >= FAILURES_PER_ROUND_MAX {
+                return Outcome::Ignored;
+            }
+            *failures += 1;
             record.failed.insert(site.clone(), code.to_owned());
         }
         _ => return Outcome::Ignored,
@@ -240,10 +248,11 @@ fn revoke(state: &mut RunState, site: &SiteId, now: Timestamp) {
     }
 }
 
-fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate) -> Outcome {
+fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers: &[Outlier]) -> Outcome {
     match state.rounds.last_mut() {
         Some(record) if state.phase == Phase::Aggregating && record.round == round => {
             record.aggregate = Some(aggregate);
+            record.outliers = outliers.to_vec();
             state.phase = Phase::Evaluating;
             Outcome::Changed
         }

@@ -118,6 +118,17 @@ pub struct Aggregate {
     pub duration_ms: u64,
 }
 
+/// An update that was averaged and is far from the others.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Outlier {
+    /// Whose.
+    pub site: SiteId,
+    /// The norm of its change of the last adapter, over the median of the others'.
+    pub norm_factor: f64,
+    /// The cosine between its change and the others'.
+    pub cosine: f64,
+}
+
 /// One round, from its announcement on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RoundRecord {
@@ -136,10 +147,16 @@ pub struct RoundRecord {
     pub updates: BTreeMap<SiteId, Update>,
     /// Sites that gave up, and the failure code they sent.
     pub failed: BTreeMap<SiteId, String>,
+    /// How often each of them said so, up to the most that is noted.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failures: BTreeMap<SiteId, u32>,
     /// When the round stopped taking updates.
     pub closed_at: Option<Timestamp>,
     /// The average.
     pub aggregate: Option<Aggregate>,
+    /// Updates in it that are far from the others.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub outliers: Vec<Outlier>,
     /// Its measurement on the validation set.
     pub score: Option<Score>,
     /// When it became the current model.

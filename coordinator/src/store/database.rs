@@ -7,12 +7,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::reserve::Reserve;
 use super::sqlite;
 
 /// The database. One connection: SQLite has one writer anyway, and every read here is tiny.
 #[derive(Debug)]
 pub struct Store {
     connection: Mutex<Connection>,
+    pub(super) reserve: Reserve,
 }
 
 impl Store {
@@ -22,7 +24,15 @@ impl Store {
     /// The file is no sound database ([`StoreError::Corrupt`]), was written by a newer version, or cannot be
     /// opened in write-ahead mode.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: Mutex::new(sqlite::open(path)?) })
+        Ok(Self { connection: Mutex::new(sqlite::open(path)?), reserve: Reserve::beside(path) })
+    }
+
+    /// Keeps room on the disk for the journal, if there is room to keep: `serve` does it when it starts and
+    /// after each event.
+    pub fn keep_reserve(&self) {
+        if let Err(error) = self.reserve.keep() {
+            tracing::warn!(%error, "cannot keep room on the disk for the database");
+        }
     }
 
     /// The connection. A panic in another holder left at most a rolled-back transaction behind.

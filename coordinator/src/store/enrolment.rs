@@ -144,6 +144,8 @@ impl Store {
         }
         let certificate = sign(&site)?;
         record(&transaction, &site, &certificate, now)?;
+        // Who joins has a new ledger, which begins at 1: what was received so far belongs to the old one.
+        transaction.execute("DELETE FROM frame_totals WHERE site = ?", [site.as_str()])?;
         transaction.execute(
             "UPDATE tokens SET consumed_by = ? WHERE hash = ? AND consumed_by IS NULL",
             params![certificate.serial.as_bytes(), token.as_bytes()],

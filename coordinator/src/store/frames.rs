@@ -9,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
+use crate::limits::{FRAMES_PER_DAY_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_STEP_MAX};
 
 /// One received frame, payload included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,19 +39,43 @@ pub struct FrameTotals {
     pub running_hash: Digest,
 }
 
+/// Why a frame is not recorded, and so not acted on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FrameRefusal {
+    /// Its number is far ahead of the last one, or behind it.
+    Sequence {
+        /// The highest number seen before.
+        last: u64,
+    },
+    /// The site has sent all that it may today.
+    TooMany,
+}
+
 impl Store {
     /// Records a frame and returns the site's new totals.
     ///
     /// # Errors
-    /// The database cannot be written.
+    /// The database cannot be written, or what is left on the disk is for the journal.
     pub fn record_frame(
         &self,
         site: &SiteId,
         frame: &ReceivedFrame,
         at: Timestamp,
-    ) -> Result<FrameTotals, StoreError> {
+    ) -> Result<Result<FrameTotals, FrameRefusal>, StoreError> {
+        if self.reserve.is_low() {
+            return Err(StoreError::Full);
+        }
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
+        let before = totals(&transaction, site)?;
+        let last = before.map_or(0, |before| before.last_sequence);
+        if !follows(frame.sequence, last) {
+            return Ok(Err(FrameRefusal::Sequence { last }));
+        }
+        let (day, so_far) = (at.0 / DAY_MS, of_day(&transaction, site, at.0 / DAY_MS)?);
+        if so_far >= FRAMES_PER_DAY_MAX {
+            return Ok(Err(FrameRefusal::TooMany));
+        }
         transaction.execute(
             "INSERT INTO frames (site, sequence, kind, bytes, sha256, at) VALUES (?, ?, ?, ?, ?, ?)",
             params![
@@ -62,22 +87,24 @@ impl Store {
                 to_sql(at.0)
             ],
         )?;
-        let before = totals(&transaction, site)?;
         let after = extend(before, frame);
         transaction.execute(
-            "INSERT OR REPLACE INTO frame_totals (site, first_sequence, last_sequence, frames, bytes, running_hash)
-             VALUES (?, ?, ?, ?, ?, ?)",
+            "INSERT OR REPLACE INTO frame_totals
+             (site, first_sequence, last_sequence, frames, bytes, running_hash, day, frames_of_day)
+             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
             params![
                 site.as_str(),
                 to_sql(after.first_sequence),
                 to_sql(after.last_sequence),
                 to_sql(after.frames),
                 to_sql(after.bytes),
-                after.running_hash.0
+                after.running_hash.0,
+                to_sql(day),
+                to_sql(so_far + 1)
             ],
         )?;
         transaction.commit()?;
-        Ok(after)
+        Ok(Ok(after))
     }
 
     /// A site's totals; `None` before its first frame.
@@ -88,6 +115,22 @@ impl Store {
         totals(&self.lock(), site)
     }
 }
+
+/// Whether a frame of this number may follow one with the number `last`: forward by bounded steps, and behind
+/// only as far as requests overtake each other.
+fn follows(sequence: u64, last: u64) -> bool {
+    sequence <= last.saturating_add(SEQUENCE_STEP_MAX) && sequence.saturating_add(SEQUENCE_BEHIND_MAX) >= last
+}
+
+/// Frames that the site sent on this day so far.
+fn of_day(connection: &Connection, site: &SiteId, day: u64) -> Result<u64, StoreError> {
+    let query = "SELECT frames_of_day FROM frame_totals WHERE site = ? AND day = ?";
+    let read = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    let found = connection.query_row(query, params![site.as_str(), to_sql(day)], read).optional()?;
+    Ok(found.map_or(0, from_sql))
+}
+
+const DAY_MS: u64 = 86_400_000;
 
 fn extend(before: Option<FrameTotals>, frame: &ReceivedFrame) -> FrameTotals {
     let before = before.unwrap_or(FrameTotals {

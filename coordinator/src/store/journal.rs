@@ -45,11 +45,26 @@ impl JournalRow {
 }
 
 impl Store {
-    /// Appends one event; durable when this returns. Returns its position.
+    /// Appends one event; durable when this returns. Returns its position. On a full disk the database's
+    /// reserve is used.
     ///
     /// # Errors
     /// The database cannot be written; nothing was appended.
     pub fn append(
+        &self,
+        run: RunId,
+        round: Round,
+        kind: &str,
+        at: Timestamp,
+        body: &str,
+    ) -> Result<u64, StoreError> {
+        match self.append_once(run, round, kind, at, body) {
+            Err(StoreError::Full) if self.reserve.release() => self.append_once(run, round, kind, at, body),
+            result => result,
+        }
+    }
+
+    fn append_once(
         &self,
         run: RunId,
         round: Round,

@@ -6,7 +6,9 @@ use certs::{JoinToken, SerialNumber, SpkiPin};
 use common::clock::Timestamp;
 use common::id::{Digest, Round, RunId, SiteId};
 
+use super::database::to_sql;
 use super::*;
+use crate::limits::{FRAMES_PER_DAY_MAX, OFFERS_PER_ROUND_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_STEP_MAX};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -108,12 +110,60 @@ fn frames_are_counted_and_chained() {
     assert_eq!(store.frame_totals(&site()).unwrap(), None);
     let frame =
         |sequence| ReceivedFrame { sequence, kind: "poll", bytes: 10, sha256: Digest::of(&[sequence as u8]) };
-    store.record_frame(&site(), &frame(4), Timestamp(1)).unwrap();
-    let totals = store.record_frame(&site(), &frame(5), Timestamp(2)).unwrap();
+    store.record_frame(&site(), &frame(4), Timestamp(1)).unwrap().unwrap();
+    let totals = store.record_frame(&site(), &frame(5), Timestamp(2)).unwrap().unwrap();
     assert_eq!((totals.first_sequence, totals.last_sequence, totals.frames, totals.bytes), (4, 5, 2, 20));
     let one = Digest::of(&[[0; 32], Digest::of(&[4]).0].concat());
     assert_eq!(totals.running_hash, Digest::of(&[one.0, Digest::of(&[5]).0].concat()));
     assert_eq!(store.frame_totals(&site()).unwrap(), Some(totals));
+}
+
+/// The attacks: the sequence number 2^64 - 1, numbers that go back, and frames without end.
+#[test]
+fn numbers_go_forward_by_bounded_steps_and_a_day_has_so_many_frames() {
+    let (_folder, store) = store();
+    let token = JoinToken::from_bytes([9; 32]).hash();
+    store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
+    let frame = |sequence| ReceivedFrame { sequence, kind: "poll", bytes: 10, sha256: Digest::of(b"f") };
+    let send = |sequence, at| store.record_frame(&site(), &frame(sequence), Timestamp(at)).unwrap();
+    for far in [u64::MAX, SEQUENCE_STEP_MAX + 1] {
+        assert_eq!(send(far, 1), Err(FrameRefusal::Sequence { last: 0 }), "the first one, too");
+    }
+    assert!(send(1_000, 1).is_ok());
+    for wrong in [u64::MAX, 1_001 + SEQUENCE_STEP_MAX, 999 - SEQUENCE_BEHIND_MAX, 1] {
+        assert_eq!(send(wrong, 1), Err(FrameRefusal::Sequence { last: 1_000 }), "{wrong}");
+    }
+    assert!(send(1_000 - SEQUENCE_BEHIND_MAX, 1).is_ok(), "requests overtake each other");
+    assert!(send(1_000 + SEQUENCE_STEP_MAX, 1).is_ok(), "a coordinator was restored from a backup");
+    let last = store.frame_totals(&site()).unwrap().unwrap().last_sequence;
+    let full = "UPDATE frame_totals SET frames_of_day = ?";
+    store.lock().execute(full, [to_sql(FRAMES_PER_DAY_MAX)]).unwrap();
+    assert_eq!(send(last + 1, 2), Err(FrameRefusal::TooMany));
+    assert!(send(last + 1, 86_400_002).is_ok(), "tomorrow is another day");
+    assert!(send(last + 2, 86_400_003).is_ok());
+    // Who joins again begins a new ledger.
+    store
+        .enrol(&token, "cardiology", SpkiPin::of_spki(b"k"), Timestamp(5), |_| {
+            Ok(certificate(1, SpkiPin::of_spki(b"k")))
+        })
+        .unwrap();
+    assert!(send(1, 86_400_004).is_ok());
+}
+
+#[test]
+fn a_site_offers_few_updates_for_a_round() {
+    let (_folder, store) = store();
+    store.invite(&site(), &JoinToken::from_bytes([9; 32]).hash(), Timestamp(9), Timestamp(0)).unwrap();
+    let run = RunId([1; 8]);
+    let put = |round, number: usize| {
+        let digest = Digest::of(&number.to_le_bytes());
+        let offer = Offer { digest, bytes: 7, records: 780, tokens: 1000, loss: 5.5 };
+        store.put_offer(run, Round(round), &site(), &offer, Timestamp(1)).unwrap()
+    };
+    assert!((0..OFFERS_PER_ROUND_MAX).all(|number| put(1, number)));
+    assert!(!put(1, OFFERS_PER_ROUND_MAX), "one more");
+    assert!(put(1, 0), "the same again");
+    assert!(put(2, OFFERS_PER_ROUND_MAX), "another round");
 }
 
 #[test]

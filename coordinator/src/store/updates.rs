@@ -8,6 +8,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
+use crate::limits::OFFERS_PER_ROUND_MAX;
 
 /// What a site said when it offered an update.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -40,7 +41,8 @@ pub struct Progress {
 }
 
 impl Store {
-    /// Notes an offer; a repetition changes nothing, so that the time of the first one is kept.
+    /// Notes an offer; a repetition changes nothing, so that the time of the first one is kept. Returns
+    /// whether it stands now: false if the site has offered as many others for this round as it may.
     ///
     /// # Errors
     /// The database cannot be written.
@@ -51,8 +53,15 @@ impl Store {
         site: &SiteId,
         offer: &Offer,
         at: Timestamp,
-    ) -> Result<(), StoreError> {
-        self.lock().execute(
+    ) -> Result<bool, StoreError> {
+        let connection = self.lock();
+        let others = "SELECT count(*) FROM offers WHERE run = ? AND round = ? AND site = ? AND digest <> ?";
+        let key = params![run.0, round.0, site.as_str(), offer.digest.0];
+        let others: i64 = connection.query_row(others, key, |row| row.get(0))?;
+        if from_sql(others) >= OFFERS_PER_ROUND_MAX as u64 {
+            return Ok(false);
+        }
+        connection.execute(
             "INSERT OR IGNORE INTO offers (run, round, site, digest, bytes, records, tokens, loss, at)
              VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             params![
@@ -67,7 +76,7 @@ impl Store {
                 to_sql(at.0)
             ],
         )?;
-        Ok(())
+        Ok(true)
     }
 
     /// The offer of this digest by this site for this round.

@@ -11,10 +11,6 @@ use common::run::RunManifest;
 
 use crate::policy::{PolicyConfig, PolicyRule};
 
-/// The values of a tensor may have this root mean square whatever they had before: B begins at zero, and
-/// trained values stay far below one.
-const RMS_AT_START: f64 = 1.0;
-
 /// Why an adapter is not trained on.
 #[derive(Debug)]
 pub enum Refused {
@@ -37,26 +33,18 @@ pub fn examine(
 ) -> Result<Vec<f64>, Refused> {
     let unfit = |error: AdapterError| match error {
         AdapterError::Io(source) => Refused::Disk(source),
+        growth @ AdapterError::Growth { .. } => {
+            Refused::Rule(PolicyRule::AdapterGrowthMax, growth.to_string())
+        }
         other => Refused::Rule(PolicyRule::GlobalAdapterNorm, other.to_string()),
     };
     let reader = AdapterReader::open(path, &manifest.tensors).map_err(unfit)?;
-    let norms = (0..manifest.tensors.len())
-        .map(|index| reader.check_tensor(index).map(|summary| summary.norm))
-        .collect::<Result<Vec<f64>, _>>()
-        .map_err(unfit)?;
-    let norm = norms.iter().map(|norm| norm * norm).sum::<f64>().sqrt();
-    if norm > policy.update_norm_max {
-        let words = format!("its norm {norm:.1} exceeds the policy's {:.1}", policy.update_norm_max);
-        return Err(Refused::Rule(PolicyRule::GlobalAdapterNorm, words));
+    let summary = reader.check_values().map_err(unfit)?;
+    summary.check_norm(policy.update_norm_max).map_err(unfit)?;
+    if let Some(before) = before {
+        summary.check_growth(before, policy.adapter_growth_max).map_err(unfit)?;
     }
-    for ((norm, last), tensor) in norms.iter().zip(before.unwrap_or_default()).zip(&manifest.tensors) {
-        let at_start = RMS_AT_START * ((tensor.shape[0] * tensor.shape[1]) as f64).sqrt();
-        if *norm > (last * policy.adapter_growth_max).max(at_start) {
-            let words = format!("{} has the norm {norm:.2}, and had {last:.2}", tensor.name);
-            return Err(Refused::Rule(PolicyRule::AdapterGrowthMax, words));
-        }
-    }
-    Ok(norms)
+    Ok(summary.norms())
 }
 
 #[cfg(test)]

@@ -1,18 +1,12 @@
 //! A member that asks the coordinator what it may not: with the site's own key and certificate, and none of
 //! our gates.
 
-use std::path::Path;
-use std::time::Duration;
-
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use common::id::RunId;
-use common::net::client::{Answer, Client, ClientConnection, resolve};
-use common::wire::frame;
-use common::wire::message::{Envelope, POINT_BYTES, Refusal, Request, Response};
+use common::wire::message::{POINT_BYTES, Refusal, Request, Response};
 
 use super::small;
-
-const WITHIN: Duration = Duration::from_secs(20);
+use crate::asker::Asker;
 
 #[test]
 fn a_site_gets_no_more_points_evaluated_than_it_declared() -> Result<()> {
@@ -72,38 +66,4 @@ fn a_site_gets_no_more_points_evaluated_than_it_declared() -> Result<()> {
 fn points(seed: u8) -> Vec<u8> {
     let query = data::overlap::Query::new(&[], zeroize::Zeroizing::new([seed; 32]));
     query.and_then(|query| query.blinded(0)).unwrap_or_default()
-}
-
-/// A connection under a site's name.
-struct Asker {
-    /// Keeps the socket open.
-    _client: Client,
-    session: ClientConnection,
-    sequence: u64,
-}
-
-impl Asker {
-    async fn connect(state: &Path) -> Result<Self> {
-        let identity = site_agent::gateway::identity::Identity::load(&state.join("identity"))?;
-        let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)?;
-        let remote = *resolve(&identity.coordinator.address, WITHIN).await?.first().context("no address")?;
-        let client = Client::bind_for(remote)?;
-        let session = client.connect(remote, tls, certs::profile::COORDINATOR_NAME, WITHIN).await?;
-        Ok(Self { _client: client, session, sequence: 0 })
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "a member without our gates is what is played here")]
-    async fn ask(&mut self, request: Request, payload: &[u8]) -> Result<Answer> {
-        self.sequence += 1;
-        let mut bytes = frame::to_bytes(&Envelope { sequence: self.sequence, request })?;
-        bytes.extend_from_slice(payload);
-        Ok(self.session.exchange(&bytes, WITHIN).await?)
-    }
-
-    async fn refused(&mut self, request: Request, payload: &[u8], refusal: Refusal, why: &str) -> Result<()> {
-        let asked = format!("{request:?}");
-        let answer = self.ask(request, payload).await?;
-        assert_eq!(answer.response, Response::Refused(refusal), "{why}: {asked}");
-        Ok(())
-    }
 }

@@ -38,7 +38,7 @@ pub(super) fn report(
         base: held(status.base, required(status.test.base, "the base model on the test set")?),
         last: held(last, required(status.test.federated, "the final model on the test set")?),
         rounds,
-        sites: sites(consortium, verifications)?,
+        sites: sites(consortium, status, verifications)?,
         test_set_openings: status
             .test
             .openings
@@ -79,7 +79,12 @@ fn round(status: &RoundStatus) -> Result<Round, Failure> {
     })
 }
 
-fn sites(consortium: &Consortium, verifications: Vec<Verification>) -> Result<Vec<SiteReport>, Failure> {
+fn sites(
+    consortium: &Consortium,
+    run: &RunStatus,
+    verifications: Vec<Verification>,
+) -> Result<Vec<SiteReport>, Failure> {
+    let weight = |name: &str| run.sites.iter().find(|site| site.site == name).and_then(|site| site.weight);
     consortium
         .sites
         .iter()
@@ -89,6 +94,7 @@ fn sites(consortium: &Consortium, verifications: Vec<Verification>) -> Result<Ve
             Ok(SiteReport {
                 name: site.name().to_owned(),
                 records: status.records,
+                weight: weight(site.name()),
                 bytes_sent: verification.bytes_sent,
                 frames_sent: verification.frames_sent,
                 ledger_verified: verification.verified,

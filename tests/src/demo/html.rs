@@ -166,9 +166,10 @@ fn quality(report: &Report) -> String {
 fn sites(report: &Report) -> String {
     let row = |site: &SiteReport| {
         format!(
-            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
+            "<tr><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td><td>{}</td></tr>\n",
             escape(&site.name),
             format::grouped(site.records),
+            site.weight.map_or_else(String::new, format::percent),
             format::grouped(site.bytes_sent),
             format::grouped(site.frames_sent),
             verdict(Some(site.ledger_verified)),
@@ -180,7 +181,7 @@ fn sites(report: &Report) -> String {
         "<section>\n<h2>What left each hospital</h2>\n<p>Every message is written to the site's own tamper-evident \
          ledger before its first byte is sent. What two independent programs found \
          when they checked each ledger after the run is in the last columns.</p>\n\
-         <div class=\"scroll\"><table>\n<tr><th>Site</th><th>Records used</th><th>Bytes sent</th><th>Messages</th>\
+         <div class=\"scroll\"><table>\n<tr><th>Site</th><th>Records used</th><th>Weight</th><th>Bytes sent</th><th>Messages</th>\
          <th>Ledger</th><th>Second verifier</th></tr>\n{rows}</table></div>\n</section>\n"
     )
 }

@@ -68,6 +68,8 @@ pub struct SiteReport {
     pub name: String,
     /// Exact; from the site's own status, known to this machine only because it hosts every site.
     pub records: u64,
+    /// What its last update weighed in the average, 0 to 1, from the coordinator's status.
+    pub weight: Option<f64>,
     pub bytes_sent: u64,
     pub frames_sent: u64,
     /// By `site-agent ledger verify`.
@@ -147,6 +149,7 @@ pub(crate) mod example {
         let site = |name: &str, records| SiteReport {
             name: name.to_owned(),
             records,
+            weight: Some(0.25),
             bytes_sent: 1_234_567,
             frames_sent: 42,
             ledger_verified: true,

@@ -7,7 +7,7 @@ use super::report::{Held, Report, Round, SiteReport};
 
 const COLUMNS: usize = 80;
 /// Longest site name shown in full; longer ones are cut with a sign that they are.
-const NAME_COLUMNS: usize = 22;
+const NAME_COLUMNS: usize = 18;
 
 /// The whole summary, ending with a newline.
 pub(super) fn render(report: &Report) -> String {
@@ -76,7 +76,7 @@ fn row(model: &str, set: &str, [loss, perplexity, accuracy, error]: [&str; 4]) -
 
 fn sites(sites: &[SiteReport], lines: &mut Vec<String>) {
     lines.push("WHAT LEFT EACH SITE".to_owned());
-    lines.push(site_row("site", ["records", "bytes sent", "frames", "ledger", "2nd verifier"]));
+    lines.push(site_row("site", ["records", "weight", "bytes sent", "frames", "ledger", "2nd verifier"]));
     lines.push("-".repeat(COLUMNS));
     for site in sites {
         let second = match site.ledger_verified_by_python {
@@ -87,12 +87,13 @@ fn sites(sites: &[SiteReport], lines: &mut Vec<String>) {
         let first = if site.ledger_verified { "verified" } else { "FAILED" };
         let (records, sent) = (format::grouped(site.records), format::grouped(site.bytes_sent));
         let frames = format::grouped(site.frames_sent);
-        lines.push(site_row(&shortened(&site.name), [&records, &sent, &frames, first, second]));
+        let weight = site.weight.map_or_else(String::new, |weight| format!("{weight:.3}"));
+        lines.push(site_row(&shortened(&site.name), [&records, &weight, &sent, &frames, first, second]));
     }
 }
 
-fn site_row(name: &str, [records, sent, frames, first, second]: [&str; 5]) -> String {
-    format!("{name:<NAME_COLUMNS$} {records:>8} {sent:>13} {frames:>7}  {first:<9} {second}")
+fn site_row(name: &str, [records, weight, sent, frames, first, second]: [&str; 6]) -> String {
+    format!("{name:<NAME_COLUMNS$} {records:>8} {weight:>6} {sent:>13} {frames:>7}  {first:<9} {second}")
         .trim_end()
         .to_owned()
 }

@@ -33,14 +33,14 @@ impl JoinHandler for Registrar {
     }
 }
 
-struct Desk {
-    address: SocketAddr,
+pub(super) struct Desk {
+    pub(super) address: SocketAddr,
     registrar: Arc<Registrar>,
-    consortium: Arc<Consortium>,
+    pub(super) consortium: Arc<Consortium>,
     _stop: oneshot::Sender<()>,
 }
 
-fn open_desk() -> Desk {
+pub(super) fn open_desk() -> Desk {
     let consortium = Arc::new(Consortium::new());
     let tls = tls::join_server(&consortium.server, consortium.authority.certificate_der()).unwrap();
     let keys = EndpointKeys::from_bytes([5; 32]);
@@ -53,7 +53,7 @@ fn open_desk() -> Desk {
     Desk { address, registrar, consortium, _stop: stop }
 }
 
-fn request(token: u8, csr: Vec<u8>) -> Vec<u8> {
+pub(super) fn request(token: u8, csr: Vec<u8>) -> Vec<u8> {
     let request =
         JoinRequest { protocol: PROTOCOL_VERSION, token: [token; 32], site: "site-a".to_owned(), csr };
     frame::to_bytes(&request).unwrap()

@@ -116,12 +116,14 @@ mod tests {
             loss: Some(5.0),
             tokens_per_s: Some(70),
             records: None,
+            weight: None,
             bytes_sent: 0,
             frames_sent: 0,
         };
         let mut report = RunReport {
             run: "r".into(),
             name: "n".into(),
+            weighting: common::run::Weighting::Capped,
             rounds: 2,
             round: 1,
             phase: "collecting".into(),

@@ -50,7 +50,7 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
         overlap: None,
     };
     launched.manifest = blobs::put(folder, &manifest.to_bytes().unwrap()).unwrap();
-    launched.initial = adapter(folder, 0.0);
+    launched.initial = adapter(folder, 0.5);
     launched
 }
 

@@ -11,7 +11,7 @@ struct Fixture {
     _folder: tempfile::TempDir,
     folder: StateFolder,
     intake: Intake,
-    manifest: Digest,
+    terms: Terms,
     tensors: Vec<TensorSpec>,
 }
 
@@ -37,7 +37,15 @@ fn fixture() -> Fixture {
         overlap: None,
     };
     let manifest = blobs::put(&folder, &manifest.to_bytes().unwrap()).unwrap();
-    Fixture { intake: Intake::new(folder.clone()), _folder: temporary, folder, manifest, tensors }
+    let mut fixture = Fixture {
+        intake: Intake::new(folder.clone()),
+        _folder: temporary,
+        folder,
+        terms: Terms { manifest, last: manifest },
+        tensors,
+    };
+    fixture.terms.last = blobs::put(&fixture.folder, &fixture.update(0.1)).unwrap();
+    fixture
 }
 
 fn site() -> SiteId {
@@ -60,7 +68,7 @@ impl Fixture {
             let end = bytes.len().min(offset as usize + 1000);
             offset = self.intake.chunk(&site(), digest, total, offset, &bytes[offset as usize..end])?;
         }
-        self.intake.seal(&site(), digest, total, self.manifest)
+        self.intake.seal(&site(), digest, total, self.terms)
     }
 }
 
@@ -79,12 +87,12 @@ fn an_interrupted_upload_resumes_and_becomes_a_blob() {
         Ok(700),
         "a repeated chunk adds nothing"
     );
-    assert_eq!(restarted.seal(&site(), digest, total, fixture.manifest), Ok(Some(700)));
+    assert_eq!(restarted.seal(&site(), digest, total, fixture.terms), Ok(Some(700)));
     assert_eq!(fixture.send(&bytes, digest), Ok(None));
     assert_eq!(fs::read(fixture.folder.blob(digest)).unwrap(), bytes);
     let other = "neurology".parse().unwrap();
     assert_eq!(restarted.offer(&other, digest, total, total), Ok(0), "its name is not enough");
-    assert_eq!(restarted.seal(&other, digest, total, fixture.manifest), Ok(Some(0)));
+    assert_eq!(restarted.seal(&other, digest, total, fixture.terms), Ok(Some(0)));
     assert!(!fixture.folder.part(&site(), digest).exists());
 }
 
@@ -101,7 +109,7 @@ fn invalid_updates_are_thrown_away() {
     assert_eq!(fixture.send(&torn, Digest::of(&torn)), Err(Refusal::UpdateInvalid));
     assert_eq!(fs::read_dir(fixture.folder.spool()).unwrap().count(), 0);
     let blobs = fs::read_dir(fixture.folder.blobs()).unwrap().count();
-    assert_eq!(blobs, 1, "only the manifest");
+    assert_eq!(blobs, 2, "only the manifest and the last adapter");
 }
 
 #[test]
@@ -112,4 +120,43 @@ fn sizes_are_bounded() {
     let far_too_long = 100 + SAFETENSORS_HEADER_BYTES_MAX as u64 + 1;
     assert_eq!(fixture.intake.offer(&site(), digest, far_too_long, 100), Err(Refusal::UpdateInvalid));
     assert_eq!(fixture.intake.chunk(&site(), digest, 3, 0, &[0; 4]), Err(Refusal::BadRequest));
+}
+
+/// The attack: an update of norm 96,658 was taken here and made every honest site refuse its own next one.
+#[test]
+fn what_sites_would_refuse_is_refused_here() {
+    let fixture = fixture();
+    // 1,200 values: norms 96,658 (beyond any site's bound) and 9,900 (within it, and 2,800 times the last
+    // one).
+    for norm in [96_658.0_f32, 9_900.0, 40.0] {
+        let bytes = fixture.update(norm / 1200.0_f32.sqrt());
+        assert_eq!(fixture.send(&bytes, Digest::of(&bytes)), Err(Refusal::UpdateInvalid), "{norm}");
+    }
+    let bytes = fixture.update(34.0 / 1200.0_f32.sqrt());
+    assert_eq!(fixture.send(&bytes, Digest::of(&bytes)), Ok(None), "less than ten times the last one");
+}
+
+/// The attack: uploads that are begun and never committed.
+#[test]
+fn a_site_holds_few_unfinished_uploads_and_leaves_room_on_the_disk() {
+    let fixture = fixture();
+    for number in 0_u32..50 {
+        let digest = Digest::of(&number.to_le_bytes());
+        assert_eq!(fixture.intake.offer(&site(), digest, 1000, 1000), Ok(0));
+        assert_eq!(fixture.intake.chunk(&site(), digest, 1000, 0, &[7; 900]), Ok(900));
+    }
+    // Also without an offer in between: what was offered once may be begun at any time.
+    for number in 0_u32..50 {
+        assert_eq!(
+            fixture.intake.chunk(&site(), Digest::of(&number.to_le_bytes()), 1000, 0, &[7; 900]),
+            Ok(900)
+        );
+    }
+    assert_eq!(parts::list(&fixture.folder, Some(&site())).unwrap().len(), PARTS_PER_SITE_MAX);
+    let other: SiteId = "neurology".parse().unwrap();
+    let bytes = fixture.update(0.25);
+    assert_eq!(fixture.intake.chunk(&other, Digest::of(&bytes), 10_000, 0, &bytes[..100]), Ok(100));
+    assert_eq!(fixture.send(&bytes, Digest::of(&bytes)), Ok(None), "an honest upload goes on");
+    assert!(has_room(DISK_RESERVE_BYTES_MIN + 10, 10) && !has_room(DISK_RESERVE_BYTES_MIN + 9, 10));
+    assert!(!has_room(u64::MAX - 1, u64::MAX), "a sum beyond any disk");
 }

@@ -75,7 +75,13 @@ fn perform(effect: &Effect) -> Option<Event> {
                 .map(|(site, update)| format!("{site}{}{};", update.digest, update.records))
                 .collect();
             let digest = Digest::of(text.as_bytes());
-            Some(Event::Aggregated { round: *round, digest, aggregation_error: 0.1, duration_ms: 2 })
+            Some(Event::Aggregated {
+                round: *round,
+                digest,
+                aggregation_error: 0.1,
+                duration_ms: 2,
+                outliers: vec![],
+            })
         }
         Effect::Score { round, .. } => Some(Event::Scored { round: *round, score: measured(5.0) }),
         Effect::Publish { round, .. } => Some(Event::RoundPublished { round: *round }),
@@ -103,7 +109,13 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
         matches!(&effects[1], Effect::Aggregate { inputs, .. } if inputs[0].0 == site(0) && inputs[1].0 == site(1))
     );
     let digest = Digest::of(b"aggregate");
-    let aggregated = Event::Aggregated { round: Round(1), digest, aggregation_error: 0.0, duration_ms: 1 };
+    let aggregated = Event::Aggregated {
+        round: Round(1),
+        digest,
+        aggregation_error: 0.0,
+        duration_ms: 1,
+        outliers: vec![],
+    };
     assert_eq!(advance(&mut state, aggregated, 5), [Effect::Score { round: Round(1), adapter: digest }]);
     let effects = advance(&mut state, Event::Scored { round: Round(1), score: measured(5.0) }, 6);
     assert_eq!(effects, [Effect::Publish { round: Round(1), adapter: digest }]);
@@ -185,6 +197,26 @@ fn nobody_waits_for_a_failed_or_revoked_site() {
     assert_eq!(state.phase, Phase::Failed(Failure::QuorumNotMet { updates: 0, needed: 2 }));
 }
 
+/// The attack: two thousand journal rows in four seconds by alternating failure codes.
+#[test]
+fn a_site_that_fails_again_and_again_does_not_grow_the_journal() {
+    let (mut state, _) = launch(launched_run(2, 2, 1), Timestamp(0));
+    advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
+    let mut rows = 0;
+    for turn in 0..2_000 {
+        let code = ["out_of_memory", "no_records"][turn % 2].to_owned();
+        let before = state.clone();
+        advance(&mut state, Event::SiteFailed { round: Round(1), site: site(0), code }, 1);
+        rows += u32::from(state != before);
+    }
+    assert_eq!(rows, FAILURES_PER_ROUND_MAX);
+    assert_eq!(
+        advance(&mut state, update(1, 0, "u"), 2),
+        [Effect::Answer(Admission::Welcome)],
+        "it may recover"
+    );
+}
+
 /// One run under a seeded schedule; returns the published digests and the journal.
 fn simulate(seed: u64, faults: bool) -> (Vec<Digest>, Vec<(Event, Timestamp)>) {
     let mut bytes = [0; 32];
@@ -264,6 +296,7 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
                 digest: Digest::of(b"stale"),
                 aggregation_error: 0.0,
                 duration_ms: 0,
+                outliers: vec![],
             },
             _ => Event::Tick,
         };

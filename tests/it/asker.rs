@@ -1,0 +1,58 @@
+//! A member without our gates: the site's own key and certificate, and whatever request a test wants to send.
+//! Used by the tests that attack the coordinator. Invariant: the site's agent does not run meanwhile.
+
+use std::path::Path;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use common::net::client::{Answer, Client, ClientConnection, resolve};
+use common::wire::frame;
+use common::wire::message::{Envelope, Refusal, Request};
+
+const WITHIN: Duration = Duration::from_secs(20);
+
+/// A connection under a site's name.
+pub(crate) struct Asker {
+    /// Keeps the socket open.
+    _client: Client,
+    session: ClientConnection,
+    /// Of the last request.
+    pub(crate) sequence: u64,
+}
+
+impl Asker {
+    pub(crate) async fn connect(state: &Path) -> Result<Self> {
+        let identity = site_agent::gateway::identity::Identity::load(&state.join("identity"))?;
+        let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)?;
+        let remote = *resolve(&identity.coordinator.address, WITHIN).await?.first().context("no address")?;
+        let client = Client::bind_for(remote)?;
+        let session = client.connect(remote, tls, certs::profile::COORDINATOR_NAME, WITHIN).await?;
+        Ok(Self { _client: client, session, sequence: 0 })
+    }
+
+    pub(crate) async fn ask(&mut self, request: Request, payload: &[u8]) -> Result<Answer> {
+        self.sequence += 1;
+        let mut bytes = frame::to_bytes(&Envelope { sequence: self.sequence, request })?;
+        bytes.extend_from_slice(payload);
+        self.send(&bytes).await
+    }
+
+    /// Sends bytes as they are.
+    #[expect(clippy::disallowed_methods, reason = "a member without our gates is what is played here")]
+    pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<Answer> {
+        Ok(self.session.exchange(bytes, WITHIN).await?)
+    }
+
+    pub(crate) async fn refused(
+        &mut self,
+        request: Request,
+        payload: &[u8],
+        refusal: Refusal,
+        why: &str,
+    ) -> Result<()> {
+        let asked = format!("{request:?}");
+        let answer = self.ask(request, payload).await?;
+        assert_eq!(answer.response, common::wire::message::Response::Refused(refusal), "{why}: {asked}");
+        Ok(())
+    }
+}
