@@ -3,8 +3,9 @@
 //! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger
 //! record with their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
 //! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
-//! `protect`, and blinded points that passed `overlap::points` (their types have no other constructor). There
-//! is no text in it but the site's own name in the request to join. Adding a variant is a privacy review.
+//! `protect`, blinded points that passed `overlap::points`, and progress that passed `gateway::progress`
+//! (their types have no other constructor). There is no text in it but the site's own name in the request to
+//! join. Adding a variant is a privacy review.
 //!
 //! Called by `gateway` (its loop and the connection under it) and, once in a site's life, by `cli::join`.
 //! `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second socket kind; the
@@ -31,8 +32,9 @@ use crate::config::PolicyConfig;
 use crate::error::SiteError;
 use crate::gateway::ledger::{Frame, LedgerWriter};
 use crate::gateway::overlap::points::ProtectedPoints;
+use crate::gateway::progress::CoarseProgress;
 use crate::gateway::protect::ProtectedUpdate;
-use crate::pipe::Progress;
+use crate::limits::{RECORDS_MAX, TOKENS_MAX};
 
 pub use common::net::client::Answer;
 
@@ -51,8 +53,8 @@ pub enum Outbound<'a> {
     Fetch { digest: Digest, offset: u64 },
     /// "I take part": fingerprint of the public base model; number of records, rounded to two digits.
     Ready { key: RoundKey, base_fingerprint: Digest, records: u64 },
-    /// How far training is: steps, speed, and the loss in thousandths.
-    Progress { key: RoundKey, progress: Progress },
+    /// How far training is, by fiftieths: steps and speed in two digits, the loss in thousandths.
+    Progress { key: RoundKey, progress: CoarseProgress },
     /// Digest and size of the update; rounded counts; mean loss.
     Offer(&'a ProtectedUpdate),
     /// A piece of the update.
@@ -118,8 +120,13 @@ impl<C: Clock> Egress<C> {
                 refuse("a poll is longer than allowed")
             }
             Outbound::Fetch { offset, .. } if *offset > ADAPTER_BYTES_MAX => refuse("no file is that long"),
-            Outbound::Progress { progress, .. } if progress.step > progress.total_steps => {
-                refuse("a step beyond the last one is no progress")
+            Outbound::Ready { records, .. } if *records > RECORDS_MAX => {
+                refuse("no site has so many records")
+            }
+            Outbound::Offer(update)
+                if update.update().records > RECORDS_MAX || update.update().tokens > TOKENS_MAX =>
+            {
+                refuse("no update is trained on so many records or tokens")
             }
             Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. }
                 if update.update().bytes > self.policy.update_bytes_max =>
@@ -175,10 +182,10 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
         Outbound::Progress { key, progress } => Request::Progress {
             key,
-            step: progress.step,
-            total_steps: progress.total_steps,
-            loss: LossMilli::of(progress.loss),
-            tokens_per_s: progress.tokens_per_s,
+            step: progress.step(),
+            total_steps: progress.total_steps(),
+            loss: progress.loss(),
+            tokens_per_s: progress.tokens_per_s(),
         },
         Outbound::Offer(update) => {
             let update = update.update();

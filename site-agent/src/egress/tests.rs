@@ -10,6 +10,7 @@ use common::run::{AdapterSettings, BaseSettings, RunManifest, TensorSpec, Traini
 use common::wire::message::Response;
 
 use super::*;
+use crate::gateway::progress::ProgressGate;
 use crate::gateway::protect::{RawUpdate, protect};
 use crate::gateway::store::Store;
 use crate::paths::StateFolder;
@@ -109,7 +110,8 @@ fn points(site: &Site) -> ProtectedPoints {
 fn the_ledger_is_written_before_every_send() {
     let mut site = site();
     let (update, points) = (update(&site), points(&site));
-    let progress = Progress { step: 1, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
+    let said = crate::pipe::Progress { step: 1, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
+    let (progress, _) = ProgressGate::default().admit(key(), &said, None, 0).unwrap();
     for item in [
         Outbound::Hello,
         Outbound::Poll { wait_ms: 100 },
@@ -196,11 +198,10 @@ fn what_the_policy_refuses_is_neither_recorded_nor_sent() {
     let mut site = site();
     let update = update(&site);
     site.egress.policy.update_bytes_max = 100;
-    let backwards = Progress { step: 10, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
     for item in [
         Outbound::Poll { wait_ms: POLL_WAIT_MS_MAX + 1 },
         Outbound::Fetch { digest: Digest([7; 32]), offset: u64::MAX },
-        Outbound::Progress { key: key(), progress: backwards },
+        Outbound::Ready { key: key(), base_fingerprint: Digest([8; 32]), records: RECORDS_MAX + 1 },
         Outbound::Offer(&update),
         Outbound::Chunk { update: &update, offset: 0 },
         Outbound::Commit(&update),
