@@ -3,8 +3,9 @@
 //! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger
 //! record with their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
 //! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
-//! `protect`, and blinded points that passed `overlap::points` (their types have no other constructor). There
-//! is no text in it but the site's own name in the request to join. Adding a variant is a privacy review.
+//! `protect`, blinded points that passed `overlap::points`, and progress that passed `gateway::progress`
+//! (their types have no other constructor). There is no text in it but the site's own name in the request to
+//! join. Adding a variant is a privacy review.
 //!
 //! Called by `gateway` (its loop and the connection under it) and, once in a site's life, by `cli::join`.
 //! `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second socket kind; the
@@ -18,7 +19,9 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::Digest;
 use common::ledger::{Kind, context};
-use common::limits::{ADAPTER_BYTES_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, REQUEST_WAIT_MS_MAX};
+use common::limits::{
+    ADAPTER_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX,
+};
 use common::net::client::ClientConnection;
 use common::net::join;
 use common::wire::codec::CodecError;
@@ -30,8 +33,8 @@ use common::wire::numbers::{LossMilli, RoundedCount};
 use crate::error::SiteError;
 use crate::gateway::ledger::{Frame, LedgerWriter};
 use crate::gateway::overlap::points::ProtectedPoints;
+use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
-use crate::pipe::Progress;
 use crate::policy::PolicyConfig;
 
 pub use common::net::client::Answer;
@@ -51,8 +54,8 @@ pub enum Outbound<'a> {
     Fetch { digest: Digest, offset: u64 },
     /// "I take part": fingerprint of the public base model; number of records, rounded to two digits.
     Ready { key: RoundKey, base_fingerprint: Digest, records: u64 },
-    /// How far training is: in hundredths, speed, and the loss in thousandths.
-    Progress { key: RoundKey, progress: Progress },
+    /// How far training is, in hundredths by fiftieths: speed in two digits, the loss in thousandths.
+    Progress { key: RoundKey, progress: CoarseProgress },
     /// Digest and size of the update; rounded counts; mean loss.
     Offer(&'a ProtectedUpdate),
     /// A piece of the update.
@@ -118,8 +121,13 @@ impl<C: Clock> Egress<C> {
                 refuse("a poll is longer than allowed")
             }
             Outbound::Fetch { offset, .. } if *offset > ADAPTER_BYTES_MAX => refuse("no file is that long"),
-            Outbound::Progress { progress, .. } if progress.step > progress.total_steps => {
-                refuse("a step beyond the last one is no progress")
+            Outbound::Ready { records, .. } if *records > RECORDS_MAX => {
+                refuse("no site has so many records")
+            }
+            Outbound::Offer(update)
+                if update.update().records > RECORDS_MAX || update.update().tokens > COUNT_MAX =>
+            {
+                refuse("no update is trained on so many records or tokens")
             }
             Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. }
                 if update.update().bytes > self.policy.update_bytes_max =>
@@ -175,10 +183,10 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
         Outbound::Progress { key, progress } => Request::Progress {
             key,
-            step: percent(progress.step, progress.total_steps),
-            total_steps: 100,
-            loss: LossMilli::of(progress.loss),
-            tokens_per_s: progress.tokens_per_s,
+            step: progress.percent(),
+            total_steps: PERCENT,
+            loss: progress.loss(),
+            tokens_per_s: progress.tokens_per_s(),
         },
         Outbound::Offer(update) => {
             let update = update.update();
@@ -212,13 +220,6 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
     };
     Ok((request, payload))
-}
-
-/// How far training is, in hundredths. Steps themselves do not leave: a coordinator that chose the batch size
-/// would read the exact number of records in them.
-fn percent(step: u32, total_steps: u32) -> u32 {
-    let percent = u64::from(step) * 100 / u64::from(total_steps.max(1));
-    u32::try_from(percent.min(100)).unwrap_or(100)
 }
 
 /// The power of two at or below. A coordinator that chose the cutoff, run after run, would find each record's

@@ -20,7 +20,7 @@ use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
 use crate::sandbox;
-use agent_loop::AgentLoop;
+use agent_loop::{AgentLoop, Course};
 use connection::Connection;
 use connection::quic::QuicConnector;
 use identity::Identity;
@@ -35,6 +35,8 @@ pub mod identity;
 pub mod ledger;
 pub mod output;
 pub mod overlap;
+pub mod pace;
+pub mod progress;
 pub mod protect;
 pub mod state;
 pub mod store;
@@ -70,12 +72,13 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let agent_loop = AgentLoop {
         folder: folder.clone(),
         config,
-        identity,
+        coordinator: identity.coordinator,
         store,
         connection: Connection::new(line, egress),
         clock: SystemClock,
         output,
         worker: read_worker()?,
+        course: Course::default(),
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()

@@ -14,10 +14,10 @@ pub const CHILD_STOP_MS_MAX: u64 = 5_000;
 pub const CHILD_HEALTHY_MS_MIN: u64 = 30_000;
 /// Deaths in a row, each within the healthy time, after which the agent ends: about 15 seconds of trying.
 pub const CHILD_DEATHS_MAX: u32 = 8;
-/// What is read of the end of a dead child's log to find its last error: a sentence, with room.
-pub const LAST_WORDS_BYTES_MAX: u64 = 4096;
-/// A log that is larger at start is set aside as `.old`; so there are at most two of this size and what one
-/// run adds.
+/// What is told of a dead child's last error: a sentence, with room.
+pub const LAST_WORDS_BYTES_MAX: usize = 1024;
+/// A log that would grow beyond this is set aside as `.old`, also while the child runs; so there are at most
+/// two of this size.
 pub const LOG_BYTES_MAX: u64 = 8 << 20;
 /// First wait after a failure, before it doubles.
 pub const BACKOFF_MS_MIN: u64 = 250;
@@ -65,9 +65,62 @@ pub const INVITATION_BYTES_MAX: usize = 1024;
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// GPUs that NVIDIA's kernel driver numbers at most (its NV_MAX_DEVICES).
 pub const GPUS_MAX: usize = 32;
+/// Progress messages of one round: one for each fiftieth of it, whoever asks for more. At 21 bits each these
+/// are 131 bytes a round; a person who watches sees every second percent.
+pub const PROGRESS_MESSAGES_MAX: u32 = 50;
+/// Optimiser steps of a round of which progress is told: 1,000 passes over 100,000 records one by one.
+pub const PROGRESS_STEPS_MAX: u32 = 100_000_000;
+/// How far the told loss moves between two progress messages, in thousandths of a nat per token. The mean of
+/// a healthy step differs from the one before by less; where training falls from 12 to 2 at its start, the
+/// told loss is behind for 20 messages. 2 x 500 + 1 values are just below 10 bits.
+pub const LOSS_CHANGE_MILLI_MAX: u32 = 500;
+/// Training speed that is told, in tokens a second: a hundred times one large GPU on an 8B model.
+pub const TOKENS_PER_S_MAX: u32 = 10_000_000;
+/// From one poll to the next when the first was answered at once with nothing new; doubles up to
+/// [`PAUSE_MS_MAX`]. An honest coordinator holds a poll for 20 s.
+pub const POLL_INTERVAL_MS_MIN: u64 = 1_000;
+/// First pause after a refusal; doubles.
+pub const PAUSE_MS_MIN: u64 = 1_000;
+/// Longest pause after honest refusals in a row: a full disk that was cleared is noticed within this.
+pub const PAUSE_MS_MAX: u64 = 15_000;
+/// Longest pause after odd answers in a row (what no honest coordinator says): a quarter of an hour, 96
+/// attempts a day.
+pub const ODD_PAUSE_MS_MAX: u64 = 900_000;
+/// A run's manifest: 100 sites, 10,000 tensors of 100 bytes. The coordinator may announce what it wants.
+pub const RUN_MANIFEST_BYTES_MAX: u64 = 1 << 20;
+/// Bytes of one update that leave in a day, as a multiple of its size: once, and twice again.
+pub const SENT_TIMES_MAX: u64 = 3;
+/// What a small update may cost in any case: a coordinator that is killed 50 times in a test gets it 50
+/// times.
+pub const SENT_BYTES_MIN: u64 = 16 << 20;
+/// What `updates_per_day_max` of the policy counts over, in milliseconds.
+pub const UPDATES_PERIOD_MS_MIN: u64 = 24 * 3600 * 1000;
+/// After this the count of sent bytes starts afresh: a coordinator restored from a backup gets its update.
+pub const SENT_PERIOD_MS_MIN: u64 = 24 * 3600 * 1000;
+/// Attempts at one chunk on lines that break, before the site asks what it should do: 30 s of trying.
+pub const CHUNK_ATTEMPTS_MAX: u32 = 8;
+/// How often the coordinator may have one round begun at a site: a crash or a lost line is one beginning.
+pub const ROUND_STARTS_MAX: u32 = 200;
+/// How long a site works on one round, in seconds: as long as a coordinator may keep it open.
+pub const ROUND_S_MAX: u64 = common::limits::ROUND_DEADLINE_S_MAX;
+/// How long after its first round a run may give work to a site, in milliseconds: 90 days.
+pub const RUN_AGE_MS_MAX: u64 = 90 * 24 * 3600 * 1000;
+/// Manifests that stay in the inbox as evidence of what was agreed: 100 MiB at most.
+pub const RUNS_KEPT_MAX: usize = 100;
+/// Sent updates that stay in the outbox while their run lasts; beyond, the oldest acknowledged one goes.
+pub const OUTBOX_BYTES_MAX: u64 = 16 << 30;
+/// How often a worker may ask for a comparison in one round: once, and once for each attempt at the round.
+pub const BLINDINGS_MAX: u32 = 1 + TRAINING_ATTEMPTS_MAX;
+/// One line of a child's log; the rest of a longer one is cut off.
+pub const LOG_LINE_BYTES_MAX: usize = 4096;
+/// What is still read of a dead child's log pipe, which a process it left behind may hold open.
+pub const LOG_DRAIN_MS_MAX: u64 = 500;
 
 const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && BUSY_MS_MIN <= BUSY_MS_MAX, "waits are ranges");
 const _: () = assert!(
     BUSY_MS_MAX as u64 >= common::limits::POLL_WAIT_MS_MAX as u64,
     "a busy coordinator may ask for at least a poll's length"
 );
+const _: () = assert!(PAUSE_MS_MIN <= PAUSE_MS_MAX && PAUSE_MS_MAX <= ODD_PAUSE_MS_MAX, "pauses grow");
+const _: () = assert!(LOG_LINE_BYTES_MAX as u64 <= LOG_BYTES_MAX, "a line fits in a log");
+const _: () = assert!(CHUNK_ATTEMPTS_MAX >= 1 && ROUND_STARTS_MAX >= TRAINING_ATTEMPTS_MAX, "attempts fit");

@@ -150,6 +150,33 @@ pub enum Notice {
     CannotTrain { key: RoundKey, reason: TrainFailure },
     /// A run is over.
     Finished { run: RunId },
+    /// The coordinator asked for or answered something that this site does not do or take; it goes on.
+    NotDone { why: NotDone },
+}
+
+/// Why something that the coordinator asked for or answered was not done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum NotDone {
+    /// A file is larger than this site takes.
+    FileTooLarge,
+    /// A file's bytes are not the announced ones, or do not come as asked.
+    FileNotAsAnnounced,
+    /// The run's terms cannot be read, or are those of another run or round.
+    TermsUnusable,
+    /// The terms of a run that was begun are now others.
+    OtherTerms,
+    /// The run is over here, older than a run may be, or the round's update was sent and removed.
+    RunIsOver,
+    /// The round was begun too often or takes too long.
+    RoundWearsOn,
+    /// An answer of another kind than the question has, or a receipt of another update.
+    UnexpectedAnswer,
+    /// An update was asked for again more often than it is sent in a day.
+    SentTooOften,
+    /// The disk has no room for a file.
+    NoRoom,
+    /// The site's policy or a check of its own says no.
+    NotAllowedHere,
 }
 
 /// The name of a round's raw update and of its training checkpoint, without an extension.

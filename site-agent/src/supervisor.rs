@@ -2,10 +2,12 @@
 //!
 //! Called by `site-agent run`. It holds no key, opens no socket and reads no record. Both children are this
 //! same binary with a hidden subcommand; their standard input and output are pipes to this process, which
-//! passes whole messages on. A child that dies is started again after a growing wait; one that keeps dying
-//! ends the agent with its last words.
+//! passes whole messages on; of the worker's only those that answer an order (`words`). Their standard error
+//! goes to their logs (`log`). A child that dies is started again after a growing wait; one that keeps dying
+//! ends the agent, the gateway with its last words.
 
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
@@ -13,14 +15,17 @@ use tokio::sync::{mpsc, watch};
 use crate::error::SiteError;
 use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
-use crate::pipe::{FromGateway, ToGateway, ToWorker};
+use crate::pipe::{FromGateway, FromWorker, ToGateway, ToWorker};
 use child::{ChildSpec, Keeper, keep};
 use heard::Heard;
 use lines::Lines;
+use words::Words;
 
 mod child;
 mod heard;
 mod lines;
+mod log;
+mod words;
 
 /// Runs both children until a signal comes or one of them cannot be kept alive.
 ///
@@ -37,6 +42,7 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
         state: folder.root().to_path_buf(),
         log: log_path(folder, name),
         ends_when_closed: name == "worker",
+        has_a_voice: name == "gateway",
     };
     // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
     let gateway = keep(
@@ -52,18 +58,29 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
     );
     let hub = async {
         let mut lines = Lines::default();
+        let mut words = Words::default();
+        let began = Instant::now();
         while let Some(message) = heard.recv().await {
             match message {
                 Heard::Gateway(FromGateway::Worker(order)) => {
+                    words.order(&order);
                     // A worker that reads nothing while it loads a model still has room for 64 orders.
                     let _ = worker_sender.try_send(order);
                 }
                 Heard::Gateway(FromGateway::Notice(notice)) => lines.notice(&notice),
                 Heard::Worker(message) => {
-                    lines.worker(&message);
-                    let _ = gateway_sender.try_send(ToGateway::Worker(message));
+                    let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                    if words.admit(&message, now_ms) {
+                        lines.worker(&message);
+                        // A busy gateway loses progress, never an outcome: those find the other half free.
+                        let is_full = gateway_sender.capacity() < PIPE_MESSAGES_MAX / 2;
+                        if !(is_full && matches!(message, FromWorker::Progress { .. })) {
+                            let _ = gateway_sender.try_send(ToGateway::Worker(message));
+                        }
+                    }
                 }
                 Heard::WorkerGone => {
+                    words = Words::default();
                     let _ = gateway_sender.try_send(ToGateway::WorkerGone);
                 }
                 Heard::GivenUp(error) => return Err(error),

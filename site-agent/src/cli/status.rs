@@ -11,6 +11,7 @@ use super::{ledger, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
+use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
 
 const EXAMPLES: &str = "\
@@ -18,7 +19,8 @@ Examples:
   site-agent status
   site-agent status --json
 
-The record count is exact and is shown here only; the coordinator gets two significant digits.";
+The record count is exact and is shown here only; the coordinator gets two significant digits. \
+\"Beside updates\" is what all other numbers of a round can carry, if a replaced worker chose them.";
 
 /// Show what this site is, has done and has sent.
 #[derive(Debug, clap::Args)]
@@ -62,6 +64,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         ("rounds done", done(&updates).count().to_string()),
         ("bytes sent", ledger.bytes.to_string()),
         ("of these, updates", update_bytes(&ledger).to_string()),
+        ("beside updates, at most", beside_updates()),
         ("ledger records", ledger.records.to_string()),
         ("ledger root", ledger.root.to_string()),
         ("last receipt", last_receipt(&updates)),
@@ -111,6 +114,8 @@ fn as_json(known: &Known) -> serde_json::Value {
         "records_too_close_to_held_out": too_close,
         "rounds_done": done(updates).count(),
         "bytes_sent": ledger.bytes,
+        "bits_beside_the_update_of_a_round": ROUND_BITS,
+        "bits_beside_the_rounds_of_a_run": RUN_BITS,
         "ledger": { "records": ledger.records, "bytes": ledger.bytes, "root": ledger.root.to_string() },
         "rounds": rounds,
     })
@@ -122,6 +127,11 @@ fn done(updates: &[Update]) -> impl Iterator<Item = &Update> {
 
 fn update_bytes(ledger: &Summary) -> u64 {
     ledger.kinds.get(&Kind::Chunk).map_or(0, |total| total.bytes)
+}
+
+/// What the numbers of a round can carry, whatever a worker puts into them.
+fn beside_updates() -> String {
+    format!("{ROUND_BITS} bits a round and {RUN_BITS} a run (see PRIVACY.md; points and times not counted)")
 }
 
 fn last_receipt(updates: &[Update]) -> String {

@@ -10,6 +10,7 @@ use common::run::{AdapterSettings, BaseSettings, RunManifest, TensorSpec, Traini
 use common::wire::message::Response;
 
 use super::*;
+use crate::gateway::progress::ProgressGate;
 use crate::gateway::protect::{RawUpdate, protect};
 use crate::gateway::store::Store;
 use crate::paths::StateFolder;
@@ -109,7 +110,8 @@ fn points(site: &Site) -> ProtectedPoints {
 fn the_ledger_is_written_before_every_send() {
     let mut site = site();
     let (update, points) = (update(&site), points(&site));
-    let progress = Progress { step: 1, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
+    let said = crate::pipe::Progress { step: 1, total_steps: 50, loss: 2.0, tokens_per_s: 70 };
+    let (progress, _) = ProgressGate::default().admit(key(), &said, None, 0).unwrap();
     for item in [
         Outbound::Hello,
         Outbound::Poll { wait_ms: 100 },
@@ -139,25 +141,8 @@ fn counts_and_losses_leave_coarse() {
     let envelope: Envelope = frame::from_body(&site.wire.sent[0][frame::PREFIX_BYTES..]).unwrap();
     let Request::Offer { records, tokens, loss, .. } = envelope.request else { panic!("not an offer") };
     assert_eq!((records.value(), tokens.value()), (780, 66_000));
-    assert_eq!(loss, LossMilli::of(5.123));
-}
-
-#[test]
-fn no_batch_size_makes_progress_tell_the_number_of_records() {
-    let mut site = site();
-    let mut seen = Vec::new();
-    // The same moment of trainings with batches of 1, 8 and 97 records, of 1,234 records.
-    for total_steps in [1234, 155, 13] {
-        let progress = Progress { step: total_steps / 2, total_steps, loss: 1.0, tokens_per_s: 100 };
-        release(&mut site, Outbound::Progress { key: key(), progress }).unwrap();
-        let sent = site.wire.sent.last().unwrap();
-        let envelope: Envelope = frame::from_body(&sent[frame::PREFIX_BYTES..]).unwrap();
-        let Request::Progress { step, total_steps, .. } = envelope.request else { panic!("no progress") };
-        seen.push((step, total_steps));
-    }
-    assert_eq!(seen, [(50, 100), (49, 100), (46, 100)]);
-    assert_eq!([percent(0, 0), percent(7, 7), percent(u32::MAX, u32::MAX)], [0, 100, 100]);
     assert_eq!([0, 1, 65_535, 65_536].map(coarse_tokens), [0, 1, 32_768, 65_536]);
+    assert_eq!(loss, LossMilli::of(5.123));
 }
 
 #[test]
@@ -214,11 +199,10 @@ fn what_the_policy_refuses_is_neither_recorded_nor_sent() {
     let mut site = site();
     let update = update(&site);
     site.egress.policy.update_bytes_max = 100;
-    let backwards = Progress { step: 10, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
     for item in [
         Outbound::Poll { wait_ms: POLL_WAIT_MS_MAX + 1 },
         Outbound::Fetch { digest: Digest([7; 32]), offset: u64::MAX },
-        Outbound::Progress { key: key(), progress: backwards },
+        Outbound::Ready { key: key(), base_fingerprint: Digest([8; 32]), records: RECORDS_MAX + 1 },
         Outbound::Offer(&update),
         Outbound::Chunk { update: &update, offset: 0 },
         Outbound::Commit(&update),

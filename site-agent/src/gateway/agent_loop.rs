@@ -2,53 +2,94 @@
 //! `gateway`.
 //!
 //! Every effect can be repeated: files are named by digest, the update of a round never changes, a receipt
-//! replaces itself. So a crash at any line is mended by starting again.
+//! replaces itself. So a crash at any line is mended by starting again. Invariant: nothing that the
+//! coordinator or the worker says ends this loop; what cannot be done is told, the round is left, and the
+//! next question comes later, the later the odder the answers were (`pace`).
 
 use std::collections::VecDeque;
 use std::fs;
-use std::path::Path;
-use std::time::Duration;
+use std::io;
+use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::crash_point;
-use common::id::{Digest, RunId};
-use common::limits::{OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX};
-use common::net::transfer::{self, Opened, PartialFile, TransferError};
+use common::id::Digest;
+use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
 use common::run::RunManifest;
-use common::wire::message::{Receipt, Refusal, Response, RoundKey, TrainFailure, Work};
+use common::wire::message::{Response, RoundKey, TrainFailure, Work};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
-use super::global_adapter::{self, Refused};
-use super::identity::Identity;
+use super::identity::Coordinator;
 use super::output::Output;
 use super::overlap::exchange::Exchange;
-use super::protect::{ProtectedUpdate, RawUpdate, protect};
+use super::pace::Pace;
+use super::progress::ProgressGate;
+use super::protect::{RawUpdate, protect};
 use super::state::{Agent, Assignment, Effect, Event, Known, Phase};
 use super::store::Store;
 use crate::config::AgentConfig;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
-use crate::overlap;
+use crate::limits::{BLINDINGS_MAX, ROUND_S_MAX, ROUND_STARTS_MAX, RUN_MANIFEST_BYTES_MAX};
 use crate::paths::StateFolder;
-use crate::pipe::{FromWorker, Notice, RawFacts, ToGateway, ToWorker};
-use crate::policy::PolicyRule;
+use crate::pipe::{FromWorker, NotDone, Notice, Progress, RawFacts, ToGateway, ToWorker};
 
-/// Between two attempts at something the coordinator or the worker just refused.
-const PAUSE: Duration = Duration::from_secs(1);
-/// What `updates_per_day_max` counts over.
-const DAY_MS: u64 = 86_400_000;
+mod fetching;
+mod permitting;
+mod sending;
+mod tidying;
 
 /// Everything the gateway holds.
 pub struct AgentLoop<N: Connector, C, O> {
     pub folder: StateFolder,
     pub config: AgentConfig,
-    pub identity: Identity,
+    pub coordinator: Coordinator,
     pub store: Store,
     pub connection: Connection<N, C>,
     pub clock: C,
     pub output: O,
     pub worker: Receiver<ToGateway>,
+    pub course: Course,
+}
+
+/// How it goes: what this process counts and times by its own clock.
+#[derive(Debug)]
+pub struct Course {
+    /// When this process began; its clock only goes forward.
+    began: Instant,
+    /// When the present round began here.
+    round_began: Instant,
+    /// How often a worker asked for a comparison in the present round.
+    blindings: u32,
+    pace: Pace,
+    progress: ProgressGate,
+    /// By how much pauses are shorter: 1, but in tests.
+    hurry: u64,
+}
+
+impl Default for Course {
+    fn default() -> Self {
+        let now = Instant::now();
+        Self {
+            began: now,
+            round_began: now,
+            blindings: 0,
+            pace: Pace::default(),
+            progress: ProgressGate::default(),
+            hurry: 1,
+        }
+    }
+}
+
+impl Course {
+    fn now_ms(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+
+    async fn rest(&self, wait_ms: u64) {
+        tokio::time::sleep(Duration::from_millis(wait_ms / self.hurry)).await;
+    }
 }
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
@@ -73,19 +114,75 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             agent = next;
             for effect in effects {
-                if let Some(event) = self.perform(effect).await? {
-                    events.push_back(event);
-                }
+                let event = match self.perform(effect).await {
+                    Ok(event) => event,
+                    Err(error) => Some(self.hindered(error)?),
+                };
+                events.extend(event);
             }
         }
     }
 
+    /// What could not be done for a reason that is not ours alone, as an event.
+    ///
+    /// # Errors
+    /// The others: the ledger, the database, our own disk.
+    fn hindered(&mut self, error: SiteError) -> Result<Event, SiteError> {
+        let is_exchanged = |path: &std::path::Path| {
+            [self.folder.inbox(), self.folder.raw(), self.folder.outbox()]
+                .iter()
+                .any(|at| path.starts_with(at))
+        };
+        let why = match &error {
+            // The line broke; the person has been told.
+            SiteError::Connection { .. } | SiteError::Net(_) => return Ok(Event::Hindered),
+            SiteError::PolicyRefused { .. }
+            | SiteError::UpdateRefused { .. }
+            | SiteError::PointsRefused { .. } => NotDone::NotAllowedHere,
+            SiteError::Config { path, .. } if path.starts_with(self.folder.inbox()) => NotDone::TermsUnusable,
+            SiteError::Io { path, source } if is_exchanged(path) => match source.kind() {
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => NotDone::NoRoom,
+                io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => NotDone::NotAllowedHere,
+                _ => return Err(error),
+            },
+            _ => return Err(error),
+        };
+        tracing::warn!("{error}");
+        self.not_done(why);
+        Ok(Event::Hindered)
+    }
+
+    /// Says what was not done. What no honest coordinator causes makes the next pauses longer.
+    fn not_done(&mut self, why: NotDone) {
+        if why != NotDone::NoRoom {
+            self.course.pace.odd();
+        }
+        tracing::warn!(?why, "not done");
+        self.output.notice(Notice::NotDone { why });
+    }
+
+    /// An answer of another kind than the question has.
+    fn unexpected(&mut self, response: &Response) -> Event {
+        tracing::warn!(answer = name_of(response), "an unexpected answer");
+        self.not_done(NotDone::UnexpectedAnswer);
+        Event::Hindered
+    }
+
     /// Waits for the worker; `None` when the supervisor is gone.
     async fn next_from_worker(&mut self, agent: &Agent) -> Result<Option<Event>, SiteError> {
+        let deadline = self.course.round_began + Duration::from_secs(ROUND_S_MAX);
         loop {
-            let Some(message) = self.worker.recv().await else { return Ok(None) };
-            if let Some(event) = self.hear(message, agent).await? {
-                return Ok(Some(event));
+            let Ok(message) = tokio::time::timeout_at(deadline.into(), self.worker.recv()).await else {
+                self.not_done(NotDone::RoundWearsOn);
+                return Ok(Some(Event::Hindered));
+            };
+            let Some(message) = message else { return Ok(None) };
+            let heard = match self.hear(message, agent).await {
+                Ok(event) => event,
+                Err(error) => Some(self.hindered(error)?),
+            };
+            if heard.is_some() {
+                return Ok(heard);
             }
         }
     }
@@ -118,15 +215,16 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             FromWorker::Progress { key, progress } => {
                 let is_current = matches!(agent.phase, Phase::Training(assignment) if assignment.key == key);
-                if !is_current {
-                    return Ok(None);
-                }
-                match self.connection.mention(Outbound::Progress { key, progress }).await? {
-                    Some(Response::Refused(refusal)) => Some(Event::Refused { refusal }),
-                    _ => None,
-                }
+                if is_current { self.tell(key, &progress).await? } else { None }
             }
-            FromWorker::Blinded { key, facts } => Some(Event::Blinded { key, facts }),
+            FromWorker::Blinded { key, facts } => {
+                self.course.blindings = self.course.blindings.saturating_add(1);
+                if self.course.blindings > BLINDINGS_MAX {
+                    let reason = TrainFailure::OverlapFailed;
+                    return Ok(Some(Event::TrainingFailed { key, reason, failures: self.course.blindings }));
+                }
+                Some(Event::Blinded { key, facts })
+            }
             FromWorker::Compared { key, left_out } => {
                 self.exchange().compared(key, &left_out)?;
                 None
@@ -134,9 +232,27 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             FromWorker::Forbidden { .. } => None,
             FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
             FromWorker::Failed { key, reason } => {
+                let is_current =
+                    matches!(agent.phase, Phase::Preparing(at) | Phase::Training(at) if at.key == key);
+                if !is_current {
+                    return Ok(None);
+                }
                 let failures = self.store.count_failure(key)?;
                 Some(Event::TrainingFailed { key, reason, failures })
             }
+        })
+    }
+
+    /// Tells the coordinator of progress, as far as the gate lets it.
+    async fn tell(&mut self, key: RoundKey, progress: &Progress) -> Result<Option<Event>, SiteError> {
+        let (told, now_ms) = (self.store.told(key)?, self.course.now_ms());
+        let Ok((progress, told)) = self.course.progress.admit(key, progress, told, now_ms) else {
+            return Ok(None);
+        };
+        self.store.tell(key, &told)?;
+        Ok(match self.connection.mention(Outbound::Progress { key, progress }).await? {
+            Some(Response::Refused(refusal)) => Some(Event::Refused { refusal }),
+            _ => None,
         })
     }
 
@@ -155,7 +271,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         match effect {
             Effect::Poll => self.poll().await.map(Some),
             Effect::Pause => {
-                tokio::time::sleep(PAUSE).await;
+                let pause_ms = self.course.pace.pause_ms();
+                self.course.rest(pause_ms).await;
                 Ok(None)
             }
             Effect::Fetch(assignment) => self.fetch(assignment).await.map(Some),
@@ -165,9 +282,15 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Effect::Compare { key, facts } => {
                 let now_ms = self.clock.now().0;
-                self.exchange().compare(key, facts, now_ms).await.map(Some)
+                let event = self.exchange().compare(key, facts, now_ms).await?;
+                if event == Event::Hindered {
+                    self.not_done(NotDone::UnexpectedAnswer);
+                }
+                Ok(Some(event))
             }
             Effect::SendReady { key, base_fingerprint, records } => {
+                // The first count of a round is its only one, whatever a worker counts later.
+                let records = self.store.ready_records(key, records.min(RECORDS_MAX))?;
                 let item = Outbound::Ready { key, base_fingerprint, records };
                 let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
                 Ok(match response {
@@ -194,7 +317,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 Ok(None)
             }
             Effect::Forget(run) => {
-                self.forget(run);
+                self.forget(run)?;
                 self.output.notice(Notice::Finished { run });
                 Ok(None)
             }
@@ -212,28 +335,50 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     }
 
     async fn poll(&mut self) -> Result<Event, SiteError> {
+        let wait_ms = self.course.pace.before_poll(self.course.now_ms());
+        self.course.rest(wait_ms).await;
         // What the worker said of rounds that are over for us; every new round asks it afresh.
         while self.worker.try_recv().is_ok() {}
         let item = Outbound::Poll { wait_ms: POLL_WAIT_MS_MAX };
         let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
-        match response {
-            Response::Work(Work::Nothing) => Ok(Event::NothingToDo),
-            Response::Work(Work::Finished { run }) => Ok(Event::RunOver { run }),
+        let event = match response {
+            Response::Work(Work::Nothing) => Event::NothingToDo,
+            Response::Work(Work::Finished { run }) => Event::RunOver { run },
             Response::Work(Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes }) => {
                 let manifest_bytes = u64::from(manifest_bytes);
                 let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };
-                Ok(Event::Assigned { assignment, known: self.known(key)? })
+                Event::Assigned { assignment, known: self.known(key)? }
             }
-            Response::Refused(refusal) => Ok(Event::Refused { refusal }),
-            other => {
-                tracing::warn!(answer = name_of(&other), "an unexpected answer to a poll");
-                Ok(Event::Refused { refusal: Refusal::Internal })
+            Response::Refused(refusal) => Event::Refused { refusal },
+            other => self.unexpected(&other),
+        };
+        let is_news = match event {
+            Event::Assigned { assignment, known: Known::Protected } => {
+                self.is_unacknowledged(assignment.key)?
             }
-        }
+            Event::Assigned { known: Known::Nothing { .. }, .. } => true,
+            _ => false,
+        };
+        self.course.pace.polled(self.course.now_ms(), is_news);
+        Ok(event)
     }
 
-    fn known(&self, key: RoundKey) -> Result<Known, SiteError> {
-        if self.store.update(key)?.is_some() {
+    fn is_unacknowledged(&self, key: RoundKey) -> Result<bool, SiteError> {
+        Ok(self.store.update(key)?.is_some_and(|update| update.receipt.is_none()))
+    }
+
+    /// How far this site is with a round.
+    fn known(&mut self, key: RoundKey) -> Result<Known, SiteError> {
+        let update = self.store.update(key)?;
+        let is_gone = update.as_ref().is_some_and(|update| {
+            // Removed when the run was over, or to make room.
+            !self.folder.outbox().join(update.digest.to_string()).exists()
+        });
+        if is_gone || self.store.is_over(key.run)? {
+            self.not_done(NotDone::RunIsOver);
+            return Ok(Known::Over);
+        }
+        if update.is_some() {
             return Ok(Known::Protected);
         }
         let (failures, given_up) = self.store.attempts(key)?;
@@ -241,97 +386,36 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     }
 
     async fn fetch(&mut self, assignment: Assignment) -> Result<Event, SiteError> {
-        if let Some(event) = self.fetch_one(assignment.manifest, assignment.manifest_bytes).await? {
+        let Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes } = assignment;
+        (self.course.round_began, self.course.blindings) = (Instant::now(), 0);
+        if self.store.count_start(key)? > ROUND_STARTS_MAX {
+            self.not_done(NotDone::RoundWearsOn);
+            return Ok(Event::TermsRefused);
+        }
+        if let Some(event) = self.fetch_one(manifest, manifest_bytes, RUN_MANIFEST_BYTES_MAX).await? {
             return Ok(event);
         }
-        let manifest = self.manifest(assignment.manifest)?;
-        if let Err(rule) = self.permits(&manifest)? {
-            return Ok(self.forbid(assignment.key, rule));
+        let Some(agreed) = self.agree(assignment)? else { return Ok(Event::TermsRefused) };
+        if let Err(rule) = self.permits(&agreed)? {
+            return Ok(self.forbid(key, rule));
         }
-        if let Some(event) = self.fetch_one(assignment.adapter, assignment.adapter_bytes).await? {
+        // An adapter has the size of an update.
+        let adapter_bytes_max = self.config.policy.update_bytes_max;
+        if let Some(event) = self.fetch_one(adapter, adapter_bytes, adapter_bytes_max).await? {
             return Ok(event);
         }
-        if let Err(rule) = self.permits_adapter(&manifest, assignment.adapter)? {
-            return Ok(self.forbid(assignment.key, rule));
+        if let Err(rule) = self.permits_adapter(&agreed, adapter)? {
+            return Ok(self.forbid(key, rule));
         }
-        // A longer one is not fetched; the worker then finds none and says so.
-        if let Some(terms) = manifest.overlap.filter(|terms| terms.set_bytes <= OVERLAP_SET_BYTES_MAX)
-            && let Some(event) = self.fetch_one(terms.set, terms.set_bytes).await?
+        if let Some(terms) = agreed.overlap
+            && let Some(event) = self.fetch_one(terms.set, terms.set_bytes, OVERLAP_SET_BYTES_MAX).await?
         {
             return Ok(event);
         }
+        self.tidy_inbox(&assignment, &agreed)?;
         crash_point!("site-fetched");
-        let rounds = manifest.rounds;
-        self.output.notice(Notice::Joined { key: assignment.key, rounds });
+        self.output.notice(Notice::Joined { key, rounds: agreed.rounds });
         Ok(Event::Fetched)
-    }
-
-    /// Whether the policy lets this site take part on these terms, today.
-    fn permits(&self, manifest: &RunManifest) -> Result<Result<(), PolicyRule>, SiteError> {
-        let policy = &self.config.policy;
-        if let Err(error) = manifest.validate() {
-            tracing::error!(run = %manifest.run, "the run's manifest is refused: {error}");
-        }
-        let since_ms = self.clock.now().0.saturating_sub(DAY_MS);
-        let updates = self.store.updates_since(since_ms)?;
-        Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)))
-    }
-
-    /// Whether the global adapter is one that this site trains on: of the run's shapes, bounded, and not far
-    /// beyond the one it took last.
-    fn permits_adapter(
-        &mut self,
-        manifest: &RunManifest,
-        adapter: Digest,
-    ) -> Result<Result<(), PolicyRule>, SiteError> {
-        let path = self.folder.inbox().join(adapter.to_string());
-        let before = self.store.norms_before(manifest.run, adapter)?;
-        match global_adapter::examine(&path, manifest, &self.config.policy, before.as_deref()) {
-            Ok(norms) => self.store.record_taken(manifest.run, adapter, &norms).map(Ok),
-            Err(Refused::Rule(rule, words)) => {
-                tracing::error!(run = %manifest.run, "the global adapter is refused: {words}");
-                Ok(Err(rule))
-            }
-            Err(Refused::Disk(source)) => Err(SiteError::io(&path, source)),
-        }
-    }
-
-    /// Tells the person which rule refuses a round.
-    fn forbid(&mut self, key: RoundKey, rule: PolicyRule) -> Event {
-        tracing::error!(run = %key.run, round = key.round.0, "the policy refuses the round: {rule}");
-        self.output.notice(Notice::Forbidden { key, rule });
-        Event::Forbidden { key }
-    }
-
-    /// Brings one file into the inbox, from where an earlier attempt ended; an event says why it could not
-    /// be.
-    async fn fetch_one(&mut self, digest: Digest, bytes: u64) -> Result<Option<Event>, SiteError> {
-        let mut part = match transfer::open(&self.folder.inbox(), digest, bytes).map_err(transfer_error)? {
-            Opened::Complete(_) => return Ok(None),
-            Opened::Partial(part) => part,
-        };
-        while part.next_offset() < bytes {
-            let item = Outbound::Fetch { digest, offset: part.next_offset() };
-            let Answer { response, payload: piece } = self.connection.ask(item, &mut self.output).await?;
-            match response {
-                Response::Blob { offset, total, .. } if total == bytes && !piece.is_empty() => {
-                    take(&mut part, offset, &piece)?;
-                }
-                Response::Refused(refusal) => return Ok(Some(Event::Refused { refusal })),
-                other => {
-                    tracing::warn!(answer = name_of(&other), "an unexpected answer to a fetch");
-                    return Ok(Some(Event::FetchFailed));
-                }
-            }
-        }
-        match part.finish() {
-            Ok(_) => Ok(None),
-            Err(error @ TransferError::DigestMismatch { .. }) => {
-                tracing::warn!("{error}");
-                Ok(Some(Event::FetchFailed))
-            }
-            Err(error) => Err(transfer_error(error)),
-        }
     }
 
     fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
@@ -344,64 +428,30 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let manifest = self.manifest(assignment.manifest)?;
         let now_ms = self.clock.now().0;
         crash_point!("site-before-protect");
-        let raw = RawUpdate { key: assignment.key, facts, manifest: &manifest };
+        let facts = RawFacts {
+            records: facts.records.min(RECORDS_MAX),
+            tokens: facts.tokens.min(COUNT_MAX),
+            // The database knows no NaN.
+            loss: if facts.loss.is_nan() { LOSS_NATS_MAX } else { facts.loss.clamp(0.0, LOSS_NATS_MAX) },
+            digest: facts.digest,
+        };
+        let raw = RawUpdate { key: assignment.key, facts: &facts, manifest: &manifest };
         match protect(&self.folder, &mut self.store, &self.config.policy, &raw, now_ms) {
-            Ok(_) => Ok(Event::Protected),
+            Ok(_) => {
+                self.course.pace.done();
+                Ok(Event::Protected)
+            }
+            // A worker that announces a file and has none.
+            Err(SiteError::Io { path, source }) if path.starts_with(self.folder.raw()) => {
+                tracing::error!(run = %assignment.key.run, %source, "the raw update cannot be read");
+                Ok(Event::UpdateRejected)
+            }
             Err(error @ SiteError::UpdateRefused { .. }) => {
                 tracing::error!(run = %assignment.key.run, round = assignment.key.round.0, "{error}");
                 Ok(Event::UpdateRejected)
             }
             Err(error) => Err(error),
         }
-    }
-
-    /// Offer, the missing chunks, commit. Each step may be answered by the receipt at once.
-    async fn send(&mut self, key: RoundKey) -> Result<Event, SiteError> {
-        let Some(update) = ProtectedUpdate::find(&self.folder, &self.store, key)? else {
-            return Err(SiteError::Internal("an update to be sent is not in the outbox".into()));
-        };
-        let bytes = update.update().bytes;
-        self.output.notice(Notice::Sending { key, bytes });
-        let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
-        loop {
-            answer = match answer {
-                Response::Continue { next_offset } if next_offset < bytes => {
-                    let item = Outbound::Chunk { update: &update, offset: next_offset };
-                    let answer = self.connection.ask(item, &mut self.output).await?.response;
-                    crash_point!("site-chunk-sent");
-                    answer
-                }
-                Response::Continue { .. } => {
-                    let answer =
-                        self.connection.ask(Outbound::Commit(&update), &mut self.output).await?.response;
-                    crash_point!("site-committed");
-                    answer
-                }
-                Response::Receipt(receipt) => return self.acknowledge(&update, &receipt),
-                Response::Refused(refusal) => return Ok(Event::Refused { refusal }),
-                other => {
-                    tracing::warn!(answer = name_of(&other), "an unexpected answer to an update");
-                    return Ok(Event::Refused { refusal: Refusal::Internal });
-                }
-            };
-        }
-    }
-
-    /// Checks the coordinator's signature and keeps the receipt.
-    fn acknowledge(&mut self, update: &ProtectedUpdate, receipt: &Receipt) -> Result<Event, SiteError> {
-        let ours = update.update();
-        let body = &receipt.body;
-        let is_ours = (body.key, body.digest, body.bytes) == (ours.key, ours.digest, ours.bytes)
-            && body.site == Digest::of(self.identity.coordinator.site.as_str().as_bytes());
-        let is_signed = self.identity.receipt_key().verify(&body.signed_bytes(), &receipt.signature).is_ok();
-        if !(is_ours && is_signed) {
-            tracing::error!("a receipt is not ours or not signed by the coordinator; asking again");
-            return Ok(Event::Refused { refusal: Refusal::Internal });
-        }
-        self.store.record_receipt(ours.key, receipt, self.clock.now().0)?;
-        crash_point!("site-receipt-stored");
-        self.output.notice(Notice::Receipt { key: ours.key, bytes: ours.bytes });
-        Ok(Event::Acknowledged)
     }
 
     async fn report(&mut self, key: RoundKey, reason: TrainFailure) -> Result<Event, SiteError> {
@@ -414,45 +464,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             _ => Event::Noted,
         })
     }
-
-    /// Removes what a finished run left in the outbox; receipts and the ledger stay.
-    fn forget(&self, run: RunId) {
-        let Ok(updates) = self.store.updates() else { return };
-        for update in updates.iter().filter(|update| update.key.run == run) {
-            remove(&self.folder.outbox().join(update.digest.to_string()));
-        }
-        if let Ok(Some(points)) = self.store.overlap(run) {
-            remove(&self.folder.outbox().join(points.digest.to_string()));
-        }
-        remove(&overlap::answers_path(&self.folder, run));
-    }
 }
 
-/// A piece at a wrong offset is the coordinator's mistake and costs another question; a full disk is ours.
-fn take(part: &mut PartialFile, offset: u64, piece: &[u8]) -> Result<(), SiteError> {
-    match part.write(offset, piece) {
-        Ok(_) => Ok(()),
-        Err(error @ (TransferError::Gap { .. } | TransferError::PastEnd { .. })) => {
-            tracing::warn!("{error}");
-            Err(SiteError::Connection {
-                reason: "the coordinator sent a piece that was not asked for".into(),
-            })
-        }
-        Err(error) => Err(transfer_error(error)),
-    }
-}
-
-fn transfer_error(error: TransferError) -> SiteError {
-    match error {
-        TransferError::Io { path, source } => SiteError::Io { path, source },
-        TransferError::StorageFull { folder, .. } => {
-            SiteError::io(&folder, std::io::ErrorKind::StorageFull.into())
-        }
-        other => SiteError::Internal(other.to_string()),
-    }
-}
-
-/// Tidying up: what cannot be removed now is only untidy.
-fn remove(path: &Path) {
-    let _ = fs::remove_file(path);
-}
+#[cfg(test)]
+mod tests;

@@ -15,7 +15,7 @@ use super::output::Report;
 use crate::backoff::Backoff;
 use crate::egress::{Answer, Egress, Outbound, Wire};
 use crate::error::SiteError;
-use crate::limits::{BUSY_MS_MAX, BUSY_MS_MIN};
+use crate::limits::{BACKOFF_MS_MAX, BUSY_MS_MAX, BUSY_MS_MIN, CHUNK_ATTEMPTS_MAX};
 use crate::pipe::Notice;
 
 pub mod quic;
@@ -41,15 +41,18 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited
-    /// out here.
+    /// out here, the longer the more often it is said.
     ///
     /// # Errors
-    /// Only what a new connection cannot mend: the policy, the ledger, the disk.
+    /// What a new connection cannot mend: the policy, the ledger, the disk. Of a chunk also the line, after
+    /// `CHUNK_ATTEMPTS_MAX` failures in a row: each attempt may cost its bytes again.
     pub async fn ask(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
+        let mut busy = 0_u32;
         loop {
             match self.try_once(item, report).await {
                 Ok(Answer { response: Response::Busy { retry_after_ms }, .. }) => {
-                    wait_out(retry_after_ms).await;
+                    wait_out(retry_after_ms, busy).await;
+                    busy = busy.saturating_add(1);
                 }
                 Ok(answer) => return Ok(answer),
                 Err(error) if error.is_retryable() => {
@@ -58,6 +61,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                         report.notice(Notice::NotAuthorised);
                     }
                     self.wire = None;
+                    let is_chunk = matches!(item, Outbound::Chunk { .. });
+                    if is_chunk && self.backoff.failures() >= CHUNK_ATTEMPTS_MAX {
+                        return Err(error);
+                    }
                     let retry_ms = self.backoff.next_ms(random());
                     report.notice(Notice::Disconnected { retry_ms });
                     tokio::time::sleep(Duration::from_millis(retry_ms)).await;
@@ -125,7 +132,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 Err(SiteError::Connection { reason: format!("refused: {refusal:?}") })
             }
             Response::Busy { retry_after_ms } => {
-                wait_out(retry_after_ms).await;
+                wait_out(retry_after_ms, 0).await;
                 Err(SiteError::Connection { reason: "the coordinator is busy".into() })
             }
             other => {
@@ -135,10 +142,15 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 }
 
-/// Waits as long as a busy coordinator asks, within our own bounds.
-async fn wait_out(retry_after_ms: u32) {
-    let wait_ms = retry_after_ms.clamp(BUSY_MS_MIN, BUSY_MS_MAX);
-    tokio::time::sleep(Duration::from_millis(u64::from(wait_ms))).await;
+/// Waits as long as a busy coordinator asks, within our own bounds. One that says it again and again is
+/// waited for at least as long as one that is gone.
+async fn wait_out(retry_after_ms: u32, times: u32) {
+    tokio::time::sleep(Duration::from_millis(busy_ms(retry_after_ms, times))).await;
+}
+
+fn busy_ms(retry_after_ms: u32, times: u32) -> u64 {
+    let own = u64::from(BUSY_MS_MIN).saturating_mul(1 << times.min(20)).min(BACKOFF_MS_MAX);
+    u64::from(retry_after_ms.min(BUSY_MS_MAX)).max(own)
 }
 
 /// Whether the transport says that this site's certificate is not, or no longer, accepted.

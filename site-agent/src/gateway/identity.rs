@@ -92,11 +92,13 @@ impl Identity {
     pub fn peer(&self) -> Result<Digest, SiteError> {
         peer_of(&self.authority_der)
     }
+}
 
+impl Coordinator {
     /// The key that receipts are checked with.
     #[must_use]
-    pub fn receipt_key(&self) -> ReceiptPublicKey {
-        ReceiptPublicKey::from_bytes(self.coordinator.receipt_key.0)
+    pub fn receipt_public_key(&self) -> ReceiptPublicKey {
+        ReceiptPublicKey::from_bytes(self.receipt_key.0)
     }
 }
 

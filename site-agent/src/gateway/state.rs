@@ -31,6 +31,8 @@ pub enum Known {
     Protected,
     /// The site gave this round up for this reason.
     GivenUp { reason: TrainFailure },
+    /// The run is over for this site, or the round was begun too often.
+    Over,
 }
 
 /// What the machine is waiting for.
@@ -99,6 +101,11 @@ pub enum Event {
     Noted,
     /// The coordinator did not do what we asked.
     Refused { refusal: Refusal },
+    /// This site does not take part in the run under these terms.
+    TermsRefused,
+    /// What the coordinator or the worker asked for or answered cannot be done or taken; nothing of ours is
+    /// broken.
+    Hindered,
 }
 
 /// What to do now.
@@ -153,6 +160,9 @@ impl Agent {
         use Phase::{
             AwaitingWorker, Comparing, Fetching, Idle, Preparing, Protecting, Reporting, Sending, Training,
         };
+        if event == Event::Hindered {
+            return self.hindered();
+        }
         match (self.phase, event) {
             (Idle, Event::NothingToDo) => (self, vec![Effect::Poll]),
             (Idle, Event::RunOver { run }) => (self, vec![Effect::Forget(run), Effect::Poll]),
@@ -163,6 +173,9 @@ impl Agent {
                 self.to(Preparing(assignment), vec![Effect::Prepare(assignment)])
             }
             (Fetching(_), Event::FetchFailed | Event::Refused { .. }) => self.idle_after_pause(),
+            (Fetching(assignment), Event::TermsRefused) => {
+                self.give_up(assignment.key, TrainFailure::NotAllowed)
+            }
 
             (Preparing(assignment), Event::Prepared { key, base_fingerprint, expected, records })
                 if key == assignment.key =>
@@ -178,7 +191,6 @@ impl Agent {
             (Preparing(assignment), Event::Blinded { key, facts }) if key == assignment.key => {
                 self.to(Comparing(assignment, facts), vec![Effect::Compare { key, facts }])
             }
-            (Comparing(assignment, facts), event) => self.comparing(assignment, facts, event),
 
             (Training(assignment), Event::Trained { key, facts }) if key == assignment.key => {
                 self.to(Protecting(assignment), vec![Effect::Protect { assignment, facts }])
@@ -215,6 +227,7 @@ impl Agent {
                 self.give_up(assignment.key, TrainFailure::UpdateRejected)
             }
 
+            (Comparing(assignment, facts), event) => self.comparing(assignment, facts, event),
             (Sending(key), event) => self.sending(key, event),
 
             (Reporting(_), Event::Noted | Event::Refused { .. }) => self.idle_after_pause(),
@@ -227,10 +240,28 @@ impl Agent {
         match known {
             Known::Protected => self.to(Phase::Sending(assignment.key), vec![Effect::Send(assignment.key)]),
             Known::GivenUp { reason } => self.give_up(assignment.key, reason),
+            Known::Over => self.give_up(assignment.key, TrainFailure::NotAllowed),
             Known::Nothing { failures } if failures >= self.failures_max => {
                 self.give_up(assignment.key, TrainFailure::WorkerFailed)
             }
             Known::Nothing { .. } => self.to(Phase::Fetching(assignment), vec![Effect::Fetch(assignment)]),
+        }
+    }
+
+    /// Leaves the round, after a word to the worker where it may be at work on it, and asks again later.
+    fn hindered(self) -> (Self, Vec<Effect>) {
+        match self.phase {
+            Phase::Preparing(assignment)
+            | Phase::Comparing(assignment, _)
+            | Phase::Training(assignment)
+            | Phase::AwaitingWorker(assignment) => {
+                self.to(Phase::Idle, vec![Effect::Abandon(assignment.key), Effect::Pause, Effect::Poll])
+            }
+            Phase::Idle
+            | Phase::Fetching(_)
+            | Phase::Protecting(_)
+            | Phase::Sending(_)
+            | Phase::Reporting(_) => self.idle_after_pause(),
         }
     }
 

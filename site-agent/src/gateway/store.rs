@@ -16,6 +16,8 @@ use crate::error::SiteError;
 use crate::limits::DATABASE_BUSY_MS_MAX;
 use crate::pipe::BlindedFacts;
 
+pub mod rounds;
+
 /// An update that is ready to be sent or was sent.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Update {
@@ -63,6 +65,16 @@ CREATE TABLE IF NOT EXISTS taken (
     run BLOB NOT NULL PRIMARY KEY, adapter BLOB NOT NULL, norms BLOB NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS runs (
+    run BLOB NOT NULL PRIMARY KEY, manifest BLOB, first_ms INTEGER NOT NULL, is_over INTEGER NOT NULL DEFAULT 0
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS rounds (
+    run BLOB NOT NULL, round INTEGER NOT NULL,
+    starts INTEGER NOT NULL DEFAULT 0, ready_records INTEGER,
+    total_steps INTEGER, part INTEGER, loss_milli INTEGER,
+    sent_bytes INTEGER NOT NULL DEFAULT 0, sent_since_ms INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (run, round)
+) STRICT, WITHOUT ROWID;
 PRAGMA user_version = 1;
 ";
 

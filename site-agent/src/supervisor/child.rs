@@ -1,25 +1,24 @@
-//! Keeps one child process alive and its two pipes flowing. Used by the supervisor, twice. Invariant: a child
-//! that dies again and again ends the agent with its last words.
+//! Keeps one child process alive and its three pipes flowing. Used by the supervisor, twice. Invariants: a
+//! child that dies again and again ends the agent; its text goes to its own log, bounded and escaped, and
+//! only the gateway's last words are told beyond it.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Seek as _, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::crash;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tokio::process::{Child, ChildStdin, ChildStdout, Command};
+use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
 
 use super::heard::Heard;
+use super::log::Log;
 use crate::backoff::Backoff;
 use crate::error::SiteError;
 use crate::limits::{
-    CHILD_DEATHS_MAX, CHILD_HEALTHY_MS_MIN, CHILD_STOP_MS_MAX, LAST_WORDS_BYTES_MAX, LOG_BYTES_MAX,
-    PIPE_WRITE_MS_MAX,
+    CHILD_DEATHS_MAX, CHILD_HEALTHY_MS_MIN, CHILD_STOP_MS_MAX, LOG_DRAIN_MS_MAX, PIPE_WRITE_MS_MAX,
 };
 use crate::pipe::{read_message_async, write_message_async};
 use crate::sandbox::process::terminate;
@@ -33,6 +32,8 @@ pub(super) struct ChildSpec {
     /// Whether it ends by itself, in good order, when its input is closed: a worker that trains saves a
     /// checkpoint.
     pub(super) ends_when_closed: bool,
+    /// Whether the child's last error may be told outside its log: not of a process that reads records.
+    pub(super) has_a_voice: bool,
 }
 
 /// How a child's keeper talks to the hub, and hears that it has to stop.
@@ -56,11 +57,13 @@ where
     let mut backoff = Backoff::default();
     for life in 0_u64.. {
         let started = Instant::now();
-        let log_bytes = fs::metadata(&spec.log).map_or(0, |metadata| metadata.len());
-        if let Err(error) = live(&spec, life, &mut orders, &mut keeper).await {
-            keeper.tell(Heard::GivenUp(error)).await;
-            return;
-        }
+        let last_words = match live(&spec, life, &mut orders, &mut keeper).await {
+            Ok(last_words) => last_words,
+            Err(error) => {
+                keeper.tell(Heard::GivenUp(error)).await;
+                return;
+            }
+        };
         if *keeper.stopping.borrow() {
             return;
         }
@@ -68,7 +71,6 @@ where
             backoff.reset();
         }
         let wait_ms = backoff.next_ms(0);
-        let last_words = last_words(&spec.log, log_bytes);
         if backoff.failures() >= CHILD_DEATHS_MAX {
             let error = SiteError::ChildKeepsDying { child: spec.name, times: CHILD_DEATHS_MAX, last_words };
             keeper.tell(Heard::GivenUp(error)).await;
@@ -98,50 +100,70 @@ impl<Out> Keeper<Out> {
     }
 }
 
-/// One life of the child.
+/// One life of the child; returns its last words.
 async fn live<In, Out>(
     spec: &ChildSpec,
     life: u64,
     orders: &mut mpsc::Receiver<In>,
     keeper: &mut Keeper<Out>,
-) -> Result<(), SiteError>
+) -> Result<String, SiteError>
 where
     In: Serialize,
     Out: DeserializeOwned,
 {
-    let (mut child, mut stdin, mut stdout) = start(spec, life)?;
-    let read = async {
-        while let Ok(Some(message)) = read_message_async::<Out>(&mut stdout).await {
-            if keeper.heard.send((keeper.wrap)(message)).await.is_err() {
-                break;
-            }
-        }
-    };
-    let write = async {
-        while let Some(order) = orders.recv().await {
-            let patience = Duration::from_millis(PIPE_WRITE_MS_MAX);
-            match timeout(patience, write_message_async(&mut stdin, &order)).await {
-                Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => break,
-            }
-        }
-    };
+    let mut log = Log::open(&spec.log)?;
+    let Started { mut child, mut stdin, mut stdout, stderr } = start(spec, life)?;
     // Whichever ends first ends this life: the child closed its pipe, does not read, or has to stop.
-    tokio::select! {
-        () = read => {}
-        () = write => {}
-        _ = keeper.stopping.changed() => {}
+    let lived = async {
+        let read = async {
+            while let Ok(Some(message)) = read_message_async::<Out>(&mut stdout).await {
+                if keeper.heard.send((keeper.wrap)(message)).await.is_err() {
+                    break;
+                }
+            }
+        };
+        let write = async {
+            while let Some(order) = orders.recv().await {
+                let patience = Duration::from_millis(PIPE_WRITE_MS_MAX);
+                match timeout(patience, write_message_async(&mut stdin, &order)).await {
+                    Ok(Ok(())) => {}
+                    Ok(Err(_)) | Err(_) => break,
+                }
+            }
+        };
+        tokio::select! {
+            () = read => {}
+            () = write => {}
+            _ = keeper.stopping.changed() => {}
+        }
+        if spec.ends_when_closed && *keeper.stopping.borrow() {
+            drop(stdin);
+            let _ = timeout(Duration::from_millis(CHILD_STOP_MS_MAX), child.wait()).await;
+        }
+        end(&mut child).await;
+    };
+    {
+        let mut logged = std::pin::pin!(log.follow(stderr));
+        let mut lived = std::pin::pin!(lived);
+        tokio::select! {
+            () = &mut logged => lived.await,
+            // The rest of the pipe, unless a process that the child left behind holds it open.
+            () = &mut lived => drop(timeout(Duration::from_millis(LOG_DRAIN_MS_MAX), logged).await),
+        }
     }
-    if spec.ends_when_closed && *keeper.stopping.borrow() {
-        drop(stdin);
-        let _ = timeout(Duration::from_millis(CHILD_STOP_MS_MAX), child.wait()).await;
-    }
-    end(&mut child).await;
-    Ok(())
+    let nothing = if spec.has_a_voice { "it said nothing" } else { "they are in its log" };
+    Ok(log.last_error().filter(|_| spec.has_a_voice).unwrap_or(nothing).to_owned())
 }
 
-fn start(spec: &ChildSpec, life: u64) -> Result<(Child, ChildStdin, ChildStdout), SiteError> {
-    let log = open_log(&spec.log)?;
+/// A child that runs.
+struct Started {
+    child: Child,
+    stdin: ChildStdin,
+    stdout: ChildStdout,
+    stderr: ChildStderr,
+}
+
+fn start(spec: &ChildSpec, life: u64) -> Result<Started, SiteError> {
     let failed =
         |source: std::io::Error| SiteError::Internal(format!("cannot start the {}: {source}", spec.name));
     let mut command = Command::new(&spec.executable);
@@ -155,12 +177,12 @@ fn start(spec: &ChildSpec, life: u64) -> Result<(Child, ChildStdin, ChildStdout)
         .arg(&spec.state)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
-        .stderr(Stdio::from(log))
+        .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
         .map_err(failed)?;
-    match (child.stdin.take(), child.stdout.take()) {
-        (Some(stdin), Some(stdout)) => Ok((child, stdin, stdout)),
+    match (child.stdin.take(), child.stdout.take(), child.stderr.take()) {
+        (Some(stdin), Some(stdout), Some(stderr)) => Ok(Started { child, stdin, stdout, stderr }),
         _ => Err(SiteError::Internal(format!("the {} has no pipes", spec.name))),
     }
 }
@@ -176,28 +198,73 @@ async fn end(child: &mut Child) {
     }
 }
 
-fn open_log(path: &Path) -> Result<File, SiteError> {
-    let at = |source| SiteError::io(path, source);
-    if fs::metadata(path).is_ok_and(|metadata| metadata.len() > LOG_BYTES_MAX) {
-        fs::rename(path, path.with_extension("log.old")).map_err(at)?;
-    }
-    OpenOptions::new().create(true).append(true).open(path).map_err(at)
-}
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
 
-/// The last error in what one life of a child wrote to its log, which was `from` bytes long before.
-fn last_words(path: &Path, from: u64) -> String {
-    let read = || {
-        let mut file = File::open(path)?;
-        let length = file.metadata()?.len();
-        // A log that was set aside starts afresh and is shorter.
-        let from = if from > length { 0 } else { from };
-        file.seek(SeekFrom::Start(from.max(length.saturating_sub(LAST_WORDS_BYTES_MAX))))?;
-        let mut bytes = Vec::new();
-        file.take(LAST_WORDS_BYTES_MAX).read_to_end(&mut bytes)?;
-        Ok::<_, std::io::Error>(String::from_utf8_lossy(&bytes).into_owned())
-    };
-    let text = read().unwrap_or_default();
-    let line =
-        text.lines().rev().find(|line| line.starts_with("error: ") || line.starts_with("internal error"));
-    line.map_or("it said nothing", |line| line.trim_start_matches("error: ")).to_owned()
+    use super::*;
+    use crate::limits::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
+    use crate::pipe::{FromWorker, ToWorker};
+
+    /// One life of a child that runs this shell script and is stopped after a while; its last words.
+    fn life(folder: &Path, script: &str, has_a_voice: bool, stopped_after: Duration) -> String {
+        let path = folder.join("script");
+        fs::write(&path, script).unwrap();
+        let spec = ChildSpec {
+            // The shell takes the name as its script.
+            name: Box::leak(path.to_str().unwrap().to_owned().into_boxed_str()),
+            executable: "/bin/sh".into(),
+            state: folder.to_path_buf(),
+            log: folder.join("worker.log"),
+            ends_when_closed: false,
+            has_a_voice,
+        };
+        let (stop, stopping) = watch::channel(false);
+        let (heard, _hub) = mpsc::channel(8);
+        let (_orders, mut orders) = mpsc::channel::<ToWorker>(8);
+        let mut keeper =
+            Keeper { heard, wrap: Heard::Worker as fn(FromWorker) -> Heard, gone: None, stopping };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let stop = async {
+                sleep(stopped_after).await;
+                let _ = stop.send(true);
+            };
+            let (words, ()) = tokio::join!(live(&spec, 0, &mut orders, &mut keeper), stop);
+            words.unwrap()
+        })
+    }
+
+    #[test]
+    fn a_workers_words_stay_in_its_log_and_a_gateways_are_escaped() {
+        let script = "printf 'error: \\033]0;owned\\007 patient Zhang\\n' >&2";
+        for (has_a_voice, told) in
+            [(false, "they are in its log"), (true, r"\u{1b}]0;owned\u{7} patient Zhang")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            assert_eq!(life(folder.path(), script, has_a_voice, Duration::from_millis(300)), told);
+            let log = fs::read_to_string(folder.path().join("worker.log")).unwrap();
+            assert_eq!(log, "error: \\u{1b}]0;owned\\u{7} patient Zhang\n");
+        }
+    }
+
+    #[test]
+    fn a_log_is_bounded_while_the_child_runs() {
+        let folder = tempfile::tempdir().unwrap();
+        let line = "x".repeat(3 * LOG_LINE_BYTES_MAX);
+        life(folder.path(), &format!("yes {line} >&2; true"), false, Duration::from_secs(2));
+        let size = |name: &str| fs::metadata(folder.path().join(name)).map_or(0, |metadata| metadata.len());
+        for name in ["worker.log", "worker.log.old"] {
+            assert!((1..=LOG_BYTES_MAX).contains(&size(name)), "{name}: {} bytes", size(name));
+        }
+    }
+
+    #[test]
+    fn a_process_that_a_child_leaves_behind_holds_nobody_up() {
+        let folder = tempfile::tempdir().unwrap();
+        let started = Instant::now();
+        life(folder.path(), "sleep 20 </dev/null >/dev/null &", false, Duration::from_millis(300));
+        assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    }
 }

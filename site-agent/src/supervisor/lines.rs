@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use common::wire::message::{RoundKey, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::pipe::{FromWorker, LeftOut, Notice, Progress};
+use crate::pipe::{FromWorker, LeftOut, NotDone, Notice, Progress};
 use crate::policy::PolicyRule;
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
@@ -58,6 +58,7 @@ impl Lines {
                 eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
             }
             Notice::Finished { run } => eprintln!("run {run}: finished"),
+            Notice::NotDone { why } => eprintln!("not done: {}", why_not(*why)),
         }
     }
 
@@ -156,5 +157,33 @@ fn words(reason: TrainFailure) -> &'static str {
             "its records could not be compared with the held-out set (see the logs)"
         }
         TrainFailure::NotAllowed => "the run's settings are not allowed here (see logs/worker.log)",
+    }
+}
+
+/// What was not done, in words, and what happens now.
+fn why_not(why: NotDone) -> &'static str {
+    match why {
+        NotDone::FileTooLarge => "the coordinator announces a file that is larger than this site takes",
+        NotDone::FileNotAsAnnounced => {
+            "a file from the coordinator is not what it announced; asking again later, ask its operator"
+        }
+        NotDone::TermsUnusable => {
+            "the run's terms cannot be used here; this site sits the round out (see logs/gateway.log)"
+        }
+        NotDone::OtherTerms => {
+            "the coordinator changed the terms of a run that was begun; this site sits it out, ask its operator"
+        }
+        NotDone::RunIsOver => {
+            "the coordinator asks for a run that is over here (was it restored from a backup?); ask its operator"
+        }
+        NotDone::RoundWearsOn => "the round was begun too often or takes too long; this site leaves it",
+        NotDone::UnexpectedAnswer => {
+            "the coordinator's answer makes no sense; asking again later, ask its operator if this goes on"
+        }
+        NotDone::SentTooOften => {
+            "the coordinator asks for the same update again and again; sent again tomorrow, ask its operator"
+        }
+        NotDone::NoRoom => "the disk has no room for what the coordinator announces; free some, asking again",
+        NotDone::NotAllowedHere => "a check of this site says no (see logs/gateway.log); asking again later",
     }
 }

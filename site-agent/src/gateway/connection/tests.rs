@@ -106,3 +106,10 @@ fn another_protocol_or_a_refusal_is_not_a_connection() {
     assert_eq!(kinds, ["hello", "hello", "hello", "poll"]);
     assert!(notices.contains(&Notice::NotAuthorised));
 }
+
+#[test]
+fn a_coordinator_that_is_always_busy_is_asked_ever_more_rarely() {
+    let waits = [0, 1, 2, 8, 9, 40].map(|times| busy_ms(0, times));
+    assert_eq!(waits, [50, 100, 200, 12_800, 15_000, 15_000]);
+    assert_eq!((busy_ms(7_000, 3), busy_ms(u32::MAX, 3)), (7_000, u64::from(BUSY_MS_MAX)));
+}

@@ -4,7 +4,7 @@
 
 use common::clock::Clock;
 use common::crash_point;
-use common::wire::message::{Refusal, Response, RoundKey};
+use common::wire::message::{Response, RoundKey};
 
 use super::answers::Answers;
 use super::points::ProtectedPoints;
@@ -91,7 +91,7 @@ fn not_done(response: &Response) -> Event {
         Response::Refused(refusal) => Event::Refused { refusal: *refusal },
         other => {
             tracing::warn!(answer = name_of(other), "an unexpected answer to points");
-            Event::Refused { refusal: Refusal::Internal }
+            Event::Hindered
         }
     }
 }

@@ -169,6 +169,8 @@ fn any_event() -> impl Strategy<Value = Event> {
         Just(Event::Noted),
         Just(Event::Refused { refusal: Refusal::RoundClosed }),
         Just(Event::Refused { refusal: Refusal::Internal }),
+        Just(Event::TermsRefused),
+        Just(Event::Hindered),
     ]
 }
 
@@ -247,4 +249,35 @@ fn without_a_comparison_nothing_is_trained() {
     let preparing = run(Agent::new(3), &[fresh(1), Event::Fetched]).0;
     let failed = Event::TrainingFailed { key, reason: TrainFailure::OverlapFailed, failures: 1 };
     assert_eq!(preparing.step(failed).1, vec![Effect::Abandon(key), report]);
+}
+
+#[test]
+fn whatever_hinders_a_round_the_site_asks_again() {
+    let (work, key) = (assignment(1), assignment(1).key);
+    let (points, _) = blinded();
+    for phase in [
+        Phase::Idle,
+        Phase::Fetching(work),
+        Phase::Preparing(work),
+        Phase::Comparing(work, points),
+        Phase::Training(work),
+        Phase::AwaitingWorker(work),
+        Phase::Protecting(work),
+        Phase::Sending(key),
+        Phase::Reporting(key),
+    ] {
+        let (agent, effects) = Agent { phase, failures_max: 3 }.step(Event::Hindered);
+        assert_eq!(agent.phase, Phase::Idle, "{phase:?}");
+        assert!(effects.ends_with(&[Effect::Pause, Effect::Poll]), "{phase:?}: {effects:?}");
+    }
+}
+
+#[test]
+fn terms_that_are_refused_and_runs_that_are_over_are_reported() {
+    let (work, key) = (assignment(1), assignment(1).key);
+    let report = Effect::Report { key, reason: TrainFailure::NotAllowed };
+    let fetching = Agent { phase: Phase::Fetching(work), failures_max: 3 };
+    assert_eq!(fetching.step(Event::TermsRefused).1, [Effect::Abandon(key), report]);
+    let over = Event::Assigned { assignment: work, known: Known::Over };
+    assert_eq!(Agent::new(3).step(over).1, [Effect::Abandon(key), report]);
 }

@@ -1,0 +1,119 @@
+//! Files from the coordinator: fetched by digest within bounds of our own, and the terms of a run, of which
+//! the first stay. Called by `agent_loop`. Invariants: no file is larger than its bound, whatever is
+//! announced; a file costs twice as many questions as it has chunks, at most; one run has one manifest.
+
+use common::clock::Clock;
+use common::id::Digest;
+use common::limits::CHUNK_BYTES_MAX;
+use common::net::transfer::{self, Opened, TransferError};
+use common::run::RunManifest;
+use common::wire::message::Response;
+
+use super::AgentLoop;
+use crate::egress::{Answer, Outbound};
+use crate::error::SiteError;
+use crate::gateway::connection::Connector;
+use crate::gateway::output::Output;
+use crate::gateway::state::{Assignment, Event};
+use crate::limits::RUN_AGE_MS_MAX;
+use crate::pipe::NotDone;
+
+impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
+    /// Brings one file into the inbox, from where an earlier attempt ended; an event says why it could not
+    /// be. `bytes` is what the coordinator announces, `bytes_max` what is taken at most.
+    ///
+    /// # Errors
+    /// The ledger's, the database's and the disk's.
+    pub(super) async fn fetch_one(
+        &mut self,
+        digest: Digest,
+        bytes: u64,
+        bytes_max: u64,
+    ) -> Result<Option<Event>, SiteError> {
+        if !(1..=bytes_max).contains(&bytes) {
+            tracing::warn!(%digest, bytes, bytes_max, "a file of this size is not fetched");
+            self.not_done(NotDone::FileTooLarge);
+            return Ok(Some(Event::TermsRefused));
+        }
+        let mut part = match transfer::open(&self.folder.inbox(), digest, bytes).map_err(transfer_error)? {
+            Opened::Complete(_) => return Ok(None),
+            Opened::Partial(part) => part,
+        };
+        let mut questions = 2 * (bytes - part.next_offset()).div_ceil(CHUNK_BYTES_MAX as u64);
+        while part.next_offset() < bytes {
+            let item = Outbound::Fetch { digest, offset: part.next_offset() };
+            let Answer { response, payload: piece } = self.connection.ask(item, &mut self.output).await?;
+            let left = bytes - part.next_offset();
+            match response {
+                Response::Blob { offset, total, .. }
+                    if (offset, total) == (part.next_offset(), bytes)
+                        && (1..=left).contains(&(piece.len() as u64))
+                        && questions > 0 =>
+                {
+                    part.write(offset, &piece).map_err(transfer_error)?;
+                }
+                Response::Blob { .. } => {
+                    self.not_done(NotDone::FileNotAsAnnounced);
+                    return Ok(Some(Event::FetchFailed));
+                }
+                Response::Refused(refusal) => return Ok(Some(Event::Refused { refusal })),
+                other => return Ok(Some(self.unexpected(&other))),
+            }
+            questions = questions.saturating_sub(1);
+        }
+        match part.finish() {
+            Ok(_) => Ok(None),
+            Err(error @ TransferError::DigestMismatch { .. }) => {
+                tracing::warn!("{error}");
+                self.not_done(NotDone::FileNotAsAnnounced);
+                Ok(Some(Event::FetchFailed))
+            }
+            Err(error) => Err(transfer_error(error)),
+        }
+    }
+
+    /// The terms of a run, if they are those that this site began it with and name this round; `None` when
+    /// they are not, which has been said.
+    ///
+    /// # Errors
+    /// The database's and the disk's.
+    pub(super) fn agree(&mut self, assignment: Assignment) -> Result<Option<RunManifest>, SiteError> {
+        let Assignment { key, manifest: digest, .. } = assignment;
+        let manifest = match self.manifest(digest) {
+            Ok(manifest) => manifest,
+            Err(error @ SiteError::Config { .. }) => {
+                tracing::warn!("{error}");
+                self.not_done(NotDone::TermsUnusable);
+                return Ok(None);
+            }
+            Err(error) => return Err(error),
+        };
+        if manifest.run != key.run || !(1..=manifest.rounds).contains(&key.round.0) {
+            tracing::warn!(run = %key.run, round = key.round.0, "the terms are those of another run, or have no such round");
+            self.not_done(NotDone::TermsUnusable);
+            return Ok(None);
+        }
+        let now_ms = self.clock.now().0;
+        let agreed = self.store.agree(key.run, digest, now_ms)?;
+        if agreed.manifest != digest {
+            tracing::warn!(run = %key.run, first = %agreed.manifest, now = %digest, "the run began with other terms");
+            self.not_done(NotDone::OtherTerms);
+            return Ok(None);
+        }
+        if now_ms.saturating_sub(agreed.first_ms) > RUN_AGE_MS_MAX {
+            self.not_done(NotDone::RunIsOver);
+            return Ok(None);
+        }
+        Ok(Some(manifest))
+    }
+}
+
+fn transfer_error(error: TransferError) -> SiteError {
+    match error {
+        TransferError::Io { path, source } => SiteError::Io { path, source },
+        TransferError::StorageFull { folder, .. } => {
+            SiteError::io(&folder, std::io::ErrorKind::StorageFull.into())
+        }
+        other => SiteError::Internal(other.to_string()),
+    }
+}

@@ -1,0 +1,378 @@
+//! A coordinator and a worker that say what they like, against the real loop, its database, its ledger and
+//! its gate; only the line and the training are played.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use certs::ReceiptSigningKey;
+use common::adapter::AdapterWriter;
+use common::clock::{ManualClock, Timestamp};
+use common::id::{Round, RunId};
+use common::limits::CHUNK_BYTES_MAX;
+use common::run::{AdapterSettings, BaseSettings, TensorSpec, TrainingSettings};
+use common::wire::frame;
+use common::wire::message::{Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request};
+use tokio::sync::mpsc::{Sender, channel};
+use tokio::sync::oneshot;
+
+use super::*;
+use crate::config::{DataRoomConfig, SandboxConfig, TrainingConfig};
+use crate::egress::{Egress, Wire};
+use crate::gateway::ledger::LedgerWriter;
+use crate::gateway::output::Report;
+use crate::pipe::round_file_stem;
+use crate::policy::PolicyConfig;
+
+mod coordinator;
+mod worker;
+
+const SITE: &str = "cardiology";
+const BASE: Digest = Digest([9; 32]);
+
+fn key(run: u8, round: u32) -> RoundKey {
+    RoundKey { run: RunId([run; 8]), round: Round(round) }
+}
+
+/// The terms of a run; below 10 an update has 3 MiB, above some bytes.
+fn manifest(run: u8) -> RunManifest {
+    let adapter = AdapterSettings::default();
+    let shape = [adapter.rank, if run < 10 { 3 * 16 * 1024 } else { 1 }];
+    RunManifest {
+        run: RunId([run; 8]),
+        name: "test".into(),
+        rounds: 5,
+        base_fingerprint: BASE,
+        adapter,
+        tensors: vec![TensorSpec { name: "m.lora_A.weight".into(), shape }],
+        training: TrainingSettings::default(),
+        base: BaseSettings::default(),
+        sites: vec![SITE.parse().unwrap()],
+        overlap: None,
+    }
+}
+
+/// An adapter of these terms with every value alike.
+fn adapter(terms: &RunManifest, value: f32) -> Vec<u8> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("adapter");
+    let mut writer = AdapterWriter::create(&path, &terms.tensors).unwrap();
+    for TensorSpec { shape, .. } in &terms.tensors {
+        writer.append(&vec![value; shape[0] * shape[1]]).unwrap();
+    }
+    writer.finish().unwrap();
+    fs::read(path).unwrap()
+}
+
+/// What the loop is tested against: everything that arrived, and how it is answered.
+#[derive(Clone)]
+struct Played(Arc<Mutex<Script>>);
+
+type IsOver = Box<dyn FnMut(&[Request]) -> bool + Send>;
+type Answers = Box<dyn FnMut(&mut Honest, &Request) -> Option<Answer> + Send>;
+
+struct Script {
+    honest: Honest,
+    /// First asked; `None` leaves the answer to the honest coordinator.
+    odd: Answers,
+    arrived: Vec<Request>,
+    bytes: Vec<Vec<u8>>,
+    /// Told when the script is over; from then on nothing is answered.
+    is_over: IsOver,
+    over: Option<oneshot::Sender<()>>,
+}
+
+/// What an honest coordinator holds.
+struct Honest {
+    receipts: ReceiptSigningKey,
+    files: BTreeMap<Digest, Vec<u8>>,
+    work: Option<Work>,
+    update: Option<(RoundKey, Digest, u64)>,
+    acknowledged: Vec<RoundKey>,
+}
+
+impl Honest {
+    fn new() -> Self {
+        Self {
+            receipts: ReceiptSigningKey::generate().unwrap(),
+            files: BTreeMap::new(),
+            work: None,
+            update: None,
+            acknowledged: Vec::new(),
+        }
+    }
+
+    fn put(&mut self, bytes: Vec<u8>) -> Digest {
+        let digest = Digest::of(&bytes);
+        self.files.insert(digest, bytes);
+        digest
+    }
+
+    /// Begins a round under these terms.
+    fn assign(&mut self, key: RoundKey, terms: &RunManifest) -> Work {
+        let bytes = terms.to_bytes().unwrap();
+        let manifest_bytes = u32::try_from(bytes.len()).unwrap();
+        let manifest = self.put(bytes);
+        let adapter = adapter(terms, key.round.0 as f32 / 100.0);
+        let adapter_bytes = adapter.len() as u64;
+        let work = Work::Train { key, manifest, manifest_bytes, adapter: self.put(adapter), adapter_bytes };
+        self.work = Some(work.clone());
+        work
+    }
+
+    fn answer(&mut self, request: &Request) -> Answer {
+        let mut payload = Vec::new();
+        let response = match request {
+            Request::Hello { .. } => Response::Welcome { protocol: PROTOCOL_VERSION },
+            Request::Poll { .. } => Response::Work(self.work.clone().unwrap_or(Work::Nothing)),
+            Request::Fetch { digest, offset } => match self.files.get(digest) {
+                None => Response::Refused(Refusal::Unknown),
+                Some(bytes) => {
+                    let rest = &bytes[*offset as usize..];
+                    payload = rest[..rest.len().min(CHUNK_BYTES_MAX)].to_vec();
+                    let length = payload.len() as u32;
+                    Response::Blob { offset: *offset, length, total: bytes.len() as u64 }
+                }
+            },
+            Request::Offer { key, digest, bytes, .. } => {
+                self.update = Some((*key, *digest, *bytes));
+                Response::Continue { next_offset: 0 }
+            }
+            Request::Chunk { offset, length, .. } => {
+                Response::Continue { next_offset: offset + u64::from(*length) }
+            }
+            Request::Commit { key, digest } => {
+                self.acknowledged.push(*key);
+                self.work = None;
+                Response::Receipt(self.receipt(*key, *digest, self.update.map_or(0, |update| update.2)))
+            }
+            _ => Response::Noted,
+        };
+        Answer { response, payload }
+    }
+
+    fn receipt(&self, key: RoundKey, digest: Digest, bytes: u64) -> Receipt {
+        let body = ReceiptBody {
+            site: Digest::of(SITE.as_bytes()),
+            key,
+            digest,
+            bytes,
+            first_sequence: 0,
+            last_sequence: 9,
+            received_bytes: 1000,
+            running_hash: Digest([0; 32]),
+        };
+        Receipt { body, signature: self.receipts.sign(&body.signed_bytes()).unwrap() }
+    }
+}
+
+impl Connector for Played {
+    type Wire = Self;
+
+    async fn connect(&mut self) -> Result<Self, SiteError> {
+        Ok(self.clone())
+    }
+}
+
+impl Wire for Played {
+    async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
+        let length = u32::from_le_bytes(bytes[..frame::PREFIX_BYTES].try_into().unwrap()) as usize;
+        let body = &bytes[frame::PREFIX_BYTES..][..length];
+        let Envelope { request, .. } = frame::from_body(body).unwrap();
+        let answer = {
+            let mut script = self.0.lock().unwrap();
+            script.arrived.push(request.clone());
+            script.bytes.push(bytes.to_vec());
+            let Script { is_over, arrived, odd, honest, over, .. } = &mut *script;
+            if is_over(arrived) {
+                over.take().map(|over| over.send(()));
+                None
+            } else {
+                Some(odd(honest, &request).unwrap_or_else(|| honest.answer(&request)))
+            }
+        };
+        match answer {
+            Some(answer) => Ok(answer),
+            None => std::future::pending().await,
+        }
+    }
+}
+
+/// The person who watches, and a worker that answers orders at once.
+struct Watched {
+    notices: Arc<Mutex<Vec<Notice>>>,
+    worker: Sender<ToGateway>,
+    folder: StateFolder,
+    /// What is said before the training ends.
+    while_training: Vec<Progress>,
+    /// The worker announces files that are not there.
+    liar: bool,
+}
+
+impl Report for Watched {
+    fn notice(&mut self, notice: Notice) {
+        self.notices.lock().unwrap().push(notice);
+    }
+}
+
+impl Output for Watched {
+    fn order(&mut self, order: ToWorker) {
+        let say = |message| self.worker.try_send(ToGateway::Worker(message)).unwrap_or_default();
+        match order {
+            ToWorker::Prepare { key, .. } => {
+                say(FromWorker::Data { key, root: Digest([5; 32]) });
+                say(FromWorker::Ready { key, base_fingerprint: BASE, records: 775 });
+            }
+            ToWorker::Train { key, .. } => {
+                for progress in &self.while_training {
+                    say(FromWorker::Progress { key, progress: *progress });
+                }
+                let raw =
+                    self.folder.raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
+                let tensors = manifest(key.run.0[0]).tensors;
+                let mut writer = AdapterWriter::create(&raw, &tensors).unwrap();
+                writer.append(&vec![0.25; tensors[0].shape[0] * tensors[0].shape[1]]).unwrap();
+                writer.finish().unwrap();
+                let digest = Digest::of(&fs::read(&raw).unwrap());
+                if self.liar {
+                    fs::remove_file(&raw).unwrap();
+                }
+                let facts = RawFacts { digest, records: 775, tokens: u64::MAX, loss: f64::NAN };
+                say(FromWorker::Finished { key, facts });
+            }
+            ToWorker::Abandon { .. } => {}
+        }
+    }
+}
+
+/// A site with everything but training and line.
+struct Site {
+    _root: tempfile::TempDir,
+    folder: StateFolder,
+    policy: PolicyConfig,
+    while_training: Vec<Progress>,
+    liar: bool,
+    hurry: u64,
+}
+
+/// What arrived, what was said, and what the coordinator holds now.
+struct Told {
+    arrived: Vec<Request>,
+    bytes: Vec<Vec<u8>>,
+    notices: Vec<Notice>,
+    honest: Honest,
+}
+
+impl Told {
+    fn count(&self, is_it: impl Fn(&Request) -> bool) -> usize {
+        self.arrived.iter().filter(|request| is_it(request)).count()
+    }
+
+    fn not_done(&self) -> Vec<NotDone> {
+        let why = |notice: &Notice| match notice {
+            Notice::NotDone { why } => Some(*why),
+            _ => None,
+        };
+        self.notices.iter().filter_map(why).collect()
+    }
+
+    fn failures(&self) -> Vec<TrainFailure> {
+        let reason = |request: &Request| match request {
+            Request::Failed { reason, .. } => Some(*reason),
+            _ => None,
+        };
+        self.arrived.iter().filter_map(reason).collect()
+    }
+}
+
+impl Site {
+    fn new() -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let folder = StateFolder::new(root.path());
+        for path in folder.folders() {
+            fs::create_dir_all(path).unwrap();
+        }
+        let policy = PolicyConfig::default();
+        Self { _root: root, folder, policy, while_training: Vec::new(), liar: false, hurry: 1000 }
+    }
+
+    /// Runs the loop against this coordinator until `is_over`, or for `within`; it must not end by itself.
+    fn run(
+        &self,
+        honest: Honest,
+        odd: impl FnMut(&mut Honest, &Request) -> Option<Answer> + Send + 'static,
+        is_over: impl FnMut(&[Request]) -> bool + Send + 'static,
+        within: Duration,
+    ) -> Told {
+        let (over, is_told) = oneshot::channel();
+        let public_key = honest.receipts.public_key().unwrap();
+        let script = Script {
+            honest,
+            odd: Box::new(odd),
+            arrived: Vec::new(),
+            bytes: Vec::new(),
+            is_over: Box::new(is_over),
+            over: Some(over),
+        };
+        let played = Played(Arc::new(Mutex::new(script)));
+        let (worker, from_worker) = channel(4096);
+        let notices = Arc::new(Mutex::new(Vec::new()));
+        let (ledger, _) = LedgerWriter::open(&self.folder.ledger()).unwrap();
+        let clock = || ManualClock::at(Timestamp(1000));
+        let egress = Egress::new(ledger, self.policy.clone(), Digest([0; 32]), clock());
+        let agent_loop = AgentLoop {
+            folder: self.folder.clone(),
+            config: AgentConfig {
+                model: "m".into(),
+                data: vec!["d".into()],
+                data_room: DataRoomConfig::default(),
+                sandbox: SandboxConfig::default(),
+                training: TrainingConfig::default(),
+                policy: self.policy.clone(),
+            },
+            coordinator: Coordinator {
+                site: SITE.parse().unwrap(),
+                address: "localhost:1".into(),
+                receipt_key: Digest(*public_key.as_bytes()),
+            },
+            store: Store::open(&self.folder.database()).unwrap(),
+            connection: Connection::new(played.clone(), egress),
+            clock: clock(),
+            output: Watched {
+                notices: Arc::clone(&notices),
+                worker,
+                folder: self.folder.clone(),
+                while_training: self.while_training.clone(),
+                liar: self.liar,
+            },
+            worker: from_worker,
+            course: Course { hurry: self.hurry, ..Course::default() },
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+        runtime.block_on(async {
+            tokio::select! {
+                ended = agent_loop.run() => panic!("the loop ended: {ended:?}"),
+                _ = is_told => {}
+                () = tokio::time::sleep(within) => {}
+            }
+        });
+        let notices = notices.lock().unwrap().clone();
+        let Ok(script) = Arc::try_unwrap(played.0) else { panic!("somebody still talks") };
+        let Script { honest, arrived, bytes, .. } = script.into_inner().unwrap();
+        Told { arrived, bytes, notices, honest }
+    }
+}
+
+fn plain(response: Response) -> Option<Answer> {
+    Some(Answer { response, payload: Vec::new() })
+}
+
+fn honestly(_: &mut Honest, _: &Request) -> Option<Answer> {
+    None
+}
+
+/// Over when so many polls have arrived.
+fn polls(count: usize) -> impl FnMut(&[Request]) -> bool {
+    move |arrived| arrived.iter().filter(|request| matches!(request, Request::Poll { .. })).count() >= count
+}
+
+const WITHIN: Duration = Duration::from_secs(20);

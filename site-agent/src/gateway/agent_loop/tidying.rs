@@ -1,0 +1,92 @@
+//! What may go from the gateway's folders, so that a coordinator cannot fill the disk. Called by
+//! `agent_loop`. Invariants: the inbox holds the manifests of the newest runs and the files of the present
+//! round; the outbox at most `OUTBOX_BYTES_MAX` of updates that were acknowledged; an update without a
+//! receipt stays until its run is over.
+
+use std::fs;
+use std::path::Path;
+
+use common::clock::Clock;
+use common::id::{Digest, RunId};
+use common::run::RunManifest;
+
+use super::AgentLoop;
+use crate::error::SiteError;
+use crate::gateway::connection::Connector;
+use crate::gateway::output::Output;
+use crate::gateway::state::Assignment;
+use crate::limits::OUTBOX_BYTES_MAX;
+use crate::overlap;
+
+impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
+    /// Removes the files of other rounds, finished or not, from the inbox, and answers about points of other
+    /// runs.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn tidy_inbox(
+        &self,
+        assignment: &Assignment,
+        manifest: &RunManifest,
+    ) -> Result<(), SiteError> {
+        let mut kept = self.store.manifests()?;
+        kept.extend([assignment.manifest, assignment.adapter]);
+        kept.extend(manifest.overlap.map(|terms| terms.set));
+        for entry in fs::read_dir(self.folder.inbox()).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let named = name.to_str().map(|name| name.strip_suffix(".part").unwrap_or(name));
+            let digest = named.and_then(|name| name.parse::<Digest>().ok());
+            let is_answer =
+                |name: &str| name.starts_with("overlap-") && !name.contains(&assignment.key.run.to_string());
+            let is_over = match digest {
+                Some(digest) => !kept.contains(&digest),
+                None => named.is_some_and(is_answer),
+            };
+            if is_over {
+                remove(&entry.path());
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes the oldest acknowledged updates when all of them take more than their share of the disk.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn tidy_outbox(&self) -> Result<(), SiteError> {
+        let path = |digest: Digest| self.folder.outbox().join(digest.to_string());
+        let there: Vec<_> =
+            self.store.updates()?.into_iter().filter(|update| path(update.digest).exists()).collect();
+        let mut bytes: u64 = there.iter().map(|update| update.bytes).sum();
+        for update in there.iter().filter(|update| update.receipt.is_some()) {
+            if bytes <= OUTBOX_BYTES_MAX {
+                break;
+            }
+            remove(&path(update.digest));
+            bytes -= update.bytes;
+        }
+        Ok(())
+    }
+
+    /// Removes what a finished run left in the outbox, and remembers that it is over; receipts and the ledger
+    /// stay.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn forget(&mut self, run: RunId) -> Result<(), SiteError> {
+        self.store.end_run(run)?;
+        for update in self.store.updates()?.iter().filter(|update| update.key.run == run) {
+            remove(&self.folder.outbox().join(update.digest.to_string()));
+        }
+        if let Some(points) = self.store.overlap(run)? {
+            remove(&self.folder.outbox().join(points.digest.to_string()));
+        }
+        remove(&overlap::answers_path(&self.folder, run));
+        Ok(())
+    }
+}
+
+/// Tidying up: what cannot be removed now is only untidy.
+fn remove(path: &Path) {
+    let _ = fs::remove_file(path);
+}

@@ -1,0 +1,168 @@
+//! A child's log: what it writes to standard error, line by line, with control characters made visible and
+//! never larger than its bound, also while the child runs. Used by `supervisor::child`.
+//!
+//! Invariants: every byte passes through this process, so a child that writes without end waits for the disk
+//! and rewrites two files of `LOG_BYTES_MAX`; no line is longer than `LOG_LINE_BYTES_MAX`; no control
+//! character reaches the file or a terminal.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use tokio::io::{AsyncRead, AsyncReadExt as _};
+
+use crate::error::SiteError;
+use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
+
+/// Read at once from the child.
+const BLOCK_BYTES: usize = 8192;
+
+/// The open log of one life of a child.
+#[derive(Debug)]
+pub(super) struct Log {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    /// The line that is being read.
+    line: Vec<u8>,
+    /// More of this line came than is kept.
+    is_cut: bool,
+    last_error: Option<String>,
+}
+
+impl Log {
+    /// Goes on with the log at `path`.
+    ///
+    /// # Errors
+    /// `Io` when it cannot be opened.
+    pub(super) fn open(path: &Path) -> Result<Self, SiteError> {
+        let at = |source| SiteError::io(path, source);
+        let file = OpenOptions::new().create(true).append(true).open(path).map_err(at)?;
+        let bytes = file.metadata().map_err(at)?.len();
+        Ok(Self { path: path.to_path_buf(), file, bytes, line: Vec::new(), is_cut: false, last_error: None })
+    }
+
+    /// Takes everything that the child writes, until it closes the pipe.
+    pub(super) async fn follow(&mut self, mut child: impl AsyncRead + Unpin) {
+        let mut block = [0; BLOCK_BYTES];
+        while let Ok(read @ 1..) = child.read(&mut block).await {
+            self.take(&block[..read]);
+        }
+        self.end_line();
+    }
+
+    /// The last error that this life of the child wrote, if any.
+    pub(super) fn last_error(&self) -> Option<&str> {
+        self.last_error.as_deref()
+    }
+
+    fn take(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            match byte {
+                b'\n' => self.end_line(),
+                _ if self.line.len() < LOG_LINE_BYTES_MAX => self.line.push(*byte),
+                _ => self.is_cut = true,
+            }
+        }
+    }
+
+    fn end_line(&mut self) {
+        if self.line.is_empty() && !self.is_cut {
+            return;
+        }
+        let mut text = escaped(&self.line);
+        if std::mem::take(&mut self.is_cut) {
+            text.push('…');
+        }
+        self.line.clear();
+        if text.starts_with("error: ") || text.starts_with("internal error") {
+            let words = text.trim_start_matches("error: ");
+            let end = words.floor_char_boundary(LAST_WORDS_BYTES_MAX);
+            self.last_error = Some(words[..end].to_owned());
+        }
+        text.push('\n');
+        // A log on a full disk costs its lines; the child goes on.
+        let _ = self.write(text.as_bytes());
+    }
+
+    fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
+        if self.bytes + line.len() as u64 > LOG_BYTES_MAX {
+            fs::rename(&self.path, self.path.with_extension("log.old"))?;
+            self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+            self.bytes = 0;
+        }
+        self.file.write_all(line)?;
+        self.bytes += line.len() as u64;
+        Ok(())
+    }
+}
+
+/// Text as it is, control characters and what turns the direction of writing as `\u{..}`, other bytes as
+/// U+FFFD.
+fn escaped(line: &[u8]) -> String {
+    let mut text = String::with_capacity(line.len());
+    for character in String::from_utf8_lossy(line).chars() {
+        let is_turning =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if (character.is_control() && character != '\t') || is_turning {
+            text.extend(character.escape_unicode());
+        } else {
+            text.push(character);
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn logged(chunks: &[&[u8]]) -> (String, Log, tempfile::TempDir) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("worker.log");
+        let mut log = Log::open(&path).unwrap();
+        for chunk in chunks {
+            log.take(chunk);
+        }
+        log.end_line();
+        (fs::read_to_string(path).unwrap(), log, folder)
+    }
+
+    #[test]
+    fn escape_bytes_are_made_visible_and_text_stays() {
+        let (text, log, _folder) =
+            logged(&[b"\x1b]0;owned\x07\r", b"\x1b[2J\nerror: \x1b[31m\xe6\x82\xa3\xff\xe2\x80\xae\x00\n\n"]);
+        assert_eq!(
+            text,
+            "\\u{1b}]0;owned\\u{7}\\u{d}\\u{1b}[2J\nerror: \\u{1b}[31m患\u{fffd}\\u{202e}\\u{0}\n"
+        );
+        assert_eq!(log.last_error(), Some("\\u{1b}[31m患\u{fffd}\\u{202e}\\u{0}"));
+    }
+
+    #[test]
+    fn a_log_without_end_takes_two_files_and_no_more() {
+        let line = [b"x".repeat(3 * LOG_LINE_BYTES_MAX), vec![b'\n']].concat();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("worker.log");
+        let mut log = Log::open(&path).unwrap();
+        let lines = 3 * LOG_BYTES_MAX as usize / LOG_LINE_BYTES_MAX;
+        for _ in 0..lines {
+            log.take(&line);
+        }
+        let old = path.with_extension("log.old");
+        for file in [&path, &old] {
+            assert!(fs::metadata(file).unwrap().len() <= LOG_BYTES_MAX, "{}", file.display());
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+        let text = fs::read_to_string(&old).unwrap();
+        assert!(text.lines().all(|line| line.len() <= LOG_LINE_BYTES_MAX + '…'.len_utf8()));
+    }
+
+    #[test]
+    fn last_words_are_one_bounded_sentence() {
+        let long = ["error: ", &"患".repeat(5000), "\n"].concat();
+        let (_, log, _folder) = logged(&[b"error: first\n", long.as_bytes(), b"an ordinary line\n"]);
+        let words = log.last_error().unwrap();
+        assert!(words.starts_with('患') && words.len() <= LAST_WORDS_BYTES_MAX);
+    }
+}

@@ -1,0 +1,187 @@
+//! What a worker may say: it answers orders, and each order has so many answers. Called by `supervisor`,
+//! which passes on what is admitted here and nothing else, neither to the gateway nor to the person.
+//!
+//! Pure: the caller has the clock. Invariants: one `Started` a life; for an order to prepare one `Data`, one
+//! `Compared`, one `Forbidden` and one outcome; for an order to train one `Forbidden` and one outcome, and
+//! progress at most once in `PROGRESS_INTERVAL_MS_MIN`; all of them about a round that was ordered. What is
+//! more is dropped and counted.
+
+use common::limits::PROGRESS_INTERVAL_MS_MIN;
+use common::wire::message::RoundKey;
+
+use crate::pipe::{FromWorker, ToWorker};
+
+/// What one life of the worker was asked, and has not answered.
+#[derive(Debug, Default)]
+pub(super) struct Words {
+    has_started: bool,
+    /// The round of the latest order.
+    ordered: Option<RoundKey>,
+    data: u32,
+    compared: u32,
+    forbidden: u32,
+    prepared: u32,
+    trained: u32,
+    progress_ms: Option<u64>,
+    dropped: u64,
+}
+
+impl Words {
+    /// An order goes to the worker. What is open about another round is of no use any more.
+    pub(super) fn order(&mut self, order: &ToWorker) {
+        let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } | ToWorker::Abandon { key }) =
+            *order;
+        if matches!(order, ToWorker::Abandon { .. }) {
+            return;
+        }
+        if self.ordered != Some(key) {
+            (self.data, self.compared, self.prepared, self.trained) = (0, 0, 0, 0);
+            self.forbidden = 0;
+            self.ordered = Some(key);
+        }
+        let is_training = matches!(order, ToWorker::Train { .. });
+        let open = if is_training { &mut self.trained } else { &mut self.prepared };
+        *open = open.saturating_add(1);
+        self.forbidden = self.forbidden.saturating_add(1);
+        if !is_training {
+            self.data = self.data.saturating_add(1);
+            self.compared = self.compared.saturating_add(1);
+        }
+    }
+
+    /// Whether these words are an answer. Words that are not are counted, and logged at 1, 2, 4, 8 ...
+    pub(super) fn admit(&mut self, message: &FromWorker, now_ms: u64) -> bool {
+        let is_admitted = self.is_answer(message, now_ms);
+        if !is_admitted {
+            self.dropped += 1;
+            // Progress that comes too often is dropped in silence: the gateway has its own say.
+            let is_flood = !matches!(message, FromWorker::Progress { .. }) || self.dropped >= 1024;
+            if is_flood && self.dropped.is_power_of_two() {
+                tracing::warn!(
+                    dropped = self.dropped,
+                    "the worker says what it was not asked; it was dropped"
+                );
+            }
+        }
+        is_admitted
+    }
+
+    fn is_answer(&mut self, message: &FromWorker, now_ms: u64) -> bool {
+        let is_ordered = |key: &RoundKey| self.ordered == Some(*key);
+        match message {
+            FromWorker::Started => !std::mem::replace(&mut self.has_started, true),
+            FromWorker::Data { key, .. } => is_ordered(key) && take(&mut self.data),
+            FromWorker::Forbidden { key, .. } => is_ordered(key) && take(&mut self.forbidden),
+            FromWorker::Compared { key, .. } => is_ordered(key) && take(&mut self.compared),
+            FromWorker::Ready { key, .. } | FromWorker::Blinded { key, .. } => {
+                is_ordered(key) && take(&mut self.prepared)
+            }
+            FromWorker::Finished { key, .. } => is_ordered(key) && take(&mut self.trained),
+            FromWorker::Failed { key, .. } => {
+                is_ordered(key) && (take(&mut self.trained) || take(&mut self.prepared))
+            }
+            FromWorker::Progress { key, .. } => {
+                let is_soon =
+                    self.progress_ms.is_some_and(|at| now_ms.saturating_sub(at) < PROGRESS_INTERVAL_MS_MIN);
+                let is_due = is_ordered(key) && self.trained > 0 && !is_soon;
+                if is_due {
+                    self.progress_ms = Some(now_ms);
+                }
+                is_due
+            }
+        }
+    }
+
+    /// Words that were dropped in this life.
+    #[cfg(test)]
+    fn dropped(&self) -> u64 {
+        self.dropped
+    }
+}
+
+fn take(open: &mut u32) -> bool {
+    let is_open = *open > 0;
+    *open = open.saturating_sub(1);
+    is_open
+}
+
+#[cfg(test)]
+mod tests {
+    use common::id::{Digest, Round, RunId};
+    use common::wire::message::TrainFailure;
+
+    use super::*;
+    use crate::pipe::{BlindedFacts, LeftOut, Progress, RawFacts};
+    use crate::policy::PolicyRule;
+
+    const DIGEST: Digest = Digest([7; 32]);
+
+    fn key(round: u32) -> RoundKey {
+        RoundKey { run: RunId([1; 8]), round: Round(round) }
+    }
+
+    fn prepare(round: u32) -> ToWorker {
+        ToWorker::Prepare { key: key(round), manifest: DIGEST }
+    }
+
+    fn train(round: u32) -> ToWorker {
+        ToWorker::Train { key: key(round), manifest: DIGEST, adapter: DIGEST }
+    }
+
+    fn everything(key: RoundKey) -> [FromWorker; 9] {
+        let progress = Progress { step: 1, total_steps: 9, loss: 2.0, tokens_per_s: 70 };
+        [
+            FromWorker::Started,
+            FromWorker::Data { key, root: DIGEST },
+            FromWorker::Compared { key, left_out: LeftOut { too_close: 1, not_compared: 0, records: 9 } },
+            FromWorker::Blinded { key, facts: BlindedFacts { digest: DIGEST, points: 1024 } },
+            FromWorker::Ready { key, base_fingerprint: DIGEST, records: 9 },
+            FromWorker::Progress { key, progress },
+            FromWorker::Finished {
+                key,
+                facts: RawFacts { digest: DIGEST, records: 9, tokens: 9, loss: 2.0 },
+            },
+            FromWorker::Failed { key, reason: TrainFailure::WorkerFailed },
+            FromWorker::Forbidden { key, rule: PolicyRule::RecordsMin },
+        ]
+    }
+
+    /// How many of a thousand of each are admitted, a millisecond apart.
+    fn admitted(words: &mut Words, key: RoundKey) -> [usize; 9] {
+        everything(key).map(|message| (0..1000).filter(|ms| words.admit(&message, *ms)).count())
+    }
+
+    #[test]
+    fn a_flood_of_every_word_is_as_many_answers_as_were_asked_for() {
+        let mut words = Words::default();
+        assert_eq!(admitted(&mut words, key(1)), [1, 0, 0, 0, 0, 0, 0, 0, 0], "nothing was ordered");
+        assert_eq!(words.dropped(), 8999);
+        words.order(&prepare(1));
+        words.order(&train(1));
+        assert_eq!(admitted(&mut words, key(2)), [0; 9], "another round");
+        assert_eq!(admitted(&mut words, key(1)), [0, 1, 1, 1, 0, 1, 1, 0, 2]);
+        words.order(&prepare(1));
+        words.order(&train(1));
+        words.order(&ToWorker::Abandon { key: key(1) });
+        let failed = everything(key(1))[7];
+        assert_eq!((0..1000).filter(|ms| words.admit(&failed, *ms)).count(), 2, "one for each order");
+        words.order(&prepare(1));
+        words.order(&prepare(2));
+        assert_eq!(admitted(&mut words, key(1)), [0; 9], "no order of an earlier round is open");
+    }
+
+    #[test]
+    fn an_honest_round_passes_whole() {
+        let mut words = Words::default();
+        let [started, data, compared, blinded, ready, progress, finished, ..] = everything(key(1));
+        assert!(words.admit(&started, 0));
+        words.order(&prepare(1));
+        assert!(words.admit(&data, 1) && words.admit(&blinded, 2));
+        words.order(&prepare(1));
+        assert!(words.admit(&data, 3) && words.admit(&compared, 4) && words.admit(&ready, 5));
+        words.order(&train(1));
+        let told = (0..10).filter(|second| words.admit(&progress, 1000 * second)).count();
+        assert!(told == 10 && words.admit(&finished, 10_000));
+        assert_eq!(words.dropped(), 0);
+    }
+}
