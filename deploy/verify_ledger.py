@@ -5,10 +5,11 @@
 
 The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data` is no frame
 but a note: nothing left, its length is 0, and its sha256 is the Merkle root of the data manifest of the run it names.
-Checked here:
-  - every line is a record in the one canonical spelling (field order, no blanks, hexadecimal digests);
-  - sequence numbers are 0, 1, 2, ... without a gap;
+Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own verifier enforces the same one):
+  - every line is a record in the one canonical spelling, with the run, round and length that its kind has;
+  - sequence numbers are 0, 1, 2, ... without a gap, and times never go back nor before 2026;
   - `previous` of each line is the SHA-256 of the line before it, so nothing was changed, removed or inserted;
+  - a last line without an end is no longer than a line may be;
   - with --root (and --size): the Merkle tree hash of RFC 6962, section 2.1, over all lines (or the first N) is the given
     one, for instance the one the coordinator was told or the one you wrote down last month.
 Without a root from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine one: write
@@ -20,54 +21,69 @@ Exit code: 0 intact, 1 not intact, 2 wrong usage.
 import argparse
 import hashlib
 import json
+import re
 import sys
 
-FIELDS = ["sequence", "time_ms", "peer", "run", "round", "kind", "length", "sha256", "previous"]
-KINDS = ["join", "hello", "poll", "fetch", "ready", "progress", "offer", "chunk", "commit", "failed"]
-KINDS += ["overlap-declare", "overlap-blinded", "data"]
 LINE_BYTES_MAX = 1024
+TOTAL_MAX = 2**64 - 1
+TIME_MS_MIN = 1767225600000  # 2026-01-01
+TIME_MS_MAX = 253402300799999  # the end of 9999
+NUMBER = rb"(0|[1-9][0-9]{0,19})"
+LINE = re.compile(
+    rb'\{"sequence":' + NUMBER + rb',"time_ms":' + NUMBER + rb',"peer":"[0-9a-f]{64}"'
+    rb',"run":(null|"[0-9a-f]{16}"),"round":(null|' + NUMBER + rb'),"kind":"([a-z-]+)"'
+    rb',"length":' + NUMBER + rb',"sha256":"([0-9a-f]{64})","previous":"([0-9a-f]{64})"\}'
+)
+# By kind: whether it names a run, whether it names a round, the least and the most bytes of its frame.
+KINDS = {
+    "join": (False, False, 40, 65540),
+    "hello": (False, False, 40, 58),
+    "poll": (False, False, 7, 19),
+    "fetch": (False, False, 39, 55),
+    "ready": (True, True, 48, 68),
+    "progress": (True, True, 19, 45),
+    "offer": (True, True, 51, 89),
+    "chunk": (True, True, 41, 1048636),
+    "commit": (True, True, 47, 59),
+    "failed": (True, True, 16, 28),
+    "overlap-declare": (True, False, 15, 27),
+    "overlap-blinded": (True, False, 48, 131104),
+    "data": (True, True, 0, 0),
+}
 
 
 class Broken(Exception):
     """The ledger is not intact."""
 
 
-def is_count(value, limit=2**64):
-    """A JSON integer in range. (bool is an int in Python, and 1.0 == 1.)"""
-    return type(value) is int and 0 <= value < limit
-
-
-def is_hex(value, digits):
-    return isinstance(value, str) and len(value) == digits and all(c in "0123456789abcdef" for c in value)
-
-
 def parse(line, number):
     """One record, or Broken."""
-    if len(line) > LINE_BYTES_MAX:
-        raise Broken(f"line {number} is longer than {LINE_BYTES_MAX} bytes")
-    try:
-        record = json.loads(line.decode("utf-8"))
-    except (UnicodeDecodeError, json.JSONDecodeError, RecursionError):
-        raise Broken(f"line {number} is not JSON") from None
-    if not isinstance(record, dict) or list(record) != FIELDS:
-        raise Broken(f"line {number} does not have the fields of a record")
-    well_formed = (
-        is_count(record["sequence"])
-        and is_count(record["time_ms"])
-        and is_hex(record["peer"], 64)
-        and (record["run"] is None or is_hex(record["run"], 16))
-        and (record["round"] is None or is_count(record["round"], 2**32))
-        and record["kind"] in KINDS
-        and is_count(record["length"])
-        and is_hex(record["sha256"], 64)
-        and is_hex(record["previous"], 64)
-    )
-    if not well_formed:
-        raise Broken(f"line {number} has a field of the wrong kind")
-    if record["kind"] == "data" and (record["length"] != 0 or record["run"] is None):
-        raise Broken(f"line {number} is a note, but has bytes or no run")
-    if json.dumps(record, separators=(",", ":")).encode() != line:
-        raise Broken(f"line {number} is not in canonical form")
+    found = LINE.fullmatch(line) if len(line) <= LINE_BYTES_MAX else None
+    if not found:
+        raise Broken(f"line {number} is not a ledger record")
+    text = [None if group is None else group.decode("ascii") for group in found.groups()]
+    sequence, time_ms, run, round_, round_number, kind, length, sha256, previous = text
+    record = {
+        "sequence": int(sequence),
+        "time_ms": int(time_ms),
+        "run": None if run == "null" else run.strip('"'),
+        "round": None if round_ == "null" else int(round_number),
+        "kind": kind,
+        "length": int(length),
+        "sha256": sha256,
+        "previous": previous,
+    }
+    if kind not in KINDS:
+        raise Broken(f"line {number} is of a kind that does not exist")
+    has_run, has_round, shortest, longest = KINDS[kind]
+    if not TIME_MS_MIN <= record["time_ms"] <= TIME_MS_MAX:
+        raise Broken(f"line {number} has a time before 2026 or after 9999")
+    if (record["run"] is not None, record["round"] is not None) != (has_run, has_round):
+        raise Broken(f"line {number} has another run or round than its kind has")
+    if has_round and record["round"] >= 2**32:
+        raise Broken(f"line {number} has a round beyond 2^32")
+    if not shortest <= record["length"] <= longest:
+        raise Broken(f"line {number} has a length that no frame of its kind has")
     return record
 
 
@@ -92,23 +108,29 @@ def verify(data):
     """Checks the bytes of a ledger; returns what it contains."""
     lines = data.split(b"\n")
     torn_bytes = len(lines.pop())
-    previous = "0" * 64
-    leaves, kinds, data, total = [], {}, {}, 0
+    previous, time_ms = "0" * 64, 0
+    leaves, kinds, notes, total = [], {}, {}, 0
     for number, line in enumerate(lines, start=1):
         record = parse(line, number)
         if record["sequence"] != number - 1:
             raise Broken(f"line {number} has sequence number {record['sequence']}, expected {number - 1}")
+        if record["time_ms"] < time_ms:
+            raise Broken(f"line {number} is dated before the line before it")
         if record["previous"] != previous:
             raise Broken(f"line {number} does not follow from the line before it: the ledger was changed there")
-        previous = hashlib.sha256(line).hexdigest()
+        previous, time_ms = hashlib.sha256(line).hexdigest(), record["time_ms"]
         leaves.append(leaf(line))
         total += record["length"]
+        if total > TOTAL_MAX:
+            raise Broken(f"line {number} makes the bytes of all frames more than 2^64")
         sums = kinds.setdefault(record["kind"], {"frames": 0, "bytes": 0})
         sums["frames"] += 1
         sums["bytes"] += record["length"]
         if record["kind"] == "data":
-            data.setdefault(record["run"], []).append(record["sha256"])
-    return leaves, kinds, data, total, torn_bytes
+            notes.setdefault(record["run"], []).append(record["sha256"])
+    if torn_bytes > LINE_BYTES_MAX:
+        raise Broken(f"line {len(leaves) + 1} is not a ledger record")
+    return leaves, kinds, notes, total, torn_bytes
 
 
 def main():

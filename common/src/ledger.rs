@@ -1,17 +1,18 @@
 //! The egress ledger's format: one JSON line per frame that left a site, and one note per run that says
 //! which records it used (of which nothing left). The lines are chained by hash and summed up by an RFC 6962
 //! Merkle tree. A privacy officer can read the file with `less`, count it with `jq`, and verify it with
-//! either of two independent programs.
+//! either of two independent programs, which enforce one grammar: `common/LEDGER.md`.
 //!
 //! Used by the site agent, which writes it; this is format and check.
 
+mod grammar;
 mod merkle;
 mod record;
 mod verify;
 
 pub use merkle::Tree;
 pub use record::{Kind, LedgerError, Record, context, line_digest};
-pub use verify::{KindTotal, Summary, Verifier, verify};
+pub use verify::{KindTotal, Reading, Summary, Verifier, read, verify};
 
 #[cfg(test)]
 mod tests;

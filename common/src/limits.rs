@@ -136,6 +136,11 @@ pub const OVERLAP_EVALUATIONS_MAX: usize = 4;
 pub const OVERLAP_WAIT_MS_MAX: u64 = 10_000;
 /// One line of the egress ledger; a record is about 400 bytes.
 pub const LEDGER_LINE_BYTES_MAX: usize = 1024;
+/// Earliest time in a ledger: 2026-01-01 UTC, before the first version of this program. An earlier one is
+/// a clock that is wrong or a record that is invented.
+pub const LEDGER_TIME_MS_MIN: u64 = 1_767_225_600_000;
+/// Latest time in a ledger: the end of the year 9999, the last that calendars write in four digits.
+pub const LEDGER_TIME_MS_MAX: u64 = 253_402_300_799_999;
 /// A site's name: a DNS label (at most 63 bytes) and a folder name, short enough for a column of a table.
 pub const SITE_NAME_BYTES_MAX: usize = 32;
 /// Entries of a state folder that is taken up again while it is made: about twenty files and folders.
@@ -146,6 +151,8 @@ pub const HANG_UP_MS_MAX: u64 = 1_000;
 pub const PROBE_MS_MAX: u64 = 500;
 /// One message between the processes of a site, or one line on the admin socket.
 pub const LOCAL_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// How long an idle connection is silent before it says that it lives.
+pub const KEEP_ALIVE_MS_MAX: u64 = 10_000;
 
 const _: () =
     assert!(POLL_WAIT_MS_MAX as u64 + 5_000 <= REQUEST_WAIT_MS_MAX, "a full poll fits in a request");
@@ -165,3 +172,5 @@ const _: () =
 const _: () = assert!(AGGREGATE_NORM_MAX < ADAPTER_NORM_MAX, "an update may be larger than what it began as");
 const _: () = assert!(RECORDS_MAX <= COUNT_MAX, "a record count is a count");
 const _: () = assert!(UNSYNCED_BYTES_MAX >= CHUNK_BYTES_MAX as u64, "at most one fsync a chunk");
+const _: () =
+    assert!(3 * KEEP_ALIVE_MS_MAX <= SILENCE_MS_MAX, "three keep-alives before a connection is dropped");

@@ -17,13 +17,20 @@ pub enum LedgerError {
     /// A line is not a record in canonical form.
     #[error("line {line} is not a ledger record")]
     NotARecord { line: u64 },
+    /// A record says what no record of its kind says.
+    #[error("line {line} is not a ledger record: {reason}")]
+    Value { line: u64, reason: &'static str },
+    /// A record is dated before the one above it.
+    #[error("line {line} is dated before the line before it")]
+    Time { line: u64 },
     /// A number is missing or repeated.
     #[error("line {line} has sequence number {found}, expected {expected}")]
     Sequence { line: u64, found: u64, expected: u64 },
     /// A line does not follow from the one before: something was changed, removed or inserted.
     #[error("line {line} does not follow from the line before it: the ledger was changed there")]
     Chain { line: u64 },
-    /// The last line has no end: the machine stopped while it was written.
+    /// The last line has no end, and is no longer than a line may be: the machine stopped while it was
+    /// written.
     #[error("the last line is incomplete after {whole_bytes} whole bytes")]
     TornTail { whole_bytes: u64 },
     /// A record cannot be written as JSON.
@@ -110,7 +117,7 @@ impl Kind {
 pub struct Record {
     /// 0, 1, 2, ... without gaps.
     pub sequence: u64,
-    /// When, in milliseconds since 1970 (UTC).
+    /// When, in milliseconds since 1970 (UTC); never before the record above.
     pub time_ms: u64,
     /// To whom: SHA-256 of the coordinator's CA key (the pin of the invitation), 64 hexadecimal digits.
     pub peer: String,

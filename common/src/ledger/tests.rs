@@ -1,29 +1,74 @@
-//! RFC 6962 vectors, an intact ledger, and every way to break one.
+//! RFC 6962 vectors, an intact ledger, every way to break one, and the grammar beside its document and the
+//! wire. `forgeries` makes broken ledgers by the hundred; `agreement` hands them to both verifiers.
 
+use super::grammar::{Context, shape};
 use super::*;
-use crate::id::Digest;
+use crate::id::{Digest, Round, RunId};
+use crate::limits::{CHUNK_BYTES_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX};
+use crate::wire::frame::{self, PREFIX_BYTES};
+use crate::wire::join::JoinRequest;
+use crate::wire::message::{Envelope, LedgerHead, POINT_BYTES, Request, RoundKey, TrainFailure};
+use crate::wire::numbers::{LossMilli, RoundedCount};
+
+mod agreement;
+mod forgeries;
+
+/// Every kind, in the order of the words in the file.
+pub(super) const KINDS: [Kind; 13] = [
+    Kind::Join,
+    Kind::Hello,
+    Kind::Poll,
+    Kind::Fetch,
+    Kind::Ready,
+    Kind::Progress,
+    Kind::Offer,
+    Kind::Chunk,
+    Kind::Commit,
+    Kind::Failed,
+    Kind::OverlapDeclare,
+    Kind::OverlapBlinded,
+    Kind::Data,
+];
+
+/// A record of this kind that the grammar allows.
+pub(super) fn record(kind: Kind, sequence: u64, length: u64) -> Record {
+    let context = shape(kind).context;
+    Record {
+        sequence,
+        time_ms: LEDGER_TIME_MS_MIN + 1000 * sequence,
+        peer: Digest::of(b"ca").to_string(),
+        run: (context != Context::Nothing).then(|| "0102030405060708".to_owned()),
+        round: (context == Context::Round).then_some(1),
+        kind,
+        length,
+        sha256: Digest::of(&sequence.to_le_bytes()).to_string(),
+        previous: Digest([0; 32]).to_string(),
+    }
+}
+
+/// Lines that follow from each other, numbered, with what is said of them otherwise.
+pub(super) fn chained(records: Vec<Record>) -> Vec<Vec<u8>> {
+    let mut previous = Digest([0; 32]);
+    let line = |mut record: Record| {
+        record.previous = previous.to_string();
+        let line = record.to_line().unwrap();
+        previous = line_digest(&line);
+        line
+    };
+    records.into_iter().map(line).collect()
+}
+
+/// The file of these lines.
+pub(super) fn file(lines: &[Vec<u8>]) -> Vec<u8> {
+    lines.iter().flat_map(|line| line.iter().copied().chain([b'\n'])).collect()
+}
 
 fn ledger(count: u64) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    let mut verifier = Verifier::default();
-    for sequence in 0..count {
-        let record = Record {
-            sequence,
-            time_ms: 1_700_000_000_000 + sequence,
-            peer: Digest::of(b"ca").to_string(),
-            run: Some("0102030405060708".into()),
-            round: Some(1),
-            kind: if sequence % 2 == 0 { Kind::Poll } else { Kind::Chunk },
-            length: 10 + sequence,
-            sha256: Digest::of(&sequence.to_le_bytes()).to_string(),
-            previous: verifier.previous().to_string(),
-        };
-        let line = record.to_line().unwrap();
-        verifier.check(&line).unwrap();
-        bytes.extend_from_slice(&line);
-        bytes.push(b'\n');
-    }
-    bytes
+    let records = (0..count).map(|sequence| match sequence % 2 {
+        0 => record(Kind::Poll, sequence, 10 + sequence),
+        _ => record(Kind::Chunk, sequence, 50 + sequence),
+    });
+    file(&chained(records.collect()))
 }
 
 #[test]
@@ -61,7 +106,7 @@ fn merkle_roots_of_the_certificate_transparency_test_vectors() {
 fn an_intact_ledger_is_summed_up() {
     let mut seen = 0;
     let summary = verify(ledger(5).as_slice(), |_| seen += 1).unwrap();
-    assert_eq!((summary.records, summary.bytes, seen), (5, 10 + 11 + 12 + 13 + 14, 5));
+    assert_eq!((summary.records, summary.bytes, seen), (5, 10 + 51 + 12 + 53 + 14, 5));
     assert_eq!(summary.kinds[&Kind::Poll], KindTotal { frames: 3, bytes: 36 });
     assert_eq!(verify([].as_slice(), |_| ()).unwrap().records, 0);
 }
@@ -98,26 +143,129 @@ fn removed_swapped_and_torn_lines_are_named() {
 
 #[test]
 fn a_note_has_no_bytes_and_a_run() {
-    let note = |length, run: Option<&str>| {
-        Record {
-            sequence: 0,
-            time_ms: 1,
-            peer: Digest::of(b"ca").to_string(),
-            run: run.map(str::to_owned),
-            round: Some(1),
-            kind: Kind::Data,
-            length,
-            sha256: Digest::of(b"root").to_string(),
-            previous: Digest([0; 32]).to_string(),
-        }
-        .to_line()
-        .unwrap()
-    };
+    let note = record(Kind::Data, 0, 0);
     let mut verifier = Verifier::default();
-    assert!(verifier.check(&note(0, Some("0102030405060708"))).unwrap().is_note());
+    assert!(verifier.verify_line(&note.to_line().unwrap()).unwrap().is_note());
     assert_eq!(verifier.summary().bytes, 0);
-    for odd in [note(1, Some("0102030405060708")), note(0, None)] {
-        let refused = Verifier::default().check(&odd);
-        assert!(matches!(refused, Err(LedgerError::NotARecord { line: 1 })));
+    let with_bytes = Record { length: 1, ..note.clone() };
+    let of_no_run = Record { run: None, round: None, ..note };
+    for odd in [with_bytes, of_no_run] {
+        let refused = Verifier::default().verify_line(&odd.to_line().unwrap());
+        assert!(matches!(refused, Err(LedgerError::Value { line: 1, .. })), "{odd:?}");
     }
+}
+
+/// The attacks of the review: text where a hash belongs, a time of 2020, chunks called polls.
+#[test]
+fn what_no_frame_says_is_no_record_though_the_chain_holds() {
+    let chunk = Record { time_ms: LEDGER_TIME_MS_MIN + 5, ..record(Kind::Chunk, 0, 1 << 20) };
+    let check = |record: &Record| Verifier::default().verify_line(&record.to_line().unwrap());
+    assert!(check(&chunk).is_ok());
+    let wrong = [
+        Record { peer: "the coordinator".into(), ..chunk.clone() },
+        Record { peer: chunk.peer.to_uppercase(), ..chunk.clone() },
+        Record { run: Some("run 1".into()), ..chunk.clone() },
+        Record { sha256: "patient 7".into(), ..chunk.clone() },
+        Record { previous: String::new(), ..chunk.clone() },
+        Record { time_ms: 1_577_836_800_000, ..chunk.clone() },
+        Record { time_ms: u64::MAX, ..chunk.clone() },
+        Record { kind: Kind::Poll, ..chunk.clone() },
+        Record { kind: Kind::Poll, run: None, round: None, ..chunk.clone() },
+        Record { kind: Kind::Data, ..chunk.clone() },
+        Record { round: None, ..chunk.clone() },
+        Record { run: None, ..chunk.clone() },
+        Record { length: 0, ..chunk.clone() },
+        Record { length: u64::MAX, ..chunk.clone() },
+    ];
+    for record in wrong {
+        assert!(matches!(check(&record), Err(LedgerError::Value { line: 1, .. })), "{record:?}");
+    }
+    let mut verifier = Verifier::default();
+    verifier.verify_line(&chunk.to_line().unwrap()).unwrap();
+    let earlier = Record {
+        sequence: 1,
+        time_ms: chunk.time_ms - 1,
+        previous: verifier.previous().to_string(),
+        ..chunk
+    };
+    let found = verifier.verify_line(&earlier.to_line().unwrap());
+    assert!(matches!(found, Err(LedgerError::Time { line: 2 })), "{found:?}");
+}
+
+/// The least and the most that the encoding makes of each request, and what may follow it.
+#[test]
+fn the_bounds_of_a_length_are_those_of_the_wire() {
+    for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Data) {
+        let (least, most) = extremes(kind);
+        let shape = shape(kind);
+        assert_eq!((shape.shortest, shape.longest), (least, most), "{kind:?}");
+    }
+}
+
+fn extremes(kind: Kind) -> (u64, u64) {
+    if kind == Kind::Join {
+        let request = JoinRequest { protocol: 1, token: [0; 32], site: "a".into(), csr: vec![] };
+        let least = frame::to_bytes(&request).unwrap().len();
+        return (least as u64, (PREFIX_BYTES + MESSAGE_BYTES_MAX) as u64);
+    }
+    let bytes = |sequence, request: Request| {
+        assert_eq!(Kind::of(&request), kind);
+        frame::to_bytes(&Envelope { sequence, request }).unwrap().len() as u64
+    };
+    let payload = match kind {
+        Kind::Chunk => (1, CHUNK_BYTES_MAX as u64),
+        Kind::OverlapBlinded => (POINT_BYTES as u64, (OVERLAP_BATCH_POINTS_MAX * POINT_BYTES) as u64),
+        _ => (0, 0),
+    };
+    (bytes(0, request(kind, 0)) + payload.0, bytes(u64::MAX, request(kind, u64::MAX)) + payload.1)
+}
+
+/// A request with this number in every field, as far as the field goes.
+fn request(kind: Kind, number: u64) -> Request {
+    let short = u32::try_from(number).unwrap_or(u32::MAX);
+    let run = RunId([1; 8]);
+    let (digest, key) = (Digest([7; 32]), RoundKey { run, round: Round(short) });
+    // The largest that these types hold.
+    let (rounded, loss) = (RoundedCount::of(number), LossMilli::of(number as f64));
+    match kind {
+        Kind::Hello => Request::Hello {
+            protocol: u16::try_from(number).unwrap_or(u16::MAX),
+            ledger: LedgerHead { size: number, root: digest },
+        },
+        Kind::Poll => Request::Poll { wait_ms: short },
+        Kind::Fetch => Request::Fetch { digest, offset: number },
+        Kind::Ready => Request::Ready { key, base_fingerprint: digest, records: rounded },
+        Kind::Progress => {
+            Request::Progress { key, step: short, total_steps: short, loss, tokens_per_s: short }
+        }
+        Kind::Offer => Request::Offer { key, digest, bytes: number, records: rounded, tokens: rounded, loss },
+        Kind::Chunk => Request::Chunk { digest, offset: number, length: short },
+        Kind::Commit => Request::Commit { key, digest },
+        Kind::Failed => Request::Failed { key, reason: TrainFailure::OverlapFailed },
+        Kind::OverlapDeclare => Request::OverlapDeclare { run, points: short },
+        Kind::OverlapBlinded => Request::OverlapBlinded { run, offset: short, count: short },
+        Kind::Join | Kind::Data => panic!("no request"),
+    }
+}
+
+#[test]
+fn the_document_says_what_the_code_does() {
+    const DOCUMENT: &str = include_str!("../../LEDGER.md");
+    let table = &DOCUMENT[DOCUMENT.find("| kind |").unwrap()..];
+    let rows: Vec<&str> = table.lines().skip(2).take_while(|line| line.starts_with('|')).collect();
+    assert_eq!(rows.len(), KINDS.len());
+    for (kind, row) in KINDS.into_iter().zip(rows) {
+        let shape = shape(kind);
+        let context = match shape.context {
+            Context::Nothing => "null | null",
+            Context::Run => "given | null",
+            Context::Round => "given | given",
+        };
+        let said = format!("| `{}` | {context} | {} | {} |", kind.word(), shape.shortest, shape.longest);
+        assert!(row.starts_with(&said), "{row}\n{said}");
+    }
+    for bound in [LEDGER_TIME_MS_MIN, crate::limits::LEDGER_TIME_MS_MAX] {
+        assert!(DOCUMENT.contains(&bound.to_string()), "{bound}");
+    }
+    assert!(DOCUMENT.contains(&format!("{} bytes", crate::limits::LEDGER_LINE_BYTES_MAX)));
 }

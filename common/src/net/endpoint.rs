@@ -26,18 +26,14 @@ use quinn::{
 use super::error::NetError;
 use crate::limits::{
     CONNECTION_WINDOW_BYTES_MAX, INCOMING_BUFFER_BYTES_MAX, INCOMING_BUFFER_TOTAL_BYTES_MAX, INCOMING_MAX,
-    SEND_WINDOW_BYTES_MAX, SILENCE_MS_MAX, STREAM_WINDOW_BYTES_MAX, STREAMS_PER_CONNECTION_MAX,
+    KEEP_ALIVE_MS_MAX, SEND_WINDOW_BYTES_MAX, SILENCE_MS_MAX, STREAM_WINDOW_BYTES_MAX,
+    STREAMS_PER_CONNECTION_MAX,
 };
 use crate::secret::Secret;
 
-/// How often an idle connection says that it lives.
-const KEEP_ALIVE_MS: u64 = 10_000;
 /// UDP buffers asked of the kernel, per socket and direction (it may grant less: net.core.rmem_max). Its
 /// usual 208 KiB overflow when 100 sites send at once, and every overflow is a lost packet.
 const SOCKET_BUFFER_BYTES: usize = 4 * 1024 * 1024;
-
-const _: () =
-    assert!(3 * KEEP_ALIVE_MS <= SILENCE_MS_MAX, "three keep-alives before a connection is dropped");
 
 /// The secret that outlives a coordinator process. With it, a restarted coordinator tells sites at once
 /// that their old connections are gone (RFC 9000 section 10.3); without it they wait for a timeout.
@@ -158,7 +154,7 @@ fn transport(bidirectional_streams: u32) -> TransportConfig {
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES_MAX))
         .send_window(SEND_WINDOW_BYTES_MAX)
         .datagram_receive_buffer_size(None)
-        .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MS)))
+        .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MS_MAX)))
         .max_idle_timeout(IdleTimeout::try_from(Duration::from_millis(SILENCE_MS_MAX)).ok())
         .mtu_discovery_config(Some(MtuDiscoveryConfig::default()));
     transport

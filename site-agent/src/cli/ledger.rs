@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{BufReader, Read as _};
+use std::io::BufReader;
 use std::path::Path;
 
 use clap::Subcommand;
-use common::ledger::{LedgerError, Record, Summary, verify};
+use common::ledger::{self, LedgerError, Reading, Record, Summary};
 use serde_json::json;
 
 use super::support::{State, print_json};
@@ -168,17 +168,15 @@ pub(super) fn summary(path: &Path) -> Result<Summary, SiteError> {
 /// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it,
 /// and one that a crash left there was never followed by a send and will be cut off at the next start.
 fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
-    let open = || File::open(path).map_err(|source| SiteError::io(path, source));
-    let whole_bytes = match verify(BufReader::new(open()?), |_| ()) {
-        Err(LedgerError::TornTail { whole_bytes }) => {
-            eprintln!("note: the last line is incomplete and not counted: a crash, or a running agent");
-            whole_bytes
-        }
-        _ => u64::MAX,
-    };
+    let file = File::open(path).map_err(|source| SiteError::io(path, source))?;
     let mut records = Vec::new();
-    match verify(BufReader::new(open()?.take(whole_bytes)), |record| records.push(record.clone())) {
-        Ok(summary) => Ok((records, summary)),
+    match ledger::read(BufReader::new(file), |record| records.push(record.clone())) {
+        Ok(Reading { verifier, torn_bytes, .. }) => {
+            if torn_bytes > 0 {
+                eprintln!("note: the last line is incomplete and not counted: a crash, or a running agent");
+            }
+            Ok((records, verifier.summary()))
+        }
         Err(LedgerError::Io(source)) => Err(SiteError::io(path, source)),
         Err(error) => Err(SiteError::Ledger { path: path.to_path_buf(), reason: error.to_string() }),
     }

@@ -7,14 +7,14 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufRead as _, BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use common::durable;
 use common::id::{Digest, Round, RunId};
-use common::ledger::{Kind, LedgerError, Record, Verifier};
-use common::limits::LEDGER_LINE_BYTES_MAX;
+use common::ledger::{self, Kind, LedgerError, Reading, Record, Verifier};
+use common::limits::{LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN};
 use common::wire::message::{LedgerHead, RoundKey};
 
 use crate::error::SiteError;
@@ -97,17 +97,10 @@ impl LedgerWriter {
 
     /// Reads the file from its start; leaves the position at the end of the last whole record.
     fn recover(&mut self) -> Result<u64, SiteError> {
-        let length = self.file.metadata().map_err(|source| SiteError::io(&self.path, source))?.len();
-        let reader = BufReader::new(&self.file);
-        let mut verifier = Verifier::default();
         let mut data = BTreeMap::new();
-        let whole_bytes = match check_lines(reader, &mut verifier, |record| remember(&mut data, record)) {
-            Ok(whole_bytes) => whole_bytes,
-            Err(error) => {
-                return Err(SiteError::Ledger { path: self.path.clone(), reason: error.to_string() });
-            }
-        };
-        let torn_bytes = length.saturating_sub(whole_bytes);
+        let reading = ledger::read(BufReader::new(&self.file), |record| remember(&mut data, record))
+            .map_err(|error| self.not_intact(&error))?;
+        let Reading { verifier, whole_bytes, torn_bytes } = reading;
         self.verifier = verifier;
         self.data = data;
         self.whole_bytes = whole_bytes;
@@ -133,7 +126,8 @@ impl LedgerWriter {
         LedgerHead { size: summary.records, root: summary.root }
     }
 
-    /// Appends one record and returns its sequence number once it is on disk.
+    /// Appends one record and returns its sequence number once it is on disk. Where the clock went back, the
+    /// record has the time of the one before it: the order is true, and nothing stops because of a clock.
     ///
     /// # Errors
     /// `Io` when it cannot be written (a full disk); the ledger is then as it was before.
@@ -147,7 +141,7 @@ impl LedgerWriter {
         let sequence = self.next_sequence();
         let record = Record {
             sequence,
-            time_ms,
+            time_ms: time_ms.clamp(LEDGER_TIME_MS_MIN, LEDGER_TIME_MS_MAX).max(self.verifier.time_ms()),
             peer: peer.to_string(),
             run: frame.run.map(|run| run.to_string()),
             round: frame.round.map(|round| round.0),
@@ -159,7 +153,7 @@ impl LedgerWriter {
         let mut line = record.to_line().map_err(|error| self.not_intact(&error))?;
         // Checked by the reader's own code before it is written: what we write, everybody accepts.
         let mut verifier = self.verifier.clone();
-        verifier.check(&line).map_err(|error| self.not_intact(&error))?;
+        verifier.verify_line(&line).map_err(|error| self.not_intact(&error))?;
         line.push(b'\n');
         if let Err(source) = self.write_durably(&line) {
             self.broken = self.file.set_len(self.whole_bytes).and_then(|()| self.file.sync_all()).is_err();
@@ -205,27 +199,6 @@ impl LedgerWriter {
 
     fn not_intact(&self, error: &LedgerError) -> SiteError {
         SiteError::Ledger { path: self.path.clone(), reason: error.to_string() }
-    }
-}
-
-/// Checks every whole line; returns how many bytes they take. An unfinished last line is not an error here.
-fn check_lines(
-    mut reader: impl std::io::BufRead,
-    verifier: &mut Verifier,
-    mut each: impl FnMut(&Record),
-) -> Result<u64, LedgerError> {
-    let mut whole_bytes = 0;
-    let mut line = Vec::new();
-    loop {
-        line.clear();
-        let limit = LEDGER_LINE_BYTES_MAX as u64 + 1;
-        let read = std::io::Read::take(&mut reader, limit).read_until(b'\n', &mut line)?;
-        if read == 0 || (line.last() != Some(&b'\n') && (read as u64) < limit) {
-            return Ok(whole_bytes);
-        }
-        line.pop();
-        each(&verifier.check(&line)?);
-        whole_bytes += read as u64;
     }
 }
 

@@ -12,25 +12,29 @@ use site_agent::gateway::ledger::{Frame, LedgerWriter};
 use crate::support::{Site, words};
 
 fn fill(site: &Site, records: u64) {
-    fill_from(site, records, 10);
+    fill_from(site, records, 6);
 }
 
-/// Records whose frames are `first_length` bytes and up.
-fn fill_from(site: &Site, records: u64, first_length: u64) {
+/// Records whose frames are `more` bytes longer than the shortest of their kind.
+fn fill_from(site: &Site, records: u64, more: u64) {
     let (mut ledger, _) = LedgerWriter::open(&site.folder.ledger()).unwrap();
-    let kinds = [Kind::Join, Kind::Hello, Kind::Data, Kind::Poll, Kind::Offer, Kind::Chunk, Kind::Commit];
+    let kinds = [
+        (Kind::Join, 300),
+        (Kind::Hello, 40),
+        (Kind::Data, 0),
+        (Kind::Poll, 7),
+        (Kind::Offer, 51),
+        (Kind::Chunk, 5000),
+        (Kind::Commit, 47),
+    ];
     for number in 0..records {
-        let kind = kinds[usize::try_from(number).unwrap() % kinds.len()];
-        let run = matches!(kind, Kind::Offer | Kind::Data).then_some(RunId([7; 8]));
+        let (kind, shortest) = kinds[usize::try_from(number).unwrap() % kinds.len()];
+        let is_of_run = matches!(kind, Kind::Offer | Kind::Data | Kind::Chunk | Kind::Commit);
+        let run = is_of_run.then_some(RunId([7; 8]));
         let round = run.map(|_| Round(1));
-        let frame = Frame {
-            kind,
-            run,
-            round,
-            length: if kind == Kind::Data { 0 } else { first_length + number },
-            digest: Digest::of(&number.to_le_bytes()),
-        };
-        ledger.append(1_700_000_000_000 + number, &Digest::of(b"ca"), &frame).unwrap();
+        let length = if kind == Kind::Data { 0 } else { shortest + more };
+        let frame = Frame { kind, run, round, length, digest: Digest::of(&number.to_le_bytes()) };
+        ledger.append(1_800_000_000_000 + number, &Digest::of(b"ca"), &frame).unwrap();
     }
 }
 
@@ -106,7 +110,7 @@ fn a_rewritten_ledger_is_found_by_a_root_written_down_before() {
     let arguments = ["--root", root.as_str(), "--size", "4"];
     assert!(python(&arguments, &site.folder.ledger()).unwrap().status.success());
     fs::remove_file(site.folder.ledger()).unwrap();
-    fill_from(&site, 7, 11);
+    fill_from(&site, 7, 7);
     let forgery = python(&[], &site.folder.ledger()).unwrap();
     assert!(forgery.status.success(), "the forgery is consistent in itself");
     assert_eq!(python(&arguments, &site.folder.ledger()).unwrap().status.code(), Some(1));

@@ -9,10 +9,10 @@ use super::*;
 
 fn frame(number: u64) -> Frame {
     Frame {
-        kind: if number.is_multiple_of(2) { Kind::Poll } else { Kind::Chunk },
+        kind: if number.is_multiple_of(2) { Kind::Chunk } else { Kind::Failed },
         run: Some(RunId([1; 8])),
         round: Some(Round(u32::try_from(number).unwrap())),
-        length: 100 + number,
+        length: if number.is_multiple_of(2) { 100 + number } else { 16 + number },
         digest: Digest::of(&number.to_le_bytes()),
     }
 }
@@ -55,6 +55,38 @@ fn a_torn_last_line_is_cut_off_at_every_possible_place() {
         assert_eq!(writer.append(1_002, &Digest::of(b"peer"), &frame(2)).unwrap(), 2);
         assert_eq!(fs::read(&path).unwrap(), whole, "the same record again, byte for byte");
     }
+}
+
+/// A clock that goes back, or says 1970, neither stops the site nor writes a ledger that nobody accepts.
+#[test]
+fn times_never_go_back_whatever_the_clock_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let (mut writer, _) = LedgerWriter::open(&path).unwrap();
+    let at = LEDGER_TIME_MS_MIN + 5_000;
+    for (number, time_ms) in (0..).zip([7, at, at - 1, 0, at + 1, u64::MAX, at]) {
+        writer.append(time_ms, &Digest::of(b"peer"), &frame(number)).unwrap();
+    }
+    drop(writer);
+    let mut times = Vec::new();
+    verify(fs::read(&path).unwrap().as_slice(), |record| times.push(record.time_ms)).unwrap();
+    let end = LEDGER_TIME_MS_MAX;
+    assert_eq!(times, [LEDGER_TIME_MS_MIN, at, at, at, at + 1, end, end]);
+    assert!(LedgerWriter::open(&path).is_ok());
+}
+
+#[test]
+fn a_tail_that_no_crash_leaves_is_not_cut_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    drop(filled(&path, 2));
+    let whole = fs::read(&path).unwrap();
+    let with = |tail: &[u8]| fs::write(&path, [whole.as_slice(), tail].concat()).unwrap();
+    with(&[b'x'; 1025]);
+    assert!(matches!(LedgerWriter::open(&path), Err(SiteError::Ledger { .. })));
+    with(&[b'x'; 1024]);
+    assert_eq!(LedgerWriter::open(&path).unwrap().1, 1024);
+    assert_eq!(fs::read(&path).unwrap(), whole);
 }
 
 #[test]
