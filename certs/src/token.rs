@@ -77,7 +77,7 @@ impl TokenHash {
     ///
     /// # Errors
     /// [`CertError::TokenWrong`] or [`CertError::TokenExpired`].
-    pub fn check(
+    pub fn verify(
         &self,
         presented: &JoinToken,
         expires_at: SystemTime,
@@ -124,10 +124,10 @@ mod tests {
         let stored = TokenHash::from_bytes(*token.hash().as_bytes());
         let expires = SystemTime::UNIX_EPOCH + Duration::from_secs(1000);
         let before = expires - Duration::from_nanos(1);
-        assert_eq!(stored.check(&token, expires, before), Ok(()));
-        assert_eq!(stored.check(&token, expires, expires), Err(CertError::TokenExpired));
+        assert_eq!(stored.verify(&token, expires, before), Ok(()));
+        assert_eq!(stored.verify(&token, expires, expires), Err(CertError::TokenExpired));
         let wrong = JoinToken::from_bytes([2; 32]);
-        assert_eq!(stored.check(&wrong, expires, before), Err(CertError::TokenWrong));
-        assert_eq!(stored.check(&wrong, expires, expires), Err(CertError::TokenWrong));
+        assert_eq!(stored.verify(&wrong, expires, before), Err(CertError::TokenWrong));
+        assert_eq!(stored.verify(&wrong, expires, expires), Err(CertError::TokenWrong));
     }
 }

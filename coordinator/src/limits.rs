@@ -77,6 +77,17 @@ pub const WATCH_WAIT_MS_MAX: u64 = 5_000;
 pub const DATABASE_WAIT_MS_MAX: u64 = 5_000;
 /// SQLite before 3.51.3 could corrupt a WAL database after a reset.
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
+/// Between the first two attempts at an effect; doubled after each one.
+pub const EFFECT_WAIT_MS_MIN: u64 = 1_000;
+/// Between two attempts to write to the journal, such as on a full disk.
+pub const JOURNAL_WAIT_MS_MIN: u64 = 2_000;
+/// Between two attempts to accept an operator's connection, after one failed.
+pub const ACCEPT_WAIT_MS_MIN: u64 = 100;
+/// What a site that finds no place for its comparison is told to wait: an evaluation of 1,024 points takes
+/// less.
+pub const PLACE_WAIT_MS_MIN: u32 = 2_000;
+/// What a site that has sent all that it may in one day is told to wait: 1,440 questions until the next day.
+pub const DAY_OVER_WAIT_MS_MIN: u32 = 60_000;
 
 const _: () = assert!(DATABASE_RESERVE_BYTES_MIN <= DISK_RESERVE_BYTES_MIN, "uploads end before frames do");
 const _: () = assert!(

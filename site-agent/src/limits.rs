@@ -115,6 +115,11 @@ pub const BLINDINGS_MAX: u32 = 1 + TRAINING_ATTEMPTS_MAX;
 pub const LOG_LINE_BYTES_MAX: usize = 4096;
 /// What is still read of a dead child's log pipe, which a process it left behind may hold open.
 pub const LOG_DRAIN_MS_MAX: u64 = 500;
+/// From one progress line to the next where there is no terminal: a training of an hour is 720 lines.
+pub const PROGRESS_LINE_MS_MIN: u64 = 5_000;
+/// From one request to stop to the next that counts: a terminal, a service manager and `timeout` may each
+/// send their own signal, and mean one.
+pub const STOP_AGAIN_MS_MIN: u64 = 1_000;
 
 const _: () = assert!(BACKOFF_MS_MIN <= BACKOFF_MS_MAX && BUSY_MS_MIN <= BUSY_MS_MAX, "waits are ranges");
 const _: () = assert!(

@@ -55,7 +55,7 @@ pub fn accepted_by(
     today: Date,
 ) -> Result<Accepted, SiteError> {
     let verify = |message: &[u8], signature: &[u8]| officer.verifies(message, signature);
-    waiver.check(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
+    waiver.verify(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
 }
 
 /// What the waiver in force at a site accepts; nothing where there is none. A waiver that does not hold is an

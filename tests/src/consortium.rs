@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::binaries::Binaries;
 use crate::failure::Failure;
-use crate::limits::{COMMAND_S_MAX, START_S_MAX};
+use crate::limits::{COMMAND_S_MAX, READY_POLL_MS_MIN, START_S_MAX, STATUS_POLL_MS_MIN};
 use crate::ports::free_port;
 use crate::process::Finished;
 use crate::relay::Relay;
@@ -26,9 +26,6 @@ const COMMAND: Duration = Duration::from_secs(COMMAND_S_MAX);
 /// planted records must reach the training or a search for them proves nothing, and these consortia have a
 /// held-out set of their own.
 const EVERYTHING: [&str; 6] = ["--screen", "report", "--duplicates", "keep", "--split", "none"];
-const POLL_EVERY: Duration = Duration::from_millis(20);
-/// How often a run's status is asked for; each asking starts a process.
-const STATUS_EVERY: Duration = Duration::from_millis(150);
 
 /// One hospital.
 #[derive(Clone, Debug)]
@@ -136,7 +133,7 @@ impl Consortium {
         wait::until(
             "the coordinator's start",
             Duration::from_secs(START_S_MAX),
-            POLL_EVERY,
+            Duration::from_millis(READY_POLL_MS_MIN),
             &logs,
             &interrupt,
             || {
@@ -250,10 +247,17 @@ impl Consortium {
     /// A run that failed, a process that ended, or the deadline.
     pub fn wait_published(&mut self, run: &str, within: Duration) -> Result<RunStatus, Failure> {
         let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
-        wait::until("the end of the run", within, STATUS_EVERY, &logs, &interrupt, || {
-            self.all_must_be_running()?;
-            self.published(run)
-        })
+        wait::until(
+            "the end of the run",
+            within,
+            Duration::from_millis(STATUS_POLL_MS_MIN),
+            &logs,
+            &interrupt,
+            || {
+                self.all_must_be_running()?;
+                self.published(run)
+            },
+        )
     }
 
     /// The status of a run once it is published, `None` while it is under way.

@@ -19,15 +19,12 @@ use std::time::{Duration, Instant};
 
 use crate::consortium::{Consortium, Setup};
 use crate::failure::Failure;
-use crate::limits::{EXPORT_S_MAX, ROUND_S_MAX};
+use crate::limits::{EXPORT_S_MAX, ROUND_S_MAX, STATUS_POLL_MS_MIN};
 use crate::status::RunStatus;
 use crate::wait::Interrupt;
 use arguments::DemoSettings;
 use progress::{Progress, SiteView, View};
 use report::{Paths, Report};
-
-/// How often a run's status is asked for.
-const STATUS_EVERY: Duration = Duration::from_millis(250);
 
 /// Name of the file that marks a folder as ours to replace.
 const MARK: &str = ".consilium-demo";
@@ -139,12 +136,19 @@ fn follow(
     let mut progress = Progress::new(&names);
     let logs = consortium.logs().to_owned();
     let within = Duration::from_secs(ROUND_S_MAX) * settings.rounds.max(1);
-    let result = crate::wait::until("the end of the run", within, STATUS_EVERY, &logs, interrupt, || {
-        consortium.all_must_be_running()?;
-        let status = consortium.run_status(&run)?;
-        progress.update(&view(&status));
-        consortium.ended(&run, status)
-    });
+    let result = crate::wait::until(
+        "the end of the run",
+        within,
+        Duration::from_millis(STATUS_POLL_MS_MIN),
+        &logs,
+        interrupt,
+        || {
+            consortium.all_must_be_running()?;
+            let status = consortium.run_status(&run)?;
+            progress.update(&view(&status));
+            consortium.ended(&run, status)
+        },
+    );
     progress.finish();
     println!();
     result

@@ -21,3 +21,11 @@ pub const RELAY_CLIENTS_MAX: usize = 256;
 pub const NEEDLE_BYTES_MIN: usize = 8;
 /// Draws for one department of the demo's records; more of them mean that its questions are exhausted.
 pub const DRAWS_MAX: usize = 100_000;
+/// Between two looks whether a child ended.
+pub const PROCESS_POLL_MS_MIN: u64 = 5;
+/// Between two looks whether a process of ours has started.
+pub const READY_POLL_MS_MIN: u64 = 20;
+/// Between two questions for a run's status: each starts a process, which takes some 10 ms.
+pub const STATUS_POLL_MS_MIN: u64 = 150;
+/// Between two looks of a relay thread whether it should end.
+pub const RELAY_WAKE_MS_MIN: u64 = 20;

@@ -13,11 +13,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use crate::failure::{Failure, sentence_and_hint};
-use crate::limits::STOP_S_MAX;
+use crate::limits::{PROCESS_POLL_MS_MIN, STOP_S_MAX};
 use crate::wait::{self, Interrupt};
-
-/// How often the end of a child is looked for.
-const POLL_EVERY: Duration = Duration::from_millis(5);
 
 /// Numbers the log files of one-shot commands, so that none overwrites another.
 static COMMANDS_RUN: AtomicU32 = AtomicU32::new(0);
@@ -88,8 +85,14 @@ pub fn run_with_input(
     let (stdout, stderr) = (logs.join(format!("{stem}.stdout")), logs.join(format!("{stem}.stderr")));
     command.stdin(stdin_of(input).map_err(Failure::file("write", "a pipe"))?);
     let mut process = Process::start_with(&mut command, name, stdout, stderr)?;
-    let status =
-        wait::until(&format!("the end of {name}"), within, POLL_EVERY, logs, interrupt, || process.ended())?;
+    let status = wait::until(
+        &format!("the end of {name}"),
+        within,
+        Duration::from_millis(PROCESS_POLL_MS_MIN),
+        logs,
+        interrupt,
+        || process.ended(),
+    )?;
     let read = |path: &Path| std::fs::read(path).map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
     Ok(Finished {
         program: name.to_owned(),
@@ -202,7 +205,7 @@ impl Process {
             let _ = wait::until(
                 "exit",
                 Duration::from_secs(STOP_S_MAX),
-                POLL_EVERY,
+                Duration::from_millis(PROCESS_POLL_MS_MIN),
                 Path::new("."),
                 &Interrupt::default(),
                 || self.ended(),
@@ -271,7 +274,7 @@ mod tests {
         let grandchild: String = wait::until(
             "the grandchild's id",
             Duration::from_secs(5),
-            POLL_EVERY,
+            Duration::from_millis(PROCESS_POLL_MS_MIN),
             logs.path(),
             &Interrupt::default(),
             || Ok(std::fs::read_to_string(&stdout).ok().filter(|text| text.ends_with('\n'))),
@@ -283,7 +286,7 @@ mod tests {
         wait::until(
             "its end",
             Duration::from_secs(5),
-            POLL_EVERY,
+            Duration::from_millis(PROCESS_POLL_MS_MIN),
             logs.path(),
             &Interrupt::default(),
             || Ok(gone().then_some(())),

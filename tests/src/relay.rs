@@ -12,12 +12,10 @@ use std::thread::JoinHandle;
 use std::time::Duration;
 
 use crate::failure::Failure;
-use crate::limits::RELAY_CLIENTS_MAX;
+use crate::limits::{RELAY_CLIENTS_MAX, RELAY_WAKE_MS_MIN};
 
 /// Largest UDP payload there is.
 const DATAGRAM_BYTES: usize = 65_535;
-/// How often a relay thread looks whether it should end.
-const WAKE_EVERY: Duration = Duration::from_millis(20);
 
 /// What passed in one direction. Sizes are UDP payloads: QUIC packets, without IP and UDP headers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -188,7 +186,7 @@ pub fn split_mix_64(state: &mut u64) -> u64 {
 fn open_socket() -> Result<UdpSocket, Failure> {
     let open = || {
         let socket = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
-        socket.set_read_timeout(Some(WAKE_EVERY))?;
+        socket.set_read_timeout(Some(Duration::from_millis(RELAY_WAKE_MS_MIN)))?;
         Ok(socket)
     };
     open().map_err(|source| Failure::Socket { source })

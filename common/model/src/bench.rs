@@ -84,7 +84,7 @@ pub struct BenchReport {
 /// `Setting` when a linear of that shape cannot be quantised.
 pub fn random_base(config: ModelConfig, options: &LoadOptions, placement: Placement) -> Result<BaseModel> {
     let device = placement.device;
-    placement.check(options)?;
+    placement.require_usable(options)?;
     // The stream is fixed, so config and options say everything.
     let fingerprint = Fingerprint::new(&config, options)?.finish();
     let engine: Box<dyn Engine> = match device {

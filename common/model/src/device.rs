@@ -1,7 +1,7 @@
 //! Where the engine computes: this machine's processor or one of its NVIDIA GPUs, chosen at run time by name.
 //! Used by every command that computes, and by their configuration files. Invariants: parsing touches no
-//! hardware; [`Device::check`] says in one sentence what is missing, and never panics, before anything
-//! touches a driver.
+//! hardware; [`Device::require_usable`] says in one sentence what is missing, and never panics, before
+//! anything touches a driver.
 
 use std::fmt;
 use std::str::FromStr;
@@ -107,13 +107,13 @@ impl Placement {
     /// Whether a model with these options can be held like this, on this machine, now.
     ///
     /// # Errors
-    /// `Device` as [`Device::check`]; `Setting` when the cache would change the results.
-    pub fn check(&self, options: &LoadOptions) -> Result<()> {
+    /// `Device` as [`Device::require_usable`]; `Setting` when the cache would change the results.
+    pub fn require_usable(&self, options: &LoadOptions) -> Result<()> {
         if self.weights == HeldWeights::Bf16Cache && options.compute != Compute::Bf16 {
             let reason = "bf16-cache would round the weights, and the run asks for f32 arithmetic".to_owned();
             return Err(ModelError::Setting { name: "weights", reason });
         }
-        self.device.check()
+        self.device.require_usable()
     }
 }
 
@@ -123,7 +123,7 @@ impl Device {
     /// # Errors
     /// `Device`: the program was built without CUDA, or what the machine lacks (driver, GPU, run-time
     /// compiler, headers), with the way to get it as hint.
-    pub fn check(&self) -> Result<()> {
+    pub fn require_usable(&self) -> Result<()> {
         match self {
             Self::Cpu => Ok(()),
             #[cfg(feature = "cuda")]
@@ -193,15 +193,17 @@ mod tests {
     fn a_cache_that_would_change_the_results_is_refused() {
         let placement = Placement { weights: HeldWeights::Bf16Cache, ..Placement::default() };
         let options = |compute| LoadOptions { weights: crate::options::WeightFormat::Nf4, compute };
-        placement.check(&options(Compute::Bf16)).unwrap();
-        assert!(placement.check(&options(Compute::F32)).unwrap_err().to_string().contains("bf16-cache"));
+        placement.require_usable(&options(Compute::Bf16)).unwrap();
+        assert!(
+            placement.require_usable(&options(Compute::F32)).unwrap_err().to_string().contains("bf16-cache")
+        );
     }
 
     #[test]
     fn the_processor_is_always_there_and_a_missing_gpu_is_a_sentence() {
-        Device::Cpu.check().unwrap();
+        Device::Cpu.require_usable().unwrap();
         // No machine has this many; without the feature or the driver it is refused earlier.
-        let error = Device::Cuda { index: 4_000 }.check().unwrap_err();
+        let error = Device::Cuda { index: 4_000 }.require_usable().unwrap_err();
         assert!(matches!(error, ModelError::Device { .. }) && error.is_user_error(), "{error}");
         assert!(error.to_string().contains("cuda:4000") && error.hint().is_some(), "{error}");
     }

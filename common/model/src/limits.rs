@@ -49,6 +49,8 @@ pub const TEMPLATE_MESSAGE_FUEL_MAX: u64 = 200;
 /// Ticks of 100 ms that one rendering may take: templates in use take below a millisecond. Five seconds, so
 /// that a machine with a load of hundreds refuses none.
 pub const RENDER_TICKS_MAX: u32 = 50;
+/// How long such a tick is, in milliseconds.
+pub const RENDER_TICK_MS_MIN: u64 = 100;
 /// What a template may add to a conversation: system prompts in use have up to 4 KB; sixteen times that.
 pub const RENDERED_OWN_BYTES_MAX: usize = 64 << 10;
 /// What it may add to each message: headers in use have below 100 bytes.

@@ -142,7 +142,7 @@ pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
         weighting: launched.weighting(),
         rounds: launched.spec.rounds,
         round: state.current().map_or(0, |record| record.round.0),
-        phase: phase_word(&state.phase).to_owned(),
+        phase: state.phase.word().to_owned(),
         failure: failure_text(&state.phase),
         launched: rfc3339(state.launched_at),
         adapter: state.model().to_string(),
@@ -157,22 +157,6 @@ pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
         conflicts: state.conflicts.len(),
         warnings: warnings(state),
     })
-}
-
-/// The word for a phase.
-pub fn phase_word(phase: &Phase) -> &'static str {
-    match phase {
-        Phase::MeasuringBase => "idle",
-        Phase::Announced => "announced",
-        Phase::Collecting => "collecting",
-        Phase::Aggregating => "aggregating",
-        Phase::Evaluating => "evaluating",
-        Phase::Publishing => "published",
-        Phase::TestPending => "test_pending",
-        Phase::Testing => "testing",
-        Phase::Finished => "finished",
-        Phase::Failed(_) => "failed",
-    }
 }
 
 /// Why a run failed, as a sentence.

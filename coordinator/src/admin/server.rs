@@ -24,14 +24,11 @@ use crate::evaluate::Evaluator;
 use crate::execution::driver::Driver;
 use crate::execution::launch;
 use crate::execution::runs::Runs;
-use crate::limits::{COMMAND_READ_MS_MAX, OPERATORS_MAX, WATCH_WAIT_MS_MAX};
+use crate::limits::{ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, WATCH_WAIT_MS_MAX};
 use crate::round::event::Event;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs, parts};
 use crate::store::Store;
-
-/// Between two attempts to accept an operator, after one failed.
-const ACCEPT_WAIT_MS: u64 = 100;
 
 /// Everything an operator's command may need.
 pub struct Admin {
@@ -77,7 +74,7 @@ impl Admin {
                     Ok(_) => tracing::warn!("too many operators at once"),
                     Err(error) => {
                         tracing::warn!(%error, "admin socket");
-                        tokio::time::sleep(Duration::from_millis(ACCEPT_WAIT_MS)).await;
+                        tokio::time::sleep(Duration::from_millis(ACCEPT_WAIT_MS_MIN)).await;
                     }
                 },
                 Some(_) = tasks.join_next(), if !tasks.is_empty() => {}

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::Serialize;
 
 use super::{offline, output};
-use crate::admin::report::{failure_text, phase_word};
+use crate::admin::report::failure_text;
 use crate::error::Result;
 use crate::round::state::RunState;
 use crate::state_folder::StateFolder;
@@ -42,7 +42,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let row = |state: &Arc<RunState>| Row {
         run: state.launched.run.to_string(),
         name: state.launched.spec.name.clone(),
-        phase: phase_word(&state.phase),
+        phase: state.phase.word(),
         rounds: state.launched.spec.rounds,
         published: state.rounds.iter().filter(|record| record.published_at.is_some()).count(),
         failure: failure_text(&state.phase),

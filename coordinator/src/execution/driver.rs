@@ -16,7 +16,7 @@ use super::performer::Performer;
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX};
+use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX, JOURNAL_WAIT_MS_MIN};
 use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::launched::LaunchedRun;
@@ -122,7 +122,7 @@ type Effects = JoinSet<Option<(RunId, Event)>>;
 
 async fn resume(world: &World, state: &RunState, effects: &mut Effects) {
     let run = state.launched.run;
-    tracing::info!(%run, phase = ?state.phase, "continuing the run");
+    tracing::info!(%run, phase = state.phase.word(), "continuing the run");
     complete(world, run, Event::Restarted, effects).await;
     if let Some(state) = world.runs.find(run) {
         perform(world, &state, scheduler::pending(&state), effects);
@@ -134,7 +134,7 @@ async fn complete(world: &World, run: RunId, event: Event, effects: &mut Effects
     if let Err(error) = handle(world, run, event.clone(), effects).await {
         tracing::error!(%run, %error, event = event.kind(), "cannot commit; trying again");
         effects.spawn(async move {
-            tokio::time::sleep(Duration::from_millis(RETRY_WAIT_MS)).await;
+            tokio::time::sleep(Duration::from_millis(JOURNAL_WAIT_MS_MIN)).await;
             Some((run, event))
         });
     }
@@ -166,7 +166,7 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
         };
         let seq = blocking(append).await?;
         crash::after_journal(&event);
-        tracing::info!(%run, %round, seq, event = kind, phase = ?next.phase, "journalled");
+        tracing::info!(%run, %round, seq, event = kind, phase = next.phase.word(), "journalled");
         world.runs.publish(next.clone());
     }
     let admission = asked.iter().find_map(|effect| match effect {
@@ -186,9 +186,6 @@ fn perform(world: &World, state: &RunState, asked: Vec<Effect>, effects: &mut Ef
         });
     }
 }
-
-/// Between two attempts to commit.
-const RETRY_WAIT_MS: u64 = 2_000;
 
 #[cfg(test)]
 mod tests;

@@ -14,7 +14,7 @@ use crate::aggregate::{self, Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
-use crate::limits::{EFFECT_ATTEMPTS_MAX, EFFECT_WAIT_MS_MAX, EVALUATION_ATTEMPTS_MAX};
+use crate::limits::{EFFECT_ATTEMPTS_MAX, EFFECT_WAIT_MS_MAX, EFFECT_WAIT_MS_MIN, EVALUATION_ATTEMPTS_MAX};
 use crate::overlap;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
@@ -238,7 +238,7 @@ where
     F: Fn() -> W,
     W: Future<Output = Result<Event>>,
 {
-    let mut wait_ms = FIRST_WAIT_MS;
+    let mut wait_ms = EFFECT_WAIT_MS_MIN;
     for attempt in 1..=EFFECT_ATTEMPTS_MAX {
         match work().await {
             Ok(event) => return event,
@@ -285,6 +285,3 @@ fn damaged(what: &str, digest: Digest) -> Error {
 fn no_score() -> Score {
     Score::Unevaluated { reason: "the evaluation gave no numbers".into() }
 }
-
-/// Between the first two attempts at an effect; doubled after each one.
-const FIRST_WAIT_MS: u64 = 1_000;

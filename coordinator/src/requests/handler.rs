@@ -20,6 +20,7 @@ use super::told::Told;
 use crate::blocking::{blocking, internal};
 use crate::execution::driver::Driver;
 use crate::execution::runs::Runs;
+use crate::limits::DAY_OVER_WAIT_MS_MIN;
 use crate::round::event::Event;
 use crate::state_folder::identity::system_time;
 use crate::state_folder::{StateFolder, blobs};
@@ -110,7 +111,7 @@ impl RequestHandler {
             }
             Err(FrameRefusal::TooMany) => {
                 tracing::debug!(%site, "the site has sent all that it may today");
-                Err(Response::Busy { retry_after_ms: DAY_OVER_RETRY_MS }.into())
+                Err(Response::Busy { retry_after_ms: DAY_OVER_WAIT_MS_MIN }.into())
             }
         }
     }
@@ -196,9 +197,6 @@ impl RequestHandler {
         }
     }
 }
-
-/// What a site that has used up its day is told to wait.
-const DAY_OVER_RETRY_MS: u32 = 60_000;
 
 fn hello(site: &SiteId, protocol: u16, ledger_size: u64, totals: FrameTotals) -> Result<Reply, Refusal> {
     if protocol != PROTOCOL_VERSION {

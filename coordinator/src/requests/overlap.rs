@@ -12,10 +12,8 @@ use data::overlap::{Batch, batch_points, is_padded};
 
 use super::handler::RequestHandler;
 use crate::blocking::{blocking, internal};
+use crate::limits::PLACE_WAIT_MS_MIN;
 use crate::overlap;
-
-/// What a site that finds no place is told to wait.
-const RETRY_AFTER_MS: u32 = 2_000;
 
 /// What a run says of the comparison to one of its sites.
 struct Terms {
@@ -57,7 +55,7 @@ impl RequestHandler {
     ) -> Result<Reply, Refusal> {
         let Terms { overlap: terms, .. } = self.overlap_terms(site, run)?;
         let Some(place) = self.places.enter(site).await else {
-            return Ok(Response::Busy { retry_after_ms: RETRY_AFTER_MS }.into());
+            return Ok(Response::Busy { retry_after_ms: PLACE_WAIT_MS_MIN }.into());
         };
         let (store, folder, who) = (Arc::clone(&self.store), Arc::clone(&self.folder), site.clone());
         let now = self.clock.now();

@@ -38,6 +38,24 @@ pub enum Phase {
     Failed(Failure),
 }
 
+impl Phase {
+    /// The word for it, in the journal, in `status` and in the log.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::MeasuringBase => "idle",
+            Self::Announced => "announced",
+            Self::Collecting => "collecting",
+            Self::Aggregating => "aggregating",
+            Self::Evaluating => "evaluating",
+            Self::Publishing => "published",
+            Self::TestPending => "test_pending",
+            Self::Testing => "testing",
+            Self::Finished => "finished",
+            Self::Failed(_) => "failed",
+        }
+    }
+}
+
 /// Why a run failed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -14,13 +14,9 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::job::{Summary, TrainJob, TrainingReport};
 use crate::error::SiteError;
-use crate::limits::{PIPE_MESSAGES_MAX, TRAINING_EXIT_MS_MAX, TRAINING_STOP_MS_MAX};
+use crate::limits::{PIPE_MESSAGES_MAX, STOP_AGAIN_MS_MIN, TRAINING_EXIT_MS_MAX, TRAINING_STOP_MS_MAX};
 use crate::pipe::{read_message_async, write_message_async};
 use crate::preflight;
-
-/// Signals within this time are one request: a terminal, a service manager and `timeout` may each send their
-/// own.
-const SAME_REQUEST: Duration = Duration::from_secs(1);
 
 /// How a training ended.
 #[derive(Debug)]
@@ -70,7 +66,7 @@ pub async fn follow(job: &TrainJob, show: &mut impl Show) -> Result<End, SiteErr
             () = signals.wait() => {
                 // The closed pipe is the request. A second one does not wait, unless it came with the first.
                 if stdin.take().is_none() {
-                    if asked.elapsed() < SAME_REQUEST {
+                    if asked.elapsed() < Duration::from_millis(STOP_AGAIN_MS_MIN) {
                         continue;
                     }
                     break true;

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use common::wire::message::{RoundKey, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::limits::PROGRESS_LINE_MS_MIN;
 use crate::pipe::{FromWorker, LeftOut, NotDone, Notice, Progress};
 use crate::policy::PolicyRule;
 
@@ -20,9 +21,6 @@ pub(super) struct Lines {
     prepared: Option<RoundKey>,
     bar: Option<ProgressBar>,
 }
-
-/// Between two progress lines.
-const PROGRESS_EVERY: Duration = Duration::from_secs(5);
 
 impl Lines {
     pub(super) fn notice(&mut self, notice: &Notice) {
@@ -70,7 +68,11 @@ impl Lines {
                     return self.draw(*key, progress);
                 }
                 let is_last = progress.step == progress.total_steps;
-                if !is_last && self.last_progress.is_some_and(|at| at.elapsed() < PROGRESS_EVERY) {
+                if !is_last
+                    && self
+                        .last_progress
+                        .is_some_and(|at| at.elapsed() < Duration::from_millis(PROGRESS_LINE_MS_MIN))
+                {
                     return;
                 }
                 self.last_progress = Some(Instant::now());

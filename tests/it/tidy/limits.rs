@@ -8,8 +8,10 @@ use super::{nobody, offenders};
 const CRATES: [&str; 7] =
     ["certs", "common", "common/data", "common/model", "coordinator", "site-agent", "tests"];
 /// Parts of a name that say that it is a bound.
-const WORDS: [&str; 9] =
-    ["MAX", "MIN", "DEADLINE", "TIMEOUT", "LIMIT", "LIMITS", "WITHIN", "GRACE", "ATTEMPTS"];
+const WORDS: [&str; 14] = [
+    "MAX", "MIN", "DEADLINE", "TIMEOUT", "LIMIT", "LIMITS", "WITHIN", "GRACE", "ATTEMPTS", "WAIT", "RETRY",
+    "EVERY", "TICK", "ALIVE",
+];
 
 /// A constant: its line, from 0, and its name.
 struct Constant {
@@ -86,8 +88,11 @@ fn a_bound_with_a_reason_passes_and_others_do_not() {
 
 #[test]
 fn a_bound_outside_is_found_and_other_constants_are_not() {
-    let bad = "const QUEUE_MAX: u8 = 1;\nimpl A {\n    pub(super) const STOP_DEADLINE: u8 = 1;\n}\n";
-    assert_eq!(stray_bounds(&SourceFile::new("a.rs", bad)), ["a.rs:1: QUEUE_MAX", "a.rs:3: STOP_DEADLINE"]);
+    let bad = "const QUEUE_MAX: u8 = 1;\nimpl A {\n    pub(super) const STOP_DEADLINE: u8 = 1;\n}\nconst RETRY_MS: u8 = 1;\n";
+    assert_eq!(
+        stray_bounds(&SourceFile::new("a.rs", bad)),
+        ["a.rs:1: QUEUE_MAX", "a.rs:3: STOP_DEADLINE", "a.rs:5: RETRY_MS"]
+    );
     let good = "const MINUTES: u8 = 1;\nconst fn MAX() {}\nfn f<const N: usize>() {}\n// const A_MAX: u8 = 1;\n#[cfg(test)]\nmod tests {\n    const A_MAX: u8 = 1;\n}\n";
     assert!(stray_bounds(&SourceFile::new("a.rs", good)).is_empty());
 }

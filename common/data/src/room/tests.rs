@@ -218,7 +218,7 @@ fn accepting(kinds: &[screen::Kind], records: &[[u8; 32]]) -> screen::waiver::Ac
     };
     let waiver = Waiver::new(&dataset_digest(records), terms, &[7; 32]).unwrap();
     let signed = SignedWaiver { waiver, signature: "00".to_owned() };
-    signed.check(&[7; 32], crate::Date { year: 2026, month: 6, day: 1 }, &|_, _| true).unwrap()
+    signed.verify(&[7; 32], crate::Date { year: 2026, month: 6, day: 1 }, &|_, _| true).unwrap()
 }
 
 #[test]

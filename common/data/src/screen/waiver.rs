@@ -229,7 +229,7 @@ impl SignedWaiver {
     /// # Errors
     /// `OtherKey` when another officer is named, `Altered` when the signature does not hold, `Expired` after
     /// the last day, `Content` and `Format` when the document could not have been made by [`Waiver::new`].
-    pub fn check(
+    pub fn verify(
         &self,
         officer: &[u8; 32],
         today: Date,

@@ -46,7 +46,7 @@ pub(crate) type Loaded = (Box<dyn Engine>, [u8; 32]);
 /// The decoder of a model folder, where the placement says.
 pub(super) fn load(dir: &Path, options: &LoadOptions, placement: Placement) -> Result<Loaded> {
     let device = placement.device;
-    placement.check(options)?;
+    placement.require_usable(options)?;
     match device {
         Device::Cpu => decoder::<Flex>(dir, options, placement, FlexDevice),
         #[cfg(feature = "cuda")]

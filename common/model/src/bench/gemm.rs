@@ -41,7 +41,7 @@ pub fn products(
     output: usize,
     repeats: usize,
 ) -> Result<Vec<Gemm>> {
-    device.check()?;
+    device.require_usable()?;
     match device {
         Device::Cpu => measure::<Flex>(&FlexDevice, [tokens, input, output], repeats),
         #[cfg(feature = "cuda")]

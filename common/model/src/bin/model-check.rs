@@ -78,7 +78,7 @@ fn reference_folders(named: &[PathBuf]) -> Result<Vec<PathBuf>, String> {
 }
 
 fn compare(arguments: &Arguments, folders: &[PathBuf]) -> Result<Vec<Comparison>, ModelError> {
-    arguments.placement.device.check()?;
+    arguments.placement.device.require_usable()?;
     let mut all = Vec::new();
     println!("{:<14} {:<36} {:>12} {:>10}", "folder", "compared", "difference", "allowed");
     for compute in [(arguments.f32, Compute::F32), (arguments.bf16, Compute::Bf16)] {

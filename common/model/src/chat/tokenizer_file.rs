@@ -22,7 +22,7 @@ pub(super) fn read(path: &Path) -> Result<Tokenizer> {
     let bytes = bounded::read(path, limits::TOKENIZER_BYTES_MAX)?;
     let fault = |reason: String| ModelError::Tokenizer { path: path.to_path_buf(), reason };
     let outline: Outline = serde_json::from_slice(&bytes).map_err(|error| fault(error.to_string()))?;
-    outline.check().map_err(fault)?;
+    outline.require_bounded().map_err(fault)?;
     guarded(|| {
         let mut tokenizer = Tokenizer::from_bytes(&bytes).map_err(|error| error.to_string())?;
         tokenizer.with_padding(None);
@@ -71,7 +71,7 @@ struct ModelOutline {
 }
 
 impl Outline {
-    fn check(&self) -> std::result::Result<(), String> {
+    fn require_bounded(&self) -> std::result::Result<(), String> {
         let within = |what: &str, count: usize, max: usize| {
             if count <= max { Ok(()) } else { Err(format!("it has {count} {what}; at most {max} are read")) }
         };

@@ -11,10 +11,7 @@ use std::time::Duration;
 
 use super::budget::spent;
 use crate::error::{ModelError, Result};
-use crate::limits::RENDER_TICKS_MAX;
-
-/// How long a tick is.
-const TICK: Duration = Duration::from_millis(100);
+use crate::limits::{RENDER_TICK_MS_MIN, RENDER_TICKS_MAX};
 
 #[derive(Default)]
 struct Watched {
@@ -71,7 +68,7 @@ fn watch(watched: &Watched) {
         let renderings = watched.renderings.lock().unwrap_or_else(PoisonError::into_inner);
         let waited = watched.begun.wait_while(renderings, |renderings| renderings.is_empty());
         drop(waited.unwrap_or_else(PoisonError::into_inner));
-        std::thread::sleep(TICK);
+        std::thread::sleep(Duration::from_millis(RENDER_TICK_MS_MIN));
         let mut renderings = watched.renderings.lock().unwrap_or_else(PoisonError::into_inner);
         for (_, ticks) in renderings.iter_mut() {
             *ticks += 1;
@@ -84,7 +81,7 @@ fn watch(watched: &Watched) {
 
 #[expect(clippy::exit, reason = "a rendering cannot be interrupted; see the head of this file")]
 fn end() {
-    let seconds = u64::from(RENDER_TICKS_MAX) * TICK.as_millis() as u64 / 1000;
+    let seconds = u64::from(RENDER_TICKS_MAX) * RENDER_TICK_MS_MIN / 1000;
     let error = spent(format!("at most {seconds} s for a conversation"));
     let hint = error.hint().unwrap_or_default();
     // Whoever does not read it sees the exit code.

@@ -13,9 +13,8 @@ use model::chat::PrepareReport;
 use model::evaluate::Evaluation;
 
 use crate::alone::job::{Prepared, Summary};
+use crate::limits::PROGRESS_LINE_MS_MIN;
 
-/// Between two progress lines where there is no terminal.
-const LINE_EVERY: Duration = Duration::from_secs(5);
 /// Ranks of which vLLM lets a server choose its largest (`--max-lora-rank`).
 const VLLM_RANKS: [u64; 9] = [1, 8, 16, 32, 64, 128, 256, 320, 512];
 
@@ -109,7 +108,8 @@ impl Display {
                 bar.set_message(facts);
             }
             None => {
-                let is_due = self.line_at.is_none_or(|at| at.elapsed() >= LINE_EVERY);
+                let is_due =
+                    self.line_at.is_none_or(|at| at.elapsed() >= Duration::from_millis(PROGRESS_LINE_MS_MIN));
                 if is_due || report.step == report.total_steps {
                     self.line_at = Some(Instant::now());
                     eprintln!("step {}/{}, {facts}", report.step, report.total_steps);

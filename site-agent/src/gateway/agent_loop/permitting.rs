@@ -1,6 +1,6 @@
 //! Whether this site takes part: the policy's word about a run's terms and about the global adapter. Called
-//! by `agent_loop` while it fetches a round. Invariant: a refusal names its rule to the person at the site, and
-//! the coordinator hears a code only.
+//! by `agent_loop` while it fetches a round. Invariant: a refusal names its rule to the person at the site,
+//! and the coordinator hears a code only.
 
 use common::clock::Clock;
 use common::id::Digest;

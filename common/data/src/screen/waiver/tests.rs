@@ -45,7 +45,7 @@ const TODAY: Date = Date { year: 2027, month: 5, day: 1 };
 #[test]
 fn it_accepts_what_it_names_and_nothing_else() {
     let read = SignedWaiver::from_bytes(&signed().to_bytes().unwrap()).unwrap();
-    let accepted = read.check(&OFFICER, TODAY, &verify).unwrap();
+    let accepted = read.verify(&OFFICER, TODAY, &verify).unwrap();
     accepted.require_dataset(&dataset_digest(&records())).unwrap();
     let phone = Finding::new(Kind::MobilePhone, 1, 3, 9);
     assert!(accepted.accepts(&[2; 32], &phone));
@@ -57,7 +57,7 @@ fn it_accepts_what_it_names_and_nothing_else() {
 
 #[test]
 fn another_dataset_is_refused_and_the_order_of_records_does_not_matter() {
-    let accepted = signed().check(&OFFICER, TODAY, &verify).unwrap();
+    let accepted = signed().verify(&OFFICER, TODAY, &verify).unwrap();
     let mut turned = records();
     turned.reverse();
     accepted.require_dataset(&dataset_digest(&turned)).unwrap();
@@ -70,17 +70,17 @@ fn another_dataset_is_refused_and_the_order_of_records_does_not_matter() {
 #[test]
 fn an_expired_one_is_refused_on_the_day_after_its_last() {
     let tomorrow = Date { year: 2027, month: 5, day: 2 };
-    let error = signed().check(&OFFICER, tomorrow, &verify).unwrap_err();
+    let error = signed().verify(&OFFICER, tomorrow, &verify).unwrap_err();
     assert_eq!(error.to_string(), "the waiver expired: 2027-05-01 was its last day");
 }
 
 #[test]
 fn another_key_and_any_alteration_are_refused() {
-    assert_eq!(signed().check(&[8; 32], TODAY, &verify), Err(WaiverError::OtherKey));
+    assert_eq!(signed().verify(&[8; 32], TODAY, &verify), Err(WaiverError::OtherKey));
     let alter = |change: &dyn Fn(&mut SignedWaiver)| {
         let mut altered = signed();
         change(&mut altered);
-        altered.check(&OFFICER, TODAY, &verify)
+        altered.verify(&OFFICER, TODAY, &verify)
     };
     assert!(alter(&|_| ()).is_ok());
     assert_eq!(
