@@ -42,7 +42,7 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
         state: folder.root().to_path_buf(),
         log: log_path(folder, name),
         ends_when_closed: name == "worker",
-        has_a_voice: name == "gateway",
+        is_quoted: name == "gateway",
     };
     // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
     let gateway = keep(

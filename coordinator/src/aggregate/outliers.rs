@@ -116,7 +116,7 @@ impl Directions {
     fn cosine(&self, index: usize) -> f64 {
         let own = if self.norms[index] > 0.0 { 1.0 } else { 0.0 };
         let (along, squared) = (self.along[index] - own, self.squared - 2.0 * self.along[index] + own);
-        // Rounding leaves some 1e-16 per site where the others cancel; a direction of that is none.
+        // Rounding leaves some 1e-16 per site where the others cancel; so short a sum has no direction.
         if squared > VANISHES { along / squared.sqrt() } else { 0.0 }
     }
 }

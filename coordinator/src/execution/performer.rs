@@ -201,7 +201,7 @@ impl Performer {
     }
 }
 
-/// What of a run and a round decides on the average.
+/// The settings and files that decide the average of a round.
 struct Terms {
     manifest: Digest,
     weighting: Weighting,

@@ -131,7 +131,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
 }
 
-/// What of the findings a waiver accepts, and what it leaves.
+/// The findings that a waiver accepts, and those that it leaves.
 #[derive(Default)]
 struct Counts {
     accepted: BTreeMap<Kind, usize>,

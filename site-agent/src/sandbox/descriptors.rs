@@ -65,7 +65,7 @@ fn put(file: &File, at: RawFd) -> io::Result<()> {
     if status >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 
-/// The family of a socket; `None` for what is none.
+/// The family of a socket; `None` if it is no socket.
 fn family(descriptor: RawFd) -> Option<libc::c_int> {
     let mut family: libc::c_int = 0;
     let mut length = size_of::<libc::c_int>() as libc::socklen_t;

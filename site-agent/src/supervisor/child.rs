@@ -32,8 +32,9 @@ pub(super) struct ChildSpec {
     /// Whether it ends by itself, in good order, when its input is closed: a worker that trains saves a
     /// checkpoint.
     pub(super) ends_when_closed: bool,
-    /// Whether the child's last error may be told outside its log: not of a process that reads records.
-    pub(super) has_a_voice: bool,
+    /// Whether the last error of the child may be quoted outside its log: not that of a process that reads
+    /// records.
+    pub(super) is_quoted: bool,
 }
 
 /// How a child's keeper talks to the hub, and hears that it has to stop.
@@ -151,8 +152,8 @@ where
             () = &mut lived => drop(timeout(Duration::from_millis(LOG_DRAIN_MS_MAX), logged).await),
         }
     }
-    let nothing = if spec.has_a_voice { "it said nothing" } else { "they are in its log" };
-    Ok(log.last_error().filter(|_| spec.has_a_voice).unwrap_or(nothing).to_owned())
+    let nothing = if spec.is_quoted { "it said nothing" } else { "they are in its log" };
+    Ok(log.last_error().filter(|_| spec.is_quoted).unwrap_or(nothing).to_owned())
 }
 
 /// A child that runs.
@@ -208,7 +209,7 @@ mod tests {
     use crate::pipe::{FromWorker, ToWorker};
 
     /// One life of a child that runs this shell script and is stopped after a while; its last words.
-    fn life(folder: &Path, script: &str, has_a_voice: bool, stopped_after: Duration) -> String {
+    fn life(folder: &Path, script: &str, is_quoted: bool, stopped_after: Duration) -> String {
         let path = folder.join("script");
         fs::write(&path, script).unwrap();
         let spec = ChildSpec {
@@ -218,7 +219,7 @@ mod tests {
             state: folder.to_path_buf(),
             log: folder.join("worker.log"),
             ends_when_closed: false,
-            has_a_voice,
+            is_quoted,
         };
         let (stop, stopping) = watch::channel(false);
         let (heard, _hub) = mpsc::channel(8);
@@ -239,11 +240,11 @@ mod tests {
     #[test]
     fn a_workers_words_stay_in_its_log_and_a_gateways_are_escaped() {
         let script = "printf 'error: \\033]0;owned\\007 patient Zhang\\n' >&2";
-        for (has_a_voice, told) in
+        for (is_quoted, told) in
             [(false, "they are in its log"), (true, r"\u{1b}]0;owned\u{7} patient Zhang")]
         {
             let folder = tempfile::tempdir().unwrap();
-            assert_eq!(life(folder.path(), script, has_a_voice, Duration::from_millis(300)), told);
+            assert_eq!(life(folder.path(), script, is_quoted, Duration::from_millis(300)), told);
             let log = fs::read_to_string(folder.path().join("worker.log")).unwrap();
             assert_eq!(log, "error: \\u{1b}]0;owned\\u{7} patient Zhang\n");
         }

@@ -122,7 +122,9 @@ fn ask(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Resu
 /// host is the person's to agree to.
 fn agree(run_address: &str, invited_to: &str, run_host: Option<&str>) -> Result<(), SiteError> {
     certs::invitation::check_address(run_address).map_err(|error| SiteError::Enrolment {
-        sentence: format!("the coordinator's answer is refused: the address of its runs is none: {error}"),
+        sentence: format!(
+            "the coordinator's answer is refused: the address of its runs cannot be used: {error}"
+        ),
         hint: "tell the coordinator's operator: `address` in coordinator.toml is sent to the sites".into(),
     })?;
     let host = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_ascii_lowercase());

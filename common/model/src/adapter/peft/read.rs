@@ -16,7 +16,7 @@ use crate::limits;
 /// Reads a PEFT folder for a model of this shape; tensors may be f32, f16 or bf16 and are widened to f32.
 ///
 /// # Errors
-/// [`ModelError::Io`] for missing files, [`ModelError::Config`] for a configuration that is none,
+/// [`ModelError::Io`] for missing files, [`ModelError::Config`] for a file that is no PEFT configuration,
 /// [`ModelError::Unsupported`] naming the option this crate does not compute, [`ModelError::Adapter`] for
 /// tensors that are missing, too many, or of another shape than the model's.
 pub fn load_peft(folder: &Path, model: &ModelConfig) -> Result<Adapter> {
