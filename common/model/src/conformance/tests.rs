@@ -1,6 +1,6 @@
 //! The checks themselves: the processor passes them on the repository's small reference folder, a spoilt
-//! model does not, and a folder without a model is an error. On another runtime: the whole decoder through the
-//! GPU operations.
+//! model does not, and a folder without a model is an error. On another runtime: the whole decoder through
+//! the GPU operations.
 
 use std::path::PathBuf;
 
