@@ -23,7 +23,7 @@ pub const AGGREGATE_NORM_MAX: f64 = ADAPTER_NORM_MAX / 2.0;
 /// usual learning rate, grow the whole adapter by 1.3 each.
 pub const ADAPTER_GROWTH_MAX: f64 = 10.0;
 /// What each element of a tensor counts as, at least, when its growth is measured (root of the mean square):
-/// B starts at zero, and reaches 0.03 in the demo's first round.
+/// B starts at zero, and reaches 0.04 in the demo's first round.
 pub const ADAPTER_TENSOR_RMS_MIN: f64 = 0.1;
 /// Records of one site. The largest hospitals have some 10 million visits a year; ten years of them.
 pub const RECORDS_MAX: u64 = 100_000_000;

@@ -134,7 +134,8 @@ pub struct SiteReport {
 pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
     let launched = &state.launched;
     let history = state.rounds.iter().map(|record| round_report(store, state, record));
-    let sites = launched.sites.iter().map(|site| site_report(store, state, site));
+    let weights = weight::newest(state);
+    let sites = launched.sites.iter().map(|site| site_report(store, state, site, weights.get(site).copied()));
     let score = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     Ok(RunReport {
         run: launched.run.to_string(),
@@ -203,7 +204,7 @@ fn training_ms(store: &Store, state: &RunState, record: &RoundRecord) -> Result<
     Ok(last.zip(first).map(|(last, first)| last.since_ms(*first)))
 }
 
-fn site_report(store: &Store, state: &RunState, site: &SiteId) -> Result<SiteReport> {
+fn site_report(store: &Store, state: &RunState, site: &SiteId, weight: Option<f64>) -> Result<SiteReport> {
     let totals = store.frame_totals(site)?;
     let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
     let mut report = SiteReport {
@@ -215,7 +216,7 @@ fn site_report(store: &Store, state: &RunState, site: &SiteId) -> Result<SiteRep
         loss: None,
         tokens_per_s: None,
         records: newest.map(|update| update.records),
-        weight: state.rounds.iter().rev().find_map(|record| weight::of_round(state, record).remove(site)),
+        weight,
         bytes_sent: totals.map_or(0, |totals| totals.bytes),
         frames_sent: totals.map_or(0, |totals| totals.frames),
     };

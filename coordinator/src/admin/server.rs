@@ -181,8 +181,11 @@ pub(crate) fn revoke_in(folder: &StateFolder, store: &Store, site: &SiteId, now:
         return Err(Error::UnknownSite(site.to_string()));
     }
     store.revoke(site, now)?;
-    let freed = parts::remove(folder, Some(site))?;
-    tracing::info!(%site, freed, "unfinished uploads of the site are gone");
+    // What cannot be freed now stands in the way of nothing: it goes when the round ends.
+    match parts::remove(folder, Some(site)) {
+        Ok(freed) => tracing::info!(%site, freed, "unfinished uploads of the site are gone"),
+        Err(error) => tracing::warn!(%site, %error, "cannot free unfinished uploads of the site"),
+    }
     Ok(())
 }
 

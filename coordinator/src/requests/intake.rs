@@ -10,7 +10,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use common::adapter::{AdapterError, AdapterReader, ValueSummary};
+use common::adapter::{AdapterError, AdapterReader};
 use common::durable;
 use common::id::{Digest, SiteId};
 use common::limits::{
@@ -29,6 +29,15 @@ pub struct Intake {
     folder: Arc<StateFolder>,
     /// A site's requests touch its partial files one at a time.
     busy: Arc<Mutex<HashMap<SiteId, Arc<Mutex<()>>>>>,
+    /// The norms of the tensors of the adapter that was looked at last: all sites of a round have the same.
+    last: Arc<Mutex<Option<LastNorms>>>,
+}
+
+/// The norms of an adapter's tensors, in the manifest's order.
+#[derive(Debug)]
+struct LastNorms {
+    adapter: Digest,
+    norms: Arc<[f64]>,
 }
 
 /// What an update is measured by.
@@ -43,7 +52,7 @@ pub struct Terms {
 impl Intake {
     /// An intake that spools into `folder`.
     pub fn new(folder: StateFolder) -> Self {
-        Self { folder: Arc::new(folder), busy: Arc::default() }
+        Self { folder: Arc::new(folder), busy: Arc::default(), last: Arc::default() }
     }
 
     /// Answers an offer of `bytes` bytes: the offset from which to send. `expected` is the size of the
@@ -179,7 +188,7 @@ impl Intake {
             return Err(Refusal::DigestMismatch);
         }
         let tensors = self.tensors(terms.manifest)?;
-        let last = self.last(site, terms.last, &tensors)?;
+        let last = self.last_norms(site, terms.last, &tensors)?;
         match check_tensors(path, &tensors, &last) {
             Ok(()) => Ok(()),
             Err(AdapterError::Io(error)) => Err(refuse(site, "read an update back", &error)),
@@ -191,13 +200,26 @@ impl Intake {
         }
     }
 
-    /// The adapter that the round began with.
-    fn last(&self, site: &SiteId, digest: Digest, tensors: &[TensorSpec]) -> Result<ValueSummary, Refusal> {
-        let last = AdapterReader::open(&self.folder.blob(digest), tensors);
-        last.and_then(|last| last.check_values()).map_err(|error| {
+    /// The norms of the tensors of the adapter that the round began with, read once a round. The first site
+    /// reads while others wait, who need the same.
+    fn last_norms(
+        &self,
+        site: &SiteId,
+        digest: Digest,
+        tensors: &[TensorSpec],
+    ) -> Result<Arc<[f64]>, Refusal> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(last) = last.as_ref().filter(|last| last.adapter == digest) {
+            return Ok(Arc::clone(&last.norms));
+        }
+        let adapter = AdapterReader::open(&self.folder.blob(digest), tensors);
+        let summary = adapter.and_then(|adapter| adapter.check_values()).map_err(|error| {
             tracing::error!(%site, %error, "cannot read the last adapter");
             Refusal::Internal
-        })
+        })?;
+        let norms: Arc<[f64]> = summary.norms().into();
+        *last = Some(LastNorms { adapter: digest, norms: Arc::clone(&norms) });
+        Ok(norms)
     }
 
     fn tensors(&self, manifest: Digest) -> Result<Vec<TensorSpec>, Refusal> {
@@ -215,10 +237,10 @@ impl Intake {
     }
 }
 
-fn check_tensors(path: &Path, tensors: &[TensorSpec], last: &ValueSummary) -> Result<(), AdapterError> {
+fn check_tensors(path: &Path, tensors: &[TensorSpec], last: &[f64]) -> Result<(), AdapterError> {
     let summary = AdapterReader::open(path, tensors)?.check_values()?;
     summary.check_norm(ADAPTER_NORM_MAX)?;
-    summary.check_growth(&last.norms(), ADAPTER_GROWTH_MAX)
+    summary.check_growth(last, ADAPTER_GROWTH_MAX)
 }
 
 /// Whether so many bytes may be written while so many are free.

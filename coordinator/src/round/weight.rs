@@ -68,6 +68,20 @@ pub fn of_round(state: &RunState, record: &RoundRecord) -> BTreeMap<SiteId, f64>
     record.updates.keys().cloned().zip(weights).collect()
 }
 
+/// What each site's newest averaged update weighs. Looks at no older round than it has to.
+pub fn newest(state: &RunState) -> BTreeMap<SiteId, f64> {
+    let mut newest = BTreeMap::new();
+    for record in state.rounds.iter().rev() {
+        if newest.len() == state.launched.sites.len() {
+            break;
+        }
+        for (site, weight) in of_round(state, record) {
+            newest.entry(site).or_insert(weight);
+        }
+    }
+    newest
+}
+
 /// What an operator should know of a round's counts, one sentence each: counts that jumped since the site's
 /// last counted update, and shares that were lowered.
 pub fn warnings(state: &RunState, record: &RoundRecord) -> Vec<String> {
@@ -213,6 +227,15 @@ mod tests {
         assert_eq!(warnings(&shrunk, &shrunk.rounds[1]).len(), 1, "a count that falls is odd as well");
         let doubled = two_rounds(Weighting::Capped, [100, 200]);
         assert!(warnings(&doubled, &doubled.rounds[1]).is_empty(), "twice is not a jump");
+    }
+
+    #[test]
+    fn the_newest_weight_is_that_of_the_last_round_with_an_update() {
+        let mut state = two_rounds(Weighting::Records, [100, 200]);
+        let of = |state: &RunState, site: &str| newest(state).get(&site.parse().unwrap()).copied();
+        assert_eq!((of(&state, "site-0"), of(&state, "site-2")), (Some(0.25), Some(0.5)));
+        state.rounds[1].updates.remove(&"site-0".parse().unwrap());
+        assert_eq!(of(&state, "site-0"), Some(1.0 / 3.0), "of the round before");
     }
 
     #[test]

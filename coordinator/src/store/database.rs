@@ -35,6 +35,17 @@ impl Store {
         }
     }
 
+    /// Does what must be possible on a full disk, too: once more with the reserve given up.
+    ///
+    /// # Errors
+    /// Those of `work`.
+    pub(super) fn with_reserve<T>(&self, work: impl Fn() -> Result<T, StoreError>) -> Result<T, StoreError> {
+        match work() {
+            Err(StoreError::Full) if self.reserve.release() => work(),
+            result => result,
+        }
+    }
+
     /// The connection. A panic in another holder left at most a rolled-back transaction behind.
     pub(super) fn lock(&self) -> MutexGuard<'_, Connection> {
         self.connection.lock().unwrap_or_else(PoisonError::into_inner)

@@ -168,24 +168,27 @@ impl Store {
         name.map(|name| site_id(&name)).transpose()
     }
 
-    /// Shuts a site out. Returns whether there was one to shut out.
+    /// Shuts a site out. Returns whether there was one to shut out. On a full disk the database's reserve is
+    /// used.
     ///
     /// # Errors
     /// The database cannot be written.
     pub fn revoke(&self, site: &SiteId, now: Timestamp) -> Result<bool, StoreError> {
-        let mut connection = self.lock();
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let at = to_sql(now.0);
-        let changed = transaction.execute(
-            "UPDATE sites SET status = 'revoked', revoked_at = ? WHERE name = ? AND status <> 'revoked'",
-            params![at, site.as_str()],
-        )?;
-        transaction.execute(
-            "UPDATE certificates SET revoked_at = ? WHERE site = ? AND revoked_at IS NULL",
-            params![at, site.as_str()],
-        )?;
-        transaction.commit()?;
-        Ok(changed > 0)
+        self.with_reserve(|| {
+            let mut connection = self.lock();
+            let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let at = to_sql(now.0);
+            let changed = transaction.execute(
+                "UPDATE sites SET status = 'revoked', revoked_at = ? WHERE name = ? AND status <> 'revoked'",
+                params![at, site.as_str()],
+            )?;
+            transaction.execute(
+                "UPDATE certificates SET revoked_at = ? WHERE site = ? AND revoked_at IS NULL",
+                params![at, site.as_str()],
+            )?;
+            transaction.commit()?;
+            Ok(changed > 0)
+        })
     }
 
     /// All sites, by name.

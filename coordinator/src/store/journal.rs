@@ -58,20 +58,7 @@ impl Store {
         at: Timestamp,
         body: &str,
     ) -> Result<u64, StoreError> {
-        match self.append_once(run, round, kind, at, body) {
-            Err(StoreError::Full) if self.reserve.release() => self.append_once(run, round, kind, at, body),
-            result => result,
-        }
-    }
-
-    fn append_once(
-        &self,
-        run: RunId,
-        round: Round,
-        kind: &str,
-        at: Timestamp,
-        body: &str,
-    ) -> Result<u64, StoreError> {
+        self.with_reserve(|| {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let last = transaction
@@ -88,6 +75,7 @@ impl Store {
         )?;
         transaction.commit()?;
         Ok(seq)
+        })
     }
 
     /// The whole journal in order, after its chain was verified.

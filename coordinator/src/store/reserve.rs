@@ -1,6 +1,6 @@
-//! Room on the disk that is the database's own: a file that is given up when the journal finds the disk full,
-//! so that a deadline fires and a run ends all the same. Used by `database`, `journal` and `frames`.
-//! Invariant: only the journal may use it; sites' frames are refused while there is still room for events.
+//! Room on the disk that is the database's own: a file that is given up when the journal or a revocation
+//! finds the disk full, so that a deadline fires and a run ends all the same. Used by `database` and
+//! `frames`. Invariant: no frame of a site may use it; they are refused while there is still room for events.
 
 use std::fs;
 use std::io;

@@ -216,3 +216,24 @@ fn a_site_declares_once_and_each_batch_is_one_set_of_points() {
     );
     assert_eq!(store.put_overlap_batch(run, &site(), 4096, second, at).unwrap(), second);
 }
+
+#[test]
+fn on_a_full_disk_the_reserve_is_given_up_once() {
+    let (folder, store) = store();
+    let reserve = folder.path().join("coordinator.reserve");
+    store.keep_reserve();
+    assert!(reserve.exists());
+    let calls = std::cell::Cell::new(0);
+    let full_until = |call: u32| {
+        calls.set(0);
+        store.with_reserve(|| {
+            calls.set(calls.get() + 1);
+            if calls.get() < call { Err(StoreError::Full) } else { Ok(()) }
+        })
+    };
+    assert!(full_until(1).is_ok() && calls.get() == 1 && reserve.exists(), "not where there is room");
+    assert!(full_until(2).is_ok() && calls.get() == 2 && !reserve.exists());
+    assert!(matches!(full_until(2), Err(StoreError::Full)), "there is none left");
+    store.keep_reserve();
+    assert!(matches!(full_until(3), Err(StoreError::Full)) && calls.get() == 2, "and no third attempt");
+}

@@ -143,8 +143,8 @@ impl ProgressGate {
     }
 
     /// Messages that were not passed on.
-    #[must_use]
-    pub fn dropped(&self) -> u64 {
+    #[cfg(test)]
+    fn dropped(&self) -> u64 {
         self.dropped
     }
 }
