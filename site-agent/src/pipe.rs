@@ -34,6 +34,17 @@ pub enum ToWorker {
     Abandon { key: RoundKey },
 }
 
+impl ToWorker {
+    /// The run whose records and base model the order needs.
+    #[must_use]
+    pub fn run(&self) -> Option<RunId> {
+        match self {
+            Self::Prepare { key, .. } | Self::Train { key, .. } => Some(key.run),
+            Self::Abandon { .. } => None,
+        }
+    }
+}
+
 /// Worker to gateway: numbers and codes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum FromWorker {

@@ -36,58 +36,46 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
     let (heard_sender, mut heard) = mpsc::channel::<Heard>(PIPE_MESSAGES_MAX);
     let (gateway_sender, gateway_orders) = mpsc::channel::<ToGateway>(PIPE_MESSAGES_MAX);
     let (worker_sender, worker_orders) = mpsc::channel::<ToWorker>(PIPE_MESSAGES_MAX);
-    let spec = |name: &'static str| ChildSpec {
-        name,
-        executable: executable.to_path_buf(),
-        state: folder.root().to_path_buf(),
-        log: log_path(folder, name),
-        ends_when_closed: name == "worker",
-        is_quoted: name == "gateway",
-    };
     // Tasks of this one thread: the kernel ends the children when the thread that started them ends.
     let gateway = keep(
-        spec("gateway"),
+        ChildSpec {
+            name: "gateway",
+            executable: executable.to_path_buf(),
+            state: folder.root().to_path_buf(),
+            log: log_path(folder, "gateway"),
+            ends_when_closed: false,
+            is_quoted: true,
+            run_of: |_| None,
+        },
         gateway_orders,
-        Keeper { heard: heard_sender.clone(), wrap: Heard::Gateway, gone: None, stopping: stopping.clone() },
+        Keeper {
+            heard: heard_sender.clone(),
+            wrap: Heard::Gateway,
+            gone: None,
+            renewed: None,
+            stopping: stopping.clone(),
+        },
     );
-    let gone: fn() -> Heard = || Heard::WorkerGone;
     let worker = keep(
-        spec("worker"),
+        ChildSpec {
+            name: "worker",
+            executable: executable.to_path_buf(),
+            state: folder.root().to_path_buf(),
+            log: log_path(folder, "worker"),
+            ends_when_closed: true,
+            is_quoted: false,
+            run_of: ToWorker::run,
+        },
         worker_orders,
-        Keeper { heard: heard_sender, wrap: Heard::Worker, gone: Some(gone), stopping },
+        Keeper {
+            heard: heard_sender,
+            wrap: Heard::Worker,
+            gone: Some(|| Heard::WorkerGone),
+            renewed: Some(|| Heard::WorkerRenewed),
+            stopping,
+        },
     );
-    let hub = async {
-        let mut lines = Lines::default();
-        let mut words = Words::default();
-        let began = Instant::now();
-        while let Some(message) = heard.recv().await {
-            match message {
-                Heard::Gateway(FromGateway::Worker(order)) => {
-                    words.order(&order);
-                    // A worker that reads nothing while it loads a model still has room for 64 orders.
-                    let _ = worker_sender.try_send(order);
-                }
-                Heard::Gateway(FromGateway::Notice(notice)) => lines.notice(&notice),
-                Heard::Worker(message) => {
-                    let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
-                    if words.admit(&message, now_ms) {
-                        lines.worker(&message);
-                        // A busy gateway loses progress, never an outcome: those find the other half free.
-                        let is_full = gateway_sender.capacity() < PIPE_MESSAGES_MAX / 2;
-                        if !(is_full && matches!(message, FromWorker::Progress { .. })) {
-                            let _ = gateway_sender.try_send(ToGateway::Worker(message));
-                        }
-                    }
-                }
-                Heard::WorkerGone => {
-                    words = Words::default();
-                    let _ = gateway_sender.try_send(ToGateway::WorkerGone);
-                }
-                Heard::GivenUp(error) => return Err(error),
-            }
-        }
-        Ok(())
-    };
+    let hub = relay(&mut heard, &worker_sender, &gateway_sender);
     let watch_signals = async {
         let result = tokio::select! {
             result = hub => result,
@@ -99,6 +87,45 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
     };
     let ((), (), result) = tokio::join!(gateway, worker, watch_signals);
     result
+}
+
+/// Passes on what the children say, as far as they may say it, until one of them cannot be kept alive.
+async fn relay(
+    heard: &mut mpsc::Receiver<Heard>,
+    to_worker: &mpsc::Sender<ToWorker>,
+    to_gateway: &mpsc::Sender<ToGateway>,
+) -> Result<(), SiteError> {
+    let mut lines = Lines::default();
+    let mut words = Words::default();
+    let began = Instant::now();
+    while let Some(message) = heard.recv().await {
+        match message {
+            Heard::Gateway(FromGateway::Worker(order)) => {
+                words.order(&order);
+                // A worker that reads nothing while it loads a model still has room for 64 orders.
+                let _ = to_worker.try_send(order);
+            }
+            Heard::Gateway(FromGateway::Notice(notice)) => lines.notice(&notice),
+            Heard::Worker(message) => {
+                let now_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+                if words.admit(&message, now_ms) {
+                    lines.worker(&message);
+                    // A busy gateway loses progress, never an outcome: those find the other half free.
+                    let is_full = to_gateway.capacity() < PIPE_MESSAGES_MAX / 2;
+                    if !(is_full && matches!(message, FromWorker::Progress { .. })) {
+                        let _ = to_gateway.try_send(ToGateway::Worker(message));
+                    }
+                }
+            }
+            Heard::WorkerGone => {
+                words = Words::default();
+                let _ = to_gateway.try_send(ToGateway::WorkerGone);
+            }
+            Heard::WorkerRenewed => words.renew(),
+            Heard::GivenUp(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 async fn wait_for_signal() -> Result<(), SiteError> {

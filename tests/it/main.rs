@@ -5,6 +5,7 @@
 mod asker;
 mod attack;
 mod bad_input;
+mod between_runs;
 mod canary;
 mod crash;
 mod end_to_end;

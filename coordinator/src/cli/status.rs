@@ -101,6 +101,25 @@ fn sites(text: &mut String, report: &RunReport) {
             "{:<width$}{:<10}{steps:>12}{records:>10}{weight:>9}{:>14}",
             site.site, site.state, site.bytes_sent
         );
+        if let Some(code) = &site.failure {
+            let _ = writeln!(text, "  takes no part in this round: {} ({code})", failure_in_words(code));
+        }
+    }
+}
+
+/// What a site's failure code means, for the operator, who can only ask the site's people to mend it.
+fn failure_in_words(code: &str) -> &'static str {
+    match code {
+        "no_records" => "none of its records may be trained on",
+        "data_unreadable" => "its records cannot be read",
+        "base_mismatch" => "its base model is another one than the run's",
+        "base_unreadable" => "its base model cannot be loaded",
+        "out_of_memory" => "it ran out of memory",
+        "worker_failed" => "its training failed again and again",
+        "update_rejected" => "its update did not pass its own check",
+        "not_allowed" => "its policy does not allow the run",
+        "overlap_failed" => "its records could not be compared with the held-out set",
+        _ => "for a reason that this version does not know",
     }
 }
 

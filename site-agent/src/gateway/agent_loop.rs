@@ -36,6 +36,7 @@ use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, NotDone, Notice, Progress, RawFacts, ToGateway, ToWorker};
 
 mod fetching;
+mod giving_up;
 mod permitting;
 mod sending;
 mod tidying;
@@ -60,6 +61,9 @@ pub struct Course {
     began: Instant,
     /// When the present round began here.
     round_began: Instant,
+    /// The last round that this process gave up and told the coordinator of: said once, however often the
+    /// coordinator names the round again.
+    told: Option<RoundKey>,
     /// How often a worker asked for a comparison in the present round.
     blindings: u32,
     pace: Pace,
@@ -74,6 +78,7 @@ impl Default for Course {
         Self {
             began: now,
             round_began: now,
+            told: None,
             blindings: 0,
             pace: Pace::default(),
             progress: ProgressGate::default(),
@@ -367,24 +372,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(self.store.update(key)?.is_some_and(|update| update.receipt.is_none()))
     }
 
-    /// How far this site is with a round.
-    fn known(&mut self, key: RoundKey) -> Result<Known, SiteError> {
-        let update = self.store.update(key)?;
-        let is_gone = update.as_ref().is_some_and(|update| {
-            // Removed when the run was over, or to make room.
-            !self.folder.outbox().join(update.digest.to_string()).exists()
-        });
-        if is_gone || self.store.is_over(key.run)? {
-            self.not_done(NotDone::RunIsOver);
-            return Ok(Known::Over);
-        }
-        if update.is_some() {
-            return Ok(Known::Protected);
-        }
-        let (failures, given_up) = self.store.attempts(key)?;
-        Ok(given_up.map_or(Known::Nothing { failures }, |reason| Known::GivenUp { reason }))
-    }
-
     async fn fetch(&mut self, assignment: Assignment) -> Result<Event, SiteError> {
         let Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes } = assignment;
         (self.course.round_began, self.course.blindings) = (Instant::now(), 0);
@@ -452,17 +439,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Err(error) => Err(error),
         }
-    }
-
-    async fn report(&mut self, key: RoundKey, reason: TrainFailure) -> Result<Event, SiteError> {
-        self.store.record_given_up(key, reason)?;
-        self.output.notice(Notice::CannotTrain { key, reason });
-        let Answer { response, .. } =
-            self.connection.ask(Outbound::Failed { key, reason }, &mut self.output).await?;
-        Ok(match response {
-            Response::Refused(refusal) => Event::Refused { refusal },
-            _ => Event::Noted,
-        })
     }
 }
 

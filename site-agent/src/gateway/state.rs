@@ -29,8 +29,8 @@ pub enum Known {
     Nothing { failures: u32 },
     /// The final update is in the outbox, perhaps already acknowledged: send exactly that.
     Protected,
-    /// The site gave this round up for this reason.
-    GivenUp { reason: TrainFailure },
+    /// The site gave this round up for this reason, and has told the coordinator.
+    GivenUp { reason: TrainFailure, is_told: bool },
     /// The run is over for this site, or the round was begun too often.
     Over,
 }
@@ -239,7 +239,8 @@ impl Agent {
     fn assigned(self, assignment: Assignment, known: Known) -> (Self, Vec<Effect>) {
         match known {
             Known::Protected => self.to(Phase::Sending(assignment.key), vec![Effect::Send(assignment.key)]),
-            Known::GivenUp { reason } => self.give_up(assignment.key, reason),
+            Known::GivenUp { is_told: true, .. } => self.idle_after_pause(),
+            Known::GivenUp { reason, is_told: false } => self.give_up(assignment.key, reason),
             Known::Over => self.give_up(assignment.key, TrainFailure::NotAllowed),
             Known::Nothing { failures } if failures >= self.failures_max => {
                 self.give_up(assignment.key, TrainFailure::WorkerFailed)

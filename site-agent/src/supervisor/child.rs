@@ -1,12 +1,14 @@
 //! Keeps one child process alive and its three pipes flowing. Used by the supervisor, twice. Invariants: a
 //! child that dies again and again ends the agent; its text goes to its own log, bounded and escaped, and
-//! only the gateway's last words are told beyond it.
+//! only the gateway's last words are told beyond it; orders about another run go to a process that was
+//! started for it.
 
 use std::path::PathBuf;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
 use common::crash;
+use common::id::RunId;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -24,7 +26,7 @@ use crate::pipe::{read_message_async, write_message_async};
 use crate::sandbox::process::terminate;
 
 /// What to start.
-pub(super) struct ChildSpec {
+pub(super) struct ChildSpec<In> {
     pub(super) name: &'static str,
     pub(super) executable: PathBuf,
     pub(super) state: PathBuf,
@@ -35,6 +37,10 @@ pub(super) struct ChildSpec {
     /// Whether the last error of the child may be quoted outside its log: not that of a process that reads
     /// records.
     pub(super) is_quoted: bool,
+    /// The run that an order needs a process of its own for, if any. A worker that is started for a run reads
+    /// the records as they are then, and its locks are taken on the files as they are then: a lock is held on
+    /// a file, not on its name, and a file that was replaced is another one.
+    pub(super) run_of: fn(&In) -> Option<RunId>,
 }
 
 /// How a child's keeper talks to the hub, and hears that it has to stop.
@@ -45,21 +51,33 @@ pub(super) struct Keeper<Out> {
     pub(super) wrap: fn(Out) -> Heard,
     /// What the hub is told when the child ended, if anything.
     pub(super) gone: Option<fn() -> Heard>,
+    /// What the hub is told when another process takes the child's place for another run, if anything.
+    pub(super) renewed: Option<fn() -> Heard>,
     /// True when the agent ends.
     pub(super) stopping: watch::Receiver<bool>,
 }
 
 /// Starts the child again and again until told to stop or until it dies too often.
-pub(super) async fn keep<In, Out>(spec: ChildSpec, mut orders: mpsc::Receiver<In>, mut keeper: Keeper<Out>)
-where
+pub(super) async fn keep<In, Out>(
+    spec: ChildSpec<In>,
+    mut orders: mpsc::Receiver<In>,
+    mut keeper: Keeper<Out>,
+) where
     In: Serialize,
     Out: DeserializeOwned,
 {
     let mut backoff = Backoff::default();
-    for life in 0_u64.. {
+    let mut life = Life { deaths: 0, serving: None, first: None };
+    loop {
         let started = Instant::now();
-        let last_words = match live(&spec, life, &mut orders, &mut keeper).await {
-            Ok(last_words) => last_words,
+        let last_words = match live(&spec, &mut life, &mut orders, &mut keeper).await {
+            Ok(Ending::Died { last_words }) => last_words,
+            Ok(Ending::Renewed) => {
+                if let Some(renewed) = keeper.renewed {
+                    keeper.tell(renewed()).await;
+                }
+                continue;
+            }
             Err(error) => {
                 keeper.tell(Heard::GivenUp(error)).await;
                 return;
@@ -68,6 +86,7 @@ where
         if *keeper.stopping.borrow() {
             return;
         }
+        life.deaths += 1;
         if started.elapsed() >= Duration::from_millis(CHILD_HEALTHY_MS_MIN) {
             backoff.reset();
         }
@@ -101,19 +120,41 @@ impl<Out> Keeper<Out> {
     }
 }
 
-/// One life of the child; returns its last words.
+/// What one life of the child begins with.
+struct Life<In> {
+    /// How many died before it.
+    deaths: u64,
+    /// The run that it was started for, or whose orders the one before it took.
+    serving: Option<RunId>,
+    /// The order that it was started for.
+    first: Option<In>,
+}
+
+/// How a life ended.
+enum Ending {
+    /// By itself, or because it was told to.
+    Died {
+        /// The last it said.
+        last_words: String,
+    },
+    /// To make room for a process of another run, whose order is in [`Life`].
+    Renewed,
+}
+
+/// One life of the child.
 async fn live<In, Out>(
-    spec: &ChildSpec,
-    life: u64,
+    spec: &ChildSpec<In>,
+    life: &mut Life<In>,
     orders: &mut mpsc::Receiver<In>,
     keeper: &mut Keeper<Out>,
-) -> Result<String, SiteError>
+) -> Result<Ending, SiteError>
 where
     In: Serialize,
     Out: DeserializeOwned,
 {
     let mut log = Log::open(&spec.log)?;
-    let Started { mut child, mut stdin, mut stdout, stderr } = start(spec, life)?;
+    let Started { mut child, mut stdin, mut stdout, stderr } = start(spec, life.deaths)?;
+    let mut first = life.first.take();
     // Whichever ends first ends this life: the child closed its pipe, does not read, or has to stop.
     let lived = async {
         let read = async {
@@ -124,7 +165,17 @@ where
             }
         };
         let write = async {
-            while let Some(order) = orders.recv().await {
+            loop {
+                let next = match first.take() {
+                    Some(order) => Some(order),
+                    None => orders.recv().await,
+                };
+                let Some(order) = next else { break };
+                let run = (spec.run_of)(&order).or(life.serving);
+                if std::mem::replace(&mut life.serving, run) != run {
+                    life.first = Some(order);
+                    break;
+                }
                 let patience = Duration::from_millis(PIPE_WRITE_MS_MAX);
                 match timeout(patience, write_message_async(&mut stdin, &order)).await {
                     Ok(Ok(())) => {}
@@ -137,7 +188,7 @@ where
             () = write => {}
             _ = keeper.stopping.changed() => {}
         }
-        if spec.ends_when_closed && *keeper.stopping.borrow() {
+        if spec.ends_when_closed && (life.first.is_some() || *keeper.stopping.borrow()) {
             drop(stdin);
             let _ = timeout(Duration::from_millis(CHILD_STOP_MS_MAX), child.wait()).await;
         }
@@ -152,8 +203,12 @@ where
             () = &mut lived => drop(timeout(Duration::from_millis(LOG_DRAIN_MS_MAX), logged).await),
         }
     }
+    if life.first.is_some() {
+        return Ok(Ending::Renewed);
+    }
     let nothing = if spec.is_quoted { "it said nothing" } else { "they are in its log" };
-    Ok(log.last_error().filter(|_| spec.is_quoted).unwrap_or(nothing).to_owned())
+    let last_words = log.last_error().filter(|_| spec.is_quoted).unwrap_or(nothing).to_owned();
+    Ok(Ending::Died { last_words })
 }
 
 /// A child that runs.
@@ -164,11 +219,11 @@ struct Started {
     stderr: ChildStderr,
 }
 
-fn start(spec: &ChildSpec, life: u64) -> Result<Started, SiteError> {
+fn start<In>(spec: &ChildSpec<In>, deaths: u64) -> Result<Started, SiteError> {
     let failed =
         |source: std::io::Error| SiteError::Internal(format!("cannot start the {}: {source}", spec.name));
     let mut command = Command::new(&spec.executable);
-    if crash::BUILT_IN && life > 0 {
+    if crash::BUILT_IN && deaths > 0 {
         // A test names a point to die at once; the next life must get past it.
         command.env_remove(crash::POINT_VARIABLE);
     }
@@ -204,9 +259,12 @@ mod tests {
     use std::fs;
     use std::path::Path;
 
+    use common::id::{Digest, Round};
+    use common::wire::message::RoundKey;
+
     use super::*;
     use crate::limits::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
-    use crate::pipe::{FromWorker, ToWorker};
+    use crate::pipe::{FromWorker, ToWorker, to_bytes};
 
     /// One life of a child that runs this shell script and is stopped after a while; its last words.
     fn life(folder: &Path, script: &str, is_quoted: bool, stopped_after: Duration) -> String {
@@ -220,20 +278,28 @@ mod tests {
             log: folder.join("worker.log"),
             ends_when_closed: false,
             is_quoted,
+            run_of: |_| None,
         };
         let (stop, stopping) = watch::channel(false);
         let (heard, _hub) = mpsc::channel(8);
         let (_orders, mut orders) = mpsc::channel::<ToWorker>(8);
-        let mut keeper =
-            Keeper { heard, wrap: Heard::Worker as fn(FromWorker) -> Heard, gone: None, stopping };
+        let mut keeper = Keeper {
+            heard,
+            wrap: Heard::Worker as fn(FromWorker) -> Heard,
+            gone: None,
+            renewed: None,
+            stopping,
+        };
+        let mut life = Life { deaths: 0, serving: None, first: None };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let stop = async {
                 sleep(stopped_after).await;
                 let _ = stop.send(true);
             };
-            let (words, ()) = tokio::join!(live(&spec, 0, &mut orders, &mut keeper), stop);
-            words.unwrap()
+            let (words, ()) = tokio::join!(live(&spec, &mut life, &mut orders, &mut keeper), stop);
+            let Ending::Died { last_words } = words.unwrap() else { panic!("nothing was ordered") };
+            last_words
         })
     }
 
@@ -259,6 +325,56 @@ mod tests {
         for name in ["worker.log", "worker.log.old"] {
             assert!((1..=LOG_BYTES_MAX).contains(&size(name)), "{name}: {} bytes", size(name));
         }
+    }
+
+    #[test]
+    fn each_run_gets_a_process_of_its_own_and_no_order_is_lost() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("script");
+        // Each life says on a line of its own how many bytes of orders it got before its pipe was closed.
+        fs::write(&path, format!("wc -c >> {}/lives", folder.path().display())).unwrap();
+        let spec = ChildSpec {
+            name: Box::leak(path.to_str().unwrap().to_owned().into_boxed_str()),
+            executable: "/bin/sh".into(),
+            state: folder.path().to_path_buf(),
+            log: folder.path().join("worker.log"),
+            ends_when_closed: true,
+            is_quoted: false,
+            run_of: ToWorker::run,
+        };
+        let order = |run: u8, round: u32| {
+            let key = RoundKey { run: RunId([run; 8]), round: Round(round) };
+            ToWorker::Prepare { key, manifest: Digest([0; 32]) }
+        };
+        let sent = [order(1, 1), order(1, 2), order(2, 1)];
+        let bytes = to_bytes(&sent[0]).unwrap().len();
+        let (stop, stopping) = watch::channel(false);
+        let (heard, mut hub) = mpsc::channel(8);
+        let (orders, received) = mpsc::channel::<ToWorker>(8);
+        let keeper = Keeper {
+            heard,
+            wrap: Heard::Worker as fn(FromWorker) -> Heard,
+            gone: Some(|| Heard::WorkerGone),
+            renewed: Some(|| Heard::WorkerRenewed),
+            stopping,
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let give = async {
+                for order in sent {
+                    orders.send(order).await.unwrap();
+                }
+                for _ in 0..2 {
+                    assert!(matches!(hub.recv().await, Some(Heard::WorkerRenewed)));
+                }
+                sleep(Duration::from_millis(300)).await;
+                stop.send(true).unwrap();
+            };
+            tokio::join!(keep(spec, received, keeper), give);
+        });
+        let lives = fs::read_to_string(folder.path().join("lives")).unwrap();
+        let lives: Vec<usize> = lives.lines().map(|line| line.trim().parse().unwrap()).collect();
+        assert_eq!(lives, [0, 2 * bytes, bytes], "one before any run, and one for each run");
     }
 
     #[test]

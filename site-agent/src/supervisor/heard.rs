@@ -12,6 +12,8 @@ pub(super) enum Heard {
     Worker(FromWorker),
     /// A worker process ended; another is coming.
     WorkerGone,
+    /// A worker process gave way to one for another run; the order it was started for goes to that one.
+    WorkerRenewed,
     /// A child cannot be kept alive.
     GivenUp(SiteError),
 }

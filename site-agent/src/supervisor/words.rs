@@ -15,6 +15,8 @@ use crate::pipe::{FromWorker, ToWorker};
 #[derive(Debug, Default)]
 pub(super) struct Words {
     has_started: bool,
+    /// A worker was started for another run; nobody waits for its `Started`, because its order is with it.
+    is_renewed: bool,
     /// The round of the latest order.
     ordered: Option<RoundKey>,
     data: u32,
@@ -27,6 +29,11 @@ pub(super) struct Words {
 }
 
 impl Words {
+    /// Another process takes the worker's place, with the orders that came last.
+    pub(super) fn renew(&mut self) {
+        self.is_renewed = true;
+    }
+
     /// An order goes to the worker. What is open about another round is of no use any more.
     pub(super) fn order(&mut self, order: &ToWorker) {
         let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } | ToWorker::Abandon { key }) =
@@ -51,6 +58,9 @@ impl Words {
 
     /// Whether these words are an answer. Words that are not are counted, and logged at 1, 2, 4, 8 ...
     pub(super) fn admit(&mut self, message: &FromWorker, now_ms: u64) -> bool {
+        if matches!(message, FromWorker::Started) && std::mem::take(&mut self.is_renewed) {
+            return false;
+        }
         let is_admitted = self.is_answer(message, now_ms);
         if !is_admitted {
             self.dropped += 1;
@@ -183,5 +193,10 @@ mod tests {
         let told = (0..10).filter(|second| words.admit(&progress, 1000 * second)).count();
         assert!(told == 10 && words.admit(&finished, 10_000));
         assert_eq!(words.dropped(), 0);
+        words.renew();
+        assert!(!words.admit(&started, 11_000), "nobody waits for it");
+        assert_eq!(words.dropped(), 0);
+        assert!(!words.admit(&started, 11_001));
+        assert_eq!(words.dropped(), 1);
     }
 }

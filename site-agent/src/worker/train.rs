@@ -47,7 +47,8 @@ pub enum Trained {
     Abandoned,
 }
 
-/// The base model and the samples, kept from round to round.
+/// The base model and the samples, kept from round to round. Another run gets another process
+/// (`supervisor::child`), so nothing is kept from run to run.
 pub struct RoundTrainer {
     config: AgentConfig,
     folder: StateFolder,

@@ -43,7 +43,7 @@ pub(super) enum Usable<'a> {
     Blinded(BlindedFacts),
 }
 
-/// The site's records as the data room lets them through, in memory for all rounds.
+/// The site's records as the data room lets them through, in memory for all rounds of a run.
 pub(super) struct SiteData {
     pub(super) documents: Documents,
     /// Of the manifest over them.

@@ -28,6 +28,21 @@ fn polls_that_are_answered_at_once_with_nothing_come_at_the_sites_own_pace() {
 }
 
 #[test]
+fn a_round_that_is_given_up_is_told_once_and_tried_again_when_somebody_has_mended_it() {
+    let strict = PolicyConfig { records_min: 1000, ..PolicyConfig::default() };
+    let site = Site { policy: strict, ..Site::new() };
+    let mut honest = Honest::new();
+    honest.assign(key(1, 1), &manifest(1));
+    let told = site.run(honest, honestly, polls(6), WITHIN);
+    assert_eq!(told.failures(), [TrainFailure::NotAllowed], "one report, then patience");
+    let again = |notice: &&Notice| matches!(notice, Notice::CannotTrain { .. } | Notice::Forbidden { .. });
+    assert_eq!(told.notices.iter().filter(again).count(), 2, "the person hears it once");
+    let site = Site { policy: PolicyConfig::default(), ..site };
+    let told = site.run(told.honest, honestly, polls(2), WITHIN);
+    assert_eq!((told.failures(), told.honest.acknowledged), (vec![], vec![key(1, 1)]));
+}
+
+#[test]
 fn an_update_that_is_asked_for_again_and_again_leaves_a_bounded_number_of_times() {
     let site = Site::new();
     let mut honest = Honest::new();

@@ -1,0 +1,75 @@
+//! How far this site is with a round, and how a round is given up. Called by `agent_loop`.
+//!
+//! Invariants: the coordinator is told once in the life of a process that a round is given up, however often
+//! it names the round again; what a person can mend is tried once more after the agent was started anew.
+
+use common::clock::Clock;
+use common::wire::message::{Response, RoundKey, TrainFailure};
+
+use super::AgentLoop;
+use crate::egress::{Answer, Outbound};
+use crate::error::SiteError;
+use crate::gateway::connection::Connector;
+use crate::gateway::output::Output;
+use crate::gateway::state::{Event, Known};
+use crate::pipe::{NotDone, Notice};
+
+impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
+    /// How far this site is with a round.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn known(&mut self, key: RoundKey) -> Result<Known, SiteError> {
+        let update = self.store.update(key)?;
+        let is_gone = update.as_ref().is_some_and(|update| {
+            // Removed when the run was over, or to make room.
+            !self.folder.outbox().join(update.digest.to_string()).exists()
+        });
+        if is_gone || self.store.is_over(key.run)? {
+            self.not_done(NotDone::RunIsOver);
+            return Ok(Known::Over);
+        }
+        if update.is_some() {
+            return Ok(Known::Protected);
+        }
+        let (failures, given_up) = self.store.attempts(key)?;
+        let is_told = self.course.told == Some(key);
+        Ok(match given_up {
+            // Given up before this process began: a person may have mended the reason and started it anew.
+            Some(reason) if !is_told && is_mended_by_people(reason) => Known::Nothing { failures },
+            Some(reason) => Known::GivenUp { reason, is_told },
+            None => Known::Nothing { failures },
+        })
+    }
+
+    /// Remembers that this round is given up, and tells.
+    ///
+    /// # Errors
+    /// The database, the ledger or the line.
+    pub(super) async fn report(&mut self, key: RoundKey, reason: TrainFailure) -> Result<Event, SiteError> {
+        self.store.record_given_up(key, reason)?;
+        self.output.notice(Notice::CannotTrain { key, reason });
+        let Answer { response, .. } =
+            self.connection.ask(Outbound::Failed { key, reason }, &mut self.output).await?;
+        self.course.told = Some(key);
+        Ok(match response {
+            Response::Refused(refusal) => Event::Refused { refusal },
+            _ => Event::Noted,
+        })
+    }
+}
+
+/// Files, folders and rules are a person's; what the process itself made of a round stays.
+fn is_mended_by_people(reason: TrainFailure) -> bool {
+    match reason {
+        TrainFailure::NoRecords
+        | TrainFailure::DataUnreadable
+        | TrainFailure::BaseUnreadable
+        | TrainFailure::BaseMismatch
+        | TrainFailure::NotAllowed => true,
+        TrainFailure::OutOfMemory
+        | TrainFailure::WorkerFailed
+        | TrainFailure::UpdateRejected
+        | TrainFailure::OverlapFailed => false,
+    }
+}
