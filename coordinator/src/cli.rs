@@ -26,7 +26,7 @@ use common::private::process::{Umask, close_umask, forbid_core_files};
 
 use self::output::start_log;
 use crate::error::{Error, Result};
-use crate::evaluate::child;
+use crate::evaluate::{ChildSettings, child};
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
@@ -76,11 +76,18 @@ enum Verb {
     Revoke(revoke::Arguments),
     Export(export::Arguments),
     Check(check::Arguments),
+    /// Tries the locks of the processes that evaluate; started by `check`
+    #[command(hide = true)]
+    Probe,
     /// Does one evaluation job from stdin; started by `serve`
     #[command(hide = true)]
     EvaluateChild {
         #[arg(long)]
         device: model::Device,
+        #[arg(long)]
+        gpu_cache: PathBuf,
+        #[arg(long)]
+        allow_missing: Vec<sandbox::Lock>,
     },
 }
 
@@ -118,9 +125,11 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
     let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
     match arguments.verb {
         Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
-        Verb::EvaluateChild { device } => {
+        Verb::Probe => check::probe(&StateFolder::open(&path)?),
+        Verb::EvaluateChild { device, gpu_cache, allow_missing } => {
             start_log();
-            child::serve_stdin(device).map_err(|error| Error::Internal(error.to_string()))
+            child::serve_stdin(&ChildSettings { device, allow_missing, gpu_cache })
+                .map_err(|error| Error::Internal(error.to_string()))
         }
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use certs::CertError;
 use prepare::PrepareError;
+use sandbox::Lock;
 
 use crate::aggregate::AggregateError;
 use crate::store::StoreError;
@@ -82,6 +83,9 @@ pub enum Error {
     /// The run has no published round. A retry helps later if it is still going.
     #[error("run {0} has not published a round yet")]
     NothingPublished(String),
+    /// A process that reads what others made cannot be locked up. No retry.
+    #[error("these locks do not hold on this machine: {}", names(.0))]
+    LocksMissing(Vec<Lock>),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -205,6 +209,9 @@ impl Error {
             Self::TooFewSites { .. } => {
                 "invite more sites with `coordinator invite SITE`, or lower quorum.sites in the run file"
             }
+            Self::LocksMissing(_) => {
+                "`coordinator check` says what was tried; Linux 6.2 or newer with Landlock and seccomp is needed"
+            }
             Self::NothingPublished(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),
             Self::Certificate(error) => return error.hint().map(str::to_owned),
@@ -219,6 +226,10 @@ impl Error {
         };
         Some(text.to_owned())
     }
+}
+
+fn names(locks: &[Lock]) -> String {
+    locks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 fn io_hint(error: &io::Error) -> &'static str {

@@ -1,9 +1,10 @@
 //! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child`, one
 //! JSON job line on stdin, one JSON answer on stdout). Called by `execution::performer` (scores) and by
-//! `execution::launch` (describes the model). Invariant: if the child runs out of memory, hangs or panics,
-//! the round journal is not touched.
+//! `execution::launch` (describes the model). Invariants: if the child runs out of memory, hangs or panics,
+//! the round journal is not touched; the child opens what its job names and nothing else (`locks`).
 
 pub mod child;
+pub mod locks;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use common::id::{Digest, Point, RunId};
 use common::run::{AdapterSettings, BaseSettings, TensorSpec};
 use model::Device;
+use sandbox::Lock;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
@@ -114,18 +116,39 @@ pub enum Answer {
 pub struct Evaluator {
     program: PathBuf,
     timeout: Duration,
-    device: Device,
+    child: ChildSettings,
+}
+
+/// What every child is told beside its job.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChildSettings {
+    /// Where it computes.
+    pub device: Device,
+    /// Locks that it may do without.
+    pub allow_missing: Vec<Lock>,
+    /// A folder for a GPU's compiled kernels.
+    pub gpu_cache: PathBuf,
+}
+
+impl ChildSettings {
+    /// As the arguments of `evaluate-child`.
+    fn arguments(&self) -> Vec<String> {
+        let mut arguments =
+            vec![format!("--device={}", self.device), format!("--gpu-cache={}", self.gpu_cache.display())];
+        arguments.extend(self.allow_missing.iter().map(|lock| format!("--allow-missing={lock}")));
+        arguments
+    }
 }
 
 impl Evaluator {
-    /// Children of this very binary that compute on `device`, each stopped after `timeout`.
+    /// Children of this very binary, each stopped after `timeout`.
     ///
     /// # Errors
     /// The operating system does not say where this binary is.
-    pub fn of_this_binary(timeout: Duration, device: Device) -> Result<Self> {
+    pub fn of_this_binary(timeout: Duration, child: ChildSettings) -> Result<Self> {
         let program = std::env::current_exe();
         let program = program.map_err(|error| Error::Internal(format!("own program: {error}")))?;
-        Ok(Self { program, timeout, device })
+        Ok(Self { program, timeout, child })
     }
 
     /// Runs one child and reads its answer. Kills it at the deadline and if the caller goes away; should
@@ -136,7 +159,7 @@ impl Evaluator {
     pub async fn run(&self, job: &Job) -> Result<Answer> {
         let mut child = Command::new(&self.program)
             .arg("evaluate-child")
-            .arg(format!("--device={}", self.device))
+            .args(self.child.arguments())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .kill_on_drop(true)

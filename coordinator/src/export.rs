@@ -1,12 +1,15 @@
 //! Takes a run's published model out: as a PEFT adapter folder, or merged into the base as a Hugging Face
-//! folder. Called by `cli::export`. Invariant: the target folder appears whole or not at all.
+//! folder. Called by `cli::export`. Invariants: the target folder appears whole or not at all; the base
+//! model's files are opened behind the worker's locks.
 
 use std::path::Path;
 
 use model::{Adapter, ModelConfig};
 use prepare::{PrepareError, settings};
+use sandbox::{FileRules, Lock};
 
 use crate::error::{Error, Result};
+use crate::evaluate::locks;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
@@ -22,9 +25,15 @@ pub enum Format {
 /// Writes the newest published adapter of a run to `out`, which must not exist.
 ///
 /// # Errors
-/// No round is published, `out` exists, the adapter or the base model cannot be read, or `out` cannot be
-/// written.
-pub fn export(folder: &StateFolder, state: &RunState, format: Format, out: &Path) -> Result<()> {
+/// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read,
+/// or `out` cannot be written.
+pub fn export(
+    folder: &StateFolder,
+    state: &RunState,
+    format: Format,
+    out: &Path,
+    allow_missing: &[Lock],
+) -> Result<()> {
     let digest = state.model();
     if !state.rounds.iter().any(|record| record.published_at.is_some()) {
         return Err(Error::NothingPublished(state.launched.run.to_string()));
@@ -41,6 +50,13 @@ pub fn export(folder: &StateFolder, state: &RunState, format: Format, out: &Path
     if !base.is_dir() {
         return Err(Error::Missing { what: "model folder", path: base.clone() });
     }
+    let into = match out.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let into = std::fs::canonicalize(into).map_err(Error::io("open the folder", into))?;
+    let rules = FileRules { read: vec![path.clone(), base.clone()], write: vec![into], gpu: None };
+    locks::lock(&rules, allow_missing)?;
     let config = ModelConfig::from_dir(base).map_err(PrepareError::from)?;
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let lora = settings::lora(&state.launched.spec.adapter);

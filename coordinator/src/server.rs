@@ -21,6 +21,7 @@ use crate::enrolment::JoinDesk;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::driver::{Driver, World};
+use crate::execution::launch;
 use crate::execution::performer::Performer;
 use crate::execution::runs::Runs;
 use crate::overlap;
@@ -56,13 +57,14 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
     store.keep_reserve();
     let runs = Runs::replay(&store)?;
     overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
+    launch::remove_strays(&folder)?;
     let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
     let addresses =
         Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
     write_addresses(&folder, &addresses)?;
 
     let timeout = Duration::from_secs(config.evaluation_timeout_s);
-    let evaluator = Evaluator::of_this_binary(timeout, config.evaluation_device)?;
+    let evaluator = Evaluator::of_this_binary(timeout, config.children(&folder))?;
     let performer = Performer::new(folder.clone(), evaluator.clone());
     let world = World { store: Arc::clone(&store), runs: runs.clone(), performer, clock: Arc::clone(&clock) };
     let (driver, driving) = Driver::start(world);

@@ -66,6 +66,16 @@ impl StateFolder {
         self.0.join("spool")
     }
 
+    /// Where a launch has its first adapter and its set made, by a process that may write nowhere else.
+    pub fn launch(&self, run: RunId) -> PathBuf {
+        self.spool().join(format!("launch-{run}"))
+    }
+
+    /// `gpu-cache/`: a GPU's compiled kernels. May be deleted at any time.
+    pub fn gpu_cache(&self) -> PathBuf {
+        self.0.join("gpu-cache")
+    }
+
     /// `blobs/`: finished files, named by SHA-256.
     pub fn blobs(&self) -> PathBuf {
         self.0.join("blobs")

@@ -10,12 +10,12 @@ use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::{SchemeChoice, SplitOptions};
 use model::{Device, HeldWeights, Placement, Recompute};
+use sandbox::Lock;
 use serde::{Deserialize, Serialize};
 
 use crate::error::SiteError;
 use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
 use crate::policy::PolicyConfig;
-use crate::sandbox::Lock;
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -8,8 +8,7 @@ use std::path::{Path, PathBuf};
 
 use common::net::NetError;
 use prepare::PrepareError;
-
-use crate::sandbox::Lock;
+use sandbox::Lock;
 
 /// One enum for the crate.
 #[derive(Debug, thiserror::Error)]

@@ -19,7 +19,6 @@ use crate::error::SiteError;
 use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
-use crate::sandbox;
 use agent_loop::{AgentLoop, Course};
 use connection::Connection;
 use connection::quic::QuicConnector;

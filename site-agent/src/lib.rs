@@ -9,7 +9,7 @@
 //! | [`egress`] | the border: the only file that sends |
 //! | [`supervisor`] | starts both, passes closed messages on |
 //! | [`alone`] | training and generation without a consortium, behind the worker's locks |
-//! | [`sandbox`] | the kernel's locks, and the probes that try them |
+//! | [`locks`] | the kernel's locks under this site's policy (the locks themselves: the crate `sandbox`) |
 //! | [`pipe`], [`overlap`] | what worker and gateway share: messages, and the files of the comparison |
 //! | [`config`], [`policy`] | the site's settings, and what it lets a run do |
 //! | [`paths`], [`waiver`] | the site's folder, and the officer's waiver |
@@ -30,12 +30,12 @@ pub mod error;
 pub mod gateway;
 pub mod language;
 pub mod limits;
+pub mod locks;
 pub mod overlap;
 pub mod paths;
 pub mod pipe;
 pub mod policy;
 pub mod preflight;
-pub mod sandbox;
 pub mod supervisor;
 pub mod waiver;
 pub mod worker;

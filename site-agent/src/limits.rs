@@ -63,8 +63,6 @@ pub const KEY_BYTES_MAX: u64 = 4096;
 pub const INVITATION_BYTES_MAX: usize = 1024;
 /// A data manifest that is compared with another; one is about 2 KB.
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
-/// GPUs that NVIDIA's kernel driver numbers at most (its NV_MAX_DEVICES).
-pub const GPUS_MAX: usize = 32;
 /// Progress messages of one round: one for each fiftieth of it, whoever asks for more. At 21 bits each these
 /// are 131 bytes a round; a person who watches sees every second percent.
 pub const PROGRESS_MESSAGES_MAX: u32 = 50;

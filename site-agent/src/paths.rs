@@ -21,9 +21,8 @@
 use std::path::{Path, PathBuf};
 
 use model::Device;
-
-use crate::sandbox::FileRules;
-use crate::sandbox::gpu::GpuFiles;
+use sandbox::FileRules;
+use sandbox::gpu::GpuFiles;
 
 /// The state folder of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -153,6 +152,25 @@ impl StateFolder {
         let mut read = vec![self.config(), self.inbox(), self.officer(), self.waiver(), model.to_path_buf()];
         read.extend(data.iter().cloned());
         let write = vec![self.raw(), self.work(), self.metrics()];
-        FileRules { read, write, gpu: GpuFiles::needed(device) }
+        FileRules { read, write, gpu: GpuFiles::needed(device != Device::Cpu) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_processor_opens_no_file_of_a_gpu() {
+        let folder = StateFolder::new("/state");
+        let rules =
+            |device| folder.worker_rules(Path::new("/model"), &[PathBuf::from("/data/a.jsonl")], device);
+        let (cpu, cuda) = (rules(Device::Cpu), rules(Device::Cuda { index: 1 }));
+        assert_eq!((&cpu.gpu, &folder.gateway_rules().gpu), (&None, &None));
+        assert_eq!((&cpu.read, &cpu.write), (&cuda.read, &cuda.write), "the device changes nothing else");
+        let gpu = cuda.gpu.unwrap();
+        for path in gpu.devices.iter().chain(&gpu.read).chain(&gpu.write_existing) {
+            assert!(!cpu.read.contains(path) && !cpu.write.contains(path), "{}", path.display());
+        }
     }
 }

@@ -6,11 +6,12 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use sandbox::Lock;
+use sandbox::probe::{ProbeReport, probe_gateway, probe_worker};
+
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
-use crate::sandbox::Lock;
-use crate::sandbox::probe::{ProbeReport, probe_gateway, probe_worker};
 
 /// What the two probes found.
 #[derive(Debug)]

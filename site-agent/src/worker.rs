@@ -15,9 +15,9 @@ use model::{Control, StepReport};
 
 use crate::error::SiteError;
 use crate::limits::ORDERS_MAX;
+use crate::locks;
 use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, ToWorker, read_message, write_message};
-use crate::sandbox;
 use pace::Pace;
 use train::after_step::Watch;
 use train::{Prepared, RoundTrainer, TrainOrder, Trained};
@@ -36,7 +36,7 @@ pub mod validate;
 /// # Errors
 /// `LocksMissing` before anything is read; `Pipe` when the supervisor is gone.
 pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
-    let config = sandbox::enter::worker(folder)?;
+    let config = locks::worker(folder)?;
     tracing::info!("worker started");
     let shared = Arc::new(Shared::default());
     let orders = read_orders(Arc::clone(&shared))?;

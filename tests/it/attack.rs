@@ -1,5 +1,6 @@
 //! Hostile peers against real processes: a coordinator, a member, a worker, a neighbour. Run by `cargo test`.
 
+mod evaluation;
 mod ground;
 mod member;
 mod policy;

@@ -44,7 +44,10 @@ fn the_worker_has_no_socket_and_the_gateway_no_record() -> Result<()> {
     let data = small.data();
     let model = std::fs::canonicalize(&small.setup.model)?;
     let mut looks = 0;
+    let mut children = children;
     wait::until("the run", RUN_WITHIN, Duration::from_millis(50), &logs, &Interrupt::default(), || {
+        // A run has a worker of its own.
+        children = children_of(supervisor).unwrap_or_else(|| children.clone());
         let open = open_files(children["gateway"]);
         let seen = open.iter().find(|path| path.starts_with(&data) || path.starts_with(&model));
         assert_eq!(seen, None, "the gateway has a record or the model open");

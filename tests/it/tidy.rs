@@ -25,7 +25,7 @@ const MEDIAN_LINES_MAX: usize = 150;
 const FUNCTION_LINES_MAX: usize = 70;
 const ARCHITECTURE_LINES_MAX: usize = 200;
 /// The only folders whose files may contain `unsafe`.
-const UNSAFE_FOLDERS: [&str; 2] = ["common/model/src/kernels", "site-agent/src/sandbox"];
+const UNSAFE_FOLDERS: [&str; 2] = ["common/model/src/kernels", "common/sandbox/src"];
 
 /// Fails with every offender, not just the first.
 fn nobody(rule: &str, offenders: Vec<String>) {
@@ -155,7 +155,7 @@ fn long_files_and_functions_unsafe_and_stubs_are_found() {
     assert_eq!(long_functions(&file("a.rs", &function(FUNCTION_LINES_MAX))), ["a.rs:1: 70 lines"]);
     assert!(long_functions(&file("a.rs", &function(FUNCTION_LINES_MAX - 1))).is_empty());
     assert_eq!(unsafe_elsewhere(&file("a.rs", "unsafe { f() }")).len(), 1);
-    assert!(unsafe_elsewhere(&file("site-agent/src/sandbox/a.rs", "unsafe { f() }")).is_empty());
+    assert!(unsafe_elsewhere(&file("common/sandbox/src/a.rs", "unsafe { f() }")).is_empty());
     // In two pieces, so that a search for stubs does not find this line.
     let stub = ["to", "do!()"].concat();
     assert_eq!(stubs(&file("a.rs", &format!("fn f() {{ {stub} }}\n// {stub}\n"))).len(), 1);

@@ -2,10 +2,13 @@
 //! expiring server certificate.
 
 use std::net::UdpSocket;
+use std::process;
 
 use common::clock::{Clock, SystemClock};
 use common::durable;
 use common::id::Digest;
+use sandbox::probe::{ProbeReport, probe_worker};
+use sandbox::{FileRules, Lock};
 
 use super::{offline, output};
 use crate::admin::client;
@@ -18,9 +21,10 @@ use crate::state_folder::{StateFolder, blobs};
 const MANUAL: &str = "\
 Check this installation and say what is wrong: configuration, keys and
 certificates, the database and the journal's hash chain, every stored file
-against its name, free disk space, and whether the ports are free or held by
-our own `serve`. Changes nothing but an expiring server certificate. Exit code
-0 if all is well.
+against its name, free disk space, whether the ports are free or held by our
+own `serve`, and the locks of the processes that read model folders and
+held-out files, by trying what they must refuse. Changes nothing but an
+expiring server certificate. Exit code 0 if all is well.
 
 Example:
   coordinator check --state /var/lib/consilium";
@@ -40,6 +44,7 @@ pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
     let sites = store.sites()?.len();
     say("database", &format!("sound; {sites} sites, {} runs, journal verified", runs.all().len()))?;
     say("stored files", &format!("{} verified", verify_blobs(&folder)?))?;
+    say("locks", &try_locks(&folder, &config)?)?;
     let free =
         durable::free_bytes(folder.path()).map_err(Error::io("measure free space in", folder.path()))?;
     say("free space", &format!("{} MiB", free / (1024 * 1024)))?;
@@ -56,6 +61,43 @@ pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
         }
         say("serve", &format!("not running; {} and {} are free", config.listen, config.listen_join))
     }
+}
+
+/// Has a child take the locks of a process that evaluates and try what it must not be able to do.
+fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
+    let failed = |reason: String| Error::Internal(format!("the probe of the locks failed: {reason}"));
+    let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
+    let output = process::Command::new(program)
+        .args(["probe", "--state"])
+        .arg(folder.path())
+        .stdin(process::Stdio::null())
+        .output()
+        .map_err(|error| failed(error.to_string()))?;
+    if !output.status.success() {
+        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    }
+    let report: ProbeReport =
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    let is_excused = |lock: &Lock| config.sandbox.allow_missing.contains(lock);
+    let missing: Vec<Lock> =
+        Lock::required().filter(|lock| !report.holds(*lock) && !is_excused(lock)).collect();
+    if !missing.is_empty() {
+        for attempt in report.attempts.iter().filter(|attempt| !attempt.refused) {
+            say("locks", &format!("NOT refused: {} ({})", attempt.what, attempt.answer))?;
+        }
+        return Err(Error::LocksMissing(missing));
+    }
+    let held: Vec<String> =
+        Lock::ALL.into_iter().filter(|lock| report.holds(*lock)).map(|lock| lock.to_string()).collect();
+    Ok(format!("{}; {} attempts", held.join(", "), report.attempts.len()))
+}
+
+/// The body of that child: prints what it tried, as JSON.
+pub(super) fn probe(folder: &StateFolder) -> Result<()> {
+    let rules = FileRules { read: vec![folder.blobs()], ..FileRules::default() };
+    let report = probe_worker(&rules, &[folder.ca(), folder.database()], &[folder.blobs()]);
+    let text = serde_json::to_string(&report).map_err(|error| Error::Internal(error.to_string()))?;
+    output::print_line(&text)
 }
 
 fn verify_blobs(folder: &StateFolder) -> Result<usize> {

@@ -6,6 +6,7 @@ use super::offline;
 use crate::error::Result;
 use crate::export::{self, Format};
 use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
 
 const MANUAL: &str = "\
 Write the newest published adapter of a run to a folder that does not exist
@@ -38,9 +39,12 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let (_, runs) = offline::open_runs(folder)?;
+    let config = Config::read(&folder.config())?;
+    let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(Some(&arguments.run))?;
-    export::export(folder, &state, arguments.format, &arguments.out)?;
+    // The locks close every file that is open, so the database goes first.
+    drop((store, runs));
+    export::export(folder, &state, arguments.format, &arguments.out, &config.sandbox.allow_missing)?;
     eprintln!("wrote {} (adapter {})", arguments.out.display(), state.model().short());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The child's side: reads one job from stdin, works with the model crate, writes one answer to stdout.
 //! Called by `cli` for the hidden subcommand `evaluate-child`. Invariants: no other file of this crate
-//! loads a model; a failure is an answer, not an exit code.
+//! loads a model; the locks come before the first file is opened; a failure is an answer, not an exit code.
 
 use std::fs;
 use std::io::{self, BufRead, Read, Write};
@@ -13,7 +13,7 @@ use common::run::TensorSpec;
 use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, samples, settings};
 
-use super::{Answer, Job, ModelJob, OverlapJob};
+use super::{Answer, ChildSettings, Job, ModelJob, OverlapJob, locks};
 use crate::error::Error;
 use crate::limits::JOB_BYTES_MAX;
 use crate::overlap;
@@ -25,13 +25,17 @@ use crate::state_folder::blobs;
 ///
 /// # Errors
 /// The job cannot be read or the answer cannot be written.
-pub fn serve_stdin(device: Device) -> io::Result<()> {
+pub fn serve_stdin(settings: &ChildSettings) -> io::Result<()> {
     let mut input = Vec::new();
     io::stdin().lock().take(JOB_BYTES_MAX).read_until(b'\n', &mut input)?;
+    let job = serde_json::from_slice::<Job>(&input);
+    let locked = job.as_ref().map_or(Ok(()), |job| locks::enter(job, settings));
+    // A thread, so not before the locks.
     end_with_parent();
-    let answer = match serde_json::from_slice(&input) {
-        Ok(job) => answer(&job, device),
-        Err(error) => failed(&Error::Internal(format!("unreadable job: {error}"))),
+    let answer = match (job, locked) {
+        (Ok(_), Err(error)) => failed(&error),
+        (Ok(job), Ok(())) => answer(&job, settings.device),
+        (Err(error), _) => failed(&Error::Internal(format!("unreadable job: {error}"))),
     };
     let mut stdout = io::stdout().lock();
     stdout.write_all(&serde_json::to_vec(&answer)?)?;

@@ -10,7 +10,7 @@ pub(crate) fn scripted(folder: &std::path::Path, script: &str, timeout: Duration
     let program = folder.join("child");
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    Evaluator { program, timeout, device: Device::Cpu }
+    Evaluator { program, timeout, child: ChildSettings::default() }
 }
 
 fn job() -> Job {
@@ -53,7 +53,10 @@ async fn death_babble_and_silence_are_errors_in_time() {
         assert_eq!(error.is_user_error(), !ours, "{script}: whose fault is {error}");
     }
     assert!(started.elapsed() < Duration::from_secs(20));
-    let missing =
-        Evaluator { program: "/nonexistent".into(), timeout: Duration::from_secs(1), device: Device::Cpu };
+    let missing = Evaluator {
+        program: "/nonexistent".into(),
+        timeout: Duration::from_secs(1),
+        child: ChildSettings::default(),
+    };
     assert!(missing.run(&job()).await.is_err());
 }

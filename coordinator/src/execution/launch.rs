@@ -65,7 +65,7 @@ pub async fn prepare(
     let run = RunId(random::bytes()?);
     let held_out: Vec<_> = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
-    let initial_path = folder.spool().join(format!("initial-{run}"));
+    let initial_path = make_launch_folder(folder, run)?.join("initial");
     let job = Job::Describe {
         model: ModelJob {
             model: model.clone(),
@@ -81,6 +81,7 @@ pub async fn prepare(
     let described = describe(evaluator, &job).await.inspect_err(|_| {
         // No run, no key. What cannot be removed now opens nothing: no manifest names it.
         let _ = overlap::delete_key(folder, run);
+        let _ = std::fs::remove_dir_all(folder.launch(run));
     })?;
     let folder = folder.clone();
     blocking(move || {
@@ -93,6 +94,8 @@ pub async fn prepare(
         let adopted = blobs::adopt(&folder, &initial_path, initial)?;
         let adapter_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
         let bytes = manifest.to_bytes().map_err(|error| Error::Internal(error.to_string()))?;
+        // Both files are blobs now. A folder that stays is empty, and goes when the coordinator starts.
+        let _ = std::fs::remove_dir_all(folder.launch(run));
         let (manifest, manifest_bytes) = (blobs::put(&folder, &bytes)?, bytes.len() as u64);
         Ok(LaunchedRun {
             run,
@@ -112,13 +115,35 @@ pub async fn prepare(
     .await
 }
 
+/// Removes what launches left that a crash cut short.
+///
+/// # Errors
+/// The spool cannot be read, or a folder in it cannot be removed.
+pub fn remove_strays(folder: &StateFolder) -> Result<()> {
+    let spool = folder.spool();
+    for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
+        let path = entry.map_err(Error::io("read", &spool))?.path();
+        if path.is_dir() {
+            std::fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
+        }
+    }
+    Ok(())
+}
+
+/// The folder that the child may write to.
+fn make_launch_folder(folder: &StateFolder, run: RunId) -> Result<PathBuf> {
+    let path = folder.launch(run);
+    std::fs::create_dir_all(&path).map_err(Error::io("create the folder", &path))?;
+    Ok(path)
+}
+
 /// What the child is to publish for the comparison with the held-out set, and the run's key for it.
 fn overlap_job(folder: &StateFolder, run: RunId, wanted: bool) -> Result<Option<OverlapJob>> {
     if !wanted {
         return Ok(None);
     }
     let key = overlap::create_key(folder, run)?;
-    Ok(Some(OverlapJob { run, key, out: folder.spool().join(format!("overlap-{run}")) }))
+    Ok(Some(OverlapJob { run, key, out: folder.launch(run).join("overlap") }))
 }
 
 /// The base model, as the child found it.

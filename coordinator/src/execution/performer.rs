@@ -191,7 +191,10 @@ impl Performer {
             overlap::delete_key(&folder, run)?;
             for entry in std::fs::read_dir(&spool).map_err(Error::io("read", &spool))? {
                 let path = entry.map_err(Error::io("read", &spool))?.path();
-                blobs::remove(&path)?;
+                // A folder is that of a launch, perhaps of the next run's.
+                if !path.is_dir() {
+                    blobs::remove(&path)?;
+                }
             }
             Ok(())
         });

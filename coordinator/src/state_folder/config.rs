@@ -8,9 +8,12 @@ use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
 use model::Device;
+use sandbox::Lock;
 use serde::{Deserialize, Serialize};
 
+use super::StateFolder;
 use crate::error::{Error, Result};
+use crate::evaluate::ChildSettings;
 use crate::limits::{CERTIFICATE_DAYS_MAX, EVALUATION_S_MAX};
 
 /// The coordinator's configuration.
@@ -36,6 +39,18 @@ pub struct Config {
     /// Where to evaluate: `cpu`, `cuda` or `cuda:N`.
     #[serde(default)]
     pub evaluation_device: Device,
+    /// The locks of the processes that read model folders and held-out files.
+    #[serde(default)]
+    pub sandbox: SandboxConfig,
+}
+
+/// `[sandbox]`: the same as in a site's agent.toml.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SandboxConfig {
+    /// Locks that may be missing. Empty means that all must hold.
+    #[serde(default)]
+    pub allow_missing: Vec<Lock>,
 }
 
 fn default_certificate_days() -> u32 {
@@ -63,6 +78,15 @@ impl Config {
             return Err(format!("evaluation_timeout_s must be 1 to {EVALUATION_S_MAX} (a week)"));
         }
         Ok(())
+    }
+
+    /// What the processes that evaluate are told.
+    pub fn children(&self, folder: &StateFolder) -> ChildSettings {
+        ChildSettings {
+            device: self.evaluation_device,
+            allow_missing: self.sandbox.allow_missing.clone(),
+            gpu_cache: folder.gpu_cache(),
+        }
     }
 
     /// Reads and checks a configuration file.

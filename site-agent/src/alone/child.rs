@@ -8,13 +8,16 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use model::Device;
+use sandbox::FileRules;
+use sandbox::enter::quiet_panics;
+use sandbox::gpu::GpuFiles;
+
 use super::job::{TrainJob, TrainingReport};
 use super::training;
 use crate::error::SiteError;
+use crate::locks::lock_command;
 use crate::pipe::{read_message, write_message};
-use crate::sandbox::enter::{lock_command, quiet_panics};
-use crate::sandbox::gpu::GpuFiles;
-use crate::sandbox::{self, FileRules};
 
 /// The body of the child: reads the job, takes the locks, works, and says what happened.
 ///
@@ -48,7 +51,7 @@ pub fn run() -> Result<(), SiteError> {
 fn rules(job: &TrainJob) -> FileRules {
     let mut read = vec![job.model.clone()];
     read.extend(job.data.iter().chain(&job.validation).chain(&job.start).chain(&job.mapping).cloned());
-    FileRules { read, write: vec![job.out.clone()], gpu: GpuFiles::needed(job.device) }
+    FileRules { read, write: vec![job.out.clone()], gpu: GpuFiles::needed(job.device != Device::Cpu) }
 }
 
 /// A flag that is set when the command closes the pipe, or dies.

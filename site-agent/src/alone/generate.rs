@@ -9,12 +9,12 @@ use model::chat::ChatTokenizer;
 use model::generate::{GenerateSettings, Generated, GenerationDefaults, Generator, TextStream};
 use model::{Adapter, BaseModel, Control, Device, LoadOptions, Message, ModelError, Placement, Role};
 use prepare::PrepareError;
+use sandbox::gpu::GpuFiles;
+use sandbox::process::interrupted;
+use sandbox::{FileRules, Lock};
 
 use crate::error::SiteError;
-use crate::sandbox::enter::lock_command;
-use crate::sandbox::gpu::GpuFiles;
-use crate::sandbox::process::interrupted;
-use crate::sandbox::{FileRules, Lock};
+use crate::locks::lock_command;
 
 /// What the person asked for; `None` leaves it to the model's `generation_config.json`.
 #[derive(Clone, Debug, Default)]
@@ -55,7 +55,7 @@ pub fn lock(
     allow_missing: &[Lock],
 ) -> Result<(), SiteError> {
     let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).collect();
-    let rules = FileRules { read, write: Vec::new(), gpu: GpuFiles::needed(device) };
+    let rules = FileRules { read, write: Vec::new(), gpu: GpuFiles::needed(device != Device::Cpu) };
     lock_command(&rules, allow_missing)
 }
 

@@ -9,9 +9,8 @@ use model::chat::PrepareReport;
 use model::evaluate::Evaluation;
 use model::train::Best;
 use model::{Device, StepReport};
+use sandbox::Lock;
 use serde::{Deserialize, Serialize};
-
-use crate::sandbox::Lock;
 
 /// The settings of a training that is no round: three sections of a run file.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]

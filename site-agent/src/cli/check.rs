@@ -1,5 +1,7 @@
 //! `site-agent check`: does this machine keep the promises? Tries, and shows what it tried. Run by `cli`.
 
+use sandbox::Lock;
+use sandbox::probe::ProbeReport;
 use serde_json::json;
 
 use super::support::{State, print_json};
@@ -9,8 +11,6 @@ use crate::error::SiteError;
 use crate::gateway::connection::quic::QuicConnector;
 use crate::gateway::identity::Identity;
 use crate::preflight::{self, Locks};
-use crate::sandbox::Lock;
-use crate::sandbox::probe::ProbeReport;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -5,13 +5,13 @@ use std::path::PathBuf;
 
 use model::generate::{Finish, Generated};
 use model::{Compute, Device, LoadOptions, WeightFormat};
+use sandbox::Lock;
+use sandbox::process::note_interrupts;
 use serde_json::json;
 
-use super::support::{absolute, parse_lock};
+use super::support::absolute;
 use crate::alone::generate::{Conversation, Talker, Wishes, lock};
 use crate::error::SiteError;
-use crate::sandbox::Lock;
-use crate::sandbox::process::note_interrupts;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -80,7 +80,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Go on without this lock: landlock, seccomp, core-dumps or descriptors; may be repeated.
-    #[arg(long = "allow-missing", value_name = "LOCK", value_parser = parse_lock)]
+    #[arg(long = "allow-missing", value_name = "LOCK")]
     allow_missing: Vec<Lock>,
 }
 

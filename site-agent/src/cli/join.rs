@@ -18,15 +18,15 @@ use common::id::SiteId;
 use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::SchemeChoice;
+use sandbox::Lock;
 
-use super::support::{State, absolute, existing, parse_lock, require_folder};
+use super::support::{State, absolute, existing, require_folder};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::policy::PolicyConfig;
 use crate::preflight;
-use crate::sandbox::Lock;
 use building::Building;
 use enrol::Failed;
 
@@ -91,7 +91,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// Write into agent.toml that the site may run without this lock (see `site-agent check`).
-    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
+    #[arg(long, value_name = "LOCK")]
     allow_missing: Vec<Lock>,
     #[command(flatten)]
     state: State,

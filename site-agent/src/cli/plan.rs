@@ -6,13 +6,13 @@ use model::config::published::{SHAPES, shape};
 use model::plan::{Fit, MemoryPlan, PlanRequest, When, fit, plan};
 use model::{Compute, Device, ModelConfig, ModelError, Recompute, WeightFormat};
 use prepare::PrepareError;
+use sandbox::{FileRules, Lock};
 use serde_json::{Value, json};
 
-use super::support::{parse_lock, present, print_json};
+use super::support::{present, print_json};
 use super::table;
 use crate::error::SiteError;
-use crate::sandbox::enter::lock_command;
-use crate::sandbox::{FileRules, Lock};
+use crate::locks::lock_command;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -56,7 +56,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
     /// Go on although this lock does not hold on this machine (see `site-agent check`).
-    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
+    #[arg(long, value_name = "LOCK")]
     allow_missing: Vec<Lock>,
     /// Print JSON.
     #[arg(long)]

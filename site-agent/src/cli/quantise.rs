@@ -4,12 +4,12 @@ use std::path::{Path, PathBuf};
 
 use model::nf4::CodeRule;
 use prepare::PrepareError;
+use sandbox::{FileRules, Lock};
 
-use super::support::{absolute, existing, parse_lock, print_json};
+use super::support::{absolute, existing, print_json};
 use crate::alone::generate::readable;
 use crate::error::SiteError;
-use crate::sandbox::enter::lock_command;
-use crate::sandbox::{FileRules, Lock};
+use crate::locks::lock_command;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(long, value_parser = ["cuda", "cpu"], default_value = "cuda")]
     rounding: String,
     /// Go on although this lock does not hold on this machine (see `site-agent check`).
-    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
+    #[arg(long, value_name = "LOCK")]
     allow_missing: Vec<Lock>,
     /// Print JSON.
     #[arg(long)]

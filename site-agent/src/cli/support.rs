@@ -2,9 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use sandbox::FileRules;
+use sandbox::enter::quiet_panics;
+
 use crate::error::SiteError;
+use crate::locks;
 use crate::paths::StateFolder;
-use crate::sandbox::{FileRules, Lock, enter};
 
 /// Where the site's state is.
 #[derive(Clone, Debug, clap::Args)]
@@ -55,8 +58,8 @@ pub(super) fn all_present(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> 
 /// # Errors
 /// `LocksMissing`.
 pub(super) fn lock(read: Vec<PathBuf>, write: Vec<PathBuf>) -> Result<(), SiteError> {
-    enter::quiet_panics();
-    enter::lock(&FileRules { read, write, gpu: None }, &[])
+    quiet_panics();
+    locks::lock(&FileRules { read, write, gpu: None }, &[])
 }
 
 /// Refuses what is not a folder, before a library says it less clearly.
@@ -66,13 +69,6 @@ pub(super) fn require_folder(path: &Path, hint: &str) -> Result<(), SiteError> {
     }
     let sentence = format!("{} is not a folder", path.display());
     Err(SiteError::Data { sentence, hint: Some(hint.to_owned()) })
-}
-
-/// A lock that may be missing, by its name.
-pub(super) fn parse_lock(text: &str) -> Result<Lock, String> {
-    Lock::required()
-        .find(|lock| lock.to_string() == text)
-        .ok_or_else(|| "one of landlock, seccomp, core-dumps, descriptors is expected".to_owned())
 }
 
 /// Prints a JSON document for programs.

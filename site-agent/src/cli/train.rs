@@ -7,13 +7,13 @@ use std::path::PathBuf;
 
 use common::run::Batching;
 use model::Device;
+use sandbox::Lock;
 
-use super::support::{absolute, existing, parse_lock, require_folder};
+use super::support::{absolute, existing, require_folder};
 use crate::alone::control::{End, Show, follow};
 use crate::alone::job::{TrainJob, TrainingReport};
 use crate::alone::out::{OutState, state_of};
 use crate::error::SiteError;
-use crate::sandbox::Lock;
 use display::Display;
 
 mod display;
@@ -99,7 +99,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
     /// Train although this lock does not hold on this machine (see `site-agent check`).
-    #[arg(long, value_name = "LOCK", value_parser = parse_lock)]
+    #[arg(long, value_name = "LOCK")]
     allow_missing: Vec<Lock>,
     #[command(flatten)]
     settings: settings::Flags,

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use common::crash;
 use common::id::RunId;
+use sandbox::process::terminate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
@@ -23,7 +24,6 @@ use crate::limits::{
     CHILD_DEATHS_MAX, CHILD_HEALTHY_MS_MIN, CHILD_STOP_MS_MAX, LOG_DRAIN_MS_MAX, PIPE_WRITE_MS_MAX,
 };
 use crate::pipe::{read_message_async, write_message_async};
-use crate::sandbox::process::terminate;
 
 /// What to start.
 pub(super) struct ChildSpec<In> {

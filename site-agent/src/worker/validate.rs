@@ -12,7 +12,7 @@ use super::room;
 use crate::error::SiteError;
 use crate::limits::CUTOFF_TOKENS_MAX;
 use crate::paths::StateFolder;
-use crate::{sandbox, waiver};
+use crate::{locks, waiver};
 
 /// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is
 /// there.
@@ -26,7 +26,7 @@ use crate::{sandbox, waiver};
     reason = "the terminal of the person at the site; nothing of this goes to the gateway"
 )]
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
-    let config = sandbox::enter::worker(folder)?;
+    let config = locks::worker(folder)?;
     let admitted = room::admit(&config, waiver::in_force(folder)?).map_err(PrepareError::from)?;
     for line in admitted.left_out(|_| false) {
         eprintln!("{line}");

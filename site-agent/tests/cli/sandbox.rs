@@ -7,9 +7,9 @@ use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use sandbox::Lock;
+use sandbox::probe::ProbeReport;
 use site_agent::preflight::Locks;
-use site_agent::sandbox::Lock;
-use site_agent::sandbox::probe::ProbeReport;
 
 use crate::support::{Site, demo_model, program, words};
 

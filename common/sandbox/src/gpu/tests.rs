@@ -12,19 +12,11 @@ use std::thread;
 use super::super::calls::Role;
 use super::super::{FileRules, landlock, seccomp};
 use super::*;
-use crate::paths::StateFolder;
 
 #[test]
-fn the_processor_opens_no_file_of_a_gpu() {
-    let folder = StateFolder::new("/state");
-    let rules = |device| folder.worker_rules(Path::new("/model"), &[PathBuf::from("/data/a.jsonl")], device);
-    let (cpu, cuda) = (rules(Device::Cpu), rules(Device::Cuda { index: 1 }));
-    assert_eq!((&cpu.gpu, &folder.gateway_rules().gpu), (&None, &None));
-    assert_eq!((&cpu.read, &cpu.write), (&cuda.read, &cuda.write), "the device changes nothing else");
-    let gpu = cuda.gpu.unwrap();
-    for path in gpu.devices.iter().chain(&gpu.read).chain(&gpu.write_existing) {
-        assert!(!cpu.read.contains(path) && !cpu.write.contains(path), "{}", path.display());
-    }
+fn the_processor_needs_no_file_of_a_gpu() {
+    assert_eq!(GpuFiles::needed(false), None);
+    assert!(GpuFiles::needed(true).is_some());
 }
 
 #[test]

@@ -8,7 +8,7 @@ use std::fs::File;
 use std::io;
 
 use super::attempt::{Attempt, from_status};
-use crate::sandbox::lock::Lock;
+use crate::lock::Lock;
 
 /// A call and its arguments.
 struct Call {

@@ -1,7 +1,9 @@
-//! The locks by name, and whether each took hold. Used by every file of the sandbox, by `config` and by
-//! `error`. Invariant: whether a lock holds is reported by the kernel's answer, never assumed.
+//! The locks by name, and whether each took hold. Used by every file of the sandbox, and by configuration and
+//! errors of both programs. Invariant: whether a lock holds is reported by the kernel's answer, never
+//! assumed.
 
 use std::fmt;
+use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +60,27 @@ impl fmt::Display for Lock {
             Self::Descriptors => "descriptors",
             Self::Scopes => "scopes",
         })
+    }
+}
+
+/// A word that names no lock that may be missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct NoSuchLock;
+
+impl fmt::Display for NoSuchLock {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("one of landlock, seccomp, core-dumps, descriptors is expected")
+    }
+}
+
+impl std::error::Error for NoSuchLock {}
+
+impl FromStr for Lock {
+    type Err = NoSuchLock;
+
+    /// Of those that must hold, and so may be allowed to be missing.
+    fn from_str(text: &str) -> Result<Self, NoSuchLock> {
+        Self::required().find(|lock| lock.to_string() == text).ok_or(NoSuchLock)
     }
 }
 

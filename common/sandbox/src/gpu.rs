@@ -2,12 +2,10 @@
 //!
 //! Called by whoever makes `FileRules` for a process that loads a model. The lists are what NVIDIA's
 //! user-space driver is known to open while it starts: some of it answers a refusal with CUDA error 304 and
-//! no further word. Invariant: for `Device::Cpu` there is no `GpuFiles`, so that none of this is opened.
+//! no further word. Invariant: for the processor there is no `GpuFiles`, so that none of this is opened.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-
-use model::Device;
 
 use super::process;
 use crate::limits::GPUS_MAX;
@@ -79,10 +77,10 @@ impl Places {
 }
 
 impl GpuFiles {
-    /// What `device` needs on this machine; nothing for the processor.
+    /// What a process needs on this machine that computes on a GPU; nothing on the processor.
     #[must_use]
-    pub fn needed(device: Device) -> Option<Self> {
-        (device != Device::Cpu).then(|| Self::in_places(&Places::of_this_process()))
+    pub fn needed(is_on_gpu: bool) -> Option<Self> {
+        is_on_gpu.then(|| Self::in_places(&Places::of_this_process()))
     }
 
     /// The same for any places. Of the folders named there only CUDA's own files are in the result, so that a

@@ -9,9 +9,9 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use super::attempt::{Attempt, from_status};
-use crate::sandbox::landlock::{Network, restrict};
-use crate::sandbox::lock::Lock;
-use crate::sandbox::rules::FileRules;
+use crate::landlock::{Network, restrict};
+use crate::lock::Lock;
+use crate::rules::FileRules;
 
 /// How a child says that it was refused.
 const REFUSED: libc::c_int = 3;
