@@ -2,6 +2,7 @@
 //! Honest peers get in all the same, and soon.
 
 use std::net::Ipv4Addr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::net::UdpSocket;
 use tokio::task::JoinSet;
@@ -102,4 +103,101 @@ async fn unfinished_handshakes_do_not_keep_a_member_waiting() {
     let (_client, session) = server.connect(consortium.client_tls(&consortium.site())).await.unwrap();
     assert!(session.exchange(&hello(), SOON).await.is_ok());
     assert!(begun.elapsed() < SOON, "{:?} after {} strangers", begun.elapsed(), silent.len());
+}
+
+/// The first packet of a stranger's handshake, as it arrives.
+async fn first_packet(tls: rustls::ClientConfig) -> Vec<u8> {
+    let sink = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let address = sink.local_addr().unwrap();
+    let client = Client::bind_for(address).unwrap();
+    let mut packet = vec![0; 2048];
+    let length = tokio::select! {
+        received = sink.recv(&mut packet) => received.unwrap(),
+        _ = client.connect(address, tls, NAME, 5 * SECOND) => panic!("nobody answers"),
+    };
+    packet.truncate(length);
+    packet
+}
+
+/// Sends `packet` a thousand times a second from many ports until `stop`, and counts. Never answers the
+/// Retry.
+fn flood(server: SocketAddr, packet: &[u8], stop: &AtomicBool, sent: &AtomicU64) {
+    let sockets: Vec<_> =
+        (0..64).map(|_| std::net::UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+    let begun = std::time::Instant::now();
+    while !stop.load(Ordering::Relaxed) {
+        // What is due by now: a late wake-up is made up for.
+        let due = u64::try_from(begun.elapsed().as_millis()).unwrap();
+        while sent.load(Ordering::Relaxed) < due {
+            let number = sent.fetch_add(1, Ordering::Relaxed);
+            // A full buffer is the flood's own loss.
+            let _ = sockets[number as usize % sockets.len()].send_to(packet, server);
+        }
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    // Retries that were left in the sockets' buffers: the server looked at these packets.
+    let mut packet = [0; 2048];
+    let answered = sockets.iter().filter(|socket| {
+        socket.set_nonblocking(true).unwrap();
+        socket.recv(&mut packet).is_ok() && packet[0] & 0xF0 == 0xF0
+    });
+    assert_eq!(answered.count(), sockets.len(), "ports that were asked to prove their address");
+}
+
+/// A thousand begun handshakes a second for ten seconds on each of the two ports, and besides as many as this
+/// machine makes that answer the Retry: who joins and who comes back are served within three seconds.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
+    let desk = open_desk();
+    let server = Running::start(&desk.consortium);
+    let stranger = tls::join_client(desk.consortium.authority.pin()).unwrap();
+    let mut run_protocol = stranger.clone();
+    run_protocol.alpn_protocols = desk.consortium.client_tls(&desk.consortium.site()).alpn_protocols;
+    let packets = [
+        (desk.address, first_packet(stranger).await),
+        (server.address, first_packet(run_protocol.clone()).await),
+    ];
+    let (stop, sent) = (Arc::new(AtomicBool::new(false)), Arc::new([AtomicU64::new(0), AtomicU64::new(0)]));
+    let floods: Vec<_> = packets
+        .into_iter()
+        .enumerate()
+        .map(|(index, (address, packet))| {
+            let (stop, sent) = (Arc::clone(&stop), Arc::clone(&sent));
+            std::thread::spawn(move || flood(address, &packet, &stop, &sent[index]))
+        })
+        .collect();
+    let address = server.address;
+    let strangers = tokio::spawn(async move {
+        let mut begun = JoinSet::new();
+        loop {
+            begun.spawn(begin_and_fall_silent(address, run_protocol.clone()));
+            if begun.len() >= 16 {
+                begun.join_next().await;
+            }
+        }
+    });
+    let begun = Instant::now();
+    let mut longest = Duration::ZERO;
+    for token in 1..=10 {
+        let at = Instant::now();
+        let key = IdentityKey::generate().unwrap();
+        let bytes = request(token, csr::create(&key).unwrap());
+        let tls = tls::join_client(desk.consortium.authority.pin()).unwrap();
+        join::request(desk.address, tls, NAME, &bytes, SOON).await.unwrap();
+        let consortium = &desk.consortium;
+        let (_client, session) = server.connect(consortium.client_tls(&consortium.site())).await.unwrap();
+        assert!(session.exchange(&hello(), SOON).await.is_ok());
+        longest = longest.max(at.elapsed());
+        tokio::time::sleep_until(begun + u32::from(token) * SECOND).await;
+    }
+    let within = begun.elapsed();
+    stop.store(true, Ordering::Relaxed);
+    strangers.abort();
+    floods.into_iter().for_each(|flood| flood.join().unwrap());
+    for sent in sent.iter() {
+        let sent = sent.load(Ordering::Relaxed);
+        assert!(sent >= 10_000, "{sent} handshakes in {within:?}: too few to prove anything");
+    }
+    println!("the slowest join and hello together took {longest:?}");
+    assert!(longest < SOON, "{longest:?}");
 }
