@@ -48,6 +48,47 @@ fn a_run_trains_on_the_records_that_are_on_the_disk_when_it_begins() -> Result<(
     Ok(())
 }
 
+#[test]
+fn a_site_with_another_base_model_learns_so_before_it_sends_points() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, rounds: 1, ..Wish::default() })?;
+    let mut consortium = Consortium::create(small.setup.clone())?;
+    consortium.start_coordinator(&[])?;
+    consortium.join(0)?;
+    // The same model but for one weight.
+    let other = small.folder.path().join("other-model");
+    copy_folder(&small.setup.model, &other)?;
+    let weights = other.join("model.safetensors");
+    let mut bytes = fs::read(&weights)?;
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    fs::write(&weights, bytes)?;
+    let agent = consortium.sites[0].state().join("agent.toml");
+    let lines = fs::read_to_string(&agent)?;
+    let named = format!("model = {:?}", other.display().to_string());
+    let changed = lines.lines().map(|line| if line.starts_with("model = ") { &named } else { line });
+    fs::write(&agent, changed.collect::<Vec<_>>().join("\n") + "\n")?;
+    consortium.start_site(0, &[])?;
+    let run = consortium.launch(&small.run_file)?;
+    failed(&consortium, &run)?;
+    let shown = consortium.coordinator.run(&["status", &run], COMMAND_WITHIN)?.success()?;
+    assert!(shown.contains("its base model is another one than the run's (base_mismatch)"), "{shown}");
+    let sent = records(consortium.sites[0].state())?;
+    let points =
+        sent.iter().filter(|record| record["kind"].as_str().is_some_and(|kind| kind.contains("overlap")));
+    assert_eq!(points.count(), 0, "points of its records have left");
+    consortium.stop();
+    Ok(())
+}
+
+fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
 /// Waits until the coordinator knows that the site takes no part.
 fn failed(consortium: &Consortium, run: &str) -> Result<()> {
     let interrupt = Interrupt::default();

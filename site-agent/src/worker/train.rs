@@ -113,18 +113,26 @@ impl RoundTrainer {
         Self { config, folder, data: None, samples: None, base: None }
     }
 
-    /// Compares the records with the held-out set as far as the files in the inbox allow; when that is done,
-    /// prepares the samples and loads the base model as the manifest says.
+    /// Loads the base model as the manifest says, compares the records with the held-out set as far as the
+    /// files in the inbox allow, and when that is done prepares the samples.
     ///
     /// # Errors
-    /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `OverlapFailed`, `NotAllowed`.
+    /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `BaseMismatch`, `OverlapFailed`, `NotAllowed`.
     pub fn prepare(&mut self, run: RunId, manifest: Digest) -> Result<Prepared, TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
         self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
+        // First: a site with another model learns so before it sends points or compares anything.
+        let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
+        if base_fingerprint != manifest.base_fingerprint {
+            let words = format!(
+                "the model folder has the fingerprint {base_fingerprint}, the run's base model {}",
+                manifest.base_fingerprint
+            );
+            return Err(TrainError::new(TrainFailure::BaseMismatch, words));
+        }
         if let Some(facts) = self.make_samples(run, &manifest)? {
             return Ok(Prepared::Blinded(facts));
         }
-        let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
         self.permits_volume(&manifest)?;
         let Some(kept) = &self.samples else {
             return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
