@@ -10,6 +10,7 @@ mod invite;
 mod launch;
 mod offline;
 mod output;
+mod prune;
 mod revoke;
 mod runs;
 mod serve;
@@ -75,6 +76,7 @@ enum Verb {
     Stop(stop::Arguments),
     Revoke(revoke::Arguments),
     Export(export::Arguments),
+    Prune(prune::Arguments),
     Check(check::Arguments),
     /// Tries the locks of the processes that evaluate; started by `check`
     #[command(hide = true)]
@@ -150,6 +152,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             umask.restore();
             export::run(&StateFolder::open(&path)?, &arguments)
         }
+        Verb::Prune(arguments) => prune::run(&StateFolder::open(&path)?, &arguments),
         Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
     }
 }

@@ -89,6 +89,18 @@ pub const PLACE_WAIT_MS_MIN: u32 = 2_000;
 /// What a site that has sent all that it may in one day is told to wait: 1,440 questions until the next day.
 pub const DAY_OVER_WAIT_MS_MIN: u32 = 60_000;
 
+/// Between two looks for files that no run needs any more: ten minutes, so that a full disk is not far
+/// behind.
+pub const PRUNE_INTERVAL_S_MIN: u64 = 600;
+/// Beside a running `serve` a file goes only an hour after it was written: the same bytes may just have
+/// arrived for another run, and their journal row is seconds behind.
+pub const PRUNE_AGE_S_MIN: u64 = 3600;
+/// A file that no run names goes when it is a day old: what a launch or an upload that was cut short left.
+pub const ORPHAN_AGE_S_MIN: u64 = 24 * 3600;
+/// Rounds of which `[retention]` may keep updates or adapters.
+pub const RETENTION_ROUNDS_MAX: usize = 1_000_000;
+/// The room on the disk that `[retention]` may ask for, in MiB: 1 TiB.
+pub const DISK_FREE_MIB_MAX: u64 = 1 << 20;
 const _: () = assert!(DATABASE_RESERVE_BYTES_MIN <= DISK_RESERVE_BYTES_MIN, "uploads end before frames do");
 const _: () = assert!(
     SEQUENCE_BEHIND_MAX >= 2 * common::limits::STREAMS_PER_CONNECTION_MAX as u64,

@@ -6,6 +6,7 @@
 pub mod effect;
 pub mod event;
 pub mod launched;
+pub mod retention;
 pub mod scheduler;
 pub mod state;
 pub mod weight;

@@ -23,6 +23,7 @@ use crate::evaluate::Evaluator;
 use crate::execution::driver::{Driver, World};
 use crate::execution::launch;
 use crate::execution::performer::Performer;
+use crate::execution::pruning;
 use crate::execution::runs::Runs;
 use crate::overlap;
 use crate::requests::handler::RequestHandler;
@@ -81,6 +82,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         evaluator,
     });
     let operators = tokio::spawn(admin.serve(operators::listen(&folder.socket())?));
+    let pruning = tokio::spawn(pruning::keep_pruned(folder.as_ref().clone(), runs.clone(), config.retention));
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {
@@ -107,6 +109,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
     tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
     operators.abort();
     driving.abort();
+    pruning.abort();
     tracing::info!("stopped");
     Ok(())
 }

@@ -23,6 +23,7 @@ mod join;
 mod ledger;
 mod officer_key;
 mod plan;
+mod prune;
 mod quantise;
 mod run;
 mod status;
@@ -82,6 +83,7 @@ enum Command {
     Ledger(ledger::Arguments),
     Generate(generate::Arguments),
     Plan(plan::Arguments),
+    Prune(prune::Arguments),
     Quantise(quantise::Arguments),
     OfficerKey(officer_key::Arguments),
     Waiver(waiver::Arguments),
@@ -125,6 +127,7 @@ pub fn main() -> ExitCode {
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
+        Command::Prune(arguments) => prune::run(&arguments),
         Command::Quantise(arguments) => {
             // A published model in fewer bits: who may read it is the person's choice.
             umask.restore();

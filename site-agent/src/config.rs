@@ -16,6 +16,9 @@ use serde::{Deserialize, Serialize};
 use crate::error::SiteError;
 use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
 use crate::policy::PolicyConfig;
+use retention::RetentionConfig;
+
+pub mod retention;
 
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -37,6 +40,9 @@ pub struct AgentConfig {
     /// What the site lets out.
     #[serde(default)]
     pub policy: PolicyConfig,
+    /// What stays on the disk.
+    #[serde(default)]
+    pub retention: RetentionConfig,
 }
 
 /// `[data_room]`
@@ -247,6 +253,7 @@ impl AgentConfig {
             return Err("`training.validation_share` must be between 0 and 0.5");
         }
         self.policy.validate()?;
+        self.retention.validate()?;
         Ok(())
     }
 
@@ -292,7 +299,7 @@ impl AgentConfig {
              validation_share = {:?}\n\
              # The quantised base in memory: \"nf4\", or \"bf16-cache\" (four times as large, faster on a GPU).\n\
              base_in_memory = \"{}\"\n\n\
-             {}",
+             {}{}",
             quote(&self.model)?,
             self.data_room.to_commented_toml(mapping.as_deref()),
             self.training.checkpoint_interval_s,
@@ -302,6 +309,7 @@ impl AgentConfig {
             self.training.validation_share,
             self.training.base_in_memory,
             self.policy.to_commented_toml(),
+            self.retention.to_commented_toml(),
         ))
     }
 }
@@ -325,6 +333,7 @@ mod tests {
             sandbox: SandboxConfig { allow_missing: vec![Lock::Landlock] },
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
+            retention: RetentionConfig { raw_updates: 7, ..RetentionConfig::default() },
         }
     }
 

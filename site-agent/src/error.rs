@@ -92,6 +92,18 @@ impl SiteError {
         Self::Config { path: path.to_path_buf(), reason: reason.into() }
     }
 
+    /// Whether the disk is full: it goes on when somebody makes room.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Io { source, .. } => {
+                matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
+            }
+            Self::Store(error) => is_full(error),
+            _ => false,
+        }
+    }
+
     /// Whether trying again later may help without anybody changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {

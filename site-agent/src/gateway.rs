@@ -9,6 +9,7 @@
 //! folders cannot be opened.
 
 use std::io;
+use std::time::Duration;
 
 use common::clock::SystemClock;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
@@ -16,7 +17,7 @@ use tokio::sync::mpsc::{Receiver, Sender, channel};
 use crate::config::AgentConfig;
 use crate::egress::Egress;
 use crate::error::SiteError;
-use crate::limits::PIPE_MESSAGES_MAX;
+use crate::limits::{DISK_WAIT_MS_MAX, PIPE_MESSAGES_MAX};
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
 use agent_loop::{AgentLoop, Course};
@@ -50,14 +51,14 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let closed = sandbox::descriptors::close_inherited();
     let config = AgentConfig::load(&folder.config())?;
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
-    let store = Store::open(&folder.database())?;
+    let store = wait_for_room(|| Store::open(&folder.database()))?;
     let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
     let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
     if !unmet.is_empty() {
         return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
     }
     let identity = Identity::load(&folder.identity())?;
-    let (ledger, torn_bytes) = LedgerWriter::open(&folder.ledger())?;
+    let (ledger, torn_bytes) = wait_for_room(|| LedgerWriter::open(&folder.ledger()))?;
     if torn_bytes > 0 {
         tracing::warn!(
             torn_bytes,
@@ -84,6 +85,19 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
     runtime.block_on(agent_loop.run())
+}
+
+/// What `open` makes, once the disk has room for it.
+fn wait_for_room<T>(mut open: impl FnMut() -> Result<T, SiteError>) -> Result<T, SiteError> {
+    loop {
+        match open() {
+            Err(error) if error.is_disk_full() => {
+                tracing::error!("{error}; trying again every {} s", DISK_WAIT_MS_MAX / 1000);
+                std::thread::sleep(Duration::from_millis(DISK_WAIT_MS_MAX));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Standard output, written by a thread of its own so that a full pipe never stops the network.

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use common::durable;
 use sandbox::Lock;
 use sandbox::probe::{ProbeReport, probe_gateway, probe_worker};
 
@@ -94,6 +95,20 @@ pub fn run_probe(folder: &StateFolder, role: ProbeRole) -> Result<ProbeReport, S
 pub enum ProbeRole {
     Gateway,
     Worker,
+}
+
+/// What to say when the disk of the state folder has little room left.
+#[must_use]
+pub fn disk_warning(folder: &StateFolder, config: &AgentConfig) -> Option<String> {
+    let free_mib = durable::free_bytes(folder.root()).ok()? >> 20;
+    let least_mib = config.retention.disk_free_mib_min;
+    (free_mib < least_mib).then(|| {
+        format!(
+            "the disk of {} has {free_mib} MiB left, less than the {least_mib} of [retention] disk_free_mib_min; \
+             no round is begun until there is more (`site-agent prune --dry-run` shows what may go)",
+            folder.root().display()
+        )
+    })
 }
 
 /// Has a locked worker read the data and load the model. It talks to the person directly: what is wrong with

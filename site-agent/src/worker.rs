@@ -26,6 +26,7 @@ use train_error::TrainError;
 pub mod inbox;
 pub mod overlap;
 mod pace;
+pub mod retention;
 pub(crate) mod room;
 pub mod train;
 pub mod train_error;
@@ -113,7 +114,7 @@ impl Worker {
                     Ok(root) => self.say(&FromWorker::Data { key, root })?,
                     Err(error) => return self.fail(key, &error),
                 }
-                match self.trainer.prepare(key.run, manifest) {
+                match self.trainer.prepare(key, manifest) {
                     Ok(Prepared::Ready { base_fingerprint, records, left_out }) => {
                         if let Some(left_out) = left_out {
                             self.say(&FromWorker::Compared { key, left_out })?;

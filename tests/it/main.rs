@@ -11,6 +11,7 @@ mod crash;
 mod end_to_end;
 mod enrol;
 mod export;
+mod growth;
 mod overlap;
 mod revoked;
 mod sandbox;

@@ -14,6 +14,7 @@ use super::{offline, output};
 use crate::admin::client;
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
+use crate::execution::pruning;
 use crate::state_folder::config::Config;
 use crate::state_folder::identity::Identity;
 use crate::state_folder::{StateFolder, blobs};
@@ -48,6 +49,9 @@ pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
     let free =
         durable::free_bytes(folder.path()).map_err(Error::io("measure free space in", folder.path()))?;
     say("free space", &format!("{} MiB", free / (1024 * 1024)))?;
+    if let Some(warning) = pruning::disk_warning(&folder, &config.retention) {
+        eprintln!("warning: {warning}");
+    }
     let running = !matches!(client::ask(&folder, &Command::Status { run: None }), Err(Error::NotRunning(_)));
     if running {
         say("serve", "running")

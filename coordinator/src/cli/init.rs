@@ -8,7 +8,7 @@ use common::durable;
 
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
-use crate::state_folder::config::{Config, SandboxConfig};
+use crate::state_folder::config::{Config, RetentionConfig, SandboxConfig};
 use crate::state_folder::identity::Identity;
 use crate::store::Store;
 
@@ -63,6 +63,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         evaluation_timeout_s: 6 * 3600,
         evaluation_device: model::Device::Cpu,
         sandbox: SandboxConfig::default(),
+        retention: RetentionConfig::default(),
     };
     let was_there = folder.path().exists();
     let identity = create(folder, &config).inspect_err(|_| {

@@ -14,7 +14,8 @@ use serde::{Deserialize, Serialize};
 use super::StateFolder;
 use crate::error::{Error, Result};
 use crate::evaluate::ChildSettings;
-use crate::limits::{CERTIFICATE_DAYS_MAX, EVALUATION_S_MAX};
+use crate::limits::{CERTIFICATE_DAYS_MAX, DISK_FREE_MIB_MAX, EVALUATION_S_MAX, RETENTION_ROUNDS_MAX};
+use crate::round::retention::Rule;
 
 /// The coordinator's configuration.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -42,6 +43,47 @@ pub struct Config {
     /// The locks of the processes that read model folders and held-out files.
     #[serde(default)]
     pub sandbox: SandboxConfig,
+    /// What stays on the disk.
+    #[serde(default)]
+    pub retention: RetentionConfig,
+}
+
+/// `[retention]`: how much of earlier rounds stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RetentionConfig {
+    /// Sites' updates stay for the newest so many published rounds of each run.
+    pub update_rounds: usize,
+    /// Published adapters stay for the newest so many rounds of each run; the first and the best always do.
+    pub adapter_rounds: usize,
+    /// With less room on the disk, in MiB, `check` and `serve` warn.
+    pub disk_free_mib_min: u64,
+}
+
+impl Default for RetentionConfig {
+    fn default() -> Self {
+        Self { update_rounds: 2, adapter_rounds: 50, disk_free_mib_min: 1024 }
+    }
+}
+
+impl RetentionConfig {
+    /// As the rounds take it.
+    pub fn rule(&self) -> Rule {
+        Rule { update_rounds: self.update_rounds, adapter_rounds: self.adapter_rounds }
+    }
+
+    fn validate(&self) -> std::result::Result<(), String> {
+        for (name, rounds) in [("update_rounds", self.update_rounds), ("adapter_rounds", self.adapter_rounds)]
+        {
+            if rounds > RETENTION_ROUNDS_MAX {
+                return Err(format!("retention.{name} must be at most {RETENTION_ROUNDS_MAX}"));
+            }
+        }
+        if self.disk_free_mib_min > DISK_FREE_MIB_MAX {
+            return Err(format!("retention.disk_free_mib_min must be at most {DISK_FREE_MIB_MAX} (1 TiB)"));
+        }
+        Ok(())
+    }
 }
 
 /// `[sandbox]`: the same as in a site's agent.toml.
@@ -77,7 +119,7 @@ impl Config {
         if !(1..=EVALUATION_S_MAX).contains(&self.evaluation_timeout_s) {
             return Err(format!("evaluation_timeout_s must be 1 to {EVALUATION_S_MAX} (a week)"));
         }
-        Ok(())
+        self.retention.validate()
     }
 
     /// What the processes that evaluate are told.

@@ -46,6 +46,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     for warning in AgentConfig::old_words(&folder.config()) {
         eprintln!("warning: {warning}");
     }
+    if let Some(warning) = preflight::disk_warning(&folder, &config) {
+        eprintln!("warning: {warning}");
+    }
     let locks = preflight::try_locks(&folder)?;
     let unmet = locks.unmet(&config.sandbox.allow_missing);
     if arguments.json {

@@ -132,6 +132,7 @@ fn config(arguments: &Arguments) -> Result<AgentConfig, SiteError> {
         sandbox: SandboxConfig { allow_missing: arguments.allow_missing.clone() },
         training: TrainingConfig::default(),
         policy: PolicyConfig::default(),
+        retention: Default::default(),
     })
 }
 

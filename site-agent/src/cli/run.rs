@@ -46,6 +46,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     for warning in AgentConfig::old_words(&folder.config()) {
         tracing::warn!("{warning}");
     }
+    if let Some(warning) = preflight::disk_warning(&folder, &config) {
+        tracing::warn!("{warning}");
+    }
     for lock in &config.sandbox.allow_missing {
         tracing::warn!("agent.toml allows this site to run without {lock}");
     }

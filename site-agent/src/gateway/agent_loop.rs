@@ -139,6 +139,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 .any(|at| path.starts_with(at))
         };
         let why = match &error {
+            // Nothing was sent and nothing is half-written: it goes on when somebody has made room.
+            error if error.is_disk_full() => NotDone::NoRoom,
             // The line broke; the person has been told.
             SiteError::Connection { .. } | SiteError::Net(_) => return Ok(Event::Hindered),
             SiteError::PolicyRefused { .. }
@@ -146,7 +148,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             | SiteError::PointsRefused { .. } => NotDone::NotAllowedHere,
             SiteError::Config { path, .. } if path.starts_with(self.folder.inbox()) => NotDone::TermsUnusable,
             SiteError::Io { path, source } if is_exchanged(path) => match source.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => NotDone::NoRoom,
                 io::ErrorKind::NotFound | io::ErrorKind::UnexpectedEof => NotDone::NotAllowedHere,
                 _ => return Err(error),
             },
@@ -385,6 +386,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let Some(agreed) = self.agree(assignment)? else { return Ok(Event::TermsRefused) };
         if let Err(rule) = self.permits(&agreed)? {
             return Ok(self.forbid(key, rule));
+        }
+        if !self.has_room(adapter_bytes) {
+            self.not_done(NotDone::NoRoom);
+            return Ok(Event::Hindered);
         }
         // An adapter has the size of an update.
         let adapter_bytes_max = self.config.policy.update_bytes_max;

@@ -177,6 +177,7 @@ mod tests {
             sandbox: SandboxConfig::default(),
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
+            retention: Default::default(),
         }
     }
 

@@ -21,6 +21,7 @@ use prepare::settings;
 use serde::{Deserialize, Serialize};
 
 use super::inbox::Inbox;
+use super::retention;
 use super::train_error::TrainError;
 use crate::config::AgentConfig;
 use crate::limits::{FACTS_BYTES_MAX, METRICS_FILES_MAX};
@@ -118,9 +119,10 @@ impl RoundTrainer {
     ///
     /// # Errors
     /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `BaseMismatch`, `OverlapFailed`, `NotAllowed`.
-    pub fn prepare(&mut self, run: RunId, manifest: Digest) -> Result<Prepared, TrainError> {
+    pub fn prepare(&mut self, key: RoundKey, manifest: Digest) -> Result<Prepared, TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
         self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
+        retention::tidy(&self.folder, &self.config.retention, &round_file_stem(key.run, key.round));
         // First: a site with another model learns so before it sends points or compares anything.
         let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
         if base_fingerprint != manifest.base_fingerprint {
@@ -130,7 +132,7 @@ impl RoundTrainer {
             );
             return Err(TrainError::new(TrainFailure::BaseMismatch, words));
         }
-        if let Some(facts) = self.make_samples(run, &manifest)? {
+        if let Some(facts) = self.make_samples(key.run, &manifest)? {
             return Ok(Prepared::Blinded(facts));
         }
         self.permits_volume(&manifest)?;

@@ -45,6 +45,7 @@ impl Site {
             sandbox: SandboxConfig::default(),
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
+            retention: Default::default(),
         };
         fs::write(folder.config(), config.to_commented_toml().unwrap()).unwrap();
         Self { _root: root, folder, data }

@@ -328,6 +328,7 @@ impl Site {
                 sandbox: SandboxConfig::default(),
                 training: TrainingConfig::default(),
                 policy: self.policy.clone(),
+                retention: Default::default(),
             },
             coordinator: Coordinator {
                 site: SITE.parse().unwrap(),

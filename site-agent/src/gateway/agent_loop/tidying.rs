@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use common::clock::Clock;
+use common::durable;
 use common::id::{Digest, RunId};
 use common::run::RunManifest;
 
@@ -15,10 +16,20 @@ use crate::error::SiteError;
 use crate::gateway::connection::Connector;
 use crate::gateway::output::Output;
 use crate::gateway::state::Assignment;
-use crate::limits::OUTBOX_BYTES_MAX;
+use crate::limits::{ADAPTERS_A_ROUND_MAX, OUTBOX_BYTES_MAX};
 use crate::overlap;
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
+    /// Whether the disk has room for a round with adapters of this size, beyond what `[retention]` leaves
+    /// free.
+    pub(super) fn has_room(&self, adapter_bytes: u64) -> bool {
+        let needed = adapter_bytes
+            .saturating_mul(ADAPTERS_A_ROUND_MAX)
+            .saturating_add(self.config.retention.disk_free_mib_min.saturating_mul(1 << 20));
+        // Where the disk does not say, the round is tried.
+        durable::free_bytes(self.folder.root()).map_or(true, |free| free >= needed)
+    }
+
     /// Removes the files of other rounds, finished or not, from the inbox, and answers about points of other
     /// runs.
     ///

@@ -1,0 +1,66 @@
+//! Which finished files a run still needs, and which may go. Pure. Used by `execution::pruning` and by
+//! `cli::prune`. Invariants: the manifest, the first adapter and the held-out set's file of every run stay;
+//! so do its newest and its best published adapter, and everything of a round that is not published; a file
+//! that any run needs stays, whichever run made it.
+
+use std::collections::BTreeSet;
+
+use common::id::Digest;
+
+use super::state::{RoundRecord, RunState};
+
+/// How much of the past stays.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rule {
+    /// Sites' updates stay for the newest so many published rounds of a run.
+    pub update_rounds: usize,
+    /// Published adapters stay for the newest so many rounds of a run.
+    pub adapter_rounds: usize,
+}
+
+/// The files that some run needs.
+pub fn needed<'a>(states: impl IntoIterator<Item = &'a RunState>, rule: Rule) -> BTreeSet<Digest> {
+    states.into_iter().flat_map(|state| needed_by(state, rule)).collect()
+}
+
+fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
+    let launched = &state.launched;
+    let mut needed = BTreeSet::from([launched.manifest, launched.initial, state.model()]);
+    needed.extend(launched.overlap.map(|terms| terms.set));
+    needed.extend(best(state));
+    let published = |record: &&RoundRecord| record.published_at.is_some();
+    let past: Vec<&RoundRecord> = state.rounds.iter().filter(published).collect();
+    let open = state.rounds.iter().filter(|record| record.published_at.is_none());
+    let newest = |count: usize| past.iter().rev().take(count).copied();
+    for record in open.clone().chain(newest(rule.update_rounds)) {
+        needed.extend(record.updates.values().map(|update| update.digest));
+    }
+    for record in open.chain(newest(rule.adapter_rounds)) {
+        needed.insert(record.from);
+        needed.extend(record.aggregate.map(|aggregate| aggregate.digest));
+    }
+    needed
+}
+
+/// The published adapter with the lowest loss on the validation set.
+fn best(state: &RunState) -> Option<Digest> {
+    let measured = state.rounds.iter().filter(|record| record.published_at.is_some()).filter_map(|record| {
+        let loss = record.score.as_ref()?.metrics()?.loss;
+        Some((loss, record.aggregate?.digest))
+    });
+    measured.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, digest)| digest)
+}
+
+/// The files that some run named and none needs any more.
+pub fn surplus(states: &[&RunState], rule: Rule) -> BTreeSet<Digest> {
+    let needed = needed(states.iter().copied(), rule);
+    let records = states.iter().flat_map(|state| &state.rounds);
+    let named = records.flat_map(|record| {
+        let aggregate = record.aggregate.map(|aggregate| aggregate.digest);
+        record.updates.values().map(|update| update.digest).chain(aggregate).chain([record.from])
+    });
+    named.filter(|digest| !needed.contains(digest)).collect()
+}
+
+#[cfg(test)]
+mod tests;

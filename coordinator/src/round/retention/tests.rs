@@ -1,0 +1,81 @@
+//! Two hundred rounds leave a bounded number of files, whatever other runs share with them.
+
+use common::clock::Timestamp;
+use common::id::RunId;
+
+use super::*;
+use crate::round::scheduler::tests::launched_run;
+
+const RULE: Rule = Rule { update_rounds: 2, adapter_rounds: 3 };
+
+fn digest(text: &str) -> Digest {
+    Digest::of(text.as_bytes())
+}
+
+/// A round as the journal has it.
+fn round(run: u8, number: u32, loss: f64, is_published: bool) -> RoundRecord {
+    let from = if number == 1 { "initial".to_owned() } else { format!("{run} adapter {}", number - 1) };
+    let update = |site: &str| serde_json::json!({ "digest": digest(&format!("{run} {site} {number}")), "bytes": 9, "records": 100 });
+    let score = serde_json::json!({ "measured": {
+        "loss": loss, "perplexity": 1.0, "token_accuracy": 0.5, "supervised_tokens": 9, "samples": 9, "duration_ms": 1
+    } });
+    serde_json::from_value(serde_json::json!({
+        "round": number,
+        "from": digest(&from),
+        "announced_at": 1,
+        "deadline": 9,
+        "taken": {},
+        "updates": { "a": update("a"), "b": update("b") },
+        "failed": {},
+        "closed_at": is_published.then_some(2),
+        "aggregate": is_published.then(|| serde_json::json!({
+            "digest": digest(&format!("{run} adapter {number}")), "aggregation_error": 0.1, "duration_ms": 1
+        })),
+        "score": is_published.then_some(score),
+        "published_at": is_published.then_some(3),
+    }))
+    .unwrap()
+}
+
+/// A run of so many published rounds, of which the seventh is the best, and one that is open.
+fn run(number: u8, rounds: u32) -> RunState {
+    let mut launched = launched_run(2, 2, rounds + 1);
+    launched.run = RunId([number; 8]);
+    launched.initial = digest("initial");
+    let mut state = RunState::launched(launched, Timestamp(1));
+    for at in 1..=rounds {
+        state.rounds.push(round(number, at, if at == 7 { 1.0 } else { 2.0 }, true));
+    }
+    state.rounds.push(round(number, rounds + 1, 0.0, false));
+    state
+}
+
+#[test]
+fn of_two_hundred_rounds_the_newest_and_the_best_stay() {
+    let state = run(1, 200);
+    let needed = needed([&state], RULE);
+    let surplus = surplus(&[&state], RULE);
+    assert!(needed.is_disjoint(&surplus));
+    for kept in ["initial", "1 adapter 200", "1 adapter 199", "1 adapter 198", "1 adapter 197", "1 adapter 7"]
+    {
+        assert!(needed.contains(&digest(kept)) && !surplus.contains(&digest(kept)), "{kept}");
+    }
+    for kept in ["1 a 201", "1 b 201", "1 a 200", "1 b 199"] {
+        assert!(needed.contains(&digest(kept)), "{kept}");
+    }
+    for gone in ["1 a 198", "1 b 1", "1 adapter 196", "1 adapter 1"] {
+        assert!(surplus.contains(&digest(gone)), "{gone}");
+    }
+    assert_eq!(surplus.len(), 2 * 198 + 195, "updates of 198 rounds, and 195 adapters");
+}
+
+#[test]
+fn what_another_run_needs_stays() {
+    let (old, young) = (run(1, 10), run(1, 2));
+    // The same run launched again: the same bytes, and the young one still needs its first rounds.
+    let gone = surplus(&[&old, &young], RULE);
+    for kept in ["1 a 1", "1 a 2", "1 a 3", "1 adapter 1", "1 adapter 2"] {
+        assert!(!gone.contains(&digest(kept)), "{kept}");
+    }
+    assert!(gone.contains(&digest("1 a 4")));
+}
