@@ -6,6 +6,7 @@ For every folder: a prompt, the greedy continuation of the base model, of it wit
 that with the adapter; and the processed probabilities of the next token under several sampling settings.
 """
 
+import hashlib
 import json
 import sys
 from pathlib import Path
@@ -69,7 +70,8 @@ def folder(path):
     with torch.no_grad():
         base = load(path / "model")
         prompt = [(7 * i * i + 3 * i + 5) % base.config.vocab_size for i in range(17)]
-        result = {"prompt": prompt, "greedy.base": greedy(base, prompt)}
+        digest = hashlib.sha256((path / "model/model.safetensors").read_bytes()).hexdigest()
+        result = {"model_sha256": digest, "prompt": prompt, "greedy.base": greedy(base, prompt)}
         result["greedy.penalty"] = greedy(base, prompt, repetition_penalty=1.3)
         result["processed"] = [processed(base, prompt, settings) for settings in SETTINGS]
         result["greedy.adapter"] = greedy(adapted(base, path / "adapter-init"), prompt)

@@ -95,7 +95,12 @@ fn bits_equal(left: &[f32], right: &[f32]) -> bool {
     left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left.to_bits() == right.to_bits())
 }
 
-/// Number of 8-bit codes that differ; none may differ by more than one step.
+/// The 8-bit code of zero. The codes of a block's scale, less the mean, lie densest around it: within 31 steps of it
+/// they are below a hundredth of the largest, and the two rules of bitsandbytes may be two steps apart there.
+const ZERO_CODE: u8 = 127;
+const DENSE_STEPS: u8 = 31;
+
+/// Number of 8-bit codes that differ; none may differ by more than one step, or two close to zero.
 fn compare_scales(ours: &Absmax, theirs: &Absmax) -> usize {
     let (
         Absmax::Quantised { codes, nested, offset },
@@ -109,7 +114,14 @@ fn compare_scales(ours: &Absmax, theirs: &Absmax) -> usize {
         assert!((ours - theirs).abs() <= 4.0 * f32::EPSILON * offset, "{ours} {theirs}");
     }
     let differing = codes.iter().zip(their_codes).filter(|(ours, theirs)| ours != theirs);
-    differing.inspect(|(ours, theirs)| assert_eq!(ours.abs_diff(**theirs), 1)).count()
+    differing
+        .inspect(|(ours, theirs)| {
+            let is_dense =
+                ours.abs_diff(ZERO_CODE) <= DENSE_STEPS && theirs.abs_diff(ZERO_CODE) <= DENSE_STEPS;
+            let steps = ours.abs_diff(**theirs);
+            assert!(steps <= if is_dense { 2 } else { 1 }, "codes {ours} and {theirs}");
+        })
+        .count()
 }
 
 /// The folder that transformers saved, written again from the original: same names, types, shapes and bytes.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use model::{Adapter, BaseModel, Compute, LoadOptions, LoraSettings, Sample, WeightFormat};
 use safetensors::SafeTensors;
+use sha2::{Digest as _, Sha256};
 
 /// A folder that `make_golden.py` wrote.
 pub(crate) struct Folder {
@@ -54,6 +55,12 @@ impl Folder {
         let settings = LoraSettings::all_linear(rank, lora["alpha"].as_f64().unwrap());
         let bytes = std::fs::read(self.path.join(folder).join("adapter_model.safetensors")).unwrap();
         Adapter::from_safetensors(&bytes, base.config(), &settings).unwrap()
+    }
+
+    /// SHA-256 of the f32 checkpoint, in hex: which model this is.
+    pub(crate) fn model_sha256(&self) -> String {
+        let bytes = std::fs::read(self.path.join("model/model.safetensors")).unwrap();
+        Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
     pub(crate) fn number(&self, name: &str) -> f64 {

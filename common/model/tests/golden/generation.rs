@@ -1,5 +1,6 @@
-//! What transformers generates with the reference models (`make_generation.py`), and: logits with kept keys
-//! and values are those of the whole sequence at once.
+//! What transformers generates with the recorded reference models (`make_generation.py`); and with those of any
+//! seed: what the generator computes token by token are the reference's logits, and logits with kept keys and
+//! values are those of the whole sequence at once. Used by `golden.rs`.
 
 use std::path::Path;
 
@@ -21,11 +22,27 @@ fn tokens(value: &Value) -> Vec<u32> {
 }
 
 pub(crate) fn check(name: &str, folder: &Folder) {
-    let reference = reference(name);
-    let prompt = tokens(&reference["prompt"]);
     let dense = folder.base("model", WeightFormat::F32);
     let stored = folder.base("model-bnb-nf4", WeightFormat::Nf4);
     let (first, last) = (folder.adapter("adapter-init", &dense), folder.adapter("adapter-final-nf4", &dense));
+    for (base, adapter, name) in [
+        (&dense, None, "base"),
+        (&dense, Some(&first), "adapter"),
+        (&stored, None, "nf4"),
+        (&stored, Some(&first), "nf4.adapter"),
+    ] {
+        against_logits(folder, base, adapter, name);
+    }
+    let reference = reference(name);
+    if reference["model_sha256"].as_str() != Some(folder.model_sha256().as_str()) {
+        // Another seed: nothing was recorded of what transformers generates with this model.
+        let sequence = folder.rows().swap_remove(0).tokens.repeat(2);
+        for (base, adapter) in [(&dense, None), (&dense, Some(&first)), (&stored, Some(&last))] {
+            cached_logits(base, adapter, &sequence);
+        }
+        return;
+    }
+    let prompt = tokens(&reference["prompt"]);
     greedy(&dense, None, &prompt, &reference["greedy.base"], 1.0);
     greedy(&dense, None, &prompt, &reference["greedy.penalty"], 1.3);
     greedy(&dense, Some(&first), &prompt, &reference["greedy.adapter"], 1.0);
@@ -35,6 +52,33 @@ pub(crate) fn check(name: &str, folder: &Folder) {
     for (base, adapter) in [(&dense, None), (&dense, Some(&first)), (&stored, Some(&last))] {
         cached_logits(base, adapter, &[prompt.clone(), tokens(&reference["greedy.adapter"])].concat());
     }
+}
+
+/// Fed token by token, the generator's logits are the reference's; and where these have a clear winner, it is
+/// what greedy generation says next.
+fn against_logits(folder: &Folder, base: &BaseModel, adapter: Option<&Adapter>, name: &str) {
+    let expected = folder.floats(&format!("logits.{name}"));
+    let vocabulary = base.config().vocab_size;
+    let settings = GenerateSettings { max_tokens: 1, ..GenerateSettings::default() };
+    let mut generator = Generator::new(base, adapter).unwrap();
+    let mut winners = 0;
+    for (index, row) in folder.rows().iter().enumerate() {
+        let expected = &expected[index * folder.width() * vocabulary..];
+        for length in 1..=row.tokens.len() {
+            let expected = &expected[(length - 1) * vocabulary..][..vocabulary];
+            let found = generator.next_logits(&row.tokens[..length]).unwrap();
+            let worst = largest_difference(&found, expected);
+            assert!(worst < 1e-4, "{name} row {index}, {length} tokens: logits differ by {worst}");
+            let mut order: Vec<usize> = (0..vocabulary).collect();
+            order.sort_by(|a, b| expected[*b].total_cmp(&expected[*a]));
+            if expected[order[0]] - expected[order[1]] > 1e-3 {
+                let said = generator.generate(&row.tokens[..length], &settings, &mut |_| Control::Continue);
+                assert_eq!(said.unwrap().tokens, [u32::try_from(order[0]).unwrap()], "{name} row {index}");
+                winners += 1;
+            }
+        }
+    }
+    assert!(winners > 10, "{winners} positions have a clear winner");
 }
 
 fn greedy(base: &BaseModel, adapter: Option<&Adapter>, prompt: &[u32], expected: &Value, penalty: f64) {
