@@ -8,6 +8,8 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::places::readable;
+
 use super::job::{TrainJob, TrainingReport};
 use super::training;
 use crate::error::SiteError;
@@ -46,8 +48,9 @@ pub fn run() -> Result<(), SiteError> {
 }
 
 fn rules(job: &TrainJob) -> FileRules {
-    let mut read = vec![job.model.clone()];
-    read.extend(job.data.iter().chain(&job.validation).chain(&job.start).chain(&job.mapping).cloned());
+    let mut read = readable(&job.model);
+    read.extend(job.start.iter().flat_map(|folder| readable(folder)));
+    read.extend(job.data.iter().chain(&job.validation).chain(&job.mapping).cloned());
     FileRules { read, write: vec![job.out.clone()], gpu: GpuFiles::needed(job.device) }
 }
 
