@@ -9,6 +9,7 @@
 //! | [`durable`] | how a file becomes permanent |
 //! | [`secret`] | how a secret stays out of logs |
 //! | [`private`] | how files, folders and memory stay closed to others on the machine |
+//! | [`places`] | where a model's folder and a file of records are |
 //! | [`run`] | what a run file says |
 //! | [`wire`] | what is said between a site and the coordinator |
 //! | [`net`] | how it travels: the only user of quinn |
@@ -24,6 +25,7 @@ pub mod id;
 pub mod ledger;
 pub mod limits;
 pub mod net;
+pub mod places;
 pub mod private;
 pub mod run;
 pub mod secret;

@@ -174,3 +174,6 @@ const _: () = assert!(RECORDS_MAX <= COUNT_MAX, "a record count is a count");
 const _: () = assert!(UNSYNCED_BYTES_MAX >= CHUNK_BYTES_MAX as u64, "at most one fsync a chunk");
 const _: () =
     assert!(3 * KEEP_ALIVE_MS_MAX <= SILENCE_MS_MAX, "three keep-alives before a connection is dropped");
+
+/// The name of a revision in the Hugging Face hub's cache: a commit has 40 characters.
+pub const HUB_REVISION_CHARACTERS_MAX: usize = 100;

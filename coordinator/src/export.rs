@@ -4,6 +4,7 @@
 
 use std::path::Path;
 
+use common::places::readable;
 use model::{Adapter, ModelConfig};
 use prepare::{PrepareError, settings};
 use sandbox::{FileRules, Lock};
@@ -55,7 +56,8 @@ pub fn export(
         _ => Path::new("."),
     };
     let into = std::fs::canonicalize(into).map_err(Error::io("open the folder", into))?;
-    let rules = FileRules { read: vec![path.clone(), base.clone()], write: vec![into], gpu: None };
+    let read = readable(base).into_iter().chain([path.clone()]).collect();
+    let rules = FileRules { read, write: vec![into], gpu: None };
     locks::lock(&rules, allow_missing)?;
     let config = ModelConfig::from_dir(base).map_err(PrepareError::from)?;
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;

@@ -6,6 +6,7 @@
 use std::path::{Path, PathBuf};
 
 use common::limits::{CONFIG_BYTES_MAX, VALIDATION_SHARE_MAX};
+use common::places;
 use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::{SchemeChoice, SplitOptions};
@@ -119,8 +120,9 @@ impl DataRoomConfig {
              screen = \"{screen}\"\n\
              # What is done about duplicates: \"drop-copies\", \"drop-near\", \"keep\" or \"ignore\".\n\
              duplicates = \"{}\"\n\
-             # What is held out: \"auto\" (by size; nothing below 500 records), \"none\", \"80/10/10\" (percent for\n\
-             # training, validation and test), \"5-fold\", \"leave-one-out\". Folds hold nothing out of a run.\n\
+             # What is held back from training: \"none\", \"80/10/10\" (percent for training, validation and test),\n\
+             # \"auto\" (by size; nothing below 500 records), \"5-fold\", \"leave-one-out\". Folds hold nothing back from\n\
+             # a run. Hold back only what somebody will look at.\n\
              split = \"{}\"\n\
              # Keep a patient's records on one side; old to training and new to test; every department in proportion.\n\
              split_by_patient = {}\n\
@@ -211,9 +213,11 @@ impl AgentConfig {
             return Err(SiteError::config(path, "it is larger than 256 KiB"));
         }
         let text = std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))?;
-        let config: Self =
+        let mut config: Self =
             toml::from_str(&text).map_err(|error| SiteError::config(path, error.to_string().trim_end()))?;
         config.validate().map_err(|reason| SiteError::config(path, reason))?;
+        // A folder that is not there is said by whoever opens it.
+        config.model = places::model(&config.model).unwrap_or(config.model);
         Ok(config)
     }
 

@@ -20,6 +20,7 @@
 
 use std::path::{Path, PathBuf};
 
+use common::places::readable;
 use model::Device;
 use sandbox::FileRules;
 use sandbox::gpu::GpuFiles;
@@ -149,7 +150,8 @@ impl StateFolder {
     /// key, not the ledger, not the outbox. Where it computes on a GPU, what that needs besides.
     #[must_use]
     pub fn worker_rules(&self, model: &Path, data: &[PathBuf], device: Device) -> FileRules {
-        let mut read = vec![self.config(), self.inbox(), self.officer(), self.waiver(), model.to_path_buf()];
+        let mut read = vec![self.config(), self.inbox(), self.officer(), self.waiver()];
+        read.extend(readable(model));
         read.extend(data.iter().cloned());
         let write = vec![self.raw(), self.work(), self.metrics()];
         FileRules { read, write, gpu: GpuFiles::needed(device != Device::Cpu) }

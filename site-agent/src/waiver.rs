@@ -2,13 +2,13 @@
 //! and by whoever inspects records before training. Invariants: a waiver counts only if the officer whom this
 //! site trusts signed it and it has not expired; nothing here prints or returns a text of a record.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use certs::{CertError, OfficerPublicKey};
 use common::clock::{Clock as _, SystemClock, Timestamp};
 use data::hash::content_hash;
 use data::limits::WAIVER_BYTES_MAX;
-use data::read::{Item, ReadOptions};
+use data::room::{self, RoomFile, RoomOptions};
 use data::screen::waiver::{Accepted, SignedWaiver, WaiverError, dataset_digest};
 use data::{Date, Record};
 use prepare::PrepareError;
@@ -133,22 +133,23 @@ pub fn refused(error: &WaiverError) -> SiteError {
     SiteError::Data { sentence: error.to_string(), hint: Some(hint.into()) }
 }
 
-/// Streams the usable records of some files to `each` and returns the digest that names the dataset.
+/// Streams the usable records of some files to `each`, mapped and mixed as `options` say, and returns the
+/// digest that names the dataset: the one that the data room compares.
 ///
 /// # Errors
 /// What reading says of a file; `Data` when there is no usable record.
 pub fn each_record(
-    files: &[PathBuf],
-    mut each: impl FnMut(&Record, &[u8; 32]) -> Result<(), SiteError>,
+    files: &[RoomFile],
+    options: &RoomOptions,
+    mut each: impl FnMut(&Record, &[u8; 32]),
 ) -> Result<[u8; 32], SiteError> {
     let mut hashes = Vec::new();
-    for item in data::read::open(files, &ReadOptions::default()) {
-        if let Item::Record(record) = item.map_err(PrepareError::from)? {
-            let hash = content_hash(&record);
-            hashes.push(hash);
-            each(&record, &hash)?;
-        }
-    }
+    room::each_readable(files, options, |record| {
+        let hash = content_hash(&record);
+        hashes.push(hash);
+        each(&record, &hash);
+    })
+    .map_err(PrepareError::from)?;
     if hashes.is_empty() {
         return Err(SiteError::Data {
             sentence: "the files hold no usable record".into(),

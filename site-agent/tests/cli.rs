@@ -9,6 +9,8 @@
 mod bad_input;
 #[path = "cli/data.rs"]
 mod data;
+#[path = "cli/field.rs"]
+mod field;
 #[path = "cli/generate.rs"]
 mod generate;
 #[path = "cli/ledger.rs"]

@@ -88,9 +88,5 @@ fn messages(record: &data::Record) -> Vec<model::Message> {
         data::Role::Assistant => model::Role::Assistant,
         data::Role::Tool => model::Role::Tool,
     };
-    record
-        .messages()
-        .into_iter()
-        .map(|(said, content)| model::Message { role: role(said), content })
-        .collect()
+    record.messages().into_iter().map(|(said, content)| model::Message::new(role(said), content)).collect()
 }

@@ -141,7 +141,11 @@ fn batches(path: &Path, mut each: impl FnMut(u32, Vec<Texts>)) -> Result<()> {
             .par_iter()
             .map(|line| serde_json::from_str::<Line>(line))
             .collect::<std::result::Result<Vec<_>, _>>()?;
-        let texts = parsed.into_iter().map(|line| Texts { question: line.instruction, answer: line.output });
+        let texts = parsed.into_iter().map(|line| Texts {
+            question: line.instruction,
+            answer: line.output,
+            ..Texts::default()
+        });
         each(first, texts.collect());
         first += u32::try_from(batch.len())?;
     }

@@ -14,8 +14,15 @@ pub const TURNS_MAX: usize = 512;
 /// How far a file is searched for its first byte that is not ASCII. Beyond it the text is taken for UTF-8
 /// (which ASCII is); records that are not are then refused and counted. 16 MiB is read in a few milliseconds.
 pub const ENCODING_SEARCH_BYTES_MAX: u64 = 16 << 20;
-/// Lines kept in a report for each reason of refusal: 100 lines * 21 reasons * 8 bytes a file.
+/// Lines kept in a report for each reason of refusal: 100 lines * 27 reasons * 8 bytes a file.
 pub const REFUSED_LINES_MAX: usize = 100;
+/// Names of unused fields kept in a report: published layouts have some dozens of columns; 100 names of
+/// [`FIELD_NAME_BYTES_MAX`] are 12 KB a file. Records with fields beyond are counted together.
+pub const UNUSED_FIELDS_MAX: usize = 100;
+/// The name of an unused field as a report shows it; a longer one is cut. Column names are far shorter.
+pub const FIELD_NAME_BYTES_MAX: usize = 120;
+/// How much of a JSON file is looked at to tell its layout: one raw record of the longest.
+pub const JSON_LAYOUT_BYTES_MAX: usize = RECORD_BYTES_MAX;
 /// Candidate pairs that are compared: 32 Mi pairs of 8 bytes are 256 MiB (twice that while they are sorted).
 /// A million records with 30 % near duplicates make about half a million.
 pub const CANDIDATE_PAIRS_MAX: usize = 32 << 20;

@@ -208,6 +208,7 @@ impl Reader {
             Ok(conversion) => {
                 if let Some(report) = report {
                     report.count(&conversion.record, conversion.has_unreadable_date);
+                    report.count_unused(&conversion.unused);
                 }
                 Item::Record(conversion.record)
             }

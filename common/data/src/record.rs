@@ -45,6 +45,16 @@ pub struct Turn {
     pub role: Role,
     /// What is said.
     pub parts: Vec<Part>,
+    /// Whether an answer is learnt; false where a loss switch of the file says so. Of no meaning elsewhere.
+    pub is_learnt: bool,
+}
+
+impl Turn {
+    /// A turn without a loss switch.
+    #[must_use]
+    pub fn new(role: Role, parts: Vec<Part>) -> Self {
+        Self { role, parts, is_learnt: true }
+    }
 }
 
 /// What is trained on.
@@ -60,11 +70,11 @@ pub enum Body {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
-    /// `instruction`, `input`, `output`, `system`, `history`.
+    /// `instruction` or `input`, `output`, `system`, `history`.
     Alpaca,
     /// `conversations`.
     ShareGpt,
-    /// OpenAI's `messages`.
+    /// OpenAI's `messages`, or a line that is a list of turns.
     Messages,
     /// `text` alone.
     Text,
@@ -76,6 +86,10 @@ pub enum Format {
     Classification,
     /// Through a mapping file.
     Mapped,
+    /// `data`: a list of texts that ask and answer in turn.
+    Texts,
+    /// TRL's `prompt` and `completion`, each a list of turns; the prompt is not learnt.
+    PromptCompletion,
 }
 
 /// Where a record stands.

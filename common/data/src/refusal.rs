@@ -83,4 +83,27 @@ pub enum Refusal {
     /// Text that was read in the wrong encoding and saved again.
     #[error("it is garbled: text in one encoding was read as another and saved again")]
     Mojibake,
+    /// A multiple-choice answer means one option as a letter or a number and another one as a text, or two
+    /// fields name different options, or the options' own letters are not in order.
+    #[error("the answer or the options' letters can be read in two ways")]
+    AmbiguousAnswer,
+    /// `weight`, `train`, `loss`, `loss_mask` or `train_detail` asks for what the loss mask cannot do.
+    #[error(
+        "a loss switch (weight, train, loss, loss_mask) is neither on nor off, contradicts another, or asks to learn what is no answer"
+    )]
+    LossSwitch,
+    /// Every answer is switched off.
+    #[error("its loss switches leave no answer to learn")]
+    NothingLearnt,
+    /// The text of one of the model's special tokens is in it.
+    #[error("it holds the text of a special token of this model, which would forge a turn")]
+    SpecialToken,
+    /// The model's chat template refuses it, or rewrites an answer beyond recognition.
+    #[error(
+        "the model's chat template refuses it, or rewrites an answer so that its tokens cannot be told apart"
+    )]
+    Template,
+    /// No answer begins within the cutoff.
+    #[error("no answer begins within the cutoff in tokens")]
+    BeyondCutoff,
 }

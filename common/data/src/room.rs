@@ -8,6 +8,7 @@
 //! number of threads.
 
 mod divide;
+mod fit;
 mod gather;
 mod options;
 mod outcome;
@@ -17,12 +18,16 @@ mod trained;
 #[cfg(test)]
 mod tests;
 
+pub use self::fit::Fit;
 pub use self::options::{RoomFile, RoomOptions};
 pub use self::outcome::{FoundAt, InspectedRecord, Inspection, LikeRecord, RecordOutcome};
 pub use self::step::Step;
 pub use crate::dedup::{DuplicatePolicy, UnknownPolicy};
 
 use crate::error::Result;
+use crate::read::Item;
+use crate::record::Record;
+use crate::screen::{self, Finding};
 
 /// Looks at all records of some files and decides about each.
 ///
@@ -39,4 +44,27 @@ pub fn inspect(
     let duplicates = gather::duplicates(files, options, &mut gathered, progress)?;
     progress(Step::Dividing);
     divide::divide(files, options, gathered, &duplicates)
+}
+
+/// Hands out every usable record as it stands in the files, in the order in which the room reads them (mixed
+/// where the options say so): what a waiver's digest is over.
+///
+/// # Errors
+/// The errors of [`crate::read::open`] when a file cannot be read; `Setting` for an impossible mixture.
+pub fn each_readable(files: &[RoomFile], options: &RoomOptions, mut take: impl FnMut(Record)) -> Result<()> {
+    gather::each_batch(files, options, |batch| {
+        for item in batch {
+            if let Item::Record(record) = item {
+                take(record);
+            }
+        }
+        Ok(())
+    })
+    .map(drop)
+}
+
+/// The record as it is trained on: in `mask` mode with placeholders for the findings that stand.
+#[must_use]
+pub fn as_trained(record: Record, standing: &[Finding], mode: screen::Mode) -> Record {
+    gather::as_trained(record, standing, mode)
 }

@@ -76,9 +76,11 @@ fn conversation(record: &Record, turns: &[Turn], bounds: &Bounds) -> Result<(), 
         }
     }
     match turns.last() {
-        Some(last) if last.role == Role::Assistant => Ok(()),
-        _ => Err(Refusal::NoAnswer),
+        Some(last) if last.role == Role::Assistant => {}
+        _ => return Err(Refusal::NoAnswer),
     }
+    let is_learnt = |turn: &Turn| turn.role == Role::Assistant && turn.is_learnt;
+    if turns.iter().any(is_learnt) { Ok(()) } else { Err(Refusal::NothingLearnt) }
 }
 
 /// Whether the file's own text in these parts is nothing but white space. What a mapping adds around an empty

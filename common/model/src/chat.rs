@@ -23,6 +23,8 @@ mod hostile;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
+mod reasoning;
+#[cfg(test)]
 mod tests;
 
 pub use self::explain::{Explained, Piece};

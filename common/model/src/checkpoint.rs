@@ -2,9 +2,12 @@
 //! Called by the base loader and by the merged export. Tensors are read one at a time with positioned reads,
 //! not mapped: peak memory is one tensor, and a file that shrinks under us is an error, not a signal.
 //!
-//! Invariants: every tensor's bytes lie inside its file; a tensor that the index promises is in its shard.
+//! Invariants: every tensor's bytes lie inside its file; a tensor that the index promises is in its shard; of
+//! two sets of weights in a folder those are taken that transformers takes; what is read is finite.
 
 mod file;
+mod tied;
+
 #[cfg(test)]
 mod tests;
 
@@ -43,16 +46,19 @@ struct Index {
 }
 
 impl CheckpointReader {
-    /// Opens the checkpoint in a model folder and reads its headers.
+    /// Opens the checkpoint in a model folder and reads its headers. Where there are both, the single file
+    /// counts and not the index, as in transformers (`_get_resolved_checkpoint_files`).
     ///
     /// # Errors
-    /// `Io` when a file is missing, `Checkpoint` when a header is damaged, a file is truncated, or the index
-    /// and a shard disagree.
+    /// `Io` when a file is missing, `Unsupported` when there are only weights in PyTorch's format,
+    /// `Checkpoint` when a header is damaged, a file is truncated, or the index and a shard disagree.
     pub fn open(dir: &Path) -> Result<Self> {
         let index_path = dir.join("model.safetensors.index.json");
         let mut reader = Self { dir: dir.to_path_buf(), shards: Vec::new(), tensors: BTreeMap::new() };
-        if !index_path.exists() {
-            reader.add_shard(&dir.join("model.safetensors"))?;
+        let single = dir.join("model.safetensors");
+        if single.exists() || !index_path.exists() {
+            refuse_pickled(dir, &single)?;
+            reader.add_shard(&single)?;
             return Ok(reader);
         }
         let index = read_index(&index_path)?;
@@ -159,6 +165,12 @@ impl CheckpointReader {
                     self.damage(name, format!("{name} has type {dtype:?}, expected F32, BF16 or F16"))
                 );
             }
+            if let Some(at) = run.par_iter().position_first(|value| !value.is_finite()) {
+                let element = first + at;
+                let reason =
+                    format!("{name} holds a value that is not a number or infinite, element {element}");
+                return Err(self.damage(name, reason));
+            }
             use_run(&run)?;
         }
         Ok(dtype)
@@ -200,6 +212,21 @@ fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) -> bool {
         _ => return false,
     }
     true
+}
+
+/// A folder whose weights are in PyTorch's format only: they are programs, which nobody should run.
+fn refuse_pickled(dir: &Path, single: &Path) -> Result<()> {
+    let is_pickled = |name: &str| name.starts_with("pytorch_model") && name.contains(".bin");
+    let names = std::fs::read_dir(dir).into_iter().flatten().flatten().map(|entry| entry.file_name());
+    let pickled = names.filter_map(|name| name.into_string().ok()).find(|name| is_pickled(name));
+    match pickled {
+        Some(name) if !single.exists() => Err(ModelError::Unsupported {
+            what: format!("a checkpoint in PyTorch's format ({name} in {}; only safetensors are read)", dir.display()),
+            hint: "convert it on a machine with transformers: python -c \"import sys; from transformers import AutoModelForCausalLM as M; M.from_pretrained(sys.argv[1], torch_dtype='auto').save_pretrained(sys.argv[2])\" FOLDER NEW_FOLDER, and copy the tokenizer files"
+                .to_owned(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn read_index(path: &Path) -> Result<Index> {

@@ -78,6 +78,14 @@ pub enum ModelError {
         /// Why; never the text of the conversation.
         reason: String,
     },
+    /// A record contains the text of one of the tokenizer's special tokens. No retry; the record is at fault.
+    #[error("{what} contains the text of a special token, which would {harm}")]
+    SpecialToken {
+        /// Which message, by number; never its text.
+        what: String,
+        /// What would follow.
+        harm: &'static str,
+    },
     /// The chat template takes more time or memory than any template has to, or its source is too large. No
     /// retry.
     #[error("the chat template takes more than a template may: {rule}")]
@@ -152,6 +160,7 @@ impl ModelError {
             Self::Setting { .. } => "correct the setting in the run file",
             Self::Tokenizer { .. } => "use the tokenizer files published with the model",
             Self::Template { .. } => "use the chat template published with the model, and roles it knows",
+            Self::SpecialToken { .. } => "take the token's text out of the record, or leave the record out",
             Self::TemplateSpent { .. } => {
                 "do not use this model folder: no published template comes near this bound; get it again from its publisher"
             }

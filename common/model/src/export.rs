@@ -38,6 +38,7 @@ fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, sha
     let config = ModelConfig::from_dir(model_folder)?;
     let out_config = files::config_in_bf16(model_folder)?;
     let reader = CheckpointReader::open(model_folder)?;
+    reader.require_tied(&config)?;
     let targets = merge::targets(&config, adapter)?;
     if let Some(name) = targets.keys().find(|name| reader.entry(name).is_none()) {
         return Err(ModelError::MissingTensor { path: model_folder.to_path_buf(), name: name.clone() });

@@ -55,6 +55,7 @@ fn quantise_sharded(
     let config = ModelConfig::from_dir(model_folder)?;
     let reader = CheckpointReader::open(model_folder)?;
     refuse_quantised(&reader)?;
+    reader.require_tied(&config)?;
     let linears: Vec<String> = (0..config.num_layers)
         .flat_map(|layer| LinearKind::ALL.map(|kind| format!("{}.weight", kind.module_name(layer))))
         .collect();

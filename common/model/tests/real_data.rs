@@ -35,7 +35,7 @@ fn test_set(root: &Path) -> Vec<Sample> {
         let roles = [model::Role::User, model::Role::Assistant];
         let messages = record.messages().into_iter().zip(roles);
         let messages: Vec<_> =
-            messages.map(|((_, content), role)| model::Message { role, content }).collect();
+            messages.map(|((_, content), role)| model::Message::new(role, content)).collect();
         let mut sample = tokenizer.encode(&messages).unwrap();
         sample.truncate(384);
         sample

@@ -5,6 +5,7 @@
 //!
 //! | module | from | to |
 //! |---|---|---|
+//! | [`fitting`] | a record and a model | whether the one can be trained on with the other |
 //! | [`records`] | a record of the data room | a document of the tokenizer |
 //! | [`settings`] | the sections of a run file | the engine's settings |
 //! | [`samples`] | documents, or a file | samples, some of them held out |
@@ -14,6 +15,7 @@
 //! order.
 
 pub mod error;
+pub mod fitting;
 pub mod records;
 pub mod samples;
 pub mod settings;

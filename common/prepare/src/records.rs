@@ -1,5 +1,5 @@
-//! Records as the tokenizer takes them. Used by `samples`, by the site agent's worker and by its `data`
-//! commands. Invariant: a conversation stays one, turn by turn; a plain text stays a text.
+//! Records as the tokenizer takes them. Used by `fitting`, by `samples`, by the site agent's worker and by
+//! its `data` commands. Invariant: a conversation stays one, turn by turn; a plain text stays a text.
 
 use data::record::{Body, Record};
 use model::chat::{Document, Message, Role};
@@ -9,12 +9,16 @@ use model::chat::{Document, Message, Role};
 pub fn document(record: &Record) -> Document {
     match &record.body {
         Body::Text(parts) => Document::Text(record.text_of(parts)),
-        Body::Conversation(_) => {
-            let messages = record.messages().into_iter();
-            Document::Conversation(
-                messages.map(|(role, content)| Message { role: role_of(role), content }).collect(),
-            )
-        }
+        Body::Conversation(turns) => Document::Conversation(
+            turns
+                .iter()
+                .map(|turn| Message {
+                    role: role_of(turn.role),
+                    content: record.text_of(&turn.parts),
+                    is_learnt: turn.is_learnt,
+                })
+                .collect(),
+        ),
     }
 }
 

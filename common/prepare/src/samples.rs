@@ -9,12 +9,13 @@ use model::chat::{ChatTokenizer, Document, PrepareReport};
 use model::{ModelError, Sample};
 
 use crate::error::PrepareError;
+use crate::fitting::cutoff_within;
 use crate::records;
 
 /// How documents become samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SampleSettings {
-    /// Documents are cut after this many tokens.
+    /// Documents are cut after this many tokens, or at the model's context where that is shorter.
     pub cutoff_tokens: usize,
     /// Share of the samples that is held out, 0 to below 1.
     pub validation_share: f64,
@@ -42,7 +43,8 @@ pub fn of_documents(
     model: &Path,
     settings: SampleSettings,
 ) -> Result<Samples, PrepareError> {
-    let prepared = ChatTokenizer::load(model)?.prepare_documents(documents, settings.cutoff_tokens)?;
+    let cutoff_tokens = cutoff_within(model, settings.cutoff_tokens)?;
+    let prepared = ChatTokenizer::load(model)?.prepare_documents(documents, cutoff_tokens)?;
     let (_, held_out) =
         model::train::hold_out(prepared.samples.len(), settings.validation_share, settings.seed);
     let mut samples = Samples { report: prepared.report, ..Samples::default() };
@@ -65,6 +67,7 @@ pub fn of_held_out_file(
 ) -> Result<Vec<Sample>, PrepareError> {
     let nothing = |reason: String| PrepareError::NothingUsable { path: path.to_path_buf(), reason };
     let tokenizer = ChatTokenizer::load(model)?;
+    let cutoff_tokens = cutoff_within(model, cutoff_tokens)?;
     let dataset = read_all(&[path], &ReadOptions::default())?;
     dataset.require_records().map_err(|error| match error {
         data::DataError::NoRecords { reason } => nothing(reason),

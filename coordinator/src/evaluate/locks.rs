@@ -7,6 +7,7 @@
 
 use std::path::{Path, PathBuf};
 
+use common::places::readable;
 use model::Device;
 use sandbox::enter::{enter_worker, quiet_panics, unmet};
 use sandbox::gpu::{self, GpuFiles};
@@ -20,7 +21,7 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
     let (mut read, mut write) = (Vec::new(), Vec::new());
     match job {
         Job::Describe { model, data, initial, overlap, .. } => {
-            read.push(model.model.clone());
+            read.extend(readable(&model.model));
             read.extend(data.iter().cloned());
             write.extend(folder_of(initial));
             if let Some(overlap) = overlap {
@@ -29,7 +30,8 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
             }
         }
         Job::Score { model, data, adapters, .. } => {
-            read.extend([model.model.clone(), data.path.clone()]);
+            read.extend(readable(&model.model));
+            read.push(data.path.clone());
             read.extend(adapters.iter().flatten().cloned());
         }
     }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use certs::random;
 use common::id::{Digest, Point, RunId, SiteId};
+use common::places;
 use common::run::{OverlapTerms, RunManifest, RunSpec, TensorSpec};
 
 use super::runs::Runs;
@@ -62,6 +63,7 @@ pub async fn prepare(
     let validation = spec.validation.clone().map(|path| pin("validation file", path));
     let test = spec.test.clone().map(|path| pin("test file", path));
     let (validation, test) = (validation.transpose()?, test.transpose()?);
+    refuse_one_file_for_two(validation.as_ref(), test.as_ref())?;
     let run = RunId(random::bytes()?);
     let held_out: Vec<_> = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
@@ -206,9 +208,20 @@ fn model_folder(spec: &RunSpec) -> Result<PathBuf> {
         return Err(Error::Argument { message, hint: "add `model = \"FOLDER\"` to it".into() });
     };
     let missing = |_| Error::Missing { what: "model folder", path: model.clone() };
-    model.canonicalize().map_err(missing).and_then(|path| {
+    places::model(model).map_err(missing).and_then(|path| {
         if path.is_dir() { Ok(path) } else { Err(Error::Missing { what: "model folder", path }) }
     })
+}
+
+/// A test set that was measured after every round is no test set any more.
+fn refuse_one_file_for_two(validation: Option<&PinnedFile>, test: Option<&PinnedFile>) -> Result<()> {
+    match validation.zip(test) {
+        Some((validation, test)) if validation.digest == test.digest => Err(Error::Argument {
+            message: format!("the test file {} is the validation file, or a copy of it", test.path.display()),
+            hint: "name a test file that nothing was chosen by, or leave `test` out of the run file".into(),
+        }),
+        _ => Ok(()),
+    }
 }
 
 fn pin(what: &'static str, path: PathBuf) -> Result<PinnedFile> {
@@ -218,4 +231,28 @@ fn pin(what: &'static str, path: PathBuf) -> Result<PinnedFile> {
     };
     let digest = blobs::digest_of(&path)?;
     Ok(PinnedFile { path, digest })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_test_file_that_is_the_validation_file_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let pinned = |name: &str, text: &str| {
+            let path = folder.path().join(name);
+            std::fs::write(&path, text).unwrap();
+            pin("file", path).unwrap()
+        };
+        let (validation, copy) = (pinned("validation.jsonl", "a"), pinned("test.jsonl", "a"));
+        for test in [&validation, &copy] {
+            let error = refuse_one_file_for_two(Some(&validation), Some(test)).unwrap_err();
+            assert!(error.to_string().contains("is the validation file, or a copy of it"), "{error}");
+        }
+        let other = pinned("other.jsonl", "b");
+        assert!(refuse_one_file_for_two(Some(&validation), Some(&other)).is_ok());
+        assert!(refuse_one_file_for_two(None, Some(&other)).is_ok());
+        assert!(refuse_one_file_for_two(Some(&validation), None).is_ok());
+    }
 }

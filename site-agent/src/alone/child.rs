@@ -8,6 +8,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use common::places::readable;
 use model::Device;
 use sandbox::FileRules;
 use sandbox::enter::quiet_panics;
@@ -49,8 +50,9 @@ pub fn run() -> Result<(), SiteError> {
 }
 
 fn rules(job: &TrainJob) -> FileRules {
-    let mut read = vec![job.model.clone()];
-    read.extend(job.data.iter().chain(&job.validation).chain(&job.start).chain(&job.mapping).cloned());
+    let mut read = readable(&job.model);
+    read.extend(job.start.iter().flat_map(|folder| readable(folder)));
+    read.extend(job.data.iter().chain(&job.validation).chain(&job.mapping).cloned());
     FileRules { read, write: vec![job.out.clone()], gpu: GpuFiles::needed(job.device != Device::Cpu) }
 }
 

@@ -3,8 +3,9 @@
 //! Called by `site-agent generate`. Invariants: the locks are taken before the model or the adapter is read;
 //! nothing is written to disk; no error carries a prompt or an answer.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use common::places::readable;
 use model::chat::ChatTokenizer;
 use model::generate::{GenerateSettings, Generated, GenerationDefaults, Generator, TextStream};
 use model::{Adapter, BaseModel, Control, Device, LoadOptions, Message, ModelError, Placement, Role};
@@ -57,14 +58,6 @@ pub fn lock(
     let read = [Some(model), adapter].into_iter().flatten().flat_map(readable).collect();
     let rules = FileRules { read, write: Vec::new(), gpu: GpuFiles::needed(device != Device::Cpu) };
     lock_command(&rules, allow_missing)
-}
-
-/// A folder, and where its links lead: a downloaded model may be links into a common store.
-#[must_use]
-pub fn readable(folder: &Path) -> Vec<PathBuf> {
-    let links = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let targets = links.filter(|path| path.is_symlink()).filter_map(|path| path.canonicalize().ok());
-    std::iter::once(folder.to_path_buf()).chain(targets).collect()
 }
 
 impl Talker {
@@ -120,7 +113,7 @@ impl Conversation<'_> {
     /// Forgets all turns.
     pub fn begin_again(&mut self) {
         let system = self.talker.system.clone();
-        self.messages = system.map(|content| Message { role: Role::System, content }).into_iter().collect();
+        self.messages = system.map(|content| Message::new(Role::System, content)).into_iter().collect();
     }
 
     /// Answers; `show` gets the text as it comes, in whole characters. A turn that fails is as if it was not
@@ -130,11 +123,11 @@ impl Conversation<'_> {
     /// `Data` when the prompt cannot be used or is too long with the turns before it.
     pub fn answer(&mut self, prompt: &str, show: &mut dyn FnMut(&str)) -> Result<Generated, SiteError> {
         let turns = self.messages.len();
-        self.messages.push(Message { role: Role::User, content: prompt.to_owned() });
+        self.messages.push(Message::new(Role::User, prompt));
         let answered = self.generate(show);
         match answered {
             Ok((generated, text)) => {
-                self.messages.push(Message { role: Role::Assistant, content: text });
+                self.messages.push(Message::new(Role::Assistant, text));
                 Ok(generated)
             }
             Err(error) => {

@@ -90,6 +90,8 @@ pub struct Prepared {
     pub training: u64,
     /// Samples that are measured on.
     pub validation: u64,
+    /// Where records are cut: as the settings say, or at the model's context.
+    pub cutoff_tokens: u64,
     /// Records that cannot be used, by file, line and reason: the first few.
     pub left_out: Vec<String>,
     /// All of them.

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use data::DataError;
 use data::read::Mapping;
-use data::room::{InspectedRecord, RoomFile, RoomOptions};
+use data::room::{Fit, InspectedRecord, RoomFile, RoomOptions};
 use data::split::{Assignment, SchemeChoice, Side};
 use model::chat::Document;
 use prepare::records;
@@ -27,13 +27,14 @@ pub(super) struct LocalDocuments {
     pub(super) left_out_total: u64,
 }
 
-/// Takes files through the data room: unusable records, confirmed identifiers and copies stay out, and so
-/// does a training record whose copy or patient is in a validation file.
+/// Takes files through the data room, which asks `fit` of each record: unusable records, confirmed
+/// identifiers and copies stay out, and so does a training record whose copy or patient is in a validation
+/// file.
 ///
 /// # Errors
 /// What the data room says of a file, with the line; that the screen cannot be relied upon, or that nothing
 /// is usable.
-pub(super) fn read(job: &TrainJob) -> Result<LocalDocuments, DataError> {
+pub(super) fn read(job: &TrainJob, fit: Fit) -> Result<LocalDocuments, DataError> {
     let file = |path: &PathBuf, side| RoomFile { path: path.clone(), side };
     let files: Vec<RoomFile> = job
         .data
@@ -47,6 +48,7 @@ pub(super) fn read(job: &TrainJob) -> Result<LocalDocuments, DataError> {
     options.read.mapping = job.mapping.as_deref().map(Mapping::read).transpose()?;
     options.mapping_sha256 = options.read.mapping.as_ref().map(Mapping::sha256);
     options.split.scheme = SchemeChoice::None;
+    options.fit = fit;
     let admitted = room::admit_files(&files, &options)?;
     let mut held_out = Vec::new();
     let is_validation =
@@ -106,7 +108,8 @@ mod tests {
             mapping: None,
             settings: LocalSettings::default(),
         };
-        let read_with = |validation: &[PathBuf], screen| read(&job(validation, screen)).unwrap();
+        let read_with =
+            |validation: &[PathBuf], screen| read(&job(validation, screen), Fit::default()).unwrap();
         let alone = read_with(&[], Mode::Block);
         assert_eq!((alone.training.len(), alone.validation.len(), alone.left_out_total), (40, 0, 2));
         assert!(alone.left_out.iter().any(|line| line.contains("line 41") && line.contains("citizen-id")));

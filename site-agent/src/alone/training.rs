@@ -11,6 +11,7 @@ use model::{
     Adapter, BaseModel, Checkpoint, Control, ModelError, StepReport, TrainData, TrainOutcome, evaluate,
     load_peft,
 };
+use prepare::fitting::{Fitting, cutoff_within};
 use prepare::samples::{SampleSettings, Samples, of_documents};
 use prepare::{PrepareError, settings};
 
@@ -75,10 +76,15 @@ pub(super) fn work(job: &TrainJob, stop: &AtomicBool, say: &mut Say<'_>) -> Resu
 
 fn samples(job: &TrainJob) -> Result<(Samples, Prepared), SiteError> {
     let training = &job.settings.training;
-    let cutoff_tokens = training.cutoff_tokens;
+    let cutoff_tokens = cutoff_within(&job.model, training.cutoff_tokens).map_err(PrepareError::from)?;
+    let fitting = Fitting::of(&job.model, Some(cutoff_tokens)).map_err(PrepareError::from)?;
     // Files to measure on replace the share that would be held out.
     let share = if job.validation.is_empty() { training.validation_share } else { 0.0 };
-    let read = records::read(job).map_err(PrepareError::from)?;
+    let read = records::read(job, fitting.fit());
+    if let Some(fault) = fitting.fault() {
+        return Err(PrepareError::from(fault).into());
+    }
+    let read = read.map_err(PrepareError::from)?;
     let prepare = |documents: &[Document], share: f64| {
         of_documents(
             documents,
@@ -98,6 +104,7 @@ fn samples(job: &TrainJob) -> Result<(Samples, Prepared), SiteError> {
         validation_report,
         training: samples.training.len() as u64,
         validation: samples.validation.len() as u64,
+        cutoff_tokens: cutoff_tokens as u64,
         left_out: read.left_out,
         left_out_total: read.left_out_total,
     };

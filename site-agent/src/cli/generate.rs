@@ -9,7 +9,7 @@ use sandbox::Lock;
 use sandbox::process::note_interrupts;
 use serde_json::json;
 
-use super::support::absolute;
+use super::support::model_folder;
 use crate::alone::generate::{Conversation, Talker, Wishes, lock};
 use crate::error::SiteError;
 
@@ -85,11 +85,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let model = absolute(&arguments.model)?;
-    let adapter = arguments.adapter.as_deref().map(absolute).transpose()?;
-    for folder in std::iter::once(&model).chain(&adapter) {
-        std::fs::metadata(folder).map_err(|source| SiteError::io(folder, source))?;
-    }
+    let model = model_folder(&arguments.model)?;
+    let adapter = arguments.adapter.as_deref().map(model_folder).transpose()?;
     lock(&model, adapter.as_deref(), arguments.device, &arguments.allow_missing)?;
     let options = LoadOptions {
         weights: if arguments.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },

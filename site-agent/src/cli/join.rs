@@ -20,7 +20,7 @@ use data::screen::Mode;
 use data::split::SchemeChoice;
 use sandbox::Lock;
 
-use super::support::{State, absolute, existing, require_folder};
+use super::support::{State, absolute, model_folder, record_file, record_files, require_folder};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::store::{FACT_RECORDS, Store};
@@ -83,9 +83,9 @@ pub(super) struct Arguments {
     /// What is done about duplicate records: drop-copies, drop-near, keep or ignore.
     #[arg(long, value_name = "POLICY", default_value = "drop-copies")]
     duplicates: DuplicatePolicy,
-    /// What is held out of training here: auto (by size; nothing below 500 records), none, 80/10/10, 5-fold,
-    /// leave-one-out.
-    #[arg(long, value_name = "SPLIT", default_value = "auto")]
+    /// What is held back from training here: none, 80/10/10, auto (by size; nothing below 500 records),
+    /// 5-fold, leave-one-out. Hold back only what somebody will look at.
+    #[arg(long, value_name = "SPLIT", default_value = "none")]
     split: SchemeChoice,
     /// A column mapping (TOML), for files that follow no known format.
     #[arg(long, value_name = "FILE")]
@@ -120,13 +120,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 
 fn config(arguments: &Arguments) -> Result<AgentConfig, SiteError> {
     Ok(AgentConfig {
-        model: existing(&arguments.model)?,
-        data: arguments.data.iter().map(|path| existing(path)).collect::<Result<_, _>>()?,
+        model: model_folder(&arguments.model)?,
+        data: record_files(&arguments.data)?,
         data_room: DataRoomConfig {
             screen: arguments.screen,
             duplicates: arguments.duplicates,
             split: arguments.split,
-            mapping: arguments.mapping.as_deref().map(existing).transpose()?,
+            mapping: arguments.mapping.as_deref().map(record_file).transpose()?,
             ..DataRoomConfig::default()
         },
         sandbox: SandboxConfig { allow_missing: arguments.allow_missing.clone() },
@@ -185,7 +185,9 @@ fn refuse_existing(folder: &StateFolder) -> Result<(), SiteError> {
 fn check_places(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     let root = absolute(folder.root())?;
     for path in config.data_files().iter().chain([&config.model]) {
-        if path.starts_with(&root) || root.starts_with(path) {
+        // A link keeps its name; what counts is where the file is.
+        let place = path.canonicalize().unwrap_or_else(|_| path.clone());
+        if path.starts_with(&root) || place.starts_with(&root) || root.starts_with(path) {
             return Err(SiteError::InsideState { path: path.clone(), folder: root });
         }
     }

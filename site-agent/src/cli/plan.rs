@@ -9,7 +9,7 @@ use prepare::PrepareError;
 use sandbox::{FileRules, Lock};
 use serde_json::{Value, json};
 
-use super::support::{present, print_json};
+use super::support::{model_folder, present, print_json};
 use super::table;
 use crate::error::SiteError;
 use crate::locks::lock_command;
@@ -65,6 +65,13 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (config, checkpoint_is_f32) = read_model(&arguments.model, &arguments.allow_missing)?;
+    if arguments.seq > config.max_position_embeddings {
+        let context = config.max_position_embeddings;
+        return Err(SiteError::Data {
+            sentence: format!("--seq is {}, but the model's context has {context} tokens", arguments.seq),
+            hint: Some(format!("a training cuts records at the context; plan with --seq {context} or less")),
+        });
+    }
     let request = PlanRequest {
         checkpoint_is_f32,
         sequence_tokens: arguments.seq,
@@ -110,7 +117,8 @@ fn read_model(model: &str, allow_missing: &[Lock]) -> Result<(ModelConfig, bool)
             hint: Some(format!("check the path; known names: {}", names.join(", "))),
         });
     }
-    let file: PathBuf = if path.is_dir() { path.join("config.json") } else { path.to_path_buf() };
+    let file: PathBuf =
+        if path.is_dir() { model_folder(path)?.join("config.json") } else { path.to_path_buf() };
     let file = present(&file)?;
     // It may come from anywhere, as the rest of a model folder.
     lock_command(&FileRules { read: vec![file.clone()], write: Vec::new(), gpu: None }, allow_missing)?;

@@ -2,12 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use common::places::readable;
 use model::nf4::CodeRule;
 use prepare::PrepareError;
 use sandbox::{FileRules, Lock};
 
-use super::support::{absolute, existing, print_json};
-use crate::alone::generate::readable;
+use super::support::{absolute, model_folder, print_json};
 use crate::error::SiteError;
 use crate::locks::lock_command;
 
@@ -44,7 +44,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let (model, out) = (existing(&arguments.model)?, absolute(&arguments.out)?);
+    let (model, out) = (model_folder(&arguments.model)?, absolute(&arguments.out)?);
     lock_to(&model, &out, &arguments.allow_missing)?;
     let rule = if arguments.rounding == "cpu" { CodeRule::Cpu } else { CodeRule::Cuda };
     let done = model::quantise_checkpoint(&model, &out, rule).map_err(PrepareError::from)?;

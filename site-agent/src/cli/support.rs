@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use common::places;
 use sandbox::FileRules;
 use sandbox::enter::quiet_panics;
 
@@ -27,12 +28,28 @@ pub(super) fn absolute(path: &Path) -> Result<PathBuf, SiteError> {
     std::path::absolute(path).map_err(|source| SiteError::io(path, source))
 }
 
-/// The folder or file, which must exist, as an absolute path without links.
+/// The folder of a model or adapter, which must exist; see [`places::model`].
 ///
 /// # Errors
 /// `Io` with the path.
-pub(super) fn existing(path: &Path) -> Result<PathBuf, SiteError> {
-    std::fs::canonicalize(path).map_err(|source| SiteError::io(path, source))
+pub(super) fn model_folder(path: &Path) -> Result<PathBuf, SiteError> {
+    places::model(path).map_err(|source| SiteError::io(path, source))
+}
+
+/// A file of records or a mapping, which must exist; see [`places::file`].
+///
+/// # Errors
+/// `Io` with the path.
+pub(super) fn record_file(path: &Path) -> Result<PathBuf, SiteError> {
+    places::file(path).map_err(|source| SiteError::io(path, source))
+}
+
+/// As [`record_file`], of several.
+///
+/// # Errors
+/// `Io` with the first path that is not there.
+pub(super) fn record_files(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> {
+    paths.iter().map(|path| record_file(path)).collect()
 }
 
 /// The path as an absolute one; it must be there, because a lock on a path that is not there cannot be taken.
@@ -43,14 +60,6 @@ pub(super) fn present(path: &Path) -> Result<PathBuf, SiteError> {
     let path = absolute(path)?;
     std::fs::metadata(&path).map_err(|source| SiteError::io(&path, source))?;
     Ok(path)
-}
-
-/// As [`present`], of several.
-///
-/// # Errors
-/// `Io` with the first path that is not there.
-pub(super) fn all_present(paths: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> {
-    paths.iter().map(|path| present(path)).collect()
 }
 
 /// Takes the worker's locks in this process: reads `read`, writes `write`, no network.

@@ -9,7 +9,7 @@ use common::run::Batching;
 use model::Device;
 use sandbox::Lock;
 
-use super::support::{absolute, existing, require_folder};
+use super::support::{absolute, model_folder, record_file, record_files, require_folder};
 use crate::alone::control::{End, Show, follow};
 use crate::alone::job::{TrainJob, TrainingReport};
 use crate::alone::out::{OutState, state_of};
@@ -118,15 +118,14 @@ pub(super) fn run(arguments: Arguments) -> Result<(), SiteError> {
 }
 
 fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
-    let all = |paths: &[PathBuf]| paths.iter().map(|path| existing(path)).collect::<Result<Vec<_>, _>>();
     let has_validation = !arguments.validation.is_empty();
     let settings = settings::settings(arguments.config.as_deref(), arguments.settings, has_validation)?;
-    let model = existing(&arguments.model)?;
+    let model = model_folder(&arguments.model)?;
     require_folder(&model, "name the folder that holds config.json and the *.safetensors files")?;
     let job = TrainJob {
-        data: all(&arguments.data)?,
-        validation: all(&arguments.validation)?,
-        start: arguments.adapter.as_deref().map(existing).transpose()?,
+        data: record_files(&arguments.data)?,
+        validation: record_files(&arguments.validation)?,
+        start: arguments.adapter.as_deref().map(model_folder).transpose()?,
         base_name: arguments.base_name.unwrap_or_else(|| model.display().to_string()),
         model,
         out: absolute(&arguments.out)?,
@@ -136,7 +135,7 @@ fn job(arguments: Arguments) -> Result<TrainJob, SiteError> {
         device: arguments.device,
         screen: arguments.screen,
         mix: arguments.mix,
-        mapping: arguments.mapping.as_deref().map(existing).transpose()?,
+        mapping: arguments.mapping.as_deref().map(record_file).transpose()?,
         settings,
     };
     may_begin(&job)?;

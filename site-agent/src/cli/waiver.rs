@@ -5,16 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use ::data::Record;
-use ::data::screen::waiver::{AcceptedFinding, SignedWaiver, Waiver, WaiverTerms};
+use ::data::read::Mapping;
+use ::data::room::{RoomFile, RoomOptions};
+use ::data::screen::waiver::{Accepted, AcceptedFinding, SignedWaiver, Waiver, WaiverTerms};
 use ::data::screen::{Certainty, Finding, Kind, Options, Screen};
+use ::data::split::SplitOptions;
 use clap::Subcommand;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
 use common::durable;
+use prepare::PrepareError;
 
 use super::officer_key;
-use super::support::{State, absolute, all_present, lock};
+use super::support::{State, absolute, lock, record_file, record_files};
+use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 use crate::waiver;
+use crate::worker::room;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,12 +29,13 @@ Examples:
     site-agent waiver new records.jsonl --kind date --reason 'visit dates are shifted by the export' \\
         --expires 2027-06-30 --key officer.key --output waiver.json
 
-  One finding is a false alarm (file, line, kind, as `data check` lists them):
+  One finding is a false alarm (file, line, kind, as `data check --places` lists them):
     site-agent waiver new records.jsonl --finding records.jsonl:12:mobile-phone --reason 'a batch number' \\
         --expires 2027-06-30 --key officer.key --output waiver.json
 
   Does it hold for these files, today, by the officer whom this site trusts?
-    site-agent waiver check waiver.json records.jsonl
+    site-agent waiver check waiver.json
+    site-agent waiver check waiver.json records.csv --mapping columns.toml
 
   Put it in force for the runs of this site, and take it out again:
     site-agent waiver use waiver.json
@@ -53,13 +61,16 @@ enum Command {
         /// The waiver.
         #[arg(value_name = "WAIVER")]
         waiver: PathBuf,
-        /// The files with the records.
-        #[arg(value_name = "FILES", required = true)]
+        /// The files with the records [default: this site's, read as its agent.toml says].
+        #[arg(value_name = "FILES")]
         files: Vec<PathBuf>,
+        #[command(flatten)]
+        reading: Reading,
         #[command(flatten)]
         state: State,
     },
-    /// Put a waiver in force: this site's runs hold back no longer what it accepts.
+    /// Put a waiver in force: this site's runs hold back no longer what it accepts. It must be for this
+    /// site's records as its agent.toml reads them.
     Use {
         /// The waiver.
         #[arg(value_name = "WAIVER")]
@@ -74,13 +85,46 @@ enum Command {
     },
 }
 
+/// How files become records, where they follow no known format or are mixed: as in agent.toml's [data_room].
+#[derive(Debug, clap::Args)]
+struct Reading {
+    /// A column mapping (TOML), for files that follow no known format.
+    #[arg(long, value_name = "FILE", requires = "files")]
+    mapping: Option<PathBuf>,
+    /// Mix the files in these proportions, one whole number a file: --mix 60,40.
+    #[arg(long, value_name = "WEIGHTS", value_delimiter = ',', requires = "files")]
+    mix: Option<Vec<u32>>,
+    /// With --mix: where its choices start from (split_seed of agent.toml).
+    #[arg(long, default_value_t = SplitOptions::default().seed, requires = "mix")]
+    seed: u64,
+}
+
+impl Reading {
+    /// The files and how they are read. Reads the mapping, so it is called before the locks are taken.
+    fn of(&self, files: &[PathBuf]) -> Result<(Vec<RoomFile>, RoomOptions), SiteError> {
+        let files = record_files(files)?.into_iter().map(|path| RoomFile { path, side: None }).collect();
+        let mapping = self.mapping.as_deref().map(record_file).transpose()?;
+        let mut options = RoomOptions { mix: self.mix.clone(), ..RoomOptions::default() };
+        options.read.mapping =
+            mapping.as_deref().map(Mapping::read).transpose().map_err(PrepareError::from)?;
+        options.split.seed = self.seed;
+        Ok((files, options))
+    }
+}
+
+fn kind_parser() -> impl TypedValueParser<Value = Kind> {
+    PossibleValuesParser::new(Kind::ALL.iter().map(|kind| kind.name())).try_map(|name| name.parse::<Kind>())
+}
+
 #[derive(Debug, clap::Args)]
 struct New {
     /// The files with the records.
     #[arg(value_name = "FILES", required = true)]
     files: Vec<PathBuf>,
-    /// Accept every finding of this kind, for example date; can be given several times.
-    #[arg(long = "kind", value_name = "KIND")]
+    #[command(flatten)]
+    reading: Reading,
+    /// Accept every finding of this kind; can be given several times.
+    #[arg(long = "kind", value_name = "KIND", value_parser = kind_parser())]
     kinds: Vec<Kind>,
     /// Accept the findings of one kind in one record; can be given several times.
     #[arg(long = "finding", value_name = "FILE:LINE:KIND")]
@@ -125,7 +169,7 @@ impl std::str::FromStr for Place {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Command::New(new) => sign(new),
-        Command::Check { waiver, files, state } => check(waiver, files, &state.open()?),
+        Command::Check { waiver, files, reading, state } => check(waiver, files, reading, &state.open()?),
         Command::Use { waiver, state } => put_in_force(waiver, &state.open()?),
         Command::Drop { state } => take_out_of_force(&state.open()?),
     }
@@ -164,16 +208,16 @@ impl Counts {
 
 fn sign(new: &New) -> Result<(), SiteError> {
     let key = officer_key::read_private(&new.key)?;
-    let files = all_present(&new.files)?;
+    let (files, options) = new.reading.of(&new.files)?;
     let output = absolute(&new.output)?;
     let folder = output.parent().unwrap_or(&output).to_path_buf();
-    lock(files.clone(), vec![folder])?;
+    lock(paths(&files), vec![folder])?;
     let screen = Screen::new(Options::default());
     let kinds: BTreeSet<Kind> = new.kinds.iter().copied().collect();
     let mut single = BTreeSet::new();
     let mut matched: BTreeSet<usize> = BTreeSet::new();
     let mut counts = Counts::default();
-    let dataset = waiver::each_record(&files, |record, hash| {
+    let dataset = waiver::each_record(&files, &options, |record, hash| {
         let findings = screen.record(record);
         let named = |finding: &Finding| {
             let is_named = |place: &Place| place.kind == finding.kind && is_at(place, record, &files);
@@ -186,13 +230,12 @@ fn sign(new: &New) -> Result<(), SiteError> {
             }
         }
         counts.add(&findings, |finding| kinds.contains(&finding.kind) || named(finding).is_some());
-        Ok(())
     })?;
     if let Some(place) = new.findings.iter().enumerate().find(|(index, _)| !matched.contains(index)) {
         let Place { file, line, kind } = place.1;
         return Err(SiteError::Data {
             sentence: format!("the screen finds no {kind} in {}, line {line}", file.display()),
-            hint: Some("`site-agent data check` lists what it finds, by file and line".into()),
+            hint: Some("`site-agent data check --places` lists what it finds, by file, line and kind".into()),
         });
     }
     let public = key.public_key().map_err(waiver::key_error)?;
@@ -215,9 +258,9 @@ fn sign(new: &New) -> Result<(), SiteError> {
 }
 
 /// Whether a record stands at a named place. The file may be named by its last part.
-fn is_at(place: &Place, record: &Record, files: &[PathBuf]) -> bool {
+fn is_at(place: &Place, record: &Record, files: &[RoomFile]) -> bool {
     let file = usize::try_from(record.place.file).ok().and_then(|index| files.get(index));
-    let same = |file: &PathBuf| *file == place.file || file.file_name() == place.file.file_name();
+    let same = |file: &RoomFile| file.path == place.file || file.path.file_name() == place.file.file_name();
     record.place.line == place.line && file.is_some_and(same)
 }
 
@@ -226,31 +269,52 @@ fn accepted(finding: &Finding, hash: &[u8; 32]) -> AcceptedFinding {
     AcceptedFinding { record: ::data::hash::hex(hash), field, start, end, kind }
 }
 
-fn check(path: &Path, files: &[PathBuf], folder: &StateFolder) -> Result<(), SiteError> {
+fn paths(files: &[RoomFile]) -> Vec<PathBuf> {
+    files.iter().map(|file| file.path.clone()).collect()
+}
+
+/// This site's files, and how its policy reads them.
+fn of_site(folder: &StateFolder) -> Result<(Vec<RoomFile>, RoomOptions), SiteError> {
+    let config = AgentConfig::load(&folder.config())?;
+    Ok(room::settings(&config).map_err(PrepareError::from)?)
+}
+
+/// What a waiver accepts and leaves in the records it is for.
+///
+/// # Errors
+/// It is for other records.
+fn compare(accepted: &Accepted, files: &[RoomFile], options: &RoomOptions) -> Result<Counts, SiteError> {
+    let screen = Screen::new(Options::default());
+    let mut counts = Counts::default();
+    let dataset = waiver::each_record(files, options, |record, hash| {
+        counts.add(&screen.record(record), |finding| accepted.accepts(hash, finding));
+    })?;
+    accepted.require_dataset(&dataset).map_err(|error| waiver::refused(&error))?;
+    Ok(counts)
+}
+
+fn check(path: &Path, files: &[PathBuf], reading: &Reading, folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
     let officer = waiver::trusted(&folder.officer())?;
     let accepted = waiver::accepted_by(&signed, &officer, waiver::today())?;
-    let files = all_present(files)?;
-    lock(files.clone(), Vec::new())?;
-    let screen = Screen::new(Options::default());
-    let mut counts = Counts::default();
-    let dataset = waiver::each_record(&files, |record, hash| {
-        counts.add(&screen.record(record), |finding| accepted.accepts(hash, finding));
-        Ok(())
-    })?;
-    accepted.require_dataset(&dataset).map_err(|error| waiver::refused(&error))?;
-    counts.print();
+    let (files, options) = if files.is_empty() { of_site(folder)? } else { reading.of(files)? };
+    lock(paths(&files), Vec::new())?;
+    compare(&accepted, &files, &options)?.print();
     println!("reason  {}", signed.waiver.reason);
     println!("the waiver holds until {}", signed.waiver.expires);
     Ok(())
 }
 
-/// Puts a waiver in force: runs of this site then use it. The dataset is compared when the records are read.
+/// Puts a waiver in force: runs of this site then use it. The dataset is compared here, and again whenever
+/// the records are read.
 fn put_in_force(path: &Path, folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
-    waiver::accepted_by(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
+    let accepted = waiver::accepted_by(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
     let target = folder.waiver();
+    let (files, options) = of_site(folder)?;
+    lock(paths(&files), vec![folder.root().to_path_buf()])?;
+    compare(&accepted, &files, &options)?.print();
     durable::write(&target, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&target, source))?;
     println!("in force until {}: {}", signed.waiver.expires, signed.waiver.reason);
     Ok(())

@@ -16,6 +16,9 @@ pub use super::escape::escape;
 /// The style sheet of our pages; the demo's report uses it too.
 pub const STYLE: &str = include_str!("html/page.css");
 
+/// Places shown for a kind of identifier; `--places` and `--json` have the others.
+const PLACES_SHOWN: usize = 50;
+
 /// The complete document.
 #[must_use]
 pub fn render(summary: &Summary, language: Language) -> String {
@@ -24,6 +27,7 @@ pub fn render(summary: &Summary, language: Language) -> String {
         page.header(),
         page.figures(),
         page.files(),
+        page.unused(),
         page.refused(),
         page.screen(),
         page.charts(),
@@ -73,6 +77,7 @@ impl Page<'_> {
             (t::BLOCK, counts.block, t::BLOCK_NOTE),
             (t::REFUSE, counts.refuse, t::REFUSE_NOTE),
             (t::DUPLICATE, counts.duplicate, t::DUPLICATE_NOTE),
+            (t::HELD_BACK, counts.held_back, t::HELD_BACK_NOTE),
         ] {
             let _ = writeln!(
                 text,
@@ -99,6 +104,18 @@ impl Page<'_> {
         section(self.word(t::FILE), "", &table)
     }
 
+    fn unused(&self) -> String {
+        let mut body = String::new();
+        if !self.summary.unused.is_empty() {
+            let rows = self.summary.unused.iter().map(|(name, count)| vec![escape(name), grouped(*count)]);
+            body = self.table(&[t::FIELD, t::RECORDS], 1, rows);
+        }
+        for note in &self.summary.notes {
+            let _ = writeln!(body, "<p>{}</p>", escape(note));
+        }
+        if body.is_empty() { body } else { section(self.word(t::UNUSED_TITLE), "", &body) }
+    }
+
     fn refused(&self) -> String {
         if self.summary.refused.is_empty() {
             return String::new();
@@ -116,14 +133,20 @@ impl Page<'_> {
             format!("<p>{}</p>\n", self.word(t::SCREEN_NOTHING))
         } else {
             let rows = self.summary.findings.iter().map(|row| {
+                let more = row.records.saturating_sub(row.places.len().min(PLACES_SHOWN) as u64);
+                let mut places: Vec<String> = row.places.iter().take(PLACES_SHOWN).cloned().collect();
+                if more > 0 {
+                    places.push(format!("+ {}", grouped(more)));
+                }
                 vec![
-                    escape(&row.kind),
+                    format!("<code>{}</code><br>{}", escape(&row.kind), escape(&row.title)),
+                    escape(&places.join(", ")),
                     certainty(row.validated, self.language).to_owned(),
                     grouped(row.findings),
                     grouped(row.records),
                 ]
             });
-            self.table(&[t::KIND, t::CERTAINTY, t::FINDINGS, t::RECORDS], 2, rows)
+            self.table(&[t::KIND, t::PLACE, t::CERTAINTY, t::FINDINGS, t::RECORDS], 3, rows)
         };
         section(
             self.word(t::SCREEN_TITLE),

@@ -15,6 +15,10 @@ pub struct Summary {
     pub files: Vec<FileRow>,
     /// How many records ended where.
     pub counts: Counts,
+    /// What else there is to say of the files, in sentences.
+    pub notes: Vec<String>,
+    /// Fields that hold text and are not trained on, and in how many usable records; most frequent first.
+    pub unused: Vec<(String, u64)>,
     /// Why records were refused: words, count, first places. Most frequent first.
     pub refused: Vec<ReasonRow>,
     /// What the screen found by kind.
@@ -67,6 +71,8 @@ pub struct Counts {
     pub refuse: u64,
     /// Left out because another record says the same.
     pub duplicate: u64,
+    /// Kept from training by the split.
+    pub held_back: u64,
     /// What a run would train on.
     pub used: u64,
 }
@@ -85,14 +91,18 @@ pub struct ReasonRow {
 /// One kind of identifier.
 #[derive(Clone, Debug)]
 pub struct FindingRow {
-    /// Its name in the reader's language.
+    /// Its name, the same in JSON and in waivers.
     pub kind: String,
+    /// What it is, in the reader's language.
+    pub title: String,
     /// Whether a check sum or a firm pattern confirms it.
     pub validated: bool,
     /// Findings.
     pub findings: u64,
     /// Records with at least one.
     pub records: u64,
+    /// The first of these records, as file and line.
+    pub places: Vec<String>,
 }
 
 /// Duplicates of one sort.

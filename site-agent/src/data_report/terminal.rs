@@ -8,14 +8,15 @@ use crate::cli::table;
 use crate::language::Language;
 use crate::language::text::{self as t};
 
-/// The whole report.
+/// The whole report; with `places` it says where each finding stands.
 #[must_use]
-pub fn render(summary: &Summary, language: Language) -> String {
+pub fn render(summary: &Summary, places: bool, language: Language) -> String {
     [
         files(summary, language),
         counts(summary, language),
+        notes(summary, language),
         refused(summary, language),
-        findings(summary, language),
+        findings(summary, places, language),
         shape(summary, language),
         duplicates(summary, language),
         split(summary, language),
@@ -51,8 +52,24 @@ fn counts(summary: &Summary, language: Language) -> String {
     row(t::BLOCK, counts.block, t::BLOCK_NOTE);
     row(t::REFUSE, counts.refuse, t::REFUSE_NOTE);
     row(t::DUPLICATE, counts.duplicate, t::DUPLICATE_NOTE);
+    row(t::HELD_BACK, counts.held_back, t::HELD_BACK_NOTE);
     row(t::USED, counts.used, t::USED_NOTE);
     format!("\n{}", table::render(&rows))
+}
+
+/// What is not trained on although it is text, and what else is passed over.
+fn notes(summary: &Summary, language: Language) -> String {
+    let mut text = String::new();
+    if !summary.unused.is_empty() {
+        text.push_str(&format!("\n{}\n", t::UNUSED_TITLE.get(language)));
+        for (field, count) in &summary.unused {
+            text.push_str(&format!("  {:>7}  {field}\n", grouped(*count)));
+        }
+    }
+    for note in &summary.notes {
+        text.push_str(&format!("\n{}\n", wrapped(note, 0)));
+    }
+    text
 }
 
 fn refused(summary: &Summary, language: Language) -> String {
@@ -67,7 +84,7 @@ fn refused(summary: &Summary, language: Language) -> String {
     text
 }
 
-fn findings(summary: &Summary, language: Language) -> String {
+fn findings(summary: &Summary, places: bool, language: Language) -> String {
     let mut text = format!("\n{}\n", t::SCREEN_TITLE.get(language));
     if summary.findings.is_empty() {
         text.push_str(&format!("  {}\n", t::SCREEN_NOTHING.get(language)));
@@ -83,6 +100,15 @@ fn findings(summary: &Summary, language: Language) -> String {
             ]);
         }
         text.push_str(&indent(&table::render(&rows)));
+    }
+    for row in summary.findings.iter().filter(|_| places) {
+        for place in &row.places {
+            text.push_str(&format!("  {place}:{}\n", row.kind));
+        }
+        let more = row.records.saturating_sub(row.places.len() as u64);
+        if more > 0 {
+            text.push_str(&format!("  {}\n", t::MORE_PLACES.with(language, &[&row.kind, &grouped(more)])));
+        }
     }
     text.push_str(&format!("  {}\n", wrapped(&summary.self_test.sentence(screen_language(language)), 2)));
     text

@@ -38,5 +38,13 @@ const fn chinese(refusal: Refusal) -> &'static str {
         Refusal::ControlCharacters => "含控制字符",
         Refusal::ReplacementCharacters => "含替换字符（U+FFFD），是失败的转码留下的",
         Refusal::Mojibake => "乱码：按错误的编码读取后又保存",
+        Refusal::AmbiguousAnswer => "答案或选项自带的字母有两种读法",
+        Refusal::LossSwitch => {
+            "损失开关（weight、train、loss、loss_mask）的值既非开也非关、互相矛盾，或要求学习非回答的轮次"
+        }
+        Refusal::NothingLearnt => "损失开关关闭了全部回答",
+        Refusal::SpecialToken => "含该模型特殊词元的文字，会伪造对话轮次",
+        Refusal::Template => "该模型的对话模板拒绝它，或改写了回答以致无法区分其词元",
+        Refusal::BeyondCutoff => "截断长度（词元）之内没有回答",
     }
 }

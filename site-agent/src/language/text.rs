@@ -33,6 +33,16 @@ texts! {
     DUPLICATE_NOTE: "another record says the same; left out", "与另一条记录相同，已剔除";
     USED: "trained on", "用于训练";
     USED_NOTE: "what a run at this site would use", "本站点训练时实际使用";
+    HELD_BACK: "held back", "留出";
+    HELD_BACK_NOTE: "kept from training by the split", "按划分留出，不用于训练";
+    FIELD: "field", "字段";
+    UNUSED_TITLE: "Text that is not trained on, by field", "未用于训练的文字（按字段）";
+    MORE_PLACES: "{}: in {} more records (--json names them all)", "{}：另有 {} 条记录（--json 列出全部）";
+    NOTE_NAMELESS: "{}: {} columns without a name are passed over.", "{}：{} 个没有列名的列已略过。";
+    NOTE_CUT: "Records are cut at {} tokens: {} are longer and lose their end.", "记录在 {} 个词元处截断：{} 条更长，其末尾不参与训练。";
+    NOTE_CONTEXT: "Records are cut at {} tokens, the model's context, not at the longer --cutoff-tokens: {} are longer and lose their end.", "记录在模型上下文的 {} 个词元处截断（--cutoff-tokens 更长，不起作用）：{} 条更长，其末尾不参与训练。";
+    SHOW_NOTHING: "what the model sees: nothing; {}", "模型所见：无；{}";
+    SHOW_CUT: "cut here: {} more tokens are beyond the cutoff", "在此截断：另有 {} 个词元超出截断长度";
     REFUSED_TITLE: "Refused records", "拒收的记录";
     SCREEN_TITLE: "Screening for identifiers", "标识信息筛查";
     SCREEN_LEAD: "Screening finds identifiers by pattern, check sum and context. It is not a proof that none is left.", "筛查依据格式、校验码和上下文查找标识信息，不能证明已无任何遗漏。";

@@ -11,6 +11,7 @@ use data::room::{InspectedRecord, Inspection, RecordOutcome, RoomFile, RoomOptio
 use data::screen::waiver::Accepted;
 use data::screen::{Language, Mode};
 use data::{DataError, Record};
+use prepare::fitting::Fitting;
 
 use crate::config::AgentConfig;
 use crate::paths::StateFolder;
@@ -34,6 +35,10 @@ pub(crate) struct Admitted {
 pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<Admitted, DataError> {
     let (files, mut options) = settings(config)?;
     options.screen.accepted = accepted;
+    // What no run could train on, whatever its settings. A folder that cannot be used is said by whoever
+    // loads it next.
+    let fitting = Fitting::of(&config.model, None).ok();
+    options.fit = fitting.as_ref().map(|fitting| fitting.fit()).unwrap_or_default();
     admit_files(&files, &options)
 }
 
@@ -107,9 +112,23 @@ impl Admitted {
         };
         let mut lines: Vec<String> = all.iter().take(LEFT_OUT_NAMED).map(name).collect();
         if all.len() > LEFT_OUT_NAMED {
-            lines.push(format!("left out: {} more records", all.len() - LEFT_OUT_NAMED));
+            let more = all.len() - LEFT_OUT_NAMED;
+            lines.push(format!("left out: {more} more records; `site-agent data check` names them"));
         }
         lines
+    }
+
+    /// In one line, how many records the split keeps from training, of all that were read.
+    pub(crate) fn held_back(&self) -> String {
+        let is_held_back = |outcome: &&InspectedRecord| outcome.assignment.is_some() && !outcome.is_trained();
+        let held_back = self.inspection.records.iter().filter(is_held_back).count();
+        let read = self.inspection.records.len();
+        match held_back {
+            0 => format!("held back by the split: none of {read} records"),
+            _ => format!(
+                "held back by the split: {held_back} of {read} records; nobody trains on them ([data_room] split in agent.toml)"
+            ),
+        }
     }
 
     /// The sums, when nothing is left; and the first record by place.
@@ -204,7 +223,9 @@ mod tests {
         assert!(masked.records.iter().all(|record| !record.messages()[0].1.contains(PHONE)));
         assert_eq!(masked.records.len(), 40);
         config.data_room.split = SchemeChoice::Holdout([50, 25, 25]);
+        assert_eq!(masked.held_back(), "held back by the split: none of 40 records");
         let held_out = admit(&config, None).unwrap();
+        assert!(held_out.held_back().starts_with("held back by the split: 20 of 40 records"));
         assert_eq!(held_out.records.len(), 20);
         assert_eq!(held_out.left_out(|_| false).len(), LEFT_OUT_NAMED + 1);
         assert_ne!(held_out.root().unwrap(), masked.root().unwrap());

@@ -31,6 +31,7 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     for line in admitted.left_out(|_| false) {
         eprintln!("{line}");
     }
+    eprintln!("{}", admitted.held_back());
     let tokenizer = ChatTokenizer::load(&config.model).map_err(PrepareError::from)?;
     let documents = records::documents(&admitted.records);
     let prepared = tokenizer.prepare_documents(&documents, CUTOFF_TOKENS_MAX).map_err(PrepareError::from)?;

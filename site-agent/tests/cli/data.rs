@@ -149,8 +149,11 @@ fn show_speaks_to_a_terminal_only_unless_told_otherwise() {
     assert!(refused.stdout.is_empty() && words(&refused).contains("not a terminal"), "{}", words(&refused));
     let shown = show(&["61", "--allow-pipe", "--model", model.to_str().unwrap()]);
     let text = String::from_utf8(shown.stdout).unwrap();
-    assert!(text.contains("«11010519491231002X»(citizen ID number)"), "{text}");
-    assert!(text.contains("verdict: blocked") && text.contains("[["), "{text}");
+    assert!(text.contains("«11010519491231002X»(citizen-id)"), "{text}");
+    assert!(text.contains("verdict: blocked") && text.contains("what the model sees: nothing;"), "{text}");
+    let shown = show(&["1", "--allow-pipe", "--model", model.to_str().unwrap()]);
+    let text = String::from_utf8(shown.stdout).unwrap();
+    assert!(text.contains("verdict: clean") && text.contains("[["), "{text}");
     let none = show(&["66", "--allow-pipe"]);
     assert!(words(&none).contains("there is no record 66; the files hold 65"), "{}", words(&none));
 }

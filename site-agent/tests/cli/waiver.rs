@@ -215,3 +215,59 @@ fn keys_are_private_not_overwritten_and_not_swapped_in_silence() {
         office.sign("officer.key", &["--finding", "data.jsonl:1:bank-card", "--expires", "2999-12-31"]);
     assert!(words(&missing).contains("finds no bank-card"), "{}", words(&missing));
 }
+
+#[test]
+fn a_waiver_holds_for_records_that_are_mapped_and_mixed() {
+    let office = Office::new();
+    assert!(office.trust("officer.key.pub", &[]).status.success());
+    let table = |name: &str, rows: usize| {
+        let rows = (0..rows)
+            .map(|row| format!("{name}{row}\u{8d77}\u{5934}\u{75db},{PHONE}{row}\u{5c31}\u{8bca}\n"));
+        let path = office.path(name);
+        fs::write(&path, format!("ask,reply\n{}", rows.collect::<String>())).unwrap();
+        path
+    };
+    let (one, other, mapping) = (table("one.csv", 9), table("other.csv", 5), office.path("columns.toml"));
+    let turns =
+        "[[turn]]\nrole = 'user'\ntemplate = '{ask}'\n[[turn]]\nrole = 'assistant'\ntemplate = '{reply}'\n";
+    fs::write(&mapping, turns).unwrap();
+    let key = office.path("officer.key");
+    let sign = |name: &str, more: &[&str]| {
+        let output = office.path(name);
+        let mut command = program();
+        command.args(["waiver", "new", &one, &other, "--key", &key, "--output", &output, "--kind", "date"]);
+        command.args(["--reason", "shifted", "--expires", "2999-12-31"]).args(more);
+        let signed = command.output().unwrap();
+        assert!(signed.status.success(), "{}", words(&signed));
+        quiet(&signed);
+        output
+    };
+    let reading = ["--mapping", &mapping, "--mix", "60,40"];
+    let waiver = sign("mixed.json", &reading);
+    let checked =
+        office.site.run(&[&["waiver", "check", &waiver, &one, &other], reading.as_slice()].concat());
+    assert!(checked.status.success(), "{}", words(&checked));
+    let unmixed = office.site.run(&["waiver", "check", &waiver, &one, &other, "--mapping", &mapping]);
+    assert!(words(&unmixed).contains("another dataset"), "{}", words(&unmixed));
+
+    // The site's own policy says how its records are read.
+    let site_config = office.site.folder.config();
+    let mut config = site_agent::config::AgentConfig::load(&site_config).unwrap();
+    config.data = vec![one.clone().into(), other.clone().into()];
+    config.data_room.mapping = Some(mapping.clone().into());
+    config.data_room.mix = Some(vec![60, 40]);
+    fs::write(&site_config, toml::to_string(&config).unwrap()).unwrap();
+    assert!(office.site.run(&["waiver", "check", &waiver]).status.success());
+    let used = office.site.run(&["waiver", "use", &waiver]);
+    assert!(used.status.success(), "{}", words(&used));
+    quiet(&used);
+    assert!(site_agent::waiver::in_force(&office.site.folder).unwrap().is_some());
+
+    // What does not fit is refused at once, and what is in force stays.
+    let before = fs::read(office.site.folder.waiver()).unwrap();
+    let foreign = sign("plain.json", &["--mapping", &mapping]);
+    let refused = office.site.run(&["waiver", "use", &foreign]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(words(&refused).contains("another dataset"), "{}", words(&refused));
+    assert_eq!(fs::read(office.site.folder.waiver()).unwrap(), before);
+}

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use super::*;
 
 fn ask(question: &str, answer: &str) -> Texts {
-    Texts { question: question.into(), answer: answer.into() }
+    Texts { question: question.into(), answer: answer.into(), ..Texts::default() }
 }
 
 #[test]

@@ -7,9 +7,9 @@ use sha2::{Digest as _, Sha256};
 use crate::record::{Body, Record, Role};
 
 /// SHA-256 of the canonical bytes: `consilium record v1\n`; `T` and the text, or `C`, the number of turns as
-/// 8 bytes little-endian, and for each turn `s`, `u`, `a` or `t` (system, user, assistant, tool) and its
-/// text. A text is its length in bytes, 8 bytes little-endian, and its UTF-8. Patient, date and department
-/// are not trained on and not in it.
+/// 8 bytes little-endian, and for each turn `s`, `u`, `a`, `n` or `t` (system, user, assistant, assistant
+/// whose answer a loss switch keeps from being learnt, tool) and its text. A text is its length in bytes, 8
+/// bytes little-endian, and its UTF-8. Patient, date and department are not trained on and not in it.
 #[must_use]
 pub fn content_hash(record: &Record) -> [u8; 32] {
     let mut hash = Sha256::new();
@@ -26,7 +26,8 @@ pub fn content_hash(record: &Record) -> [u8; 32] {
                 hash.update(match turn.role {
                     Role::System => b"s",
                     Role::User => b"u",
-                    Role::Assistant => b"a",
+                    Role::Assistant if turn.is_learnt => b"a",
+                    Role::Assistant => b"n",
                     Role::Tool => b"t",
                 });
                 text(&mut hash, &record.text_of(&turn.parts));

@@ -41,7 +41,7 @@ fn record(line: u64, turns: &[(Role, &[&str])]) -> Record {
             fields.push(Field { path: format!("f{}", fields.len()), text: (*text).into() });
             Part::Field(fields.len() - 1)
         });
-        body.push(Turn { role: *role, parts: parts.collect() });
+        body.push(Turn::new(*role, parts.collect()));
     }
     let place = Place { file: 0, line };
     let body = Body::Conversation(body);
@@ -57,12 +57,17 @@ fn content_is_what_is_taught_and_not_where_it_stands() {
         ..record(900, &[(Role::User, &["头", "痛"]), (Role::Assistant, &["休息"])])
     };
     assert_eq!(content_hash(&original), content_hash(&moved));
+    let mut unlearnt = original.clone();
+    if let Body::Conversation(turns) = &mut unlearnt.body {
+        turns[1].is_learnt = false;
+    }
     for other in [
         record(1, &[(Role::User, &["头"]), (Role::Assistant, &["痛休息"])]),
         record(1, &[(Role::System, &["头痛"]), (Role::Assistant, &["休息"])]),
         record(1, &[(Role::User, &["头痛"]), (Role::Assistant, &["休息 "])]),
         record(1, &[(Role::User, &["头痛"]), (Role::Assistant, &["休息"]), (Role::User, &[""])]),
         Record { body: Body::Text(vec![Part::Field(0)]), ..original.clone() },
+        unlearnt,
     ] {
         assert_ne!(content_hash(&original), content_hash(&other));
     }

@@ -62,7 +62,7 @@ fn the_default_configuration_has_its_hash() {
     let made = Manifest::new(parts(&[])).unwrap();
     let written = "{\"screen\":\"block\",\"mapping_sha256\":null,\"answer_characters_min\":1,\"record_characters_max\":262144,\
                    \"turns_max\":512,\"duplicates\":\"drop-copies\",\"minhash_version\":1,\"dedup\":{\"near\":true,\"jaccard_min\":0.7,\
-                   \"containment_min\":0.8,\"short_shingles_max\":50},\"split\":{\"scheme\":\"auto\",\"by_patient\":true,\
+                   \"containment_min\":0.8,\"short_shingles_max\":50},\"split\":{\"scheme\":\"none\",\"by_patient\":true,\
                    \"by_time\":true,\"by_stratum\":true,\"seed\":42}}";
     assert_eq!(serde_json::to_string(&made.configuration).unwrap(), written);
     assert_eq!(made.configuration_sha256, hex(&Sha256::digest(written).into()));

@@ -1,16 +1,24 @@
 //! One row (JSON object, CSV row, Parquet row) to one record, in whichever format it is written; a file for
 //! each format. Called by `read`. Invariants: a record is converted as a whole or refused with a code; texts
-//! are taken as they stand, nothing is trimmed; whether they are fit to train on is `validate`'s business.
+//! are taken as they stand, nothing is trimmed; what holds text and is not taken is named; whether texts are
+//! fit to train on is `validate`'s business.
 
 mod alpaca;
 mod choice;
 mod classification;
 mod draft;
+mod history;
+mod loss;
 mod mapped;
 mod metadata;
 mod question;
 mod row;
+mod texts;
 mod turns;
+
+pub(super) use self::turns::{BARE, is_list_of_turns};
+
+use std::collections::BTreeSet;
 
 use self::draft::{Converted, Draft};
 use self::row::Row;
@@ -19,10 +27,12 @@ use super::raw::Columns;
 use crate::record::{Body, Format, Place, Record};
 use crate::refusal::Refusal;
 
-/// A record, and whether its date column holds something that is not a date.
+/// A record, whether its date column holds something that is not a date, and what of its text is not used.
 pub(super) struct Conversion {
     pub(super) record: Record,
     pub(super) has_unreadable_date: bool,
+    /// Names of fields that hold text and are not trained on.
+    pub(super) unused: BTreeSet<String>,
 }
 
 /// Makes a record of a row.
@@ -47,7 +57,15 @@ pub(super) fn record(columns: &Columns, place: Place, mapping: Option<&Mapping>)
         date: metadata.date,
         stratum,
     };
-    Ok(Conversion { record, has_unreadable_date: metadata.has_unreadable_date })
+    let mut unused = draft.unused;
+    unused.extend(row.unused().map(str::to_owned));
+    Ok(Conversion { record, has_unreadable_date: metadata.has_unreadable_date, unused })
+}
+
+/// Whether a row has the keys of a format (of the mapping, where there is one), whatever is in them.
+pub(super) fn is_known(columns: &Columns, place: Place, mapping: Option<&Mapping>) -> bool {
+    let missing = [Refusal::UnknownFormat, Refusal::MissingKey];
+    record(columns, place, mapping).map_or_else(|reason| !missing.contains(&reason), |_| true)
 }
 
 /// The format whose keys the row has, and what it means in it.
@@ -56,7 +74,11 @@ fn known_format(row: &Row<'_>, draft: &mut Draft) -> Converted<(Format, Body)> {
         (Format::Messages, turns::messages(row, draft)?)
     } else if row.has(&["conversations"]) {
         (Format::ShareGpt, turns::share_gpt(row, draft)?)
-    } else if row.has(&["instruction"]) {
+    } else if row.has(&[BARE]) {
+        (Format::Messages, turns::bare(row, draft)?)
+    } else if turns::are_prompt_and_completion(row) {
+        (Format::PromptCompletion, turns::prompt_and_completion(row, draft)?)
+    } else if alpaca::fits(row) {
         (Format::Alpaca, alpaca::convert(row, draft)?)
     } else if choice::fits(row) {
         (Format::MultipleChoice, choice::convert(row, draft)?)
@@ -66,6 +88,8 @@ fn known_format(row: &Row<'_>, draft: &mut Draft) -> Converted<(Format, Body)> {
         (Format::Classification, classification::convert(row, draft)?)
     } else if row.has(&["text"]) {
         (Format::Text, Body::Text(vec![draft.required(row, &["text"])?]))
+    } else if texts::fits(row) {
+        (Format::Texts, texts::convert(row, draft)?)
     } else {
         return Err(Refusal::UnknownFormat);
     })

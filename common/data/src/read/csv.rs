@@ -1,5 +1,6 @@
 //! CSV files with a header: one row at a time, with quotes, doubled quotes and line feeds inside cells (RFC
-//! 4180). Called by `read`. Invariants: memory holds one row (at most [`RECORD_BYTES_MAX`]); a longer one is
+//! 4180). Called by `read`. Columns without a name, as Excel leaves them behind a table, are passed over
+//! while they are empty. Invariants: memory holds one row (at most [`RECORD_BYTES_MAX`]); a longer one is
 //! refused and the next one read; a quotation mark that is never closed is an error with the line on which
 //! its row begins; nothing quotes the header, which in a file without one is a record.
 
@@ -22,6 +23,7 @@ pub(super) struct CsvRecords<R> {
     reader: R,
     core: csv_core::Reader,
     delimiter: u8,
+    /// Names of the columns; empty for one without a name.
     header: Vec<String>,
     line: u64,
     done: bool,
@@ -54,6 +56,11 @@ impl<R: BufRead> CsvRecords<R> {
         char::from(self.delimiter)
     }
 
+    /// How many columns have no name.
+    pub(super) fn nameless(&self) -> u64 {
+        self.header.iter().filter(|name| name.is_empty()).count() as u64
+    }
+
     fn read_header(&mut self) -> Result<()> {
         let Some(row) = self.row()? else {
             self.done = true;
@@ -69,8 +76,8 @@ impl<R: BufRead> CsvRecords<R> {
         let names: Option<Vec<String>> =
             self.cells(cells).map(|cell| Some(std::str::from_utf8(cell).ok()?.trim().to_owned())).collect();
         let names = names.ok_or_else(|| fault("the header is not text in the file's encoding"))?;
-        let distinct: HashSet<&String> = names.iter().collect();
-        if distinct.len() < names.len() {
+        let named: Vec<&String> = names.iter().filter(|name| !name.is_empty()).collect();
+        if named.iter().collect::<HashSet<_>>().len() < named.len() {
             return Err(fault("two columns have the same name; the first line must name the columns"));
         }
         self.header = names;
@@ -100,14 +107,14 @@ impl<R: BufRead> CsvRecords<R> {
     fn row(&mut self) -> Result<Option<Row>> {
         self.skip_line_ends()?;
         let line = self.line;
-        let (mut written, mut cells, mut quotes) = (0, 0, 0_u64);
+        let (mut written, mut cells, mut quote) = (0, 0, Quote::default());
         let mut too_long = false;
         loop {
             let input = self.reader.fill_buf().map_err(|error| DataError::io(&self.path, error))?;
             let at_end = input.is_empty();
             let (result, read, bytes, ends) =
                 self.core.read_record(input, &mut self.output[written..], &mut self.ends[cells..]);
-            quotes += input[..read].iter().filter(|byte| **byte == b'"').count() as u64;
+            quote.read(&input[..read], self.delimiter);
             self.line += input[..read].iter().filter(|byte| **byte == b'\n').count() as u64;
             self.reader.consume(read);
             written += bytes;
@@ -127,7 +134,7 @@ impl<R: BufRead> CsvRecords<R> {
                     cells = 0;
                 }
                 ReadRecordResult::Record | ReadRecordResult::End => {
-                    if at_end && !quotes.is_multiple_of(2) {
+                    if at_end && quote == Quote::Inside {
                         let reason =
                             "a quotation mark in this row is not closed before the file ends".to_owned();
                         return Err(DataError::File { path: self.path.clone(), line, reason });
@@ -143,17 +150,29 @@ impl<R: BufRead> CsvRecords<R> {
     }
 
     fn columns(&self, cells: usize) -> std::result::Result<Columns, Refusal> {
-        if cells != self.header.len() {
+        let least = self.header.iter().rposition(|name| !name.is_empty()).map_or(0, |last| last + 1);
+        if cells < least || self.cells(cells).skip(self.header.len()).any(|cell| !cell.is_empty()) {
             return Err(Refusal::CellCount);
         }
-        self.header
-            .iter()
-            .zip(self.cells(cells))
-            .map(|(name, cell)| match std::str::from_utf8(cell) {
-                Ok(text) => Ok((name.clone(), Value::String(text.to_owned()))),
-                Err(_) => Err(encoding::refusal(cell)),
-            })
-            .collect()
+        let mut columns = Columns::new();
+        for (index, (name, cell)) in self.header.iter().zip(self.cells(cells)).enumerate() {
+            let text = std::str::from_utf8(cell).map_err(|_| encoding::refusal(cell))?;
+            let name = if name.is_empty() { format!("column {}", index + 1) } else { name.clone() };
+            columns.insert(name, Value::String(text.to_owned()));
+        }
+        Ok(columns)
+    }
+
+    /// A title above the header looks like a header with a name and nothing behind it.
+    fn require_names(&self, line: u64, cells: usize) -> Result<()> {
+        let is_text = |cell: &[u8]| String::from_utf8_lossy(cell).chars().any(char::is_alphabetic);
+        let has_text = |(name, cell): (&String, &[u8])| name.is_empty() && is_text(cell);
+        if self.nameless() > 1 && self.header.iter().zip(self.cells(cells)).any(has_text) {
+            let reason =
+                "a column without a name holds text; the first line must name the columns".to_owned();
+            return Err(DataError::File { path: self.path.clone(), line, reason });
+        }
+        Ok(())
     }
 }
 
@@ -171,10 +190,46 @@ impl<R: BufRead> Iterator for CsvRecords<R> {
             Err(error) => return Some(Err(error)),
         };
         let line = row.line;
+        if let Ok(cells) = row.cells
+            && let Err(error) = self.require_names(line, cells)
+        {
+            self.done = true;
+            return Some(Err(error));
+        }
         Some(Ok(match row.cells.and_then(|cells| self.columns(cells)) {
             Ok(columns) => Raw::Row { line, columns },
             Err(reason) => Raw::Refused { line, reason },
         }))
+    }
+}
+
+/// Where in the quotes of a row the reader is: a quotation mark opens a cell only at its beginning, and
+/// elsewhere stands for itself (`5" tube`).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Quote {
+    /// At the beginning of a cell.
+    #[default]
+    Before,
+    /// In a cell without quotes, or behind its closing one.
+    Outside,
+    /// In a quoted cell.
+    Inside,
+    /// Behind a quotation mark in a quoted cell: it closes the cell, or another one follows.
+    Closing,
+}
+
+impl Quote {
+    fn read(&mut self, bytes: &[u8], delimiter: u8) {
+        for byte in bytes {
+            *self = match (*self, *byte) {
+                (Self::Before | Self::Closing, b'"') => Self::Inside,
+                (Self::Inside, b'"') => Self::Closing,
+                (Self::Inside, _) => Self::Inside,
+                (_, b'\n' | b'\r') => Self::Before,
+                (_, byte) if byte == delimiter => Self::Before,
+                _ => Self::Outside,
+            };
+        }
     }
 }
 

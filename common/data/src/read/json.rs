@@ -3,19 +3,22 @@
 //! and the next one read; text that is not JSON stops the file with its line, because what follows cannot be
 //! trusted, unless the caller asked to refuse and count it.
 
+mod layout;
 mod split;
 
-use std::io::BufRead;
+use std::io::{BufRead, Read};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use self::split::{RawRecords, Split};
+use super::convert::{BARE, is_list_of_turns};
 use super::encoding;
-use super::raw::Raw;
+use super::options::ReadOptions;
+use super::raw::{Columns, Raw};
 use super::report::FileKind;
 use crate::error::{DataError, Result};
-use crate::limits::RECORD_BYTES_MAX;
+use crate::limits::{JSON_LAYOUT_BYTES_MAX, RECORD_BYTES_MAX};
 use crate::refusal::Refusal;
 
 /// Iterator over the records of a JSON file. Stops after the first error.
@@ -26,9 +29,14 @@ pub(super) struct JsonRecords<R> {
 }
 
 impl<R: BufRead> JsonRecords<R> {
-    pub(super) fn new(path: &Path, reader: R, refuse_broken: bool) -> Result<Self> {
-        let raw = RawRecords::new(path, reader, RECORD_BYTES_MAX)?;
-        Ok(Self { path: path.to_path_buf(), raw, refuse_broken })
+    /// `beginning` is the same text once more, of which the layout is told.
+    pub(super) fn new(path: &Path, beginning: impl Read, reader: R, options: &ReadOptions) -> Result<Self> {
+        let mut head = Vec::new();
+        let io = |error| DataError::io(path, error);
+        beginning.take(JSON_LAYOUT_BYTES_MAX as u64).read_to_end(&mut head).map_err(io)?;
+        let layout = layout::of(&head, options.mapping.as_ref());
+        let raw = RawRecords::new(path, reader, RECORD_BYTES_MAX, layout)?;
+        Ok(Self { path: path.to_path_buf(), raw, refuse_broken: options.refuse_broken })
     }
 
     /// JSONL or one array.
@@ -43,6 +51,9 @@ impl<R: BufRead> JsonRecords<R> {
         }
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(columns)) => Ok(Raw::Row { line, columns }),
+            Ok(turns) if is_list_of_turns(&turns) => {
+                Ok(Raw::Row { line, columns: Columns::from_iter([(BARE.to_owned(), turns)]) })
+            }
             Ok(_) => refused(Refusal::UnknownFormat),
             Err(error) if is_too_deep(&error) => refused(Refusal::TooDeep),
             Err(_) if self.refuse_broken => refused(Refusal::NotJson),

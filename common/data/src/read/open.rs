@@ -52,9 +52,10 @@ pub(super) fn file(path: &Path, options: &ReadOptions, report: &mut FileReport) 
     if let Family::Csv = family {
         let rows = CsvRecords::new(path, text)?;
         report.kind = Some(FileKind::Csv { delimiter: rows.delimiter() });
+        report.nameless_columns = rows.nameless();
         return Ok(OpenFile { source, rows: Box::new(rows) });
     }
-    let rows = JsonRecords::new(path, text, options.refuse_broken)?;
+    let rows = JsonRecords::new(path, encoding::text(&source, detected), text, options)?;
     report.kind = Some(rows.kind());
     Ok(OpenFile { source, rows: Box::new(rows) })
 }

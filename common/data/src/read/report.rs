@@ -2,13 +2,13 @@
 //! by `read` and `open` while they read; shown by `site-agent data check`. Invariant: counts are exact; lists
 //! of lines are bounded.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::Serialize;
 
 use super::encoding::Encoding;
-use crate::limits::REFUSED_LINES_MAX;
+use crate::limits::{FIELD_NAME_BYTES_MAX, REFUSED_LINES_MAX, UNUSED_FIELDS_MAX};
 use crate::record::{Format, Record};
 use crate::refusal::Refusal;
 
@@ -56,9 +56,17 @@ pub struct FileReport {
     pub with_unreadable_date: u64,
     /// Of these, with a department or disease.
     pub with_stratum: u64,
+    /// Fields that hold text and are not trained on, by name (`messages[].name` for all turns): in how many
+    /// of the records that can be used. Those beyond [`UNUSED_FIELDS_MAX`] names are counted under `...`.
+    pub unused: BTreeMap<String, u64>,
+    /// Columns of a CSV file without a name: empty ones are passed over.
+    pub nameless_columns: u64,
     /// Records that cannot be used, by reason.
     pub refused: BTreeMap<Refusal, Refusals>,
 }
+
+/// The name under which fields beyond [`UNUSED_FIELDS_MAX`] are counted.
+const OTHER_FIELDS: &str = "...";
 
 /// The records refused for one reason.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -84,6 +92,8 @@ impl FileReport {
             with_date: 0,
             with_unreadable_date: 0,
             with_stratum: 0,
+            unused: BTreeMap::new(),
+            nameless_columns: 0,
             refused: BTreeMap::new(),
         }
     }
@@ -101,6 +111,22 @@ impl FileReport {
         self.with_date += u64::from(record.date.is_some());
         self.with_unreadable_date += u64::from(has_unreadable_date);
         self.with_stratum += u64::from(record.stratum.is_some());
+    }
+
+    /// Notes the fields of one usable record that hold text and are not trained on.
+    pub(super) fn count_unused(&mut self, fields: &BTreeSet<String>) {
+        let mut others = false;
+        for field in fields {
+            let name = &field[..field.floor_char_boundary(FIELD_NAME_BYTES_MAX)];
+            if self.unused.contains_key(name) || self.unused.len() < UNUSED_FIELDS_MAX {
+                *self.unused.entry(name.to_owned()).or_default() += 1;
+            } else {
+                others = true;
+            }
+        }
+        if others {
+            *self.unused.entry(OTHER_FIELDS.to_owned()).or_default() += 1;
+        }
     }
 
     pub(super) fn refuse(&mut self, line: u64, reason: Refusal) {

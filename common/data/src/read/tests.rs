@@ -3,6 +3,7 @@
 
 mod csv;
 mod formats;
+mod layouts;
 mod mapping;
 mod mix;
 mod parquet;
@@ -27,7 +28,8 @@ fn read(text: &str) -> Result<Dataset> {
     let mark = if text.starts_with('\u{feff}') { 3 } else { 0 };
     let small = BufReader::with_capacity(7, &text.as_bytes()[mark..]);
     let pieces: Result<Vec<Raw>> =
-        JsonRecords::new(Path::new("data.jsonl"), small, false).and_then(Iterator::collect);
+        JsonRecords::new(Path::new("data.jsonl"), &text.as_bytes()[mark..], small, &ReadOptions::default())
+            .and_then(Iterator::collect);
     match (&dataset, &pieces) {
         (Ok(dataset), Ok(pieces)) => {
             assert_eq!(dataset.records.len() + dataset.refused.len(), pieces.len());

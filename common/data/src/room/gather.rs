@@ -205,19 +205,29 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
     };
     let findings = screen.record(&record);
     let standing = screen.standing(&record, &findings);
-    let outcome = match screen::verdict(&standing, screen.mode()) {
-        screen::Verdict::Train => RecordOutcome::Train,
-        screen::Verdict::Warn => RecordOutcome::Warn,
-        screen::Verdict::Block => RecordOutcome::Block,
+    let masked = is_masked(&standing, screen.mode()).then(|| screen::mask(&record, &standing));
+    let trained = masked.as_ref().unwrap_or(&record);
+    let verdict = screen::verdict(&standing, screen.mode());
+    // What the screen withholds is withheld, whether it fits or not.
+    let refusal = match verdict {
+        screen::Verdict::Block => None,
+        _ => options.fit.look(trained).err(),
     };
-    let is_compared = outcome != RecordOutcome::Block && options.duplicates != DuplicatePolicy::Ignore;
+    let outcome = match (verdict, refusal) {
+        (_, Some(_)) => RecordOutcome::Refuse,
+        (screen::Verdict::Train, None) => RecordOutcome::Train,
+        (screen::Verdict::Warn, None) => RecordOutcome::Warn,
+        (screen::Verdict::Block, None) => RecordOutcome::Block,
+    };
+    let is_usable = outcome <= RecordOutcome::Warn;
+    let is_compared = is_usable && options.duplicates != DuplicatePolicy::Ignore;
     let texts = is_compared.then(|| Texts::of(&record));
     let original = screen.accepted().map(|_| content_hash(&record));
     let person = Person { patient: record.patient.as_deref().map(Box::from), date: record.date };
     let inspected = InspectedRecord {
         place: record.place,
         outcome,
-        refusal: None,
+        refusal,
         format: Some(record.format),
         stratum: record.stratum.clone(),
         turns: turns(&record),
@@ -226,11 +236,7 @@ fn look(item: Item, screen: &Screen, options: &RoomOptions) -> Looked {
         duplicate_of: None,
         is_dropped: false,
         assignment: None,
-        content: if is_masked(&standing, screen.mode()) {
-            content_hash(&screen::mask(&record, &standing))
-        } else {
-            content_hash(&record)
-        },
+        content: content_hash(trained),
     };
     Looked { inspected, person, texts, record: Some(record), original }
 }

@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::fit::Fit;
 use crate::dedup::{DedupOptions, DuplicatePolicy, MINHASH_VERSION};
 use crate::hash::hex;
 use crate::manifest::Configuration;
@@ -37,6 +38,8 @@ pub struct RoomOptions {
     pub dedup: DedupOptions,
     /// How records are divided.
     pub split: SplitOptions,
+    /// Whether a record fits the model it is for. Not in the manifest, whose counts say what was refused.
+    pub fit: Fit,
 }
 
 impl RoomOptions {

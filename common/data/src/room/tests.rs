@@ -9,7 +9,7 @@ use crate::hash::{content_hash, hex, leaf_hash, merkle_root};
 use crate::record::Record;
 use crate::screen::waiver::{SignedWaiver, Waiver, WaiverTerms, dataset_digest};
 use crate::screen::{self, Mode};
-use crate::split::{Assignment, Scheme, SchemeChoice, Side};
+use crate::split::{Assignment, Scheme, SchemeChoice, Side, SplitOptions};
 
 fn write(folder: &Path, name: &str, lines: &[String]) -> RoomFile {
     let path = folder.join(name);
@@ -38,6 +38,12 @@ fn look(files: &[RoomFile], options: &RoomOptions) -> (Inspection, Vec<Record>) 
     (inspection, trained)
 }
 
+/// Divided by the number of records.
+fn auto() -> RoomOptions {
+    let split = SplitOptions { scheme: SchemeChoice::Auto, ..SplitOptions::default() };
+    RoomOptions { split, ..RoomOptions::default() }
+}
+
 const PHONE: &str = "13812345678";
 
 #[test]
@@ -56,7 +62,7 @@ fn every_record_is_accounted_for() {
             line("胃痛三天需要做胃镜吗", "可以先做幽门螺杆菌检查。"),
         ],
     );
-    let (found, trained) = look(&[file], &RoomOptions::default());
+    let (found, trained) = look(&[file], &auto());
     let outcomes: Vec<RecordOutcome> = found.records.iter().map(|inspected| inspected.outcome).collect();
     assert_eq!(
         outcomes,
@@ -121,7 +127,7 @@ fn order_of_files_and_threads_change_nothing_in_the_manifest() {
         write(folder.path(), "b.jsonl", &lines[300..500]),
         write(folder.path(), "c.jsonl", &lines[500..]),
     ];
-    let options = RoomOptions::default();
+    let options = auto();
     let expected = look(&files, &options).0.manifest;
     assert_eq!(expected.scheme, Scheme::Holdout([70, 15, 15]));
     assert_eq!(expected.counts.sides.values().copied().collect::<Vec<_>>(), [490, 105, 105]);
@@ -244,4 +250,22 @@ fn a_waiver_lets_its_kinds_pass_for_its_dataset_only() {
     let options = with(Some(accepting(&[screen::Kind::MobilePhone], &hashes[..1])));
     let error = inspect(&files, &options, &mut |_| ()).unwrap_err();
     assert!(error.to_string().contains("another dataset"), "{error}");
+}
+
+#[test]
+fn what_does_not_fit_the_model_is_refused_as_it_would_be_trained_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let lines: Vec<String> =
+        (0..4).map(|number| line(&format!("{}{PHONE}", unlike(number)), &format!("答{number}"))).collect();
+    let file = write(folder.path(), "a.jsonl", &lines);
+    // The question is put to the masked record, so no telephone number is in it.
+    let fit = Fit::new(|record| {
+        assert!(!record.messages()[0].1.contains(PHONE));
+        if record.messages()[1].1 == "答2" { Err(crate::Refusal::Template) } else { Ok(()) }
+    });
+    let screen = screen::Options { mode: Mode::Mask, ..screen::Options::default() };
+    let options = RoomOptions { fit, screen, ..RoomOptions::default() };
+    let (found, trained) = look(&[file], &options);
+    assert_eq!((found.records[2].outcome, trained.len()), (RecordOutcome::Refuse, 3));
+    assert_eq!(found.manifest.counts.refused, [(crate::Refusal::Template, 1)].into());
 }

@@ -75,9 +75,10 @@ impl SelfTestReport {
         let counts = [validated.found, validated.planted, names.found, names.planted];
         if validated.planted + names.planted == 0 {
             return match language {
-                Language::Chinese => "筛查自检未能进行：没有可用的记录。".to_owned(),
+                Language::Chinese => "筛查自检未能进行：没有含文字或数字的记录可供植入。".to_owned(),
                 Language::English => {
-                    "The screening self-test could not run: there is no usable record.".to_owned()
+                    "The screening self-test could not run: no record has a letter or digit to plant one beside."
+                        .to_owned()
                 }
             };
         }
@@ -108,6 +109,12 @@ pub fn run(records: &[Record], seed: u64) -> SelfTestReport {
     let screen = Screen::new(Options::default());
     let mut report =
         SelfTestReport { seed, validated: Tally::default(), names: Tally::default(), kinds: Vec::new() };
+    // A text of one character has hardly a format to imitate; it serves where there is none other.
+    let has = |least: usize| {
+        records.iter().any(|record| record.fields.iter().any(|field| is_usable(&field.text, least)))
+    };
+    let least = if has(2) { 2 } else { 1 };
+    let is_usable = |text: &str| is_usable(text, least);
     let usable: Vec<&Record> =
         records.iter().filter(|record| record.fields.iter().any(|field| is_usable(&field.text))).collect();
     for index in 0..PLANTED {
@@ -125,9 +132,9 @@ pub fn run(records: &[Record], seed: u64) -> SelfTestReport {
     report
 }
 
-/// A text of one character has no format to imitate.
-fn is_usable(text: &str) -> bool {
-    text.chars().filter(|c| c.is_alphanumeric()).take(2).count() == 2
+/// Whether a text has so many letters and digits.
+fn is_usable(text: &str, least: usize) -> bool {
+    text.chars().filter(|c| c.is_alphanumeric()).take(least).count() == least
 }
 
 fn count(report: &mut SelfTestReport, kind: Kind, found: bool) {

@@ -25,7 +25,7 @@ pub struct SplitOptions {
 
 impl Default for SplitOptions {
     fn default() -> Self {
-        Self { scheme: SchemeChoice::Auto, by_patient: true, by_time: true, by_stratum: true, seed: 42 }
+        Self { scheme: SchemeChoice::None, by_patient: true, by_time: true, by_stratum: true, seed: 42 }
     }
 }
 

@@ -45,6 +45,11 @@ fn day(number: u32) -> Date {
     Date { year: year as u16, month: (rest / 28 + 1) as u8, day: (rest % 28 + 1) as u8 }
 }
 
+/// By the number of records.
+fn auto() -> SplitOptions {
+    SplitOptions { scheme: SchemeChoice::Auto, ..SplitOptions::default() }
+}
+
 fn holdout(percent: [u8; 3]) -> SplitOptions {
     SplitOptions { scheme: SchemeChoice::Holdout(percent), ..SplitOptions::default() }
 }
@@ -65,17 +70,14 @@ fn the_size_decides_the_scheme_and_can_be_overruled() {
         (2001, Scheme::Holdout([80, 10, 10])),
     ] {
         let cases: Vec<Case> = (0..records).map(Case::plain).collect();
-        let plan = run(&cases, &SplitOptions::default());
+        let plan = run(&cases, &auto());
         assert_eq!(plan.scheme, scheme, "{records}");
         assert_eq!(plan.report.notes, [], "{records}");
-        let none = SplitOptions { scheme: SchemeChoice::None, ..SplitOptions::default() };
+        let none = SplitOptions::default();
         assert_eq!(side_counts(&run(&cases, &none)), [records as usize, 0, 0]);
     }
-    assert_eq!(
-        side_counts(&run(&(0..1000).map(Case::plain).collect::<Vec<_>>(), &SplitOptions::default())),
-        [700, 150, 150]
-    );
-    let folds = run(&(0..103).map(Case::plain).collect::<Vec<_>>(), &SplitOptions::default()).report.folds;
+    assert_eq!(side_counts(&run(&(0..1000).map(Case::plain).collect::<Vec<_>>(), &auto())), [700, 150, 150]);
+    let folds = run(&(0..103).map(Case::plain).collect::<Vec<_>>(), &auto()).report.folds;
     assert_eq!(folds, [21, 21, 21, 20, 20]);
 }
 
@@ -99,7 +101,7 @@ fn old_records_train_and_new_ones_test() {
     let cases: Vec<Case> = (0..1000u32)
         .map(|number| Case { date: Some(day(number * 7919 % 1000)), ..Case::plain(number) })
         .collect();
-    let plan = run(&cases, &SplitOptions::default());
+    let plan = run(&cases, &auto());
     assert_eq!(side_counts(&plan), [700, 150, 150]);
     assert_eq!(plan.report.train_until, Some(day(699)));
     for (case, assigned) in cases.iter().zip(&plan.assignment) {
@@ -110,7 +112,7 @@ fn old_records_train_and_new_ones_test() {
         };
         assert_eq!(*assigned, Assignment::Side(expected));
     }
-    let random = run(&cases, &SplitOptions { by_time: false, ..SplitOptions::default() });
+    let random = run(&cases, &SplitOptions { by_time: false, ..auto() });
     assert_ne!(plan.assignment, random.assignment);
 }
 
@@ -119,7 +121,7 @@ fn undated_records_train_and_are_reported() {
     let cases: Vec<Case> = (0..600u32)
         .map(|number| Case { date: (number % 10 != 0).then(|| day(number)), ..Case::plain(number) })
         .collect();
-    let plan = run(&cases, &SplitOptions::default());
+    let plan = run(&cases, &auto());
     assert!(plan.report.by_time && plan.report.notes == [Note::Undated { records: 60 }]);
     assert!(
         cases
@@ -131,7 +133,7 @@ fn undated_records_train_and_are_reported() {
     let few: Vec<Case> = (0..600u32)
         .map(|number| Case { date: (number % 3 == 0).then(|| day(number)), ..Case::plain(number) })
         .collect();
-    assert!(!run(&few, &SplitOptions::default()).report.by_time);
+    assert!(!run(&few, &auto()).report.by_time);
 }
 
 #[test]
@@ -189,7 +191,7 @@ fn given_files_keep_their_sides_and_what_leaks_is_left_out() {
     ];
     let inputs: Vec<SplitInput<'_>> =
         cases.iter().zip(sides).map(|(case, given)| SplitInput { given, ..case.input() }).collect();
-    let split = assign(&inputs, &SplitOptions::default()).unwrap();
+    let split = assign(&inputs, &auto()).unwrap();
     let side = Assignment::Side;
     // 0 is a copy of the validation record 3; 1 is of the patient of the test record 4.
     assert_eq!(
@@ -212,8 +214,8 @@ fn an_example_is_the_same_on_every_machine() {
     let cases = sample(&[3; 700]);
     let mut hash = Sha256::new();
     for options in [
-        SplitOptions::default(),
-        SplitOptions { by_time: false, seed: 7, ..SplitOptions::default() },
+        auto(),
+        SplitOptions { by_time: false, seed: 7, ..auto() },
         SplitOptions { scheme: SchemeChoice::KFold(5), ..SplitOptions::default() },
         SplitOptions { scheme: SchemeChoice::LeaveOneOut, ..SplitOptions::default() },
     ] {
@@ -315,8 +317,7 @@ proptest! {
 #[test]
 fn a_seed_is_a_choice() {
     let cases: Vec<Case> = (0..800).map(Case::plain).collect();
-    let plans: BTreeSet<Vec<Assignment>> = (0..5)
-        .map(|seed| run(&cases, &SplitOptions { seed, ..SplitOptions::default() }).assignment)
-        .collect();
+    let plans: BTreeSet<Vec<Assignment>> =
+        (0..5).map(|seed| run(&cases, &SplitOptions { seed, ..auto() }).assignment).collect();
     assert_eq!(plans.len(), 5);
 }

@@ -68,6 +68,7 @@ pub(crate) fn decoder<B: EngineOps>(
 ) -> Result<Loaded> {
     let config = ModelConfig::from_dir(dir)?;
     let reader = CheckpointReader::open(dir)?;
+    reader.require_tied(&config)?;
     let prequantised = reader.names().any(|name| name.ends_with(QUANT_STATE));
     if let Some(name) =
         reader.names().find(|name| name.ends_with(".SCB") || name.ends_with("bitsandbytes__fp4"))

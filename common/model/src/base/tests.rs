@@ -116,3 +116,25 @@ fn what_does_not_fit_the_config_is_named() {
     let no_norm = |tensors: &mut Tensors| drop(tensors.remove("model.norm.weight"));
     refused("norm", Dtype::BF16, &no_norm, &["model.norm.weight"]);
 }
+
+#[test]
+fn a_tied_head_is_the_embedding_or_the_folder_is_refused() {
+    let (config, mut tensors) = fixture();
+    let folder = tempfile::tempdir().unwrap();
+    let mut config: serde_json::Value = serde_json::from_str(&config).unwrap();
+    config["tie_word_embeddings"] = true.into();
+    let embedding = tensors["model.embed_tokens.weight"].clone();
+    for (factor, is_taken) in [(1.0, true), (1.5, false)] {
+        let head = (embedding.0.clone(), embedding.1.iter().map(|value| value * factor).collect());
+        tensors.insert("lm_head.weight".to_owned(), head);
+        write(folder.path(), &config.to_string(), &tensors, Dtype::F32, false);
+        let loaded = BaseModel::load(
+            folder.path(),
+            &LoadOptions { weights: WeightFormat::F32, compute: Compute::F32 },
+        );
+        assert_eq!(loaded.is_ok(), is_taken);
+        if let Err(error) = loaded {
+            assert!(error.to_string().contains("has another lm_head.weight"), "{error}");
+        }
+    }
+}

@@ -19,6 +19,8 @@ pub struct Explained {
     pub tokens: usize,
     /// Supervised tokens.
     pub supervised_tokens: usize,
+    /// Tokens that the cutoff took away, and which are not in the text.
+    pub tokens_cut: usize,
 }
 
 /// One or more tokens that cover the same characters.
@@ -31,24 +33,33 @@ pub struct Piece {
 }
 
 impl ChatTokenizer {
-    /// Renders and encodes a conversation, and says for every piece of the text whether it is supervised.
+    /// Renders and encodes a conversation, cuts it after `cutoff_tokens` as training does, and says for every
+    /// piece of the text that is left whether it is supervised.
     ///
     /// # Errors
     /// As [`ChatTokenizer::encode`].
-    pub fn explain(&self, messages: &[Message]) -> Result<Explained> {
-        self.encode_with_offsets(messages).map(pieces)
+    pub fn explain(&self, messages: &[Message], cutoff_tokens: usize) -> Result<Explained> {
+        self.encode_with_offsets(messages).map(|encoded| pieces(encoded, cutoff_tokens))
     }
 
     /// As [`ChatTokenizer::explain`], of a plain text: every token is supervised.
     ///
     /// # Errors
     /// As [`ChatTokenizer::encode_text`].
-    pub fn explain_text(&self, text: &str) -> Result<Explained> {
-        self.encode_text_with_offsets(text).map(pieces)
+    pub fn explain_text(&self, text: &str, cutoff_tokens: usize) -> Result<Explained> {
+        self.encode_text_with_offsets(text).map(|encoded| pieces(encoded, cutoff_tokens))
     }
 }
 
-fn pieces(Encoded { text, offsets, sample }: Encoded) -> Explained {
+fn pieces(encoded: Encoded, cutoff_tokens: usize) -> Explained {
+    let Encoded { mut text, mut offsets, mut sample } = encoded;
+    let tokens_cut = sample.tokens.len().saturating_sub(cutoff_tokens);
+    if tokens_cut > 0 {
+        sample.truncate(cutoff_tokens);
+        offsets.truncate(cutoff_tokens);
+        let end = offsets.last().map_or(0, |(_, end)| *end);
+        text = text.chars().take(end).collect();
+    }
     // Offsets count characters; one pass turns them into bytes.
     let starts: Vec<usize> = text.char_indices().map(|(byte, _)| byte).chain([text.len()]).collect();
     let byte = |character: usize| starts.get(character).copied().unwrap_or(text.len());
@@ -64,5 +75,5 @@ fn pieces(Encoded { text, offsets, sample }: Encoded) -> Explained {
         }
     }
     let supervised_tokens = sample.supervised.iter().filter(|wanted| **wanted).count();
-    Explained { text, pieces, tokens: sample.tokens.len(), supervised_tokens }
+    Explained { text, pieces, tokens: sample.tokens.len(), supervised_tokens, tokens_cut }
 }

@@ -13,7 +13,7 @@ use crate::error::ModelError;
 const SOON: Duration = Duration::from_secs(5);
 
 fn conversation() -> [Message; 2] {
-    let say = |role, content: &str| Message { role, content: content.to_owned() };
+    let say = |role, content: &str| Message::new(role, content);
     [say(Role::User, "What helps?"), say(Role::Assistant, "Rest.")]
 }
 
@@ -109,9 +109,8 @@ fn a_spent_template_ends_the_preparation_at_once() {
 #[test]
 fn published_templates_are_far_from_every_bound() {
     let long: Vec<Message> = (0..400)
-        .map(|turn| Message {
-            role: if turn % 2 == 0 { Role::User } else { Role::Assistant },
-            content: "words ".repeat(50),
+        .map(|turn| {
+            Message::new(if turn % 2 == 0 { Role::User } else { Role::Assistant }, "words ".repeat(50))
         })
         .collect();
     for template in [tests::CHATML, tests::LLAMA, tests::THINKING] {

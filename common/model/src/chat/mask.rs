@@ -1,6 +1,9 @@
-//! Which tokens of a rendered conversation are supervised. Called by `chat::ChatTokenizer::encode`.
-//! Method: the template renders the messages before an answer with the answer's header; what follows that
-//! prefix in the full text is the answer, and the first special token behind it ends the turn.
+//! Which tokens of a rendered conversation are supervised. Called by `chat::ChatTokenizer::encode`. Method:
+//! the template renders the messages before an answer with the answer's header; what follows that prefix in
+//! the full text is the answer, and the first special token behind it ends the turn. A template that prefills
+//! the answer it asks for (DeepSeek-R1's `<think>`) writes another header there than in the full text: then
+//! the header is found with a mark in the answer's place. Templates of reasoning models also take the
+//! reasoning out of earlier answers, or write it with other white space: what they write is what is learnt.
 //! Invariant: spans are byte ranges of the text on character boundaries, in order, not overlapping; tokenizer
 //! offsets are compared with them as character positions (a byte-level token may hold a part of a character).
 
@@ -20,15 +23,17 @@ pub(super) fn supervised_spans(
 ) -> Result<Vec<Range<usize>>> {
     let mut spans = Vec::new();
     for (index, message) in messages.iter().enumerate() {
-        if message.role != Role::Assistant {
+        if message.role != Role::Assistant || !message.is_learnt {
             continue;
         }
-        let prefix = template.render(&messages[..index], true)?;
-        let answer = text.strip_prefix(prefix.as_str()).ok_or_else(|| rewritten(index))?;
-        let (content, end) = find_answer(answer, &message.content, special_tokens)
-            .map_err(|missing| missing.into_error(index))?;
-        let start = prefix.len() + content.start;
-        let behind = prefix.len() + content.end;
+        let found = behind(template, messages, index, text)?
+            .into_iter()
+            .map(|header| (header, find_answer(&text[header..], &message.content, special_tokens)))
+            .reduce(|first, second| if first.1.is_ok() { first } else { second });
+        let (header, found) = found.ok_or_else(|| rewritten(index))?;
+        let (content, end) = found.map_err(|missing| missing.into_error(index))?;
+        let start = header + content.start;
+        let behind = header + content.end;
         if end.start == 0 {
             spans.push(start..behind + end.end);
         } else {
@@ -37,6 +42,22 @@ pub(super) fn supervised_spans(
         }
     }
     Ok(spans)
+}
+
+/// Where the answer to the messages before `index` may begin in the text, the likelier place first: behind
+/// what the template writes to ask for it, and behind the header that it writes before an answer.
+fn behind(template: &ChatTemplate, messages: &[Message], index: usize, text: &str) -> Result<Vec<usize>> {
+    /// A private character that no template knows, in the answer's place.
+    const MARK: &str = "\u{f8f0}";
+    let prompt = template.render(&messages[..index], true)?;
+    let mut places = Vec::from_iter(text.starts_with(&prompt).then_some(prompt.len()));
+    let mut marked = messages[..index].to_vec();
+    marked.push(Message::new(Role::Assistant, MARK));
+    let marked = template.render(&marked, false)?;
+    let header = marked.rfind(MARK).map(|at| &marked[..at]);
+    places.extend(header.filter(|header| text.starts_with(*header)).map(str::len));
+    places.dedup();
+    Ok(places)
 }
 
 /// Why an answer was not found in the rendered text.
@@ -56,7 +77,8 @@ impl Missing {
 
 /// Where the content and its end-of-turn token stand in `answer` (the text from the end of the header on).
 /// Templates may put a text of their own before the content (Qwen3's empty `<think>` block, in which a short
-/// content might also be found) and may trim it (Llama 3); neither may add a turn.
+/// content might also be found) and may trim it (Llama 3); neither may add a turn. Where the content does not
+/// stand there as it is, the whole answer must be it in other white space, or what follows its reasoning.
 fn find_answer(
     answer: &str,
     content: &str,
@@ -78,7 +100,27 @@ fn find_answer(
             }
         }
     }
-    Err(missing)
+    whole_answer(answer, content, special_tokens).ok_or(missing)
+}
+
+/// The text up to the end of the turn, if it says what the content says, or what the content says behind its
+/// reasoning.
+fn whole_answer(
+    answer: &str,
+    content: &str,
+    special_tokens: &[String],
+) -> Option<(Range<usize>, Range<usize>)> {
+    const REASONED: &str = "</think>";
+    let at = special_tokens.iter().filter_map(|token| answer.find(token.as_str())).min()?;
+    let token = special_tokens.iter().find(|token| answer[at..].starts_with(token.as_str()))?;
+    let same = |one: &str, other: &str| {
+        let dense = |text: &str| text.split_whitespace().collect::<String>();
+        dense(one) == dense(other)
+    };
+    let behind = content.rsplit_once(REASONED).map(|(_, behind)| behind);
+    let written = &answer[..at];
+    let is_told = same(written, content) || behind.is_some_and(|behind| same(written, behind));
+    (is_told && !written.trim().is_empty()).then_some((0..at, 0..token.len()))
 }
 
 /// The special token that ends the turn: only white space may stand between it and the content.

@@ -24,4 +24,20 @@ pub struct Message {
     pub role: Role,
     /// What is said, as it stands in the record.
     pub content: String,
+    /// Whether an answer is supervised; false where a loss switch of the record says so. Of no meaning for
+    /// the other roles.
+    #[serde(default = "yes")]
+    pub is_learnt: bool,
+}
+
+impl Message {
+    /// A turn that is supervised if it is an answer.
+    #[must_use]
+    pub fn new(role: Role, content: impl Into<String>) -> Self {
+        Self { role, content: content.into(), is_learnt: true }
+    }
+}
+
+const fn yes() -> bool {
+    true
 }

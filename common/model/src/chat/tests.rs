@@ -82,7 +82,7 @@ fn chatml() -> ChatTokenizer {
 }
 
 pub(super) fn say(role: Role, content: &str) -> Message {
-    Message { role, content: content.to_owned() }
+    Message::new(role, content)
 }
 
 /// The text of the supervised tokens, special tokens kept.
@@ -284,7 +284,7 @@ fn cutting_counts_what_is_lost_and_drops_what_is_empty() {
     assert_eq!(prepared.samples.len(), 2);
     assert!(matches!(chat.prepare(&conversations, 20), Err(ModelError::NothingSupervised { .. })));
     assert!(matches!(chat.prepare(&conversations, 1), Err(ModelError::Setting { .. })));
-    assert!(matches!(chat.prepare(&conversations[2..3], 100), Err(ModelError::Template { .. })));
+    assert!(matches!(chat.prepare(&conversations[2..3], 100), Err(ModelError::SpecialToken { .. })));
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn plain_texts_are_supervised_whole_and_end_as_in_pre_training() {
     let chat = ChatTokenizer::load(tokenizer_folder(&special, &config).path()).unwrap();
     assert_eq!(decoded(&chat, " 心电图 😟\n"), " 心电图 😟\n<|endoftext|>");
     let error = chat.encode_text("a<|endoftext|>b").unwrap_err();
-    assert!(matches!(error, ModelError::Template { .. }) && !error.to_string().contains("a<"), "{error}");
+    assert!(matches!(error, ModelError::SpecialToken { .. }) && !error.to_string().contains("a<"), "{error}");
     // With add_bos_token; and Llama 3, whose eos_token ends a turn, not a text.
     let config = json!({"chat_template": CHATML, "eos_token": "<|eot_id|>", "bos_token": "<|begin|>",
                         "add_bos_token": true});
@@ -384,7 +384,7 @@ fn the_explained_pieces_are_the_text_and_carry_the_mask() {
     let chat = chatml();
     // Each Chinese character is three tokens here: one piece must hold all of them.
     let conversation = [say(Role::User, "心慌吗？😟"), say(Role::Assistant, "休息 ok")];
-    let explained = chat.explain(&conversation).unwrap();
+    let explained = chat.explain(&conversation, usize::MAX).unwrap();
     let sample = chat.encode(&conversation).unwrap();
     assert_eq!(
         (explained.tokens, explained.supervised_tokens),
@@ -399,4 +399,7 @@ fn the_explained_pieces_are_the_text_and_carry_the_mask() {
         .map(|piece| &explained.text[piece.range.clone()])
         .collect();
     assert_eq!(supervised, "休息 ok<|im_end|>");
+    let cut = chat.explain(&conversation, 20).unwrap();
+    assert_eq!((cut.tokens, cut.tokens_cut), (20, explained.tokens - 20));
+    assert!(explained.text.starts_with(&cut.text) && cut.text.len() < explained.text.len());
 }

@@ -61,8 +61,9 @@ impl ChatTokenizer {
     /// Token ids of a whole conversation and which of them are supervised.
     ///
     /// # Errors
-    /// [`ModelError::Template`] when the template refuses or rewrites the conversation, or a message contains
-    /// the text of a special token (it would forge a turn); [`ModelError::Tokenizer`] when encoding fails.
+    /// [`ModelError::Template`] when the template refuses or rewrites the conversation;
+    /// [`ModelError::SpecialToken`] when a message contains the text of one (it would forge a turn);
+    /// [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode(&self, messages: &[Message]) -> Result<Sample> {
         self.encode_with_offsets(messages).map(|encoded| encoded.sample)
     }
@@ -85,17 +86,15 @@ impl ChatTokenizer {
     /// so.
     ///
     /// # Errors
-    /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::Template`]
-    /// when the text contains that of a special token; [`ModelError::Tokenizer`] when encoding fails.
+    /// [`ModelError::Unsupported`] for a tokenizer without an end-of-text token; [`ModelError::SpecialToken`]
+    /// when the text contains that of one; [`ModelError::Tokenizer`] when encoding fails.
     pub fn encode_text(&self, text: &str) -> Result<Sample> {
         self.encode_text_with_offsets(text).map(|encoded| encoded.sample)
     }
 
     pub(super) fn encode_text_with_offsets(&self, text: &str) -> Result<Encoded> {
         if self.special_tokens.iter().any(|token| text.contains(token)) {
-            return Err(template_fault(
-                "a text contains the text of a special token, which would end it early",
-            ));
+            return Err(ModelError::SpecialToken { what: "a text".to_owned(), harm: "end it early" });
         }
         let (begin, end) = self.template.text_boundaries(&self.special_tokens)?;
         let whole = format!("{begin}{text}{end}");
@@ -134,7 +133,7 @@ impl ChatTokenizer {
     /// # Errors
     /// [`ModelError::Template`] when the template puts no special token behind an answer.
     pub fn end_of_turn(&self) -> Result<u32> {
-        let ask = |role, content: &str| Message { role, content: content.to_owned() };
+        let ask = |role, content: &str| Message::new(role, content);
         let messages = [ask(Role::User, "a"), ask(Role::Assistant, "b")];
         let sample = self.encode(&messages)?;
         sample
@@ -155,10 +154,8 @@ impl ChatTokenizer {
     fn refuse_special_tokens(&self, messages: &[Message]) -> Result<()> {
         for (index, message) in messages.iter().enumerate() {
             if self.special_tokens.iter().any(|token| message.content.contains(token)) {
-                let number = index + 1;
-                return Err(template_fault(&format!(
-                    "message {number} contains the text of a special token, which would forge a turn"
-                )));
+                let what = format!("message {}", index + 1);
+                return Err(ModelError::SpecialToken { what, harm: "forge a turn" });
             }
         }
         Ok(())

@@ -58,3 +58,30 @@ fn an_index_cannot_point_outside_or_lie() {
         assert!(matches!(CheckpointReader::open(dir.path()), Err(ModelError::Checkpoint { .. })), "{text}");
     }
 }
+
+#[test]
+fn of_two_sets_of_weights_the_single_file_counts() {
+    let dir = tempfile::tempdir().unwrap();
+    sharded(dir.path());
+    write(&dir.path().join("model.safetensors"), &[("one", &[9.0, 9.0, 9.0, 9.0], &[2, 2])]);
+    let reader = CheckpointReader::open(dir.path()).unwrap();
+    assert_eq!(reader.read_f32("one", &[2, 2]).unwrap().0, [9.0; 4]);
+    assert!(reader.entry("two").is_none());
+}
+
+#[test]
+fn weights_in_pytorchs_format_and_values_that_are_no_numbers_are_named() {
+    let dir = tempfile::tempdir().unwrap();
+    assert!(matches!(CheckpointReader::open(dir.path()), Err(ModelError::Io { .. })));
+    std::fs::write(dir.path().join("pytorch_model.bin"), "PK").unwrap();
+    let error = CheckpointReader::open(dir.path()).unwrap_err();
+    assert!(matches!(error, ModelError::Unsupported { .. }), "{error}");
+    assert!(error.to_string().contains("only safetensors are read"), "{error}");
+    assert!(error.hint().unwrap().contains("save_pretrained"));
+    for value in [f32::NAN, f32::INFINITY] {
+        write(&dir.path().join("model.safetensors"), &[("layer.up", &[1.0, value], &[2])]);
+        let reader = CheckpointReader::open(dir.path()).unwrap();
+        let error = reader.read_f32("layer.up", &[2]).unwrap_err();
+        assert!(error.to_string().contains("layer.up holds a value that is not a number"), "{error}");
+    }
+}

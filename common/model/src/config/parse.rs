@@ -45,7 +45,7 @@ struct RawQuantization {
 }
 
 /// `rope_scaling` (old) and `rope_parameters` (transformers 5) in one.
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, Default, PartialEq)]
 struct RawRope {
     rope_theta: Option<f64>,
     rope_type: Option<String>,
@@ -138,11 +138,42 @@ fn build(architecture: Architecture, raw: &RawConfig) -> Result<ModelConfig> {
     })
 }
 
+impl RawRope {
+    fn kind(&self) -> &str {
+        self.rope_type.as_deref().or(self.old_type.as_deref()).unwrap_or("default")
+    }
+
+    /// What alters the frequencies, without their base.
+    fn scaling(&self) -> [Option<f64>; 4] {
+        [self.factor, self.low_freq_factor, self.high_freq_factor, self.original_max_position_embeddings]
+    }
+}
+
+/// The one set of settings, wherever it stands. Two that differ are refused: transformers 4 reads the old
+/// spelling alone, transformers 5 lets it win or lose by version.
 fn rope(raw: &RawConfig) -> Result<Rope> {
     let empty = RawRope::default();
-    let parameters = raw.rope_parameters.as_ref().or(raw.rope_scaling.as_ref()).unwrap_or(&empty);
-    let theta = parameters.rope_theta.or(raw.rope_theta).unwrap_or(10_000.0);
-    let kind = parameters.rope_type.as_deref().or(parameters.old_type.as_deref()).unwrap_or("default");
+    // An empty object counts as absent there.
+    let given = |rope: &'_ Option<RawRope>| rope.as_ref().is_some_and(|rope| *rope != empty);
+    let two = raw.rope_parameters.as_ref().zip(raw.rope_scaling.as_ref());
+    if let Some((new, old)) = two.filter(|(new, old)| **new != empty && **old != empty)
+        && (new.kind() != old.kind() || new.scaling() != old.scaling())
+    {
+        return Err(unsupported("a config.json whose rope_parameters and rope_scaling differ"));
+    }
+    let parameters = match (&raw.rope_parameters, &raw.rope_scaling) {
+        (Some(new), _) if given(&raw.rope_parameters) => new,
+        (_, Some(old)) => old,
+        (Some(new), None) => new,
+        (None, None) => &empty,
+    };
+    let inner = |rope: &Option<RawRope>| rope.as_ref().and_then(|rope| rope.rope_theta);
+    let thetas = [inner(&raw.rope_parameters), inner(&raw.rope_scaling), raw.rope_theta];
+    let theta = thetas.into_iter().flatten().next().unwrap_or(10_000.0);
+    if thetas.into_iter().flatten().any(|other| other != theta) {
+        return Err(unsupported("a config.json with two values of rope_theta"));
+    }
+    let kind = parameters.kind();
     let scaling = match kind {
         "default" => RopeScaling::Default,
         "llama3" => {

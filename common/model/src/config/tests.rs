@@ -55,6 +55,37 @@ fn llama3_scaling_is_read_in_both_spellings() {
     assert!(error.to_string().contains("low_freq_factor"), "{error}");
 }
 
+#[test]
+fn rope_settings_that_stand_twice_must_agree() {
+    let with = |more: &str| parse(&QWEN.replace(r#""rope_theta":1000000.0"#, more));
+    let one = parse(QWEN).unwrap().rope;
+    for same in [
+        r#""rope_theta":1000000.0,"rope_scaling":null,"rope_parameters":{"rope_theta":1000000,"rope_type":"default"}"#,
+        r#""rope_theta":1000000.0,"rope_scaling":{"type":"default"},"rope_parameters":{"rope_type":"default"}"#,
+        r#""rope_theta":1000000.0,"rope_scaling":{},"rope_parameters":{}"#,
+        r#""rope_scaling":{},"rope_parameters":{"rope_theta":1000000.0,"rope_type":"default"}"#,
+    ] {
+        assert_eq!(with(same).unwrap().rope, one, "{same}");
+    }
+    for (two, words) in [
+        (
+            r#""rope_theta":1e6,"rope_parameters":{"rope_type":"default"},"rope_scaling":{"type":"yarn","factor":4.0}"#,
+            "rope_scaling differ",
+        ),
+        (
+            r#""rope_theta":1e4,"rope_parameters":{"rope_type":"default","rope_theta":1e6}"#,
+            "two values of rope_theta",
+        ),
+        (r#""rope_parameters":{},"rope_scaling":{"type":"yarn","factor":4.0}"#, "yarn"),
+    ] {
+        let error = with(two).unwrap_err();
+        assert!(
+            matches!(error, ModelError::Unsupported { .. }) && error.to_string().contains(words),
+            "{error}"
+        );
+    }
+}
+
 /// Qwen3-0.6B: heads that are wider than hidden / heads, normalised, without bias.
 #[test]
 fn qwen3_has_its_own_head_width() {

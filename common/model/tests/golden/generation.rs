@@ -165,7 +165,7 @@ fn a_chat_model_answers_as_with_transformers() {
     let options = LoadOptions { weights: WeightFormat::F32, compute: Compute::F32 };
     let base = BaseModel::load(&model, &options).unwrap();
     let question = reference["question"].as_str().unwrap().to_owned();
-    let prompt = tokenizer.encode_prompt(&[Message { role: Role::User, content: question }]).unwrap();
+    let prompt = tokenizer.encode_prompt(&[Message::new(Role::User, question)]).unwrap();
     assert_eq!(prompt, tokens(&reference["prompt"]));
     greedy(&base, None, &prompt, &reference["greedy.base"], 1.0);
     processed(&base, &prompt, &reference["processed"]);

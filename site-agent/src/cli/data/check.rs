@@ -5,6 +5,7 @@ use std::io::{IsTerminal as _, Read as _};
 use std::path::{Path, PathBuf};
 
 use common::durable;
+use common::places::readable;
 use data::manifest::Manifest;
 use data::read::{self, Item};
 use data::room::{self, RoomFile, RoomOptions, Step};
@@ -14,7 +15,8 @@ use prepare::PrepareError;
 use prepare::records::document;
 use rayon::prelude::*;
 
-use super::options::Options;
+use super::options::{Fitted, Options};
+use super::summary::Tokens;
 use super::{json, summary};
 use crate::cli::support::{lock, present};
 use crate::data_report::summary::{Summary, screen_language};
@@ -31,9 +33,11 @@ const EXAMPLES: &str = "\
 Examples:
   site-agent data check 2024.jsonl 2025.csv --model /srv/models/qwen2.5-0.5b
   site-agent data check records.jsonl --screen mask --out /srv/reports
+  site-agent data check records.jsonl --places
   site-agent data check records.jsonl --json > findings.json
   site-agent data check records.jsonl --compare /var/lib/consilium-site/work/data-manifest-ROOT.json
 
+A kind of identifier has one name, here, in the report, in JSON and in waivers: `site-agent waiver new --help` lists them.
 Exit code 0: there are records to train on. 1: there are none, a file cannot be read, or the screen missed what was planted.";
 
 /// See what of some files may be trained on.
@@ -50,6 +54,9 @@ pub(super) struct Arguments {
     /// Folder for data-report.html and data-manifest.json.
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
+    /// Print also where each finding stands, as FILE:LINE:KIND, which is how `waiver new --finding` wants it.
+    #[arg(long, conflicts_with = "json")]
+    places: bool,
     /// Print every record's verdict and findings as JSON instead of the report.
     #[arg(long)]
     json: bool,
@@ -64,16 +71,21 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let language = arguments.options.language();
     let (paths, model) = arguments.options.paths()?;
     let files: Vec<RoomFile> = paths.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
-    let room = arguments.options.room()?;
+    let mut room = arguments.options.room()?;
     let earlier = arguments.compare.as_deref().map(earlier).transpose()?;
     std::fs::create_dir_all(&arguments.out).map_err(|source| SiteError::io(&arguments.out, source))?;
     let out = present(&arguments.out)?;
-    let read = paths.iter().chain(&model).cloned().collect();
+    let read = paths.iter().cloned().chain(model.iter().flat_map(|model| readable(model))).collect();
     lock(read, vec![out.clone()])?;
-    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(PrepareError::from)?;
+    let fitted = arguments.options.fitting(model.as_deref())?;
+    room.fit = fitted.as_ref().map(|fitted| fitted.fitting.fit()).unwrap_or_default();
     let bar = Bar::new(language);
     let inspection = room::inspect(&files, &room, &mut |step| bar.show(step)).map_err(PrepareError::from)?;
-    let tokens = tokenizer.map(|tokenizer| lengths(&tokenizer, &files, &room, &bar)).transpose()?;
+    if let Some(fault) = fitted.as_ref().and_then(|fitted| fitted.fitting.fault()) {
+        bar.clear();
+        return Err(PrepareError::from(fault).into());
+    }
+    let tokens = fitted.map(|fitted| tokens(&fitted, &files, &room, &bar)).transpose()?;
     bar.clear();
     let summary = summary::of(&inspection, tokens, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
@@ -81,7 +93,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     if arguments.json {
         json::print(&inspection)?;
     } else {
-        print!("{}", terminal::render(&summary, language));
+        print!("{}", terminal::render(&summary, arguments.places, language));
         let (report, manifest) = (out.join(REPORT), out.join(MANIFEST));
         println!("{}", t::WROTE.with(language, &[&report.display(), &manifest.display()]));
     }
@@ -129,8 +141,13 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), SiteError> {
     durable::write(path, bytes, durable::ORDINARY).map_err(|source| SiteError::io(path, source))
 }
 
-/// Length of every usable record in the model's tokens, rendered and uncut. What the template refuses has
-/// length 0.
+/// The lengths of records in tokens, and where they are cut.
+fn tokens(fitted: &Fitted, files: &[RoomFile], room: &RoomOptions, bar: &Bar) -> Result<Tokens, SiteError> {
+    let lengths = lengths(fitted.fitting.tokenizer(), files, room, bar)?;
+    Ok(Tokens { lengths, cutoff_tokens: fitted.cutoff_tokens as u64, is_context: fitted.is_context })
+}
+
+/// Length of every record that the model's template takes, in its tokens, rendered and uncut.
 fn lengths(
     tokenizer: &ChatTokenizer,
     files: &[RoomFile],
@@ -153,7 +170,7 @@ fn lengths(
         lengths.par_extend(batch.par_iter().filter_map(|item| match item {
             Item::Record(record) => {
                 let sample = tokenizer.encode_document(&document(record));
-                Some(sample.map_or(0, |sample| sample.tokens.len() as u64))
+                sample.ok().map(|sample| sample.tokens.len() as u64)
             }
             Item::Refused { .. } => None,
         }));

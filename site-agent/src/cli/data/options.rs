@@ -1,15 +1,18 @@
 //! The options that the `data` verbs share: which files, and what the room is to do with them. Used by
 //! `check` and `show`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use common::run::TrainingSettings;
 use data::read::{Mapping, ReadOptions};
 use data::room::{DuplicatePolicy, RoomOptions};
 use data::screen;
 use data::split::{SchemeChoice, SplitOptions};
 use prepare::PrepareError;
+use prepare::fitting::{Fitting, cutoff_within};
 
-use crate::cli::support::{all_present, present};
+use crate::cli::support::{model_folder, record_file, record_files};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::waiver;
@@ -27,9 +30,13 @@ pub(super) struct Options {
     /// left for its turn; what the others still have is left out.
     #[arg(long, value_name = "WEIGHTS", value_delimiter = ',')]
     pub mix: Option<Vec<u32>>,
-    /// Folder of the base model: lengths are then counted in its tokens.
+    /// Folder of the base model: lengths are then counted in its tokens, and what its chat template, its
+    /// special tokens or the cutoff would keep from training is refused here as there.
     #[arg(long, value_name = "DIR")]
     pub model: Option<PathBuf>,
+    /// With --model: records are cut after this many tokens, and at the model's context at the latest.
+    #[arg(long, value_name = "TOKENS", requires = "model", default_value_t = TrainingSettings::default().cutoff_tokens)]
+    pub cutoff_tokens: usize,
     /// What is done about identifiers: `report`, `mask` (typed placeholders), or `block` (a record with a
     /// confirmed identifier is not trained on).
     #[arg(long, value_name = "MODE", default_value = "block")]
@@ -43,8 +50,8 @@ pub(super) struct Options {
     /// What is done about duplicates.
     #[arg(long, value_enum, default_value = "drop-copies", value_name = "POLICY")]
     pub duplicates: Duplicates,
-    /// What is held out.
-    #[arg(long, value_enum, default_value = "auto", value_name = "SCHEME")]
+    /// What is held back from training.
+    #[arg(long, value_enum, default_value = "none", value_name = "SCHEME")]
     pub split: Split,
     /// Whether a patient's records stay on one side.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
@@ -69,9 +76,9 @@ impl Options {
         Language::chosen(self.lang)
     }
 
-    /// The files and the model's folder, absolute and existing.
+    /// The files and the model's folder, which exist.
     pub(super) fn paths(&self) -> Result<(Vec<PathBuf>, Option<PathBuf>), SiteError> {
-        Ok((all_present(&self.files)?, self.model.as_deref().map(present).transpose()?))
+        Ok((record_files(&self.files)?, self.model.as_deref().map(model_folder).transpose()?))
     }
 
     /// What the waiver accepts, if one is named and holds.
@@ -81,12 +88,24 @@ impl Options {
         waiver::accepted_by(&signed, &waiver::trusted(officer)?, waiver::today()).map(Some)
     }
 
+    /// Whether a record fits the model, with the cutoff that counts; asked for behind the locks.
+    ///
+    /// # Errors
+    /// The tokenizer or `config.json` cannot be used.
+    pub(super) fn fitting(&self, model: Option<&Path>) -> Result<Option<Fitted>, SiteError> {
+        let Some(model) = model else { return Ok(None) };
+        let cutoff_tokens = cutoff_within(model, self.cutoff_tokens).map_err(PrepareError::from)?;
+        let fitting = Fitting::of(model, Some(cutoff_tokens)).map_err(PrepareError::from)?;
+        Ok(Some(Fitted { fitting, cutoff_tokens, is_context: cutoff_tokens < self.cutoff_tokens }))
+    }
+
     /// What the room does. Reads the waiver and the mapping, so it is called before the locks are taken.
     ///
     /// # Errors
     /// What is wrong with the waiver, or with the mapping and on which line.
     pub(super) fn room(&self) -> Result<RoomOptions, SiteError> {
-        let mapping = self.mapping.as_deref().map(Mapping::read).transpose().map_err(PrepareError::from)?;
+        let mapping = self.mapping.as_deref().map(record_file).transpose()?;
+        let mapping = mapping.as_deref().map(Mapping::read).transpose().map_err(PrepareError::from)?;
         Ok(RoomOptions {
             mapping_sha256: mapping.as_ref().map(Mapping::sha256),
             read: ReadOptions { mapping, ..ReadOptions::default() },
@@ -103,6 +122,14 @@ impl Options {
             ..RoomOptions::default()
         })
     }
+}
+
+/// A model for which records are looked at.
+pub(super) struct Fitted {
+    pub(super) fitting: Arc<Fitting>,
+    pub(super) cutoff_tokens: usize,
+    /// The cutoff is the model's context, and a longer one was asked for.
+    pub(super) is_context: bool,
 }
 
 /// What is done about duplicates, as the command line writes it.

@@ -5,18 +5,18 @@
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
+use common::places::readable;
 use data::read::{self, Item};
-use data::room::RecordOutcome;
+use data::room::{self, RecordOutcome};
 use data::screen::{Certainty, Finding, Screen};
-use model::chat::{ChatTokenizer, Document};
+use model::chat::Document;
 use prepare::PrepareError;
 use prepare::records::document;
 
-use super::options::Options;
+use super::options::{Fitted, Options};
 use super::summary;
 use crate::cli::support::lock;
 use crate::data_report::drawing::{self, Mark, Paint};
-use crate::data_report::summary::screen_language;
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::language::text::{self as t};
@@ -56,8 +56,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
     let (files, model) = arguments.options.paths()?;
     let room = arguments.options.room()?;
-    lock(files.iter().chain(&model).cloned().collect(), Vec::new())?;
-    let tokenizer = model.map(|model| ChatTokenizer::load(&model)).transpose().map_err(PrepareError::from)?;
+    let read = files.iter().cloned().chain(model.iter().flat_map(|model| readable(model))).collect();
+    lock(read, Vec::new())?;
+    let fitted = arguments.options.fitting(model.as_deref())?;
     let screen = Screen::new(room.screen.clone());
     let (item, files) = find(&files, &room.read, arguments.number, language)?;
     let colour =
@@ -70,7 +71,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         }
         Item::Record(record) => {
             let findings = screen.record(&record);
-            let verdict = match data::screen::verdict(&screen.standing(&record, &findings), screen.mode()) {
+            let standing = screen.standing(&record, &findings);
+            let verdict = match data::screen::verdict(&standing, screen.mode()) {
                 data::screen::Verdict::Train => RecordOutcome::Train,
                 data::screen::Verdict::Warn => RecordOutcome::Warn,
                 data::screen::Verdict::Block => RecordOutcome::Block,
@@ -79,9 +81,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             let format = summary::code(&record.format);
             let word = verdict_word(verdict).get(language);
             println!("{}\n", t::SHOW_RECORD.with(language, &[&arguments.number, &place, &format, &word]));
-            print!("{}", fields(&record, &findings, language, paint));
-            if let Some(tokenizer) = tokenizer {
-                print!("\n{}", as_trained(&tokenizer, &record, language, paint)?);
+            print!("{}", fields(&record, &findings, paint));
+            if let Some(fitted) = fitted {
+                let trained = room::as_trained(record, &standing, screen.mode());
+                let seen = match verdict {
+                    RecordOutcome::Block => nothing(t::BLOCK_NOTE.get(language), language),
+                    _ => as_trained(&fitted, &trained, language, paint)?,
+                };
+                print!("\n{seen}");
             }
         }
     }
@@ -117,7 +124,7 @@ fn find(
     Err(SiteError::Data { sentence: t::NO_SUCH_RECORD.with(language, &[&number, &seen]), hint: None })
 }
 
-fn fields(record: &data::Record, findings: &[Finding], language: Language, paint: Paint) -> String {
+fn fields(record: &data::Record, findings: &[Finding], paint: Paint) -> String {
     let mut text = String::new();
     for (index, field) in record.fields.iter().enumerate() {
         let marks: Vec<Mark> = findings
@@ -125,7 +132,7 @@ fn fields(record: &data::Record, findings: &[Finding], language: Language, paint
             .filter(|finding| finding.field == index)
             .map(|finding| Mark {
                 range: finding.start..finding.end,
-                label: finding.kind.title(screen_language(language)).to_owned(),
+                label: finding.kind.name().to_owned(),
                 blocks: finding.certainty == Certainty::Validated,
             })
             .collect();
@@ -136,18 +143,35 @@ fn fields(record: &data::Record, findings: &[Finding], language: Language, paint
     text
 }
 
+/// That a record is not trained on, and why.
+fn nothing(reason: &str, language: Language) -> String {
+    format!("{}\n", t::SHOW_NOTHING.with(language, &[&reason]))
+}
+
+/// What is trained on of a record that the screen lets through: as it is masked, rendered and cut.
 fn as_trained(
-    tokenizer: &ChatTokenizer,
+    fitted: &Fitted,
     record: &data::Record,
     language: Language,
     paint: Paint,
 ) -> Result<String, SiteError> {
+    if let Err(reason) = fitted.fitting.fit().look(record) {
+        if let Some(fault) = fitted.fitting.fault() {
+            return Err(PrepareError::from(fault).into());
+        }
+        return Ok(nothing(&crate::language::refusal::sentence(reason, language), language));
+    }
+    let tokenizer = fitted.fitting.tokenizer();
     let explained = match document(record) {
-        Document::Conversation(messages) => tokenizer.explain(&messages),
-        Document::Text(text) => tokenizer.explain_text(&text),
+        Document::Conversation(messages) => tokenizer.explain(&messages, fitted.cutoff_tokens),
+        Document::Text(text) => tokenizer.explain_text(&text, fitted.cutoff_tokens),
     }
     .map_err(PrepareError::from)?;
     let head = t::SHOW_TOKENS.with(language, &[&explained.tokens, &explained.supervised_tokens]);
     let pieces = explained.pieces.iter().map(|piece| (piece.range.clone(), piece.supervised));
-    Ok(format!("{head}\n{}\n", drawing::tokens(&explained.text, pieces, paint)))
+    let mut text = format!("{head}\n{}\n", drawing::tokens(&explained.text, pieces, paint));
+    if explained.tokens_cut > 0 {
+        text.push_str(&format!("{}\n", t::SHOW_CUT.with(language, &[&explained.tokens_cut])));
+    }
+    Ok(text)
 }

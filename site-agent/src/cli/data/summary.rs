@@ -15,20 +15,32 @@ use crate::data_report::summary::{
 };
 use crate::language::Language;
 use crate::language::text::{self as t};
+use crate::limits::FINDING_PLACES_MAX;
 
 /// Places listed for a reason or a sort of duplicates.
 const PLACES_SHOWN: usize = 20;
+/// Lengths of records in a model's tokens, and where they are cut.
+pub(super) struct Tokens {
+    pub(super) lengths: Vec<u64>,
+    pub(super) cutoff_tokens: u64,
+    pub(super) is_context: bool,
+}
+
 /// Bins of a histogram.
 const BINS: usize = 40;
 
-/// `tokens` holds the length of each usable record in the model's tokens, where a model was named.
-pub(super) fn of(inspection: &Inspection, tokens: Option<Vec<u64>>, language: Language) -> Summary {
+/// `tokens` is there where a model was named.
+pub(super) fn of(inspection: &Inspection, tokens: Option<Tokens>, language: Language) -> Summary {
     let usable = || inspection.records.iter().filter(|record| record.outcome != RecordOutcome::Refuse);
     let lengths_in_tokens = tokens.is_some();
+    let notes = notes(inspection, tokens.as_ref(), language);
+    let tokens = tokens.map(|tokens| tokens.lengths);
     let characters = || usable().map(|outcome| u64::from(outcome.characters)).collect();
     let turns = usable().map(|outcome| u64::from(outcome.turns)).filter(|turns| *turns > 0).collect();
     Summary {
-        files: inspection.files.iter().map(file_row).collect(),
+        files: file_rows(inspection),
+        notes,
+        unused: unused(inspection),
         counts: counts(inspection),
         refused: refused(inspection, language),
         findings: findings(inspection, language),
@@ -53,8 +65,45 @@ fn counts(inspection: &Inspection) -> Counts {
         block: of(RecordOutcome::Block),
         refuse: of(RecordOutcome::Refuse),
         duplicate: inspection.manifest.counts.duplicates_dropped,
+        held_back: inspection.records.iter().filter(|record| is_held_back(record)).count() as u64,
         used: inspection.trained() as u64,
     }
+}
+
+/// Whether a record that may be trained on is kept from it by the split.
+fn is_held_back(record: &InspectedRecord) -> bool {
+    record.assignment.is_some() && !record.is_trained()
+}
+
+/// What else there is to say: columns without a name, records that lose their end.
+fn notes(inspection: &Inspection, tokens: Option<&Tokens>, language: Language) -> Vec<String> {
+    let nameless = inspection.files.iter().filter(|file| file.nameless_columns > 0);
+    let mut notes: Vec<String> = nameless
+        .map(|file| {
+            let name = file.path.file_name().unwrap_or_default().to_string_lossy();
+            t::NOTE_NAMELESS.with(language, &[&name, &file.nameless_columns])
+        })
+        .collect();
+    if let Some(tokens) = tokens {
+        let longer = tokens.lengths.iter().filter(|length| **length > tokens.cutoff_tokens).count();
+        let note = if tokens.is_context { t::NOTE_CONTEXT } else { t::NOTE_CUT };
+        if longer > 0 || tokens.is_context {
+            notes.push(note.with(language, &[&tokens.cutoff_tokens, &longer]));
+        }
+    }
+    notes
+}
+
+/// Fields that hold text and are not trained on, of all files together; most frequent first.
+fn unused(inspection: &Inspection) -> Vec<(String, u64)> {
+    let mut sums: BTreeMap<&str, u64> = BTreeMap::new();
+    for (field, count) in inspection.files.iter().flat_map(|file| &file.unused) {
+        *sums.entry(field).or_default() += count;
+    }
+    let mut rows: Vec<(String, u64)> =
+        sums.into_iter().map(|(field, count)| (field.to_owned(), count)).collect();
+    rows.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    rows
 }
 
 /// Records by department or disease, most frequent first.
@@ -86,14 +135,25 @@ pub(super) fn code(value: &impl serde::Serialize) -> String {
     }
 }
 
-fn file_row(file: &FileReport) -> FileRow {
-    FileRow {
-        path: file.path.clone(),
-        formats: file.formats.keys().map(code).collect::<Vec<_>>().join(", "),
-        encoding: file.encoding.as_ref().map_or_else(|| "-".to_owned(), code),
-        records: file.records + file.refused_total(),
-        refused: file.refused_total(),
+/// A row for each file; what does not fit the model counts as refused, like what its reader refused.
+fn file_rows(inspection: &Inspection) -> Vec<FileRow> {
+    let mut counts: BTreeMap<u32, (u64, u64)> = BTreeMap::new();
+    for record in &inspection.records {
+        let (records, refused) = counts.entry(record.place.file).or_default();
+        *records += 1;
+        *refused += u64::from(record.outcome == RecordOutcome::Refuse);
     }
+    let row = |(index, file): (u32, &FileReport)| {
+        let (records, refused) = counts.get(&index).copied().unwrap_or_default();
+        FileRow {
+            path: file.path.clone(),
+            formats: file.formats.keys().map(code).collect::<Vec<_>>().join(", "),
+            encoding: file.encoding.as_ref().map_or_else(|| "-".to_owned(), code),
+            records,
+            refused,
+        }
+    };
+    (0u32..).zip(&inspection.files).map(row).collect()
 }
 
 fn refused(inspection: &Inspection, language: Language) -> Vec<ReasonRow> {
@@ -116,25 +176,31 @@ fn refused(inspection: &Inspection, language: Language) -> Vec<ReasonRow> {
 }
 
 fn findings(inspection: &Inspection, language: Language) -> Vec<FindingRow> {
-    let mut sums: BTreeMap<Kind, (u64, u64)> = BTreeMap::new();
+    let mut rows: BTreeMap<Kind, FindingRow> = BTreeMap::new();
+    let row = |kind: Kind| FindingRow {
+        kind: kind.name().to_owned(),
+        title: kind.title(screen_language(language)).to_owned(),
+        validated: kind.certainty() == Certainty::Validated,
+        findings: 0,
+        records: 0,
+        places: Vec::new(),
+    };
     for outcome in &inspection.records {
         let mut in_record: Vec<Kind> = outcome.findings.iter().map(|found| found.kind).collect();
         for kind in &in_record {
-            sums.entry(*kind).or_default().0 += 1;
+            rows.entry(*kind).or_insert_with(|| row(*kind)).findings += 1;
         }
         in_record.sort_unstable();
         in_record.dedup();
         for kind in in_record {
-            sums.entry(kind).or_default().1 += 1;
+            let row = rows.entry(kind).or_insert_with(|| row(kind));
+            row.records += 1;
+            if row.places.len() < FINDING_PLACES_MAX {
+                row.places.push(place(&inspection.files, outcome.place));
+            }
         }
     }
-    let row = |(kind, (findings, records)): (Kind, (u64, u64))| FindingRow {
-        kind: kind.title(screen_language(language)).to_owned(),
-        validated: kind.certainty() == Certainty::Validated,
-        findings,
-        records,
-    };
-    sums.into_iter().map(row).collect()
+    rows.into_values().collect()
 }
 
 fn duplicates(inspection: &Inspection, language: Language) -> Vec<DuplicateRow> {

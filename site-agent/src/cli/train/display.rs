@@ -52,13 +52,15 @@ impl Display {
         }
     }
 
-    pub(super) fn prepared(&self, prepared: &Prepared, cutoff_tokens: usize) {
-        for left_out in &prepared.left_out {
-            self.line(&format!("left out: {left_out}"));
+    pub(super) fn prepared(&self, prepared: &Prepared, asked_cutoff_tokens: usize) {
+        let cutoff_tokens = prepared.cutoff_tokens as usize;
+        if cutoff_tokens < asked_cutoff_tokens {
+            self.line(&format!(
+                "the model's context has {cutoff_tokens} tokens: records are cut there, not at {asked_cutoff_tokens}"
+            ));
         }
-        let more = prepared.left_out_total.saturating_sub(prepared.left_out.len() as u64);
-        if more > 0 {
-            self.line(&format!("left out: {more} more records"));
+        for line in &prepared.left_out {
+            self.line(line);
         }
         let report = &prepared.report;
         self.line(&format!(

@@ -78,7 +78,7 @@ fn samples(chat: &ChatTokenizer, records: &[Record]) -> Outcome<Vec<Sample>> {
 }
 
 fn conversation(record: &Record) -> Vec<Message> {
-    let say = |role, content: &str| Message { role, content: content.to_owned() };
+    let say = |role, content: &str| Message::new(role, content);
     record
         .exchanges
         .iter()

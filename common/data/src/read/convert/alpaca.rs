@@ -1,46 +1,28 @@
-//! Alpaca: `instruction`, `input`, `output`, and LLaMA-Factory's `system` and `history` ([question, answer]
-//! pairs, whose answers are trained on too). The question is `instruction` + line feed + `input`
-//! (LLaMA-Factory, data/README.md). Called by `convert`.
+//! Alpaca: `instruction`, `input`, `output`, with `system` and `history`. The question is `instruction`, a
+//! line feed and `input`; of the two, one that is absent, null or empty is passed over (LLaMA-Factory,
+//! src/llamafactory/data/converter.py). Dolly's names (`context` and `response`) and those of ms-swift are
+//! understood in the same places. Called by `convert`.
 
-use serde_json::Value;
-
-use super::draft::{Converted, Draft, literal};
-use super::row::{Row, nested};
+use super::draft::{Converted, Draft, joined};
+use super::history;
+use super::row::Row;
 use crate::record::{Body, Role, Turn};
-use crate::refusal::Refusal;
 
-pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
-    let mut turns = Vec::new();
-    if let Some(system) = draft.optional(row, &["system"])? {
-        turns.push(Turn { role: Role::System, parts: vec![system] });
-    }
-    history(row, draft, &mut turns)?;
-    let mut question = vec![draft.required(row, &["instruction"])?];
-    if let Some(input) = draft.optional(row, &["input"])? {
-        question.extend([literal("\n"), input]);
-    }
-    turns.push(Turn { role: Role::User, parts: question });
-    turns.push(Turn { role: Role::Assistant, parts: vec![draft.required(row, &["output"])?] });
-    Ok(Body::Conversation(turns))
+/// What may stand where Alpaca has `input`, in this order; the first that is not empty counts.
+const INPUT: &[&str] = &["input", "query", "question", "context"];
+const OUTPUT: &[&str] = &["output", "response", "completion", "answer"];
+
+/// An `instruction`, or an `input` and `output` of which the instruction is null.
+pub(super) fn fits(row: &Row<'_>) -> bool {
+    let has_other_question = row.has(&["question", "prompt", "query"]);
+    row.has(&["instruction"]) || (row.has(&["input"]) && row.has(&["output"]) && !has_other_question)
 }
 
-fn history(row: &Row<'_>, draft: &mut Draft, turns: &mut Vec<Turn>) -> Converted<()> {
-    let Some((name, value)) = row.get(&["history"]) else { return Ok(()) };
-    if value.as_str().is_some_and(|text| text.trim().is_empty()) {
-        return Ok(()); // an empty CSV cell
-    }
-    let value = nested(value);
-    let pairs = value.as_array().ok_or(Refusal::WrongType)?;
-    for (index, pair) in pairs.iter().enumerate() {
-        match pair.as_array().map(Vec::as_slice) {
-            Some([Value::String(question), Value::String(answer)]) => {
-                for (place, role, text) in [(0, Role::User, question), (1, Role::Assistant, answer)] {
-                    let part = draft.field(format!("{name}[{index}][{place}]"), text.as_str());
-                    turns.push(Turn { role, parts: vec![part] });
-                }
-            }
-            _ => return Err(Refusal::WrongType),
-        }
-    }
-    Ok(())
+pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
+    let mut turns = history::before(row, draft)?;
+    let mut texts = Vec::from_iter(draft.optional(row, &["instruction"])?);
+    texts.extend(draft.first(row, INPUT)?);
+    turns.push(Turn::new(Role::User, joined(texts)));
+    turns.push(Turn::new(Role::Assistant, vec![draft.required(row, OUTPUT)?]));
+    Ok(Body::Conversation(turns))
 }

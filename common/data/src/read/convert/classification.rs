@@ -13,7 +13,7 @@ pub(super) fn convert(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
     let (path, label) = row.get(&["label"]).ok_or(Refusal::MissingKey)?;
     let label = draft.field(path, scalar(label).ok_or(Refusal::WrongType)?);
     Ok(Body::Conversation(vec![
-        Turn { role: Role::User, parts: vec![text, literal(ask)] },
-        Turn { role: Role::Assistant, parts: vec![label] },
+        Turn::new(Role::User, vec![text, literal(ask)]),
+        Turn::new(Role::Assistant, vec![label]),
     ]))
 }

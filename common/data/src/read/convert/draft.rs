@@ -1,5 +1,7 @@
-//! The fields of a record in the making. Used by `convert` and by the file of each format. Invariant: a part
-//! names a field of the same draft.
+//! The fields of a record in the making, and what is left unused. Used by `convert` and by the file of each
+//! format. Invariant: a part names a field of the same draft.
+
+use std::collections::BTreeSet;
 
 use super::row::Row;
 use crate::record::{Field, Part};
@@ -17,6 +19,8 @@ pub(super) fn is_chinese(text: &str) -> bool {
 #[derive(Default)]
 pub(super) struct Draft {
     pub(super) fields: Vec<Field>,
+    /// Fields within a column that hold text and are not trained on, by name.
+    pub(super) unused: BTreeSet<String>,
 }
 
 impl Draft {
@@ -40,6 +44,16 @@ impl Draft {
         Ok((!text.is_empty()).then(|| self.field(path, text)))
     }
 
+    /// The first of these columns that holds a text which is not empty.
+    pub(super) fn first(&mut self, row: &Row<'_>, names: &[&str]) -> Converted<Option<Part>> {
+        for name in names {
+            if let Some(part) = self.optional(row, &[name])? {
+                return Ok(Some(part));
+            }
+        }
+        Ok(None)
+    }
+
     /// The text of a part.
     pub(super) fn text<'t>(&'t self, part: &'t Part) -> &'t str {
         match part {
@@ -47,6 +61,18 @@ impl Draft {
             Part::Literal(text) => text,
         }
     }
+}
+
+/// Texts with a line feed between each two.
+pub(super) fn joined(texts: Vec<Part>) -> Vec<Part> {
+    let mut parts = Vec::with_capacity(texts.len() * 2);
+    for text in texts {
+        if !parts.is_empty() {
+            parts.push(literal("\n"));
+        }
+        parts.push(text);
+    }
+    parts
 }
 
 /// Text that the record does not have itself.

@@ -5,7 +5,9 @@
 use serde_json::Value;
 
 use super::draft::{Converted, Draft, literal};
+use super::loss;
 use super::row::{Row, nested, scalar};
+use super::turns::note_unused;
 use crate::read::mapping::{ConversationColumn, Mapping, Piece, Shape, Template};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
@@ -23,7 +25,7 @@ pub(super) fn convert(row: &Row<'_>, mapping: &Mapping, draft: &mut Draft) -> Co
                     .iter()
                     .any(|part| matches!(part, Part::Field(_)) && !draft.text(part).trim().is_empty());
                 if *role != Role::System || has_text || !has_columns {
-                    turns.push(Turn { role: *role, parts });
+                    turns.push(Turn::new(*role, parts));
                 }
             }
             Body::Conversation(turns)
@@ -63,7 +65,8 @@ fn list(row: &Row<'_>, column: &ConversationColumn, draft: &mut Draft) -> Conver
             let role = column.role_of(&text(turn, &column.role)?).ok_or(Refusal::UnknownRole)?;
             let content = text(turn, &column.content)?;
             let part = draft.field(format!("{path}[{index}].{}", column.content), content);
-            Ok(Turn { role, parts: vec![part] })
+            note_unused(turn, path, &[&column.role, &column.content], draft);
+            Ok(Turn { role, parts: vec![part], is_learnt: loss::is_learnt(turn, role)? })
         })
         .collect()
 }

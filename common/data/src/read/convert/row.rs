@@ -1,7 +1,10 @@
 //! Look-ups in one row, and its values as text or as nested JSON. Used by `convert`, by the file of each
-//! format, and by `draft`. Invariant: a value is taken as it stands or not at all.
+//! format, and by `draft`. Invariants: a value is taken as it stands or not at all; a column that holds text
+//! and was not taken is named by [`Row::unused`].
 
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 use serde_json::Value;
 
@@ -11,16 +14,25 @@ use crate::read::raw::Columns;
 /// absent.
 pub(super) struct Row<'a> {
     columns: &'a Columns,
+    /// Names of the columns that were taken, as the file spells them.
+    taken: RefCell<BTreeSet<&'a str>>,
 }
 
 impl<'a> Row<'a> {
     /// Look-ups in these columns.
     pub(super) fn new(columns: &'a Columns) -> Self {
-        Self { columns }
+        Self { columns, taken: RefCell::default() }
     }
 
-    /// The first of these columns that is there: its name as the file spells it, and its value.
+    /// Takes the first of these columns that is there: its name as the file spells it, and its value.
     pub(super) fn get(&self, names: &[&str]) -> Option<(&'a str, &'a Value)> {
+        let found = self.peek(names)?;
+        self.taken.borrow_mut().insert(found.0);
+        Some(found)
+    }
+
+    /// Looks at it without taking it.
+    pub(super) fn peek(&self, names: &[&str]) -> Option<(&'a str, &'a Value)> {
         names.iter().find_map(|name| {
             let (name, value) = self.columns.get_key_value(*name).or_else(|| {
                 self.columns.iter().find(|(column, _)| column.trim().eq_ignore_ascii_case(name))
@@ -31,7 +43,14 @@ impl<'a> Row<'a> {
 
     /// Whether one of these columns is there.
     pub(super) fn has(&self, names: &[&str]) -> bool {
-        self.get(names).is_some()
+        self.peek(names).is_some()
+    }
+
+    /// The columns that hold text and were not taken.
+    pub(super) fn unused(&self) -> impl Iterator<Item = &'a str> {
+        let taken = self.taken.borrow().clone();
+        let others = self.columns.iter().filter(move |(name, _)| !taken.contains(name.as_str()));
+        others.filter(|(_, value)| has_text(value)).map(|(name, _)| name.as_str())
     }
 }
 
@@ -42,6 +61,16 @@ pub(super) fn nested(value: &Value) -> Cow<'_, Value> {
             serde_json::from_str(text).map_or(Cow::Borrowed(value), Cow::Owned)
         }
         other => Cow::Borrowed(other),
+    }
+}
+
+/// Whether there is a text with a letter anywhere in it; numbers and dates are none.
+pub(super) fn has_text(value: &Value) -> bool {
+    match value {
+        Value::String(text) => text.chars().any(char::is_alphabetic),
+        Value::Array(values) => values.iter().any(has_text),
+        Value::Object(values) => values.values().any(has_text),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 

@@ -1,35 +1,84 @@
-//! Lists of turns: ShareGPT's `conversations` (`from`, `value`) and OpenAI's `messages` (`role`, `content`).
-//! Called by `convert`. Questions come from human and observation, answers from gpt and function_call
-//! (LLaMA-Factory's reading); both spellings of the roles are understood in both formats.
+//! Lists of turns: ShareGPT's `conversations` (`from`, `value`), OpenAI's `messages` (`role`, `content`),
+//! TRL's `prompt` and `completion` as lists of them, and a line that is nothing but such a list. Called by
+//! `convert`. Questions come from human and observation, answers from gpt and function_call (LLaMA-Factory's
+//! reading); both spellings of the roles are understood in all of them.
 
 use serde_json::Value;
 
 use super::draft::{Converted, Draft};
-use super::row::{Row, nested};
+use super::loss::{self, SWITCHES};
+use super::row::{Row, has_text, nested};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
 
+/// The column under which a record that is nothing but a list of turns is kept.
+pub(in crate::read) const BARE: &str = "";
+const LOSS_MASK: &[&str] = &["loss_mask"];
+
+/// What a turn calls its speaker and its text.
+#[derive(Clone, Copy)]
+struct Keys {
+    role: &'static str,
+    content: &'static str,
+}
+
+const OPENAI: Keys = Keys { role: "role", content: "content" };
+const SHARE_GPT: Keys = Keys { role: "from", content: "value" };
+
 pub(super) fn share_gpt(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
-    let mut turns = list(row, draft, "conversations", "from", "value")?;
-    // LLaMA-Factory's variant keeps the system text beside the turns.
+    with_system(row, draft, "conversations", SHARE_GPT)
+}
+
+pub(super) fn messages(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
+    with_system(row, draft, "messages", OPENAI)
+}
+
+/// A record that is nothing but a list of turns.
+pub(super) fn bare(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
+    let first = row.peek(&[BARE]).and_then(|(_, value)| value.get(0));
+    let keys = if first.is_some_and(|turn| turn.get(SHARE_GPT.role).is_some()) { SHARE_GPT } else { OPENAI };
+    Ok(Body::Conversation(list(row, draft, BARE, keys)?))
+}
+
+/// Whether `prompt` and `completion` are lists of turns.
+pub(super) fn are_prompt_and_completion(row: &Row<'_>) -> bool {
+    let is_list = |name| row.peek(&[name]).is_some_and(|(_, value)| is_list_of_turns(&nested(value)));
+    is_list("prompt") && is_list("completion")
+}
+
+/// TRL's conversational prompt and completion: what is in the prompt is not learnt.
+pub(super) fn prompt_and_completion(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
+    let mut turns = list(row, draft, "prompt", OPENAI)?;
+    turns.iter_mut().for_each(|turn| turn.is_learnt = false);
+    turns.extend(list(row, draft, "completion", OPENAI)?);
+    Ok(Body::Conversation(turns))
+}
+
+/// Whether a value is a list of objects that name a speaker and a text.
+pub(in crate::read) fn is_list_of_turns(value: &Value) -> bool {
+    let is_turn = |turn: &Value| {
+        [OPENAI, SHARE_GPT]
+            .iter()
+            .any(|keys| turn.get(keys.role).is_some() && turn.get(keys.content).is_some())
+    };
+    value.as_array().is_some_and(|turns| !turns.is_empty() && turns.iter().all(is_turn))
+}
+
+/// The turns of a column, behind the `system` text that some tools keep beside them, and under the record's
+/// own loss mask.
+fn with_system(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Converted<Body> {
+    let mut turns = list(row, draft, column, keys)?;
+    if let Some((_, mask)) = row.get(LOSS_MASK) {
+        loss::apply(&nested(mask), &mut turns)?;
+    }
     let has_system = turns.first().is_some_and(|turn| turn.role == Role::System);
-    if let (false, Some(system)) = (has_system, draft.optional(row, &["system"])?) {
-        turns.insert(0, Turn { role: Role::System, parts: vec![system] });
+    if !has_system && let Some(system) = draft.optional(row, &["system"])? {
+        turns.insert(0, Turn::new(Role::System, vec![system]));
     }
     Ok(Body::Conversation(turns))
 }
 
-pub(super) fn messages(row: &Row<'_>, draft: &mut Draft) -> Converted<Body> {
-    Ok(Body::Conversation(list(row, draft, "messages", "role", "content")?))
-}
-
-fn list(
-    row: &Row<'_>,
-    draft: &mut Draft,
-    column: &str,
-    role_key: &str,
-    content_key: &str,
-) -> Converted<Vec<Turn>> {
+fn list(row: &Row<'_>, draft: &mut Draft, column: &str, keys: Keys) -> Converted<Vec<Turn>> {
     let (name, value) = row.get(&[column]).ok_or(Refusal::MissingKey)?;
     let value = nested(value);
     let turns = value.as_array().ok_or(Refusal::WrongType)?;
@@ -37,14 +86,25 @@ fn list(
         .iter()
         .enumerate()
         .map(|(index, turn)| {
-            let role = match turn.get(role_key) {
+            let role = match turn.get(keys.role) {
                 None | Some(Value::Null) => Err(Refusal::MissingKey),
                 Some(name) => role(name.as_str().ok_or(Refusal::WrongType)?),
             }?;
-            let path = format!("{name}[{index}].{content_key}");
-            Ok(Turn { role, parts: content(turn.get(content_key), &path, draft)? })
+            let path = format!("{name}[{index}].{}", keys.content);
+            let parts = content(turn.get(keys.content), &path, draft)?;
+            note_unused(turn, name, &[keys.role, keys.content], draft);
+            Ok(Turn { role, parts, is_learnt: loss::is_learnt(turn, role)? })
         })
         .collect()
+}
+
+/// Notes what else a turn says.
+pub(super) fn note_unused(turn: &Value, column: &str, used: &[&str], draft: &mut Draft) {
+    for (key, value) in turn.as_object().into_iter().flatten() {
+        if !used.contains(&key.as_str()) && !SWITCHES.contains(&key.as_str()) && has_text(value) {
+            draft.unused.insert(format!("{column}[].{key}"));
+        }
+    }
 }
 
 /// A turn's text: a string, or OpenAI's list of parts as long as all of them are text.

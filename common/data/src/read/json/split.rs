@@ -5,6 +5,7 @@
 use std::io::BufRead;
 use std::path::{Path, PathBuf};
 
+use super::layout::Layout;
 use crate::error::{DataError, Result};
 
 /// One step of reading.
@@ -15,17 +16,13 @@ pub(super) enum Split {
     TooLong { line: u64 },
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Layout {
-    Lines,
-    Array,
-}
-
 /// Iterator over the raw records of a file. Stops after the first error.
 pub(super) struct RawRecords<R> {
     path: PathBuf,
     reader: R,
-    layout: Layout,
+    is_array: bool,
+    /// The array stands in an object, which ends behind it.
+    is_wrapped: bool,
     done: bool,
     limit: usize,
     line: u64,
@@ -33,20 +30,34 @@ pub(super) struct RawRecords<R> {
 }
 
 impl<R: BufRead> RawRecords<R> {
-    /// Looks at the first byte that is not white space: `[` begins an array, anything else is JSONL.
-    pub(super) fn new(path: &Path, reader: R, limit: usize) -> Result<Self> {
+    /// A file of this layout, from its beginning.
+    pub(super) fn new(path: &Path, reader: R, limit: usize, layout: Layout) -> Result<Self> {
+        let is_wrapped = matches!(layout, Layout::Wrapped { .. });
+        let is_array = is_wrapped || layout == Layout::Array;
         let path = path.to_path_buf();
         let mut records =
-            Self { path, reader, layout: Layout::Lines, done: false, limit, line: 1, first: true };
-        if records.skip_white_space()? == Some(b'[') {
-            records.take_byte()?;
-            records.layout = Layout::Array;
+            Self { path, reader, is_array, is_wrapped, done: false, limit, line: 1, first: true };
+        match layout {
+            Layout::Array => {
+                records.skip_white_space()?;
+                records.take_byte()?;
+            }
+            Layout::Wrapped { before } => {
+                for _ in 0..before {
+                    records.take_byte()?;
+                }
+            }
+            Layout::Spread => {
+                let reason = "this JSON object goes over several lines; write each record on a line of its own, or all of them in one list";
+                return Err(records.broken(reason));
+            }
+            Layout::Lines => {}
         }
         Ok(records)
     }
 
     pub(super) fn is_array(&self) -> bool {
-        self.layout == Layout::Array
+        self.is_array
     }
 
     /// Nothing more is read: what was found makes the rest doubtful.
@@ -145,10 +156,17 @@ impl<R: BufRead> RawRecords<R> {
         Ok(Some(element))
     }
 
-    /// Takes the closing bracket; nothing may follow it.
+    /// Takes the closing bracket, and the brace around the array if there is one; nothing may follow.
     fn close(&mut self) -> Result<Option<Split>> {
         self.take_byte()?;
         self.done = true;
+        if self.is_wrapped {
+            if self.skip_white_space()? != Some(b'}') {
+                let reason = "something else follows the list of records in its object; put each list into a file of its own";
+                return Err(self.broken(reason));
+            }
+            self.take_byte()?;
+        }
         match self.skip_white_space()? {
             None => Ok(None),
             Some(_) => Err(self.broken("something follows the closing bracket of the array")),
@@ -216,10 +234,7 @@ impl<R: BufRead> Iterator for RawRecords<R> {
         if self.done {
             return None;
         }
-        let step = match self.layout {
-            Layout::Lines => self.next_line(),
-            Layout::Array => self.next_element(),
-        };
+        let step = if self.is_array { self.next_element() } else { self.next_line() };
         self.done |= !matches!(step, Ok(Some(_)));
         step.transpose()
     }

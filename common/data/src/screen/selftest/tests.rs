@@ -41,7 +41,8 @@ fn it_imitates_the_format_and_passes_where_the_screen_reads_it() {
 #[test]
 fn it_fails_where_there_is_nothing_to_test_or_the_screen_is_blind() {
     assert!(!run(&[], 1).passed());
-    assert!(!run(&[record(&["", "x"])], 1).passed());
+    assert!(!run(&[record(&["", "……"])], 1).passed());
+    assert!(run(&[record(&["甲？", "乙。"])], 1).passed(), "one character is enough where there is no more");
     let mut blind = run(&[record(&[CHINESE])], 1);
     blind.validated.found -= 1;
     assert!(!blind.passed());
