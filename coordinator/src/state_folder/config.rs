@@ -19,9 +19,9 @@ use crate::limits::{CERTIFICATE_DAYS_MAX, EVALUATION_S_MAX};
 pub struct Config {
     /// The consortium's name, for people.
     pub name: String,
-    /// Where sites reach the coordinator: `HOST:PORT` (UDP).
+    /// Where sites reach the coordinator: `HOST:PORT` (UDP), or several with commas between.
     pub address: String,
-    /// Where sites enrol: `HOST:PORT` (UDP).
+    /// Where sites enrol: `HOST:PORT` (UDP), or several with commas between.
     pub join_address: String,
     /// The local address `serve` listens on for run traffic.
     pub listen: SocketAddr,
@@ -52,8 +52,8 @@ impl Config {
     /// # Errors
     /// What is wrong, in one sentence: an address is not `HOST:PORT`, or a number is out of its range.
     pub fn validate(&self) -> std::result::Result<(), String> {
-        certs::invitation::check_address(&self.address).map_err(|error| format!("address: {error}"))?;
-        certs::invitation::check_address(&self.join_address)
+        certs::invitation::check_addresses(&self.address).map_err(|error| format!("address: {error}"))?;
+        certs::invitation::check_addresses(&self.join_address)
             .map_err(|error| format!("join_address: {error}"))?;
         if !(1..=CERTIFICATE_DAYS_MAX).contains(&self.certificate_days) {
             let days = self.certificate_days;

@@ -31,7 +31,7 @@ async fn silent_connections_do_not_keep_anybody_from_joining() {
     let key = IdentityKey::generate().unwrap();
     let bytes = request(4, csr::create(&key).unwrap());
     let answer =
-        join::request(desk.address, tls::join_client(pin).unwrap(), NAME, &bytes, SOON).await.unwrap();
+        join::request(&[desk.address], tls::join_client(pin).unwrap(), NAME, &bytes, SOON).await.unwrap();
     assert!(matches!(answer, JoinResponse::Accepted(_)), "{answer:?}");
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     let open = silent.iter().filter(|(_, connection)| connection.close_reason().is_none()).count();
