@@ -6,6 +6,7 @@
 mod check;
 mod export;
 mod init;
+mod invitations;
 mod invite;
 mod launch;
 mod offline;
@@ -67,6 +68,7 @@ struct Arguments {
 enum Verb {
     Init(init::Arguments),
     Invite(invite::Arguments),
+    Invitations(invitations::Arguments),
     Serve(serve::Arguments),
     Launch(launch::Arguments),
     Status(status::Arguments),
@@ -99,7 +101,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    match run(arguments, umask) {
+    match run(arguments, umask).and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -114,7 +116,8 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 fn run(arguments: Arguments, umask: Umask) -> Result<()> {
-    let from_environment = || std::env::var_os("CONSILIUM_STATE").map(PathBuf::from);
+    let from_environment =
+        || std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
     match arguments.verb {
         Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
@@ -122,6 +125,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             start_log();
             child::serve_stdin(device).map_err(|error| Error::Internal(error.to_string()))
         }
+        Verb::Invitations(arguments) => invitations::run(&StateFolder::open(&path)?, &arguments),
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {
             start_log();
