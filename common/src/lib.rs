@@ -14,6 +14,7 @@
 //! | [`net`] | how it travels: the only user of quinn |
 //! | [`adapter`] | what an adapter file must contain |
 //! | [`ledger`] | how the record of everything that left is written and verified |
+//! | [`terminal`] | how a command speaks when nobody listens any more |
 //! | [`crash`] | where the tests kill us |
 
 pub mod adapter;
@@ -27,4 +28,5 @@ pub mod net;
 pub mod private;
 pub mod run;
 pub mod secret;
+pub mod terminal;
 pub mod wire;

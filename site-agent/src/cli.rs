@@ -8,10 +8,11 @@
     reason = "talking to the terminal is what this module is for"
 )]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::{crash, private};
+use common::{crash, private, terminal};
 
 use crate::error::SiteError;
 
@@ -25,6 +26,7 @@ mod officer_key;
 mod plan;
 mod quantise;
 mod run;
+mod set_address;
 mod status;
 pub(crate) mod support;
 pub(crate) mod table;
@@ -75,6 +77,7 @@ struct Arguments {
 enum Command {
     Join(join::Arguments),
     Run(run::Arguments),
+    SetAddress(set_address::Arguments),
     Train(Box<train::Arguments>),
     Check(check::Arguments),
     Status(status::Arguments),
@@ -118,6 +121,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::SetAddress(arguments) => set_address::run(&arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
@@ -137,7 +141,8 @@ pub fn main() -> ExitCode {
         Command::Trainer => hidden::trainer(),
         Command::Probe(arguments) => hidden::probe(&arguments),
     };
-    match result {
+    let written = || terminal::finish().map_err(|source| SiteError::io(Path::new("standard output"), source));
+    match result.and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

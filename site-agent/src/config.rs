@@ -199,12 +199,12 @@ impl AgentConfig {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(SiteError::NotJoined { folder: path.parent().unwrap_or(path).to_path_buf() });
             }
-            Err(source) => return Err(SiteError::io(path, source)),
+            Err(source) => return Err(SiteError::unreadable(path, source)),
         };
         if metadata.len() > CONFIG_BYTES_MAX {
             return Err(SiteError::config(path, "it is larger than 256 KiB"));
         }
-        let text = std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))?;
+        let text = std::fs::read_to_string(path).map_err(|source| SiteError::unreadable(path, source))?;
         let config: Self =
             toml::from_str(&text).map_err(|error| SiteError::config(path, error.to_string().trim_end()))?;
         config.validate().map_err(|reason| SiteError::config(path, reason))?;

@@ -13,6 +13,8 @@ mod export;
 mod overlap;
 mod revoked;
 mod sandbox;
+mod start;
 mod support;
 mod tidy;
+mod units;
 mod wire;

@@ -29,6 +29,7 @@ pub fn serve_stdin(device: Device) -> io::Result<()> {
     let mut input = Vec::new();
     io::stdin().lock().take(JOB_BYTES_MAX).read_until(b'\n', &mut input)?;
     end_with_parent();
+    outlive_terminal()?;
     let answer = match serde_json::from_slice(&input) {
         Ok(job) => answer(&job, device),
         Err(error) => failed(&Error::Internal(format!("unreadable job: {error}"))),
@@ -36,6 +37,14 @@ pub fn serve_stdin(device: Device) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&serde_json::to_vec(&answer)?)?;
     stdout.flush()
+}
+
+/// A terminal that is closed tells its whole process group. The coordinator goes on, and so must this
+/// process: once tokio waits for a signal, the signal ends nothing any more.
+fn outlive_terminal() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(drop)
 }
 
 /// Ends this process when stdin does: the coordinator keeps it open until it has our answer, so its end
