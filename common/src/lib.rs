@@ -15,6 +15,7 @@
 //! | [`adapter`] | what an adapter file must contain |
 //! | [`ledger`] | how the record of everything that left is written and verified |
 //! | [`terminal`] | how a command speaks when nobody listens any more |
+//! | [`toml_text`] | what is wrong with a TOML file, for people |
 //! | [`crash`] | where the tests kill us |
 
 pub mod adapter;
@@ -29,4 +30,5 @@ pub mod private;
 pub mod run;
 pub mod secret;
 pub mod terminal;
+pub mod toml_text;
 pub mod wire;

@@ -3,6 +3,16 @@
 //! caller's mistake, 2 is ours.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+// The standard library's macros panic when nobody reads any more (`| head`); these do not. What goes to
+/// standard output passes `cli::output`.
+macro_rules! eprintln {
+    () => { common::terminal::eprint(format_args!("\n")) };
+    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
+}
+macro_rules! eprint {
+    ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
+}
+
 mod check;
 mod export;
 mod init;

@@ -18,16 +18,6 @@
 //! | [`state_folder`] | what else is on disk: configuration, keys, finished files |
 //! | [`error`], [`limits`], [`blocking`] | what can go wrong, every bound, how blocking work is done |
 
-/// The standard library's macros panic when nobody reads any more (`| head`); these do not. What goes to
-/// standard output passes `cli::output`.
-macro_rules! eprintln {
-    () => { common::terminal::eprint(format_args!("\n")) };
-    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
-}
-macro_rules! eprint {
-    ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
-}
-
 pub mod admin;
 pub mod aggregate;
 pub mod blocking;

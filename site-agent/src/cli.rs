@@ -16,6 +16,21 @@ use common::{crash, private, terminal};
 
 use crate::error::SiteError;
 
+// The standard library's macros panic when nobody reads any more (`| head`); these do not.
+macro_rules! println {
+    ($($words:tt)*) => { common::terminal::print(format_args!("{}\n", format_args!($($words)*))) };
+}
+macro_rules! print {
+    ($($words:tt)*) => { common::terminal::print(format_args!($($words)*)) };
+}
+macro_rules! eprintln {
+    () => { common::terminal::eprint(format_args!("\n")) };
+    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
+}
+macro_rules! eprint {
+    ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
+}
+
 mod check;
 mod data;
 mod generate;

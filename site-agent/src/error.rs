@@ -7,7 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use common::net::NetError;
-use common::private;
+use common::{private, toml_text};
 use prepare::PrepareError;
 
 use crate::sandbox::Lock;
@@ -115,6 +115,11 @@ impl SiteError {
             }
             _ => Self::io(path, source),
         }
+    }
+
+    /// What is wrong with a TOML file, for people.
+    pub(crate) fn toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        Self::config(path, toml_text::reason(text, error.message(), error.span()))
     }
 
     pub(crate) fn config(path: &Path, reason: impl Into<String>) -> Self {

@@ -20,21 +20,6 @@
 //! A round: `gateway::state` (what to do) -> `worker::train` (raw update) -> `gateway::protect` (outbox) ->
 //! [`egress`] (ledger, then the wire). Which folder may name what is tested in `tests/it/tidy.rs`.
 
-/// The standard library's macros panic when nobody reads any more (`| head`); these do not.
-macro_rules! println {
-    ($($words:tt)*) => { common::terminal::print(format_args!("{}\n", format_args!($($words)*))) };
-}
-macro_rules! print {
-    ($($words:tt)*) => { common::terminal::print(format_args!($($words)*)) };
-}
-macro_rules! eprintln {
-    () => { common::terminal::eprint(format_args!("\n")) };
-    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
-}
-macro_rules! eprint {
-    ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
-}
-
 pub mod alone;
 pub mod backoff;
 pub mod cli;

@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
+use common::toml_text;
 use model::Device;
 use serde::{Deserialize, Serialize};
 
@@ -103,17 +104,9 @@ pub fn read_bounded(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(Error::io("read", path))
 }
 
-/// What is wrong with a TOML text, in one line: where, and what.
+/// What is wrong with a TOML text, in one line: where, what, and what was expected.
 pub fn toml_reason(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => {
-            let number = before.matches('\n').count();
-            let line: String = text.lines().nth(number).unwrap_or_default().trim().chars().take(80).collect();
-            format!("line {}, `{line}`: {message}", number + 1)
-        }
-        None => message,
-    }
+    toml_text::reason(text, error.message(), error.span())
 }
 
 fn config_error(path: &Path, reason: &str) -> Error {

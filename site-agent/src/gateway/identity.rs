@@ -99,7 +99,7 @@ impl Coordinator {
     pub fn load(folder: &Path) -> Result<Self, SiteError> {
         let path = folder.join(COORDINATOR);
         let text = fs::read_to_string(&path).map_err(|source| SiteError::io(&path, source))?;
-        toml::from_str(&text).map_err(|error| SiteError::config(&path, error.to_string()))
+        toml::from_str(&text).map_err(|error| SiteError::toml(&path, &text, &error))
     }
 
     /// Writes the file in the identity's folder, whole or not at all.

@@ -114,8 +114,8 @@ impl Unit {
         let families = families.into_iter().map(|family| masked(0, u64::from(u32::MAX), family));
         rules.insert(socket, families.collect::<Result<_>>()?);
         rules.insert(clone, vec![masked(0, closed, 0)?]);
-        if rules.contains_key(&unshare) {
-            rules.insert(unshare, vec![masked(0, closed, 0)?]);
+        if let Some(rule) = rules.get_mut(&unshare) {
+            *rule = vec![masked(0, closed, 0)?];
         }
         if self.value("Service", "MemoryDenyWriteExecute") == Some("yes") {
             let harmless = [0, 0x2, EXECUTE].map(|bits| masked(2, WRITE_EXECUTE, bits));

@@ -1,7 +1,7 @@
 //! The real line: QUIC to the coordinator's addresses. Used by `gateway`, by `site-agent check` and by
-//! `site-agent set-address` (which knock), and by `join` (which looks up names). Invariants: every attempt has a deadline, looks up the addresses
-//! and their names anew and binds a fresh socket; whatever the address, the other end must prove that it is
-//! the coordinator.
+//! `site-agent set-address` (which knock), and by `join` (which looks up names). Invariants: every attempt
+//! has a deadline, looks up the addresses and their names anew and binds a fresh socket; whatever the
+//! address, the other end must prove that it is the coordinator.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
