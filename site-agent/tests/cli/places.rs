@@ -73,6 +73,9 @@ fn a_read_only_state_folder_is_called_that() {
     assert!(said.contains("Read-only file system") && said.contains("the state folder must be"), "{said}");
 }
 
+/// Takes something away from a site.
+type Removal<'a> = &'a dyn Fn(&Site);
+
 #[test]
 fn what_is_missing_is_called_missing() {
     let remove_record = |site: &Site| fs::remove_file(&site.data).unwrap();
@@ -81,7 +84,7 @@ fn what_is_missing_is_called_missing() {
     let remove_inbox = |site: &Site| fs::remove_dir(site.folder.inbox()).unwrap();
     let remove_outbox = |site: &Site| fs::remove_dir(site.folder.outbox()).unwrap();
     let remove_identity = |site: &Site| fs::remove_dir_all(site.folder.identity()).unwrap();
-    let cases: [(&str, &dyn Fn(&Site), Option<&str>); 6] = [
+    let cases: [(&str, Removal<'_>, Option<&str>); 6] = [
         ("a record file", &remove_record, Some("data.jsonl")),
         ("the records' folder", &remove_records, Some("data.jsonl")),
         ("the database", &remove_database, None),
