@@ -8,6 +8,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
+use crate::limits::ADDRESSES_MAX;
 use crate::{error::CertError, pin::SpkiPin, profile, token::JoinToken};
 
 const SCHEME: &str = "consilium1://";
@@ -15,7 +16,7 @@ const SCHEME: &str = "consilium1://";
 /// Everything a site needs to enrol.
 #[derive(Clone)]
 pub struct Invitation {
-    /// `HOST:PORT` of the enrolment endpoint; an IPv6 host is in brackets.
+    /// `HOST:PORT` of the enrolment endpoint, or several with commas between; an IPv6 host is in brackets.
     pub address: String,
     /// The name under which the site was invited.
     pub site: String,
@@ -31,7 +32,7 @@ impl Invitation {
     /// [`CertError::InvitationAddress`] or [`CertError::SiteName`] for an address or a name that cannot be
     /// used.
     pub fn new(address: &str, site: &str, token: JoinToken, pin: SpkiPin) -> Result<Self, CertError> {
-        check_address(address)?;
+        check_addresses(address)?;
         profile::check_site_name(site)?;
         Ok(Self { address: address.to_owned(), site: site.to_owned(), token, pin })
     }
@@ -70,6 +71,22 @@ impl fmt::Debug for Invitation {
             .field("site", &self.site)
             .finish_non_exhaustive()
     }
+}
+
+/// The addresses in a list with commas between them.
+pub fn addresses(list: &str) -> impl Iterator<Item = &str> {
+    list.split(',').map(str::trim)
+}
+
+/// Refuses what is not one to [`ADDRESSES_MAX`] addresses with commas between.
+///
+/// # Errors
+/// [`CertError::InvitationAddress`] with what is wrong about the first bad one.
+pub fn check_addresses(list: &str) -> Result<(), CertError> {
+    if addresses(list).count() > ADDRESSES_MAX {
+        return Err(CertError::InvitationAddress { reason: "there are more than 4" });
+    }
+    addresses(list).try_for_each(check_address)
 }
 
 /// Refuses what is not `host:port` with a host name, an IPv4 address or a bracketed IPv6 address.
@@ -112,7 +129,13 @@ mod tests {
 
     #[test]
     fn lines_round_trip() {
-        for address in ["127.0.0.1:4434", "coordinator.example.org:1", "[::1]:65535", "localhost:4434"] {
+        for address in [
+            "127.0.0.1:4434",
+            "coordinator.example.org:1",
+            "[::1]:65535",
+            "localhost:4434",
+            "a.example.org:1,10.0.0.1:2,[::1]:3",
+        ] {
             let made = invitation(address);
             let line = made.to_line();
             let read = Invitation::parse(&format!("  {}\n", line.as_str())).unwrap();
@@ -139,7 +162,20 @@ mod tests {
         assert_eq!(error(&line.replace(&token, &token[1..])), CertError::InvitationToken);
         assert_eq!(error(&line.replace(&pin, &pin[..40])), CertError::InvitationPin);
         assert!(matches!(error(&line.replace("hospital-a", "Hospital A")), CertError::SiteName { .. }));
-        for address in ["127.0.0.1", "h:0", "h:65536", "h:+1", ":1", "h h:1", "[::1:1", "::1:1", "[x]:1"] {
+        for address in [
+            "127.0.0.1",
+            "h:0",
+            "h:65536",
+            "h:+1",
+            ":1",
+            "h h:1",
+            "[::1:1",
+            "::1:1",
+            "[x]:1",
+            "a:1,b",
+            "a:1,,b:1",
+            "a:1,a:1,a:1,a:1,a:1",
+        ] {
             let line = line.replace("127.0.0.1:4434", address);
             assert!(matches!(error(&line), CertError::InvitationAddress { .. }), "{address}");
         }

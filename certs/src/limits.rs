@@ -3,6 +3,8 @@
 
 /// A certificate request in DER: ours has about 200 bytes. The text of the refusal names this number.
 pub const CSR_BYTES_MAX: usize = 4096;
+/// Addresses under which one coordinator is reached: two networks, each by IPv4 and by IPv6.
+pub const ADDRESSES_MAX: usize = 4;
 /// A site's name: a DNS label (at most 63 bytes) and a folder name, short enough for a column of a table.
 pub(crate) const SITE_NAME_BYTES_MAX: usize = 32;
 /// The consortium's name in its CA certificate: the upper bound of a common name (RFC 5280, appendix A.1).

@@ -15,6 +15,8 @@
 //! | [`net`] | how it travels: the only user of quinn |
 //! | [`adapter`] | what an adapter file must contain |
 //! | [`ledger`] | how the record of everything that left is written and verified |
+//! | [`terminal`] | how a command speaks when nobody listens any more |
+//! | [`toml_text`] | what is wrong with a TOML file, for people |
 //! | [`crash`] | where the tests kill us |
 
 pub mod adapter;
@@ -29,4 +31,6 @@ pub mod places;
 pub mod private;
 pub mod run;
 pub mod secret;
+pub mod terminal;
+pub mod toml_text;
 pub mod wire;

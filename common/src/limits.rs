@@ -79,6 +79,12 @@ pub const SITES_MAX: usize = 100;
 pub const POLL_WAIT_MS_MAX: u32 = 20_000;
 /// A request other than a poll must be answered within this.
 pub const REQUEST_WAIT_MS_MAX: u64 = 30_000;
+/// TLS and QUIC handshake with one of several addresses, so that one that is silent does not keep the others
+/// waiting: a few retransmissions on the slowest line.
+pub const ADDRESS_MS_MAX: u64 = 3_000;
+/// Addresses that are tried in one attempt: four of a coordinator, each by IPv4 and by IPv6. 8 x
+/// [`ADDRESS_MS_MAX`] = 24 s.
+pub const ADDRESSES_TRIED_MAX: usize = 8;
 /// TLS and QUIC handshake.
 pub const HANDSHAKE_MS_MAX: u64 = 10_000;
 /// A connection on which nothing arrives for so long is dropped; three keep-alives fit into it.

@@ -8,9 +8,9 @@
 pub mod line;
 pub mod process;
 
-use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _};
-use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -59,14 +59,11 @@ impl PrivateError {
 /// # Errors
 /// The folder is there, its parent may be written by others, or it cannot be created.
 pub fn create_folder(path: &Path) -> Result<(), PrivateError> {
-    let parent = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
+    let parent = parent_of(path);
     if !parent.exists() {
-        DirBuilder::new().recursive(true).mode(0o700).create(parent).map_err(PrivateError::io(parent))?;
+        DirBuilder::new().recursive(true).mode(0o700).create(&parent).map_err(PrivateError::io(&parent))?;
     }
-    check_parent(parent)?;
+    check_parent(&parent)?;
     DirBuilder::new().mode(0o700).create(path).map_err(PrivateError::io(path))
 }
 
@@ -99,6 +96,35 @@ pub fn check_folder(path: &Path) -> Result<(), PrivateError> {
         return Err(PrivateError::refused(path, "may be opened by other users of this machine"));
     }
     Ok(())
+}
+
+/// Takes an empty folder that is there already, as a service manager or an administrator makes one, and
+/// closes it to others.
+///
+/// # Errors
+/// It is a link or no folder, belongs to somebody else, is not empty, or stands where others could exchange
+/// it.
+pub fn take_empty_folder(path: &Path) -> Result<(), PrivateError> {
+    check_parent(&parent_of(path))?;
+    let facts = fs::symlink_metadata(path).map_err(PrivateError::io(path))?;
+    if !facts.is_dir() {
+        return Err(PrivateError::refused(path, "is a link or no folder"));
+    }
+    check_owner(path, &facts)?;
+    let mut entries = fs::read_dir(path).map_err(PrivateError::io(path))?;
+    // A volume of its own has this folder from the beginning.
+    if !entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found")) {
+        return Err(PrivateError::refused(path, "is not empty"));
+    }
+    fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(PrivateError::io(path))?;
+    check_folder(path)
+}
+
+fn parent_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
+        _ => PathBuf::from("."),
+    }
 }
 
 /// As [`check_folder`], and all that is in it is ours and no link.
@@ -135,6 +161,19 @@ fn check_owner(path: &Path, facts: &Metadata) -> Result<(), PrivateError> {
         return Ok(());
     }
     Err(PrivateError::refused(path, "belongs to another user of this machine"))
+}
+
+/// Where permission is what is missing: the user whom the folder belongs to, or the nearest one above it that
+/// can be seen, by name where the machine has one.
+pub fn owner_of(path: &Path) -> Option<String> {
+    let uid = path.ancestors().find_map(|above| fs::metadata(above).ok())?.uid();
+    let users = fs::read_to_string("/etc/passwd").unwrap_or_default();
+    let name = users.lines().find_map(|line| {
+        let mut fields = line.split(':');
+        let (name, id) = (fields.next()?, fields.nth(1)?);
+        (id.parse() == Ok(uid)).then(|| name.to_owned())
+    });
+    Some(name.unwrap_or_else(|| format!("number {uid}")))
 }
 
 /// Reads a small file that only its owner may read. It is opened once, and what was opened is checked.

@@ -3,9 +3,20 @@
 //! caller's mistake, 2 is ours.
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "this is the command line")]
 
+// The standard library's macros panic when nobody reads any more (`| head`); these do not. What goes to
+/// standard output passes `cli::output`.
+macro_rules! eprintln {
+    () => { common::terminal::eprint(format_args!("\n")) };
+    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
+}
+macro_rules! eprint {
+    ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
+}
+
 mod check;
 mod export;
 mod init;
+mod invitations;
 mod invite;
 mod launch;
 mod offline;
@@ -68,6 +79,7 @@ struct Arguments {
 enum Verb {
     Init(init::Arguments),
     Invite(invite::Arguments),
+    Invitations(invitations::Arguments),
     Serve(serve::Arguments),
     Launch(launch::Arguments),
     Status(status::Arguments),
@@ -108,7 +120,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    match run(arguments, umask) {
+    match run(arguments, umask).and_then(|()| output::finish()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }
@@ -123,7 +135,8 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 fn run(arguments: Arguments, umask: Umask) -> Result<()> {
-    let from_environment = || std::env::var_os("CONSILIUM_STATE").map(PathBuf::from);
+    let from_environment =
+        || std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
     let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
     match arguments.verb {
         Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
@@ -133,6 +146,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             child::serve_stdin(&ChildSettings { device, allow_missing, gpu_cache })
                 .map_err(|error| Error::Internal(error.to_string()))
         }
+        Verb::Invitations(arguments) => invitations::run(&StateFolder::open(&path)?, &arguments),
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {
             start_log();

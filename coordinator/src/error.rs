@@ -22,6 +22,14 @@ pub enum Error {
     /// The state folder has no consortium. No retry.
     #[error("there is no consortium in {}", .0.display())]
     NotInitialised(PathBuf),
+    /// The state folder is somebody else's. No retry.
+    #[error("this user may not read {}, which belongs to user {owner}", path.display())]
+    NotYours {
+        /// What cannot be read.
+        path: PathBuf,
+        /// Who can.
+        owner: String,
+    },
     /// The state folder already has one. No retry.
     #[error("{} already holds a consortium", .0.display())]
     AlreadyInitialised(PathBuf),
@@ -188,6 +196,9 @@ impl Error {
     /// The next step.
     pub fn hint(&self) -> Option<String> {
         let text = match self {
+            Self::NotYours { owner, .. } => {
+                return Some(format!("run it as that user: sudo -u {owner} coordinator ..."));
+            }
             Self::NotInitialised(_) => {
                 "run `coordinator init --address HOST:PORT` first, or name its folder with --state"
             }
@@ -235,7 +246,7 @@ fn names(locks: &[Lock]) -> String {
 fn io_hint(error: &io::Error) -> &'static str {
     match error.kind() {
         io::ErrorKind::StorageFull => "make room on the disk; nothing was lost and nothing is half-written",
-        io::ErrorKind::PermissionDenied => "run as the user who owns the folder, or change its permissions",
+        io::ErrorKind::PermissionDenied => "run it as the user who owns this place",
         io::ErrorKind::NotFound => "check the path",
         _ => "check the path, its permissions and the disk",
     }

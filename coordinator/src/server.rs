@@ -51,6 +51,7 @@ pub struct Addresses {
 /// Another `serve` has the folder; keys, database or journal cannot be used; or a port or the admin socket
 /// cannot be opened.
 pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addresses)) -> Result<()> {
+    let stop = stop_signal()?;
     let _lock = folder.lock()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
@@ -81,7 +82,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         clock: Arc::clone(&clock),
         evaluator,
     });
-    let operators = tokio::spawn(admin.serve(operators::listen(&folder.socket())?));
+    let operators = tokio::spawn(admin.serve(operators::listen(&folder)?));
     let pruning = tokio::spawn(pruning::keep_pruned(folder.as_ref().clone(), runs.clone(), config.retention));
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
@@ -105,7 +106,6 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         told: Told::default(),
     });
     ready(&addresses);
-    let stop = stop_signal()?;
     tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
     operators.abort();
     driving.abort();
@@ -181,17 +181,24 @@ fn local(address: std::result::Result<SocketAddr, NetError>) -> Result<SocketAdd
     address.map_err(|error| Error::Internal(error.to_string()))
 }
 
-/// Turns true at the first SIGINT or SIGTERM.
+/// Turns true at the first SIGINT or SIGTERM. SIGHUP, which comes when a terminal is closed and from whoever
+/// rotates logs, ends nothing: the log is standard error, which is the starter's to rotate.
 fn stop_signal() -> Result<watch::Receiver<bool>> {
     use tokio::signal::unix::{SignalKind, signal};
     let install = |kind| signal(kind).map_err(|error| Error::Internal(format!("signals: {error}")));
-    let (mut interrupt, mut terminate) =
-        (install(SignalKind::interrupt())?, install(SignalKind::terminate())?);
+    let (mut interrupt, mut terminate, mut hang_up) = (
+        install(SignalKind::interrupt())?,
+        install(SignalKind::terminate())?,
+        install(SignalKind::hangup())?,
+    );
     let (sender, receiver) = watch::channel(false);
     tokio::spawn(async move {
-        tokio::select! {
-            _ = interrupt.recv() => {}
-            _ = terminate.recv() => {}
+        loop {
+            tokio::select! {
+                _ = interrupt.recv() => break,
+                _ = terminate.recv() => break,
+                _ = hang_up.recv() => tracing::info!("SIGHUP: going on"),
+            }
         }
         tracing::info!("stopping");
         let _ = sender.send(true);

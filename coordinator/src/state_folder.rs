@@ -9,6 +9,8 @@ pub mod identity;
 pub mod parts;
 
 use std::fs::{self, File};
+use std::io::ErrorKind;
+use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
@@ -16,6 +18,7 @@ use common::id::{Digest, RunId, SiteId};
 use common::private::{self, PrivateError};
 
 use crate::error::{Error, Result};
+use crate::limits::SOCKET_PATH_BYTES_MAX;
 
 /// A coordinator's state folder.
 #[derive(Debug, Clone)]
@@ -30,10 +33,19 @@ impl StateFolder {
     /// The folder, if a consortium was initialised in it.
     ///
     /// # Errors
-    /// It holds no `coordinator.toml` ([`Error::NotInitialised`]).
+    /// It holds no `coordinator.toml` ([`Error::NotInitialised`]), or only another user could see whether it
+    /// does ([`Error::NotYours`]).
     pub fn open(path: &Path) -> Result<Self> {
         let folder = Self::at(path);
-        if folder.config().is_file() { Ok(folder) } else { Err(Error::NotInitialised(path.to_path_buf())) }
+        let config = folder.config();
+        match fs::metadata(&config) {
+            Ok(facts) if facts.is_file() => Ok(folder),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Err(Error::NotYours {
+                owner: private::owner_of(&config).unwrap_or_else(|| "another".into()),
+                path: config,
+            }),
+            _ => Err(Error::NotInitialised(path.to_path_buf())),
+        }
     }
 
     /// The folder itself.
@@ -96,6 +108,21 @@ impl StateFolder {
         self.0.join("admin.sock")
     }
 
+    /// A name of the admin socket that the kernel takes, however long the folder's own is: a socket's address
+    /// has room for 107 bytes. It holds while the file is open.
+    ///
+    /// # Errors
+    /// The folder cannot be opened.
+    pub fn short_socket(&self) -> Result<(Option<File>, PathBuf)> {
+        let path = self.socket();
+        if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
+            return Ok((None, path));
+        }
+        let folder = File::open(&self.0).map_err(Error::io("open", &self.0))?;
+        let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join("admin.sock");
+        Ok((Some(folder), short))
+    }
+
     /// What `serve` listens on.
     pub fn addresses(&self) -> PathBuf {
         self.0.join("addresses.json")
@@ -108,7 +135,7 @@ impl StateFolder {
     /// A folder cannot be created, others may write where it would be, or what is there is not ours.
     pub fn create(&self) -> Result<()> {
         match private::create_folder(&self.0) {
-            Err(PrivateError::Io { source, .. }) if source.kind() == std::io::ErrorKind::AlreadyExists => {
+            Err(PrivateError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
                 self.close()?;
                 private::check_tree(&self.0).map_err(not_ours)?;
             }

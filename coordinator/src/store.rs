@@ -13,7 +13,7 @@ mod sqlite;
 mod updates;
 
 pub use self::database::Store;
-pub use self::enrolment::{Certificate, Enrolled, SiteRow, SiteStatus};
+pub use self::enrolment::{Certificate, Enrolled, InvitationRow, SiteRow, SiteStatus};
 pub use self::error::StoreError;
 pub use self::frames::{FrameRefusal, FrameTotals, ReceivedFrame};
 pub use self::journal::JournalRow;

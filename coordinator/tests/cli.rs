@@ -30,9 +30,20 @@ fn help_lists_every_verb_and_hides_what_nobody_types() {
     let output = run(&["--help"]);
     assert!(output.status.success() && output.stderr.is_empty(), "{}", text(&output.stderr));
     let help = text(&output.stdout);
-    for verb in
-        ["init", "invite", "serve", "launch", "status", "runs", "sites", "stop", "revoke", "export", "check"]
-    {
+    for verb in [
+        "init",
+        "invite",
+        "invitations",
+        "serve",
+        "launch",
+        "status",
+        "runs",
+        "sites",
+        "stop",
+        "revoke",
+        "export",
+        "check",
+    ] {
         assert!(help.contains(&format!("\n  {verb} ")), "{verb} is not listed:\n{help}");
     }
     assert!(!help.contains("evaluate-child"), "evaluate-child is listed");
@@ -40,9 +51,20 @@ fn help_lists_every_verb_and_hides_what_nobody_types() {
 
 #[test]
 fn every_verb_has_a_manual_with_an_example() {
-    for verb in
-        ["init", "invite", "serve", "launch", "status", "runs", "sites", "stop", "revoke", "export", "check"]
-    {
+    for verb in [
+        "init",
+        "invite",
+        "invitations",
+        "serve",
+        "launch",
+        "status",
+        "runs",
+        "sites",
+        "stop",
+        "revoke",
+        "export",
+        "check",
+    ] {
         explains(&[verb]);
     }
 }
@@ -60,4 +82,54 @@ fn a_mistake_is_the_users_and_changes_nothing() {
     assert_eq!(output.status.code(), Some(1));
     assert!(text(&output.stderr).contains("\n\nhint: "), "{}", text(&output.stderr));
     assert!(!nowhere.exists(), "a question created a state folder");
+}
+
+/// A reader that goes away (`| head`) is no error; a full disk behind `>` is one, with a sentence.
+#[test]
+fn output_that_nobody_reads_is_no_error_and_output_that_is_lost_is_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_coordinator"));
+        command.args(arguments).env("CONSILIUM_STATE", &state);
+        command
+    };
+    assert!(command(&["init", "--address", "127.0.0.1:4600"]).output().unwrap().status.success());
+    for verb in [&["sites"][..], &["runs", "--json"], &["invite", "a"], &["invitations", "list"], &["--help"]]
+    {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(verb).stdout(writer).stderr(std::process::Stdio::piped()).output().unwrap();
+        let said = text(&output.stderr);
+        assert!(output.status.success() && !said.contains("panicked"), "{verb:?}: {said}");
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = command(verb).stdout(std::process::Stdio::null()).stderr(writer).output().unwrap();
+        assert!(output.status.success(), "{verb:?}: {:?}", output.status);
+    }
+    for verb in [&["sites"][..], &["runs", "--json"], &["invitations", "list"]] {
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+        let output = command(verb).stdout(full).stderr(std::process::Stdio::piped()).output().unwrap();
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{verb:?}: {said}");
+        assert!(said.contains("standard output") && said.contains("No space left"), "{verb:?}: {said}");
+    }
+}
+
+#[test]
+fn several_addresses_are_taken_and_too_many_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let init = |name: &str, address: &str| {
+        run(&["init", "--state", folder.path().join(name).to_str().unwrap(), "--address", address])
+    };
+    let output = init("two", "a.example.org:4600,[::1]:4700");
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    let config = std::fs::read_to_string(folder.path().join("two/coordinator.toml")).unwrap();
+    assert!(config.contains("join_address = \"a.example.org:4601,[::1]:4701\""), "{config}");
+    assert!(config.contains("listen = \"0.0.0.0:4600\""), "{config}");
+    for bad in ["a:1,", "a:1,b", "a:1,b:1,c:1,d:1,e:1"] {
+        let output = init("bad", bad);
+        assert_eq!(output.status.code(), Some(1), "{bad}");
+        assert!(text(&output.stderr).contains("hint: "), "{}", text(&output.stderr));
+    }
 }

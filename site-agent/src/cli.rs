@@ -8,12 +8,28 @@
     reason = "talking to the terminal is what this module is for"
 )]
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use common::{crash, private};
+use common::{crash, private, terminal};
 
 use crate::error::SiteError;
+
+// The standard library's macros panic when nobody reads any more (`| head`); these do not.
+macro_rules! println {
+    ($($words:tt)*) => { common::terminal::print(format_args!("{}\n", format_args!($($words)*))) };
+}
+macro_rules! print {
+    ($($words:tt)*) => { common::terminal::print(format_args!($($words)*)) };
+}
+macro_rules! eprintln {
+    () => { common::terminal::eprint(format_args!("\n")) };
+    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
+}
+macro_rules! eprint {
+    ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
+}
 
 mod check;
 mod data;
@@ -26,6 +42,7 @@ mod plan;
 mod prune;
 mod quantise;
 mod run;
+mod set_address;
 mod status;
 pub(crate) mod support;
 pub(crate) mod table;
@@ -76,6 +93,7 @@ struct Arguments {
 enum Command {
     Join(join::Arguments),
     Run(run::Arguments),
+    SetAddress(set_address::Arguments),
     Train(Box<train::Arguments>),
     Check(check::Arguments),
     Status(status::Arguments),
@@ -120,6 +138,7 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::SetAddress(arguments) => set_address::run(&arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
@@ -140,7 +159,8 @@ pub fn main() -> ExitCode {
         Command::Trainer => hidden::trainer(),
         Command::Probe(arguments) => hidden::probe(&arguments),
     };
-    match result {
+    let written = || terminal::finish().map_err(|source| SiteError::io(Path::new("standard output"), source));
+    match result.and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => fail(&error),
     }

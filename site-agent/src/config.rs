@@ -207,14 +207,13 @@ impl AgentConfig {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
                 return Err(SiteError::NotJoined { folder: path.parent().unwrap_or(path).to_path_buf() });
             }
-            Err(source) => return Err(SiteError::io(path, source)),
+            Err(source) => return Err(SiteError::unreadable(path, source)),
         };
         if metadata.len() > CONFIG_BYTES_MAX {
             return Err(SiteError::config(path, "it is larger than 256 KiB"));
         }
-        let text = std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))?;
-        let mut config: Self =
-            toml::from_str(&text).map_err(|error| SiteError::config(path, error.to_string().trim_end()))?;
+        let text = std::fs::read_to_string(path).map_err(|source| SiteError::unreadable(path, source))?;
+        let mut config: Self = toml::from_str(&text).map_err(|error| SiteError::toml(path, &text, &error))?;
         config.validate().map_err(|reason| SiteError::config(path, reason))?;
         // A folder that is not there is said by whoever opens it.
         config.model = places::model(&config.model).unwrap_or(config.model);
@@ -394,6 +393,34 @@ mod tests {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(AgentConfig::load(&path), Err(SiteError::Config { .. })), "{text}");
         }
+    }
+
+    #[test]
+    fn a_mistake_is_told_with_line_key_and_what_was_meant() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("agent.toml");
+        for (section, words) in [
+            (
+                "[sandbox]\nallow_mising=[]",
+                "line 4, `allow_mising=[]`: there is no key `allow_mising` here; did you mean `allow_missing`?",
+            ),
+            ("[sandbox]\nallow_missing=['landlok']", "did you mean `landlock`?"),
+            ("[training]\nvalidation_share='half'", "`validation_share` is \"half\", but must be a number"),
+            ("[training]\nattempts_max=-1", "`attempts_max` is `-1`, but must be a whole number"),
+            ("[policy]\noverlap=1", "`overlap` is `1`, but must be true or false"),
+            ("[data_room]\nscreen=3", "line 4"),
+            ("[polcy]\n", "did you mean `policy`?"),
+        ] {
+            std::fs::write(&path, format!("model='m'\ndata=['d']\n{section}\n")).unwrap();
+            let error = AgentConfig::load(&path).unwrap_err().to_string();
+            assert!(error.contains(words), "{section}: {error}");
+            for word in ["f64", "u32", "untagged", "struct", "\n", "variant"] {
+                assert!(!error.contains(word), "{section}: {error}");
+            }
+        }
+        std::fs::write(&path, "data=['d']\n").unwrap();
+        let error = AgentConfig::load(&path).unwrap_err().to_string();
+        assert!(error.contains("the key `model` is missing"), "{error}");
     }
 
     #[test]

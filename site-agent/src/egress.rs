@@ -230,8 +230,8 @@ fn coarse_tokens(tokens: u64) -> u64 {
 
 /// Where a site joins: an address, and TLS that accepts nobody but the coordinator of the invitation.
 pub struct JoinEndpoint {
-    /// The coordinator's endpoint for enrolment.
-    pub remote: SocketAddr,
+    /// Where the coordinator's endpoint for enrolment may be; they are tried one after the other.
+    pub remotes: Vec<SocketAddr>,
     /// Pins the consortium's CA.
     pub tls: rustls::ClientConfig,
 }
@@ -252,7 +252,7 @@ pub async fn release_join(
     let (frame, bytes) = encode(&Outbound::Join(request), ledger)?;
     ledger.append(clock.now().0, peer, &frame)?;
     let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
-    Ok(join::request(endpoint.remote, endpoint.tls, COORDINATOR_NAME, &bytes, deadline).await?)
+    Ok(join::request(&endpoint.remotes, endpoint.tls, COORDINATOR_NAME, &bytes, deadline).await?)
 }
 
 impl Wire for ClientConnection {

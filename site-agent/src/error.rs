@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use common::net::NetError;
+use common::{private, toml_text};
 use prepare::PrepareError;
 use sandbox::Lock;
 
@@ -17,6 +18,9 @@ pub enum SiteError {
     Io { path: PathBuf, source: std::io::Error },
     #[error("{} is not usable: {reason}", path.display())]
     Config { path: PathBuf, reason: String },
+    /// The site's folder is somebody else's.
+    #[error("this user may not read {}, which belongs to user {owner}", path.display())]
+    NotYours { path: PathBuf, owner: String },
     #[error("there is no site in {}", folder.display())]
     NotJoined { folder: PathBuf },
     #[error("{} already holds a site", folder.display())]
@@ -34,6 +38,12 @@ pub enum SiteError {
     Enrolment { sentence: String, hint: String },
     #[error("these locks do not hold on this machine: {}", list(locks))]
     LocksMissing { locks: Vec<Lock> },
+    /// A filter around this program kills it for the calls that its own locks are made of.
+    #[error("a system-call filter around this program kills it when it takes its locks{}", named(locks))]
+    Filtered { locks: Vec<Lock> },
+    /// The lock on files holds, but something stands where the process has to look.
+    #[error("the {process} could reach {}, which must be closed to it", places(paths))]
+    Reached { process: &'static str, paths: Vec<PathBuf> },
     #[error("the ledger {} is not intact: {reason}", path.display())]
     Ledger { path: PathBuf, reason: String },
     #[error("the site's database: {0}")]
@@ -77,6 +87,14 @@ fn list(locks: &[Lock]) -> String {
     locks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
+fn named(locks: &[Lock]) -> String {
+    if locks.is_empty() { String::new() } else { format!(": {}", list(locks)) }
+}
+
+fn places(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
 impl SiteError {
     /// Makes an I/O error of what happened on this path: for `map_err`.
     pub fn at(path: &Path) -> impl Fn(std::io::Error) -> Self + '_ {
@@ -86,6 +104,21 @@ impl SiteError {
     /// An I/O error with the path it happened on.
     pub fn io(path: &Path, source: std::io::Error) -> Self {
         Self::Io { path: path.to_path_buf(), source }
+    }
+
+    /// The same, where permission may be what is missing: then with the user who has it.
+    pub(crate) fn unreadable(path: &Path, source: std::io::Error) -> Self {
+        match private::owner_of(path) {
+            Some(owner) if source.kind() == std::io::ErrorKind::PermissionDenied => {
+                Self::NotYours { path: path.to_path_buf(), owner }
+            }
+            _ => Self::io(path, source),
+        }
+    }
+
+    /// What is wrong with a TOML file, for people.
+    pub(crate) fn toml(path: &Path, text: &str, error: &toml::de::Error) -> Self {
+        Self::config(path, toml_text::reason(text, error.message(), error.span()))
     }
 
     pub(crate) fn config(path: &Path, reason: impl Into<String>) -> Self {
@@ -134,10 +167,14 @@ impl SiteError {
                 std::io::ErrorKind::StorageFull => "free some space and start again; nothing was lost".into(),
                 std::io::ErrorKind::PermissionDenied => "check the owner and the permissions of this path".into(),
                 std::io::ErrorKind::NotFound => "check the path".into(),
+                std::io::ErrorKind::ReadOnlyFilesystem => {
+                    "this place is read-only; records and model may be, the state folder must be writable".into()
+                }
                 _ => return None,
             },
             Self::Store(error) if is_full(error) => "free some space and start again; nothing was lost".into(),
             Self::Config { .. } => "correct the file; each key is explained by `site-agent join --help`".into(),
+            Self::NotYours { owner, .. } => format!("run it as that user: sudo -u {owner} site-agent ..."),
             Self::NotJoined { .. } => {
                 "ask the coordinator for an invitation and run `site-agent join`, or name the folder with --state".into()
             }
@@ -148,8 +185,19 @@ impl SiteError {
             }
             Self::Data { hint, .. } => return hint.clone(),
             Self::Enrolment { hint, .. } => hint.clone(),
+            Self::Filtered { .. } => {
+                "let landlock_*, seccomp and unshare through and have other calls refused with EPERM instead of a \
+                 signal, as deploy/systemd/consilium-site.service does; in a container the same in its seccomp profile"
+                    .into()
+            }
+            Self::Reached { .. } => {
+                "the lock holds; move the records and the model out of the state folder, and the state folder out of \
+                 theirs (agent.toml names them), and try again"
+                    .into()
+            }
             Self::LocksMissing { locks } => format!(
-                "run `site-agent check`; to accept the risk, name them in agent.toml: [sandbox] allow_missing = [{}]",
+                "`site-agent check --offline` says why; a container or a service filter can be mended. Where the kernel \
+                 itself lacks it and the site accepts the risk, agent.toml: [sandbox] allow_missing = [{}]",
                 locks.iter().map(|lock| format!("\"{lock}\"")).collect::<Vec<_>>().join(", ")
             ),
             Self::Ledger { .. } => {

@@ -68,7 +68,7 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let mut output = Pipe::start()?;
     output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
     let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
-    let line = QuicConnector::new(&identity)?;
+    let line = QuicConnector::new(&identity)?.following(folder.identity());
     let agent_loop = AgentLoop {
         folder: folder.clone(),
         config,

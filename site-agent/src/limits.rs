@@ -58,9 +58,9 @@ pub const TRAINING_STOP_MS_MAX: u64 = 120_000;
 pub const TRAINING_EXIT_MS_MAX: u64 = 10_000;
 /// A file with a privacy officer's key: a line or two.
 pub const KEY_BYTES_MAX: u64 = 4096;
-/// An invitation: 13 bytes of scheme, an address of at most 259, a name of 32, token and pin of 43 each,
-/// three strokes; twice that and blanks around it.
-pub const INVITATION_BYTES_MAX: usize = 1024;
+/// An invitation: 13 bytes of scheme, four addresses of at most 259 with commas, a name of 32, token and pin
+/// of 43 each, three strokes: 1,173; the rest is for blanks around it.
+pub const INVITATION_BYTES_MAX: usize = 2048;
 /// A data manifest that is compared with another; one is about 2 KB.
 pub const MANIFEST_BYTES_MAX: u64 = 1 << 20;
 /// Progress messages of one round: one for each fiftieth of it, whoever asks for more. At 21 bits each these

@@ -3,12 +3,15 @@
 //! Called by `join`, `run` and `check`. Everything is tried in child processes, because a lock cannot be
 //! taken off again and because only the locked worker may read records.
 
+use std::fs;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use common::durable;
+use common::private;
 use sandbox::Lock;
-use sandbox::probe::{ProbeReport, probe_gateway, probe_worker};
+use sandbox::probe::{ProbeReport, TRIAL_FILE, Targets, probe_gateway, probe_worker};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
@@ -30,6 +33,25 @@ impl Locks {
             .filter(|lock| !allow_missing.contains(lock))
             .collect()
     }
+
+    /// Refuses what must not be: a required lock that does not hold, or a place that a child reaches all the
+    /// same.
+    ///
+    /// # Errors
+    /// `LocksMissing`, `Reached`.
+    pub fn must_hold(&self, allow_missing: &[Lock]) -> Result<(), SiteError> {
+        let unmet = self.unmet(allow_missing);
+        if !unmet.is_empty() {
+            return Err(SiteError::LocksMissing { locks: unmet });
+        }
+        for (process, report) in [("gateway", &self.gateway), ("worker", &self.worker)] {
+            let paths = report.reached();
+            if !paths.is_empty() {
+                return Err(SiteError::Reached { process, paths });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// The program itself, to be started again as a child.
@@ -44,7 +66,8 @@ pub fn executable() -> Result<PathBuf, SiteError> {
 /// Tries both sandboxes.
 ///
 /// # Errors
-/// `Internal` when a probe cannot be started or does not answer.
+/// `Filtered` when a filter around this program kills a probe; `Internal` when one cannot be started or does
+/// not answer.
 pub fn try_locks(folder: &StateFolder) -> Result<Locks, SiteError> {
     Ok(Locks { gateway: probe(folder, "gateway")?, worker: probe(folder, "worker")? })
 }
@@ -52,32 +75,85 @@ pub fn try_locks(folder: &StateFolder) -> Result<Locks, SiteError> {
 fn probe(folder: &StateFolder, role: &str) -> Result<ProbeReport, SiteError> {
     let failed =
         |reason: String| SiteError::Internal(format!("the probe of the {role}'s locks failed: {reason}"));
-    let output = Command::new(executable()?)
-        .args(["probe", role, "--state"])
-        .arg(folder.root())
-        .stdin(Stdio::null())
-        .output()
-        .map_err(|error| failed(error.to_string()))?;
-    if !output.status.success() {
-        return Err(failed(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    let trial = Trial::make(folder, role);
+    let mut command = Command::new(executable()?);
+    command.args(["probe", role, "--state"]).arg(folder.root());
+    if let Some(trial) = &trial {
+        command.arg("--trial").arg(&trial.0);
     }
-    serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))
+    let output = command.stdin(Stdio::null()).output().map_err(|error| failed(error.to_string()))?;
+    if is_bad_call(output.status) {
+        return Err(SiteError::Filtered { locks: Vec::new() });
+    }
+    if !output.status.success() {
+        let words = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        return Err(failed(format!(
+            "{}; {}",
+            output.status,
+            if words.is_empty() { "it said nothing" } else { &words }
+        )));
+    }
+    let report: ProbeReport =
+        serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    if report.deadly.is_empty() { Ok(report) } else { Err(SiteError::Filtered { locks: report.deadly }) }
+}
+
+/// Whether a process was killed for a system call: by a filter around this program, since ours only refuse.
+fn is_bad_call(status: ExitStatus) -> bool {
+    /// The same number on all architectures that we build for.
+    const SIGSYS: i32 = 31;
+    status.signal() == Some(SIGSYS)
+}
+
+/// A folder with a file in it that no child may open, made for one trial and gone after it.
+struct Trial(PathBuf);
+
+impl Trial {
+    /// In the state folder, or where that is read-only among the temporary files; nothing where neither can
+    /// be written: then the lock is tried on the system's own files.
+    fn make(folder: &StateFolder, role: &str) -> Option<Self> {
+        let unique = format!("consilium-trial-{role}-{}", std::process::id());
+        let places = [folder.root().join(format!(".trial-{role}")), std::env::temp_dir().join(unique)];
+        places.into_iter().find_map(|place| {
+            let made = private::create_folder(&place);
+            // Left by a trial that was killed, or in use by another one; both are ours.
+            if made.is_err() && private::check_folder(&place).is_err() {
+                return None;
+            }
+            let trial = Self(place);
+            fs::write(trial.0.join(TRIAL_FILE), "made for a trial of the locks; safe to delete").ok()?;
+            Some(trial)
+        })
+    }
+}
+
+impl Drop for Trial {
+    fn drop(&mut self) {
+        // Best effort: what stays is a line of text in a place of our own, and the next trial's.
+        let _ = fs::remove_file(self.0.join(TRIAL_FILE));
+        let _ = fs::remove_dir(&self.0);
+    }
 }
 
 /// The body of a probe child: enters the sandbox of `role` and tries what it must refuse.
 ///
 /// # Errors
 /// What is wrong with `agent.toml`.
-pub fn run_probe(folder: &StateFolder, role: ProbeRole) -> Result<ProbeReport, SiteError> {
+pub fn run_probe(
+    folder: &StateFolder,
+    role: ProbeRole,
+    trial: Option<PathBuf>,
+) -> Result<ProbeReport, SiteError> {
     let config = AgentConfig::load(&folder.config())?;
     Ok(match role {
         ProbeRole::Gateway => {
             let forbidden = [config.data.clone(), vec![config.model.clone(), folder.work()]].concat();
-            probe_gateway(&folder.gateway_rules(), &forbidden)
+            let targets = Targets { trial, forbidden, read_only: Vec::new() };
+            probe_gateway(&folder.gateway_rules(), &targets)
         }
         ProbeRole::Worker => {
             let forbidden =
-                [folder.identity(), folder.root().join("ledger"), folder.outbox(), folder.database()];
+                vec![folder.identity(), folder.root().join("ledger"), folder.outbox(), folder.database()];
             let data_folders = config.data.iter().filter_map(|path| path.parent().map(Path::to_path_buf));
             let mut read_only: Vec<PathBuf> =
                 data_folders.chain([config.model.clone(), folder.inbox()]).collect();
@@ -85,7 +161,7 @@ pub fn run_probe(folder: &StateFolder, role: ProbeRole) -> Result<ProbeReport, S
             read_only.dedup();
             let device = config.training.device;
             let rules = folder.worker_rules(&config.model, &config.data_files(), device);
-            probe_worker(&rules, &forbidden, &read_only)
+            probe_worker(&rules, &Targets { trial, forbidden, read_only })
         }
     })
 }
@@ -130,6 +206,7 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
             .map_err(|error| SiteError::Internal(format!("the worker's answer is not a number: {error}"))),
         Some(code @ 1..=2) => Err(SiteError::Validation { is_user_error: code == 1 }),
         Some(_) => Err(SiteError::Internal("the worker failed while it read the data and the model".into())),
+        None if is_bad_call(output.status) => Err(SiteError::Filtered { locks: Vec::new() }),
         // A signal: mostly the kernel, for want of memory.
         None => Err(SiteError::Data {
             sentence: "the worker died while it read the data and the model".into(),

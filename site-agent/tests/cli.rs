@@ -15,6 +15,10 @@ mod field;
 mod generate;
 #[path = "cli/ledger.rs"]
 mod ledger;
+#[path = "cli/pipes.rs"]
+mod pipes;
+#[path = "cli/places.rs"]
+mod places;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/screening.rs"]

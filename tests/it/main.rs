@@ -15,6 +15,8 @@ mod growth;
 mod overlap;
 mod revoked;
 mod sandbox;
+mod start;
 mod support;
 mod tidy;
+mod units;
 mod wire;

@@ -11,6 +11,7 @@ use landlock::{
 
 use super::gpu::GpuFiles;
 use super::lock::{Lock, LockReport};
+use super::process;
 use super::rules::FileRules;
 
 /// What the process needs of the network.
@@ -68,10 +69,7 @@ pub(super) fn restrict(rules: &FileRules, network: Network) -> [LockReport; 2] {
                 RulesetStatus::PartiallyEnforced => {
                     LockReport::held(Lock::Landlock, "files enforced; this kernel lacks later rules")
                 }
-                RulesetStatus::NotEnforced => LockReport::missing(
-                    Lock::Landlock,
-                    "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)",
-                ),
+                RulesetStatus::NotEnforced => LockReport::missing(Lock::Landlock, why_missing(None)),
             };
             let has_scopes = matches!(status.landlock, LandlockStatus::Available { effective_abi, .. }
                 if effective_abi >= ABI_WITH_SCOPES);
@@ -82,7 +80,27 @@ pub(super) fn restrict(rules: &FileRules, network: Network) -> [LockReport; 2] {
             };
             [files, scopes]
         }
-        Err(error) => [LockReport::missing(Lock::Landlock, error.to_string()), no_scopes(error.to_string())],
+        Err(error) => {
+            let why = why_missing(Some(&error));
+            [LockReport::missing(Lock::Landlock, why.clone()), no_scopes(why)]
+        }
+    }
+}
+
+/// Whether the kernel has no Landlock, or something around this program keeps it away.
+fn why_missing(error: Option<&RulesetError>) -> String {
+    match process::landlock_version().map_err(|error| error.raw_os_error()) {
+        Err(Some(libc::EPERM | libc::EACCES)) => {
+            "a filter around this program (a container's or a service's) refuses landlock_create_ruleset"
+                .into()
+        }
+        Err(Some(libc::EOPNOTSUPP)) => {
+            "Landlock is switched off in this kernel (boot with lsm=...,landlock)".into()
+        }
+        Err(_) => "this kernel has no Landlock (Linux 6.2 or newer, lsm=landlock)".into(),
+        Ok(()) => {
+            error.map_or_else(|| "this kernel's Landlock is older than Linux 6.2".into(), ToString::to_string)
+        }
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Run by `preflight` as a hidden child process, for `site-agent check`, for `site-agent run` before it
 //! starts, and for the tests. A probe never believes a report of the lock itself: it opens the file, makes
-//! the socket, attaches the debugger.
+//! the socket, attaches the debugger. Invariants: whether a lock holds is judged by what every machine has
+//! and by a file made for the trial, never by the site's own files; a filter around this program that kills
+//! is told, not met (`child`).
 
 #![allow(unsafe_code)]
 
@@ -14,56 +16,89 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::calls::Role;
 use super::descriptors::close_inherited;
 use super::enter::{enter_gateway, enter_worker};
 use super::lock::{Lock, LockReport};
 use super::rules::FileRules;
-use attempt::{Attempt, from_status};
-use calls::try_calls;
-use child::{try_deaths, try_scopes};
+use attempt::{Attempt, Outcome, from_status};
+use calls::{try_calls, try_socket, try_socket_pair, try_traffic};
+use child::{deadly, try_deaths, try_scopes};
 
-mod attempt;
+pub mod attempt;
 mod calls;
 mod child;
 
 /// What a probe child prints, as one JSON document.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProbeReport {
     pub locks: Vec<LockReport>,
     pub attempts: Vec<Attempt>,
+    /// Locks whose taking kills this program, because of a filter around it; nothing else was tried then.
+    #[serde(default)]
+    pub deadly: Vec<Lock>,
 }
 
 impl ProbeReport {
-    /// Whether a lock is reported and every attempt against it was refused.
+    /// Whether a lock is reported and what was tried against it was refused.
     #[must_use]
     pub fn holds(&self, lock: Lock) -> bool {
+        let mut tried =
+            self.attempts.iter().filter(|attempt| attempt.lock == lock && attempt.place.is_none()).peekable();
         self.locks.iter().any(|report| report.lock == lock && report.held)
-            && self.attempts.iter().all(|attempt| attempt.lock != lock || attempt.refused)
+            && (tried.peek().is_none() || tried.clone().any(Attempt::refused))
+            && tried.all(|attempt| attempt.outcome != Outcome::Allowed)
+    }
+
+    /// The site's own files and folders that the process reaches though the lock holds: they stand where it
+    /// has to look.
+    #[must_use]
+    pub fn reached(&self) -> Vec<PathBuf> {
+        let reached = self.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Allowed);
+        let places = reached.filter(|attempt| self.holds(attempt.lock)).filter_map(|a| a.place.clone());
+        places.collect()
     }
 }
 
-/// Locks this process as the gateway and tries to reach records. `forbidden`: data files, model folder.
+/// What a probe is to try besides what every machine has.
+#[derive(Clone, Debug, Default)]
+pub struct Targets {
+    /// A folder with a file in it, made for the trial: neither may be read or written.
+    pub trial: Option<PathBuf>,
+    /// Files and folders of the site that must not be read.
+    pub forbidden: Vec<PathBuf>,
+    /// Folders of the site that must not be written.
+    pub read_only: Vec<PathBuf>,
+}
+
+/// The file in a trial's folder.
+pub const TRIAL_FILE: &str = "file";
+
+/// Locks this process as the gateway and tries to reach records.
 #[must_use]
-pub fn probe_gateway(rules: &FileRules, forbidden: &[PathBuf]) -> ProbeReport {
+pub fn probe_gateway(rules: &FileRules, targets: &Targets) -> ProbeReport {
+    let role = Role::Gateway;
+    let deadly = deadly(rules, role);
+    if !deadly.is_empty() {
+        return ProbeReport { deadly, ..ProbeReport::default() };
+    }
     let parent = std::os::unix::process::parent_id();
     let mut attempts = try_scopes(rules);
     attempts.extend(try_deaths(&|| drop(enter_gateway(close_inherited(), rules))));
+    attempts.extend(try_calls(role, parent));
+    attempts.push(try_socket(role, "a TCP socket", libc::AF_INET, libc::SOCK_STREAM));
+    attempts.push(try_socket(role, "a local (Unix) socket", libc::AF_UNIX, libc::SOCK_DGRAM));
+    attempts.push(try_socket(role, "a packet socket", libc::AF_PACKET, libc::SOCK_RAW));
     let inherited = inherited_socket();
     let locks = enter_gateway(close_inherited(), rules);
     attempts.push(try_inherited(inherited));
-    attempts.extend(forbidden.iter().map(|path| try_read(path)));
-    attempts.push(try_read(Path::new("/etc/passwd")));
-    attempts.extend(try_calls(parent));
-    attempts.push(try_socket("a TCP socket", libc::AF_INET, libc::SOCK_STREAM));
-    attempts.push(try_socket("a local (Unix) socket", libc::AF_UNIX, libc::SOCK_DGRAM));
-    attempts.push(try_socket("a packet socket", libc::AF_PACKET, libc::SOCK_RAW));
-    ProbeReport { locks, attempts }
+    attempts.extend(try_files(parent, targets));
+    ProbeReport { locks, attempts, deadly }
 }
 
 /// Locks this process as the worker and tries to reach a network, the key and the ledger.
-/// `forbidden`: files of the gateway; `read_only`: folders that must not be written.
 #[must_use]
-pub fn probe_worker(rules: &FileRules, forbidden: &[PathBuf], read_only: &[PathBuf]) -> ProbeReport {
+pub fn probe_worker(rules: &FileRules, targets: &Targets) -> ProbeReport {
     const FAMILIES: [(&str, libc::c_int, libc::c_int); 10] = [
         ("an IPv4 TCP socket", libc::AF_INET, libc::SOCK_STREAM),
         ("an IPv4 UDP socket", libc::AF_INET, libc::SOCK_DGRAM),
@@ -76,21 +111,43 @@ pub fn probe_worker(rules: &FileRules, forbidden: &[PathBuf], read_only: &[PathB
         ("a Bluetooth socket", libc::AF_BLUETOOTH, libc::SOCK_RAW),
         ("a kernel crypto socket", libc::AF_ALG, libc::SOCK_SEQPACKET),
     ];
+    let role = if rules.gpu.is_some() { Role::WorkerOnGpu } else { Role::Worker };
+    let deadly = deadly(rules, role);
+    if !deadly.is_empty() {
+        return ProbeReport { deadly, ..ProbeReport::default() };
+    }
     let parent = std::os::unix::process::parent_id();
     let network = own_network();
     let mut attempts = try_scopes(rules);
     attempts.extend(try_deaths(&|| drop(enter_worker(rules))));
+    attempts.extend(FAMILIES.iter().map(|(what, family, kind)| try_socket(role, what, *family, *kind)));
+    attempts.push(try_socket_pair(role));
+    attempts.extend(try_traffic(role));
+    attempts.extend(try_calls(role, parent));
     let inherited = inherited_socket();
     let locks = enter_worker(rules);
     attempts.push(try_inherited(inherited));
-    attempts.extend(FAMILIES.iter().map(|(what, family, kind)| try_socket(what, *family, *kind)));
-    attempts.push(try_socket_pair());
-    attempts.extend(try_traffic());
-    attempts.extend(try_calls(parent));
     attempts.push(compare_network(network));
-    attempts.extend(forbidden.iter().map(|path| try_read(path)));
-    attempts.extend(read_only.iter().map(|path| try_create_in(path)));
-    ProbeReport { locks, attempts }
+    attempts.extend(try_files(parent, targets));
+    ProbeReport { locks, attempts, deadly }
+}
+
+/// Everything about files, in the process that is locked.
+fn try_files(parent: u32, targets: &Targets) -> Vec<Attempt> {
+    let mut attempts = vec![
+        try_read(Path::new("/etc/passwd")),
+        Attempt::of_file(
+            "read another process's environment",
+            &File::open(format!("/proc/{parent}/environ")).map(|_| ()),
+        ),
+    ];
+    if let Some(trial) = &targets.trial {
+        attempts.push(try_read(&trial.join(TRIAL_FILE)));
+        attempts.push(try_create_in(trial));
+    }
+    attempts.extend(targets.forbidden.iter().map(|path| try_read(path).at(path)));
+    attempts.extend(targets.read_only.iter().map(|path| try_create_in(path).at(path)));
+    attempts
 }
 
 /// A socket that is open when the locks are taken, as if whoever started this process had left it.
@@ -116,7 +173,7 @@ fn try_inherited(socket: io::Result<RawFd>) -> Attempt {
 
 fn try_read(path: &Path) -> Attempt {
     let result = if path.is_dir() { fs::read_dir(path).map(|_| ()) } else { File::open(path).map(|_| ()) };
-    Attempt::of(Lock::Landlock, format!("read {}", path.display()), result)
+    Attempt::of_file(format!("read {}", path.display()), &result)
 }
 
 fn try_create_in(folder: &Path) -> Attempt {
@@ -126,42 +183,7 @@ fn try_create_in(folder: &Path) -> Attempt {
         // Best effort: the lock did not hold, so this works as well; the report says so.
         let _ = fs::remove_file(&path);
     }
-    Attempt::of(Lock::Landlock, format!("write into {}", folder.display()), result)
-}
-
-fn try_socket(what: &str, family: libc::c_int, kind: libc::c_int) -> Attempt {
-    // SAFETY: `socket` takes integers only. A descriptor that is returned stays open until this probe process
-    // ends.
-    let descriptor = unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) };
-    Attempt::of(Lock::Seccomp, format!("make {what}"), from_status(descriptor.into()))
-}
-
-fn try_socket_pair() -> Attempt {
-    let mut pair = [0; 2];
-    // SAFETY: `pair` has room for the two descriptors that the kernel writes.
-    let status = unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) };
-    Attempt::of(Lock::Seccomp, "make a pair of sockets", from_status(status.into()))
-}
-
-/// What would make use of a socket, had the process one: a GPU's driver makes one, and one may be inherited.
-fn try_traffic() -> Vec<Attempt> {
-    const CALLS: [(&str, libc::c_long); 6] = [
-        ("connect a socket", libc::SYS_connect),
-        ("accept a connection", libc::SYS_accept4),
-        ("send on a socket", libc::SYS_sendto),
-        ("send a message or a descriptor", libc::SYS_sendmsg),
-        ("receive from a socket", libc::SYS_recvfrom),
-        ("receive a message or a descriptor", libc::SYS_recvmsg),
-    ];
-    CALLS
-        .iter()
-        .map(|(what, call)| {
-            // SAFETY: no descriptor is -1; the call fails with EBADF if it is not refused before, and reads
-            // no memory.
-            let status = unsafe { libc::syscall(*call, -1, 0, 0, 0, 0, 0) };
-            Attempt::of(Lock::Seccomp, *what, from_status(status))
-        })
-        .collect()
+    Attempt::of_file(format!("write into {}", folder.display()), &result)
 }
 
 /// Whether the network namespace is another than before the locks.

@@ -28,6 +28,29 @@ pub(super) fn forbid_core_dumps() -> LockReport {
     LockReport::held(Lock::CoreDumps, "no core file, memory not readable by others")
 }
 
+/// Asks the kernel for its version of Landlock, and changes nothing.
+///
+/// # Errors
+/// The kernel's error: ENOSYS or EOPNOTSUPP where it has none, EPERM where a filter around this program
+/// refuses the call.
+pub(super) fn landlock_version() -> io::Result<()> {
+    const VERSION: libc::c_ulong = 1;
+    // SAFETY: with this flag the call takes no memory and only returns a number.
+    let status = unsafe { libc::syscall(libc::SYS_landlock_create_ruleset, 0_usize, 0_usize, VERSION) };
+    if status >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
+}
+
+/// From here on the end of a terminal's session ends no process: its agent goes on. For the children, which
+/// have no use for the signal; the agent itself takes it as a wish to open its logs anew.
+///
+/// # Errors
+/// The kernel's error.
+pub fn ignore_hangups() -> io::Result<()> {
+    // SAFETY: ignoring a signal installs no handler, so no code of ours runs in one.
+    let before = unsafe { libc::signal(libc::SIGHUP, libc::SIG_IGN) };
+    if before == libc::SIG_ERR { Err(io::Error::last_os_error()) } else { Ok(()) }
+}
+
 /// Asks the kernel to kill this process when its parent dies, so that a killed supervisor leaves no orphan
 /// that still trains or still holds the ledger.
 ///

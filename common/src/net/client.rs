@@ -13,7 +13,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::endpoint;
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
-use crate::limits::{CHUNK_BYTES_MAX, HANG_UP_MS_MAX, PROBE_MS_MAX};
+use crate::limits::{ADDRESS_MS_MAX, ADDRESSES_TRIED_MAX, CHUNK_BYTES_MAX, HANG_UP_MS_MAX, PROBE_MS_MAX};
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::Response;
 
@@ -178,6 +178,85 @@ async fn write_then_read<T>(
     stream::read_exactly(receive, payload_bytes, &mut payload).await?;
     stream::expect_end(receive).await?;
     Ok((message, payload))
+}
+
+/// A connection that stands.
+#[derive(Debug)]
+pub struct Opened {
+    /// The socket.
+    pub client: Client,
+    /// The connection.
+    pub connection: ClientConnection,
+    /// Where the coordinator answered.
+    pub remote: SocketAddr,
+}
+
+/// Connects to the first of `remotes` where the coordinator is, one after the other: a second connection
+/// would take the place of the first. Each has [`ADDRESS_MS_MAX`] of `deadline`, or all of it where it is the
+/// only one, and a socket of its own: after a network change an old one may be bound to a route that is gone.
+///
+/// # Errors
+/// As [`Client::connect`] of a single address. Of several: what was said by the first that answered as
+/// somebody else or refused us; [`NetError::NowhereReached`] when none answered.
+pub async fn connect_any(
+    remotes: &[SocketAddr],
+    tls: &rustls::ClientConfig,
+    server_name: &str,
+    deadline: Duration,
+) -> Result<Opened, NetError> {
+    let each = if remotes.len() > 1 { deadline.min(Duration::from_millis(ADDRESS_MS_MAX)) } else { deadline };
+    let mut silent = Vec::new();
+    let mut answered = None;
+    for remote in remotes.iter().copied().take(ADDRESSES_TRIED_MAX) {
+        let tried = async {
+            let client = Client::bind_for(remote)?;
+            let connection = client.connect(remote, tls.clone(), server_name, each).await?;
+            Ok::<_, NetError>(Opened { client, connection, remote })
+        };
+        match tried.await {
+            Ok(opened) => return Ok(opened),
+            Err(error) if error.is_silence() => silent.push(error),
+            Err(error) => answered = answered.or(Some(error)),
+        }
+    }
+    if let Some(error) = answered {
+        return Err(error);
+    }
+    match silent.pop() {
+        Some(only) if silent.is_empty() => Err(only),
+        Some(last) => {
+            silent.push(last);
+            let tried = silent.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ");
+            Err(NetError::NowhereReached { tried })
+        }
+        None => Err(NetError::Resolve { address: String::new() }),
+    }
+}
+
+/// All addresses behind a list of `host:port` with commas between, in the order of the list, within
+/// `deadline` for each. A name that is not known now is passed over where another one is.
+///
+/// # Errors
+/// [`NetError::Resolve`] when none is known.
+pub async fn resolve_all(list: &str, deadline: Duration) -> Result<Vec<SocketAddr>, NetError> {
+    let mut found = Vec::new();
+    let mut unknown = None;
+    for address in list.split(',').map(str::trim) {
+        match resolve(address, deadline).await {
+            Ok(more) => found.extend(more),
+            Err(error) => unknown = Some(error),
+        }
+    }
+    let mut seen = Vec::new();
+    found.retain(|remote| {
+        let is_new = !seen.contains(remote);
+        seen.push(*remote);
+        is_new
+    });
+    match unknown {
+        Some(error) if found.is_empty() => Err(error),
+        _ => Ok(found),
+    }
 }
 
 /// All addresses behind `host:port`, within `deadline`.

@@ -106,6 +106,9 @@ pub enum NetError {
     /// Silence.
     #[error("no answer from {address} within {waited_ms} ms")]
     NoAnswer { address: SocketAddr, waited_ms: u64 },
+    /// Several addresses, and nobody at any of them.
+    #[error("the coordinator answers at none of its addresses: {tried}")]
+    NowhereReached { tried: String },
     /// The other end is full.
     #[error("the coordinator has no room for another connection now")]
     Refused,
@@ -154,6 +157,7 @@ impl NetError {
             Self::Resolve { .. }
             | Self::NothingListens { .. }
             | Self::NoAnswer { .. }
+            | Self::NowhereReached { .. }
             | Self::Refused
             | Self::Superseded
             | Self::ShuttingDown
@@ -184,7 +188,7 @@ impl NetError {
             }
             Self::Resolve { .. } => "check the spelling of the address and this machine's DNS",
             Self::NothingListens { .. } => "is `coordinator serve` running there, and on this port?",
-            Self::NoAnswer { .. } => {
+            Self::NoAnswer { .. } | Self::NowhereReached { .. } => {
                 "the host is down, or a firewall drops UDP: outgoing UDP to this address and port must be allowed"
             }
             Self::Refused | Self::ShuttingDown => "try again in a minute",
@@ -207,6 +211,11 @@ impl NetError {
             }
             Self::Codec(_) | Self::Configuration { .. } => return None,
         })
+    }
+
+    /// Whether nobody was met: another address may lead to the coordinator all the same.
+    pub(super) fn is_silence(&self) -> bool {
+        matches!(self, Self::Bind { .. } | Self::NothingListens { .. } | Self::NoAnswer { .. })
     }
 
     /// Translates the end of a connection.

@@ -16,7 +16,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::accept::{self, Peers};
-use super::client::{self, Client};
+use super::client::{self, Opened};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
@@ -148,20 +148,22 @@ async fn write_answer(send: &mut SendStream, answer: &JoinResponse) {
     }
 }
 
-/// A site's half: sends exactly `frame_bytes`, the frame of a [`JoinRequest`], and returns the answer.
-/// `tls` must pin the CA. The same bytes may be sent again after any failure.
+/// A site's half: sends exactly `frame_bytes`, the frame of a [`JoinRequest`], to the first of `remotes`
+/// where the coordinator is, and returns the answer. `tls` must pin the CA. The same bytes may be sent again
+/// after any failure.
 ///
 /// # Errors
-/// As [`Client::connect`] and [`client::ClientConnection::exchange`], which this does one after the other.
+/// As [`client::connect_any`] and [`client::ClientConnection::exchange`], which this does one after the
+/// other.
 pub async fn request(
-    remote: SocketAddr,
+    remotes: &[SocketAddr],
     tls: rustls::ClientConfig,
     server_name: &str,
     frame_bytes: &[u8],
     deadline: Duration,
 ) -> Result<JoinResponse, NetError> {
-    let client = Client::bind_for(remote)?;
-    let connection = client.connect(remote, tls, server_name, deadline).await?.into_connection();
+    let Opened { client, connection, .. } = client::connect_any(remotes, &tls, server_name, deadline).await?;
+    let connection = connection.into_connection();
     let parse = |body: &[u8]| Some((frame::from_body(body).ok()?, 0));
     let answer = client::call(&connection, frame_bytes, deadline, parse).await;
     client.close().await;

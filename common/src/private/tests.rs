@@ -1,11 +1,11 @@
 //! What a neighbour on the machine may have planted.
 
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 
 use super::*;
 
 fn mode(path: &Path, mode: u32) {
-    fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
+    fs::set_permissions(path, Permissions::from_mode(mode)).unwrap();
 }
 
 fn refused(result: Result<(), PrivateError>, word: &str) {
@@ -80,4 +80,38 @@ fn a_secret_is_read_from_a_private_file_only() {
     symlink(&path, &link).unwrap();
     refused(read_file(&link, 10).map(drop), "is a link");
     refused(read_file(root.path(), 10).map(drop), "is no file");
+}
+
+#[test]
+fn an_empty_folder_of_ours_is_taken_and_closed() {
+    let root = tempfile::tempdir().unwrap();
+    let path = root.path().join("state");
+    fs::create_dir(&path).unwrap();
+    mode(&path, 0o755);
+    fs::create_dir(path.join("lost+found")).unwrap();
+    take_empty_folder(&path).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o700);
+    fs::write(path.join("file"), "").unwrap();
+    refused(take_empty_folder(&path), "not empty");
+    symlink(&path, root.path().join("link")).unwrap();
+    refused(take_empty_folder(&root.path().join("link")), "is a link");
+    fs::remove_file(path.join("file")).unwrap();
+    mode(root.path(), 0o777);
+    refused(take_empty_folder(&path), "may be written by other users");
+    mode(root.path(), 0o700);
+    // Only root can give it away.
+    if std::os::unix::fs::chown(&path, Some(65_534), None).is_ok() {
+        refused(take_empty_folder(&path), "belongs to another user");
+    }
+}
+
+#[test]
+fn the_owner_of_what_cannot_be_seen_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let uid = fs::metadata(root.path()).unwrap().uid();
+    let owner = owner_of(&root.path().join("not/there")).unwrap();
+    assert!(owner == format!("number {uid}") || !owner.is_empty() && !owner.contains(':'), "{owner}");
+    if uid == 0 {
+        assert_eq!(owner, "root");
+    }
 }

@@ -45,7 +45,8 @@ type Lines = BufReader<UnixStream>;
 fn send(folder: &StateFolder, command: &Command) -> Result<Lines> {
     let path = folder.socket();
     let not_running = |_| Error::NotRunning(folder.path().to_path_buf());
-    let mut stream = UnixStream::connect(&path).map_err(not_running)?;
+    let (_folder, short) = folder.short_socket()?;
+    let mut stream = UnixStream::connect(short).map_err(not_running)?;
     let mut line = serde_json::to_vec(command).map_err(|error| Error::Internal(error.to_string()))?;
     line.push(b'\n');
     stream.write_all(&line).map_err(Error::io("write to", &path))?;

@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
-use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -52,10 +51,12 @@ pub struct Admin {
 ///
 /// # Errors
 /// The socket cannot be created or closed to others.
-pub fn listen(path: &Path) -> Result<UnixListener> {
+pub fn listen(folder: &StateFolder) -> Result<UnixListener> {
+    let path = &folder.socket();
     // We hold the folder's lock, so a socket that is there belongs to nobody.
     blobs::remove(path)?;
-    let listener = UnixListener::bind(path).map_err(Error::io("create the socket", path))?;
+    let (_folder, short) = folder.short_socket()?;
+    let listener = UnixListener::bind(short).map_err(Error::io("create the socket", path))?;
     // Between bind and this line the folder's mode 0700 keeps others out.
     fs::set_permissions(path, fs::Permissions::from_mode(0o600)).map_err(Error::io("close", path))?;
     Ok(listener)

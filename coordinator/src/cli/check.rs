@@ -7,7 +7,8 @@ use std::process;
 use common::clock::{Clock, SystemClock};
 use common::durable;
 use common::id::Digest;
-use sandbox::probe::{ProbeReport, probe_worker};
+use sandbox::probe::attempt::Outcome;
+use sandbox::probe::{ProbeReport, Targets, probe_worker};
 use sandbox::{FileRules, Lock};
 
 use super::{offline, output};
@@ -85,10 +86,14 @@ fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
     let is_excused = |lock: &Lock| config.sandbox.allow_missing.contains(lock);
     let missing: Vec<Lock> =
         Lock::required().filter(|lock| !report.holds(*lock) && !is_excused(lock)).collect();
+    let allowed = report.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Allowed);
+    for attempt in allowed.filter(|attempt| !is_excused(&attempt.lock)) {
+        say("locks", &format!("NOT refused: {} ({})", attempt.what, attempt.answer))?;
+    }
+    for lock in &report.deadly {
+        say("locks", &format!("taking {lock} kills this program: a filter around it forbids the call"))?;
+    }
     if !missing.is_empty() {
-        for attempt in report.attempts.iter().filter(|attempt| !attempt.refused) {
-            say("locks", &format!("NOT refused: {} ({})", attempt.what, attempt.answer))?;
-        }
         return Err(Error::LocksMissing(missing));
     }
     let held: Vec<String> =
@@ -99,7 +104,12 @@ fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
 /// The body of that child: prints what it tried, as JSON.
 pub(super) fn probe(folder: &StateFolder) -> Result<()> {
     let rules = FileRules { read: vec![folder.blobs()], ..FileRules::default() };
-    let report = probe_worker(&rules, &[folder.ca(), folder.database()], &[folder.blobs()]);
+    let targets = Targets {
+        trial: None,
+        forbidden: vec![folder.ca(), folder.database()],
+        read_only: vec![folder.blobs()],
+    };
+    let report = probe_worker(&rules, &targets);
     let text = serde_json::to_string(&report).map_err(|error| Error::Internal(error.to_string()))?;
     output::print_line(&text)
 }

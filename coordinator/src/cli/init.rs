@@ -27,7 +27,7 @@ Example:
 #[derive(clap::Args)]
 #[command(long_about = MANUAL)]
 pub(super) struct Arguments {
-    /// Where sites reach the coordinator (UDP)
+    /// Where sites reach the coordinator (UDP); several with commas between are tried in this order
     #[arg(long, value_name = "HOST:PORT")]
     address: String,
     /// Where sites enrol (UDP) [default: the same host, the next port]
@@ -42,12 +42,12 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     if folder.config().exists() {
         return Err(Error::AlreadyInitialised(folder.path().to_path_buf()));
     }
-    let (host, port) = split(&arguments.address)?;
+    let (host, port) = first(&arguments.address)?;
     let join_address = match &arguments.join_address {
         Some(address) => address.clone(),
-        None => format!("{host}:{}", next_port(port)?),
+        None => next_ports(&arguments.address)?,
     };
-    let (_, join_port) = split(&join_address)?;
+    let (_, join_port) = first(&join_address)?;
     let any = if host.starts_with('[') {
         IpAddr::V6(Ipv6Addr::UNSPECIFIED)
     } else {
@@ -89,9 +89,23 @@ fn create(folder: &StateFolder, config: &Config) -> Result<Identity> {
     Ok(identity)
 }
 
+/// The first of several addresses, all of which must be some: its port is what `serve` listens on.
+fn first(list: &str) -> Result<(&str, u16)> {
+    certs::invitation::check_addresses(list)
+        .map_err(|error| wrong(format!("{list} is not an address: {error}")))?;
+    certs::invitation::addresses(list).next().map_or_else(|| Err(wrong(format!("{list} has no port"))), split)
+}
+
+/// The same hosts, each with the port after its own.
+fn next_ports(list: &str) -> Result<String> {
+    let next = |address| {
+        let (host, port) = split(address)?;
+        Ok(format!("{host}:{}", next_port(port)?))
+    };
+    Ok(certs::invitation::addresses(list).map(next).collect::<Result<Vec<_>>>()?.join(","))
+}
+
 fn split(address: &str) -> Result<(&str, u16)> {
-    certs::invitation::check_address(address)
-        .map_err(|error| wrong(format!("{address} is not an address: {error}")))?;
     let (host, port) = address.rsplit_once(':').ok_or_else(|| wrong(format!("{address} has no port")))?;
     Ok((host, port.parse().map_err(|_| wrong(format!("{address} has no port")))?))
 }

@@ -1,7 +1,9 @@
 //! How a subcommand writes: data to stdout, the log to stderr. Used by the subcommands and by `cli`.
 //! Invariant: a reader of stdout that goes away (`| head`) is not an error.
 
-use std::io::{self, ErrorKind, IsTerminal, Write};
+use std::io::{self, IsTerminal, Write};
+
+use common::terminal::{self, Out};
 
 use crate::error::{Error, Result};
 
@@ -29,10 +31,14 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Result<()> {
 
 /// One line to stdout. A reader that went away (`| head`) ends the output, not in an error.
 pub(super) fn print_line(text: &str) -> Result<()> {
-    match writeln!(io::stdout(), "{text}") {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::Io { action: "write to", path: "standard output".into(), source: error })
-        }
-        _ => Ok(()),
-    }
+    writeln!(Out, "{text}").map_err(cannot_write)
+}
+
+/// What is left of the output, at the end of a command.
+pub(super) fn finish() -> Result<()> {
+    terminal::finish().map_err(cannot_write)
+}
+
+fn cannot_write(source: io::Error) -> Error {
+    Error::Io { action: "write to", path: "standard output".into(), source }
 }

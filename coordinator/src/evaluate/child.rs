@@ -32,6 +32,7 @@ pub fn serve_stdin(settings: &ChildSettings) -> io::Result<()> {
     let locked = job.as_ref().map_or(Ok(()), |job| locks::enter(job, settings));
     // A thread, so not before the locks.
     end_with_parent();
+    outlive_terminal()?;
     let answer = match (job, locked) {
         (Ok(_), Err(error)) => failed(&error),
         (Ok(job), Ok(())) => answer(&job, settings.device),
@@ -40,6 +41,14 @@ pub fn serve_stdin(settings: &ChildSettings) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&serde_json::to_vec(&answer)?)?;
     stdout.flush()
+}
+
+/// A terminal that is closed tells its whole process group. The coordinator goes on, and so must this
+/// process: once tokio waits for a signal, the signal ends nothing any more.
+fn outlive_terminal() -> io::Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _entered = runtime.enter();
+    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(drop)
 }
 
 /// Ends this process when stdin does: the coordinator keeps it open until it has our answer, so its end

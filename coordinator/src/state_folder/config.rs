@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
+use common::toml_text;
 use model::Device;
 use sandbox::Lock;
 use serde::{Deserialize, Serialize};
@@ -23,9 +24,9 @@ use crate::round::retention::Rule;
 pub struct Config {
     /// The consortium's name, for people.
     pub name: String,
-    /// Where sites reach the coordinator: `HOST:PORT` (UDP).
+    /// Where sites reach the coordinator: `HOST:PORT` (UDP), or several with commas between.
     pub address: String,
-    /// Where sites enrol: `HOST:PORT` (UDP).
+    /// Where sites enrol: `HOST:PORT` (UDP), or several with commas between.
     pub join_address: String,
     /// The local address `serve` listens on for run traffic.
     pub listen: SocketAddr,
@@ -109,8 +110,8 @@ impl Config {
     /// # Errors
     /// What is wrong, in one sentence: an address is not `HOST:PORT`, or a number is out of its range.
     pub fn validate(&self) -> std::result::Result<(), String> {
-        certs::invitation::check_address(&self.address).map_err(|error| format!("address: {error}"))?;
-        certs::invitation::check_address(&self.join_address)
+        certs::invitation::check_addresses(&self.address).map_err(|error| format!("address: {error}"))?;
+        certs::invitation::check_addresses(&self.join_address)
             .map_err(|error| format!("join_address: {error}"))?;
         if !(1..=CERTIFICATE_DAYS_MAX).contains(&self.certificate_days) {
             let days = self.certificate_days;
@@ -169,17 +170,9 @@ pub fn read_bounded(path: &Path) -> Result<String> {
     fs::read_to_string(path).map_err(Error::io("read", path))
 }
 
-/// What is wrong with a TOML text, in one line: where, and what.
+/// What is wrong with a TOML text, in one line: where, what, and what was expected.
 pub fn toml_reason(text: &str, error: &toml::de::Error) -> String {
-    let message = error.message().split_whitespace().collect::<Vec<_>>().join(" ");
-    match error.span().and_then(|span| text.get(..span.start)) {
-        Some(before) => {
-            let number = before.matches('\n').count();
-            let line: String = text.lines().nth(number).unwrap_or_default().trim().chars().take(80).collect();
-            format!("line {}, `{line}`: {message}", number + 1)
-        }
-        None => message,
-    }
+    toml_text::reason(text, error.message(), error.span())
 }
 
 fn config_error(path: &Path, reason: &str) -> Error {

@@ -51,6 +51,19 @@ pub struct SiteRow {
     pub joined_at: Option<Timestamp>,
 }
 
+/// One invitation, without its token, which nobody but the hospital has.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InvitationRow {
+    /// The site it was made for.
+    pub site: SiteId,
+    /// When it was made.
+    pub made_at: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+    /// Whether a site joined with it.
+    pub is_used: bool,
+}
+
 /// A certificate as it is recorded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Certificate {
@@ -103,6 +116,50 @@ impl Store {
             params![token.as_bytes(), site.as_str(), to_sql(now.0), to_sql(expires_at.0)],
         )?;
         Ok(transaction.commit()?)
+    }
+
+    /// Every invitation there ever was but those that were withdrawn, by site and age.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds a name that no site can have.
+    pub fn invitations(&self) -> Result<Vec<InvitationRow>, StoreError> {
+        let connection = self.lock();
+        let query = "SELECT site, created_at, expires_at, consumed_by IS NOT NULL FROM tokens
+                     ORDER BY site, created_at";
+        let mut statement = connection.prepare(query)?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, String>(0)?, row.get::<_, i64>(1)?, row.get::<_, i64>(2)?, row.get(3)?))
+        };
+        let mut rows = Vec::new();
+        for row in statement.query_map([], read)? {
+            let (site, made, expires, is_used) = row?;
+            rows.push(InvitationRow {
+                site: site_id(&site)?,
+                made_at: Timestamp(from_sql(made)),
+                expires_at: Timestamp(from_sql(expires)),
+                is_used,
+            });
+        }
+        Ok(rows)
+    }
+
+    /// Withdraws what invitations of a site were not used yet; returns how many there were. A site that never
+    /// joined is forgotten with them.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn withdraw(&self, site: &SiteId) -> Result<usize, StoreError> {
+        let mut connection = self.lock();
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let withdrawn = transaction
+            .execute("DELETE FROM tokens WHERE site = ? AND consumed_by IS NULL", [site.as_str()])?;
+        transaction.execute(
+            "DELETE FROM sites WHERE name = ?1 AND status = 'invited'
+             AND NOT EXISTS (SELECT 1 FROM tokens WHERE site = ?1)",
+            [site.as_str()],
+        )?;
+        transaction.commit()?;
+        Ok(withdrawn)
     }
 
     /// Consumes `token`, which must be for the site called `named`, for the key `key`: `sign` makes the

@@ -27,6 +27,8 @@ use crate::pipe::{read_message, write_message};
 pub fn run() -> Result<(), SiteError> {
     quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
+    // The command is told of it, and asks for the end in good order.
+    sandbox::process::ignore_hangups().map_err(|source| SiteError::Internal(source.to_string()))?;
     let text: Option<String> = read_message(&mut io::stdin().lock())?;
     let text = text.ok_or_else(|| SiteError::Pipe("no job came".to_owned()))?;
     let job: TrainJob = serde_json::from_str(&text).map_err(|error| SiteError::Pipe(error.to_string()))?;

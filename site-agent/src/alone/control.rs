@@ -143,8 +143,9 @@ async fn listen(mut stdout: ChildStdout, sender: mpsc::Sender<TrainingReport>) {
     }
 }
 
-/// Ctrl-C and SIGTERM.
+/// Ctrl-C, SIGTERM, and the end of the terminal.
 struct Signals {
+    hang_up: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
     interrupt: tokio::signal::unix::Signal,
 }
@@ -155,13 +156,15 @@ impl Signals {
             |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
         let terminate = signal(SignalKind::terminate()).map_err(failed)?;
         let interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
-        Ok(Self { terminate, interrupt })
+        let hang_up = signal(SignalKind::hangup()).map_err(failed)?;
+        Ok(Self { hang_up, terminate, interrupt })
     }
 
     async fn wait(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
+            _ = self.hang_up.recv() => {}
         }
     }
 }

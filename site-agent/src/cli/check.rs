@@ -2,6 +2,7 @@
 
 use sandbox::Lock;
 use sandbox::probe::ProbeReport;
+use sandbox::probe::attempt::Outcome;
 use serde_json::json;
 
 use super::support::{State, print_json};
@@ -55,15 +56,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         print_json(&json!({
             "locks_unmet": unmet,
             "allow_missing": config.sandbox.allow_missing,
+            "reached": { "gateway": locks.gateway.reached(), "worker": locks.worker.reached() },
             "gateway": locks.gateway,
             "worker": locks.worker,
         }))?;
     } else {
         print!("{}", describe(&locks, &config));
     }
-    if !unmet.is_empty() {
-        return Err(SiteError::LocksMissing { locks: unmet });
-    }
+    locks.must_hold(&config.sandbox.allow_missing)?;
     if arguments.json {
         return Ok(());
     }
@@ -95,8 +95,12 @@ fn describe(locks: &Locks, config: &AgentConfig) -> String {
     }
     let mut text = table::render(&rows);
     for (role, report) in [("gateway", &locks.gateway), ("worker", &locks.worker)] {
-        for attempt in report.attempts.iter().filter(|attempt| !attempt.refused) {
-            text.push_str(&format!("NOT refused: the {role} could {} ({})\n", attempt.what, attempt.answer));
+        for attempt in report.attempts.iter().filter(|attempt| !attempt.refused()) {
+            let what = &attempt.what;
+            text.push_str(&match attempt.outcome {
+                Outcome::Allowed => format!("NOT refused: the {role} could {what} ({})\n", attempt.answer),
+                outcome => format!("{}, so not tried: the {role}, {what}\n", outcome.words()),
+            });
         }
         for lock in report.locks.iter().filter(|lock| !lock.held) {
             text.push_str(&format!("missing in the {role}: {} ({})\n", lock.lock, lock.detail));

@@ -1,8 +1,9 @@
 //! `site-agent generate`: ask the model, with or without an adapter. Run by `cli`.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use common::terminal::Out;
 use model::generate::{Finish, Generated};
 use model::{Compute, Device, LoadOptions, WeightFormat};
 use sandbox::Lock;
@@ -127,7 +128,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 fn answer(conversation: &mut Conversation<'_>, prompt: &str, json: bool) -> Result<Generated, SiteError> {
     // Only while it answers: at the prompt Ctrl-C ends the program as usual.
     note_interrupts().map_err(|source| SiteError::Internal(source.to_string()))?;
-    let mut out = io::stdout().lock();
+    let mut out = Out;
     let (mut text, mut broken) = (String::new(), None);
     let generated = conversation.answer(prompt, &mut |part| {
         text.push_str(part);
@@ -148,7 +149,7 @@ fn answer(conversation: &mut Conversation<'_>, prompt: &str, json: bool) -> Resu
         "\n".to_owned()
     };
     let written = broken.map_or_else(|| out.write_all(last.as_bytes()).and_then(|()| out.flush()), Err);
-    written.map_err(|error| SiteError::Pipe(error.to_string()))?;
+    written.map_err(|source| SiteError::io(Path::new("standard output"), source))?;
     eprintln!("{}", describe(&generated));
     Ok(generated)
 }

@@ -2,6 +2,7 @@
 //! the command line.
 
 use std::io::Write as _;
+use std::path::PathBuf;
 
 use common::crash;
 use tracing_subscriber::EnvFilter;
@@ -10,6 +11,7 @@ use super::support::State;
 use crate::error::SiteError;
 use crate::preflight::{ProbeRole, run_probe};
 use crate::{alone, gateway, worker};
+use sandbox::process::ignore_hangups;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ChildArguments {
@@ -29,12 +31,16 @@ pub(super) struct WorkerArguments {
 #[derive(Debug, clap::Args)]
 pub(super) struct ProbeArguments {
     role: ProbeRole,
+    /// A folder with a file in it, made to be refused.
+    #[arg(long, value_name = "DIR")]
+    trial: Option<PathBuf>,
     #[command(flatten)]
     state: State,
 }
 
 pub(super) fn gateway(arguments: &ChildArguments) -> Result<(), SiteError> {
     log_to_stderr();
+    outlive_terminal()?;
     let folder = arguments.state.open()?;
     crash::arm(folder.root());
     gateway::run(&folder)
@@ -47,6 +53,7 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
         return write!(std::io::stdout(), "{records}").map_err(|error| SiteError::Pipe(error.to_string()));
     }
     log_to_stderr();
+    outlive_terminal()?;
     crash::arm(folder.root());
     worker::run(&folder)
 }
@@ -57,9 +64,14 @@ pub(super) fn trainer() -> Result<(), SiteError> {
 }
 
 pub(super) fn probe(arguments: &ProbeArguments) -> Result<(), SiteError> {
-    let report = run_probe(&arguments.state.open()?, arguments.role)?;
+    let report = run_probe(&arguments.state.open()?, arguments.role, arguments.trial.clone())?;
     let json = serde_json::to_vec(&report).map_err(|error| SiteError::Internal(error.to_string()))?;
     std::io::stdout().write_all(&json).map_err(|error| SiteError::Pipe(error.to_string()))
+}
+
+/// The children stand in the agent's process group, which a terminal that is closed tells of it.
+fn outlive_terminal() -> Result<(), SiteError> {
+    ignore_hangups().map_err(|source| SiteError::Internal(source.to_string()))
 }
 
 /// The child's standard error is its log file. Only our own crates are heard: a dependency's debug line could

@@ -1,9 +1,9 @@
 //! `site-agent join`: from an invitation to a site that can run. Run by `cli`.
 //!
 //! The coordinator is asked first, so that an invitation is open to nobody else for longer than it must be;
-//! data and model are looked at afterwards. Everything is built in `<state>.joining` and renamed at the end,
-//! so there is a whole site or none. That folder stays when the coordinator has signed the key in it, or may
-//! have: the same command then goes on from there, without a new invitation.
+//! data and model are looked at afterwards. Everything is built in a folder of its own (`building`) and
+//! renamed at the end, so there is a whole site or none. That folder stays when the coordinator has signed
+//! the key in it, or may have: the same command then goes on from there, without a new invitation.
 
 mod building;
 mod enrol;
@@ -23,6 +23,7 @@ use sandbox::Lock;
 use super::support::{State, absolute, model_folder, record_file, record_files, require_folder};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
+use crate::gateway::identity::Identity;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::policy::PolicyConfig;
@@ -38,6 +39,8 @@ Examples:
       (asks for the invitation; paste the line that `coordinator invite` printed)
   site-agent join --invitation-file FILE --model DIR --data FILE --state /var/lib/consilium/cardiology
       (FILE must be yours alone: chmod 600 FILE)
+
+The state folder is made, or is there already: empty, and yours.
 
 The invitation never stands in the command line: every user of the machine could read it there, and join first.
 
@@ -102,10 +105,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(invitation::in_arguments());
     }
     let folder = arguments.state.open()?;
+    let building = Building::of(&folder);
+    if building.finish_earlier()? {
+        let site = Identity::load(&folder.identity())?.coordinator.site;
+        println!("joined as {site}; start with: site-agent run --state {}", folder.root().display());
+        return Ok(());
+    }
     refuse_existing(&folder)?;
     let config = config(arguments)?;
     check_places(&folder, &config)?;
-    let building = Building::of(&folder);
     let site = member(arguments, &building)?;
     // The identity stays, whatever is wrong with the rest.
     build(&building.folder, &config).inspect_err(|_| {
@@ -171,10 +179,13 @@ fn build(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
 
 fn refuse_existing(folder: &StateFolder) -> Result<(), SiteError> {
     match fs::read_dir(folder.root()) {
-        Ok(entries) => match entries.count() {
-            0 => Ok(()),
-            _ => Err(SiteError::AlreadyJoined { folder: folder.root().to_path_buf() }),
-        },
+        Ok(mut entries) => {
+            let is_ours = |name: OsString| name == building::INSIDE || name == "lost+found";
+            match entries.all(|entry| entry.is_ok_and(|entry| is_ours(entry.file_name()))) {
+                true => Ok(()),
+                false => Err(SiteError::AlreadyJoined { folder: folder.root().to_path_buf() }),
+            }
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(source) => Err(SiteError::io(folder.root(), source)),
     }

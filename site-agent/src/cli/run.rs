@@ -11,13 +11,14 @@ use crate::error::SiteError;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::{preflight, supervisor};
+use sandbox::process::ignore_hangups;
 
 const EXAMPLES: &str = "\
 Examples:
   site-agent run
   site-agent run --state /var/lib/consilium/cardiology
 
-It goes on until it gets SIGTERM or Ctrl-C. It may be killed at any moment: the next start continues where it was and sends \
+It goes on until it gets SIGTERM or Ctrl-C, also when its terminal is closed. It may be killed at any moment: the next start continues where it was and sends \
 the same bytes. Details are in logs/gateway.log and logs/worker.log in the state folder.";
 
 /// Take part in the consortium's runs.
@@ -35,14 +36,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
     log_to_stderr();
+    // From the first moment: a terminal that is closed while a model is loaded ends nothing.
+    ignore_hangups().map_err(|source| SiteError::Internal(source.to_string()))?;
     crash::arm(folder.root());
     // Held until the process ends.
     let _lock = lock(&folder)?;
     let locks = preflight::try_locks(&folder)?;
-    let unmet = locks.unmet(&config.sandbox.allow_missing);
-    if !unmet.is_empty() {
-        return Err(SiteError::LocksMissing { locks: unmet });
-    }
+    locks.must_hold(&config.sandbox.allow_missing)?;
     for warning in AgentConfig::old_words(&folder.config()) {
         tracing::warn!("{warning}");
     }

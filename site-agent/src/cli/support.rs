@@ -13,14 +13,17 @@ use crate::paths::StateFolder;
 /// Where the site's state is.
 #[derive(Clone, Debug, clap::Args)]
 pub(super) struct State {
-    /// Folder with the site's identity, ledger and policy.
-    #[arg(long = "state", value_name = "DIR", default_value = "./site-state")]
-    folder: PathBuf,
+    /// Folder with the site's identity, ledger and policy [default: $CONSILIUM_STATE, or ./site-state].
+    #[arg(long = "state", value_name = "DIR")]
+    folder: Option<PathBuf>,
 }
 
 impl State {
     pub(super) fn open(&self) -> Result<StateFolder, SiteError> {
-        absolute(&self.folder).map(StateFolder::new)
+        let from_environment =
+            || std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
+        let folder = self.folder.clone().or_else(from_environment);
+        absolute(&folder.unwrap_or_else(|| "site-state".into())).map(StateFolder::new)
     }
 }
 

@@ -25,7 +25,7 @@ const COORDINATOR: &str = "coordinator.toml";
 pub struct Coordinator {
     /// The name under which the consortium knows this site.
     pub site: SiteId,
-    /// HOST:PORT of the coordinator's endpoint for runs.
+    /// HOST:PORT of the coordinator's endpoint for runs, or several with commas between.
     pub address: String,
     /// The coordinator's Ed25519 key for receipts, in hexadecimal digits.
     pub receipt_key: Digest,
@@ -47,7 +47,7 @@ impl Identity {
     pub fn load(folder: &Path) -> Result<Self, SiteError> {
         let read = |name: &str| {
             let path = folder.join(name);
-            fs::read_to_string(&path).map_err(|source| SiteError::io(&path, source))
+            fs::read_to_string(&path).map_err(|source| SiteError::unreadable(&path, source))
         };
         let unusable = |name: &str, error: &dyn std::fmt::Display| {
             SiteError::config(&folder.join(name), error.to_string())
@@ -57,8 +57,7 @@ impl Identity {
             .map_err(|error| unusable(CERTIFICATE, &error))?;
         let authority_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
             .map_err(|error| unusable(AUTHORITY, &error))?;
-        let coordinator =
-            toml::from_str(&read(COORDINATOR)?).map_err(|error| unusable(COORDINATOR, &error))?;
+        let coordinator = Coordinator::load(folder)?;
         Ok(Self { coordinator, tls, authority_der })
     }
 
@@ -80,9 +79,7 @@ impl Identity {
         write(KEY, &key.to_pem(), durable::PRIVATE)?;
         write(CERTIFICATE, &certs::tls::certificate_to_pem(certificate_der), durable::ORDINARY)?;
         write(AUTHORITY, &certs::tls::certificate_to_pem(authority_der), durable::ORDINARY)?;
-        let coordinator =
-            toml::to_string(coordinator).map_err(|error| SiteError::Internal(error.to_string()))?;
-        write(COORDINATOR, &coordinator, durable::ORDINARY)
+        coordinator.store(folder)
     }
 
     /// Who receives our frames, as the ledger names it: SHA-256 of the CA's public key.
@@ -95,6 +92,27 @@ impl Identity {
 }
 
 impl Coordinator {
+    /// Reads the file in the identity's folder.
+    ///
+    /// # Errors
+    /// `Io` or `Config`, with the file.
+    pub fn load(folder: &Path) -> Result<Self, SiteError> {
+        let path = folder.join(COORDINATOR);
+        let text = fs::read_to_string(&path).map_err(|source| SiteError::io(&path, source))?;
+        toml::from_str(&text).map_err(|error| SiteError::toml(&path, &text, &error))
+    }
+
+    /// Writes the file in the identity's folder, whole or not at all.
+    ///
+    /// # Errors
+    /// `Io`, with the file.
+    pub fn store(&self, folder: &Path) -> Result<(), SiteError> {
+        let path = folder.join(COORDINATOR);
+        let text = toml::to_string(self).map_err(|error| SiteError::Internal(error.to_string()))?;
+        durable::write(&path, text.as_bytes(), durable::ORDINARY)
+            .map_err(|source| SiteError::io(&path, source))
+    }
+
     /// The key that receipts are checked with.
     #[must_use]
     pub fn receipt_public_key(&self) -> ReceiptPublicKey {

@@ -13,6 +13,12 @@ use crate::limits::PROGRESS_LINE_MS_MIN;
 use crate::pipe::{FromWorker, LeftOut, NotDone, Notice, Progress};
 use crate::policy::PolicyRule;
 
+/// These lines are the output of `site-agent run`. As the standard library's, but without a panic where
+/// nobody reads: the agent goes on.
+macro_rules! eprintln {
+    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
+}
+
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
 pub(super) struct Lines {

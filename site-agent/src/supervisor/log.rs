@@ -1,15 +1,19 @@
 //! A child's log: what it writes to standard error, line by line, with control characters made visible and
 //! never larger than its bound, also while the child runs. Used by `supervisor::child`.
 //!
+//! A log that another program rotates (logrotate, with or without a signal) is begun anew under its name.
+//!
 //! Invariants: every byte passes through this process, so a child that writes without end waits for the disk
 //! and rewrites two files of `LOG_BYTES_MAX`; no line is longer than `LOG_LINE_BYTES_MAX`; no control
 //! character reaches the file or a terminal.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use tokio::io::{AsyncRead, AsyncReadExt as _};
+use tokio::sync::watch;
 
 use crate::error::SiteError;
 use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
@@ -42,13 +46,42 @@ impl Log {
         Ok(Self { path: path.to_path_buf(), file, bytes, line: Vec::new(), is_cut: false, last_error: None })
     }
 
-    /// Takes everything that the child writes, until it closes the pipe.
-    pub(super) async fn follow(&mut self, mut child: impl AsyncRead + Unpin) {
+    /// Takes everything that the child writes, until it closes the pipe. Whenever `open_again` changes, the
+    /// log is there again under its name, whoever moved it away.
+    pub(super) async fn follow(
+        &mut self,
+        mut child: impl AsyncRead + Unpin,
+        mut open_again: watch::Receiver<u64>,
+    ) {
         let mut block = [0; BLOCK_BYTES];
-        while let Ok(read @ 1..) = child.read(&mut block).await {
-            self.take(&block[..read]);
+        let mut is_asked = true;
+        loop {
+            tokio::select! {
+                read = child.read(&mut block) => match read {
+                    Ok(read @ 1..) => self.take(&block[..read]),
+                    Ok(0) | Err(_) => break,
+                },
+                asked = open_again.changed(), if is_asked => match asked {
+                    // A log on a full disk costs its lines; the child goes on.
+                    Ok(()) => drop(self.open_if_moved()),
+                    Err(_) => is_asked = false,
+                },
+            }
         }
         self.end_line();
+    }
+
+    /// Opens the log anew if another program has renamed, removed or shortened it.
+    fn open_if_moved(&mut self) -> std::io::Result<()> {
+        let ours = self.file.metadata()?;
+        let is_there = fs::metadata(&self.path)
+            .is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()));
+        self.bytes = ours.len();
+        if !is_there {
+            self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
+            self.bytes = self.file.metadata()?.len();
+        }
+        Ok(())
     }
 
     /// The last error that this life of the child wrote, if any.
@@ -86,6 +119,7 @@ impl Log {
     }
 
     fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
+        self.open_if_moved()?;
         if self.bytes + line.len() as u64 > LOG_BYTES_MAX {
             fs::rename(&self.path, self.path.with_extension("log.old"))?;
             self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
@@ -156,6 +190,28 @@ mod tests {
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
         let text = fs::read_to_string(&old).unwrap();
         assert!(text.lines().all(|line| line.len() <= LOG_LINE_BYTES_MAX + '…'.len_utf8()));
+    }
+
+    #[test]
+    fn a_log_that_is_moved_removed_or_shortened_is_begun_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, rotated) = (folder.path().join("worker.log"), folder.path().join("worker.log.1"));
+        let mut log = Log::open(&path).unwrap();
+        log.take(b"one\n");
+        fs::rename(&path, &rotated).unwrap();
+        log.take(b"two\n");
+        let read = |path: &Path| fs::read_to_string(path).unwrap();
+        assert_eq!((read(&rotated), read(&path)), ("one\n".into(), "two\n".into()));
+        fs::remove_file(&path).unwrap();
+        log.take(b"three\n");
+        assert_eq!(read(&path), "three\n");
+        // As logrotate's `copytruncate` does.
+        File::create(&path).unwrap();
+        log.take(b"four\n");
+        assert_eq!((read(&path), log.bytes), ("four\n".into(), 5));
+        fs::remove_file(&path).unwrap();
+        log.open_if_moved().unwrap();
+        assert_eq!(read(&path), "");
     }
 
     #[test]

@@ -14,6 +14,12 @@ use crate::limits::CUTOFF_TOKENS_MAX;
 use crate::paths::StateFolder;
 use crate::{locks, waiver};
 
+/// To the terminal of the person at the site; nothing of this goes to the gateway. As the standard library's,
+/// but without a panic where nobody reads.
+macro_rules! eprintln {
+    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
+}
+
 /// Reads the data and loads the model behind the worker's locks, and tells the person at the terminal what is
 /// there.
 ///
@@ -21,10 +27,6 @@ use crate::{locks, waiver};
 ///
 /// # Errors
 /// `Data` with file and line, or what the model crate says of the model folder.
-#[expect(
-    clippy::print_stderr,
-    reason = "the terminal of the person at the site; nothing of this goes to the gateway"
-)]
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     let config = locks::worker(folder)?;
     let admitted = room::admit(&config, waiver::in_force(folder)?).map_err(PrepareError::from)?;

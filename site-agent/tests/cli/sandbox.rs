@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use sandbox::Lock;
 use sandbox::probe::ProbeReport;
+use sandbox::probe::attempt::Outcome;
 use site_agent::preflight::Locks;
 
 use crate::support::{Site, demo_model, program, words};
@@ -33,7 +34,7 @@ fn assert_refused(report: &ProbeReport, lock: Lock, at_least: usize) {
     if kernel_has(report, lock) {
         let tried: Vec<_> = report.attempts.iter().filter(|attempt| attempt.lock == lock).collect();
         assert!(tried.len() >= at_least, "only {} attempts against {lock}", tried.len());
-        let allowed: Vec<_> = tried.iter().filter(|attempt| !attempt.refused).collect();
+        let allowed: Vec<_> = tried.iter().filter(|attempt| !attempt.refused()).collect();
         assert!(allowed.is_empty(), "not refused by {lock}: {allowed:#?}");
     }
 }
@@ -134,7 +135,7 @@ fn a_worker_on_a_gpu_is_refused_the_same() {
     let on_gpu = text.replace("device = \"cpu\"", "device = \"cuda:0\"");
     assert_ne!(text, on_gpu);
     let tried = |report: &ProbeReport| -> Vec<(String, bool)> {
-        report.attempts.iter().map(|attempt| (attempt.what.clone(), attempt.refused)).collect()
+        report.attempts.iter().map(|attempt| (attempt.what.clone(), attempt.refused())).collect()
     };
     let on_cpu = probe(&site, "worker");
     fs::write(&policy, on_gpu).unwrap();
@@ -176,7 +177,7 @@ fn a_lock_that_does_not_hold_stops_a_run_unless_the_policy_names_it() {
     if locks.unmet(&[]).is_empty() {
         // The lock says it holds, but one attempt went through: the attempt is believed.
         let attempt = locks.worker.attempts.iter_mut().find(|attempt| attempt.lock == Lock::Seccomp).unwrap();
-        attempt.refused = false;
+        attempt.outcome = Outcome::Allowed;
         assert_eq!(locks.unmet(&[]), vec![Lock::Seccomp]);
         assert_eq!(locks.unmet(&[Lock::Seccomp]), Vec::new());
     }

@@ -1,13 +1,15 @@
 //! System calls that must be refused to both children: each is made, with arguments that do no harm where it
-//! is let through after all. Called by `probe`. Invariant: nothing is changed and nothing is left behind,
-//! whatever the kernel answers.
+//! is let through after all, in a process of its own behind the filter. Called by `probe`. Invariants:
+//! nothing is changed and nothing is left behind, whatever the kernel answers; a filter around this program
+//! that kills for such a call kills the child that made it and nobody else.
 
 #![allow(unsafe_code)]
 
-use std::fs::File;
 use std::io;
 
 use super::attempt::{Attempt, from_status};
+use super::child::{Ended, call_in_child};
+use crate::calls::Role;
 use crate::lock::Lock;
 
 /// A call and its arguments.
@@ -100,29 +102,65 @@ fn against(parent: libc::c_long) -> Vec<Call> {
 }
 
 /// Makes every call of this file.
-pub(super) fn try_calls(parent: u32) -> Vec<Attempt> {
+pub(super) fn try_calls(role: Role, parent: u32) -> Vec<Attempt> {
     let against = against(libc::c_long::from(parent));
     let mut attempts: Vec<Attempt> =
-        METADATA.iter().chain(SHARED).chain(KERNEL).chain(&against).map(make).collect();
-    attempts.push(try_fork());
-    attempts.push(Attempt::of(
-        Lock::Landlock,
-        "read another process's environment",
-        File::open(format!("/proc/{parent}/environ")).map(|_| ()),
-    ));
+        METADATA.iter().chain(SHARED).chain(KERNEL).chain(&against).map(|call| make(role, call)).collect();
+    attempts.push(attempt(role, "make another process", &fork));
     attempts
 }
 
-fn make(call: &Call) -> Attempt {
+/// What would make use of a socket, had the process one: a GPU's driver makes one, and one may be inherited.
+pub(super) fn try_traffic(role: Role) -> Vec<Attempt> {
+    const CALLS: [(&str, libc::c_long); 6] = [
+        ("connect a socket", libc::SYS_connect),
+        ("accept a connection", libc::SYS_accept4),
+        ("send on a socket", libc::SYS_sendto),
+        ("send a message or a descriptor", libc::SYS_sendmsg),
+        ("receive from a socket", libc::SYS_recvfrom),
+        ("receive a message or a descriptor", libc::SYS_recvmsg),
+    ];
+    CALLS.map(|(what, number)| make(role, &call(what, number, [NONE, 0, 0, 0, 0]))).into()
+}
+
+/// Makes a socket.
+pub(super) fn try_socket(role: Role, what: &str, family: libc::c_int, kind: libc::c_int) -> Attempt {
+    attempt(role, &format!("make {what}"), &|| {
+        // SAFETY: `socket` takes integers only. A descriptor that is returned ends with the child.
+        from_status(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) }.into())
+    })
+}
+
+/// Makes two sockets that are connected.
+pub(super) fn try_socket_pair(role: Role) -> Attempt {
+    attempt(role, "make a pair of sockets", &|| {
+        let mut pair = [0; 2];
+        // SAFETY: `pair` has room for the two descriptors that the kernel writes.
+        from_status(
+            unsafe { libc::socketpair(libc::AF_UNIX, libc::SOCK_STREAM, 0, pair.as_mut_ptr()) }.into(),
+        )
+    })
+}
+
+fn make(role: Role, call: &Call) -> Attempt {
     let [a, b, c, d, e] = call.arguments;
-    // SAFETY: as the arguments above are chosen, the call is refused or fails before it reads or writes
-    // memory, or only looks.
-    let status = unsafe { libc::syscall(call.number, a, b, c, d, e, 0) };
-    Attempt::of(Lock::Seccomp, call.what, from_status(status))
+    attempt(role, call.what, &|| {
+        // SAFETY: as the arguments above are chosen, the call is refused or fails before it reads or writes
+        // memory, or only looks.
+        from_status(unsafe { libc::syscall(call.number, a, b, c, d, e, 0) })
+    })
+}
+
+fn attempt(role: Role, what: &str, call: &dyn Fn() -> io::Result<()>) -> Attempt {
+    match call_in_child(role, call) {
+        Ok(Ended::Answered(answer)) => Attempt::of_call(Lock::Seccomp, what, &answer),
+        Ok(Ended::Killed) => Attempt::found(Lock::Seccomp, what, true, "killed (bad system call)"),
+        Err(error) => Attempt::found(Lock::Seccomp, what, false, &format!("not tried: {error}")),
+    }
 }
 
 /// A process of its own would outlive this one.
-fn try_fork() -> Attempt {
+fn fork() -> io::Result<()> {
     // SAFETY: the flags of `fork`: the child gets a copy of this process, which has one thread, and ends at
     // once.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };
@@ -130,12 +168,12 @@ fn try_fork() -> Attempt {
         // SAFETY: ends the child without running destructors that belong to the parent.
         unsafe { libc::_exit(0) };
     }
-    let result = if child < 0 { Err(io::Error::last_os_error()) } else { Ok(()) };
+    let result = from_status(child);
     if let Ok(child) = libc::pid_t::try_from(child)
         && child > 0
     {
         // SAFETY: a null status is not written; `child` is our own child.
         unsafe { libc::waitpid(child, std::ptr::null_mut(), 0) };
     }
-    Attempt::of(Lock::Seccomp, "make another process", result)
+    result
 }

@@ -1,6 +1,7 @@
-//! What is tried in a child of the probe's own, because the answer is that it is killed, or because one lock
-//! alone is tried. Called by `probe` before it locks itself: a locked process makes no children. Invariant:
-//! every child is waited for.
+//! What is tried in a child of the probe's own: because the answer may be that it is killed, by our filter or
+//! by one that a service manager put around this program, or because one lock alone is tried. Called by
+//! `probe` and `calls` before the probe locks itself: a locked process makes no children. Invariants: every
+//! child is waited for; nothing that a child tries kills the process that asks.
 
 #![allow(unsafe_code)]
 
@@ -9,12 +10,70 @@ use std::os::linux::net::SocketAddrExt as _;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 use super::attempt::{Attempt, from_status};
+use crate::calls::Role;
 use crate::landlock::{Network, restrict};
 use crate::lock::Lock;
 use crate::rules::FileRules;
+use crate::{namespace, process, seccomp};
 
 /// How a child says that it was refused.
 const REFUSED: libc::c_int = 3;
+
+/// What a call in a child came to.
+pub(super) enum Ended {
+    /// The kernel's answer.
+    Answered(io::Result<()>),
+    /// Killed for a call that some filter forbids.
+    Killed,
+}
+
+/// The locks whose taking kills this program, because of a filter around it. In a child each, so that the
+/// probe lives to tell.
+pub(super) fn deadly(rules: &FileRules, role: Role) -> Vec<Lock> {
+    let tried: [(Lock, &dyn Fn()); 4] = [
+        (Lock::CoreDumps, &|| drop(process::forbid_core_dumps())),
+        (Lock::Landlock, &|| drop(restrict(rules, Network::None))),
+        (Lock::NetworkNamespace, &|| {
+            if role != Role::Gateway {
+                drop(namespace::leave_network());
+            }
+        }),
+        (Lock::Seccomp, &|| drop(seccomp::restrict(role))),
+    ];
+    let is_deadly = |take: &dyn Fn()| in_child(take).is_ok_and(is_bad_call);
+    tried.into_iter().filter(|(_, take)| is_deadly(take)).map(|(lock, _)| lock).collect()
+}
+
+/// Makes a call behind the filter of `role` in a child, and tells what came of it.
+///
+/// # Errors
+/// No child can be made.
+pub(super) fn call_in_child(role: Role, call: &dyn Fn() -> io::Result<()>) -> io::Result<Ended> {
+    let status = in_child(|| {
+        let code = match (seccomp::restrict(role).held, call()) {
+            (true, Ok(())) => 0,
+            (true, Err(error)) => error.raw_os_error().unwrap_or(NO_ANSWER),
+            (false, _) => NO_ANSWER,
+        };
+        // SAFETY: ends the child without running destructors that belong to the parent.
+        unsafe { libc::_exit(code) };
+    })?;
+    if is_bad_call(status) {
+        return Ok(Ended::Killed);
+    }
+    Ok(Ended::Answered(match (libc::WIFEXITED(status), libc::WEXITSTATUS(status)) {
+        (true, 0) => Ok(()),
+        (true, code) if code != NO_ANSWER => Err(io::Error::from_raw_os_error(code)),
+        _ => Err(io::Error::other("the child ended without an answer")),
+    }))
+}
+
+/// What a child exits with that has no answer to tell; no error of the kernel has this number.
+const NO_ANSWER: libc::c_int = 255;
+
+fn is_bad_call(status: libc::c_int) -> bool {
+    libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS
+}
 
 /// Crashes, and calls through other interfaces, each behind the locks that `enter` takes.
 pub(super) fn try_deaths(enter: &dyn Fn()) -> Vec<Attempt> {
@@ -44,8 +103,7 @@ fn try_x32(enter: &dyn Fn()) -> Attempt {
         // SAFETY: three integers; the process ends right after, whatever comes back.
         unsafe { libc::syscall(X32_SYSCALL_BIT | libc::SYS_socket, libc::AF_INET, libc::SOCK_DGRAM, 0) };
     });
-    let killed =
-        status.is_ok_and(|status| libc::WIFSIGNALED(status) && libc::WTERMSIG(status) == libc::SIGSYS);
+    let killed = status.is_ok_and(is_bad_call);
     let answer = if killed { "killed (bad system call)" } else { "not killed" };
     Attempt::found(Lock::Seccomp, "make a socket through the x32 interface", killed, answer)
 }

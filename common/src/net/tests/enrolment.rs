@@ -66,7 +66,7 @@ async fn a_site_joins_and_then_takes_part() {
     let pin = desk.consortium.authority.pin();
     let bytes = request(4, csr::create(&key).unwrap());
     let client_tls = tls::join_client(pin).unwrap();
-    let answer = join::request(desk.address, client_tls, NAME, &bytes, 5 * SECOND).await.unwrap();
+    let answer = join::request(&[desk.address], client_tls, NAME, &bytes, 5 * SECOND).await.unwrap();
     let JoinResponse::Accepted(membership) = answer else { panic!("{answer:?}") };
     tls::verify_enrolment(
         &membership.certificate,
@@ -94,7 +94,7 @@ async fn refusals_arrive_as_codes() {
         (request(4, vec![1, 2, 3]), JoinRefusal::RequestInvalid),
     ] {
         let client_tls = tls::join_client(desk.consortium.authority.pin()).unwrap();
-        let answer = join::request(desk.address, client_tls, NAME, &bytes, 5 * SECOND).await.unwrap();
+        let answer = join::request(&[desk.address], client_tls, NAME, &bytes, 5 * SECOND).await.unwrap();
         assert_eq!(answer, JoinResponse::Refused(refusal));
     }
 }
@@ -105,7 +105,7 @@ async fn with_a_wrong_pin_the_token_never_leaves_the_site() {
     let other = Consortium::new();
     let bytes = request(4, csr::create(&IdentityKey::generate().unwrap()).unwrap());
     let client_tls = tls::join_client(other.authority.pin()).unwrap();
-    let error = join::request(desk.address, client_tls, NAME, &bytes, 5 * SECOND).await.unwrap_err();
+    let error = join::request(&[desk.address], client_tls, NAME, &bytes, 5 * SECOND).await.unwrap_err();
     assert!(matches!(error, NetError::PeerCertificate { .. }) && !error.is_retryable(), "{error}");
     assert_eq!(desk.registrar.asked.load(Ordering::SeqCst), 0);
 }
@@ -118,10 +118,10 @@ async fn the_run_port_and_garbage_are_refused() {
     let server = Running::start(&desk.consortium);
     let client_tls = tls::join_client(pin).unwrap();
     let error =
-        join::request(server.address, client_tls.clone(), NAME, &bytes, 5 * SECOND).await.unwrap_err();
+        join::request(&[server.address], client_tls.clone(), NAME, &bytes, 5 * SECOND).await.unwrap_err();
     assert!(matches!(error, NetError::WrongProtocol), "{error}");
 
-    let error = join::request(desk.address, client_tls, NAME, &[9; 40], 5 * SECOND).await.unwrap_err();
+    let error = join::request(&[desk.address], client_tls, NAME, &[9; 40], 5 * SECOND).await.unwrap_err();
     assert!(matches!(error, NetError::NotUnderstood), "{error}");
     assert_eq!(desk.registrar.asked.load(Ordering::SeqCst), 0);
 }

@@ -32,7 +32,7 @@ async fn silent_connections_do_not_keep_anybody_from_joining() {
     let key = IdentityKey::generate().unwrap();
     let bytes = request(4, csr::create(&key).unwrap());
     let answer =
-        join::request(desk.address, tls::join_client(pin).unwrap(), NAME, &bytes, SOON).await.unwrap();
+        join::request(&[desk.address], tls::join_client(pin).unwrap(), NAME, &bytes, SOON).await.unwrap();
     assert!(matches!(answer, JoinResponse::Accepted(_)), "{answer:?}");
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     let open = silent.iter().filter(|(_, connection)| connection.close_reason().is_none()).count();
@@ -183,7 +183,7 @@ async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
         let key = IdentityKey::generate().unwrap();
         let bytes = request(token, csr::create(&key).unwrap());
         let tls = tls::join_client(desk.consortium.authority.pin()).unwrap();
-        join::request(desk.address, tls, NAME, &bytes, SOON).await.unwrap();
+        join::request(&[desk.address], tls, NAME, &bytes, SOON).await.unwrap();
         let consortium = &desk.consortium;
         let (_client, session) = server.connect(consortium.client_tls(&consortium.site())).await.unwrap();
         assert!(session.exchange(&hello(), SOON).await.is_ok());

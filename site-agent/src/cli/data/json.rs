@@ -3,7 +3,9 @@
 //! by `cli::data::check`.
 
 use std::io::Write as _;
+use std::path::Path;
 
+use common::terminal::Out;
 use data::Refusal;
 use data::manifest::Counts;
 use data::read::FileReport;
@@ -50,8 +52,10 @@ struct Sums<'a> {
 
 /// Prints the document.
 pub(super) fn print(inspection: &Inspection) -> Result<(), SiteError> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    write(inspection, &mut out).and_then(|()| out.flush()).map_err(|error| SiteError::Pipe(error.to_string()))
+    let mut out = std::io::BufWriter::new(Out);
+    write(inspection, &mut out)
+        .and_then(|()| out.flush())
+        .map_err(|source| SiteError::io(Path::new("standard output"), source))
 }
 
 fn write(inspection: &Inspection, out: &mut impl std::io::Write) -> std::io::Result<()> {

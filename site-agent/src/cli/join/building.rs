@@ -1,8 +1,10 @@
-//! The folder `<state>.joining`, in which a site is put together until it is whole. Called by `join`.
+//! The folder in which a site is put together until it is whole: `<state>.joining`, or `<state>/.joining`
+//! where the state folder is there already (a service's user often may make nothing beside it). Called by
+//! `join`.
 //!
 //! Its name can be guessed, so it is made exclusively, closed to others, and taken up again only if it is
-//! ours in every entry and carries the mark that we made it for this site. Invariant: what somebody else may
-//! have put there is never used.
+//! ours in every entry and carries the mark that we made it for this site. Invariants: what somebody else may
+//! have put there is never used; `agent.toml`, which says that there is a site, comes to its place last.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -21,6 +23,10 @@ use crate::paths::StateFolder;
 
 /// The file that says for which state folder this one was made.
 const MARK: &str = "joining";
+/// The folder inside a state folder that was there already.
+pub(super) const INSIDE: &str = ".joining";
+/// The file that says that everything is there and only has to be moved up.
+const WHOLE: &str = "whole";
 
 pub(super) struct Building {
     pub(super) folder: StateFolder,
@@ -33,7 +39,31 @@ impl Building {
         // Without the stroke that may stand at its end.
         let mut name = target.root().components().collect::<PathBuf>().into_os_string();
         name.push(".joining");
-        Self { folder: StateFolder::new(PathBuf::from(name)), target: target.clone() }
+        let beside = PathBuf::from(name);
+        // One that an earlier attempt made beside is gone on with; somebody else's is in nobody's way.
+        let is_inside = target.root().is_dir() && private::check_folder(&beside).is_err();
+        let root = if is_inside { target.root().join(INSIDE) } else { beside };
+        Self { folder: StateFolder::new(root), target: target.clone() }
+    }
+
+    fn is_inside(&self) -> bool {
+        self.folder.root().parent() == Some(self.target.root())
+    }
+
+    /// Ends what an earlier attempt began to move up, if one did. Returns whether there is a site now.
+    ///
+    /// # Errors
+    /// The folder is not ours, or something cannot be moved.
+    pub(super) fn finish_earlier(&self) -> Result<bool, SiteError> {
+        if !self.is_inside() || fs::symlink_metadata(self.folder.root()).is_err() {
+            return Ok(false);
+        }
+        self.take_up()?;
+        if !self.folder.root().join(WHOLE).exists() {
+            return Ok(false);
+        }
+        self.move_up()?;
+        Ok(true)
     }
 
     /// The identity that an earlier attempt got, if one did.
@@ -80,6 +110,10 @@ impl Building {
     /// The folder is there and not ours, others may write where it would be, or it cannot be made.
     pub(super) fn create(&self) -> Result<(), SiteError> {
         let root = self.folder.root();
+        if self.is_inside() && fs::symlink_metadata(root).is_err() {
+            private::take_empty_folder(self.target.root())
+                .map_err(|error| refused(error, "name an empty folder of your own with --state"))?;
+        }
         match private::create_folder(root) {
             Ok(()) => self.mark()?,
             Err(PrivateError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
@@ -96,11 +130,37 @@ impl Building {
     /// Makes the whole site appear at once.
     pub(super) fn finish(&self) -> Result<(), SiteError> {
         let root = self.target.root();
+        if self.is_inside() {
+            let whole = self.folder.root().join(WHOLE);
+            durable::write(&whole, b"", durable::PRIVATE).map_err(SiteError::at(&whole))?;
+            return self.move_up();
+        }
         // An empty folder may be there; renaming a folder replaces it.
         fs::rename(self.folder.root(), root).map_err(SiteError::at(root))?;
         durable::sync_folder_of(root).map_err(SiteError::at(root))?;
         // Of no use any more, and of no harm.
         let _ = fs::remove_file(root.join(MARK));
+        Ok(())
+    }
+
+    /// Moves every entry to the state folder, the policy last: killed in between, there is no site yet, and
+    /// the next attempt goes on.
+    fn move_up(&self) -> Result<(), SiteError> {
+        let (from, root) = (self.folder.root(), self.target.root());
+        let mut names = Vec::new();
+        for entry in fs::read_dir(from).map_err(SiteError::at(from))? {
+            names.push(entry.map_err(SiteError::at(from))?.file_name());
+        }
+        names.retain(|name| name != MARK && name != WHOLE);
+        let policy = self.target.config();
+        names.sort_by_key(|name| Some(name.as_os_str()) == policy.file_name());
+        for name in names {
+            let to = root.join(&name);
+            fs::rename(from.join(&name), &to).map_err(SiteError::at(&to))?;
+            durable::sync_folder_of(&to).map_err(SiteError::at(root))?;
+        }
+        // Of no use any more, and of no harm.
+        self.discard();
         Ok(())
     }
 
@@ -136,5 +196,69 @@ impl Building {
                 "if nobody needs it, remove {root} and join with an invitation; or name another place with --state"
             ),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    fn building(root: &Path) -> Building {
+        Building::of(&StateFolder::new(root.join("state")))
+    }
+
+    /// A whole site, put together.
+    fn put_together(root: &Path) -> Building {
+        let building = building(root);
+        building.create().unwrap();
+        fs::write(building.folder.config(), "policy").unwrap();
+        fs::write(building.folder.identity().join("key.pem"), "key").unwrap();
+        fs::write(building.folder.database(), "rounds").unwrap();
+        building
+    }
+
+    #[test]
+    fn a_site_is_built_inside_a_folder_that_is_there_and_appears_at_once() {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state");
+        fs::create_dir(&state).unwrap();
+        let building = put_together(root.path());
+        assert_eq!(building.folder.root(), state.join(INSIDE));
+        assert!(!state.join("agent.toml").exists());
+        building.finish().unwrap();
+        assert!(state.join("agent.toml").exists() && state.join("identity/key.pem").exists());
+        for gone in [INSIDE, MARK, WHOLE] {
+            assert!(!state.join(gone).exists(), "{gone}");
+        }
+        assert!(!root.path().join("state.joining").exists());
+    }
+
+    #[test]
+    fn what_was_being_moved_up_when_we_were_killed_is_moved_up_by_the_next_attempt() {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state");
+        fs::create_dir(&state).unwrap();
+        let first = put_together(root.path());
+        assert!(!building(root.path()).finish_earlier().unwrap(), "nothing says that it is whole");
+        fs::write(first.folder.root().join(WHOLE), "").unwrap();
+        fs::rename(first.folder.identity(), state.join("identity")).unwrap();
+        fs::rename(first.folder.database(), state.join("site.db")).unwrap();
+        assert!(building(root.path()).finish_earlier().unwrap());
+        for there in ["agent.toml", "identity/key.pem", "site.db", "ledger", "logs/metrics"] {
+            assert!(state.join(there).exists(), "{there}");
+        }
+        assert!(!state.join(INSIDE).exists() && !building(root.path()).finish_earlier().unwrap());
+    }
+
+    #[test]
+    fn a_folder_that_holds_something_is_not_taken() {
+        let root = tempfile::tempdir().unwrap();
+        let state = root.path().join("state");
+        fs::create_dir(&state).unwrap();
+        fs::write(state.join("thesis.txt"), "").unwrap();
+        assert!(building(root.path()).create().is_err());
+        assert_eq!(fs::read_dir(&state).unwrap().count(), 1);
     }
 }

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::egress::{JoinEndpoint, release_join};
 use crate::error::SiteError;
-use crate::gateway::connection::quic::first_address;
+use crate::gateway::connection::quic::every_address;
 use crate::gateway::identity::{Coordinator, Identity};
 use crate::gateway::ledger::LedgerWriter;
 use crate::paths::StateFolder;
@@ -101,9 +101,9 @@ fn ask(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Resu
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
     let answer = runtime.block_on(async {
-        let remote = first_address(&invitation.address).await?;
+        let remotes = every_address(&invitation.address).await?;
         let tls = certs::tls::join_client(invitation.pin).map_err(internal)?;
-        release_join(&mut ledger, &SystemClock, &peer, JoinEndpoint { remote, tls }, &request).await
+        release_join(&mut ledger, &SystemClock, &peer, JoinEndpoint { remotes, tls }, &request).await
     });
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),
@@ -121,18 +121,25 @@ fn ask(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Resu
 /// Where the runs are is the coordinator's word. It may be another port of the invitation's host; another
 /// host is the person's to agree to.
 fn agree(run_address: &str, invited_to: &str, run_host: Option<&str>) -> Result<(), SiteError> {
-    certs::invitation::check_address(run_address).map_err(|error| SiteError::Enrolment {
+    certs::invitation::check_addresses(run_address).map_err(|error| SiteError::Enrolment {
         sentence: format!(
             "the coordinator's answer is refused: the address of its runs cannot be used: {error}"
         ),
         hint: "tell the coordinator's operator: `address` in coordinator.toml is sent to the sites".into(),
     })?;
-    let host = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_ascii_lowercase());
-    let (run, invited) = (host(run_address), host(invited_to));
-    if run == invited || (run_host.is_some() && run == run_host.map(str::to_ascii_lowercase)) {
+    let hosts = |list: &str| -> Vec<String> {
+        let host = |address: &str| address.rsplit_once(':').map(|(host, _)| host.to_ascii_lowercase());
+        certs::invitation::addresses(list).filter_map(host).collect()
+    };
+    let agreed: Vec<String> =
+        run_host.into_iter().flat_map(|hosts| hosts.split(',')).map(str::to_ascii_lowercase).collect();
+    let invited = hosts(invited_to);
+    let mut others = hosts(run_address);
+    others.retain(|host| !invited.contains(host) && !agreed.contains(host));
+    if others.is_empty() {
         return Ok(());
     }
-    let (run, invited) = (run.unwrap_or_default(), invited.unwrap_or_default());
+    let (run, invited) = (others.join(","), invited.join(","));
     Err(SiteError::Enrolment {
         sentence: format!(
             "the coordinator says that its runs are at {run}, but the invitation is for {invited}"
@@ -170,6 +177,9 @@ mod tests {
         agree("coordinator.example.org:4600", "Coordinator.example.org:4601", None).unwrap();
         agree("[::1]:1", "[::1]:2", None).unwrap();
         agree("10.0.0.9:1", "coordinator.example.org:4601", Some("10.0.0.9")).unwrap();
+        agree("a.org:1,[::1]:1", "A.org:2,[::1]:2", None).unwrap();
+        agree("a.org:1,b.org:1,c.org:1", "a.org:2", Some("b.org,c.org")).unwrap();
+        agree("a.org:1,b.org:1", "a.org:2", None).unwrap_err();
         for (run, agreed) in [
             ("10.0.0.9:1", None),
             ("10.0.0.9:1", Some("10.0.0.8")),

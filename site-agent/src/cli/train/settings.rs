@@ -7,6 +7,7 @@ use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
 use common::run::{Batching, Compute, RunError, Schedule, TargetModules, WeightFormat};
+use common::toml_text;
 use serde::de::DeserializeOwned;
 
 use crate::alone::job::LocalSettings;
@@ -239,10 +240,14 @@ fn read(path: &Path) -> Result<LocalSettings, SiteError> {
         return Err(wrong("it is larger than 256 KiB".into()));
     }
     let text = std::fs::read_to_string(path).map_err(|source| SiteError::io(path, source))?;
-    let mut table: toml::Table = toml::from_str(&text).map_err(|error| wrong(error.to_string()))?;
+    let mut table: toml::Table = toml::from_str(&text).map_err(|error| wrong(explained(&text, &error)))?;
     // A run file is welcome: the same training at one site, for comparison.
     table.retain(|key, _| !OF_A_RUN.contains(&key));
-    table.try_into().map_err(|error: toml::de::Error| wrong(error.to_string()))
+    table.try_into().map_err(|error: toml::de::Error| wrong(explained("", &error)))
+}
+
+fn explained(text: &str, error: &toml::de::Error) -> String {
+    toml_text::reason(text, error.message(), error.span())
 }
 
 #[cfg(test)]

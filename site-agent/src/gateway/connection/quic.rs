@@ -1,22 +1,25 @@
-//! The real line: QUIC to the coordinator's address. Used by `gateway`, by `site-agent check` (which knocks)
-//! and by `join` (which resolves the name). Invariant: every attempt has a deadline, resolves the name anew
-//! and binds a fresh socket.
+//! The real line: QUIC to the coordinator's addresses. Used by `gateway`, by `site-agent check` and by
+//! `site-agent set-address` (which knock), and by `join` (which looks up names). Invariants: every attempt
+//! has a deadline, looks up the addresses and their names anew and binds a fresh socket; whatever the
+//! address, the other end must prove that it is the coordinator.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use common::limits::HANDSHAKE_MS_MAX;
-use common::net::NetError;
-use common::net::client::{Client, ClientConnection, resolve};
+use common::net::client::{Client, ClientConnection, Opened, connect_any, resolve_all};
 
 use super::Connector;
 use crate::error::SiteError;
-use crate::gateway::identity::Identity;
+use crate::gateway::identity::{Coordinator, Identity};
 
-/// Opens QUIC connections to the coordinator's address, which is resolved anew each time.
+/// Opens QUIC connections to the coordinator's addresses, which are resolved anew each time.
 pub struct QuicConnector {
     client: Option<Client>,
-    address: String,
+    addresses: String,
+    /// The identity's folder, where `set-address` may write other addresses while the agent runs.
+    followed: Option<PathBuf>,
     tls: rustls::ClientConfig,
 }
 
@@ -28,45 +31,45 @@ impl QuicConnector {
     pub fn new(identity: &Identity) -> Result<Self, SiteError> {
         let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)
             .map_err(|error| SiteError::Internal(error.to_string()))?;
-        Ok(Self { client: None, address: identity.coordinator.address.clone(), tls })
+        Ok(Self { client: None, addresses: identity.coordinator.address.clone(), followed: None, tls })
     }
-}
 
-impl QuicConnector {
-    /// Tries each address that the name has.
-    async fn open(&self) -> Result<Opened, SiteError> {
+    /// The same, which reads the addresses again from the identity's folder before each attempt.
+    #[must_use]
+    pub fn following(self, identity: PathBuf) -> Self {
+        Self { followed: Some(identity), ..self }
+    }
+
+    /// Tries each address that each name has.
+    async fn open(&mut self) -> Result<Opened, SiteError> {
         let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
-        let mut last = SiteError::Connection { reason: "the name has no address".into() };
-        for remote in resolve(&self.address, deadline).await? {
-            // A fresh socket each time: after a network change the old one may be bound to a route that is
-            // gone.
-            let client = Client::bind_for(remote)?;
-            match client.connect(remote, self.tls.clone(), certs::profile::COORDINATOR_NAME, deadline).await {
-                Ok(session) => return Ok(Opened { client, session, remote }),
-                Err(error) => last = error.into(),
-            }
+        // While the file cannot be read the last word stands.
+        if let Some(Ok(coordinator)) = self.followed.as_deref().map(Coordinator::load) {
+            self.addresses = coordinator.address;
         }
-        Err(last)
+        let remotes = resolve_all(&self.addresses, deadline).await?;
+        Ok(connect_any(&remotes, &self.tls, certs::profile::COORDINATOR_NAME, deadline).await?)
     }
 
     /// A TLS handshake and nothing else: no request leaves, so there is nothing for the ledger.
     ///
     /// # Errors
-    /// `Net` or `Connection` when no address of the coordinator answers in time.
+    /// `Net` when the coordinator answers at no address in time.
     pub async fn knock(&mut self) -> Result<Reached, SiteError> {
-        let Opened { client, session, remote } = self.open().await?;
-        let round_trip = session.round_trip();
-        session.close();
+        let Opened { client, connection, remote } = self.open().await?;
+        let round_trip = connection.round_trip();
+        connection.close();
         client.close().await;
         Ok(Reached { remote, round_trip })
     }
 }
 
-/// A connection that stands.
-struct Opened {
-    client: Client,
-    session: ClientConnection,
-    remote: SocketAddr,
+/// All addresses of a list of names, for the one connection that is made before there is an identity.
+///
+/// # Errors
+/// `Net` when no name resolves in time.
+pub async fn every_address(list: &str) -> Result<Vec<SocketAddr>, SiteError> {
+    Ok(resolve_all(list, Duration::from_millis(HANDSHAKE_MS_MAX)).await?)
 }
 
 /// Where the coordinator answered, and how fast.
@@ -82,17 +85,8 @@ impl Connector for QuicConnector {
     type Wire = ClientConnection;
 
     async fn connect(&mut self) -> Result<ClientConnection, SiteError> {
-        let Opened { client, session, .. } = self.open().await?;
+        let Opened { client, connection, .. } = self.open().await?;
         self.client = Some(client);
-        Ok(session)
+        Ok(connection)
     }
-}
-
-/// The first address of a name, for the one connection that is made before there is an identity.
-///
-/// # Errors
-/// `Net` when the name does not resolve in time.
-pub async fn first_address(address: &str) -> Result<SocketAddr, SiteError> {
-    let found = resolve(address, Duration::from_millis(HANDSHAKE_MS_MAX)).await?;
-    found.first().copied().ok_or_else(|| SiteError::Net(NetError::Resolve { address: address.to_owned() }))
 }

@@ -1,0 +1,74 @@
+//! What a command says to people and to other programs: standard output and standard error, without the
+//! standard library's panic when nobody reads any more (`| head`) or the disk is full.
+//!
+//! Used by the `println!` family of both programs (defined at the top of their `cli.rs`, and in the two other
+//! places that talk to a person), by what writes a stream of its own, and by the end of both programs, which
+//! calls [`finish`]. Invariants: a reader that goes away is no error and ends the output, not the work; any
+//! other failure is told once, at the end.
+
+use std::fmt;
+use std::io::{self, ErrorKind, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+/// Nobody reads standard output any more.
+static GONE: AtomicBool = AtomicBool::new(false);
+/// What else went wrong with it, first.
+static FAILURE: Mutex<Option<io::Error>> = Mutex::new(None);
+
+/// Standard output; writing to it succeeds also when nobody reads.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Out;
+
+impl Write for Out {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if GONE.load(Ordering::Relaxed) {
+            return Ok(bytes.len());
+        }
+        settled(io::stdout().write(bytes), bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        settled(io::stdout().flush(), ())
+    }
+}
+
+/// A result with the reader's going away taken out, and noted.
+fn settled<T>(result: io::Result<T>, as_if: T) -> io::Result<T> {
+    match result {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {
+            GONE.store(true, Ordering::Relaxed);
+            Ok(as_if)
+        }
+        other => other,
+    }
+}
+
+/// Writes to standard output. A failure stays for [`finish`].
+pub fn print(text: fmt::Arguments<'_>) {
+    if let Err(error) = Out.write_fmt(text) {
+        FAILURE.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+    }
+}
+
+/// Writes to standard error. There is nowhere left to tell of a failure.
+pub fn eprint(text: fmt::Arguments<'_>) {
+    let _ = io::stderr().write_fmt(text);
+}
+
+/// Whether the reader of standard output went away: what only prints may stop.
+pub fn is_gone() -> bool {
+    GONE.load(Ordering::Relaxed)
+}
+
+/// Writes out what is left.
+///
+/// # Errors
+/// What went wrong with standard output, other than that nobody reads it.
+pub fn finish() -> io::Result<()> {
+    let flushed = Out.flush();
+    match FAILURE.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        Some(error) => Err(error),
+        None => flushed,
+    }
+}
