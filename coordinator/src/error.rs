@@ -21,6 +21,9 @@ pub enum Error {
     /// The state folder has no consortium. No retry.
     #[error("there is no consortium in {}", .0.display())]
     NotInitialised(PathBuf),
+    /// The database is not the one that was here. No retry.
+    #[error("this coordinator was restored from an older copy, or lost its database: {0}")]
+    Restored(String),
     /// The state folder already has one. No retry.
     #[error("{} already holds a consortium", .0.display())]
     AlreadyInitialised(PathBuf),
@@ -189,6 +192,9 @@ impl Error {
             }
             Self::AlreadyInitialised(_) => {
                 "choose another folder with --state, or go on with `coordinator serve`"
+            }
+            Self::Restored(_) => {
+                "restore the newest backup of the whole folder; if this is the newest, `coordinator serve --accept-restored`"
             }
             Self::Config { .. } => "correct the file and try again",
             Self::Missing { .. } => "check the path; paths in a run file are relative to the run file",

@@ -1,5 +1,6 @@
 //! Hostile peers against real processes: a coordinator, a member, a worker, a neighbour. Run by `cargo test`.
 
 mod ground;
+mod ledger;
 mod member;
 mod policy;

@@ -18,6 +18,16 @@ impl State {
     pub(super) fn open(&self) -> Result<StateFolder, SiteError> {
         absolute(&self.folder).map(StateFolder::new)
     }
+
+    /// As [`Self::open`], of a site that has joined.
+    pub(super) fn open_joined(&self) -> Result<StateFolder, SiteError> {
+        let folder = self.open()?;
+        if folder.config().exists() {
+            Ok(folder)
+        } else {
+            Err(SiteError::NotJoined { folder: folder.root().to_path_buf() })
+        }
+    }
 }
 
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, SiteError> {

@@ -1,5 +1,5 @@
-//! The real line: QUIC to the coordinator's address. Used by `gateway`, by `site-agent check` (which knocks)
-//! and by `join` (which resolves the name). Invariant: every attempt has a deadline, resolves the name anew
+//! The real line: QUIC to the coordinator's address. Used by `gateway`, by `site-agent check` and
+//! by `join` (which resolves the name). Invariant: every attempt has a deadline, resolves the name anew
 //! and binds a fresh socket.
 
 use std::net::SocketAddr;
@@ -42,23 +42,11 @@ impl QuicConnector {
             // gone.
             let client = Client::bind_for(remote)?;
             match client.connect(remote, self.tls.clone(), certs::profile::COORDINATOR_NAME, deadline).await {
-                Ok(session) => return Ok(Opened { client, session, remote }),
+                Ok(session) => return Ok(Opened { client, session }),
                 Err(error) => last = error.into(),
             }
         }
         Err(last)
-    }
-
-    /// A TLS handshake and nothing else: no request leaves, so there is nothing for the ledger.
-    ///
-    /// # Errors
-    /// `Net` or `Connection` when no address of the coordinator answers in time.
-    pub async fn knock(&mut self) -> Result<Reached, SiteError> {
-        let Opened { client, session, remote } = self.open().await?;
-        let round_trip = session.round_trip();
-        session.close();
-        client.close().await;
-        Ok(Reached { remote, round_trip })
     }
 }
 
@@ -66,23 +54,13 @@ impl QuicConnector {
 struct Opened {
     client: Client,
     session: ClientConnection,
-    remote: SocketAddr,
-}
-
-/// Where the coordinator answered, and how fast.
-#[derive(Clone, Copy, Debug)]
-pub struct Reached {
-    /// Its address.
-    pub remote: SocketAddr,
-    /// The path's round-trip time.
-    pub round_trip: Duration,
 }
 
 impl Connector for QuicConnector {
     type Wire = ClientConnection;
 
     async fn connect(&mut self) -> Result<ClientConnection, SiteError> {
-        let Opened { client, session, .. } = self.open().await?;
+        let Opened { client, session } = self.open().await?;
         self.client = Some(client);
         Ok(session)
     }
