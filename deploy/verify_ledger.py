@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies a site's egress ledger. Independent of Consilium's own code; needs Python 3 and nothing else.
 
-    python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N]
+    python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE]
 
 The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data` is no frame
 but a note: nothing left, its length is 0, and its sha256 is the Merkle root of the data manifest of the run it names.
@@ -11,9 +11,11 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
   - `previous` of each line is the SHA-256 of the line before it, so nothing was changed, removed or inserted;
   - a last line without an end is no longer than a line may be;
   - with --root (and --size): the Merkle tree hash of RFC 6962, section 2.1, over all lines (or the first N) is the given
-    one, for instance the one the coordinator was told or the one you wrote down last month.
-Without a root from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine one: write
-the root down, off this machine, each time you check.
+    one, for instance the one the coordinator was told or the one you wrote down last month;
+  - with --receipts: the frames are those that the coordinator acknowledged, in number of bytes and in hash, and its
+    signatures hold. `site-agent ledger receipts --out FILE` writes the file; compare its receipt_key with the one you know.
+Without a root or receipts from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine
+one: keep both off this machine each time you check.
 
 Exit code: 0 intact, 1 not intact, 2 wrong usage.
 """
@@ -26,6 +28,7 @@ import sys
 
 LINE_BYTES_MAX = 1024
 TOTAL_MAX = 2**64 - 1
+RECEIPT_HASHES_MAX = 2_000_000
 TIME_MS_MIN = 1767225600000  # 2026-01-01
 TIME_MS_MAX = 253402300799999  # the end of 9999
 NUMBER = rb"(0|[1-9][0-9]{0,19})"
@@ -48,6 +51,8 @@ KINDS = {
     "failed": (True, True, 16, 28),
     "overlap-declare": (True, False, 15, 27),
     "overlap-blinded": (True, False, 48, 131104),
+    "ledger-proof": (False, False, 73, 2149),
+    "receipt": (False, False, 179, 223),
     "data": (True, True, 0, 0),
 }
 
@@ -110,6 +115,7 @@ def verify(data):
     torn_bytes = len(lines.pop())
     previous, time_ms = "0" * 64, 0
     leaves, kinds, notes, total = [], {}, {}, 0
+    records = []
     for number, line in enumerate(lines, start=1):
         record = parse(line, number)
         if record["sequence"] != number - 1:
@@ -120,6 +126,7 @@ def verify(data):
             raise Broken(f"line {number} does not follow from the line before it: the ledger was changed there")
         previous, time_ms = hashlib.sha256(line).hexdigest(), record["time_ms"]
         leaves.append(leaf(line))
+        records.append(record)
         total += record["length"]
         if total > TOTAL_MAX:
             raise Broken(f"line {number} makes the bytes of all frames more than 2^64")
@@ -130,7 +137,151 @@ def verify(data):
             notes.setdefault(record["run"], []).append(record["sha256"])
     if torn_bytes > LINE_BYTES_MAX:
         raise Broken(f"line {len(leaves) + 1} is not a ledger record")
-    return leaves, kinds, notes, total, torn_bytes
+    return leaves, kinds, notes, total, torn_bytes, records
+
+
+# Ed25519 as in RFC 8032, section 5.1.7: a point is (x, y), and slow is fast enough for some receipts.
+P = 2**255 - 19
+Q = 2**252 + 27742317777372353535851937790883648493
+D = -121665 * pow(121666, -1, P) % P
+
+
+def add(left, right):
+    (x1, y1), (x2, y2) = left, right
+    product = D * x1 * x2 * y1 * y2 % P
+    x = (x1 * y2 + x2 * y1) * pow(1 + product, -1, P)
+    y = (y1 * y2 + x1 * x2) * pow(1 - product, -1, P)
+    return x % P, y % P
+
+
+def times(number, point):
+    result = (0, 1)
+    while number:
+        if number & 1:
+            result = add(result, point)
+        point = add(point, point)
+        number >>= 1
+    return result
+
+
+def decompress(text):
+    number = int.from_bytes(text, "little")
+    sign, y = number >> 255, number & (2**255 - 1)
+    if y >= P:
+        return None
+    square = (y * y - 1) * pow(D * y * y + 1, -1, P) % P
+    x = pow(square, (P + 3) // 8, P)
+    if (x * x - square) % P:
+        x = x * pow(2, (P - 1) // 4, P) % P
+    if (x * x - square) % P or (x == 0 and sign):
+        return None
+    return (P - x if x & 1 != sign else x), y
+
+
+BASE = decompress((4 * pow(5, -1, P) % P).to_bytes(32, "little"))
+
+
+def is_signed(key, message, signature):
+    public, point = decompress(key), decompress(signature[:32])
+    scalar = int.from_bytes(signature[32:], "little")
+    if public is None or point is None or scalar >= Q:
+        return False
+    challenge = int.from_bytes(hashlib.sha512(signature[:32] + key + message).digest(), "little") % Q
+    return times(scalar, BASE) == add(point, times(challenge, public))
+
+
+def number(value, limit):
+    if type(value) is not int or not 0 <= value < limit:
+        raise Broken("the file of receipts has a number out of range")
+    return value
+
+
+def digits(value, size):
+    if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{%d}" % (2 * size), value):
+        raise Broken("the file of receipts has something else where hexadecimal digits belong")
+    return bytes.fromhex(value)
+
+
+def read_receipts(text):
+    """The receipts of a file, and what the coordinator took (or None); Broken for a receipt that is not signed."""
+    try:
+        copy = json.loads(text)
+        site, key, entries = copy["site"], digits(copy["receipt_key"], 32), copy["receipts"]
+        taken = copy.get("taken")
+        if taken is not None:
+            taken = (number(taken["size"], 2**64), digits(taken["root"], 32).hex())
+        receipts = []
+        for entry in entries:
+            numbers = [number(entry[name], 2**64) for name in ("bytes", "first_sequence", "last_sequence", "received_bytes")]
+            message = b"consilium receipt v1\0" + hashlib.sha256(site.encode()).digest()
+            message += digits(entry["run"], 8) + number(entry["round"], 2**32).to_bytes(4, "little")
+            message += digits(entry["digest"], 32) + b"".join(value.to_bytes(8, "little") for value in numbers)
+            message += digits(entry["running_hash"], 32)
+            if not is_signed(key, message, digits(entry["signature"], 64)):
+                raise Broken(f"the receipt of run {entry['run']}, round {entry['round']} is not signed")
+            receipts.append(entry)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise Broken("it is no file that `site-agent ledger receipts --out` wrote") from None
+    receipts.sort(key=lambda entry: (entry["last_sequence"], entry["received_bytes"]))
+    return receipts, taken
+
+
+def search(frames, lost_bytes, start, goal, may_be_lost):
+    """How many frames were lost on the way, if bytes and hash come out so; None if they never do."""
+    rest = [0]
+    for frame in reversed(frames):
+        rest.append(rest[-1] + (frame["length"] if may_be_lost(frame) else 0))
+    rest.reverse()
+    hashes, paths = 0, [(0, start, 0, 0)]
+    while paths:
+        at, running, so_far, lost = paths.pop()
+        if at == len(frames):
+            if running == goal and so_far == lost_bytes:
+                return lost
+            continue
+        frame = frames[at]
+        without = so_far + frame["length"]
+        if may_be_lost(frame) and without <= lost_bytes <= without + rest[at + 1]:
+            paths.append((at + 1, running, without, lost + 1))
+        if so_far + rest[at + 1] >= lost_bytes:
+            hashes += 1
+            if hashes > RECEIPT_HASHES_MAX:
+                raise Broken("so many frames may have been lost that a receipt cannot be compared")
+            paths.append((at + 1, hashlib.sha256(running + bytes.fromhex(frame["sha256"])).digest(), so_far, lost))
+    return None
+
+
+def compare(records, receipts):
+    """Compares receipts, in order, with the ledger; returns how many frames never arrived."""
+    frames = [record for record in records if record["kind"] not in ("join", "data")]
+    before_hello = {a["sequence"] for a, b in zip(frames, frames[1:]) if b["kind"] == "hello"}
+    lost_frames, before = 0, None
+    for receipt in receipts:
+        name = f"it does not fit the receipt of run {receipt['run']}, round {receipt['round']}"
+        last, first = receipt["last_sequence"], receipt["first_sequence"]
+        record = records[last] if last < len(records) else {"kind": None}
+        if record["kind"] not in ("commit", "offer") or (record["run"], record["round"]) != (receipt["run"], receipt["round"]):
+            raise Broken(f"{name}: record {last}, which the receipt answers, is not there")
+        starts = [(first, 0, bytes(32))]
+        if before and before["first_sequence"] == first:
+            state = before["last_sequence"] + 1, before["received_bytes"], bytes.fromhex(before["running_hash"])
+            starts.insert(0, state)
+        for start, received, running in starts:
+            part = [frame for frame in frames if start <= frame["sequence"] <= last]
+            lost_bytes = received + sum(frame["length"] for frame in part) - receipt["received_bytes"]
+            goal = bytes.fromhex(receipt["running_hash"])
+            lost = None
+            if lost_bytes >= 0:
+                lost = search(part, lost_bytes, running, goal, lambda frame: frame["sequence"] in before_hello)
+                if lost is None and lost_bytes > 0:
+                    lost = search(part, lost_bytes, running, goal, lambda frame: True)
+            if lost is not None:
+                break
+        if lost is None:
+            raise Broken(f"{name}: a record from {first} to {last} was changed, removed or moved")
+        lost_frames += lost
+        before = receipt
+    return lost_frames
 
 
 def main():
@@ -139,10 +290,18 @@ def main():
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--root", help="the Merkle root that is expected, in hexadecimal digits")
     parser.add_argument("--size", type=int, help="with --root: the number of records that root was taken over")
+    parser.add_argument("--receipts", help="a file that `site-agent ledger receipts --out` wrote")
     arguments = parser.parse_args()
+    receipts, lost = [], 0
     try:
         with open(arguments.ledger, "rb") as file:
-            leaves, kinds, data, total, torn_bytes = verify(file.read())
+            leaves, kinds, data, total, torn_bytes, records = verify(file.read())
+        if arguments.receipts:
+            with open(arguments.receipts, "rb") as file:
+                receipts, taken = read_receipts(file.read())
+            if taken and (taken[0] > len(leaves) or tree_hash(leaves[: taken[0]]) != taken[1]):
+                raise Broken(f"its first {taken[0]} records are not there, or not those that the coordinator took")
+            lost = compare(records, receipts)
         root = tree_hash(leaves)
         if arguments.root:
             size = len(leaves) if arguments.size is None else arguments.size
@@ -161,6 +320,7 @@ def main():
         print(note, file=sys.stderr)
     if arguments.json:
         summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds, "data": data}
+        summary["receipts"] = {"fit": len(receipts), "frames_lost": lost}
         print(json.dumps(summary, indent=2))
         return 0
     rows = [("kind", "frames", "bytes")]
@@ -172,6 +332,8 @@ def main():
     for run, roots in sorted(data.items()):
         print(f"run {run} used data {', then '.join(roots)}")
     print(f"root {root}")
+    if receipts:
+        print(f"receipts {len(receipts)}: all fit; {lost} frames never arrived")
     print("the ledger is intact")
     return 0
 

@@ -1,8 +1,9 @@
-//! The privacy officer's Ed25519 key: signs waivers, which accept findings of the screen in one dataset.
+//! The privacy officer's Ed25519 key: signs waivers, which accept findings of the screen in one dataset, and
+//! decisions about a ledger that is lost.
 //!
-//! Called by `site-agent officer-key` and `site-agent waiver`; the public half is what a site trusts.
-//! Invariants: only messages that begin with the waiver's context string are signed or verified, so that a
-//! waiver's key signs nothing else.
+//! Called by `site-agent officer-key`, `site-agent waiver` and `site-agent ledger accept`; the public half is
+//! what a site trusts. Invariants: only messages that begin with one of the two context strings are signed or
+//! verified, so that one cannot pass for the other, and the key signs nothing else.
 
 use std::fmt;
 
@@ -17,6 +18,8 @@ use crate::error::CertError;
 
 /// How every waiver's signed bytes begin; whoever composes a waiver puts it there.
 pub const WAIVER_CONTEXT: &[u8] = b"consilium waiver v1\0";
+/// How the signed bytes of every decision about a ledger begin.
+pub const LEDGER_CONTEXT: &[u8] = b"consilium ledger v1\0";
 const SECRET_LABEL: &str = "consilium-officer-key";
 const PUBLIC_LABEL: &str = "consilium-officer-public-key";
 
@@ -61,13 +64,14 @@ impl OfficerKey {
         Ok(OfficerPublicKey(bytes))
     }
 
-    /// The signature over `message`, which must begin with [`WAIVER_CONTEXT`]. Deterministic (RFC 8032).
+    /// The signature over `message`, which must begin with a context of the officer's. Deterministic (RFC
+    /// 8032).
     ///
     /// # Errors
     /// [`CertError::Signing`] for a message that does not begin with the context.
     pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
-        if !message.starts_with(WAIVER_CONTEXT) {
-            return Err(CertError::Signing("the message is not a waiver".to_owned()));
+        if !is_decision(message) {
+            return Err(CertError::Signing("the message is no decision of an officer".to_owned()));
         }
         self.0.sign(message).as_ref().try_into().map_err(|_| CertError::Signing("not 64 bytes".to_owned()))
     }
@@ -106,12 +110,15 @@ impl OfficerPublicKey {
         bytes.try_into().map(Self).map_err(|_| CertError::OfficerKey)
     }
 
-    /// Whether `signature` is the officer's over `message`, a waiver.
+    /// Whether `signature` is the officer's over `message`, a waiver or a decision about a ledger.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
-        message.starts_with(WAIVER_CONTEXT)
-            && UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
+        is_decision(message) && UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
     }
+}
+
+fn is_decision(message: &[u8]) -> bool {
+    [WAIVER_CONTEXT, LEDGER_CONTEXT].iter().any(|context| message.starts_with(context))
 }
 
 #[cfg(test)]
@@ -130,6 +137,10 @@ mod tests {
         assert!(!public.verifies(&[WAIVER_CONTEXT, b"[]"].concat(), &signature));
         assert!(!public.verifies(&waiver, &signature[..63]));
         assert!(!OfficerKey::generate().unwrap().public_key().unwrap().verifies(&waiver, &signature));
+        let ledger = [LEDGER_CONTEXT, b"{}"].concat();
+        assert!(
+            public.verifies(&ledger, &key.sign(&ledger).unwrap()) && !public.verifies(&ledger, &signature)
+        );
         assert!(key.sign(b"something else").is_err());
         assert!(!format!("{key:?}").contains(key.to_text().unwrap().as_str()));
     }

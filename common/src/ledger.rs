@@ -5,12 +5,16 @@
 //!
 //! Used by the site agent, which writes it; this is format and check.
 
+mod consistency;
 mod grammar;
 mod merkle;
+mod receipts;
 mod record;
 mod verify;
 
+pub use consistency::{Prover, extends};
 pub use merkle::Tree;
+pub use receipts::{Compared, ReceiptError, answers, compare};
 pub use record::{Kind, LedgerError, Record, context, line_digest};
 pub use verify::{KindTotal, Reading, Summary, Verifier, read, verify};
 

@@ -140,6 +140,12 @@ pub const OVERLAP_SET_BYTES_MAX: u64 = 20 + 10 * (1 << 24);
 pub const OVERLAP_EVALUATIONS_MAX: usize = 4;
 /// A batch that finds no place within this is told to come again.
 pub const OVERLAP_WAIT_MS_MAX: u64 = 10_000;
+/// Hashes of one proof that a ledger was only extended: a tree of 2^64 records has 64 levels, and the proof
+/// one hash a level and one more (RFC 6962, section 2.1.2). 65 x 32 B = 2,080 B.
+pub const LEDGER_PROOF_HASHES_MAX: usize = 65;
+/// Hashes that the comparison of one receipt with a ledger may take while it tries which frames were lost: a
+/// second of one core in Rust, some ten in Python. Without losses it is one hash a frame.
+pub const RECEIPT_HASHES_MAX: usize = 2_000_000;
 /// One line of the egress ledger; a record is about 400 bytes.
 pub const LEDGER_LINE_BYTES_MAX: usize = 1024;
 /// Earliest time in a ledger: 2026-01-01 UTC, before the first version of this program. An earlier one is

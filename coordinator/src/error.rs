@@ -30,6 +30,9 @@ pub enum Error {
         /// Who can.
         owner: String,
     },
+    /// The database is not the one that was here. No retry.
+    #[error("this coordinator was restored from an older copy, or lost its database: {0}")]
+    Restored(String),
     /// The state folder already has one. No retry.
     #[error("{} already holds a consortium", .0.display())]
     AlreadyInitialised(PathBuf),
@@ -204,6 +207,9 @@ impl Error {
             }
             Self::AlreadyInitialised(_) => {
                 "choose another folder with --state, or go on with `coordinator serve`"
+            }
+            Self::Restored(_) => {
+                "restore the newest backup of the whole folder; if this is the newest, `coordinator serve --accept-restored`"
             }
             Self::Config { .. } => "correct the file and try again",
             Self::Missing { .. } => "check the path; paths in a run file are relative to the run file",

@@ -30,6 +30,7 @@ pub mod export;
 pub mod limits;
 pub mod overlap;
 pub mod requests;
+pub mod restored;
 pub mod round;
 pub mod server;
 pub mod state_folder;

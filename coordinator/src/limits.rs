@@ -54,6 +54,8 @@ pub const FRAMES_PER_DAY_MAX: u64 = 200_000;
 /// How far a site's next sequence number may be ahead of the last one: frames that were lost, or that a
 /// coordinator restored from a backup has forgotten: one a second for 11 days.
 pub const SEQUENCE_STEP_MAX: u64 = 1_000_000;
+/// From one note of a ledger that is refused to the next: a site that insists costs one write a second.
+pub const LEDGER_NOTE_MS_MIN: u64 = 1_000;
 /// How far it may be behind: requests overtake each other on `STREAMS_PER_CONNECTION_MAX` streams of two
 /// connections, and a few more.
 pub const SEQUENCE_BEHIND_MAX: u64 = 64;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use certs::{random, tls};
-use common::clock::{Clock, SystemClock};
+use common::clock::{Clock, SystemClock, Timestamp};
 use common::durable;
 use common::net::join::JoinServer;
 use common::net::server::Server;
@@ -30,6 +30,7 @@ use crate::requests::handler::RequestHandler;
 use crate::requests::intake::Intake;
 use crate::requests::places::Places;
 use crate::requests::told::Told;
+use crate::restored;
 use crate::round::event::Event;
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
@@ -50,12 +51,18 @@ pub struct Addresses {
 /// # Errors
 /// Another `serve` has the folder; keys, database or journal cannot be used; or a port or the admin socket
 /// cannot be opened.
-pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addresses)) -> Result<()> {
+pub async fn serve(
+    folder: StateFolder,
+    config: Config,
+    accepts_restored: bool,
+    ready: impl FnOnce(&Addresses),
+) -> Result<()> {
     let stop = stop_signal()?;
     let _lock = folder.lock()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
-    let store = Arc::new(Store::open(&folder.database())?);
+    let store = Arc::new(restored::open(&folder, accepts_restored)?);
+    accept_restored(&folder, &store, accepts_restored, clock.now())?;
     store.keep_reserve();
     let runs = Runs::replay(&store)?;
     overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
@@ -104,6 +111,7 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
         clock,
         places: Places::default(),
         told: Told::default(),
+        accepts_restored,
     });
     ready(&addresses);
     tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
@@ -111,6 +119,24 @@ pub async fn serve(folder: StateFolder, config: Config, ready: impl FnOnce(&Addr
     driving.abort();
     pruning.abort();
     tracing::info!("stopped");
+    Ok(())
+}
+
+/// Goes on with a database that lacks what was here only if the operator said so.
+fn accept_restored(
+    folder: &StateFolder,
+    store: &Store,
+    accepts_restored: bool,
+    now: Timestamp,
+) -> Result<()> {
+    if let Some(doubt) = restored::doubt(folder, store)? {
+        if !accepts_restored {
+            return Err(Error::Restored(doubt));
+        }
+        tracing::error!("{doubt}; accepted by --accept-restored, and what is missing stays missing");
+        store.accept_restored(now)?;
+    }
+    store.keep_mark();
     Ok(())
 }
 

@@ -5,8 +5,11 @@
 mod database;
 mod enrolment;
 mod error;
+mod forgotten;
 mod frames;
 mod journal;
+mod ledgers;
+mod mark;
 mod overlap;
 mod reserve;
 mod sqlite;
@@ -17,6 +20,8 @@ pub use self::enrolment::{Certificate, Enrolled, InvitationRow, SiteRow, SiteSta
 pub use self::error::StoreError;
 pub use self::frames::{FrameRefusal, FrameTotals, ReceivedFrame};
 pub use self::journal::JournalRow;
+pub use self::ledgers::{LedgerAnswer, LedgerQuestion};
+pub use self::mark::Mark;
 pub use self::updates::{Offer, Progress};
 
 #[cfg(test)]

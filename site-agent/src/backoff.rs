@@ -2,7 +2,7 @@
 //! back at once.
 //!
 //! Pure: the caller supplies the random bits. Used by `gateway::connection` and by the supervisor. Invariant:
-//! no wait is longer than `BACKOFF_MS_MAX`.
+//! no wait is longer than its cap, `BACKOFF_MS_MAX` unless another is given.
 
 use crate::limits::{BACKOFF_MS_MAX, BACKOFF_MS_MIN};
 
@@ -16,7 +16,12 @@ impl Backoff {
     /// The wait after one more failure, in milliseconds: between half and all of `BACKOFF_MS_MIN *
     /// 2^failures`, at most `BACKOFF_MS_MAX`. `random` is any 64 random bits.
     pub fn next_ms(&mut self, random: u64) -> u64 {
-        let full = BACKOFF_MS_MIN.saturating_mul(1 << self.failures.min(20)).min(BACKOFF_MS_MAX);
+        self.next_within_ms(BACKOFF_MS_MAX, random)
+    }
+
+    /// As [`Self::next_ms`], with another cap.
+    pub fn next_within_ms(&mut self, longest_ms: u64, random: u64) -> u64 {
+        let full = BACKOFF_MS_MIN.saturating_mul(1 << self.failures.min(20)).min(longest_ms);
         self.failures = self.failures.saturating_add(1);
         let half = full / 2;
         half + random % (full - half + 1)

@@ -27,7 +27,9 @@ use common::net::join;
 use common::wire::codec::CodecError;
 use common::wire::frame;
 use common::wire::join::{JoinRequest, JoinResponse};
-use common::wire::message::{Envelope, POINT_BYTES, PROTOCOL_VERSION, Request, RoundKey, TrainFailure};
+use common::wire::message::{
+    Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey, TrainFailure,
+};
 use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::error::SiteError;
@@ -48,6 +50,10 @@ pub enum Outbound<'a> {
     Join(&'a JoinRequest),
     /// Protocol version; size and root of our ledger.
     Hello,
+    /// Hashes that show that our ledger extends its first `from` records, which the coordinator was told of.
+    LedgerProof { from: u64 },
+    /// "This you signed last": the coordinator's own receipt, so that one restored from an old copy notices.
+    ShowReceipt(&'a Receipt),
     /// "Is there work?"
     Poll { wait_ms: u32 },
     /// "Give me this file from this byte on": a digest the coordinator named, and a number.
@@ -104,6 +110,16 @@ impl<C: Clock> Egress<C> {
         wire.exchange(&bytes).await
     }
 
+    /// Size and root of the ledger as it is now: what the next hello says.
+    pub fn ledger_head(&self) -> LedgerHead {
+        self.ledger.head()
+    }
+
+    /// The time.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now().0
+    }
+
     /// Notes in the ledger which records a run uses. Nothing is sent.
     ///
     /// # Errors
@@ -117,6 +133,9 @@ impl<C: Clock> Egress<C> {
         let refuse = |reason| Err(SiteError::PolicyRefused { reason });
         match item {
             Outbound::Join(_) => refuse("a site that has a certificate does not join again"),
+            Outbound::LedgerProof { from } if *from == 0 || *from >= self.ledger.next_sequence() => {
+                refuse("the ledger does not extend what it does not have")
+            }
             Outbound::Poll { wait_ms } if *wait_ms > POLL_WAIT_MS_MAX => {
                 refuse("a poll is longer than allowed")
             }
@@ -176,6 +195,14 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             return Err(SiteError::Internal("a request to join is no message of a run".into()));
         }
         Outbound::Hello => Request::Hello { protocol: PROTOCOL_VERSION, ledger: ledger.head() },
+        Outbound::LedgerProof { from } => {
+            let proof = ledger.prove(from)?;
+            payload = proof.iter().flat_map(|hash| hash.0).collect();
+            let count = u32::try_from(payload.len() / HASH_BYTES)
+                .map_err(|error| SiteError::Internal(error.to_string()))?;
+            Request::LedgerProof { from, ledger: ledger.head(), count }
+        }
+        Outbound::ShowReceipt(receipt) => Request::ShowReceipt { receipt: receipt.clone() },
         Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
         Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
         Outbound::Ready { key, base_fingerprint, records } => {

@@ -56,6 +56,14 @@ pub enum SiteError {
     PolicyRefused { reason: &'static str },
     #[error("the connection to the coordinator: {reason}")]
     Connection { reason: String },
+    #[error("the coordinator was told of another ledger of this site before, and answers nothing")]
+    LedgerRefused,
+    #[error(
+        "the coordinator was restored from a copy that is older than what it signed, and answers nothing"
+    )]
+    CoordinatorRestored,
+    #[error("the ledger {} is behind what is known of it: {reason}", path.display())]
+    LedgerBehind { path: PathBuf, reason: String },
     #[error(transparent)]
     Net(#[from] NetError),
     #[error("the coordinator answered with {code}")]
@@ -142,7 +150,10 @@ impl SiteError {
     pub fn is_retryable(&self) -> bool {
         // Even a refused certificate may be accepted again (a clock put right, a coordinator restored): the
         // gateway goes on asking, slowly, and says so.
-        matches!(self, Self::Connection { .. } | Self::Net(_))
+        matches!(
+            self,
+            Self::Connection { .. } | Self::LedgerRefused | Self::CoordinatorRestored | Self::Net(_)
+        )
     }
 
     /// Whether the person at the keyboard can put it right (exit code 1) or we must (exit code 2).
@@ -200,6 +211,17 @@ impl SiteError {
                  itself lacks it and the site accepts the risk, agent.toml: [sandbox] allow_missing = [{}]",
                 locks.iter().map(|lock| format!("\"{lock}\"")).collect::<Vec<_>>().join(", ")
             ),
+            Self::LedgerRefused => {
+                "was the state folder restored, or the ledger edited? tell the privacy officer and the coordinator's operator, who can accept it"
+                    .into()
+            }
+            Self::CoordinatorRestored => {
+                "tell the coordinator's operator, who can go on with `coordinator serve --accept-restored`".into()
+            }
+            Self::LedgerBehind { .. } => {
+                "put the newest copy of the ledger back; if it is lost, the privacy officer decides: `site-agent ledger accept`"
+                    .into()
+            }
             Self::Ledger { .. } => {
                 "keep the file as it is and show it to the privacy officer; `site-agent ledger verify` says more".into()
             }

@@ -33,6 +33,7 @@ pub mod connection;
 pub mod global_adapter;
 pub mod identity;
 pub mod ledger;
+pub mod memory;
 pub mod output;
 pub mod overlap;
 pub mod pace;
@@ -52,12 +53,14 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let config = AgentConfig::load(&folder.config())?;
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
     let store = wait_for_room(|| Store::open(&folder.database()))?;
+    let book = wait_for_room(|| Store::open(&folder.database()))?;
     let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
     let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
     if !unmet.is_empty() {
         return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
     }
     let identity = Identity::load(&folder.identity())?;
+    memory::must_not_be_behind(&folder.ledger(), &store)?;
     let (ledger, torn_bytes) = wait_for_room(|| LedgerWriter::open(&folder.ledger()))?;
     if torn_bytes > 0 {
         tracing::warn!(
@@ -74,7 +77,7 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         config,
         coordinator: identity.coordinator,
         store,
-        connection: Connection::new(line, egress),
+        connection: Connection::new(line, egress).with_book(book),
         clock: SystemClock,
         output,
         worker: read_worker()?,

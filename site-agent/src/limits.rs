@@ -23,6 +23,9 @@ pub const LOG_BYTES_MAX: u64 = 8 << 20;
 pub const BACKOFF_MS_MIN: u64 = 250;
 /// Longest wait between two attempts: a restarted coordinator has every site back within this.
 pub const BACKOFF_MS_MAX: u64 = 15_000;
+/// Longest wait between two questions that a person at the coordinator has to answer first (it does not take
+/// our ledger, or was restored): each is at most three records of 400 bytes, so 350 KB a day.
+pub const PERSON_WAIT_MS_MAX: u64 = 300_000;
 /// Shortest wait after the coordinator answered that it is busy, whatever it asked for.
 pub const BUSY_MS_MIN: u32 = 50;
 /// Longest wait after that answer: a coordinator cannot send a site to sleep for days.
@@ -56,6 +59,8 @@ pub const TRAINING_ATTEMPTS_MAX: u32 = 100;
 pub const TRAINING_STOP_MS_MAX: u64 = 120_000;
 /// A child that has said how it ended has this long to be gone.
 pub const TRAINING_EXIT_MS_MAX: u64 = 10_000;
+/// A person's answer to a question: `yes`, with room.
+pub const ANSWER_BYTES_MAX: u64 = 64;
 /// A file with a privacy officer's key: a line or two.
 pub const KEY_BYTES_MAX: u64 = 4096;
 /// An invitation: 13 bytes of scheme, four addresses of at most 259 with commas, a name of 32, token and pin

@@ -161,6 +161,11 @@ pub enum Notice {
     CannotTrain { key: RoundKey, reason: TrainFailure },
     /// A run is over.
     Finished { run: RunId },
+    /// The coordinator was told of another ledger of this site; nothing but the question whether it takes
+    /// this one leaves until a person there has accepted it.
+    LedgerRefused { retry_ms: u64 },
+    /// The coordinator was restored from an older copy, and waits for its operator.
+    CoordinatorRestored { retry_ms: u64 },
     /// The coordinator asked for or answered something that this site does not do or take; it goes on.
     NotDone { why: NotDone },
 }

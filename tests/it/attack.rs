@@ -2,5 +2,6 @@
 
 mod evaluation;
 mod ground;
+mod ledger;
 mod member;
 mod policy;

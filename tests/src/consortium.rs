@@ -127,8 +127,21 @@ impl Consortium {
     /// # Errors
     /// When it ends or does not listen in time.
     pub fn start_coordinator(&mut self, environment: &[(&str, &str)]) -> Result<(), Failure> {
+        self.start_coordinator_with(&[], environment)
+    }
+
+    /// As [`Self::start_coordinator`], with more arguments.
+    ///
+    /// # Errors
+    /// When it ends or does not listen in time.
+    pub fn start_coordinator_with(
+        &mut self,
+        more: &[&str],
+        environment: &[(&str, &str)],
+    ) -> Result<(), Failure> {
         let (listen, join) = (self.listen.to_string(), self.listen_join.to_string());
-        self.coordinator.start(&["serve", "--listen", &listen, "--listen-join", &join], environment)?;
+        let arguments = [&["serve", "--listen", &listen, "--listen-join", &join], more].concat();
+        self.coordinator.start(&arguments, environment)?;
         let (logs, interrupt) = (self.logs.clone(), self.setup.interrupt.clone());
         wait::until(
             "the coordinator's start",

@@ -5,10 +5,11 @@
 
 use super::record::{Kind, Record};
 use crate::limits::{
-    CHUNK_BYTES_MAX, LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX,
+    CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX,
+    OVERLAP_BATCH_POINTS_MAX,
 };
 use crate::wire::frame::PREFIX_BYTES;
-use crate::wire::message::POINT_BYTES;
+use crate::wire::message::{HASH_BYTES, POINT_BYTES};
 
 /// What a record of some kind belongs to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +49,8 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::Failed => (Round, 16, 28),
         Kind::OverlapDeclare => (Run, 15, 27),
         Kind::OverlapBlinded => (Run, 48, (32 + OVERLAP_BATCH_POINTS_MAX * POINT_BYTES) as u64),
+        Kind::LedgerProof => (Nothing, 73, (69 + LEDGER_PROOF_HASHES_MAX * HASH_BYTES) as u64),
+        Kind::Receipt => (Nothing, 179, 223),
         // Nothing left.
         Kind::Data => (Round, 0, 0),
     };

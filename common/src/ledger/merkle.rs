@@ -1,5 +1,5 @@
 //! Merkle tree hash of RFC 6962, section 2.1, kept as a compact range: one hash per set bit of the size.
-//! Used by `verify`.
+//! Used by `verify` and `consistency`.
 
 use sha2::{Digest as _, Sha256};
 
@@ -41,6 +41,6 @@ impl Tree {
 }
 
 /// SHA-256(0x01 || left || right).
-fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
+pub(super) fn node(left: &[u8; 32], right: &[u8; 32]) -> [u8; 32] {
     Sha256::new().chain_update([1]).chain_update(left).chain_update(right).finalize().into()
 }

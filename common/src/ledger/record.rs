@@ -68,6 +68,11 @@ pub enum Kind {
     /// See [`Request::OverlapBlinded`]: blinded points, uniform whatever the records are.
     #[serde(rename = "overlap-blinded")]
     OverlapBlinded,
+    /// See [`Request::LedgerProof`].
+    #[serde(rename = "ledger-proof")]
+    LedgerProof,
+    /// See [`Request::ShowReceipt`].
+    Receipt,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
@@ -88,6 +93,8 @@ impl Kind {
             Request::Failed { .. } => Self::Failed,
             Request::OverlapDeclare { .. } => Self::OverlapDeclare,
             Request::OverlapBlinded { .. } => Self::OverlapBlinded,
+            Request::LedgerProof { .. } => Self::LedgerProof,
+            Request::ShowReceipt { .. } => Self::Receipt,
         }
     }
 
@@ -106,6 +113,8 @@ impl Kind {
             Self::Failed => "failed",
             Self::OverlapDeclare => "overlap-declare",
             Self::OverlapBlinded => "overlap-blinded",
+            Self::LedgerProof => "ledger-proof",
+            Self::Receipt => "receipt",
             Self::Data => "data",
         }
     }
@@ -162,7 +171,12 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         Request::OverlapDeclare { run, .. } | Request::OverlapBlinded { run, .. } => {
             return (Some(*run), None);
         }
-        Request::Hello { .. } | Request::Poll { .. } | Request::Fetch { .. } | Request::Chunk { .. } => None,
+        Request::Hello { .. }
+        | Request::Poll { .. }
+        | Request::Fetch { .. }
+        | Request::Chunk { .. }
+        | Request::LedgerProof { .. }
+        | Request::ShowReceipt { .. } => None,
     };
     (key.map(|key| key.run), key.map(|key| key.round))
 }

@@ -4,17 +4,21 @@
 use super::grammar::{Context, shape};
 use super::*;
 use crate::id::{Digest, Round, RunId};
-use crate::limits::{CHUNK_BYTES_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX};
+use crate::limits::{
+    CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX,
+};
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::join::JoinRequest;
-use crate::wire::message::{Envelope, LedgerHead, POINT_BYTES, Request, RoundKey, TrainFailure};
+use crate::wire::message::{
+    Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, Receipt, ReceiptBody, Request, RoundKey, TrainFailure,
+};
 use crate::wire::numbers::{LossMilli, RoundedCount};
 
 mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 13] = [
+pub(super) const KINDS: [Kind; 15] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -27,6 +31,8 @@ pub(super) const KINDS: [Kind; 13] = [
     Kind::Failed,
     Kind::OverlapDeclare,
     Kind::OverlapBlinded,
+    Kind::LedgerProof,
+    Kind::Receipt,
     Kind::Data,
 ];
 
@@ -215,6 +221,7 @@ fn extremes(kind: Kind) -> (u64, u64) {
     let payload = match kind {
         Kind::Chunk => (1, CHUNK_BYTES_MAX as u64),
         Kind::OverlapBlinded => (POINT_BYTES as u64, (OVERLAP_BATCH_POINTS_MAX * POINT_BYTES) as u64),
+        Kind::LedgerProof => (HASH_BYTES as u64, (LEDGER_PROOF_HASHES_MAX * HASH_BYTES) as u64),
         _ => (0, 0),
     };
     (bytes(0, request(kind, 0)) + payload.0, bytes(u64::MAX, request(kind, u64::MAX)) + payload.1)
@@ -244,6 +251,24 @@ fn request(kind: Kind, number: u64) -> Request {
         Kind::Failed => Request::Failed { key, reason: TrainFailure::OverlapFailed },
         Kind::OverlapDeclare => Request::OverlapDeclare { run, points: short },
         Kind::OverlapBlinded => Request::OverlapBlinded { run, offset: short, count: short },
+        Kind::LedgerProof => Request::LedgerProof {
+            from: number,
+            ledger: LedgerHead { size: number, root: digest },
+            count: short,
+        },
+        Kind::Receipt => {
+            let body = ReceiptBody {
+                site: digest,
+                key,
+                digest,
+                bytes: number,
+                first_sequence: number,
+                last_sequence: number,
+                received_bytes: number,
+                running_hash: digest,
+            };
+            Request::ShowReceipt { receipt: Receipt { body, signature: [7; 64] } }
+        }
         Kind::Join | Kind::Data => panic!("no request"),
     }
 }

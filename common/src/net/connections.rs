@@ -52,12 +52,12 @@ impl Connections {
         self.lock().live.values().map(|(peer, _)| peer.clone()).collect()
     }
 
-    /// Closes, as not authorised, every connection whose peer matches; says how many. Their sites see it
+    /// Closes, as revoked, every connection whose peer matches; says how many. Their sites see it
     /// one network delay later; requests already being handled run to their end but cannot answer.
     pub fn close_where(&self, matches: impl Fn(&Peer) -> bool) -> usize {
         let registry = self.lock();
         let hit = registry.live.values().filter(|(peer, _)| matches(peer));
-        hit.map(|(_, connection)| connection.close(CloseCode::NotAuthorised.wire(), b"")).count()
+        hit.map(|(_, connection)| connection.close(CloseCode::Revoked.wire(), b"")).count()
     }
 
     /// Enters a connection; `None` when there is no room.

@@ -16,7 +16,7 @@ use crate::wire::codec::CodecError;
 pub enum CloseCode {
     /// Nothing is wrong; we are done.
     Done = 0,
-    /// The certificate is unknown, revoked or expired.
+    /// The certificate is not known here.
     NotAuthorised = 1,
     /// What was sent is not a message of this protocol.
     Malformed = 2,
@@ -28,11 +28,15 @@ pub enum CloseCode {
     Superseded = 5,
     /// A deadline passed.
     Deadline = 6,
+    /// The certificate was revoked, or its site has a newer one.
+    Revoked = 7,
+    /// The certificate is past its end, or not yet valid.
+    Expired = 8,
 }
 
 impl CloseCode {
     /// Every code there is.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::Done,
         Self::NotAuthorised,
         Self::Malformed,
@@ -40,6 +44,8 @@ impl CloseCode {
         Self::TooMany,
         Self::Superseded,
         Self::Deadline,
+        Self::Revoked,
+        Self::Expired,
     ];
 
     pub(super) fn wire(self) -> VarInt {
@@ -56,7 +62,7 @@ impl CloseCode {
 pub enum CertificateFault {
     /// Past its end, or before its beginning.
     Expired,
-    /// Revoked.
+    /// Revoked, or its site has a newer one.
     Revoked,
     /// Issued by another CA.
     UnknownAuthority,
@@ -82,7 +88,7 @@ impl CertificateFault {
     fn words(self) -> &'static str {
         match self {
             Self::Expired => "it has expired, or a clock is wrong",
-            Self::Revoked => "it was revoked",
+            Self::Revoked => "it was revoked, or the site has a newer one",
             Self::UnknownAuthority => "another consortium issued it",
             Self::Missing => "none was sent",
             Self::Other => "it is not acceptable",
@@ -119,7 +125,7 @@ pub enum NetError {
     #[error("the coordinator's certificate is refused: {reason}")]
     PeerCertificate { reason: String },
     /// The coordinator knows us no longer.
-    #[error("the coordinator does not accept this site: it is unknown or revoked")]
+    #[error("the coordinator does not know this site's certificate")]
     NotAuthorised,
     /// The other end speaks no protocol of ours.
     #[error("the other end speaks another protocol")]
@@ -233,6 +239,8 @@ impl NetError {
     fn from_close(code: VarInt) -> Self {
         match CloseCode::from_wire(code) {
             Some(CloseCode::NotAuthorised) => Self::NotAuthorised,
+            Some(CloseCode::Revoked) => Self::CertificateRefused { fault: CertificateFault::Revoked },
+            Some(CloseCode::Expired) => Self::CertificateRefused { fault: CertificateFault::Expired },
             Some(CloseCode::Malformed) => Self::NotUnderstood,
             Some(CloseCode::ShuttingDown) => Self::ShuttingDown,
             Some(CloseCode::TooMany) => Self::Refused,

@@ -72,8 +72,9 @@ impl From<Refusal> for Reply {
 
 /// What the coordinator does with requests.
 pub trait Handler: Send + Sync + 'static {
-    /// Whether this peer may have a connection at all; asked once, right after the handshake.
-    fn admit(&self, peer: &Peer) -> impl Future<Output = bool> + Send;
+    /// Whether this peer may have a connection at all; asked once, right after the handshake. What it is told
+    /// if not: a code.
+    fn admit(&self, peer: &Peer) -> impl Future<Output = Result<(), CloseCode>> + Send;
 
     /// Handles one request. Must authorise the peer again: a connection may outlive an authorisation.
     fn handle(&self, peer: &Peer, received: Received) -> impl Future<Output = Reply> + Send;
@@ -149,8 +150,10 @@ async fn serve_connection<H: Handler>(
     let Some(entry) = connections.enter(&connection, certificate_der) else {
         return connection.close(CloseCode::TooMany.wire(), b"");
     };
-    if !timeout(ADMISSION, handler.admit(&entry.peer)).await.unwrap_or(false) {
-        return connection.close(CloseCode::NotAuthorised.wire(), b"");
+    if let Err(code) =
+        timeout(ADMISSION, handler.admit(&entry.peer)).await.unwrap_or(Err(CloseCode::Deadline))
+    {
+        return connection.close(code.wire(), b"");
     }
     // Not only QUIC's own stream limit: a handler may still be busy after its stream is gone.
     let slots = Arc::new(Semaphore::new(STREAMS_PER_CONNECTION_MAX as usize));

@@ -22,7 +22,7 @@ use tokio::task::JoinHandle;
 
 use super::client::{Client, ClientConnection};
 use super::server::{Handler, Received, Reply, Server};
-use super::{Connections, EndpointKeys, NetError, Peer};
+use super::{CloseCode, Connections, EndpointKeys, NetError, Peer};
 use crate::clock::SystemClock;
 use crate::id::Digest;
 use crate::wire::frame;
@@ -76,13 +76,13 @@ impl Consortium {
 #[derive(Default)]
 struct Echo {
     admitted: AtomicU32,
-    refuse_everyone: bool,
+    refuse_everyone: Option<CloseCode>,
 }
 
 impl Handler for Echo {
-    async fn admit(&self, _peer: &Peer) -> bool {
+    async fn admit(&self, _peer: &Peer) -> Result<(), CloseCode> {
         self.admitted.fetch_add(1, Ordering::SeqCst);
-        !self.refuse_everyone
+        self.refuse_everyone.map_or(Ok(()), Err)
     }
 
     async fn handle(&self, _peer: &Peer, received: Received) -> Reply {

@@ -38,6 +38,20 @@ fn key() -> RoundKey {
     RoundKey { run: RunId([1, 2, 3, 4, 5, 6, 7, 8]), round: Round(3) }
 }
 
+fn receipt() -> Receipt {
+    let body = ReceiptBody {
+        site: Digest([0; 32]),
+        key: key(),
+        digest: Digest([0; 32]),
+        bytes: 0,
+        first_sequence: 0,
+        last_sequence: 0,
+        received_bytes: 0,
+        running_hash: Digest([0; 32]),
+    };
+    Receipt { body, signature: [0; 64] }
+}
+
 #[test]
 fn every_request_is_documented() {
     let (digest, records, loss) = (Digest([0; 32]), RoundedCount::of(1), LossMilli::of(1.0));
@@ -54,6 +68,8 @@ fn every_request_is_documented() {
         Request::Failed { key: key(), reason: TrainFailure::NoRecords },
         Request::OverlapDeclare { run: key().run, points: 1024 },
         Request::OverlapBlinded { run: key().run, offset: 0, count: 1 },
+        Request::LedgerProof { from: 1, ledger, count: 1 },
+        Request::ShowReceipt { receipt: receipt() },
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -68,6 +84,8 @@ fn every_request_is_documented() {
             Request::Failed { .. } => "Failed",
             Request::OverlapDeclare { .. } => "OverlapDeclare",
             Request::OverlapBlinded { .. } => "OverlapBlinded",
+            Request::LedgerProof { .. } => "LedgerProof",
+            Request::ShowReceipt { .. } => "ShowReceipt",
         };
         (request, name)
     });
@@ -90,26 +108,17 @@ fn every_request_is_documented() {
 
 #[test]
 fn every_response_and_refusal_is_documented() {
-    let receipt = ReceiptBody {
-        site: Digest([0; 32]),
-        key: key(),
-        digest: Digest([0; 32]),
-        bytes: 0,
-        first_sequence: 0,
-        last_sequence: 0,
-        received_bytes: 0,
-        running_hash: Digest([0; 32]),
-    };
     let all = [
         (Response::Welcome { protocol: PROTOCOL_VERSION }, "Welcome"),
         (Response::Work(Work::Nothing), "Work"),
         (Response::Blob { offset: 0, length: 0, total: 0 }, "Blob"),
         (Response::Noted, "Noted"),
         (Response::Continue { next_offset: 0 }, "Continue"),
-        (Response::Receipt(Receipt { body: receipt, signature: [0; 64] }), "Receipt"),
+        (Response::Receipt(receipt()), "Receipt"),
         (Response::Busy { retry_after_ms: 0 }, "Busy"),
         (Response::Refused(Refusal::Unknown), "Refused"),
         (Response::OverlapEvaluated { offset: 0, count: 1 }, "OverlapEvaluated"),
+        (Response::ProveLedger { size: 1 }, "ProveLedger"),
     ];
     documented("## 4.", &all);
     assert_eq!(rows("## 4.", "| tag | response"), all.len());
@@ -125,6 +134,8 @@ fn every_response_and_refusal_is_documented() {
         (Refusal::StorageFull, "StorageFull"),
         (Refusal::BadRequest, "BadRequest"),
         (Refusal::Internal, "Internal"),
+        (Refusal::LedgerChanged, "LedgerChanged"),
+        (Refusal::Restored, "Restored"),
     ];
     documented("## 4.", &refusals);
     assert_eq!(rows("## 4.", "| tag | refusal"), refusals.len());

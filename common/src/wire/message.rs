@@ -8,12 +8,14 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::{LossMilli, RoundedCount};
 use crate::id::{Digest, Round, RunId};
-use crate::limits::{CHUNK_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX};
+use crate::limits::{CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, OVERLAP_BATCH_POINTS_MAX};
 
 /// Version of this protocol; peers with another one are refused by name.
 pub const PROTOCOL_VERSION: u16 = 1;
 /// One point of the comparison with the held-out set: a compressed element of ristretto255 (RFC 9496).
 pub const POINT_BYTES: usize = 32;
+/// One hash of a ledger's tree in a proof that it was only extended.
+pub const HASH_BYTES: usize = 32;
 /// One proof that points were evaluated with the run's key: two scalars (RFC 9497, section 2.2).
 pub const PROOF_BYTES: usize = 64;
 /// Points under one proof: proofs are made and checked on as many cores as there are.
@@ -83,6 +85,12 @@ pub enum Request {
     /// `count` blinded points of 32 bytes each follow this frame, the first being number `offset` of the
     /// declared ones. Each is a hash times a secret random number: uniform, whatever was hashed.
     OverlapBlinded { run: RunId, offset: u32, count: u32 },
+    /// The ledger as it is before this frame extends its first `from` records: `count` hashes of 32 bytes
+    /// follow, the consistency proof of RFC 6962, section 2.1.2. Nothing but hashes over records of frames.
+    LedgerProof { from: u64, ledger: LedgerHead, count: u32 },
+    /// The newest receipt that the coordinator signed for this site, shown once a connection: a coordinator
+    /// that does not know it was restored from an older copy. Its own words, and nothing else.
+    ShowReceipt { receipt: Receipt },
 }
 
 impl Request {
@@ -95,6 +103,9 @@ impl Request {
             Self::OverlapBlinded { count, .. } => Some(*count as usize)
                 .filter(|count| (1..=OVERLAP_BATCH_POINTS_MAX).contains(count))
                 .map(|count| count * POINT_BYTES),
+            Self::LedgerProof { count, .. } => Some(*count as usize)
+                .filter(|count| (1..=LEDGER_PROOF_HASHES_MAX).contains(count))
+                .map(|count| count * HASH_BYTES),
             _ => Some(0),
         }
     }
@@ -146,6 +157,8 @@ pub enum Response {
     /// To `OverlapBlinded`: the `count` points from number `offset` on, evaluated with the run's key (32
     /// bytes each), then a proof of 64 bytes for each 256 of them, follow this frame.
     OverlapEvaluated { offset: u32, count: u32 },
+    /// To `Hello`: prove that the ledger extends its first `size` records, which we were told of before.
+    ProveLedger { size: u64 },
 }
 
 impl Response {
@@ -202,6 +215,12 @@ pub enum Refusal {
     BadRequest,
     /// The coordinator failed; the operator sees why. Worth a retry.
     Internal,
+    /// The ledger is not the one that was announced before, with more records. Until a person at the
+    /// coordinator has accepted it nothing else is answered; the site asks slowly.
+    LedgerChanged,
+    /// The coordinator was restored from a copy that is older than what it signed. Until a person there has
+    /// accepted that nothing else is answered; the site asks slowly.
+    Restored,
 }
 
 impl Refusal {

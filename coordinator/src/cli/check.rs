@@ -16,17 +16,18 @@ use crate::admin::client;
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
 use crate::execution::pruning;
+use crate::restored;
 use crate::state_folder::config::Config;
 use crate::state_folder::identity::Identity;
 use crate::state_folder::{StateFolder, blobs};
 
 const MANUAL: &str = "\
 Check this installation and say what is wrong: configuration, keys and
-certificates, the database and the journal's hash chain, every stored file
-against its name, free disk space, whether the ports are free or held by our
-own `serve`, and the locks of the processes that read model folders and
-held-out files, by trying what they must refuse. Changes nothing but an
-expiring server certificate. Exit code 0 if all is well.
+certificates, the database, the journal's hash chain and that nothing of it
+is missing, every stored file against its name, free disk space, whether the
+ports are free or held by our own `serve`, and the locks of the processes that
+read model folders and held-out files, by trying what they must refuse. Changes
+nothing but an expiring server certificate. Exit code 0 if all is well.
 
 Example:
   coordinator check --state /var/lib/consilium";
@@ -42,7 +43,11 @@ pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
     say("configuration", &format!("{} at {}", config.name, config.address))?;
     let identity = Identity::load(&folder, SystemClock.now())?;
     say("authority", &identity.authority.pin().to_string())?;
+    restored::open(&folder, false)?;
     let (store, runs) = offline::open_runs(&folder)?;
+    if let Some(doubt) = restored::doubt(&folder, &store)? {
+        return Err(Error::Restored(doubt));
+    }
     let sites = store.sites()?.len();
     say("database", &format!("sound; {sites} sites, {} runs, journal verified", runs.all().len()))?;
     say("stored files", &format!("{} verified", verify_blobs(&folder)?))?;

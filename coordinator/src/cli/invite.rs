@@ -10,7 +10,7 @@ use crate::error::{Error, Result};
 use crate::limits::INVITATION_MS_MAX;
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
-use crate::store::Store;
+use crate::store::{SiteStatus, Store};
 
 const MANUAL: &str = "\
 Print one line for one hospital: where to join, under which name, a one-time
@@ -22,11 +22,13 @@ asks for it, or reads it from standard input or from a private file; it is never
 an argument.
 
 A new invitation withdraws the site's earlier one, if that was not used: do so
-when somebody may have seen it. A site that has joined can be invited again, for
-example after its machine was replaced.
+when somebody may have seen it. A site that has joined is invited again with
+--readmit, before its certificate ends or after its machine was replaced: once
+it joins, its older certificate counts no more, and its ledger begins anew.
 
 Example:
   coordinator invite cardiology --ttl 2h
+  coordinator invite cardiology --readmit
   coordinator invite cardiology | ssh cardiology site-agent join --model DIR --data FILE";
 
 /// Invite a hospital
@@ -38,6 +40,9 @@ pub(super) struct Arguments {
     /// How long the invitation works: a number with s, m, h or d
     #[arg(long, default_value = "24h", value_parser = parse_duration_ms)]
     ttl: u64,
+    /// Invite a site that has joined: its older certificate ends when it joins again
+    #[arg(long)]
+    readmit: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
@@ -55,6 +60,14 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let invitation = Invitation::new(&config.join_address, arguments.site.as_str(), token.clone(), pin)?;
     let now = SystemClock.now();
     let store = Store::open(&folder.database())?;
+    let is_member =
+        store.sites()?.into_iter().any(|row| row.name == site && row.status == SiteStatus::Active);
+    if is_member && !arguments.readmit {
+        return Err(Error::Argument {
+            message: format!("{site} has joined already"),
+            hint: "to end its certificate and let it join again, add --readmit".into(),
+        });
+    }
     store.invite(&site, &token.hash(), now.plus_ms(arguments.ttl), now)?;
     output::print_line(&invitation.to_line())?;
     eprintln!("next, at {site}: site-agent join --model DIR --data FILE, and paste the line when it asks");

@@ -14,6 +14,10 @@ publish. Logs go to stderr (RUST_LOG=debug for more). Stop it with Ctrl-C or
 SIGTERM; kill it if you must: a run that was going continues at the next
 start, and nothing counts twice.
 
+It refuses a folder whose database is missing, empty or older than what was
+here, and stops answering when a site shows a receipt that it signed and does
+not know: it was restored from an older copy then.
+
 Example:
   coordinator serve --state /var/lib/consilium
   coordinator serve --listen 127.0.0.1:4433 --listen-join 127.0.0.1:4434";
@@ -28,6 +32,13 @@ pub(super) struct Arguments {
     /// Local address for enrolment (UDP) [default: `listen_join` in coordinator.toml]
     #[arg(long, value_name = "ADDR")]
     listen_join: Option<SocketAddr>,
+    /// Go on although the database is empty, or older than what was here or than what sites prove
+    ///
+    /// For a folder that was restored from a backup, after everything was looked for that may be newer.
+    /// What is missing stays missing: sites that joined since must join again, rounds that were closed
+    /// since are not known here. Said in the log, and recorded in the database.
+    #[arg(long)]
+    accept_restored: bool,
 }
 
 pub(super) fn run(folder: StateFolder, arguments: &Arguments) -> Result<()> {
@@ -36,7 +47,8 @@ pub(super) fn run(folder: StateFolder, arguments: &Arguments) -> Result<()> {
     config.listen_join = arguments.listen_join.unwrap_or(config.listen_join);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Internal(format!("runtime: {error}")))?;
-    let result = runtime.block_on(server::serve(folder, config, |addresses| {
+    let accepts_restored = arguments.accept_restored;
+    let result = runtime.block_on(server::serve(folder, config, accepts_restored, |addresses| {
         eprintln!("listening on {} (runs)", addresses.run);
         eprintln!("listening on {} (enrolment)", addresses.join);
     }));

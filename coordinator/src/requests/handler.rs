@@ -10,9 +10,9 @@ use common::clock::Clock;
 use common::id::{Digest, Round, SiteId};
 use common::ledger::Kind;
 use common::limits::{CHUNK_BYTES_MAX, RECORDS_MAX};
-use common::net::Peer;
 use common::net::server::{Handler, Received, Reply};
-use common::wire::message::{PROTOCOL_VERSION, Refusal, Request, Response, RoundKey, TrainFailure};
+use common::net::{CloseCode, Peer};
+use common::wire::message::{Refusal, Request, Response, RoundKey, TrainFailure};
 
 use super::intake::Intake;
 use super::places::Places;
@@ -46,24 +46,34 @@ pub struct RequestHandler {
     pub places: Places,
     /// Which ended runs each site was told of since we started.
     pub told: Told,
+    /// Whether the operator accepts that we were restored from an older copy.
+    pub accepts_restored: bool,
 }
 
+/// Whose request it is, its totals with this frame, and the answer if it was about the ledger.
+type Entered = (SiteId, FrameTotals, Option<Response>);
+
 impl Handler for RequestHandler {
-    async fn admit(&self, peer: &Peer) -> bool {
+    async fn admit(&self, peer: &Peer) -> Result<(), CloseCode> {
         match self.authorise(peer).await {
             Ok(site) => {
                 tracing::info!(%site, address = %peer.address, "connected");
-                true
+                Ok(())
             }
-            Err(_) => false,
+            Err(Refusal::NotAuthorised) => Err(self.why_not(peer).await),
+            // The database cannot be asked now.
+            Err(_) => Err(CloseCode::TooMany),
         }
     }
 
     async fn handle(&self, peer: &Peer, received: Received) -> Reply {
-        let (site, totals) = match self.enter(peer, &received).await {
+        let (site, totals, answered) = match self.enter(peer, &received).await {
             Ok(entered) => entered,
             Err(reply) => return reply,
         };
+        if let Some(response) = answered {
+            return response.into();
+        }
         match self.answer(&site, received, totals).await {
             Ok(reply) => reply,
             Err(refusal) => {
@@ -91,9 +101,27 @@ impl RequestHandler {
         })
     }
 
-    /// Authorises a request and counts its frame.
-    async fn enter(&self, peer: &Peer, received: &Received) -> Result<(SiteId, FrameTotals), Reply> {
+    /// What a peer without authorisation is told: nothing that its own certificate does not say.
+    async fn why_not(&self, peer: &Peer) -> CloseCode {
+        let Ok(certificate) = PeerCertificate::from_der(&peer.certificate_der) else {
+            return CloseCode::NotAuthorised;
+        };
+        if !certificate.is_valid_at(system_time(self.clock.now())) {
+            return CloseCode::Expired;
+        }
+        let store = Arc::clone(&self.store);
+        let was_ours = move || Ok(store.is_revoked(certificate.serial, certificate.key)?);
+        match blocking(was_ours).await {
+            Ok(true) => CloseCode::Revoked,
+            _ => CloseCode::NotAuthorised,
+        }
+    }
+
+    /// Authorises a request, insists that the site's ledger stands, and counts the frame. What was asked
+    /// about the ledger is answered then.
+    async fn enter(&self, peer: &Peer, received: &Received) -> Result<Entered, Reply> {
         let site = self.authorise(peer).await?;
+        let answered = self.ledger_stands(&site, received).await?;
         let frame = ReceivedFrame {
             sequence: received.envelope.sequence,
             kind: Kind::of(&received.envelope.request).word(),
@@ -102,11 +130,10 @@ impl RequestHandler {
         };
         let (store, now, who) = (Arc::clone(&self.store), self.clock.now(), site.clone());
         match internal(blocking(move || Ok(store.record_frame(&who, &frame, now)?)).await)? {
-            Ok(totals) => Ok((site, totals)),
+            Ok(totals) => Ok((site, totals, answered)),
             Err(FrameRefusal::Sequence { last }) => {
                 let sequence = frame.sequence;
-                tracing::error!(%site, sequence, last, "a sequence number far from the last one; \
-                    if the site was restored from a backup, invite it again and let it join into a new state folder");
+                tracing::error!(%site, sequence, last, "a sequence number far from the last one, which no honest site sends");
                 Err(Refusal::BadRequest.into())
             }
             Err(FrameRefusal::TooMany) => {
@@ -118,7 +145,9 @@ impl RequestHandler {
 
     async fn answer(&self, site: &SiteId, received: Received, totals: FrameTotals) -> Result<Reply, Refusal> {
         match received.envelope.request {
-            Request::Hello { protocol, ledger } => hello(site, protocol, ledger.size, totals),
+            // Answered by `ledger`.
+            Request::Hello { .. } | Request::LedgerProof { .. } => Err(Refusal::Internal),
+            Request::ShowReceipt { receipt } => self.shown(site, &receipt).await,
             Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),
             Request::Fetch { digest, offset } => self.fetch(site, digest, offset).await,
             Request::Ready { key, base_fingerprint, records } => {
@@ -196,17 +225,6 @@ impl RequestHandler {
             _ => Err(Refusal::Unknown),
         }
     }
-}
-
-fn hello(site: &SiteId, protocol: u16, ledger_size: u64, totals: FrameTotals) -> Result<Reply, Refusal> {
-    if protocol != PROTOCOL_VERSION {
-        return Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION });
-    }
-    if ledger_size < totals.last_sequence {
-        // The ledger is shorter than what we received: restored from an old backup, or tampered with.
-        tracing::error!(%site, ledger_size, last_sequence = totals.last_sequence, "the site's ledger went backwards");
-    }
-    Ok(Response::Welcome { protocol: PROTOCOL_VERSION }.into())
 }
 
 fn failure_code(reason: TrainFailure) -> &'static str {

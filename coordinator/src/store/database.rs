@@ -1,7 +1,7 @@
 //! The database handle and how numbers are written in it. Used by every other file of `store`, which add
 //! their tables' methods to [`Store`]. Invariant: one connection, held for one transaction at a time.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
@@ -14,6 +14,7 @@ use super::sqlite;
 #[derive(Debug)]
 pub struct Store {
     connection: Mutex<Connection>,
+    pub(super) path: PathBuf,
     pub(super) reserve: Reserve,
 }
 
@@ -24,7 +25,8 @@ impl Store {
     /// The file is no sound database ([`StoreError::Corrupt`]), was written by a newer version, or cannot be
     /// opened in write-ahead mode.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
-        Ok(Self { connection: Mutex::new(sqlite::open(path)?), reserve: Reserve::beside(path) })
+        let connection = Mutex::new(sqlite::open(path)?);
+        Ok(Self { connection, path: path.to_path_buf(), reserve: Reserve::beside(path) })
     }
 
     /// Keeps room on the disk for the journal, if there is room to keep: `serve` does it when it starts and

@@ -1,11 +1,12 @@
 //! Sites, tokens and certificates. Called by `enrolment`, `requests::handler`, `admin` and the subcommands
 //! `invite`, `sites` and `revoke`. Invariants: a token yields at most one certificate, recorded in the
-//! transaction that consumes the token; the same token with the same key yields that certificate again
-//! (a crash between signing and answering); a request is authorised by serial AND key.
+//! transaction that consumes the token; it ends the certificate that the site had before; the same token with
+//! the same key yields that certificate again (a crash between signing and answering); a request is
+//! authorised by serial AND key.
 
 use certs::{SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
-use common::id::SiteId;
+use common::id::{Digest, SiteId};
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::database::{Store, from_sql, to_sql};
@@ -200,14 +201,15 @@ impl Store {
             return Err(StoreError::TokenExpired);
         }
         let certificate = sign(&site)?;
+        readmit(&transaction, &site, now)?;
         record(&transaction, &site, &certificate, now)?;
-        // Who joins has a new ledger, which begins at 1: what was received so far belongs to the old one.
-        transaction.execute("DELETE FROM frame_totals WHERE site = ?", [site.as_str()])?;
         transaction.execute(
             "UPDATE tokens SET consumed_by = ? WHERE hash = ? AND consumed_by IS NULL",
             params![certificate.serial.as_bytes(), token.as_bytes()],
         )?;
         transaction.commit()?;
+        drop(connection);
+        self.keep_mark();
         Ok(Enrolled { site, certificate, fresh: true })
     }
 
@@ -223,6 +225,20 @@ impl Store {
         let name =
             connection.query_row(query, params![serial.as_bytes(), key.as_bytes()], read).optional()?;
         name.map(|name| site_id(&name)).transpose()
+    }
+
+    /// Whether a certificate that does not count any more was one of ours: revoked, or of a site that is, or
+    /// replaced by a newer one.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn is_revoked(&self, serial: SerialNumber, key: SpkiPin) -> Result<bool, StoreError> {
+        let query = "SELECT 1 FROM certificates WHERE serial = ? AND key_pin = ?";
+        let found = self
+            .lock()
+            .query_row(query, params![serial.as_bytes(), key.as_bytes()], |_| Ok(()))
+            .optional()?;
+        Ok(found.is_some())
     }
 
     /// Shuts a site out. Returns whether there was one to shut out. On a full disk the database's reserve is
@@ -266,6 +282,32 @@ impl Store {
         }
         Ok(sites)
     }
+}
+
+/// Ends what a site had before it joins again: its certificate, so that one machine speaks for it, and the
+/// ledger that we knew, in place of which it begins another. Recorded like every other ledger that replaced
+/// one.
+fn readmit(connection: &Connection, site: &SiteId, now: Timestamp) -> Result<(), StoreError> {
+    let (name, at) = (site.as_str(), to_sql(now.0));
+    let retired = connection.execute(
+        "UPDATE certificates SET revoked_at = ? WHERE site = ? AND revoked_at IS NULL",
+        params![at, name],
+    )?;
+    if retired > 0 {
+        let nothing = Digest::of(b"").0;
+        connection.execute(
+            "INSERT INTO ledger_decisions (site, kept_size, kept_root, size, root, since, at)
+             VALUES (?1, (SELECT size FROM ledger_heads WHERE site = ?1),
+                     (SELECT root FROM ledger_heads WHERE site = ?1), 0, ?2, ?3, ?3)",
+            params![name, nothing, at],
+        )?;
+        tracing::warn!(%site, "joined again: its older certificate counts no more, and its ledger begins anew");
+    }
+    // Who joins has a new ledger, which begins at 1: what was received so far belongs to the old one.
+    for table in ["frame_totals", "ledger_heads", "ledger_questions"] {
+        connection.execute(&format!("DELETE FROM {table} WHERE site = ?"), [name])?;
+    }
+    Ok(())
 }
 
 fn record(

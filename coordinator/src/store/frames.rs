@@ -133,7 +133,8 @@ fn of_day(connection: &Connection, site: &SiteId, day: u64) -> Result<u64, Store
 const DAY_MS: u64 = 86_400_000;
 
 fn extend(before: Option<FrameTotals>, frame: &ReceivedFrame) -> FrameTotals {
-    let before = before.unwrap_or(FrameTotals {
+    // A count that begins anew keeps the last number only.
+    let before = before.filter(|before| before.frames > 0).unwrap_or(FrameTotals {
         first_sequence: frame.sequence,
         last_sequence: frame.sequence,
         frames: 0,

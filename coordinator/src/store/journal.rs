@@ -58,7 +58,7 @@ impl Store {
         at: Timestamp,
         body: &str,
     ) -> Result<u64, StoreError> {
-        self.with_reserve(|| {
+        let appended = self.with_reserve(|| {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let last = transaction
@@ -75,7 +75,9 @@ impl Store {
         )?;
         transaction.commit()?;
         Ok(seq)
-        })
+        })?;
+        self.keep_mark();
+        Ok(appended)
     }
 
     /// The whole journal in order, after its chain was verified.

@@ -1,5 +1,8 @@
 //! `site-agent check`: does this machine keep the promises? Tries, and shows what it tried. Run by `cli`.
 
+use std::time::Instant;
+
+use common::clock::SystemClock;
 use sandbox::Lock;
 use sandbox::probe::ProbeReport;
 use sandbox::probe::attempt::Outcome;
@@ -8,9 +11,18 @@ use serde_json::json;
 use super::support::{State, print_json};
 use super::table;
 use crate::config::AgentConfig;
+use crate::egress::Egress;
 use crate::error::SiteError;
+use crate::gateway::connection::Connection;
 use crate::gateway::connection::quic::QuicConnector;
 use crate::gateway::identity::Identity;
+use crate::gateway::ledger::LedgerWriter;
+use crate::gateway::memory;
+use crate::gateway::output::Report;
+use crate::gateway::store::Store;
+use crate::gateway::store::memory::Said;
+use crate::paths::StateFolder;
+use crate::pipe::Notice;
 use crate::preflight::{self, Locks};
 
 const EXAMPLES: &str = "\
@@ -18,7 +30,9 @@ Examples:
   site-agent check
   site-agent check --json
 
-Exit code 0: everything that must hold does. 1: something does not, and the output says what.";
+Exit code 0: everything that must hold does, and the coordinator accepts this site. 1: something does not, and the output \
+says what: it was revoked, has expired, is not known there, or nobody answers. While the agent runs, this is what it was \
+told last.";
 
 /// Columns of a line of what was tried.
 const COLUMNS: usize = 78;
@@ -27,7 +41,8 @@ const COLUMNS: usize = 78;
 ///
 /// Starts a child in each sandbox and has it try what must be impossible: open the records from the process
 /// with the network, make a socket of every family in the process with the records, and so on. Then reads the
-/// data, loads the model, and knocks at the coordinator's door without saying anything.
+/// data, loads the model, and greets the coordinator as the agent does: a frame or two that are in the
+/// ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -69,7 +84,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
     preflight::validate(&folder)?;
     if !arguments.offline {
-        knock(&Identity::load(&folder.identity())?)?;
+        greet(&folder, &config)?;
     }
     Ok(())
 }
@@ -147,14 +162,47 @@ fn state_of(report: &ProbeReport, lock: Lock) -> String {
     .to_owned()
 }
 
-/// A TLS handshake and nothing else: no request leaves, so there is nothing for the ledger.
-fn knock(identity: &Identity) -> Result<(), SiteError> {
-    let mut connector = QuicConnector::new(identity)?;
+/// Asks the coordinator, as the agent does at the beginning of a connection. While the agent runs, it alone
+/// may write to the ledger; then what it was told last is said.
+fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
+    let identity = Identity::load(&folder.identity())?;
+    let address = identity.coordinator.address.clone();
+    let book = Store::open(&folder.database())?;
+    memory::must_not_be_behind(&folder.ledger(), &book)?;
+    let ledger = match LedgerWriter::open(&folder.ledger()) {
+        Ok((ledger, _)) => ledger,
+        Err(SiteError::AlreadyRunning { .. }) => return told(&book, &address),
+        Err(error) => return Err(error),
+    };
+    let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
+    let mut connection = Connection::new(QuicConnector::new(&identity)?, egress).with_book(book);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
-    let reached = runtime.block_on(connector.knock())?;
-    println!("coordinator: reached at {} in {} ms", reached.remote, reached.round_trip.as_millis());
+    let began = Instant::now();
+    runtime.block_on(connection.greet(&mut Silent))?;
+    println!("coordinator: {address} accepts this site (asked, {} ms)", began.elapsed().as_millis());
     Ok(())
+}
+
+/// What the running agent was told last.
+fn told(book: &Store, address: &str) -> Result<(), SiteError> {
+    let Some((said, at_ms)) = book.said()? else {
+        let reason = "the agent is running, and no coordinator has answered it so far".to_owned();
+        return Err(SiteError::Connection { reason });
+    };
+    let words = format!("{address} {} (told to the running agent, {} UTC)", said.words(), table::utc(at_ms));
+    if said == Said::Welcome {
+        println!("coordinator: {words}");
+        return Ok(());
+    }
+    Err(SiteError::Connection { reason: words })
+}
+
+/// The greeting's outcome is the answer; nobody is told on the way.
+struct Silent;
+
+impl Report for Silent {
+    fn notice(&mut self, _: Notice) {}
 }

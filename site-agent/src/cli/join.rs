@@ -13,6 +13,7 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::PathBuf;
 
+use common::clock::{Clock as _, SystemClock};
 use common::durable;
 use common::id::SiteId;
 use data::dedup::DuplicatePolicy;
@@ -24,6 +25,7 @@ use super::support::{State, absolute, model_folder, record_file, record_files, r
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
+use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::policy::PolicyConfig;
@@ -174,7 +176,11 @@ fn build(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     durable::write(&path, config.to_commented_toml()?.as_bytes(), durable::ORDINARY)
         .map_err(SiteError::at(&path))?;
     let records = preflight::validate(folder)?;
-    Store::open(&folder.database())?.set_fact(FACT_RECORDS, records)
+    let mut store = Store::open(&folder.database())?;
+    store.set_fact(FACT_RECORDS, records)?;
+    // The request to join is in the ledger: one that is deleted later is missed.
+    let (ledger, _) = LedgerWriter::open(&folder.ledger())?;
+    store.record_taken_ledger(&ledger.head(), SystemClock.now().0)
 }
 
 fn refuse_existing(folder: &StateFolder) -> Result<(), SiteError> {

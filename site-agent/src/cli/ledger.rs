@@ -1,13 +1,16 @@
-//! `site-agent ledger show|verify`: what left this hospital, and whether the record of it is intact. Offline.
-//! Run by `cli`.
+//! `site-agent ledger show|verify|receipts|accept`: what left this hospital, whether the record of it is
+//! intact and complete, and what the officer decides if it is not. Offline. Run by `cli`.
+
+mod accept;
+mod receipts;
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use common::ledger::{self, LedgerError, Reading, Record, Summary};
+use common::ledger::{self, Compared, LedgerError, Reading, Record, Summary};
 use serde_json::json;
 
 use super::support::{State, print_json};
@@ -28,8 +31,19 @@ Examples:
   site-agent ledger verify
   python3 deploy/verify_ledger.py site-state/ledger/ledger.log
 
-The second is an independent program that needs Python only; both print the same root and the same totals. The root is what \
-the coordinator is told at the beginning of each connection, so it can be compared with what they have.";
+It compares the ledger with the receipts that the coordinator signed and with the root that it took last, both in site.db: a \
+ledger that was cut or begun anew does not fit. Records behind both are known to nobody else yet.
+
+The second is an independent program that needs Python only; both print the same root and the same totals. For the receipts:
+  site-agent ledger receipts --out receipts.json
+  python3 deploy/verify_ledger.py site-state/ledger/ledger.log --receipts receipts.json";
+
+const RECEIPTS_EXAMPLES: &str = "\
+Example:
+  site-agent ledger receipts --out receipts.json
+
+Keep the file off this machine: with it and the ledger anybody can check later that nothing was cut off, with \
+deploy/verify_ledger.py. Compare its receipt_key with the coordinator's.";
 
 const EXAMPLES: &str = "\
 Example:
@@ -60,7 +74,7 @@ enum Command {
         #[arg(long, value_name = "N")]
         last: Option<usize>,
     },
-    /// Check that no record was changed, removed or inserted, and sum up by kind.
+    /// Check that no record was changed, removed, inserted or cut off, and sum up by kind.
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify {
         #[command(flatten)]
@@ -69,21 +83,29 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write the coordinator's signed receipts to a file, for the independent verifier.
+    #[command(after_long_help = RECEIPTS_EXAMPLES)]
+    Receipts {
+        #[command(flatten)]
+        state: State,
+        /// The file to write.
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Go on with a ledger that is behind what is known of it: the privacy officer's decision.
+    ///
+    /// The agent refuses to run on a ledger that lacks what the coordinator acknowledged. If it cannot be put
+    /// back, this records that it is lost, and begins a new count.
+    #[command(after_long_help = accept::EXAMPLES)]
+    Accept(accept::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
-        Command::Show { state, json, last } => show(&joined(state)?, *json, *last),
-        Command::Verify { state, json } => verify_and_print(&joined(state)?, *json),
-    }
-}
-
-fn joined(state: &State) -> Result<StateFolder, SiteError> {
-    let folder = state.open()?;
-    if folder.config().exists() {
-        Ok(folder)
-    } else {
-        Err(SiteError::NotJoined { folder: folder.root().to_path_buf() })
+        Command::Show { state, json, last } => show(&state.open_joined()?, *json, *last),
+        Command::Verify { state, json } => verify_and_print(&state.open_joined()?, *json),
+        Command::Receipts { state, out } => receipts::export(&state.open_joined()?, out),
+        Command::Accept(arguments) => accept::run(arguments),
     }
 }
 
@@ -118,8 +140,12 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
 }
 
 fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError> {
+    let known = receipts::knowledge(folder)?;
     let (records, summary) = read(&folder.ledger())?;
     let data = data_roots(&records);
+    let beside = known.map(|known| receipts::compare(&folder.ledger(), &records, &known)).transpose()?;
+    let Compared { receipts, frames_lost } =
+        beside.as_ref().map_or_else(Compared::default, |beside| beside.compared);
     if as_json {
         let kinds: serde_json::Map<String, serde_json::Value> = summary
             .kinds
@@ -135,6 +161,7 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
             "root": summary.root.to_string(),
             "kinds": kinds,
             "data": data,
+            "receipts": { "fit": receipts, "frames_lost": frames_lost },
         }));
     }
     let mut rows = vec![["kind", "frames", "bytes"].map(str::to_owned).to_vec()];
@@ -147,6 +174,18 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
         println!("run {run} used data {}", roots.join(", then "));
     }
     println!("root {}", summary.root);
+    if receipts > 0 {
+        println!("receipts {receipts}: all fit; {frames_lost} frames never arrived");
+    }
+    if let Some(taken) = beside.as_ref().and_then(|beside| beside.taken) {
+        println!("taken by the coordinator: the first {taken} records");
+    }
+    if let Some(beside) = beside.filter(|beside| beside.epochs > 0) {
+        println!(
+            "begun anew by an officer's decision: {} times; receipts before that were set aside",
+            beside.epochs
+        );
+    }
     println!("the ledger is intact");
     Ok(())
 }
@@ -160,14 +199,9 @@ fn data_roots(records: &[Record]) -> BTreeMap<&str, Vec<&str>> {
     data
 }
 
-/// Verifies the ledger and sums it up.
-pub(super) fn summary(path: &Path) -> Result<Summary, SiteError> {
-    read(path).map(|(_, summary)| summary)
-}
-
 /// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it,
 /// and one that a crash left there was never followed by a send and will be cut off at the next start.
-fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
+pub(super) fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
     let file = File::open(path).map_err(|source| SiteError::io(path, source))?;
     let mut records = Vec::new();
     match ledger::read(BufReader::new(file), |record| records.push(record.clone())) {

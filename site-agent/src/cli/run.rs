@@ -8,6 +8,7 @@ use tracing_subscriber::EnvFilter;
 use super::support::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::{preflight, supervisor};
@@ -41,6 +42,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     crash::arm(folder.root());
     // Held until the process ends.
     let _lock = lock(&folder)?;
+    memory::must_not_be_behind(&folder.ledger(), &Store::open(&folder.database())?)?;
     let locks = preflight::try_locks(&folder)?;
     locks.must_hold(&config.sandbox.allow_missing)?;
     for warning in AgentConfig::old_words(&folder.config()) {

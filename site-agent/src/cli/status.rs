@@ -3,7 +3,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use common::ledger::{Kind, Summary};
+use common::ledger::{Kind, Record, Summary};
+use common::wire::message::ReceiptBody;
 use serde_json::json;
 
 use super::support::{State, print_json};
@@ -12,6 +13,7 @@ use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
+use crate::gateway::store::memory::Said;
 use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
 
 const EXAMPLES: &str = "\
@@ -20,6 +22,8 @@ Examples:
   site-agent status --json
 
 The record count is exact and is shown here only; the coordinator gets two significant digits. \
+\"Sent in runs\" counts what `coordinator sites` counts, and frames that were lost on the way; the request to join is not in \
+it. The last receipt says what had arrived by then.
 \"Beside updates\" is what all other numbers of a round can carry, if a replaced worker chose them.";
 
 /// Show what this site is, has done and has sent.
@@ -38,6 +42,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let config = AgentConfig::load(&folder.config())?;
     let identity = Identity::load(&folder.identity())?;
     let store = Store::open_to_read(&folder.database())?;
+    // Before the ledger: a running agent adds the record first.
+    let newest = store.newest_receipt()?.map(|receipt| receipt.body);
+    let (entries, ledger) = ledger::read(&folder.ledger())?;
     let known = Known {
         expires_ms: expiry_ms(&identity)?,
         identity,
@@ -45,12 +52,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         records: store.fact(FACT_RECORDS)?.unwrap_or(0),
         too_close: store.fact(FACT_TOO_CLOSE)?,
         updates: store.updates()?,
-        ledger: ledger::summary(&folder.ledger())?,
+        by_receipt: newest.map(|body| (sent_until(&entries, &body), body)),
+        said: store.said()?,
+        ledger,
     };
     if arguments.json {
         return print_json(&as_json(&known));
     }
-    let Known { identity, config, records, too_close, updates, ledger, expires_ms } = known;
+    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said } = known;
+    let (frames, bytes) = in_runs(&ledger);
     let rows = [
         ("site", identity.coordinator.site.to_string()),
         ("coordinator", identity.coordinator.address.clone()),
@@ -65,6 +75,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         ("bytes sent", ledger.bytes.to_string()),
         ("of these, updates", update_bytes(&ledger).to_string()),
         ("beside updates, at most", beside_updates()),
+        ("sent in runs", format!("{frames} frames, {bytes} bytes")),
+        ("by the last receipt", by_the_receipt(by_receipt.as_ref())),
+        (
+            "coordinator says",
+            said.map_or_else(|| "has not answered yet".to_owned(), |(said, at_ms)| in_words(said, at_ms)),
+        ),
         ("ledger records", ledger.records.to_string()),
         ("ledger root", ledger.root.to_string()),
         ("last receipt", last_receipt(&updates)),
@@ -85,10 +101,15 @@ struct Known {
     ledger: Summary,
     /// When the certificate ends, in milliseconds since 1970.
     expires_ms: u64,
+    /// Bytes sent up to the newest receipt's last frame, and that receipt.
+    by_receipt: Option<(u64, ReceiptBody)>,
+    /// What the coordinator said last, and when.
+    said: Option<(Said, u64)>,
 }
 
 fn as_json(known: &Known) -> serde_json::Value {
-    let Known { identity, config, records, too_close, updates, ledger, expires_ms } = known;
+    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said } = known;
+    let (frames, bytes) = in_runs(ledger);
     let rounds: Vec<_> = updates
         .iter()
         .map(|update| {
@@ -116,9 +137,43 @@ fn as_json(known: &Known) -> serde_json::Value {
         "bytes_sent": ledger.bytes,
         "bits_beside_the_update_of_a_round": ROUND_BITS,
         "bits_beside_the_rounds_of_a_run": RUN_BITS,
+        "sent_in_runs": { "frames": frames, "bytes": bytes },
+        "by_the_last_receipt": by_receipt.map(|(sent, body)| json!({
+            "sent_bytes": sent, "arrived_bytes": body.received_bytes, "last_sequence": body.last_sequence,
+        })),
+        "coordinator_said": said.map(|(said, at_ms)| json!({ "words": said.words(), "at_ms": at_ms })),
         "ledger": { "records": ledger.records, "bytes": ledger.bytes, "root": ledger.root.to_string() },
         "rounds": rounds,
     })
+}
+
+/// Frames and bytes of what the coordinator counts: all but the request to join, and notes, which are none.
+fn in_runs(ledger: &Summary) -> (u64, u64) {
+    let counted = ledger.kinds.iter().filter(|(kind, _)| !matches!(kind, Kind::Join | Kind::Data));
+    counted.fold((0, 0), |(frames, bytes), (_, total)| (frames + total.frames, bytes + total.bytes))
+}
+
+/// Bytes of the frames that a receipt covers, as they were sent.
+fn sent_until(records: &[Record], receipt: &ReceiptBody) -> u64 {
+    let covered = receipt.first_sequence..=receipt.last_sequence;
+    let frames = records.iter().filter(|record| {
+        covered.contains(&record.sequence) && !matches!(record.kind, Kind::Join | Kind::Data)
+    });
+    frames.map(|record| record.length).sum()
+}
+
+fn by_the_receipt(known: Option<&(u64, ReceiptBody)>) -> String {
+    known.map_or_else(
+        || "none yet".to_owned(),
+        |(sent, body)| {
+            let ReceiptBody { first_sequence, last_sequence, received_bytes, .. } = body;
+            format!("{received_bytes} of {sent} bytes arrived (records {first_sequence} to {last_sequence})")
+        },
+    )
+}
+
+fn in_words(said: Said, at_ms: u64) -> String {
+    format!("{} ({} UTC)", said.words(), table::utc(at_ms))
 }
 
 fn done(updates: &[Update]) -> impl Iterator<Item = &Update> {

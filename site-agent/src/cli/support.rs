@@ -25,6 +25,16 @@ impl State {
         let folder = self.folder.clone().or_else(from_environment);
         absolute(&folder.unwrap_or_else(|| "site-state".into())).map(StateFolder::new)
     }
+
+    /// As [`Self::open`], of a site that has joined.
+    pub(super) fn open_joined(&self) -> Result<StateFolder, SiteError> {
+        let folder = self.open()?;
+        if folder.config().exists() {
+            Ok(folder)
+        } else {
+            Err(SiteError::NotJoined { folder: folder.root().to_path_buf() })
+        }
+    }
 }
 
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, SiteError> {

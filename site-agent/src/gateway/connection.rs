@@ -1,23 +1,27 @@
 //! One line to the coordinator, opened when needed and again after every loss.
 //!
-//! Called by `agent_loop` and `overlap::exchange`. Every connection begins with `Hello`. An item that failed
-//! on the way is released again as a new frame with a new ledger record: the ledger lists every frame that
-//! may have left, whether it arrived or not.
+//! Called by `agent_loop` and `overlap::exchange`, and by `cli::check` for one greeting. Every connection
+//! begins with `Hello`, the proof that our ledger was only extended, where it is asked for, and the newest
+//! receipt (`greeting`). An item that failed on the way is released again as a new frame with a new ledger
+//! record: the ledger lists every frame that may have left, whether it arrived or not.
 
 use std::time::Duration;
 
 use common::clock::Clock;
 use common::id::Digest;
 use common::net::NetError;
-use common::wire::message::{PROTOCOL_VERSION, Refusal, Response, RoundKey};
+use common::wire::message::{Refusal, Response, RoundKey};
 
 use super::output::Report;
+use super::store::Store;
+use super::store::memory::Said;
 use crate::backoff::Backoff;
 use crate::egress::{Answer, Egress, Outbound, Wire};
 use crate::error::SiteError;
-use crate::limits::{BACKOFF_MS_MAX, BUSY_MS_MAX, BUSY_MS_MIN, CHUNK_ATTEMPTS_MAX};
+use crate::limits::{BACKOFF_MS_MAX, BUSY_MS_MAX, BUSY_MS_MIN, CHUNK_ATTEMPTS_MAX, PERSON_WAIT_MS_MAX};
 use crate::pipe::Notice;
 
+mod greeting;
 pub mod quic;
 
 /// Opens connections; the real one uses QUIC, the tests' one does not.
@@ -33,11 +37,19 @@ pub struct Connection<N: Connector, C> {
     egress: Egress<C>,
     wire: Option<N::Wire>,
     backoff: Backoff,
+    /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
+    book: Option<Store>,
 }
 
 impl<N: Connector, C: Clock> Connection<N, C> {
     pub fn new(connector: N, egress: Egress<C>) -> Self {
-        Self { connector, egress, wire: None, backoff: Backoff::default() }
+        Self { connector, egress, wire: None, backoff: Backoff::default(), book: None }
+    }
+
+    /// Remembers in this database what the coordinator says, and shows it the newest receipt in it.
+    #[must_use]
+    pub fn with_book(self, book: Store) -> Self {
+        Self { book: Some(book), ..self }
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited
@@ -65,12 +77,50 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                     if is_chunk && self.backoff.failures() >= CHUNK_ATTEMPTS_MAX {
                         return Err(error);
                     }
-                    let retry_ms = self.backoff.next_ms(random());
-                    report.notice(Notice::Disconnected { retry_ms });
+                    let retry_ms = self.pause_ms(&error, report);
                     tokio::time::sleep(Duration::from_millis(retry_ms)).await;
                 }
                 Err(error) => return Err(error),
             }
+        }
+    }
+
+    /// Opens a line once, with everything that belongs to a greeting, and says how the coordinator took it.
+    ///
+    /// # Errors
+    /// `LedgerRefused`, `CoordinatorRestored`, `Net` or `Connection`: what it said, or that it said nothing.
+    pub async fn greet(&mut self, report: &mut impl Report) -> Result<(), SiteError> {
+        self.wire = Some(self.open(report).await?);
+        Ok(())
+    }
+
+    /// How long to wait after this failure; tells the person. Some failures a person has to mend.
+    fn pause_ms(&mut self, error: &SiteError, report: &mut impl Report) -> u64 {
+        match error {
+            SiteError::LedgerRefused => {
+                let retry_ms = self.backoff.next_within_ms(PERSON_WAIT_MS_MAX, random());
+                report.notice(Notice::LedgerRefused { retry_ms });
+                retry_ms
+            }
+            SiteError::CoordinatorRestored => {
+                let retry_ms = self.backoff.next_within_ms(PERSON_WAIT_MS_MAX, random());
+                report.notice(Notice::CoordinatorRestored { retry_ms });
+                retry_ms
+            }
+            _ => {
+                let retry_ms = self.backoff.next_ms(random());
+                report.notice(Notice::Disconnected { retry_ms });
+                retry_ms
+            }
+        }
+    }
+
+    /// Keeps what the coordinator said for `status` and `check`.
+    fn remember(&mut self, said: Said) -> Result<(), SiteError> {
+        let now_ms = self.egress.now_ms();
+        match &mut self.book {
+            Some(book) => book.record_said(said, now_ms),
+            None => Ok(()),
         }
     }
 
@@ -82,6 +132,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
         let Some(wire) = &mut self.wire else { return Ok(None) };
         match self.egress.release(wire, item).await {
+            Ok(Answer {
+                response: Response::Refused(Refusal::LedgerChanged | Refusal::Restored), ..
+            }) => {
+                // The next item asks what is wrong.
+                self.wire = None;
+                Ok(None)
+            }
             Ok(answer) => Ok(Some(answer.response)),
             Err(error) if error.is_retryable() => {
                 tracing::warn!("{error}");
@@ -108,37 +165,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             return Err(SiteError::Connection { reason: "no connection".into() });
         };
         let answer = self.egress.release(wire, item).await?;
+        match answer.response {
+            Response::Refused(Refusal::LedgerChanged) => return Err(SiteError::LedgerRefused),
+            Response::Refused(Refusal::Restored) => return Err(SiteError::CoordinatorRestored),
+            _ => {}
+        }
         self.backoff.reset();
         Ok(answer)
-    }
-
-    async fn open(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
-        let mut wire = self.connector.connect().await?;
-        match self.egress.release(&mut wire, Outbound::Hello).await?.response {
-            Response::Welcome { protocol: PROTOCOL_VERSION } => {
-                report.notice(Notice::Connected);
-                Ok(wire)
-            }
-            Response::Welcome { protocol } => Err(SiteError::Connection {
-                reason: format!("it speaks protocol {protocol}, this site {PROTOCOL_VERSION}"),
-            }),
-            Response::Refused(Refusal::NotAuthorised) => {
-                report.notice(Notice::NotAuthorised);
-                Err(SiteError::Connection {
-                    reason: "the coordinator does not accept this site's certificate".into(),
-                })
-            }
-            Response::Refused(refusal) => {
-                Err(SiteError::Connection { reason: format!("refused: {refusal:?}") })
-            }
-            Response::Busy { retry_after_ms } => {
-                wait_out(retry_after_ms, 0).await;
-                Err(SiteError::Connection { reason: "the coordinator is busy".into() })
-            }
-            other => {
-                Err(SiteError::Connection { reason: format!("an unexpected answer: {}", name_of(&other)) })
-            }
-        }
     }
 }
 
@@ -170,6 +203,7 @@ pub fn name_of(response: &Response) -> &'static str {
         Response::Busy { .. } => "Busy",
         Response::Refused(_) => "Refused",
         Response::OverlapEvaluated { .. } => "OverlapEvaluated",
+        Response::ProveLedger { .. } => "ProveLedger",
     }
 }
 

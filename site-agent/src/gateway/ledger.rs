@@ -7,13 +7,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{BufReader, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use common::durable;
 use common::id::{Digest, Round, RunId};
-use common::ledger::{self, Kind, LedgerError, Reading, Record, Verifier};
+use common::ledger::{self, Kind, LedgerError, Prover, Reading, Record, Verifier};
 use common::limits::{LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN};
 use common::wire::message::{LedgerHead, RoundKey};
 
@@ -124,6 +124,23 @@ impl LedgerWriter {
     pub fn head(&self) -> LedgerHead {
         let summary = self.verifier.summary();
         LedgerHead { size: summary.records, root: summary.root }
+    }
+
+    /// The proof that the ledger as it is now extends its first `from` records: hashes, none if it has no
+    /// more records than that. Reads the whole file.
+    ///
+    /// # Errors
+    /// `Io` when the file cannot be read.
+    pub fn prove(&self, from: u64) -> Result<Vec<Digest>, SiteError> {
+        let at = SiteError::at(&self.path);
+        let mut prover = Prover::new(from, self.next_sequence());
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(0)).map_err(&at)?;
+        // Every line was checked when it was read or written, and is short.
+        for line in BufReader::new(file.take(self.whole_bytes)).split(b'\n') {
+            prover.line(&line.map_err(&at)?);
+        }
+        Ok(prover.proof())
     }
 
     /// Appends one record and returns its sequence number once it is on disk. Where the clock went back, the

@@ -16,6 +16,7 @@ use crate::error::SiteError;
 use crate::limits::DATABASE_BUSY_MS_MAX;
 use crate::pipe::BlindedFacts;
 
+pub mod memory;
 pub mod rounds;
 
 /// An update that is ready to be sent or was sent.
@@ -75,6 +76,13 @@ CREATE TABLE IF NOT EXISTS rounds (
     sent_bytes INTEGER NOT NULL DEFAULT 0, sent_since_ms INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (run, round)
 ) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS taken_ledger (
+    id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL, at_ms INTEGER NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS ledger_epochs (
+    id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
+    set_aside BLOB NOT NULL, signature BLOB
+) STRICT;
 PRAGMA user_version = 1;
 ";
 

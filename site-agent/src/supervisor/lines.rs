@@ -62,6 +62,17 @@ impl Lines {
                 eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
             }
             Notice::Finished { run } => eprintln!("run {run}: finished"),
+            Notice::LedgerRefused { retry_ms } => eprintln!(
+                "the coordinator was told of another ledger of this site before, and answers nothing: if the \
+                 state folder was restored from a backup, its operator can accept this ledger; if not, keep \
+                 the ledger as it is and tell the privacy officer. Asking again in {:.0} s",
+                *retry_ms as f64 / 1000.0
+            ),
+            Notice::CoordinatorRestored { retry_ms } => eprintln!(
+                "the coordinator was restored from a copy that is older than what it signed for this site, and \
+                 answers nothing until its operator says so; tell them. Asking again in {:.0} s",
+                *retry_ms as f64 / 1000.0
+            ),
             Notice::NotDone { why } => eprintln!("not done: {}", why_not(*why)),
         }
     }

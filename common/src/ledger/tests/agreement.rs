@@ -17,7 +17,7 @@ spec.loader.exec_module(program)
 for number in range(int(sys.argv[3])):
     data = open(f'{sys.argv[2]}/{number}', 'rb').read()
     try:
-        leaves, kinds, notes, total, torn = program.verify(data)
+        leaves, kinds, notes, total, torn, records = program.verify(data)
         print('intact', len(leaves), total, torn, program.tree_hash(leaves))
     except program.Broken:
         print('broken')

@@ -81,11 +81,18 @@ async fn another_protocol_is_refused() {
 
 #[tokio::test]
 async fn who_is_not_admitted_is_told_so() {
-    let consortium = Consortium::new();
-    let refusing = Echo { refuse_everyone: true, ..Echo::default() };
-    let server = Running::start_with(consortium.server_tls(), refusing, [5; 32]);
-    let error = outcome(&server, consortium.client_tls(&consortium.site())).await;
-    assert!(matches!(error, NetError::NotAuthorised) && !error.is_retryable(), "{error}");
+    let words = [
+        (CloseCode::NotAuthorised, "does not know"),
+        (CloseCode::Revoked, "was revoked"),
+        (CloseCode::Expired, "has expired"),
+    ];
+    for (code, words) in words {
+        let consortium = Consortium::new();
+        let refusing = Echo { refuse_everyone: Some(code), ..Echo::default() };
+        let server = Running::start_with(consortium.server_tls(), refusing, [5; 32]);
+        let error = outcome(&server, consortium.client_tls(&consortium.site())).await;
+        assert!(error.to_string().contains(words) && !error.is_retryable(), "{error}");
+    }
 }
 
 #[tokio::test]
@@ -111,7 +118,11 @@ async fn revoking_closes_the_live_connections_of_that_certificate_only() {
     tokio::time::sleep(SECOND / 10).await;
     let started = tokio::time::Instant::now();
     assert_eq!(server.connections.close_where(of_the_revoked), 1);
-    assert!(matches!(polling.await.unwrap(), Err(NetError::NotAuthorised)));
+    let ended = polling.await.unwrap();
+    assert!(
+        matches!(ended, Err(NetError::CertificateRefused { fault: CertificateFault::Revoked })),
+        "{ended:?}"
+    );
     assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
     assert!(second.exchange(&hello(), SECOND).await.is_ok());
 }

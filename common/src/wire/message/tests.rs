@@ -7,6 +7,34 @@ fn key() -> RoundKey {
     RoundKey { run: RunId([1, 2, 3, 4, 5, 6, 7, 8]), round: Round(3) }
 }
 
+fn receipt() -> Receipt {
+    let body = ReceiptBody {
+        site: Digest::of(b"cardiology"),
+        key: key(),
+        digest: Digest([1; 32]),
+        bytes: 2,
+        first_sequence: 0,
+        last_sequence: 9,
+        received_bytes: 100,
+        running_hash: Digest([3; 32]),
+    };
+    Receipt { body, signature: std::array::from_fn(|index| index as u8) }
+}
+
+#[test]
+fn a_shown_receipt_is_these_bytes() {
+    let mut expected = vec![4, 12];
+    expected.extend_from_slice(&Digest::of(b"cardiology").0);
+    expected.extend_from_slice(&[1, 2, 3, 4, 5, 6, 7, 8, 3]);
+    expected.extend_from_slice(&[1; 32]);
+    expected.extend_from_slice(&[2, 0, 9, 100]);
+    expected.extend_from_slice(&[3; 32]);
+    expected.extend(0..64);
+    let request = Request::ShowReceipt { receipt: receipt() };
+    assert_eq!(request.payload_bytes(), Some(0));
+    assert_eq!(codec::encode(&Envelope { sequence: 4, request }).unwrap(), expected);
+}
+
 #[test]
 fn requests_have_these_first_bytes() {
     let digest = Digest([0xAA; 32]);
@@ -41,6 +69,8 @@ fn requests_have_these_first_bytes() {
         (Request::Failed { key: key(), reason: TrainFailure::NoRecords }, 8),
         (Request::OverlapDeclare { run: key().run, points: 1024 }, 9),
         (Request::OverlapBlinded { run: key().run, offset: 0, count: 1 }, 10),
+        (Request::LedgerProof { from: 1, ledger: LedgerHead { size: 2, root: digest }, count: 1 }, 11),
+        (Request::ShowReceipt { receipt: receipt() }, 12),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();
@@ -72,6 +102,22 @@ fn the_comparison_with_the_held_out_set_is_these_bytes() {
 }
 
 #[test]
+fn the_proof_of_a_ledger_is_these_bytes() {
+    let ledger = LedgerHead { size: 300, root: Digest([0xBB; 32]) };
+    let proof = Request::LedgerProof { from: 5, ledger, count: 9 };
+    let mut expected = vec![4, 11, 5, 251, 44, 1];
+    expected.extend_from_slice(&[0xBB; 32]);
+    expected.push(9);
+    assert_eq!(codec::encode(&Envelope { sequence: 4, request: proof }).unwrap(), expected);
+    assert_eq!(codec::encode(&Response::ProveLedger { size: 300 }).unwrap(), [9, 251, 44, 1]);
+    assert_eq!(codec::encode(&Refusal::LedgerChanged).unwrap(), [11]);
+    assert_eq!(codec::encode(&Refusal::Restored).unwrap(), [12]);
+    let payload = |count| Request::LedgerProof { from: 5, ledger, count }.payload_bytes();
+    assert_eq!((payload(1), payload(65)), (Some(32), Some(65 * 32)));
+    assert_eq!((payload(0), payload(66), payload(u32::MAX)), (None, None, None));
+}
+
+#[test]
 fn payloads_are_as_long_as_the_frame_says_and_bounded() {
     let run = key().run;
     let blinded = |count| Request::OverlapBlinded { run, offset: 0, count }.payload_bytes();
@@ -92,17 +138,8 @@ fn payloads_are_as_long_as_the_frame_says_and_bounded() {
 
 #[test]
 fn receipts_round_trip_with_their_signature() {
-    let body = ReceiptBody {
-        site: Digest::of(b"cardiology"),
-        key: key(),
-        digest: Digest([1; 32]),
-        bytes: 2,
-        first_sequence: 0,
-        last_sequence: 9,
-        received_bytes: 100,
-        running_hash: Digest([3; 32]),
-    };
-    let receipt = Receipt { body, signature: std::array::from_fn(|index| index as u8) };
+    let receipt = receipt();
+    let body = receipt.body;
     let response = Response::Receipt(receipt);
     assert_eq!(codec::decode::<Response>(&codec::encode(&response).unwrap()).unwrap(), response);
     assert_eq!(body.signed_bytes().len(), 21 + 32 + 8 + 4 + 32 + 4 * 8 + 32);

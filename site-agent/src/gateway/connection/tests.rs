@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use common::clock::{ManualClock, Timestamp};
 use common::id::Digest;
 use common::ledger::Record;
+use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 use crate::gateway::ledger::LedgerWriter;
@@ -112,4 +113,32 @@ fn a_coordinator_that_is_always_busy_is_asked_ever_more_rarely() {
     let waits = [0, 1, 2, 8, 9, 40].map(|times| busy_ms(0, times));
     assert_eq!(waits, [50, 100, 200, 12_800, 15_000, 15_000]);
     assert_eq!((busy_ms(7_000, 3), busy_ms(u32::MAX, 3)), (7_000, u64::from(BUSY_MS_MAX)));
+}
+
+#[test]
+fn a_coordinator_that_kept_an_older_head_gets_a_proof() {
+    let prove = |size| Some(Response::ProveLedger { size });
+    // The first hello is cut; the second one is asked to extend the one record before it.
+    let script = vec![None, prove(1), welcome(), Some(Response::Noted)];
+    let (answer, kinds, _) = ask(0, script);
+    assert_eq!((answer, kinds), (Response::Noted, vec!["hello", "hello", "ledger-proof", "poll"]));
+    // What the ledger does not have cannot be proved, and is not tried.
+    let script = vec![prove(7), prove(0), prove(1), prove(1), welcome(), Some(Response::Noted)];
+    let (_, kinds, _) = ask(0, script);
+    assert_eq!(kinds, ["hello", "hello", "hello", "ledger-proof", "hello", "poll"]);
+}
+
+#[test]
+fn a_ledger_that_is_not_taken_or_a_restored_coordinator_stops_everything_but_the_question() {
+    for refusal in [Refusal::LedgerChanged, Refusal::Restored] {
+        let refused = || Some(Response::Refused(refusal));
+        let script = vec![refused(), welcome(), refused(), welcome(), Some(Response::Noted)];
+        let (answer, kinds, notices) = ask(0, script);
+        assert_eq!((answer, kinds), (Response::Noted, vec!["hello", "hello", "poll", "hello", "poll"]));
+        let is_told = |notice: &&Notice| match refusal {
+            Refusal::Restored => matches!(notice, Notice::CoordinatorRestored { .. }),
+            _ => matches!(notice, Notice::LedgerRefused { .. }),
+        };
+        assert_eq!(notices.iter().filter(is_told).count(), 2, "{refusal:?}");
+    }
 }

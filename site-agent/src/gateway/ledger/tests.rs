@@ -178,3 +178,22 @@ fn a_runs_data_is_noted_once_and_again_when_it_changed() {
     let note = |run, round, root: Digest| (key(run, round).run.to_string(), Some(round), root.to_string());
     assert_eq!(notes, [note(1, 1, first), note(2, 1, first), note(1, 3, second), note(1, 4, first)]);
 }
+
+#[test]
+fn it_proves_that_it_was_only_extended() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let mut writer = filled(&path, 3);
+    let old = writer.head();
+    for number in 3..8 {
+        writer.append(1, &Digest::of(b"peer"), &frame(number)).unwrap();
+        assert!(ledger::extends(&old, &writer.head(), &writer.prove(3).unwrap()), "{number}");
+    }
+    assert!(writer.prove(8).unwrap().is_empty());
+    let other = LedgerHead { root: Digest([1; 32]), ..old };
+    assert!(!ledger::extends(&other, &writer.head(), &writer.prove(3).unwrap()));
+    // The position in the file is not the writer's.
+    writer.append(1, &Digest::of(b"peer"), &frame(8)).unwrap();
+    drop(writer);
+    assert_eq!(LedgerWriter::open(&path).unwrap().0.next_sequence(), 9);
+}

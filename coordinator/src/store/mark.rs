@@ -1,0 +1,81 @@
+//! How much the database held when something was added last, in a file beside it: a database that is missing,
+//! empty or older than that was lost or restored. Called by `enrolment` and `journal` after each of their
+//! commits, which write it, and by `restored`, which reads it before a database is believed.
+//!
+//! Invariant: it never says more than the database has, whenever we are killed.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use common::durable;
+use rusqlite::Connection;
+use serde::{Deserialize, Serialize};
+
+use super::database::{Store, from_sql};
+use super::error::StoreError;
+
+/// What only ever grows in a database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mark {
+    /// Certificates that were issued.
+    pub certificates: u64,
+    /// Entries of the journal.
+    pub journal: u64,
+}
+
+impl Mark {
+    /// Of the database at `database`; `None` where none was ever written, or what is there is no mark.
+    ///
+    /// # Errors
+    /// There is one, and it cannot be read.
+    pub fn read(database: &Path) -> io::Result<Option<Self>> {
+        match fs::read(path(database)) {
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether a database with `found` lacks something of this.
+    #[must_use]
+    pub fn exceeds(&self, found: &Self) -> bool {
+        self.certificates > found.certificates || self.journal > found.journal
+    }
+
+    fn of(connection: &Connection) -> Result<Self, StoreError> {
+        let query = "SELECT (SELECT count(*) FROM certificates), (SELECT coalesce(max(seq), 0) FROM journal)";
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok(Self { certificates: from_sql(row.get(0)?), journal: from_sql(row.get(1)?) })
+        };
+        Ok(connection.query_row(query, [], read)?)
+    }
+}
+
+impl Store {
+    /// What the database has now.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn mark(&self) -> Result<Mark, StoreError> {
+        Mark::of(&self.lock())
+    }
+
+    /// Writes the mark of what the database has now. A full disk costs the newest mark and nothing else.
+    pub fn keep_mark(&self) {
+        // Under the lock: two writers would use the same temporary file.
+        let connection = self.lock();
+        let written = Mark::of(&connection).map_err(|error| error.to_string()).and_then(|mark| {
+            let bytes = serde_json::to_vec(&mark).map_err(|error| error.to_string())?;
+            durable::write(&path(&self.path), &bytes, durable::PRIVATE).map_err(|error| error.to_string())
+        });
+        if let Err(error) = written {
+            tracing::warn!(%error, "cannot note beside the database how much it holds");
+        }
+    }
+}
+
+fn path(database: &Path) -> PathBuf {
+    database.with_extension("mark")
+}

@@ -1,0 +1,126 @@
+//! `site-agent ledger accept`: the privacy officer's way out when the ledger is behind what is known of it.
+//! Run by `cli::ledger`. Invariants: nothing is accepted that is not missed; who decided, when and about what
+//! stays in the database; where the site trusts an officer's key, that key signs the decision.
+
+use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
+use std::path::PathBuf;
+
+use certs::officer::LEDGER_CONTEXT;
+use common::clock::{Clock as _, SystemClock};
+use common::id::{Digest, SiteId};
+use common::wire::message::{LedgerHead, RoundKey};
+
+use crate::cli::officer_key;
+use crate::cli::support::State;
+use crate::error::SiteError;
+use crate::gateway::identity::Identity;
+use crate::gateway::ledger::LedgerWriter;
+use crate::gateway::memory::{self, Lack};
+use crate::gateway::store::Store;
+use crate::gateway::store::memory::Epoch;
+use crate::limits::ANSWER_BYTES_MAX;
+use crate::waiver;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  site-agent ledger accept --key officer.key
+  site-agent ledger accept --yes          (where this site trusts no officer's key)
+
+Copy the state folder first. What was lost is not known here any more; the coordinator's operator has received it and can \
+say how many frames that were. They must accept the new ledger, too: `coordinator sites accept-ledger`.";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    state: State,
+    /// The officer's private key; needed where this site trusts an officer's key.
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+    /// Do not ask.
+    #[arg(long)]
+    yes: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let folder = arguments.state.open_joined()?;
+    let site = Identity::load(&folder.identity())?.coordinator.site;
+    let mut store = Store::open(&folder.database())?;
+    let path = folder.ledger();
+    let lack = memory::lack(&path, &store)?;
+    if lack.reasons.is_empty() {
+        return Err(data(
+            "the ledger lacks nothing that is known of it",
+            "`site-agent ledger verify` says more",
+        ));
+    }
+    // Nobody else writes from here on. A missing one is begun here, and nowhere else.
+    let (ledger, _) = LedgerWriter::open(&path)?;
+    for reason in &lack.reasons {
+        eprintln!("missing: {reason}");
+    }
+    let signature = match (&arguments.key, folder.officer().exists()) {
+        (Some(key), _) => {
+            let key = officer_key::read_private(key)?;
+            let statement = statement(&site, &ledger.head(), &lack);
+            let signature = key.sign(&statement).map_err(waiver::key_error)?;
+            if !waiver::trusted(&folder.officer())?.verifies(&statement, &signature) {
+                return Err(data("this is not the key of the officer whom this site trusts", "use theirs"));
+            }
+            Some(signature)
+        }
+        (None, true) => {
+            return Err(data(
+                "this site trusts a privacy officer's key, and they decide about its ledger",
+                "name their private key with --key",
+            ));
+        }
+        (None, false) => None,
+    };
+    if !arguments.yes {
+        confirm(ledger.head().size)?;
+    }
+    let epoch =
+        Epoch { at_ms: SystemClock.now().0, head: ledger.head(), set_aside: lack.receipts, signature };
+    store.record_epoch(&epoch)?;
+    println!(
+        "accepted the ledger with {} records; {} receipts are set aside and stay in the database",
+        epoch.head.size,
+        epoch.set_aside.len()
+    );
+    println!(
+        "next: tell the coordinator's operator, who must accept it too (coordinator sites accept-ledger {site})"
+    );
+    Ok(())
+}
+
+/// What the officer signs.
+fn statement(site: &SiteId, head: &LedgerHead, lack: &Lack) -> Vec<u8> {
+    let mut bytes = LEDGER_CONTEXT.to_vec();
+    bytes.extend_from_slice(&Digest::of(site.as_str().as_bytes()).0);
+    bytes.extend_from_slice(&head.size.to_le_bytes());
+    bytes.extend_from_slice(&head.root.0);
+    for RoundKey { run, round } in &lack.receipts {
+        bytes.extend_from_slice(&run.0);
+        bytes.extend_from_slice(&round.0.to_le_bytes());
+    }
+    bytes
+}
+
+fn confirm(records: u64) -> Result<(), SiteError> {
+    if !io::stdin().is_terminal() {
+        return Err(data("nobody can be asked here", "add --yes if you have decided"));
+    }
+    eprint!("go on with this ledger of {records} records? [yes/no] ");
+    let mut answer = String::new();
+    let stdin = std::path::Path::new("standard input");
+    io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer).map_err(SiteError::at(stdin))?;
+    if answer.trim() == "yes" {
+        Ok(())
+    } else {
+        Err(data("nothing was changed", "answer `yes` in full to go on"))
+    }
+}
+
+fn data(sentence: &str, hint: &str) -> SiteError {
+    SiteError::Data { sentence: sentence.into(), hint: Some(hint.into()) }
+}

@@ -1,0 +1,115 @@
+//! How a connection begins: `Hello` with our ledger's size and root, the proof that it was only extended,
+//! where the coordinator knows an older one, and the newest receipt. Called by `connection`, and so by
+//! `cli::check`. Invariant: what the coordinator says of this site is remembered before anything else is done
+//! about it.
+
+use common::clock::Clock;
+use common::net::{CertificateFault, NetError};
+use common::wire::message::{LedgerHead, PROTOCOL_VERSION, Refusal, Response};
+
+use super::{Connection, Connector, name_of, wait_out};
+use crate::egress::Outbound;
+use crate::error::SiteError;
+use crate::gateway::output::Report;
+use crate::gateway::store::memory::Said;
+use crate::pipe::Notice;
+
+impl<N: Connector, C: Clock> Connection<N, C> {
+    pub(super) async fn open(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
+        let result = self.greeted(report).await;
+        let said = match &result {
+            Ok(_) => Some(Said::Welcome),
+            Err(SiteError::LedgerRefused) => Some(Said::LedgerRefused),
+            Err(SiteError::CoordinatorRestored) => Some(Said::Restored),
+            Err(SiteError::Net(error)) => said_of(error),
+            Err(_) => None,
+        };
+        if let Some(said) = said {
+            self.remember(said)?;
+        }
+        result
+    }
+
+    async fn greeted(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
+        let mut wire = self.connector.connect().await?;
+        let mut head = self.egress.ledger_head();
+        let mut response = self.egress.release(&mut wire, Outbound::Hello).await?.response;
+        if let Response::ProveLedger { size } = response {
+            head = self.egress.ledger_head();
+            if size == 0 || size >= head.size {
+                let reason = "it asks for a proof about records that the ledger does not have";
+                return Err(SiteError::Connection { reason: reason.into() });
+            }
+            response = self.egress.release(&mut wire, Outbound::LedgerProof { from: size }).await?.response;
+        }
+        self.welcomed(response, report).await?;
+        self.take(&head)?;
+        self.show_receipt(&mut wire).await?;
+        report.notice(Notice::Connected);
+        Ok(wire)
+    }
+
+    /// What the coordinator answered to our hello, and to the proof, if it is no welcome.
+    async fn welcomed(&self, response: Response, report: &mut impl Report) -> Result<(), SiteError> {
+        let reason = match response {
+            Response::Welcome { protocol: PROTOCOL_VERSION } => return Ok(()),
+            Response::Welcome { protocol } => {
+                format!("it speaks protocol {protocol}, this site {PROTOCOL_VERSION}")
+            }
+            Response::Refused(Refusal::LedgerChanged) => return Err(SiteError::LedgerRefused),
+            Response::Refused(Refusal::Restored) => return Err(SiteError::CoordinatorRestored),
+            Response::Refused(Refusal::NotAuthorised) => {
+                report.notice(Notice::NotAuthorised);
+                "the coordinator does not accept this site's certificate".to_owned()
+            }
+            Response::Refused(refusal) => format!("refused: {refusal:?}"),
+            Response::Busy { retry_after_ms } => {
+                wait_out(retry_after_ms, 0).await;
+                "the coordinator is busy".to_owned()
+            }
+            other => format!("an unexpected answer: {}", name_of(&other)),
+        };
+        Err(SiteError::Connection { reason })
+    }
+
+    /// Remembers the ledger that the coordinator took.
+    fn take(&mut self, head: &LedgerHead) -> Result<(), SiteError> {
+        let now_ms = self.egress.now_ms();
+        match &mut self.book {
+            Some(book) => book.record_taken_ledger(head, now_ms),
+            None => Ok(()),
+        }
+    }
+
+    /// Shows the coordinator what it signed last for us.
+    async fn show_receipt(&mut self, wire: &mut N::Wire) -> Result<(), SiteError> {
+        let Some(book) = &self.book else { return Ok(()) };
+        let Some(receipt) = book.newest_receipt()? else { return Ok(()) };
+        match self.egress.release(wire, Outbound::ShowReceipt(&receipt)).await?.response {
+            Response::Noted => Ok(()),
+            Response::Refused(Refusal::Restored) => Err(SiteError::CoordinatorRestored),
+            Response::Refused(Refusal::LedgerChanged) => Err(SiteError::LedgerRefused),
+            Response::Refused(Refusal::BadRequest) => {
+                // Of a key that it has no longer. The work goes on; the receipt is checked with the key we
+                // have.
+                tracing::error!("the coordinator does not recognise a receipt that its key signed");
+                Ok(())
+            }
+            other => {
+                let reason = format!("to its own receipt it answers {}", name_of(&other));
+                Err(SiteError::Connection { reason })
+            }
+        }
+    }
+}
+
+/// What an end of the connection says of this site.
+fn said_of(error: &NetError) -> Option<Said> {
+    match error {
+        NetError::NotAuthorised => Some(Said::Unknown),
+        NetError::CertificateRefused { fault: CertificateFault::Revoked } => Some(Said::Revoked),
+        NetError::CertificateRefused { fault: CertificateFault::Expired } => Some(Said::Expired),
+        NetError::CertificateRefused { .. } => Some(Said::Unknown),
+        _ => None,
+    }
+}
