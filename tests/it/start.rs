@@ -75,7 +75,7 @@ fn a_site_joins_in_an_empty_folder_that_somebody_made_for_it() -> Result<()> {
         fs::read_dir(consortium.root().join("sites"))?.flatten().map(|e| e.file_name()).collect();
     assert_eq!(beside, ["site-1"]);
     // Another one in the same place is refused.
-    let again = consortium.try_join(0, &consortium.invite("site-1", &[])?)?;
+    let again = consortium.try_join(0, &consortium.invite("site-1", &["--readmit"])?)?;
     assert_eq!(again.code(), Some(1));
     assert!(again.stderr.contains("already holds a site"), "{}", again.stderr);
     Ok(())
@@ -96,7 +96,7 @@ fn every_address_of_the_coordinator_is_tried_and_a_running_site_follows_it() -> 
     consortium.join(0)?;
     let checked = consortium.sites[0].run(&["check"], COMMAND_WITHIN)?;
     assert!(
-        checked.stdout.contains(&format!("reached at {address}")),
+        checked.stdout.contains(&format!("{silent},{address} accepts this site")),
         "{}{}",
         checked.stdout,
         checked.stderr

@@ -95,8 +95,9 @@ fn bits_equal(left: &[f32], right: &[f32]) -> bool {
     left.len() == right.len() && left.iter().zip(right).all(|(left, right)| left.to_bits() == right.to_bits())
 }
 
-/// The 8-bit code of zero. The codes of a block's scale, less the mean, lie densest around it: within 31 steps of it
-/// they are below a hundredth of the largest, and the two rules of bitsandbytes may be two steps apart there.
+/// The 8-bit code of zero. The codes of a block's scale, less the mean, lie densest around it: within 31
+/// steps of it they are below a hundredth of the largest, and the two rules of bitsandbytes may be two steps
+/// apart there.
 const ZERO_CODE: u8 = 127;
 const DENSE_STEPS: u8 = 31;
 

@@ -12,6 +12,7 @@ use common::id::Digest;
 use common::run::TensorSpec;
 use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, samples, settings};
+use sandbox::process::ignore_hangups;
 
 use super::{Answer, ChildSettings, Job, ModelJob, OverlapJob, locks};
 use crate::error::Error;
@@ -28,11 +29,12 @@ use crate::state_folder::blobs;
 pub fn serve_stdin(settings: &ChildSettings) -> io::Result<()> {
     let mut input = Vec::new();
     io::stdin().lock().take(JOB_BYTES_MAX).read_until(b'\n', &mut input)?;
+    // A terminal that is closed ends nothing: `serve` decides when this process ends.
+    ignore_hangups()?;
     let job = serde_json::from_slice::<Job>(&input);
     let locked = job.as_ref().map_or(Ok(()), |job| locks::enter(job, settings));
     // A thread, so not before the locks.
     end_with_parent();
-    outlive_terminal()?;
     let answer = match (job, locked) {
         (Ok(_), Err(error)) => failed(&error),
         (Ok(job), Ok(())) => answer(&job, settings.device),
@@ -41,14 +43,6 @@ pub fn serve_stdin(settings: &ChildSettings) -> io::Result<()> {
     let mut stdout = io::stdout().lock();
     stdout.write_all(&serde_json::to_vec(&answer)?)?;
     stdout.flush()
-}
-
-/// A terminal that is closed tells its whole process group. The coordinator goes on, and so must this
-/// process: once tokio waits for a signal, the signal ends nothing any more.
-fn outlive_terminal() -> io::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    let _entered = runtime.enter();
-    tokio::signal::unix::signal(tokio::signal::unix::SignalKind::hangup()).map(drop)
 }
 
 /// Ends this process when stdin does: the coordinator keeps it open until it has our answer, so its end

@@ -5,13 +5,13 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use common::crash;
+use sandbox::process::ignore_hangups;
 use tracing_subscriber::EnvFilter;
 
 use super::support::State;
 use crate::error::SiteError;
 use crate::preflight::{ProbeRole, run_probe};
 use crate::{alone, gateway, worker};
-use sandbox::process::ignore_hangups;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct ChildArguments {

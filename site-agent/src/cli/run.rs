@@ -3,6 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 
 use common::crash;
+use sandbox::process::ignore_hangups;
 use tracing_subscriber::EnvFilter;
 
 use super::support::State;
@@ -12,7 +13,6 @@ use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
 use crate::{preflight, supervisor};
-use sandbox::process::ignore_hangups;
 
 const EXAMPLES: &str = "\
 Examples:

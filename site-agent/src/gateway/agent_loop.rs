@@ -387,12 +387,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if let Err(rule) = self.permits(&agreed)? {
             return Ok(self.forbid(key, rule));
         }
-        if !self.has_room(adapter_bytes) {
+        // An adapter has the size of an update.
+        let adapter_bytes_max = self.config.policy.update_bytes_max;
+        if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
             self.not_done(NotDone::NoRoom);
             return Ok(Event::Hindered);
         }
-        // An adapter has the size of an update.
-        let adapter_bytes_max = self.config.policy.update_bytes_max;
         if let Some(event) = self.fetch_one(adapter, adapter_bytes, adapter_bytes_max).await? {
             return Ok(event);
         }

@@ -1,6 +1,6 @@
-//! What transformers generates with the recorded reference models (`make_generation.py`); and with those of any
-//! seed: what the generator computes token by token are the reference's logits, and logits with kept keys and
-//! values are those of the whole sequence at once. Used by `golden.rs`.
+//! What transformers generates with the recorded reference models (`make_generation.py`); and with those of
+//! any seed: what the generator computes token by token are the reference's logits, and logits with kept keys
+//! and values are those of the whole sequence at once. Used by `golden.rs`.
 
 use std::path::Path;
 
