@@ -17,6 +17,8 @@
 //! | [`ledger`] | how the record of everything that left is written and verified |
 //! | [`terminal`] | how a command speaks when nobody listens any more |
 //! | [`toml_text`] | what is wrong with a TOML file, for people |
+//! | [`page`], [`progress`] | how our pages and our progress look |
+//! | [`language`] | in which language people read |
 //! | [`crash`] | where the tests kill us |
 
 pub mod adapter;
@@ -24,11 +26,14 @@ pub mod clock;
 pub mod crash;
 pub mod durable;
 pub mod id;
+pub mod language;
 pub mod ledger;
 pub mod limits;
 pub mod net;
+pub mod page;
 pub mod places;
 pub mod private;
+pub mod progress;
 pub mod run;
 pub mod secret;
 pub mod terminal;

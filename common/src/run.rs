@@ -18,7 +18,7 @@ pub use error::RunError;
 pub use manifest::{OverlapTerms, RunManifest, TensorSpec};
 pub use settings::{
     AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, OverlapSettings,
-    QuorumSettings, TargetModules, WeightFormat, Weighting,
+    QuorumSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
 };
 pub use training::{Batching, Schedule, TrainingSettings};
 

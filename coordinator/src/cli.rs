@@ -22,6 +22,7 @@ mod launch;
 mod offline;
 mod output;
 mod prune;
+mod report;
 mod revoke;
 mod runs;
 mod serve;
@@ -52,6 +53,7 @@ A first run, on the coordinator's machine:
   coordinator serve &
   coordinator invite cardiology        # send the line it prints to that hospital
   coordinator launch RUN.toml --follow
+  coordinator report RUN --html report.html
   coordinator export RUN --format peft ./adapter
 
 The state folder (--state, or the environment variable CONSILIUM_STATE, or
@@ -87,6 +89,7 @@ enum Verb {
     Sites(sites::Arguments),
     Stop(stop::Arguments),
     Revoke(revoke::Arguments),
+    Report(report::Arguments),
     Export(export::Arguments),
     Prune(prune::Arguments),
     Check(check::Arguments),
@@ -160,6 +163,11 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
         Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Report(arguments) => {
+            // The page is for others to read, as an export is.
+            umask.restore();
+            report::run(&StateFolder::open(&path)?, &arguments)
+        }
         Verb::Export(arguments) => {
             // What is published is taken out to be read: by whom is the operator's choice. The state folder
             // is only read here.

@@ -5,6 +5,7 @@
 
 pub mod child;
 pub mod locks;
+pub mod paired;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;

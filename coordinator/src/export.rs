@@ -2,6 +2,8 @@
 //! folder. Called by `cli::export`. Invariants: the target folder appears whole or not at all; the base
 //! model's files are opened behind the worker's locks.
 
+mod card;
+
 use std::path::Path;
 
 use common::places::readable;
@@ -23,7 +25,8 @@ pub enum Format {
     Merged,
 }
 
-/// Writes the newest published adapter of a run to `out`, which must not exist.
+/// Writes the newest published adapter of a run to `out`, which must not exist. A PEFT folder names its base
+/// model `base_name`, or by its folder at the coordinator; the same run and name give the same bytes.
 ///
 /// # Errors
 /// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read,
@@ -33,11 +36,15 @@ pub fn export(
     state: &RunState,
     format: Format,
     out: &Path,
+    base_name: Option<&str>,
     allow_missing: &[Lock],
 ) -> Result<()> {
     let digest = state.model();
     if !state.rounds.iter().any(|record| record.published_at.is_some()) {
         return Err(Error::NothingPublished(state.launched.run.to_string()));
+    }
+    if let Some(name) = base_name {
+        card::check_name(name)?;
     }
     if out.exists() {
         let message = format!("{} already exists", out.display());
@@ -64,7 +71,11 @@ pub fn export(
     let lora = settings::lora(&state.launched.spec.adapter);
     let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
     match format {
-        Format::Peft => model::save_peft(&adapter, out, &base.display().to_string()),
+        Format::Peft => {
+            let card = card::render(state, base_name, card::licence_of(base).as_deref());
+            let name = base_name.map_or_else(|| base.display().to_string(), str::to_owned);
+            model::save_peft_with_card(&adapter, out, &name, &card)
+        }
         Format::Merged => model::export_merged(base, &adapter, out),
     }
     .map_err(|error| PrepareError::from(error).into())

@@ -13,6 +13,8 @@
 //! | [`aggregate`] | how updates become one adapter |
 //! | [`evaluate`] | how good it is (a child process at a time) |
 //! | [`export`] | how it gets out |
+//! | [`progress`] | what is shown of a run that goes |
+//! | [`report`] | what is told of a run: a page, a table, JSON |
 //! | [`overlap`] | the run's key for the comparison with the held-out set |
 //! | [`store`] | what is in the database |
 //! | [`state_folder`] | what else is on disk: configuration, keys, finished files |
@@ -29,6 +31,8 @@ pub mod execution;
 pub mod export;
 pub mod limits;
 pub mod overlap;
+pub mod progress;
+pub mod report;
 pub mod requests;
 pub mod restored;
 pub mod round;

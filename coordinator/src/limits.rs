@@ -63,6 +63,13 @@ pub const SEQUENCE_BEHIND_MAX: u64 = 64;
 pub const JOB_BYTES_MAX: u64 = 1024 * 1024;
 /// The child's answer. A description of an adapter with 10,000 tensors has about 1.5 MiB.
 pub const JOB_ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
+/// Test records below which a report draws no interval: it rests on the mean being nearly normal, which 30
+/// records are the customary least for.
+pub const INTERVAL_RECORDS_MIN: u64 = 30;
+/// What is read of a base model's README.md to find its licence: cards on the hub have some 10 KiB.
+pub const CARD_BYTES_MAX: u64 = 1024 * 1024;
+/// `export --base-name`: a hub name has at most 96 + 1 + 96 bytes, a path 4,096.
+pub const BASE_NAME_BYTES_MAX: usize = 4096;
 /// `evaluation_timeout_s` in the configuration: a week.
 pub const EVALUATION_S_MAX: u64 = 604_800;
 /// `certificate_days` in the configuration: what the certificate profile allows.

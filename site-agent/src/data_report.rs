@@ -6,7 +6,6 @@
 //! positions.
 
 pub mod drawing;
-pub mod escape;
 pub mod histogram;
 pub mod html;
 pub mod summary;

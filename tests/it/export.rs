@@ -21,10 +21,48 @@ fn the_published_adapter_is_a_peft_adapter_and_merges_into_a_model() -> Result<(
         let to = to.to_str().context("a UTF-8 path")?;
         consortium.coordinator.run(&["export", &run, "--format", format, to], COMMAND_WITHIN)?.success()?;
     }
+    the_folder_is_for_others(&consortium, &run, small.folder.path())?;
     consortium.stop();
     let blob = consortium.coordinator.state().join("blobs").join(&status.adapter);
     let settings = check_peft(&folder("peft"), &small.setup.model, &blob)?;
     check_merged(&small, &folder("peft"), &folder("merged"), &settings)
+}
+
+/// A PEFT folder under its model's own name says how to load it, names nothing of this machine, and is the
+/// same when it is exported again.
+fn the_folder_is_for_others(
+    consortium: &tests::consortium::Consortium,
+    run: &str,
+    folder: &Path,
+) -> Result<()> {
+    let (first, second) = (folder.join("first"), folder.join("second"));
+    for to in [&first, &second] {
+        let to = to.to_str().context("a UTF-8 path")?;
+        let arguments = ["export", run, "--format", "peft", "--base-name", "Org/Base", to];
+        consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?;
+    }
+    let names = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
+    let mut found: Vec<String> = std::fs::read_dir(&first)?
+        .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
+        .collect::<Result<_>>()?;
+    found.sort();
+    assert_eq!(found, names);
+    for name in names {
+        assert!(std::fs::read(first.join(name))? == std::fs::read(second.join(name))?, "{name} differs");
+    }
+    let settings: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(first.join("adapter_config.json"))?)?;
+    assert_eq!(settings["base_model_name_or_path"], "Org/Base");
+    let card = std::fs::read_to_string(first.join("README.md"))?;
+    assert!(card.starts_with("---\nbase_model: \"Org/Base\"\n"), "{card}");
+    assert!(card.contains("library_name: peft") && card.contains("--max-lora-rank"), "{card}");
+    let here = folder.to_str().context("a UTF-8 path")?;
+    assert!(!card.contains(here), "{card} names a folder of this machine");
+    let merged = folder.join("named");
+    let merged = merged.to_str().context("a UTF-8 path")?;
+    let arguments = ["export", run, "--format", "merged", "--base-name", "Org/Base", merged];
+    assert_eq!(consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.code(), Some(1));
+    Ok(())
 }
 
 /// Key set, dtype and shapes against the model's own list; values against the published blob, which

@@ -13,6 +13,7 @@ mod enrol;
 mod export;
 mod growth;
 mod overlap;
+mod report;
 mod revoked;
 mod sandbox;
 mod start;

@@ -7,15 +7,14 @@
 
 pub mod arguments;
 mod collect;
-mod format;
-mod html;
-mod progress;
-mod report;
-mod table;
 mod verify;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
+
+use common::language::Language;
+use coordinator::progress::{Progress, SiteView, Stream, View};
+use coordinator::report::{Paths, Report, html, table};
 
 use crate::consortium::{Consortium, Setup};
 use crate::failure::Failure;
@@ -23,8 +22,6 @@ use crate::limits::{EXPORT_S_MAX, ROUND_S_MAX, STATUS_POLL_MS_MIN};
 use crate::status::RunStatus;
 use crate::wait::Interrupt;
 use arguments::DemoSettings;
-use progress::{Progress, SiteView, View};
-use report::{Paths, Report};
 
 /// Name of the file that marks a folder as ours to replace.
 const MARK: &str = ".consilium-demo";
@@ -46,34 +43,27 @@ pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) ->
     let run_s = run_started.elapsed().as_secs_f64();
     let adapter = export(&consortium, &status, &settings.out)?;
     let verifications = verify::all(&consortium, repository, interrupt)?;
-    let timings = report::Timings { setup_s, run_s, ..report::Timings::default() };
-    let mut report = collect::report(
-        settings,
-        &consortium,
-        &status,
-        verifications,
-        timings,
-        paths(settings, &consortium, &adapter),
-    )?;
+    let paths = paths(settings, &consortium, &adapter);
+    let mut report = collect::report(&consortium, &status.run, verifications, paths)?;
     consortium.stop();
-    report.timings.total_s = started.elapsed().as_secs_f64();
+    report.timings.setup_s = Some(setup_s);
+    report.timings.run_s = Some(run_s);
+    report.timings.total_s = Some(started.elapsed().as_secs_f64());
     write_reports(&report, &settings.out)?;
     Ok(report)
 }
 
 /// The table for the terminal, with the places of everything that was left.
 pub fn summary(report: &Report) -> String {
+    let table = table::render(report, Language::chosen(None));
+    let Some(paths) = &report.paths else { return table };
+    let sites = paths.site_states.first().and_then(|first| Path::new(first).parent()?.to_str());
     format!(
-        "{}\nReport:   {}\nAdapter:  {} (load it with PEFT)\nState:    {} and {}\n",
-        table::render(report),
-        report.paths.report_html,
-        report.paths.adapter,
-        report.paths.coordinator_state,
-        report
-            .paths
-            .site_states
-            .first()
-            .map_or("-", |first| Path::new(first).parent().and_then(Path::to_str).unwrap_or("-")),
+        "{table}\nReport:   {}\nAdapter:  {} (load it with PEFT)\nState:    {} and {}\n",
+        paths.report_html,
+        paths.adapter,
+        paths.coordinator_state,
+        sites.unwrap_or("-"),
     )
 }
 
@@ -132,8 +122,7 @@ fn follow(
     interrupt: &Interrupt,
 ) -> Result<RunStatus, Failure> {
     let run = consortium.launch(run_path)?;
-    let names: Vec<String> = settings.sites.iter().map(|site| site.name.clone()).collect();
-    let mut progress = Progress::new(&names);
+    let mut progress = Progress::new(Stream::Output);
     let logs = consortium.logs().to_owned();
     let within = Duration::from_secs(ROUND_S_MAX) * settings.rounds.max(1);
     let result = crate::wait::until(
@@ -171,6 +160,7 @@ fn view(status: &RunStatus) -> View {
                 doing: site.state.replace('_', " "),
                 step: u64::from(site.step),
                 steps: u64::from(site.total_steps),
+                loss: site.loss,
             })
             .collect(),
     }
@@ -205,7 +195,7 @@ fn write_reports(report: &Report, out: &Path) -> Result<(), Failure> {
         std::fs::write(&path, text).map_err(Failure::file("write", path))
     };
     write("report.json", json + "\n")?;
-    write("report.html", html::render(report))
+    write("report.html", html::render(report, Language::chosen(None)))
 }
 
 #[cfg(test)]

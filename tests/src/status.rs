@@ -73,6 +73,9 @@ pub struct SiteProgress {
     pub step: u32,
     #[serde(default)]
     pub total_steps: u32,
+    /// Its training loss.
+    #[serde(default)]
+    pub loss: Option<f64>,
     /// Share of the average of its newest counted update.
     #[serde(default)]
     pub weight: Option<f64>,

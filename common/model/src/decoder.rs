@@ -21,6 +21,6 @@ mod tests;
 
 pub(crate) use self::adapter::{DeviceAdapter, Gradients};
 pub(crate) use self::cached::Cache;
-pub(crate) use self::pass::{Batch, Objective, PassResult};
+pub(crate) use self::pass::{Batch, Objective, PassResult, Scored};
 pub(crate) use self::random::{Dropout, Noise};
 pub(crate) use self::weights::{Decoder, Layer, Linear};

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::adapter::Adapter;
 use crate::base::BaseModel;
-use crate::decoder::{Batch, PassResult};
+use crate::decoder::Batch;
 use crate::error::{ModelError, Result};
 use crate::sample::Sample;
 
@@ -38,31 +38,53 @@ pub fn evaluate(
     batch_size: usize,
     on_progress: &mut dyn FnMut(usize, usize),
 ) -> Result<Evaluation> {
+    Ok(evaluate_each(base, adapter, samples, batch_size, on_progress)?.0)
+}
+
+/// As [`evaluate`], and what each sample that has a target lost: the sum over its targets in nats, in the
+/// order of `samples`.
+///
+/// # Errors
+/// As [`evaluate`].
+pub fn evaluate_each(
+    base: &BaseModel,
+    adapter: Option<&Adapter>,
+    samples: &[Sample],
+    batch_size: usize,
+    on_progress: &mut dyn FnMut(usize, usize),
+) -> Result<(Evaluation, Vec<f64>)> {
     if batch_size == 0 {
         return Err(ModelError::Setting { name: "batch_size", reason: "it must be at least 1".to_owned() });
     }
     let session = base.session(adapter)?;
-    let mut scored = scorable(base, samples)?;
+    let scored = scorable(base, samples)?;
+    let mut order: Vec<usize> = (0..scored.len()).collect();
     // The sort is stable, so equal lengths stay in the caller's order and the sums are reproducible.
-    scored.sort_by_key(|sample| std::cmp::Reverse(sample.tokens.len()));
-    let (mut total, mut targets, mut done) = (PassResult::default(), 0_u64, 0);
-    for chunk in scored.chunks(batch_size) {
-        let batch = Batch::pack(chunk.iter().copied());
+    order.sort_by_key(|index| std::cmp::Reverse(scored[*index].tokens.len()));
+    let mut each = vec![0.0; scored.len()];
+    let (mut loss_sum, mut correct, mut targets, mut done) = (0.0, 0, 0_u64, 0);
+    for chunk in order.chunks(batch_size) {
+        let batch = Batch::pack(chunk.iter().map(|index| scored[*index]));
         let result = session.score(&batch)?;
-        total.loss_sum += result.loss_sum;
-        total.correct += result.correct;
+        loss_sum += result.losses.iter().sum::<f64>();
+        correct += result.correct;
         targets += batch.supervised_tokens() as u64;
+        let mut losses = result.losses.into_iter();
+        for index in chunk {
+            each[*index] = losses.by_ref().take(scored[*index].supervised_tokens()).sum();
+        }
         done += chunk.len();
         on_progress(done, scored.len());
     }
-    let loss = total.loss_sum / targets as f64;
-    Ok(Evaluation {
+    let loss = loss_sum / targets as f64;
+    let evaluation = Evaluation {
         loss,
         perplexity: loss.exp(),
-        token_accuracy: total.correct as f64 / targets as f64,
+        token_accuracy: correct as f64 / targets as f64,
         supervised_tokens: targets,
         samples: scored.len() as u64,
-    })
+    };
+    Ok((evaluation, each))
 }
 
 /// The samples that have a target, checked against the model.

@@ -33,14 +33,14 @@ pub mod segments;
 mod staging;
 pub mod train;
 
-pub use adapter::peft::{load_peft, save_peft};
+pub use adapter::peft::{load_peft, save_peft, save_peft_with_card};
 pub use adapter::{Adapter, LoraSettings, tensor_shapes};
 pub use base::BaseModel;
 pub use chat::{ChatTokenizer, Message, Role};
 pub use config::ModelConfig;
 pub use device::{Device, DeviceMemory, Placement};
 pub use error::ModelError;
-pub use evaluate::{Evaluation, evaluate};
+pub use evaluate::{Evaluation, evaluate, evaluate_each};
 pub use export::export_merged;
 pub use options::{Compute, HeldWeights, LoadOptions, Recompute, WeightFormat};
 pub use quantise::quantise_checkpoint;

@@ -189,6 +189,14 @@ impl OverlapSettings {
     }
 }
 
+/// Ranks of which vLLM lets a server choose its largest (`--max-lora-rank`).
+const VLLM_RANKS: [u64; 9] = [1, 8, 16, 32, 64, 128, 256, 320, 512];
+
+/// The `--max-lora-rank` that vLLM needs for an adapter of this rank.
+pub fn vllm_rank(rank: u64) -> Option<u64> {
+    VLLM_RANKS.into_iter().find(|most| *most >= rank)
+}
+
 impl AdapterSettings {
     /// Checks every number against its bounds.
     ///

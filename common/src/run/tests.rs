@@ -91,3 +91,10 @@ fn a_manifest_round_trips_and_refuses_unknown_fields() {
     value["surprise"] = 1.into();
     assert!(RunManifest::from_bytes(&serde_json::to_vec(&value).unwrap()).is_err());
 }
+
+#[test]
+fn every_rank_that_a_run_may_have_is_one_vllm_can_serve() {
+    assert_eq!([1, 2, 16, 17, 256].map(vllm_rank), [Some(1), Some(8), Some(16), Some(32), Some(256)]);
+    assert!((1..=crate::limits::ADAPTER_RANK_MAX as u64).all(|rank| vllm_rank(rank).is_some()));
+    assert_eq!(vllm_rank(513), None);
+}

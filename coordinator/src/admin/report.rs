@@ -1,7 +1,6 @@
-//! What `status --json` says of a run: a flat, documented view of its state, put together from the
-//! journal's replay and the database. Used by `server`, `cli::status`, `cli::runs` and `cli::launch`; read
-//! by the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word
-//! changes.
+//! What `status --json` says of a run: a flat, documented view of its state, put together from the journal's
+//! replay and the database. Used by `server`, `report`, `cli::status`, `cli::runs` and `cli::launch`; read by
+//! the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word changes.
 
 use std::collections::BTreeMap;
 
@@ -274,7 +273,8 @@ fn by_records() -> Weighting {
     Weighting::Records
 }
 
-fn rfc3339(at: Timestamp) -> String {
+/// An instant as people and programs read it.
+pub(crate) fn rfc3339(at: Timestamp) -> String {
     let moment = OffsetDateTime::from_unix_timestamp(at.unix_s()).ok();
     moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
 }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::offline;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::export::{self, Format};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
@@ -13,11 +13,12 @@ Write the newest published adapter of a run to a folder that does not exist
 yet. The folder appears when it is complete, or not at all.
 
   --format peft    adapter_config.json and adapter_model.safetensors: load with PEFT, or serve with vLLM
-                   as a LoRA adapter over the base model
+                   as a LoRA adapter over the base model; and a README.md with what a hub shows:
+                   base model, counts, measurements, how to load it. Exporting again gives the same bytes
   --format merged  the base model with the adapter added, in bf16: load with transformers as it is
 
 Example:
-  coordinator export 5f0c --format peft ./adapter
+  coordinator export 5f0c --format peft --base-name Qwen/Qwen2.5-0.5B-Instruct ./adapter
   python3 -c 'from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(\"./adapter\")'
 
 Talk with the model with and without the adapter (site-agent needs no site for that):
@@ -33,6 +34,10 @@ pub(super) struct Arguments {
     /// What to write
     #[arg(long, value_enum)]
     format: Format,
+    /// Name of the base model in a PEFT export, as users will load it: a hub name or a folder. The
+    /// coordinator's own folder where this is not given
+    #[arg(long, value_name = "NAME")]
+    base_name: Option<String>,
     /// The folder to create
     #[arg(value_name = "DIR")]
     out: PathBuf,
@@ -44,7 +49,14 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let state = runs.choose(Some(&arguments.run))?;
     // The locks close every file that is open, so the database goes first.
     drop((store, runs));
-    export::export(folder, &state, arguments.format, &arguments.out, &config.sandbox.allow_missing)?;
+    let name = arguments.base_name.as_deref();
+    if name.is_some() && arguments.format == Format::Merged {
+        return Err(Error::Argument {
+            message: "a merged model has no base model to name".into(),
+            hint: "leave --base-name out, or export with --format peft".into(),
+        });
+    }
+    export::export(folder, &state, arguments.format, &arguments.out, name, &config.sandbox.allow_missing)?;
     eprintln!("wrote {} (adapter {})", arguments.out.display(), state.model().short());
     Ok(())
 }

@@ -1,15 +1,14 @@
 //! `coordinator launch`: start a run, and watch it with `--follow`. Called by `cli`. Invariant: the run
 //! goes on whether or not anybody watches.
 
-mod progress;
-
 use std::path::PathBuf;
 
-use self::progress::Progress;
 use super::{output, status};
 use crate::admin::client;
 use crate::admin::message::{Answer, Command};
+use crate::admin::report::{RunReport, SiteReport};
 use crate::error::{Error, Result};
+use crate::progress::{Progress, SiteView, Stream, View};
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
@@ -66,8 +65,8 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     if !arguments.follow {
         return Ok(());
     }
-    let mut progress = Progress::new();
-    let last = client::watch(folder, &run, |report| progress.show(report));
+    let mut progress = Progress::new(Stream::Error);
+    let last = client::watch(folder, &run, |report| progress.update(&view(report)));
     progress.finish();
     let last = last?;
     eprint!("{}", status::table(&last));
@@ -78,5 +77,26 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             hint: Some("the last published model stands; see the log of `coordinator serve`".into()),
             user: !Error::text_is_ours(&reason),
         }),
+    }
+}
+
+fn view(report: &RunReport) -> View {
+    let newest = report.history.iter().rev().find_map(|round| Some((round.round, round.validation?.loss)));
+    View {
+        round: report.round,
+        rounds: report.rounds,
+        phase: report.phase.replace('_', " "),
+        measured: newest.or_else(|| Some((0, report.base?.loss))),
+        sites: report.sites.iter().map(site_view).collect(),
+    }
+}
+
+fn site_view(site: &SiteReport) -> SiteView {
+    SiteView {
+        name: site.site.clone(),
+        doing: site.state.replace('_', " "),
+        step: u64::from(site.step),
+        steps: u64::from(site.total_steps),
+        loss: site.loss,
     }
 }

@@ -5,6 +5,8 @@ use std::io::{self, BufRead, IsTerminal, Read, Write};
 
 use common::terminal::{self, Out};
 
+use common::progress::colours;
+
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_BYTES_MAX;
 
@@ -17,11 +19,6 @@ pub(super) fn start_log() {
         .with_ansi(colours(io::stderr().is_terminal()))
         .with_writer(io::stderr)
         .init();
-}
-
-/// Whether to use colours: on a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
-pub(super) fn colours(is_terminal: bool) -> bool {
-    is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
 /// A value as JSON, for scripts.

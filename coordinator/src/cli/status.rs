@@ -3,6 +3,8 @@
 
 use std::fmt::Write;
 
+use common::progress::steps;
+
 use super::{offline, output};
 use crate::admin::client;
 use crate::admin::message::{Answer, Command};
@@ -93,7 +95,8 @@ fn sites(text: &mut String, report: &RunReport) {
         "site", "state", "step", "records", "weight", "bytes sent"
     );
     for site in &report.sites {
-        let steps = format!("{}/{}", site.step, site.total_steps);
+        let steps =
+            steps(u64::from(site.step), u64::from(site.total_steps)).unwrap_or_else(|| "-".to_owned());
         let records = site.records.map_or_else(|| "-".to_owned(), |records| records.to_string());
         let weight = site.weight.map_or_else(|| "-".to_owned(), |weight| format!("{:.1} %", weight * 100.0));
         let _ = writeln!(

@@ -14,7 +14,7 @@ use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, samples, settings};
 use sandbox::process::ignore_hangups;
 
-use super::{Answer, ChildSettings, Job, ModelJob, OverlapJob, locks};
+use super::{Answer, ChildSettings, Job, ModelJob, OverlapJob, locks, paired};
 use crate::error::Error;
 use crate::limits::JOB_BYTES_MAX;
 use crate::overlap;
@@ -117,11 +117,16 @@ fn score(
     let samples = samples::of_held_out_file(&data.path, &job.model, job.cutoff_tokens)?;
     let base = load(job, device)?;
     let mut scores = Vec::with_capacity(adapters.len());
+    let mut of_base: Option<Vec<f64>> = None;
     for path in adapters {
         let started = Instant::now();
         let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
-        let measured = model::evaluate(&base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {})
-            .map_err(PrepareError::from)?;
+        let measured = model::evaluate_each(&base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {});
+        let (measured, losses) = measured.map_err(PrepareError::from)?;
+        let paired = of_base.as_deref().and_then(|of_base| paired::compare(of_base, &losses));
+        if path.is_none() {
+            of_base = Some(losses);
+        }
         scores.push(Metrics {
             loss: measured.loss,
             perplexity: measured.perplexity,
@@ -129,6 +134,7 @@ fn score(
             supervised_tokens: measured.supervised_tokens,
             samples: measured.samples,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
+            paired,
         });
     }
     Ok(Answer::Scored { scores })

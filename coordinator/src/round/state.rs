@@ -100,6 +100,24 @@ pub struct Metrics {
     pub samples: u64,
     /// Wall time of the evaluation (shared where several models were measured together).
     pub duration_ms: u64,
+    /// Beside the base model, record by record: of a model that was measured together with it. Not in
+    /// journals of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paired: Option<Paired>,
+}
+
+/// One model beside another on the same records. It is a few numbers and not a loss a record, so that a
+/// journal does not grow with the test set.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub struct Paired {
+    /// Records on which both were measured.
+    pub records: u64,
+    /// Records on which this model's loss is the lower one.
+    pub better: u64,
+    /// The change of the loss over the other model's loss: below 0 where this model is better.
+    pub change: f64,
+    /// The standard error of `change`, from the differences of the records.
+    pub standard_error: f64,
 }
 
 /// The outcome of one evaluation.

@@ -4,7 +4,7 @@
 
 use std::fmt::Write as _;
 
-use super::escape::escape;
+use common::page::escape;
 
 /// Counts of values in equal bins from `low` on.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -7,14 +7,11 @@
 
 use std::fmt::Write as _;
 
+use common::page::{STYLE, escape};
+
 use super::summary::{Distribution, Summary, certainty, grouped, screen_language};
 use crate::language::Language;
 use crate::language::text::{self as t, Word};
-
-pub use super::escape::escape;
-
-/// The style sheet of our pages; the demo's report uses it too.
-pub const STYLE: &str = include_str!("html/page.css");
 
 /// Places shown for a kind of identifier; `--places` and `--json` have the others.
 const PLACES_SHOWN: usize = 50;

@@ -6,6 +6,7 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use common::progress::{BAR_CHARACTERS, bar as bar_of, colours};
 use common::wire::message::{RoundKey, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -138,13 +139,18 @@ impl Lines {
     }
 
     fn draw(&mut self, key: RoundKey, progress: &Progress) {
-        let name = self.name(key);
+        // One run goes at a time, and its id would not fit beside a bar in 80 columns.
+        let name = if self.rounds == 0 {
+            format!("round {}", key.round)
+        } else {
+            format!("round {}/{}", key.round, self.rounds)
+        };
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(u64::from(progress.total_steps));
-            if let Ok(style) =
-                ProgressStyle::with_template("{prefix} {bar:30} {pos}/{len} {msg} (ends in {eta})")
-            {
-                bar.set_style(style);
+            let template =
+                format!("{{prefix}} {} {{pos}}/{{len}} {{msg}}, {{eta}} left", bar_of(8, colours(true)));
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style.progress_chars(BAR_CHARACTERS));
             }
             bar
         });

@@ -4,7 +4,9 @@
 
 use crate::adapter::Adapter;
 use crate::config::ModelConfig;
-use crate::decoder::{Batch, Cache, Decoder, DeviceAdapter, Dropout, Gradients, Objective, PassResult};
+use crate::decoder::{
+    Batch, Cache, Decoder, DeviceAdapter, Dropout, Gradients, Objective, PassResult, Scored,
+};
 use crate::device::DeviceMemory;
 use crate::error::Result;
 use crate::ops::EngineOps;
@@ -28,7 +30,7 @@ pub(crate) trait Session {
     fn set_dropout(&mut self, dropout: Option<Dropout>);
 
     /// Loss of a batch, without gradients.
-    fn score(&self, batch: &Batch) -> Result<PassResult>;
+    fn score(&self, batch: &Batch) -> Result<Scored>;
 
     /// Loss of a batch; adds its gradient to `gradients`. Needs an adapter.
     fn train(&self, batch: &Batch, objective: &Objective, gradients: &mut Gradients) -> Result<PassResult>;
@@ -75,7 +77,7 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
         }
     }
 
-    fn score(&self, batch: &Batch) -> Result<PassResult> {
+    fn score(&self, batch: &Batch) -> Result<Scored> {
         B::guarded(&self.decoder.device, || self.decoder.score(self.adapter.as_ref(), batch))
     }
 

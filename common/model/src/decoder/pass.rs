@@ -65,6 +65,15 @@ pub(crate) struct PassResult {
     pub(crate) divergence_sum: f64,
 }
 
+/// What a pass without gradients measured.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Scored {
+    /// The targets' negative log-likelihoods in nats, in the batch's order: sample after sample.
+    pub(crate) losses: Vec<f64>,
+    /// Targets that were the most likely token.
+    pub(crate) correct: u64,
+}
+
 /// What a training pass computes the gradient of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Objective {
@@ -92,14 +101,14 @@ struct Kept<B: EngineOps> {
 
 impl<B: EngineOps> Decoder<B> {
     /// Loss of a batch, without gradients.
-    pub(crate) fn score(&self, adapter: Option<&DeviceAdapter<B>>, batch: &Batch) -> PassResult {
+    pub(crate) fn score(&self, adapter: Option<&DeviceAdapter<B>>, batch: &Batch) -> Scored {
         if batch.targets.is_empty() {
-            return PassResult::default();
+            return Scored::default();
         }
         let hidden = self.hidden_states(adapter, &batch.tokens, &batch.segments);
         let hidden = self.final_rows(&hidden, &batch.rows);
         let result = B::linear_cross_entropy(&hidden, &self.head, &batch.targets, None, self.compute);
-        PassResult { loss_sum: result.loss_sum(), correct: result.correct, divergence_sum: 0.0 }
+        Scored { losses: result.losses, correct: result.correct }
     }
 
     /// Logits of one sequence, `[T, vocabulary]` row-major.

@@ -44,6 +44,7 @@ fn measured(loss: f64) -> Score {
         supervised_tokens: 9,
         samples: 3,
         duration_ms: 1,
+        paired: None,
     })
 }
 

@@ -1,5 +1,5 @@
-//! What `site-agent train` shows: plain lines, and on a terminal a progress bar. Everything fits in 80
-//! columns, nothing is coloured.
+//! What `site-agent train` shows: plain lines, and on a terminal a progress bar in the style of all our
+//! progress (`common::progress`). Everything fits in 80 columns; only the bar is coloured.
 //!
 //! Called by `cli::train` with what the child says. Invariant: the result goes to standard output, the rest
 //! to standard error.
@@ -7,6 +7,8 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use common::progress::{self, BAR_CHARACTERS, COLUMNS, colours, cut};
+use common::run::vllm_rank;
 use indicatif::{ProgressBar, ProgressStyle};
 use model::StepReport;
 use model::chat::PrepareReport;
@@ -15,8 +17,8 @@ use model::evaluate::Evaluation;
 use crate::alone::job::{Prepared, Summary};
 use crate::limits::PROGRESS_LINE_MS_MIN;
 
-/// Ranks of which vLLM lets a server choose its largest (`--max-lora-rank`).
-const VLLM_RANKS: [u64; 9] = [1, 8, 16, 32, 64, 128, 256, 320, 512];
+/// Few, because the facts behind it are many.
+const BAR_COLUMNS: usize = 8;
 
 /// The display of one training.
 pub(super) struct Display {
@@ -86,8 +88,9 @@ impl Display {
         self.steps_before = resumed_from;
         if self.is_terminal {
             let bar = ProgressBar::new(total_steps);
-            if let Ok(style) = ProgressStyle::with_template("[{bar:8}] {pos}/{len} {wide_msg}") {
-                bar.set_style(style.progress_chars("=> "));
+            let template = format!("{} {{pos}}/{{len}} {{msg}}", progress::bar(BAR_COLUMNS, colours(true)));
+            if let Ok(style) = ProgressStyle::with_template(&template) {
+                bar.set_style(style.progress_chars(BAR_CHARACTERS));
             }
             bar.set_position(resumed_from);
             self.bar = Some(bar);
@@ -107,7 +110,8 @@ impl Display {
         match &self.bar {
             Some(bar) => {
                 bar.set_position(report.step);
-                bar.set_message(facts);
+                let before = BAR_COLUMNS + format!(" {}/{} ", report.step, report.total_steps).len();
+                bar.set_message(cut(&facts, COLUMNS - 1 - before));
             }
             None => {
                 let is_due =
@@ -173,7 +177,7 @@ pub(super) fn finished(summary: &Summary, out: &str, peak_bytes: Option<u64>) ->
         text.push_str(&format!("peak memory {:.2} GB\n", bytes as f64 / 1e9));
     }
     text.push_str(&format!("adapter: {out} (PEFT"));
-    if let Some(rank) = VLLM_RANKS.into_iter().find(|most| *most >= summary.rank) {
+    if let Some(rank) = vllm_rank(summary.rank) {
         text.push_str(&format!("; vLLM with --max-lora-rank {rank}"));
     }
     text.push(')');
@@ -265,7 +269,7 @@ mod tests {
         let facts = display.facts(&report, Some(1_210_000_000));
         assert!(facts.ends_with(" left, loss 2.134, 1,234 tok/s, 1.21 GB, lr 1.8e-4"), "{facts}");
         // `59m 59s left` is the longest of the spans.
-        let longest = "[========] 120/1875 59m 59s".len() + facts.len() - facts.find(" left").unwrap();
+        let longest = "======== 120/1875 59m 59s".len() + facts.len() - facts.find(" left").unwrap();
         assert!(longest <= 80, "{longest}");
         report.divergence = Some(0.0123);
         assert!(display.facts(&report, None).ends_with(" tok/s, kl 0.012"));

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use site_agent::data_report::html::escape;
+use common::page::escape;
 
 const WIDTH: f64 = 440.0;
 const HEIGHT: f64 = 260.0;

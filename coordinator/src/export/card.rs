@@ -1,0 +1,312 @@
+//! The README.md of a PEFT export: front matter as Hugging Face reads it, what was measured on how many
+//! records, and how to load the adapter. Called by `export`, behind its locks. Invariants: it is a function
+//! of the run's journal, the name and the licence, so that two exports are alike to the byte; it names no
+//! site, and nothing of this machine but the base folder's last part.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use common::run::vllm_rank;
+use model::bounded;
+
+use crate::admin::report::rfc3339;
+use crate::error::{Error, Result};
+use crate::limits::{BASE_NAME_BYTES_MAX, CARD_BYTES_MAX};
+use crate::report::{format, interval};
+use crate::round::state::{Metrics, RoundRecord, RunState, Score};
+
+/// A held-out set's name, and what the base model and the adapter reach on it.
+type Measured<'a> = (&'a str, Option<Metrics>, Option<Metrics>);
+
+/// Refuses a name that would break the files it stands in.
+///
+/// # Errors
+/// It is empty, too long or has control characters.
+pub(super) fn check_name(name: &str) -> Result<()> {
+    let is_fine =
+        !name.trim().is_empty() && name.len() <= BASE_NAME_BYTES_MAX && !name.chars().any(char::is_control);
+    if is_fine {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        message: "--base-name is empty, too long or has control characters".into(),
+        hint: "give the name as users load it, such as Qwen/Qwen2.5-0.5B-Instruct".into(),
+    })
+}
+
+/// The licence that the base model's own card gives, if it has one that is a plain identifier.
+pub(super) fn licence_of(base: &Path) -> Option<String> {
+    let bytes = bounded::read(&base.join("README.md"), CARD_BYTES_MAX).ok()?;
+    licence_in(&String::from_utf8_lossy(&bytes))
+}
+
+fn licence_in(card: &str) -> Option<String> {
+    let mut lines = card.lines();
+    if lines.next()?.trim() != "---" {
+        return None;
+    }
+    let front = lines.take_while(|line| line.trim() != "---");
+    let mut licences = front.filter_map(|line| line.strip_prefix("license:"));
+    let licence = licences.next()?.trim().trim_matches(['"', '\'']);
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'+');
+    let is_plain = (1..=64).contains(&licence.len()) && licence.bytes().all(plain);
+    is_plain.then(|| licence.to_owned())
+}
+
+/// The whole file.
+pub(super) fn render(state: &RunState, base_name: Option<&str>, licence: Option<&str>) -> String {
+    let folder = state.launched.model.file_name().map(|name| name.to_string_lossy().into_owned());
+    let base = base_name.map_or_else(|| folder.unwrap_or_default(), str::to_owned);
+    let measured = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
+    let validation = newest(state).and_then(|record| measured(&record.score));
+    let sets = [
+        ("test", measured(&state.test.base), measured(&state.test.federated)),
+        ("validation", measured(&state.base), validation),
+    ];
+    let mut card = front_matter(state, &base, licence, &sets);
+    about(&mut card, state, &base, base_name.is_some());
+    measurements(&mut card, &sets);
+    usage(&mut card, state, &base);
+    card
+}
+
+/// The round whose adapter is exported.
+fn newest(state: &RunState) -> Option<&RoundRecord> {
+    state.rounds.iter().rev().find(|record| record.published_at.is_some())
+}
+
+fn front_matter(state: &RunState, base: &str, licence: Option<&str>, sets: &[Measured<'_>]) -> String {
+    let mut text = format!("---\nbase_model: {}\n", quoted(base));
+    if let Some(licence) = licence {
+        let _ = writeln!(text, "license: {licence}");
+    }
+    text.push_str("library_name: peft\npipeline_tag: text-generation\n");
+    text.push_str("tags:\n- lora\n- qlora\n- federated-learning\n- consilium\n");
+    if sets.iter().any(|(_, _, adapted)| adapted.is_some()) {
+        let name = quoted(&state.launched.spec.name);
+        let _ = writeln!(text, "model-index:\n- name: {name}\n  results:");
+    }
+    for (set, _, adapted) in sets {
+        let Some(metrics) = adapted else { continue };
+        let _ = writeln!(
+            text,
+            "  - task:\n      type: text-generation\n    dataset:\n      name: held-out {set} set\n      \
+             type: private\n    metrics:"
+        );
+        let kinds = [
+            ("loss", "loss", metrics.loss),
+            ("perplexity", "perplexity", metrics.perplexity),
+            ("accuracy", "token accuracy", metrics.token_accuracy),
+        ];
+        for (kind, name, value) in kinds {
+            let n = metrics.samples;
+            let _ = writeln!(
+                text,
+                "    - type: {kind}\n      value: {value:.6}\n      name: \"{name} (n = {n})\""
+            );
+        }
+    }
+    text.push_str("---\n\n");
+    text
+}
+
+/// As a YAML string: JSON's escapes are YAML's.
+fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+}
+
+fn about(card: &mut String, state: &RunState, base: &str, is_named: bool) {
+    let launched = &state.launched;
+    let spec = &launched.spec;
+    let published = state.rounds.iter().filter(|record| record.published_at.is_some()).count();
+    let updates = newest(state).map(|record| &record.updates);
+    let records = updates.into_iter().flatten().fold(0, |sum: u64, (_, it)| sum.saturating_add(it.records));
+    let _ = write!(
+        card,
+        "# {}\n\nA LoRA adapter (rank {}, alpha {}) over `{}`, trained by several sites together with Consilium: \
+         the records stayed at the sites, which sent adapter updates.\n\n",
+        plain(&spec.name),
+        spec.adapter.rank,
+        spec.adapter.alpha,
+        plain(base),
+    );
+    if !is_named {
+        card.push_str(
+            "`base_model` above is the name of a folder; export with `--base-name` to give the model's own \
+             name.\n\n",
+        );
+    }
+    let rows = [
+        ("run", format!("`{}`, launched {}", launched.run, rfc3339(state.launched_at))),
+        ("rounds published", format!("{published} of {}", spec.rounds)),
+        ("sites in the last round", updates.map_or(0, |updates| updates.len()).to_string()),
+        (
+            "training records in the last round",
+            format!("{} (rounded by the sites)", format::grouped(records)),
+        ),
+        ("adapter, as published", format!("`sha256 {}`", state.model())),
+        ("base model as it was held", format!("`{}`", launched.model_fingerprint)),
+        ("learning rate", spec.training.learning_rate.to_string()),
+        ("epochs a round", spec.training.epochs.to_string()),
+        ("seed", spec.training.seed.to_string()),
+    ];
+    card.push_str("| | |\n|---|---|\n");
+    for (name, value) in rows {
+        let _ = writeln!(card, "| {name} | {value} |");
+    }
+    card.push('\n');
+}
+
+fn measurements(card: &mut String, sets: &[Measured<'_>]) {
+    card.push_str("## Measurements\n\n");
+    if sets.iter().all(|(_, _, adapted)| adapted.is_none()) {
+        card.push_str("None were made.\n\n");
+        return;
+    }
+    card.push_str(
+        "Loss is in nats per supervised token; accuracy is the share of these tokens that the model's first guess \
+         is. No answer was judged by a person, and this is no clinical validation.\n\n\
+         | set | model | records (n) | tokens | loss | perplexity | token accuracy |\n\
+         |---|---|---|---|---|---|---|\n",
+    );
+    for (set, base, adapted) in sets {
+        for (model, metrics) in [("base", base), ("with the adapter", adapted)] {
+            let Some(metrics) = metrics else { continue };
+            let _ = writeln!(
+                card,
+                "| {set} | {model} | {} | {} | {} | {} | {} |",
+                metrics.samples,
+                metrics.supervised_tokens,
+                format::loss(metrics.loss),
+                format::perplexity(metrics.perplexity),
+                format::percent(metrics.token_accuracy),
+            );
+        }
+    }
+    card.push('\n');
+    let paired = sets.iter().find_map(|(_, _, adapted)| adapted.and_then(|metrics| metrics.paired));
+    if let Some((paired, [low, high])) = paired.and_then(|paired| Some((paired, interval(&paired)?))) {
+        let _ = write!(
+            card,
+            "The test loss changes by {}; 95 % interval {} to {}, from the paired differences of {} records.\n\n",
+            format::signed_percent(paired.change),
+            format::signed_percent(low),
+            format::signed_percent(high),
+            paired.records,
+        );
+    }
+}
+
+fn usage(card: &mut String, state: &RunState, base: &str) {
+    let python = quoted(base);
+    let rank = state.launched.spec.adapter.rank as u64;
+    let most = vllm_rank(rank).unwrap_or(rank);
+    let _ = write!(
+        card,
+        "## How to load it\n\nIn this folder, with PEFT:\n\n```python\nfrom peft import PeftModel\n\
+         from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
+         base = AutoModelForCausalLM.from_pretrained({python})\n\
+         tokenizer = AutoTokenizer.from_pretrained({python})\n\
+         model = PeftModel.from_pretrained(base, \".\")\n```\n\n\
+         With transformers, where PEFT is installed:\n\n```python\n\
+         from transformers import AutoModelForCausalLM\n\n\
+         model = AutoModelForCausalLM.from_pretrained({python})\nmodel.load_adapter(\".\")\n```\n\n\
+         With vLLM:\n\n```sh\n\
+         vllm serve {} --enable-lora --max-lora-rank {most} --lora-modules adapter=.\n```\n",
+        shell(base)
+    );
+}
+
+/// On one line of Markdown, without markup.
+fn plain(text: &str) -> String {
+    text.chars()
+        .map(|it| if it.is_control() || matches!(it, '`' | '<' | '>' | '|') { ' ' } else { it })
+        .collect()
+}
+
+/// As one word of a POSIX shell.
+fn shell(text: &str) -> String {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    if text.bytes().all(is_bare) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Timestamp;
+
+    use super::*;
+    use crate::round::scheduler::tests::launched_run;
+    use crate::round::state::Paired;
+
+    fn state() -> RunState {
+        let mut state = RunState::launched(launched_run(2, 2, 3), Timestamp(0));
+        let metrics = |loss: f64, paired| {
+            Some(Score::Measured(Metrics {
+                loss,
+                perplexity: loss.exp(),
+                token_accuracy: 0.5,
+                supervised_tokens: 900,
+                samples: 60,
+                duration_ms: 1,
+                paired,
+            }))
+        };
+        let paired = Paired { records: 60, better: 40, change: -0.1, standard_error: 0.01 };
+        state.test.base = metrics(2.0, None);
+        state.test.federated = metrics(1.8, Some(paired));
+        state
+    }
+
+    #[test]
+    fn the_front_matter_is_what_a_hub_reads() {
+        let card = render(&state(), Some("Qwen/Qwen2.5-0.5B-Instruct"), Some("apache-2.0"));
+        let front = card.split("---\n").nth(1).unwrap();
+        for line in [
+            "base_model: \"Qwen/Qwen2.5-0.5B-Instruct\"",
+            "license: apache-2.0",
+            "library_name: peft",
+            "    - type: loss",
+            "      value: 1.800000",
+            "      name: \"loss (n = 60)\"",
+        ] {
+            assert!(front.lines().any(|found| found == line), "{line} is missing in\n{front}");
+        }
+        assert!(card.contains("95 % interval -12.0 % to -8.0 %"), "{card}");
+        assert!(
+            card.contains("vllm serve Qwen/Qwen2.5-0.5B-Instruct --enable-lora --max-lora-rank 16"),
+            "{card}"
+        );
+        assert!(!card.contains("site-0"), "a site is named in\n{card}");
+    }
+
+    #[test]
+    fn without_a_name_nothing_of_this_machine_is_told_but_the_folders_name() {
+        let mut state = state();
+        state.launched.model = "/srv/secret place/it's".into();
+        let card = render(&state, None, None);
+        assert!(card.contains("base_model: \"it's\"") && card.contains("--base-name"), "{card}");
+        assert!(!card.contains("/srv") && !card.contains("license:"));
+        assert!(card.contains("vllm serve 'it'\\''s' "), "{card}");
+    }
+
+    #[test]
+    fn a_name_cannot_break_the_file() {
+        assert!(check_name("Qwen/Qwen2.5-0.5B").is_ok());
+        for name in ["", " ", "a\nlicense: mit", &"x".repeat(BASE_NAME_BYTES_MAX + 1)] {
+            assert!(check_name(name).is_err(), "{name}");
+        }
+        let card = render(&state(), Some("a\" # b"), None);
+        assert!(card.contains("base_model: \"a\\\" # b\"\n"));
+    }
+
+    #[test]
+    fn only_a_plain_licence_of_the_base_is_taken_over() {
+        assert_eq!(licence_in("---\nlicense: apache-2.0\n---\ntext"), Some("apache-2.0".to_owned()));
+        assert_eq!(licence_in("---\nlicense: \"mit\"\n---\n"), Some("mit".to_owned()));
+        for card in
+            ["", "license: mit", "---\nlanguage: zh\n---\nlicense: mit", "---\nlicense: [a, b]\n---\n"]
+        {
+            assert_eq!(licence_in(card), None, "{card}");
+        }
+    }
+}

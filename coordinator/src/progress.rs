@@ -1,0 +1,248 @@
+//! What people see while a run is under way: a bar a site on a terminal, plain lines elsewhere.
+//!
+//! Used by `cli::launch` and by the demo, with a [`View`] for each report. Lines are printed only when
+//! something changed that a reader of a log would want to know. Invariants: at most 80 columns; no number of
+//! steps before it is known.
+
+use std::collections::BTreeMap;
+use std::io::{self, IsTerminal as _, Write as _};
+
+use common::progress::{BAR_CHARACTERS, COLUMNS, bar, colours, cut, steps};
+use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+/// Steps of a bar, independent of the number of training steps.
+const BAR_STEPS: u64 = 1000;
+/// In a log, a site's progress is printed at each of these fractions.
+const LINES_PER_ROUND: u64 = 4;
+/// A bar's columns.
+const BAR_COLUMNS: usize = 20;
+/// A site's name has at most so many.
+const NAME_COLUMNS: usize = 18;
+/// What stands behind a bar has the rest: two blanks before the name, one behind it and one behind the bar,
+/// and the last column free, because some terminals break a line that fills it.
+const DETAIL_COLUMNS: usize = COLUMNS - 2 - NAME_COLUMNS - 1 - BAR_COLUMNS - 1 - 1;
+/// Redraws a second.
+const HERTZ: u8 = 10;
+
+/// Where progress goes: a command whose result is on standard output shows it on standard error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stream {
+    /// Standard output.
+    Output,
+    /// Standard error.
+    Error,
+}
+
+/// One look at a run.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct View {
+    /// The round in progress; 0 before the first.
+    pub round: u32,
+    /// Rounds it will have.
+    pub rounds: u32,
+    /// What the coordinator is doing, as a word: "collecting", "evaluating".
+    pub phase: String,
+    /// The sites that take part.
+    pub sites: Vec<SiteView>,
+    /// The newest measurement, if there is one: round (0: the base model) and validation loss.
+    pub measured: Option<(u32, f64)>,
+}
+
+/// One site in it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct SiteView {
+    /// Its name.
+    pub name: String,
+    /// "training", "sent", "waiting".
+    pub doing: String,
+    /// Optimiser steps done.
+    pub step: u64,
+    /// Optimiser steps of the round; 0 before they are known.
+    pub steps: u64,
+    /// Its training loss.
+    pub loss: Option<f64>,
+}
+
+/// Draws views.
+pub struct Progress {
+    bars: Option<Bars>,
+    stream: Stream,
+    shown: BTreeMap<String, String>,
+}
+
+struct Bars {
+    all: MultiProgress,
+    head: ProgressBar,
+    sites: BTreeMap<String, ProgressBar>,
+    style: ProgressStyle,
+}
+
+impl Progress {
+    /// Bars if the stream is a terminal, lines if not.
+    pub fn new(stream: Stream) -> Self {
+        let (terminal, target) = match stream {
+            Stream::Output => (io::stdout().is_terminal(), ProgressDrawTarget::stdout_with_hz(HERTZ)),
+            Stream::Error => (io::stderr().is_terminal(), ProgressDrawTarget::stderr_with_hz(HERTZ)),
+        };
+        let bars = terminal.then(|| Bars::new(target, colours(terminal)));
+        Self { bars, stream, shown: BTreeMap::new() }
+    }
+
+    /// Shows a view.
+    pub fn update(&mut self, view: &View) {
+        if let Some(bars) = &mut self.bars {
+            bars.update(view);
+            return;
+        }
+        for line in lines(view, &mut self.shown) {
+            // A reader that went away is not the run's concern.
+            let _ = match self.stream {
+                Stream::Output => writeln!(io::stdout(), "{line}"),
+                Stream::Error => writeln!(io::stderr(), "{line}"),
+            };
+        }
+    }
+
+    /// Removes the bars.
+    pub fn finish(&self) {
+        if let Some(bars) = &self.bars {
+            bars.all.clear().unwrap_or_default();
+        }
+    }
+}
+
+/// The lines that say what changed since the last view.
+fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut changed = |key: String, state: String, line: String| {
+        if shown.get(&key) != Some(&state) {
+            shown.insert(key, state);
+            lines.push(cut(&line, COLUMNS));
+        }
+    };
+    if let Some((round, loss)) = view.measured {
+        let what = measured(round);
+        changed("loss".to_owned(), round.to_string(), format!("  {what}: validation loss {loss:.4}"));
+    }
+    let head = head(view);
+    changed("head".to_owned(), head.clone(), head);
+    for site in &view.sites {
+        let quarter = (site.step * LINES_PER_ROUND).checked_div(site.steps).unwrap_or(0);
+        let state = format!("{} {} {quarter}", view.round, site.doing);
+        let line = format!("  {}: {}", cut(&site.name, NAME_COLUMNS), detail(site));
+        changed(format!("site {}", site.name), state, line);
+    }
+    lines
+}
+
+fn measured(round: u32) -> String {
+    if round == 0 { "base model".to_owned() } else { format!("after round {round}") }
+}
+
+/// Before the first round there is no round to count.
+fn head(view: &View) -> String {
+    let View { round, rounds, phase, .. } = view;
+    if *round == 0 {
+        format!("before round 1 of {rounds}: {phase}")
+    } else {
+        format!("round {round} of {rounds}: {phase}")
+    }
+}
+
+/// `training 3/100, loss 5.000`.
+fn detail(site: &SiteView) -> String {
+    let steps = steps(site.step, site.steps).map_or_else(String::new, |steps| format!(" {steps}"));
+    let loss = site.loss.map_or_else(String::new, |loss| format!(", loss {loss:.3}"));
+    format!("{}{steps}{loss}", site.doing)
+}
+
+impl Bars {
+    fn new(target: ProgressDrawTarget, colours: bool) -> Self {
+        let all = MultiProgress::with_draw_target(target);
+        let style = style(&format!("  {{prefix:{NAME_COLUMNS}}} {} {{msg}}", bar(BAR_COLUMNS, colours)));
+        let head = all.add(ProgressBar::new(1).with_style(self::style("{msg}")));
+        Self { all, head, sites: BTreeMap::new(), style: style.progress_chars(BAR_CHARACTERS) }
+    }
+
+    fn update(&mut self, view: &View) {
+        let loss = view.measured.map_or_else(String::new, |(round, loss)| {
+            format!(" · {}: validation loss {loss:.4}", measured(round))
+        });
+        self.head.set_message(cut(&format!("{}{loss}", head(view)), COLUMNS - 1));
+        for site in &view.sites {
+            let drawn = self.sites.entry(site.name.clone()).or_insert_with(|| {
+                let bar = ProgressBar::new(BAR_STEPS).with_style(self.style.clone());
+                self.all.add(bar.with_prefix(cut(&site.name, NAME_COLUMNS)))
+            });
+            drawn.set_position((site.step * BAR_STEPS).checked_div(site.steps).unwrap_or(0));
+            drawn.set_message(cut(&detail(site), DETAIL_COLUMNS));
+        }
+    }
+}
+
+fn style(template: &str) -> ProgressStyle {
+    // Our templates are constants; should one not parse, the plain bar does.
+    ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_bar())
+}
+
+#[cfg(test)]
+mod tests {
+    use unicode_width::UnicodeWidthStr;
+
+    use super::*;
+
+    fn view(round: u32, doing: &str, step: u64, steps: u64) -> View {
+        let site = SiteView { name: "a".to_owned(), doing: doing.to_owned(), step, steps, loss: None };
+        View { round, rounds: 2, phase: "collecting".to_owned(), sites: vec![site], measured: None }
+    }
+
+    #[test]
+    fn a_log_gets_a_line_for_news_only() {
+        let mut shown = BTreeMap::new();
+        let mut lines = |view: View| lines(&view, &mut shown);
+        assert_eq!(lines(view(1, "training", 1, 100)), ["round 1 of 2: collecting", "  a: training 1/100"]);
+        assert!(lines(view(1, "training", 2, 100)).is_empty());
+        assert_eq!(lines(view(1, "training", 30, 100)), ["  a: training 30/100"]);
+        assert_eq!(lines(view(1, "sent", 100, 100)), ["  a: sent 100/100"]);
+        assert_eq!(lines(view(2, "training", 1, 100)).len(), 2);
+    }
+
+    #[test]
+    fn steps_that_are_not_known_are_not_shown() {
+        let lines = lines(&view(0, "waiting", 0, 0), &mut BTreeMap::new());
+        assert_eq!(lines, ["before round 1 of 2: collecting", "  a: waiting"]);
+    }
+
+    fn long() -> View {
+        View {
+            round: 1000,
+            rounds: 1000,
+            phase: "aggregating".to_owned(),
+            measured: Some((999, 12.3456)),
+            sites: ["a".repeat(60), "心内科".repeat(20)]
+                .into_iter()
+                .map(|name| SiteView {
+                    name,
+                    doing: "training".to_owned(),
+                    step: 999_999,
+                    steps: 1_000_000,
+                    loss: Some(12.345),
+                })
+                .collect(),
+        }
+    }
+
+    #[test]
+    fn lines_and_bars_fit_a_terminal() {
+        for line in lines(&long(), &mut BTreeMap::new()) {
+            assert!(line.width() <= COLUMNS, "{line}");
+        }
+        let view = long();
+        for site in &view.sites {
+            let detail = cut(&detail(site), DETAIL_COLUMNS);
+            assert!(detail.contains("999999/1000000, loss 12.345"), "{detail}");
+            let drawn = 2 + NAME_COLUMNS + 1 + BAR_COLUMNS + 1 + detail.width();
+            assert!(cut(&site.name, NAME_COLUMNS).width() <= NAME_COLUMNS && drawn < COLUMNS, "{drawn}");
+        }
+    }
+}

@@ -1,0 +1,110 @@
+//! Reports for the tests of the renderers. Used by them only.
+
+use super::*;
+
+/// A report with every field filled.
+pub(crate) fn report() -> Report {
+    let held = |loss: f64, accuracy: f64| Held {
+        validation_loss: Some(loss),
+        validation_perplexity: Some(loss.exp()),
+        validation_token_accuracy: Some(accuracy),
+        test_loss: Some(loss),
+        test_perplexity: Some(loss.exp()),
+        test_token_accuracy: Some(accuracy),
+    };
+    let round = |round: u32, loss: f64, accuracy: f64| Round {
+        round,
+        adapter_digest: Some("ab".repeat(32)),
+        validation_loss: Some(loss),
+        validation_perplexity: Some(loss.exp()),
+        validation_token_accuracy: Some(accuracy),
+        aggregation_error: Some(0.0312),
+        sites_counted: 4,
+        wall_s: Some(21.5),
+        training_s: Some(20.0),
+        evaluation_s: Some(1.2),
+        overhead_s: Some(0.3),
+    };
+    let site = |name: &str, records| SiteReport {
+        name: name.to_owned(),
+        records: Some(records),
+        records_are_exact: true,
+        weight: Some(0.25),
+        bytes_sent: 1_234_567,
+        frames_sent: 42,
+        ledger_verified: Some(true),
+        ledger_verified_by_python: Some(true),
+    };
+    let change = 5.17 / 5.87 - 1.0;
+    let paired = Paired { records: 60, better: 51, change, standard_error: 0.015 };
+    Report {
+        run: run(),
+        base: held(5.87, 0.1305),
+        rounds: vec![round(1, 5.40, 0.1709), round(2, 5.16, 0.2139)],
+        last: held(5.17, 0.2139),
+        test: TestSet {
+            questions: Some(60),
+            supervised_tokens: Some(1900),
+            paired: Some(paired),
+            change: Some(change),
+            change_interval: interval(&paired),
+        },
+        sites: vec![site("cardiology", 775), site("a<script>", 802)],
+        test_set_openings: vec![Opening {
+            at: "2026-01-01T00:00:00Z".to_owned(),
+            purpose: "final evaluation".to_owned(),
+        }],
+        warnings: Vec::new(),
+        timings: Timings {
+            total_s: Some(70.0),
+            setup_s: Some(2.0),
+            run_s: Some(60.0),
+            worst_round_overhead_s: Some(0.3),
+        },
+        provenance: Provenance {
+            version: "0.1.0".to_owned(),
+            base_fingerprint: "cd".repeat(32),
+            validation_file: Some("ef".repeat(32)),
+            test_file: Some("01".repeat(32)),
+            overlap: true,
+            settings: BTreeMap::from([
+                ("training.seed".to_owned(), 7.into()),
+                ("training.schedule".to_owned(), "constant".into()),
+            ]),
+        },
+        paths: None,
+    }
+}
+
+fn run() -> Run {
+    Run {
+        id: "5f0c5f0c5f0c5f0c".to_owned(),
+        name: "medqa <zh> & friends".to_owned(),
+        rounds: 2,
+        model: "tiny".to_owned(),
+        adapter_digest: "ab".repeat(32),
+        phase: "finished".to_owned(),
+        failure: None,
+        launched: "2026-01-01T00:00:00Z".to_owned(),
+        ended: Some("2026-01-01T00:01:00Z".to_owned()),
+    }
+}
+
+/// A run in its first round, of which nothing is measured.
+pub(crate) fn going() -> Report {
+    let mut report = report();
+    (report.run.phase, report.run.ended) = ("collecting".to_owned(), None);
+    (report.base, report.last, report.test) = (Held::default(), Held::default(), TestSet::default());
+    report.rounds.truncate(1);
+    let round = &mut report.rounds[0];
+    (round.adapter_digest, round.validation_loss) = (None, None);
+    (round.validation_perplexity, round.validation_token_accuracy, round.aggregation_error) =
+        (None, None, None);
+    report.test_set_openings.clear();
+    report.timings = Timings { run_s: Some(3.0), ..Timings::default() };
+    for site in &mut report.sites {
+        (site.records, site.weight, site.records_are_exact) = (None, None, false);
+        (site.ledger_verified, site.ledger_verified_by_python) = (None, None);
+    }
+    report
+}

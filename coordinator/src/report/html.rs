@@ -1,0 +1,143 @@
+//! A run's report for physicians and steering committees, in one file without any external resource.
+//!
+//! Called by `cli::report` and by the demo. Reads a `Report` and nothing else. It must still open from an
+//! archive in ten years, print on paper, and follow the reader's light or dark setting; hence no script and
+//! no web font. Every text that comes from outside goes through [`escape`]. What a physician needs stands
+//! first (`lead`), then the measurements (`quality`), then what left and where the model comes from
+//! (`origin`).
+
+mod curve;
+mod lead;
+mod origin;
+mod quality;
+
+use std::fmt::Display;
+
+use common::language::Language;
+use common::page::{STYLE, escape};
+
+use super::Report;
+use super::words::{self as w, Word};
+
+/// The complete document.
+pub fn render(report: &Report, language: Language) -> String {
+    let page = Page { report, language };
+    let body = [
+        lead::header(&page),
+        lead::figures(&page),
+        lead::meaning(&page),
+        quality::charts(&page),
+        quality::table(&page),
+        origin::sites(&page),
+        origin::warnings(&page),
+        origin::limits(&page),
+        origin::check_it_yourself(&page),
+        origin::provenance(&page),
+        origin::settings(&page),
+    ]
+    .concat();
+    format!(
+        "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <title>{}: {}</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        language.code(),
+        escape(&report.run.name),
+        page.word(w::PAGE),
+    )
+}
+
+/// A report in a language.
+struct Page<'a> {
+    report: &'a Report,
+    language: Language,
+}
+
+impl Page<'_> {
+    /// Our own words need no escaping, but do no harm by it.
+    fn word(&self, word: Word) -> String {
+        escape(word.get(self.language))
+    }
+
+    /// With values from outside.
+    fn with(&self, word: Word, values: &[&dyn Display]) -> String {
+        escape(&word.with(self.language, values))
+    }
+
+    fn section(&self, title: Word, lead: Option<Word>, body: &str) -> String {
+        let lead = lead.map_or_else(String::new, |lead| format!("<p>{}</p>\n", self.word(lead)));
+        format!("<section>\n<h2>{}</h2>\n{lead}{body}</section>\n", self.word(title))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    const BOTH: [Language; 2] = [Language::En, Language::Zh];
+
+    #[test]
+    fn names_cannot_inject_markup() {
+        for language in BOTH {
+            let mut report = example::report();
+            report.run.failure = Some("<b>x</b>".to_owned());
+            report.run.phase = "failed".to_owned();
+            report.warnings = vec!["site <i> & co".to_owned()];
+            let html = render(&report, language);
+            assert!(!html.contains("<script>") && html.contains("a&lt;script&gt;"));
+            assert!(html.contains("medqa &lt;zh&gt; &amp; friends") && !html.contains("<b>x"));
+            assert!(html.contains("site &lt;i&gt; &amp; co"));
+        }
+    }
+
+    #[test]
+    fn the_file_needs_nothing_from_outside() {
+        for language in BOTH {
+            let html = render(&example::report(), language);
+            for outside in ["http://", "https://", "src=", "@import", "url(", "<link"] {
+                assert!(!html.contains(outside), "{outside}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_a_physician_needs_comes_first() {
+        let html = render(&example::report(), Language::En);
+        let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} is missing in {html}"));
+        assert!(at("On 60 test questions") < at("How it learnt"));
+        assert!(at("11.9 % lower") < at("from -14.9 % to -9.0 %"));
+        assert!(at("1,900 scored tokens") < at("How surprised".to_lowercase().as_str()));
+        assert!(html.contains("training.seed") && html.contains("0.0312"));
+        assert_eq!(html.matches("<svg").count(), 2);
+        assert_eq!(html.matches("<circle").count(), 6);
+        // Four tiles, so that no row has a hole.
+        assert_eq!(html.matches("<dl class=\"figures four\">").count(), 1);
+        assert_eq!(html.matches("<dd>").count() - html.matches("</dt><dd>").count(), 0);
+        let chinese = render(&example::report(), Language::Zh);
+        assert!(chinese.contains("60 道测试题") && chinese.contains("lang=\"zh-CN\""));
+        assert!(!chinese.contains("lower") && !chinese.contains("Hospitals"));
+    }
+
+    #[test]
+    fn a_run_that_measured_nothing_yet_has_a_page() {
+        for language in BOTH {
+            let html = render(&example::going(), language);
+            assert_eq!(html.matches("<svg").count(), 0);
+            assert!(!html.contains("NaN") && !html.contains(">null<"));
+        }
+        let html = render(&example::going(), Language::En);
+        assert!(html.contains("round 1 of 2") && html.contains("There is no measurement on a test set"));
+    }
+
+    #[test]
+    fn an_interval_that_does_not_exist_is_said_not_to() {
+        let mut report = example::report();
+        report.test.change_interval = None;
+        report.test.paired = None;
+        assert!(render(&report, Language::En).contains("did not keep how the test questions compare"));
+        let mut report = example::report();
+        report.test.change_interval = Some([-0.1, 0.02]);
+        assert!(render(&report, Language::En).contains("it may be chance"));
+    }
+}

@@ -1,0 +1,46 @@
+//! What came out of a run, in a few plain sentences. Used by `html` and `table`, so that the two cannot
+//! disagree.
+
+use common::language::Language;
+
+use super::{Report, format, words as w};
+
+/// What happened, what came out on how many questions, how sure that is, and what left the hospitals.
+pub fn sentences(report: &Report, language: Language) -> Vec<String> {
+    let mut said = vec![happened(report, language)];
+    let test = &report.test;
+    match test.change.zip(test.questions) {
+        Some((change, questions)) => {
+            let word = if change <= 0.0 { w::VERDICT_LOWER } else { w::VERDICT_HIGHER };
+            let (questions, size) = (format::grouped(questions), format!("{:.1} %", change.abs() * 100.0));
+            said.push(word.with(language, &[&questions, &size]));
+            said.push(certainty(report, language));
+        }
+        None => said.push(w::NO_TEST.get(language).to_owned()),
+    }
+    let left = if report.provenance.overlap { w::WHAT_LEFT_OVERLAP } else { w::WHAT_LEFT };
+    said.push(left.get(language).to_owned());
+    said
+}
+
+fn happened(report: &Report, language: Language) -> String {
+    let run = &report.run;
+    let reached = report.rounds.last().map_or(0, |round| round.round);
+    match (&run.failure, &run.ended) {
+        (Some(reason), _) => w::LEAD_FAILED.with(language, &[reason]),
+        (None, Some(_)) => w::LEAD_FINISHED.with(language, &[&report.sites.len(), &run.rounds]),
+        (None, None) => w::LEAD_GOING.with(language, &[&report.sites.len(), &reached, &run.rounds]),
+    }
+}
+
+fn certainty(report: &Report, language: Language) -> String {
+    let test = &report.test;
+    match (test.change_interval, &test.paired) {
+        (Some([low, high]), _) => {
+            let word = if low <= 0.0 && high >= 0.0 { w::INTERVAL_OPEN } else { w::INTERVAL_HOLDS };
+            word.with(language, &[&format::signed_percent(low), &format::signed_percent(high)])
+        }
+        (None, Some(paired)) => w::NO_INTERVAL_FEW.with(language, &[&format::grouped(paired.records)]),
+        (None, None) => w::NO_INTERVAL_OLD.get(language).to_owned(),
+    }
+}

@@ -1,0 +1,210 @@
+//! A run's report on a terminal: what came out, what left each site, where the time went.
+//!
+//! Called by `cli::report` and by the demo. Plain text, at most 80 columns (a Chinese character takes two),
+//! no colour: it is pasted into mails and CI logs, and there is nothing for `NO_COLOR` to switch off.
+
+use common::language::Language;
+use unicode_width::UnicodeWidthStr;
+
+use super::{Held, Report, SiteReport, format, sentences, words as w};
+
+const COLUMNS: usize = 80;
+/// Longest site name shown in full; longer ones are cut with a sign that they are.
+const NAME_COLUMNS: usize = 18;
+/// Of the columns behind the first two, in `quality`.
+const QUALITY_COLUMNS: [usize; 4] = [9, 12, 12, 14];
+/// Of the columns behind the name, in `sites`.
+const SITE_COLUMNS: [usize; 4] = [9, 9, 15, 9];
+
+/// The whole text, ending with a newline.
+pub fn render(report: &Report, language: Language) -> String {
+    let mut lines =
+        wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }));
+    lines.push(String::new());
+    quality(report, language, &mut lines);
+    lines.push(String::new());
+    sites(report, language, &mut lines);
+    lines.push(String::new());
+    lines.extend(wrapped(&times(report, language)));
+    for warning in &report.warnings {
+        lines.extend(wrapped(warning));
+    }
+    lines.join("\n") + "\n"
+}
+
+fn quality(report: &Report, language: Language, lines: &mut Vec<String>) {
+    let heads = [w::LOSS, w::PERPLEXITY, w::ACCURACY, w::AGGREGATION_ERROR].map(|word| word.get(language));
+    // The longest head is two words in English; on a terminal one must do.
+    let heads = heads.map(|head| head.strip_prefix("Aggregation ").map_or(head, |_| "Aggr. error"));
+    let heads = heads.map(|head| head.strip_prefix("Token ").map_or(head, |_| "Accuracy"));
+    let row = |model: &str, set: w::Word, cells: [String; 4]| {
+        let mut line = format!("{} {}", left(model, 20), left(set.get(language), 11));
+        for (cell, columns) in cells.iter().zip(QUALITY_COLUMNS) {
+            line.push_str(&right(cell, columns));
+        }
+        line.trim_end().to_owned()
+    };
+    lines.push(row(w::MODEL.get(language), w::SET, heads.map(str::to_owned)));
+    lines.push("-".repeat(COLUMNS));
+    let cells = |loss: Option<f64>, perplexity: Option<f64>, accuracy: Option<f64>, error: Option<f64>| {
+        let dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+        let error = error.map(|error| format!("{error:.4}")).unwrap_or_default();
+        [
+            dash(loss.map(format::loss)),
+            dash(perplexity.map(format::perplexity)),
+            dash(accuracy.map(format::percent)),
+            error,
+        ]
+    };
+    let base = w::BASE_MODEL.get(language);
+    let Held { validation_loss, validation_perplexity, validation_token_accuracy, .. } = report.base;
+    let of_base = cells(validation_loss, validation_perplexity, validation_token_accuracy, None);
+    lines.push(row(base, w::VALIDATION, of_base));
+    for round in &report.rounds {
+        let (loss, perplexity) = (round.validation_loss, round.validation_perplexity);
+        let cells = cells(loss, perplexity, round.validation_token_accuracy, round.aggregation_error);
+        lines.push(row(&w::AFTER_ROUND.with(language, &[&round.round]), w::VALIDATION, cells));
+    }
+    for (model, held) in [(base, &report.base), (w::FEDERATED.get(language), &report.last)] {
+        let cells = cells(held.test_loss, held.test_perplexity, held.test_token_accuracy, None);
+        lines.push(row(model, w::TEST, cells));
+    }
+}
+
+fn sites(report: &Report, language: Language, lines: &mut Vec<String>) {
+    let ledgers = report.has_ledgers();
+    let row = |name: &str, cells: [String; 4], verdict: &str| {
+        let mut line = left(&shortened(name), NAME_COLUMNS);
+        for (cell, columns) in cells.iter().zip(SITE_COLUMNS) {
+            line.push_str(&right(cell, columns));
+        }
+        format!("{line}  {verdict}").trim_end().to_owned()
+    };
+    let heads = [w::RECORDS, w::WEIGHT, w::BYTES, w::MESSAGES].map(|word| word.get(language).to_owned());
+    let ledger = if ledgers { w::LEDGER.get(language) } else { "" };
+    lines.push(row(w::SITE.get(language), heads, ledger));
+    lines.push("-".repeat(COLUMNS));
+    for site in &report.sites {
+        let cells = [
+            site.records.map_or_else(|| "-".to_owned(), format::grouped),
+            site.weight.map_or_else(|| "-".to_owned(), |weight| format!("{:.1} %", weight * 100.0)),
+            format::grouped(site.bytes_sent),
+            format::grouped(site.frames_sent),
+        ];
+        lines.push(row(&site.name, cells, &verdict(site, language)));
+    }
+    if !ledgers {
+        lines.extend(wrapped(w::RECORDS_ROUNDED.get(language)));
+    }
+}
+
+/// Both verifiers in a word: one that failed is loud.
+fn verdict(site: &SiteReport, language: Language) -> String {
+    match (site.ledger_verified, site.ledger_verified_by_python) {
+        (Some(false), _) | (_, Some(false)) => w::NOT_VERIFIED.get(language).to_uppercase(),
+        (Some(true), Some(true)) => format!("{} x 2", w::VERIFIED.get(language)),
+        (Some(true), None) => w::VERIFIED.get(language).to_owned(),
+        (None, _) => String::new(),
+    }
+}
+
+fn times(report: &Report, language: Language) -> String {
+    let timings = &report.timings;
+    let run = format::seconds(timings.run_s.unwrap_or_default());
+    match (timings.total_s, timings.setup_s) {
+        (Some(total), Some(setup)) => {
+            w::TOOK_DEMO.with(language, &[&format::seconds(total), &format::seconds(setup), &run])
+        }
+        _ => w::TOOK.with(language, &[&run]),
+    }
+}
+
+fn shortened(name: &str) -> String {
+    if name.width() <= NAME_COLUMNS {
+        return name.to_owned();
+    }
+    name.chars().take(NAME_COLUMNS - 1).chain(['~']).collect()
+}
+
+fn left(text: &str, columns: usize) -> String {
+    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
+}
+
+fn right(text: &str, columns: usize) -> String {
+    format!("{}{text}", " ".repeat(columns.saturating_sub(text.width())))
+}
+
+/// Lines of at most 80 columns. English breaks between words, Chinese anywhere.
+fn wrapped(text: &str) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    let mut push = |line: &mut String| lines.push(std::mem::take(line).trim_end().to_owned());
+    for word in text.split_inclusive(' ') {
+        // A sign that no line should begin with hangs over by its two columns, so two are kept free.
+        if line.width() + word.trim_end().width() > COLUMNS && !line.is_empty() && word.is_ascii() {
+            push(&mut line);
+        }
+        for character in word.chars() {
+            let is_sign = matches!(character, '，' | '。' | '；' | '：' | '、' | '！' | '）');
+            let most = if is_sign { COLUMNS } else { COLUMNS - 2 };
+            let column = UnicodeWidthStr::width(character.encode_utf8(&mut [0; 4]) as &str);
+            let full = line.width() + column > if word.is_ascii() { COLUMNS } else { most };
+            if full && character != ' ' {
+                push(&mut line);
+            }
+            line.push(character);
+        }
+    }
+    push(&mut line);
+    lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::example;
+    use super::*;
+
+    const BOTH: [Language; 2] = [Language::En, Language::Zh];
+
+    #[test]
+    fn every_line_fits_a_terminal() {
+        for language in BOTH {
+            for mut report in [example::report(), example::going()] {
+                report.sites[0].name = "a-hospital-with-an-exceptionally-long-name".to_owned();
+                report.sites[0].bytes_sent = 9_999_999_999;
+                report.warnings = vec!["w".repeat(200), "several words ".repeat(20)];
+                let text = render(&report, language);
+                for line in text.lines() {
+                    assert!(line.width() <= COLUMNS, "{} columns: {line}", line.width());
+                }
+                assert!(!text.contains('\u{1b}') && !text.contains("NaN"));
+            }
+        }
+    }
+
+    #[test]
+    fn the_table_says_what_matters() {
+        let text = render(&example::report(), Language::En);
+        let flat = text.replace('\n', " ");
+        for expected in [
+            "5.8700",
+            "After round 2",
+            "21.39 %",
+            "0.0312",
+            "1,234,567",
+            "verified x 2",
+            "11.9 % lower",
+            "On 60 test",
+        ] {
+            assert!(flat.contains(expected), "{expected} is missing in\n{text}");
+        }
+        let chinese = render(&example::report(), Language::Zh).replace('\n', "");
+        assert!(chinese.contains("60 道测试题") && chinese.contains("第 2 轮后"), "{chinese}");
+    }
+
+    #[test]
+    fn a_failed_ledger_is_loud() {
+        let mut report = example::report();
+        report.sites[1].ledger_verified = Some(false);
+        assert!(render(&report, Language::En).contains("FAILED"));
+    }
+}

@@ -1,0 +1,123 @@
+//! Every sentence of a run's report in both languages: the one table. Used by `html` and `table`. `{}` stands
+//! for a value, in the same order in both.
+
+pub use common::language::Text as Word;
+
+macro_rules! texts {
+    ($($name:ident: $en:literal, $zh:literal;)*) => {
+        $(#[doc = $en] pub const $name: Word = Word { en: $en, zh: $zh };)*
+        /// All of them, for the tests.
+        #[cfg(test)]
+        const ALL: &[(&str, Word)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
+texts! {
+    PAGE: "federated fine-tuning report", "联邦微调报告";
+    LEAD_FINISHED: "{} hospitals trained one language model together in {} rounds.", "{} 家医院用 {} 轮共同训练了一个语言模型。";
+    LEAD_GOING: "{} hospitals are training one language model together: round {} of {}.", "{} 家医院正在共同训练一个语言模型：第 {} 轮，共 {} 轮。";
+    LEAD_FAILED: "The run failed: {}. What was published until then stands.", "本次运行失败：{}。此前发布的模型仍然有效。";
+    VERDICT_LOWER: "On {} test questions that no hospital trained on, its loss is {} lower than the base model's.", "在没有任何医院训练过的 {} 道测试题上，其损失比基础模型低 {}。";
+    VERDICT_HIGHER: "On {} test questions that no hospital trained on, its loss is {} HIGHER than the base model's.", "在没有任何医院训练过的 {} 道测试题上，其损失比基础模型高 {}。";
+    INTERVAL_HOLDS: "The 95 % interval of the change, from {} to {}, does not contain zero.", "变化的 95 % 区间为 {} 至 {}，不包含零。";
+    INTERVAL_OPEN: "The 95 % interval of the change, from {} to {}, contains zero: it may be chance.", "变化的 95 % 区间为 {} 至 {}，包含零：可能只是偶然。";
+    NO_INTERVAL_OLD: "There is no interval: this run did not keep how the test questions compare one by one.", "没有区间：本次运行没有保留逐题比较的结果。";
+    NO_INTERVAL_FEW: "There is no interval: {} questions are too few for one.", "没有区间：{} 道题太少，无法计算。";
+    NO_TEST: "There is no measurement on a test set.", "没有测试集上的测量结果。";
+    WHAT_LEFT: "Records stayed in the hospitals. Adapter updates, counts and status messages left them.", "记录都留在医院。离开医院的是适配器更新、计数和状态消息。";
+    WHAT_LEFT_OVERLAP: "Records stayed in the hospitals. Adapter updates, counts, status messages and blinded points for the comparison with the held-out questions left them.", "记录都留在医院。离开医院的是适配器更新、计数、状态消息，以及用于与留出题比对的盲化点。";
+    TILE_CHANGE: "Change of the test loss", "测试损失的变化";
+    TILE_INTERVAL: "95 % interval {} to {}", "95 % 区间 {} 至 {}";
+    TILE_NO_INTERVAL: "no interval", "无区间";
+    TILE_QUESTIONS: "Test questions", "测试题";
+    TILE_TOKENS: "{} scored tokens in their answers", "答案中 {} 个计分词元";
+    TILE_ACCURACY: "Test token accuracy", "测试词元准确率";
+    TILE_BASE: "base model {}", "基础模型 {}";
+    TILE_SITES: "Hospitals", "医院";
+    TILE_RECORDS: "{} training records, rounded", "{} 条训练记录（取整）";
+    TILE_RECORDS_EXACT: "{} training records", "{} 条训练记录";
+    NOT_MEASURED: "not measured", "未测量";
+    MEANING: "What the numbers mean", "这些数字的含义";
+    MEANING_LOSS: "Loss says how surprised the model is by the right answer, one piece of a word (a token) after the other. Lower is better; 0 would be no surprise at all.", "损失表示模型对正确答案有多“意外”，按词元（字或词的片段）逐个计算。越低越好；0 表示毫不意外。";
+    MEANING_PERPLEXITY: "Perplexity is the same number as a choice: at 100 the model is as unsure as between 100 equally likely tokens.", "困惑度是同一数字的另一种说法：为 100 时，模型的不确定程度相当于在 100 个等可能的词元中选择。";
+    MEANING_ACCURACY: "Token accuracy is how often the model's first guess is the next token of the right answer. It is not how often an answer is right.", "词元准确率是模型的首选恰为正确答案下一个词元的比例，并不是答案正确的比例。";
+    MEANING_PAIRED: "{} of {} test questions have a lower loss than with the base model. The interval comes from these differences, question by question; it says how the number would move with other questions of the same kind, and nothing of other seeds or hospitals.", "{} 道（共 {} 道）测试题的损失低于基础模型。区间由逐题的差异得出；它说明换用同类的其他题目时数字会如何变动，不涉及其他随机种子或其他医院。";
+    LEARNT: "How it learnt", "学习过程";
+    LEARNT_LEAD: "After every round the shared model is measured on the consortium's validation set, which no site trains on. The dashed line is the base model.", "每轮之后，共享模型都在联盟的验证集上测量，任何站点都不用它训练。虚线为基础模型。";
+    LOSS: "Loss", "损失";
+    LOSS_NOTE: "nats per token, lower is better", "纳特/词元，越低越好";
+    ACCURACY: "Token accuracy", "词元准确率";
+    ACCURACY_NOTE: "share of tokens predicted, higher is better", "预测正确的词元比例，越高越好";
+    LOSS_BY_ROUND: "Validation loss by round", "各轮的验证损失";
+    ACCURACY_BY_ROUND: "Validation token accuracy by round", "各轮的验证词元准确率";
+    BASE_SHORT: "base", "基础";
+    ROUND: "round {}", "第 {} 轮";
+    QUALITY: "Held-out quality", "留出集上的质量";
+    QUALITY_LEAD: "The validation set steers; the test set is opened once, at the end. Aggregation error says how much averaging the two adapter factors separately differs from averaging their product.", "验证集用于调整；测试集只在最后打开一次。聚合误差表示分别平均两个适配器因子与平均其乘积之间的差异。";
+    MODEL: "Model", "模型";
+    SET: "Set", "数据集";
+    PERPLEXITY: "Perplexity", "困惑度";
+    AGGREGATION_ERROR: "Aggregation error", "聚合误差";
+    BASE_MODEL: "Base model", "基础模型";
+    AFTER_ROUND: "After round {}", "第 {} 轮后";
+    FEDERATED: "Federated, final", "联邦模型（最终）";
+    VALIDATION: "validation", "验证";
+    TEST: "test", "测试";
+    RECORDS_ROUNDED: "Record counts are rounded, as the sites report them. Bytes: since each site joined.", "记录数为站点报告的取整值。字节数自各站点加入以来累计。";
+    TOOK: "Took {}.", "用时 {}。";
+    TOOK_DEMO: "Took {}: set-up {}, run {}.", "用时 {}：准备 {}，运行 {}。";
+    LEFT: "What left each hospital", "各医院发出的内容";
+    LEFT_LEAD: "Bytes and messages that the coordinator received from each site since it joined, in all runs. Record counts are rounded, as the sites report them; the weight is the share of the last average.", "协调方自各站点加入以来（所有运行）收到的字节数和消息数。记录数为站点报告的取整值；权重为其在最近一次平均中的份额。";
+    LEFT_LEAD_LEDGER: "Every message is written to the site's own tamper-evident ledger before its first byte is sent. What two independent programs found when they checked each ledger after the run is in the last columns.", "每条消息在发出第一个字节之前都写入站点自己的防篡改台账。最后两列是运行结束后两个独立程序核验各台账的结果。";
+    SITE: "Site", "站点";
+    RECORDS: "Records", "记录";
+    WEIGHT: "Weight", "权重";
+    BYTES: "Bytes sent", "发送字节";
+    MESSAGES: "Messages", "消息";
+    LEDGER: "Ledger", "台账";
+    LEDGER_SECOND: "Second verifier", "第二核验程序";
+    VERIFIED: "verified", "已核验";
+    NOT_VERIFIED: "failed", "未通过";
+    NOT_RUN: "not run", "未运行";
+    WARNINGS: "What the operator was warned of", "给操作员的警告";
+    LIMITS: "What this does not prove", "本报告不能证明什么";
+    LIMIT_PRIVACY: "That records stay is no privacy guarantee. Published attacks reconstruct training text from adapter updates, and the coordinator of this run could see each site's update.", "记录不离开医院并不等于隐私保证。已有公开的攻击能从适配器更新中还原训练文本，而本次运行的协调方能看到每个站点的更新。";
+    LIMIT_LEDGER: "A ledger proves how many bytes left, when, and in which kind of message. It does not measure how much an update reveals about a patient.", "台账证明发出了多少字节、何时发出、属于哪类消息；它不衡量一次更新会透露多少患者信息。";
+    LIMIT_CLINICAL: "A lower loss means better prediction of held-out answers. It is no clinical validation; nobody should be advised by this model on the strength of this report.", "损失更低意味着更好地预测留出的答案。这不是临床验证；不应仅凭本报告就让该模型为任何人提供建议。";
+    CHECK: "Check it yourself", "自行核验";
+    CHECK_LEAD: "At a hospital; these need no network and no trust in the coordinator.", "在医院执行；无需网络，也无需信任协调方。";
+    PROVENANCE: "Provenance", "来源";
+    RUN: "Run", "运行";
+    PHASE: "Phase", "阶段";
+    LAUNCHED: "Launched", "启动时间";
+    ENDED: "Ended", "结束时间";
+    GOING: "still going", "仍在进行";
+    FINGERPRINT: "Base model fingerprint", "基础模型指纹";
+    ADAPTER: "Published adapter", "已发布的适配器";
+    NO_ADAPTER: "none yet", "尚无";
+    TEST_FILE: "Test file", "测试文件";
+    VALIDATION_FILE: "Validation file", "验证文件";
+    OPENED: "Test set opened", "测试集打开时间";
+    NEVER_OPENED: "never", "从未";
+    TIME: "Time since launch", "启动以来的时间";
+    OVERHEAD: "Round overhead", "每轮额外时间";
+    OVERHEAD_NOTE: "at most {} s outside training and evaluation", "训练和评估之外最多 {} 秒";
+    VERSION: "Report written by", "报告程序";
+    SETTINGS: "Settings", "设置";
+    SETTINGS_LEAD: "As in the run file, with every default; seeds included.", "与运行文件一致，含所有默认值和随机种子。";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_values() {
+        for (name, word) in ALL {
+            let count = |text: &str| text.matches("{}").count();
+            assert_eq!(count(word.en), count(word.zh), "{name}");
+            assert!(!word.en.is_empty() && !word.zh.is_empty() && word.en != word.zh, "{name}");
+            assert!(word.en.is_ascii(), "{name}");
+        }
+    }
+}

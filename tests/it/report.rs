@@ -1,0 +1,62 @@
+//! `coordinator report` of a run that goes and of the same run when it is over: table, page and JSON say the
+//! same, in both languages, beside a running `serve` and after it.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use coordinator::report::Report;
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+
+/// A look at the run every so often.
+const LOOK: Duration = Duration::from_millis(50);
+
+#[test]
+fn every_run_has_a_report_while_it_goes_and_when_it_is_over() -> Result<()> {
+    let small = Small::new(&Wish { sites: 2, rounds: 1, ..Wish::default() })?;
+    let mut consortium = small.start()?;
+    let run = consortium.launch(&small.run_file)?;
+    let ask = |consortium: &tests::consortium::Consortium, arguments: &[&str]| {
+        let arguments: Vec<&str> = ["report", run.as_str()].iter().chain(arguments).copied().collect();
+        consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.success()
+    };
+    let going: Report = serde_json::from_str(&ask(&consortium, &["--json"])?)?;
+    assert!(going.run.failure.is_none() && going.last.test_loss.is_none());
+    if going.run.ended.is_none() {
+        assert!(ask(&consortium, &["--language", "en"])?.contains("There is no measurement on a test set"));
+    }
+    consortium.wait_published(&run, RUN_WITHIN)?;
+    std::thread::sleep(LOOK);
+    let beside = ask(&consortium, &["--json"])?;
+    let report: Report = serde_json::from_str(&beside)?;
+    consortium.stop();
+    let after: Report = serde_json::from_str(&ask(&consortium, &["--json"])?)?;
+    assert_eq!(report, after);
+    the_numbers_fit(&report)?;
+    let page = small.folder.path().join("report.html");
+    for (language, word) in [("en", "test questions"), ("zh", "道测试题")] {
+        let table = ask(&consortium, &["--language", language])?;
+        assert!(table.replace('\n', "").contains(word), "{table}");
+        let to = page.to_str().context("a UTF-8 path")?;
+        ask(&consortium, &["--html", to, "--lang", language])?;
+        let html = std::fs::read_to_string(&page)?;
+        assert!(html.contains(word) && html.contains(&report.provenance.base_fingerprint), "{html}");
+        assert!(!html.contains("<script") && !html.contains("http"));
+    }
+    Ok(())
+}
+
+fn the_numbers_fit(report: &Report) -> Result<()> {
+    let (before, after) =
+        (report.base.test_loss.context("a loss")?, report.last.test_loss.context("a loss")?);
+    let paired = report.test.paired.context("a paired comparison")?;
+    assert_eq!(Some(paired.records), report.test.questions);
+    assert!((paired.change - (after / before - 1.0)).abs() < 1e-9, "{paired:?} of {before} and {after}");
+    assert!(paired.standard_error > 0.0 && paired.better <= paired.records);
+    assert_eq!(report.test_set_openings.len(), 1);
+    assert_eq!(report.sites.len(), 2);
+    assert!(report.sites.iter().all(|site| site.bytes_sent > 0 && site.weight.is_some()));
+    assert!(report.provenance.settings.contains_key("training.seed"));
+    assert!(report.run.ended.as_ref().is_some_and(|ended| *ended >= report.run.launched));
+    Ok(())
+}
