@@ -60,6 +60,9 @@ pub enum Error {
         /// Where.
         path: PathBuf,
     },
+    /// The run's model folder is gone. No retry.
+    #[error("the run's model folder {} does not exist any more", .0.display())]
+    BaseMoved(PathBuf),
     /// Another program has the UDP port. A retry helps once it is gone.
     #[error("cannot listen on {address}: {reason}")]
     Listen {
@@ -212,6 +215,9 @@ impl Error {
                 "restore the newest backup of the whole folder; if this is the newest, `coordinator serve --accept-restored`"
             }
             Self::Config { .. } => "correct the file and try again",
+            Self::BaseMoved(_) => {
+                "name the folder where the model is now: `coordinator export RUN --model DIR ...`"
+            }
             Self::Missing { .. } => "check the path; paths in a run file are relative to the run file",
             Self::Listen { .. } => {
                 "stop the other program (`ss -ulpn` shows it), or choose another address with --listen and --listen-join"

@@ -6,8 +6,9 @@ mod card;
 
 use std::path::Path;
 
-use common::places::readable;
-use model::{Adapter, ModelConfig};
+use common::id::Digest;
+use common::places::{self, readable};
+use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, settings};
 use sandbox::{FileRules, Lock};
 
@@ -25,20 +26,31 @@ pub enum Format {
     Merged,
 }
 
-/// Writes the newest published adapter of a run to `out`, which must not exist. A PEFT folder names its base
-/// model `base_name`, or by its folder at the coordinator; the same run and name give the same bytes.
+/// What an operator wishes of an export.
+#[derive(Debug, Clone, Copy)]
+pub struct Wishes<'a> {
+    /// What to write.
+    pub format: Format,
+    /// Where; it must not exist.
+    pub out: &'a Path,
+    /// What a PEFT folder calls its base model; the folder at the coordinator where this is not given.
+    pub base_name: Option<&'a str>,
+    /// The base model's folder, where it is not the one that the run was launched with.
+    pub model: Option<&'a Path>,
+}
+
+/// Writes the newest published adapter of a run; the same run and name give the same bytes.
 ///
 /// # Errors
-/// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read,
-/// or `out` cannot be written.
+/// No round is published, `out` exists, a lock does not hold, the adapter or the base model cannot be read, a
+/// model folder that was named is not the run's base model, or `out` cannot be written.
 pub fn export(
     folder: &StateFolder,
     state: &RunState,
-    format: Format,
-    out: &Path,
-    base_name: Option<&str>,
+    wishes: &Wishes<'_>,
     allow_missing: &[Lock],
 ) -> Result<()> {
+    let Wishes { format, out, base_name, model } = *wishes;
     let digest = state.model();
     if !state.rounds.iter().any(|record| record.published_at.is_some()) {
         return Err(Error::NothingPublished(state.launched.run.to_string()));
@@ -54,9 +66,11 @@ pub fn export(
     if blobs::digest_of(&path)? != digest {
         return Err(Error::Internal(format!("the stored adapter {} is damaged", digest.short())));
     }
-    let base = &state.launched.model;
+    let named =
+        model.map(|path| places::model(path).map_err(Error::io("open the folder", path))).transpose()?;
+    let base = named.as_ref().unwrap_or(&state.launched.model);
     if !base.is_dir() {
-        return Err(Error::Missing { what: "model folder", path: base.clone() });
+        return Err(Error::BaseMoved(base.clone()));
     }
     let into = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -66,6 +80,9 @@ pub fn export(
     let read = readable(base).into_iter().chain([path.clone()]).collect();
     let rules = FileRules { read, write: vec![into], gpu: None };
     locks::lock(&rules, allow_missing)?;
+    if named.is_some() {
+        must_be_the_base(state, base)?;
+    }
     let config = ModelConfig::from_dir(base).map_err(PrepareError::from)?;
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let lora = settings::lora(&state.launched.spec.adapter);
@@ -79,4 +96,17 @@ pub fn export(
         Format::Merged => model::export_merged(base, &adapter, out),
     }
     .map_err(|error| PrepareError::from(error).into())
+}
+
+/// Another folder has to hold the model that the run was trained on.
+fn must_be_the_base(state: &RunState, folder: &Path) -> Result<()> {
+    let options = settings::load_options(&state.launched.spec.base);
+    let base = BaseModel::load_on(folder, &options, Device::Cpu).map_err(PrepareError::from)?;
+    if Digest(base.fingerprint()) == state.launched.model_fingerprint {
+        return Ok(());
+    }
+    Err(Error::Argument {
+        message: format!("{} is not the base model that the run was trained on", folder.display()),
+        hint: format!("`coordinator report` says which it was: {}", state.launched.model_fingerprint),
+    })
 }

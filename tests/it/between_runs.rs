@@ -12,7 +12,7 @@ use tests::consortium::Consortium;
 use tests::failure::Failure;
 use tests::wait::{self, Interrupt};
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish, copy_folder};
 
 #[test]
 fn a_run_trains_on_the_records_that_are_on_the_disk_when_it_begins() -> Result<()> {
@@ -77,15 +77,6 @@ fn a_site_with_another_base_model_learns_so_before_it_sends_points() -> Result<(
         sent.iter().filter(|record| record["kind"].as_str().is_some_and(|kind| kind.contains("overlap")));
     assert_eq!(points.count(), 0, "points of its records have left");
     consortium.stop();
-    Ok(())
-}
-
-fn copy_folder(from: &Path, to: &Path) -> Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        fs::copy(entry.path(), to.join(entry.file_name()))?;
-    }
     Ok(())
 }
 

@@ -7,7 +7,7 @@ use anyhow::{Context as _, Result};
 use model::LoraSettings;
 use safetensors::{Dtype, SafeTensors};
 
-use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish, copy_folder};
 
 #[test]
 fn the_published_adapter_is_a_peft_adapter_and_merges_into_a_model() -> Result<()> {
@@ -26,6 +26,42 @@ fn the_published_adapter_is_a_peft_adapter_and_merges_into_a_model() -> Result<(
     let blob = consortium.coordinator.state().join("blobs").join(&status.adapter);
     let settings = check_peft(&folder("peft"), &small.setup.model, &blob)?;
     check_merged(&small, &folder("peft"), &folder("merged"), &settings)
+}
+
+#[test]
+fn a_run_whose_base_model_has_moved_is_exported_from_where_it_is_now() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, rounds: 1, ..Wish::default() })?;
+    let folder = |name: &str| small.folder.path().join(name);
+    copy_folder(&small.setup.model, &folder("model"))?;
+    let mut run_file = tests::run_file::RunFile::read(&small.run_file)?;
+    run_file.set_path("model", &folder("model"))?;
+    run_file.write(&small.run_file)?;
+    let mut consortium = small.start()?;
+    let run = consortium.launch(&small.run_file)?;
+    consortium.wait_published(&run, RUN_WITHIN)?;
+    consortium.stop();
+    std::fs::rename(folder("model"), folder("moved"))?;
+    copy_folder(&folder("moved"), &folder("other"))?;
+    let weights = folder("other").join("model.safetensors");
+    let mut bytes = std::fs::read(&weights)?;
+    let last = bytes.len() - 1;
+    bytes[last] ^= 1;
+    std::fs::write(&weights, bytes)?;
+    let text = |path: std::path::PathBuf| path.to_string_lossy().into_owned();
+    let (out, moved, other) = (text(folder("out")), text(folder("moved")), text(folder("other")));
+    let export = ["export", &run, "--format", "peft"];
+    let gone = consortium.coordinator.run(&[&export[..], &[&out]].concat(), COMMAND_WITHIN)?;
+    assert_eq!(gone.code(), Some(1));
+    assert!(gone.stderr.contains("--model DIR"), "{}", gone.stderr);
+    let named = |model: &str| {
+        consortium.coordinator.run(&[&export[..], &["--model", model, &out]].concat(), COMMAND_WITHIN)
+    };
+    let wrong = named(&other)?;
+    assert_eq!(wrong.code(), Some(1));
+    assert!(wrong.stderr.contains("is not the base model"), "{}", wrong.stderr);
+    named(&moved)?.success()?;
+    assert!(Path::new(&out).join("adapter_model.safetensors").is_file());
+    Ok(())
 }
 
 /// A PEFT folder under its model's own name says how to load it, names nothing of this machine, and is the

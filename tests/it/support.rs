@@ -121,6 +121,16 @@ impl Small {
     }
 }
 
+/// Copies the files of a folder.
+pub(crate) fn copy_folder(from: &Path, to: &Path) -> Result<()> {
+    std::fs::create_dir_all(to)?;
+    for entry in std::fs::read_dir(from)? {
+        let entry = entry?;
+        std::fs::copy(entry.path(), to.join(entry.file_name()))?;
+    }
+    Ok(())
+}
+
 /// What the demo would run without arguments.
 pub(crate) fn demo_settings() -> Result<DemoSettings> {
     let arguments = Arguments::parse_from(["demo"]);

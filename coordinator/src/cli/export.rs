@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::offline;
 use crate::error::{Error, Result};
-use crate::export::{self, Format};
+use crate::export::{self, Format, Wishes};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
 
@@ -38,6 +38,9 @@ pub(super) struct Arguments {
     /// coordinator's own folder where this is not given
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
+    /// Where the base model is now, if its folder has moved since the launch; it must be the same model
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     /// The folder to create
     #[arg(value_name = "DIR")]
     out: PathBuf,
@@ -56,7 +59,13 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             hint: "leave --base-name out, or export with --format peft".into(),
         });
     }
-    export::export(folder, &state, arguments.format, &arguments.out, name, &config.sandbox.allow_missing)?;
+    let wishes = Wishes {
+        format: arguments.format,
+        out: &arguments.out,
+        base_name: name,
+        model: arguments.model.as_deref(),
+    };
+    export::export(folder, &state, &wishes, &config.sandbox.allow_missing)?;
     eprintln!("wrote {} (adapter {})", arguments.out.display(), state.model().short());
     Ok(())
 }

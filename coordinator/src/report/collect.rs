@@ -33,7 +33,7 @@ pub fn report(store: &Store, state: &RunState, now: Timestamp) -> Result<Report>
         last: held(validated.as_ref(), status.test.federated.as_ref()),
         test: test_set(&status),
         sites: status.sites.iter().map(site).collect(),
-        test_set_openings: status.test.openings.iter().map(opening).collect(),
+        test_set_openings: status.test.openings.iter().map(|at| opening(at)).collect(),
         rounds,
         warnings: status.warnings,
         timings,
@@ -80,8 +80,8 @@ fn test_set(status: &RunReport) -> TestSet {
     }
 }
 
-fn opening(at: &String) -> Opening {
-    Opening { at: at.clone(), purpose: "final evaluation".to_owned() }
+fn opening(at: &str) -> Opening {
+    Opening { at: at.to_owned(), purpose: "final evaluation".to_owned() }
 }
 
 fn round(round: &RoundReport) -> Round {
