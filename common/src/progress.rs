@@ -1,6 +1,6 @@
-//! How progress looks everywhere: in the demo, in `launch --follow`, and at a site in `train` and `run`. Text
-//! only; who draws a bar hands these to its library. Invariants: a line has at most 80 columns; a number of
-//! steps that is not known is not shown; `NO_COLOR` is honoured.
+//! How progress looks everywhere. Used by the demo, by `launch --follow`, and at a site by `train` and `run`.
+//! Text only; who draws a bar hands these to its library. Invariants: a line has at most 80 columns; a number
+//! of steps that is not known is not shown; `NO_COLOR` is honoured.
 
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 

@@ -1,10 +1,9 @@
-//! The report of a run: everything the coordinator knows of it, as one document. Made by `collect`, shown by
+//! The report of a run: everything the coordinator knows of it. Made by `collect` as a `document`, shown by
 //! `table` and `html`; called by `cli::report` and by the demo, which adds what only it knows (exact record
-//! counts, verified ledgers). Losses are nats per supervised token over the whole set; accuracies are
-//! fractions; times are seconds; sizes are bytes. Invariants: a field is only ever added; what was not
-//! measured is `null`, never zero.
+//! counts, verified ledgers).
 
 pub mod collect;
+pub mod document;
 pub mod format;
 pub mod html;
 pub mod sentences;
@@ -14,214 +13,16 @@ pub mod words;
 #[cfg(test)]
 pub(crate) mod example;
 
-use std::collections::BTreeMap;
-
-use serde::{Deserialize, Serialize};
-
-use crate::limits::INTERVAL_RECORDS_MIN;
-use crate::round::state::Paired;
-
+pub use self::document::{
+    Held, Opening, Paths, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
+};
 pub use self::sentences::sentences;
-
-/// The two-sided 95 % quantile of the normal distribution.
-const QUANTILE: f64 = 1.96;
-
-/// The whole report of one run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Report {
-    /// What was run, and where it stands.
-    pub run: Run,
-    /// The base model.
-    pub base: Held,
-    /// The rounds that were announced.
-    pub rounds: Vec<Round>,
-    /// The newest published model.
-    #[serde(rename = "final")]
-    pub last: Held,
-    /// The test set.
-    pub test: TestSet,
-    /// The sites that were invited.
-    pub sites: Vec<SiteReport>,
-    /// When the coordinator opened the test set, from its journal. Exactly one is expected of a finished run.
-    pub test_set_openings: Vec<Opening>,
-    /// What the operator should know.
-    pub warnings: Vec<String>,
-    /// Where the time went.
-    pub timings: Timings,
-    /// Where the model comes from.
-    pub provenance: Provenance,
-    /// What the demo left behind; of no other run.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paths: Option<Paths>,
-}
-
-/// What was run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Run {
-    /// Its id.
-    pub id: String,
-    /// Its name.
-    pub name: String,
-    /// Rounds it has or will have.
-    pub rounds: u32,
-    /// The base model's folder at the coordinator.
-    pub model: String,
-    /// SHA-256 of the newest published adapter, hexadecimal; of the initial one before the first round.
-    pub adapter_digest: String,
-    /// As in `coordinator status --json`.
-    pub phase: String,
-    /// Why it failed.
-    pub failure: Option<String>,
-    /// When it was launched (RFC 3339, UTC).
-    pub launched: String,
-    /// When it was over.
-    pub ended: Option<String>,
-}
-
-/// A model on the held-out sets.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Held {
-    pub validation_loss: Option<f64>,
-    pub validation_perplexity: Option<f64>,
-    pub validation_token_accuracy: Option<f64>,
-    pub test_loss: Option<f64>,
-    pub test_perplexity: Option<f64>,
-    pub test_token_accuracy: Option<f64>,
-}
-
-/// How many questions the test set has, and how sure its change is.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct TestSet {
-    /// Records that were scored.
-    pub questions: Option<u64>,
-    /// Tokens of their answers that were scored.
-    pub supervised_tokens: Option<u64>,
-    /// The final model beside the base model, record by record; `null` in runs of older versions.
-    pub paired: Option<Paired>,
-    /// The change of the test loss over the base model's, below 0 where the final model is better.
-    pub change: Option<f64>,
-    /// The 95 % interval of it, from the paired differences of the records; `null` where there are none or
-    /// too few.
-    pub change_interval: Option<[f64; 2]>,
-}
-
-/// One round.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Round {
-    pub round: u32,
-    pub adapter_digest: Option<String>,
-    pub validation_loss: Option<f64>,
-    pub validation_perplexity: Option<f64>,
-    pub validation_token_accuracy: Option<f64>,
-    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||: what averaging the factors separately costs.
-    pub aggregation_error: Option<f64>,
-    pub sites_counted: u32,
-    pub wall_s: Option<f64>,
-    /// From the first site that starts training to the last that ends.
-    pub training_s: Option<f64>,
-    pub evaluation_s: Option<f64>,
-    /// Wall time that is neither training nor evaluation.
-    pub overhead_s: Option<f64>,
-}
-
-/// One hospital.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct SiteReport {
-    /// Its name.
-    pub name: String,
-    /// Records it trained on: rounded, as it reported them; exact in the demo, which hosts every site.
-    pub records: Option<u64>,
-    /// Whether `records` is exact.
-    #[serde(default)]
-    pub records_are_exact: bool,
-    /// What its last update weighed in the average, 0 to 1.
-    pub weight: Option<f64>,
-    /// Bytes received from it since it joined, in all runs; in the demo what its ledger says.
-    pub bytes_sent: u64,
-    /// Messages of that.
-    pub frames_sent: u64,
-    /// By `site-agent ledger verify`, where it was run: in the demo.
-    #[serde(default)]
-    pub ledger_verified: Option<bool>,
-    /// By `deploy/verify_ledger.py`; `null` where it was not run.
-    #[serde(default)]
-    pub ledger_verified_by_python: Option<bool>,
-}
-
-/// One opening of the test set.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Opening {
-    pub at: String,
-    pub purpose: String,
-}
-
-/// Where the time went, in seconds.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Timings {
-    /// All of the demo.
-    pub total_s: Option<f64>,
-    /// In the demo: starting processes and joining sites.
-    pub setup_s: Option<f64>,
-    /// From launch to the end, or to now.
-    pub run_s: Option<f64>,
-    /// Largest `overhead_s` of the rounds.
-    pub worst_round_overhead_s: Option<f64>,
-}
-
-/// Where the model comes from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Provenance {
-    /// Version of the coordinator that wrote the report.
-    pub version: String,
-    /// SHA-256 over the frozen base model as it is held; every site found the same.
-    pub base_fingerprint: String,
-    /// SHA-256 of the validation file at launch.
-    pub validation_file: Option<String>,
-    /// SHA-256 of the test file at launch.
-    pub test_file: Option<String>,
-    /// Whether sites compared their records with the held-out ones, by blinded points.
-    pub overlap: bool,
-    /// Every setting of the run file but names and paths, seeds included: `training.seed`.
-    pub settings: BTreeMap<String, serde_json::Value>,
-}
-
-/// What the demo left behind, as given by the caller's `--out`.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[allow(missing_docs, reason = "the names say it")]
-pub struct Paths {
-    pub report_html: String,
-    pub adapter: String,
-    pub coordinator_state: String,
-    pub site_states: Vec<String>,
-    pub logs: String,
-}
-
-impl Report {
-    /// Whether every ledger that was checked passed.
-    pub fn ledgers_verified(&self) -> bool {
-        let failed = |verdict: Option<bool>| verdict == Some(false);
-        !self.sites.iter().any(|site| failed(site.ledger_verified) || failed(site.ledger_verified_by_python))
-    }
-
-    /// Whether ledgers were checked at all.
-    pub fn has_ledgers(&self) -> bool {
-        self.sites.iter().any(|site| site.ledger_verified.is_some())
-    }
-}
-
-/// The 95 % interval of the change; nothing where the records are too few for it.
-pub fn interval(paired: &Paired) -> Option<[f64; 2]> {
-    let half = QUANTILE * paired.standard_error;
-    let is_fine = paired.records >= INTERVAL_RECORDS_MIN && half.is_finite();
-    is_fine.then_some([paired.change - half, paired.change + half])
-}
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::limits::INTERVAL_RECORDS_MIN;
+    use crate::round::state::Paired;
 
     #[test]
     fn the_names_automation_relies_on_are_there() {

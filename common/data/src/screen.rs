@@ -17,6 +17,7 @@ mod kind;
 mod mask;
 mod normal;
 mod number;
+mod person_names;
 pub mod quality;
 pub mod selftest;
 mod synthetic;

@@ -3,9 +3,8 @@
 
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 
-use common::terminal::{self, Out};
-
 use common::progress::colours;
+use common::terminal::{self, Out};
 
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_BYTES_MAX;

@@ -6,7 +6,9 @@ use std::collections::BTreeMap;
 use common::clock::Timestamp;
 use serde_json::Value;
 
-use super::{Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval};
+use super::document::{
+    Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
+};
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
 use crate::round::state::{Metrics, RunState};

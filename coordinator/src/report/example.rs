@@ -1,17 +1,12 @@
 //! Reports for the tests of the renderers. Used by them only.
 
-use super::*;
+use std::collections::BTreeMap;
+
+use super::document::*;
+use crate::round::state::Paired;
 
 /// A report with every field filled.
 pub(crate) fn report() -> Report {
-    let held = |loss: f64, accuracy: f64| Held {
-        validation_loss: Some(loss),
-        validation_perplexity: Some(loss.exp()),
-        validation_token_accuracy: Some(accuracy),
-        test_loss: Some(loss),
-        test_perplexity: Some(loss.exp()),
-        test_token_accuracy: Some(accuracy),
-    };
     let round = |round: u32, loss: f64, accuracy: f64| Round {
         round,
         adapter_digest: Some("ab".repeat(32)),
@@ -73,6 +68,17 @@ pub(crate) fn report() -> Report {
             ]),
         },
         paths: None,
+    }
+}
+
+fn held(loss: f64, accuracy: f64) -> Held {
+    Held {
+        validation_loss: Some(loss),
+        validation_perplexity: Some(loss.exp()),
+        validation_token_accuracy: Some(accuracy),
+        test_loss: Some(loss),
+        test_perplexity: Some(loss.exp()),
+        test_token_accuracy: Some(accuracy),
     }
 }
 

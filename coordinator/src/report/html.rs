@@ -9,15 +9,15 @@
 mod curve;
 mod lead;
 mod origin;
+mod page;
 mod quality;
-
-use std::fmt::Display;
 
 use common::language::Language;
 use common::page::{STYLE, escape};
 
-use super::Report;
-use super::words::{self as w, Word};
+use super::document::Report;
+use super::words as w;
+use page::Page;
 
 /// The complete document.
 pub fn render(report: &Report, language: Language) -> String {
@@ -45,29 +45,6 @@ pub fn render(report: &Report, language: Language) -> String {
         escape(&report.run.name),
         page.word(w::PAGE),
     )
-}
-
-/// A report in a language.
-struct Page<'a> {
-    report: &'a Report,
-    language: Language,
-}
-
-impl Page<'_> {
-    /// Our own words need no escaping, but do no harm by it.
-    fn word(&self, word: Word) -> String {
-        escape(word.get(self.language))
-    }
-
-    /// With values from outside.
-    fn with(&self, word: Word, values: &[&dyn Display]) -> String {
-        escape(&word.with(self.language, values))
-    }
-
-    fn section(&self, title: Word, lead: Option<Word>, body: &str) -> String {
-        let lead = lead.map_or_else(String::new, |lead| format!("<p>{}</p>\n", self.word(lead)));
-        format!("<section>\n<h2>{}</h2>\n{lead}{body}</section>\n", self.word(title))
-    }
 }
 
 #[cfg(test)]

@@ -3,7 +3,8 @@
 
 use common::language::Language;
 
-use super::{Report, format, words as w};
+use super::document::Report;
+use super::{format, words as w};
 
 /// What happened, what came out on how many questions, how sure that is, and what left the hospitals.
 pub fn sentences(report: &Report, language: Language) -> Vec<String> {

@@ -6,7 +6,9 @@
 use common::language::Language;
 use unicode_width::UnicodeWidthStr;
 
-use super::{Held, Report, SiteReport, format, sentences, words as w};
+use super::document::{Held, Report, SiteReport};
+use super::sentences::sentences;
+use super::{format, words as w};
 
 const COLUMNS: usize = 80;
 /// Longest site name shown in full; longer ones are cut with a sign that they are.

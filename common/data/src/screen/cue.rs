@@ -44,6 +44,8 @@ pub(super) enum Cue {
     Street,
     /// English first name.
     FirstName,
+    /// English last name.
+    LastName,
     /// Not a cue: a longer word that holds one (`患者教育`, `门诊号脉`) and keeps it from counting.
     Nothing,
 }

@@ -24,6 +24,11 @@ static TABLE: LazyLock<Option<Table>> = LazyLock::new(|| {
             // `_` stands for a blank inside a word of these white-space separated lists.
             words.push(word.replace('_', " "));
             cues.push(*cue);
+            // `policy no. 5`: the full stop belongs to the abbreviation.
+            if word.ends_with("_no") {
+                words.push(format!("{}.", word.replace('_', " ")));
+                cues.push(*cue);
+            }
         }
     }
     let automaton = AhoCorasick::builder()

@@ -13,6 +13,8 @@ mod date_en;
 mod device;
 mod label;
 mod name_en;
+mod name_en_free;
+mod name_free;
 mod name_zh;
 mod network;
 mod phone;
@@ -20,9 +22,11 @@ mod phone_us;
 mod plate;
 mod record_number;
 mod surname;
+mod unit;
 mod us_id;
 mod vehicle;
 
+use super::cue::Cue;
 use super::kind::Kind;
 use super::number::{Candidate, candidates};
 use super::view::{Hit, View};
@@ -33,6 +37,8 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     let mut hits = Vec::new();
     if !view.runs.is_empty() {
         candidates(view.text, view.runs, 7, |candidate| numbers(view, candidate, &mut hits));
+        hits.retain(|hit| !is_quantity(view, hit));
+        record_number::find_shapes(view, &mut hits);
         date::find(view, &mut hits);
         age::find(view, &mut hits);
         record_number::find_beds(view, &mut hits);
@@ -46,6 +52,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     date::find_han(view, &mut hits);
     name_zh::find_foreign(view, &mut hits);
     name_zh::find_before(view, &mut hits);
+    name_free::find(view, &mut hits);
     if !view.cues.is_empty() {
         age::find_han(view, &mut hits);
         account::find(view, &mut hits);
@@ -57,6 +64,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
         date_en::find(view, &mut hits);
         name_zh::find(view, &mut hits);
         name_en::find(view, &mut hits);
+        name_en_free::find(view, &mut hits);
         address_zh::find(view, &mut hits);
     }
     hits.retain(|hit| !is_placeholder(view, hit.start));
@@ -70,6 +78,14 @@ fn is_placeholder(view: &View<'_>, at: usize) -> bool {
     Kind::ALL.iter().any(|kind| {
         [Language::Chinese, Language::English].iter().any(|language| kind.placeholder(*language) == word)
     })
+}
+
+/// Whether a number that only its digits make a telephone or card number has a unit of measure behind it. A
+/// word for a telephone close before it weighs more.
+fn is_quantity(view: &View<'_>, hit: &Hit) -> bool {
+    matches!(hit.kind, Kind::MobilePhone | Kind::Telephone | Kind::BankCard)
+        && unit::follows(view.after(hit.end))
+        && !view.has_cue_before(Cue::Phone, hit.start, 12)
 }
 
 fn numbers(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {

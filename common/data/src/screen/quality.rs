@@ -7,6 +7,7 @@
 //! masking leaves nothing of it. *Precision* of a kind is the share of its findings that touch an identifier
 //! of that kind.
 
+mod blind;
 mod held_out;
 mod templates;
 
@@ -28,6 +29,13 @@ pub enum Family {
     Tuned,
     /// Other templates, on which no rule was tuned.
     HeldOut,
+    /// Templates written before their author had read any rule; about half of them identify nobody.
+    Blind,
+}
+
+impl Family {
+    /// Every family.
+    pub const ALL: [Self; 3] = [Self::Tuned, Self::HeldOut, Self::Blind];
 }
 
 /// A synthetic text and the identifiers in it.
@@ -57,6 +65,17 @@ impl Score {
     #[must_use]
     pub fn recall(&self) -> f64 {
         share(self.covered, self.planted)
+    }
+
+    /// Both counts together.
+    #[must_use]
+    pub fn plus(self, other: Self) -> Self {
+        Self {
+            planted: self.planted + other.planted,
+            covered: self.covered + other.covered,
+            found: self.found + other.found,
+            right: self.right + other.right,
+        }
     }
 
     /// Share of the findings that were right; 1 where there were none.
@@ -129,14 +148,16 @@ pub(super) fn fill(template: &str, dice: &mut Dice) -> Labelled {
 /// `count` labelled texts of one family and language, templates in turn.
 #[must_use]
 pub fn labelled(family: Family, language: Language, count: usize, seed: u64) -> Vec<Labelled> {
-    let templates = match (family, language) {
-        (Family::Tuned, Language::Chinese) => templates::CHINESE,
-        (Family::Tuned, Language::English) => templates::ENGLISH,
-        (Family::HeldOut, Language::Chinese) => held_out::CHINESE,
-        (Family::HeldOut, Language::English) => held_out::ENGLISH,
+    let (templates, clear): (&[&str], &[&str]) = match (family, language) {
+        (Family::Tuned, Language::Chinese) => (templates::CHINESE, &[]),
+        (Family::Tuned, Language::English) => (templates::ENGLISH, &[]),
+        (Family::HeldOut, Language::Chinese) => (held_out::CHINESE, &[]),
+        (Family::HeldOut, Language::English) => (held_out::ENGLISH, &[]),
+        (Family::Blind, Language::Chinese) => (blind::CHINESE, blind::CHINESE_CLEAR),
+        (Family::Blind, Language::English) => (blind::ENGLISH, blind::ENGLISH_CLEAR),
     };
     let mut dice = Dice::new(seed);
-    templates.iter().cycle().take(count).map(|template| fill(template, &mut dice)).collect()
+    templates.iter().chain(clear).cycle().take(count).map(|template| fill(template, &mut dice)).collect()
 }
 
 /// Whether all letters and digits of a range lie inside findings.

@@ -3,6 +3,7 @@
 //! match in any case and on word borders only.
 
 use super::cue::Cue;
+use super::person_names;
 
 /// Every cue with its words.
 pub(super) const WORDS: &[(Cue, &str)] = &[
@@ -123,6 +124,24 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
         "james robert john michael david william richard joseph thomas charles christopher daniel matthew anthony steven paul andrew joshua kenneth kevin brian george timothy ronald edward jason jeffrey ryan jacob gary nicholas eric jonathan stephen larry justin scott brandon benjamin samuel gregory alexander patrick jack dennis jerry tyler aaron jose adam nathan henry zachary douglas peter kyle noah ethan jeremy walter keith roger terry sean gerald carl harold dylan arthur lawrence jordan jesse bryan billy bruce gabriel joe logan alan juan albert willie elijah wayne randy vincent mason roy ralph bobby russell bradley philip eugene \
          mary patricia jennifer linda elizabeth barbara susan jessica sarah karen lisa nancy betty sandra margaret ashley kimberly emily donna michelle carol amanda melissa deborah stephanie rebecca sharon laura cynthia dorothy amy kathleen angela shirley emma brenda pamela nicole anna samantha katherine christine debra rachel carolyn janet maria olivia heather helen catherine diane julie victoria joyce lauren kelly christina joan evelyn judith andrea hannah megan cheryl jacqueline martha madison teresa gloria sara janice ann kathryn abigail sophia frances jean alice judy isabella julia grace amber denise danielle marilyn beverly charlotte natalie theresa diana brittany doris kayla alexis lori marie",
     ),
+    (Cue::FirstName, person_names::FIRST),
+    (Cue::LastName, person_names::LAST),
+    (
+        Cue::RecordNumber,
+        "id号 病人档案号 患者档案号 患者登记号 病历档案号 住院证号 入院登记号 门急诊号 急诊编号 急诊流水号 就诊id 就诊证号 病历本号 胎儿编号 随诊号 建档号 建册号 病员编号 病员id 病人登记号 患者索引号 主索引号 \
+         hospital_id hospital_id_number file_number file_no patient_file registration_number registration_no reg_no admission_id episode_number episode_no episode_id hosp_no mpi empi urn nhs_number nhs_no chart_id record_id health_record_number health_record_no clinic_number clinic_no medrec med_rec_no inpatient_number inpatient_no outpatient_number outpatient_no",
+    ),
+    (
+        Cue::ExaminationNumber,
+        "影像检查号 检查申请号 送检号 送检编号 活检号 细胞学号 彩超号 超声检查号 摄片号 片号 造影号 骨密度号 脑电图号 肌电图号 采血管号 \
+         acc acc_no scan_number scan_no scan_id film_number film_no imaging_number imaging_no pathology_number pathology_no path_no lab_number lab_no exam_no study_no case_id biopsy_number biopsy_no ct_number ct_no mri_number mri_no x-ray_number x-ray_no",
+    ),
+    (
+        Cue::Device,
+        "机器编号 机器号 仪器编号 仪器号 机号 泵号 输液泵编号 监护仪编号 呼吸机编号 假体编号 假体序列号 人工晶体编号 晶体编号 晶体序列号 电极编号 导管编号 导线编号 植入体编号 植入体序列号 植入物序列号 植入器械编号 脉冲发生器编号 脉冲发生器序列号 除颤器编号 除颤器序列号 器械号 器械序列号 出厂号 出厂序列号 胰岛素泵编号 胰岛素泵序列号 助听器编号 人工耳蜗编号 耳蜗序列号 钢板编号 心脏起搏器编号 sn号 sn码 产品序号 装置编号 装置序列号 资产编号 设备资产号 设备sn \
+         pump_serial device_no implant_no implant_id pump_number pump_no asset_tag asset_number asset_no ser._no",
+    ),
+    (Cue::Bed, "病床 床次 铺位号 床位编号 所在床位 床号为 bunk_no"),
     (
         Cue::Nothing,
         "drug_name brand_name generic_name trade_name product_name medication_name file_name test_name hospital_name facility_name disease_name diagnosis_name user_name department_name common_name scientific_name patient_education patient_safety patient_care patient_history pt_history 患者教育 患者安全 医生集团 医生建议 护士站 手机依赖 电话随访 药师咨询 微信支付 微信群 微信公众号 登记号码牌 电话咨询 手机软件 主任委员 老师傅 护理床位 病床位 医患者 患者群 医生们 护士们 专家共识 专家组 专家号 专家门诊 专家指南 教授级 主任务 姓名牌 签名栏 first_name_basis call_bell call_light may_be may_have may_need may_cause",

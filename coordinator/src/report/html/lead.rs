@@ -3,8 +3,11 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Report, format, words as w};
-use super::{Page, escape};
+use common::page::escape;
+
+use super::page::Page;
+use crate::report::document::Report;
+use crate::report::{format, words as w};
 
 pub(super) fn header(page: &Page<'_>) -> String {
     let sentences: Vec<String> = super::super::sentences(page.report, page.language)

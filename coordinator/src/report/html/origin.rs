@@ -1,8 +1,11 @@
 //! The page's end: what left each hospital, what none of this proves, and where the model comes from. Called
 //! by `html`. Invariant: colour never carries a verdict alone.
 
-use super::super::{SiteReport, format, words as w};
-use super::{Page, escape};
+use common::page::escape;
+
+use super::page::Page;
+use crate::report::document::SiteReport;
+use crate::report::{format, words as w};
 
 pub(super) fn sites(page: &Page<'_>) -> String {
     let ledgers = page.report.has_ledgers();

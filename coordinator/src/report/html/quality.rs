@@ -3,9 +3,10 @@
 
 use std::fmt::Write as _;
 
-use super::super::{Held, Round, format, words as w};
-use super::Page;
 use super::curve::Curve;
+use super::page::Page;
+use crate::report::document::{Held, Round};
+use crate::report::{format, words as w};
 
 /// Two curves; nothing before there are two measurements to draw a line between.
 pub(super) fn charts(page: &Page<'_>) -> String {

@@ -3,7 +3,7 @@
 use super::label;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
-use crate::screen::view::{Hit, View};
+use crate::screen::view::{Hit, View, is_han};
 
 /// Adds labelled serial numbers and MAC addresses.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
@@ -11,7 +11,9 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
         let (skip, marked) = label::value(view.after(cue.end));
         let start = cue.end + skip;
         let rest = view.after(start);
-        let length = mac(rest).or_else(|| label::number(rest, 4, 5, 40).filter(|_| marked || skip > 0));
+        // Behind a Chinese label the number may follow at once.
+        let apart = marked || skip > 0 || view.before(cue.end).ends_with(is_han);
+        let length = mac(rest).or_else(|| label::number(rest, 4, 5, 40).filter(|_| apart));
         if let Some(length) = length {
             hits.push(Hit { kind: Kind::DeviceId, start, end: start + length });
         }

@@ -24,14 +24,14 @@ const NOT_NAMES: &str = "male female unknown none no not na the a an i he she it
     prescribed ordered recommended advised started tablet tablets capsule injection cream oral dose question answer general internal family pediatric pediatrics medicine surgery \
     cardiology neurology oncology radiology pathology nursing service services team group lab laboratory er icu ed md do phd rn np pa facs jr sr ii iii esq dear sir madam";
 
-fn is_not_a_name(word: &str) -> bool {
+pub(super) fn is_not_a_name(word: &str) -> bool {
     let lower = word.trim_end_matches('.').to_ascii_lowercase();
     static KNOWN: LazyLock<HashSet<&str>> = LazyLock::new(|| NOT_NAMES.split_whitespace().collect());
     KNOWN.contains(lower.as_str())
 }
 
 /// Length of one word of a name: a capital and letters, `'`, `-`; or an initial with its full stop.
-fn word(text: &str) -> Option<usize> {
+pub(super) fn word(text: &str) -> Option<usize> {
     let first = text.chars().next().filter(|c| c.is_uppercase())?;
     let rest = text.get(first.len_utf8()..)?;
     let inner = |c: char| (c.is_alphabetic() && !is_han(c)) || matches!(c, '\'' | '’' | '-');

@@ -248,7 +248,7 @@ fn name_length(text: &str, sure: bool, any: bool) -> Option<usize> {
 }
 
 /// Whether a name can end before this text.
-fn is_end(behind: &str) -> bool {
+pub(super) fn is_end(behind: &str) -> bool {
     let next = behind.chars().next();
     next.is_none_or(|c| !is_han(c) && c != '*' && c != '·' && !matches!(c, 'X' | 'x'))
         || FOLLOWERS.iter().any(|word| behind.starts_with(word))

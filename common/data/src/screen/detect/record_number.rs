@@ -3,6 +3,7 @@
 //! and English. Called by `detect`.
 
 use super::label;
+use super::surname::surname;
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
@@ -49,6 +50,26 @@ fn bed_suffix(cue: Cue, rest: &str) -> usize {
     if cue == Cue::Bed && rest.starts_with('床') { '床'.len_utf8() } else { 0 }
 }
 
+/// Accession numbers by their shape alone: one or two capitals, the year in two digits, four to six digits
+/// (`S-19-12345`, `CT-21-00417`).
+pub(super) fn find_shapes(view: &View<'_>, hits: &mut Vec<Hit>) {
+    for pair in view.runs.windows(2) {
+        let [year, serial] = pair else { continue };
+        let tied = year.len() == 2 && (4..=6).contains(&serial.len());
+        if !tied || view.text.get(year.end..serial.start) != Some("-") {
+            continue;
+        }
+        let Some(head) = view.before(year.start).strip_suffix('-') else { continue };
+        let letters = head.bytes().rev().take(3).take_while(u8::is_ascii_uppercase).count();
+        let start = head.len() - letters;
+        let left = view.before(start).ends_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
+        let right = view.after(serial.end).starts_with(|c: char| c.is_ascii_alphanumeric() || c == '-');
+        if matches!(letters, 1 | 2) && !left && !right {
+            hits.push(Hit { kind: Kind::ExaminationNumber, start, end: serial.end });
+        }
+    }
+}
+
 /// `12床`, `加3床`, `18号床` with a ward word or a person word near: `3床被子` is not a bed.
 pub(super) fn find_beds(view: &View<'_>, hits: &mut Vec<Hit>) {
     for run in view.runs.iter().filter(|run| run.len() <= 3) {
@@ -63,7 +84,12 @@ pub(super) fn find_beds(view: &View<'_>, hits: &mut Vec<Hit>) {
         let ward =
             ["病区", "病房", "病室", "住院", "床号", "入住", "住", "转至", "加", "患者", "科", "内", "外"];
         let near: String = line.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
-        if !counted && ward.iter().any(|word| near.contains(word)) {
+        // `3床王建国`, `7床，神志清`: a clause that begins with the bed speaks of who lies in it.
+        let head = line.trim_end_matches(' ');
+        let opens = head.is_empty() || head.ends_with([',', ';', ':', '、', '(']);
+        let lies = surname(behind).is_some() || behind.starts_with([',', ' ', ':', '、', ';']);
+        let opens = opens && lies && !counted;
+        if opens || !counted && ward.iter().any(|word| near.contains(word)) {
             hits.push(Hit { kind: Kind::BedNumber, start: run.start, end: run.end + tail.len() });
         }
     }

@@ -6,17 +6,12 @@ use super::*;
 const SEED: u64 = 20_240_501;
 
 fn total<'a>(scores: impl Iterator<Item = &'a Score>) -> Score {
-    scores.fold(Score::default(), |sum, score| Score {
-        planted: sum.planted + score.planted,
-        covered: sum.covered + score.covered,
-        found: sum.found + score.found,
-        right: sum.right + score.right,
-    })
+    scores.fold(Score::default(), |sum, score| sum.plus(*score))
 }
 
 #[test]
 fn every_slot_has_a_value_and_labels_are_where_they_say() {
-    for family in [Family::Tuned, Family::HeldOut] {
+    for family in Family::ALL {
         for language in [Language::Chinese, Language::English] {
             for labelled in labelled(family, language, 100, SEED) {
                 assert!(!labelled.text.contains('{'), "{}", labelled.text);
@@ -55,5 +50,15 @@ fn the_held_out_family_stays_above_its_floors() {
         let validated = total(validated.map(|(_, score)| score));
         let floor = if language == Language::Chinese { 1.0 } else { 0.90 };
         assert!(validated.recall() >= floor, "{language:?}: {validated:?}");
+    }
+}
+
+/// Written before its author had read a rule; see common/data/README.md for what was measured.
+#[test]
+fn the_blind_family_stays_above_its_floors() {
+    let floors = [(Language::Chinese, 0.86, 0.97), (Language::English, 0.97, 0.99)];
+    for (language, recall, precision) in floors {
+        let all = total(measure(&labelled(Family::Blind, language, 1_000, SEED)).values());
+        assert!(all.recall() >= recall && all.precision() >= precision, "{language:?}: {all:?}");
     }
 }
