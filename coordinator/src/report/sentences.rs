@@ -27,10 +27,19 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
 fn happened(report: &Report, language: Language) -> String {
     let run = &report.run;
     let reached = report.rounds.last().map_or(0, |round| round.round);
+    // English counts in words of their own; Chinese has its measure words in the sentence.
+    let counted = |count: u64, one: &str| match (language, count) {
+        (Language::En, 1) => format!("1 {one}"),
+        (Language::En, _) => format!("{count} {one}s"),
+        _ => count.to_string(),
+    };
+    let hospitals = counted(report.sites.len() as u64, "hospital");
     match (&run.failure, &run.ended) {
         (Some(reason), _) => w::LEAD_FAILED.with(language, &[reason]),
-        (None, Some(_)) => w::LEAD_FINISHED.with(language, &[&report.sites.len(), &run.rounds]),
-        (None, None) => w::LEAD_GOING.with(language, &[&report.sites.len(), &reached, &run.rounds]),
+        (None, Some(_)) => {
+            w::LEAD_FINISHED.with(language, &[&hospitals, &counted(u64::from(run.rounds), "round")])
+        }
+        (None, None) => w::LEAD_GOING.with(language, &[&hospitals, &reached, &run.rounds]),
     }
 }
 

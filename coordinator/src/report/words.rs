@@ -14,8 +14,8 @@ macro_rules! texts {
 
 texts! {
     PAGE: "federated fine-tuning report", "联邦微调报告";
-    LEAD_FINISHED: "{} hospitals trained one language model together in {} rounds.", "{} 家医院用 {} 轮共同训练了一个语言模型。";
-    LEAD_GOING: "{} hospitals are training one language model together: round {} of {}.", "{} 家医院正在共同训练一个语言模型：第 {} 轮，共 {} 轮。";
+    LEAD_FINISHED: "{} trained one language model together in {}.", "{} 家医院用 {} 轮共同训练了一个语言模型。";
+    LEAD_GOING: "One language model is being trained together by {}: round {} of {}.", "{} 家医院正在共同训练一个语言模型：第 {} 轮，共 {} 轮。";
     LEAD_FAILED: "The run failed: {}. What was published until then stands.", "本次运行失败：{}。此前发布的模型仍然有效。";
     VERDICT_LOWER: "On {} test questions that no hospital trained on, its loss is {} lower than the base model's.", "在没有任何医院训练过的 {} 道测试题上，其损失比基础模型低 {}。";
     VERDICT_HIGHER: "On {} test questions that no hospital trained on, its loss is {} HIGHER than the base model's.", "在没有任何医院训练过的 {} 道测试题上，其损失比基础模型高 {}。";
