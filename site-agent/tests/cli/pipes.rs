@@ -9,7 +9,11 @@ use crate::support::{Site, program, words};
 /// The program with the state folder in its environment and its output to `out`.
 fn run(site: &Site, arguments: &[&str], out: Stdio, err: Stdio) -> Output {
     let mut command = program();
-    command.args(arguments).env("CONSILIUM_STATE", site.folder.root());
+    // `data check` writes its page into the present folder.
+    command
+        .args(arguments)
+        .env("CONSILIUM_STATE", site.folder.root())
+        .current_dir(site.data.parent().unwrap());
     command.stdin(Stdio::null()).stdout(out).stderr(err).spawn().unwrap().wait_with_output().unwrap()
 }
 
