@@ -95,6 +95,18 @@ impl Text {
     }
 }
 
+/// The one table of a program's messages: each line a name, the English and the Chinese text. Makes a
+/// constant of each, and `ALL` for the test that compares their values.
+#[macro_export]
+macro_rules! texts {
+    ($($name:ident: $en:literal, $zh:literal;)*) => {
+        $(#[doc = $en] pub const $name: $crate::language::Text = $crate::language::Text { en: $en, zh: $zh };)*
+        /// All of them, for the tests.
+        #[cfg(test)]
+        const ALL: &[(&str, $crate::language::Text)] = &[$((stringify!($name), $name)),*];
+    };
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

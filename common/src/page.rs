@@ -1,4 +1,5 @@
-//! What all our pages share: the style sheet, and the escaping of text from outside. Used by the site-agent's
+//! What all our pages share: the style sheet, the escaping of text from outside, and how a
+//! number is written. Used by the site-agent's
 //! data report and by `coordinator report`. Invariant: a page is one file without script or external
 //! resource; it prints on paper and follows the reader's light or dark setting.
 
@@ -22,9 +23,29 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
+/// `1234567` as `1,234,567`.
+#[must_use]
+pub fn grouped(number: u64) -> String {
+    let digits = number.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn thousands_are_grouped() {
+        let grouped = [0, 999, 1_000, 1_234_567].map(grouped);
+        assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+    }
 
     #[test]
     fn markup_is_only_text() {

@@ -19,6 +19,8 @@ use crate::limits::STATE_ENTRIES_MAX;
 
 /// The bits of a mode that let the group or anybody else in.
 const OTHERS: u32 = 0o077;
+/// The right of everybody to write.
+const WORLD_WRITE: u32 = 0o002;
 /// In a folder with this bit only the owner of an entry renames or removes it.
 const STICKY: u32 = 0o1000;
 
@@ -111,6 +113,10 @@ pub fn take_empty_folder(path: &Path) -> Result<(), PrivateError> {
         return Err(PrivateError::refused(path, "is a link or no folder"));
     }
     check_owner(path, &facts)?;
+    // Before the look inside: others could add something after it.
+    if facts.mode() & WORLD_WRITE != 0 {
+        return Err(PrivateError::refused(path, "may be written by other users of this machine"));
+    }
     let mut entries = fs::read_dir(path).map_err(PrivateError::io(path))?;
     // A volume of its own has this folder from the beginning.
     if !entries.all(|entry| entry.is_ok_and(|entry| entry.file_name() == "lost+found")) {

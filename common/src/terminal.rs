@@ -56,11 +56,6 @@ pub fn eprint(text: fmt::Arguments<'_>) {
     let _ = io::stderr().write_fmt(text);
 }
 
-/// Whether the reader of standard output went away: what only prints may stop.
-pub fn is_gone() -> bool {
-    GONE.load(Ordering::Relaxed)
-}
-
 /// Writes out what is left.
 ///
 /// # Errors

@@ -2,8 +2,8 @@
 //! expected, and the word that was probably meant.
 //!
 //! Used by the readers of `agent.toml` and the settings of `site-agent train`, and of `coordinator.toml` and
-//! run files. Pure: it gets the parser's message and place. Invariant: no word of the parser's own (`f64`,
-//! `untagged enum`, `struct`) reaches a person; a message that is not known here passes as it is.
+//! run files. Pure: it gets the parser's message and place. Invariant: of the messages that are known here no
+//! word of the parser's own (`f64`, `untagged enum`, `struct`) reaches a person; any other passes as it is.
 
 use std::ops::Range;
 
@@ -23,9 +23,9 @@ const TYPES: [(&str, &str); 20] = [
     ("usize", "a whole number, not negative"),
     ("u8", "a whole number, not negative and below 256"),
     ("u16", "a whole number, not negative and below 65536"),
-    ("u32", "a whole number, not negative"),
+    ("u32", "a whole number, not negative and below 4294967296"),
     ("u64", "a whole number, not negative"),
-    ("i32", "a whole number"),
+    ("i32", "a whole number from -2147483648 to 2147483647"),
     ("i64", "a whole number"),
     ("f32", "a number"),
     ("f64", "a number"),
@@ -176,7 +176,7 @@ mod tests {
                 "rounds = -1",
                 "invalid value: integer `-1`, expected u32",
                 9..11,
-                "line 1, `rounds = -1`: `rounds` is `-1`, but must be a whole number, not negative",
+                "line 1, `rounds = -1`: `rounds` is `-1`, but must be a whole number, not negative and below 4294967296",
             ),
             (
                 "data = 'd'",

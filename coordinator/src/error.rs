@@ -100,6 +100,9 @@ pub enum Error {
     /// A process that reads what others made cannot be locked up. No retry.
     #[error("these locks do not hold on this machine: {}", names(.0))]
     LocksMissing(Vec<Lock>),
+    /// The locks hold, but something stands where the process has to look. No retry.
+    #[error("the process that evaluates could reach {}, which must be closed to it", .0.display())]
+    Reached(PathBuf),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -235,6 +238,7 @@ impl Error {
             Self::LocksMissing(_) => {
                 "`coordinator check` says what was tried; Linux 6.2 or newer with Landlock and seccomp is needed"
             }
+            Self::Reached(_) => "move the state folder out of the system's folders, such as to /var/lib",
             Self::NothingPublished(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),
             Self::Certificate(error) => return error.hint().map(str::to_owned),

@@ -188,10 +188,22 @@ impl Evaluator {
     }
 }
 
+/// SIGSYS: what a filter of system calls kills with.
+const SIGNAL_BAD_CALL: i32 = 31;
+
 /// A child that ended without an answer. One that was killed may have had too little memory, which the
 /// operator can mend; one that gave up by itself (a panic) is a fault of ours.
 fn ended(status: ExitStatus) -> Error {
     let reason = format!("it ended with {status} and no answer");
+    if status.signal() == Some(SIGNAL_BAD_CALL) {
+        let hint = "a filter around `serve` forbids the calls that lock this process up; install the unit of this \
+                    version (deploy/systemd/consilium-coordinator.service)";
+        return Error::Model {
+            message: format!("the evaluation process failed: {reason}"),
+            hint: Some(hint.to_owned()),
+            user: true,
+        };
+    }
     if status.signal().is_some() {
         return died(&reason);
     }

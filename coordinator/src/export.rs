@@ -69,8 +69,12 @@ pub fn export(
     let named =
         model.map(|path| places::model(path).map_err(Error::io("open the folder", path))).transpose()?;
     let base = named.as_ref().unwrap_or(&state.launched.model);
-    if !base.is_dir() {
-        return Err(Error::BaseMoved(base.clone()));
+    match (base.is_dir(), &named) {
+        (true, _) => {}
+        (false, Some(named)) => {
+            return Err(Error::Missing { what: "model folder", path: named.clone() });
+        }
+        (false, None) => return Err(Error::BaseMoved(base.clone())),
     }
     let into = match out.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
@@ -89,7 +93,7 @@ pub fn export(
     let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
     match format {
         Format::Peft => {
-            let card = card::render(state, base_name, card::licence_of(base).as_deref());
+            let card = card::render(state, base, base_name, card::licence_of(base).as_deref());
             let name = base_name.map_or_else(|| base.display().to_string(), str::to_owned);
             model::save_peft_with_card(&adapter, out, &name, &card)
         }

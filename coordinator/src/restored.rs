@@ -29,9 +29,10 @@ pub fn open(folder: &StateFolder, accepts_restored: bool) -> Result<Store> {
 /// # Errors
 /// The database or the folder cannot be read.
 pub fn doubt(folder: &StateFolder, store: &Store) -> Result<Option<String>> {
-    let found = store.mark()?;
     let path = folder.database();
+    // The mark first: it never says more than the database does afterwards, also beside a running `serve`.
     let mark = Mark::read(&path).map_err(Error::io("read the mark of", &path))?;
+    let found = store.mark()?;
     if let Some(mark) = mark.filter(|mark| mark.exceeds(&found)) {
         return Ok(Some(format!(
             "its database has {} certificates and {} journal entries, and had {} and {}",

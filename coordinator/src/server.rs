@@ -90,7 +90,12 @@ pub async fn serve(
         evaluator,
     });
     let operators = tokio::spawn(admin.serve(operators::listen(&folder)?));
-    let pruning = tokio::spawn(pruning::keep_pruned(folder.as_ref().clone(), runs.clone(), config.retention));
+    let pruning = tokio::spawn(pruning::keep_pruned(
+        folder.as_ref().clone(),
+        Arc::clone(&store),
+        runs.clone(),
+        config.retention,
+    ));
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {

@@ -336,7 +336,7 @@ mod tests {
             sandbox: SandboxConfig { allow_missing: vec![Lock::Landlock] },
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
-            retention: RetentionConfig { raw_updates: 7, ..RetentionConfig::default() },
+            retention: RetentionConfig { disk_free_mib_min: 7 },
         }
     }
 

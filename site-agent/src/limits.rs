@@ -110,8 +110,6 @@ pub const ROUND_S_MAX: u64 = common::limits::ROUND_DEADLINE_S_MAX;
 pub const RUN_AGE_MS_MAX: u64 = 90 * 24 * 3600 * 1000;
 /// Manifests that stay in the inbox as evidence of what was agreed: 100 MiB at most.
 pub const RUNS_KEPT_MAX: usize = 100;
-/// Raw updates that `[retention]` may keep: 10,000 rounds.
-pub const RAW_UPDATES_MAX: u32 = 10_000;
 /// The room on the disk that `[retention]` may ask for, in MiB: 1 TiB.
 pub const DISK_FREE_MIB_MAX: u64 = 1 << 20;
 /// How many adapters a round writes at this site at most, at the same time: the global one, the checkpoint

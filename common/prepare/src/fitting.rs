@@ -59,7 +59,8 @@ impl Fitting {
             Ok(sample) => sample,
             Err(ModelError::SpecialToken { .. }) => return Err(Refusal::SpecialToken),
             Err(error) => {
-                if !matches!(error, ModelError::Template { .. }) {
+                // Only what every further record would cost as well; any other is this record's.
+                if matches!(error, ModelError::TemplateSpent { .. }) {
                     *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
                 }
                 return Err(Refusal::Template);

@@ -83,12 +83,13 @@ pub fn probe_gateway(rules: &FileRules, targets: &Targets) -> ProbeReport {
         return ProbeReport { deadly, ..ProbeReport::default() };
     }
     let parent = std::os::unix::process::parent_id();
+    let enter = || enter_gateway(close_inherited(), rules);
     let mut attempts = try_scopes(rules);
-    attempts.extend(try_deaths(&|| drop(enter_gateway(close_inherited(), rules))));
-    attempts.extend(try_calls(role, parent));
-    attempts.push(try_socket(role, "a TCP socket", libc::AF_INET, libc::SOCK_STREAM));
-    attempts.push(try_socket(role, "a local (Unix) socket", libc::AF_UNIX, libc::SOCK_DGRAM));
-    attempts.push(try_socket(role, "a packet socket", libc::AF_PACKET, libc::SOCK_RAW));
+    attempts.extend(try_deaths(&|| drop(enter())));
+    attempts.extend(try_calls(&enter, parent));
+    attempts.push(try_socket(&enter, "a TCP socket", libc::AF_INET, libc::SOCK_STREAM));
+    attempts.push(try_socket(&enter, "a local (Unix) socket", libc::AF_UNIX, libc::SOCK_DGRAM));
+    attempts.push(try_socket(&enter, "a packet socket", libc::AF_PACKET, libc::SOCK_RAW));
     let inherited = inherited_socket();
     let locks = enter_gateway(close_inherited(), rules);
     attempts.push(try_inherited(inherited));
@@ -118,12 +119,13 @@ pub fn probe_worker(rules: &FileRules, targets: &Targets) -> ProbeReport {
     }
     let parent = std::os::unix::process::parent_id();
     let network = own_network();
+    let enter = || enter_worker(rules);
     let mut attempts = try_scopes(rules);
-    attempts.extend(try_deaths(&|| drop(enter_worker(rules))));
-    attempts.extend(FAMILIES.iter().map(|(what, family, kind)| try_socket(role, what, *family, *kind)));
-    attempts.push(try_socket_pair(role));
-    attempts.extend(try_traffic(role));
-    attempts.extend(try_calls(role, parent));
+    attempts.extend(try_deaths(&|| drop(enter())));
+    attempts.extend(FAMILIES.iter().map(|(what, family, kind)| try_socket(&enter, what, *family, *kind)));
+    attempts.push(try_socket_pair(&enter));
+    attempts.extend(try_traffic(&enter));
+    attempts.extend(try_calls(&enter, parent));
     let inherited = inherited_socket();
     let locks = enter_worker(rules);
     attempts.push(try_inherited(inherited));

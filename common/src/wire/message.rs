@@ -43,7 +43,7 @@ pub struct LedgerHead {
 }
 
 /// One site's part in one round.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, PartialOrd, Ord)]
 pub struct RoundKey {
     /// The run.
     pub run: RunId,

@@ -7,6 +7,7 @@ use std::process;
 use common::clock::{Clock, SystemClock};
 use common::durable;
 use common::id::Digest;
+use sandbox::gpu::GpuFiles;
 use sandbox::probe::attempt::Outcome;
 use sandbox::probe::{ProbeReport, Targets, probe_worker};
 use sandbox::{FileRules, Lock};
@@ -88,6 +89,9 @@ fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
     }
     let report: ProbeReport =
         serde_json::from_slice(&output.stdout).map_err(|error| failed(error.to_string()))?;
+    if let Some(path) = report.reached().first() {
+        return Err(Error::Reached(path.clone()));
+    }
     let is_excused = |lock: &Lock| config.sandbox.allow_missing.contains(lock);
     let missing: Vec<Lock> =
         Lock::required().filter(|lock| !report.holds(*lock) && !is_excused(lock)).collect();
@@ -108,7 +112,12 @@ fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
 
 /// The body of that child: prints what it tried, as JSON.
 pub(super) fn probe(folder: &StateFolder) -> Result<()> {
-    let rules = FileRules { read: vec![folder.blobs()], ..FileRules::default() };
+    let device = Config::read(&folder.config())?.evaluation_device;
+    let rules = FileRules {
+        read: vec![folder.blobs()],
+        gpu: GpuFiles::needed(device != model::Device::Cpu),
+        ..FileRules::default()
+    };
     let targets = Targets {
         trial: None,
         forbidden: vec![folder.ca(), folder.database()],

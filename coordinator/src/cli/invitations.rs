@@ -5,10 +5,9 @@ use clap::Subcommand;
 use common::clock::{Clock, SystemClock, Timestamp};
 use common::id::SiteId;
 use serde::Serialize;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use super::output;
+use crate::admin::report::rfc3339;
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 use crate::store::{InvitationRow, Store};
@@ -82,8 +81,8 @@ fn row(invitation: &InvitationRow, now: Timestamp) -> Result<Row> {
     Ok(Row {
         site: invitation.site.to_string(),
         state: state(invitation, now),
-        made: moment(invitation.made_at)?,
-        expires: moment(invitation.expires_at)?,
+        made: rfc3339(invitation.made_at),
+        expires: rfc3339(invitation.expires_at),
     })
 }
 
@@ -93,14 +92,6 @@ fn state(invitation: &InvitationRow, now: Timestamp) -> &'static str {
         InvitationRow { expires_at, .. } if now >= *expires_at => "expired",
         InvitationRow { .. } => "open",
     }
-}
-
-/// To the second, in UTC.
-fn moment(at: Timestamp) -> Result<String> {
-    let wrong = |error: String| Error::Internal(format!("a time in the database: {error}"));
-    let moment =
-        OffsetDateTime::from_unix_timestamp(at.unix_s()).map_err(|error| wrong(error.to_string()))?;
-    moment.format(&Rfc3339).map_err(|error| wrong(error.to_string()))
 }
 
 fn withdraw(store: &Store, name: &str) -> Result<()> {
@@ -136,6 +127,6 @@ mod tests {
         assert_eq!(state(&invitation(false), Timestamp(4_999)), "open");
         assert_eq!(state(&invitation(false), Timestamp(5_000)), "expired");
         assert_eq!(state(&invitation(true), Timestamp(9_000)), "used");
-        assert_eq!(moment(Timestamp(1_000)).unwrap(), "1970-01-01T00:00:01Z");
+        assert_eq!(rfc3339(Timestamp(1_000)), "1970-01-01T00:00:01Z");
     }
 }

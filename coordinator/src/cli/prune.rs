@@ -9,6 +9,7 @@ use super::{offline, output};
 use crate::error::{Error, Result};
 use crate::execution::pruning;
 use crate::limits::PRUNE_AGE_S_MIN;
+use crate::restored;
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
 
@@ -50,7 +51,12 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         Err(Error::AlreadyRunning(_)) => (None, PRUNE_AGE_S_MIN),
         Err(error) => return Err(error),
     };
-    let (_, runs) = offline::open_runs(folder)?;
+    // An old or empty database knows nothing of files that a newer one names.
+    drop(restored::open(folder, false)?);
+    let (store, runs) = offline::open_runs(folder)?;
+    if let Some(doubt) = restored::doubt(folder, &store)? {
+        return Err(Error::Restored(doubt));
+    }
     let found = pruning::find(folder, &runs.all(), config.retention.rule(), Duration::from_secs(age_s))?;
     if !arguments.dry_run {
         pruning::remove(&found)?;

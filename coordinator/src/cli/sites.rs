@@ -30,8 +30,9 @@ Examples:
 const ACCEPT_MANUAL: &str = "\
 Accept the ledger that a site has now in place of the one it announced before.
 
-Ask the site first what happened, and compare the root with what its officer
-sees (`site-agent ledger verify`). A state folder that was restored from a
+Ask the site first what happened, and have its officer compute the root at the
+size that is shown here (`python3 deploy/verify_ledger.py ledger.log --root ROOT
+--size SIZE`). A state folder that was restored from a
 backup is a good reason. A ledger that was edited is not: what left that
 hospital may be hidden by it. The decision is recorded in the database, and
 what is counted of the site begins anew with the accepted ledger.
@@ -159,13 +160,17 @@ fn accept(store: &Store, name: &str, is_sure: bool) -> Result<()> {
         message: format!("there is no question about the ledger of {site}"),
         hint: "`coordinator sites` shows which ledgers were refused".into(),
     };
+    let changed = || Error::Argument {
+        message: format!("{site} announced yet another ledger meanwhile, so nothing was accepted"),
+        hint: "`coordinator sites` shows what it has now".into(),
+    };
     let open = store.ledger_question(&site)?.filter(|open| open.is_refused).ok_or_else(none)?;
     explain(name, open.kept.map(Head::from).as_ref(), &open.found.into());
     if !is_sure {
         output::confirm(&format!("accept this ledger of {site}?"))?;
     }
     let LedgerQuestion { kept, found, .. } =
-        store.accept_ledger(&site, SystemClock.now())?.ok_or_else(none)?;
+        store.accept_ledger(&site, &open.found, SystemClock.now())?.ok_or_else(changed)?;
     eprintln!(
         "accepted the ledger of {site} with {} records and root {}, in place of {}",
         found.size,

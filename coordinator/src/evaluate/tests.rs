@@ -45,6 +45,7 @@ async fn death_babble_and_silence_are_errors_in_time() {
         ("exit 3", "exit status: 3"),
         ("echo hello", "no answer"),
         ("kill -9 $$", "signal: 9"),
+        ("kill -SYS $$", "signal: 31"),
         ("exec sleep 60", "after 2 s"),
     ] {
         let error = answer_of(script).await.unwrap_err();

@@ -1,13 +1,14 @@
 //! Removes finished files that no run needs any more, by the rule in `[retention]`. Called by `server`, again
-//! and again, and by `cli::prune`. Invariants: a file that some run needs stays; a file that no run names
-//! goes only when it is a day old (an upload is there before its journal row); beside a running `serve`
-//! nothing goes that was written within the hour.
+//! and again, and by `cli::prune`. Invariants: nothing goes while the database may be an old copy; a file
+//! that some run needs stays; a file that no run names goes only when it is a day old (an upload is there
+//! before its journal row); beside a running `serve` nothing goes that was written within the hour.
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use common::clock::SystemClock;
 use common::durable;
@@ -17,10 +18,12 @@ use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::limits::{ORPHAN_AGE_S_MIN, PRUNE_AGE_S_MIN, PRUNE_INTERVAL_S_MIN};
-use crate::round::retention::{Rule, needed, surplus};
+use crate::restored;
+use crate::round::retention::{Rule, named, needed};
 use crate::round::state::RunState;
 use crate::state_folder::config::RetentionConfig;
 use crate::state_folder::{StateFolder, blobs};
+use crate::store::Store;
 
 /// A file that may go.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,8 +45,7 @@ pub fn find(
     age: Duration,
 ) -> Result<Vec<Surplus>> {
     let states: Vec<&RunState> = states.iter().map(AsRef::as_ref).collect();
-    let gone: BTreeSet<Digest> = surplus(&states, rule);
-    let kept: BTreeSet<Digest> = needed(states.iter().copied(), rule);
+    let (named, kept): (BTreeSet<Digest>, BTreeSet<Digest>) = (named(&states), needed(&states, rule));
     let path = folder.blobs();
     let now = SystemClock.system_time();
     let mut found = Vec::new();
@@ -54,8 +56,12 @@ pub fn find(
         };
         // A file that goes away meanwhile is gone.
         let Ok(facts) = entry.metadata() else { continue };
-        let least = if gone.contains(&digest) { age } else { age.max(Duration::from_secs(ORPHAN_AGE_S_MIN)) };
-        let old = facts.modified().ok().and_then(|at| now.duration_since(at).ok());
+        let least =
+            if named.contains(&digest) { age } else { age.max(Duration::from_secs(ORPHAN_AGE_S_MIN)) };
+        // Also since it got its name: an upload may have taken days.
+        let named_at = UNIX_EPOCH + Duration::from_secs(u64::try_from(facts.ctime()).unwrap_or(0));
+        let written = facts.modified().map_or(named_at, |at| at.max(named_at));
+        let old = now.duration_since(written).ok();
         if !kept.contains(&digest) && facts.is_file() && old.is_some_and(|old| old >= least) {
             found.push(Surplus { path: entry.path(), bytes: facts.len() });
         }
@@ -73,16 +79,22 @@ pub fn remove(files: &[Surplus]) -> Result<()> {
 }
 
 /// Does so for as long as `serve` runs, and warns when the disk has little room left.
-pub async fn keep_pruned(folder: StateFolder, runs: Runs, config: RetentionConfig) {
-    let mut ticks = tokio::time::interval(Duration::from_secs(PRUNE_INTERVAL_S_MIN));
+pub async fn keep_pruned(folder: StateFolder, store: Arc<Store>, runs: Runs, config: RetentionConfig) {
+    let interval = Duration::from_secs(PRUNE_INTERVAL_S_MIN);
+    // Not at once: sites connect first, and may prove that the database is an old copy.
+    let mut ticks = tokio::time::interval_at(tokio::time::Instant::now() + interval, interval);
     loop {
         ticks.tick().await;
         if let Some(warning) = disk_warning(&folder, &config) {
             tracing::warn!("{warning}");
         }
-        let (folder, states) = (folder.clone(), runs.all());
+        let (folder, store, states) = (folder.clone(), Arc::clone(&store), runs.all());
         let age = Duration::from_secs(PRUNE_AGE_S_MIN);
         let pruned = blocking(move || {
+            if let Some(doubt) = restored::doubt(&folder, &store)? {
+                tracing::warn!("nothing is removed: {doubt}");
+                return Ok(0);
+            }
             let files = find(&folder, &states, config.rule(), age)?;
             remove(&files).map(|()| files.len())
         });

@@ -54,9 +54,13 @@ fn licence_in(card: &str) -> Option<String> {
 }
 
 /// The whole file.
-pub(super) fn render(state: &RunState, base_name: Option<&str>, licence: Option<&str>) -> String {
-    let folder = state.launched.model.file_name().map(|name| name.to_string_lossy().into_owned());
-    let base = base_name.map_or_else(|| folder.unwrap_or_default(), str::to_owned);
+pub(super) fn render(
+    state: &RunState,
+    base_folder: &Path,
+    base_name: Option<&str>,
+    licence: Option<&str>,
+) -> String {
+    let base = base_name.map_or_else(|| name_of(base_folder), str::to_owned);
     let measured = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     let validation = newest(state).and_then(|record| measured(&record.score));
     let sets = [
@@ -68,6 +72,16 @@ pub(super) fn render(state: &RunState, base_name: Option<&str>, licence: Option<
     measurements(&mut card, &sets);
     usage(&mut card, state, &base);
     card
+}
+
+/// What a model folder is called: its last part, or in the hub's cache (`models--ORG--NAME/snapshots/REV`)
+/// the name at the hub.
+fn name_of(folder: &Path) -> String {
+    let part =
+        |path: Option<&Path>| path.and_then(Path::file_name).map(|name| name.to_string_lossy().into_owned());
+    let above = folder.parent().filter(|above| above.ends_with("snapshots")).and_then(Path::parent);
+    let hub = part(above).and_then(|name| Some(name.strip_prefix("models--")?.replace("--", "/")));
+    hub.or_else(|| part(Some(folder))).unwrap_or_default()
 }
 
 /// The round whose adapter is exported.
@@ -258,8 +272,17 @@ mod tests {
     }
 
     #[test]
+    fn a_folder_of_the_hubs_cache_is_called_as_at_the_hub() {
+        let cache = "/home/a/.cache/huggingface/hub/models--Qwen--Qwen2.5-0.5B/snapshots/0123abcd";
+        assert_eq!(name_of(Path::new(cache)), "Qwen/Qwen2.5-0.5B");
+        assert_eq!(name_of(Path::new("/srv/models/qwen")), "qwen");
+        assert_eq!(name_of(Path::new("/srv/snapshots/qwen")), "qwen");
+    }
+
+    #[test]
     fn the_front_matter_is_what_a_hub_reads() {
-        let card = render(&state(), Some("Qwen/Qwen2.5-0.5B-Instruct"), Some("apache-2.0"));
+        let card =
+            render(&state(), Path::new("/srv/base"), Some("Qwen/Qwen2.5-0.5B-Instruct"), Some("apache-2.0"));
         let front = card.split("---\n").nth(1).unwrap();
         for line in [
             "base_model: \"Qwen/Qwen2.5-0.5B-Instruct\"",
@@ -283,7 +306,7 @@ mod tests {
     fn without_a_name_nothing_of_this_machine_is_told_but_the_folders_name() {
         let mut state = state();
         state.launched.model = "/srv/secret place/it's".into();
-        let card = render(&state, None, None);
+        let card = render(&state, &state.launched.model, None, None);
         assert!(card.contains("base_model: \"it's\"") && card.contains("--base-name"), "{card}");
         assert!(!card.contains("/srv") && !card.contains("license:"));
         assert!(card.contains("vllm serve 'it'\\''s' "), "{card}");
@@ -295,7 +318,7 @@ mod tests {
         for name in ["", " ", "a\nlicense: mit", &"x".repeat(BASE_NAME_BYTES_MAX + 1)] {
             assert!(check_name(name).is_err(), "{name}");
         }
-        let card = render(&state(), Some("a\" # b"), None);
+        let card = render(&state(), Path::new("/srv/base"), Some("a\" # b"), None);
         assert!(card.contains("base_model: \"a\\\" # b\"\n"));
     }
 

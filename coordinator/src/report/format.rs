@@ -1,18 +1,7 @@
 //! Numbers as people read them. Used by `table` and `html`, so that the same
 //! quantity never looks different in the two.
 
-/// `1234567` as `1,234,567`.
-pub(crate) fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
+pub(crate) use common::page::grouped;
 
 /// Nats per token, four decimals.
 pub(crate) fn loss(value: f64) -> String {

@@ -108,6 +108,18 @@ mod tests {
     }
 
     #[test]
+    fn what_is_not_known_is_not_claimed() {
+        let mut report = example::report();
+        assert!(render(&report, Language::En).contains("left out of their training what was too close"));
+        report.provenance.overlap = false;
+        report.base = crate::report::Held::default();
+        report.sites[1].weight = None;
+        let html = render(&report, Language::En);
+        assert!(html.contains("was not checked") && !html.contains("left out of their training"));
+        assert!(html.contains("1 hospital trained") && !html.contains("class=\"base\""), "{html}");
+    }
+
+    #[test]
     fn an_interval_that_does_not_exist_is_said_not_to() {
         let mut report = example::report();
         report.test.change_interval = None;

@@ -16,6 +16,8 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
             let (questions, size) = (format::grouped(questions), format!("{:.1} %", change.abs() * 100.0));
             said.push(word.with(language, &[&questions, &size]));
             said.push(certainty(report, language));
+            let is_compared = report.provenance.overlap;
+            said.push(if is_compared { w::COMPARED } else { w::NOT_COMPARED }.get(language).to_owned());
         }
         None => said.push(w::NO_TEST.get(language).to_owned()),
     }
@@ -33,13 +35,16 @@ fn happened(report: &Report, language: Language) -> String {
         (Language::En, _) => format!("{count} {one}s"),
         _ => count.to_string(),
     };
-    let hospitals = counted(report.sites.len() as u64, "hospital");
+    // Who was invited and never counted has not trained it.
+    let counting = report.sites.iter().filter(|site| site.weight.is_some()).count();
+    let hospitals = counted(counting as u64, "hospital");
+    let invited = counted(report.sites.len() as u64, "hospital");
     match (&run.failure, &run.ended) {
         (Some(reason), _) => w::LEAD_FAILED.with(language, &[reason]),
         (None, Some(_)) => {
             w::LEAD_FINISHED.with(language, &[&hospitals, &counted(u64::from(run.rounds), "round")])
         }
-        (None, None) => w::LEAD_GOING.with(language, &[&hospitals, &reached, &run.rounds]),
+        (None, None) => w::LEAD_GOING.with(language, &[&invited, &reached, &run.rounds]),
     }
 }
 

@@ -3,22 +3,15 @@
 
 pub use common::language::Text as Word;
 
-macro_rules! texts {
-    ($($name:ident: $en:literal, $zh:literal;)*) => {
-        $(#[doc = $en] pub const $name: Word = Word { en: $en, zh: $zh };)*
-        /// All of them, for the tests.
-        #[cfg(test)]
-        const ALL: &[(&str, Word)] = &[$((stringify!($name), $name)),*];
-    };
-}
-
-texts! {
+common::texts! {
     PAGE: "federated fine-tuning report", "联邦微调报告";
     LEAD_FINISHED: "{} trained one language model together in {}.", "{} 家医院用 {} 轮共同训练了一个语言模型。";
     LEAD_GOING: "One language model is being trained together by {}: round {} of {}.", "{} 家医院正在共同训练一个语言模型：第 {} 轮，共 {} 轮。";
     LEAD_FAILED: "The run failed: {}. What was published until then stands.", "本次运行失败：{}。此前发布的模型仍然有效。";
-    VERDICT_LOWER: "On {} test questions that no hospital trained on, its loss is {} lower than the base model's.", "在没有任何医院训练过的 {} 道测试题上，其损失比基础模型低 {}。";
-    VERDICT_HIGHER: "On {} test questions that no hospital trained on, its loss is {} HIGHER than the base model's.", "在没有任何医院训练过的 {} 道测试题上，其损失比基础模型高 {}。";
+    VERDICT_LOWER: "On {} test questions its loss is {} lower than the base model's.", "在 {} 道测试题上，其损失比基础模型低 {}。";
+    VERDICT_HIGHER: "On {} test questions its loss is {} HIGHER than the base model's.", "在 {} 道测试题上，其损失比基础模型高 {}。";
+    COMPARED: "The hospitals left out of their training what was too close to these questions.", "各医院已将与这些题目过于相近的记录排除在训练之外。";
+    NOT_COMPARED: "Whether a hospital trained on some of these questions was not checked.", "未核查是否有医院用其中某些题目训练过。";
     INTERVAL_HOLDS: "The 95 % interval of the change, from {} to {}, does not contain zero.", "变化的 95 % 区间为 {} 至 {}，不包含零。";
     INTERVAL_OPEN: "The 95 % interval of the change, from {} to {}, contains zero: it may be chance.", "变化的 95 % 区间为 {} 至 {}，包含零：可能只是偶然。";
     NO_INTERVAL_OLD: "There is no interval: this run did not keep how the test questions compare one by one.", "没有区间：本次运行没有保留逐题比较的结果。";
@@ -43,7 +36,7 @@ texts! {
     MEANING_ACCURACY: "Token accuracy is how often the model's first guess is the next token of the right answer. It is not how often an answer is right.", "词元准确率是模型的首选恰为正确答案下一个词元的比例，并不是答案正确的比例。";
     MEANING_PAIRED: "{} of {} test questions have a lower loss than with the base model. The interval comes from these differences, question by question; it says how the number would move with other questions of the same kind, and nothing of other seeds or hospitals.", "{} 道（共 {} 道）测试题的损失低于基础模型。区间由逐题的差异得出；它说明换用同类的其他题目时数字会如何变动，不涉及其他随机种子或其他医院。";
     LEARNT: "How it learnt", "学习过程";
-    LEARNT_LEAD: "After every round the shared model is measured on the consortium's validation set, which no site trains on. The dashed line is the base model.", "每轮之后，共享模型都在联盟的验证集上测量，任何站点都不用它训练。虚线为基础模型。";
+    LEARNT_LEAD: "After every round the shared model is measured on the consortium's validation set. The dashed line is the base model.", "每轮之后，共享模型都在联盟的验证集上测量。虚线为基础模型。";
     LOSS: "Loss", "损失";
     LOSS_NOTE: "nats per token, lower is better", "纳特/词元，越低越好";
     ACCURACY: "Token accuracy", "词元准确率";

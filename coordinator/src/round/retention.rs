@@ -19,8 +19,8 @@ pub struct Rule {
 }
 
 /// The files that some run needs.
-pub fn needed<'a>(states: impl IntoIterator<Item = &'a RunState>, rule: Rule) -> BTreeSet<Digest> {
-    states.into_iter().flat_map(|state| needed_by(state, rule)).collect()
+pub fn needed(states: &[&RunState], rule: Rule) -> BTreeSet<Digest> {
+    states.iter().flat_map(|state| needed_by(state, rule)).collect()
 }
 
 fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
@@ -51,15 +51,14 @@ fn best(state: &RunState) -> Option<Digest> {
     measured.min_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, digest)| digest)
 }
 
-/// The files that some run named and none needs any more.
-pub fn surplus(states: &[&RunState], rule: Rule) -> BTreeSet<Digest> {
-    let needed = needed(states.iter().copied(), rule);
+/// The files of rounds that some run named, needed or not.
+pub fn named(states: &[&RunState]) -> BTreeSet<Digest> {
     let records = states.iter().flat_map(|state| &state.rounds);
-    let named = records.flat_map(|record| {
+    let digests = records.flat_map(|record| {
         let aggregate = record.aggregate.map(|aggregate| aggregate.digest);
         record.updates.values().map(|update| update.digest).chain(aggregate).chain([record.from])
     });
-    named.filter(|digest| !needed.contains(digest)).collect()
+    digests.collect()
 }
 
 #[cfg(test)]

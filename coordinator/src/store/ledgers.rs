@@ -123,14 +123,20 @@ impl Store {
 
     /// A person accepts the ledger that does not fit; recorded for the audit. What is counted of the site
     /// begins anew with it, because the new ledger does not have the frames of the old one. `None` if there
-    /// is no question.
+    /// is no question, or no longer about the ledger that the person was `shown`.
     ///
     /// # Errors
     /// The database cannot be read or written.
-    pub fn accept_ledger(&self, site: &SiteId, at: Timestamp) -> Result<Option<LedgerQuestion>, StoreError> {
+    pub fn accept_ledger(
+        &self,
+        site: &SiteId,
+        shown: &LedgerHead,
+        at: Timestamp,
+    ) -> Result<Option<LedgerQuestion>, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let Some(open) = question(&transaction, site)?.filter(|open| open.is_refused) else {
+        let is_shown = |open: &LedgerQuestion| open.is_refused && open.found == *shown;
+        let Some(open) = question(&transaction, site)?.filter(is_shown) else {
             return Ok(None);
         };
         transaction.execute(

@@ -30,7 +30,7 @@ Examples:
   site-agent check
   site-agent check --json
 
-Exit code 0: everything that must hold does, and the coordinator accepts this site. 1: something does not, and the output \
+Exit code 0: everything that must hold does, and (without --json and --offline) the coordinator accepts this site. 1: something does not, and the output \
 says what: it was revoked, has expired, is not known there, or nobody answers. While the agent runs, this is what it was \
 told last.";
 

@@ -1,13 +1,13 @@
-//! `site-agent prune`: removes what this site does not need any more. Run by `cli`. Invariant: what it
-//! removes is what the rule in `[retention]` does not keep; keys, ledger, database, receipts and data are
-//! never touched.
+//! `site-agent prune`: removes what this site does not need any more. Run by `cli`. Invariant: only updates
+//! as trained and checkpoints of rounds that are over go; keys, ledger, database, receipts and data are never
+//! touched.
 
 use std::fs;
+use std::io;
 
 use serde_json::json;
 
 use super::support::{State, print_json};
-use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::worker::retention;
 
@@ -16,10 +16,10 @@ Examples:
   site-agent prune --dry-run
   site-agent prune
 
-The agent does the same by itself before each round; the rule is [retention] in agent.toml. The ledger, the \
+The agent does the same by itself before each round. The ledger, the \
 receipts and the manifests of runs always stay.";
 
-/// Remove updates and checkpoints of earlier rounds that [retention] does not keep.
+/// Remove updates as trained and checkpoints of earlier rounds.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -35,11 +35,14 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
-    let config = AgentConfig::load(&folder.config())?;
-    let surplus = retention::surplus(&folder, &config.retention, None);
+    let surplus = retention::surplus(&folder, None);
     if !arguments.dry_run {
         for file in &surplus {
-            fs::remove_file(&file.path).map_err(SiteError::at(&file.path))?;
+            match fs::remove_file(&file.path) {
+                // The agent does the same at this moment.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed.map_err(SiteError::at(&file.path))?,
+            }
         }
     }
     let bytes: u64 = surplus.iter().map(|file| file.bytes).sum();

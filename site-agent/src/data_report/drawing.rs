@@ -103,7 +103,7 @@ pub fn tokens(text: &str, pieces: impl IntoIterator<Item = (Range<usize>, bool)>
 
 /// The text with every control character but the line feed replaced by its picture (U+2400 and on) or U+FFFD;
 /// that also holds for the characters that turn the writing direction.
-fn visible(text: &str) -> String {
+pub(super) fn visible(text: &str) -> String {
     text.chars()
         .map(|character| match character {
             '\n' => '\n',

@@ -7,9 +7,9 @@
 
 use std::fmt::Write as _;
 
-use common::page::{STYLE, escape};
+use common::page::{STYLE, escape, grouped};
 
-use super::summary::{Distribution, Summary, certainty, grouped, screen_language};
+use super::summary::{Distribution, Summary, certainty, screen_language};
 use crate::language::Language;
 use crate::language::text::{self as t, Word};
 

@@ -160,20 +160,6 @@ impl Distribution {
     }
 }
 
-/// `1234567` as `1,234,567`.
-#[must_use]
-pub fn grouped(number: u64) -> String {
-    let digits = number.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (index, digit) in digits.chars().enumerate() {
-        if index > 0 && (digits.len() - index).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
 /// The screen's tables have their own names for the two languages.
 #[must_use]
 pub fn screen_language(language: Language) -> data::screen::Language {
@@ -199,9 +185,5 @@ mod tests {
         let found = Distribution::of(vec![5, 1, 3], 4);
         assert_eq!((found.count, found.total, found.quantiles), (3, 9, [1, 3, 5, 5]));
         assert_eq!(Distribution::of(Vec::new(), 4).quantiles, [0; 4]);
-        assert_eq!(
-            [grouped(0), grouped(999), grouped(1_000), grouped(1_234_567)],
-            ["0", "999", "1,000", "1,234,567"]
-        );
     }
 }

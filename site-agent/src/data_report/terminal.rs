@@ -1,9 +1,11 @@
 //! The data report as a short text for an 80-column terminal. Called by `site-agent data check`.
 //! Invariant: readable without colour; no line is built from a record's text.
 
+use common::page::grouped;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::summary::{Distribution, Summary, certainty, grouped, screen_language};
+use super::drawing::visible;
+use super::summary::{Distribution, Summary, certainty, screen_language};
 use crate::cli::table;
 use crate::language::Language;
 use crate::language::text::{self as t};
@@ -63,7 +65,7 @@ fn notes(summary: &Summary, language: Language) -> String {
     if !summary.unused.is_empty() {
         text.push_str(&format!("\n{}\n", t::UNUSED_TITLE.get(language)));
         for (field, count) in &summary.unused {
-            text.push_str(&format!("  {:>7}  {field}\n", grouped(*count)));
+            text.push_str(&format!("  {:>7}  {}\n", grouped(*count), visible(field)));
         }
     }
     for note in &summary.notes {

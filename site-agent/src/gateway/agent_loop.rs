@@ -6,7 +6,7 @@
 //! coordinator or the worker says ends this loop; what cannot be done is told, the round is left, and the
 //! next question comes later, the later the odder the answers were (`pace`).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
@@ -61,9 +61,9 @@ pub struct Course {
     began: Instant,
     /// When the present round began here.
     round_began: Instant,
-    /// The last round that this process gave up and told the coordinator of: said once, however often the
+    /// The rounds that this process gave up and told the coordinator of: said once, however often the
     /// coordinator names the round again.
-    told: Option<RoundKey>,
+    told: BTreeSet<RoundKey>,
     /// How often a worker asked for a comparison in the present round.
     blindings: u32,
     pace: Pace,
@@ -78,7 +78,7 @@ impl Default for Course {
         Self {
             began: now,
             round_began: now,
-            told: None,
+            told: BTreeSet::new(),
             blindings: 0,
             pace: Pace::default(),
             progress: ProgressGate::default(),
@@ -376,6 +376,13 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     async fn fetch(&mut self, assignment: Assignment) -> Result<Event, SiteError> {
         let Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes } = assignment;
         (self.course.round_began, self.course.blindings) = (Instant::now(), 0);
+        // An adapter has the size of an update.
+        let adapter_bytes_max = self.config.policy.update_bytes_max;
+        // Before the round counts as begun: waiting for room may take days.
+        if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
+            self.not_done(NotDone::NoRoom);
+            return Ok(Event::Hindered);
+        }
         if self.store.count_start(key)? > ROUND_STARTS_MAX {
             self.not_done(NotDone::RoundWearsOn);
             return Ok(Event::TermsRefused);
@@ -386,12 +393,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let Some(agreed) = self.agree(assignment)? else { return Ok(Event::TermsRefused) };
         if let Err(rule) = self.permits(&agreed)? {
             return Ok(self.forbid(key, rule));
-        }
-        // An adapter has the size of an update.
-        let adapter_bytes_max = self.config.policy.update_bytes_max;
-        if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
-            self.not_done(NotDone::NoRoom);
-            return Ok(Event::Hindered);
         }
         if let Some(event) = self.fetch_one(adapter, adapter_bytes, adapter_bytes_max).await? {
             return Ok(event);

@@ -4,16 +4,7 @@
 
 pub use super::Text as Word;
 
-macro_rules! texts {
-    ($($name:ident: $en:literal, $zh:literal;)*) => {
-        $(#[doc = $en] pub const $name: Word = Word { en: $en, zh: $zh };)*
-        /// All of them, for the test that compares their placeholders.
-        #[cfg(test)]
-        const ALL: &[(&str, Word)] = &[$((stringify!($name), $name)),*];
-    };
-}
-
-texts! {
+common::texts! {
     FILE: "file", "文件";
     FORMAT: "format", "格式";
     ENCODING: "encoding", "编码";

@@ -1,8 +1,8 @@
 //! What may go from the worker's own folders: updates and checkpoints of rounds that are over.
 //!
-//! Called by `worker::train` before each round and by `site-agent prune`. Invariants: the newest raw updates
-//! stay, as many as `[retention]` says, and a round in progress keeps its files; what cannot be removed now
-//! is only untidy.
+//! Called by `worker::train` before each round and by `site-agent prune`. An update as trained goes when its
+//! round is acknowledged (`ToWorker::Abandon`); here go those of rounds that never were. Invariants: a round
+//! in progress keeps its files; what cannot be removed now is only untidy.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,7 +11,6 @@ use std::time::SystemTime;
 
 use common::id::RunId;
 
-use crate::config::retention::RetentionConfig;
 use crate::paths::StateFolder;
 
 /// A file that may go.
@@ -21,37 +20,25 @@ pub struct Surplus {
     pub bytes: u64,
 }
 
-/// The files in `raw/` and `work/` that the rule does not keep. `current` is the stem of the round in
-/// progress, which keeps everything.
-pub fn surplus(folder: &StateFolder, rule: &RetentionConfig, current: Option<&str>) -> Vec<Surplus> {
-    let kept = rule.raw_updates.max(1) as usize;
-    let mut rounds: Vec<(SystemTime, String, Vec<Surplus>)> =
-        by_round(&folder.raw(), &["safetensors", "json"])
-            .into_iter()
-            .filter(|(stem, _)| current != Some(stem))
-            .map(|(stem, (newest, files))| (newest, stem, files))
-            .collect();
-    // The newest first; the round in progress is one of those that are kept.
-    rounds.sort_by(|a, b| (b.0, &b.1).cmp(&(a.0, &a.1)));
-    let others = kept - usize::from(current.is_some());
-    let mut surplus: Vec<Surplus> = rounds.into_iter().skip(others).flat_map(|(_, _, files)| files).collect();
-    // A checkpoint is of use until its round is trained; the newest may be that of a round in progress.
-    let mut checkpoints: Vec<_> = by_round(&folder.work(), &["checkpoint"]).into_iter().collect();
-    checkpoints.sort_by_key(|(_, (newest, _))| *newest);
-    if current.is_none() {
-        checkpoints.pop();
-    }
-    for (stem, (_, files)) in checkpoints {
-        if current != Some(&stem) {
-            surplus.extend(files);
-        }
+/// The files of rounds in `raw/` and `work/` that nobody needs: all but those of `current`, the stem of the
+/// round in progress. Where that is not known, the newest round may be it.
+pub fn surplus(folder: &StateFolder, current: Option<&str>) -> Vec<Surplus> {
+    let places = [(folder.raw(), &["safetensors", "json"][..]), (folder.work(), &["checkpoint"])];
+    let mut surplus = Vec::new();
+    for (place, extensions) in places {
+        let rounds = by_round(&place, extensions);
+        let newest =
+            rounds.iter().max_by_key(|(stem, (newest, _))| (*newest, *stem)).map(|(stem, _)| stem.clone());
+        let kept = current.map(str::to_owned).or(newest);
+        let others = rounds.into_iter().filter(|(stem, _)| kept.as_ref() != Some(stem));
+        surplus.extend(others.flat_map(|(_, (_, files))| files));
     }
     surplus
 }
 
-/// Removes what the rule does not keep.
-pub(super) fn tidy(folder: &StateFolder, rule: &RetentionConfig, current: &str) {
-    for file in surplus(folder, rule, Some(current)) {
+/// Removes them.
+pub(super) fn tidy(folder: &StateFolder, current: &str) {
+    for file in surplus(folder, Some(current)) {
         // What stays is found again at the next round.
         let _ = fs::remove_file(&file.path);
     }
@@ -98,7 +85,7 @@ mod tests {
     }
 
     #[test]
-    fn the_newest_rounds_and_the_one_in_progress_stay_and_nothing_else_is_touched() {
+    fn the_round_in_progress_stays_and_nothing_else_is_touched() {
         let root = tempfile::tempdir().unwrap();
         let folder = StateFolder::new(root.path());
         fs::create_dir_all(folder.raw()).unwrap();
@@ -118,11 +105,10 @@ mod tests {
         for other in ["overlap-0101010101010101.points", "notes.json", "data-manifest-1.json"] {
             fs::write(folder.raw().join(other), "x").unwrap();
         }
-        let rule = RetentionConfig::default();
-        let by_hand = surplus(&folder, &rule, None);
-        assert_eq!(by_hand.len(), 2 * 198 + 199, "two raw updates and the newest checkpoint stay");
+        let by_hand = surplus(&folder, None);
+        assert_eq!(by_hand.len(), 2 * 199 + 199, "the newest raw update and the newest checkpoint stay");
         assert!(by_hand.iter().all(|file| file.bytes == 5 && name(&file.path).starts_with("01010101")));
-        tidy(&folder, &rule, &stem(7));
+        tidy(&folder, &stem(7));
         let mut left: Vec<String> = [folder.raw(), folder.work()]
             .iter()
             .flat_map(|at| fs::read_dir(at).unwrap())
@@ -134,8 +120,6 @@ mod tests {
             of(7, "safetensors"),
             of(7, "json"),
             of(7, "checkpoint"),
-            of(200, "safetensors"),
-            of(200, "json"),
             "overlap-0101010101010101.points".to_owned(),
             "notes.json".to_owned(),
             "data-manifest-1.json".to_owned(),

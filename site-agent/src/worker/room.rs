@@ -39,7 +39,12 @@ pub(crate) fn admit(config: &AgentConfig, accepted: Option<Accepted>) -> Result<
     // loads it next.
     let fitting = Fitting::of(&config.model, None).ok();
     options.fit = fitting.as_ref().map(|fitting| fitting.fit()).unwrap_or_default();
-    admit_files(&files, &options)
+    let admitted = admit_files(&files, &options);
+    // Which records it had seen by then is chance, so nothing is trained on.
+    match fitting.and_then(|fitting| fitting.fault()) {
+        Some(fault) => Err(DataError::Setting { name: "model", reason: fault.to_string() }),
+        None => admitted,
+    }
 }
 
 /// As [`admit`], of files and settings that no `agent.toml` names.

@@ -122,7 +122,7 @@ impl RoundTrainer {
     pub fn prepare(&mut self, key: RoundKey, manifest: Digest) -> Result<Prepared, TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
         self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
-        retention::tidy(&self.folder, &self.config.retention, &round_file_stem(key.run, key.round));
+        retention::tidy(&self.folder, &round_file_stem(key.run, key.round));
         // First: a site with another model learns so before it sends points or compares anything.
         let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
         if base_fingerprint != manifest.base_fingerprint {

@@ -43,6 +43,10 @@ pub(super) fn record(columns: &Columns, place: Place, mapping: Option<&Mapping>)
         Some(mapping) => (Format::Mapped, mapped::convert(&row, mapping, &mut draft)?),
         None => known_format(&row, &mut draft)?,
     };
+    // A mask of turns in a layout that has none to apply it to.
+    if row.is_left("loss_mask") {
+        return Err(Refusal::LossSwitch);
+    }
     let metadata = metadata::of(&row, mapping);
     let stratum = metadata.stratum.map(|(path, text)| {
         draft.field(path, text.clone());

@@ -157,8 +157,15 @@ impl<R: BufRead> CsvRecords<R> {
         let mut columns = Columns::new();
         for (index, (name, cell)) in self.header.iter().zip(self.cells(cells)).enumerate() {
             let text = std::str::from_utf8(cell).map_err(|_| encoding::refusal(cell))?;
-            let name = if name.is_empty() { format!("column {}", index + 1) } else { name.clone() };
-            columns.insert(name, Value::String(text.to_owned()));
+            if !name.is_empty() {
+                columns.insert(name.clone(), Value::String(text.to_owned()));
+                continue;
+            }
+            let name = format!("column {}", index + 1);
+            // A column may really be called so; then that is the one.
+            if !self.header.contains(&name) {
+                columns.insert(name, Value::String(text.to_owned()));
+            }
         }
         Ok(columns)
     }

@@ -26,6 +26,8 @@ mod unit;
 mod us_id;
 mod vehicle;
 
+use std::collections::BTreeMap;
+
 use super::cue::Cue;
 use super::kind::Kind;
 use super::number::{Candidate, candidates};
@@ -71,21 +73,27 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     resolve(hits)
 }
 
+/// A placeholder with its number fits into so many bytes.
+const PLACEHOLDER_BYTES: usize = 64;
+
 /// Whether a place is inside `[姓名1]` or `[NAME1]`, which masking left there.
 fn is_placeholder(view: &View<'_>, at: usize) -> bool {
     let Some(inside) = view.before(at).ends_with('[').then(|| view.after(at)) else { return false };
+    // A placeholder is short: the rest of a long text is not looked through for each hit.
+    let inside = &inside[..inside.floor_char_boundary(PLACEHOLDER_BYTES)];
     let word = inside.split(']').next().unwrap_or_default().trim_end_matches(|c: char| c.is_ascii_digit());
     Kind::ALL.iter().any(|kind| {
         [Language::Chinese, Language::English].iter().any(|language| kind.placeholder(*language) == word)
     })
 }
 
-/// Whether a number that only its digits make a telephone or card number has a unit of measure behind it. A
-/// word for a telephone close before it weighs more.
+/// Whether a number that only its digits make a telephone or card number has a unit of measure behind it. One
+/// that is written in groups, or as far behind a word for a telephone as the finders look, stays one.
 fn is_quantity(view: &View<'_>, hit: &Hit) -> bool {
     matches!(hit.kind, Kind::MobilePhone | Kind::Telephone | Kind::BankCard)
+        && !view.text.get(hit.start..hit.end).unwrap_or_default().contains(['-', '.', ' ', '(', '+'])
         && unit::follows(view.after(hit.end))
-        && !view.has_cue_before(Cue::Phone, hit.start, 12)
+        && !view.has_cue_before(Cue::Phone, hit.start, 40)
 }
 
 fn numbers(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {
@@ -104,18 +112,14 @@ fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.sort_by_key(|hit| {
         (hit.kind.certainty(), std::cmp::Reverse(hit.end - hit.start), hit.kind, hit.start)
     });
-    let mut kept: Vec<Hit> = Vec::new();
+    // By place and free of overlaps, so only two neighbours can collide.
+    let mut kept: BTreeMap<usize, Hit> = BTreeMap::new();
     for hit in hits {
-        // `kept` stays sorted by place and free of overlaps, so only two neighbours can collide.
-        let at = kept.partition_point(|other| other.start < hit.start);
-        let collides = kept.get(at).is_some_and(|next| next.start < hit.end)
-            || at
-                .checked_sub(1)
-                .and_then(|before| kept.get(before))
-                .is_some_and(|before| before.end > hit.start);
-        if !collides {
-            kept.insert(at, hit);
+        let after = kept.range(hit.start..).next().is_some_and(|(start, _)| *start < hit.end);
+        let before = kept.range(..hit.start).next_back().is_some_and(|(_, other)| other.end > hit.start);
+        if !(after || before) {
+            kept.insert(hit.start, hit);
         }
     }
-    kept
+    kept.into_values().collect()
 }

@@ -42,6 +42,12 @@ impl<'a> View<'a> {
     }
 
     /// Whether a cue of this sort ends within `reach` bytes before a place, on the same line.
+    /// The cues that start at a place.
+    pub(super) fn cues_at(&self, at: usize) -> impl Iterator<Item = &CueHit> {
+        let from = self.cues.partition_point(|hit| hit.start < at);
+        self.cues.get(from..).unwrap_or_default().iter().take_while(move |hit| hit.start == at)
+    }
+
     pub(super) fn has_cue_before(&self, wanted: Cue, at: usize, reach: usize) -> bool {
         let until = self.cues.partition_point(|hit| hit.end <= at);
         let near = self.cues.get(..until).unwrap_or_default().iter().rev();

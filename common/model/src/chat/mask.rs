@@ -111,7 +111,9 @@ fn whole_answer(
     special_tokens: &[String],
 ) -> Option<(Range<usize>, Range<usize>)> {
     const REASONED: &str = "</think>";
-    let at = special_tokens.iter().filter_map(|token| answer.find(token.as_str())).min()?;
+    // Each token is looked for before the nearest one so far only.
+    let shortened = |head: &'_ str, token: &String| head.find(token.as_str()).unwrap_or(head.len());
+    let at = special_tokens.iter().fold(answer.len(), |at, token| shortened(&answer[..at], token));
     let token = special_tokens.iter().find(|token| answer[at..].starts_with(token.as_str()))?;
     let same = |one: &str, other: &str| {
         let dense = |text: &str| text.split_whitespace().collect::<String>();

@@ -9,8 +9,10 @@ use std::io;
 
 use super::attempt::{Attempt, from_status};
 use super::child::{Ended, call_in_child};
-use crate::calls::Role;
-use crate::lock::Lock;
+use crate::lock::{Lock, LockReport};
+
+/// Takes the locks that are tried, as the process that they are for does.
+pub(super) type Enter<'a> = &'a dyn Fn() -> Vec<LockReport>;
 
 /// A call and its arguments.
 struct Call {
@@ -102,16 +104,16 @@ fn against(parent: libc::c_long) -> Vec<Call> {
 }
 
 /// Makes every call of this file.
-pub(super) fn try_calls(role: Role, parent: u32) -> Vec<Attempt> {
+pub(super) fn try_calls(enter: Enter<'_>, parent: u32) -> Vec<Attempt> {
     let against = against(libc::c_long::from(parent));
     let mut attempts: Vec<Attempt> =
-        METADATA.iter().chain(SHARED).chain(KERNEL).chain(&against).map(|call| make(role, call)).collect();
-    attempts.push(attempt(role, "make another process", &fork));
+        METADATA.iter().chain(SHARED).chain(KERNEL).chain(&against).map(|call| make(enter, call)).collect();
+    attempts.push(attempt(enter, "make another process", &fork));
     attempts
 }
 
 /// What would make use of a socket, had the process one: a GPU's driver makes one, and one may be inherited.
-pub(super) fn try_traffic(role: Role) -> Vec<Attempt> {
+pub(super) fn try_traffic(enter: Enter<'_>) -> Vec<Attempt> {
     const CALLS: [(&str, libc::c_long); 6] = [
         ("connect a socket", libc::SYS_connect),
         ("accept a connection", libc::SYS_accept4),
@@ -120,20 +122,20 @@ pub(super) fn try_traffic(role: Role) -> Vec<Attempt> {
         ("receive from a socket", libc::SYS_recvfrom),
         ("receive a message or a descriptor", libc::SYS_recvmsg),
     ];
-    CALLS.map(|(what, number)| make(role, &call(what, number, [NONE, 0, 0, 0, 0]))).into()
+    CALLS.map(|(what, number)| make(enter, &call(what, number, [NONE, 0, 0, 0, 0]))).into()
 }
 
 /// Makes a socket.
-pub(super) fn try_socket(role: Role, what: &str, family: libc::c_int, kind: libc::c_int) -> Attempt {
-    attempt(role, &format!("make {what}"), &|| {
+pub(super) fn try_socket(enter: Enter<'_>, what: &str, family: libc::c_int, kind: libc::c_int) -> Attempt {
+    attempt(enter, &format!("make {what}"), &|| {
         // SAFETY: `socket` takes integers only. A descriptor that is returned ends with the child.
         from_status(unsafe { libc::socket(family, kind | libc::SOCK_CLOEXEC, 0) }.into())
     })
 }
 
 /// Makes two sockets that are connected.
-pub(super) fn try_socket_pair(role: Role) -> Attempt {
-    attempt(role, "make a pair of sockets", &|| {
+pub(super) fn try_socket_pair(enter: Enter<'_>) -> Attempt {
+    attempt(enter, "make a pair of sockets", &|| {
         let mut pair = [0; 2];
         // SAFETY: `pair` has room for the two descriptors that the kernel writes.
         from_status(
@@ -142,17 +144,17 @@ pub(super) fn try_socket_pair(role: Role) -> Attempt {
     })
 }
 
-fn make(role: Role, call: &Call) -> Attempt {
+fn make(enter: Enter<'_>, call: &Call) -> Attempt {
     let [a, b, c, d, e] = call.arguments;
-    attempt(role, call.what, &|| {
+    attempt(enter, call.what, &|| {
         // SAFETY: as the arguments above are chosen, the call is refused or fails before it reads or writes
         // memory, or only looks.
         from_status(unsafe { libc::syscall(call.number, a, b, c, d, e, 0) })
     })
 }
 
-fn attempt(role: Role, what: &str, call: &dyn Fn() -> io::Result<()>) -> Attempt {
-    match call_in_child(role, call) {
+fn attempt(enter: Enter<'_>, what: &str, call: &dyn Fn() -> io::Result<()>) -> Attempt {
+    match call_in_child(enter, call) {
         Ok(Ended::Answered(answer)) => Attempt::of_call(Lock::Seccomp, what, &answer),
         Ok(Ended::Killed) => Attempt::found(Lock::Seccomp, what, true, "killed (bad system call)"),
         Err(error) => Attempt::found(Lock::Seccomp, what, false, &format!("not tried: {error}")),

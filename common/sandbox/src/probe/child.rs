@@ -12,7 +12,7 @@ use std::os::unix::net::{SocketAddr, UnixDatagram};
 use super::attempt::{Attempt, from_status};
 use crate::calls::Role;
 use crate::landlock::{Network, restrict};
-use crate::lock::Lock;
+use crate::lock::{Lock, LockReport};
 use crate::rules::FileRules;
 use crate::{namespace, process, seccomp};
 
@@ -44,13 +44,17 @@ pub(super) fn deadly(rules: &FileRules, role: Role) -> Vec<Lock> {
     tried.into_iter().filter(|(_, take)| is_deadly(take)).map(|(lock, _)| lock).collect()
 }
 
-/// Makes a call behind the filter of `role` in a child, and tells what came of it.
+/// Makes a call behind the locks that `enter` takes in a child, and tells what came of it.
 ///
 /// # Errors
 /// No child can be made.
-pub(super) fn call_in_child(role: Role, call: &dyn Fn() -> io::Result<()>) -> io::Result<Ended> {
+pub(super) fn call_in_child(
+    enter: &dyn Fn() -> Vec<LockReport>,
+    call: &dyn Fn() -> io::Result<()>,
+) -> io::Result<Ended> {
     let status = in_child(|| {
-        let code = match (seccomp::restrict(role).held, call()) {
+        let is_filtered = enter().iter().any(|report| report.lock == Lock::Seccomp && report.held);
+        let code = match (is_filtered, call()) {
             (true, Ok(())) => 0,
             (true, Err(error)) => error.raw_os_error().unwrap_or(NO_ANSWER),
             (false, _) => NO_ANSWER,

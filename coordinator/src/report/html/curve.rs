@@ -26,6 +26,8 @@ pub(super) struct Curve<'a> {
     /// Horizontal labels, one a point.
     pub labels: Vec<String>,
     pub values: Vec<f64>,
+    /// The base model's value, if it was measured: the dashed line.
+    pub base: Option<f64>,
     pub show: fn(f64) -> String,
 }
 
@@ -128,8 +130,8 @@ impl Curve<'_> {
             .enumerate()
             .map(|(index, value)| format!("{:.1},{:.1}", self.x(index), axis.y(*value)))
             .collect();
-        if let Some(base) = self.values.first() {
-            let y = axis.y(*base);
+        if let Some(base) = self.base {
+            let y = axis.y(base);
             let _ = write!(
                 svg,
                 "<line class=\"base\" stroke=\"#777\" stroke-dasharray=\"4 4\" x1=\"{LEFT}\" x2=\"{}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/>",
@@ -201,7 +203,9 @@ mod tests {
     fn odd_input_draws_without_panicking() {
         for values in [vec![], vec![1.0], vec![2.0, 2.0], vec![f64::NAN], vec![0.0, 0.0]] {
             let labels = values.iter().map(|_| "x".to_owned()).collect();
-            let svg = Curve { description: "d", labels, values, show: |value| value.to_string() }.render();
+            let base = values.first().copied();
+            let svg =
+                Curve { description: "d", labels, values, base, show: |value| value.to_string() }.render();
             assert!(svg.ends_with("</svg>"));
         }
     }

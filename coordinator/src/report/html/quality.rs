@@ -33,11 +33,13 @@ struct Points {
     description: String,
     labels: Vec<String>,
     values: Vec<f64>,
+    base: Option<f64>,
 }
 
 impl Points {
     fn show(self, show: fn(f64) -> String) -> String {
-        Curve { description: &self.description, labels: self.labels, values: self.values, show }.render()
+        let Self { description, labels, values, base } = self;
+        Curve { description: &description, labels, values, base, show }.render()
     }
 }
 
@@ -53,7 +55,7 @@ fn curve(
     let rounds = measured.map(|(round, value)| (w::ROUND.with(language, &[&round]), value));
     let (labels, values): (Vec<_>, Vec<_>) = first.into_iter().chain(rounds).unzip();
     let description = description.get(language).to_owned();
-    (values.len() > 1).then_some(Points { description, labels, values })
+    (values.len() > 1).then_some(Points { description, labels, values, base })
 }
 
 fn short_loss(value: f64) -> String {

@@ -8,6 +8,11 @@ use crate::round::scheduler::tests::launched_run;
 
 const RULE: Rule = Rule { update_rounds: 2, adapter_rounds: 3 };
 
+/// What may go.
+fn surplus(states: &[&RunState], rule: Rule) -> BTreeSet<Digest> {
+    named(states).difference(&needed(states, rule)).copied().collect()
+}
+
 fn digest(text: &str) -> Digest {
     Digest::of(text.as_bytes())
 }
@@ -53,7 +58,7 @@ fn run(number: u8, rounds: u32) -> RunState {
 #[test]
 fn of_two_hundred_rounds_the_newest_and_the_best_stay() {
     let state = run(1, 200);
-    let needed = needed([&state], RULE);
+    let needed = needed(&[&state], RULE);
     let surplus = surplus(&[&state], RULE);
     assert!(needed.is_disjoint(&surplus));
     for kept in ["initial", "1 adapter 200", "1 adapter 199", "1 adapter 198", "1 adapter 197", "1 adapter 7"]

@@ -136,12 +136,16 @@ fn a_ledger_without_the_frames_that_arrived_is_refused_at_the_first_word_too() {
 #[test]
 fn what_a_person_accepts_is_kept_recorded_and_counted_anew() {
     let coordinator = Coordinator::new();
-    let accept = || coordinator.store.accept_ledger(&coordinator.site, Timestamp(20)).unwrap();
+    let restored = Ledger(vec![b"another".to_vec(); 3]);
+    let shown = restored.head();
+    let accept = || coordinator.store.accept_ledger(&coordinator.site, &shown, Timestamp(20)).unwrap();
     assert_eq!(accept(), None, "there is no question");
     coordinator.announce(&Ledger::of(6));
     coordinator.receive(6);
-    let restored = Ledger(vec![b"another".to_vec(); 3]);
     coordinator.announce(&restored);
+    let other = Ledger(vec![b"edited".to_vec(); 3]).head();
+    let not_shown = coordinator.store.accept_ledger(&coordinator.site, &other, Timestamp(20)).unwrap();
+    assert_eq!(not_shown, None, "a person decides about what they were shown");
     let open = accept().unwrap();
     assert_eq!((open.kept, open.found), (Some(Ledger::of(6).head()), restored.head()));
     assert_eq!((coordinator.question(), accept()), (None, None));

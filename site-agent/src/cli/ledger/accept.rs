@@ -53,13 +53,23 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             "`site-agent ledger verify` says more",
         ));
     }
-    // Nobody else writes from here on. A missing one is begun here, and nowhere else.
-    let (ledger, _) = LedgerWriter::open(&path)?;
     for reason in &lack.reasons {
         eprintln!("missing: {reason}");
     }
-    let signature = match (&arguments.key, folder.officer().exists()) {
-        (Some(key), _) => {
+    // Before anything is made or cut: who may decide, and whether they do.
+    if arguments.key.is_none() && folder.officer().exists() {
+        return Err(data(
+            "this site trusts a privacy officer's key, and they decide about its ledger",
+            "name their private key with --key",
+        ));
+    }
+    if !arguments.yes {
+        confirm()?;
+    }
+    // Nobody else writes from here on. A missing one is begun here, and nowhere else.
+    let (ledger, _) = LedgerWriter::open(&path)?;
+    let signature = match &arguments.key {
+        Some(key) => {
             let key = officer_key::read_private(key)?;
             let statement = statement(&site, &ledger.head(), &lack);
             let signature = key.sign(&statement).map_err(waiver::key_error)?;
@@ -68,17 +78,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             }
             Some(signature)
         }
-        (None, true) => {
-            return Err(data(
-                "this site trusts a privacy officer's key, and they decide about its ledger",
-                "name their private key with --key",
-            ));
-        }
-        (None, false) => None,
+        None => None,
     };
-    if !arguments.yes {
-        confirm(ledger.head().size)?;
-    }
     let epoch =
         Epoch { at_ms: SystemClock.now().0, head: ledger.head(), set_aside: lack.receipts, signature };
     store.record_epoch(&epoch)?;
@@ -106,11 +107,11 @@ fn statement(site: &SiteId, head: &LedgerHead, lack: &Lack) -> Vec<u8> {
     bytes
 }
 
-fn confirm(records: u64) -> Result<(), SiteError> {
+fn confirm() -> Result<(), SiteError> {
     if !io::stdin().is_terminal() {
         return Err(data("nobody can be asked here", "add --yes if you have decided"));
     }
-    eprint!("go on with this ledger of {records} records? [yes/no] ");
+    eprint!("go on with the ledger as it is now? [yes/no] ");
     let mut answer = String::new();
     let stdin = std::path::Path::new("standard input");
     io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer).map_err(SiteError::at(stdin))?;

@@ -33,7 +33,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             return Ok(Known::Protected);
         }
         let (failures, given_up) = self.store.attempts(key)?;
-        let is_told = self.course.told == Some(key);
+        let is_told = self.course.told.contains(&key);
         Ok(match given_up {
             // Given up before this process began: a person may have mended the reason and started it anew.
             Some(reason) if !is_told && is_mended_by_people(reason) => Known::Nothing { failures },
@@ -51,7 +51,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         self.output.notice(Notice::CannotTrain { key, reason });
         let Answer { response, .. } =
             self.connection.ask(Outbound::Failed { key, reason }, &mut self.output).await?;
-        self.course.told = Some(key);
+        self.course.told.insert(key);
         Ok(match response {
             Response::Refused(refusal) => Event::Refused { refusal },
             _ => Event::Noted,

@@ -41,6 +41,11 @@ impl<'a> Row<'a> {
         })
     }
 
+    /// Whether a column of this name is there and was not taken.
+    pub(super) fn is_left(&self, name: &str) -> bool {
+        self.peek(&[name]).is_some_and(|(name, _)| !self.taken.borrow().contains(name))
+    }
+
     /// Whether one of these columns is there.
     pub(super) fn has(&self, names: &[&str]) -> bool {
         self.peek(names).is_some()

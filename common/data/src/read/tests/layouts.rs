@@ -128,6 +128,13 @@ fn loss_switches_are_honoured_or_the_record_is_refused() {
     ] {
         assert_eq!(refused(&with(first, second, more)), [(1, expected)], "{first}{second}{more}");
     }
+    // A mask of turns beside a layout without turns.
+    for row in [
+        r#"{"instruction":"q","output":"a","loss_mask":[0,1]}"#,
+        r#"{"prompt":"q","completion":"a","loss_mask":[0,1]}"#,
+    ] {
+        assert_eq!(refused(&read("a.jsonl", row)), [(1, Refusal::LossSwitch)], "{row}");
+    }
     let user = r#"{"conversations":[{"from":"human","value":"q","train":true},{"from":"gpt","value":"a"}]}"#;
     assert_eq!(refused(&read("a.jsonl", user)), [(1, Refusal::LossSwitch)]);
     // TRL's prompt is not learnt, whoever speaks in it.

@@ -74,8 +74,13 @@ fn street_start(view: &View<'_>, street: usize, end: usize) -> Option<usize> {
     None
 }
 
+/// What follows a street in an address fits into so many bytes.
+const ADDRESS_BYTES: usize = 256;
+
 /// `, Apt 4B, Springfield, IL 62704-1234` behind a street: length of what belongs to the address.
 fn rest_of_address(text: &str) -> usize {
+    // An address is short: the rest of a long line is not looked through for each street.
+    let text = &text[..text.floor_char_boundary(ADDRESS_BYTES)];
     let mut end = 0;
     for (index, piece) in text.split_inclusive([',', '\n']).take(4).enumerate() {
         let body = piece.trim_end_matches([',', '\n']);

@@ -122,7 +122,7 @@ fn chain(view: &View<'_>, named: usize) -> Option<usize> {
     let first = at;
     // Cities follow as cues without suffix, too: `浙江杭州西湖区`.
     for _ in 0..5 {
-        let city = view.cues.iter().find(|cue| cue.cue == Cue::City && cue.start == at);
+        let city = view.cues_at(at).find(|cue| cue.cue == Cue::City);
         if let Some(city) = city {
             let suffix = usize::from(view.after(city.end).starts_with('市')) * '市'.len_utf8();
             at = city.end + suffix;

@@ -141,7 +141,7 @@ fn related(view: &View<'_>, text: &str, end: usize) -> Option<(usize, usize)> {
     let skip = rest.len() - rest.trim_start_matches([' ', ':', ',', '(', '"', '*']).len();
     let start = end + skip;
     let between = rest.get(..skip)?;
-    let first = view.cues.iter().find(|cue| cue.start == start && cue.cue == Cue::FirstName).is_some();
+    let first = view.cues_at(start).any(|cue| cue.cue == Cue::FirstName);
     let (length, count) = name(view.after(start), 3, between.contains(':'));
     let lower_case = text.bytes().all(|byte| byte.is_ascii_lowercase());
     // `Patient Health Questionnaire` is not a name: a capitalised word before needs a colon or a known first

@@ -80,13 +80,16 @@ pub(super) fn find_beds(view: &View<'_>, hits: &mut Vec<Hit>) {
         let behind = rest.get(tail.len()..).unwrap_or_default();
         let counted =
             ["被", "棉", "以", "位", "的床", "旁", "单"].iter().any(|word| behind.starts_with(word));
-        let line = view.before(run.start).rsplit(['\n', '。']).next().unwrap_or_default();
+        let before = view.before(run.start);
         let ward =
             ["病区", "病房", "病室", "住院", "床号", "入住", "住", "转至", "加", "患者", "科", "内", "外"];
-        let near: String = line.chars().rev().take(12).collect::<Vec<_>>().into_iter().rev().collect();
+        // Of the same line; no more than this is looked at for each number.
+        let near =
+            before.chars().rev().take(12).take_while(|c| !matches!(c, '\n' | '。')).collect::<Vec<_>>();
+        let near: String = near.into_iter().rev().collect();
         // `3床王建国`, `7床，神志清`: a clause that begins with the bed speaks of who lies in it.
-        let head = line.trim_end_matches(' ');
-        let opens = head.is_empty() || head.ends_with([',', ';', ':', '、', '(']);
+        let head = before.trim_end_matches(' ');
+        let opens = head.is_empty() || head.ends_with(['\n', '。', ',', ';', ':', '、', '(']);
         let lies = surname(behind).is_some() || behind.starts_with([',', ' ', ':', '、', ';']);
         let opens = opens && lies && !counted;
         if opens || !counted && ward.iter().any(|word| near.contains(word)) {

@@ -2,20 +2,16 @@
 //! number, however many digits it has. Called by `detect`. Invariant: looks at a bounded stretch behind the
 //! number; a number behind a word for a telephone stays one.
 
-/// Units that count on their own. Latin ones end at a word's border.
+/// Units that count on their own. Latin ones end at a word's border. None that is also a word beside a
+/// telephone number (`cell`), nor a single letter.
 const UNITS: &[&str] = &[
     "copies",
-    "copy",
     "cells",
-    "cell",
-    "units",
-    "unit",
     "particles",
     "platelets",
     "iu",
     "ku",
     "mu",
-    "u",
     "cfu",
     "pfu",
     "ng",
@@ -26,12 +22,10 @@ const UNITS: &[&str] = &[
     "mcg",
     "mg",
     "kg",
-    "g",
     "ml",
     "dl",
     "μl",
     "ul",
-    "l",
     "mmol",
     "μmol",
     "umol",
@@ -41,7 +35,6 @@ const UNITS: &[&str] = &[
     "meq",
     "mosm",
     "kcal",
-    "cal",
     "kj",
     "bq",
     "mbq",
@@ -57,10 +50,8 @@ const UNITS: &[&str] = &[
     "mhz",
     "bpm",
     "rpm",
-    "bp",
     "kb",
     "kda",
-    "da",
 ];
 
 /// Chinese units.
@@ -97,7 +88,7 @@ const UNITS_HAN: &[&str] = &[
 /// What a count can be divided by behind a bare `/`.
 const DIVISORS: &[&str] = &[
     "l", "dl", "ml", "μl", "ul", "µl", "mm", "cm", "升", "毫升", "微升", "立方", "g", "kg", "克", "hp",
-    "hpf", "min", "h", "d", "天", "分",
+    "hpf", "min",
 ];
 
 /// Whether the text behind a number makes it a quantity.

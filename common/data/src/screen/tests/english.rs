@@ -1,6 +1,6 @@
 //! English identifiers.
 
-use super::{Kind, finds, nothing};
+use super::{Kind, Screen, finds, nothing};
 
 #[test]
 fn us_numbers() {
@@ -28,6 +28,25 @@ fn us_numbers() {
     finds("Serial number: SN-998877", &[(Kind::DeviceId, "SN-998877")]);
     finds("driver's license D1234567", &[(Kind::LicenceNumber, "D1234567")]);
     nothing("mRNA 123456, 500 mg twice daily, ICD-10 E11.9, 10^9/L");
+}
+
+#[test]
+fn a_unit_takes_no_telephone_number_away() {
+    finds("Wife 617-555-0123 cell", &[(Kind::Telephone, "617-555-0123")]);
+    finds("手机13812345678 U盘", &[(Kind::MobilePhone, "13812345678")]);
+    finds("13812345678/天津", &[(Kind::MobilePhone, "13812345678")]);
+    finds("电话010-62345678/分机8012", &[(Kind::Telephone, "010-62345678")]);
+    finds("联系电话（家属）：13812345678 mg", &[(Kind::MobilePhone, "13812345678")]);
+    nothing("13812345678 copies/mL, 13812345678拷贝/毫升");
+}
+
+/// A cost that grew with the square of the length would show as a test that does not end.
+#[test]
+fn long_lines_cost_what_they_are_long() {
+    for piece in ["3床", "[王建国", "pt ", "北京 ", "1 A Street "] {
+        let text = piece.repeat(200_000 / piece.len());
+        assert!(Screen::default().text(0, &text).len() <= text.len());
+    }
 }
 
 #[test]
