@@ -94,7 +94,7 @@ async fn unfinished_handshakes_do_not_keep_a_member_waiting() {
         if strangers.len() >= 64 {
             silent.extend(strangers.join_next().await);
         }
-        if flood_begun.elapsed() > 5 * SECOND {
+        if silent.len() > 256 && flood_begun.elapsed() > 5 * SECOND {
             break;
         }
     }
@@ -144,8 +144,12 @@ fn flood(server: SocketAddr, packet: &[u8], stop: &AtomicBool, sent: &AtomicU64)
     assert_eq!(answered.count(), sockets.len(), "ports that were asked to prove their address");
 }
 
+/// What each of the two ports has to bear while the honest come.
+const FLOOD: u64 = 10_000;
+
 /// A thousand begun handshakes a second for ten seconds on each of the two ports, and besides as many as this
-/// machine makes that answer the Retry: who joins and who comes back are served within three seconds.
+/// machine makes that answer the Retry: who joins and who comes back are served within three seconds. Where
+/// the machine sends more slowly, the flood lasts longer.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
     let desk = open_desk();
@@ -178,7 +182,8 @@ async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
     });
     let begun = Instant::now();
     let mut longest = Duration::ZERO;
-    for token in 1..=10 {
+    let flooded = || sent.iter().all(|sent| sent.load(Ordering::Relaxed) >= FLOOD);
+    for token in 1..=60 {
         let at = Instant::now();
         let key = IdentityKey::generate().unwrap();
         let bytes = request(token, csr::create(&key).unwrap());
@@ -189,6 +194,9 @@ async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
         assert!(session.exchange(&hello(), SOON).await.is_ok());
         longest = longest.max(at.elapsed());
         tokio::time::sleep_until(begun + u32::from(token) * SECOND).await;
+        if token >= 10 && flooded() {
+            break;
+        }
     }
     let within = begun.elapsed();
     stop.store(true, Ordering::Relaxed);
@@ -196,7 +204,7 @@ async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
     floods.into_iter().for_each(|flood| flood.join().unwrap());
     for sent in sent.iter() {
         let sent = sent.load(Ordering::Relaxed);
-        assert!(sent >= 10_000, "{sent} handshakes in {within:?}: too few to prove anything");
+        assert!(sent >= FLOOD, "{sent} handshakes in {within:?}: too few to prove anything");
     }
     println!("the slowest join and hello together took {longest:?}");
     assert!(longest < SOON, "{longest:?}");

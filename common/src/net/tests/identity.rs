@@ -123,7 +123,7 @@ async fn revoking_closes_the_live_connections_of_that_certificate_only() {
         matches!(ended, Err(NetError::CertificateRefused { fault: CertificateFault::Revoked })),
         "{ended:?}"
     );
-    assert!(started.elapsed() < SECOND, "{:?}", started.elapsed());
+    assert!(started.elapsed() < 5 * SECOND, "{:?}", started.elapsed());
     assert!(second.exchange(&hello(), SECOND).await.is_ok());
 }
 

@@ -49,7 +49,7 @@ async fn a_silent_handler_runs_into_the_callers_deadline_and_the_session_lives_o
     let started = tokio::time::Instant::now();
     let error = session.exchange(&poll(10_000), SECOND / 5).await.unwrap_err();
     assert!(matches!(error, NetError::Deadline { waited_ms: 200 }) && error.is_retryable());
-    assert!(started.elapsed() < SECOND);
+    assert!(started.elapsed() < 5 * SECOND);
     assert!(session.exchange(&hello(), SECOND).await.is_ok());
 }
 
