@@ -43,6 +43,9 @@ pub const ROUNDS_MAX: u32 = 10_000;
 pub const RUN_NAME_CHARACTERS_MAX: usize = 64;
 /// How long a round may be open, in seconds: a week, so that a run ends.
 pub const ROUND_DEADLINE_S_MAX: u64 = 7 * 24 * 3600;
+/// How long a round waits for the rest once its quorum is in, where the run file does not say: at most ten
+/// minutes. A tenth of the deadline where that is less.
+pub const GRACE_S_MAX: u64 = 600;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;

@@ -72,12 +72,14 @@ pub enum Error {
     #[error("run {0} is still going")]
     RunInProgress(String),
     /// Not enough sites have joined. A retry helps when they have.
-    #[error("the run needs {needed} sites, but {joined} have joined")]
+    #[error("the run needs {needed} sites, but {joined} can take part{}", paused_words(*.paused))]
     TooFewSites {
         /// `quorum.sites`.
         needed: usize,
-        /// Active sites.
+        /// Sites that have joined, of those that the run file chose.
         joined: usize,
+        /// How many of them are paused.
+        paused: usize,
     },
     /// The run has no published round. A retry helps later if it is still going.
     #[error("run {0} has not published a round yet")]
@@ -127,6 +129,10 @@ pub enum Error {
     /// A fault of ours. Please report it.
     #[error("internal fault: {0}")]
     Internal(String),
+}
+
+fn paused_words(paused: usize) -> String {
+    if paused == 0 { String::new() } else { format!(", {paused} of them paused") }
 }
 
 /// What the bridge to data room and engine says, as the operator is told it.
@@ -203,7 +209,8 @@ impl Error {
                 "`coordinator status` shows how far it is; `coordinator stop RUN` ends it"
             }
             Self::TooFewSites { .. } => {
-                "invite more sites with `coordinator invite SITE`, or lower quorum.sites in the run file"
+                "invite more sites with `coordinator invite SITE`, end pauses with `coordinator resume SITE`, \
+                 or lower quorum.sites in the run file"
             }
             Self::NothingPublished(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),

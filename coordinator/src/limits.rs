@@ -79,6 +79,9 @@ pub const DATABASE_WAIT_MS_MAX: u64 = 5_000;
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// Between the first two attempts at an effect; doubled after each one.
 pub const EFFECT_WAIT_MS_MIN: u64 = 1_000;
+/// A site without a connection for so long is offline: one that lives comes back within 15 s, the longest
+/// wait between two of its attempts, and a few handshakes.
+pub const OFFLINE_MS_MIN: u64 = 60_000;
 /// Between two attempts to write to the journal, such as on a full disk.
 pub const JOURNAL_WAIT_MS_MIN: u64 = 2_000;
 /// Between two attempts to accept an operator's connection, after one failed.

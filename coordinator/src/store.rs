@@ -8,6 +8,7 @@ mod error;
 mod frames;
 mod journal;
 mod overlap;
+mod presence;
 mod reserve;
 mod sqlite;
 mod updates;

@@ -6,13 +6,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::clock::Clock;
+use common::clock::{Clock, SteadyClock, Timestamp};
 use common::id::{Round, RunId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::crash;
 use super::performer::Performer;
+use super::presence::Presence;
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -32,13 +33,18 @@ pub struct World {
     pub runs: Runs,
     /// Does what effects ask.
     pub performer: Performer,
-    /// The time.
+    /// Who is out of reach.
+    pub presence: Arc<Presence>,
+    /// The machine's time. It is read once, at the start: what it does later moves no deadline.
     pub clock: Arc<dyn Clock>,
 }
 
 /// How the rest of the program talks to the driver.
 #[derive(Debug, Clone)]
-pub struct Driver(mpsc::Sender<Submission>);
+pub struct Driver {
+    sender: mpsc::Sender<Submission>,
+    clock: SteadyClock,
+}
 
 /// An event, and who waits for its commit.
 struct Submission {
@@ -52,7 +58,16 @@ impl Driver {
     /// start at once.
     pub fn start(world: World) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(DRIVER_QUEUE_EVENTS_MAX);
-        (Self(sender), tokio::spawn(run(world, receiver)))
+        // Inside a run time goes on where it was, even if the machine's clock was set back meanwhile.
+        let not_before = world.runs.active().map_or(Timestamp(0), |state| state.updated_at);
+        let clock = SteadyClock::begin(world.clock.as_ref(), not_before);
+        let world = World { clock: Arc::new(clock), ..world };
+        (Self { sender, clock }, tokio::spawn(run(world, receiver)))
+    }
+
+    /// The time by which runs go: it does not jump.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Starts a run.
@@ -70,7 +85,7 @@ impl Driver {
     pub async fn submit(&self, run: RunId, event: Event) -> Result<Option<Admission>> {
         let (sender, receiver) = oneshot::channel();
         let gone = |_| Error::Internal("the round driver has ended".into());
-        self.0
+        self.sender
             .send(Submission { run, event, answer: Some(sender) })
             .await
             .map_err(|error| gone(error.to_string()))?;
@@ -112,6 +127,7 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
             () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
                 if let (Some(state), true) = (world.runs.active(), deadline.is_some()) {
                     complete(&world, state.launched.run, Event::Tick, &mut effects).await;
+                    note_absent(&world, &mut effects).await;
                 }
             }
         }
@@ -126,6 +142,24 @@ async fn resume(world: &World, state: &RunState, effects: &mut Effects) {
     complete(world, run, Event::Restarted, effects).await;
     if let Some(state) = world.runs.find(run) {
         perform(world, &state, scheduler::pending(&state), effects);
+    }
+}
+
+/// Once a quorum is in, nobody waits for sites that are out of reach.
+async fn note_absent(world: &World, effects: &mut Effects) {
+    let Some(state) = world.runs.active() else { return };
+    let Some(record) = state.current().filter(|record| state.is_open() && record.quorum_at.is_some()) else {
+        return;
+    };
+    let store = Arc::clone(&world.store);
+    let rows = match blocking(move || Ok(store.sites()?)).await {
+        Ok(rows) => rows,
+        Err(error) => return tracing::error!(%error, "cannot see who is there"),
+    };
+    let sites = world.presence.look(&rows, world.clock.now());
+    if state.waited_for().all(|site| sites.contains_key(site)) {
+        let event = Event::SitesAbsent { round: record.round, sites };
+        complete(world, state.launched.run, event, effects).await;
     }
 }
 

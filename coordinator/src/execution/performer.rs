@@ -54,8 +54,10 @@ impl Performer {
                 Some(persist("publish", work).await)
             }
             Effect::OpenTest => {
-                let file = state.launched.test.as_ref().map_or(Digest([0; 32]), |file| file.digest);
-                Some(Event::TestOpened { file })
+                Some(match self.ready_for_test(state).await {
+                    Ok(file) => Event::TestOpened { file },
+                    Err(error) => Event::TestPutOff { reason: error.to_string() },
+                })
             }
             Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
             Effect::Finish => {
@@ -121,6 +123,33 @@ impl Performer {
         match self.score(state, data, vec![adapter]).await {
             Ok(scores) => scores.first().copied().map_or_else(no_score, Score::Measured),
             Err(error) => Score::Unevaluated { reason: error.to_string() },
+        }
+    }
+
+    /// The test set is opened once, so everything else has to be there before: the base model can be loaded
+    /// and is the run's, and the file is the one that was launched with.
+    async fn ready_for_test(&self, state: &RunState) -> Result<Digest> {
+        let test = state.launched.test.clone();
+        let test = test.ok_or_else(|| Error::Internal("the run has no test file".into()))?;
+        let (path, adapter) = (test.path.clone(), self.folder.blob(state.model()));
+        let found = blocking(move || {
+            // Also the adapter: of a file that is gone nothing can be measured.
+            blobs::digest_of(&adapter)?;
+            blobs::digest_of(&path)
+        });
+        if found.await? != test.digest {
+            let reason = "it changed since the run was launched".to_owned();
+            return Err(Error::Config { path: test.path, reason });
+        }
+        let expected = state.launched.model_fingerprint;
+        match self.evaluator.run(&Job::Fingerprint { model: model_job(state) }).await? {
+            Answer::Fingerprinted { fingerprint } if fingerprint == expected => Ok(test.digest),
+            Answer::Fingerprinted { .. } => Err(Error::Config {
+                path: state.launched.model.clone(),
+                reason: "it is not the base model that the run was trained on".into(),
+            }),
+            Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
+            _ => Err(Error::Internal("the evaluation answered something else".into())),
         }
     }
 

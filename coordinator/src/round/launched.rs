@@ -48,6 +48,26 @@ pub struct LaunchedRun {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<OverlapTerms>,
+    /// The run whose last published adapter this one starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// How often earlier runs had opened the test file when this one was launched.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub test_openings_before: u32,
+}
+
+/// The run that another one goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Which.
+    pub run: RunId,
+    /// How many of its rounds were published by then.
+    pub rounds: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl LaunchedRun {
