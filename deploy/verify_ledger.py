@@ -53,6 +53,7 @@ KINDS = {
     "overlap-blinded": (True, False, 48, 131104),
     "ledger-proof": (False, False, 73, 2149),
     "receipt": (False, False, 179, 223),
+    "condition": (False, False, 11, 29),
     "data": (True, True, 0, 0),
 }
 

@@ -4,7 +4,7 @@
 //! Invariant: the machine's clock is read in this file only (clippy's disallowed methods keep it so).
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -54,6 +54,27 @@ impl Clock for SystemClock {
     }
 }
 
+/// A clock that never jumps: it reads the wall once, when it is made, and counts on from there. What runs
+/// by it does not notice that somebody set the machine's clock. It stands still while the machine sleeps.
+#[derive(Debug, Clone, Copy)]
+pub struct SteadyClock {
+    start: Timestamp,
+    since: Instant,
+}
+
+impl SteadyClock {
+    /// Begins at what `wall` says now, or at `not_before` if that is later.
+    pub fn begin(wall: &dyn Clock, not_before: Timestamp) -> Self {
+        Self { start: wall.now().max(not_before), since: Instant::now() }
+    }
+}
+
+impl Clock for SteadyClock {
+    fn now(&self) -> Timestamp {
+        self.start.plus_ms(u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
 /// A clock that a test moves by hand.
 #[derive(Debug, Default)]
 pub struct ManualClock(AtomicU64);
@@ -73,5 +94,20 @@ impl ManualClock {
 impl Clock for ManualClock {
     fn now(&self) -> Timestamp {
         Timestamp(self.0.load(Ordering::SeqCst))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_steady_clock_does_not_follow_a_jump_of_the_wall() {
+        let wall = ManualClock::at(Timestamp(5_000));
+        let steady = SteadyClock::begin(&wall, Timestamp(0));
+        wall.advance_ms(2 * 3_600_000);
+        assert!((5_000..65_000).contains(&steady.now().0), "{:?}", steady.now());
+        let later = SteadyClock::begin(&ManualClock::at(Timestamp(0)), Timestamp(7_000));
+        assert!(later.now() >= Timestamp(7_000), "time does not run backwards over a restart");
     }
 }

@@ -43,6 +43,9 @@ pub const ROUNDS_MAX: u32 = 10_000;
 pub const RUN_NAME_CHARACTERS_MAX: usize = 64;
 /// How long a round may be open, in seconds: a week, so that a run ends.
 pub const ROUND_DEADLINE_S_MAX: u64 = 7 * 24 * 3600;
+/// How long a round waits for the rest once its quorum is in, where the run file does not say: at most ten
+/// minutes. A tenth of the deadline where that is less.
+pub const GRACE_S_MAX: u64 = 600;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;
@@ -161,6 +164,8 @@ pub const STATE_ENTRIES_MAX: usize = 1000;
 pub const HANG_UP_MS_MAX: u64 = 1_000;
 /// How long a site listens for "nothing listens here" (ICMP) after a connection attempt: several round trips.
 pub const PROBE_MS_MAX: u64 = 500;
+/// Each part of a version that a site may say.
+pub const VERSION_PART_MAX: u16 = 1000;
 /// One message between the processes of a site, or one line on the admin socket.
 pub const LOCAL_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
 /// How long an idle connection is silent before it says that it lives.

@@ -11,14 +11,11 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{ROUND_DEADLINE_S_MAX, SITES_MAX};
-use error::bound;
-
 pub use error::RunError;
 pub use manifest::{OverlapTerms, RunManifest, TensorSpec};
 pub use settings::{
     AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, OverlapSettings,
-    QuorumSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
+    QuorumSettings, SitesSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
 };
 pub use training::{Batching, Schedule, TrainingSettings};
 
@@ -36,8 +33,15 @@ pub struct RunSpec {
     pub validation: Option<std::path::PathBuf>,
     /// Held-out records that are opened once, at the end.
     pub test: Option<std::path::PathBuf>,
+    /// What round 1 starts from, instead of a fresh adapter: a run of this coordinator (its id, or the
+    /// beginning of it), or an adapter folder, relative to the run file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<String>,
     /// When a round closes, and when it fails.
     pub quorum: QuorumSettings,
+    /// Who takes part, where it is not everybody who has joined.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sites: Option<SitesSettings>,
     /// The adapter that is trained.
     #[serde(default)]
     pub adapter: AdapterSettings,
@@ -61,11 +65,10 @@ impl RunSpec {
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
         manifest::validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
-        let sites = self.quorum.sites;
-        bound((1..=SITES_MAX).contains(&sites), "quorum.sites", sites, "1 to 100")?;
-        let deadline = self.quorum.deadline_s;
-        let is_fine = (1..=ROUND_DEADLINE_S_MAX).contains(&deadline);
-        bound(is_fine, "quorum.deadline_s", deadline, "1 to 604800 (a week)")?;
+        self.quorum.validate()?;
+        if let Some(sites) = &self.sites {
+            sites.validate(self.quorum.sites)?;
+        }
         self.overlap.validate()
     }
 }

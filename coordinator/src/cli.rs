@@ -14,7 +14,9 @@ macro_rules! eprint {
 }
 
 mod check;
+mod evaluate;
 mod export;
+mod follow;
 mod init;
 mod invitations;
 mod invite;
@@ -23,12 +25,15 @@ mod offline;
 mod output;
 mod prune;
 mod report;
+mod resume;
 mod revoke;
 mod runs;
 mod serve;
 mod sites;
+mod sites_table;
 mod status;
 mod stop;
+mod watch;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -85,9 +90,12 @@ enum Verb {
     Serve(serve::Arguments),
     Launch(launch::Arguments),
     Status(status::Arguments),
+    Watch(watch::Arguments),
     Runs(runs::Arguments),
     Sites(sites::Arguments),
     Stop(stop::Arguments),
+    Resume(resume::Arguments),
+    Evaluate(evaluate::Arguments),
     Revoke(revoke::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
@@ -159,6 +167,9 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         }
         Verb::Launch(arguments) => launch::run(&StateFolder::open(&path)?, &arguments),
         Verb::Status(arguments) => status::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Watch(arguments) => watch::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Resume(arguments) => resume::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Evaluate(arguments) => evaluate::run(&StateFolder::open(&path)?, &arguments),
         Verb::Runs(arguments) => runs::run(&StateFolder::open(&path)?, &arguments),
         Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
         Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),

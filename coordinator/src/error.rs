@@ -74,6 +74,9 @@ pub enum Error {
     /// No `serve` answers. A retry helps once it runs.
     #[error("no coordinator is running on {}", .0.display())]
     NotRunning(PathBuf),
+    /// A `serve` has the socket, and says nothing. A retry may help.
+    #[error("the coordinator on {} does not answer", .0.display())]
+    NotAnswering(PathBuf),
     /// Another `serve` has the state folder. No retry.
     #[error("another coordinator is already running on {}", .0.display())]
     AlreadyRunning(PathBuf),
@@ -87,12 +90,14 @@ pub enum Error {
     #[error("run {0} is still going")]
     RunInProgress(String),
     /// Not enough sites have joined. A retry helps when they have.
-    #[error("the run needs {needed} sites, but {joined} have joined")]
+    #[error("the run needs {needed} sites, but {joined} can take part{}", paused_words(*.paused))]
     TooFewSites {
         /// `quorum.sites`.
         needed: usize,
-        /// Active sites.
+        /// Sites that have joined, of those that the run file chose.
         joined: usize,
+        /// How many of them are paused.
+        paused: usize,
     },
     /// The run has no published round. A retry helps later if it is still going.
     #[error("run {0} has not published a round yet")]
@@ -150,6 +155,10 @@ pub enum Error {
     Internal(String),
 }
 
+fn paused_words(paused: usize) -> String {
+    if paused == 0 { String::new() } else { format!(", {paused} of them paused") }
+}
+
 /// What the bridge to data room and engine says, as the operator is told it.
 impl From<PrepareError> for Error {
     fn from(error: PrepareError) -> Self {
@@ -187,7 +196,9 @@ impl Error {
             Self::Listen { .. } | Self::NotRunning(_) | Self::RunInProgress(_) | Self::TooFewSites { .. } => {
                 true
             }
-            Self::Io { .. } | Self::NothingPublished(_) | Self::Interrupted(_) => true,
+            Self::NotAnswering(_) | Self::Io { .. } | Self::NothingPublished(_) | Self::Interrupted(_) => {
+                true
+            }
             Self::Store(error) => error.is_retryable(),
             Self::Certificate(error) => error.retry_helps(),
             Self::Aggregate(error) => error.is_retryable(),
@@ -226,6 +237,9 @@ impl Error {
                 "stop the other program (`ss -ulpn` shows it), or choose another address with --listen and --listen-join"
             }
             Self::NotRunning(_) => "start it with `coordinator serve`, or name its folder with --state",
+            Self::NotAnswering(_) => {
+                "try again in a minute; `ps -C coordinator -o pid,stat,etime` shows whether it is stopped (T) or busy"
+            }
             Self::AlreadyRunning(_) => "use that one, or stop it first",
             Self::UnknownRun(_) => "`coordinator runs` lists the runs",
             Self::UnknownSite(_) => "`coordinator sites` lists the sites",
@@ -233,7 +247,8 @@ impl Error {
                 "`coordinator status` shows how far it is; `coordinator stop RUN` ends it"
             }
             Self::TooFewSites { .. } => {
-                "invite more sites with `coordinator invite SITE`, or lower quorum.sites in the run file"
+                "invite more sites with `coordinator invite SITE`, end pauses with `coordinator sites resume SITE`, \
+                 or lower quorum.sites in the run file"
             }
             Self::LocksMissing(_) => {
                 "`coordinator check` says what was tried; Linux 6.2 or newer with Landlock and seccomp is needed"

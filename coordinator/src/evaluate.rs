@@ -63,11 +63,19 @@ pub enum Job {
         data: Vec<PathBuf>,
         /// Seed of the first adapter.
         seed: u64,
+        /// The adapter to begin with instead of a fresh one.
+        #[serde(default)]
+        from: Option<PathBuf>,
         /// Where to write the first adapter (safetensors).
         initial: PathBuf,
         /// The set to publish for the held-out files, if any.
         #[serde(default)]
         overlap: Option<OverlapJob>,
+    },
+    /// Load the base model and say its fingerprint, nothing else.
+    Fingerprint {
+        /// The model.
+        model: ModelJob,
     },
     /// Measure adapters (`None`: the bare base) on a file.
     Score {
@@ -95,6 +103,11 @@ pub enum Answer {
         /// Public key of the published set, if one was asked for.
         #[serde(default)]
         public_key: Option<Point>,
+    },
+    /// To `Fingerprint`.
+    Fingerprinted {
+        /// SHA-256 over the frozen base as it is held.
+        fingerprint: Digest,
     },
     /// To `Score`, in the order asked.
     Scored {

@@ -3,6 +3,7 @@
 //! model's files are opened behind the worker's locks.
 
 mod card;
+pub mod provenance;
 
 use std::path::Path;
 
@@ -12,6 +13,7 @@ use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, settings};
 use sandbox::{FileRules, Lock};
 
+use self::provenance::Provenance;
 use crate::error::{Error, Result};
 use crate::evaluate::locks;
 use crate::round::state::RunState;
@@ -95,7 +97,14 @@ pub fn export(
         Format::Peft => {
             let card = card::render(state, base, base_name, card::licence_of(base).as_deref());
             let name = base_name.map_or_else(|| base.display().to_string(), str::to_owned);
-            model::save_peft_with_card(&adapter, out, &name, &card)
+            let provenance = Provenance {
+                run: state.launched.run,
+                adapter: digest,
+                base_fingerprint: state.launched.model_fingerprint,
+            };
+            let files = [("README.md", card.into_bytes()), (provenance::FILE, provenance.to_bytes()?)];
+            let files = files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
+            model::save_peft_with(&adapter, out, &name, &files)
         }
         Format::Merged => model::export_merged(base, &adapter, out),
     }

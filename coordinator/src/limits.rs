@@ -82,12 +82,35 @@ pub const OPERATORS_MAX: usize = 32;
 pub const COMMAND_READ_MS_MAX: u64 = 10_000;
 /// A watcher hears something at the latest after this, so that one that went away is noticed.
 pub const WATCH_WAIT_MS_MAX: u64 = 5_000;
+/// How long a command waits for the next word of the coordinator: twice what one that lives may take.
+pub const ANSWER_WAIT_MS_MAX: u64 = 2 * WATCH_WAIT_MS_MAX;
+/// Rounds in one line of an answer: with 100 sites of 64 characters a round has at most 100 KiB (updates,
+/// weights, outliers and who is missing are at most 250 bytes a site each), a line 1 MiB.
+pub const REPORT_LINE_ROUNDS_MAX: usize = 10;
+/// `watch` waits so long for a coordinator that went away: it may be restarted, or its machine.
+pub const WATCH_GONE_MS_MAX: u64 = 30 * 60 * 1000;
+/// Between two attempts to reach it.
+pub const WATCH_RETRY_MS_MIN: u64 = 1_000;
+/// Warnings in a report; of more, the newest.
+pub const REPORT_WARNINGS_MAX: usize = 200;
+/// A certificate's end is warned of so long before: people have to be reached, and a weekend may lie between.
+pub const CERTIFICATE_WARNING_MS_MAX: u64 = 10 * 86_400_000;
+/// A site's clock may be so far from ours before it is named: sites say whole minutes, and a message may
+/// take some seconds.
+pub const CLOCK_AHEAD_S_MAX: u64 = 120;
+/// `serve` notes at this interval that it lives.
+pub const ALIVE_MS_MIN: u64 = 30_000;
+/// The note of it: a number of milliseconds.
+pub const ALIVE_BYTES_MAX: u64 = 32;
 /// How long a second process (`invite` beside `serve`) waits for the database.
 pub const DATABASE_WAIT_MS_MAX: u64 = 5_000;
 /// SQLite before 3.51.3 could corrupt a WAL database after a reset.
 pub const SQLITE_VERSION_MIN: i32 = 3_051_003;
 /// Between the first two attempts at an effect; doubled after each one.
 pub const EFFECT_WAIT_MS_MIN: u64 = 1_000;
+/// A site without a connection for so long is offline: one that lives comes back within 15 s, the longest
+/// wait between two of its attempts, and a few handshakes.
+pub const OFFLINE_MS_MIN: u64 = 60_000;
 /// Between two attempts to write to the journal, such as on a full disk.
 pub const JOURNAL_WAIT_MS_MIN: u64 = 2_000;
 /// Between two attempts to accept an operator's connection, after one failed.

@@ -1,6 +1,6 @@
 //! What people see while a run is under way: a bar a site on a terminal, plain lines elsewhere.
 //!
-//! Used by `cli::launch` and by the demo, with a [`View`] for each report. Lines are printed only when
+//! Used by `cli::follow` and by the demo, with a [`View`] for each report. Lines are printed only when
 //! something changed that a reader of a log would want to know. Invariants: at most 80 columns; no number of
 //! steps before it is known.
 
@@ -101,6 +101,17 @@ impl Progress {
                 Stream::Error => writeln!(io::stderr(), "{line}"),
             };
         }
+    }
+
+    /// Says something beside the progress.
+    pub fn note(&self, line: &str) {
+        let line = cut(line, COLUMNS);
+        // A reader that went away is not the run's concern.
+        let _ = match (&self.bars, self.stream) {
+            (Some(bars), _) => bars.all.println(line),
+            (None, Stream::Output) => writeln!(io::stdout(), "{line}"),
+            (None, Stream::Error) => writeln!(io::stderr(), "{line}"),
+        };
     }
 
     /// Removes the bars.

@@ -3,9 +3,11 @@
 //! `limits`. Used by `execution`, which commits each event to the journal before it performs an effect; by
 //! `requests` and `admin`, which read the state. Invariant: state = replay(journal).
 
+mod closing;
 pub mod effect;
 pub mod event;
 pub mod launched;
+pub mod missing;
 pub mod retention;
 pub mod scheduler;
 pub mod state;

@@ -20,9 +20,11 @@ use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
+use crate::execution::catch_up::catch_up;
 use crate::execution::driver::{Driver, World};
 use crate::execution::launch;
 use crate::execution::performer::Performer;
+use crate::execution::presence::Presence;
 use crate::execution::pruning;
 use crate::execution::runs::Runs;
 use crate::overlap;
@@ -31,11 +33,10 @@ use crate::requests::intake::Intake;
 use crate::requests::places::Places;
 use crate::requests::told::Told;
 use crate::restored;
-use crate::round::event::Event;
-use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
 use crate::state_folder::identity::Identity;
-use crate::store::{SiteStatus, Store};
+use crate::state_folder::{StateFolder, alive};
+use crate::store::Store;
 
 /// What `addresses.json` says: where `serve` listens.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +76,16 @@ pub async fn serve(
     let timeout = Duration::from_secs(config.evaluation_timeout_s);
     let evaluator = Evaluator::of_this_binary(timeout, config.children(&folder))?;
     let performer = Performer::new(folder.clone(), evaluator.clone());
-    let world = World { store: Arc::clone(&store), runs: runs.clone(), performer, clock: Arc::clone(&clock) };
+    let presence = Arc::new(Presence::new(server.connections()));
+    let world = World {
+        store: Arc::clone(&store),
+        runs: runs.clone(),
+        performer: performer.clone(),
+        presence: Arc::clone(&presence),
+        clock: Arc::clone(&clock),
+    };
     let (driver, driving) = Driver::start(world);
-    catch_up_revocations(&store, &runs, &driver).await?;
+    catch_up(&store, &runs, &driver).await?;
 
     let folder = Arc::new(folder);
     let admin = Arc::new(Admin {
@@ -86,6 +94,8 @@ pub async fn serve(
         runs: runs.clone(),
         driver: driver.clone(),
         connections: server.connections(),
+        presence,
+        performer,
         clock: Arc::clone(&clock),
         evaluator,
     });
@@ -96,6 +106,7 @@ pub async fn serve(
         runs.clone(),
         config.retention,
     ));
+    let living = tokio::spawn(alive::keep_noted(folder.as_ref().clone(), Arc::clone(&clock)));
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {
@@ -123,6 +134,7 @@ pub async fn serve(
     operators.abort();
     driving.abort();
     pruning.abort();
+    living.abort();
     tracing::info!("stopped");
     Ok(())
 }
@@ -195,17 +207,6 @@ fn write_addresses(folder: &StateFolder, addresses: &Addresses) -> Result<()> {
     let path = folder.addresses();
     let text = serde_json::to_vec_pretty(addresses).map_err(|error| Error::Internal(error.to_string()))?;
     durable::write(&path, &text, durable::ORDINARY).map_err(Error::io("write", &path))
-}
-
-/// A site that was revoked while we were down counts no more.
-async fn catch_up_revocations(store: &Store, runs: &Runs, driver: &Driver) -> Result<()> {
-    let Some(state) = runs.active() else { return Ok(()) };
-    for site in store.sites()?.into_iter().filter(|site| site.status == SiteStatus::Revoked) {
-        if state.launched.sites.contains(&site.name) {
-            driver.submit(state.launched.run, Event::SiteRevoked { site: site.name }).await?;
-        }
-    }
-    Ok(())
 }
 
 fn local(address: std::result::Result<SocketAddr, NetError>) -> Result<SocketAddr> {

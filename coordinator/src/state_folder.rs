@@ -3,6 +3,7 @@
 //! are not in the database: `blobs`, `config`, `identity`, `parts`. Invariant: only this file knows their
 //! names.
 
+pub mod alive;
 pub mod blobs;
 pub mod config;
 pub mod identity;
@@ -101,6 +102,11 @@ impl StateFolder {
     /// A site's unfinished upload. Sites are kept apart so that one cannot touch another's bytes.
     pub fn part(&self, site: &SiteId, digest: Digest) -> PathBuf {
         self.spool().join(format!("{site}.{digest}.part"))
+    }
+
+    /// `alive`: when the coordinator noted last that it lives.
+    pub fn alive(&self) -> PathBuf {
+        self.0.join("alive")
     }
 
     /// The admin socket.

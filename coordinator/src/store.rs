@@ -11,6 +11,7 @@ mod journal;
 mod ledgers;
 mod mark;
 mod overlap;
+pub mod presence;
 mod reserve;
 mod sqlite;
 mod updates;

@@ -21,6 +21,7 @@ use common::id::Digest;
 use common::ledger::{Kind, context};
 use common::limits::{
     ADAPTER_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX,
+    VERSION_PART_MAX,
 };
 use common::net::client::ClientConnection;
 use common::net::join;
@@ -54,6 +55,8 @@ pub enum Outbound<'a> {
     LedgerProof { from: u64 },
     /// "This you signed last": the coordinator's own receipt, so that one restored from an old copy notices.
     ShowReceipt(&'a Receipt),
+    /// Version of this program, the clock in whole minutes, whether the disk is nearly full.
+    Condition { now_ms: u64, disk_low: bool },
     /// "Is there work?"
     Poll { wait_ms: u32 },
     /// "Give me this file from this byte on": a digest the coordinator named, and a number.
@@ -187,6 +190,16 @@ fn encode(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Frame, Vec<u8>)
     Ok((Frame { kind, run, round, length: bytes.len() as u64, digest: Digest::of(&bytes) }, bytes))
 }
 
+/// The version of this program, as numbers: no text leaves.
+fn own_version() -> [u16; 3] {
+    let part = |text: &str| text.parse().unwrap_or(0).min(VERSION_PART_MAX - 1);
+    [
+        part(env!("CARGO_PKG_VERSION_MAJOR")),
+        part(env!("CARGO_PKG_VERSION_MINOR")),
+        part(env!("CARGO_PKG_VERSION_PATCH")),
+    ]
+}
+
 /// The message for an item, and the raw bytes that follow it. Exact numbers become coarse ones here.
 fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u8>), SiteError> {
     let mut payload = Vec::new();
@@ -203,6 +216,11 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             Request::LedgerProof { from, ledger: ledger.head(), count }
         }
         Outbound::ShowReceipt(receipt) => Request::ShowReceipt { receipt: receipt.clone() },
+        Outbound::Condition { now_ms, disk_low } => Request::Condition {
+            version: own_version(),
+            clock_minutes: u32::try_from(now_ms / 60_000).unwrap_or(u32::MAX),
+            disk_low,
+        },
         Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
         Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
         Outbound::Ready { key, base_fingerprint, records } => {

@@ -72,12 +72,15 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
     let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
     let line = QuicConnector::new(&identity)?.following(folder.identity());
+    let connection = Connection::new(line, egress)
+        .with_book(book)
+        .with_disk(folder.root(), config.retention.disk_free_bytes_min());
     let agent_loop = AgentLoop {
         folder: folder.clone(),
         config,
         coordinator: identity.coordinator,
         store,
-        connection: Connection::new(line, egress).with_book(book),
+        connection,
         clock: SystemClock,
         output,
         worker: read_worker()?,

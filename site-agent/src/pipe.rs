@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use common::id::{Digest, Round, RunId};
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::wire::codec;
-use common::wire::message::{RoundKey, TrainFailure};
+use common::wire::message::{RoundKey, RunEnd, TrainFailure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -161,6 +161,8 @@ pub enum Notice {
     CannotTrain { key: RoundKey, reason: TrainFailure },
     /// A run is over.
     Finished { run: RunId },
+    /// A run is over before its last round.
+    Ended { run: RunId, end: RunEnd },
     /// The coordinator was told of another ledger of this site; nothing but the question whether it takes
     /// this one leaves until a person there has accepted it.
     LedgerRefused { retry_ms: u64 },

@@ -99,7 +99,7 @@ fn a_crash_while_enrolling_ends_in_one_certificate() -> Result<()> {
 }
 
 /// Every certificate the coordinator has recorded: for whom and when.
-fn certificates(consortium: &Consortium) -> Result<Vec<(String, u64)>> {
+fn certificates(consortium: &Consortium) -> Result<Vec<(String, String)>> {
     Ok(consortium.site_list()?.joined())
 }
 

@@ -15,6 +15,7 @@ mod growth;
 mod overlap;
 mod report;
 mod revoked;
+mod rounds;
 mod sandbox;
 mod start;
 mod support;

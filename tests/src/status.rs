@@ -135,8 +135,8 @@ pub struct SiteLine {
     pub site: String,
     /// `invited`, `active` or `revoked`.
     pub status: String,
-    /// When its certificate was recorded, in milliseconds since 1970.
-    pub joined_ms: Option<u64>,
+    /// When its certificate was recorded (RFC 3339).
+    pub joined: Option<String>,
     /// Authorised frames that were received from it.
     pub frames: u64,
     /// Their bytes.
@@ -158,8 +158,8 @@ impl SiteList {
     }
 
     /// Sites with a certificate, and when it was recorded.
-    pub fn joined(&self) -> Vec<(String, u64)> {
-        self.0.iter().filter_map(|line| Some((line.site.clone(), line.joined_ms?))).collect()
+    pub fn joined(&self) -> Vec<(String, String)> {
+        self.0.iter().filter_map(|line| Some((line.site.clone(), line.joined.clone()?))).collect()
     }
 }
 

@@ -33,7 +33,7 @@ pub mod segments;
 mod staging;
 pub mod train;
 
-pub use adapter::peft::{load_peft, save_peft, save_peft_with_card};
+pub use adapter::peft::{load_peft, save_peft, save_peft_with};
 pub use adapter::{Adapter, LoraSettings, tensor_shapes};
 pub use base::BaseModel;
 pub use chat::{ChatTokenizer, Message, Role};

@@ -86,6 +86,12 @@ fn schedule(training: &run::TrainingSettings) -> model::Schedule {
     }
 }
 
+/// The seed of a run that goes on where another stopped after so many rounds: its first round gets the seed
+/// that the next round of the other would have had.
+pub fn seed_after(seed: u64, rounds: u32) -> u64 {
+    seed_of(seed, Round(rounds))
+}
+
 /// Consecutive rounds get far-apart seeds (a step of the SplitMix64 sequence, Steele et al. 2014).
 fn seed_of(seed: u64, round: Round) -> u64 {
     const GOLDEN_GAMMA: u64 = 0x9e37_79b9_7f4a_7c15;
@@ -103,6 +109,8 @@ mod tests {
         assert_ne!(one.seed, two.seed);
         assert_eq!(TrainSettings { seed: 0, ..one }, TrainSettings { seed: 0, ..two });
         assert_eq!(of_round(&terms, Round(1)), of_round(&terms, Round(1)));
+        let later = run::TrainingSettings { seed: seed_after(terms.seed, 2), ..terms.clone() };
+        assert_eq!(of_round(&later, Round(1)), of_round(&terms, Round(3)), "where another stopped");
     }
 
     /// The defaults live twice; a run file that says nothing must mean what the engine does by default.

@@ -51,6 +51,7 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::OverlapBlinded => (Run, 48, (32 + OVERLAP_BATCH_POINTS_MAX * POINT_BYTES) as u64),
         Kind::LedgerProof => (Nothing, 73, (69 + LEDGER_PROOF_HASHES_MAX * HASH_BYTES) as u64),
         Kind::Receipt => (Nothing, 179, 223),
+        Kind::Condition => (Nothing, 11, 29),
         // Nothing left.
         Kind::Data => (Round, 0, 0),
     };

@@ -73,6 +73,8 @@ pub enum Kind {
     LedgerProof,
     /// See [`Request::ShowReceipt`].
     Receipt,
+    /// See [`Request::Condition`].
+    Condition,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
@@ -95,6 +97,7 @@ impl Kind {
             Request::OverlapBlinded { .. } => Self::OverlapBlinded,
             Request::LedgerProof { .. } => Self::LedgerProof,
             Request::ShowReceipt { .. } => Self::Receipt,
+            Request::Condition { .. } => Self::Condition,
         }
     }
 
@@ -115,6 +118,7 @@ impl Kind {
             Self::OverlapBlinded => "overlap-blinded",
             Self::LedgerProof => "ledger-proof",
             Self::Receipt => "receipt",
+            Self::Condition => "condition",
             Self::Data => "data",
         }
     }
@@ -176,7 +180,8 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::Fetch { .. }
         | Request::Chunk { .. }
         | Request::LedgerProof { .. }
-        | Request::ShowReceipt { .. } => None,
+        | Request::ShowReceipt { .. }
+        | Request::Condition { .. } => None,
     };
     (key.map(|key| key.run), key.map(|key| key.round))
 }

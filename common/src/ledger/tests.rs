@@ -18,7 +18,7 @@ mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 15] = [
+pub(super) const KINDS: [Kind; 16] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -33,6 +33,7 @@ pub(super) const KINDS: [Kind; 15] = [
     Kind::OverlapBlinded,
     Kind::LedgerProof,
     Kind::Receipt,
+    Kind::Condition,
     Kind::Data,
 ];
 
@@ -269,6 +270,11 @@ fn request(kind: Kind, number: u64) -> Request {
             };
             Request::ShowReceipt { receipt: Receipt { body, signature: [7; 64] } }
         }
+        Kind::Condition => Request::Condition {
+            version: [u16::try_from(number).unwrap_or(u16::MAX); 3],
+            clock_minutes: short,
+            disk_low: number > 0,
+        },
         Kind::Join | Kind::Data => panic!("no request"),
     }
 }

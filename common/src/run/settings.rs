@@ -6,18 +6,62 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
-use crate::limits::{ADAPTER_RANK_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN};
+use crate::id::SiteId;
+use crate::limits::{
+    ADAPTER_RANK_MAX, GRACE_S_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN, ROUND_DEADLINE_S_MAX, SITES_MAX,
+};
 
 /// `[quorum]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QuorumSettings {
-    /// How many sites' updates a round needs. The round closes when every enrolled site has sent one,
-    /// or at the deadline if at least this many have.
+    /// How many sites' updates a round needs. With so many it closes as soon as nobody is waited for any
+    /// more, and after `grace_s` in any case.
     pub sites: usize,
     /// Seconds after which a round closes with quorum, or fails without.
     #[serde(default = "default_deadline_s")]
     pub deadline_s: u64,
+    /// Seconds that a round waits for the other sites once its quorum is in. Not given: a tenth of the
+    /// deadline, at most ten minutes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub grace_s: Option<u64>,
+}
+
+impl QuorumSettings {
+    /// How long a round waits for the other sites once its quorum is in.
+    pub fn grace_ms(&self) -> u64 {
+        let default_ms = self.deadline_s.saturating_mul(100).min(GRACE_S_MAX * 1000);
+        self.grace_s.map_or(default_ms, |grace_s| grace_s.saturating_mul(1000))
+    }
+
+    pub(super) fn validate(&self) -> Result<(), RunError> {
+        bound((1..=SITES_MAX).contains(&self.sites), "quorum.sites", self.sites, "1 to 100")?;
+        let is_fine = (1..=ROUND_DEADLINE_S_MAX).contains(&self.deadline_s);
+        bound(is_fine, "quorum.deadline_s", self.deadline_s, "1 to 604800 (a week)")?;
+        let grace_s = self.grace_s.unwrap_or(0);
+        bound(grace_s <= self.deadline_s, "quorum.grace_s", grace_s, "at most quorum.deadline_s")
+    }
+}
+
+/// `[sites]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SitesSettings {
+    /// Who takes part, by name. Without this section every site that has joined does.
+    pub names: Vec<SiteId>,
+}
+
+impl SitesSettings {
+    pub(super) fn validate(&self, quorum: usize) -> Result<(), RunError> {
+        let count = self.names.len();
+        bound((1..=SITES_MAX).contains(&count), "sites.names", count, "a list of 1 to 100 names")?;
+        let mut names: Vec<&SiteId> = self.names.iter().collect();
+        names.sort();
+        names.dedup();
+        bound(names.len() == count, "sites.names", format!("{:?}", self.names), "each name once")?;
+        let expected = "at most as many as sites.names has names";
+        bound(quorum <= count, "quorum.sites", quorum, expected)
+    }
 }
 
 fn default_deadline_s() -> u64 {

@@ -10,7 +10,9 @@ fn spec() -> RunSpec {
         model: None,
         validation: None,
         test: None,
-        quorum: QuorumSettings { sites: 4, deadline_s: 60 },
+        initial: None,
+        quorum: QuorumSettings { sites: 4, deadline_s: 60, grace_s: None },
+        sites: None,
         adapter: AdapterSettings::default(),
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
@@ -34,6 +36,45 @@ fn bounds_are_checked_by_name() {
     let mut wrong = spec();
     wrong.adapter.target_modules = TargetModules::Named(vec!["lm_head".into()]);
     assert!(wrong.validate().unwrap_err().to_string().contains("target_modules"));
+}
+
+#[test]
+fn a_round_waits_a_tenth_of_its_deadline_for_the_rest_at_most_ten_minutes() {
+    let mut quorum = QuorumSettings { sites: 2, deadline_s: 60, grace_s: None };
+    assert_eq!(quorum.grace_ms(), 6_000);
+    quorum.deadline_s = 24 * 3600;
+    assert_eq!(quorum.grace_ms(), 600_000);
+    quorum.grace_s = Some(0);
+    assert_eq!(quorum.grace_ms(), 0);
+    let mut wrong = spec();
+    wrong.quorum.grace_s = Some(61);
+    assert!(wrong.validate().unwrap_err().to_string().contains("quorum.grace_s"));
+}
+
+#[test]
+fn the_sites_of_a_run_are_named_once_and_make_a_quorum() {
+    let chosen = |text: &str| {
+        let mut spec = spec();
+        spec.sites = Some(serde_json::from_str(text).unwrap());
+        spec.validate()
+    };
+    assert_eq!(chosen(r#"{"names": ["a", "b", "c", "d"]}"#), Ok(()));
+    for (text, key) in [
+        (r#"{"names": []}"#, "sites.names"),
+        (r#"{"names": ["a", "b", "c", "d", "a"]}"#, "each name once"),
+        (r#"{"names": ["a", "b", "c"]}"#, "quorum.sites"),
+    ] {
+        let message = chosen(text).unwrap_err().to_string();
+        assert!(message.contains(key), "{message}");
+    }
+}
+
+#[test]
+fn a_run_file_of_before_is_written_as_before() {
+    let text = serde_json::to_string(&spec()).unwrap();
+    for key in ["grace_s", "initial", "\"sites\":{"] {
+        assert!(!text.contains(key), "{key} in {text}");
+    }
 }
 
 #[test]

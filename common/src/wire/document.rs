@@ -70,6 +70,7 @@ fn every_request_is_documented() {
         Request::OverlapBlinded { run: key().run, offset: 0, count: 1 },
         Request::LedgerProof { from: 1, ledger, count: 1 },
         Request::ShowReceipt { receipt: receipt() },
+        Request::Condition { version: [0, 1, 0], clock_minutes: 0, disk_low: false },
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -86,6 +87,7 @@ fn every_request_is_documented() {
             Request::OverlapBlinded { .. } => "OverlapBlinded",
             Request::LedgerProof { .. } => "LedgerProof",
             Request::ShowReceipt { .. } => "ShowReceipt",
+            Request::Condition { .. } => "Condition",
         };
         (request, name)
     });
@@ -122,6 +124,20 @@ fn every_response_and_refusal_is_documented() {
     ];
     documented("## 4.", &all);
     assert_eq!(rows("## 4.", "| tag | response"), all.len());
+    let run = RunId([1; 8]);
+    let works = [
+        (Work::Nothing, "Nothing"),
+        (Work::Finished { run }, "Finished"),
+        (Work::Ended { run, end: RunEnd::Stopped }, "Ended"),
+    ];
+    for (work, name) in works {
+        let tag = codec::encode(&work).unwrap()[0];
+        assert!(section("## 4.").contains(&format!("{tag} `{name}`")), "{tag} {name}");
+    }
+    for (end, name) in [(RunEnd::Stopped, "Stopped"), (RunEnd::Failed, "Failed")] {
+        let tag = codec::encode(&end).unwrap()[0];
+        assert!(section("## 4.").contains(&format!("{tag} `{name}`")), "{tag} {name}");
+    }
     let refusals = [
         (Refusal::NotAuthorised, "NotAuthorised"),
         (Refusal::ProtocolVersion { supported: 1 }, "ProtocolVersion"),

@@ -91,6 +91,10 @@ pub enum Request {
     /// The newest receipt that the coordinator signed for this site, shown once a connection: a coordinator
     /// that does not know it was restored from an older copy. Its own words, and nothing else.
     ShowReceipt { receipt: Receipt },
+    /// How the site's machine is, said once a connection by the process that has no records: the version of
+    /// its program (each part below 1000), its clock in whole minutes since 1970, and whether its disk has less
+    /// room left than its own settings want. Nothing about a record, a person or a run.
+    Condition { version: [u16; 3], clock_minutes: u32, disk_low: bool },
 }
 
 impl Request {
@@ -188,6 +192,17 @@ pub enum Work {
     Train { key: RoundKey, manifest: Digest, manifest_bytes: u32, adapter: Digest, adapter_bytes: u64 },
     /// A run is over; nothing of it needs to be kept for the coordinator.
     Finished { run: RunId },
+    /// A run is over before its last round; nothing of it needs to be kept for the coordinator.
+    Ended { run: RunId, end: RunEnd },
+}
+
+/// How a run ended that did not get to its last round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RunEnd {
+    /// The operator stopped it.
+    Stopped,
+    /// A round had too few updates, or the coordinator could not go on.
+    Failed,
 }
 
 /// Why the coordinator does not do what was asked.

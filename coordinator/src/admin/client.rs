@@ -1,23 +1,41 @@
 //! The asking side of the admin socket. Used by the short-lived subcommands of `cli`; it blocks. Invariant: a
-//! coordinator that does not answer is [`Error::NotRunning`], never a wait without end.
+//! coordinator that is not there is [`Error::NotRunning`], one that stands still [`Error::NotAnswering`];
+//! there is no wait without end.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
+use std::time::Duration;
 
-use common::limits::LOCAL_MESSAGE_BYTES_MAX;
+use common::limits::{LOCAL_MESSAGE_BYTES_MAX, ROUNDS_MAX};
 
 use super::message::{Answer, Command};
-use super::report::RunReport;
+use super::report::{RoundReport, RunReport};
 use crate::error::{Error, Result};
+use crate::limits::ANSWER_WAIT_MS_MAX;
 use crate::state_folder::StateFolder;
 
 /// Asks the running coordinator one thing.
 ///
 /// # Errors
-/// No coordinator is running, or it could not do what was asked.
+/// No coordinator is running, it does not answer, or it could not do what was asked.
 pub fn ask(folder: &StateFolder, command: &Command) -> Result<Answer> {
-    let mut lines = send(folder, command)?;
-    next(&mut lines)?.ok_or_else(|| Error::NotRunning(folder.path().to_path_buf()))
+    let mut lines = Lines::open(folder, command)?;
+    loop {
+        match lines.next()? {
+            Some(Answer::Working) => {}
+            Some(answer) => return Ok(answer),
+            None => return Err(lines.gone()),
+        }
+    }
+}
+
+/// A run as the running coordinator sees it: the newest, or the one that is meant.
+///
+/// # Errors
+/// As [`ask`].
+pub fn status(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
+    let mut lines = Lines::open(folder, &Command::Status { run: run.map(str::to_owned) })?;
+    lines.report(&mut Vec::new())?.ok_or_else(|| lines.gone())
 }
 
 /// Follows a run; `show` gets each new report. Returns the last one.
@@ -25,44 +43,80 @@ pub fn ask(folder: &StateFolder, command: &Command) -> Result<Answer> {
 /// # Errors
 /// No coordinator is running, it went away before the run was over, or it knows no such run.
 pub fn watch(folder: &StateFolder, run: &str, mut show: impl FnMut(&RunReport)) -> Result<RunReport> {
-    let mut lines = send(folder, &Command::Watch { run: run.to_owned() })?;
-    let mut last = None;
-    while let Some(answer) = next(&mut lines)? {
-        if let Answer::Run { report } = answer {
-            show(&report);
-            last = Some(*report);
-        }
+    let mut lines = Lines::open(folder, &Command::Watch { run: run.to_owned() })?;
+    let (mut history, mut last) = (Vec::new(), None);
+    while let Some(report) = lines.report(&mut history)? {
+        show(&report);
+        last = Some(report);
     }
     match last {
         Some(report) if matches!(report.phase.as_str(), "finished" | "failed") => Ok(report),
         // The coordinator went away; the run goes on when it comes back.
-        _ => Err(Error::NotRunning(folder.path().to_path_buf())),
+        _ => Err(lines.gone()),
     }
 }
 
-type Lines = BufReader<UnixStream>;
-
-fn send(folder: &StateFolder, command: &Command) -> Result<Lines> {
-    let path = folder.socket();
-    let not_running = |_| Error::NotRunning(folder.path().to_path_buf());
-    let (_folder, short) = folder.short_socket()?;
-    let mut stream = UnixStream::connect(short).map_err(not_running)?;
-    let mut line = serde_json::to_vec(command).map_err(|error| Error::Internal(error.to_string()))?;
-    line.push(b'\n');
-    stream.write_all(&line).map_err(Error::io("write to", &path))?;
-    Ok(BufReader::new(stream))
+/// What the coordinator answers, line by line.
+struct Lines<'a> {
+    folder: &'a StateFolder,
+    reader: BufReader<UnixStream>,
 }
 
-fn next(lines: &mut Lines) -> Result<Option<Answer>> {
-    let mut line = Vec::new();
-    let read = lines.take(LOCAL_MESSAGE_BYTES_MAX as u64).read_until(b'\n', &mut line);
-    read.map_err(|error| Error::Internal(format!("admin socket: {error}")))?;
-    if line.is_empty() {
-        return Ok(None);
+impl<'a> Lines<'a> {
+    fn open(folder: &'a StateFolder, command: &Command) -> Result<Self> {
+        let path = folder.socket();
+        let not_running = |_| Error::NotRunning(folder.path().to_path_buf());
+        let (_folder, short) = folder.short_socket()?;
+        let mut stream = UnixStream::connect(short).map_err(not_running)?;
+        let wait = Some(Duration::from_millis(ANSWER_WAIT_MS_MAX));
+        let bounded = stream.set_read_timeout(wait).and_then(|()| stream.set_write_timeout(wait));
+        bounded.map_err(Error::io("open", &path))?;
+        let mut line = serde_json::to_vec(command).map_err(|error| Error::Internal(error.to_string()))?;
+        line.push(b'\n');
+        stream.write_all(&line).map_err(Error::io("write to", &path))?;
+        Ok(Self { folder, reader: BufReader::new(stream) })
     }
-    match serde_json::from_slice(&line) {
-        Ok(Answer::Failed { message, hint, user }) => Err(Error::Remote { message, hint, user }),
-        Ok(answer) => Ok(Some(answer)),
-        Err(error) => Err(Error::Internal(format!("unreadable answer: {error}"))),
+
+    fn gone(&self) -> Error {
+        Error::NotRunning(self.folder.path().to_path_buf())
+    }
+
+    fn next(&mut self) -> Result<Option<Answer>> {
+        let mut line = Vec::new();
+        let read = (&mut self.reader).take(LOCAL_MESSAGE_BYTES_MAX as u64).read_until(b'\n', &mut line);
+        match read {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
+                return Err(Error::NotAnswering(self.folder.path().to_path_buf()));
+            }
+            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(self.gone()),
+            Err(error) => return Err(Error::Internal(format!("admin socket: {error}"))),
+            // It was killed in the middle of a line.
+            Ok(_) if line.last() != Some(&b'\n') => return Ok(None),
+            Ok(_) => {}
+        }
+        match serde_json::from_slice(&line) {
+            Ok(Answer::Failed { message, hint, user }) => Err(Error::Remote { message, hint, user }),
+            Ok(answer) => Ok(Some(answer)),
+            Err(error) => Err(Error::Internal(format!("unreadable answer: {error}"))),
+        }
+    }
+
+    /// The next report, put together from its lines; `history` is what there was of its rounds before.
+    fn report(&mut self, history: &mut Vec<RoundReport>) -> Result<Option<RunReport>> {
+        let unexpected = || Error::Internal("the coordinator answered something else".into());
+        let Some(answer) = self.next()? else { return Ok(None) };
+        let Answer::Run { report, keep, follow } = answer else { return Err(unexpected()) };
+        if keep > history.len() || keep.saturating_add(follow) > ROUNDS_MAX as usize {
+            return Err(unexpected());
+        }
+        history.truncate(keep);
+        while history.len() < keep + follow {
+            match self.next()? {
+                Some(Answer::Rounds { rounds }) if !rounds.is_empty() => history.extend(rounds),
+                Some(_) => return Err(unexpected()),
+                None => return Ok(None),
+            }
+        }
+        Ok(Some(RunReport { history: history.clone(), ..*report }))
     }
 }

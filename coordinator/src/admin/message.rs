@@ -6,7 +6,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::report::RunReport;
+use super::consortium::SiteFacts;
+use super::report::{RoundReport, RunReport};
 use crate::error::Error;
 
 /// What can be asked.
@@ -28,6 +29,22 @@ pub enum Command {
         /// Its id or a prefix.
         run: String,
     },
+    /// Go on where a run ended, in a new one.
+    Resume {
+        /// Its id or a prefix.
+        run: String,
+    },
+    /// Measure the test set of a run that ended without.
+    Evaluate {
+        /// Its id or a prefix.
+        run: String,
+        /// Where the base model is, if it is not where it was.
+        model: Option<PathBuf>,
+        /// Where the test file is, if it is not where it was.
+        test: Option<PathBuf>,
+    },
+    /// All sites.
+    Sites,
     /// End a run.
     Stop {
         /// Its id or a prefix.
@@ -38,24 +55,68 @@ pub enum Command {
         /// Its name.
         site: String,
     },
+    /// Change whether a site takes part.
+    Change {
+        /// Its name.
+        site: String,
+        /// How.
+        change: SiteChange,
+    },
+}
+
+/// What an operator may change about a site for a while.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SiteChange {
+    /// It takes part in no run.
+    Pause,
+    /// It takes part again.
+    Resume,
+    /// It takes no part in the run that is going.
+    Exclude,
+    /// It takes part in the run that is going.
+    Include,
 }
 
 /// What is answered.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "answer", rename_all = "snake_case", deny_unknown_fields)]
 pub enum Answer {
-    /// To `Launch`.
+    /// To `Launch`, `Resume` and `Evaluate`.
     Launched {
         /// The run's id.
         run: String,
+        /// What the operator should know, a sentence each.
+        notes: Vec<String>,
     },
-    /// To `Status` and `Watch`.
+    /// To `Status` and `Watch`; `Rounds` follow, so that a run of many rounds fits in bounded lines.
     Run {
-        /// The run.
+        /// The run, without its rounds.
         report: Box<RunReport>,
+        /// How many rounds the asker keeps of what it was sent before.
+        keep: usize,
+        /// How many rounds follow.
+        follow: usize,
+    },
+    /// Some of the rounds that follow a `Run`.
+    Rounds {
+        /// In order.
+        rounds: Vec<RoundReport>,
+    },
+    /// It takes longer; the answer comes later.
+    Working,
+    /// To `Sites`.
+    Sites {
+        /// By name.
+        sites: Vec<SiteFacts>,
     },
     /// To `Stop` and `Revoke`.
     Done,
+    /// To `Change`: whether it was not so before.
+    Changed {
+        /// False: it was so already.
+        changed: bool,
+    },
     /// It was not done.
     Failed {
         /// One sentence.

@@ -2,16 +2,22 @@
 //! replay and the database. Used by `server`, `report`, `cli::status`, `cli::runs` and `cli::launch`; read by
 //! the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word changes.
 
-use std::collections::BTreeMap;
+mod sites;
+mod warnings;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use common::clock::Timestamp;
-use common::id::SiteId;
+use common::id::Digest;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use crate::error::Result;
+use crate::execution::performer::Trouble;
+use crate::execution::runs::Runs;
+use crate::round::missing::{Absence, Missing};
 use crate::round::state::{Failure, Metrics, Outlier, Phase, RoundRecord, RunState, Score};
 use crate::round::weight;
 use crate::store::Store;
@@ -49,8 +55,24 @@ pub struct RunReport {
     pub sites: Vec<SiteReport>,
     /// Refused second updates.
     pub conflicts: usize,
-    /// What the operator should know: rounds without evaluation, revoked sites, record counts that jumped,
-    /// weights that were lowered, updates far from the others.
+    /// The run whose last published adapter it started from.
+    #[serde(default)]
+    pub origin: Option<String>,
+    /// How often its test file had been opened by earlier runs.
+    #[serde(default)]
+    pub test_openings_before: u32,
+    /// What does not succeed at the moment and is tried again; not known while no `serve` runs.
+    #[serde(default)]
+    pub trouble: Option<Trouble>,
+    /// While no `serve` runs: when one lived last (RFC 3339, UTC; empty if that is not known).
+    #[serde(default)]
+    pub down_since: Option<String>,
+    /// When an open round closes at the latest: its deadline, or the end of the grace period once the quorum
+    /// is in (RFC 3339, UTC).
+    #[serde(default)]
+    pub closes: Option<String>,
+    /// What the operator should know, a sentence each: rounds without evaluation, sites that did not count
+    /// and why, record counts that jumped, weights that were lowered, updates far from the others.
     pub warnings: Vec<String>,
 }
 
@@ -70,6 +92,9 @@ pub struct RoundReport {
     /// What each of them weighs in the average, 0 to 1; empty while the round is open.
     #[serde(default)]
     pub weights: BTreeMap<String, f64>,
+    /// Sites that do not count in it, and why; empty while the round is open.
+    #[serde(default)]
+    pub missing: BTreeMap<String, Reason>,
     /// Updates that are far from the others, in norm or direction.
     #[serde(default)]
     pub outliers: Vec<Outlier>,
@@ -103,8 +128,14 @@ pub struct TestReport {
 pub struct SiteReport {
     /// Its name.
     pub site: String,
-    /// `waiting`, `training`, `sent`, `failed` or `revoked`.
+    /// `waiting`, `training`, `sent`, `failed`, `paused`, `excluded` or `revoked`.
     pub state: String,
+    /// In how many rounds of this run it counts.
+    #[serde(default)]
+    pub counted_rounds: u32,
+    /// Of how many that were closed.
+    #[serde(default)]
+    pub closed_rounds: u32,
     /// The failure code it sent.
     pub failure: Option<String>,
     /// Optimiser steps done.
@@ -120,21 +151,33 @@ pub struct SiteReport {
     /// What its newest update weighs in the average of its round, 0 to 1.
     #[serde(default)]
     pub weight: Option<f64>,
-    /// Bytes received from it since it joined, in all runs.
+    /// Bytes received from it from the launch of this run to that of its next one; since it joined or was
+    /// readmitted where that is later, and for runs of earlier versions.
     pub bytes_sent: u64,
-    /// Frames received from it since it joined.
+    /// Frames received from it in that time.
     pub frames_sent: u64,
 }
 
-/// The report of one run.
+/// Why a site does not count in a round.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Reason {
+    /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late` or `not_ready`.
+    pub word: String,
+    /// The failure code it sent.
+    #[serde(default)]
+    pub code: Option<String>,
+}
+
+/// The report of one run, with its rounds from number `keep` (counted from 0) on.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
+pub fn run_report(store: &Store, runs: &Runs, state: &RunState, keep: usize) -> Result<RunReport> {
     let launched = &state.launched;
-    let history = state.rounds.iter().map(|record| round_report(store, state, record));
+    let history = state.rounds.iter().skip(keep).map(|record| round_report(store, state, record));
     let weights = weight::newest(state);
-    let sites = launched.sites.iter().map(|site| site_report(store, state, site, weights.get(site).copied()));
+    let report = |site| sites::report(store, runs, state, site, weights.get(site).copied());
+    let sites = launched.sites.iter().map(report);
     let score = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     Ok(RunReport {
         run: launched.run.to_string(),
@@ -155,7 +198,12 @@ pub fn run_report(store: &Store, state: &RunState) -> Result<RunReport> {
         },
         sites: sites.collect::<Result<_>>()?,
         conflicts: state.conflicts.len(),
-        warnings: warnings(state),
+        origin: launched.origin.map(|origin| origin.run.to_string()),
+        test_openings_before: launched.test_openings_before,
+        trouble: None,
+        down_since: None,
+        closes: state.next_deadline().map(rfc3339),
+        warnings: warnings::of_run(state),
     })
 }
 
@@ -184,6 +232,7 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
         validation,
         updates: record.updates.keys().map(ToString::to_string).collect(),
         weights: weights.into_iter().map(|(site, weight)| (site.to_string(), weight)).collect(),
+        missing: record.missing.iter().map(|(site, why)| (site.to_string(), why.into())).collect(),
         outliers: record.outliers.clone(),
         announced_ms: record.announced_at.0,
         closed_ms: record.closed_at.map(|at| at.0),
@@ -195,82 +244,31 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
 }
 
 fn training_ms(store: &Store, state: &RunState, record: &RoundRecord) -> Result<Option<u64>> {
-    let mut last: Option<Timestamp> = None;
-    for (site, update) in &record.updates {
-        last = last.max(store.offered_at(state.launched.run, record.round, site, update.digest)?);
-    }
+    let counted: BTreeSet<Digest> = record.updates.values().map(|update| update.digest).collect();
+    let offers = store.offers_of(state.launched.run, record.round)?;
+    let last = offers.iter().filter(|(digest, _)| counted.contains(digest)).map(|(_, at)| *at).max();
     let first = record.ready.values().min();
     Ok(last.zip(first).map(|(last, first)| last.since_ms(*first)))
 }
 
-fn site_report(store: &Store, state: &RunState, site: &SiteId, weight: Option<f64>) -> Result<SiteReport> {
-    let totals = store.frame_totals(site)?;
-    let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
-    let mut report = SiteReport {
-        site: site.to_string(),
-        state: "waiting".to_owned(),
-        failure: None,
-        step: 0,
-        total_steps: 0,
-        loss: None,
-        tokens_per_s: None,
-        records: newest.map(|update| update.records),
-        weight,
-        bytes_sent: totals.map_or(0, |totals| totals.bytes),
-        frames_sent: totals.map_or(0, |totals| totals.frames),
-    };
-    let Some(record) = state.current() else { return Ok(report) };
-    if let Some(progress) = store.progress(state.launched.run, record.round, site)? {
-        (report.step, report.total_steps) = (progress.step, progress.total_steps);
-        (report.loss, report.tokens_per_s) = (Some(progress.loss), Some(progress.tokens_per_s));
-    }
-    report.failure = record.failed.get(site).cloned();
-    let word = if state.revoked.contains(site) {
-        "revoked"
-    } else if record.updates.contains_key(site) {
-        report.step = report.total_steps;
-        "sent"
-    } else if report.failure.is_some() {
-        "failed"
-    } else if record.ready.contains_key(site) {
-        "training"
-    } else {
-        "waiting"
-    };
-    report.state = word.to_owned();
-    Ok(report)
-}
-
-fn warnings(state: &RunState) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut note = |what: String, score: &Option<Score>| {
-        if let Some(Score::Unevaluated { reason }) = score {
-            warnings.push(format!("{what} is not evaluated: {reason}"));
-        }
-    };
-    note("the base model".to_owned(), &state.base);
-    for record in &state.rounds {
-        note(format!("round {}", record.round), &record.score);
-    }
-    note("the final model on the test set".to_owned(), &state.test.federated);
-    warnings.extend(state.rounds.iter().flat_map(|record| weight::warnings(state, record)));
-    for record in &state.rounds {
-        warnings.extend(record.outliers.iter().map(|outlier| outlier_warning(record, outlier)));
-    }
-    warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
-    warnings
-}
-
-fn outlier_warning(record: &RoundRecord, Outlier { site, norm_factor, cosine }: &Outlier) -> String {
-    format!(
-        "round {}: the update of site {site} is far from the others (its change is {norm_factor:.1} times as large, \
-         with cosine {cosine:.2})",
-        record.round
-    )
-}
-
 fn by_records() -> Weighting {
     Weighting::Records
+}
+
+impl From<&Missing> for Reason {
+    fn from(missing: &Missing) -> Self {
+        let (word, code) = match missing {
+            Missing::Revoked => ("revoked", None),
+            Missing::Excluded => ("excluded", None),
+            Missing::Paused => ("paused", None),
+            Missing::Failed(code) => ("failed", Some(code.clone())),
+            Missing::Absent(Absence::NeverConnected) => ("never_connected", None),
+            Missing::Absent(Absence::Offline) => ("offline", None),
+            Missing::Late => ("late", None),
+            Missing::NotReady => ("not_ready", None),
+        };
+        Self { word: word.to_owned(), code }
+    }
 }
 
 /// An instant as people and programs read it.

@@ -1,32 +1,35 @@
-//! The answering side of the admin socket: one task per connection. Called by `server` when `serve` starts.
+//! The answering side of the admin socket: one task per connection. Called by `server` when `serve` starts;
+//! `runs` and `sites` do what is asked.
 //! Invariants: a command is one bounded line, read within a bounded time, and checked against the same rules
 //! as any other input.
 
 use std::fs;
+use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use certs::PeerCertificate;
-use common::clock::{Clock, Timestamp};
-use common::id::SiteId;
+use common::clock::Clock;
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::net::Connections;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::net::unix::WriteHalf;
 use tokio::net::{UnixListener, UnixStream};
 
 use super::message::{Answer, Command};
-use super::report;
+use super::report::{self, RunReport};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::driver::Driver;
-use crate::execution::launch;
+use crate::execution::performer::Performer;
+use crate::execution::presence::Presence;
 use crate::execution::runs::Runs;
-use crate::limits::{ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, WATCH_WAIT_MS_MAX};
-use crate::round::event::Event;
+use crate::limits::{
+    ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX, WATCH_WAIT_MS_MAX,
+};
 use crate::round::state::RunState;
-use crate::state_folder::{StateFolder, blobs, parts};
+use crate::state_folder::{StateFolder, blobs};
 use crate::store::Store;
 
 /// Everything an operator's command may need.
@@ -41,6 +44,10 @@ pub struct Admin {
     pub driver: Driver,
     /// Live connections, cut when their site is revoked.
     pub connections: Connections,
+    /// Who is there.
+    pub presence: Arc<Presence>,
+    /// What does not succeed at the moment.
+    pub performer: Performer,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// Describes models.
@@ -95,102 +102,101 @@ impl Admin {
         if !matches!(read, Ok(Ok(length)) if length > 0) {
             return;
         }
-        let answer = match serde_json::from_slice(&line) {
-            Ok(Command::Watch { run }) => match self.watch(&run, &mut writer).await {
-                Ok(()) => return,
-                Err(error) => Answer::from(&error),
-            },
-            Ok(command) => self.answer(command).await.unwrap_or_else(|error| Answer::from(&error)),
-            Err(error) => Answer::from(&Error::Internal(format!("unreadable command: {error}"))),
-        };
         // A caller that went away needs no answer.
-        let _ = write(&mut writer, &answer).await;
+        let _ = match serde_json::from_slice(&line) {
+            Ok(Command::Watch { run }) => self.watch(&run, &mut writer).await,
+            Ok(Command::Status { run }) => self.status(run.as_deref(), &mut writer).await,
+            Ok(command) => self.work(command, &mut writer).await,
+            Err(error) => {
+                let error = Error::Internal(format!("unreadable command: {error}"));
+                write(&mut writer, &Answer::from(&error)).await
+            }
+        };
+    }
+
+    /// Answers a command; says now and then that it is at work, so that the asker knows a living coordinator
+    /// from one that stands still.
+    async fn work(&self, command: Command, writer: &mut Writer<'_>) -> io::Result<()> {
+        let mut answer = std::pin::pin!(self.answer(command));
+        loop {
+            match tokio::time::timeout(Duration::from_millis(WATCH_WAIT_MS_MAX), &mut answer).await {
+                Ok(answer) => {
+                    return write(writer, &answer.unwrap_or_else(|error| Answer::from(&error))).await;
+                }
+                Err(_) => {
+                    // Whoever asked may be gone; what was begun is done all the same.
+                    let _ = write(writer, &Answer::Working).await;
+                }
+            }
+        }
     }
 
     async fn answer(&self, command: Command) -> Result<Answer> {
         match command {
-            Command::Launch { run_file } => {
-                let launched =
-                    launch::prepare(&self.folder, &self.store, &self.runs, &run_file, &self.evaluator)
-                        .await?;
-                let run = launched.run.to_string();
-                self.driver.launch(launched).await?;
-                Ok(Answer::Launched { run })
-            }
-            Command::Status { run } => self.report(self.runs.choose(run.as_deref())?).await,
-            Command::Stop { run } => {
-                let state = self.runs.choose(Some(&run))?;
-                if state.is_over() {
-                    let message = format!("run {} is already over", state.launched.run);
-                    return Err(Error::Argument {
-                        message,
-                        hint: "`coordinator runs` lists the runs".into(),
-                    });
-                }
-                self.driver.submit(state.launched.run, Event::Stopped).await?;
-                Ok(Answer::Done)
-            }
+            Command::Launch { run_file } => self.launch(&run_file).await,
+            Command::Resume { run } => self.resume(&run).await,
+            Command::Evaluate { run, model, test } => self.evaluate(&run, model, test).await,
+            Command::Sites => self.sites().await,
+            Command::Stop { run } => self.stop(&run).await,
             Command::Revoke { site } => self.revoke(&site).await,
-            Command::Watch { .. } => Err(Error::Internal("watch is answered elsewhere".into())),
+            Command::Change { site, change } => self.change(&site, change).await,
+            Command::Status { .. } | Command::Watch { .. } => {
+                Err(Error::Internal("reports are answered elsewhere".into()))
+            }
         }
     }
 
-    async fn report(&self, state: Arc<RunState>) -> Result<Answer> {
-        let store = Arc::clone(&self.store);
-        let report = blocking(move || report::run_report(&store, &state)).await?;
-        Ok(Answer::Run { report: Box::new(report) })
+    async fn status(&self, run: Option<&str>, writer: &mut Writer<'_>) -> io::Result<()> {
+        match self.runs.choose(run) {
+            Ok(state) => self.report(state, 0, writer).await.map(|_| ()),
+            Err(error) => write(writer, &Answer::from(&error)).await,
+        }
     }
 
-    async fn watch(&self, run: &str, writer: &mut (impl tokio::io::AsyncWrite + Unpin)) -> Result<()> {
+    async fn watch(&self, run: &str, writer: &mut Writer<'_>) -> io::Result<()> {
         let mut changes = self.runs.subscribe();
-        let run = self.runs.choose(Some(run))?.launched.run.to_string();
-        loop {
+        let run = match self.runs.choose(Some(run)) {
+            Ok(state) => state.launched.run,
+            Err(error) => return write(writer, &Answer::from(&error)).await,
+        };
+        let mut sent = 0;
+        while let Some(state) = self.runs.find(run) {
             changes.mark_unchanged();
-            let state = self.runs.choose(Some(&run))?;
             let over = state.is_over();
-            let answer = self.report(state).await?;
-            if write(writer, &answer).await.is_err() || over {
-                return Ok(());
+            // Of what was sent only the last round may have changed since.
+            sent = self.report(state, sent.max(1) - 1, writer).await?;
+            if over {
+                break;
             }
             // Also without a change now and then, so that a caller that went away is noticed.
             let _ = tokio::time::timeout(Duration::from_millis(WATCH_WAIT_MS_MAX), changes.changed()).await;
         }
+        Ok(())
     }
 
-    /// First the database (no new request is let in), then the scheduler, then live connections.
-    async fn revoke(&self, name: &str) -> Result<Answer> {
-        let site: SiteId = name.parse().map_err(|_| Error::UnknownSite(name.chars().take(64).collect()))?;
-        let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
-        let (who, now) = (site.clone(), self.clock.now());
-        blocking(move || revoke_in(&folder, &store, &who, now)).await?;
-        if let Some(state) = self.runs.active() {
-            self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
+    /// Sends a report with its rounds from number `keep` (counted from 0) on. Returns how many rounds there
+    /// are.
+    async fn report(&self, state: Arc<RunState>, keep: usize, writer: &mut Writer<'_>) -> io::Result<usize> {
+        let (store, runs) = (Arc::clone(&self.store), self.runs.clone());
+        let trouble = self.performer.trouble().filter(|trouble| trouble.run == state.launched.run);
+        let report = blocking(move || report::run_report(&store, &runs, &state, keep)).await;
+        let mut report = match report {
+            Ok(report) => Box::new(RunReport { trouble, ..report }),
+            Err(error) => return write(writer, &Answer::from(&error)).await.map(|()| 0),
+        };
+        let rounds = std::mem::take(&mut report.history);
+        let (follow, all) = (rounds.len(), keep + rounds.len());
+        write(writer, &Answer::Run { report, keep, follow }).await?;
+        for rounds in rounds.chunks(REPORT_LINE_ROUNDS_MAX) {
+            write(writer, &Answer::Rounds { rounds: rounds.to_vec() }).await?;
         }
-        let closed = self.connections.close_where(|peer| {
-            let certificate = PeerCertificate::from_der(&peer.certificate_der);
-            certificate.is_ok_and(|certificate| certificate.site().is_ok_and(|name| name == site.as_str()))
-        });
-        tracing::warn!(%site, closed, "site revoked");
-        Ok(Answer::Done)
+        Ok(all)
     }
 }
 
-/// Revokes a site in the database and frees what its unfinished uploads hold, with or without a running
-/// coordinator.
-pub(crate) fn revoke_in(folder: &StateFolder, store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
-    if !store.sites()?.iter().any(|row| &row.name == site) {
-        return Err(Error::UnknownSite(site.to_string()));
-    }
-    store.revoke(site, now)?;
-    // What cannot be freed now stands in the way of nothing: it goes when the round ends.
-    match parts::remove(folder, Some(site)) {
-        Ok(freed) => tracing::info!(%site, freed, "unfinished uploads of the site are gone"),
-        Err(error) => tracing::warn!(%site, %error, "cannot free unfinished uploads of the site"),
-    }
-    Ok(())
-}
+type Writer<'a> = WriteHalf<'a>;
 
-async fn write(writer: &mut (impl tokio::io::AsyncWrite + Unpin), answer: &Answer) -> std::io::Result<()> {
+async fn write(writer: &mut Writer<'_>, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
     line.push(b'\n');
     writer.write_all(&line).await

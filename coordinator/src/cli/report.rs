@@ -48,7 +48,7 @@ pub(super) struct Arguments {
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(arguments.run.as_deref())?;
-    let report: report::Report = collect::report(&store, &state, SystemClock.now())?;
+    let report: report::Report = collect::report(&store, &runs, &state, SystemClock.now())?;
     if arguments.json {
         return output::print_json(&report);
     }

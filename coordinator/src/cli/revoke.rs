@@ -7,7 +7,7 @@ use std::path::Path;
 use common::clock::{Clock, SystemClock};
 
 use crate::admin::message::Command;
-use crate::admin::{client, server};
+use crate::admin::{client, sites};
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_BYTES_MAX;
 use crate::state_folder::StateFolder;
@@ -45,7 +45,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         Err(Error::NotRunning(_)) => {
             let name = || Error::UnknownSite(arguments.site.chars().take(64).collect());
             let site = arguments.site.parse().map_err(|_| name())?;
-            server::revoke_in(folder, &Store::open(&folder.database())?, &site, SystemClock.now())?;
+            sites::revoke_in(folder, &Store::open(&folder.database())?, &site, SystemClock.now())?;
         }
         Err(error) => return Err(error),
     }

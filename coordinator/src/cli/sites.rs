@@ -1,23 +1,29 @@
-//! `coordinator sites`: all hospitals of the consortium, and the answer to a ledger that does not fit. Called
-//! by `cli`. Invariant: listing only reads the database; it works with and without a running `serve`.
+//! `coordinator sites`: all hospitals of the consortium, who takes part for now, and the answer to a ledger
+//! that does not fit. Called by `cli`. Invariant: listing works with and without a running `serve`.
 
 use clap::Subcommand;
 use common::clock::{Clock, SystemClock};
 use common::id::SiteId;
-use common::wire::message::LedgerHead;
-use serde::Serialize;
 
-use super::output;
+use super::{offline, output, sites_table};
+use crate::admin::consortium::{self, Head};
+use crate::admin::message::{Answer, Command, SiteChange};
+use crate::admin::{client, sites};
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 use crate::store::{LedgerQuestion, Store};
 
 const MANUAL: &str = "\
-List every site: whether it is invited, active or revoked, and how many frames
-and bytes of it arrived. Its own ledger counts the same ones as \"sent in
-runs\" (`site-agent status`), and those that were lost on the way; the request
-to join and notes of data are in neither. Works while `serve` runs and while it
-does not.
+List every site: whether it is connected or when it was last heard of, until
+when its certificate holds, the version of its site agent, in how many closed
+rounds of its newest run it counts and why not in the last one in which it did
+not, and what needs attention: a certificate that ends within ten days, a clock
+that is wrong, a disk that is nearly full. Works while `serve` runs and while
+it does not; who is connected is known only to a running `serve`.
+
+Frames and bytes are what arrived of the site in all runs. Its own ledger
+counts the same ones as \"sent in runs\" (`site-agent status`), and those that
+were lost on the way; the request to join and notes of data are in neither.
 
 A site announces the size and root of its ledger at every connection, and
 proves that it extends what it announced before. Where it does not, the site
@@ -25,7 +31,26 @@ gets no answer until it is accepted here.
 
 Examples:
   coordinator sites --json
-  coordinator sites accept-ledger cardiology";
+  coordinator sites pause cardiology
+  coordinator sites exclude cardiology";
+
+const PAUSE_MANUAL: &str = "\
+Pause a site, in the run that is going and in every later one: it gets no work,
+no round waits for it, and it does not count for the quorum of a launch. What
+it has sent for the open round counts. Ends with `coordinator sites resume`.
+Works while `serve` runs and while it does not.
+
+Example:
+  coordinator sites pause cardiology";
+
+const EXCLUDE_MANUAL: &str = "\
+Leave a site out of the run that is going: it gets no work, and no round waits
+for it. What it has sent for the open round counts. Ends with the run, or with
+`coordinator sites include`. If fewer sites than the quorum are left, the round
+waits for the deadline: the site may be included again until then.
+
+Example:
+  coordinator sites exclude cardiology";
 
 const ACCEPT_MANUAL: &str = "\
 Accept the ledger that a site has now in place of the one it announced before.
@@ -64,74 +89,77 @@ enum Verb {
         #[arg(long)]
         yes: bool,
     },
+    /// Leave a site out of every run for a while
+    #[command(long_about = PAUSE_MANUAL)]
+    Pause(Named),
+    /// End a site's pause
+    Resume(Named),
+    /// Leave a site out of the run that is going
+    #[command(long_about = EXCLUDE_MANUAL)]
+    Exclude(Named),
+    /// Take an excluded site into the run again
+    Include(Named),
 }
 
-#[derive(Serialize)]
-struct Row {
+#[derive(clap::Args)]
+struct Named {
+    /// Its name
     site: String,
-    status: &'static str,
-    joined_ms: Option<u64>,
-    frames: u64,
-    bytes: u64,
-    running_hash: Option<String>,
-    /// What the site announced last of its ledger, proved to extend what it announced before.
-    ledger: Option<Head>,
-    /// The ledger it has now, where that is another one.
-    ledger_refused: Option<Head>,
-}
-
-#[derive(Serialize)]
-struct Head {
-    size: u64,
-    root: String,
-}
-
-impl From<LedgerHead> for Head {
-    fn from(head: LedgerHead) -> Self {
-        Self { size: head.size, root: head.root.to_string() }
-    }
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let store = Store::open(&folder.database())?;
     match &arguments.verb {
-        Some(Verb::AcceptLedger { site, yes }) => accept(&store, site, *yes),
-        None => list(&store, arguments.json),
+        Some(Verb::AcceptLedger { site, yes }) => accept(&Store::open(&folder.database())?, site, *yes),
+        Some(Verb::Pause(named)) => change(folder, named, SiteChange::Pause),
+        Some(Verb::Resume(named)) => change(folder, named, SiteChange::Resume),
+        Some(Verb::Exclude(named)) => change(folder, named, SiteChange::Exclude),
+        Some(Verb::Include(named)) => change(folder, named, SiteChange::Include),
+        None => list(folder, arguments.json),
     }
 }
 
-fn list(store: &Store, as_json: bool) -> Result<()> {
-    let mut rows = Vec::new();
-    for site in store.sites()? {
-        let totals = store.frame_totals(&site.name)?;
-        let refused = store.ledger_question(&site.name)?.filter(|open| open.is_refused);
-        rows.push(Row {
-            site: site.name.to_string(),
-            status: site.status.word(),
-            joined_ms: site.joined_at.map(|at| at.0),
-            frames: totals.map_or(0, |totals| totals.frames),
-            bytes: totals.map_or(0, |totals| totals.bytes),
-            running_hash: totals.map(|totals| totals.running_hash.to_string()),
-            ledger: store.ledger_head(&site.name)?.map(Head::from),
-            ledger_refused: refused.map(|open| open.found.into()),
-        });
-    }
-    if as_json {
-        return output::print_json(&rows);
-    }
-    let line = |site: &str, status: &str, frames: &str, bytes: &str, ledger: &str| {
-        output::print_line(&format!("{site:<33}{status:<10}{frames:>10}{bytes:>16}  {ledger}"))
+fn change(folder: &StateFolder, Named { site }: &Named, change: SiteChange) -> Result<()> {
+    let command = Command::Change { site: site.clone(), change };
+    let is_pause = change == SiteChange::Pause;
+    let changed = match client::ask(folder, &command) {
+        Ok(Answer::Changed { changed }) => changed,
+        Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
+        // A run changes only by `serve`; a pause is a fact that the next one finds.
+        Err(Error::NotRunning(_)) if is_pause || change == SiteChange::Resume => {
+            let name = site.parse().map_err(|_| Error::UnknownSite(site.chars().take(64).collect()))?;
+            sites::pause_in(&Store::open(&folder.database())?, &name, is_pause, SystemClock.now())?
+        }
+        Err(error) => return Err(error),
     };
-    line("site", "status", "frames", "bytes", "ledger")?;
-    for row in rows {
-        let ledger = match (&row.ledger_refused, &row.ledger) {
-            (Some(_), _) => "REFUSED".to_owned(),
-            (None, Some(head)) => head.size.to_string(),
-            (None, None) => "-".to_owned(),
-        };
-        line(&row.site, row.status, &row.frames.to_string(), &row.bytes.to_string(), &ledger)?;
-        if let Some(found) = row.ledger_refused {
-            explain(&row.site, row.ledger.as_ref(), &found);
+    let done = match change {
+        SiteChange::Pause => "is paused",
+        SiteChange::Resume => "takes part again",
+        SiteChange::Exclude => "is left out of the run",
+        SiteChange::Include => "takes part in the run again",
+    };
+    eprintln!("{site} {done}{}", if changed { "" } else { ", as before" });
+    Ok(())
+}
+
+fn list(folder: &StateFolder, as_json: bool) -> Result<()> {
+    let facts = match client::ask(folder, &Command::Sites) {
+        Ok(Answer::Sites { sites }) => sites,
+        Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
+        Err(Error::NotRunning(_)) => {
+            let (store, runs) = offline::open_runs(folder)?;
+            consortium::facts(&store, &runs, None, SystemClock.now())?
+        }
+        Err(error) => return Err(error),
+    };
+    if as_json {
+        return output::print_json(&facts);
+    }
+    for line in sites_table::lines(&facts, SystemClock.now()) {
+        output::print_line(&line)?;
+    }
+    for site in &facts {
+        if let Some(found) = &site.ledger_refused {
+            explain(&site.site, site.ledger.as_ref(), found);
         }
     }
     Ok(())

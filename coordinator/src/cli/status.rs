@@ -7,18 +7,21 @@ use common::progress::steps;
 
 use super::{offline, output};
 use crate::admin::client;
-use crate::admin::message::{Answer, Command};
 use crate::admin::report::{self, RunReport};
 use crate::error::{Error, Result};
+use crate::execution::performer::Trouble;
+use crate::round::missing::failure_in_words;
 use crate::round::state::Metrics;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, alive};
 
 const MANUAL: &str = "\
 Show a run (the newest, or RUN by its id or the beginning of it): its phase,
 what each round reached on the validation set, how much the averaging lost
 (aggregation error), when the test set was opened and what was found, and what
-each site is doing and weighs in the average. Works while `serve` runs and while
-it does not.
+each site is doing, in how many closed rounds it counts, and what it weighs in
+the average. Bytes are what arrived of it since the launch of this run. Says who
+did not count and why, and while no `serve` runs, when one lived last. Works
+while `serve` runs and while it does not.
 
 Example:
   coordinator status
@@ -36,11 +39,9 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let report = match client::ask(folder, &Command::Status { run: arguments.run.clone() }) {
-        Ok(Answer::Run { report }) => *report,
+    let report = match client::status(folder, arguments.run.as_deref()) {
         Err(Error::NotRunning(_)) => read_report(folder, arguments.run.as_deref())?,
-        Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
-        Err(error) => return Err(error),
+        answer => answer?,
     };
     if arguments.json { output::print_json(&report) } else { output::print_line(table(&report).trim_end()) }
 }
@@ -48,7 +49,9 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
 fn read_report(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
     let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(run)?;
-    report::run_report(&store, &state)
+    let report = report::run_report(&store, &runs, &state, 0)?;
+    let down_since = alive::last(folder).map(report::rfc3339).unwrap_or_default();
+    Ok(RunReport { down_since: Some(down_since), ..report })
 }
 
 /// The report as text for people.
@@ -63,6 +66,26 @@ pub(super) fn table(report: &RunReport) -> String {
     );
     if let Some(reason) = &report.failure {
         let _ = writeln!(text, "failed: {reason}");
+    }
+    if let Some(origin) = &report.origin {
+        let _ = writeln!(text, "it goes on from run {origin}");
+    }
+    let is_over = matches!(report.phase.as_str(), "finished" | "failed");
+    match report.down_since.as_deref().filter(|_| !is_over) {
+        Some("") => text.push_str("no coordinator is running: nothing happens until `coordinator serve`\n"),
+        Some(at) => {
+            let _ = writeln!(
+                text,
+                "no coordinator is running; it was last alive at {at}\nnothing happens until `coordinator serve`"
+            );
+        }
+        None => {}
+    }
+    if let Some(Trouble { what, reason, .. }) = &report.trouble {
+        let _ = writeln!(text, "it cannot {what} now, and tries again: {reason}");
+    }
+    if let Some(at) = &report.closes {
+        let _ = writeln!(text, "the round closes at {at} at the latest");
     }
     let _ = writeln!(
         text,
@@ -91,17 +114,21 @@ fn sites(text: &mut String, report: &RunReport) {
     let width = report.sites.iter().map(|site| site.site.len()).max().unwrap_or(0).max(SITE_COLUMNS) + 1;
     let _ = writeln!(
         text,
-        "\n{:<width$}{:<10}{:>12}{:>10}{:>9}{:>14}",
-        "site", "state", "step", "records", "weight", "bytes sent"
+        "\n{:<width$}{:<9}{:>10}{:>8}{:>10}{:>9}{:>14}",
+        "site", "state", "step", "rounds", "records", "weight", "bytes"
     );
     for site in &report.sites {
         let steps =
             steps(u64::from(site.step), u64::from(site.total_steps)).unwrap_or_else(|| "-".to_owned());
+        let rounds = match site.closed_rounds {
+            0 => "-".to_owned(),
+            closed => format!("{}/{closed}", site.counted_rounds),
+        };
         let records = site.records.map_or_else(|| "-".to_owned(), |records| records.to_string());
         let weight = site.weight.map_or_else(|| "-".to_owned(), |weight| format!("{:.1} %", weight * 100.0));
         let _ = writeln!(
             text,
-            "{:<width$}{:<10}{steps:>12}{records:>10}{weight:>9}{:>14}",
+            "{:<width$}{:<9}{steps:>10}{rounds:>8}{records:>10}{weight:>9}{:>14}",
             site.site, site.state, site.bytes_sent
         );
         if let Some(code) = &site.failure {
@@ -110,24 +137,8 @@ fn sites(text: &mut String, report: &RunReport) {
     }
 }
 
-/// What a site's failure code means, for the operator, who can only ask the site's people to mend it.
-fn failure_in_words(code: &str) -> &'static str {
-    match code {
-        "no_records" => "none of its records may be trained on",
-        "data_unreadable" => "its records cannot be read",
-        "base_mismatch" => "its base model is another one than the run's",
-        "base_unreadable" => "its base model cannot be loaded",
-        "out_of_memory" => "it ran out of memory",
-        "worker_failed" => "its training failed again and again",
-        "update_rejected" => "its update did not pass its own check",
-        "not_allowed" => "its policy does not allow the run",
-        "overlap_failed" => "its records could not be compared with the held-out set",
-        _ => "for a reason that this version does not know",
-    }
-}
-
 /// A site's name has at least so many columns.
-const SITE_COLUMNS: usize = 23;
+const SITE_COLUMNS: usize = 18;
 
 fn row(
     text: &mut String,

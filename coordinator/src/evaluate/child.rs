@@ -59,9 +59,13 @@ fn end_with_parent() {
 /// Does the job.
 pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
-        Job::Describe { model, data, seed, initial, overlap } => {
-            describe(model, data, *seed, &Outputs { initial, overlap: overlap.as_ref() }, device)
+        Job::Describe { model, data, seed, from, initial, overlap } => {
+            let first = from.as_deref().map_or(First::Fresh { seed: *seed }, First::From);
+            describe(model, data, first, &Outputs { initial, overlap: overlap.as_ref() }, device)
         }
+        Job::Fingerprint { model } => load(model, device)
+            .map(|base| Answer::Fingerprinted { fingerprint: Digest(base.fingerprint()) })
+            .map_err(Error::from),
         Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size, device),
     };
     result.unwrap_or_else(|error| failed(&error))
@@ -75,10 +79,17 @@ struct Outputs<'a> {
     overlap: Option<&'a OverlapJob>,
 }
 
+/// What the first adapter is.
+#[derive(Clone, Copy)]
+enum First<'a> {
+    Fresh { seed: u64 },
+    From(&'a Path),
+}
+
 fn describe(
     job: &ModelJob,
     data: &[PathBuf],
-    seed: u64,
+    first: First<'_>,
     outputs: &Outputs<'_>,
     device: Device,
 ) -> Result<Answer, Error> {
@@ -92,7 +103,10 @@ fn describe(
         .into_iter()
         .map(|(name, shape)| TensorSpec { name, shape })
         .collect();
-    let adapter = Adapter::init(base.config(), &lora, seed).map_err(PrepareError::from)?;
+    let adapter = match first {
+        First::Fresh { seed } => Adapter::init(base.config(), &lora, seed).map_err(PrepareError::from)?,
+        First::From(path) => read_adapter(path, base.config(), job)?,
+    };
     let bytes = adapter.to_safetensors().map_err(PrepareError::from)?;
     durable::write(outputs.initial, &bytes, durable::ORDINARY)
         .map_err(Error::io("write", outputs.initial))?;

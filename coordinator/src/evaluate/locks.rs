@@ -20,15 +20,16 @@ use crate::error::{Error, Result};
 pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
     let (mut read, mut write) = (Vec::new(), Vec::new());
     match job {
-        Job::Describe { model, data, initial, overlap, .. } => {
+        Job::Describe { model, data, from, initial, overlap, .. } => {
             read.extend(readable(&model.model));
-            read.extend(data.iter().cloned());
+            read.extend(data.iter().chain(from).cloned());
             write.extend(folder_of(initial));
             if let Some(overlap) = overlap {
                 read.push(overlap.key.clone());
                 write.extend(folder_of(&overlap.out));
             }
         }
+        Job::Fingerprint { model } => read.extend(readable(&model.model)),
         Job::Score { model, data, adapters, .. } => {
             read.extend(readable(&model.model));
             read.push(data.path.clone());
@@ -93,13 +94,19 @@ mod tests {
             model,
             data: vec!["/held-out/a.jsonl".into()],
             seed: 1,
+            from: Some("/adapter/adapter_model.safetensors".into()),
             initial: "/state/spool/launch-1/initial".into(),
             overlap: None,
         };
         let settings = ChildSettings { gpu_cache: "/state/cache".into(), ..ChildSettings::default() };
         let rules = rules_of(&job, &settings);
-        assert_eq!(rules.read, [PathBuf::from("/models/base"), "/held-out/a.jsonl".into()]);
+        let from = PathBuf::from("/adapter/adapter_model.safetensors");
+        assert_eq!(rules.read, [PathBuf::from("/models/base"), "/held-out/a.jsonl".into(), from]);
         assert_eq!((rules.write, rules.gpu), (vec![PathBuf::from("/state/spool/launch-1")], None));
+        let Job::Describe { model, .. } = job else { unreachable!() };
+        let job = Job::Fingerprint { model };
+        let rules = rules_of(&job, &settings);
+        assert_eq!((rules.read, rules.write), (vec![PathBuf::from("/models/base")], vec![]));
         let on_gpu = ChildSettings { device: Device::Cuda { index: 0 }, ..settings };
         let rules = rules_of(&job, &on_gpu);
         assert!(rules.gpu.is_some() && rules.write.contains(&PathBuf::from("/state/cache")));

@@ -6,13 +6,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::clock::Clock;
+use common::clock::{Clock, SteadyClock, Timestamp};
 use common::id::{Round, RunId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
+use tokio::time::MissedTickBehavior;
 
 use super::crash;
 use super::performer::Performer;
+use super::presence::Presence;
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -21,7 +23,7 @@ use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::launched::LaunchedRun;
 use crate::round::scheduler;
-use crate::round::state::RunState;
+use crate::round::state::{RoundRecord, RunState};
 use crate::store::Store;
 
 /// What the driver needs of the world.
@@ -32,13 +34,18 @@ pub struct World {
     pub runs: Runs,
     /// Does what effects ask.
     pub performer: Performer,
-    /// The time.
+    /// Who is out of reach.
+    pub presence: Arc<Presence>,
+    /// The machine's time. It is read once, at the start: what it does later moves no deadline.
     pub clock: Arc<dyn Clock>,
 }
 
 /// How the rest of the program talks to the driver.
 #[derive(Debug, Clone)]
-pub struct Driver(mpsc::Sender<Submission>);
+pub struct Driver {
+    sender: mpsc::Sender<Submission>,
+    clock: SteadyClock,
+}
 
 /// An event, and who waits for its commit.
 struct Submission {
@@ -52,7 +59,16 @@ impl Driver {
     /// start at once.
     pub fn start(world: World) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(DRIVER_QUEUE_EVENTS_MAX);
-        (Self(sender), tokio::spawn(run(world, receiver)))
+        // Inside a run time goes on where it was, even if the machine's clock was set back meanwhile.
+        let not_before = world.runs.active().map_or(Timestamp(0), |state| state.updated_at);
+        let clock = SteadyClock::begin(world.clock.as_ref(), not_before);
+        let world = World { clock: Arc::new(clock), ..world };
+        (Self { sender, clock }, tokio::spawn(run(world, receiver)))
+    }
+
+    /// The time by which runs go: it does not jump.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     /// Starts a run.
@@ -70,7 +86,7 @@ impl Driver {
     pub async fn submit(&self, run: RunId, event: Event) -> Result<Option<Admission>> {
         let (sender, receiver) = oneshot::channel();
         let gone = |_| Error::Internal("the round driver has ended".into());
-        self.0
+        self.sender
             .send(Submission { run, event, answer: Some(sender) })
             .await
             .map_err(|error| gone(error.to_string()))?;
@@ -80,6 +96,9 @@ impl Driver {
 
 async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
     let mut effects = JoinSet::new();
+    // Not the wait for the deadline: whoever keeps sending puts that one off.
+    let mut look = tokio::time::interval(Duration::from_millis(DRIVER_WAIT_MS_MAX));
+    look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     if let Some(state) = world.runs.active() {
         resume(&world, &state, &mut effects).await;
     }
@@ -114,6 +133,7 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
                     complete(&world, state.launched.run, Event::Tick, &mut effects).await;
                 }
             }
+            _ = look.tick() => note_absent(&world, &mut effects).await,
         }
     }
 }
@@ -126,6 +146,23 @@ async fn resume(world: &World, state: &RunState, effects: &mut Effects) {
     complete(world, run, Event::Restarted, effects).await;
     if let Some(state) = world.runs.find(run) {
         perform(world, &state, scheduler::pending(&state), effects);
+    }
+}
+
+/// While a round is open, sees who is there. Once a quorum is in, nobody waits for the others.
+async fn note_absent(world: &World, effects: &mut Effects) {
+    let Some(state) = world.runs.active().filter(|state| state.is_open()) else { return };
+    let store = Arc::clone(&world.store);
+    let rows = match blocking(move || Ok(store.sites()?)).await {
+        Ok(rows) => rows,
+        Err(error) => return tracing::error!(%error, "cannot see who is there"),
+    };
+    let sites = world.presence.look(&rows, world.clock.now());
+    let has_quorum = |record: &&RoundRecord| record.quorum_at.is_some();
+    let Some(record) = state.current().filter(has_quorum) else { return };
+    if state.waited_for().all(|site| sites.contains_key(site)) {
+        let event = Event::SitesAbsent { round: record.round, sites };
+        complete(world, state.launched.run, event, effects).await;
     }
 }
 
@@ -147,11 +184,13 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
     // What is applied is what is read back, so that replay gives the same bits even of a float.
     let event: Event = serde_json::from_str(&body).map_err(|error| Error::Internal(error.to_string()))?;
     let before = world.runs.find(run);
+    let other = world.runs.active().filter(|active| active.launched.run != run);
     let (next, asked) = match (&event, &before) {
-        (Event::Launched { launched }, None) => match world.runs.active() {
-            Some(active) => return Err(Error::RunInProgress(active.launched.run.to_string())),
-            None => scheduler::launch(launched.as_ref().clone(), now),
-        },
+        (Event::Launched { .. } | Event::TestAsked { .. }, _) if other.is_some() => {
+            let run = other.map(|active| active.launched.run.to_string()).unwrap_or_default();
+            return Err(Error::RunInProgress(run));
+        }
+        (Event::Launched { launched }, None) => scheduler::launch(launched.as_ref().clone(), now),
         (_, Some(state)) => scheduler::step(state.as_ref().clone(), &event, now),
         (_, None) => return Err(Error::UnknownRun(run.to_string())),
     };
@@ -167,6 +206,7 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
         let seq = blocking(append).await?;
         crash::after_journal(&event);
         tracing::info!(%run, %round, seq, event = kind, phase = next.phase.word(), "journalled");
+        name_missing(before.as_deref(), &next);
         world.runs.publish(next.clone());
     }
     let admission = asked.iter().find_map(|effect| match effect {
@@ -175,6 +215,16 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
     });
     perform(world, &next, asked, effects);
     Ok(admission)
+}
+
+/// Says in the log who does not count in a round that has just ended.
+fn name_missing(before: Option<&RunState>, next: &RunState) {
+    let known = before.and_then(RunState::current).map(|record| (record.round, &record.missing));
+    let ended = next.current().filter(|record| known != Some((record.round, &record.missing)));
+    for (site, why) in ended.iter().flat_map(|record| &record.missing) {
+        let round = next.current().map_or(Round(0), |record| record.round);
+        tracing::warn!(run = %next.launched.run, %round, %site, "does not count: {why}");
+    }
 }
 
 fn perform(world: &World, state: &RunState, asked: Vec<Effect>, effects: &mut Effects) {

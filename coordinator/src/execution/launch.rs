@@ -2,19 +2,27 @@
 //! process, first adapter and manifest stored. Called by `admin::server`. Invariant: a run file with a
 //! mistake is refused here, before anything is journalled.
 
+pub(crate) mod held_out;
+mod initial;
+mod sites;
+
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use certs::random;
 use common::id::{Digest, Point, RunId, SiteId};
 use common::places;
 use common::run::{OverlapTerms, RunManifest, RunSpec, TensorSpec};
+use prepare::settings::seed_after;
 
+use self::initial::Start;
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
 use crate::overlap;
-use crate::round::launched::{LaunchedRun, PinnedFile};
+use crate::round::launched::{LaunchedRun, PinnedFile, Sent};
+use crate::round::state::RunState;
 use crate::state_folder::config::{read_bounded, toml_reason};
 use crate::state_folder::{StateFolder, blobs};
 use crate::store::{SiteStatus, Store};
@@ -38,36 +46,123 @@ pub fn read_run_file(path: &Path) -> Result<RunSpec> {
     Ok(spec)
 }
 
-/// Makes a new run, ready to be journalled.
+/// What a launch needs of the coordinator.
+#[derive(Clone, Copy)]
+pub struct Desk<'a> {
+    /// Where things are.
+    pub folder: &'a StateFolder,
+    /// Facts.
+    pub store: &'a Store,
+    /// Earlier runs, and whether one is going.
+    pub runs: &'a Runs,
+    /// Describes models.
+    pub evaluator: &'a Evaluator,
+}
+
+/// A run that is ready to be journalled.
+#[derive(Debug)]
+pub struct Prepared {
+    /// The run.
+    pub launched: LaunchedRun,
+    /// What the operator should know, a sentence each.
+    pub notes: Vec<String>,
+}
+
+/// Makes a new run as a run file says.
 ///
 /// # Errors
 /// The run file is wrong, a file it names is missing, another run is going, too few sites have joined, or
 /// the child process cannot describe the model.
-pub async fn prepare(
-    folder: &StateFolder,
-    store: &Store,
-    runs: &Runs,
-    run_file: &Path,
-    evaluator: &Evaluator,
-) -> Result<LaunchedRun> {
+pub async fn from_file(desk: Desk<'_>, run_file: &Path) -> Result<Prepared> {
     let spec = read_run_file(run_file)?;
+    let start = match &spec.initial {
+        None => Start::default(),
+        Some(text) => {
+            let beside = run_file.parent().unwrap_or_else(|| Path::new("."));
+            initial::find(desk.folder, desk.runs, text, beside, &spec.adapter)?
+        }
+    };
+    prepare(desk, spec, start).await
+}
+
+/// Makes a run that goes on where another one ended: with its last published adapter, and its rounds that are
+/// left.
+///
+/// # Errors
+/// It is still going, has published nothing or everything; or as [`from_file`].
+pub async fn resumed(desk: Desk<'_>, state: &RunState) -> Result<Prepared> {
+    let (run, published) = (state.launched.run, state.published());
+    if !state.is_over() {
+        return Err(Error::RunInProgress(run.to_string()));
+    }
+    let mut spec = state.launched.spec.clone();
+    let left = spec.rounds.saturating_sub(published);
+    if left == 0 {
+        let message = format!("run {run} has published all of its {published} rounds");
+        let hint = "`coordinator evaluate RUN` measures its test set if that was not possible; \
+                    `initial = \"RUN\"` in a run file goes on from it";
+        return Err(Error::Argument { message, hint: hint.into() });
+    }
+    let start = initial::of_run(desk.folder, state, &spec.adapter)?;
+    spec.rounds = left;
+    spec.training.seed = seed_after(spec.training.seed, published);
+    spec.initial = Some(run.to_string());
+    if let Some(sites) = &mut spec.sites {
+        let rows = desk.store.sites()?;
+        let active =
+            |name: &SiteId| rows.iter().any(|row| &row.name == name && row.status == SiteStatus::Active);
+        sites.names.retain(active);
+    }
+    prepare(desk, spec, start).await
+}
+
+async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared> {
+    let Desk { folder, store, runs, evaluator } = desk;
     if let Some(active) = runs.active() {
         return Err(Error::RunInProgress(active.launched.run.to_string()));
     }
-    let active = store.sites()?.into_iter().filter(|site| site.status == SiteStatus::Active);
-    let sites: Vec<_> = active.map(|site| site.name).collect();
-    if sites.len() < spec.quorum.sites {
-        return Err(Error::TooFewSites { needed: spec.quorum.sites, joined: sites.len() });
-    }
+    let sites = sites::choose(&spec, &store.sites()?)?;
     let model = model_folder(&spec)?;
-    let validation = spec.validation.clone().map(|path| pin("validation file", path));
-    let test = spec.test.clone().map(|path| pin("test file", path));
-    let (validation, test) = (validation.transpose()?, test.transpose()?);
-    refuse_one_file_for_two(validation.as_ref(), test.as_ref())?;
+    let (validation, test) = held_out::pin_both(&spec)?;
+    let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
+    let notes = held_out::opened_before(test_openings_before).into_iter().chain(start.note.clone()).collect();
     let run = RunId(random::bytes()?);
-    let held_out: Vec<_> = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
-    let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
+    let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
+    let sent_before = sent_before(store, &sites)?;
+    let draft = Draft { run, spec, start, sites, model, validation, test, test_openings_before, sent_before };
+    let made = make(folder, evaluator, draft, files).await;
+    // What is needed of it is a blob by now. A folder that stays goes when the coordinator starts.
+    let _ = std::fs::remove_dir_all(folder.launch(run));
+    let launched = made.inspect_err(|_| {
+        // No run, no key. What cannot be removed now opens nothing: no manifest names it.
+        let _ = overlap::delete_key(folder, run);
+    })?;
+    Ok(Prepared { launched, notes })
+}
+
+/// A run file that can be launched as far as the coordinator's own process can tell.
+struct Draft {
+    run: RunId,
+    spec: RunSpec,
+    start: Start,
+    sites: Vec<SiteId>,
+    model: PathBuf,
+    validation: Option<PinnedFile>,
+    test: Option<PinnedFile>,
+    test_openings_before: u32,
+    sent_before: BTreeMap<SiteId, Sent>,
+}
+
+/// Has the child describe the model, and stores what it made.
+async fn make(
+    folder: &StateFolder,
+    evaluator: &Evaluator,
+    draft: Draft,
+    held_out: Vec<PathBuf>,
+) -> Result<LaunchedRun> {
+    let Draft { run, spec, start, sites, model, validation, test, test_openings_before, sent_before } = draft;
     let initial_path = make_launch_folder(folder, run)?.join("initial");
+    let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
     let job = Job::Describe {
         model: ModelJob {
             model: model.clone(),
@@ -77,27 +172,22 @@ pub async fn prepare(
         },
         data: held_out,
         seed: spec.training.seed,
+        from: start.file.clone(),
         initial: initial_path.clone(),
         overlap: overlap_job.clone(),
     };
-    let described = describe(evaluator, &job).await.inspect_err(|_| {
-        // No run, no key. What cannot be removed now opens nothing: no manifest names it.
-        let _ = overlap::delete_key(folder, run);
-        let _ = std::fs::remove_dir_all(folder.launch(run));
-    })?;
+    let Described { fingerprint, tensors, public_key } = belongs(&start, describe(evaluator, &job).await?)?;
     let folder = folder.clone();
-    blocking(move || {
-        let Described { fingerprint, tensors, public_key } = described;
+    let finish = move || {
         let published = overlap_job.as_ref().zip(public_key);
         let overlap =
             published.map(|(job, public_key)| adopt_set(&folder, &job.out, public_key)).transpose()?;
         let manifest = manifest(run, &spec, fingerprint, tensors, &sites, overlap)?;
+        initial::check_values(&initial_path, &manifest.tensors)?;
         let initial = blobs::digest_of(&initial_path)?;
         let adopted = blobs::adopt(&folder, &initial_path, initial)?;
         let adapter_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
         let bytes = manifest.to_bytes().map_err(|error| Error::Internal(error.to_string()))?;
-        // Both files are blobs now. A folder that stays is empty, and goes when the coordinator starts.
-        let _ = std::fs::remove_dir_all(folder.launch(run));
         let (manifest, manifest_bytes) = (blobs::put(&folder, &bytes)?, bytes.len() as u64);
         Ok(LaunchedRun {
             run,
@@ -112,9 +202,39 @@ pub async fn prepare(
             initial,
             adapter_bytes,
             overlap,
+            origin: start.origin,
+            test_openings_before,
+            sent_before,
         })
-    })
-    .await
+    };
+    blocking(finish).await
+}
+
+fn sent_before(store: &Store, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Sent>> {
+    let mut sent = BTreeMap::new();
+    for site in sites {
+        if let Some(totals) = store.frame_totals(site)? {
+            sent.insert(site.clone(), Sent { frames: totals.frames, bytes: totals.bytes });
+        }
+    }
+    Ok(sent)
+}
+
+/// Whether an adapter from elsewhere belongs to the base model that the child found.
+fn belongs(start: &Start, described: Described) -> Result<Described> {
+    match start.fingerprint {
+        Some(fingerprint) if fingerprint != described.fingerprint => Err(Error::Argument {
+            message: format!(
+                "the initial adapter belongs to the base model {}, but the run file's is {}",
+                fingerprint.short(),
+                described.fingerprint.short()
+            ),
+            hint:
+                "name the model folder that the adapter was trained on, and hold it in the same way ([base])"
+                    .into(),
+        }),
+        _ => Ok(described),
+    }
 }
 
 /// Removes what launches left that a crash cut short.
@@ -161,7 +281,9 @@ async fn describe(evaluator: &Evaluator, job: &Job) -> Result<Described> {
             Ok(Described { fingerprint, tensors, public_key })
         }
         Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
-        Answer::Scored { .. } => Err(Error::Internal("the child answered something else".into())),
+        Answer::Scored { .. } | Answer::Fingerprinted { .. } => {
+            Err(Error::Internal("the child answered something else".into()))
+        }
     }
 }
 
@@ -211,48 +333,4 @@ fn model_folder(spec: &RunSpec) -> Result<PathBuf> {
     places::model(model).map_err(missing).and_then(|path| {
         if path.is_dir() { Ok(path) } else { Err(Error::Missing { what: "model folder", path }) }
     })
-}
-
-/// A test set that was measured after every round is no test set any more.
-fn refuse_one_file_for_two(validation: Option<&PinnedFile>, test: Option<&PinnedFile>) -> Result<()> {
-    match validation.zip(test) {
-        Some((validation, test)) if validation.digest == test.digest => Err(Error::Argument {
-            message: format!("the test file {} is the validation file, or a copy of it", test.path.display()),
-            hint: "name a test file that nothing was chosen by, or leave `test` out of the run file".into(),
-        }),
-        _ => Ok(()),
-    }
-}
-
-fn pin(what: &'static str, path: PathBuf) -> Result<PinnedFile> {
-    let path = match path.canonicalize() {
-        Ok(found) if found.is_file() => found,
-        _ => return Err(Error::Missing { what, path }),
-    };
-    let digest = blobs::digest_of(&path)?;
-    Ok(PinnedFile { path, digest })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_test_file_that_is_the_validation_file_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let pinned = |name: &str, text: &str| {
-            let path = folder.path().join(name);
-            std::fs::write(&path, text).unwrap();
-            pin("file", path).unwrap()
-        };
-        let (validation, copy) = (pinned("validation.jsonl", "a"), pinned("test.jsonl", "a"));
-        for test in [&validation, &copy] {
-            let error = refuse_one_file_for_two(Some(&validation), Some(test)).unwrap_err();
-            assert!(error.to_string().contains("is the validation file, or a copy of it"), "{error}");
-        }
-        let other = pinned("other.jsonl", "b");
-        assert!(refuse_one_file_for_two(Some(&validation), Some(&other)).is_ok());
-        assert!(refuse_one_file_for_two(None, Some(&other)).is_ok());
-        assert!(refuse_one_file_for_two(Some(&validation), None).is_ok());
-    }
 }

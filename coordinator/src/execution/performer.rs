@@ -4,11 +4,12 @@
 
 use std::future::Future;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
 use common::run::{AggregationMethod, RunManifest, Weighting};
+use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{self, Averaged, Input};
 use crate::blocking::blocking;
@@ -28,12 +29,33 @@ use crate::state_folder::{StateFolder, blobs, parts};
 pub struct Performer {
     folder: Arc<StateFolder>,
     evaluator: Evaluator,
+    trouble: Arc<Mutex<Option<Trouble>>>,
+}
+
+/// What did not succeed, and is tried again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Trouble {
+    /// The run.
+    pub run: RunId,
+    /// `aggregate` or `publish`.
+    pub what: String,
+    /// One sentence.
+    pub reason: String,
 }
 
 impl Performer {
     /// A performer for this state folder.
     pub fn new(folder: StateFolder, evaluator: Evaluator) -> Self {
-        Self { folder: Arc::new(folder), evaluator }
+        Self { folder: Arc::new(folder), evaluator, trouble: Arc::default() }
+    }
+
+    /// What does not succeed at the moment.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    fn note(&self, trouble: Option<Trouble>) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
     }
 
     /// Performs one effect and returns the event that reports it.
@@ -43,7 +65,7 @@ impl Performer {
             Effect::Aggregate { round, inputs } => {
                 self.collect_parts().await;
                 let work = || self.aggregate(state, round, &inputs);
-                Some(persist("aggregate", work).await)
+                Some(self.persist(state.launched.run, "aggregate", work).await)
             }
             Effect::Score { round, adapter } => {
                 let score = self.score_one(state, Some(adapter)).await;
@@ -51,12 +73,12 @@ impl Performer {
             }
             Effect::Publish { round, adapter } => {
                 let work = || self.publish(round, adapter);
-                Some(persist("publish", work).await)
+                Some(self.persist(state.launched.run, "publish", work).await)
             }
-            Effect::OpenTest => {
-                let file = state.launched.test.as_ref().map_or(Digest([0; 32]), |file| file.digest);
-                Some(Event::TestOpened { file })
-            }
+            Effect::OpenTest => Some(match self.ready_for_test(state).await {
+                Ok(file) => Event::TestOpened { file },
+                Err(error) => Event::TestPutOff { reason: error.to_string() },
+            }),
             Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
             Effect::Finish => {
                 self.clean_up(state.launched.run).await;
@@ -121,6 +143,66 @@ impl Performer {
         match self.score(state, data, vec![adapter]).await {
             Ok(scores) => scores.first().copied().map_or_else(no_score, Score::Measured),
             Err(error) => Score::Unevaluated { reason: error.to_string() },
+        }
+    }
+
+    /// Tries again as long as that can help; then the run ends with the reason.
+    async fn persist<F, W>(&self, run: RunId, what: &str, work: F) -> Event
+    where
+        F: Fn() -> W,
+        W: Future<Output = Result<Event>>,
+    {
+        let mut wait_ms = EFFECT_WAIT_MS_MIN;
+        for attempt in 1..=EFFECT_ATTEMPTS_MAX {
+            let error = match work().await {
+                Ok(event) => {
+                    self.note(None);
+                    return event;
+                }
+                Err(error) => error,
+            };
+            // The same work on the same files: a fault of ours, panic included, would come again.
+            let is_final = match &error {
+                Error::Internal(_) | Error::Interrupted(_) => true,
+                Error::Aggregate(error) => !error.is_retryable(),
+                _ => attempt == EFFECT_ATTEMPTS_MAX,
+            };
+            if is_final {
+                self.note(None);
+                return Event::EffectFailed { reason: error.to_string() };
+            }
+            tracing::error!(what, attempt, %error, "failed; trying again");
+            self.note(Some(Trouble { run, what: what.to_owned(), reason: error.to_string() }));
+            tokio::time::sleep(Duration::from_millis(wait_ms)).await;
+            wait_ms = (wait_ms * 2).min(EFFECT_WAIT_MS_MAX);
+        }
+        Event::EffectFailed { reason: format!("{what} was never tried") }
+    }
+
+    /// The test set is opened once, so everything else has to be there before: the base model can be loaded
+    /// and is the run's, and the file is the one that was launched with.
+    async fn ready_for_test(&self, state: &RunState) -> Result<Digest> {
+        let test = state.launched.test.clone();
+        let test = test.ok_or_else(|| Error::Internal("the run has no test file".into()))?;
+        let (path, adapter) = (test.path.clone(), self.folder.blob(state.model()));
+        let found = blocking(move || {
+            // Also the adapter: of a file that is gone nothing can be measured.
+            blobs::digest_of(&adapter)?;
+            blobs::digest_of(&path)
+        });
+        if found.await? != test.digest {
+            let reason = "it changed since the run was launched".to_owned();
+            return Err(Error::Config { path: test.path, reason });
+        }
+        let expected = state.launched.model_fingerprint;
+        match self.evaluator.run(&Job::Fingerprint { model: model_job(state) }).await? {
+            Answer::Fingerprinted { fingerprint } if fingerprint == expected => Ok(test.digest),
+            Answer::Fingerprinted { .. } => Err(Error::Config {
+                path: state.launched.model.clone(),
+                reason: "it is not the base model that the run was trained on".into(),
+            }),
+            Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
+            _ => Err(Error::Internal("the evaluation answered something else".into())),
         }
     }
 
@@ -233,34 +315,6 @@ fn aggregate_files(
     blobs::adopt(folder, out, digest)?;
     common::crash_point!("aggregate-after-file");
     Ok((digest, averaged))
-}
-
-/// Tries again as long as that can help; then the run ends with the reason.
-async fn persist<F, W>(what: &str, work: F) -> Event
-where
-    F: Fn() -> W,
-    W: Future<Output = Result<Event>>,
-{
-    let mut wait_ms = EFFECT_WAIT_MS_MIN;
-    for attempt in 1..=EFFECT_ATTEMPTS_MAX {
-        match work().await {
-            Ok(event) => return event,
-            // The same work on the same files: a fault of ours, panic included, would come again.
-            Err(error @ (Error::Internal(_) | Error::Interrupted(_))) => {
-                return Event::EffectFailed { reason: error.to_string() };
-            }
-            Err(Error::Aggregate(error)) if !error.is_retryable() => {
-                return Event::EffectFailed { reason: error.to_string() };
-            }
-            Err(error) if attempt == EFFECT_ATTEMPTS_MAX => {
-                return Event::EffectFailed { reason: error.to_string() };
-            }
-            Err(error) => tracing::error!(what, attempt, %error, "failed; trying again"),
-        }
-        tokio::time::sleep(Duration::from_millis(wait_ms)).await;
-        wait_ms = (wait_ms * 2).min(EFFECT_WAIT_MS_MAX);
-    }
-    Event::EffectFailed { reason: format!("{what} was never tried") }
 }
 
 /// The part of a job that the run file says.

@@ -79,11 +79,11 @@ impl Runs {
     }
 
     /// The newest run that ended and in which `site` took part.
-    pub fn finished_for(&self, site: &SiteId) -> Option<RunId> {
+    pub fn finished_for(&self, site: &SiteId) -> Option<Arc<RunState>> {
         let all = self.all();
         let mut ended =
             all.iter().rev().filter(|state| state.is_over() && state.launched.sites.contains(site));
-        ended.next().map(|state| state.launched.run)
+        ended.next().cloned()
     }
 
     /// Replaces a run's state; the driver's call after a commit.

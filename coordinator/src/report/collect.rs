@@ -11,6 +11,7 @@ use super::document::{
 };
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
+use crate::execution::runs::Runs;
 use crate::round::state::{Metrics, RunState};
 use crate::store::Store;
 
@@ -18,8 +19,8 @@ use crate::store::Store;
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn report(store: &Store, state: &RunState, now: Timestamp) -> Result<Report> {
-    let status = run_report(store, state)?;
+pub fn report(store: &Store, runs: &Runs, state: &RunState, now: Timestamp) -> Result<Report> {
+    let status = run_report(store, runs, state, 0)?;
     let rounds: Vec<Round> = status.history.iter().map(round).collect();
     let newest = status.history.iter().rev().filter(|round| round.published_ms.is_some());
     let validated = newest.into_iter().find_map(|round| round.validation);

@@ -148,6 +148,9 @@ impl RequestHandler {
             // Answered by `ledger`.
             Request::Hello { .. } | Request::LedgerProof { .. } => Err(Refusal::Internal),
             Request::ShowReceipt { receipt } => self.shown(site, &receipt).await,
+            Request::Condition { version, clock_minutes, disk_low } => {
+                self.condition(site, version, clock_minutes, disk_low).await
+            }
             Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),
             Request::Fetch { digest, offset } => self.fetch(site, digest, offset).await,
             Request::Ready { key, base_fingerprint, records } => {
@@ -227,7 +230,8 @@ impl RequestHandler {
     }
 }
 
-fn failure_code(reason: TrainFailure) -> &'static str {
+/// The word for a failure in the journal and in what the operator sees.
+pub(crate) fn failure_code(reason: TrainFailure) -> &'static str {
     match reason {
         TrainFailure::NoRecords => "no_records",
         TrainFailure::DataUnreadable => "data_unreadable",

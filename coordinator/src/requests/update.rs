@@ -37,7 +37,7 @@ impl RequestHandler {
             Admission::Welcome => {}
         }
         let (intake, store, who, now) =
-            (self.intake.clone(), Arc::clone(&self.store), site.clone(), self.clock.now());
+            (self.intake.clone(), Arc::clone(&self.store), site.clone(), self.driver.now());
         let expected = state.launched.adapter_bytes;
         let next_offset = internal(
             blocking(move || {

@@ -1,18 +1,20 @@
 //! What a site should do now (long poll), which blobs it may fetch, and that it is ready to train. Called by
 //! `handler`. Invariant: a site learns only of runs that it takes part in.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::{Digest, SiteId};
-use common::limits::POLL_WAIT_MS_MAX;
+use common::limits::{POLL_WAIT_MS_MAX, VERSION_PART_MAX};
 use common::net::server::Reply;
-use common::wire::message::{Refusal, Response, RoundKey, Work};
+use common::wire::message::{Refusal, Response, RoundKey, RunEnd, Work};
 use tokio::time::Instant;
 
 use super::handler::RequestHandler;
-use crate::blocking::internal;
+use crate::blocking::{blocking, internal};
 use crate::round::event::Event;
-use crate::round::state::RoundRecord;
+use crate::round::state::{Failure, Phase, RoundRecord};
+use crate::store::presence::Condition;
 
 impl RequestHandler {
     /// Waits until there is something to do, at most `wait_ms`.
@@ -42,8 +44,14 @@ impl RequestHandler {
                 adapter_bytes: launched.adapter_bytes,
             });
         }
-        let run = self.runs.finished_for(site)?;
-        self.told.first_time(site, run).then_some(Work::Finished { run })
+        let state = self.runs.finished_for(site)?;
+        let run = state.launched.run;
+        let work = match &state.phase {
+            Phase::Failed(Failure::Stopped) => Work::Ended { run, end: RunEnd::Stopped },
+            Phase::Failed(_) => Work::Ended { run, end: RunEnd::Failed },
+            _ => Work::Finished { run },
+        };
+        self.told.first_time(site, run).then_some(work)
     }
 
     /// A site may read the manifest of a run it takes part in, the models published to it, and the held-out
@@ -56,6 +64,26 @@ impl RequestHandler {
             let named = state.launched.manifest == digest || set == Some(digest);
             takes_part && (named || state.rounds.iter().any(published))
         })
+    }
+
+    /// Notes how the site's machine is: for the operator only, nothing depends on it.
+    pub(super) async fn condition(
+        &self,
+        site: &SiteId,
+        version: [u16; 3],
+        clock_minutes: u32,
+        disk_low: bool,
+    ) -> Result<Reply, Refusal> {
+        if version.iter().any(|part| *part >= VERSION_PART_MAX) {
+            return Err(Refusal::BadRequest);
+        }
+        // It says whole minutes, so the middle of one is meant.
+        let theirs = i64::from(clock_minutes) * 60 + 30;
+        let clock_ahead_s = theirs - self.clock.now().unix_s();
+        let condition = Condition { version, clock_ahead_s, disk_low };
+        let (store, who) = (Arc::clone(&self.store), site.clone());
+        internal(blocking(move || Ok(store.put_condition(&who, &condition)?)).await)?;
+        Ok(Response::Noted.into())
     }
 
     pub(super) async fn ready(

@@ -4,10 +4,14 @@
 //! `execution`, which raise them. Invariant: variants are only ever added and written names stay, so that
 //! old journals replay.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
 use super::launched::LaunchedRun;
+use super::missing::Absence;
 use super::state::{Outlier, Score};
 
 /// Something that happened, in the past tense.
@@ -60,6 +64,33 @@ pub enum Event {
         /// Who.
         site: SiteId,
     },
+    /// The operator left a site out of the run until it is included again.
+    SiteExcluded {
+        /// Who.
+        site: SiteId,
+    },
+    /// The operator takes an excluded site in again.
+    SiteIncluded {
+        /// Who.
+        site: SiteId,
+    },
+    /// The operator paused a site, in this run as in every other.
+    SitePaused {
+        /// Who.
+        site: SiteId,
+    },
+    /// A paused site takes part again.
+    SiteResumed {
+        /// Who.
+        site: SiteId,
+    },
+    /// Sites are out of reach. In the journal only where it closes the round: nobody waits for them then.
+    SitesAbsent {
+        /// The round.
+        round: Round,
+        /// Who, and how we know.
+        sites: BTreeMap<SiteId, Absence>,
+    },
     /// The round's aggregate is durable under its digest.
     Aggregated {
         /// The round.
@@ -90,6 +121,18 @@ pub enum Event {
     TestOpened {
         /// SHA-256 of the test file.
         file: Digest,
+    },
+    /// The test set stays closed, because model or test file cannot be used; the run ends without it.
+    TestPutOff {
+        /// One sentence for the operator.
+        reason: String,
+    },
+    /// The operator asks for the test set's measurement of a run that ended without one.
+    TestAsked {
+        /// Where the base model is now.
+        model: PathBuf,
+        /// Where the test file is now; its content is still the launched one.
+        test: PathBuf,
     },
     /// Base and final model were measured on the test set.
     TestScored {
@@ -122,10 +165,17 @@ impl Event {
             Self::UpdateStored { .. } => "update_stored",
             Self::SiteFailed { .. } => "site_failed",
             Self::SiteRevoked { .. } => "site_revoked",
+            Self::SiteExcluded { .. } => "site_excluded",
+            Self::SiteIncluded { .. } => "site_included",
+            Self::SitePaused { .. } => "site_paused",
+            Self::SiteResumed { .. } => "site_resumed",
+            Self::SitesAbsent { .. } => "sites_absent",
             Self::Aggregated { .. } => "aggregated",
             Self::Scored { .. } => "scored",
             Self::RoundPublished { .. } => "round_published",
             Self::TestOpened { .. } => "test_opened",
+            Self::TestPutOff { .. } => "test_put_off",
+            Self::TestAsked { .. } => "test_asked",
             Self::TestScored { .. } => "test_scored",
             Self::Restarted => "restarted",
             Self::Stopped => "stopped",

@@ -2,6 +2,7 @@
 //! it is over. Made by `execution::launch`. Used by `event`, `state`, and everybody who reads a run's state.
 //! Invariant: each file it names is pinned by its digest, so that no file can change under a run.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use common::id::{Digest, RunId, SiteId};
@@ -48,6 +49,39 @@ pub struct LaunchedRun {
     /// versions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<OverlapTerms>,
+    /// The run whose last published adapter this one starts from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+    /// How often earlier runs had opened the test file when this one was launched.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub test_openings_before: u32,
+    /// What had arrived of each site by then.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sent_before: BTreeMap<SiteId, Sent>,
+}
+
+/// What arrived of a site.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sent {
+    /// Frames.
+    pub frames: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+/// The run that another one goes on from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Origin {
+    /// Which.
+    pub run: RunId,
+    /// How many of its rounds were published by then.
+    pub rounds: u32,
+}
+
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }
 
 impl LaunchedRun {

@@ -7,6 +7,7 @@
 use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 
+use super::closing;
 use super::effect::{Admission, Effect};
 use super::event::Event;
 use super::launched::LaunchedRun;
@@ -114,17 +115,37 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             state.test.openings.push(now);
             state.phase = Phase::Testing;
         }
+        Event::TestPutOff { reason } if state.phase == Phase::TestPending => {
+            state.test.federated = Some(Score::Unevaluated { reason: reason.clone() });
+            state.phase = Phase::Finished;
+        }
+        Event::TestAsked { model, test } if state.may_be_tested() => {
+            state.launched.model.clone_from(model);
+            if let Some(file) = &mut state.launched.test {
+                file.path.clone_from(test);
+            }
+            state.phase = Phase::TestPending;
+        }
         Event::TestScored { base, federated } if state.phase == Phase::Testing => {
             state.test.base = Some(base.clone());
             state.test.federated = Some(federated.clone());
             state.phase = Phase::Finished;
         }
-        Event::Restarted if state.is_open() => extend_deadline(state, now),
+        Event::Restarted if state.is_open() => closing::begin_anew(state, now),
         Event::Stopped if !state.is_over() => state.phase = Phase::Failed(Failure::Stopped),
         Event::EffectFailed { reason } if !state.is_over() => {
             state.phase = Phase::Failed(Failure::EffectFailed(reason.clone()))
         }
-        Event::Tick => return expire(state, now),
+        Event::Tick => return changed(closing::expire(state, now)),
+        Event::SitesAbsent { round, sites }
+            if state.current().is_some_and(|record| record.round == *round) =>
+        {
+            return changed(closing::without(state, sites, now));
+        }
+        Event::SiteExcluded { .. }
+        | Event::SiteIncluded { .. }
+        | Event::SitePaused { .. }
+        | Event::SiteResumed { .. } => return leave_out(state, event, now),
         _ => return Outcome::Ignored,
     }
     Outcome::Changed
@@ -136,11 +157,14 @@ fn announce(state: &mut RunState, now: Timestamp) {
         round: Round(number),
         from: state.model(),
         announced_at: now,
-        deadline: now.plus_ms(deadline_ms(state)),
+        deadline: now.plus_ms(closing::deadline_ms(state)),
         ready: Default::default(),
         updates: Default::default(),
         failed: Default::default(),
         failures: Default::default(),
+        quorum_at: None,
+        absent: Default::default(),
+        missing: Default::default(),
         closed_at: None,
         aggregate: None,
         outliers: Vec::new(),
@@ -173,7 +197,7 @@ fn stored(state: &mut RunState, round: Round, site: &SiteId, update: Update, now
         record.updates.insert(site.clone(), update);
         state.phase = Phase::Collecting;
     }
-    close_if_complete(state, now);
+    closing::consider(state, now);
     Outcome::Answered { admission, changed: true }
 }
 
@@ -191,29 +215,8 @@ fn failed(state: &mut RunState, round: Round, site: &SiteId, code: &str, now: Ti
         }
         _ => return Outcome::Ignored,
     }
-    close_if_complete(state, now);
+    closing::consider(state, now);
     Outcome::Changed
-}
-
-/// Closes the round once every site that may still deliver has, if that makes a quorum.
-fn close_if_complete(state: &mut RunState, now: Timestamp) {
-    let Some(record) = state.rounds.last() else { return };
-    let waiting = |site: &&SiteId| {
-        !state.revoked.contains(*site)
-            && !record.updates.contains_key(*site)
-            && !record.failed.contains_key(*site)
-    };
-    let complete = !state.launched.sites.iter().any(|site| waiting(&site));
-    if complete && record.updates.len() >= state.launched.spec.quorum.sites {
-        close(state, now);
-    }
-}
-
-fn close(state: &mut RunState, now: Timestamp) {
-    if let Some(record) = state.rounds.last_mut() {
-        record.closed_at = Some(now);
-        state.phase = Phase::Aggregating;
-    }
 }
 
 /// The first update stands. Recorded once per refused digest, so that a site that insists cannot
@@ -242,10 +245,31 @@ fn revoke(state: &mut RunState, site: &SiteId, now: Timestamp) {
     }
     let left = state.launched.sites.iter().filter(|site| !state.revoked.contains(*site)).count();
     if left < state.launched.spec.quorum.sites {
-        state.phase = Phase::Failed(quorum_not_met(state));
+        closing::fail(state);
     } else {
-        close_if_complete(state, now);
+        closing::consider(state, now);
     }
+}
+
+/// Takes a site out of the run for now, or in again. What it has delivered counts all the same: it has a
+/// receipt for it. A quorum that has become impossible is waited for, because the site may come back.
+fn leave_out(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
+    let taking_part = |state: &RunState, site| !state.is_over() && state.launched.sites.contains(site);
+    let moved = match event {
+        Event::SiteExcluded { site } => taking_part(state, site) && state.excluded.insert(site.clone()),
+        Event::SiteIncluded { site } => taking_part(state, site) && state.excluded.remove(site),
+        Event::SitePaused { site } => taking_part(state, site) && state.paused.insert(site.clone()),
+        Event::SiteResumed { site } => taking_part(state, site) && state.paused.remove(site),
+        _ => false,
+    };
+    if moved {
+        closing::consider(state, now);
+    }
+    changed(moved)
+}
+
+fn changed(changed: bool) -> Outcome {
+    if changed { Outcome::Changed } else { Outcome::Ignored }
 }
 
 fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers: &[Outlier]) -> Outcome {
@@ -288,40 +312,8 @@ fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
     Outcome::Changed
 }
 
-/// At the deadline a round goes on without the stragglers, or fails.
-fn expire(state: &mut RunState, now: Timestamp) -> Outcome {
-    match state.current() {
-        Some(record) if state.is_open() && now >= record.deadline => {
-            if record.updates.len() >= state.launched.spec.quorum.sites {
-                close(state, now);
-            } else {
-                state.phase = Phase::Failed(quorum_not_met(state));
-            }
-            Outcome::Changed
-        }
-        _ => Outcome::Ignored,
-    }
-}
-
-fn quorum_not_met(state: &RunState) -> Failure {
-    let updates = state.current().map_or(0, |record| record.updates.len());
-    Failure::QuorumNotMet { updates: count(updates), needed: count(state.launched.spec.quorum.sites) }
-}
-
-/// Sites could not reach us while we were down: the round in progress gets its full time again.
-fn extend_deadline(state: &mut RunState, now: Timestamp) {
-    let deadline = now.plus_ms(deadline_ms(state));
-    if let Some(record) = state.rounds.last_mut() {
-        record.deadline = record.deadline.max(deadline);
-    }
-}
-
 fn count(items: usize) -> u32 {
     u32::try_from(items).unwrap_or(u32::MAX)
-}
-
-fn deadline_ms(state: &RunState) -> u64 {
-    state.launched.spec.quorum.deadline_s.saturating_mul(1000)
 }
 
 #[cfg(test)]

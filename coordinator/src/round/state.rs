@@ -9,6 +9,7 @@ use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
 use super::launched::LaunchedRun;
+use super::missing::{Absence, Missing};
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -186,6 +187,15 @@ pub struct RoundRecord {
     /// How often each of them said so, up to the most that is noted.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub failures: BTreeMap<SiteId, u32>,
+    /// Since when the quorum is in.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quorum_at: Option<Timestamp>,
+    /// Sites that were out of reach when that closed the round.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub absent: BTreeMap<SiteId, Absence>,
+    /// Sites that do not count in it, and why; filled when it ends.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub missing: BTreeMap<SiteId, Missing>,
     /// When the round stopped taking updates.
     pub closed_at: Option<Timestamp>,
     /// The average.
@@ -245,6 +255,12 @@ pub struct RunState {
     pub conflicts: Vec<Conflict>,
     /// Sites whose work does not count any more.
     pub revoked: BTreeSet<SiteId>,
+    /// Sites that the operator left out of this run, for now.
+    #[serde(default)]
+    pub excluded: BTreeSet<SiteId>,
+    /// Sites that the operator paused.
+    #[serde(default)]
+    pub paused: BTreeSet<SiteId>,
 }
 
 impl RunState {
@@ -260,6 +276,8 @@ impl RunState {
             test: TestRecord::default(),
             conflicts: Vec::new(),
             revoked: BTreeSet::new(),
+            excluded: BTreeSet::new(),
+            paused: BTreeSet::new(),
         }
     }
 
@@ -280,9 +298,22 @@ impl RunState {
         aggregates.next().map_or(self.launched.initial, |aggregate| aggregate.digest)
     }
 
+    /// Rounds that were published.
+    pub fn published(&self) -> u32 {
+        let published = self.rounds.iter().filter(|record| record.published_at.is_some());
+        u32::try_from(published.count()).unwrap_or(u32::MAX)
+    }
+
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Finished | Phase::Failed(_))
+    }
+
+    /// Whether it is over, has a last round's model and a test file, and no measurement of it.
+    pub fn may_be_tested(&self) -> bool {
+        let measured = self.test.federated.as_ref().and_then(Score::metrics).is_some();
+        let complete = self.published() >= self.launched.spec.rounds;
+        self.is_over() && complete && self.launched.test.is_some() && !measured
     }
 
     /// Whether updates of the current round are welcome.
@@ -290,15 +321,35 @@ impl RunState {
         matches!(self.phase, Phase::Announced | Phase::Collecting)
     }
 
-    /// The next instant at which a `Tick` changes something.
+    /// The next instant at which a `Tick` changes something: the deadline, or the end of the grace period
+    /// once the quorum is in.
     pub fn next_deadline(&self) -> Option<Timestamp> {
-        self.current().filter(|_| self.is_open()).map(|record| record.deadline)
+        let record = self.current().filter(|_| self.is_open())?;
+        let grace_ms = self.launched.spec.quorum.grace_ms();
+        let graced = record.quorum_at.map_or(record.deadline, |at| at.plus_ms(grace_ms));
+        Some(record.deadline.min(graced))
+    }
+
+    /// Whether a site of this run takes no part in it now.
+    pub fn is_left_out(&self, site: &SiteId) -> bool {
+        [&self.revoked, &self.excluded, &self.paused].iter().any(|sites| sites.contains(site))
+    }
+
+    /// Sites of the open round that have neither delivered nor given up, and take part.
+    pub fn waited_for(&self) -> impl Iterator<Item = &SiteId> {
+        let record = self.current().filter(|_| self.is_open());
+        self.launched.sites.iter().filter(move |site| {
+            let done = |record: &RoundRecord| {
+                record.updates.contains_key(*site) || record.failed.contains_key(*site)
+            };
+            record.is_some_and(|record| !done(record)) && !self.is_left_out(site)
+        })
     }
 
     /// The round that `site` should train now, if any.
     pub fn work_for(&self, site: &SiteId) -> Option<&RoundRecord> {
         let record = self.current().filter(|_| self.is_open())?;
-        let invited = self.launched.sites.contains(site) && !self.revoked.contains(site);
+        let invited = self.launched.sites.contains(site) && !self.is_left_out(site);
         (invited && !record.updates.contains_key(site)).then_some(record)
     }
 }

@@ -86,9 +86,10 @@ pub fn newest(state: &RunState) -> BTreeMap<SiteId, f64> {
 /// last counted update, and shares that were lowered.
 pub fn warnings(state: &RunState, record: &RoundRecord) -> Vec<String> {
     let mut warnings = Vec::new();
-    let earlier = || state.rounds.iter().rev().filter(|earlier| earlier.round < record.round);
+    let end = state.rounds.partition_point(|earlier| earlier.round < record.round);
     for (site, Update { records, .. }) in &record.updates {
-        let before = earlier().find_map(|earlier| earlier.updates.get(site)).map(|update| update.records);
+        let mut earlier = state.rounds.iter().take(end).rev();
+        let before = earlier.find_map(|earlier| earlier.updates.get(site)).map(|update| update.records);
         if let Some(before) = before.filter(|&before| jumped(before, *records)) {
             warnings.push(format!(
                 "round {}: site {site} says {records} records, {before} before; ask the hospital",

@@ -11,6 +11,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
+use super::presence::moment;
 
 /// A site's standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,6 +51,12 @@ pub struct SiteRow {
     pub status: SiteStatus,
     /// When it joined.
     pub joined_at: Option<Timestamp>,
+    /// When it first said hello.
+    pub hello_at: Option<Timestamp>,
+    /// When its last message was taken.
+    pub seen_at: Option<Timestamp>,
+    /// Since when it is paused.
+    pub paused_at: Option<Timestamp>,
 }
 
 /// One invitation, without its token, which nobody but the hospital has.
@@ -269,16 +276,21 @@ impl Store {
     /// # Errors
     /// The database cannot be read, or holds a name or a status that this program never writes.
     pub fn sites(&self) -> Result<Vec<SiteRow>, StoreError> {
+        let query = "SELECT name, status, joined_at, hello_at, seen_at, paused_at FROM sites ORDER BY name";
         let connection = self.lock();
-        let mut statement = connection.prepare("SELECT name, status, joined_at FROM sites ORDER BY name")?;
-        let read = |row: &rusqlite::Row<'_>| {
-            Ok((row.get::<_, String>(0)?, row.get::<_, String>(1)?, row.get::<_, Option<i64>>(2)?))
-        };
+        let mut statement = connection.prepare(query)?;
+        let mut rows = statement.query([])?;
         let mut sites = Vec::new();
-        for row in statement.query_map([], read)? {
-            let (name, word, joined_at) = row?;
-            let joined_at = joined_at.map(|at| Timestamp(from_sql(at)));
-            sites.push(SiteRow { name: site_id(&name)?, status: SiteStatus::parse(&word)?, joined_at });
+        while let Some(row) = rows.next()? {
+            let (name, word): (String, String) = (row.get(0)?, row.get(1)?);
+            sites.push(SiteRow {
+                name: site_id(&name)?,
+                status: SiteStatus::parse(&word)?,
+                joined_at: moment(row.get(2)?),
+                hello_at: moment(row.get(3)?),
+                seen_at: moment(row.get(4)?),
+                paused_at: moment(row.get(5)?),
+            });
         }
         Ok(sites)
     }

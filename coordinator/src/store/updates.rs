@@ -101,22 +101,20 @@ impl Store {
         Ok(connection.query_row(query, params![run.0, round.0, site.as_str(), digest.0], read).optional()?)
     }
 
-    /// When the site first offered this update: the end of its training.
+    /// When the updates of a round were offered, whether or not they count.
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn offered_at(
-        &self,
-        run: RunId,
-        round: Round,
-        site: &SiteId,
-        digest: Digest,
-    ) -> Result<Option<Timestamp>, StoreError> {
-        let query = "SELECT at FROM offers WHERE run = ? AND round = ? AND site = ? AND digest = ?";
+    pub fn offers_of(&self, run: RunId, round: Round) -> Result<Vec<(Digest, Timestamp)>, StoreError> {
         let connection = self.lock();
-        let values = params![run.0, round.0, site.as_str(), digest.0];
-        let at = connection.query_row(query, values, |row| row.get(0)).optional()?;
-        Ok(at.map(|at| Timestamp(from_sql(at))))
+        let mut statement =
+            connection.prepare("SELECT digest, at FROM offers WHERE run = ? AND round = ?")?;
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)?));
+        let rows = statement.query_map(params![run.0, round.0], read)?;
+        rows.map(|row| {
+            row.map(|(digest, at)| (Digest(digest), Timestamp(from_sql(at)))).map_err(StoreError::from)
+        })
+        .collect()
     }
 
     /// The latest offer by this site (any round) with this digest: what a chunk belongs to.

@@ -175,7 +175,9 @@ fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
         Err(error) => return Err(error),
     };
     let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
-    let mut connection = Connection::new(QuicConnector::new(&identity)?, egress).with_book(book);
+    let mut connection = Connection::new(QuicConnector::new(&identity)?, egress)
+        .with_book(book)
+        .with_disk(folder.root(), config.retention.disk_free_bytes_min());
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -32,6 +32,11 @@ impl RetentionConfig {
         Ok(())
     }
 
+    /// The same in bytes.
+    pub fn disk_free_bytes_min(&self) -> u64 {
+        self.disk_free_mib_min.saturating_mul(1 << 20)
+    }
+
     /// The section as `join` writes it.
     pub(super) fn to_commented_toml(self) -> String {
         format!(

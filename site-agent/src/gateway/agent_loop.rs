@@ -322,9 +322,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 self.output.notice(Notice::Declined { key });
                 Ok(None)
             }
-            Effect::Forget(run) => {
+            Effect::Forget(run, end) => {
                 self.forget(run)?;
-                self.output.notice(Notice::Finished { run });
+                self.output.notice(match end {
+                    None => Notice::Finished { run },
+                    Some(end) => Notice::Ended { run, end },
+                });
                 Ok(None)
             }
         }
@@ -349,7 +352,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
         let event = match response {
             Response::Work(Work::Nothing) => Event::NothingToDo,
-            Response::Work(Work::Finished { run }) => Event::RunOver { run },
+            Response::Work(Work::Finished { run }) => Event::RunOver { run, end: None },
+            Response::Work(Work::Ended { run, end }) => Event::RunOver { run, end: Some(end) },
             Response::Work(Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes }) => {
                 let manifest_bytes = u64::from(manifest_bytes);
                 let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };

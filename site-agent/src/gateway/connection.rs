@@ -5,6 +5,7 @@
 //! receipt (`greeting`). An item that failed on the way is released again as a new frame with a new ledger
 //! record: the ledger lists every frame that may have left, whether it arrived or not.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::clock::Clock;
@@ -39,17 +40,26 @@ pub struct Connection<N: Connector, C> {
     backoff: Backoff,
     /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
     book: Option<Store>,
+    /// The disk whose room the coordinator is told of, and what is wanted of it.
+    disk: Option<(PathBuf, u64)>,
 }
 
 impl<N: Connector, C: Clock> Connection<N, C> {
     pub fn new(connector: N, egress: Egress<C>) -> Self {
-        Self { connector, egress, wire: None, backoff: Backoff::default(), book: None }
+        Self { connector, egress, wire: None, backoff: Backoff::default(), book: None, disk: None }
     }
 
     /// Remembers in this database what the coordinator says, and shows it the newest receipt in it.
     #[must_use]
     pub fn with_book(self, book: Store) -> Self {
         Self { book: Some(book), ..self }
+    }
+
+    /// Says at the beginning of each connection whether the disk of this folder has less room left than so
+    /// many bytes, with the clock and the version.
+    #[must_use]
+    pub fn with_disk(self, folder: &Path, least_bytes: u64) -> Self {
+        Self { disk: Some((folder.to_path_buf(), least_bytes)), ..self }
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited

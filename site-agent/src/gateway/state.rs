@@ -6,7 +6,7 @@
 //! come with it.
 
 use common::id::{Digest, RunId};
-use common::wire::message::{Refusal, RoundKey, TrainFailure};
+use common::wire::message::{Refusal, RoundKey, RunEnd, TrainFailure};
 
 use crate::pipe::{BlindedFacts, RawFacts};
 
@@ -67,7 +67,7 @@ pub enum Event {
     /// A poll brought a round to train.
     Assigned { assignment: Assignment, known: Known },
     /// A poll said that a run is over.
-    RunOver { run: RunId },
+    RunOver { run: RunId, end: Option<RunEnd> },
     /// Both files are in the inbox; the run's base model has this fingerprint.
     Fetched,
     /// A rule of this site's policy refuses the round.
@@ -136,7 +136,7 @@ pub enum Effect {
     /// Remember that the coordinator did not take the update.
     Declined { key: RoundKey, refusal: Refusal },
     /// Remove the files of a finished run.
-    Forget(RunId),
+    Forget(RunId, Option<RunEnd>),
 }
 
 /// The machine.
@@ -165,7 +165,7 @@ impl Agent {
         }
         match (self.phase, event) {
             (Idle, Event::NothingToDo) => (self, vec![Effect::Poll]),
-            (Idle, Event::RunOver { run }) => (self, vec![Effect::Forget(run), Effect::Poll]),
+            (Idle, Event::RunOver { run, end }) => (self, vec![Effect::Forget(run, end), Effect::Poll]),
             (Idle, Event::Assigned { assignment, known }) => self.assigned(assignment, known),
             (Idle, Event::Refused { .. }) => (self, vec![Effect::Pause, Effect::Poll]),
 

@@ -7,7 +7,7 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use common::progress::{BAR_CHARACTERS, bar as bar_of, colours};
-use common::wire::message::{RoundKey, TrainFailure};
+use common::wire::message::{RoundKey, RunEnd, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::limits::PROGRESS_LINE_MS_MIN;
@@ -63,6 +63,12 @@ impl Lines {
                 eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
             }
             Notice::Finished { run } => eprintln!("run {run}: finished"),
+            Notice::Ended { run, end: RunEnd::Stopped } => {
+                eprintln!("run {run}: stopped by the coordinator's operator before its last round");
+            }
+            Notice::Ended { run, end: RunEnd::Failed } => {
+                eprintln!("run {run}: failed at the coordinator before its last round");
+            }
             Notice::LedgerRefused { retry_ms } => eprintln!(
                 "the coordinator was told of another ledger of this site before, and answers nothing: if the \
                  state folder was restored from a backup, its operator can accept this ledger; if not, keep \

@@ -16,7 +16,7 @@ use std::path::Path;
 use safetensors::SafeTensors;
 use serde_json::{Value, json};
 
-use self::names::{CARD_FILE, CONFIG_FILE, TENSOR_FILE};
+use self::names::{CONFIG_FILE, TENSOR_FILE};
 use super::{Adapter, LoraSettings};
 use crate::error::{ModelError, Result};
 use crate::staging::StagedFolder;
@@ -30,31 +30,27 @@ pub use self::read::load_peft;
 /// # Errors
 /// [`ModelError::Io`] when the folder is taken or cannot be written; nothing is left behind then.
 pub fn save_peft(adapter: &Adapter, folder: &Path, base_model_name: &str) -> Result<()> {
-    save(adapter, folder, base_model_name, None)
+    save_peft_with(adapter, folder, base_model_name, &[])
 }
 
-/// As [`save_peft`], with `card` as the folder's README.md.
+/// As [`save_peft`], with further files (name and bytes) in the folder, such as a README.md.
 ///
 /// # Errors
 /// As [`save_peft`].
-pub fn save_peft_with_card(
+pub fn save_peft_with(
     adapter: &Adapter,
     folder: &Path,
     base_model_name: &str,
-    card: &str,
+    files: &[(&str, &[u8])],
 ) -> Result<()> {
-    save(adapter, folder, base_model_name, Some(card))
-}
-
-fn save(adapter: &Adapter, folder: &Path, base_model_name: &str, card: Option<&str>) -> Result<()> {
     let staged = StagedFolder::create(folder)?;
     let config = config_json(adapter.settings(), base_model_name);
     let text = serde_json::to_string_pretty(&config)
         .map_err(|error| ModelError::Internal { reason: error.to_string() })?;
     staged.write(CONFIG_FILE, text.as_bytes())?;
     staged.write(TENSOR_FILE, &with_format(&adapter.to_safetensors()?)?)?;
-    if let Some(card) = card {
-        staged.write(CARD_FILE, card.as_bytes())?;
+    for (name, bytes) in files {
+        staged.write(name, bytes)?;
     }
     staged.commit()
 }

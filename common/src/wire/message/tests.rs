@@ -36,6 +36,12 @@ fn a_shown_receipt_is_these_bytes() {
 }
 
 #[test]
+fn a_condition_is_these_bytes() {
+    let request = Request::Condition { version: [1, 2, 3], clock_minutes: 5, disk_low: true };
+    assert_eq!(codec::encode(&Envelope { sequence: 4, request }).unwrap(), [4, 13, 1, 2, 3, 5, 1]);
+}
+
+#[test]
 fn requests_have_these_first_bytes() {
     let digest = Digest([0xAA; 32]);
     let cases: Vec<(Request, u8)> = vec![
@@ -71,6 +77,7 @@ fn requests_have_these_first_bytes() {
         (Request::OverlapBlinded { run: key().run, offset: 0, count: 1 }, 10),
         (Request::LedgerProof { from: 1, ledger: LedgerHead { size: 2, root: digest }, count: 1 }, 11),
         (Request::ShowReceipt { receipt: receipt() }, 12),
+        (Request::Condition { version: [1, 2, 3], clock_minutes: 5, disk_low: true }, 13),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();

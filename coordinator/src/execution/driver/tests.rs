@@ -4,12 +4,13 @@
 use std::path::Path;
 
 use common::adapter::AdapterWriter;
-use common::clock::SystemClock;
+use common::clock::{ManualClock, SystemClock};
 use common::id::{Digest, SiteId};
 use common::run::{RunManifest, TensorSpec};
 
 use super::*;
 use crate::evaluate::tests::scripted;
+use crate::round::missing::{Absence, Missing};
 use crate::round::scheduler::tests::launched_run;
 use crate::round::state::{Phase, Score};
 use crate::state_folder::StateFolder;
@@ -62,11 +63,16 @@ struct Running {
 
 impl Running {
     fn start(folder: &StateFolder, script: &str) -> Self {
+        Self::start_by(folder, script, Arc::new(SystemClock))
+    }
+
+    fn start_by(folder: &StateFolder, script: &str, clock: Arc<dyn Clock>) -> Self {
         let store = Arc::new(Store::open(&folder.database()).unwrap());
         let runs = Runs::replay(&store).unwrap();
         let evaluator = scripted(folder.path(), script, Duration::from_secs(1));
         let performer = Performer::new(folder.clone(), evaluator);
-        let world = World { store, runs: runs.clone(), performer, clock: Arc::new(SystemClock) };
+        let presence = Arc::new(Presence::new(common::net::Connections::default()));
+        let world = World { store, runs: runs.clone(), performer, presence, clock };
         let (driver, task) = Driver::start(world);
         Self { driver, runs, task }
     }
@@ -192,5 +198,65 @@ async fn a_damaged_update_ends_the_run_with_a_reason() {
     running.deliver(&folder, run, 1, 1).await;
     let state = running.until(run, RunState::is_over).await;
     assert!(crate::admin::report::failure_text(&state.phase).unwrap().contains("does not have its digest"));
+    running.kill().await;
+}
+
+/// The machine's clock is set two hours ahead, and back: no deadline moves, and after a restart the round has
+/// its full time again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_jump_of_the_clock_fails_no_run() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    let launched = prepared(&folder);
+    let (run, deadline_ms) = (launched.run, launched.spec.quorum.deadline_s * 1000);
+    let wall = Arc::new(ManualClock::at(Timestamp(1_000_000_000)));
+    let running = Running::start_by(&folder, SCORES, Arc::clone(&wall) as Arc<dyn Clock>);
+    running.driver.launch(launched).await.unwrap();
+    running.until(run, open_round(1)).await;
+    wall.advance_ms(2 * 3_600_000);
+    running.driver.submit(run, Event::Tick).await.unwrap();
+    assert_eq!(running.deliver(&folder, run, 1, 0).await, Some(Admission::Welcome), "still open");
+    running.kill().await;
+
+    let ahead = Running::start_by(&folder, SCORES, Arc::clone(&wall) as Arc<dyn Clock>);
+    let state = ahead.until(run, |state| state.updated_at > Timestamp(1_000_000_000 + 3_600_000)).await;
+    assert!(state.is_open() && state.next_deadline() >= Some(wall.now().plus_ms(deadline_ms)));
+    ahead.kill().await;
+
+    // Set right again, two hours back: time in the run goes on from where it was, and does not stand still.
+    let right = Arc::new(ManualClock::at(Timestamp(1_000_000_000)));
+    let back = Running::start_by(&folder, SCORES, right);
+    let before = state.updated_at;
+    tokio::time::sleep(Duration::from_millis(20)).await;
+    assert!(back.driver.now() > before);
+    let deadline = back.runs.find(run).unwrap().next_deadline().unwrap();
+    assert!(deadline <= back.driver.now().plus_ms(deadline_ms), "not two hours more");
+    assert_eq!(back.deliver(&folder, run, 1, 1).await, Some(Admission::Welcome));
+    back.until(run, open_round(2)).await;
+    back.kill().await;
+}
+
+/// Site 2 of three never said hello: the round does not wait for it once its quorum is in.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_never_said_hello_does_not_hold_a_round() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    let mut launched = prepared(&folder);
+    launched.sites.push("site-2".parse().unwrap());
+    launched.spec.quorum.grace_s = Some(60);
+    let run = launched.run;
+    let running = Running::start(&folder, SCORES);
+    let token = certs::JoinToken::from_bytes([1; 32]).hash();
+    let store = Store::open(&folder.database()).unwrap();
+    store.invite(&"site-2".parse().unwrap(), &token, Timestamp(1), Timestamp(0)).unwrap();
+    running.driver.launch(launched).await.unwrap();
+    running.until(run, open_round(1)).await;
+    for index in 0..2 {
+        running.deliver(&folder, run, 1, index).await;
+    }
+    let state = running.until(run, open_round(2)).await;
+    let missing = &state.rounds[0].missing;
+    let expected = Missing::Absent(Absence::NeverConnected);
+    assert_eq!(missing.get(&"site-2".parse().unwrap()), Some(&expected));
     running.kill().await;
 }

@@ -32,6 +32,9 @@ pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> Launched
         initial: Digest::of(b"initial"),
         adapter_bytes: 7,
         overlap: None,
+        origin: None,
+        test_openings_before: 0,
+        sent_before: Default::default(),
     }
 }
 

@@ -25,7 +25,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     pub(super) fn has_room(&self, adapter_bytes: u64) -> bool {
         let needed = adapter_bytes
             .saturating_mul(ADAPTERS_A_ROUND_MAX)
-            .saturating_add(self.config.retention.disk_free_mib_min.saturating_mul(1 << 20));
+            .saturating_add(self.config.retention.disk_free_bytes_min());
         // Where the disk does not say, the round is tried.
         durable::free_bytes(self.folder.root()).map_or(true, |free| free >= needed)
     }

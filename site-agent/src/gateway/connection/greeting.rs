@@ -1,9 +1,10 @@
 //! How a connection begins: `Hello` with our ledger's size and root, the proof that it was only extended,
-//! where the coordinator knows an older one, and the newest receipt. Called by `connection`, and so by
-//! `cli::check`. Invariant: what the coordinator says of this site is remembered before anything else is done
-//! about it.
+//! where the coordinator knows an older one, the newest receipt, and how this machine is. Called by
+//! `connection`, and so by `cli::check`. Invariant: what the coordinator says of this site is remembered
+//! before anything else is done about it.
 
 use common::clock::Clock;
+use common::durable;
 use common::net::{CertificateFault, NetError};
 use common::wire::message::{LedgerHead, PROTOCOL_VERSION, Refusal, Response};
 
@@ -45,6 +46,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         self.welcomed(response, report).await?;
         self.take(&head)?;
         self.show_receipt(&mut wire).await?;
+        self.tell_condition(&mut wire).await?;
         report.notice(Notice::Connected);
         Ok(wire)
     }
@@ -78,6 +80,19 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         match &mut self.book {
             Some(book) => book.record_taken_ledger(head, now_ms),
             None => Ok(()),
+        }
+    }
+
+    /// Tells the coordinator how this machine is. What it thinks of that stops nothing.
+    async fn tell_condition(&mut self, wire: &mut N::Wire) -> Result<(), SiteError> {
+        let Some((folder, least_bytes)) = &self.disk else { return Ok(()) };
+        // A disk that does not say is not known to be full.
+        let disk_low = durable::free_bytes(folder).is_ok_and(|free| free < *least_bytes);
+        let item = Outbound::Condition { now_ms: self.egress.now_ms(), disk_low };
+        match self.egress.release(wire, item).await?.response {
+            Response::Refused(Refusal::Restored) => Err(SiteError::CoordinatorRestored),
+            Response::Refused(Refusal::LedgerChanged) => Err(SiteError::LedgerRefused),
+            _ => Ok(()),
         }
     }
 

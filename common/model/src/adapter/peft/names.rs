@@ -5,5 +5,3 @@
 pub(super) const CONFIG_FILE: &str = "adapter_config.json";
 /// Name of the tensors in a PEFT folder.
 pub(super) const TENSOR_FILE: &str = "adapter_model.safetensors";
-/// Name of the model card, as hub repositories name it.
-pub(super) const CARD_FILE: &str = "README.md";

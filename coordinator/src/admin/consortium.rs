@@ -1,0 +1,263 @@
+//! What is known of every site: who is there, since when not, until when its certificate holds, how it takes
+//! part. Used by `admin::server` for `coordinator sites`, and by `cli::sites` where no `serve` runs.
+//! Invariants: a field is only ever added; whether a site is connected is said only by who sees the
+//! connections.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use common::clock::Timestamp;
+use common::id::SiteId;
+use common::wire::message::LedgerHead;
+use serde::{Deserialize, Serialize};
+
+use super::report::{Reason, rfc3339};
+use crate::error::Result;
+use crate::execution::runs::Runs;
+use crate::limits::{CERTIFICATE_WARNING_MS_MAX, CLOCK_AHEAD_S_MAX};
+use crate::round::missing::Missing;
+use crate::round::state::RunState;
+use crate::store::presence::Condition;
+use crate::store::{SiteRow, SiteStatus, Store};
+
+/// One site, as `coordinator sites --json` shows it. Times are RFC 3339 in UTC.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SiteFacts {
+    /// Its name.
+    pub site: String,
+    /// `invited`, `active`, `paused` or `revoked`.
+    pub status: String,
+    /// When it joined last.
+    pub joined: Option<String>,
+    /// Since when it is paused.
+    pub paused: Option<String>,
+    /// Whether it has a connection now; not known while no `serve` runs.
+    pub connected: Option<bool>,
+    /// When its last message was taken.
+    pub last_seen: Option<String>,
+    /// When its certificate ends.
+    pub certificate_ends: Option<String>,
+    /// Version of its site agent.
+    pub version: Option<String>,
+    /// How far its clock was ahead of ours when it connected.
+    pub clock_ahead_s: Option<i64>,
+    /// Whether its disk has less room left than its own settings want.
+    pub disk_low: Option<bool>,
+    /// The newest run in which it takes part.
+    pub run: Option<String>,
+    /// In how many rounds of that run it counts.
+    pub counted_rounds: u32,
+    /// Of how many that were closed.
+    pub closed_rounds: u32,
+    /// In how many of them its own policy did not allow the run.
+    pub policy_refusals: u32,
+    /// Why it did not count the last time.
+    pub last_missing: Option<Missed>,
+    /// Frames that arrived of it; from the accepted ledger on.
+    pub frames: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+    /// h = SHA-256(h || SHA-256(frame)) over them.
+    pub running_hash: Option<String>,
+    /// What it announced last of its ledger, proved to extend what it announced before.
+    pub ledger: Option<Head>,
+    /// The ledger it has now, where that is another one.
+    pub ledger_refused: Option<Head>,
+    /// What the operator should do something about, a sentence each.
+    pub problems: Vec<String>,
+}
+
+/// A round in which a site did not count.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missed {
+    /// Which.
+    pub round: u32,
+    /// Why, as words and codes.
+    pub reason: Reason,
+    /// Why, as a sentence.
+    pub text: String,
+}
+
+/// Size and root of a ledger.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Head {
+    /// Records.
+    pub size: u64,
+    /// RFC 6962 tree hash over them.
+    pub root: String,
+}
+
+impl From<LedgerHead> for Head {
+    fn from(head: LedgerHead) -> Self {
+        Self { size: head.size, root: head.root.to_string() }
+    }
+}
+
+/// All sites, by name. `connected` is who has a connection now, where that is known.
+///
+/// # Errors
+/// The database cannot be read.
+pub fn facts(
+    store: &Store,
+    runs: &Runs,
+    connected: Option<&BTreeSet<SiteId>>,
+    now: Timestamp,
+) -> Result<Vec<SiteFacts>> {
+    let runs = runs.all();
+    let mut newest: BTreeMap<&SiteId, &Arc<RunState>> = BTreeMap::new();
+    for state in &runs {
+        newest.extend(state.launched.sites.iter().map(|site| (site, state)));
+    }
+    let rows = store.sites()?;
+    let one = |row: &SiteRow| site(store, row, newest.get(&row.name).copied(), connected, now);
+    rows.iter().map(one).collect()
+}
+
+fn site(
+    store: &Store,
+    row: &SiteRow,
+    state: Option<&Arc<RunState>>,
+    connected: Option<&BTreeSet<SiteId>>,
+    now: Timestamp,
+) -> Result<SiteFacts> {
+    let totals = store.frame_totals(&row.name)?;
+    let condition = store.condition(&row.name)?;
+    let certificate = store.certificate_end(&row.name)?.filter(|_| row.status == SiteStatus::Active);
+    let refused = store.ledger_question(&row.name)?.filter(|open| open.is_refused);
+    let part = state.map(|state| part(state, &row.name)).unwrap_or_default();
+    let is_paused = row.status == SiteStatus::Active && row.paused_at.is_some();
+    Ok(SiteFacts {
+        site: row.name.to_string(),
+        status: if is_paused { "paused" } else { row.status.word() }.to_owned(),
+        joined: row.joined_at.map(rfc3339),
+        paused: row.paused_at.map(rfc3339),
+        connected: connected.map(|connected| connected.contains(&row.name)),
+        last_seen: row.seen_at.map(rfc3339),
+        certificate_ends: certificate.map(rfc3339),
+        version: condition.map(|condition| condition.version.map(|part| part.to_string()).join(".")),
+        clock_ahead_s: condition.map(|condition| condition.clock_ahead_s),
+        disk_low: condition.map(|condition| condition.disk_low),
+        run: state.map(|state| state.launched.run.to_string()),
+        counted_rounds: part.counted,
+        closed_rounds: part.closed,
+        policy_refusals: part.refusals,
+        last_missing: part.last,
+        frames: totals.map_or(0, |totals| totals.frames),
+        bytes: totals.map_or(0, |totals| totals.bytes),
+        running_hash: totals.map(|totals| totals.running_hash.to_string()),
+        ledger: store.ledger_head(&row.name)?.map(Head::from),
+        ledger_refused: refused.map(|open| open.found.into()),
+        problems: problems(row, certificate, condition, now),
+    })
+}
+
+/// How a site took part in a run.
+#[derive(Default)]
+struct Part {
+    counted: u32,
+    closed: u32,
+    refusals: u32,
+    last: Option<Missed>,
+}
+
+fn part(state: &RunState, site: &SiteId) -> Part {
+    let mut part = Part::default();
+    for record in &state.rounds {
+        part.closed += u32::from(record.closed_at.is_some());
+        part.counted += u32::from(record.closed_at.is_some() && record.updates.contains_key(site));
+        part.refusals += u32::from(record.failed.get(site).is_some_and(|code| code == "not_allowed"));
+        let of_now = || record.failed.get(site).cloned().map(Missing::Failed);
+        if let Some(why) = record.missing.get(site).cloned().or_else(of_now) {
+            let (reason, text) = (Reason::from(&why), why.to_string());
+            part.last = Some(Missed { round: record.round.0, reason, text });
+        }
+    }
+    part
+}
+
+fn problems(
+    row: &SiteRow,
+    certificate: Option<Timestamp>,
+    condition: Option<Condition>,
+    now: Timestamp,
+) -> Vec<String> {
+    let mut problems = Vec::new();
+    if row.status != SiteStatus::Active {
+        return problems;
+    }
+    let name = &row.name;
+    match certificate {
+        Some(end) if end <= now => problems.push(format!(
+            "its certificate has ended; `coordinator invite {name} --readmit` lets it join again"
+        )),
+        Some(end) if end.since_ms(now) < CERTIFICATE_WARNING_MS_MAX => {
+            let days = end.since_ms(now) / 86_400_000;
+            let left = match days {
+                0 => "in less than a day".to_owned(),
+                1 => "in a day".to_owned(),
+                days => format!("in {days} days"),
+            };
+            problems.push(format!(
+                "its certificate ends {left}; `coordinator invite {name} --readmit` lets it join again"
+            ));
+        }
+        _ => {}
+    }
+    if let Some(condition) = condition {
+        if condition.clock_ahead_s.unsigned_abs() > CLOCK_AHEAD_S_MAX {
+            let word = if condition.clock_ahead_s > 0 { "ahead of" } else { "behind" };
+            let seconds = condition.clock_ahead_s.unsigned_abs();
+            problems.push(format!(
+                "its clock is {seconds} s {word} ours; one of the two is wrong, and a wrong one breaks certificates"
+            ));
+        }
+        if condition.disk_low {
+            problems.push("its disk is nearly full; ask the hospital to make room".to_owned());
+        }
+    }
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn row(status: SiteStatus) -> SiteRow {
+        SiteRow {
+            name: "a".parse().unwrap(),
+            status,
+            joined_at: Some(Timestamp(0)),
+            hello_at: None,
+            seen_at: None,
+            paused_at: None,
+        }
+    }
+
+    #[test]
+    fn a_certificate_is_warned_of_from_ten_days_before_its_end() {
+        const DAY: u64 = 86_400_000;
+        let at =
+            |status, now| problems(&row(status), Some(Timestamp(30 * DAY)), None, Timestamp(now)).join("; ");
+        assert_eq!(at(SiteStatus::Active, 20 * DAY), "");
+        assert!(
+            at(SiteStatus::Active, 20 * DAY + 1).contains("ends in 9 days"),
+            "{}",
+            at(SiteStatus::Active, 20 * DAY + 1)
+        );
+        assert!(at(SiteStatus::Active, 29 * DAY).contains("ends in a day"));
+        assert!(at(SiteStatus::Active, 30 * DAY - 1).contains("ends in less than a day"));
+        assert!(at(SiteStatus::Active, 30 * DAY).contains("has ended"));
+        assert_eq!(at(SiteStatus::Revoked, 30 * DAY), "", "it is out anyway");
+    }
+
+    #[test]
+    fn a_wrong_clock_and_a_full_disk_are_named() {
+        let condition = |clock_ahead_s, disk_low| Condition { version: [1, 2, 3], clock_ahead_s, disk_low };
+        let of = |condition| problems(&row(SiteStatus::Active), None, Some(condition), Timestamp(0));
+        let most = i64::try_from(CLOCK_AHEAD_S_MAX).unwrap();
+        assert!(of(condition(most, false)).is_empty() && of(condition(-most, false)).is_empty());
+        assert!(of(condition(most + 1, false))[0].contains("ahead of ours"));
+        assert!(of(condition(-most - 1, false))[0].contains("behind ours"));
+        assert!(of(condition(0, true))[0].contains("disk"));
+    }
+}

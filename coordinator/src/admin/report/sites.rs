@@ -1,0 +1,88 @@
+//! What the report of a run says of one site. Called by `admin::report`. Invariant: what is counted of a site
+//! is counted in this run, not in all of them.
+
+use common::id::SiteId;
+
+use super::SiteReport;
+use crate::error::Result;
+use crate::execution::runs::Runs;
+use crate::round::launched::Sent;
+use crate::round::state::{RoundRecord, RunState};
+use crate::store::Store;
+
+pub(super) fn report(
+    store: &Store,
+    runs: &Runs,
+    state: &RunState,
+    site: &SiteId,
+    weight: Option<f64>,
+) -> Result<SiteReport> {
+    let sent = sent(store, runs, state, site)?;
+    let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
+    let closed = || state.rounds.iter().filter(|record| record.closed_at.is_some());
+    let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
+    let mut report = SiteReport {
+        site: site.to_string(),
+        state: "waiting".to_owned(),
+        counted_rounds: count(closed().filter(|record| record.updates.contains_key(site)).count()),
+        closed_rounds: count(closed().count()),
+        failure: None,
+        step: 0,
+        total_steps: 0,
+        loss: None,
+        tokens_per_s: None,
+        records: newest.map(|update| update.records),
+        weight,
+        bytes_sent: sent.bytes,
+        frames_sent: sent.frames,
+    };
+    let Some(record) = state.current() else { return Ok(report) };
+    if let Some(progress) = store.progress(state.launched.run, record.round, site)? {
+        (report.step, report.total_steps) = (progress.step, progress.total_steps);
+        (report.loss, report.tokens_per_s) = (Some(progress.loss), Some(progress.tokens_per_s));
+    }
+    report.failure = record.failed.get(site).cloned();
+    if record.updates.contains_key(site) {
+        report.step = report.total_steps;
+    }
+    report.state = word(state, record, site).to_owned();
+    Ok(report)
+}
+
+fn word(state: &RunState, record: &RoundRecord, site: &SiteId) -> &'static str {
+    if state.revoked.contains(site) {
+        "revoked"
+    } else if record.updates.contains_key(site) {
+        "sent"
+    } else if state.excluded.contains(site) {
+        "excluded"
+    } else if state.paused.contains(site) {
+        "paused"
+    } else if record.failed.contains_key(site) {
+        "failed"
+    } else if record.ready.contains_key(site) {
+        "training"
+    } else {
+        "waiting"
+    }
+}
+
+/// What arrived of a site from the launch of this run to that of its next one.
+fn sent(store: &Store, runs: &Runs, state: &RunState, site: &SiteId) -> Result<Sent> {
+    let later = runs.all();
+    let mut later = later.iter().filter(|run| run.launched_at > state.launched_at);
+    let end = match later.find_map(|run| run.launched.sent_before.get(site)) {
+        Some(sent) => *sent,
+        None => {
+            let totals = store.frame_totals(site)?;
+            totals.map_or(Sent::default(), |totals| Sent { frames: totals.frames, bytes: totals.bytes })
+        }
+    };
+    // Less than before: its counts began anew with a readmission.
+    let before = state.launched.sent_before.get(site).copied().unwrap_or_default();
+    let before = if before.bytes > end.bytes { Sent::default() } else { before };
+    Ok(Sent {
+        frames: end.frames.saturating_sub(before.frames),
+        bytes: end.bytes.saturating_sub(before.bytes),
+    })
+}

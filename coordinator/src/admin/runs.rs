@@ -1,0 +1,99 @@
+//! What an operator asks of runs: launch, resume, evaluate, stop. Called by `admin::server`. Invariant: a run
+//! changes by an event in the journal, or not at all.
+
+use std::path::{Path, PathBuf};
+
+use common::places;
+
+use super::message::Answer;
+use super::server::Admin;
+use crate::blocking::blocking;
+use crate::error::{Error, Result};
+use crate::execution::catch_up::catch_up;
+use crate::execution::launch::{self, Desk, Prepared, held_out};
+use crate::round::event::Event;
+use crate::round::state::RunState;
+
+impl Admin {
+    pub(super) async fn launch(&self, run_file: &Path) -> Result<Answer> {
+        let prepared = launch::from_file(self.desk(), run_file).await?;
+        self.start(prepared).await
+    }
+
+    pub(super) async fn resume(&self, run: &str) -> Result<Answer> {
+        let state = self.runs.choose(Some(run))?;
+        let prepared = launch::resumed(self.desk(), &state).await?;
+        self.start(prepared).await
+    }
+
+    fn desk(&self) -> Desk<'_> {
+        Desk { folder: &self.folder, store: &self.store, runs: &self.runs, evaluator: &self.evaluator }
+    }
+
+    async fn start(&self, Prepared { launched, notes }: Prepared) -> Result<Answer> {
+        let run = launched.run;
+        self.driver.launch(launched).await?;
+        catch_up(&self.store, &self.runs, &self.driver).await?;
+        Ok(Answer::Launched { run: run.to_string(), notes })
+    }
+
+    /// Measures the test set of a run that ended without, where model and test file are now.
+    pub(super) async fn evaluate(
+        &self,
+        run: &str,
+        model: Option<PathBuf>,
+        test: Option<PathBuf>,
+    ) -> Result<Answer> {
+        let state = self.runs.choose(Some(run))?;
+        let (id, pinned) = match &state.launched.test {
+            Some(file) if state.may_be_tested() => (state.launched.run, file.clone()),
+            _ => return Err(not_to_be_measured(&state)),
+        };
+        let (model, test) =
+            (model.unwrap_or_else(|| state.launched.model.clone()), test.unwrap_or(pinned.path));
+        let found = blocking(move || {
+            let missing = |what, path: &Path| Error::Missing { what, path: path.to_path_buf() };
+            let folder = places::model(&model).ok().filter(|folder| folder.is_dir());
+            let folder = folder.ok_or_else(|| missing("model folder", &model))?;
+            let file = test.canonicalize().ok().filter(|file| file.is_file());
+            Ok((folder, file.ok_or_else(|| missing("test file", &test))?))
+        });
+        let (model, test) = found.await?;
+        // What it opened itself counts too: a measurement that failed has shown the file to a program.
+        let notes =
+            held_out::opened_before(held_out::openings(&self.runs, pinned.digest)).into_iter().collect();
+        self.driver.submit(id, Event::TestAsked { model, test }).await?;
+        Ok(Answer::Launched { run: id.to_string(), notes })
+    }
+
+    pub(super) async fn stop(&self, run: &str) -> Result<Answer> {
+        let state = self.runs.choose(Some(run))?;
+        if state.is_over() {
+            let message = format!("run {} is already over", state.launched.run);
+            return Err(Error::Argument { message, hint: "`coordinator runs` lists the runs".into() });
+        }
+        self.driver.submit(state.launched.run, Event::Stopped).await?;
+        Ok(Answer::Done)
+    }
+}
+
+/// Why a run's test set cannot be measured now.
+fn not_to_be_measured(state: &RunState) -> Error {
+    let run = state.launched.run;
+    let (message, hint) = if state.launched.test.is_none() {
+        (format!("run {run} has no test file"), "launch the next one with `test` in its run file")
+    } else if !state.is_over() {
+        return Error::RunInProgress(run.to_string());
+    } else if state.published() < state.launched.spec.rounds {
+        (
+            format!("run {run} did not publish its last round, and its test set is for the final model"),
+            "`coordinator resume RUN` goes on from the last published round",
+        )
+    } else {
+        (
+            format!("the test set of run {run} was measured; a test set is measured once"),
+            "`coordinator status RUN` shows the result",
+        )
+    };
+    Error::Argument { message, hint: hint.into() }
+}

@@ -1,0 +1,119 @@
+//! What an operator asks of sites: revoke, pause, exclude. Called by `admin::server`, and by `cli` where no
+//! `serve` runs. Invariants: first the database (no new request is let in), then the scheduler, then live
+//! connections; a pause holds for all runs, an exclusion for the one that is going.
+
+use std::sync::Arc;
+
+use certs::PeerCertificate;
+use common::clock::Timestamp;
+use common::id::SiteId;
+
+use super::consortium;
+use super::message::{Answer, SiteChange};
+use super::server::Admin;
+use crate::blocking::blocking;
+use crate::error::{Error, Result};
+use crate::execution::catch_up::catch_up;
+use crate::round::event::Event;
+use crate::state_folder::{StateFolder, parts};
+use crate::store::{SiteStatus, Store};
+
+impl Admin {
+    pub(super) async fn revoke(&self, name: &str) -> Result<Answer> {
+        let site = site_id(name)?;
+        let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
+        let (who, now) = (site.clone(), self.clock.now());
+        blocking(move || revoke_in(&folder, &store, &who, now)).await?;
+        if let Some(state) = self.runs.active() {
+            self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
+        }
+        let closed = self.connections.close_where(|peer| {
+            let certificate = PeerCertificate::from_der(&peer.certificate_der);
+            certificate.is_ok_and(|certificate| certificate.site().is_ok_and(|name| name == site.as_str()))
+        });
+        tracing::warn!(%site, closed, "site revoked");
+        Ok(Answer::Done)
+    }
+
+    pub(super) async fn sites(&self) -> Result<Answer> {
+        let (store, runs, connected) =
+            (Arc::clone(&self.store), self.runs.clone(), self.presence.connected());
+        let now = self.clock.now();
+        let facts = move || consortium::facts(&store, &runs, Some(&connected), now);
+        Ok(Answer::Sites { sites: blocking(facts).await? })
+    }
+
+    pub(super) async fn change(&self, name: &str, change: SiteChange) -> Result<Answer> {
+        let site = site_id(name)?;
+        let changed = match change {
+            SiteChange::Pause | SiteChange::Resume => {
+                let (store, who, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
+                let changed =
+                    blocking(move || pause_in(&store, &who, change == SiteChange::Pause, now)).await?;
+                catch_up(&self.store, &self.runs, &self.driver).await?;
+                changed
+            }
+            SiteChange::Exclude | SiteChange::Include => {
+                self.leave_out(&site, change == SiteChange::Exclude).await?
+            }
+        };
+        tracing::info!(%site, ?change, changed, "site changed");
+        Ok(Answer::Changed { changed })
+    }
+
+    /// Takes a site out of the run that is going, or in again. Returns whether that changed anything.
+    async fn leave_out(&self, site: &SiteId, out: bool) -> Result<bool> {
+        let none = |message| Error::Argument {
+            message,
+            hint: "`coordinator status` shows the run and its sites; `coordinator sites pause SITE` \
+                   holds for every run"
+                .into(),
+        };
+        let state = self.runs.active().ok_or_else(|| none("no run is going".to_owned()))?;
+        if !state.launched.sites.contains(site) {
+            return Err(none(format!("{site} takes no part in run {}", state.launched.run)));
+        }
+        let changed = state.excluded.contains(site) != out;
+        let site = site.clone();
+        let event = if out { Event::SiteExcluded { site } } else { Event::SiteIncluded { site } };
+        self.driver.submit(state.launched.run, event).await?;
+        Ok(changed)
+    }
+}
+
+fn site_id(name: &str) -> Result<SiteId> {
+    name.parse().map_err(|_| Error::UnknownSite(name.chars().take(64).collect()))
+}
+
+fn must_be_known(store: &Store, site: &SiteId) -> Result<()> {
+    if store.sites()?.iter().any(|row| &row.name == site) {
+        return Ok(());
+    }
+    Err(Error::UnknownSite(site.to_string()))
+}
+
+/// Pauses a site in the database, or ends its pause, with or without a running coordinator. Returns whether
+/// that changed anything.
+pub(crate) fn pause_in(store: &Store, site: &SiteId, pause: bool, now: Timestamp) -> Result<bool> {
+    must_be_known(store, site)?;
+    if store.sites()?.iter().any(|row| &row.name == site && row.status == SiteStatus::Revoked) {
+        return Err(Error::Argument {
+            message: format!("{site} was revoked, which is final"),
+            hint: "`coordinator sites` lists who takes part".into(),
+        });
+    }
+    Ok(if pause { store.pause(site, now)? } else { store.unpause(site)? })
+}
+
+/// Revokes a site in the database and frees what its unfinished uploads hold, with or without a running
+/// coordinator.
+pub(crate) fn revoke_in(folder: &StateFolder, store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
+    must_be_known(store, site)?;
+    store.revoke(site, now)?;
+    // What cannot be freed now stands in the way of nothing: it goes when the round ends.
+    match parts::remove(folder, Some(site)) {
+        Ok(freed) => tracing::info!(%site, freed, "unfinished uploads of the site are gone"),
+        Err(error) => tracing::warn!(%site, %error, "cannot free unfinished uploads of the site"),
+    }
+    Ok(())
+}

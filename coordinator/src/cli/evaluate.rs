@@ -1,0 +1,50 @@
+//! `coordinator evaluate`: measure the test set of a run that ended without. Called by `cli`. Invariant: a
+//! test set that was measured stays closed.
+
+use std::path::PathBuf;
+
+use super::follow;
+use crate::admin::message::Command;
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+Measure the final model of a run on its test set, where that was not possible
+at the end of the run, such as because the base model's folder had moved. The
+model must be the run's base model and the file the one that the run was
+launched with; both are checked before the test set is opened. A test set that
+was measured is not opened again.
+
+Waits for the result and prints it. Ctrl-C stops waiting, not the measuring.
+
+Examples:
+  coordinator evaluate 5f0c
+  coordinator evaluate 5f0c --model /models/qwen --test /held-out/test.jsonl";
+
+/// Measure the test set of a run that ended without
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it
+    run: String,
+    /// Where the base model is now [default: where it was]
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+    /// Where the test file is now [default: where it was]
+    #[arg(long, value_name = "FILE")]
+    test: Option<PathBuf>,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    // `serve` has another working folder.
+    let absolute = |path: &Option<PathBuf>, what| {
+        let missing = |path: &PathBuf| Error::Missing { what, path: path.clone() };
+        path.as_ref().map(|path| std::path::absolute(path).map_err(|_| missing(path))).transpose()
+    };
+    let command = Command::Evaluate {
+        run: arguments.run.clone(),
+        model: absolute(&arguments.model, "model folder")?,
+        test: absolute(&arguments.test, "test file")?,
+    };
+    follow::to_the_end(folder, &follow::start(folder, &command)?)
+}

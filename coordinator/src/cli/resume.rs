@@ -1,0 +1,35 @@
+//! `coordinator resume`: go on where a run ended. Called by `cli`. Invariant: the run that ended stays as it
+//! is; what goes on is a new one.
+
+use super::follow;
+use crate::admin::message::Command;
+use crate::error::Result;
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+Go on where a run ended, failed or was stopped: a new run with the same run
+file starts from the last published adapter and has the rounds that are left.
+It begins with the round that was not published; what sites had sent for that
+one is not used again. To go on for more rounds than were planned, or with
+other settings, write `initial = \"RUN\"` in a run file and launch that.
+
+The optimizer at the sites begins anew in every round, so nothing else has to
+be restored. Sites that were revoked meanwhile take no part.
+
+Example:
+  coordinator resume 5f0c --follow";
+
+/// Go on where a run ended
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it
+    run: String,
+    /// Show progress until the new run is over
+    #[arg(long)]
+    follow: bool,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    follow::started(folder, &Command::Resume { run: arguments.run.clone() }, arguments.follow)
+}

@@ -1,0 +1,44 @@
+//! `coordinator watch`: progress of a run until it is over. Called by `cli`. Invariant: it only looks.
+
+use super::{follow, offline, output};
+use crate::admin::client;
+use crate::error::{Error, Result};
+use crate::state_folder::StateFolder;
+
+const MANUAL: &str = "\
+Show the progress of a run (the newest, or RUN by its id or the beginning of
+it) until it is over, then its table: a bar per site on a terminal, plain lines
+elsewhere. Goes on over a restart of `serve`. With --json, a line of JSON after
+every change. Ctrl-C stops watching, not the run.
+
+Examples:
+  coordinator watch
+  coordinator watch 5f0c --json | jq -r .phase";
+
+/// Show the progress of a run
+#[derive(clap::Args)]
+#[command(long_about = MANUAL)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it [default: the newest run]
+    run: Option<String>,
+    /// Print a line of JSON after every change
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let (_, runs) = offline::open_runs(folder)?;
+    let run = runs.choose(arguments.run.as_deref())?.launched.run.to_string();
+    if !arguments.json {
+        return follow::to_the_end(folder, &run);
+    }
+    let mut written = Ok(());
+    client::watch(folder, &run, |report| {
+        let line = serde_json::to_string(report).map_err(|error| Error::Internal(error.to_string()));
+        let result = line.and_then(|line| output::print_line(&line)).and_then(|()| output::finish());
+        if written.is_ok() {
+            written = result;
+        }
+    })?;
+    written
+}

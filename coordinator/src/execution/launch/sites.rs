@@ -1,0 +1,87 @@
+//! Which sites take part in a new run. Called by `launch`. Invariant: a name that the run file chose and that
+//! cannot take part is refused, never left out in silence.
+
+use common::id::SiteId;
+use common::run::RunSpec;
+
+use crate::error::{Error, Result};
+use crate::store::{SiteRow, SiteStatus};
+
+/// Everybody who has joined, or those of `[sites]`; sorted.
+///
+/// # Errors
+/// The run file names a site that has not joined, or fewer than a quorum can take part now.
+pub(super) fn choose(spec: &RunSpec, rows: &[SiteRow]) -> Result<Vec<SiteId>> {
+    let active = |row: &&SiteRow| row.status == SiteStatus::Active;
+    let chosen = |row: &&SiteRow| spec.sites.as_ref().is_none_or(|sites| sites.names.contains(&row.name));
+    let rows: Vec<&SiteRow> = rows.iter().filter(active).filter(chosen).collect();
+    let here = |name: &&SiteId| rows.iter().any(|row| row.name == **name);
+    let named = spec.sites.iter().flat_map(|sites| &sites.names);
+    let strangers: Vec<String> = named.filter(|name| !here(name)).map(ToString::to_string).collect();
+    if !strangers.is_empty() {
+        return Err(Error::Argument {
+            message: format!(
+                "the run file's `sites.names` has names that cannot take part: {}",
+                strangers.join(", ")
+            ),
+            hint: "`coordinator sites` lists who has joined; correct the run file, or invite them".into(),
+        });
+    }
+    let ready = rows.iter().filter(|row| row.paused_at.is_none()).count();
+    if ready < spec.quorum.sites {
+        let paused = rows.len() - ready;
+        return Err(Error::TooFewSites { needed: spec.quorum.sites, joined: rows.len(), paused });
+    }
+    Ok(rows.into_iter().map(|row| row.name.clone()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Timestamp;
+    use common::run::SitesSettings;
+
+    use super::*;
+    use crate::round::scheduler::tests::launched_run;
+
+    fn rows() -> Vec<SiteRow> {
+        let row = |name: &str, status, paused: bool| SiteRow {
+            name: name.parse().unwrap(),
+            status,
+            joined_at: None,
+            hello_at: None,
+            seen_at: None,
+            paused_at: paused.then_some(Timestamp(1)),
+        };
+        vec![
+            row("a", SiteStatus::Active, false),
+            row("b", SiteStatus::Active, true),
+            row("c", SiteStatus::Active, false),
+            row("out", SiteStatus::Revoked, false),
+            row("soon", SiteStatus::Invited, false),
+        ]
+    }
+
+    fn chosen(quorum: usize, names: Option<&[&str]>) -> Result<Vec<String>> {
+        let mut spec = launched_run(1, quorum, 1).spec;
+        spec.sites = names
+            .map(|names| SitesSettings { names: names.iter().map(|name| name.parse().unwrap()).collect() });
+        Ok(choose(&spec, &rows())?.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn a_run_file_chooses_among_those_who_have_joined() {
+        assert_eq!(chosen(2, None).unwrap(), ["a", "b", "c"], "a paused site may come back during the run");
+        assert_eq!(chosen(1, Some(&["c", "a"])).unwrap(), ["a", "c"]);
+        for (names, word) in [(["a", "nobody"], "nobody"), (["a", "out"], "out"), (["soon", "a"], "soon")] {
+            let error = chosen(1, Some(&names)).unwrap_err();
+            assert!(error.to_string().contains(word) && error.is_user_error(), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_paused_site_makes_no_quorum() {
+        let error = chosen(3, None).unwrap_err();
+        assert!(matches!(error, Error::TooFewSites { needed: 3, joined: 3, paused: 1 }), "{error}");
+        assert!(error.to_string().contains("1 of them paused"), "{error}");
+    }
+}

@@ -1,0 +1,118 @@
+//! When a round ends: with every site that takes part, with a quorum after its grace period, at the deadline,
+//! or without a quorum. Used by `scheduler`, which asks after each event. Pure. Invariants: only an event ends
+//! a round, never time alone, so that a replay ends it where it ended; whoever does not count is named.
+
+use std::collections::BTreeMap;
+
+use common::clock::Timestamp;
+use common::id::SiteId;
+
+use super::missing::{Absence, Missing};
+use super::state::{Failure, Phase, RoundRecord, RunState};
+
+/// After an event that may have completed the round: closes it if nobody is waited for any more.
+pub(super) fn consider(state: &mut RunState, now: Timestamp) {
+    if !state.is_open() {
+        return;
+    }
+    let reached = has_quorum(state);
+    let complete = state.waited_for().next().is_none();
+    if let Some(record) = state.rounds.last_mut() {
+        record.quorum_at = reached.then(|| record.quorum_at.unwrap_or(now));
+    }
+    if reached && complete {
+        close(state, now);
+    }
+}
+
+/// These sites are out of reach: closes the round if only they are waited for. Returns whether it did.
+pub(super) fn without(state: &mut RunState, sites: &BTreeMap<SiteId, Absence>, now: Timestamp) -> bool {
+    let all = state.waited_for().all(|site| sites.contains_key(site));
+    if !state.is_open() || !has_quorum(state) || !all {
+        return false;
+    }
+    if let Some(record) = state.rounds.last_mut() {
+        record.absent = sites.clone();
+    }
+    close(state, now);
+    true
+}
+
+/// At the end of the grace period a round with a quorum goes on without the stragglers; at the deadline it
+/// does, or fails. Returns whether the round ended.
+pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
+    if state.next_deadline().is_none_or(|deadline| now < deadline) {
+        return false;
+    }
+    if has_quorum(state) {
+        close(state, now)
+    } else {
+        fail(state)
+    }
+    true
+}
+
+/// Sites could not reach us while we were down: the round in progress gets its full deadline again, and its
+/// full grace period.
+pub(super) fn begin_anew(state: &mut RunState, now: Timestamp) {
+    let deadline = now.plus_ms(deadline_ms(state));
+    if let Some(record) = state.rounds.last_mut() {
+        record.deadline = record.deadline.max(deadline);
+        record.quorum_at = record.quorum_at.map(|at| at.max(now));
+    }
+}
+
+/// The round ends without a quorum, and the run with it.
+pub(super) fn fail(state: &mut RunState) {
+    name_missing(state);
+    let updates = state.current().map_or(0, |record| record.updates.len());
+    let needed = state.launched.spec.quorum.sites;
+    let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
+    state.phase = Phase::Failed(Failure::QuorumNotMet { updates: count(updates), needed: count(needed) });
+}
+
+pub(super) fn deadline_ms(state: &RunState) -> u64 {
+    state.launched.spec.quorum.deadline_s.saturating_mul(1000)
+}
+
+fn has_quorum(state: &RunState) -> bool {
+    state.current().is_some_and(|record| record.updates.len() >= state.launched.spec.quorum.sites)
+}
+
+fn close(state: &mut RunState, now: Timestamp) {
+    name_missing(state);
+    if let Some(record) = state.rounds.last_mut() {
+        record.closed_at = Some(now);
+        state.phase = Phase::Aggregating;
+    }
+}
+
+fn name_missing(state: &mut RunState) {
+    let Some(record) = state.current() else { return };
+    let sites = state.launched.sites.iter().filter(|site| !record.updates.contains_key(*site));
+    let missing = sites.map(|site| (site.clone(), why(state, record, site))).collect();
+    if let Some(record) = state.rounds.last_mut() {
+        record.missing = missing;
+    }
+}
+
+fn why(state: &RunState, record: &RoundRecord, site: &SiteId) -> Missing {
+    if state.revoked.contains(site) {
+        Missing::Revoked
+    } else if state.excluded.contains(site) {
+        Missing::Excluded
+    } else if state.paused.contains(site) {
+        Missing::Paused
+    } else if let Some(code) = record.failed.get(site) {
+        Missing::Failed(code.clone())
+    } else if let Some(absence) = record.absent.get(site) {
+        Missing::Absent(*absence)
+    } else if record.ready.contains_key(site) {
+        Missing::Late
+    } else {
+        Missing::NotReady
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,102 @@
+//! When a site was heard of, whether it is paused, what it said of its condition, and the certificate that
+//! counts. Called by `admin` and `requests`. Invariant: nothing here decides what
+//! counts in a round; a pause does so only once it is an event in the journal.
+
+use certs::PeerCertificate;
+use common::clock::Timestamp;
+use common::id::SiteId;
+use rusqlite::{OptionalExtension, params};
+
+use super::database::{Store, from_sql, to_sql};
+use super::error::StoreError;
+
+/// What a site says of itself once a connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Condition {
+    /// Version of its program, each part below 1000.
+    pub version: [u16; 3],
+    /// How far its clock was ahead of ours.
+    pub clock_ahead_s: i64,
+    /// Whether its disk has less room left than its own settings want.
+    pub disk_low: bool,
+}
+
+impl Store {
+    /// Pauses a site. Returns whether it was not paused before.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn pause(&self, site: &SiteId, now: Timestamp) -> Result<bool, StoreError> {
+        let query =
+            "UPDATE sites SET paused_at = ? WHERE name = ? AND paused_at IS NULL AND status <> 'revoked'";
+        Ok(self.lock().execute(query, params![to_sql(now.0), site.as_str()])? > 0)
+    }
+
+    /// Ends a site's pause. Returns whether it was paused.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn unpause(&self, site: &SiteId) -> Result<bool, StoreError> {
+        let query = "UPDATE sites SET paused_at = NULL WHERE name = ? AND paused_at IS NOT NULL";
+        Ok(self.lock().execute(query, params![site.as_str()])? > 0)
+    }
+
+    /// Notes what a site says of its condition.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn put_condition(&self, site: &SiteId, condition: &Condition) -> Result<(), StoreError> {
+        let [major, minor, patch] = condition.version.map(i64::from);
+        self.lock().execute(
+            "UPDATE sites SET version = ?, clock_ahead_s = ?, disk_low = ? WHERE name = ?",
+            params![
+                (major * 1000 + minor) * 1000 + patch,
+                condition.clock_ahead_s,
+                condition.disk_low,
+                site.as_str()
+            ],
+        )?;
+        Ok(())
+    }
+
+    /// What a site said last of its condition.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn condition(&self, site: &SiteId) -> Result<Option<Condition>, StoreError> {
+        let query =
+            "SELECT version, clock_ahead_s, disk_low FROM sites WHERE name = ? AND version IS NOT NULL";
+        let read = |row: &rusqlite::Row<'_>| {
+            let version: i64 = row.get(0)?;
+            let part = |number: i64| u16::try_from(number % 1000).unwrap_or(0);
+            Ok(Condition {
+                version: [part(version / 1_000_000), part(version / 1000), part(version)],
+                clock_ahead_s: row.get(1)?,
+                disk_low: row.get(2)?,
+            })
+        };
+        Ok(self.lock().query_row(query, params![site.as_str()], read).optional()?)
+    }
+
+    /// When the newest certificate of a site that was not revoked ends.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds a certificate that is none.
+    pub fn certificate_end(&self, site: &SiteId) -> Result<Option<Timestamp>, StoreError> {
+        let query = "SELECT der FROM certificates WHERE site = ? AND revoked_at IS NULL
+                     ORDER BY issued_at DESC LIMIT 1";
+        let read = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
+        let der = self.lock().query_row(query, params![site.as_str()], read).optional()?;
+        let Some(der) = der else { return Ok(None) };
+        let broken =
+            |error: certs::CertError| StoreError::Corrupt(format!("the certificate of {site}: {error}"));
+        let certificate = PeerCertificate::from_der(&der).map_err(broken)?;
+        let since_1970 = certificate.not_after.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        Ok(Some(Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))))
+    }
+}
+
+/// A time of a column that may be empty.
+pub(super) fn moment(value: Option<i64>) -> Option<Timestamp> {
+    value.map(|at| Timestamp(from_sql(at)))
+}
