@@ -11,3 +11,6 @@ pub mod report;
 mod runs;
 pub mod server;
 pub(crate) mod sites;
+
+#[cfg(test)]
+mod tests;

@@ -2,8 +2,8 @@
 //! events one at a time, commits each to the journal and starts the effects; `performer` does them; `runs`
 //! publishes the states; `presence` knows who is out of reach; `catch_up` tells a run of revoked and paused
 //! sites; `pruning` removes the files that no run needs any more; `crash` names the places where the tests
-//! kill us. Called by `server`, `requests` and `admin`. Invariant: nothing is performed and nobody is answered
-//! before the commit.
+//! kill us. Called by `server`, `requests` and `admin`. Invariant: nothing is performed and nobody is
+//! answered before the commit.
 
 pub mod catch_up;
 pub mod crash;

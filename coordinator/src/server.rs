@@ -14,6 +14,7 @@ use common::net::server::Server;
 use common::net::{EndpointKeys, NetError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
+use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
 use crate::admin::server::{self as operators, Admin};
@@ -100,13 +101,7 @@ pub async fn serve(
         evaluator,
     });
     let operators = tokio::spawn(admin.serve(operators::listen(&folder)?));
-    let pruning = tokio::spawn(pruning::keep_pruned(
-        folder.as_ref().clone(),
-        Arc::clone(&store),
-        runs.clone(),
-        config.retention,
-    ));
-    let living = tokio::spawn(alive::keep_noted(folder.as_ref().clone(), Arc::clone(&clock)));
+    let _chores = chores(&folder, &store, &runs, &config, &clock);
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {
@@ -133,10 +128,22 @@ pub async fn serve(
     tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
     operators.abort();
     driving.abort();
-    pruning.abort();
-    living.abort();
     tracing::info!("stopped");
     Ok(())
+}
+
+/// What is done all the time besides; it ends when this is dropped.
+fn chores(
+    folder: &StateFolder,
+    store: &Arc<Store>,
+    runs: &Runs,
+    config: &Config,
+    clock: &Arc<dyn Clock>,
+) -> JoinSet<()> {
+    let mut tasks = JoinSet::new();
+    tasks.spawn(pruning::keep_pruned(folder.clone(), Arc::clone(store), runs.clone(), config.retention));
+    tasks.spawn(alive::keep_noted(folder.clone(), Arc::clone(clock)));
+    tasks
 }
 
 /// Goes on with a database that lacks what was here only if the operator said so.

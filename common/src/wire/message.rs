@@ -92,8 +92,8 @@ pub enum Request {
     /// that does not know it was restored from an older copy. Its own words, and nothing else.
     ShowReceipt { receipt: Receipt },
     /// How the site's machine is, said once a connection by the process that has no records: the version of
-    /// its program (each part below 1000), its clock in whole minutes since 1970, and whether its disk has less
-    /// room left than its own settings want. Nothing about a record, a person or a run.
+    /// its program (each part below 1000), its clock in whole minutes since 1970, and whether its disk has
+    /// less room left than its own settings want. Nothing about a record, a person or a run.
     Condition { version: [u16; 3], clock_minutes: u32, disk_low: bool },
 }
 

@@ -11,7 +11,8 @@ use common::id::SiteId;
 use common::wire::message::LedgerHead;
 use serde::{Deserialize, Serialize};
 
-use super::report::{Reason, rfc3339};
+use super::report::reason::Reason;
+use super::report::rfc3339;
 use crate::error::Result;
 use crate::execution::runs::Runs;
 use crate::limits::{CERTIFICATE_WARNING_MS_MAX, CLOCK_AHEAD_S_MAX};

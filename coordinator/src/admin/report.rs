@@ -2,7 +2,8 @@
 //! replay and the database. Used by `server`, `report`, `cli::status`, `cli::runs` and `cli::launch`; read by
 //! the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word changes.
 
-mod sites;
+pub mod reason;
+pub mod sites;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,10 +15,11 @@ use serde::{Deserialize, Serialize};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
+use self::reason::Reason;
+use self::sites::SiteReport;
 use crate::error::Result;
 use crate::execution::performer::Trouble;
 use crate::execution::runs::Runs;
-use crate::round::missing::{Absence, Missing};
 use crate::round::state::{Failure, Metrics, Outlier, Phase, RoundRecord, RunState, Score};
 use crate::round::weight;
 use crate::store::Store;
@@ -123,51 +125,6 @@ pub struct TestReport {
     pub federated: Option<Metrics>,
 }
 
-/// One site in the newest round.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct SiteReport {
-    /// Its name.
-    pub site: String,
-    /// `waiting`, `training`, `sent`, `failed`, `paused`, `excluded` or `revoked`.
-    pub state: String,
-    /// In how many rounds of this run it counts.
-    #[serde(default)]
-    pub counted_rounds: u32,
-    /// Of how many that were closed.
-    #[serde(default)]
-    pub closed_rounds: u32,
-    /// The failure code it sent.
-    pub failure: Option<String>,
-    /// Optimiser steps done.
-    pub step: u32,
-    /// Optimiser steps of the round.
-    pub total_steps: u32,
-    /// Its training loss in nats per token.
-    pub loss: Option<f64>,
-    /// Its training speed.
-    pub tokens_per_s: Option<u32>,
-    /// Records it trained on, rounded as reported.
-    pub records: Option<u64>,
-    /// What its newest update weighs in the average of its round, 0 to 1.
-    #[serde(default)]
-    pub weight: Option<f64>,
-    /// Bytes received from it from the launch of this run to that of its next one; since it joined or was
-    /// readmitted where that is later, and for runs of earlier versions.
-    pub bytes_sent: u64,
-    /// Frames received from it in that time.
-    pub frames_sent: u64,
-}
-
-/// Why a site does not count in a round.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Reason {
-    /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late` or `not_ready`.
-    pub word: String,
-    /// The failure code it sent.
-    #[serde(default)]
-    pub code: Option<String>,
-}
-
 /// The report of one run, with its rounds from number `keep` (counted from 0) on.
 ///
 /// # Errors
@@ -253,22 +210,6 @@ fn training_ms(store: &Store, state: &RunState, record: &RoundRecord) -> Result<
 
 fn by_records() -> Weighting {
     Weighting::Records
-}
-
-impl From<&Missing> for Reason {
-    fn from(missing: &Missing) -> Self {
-        let (word, code) = match missing {
-            Missing::Revoked => ("revoked", None),
-            Missing::Excluded => ("excluded", None),
-            Missing::Paused => ("paused", None),
-            Missing::Failed(code) => ("failed", Some(code.clone())),
-            Missing::Absent(Absence::NeverConnected) => ("never_connected", None),
-            Missing::Absent(Absence::Offline) => ("offline", None),
-            Missing::Late => ("late", None),
-            Missing::NotReady => ("not_ready", None),
-        };
-        Self { word: word.to_owned(), code }
-    }
 }
 
 /// An instant as people and programs read it.

@@ -1,5 +1,5 @@
 //! The table of `coordinator sites`. Called by `cli::sites`. Invariant: at most 80 columns for names of up to
-//! 21 characters; what needs attention stands below the site's row.
+//! 22 characters; what needs attention stands below the site's row.
 
 use common::clock::Timestamp;
 use time::OffsetDateTime;
@@ -15,7 +15,7 @@ pub(super) fn lines(sites: &[SiteFacts], now: Timestamp) -> Vec<String> {
     let longest = sites.iter().map(|site| site.site.len()).max().unwrap_or(0);
     let width = longest.max(NAME_COLUMNS) + 2;
     let row = |site: &str, status: &str, seen: &str, [certificate, version, rounds, ledger]: [&str; 4]| {
-        format!("{site:<width$}{status:<9}{seen:<13}{certificate:<12}{version:<9}{rounds:<8}{ledger:>6}")
+        format!("{site:<width$}{status:<8}{seen:<11}{certificate:<12}{version:<10}{rounds:<8}{ledger:>7}")
     };
     let mut lines = vec![row("site", "status", "last seen", ["certificate", "version", "rounds", "ledger"])];
     for site in sites {
@@ -66,7 +66,8 @@ fn ago(seconds: u64) -> String {
 mod tests {
     use super::*;
     use crate::admin::consortium::Missed;
-    use crate::admin::report::{Reason, rfc3339};
+    use crate::admin::report::reason::Reason;
+    use crate::admin::report::rfc3339;
 
     #[test]
     fn a_row_says_who_is_there_and_what_needs_attention() {

@@ -8,8 +8,8 @@ use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 End a run that is going. It counts as failed; the model of its last published
-round stands and can be exported. Cannot be undone; launch the run file again
-to start over.
+round stands and can be exported. Cannot be undone; `coordinator resume RUN` goes on
+from that round, launching the run file again starts over.
 
 Example:
   coordinator stop 5f0c";

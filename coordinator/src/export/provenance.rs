@@ -1,6 +1,6 @@
 //! `consilium.json` in an exported adapter folder: which base model it belongs to, and which run it comes
-//! from. Written by `export`, read by `execution::launch` where a run starts from a folder. Invariant: it says
-//! nothing of a site.
+//! from. Called by `export`, which writes it, and by `execution::launch` where a run starts from a folder.
+//! Invariant: it says nothing of a site.
 
 use std::path::Path;
 

@@ -105,7 +105,7 @@ fn round(round: &RoundReport) -> Round {
     }
 }
 
-fn site(site: &crate::admin::report::SiteReport) -> SiteReport {
+fn site(site: &crate::admin::report::sites::SiteReport) -> SiteReport {
     SiteReport {
         name: site.site.clone(),
         records: site.records,

@@ -1,6 +1,6 @@
 //! When a round ends: with every site that takes part, with a quorum after its grace period, at the deadline,
-//! or without a quorum. Used by `scheduler`, which asks after each event. Pure. Invariants: only an event ends
-//! a round, never time alone, so that a replay ends it where it ended; whoever does not count is named.
+//! or without a quorum. Used by `scheduler`, which asks after each event. Pure. Invariants: only an event
+//! ends a round, never time alone, so that a replay ends it where it ended; whoever does not count is named.
 
 use std::collections::BTreeMap;
 

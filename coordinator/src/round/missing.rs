@@ -1,5 +1,6 @@
 //! Why a site does not count in a round, as the journal keeps it and as people are told it. Used by `state`
-//! and `closing`, by `admin::report`, and by `execution::driver` for the log. Invariant: each reason has its words.
+//! and `closing`, by `admin::report`, and by `execution::driver` for the log. Invariant: each reason has its
+//! words.
 
 use std::fmt;
 

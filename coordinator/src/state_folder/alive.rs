@@ -1,6 +1,6 @@
-//! When the coordinator lived last, for whoever finds it down: a file that `serve` writes now and then. Written
-//! by `server`, read by `cli::status`. Invariant: nothing depends on it; what cannot be written is not
-//! retried before the next time.
+//! When the coordinator lived last, for whoever finds it down: a file that `serve` writes now and then.
+//! Called by `server`, which writes it, and by `cli::status`, which reads it. Invariant: nothing depends on
+//! it; what cannot be written is not retried before the next time.
 
 use std::time::Duration;
 

@@ -2,13 +2,48 @@
 //! is counted in this run, not in all of them.
 
 use common::id::SiteId;
+use serde::{Deserialize, Serialize};
 
-use super::SiteReport;
 use crate::error::Result;
 use crate::execution::runs::Runs;
 use crate::round::launched::Sent;
 use crate::round::state::{RoundRecord, RunState};
 use crate::store::Store;
+
+/// One site in the newest round.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SiteReport {
+    /// Its name.
+    pub site: String,
+    /// `waiting`, `training`, `sent`, `failed`, `paused`, `excluded` or `revoked`.
+    pub state: String,
+    /// In how many rounds of this run it counts.
+    #[serde(default)]
+    pub counted_rounds: u32,
+    /// Of how many that were closed.
+    #[serde(default)]
+    pub closed_rounds: u32,
+    /// The failure code it sent.
+    pub failure: Option<String>,
+    /// Optimiser steps done.
+    pub step: u32,
+    /// Optimiser steps of the round.
+    pub total_steps: u32,
+    /// Its training loss in nats per token.
+    pub loss: Option<f64>,
+    /// Its training speed.
+    pub tokens_per_s: Option<u32>,
+    /// Records it trained on, rounded as reported.
+    pub records: Option<u64>,
+    /// What its newest update weighs in the average of its round, 0 to 1.
+    #[serde(default)]
+    pub weight: Option<f64>,
+    /// Bytes received from it from the launch of this run to that of its next one; since it joined or was
+    /// readmitted where that is later, and for runs of earlier versions.
+    pub bytes_sent: u64,
+    /// Frames received from it in that time.
+    pub frames_sent: u64,
+}
 
 pub(super) fn report(
     store: &Store,

@@ -1,11 +1,11 @@
-//! What the operator should know of a run, a sentence each. Called by `admin::report`. Invariants: a site that does not count is named, with the reason; the
-//! list is bounded, however many rounds there are.
+//! What the operator should know of a run, a sentence each. Called by `admin::report`. Invariants: a site
+//! that does not count is named, with the reason; the list is bounded, however many rounds there are.
 
 use std::collections::BTreeMap;
 
 use common::id::SiteId;
 
-use super::Reason;
+use super::reason::Reason;
 use crate::limits::REPORT_WARNINGS_MAX;
 use crate::round::state::{Outlier, RoundRecord, RunState, Score};
 use crate::round::weight;
