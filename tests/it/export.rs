@@ -77,7 +77,7 @@ fn the_folder_is_for_others(
         let arguments = ["export", run, "--format", "peft", "--base-name", "Org/Base", to];
         consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?;
     }
-    let names = ["README.md", "adapter_config.json", "adapter_model.safetensors"];
+    let names = ["README.md", "adapter_config.json", "adapter_model.safetensors", "consilium.json"];
     let mut found: Vec<String> = std::fs::read_dir(&first)?
         .map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()))
         .collect::<Result<_>>()?;

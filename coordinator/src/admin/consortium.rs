@@ -30,6 +30,10 @@ pub struct SiteFacts {
     pub status: String,
     /// When it joined last.
     pub joined: Option<String>,
+    /// How often it joined again in place of an older installation (`invite --readmit`).
+    pub readmissions: u32,
+    /// When it did last.
+    pub readmitted: Option<String>,
     /// Since when it is paused.
     pub paused: Option<String>,
     /// Whether it has a connection now; not known while no `serve` runs.
@@ -125,12 +129,15 @@ fn site(
     let condition = store.condition(&row.name)?;
     let certificate = store.certificate_end(&row.name)?.filter(|_| row.status == SiteStatus::Active);
     let refused = store.ledger_question(&row.name)?.filter(|open| open.is_refused);
+    let (readmissions, readmitted) = store.readmissions(&row.name)?;
     let part = state.map(|state| part(state, &row.name)).unwrap_or_default();
     let is_paused = row.status == SiteStatus::Active && row.paused_at.is_some();
     Ok(SiteFacts {
         site: row.name.to_string(),
         status: if is_paused { "paused" } else { row.status.word() }.to_owned(),
         joined: row.joined_at.map(rfc3339),
+        readmissions,
+        readmitted: readmitted.map(rfc3339),
         paused: row.paused_at.map(rfc3339),
         connected: connected.map(|connected| connected.contains(&row.name)),
         last_seen: row.seen_at.map(rfc3339),

@@ -32,6 +32,10 @@ pub(super) fn lines(sites: &[SiteFacts], now: Timestamp) -> Vec<String> {
         let day = site.certificate_ends.as_ref().and_then(|end| end.get(..10)).unwrap_or("-");
         let version = site.version.as_deref().unwrap_or("-");
         lines.push(row(&site.site, &site.status, &seen(site, now), [day, version, &rounds, &ledger]));
+        if let Some(at) = &site.readmitted {
+            let times = if site.readmissions == 1 { "once" } else { "more than once" };
+            lines.push(format!("  joined again {times}, last at {at}: another key, another ledger"));
+        }
         if let (Some(run), Some(missed)) = (&site.run, &site.last_missing) {
             lines.push(format!("  run {run}, round {}: {}", missed.round, missed.text));
         }
@@ -76,6 +80,8 @@ mod tests {
             site: "cardiology-of-the-city".into(),
             status: "active".into(),
             joined: None,
+            readmissions: 0,
+            readmitted: None,
             paused: None,
             connected: Some(true),
             last_seen: Some(rfc3339(Timestamp(1_000_000))),

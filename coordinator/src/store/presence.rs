@@ -78,6 +78,17 @@ impl Store {
         Ok(self.lock().query_row(query, params![site.as_str()], read).optional()?)
     }
 
+    /// How often a site joined again in place of an older installation, and when it did last.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn readmissions(&self, site: &SiteId) -> Result<(u32, Option<Timestamp>), StoreError> {
+        // Only a new installation begins with an empty ledger: see `enrolment::readmit`.
+        let query = "SELECT count(*), max(at) FROM ledger_decisions WHERE site = ? AND size = 0";
+        let read = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, moment(row.get(1)?)));
+        Ok(self.lock().query_row(query, params![site.as_str()], read)?)
+    }
+
     /// When the newest certificate of a site that was not revoked ends.
     ///
     /// # Errors

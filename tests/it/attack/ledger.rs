@@ -200,8 +200,9 @@ fn check_says_what_the_coordinator_said() -> Result<()> {
     let before = records(&consortium)?;
     let accepted = consortium.sites[0].run(&["check"], COMMAND_WITHIN)?.success()?;
     ensure!(accepted.contains("accepts this site"), "{accepted}");
-    ensure!(records(&consortium)? == before + 1, "a request that was made is in the ledger");
-    ensure!(consortium.site_list()?.find(SITE).context("the site")?.frames == 1, "and arrived");
+    // The greeting, and how the machine is.
+    ensure!(records(&consortium)? == before + 2, "requests that were made are in the ledger");
+    ensure!(consortium.site_list()?.find(SITE).context("the site")?.frames == 2, "and arrived");
     // A newer certificate takes its place.
     let old = small.folder.path().join("old");
     let state = consortium.sites[0].state().to_path_buf();
@@ -211,6 +212,8 @@ fn check_says_what_the_coordinator_said() -> Result<()> {
     let invitation = consortium.invite(SITE, &["--readmit"])?;
     consortium.join_with(0, &invitation)?;
     consortium.sites[0].run(&["check"], COMMAND_WITHIN)?.success()?;
+    let shown = consortium.coordinator.run(&["sites"], COMMAND_WITHIN)?.success()?;
+    ensure!(shown.contains("joined again once"), "the operator sees it: {shown}");
     let new = small.folder.path().join("new");
     fs::rename(&state, &new)?;
     fs::rename(&old, &state)?;
