@@ -84,14 +84,14 @@ pub const COMMAND_READ_MS_MAX: u64 = 10_000;
 pub const WATCH_WAIT_MS_MAX: u64 = 5_000;
 /// How long a command waits for the next word of the coordinator: twice what one that lives may take.
 pub const ANSWER_WAIT_MS_MAX: u64 = 2 * WATCH_WAIT_MS_MAX;
-/// Rounds in one line of an answer: with 100 sites of 64 characters a round has at most 100 KiB (updates,
+/// Rounds in one line of an answer: with 100 sites of 32 characters a round has at most 100 KiB (updates,
 /// weights, outliers and who is missing are at most 250 bytes a site each), a line 1 MiB.
 pub const REPORT_LINE_ROUNDS_MAX: usize = 10;
 /// `watch` waits so long for a coordinator that went away: it may be restarted, or its machine.
 pub const WATCH_GONE_MS_MAX: u64 = 30 * 60 * 1000;
 /// Between two attempts to reach it.
 pub const WATCH_RETRY_MS_MIN: u64 = 1_000;
-/// Warnings in a report; of more, the newest.
+/// Warnings in a report; of more, the last of the list.
 pub const REPORT_WARNINGS_MAX: usize = 200;
 /// A certificate's end is warned of so long before: people have to be reached, and a weekend may lie between.
 pub const CERTIFICATE_WARNING_MS_MAX: u64 = 10 * 86_400_000;

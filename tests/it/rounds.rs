@@ -1,6 +1,7 @@
 //! Rounds end when they should, and no work is lost: sites that are off, paused or excluded hold nobody up, a
 //! run goes on where one ended, and the test set stays closed until it can be measured.
 
+use std::ops::BitXorAssign as _;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
@@ -96,14 +97,18 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
     told(&mut consortium, words)?;
 
     let next = command(&consortium, &["resume", &run[..6]])?.trim().to_owned();
-    let mut watch =
-        consortium.coordinator.command(&["watch", &next]).stderr(std::process::Stdio::piped()).spawn()?;
+    let heard = small.folder.path().join("watch.stderr");
+    let listening = || std::fs::read_to_string(&heard).unwrap_or_default();
+    let mut command_line = consortium.coordinator.command(&["watch", &next]);
+    let mut watch = command_line.stderr(std::fs::File::create(&heard)?).spawn()?;
+    until(&consortium, &next, |_| listening().contains("round 1 of"))?;
     until(&consortium, &next, |status| status["phase"] == "collecting")?;
     // The watcher goes on over a crash of the coordinator.
     consortium.coordinator.kill();
     consortium.start_coordinator(&[])?;
     let resumed = over(&consortium, &next)?;
-    ensure!(watch.wait()?.success(), "the watcher ended before the run");
+    ensure!(watch.wait()?.success(), "the watcher ended before the run: {}", listening());
+    ensure!(listening().contains("the coordinator went away"), "it was not watching: {}", listening());
     ensure!(resumed["phase"] == "finished" && resumed["origin"] == run.as_str(), "{resumed}");
     let left = 3 - u64::try_from(published)?;
     ensure!(resumed["rounds"] == left, "{} rounds were published: {resumed}", published);
@@ -151,6 +156,17 @@ fn the_test_set_stays_closed_until_model_and_file_are_there() -> Result<()> {
 
     let refused = consortium.coordinator.run(&["evaluate", &run], COMMAND_WITHIN)?;
     ensure!(refused.code() == Some(1) && refused.stderr.contains("model folder"), "{refused:?}");
+    let other = small.folder.path().join("other-model");
+    copy_folder(&moved, &other)?;
+    let weights = other.join("model.safetensors");
+    let mut bytes = std::fs::read(&weights)?;
+    bytes.last_mut().context("weights")?.bitxor_assign(1);
+    std::fs::write(&weights, bytes)?;
+    let wrong = ["evaluate", &run, "--model", &other.to_string_lossy()];
+    let refused = consortium.coordinator.run(&wrong, RUN_WITHIN)?;
+    ensure!(refused.code() == Some(1) && refused.stderr.contains("not the base model"), "{refused:?}");
+    let status = json(&consortium, &["status", &run, "--json"])?;
+    ensure!(status["test"]["openings"] == serde_json::json!([]), "{status}");
     let result =
         consortium.coordinator.run(&["evaluate", &run, "--model", &moved.to_string_lossy()], RUN_WITHIN)?;
     ensure!(result.code() == Some(0) && result.stderr.contains("final, test"), "{result:?}");

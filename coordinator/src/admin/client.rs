@@ -41,12 +41,17 @@ pub fn status(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
 /// Follows a run; `show` gets each new report. Returns the last one.
 ///
 /// # Errors
-/// No coordinator is running, it went away before the run was over, or it knows no such run.
-pub fn watch(folder: &StateFolder, run: &str, mut show: impl FnMut(&RunReport)) -> Result<RunReport> {
+/// What `show` says, no coordinator is running, it went away before the run was over, or it knows no such
+/// run.
+pub fn watch(
+    folder: &StateFolder,
+    run: &str,
+    mut show: impl FnMut(&RunReport) -> Result<()>,
+) -> Result<RunReport> {
     let mut lines = Lines::open(folder, &Command::Watch { run: run.to_owned() })?;
     let (mut history, mut last) = (Vec::new(), None);
     while let Some(report) = lines.report(&mut history)? {
-        show(&report);
+        show(&report)?;
         last = Some(report);
     }
     match last {

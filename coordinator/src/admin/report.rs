@@ -133,7 +133,9 @@ pub fn run_report(store: &Store, runs: &Runs, state: &RunState, keep: usize) -> 
     let launched = &state.launched;
     let history = state.rounds.iter().skip(keep).map(|record| round_report(store, state, record));
     let weights = weight::newest(state);
-    let report = |site| sites::report(store, runs, state, site, weights.get(site).copied());
+    let mut later = runs.all();
+    later.retain(|run| run.launched_at > state.launched_at);
+    let report = |site| sites::report(store, &later, state, site, weights.get(site).copied());
     let sites = launched.sites.iter().map(report);
     let score = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     Ok(RunReport {

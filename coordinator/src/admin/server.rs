@@ -160,8 +160,10 @@ impl Admin {
             Err(error) => return write(writer, &Answer::from(&error)).await,
         };
         let mut sent = 0;
-        while let Some(state) = self.runs.find(run) {
+        loop {
+            // Before the look: what changes after it wakes us.
             changes.mark_unchanged();
+            let Some(state) = self.runs.find(run) else { break };
             let over = state.is_over();
             // Of what was sent only the last round may have changed since.
             sent = self.report(state, sent.max(1) - 1, writer).await?;

@@ -4,7 +4,6 @@
 
 use std::sync::Arc;
 
-use certs::PeerCertificate;
 use common::clock::Timestamp;
 use common::id::SiteId;
 
@@ -14,9 +13,10 @@ use super::server::Admin;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
+use crate::execution::presence::site_of;
 use crate::round::event::Event;
 use crate::state_folder::{StateFolder, parts};
-use crate::store::{SiteStatus, Store};
+use crate::store::{SiteRow, SiteStatus, Store};
 
 impl Admin {
     pub(super) async fn revoke(&self, name: &str) -> Result<Answer> {
@@ -27,10 +27,8 @@ impl Admin {
         if let Some(state) = self.runs.active() {
             self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
         }
-        let closed = self.connections.close_where(|peer| {
-            let certificate = PeerCertificate::from_der(&peer.certificate_der);
-            certificate.is_ok_and(|certificate| certificate.site().is_ok_and(|name| name == site.as_str()))
-        });
+        let closed =
+            self.connections.close_where(|peer| site_of(&peer.certificate_der).as_ref() == Some(&site));
         tracing::warn!(%site, closed, "site revoked");
         Ok(Answer::Done)
     }
@@ -81,22 +79,21 @@ impl Admin {
     }
 }
 
-fn site_id(name: &str) -> Result<SiteId> {
+/// The name that an operator gave.
+pub(crate) fn site_id(name: &str) -> Result<SiteId> {
     name.parse().map_err(|_| Error::UnknownSite(name.chars().take(64).collect()))
 }
 
-fn must_be_known(store: &Store, site: &SiteId) -> Result<()> {
-    if store.sites()?.iter().any(|row| &row.name == site) {
-        return Ok(());
-    }
-    Err(Error::UnknownSite(site.to_string()))
+/// The site's row.
+pub(crate) fn must_be_known(store: &Store, site: &SiteId) -> Result<SiteRow> {
+    let mut rows = store.sites()?.into_iter();
+    rows.find(|row| &row.name == site).ok_or_else(|| Error::UnknownSite(site.to_string()))
 }
 
 /// Pauses a site in the database, or ends its pause, with or without a running coordinator. Returns whether
 /// that changed anything.
 pub(crate) fn pause_in(store: &Store, site: &SiteId, pause: bool, now: Timestamp) -> Result<bool> {
-    must_be_known(store, site)?;
-    if store.sites()?.iter().any(|row| &row.name == site && row.status == SiteStatus::Revoked) {
+    if must_be_known(store, site)?.status == SiteStatus::Revoked {
         return Err(Error::Argument {
             message: format!("{site} was revoked, which is final"),
             hint: "`coordinator sites` lists who takes part".into(),

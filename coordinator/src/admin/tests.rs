@@ -9,7 +9,7 @@ use common::limits::{LOCAL_MESSAGE_BYTES_MAX, SITES_MAX};
 use common::net::Connections;
 
 use super::client;
-use super::message::Command;
+use super::message::{Answer, Command};
 use super::server::{Admin, listen};
 use crate::evaluate::tests::scripted;
 use crate::execution::driver::{Driver, World};
@@ -65,6 +65,10 @@ async fn a_hundred_sites_in_round_601_are_shown() {
     let runs = Runs::replay(&store).unwrap();
     let state = crowded();
     let run = state.launched.run.to_string();
+    for (index, site) in state.launched.sites.iter().enumerate() {
+        let token = certs::JoinToken::from_bytes([u8::try_from(index).unwrap(); 32]).hash();
+        store.invite(site, &token, Timestamp(1), Timestamp(0)).unwrap();
+    }
     runs.publish(state);
     let evaluator = scripted(folder.path(), "exit 1", Duration::from_secs(1));
     let performer = Performer::new(folder.clone(), evaluator.clone());
@@ -92,11 +96,19 @@ async fn a_hundred_sites_in_round_601_are_shown() {
     let asked = tokio::task::spawn_blocking(move || {
         let shown = client::status(&folder, None).unwrap();
         let mut watched = 0;
-        client::watch(&folder, &run, |_| watched += 1).unwrap();
-        let sites = client::ask(&folder, &Command::Sites).unwrap();
+        client::watch(&folder, &run, |_| {
+            watched += 1;
+            Ok(())
+        })
+        .unwrap();
+        let Answer::Sites { sites } = client::ask(&folder, &Command::Sites).unwrap() else {
+            panic!("something else")
+        };
         (shown, watched, sites)
     });
-    let (shown, watched, _) = asked.await.unwrap();
+    let (shown, watched, sites) = asked.await.unwrap();
+    assert_eq!(sites.len(), SITES_MAX);
+    assert!(sites.iter().all(|site| site.closed_rounds == ROUNDS && site.last_missing.is_some()));
     assert_eq!((shown.history.len(), shown.sites.len(), watched), (ROUNDS as usize, SITES_MAX, 1));
     assert!(shown.history.iter().zip(1..).all(|(round, number)| round.round == number));
     let whole = serde_json::to_vec(&shown).unwrap().len();

@@ -46,5 +46,15 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         model: absolute(&arguments.model, "model folder")?,
         test: absolute(&arguments.test, "test file")?,
     };
-    follow::to_the_end(folder, &follow::start(folder, &command)?)
+    let last = follow::to_the_end(folder, &follow::start(folder, &command)?)?;
+    if last.test.federated.is_some() {
+        return Ok(());
+    }
+    let message = last.warnings.last().cloned().unwrap_or_else(|| "the test set was not measured".to_owned());
+    Err(Error::Argument {
+        message,
+        hint:
+            "name the run's own base model with --model, and the file that it was launched with with --test"
+                .into(),
+    })
 }

@@ -1,6 +1,7 @@
 //! Starting something that `serve` works at, and watching it. Used by `launch`, `resume`, `evaluate` and
 //! `watch`. Invariant: the run goes on whether or not anybody watches.
 
+use std::cell::RefCell;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -21,7 +22,7 @@ use crate::state_folder::StateFolder;
 pub(super) fn started(folder: &StateFolder, command: &Command, is_followed: bool) -> Result<()> {
     let run = start(folder, command)?;
     output::print_line(&run)?;
-    if is_followed { to_the_end(folder, &run) } else { Ok(()) }
+    if is_followed { to_the_end(folder, &run).map(|_| ()) } else { Ok(()) }
 }
 
 /// Starts it; says what the operator should know. Returns the run's id.
@@ -35,47 +36,67 @@ pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<String> {
     Ok(run)
 }
 
-/// Shows progress until the run is over, then its table.
+/// Shows progress until the run is over, then its table. Returns the last report.
 ///
 /// # Errors
 /// The run failed, or the coordinator went away for good.
-pub(super) fn to_the_end(folder: &StateFolder, run: &str) -> Result<()> {
-    let mut progress = Progress::new(Stream::Error);
-    let last = survive(folder, run, &mut progress);
-    progress.finish();
+pub(super) fn to_the_end(folder: &StateFolder, run: &str) -> Result<RunReport> {
+    let progress = RefCell::new(Progress::new(Stream::Error));
+    let show = |report: &RunReport| {
+        progress.borrow_mut().update(&view(report));
+        Ok(())
+    };
+    let last = survive(folder, run, show, |gone| progress.borrow().note(gone));
+    progress.borrow().finish();
     let last = last?;
     eprint!("{}", status::table(&last));
-    match last.failure {
-        None => Ok(()),
-        Some(reason) => Err(Error::Remote {
-            message: format!("run {} failed: {reason}", last.run),
-            hint: Some(format!(
-                "the last published model stands, and `coordinator resume {}` goes on from it; \
-                 see the log of `coordinator serve`",
-                last.run
-            )),
-            user: !Error::text_is_ours(&reason),
-        }),
-    }
+    let Some(reason) = &last.failure else { return Ok(last) };
+    let is_published = last.history.iter().any(|round| round.published_ms.is_some());
+    let hint = if is_published {
+        format!(
+            "the last published model stands, and `coordinator resume {}` goes on from it; see the log of \
+             `coordinator serve`",
+            last.run
+        )
+    } else {
+        "see the log of `coordinator serve`, and launch the run file again".to_owned()
+    };
+    Err(Error::Remote {
+        message: format!("run {} failed: {reason}", last.run),
+        hint: Some(hint),
+        user: !Error::text_is_ours(reason),
+    })
 }
 
-/// Watches, also over a restart of `serve`.
-fn survive(folder: &StateFolder, run: &str, progress: &mut Progress) -> Result<RunReport> {
+/// Watches, also over a restart of `serve`: each report that differs from the one before goes to `show`, and
+/// what there is to say of the coordinator to `note`.
+///
+/// # Errors
+/// What `show` says, the coordinator went away for good, or it knows no such run.
+pub(super) fn survive(
+    folder: &StateFolder,
+    run: &str,
+    mut show: impl FnMut(&RunReport) -> Result<()>,
+    note: impl Fn(&str),
+) -> Result<RunReport> {
     let mut gone: Option<Instant> = None;
-    let mut seen = false;
+    let mut shown: Option<RunReport> = None;
     loop {
         let watched = client::watch(folder, run, |report| {
-            (seen, gone) = (true, None);
-            progress.update(&view(report));
+            gone = None;
+            if shown.as_ref() != Some(report) {
+                shown = Some(report.clone());
+                show(report)?;
+            }
+            Ok(())
         });
         match watched {
             // Only what was there can come back.
-            Err(Error::NotRunning(_) | Error::NotAnswering(_)) if seen => {}
+            Err(Error::NotRunning(_) | Error::NotAnswering(_)) if shown.is_some() => {}
             other => return other,
         }
         let since = *gone.get_or_insert_with(|| {
-            progress
-                .note("the coordinator went away; waiting for it to come back (Ctrl-C ends the watching)");
+            note("the coordinator went away; waiting for it to come back (Ctrl-C ends the watching)");
             Instant::now()
         });
         if since.elapsed() > Duration::from_millis(WATCH_GONE_MS_MAX) {

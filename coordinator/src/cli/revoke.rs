@@ -43,8 +43,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     match client::ask(folder, &Command::Revoke { site: arguments.site.clone() }) {
         Ok(_) => {}
         Err(Error::NotRunning(_)) => {
-            let name = || Error::UnknownSite(arguments.site.chars().take(64).collect());
-            let site = arguments.site.parse().map_err(|_| name())?;
+            let site = sites::site_id(&arguments.site)?;
             sites::revoke_in(folder, &Store::open(&folder.database())?, &site, SystemClock.now())?;
         }
         Err(error) => return Err(error),

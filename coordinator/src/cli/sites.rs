@@ -3,7 +3,6 @@
 
 use clap::Subcommand;
 use common::clock::{Clock, SystemClock};
-use common::id::SiteId;
 
 use super::{offline, output, sites_table};
 use crate::admin::consortium::{self, Head};
@@ -21,9 +20,10 @@ not, and what needs attention: a certificate that ends within ten days, a clock
 that is wrong, a disk that is nearly full. Works while `serve` runs and while
 it does not; who is connected is known only to a running `serve`.
 
-Frames and bytes are what arrived of the site in all runs. Its own ledger
-counts the same ones as \"sent in runs\" (`site-agent status`), and those that
-were lost on the way; the request to join and notes of data are in neither.
+With --json also what arrived of the site since it joined or its ledger was
+accepted anew, in frames and bytes. Its own ledger counts the same ones as
+\"sent in runs\" (`site-agent status`), and those that were lost on the way; the
+request to join and notes of data are in neither.
 
 A site announces the size and root of its ledger at every connection, and
 proves that it extends what it announced before. Where it does not, the site
@@ -126,7 +126,7 @@ fn change(folder: &StateFolder, Named { site }: &Named, change: SiteChange) -> R
         Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
         // A run changes only by `serve`; a pause is a fact that the next one finds.
         Err(Error::NotRunning(_)) if is_pause || change == SiteChange::Resume => {
-            let name = site.parse().map_err(|_| Error::UnknownSite(site.chars().take(64).collect()))?;
+            let name = sites::site_id(site)?;
             sites::pause_in(&Store::open(&folder.database())?, &name, is_pause, SystemClock.now())?
         }
         Err(error) => return Err(error),
@@ -179,11 +179,8 @@ fn explain(site: &str, kept: Option<&Head>, found: &Head) {
 }
 
 fn accept(store: &Store, name: &str, is_sure: bool) -> Result<()> {
-    let unknown = || Error::UnknownSite(name.chars().take(64).collect());
-    let site: SiteId = name.parse().map_err(|_| unknown())?;
-    if !store.sites()?.iter().any(|row| row.name == site) {
-        return Err(unknown());
-    }
+    let site = sites::site_id(name)?;
+    sites::must_be_known(store, &site)?;
     let none = || Error::Argument {
         message: format!("there is no question about the ledger of {site}"),
         hint: "`coordinator sites` shows which ledgers were refused".into(),

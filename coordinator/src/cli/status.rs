@@ -51,7 +51,8 @@ fn read_report(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
     let state = runs.choose(run)?;
     let report = report::run_report(&store, &runs, &state, 0)?;
     let down_since = alive::last(folder).map(report::rfc3339).unwrap_or_default();
-    Ok(RunReport { down_since: Some(down_since), ..report })
+    // The open round gets its full time again when `serve` starts.
+    Ok(RunReport { down_since: Some(down_since), closes: None, ..report })
 }
 
 /// The report as text for people.
@@ -85,7 +86,7 @@ pub(super) fn table(report: &RunReport) -> String {
         let _ = writeln!(text, "it cannot {what} now, and tries again: {reason}");
     }
     if let Some(at) = &report.closes {
-        let _ = writeln!(text, "the round closes at {at} at the latest");
+        let _ = writeln!(text, "the round ends at {at} at the latest");
     }
     let _ = writeln!(
         text,

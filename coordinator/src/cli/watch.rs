@@ -1,7 +1,8 @@
 //! `coordinator watch`: progress of a run until it is over. Called by `cli`. Invariant: it only looks.
 
-use super::{follow, offline, output};
+use super::{follow, output};
 use crate::admin::client;
+use crate::admin::report::RunReport;
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 
@@ -27,18 +28,14 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let (_, runs) = offline::open_runs(folder)?;
-    let run = runs.choose(arguments.run.as_deref())?.launched.run.to_string();
+    let run = client::status(folder, arguments.run.as_deref())?.run;
     if !arguments.json {
-        return follow::to_the_end(folder, &run);
+        return follow::to_the_end(folder, &run).map(|_| ());
     }
-    let mut written = Ok(());
-    client::watch(folder, &run, |report| {
-        let line = serde_json::to_string(report).map_err(|error| Error::Internal(error.to_string()));
-        let result = line.and_then(|line| output::print_line(&line)).and_then(|()| output::finish());
-        if written.is_ok() {
-            written = result;
-        }
-    })?;
-    written
+    let show = |report: &RunReport| {
+        let line = serde_json::to_string(report).map_err(|error| Error::Internal(error.to_string()))?;
+        output::print_line(&line)?;
+        output::finish()
+    };
+    follow::survive(folder, &run, show, |gone| eprintln!("{gone}")).map(|_| ())
 }

@@ -183,7 +183,11 @@ impl Performer {
     /// and is the run's, and the file is the one that was launched with.
     async fn ready_for_test(&self, state: &RunState) -> Result<Digest> {
         let test = state.launched.test.clone();
-        let test = test.ok_or_else(|| Error::Internal("the run has no test file".into()))?;
+        let mut test = test.ok_or_else(|| Error::Internal("the run has no test file".into()))?;
+        let mut model = model_job(state);
+        if let Some(place) = &state.test.place {
+            (test.path, model.model) = (place.test.clone(), place.model.clone());
+        }
         let (path, adapter) = (test.path.clone(), self.folder.blob(state.model()));
         let found = blocking(move || {
             // Also the adapter: of a file that is gone nothing can be measured.
@@ -195,10 +199,11 @@ impl Performer {
             return Err(Error::Config { path: test.path, reason });
         }
         let expected = state.launched.model_fingerprint;
-        match self.evaluator.run(&Job::Fingerprint { model: model_job(state) }).await? {
+        let folder = model.model.clone();
+        match self.evaluator.run(&Job::Fingerprint { model }).await? {
             Answer::Fingerprinted { fingerprint } if fingerprint == expected => Ok(test.digest),
             Answer::Fingerprinted { .. } => Err(Error::Config {
-                path: state.launched.model.clone(),
+                path: folder,
                 reason: "it is not the base model that the run was trained on".into(),
             }),
             Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),

@@ -39,7 +39,7 @@ impl Presence {
 }
 
 /// Whose certificate this is.
-fn site_of(certificate_der: &[u8]) -> Option<SiteId> {
+pub fn site_of(certificate_der: &[u8]) -> Option<SiteId> {
     PeerCertificate::from_der(certificate_der).ok()?.site().ok()?.parse().ok()
 }
 

@@ -125,7 +125,9 @@ fn provenance(state: &RunState) -> Result<Provenance> {
     let mut flat = BTreeMap::new();
     flatten("", &settings, &mut flat);
     // Name and rounds are said elsewhere, and a path of this machine means nothing to a reader.
-    flat.retain(|key, _| !["name", "rounds", "model", "validation", "test"].contains(&key.as_str()));
+    flat.retain(|key, _| {
+        !["name", "rounds", "model", "validation", "test", "initial"].contains(&key.as_str())
+    });
     Ok(Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         base_fingerprint: launched.model_fingerprint.to_string(),

@@ -125,7 +125,8 @@ pub struct SiteReport {
     pub records_are_exact: bool,
     /// What its last update weighed in the average, 0 to 1.
     pub weight: Option<f64>,
-    /// Bytes received from it since it joined, in all runs; in the demo what its ledger says.
+    /// Bytes received from it between the launch of this run and that of its next one; in the demo what its
+    /// ledger says.
     pub bytes_sent: u64,
     /// Messages of that.
     pub frames_sent: u64,

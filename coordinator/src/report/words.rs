@@ -56,11 +56,11 @@ common::texts! {
     FEDERATED: "Federated, final", "联邦模型（最终）";
     VALIDATION: "validation", "验证";
     TEST: "test", "测试";
-    RECORDS_ROUNDED: "Record counts are rounded, as the sites report them. Bytes: since each site joined.", "记录数为站点报告的取整值。字节数自各站点加入以来累计。";
+    RECORDS_ROUNDED: "Record counts are rounded, as the sites report them. Bytes: since the launch of this run.", "记录数为站点报告的取整值。字节数自本次运行启动以来累计。";
     TOOK: "Took {}.", "用时 {}。";
     TOOK_DEMO: "Took {}: set-up {}, run {}.", "用时 {}：准备 {}，运行 {}。";
     LEFT: "What left each hospital", "各医院发出的内容";
-    LEFT_LEAD: "Bytes and messages that the coordinator received from each site since it joined, in all runs. Record counts are rounded, as the sites report them; the weight is the share of the last average.", "协调方自各站点加入以来（所有运行）收到的字节数和消息数。记录数为站点报告的取整值；权重为其在最近一次平均中的份额。";
+    LEFT_LEAD: "Bytes and messages that the coordinator received from each site between the launch of this run and that of its next one. Record counts are rounded, as the sites report them; the weight is the share of the last average.", "协调方自本次运行启动至各站点下一次运行启动期间收到的字节数和消息数。记录数为站点报告的取整值；权重为其在最近一次平均中的份额。";
     LEFT_LEAD_LEDGER: "Every message is written to the site's own tamper-evident ledger before its first byte is sent. What two independent programs found when they checked each ledger after the run is in the last columns.", "每条消息在发出第一个字节之前都写入站点自己的防篡改台账。最后两列是运行结束后两个独立程序核验各台账的结果。";
     SITE: "Site", "站点";
     RECORDS: "Records", "记录";

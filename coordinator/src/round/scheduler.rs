@@ -11,7 +11,9 @@ use super::closing;
 use super::effect::{Admission, Effect};
 use super::event::Event;
 use super::launched::LaunchedRun;
-use super::state::{Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, Update};
+use super::state::{
+    Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
+};
 use crate::limits::{CONFLICTS_PER_UPDATE_MAX, FAILURES_PER_ROUND_MAX};
 
 /// Starts a run: its state and the first effects.
@@ -112,18 +114,21 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::Scored { round, score } => return scored(state, *round, score),
         Event::RoundPublished { round } => return published(state, *round, now),
         Event::TestOpened { .. } if state.phase == Phase::TestPending => {
+            // What was named late has been proved by now.
+            if let Some(place) = state.test.place.take() {
+                state.launched.model = place.model;
+                state.launched.test.iter_mut().for_each(|file| file.path.clone_from(&place.test));
+            }
             state.test.openings.push(now);
             state.phase = Phase::Testing;
         }
         Event::TestPutOff { reason } if state.phase == Phase::TestPending => {
             state.test.federated = Some(Score::Unevaluated { reason: reason.clone() });
+            state.test.place = None;
             state.phase = Phase::Finished;
         }
         Event::TestAsked { model, test } if state.may_be_tested() => {
-            state.launched.model.clone_from(model);
-            if let Some(file) = &mut state.launched.test {
-                file.path.clone_from(test);
-            }
+            state.test.place = Some(TestPlace { model: model.clone(), test: test.clone() });
             state.phase = Phase::TestPending;
         }
         Event::TestScored { base, federated } if state.phase == Phase::Testing => {

@@ -3,6 +3,7 @@
 //! has; by `admin::report`, which shows it. Invariant: written names stay, so that old files can be read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
@@ -231,6 +232,18 @@ pub struct TestRecord {
     pub base: Option<Score>,
     /// The final model on it.
     pub federated: Option<Score>,
+    /// Where model and file are, where the operator said so after the run; not proved yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<TestPlace>,
+}
+
+/// Where an operator says that a run's base model and test file are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TestPlace {
+    /// The model folder.
+    pub model: PathBuf,
+    /// The test file.
+    pub test: PathBuf,
 }
 
 /// Everything known about a run.

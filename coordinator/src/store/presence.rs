@@ -89,6 +89,17 @@ impl Store {
         Ok(self.lock().query_row(query, params![site.as_str()], read)?)
     }
 
+    /// When the count of what arrived of a site began anew last: it joined again, or another ledger of it was
+    /// accepted.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn counted_anew_at(&self, site: &SiteId) -> Result<Option<Timestamp>, StoreError> {
+        let query = "SELECT max(at) FROM ledger_decisions WHERE site = ?";
+        let read = |row: &rusqlite::Row<'_>| Ok(moment(row.get(0)?));
+        Ok(self.lock().query_row(query, params![site.as_str()], read)?)
+    }
+
     /// When the newest certificate of a site that was not revoked ends.
     ///
     /// # Errors

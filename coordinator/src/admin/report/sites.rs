@@ -1,11 +1,12 @@
 //! What the report of a run says of one site. Called by `admin::report`. Invariant: what is counted of a site
 //! is counted in this run, not in all of them.
 
+use std::sync::Arc;
+
 use common::id::SiteId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::execution::runs::Runs;
 use crate::round::launched::Sent;
 use crate::round::state::{RoundRecord, RunState};
 use crate::store::Store;
@@ -38,21 +39,22 @@ pub struct SiteReport {
     /// What its newest update weighs in the average of its round, 0 to 1.
     #[serde(default)]
     pub weight: Option<f64>,
-    /// Bytes received from it from the launch of this run to that of its next one; since it joined or was
-    /// readmitted where that is later, and for runs of earlier versions.
+    /// Bytes received from it from the launch of this run to that of its next one; since it joined, was
+    /// readmitted or had another ledger accepted where that is later, and for runs of earlier versions.
     pub bytes_sent: u64,
     /// Frames received from it in that time.
     pub frames_sent: u64,
 }
 
+/// `later` are the runs that were launched after this one, oldest first.
 pub(super) fn report(
     store: &Store,
-    runs: &Runs,
+    later: &[Arc<RunState>],
     state: &RunState,
     site: &SiteId,
     weight: Option<f64>,
 ) -> Result<SiteReport> {
-    let sent = sent(store, runs, state, site)?;
+    let sent = sent(store, later, state, site)?;
     let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
     let closed = || state.rounds.iter().filter(|record| record.closed_at.is_some());
     let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
@@ -103,19 +105,18 @@ fn word(state: &RunState, record: &RoundRecord, site: &SiteId) -> &'static str {
 }
 
 /// What arrived of a site from the launch of this run to that of its next one.
-fn sent(store: &Store, runs: &Runs, state: &RunState, site: &SiteId) -> Result<Sent> {
-    let later = runs.all();
-    let mut later = later.iter().filter(|run| run.launched_at > state.launched_at);
-    let end = match later.find_map(|run| run.launched.sent_before.get(site)) {
+fn sent(store: &Store, later: &[Arc<RunState>], state: &RunState, site: &SiteId) -> Result<Sent> {
+    let end = match later.iter().find_map(|run| run.launched.sent_before.get(site)) {
         Some(sent) => *sent,
         None => {
             let totals = store.frame_totals(site)?;
             totals.map_or(Sent::default(), |totals| Sent { frames: totals.frames, bytes: totals.bytes })
         }
     };
-    // Less than before: its counts began anew with a readmission.
+    let anew = store.counted_anew_at(site)?.is_some_and(|at| at >= state.launched_at);
     let before = state.launched.sent_before.get(site).copied().unwrap_or_default();
-    let before = if before.bytes > end.bytes { Sent::default() } else { before };
+    // With a later run the two may lie on two sides of a new beginning that came after both launches.
+    let before = if anew || before.bytes > end.bytes { Sent::default() } else { before };
     Ok(Sent {
         frames: end.frames.saturating_sub(before.frames),
         bytes: end.bytes.saturating_sub(before.bytes),

@@ -13,7 +13,7 @@ use crate::round::weight;
 /// Runs of rounds that are named of one site and reason; of more, the first.
 const RANGES_SHOWN: usize = 6;
 
-/// All of a run; of too many, the last, among which are the sites that do not count.
+/// All of a run; of too many, the last.
 pub(super) fn of_run(state: &RunState) -> Vec<String> {
     let mut warnings = Vec::new();
     let mut note = |what: String, score: &Option<Score>| {
@@ -21,17 +21,23 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
             warnings.push(format!("{what} is not evaluated: {reason}"));
         }
     };
-    note("the base model".to_owned(), &state.base);
     for record in &state.rounds {
         note(format!("round {}", record.round), &record.score);
     }
-    note("the final model on the test set".to_owned(), &state.test.federated);
     warnings.extend(state.rounds.iter().flat_map(|record| weight::warnings(state, record)));
     for record in &state.rounds {
         warnings.extend(record.outliers.iter().map(|outlier| outlier_warning(record, outlier)));
     }
     warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
     warnings.extend(missing(state));
+    // Last, because of too many the first go.
+    let mut note = |what: &str, score: &Option<Score>| {
+        if let Some(Score::Unevaluated { reason }) = score {
+            warnings.push(format!("{what} is not evaluated: {reason}"));
+        }
+    };
+    note("the base model", &state.base);
+    note("the final model on the test set", &state.test.federated);
     let more = warnings.len().saturating_sub(REPORT_WARNINGS_MAX);
     if more > 0 {
         warnings.drain(..=more);
@@ -124,6 +130,7 @@ mod tests {
         let warnings = of_run(&state);
         assert_eq!(warnings.len(), REPORT_WARNINGS_MAX);
         assert!(warnings[0].contains("more warnings"), "{}", warnings[0]);
+        assert_eq!(warnings.last().unwrap(), "the base model is not evaluated: x");
         let named: Vec<_> = warnings.iter().filter(|text| text.contains("does not count")).collect();
         assert_eq!(
             named,

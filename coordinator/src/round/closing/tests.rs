@@ -214,9 +214,14 @@ fn a_run_that_ended_unmeasured_may_be_measured_later_and_once() {
     assert!(!live.at(5, asked()), "it is under way");
     live.at(5, Event::TestPutOff { reason: "the model folder is gone".into() });
     assert_eq!((&live.state.phase, live.state.test.openings.len()), (&Phase::Finished, 0));
+    let launched_with = live.state.launched.model.clone();
     assert!(live.at(6, asked()));
-    assert_eq!((&live.state.phase, &live.state.launched.model), (&Phase::TestPending, &"elsewhere".into()));
+    live.at(6, Event::TestPutOff { reason: "it is another model".into() });
+    assert!(live.state.test.place.is_none(), "a wrong place is forgotten");
+    assert!(live.at(6, asked()));
+    assert_eq!((&live.state.phase, &live.state.launched.model), (&Phase::TestPending, &launched_with));
     live.at(7, Event::TestOpened { file: digest });
+    assert_eq!(live.state.launched.model, std::path::Path::new("elsewhere"), "proved by now");
     let metrics = super::super::state::Metrics {
         loss: 1.0,
         perplexity: 2.0,
