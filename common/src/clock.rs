@@ -4,6 +4,7 @@
 //! Invariant: the machine's clock is read in this file only (clippy's disallowed methods keep it so).
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
@@ -54,24 +55,39 @@ impl Clock for SystemClock {
     }
 }
 
-/// A clock that never jumps: it reads the wall once, when it is made, and counts on from there. What runs
+/// A clock that never jumps: it reads the wall once, when it begins, and counts on from there. What runs
 /// by it does not notice that somebody set the machine's clock. It stands still while the machine sleeps.
-#[derive(Debug, Clone, Copy)]
+/// Clones share its time.
+#[derive(Clone)]
 pub struct SteadyClock {
-    start: Timestamp,
-    since: Instant,
+    wall: Arc<dyn Clock>,
+    begun: Arc<RwLock<(Timestamp, Instant)>>,
+}
+
+impl std::fmt::Debug for SteadyClock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SteadyClock").field("now", &self.now()).finish_non_exhaustive()
+    }
 }
 
 impl SteadyClock {
     /// Begins at what `wall` says now, or at `not_before` if that is later.
-    pub fn begin(wall: &dyn Clock, not_before: Timestamp) -> Self {
-        Self { start: wall.now().max(not_before), since: Instant::now() }
+    pub fn begin(wall: Arc<dyn Clock>, not_before: Timestamp) -> Self {
+        let begun = (wall.now().max(not_before), Instant::now());
+        Self { wall, begun: Arc::new(RwLock::new(begun)) }
+    }
+
+    /// Reads the wall once more, for a time when nothing runs by this clock.
+    pub fn begin_anew(&self, not_before: Timestamp) {
+        let begun = (self.wall.now().max(not_before), Instant::now());
+        *self.begun.write().unwrap_or_else(PoisonError::into_inner) = begun;
     }
 }
 
 impl Clock for SteadyClock {
     fn now(&self) -> Timestamp {
-        self.start.plus_ms(u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX))
+        let (start, since) = *self.begun.read().unwrap_or_else(PoisonError::into_inner);
+        start.plus_ms(u64::try_from(since.elapsed().as_millis()).unwrap_or(u64::MAX))
     }
 }
 
@@ -103,11 +119,14 @@ mod tests {
 
     #[test]
     fn a_steady_clock_does_not_follow_a_jump_of_the_wall() {
-        let wall = ManualClock::at(Timestamp(5_000));
-        let steady = SteadyClock::begin(&wall, Timestamp(0));
+        let wall = Arc::new(ManualClock::at(Timestamp(5_000)));
+        let steady = SteadyClock::begin(Arc::clone(&wall) as Arc<dyn Clock>, Timestamp(0));
         wall.advance_ms(2 * 3_600_000);
         assert!((5_000..65_000).contains(&steady.now().0), "{:?}", steady.now());
-        let later = SteadyClock::begin(&ManualClock::at(Timestamp(0)), Timestamp(7_000));
+        let clone = steady.clone();
+        steady.begin_anew(Timestamp(0));
+        assert!(clone.now() >= Timestamp(2 * 3_600_000), "read once more");
+        let later = SteadyClock::begin(Arc::new(ManualClock::at(Timestamp(0))), Timestamp(7_000));
         assert!(later.now() >= Timestamp(7_000), "time does not run backwards over a restart");
     }
 }

@@ -31,7 +31,7 @@ pub struct RunSpec {
     pub model: Option<std::path::PathBuf>,
     /// Held-out records that steer: evaluated after every round.
     pub validation: Option<std::path::PathBuf>,
-    /// Held-out records that are opened once, at the end.
+    /// Held-out records that are measured once, at the end.
     pub test: Option<std::path::PathBuf>,
     /// What round 1 starts from, instead of a fresh adapter: a run of this coordinator (its id, or the
     /// beginning of it), or an adapter folder, relative to the run file.

@@ -4,11 +4,12 @@
 //! the round journal is not touched; the child opens what its job names and nothing else (`locks`).
 
 pub mod child;
+pub mod initial;
 pub mod locks;
 pub mod paired;
 
 use std::os::unix::process::ExitStatusExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -51,6 +52,25 @@ pub struct OverlapJob {
     pub out: PathBuf,
 }
 
+/// What a run begins with instead of a fresh adapter.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum FirstAdapter {
+    /// A published adapter of this coordinator, of the run file's settings.
+    File(PathBuf),
+    /// A PEFT folder from anywhere.
+    Folder(PathBuf),
+}
+
+impl FirstAdapter {
+    /// What is read of it.
+    pub fn path(&self) -> &Path {
+        match self {
+            Self::File(path) | Self::Folder(path) => path,
+        }
+    }
+}
+
 /// What the child is asked.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "job", rename_all = "snake_case", deny_unknown_fields)]
@@ -65,7 +85,7 @@ pub enum Job {
         seed: u64,
         /// The adapter to begin with instead of a fresh one.
         #[serde(default)]
-        from: Option<PathBuf>,
+        from: Option<FirstAdapter>,
         /// Where to write the first adapter (safetensors).
         initial: PathBuf,
         /// The set to publish for the held-out files, if any.
@@ -83,6 +103,8 @@ pub enum Job {
         model: ModelJob,
         /// The held-out records.
         data: PinnedFile,
+        /// What the base model must be.
+        base_fingerprint: Digest,
         /// What to measure.
         adapters: Vec<Option<PathBuf>>,
         /// Records per forward pass.

@@ -130,6 +130,13 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
         let gained = loss(&resumed["history"][0]["validation"])? - loss(&status["history"][0]["validation"])?;
         ensure!(gained > 0.0, "a round from the published adapter lost {gained}");
     }
+    // An option that changes what the numbers mean is refused, not passed over.
+    let config = folder.join("adapter_config.json");
+    let text = std::fs::read_to_string(&config)?;
+    std::fs::write(&config, text.replace("\"alpha_pattern\": {}", "\"alpha_pattern\": {\"q_proj\": 4}"))?;
+    let refused = consortium.coordinator.run(&["launch", &path], COMMAND_WITHIN)?;
+    ensure!(refused.code() == Some(1) && refused.stderr.contains("alpha_pattern"), "{refused:?}");
+    std::fs::write(&config, text)?;
     file.set_integer("adapter", "rank", 8);
     file.write(&small.run_file)?;
     let refused = consortium.coordinator.run(&["launch", &path], COMMAND_WITHIN)?;

@@ -235,7 +235,6 @@ mod tests {
             name: "a".parse().unwrap(),
             status,
             joined_at: Some(Timestamp(0)),
-            hello_at: None,
             seen_at: None,
             paused_at: None,
         }

@@ -33,6 +33,8 @@ pub enum Command {
     Resume {
         /// Its id or a prefix.
         run: String,
+        /// Where the base model is, if it is not where it was.
+        model: Option<PathBuf>,
     },
     /// Measure the test set of a run that ended without.
     Evaluate {

@@ -203,9 +203,14 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
 }
 
 fn training_ms(store: &Store, state: &RunState, record: &RoundRecord) -> Result<Option<u64>> {
-    let counted: BTreeSet<Digest> = record.updates.values().map(|update| update.digest).collect();
+    let counted: BTreeSet<(&str, Digest)> =
+        record.updates.iter().map(|(site, update)| (site.as_str(), update.digest)).collect();
     let offers = store.offers_of(state.launched.run, record.round)?;
-    let last = offers.iter().filter(|(digest, _)| counted.contains(digest)).map(|(_, at)| *at).max();
+    let last = offers
+        .iter()
+        .filter(|(site, digest, _)| counted.contains(&(site.as_str(), *digest)))
+        .map(|(_, _, at)| *at)
+        .max();
     let first = record.ready.values().min();
     Ok(last.zip(first).map(|(last, first)| last.since_ms(*first)))
 }

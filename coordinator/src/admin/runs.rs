@@ -20,9 +20,9 @@ impl Admin {
         self.start(prepared).await
     }
 
-    pub(super) async fn resume(&self, run: &str) -> Result<Answer> {
+    pub(super) async fn resume(&self, run: &str, model: Option<PathBuf>) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;
-        let prepared = launch::resumed(self.desk(), &state).await?;
+        let prepared = launch::resumed(self.desk(), &state, model).await?;
         self.start(prepared).await
     }
 

@@ -134,7 +134,7 @@ impl Admin {
     async fn answer(&self, command: Command) -> Result<Answer> {
         match command {
             Command::Launch { run_file } => self.launch(&run_file).await,
-            Command::Resume { run } => self.resume(&run).await,
+            Command::Resume { run, model } => self.resume(&run, model).await,
             Command::Evaluate { run, model, test } => self.evaluate(&run, model, test).await,
             Command::Sites => self.sites().await,
             Command::Stop { run } => self.stop(&run).await,

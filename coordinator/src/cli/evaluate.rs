@@ -36,15 +36,10 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    // `serve` has another working folder.
-    let absolute = |path: &Option<PathBuf>, what| {
-        let missing = |path: &PathBuf| Error::Missing { what, path: path.clone() };
-        path.as_ref().map(|path| std::path::absolute(path).map_err(|_| missing(path))).transpose()
-    };
     let command = Command::Evaluate {
         run: arguments.run.clone(),
-        model: absolute(&arguments.model, "model folder")?,
-        test: absolute(&arguments.test, "test file")?,
+        model: follow::absolute(arguments.model.as_deref(), "model folder")?,
+        test: follow::absolute(arguments.test.as_deref(), "test file")?,
     };
     let last = follow::to_the_end(folder, &follow::start(folder, &command)?)?;
     if last.test.federated.is_some() {

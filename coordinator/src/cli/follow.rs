@@ -2,6 +2,7 @@
 //! `watch`. Invariant: the run goes on whether or not anybody watches.
 
 use std::cell::RefCell;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -34,6 +35,12 @@ pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<String> {
         eprintln!("note: {note}");
     }
     Ok(run)
+}
+
+/// A path as `serve`, which has another working folder, finds it.
+pub(super) fn absolute(path: Option<&Path>, what: &'static str) -> Result<Option<PathBuf>> {
+    let missing = |path: &Path| Error::Missing { what, path: path.to_path_buf() };
+    path.map(|path| std::path::absolute(path).map_err(|_| missing(path))).transpose()
 }
 
 /// Shows progress until the run is over, then its table. Returns the last report.

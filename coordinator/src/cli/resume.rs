@@ -1,6 +1,8 @@
 //! `coordinator resume`: go on where a run ended. Called by `cli`. Invariant: the run that ended stays as it
 //! is; what goes on is a new one.
 
+use std::path::PathBuf;
+
 use super::follow;
 use crate::admin::message::Command;
 use crate::error::Result;
@@ -25,11 +27,15 @@ Example:
 pub(super) struct Arguments {
     /// The run's id, or the beginning of it
     run: String,
+    /// Where the base model is now [default: where it was]
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
     /// Show progress until the new run is over
     #[arg(long)]
     follow: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    follow::started(folder, &Command::Resume { run: arguments.run.clone() }, arguments.follow)
+    let model = follow::absolute(arguments.model.as_deref(), "model folder")?;
+    follow::started(folder, &Command::Resume { run: arguments.run.clone(), model }, arguments.follow)
 }

@@ -14,7 +14,7 @@ use model::{Adapter, BaseModel, Device, ModelConfig};
 use prepare::{PrepareError, samples, settings};
 use sandbox::process::ignore_hangups;
 
-use super::{Answer, ChildSettings, Job, ModelJob, OverlapJob, locks, paired};
+use super::{Answer, ChildSettings, FirstAdapter, Job, ModelJob, OverlapJob, initial, locks, paired};
 use crate::error::Error;
 use crate::limits::JOB_BYTES_MAX;
 use crate::overlap;
@@ -60,13 +60,18 @@ fn end_with_parent() {
 pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
         Job::Describe { model, data, seed, from, initial, overlap } => {
-            let first = from.as_deref().map_or(First::Fresh { seed: *seed }, First::From);
+            let first = from.as_ref().map_or(First::Fresh { seed: *seed }, First::From);
             describe(model, data, first, &Outputs { initial, overlap: overlap.as_ref() }, device)
         }
         Job::Fingerprint { model } => load(model, device)
             .map(|base| Answer::Fingerprinted { fingerprint: Digest(base.fingerprint()) })
             .map_err(Error::from),
-        Job::Score { model, data, adapters, batch_size } => score(model, data, adapters, *batch_size, device),
+        Job::Score { model, data, base_fingerprint, adapters, batch_size } => {
+            load(model, device).map_err(Error::from).and_then(|base| {
+                initial::must_be_base(&model.model, &base, *base_fingerprint)?;
+                score(model, data, &base, adapters, *batch_size)
+            })
+        }
     };
     result.unwrap_or_else(|error| failed(&error))
 }
@@ -83,7 +88,7 @@ struct Outputs<'a> {
 #[derive(Clone, Copy)]
 enum First<'a> {
     Fresh { seed: u64 },
-    From(&'a Path),
+    From(&'a FirstAdapter),
 }
 
 fn describe(
@@ -105,7 +110,8 @@ fn describe(
         .collect();
     let adapter = match first {
         First::Fresh { seed } => Adapter::init(base.config(), &lora, seed).map_err(PrepareError::from)?,
-        First::From(path) => read_adapter(path, base.config(), job)?,
+        First::From(FirstAdapter::File(path)) => read_adapter(path, base.config(), job)?,
+        First::From(FirstAdapter::Folder(path)) => initial::of_folder(path, &base, &lora)?,
     };
     let bytes = adapter.to_safetensors().map_err(PrepareError::from)?;
     durable::write(outputs.initial, &bytes, durable::ORDINARY)
@@ -118,9 +124,9 @@ fn describe(
 fn score(
     job: &ModelJob,
     data: &PinnedFile,
+    base: &BaseModel,
     adapters: &[Option<PathBuf>],
     batch_size: usize,
-    device: Device,
 ) -> Result<Answer, Error> {
     if blobs::digest_of(&data.path)? != data.digest {
         return Err(Error::Config {
@@ -129,13 +135,12 @@ fn score(
         });
     }
     let samples = samples::of_held_out_file(&data.path, &job.model, job.cutoff_tokens)?;
-    let base = load(job, device)?;
     let mut scores = Vec::with_capacity(adapters.len());
     let mut of_base: Option<Vec<f64>> = None;
     for path in adapters {
         let started = Instant::now();
         let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
-        let measured = model::evaluate_each(&base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {});
+        let measured = model::evaluate_each(base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {});
         let (measured, losses) = measured.map_err(PrepareError::from)?;
         let paired = of_base.as_deref().and_then(|of_base| paired::compare(of_base, &losses));
         if path.is_none() {

@@ -22,7 +22,8 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
     match job {
         Job::Describe { model, data, from, initial, overlap, .. } => {
             read.extend(readable(&model.model));
-            read.extend(data.iter().chain(from).cloned());
+            read.extend(data.iter().cloned());
+            read.extend(from.iter().map(|from| from.path().to_path_buf()));
             write.extend(folder_of(initial));
             if let Some(overlap) = overlap {
                 read.push(overlap.key.clone());
@@ -80,7 +81,7 @@ mod tests {
     use common::run::{AdapterSettings, BaseSettings};
 
     use super::*;
-    use crate::evaluate::ModelJob;
+    use crate::evaluate::{FirstAdapter, ModelJob};
 
     #[test]
     fn a_job_opens_what_it_names_and_nothing_else() {
@@ -94,13 +95,13 @@ mod tests {
             model,
             data: vec!["/held-out/a.jsonl".into()],
             seed: 1,
-            from: Some("/adapter/adapter_model.safetensors".into()),
+            from: Some(FirstAdapter::Folder("/adapter".into())),
             initial: "/state/spool/launch-1/initial".into(),
             overlap: None,
         };
         let settings = ChildSettings { gpu_cache: "/state/cache".into(), ..ChildSettings::default() };
         let rules = rules_of(&job, &settings);
-        let from = PathBuf::from("/adapter/adapter_model.safetensors");
+        let from = PathBuf::from("/adapter");
         assert_eq!(rules.read, [PathBuf::from("/models/base"), "/held-out/a.jsonl".into(), from]);
         assert_eq!((rules.write, rules.gpu), (vec![PathBuf::from("/state/spool/launch-1")], None));
         let Job::Describe { model, .. } = job else { unreachable!() };

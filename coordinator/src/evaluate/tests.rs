@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use super::*;
 
 /// An evaluator whose child is a shell script.
-pub(crate) fn scripted(folder: &std::path::Path, script: &str, timeout: Duration) -> Evaluator {
+pub(crate) fn scripted(folder: &Path, script: &str, timeout: Duration) -> Evaluator {
     let program = folder.join("child");
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
@@ -21,7 +21,8 @@ fn job() -> Job {
         cutoff_tokens: 8,
     };
     let data = PinnedFile { path: "data".into(), digest: Digest::of(b"data") };
-    Job::Score { model, data, adapters: vec![None], batch_size: 1 }
+    let base_fingerprint = Digest::of(b"base");
+    Job::Score { model, data, base_fingerprint, adapters: vec![None], batch_size: 1 }
 }
 
 async fn answer_of(script: &str) -> Result<Answer> {

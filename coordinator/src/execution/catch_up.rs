@@ -18,7 +18,14 @@ use crate::store::{SiteStatus, Store};
 pub async fn catch_up(store: &Arc<Store>, runs: &Runs, driver: &Driver) -> Result<()> {
     let Some(state) = runs.active() else { return Ok(()) };
     let rows = Arc::clone(store);
-    for row in blocking(move || Ok(rows.sites()?)).await? {
+    let mut rows = blocking(move || Ok(rows.sites()?)).await?;
+    // Any of these events may close the round, and what is in it counts then: so first of all goes what was
+    // sent by who was revoked.
+    rows.sort_by_key(|row| {
+        let has_sent = state.current().is_some_and(|record| record.updates.contains_key(&row.name));
+        (row.status != SiteStatus::Revoked, !has_sent)
+    });
+    for row in rows {
         let site = row.name;
         if !state.launched.sites.contains(&site) {
             continue;

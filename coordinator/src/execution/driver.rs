@@ -3,18 +3,19 @@
 //! Invariants: nothing is performed and nobody is answered before the commit; an effect that fails is tried
 //! again; after a restart the pending effects run again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use common::clock::{Clock, SteadyClock, Timestamp};
-use common::id::{Round, RunId};
+use common::id::{Round, RunId, SiteId};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 use super::crash;
 use super::performer::Performer;
-use super::presence::Presence;
+use super::presence::{Presence, is_offline};
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -22,6 +23,7 @@ use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX, JOURNAL_WAIT_MS
 use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::launched::LaunchedRun;
+use crate::round::missing::Absence;
 use crate::round::scheduler;
 use crate::round::state::{RoundRecord, RunState};
 use crate::store::Store;
@@ -45,6 +47,7 @@ pub struct World {
 pub struct Driver {
     sender: mpsc::Sender<Submission>,
     clock: SteadyClock,
+    runs: Runs,
 }
 
 /// An event, and who waits for its commit.
@@ -59,11 +62,10 @@ impl Driver {
     /// start at once.
     pub fn start(world: World) -> (Self, tokio::task::JoinHandle<()>) {
         let (sender, receiver) = mpsc::channel(DRIVER_QUEUE_EVENTS_MAX);
-        // Inside a run time goes on where it was, even if the machine's clock was set back meanwhile.
-        let not_before = world.runs.active().map_or(Timestamp(0), |state| state.updated_at);
-        let clock = SteadyClock::begin(world.clock.as_ref(), not_before);
-        let world = World { clock: Arc::new(clock), ..world };
-        (Self { sender, clock }, tokio::spawn(run(world, receiver)))
+        // Time goes on where it was, even if the machine's clock was set back meanwhile.
+        let clock = SteadyClock::begin(Arc::clone(&world.clock), world.runs.updated_at());
+        let world = World { clock: Arc::new(clock.clone()), ..world };
+        (Self { sender, clock, runs: world.runs.clone() }, tokio::spawn(run(world, receiver)))
     }
 
     /// The time by which runs go: it does not jump.
@@ -76,6 +78,10 @@ impl Driver {
     /// # Errors
     /// Another run is going, or as [`Self::submit`].
     pub async fn launch(&self, launched: LaunchedRun) -> Result<()> {
+        if self.runs.active().is_none() {
+            // Nothing runs by it now: what the machine's clock was set to meanwhile counts.
+            self.clock.begin_anew(self.runs.updated_at());
+        }
         self.submit(launched.run, Event::Launched { launched: Box::new(launched) }).await.map(|_| ())
     }
 
@@ -96,8 +102,11 @@ impl Driver {
 
 async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
     let mut effects = JoinSet::new();
-    // Not the wait for the deadline: whoever keeps sending puts that one off.
-    let mut look = tokio::time::interval(Duration::from_millis(DRIVER_WAIT_MS_MAX));
+    // After a tick that could not be committed: not again at once.
+    let mut least_ms = 0;
+    // The first look comes after what we were told of sites while we were down (`catch_up`).
+    let wait = Duration::from_millis(DRIVER_WAIT_MS_MAX);
+    let mut look = tokio::time::interval_at(Instant::now() + wait, wait);
     look.set_missed_tick_behavior(MissedTickBehavior::Delay);
     if let Some(state) = world.runs.active() {
         resume(&world, &state, &mut effects).await;
@@ -106,6 +115,7 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
         let deadline = world.runs.active().and_then(|state| state.next_deadline());
         let wait_ms =
             deadline.map_or(DRIVER_WAIT_MS_MAX, |at| at.since_ms(world.clock.now()).min(DRIVER_WAIT_MS_MAX));
+        let wait_ms = wait_ms.max(least_ms);
         tokio::select! {
             submission = submissions.recv() => match submission {
                 Some(submission) => {
@@ -130,7 +140,8 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
             }
             () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
                 if let (Some(state), true) = (world.runs.active(), deadline.is_some()) {
-                    complete(&world, state.launched.run, Event::Tick, &mut effects).await;
+                    let taken = offer(&world, state.launched.run, Event::Tick, &mut effects).await;
+                    least_ms = if taken { 0 } else { JOURNAL_WAIT_MS_MIN };
                 }
             }
             _ = look.tick() => note_absent(&world, &mut effects).await,
@@ -149,21 +160,46 @@ async fn resume(world: &World, state: &RunState, effects: &mut Effects) {
     }
 }
 
-/// While a round is open, sees who is there. Once a quorum is in, nobody waits for the others.
+/// Sees who is there, also between rounds. Once a quorum is in, nobody waits for who is out of reach.
 async fn note_absent(world: &World, effects: &mut Effects) {
-    let Some(state) = world.runs.active().filter(|state| state.is_open()) else { return };
+    let Some(state) = world.runs.active() else {
+        world.presence.look(&[], world.clock.now());
+        return;
+    };
+    let now = world.clock.now();
+    let missing = world.presence.look(&state.launched.sites, now);
+    let has_quorum = |record: &&RoundRecord| state.is_open() && record.quorum_at.is_some();
+    let Some(record) = state.current().filter(has_quorum) else { return };
+    let waited: BTreeSet<&SiteId> = state.waited_for().collect();
+    if !waited.iter().all(|site| missing.contains_key(*site)) {
+        return;
+    }
     let store = Arc::clone(&world.store);
     let rows = match blocking(move || Ok(store.sites()?)).await {
         Ok(rows) => rows,
-        Err(error) => return tracing::error!(%error, "cannot see who is there"),
+        Err(error) => return tracing::error!(%error, "cannot see who was ever there"),
     };
-    let sites = world.presence.look(&rows, world.clock.now());
-    let has_quorum = |record: &&RoundRecord| record.quorum_at.is_some();
-    let Some(record) = state.current().filter(has_quorum) else { return };
-    if state.waited_for().all(|site| sites.contains_key(site)) {
-        let event = Event::SitesAbsent { round: record.round, sites };
-        complete(world, state.launched.run, event, effects).await;
+    let was_there = |site: &SiteId| rows.iter().any(|row| &row.name == site && row.seen_at.is_some());
+    let absence = |site: &SiteId| match missing.get(site) {
+        Some(_) if !was_there(site) => Some(Absence::NeverConnected),
+        Some(since) if is_offline(*since, now) => Some(Absence::Offline),
+        _ => None,
+    };
+    let sites: BTreeMap<SiteId, Absence> =
+        waited.iter().filter_map(|site| Some(((*site).clone(), absence(site)?))).collect();
+    if sites.len() == waited.len() {
+        offer(world, state.launched.run, Event::SitesAbsent { round: record.round, sites }, effects).await;
     }
+}
+
+/// Feeds an event that comes again by itself: what cannot be committed now is not kept. Returns whether it
+/// was taken.
+async fn offer(world: &World, run: RunId, event: Event, effects: &mut Effects) -> bool {
+    let result = handle(world, run, event, effects).await;
+    if let Err(error) = &result {
+        tracing::error!(%run, %error, "cannot commit; the next look tries again");
+    }
+    result.is_ok()
 }
 
 /// Feeds an event that nobody waits for. What cannot be committed now (a full disk) comes back later.

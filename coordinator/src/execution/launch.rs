@@ -79,18 +79,20 @@ pub async fn from_file(desk: Desk<'_>, run_file: &Path) -> Result<Prepared> {
         None => Start::default(),
         Some(text) => {
             let beside = run_file.parent().unwrap_or_else(|| Path::new("."));
-            initial::find(desk.folder, desk.runs, text, beside, &spec.adapter)?
+            let (folder, runs, text) = (desk.folder.clone(), desk.runs.clone(), text.clone());
+            let (beside, wanted) = (beside.to_path_buf(), spec.adapter.clone());
+            blocking(move || initial::find(&folder, &runs, &text, &beside, &wanted)).await?
         }
     };
     prepare(desk, spec, start).await
 }
 
 /// Makes a run that goes on where another one ended: with its last published adapter, and its rounds that are
-/// left.
+/// left; with the base model in `model` if it is not where it was.
 ///
 /// # Errors
 /// It is still going, has published nothing or everything; or as [`from_file`].
-pub async fn resumed(desk: Desk<'_>, state: &RunState) -> Result<Prepared> {
+pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -> Result<Prepared> {
     let (run, published) = (state.launched.run, state.published());
     if !state.is_over() {
         return Err(Error::RunInProgress(run.to_string()));
@@ -103,7 +105,9 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState) -> Result<Prepared> {
                     `initial = \"RUN\"` in a run file goes on from it";
         return Err(Error::Argument { message, hint: hint.into() });
     }
-    let start = initial::of_run(desk.folder, state, &spec.adapter)?;
+    let (folder, from, wanted) = (desk.folder.clone(), state.clone(), spec.adapter.clone());
+    let start = blocking(move || initial::of_run(&folder, &from, &wanted)).await?;
+    spec.model = model.or_else(|| Some(state.launched.model.clone()));
     spec.rounds = left;
     spec.training.seed = seed_after(spec.training.seed, published);
     spec.initial = Some(run.to_string());
@@ -125,7 +129,9 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let model = model_folder(&spec)?;
     let (validation, test) = held_out::pin_both(&spec)?;
     let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
-    let notes = held_out::opened_before(test_openings_before).into_iter().chain(start.note.clone()).collect();
+    let steered = test.as_ref().and_then(|file| held_out::steered_before(runs, file.digest));
+    let opened = held_out::opened_before(test_openings_before);
+    let notes = opened.into_iter().chain(steered).chain(start.note.clone()).collect();
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let sent_before = sent_before(store, &sites)?;
@@ -172,7 +178,7 @@ async fn make(
         },
         data: held_out,
         seed: spec.training.seed,
-        from: start.file.clone(),
+        from: start.from.clone(),
         initial: initial_path.clone(),
         overlap: overlap_job.clone(),
     };

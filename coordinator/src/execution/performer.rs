@@ -75,10 +75,13 @@ impl Performer {
                 let work = || self.publish(round, adapter);
                 Some(self.persist(state.launched.run, "publish", work).await)
             }
-            Effect::OpenTest => Some(match self.ready_for_test(state).await {
-                Ok(file) => Event::TestOpened { file },
-                Err(error) => Event::TestPutOff { reason: error.to_string() },
-            }),
+            Effect::OpenTest => {
+                let attempt = state.test.attempt;
+                Some(match self.ready_for_test(state).await {
+                    Ok(file) => Event::TestOpened { file, attempt },
+                    Err(error) => Event::TestPutOff { reason: error.to_string(), attempt },
+                })
+            }
             Effect::ScoreTest { adapter } => Some(self.score_test(state, adapter).await),
             Effect::Finish => {
                 self.clean_up(state.launched.run).await;
@@ -179,7 +182,7 @@ impl Performer {
         Event::EffectFailed { reason: format!("{what} was never tried") }
     }
 
-    /// The test set is opened once, so everything else has to be there before: the base model can be loaded
+    /// The test set is measured once, so everything else has to be there before: the base model can be loaded
     /// and is the run's, and the file is the one that was launched with.
     async fn ready_for_test(&self, state: &RunState) -> Result<Digest> {
         let test = state.launched.test.clone();
@@ -191,10 +194,13 @@ impl Performer {
         let (path, adapter) = (test.path.clone(), self.folder.blob(state.model()));
         let found = blocking(move || {
             // Also the adapter: of a file that is gone nothing can be measured.
-            blobs::digest_of(&adapter)?;
-            blobs::digest_of(&path)
+            Ok((blobs::digest_of(&adapter)?, blobs::digest_of(&path)?))
         });
-        if found.await? != test.digest {
+        let (adapter, file) = found.await?;
+        if adapter != state.model() {
+            return Err(damaged("published adapter", state.model()));
+        }
+        if file != test.digest {
             let reason = "it changed since the run was launched".to_owned();
             return Err(Error::Config { path: test.path, reason });
         }
@@ -212,6 +218,7 @@ impl Performer {
     }
 
     async fn score_test(&self, state: &RunState, adapter: Digest) -> Event {
+        let attempt = state.test.attempt;
         let scores = match &state.launched.test {
             Some(data) => self.score(state, data, vec![None, Some(adapter)]).await,
             None => Err(Error::Internal("the run has no test file".into())),
@@ -219,11 +226,11 @@ impl Performer {
         match scores {
             Ok(scores) => {
                 let at = |index: usize| scores.get(index).copied().map_or_else(no_score, Score::Measured);
-                Event::TestScored { base: at(0), federated: at(1) }
+                Event::TestScored { base: at(0), federated: at(1), attempt }
             }
             Err(error) => {
                 let unevaluated = Score::Unevaluated { reason: error.to_string() };
-                Event::TestScored { base: unevaluated.clone(), federated: unevaluated }
+                Event::TestScored { base: unevaluated.clone(), federated: unevaluated, attempt }
             }
         }
     }
@@ -239,6 +246,7 @@ impl Performer {
         let job = Job::Score {
             model: model_job(state),
             data: data.clone(),
+            base_fingerprint: state.launched.model_fingerprint,
             adapters: adapters.iter().map(path).collect::<Vec<Option<PathBuf>>>(),
             batch_size: state.launched.spec.training.batch_size,
         };

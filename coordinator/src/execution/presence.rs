@@ -1,6 +1,6 @@
-//! Who is out of reach. Used by `driver`, which asks once a quorum is in, and by `admin`, which says who is
+//! Who is out of reach. Used by `driver`, which looks every second, and by `admin`, which says who is
 //! connected. Invariants: a site is offline only after it had time to come back, also after our own restart;
-//! a site that never said hello is not there, however long ago it joined.
+//! what is remembered is bounded by the members there are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, PoisonError};
@@ -11,8 +11,6 @@ use common::id::SiteId;
 use common::net::Connections;
 
 use crate::limits::OFFLINE_MS_MIN;
-use crate::round::missing::Absence;
-use crate::store::SiteRow;
 
 /// Knows the live connections, and since when each site has had none.
 #[derive(Debug)]
@@ -32,10 +30,16 @@ impl Presence {
         self.connections.peers().iter().filter_map(|peer| site_of(&peer.certificate_der)).collect()
     }
 
-    /// Looks at the connections: which of `sites` are out of reach at `now`.
-    pub fn look(&self, sites: &[SiteRow], now: Timestamp) -> BTreeMap<SiteId, Absence> {
-        absent(&mut self.last.lock().unwrap_or_else(PoisonError::into_inner), &self.connected(), sites, now)
+    /// Looks at the connections: for each of `sites` that has none, since when it has been missing.
+    pub fn look(&self, sites: &[SiteId], now: Timestamp) -> BTreeMap<SiteId, Timestamp> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        missing(&mut last, &self.connected(), sites, now)
     }
+}
+
+/// Whether a site that has been missing since then is offline.
+pub fn is_offline(since: Timestamp, now: Timestamp) -> bool {
+    now.since_ms(since) >= OFFLINE_MS_MIN
 }
 
 /// Whose certificate this is.
@@ -44,54 +48,35 @@ pub fn site_of(certificate_der: &[u8]) -> Option<SiteId> {
 }
 
 /// `last` holds when each site was last found connected, or first found missing.
-fn absent(
+fn missing(
     last: &mut BTreeMap<SiteId, Timestamp>,
     connected: &BTreeSet<SiteId>,
-    sites: &[SiteRow],
+    sites: &[SiteId],
     now: Timestamp,
-) -> BTreeMap<SiteId, Absence> {
-    let mut absent = BTreeMap::new();
-    for row in sites {
-        let since = last.entry(row.name.clone()).or_insert(now);
-        if connected.contains(&row.name) {
-            *since = now;
-        } else if row.hello_at.is_none() {
-            absent.insert(row.name.clone(), Absence::NeverConnected);
-        } else if now.since_ms(*since) >= OFFLINE_MS_MIN {
-            absent.insert(row.name.clone(), Absence::Offline);
-        }
-    }
-    absent
+) -> BTreeMap<SiteId, Timestamp> {
+    last.extend(connected.iter().map(|site| (site.clone(), now)));
+    let out = sites.iter().filter(|site| !connected.contains(site));
+    out.map(|site| (site.clone(), *last.entry(site.clone()).or_insert(now))).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::SiteStatus;
 
     #[test]
     fn a_site_is_offline_after_a_minute_and_there_again_at_once() {
-        let row = |name: &str, hello_at| SiteRow {
-            name: name.parse().unwrap(),
-            status: SiteStatus::Active,
-            joined_at: Some(Timestamp(0)),
-            hello_at,
-            seen_at: None,
-            paused_at: None,
-        };
-        let sites = [row("a", Some(Timestamp(1))), row("b", Some(Timestamp(1))), row("new", None)];
         let name = |text: &str| -> SiteId { text.parse().unwrap() };
-        let (mut last, here) = (BTreeMap::new(), BTreeSet::from([name("a")]));
-        let mut at = |connected: &BTreeSet<SiteId>, ms| absent(&mut last, connected, &sites, Timestamp(ms));
-        let only_new = BTreeMap::from([(name("new"), Absence::NeverConnected)]);
-        assert_eq!(at(&here, 5), only_new, "b has its time to come back");
-        assert_eq!(at(&here, 5 + OFFLINE_MS_MIN - 1), only_new);
-        let both = at(&here, 5 + OFFLINE_MS_MIN);
-        assert_eq!(both.get(&name("b")), Some(&Absence::Offline));
-        assert_eq!(both.len(), 2);
-        let back = BTreeSet::from([name("b")]);
-        assert_eq!(at(&back, 6 + OFFLINE_MS_MIN), only_new, "b is back, and a has just gone");
-        let waiting = BTreeSet::from([name("new")]);
-        assert!(!at(&waiting, 7 + OFFLINE_MS_MIN).contains_key(&name("new")), "its hello is under way");
+        let (mut last, sites) = (BTreeMap::new(), [name("a"), name("b")]);
+        let mut offline = |connected: &[&str], ms| -> Vec<String> {
+            let connected = connected.iter().map(|text| name(text)).collect();
+            let missing = missing(&mut last, &connected, &sites, Timestamp(ms));
+            let offline = missing.into_iter().filter(|(_, since)| is_offline(*since, Timestamp(ms)));
+            offline.map(|(site, _)| site.to_string()).collect()
+        };
+        assert!(offline(&["a"], 5).is_empty(), "b has its time to come back");
+        assert!(offline(&["a"], 5 + OFFLINE_MS_MIN - 1).is_empty());
+        assert_eq!(offline(&["a"], 5 + OFFLINE_MS_MIN), ["b"]);
+        assert!(offline(&["b"], 6 + OFFLINE_MS_MIN).is_empty(), "b is back, and a has just gone");
+        assert_eq!(offline(&["b"], 5 + 2 * OFFLINE_MS_MIN), ["a"]);
     }
 }

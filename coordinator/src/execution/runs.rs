@@ -55,6 +55,11 @@ impl Runs {
         self.read().values().find(|state| !state.is_over()).cloned()
     }
 
+    /// When the newest event of any run happened.
+    pub fn updated_at(&self) -> Timestamp {
+        self.read().values().map(|state| state.updated_at).max().unwrap_or(Timestamp(0))
+    }
+
     /// All runs, oldest first.
     pub fn all(&self) -> Vec<Arc<RunState>> {
         let mut states: Vec<_> = self.read().values().cloned().collect();

@@ -1,14 +1,14 @@
 //! `consilium.json` in an exported adapter folder: which base model it belongs to, and which run it comes
-//! from. Called by `export`, which writes it, and by `execution::launch` where a run starts from a folder.
-//! Invariant: it says nothing of a site.
+//! from. Called by `export`, which writes it, by `execution::launch` where a run starts from a folder, and by
+//! the child that reads that folder. Invariant: it says nothing of a site.
 
 use std::path::Path;
 
 use common::id::{Digest, RunId};
-use common::limits::CONFIG_BYTES_MAX;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::state_folder::config::read_bounded;
 
 /// Its name in the folder.
 pub(super) const FILE: &str = "consilium.json";
@@ -33,22 +33,22 @@ impl Provenance {
         serde_json::to_vec_pretty(self).map_err(|error| Error::Internal(error.to_string()))
     }
 
+    /// Whether a folder has one.
+    pub fn is_in(folder: &Path) -> bool {
+        folder.join(FILE).exists()
+    }
+
     /// Reads it; `None` where a folder has none.
     ///
     /// # Errors
     /// The file is there, and is not what an export writes.
     pub fn read(folder: &Path) -> Result<Option<Self>> {
         let path = folder.join(FILE);
-        let length = match std::fs::metadata(&path) {
-            Ok(facts) => facts.len(),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::io("read", &path)(error)),
-        };
-        let refuse = |reason: String| Error::Config { path: path.clone(), reason };
-        if length > CONFIG_BYTES_MAX {
-            return Err(refuse(format!("it has {length} bytes; at most {CONFIG_BYTES_MAX} are read")));
+        if !Self::is_in(folder) {
+            return Ok(None);
         }
-        let text = std::fs::read(&path).map_err(Error::io("read", &path))?;
-        serde_json::from_slice(&text).map(Some).map_err(|error| refuse(error.to_string()))
+        let text = read_bounded(&path)?;
+        let refuse = |reason: String| Error::Config { path: path.clone(), reason };
+        serde_json::from_str(&text).map(Some).map_err(|error| refuse(error.to_string()))
     }
 }

@@ -24,7 +24,8 @@ pub fn report(store: &Store, runs: &Runs, state: &RunState, now: Timestamp) -> R
     let rounds: Vec<Round> = status.history.iter().map(round).collect();
     let newest = status.history.iter().rev().filter(|round| round.published_ms.is_some());
     let validated = newest.into_iter().find_map(|round| round.validation);
-    let until = if state.is_over() { state.updated_at } else { now };
+    // The time of a run and that of this process need not be the same.
+    let until = if state.is_over() { state.updated_at } else { now.max(state.updated_at) };
     let timings = Timings {
         run_s: Some(until.since_ms(state.launched_at) as f64 / 1000.0),
         worst_round_overhead_s: rounds.iter().filter_map(|round| round.overhead_s).reduce(f64::max),

@@ -46,7 +46,7 @@ common::texts! {
     BASE_SHORT: "base", "基础";
     ROUND: "round {}", "第 {} 轮";
     QUALITY: "Held-out quality", "留出集上的质量";
-    QUALITY_LEAD: "The validation set steers; the test set is opened once, at the end. Aggregation error says how much averaging the two adapter factors separately differs from averaging their product.", "验证集用于调整；测试集只在最后打开一次。聚合误差表示分别平均两个适配器因子与平均其乘积之间的差异。";
+    QUALITY_LEAD: "The validation set steers; the test set is measured once, at the end. Aggregation error says how much averaging the two adapter factors separately differs from averaging their product.", "验证集用于调整；测试集只在最后测量一次。聚合误差表示分别平均两个适配器因子与平均其乘积之间的差异。";
     MODEL: "Model", "模型";
     SET: "Set", "数据集";
     PERPLEXITY: "Perplexity", "困惑度";

@@ -121,11 +121,17 @@ pub enum Event {
     TestOpened {
         /// SHA-256 of the test file.
         file: Digest,
+        /// The attempt that this belongs to.
+        #[serde(default)]
+        attempt: u32,
     },
     /// The test set stays closed, because model or test file cannot be used; the run ends without it.
     TestPutOff {
         /// One sentence for the operator.
         reason: String,
+        /// The attempt that this belongs to.
+        #[serde(default)]
+        attempt: u32,
     },
     /// The operator asks for the test set's measurement of a run that ended without one.
     TestAsked {
@@ -140,6 +146,9 @@ pub enum Event {
         base: Score,
         /// The last round's aggregate.
         federated: Score,
+        /// The attempt that this belongs to.
+        #[serde(default)]
+        attempt: u32,
     },
     /// The coordinator was started again while the run was going.
     Restarted,

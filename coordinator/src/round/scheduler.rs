@@ -113,31 +113,21 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         }
         Event::Scored { round, score } => return scored(state, *round, score),
         Event::RoundPublished { round } => return published(state, *round, now),
-        Event::TestOpened { .. } if state.phase == Phase::TestPending => {
-            // What was named late has been proved by now.
-            if let Some(place) = state.test.place.take() {
-                state.launched.model = place.model;
-                state.launched.test.iter_mut().for_each(|file| file.path.clone_from(&place.test));
-            }
-            state.test.openings.push(now);
-            state.phase = Phase::Testing;
-        }
-        Event::TestPutOff { reason } if state.phase == Phase::TestPending => {
-            state.test.federated = Some(Score::Unevaluated { reason: reason.clone() });
+        Event::TestOpened { .. }
+        | Event::TestPutOff { .. }
+        | Event::TestAsked { .. }
+        | Event::TestScored { .. } => return changed(test_set(state, event, now)),
+        Event::Restarted if state.is_open() => closing::begin_anew(state, now),
+        // Only the late measurement ends: the run itself was over.
+        Event::Stopped if !state.is_over() && state.test.attempt > 0 => {
             state.test.place = None;
             state.phase = Phase::Finished;
         }
-        Event::TestAsked { model, test } if state.may_be_tested() => {
-            state.test.place = Some(TestPlace { model: model.clone(), test: test.clone() });
-            state.phase = Phase::TestPending;
-        }
-        Event::TestScored { base, federated } if state.phase == Phase::Testing => {
-            state.test.base = Some(base.clone());
-            state.test.federated = Some(federated.clone());
+        Event::Stopped if !state.is_over() => state.phase = Phase::Failed(Failure::Stopped),
+        Event::EffectFailed { reason } if !state.is_over() && state.test.attempt > 0 => {
+            state.test.federated = Some(Score::Unevaluated { reason: reason.clone() });
             state.phase = Phase::Finished;
         }
-        Event::Restarted if state.is_open() => closing::begin_anew(state, now),
-        Event::Stopped if !state.is_over() => state.phase = Phase::Failed(Failure::Stopped),
         Event::EffectFailed { reason } if !state.is_over() => {
             state.phase = Phase::Failed(Failure::EffectFailed(reason.clone()))
         }
@@ -154,6 +144,44 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         _ => return Outcome::Ignored,
     }
     Outcome::Changed
+}
+
+/// The test set's part: asked for, put off, opened, measured. Returns whether anything changed.
+fn test_set(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
+    match event {
+        Event::TestOpened { attempt, .. }
+            if state.phase == Phase::TestPending && *attempt == state.test.attempt =>
+        {
+            // What was named late has been proved by now.
+            if let Some(place) = state.test.place.take() {
+                state.launched.model = place.model;
+                state.launched.test.iter_mut().for_each(|file| file.path.clone_from(&place.test));
+            }
+            state.test.openings.push(now);
+            state.phase = Phase::Testing;
+        }
+        Event::TestPutOff { reason, attempt }
+            if state.phase == Phase::TestPending && *attempt == state.test.attempt =>
+        {
+            state.test.federated = Some(Score::Unevaluated { reason: reason.clone() });
+            state.test.place = None;
+            state.phase = Phase::Finished;
+        }
+        Event::TestAsked { model, test } if state.may_be_tested() => {
+            state.test.attempt += 1;
+            state.test.place = Some(TestPlace { model: model.clone(), test: test.clone() });
+            state.phase = Phase::TestPending;
+        }
+        Event::TestScored { base, federated, attempt }
+            if state.phase == Phase::Testing && *attempt == state.test.attempt =>
+        {
+            state.test.base = Some(base.clone());
+            state.test.federated = Some(federated.clone());
+            state.phase = Phase::Finished;
+        }
+        _ => return false,
+    }
+    true
 }
 
 fn announce(state: &mut RunState, now: Timestamp) {

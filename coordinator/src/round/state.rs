@@ -232,6 +232,9 @@ pub struct TestRecord {
     pub base: Option<Score>,
     /// The final model on it.
     pub federated: Option<Score>,
+    /// How often the operator asked for it after the run: what an earlier attempt still says counts no more.
+    #[serde(default)]
+    pub attempt: u32,
     /// Where model and file are, where the operator said so after the run; not proved yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub place: Option<TestPlace>,

@@ -2,13 +2,12 @@
 //! `invite` and `check`, which read it; `execution::launch` reads run files with the same helpers. Invariant:
 //! unknown keys are refused, so that a typing error is not silently a default.
 
-use std::fs;
 use std::net::SocketAddr;
 use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
 use common::toml_text;
-use model::Device;
+use model::{Device, ModelError, bounded};
 use sandbox::Lock;
 use serde::{Deserialize, Serialize};
 
@@ -158,16 +157,14 @@ impl Config {
 /// Reads a small text file, refusing one that is not small.
 ///
 /// # Errors
-/// The file cannot be read, is not UTF-8, or is longer than [`CONFIG_BYTES_MAX`].
+/// The file cannot be read, is no regular file, is not UTF-8, or is longer than [`CONFIG_BYTES_MAX`].
 pub fn read_bounded(path: &Path) -> Result<String> {
-    let length = fs::metadata(path).map_err(Error::io("read", path))?.len();
-    if length > CONFIG_BYTES_MAX {
-        return Err(config_error(
-            path,
-            &format!("it has {length} bytes; at most {CONFIG_BYTES_MAX} are read"),
-        ));
-    }
-    fs::read_to_string(path).map_err(Error::io("read", path))
+    let bytes = bounded::read(path, CONFIG_BYTES_MAX).map_err(|error| match error {
+        ModelError::Io { source, .. } => Error::Io { action: "read", path: path.to_path_buf(), source },
+        ModelError::Config { reason, .. } => config_error(path, &reason),
+        other => Error::Internal(other.to_string()),
+    })?;
+    String::from_utf8(bytes).map_err(|_| config_error(path, "it is not UTF-8 text"))
 }
 
 /// What is wrong with a TOML text, in one line: where, what, and what was expected.
@@ -188,7 +185,7 @@ mod tests {
     fn read(text: &str) -> Result<Config> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("coordinator.toml");
-        fs::write(&path, text).unwrap();
+        std::fs::write(&path, text).unwrap();
         Config::read(&path)
     }
 
@@ -206,6 +203,19 @@ mod tests {
             let error = read(&text).unwrap_err();
             assert!(error.to_string().contains(word) && error.is_user_error(), "{error}");
             assert!(!error.to_string().contains('\n'));
+        }
+    }
+
+    /// A pipe would be waited for, and has no length that says so.
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        let made = std::process::Command::new("mkfifo").arg(&pipe).status().unwrap();
+        assert!(made.success());
+        for path in [pipe.as_path(), Path::new("/dev/zero"), folder.path()] {
+            let error = read_bounded(path).unwrap_err();
+            assert!(error.to_string().contains("no regular file") && error.is_user_error(), "{error}");
         }
     }
 }

@@ -51,8 +51,6 @@ pub struct SiteRow {
     pub status: SiteStatus,
     /// When it joined.
     pub joined_at: Option<Timestamp>,
-    /// When it first said hello.
-    pub hello_at: Option<Timestamp>,
     /// When its last message was taken.
     pub seen_at: Option<Timestamp>,
     /// Since when it is paused.
@@ -276,7 +274,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read, or holds a name or a status that this program never writes.
     pub fn sites(&self) -> Result<Vec<SiteRow>, StoreError> {
-        let query = "SELECT name, status, joined_at, hello_at, seen_at, paused_at FROM sites ORDER BY name";
+        let query = "SELECT name, status, joined_at, seen_at, paused_at FROM sites ORDER BY name";
         let connection = self.lock();
         let mut statement = connection.prepare(query)?;
         let mut rows = statement.query([])?;
@@ -287,9 +285,8 @@ impl Store {
                 name: site_id(&name)?,
                 status: SiteStatus::parse(&word)?,
                 joined_at: moment(row.get(2)?),
-                hello_at: moment(row.get(3)?),
-                seen_at: moment(row.get(4)?),
-                paused_at: moment(row.get(5)?),
+                seen_at: moment(row.get(3)?),
+                paused_at: moment(row.get(4)?),
             });
         }
         Ok(sites)

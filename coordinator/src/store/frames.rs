@@ -4,7 +4,6 @@
 
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
-use common::ledger::Kind;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
@@ -104,11 +103,8 @@ impl Store {
                 to_sql(so_far + 1)
             ],
         )?;
-        let hello = (frame.kind == Kind::Hello.word()).then_some(to_sql(at.0));
-        transaction.execute(
-            "UPDATE sites SET seen_at = ?, hello_at = coalesce(hello_at, ?) WHERE name = ?",
-            params![to_sql(at.0), hello, site.as_str()],
-        )?;
+        transaction
+            .execute("UPDATE sites SET seen_at = ? WHERE name = ?", params![to_sql(at.0), site.as_str()])?;
         transaction.commit()?;
         Ok(Ok(after))
     }

@@ -105,16 +105,19 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be read.
-    pub fn offers_of(&self, run: RunId, round: Round) -> Result<Vec<(Digest, Timestamp)>, StoreError> {
+    pub fn offers_of(
+        &self,
+        run: RunId,
+        round: Round,
+    ) -> Result<Vec<(String, Digest, Timestamp)>, StoreError> {
         let connection = self.lock();
         let mut statement =
-            connection.prepare("SELECT digest, at FROM offers WHERE run = ? AND round = ?")?;
-        let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, [u8; 32]>(0)?, row.get::<_, i64>(1)?));
+            connection.prepare("SELECT site, digest, at FROM offers WHERE run = ? AND round = ?")?;
+        let read = |row: &rusqlite::Row<'_>| {
+            Ok((row.get::<_, String>(0)?, Digest(row.get(1)?), Timestamp(from_sql(row.get(2)?))))
+        };
         let rows = statement.query_map(params![run.0, round.0], read)?;
-        rows.map(|row| {
-            row.map(|(digest, at)| (Digest(digest), Timestamp(from_sql(at)))).map_err(StoreError::from)
-        })
-        .collect()
+        Ok(rows.collect::<rusqlite::Result<_>>()?)
     }
 
     /// The latest offer by this site (any round) with this digest: what a chunk belongs to.

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::clock::Clock;
+use common::durable;
 use common::id::Digest;
 use common::net::NetError;
 use common::wire::message::{Refusal, Response, RoundKey};
@@ -41,7 +42,34 @@ pub struct Connection<N: Connector, C> {
     /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
     book: Option<Store>,
     /// The disk whose room the coordinator is told of, and what is wanted of it.
-    disk: Option<(PathBuf, u64)>,
+    disk: Option<Disk>,
+}
+
+const DAY_MS: u64 = 86_400_000;
+
+/// A disk, and what was said of it. The worker can fill it and make room again, so that what is said of it
+/// must not say more than a bit a day.
+struct Disk {
+    folder: PathBuf,
+    least_bytes: u64,
+    /// On which day (since 1970) it was looked at last, and what was seen.
+    seen: Option<(u64, bool)>,
+}
+
+impl Disk {
+    /// Whether it had less room left than is wanted when it was looked at today.
+    fn is_low(&mut self, now_ms: u64) -> bool {
+        let day = now_ms / DAY_MS;
+        match self.seen {
+            Some((seen_on, is_low)) if seen_on == day => is_low,
+            _ => {
+                // A disk that does not say is not known to be full.
+                let is_low = durable::free_bytes(&self.folder).is_ok_and(|free| free < self.least_bytes);
+                self.seen = Some((day, is_low));
+                is_low
+            }
+        }
+    }
 }
 
 impl<N: Connector, C: Clock> Connection<N, C> {
@@ -59,7 +87,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// many bytes, with the clock and the version.
     #[must_use]
     pub fn with_disk(self, folder: &Path, least_bytes: u64) -> Self {
-        Self { disk: Some((folder.to_path_buf(), least_bytes)), ..self }
+        Self { disk: Some(Disk { folder: folder.to_path_buf(), least_bytes, seen: None }), ..self }
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited

@@ -236,6 +236,41 @@ async fn a_jump_of_the_clock_fails_no_run() {
     back.kill().await;
 }
 
+/// While nothing ran here, a site that had not sent was paused, and one whose update is in was revoked. Each
+/// of the two would close the round; what the revoked one sent must be out of it by then.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_was_revoked_while_we_were_down_does_not_count() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    let mut launched = prepared(&folder);
+    launched.sites.push("site-2".parse().unwrap());
+    launched.spec.quorum.sites = 1;
+    launched.spec.quorum.grace_s = Some(60);
+    let run = launched.run;
+    let running = Running::start(&folder, SCORES);
+    running.driver.launch(launched).await.unwrap();
+    running.until(run, open_round(1)).await;
+    for index in [1, 2] {
+        running.deliver(&folder, run, 1, index).await;
+    }
+    running.kill().await;
+    let store = Arc::new(Store::open(&folder.database()).unwrap());
+    for index in 0..3_u8 {
+        let site: SiteId = format!("site-{index}").parse().unwrap();
+        store
+            .invite(&site, &certs::JoinToken::from_bytes([index; 32]).hash(), Timestamp(1), Timestamp(0))
+            .unwrap();
+    }
+    store.pause(&"site-0".parse().unwrap(), Timestamp(2)).unwrap();
+    store.revoke(&"site-2".parse().unwrap(), Timestamp(2)).unwrap();
+    let again = Running::start(&folder, SCORES);
+    crate::execution::catch_up::catch_up(&store, &again.runs, &again.driver).await.unwrap();
+    let state = again.until(run, |state| state.rounds[0].published_at.is_some()).await;
+    let counted: Vec<_> = state.rounds[0].updates.keys().map(ToString::to_string).collect();
+    assert_eq!(counted, ["site-1"]);
+    again.kill().await;
+}
+
 /// Site 2 of three never said hello: the round does not wait for it once its quorum is in.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_site_that_never_said_hello_does_not_hold_a_round() {

@@ -1,5 +1,5 @@
 //! The held-out files of a new run, and how often the test file was opened before. Called by `launch`.
-//! Invariants: the test file is not the file that steers; each is pinned by its content.
+//! Invariants: the test file is not the file that steers this run; each is pinned by its content.
 
 use std::path::PathBuf;
 
@@ -9,6 +9,7 @@ use common::run::RunSpec;
 use crate::error::{Error, Result};
 use crate::execution::runs::Runs;
 use crate::round::launched::PinnedFile;
+use crate::round::state::RunState;
 use crate::state_folder::blobs;
 
 /// Validation and test file, pinned.
@@ -47,6 +48,20 @@ pub(crate) fn openings(runs: &Runs, digest: Digest) -> u32 {
     let same =
         all.iter().filter(|state| state.launched.test.as_ref().is_some_and(|test| test.digest == digest));
     u32::try_from(same.map(|state| state.test.openings.len()).sum::<usize>()).unwrap_or(u32::MAX)
+}
+
+/// What to say of a test file by which earlier runs were steered: what starts from them is not judged by it.
+pub(super) fn steered_before(runs: &Runs, digest: Digest) -> Option<String> {
+    let all = runs.all();
+    let is_same = |state: &&std::sync::Arc<RunState>| {
+        state.launched.validation.as_ref().is_some_and(|file| file.digest == digest)
+    };
+    all.iter().rev().find(is_same).map(|state| {
+        format!(
+            "the test file was the validation file of run {}: a run that starts from that one is not judged by it",
+            state.launched.run
+        )
+    })
 }
 
 /// What to say of a test file that is not new.

@@ -48,7 +48,6 @@ mod tests {
             name: name.parse().unwrap(),
             status,
             joined_at: None,
-            hello_at: None,
             seen_at: None,
             paused_at: paused.then_some(Timestamp(1)),
         };

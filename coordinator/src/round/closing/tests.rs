@@ -212,15 +212,16 @@ fn a_run_that_ended_unmeasured_may_be_measured_later_and_once() {
     assert_eq!(live.state.phase, Phase::TestPending);
     let asked = || Event::TestAsked { model: "elsewhere".into(), test: "test.jsonl".into() };
     assert!(!live.at(5, asked()), "it is under way");
-    live.at(5, Event::TestPutOff { reason: "the model folder is gone".into() });
+    live.at(5, Event::TestPutOff { reason: "the model folder is gone".into(), attempt: 0 });
     assert_eq!((&live.state.phase, live.state.test.openings.len()), (&Phase::Finished, 0));
     let launched_with = live.state.launched.model.clone();
     assert!(live.at(6, asked()));
-    live.at(6, Event::TestPutOff { reason: "it is another model".into() });
+    live.at(6, Event::TestPutOff { reason: "it is another model".into(), attempt: 1 });
     assert!(live.state.test.place.is_none(), "a wrong place is forgotten");
     assert!(live.at(6, asked()));
     assert_eq!((&live.state.phase, &live.state.launched.model), (&Phase::TestPending, &launched_with));
-    live.at(7, Event::TestOpened { file: digest });
+    assert!(!live.at(7, Event::TestOpened { file: digest, attempt: 1 }), "an earlier attempt says nothing");
+    live.at(7, Event::TestOpened { file: digest, attempt: 2 });
     assert_eq!(live.state.launched.model, std::path::Path::new("elsewhere"), "proved by now");
     let metrics = super::super::state::Metrics {
         loss: 1.0,
@@ -231,7 +232,15 @@ fn a_run_that_ended_unmeasured_may_be_measured_later_and_once() {
         duration_ms: 1,
         paired: None,
     };
+    // It was opened, and the measuring failed: another opening, counted like the first.
+    let none = || Score::Unevaluated { reason: "out of memory".into() };
+    live.at(8, Event::TestScored { base: none(), federated: none(), attempt: 2 });
+    assert!(live.at(8, asked()));
+    assert!(live.at(8, Event::Stopped) && live.state.phase == Phase::Finished, "the run itself was over");
+    assert!(live.at(8, asked()));
+    live.at(8, Event::TestOpened { file: digest, attempt: 4 });
+    assert_eq!(live.state.test.openings.len(), 2);
     let score = || Score::Measured(metrics);
-    live.at(8, Event::TestScored { base: score(), federated: score() });
+    live.at(8, Event::TestScored { base: score(), federated: score(), attempt: 4 });
     assert!(!live.at(9, asked()), "the test set is measured once");
 }

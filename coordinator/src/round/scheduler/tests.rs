@@ -89,8 +89,10 @@ fn perform(effect: &Effect) -> Option<Event> {
         }
         Effect::Score { round, .. } => Some(Event::Scored { round: *round, score: measured(5.0) }),
         Effect::Publish { round, .. } => Some(Event::RoundPublished { round: *round }),
-        Effect::OpenTest => Some(Event::TestOpened { file: Digest::of(b"test") }),
-        Effect::ScoreTest { .. } => Some(Event::TestScored { base: measured(6.0), federated: measured(5.0) }),
+        Effect::OpenTest => Some(Event::TestOpened { file: Digest::of(b"test"), attempt: 0 }),
+        Effect::ScoreTest { .. } => {
+            Some(Event::TestScored { base: measured(6.0), federated: measured(5.0), attempt: 0 })
+        }
         Effect::Announce { .. } | Effect::Finish | Effect::Answer(_) => None,
     }
 }
@@ -124,14 +126,17 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
     let effects = advance(&mut state, Event::Scored { round: Round(1), score: measured(5.0) }, 6);
     assert_eq!(effects, [Effect::Publish { round: Round(1), adapter: digest }]);
     assert_eq!(advance(&mut state, Event::RoundPublished { round: Round(1) }, 7), [Effect::OpenTest]);
-    let effects = advance(&mut state, Event::TestOpened { file: Digest::of(b"test") }, 8);
+    let effects = advance(&mut state, Event::TestOpened { file: Digest::of(b"test"), attempt: 0 }, 8);
     assert_eq!(effects, [Effect::ScoreTest { adapter: digest }]);
     assert!(
-        advance(&mut state, Event::TestOpened { file: Digest::of(b"test") }, 9).is_empty(),
+        advance(&mut state, Event::TestOpened { file: Digest::of(b"test"), attempt: 0 }, 9).is_empty(),
         "opened once"
     );
-    let effects =
-        advance(&mut state, Event::TestScored { base: measured(6.0), federated: measured(5.0) }, 10);
+    let effects = advance(
+        &mut state,
+        Event::TestScored { base: measured(6.0), federated: measured(5.0), attempt: 0 },
+        10,
+    );
     assert_eq!(
         (effects, &state.phase, state.test.openings.len()),
         (vec![Effect::Finish], &Phase::Finished, 1)

@@ -4,7 +4,6 @@
 //! before anything else is done about it.
 
 use common::clock::Clock;
-use common::durable;
 use common::net::{CertificateFault, NetError};
 use common::wire::message::{LedgerHead, PROTOCOL_VERSION, Refusal, Response};
 
@@ -85,10 +84,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
 
     /// Tells the coordinator how this machine is. What it thinks of that stops nothing.
     async fn tell_condition(&mut self, wire: &mut N::Wire) -> Result<(), SiteError> {
-        let Some((folder, least_bytes)) = &self.disk else { return Ok(()) };
-        // A disk that does not say is not known to be full.
-        let disk_low = durable::free_bytes(folder).is_ok_and(|free| free < *least_bytes);
-        let item = Outbound::Condition { now_ms: self.egress.now_ms(), disk_low };
+        let now_ms = self.egress.now_ms();
+        let Some(disk) = &mut self.disk else { return Ok(()) };
+        let item = Outbound::Condition { now_ms, disk_low: disk.is_low(now_ms) };
         match self.egress.release(wire, item).await?.response {
             Response::Refused(Refusal::Restored) => Err(SiteError::CoordinatorRestored),
             Response::Refused(Refusal::LedgerChanged) => Err(SiteError::LedgerRefused),
