@@ -44,6 +44,11 @@ fn settled<T>(result: io::Result<T>, as_if: T) -> io::Result<T> {
     }
 }
 
+/// Whether nobody reads standard output any more: what would go on for ever ends then.
+pub fn is_unread() -> bool {
+    GONE.load(Ordering::Relaxed)
+}
+
 /// Writes to standard output. A failure stays for [`finish`].
 pub fn print(text: fmt::Arguments<'_>) {
     if let Err(error) = Out.write_fmt(text) {
@@ -54,6 +59,14 @@ pub fn print(text: fmt::Arguments<'_>) {
 /// Writes to standard error. There is nowhere left to tell of a failure.
 pub fn eprint(text: fmt::Arguments<'_>) {
     let _ = io::stderr().write_fmt(text);
+}
+
+/// Writes out what is there so far.
+///
+/// # Errors
+/// What is wrong with standard output, other than that nobody reads it.
+pub fn flush() -> io::Result<()> {
+    Out.flush()
 }
 
 /// Writes out what is left.

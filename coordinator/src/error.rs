@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use certs::CertError;
+use cli::confirm::Unconfirmed;
 use prepare::PrepareError;
 use sandbox::Lock;
 
@@ -148,6 +149,12 @@ pub enum Error {
     /// A fault of ours. Please report it.
     #[error("internal fault: {0}")]
     Internal(String),
+}
+
+impl From<Unconfirmed> for Error {
+    fn from(error: Unconfirmed) -> Self {
+        Self::Argument { message: error.to_string(), hint: error.hint() }
+    }
 }
 
 /// What the bridge to data room and engine says, as the operator is told it.

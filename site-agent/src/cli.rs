@@ -11,10 +11,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use common::{crash, private, terminal};
 
 use crate::error::SiteError;
+use crate::supervisor::FINAL_CODE;
 
 // The standard library's macros panic when nobody reads any more (`| head`); these do not.
 macro_rules! println {
@@ -32,11 +33,15 @@ macro_rules! eprint {
 }
 
 mod check;
+mod completions;
+mod config;
 mod data;
 mod generate;
 mod hidden;
 mod join;
 mod ledger;
+mod logs;
+mod man;
 mod officer_key;
 mod plan;
 mod prune;
@@ -73,7 +78,14 @@ Examples:
     site-agent ledger verify
 
   Ask a model, with what the consortium learnt:
-    site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter";
+    site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter
+
+  Something looks wrong:
+    site-agent status
+    site-agent logs --since 1h
+
+Exit codes: 0 done; 1 something you can put right, a wrong option included;
+2 a fault of this program. An error is one sentence, then a hint.";
 
 /// The version, and whether this build is one that nobody should install.
 const VERSION: &str = if crash::BUILT_IN {
@@ -97,6 +109,8 @@ enum Command {
     Train(Box<train::Arguments>),
     Check(check::Arguments),
     Status(status::Arguments),
+    Logs(logs::Arguments),
+    Config(config::Arguments),
     Data(data::Arguments),
     Ledger(ledger::Arguments),
     Generate(generate::Arguments),
@@ -105,6 +119,8 @@ enum Command {
     Quantise(quantise::Arguments),
     OfficerKey(officer_key::Arguments),
     Waiver(waiver::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(hide = true)]
     Gateway(hidden::ChildArguments),
     #[command(hide = true)]
@@ -113,6 +129,12 @@ enum Command {
     Trainer,
     #[command(hide = true)]
     Probe(hidden::ProbeArguments),
+}
+
+/// The command line's description, for completions, manual pages and the tests of the help.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Runs the program: 0 done, 1 something the user can put right, 2 something we must.
@@ -135,6 +157,7 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
+    let is_child = matches!(arguments.command, Command::Gateway(_) | Command::Worker(_));
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
@@ -142,6 +165,8 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
@@ -154,6 +179,12 @@ pub fn main() -> ExitCode {
         }
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
+        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Man(arguments) => {
+            // For everybody on the machine to read.
+            umask.restore();
+            man::run(&arguments)
+        }
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),
         Command::Trainer => hidden::trainer(),
@@ -162,6 +193,10 @@ pub fn main() -> ExitCode {
     let written = || terminal::finish().map_err(|source| SiteError::io(Path::new("standard output"), source));
     match result.and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_child && error.is_final() => {
+            fail(&error);
+            ExitCode::from(FINAL_CODE)
+        }
         Err(error) => fail(&error),
     }
 }
@@ -178,8 +213,6 @@ fn fail(error: &SiteError) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cli::confirm::Unconfirmed;
 use common::net::NetError;
 use common::{private, toml_text};
 use prepare::PrepareError;
@@ -72,8 +73,17 @@ pub enum SiteError {
     Pipe(String),
     #[error("the {child} stopped {times} times in a row; its last words: {last_words}")]
     ChildKeepsDying { child: &'static str, times: u32, last_words: String },
+    /// A child ended with what only a person can mend: starting it again would not help.
+    #[error("{sentence}")]
+    ChildStopped { child: &'static str, sentence: String, hint: Option<String> },
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<Unconfirmed> for SiteError {
+    fn from(error: Unconfirmed) -> Self {
+        Self::Data { sentence: error.to_string(), hint: Some(error.hint()) }
+    }
 }
 
 /// The person's mistakes keep their sentence and hint; what is our fault says so.
@@ -143,6 +153,18 @@ impl SiteError {
             Self::Store(error) => is_full(error),
             _ => false,
         }
+    }
+
+    /// Whether nothing but a person's decision mends it: a child that ends with it is not started again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(
+            self,
+            Self::Ledger { .. }
+                | Self::LedgerBehind { .. }
+                | Self::LocksMissing { .. }
+                | Self::Filtered { .. }
+        )
     }
 
     /// Whether trying again later may help without anybody changing anything.
@@ -231,6 +253,10 @@ impl SiteError {
             Self::Connection { .. } => {
                 "check that the coordinator runs and that UDP to its port is not blocked; the agent tries again".into()
             }
+            Self::ChildStopped { child, hint, .. } => match hint {
+                Some(hint) => hint.clone(),
+                None => format!("see logs/{child}.log in the state folder"),
+            },
             Self::ChildKeepsDying { child, .. } => format!("see logs/{child}.log in the state folder"),
             Self::Net(error) => return error.hint().map(str::to_owned),
             Self::Validation { .. } | Self::Store(_) | Self::Rejected { .. } | Self::Pipe(_) | Self::Internal(_) => {

@@ -8,8 +8,6 @@ use common::clock::Timestamp;
 use common::id::SiteId;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::error::Result;
 use crate::round::state::{Failure, Metrics, Outlier, Phase, RoundRecord, RunState, Score};
@@ -275,6 +273,5 @@ fn by_records() -> Weighting {
 
 /// An instant as people and programs read it.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp(at.unix_s()).ok();
-    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+    at.rfc3339()
 }

@@ -21,7 +21,7 @@ use data::screen::Mode;
 use data::split::SchemeChoice;
 use sandbox::Lock;
 
-use super::support::{State, absolute, model_folder, record_file, record_files, require_folder};
+use super::support::{State, absolute, model_folder, record_file, record_files, require_folder, split};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
@@ -90,7 +90,7 @@ pub(super) struct Arguments {
     duplicates: DuplicatePolicy,
     /// What is held back from training here: none, 80/10/10, auto (by size; nothing below 500 records),
     /// 5-fold, leave-one-out. Hold back only what somebody will look at.
-    #[arg(long, value_name = "SPLIT", default_value = "none")]
+    #[arg(long, value_name = "SPLIT", default_value = "none", value_parser = split)]
     split: SchemeChoice,
     /// A column mapping (TOML), for files that follow no known format.
     #[arg(long, value_name = "FILE")]

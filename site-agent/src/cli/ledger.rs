@@ -122,7 +122,7 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
         return Ok(());
     }
     let mut rows =
-        vec![["seq", "time (UTC)", "kind", "run", "round", "bytes", "sha256"].map(str::to_owned).to_vec()];
+        vec![["seq", "time", "kind", "run", "round", "bytes", "sha256"].map(str::to_owned).to_vec()];
     rows.extend(records.iter().map(|record| {
         vec![
             record.sequence.to_string(),

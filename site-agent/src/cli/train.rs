@@ -65,7 +65,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
     /// Folder for the result; absent or empty, unless --resume is given.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Settings, as TOML.
     #[arg(long, value_name = "FILE")]
@@ -84,7 +84,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// PEFT folder to start from, with its own rank and alpha, instead of a new adapter.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     adapter: Option<PathBuf>,
     /// Go on with the training that was begun in the output folder.
     #[arg(long)]
