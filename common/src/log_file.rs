@@ -62,8 +62,8 @@ impl LogFile {
     }
 }
 
-/// A log that several parts of a program write to. One that cannot be opened or written costs its lines, never
-/// the program.
+/// A log that several parts of a program write to. One that cannot be opened or written costs its lines,
+/// never the program.
 #[derive(Clone, Debug, Default)]
 pub struct SharedLog(Option<Arc<Mutex<LogFile>>>);
 

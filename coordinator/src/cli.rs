@@ -56,7 +56,7 @@ adapter updates and counts, and nothing else.
 A first run, on the coordinator's machine:
   coordinator init --address coordinator.example.org:4600
   coordinator serve &
-  coordinator invite cardiology        # send the line it prints to that hospital
+  coordinator invite cardiology      # send the line that it prints to them
   coordinator launch RUN.toml --follow
   coordinator report RUN --html report.html
   coordinator export RUN --format peft --out ./adapter
@@ -197,11 +197,11 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Prune(arguments) => prune::run(&StateFolder::open(&path)?, &arguments),
         Verb::Logs(arguments) => logs::run(&StateFolder::open(&path)?, &arguments),
         Verb::Config(arguments) => config::run(&StateFolder::open(&path)?, from, &arguments),
-        Verb::Completions(arguments) => completions::run(&arguments),
+        Verb::Completions(arguments) => completions::run(command(), &arguments),
         Verb::Man(arguments) => {
             // For everybody on the machine to read.
             umask.restore();
-            man::run(&arguments)
+            man::run(command(), &arguments)
         }
         Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
     }

@@ -1,6 +1,6 @@
 //! The command line: one file per verb. Parses, calls the library, prints sentences and hints, chooses the
 //! exit code. Called by `main`. Invariant: exit code 1 is for what the user can put right, 2 for what we
-//! must.
+//! must; `run` alone has 3, for a ledger that a person must look at before it is started again.
 
 #![allow(
     clippy::print_stdout,
@@ -63,22 +63,22 @@ recorded in a ledger before it is sent.";
 
 const EXAMPLES: &str = "\
 Examples:
-  Join with the invitation you got from the coordinator; paste it when you are asked:
-    site-agent join --model /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl
+  Join with the invitation from the coordinator; paste it when you are asked:
+    site-agent join --model /srv/qwen2.5-0.5b --data /srv/records.jsonl
 
   See whether this machine can keep the promises, then take part in runs:
     site-agent check
     site-agent run
 
   Train at this site alone, without a consortium:
-    site-agent train /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl --out ./adapter
+    site-agent train /srv/qwen2.5-0.5b --data records.jsonl --out ./adapter
 
   What left this hospital?
     site-agent ledger show
     site-agent ledger verify
 
   Ask a model, with what the consortium learnt:
-    site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter
+    site-agent generate /srv/qwen2.5-0.5b --adapter ./adapter
 
   Something looks wrong:
     site-agent status
@@ -137,7 +137,8 @@ pub fn command() -> clap::Command {
     Arguments::command()
 }
 
-/// Runs the program: 0 done, 1 something the user can put right, 2 something we must.
+/// Runs the program: 0 done, 1 something the user can put right, 2 something we must; 3 of `run`: the ledger
+/// needs the privacy officer.
 #[must_use]
 pub fn main() -> ExitCode {
     // First of all: nothing that is written here is for others, and no key or record ends in a core file.
@@ -157,7 +158,8 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
-    let is_child = matches!(arguments.command, Command::Gateway(_) | Command::Worker(_));
+    // What others start again and again, unless it says that this does not help.
+    let is_kept = matches!(arguments.command, Command::Run(_) | Command::Gateway(_) | Command::Worker(_));
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
@@ -179,11 +181,11 @@ pub fn main() -> ExitCode {
         }
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
-        Command::Completions(arguments) => completions::run(&arguments),
+        Command::Completions(arguments) => completions::run(command(), &arguments),
         Command::Man(arguments) => {
             // For everybody on the machine to read.
             umask.restore();
-            man::run(&arguments)
+            man::run(command(), &arguments)
         }
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),
@@ -193,7 +195,7 @@ pub fn main() -> ExitCode {
     let written = || terminal::finish().map_err(|source| SiteError::io(Path::new("standard output"), source));
     match result.and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) if is_child && error.is_final() => {
+        Err(error) if is_kept && error.is_final() => {
             fail(&error);
             ExitCode::from(FINAL_CODE)
         }

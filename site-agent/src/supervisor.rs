@@ -17,11 +17,9 @@ use crate::error::SiteError;
 use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, FromWorker, ToGateway, ToWorker};
-pub use child::FINAL_CODE;
 use child::{ChildSpec, Keeper, keep};
 use heard::Heard;
 use lines::Lines;
-pub use own_log::OwnLog;
 use words::Words;
 
 mod child;
@@ -31,10 +29,14 @@ mod log;
 mod own_log;
 mod words;
 
+pub use child::FINAL_CODE;
+pub use own_log::OwnLog;
+
 /// Runs both children until a signal comes or one of them cannot be kept alive.
 ///
 /// # Errors
-/// `ChildStopped` for what only a person can mend; `ChildKeepsDying` with the child's last words; `Internal` when a process cannot be started at all.
+/// `ChildStopped` for what only a person can mend; `ChildKeepsDying` with the child's last words; `Internal`
+/// when a process cannot be started at all.
 pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Result<(), SiteError> {
     let (stop, stopping) = watch::channel(false);
     let (open_again, opened_again) = watch::channel(0);

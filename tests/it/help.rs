@@ -78,7 +78,8 @@ fn every_page_of_a_verb_says_what_it_is_for() {
 #[test]
 fn a_wide_line_and_a_broken_example_are_found() {
     let page = |text: &'static str| Command::new("x").long_about(text);
-    let long = "Example:\n  x --first a --second b --third c --fourth d --fifth e --sixth f --seventh gg";
+    let long =
+        "Example:\n  x --first a --second b --third c --fourth d --fifth e --sixth f --seventh g --eighth h";
     assert_eq!(faults(&page(long)).len(), 1, "{:?}", faults(&page(long)));
     let unbreakable =
         "Example:\n  x --data /srv/01234567890123456789012345678901234567890123456789012345678901234567890";

@@ -1,6 +1,7 @@
 //! `coordinator completions`: what a shell needs to complete this command line. Called by `cli`. Invariant:
 //! no state folder is opened.
 
+use clap::Command;
 use clap_complete::Shell;
 use common::terminal::Out;
 
@@ -23,6 +24,6 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    cli::pages::completions(super::command(), arguments.shell, &mut Out).map_err(output::cannot_write)
+pub(super) fn run(program: Command, arguments: &Arguments) -> Result<()> {
+    cli::pages::completions(program, arguments.shell, &mut Out).map_err(output::cannot_write)
 }

@@ -21,7 +21,8 @@ Sites must be able to reach both addresses by UDP. `coordinator serve` listens
 on the same ports on all interfaces unless told otherwise.
 
 Example:
-  coordinator init --state /var/lib/consilium --address coordinator.example.org:4600 --name oncology";
+  coordinator init --state /var/lib/consilium --name oncology \\
+      --address coordinator.example.org:4600";
 
 /// Create a consortium
 #[derive(clap::Args)]

@@ -27,10 +27,11 @@ when somebody may have seen it. A site that has joined is invited again with
 --readmit, before its certificate ends or after its machine was replaced: once
 it joins, its older certificate counts no more, and its ledger begins anew.
 
-Example:
+Examples:
   coordinator invite cardiology --ttl 2h
   coordinator invite cardiology --readmit
-  coordinator invite cardiology | ssh cardiology site-agent join --model DIR --data FILE";
+  coordinator invite cardiology |
+      ssh cardiology site-agent join --model DIR --data FILE";
 
 /// Invite a hospital
 #[derive(clap::Args)]

@@ -3,6 +3,7 @@
 
 use std::path::PathBuf;
 
+use clap::Command;
 use common::terminal::Out;
 
 use super::output;
@@ -24,11 +25,11 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
+pub(super) fn run(program: Command, arguments: &Arguments) -> Result<()> {
     let Some(folder) = &arguments.out else {
-        return cli::pages::manual(super::command(), &mut Out).map_err(output::cannot_write);
+        return cli::pages::manual(program, &mut Out).map_err(output::cannot_write);
     };
-    let pages = cli::pages::manuals(super::command(), folder).map_err(|(path, source)| Error::Io {
+    let pages = cli::pages::manuals(program, folder).map_err(|(path, source)| Error::Io {
         action: "write",
         path,
         source,

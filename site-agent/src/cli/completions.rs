@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use clap::Command;
 use clap_complete::Shell;
 use common::terminal::Out;
 
@@ -21,7 +22,7 @@ pub(super) struct Arguments {
     shell: Shell,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    cli::pages::completions(super::command(), arguments.shell, &mut Out)
+pub(super) fn run(program: Command, arguments: &Arguments) -> Result<(), SiteError> {
+    cli::pages::completions(program, arguments.shell, &mut Out)
         .map_err(SiteError::at(Path::new("standard output")))
 }

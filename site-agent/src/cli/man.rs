@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use clap::Command;
 use common::terminal::Out;
 
 use crate::error::SiteError;
@@ -20,13 +21,12 @@ pub(super) struct Arguments {
     out: Option<PathBuf>,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+pub(super) fn run(program: Command, arguments: &Arguments) -> Result<(), SiteError> {
     let Some(folder) = &arguments.out else {
-        return cli::pages::manual(super::command(), &mut Out)
-            .map_err(SiteError::at(Path::new("standard output")));
+        return cli::pages::manual(program, &mut Out).map_err(SiteError::at(Path::new("standard output")));
     };
-    let pages = cli::pages::manuals(super::command(), folder)
-        .map_err(|(path, source)| SiteError::io(&path, source))?;
+    let pages =
+        cli::pages::manuals(program, folder).map_err(|(path, source)| SiteError::io(&path, source))?;
     eprintln!("wrote {} pages to {}", pages.len(), folder.display());
     Ok(())
 }

@@ -22,7 +22,9 @@ Examples:
   site-agent run --state /var/lib/consilium/cardiology
 
 It goes on until it gets SIGTERM or Ctrl-C, also when its terminal is closed. It may be killed at any moment: the next start continues where it was and sends \
-the same bytes. `site-agent logs` shows what it and its two processes wrote.";
+the same bytes. `site-agent logs` shows what it and its two processes wrote.
+
+Exit codes: 1 and 2 as everywhere, and 3: the ledger is damaged or behind what is known of it, the privacy officer decides, and starting again does not help (the shipped unit does not).";
 
 /// Take part in the consortium's runs.
 ///

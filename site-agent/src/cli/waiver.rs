@@ -27,11 +27,13 @@ use crate::worker::room;
 const EXAMPLES: &str = "\
 Examples:
   Dates stay in these records; the officer says why, and until when:
-    site-agent waiver new records.jsonl --kind date --reason 'visit dates are shifted by the export' \\
+    site-agent waiver new records.jsonl --kind date \\
+        --reason 'visit dates are shifted by the export' \\
         --expires 2027-06-30 --key officer.key --out waiver.json
 
-  One finding is a false alarm (file, line, kind, as `data check --places` lists them):
-    site-agent waiver new records.jsonl --finding records.jsonl:12:mobile-phone --reason 'a batch number' \\
+  One finding is a false alarm (FILE:LINE:KIND from `data check --places`):
+    site-agent waiver new records.jsonl \\
+        --finding records.jsonl:12:mobile-phone --reason 'a batch number' \\
         --expires 2027-06-30 --key officer.key --out waiver.json
 
   Does it hold for these files, today, by the officer whom this site trusts?
@@ -44,6 +46,11 @@ Examples:
 
 A waiver is bound to exactly these records: a record more, less or changed, and it holds no longer. A waiver accepts what the \
 screen found; what the screen did not find, nobody has looked at.";
+
+/// Made by clap it would be a line of 105 columns.
+const NEW_USAGE: &str = "\
+site-agent waiver new [OPTIONS] --reason <TEXT> --expires <YYYY-MM-DD>
+           --key <PATH> --out <FILE> <FILES>...";
 
 /// Accept findings of the screen in one dataset, or check whether a waiver holds.
 #[derive(Debug, clap::Args)]
@@ -120,6 +127,7 @@ fn kind_parser() -> impl TypedValueParser<Value = Kind> {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = NEW_USAGE)]
 struct New {
     /// The files with the records.
     #[arg(value_name = "FILES", required = true)]

@@ -25,8 +25,8 @@ use crate::limits::{
 };
 use crate::pipe::{read_message_async, write_message_async};
 
-/// What a child ends with where nothing but a person's decision mends it ([`SiteError::is_final`]): it is not
-/// started again. Said between our own processes only.
+/// What a child and the agent itself end with where nothing but a person's decision mends it
+/// ([`SiteError::is_final`]): neither we nor the shipped unit start it again.
 pub const FINAL_CODE: u8 = 3;
 
 /// What to start.

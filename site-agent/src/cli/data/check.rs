@@ -35,7 +35,8 @@ Examples:
   site-agent data check records.jsonl --screen mask --out /srv/reports
   site-agent data check records.jsonl --places
   site-agent data check records.jsonl --json > findings.json
-  site-agent data check records.jsonl --compare /var/lib/consilium-site/work/data-manifest-ROOT.json
+  site-agent data check records.jsonl \\
+      --compare /var/lib/consilium-site/work/data-manifest-ROOT.json
 
 A kind of identifier has one name, here, in the report, in JSON and in waivers: `site-agent waiver new --help` lists them.
 Exit code 0: there are records to train on. 1: there are none, a file cannot be read, or the screen missed what was planted.";

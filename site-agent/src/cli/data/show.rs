@@ -37,8 +37,8 @@ stand in «»(kind), tokens are parted by | and what is learnt stands in [[ ]]."
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// Which record: its number, counted from 1 over all files (refused records count), or where it begins, as
-    /// `data check --places` says it: FILE:LINE, also with :KIND behind.
+    /// Which record: its number, counted from 1 over all files (refused records count), or where it begins,
+    /// as `data check --places` says it: FILE:LINE, also with :KIND behind.
     #[arg(value_name = "N|FILE:LINE")]
     which: Which,
     /// Files with records: JSON, JSON lines, CSV or Parquet; those that a record's number counts over.

@@ -23,7 +23,7 @@ use crate::waiver;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   site-agent ledger accept --key officer.key
-  site-agent ledger accept --yes          (where this site trusts no officer's key)
+  site-agent ledger accept --yes     # where this site trusts no officer's key
 
 Copy the state folder first. What was lost is not known here any more; the coordinator's operator has received it and can \
 say how many frames that were. They must accept the new ledger, too: `coordinator sites accept-ledger`.";
