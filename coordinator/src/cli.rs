@@ -51,7 +51,8 @@ const MANUAL: &str = "\
 The coordinator of a consortium of hospitals that fine-tune one language model
 together. It schedules rounds, averages adapter updates, evaluates the result
 on held-out data and publishes an adapter. It never sees a record: sites send
-adapter updates and counts, and nothing else.
+adapter updates, rounded counts, status messages and, unless switched off,
+blinded points for the comparison with the held-out questions.
 
 A first run, on the coordinator's machine:
   coordinator init --address coordinator.example.org:4600

@@ -57,8 +57,8 @@ mod waiver;
 const LONG_ABOUT: &str = "\
 The agent of one hospital in a Consilium consortium.
 
-It trains a language-model adapter on local, de-identified records and sends only the adapter. The records never leave: the \
-process that reads them has no network, the process that has the network cannot read them, and everything that leaves is \
+It trains a language-model adapter on local, de-identified records and sends the adapter, rounded counts, status messages and, unless \
+switched off, blinded points for the comparison with the held-out questions. The records never leave: the process that reads them has no network, the process that has the network cannot read them, and everything that leaves is \
 recorded in a ledger before it is sent.";
 
 const EXAMPLES: &str = "\

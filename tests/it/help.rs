@@ -35,7 +35,7 @@ fn rendered(page: &Command) -> String {
 
 /// What its author wrote with line breaks of their own.
 pub(crate) fn written(page: &Command) -> String {
-    let texts = [page.get_long_about().or(page.get_about()), page.get_after_long_help()];
+    let texts = [page.get_long_about().or_else(|| page.get_about()), page.get_after_long_help()];
     texts.into_iter().flatten().map(|text| format!("{text}\n")).collect()
 }
 

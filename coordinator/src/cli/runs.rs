@@ -60,7 +60,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
 fn row(state: &RunState, now: Timestamp) -> Row {
     let ended = state.is_over().then_some(state.updated_at);
     let loss = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).map(|metrics| metrics.loss);
-    let published = state.rounds.iter().filter(|record| record.published_at.is_some());
+    let mut published = state.rounds.iter().filter(|record| record.published_at.is_some());
     Row {
         run: state.launched.run.to_string(),
         name: state.launched.spec.name.clone(),
@@ -70,7 +70,7 @@ fn row(state: &RunState, now: Timestamp) -> Row {
         phase: state.phase.word(),
         rounds: state.launched.spec.rounds,
         published: published.clone().count(),
-        validation_loss: published.last().and_then(|record| loss(&record.score)),
+        validation_loss: published.next_back().and_then(|record| loss(&record.score)),
         test_loss: loss(&state.test.federated),
         failure: failure_text(&state.phase),
     }

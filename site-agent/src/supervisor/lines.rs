@@ -34,7 +34,7 @@ impl Lines {
             Notice::Started { ledger_records } => {
                 self.log.say(&format!("gateway ready; the ledger has {ledger_records} records"));
             }
-            Notice::Connected => self.log.say(&format!("connected to the coordinator")),
+            Notice::Connected => self.log.say("connected to the coordinator"),
             Notice::Disconnected { retry_ms } => {
                 self.log.say(&format!(
                     "no connection to the coordinator; next attempt in {:.1} s",
@@ -42,7 +42,7 @@ impl Lines {
                 ));
             }
             Notice::NotAuthorised => {
-                self.log.say(&format!("the coordinator does not accept this site; ask its operator"));
+                self.log.say("the coordinator does not accept this site; ask its operator");
             }
             Notice::Joined { key, rounds } => {
                 self.rounds = *rounds;
@@ -79,7 +79,7 @@ impl Lines {
 
     pub(super) fn worker(&mut self, message: &FromWorker) {
         match message {
-            FromWorker::Started => self.log.say(&format!("worker ready")),
+            FromWorker::Started => self.log.say("worker ready"),
             FromWorker::Progress { key, progress } => {
                 if std::io::stderr().is_terminal() {
                     return self.draw(*key, progress);

@@ -1,5 +1,5 @@
-//! What an administrator's tools expect of the program: completions, manual pages, its settings, its logs, one
-//! name for one thing, units, and exit codes.
+//! What an administrator's tools expect of the program: completions, manual pages, its settings, its logs,
+//! one name for one thing, units, and exit codes.
 
 use std::fs;
 use std::io::Read as _;
