@@ -44,6 +44,16 @@ impl Timestamp {
         format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
     }
 
+    /// The same to the millisecond, for logs: lines of several processes are put in one order by it.
+    #[must_use]
+    pub fn rfc3339_ms(self) -> String {
+        let text = self.rfc3339();
+        match text.strip_suffix('Z') {
+            Some(second) => format!("{second}.{:03}Z", self.0 % 1000),
+            None => text,
+        }
+    }
+
     /// Whole seconds since 1970.
     pub fn unix_s(self) -> i64 {
         i64::try_from(self.0 / 1000).unwrap_or(i64::MAX)
@@ -116,5 +126,7 @@ mod tests {
         ] {
             assert_eq!(Timestamp(ms).rfc3339(), text, "{ms}");
         }
+        assert_eq!(Timestamp(1_700_000_000_009).rfc3339_ms(), "2023-11-14T22:13:20.009Z");
+        assert_eq!(Timestamp(u64::MAX).rfc3339_ms(), "-");
     }
 }

@@ -76,7 +76,7 @@ impl SharedLog {
 
     /// Adds a line, which gets its time; returns it as it stands there, with its end.
     pub fn line(&self, now: Timestamp, text: &str) -> String {
-        let line = format!("{} {text}\n", now.rfc3339());
+        let line = format!("{} {text}\n", now.rfc3339_ms());
         self.keep(line.as_bytes());
         line
     }
@@ -144,12 +144,12 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("serve.log");
         let log = SharedLog::open(&path);
-        assert_eq!(log.line(Timestamp(0), "begun"), "1970-01-01T00:00:00Z begun\n");
+        assert_eq!(log.line(Timestamp(0), "begun"), "1970-01-01T00:00:00.000Z begun\n");
         log.clone().write_all(b"2026-11-29T08:00:00Z INFO goes on\n").unwrap();
         let text = fs::read_to_string(&path).unwrap();
-        assert_eq!(text, "1970-01-01T00:00:00Z begun\n2026-11-29T08:00:00Z INFO goes on\n");
+        assert_eq!(text, "1970-01-01T00:00:00.000Z begun\n2026-11-29T08:00:00Z INFO goes on\n");
         let nowhere = SharedLog::open(Path::new("/nowhere/serve.log"));
-        assert_eq!(nowhere.line(Timestamp(0), "x"), "1970-01-01T00:00:00Z x\n");
+        assert_eq!(nowhere.line(Timestamp(0), "x"), "1970-01-01T00:00:00.000Z x\n");
         nowhere.open_again();
     }
 
