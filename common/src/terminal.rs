@@ -1,10 +1,11 @@
 //! What a command says to people and to other programs: standard output and standard error, without the
 //! standard library's panic when nobody reads any more (`| head`) or the disk is full.
 //!
-//! Used by the `println!` family of both programs (defined at the top of their `cli.rs`, and in the other
-//! place that talks to a person: a macro that a macro makes may not take the name of one of the standard
-//! library's), by what writes a stream of its own, and by the end of both programs, which calls [`finish`]. Invariants: a reader
-//! that goes away is no error and ends the output, not the work; any other failure is told once, at the end.
+//! Used by the `println!` family of both programs, by what writes a stream of its own, and by the end of both
+//! programs, which calls [`finish`]. The family is defined at the top of their `cli.rs`, and in the other
+//! place that talks to a person: a macro that a macro makes may not take the name of one of the standard's.
+//! Invariants: a reader that goes away is no error and ends the output, not the work; any other failure is
+//! told once, at the end.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
