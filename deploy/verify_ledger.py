@@ -3,6 +3,8 @@
 
     python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE]
 
+Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option).
+
 The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data` is no frame
 but a note: nothing left, its length is 0, and its sha256 is the Merkle root of the data manifest of the run it names.
 Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own verifier enforces the same one):

@@ -24,6 +24,37 @@ impl Timestamp {
         self.0.saturating_sub(earlier.0)
     }
 
+    /// As RFC 3339 writes it, in UTC and to the second: `2026-11-29T08:00:00Z`; a dash beyond the year 9999.
+    /// Every time that a command prints or writes for people or programs has this form.
+    #[must_use]
+    pub fn rfc3339(self) -> String {
+        let (days, seconds) = (self.0 / 86_400_000, self.0 / 1000 % 86_400);
+        // Howard Hinnant's civil_from_days: years from March, in eras of 400 years.
+        let shifted = days + 719_468;
+        let (era, day) = (shifted / 146_097, shifted % 146_097);
+        let year_of_era = (day - day / 1460 + day / 36_524 - day / 146_096) / 365;
+        let day_of_year = day - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let month = (5 * day_of_year + 2) / 153;
+        let day = day_of_year - (153 * month + 2) / 5 + 1;
+        let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+        let year = era * 400 + year_of_era + carry;
+        if year > 9999 {
+            return "-".to_owned();
+        }
+        let (hour, minute, second) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
+    /// The same to the millisecond, for logs: lines of several processes are put in one order by it.
+    #[must_use]
+    pub fn rfc3339_ms(self) -> String {
+        let text = self.rfc3339();
+        match text.strip_suffix('Z') {
+            Some(second) => format!("{second}.{:03}Z", self.0 % 1000),
+            None => text,
+        }
+    }
+
     /// Whole seconds since 1970.
     pub fn unix_s(self) -> i64 {
         i64::try_from(self.0 / 1000).unwrap_or(i64::MAX)
@@ -128,5 +159,24 @@ mod tests {
         assert!(clone.now() >= Timestamp(2 * 3_600_000), "read once more");
         let later = SteadyClock::begin(Arc::new(ManualClock::at(Timestamp(0))), Timestamp(7_000));
         assert!(later.now() >= Timestamp(7_000), "time does not run backwards over a restart");
+    }
+
+    #[test]
+    fn times_have_one_form_in_utc() {
+        for (ms, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (951_782_399_999, "2000-02-28T23:59:59Z"),
+            (951_782_400_000, "2000-02-29T00:00:00Z"),
+            (1_700_000_000_999, "2023-11-14T22:13:20Z"),
+            (4_107_542_399_000, "2100-02-28T23:59:59Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59Z"),
+            (253_402_300_800_000, "-"),
+            (u64::MAX, "-"),
+        ] {
+            assert_eq!(Timestamp(ms).rfc3339(), text, "{ms}");
+        }
+        assert_eq!(Timestamp(1_700_000_000_009).rfc3339_ms(), "2023-11-14T22:13:20.009Z");
+        assert_eq!(Timestamp(u64::MAX).rfc3339_ms(), "-");
     }
 }

@@ -15,6 +15,7 @@
 //! | [`net`] | how it travels: the only user of quinn |
 //! | [`adapter`] | what an adapter file must contain |
 //! | [`ledger`] | how the record of everything that left is written and verified |
+//! | [`log_file`] | how a program's own log stays bounded |
 //! | [`terminal`] | how a command speaks when nobody listens any more |
 //! | [`toml_text`] | what is wrong with a TOML file, for people |
 //! | [`page`], [`progress`] | how our pages and our progress look |
@@ -29,6 +30,7 @@ pub mod id;
 pub mod language;
 pub mod ledger;
 pub mod limits;
+pub mod log_file;
 pub mod net;
 pub mod page;
 pub mod places;

@@ -168,6 +168,9 @@ pub const PROBE_MS_MAX: u64 = 500;
 pub const VERSION_PART_MAX: u16 = 1000;
 /// One message between the processes of a site, or one line on the admin socket.
 pub const LOCAL_MESSAGE_BYTES_MAX: usize = 1024 * 1024;
+/// A log that would grow beyond this is set aside as `.old`, also while its program runs; so there are at
+/// most two of this size.
+pub const LOG_BYTES_MAX: u64 = 8 << 20;
 /// How long an idle connection is silent before it says that it lives.
 pub const KEEP_ALIVE_MS_MAX: u64 = 10_000;
 

@@ -1,10 +1,11 @@
 //! What a command says to people and to other programs: standard output and standard error, without the
 //! standard library's panic when nobody reads any more (`| head`) or the disk is full.
 //!
-//! Used by the `println!` family of both programs (defined at the top of their `cli.rs`, and in the two other
-//! places that talk to a person), by what writes a stream of its own, and by the end of both programs, which
-//! calls [`finish`]. Invariants: a reader that goes away is no error and ends the output, not the work; any
-//! other failure is told once, at the end.
+//! Used by the `println!` family of both programs, by what writes a stream of its own, and by the end of both
+//! programs, which calls [`finish`]. The family is defined at the top of their `cli.rs`, and in the other
+//! place that talks to a person: a macro that a macro makes may not take the name of one of the standard's.
+//! Invariants: a reader that goes away is no error and ends the output, not the work; any other failure is
+//! told once, at the end.
 
 use std::fmt;
 use std::io::{self, ErrorKind, Write};
@@ -44,6 +45,11 @@ fn settled<T>(result: io::Result<T>, as_if: T) -> io::Result<T> {
     }
 }
 
+/// Whether nobody reads standard output any more: what would go on for ever ends then.
+pub fn is_unread() -> bool {
+    GONE.load(Ordering::Relaxed)
+}
+
 /// Writes to standard output. A failure stays for [`finish`].
 pub fn print(text: fmt::Arguments<'_>) {
     if let Err(error) = Out.write_fmt(text) {
@@ -54,6 +60,14 @@ pub fn print(text: fmt::Arguments<'_>) {
 /// Writes to standard error. There is nowhere left to tell of a failure.
 pub fn eprint(text: fmt::Arguments<'_>) {
     let _ = io::stderr().write_fmt(text);
+}
+
+/// Writes out what is there so far.
+///
+/// # Errors
+/// What is wrong with standard output, other than that nobody reads it.
+pub fn flush() -> io::Result<()> {
+    Out.flush()
 }
 
 /// Writes out what is left.

@@ -14,6 +14,8 @@ macro_rules! eprint {
 }
 
 mod check;
+mod completions;
+mod config;
 mod evaluate;
 mod export;
 mod follow;
@@ -21,6 +23,8 @@ mod init;
 mod invitations;
 mod invite;
 mod launch;
+mod logs;
+mod man;
 mod offline;
 mod output;
 mod prune;
@@ -38,7 +42,8 @@ mod watch;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
+use cli::settings::Source;
 use common::crash;
 use common::private::process::{Umask, close_umask, forbid_core_files};
 
@@ -51,19 +56,23 @@ const MANUAL: &str = "\
 The coordinator of a consortium of hospitals that fine-tune one language model
 together. It schedules rounds, averages adapter updates, evaluates the result
 on held-out data and publishes an adapter. It never sees a record: sites send
-adapter updates and counts, and nothing else.
+adapter updates, rounded counts, status messages and, unless switched off,
+blinded points for the comparison with the held-out questions.
 
 A first run, on the coordinator's machine:
-  coordinator init --address coordinator.example.org:4433
+  coordinator init --address coordinator.example.org:4600
   coordinator serve &
-  coordinator invite cardiology        # send the line it prints to that hospital
+  coordinator invite cardiology      # send the line that it prints to them
   coordinator launch RUN.toml --follow
   coordinator report RUN --html report.html
-  coordinator export RUN --format peft ./adapter
+  coordinator export RUN --format peft --out ./adapter
 
 The state folder (--state, or the environment variable CONSILIUM_STATE, or
 ./coordinator-state) holds everything: keys, database, adapters. Back it up as
-a whole.";
+a whole.
+
+Exit codes: 0 done; 1 something you can put right, a wrong option included;
+2 a fault of this program. An error is one sentence, then a hint.";
 
 /// The version, and whether this build is one that nobody should install.
 const VERSION: &str = if crash::BUILT_IN {
@@ -101,6 +110,10 @@ enum Verb {
     Export(export::Arguments),
     Prune(prune::Arguments),
     Check(check::Arguments),
+    Logs(logs::Arguments),
+    Config(config::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     /// Tries the locks of the processes that evaluate; started by `check`
     #[command(hide = true)]
     Probe,
@@ -114,6 +127,12 @@ enum Verb {
         #[arg(long)]
         allow_missing: Vec<sandbox::Lock>,
     },
+}
+
+/// The command line's description, for completions, manual pages and the tests of the help.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
 }
 
 /// Parses, runs, reports.
@@ -146,21 +165,23 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 fn run(arguments: Arguments, umask: Umask) -> Result<()> {
-    let from_environment =
-        || std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-    let path = arguments.state.or_else(from_environment).unwrap_or_else(|| "coordinator-state".into());
+    let environment = std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty());
+    let (path, from) = match (arguments.state, environment) {
+        (Some(path), _) => (path, Source::Option),
+        (None, Some(path)) => (PathBuf::from(path), Source::Environment),
+        (None, None) => (PathBuf::from("coordinator-state"), Source::Default),
+    };
     match arguments.verb {
         Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
         Verb::Probe => check::probe(&StateFolder::open(&path)?),
         Verb::EvaluateChild { device, gpu_cache, allow_missing } => {
-            start_log();
+            start_log(None);
             child::serve_stdin(&ChildSettings { device, allow_missing, gpu_cache })
                 .map_err(|error| Error::Internal(error.to_string()))
         }
         Verb::Invitations(arguments) => invitations::run(&StateFolder::open(&path)?, &arguments),
         Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
         Verb::Serve(arguments) => {
-            start_log();
             let folder = StateFolder::open(&path)?;
             crash::arm(folder.path());
             serve::run(folder, &arguments)
@@ -186,6 +207,14 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             export::run(&StateFolder::open(&path)?, &arguments)
         }
         Verb::Prune(arguments) => prune::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Logs(arguments) => logs::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Config(arguments) => config::run(&StateFolder::open(&path)?, from, &arguments),
+        Verb::Completions(arguments) => completions::run(command(), &arguments),
+        Verb::Man(arguments) => {
+            // For everybody on the machine to read.
+            umask.restore();
+            man::run(command(), &arguments)
+        }
         Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
     }
 }

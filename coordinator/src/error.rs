@@ -7,6 +7,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use certs::CertError;
+use cli::confirm::Unconfirmed;
 use prepare::PrepareError;
 use sandbox::Lock;
 
@@ -157,6 +158,12 @@ pub enum Error {
 
 fn paused_words(paused: usize) -> String {
     if paused == 0 { String::new() } else { format!(", {paused} of them paused") }
+}
+
+impl From<Unconfirmed> for Error {
+    fn from(error: Unconfirmed) -> Self {
+        Self::Argument { message: error.to_string(), hint: error.hint() }
+    }
 }
 
 /// What the bridge to data room and engine says, as the operator is told it.

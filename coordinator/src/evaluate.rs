@@ -1,5 +1,5 @@
-//! Work that needs the model, done in a child process of the same binary (`coordinator evaluate-child`, one
-//! JSON job line on stdin, one JSON answer on stdout). Called by `execution::performer` (scores) and by
+//! Work that needs the model, done in a child process of the same binary (hidden subcommand `evaluate-child`,
+//! one JSON job line on stdin, one JSON answer on stdout). Called by `execution::performer` (scores) and by
 //! `execution::launch` (describes the model). Invariants: if the child runs out of memory, hangs or panics,
 //! the round journal is not touched; the child opens what its job names and nothing else (`locks`).
 

@@ -120,8 +120,6 @@ pub const ACCEPT_WAIT_MS_MIN: u64 = 100;
 pub const PLACE_WAIT_MS_MIN: u32 = 2_000;
 /// What a site that has sent all that it may in one day is told to wait: 1,440 questions until the next day.
 pub const DAY_OVER_WAIT_MS_MIN: u32 = 60_000;
-/// What is read of an answer typed at a terminal: a site's name, with room.
-pub const ANSWER_BYTES_MAX: u64 = 256;
 /// What a socket's address has room for: `sun_path` of Linux has 108 bytes, one of them the end.
 pub const SOCKET_PATH_BYTES_MAX: usize = 107;
 

@@ -89,6 +89,11 @@ impl StateFolder {
         self.0.join("gpu-cache")
     }
 
+    /// `logs/serve.log`: what `serve` wrote, bounded. May be deleted at any time.
+    pub fn log(&self) -> PathBuf {
+        self.0.join("logs").join("serve.log")
+    }
+
     /// `blobs/`: finished files, named by SHA-256.
     pub fn blobs(&self) -> PathBuf {
         self.0.join("blobs")

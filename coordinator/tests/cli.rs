@@ -26,7 +26,7 @@ fn explains(verb: &[&str]) {
 }
 
 /// What an operator can ask for, in the order of the help.
-const VERBS: [&str; 14] = [
+const VERBS: [&str; 18] = [
     "init",
     "invite",
     "invitations",
@@ -41,6 +41,10 @@ const VERBS: [&str; 14] = [
     "export",
     "prune",
     "check",
+    "logs",
+    "config",
+    "completions",
+    "man",
 ];
 
 #[test]
@@ -106,6 +110,53 @@ fn output_that_nobody_reads_is_no_error_and_output_that_is_lost_is_one() {
         assert_eq!(output.status.code(), Some(1), "{verb:?}: {said}");
         assert!(said.contains("standard output") && said.contains("No space left"), "{verb:?}: {said}");
     }
+}
+
+#[test]
+fn completions_and_manual_pages_are_made() {
+    for shell in ["bash", "zsh", "fish"] {
+        let output = run(&["completions", shell]);
+        let script = text(&output.stdout);
+        assert!(output.status.success() && script.contains("invitations"), "{shell}");
+        assert!(!script.contains("evaluate-child"), "{shell} completes what is hidden");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let output = run(&["man", "--out", folder.path().to_str().unwrap()]);
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    for page in ["coordinator.1", "coordinator-launch.1", "coordinator-invitations-withdraw.1"] {
+        assert!(folder.path().join(page).is_file(), "{page}");
+    }
+    assert!(!folder.path().join("coordinator-evaluate-child.1").exists());
+}
+
+#[test]
+fn settings_say_where_they_come_from_and_the_log_is_kept() {
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("state");
+    let state = state.to_str().unwrap();
+    assert!(run(&["init", "--state", state, "--address", "127.0.0.1:4600"]).status.success());
+    let shown = text(&run(&["config", "show", "--state", state]).stdout);
+    let line = |key: &str| shown.lines().find(|line| line.starts_with(key)).unwrap_or_default().to_owned();
+    assert!(line("state ").contains("option"), "{shown}");
+    assert!(line("address ").contains("file         127.0.0.1:4600"), "{shown}");
+    std::fs::write(
+        format!("{state}/coordinator.toml"),
+        "name = 'c'\naddress = 'h:1'\njoin_address = 'h:2'\nlisten = '127.0.0.1:1'\nlisten_join = '127.0.0.1:2'\n",
+    )
+    .unwrap();
+    let json = run(&["config", "show", "--json", "--state", state]);
+    let shown: serde_json::Value = serde_json::from_slice(&json.stdout).unwrap();
+    let days = shown["settings"].as_array().unwrap().iter().find(|row| row["key"] == "certificate_days");
+    assert_eq!(days.unwrap()["from"], "default");
+    assert!(!text(&json.stdout).contains("PRIVATE"));
+
+    let none = run(&["logs", "--state", state]);
+    assert!(none.status.success() && text(&none.stderr).contains("nothing was logged yet"));
+    // An address of no machine (RFC 5737).
+    let served = run(&["serve", "--state", state, "--listen", "192.0.2.1:4600"]);
+    assert_eq!(served.status.code(), Some(1), "{}", text(&served.stderr));
+    let logged = text(&run(&["logs", "--state", state, "-n", "1"]).stdout);
+    assert!(logged.contains("Z serve ends: cannot listen on 192.0.2.1:4600"), "{logged}");
 }
 
 #[test]

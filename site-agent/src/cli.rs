@@ -1,6 +1,6 @@
 //! The command line: one file per verb. Parses, calls the library, prints sentences and hints, chooses the
 //! exit code. Called by `main`. Invariant: exit code 1 is for what the user can put right, 2 for what we
-//! must.
+//! must; `run` alone has 3, for a ledger that a person must look at before it is started again.
 
 #![allow(
     clippy::print_stdout,
@@ -11,10 +11,11 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory as _, Parser, Subcommand};
 use common::{crash, private, terminal};
 
 use crate::error::SiteError;
+use crate::supervisor::FINAL_CODE;
 
 // The standard library's macros panic when nobody reads any more (`| head`); these do not.
 macro_rules! println {
@@ -32,11 +33,15 @@ macro_rules! eprint {
 }
 
 mod check;
+mod completions;
+mod config;
 mod data;
 mod generate;
 mod hidden;
 mod join;
 mod ledger;
+mod logs;
+mod man;
 mod officer_key;
 mod plan;
 mod prune;
@@ -52,28 +57,35 @@ mod waiver;
 const LONG_ABOUT: &str = "\
 The agent of one hospital in a Consilium consortium.
 
-It trains a language-model adapter on local, de-identified records and sends only the adapter. The records never leave: the \
-process that reads them has no network, the process that has the network cannot read them, and everything that leaves is \
+It trains a language-model adapter on local, de-identified records and sends the adapter, rounded counts, status messages and, unless \
+switched off, blinded points for the comparison with the held-out questions. The records never leave: the process that reads them has no network, the process that has the network cannot read them, and everything that leaves is \
 recorded in a ledger before it is sent.";
 
 const EXAMPLES: &str = "\
 Examples:
-  Join with the invitation you got from the coordinator; paste it when you are asked:
-    site-agent join --model /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl
+  Join with the invitation from the coordinator; paste it when you are asked:
+    site-agent join --model /srv/qwen2.5-0.5b --data /srv/records.jsonl
 
   See whether this machine can keep the promises, then take part in runs:
     site-agent check
     site-agent run
 
   Train at this site alone, without a consortium:
-    site-agent train /srv/models/qwen2.5-0.5b --data /srv/records/2025.jsonl --out ./adapter
+    site-agent train /srv/qwen2.5-0.5b --data records.jsonl --out ./adapter
 
   What left this hospital?
     site-agent ledger show
     site-agent ledger verify
 
   Ask a model, with what the consortium learnt:
-    site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter";
+    site-agent generate /srv/qwen2.5-0.5b --adapter ./adapter
+
+  Something looks wrong:
+    site-agent status
+    site-agent logs --since 1h
+
+Exit codes: 0 done; 1 something you can put right, a wrong option included;
+2 a fault of this program. An error is one sentence, then a hint.";
 
 /// The version, and whether this build is one that nobody should install.
 const VERSION: &str = if crash::BUILT_IN {
@@ -97,6 +109,8 @@ enum Command {
     Train(Box<train::Arguments>),
     Check(check::Arguments),
     Status(status::Arguments),
+    Logs(logs::Arguments),
+    Config(config::Arguments),
     Data(data::Arguments),
     Ledger(ledger::Arguments),
     Generate(generate::Arguments),
@@ -105,6 +119,8 @@ enum Command {
     Quantise(quantise::Arguments),
     OfficerKey(officer_key::Arguments),
     Waiver(waiver::Arguments),
+    Completions(completions::Arguments),
+    Man(man::Arguments),
     #[command(hide = true)]
     Gateway(hidden::ChildArguments),
     #[command(hide = true)]
@@ -115,7 +131,14 @@ enum Command {
     Probe(hidden::ProbeArguments),
 }
 
-/// Runs the program: 0 done, 1 something the user can put right, 2 something we must.
+/// The command line's description, for completions, manual pages and the tests of the help.
+#[must_use]
+pub fn command() -> clap::Command {
+    Arguments::command()
+}
+
+/// Runs the program: 0 done, 1 something the user can put right, 2 something we must; 3 of `run`: the ledger
+/// needs the privacy officer.
 #[must_use]
 pub fn main() -> ExitCode {
     // First of all: nothing that is written here is for others, and no key or record ends in a core file.
@@ -135,6 +158,8 @@ pub fn main() -> ExitCode {
             return if error.use_stderr() { ExitCode::from(1) } else { ExitCode::SUCCESS };
         }
     };
+    // What others start again and again, unless it says that this does not help.
+    let is_kept = matches!(arguments.command, Command::Run(_) | Command::Gateway(_) | Command::Worker(_));
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
@@ -142,6 +167,8 @@ pub fn main() -> ExitCode {
         Command::Train(arguments) => train::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),
         Command::Status(arguments) => status::run(&arguments),
+        Command::Logs(arguments) => logs::run(&arguments),
+        Command::Config(arguments) => config::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
@@ -154,6 +181,12 @@ pub fn main() -> ExitCode {
         }
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
+        Command::Completions(arguments) => completions::run(command(), &arguments),
+        Command::Man(arguments) => {
+            // For everybody on the machine to read.
+            umask.restore();
+            man::run(command(), &arguments)
+        }
         Command::Gateway(arguments) => hidden::gateway(&arguments),
         Command::Worker(arguments) => hidden::worker(&arguments),
         Command::Trainer => hidden::trainer(),
@@ -162,6 +195,10 @@ pub fn main() -> ExitCode {
     let written = || terminal::finish().map_err(|source| SiteError::io(Path::new("standard output"), source));
     match result.and_then(|()| written()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if is_kept && error.is_final() => {
+            fail(&error);
+            ExitCode::from(FINAL_CODE)
+        }
         Err(error) => fail(&error),
     }
 }
@@ -178,8 +215,6 @@ fn fail(error: &SiteError) -> ExitCode {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory as _;
-
     use super::*;
 
     #[test]

@@ -21,6 +21,9 @@ use retention::RetentionConfig;
 
 pub mod retention;
 
+/// Old names of keys that are still read, beside their new ones.
+pub const RENAMED: [(&str, &str); 1] = [("training.weights", "training.base_in_memory")];
+
 /// The whole file.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -6,6 +6,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cli::confirm::Unconfirmed;
 use common::net::NetError;
 use common::{private, toml_text};
 use prepare::PrepareError;
@@ -72,8 +73,17 @@ pub enum SiteError {
     Pipe(String),
     #[error("the {child} stopped {times} times in a row; its last words: {last_words}")]
     ChildKeepsDying { child: &'static str, times: u32, last_words: String },
+    /// A child ended with what only a person can mend: starting it again would not help.
+    #[error("{sentence}")]
+    ChildStopped { child: &'static str, sentence: String, hint: Option<String> },
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<Unconfirmed> for SiteError {
+    fn from(error: Unconfirmed) -> Self {
+        Self::Data { sentence: error.to_string(), hint: Some(error.hint()) }
+    }
 }
 
 /// The person's mistakes keep their sentence and hint; what is our fault says so.
@@ -93,6 +103,21 @@ fn is_full(error: &rusqlite::Error) -> bool {
 
 fn list(locks: &[Lock]) -> String {
     locks.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+fn see_log(child: &str) -> String {
+    format!("see logs/{child}.log in the state folder, which `site-agent logs {child}` shows")
+}
+
+/// What to do about a file of the state folder; only one of them is for people to write.
+fn config_hint(path: &Path) -> &'static str {
+    match path.file_name().and_then(|name| name.to_str()) {
+        Some("agent.toml") => "correct the file; each key is explained by `site-agent join --help`",
+        Some("site.db") => {
+            "install the version of site-agent that wrote it, or restore the file from a backup"
+        }
+        _ => "restore the file from a backup; `site-agent check` says whether this site is whole",
+    }
 }
 
 fn named(locks: &[Lock]) -> String {
@@ -145,6 +170,12 @@ impl SiteError {
         }
     }
 
+    /// Whether nothing but a person's decision mends it: who ends with it is not started again.
+    #[must_use]
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Ledger { .. } | Self::LedgerBehind { .. } | Self::ChildStopped { .. })
+    }
+
     /// Whether trying again later may help without anybody changing anything.
     #[must_use]
     pub fn is_retryable(&self) -> bool {
@@ -184,12 +215,14 @@ impl SiteError {
                 _ => return None,
             },
             Self::Store(error) if is_full(error) => "free some space and start again; nothing was lost".into(),
-            Self::Config { .. } => "correct the file; each key is explained by `site-agent join --help`".into(),
+            Self::Config { path, .. } => config_hint(path).into(),
             Self::NotYours { owner, .. } => format!("run it as that user: sudo -u {owner} site-agent ..."),
             Self::NotJoined { .. } => {
                 "ask the coordinator for an invitation and run `site-agent join`, or name the folder with --state".into()
             }
-            Self::AlreadyJoined { .. } => "use another folder with --state, or remove this one to join again".into(),
+            Self::AlreadyJoined { .. } => {
+                "use another folder with --state; keep this one, it has the ledger of what left the hospital".into()
+            },
             Self::AlreadyRunning { .. } => "stop it first, or name another folder with --state".into(),
             Self::InsideState { .. } => {
                 "move it elsewhere: the process with the network may read parts of the state folder".into()
@@ -231,11 +264,37 @@ impl SiteError {
             Self::Connection { .. } => {
                 "check that the coordinator runs and that UDP to its port is not blocked; the agent tries again".into()
             }
-            Self::ChildKeepsDying { child, .. } => format!("see logs/{child}.log in the state folder"),
+            Self::ChildStopped { child, hint, .. } => hint.clone().unwrap_or_else(|| see_log(child)),
+            Self::ChildKeepsDying { child, .. } => see_log(child),
             Self::Net(error) => return error.hint().map(str::to_owned),
             Self::Validation { .. } | Self::Store(_) | Self::Rejected { .. } | Self::Pipe(_) | Self::Internal(_) => {
                 return None;
             }
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hint_is_about_the_file_that_is_wrong() {
+        let hint = |name: &str| SiteError::config(Path::new(name), "x").hint().unwrap_or_default();
+        assert!(hint("/s/agent.toml").contains("join --help"));
+        for other in ["/s/site.db", "/s/identity/key.pem", "/s/identity/coordinator.toml"] {
+            assert!(!hint(other).contains("join --help") && hint(other).contains("backup"), "{other}");
+        }
+        let joined = SiteError::AlreadyJoined { folder: "/s".into() }.hint().unwrap_or_default();
+        assert!(!joined.contains("remove"), "the ledger is in it: {joined}");
+    }
+
+    #[test]
+    fn what_a_person_must_decide_is_final_and_nothing_else() {
+        let path = PathBuf::from("/s/ledger.log");
+        let damaged = SiteError::Ledger { path: path.clone(), reason: "x".into() };
+        let behind = SiteError::LedgerBehind { path, reason: "x".into() };
+        assert!(damaged.is_final() && behind.is_final());
+        assert!(!SiteError::LedgerRefused.is_final() && !SiteError::Internal("x".into()).is_final());
     }
 }

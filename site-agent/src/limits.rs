@@ -16,9 +16,6 @@ pub const CHILD_HEALTHY_MS_MIN: u64 = 30_000;
 pub const CHILD_DEATHS_MAX: u32 = 8;
 /// What is told of a dead child's last error: a sentence, with room.
 pub const LAST_WORDS_BYTES_MAX: usize = 1024;
-/// A log that would grow beyond this is set aside as `.old`, also while the child runs; so there are at most
-/// two of this size.
-pub const LOG_BYTES_MAX: u64 = 8 << 20;
 /// First wait after a failure, before it doubles.
 pub const BACKOFF_MS_MIN: u64 = 250;
 /// Longest wait between two attempts: a restarted coordinator has every site back within this.
@@ -59,8 +56,6 @@ pub const TRAINING_ATTEMPTS_MAX: u32 = 100;
 pub const TRAINING_STOP_MS_MAX: u64 = 120_000;
 /// A child that has said how it ended has this long to be gone.
 pub const TRAINING_EXIT_MS_MAX: u64 = 10_000;
-/// A person's answer to a question: `yes`, with room.
-pub const ANSWER_BYTES_MAX: u64 = 64;
 /// A file with a privacy officer's key: a line or two.
 pub const KEY_BYTES_MAX: u64 = 4096;
 /// An invitation: 13 bytes of scheme, four addresses of at most 259 with commas, a name of 32, token and pin
@@ -137,7 +132,7 @@ const _: () = assert!(
     "a busy coordinator may ask for at least a poll's length"
 );
 const _: () = assert!(PAUSE_MS_MIN <= PAUSE_MS_MAX && PAUSE_MS_MAX <= ODD_PAUSE_MS_MAX, "pauses grow");
-const _: () = assert!(LOG_LINE_BYTES_MAX as u64 <= LOG_BYTES_MAX, "a line fits in a log");
+const _: () = assert!(LOG_LINE_BYTES_MAX as u64 <= common::limits::LOG_BYTES_MAX, "a line fits in a log");
 const _: () = assert!(CHUNK_ATTEMPTS_MAX >= 1 && ROUND_STARTS_MAX >= TRAINING_ATTEMPTS_MAX, "attempts fit");
 
 /// Places that a data report keeps for each kind of identifier: 31 kinds of 1,000 names of 60 bytes are 2 MB.

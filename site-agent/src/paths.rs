@@ -14,7 +14,7 @@
 //! raw/            updates as trained                               worker (write), gateway (read)
 //! outbox/         updates as sent, byte for byte                   gateway (write)
 //! work/           training checkpoints, a GPU's compiled kernels    worker (write)
-//! logs/           gateway.log, worker.log                          each its own
+//! logs/           agent.log, gateway.log, worker.log                supervisor (write)
 //! logs/metrics/   numbers of each training, as JSON lines          worker (write)
 //! ```
 
@@ -104,6 +104,12 @@ impl StateFolder {
     #[must_use]
     pub fn logs(&self) -> PathBuf {
         self.root.join("logs")
+    }
+
+    /// The log of the agent's own process, of its gateway or of its worker.
+    #[must_use]
+    pub fn log(&self, process: &str) -> PathBuf {
+        self.logs().join(format!("{process}.log"))
     }
 
     /// Metrics of the rounds that were trained here.

@@ -4,9 +4,10 @@
 //! same binary with a hidden subcommand; their standard input and output are pipes to this process, which
 //! passes whole messages on; of the worker's only those that answer an order (`words`). Their standard error
 //! goes to their logs (`log`). A child that dies is started again after a growing wait; one that keeps dying
-//! ends the agent, the gateway with its last words.
+//! ends the agent, the gateway with its last words, and so does at once what only a person can mend. What is
+//! told stands in `logs/agent.log`, too.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 use tokio::signal::unix::{SignalKind, signal};
@@ -25,13 +26,18 @@ mod child;
 mod heard;
 mod lines;
 mod log;
+mod own_log;
 mod words;
+
+pub use child::FINAL_CODE;
+pub use own_log::OwnLog;
 
 /// Runs both children until a signal comes or one of them cannot be kept alive.
 ///
 /// # Errors
-/// `ChildKeepsDying` with the child's last words; `Internal` when a process cannot be started at all.
-pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteError> {
+/// `ChildStopped` for what only a person can mend; `ChildKeepsDying` with the child's last words; `Internal`
+/// when a process cannot be started at all.
+pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Result<(), SiteError> {
     let (stop, stopping) = watch::channel(false);
     let (open_again, opened_again) = watch::channel(0);
     let (heard_sender, mut heard) = mpsc::channel::<Heard>(PIPE_MESSAGES_MAX);
@@ -43,7 +49,7 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
             name: "gateway",
             executable: executable.to_path_buf(),
             state: folder.root().to_path_buf(),
-            log: log_path(folder, "gateway"),
+            log: folder.log("gateway"),
             open_again: opened_again.clone(),
             ends_when_closed: false,
             is_quoted: true,
@@ -63,7 +69,7 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
             name: "worker",
             executable: executable.to_path_buf(),
             state: folder.root().to_path_buf(),
-            log: log_path(folder, "worker"),
+            log: folder.log("worker"),
             open_again: opened_again,
             ends_when_closed: true,
             is_quoted: false,
@@ -78,11 +84,11 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
             stopping,
         },
     );
-    let hub = relay(&mut heard, &worker_sender, &gateway_sender);
+    let hub = relay(&mut heard, Lines::new(log.clone()), &worker_sender, &gateway_sender);
     let watch_signals = async {
         let result = tokio::select! {
             result = hub => result,
-            signal = wait_for_signal(&open_again) => signal,
+            signal = wait_for_signal(&open_again, log) => signal,
         };
         // Both keepers see it, end their child in good order and return.
         let _ = stop.send(true);
@@ -95,10 +101,10 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
 /// Passes on what the children say, as far as they may say it, until one of them cannot be kept alive.
 async fn relay(
     heard: &mut mpsc::Receiver<Heard>,
+    mut lines: Lines,
     to_worker: &mpsc::Sender<ToWorker>,
     to_gateway: &mpsc::Sender<ToGateway>,
 ) -> Result<(), SiteError> {
-    let mut lines = Lines::default();
     let mut words = Words::default();
     let began = Instant::now();
     while let Some(message) = heard.recv().await {
@@ -133,7 +139,7 @@ async fn relay(
 
 /// SIGTERM and SIGINT end the agent. SIGHUP does not: it comes when a terminal is closed, and from whoever
 /// has moved the logs away, which are then opened anew.
-async fn wait_for_signal(open_again: &watch::Sender<u64>) -> Result<(), SiteError> {
+async fn wait_for_signal(open_again: &watch::Sender<u64>, log: &OwnLog) -> Result<(), SiteError> {
     let failed = |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -143,13 +149,10 @@ async fn wait_for_signal(open_again: &watch::Sender<u64>) -> Result<(), SiteErro
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
             _ = hang_up.recv() => {
+                log.open_again();
                 tracing::info!("the logs are opened anew");
                 open_again.send_modify(|times| *times += 1);
             }
         }
     }
-}
-
-fn log_path(folder: &StateFolder, name: &str) -> PathBuf {
-    folder.logs().join(format!("{name}.log"))
 }

@@ -25,6 +25,8 @@ mod sandbox;
 mod screening;
 #[path = "cli/support.rs"]
 mod support;
+#[path = "cli/tools.rs"]
+mod tools;
 #[path = "cli/train.rs"]
 mod train;
 #[path = "cli/waiver.rs"]

@@ -12,6 +12,7 @@ mod end_to_end;
 mod enrol;
 mod export;
 mod growth;
+mod help;
 mod overlap;
 mod report;
 mod revoked;

@@ -5,6 +5,7 @@
 mod arguments;
 mod circles;
 mod code;
+mod commands;
 mod comments;
 mod imports;
 mod layers;

@@ -88,6 +88,9 @@ fn the_units_never_give_up_and_refuse_instead_of_killing() -> Result<()> {
         assert_eq!(unit.value("Service", "Restart"), Some("always"), "{name}");
         assert_eq!(unit.value("Service", "SystemCallErrorNumber"), Some("EPERM"), "{name}");
         assert!(unit.value("Service", "StateDirectory").is_some(), "{name}");
+        // But for a ledger that a person must look at first.
+        let person = (name == "consilium-site").then_some("3");
+        assert_eq!(unit.value("Service", "RestartPreventExitStatus"), person, "{name}");
         let restart_s: u32 = unit.value("Service", "RestartSec").context("RestartSec")?.parse()?;
         assert!((2..=15).contains(&restart_s), "{name}: {restart_s}");
     }

@@ -171,7 +171,7 @@ fn export(consortium: &Consortium, status: &RunStatus, out: &Path) -> Result<std
     let path = folder.to_string_lossy();
     consortium
         .coordinator
-        .run(&["export", &status.run, "--format", "peft", &path], Duration::from_secs(EXPORT_S_MAX))?
+        .run(&["export", &status.run, "--format", "peft", "--out", &path], Duration::from_secs(EXPORT_S_MAX))?
         .success()?;
     Ok(folder)
 }

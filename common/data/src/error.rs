@@ -90,7 +90,7 @@ impl DataError {
             Self::Changed { .. } => "read it again when nothing writes to it",
             Self::NoRecords { .. } => "check that the files hold records in a known format, with answers",
             Self::ScreenUnfit { .. } => {
-                "look at the records' format; after de-identifying them by other means, `screen = \"report\"` in agent.toml trains without the screen"
+                "look at the records' format; after de-identifying them by other means, --screen report, or `screen = \"report\"` in agent.toml, trains without the screen"
             }
             Self::Setting { .. } => "correct the setting",
             Self::Internal { .. } => return None,

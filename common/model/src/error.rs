@@ -157,7 +157,9 @@ impl ModelError {
             Self::Adapter { .. } => {
                 "use the adapter with the base model and LoRA settings it was trained with"
             }
-            Self::Setting { .. } => "correct the setting in the run file",
+            Self::Setting { .. } => {
+                "correct this setting where it was given: in the run file, the configuration or the command"
+            }
             Self::Tokenizer { .. } => "use the tokenizer files published with the model",
             Self::Template { .. } => "use the chat template published with the model, and roles it knows",
             Self::SpecialToken { .. } => "take the token's text out of the record, or leave the record out",

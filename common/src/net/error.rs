@@ -189,9 +189,7 @@ impl NetError {
     /// The next step, for the `hint:` line.
     pub fn hint(&self) -> Option<&'static str> {
         Some(match self {
-            Self::Bind { .. } => {
-                "another process has this port, or the address is not this machine's; choose another with --listen"
-            }
+            Self::Bind { .. } => "another process has this port, or the address is not this machine's",
             Self::Resolve { .. } => "check the spelling of the address and this machine's DNS",
             Self::NothingListens { .. } => "is `coordinator serve` running there, and on this port?",
             Self::NoAnswer { .. } | Self::NowhereReached { .. } => {

@@ -12,8 +12,6 @@ use common::clock::Timestamp;
 use common::id::Digest;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use self::reason::Reason;
 use self::sites::SiteReport;
@@ -221,6 +219,5 @@ fn by_records() -> Weighting {
 
 /// An instant as people and programs read it.
 pub(crate) fn rfc3339(at: Timestamp) -> String {
-    let moment = OffsetDateTime::from_unix_timestamp(at.unix_s()).ok();
-    moment.and_then(|moment| moment.format(&Rfc3339).ok()).unwrap_or_default()
+    at.rfc3339()
 }

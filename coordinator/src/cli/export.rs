@@ -12,14 +12,19 @@ const MANUAL: &str = "\
 Write the newest published adapter of a run to a folder that does not exist
 yet. The folder appears when it is complete, or not at all.
 
-  --format peft    adapter_config.json and adapter_model.safetensors: load with PEFT, or serve with vLLM
-                   as a LoRA adapter over the base model; and a README.md with what a hub shows:
-                   base model, counts, measurements, how to load it. Exporting again gives the same bytes
-  --format merged  the base model with the adapter added, in bf16: load with transformers as it is
+  --format peft    adapter_config.json and adapter_model.safetensors: load with
+                   PEFT, or serve with vLLM as a LoRA adapter over the base
+                   model; and a README.md with what a hub shows: base model,
+                   counts, measurements, how to load it. Exporting again gives
+                   the same bytes
+  --format merged  the base model with the adapter added, in bf16: load with
+                   transformers as it is
 
 Example:
-  coordinator export 5f0c --format peft --base-name Qwen/Qwen2.5-0.5B-Instruct ./adapter
-  python3 -c 'from peft import AutoPeftModelForCausalLM as M; M.from_pretrained(\"./adapter\")'
+  coordinator export 5f0c --format peft --out ./adapter \\
+      --base-name Qwen/Qwen2.5-0.5B-Instruct
+  python3 -c 'from peft import AutoPeftModelForCausalLM as M
+  M.from_pretrained(\"./adapter\")'
 
 Talk with the model with and without the adapter (site-agent needs no site for that):
   site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter
@@ -42,11 +47,18 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// The folder to create
-    #[arg(value_name = "DIR")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// As --out; how it was written before
+    #[arg(hide = true, conflicts_with = "out")]
+    old_out: Option<PathBuf>,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let out = arguments.out.as_deref().or(arguments.old_out.as_deref()).ok_or_else(|| Error::Argument {
+        message: "no folder was named for the model".into(),
+        hint: "add --out DIR".into(),
+    })?;
     let config = Config::read(&folder.config())?;
     let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(Some(&arguments.run))?;
@@ -59,13 +71,8 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             hint: "leave --base-name out, or export with --format peft".into(),
         });
     }
-    let wishes = Wishes {
-        format: arguments.format,
-        out: &arguments.out,
-        base_name: name,
-        model: arguments.model.as_deref(),
-    };
+    let wishes = Wishes { format: arguments.format, out, base_name: name, model: arguments.model.as_deref() };
     export::export(folder, &state, &wishes, &config.sandbox.allow_missing)?;
-    eprintln!("wrote {} (adapter {})", arguments.out.display(), state.model().short());
+    eprintln!("wrote {} (adapter {})", out.display(), state.model().short());
     Ok(())
 }

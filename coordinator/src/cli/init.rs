@@ -21,7 +21,8 @@ Sites must be able to reach both addresses by UDP. `coordinator serve` listens
 on the same ports on all interfaces unless told otherwise.
 
 Example:
-  coordinator init --state /var/lib/consilium --address coordinator.example.org:4433 --name oncology";
+  coordinator init --state /var/lib/consilium --name oncology \\
+      --address coordinator.example.org:4600";
 
 /// Create a consortium
 #[derive(clap::Args)]
@@ -115,5 +116,5 @@ fn next_port(port: u16) -> Result<u16> {
 }
 
 fn wrong(message: String) -> Error {
-    Error::Argument { message, hint: "give HOST:PORT, for example coordinator.example.org:4433".into() }
+    Error::Argument { message, hint: "give HOST:PORT, for example coordinator.example.org:4600".into() }
 }

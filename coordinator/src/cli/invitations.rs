@@ -2,6 +2,7 @@
 //! Invariant: no token is shown; the database does not know it.
 
 use clap::Subcommand;
+use cli::confirm::{Question, Yes};
 use common::clock::{Clock, SystemClock, Timestamp};
 use common::id::SiteId;
 use serde::Serialize;
@@ -17,7 +18,7 @@ List the invitations that were made, or withdraw those of one site that were not
 used yet. An invitation is open until it is used, expires, is withdrawn, or
 another one is made for the same site. A line that may have been seen by somebody
 else is withdrawn here; a site that has joined with it already is shut out with
-`coordinator revoke`. Works while `serve` runs and while it does not.
+`coordinator revoke`. `withdraw` asks first at a terminal. Works while `serve` runs and while it does not.
 
 Examples:
   coordinator invitations list
@@ -44,6 +45,8 @@ enum Verb {
     Withdraw {
         /// The site's name
         site: String,
+        #[command(flatten)]
+        yes: Yes,
     },
 }
 
@@ -59,7 +62,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let store = Store::open(&folder.database())?;
     match &arguments.verb {
         Verb::List { json } => list(&store, *json),
-        Verb::Withdraw { site } => withdraw(&store, site),
+        Verb::Withdraw { site, yes } => withdraw(&store, site, *yes),
     }
 }
 
@@ -94,9 +97,14 @@ fn state(invitation: &InvitationRow, now: Timestamp) -> &'static str {
     }
 }
 
-fn withdraw(store: &Store, name: &str) -> Result<()> {
+fn withdraw(store: &Store, name: &str, yes: Yes) -> Result<()> {
     let unknown = |_| Error::UnknownSite(name.chars().take(64).collect());
     let site: SiteId = name.parse().map_err(unknown)?;
+    yes.or_ask(&Question {
+        text: &format!("nobody can join as {site} with an invitation that was sent already"),
+        expected: "yes",
+        needs_yes: false,
+    })?;
     match store.withdraw(&site)? {
         0 => Err(Error::Argument {
             message: format!("{site} has no invitation that could be withdrawn"),

@@ -2,6 +2,7 @@
 //! printed and forgotten; the database keeps its hash.
 
 use certs::{CertificateAuthority, Invitation, JoinToken, random};
+use cli::duration::milliseconds;
 use common::clock::{Clock, SystemClock};
 use zeroize::Zeroizing;
 
@@ -26,10 +27,11 @@ when somebody may have seen it. A site that has joined is invited again with
 --readmit, before its certificate ends or after its machine was replaced: once
 it joins, its older certificate counts no more, and its ledger begins anew.
 
-Example:
+Examples:
   coordinator invite cardiology --ttl 2h
   coordinator invite cardiology --readmit
-  coordinator invite cardiology | ssh cardiology site-agent join --model DIR --data FILE";
+  coordinator invite cardiology |
+      ssh cardiology site-agent join --model DIR --data FILE";
 
 /// Invite a hospital
 #[derive(clap::Args)]
@@ -38,7 +40,7 @@ pub(super) struct Arguments {
     /// Its name: 1 to 32 of a-z, 0-9 and `-`
     site: String,
     /// How long the invitation works: a number with s, m, h or d
-    #[arg(long, default_value = "24h", value_parser = parse_duration_ms)]
+    #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = ttl)]
     ttl: u64,
     /// Invite a site that has joined: its older certificate ends when it joins again
     #[arg(long)]
@@ -77,20 +79,11 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     Ok(())
 }
 
-fn parse_duration_ms(text: &str) -> std::result::Result<u64, String> {
-    let wrong = || format!("`{text}` is not a duration such as 30m, 24h or 7d");
-    let unit = text.chars().last().ok_or_else(wrong)?;
-    let number: u64 = text.strip_suffix(unit).unwrap_or_default().parse().map_err(|_| wrong())?;
-    let unit_ms = match unit {
-        's' => 1_000,
-        'm' => 60_000,
-        'h' => 3_600_000,
-        'd' => 86_400_000,
-        _ => return Err(wrong()),
-    };
-    let within = (1..=INVITATION_MS_MAX / unit_ms).contains(&number);
-    if within {
-        Ok(number * unit_ms)
+/// How long an invitation may work.
+fn ttl(text: &str) -> std::result::Result<u64, String> {
+    let ms = milliseconds(text)?;
+    if (1_000..=INVITATION_MS_MAX).contains(&ms) {
+        Ok(ms)
     } else {
         Err("an invitation works for at least 1s and at most 30d".into())
     }
@@ -101,11 +94,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_need_a_unit_and_a_bound() {
-        assert_eq!(parse_duration_ms("24h"), Ok(86_400_000));
-        assert_eq!(parse_duration_ms("1s"), Ok(1_000));
-        for bad in ["", "h", "24", "0s", "31d", "-1h", "1w", "99999999999999999999d", "é"] {
-            assert!(parse_duration_ms(bad).is_err(), "{bad}");
+    fn an_invitation_needs_a_unit_and_has_a_bound() {
+        assert_eq!((ttl("24h"), ttl("1s"), ttl("30d")), (Ok(86_400_000), Ok(1_000), Ok(INVITATION_MS_MAX)));
+        for bad in ["24", "0s", "31d", "99999999999999999999d"] {
+            assert!(ttl(bad).is_err(), "{bad}");
         }
     }
 }

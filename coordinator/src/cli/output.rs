@@ -1,23 +1,25 @@
 //! How a subcommand writes: data to stdout, the log to stderr. Used by the subcommands and by `cli`.
 //! Invariant: a reader of stdout that goes away (`| head`) is not an error.
 
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, IsTerminal, Write};
 
+use cli::confirm::{Question, Yes};
+use common::log_file::SharedLog;
 use common::progress::colours;
 use common::terminal::{self, Out};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::error::{Error, Result};
-use crate::limits::ANSWER_BYTES_MAX;
 
-/// Logs go to stderr; `RUST_LOG` chooses how much, `NO_COLOR` is honoured.
-pub(super) fn start_log() {
-    let filter = tracing_subscriber::EnvFilter::try_from_default_env();
-    let filter = filter.unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_ansi(colours(io::stderr().is_terminal()))
-        .with_writer(io::stderr)
-        .init();
+/// The log goes to stderr, and of `serve` to its file, too; `RUST_LOG` chooses how much, `NO_COLOR` is
+/// honoured.
+pub(super) fn start_log(file: Option<SharedLog>) {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    let terminal = fmt::layer().with_ansi(colours(io::stderr().is_terminal())).with_writer(io::stderr);
+    let file = file.map(|log| fmt::layer().with_ansi(false).with_writer(move || log.clone()));
+    tracing_subscriber::registry().with(filter).with(terminal).with(file).init();
 }
 
 /// A value as JSON, for scripts.
@@ -36,26 +38,11 @@ pub(super) fn finish() -> Result<()> {
     terminal::finish().map_err(cannot_write)
 }
 
-fn cannot_write(source: io::Error) -> Error {
+pub(super) fn cannot_write(source: io::Error) -> Error {
     Error::Io { action: "write to", path: "standard output".into(), source }
 }
 
 /// Asks a person, who must answer `yes`. Where nobody can be asked, `--yes` has to say it.
 pub(super) fn confirm(question: &str) -> Result<()> {
-    let refused = |message: &str, hint: &str| Error::Argument { message: message.into(), hint: hint.into() };
-    if !io::stdin().is_terminal() {
-        return Err(refused("nobody can be asked here", "add --yes if you have decided"));
-    }
-    eprint!("{question} [yes/no] ");
-    let mut answer = String::new();
-    let mut input = io::stdin().lock().take(ANSWER_BYTES_MAX);
-    input.read_line(&mut answer).map_err(|source| Error::Io {
-        action: "read from",
-        path: "standard input".into(),
-        source,
-    })?;
-    if answer.trim() == "yes" {
-        return Ok(());
-    }
-    Err(refused("nothing was changed", "answer `yes` in full to go on"))
+    Ok(Yes::default().or_ask(&Question { text: question, expected: "yes", needs_yes: true })?)
 }

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use cli::confirm::{Question, Yes};
 use serde::Serialize;
 
 use super::{offline, output};
@@ -19,6 +20,7 @@ Remove sites' updates and published adapters of earlier rounds that the rule
 that are a day old. `serve` does the same by itself. The manifest, the first,
 the newest and the best adapter of every run stay, and so do keys, database and
 journal. Beside a running `serve` nothing goes that was written within the hour.
+At a terminal it asks first.
 
 Example:
   coordinator prune --dry-run";
@@ -30,6 +32,8 @@ pub(super) struct Arguments {
     /// Say what would be removed, and remove nothing
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    yes: Yes,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -58,7 +62,12 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         return Err(Error::Restored(doubt));
     }
     let found = pruning::find(folder, &runs.all(), config.retention.rule(), Duration::from_secs(age_s))?;
-    if !arguments.dry_run {
+    if !arguments.dry_run && !found.is_empty() {
+        arguments.yes.or_ask(&Question {
+            text: &format!("{} files are removed (--dry-run names them)", found.len()),
+            expected: "yes",
+            needs_yes: false,
+        })?;
         pruning::remove(&found)?;
     }
     let pruned = Pruned {

@@ -41,7 +41,7 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     /// Language of table and page: `zh` or `en`. The locale decides where this is not given.
-    #[arg(long, value_name = "LANGUAGE", visible_alias = "lang")]
+    #[arg(long, value_name = "LANGUAGE", alias = "lang")]
     language: Option<Language>,
 }
 

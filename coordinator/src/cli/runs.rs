@@ -1,21 +1,23 @@
 //! `coordinator runs`: all runs of the consortium. Called by `cli`. Invariant: it only reads the state
 //! folder.
 
-use std::sync::Arc;
-
+use common::clock::{Clock, SystemClock, Timestamp};
 use serde::Serialize;
 
 use super::{offline, output};
 use crate::admin::report::failure_text;
 use crate::error::Result;
-use crate::round::state::RunState;
+use crate::round::state::{RunState, Score};
 use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
-List every run, oldest first: its id, phase, rounds published and name. Works
-while `serve` runs and while it does not.
+List every run, oldest first: the first digits of its id (all of them in JSON),
+when it was launched, how long it took or has taken so far, its phase, the
+rounds that were published, the loss on the validation set after the newest of
+them, and its name. Works while `serve` runs and while it does not.
 
-Example:
+Examples:
+  coordinator runs
   coordinator runs --json | jq -r '.[].run'";
 
 /// List all runs
@@ -31,30 +33,103 @@ pub(super) struct Arguments {
 struct Row {
     run: String,
     name: String,
+    launched: String,
+    ended: Option<String>,
+    duration_s: u64,
     phase: &'static str,
     rounds: u32,
     published: usize,
+    /// On the validation set, after the newest published round.
+    validation_loss: Option<f64>,
+    /// On the test set, which is opened after the last round.
+    test_loss: Option<f64>,
     failure: Option<String>,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let (_, runs) = offline::open_runs(folder)?;
-    let row = |state: &Arc<RunState>| Row {
-        run: state.launched.run.to_string(),
-        name: state.launched.spec.name.clone(),
-        phase: state.phase.word(),
-        rounds: state.launched.spec.rounds,
-        published: state.rounds.iter().filter(|record| record.published_at.is_some()).count(),
-        failure: failure_text(&state.phase),
-    };
-    let rows: Vec<Row> = runs.all().iter().map(row).collect();
+    let now = SystemClock.now();
+    let rows: Vec<Row> = runs.all().iter().map(|state| row(state, now)).collect();
     if arguments.json {
         return output::print_json(&rows);
     }
-    output::print_line(&format!("{:<18}{:<14}{:>8}  {}", "run", "phase", "rounds", "name"))?;
-    for row in rows {
-        let rounds = format!("{}/{}", row.published, row.rounds);
-        output::print_line(&format!("{:<18}{:<14}{rounds:>8}  {}", row.run, row.phase, row.name))?;
+    output::print_line(&line(["run", "launched", "took", "phase", "rounds", "loss", "name"]))?;
+    rows.iter().try_for_each(|row| output::print_line(&shown(row)))
+}
+
+fn row(state: &RunState, now: Timestamp) -> Row {
+    let ended = state.is_over().then_some(state.updated_at);
+    let loss = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).map(|metrics| metrics.loss);
+    let mut published = state.rounds.iter().filter(|record| record.published_at.is_some());
+    Row {
+        run: state.launched.run.to_string(),
+        name: state.launched.spec.name.clone(),
+        launched: state.launched_at.rfc3339(),
+        ended: ended.map(Timestamp::rfc3339),
+        duration_s: ended.unwrap_or(now).since_ms(state.launched_at) / 1000,
+        phase: state.phase.word(),
+        rounds: state.launched.spec.rounds,
+        published: published.clone().count(),
+        validation_loss: published.next_back().and_then(|record| loss(&record.score)),
+        test_loss: loss(&state.test.federated),
+        failure: failure_text(&state.phase),
     }
-    Ok(())
+}
+
+/// A row for a terminal; with a name of up to eight columns it fits 80.
+fn shown(row: &Row) -> String {
+    let loss = row.validation_loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.4}"));
+    line([
+        // Eight digits tell runs apart, and are enough for every command.
+        row.run.get(..8).unwrap_or(&row.run),
+        &row.launched,
+        &span(row.duration_s),
+        &row.phase.replace('_', " "),
+        &format!("{}/{}", row.published, row.rounds),
+        &loss,
+        &row.name,
+    ])
+}
+
+fn line([run, launched, took, phase, rounds, loss, name]: [&str; 7]) -> String {
+    format!("{run:<8}  {launched:<20}  {took:>7}  {phase:<12}  {rounds:>6}  {loss:>7}  {name}")
+}
+
+/// `45s`, `3m 12s`, `2h 03m`, `9d 04h`.
+fn span(seconds: u64) -> String {
+    let (minutes, hours, days) = (seconds / 60, seconds / 3600, seconds / 86_400);
+    match (days, hours, minutes) {
+        (0, 0, 0) => format!("{seconds}s"),
+        (0, 0, _) => format!("{minutes}m {:02}s", seconds % 60),
+        (0, _, _) => format!("{hours}h {:02}m", minutes % 60),
+        (_, _, _) => format!("{days}d {:02}h", hours % 24),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_has_date_duration_and_score_and_fits_a_terminal() {
+        let row = Row {
+            run: "0123456789abcdef".into(),
+            name: "medqa-zh".into(),
+            launched: Timestamp(1_700_000_000_000).rfc3339(),
+            ended: None,
+            duration_s: 7_384,
+            phase: "test_pending",
+            rounds: 100,
+            published: 7,
+            validation_loss: Some(2.93514),
+            test_loss: None,
+            failure: None,
+        };
+        let text = shown(&row);
+        assert_eq!(text, "01234567  2023-11-14T22:13:20Z   2h 03m  test pending   7/100   2.9351  medqa-zh");
+        assert_eq!(text.len(), 80);
+        let none = shown(&Row { validation_loss: None, ..row });
+        assert!(none.contains("      -  medqa-zh"), "{none}");
+        assert_eq!([0, 59, 192, 7_384, 791_999].map(span), ["0s", "59s", "3m 12s", "2h 03m", "9d 03h"]);
+    }
 }

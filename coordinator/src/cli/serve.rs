@@ -3,6 +3,10 @@
 
 use std::net::SocketAddr;
 
+use common::clock::{Clock, SystemClock};
+use common::log_file::SharedLog;
+
+use super::output;
 use crate::error::{Error, Result};
 use crate::server;
 use crate::state_folder::StateFolder;
@@ -10,7 +14,8 @@ use crate::state_folder::config::Config;
 
 const MANUAL: &str = "\
 Run the coordinator: accept sites, schedule rounds, aggregate, evaluate,
-publish. Logs go to stderr (RUST_LOG=debug for more). Stop it with Ctrl-C or
+publish. Logs go to stderr (RUST_LOG=debug for more) and to
+logs/serve.log in the state folder, which `coordinator logs` shows. Stop it with Ctrl-C or
 SIGTERM; kill it if you must: a run that was going continues at the next
 start, and nothing counts twice.
 
@@ -20,7 +25,7 @@ not know: it was restored from an older copy then.
 
 Example:
   coordinator serve --state /var/lib/consilium
-  coordinator serve --listen 127.0.0.1:4433 --listen-join 127.0.0.1:4434";
+  coordinator serve --listen 127.0.0.1:4600 --listen-join 127.0.0.1:4601";
 
 /// Run the coordinator
 #[derive(clap::Args)]
@@ -42,6 +47,22 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: StateFolder, arguments: &Arguments) -> Result<()> {
+    let log = open_log(&folder);
+    output::start_log(Some(log.clone()));
+    serve(folder, arguments).inspect_err(|error| {
+        // Standard error is told by the end of the program.
+        log.line(SystemClock.now(), &format!("serve ends: {error}"));
+    })
+}
+
+/// The log in the state folder; where it cannot be made, stderr alone has the lines.
+fn open_log(folder: &StateFolder) -> SharedLog {
+    let path = folder.log();
+    let _ = path.parent().map(std::fs::create_dir_all);
+    SharedLog::open(&path)
+}
+
+fn serve(folder: StateFolder, arguments: &Arguments) -> Result<()> {
     let mut config = Config::read(&folder.config())?;
     config.listen = arguments.listen.unwrap_or(config.listen);
     config.listen_join = arguments.listen_join.unwrap_or(config.listen_join);

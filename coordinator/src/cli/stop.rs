@@ -1,6 +1,8 @@
 //! `coordinator stop`: end a run early. Called by `cli`. Invariant: a run is ended by `serve`, which
 //! journals it.
 
+use cli::confirm::{Question, Yes};
+
 use crate::admin::client;
 use crate::admin::message::Command;
 use crate::error::Result;
@@ -8,11 +10,13 @@ use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 End a run that is going. It counts as failed; the model of its last published
-round stands and can be exported. Cannot be undone; `coordinator resume RUN` goes on
-from that round, launching the run file again starts over.
+round stands and can be exported. Cannot be undone; `coordinator resume RUN`
+goes on from that round, launching the run file again starts over. At a terminal
+it asks first.
 
-Example:
-  coordinator stop 5f0c";
+Examples:
+  coordinator stop 5f0c
+  coordinator stop 5f0c --yes";
 
 /// End a run
 #[derive(clap::Args)]
@@ -20,9 +24,16 @@ Example:
 pub(super) struct Arguments {
     /// The run's id, or the beginning of it
     run: String,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    arguments.yes.or_ask(&Question {
+        text: &format!("run {} ends, and counts as failed", arguments.run),
+        expected: "yes",
+        needs_yes: false,
+    })?;
     client::ask(folder, &Command::Stop { run: arguments.run.clone() })?;
     eprintln!("stopped");
     Ok(())

@@ -194,7 +194,7 @@ fn told(book: &Store, address: &str) -> Result<(), SiteError> {
         let reason = "the agent is running, and no coordinator has answered it so far".to_owned();
         return Err(SiteError::Connection { reason });
     };
-    let words = format!("{address} {} (told to the running agent, {} UTC)", said.words(), table::utc(at_ms));
+    let words = format!("{address} {} (told to the running agent, {})", said.words(), table::utc(at_ms));
     if said == Said::Welcome {
         println!("coordinator: {words}");
         return Ok(());

@@ -18,7 +18,7 @@ Examples:
   What of these files may be trained on, and why is the rest not?
     site-agent data check 2024.jsonl 2025.csv --model /srv/models/qwen2.5-0.5b
 
-  Look at the seventh record, with what the screen found and what the model will learn:
+  Look at the seventh record: what the screen found, what the model will learn:
     site-agent data show 7 2024.jsonl --model /srv/models/qwen2.5-0.5b";
 
 /// Check records before they are trained on.

@@ -16,16 +16,17 @@ use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
 Examples:
-  Talk with the base model (empty line: nothing, /new: new conversation, Ctrl-D: end):
-    site-agent generate /srv/models/qwen2.5-0.5b
+  Talk with the base model (/new: new conversation, Ctrl-D: end):
+    site-agent generate /srv/qwen2.5-0.5b
 
   The same question with and without what the consortium learnt:
-    coordinator export RUN --format peft ./adapter
-    site-agent generate /srv/models/qwen2.5-0.5b --prompt '什么是高血压？'
-    site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter --prompt '什么是高血压？'
+    coordinator export RUN --format peft --out ./adapter
+    site-agent generate /srv/qwen2.5-0.5b --prompt '什么是高血压？'
+    site-agent generate /srv/qwen2.5-0.5b --adapter ./adapter \\
+        --prompt '什么是高血压？'
 
   One prompt a line, answers as JSON lines:
-    site-agent generate /srv/models/qwen2.5-0.5b --json < prompts.txt > answers.jsonl
+    site-agent generate /srv/qwen2.5-0.5b --json < prompts.txt > answers.jsonl
 
 The answer goes to standard output as it is made, the speed to standard error. Ctrl-C ends an answer; a second one ends
 the program. Without the sampling options the model's generation_config.json decides; where it does not ask for sampling

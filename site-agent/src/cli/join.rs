@@ -21,7 +21,7 @@ use data::screen::Mode;
 use data::split::SchemeChoice;
 use sandbox::Lock;
 
-use super::support::{State, absolute, model_folder, record_file, record_files, require_folder};
+use super::support::{State, absolute, model_folder, record_file, record_files, require_folder, split};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
@@ -37,23 +37,29 @@ pub(super) use invitation::refuse_in_arguments;
 
 const EXAMPLES: &str = "\
 Examples:
-  site-agent join --model /srv/models/qwen2.5-0.5b --data /srv/records/2024.jsonl /srv/records/2025.json
-      (asks for the invitation; paste the line that `coordinator invite` printed)
-  site-agent join --invitation-file FILE --model DIR --data FILE --state /var/lib/consilium/cardiology
-      (FILE must be yours alone: chmod 600 FILE)
+  Paste the line that `coordinator invite` printed when you are asked:
+    site-agent join --model /srv/qwen2.5-0.5b --data 2024.jsonl 2025.json
+
+  From a file that is yours alone (chmod 600 FILE):
+    site-agent join --invitation-file FILE --model DIR --data FILE \\
+        --state /var/lib/consilium/cardiology
 
 The state folder is made, or is there already: empty, and yours.
 
 The invitation never stands in the command line: every user of the machine could read it there, and join first.
 
 What it writes is agent.toml, the policy of this site:
-  model                           folder of the base model
-  data                            files with de-identified records
-  [data_room] screen, duplicates, split, split_by_patient, split_by_time, split_by_stratum, split_seed,
-              mapping
-  [sandbox] allow_missing         locks the agent may run without (default: none)
-  [training] checkpoint_interval_s, attempts_max, device, recompute, validation_share, base_in_memory
-  [policy]                        what a run may ask of this site, and what may leave; each line explained
+  model                    folder of the base model
+  data                     files with de-identified records
+  [data_room]              what is done with records before training: screen,
+                           duplicates, split, split_by_patient, split_by_time,
+                           split_by_stratum, split_seed, mapping
+  [sandbox] allow_missing  locks the agent may run without (default: none)
+  [training]               checkpoint_interval_s, attempts_max, device,
+                           recompute, validation_share, base_in_memory
+  [policy]                 what a run may ask of this site, and what may leave;
+                           each line explained
+  [retention]              what stays on the disk
 
 If the data or the model cannot be used, the site keeps its certificate: put them right and repeat the command,
 without an invitation.";
@@ -90,7 +96,7 @@ pub(super) struct Arguments {
     duplicates: DuplicatePolicy,
     /// What is held back from training here: none, 80/10/10, auto (by size; nothing below 500 records),
     /// 5-fold, leave-one-out. Hold back only what somebody will look at.
-    #[arg(long, value_name = "SPLIT", default_value = "none")]
+    #[arg(long, value_name = "SPLIT", default_value = "none", value_parser = split)]
     split: SchemeChoice,
     /// A column mapping (TOML), for files that follow no known format.
     #[arg(long, value_name = "FILE")]

@@ -36,7 +36,8 @@ ledger that was cut or begun anew does not fit. Records behind both are known to
 
 The second is an independent program that needs Python only; both print the same root and the same totals. For the receipts:
   site-agent ledger receipts --out receipts.json
-  python3 deploy/verify_ledger.py site-state/ledger/ledger.log --receipts receipts.json";
+  python3 deploy/verify_ledger.py site-state/ledger/ledger.log \\
+      --receipts receipts.json";
 
 const RECEIPTS_EXAMPLES: &str = "\
 Example:
@@ -122,7 +123,7 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
         return Ok(());
     }
     let mut rows =
-        vec![["seq", "time (UTC)", "kind", "run", "round", "bytes", "sha256"].map(str::to_owned).to_vec()];
+        vec![["seq", "time", "kind", "run", "round", "bytes", "sha256"].map(str::to_owned).to_vec()];
     rows.extend(records.iter().map(|record| {
         vec![
             record.sequence.to_string(),

@@ -16,8 +16,8 @@ use crate::locks::lock_command;
 
 const EXAMPLES: &str = "\
 Examples:
-  site-agent plan /srv/models/qwen2.5-0.5b --seq 2048
-  site-agent plan qwen2.5-7b --device cuda --seq 2048
+  site-agent plan /srv/models/qwen2.5-0.5b --cutoff-tokens 2048
+  site-agent plan qwen2.5-7b --device cuda --cutoff-tokens 2048
   site-agent plan qwen2.5-1.5b --memory 16GB
 
 MODEL is a model folder, a config.json, or the name of a published shape. Nothing but config.json is read. The numbers for the
@@ -31,14 +31,14 @@ pub(super) struct Arguments {
     #[arg(value_name = "MODEL")]
     model: String,
     /// Tokens of one sample.
-    #[arg(long, value_name = "TOKENS", default_value_t = 512)]
-    seq: usize,
+    #[arg(long, value_name = "TOKENS", default_value_t = 512, alias = "seq")]
+    cutoff_tokens: usize,
     /// LoRA rank, on all linears.
     #[arg(long, default_value_t = 16)]
     rank: usize,
     /// Samples of one pass.
-    #[arg(long, value_name = "SAMPLES", default_value_t = 1)]
-    batch: usize,
+    #[arg(long, value_name = "SAMPLES", default_value_t = 1, alias = "batch")]
+    batch_size: usize,
     /// Precision of the matrix products.
     #[arg(long, value_parser = ["bf16", "f32"], default_value = "bf16")]
     compute: String,
@@ -52,7 +52,8 @@ pub(super) struct Arguments {
     /// Where it runs: cpu, cuda or cuda:N.
     #[arg(long, default_value_t = Device::Cpu)]
     device: Device,
-    /// Say also what longest sequence and largest batch fit this much memory, such as 16GB or 24GiB.
+    /// Say also what longest sequence and largest batch fit this much memory: a number with its unit, such as
+    /// 16GB or 24GiB.
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
     /// Go on although this lock does not hold on this machine (see `site-agent check`).
@@ -65,17 +66,22 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (config, checkpoint_is_f32) = read_model(&arguments.model, &arguments.allow_missing)?;
-    if arguments.seq > config.max_position_embeddings {
+    if arguments.cutoff_tokens > config.max_position_embeddings {
         let context = config.max_position_embeddings;
         return Err(SiteError::Data {
-            sentence: format!("--seq is {}, but the model's context has {context} tokens", arguments.seq),
-            hint: Some(format!("a training cuts records at the context; plan with --seq {context} or less")),
+            sentence: format!(
+                "--cutoff-tokens is {}, but the model's context has {context} tokens",
+                arguments.cutoff_tokens
+            ),
+            hint: Some(format!(
+                "a training cuts records at the context; plan with --cutoff-tokens {context} or less"
+            )),
         });
     }
     let request = PlanRequest {
         checkpoint_is_f32,
-        sequence_tokens: arguments.seq,
-        batch: arguments.batch,
+        sequence_tokens: arguments.cutoff_tokens,
+        batch: arguments.batch_size,
         rank: arguments.rank,
         weights: if arguments.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
         compute: if arguments.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
@@ -159,8 +165,8 @@ fn describe(arguments: &Arguments, request: &PlanRequest, found: &MemoryPlan) ->
     );
     text += &format!(
         "{} x {} tokens; LoRA rank {} on all linears, {:.1} million parameters\n\n",
-        arguments.batch,
-        arguments.seq,
+        arguments.batch_size,
+        arguments.cutoff_tokens,
         arguments.rank,
         found.adapter_parameters as f64 / 1e6
     );
@@ -209,18 +215,18 @@ fn describe_fit(arguments: &Arguments, fits: Fit, memory: u64) -> String {
         "In {}: this {}. At most {}; at most {}.",
         size(memory),
         if fits.fits { "fits" } else { "does not fit" },
-        at_most(fits.sequence_tokens, format!("tokens a sample with {} a pass", arguments.batch)),
-        at_most(fits.batch, format!("samples a pass of {} tokens", arguments.seq)),
+        at_most(fits.sequence_tokens, format!("tokens a sample with {} a pass", arguments.batch_size)),
+        at_most(fits.batch, format!("samples a pass of {} tokens", arguments.cutoff_tokens)),
     )
 }
 
-/// `16GB`, `24GiB`, `800MB`, or bytes.
+/// `16GB`, `24GiB`, `800MB`; a unit must be there, because nobody who writes 24 means bytes.
 fn parse_size(text: &str) -> Result<u64, String> {
-    let refused = || "write a size such as 16GB, 24GiB or 800MB".to_owned();
+    let refused = || "write a number with its unit, such as 16GB, 24GiB or 800MB".to_owned();
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic() || c == ' ');
     let number: f64 = digits.parse().map_err(|_| refused())?;
     let unit: f64 = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {
-        "" | "b" => 1.0,
+        "b" => 1.0,
         "mb" | "m" => 1e6,
         "gb" | "g" => 1e9,
         "mib" => 1_048_576.0,
@@ -238,11 +244,11 @@ mod tests {
     #[test]
     fn sizes_are_read_with_their_units() {
         for (text, bytes) in
-            [("16GB", 16_000_000_000), ("1.5 GiB", 1_610_612_736), ("800mb", 800_000_000), ("7", 7)]
+            [("16GB", 16_000_000_000), ("1.5 GiB", 1_610_612_736), ("800mb", 800_000_000), ("7B", 7)]
         {
             assert_eq!(parse_size(text), Ok(bytes), "{text}");
         }
-        for text in ["", "GB", "-1GB", "1TBx", "nan", "0", "1e30GB", "16 пB"] {
+        for text in ["", "7", "24", "GB", "-1GB", "1TBx", "nan", "0", "1e30GB", "16 пB"] {
             assert!(parse_size(text).is_err(), "{text}");
         }
     }

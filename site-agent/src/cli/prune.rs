@@ -5,6 +5,7 @@
 use std::fs;
 use std::io;
 
+use cli::confirm::{Question, Yes};
 use serde_json::json;
 
 use super::support::{State, print_json};
@@ -16,7 +17,7 @@ Examples:
   site-agent prune --dry-run
   site-agent prune
 
-The agent does the same by itself before each round. The ledger, the \
+At a terminal it asks first. The agent does the same by itself before each round. The ledger, the \
 receipts and the manifests of runs always stay.";
 
 /// Remove updates as trained and checkpoints of earlier rounds.
@@ -28,6 +29,8 @@ pub(super) struct Arguments {
     /// Say what would be removed, and remove nothing.
     #[arg(long)]
     dry_run: bool,
+    #[command(flatten)]
+    yes: Yes,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -36,7 +39,12 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let surplus = retention::surplus(&folder, None);
-    if !arguments.dry_run {
+    if !arguments.dry_run && !surplus.is_empty() {
+        arguments.yes.or_ask(&Question {
+            text: &format!("{} files are removed (--dry-run names them)", surplus.len()),
+            expected: "yes",
+            needs_yes: false,
+        })?;
         for file in &surplus {
             match fs::remove_file(&file.path) {
                 // The agent does the same at this moment.

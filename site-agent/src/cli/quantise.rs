@@ -13,10 +13,11 @@ use crate::locks::lock_command;
 
 const EXAMPLES: &str = "\
 Examples:
-  site-agent quantise /srv/models/qwen2.5-7b /srv/models/qwen2.5-7b-nf4
+  site-agent quantise /srv/models/qwen2.5-7b --out /srv/models/qwen2.5-7b-nf4
 
   Load it in Python, without quantising again:
-    python3 -c 'from transformers import AutoModelForCausalLM as M; M.from_pretrained(\"/srv/models/qwen2.5-7b-nf4\")'
+    python3 -c 'from transformers import AutoModelForCausalLM as M
+    M.from_pretrained(\"/srv/models/qwen2.5-7b-nf4\")'
 
 The linears of all layers become 4-bit NF4 with double-quantised scales; embedding, head, norms and biases stay as they are.
 One tensor is in memory at a time. `join --model` takes the new folder as well as the original; both give the same base.";
@@ -29,8 +30,11 @@ pub(super) struct Arguments {
     #[arg(value_name = "MODEL")]
     model: PathBuf,
     /// The folder to create; it appears when it is complete, or not at all.
-    #[arg(value_name = "OUT")]
-    out: PathBuf,
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
+    /// As --out; how it was written before.
+    #[arg(hide = true, conflicts_with = "out")]
+    old_out: Option<PathBuf>,
     /// Which of bitsandbytes' two ways of rounding the scales: as on a GPU (cuda, what this program itself
     /// uses) or as without one (cpu). About one scale in 600 differs.
     #[arg(long, value_parser = ["cuda", "cpu"], default_value = "cuda")]
@@ -44,7 +48,7 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let (model, out) = (model_folder(&arguments.model)?, absolute(&arguments.out)?);
+    let (model, out) = (model_folder(&arguments.model)?, absolute(named(arguments)?)?);
     lock_to(&model, &out, &arguments.allow_missing)?;
     let rule = if arguments.rounding == "cpu" { CodeRule::Cpu } else { CodeRule::Cuda };
     let done = model::quantise_checkpoint(&model, &out, rule).map_err(PrepareError::from)?;
@@ -61,6 +65,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         gigabytes(done.bytes_before)
     );
     Ok(())
+}
+
+fn named(arguments: &Arguments) -> Result<&Path, SiteError> {
+    arguments.out.as_deref().or(arguments.old_out.as_deref()).ok_or_else(|| SiteError::Data {
+        sentence: "no folder was named for the new model".into(),
+        hint: Some("add --out DIR".into()),
+    })
 }
 
 /// Takes the worker's locks: reads the model, writes where the new folder will be, no network.

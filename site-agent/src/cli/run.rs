@@ -9,9 +9,11 @@ use tracing_subscriber::EnvFilter;
 use super::support::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
+use crate::supervisor::OwnLog;
 use crate::{preflight, supervisor};
 
 const EXAMPLES: &str = "\
@@ -20,7 +22,9 @@ Examples:
   site-agent run --state /var/lib/consilium/cardiology
 
 It goes on until it gets SIGTERM or Ctrl-C, also when its terminal is closed. It may be killed at any moment: the next start continues where it was and sends \
-the same bytes. Details are in logs/gateway.log and logs/worker.log in the state folder.";
+the same bytes. `site-agent logs` shows what it and its two processes wrote.
+
+Exit codes: 1 and 2 as everywhere, and 3: the ledger is damaged or behind what is known of it, the privacy officer decides, and starting again does not help (the shipped unit does not).";
 
 /// Take part in the consortium's runs.
 ///
@@ -36,31 +40,38 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
-    log_to_stderr();
+    let log = OwnLog::open(&folder.log("agent"));
+    trace_to(log.clone());
+    take_part(&folder, &config, &log).inspect_err(|error| log.end(error))
+}
+
+fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result<(), SiteError> {
     // From the first moment: a terminal that is closed while a model is loaded ends nothing.
     ignore_hangups().map_err(|source| SiteError::Internal(source.to_string()))?;
     crash::arm(folder.root());
     // Held until the process ends.
-    let _lock = lock(&folder)?;
+    let _lock = lock(folder)?;
     memory::must_not_be_behind(&folder.ledger(), &Store::open(&folder.database())?)?;
-    let locks = preflight::try_locks(&folder)?;
+    // All of it is verified before a model is loaded: a damaged one stops here, once.
+    drop(LedgerWriter::open(&folder.ledger())?);
+    let locks = preflight::try_locks(folder)?;
     locks.must_hold(&config.sandbox.allow_missing)?;
     for warning in AgentConfig::old_words(&folder.config()) {
         tracing::warn!("{warning}");
     }
-    if let Some(warning) = preflight::disk_warning(&folder, &config) {
+    if let Some(warning) = preflight::disk_warning(folder, config) {
         tracing::warn!("{warning}");
     }
     for lock in &config.sandbox.allow_missing {
         tracing::warn!("agent.toml allows this site to run without {lock}");
     }
-    let records = preflight::validate(&folder)?;
+    let records = preflight::validate(folder)?;
     Store::open(&folder.database())?.set_fact(FACT_RECORDS, records)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
-    runtime.block_on(supervisor::run(&folder, &preflight::executable()?))
+    runtime.block_on(supervisor::run(folder, &preflight::executable()?, log))
 }
 
 /// Two supervisors on one state folder would train everything twice.
@@ -77,11 +88,12 @@ fn lock(folder: &StateFolder) -> Result<File, SiteError> {
     }
 }
 
-fn log_to_stderr() {
+/// Warnings of this process go where its lines go.
+fn trace_to(log: OwnLog) {
     let filter = EnvFilter::new("off,site_agent=info");
     tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr)
+        .with_writer(move || log.clone())
         .with_ansi(false)
         .with_target(false)
         .init();

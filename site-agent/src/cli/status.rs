@@ -1,6 +1,8 @@
 //! `site-agent status`: what this site is, has done and has sent. Offline; nothing here is sent anywhere. Run
 //! by `cli`.
 
+mod runs;
+
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use common::ledger::{Kind, Record, Summary};
@@ -15,6 +17,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::gateway::store::memory::Said;
 use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
+use runs::Runs;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -22,6 +25,7 @@ Examples:
   site-agent status --json
 
 The record count is exact and is shown here only; the coordinator gets two significant digits. \
+Numbers \"ever\" are of this site's whole life; those of each run stand below. \
 \"Sent in runs\" counts what `coordinator sites` counts, and frames that were lost on the way; the request to join is not in \
 it. The last receipt says what had arrived by then.
 \"Beside updates\" is what all other numbers of a round can carry, if a replaced worker chose them.";
@@ -54,40 +58,50 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         updates: store.updates()?,
         by_receipt: newest.map(|body| (sent_until(&entries, &body), body)),
         said: store.said()?,
+        runs: Runs::of(&entries),
         ledger,
     };
     if arguments.json {
         return print_json(&as_json(&known));
     }
-    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said } = known;
-    let (frames, bytes) = in_runs(&ledger);
+    print!("{}", overview(&known));
+    println!("\nWhat left, by run:");
+    print!("{}", known.runs.render(&known.updates));
+    Ok(())
+}
+
+/// The site as a whole. Numbers of bytes are of its whole life, and say so.
+fn overview(known: &Known) -> String {
+    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said, .. } =
+        known;
+    let (frames, bytes) = in_runs(ledger);
     let rows = [
         ("site", identity.coordinator.site.to_string()),
         ("coordinator", identity.coordinator.address.clone()),
-        ("certificate until", table::utc(expires_ms)),
+        ("certificate until", table::utc(*expires_ms)),
         ("model", config.model.display().to_string()),
         ("records", records.to_string()),
         (
             "too close to held-out",
             too_close.map_or_else(|| "never compared".to_owned(), |count| count.to_string()),
         ),
-        ("rounds done", done(&updates).count().to_string()),
-        ("bytes sent", ledger.bytes.to_string()),
-        ("of these, updates", update_bytes(&ledger).to_string()),
+        ("rounds done, ever", done(updates).count().to_string()),
+        ("bytes sent, ever", ledger.bytes.to_string()),
+        ("of these, updates", update_bytes(ledger).to_string()),
         ("beside updates, at most", beside_updates()),
-        ("sent in runs", format!("{frames} frames, {bytes} bytes")),
+        ("sent in runs, ever", format!("{frames} frames, {bytes} bytes")),
         ("by the last receipt", by_the_receipt(by_receipt.as_ref())),
         (
             "coordinator says",
-            said.map_or_else(|| "has not answered yet".to_owned(), |(said, at_ms)| in_words(said, at_ms)),
+            said.as_ref()
+                .map_or_else(|| "has not answered yet".to_owned(), |(said, at_ms)| in_words(*said, *at_ms)),
         ),
         ("ledger records", ledger.records.to_string()),
         ("ledger root", ledger.root.to_string()),
-        ("last receipt", last_receipt(&updates)),
+        ("last receipt", last_receipt(updates)),
     ];
     let rows: Vec<Vec<String>> = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]).collect();
-    print!("{}", table::render(&rows));
-    Ok(())
+    table::render(&rows)
 }
 
 /// Everything that is known of this site.
@@ -98,6 +112,8 @@ struct Known {
     /// Records that the last comparison with a held-out set left out.
     too_close: Option<u64>,
     updates: Vec<Update>,
+    /// What left, run by run.
+    runs: Runs,
     ledger: Summary,
     /// When the certificate ends, in milliseconds since 1970.
     expires_ms: u64,
@@ -108,7 +124,8 @@ struct Known {
 }
 
 fn as_json(known: &Known) -> serde_json::Value {
-    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said } = known;
+    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said, runs } =
+        known;
     let (frames, bytes) = in_runs(ledger);
     let rounds: Vec<_> = updates
         .iter()
@@ -128,7 +145,7 @@ fn as_json(known: &Known) -> serde_json::Value {
     json!({
         "site": identity.coordinator.site,
         "coordinator": identity.coordinator.address,
-        "certificate_expires_ms": expires_ms,
+        "certificate_expires": table::utc(*expires_ms),
         "model": config.model,
         "data": config.data,
         "records": records,
@@ -141,8 +158,9 @@ fn as_json(known: &Known) -> serde_json::Value {
         "by_the_last_receipt": by_receipt.map(|(sent, body)| json!({
             "sent_bytes": sent, "arrived_bytes": body.received_bytes, "last_sequence": body.last_sequence,
         })),
-        "coordinator_said": said.map(|(said, at_ms)| json!({ "words": said.words(), "at_ms": at_ms })),
+        "coordinator_said": said.as_ref().map(|(said, at_ms)| json!({ "words": said.words(), "at": table::utc(*at_ms) })),
         "ledger": { "records": ledger.records, "bytes": ledger.bytes, "root": ledger.root.to_string() },
+        "runs": runs.as_json(updates),
         "rounds": rounds,
     })
 }
@@ -173,7 +191,7 @@ fn by_the_receipt(known: Option<&(u64, ReceiptBody)>) -> String {
 }
 
 fn in_words(said: Said, at_ms: u64) -> String {
-    format!("{} ({} UTC)", said.words(), table::utc(at_ms))
+    format!("{} ({})", said.words(), table::utc(at_ms))
 }
 
 fn done(updates: &[Update]) -> impl Iterator<Item = &Update> {

@@ -2,7 +2,9 @@
 
 use std::path::{Path, PathBuf};
 
+use cli::settings::Source;
 use common::places;
+use data::split::{SchemeChoice, SplitOptions};
 use sandbox::FileRules;
 use sandbox::enter::quiet_panics;
 
@@ -20,10 +22,18 @@ pub(super) struct State {
 
 impl State {
     pub(super) fn open(&self) -> Result<StateFolder, SiteError> {
-        let from_environment =
-            || std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty()).map(PathBuf::from);
-        let folder = self.folder.clone().or_else(from_environment);
-        absolute(&folder.unwrap_or_else(|| "site-state".into())).map(StateFolder::new)
+        self.place().map(|(folder, _)| folder)
+    }
+
+    /// The folder, and who says that it is this one.
+    pub(super) fn place(&self) -> Result<(StateFolder, Source), SiteError> {
+        let environment = std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty());
+        let (folder, from) = match (&self.folder, environment) {
+            (Some(folder), _) => (folder.clone(), Source::Option),
+            (None, Some(folder)) => (PathBuf::from(folder), Source::Environment),
+            (None, None) => (PathBuf::from("site-state"), Source::Default),
+        };
+        Ok((absolute(&folder).map(StateFolder::new)?, from))
     }
 
     /// As [`Self::open`], of a site that has joined.
@@ -35,6 +45,27 @@ impl State {
             Err(SiteError::NotJoined { folder: folder.root().to_path_buf() })
         }
     }
+}
+
+/// How records are divided, in the one way that it is written: here, in agent.toml and in manifests. What
+/// `data check` took before is still read.
+///
+/// # Errors
+/// What is accepted.
+pub(super) fn split(text: &str) -> Result<SchemeChoice, String> {
+    let known = match text {
+        "five-folds" => "5-fold",
+        "70-15-15" => "70/15/15",
+        "80-10-10" => "80/10/10",
+        other => other,
+    };
+    let choice = known
+        .parse()
+        .ok()
+        .filter(|scheme| SplitOptions { scheme: *scheme, ..SplitOptions::default() }.validate().is_ok());
+    choice.ok_or_else(|| {
+        "write none, auto, leave-one-out, 5-fold, or percentages that make 100, such as 80/10/10".to_owned()
+    })
 }
 
 pub(super) fn absolute(path: &Path) -> Result<PathBuf, SiteError> {
@@ -98,4 +129,27 @@ pub(super) fn print_json(value: &serde_json::Value) -> Result<(), SiteError> {
     let text = serde_json::to_string_pretty(value).map_err(|error| SiteError::Internal(error.to_string()))?;
     println!("{text}");
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_split_is_written_in_one_way_and_the_old_ones_are_read() {
+        for (text, meant) in [
+            ("80/10/10", "80/10/10"),
+            ("80-10-10", "80/10/10"),
+            ("70-15-15", "70/15/15"),
+            ("five-folds", "5-fold"),
+            ("10-fold", "10-fold"),
+            ("auto", "auto"),
+            ("none", "none"),
+        ] {
+            assert_eq!(split(text).map(|scheme| scheme.to_string()), Ok(meant.to_owned()), "{text}");
+        }
+        for bad in ["", "80/10", "80/20/10", "1-fold", "60-20-20", "fold"] {
+            assert!(split(bad).is_err_and(|words| words.contains("80/10/10")), "{bad}");
+        }
+    }
 }

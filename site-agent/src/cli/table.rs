@@ -1,5 +1,6 @@
 //! Plain tables for an 80-column terminal. Used by `check`, `status` and `ledger`.
 
+use common::clock::Timestamp;
 use unicode_width::UnicodeWidthStr as _;
 
 /// Pads every column to its longest cell. The last column is not padded.
@@ -25,14 +26,9 @@ pub(crate) fn render(rows: &[Vec<String>]) -> String {
     text
 }
 
-/// A UTC date and time to the second.
+/// A date and time to the second, with its zone.
 pub(super) fn utc(milliseconds: u64) -> String {
-    let format = time::macros::format_description!("[year]-[month]-[day] [hour]:[minute]:[second]");
-    i64::try_from(milliseconds / 1000)
-        .ok()
-        .and_then(|seconds| time::OffsetDateTime::from_unix_timestamp(seconds).ok())
-        .and_then(|moment| moment.format(&format).ok())
-        .unwrap_or_else(|| "-".to_owned())
+    Timestamp(milliseconds).rfc3339()
 }
 
 #[cfg(test)]
@@ -53,8 +49,8 @@ mod tests {
     }
 
     #[test]
-    fn times_are_utc() {
-        assert_eq!(utc(1_700_000_000_999), "2023-11-14 22:13:20");
+    fn times_have_their_zone() {
+        assert_eq!(utc(1_700_000_000_999), "2023-11-14T22:13:20Z");
         assert_eq!(utc(u64::MAX), "-");
     }
 }

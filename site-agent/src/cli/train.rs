@@ -22,22 +22,25 @@ mod settings;
 
 const EXAMPLES: &str = "\
 Examples:
-  site-agent train /srv/models/qwen2.5-0.5b --data records.jsonl --out ./adapter \\
-      --validation-share 0.1 --evaluate-every-steps 50 --early-stopping-patience 3
+  site-agent train /srv/qwen2.5-0.5b --data records.jsonl --out ./adapter \\
+      --validation-share 0.1 --evaluate-every-steps 50 \\
+      --early-stopping-patience 3
 
   The settings of a federated run at this site alone, for comparison:
     site-agent train MODEL --data records.jsonl --validation held-out.jsonl \\
         --config deploy/runs/medqa-zh.toml --epochs 3 --out ./alone
 
-  Go on after Ctrl-C, a crash or a power cut: the same command again, with --resume.
+  Go on after Ctrl-C, a crash or a power cut: the same command with --resume.
 
 What is in the output folder:
-  adapter_model.safetensors, adapter_config.json   the adapter; PEFT and vLLM load the folder
-  metrics.jsonl      one line a step: step, loss, gradient_norm, learning_rate, tokens,
-                     tokens_per_s, elapsed_s; one a measurement: eval_loss, ...
-  training.json      what was asked for
-  training.checkpoint   while training lasts; with it --resume gives the same bytes as a run
-                     that was never interrupted
+  adapter_model.safetensors, adapter_config.json
+                       the adapter; PEFT and vLLM load the folder
+  metrics.jsonl        one line a step: step, loss, gradient_norm,
+                       learning_rate, tokens, tokens_per_s, elapsed_s; one a
+                       measurement: eval_loss, ...
+  training.json        what was asked for
+  training.checkpoint  while training lasts; with it --resume gives the same
+                       bytes as a run that was never interrupted
 
 The records are read behind the same locks as in a federated run: no network, and no files
 but those named here. Nothing is sent anywhere.";
@@ -65,7 +68,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     data: Vec<PathBuf>,
     /// Folder for the result; absent or empty, unless --resume is given.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     out: PathBuf,
     /// Settings, as TOML.
     #[arg(long, value_name = "FILE")]
@@ -84,7 +87,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     mapping: Option<PathBuf>,
     /// PEFT folder to start from, with its own rank and alpha, instead of a new adapter.
-    #[arg(long, value_name = "FOLDER")]
+    #[arg(long, value_name = "DIR")]
     adapter: Option<PathBuf>,
     /// Go on with the training that was begun in the output folder.
     #[arg(long)]

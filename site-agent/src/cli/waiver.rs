@@ -12,6 +12,7 @@ use ::data::screen::{Certainty, Finding, Kind, Options, Screen};
 use ::data::split::SplitOptions;
 use clap::Subcommand;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use cli::confirm::{Question, Yes};
 use common::durable;
 use prepare::PrepareError;
 
@@ -26,12 +27,14 @@ use crate::worker::room;
 const EXAMPLES: &str = "\
 Examples:
   Dates stay in these records; the officer says why, and until when:
-    site-agent waiver new records.jsonl --kind date --reason 'visit dates are shifted by the export' \\
-        --expires 2027-06-30 --key officer.key --output waiver.json
+    site-agent waiver new records.jsonl --kind date \\
+        --reason 'visit dates are shifted by the export' \\
+        --expires 2027-06-30 --key officer.key --out waiver.json
 
-  One finding is a false alarm (file, line, kind, as `data check --places` lists them):
-    site-agent waiver new records.jsonl --finding records.jsonl:12:mobile-phone --reason 'a batch number' \\
-        --expires 2027-06-30 --key officer.key --output waiver.json
+  One finding is a false alarm (FILE:LINE:KIND from `data check --places`):
+    site-agent waiver new records.jsonl \\
+        --finding records.jsonl:12:mobile-phone --reason 'a batch number' \\
+        --expires 2027-06-30 --key officer.key --out waiver.json
 
   Does it hold for these files, today, by the officer whom this site trusts?
     site-agent waiver check waiver.json
@@ -43,6 +46,11 @@ Examples:
 
 A waiver is bound to exactly these records: a record more, less or changed, and it holds no longer. A waiver accepts what the \
 screen found; what the screen did not find, nobody has looked at.";
+
+/// Made by clap it would be a line of 105 columns.
+const NEW_USAGE: &str = "\
+site-agent waiver new [OPTIONS] --reason <TEXT> --expires <YYYY-MM-DD>
+           --key <PATH> --out <FILE> <FILES>...";
 
 /// Accept findings of the screen in one dataset, or check whether a waiver holds.
 #[derive(Debug, clap::Args)]
@@ -78,8 +86,10 @@ enum Command {
         #[command(flatten)]
         state: State,
     },
-    /// Take the waiver out of force.
+    /// Take the waiver out of force, and remove this site's copy of it. At a terminal it asks first.
     Drop {
+        #[command(flatten)]
+        yes: Yes,
         #[command(flatten)]
         state: State,
     },
@@ -117,6 +127,7 @@ fn kind_parser() -> impl TypedValueParser<Value = Kind> {
 }
 
 #[derive(Debug, clap::Args)]
+#[command(override_usage = NEW_USAGE)]
 struct New {
     /// The files with the records.
     #[arg(value_name = "FILES", required = true)]
@@ -139,8 +150,8 @@ struct New {
     #[arg(long, value_name = "PATH")]
     key: PathBuf,
     /// Where the waiver is written.
-    #[arg(long, value_name = "PATH")]
-    output: PathBuf,
+    #[arg(long, value_name = "FILE", alias = "output")]
+    out: PathBuf,
 }
 
 /// `records.jsonl:12:mobile-phone`.
@@ -171,7 +182,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         Command::New(new) => sign(new),
         Command::Check { waiver, files, reading, state } => check(waiver, files, reading, &state.open()?),
         Command::Use { waiver, state } => put_in_force(waiver, &state.open()?),
-        Command::Drop { state } => take_out_of_force(&state.open()?),
+        Command::Drop { yes, state } => take_out_of_force(*yes, &state.open()?),
     }
 }
 
@@ -209,7 +220,7 @@ impl Counts {
 fn sign(new: &New) -> Result<(), SiteError> {
     let key = officer_key::read_private(&new.key)?;
     let (files, options) = new.reading.of(&new.files)?;
-    let output = absolute(&new.output)?;
+    let output = absolute(&new.out)?;
     let folder = output.parent().unwrap_or(&output).to_path_buf();
     lock(paths(&files), vec![folder])?;
     let screen = Screen::new(Options::default());
@@ -252,7 +263,7 @@ fn sign(new: &New) -> Result<(), SiteError> {
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
     durable::write(&output, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&output, source))?;
     counts.print();
-    println!("signed  {}  holds until {}", new.output.display(), new.expires);
+    println!("signed  {}  holds until {}", new.out.display(), new.expires);
     println!("dataset {}", signed.waiver.dataset);
     Ok(())
 }
@@ -320,7 +331,12 @@ fn put_in_force(path: &Path, folder: &StateFolder) -> Result<(), SiteError> {
     Ok(())
 }
 
-fn take_out_of_force(folder: &StateFolder) -> Result<(), SiteError> {
+fn take_out_of_force(yes: Yes, folder: &StateFolder) -> Result<(), SiteError> {
+    yes.or_ask(&Question {
+        text: "runs hold back again what the waiver accepted",
+        expected: "yes",
+        needs_yes: false,
+    })?;
     match std::fs::remove_file(folder.waiver()) {
         Ok(()) => println!("no waiver is in force any more"),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => println!("no waiver was in force"),

@@ -75,7 +75,8 @@ impl LedgerWriter {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
                 return Err(SiteError::AlreadyRunning {
-                    folder: path.parent().unwrap_or(path).to_path_buf(),
+                    // The ledger has a folder of its own in the state folder.
+                    folder: path.ancestors().nth(2).unwrap_or(path).to_path_buf(),
                 });
             }
             Err(TryLockError::Error(source)) => return Err(at(source)),

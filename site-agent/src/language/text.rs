@@ -96,6 +96,7 @@ common::texts! {
     SELF_TEST_HINT: "these records are written in a way the screen does not know; have them de-identified before, or report the layout to us", "筛查不熟悉这些记录的书写方式；请先行去标识，或将版式告知我们";
     NOT_A_TERMINAL: "the output is not a terminal, and this command prints the text of a record", "输出不是终端，而本命令会打印记录的文字";
     NOT_A_TERMINAL_HINT: "run it in a terminal, or add --allow-pipe if you know where the output goes", "请在终端中运行；若清楚输出去向，可加 --allow-pipe";
+    NO_RECORD_AT: "no record begins at {}, line {}; the file holds {}", "{} 第 {} 行没有记录开始；文件中共有 {} 条";
     NO_SUCH_RECORD: "there is no record {}; the files hold {}", "没有第 {} 条记录；文件中共有 {} 条";
     NOTHING_LEFT: "no record may be trained on", "没有可用于训练的记录";
     SHOW_RECORD: "record {} · {} · {} · verdict: {}", "第 {} 条 · {} · {} · 结论：{}";

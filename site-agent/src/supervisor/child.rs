@@ -25,6 +25,10 @@ use crate::limits::{
 };
 use crate::pipe::{read_message_async, write_message_async};
 
+/// What a child and the agent itself end with where nothing but a person's decision mends it
+/// ([`SiteError::is_final`]): neither we nor the shipped unit start it again.
+pub const FINAL_CODE: u8 = 3;
+
 /// What to start.
 pub(super) struct ChildSpec<In> {
     pub(super) name: &'static str,
@@ -74,6 +78,10 @@ pub(super) async fn keep<In, Out>(
         let started = Instant::now();
         let last_words = match live(&spec, &mut life, &mut orders, &mut keeper).await {
             Ok(Ending::Died { last_words }) => last_words,
+            Ok(Ending::Final(error)) => {
+                keeper.tell(Heard::GivenUp(error)).await;
+                return;
+            }
             Ok(Ending::Renewed) => {
                 if let Some(renewed) = keeper.renewed {
                     keeper.tell(renewed()).await;
@@ -139,6 +147,8 @@ enum Ending {
         /// The last it said.
         last_words: String,
     },
+    /// With what only a person can mend.
+    Final(SiteError),
     /// To make room for a process of another run, whose order is in [`Life`].
     Renewed,
 }
@@ -210,6 +220,13 @@ where
     }
     let nothing = if spec.is_quoted { "it said nothing" } else { "they are in its log" };
     let last_words = log.last_error().filter(|_| spec.is_quoted).unwrap_or(nothing).to_owned();
+    // It has ended; this asks how.
+    let code = child.wait().await.ok().and_then(|status| status.code());
+    if code == Some(i32::from(FINAL_CODE)) {
+        let (child, hint) = (spec.name, log.last_hint().filter(|_| spec.is_quoted).map(str::to_owned));
+        let sentence = if spec.is_quoted { last_words } else { format!("the {child} cannot go on") };
+        return Ok(Ending::Final(SiteError::ChildStopped { child, sentence, hint }));
+    }
     Ok(Ending::Died { last_words })
 }
 
@@ -262,10 +279,11 @@ mod tests {
     use std::path::Path;
 
     use common::id::{Digest, Round};
+    use common::limits::LOG_BYTES_MAX;
     use common::wire::message::RoundKey;
 
     use super::*;
-    use crate::limits::{LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
+    use crate::limits::LOG_LINE_BYTES_MAX;
     use crate::pipe::{FromWorker, ToWorker, to_bytes};
 
     /// One life of a child that runs this shell script and is stopped after a while; its last words.
@@ -301,8 +319,11 @@ mod tests {
                 let _ = stop.send(true);
             };
             let (words, ()) = tokio::join!(live(&spec, &mut life, &mut orders, &mut keeper), stop);
-            let Ending::Died { last_words } = words.unwrap() else { panic!("nothing was ordered") };
-            last_words
+            match words.unwrap() {
+                Ending::Died { last_words } => last_words,
+                Ending::Final(error) => format!("final: {error}; {}", error.hint().unwrap_or_default()),
+                Ending::Renewed => panic!("nothing was ordered"),
+            }
         })
     }
 
@@ -317,6 +338,21 @@ mod tests {
             let log = fs::read_to_string(folder.path().join("worker.log")).unwrap();
             assert_eq!(log, "error: \\u{1b}]0;owned\\u{7} patient Zhang\n");
         }
+    }
+
+    #[test]
+    fn what_only_a_person_can_mend_ends_it_with_the_hint() {
+        let script = "printf 'error: the ledger is not intact\\n\\nhint: keep it\\n' >&2; exit 3";
+        for (is_quoted, told) in
+            [(true, "final: the ledger is not intact; keep it"), (false, "cannot go on; see logs/")]
+        {
+            let folder = tempfile::tempdir().unwrap();
+            let ended = life(folder.path(), script, is_quoted, Duration::from_secs(1));
+            assert!(ended.starts_with("final: ") && ended.contains(told), "{ended}");
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let other = life(folder.path(), "echo 'error: x' >&2; exit 1", true, Duration::from_secs(1));
+        assert_eq!(other, "x", "any other end is followed by another start");
     }
 
     #[test]

@@ -1,7 +1,5 @@
-//! What the person who runs the agent sees, on standard error: one plain line per event, and where it is a
-//! terminal a progress bar instead of progress lines. Used by `supervisor`.
-
-#![allow(clippy::print_stderr, reason = "these lines are the output of `site-agent run`")]
+//! What the person who runs the agent sees, on standard error: one plain line per event with its time, and
+//! where it is a terminal a progress bar instead of progress lines. Used by `supervisor`.
 
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
@@ -10,15 +8,10 @@ use common::progress::{BAR_CHARACTERS, bar as bar_of, colours};
 use common::wire::message::{RoundKey, RunEnd, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::own_log::OwnLog;
 use crate::limits::PROGRESS_LINE_MS_MIN;
 use crate::pipe::{FromWorker, LeftOut, NotDone, Notice, Progress};
 use crate::policy::PolicyRule;
-
-/// These lines are the output of `site-agent run`. As the standard library's, but without a panic where
-/// nobody reads: the agent goes on.
-macro_rules! eprintln {
-    ($($words:tt)*) => { common::terminal::eprint(format_args!("{}\n", format_args!($($words)*))) };
-}
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
@@ -27,66 +20,72 @@ pub(super) struct Lines {
     rounds: u32,
     prepared: Option<RoundKey>,
     bar: Option<ProgressBar>,
+    log: OwnLog,
 }
 
 impl Lines {
+    /// Lines that stand in this log, too.
+    pub(super) fn new(log: OwnLog) -> Self {
+        Self { log, ..Self::default() }
+    }
+
     pub(super) fn notice(&mut self, notice: &Notice) {
         match notice {
             Notice::Started { ledger_records } => {
-                eprintln!("gateway ready; the ledger has {ledger_records} records");
+                self.log.say(&format!("gateway ready; the ledger has {ledger_records} records"));
             }
-            Notice::Connected => eprintln!("connected to the coordinator"),
+            Notice::Connected => self.log.say("connected to the coordinator"),
             Notice::Disconnected { retry_ms } => {
-                eprintln!(
+                self.log.say(&format!(
                     "no connection to the coordinator; next attempt in {:.1} s",
                     *retry_ms as f64 / 1000.0
-                );
+                ));
             }
             Notice::NotAuthorised => {
-                eprintln!("the coordinator does not accept this site; ask its operator");
+                self.log.say("the coordinator does not accept this site; ask its operator");
             }
             Notice::Joined { key, rounds } => {
                 self.rounds = *rounds;
                 self.last_progress = None;
-                eprintln!("{}: joined", self.name(*key));
+                self.log.say(&format!("{}: joined", self.name(*key)));
             }
             Notice::Comparing { key, points } => {
-                eprintln!("{}: comparing with the held-out set ({points} blinded points)", self.name(*key));
+                self.log.say(&format!("{}: comparing with the held-out set ({points} blinded points)", self.name(*key)));
             }
-            Notice::Sending { key, bytes } => eprintln!("{}: sending {bytes} bytes", self.name(*key)),
-            Notice::Receipt { key, .. } => eprintln!("{}: receipt stored", self.name(*key)),
+            Notice::Sending { key, bytes } => self.log.say(&format!("{}: sending {bytes} bytes", self.name(*key))),
+            Notice::Receipt { key, .. } => self.log.say(&format!("{}: receipt stored", self.name(*key))),
             Notice::Declined { key } => {
-                eprintln!("{}: the coordinator did not take the update", self.name(*key))
+                self.log.say(&format!("{}: the coordinator did not take the update", self.name(*key)))
             }
             Notice::Forbidden { key, rule } => self.forbidden(*key, *rule),
             Notice::CannotTrain { key, reason } => {
-                eprintln!("{}: this site cannot take part: {}", self.name(*key), words(*reason));
+                self.log.say(&format!("{}: this site cannot take part: {}", self.name(*key), words(*reason)));
             }
-            Notice::Finished { run } => eprintln!("run {run}: finished"),
+            Notice::Finished { run } => self.log.say(&format!("run {run}: finished")),
             Notice::Ended { run, end: RunEnd::Stopped } => {
-                eprintln!("run {run}: stopped by the coordinator's operator before its last round");
+                self.log.say(&format!("run {run}: stopped by the coordinator's operator before its last round"));
             }
             Notice::Ended { run, end: RunEnd::Failed } => {
-                eprintln!("run {run}: failed at the coordinator before its last round");
+                self.log.say(&format!("run {run}: failed at the coordinator before its last round"));
             }
-            Notice::LedgerRefused { retry_ms } => eprintln!(
+            Notice::LedgerRefused { retry_ms } => self.log.say(&format!(
                 "the coordinator was told of another ledger of this site before, and answers nothing: if the \
                  state folder was restored from a backup, its operator can accept this ledger; if not, keep \
                  the ledger as it is and tell the privacy officer. Asking again in {:.0} s",
                 *retry_ms as f64 / 1000.0
-            ),
-            Notice::CoordinatorRestored { retry_ms } => eprintln!(
+            )),
+            Notice::CoordinatorRestored { retry_ms } => self.log.say(&format!(
                 "the coordinator was restored from a copy that is older than what it signed for this site, and \
                  answers nothing until its operator says so; tell them. Asking again in {:.0} s",
                 *retry_ms as f64 / 1000.0
-            ),
-            Notice::NotDone { why } => eprintln!("not done: {}", why_not(*why)),
+            )),
+            Notice::NotDone { why } => self.log.say(&format!("not done: {}", why_not(*why))),
         }
     }
 
     pub(super) fn worker(&mut self, message: &FromWorker) {
         match message {
-            FromWorker::Started => eprintln!("worker ready"),
+            FromWorker::Started => self.log.say("worker ready"),
             FromWorker::Progress { key, progress } => {
                 if std::io::stderr().is_terminal() {
                     return self.draw(*key, progress);
@@ -100,35 +99,35 @@ impl Lines {
                     return;
                 }
                 self.last_progress = Some(Instant::now());
-                eprintln!(
+                self.log.say(&format!(
                     "{}: step {}/{}, loss {:.3}, {} tokens/s",
                     self.name(*key),
                     progress.step,
                     progress.total_steps,
                     progress.loss,
                     progress.tokens_per_s
-                );
+                ));
             }
             FromWorker::Forbidden { key, rule } => self.forbidden(*key, *rule),
             FromWorker::Blinded { .. } => {}
             FromWorker::Compared { key, .. } if self.prepared == Some(*key) => {}
             FromWorker::Compared { key, left_out } => {
                 let LeftOut { too_close, not_compared, records } = left_out;
-                eprintln!(
+                self.log.say(&format!(
                     "{}: {too_close} of {records} records are too close to the held-out set",
                     self.name(*key)
-                );
+                ));
                 if *not_compared > 0 {
-                    eprintln!(
+                    self.log.say(&format!(
                         "{not_compared} records were not there when this run was compared and are left out"
-                    );
+                    ));
                 }
             }
             // The gateway may ask twice, when a worker comes up while it asks.
             FromWorker::Ready { key, .. } if self.prepared == Some(*key) => {}
             FromWorker::Ready { key, records, .. } => {
                 self.prepared = Some(*key);
-                eprintln!("{}: training on {records} records", self.name(*key));
+                self.log.say(&format!("{}: training on {records} records", self.name(*key)));
             }
             // In the ledger, where the officer looks for it.
             FromWorker::Data { .. } => {}
@@ -141,7 +140,7 @@ impl Lines {
     }
 
     fn forbidden(&self, key: RoundKey, rule: PolicyRule) {
-        eprintln!("{}: the policy of this site (agent.toml) refuses it: {rule}", self.name(key));
+        self.log.say(&format!("{}: the policy of this site (agent.toml) refuses it: {rule}", self.name(key)));
     }
 
     fn draw(&mut self, key: RoundKey, progress: &Progress) {

@@ -1,22 +1,18 @@
 //! A child's log: what it writes to standard error, line by line, with control characters made visible and
 //! never larger than its bound, also while the child runs. Used by `supervisor::child`.
 //!
-//! A log that another program rotates (logrotate, with or without a signal) is begun anew under its name.
-//!
 //! Invariants: every byte passes through this process, so a child that writes without end waits for the disk
-//! and rewrites two files of `LOG_BYTES_MAX`; no line is longer than `LOG_LINE_BYTES_MAX`; no control
-//! character reaches the file or a terminal.
+//! and rewrites two files of `LOG_BYTES_MAX` (see `common::log_file`); no line is longer than
+//! `LOG_LINE_BYTES_MAX`; no control character reaches the file or a terminal.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::Write as _;
-use std::os::unix::fs::MetadataExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use common::log_file::LogFile;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 use tokio::sync::watch;
 
 use crate::error::SiteError;
-use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_BYTES_MAX, LOG_LINE_BYTES_MAX};
+use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_LINE_BYTES_MAX};
 
 /// Read at once from the child.
 const BLOCK_BYTES: usize = 8192;
@@ -24,14 +20,13 @@ const BLOCK_BYTES: usize = 8192;
 /// The open log of one life of a child.
 #[derive(Debug)]
 pub(super) struct Log {
-    path: PathBuf,
-    file: File,
-    bytes: u64,
+    file: LogFile,
     /// The line that is being read.
     line: Vec<u8>,
     /// More of this line came than is kept.
     is_cut: bool,
     last_error: Option<String>,
+    last_hint: Option<String>,
 }
 
 impl Log {
@@ -40,10 +35,8 @@ impl Log {
     /// # Errors
     /// `Io` when it cannot be opened.
     pub(super) fn open(path: &Path) -> Result<Self, SiteError> {
-        let at = |source| SiteError::io(path, source);
-        let file = OpenOptions::new().create(true).append(true).open(path).map_err(at)?;
-        let bytes = file.metadata().map_err(at)?.len();
-        Ok(Self { path: path.to_path_buf(), file, bytes, line: Vec::new(), is_cut: false, last_error: None })
+        let file = LogFile::open(path).map_err(SiteError::at(path))?;
+        Ok(Self { file, line: Vec::new(), is_cut: false, last_error: None, last_hint: None })
     }
 
     /// Takes everything that the child writes, until it closes the pipe. Whenever `open_again` changes, the
@@ -63,7 +56,7 @@ impl Log {
                 },
                 asked = open_again.changed(), if is_asked => match asked {
                     // A log on a full disk costs its lines; the child goes on.
-                    Ok(()) => drop(self.open_if_moved()),
+                    Ok(()) => drop(self.file.open_if_moved()),
                     Err(_) => is_asked = false,
                 },
             }
@@ -71,22 +64,14 @@ impl Log {
         self.end_line();
     }
 
-    /// Opens the log anew if another program has renamed, removed or shortened it.
-    fn open_if_moved(&mut self) -> std::io::Result<()> {
-        let ours = self.file.metadata()?;
-        let is_there = fs::metadata(&self.path)
-            .is_ok_and(|there| (there.dev(), there.ino()) == (ours.dev(), ours.ino()));
-        self.bytes = ours.len();
-        if !is_there {
-            self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-            self.bytes = self.file.metadata()?.len();
-        }
-        Ok(())
-    }
-
     /// The last error that this life of the child wrote, if any.
     pub(super) fn last_error(&self) -> Option<&str> {
         self.last_error.as_deref()
+    }
+
+    /// The next step that it said with it, if any.
+    pub(super) fn last_hint(&self) -> Option<&str> {
+        self.last_hint.as_deref()
     }
 
     fn take(&mut self, bytes: &[u8]) {
@@ -108,26 +93,16 @@ impl Log {
             text.push('…');
         }
         self.line.clear();
+        let bounded = |words: &str| words[..words.floor_char_boundary(LAST_WORDS_BYTES_MAX)].to_owned();
         if text.starts_with("error: ") || text.starts_with("internal error") {
-            let words = text.trim_start_matches("error: ");
-            let end = words.floor_char_boundary(LAST_WORDS_BYTES_MAX);
-            self.last_error = Some(words[..end].to_owned());
+            self.last_error = Some(bounded(text.trim_start_matches("error: ")));
+            self.last_hint = None;
+        } else if let Some(hint) = text.strip_prefix("hint: ") {
+            self.last_hint = Some(bounded(hint));
         }
         text.push('\n');
         // A log on a full disk costs its lines; the child goes on.
-        let _ = self.write(text.as_bytes());
-    }
-
-    fn write(&mut self, line: &[u8]) -> std::io::Result<()> {
-        self.open_if_moved()?;
-        if self.bytes + line.len() as u64 > LOG_BYTES_MAX {
-            fs::rename(&self.path, self.path.with_extension("log.old"))?;
-            self.file = OpenOptions::new().create(true).append(true).open(&self.path)?;
-            self.bytes = 0;
-        }
-        self.file.write_all(line)?;
-        self.bytes += line.len() as u64;
-        Ok(())
+        let _ = self.file.write_line(text.as_bytes());
     }
 }
 
@@ -149,6 +124,10 @@ fn escaped(line: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
+    use common::limits::LOG_BYTES_MAX;
+
     use super::*;
 
     fn logged(chunks: &[&[u8]]) -> (String, Log, tempfile::TempDir) {
@@ -193,32 +172,14 @@ mod tests {
     }
 
     #[test]
-    fn a_log_that_is_moved_removed_or_shortened_is_begun_anew() {
-        let folder = tempfile::tempdir().unwrap();
-        let (path, rotated) = (folder.path().join("worker.log"), folder.path().join("worker.log.1"));
-        let mut log = Log::open(&path).unwrap();
-        log.take(b"one\n");
-        fs::rename(&path, &rotated).unwrap();
-        log.take(b"two\n");
-        let read = |path: &Path| fs::read_to_string(path).unwrap();
-        assert_eq!((read(&rotated), read(&path)), ("one\n".into(), "two\n".into()));
-        fs::remove_file(&path).unwrap();
-        log.take(b"three\n");
-        assert_eq!(read(&path), "three\n");
-        // As logrotate's `copytruncate` does.
-        File::create(&path).unwrap();
-        log.take(b"four\n");
-        assert_eq!((read(&path), log.bytes), ("four\n".into(), 5));
-        fs::remove_file(&path).unwrap();
-        log.open_if_moved().unwrap();
-        assert_eq!(read(&path), "");
-    }
-
-    #[test]
     fn last_words_are_one_bounded_sentence() {
         let long = ["error: ", &"患".repeat(5000), "\n"].concat();
         let (_, log, _folder) = logged(&[b"error: first\n", long.as_bytes(), b"an ordinary line\n"]);
         let words = log.last_error().unwrap();
         assert!(words.starts_with('患') && words.len() <= LAST_WORDS_BYTES_MAX);
+        let (_, log, _folder) = logged(&[b"error: one\n\nhint: first\nerror: two\n"]);
+        assert_eq!((log.last_error(), log.last_hint()), (Some("two"), None), "a hint belongs to its error");
+        let (_, log, _folder) = logged(&[b"error: one\n\nhint: do it\n"]);
+        assert_eq!((log.last_error(), log.last_hint()), (Some("one"), Some("do it")));
     }
 }

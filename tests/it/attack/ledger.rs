@@ -70,16 +70,16 @@ fn a_ledger_that_was_cut_or_deleted_is_found_on_both_sides_and_a_person_decides(
     let whole = fs::read_to_string(&ledger)?;
     let kept = whole.lines().count() - 8;
     fs::write(&ledger, whole.split_inclusive('\n').take(kept).collect::<String>())?;
-    for command in [&["ledger", "verify"][..], &["run"], &["check"]] {
+    for (command, expected) in [(&["ledger", "verify"][..], 1), (&["run"], 3), (&["check"], 1)] {
         let (code, words) = site(&consortium, command)?;
-        ensure!(code == Some(1) && words.contains("behind"), "{command:?}: {words}");
+        ensure!(code == Some(expected) && words.contains("behind"), "{command:?}: {words}");
     }
     ensure!(python(&ledger, &receipts).is_none_or(|code| code == 1), "the second verifier took it");
 
     // Deleted: not begun anew before somebody says so.
     fs::remove_file(&ledger)?;
     let (code, words) = site(&consortium, &["run"])?;
-    ensure!(code == Some(1) && words.contains("ledger accept") && !ledger.exists(), "{words}");
+    ensure!(code == Some(3) && words.contains("ledger accept") && !ledger.exists(), "{words}");
     let (code, words) = site(&consortium, &["ledger", "accept"])?;
     ensure!(code == Some(1) && words.contains("nobody can be asked") && !ledger.exists(), "{words}");
     officer_decides(&small, &consortium)?;
@@ -100,6 +100,25 @@ fn a_ledger_that_was_cut_or_deleted_is_found_on_both_sides_and_a_person_decides(
     consortium.sites[0].must_be_running()?;
     let (code, words) = site(&consortium, &["check"])?;
     ensure!(code == Some(0), "{words}");
+    consortium.stop();
+    Ok(())
+}
+
+#[test]
+fn a_damaged_ledger_is_one_clear_stop() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, ..Wish::default() })?;
+    let mut consortium = small.start()?;
+    heard(&consortium, SITE, "connected to the coordinator")?;
+    consortium.sites[0].stop();
+    // No receipt knows anything of it yet: its own chain is what is broken.
+    let ledger = consortium.sites[0].state().join("ledger/ledger.log");
+    let text = fs::read_to_string(&ledger)?;
+    fs::write(&ledger, text.replacen("\"length\":", "\"length\":1", 1))?;
+    let (code, words) = site(&consortium, &["run"])?;
+    ensure!(code == Some(3) && words.matches("not intact").count() == 1, "{words}");
+    ensure!(words.contains("ledger verify") && !words.contains("started again"), "{words}");
+    let logged = consortium.sites[0].run(&["logs", "agent"], COMMAND_WITHIN)?.success()?;
+    ensure!(logged.contains("the agent ends: the ledger") && logged.contains("connected"), "{logged}");
     consortium.stop();
     Ok(())
 }

@@ -35,7 +35,8 @@ Examples:
   site-agent data check records.jsonl --screen mask --out /srv/reports
   site-agent data check records.jsonl --places
   site-agent data check records.jsonl --json > findings.json
-  site-agent data check records.jsonl --compare /var/lib/consilium-site/work/data-manifest-ROOT.json
+  site-agent data check records.jsonl \\
+      --compare /var/lib/consilium-site/work/data-manifest-ROOT.json
 
 A kind of identifier has one name, here, in the report, in JSON and in waivers: `site-agent waiver new --help` lists them.
 Exit code 0: there are records to train on. 1: there are none, a file cannot be read, or the screen missed what was planted.";
@@ -49,12 +50,16 @@ Exit code 0: there are records to train on. 1: there are none, a file cannot be 
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
+    /// Files with records: JSON, JSON lines, CSV or Parquet.
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
     #[command(flatten)]
     options: Options,
     /// Folder for data-report.html and data-manifest.json.
     #[arg(long, value_name = "DIR", default_value = ".")]
     out: PathBuf,
-    /// Print also where each finding stands, as FILE:LINE:KIND, which is how `waiver new --finding` wants it.
+    /// Print also where each finding stands, as FILE:LINE:KIND, which is what `data show` and `waiver new
+    /// --finding` take.
     #[arg(long, conflicts_with = "json")]
     places: bool,
     /// Print every record's verdict and findings as JSON instead of the report.
@@ -69,7 +74,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let language = arguments.options.language();
-    let (paths, model) = arguments.options.paths()?;
+    let (paths, model) = arguments.options.paths(&arguments.files)?;
     let files: Vec<RoomFile> = paths.iter().map(|path| RoomFile { path: path.clone(), side: None }).collect();
     let mut room = arguments.options.room()?;
     let earlier = arguments.compare.as_deref().map(earlier).transpose()?;

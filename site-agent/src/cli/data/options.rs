@@ -12,17 +12,14 @@ use data::split::{SchemeChoice, SplitOptions};
 use prepare::PrepareError;
 use prepare::fitting::{Fitting, cutoff_within};
 
-use crate::cli::support::{model_folder, record_file, record_files};
+use crate::cli::support::{model_folder, record_file, record_files, split};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::waiver;
 
-/// Files and decisions.
+/// Decisions.
 #[derive(Debug, clap::Args)]
 pub(super) struct Options {
-    /// Files with records: JSON, JSON lines, CSV or Parquet.
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
     /// A column mapping (TOML), for files that follow no known format.
     #[arg(long, value_name = "FILE")]
     pub mapping: Option<PathBuf>,
@@ -50,9 +47,11 @@ pub(super) struct Options {
     /// What is done about duplicates.
     #[arg(long, value_enum, default_value = "drop-copies", value_name = "POLICY")]
     pub duplicates: Duplicates,
-    /// What is held back from training.
-    #[arg(long, value_enum, default_value = "none", value_name = "SCHEME")]
-    pub split: Split,
+    /// What is held back from training: none, 80/10/10 (percent for training, validation and test), auto (by
+    /// size: leave-one-out under 100 records, five folds under 500, 70/15/15 up to 2,000, 80/10/10 above),
+    /// 5-fold, leave-one-out.
+    #[arg(long, value_name = "SPLIT", default_value = "none", value_parser = split)]
+    pub split: SchemeChoice,
     /// Whether a patient's records stay on one side.
     #[arg(long, value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub split_by_patient: bool,
@@ -66,19 +65,19 @@ pub(super) struct Options {
     #[arg(long, default_value_t = SplitOptions::default().seed)]
     pub seed: u64,
     /// Language of what is printed: `zh` or `en`. The locale decides where this is not given.
-    #[arg(long, value_name = "LANGUAGE")]
-    pub lang: Option<Language>,
+    #[arg(long, value_name = "LANGUAGE", alias = "lang")]
+    pub language: Option<Language>,
 }
 
 impl Options {
     /// The language of messages.
     pub(super) fn language(&self) -> Language {
-        Language::chosen(self.lang)
+        Language::chosen(self.language)
     }
 
     /// The files and the model's folder, which exist.
-    pub(super) fn paths(&self) -> Result<(Vec<PathBuf>, Option<PathBuf>), SiteError> {
-        Ok((record_files(&self.files)?, self.model.as_deref().map(model_folder).transpose()?))
+    pub(super) fn paths(&self, files: &[PathBuf]) -> Result<(Vec<PathBuf>, Option<PathBuf>), SiteError> {
+        Ok((record_files(files)?, self.model.as_deref().map(model_folder).transpose()?))
     }
 
     /// What the waiver accepts, if one is named and holds.
@@ -113,7 +112,7 @@ impl Options {
             screen: screen::Options { mode: self.screen, accepted: self.accepted()? },
             duplicates: self.duplicates.into(),
             split: SplitOptions {
-                scheme: self.split.into(),
+                scheme: self.split,
                 by_patient: self.split_by_patient,
                 by_time: self.split_by_time,
                 by_stratum: self.split_by_stratum,
@@ -152,39 +151,6 @@ impl From<Duplicates> for DuplicatePolicy {
             Duplicates::Keep => Self::Keep,
             Duplicates::DropCopies => Self::DropCopies,
             Duplicates::DropNear => Self::DropNear,
-        }
-    }
-}
-
-/// What is held out, as the command line writes it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(super) enum Split {
-    /// By the number of records: leave-one-out under 100, five folds under 500, 70/15/15 up to 2,000,
-    /// 80/10/10 above.
-    Auto,
-    /// Nothing.
-    None,
-    /// 70, 15 and 15 percent for training, validation and test.
-    #[value(name = "70-15-15")]
-    Seventy,
-    /// 80, 10 and 10 percent for training, validation and test.
-    #[value(name = "80-10-10")]
-    Eighty,
-    /// Five folds.
-    FiveFolds,
-    /// One at a time.
-    LeaveOneOut,
-}
-
-impl From<Split> for SchemeChoice {
-    fn from(split: Split) -> Self {
-        match split {
-            Split::Auto => Self::Auto,
-            Split::None => Self::None,
-            Split::Seventy => Self::Holdout([70, 15, 15]),
-            Split::Eighty => Self::Holdout([80, 10, 10]),
-            Split::FiveFolds => Self::KFold(5),
-            Split::LeaveOneOut => Self::LeaveOneOut,
         }
     }
 }

@@ -7,8 +7,9 @@ use std::path::PathBuf;
 
 use common::places::readable;
 use data::read::{self, Item};
+use data::record::Place;
 use data::room::{self, RecordOutcome};
-use data::screen::{Certainty, Finding, Screen};
+use data::screen::{Certainty, Finding, Kind, Screen};
 use model::chat::Document;
 use prepare::PrepareError;
 use prepare::records::document;
@@ -24,6 +25,7 @@ use crate::language::text::{self as t};
 const EXAMPLES: &str = "\
 Examples:
   site-agent data show 7 2024.jsonl --model /srv/models/qwen2.5-0.5b
+  site-agent data show 2024.jsonl:12
   NO_COLOR=1 site-agent data show 7 2024.jsonl
 
 Colours: red and yellow are findings that withhold or warn; green is what the model learns to say. Without colour, findings
@@ -35,9 +37,13 @@ stand in «»(kind), tokens are parted by | and what is learnt stands in [[ ]]."
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
-    /// The record's number, counted from 1 over all files; refused records count.
-    #[arg(value_name = "N")]
-    number: u64,
+    /// Which record: its number, counted from 1 over all files (refused records count), or where it begins,
+    /// as `data check --places` says it: FILE:LINE, also with :KIND behind.
+    #[arg(value_name = "N|FILE:LINE")]
+    which: Which,
+    /// Files with records: JSON, JSON lines, CSV or Parquet; those that a record's number counts over.
+    #[arg(value_name = "FILE")]
+    files: Vec<PathBuf>,
     #[command(flatten)]
     options: Options,
     /// Print even where the output is not a terminal: the text of the record then goes wherever the output
@@ -54,13 +60,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             hint: Some(t::NOT_A_TERMINAL_HINT.get(language).to_owned()),
         });
     }
-    let (files, model) = arguments.options.paths()?;
+    let (files, model) = arguments.options.paths(&arguments.which.files(&arguments.files)?)?;
     let room = arguments.options.room()?;
     let read = files.iter().cloned().chain(model.iter().flat_map(|model| readable(model))).collect();
     lock(read, Vec::new())?;
     let fitted = arguments.options.fitting(model.as_deref())?;
     let screen = Screen::new(room.screen.clone());
-    let (item, files) = find(&files, &room.read, arguments.number, language)?;
+    let (number, item, files) = find(&files, &room.read, &arguments.which, language)?;
     let colour =
         std::io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
     let paint = if colour { Paint::Colour } else { Paint::Plain };
@@ -80,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             let place = summary::place(&files, record.place);
             let format = summary::code(&record.format);
             let word = verdict_word(verdict).get(language);
-            println!("{}\n", t::SHOW_RECORD.with(language, &[&arguments.number, &place, &format, &word]));
+            println!("{}\n", t::SHOW_RECORD.with(language, &[&number, &place, &format, &word]));
             print!("{}", fields(&record, &findings, paint));
             if let Some(fitted) = fitted {
                 let trained = room::as_trained(record, &standing, screen.mode());
@@ -104,24 +110,85 @@ fn verdict_word(verdict: RecordOutcome) -> t::Word {
     }
 }
 
-/// The item with this number, and the reports of the files that were read to find it.
+/// Which record is meant.
+#[derive(Debug, Clone, PartialEq, Eq)]
+enum Which {
+    Number(u64),
+    Place { file: PathBuf, line: u64 },
+}
+
+impl std::str::FromStr for Which {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(number) = text.parse() {
+            return Ok(Self::Number(number));
+        }
+        let wrong = || "name a record by its number, or by FILE:LINE".to_owned();
+        let (before, last) = text.rsplit_once(':').ok_or_else(wrong)?;
+        let (file, line) = match last.parse::<Kind>() {
+            Ok(_) => before.rsplit_once(':').ok_or_else(wrong)?,
+            Err(_) => (before, last),
+        };
+        let line = line.parse().map_err(|_| wrong())?;
+        if file.is_empty() { Err(wrong()) } else { Ok(Self::Place { file: file.into(), line }) }
+    }
+}
+
+impl Which {
+    /// The files to read: those that were named, and of a place its own.
+    fn files(&self, named: &[PathBuf]) -> Result<Vec<PathBuf>, SiteError> {
+        let wrong = |sentence: &str, hint: &str| {
+            Err(SiteError::Data { sentence: sentence.to_owned(), hint: Some(hint.to_owned()) })
+        };
+        match self {
+            Self::Number(_) if named.is_empty() => wrong(
+                "no file was named that the number could count over",
+                "add the files behind the number, or name the record by FILE:LINE",
+            ),
+            Self::Number(_) => Ok(named.to_vec()),
+            Self::Place { file, .. } if named.is_empty() => Ok(vec![file.clone()]),
+            Self::Place { .. } => {
+                wrong("FILE:LINE names its file already", "leave the other files out, or name a number")
+            }
+        }
+    }
+}
+
+/// The number of the record that is meant, the record, and the reports of the files that were read to find
+/// it.
 fn find(
     files: &[PathBuf],
     options: &read::ReadOptions,
-    number: u64,
+    which: &Which,
     language: Language,
-) -> Result<(Item, Vec<read::FileReport>), SiteError> {
+) -> Result<(u64, Item, Vec<read::FileReport>), SiteError> {
     let mut reader = read::open(files, options);
     let mut seen = 0;
     for item in &mut reader {
         let item = item.map_err(PrepareError::from)?;
         seen += 1;
-        if seen == number {
+        let is_it = match which {
+            Which::Number(number) => seen == *number,
+            Which::Place { line, .. } => place(&item).line == *line,
+        };
+        if is_it {
             let reports = reader.reports().to_vec();
-            return Ok((item, reports));
+            return Ok((seen, item, reports));
         }
     }
-    Err(SiteError::Data { sentence: t::NO_SUCH_RECORD.with(language, &[&number, &seen]), hint: None })
+    let sentence = match which {
+        Which::Number(number) => t::NO_SUCH_RECORD.with(language, &[number, &seen]),
+        Which::Place { file, line } => t::NO_RECORD_AT.with(language, &[&file.display(), line, &seen]),
+    };
+    Err(SiteError::Data { sentence, hint: None })
+}
+
+fn place(item: &Item) -> Place {
+    match item {
+        Item::Refused { place, .. } => *place,
+        Item::Record(record) => record.place,
+    }
 }
 
 fn fields(record: &data::Record, findings: &[Finding], paint: Paint) -> String {
@@ -174,4 +241,25 @@ fn as_trained(
         text.push_str(&format!("{}\n", t::SHOW_CUT.with(language, &[&explained.tokens_cut])));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_is_named_by_number_or_by_place() {
+        let place = |file: &str, line| Ok(Which::Place { file: file.into(), line });
+        assert_eq!("7".parse(), Ok(Which::Number(7)));
+        assert_eq!("2024.jsonl:12".parse(), place("2024.jsonl", 12));
+        assert_eq!("a:b/2024.jsonl:12:mobile-phone".parse(), place("a:b/2024.jsonl", 12));
+        for bad in ["", "x", ":3", "x:", "x:y", "x:mobile-phone", "-1", "x:3:nonsense"] {
+            assert!(bad.parse::<Which>().is_err(), "{bad}");
+        }
+        let file = || vec![PathBuf::from("f")];
+        assert_eq!(Which::Place { file: "g".into(), line: 1 }.files(&[]).unwrap(), [PathBuf::from("g")]);
+        assert_eq!(Which::Number(1).files(&file()).unwrap(), file());
+        Which::Number(1).files(&[]).unwrap_err();
+        Which::Place { file: "g".into(), line: 1 }.files(&file()).unwrap_err();
+    }
 }

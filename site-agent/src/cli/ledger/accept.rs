@@ -2,10 +2,10 @@
 //! Run by `cli::ledger`. Invariants: nothing is accepted that is not missed; who decided, when and about what
 //! stays in the database; where the site trusts an officer's key, that key signs the decision.
 
-use std::io::{self, BufRead as _, IsTerminal as _, Read as _};
 use std::path::PathBuf;
 
 use certs::officer::LEDGER_CONTEXT;
+use cli::confirm::{Question, Yes};
 use common::clock::{Clock as _, SystemClock};
 use common::id::{Digest, SiteId};
 use common::wire::message::{LedgerHead, RoundKey};
@@ -18,13 +18,12 @@ use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::memory::{self, Lack};
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::Epoch;
-use crate::limits::ANSWER_BYTES_MAX;
 use crate::waiver;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
   site-agent ledger accept --key officer.key
-  site-agent ledger accept --yes          (where this site trusts no officer's key)
+  site-agent ledger accept --yes     # where this site trusts no officer's key
 
 Copy the state folder first. What was lost is not known here any more; the coordinator's operator has received it and can \
 say how many frames that were. They must accept the new ledger, too: `coordinator sites accept-ledger`.";
@@ -36,9 +35,8 @@ pub(super) struct Arguments {
     /// The officer's private key; needed where this site trusts an officer's key.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Do not ask.
-    #[arg(long)]
-    yes: bool,
+    #[command(flatten)]
+    yes: Yes,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -63,9 +61,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             "name their private key with --key",
         ));
     }
-    if !arguments.yes {
-        confirm()?;
-    }
+    arguments.yes.or_ask(&Question {
+        text: "what is missing stays missing, and this site goes on with the ledger as it is now",
+        expected: "yes",
+        needs_yes: true,
+    })?;
     // Nobody else writes from here on. A missing one is begun here, and nowhere else.
     let (ledger, _) = LedgerWriter::open(&path)?;
     let signature = match &arguments.key {
@@ -105,21 +105,6 @@ fn statement(site: &SiteId, head: &LedgerHead, lack: &Lack) -> Vec<u8> {
         bytes.extend_from_slice(&round.0.to_le_bytes());
     }
     bytes
-}
-
-fn confirm() -> Result<(), SiteError> {
-    if !io::stdin().is_terminal() {
-        return Err(data("nobody can be asked here", "add --yes if you have decided"));
-    }
-    eprint!("go on with the ledger as it is now? [yes/no] ");
-    let mut answer = String::new();
-    let stdin = std::path::Path::new("standard input");
-    io::stdin().lock().take(ANSWER_BYTES_MAX).read_line(&mut answer).map_err(SiteError::at(stdin))?;
-    if answer.trim() == "yes" {
-        Ok(())
-    } else {
-        Err(data("nothing was changed", "answer `yes` in full to go on"))
-    }
 }
 
 fn data(sentence: &str, hint: &str) -> SiteError {
