@@ -168,7 +168,7 @@ impl Admin {
         }
         let closed = self.connections.close_where(|peer| {
             let certificate = PeerCertificate::from_der(&peer.certificate_der);
-            certificate.is_ok_and(|certificate| certificate.site().is_ok_and(|name| name == site.as_str()))
+            certificate.is_ok_and(|certificate| certificate.is_of(site.as_str()))
         });
         tracing::warn!(%site, closed, "site revoked");
         Ok(Answer::Done)

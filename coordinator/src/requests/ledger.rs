@@ -6,62 +6,88 @@
 
 use std::sync::Arc;
 
+use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
 use common::net::server::{Received, Reply};
 use common::wire::message::{HASH_BYTES, LedgerHead, PROTOCOL_VERSION, Receipt, Refusal, Request, Response};
 
 use super::handler::RequestHandler;
 use crate::blocking::{blocking, internal};
-use crate::store::LedgerAnswer;
+use crate::error::Result;
+use crate::store::{LedgerAnswer, Store};
 
-impl RequestHandler {
-    /// The answer to a request that is about the ledger; `None` for another request, which may be answered.
-    pub(super) async fn ledger_stands(
-        &self,
-        site: &SiteId,
-        received: &Received,
-    ) -> Result<Option<Response>, Refusal> {
-        let store = Arc::clone(&self.store);
-        let proofs = internal(blocking(move || Ok(store.proofs_of_an_older_copy()?)).await)?;
-        if !proofs.is_empty() {
-            return Err(Refusal::Restored);
-        }
-        let (store, who, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
-        let (found, answer) = match received.envelope.request {
-            Request::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => {
-                return Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION });
-            }
-            Request::Hello { ledger, .. } => {
-                (ledger, internal(blocking(move || Ok(store.announce_ledger(&who, &ledger, now)?)).await)?)
-            }
+/// What a request asks about the site's ledger.
+pub(super) enum Asked {
+    /// Another protocol than ours.
+    OtherProtocol,
+    Hello(LedgerHead),
+    Proof {
+        from: u64,
+        ledger: LedgerHead,
+        hashes: Vec<Digest>,
+    },
+    /// Nothing.
+    Other,
+}
+
+impl Asked {
+    pub(super) fn of(received: &Received) -> Self {
+        match received.envelope.request {
+            Request::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => Self::OtherProtocol,
+            Request::Hello { ledger, .. } => Self::Hello(ledger),
             Request::LedgerProof { from, ledger, .. } => {
-                let proof = hashes(&received.payload);
-                let work = move || Ok(store.prove_ledger(&who, from, &ledger, &proof, now)?);
-                (ledger, internal(blocking(work).await)?)
+                Self::Proof { from, ledger, hashes: hashes(&received.payload) }
             }
-            _ => {
-                let open = internal(blocking(move || Ok(store.ledger_question(&who)?)).await)?;
-                return if open.is_none() { Ok(None) } else { Err(Refusal::LedgerChanged) };
-            }
-        };
-        match answer {
-            LedgerAnswer::Taken => Ok(Some(Response::Welcome { protocol: PROTOCOL_VERSION })),
-            LedgerAnswer::Prove { from } => Ok(Some(Response::ProveLedger { size: from })),
-            LedgerAnswer::Refused => {
-                let LedgerHead { size, root } = found;
-                tracing::error!(
-                    %site, size, %root,
-                    "the site's ledger is not the one it announced before: `coordinator sites` says more"
-                );
-                Err(Refusal::LedgerChanged)
-            }
+            _ => Self::Other,
         }
     }
 }
 
+/// The answer to a request that is about the ledger; `None` for another request, which may be answered.
+/// Blocks.
+pub(super) fn stands(
+    store: &Store,
+    site: &SiteId,
+    asked: &Asked,
+    now: Timestamp,
+) -> Result<std::result::Result<Option<Response>, Refusal>> {
+    if store.is_doubted()? {
+        return Ok(Err(Refusal::Restored));
+    }
+    let (found, answer) = match asked {
+        Asked::OtherProtocol => {
+            return Ok(Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION }));
+        }
+        Asked::Hello(ledger) => (ledger, store.announce_ledger(site, ledger, now)?),
+        Asked::Proof { from, ledger, hashes } => {
+            (ledger, store.prove_ledger(site, *from, ledger, hashes, now)?)
+        }
+        Asked::Other => {
+            let is_open = store.ledger_question(site)?.is_some();
+            return Ok(if is_open { Err(Refusal::LedgerChanged) } else { Ok(None) });
+        }
+    };
+    Ok(match answer {
+        LedgerAnswer::Taken => Ok(Some(Response::Welcome { protocol: PROTOCOL_VERSION })),
+        LedgerAnswer::Prove { from } => Ok(Some(Response::ProveLedger { size: from })),
+        LedgerAnswer::Refused => {
+            let LedgerHead { size, root } = found;
+            tracing::error!(
+                %site, size, %root,
+                "the site's ledger is not the one it announced before: `coordinator sites` says more"
+            );
+            Err(Refusal::LedgerChanged)
+        }
+    })
+}
+
 impl RequestHandler {
     /// A site shows the newest receipt that it has of us.
-    pub(super) async fn shown(&self, site: &SiteId, receipt: &Receipt) -> Result<Reply, Refusal> {
+    pub(super) async fn shown(
+        &self,
+        site: &SiteId,
+        receipt: &Receipt,
+    ) -> std::result::Result<Reply, Refusal> {
         let body = receipt.body;
         let public_key = self.receipts.public_key().map_err(|_| Refusal::Internal)?;
         let is_ours = public_key.verify(&body.signed_bytes(), &receipt.signature).is_ok();

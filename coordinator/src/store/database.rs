@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 use super::error::StoreError;
+use super::mark::Marked;
 use super::reserve::Reserve;
 use super::sqlite;
 
@@ -16,6 +17,8 @@ pub struct Store {
     connection: Mutex<Connection>,
     pub(super) path: PathBuf,
     pub(super) reserve: Reserve,
+    /// When the mark beside it was written last.
+    pub(super) marked: Mutex<Marked>,
 }
 
 impl Store {
@@ -26,7 +29,8 @@ impl Store {
     /// opened in write-ahead mode.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = Mutex::new(sqlite::open(path)?);
-        Ok(Self { connection, path: path.to_path_buf(), reserve: Reserve::beside(path) })
+        let (reserve, marked) = (Reserve::beside(path), Mutex::default());
+        Ok(Self { connection, path: path.to_path_buf(), reserve, marked })
     }
 
     /// Keeps room on the disk for the journal, if there is room to keep: `serve` does it when it starts and

@@ -2,11 +2,14 @@
 //! empty or older than that was lost or restored. Called by `enrolment` and `journal` after each of their
 //! commits, which write it, and by `restored`, which reads it before a database is believed.
 //!
-//! Invariant: it never says more than the database has, whenever we are killed.
+//! Invariant: it never says more than the database has, whenever we are killed; after a kill it may say what it
+//! had `MARK_MS_MIN` before.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
+use std::time::{Duration, Instant};
 
 use common::durable;
 use rusqlite::Connection;
@@ -14,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use super::database::{Store, from_sql};
 use super::error::StoreError;
+use crate::limits::MARK_MS_MIN;
 
 /// What only ever grows in a database.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -62,6 +66,20 @@ impl Store {
         Mark::of(&self.lock())
     }
 
+    /// As [`Self::keep_mark`], at most once in [`MARK_MS_MIN`]; what was passed over is written with the next
+    /// one, or when the database is closed.
+    pub(super) fn keep_mark_soon(&self) {
+        let mut written = self.marked.lock().unwrap_or_else(PoisonError::into_inner);
+        let interval = Duration::from_millis(MARK_MS_MIN);
+        if written.at.is_some_and(|at| at.elapsed() < interval) {
+            written.is_behind = true;
+            return;
+        }
+        *written = Marked { at: Some(Instant::now()), is_behind: false };
+        drop(written);
+        self.keep_mark();
+    }
+
     /// Writes the mark of what the database has now. A full disk costs the newest mark and nothing else.
     pub fn keep_mark(&self) {
         // Under the lock: two writers would use the same temporary file.
@@ -72,6 +90,23 @@ impl Store {
         });
         if let Err(error) = written {
             tracing::warn!(%error, "cannot note beside the database how much it holds");
+        }
+    }
+}
+
+/// When a mark was written last.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    at: Option<Instant>,
+    /// Whether the database has more since.
+    is_behind: bool,
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        let marked = self.marked.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if std::mem::take(&mut marked.is_behind) {
+            self.keep_mark();
         }
     }
 }

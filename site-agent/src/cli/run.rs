@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::support::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::decisions::Decider;
 use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
@@ -42,7 +43,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     crash::arm(folder.root());
     // Held until the process ends.
     let _lock = lock(&folder)?;
-    memory::must_not_be_behind(&folder.ledger(), &Store::open(&folder.database())?)?;
+    // The gateway asks again; here it is one clear end instead of a child that keeps dying.
+    let store = Store::open(&folder.database())?;
+    memory::must_not_be_behind(&folder.ledger(), &store, &Decider::of(&folder)?)?;
+    drop(store);
     let locks = preflight::try_locks(&folder)?;
     locks.must_hold(&config.sandbox.allow_missing)?;
     for warning in AgentConfig::old_words(&folder.config()) {

@@ -3,7 +3,8 @@
 //! Called by `agent_loop` and `overlap::exchange`, and by `cli::check` for one greeting. Every connection
 //! begins with `Hello`, the proof that our ledger was only extended, where it is asked for, and the newest
 //! receipt (`greeting`). An item that failed on the way is released again as a new frame with a new ledger
-//! record: the ledger lists every frame that may have left, whether it arrived or not.
+//! record: the ledger lists every frame that may have left, whether it arrived or not. A line whose last frame
+//! may not have been counted is not used again.
 
 use std::time::Duration;
 
@@ -139,7 +140,12 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 self.wire = None;
                 Ok(None)
             }
-            Ok(answer) => Ok(Some(answer.response)),
+            Ok(answer) => {
+                if may_be_uncounted(&answer.response) {
+                    self.wire = None;
+                }
+                Ok(Some(answer.response))
+            }
             Err(error) if error.is_retryable() => {
                 tracing::warn!("{error}");
                 self.wire = None;
@@ -170,6 +176,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             Response::Refused(Refusal::Restored) => return Err(SiteError::CoordinatorRestored),
             _ => {}
         }
+        if may_be_uncounted(&answer.response) {
+            // The hello that follows in the ledger says which frame a receipt may lack.
+            self.wire = None;
+        }
         self.backoff.reset();
         Ok(answer)
     }
@@ -184,6 +194,22 @@ async fn wait_out(retry_after_ms: u32, times: u32) {
 fn busy_ms(retry_after_ms: u32, times: u32) -> u64 {
     let own = u64::from(BUSY_MS_MIN).saturating_mul(1 << times.min(20)).min(BACKOFF_MS_MAX);
     u64::from(retry_after_ms.min(BUSY_MS_MAX)).max(own)
+}
+
+/// Whether the coordinator may not have counted the frame that it answers so (`PROTOCOL.md`, section 4).
+fn may_be_uncounted(response: &Response) -> bool {
+    match response {
+        Response::Busy { .. } => true,
+        Response::Refused(refusal) => matches!(
+            refusal,
+            Refusal::NotAuthorised
+                | Refusal::ProtocolVersion { .. }
+                | Refusal::BadRequest
+                | Refusal::StorageFull
+                | Refusal::Internal
+        ),
+        _ => false,
+    }
 }
 
 /// Whether the transport says that this site's certificate is not, or no longer, accepted.
