@@ -63,8 +63,8 @@ fn links(folder: &Path) -> impl Iterator<Item = (PathBuf, PathBuf)> {
     entries.filter(is_link).filter_map(|path| path.canonicalize().ok().map(|target| (path, target)))
 }
 
-/// Whether a file of a model may be there: in its folder, or in the store of the hub's cache beside it. Who can
-/// put a link into a model's folder shall not open any other file to the process that reads it.
+/// Whether a file of a model may be there: in its folder, or in the store of the hub's cache beside it. Who
+/// can put a link into a model's folder shall not open any other file to the process that reads it.
 fn may_lead_to(folder: &Path, target: &Path) -> bool {
     let Ok(folder) = folder.canonicalize() else { return false };
     let snapshots = folder.parent().filter(|parent| parent.file_name() == Some("snapshots".as_ref()));

@@ -3,7 +3,8 @@ CREATE TABLE restorations (
     at          INTEGER NOT NULL
 ) STRICT;
 
-INSERT INTO restorations (at) SELECT max(accepted_at) FROM forgotten HAVING max(accepted_at) IS NOT NULL;
+INSERT INTO restorations (at)
+    SELECT accepted_at FROM forgotten WHERE accepted_at IS NOT NULL ORDER BY accepted_at DESC LIMIT 1;
 
 -- Of which count of the site's frames the receipt is; not known of older rows.
 ALTER TABLE forgotten ADD COLUMN first_sequence INTEGER;

@@ -1,7 +1,7 @@
 //! Enrolment: what a hospital with an invitation is told. Called by the join endpoint (`common::net::join`),
 //! which `server` opens; the certificate is made in `issue`. Invariant: a refusal tells a code that does not
-//! say whether a token or a site exists; the reason is in our log. A site that joined again has one machine: what
-//! an older one has open is closed once the database refuses it.
+//! say whether a token or a site exists; the reason is in our log. A site that joined again has one machine:
+//! what an older one has open is closed once the database refuses it.
 
 mod issue;
 

@@ -193,7 +193,8 @@ pub fn disk_warning(folder: &StateFolder, config: &AgentConfig) -> Option<String
 /// records.
 ///
 /// # Errors
-/// `Validation` when the worker has said what is wrong; `Io` where a file of the model is a link to elsewhere.
+/// `Validation` when the worker has said what is wrong; `Io` where a file of the model is a link to
+/// elsewhere.
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     let model = AgentConfig::load(&folder.config())?.model;
     // A link out of it is closed to the worker; who made it learns that here.

@@ -33,7 +33,6 @@ mod words;
 /// `ChildKeepsDying` with the child's last words; `Internal` when a process cannot be started at all.
 pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteError> {
     let (stop, stopping) = watch::channel(false);
-    let (open_again, opened_again) = watch::channel(0);
     let (heard_sender, mut heard) = mpsc::channel::<Heard>(PIPE_MESSAGES_MAX);
     let (gateway_sender, gateway_orders) = mpsc::channel::<ToGateway>(PIPE_MESSAGES_MAX);
     let (worker_sender, worker_orders) = mpsc::channel::<ToWorker>(PIPE_MESSAGES_MAX);
@@ -44,7 +43,6 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
             executable: executable.to_path_buf(),
             state: folder.root().to_path_buf(),
             log: log_path(folder, "gateway"),
-            open_again: opened_again.clone(),
             ends_when_closed: false,
             is_quoted: true,
             run_of: |_| None,
@@ -64,7 +62,6 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
             executable: executable.to_path_buf(),
             state: folder.root().to_path_buf(),
             log: log_path(folder, "worker"),
-            open_again: opened_again,
             ends_when_closed: true,
             is_quoted: false,
             run_of: ToWorker::run,
@@ -82,7 +79,7 @@ pub async fn run(folder: &StateFolder, executable: &Path) -> Result<(), SiteErro
     let watch_signals = async {
         let result = tokio::select! {
             result = hub => result,
-            signal = wait_for_signal(&open_again) => signal,
+            signal = wait_for_signal() => signal,
         };
         // Both keepers see it, end their child in good order and return.
         let _ = stop.send(true);
@@ -132,8 +129,8 @@ async fn relay(
 }
 
 /// SIGTERM and SIGINT end the agent. SIGHUP does not: it comes when a terminal is closed, and from whoever
-/// has moved the logs away, which are then opened anew.
-async fn wait_for_signal(open_again: &watch::Sender<u64>) -> Result<(), SiteError> {
+/// has moved the logs away, which are begun anew with the next line.
+async fn wait_for_signal() -> Result<(), SiteError> {
     let failed = |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -142,10 +139,7 @@ async fn wait_for_signal(open_again: &watch::Sender<u64>) -> Result<(), SiteErro
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                tracing::info!("the logs are opened anew");
-                open_again.send_modify(|times| *times += 1);
-            }
+            _ = hang_up.recv() => tracing::info!("SIGHUP: going on"),
         }
     }
 }

@@ -4,8 +4,8 @@
 //!
 //! Called by the site agent: `answers` before it opens its ledger, `compare` in `ledger verify` and `accept`.
 //! Invariants: a frame that was lost on the way, or that the coordinator did not count, is in the ledger and
-//! not in the receipt, so the comparison tries which ones they were, with at most `RECEIPT_HASHES_MAX` hashes a
-//! receipt; a receipt for which that is not enough accuses nobody.
+//! not in the receipt, so the comparison tries which ones they were, with at most `RECEIPT_HASHES_MAX` hashes
+//! a receipt; a receipt for which that is not enough accuses nobody.
 
 use sha2::{Digest as _, Sha256};
 
@@ -148,7 +148,8 @@ fn lost_of(
     receipt: &ReceiptBody,
 ) -> Result<Option<u64>, TooMany> {
     let searches: Vec<Search> = starts.map(|start| Search::of(records, &start, receipt)).collect();
-    // First with a hundredth of the hashes: most are found with one a frame, by one way of looking or another.
+    // First with a hundredth of the hashes: most are found with one a frame, by one way of looking or
+    // another.
     for hashes_max in [RECEIPT_HASHES_MAX / 100, RECEIPT_HASHES_MAX] {
         let mut is_open = false;
         for search in &searches {

@@ -2,8 +2,8 @@
 //! `requests::ledger` for every receipt that a site shows, and by `server` when it starts.
 //!
 //! Invariants: from the first such receipt on nobody gets an answer, also after a restart, until an operator
-//! has accepted the older copy; a receipt of a count of frames that had ended when they did proves nothing new,
-//! and of any other count a site stops us once, however many of its receipts it kept.
+//! has accepted the older copy; a receipt of a count of frames that had ended when they did proves nothing
+//! new, and of any other count a site stops us once, however many of its receipts it kept.
 
 use common::clock::Timestamp;
 use common::id::SiteId;

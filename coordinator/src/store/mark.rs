@@ -1,9 +1,10 @@
 //! How much the database held when something was added last, in a file beside it: a database that is missing,
-//! empty or older than that was lost or restored. Called by `enrolment` and `journal` after each of their
-//! commits, which write it, and by `restored`, which reads it before a database is believed.
+//! empty or older than that was lost or restored. Called by `enrolment` after each of its commits and by
+//! `journal` soon after each of its own, which write it, and by `restored`, which reads it before a database
+//! is believed.
 //!
-//! Invariant: it never says more than the database has, whenever we are killed; after a kill it may say what it
-//! had `MARK_MS_MIN` before.
+//! Invariant: it never says more than the database has, whenever we are killed; after a kill it may say what
+//! it had `MARK_MS_MIN` before.
 
 use std::fs;
 use std::io;
@@ -113,4 +114,30 @@ impl Drop for Store {
 
 fn path(database: &Path) -> PathBuf {
     database.with_extension("mark")
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Timestamp;
+    use common::id::{Round, RunId};
+
+    use super::*;
+
+    #[test]
+    fn a_journal_that_grows_quickly_is_marked_at_once_and_again_when_it_is_closed() {
+        let folder = tempfile::tempdir().unwrap();
+        let database = folder.path().join("coordinator.db");
+        let store = Store::open(&database).unwrap();
+        let journal = || Mark::read(&database).unwrap().unwrap().journal;
+        for number in 0..3 {
+            if number == 1 {
+                // Not due, however slow this machine is.
+                store.marked.lock().unwrap().at = Some(Instant::now() + Duration::from_secs(60));
+            }
+            store.append(RunId([1; 8]), Round(0), "tick", Timestamp(number), "{}").unwrap();
+        }
+        assert_eq!(journal(), 1, "each entry is marked by itself");
+        drop(store);
+        assert_eq!(journal(), 3);
+    }
 }

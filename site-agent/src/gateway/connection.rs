@@ -3,8 +3,8 @@
 //! Called by `agent_loop` and `overlap::exchange`, and by `cli::check` for one greeting. Every connection
 //! begins with `Hello`, the proof that our ledger was only extended, where it is asked for, and the newest
 //! receipt (`greeting`). An item that failed on the way is released again as a new frame with a new ledger
-//! record: the ledger lists every frame that may have left, whether it arrived or not. A line whose last frame
-//! may not have been counted is not used again.
+//! record: the ledger lists every frame that may have left, whether it arrived or not. A line whose last
+//! frame may not have been counted is not used again.
 
 use std::time::Duration;
 

@@ -1,8 +1,8 @@
 //! What the privacy officer decided about the ledger, and whether it was the officer. Called by
 //! `gateway::memory` before the ledger is believed, and by `cli::ledger`, which makes and shows decisions.
 //!
-//! Invariant: where this site trusts an officer's key, a receipt is set aside only by a decision that this key
-//! signed, and the last decision must bear its signature; so after the trusted key was replaced the new
+//! Invariant: where this site trusts an officer's key, a receipt is set aside only by a decision that this
+//! key signed, and the last decision must bear its signature; so after the trusted key was replaced the new
 //! officer decides again.
 
 use std::path::PathBuf;

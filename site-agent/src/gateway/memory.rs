@@ -1,9 +1,9 @@
 //! Whether the ledger still has what this site knows left it: every frame that a receipt answers, and the
 //! records whose root the coordinator took. A ledger that was cut, restored alone or deleted has not.
 //!
-//! Called by `gateway` and `cli::check`, which open the ledger for writing here, by `cli::run` before it starts
-//! them, and by `cli::ledger`, which compares the whole of it. Invariant: an agent does not add to a ledger that is
-//! behind; the privacy officer decides (`site-agent ledger accept`).
+//! Called by `gateway` and `cli::check`, which open the ledger for writing here, by `cli::run` before it
+//! starts them, and by `cli::ledger`, which compares the whole of it. Invariant: an agent does not add to a
+//! ledger that is behind; the privacy officer decides (`site-agent ledger accept`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;

@@ -47,8 +47,8 @@ pub(super) fn supervised_spans(
     Ok(spans)
 }
 
-/// Where the answer to the messages before `index` begins in the text if the template writes before it what it
-/// writes to ask for it.
+/// Where the answer to the messages before `index` begins in the text if the template writes before it what
+/// it writes to ask for it.
 fn behind_prompt(
     template: &ChatTemplate,
     messages: &[Message],

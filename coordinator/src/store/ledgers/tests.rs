@@ -215,8 +215,8 @@ fn a_receipt_that_is_not_known_stops_us_until_a_person_accepts_it() {
     assert!(coordinator.store.remembers(&coordinator.site, &known, false, Timestamp(9)).unwrap());
 }
 
-/// The attack: a member that kept every receipt of the lost rounds, and shows one after the other. It stops the
-/// consortium once, and a second restoration is noticed all the same.
+/// The attack: a member that kept every receipt of the lost rounds, and shows one after the other. It stops
+/// the consortium once, and a second restoration is noticed all the same.
 #[test]
 fn a_member_that_shows_every_old_receipt_stops_us_once() {
     let coordinator = Coordinator::new();

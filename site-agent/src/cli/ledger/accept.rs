@@ -51,7 +51,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let found = examine(&folder)?;
     if found.reasons.is_empty() {
         return Err(data(
-            "nothing that is known of the ledger is missing in it",
+            "the ledger lacks nothing that is known of it",
             "`site-agent ledger verify` says more; where the coordinator knows another one, its operator accepts this one",
         ));
     }

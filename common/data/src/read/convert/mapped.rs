@@ -1,6 +1,7 @@
-//! A row through a column mapping; a record that is nothing but a list of turns is the mapped column. Called by `convert`. A column that holds a list or an object has no text;
-//! numbers are written as the file writes them. A system turn whose columns are all absent or empty is left
-//! out; any other empty turn is refused by `validate`.
+//! A row through a column mapping; a record that is nothing but a list of turns is the mapped column. Called
+//! by `convert`. A column that holds a list or an object has no text; numbers are written as the file writes
+//! them. A system turn whose columns are all absent or empty is left out; any other empty turn is refused by
+//! `validate`.
 
 use serde_json::Value;
 

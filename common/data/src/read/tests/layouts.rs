@@ -91,8 +91,8 @@ fn text_that_is_not_trained_on_is_named_and_counted() {
     assert_eq!((unused.len(), unused["..."], unused["f0"]), (101, 7, 7));
 }
 
-/// A hospital's file whose records have the patient's name as a key: no report shows it, and none is dropped in
-/// silence.
+/// A hospital's file whose records have the patient's name as a key: no report shows it, and none is dropped
+/// in silence.
 #[test]
 fn a_name_that_few_records_have_is_counted_and_not_told() {
     let record =

@@ -104,7 +104,8 @@ fn mappings_that_are_unclear_are_refused_with_their_line() {
     assert!(matches!(Mapping::read(std::path::Path::new("/nowhere.toml")), Err(DataError::Io { .. })));
 }
 
-/// A list of turns under the names that the mapping gives them, and a list that the mapping makes no turns of.
+/// A list of turns under the names that the mapping gives them, and a list that the mapping makes no turns
+/// of.
 #[test]
 fn lists_of_turns_are_read_as_the_mapping_says() {
     let conversation =
