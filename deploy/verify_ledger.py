@@ -264,21 +264,21 @@ def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
     for frame in reversed(frames):
         rest.append(rest[-1] + (frame["length"] if may_be_lost(frame) else 0))
     rest.reverse()
-    hashes, paths = 0, [(0, start, 0, 0)]
+    steps, paths = 0, [(0, start, 0, 0)]
     while paths:
         at, running, so_far, lost = paths.pop()
         if at == len(frames):
             if running == goal and so_far == lost_bytes:
                 return lost
             continue
+        steps += 1
+        if steps > hashes_max:
+            raise TooMany
         frame = frames[at]
         without = so_far + frame["length"]
         if may_be_lost(frame) and without <= lost_bytes <= without + rest[at + 1]:
             paths.append((at + 1, running, without, lost + 1))
         if so_far + rest[at + 1] >= lost_bytes:
-            hashes += 1
-            if hashes > hashes_max:
-                raise TooMany
             paths.append((at + 1, arrived(running, frame), so_far, lost))
     return None
 
@@ -289,21 +289,21 @@ def arrived(running, frame):
 
 def search_stretches(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
     """The same, where all frames that may be lost were, from one of them to another one."""
-    hashes, prefix, done = 0, start, 0
+    steps, prefix, done = 0, start, 0
     for first in (at for at, frame in enumerate(frames) if may_be_lost(frame)):
         for frame in frames[done:first]:
             prefix = arrived(prefix, frame)
         done, running, so_far, lost, is_over = first, prefix, 0, 0, False
         for frame in frames[first:]:
+            steps += 1
+            if steps > hashes_max:
+                raise TooMany
             is_over = is_over or so_far >= lost_bytes
             if may_be_lost(frame) and not is_over:
                 so_far, lost = so_far + frame["length"], lost + 1
                 continue
             if so_far > lost_bytes:
                 break
-            hashes += 1
-            if hashes > hashes_max:
-                raise TooMany
             running = arrived(running, frame)
         if running == goal and so_far == lost_bytes:
             return lost

@@ -249,7 +249,7 @@ impl Search {
     /// Whether all frames before a new connection were lost from one of them to another one.
     fn try_stretches(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
         let places: Vec<usize> = (0..self.frames.len()).filter(|at| self.is_before_hello(*at)).collect();
-        let mut hashes = 0_usize;
+        let mut steps = 0_usize;
         let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0 };
         for first in &places {
             while so_far.at < *first {
@@ -257,6 +257,10 @@ impl Search {
             }
             let (mut path, mut is_over) = (so_far, false);
             while let Some(frame) = self.frames.get(path.at) {
+                steps += 1;
+                if steps > hashes_max {
+                    return Err(TooMany);
+                }
                 is_over = is_over || path.bytes >= self.lost_bytes;
                 if frame.before_hello && !is_over {
                     let bytes = path.bytes.saturating_add(frame.length);
@@ -265,10 +269,6 @@ impl Search {
                 }
                 if path.bytes > self.lost_bytes {
                     break;
-                }
-                hashes += 1;
-                if hashes > hashes_max {
-                    return Err(TooMany);
                 }
                 path = self.arrived(path);
             }
@@ -300,7 +300,7 @@ impl Search {
         for (at, frame) in self.frames.iter().enumerate().rev() {
             rest[at] = rest[at + 1].saturating_add(if may_be_lost(frame) { frame.length } else { 0 });
         }
-        let mut hashes = 0_usize;
+        let mut steps = 0_usize;
         let mut paths = vec![Path { at: 0, hash: self.start, bytes: 0, frames: 0 }];
         while let Some(path) = paths.pop() {
             let Some(frame) = self.frames.get(path.at) else {
@@ -309,6 +309,10 @@ impl Search {
                 }
                 continue;
             };
+            steps += 1;
+            if steps > hashes_max {
+                return Err(TooMany);
+            }
             let rest = rest.get(path.at + 1).copied().unwrap_or(0);
             let without = path.bytes.saturating_add(frame.length);
             let fits = without <= self.lost_bytes && self.lost_bytes <= without.saturating_add(rest);
@@ -316,10 +320,6 @@ impl Search {
                 paths.push(Path { at: path.at + 1, bytes: without, frames: path.frames + 1, ..path });
             }
             if path.bytes.saturating_add(rest) >= self.lost_bytes {
-                hashes += 1;
-                if hashes > hashes_max {
-                    return Err(TooMany);
-                }
                 paths.push(self.arrived(path));
             }
         }

@@ -15,8 +15,8 @@ use common::net::{CloseCode, Peer};
 use common::wire::message::{Refusal, Request, Response, RoundKey, TrainFailure};
 
 use super::intake::Intake;
-use super::ledger::{self, Asked};
 use super::places::Places;
+use super::standing::{self, Asked};
 use super::told::Told;
 use crate::blocking::{blocking, internal};
 use crate::execution::driver::Driver;
@@ -142,7 +142,7 @@ impl RequestHandler {
         let (store, now) = (Arc::clone(&self.store), self.clock.now());
         let work = move || {
             let Some(site) = store.authorise(serial, key)? else { return Ok(Entry::Unauthorised) };
-            let answered = match ledger::stands(&store, &site, &asked, now)? {
+            let answered = match standing::stands(&store, &site, &asked, now)? {
                 Ok(answered) => answered,
                 Err(refusal) => return Ok(Entry::Refused(refusal)),
             };
@@ -169,7 +169,7 @@ impl RequestHandler {
 
     async fn answer(&self, site: &SiteId, received: Received, totals: FrameTotals) -> Result<Reply, Refusal> {
         match received.envelope.request {
-            // Answered by `ledger`.
+            // Answered by `standing`.
             Request::Hello { .. } | Request::LedgerProof { .. } => Err(Refusal::Internal),
             Request::ShowReceipt { receipt } => self.shown(site, &receipt).await,
             Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),

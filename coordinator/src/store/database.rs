@@ -3,11 +3,11 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
 use super::error::StoreError;
-use super::mark::Marked;
 use super::reserve::Reserve;
 use super::sqlite;
 
@@ -19,6 +19,14 @@ pub struct Store {
     pub(super) reserve: Reserve,
     /// When the mark beside it was written last.
     pub(super) marked: Mutex<Marked>,
+}
+
+/// When the mark was written last, for `mark`.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    pub(super) at: Option<Instant>,
+    /// Whether the database has more since.
+    pub(super) is_behind: bool,
 }
 
 impl Store {

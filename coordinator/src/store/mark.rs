@@ -16,7 +16,7 @@ use common::durable;
 use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
-use super::database::{Store, from_sql};
+use super::database::{Marked, Store, from_sql};
 use super::error::StoreError;
 use crate::limits::MARK_MS_MIN;
 
@@ -93,14 +93,6 @@ impl Store {
             tracing::warn!(%error, "cannot note beside the database how much it holds");
         }
     }
-}
-
-/// When a mark was written last.
-#[derive(Debug, Default)]
-pub(super) struct Marked {
-    at: Option<Instant>,
-    /// Whether the database has more since.
-    is_behind: bool,
 }
 
 impl Drop for Store {

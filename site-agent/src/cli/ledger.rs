@@ -5,16 +5,15 @@ mod accept;
 mod receipts;
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use common::ledger::{self, Compared, LedgerError, Reading, Record, Summary, Tree};
+use common::ledger::{Compared, Record, Summary, Tree};
 use common::wire::message::LedgerHead;
 use serde_json::json;
 
 use self::receipts::Beside;
+pub(in crate::cli) use self::receipts::read;
 use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;
@@ -246,21 +245,4 @@ fn data_roots(records: &[Record]) -> BTreeMap<&str, Vec<&str>> {
         data.entry(record.run.as_deref().unwrap_or_default()).or_default().push(&record.sha256);
     }
     data
-}
-
-/// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it,
-/// and one that a crash left there was never followed by a send and will be cut off at the next start.
-pub(super) fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
-    let file = File::open(path).map_err(|source| SiteError::io(path, source))?;
-    let mut records = Vec::new();
-    match ledger::read(BufReader::new(file), |record| records.push(record.clone())) {
-        Ok(Reading { verifier, torn_bytes, .. }) => {
-            if torn_bytes > 0 {
-                eprintln!("note: the last line is incomplete and not counted: a crash, or a running agent");
-            }
-            Ok((records, verifier.summary()))
-        }
-        Err(LedgerError::Io(source)) => Err(SiteError::io(path, source)),
-        Err(error) => Err(SiteError::Ledger { path: path.to_path_buf(), reason: error.to_string() }),
-    }
 }

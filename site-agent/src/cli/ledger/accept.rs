@@ -105,7 +105,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 fn examine(folder: &StateFolder) -> Result<Beside, SiteError> {
     let known = receipts::knowledge(folder)?;
     let path = folder.ledger();
-    let records = if path.exists() { super::read(&path)?.0 } else { Vec::new() };
+    let records = if path.exists() { receipts::read(&path)?.0 } else { Vec::new() };
     Ok(known.map(|known| receipts::compare(&records, &known)).unwrap_or_default())
 }
 
