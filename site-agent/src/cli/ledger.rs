@@ -4,6 +4,8 @@
 mod accept;
 mod receipts;
 
+pub(in crate::cli) use self::receipts::read;
+
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -13,7 +15,6 @@ use common::wire::message::LedgerHead;
 use serde_json::json;
 
 use self::receipts::Beside;
-pub(in crate::cli) use self::receipts::read;
 use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;

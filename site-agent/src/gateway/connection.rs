@@ -37,6 +37,8 @@ pub struct Connection<N: Connector, C> {
     connector: N,
     egress: Egress<C>,
     wire: Option<N::Wire>,
+    /// The person was told that there is a line, and not since that there is none.
+    is_told: bool,
     backoff: Backoff,
     /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
     book: Option<Store>,
@@ -44,7 +46,7 @@ pub struct Connection<N: Connector, C> {
 
 impl<N: Connector, C: Clock> Connection<N, C> {
     pub fn new(connector: N, egress: Egress<C>) -> Self {
-        Self { connector, egress, wire: None, backoff: Backoff::default(), book: None }
+        Self { connector, egress, wire: None, is_told: false, backoff: Backoff::default(), book: None }
     }
 
     /// Remembers in this database what the coordinator says, and shows it the newest receipt in it.
@@ -97,6 +99,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
 
     /// How long to wait after this failure; tells the person. Some failures a person has to mend.
     fn pause_ms(&mut self, error: &SiteError, report: &mut impl Report) -> u64 {
+        self.is_told = false;
         match error {
             SiteError::LedgerRefused => {
                 let retry_ms = self.backoff.next_within_ms(PERSON_WAIT_MS_MAX, random());

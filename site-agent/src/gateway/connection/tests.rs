@@ -96,8 +96,9 @@ fn nothing_leaves_while_nobody_answers() {
 fn a_line_ends_with_an_answer_after_which_the_frame_may_not_be_counted() {
     let busy = Some(Response::Busy { retry_after_ms: 1 });
     let script = vec![welcome(), busy.clone(), welcome(), busy, welcome(), Some(Response::Noted)];
-    let (answer, kinds, _) = ask(0, script);
+    let (answer, kinds, notices) = ask(0, script);
     assert_eq!((answer, kinds), (Response::Noted, vec!["hello", "poll", "hello", "poll", "hello", "poll"]));
+    assert_eq!(notices, [Notice::Connected], "no news to a person");
     let uncounted = [Refusal::StorageFull, Refusal::Internal, Refusal::BadRequest];
     for refusal in uncounted {
         assert!(may_be_uncounted(&Response::Refused(refusal)), "{refusal:?}");
