@@ -56,7 +56,7 @@ type Entered = (SiteId, FrameTotals, Option<Response>);
 
 /// What the database says of a request before it is answered.
 enum Entry {
-    Counted(Entered),
+    Counted(Box<Entered>),
     Unauthorised,
     Refused(Refusal),
     Uncounted(SiteId, FrameRefusal),
@@ -147,12 +147,12 @@ impl RequestHandler {
                 Err(refusal) => return Ok(Entry::Refused(refusal)),
             };
             Ok(match store.record_frame(&site, &frame, now)? {
-                Ok(totals) => Entry::Counted((site, totals, answered)),
+                Ok(totals) => Entry::Counted(Box::new((site, totals, answered))),
                 Err(refusal) => Entry::Uncounted(site, refusal),
             })
         };
         match internal(blocking(work).await)? {
-            Entry::Counted(entered) => Ok(entered),
+            Entry::Counted(entered) => Ok(*entered),
             Entry::Unauthorised => Err(unauthorised(peer, serial).into()),
             Entry::Refused(refusal) => Err(refusal.into()),
             Entry::Uncounted(site, FrameRefusal::Sequence { last }) => {

@@ -142,7 +142,7 @@ mod tests {
     fn a_forged_decision_does_not_count_and_the_officers_next_one_mends_it() {
         let (officer, other) = (OfficerKey::generate().unwrap(), OfficerKey::generate().unwrap());
         let signed = epoch(4, Some(&officer));
-        assert_eq!(doubt(&[signed.clone()], Some(&officer)), None);
+        assert_eq!(doubt(std::slice::from_ref(&signed), Some(&officer)), None);
         let forged = [
             epoch(4, None),
             epoch(4, Some(&other)),
@@ -150,7 +150,7 @@ mod tests {
             Epoch { head: LedgerHead { size: 5, ..signed.head }, ..signed.clone() },
         ];
         for forged in forged {
-            assert!(doubt(&[forged.clone()], Some(&officer)).is_some(), "{forged:?}");
+            assert!(doubt(std::slice::from_ref(&forged), Some(&officer)).is_some(), "{forged:?}");
             assert!(doubt(&[signed.clone(), forged.clone()], Some(&officer)).is_some());
             assert_eq!(doubt(&[forged.clone(), signed.clone()], Some(&officer)), None);
             // Where nobody is trusted, everybody with the folder decides.

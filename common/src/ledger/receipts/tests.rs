@@ -114,7 +114,7 @@ fn a_record_that_was_changed_removed_or_moved_is_found_though_the_chain_holds() 
 /// connection those of a stretch were not counted, and those before and behind it were.
 #[test]
 fn a_thousand_uncounted_frames_in_a_row_are_found_where_a_new_connection_follows_each() {
-    let kinds = |number: u64| if number % 2 == 0 { Kind::Poll } else { Kind::Hello };
+    let kinds = |number: u64| if number.is_multiple_of(2) { Kind::Poll } else { Kind::Hello };
     let mut records: Vec<Record> = (0..2400).map(|number| record(kinds(number), number, 50)).collect();
     records.push(record(Kind::Commit, 2400, 50));
     let lost: Vec<u64> = (200..2200).step_by(2).collect();
