@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies a site's egress ledger. Independent of Consilium's own code; needs Python 3 and nothing else.
 
-    python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE]
+    python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE [--officer KEY]]
 
 Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option).
 
@@ -15,7 +15,8 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
   - with --root (and --size): the Merkle tree hash of RFC 6962, section 2.1, over all lines (or the first N) is the given
     one, for instance the one the coordinator was told or the one you wrote down last month;
   - with --receipts: the frames are those that the coordinator acknowledged, in number of bytes and in hash, and its
-    signatures hold. `site-agent ledger receipts --out FILE` writes the file; compare its receipt_key with the one you know.
+    signatures hold. `site-agent ledger receipts --out FILE` writes the file; compare its receipt_key with the one you know;
+  - with --officer: a decision to go on with another ledger, which sets receipts aside, bears this officer's signature.
 Without a root or receipts from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine
 one: keep both off this machine each time you check.
 
@@ -205,86 +206,179 @@ def digits(value, size):
     return bytes.fromhex(value)
 
 
-def read_receipts(text):
-    """The receipts of a file, and what the coordinator took (or None); Broken for a receipt that is not signed."""
+def read_receipt(entry, site, key):
+    """A receipt that the coordinator's key signed, or Broken."""
+    numbers = [number(entry[name], 2**64) for name in ("bytes", "first_sequence", "last_sequence", "received_bytes")]
+    message = b"consilium receipt v1\0" + hashlib.sha256(site.encode()).digest()
+    message += digits(entry["run"], 8) + number(entry["round"], 2**32).to_bytes(4, "little")
+    message += digits(entry["digest"], 32) + b"".join(value.to_bytes(8, "little") for value in numbers)
+    message += digits(entry["running_hash"], 32)
+    if not is_signed(key, message, digits(entry["signature"], 64)):
+        raise Broken(f"the receipt of run {entry['run']}, round {entry['round']} is not signed")
+    return entry
+
+
+def read_decision(entry, site, officer):
+    """The receipts that a decision sets aside, and whether the officer signed it. Without an officer's key all decide."""
+    message = b"consilium ledger v1\0" + hashlib.sha256(site.encode()).digest()
+    message += number(entry["size"], 2**64).to_bytes(8, "little") + digits(entry["root"], 32)
+    keys = []
+    for key in entry["set_aside"]:
+        message += digits(key["run"], 8) + number(key["round"], 2**32).to_bytes(4, "little")
+        keys.append((key["run"], key["round"]))
+    signature = entry["signature"]
+    if officer is None:
+        return keys, True
+    return keys, signature is not None and is_signed(officer, message, digits(signature, 64))
+
+
+def read_receipts(text, officer=None):
+    """The receipts of a file, those set aside, what the coordinator took (or None) and the number of decisions.
+
+    Broken for a receipt that is not signed, and where the last decision is not the officer's.
+    """
     try:
         copy = json.loads(text)
-        site, key, entries = copy["site"], digits(copy["receipt_key"], 32), copy["receipts"]
+        site, key = copy["site"], digits(copy["receipt_key"], 32)
         taken = copy.get("taken")
         if taken is not None:
             taken = (number(taken["size"], 2**64), digits(taken["root"], 32).hex())
-        receipts = []
-        for entry in entries:
-            numbers = [number(entry[name], 2**64) for name in ("bytes", "first_sequence", "last_sequence", "received_bytes")]
-            message = b"consilium receipt v1\0" + hashlib.sha256(site.encode()).digest()
-            message += digits(entry["run"], 8) + number(entry["round"], 2**32).to_bytes(4, "little")
-            message += digits(entry["digest"], 32) + b"".join(value.to_bytes(8, "little") for value in numbers)
-            message += digits(entry["running_hash"], 32)
-            if not is_signed(key, message, digits(entry["signature"], 64)):
-                raise Broken(f"the receipt of run {entry['run']}, round {entry['round']} is not signed")
-            receipts.append(entry)
+        receipts = [read_receipt(entry, site, key) for entry in copy["receipts"]]
+        others = [read_receipt(entry, site, key) for entry in copy.get("set_aside", [])]
+        decisions = [read_decision(entry, site, officer) for entry in copy.get("decisions", [])]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         raise Broken("it is no file that `site-agent ledger receipts --out` wrote") from None
-    receipts.sort(key=lambda entry: (entry["last_sequence"], entry["received_bytes"]))
-    return receipts, taken
+    if decisions and not decisions[-1][1]:
+        raise Broken("the last decision to go on with another ledger is not signed by this officer")
+    named = {key for keys, holds in decisions if holds for key in keys}
+    # What no decision names is no less a receipt for being in another list.
+    set_aside = [entry for entry in others if (entry["run"], entry["round"]) in named]
+    receipts += [entry for entry in others if entry not in set_aside]
+    return receipts, set_aside, taken, len(decisions)
 
 
-def search(frames, lost_bytes, start, goal, may_be_lost):
+class TooMany(Exception):
+    """The search would take too long."""
+
+
+def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
     """How many frames were lost on the way, if bytes and hash come out so; None if they never do."""
     rest = [0]
     for frame in reversed(frames):
         rest.append(rest[-1] + (frame["length"] if may_be_lost(frame) else 0))
     rest.reverse()
-    hashes, paths = 0, [(0, start, 0, 0)]
+    steps, paths = 0, [(0, start, 0, 0)]
     while paths:
         at, running, so_far, lost = paths.pop()
         if at == len(frames):
             if running == goal and so_far == lost_bytes:
                 return lost
             continue
+        steps += 1
+        if steps > hashes_max:
+            raise TooMany
         frame = frames[at]
         without = so_far + frame["length"]
         if may_be_lost(frame) and without <= lost_bytes <= without + rest[at + 1]:
             paths.append((at + 1, running, without, lost + 1))
         if so_far + rest[at + 1] >= lost_bytes:
-            hashes += 1
-            if hashes > RECEIPT_HASHES_MAX:
-                raise Broken("so many frames may have been lost that a receipt cannot be compared")
-            paths.append((at + 1, hashlib.sha256(running + bytes.fromhex(frame["sha256"])).digest(), so_far, lost))
+            paths.append((at + 1, arrived(running, frame), so_far, lost))
     return None
 
 
-def compare(records, receipts):
-    """Compares receipts, in order, with the ledger; returns how many frames never arrived."""
+def arrived(running, frame):
+    return hashlib.sha256(running + bytes.fromhex(frame["sha256"])).digest()
+
+
+def search_stretches(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
+    """The same, where all frames that may be lost were, from one of them to another one."""
+    steps, prefix, done = 0, start, 0
+    for first in (at for at, frame in enumerate(frames) if may_be_lost(frame)):
+        for frame in frames[done:first]:
+            prefix = arrived(prefix, frame)
+        done, running, so_far, lost, is_over = first, prefix, 0, 0, False
+        for frame in frames[first:]:
+            steps += 1
+            if steps > hashes_max:
+                raise TooMany
+            is_over = is_over or so_far >= lost_bytes
+            if may_be_lost(frame) and not is_over:
+                so_far, lost = so_far + frame["length"], lost + 1
+                continue
+            if so_far > lost_bytes:
+                break
+            running = arrived(running, frame)
+        if running == goal and so_far == lost_bytes:
+            return lost
+    return None
+
+
+def lost_before(frames, before_hello, starts, receipt):
+    """How many frames were lost before a receipt; None if none of the starts leads there."""
+    last, goal = receipt["last_sequence"], bytes.fromhex(receipt["running_hash"])
+    for hashes_max in (RECEIPT_HASHES_MAX // 100, RECEIPT_HASHES_MAX):
+        is_open = False
+        for start, received, running in starts:
+            part = [frame for frame in frames if start <= frame["sequence"] <= last]
+            lost_bytes = received + sum(frame["length"] for frame in part) - receipt["received_bytes"]
+            usual = lambda frame: frame["sequence"] in before_hello
+            ways = [(search, usual), (search_stretches, usual), (search, lambda frame: True)]
+            ways = ways[: 0 if lost_bytes < 0 else 1 if lost_bytes == 0 else 3]
+            for way, may_be_lost in ways:
+                try:
+                    lost = way(part, lost_bytes, running, goal, may_be_lost, hashes_max)
+                except TooMany:
+                    is_open = True
+                    continue
+                if lost is not None:
+                    return lost
+        if not is_open:
+            return None
+    raise TooMany
+
+
+def compare(records, receipts, set_aside):
+    """Compares receipts with the ledger; returns how many fit, how many frames were lost, and which could not be compared."""
     frames = [record for record in records if record["kind"] not in ("join", "data")]
     before_hello = {a["sequence"] for a, b in zip(frames, frames[1:]) if b["kind"] == "hello"}
-    lost_frames, before = 0, None
-    for receipt in receipts:
+    entries = [(entry, True) for entry in receipts] + [(entry, False) for entry in set_aside]
+    entries.sort(key=lambda entry: (entry[0]["last_sequence"], entry[0]["received_bytes"]))
+    fit, lost_frames, uncompared, newest, fitting = 0, 0, [], None, None
+    for receipt, must_fit in entries:
         name = f"it does not fit the receipt of run {receipt['run']}, round {receipt['round']}"
         last, first = receipt["last_sequence"], receipt["first_sequence"]
         record = records[last] if last < len(records) else {"kind": None}
         if record["kind"] not in ("commit", "offer") or (record["run"], record["round"]) != (receipt["run"], receipt["round"]):
-            raise Broken(f"{name}: record {last}, which the receipt answers, is not there")
-        starts = [(first, 0, bytes(32))]
-        if before and before["first_sequence"] == first:
-            state = before["last_sequence"] + 1, before["received_bytes"], bytes.fromhex(before["running_hash"])
-            starts.insert(0, state)
-        for start, received, running in starts:
-            part = [frame for frame in frames if start <= frame["sequence"] <= last]
-            lost_bytes = received + sum(frame["length"] for frame in part) - receipt["received_bytes"]
-            goal = bytes.fromhex(receipt["running_hash"])
-            lost = None
-            if lost_bytes >= 0:
-                lost = search(part, lost_bytes, running, goal, lambda frame: frame["sequence"] in before_hello)
-                if lost is None and lost_bytes > 0:
-                    lost = search(part, lost_bytes, running, goal, lambda frame: True)
-            if lost is not None:
-                break
+            if must_fit:
+                raise Broken(f"{name}: record {last}, which the receipt answers, is not there")
+            continue
+        before = [entry for entry in (newest, fitting if fitting is not newest else None) if entry]
+        before = [entry for entry in before if entry["first_sequence"] == first]
+        starts = [(entry["last_sequence"] + 1, entry["received_bytes"], bytes.fromhex(entry["running_hash"])) for entry in before]
+        newest = receipt
+        if not must_fit:
+            continue
+        try:
+            lost = lost_before(frames, before_hello, starts + [(first, 0, bytes(32))], receipt)
+        except TooMany:
+            uncompared.append(f"the receipt of run {receipt['run']}, round {receipt['round']}")
+            continue
         if lost is None:
-            raise Broken(f"{name}: a record from {first} to {last} was changed, removed or moved")
-        lost_frames += lost
-        before = receipt
-    return lost_frames
+            begin = starts[0][0] if starts else first
+            raise Broken(f"{name}: a record from {begin} to {last} was changed, removed or moved")
+        fit, lost_frames, fitting = fit + 1, lost_frames + lost, receipt
+    return fit, lost_frames, uncompared
+
+
+def print_roots(leaves, taken):
+    """What a person compares by eye where the ledger is refused."""
+    if leaves is None:
+        return
+    print(f"this ledger: {len(leaves)} records, root {tree_hash(leaves)}", file=sys.stderr)
+    if taken:
+        print(f"taken by the coordinator: {taken[0]} records, root {taken[1]}", file=sys.stderr)
+        if taken[0] < len(leaves):
+            print(f"this ledger's first {taken[0]} records: root {tree_hash(leaves[: taken[0]])}", file=sys.stderr)
 
 
 def main():
@@ -294,17 +388,26 @@ def main():
     parser.add_argument("--root", help="the Merkle root that is expected, in hexadecimal digits")
     parser.add_argument("--size", type=int, help="with --root: the number of records that root was taken over")
     parser.add_argument("--receipts", help="a file that `site-agent ledger receipts --out` wrote")
+    parser.add_argument("--officer", help="with --receipts: the officer's public key (officer.key.pub), whose decisions alone count")
     arguments = parser.parse_args()
-    receipts, lost = [], 0
+    fit, lost, uncompared, decisions, taken = 0, 0, [], 0, None
+    leaves = None
     try:
         with open(arguments.ledger, "rb") as file:
             leaves, kinds, data, total, torn_bytes, records = verify(file.read())
         if arguments.receipts:
+            officer = None
+            if arguments.officer:
+                with open(arguments.officer, "rb") as file:
+                    found = re.fullmatch(rb"\s*consilium-officer-public-key\s+([0-9a-f]{64})\s*", file.read(1024))
+                if not found:
+                    raise Broken(f"{arguments.officer} is no officer's public key")
+                officer = bytes.fromhex(found[1].decode("ascii"))
             with open(arguments.receipts, "rb") as file:
-                receipts, taken = read_receipts(file.read())
+                receipts, set_aside, taken, decisions = read_receipts(file.read(), officer)
             if taken and (taken[0] > len(leaves) or tree_hash(leaves[: taken[0]]) != taken[1]):
                 raise Broken(f"its first {taken[0]} records are not there, or not those that the coordinator took")
-            lost = compare(records, receipts)
+            fit, lost, uncompared = compare(records, receipts, set_aside)
         root = tree_hash(leaves)
         if arguments.root:
             size = len(leaves) if arguments.size is None else arguments.size
@@ -317,13 +420,14 @@ def main():
         return 2
     except Broken as error:
         print(f"error: the ledger is not intact: {error}", file=sys.stderr)
+        print_roots(leaves, taken)
         return 1
     if torn_bytes:
         note = f"note: the last line is incomplete ({torn_bytes} bytes, not counted): a crash, or a running agent"
         print(note, file=sys.stderr)
     if arguments.json:
         summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds, "data": data}
-        summary["receipts"] = {"fit": len(receipts), "frames_lost": lost}
+        summary["receipts"] = {"fit": fit, "frames_lost": lost, "not_compared": len(uncompared)}
         print(json.dumps(summary, indent=2))
         return 0
     rows = [("kind", "frames", "bytes")]
@@ -335,8 +439,12 @@ def main():
     for run, roots in sorted(data.items()):
         print(f"run {run} used data {', then '.join(roots)}")
     print(f"root {root}")
-    if receipts:
-        print(f"receipts {len(receipts)}: all fit; {lost} frames never arrived")
+    if fit:
+        print(f"receipts {fit}: all fit; {lost} frames never arrived or were not counted")
+    for name in uncompared:
+        print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
+    if decisions:
+        print(f"begun anew by an officer's decision: {decisions} times")
     print("the ledger is intact")
     return 0
 

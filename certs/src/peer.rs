@@ -72,6 +72,12 @@ impl PeerCertificate {
         profile::check_site_name(site)?;
         Ok(site)
     }
+
+    /// Whether it is a certificate of the site with this name.
+    #[must_use]
+    pub fn is_of(&self, site: &str) -> bool {
+        self.site().is_ok_and(|name| name == site)
+    }
 }
 
 fn system_time(unix_s: i64) -> SystemTime {

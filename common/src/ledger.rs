@@ -14,7 +14,7 @@ mod verify;
 
 pub use consistency::{Prover, extends};
 pub use merkle::Tree;
-pub use receipts::{Compared, ReceiptError, answers, compare};
+pub use receipts::{Compared, ReceiptError, Uncompared, answers, compare};
 pub use record::{Kind, LedgerError, Record, context, line_digest};
 pub use verify::{KindTotal, Reading, Summary, Verifier, read, verify};
 

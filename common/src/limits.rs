@@ -146,8 +146,9 @@ pub const OVERLAP_WAIT_MS_MAX: u64 = 10_000;
 /// Hashes of one proof that a ledger was only extended: a tree of 2^64 records has 64 levels, and the proof
 /// one hash a level and one more (RFC 6962, section 2.1.2). 65 x 32 B = 2,080 B.
 pub const LEDGER_PROOF_HASHES_MAX: usize = 65;
-/// Hashes that the comparison of one receipt with a ledger may take while it tries which frames were lost: a
-/// second of one core in Rust, some ten in Python. Without losses it is one hash a frame.
+/// Steps, each with a hash at most, that the comparison of one receipt with a ledger may take for each of its
+/// three ways of looking, from each of its three starts, while it tries which frames were lost: a second of
+/// one core in Rust, some ten in Python. Without losses it is one step a frame.
 pub const RECEIPT_HASHES_MAX: usize = 2_000_000;
 /// One line of the egress ledger; a record is about 400 bytes.
 pub const LEDGER_LINE_BYTES_MAX: usize = 1024;

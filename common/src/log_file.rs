@@ -81,13 +81,6 @@ impl SharedLog {
         line
     }
 
-    /// Opens the file anew if another program has moved it away.
-    pub fn open_again(&self) {
-        if let Some(file) = &self.0 {
-            let _ = file.lock().unwrap_or_else(PoisonError::into_inner).open_if_moved();
-        }
-    }
-
     fn keep(&self, line: &[u8]) {
         if let Some(file) = &self.0 {
             let _ = file.lock().unwrap_or_else(PoisonError::into_inner).write_line(line);
@@ -150,7 +143,6 @@ mod tests {
         assert_eq!(text, "1970-01-01T00:00:00.000Z begun\n2026-11-29T08:00:00Z INFO goes on\n");
         let nowhere = SharedLog::open(Path::new("/nowhere/serve.log"));
         assert_eq!(nowhere.line(Timestamp(0), "x"), "1970-01-01T00:00:00.000Z x\n");
-        nowhere.open_again();
     }
 
     #[test]

@@ -23,6 +23,12 @@ pub fn escape(text: &str) -> String {
     safe
 }
 
+/// A page's text in which no line ends between a number and its percent sign.
+#[must_use]
+pub fn unbroken(text: &str) -> String {
+    text.replace(" %", "\u{a0}%")
+}
+
 /// `1234567` as `1,234,567`.
 #[must_use]
 pub fn grouped(number: u64) -> String {
@@ -45,6 +51,11 @@ mod tests {
     fn thousands_are_grouped() {
         let grouped = [0, 999, 1_000, 1_234_567].map(grouped);
         assert_eq!(grouped, ["0", "999", "1,000", "1,234,567"]);
+    }
+
+    #[test]
+    fn a_percent_sign_stays_with_its_number() {
+        assert_eq!(unbroken("<p>11.9 % lower, 100%</p>"), "<p>11.9\u{a0}% lower, 100%</p>");
     }
 
     #[test]

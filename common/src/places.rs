@@ -13,8 +13,21 @@ use crate::limits::HUB_REVISION_CHARACTERS_MAX;
 /// (`models--ORG--NAME`) it is the snapshot that `refs/main` names.
 ///
 /// # Errors
-/// The path does not exist or cannot be looked at.
+/// The path does not exist or cannot be looked at; `InvalidData` where a file in it is a link to elsewhere.
 pub fn model(path: &Path) -> io::Result<PathBuf> {
+    let folder = snapshot(path)?;
+    if let Some((link, target)) = links(&folder).find(|(_, target)| !may_lead_to(&folder, target)) {
+        let reason = format!(
+            "{} is a link out of the model's folder, to {}; put the file itself there",
+            link.display(),
+            target.display()
+        );
+        return Err(io::Error::new(io::ErrorKind::InvalidData, reason));
+    }
+    Ok(folder)
+}
+
+fn snapshot(path: &Path) -> io::Result<PathBuf> {
     let folder = path.canonicalize()?;
     let Ok(reference) = std::fs::read_to_string(folder.join("refs/main")) else { return Ok(folder) };
     let revision = reference.trim();
@@ -36,12 +49,28 @@ pub fn file(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// What must be readable for the files in a model or adapter folder to be: the folder, and where links in it
-/// lead. Never asked of a folder into which somebody less trusted may put a link.
+/// lead, as far as [`model`] allows.
 #[must_use]
 pub fn readable(folder: &Path) -> Vec<PathBuf> {
-    let links = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
-    let targets = links.filter(|path| path.is_symlink()).filter_map(|path| path.canonicalize().ok());
+    let targets = links(folder).filter(|(_, target)| may_lead_to(folder, target)).map(|(_, target)| target);
     std::iter::once(folder.to_path_buf()).chain(targets).collect()
+}
+
+/// The links in a folder that lead somewhere, and where.
+fn links(folder: &Path) -> impl Iterator<Item = (PathBuf, PathBuf)> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path());
+    let is_link = |path: &PathBuf| path.is_symlink();
+    entries.filter(is_link).filter_map(|path| path.canonicalize().ok().map(|target| (path, target)))
+}
+
+/// Whether a file of a model may be there: in its folder, or in the store of the hub's cache beside it. Who
+/// can put a link into a model's folder shall not open any other file to the process that reads it.
+fn may_lead_to(folder: &Path, target: &Path) -> bool {
+    let Ok(folder) = folder.canonicalize() else { return false };
+    let snapshots = folder.parent().filter(|parent| parent.file_name() == Some("snapshots".as_ref()));
+    let store = snapshots.and_then(Path::parent).map(|cache| cache.join("blobs"));
+    let store = store.and_then(|store| store.canonicalize().ok());
+    target.starts_with(&folder) || store.is_some_and(|store| target.parent() == Some(&*store))
 }
 
 #[cfg(test)]
@@ -67,6 +96,30 @@ mod tests {
             assert_eq!(model(named).unwrap(), snapshot);
         }
         assert_eq!(readable(&snapshot), [snapshot.clone(), cache.join("blobs/aa")]);
+        // Not out of the cache, whoever made the link.
+        let secret = place.join("secret");
+        std::fs::write(&secret, "s").unwrap();
+        let below = cache.join("blobs/below");
+        std::fs::create_dir(&below).unwrap();
+        for (name, target) in [("weights", &secret), ("store", &cache.join("blobs")), ("below", &below)] {
+            let link = snapshot.join(name);
+            symlink(target, &link).unwrap();
+            let is_told = name != "below";
+            assert_eq!(readable(&snapshot).len(), if is_told { 2 } else { 3 }, "{name}");
+            let refused = model(&snapshot).err().map(|error| error.to_string());
+            assert_eq!(refused.is_some_and(|words| words.contains("out of the model's folder")), is_told);
+            std::fs::remove_file(link).unwrap();
+        }
+        symlink("config.json", snapshot.join("same.json")).unwrap();
+        assert!(model(&snapshot).is_ok());
+        std::fs::remove_dir(below).unwrap();
+        let plain = place.join("plain");
+        std::fs::create_dir_all(plain.join("more")).unwrap();
+        std::fs::write(plain.join("more/a"), "a").unwrap();
+        symlink("more/a", plain.join("a")).unwrap();
+        assert_eq!(readable(&plain), [plain.clone(), plain.join("more/a")]);
+        symlink(cache.join("blobs/aa"), plain.join("b")).unwrap();
+        assert!(model(&plain).is_err(), "another cache's store");
         std::fs::write(cache.join("refs/main"), "../../..").unwrap();
         assert_eq!(model(&cache).unwrap(), cache);
         assert!(model(&place.join("nowhere")).is_err());

@@ -144,3 +144,7 @@ const _: () = assert!(
     EFFECT_ATTEMPTS_MAX as u64 * EFFECT_WAIT_MS_MAX >= 30 * 60_000,
     "half an hour of attempts at the longest wait"
 );
+
+/// Between two marks of how much the database holds, while its journal grows: a mark costs two syncs of the
+/// disk, and a copy of the database is older than a second.
+pub const MARK_MS_MIN: u64 = 1_000;

@@ -110,6 +110,7 @@ pub async fn serve(
         receipt_key: *receipts.public_key()?.as_bytes(),
         run_address: config.address.clone(),
         lifetime: Duration::from_secs(u64::from(config.certificate_days) * 86_400),
+        connections: server.connections(),
         clock: Arc::clone(&clock),
     });
     let handler = Arc::new(RequestHandler {

@@ -256,7 +256,8 @@ impl SiteError {
                     .into()
             }
             Self::Ledger { .. } => {
-                "keep the file as it is and show it to the privacy officer; `site-agent ledger verify` says more".into()
+                "put the newest copy of the ledger back; if there is none, move this one away, keep it for the privacy officer, and let them decide: `site-agent ledger accept`"
+                    .into()
             }
             Self::PointsRefused { .. } => "see logs/gateway.log and logs/worker.log; nothing was sent".into(),
             Self::UpdateRefused { .. } => "see logs/gateway.log; the limits are in agent.toml under [policy]".into(),

@@ -23,13 +23,14 @@ use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_
 use agent_loop::{AgentLoop, Course};
 use connection::Connection;
 use connection::quic::QuicConnector;
+use decisions::Decider;
 use identity::Identity;
-use ledger::LedgerWriter;
 use output::{Output, Report};
 use store::Store;
 
 pub mod agent_loop;
 pub mod connection;
+pub mod decisions;
 pub mod global_adapter;
 pub mod identity;
 pub mod ledger;
@@ -54,14 +55,15 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
     let store = wait_for_room(|| Store::open(&folder.database()))?;
     let book = wait_for_room(|| Store::open(&folder.database()))?;
+    // Not to be opened afterwards either.
+    let decider = Decider::of(folder)?;
     let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
     let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
     if !unmet.is_empty() {
         return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
     }
     let identity = Identity::load(&folder.identity())?;
-    memory::must_not_be_behind(&folder.ledger(), &store)?;
-    let (ledger, torn_bytes) = wait_for_room(|| LedgerWriter::open(&folder.ledger()))?;
+    let (ledger, torn_bytes) = wait_for_room(|| memory::open(&folder.ledger(), &store, &decider))?;
     if torn_bytes > 0 {
         tracing::warn!(
             torn_bytes,

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
 
 use common::durable;
+use common::places;
 use common::private;
 use sandbox::Lock;
 use sandbox::probe::{ProbeReport, TRIAL_FILE, Targets, probe_gateway, probe_worker};
@@ -192,8 +193,12 @@ pub fn disk_warning(folder: &StateFolder, config: &AgentConfig) -> Option<String
 /// records.
 ///
 /// # Errors
-/// `Validation` when the worker has said what is wrong.
+/// `Validation` when the worker has said what is wrong; `Io` where a file of the model is a link to
+/// elsewhere.
 pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
+    let model = AgentConfig::load(&folder.config())?.model;
+    // A link out of it is closed to the worker; who made it learns that here.
+    places::model(&model).map_err(|source| SiteError::io(&model, source))?;
     let output = Command::new(executable()?)
         .args(["worker", "--validate", "--state"])
         .arg(folder.root())

@@ -39,7 +39,6 @@ pub use own_log::OwnLog;
 /// when a process cannot be started at all.
 pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Result<(), SiteError> {
     let (stop, stopping) = watch::channel(false);
-    let (open_again, opened_again) = watch::channel(0);
     let (heard_sender, mut heard) = mpsc::channel::<Heard>(PIPE_MESSAGES_MAX);
     let (gateway_sender, gateway_orders) = mpsc::channel::<ToGateway>(PIPE_MESSAGES_MAX);
     let (worker_sender, worker_orders) = mpsc::channel::<ToWorker>(PIPE_MESSAGES_MAX);
@@ -50,7 +49,6 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
             executable: executable.to_path_buf(),
             state: folder.root().to_path_buf(),
             log: folder.log("gateway"),
-            open_again: opened_again.clone(),
             ends_when_closed: false,
             is_quoted: true,
             run_of: |_| None,
@@ -70,7 +68,6 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
             executable: executable.to_path_buf(),
             state: folder.root().to_path_buf(),
             log: folder.log("worker"),
-            open_again: opened_again,
             ends_when_closed: true,
             is_quoted: false,
             run_of: ToWorker::run,
@@ -88,7 +85,7 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
     let watch_signals = async {
         let result = tokio::select! {
             result = hub => result,
-            signal = wait_for_signal(&open_again, log) => signal,
+            signal = wait_for_signal() => signal,
         };
         // Both keepers see it, end their child in good order and return.
         let _ = stop.send(true);
@@ -138,8 +135,8 @@ async fn relay(
 }
 
 /// SIGTERM and SIGINT end the agent. SIGHUP does not: it comes when a terminal is closed, and from whoever
-/// has moved the logs away, which are then opened anew.
-async fn wait_for_signal(open_again: &watch::Sender<u64>, log: &OwnLog) -> Result<(), SiteError> {
+/// has moved the logs away, which are begun anew with the next line.
+async fn wait_for_signal() -> Result<(), SiteError> {
     let failed = |source: std::io::Error| SiteError::Internal(format!("cannot wait for signals: {source}"));
     let mut terminate = signal(SignalKind::terminate()).map_err(failed)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(failed)?;
@@ -148,11 +145,7 @@ async fn wait_for_signal(open_again: &watch::Sender<u64>, log: &OwnLog) -> Resul
         tokio::select! {
             _ = terminate.recv() => return Ok(()),
             _ = interrupt.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                log.open_again();
-                tracing::info!("the logs are opened anew");
-                open_again.send_modify(|times| *times += 1);
-            }
+            _ = hang_up.recv() => tracing::info!("SIGHUP: going on"),
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
+use common::net::NetError;
 use common::net::client::{Answer, Client, ClientConnection, resolve};
 use common::wire::frame;
 use common::wire::message::{Envelope, Refusal, Request};
@@ -28,6 +29,11 @@ impl Asker {
         let client = Client::bind_for(remote)?;
         let session = client.connect(remote, tls, certs::profile::COORDINATOR_NAME, WITHIN).await?;
         Ok(Self { _client: client, session, sequence: 0 })
+    }
+
+    /// Waits until the coordinator ends the connection; why.
+    pub(crate) async fn closed(&self) -> NetError {
+        self.session.closed().await
     }
 
     pub(crate) async fn ask(&mut self, request: Request, payload: &[u8]) -> Result<Answer> {

@@ -1,13 +1,17 @@
 //! A revoked site is out at once: its live connection closes, it gets no new one, and nothing it
-//! trained counts.
+//! trained counts. So is the old machine of a site that joined again.
 
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
+use common::id::Digest;
+use common::net::{CertificateFault, NetError};
+use common::wire::message::{LedgerHead, PROTOCOL_VERSION, Request, Response};
 use tests::consortium::Consortium;
 use tests::failure::Failure;
 use tests::wait::{self, Interrupt};
 
+use crate::asker::Asker;
 use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
 
 const REVOKED: &str = "site-2";
@@ -42,6 +46,34 @@ fn a_revoked_site_is_cut_off_and_does_not_count() -> Result<()> {
     std::thread::sleep(Duration::from_secs(2));
     assert_eq!(frames(&consortium)?, after_revocation, "the coordinator went on taking its requests");
     consortium.stop();
+    Ok(())
+}
+
+/// Its old machine asks nothing meanwhile: the coordinator ends what it has open.
+#[test]
+fn a_site_that_joins_again_cuts_its_old_machine_off_at_once() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, records: 4, ..Wish::default() })?;
+    let mut consortium = Consortium::create(small.setup.clone())?;
+    consortium.start_coordinator(&[])?;
+    consortium.join(0)?;
+    let old = small.folder.path().join("old");
+    std::fs::rename(consortium.sites[0].state(), &old)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    let mut machine = runtime.block_on(Asker::connect(&old))?;
+    let ledger = LedgerHead { size: 1, root: Digest([1; 32]) };
+    let hello = Request::Hello { protocol: PROTOCOL_VERSION, ledger };
+    let answer = runtime.block_on(machine.ask(hello, &[]))?;
+    ensure!(answer.response == Response::Welcome { protocol: PROTOCOL_VERSION }, "{answer:?}");
+    let invitation = consortium.invite("site-1", &["--readmit"])?;
+    consortium.join_with(0, &invitation)?;
+    let end = async { tokio::time::timeout(Duration::from_secs(2), machine.closed()).await };
+    let error = runtime.block_on(end).context("the old machine is still connected")?;
+    let fault = CertificateFault::Revoked;
+    ensure!(matches!(&error, NetError::CertificateRefused { fault: found } if *found == fault), "{error:?}");
+    // The new one is not.
+    let mut machine = runtime.block_on(Asker::connect(consortium.sites[0].state()))?;
+    let answer = runtime.block_on(machine.ask(Request::Poll { wait_ms: 0 }, &[]))?;
+    ensure!(matches!(answer.response, Response::Work(_)), "{answer:?}");
     Ok(())
 }
 

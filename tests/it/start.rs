@@ -235,7 +235,7 @@ fn a_terminal_that_is_closed_ends_nothing_and_moved_logs_are_begun_anew() -> Res
     consortium.start_coordinator(&[])?;
     consortium.join(0)?;
     consortium.start_site(0, &[])?;
-    let log = consortium.sites[0].state().join("logs/worker.log");
+    let log = consortium.sites[0].state().join("logs/gateway.log");
     let (logs, poll) = (consortium.logs().to_owned(), Duration::from_millis(50));
     wait::until("the children", COMMAND_WITHIN, poll, &logs, &Interrupt::default(), || {
         let site = &consortium.sites[0];
@@ -257,13 +257,14 @@ fn a_terminal_that_is_closed_ends_nothing_and_moved_logs_are_begun_anew() -> Res
         let sent = Command::new("kill").args(["-HUP", "--", &format!("-{group}")]).status()?;
         assert!(sent.success());
     }
-    wait::until("the log", COMMAND_WITHIN, poll, &logs, &Interrupt::default(), || {
-        consortium.all_must_be_running()?;
-        Ok(log.exists().then_some(()))
-    })?;
     std::thread::sleep(Duration::from_millis(500));
     consortium.all_must_be_running()?;
     assert_eq!(children()?, before, "the children live on");
     consortium.coordinator.run(&["sites"], COMMAND_WITHIN)?.success()?;
+    // The next line begins the log anew: that the coordinator is gone.
+    consortium.coordinator.stop();
+    wait::until("the log", COMMAND_WITHIN, poll, &logs, &Interrupt::default(), || {
+        Ok(log.exists().then_some(()))
+    })?;
     Ok(())
 }

@@ -19,6 +19,11 @@ pub const REFUSED_LINES_MAX: usize = 100;
 /// Names of unused fields kept in a report: published layouts have some dozens of columns; 100 names of
 /// [`FIELD_NAME_BYTES_MAX`] are 12 KB a file. Records with fields beyond are counted together.
 pub const UNUSED_FIELDS_MAX: usize = 100;
+/// A field that is not trained on is named if so many records have it: columns are in most records, and a
+/// patient's name that somebody made a key is in the records of that patient.
+pub const FIELD_RECORDS_MIN: u64 = 5;
+/// And at least one record in so many: a twentieth of a file is far more than one patient.
+pub const FIELD_ONE_IN_MAX: u64 = 20;
 /// The name of an unused field as a report shows it; a longer one is cut. Column names are far shorter.
 pub const FIELD_NAME_BYTES_MAX: usize = 120;
 /// How much of a JSON file is looked at to tell its layout: one raw record of the longest.

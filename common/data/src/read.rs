@@ -181,6 +181,7 @@ impl Reader {
                     self.current = None;
                     if let Some(report) = self.reports.last_mut() {
                         report.complete = true;
+                        report.hide_rare_names();
                     }
                 }
             }

@@ -1,7 +1,7 @@
 //! Whether a record fits the model: what the data room asks about each record before it is trained on. Used
 //! by the site agent's worker, by training alone and by the `data` commands, and so the one place that
 //! decides it. Invariant: a record that fits gives a sample with a supervised token; no text of a record is
-//! kept.
+//! kept, only its length.
 
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -20,6 +20,7 @@ pub struct Fitting {
     tokenizer: ChatTokenizer,
     cutoff_tokens: Option<usize>,
     fault: Mutex<Option<ModelError>>,
+    lengths: Mutex<Vec<u64>>,
 }
 
 impl Fitting {
@@ -29,7 +30,8 @@ impl Fitting {
     /// The tokenizer or its template cannot be used.
     pub fn of(model: &Path, cutoff_tokens: Option<usize>) -> Result<Arc<Self>, ModelError> {
         let tokenizer = ChatTokenizer::load(model)?;
-        Ok(Arc::new(Self { tokenizer, cutoff_tokens, fault: Mutex::new(None) }))
+        let (fault, lengths) = (Mutex::new(None), Mutex::default());
+        Ok(Arc::new(Self { tokenizer, cutoff_tokens, fault, lengths }))
     }
 
     /// The tokenizer of the model.
@@ -51,6 +53,13 @@ impl Fitting {
         self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 
+    /// Lengths of the records that were looked at and that the template takes, in tokens, rendered and uncut,
+    /// in no order.
+    #[must_use]
+    pub fn lengths(&self) -> Vec<u64> {
+        std::mem::take(&mut self.lengths.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
     fn look(&self, record: &Record) -> Result<(), Refusal> {
         if self.fault.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
             return Err(Refusal::Template); // the next one would cost as much
@@ -66,6 +75,7 @@ impl Fitting {
                 return Err(Refusal::Template);
             }
         };
+        self.lengths.lock().unwrap_or_else(PoisonError::into_inner).push(sample.tokens.len() as u64);
         if let Some(cutoff_tokens) = self.cutoff_tokens {
             sample.truncate(cutoff_tokens);
         }

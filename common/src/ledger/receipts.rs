@@ -2,16 +2,17 @@
 //! by then, up to which record, and the hash over them in order. So a ledger that was cut, changed or begun
 //! anew does not fit. `deploy/verify_ledger.py --receipts` does the same in Python.
 //!
-//! Called by the site agent: `answers` before it opens its ledger, `compare` in `ledger verify`. Invariant: a
-//! frame that was lost on the way is in the ledger and not in the receipt, so the comparison tries which ones
-//! they were, with at most `RECEIPT_HASHES_MAX` hashes a receipt.
+//! Called by the site agent: `answers` before it opens its ledger, `compare` in `ledger verify` and `accept`.
+//! Invariants: a frame that was lost on the way, or that the coordinator did not count, is in the ledger and
+//! not in the receipt, so the comparison tries which ones they were, with at most `RECEIPT_HASHES_MAX` hashes
+//! a receipt; a receipt for which that is not enough accuses nobody.
 
 use sha2::{Digest as _, Sha256};
 
 use super::record::{Kind, Record};
 use crate::id::{Digest, Round, RunId};
 use crate::limits::RECEIPT_HASHES_MAX;
-use crate::wire::message::ReceiptBody;
+use crate::wire::message::{ReceiptBody, RoundKey};
 
 /// Why a ledger and a receipt do not belong together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -40,27 +41,41 @@ pub enum ReceiptError {
         /// The last one.
         last: u64,
     },
-    /// So many frames may have been lost that it would take too long.
-    #[error(
-        "so many frames before record {last} may have been lost that the receipt of run {run}, round {round} cannot be compared"
-    )]
-    TooManyLost {
-        /// The receipt's.
-        run: RunId,
-        /// The receipt's.
-        round: Round,
-        /// The last record that it covers.
-        last: u64,
-    },
 }
 
-/// What fits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+impl ReceiptError {
+    /// The receipt.
+    #[must_use]
+    pub fn key(&self) -> RoundKey {
+        let (Self::Missing { run, round, .. } | Self::Differs { run, round, .. }) = *self;
+        RoundKey { run, round }
+    }
+}
+
+/// A receipt that was not compared: so many frames may have been lost that it would take too long.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "so many frames before record {last} may have been lost that the receipt of run {}, round {} was not compared",
+    key.run, key.round
+)]
+pub struct Uncompared {
+    /// The receipt's.
+    pub key: RoundKey,
+    /// The last record that it covers.
+    pub last: u64,
+}
+
+/// What a ledger's receipts say of it.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Compared {
-    /// Receipts.
+    /// Receipts that fit.
     pub receipts: u64,
-    /// Frames in the ledger, up to the last receipt, that never arrived.
+    /// Frames in the ledger, up to the last of them, that never arrived or were not counted.
     pub frames_lost: u64,
+    /// Receipts that could not be compared, but for the record that each answers.
+    pub uncompared: Vec<Uncompared>,
+    /// Receipts that do not fit.
+    pub unfit: Vec<ReceiptError>,
 }
 
 /// Whether the record that a receipt answers is in the ledger: `record` is the one with the receipt's last
@@ -78,45 +93,77 @@ pub fn answers(record: Option<&Record>, receipt: &ReceiptBody) -> Result<(), Rec
     if is_there { Ok(()) } else { Err(ReceiptError::Missing { run, round, last: receipt.last_sequence }) }
 }
 
-/// Compares all receipts, in any order, with all records of an intact ledger.
-///
-/// # Errors
-/// The first receipt that does not fit.
-pub fn compare(records: &[Record], receipts: &[ReceiptBody]) -> Result<Compared, ReceiptError> {
-    let mut receipts = receipts.to_vec();
-    receipts.sort_by_key(|receipt| (receipt.last_sequence, receipt.received_bytes));
-    let mut before: Option<ReceiptBody> = None;
+/// Compares all receipts, in any order, with all records of an intact ledger. Those that an officer has
+/// `set_aside` need not fit; a later one may go on from one of them all the same.
+pub fn compare(records: &[Record], receipts: &[ReceiptBody], set_aside: &[ReceiptBody]) -> Compared {
+    let all = receipts.iter().map(|receipt| (*receipt, true));
+    let mut all: Vec<(ReceiptBody, bool)> =
+        all.chain(set_aside.iter().map(|receipt| (*receipt, false))).collect();
+    all.sort_by_key(|(receipt, _)| (receipt.last_sequence, receipt.received_bytes));
+    let (mut newest, mut fitting): (Option<ReceiptBody>, Option<ReceiptBody>) = (None, None);
     let mut compared = Compared::default();
-    for receipt in receipts {
+    for (receipt, must_fit) in all {
         let at = usize::try_from(receipt.last_sequence).unwrap_or(usize::MAX);
-        answers(records.get(at), &receipt)?;
-        let mut found = Ok(None);
-        // From the receipt before, if the coordinator went on counting from there; else from its first frame.
-        let goes_on = before.filter(|before| before.first_sequence == receipt.first_sequence);
-        let starts = goes_on.map(|before| Start {
-            sequence: before.last_sequence + 1,
-            bytes: before.received_bytes,
-            hash: before.running_hash.0,
-        });
-        for start in starts.into_iter().chain([Start::fresh(receipt.first_sequence)]) {
-            found = Search::of(records, &start, &receipt).run();
-            if matches!(found, Ok(Some(_))) {
-                break;
+        if let Err(error) = answers(records.get(at), &receipt) {
+            if must_fit {
+                compared.unfit.push(error);
             }
+            continue;
         }
-        let (run, round, last) = (receipt.key.run, receipt.key.round, receipt.last_sequence);
-        match found {
-            Ok(Some(lost)) => compared.frames_lost += lost,
+        // From a receipt before, if the coordinator went on counting from there; else from its first frame.
+        let before = [newest, fitting.filter(|_| fitting != newest)];
+        let before: Vec<ReceiptBody> = before
+            .into_iter()
+            .flatten()
+            .filter(|before| before.first_sequence == receipt.first_sequence)
+            .collect();
+        newest = Some(receipt);
+        if !must_fit {
+            continue;
+        }
+        let first = before.first().map_or(receipt.first_sequence, |before| before.last_sequence + 1);
+        let starts = before.iter().map(Start::behind).chain([Start::fresh(receipt.first_sequence)]);
+        let RoundKey { run, round } = receipt.key;
+        match lost_of(records, starts, &receipt) {
+            Ok(Some(lost)) => {
+                compared.frames_lost += lost;
+                compared.receipts += 1;
+                fitting = newest;
+            }
             Ok(None) => {
-                let first = goes_on.map_or(receipt.first_sequence, |before| before.last_sequence + 1);
-                return Err(ReceiptError::Differs { run, round, first, last });
+                compared.unfit.push(ReceiptError::Differs { run, round, first, last: receipt.last_sequence });
             }
-            Err(TooMany) => return Err(ReceiptError::TooManyLost { run, round, last }),
+            Err(TooMany) => {
+                compared.uncompared.push(Uncompared { key: receipt.key, last: receipt.last_sequence });
+            }
         }
-        compared.receipts += 1;
-        before = Some(receipt);
     }
-    Ok(compared)
+    compared
+}
+
+/// How many frames were lost before a receipt, from the first of these starts from which it comes out.
+fn lost_of(
+    records: &[Record],
+    starts: impl Iterator<Item = Start>,
+    receipt: &ReceiptBody,
+) -> Result<Option<u64>, TooMany> {
+    let searches: Vec<Search> = starts.map(|start| Search::of(records, &start, receipt)).collect();
+    // First with a hundredth of the hashes: most are found with one a frame, by one way of looking or
+    // another.
+    for hashes_max in [RECEIPT_HASHES_MAX / 100, RECEIPT_HASHES_MAX] {
+        let mut is_open = false;
+        for search in &searches {
+            match search.run(hashes_max) {
+                Ok(Some(lost)) => return Ok(Some(lost)),
+                Ok(None) => {}
+                Err(TooMany) => is_open = true,
+            }
+        }
+        if !is_open {
+            return Ok(None);
+        }
+    }
+    Err(TooMany)
 }
 
 /// Where the coordinator's count stands before the records in question.
@@ -129,6 +176,11 @@ struct Start {
 impl Start {
     fn fresh(sequence: u64) -> Self {
         Self { sequence, bytes: 0, hash: [0; 32] }
+    }
+
+    fn behind(receipt: &ReceiptBody) -> Self {
+        let ReceiptBody { last_sequence, received_bytes, running_hash, .. } = receipt;
+        Self { sequence: last_sequence + 1, bytes: *received_bytes, hash: running_hash.0 }
     }
 }
 
@@ -177,21 +229,78 @@ impl Search {
         }
     }
 
-    /// How many frames were lost: first only those before a new connection are tried, then any.
-    fn run(&self) -> Result<Option<u64>, TooMany> {
-        match self.try_with(|frame| frame.before_hello) {
-            Ok(None) if self.lost_bytes > 0 => self.try_with(|_| true),
-            found => found,
+    /// How many frames were lost. First only those before a new connection are tried, for a site begins one
+    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then any.
+    fn run(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
+        let few = self.try_with(|frame| frame.before_hello, hashes_max);
+        if matches!(few, Ok(Some(_))) || self.lost_bytes == 0 {
+            return few;
+        }
+        let stretch = self.try_stretches(hashes_max);
+        if matches!(stretch, Ok(Some(_))) {
+            return stretch;
+        }
+        match self.try_with(|_| true, hashes_max) {
+            Ok(None) if few.is_err() || stretch.is_err() => Err(TooMany),
+            any => any,
         }
     }
 
-    fn try_with(&self, may_be_lost: impl Fn(&Frame) -> bool) -> Result<Option<u64>, TooMany> {
+    /// Whether all frames before a new connection were lost from one of them to another one.
+    fn try_stretches(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
+        let places: Vec<usize> = (0..self.frames.len()).filter(|at| self.is_before_hello(*at)).collect();
+        let mut steps = 0_usize;
+        let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0 };
+        for first in &places {
+            while so_far.at < *first {
+                so_far = self.arrived(so_far);
+            }
+            let (mut path, mut is_over) = (so_far, false);
+            while let Some(frame) = self.frames.get(path.at) {
+                steps += 1;
+                if steps > hashes_max {
+                    return Err(TooMany);
+                }
+                is_over = is_over || path.bytes >= self.lost_bytes;
+                if frame.before_hello && !is_over {
+                    let bytes = path.bytes.saturating_add(frame.length);
+                    path = Path { at: path.at + 1, bytes, frames: path.frames + 1, ..path };
+                    continue;
+                }
+                if path.bytes > self.lost_bytes {
+                    break;
+                }
+                path = self.arrived(path);
+            }
+            if path.at == self.frames.len() && path.hash == self.goal && path.bytes == self.lost_bytes {
+                return Ok(Some(path.frames));
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_before_hello(&self, at: usize) -> bool {
+        self.frames.get(at).is_some_and(|frame| frame.before_hello)
+    }
+
+    /// The way on if the next frame arrived.
+    fn arrived(&self, path: Path) -> Path {
+        let digest = self.frames.get(path.at).map_or([0; 32], |frame| frame.digest);
+        let hash = Sha256::new().chain_update(path.hash).chain_update(digest).finalize();
+        Path { at: path.at + 1, hash: hash.into(), ..path }
+    }
+
+    fn try_with(
+        &self,
+        may_be_lost: impl Fn(&Frame) -> bool,
+        hashes_max: usize,
+    ) -> Result<Option<u64>, TooMany> {
         // Bytes that may still be lost from each frame on.
         let mut rest = vec![0_u64; self.frames.len() + 1];
         for (at, frame) in self.frames.iter().enumerate().rev() {
             rest[at] = rest[at + 1].saturating_add(if may_be_lost(frame) { frame.length } else { 0 });
         }
-        let mut hashes = 0_usize;
+        let mut steps = 0_usize;
         let mut paths = vec![Path { at: 0, hash: self.start, bytes: 0, frames: 0 }];
         while let Some(path) = paths.pop() {
             let Some(frame) = self.frames.get(path.at) else {
@@ -200,6 +309,10 @@ impl Search {
                 }
                 continue;
             };
+            steps += 1;
+            if steps > hashes_max {
+                return Err(TooMany);
+            }
             let rest = rest.get(path.at + 1).copied().unwrap_or(0);
             let without = path.bytes.saturating_add(frame.length);
             let fits = without <= self.lost_bytes && self.lost_bytes <= without.saturating_add(rest);
@@ -207,12 +320,7 @@ impl Search {
                 paths.push(Path { at: path.at + 1, bytes: without, frames: path.frames + 1, ..path });
             }
             if path.bytes.saturating_add(rest) >= self.lost_bytes {
-                hashes += 1;
-                if hashes > RECEIPT_HASHES_MAX {
-                    return Err(TooMany);
-                }
-                let hash = Sha256::new().chain_update(path.hash).chain_update(frame.digest).finalize();
-                paths.push(Path { at: path.at + 1, hash: hash.into(), ..path });
+                paths.push(self.arrived(path));
             }
         }
         Ok(None)

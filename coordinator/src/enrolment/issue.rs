@@ -9,7 +9,7 @@ use common::clock::Timestamp;
 use common::id::SiteId;
 
 use crate::state_folder::identity::{random_serial, system_time};
-use crate::store::{Certificate, Store, StoreError};
+use crate::store::{Certificate, Enrolled, Store, StoreError};
 
 /// What a joining site gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,6 +18,8 @@ pub(super) struct Joined {
     pub(super) site: SiteId,
     /// Its certificate.
     pub(super) certificate_der: Vec<u8>,
+    /// Whether it was made now, and so ended the one before.
+    pub(super) is_fresh: bool,
 }
 
 /// What a joining site sent. No `Debug`: it holds the token.
@@ -55,7 +57,8 @@ pub(super) fn enrol(
         Ok(Certificate { serial, key: key.pin(), der: issued.der })
     })?;
     common::crash_point!("enrol-after-commit");
-    Ok(Joined { site: enrolled.site, certificate_der: enrolled.certificate.der })
+    let Enrolled { site, certificate, fresh } = enrolled;
+    Ok(Joined { site, certificate_der: certificate.der, is_fresh: fresh })
 }
 
 #[cfg(test)]
@@ -84,7 +87,8 @@ mod tests {
         };
         let first = ask("neurology", &request, now).unwrap();
         let again = ask("neurology", &request, now.plus_ms(9_999)).unwrap();
-        assert_eq!(first, again);
+        assert!(first.is_fresh && !again.is_fresh);
+        assert_eq!(first.certificate_der, again.certificate_der);
         let peer = certs::PeerCertificate::from_der(&first.certificate_der).unwrap();
         assert_eq!((peer.site().unwrap(), first.site), ("neurology", site));
         assert!(peer.not_after > system_time(now) && peer.not_after <= system_time(now) + 30 * DAY);

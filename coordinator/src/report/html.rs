@@ -13,7 +13,7 @@ mod page;
 mod quality;
 
 use common::language::Language;
-use common::page::{STYLE, escape};
+use common::page::{STYLE, escape, unbroken};
 
 use super::document::Report;
 use super::words as w;
@@ -36,6 +36,7 @@ pub fn render(report: &Report, language: Language) -> String {
         origin::settings(&page),
     ]
     .concat();
+    let body = unbroken(&body);
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
@@ -83,7 +84,7 @@ mod tests {
         let html = render(&example::report(), Language::En);
         let at = |text: &str| html.find(text).unwrap_or_else(|| panic!("{text} is missing in {html}"));
         assert!(at("On 60 test questions") < at("How it learnt"));
-        assert!(at("11.9 % lower") < at("from -14.9 % to -9.0 %"));
+        assert!(at("11.9\u{a0}% lower") < at("from -14.9\u{a0}% to -9.0\u{a0}%"));
         assert!(at("1,900 scored tokens") < at("How surprised".to_lowercase().as_str()));
         assert!(html.contains("training.seed") && html.contains("0.0312"));
         assert_eq!(html.matches("<svg").count(), 2);

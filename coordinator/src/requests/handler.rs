@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use certs::{PeerCertificate, ReceiptSigningKey};
+use certs::{PeerCertificate, ReceiptSigningKey, SerialNumber, SpkiPin};
 use common::clock::Clock;
 use common::id::{Digest, Round, SiteId};
 use common::ledger::Kind;
@@ -16,6 +16,7 @@ use common::wire::message::{Refusal, Request, Response, RoundKey, TrainFailure};
 
 use super::intake::Intake;
 use super::places::Places;
+use super::standing::{self, Asked};
 use super::told::Told;
 use crate::blocking::{blocking, internal};
 use crate::execution::driver::Driver;
@@ -53,6 +54,14 @@ pub struct RequestHandler {
 /// Whose request it is, its totals with this frame, and the answer if it was about the ledger.
 type Entered = (SiteId, FrameTotals, Option<Response>);
 
+/// What the database says of a request before it is answered.
+enum Entry {
+    Counted(Box<Entered>),
+    Unauthorised,
+    Refused(Refusal),
+    Uncounted(SiteId, FrameRefusal),
+}
+
 impl Handler for RequestHandler {
     async fn admit(&self, peer: &Peer) -> Result<(), CloseCode> {
         match self.authorise(peer).await {
@@ -85,20 +94,22 @@ impl Handler for RequestHandler {
 }
 
 impl RequestHandler {
-    async fn authorise(&self, peer: &Peer) -> Result<SiteId, Refusal> {
+    /// The peer's certificate, unless it has expired.
+    fn certificate(&self, peer: &Peer) -> Result<PeerCertificate, Refusal> {
         let certificate =
             PeerCertificate::from_der(&peer.certificate_der).map_err(|_| Refusal::NotAuthorised)?;
         if !certificate.is_valid_at(system_time(self.clock.now())) {
             tracing::warn!(address = %peer.address, serial = %certificate.serial, "certificate has expired");
             return Err(Refusal::NotAuthorised);
         }
+        Ok(certificate)
+    }
+
+    async fn authorise(&self, peer: &Peer) -> Result<SiteId, Refusal> {
+        let (serial, key) = serial_and_key(&self.certificate(peer)?);
         let store = Arc::clone(&self.store);
-        let found =
-            internal(blocking(move || Ok(store.authorise(certificate.serial, certificate.key)?)).await)?;
-        found.ok_or_else(|| {
-            tracing::warn!(address = %peer.address, serial = %certificate.serial, "certificate is not authorised");
-            Refusal::NotAuthorised
-        })
+        let found = internal(blocking(move || Ok(store.authorise(serial, key)?)).await)?;
+        found.ok_or_else(|| unauthorised(peer, serial))
     }
 
     /// What a peer without authorisation is told: nothing that its own certificate does not say.
@@ -118,25 +129,38 @@ impl RequestHandler {
     }
 
     /// Authorises a request, insists that the site's ledger stands, and counts the frame. What was asked
-    /// about the ledger is answered then.
+    /// about the ledger is answered then. One visit to the database's thread: it is every request's way.
     async fn enter(&self, peer: &Peer, received: &Received) -> Result<Entered, Reply> {
-        let site = self.authorise(peer).await?;
-        let answered = self.ledger_stands(&site, received).await?;
+        let (serial, key) = serial_and_key(&self.certificate(peer)?);
+        let asked = Asked::of(received);
         let frame = ReceivedFrame {
             sequence: received.envelope.sequence,
             kind: Kind::of(&received.envelope.request).word(),
             bytes: received.frame_bytes,
             sha256: received.frame_digest,
         };
-        let (store, now, who) = (Arc::clone(&self.store), self.clock.now(), site.clone());
-        match internal(blocking(move || Ok(store.record_frame(&who, &frame, now)?)).await)? {
-            Ok(totals) => Ok((site, totals, answered)),
-            Err(FrameRefusal::Sequence { last }) => {
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        let work = move || {
+            let Some(site) = store.authorise(serial, key)? else { return Ok(Entry::Unauthorised) };
+            let answered = match standing::stands(&store, &site, &asked, now)? {
+                Ok(answered) => answered,
+                Err(refusal) => return Ok(Entry::Refused(refusal)),
+            };
+            Ok(match store.record_frame(&site, &frame, now)? {
+                Ok(totals) => Entry::Counted(Box::new((site, totals, answered))),
+                Err(refusal) => Entry::Uncounted(site, refusal),
+            })
+        };
+        match internal(blocking(work).await)? {
+            Entry::Counted(entered) => Ok(*entered),
+            Entry::Unauthorised => Err(unauthorised(peer, serial).into()),
+            Entry::Refused(refusal) => Err(refusal.into()),
+            Entry::Uncounted(site, FrameRefusal::Sequence { last }) => {
                 let sequence = frame.sequence;
                 tracing::error!(%site, sequence, last, "a sequence number far from the last one, which no honest site sends");
                 Err(Refusal::BadRequest.into())
             }
-            Err(FrameRefusal::TooMany) => {
+            Entry::Uncounted(site, FrameRefusal::TooMany) => {
                 tracing::debug!(%site, "the site has sent all that it may today");
                 Err(Response::Busy { retry_after_ms: DAY_OVER_WAIT_MS_MIN }.into())
             }
@@ -145,7 +169,7 @@ impl RequestHandler {
 
     async fn answer(&self, site: &SiteId, received: Received, totals: FrameTotals) -> Result<Reply, Refusal> {
         match received.envelope.request {
-            // Answered by `ledger`.
+            // Answered by `standing`.
             Request::Hello { .. } | Request::LedgerProof { .. } => Err(Refusal::Internal),
             Request::ShowReceipt { receipt } => self.shown(site, &receipt).await,
             Request::Condition { version, clock_minutes, disk_low } => {
@@ -228,6 +252,15 @@ impl RequestHandler {
             _ => Err(Refusal::Unknown),
         }
     }
+}
+
+fn serial_and_key(certificate: &PeerCertificate) -> (SerialNumber, SpkiPin) {
+    (certificate.serial, certificate.key)
+}
+
+fn unauthorised(peer: &Peer, serial: SerialNumber) -> Refusal {
+    tracing::warn!(address = %peer.address, %serial, "certificate is not authorised");
+    Refusal::NotAuthorised
 }
 
 /// The word for a failure in the journal and in what the operator sees.

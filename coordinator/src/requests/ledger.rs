@@ -1,63 +1,14 @@
-//! Whether a site's ledger is the one it announced before, and whether we are older than what we signed:
-//! asked at every `Hello` and at every receipt that is shown, and before every other request whether such a
-//! question is open. Called by `handler`. Invariant: nothing is counted or done for a site whose ledger does
-//! not fit, nor for anybody by a coordinator that was restored; what is wrong stands in our log and in
-//! `coordinator sites`.
+//! Whether we are older than what we signed: asked at every receipt that a site shows. Called by `handler`.
+//! Invariant: from the first receipt on that we signed and do not know nobody gets an answer (`standing`).
 
 use std::sync::Arc;
 
 use common::id::{Digest, SiteId};
-use common::net::server::{Received, Reply};
-use common::wire::message::{HASH_BYTES, LedgerHead, PROTOCOL_VERSION, Receipt, Refusal, Request, Response};
+use common::net::server::Reply;
+use common::wire::message::{Receipt, Refusal, Response};
 
 use super::handler::RequestHandler;
 use crate::blocking::{blocking, internal};
-use crate::store::LedgerAnswer;
-
-impl RequestHandler {
-    /// The answer to a request that is about the ledger; `None` for another request, which may be answered.
-    pub(super) async fn ledger_stands(
-        &self,
-        site: &SiteId,
-        received: &Received,
-    ) -> Result<Option<Response>, Refusal> {
-        let store = Arc::clone(&self.store);
-        let proofs = internal(blocking(move || Ok(store.proofs_of_an_older_copy()?)).await)?;
-        if !proofs.is_empty() {
-            return Err(Refusal::Restored);
-        }
-        let (store, who, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
-        let (found, answer) = match received.envelope.request {
-            Request::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => {
-                return Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION });
-            }
-            Request::Hello { ledger, .. } => {
-                (ledger, internal(blocking(move || Ok(store.announce_ledger(&who, &ledger, now)?)).await)?)
-            }
-            Request::LedgerProof { from, ledger, .. } => {
-                let proof = hashes(&received.payload);
-                let work = move || Ok(store.prove_ledger(&who, from, &ledger, &proof, now)?);
-                (ledger, internal(blocking(work).await)?)
-            }
-            _ => {
-                let open = internal(blocking(move || Ok(store.ledger_question(&who)?)).await)?;
-                return if open.is_none() { Ok(None) } else { Err(Refusal::LedgerChanged) };
-            }
-        };
-        match answer {
-            LedgerAnswer::Taken => Ok(Some(Response::Welcome { protocol: PROTOCOL_VERSION })),
-            LedgerAnswer::Prove { from } => Ok(Some(Response::ProveLedger { size: from })),
-            LedgerAnswer::Refused => {
-                let LedgerHead { size, root } = found;
-                tracing::error!(
-                    %site, size, %root,
-                    "the site's ledger is not the one it announced before: `coordinator sites` says more"
-                );
-                Err(Refusal::LedgerChanged)
-            }
-        }
-    }
-}
 
 impl RequestHandler {
     /// A site shows the newest receipt that it has of us.
@@ -82,9 +33,4 @@ impl RequestHandler {
         );
         Err(Refusal::Restored)
     }
-}
-
-fn hashes(payload: &[u8]) -> Vec<Digest> {
-    let whole = payload.chunks_exact(HASH_BYTES);
-    whole.filter_map(|hash| hash.try_into().ok().map(Digest)).collect()
 }

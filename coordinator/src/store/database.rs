@@ -3,6 +3,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use rusqlite::Connection;
 
@@ -16,6 +17,16 @@ pub struct Store {
     connection: Mutex<Connection>,
     pub(super) path: PathBuf,
     pub(super) reserve: Reserve,
+    /// When the mark beside it was written last.
+    pub(super) marked: Mutex<Marked>,
+}
+
+/// When the mark was written last, for `mark`.
+#[derive(Debug, Default)]
+pub(super) struct Marked {
+    pub(super) at: Option<Instant>,
+    /// Whether the database has more since.
+    pub(super) is_behind: bool,
 }
 
 impl Store {
@@ -26,7 +37,8 @@ impl Store {
     /// opened in write-ahead mode.
     pub fn open(path: &Path) -> Result<Self, StoreError> {
         let connection = Mutex::new(sqlite::open(path)?);
-        Ok(Self { connection, path: path.to_path_buf(), reserve: Reserve::beside(path) })
+        let (reserve, marked) = (Reserve::beside(path), Mutex::default());
+        Ok(Self { connection, path: path.to_path_buf(), reserve, marked })
     }
 
     /// Keeps room on the disk for the journal, if there is room to keep: `serve` does it when it starts and

@@ -316,6 +316,8 @@ fn readmit(connection: &Connection, site: &SiteId, now: Timestamp) -> Result<(),
     for table in ["frame_totals", "ledger_heads", "ledger_questions"] {
         connection.execute(&format!("DELETE FROM {table} WHERE site = ?"), [name])?;
     }
+    // What was accepted of a count that began with some number says nothing of the next one with it.
+    connection.execute("DELETE FROM forgotten WHERE site = ? AND accepted_at IS NOT NULL", [name])?;
     Ok(())
 }
 

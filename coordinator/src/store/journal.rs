@@ -76,7 +76,7 @@ impl Store {
         transaction.commit()?;
         Ok(seq)
         })?;
-        self.keep_mark();
+        self.keep_mark_soon();
         Ok(appended)
     }
 

@@ -15,8 +15,8 @@ use crate::egress::Egress;
 use crate::error::SiteError;
 use crate::gateway::connection::Connection;
 use crate::gateway::connection::quic::QuicConnector;
+use crate::gateway::decisions::Decider;
 use crate::gateway::identity::Identity;
-use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::memory;
 use crate::gateway::output::Report;
 use crate::gateway::store::Store;
@@ -30,7 +30,7 @@ Examples:
   site-agent check
   site-agent check --json
 
-Exit code 0: everything that must hold does, and (without --json and --offline) the coordinator accepts this site. 1: something does not, and the output \
+Exit code 0: everything that must hold does, and (without --offline) the coordinator accepts this site. 1: something does not, and the output \
 says what: it was revoked, has expired, is not known there, or nobody answers. While the agent runs, this is what it was \
 told last.";
 
@@ -48,7 +48,7 @@ const COLUMNS: usize = 78;
 pub(super) struct Arguments {
     #[command(flatten)]
     state: State,
-    /// Print every attempt and its result as JSON.
+    /// Print every attempt and its result as JSON; the same is tried.
     #[arg(long)]
     json: bool,
     /// Do not try to reach the coordinator.
@@ -66,27 +66,81 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         eprintln!("warning: {warning}");
     }
     let locks = preflight::try_locks(&folder)?;
-    let unmet = locks.unmet(&config.sandbox.allow_missing);
-    if arguments.json {
-        print_json(&json!({
-            "locks_unmet": unmet,
-            "allow_missing": config.sandbox.allow_missing,
-            "reached": { "gateway": locks.gateway.reached(), "worker": locks.worker.reached() },
-            "gateway": locks.gateway,
-            "worker": locks.worker,
-        }))?;
-    } else {
+    if !arguments.json {
         print!("{}", describe(&locks, &config));
-    }
-    locks.must_hold(&config.sandbox.allow_missing)?;
-    if arguments.json {
+        let found = examine(&folder, &config, &locks, arguments.offline)?;
+        if let Some(greeting) = found.coordinator {
+            println!("coordinator: {}", greeting.words());
+        }
         return Ok(());
     }
-    preflight::validate(&folder)?;
-    if !arguments.offline {
-        greet(&folder, &config)?;
+    let found = examine(&folder, &config, &locks, arguments.offline);
+    let (records, coordinator) = match &found {
+        Ok(Found { records, coordinator }) => (Some(records), coordinator.as_ref().map(Greeting::document)),
+        Err(_) => (None, None),
+    };
+    print_json(&json!({
+        "locks_unmet": locks.unmet(&config.sandbox.allow_missing),
+        "allow_missing": config.sandbox.allow_missing,
+        "reached": { "gateway": locks.gateway.reached(), "worker": locks.worker.reached() },
+        "gateway": locks.gateway,
+        "worker": locks.worker,
+        "records": records,
+        "coordinator": coordinator,
+        "error": found.as_ref().err().map(ToString::to_string),
+    }))?;
+    found.map(|_| ())
+}
+
+/// What everything but the locks came to.
+struct Found {
+    /// Usable records.
+    records: u64,
+    /// Unless nobody was asked.
+    coordinator: Option<Greeting>,
+}
+
+/// The coordinator's good word, and how we have it.
+struct Greeting {
+    address: String,
+    /// How long it took to ask, unless the running agent was told at this time.
+    asked: Result<u128, u64>,
+}
+
+impl Greeting {
+    fn words(&self) -> String {
+        let Self { address, asked } = self;
+        match asked {
+            Ok(took_ms) => format!("{address} accepts this site (asked, {took_ms} ms)"),
+            Err(at_ms) => {
+                let (said, when) = (Said::Welcome.words(), table::utc(*at_ms));
+                format!("{address} {said} (told to the running agent, {when} UTC)")
+            }
+        }
     }
-    Ok(())
+
+    fn document(&self) -> serde_json::Value {
+        let Self { address, asked } = self;
+        json!({
+            "address": address,
+            "accepts": true,
+            "asked_ms": asked.ok().map(u64::try_from).and_then(Result::ok),
+            "told_at_ms": asked.err(),
+        })
+    }
+}
+
+/// The same for people and for programs.
+fn examine(
+    folder: &StateFolder,
+    config: &AgentConfig,
+    locks: &Locks,
+    is_offline: bool,
+) -> Result<Found, SiteError> {
+    locks.must_hold(&config.sandbox.allow_missing)?;
+    let records = preflight::validate(folder)?;
+    let coordinator = if is_offline { None } else { Some(greet(folder, config)?) };
+    Ok(Found { records, coordinator })
 }
 
 fn describe(locks: &Locks, config: &AgentConfig) -> String {
@@ -164,14 +218,13 @@ fn state_of(report: &ProbeReport, lock: Lock) -> String {
 
 /// Asks the coordinator, as the agent does at the beginning of a connection. While the agent runs, it alone
 /// may write to the ledger; then what it was told last is said.
-fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
+fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteError> {
     let identity = Identity::load(&folder.identity())?;
     let address = identity.coordinator.address.clone();
     let book = Store::open(&folder.database())?;
-    memory::must_not_be_behind(&folder.ledger(), &book)?;
-    let ledger = match LedgerWriter::open(&folder.ledger()) {
+    let ledger = match memory::open(&folder.ledger(), &book, &Decider::of(folder)?) {
         Ok((ledger, _)) => ledger,
-        Err(SiteError::AlreadyRunning { .. }) => return told(&book, &address),
+        Err(SiteError::AlreadyRunning { .. }) => return told(&book, address),
         Err(error) => return Err(error),
     };
     let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
@@ -184,22 +237,20 @@ fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
         .map_err(|source| SiteError::Internal(source.to_string()))?;
     let began = Instant::now();
     runtime.block_on(connection.greet(&mut Silent))?;
-    println!("coordinator: {address} accepts this site (asked, {} ms)", began.elapsed().as_millis());
-    Ok(())
+    Ok(Greeting { address, asked: Ok(began.elapsed().as_millis()) })
 }
 
 /// What the running agent was told last.
-fn told(book: &Store, address: &str) -> Result<(), SiteError> {
+fn told(book: &Store, address: String) -> Result<Greeting, SiteError> {
     let Some((said, at_ms)) = book.said()? else {
         let reason = "the agent is running, and no coordinator has answered it so far".to_owned();
         return Err(SiteError::Connection { reason });
     };
-    let words = format!("{address} {} (told to the running agent, {})", said.words(), table::utc(at_ms));
     if said == Said::Welcome {
-        println!("coordinator: {words}");
-        return Ok(());
+        return Ok(Greeting { address, asked: Err(at_ms) });
     }
-    Err(SiteError::Connection { reason: words })
+    let reason = format!("{address} {} (told to the running agent, {})", said.words(), table::utc(at_ms));
+    Err(SiteError::Connection { reason })
 }
 
 /// The greeting's outcome is the answer; nobody is told on the way.

@@ -4,15 +4,17 @@
 mod accept;
 mod receipts;
 
+pub(in crate::cli) use self::receipts::read;
+
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufReader;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::Subcommand;
-use common::ledger::{self, Compared, LedgerError, Reading, Record, Summary};
+use common::ledger::{Compared, Record, Summary, Tree};
+use common::wire::message::LedgerHead;
 use serde_json::json;
 
+use self::receipts::Beside;
 use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;
@@ -32,12 +34,13 @@ Examples:
   python3 deploy/verify_ledger.py site-state/ledger/ledger.log
 
 It compares the ledger with the receipts that the coordinator signed and with the root that it took last, both in site.db: a \
-ledger that was cut or begun anew does not fit. Records behind both are known to nobody else yet.
+ledger that was cut or begun anew does not fit. Records behind both are known to nobody else yet. Where it refuses, it prints \
+this ledger's root beside the coordinator's; `site-agent ledger accept` is the officer's way on.
 
 The second is an independent program that needs Python only; both print the same root and the same totals. For the receipts:
   site-agent ledger receipts --out receipts.json
   python3 deploy/verify_ledger.py site-state/ledger/ledger.log \\
-      --receipts receipts.json";
+      --receipts receipts.json --officer officer.key.pub";
 
 const RECEIPTS_EXAMPLES: &str = "\
 Example:
@@ -93,10 +96,11 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
-    /// Go on with a ledger that is behind what is known of it: the privacy officer's decision.
+    /// Go on with a ledger that `ledger verify` refuses: the privacy officer's decision.
     ///
     /// The agent refuses to run on a ledger that lacks what the coordinator acknowledged. If it cannot be put
-    /// back, this records that it is lost, and begins a new count.
+    /// back, this records that it is lost, and begins a new count. It also sets aside a receipt that says of
+    /// the ledger what is not so.
     #[command(after_long_help = accept::EXAMPLES)]
     Accept(accept::Arguments),
 }
@@ -143,52 +147,97 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
 fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError> {
     let known = receipts::knowledge(folder)?;
     let (records, summary) = read(&folder.ledger())?;
-    let data = data_roots(&records);
-    let beside = known.map(|known| receipts::compare(&folder.ledger(), &records, &known)).transpose()?;
-    let Compared { receipts, frames_lost } =
-        beside.as_ref().map_or_else(Compared::default, |beside| beside.compared);
+    let beside = known.map(|known| receipts::compare(&records, &known)).unwrap_or_default();
+    let is_verified = beside.reasons.is_empty() && !beside.is_refused;
     if as_json {
-        let kinds: serde_json::Map<String, serde_json::Value> = summary
-            .kinds
-            .iter()
-            .map(|(kind, total)| {
-                (kind.word().to_owned(), json!({ "frames": total.frames, "bytes": total.bytes }))
-            })
-            .collect();
-        return print_json(&json!({
-            "verified": true,
-            "records": summary.records,
-            "bytes": summary.bytes,
-            "root": summary.root.to_string(),
-            "kinds": kinds,
-            "data": data,
-            "receipts": { "fit": receipts, "frames_lost": frames_lost },
-        }));
+        print_json(&as_document(&records, &summary, &beside, is_verified))?;
+    } else if is_verified {
+        print_verified(&records, &summary, &beside);
     }
+    for uncompared in &beside.compared.uncompared {
+        eprintln!("note: {uncompared}");
+    }
+    if is_verified {
+        return Ok(());
+    }
+    print_roots(&records, &summary, &beside);
+    let mut reasons = beside.reasons.into_iter();
+    let Some(reason) = reasons.next() else { return Err(SiteError::LedgerRefused) };
+    reasons.for_each(|reason| eprintln!("and {reason}"));
+    Err(SiteError::LedgerBehind { path: folder.ledger(), reason })
+}
+
+fn as_document(
+    records: &[Record],
+    summary: &Summary,
+    beside: &Beside,
+    is_verified: bool,
+) -> serde_json::Value {
+    let kinds: serde_json::Map<String, serde_json::Value> = summary
+        .kinds
+        .iter()
+        .map(|(kind, total)| {
+            (kind.word().to_owned(), json!({ "frames": total.frames, "bytes": total.bytes }))
+        })
+        .collect();
+    let Compared { receipts, frames_lost, uncompared, .. } = &beside.compared;
+    let mut document = json!({
+        "verified": is_verified,
+        "records": summary.records,
+        "bytes": summary.bytes,
+        "root": summary.root.to_string(),
+        "kinds": kinds,
+        "data": data_roots(records),
+        "receipts": { "fit": receipts, "frames_lost": frames_lost, "not_compared": uncompared.len() },
+    });
+    if !is_verified {
+        let taken = beside.taken.map(|head| json!({ "size": head.size, "root": head.root.to_string() }));
+        document["taken"] = json!(taken);
+        document["reasons"] = json!(beside.reasons);
+    }
+    document
+}
+
+fn print_verified(records: &[Record], summary: &Summary, beside: &Beside) {
     let mut rows = vec![["kind", "frames", "bytes"].map(str::to_owned).to_vec()];
     rows.extend(summary.kinds.iter().map(|(kind, total)| {
         vec![kind.word().to_owned(), total.frames.to_string(), total.bytes.to_string()]
     }));
     rows.push(vec!["total".into(), summary.records.to_string(), summary.bytes.to_string()]);
     print!("{}", table::render(&rows));
-    for (run, roots) in &data {
+    for (run, roots) in &data_roots(records) {
         println!("run {run} used data {}", roots.join(", then "));
     }
     println!("root {}", summary.root);
-    if receipts > 0 {
-        println!("receipts {receipts}: all fit; {frames_lost} frames never arrived");
+    let Compared { receipts, frames_lost, .. } = &beside.compared;
+    if *receipts > 0 {
+        println!("receipts {receipts}: all fit; {frames_lost} frames never arrived or were not counted");
     }
-    if let Some(taken) = beside.as_ref().and_then(|beside| beside.taken) {
-        println!("taken by the coordinator: the first {taken} records");
+    if let Some(taken) = beside.taken {
+        println!("taken by the coordinator: the first {} records", taken.size);
     }
-    if let Some(beside) = beside.filter(|beside| beside.epochs > 0) {
+    if beside.decisions > 0 {
         println!(
             "begun anew by an officer's decision: {} times; receipts before that were set aside",
-            beside.epochs
+            beside.decisions
         );
     }
     println!("the ledger is intact");
-    Ok(())
+}
+
+/// What a person compares by eye, with the coordinator's operator for instance, where the ledger is refused.
+fn print_roots(records: &[Record], summary: &Summary, beside: &Beside) {
+    eprintln!("this ledger: {} records, root {}", summary.records, summary.root);
+    let Some(LedgerHead { size, root }) = beside.taken else { return };
+    eprintln!("taken by the coordinator: {size} records, root {root}");
+    if size < summary.records {
+        let mut tree = Tree::default();
+        for record in records.iter().take_while(|record| record.sequence < size) {
+            // A record that was read from its line has that line again.
+            tree.append(&record.to_line().unwrap_or_default());
+        }
+        eprintln!("this ledger's first {size} records: root {}", tree.root());
+    }
 }
 
 /// The data roots that were noted, by run: more than one where the records changed while a run went on.
@@ -198,21 +247,4 @@ fn data_roots(records: &[Record]) -> BTreeMap<&str, Vec<&str>> {
         data.entry(record.run.as_deref().unwrap_or_default()).or_default().push(&record.sha256);
     }
     data
-}
-
-/// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it,
-/// and one that a crash left there was never followed by a send and will be cut off at the next start.
-pub(super) fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
-    let file = File::open(path).map_err(|source| SiteError::io(path, source))?;
-    let mut records = Vec::new();
-    match ledger::read(BufReader::new(file), |record| records.push(record.clone())) {
-        Ok(Reading { verifier, torn_bytes, .. }) => {
-            if torn_bytes > 0 {
-                eprintln!("note: the last line is incomplete and not counted: a crash, or a running agent");
-            }
-            Ok((records, verifier.summary()))
-        }
-        Err(LedgerError::Io(source)) => Err(SiteError::io(path, source)),
-        Err(error) => Err(SiteError::Ledger { path: path.to_path_buf(), reason: error.to_string() }),
-    }
 }

@@ -9,6 +9,7 @@ use tracing_subscriber::EnvFilter;
 use super::support::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::decisions::Decider;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
@@ -51,7 +52,9 @@ fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result
     crash::arm(folder.root());
     // Held until the process ends.
     let _lock = lock(folder)?;
-    memory::must_not_be_behind(&folder.ledger(), &Store::open(&folder.database())?)?;
+    let store = Store::open(&folder.database())?;
+    memory::must_not_be_behind(&folder.ledger(), &store, &Decider::of(folder)?)?;
+    drop(store);
     // All of it is verified before a model is loaded: a damaged one stops here, once.
     drop(LedgerWriter::open(&folder.ledger())?);
     let locks = preflight::try_locks(folder)?;

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 use ::data::Record;
 use ::data::read::Mapping;
@@ -21,8 +22,8 @@ use super::support::{State, absolute, lock, record_file, record_files};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
-use crate::waiver;
 use crate::worker::room;
+use crate::{preflight, waiver};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -57,11 +58,11 @@ site-agent waiver new [OPTIONS] --reason <TEXT> --expires <YYYY-MM-DD>
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Verb,
 }
 
 #[derive(Debug, Subcommand)]
-enum Command {
+enum Verb {
     /// Sign a waiver with the officer's key.
     New(New),
     /// Check a waiver against records: signer, signature, last day, dataset.
@@ -179,10 +180,10 @@ impl std::str::FromStr for Place {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
-        Command::New(new) => sign(new),
-        Command::Check { waiver, files, reading, state } => check(waiver, files, reading, &state.open()?),
-        Command::Use { waiver, state } => put_in_force(waiver, &state.open()?),
-        Command::Drop { yes, state } => take_out_of_force(*yes, &state.open()?),
+        Verb::New(new) => sign(new),
+        Verb::Check { waiver, files, reading, state } => check(waiver, files, reading, &state.open()?),
+        Verb::Use { waiver, state } => put_in_force(waiver, &state.open()?),
+        Verb::Drop { yes, state } => take_out_of_force(*yes, &state.open()?),
     }
 }
 
@@ -316,16 +317,28 @@ fn check(path: &Path, files: &[PathBuf], reading: &Reading, folder: &StateFolder
     Ok(())
 }
 
-/// Puts a waiver in force: runs of this site then use it. The dataset is compared here, and again whenever
-/// the records are read.
+/// Puts a waiver in force: runs of this site then use it. The dataset is compared by a child that may write
+/// nowhere (`waiver check`), and again whenever the records are read; this process reads none.
 fn put_in_force(path: &Path, folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
-    let accepted = waiver::accepted_by(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
+    waiver::accepted_by(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
     let target = folder.waiver();
-    let (files, options) = of_site(folder)?;
-    lock(paths(&files), vec![folder.root().to_path_buf()])?;
-    compare(&accepted, &files, &options)?.print();
+    let internal = |error| SiteError::Internal(format!("cannot have the records compared: {error}"));
+    let status = Command::new(preflight::executable()?)
+        .args(["waiver", "check"])
+        .arg(absolute(path)?)
+        .arg("--state")
+        .arg(folder.root())
+        .stdin(Stdio::null())
+        .status()
+        .map_err(internal)?;
+    match status.code() {
+        Some(0) => {}
+        // It has said what is wrong.
+        Some(code @ 1..=2) => return Err(SiteError::Validation { is_user_error: code == 1 }),
+        _ => return Err(SiteError::Internal(format!("who compares the records ended: {status}"))),
+    }
     durable::write(&target, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&target, source))?;
     println!("in force until {}: {}", signed.waiver.expires, signed.waiver.reason);
     Ok(())

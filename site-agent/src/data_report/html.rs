@@ -7,7 +7,7 @@
 
 use std::fmt::Write as _;
 
-use common::page::{STYLE, escape, grouped};
+use common::page::{STYLE, escape, grouped, unbroken};
 
 use super::summary::{Distribution, Summary, certainty, screen_language};
 use crate::language::Language;
@@ -34,6 +34,7 @@ pub fn render(summary: &Summary, language: Language) -> String {
         page.foot(),
     ]
     .concat();
+    let body = unbroken(&body);
     format!(
         "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{}</title>\n\

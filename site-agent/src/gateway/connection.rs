@@ -3,7 +3,8 @@
 //! Called by `agent_loop` and `overlap::exchange`, and by `cli::check` for one greeting. Every connection
 //! begins with `Hello`, the proof that our ledger was only extended, where it is asked for, and the newest
 //! receipt (`greeting`). An item that failed on the way is released again as a new frame with a new ledger
-//! record: the ledger lists every frame that may have left, whether it arrived or not.
+//! record: the ledger lists every frame that may have left, whether it arrived or not. A line whose last
+//! frame may not have been counted is not used again.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -38,6 +39,8 @@ pub struct Connection<N: Connector, C> {
     connector: N,
     egress: Egress<C>,
     wire: Option<N::Wire>,
+    /// The person was told that there is a line, and not since that there is none.
+    is_told: bool,
     backoff: Backoff,
     /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
     book: Option<Store>,
@@ -74,7 +77,15 @@ impl Disk {
 
 impl<N: Connector, C: Clock> Connection<N, C> {
     pub fn new(connector: N, egress: Egress<C>) -> Self {
-        Self { connector, egress, wire: None, backoff: Backoff::default(), book: None, disk: None }
+        Self {
+            connector,
+            egress,
+            wire: None,
+            is_told: false,
+            backoff: Backoff::default(),
+            book: None,
+            disk: None,
+        }
     }
 
     /// Remembers in this database what the coordinator says, and shows it the newest receipt in it.
@@ -134,6 +145,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
 
     /// How long to wait after this failure; tells the person. Some failures a person has to mend.
     fn pause_ms(&mut self, error: &SiteError, report: &mut impl Report) -> u64 {
+        self.is_told = false;
         match error {
             SiteError::LedgerRefused => {
                 let retry_ms = self.backoff.next_within_ms(PERSON_WAIT_MS_MAX, random());
@@ -177,7 +189,12 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 self.wire = None;
                 Ok(None)
             }
-            Ok(answer) => Ok(Some(answer.response)),
+            Ok(answer) => {
+                if may_be_uncounted(&answer.response) {
+                    self.wire = None;
+                }
+                Ok(Some(answer.response))
+            }
             Err(error) if error.is_retryable() => {
                 tracing::warn!("{error}");
                 self.wire = None;
@@ -208,6 +225,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             Response::Refused(Refusal::Restored) => return Err(SiteError::CoordinatorRestored),
             _ => {}
         }
+        if may_be_uncounted(&answer.response) {
+            // The hello that follows in the ledger says which frame a receipt may lack.
+            self.wire = None;
+        }
         self.backoff.reset();
         Ok(answer)
     }
@@ -222,6 +243,22 @@ async fn wait_out(retry_after_ms: u32, times: u32) {
 fn busy_ms(retry_after_ms: u32, times: u32) -> u64 {
     let own = u64::from(BUSY_MS_MIN).saturating_mul(1 << times.min(20)).min(BACKOFF_MS_MAX);
     u64::from(retry_after_ms.min(BUSY_MS_MAX)).max(own)
+}
+
+/// Whether the coordinator may not have counted the frame that it answers so (`PROTOCOL.md`, section 4).
+fn may_be_uncounted(response: &Response) -> bool {
+    match response {
+        Response::Busy { .. } => true,
+        Response::Refused(refusal) => matches!(
+            refusal,
+            Refusal::NotAuthorised
+                | Refusal::ProtocolVersion { .. }
+                | Refusal::BadRequest
+                | Refusal::StorageFull
+                | Refusal::Internal
+        ),
+        _ => false,
+    }
 }
 
 /// Whether the transport says that this site's certificate is not, or no longer, accepted.

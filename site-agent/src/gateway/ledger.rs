@@ -61,6 +61,14 @@ impl LedgerWriter {
     /// # Errors
     /// `Ledger` when it is not intact, `AlreadyRunning` when another process has it open, `Io`.
     pub fn open(path: &Path) -> Result<(Self, u64), SiteError> {
+        Self::open_and_see(path, |_| ())
+    }
+
+    /// As [`Self::open`], and shows every record on the way.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_and_see(path: &Path, see: impl FnMut(&Record)) -> Result<(Self, u64), SiteError> {
         let at = |source| SiteError::io(path, source);
         let is_new = !path.exists();
         let file = OpenOptions::new()
@@ -92,15 +100,19 @@ impl LedgerWriter {
             whole_bytes: 0,
             broken: false,
         };
-        let torn_bytes = writer.recover()?;
+        let torn_bytes = writer.recover(see)?;
         Ok((writer, torn_bytes))
     }
 
     /// Reads the file from its start; leaves the position at the end of the last whole record.
-    fn recover(&mut self) -> Result<u64, SiteError> {
+    fn recover(&mut self, mut see: impl FnMut(&Record)) -> Result<u64, SiteError> {
         let mut data = BTreeMap::new();
-        let reading = ledger::read(BufReader::new(&self.file), |record| remember(&mut data, record))
-            .map_err(|error| self.not_intact(&error))?;
+        let each = |record: &Record| {
+            remember(&mut data, record);
+            see(record);
+        };
+        let reading =
+            ledger::read(BufReader::new(&self.file), each).map_err(|error| self.not_intact(&error))?;
         let Reading { verifier, whole_bytes, torn_bytes } = reading;
         self.verifier = verifier;
         self.data = data;

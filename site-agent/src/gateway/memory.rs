@@ -1,9 +1,9 @@
 //! Whether the ledger still has what this site knows left it: every frame that a receipt answers, and the
 //! records whose root the coordinator took. A ledger that was cut, restored alone or deleted has not.
 //!
-//! Called by `gateway`, `cli::run` and `cli::check` before the ledger is opened for writing, and by
-//! `cli::ledger`, which compares the whole of it. Invariant: an agent does not add to a ledger that is
-//! behind; the privacy officer decides (`site-agent ledger accept`).
+//! Called by `gateway` and `cli::check`, which open the ledger for writing here, by `cli::run` before it
+//! starts them, and by `cli::ledger`, which compares the whole of it. Invariant: an agent does not add to a
+//! ledger that is behind; the privacy officer decides (`site-agent ledger accept`).
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -14,6 +14,8 @@ use common::id::Digest;
 use common::ledger::{self, LedgerError, Record, Tree};
 use common::wire::message::{LedgerHead, RoundKey};
 
+use super::decisions::{Decider, Standing};
+use super::ledger::LedgerWriter;
 use super::store::Store;
 use crate::error::SiteError;
 
@@ -26,70 +28,85 @@ pub struct Lack {
     pub receipts: Vec<RoundKey>,
 }
 
+impl Lack {
+    fn must_be_nothing(self, path: &Path) -> Result<(), SiteError> {
+        match self.reasons.into_iter().next() {
+            Some(reason) => Err(SiteError::LedgerBehind { path: path.to_path_buf(), reason }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Refuses a ledger that is behind what this site knows. A missing file is an empty ledger.
 ///
 /// # Errors
 /// `LedgerBehind`; `Ledger` when it is not intact; `Io`, `Store`.
-pub fn must_not_be_behind(path: &Path, store: &Store) -> Result<(), SiteError> {
-    let lack = lack(path, store)?;
-    match lack.reasons.into_iter().next() {
-        Some(reason) => Err(SiteError::LedgerBehind { path: path.to_path_buf(), reason }),
-        None => Ok(()),
+pub fn must_not_be_behind(path: &Path, store: &Store, decider: &Decider) -> Result<(), SiteError> {
+    lack(path, store, decider)?.must_be_nothing(path)
+}
+
+/// Opens the ledger for writing, unless it is behind what this site knows; one reading does both.
+///
+/// # Errors
+/// As [`must_not_be_behind`]; those of [`LedgerWriter::open`].
+pub fn open(path: &Path, store: &Store, decider: &Decider) -> Result<(LedgerWriter, u64), SiteError> {
+    let mut watch = Watch::new(store, decider)?;
+    if !path.exists() {
+        // A missing one is begun anew only where nothing is known of it.
+        watch.lack().must_be_nothing(path)?;
     }
+    let opened = LedgerWriter::open_and_see(path, |record| watch.see(record))?;
+    watch.lack().must_be_nothing(path)?;
+    Ok(opened)
 }
 
 /// What the ledger lacks.
 ///
 /// # Errors
 /// As [`must_not_be_behind`], but for `LedgerBehind`.
-pub fn lack(path: &Path, store: &Store) -> Result<Lack, SiteError> {
-    let (taken, receipts) = (store.taken_ledger()?, store.receipts()?);
-    if taken.is_none() && receipts.is_empty() {
-        return Ok(Lack::default());
-    }
-    let wanted: BTreeSet<u64> = receipts.iter().map(|receipt| receipt.body.last_sequence).collect();
-    let mut watch = Watch { taken, tree: Tree::default(), root: None, found: BTreeMap::new() };
-    if path.exists() {
+pub fn lack(path: &Path, store: &Store, decider: &Decider) -> Result<Lack, SiteError> {
+    let mut watch = Watch::new(store, decider)?;
+    if path.exists() && !watch.knows_nothing() {
         let file = File::open(path).map_err(SiteError::at(path))?;
-        ledger::read(BufReader::new(file), |record| watch.see(record, &wanted)).map_err(
-            |error| match error {
-                LedgerError::Io(source) => SiteError::io(path, source),
-                error => SiteError::Ledger { path: path.to_path_buf(), reason: error.to_string() },
-            },
-        )?;
+        ledger::read(BufReader::new(file), |record| watch.see(record)).map_err(|error| match error {
+            LedgerError::Io(source) => SiteError::io(path, source),
+            error => SiteError::Ledger { path: path.to_path_buf(), reason: error.to_string() },
+        })?;
     }
-    let mut lack = Lack::default();
-    if let Some(reason) = taken.and_then(|taken| watch.differs(&taken)) {
-        lack.reasons.push(reason);
-    }
-    for receipt in receipts {
-        let record = watch.found.get(&receipt.body.last_sequence);
-        if let Err(error) = ledger::answers(record, &receipt.body) {
-            lack.reasons.push(error.to_string());
-            lack.receipts.push(receipt.body.key);
-        }
-    }
-    Ok(lack)
+    Ok(watch.lack())
 }
 
 /// Whether these records are those whose root the coordinator took, with more behind them; else why not.
 pub fn differs_from_taken(records: &[Record], taken: &LedgerHead) -> Option<String> {
-    let mut watch = Watch { taken: Some(*taken), tree: Tree::default(), root: None, found: BTreeMap::new() };
-    records.iter().for_each(|record| watch.see(record, &BTreeSet::new()));
+    let mut watch = Watch { taken: Some(*taken), ..Watch::default() };
+    records.iter().for_each(|record| watch.see(record));
     watch.differs(taken)
 }
 
 /// What is looked for while the ledger is read.
+#[derive(Default)]
 struct Watch {
     taken: Option<LedgerHead>,
+    standing: Standing,
+    wanted: BTreeSet<u64>,
     tree: Tree,
     root: Option<Digest>,
     found: BTreeMap<u64, Record>,
 }
 
 impl Watch {
-    fn see(&mut self, record: &Record, wanted: &BTreeSet<u64>) {
-        if wanted.contains(&record.sequence) {
+    fn new(store: &Store, decider: &Decider) -> Result<Self, SiteError> {
+        let (taken, standing) = (store.taken_ledger()?, decider.standing(store)?);
+        let wanted = standing.receipts.iter().map(|receipt| receipt.body.last_sequence).collect();
+        Ok(Self { taken, standing, wanted, ..Self::default() })
+    }
+
+    fn knows_nothing(&self) -> bool {
+        self.taken.is_none() && self.wanted.is_empty()
+    }
+
+    fn see(&mut self, record: &Record) {
+        if self.wanted.contains(&record.sequence) {
             self.found.insert(record.sequence, record.clone());
         }
         let size = self.taken.map_or(0, |taken| taken.size);
@@ -100,6 +117,21 @@ impl Watch {
                 self.root = Some(self.tree.root());
             }
         }
+    }
+
+    /// What was not there, of what was seen so far.
+    fn lack(&self) -> Lack {
+        let mut lack = Lack::default();
+        lack.reasons.extend(self.standing.doubt.clone());
+        lack.reasons.extend(self.taken.and_then(|taken| self.differs(&taken)));
+        for receipt in &self.standing.receipts {
+            let record = self.found.get(&receipt.body.last_sequence);
+            if let Err(error) = ledger::answers(record, &receipt.body) {
+                lack.reasons.push(error.to_string());
+                lack.receipts.push(receipt.body.key);
+            }
+        }
+        lack
     }
 
     fn differs(&self, taken: &LedgerHead) -> Option<String> {
@@ -123,6 +155,7 @@ mod tests {
     use common::ledger::Kind;
     use common::wire::message::{Receipt, ReceiptBody};
 
+    use super::super::identity::Coordinator;
     use super::super::ledger::{Frame, LedgerWriter};
     use super::super::store::Update;
     use super::super::store::memory::{Epoch, Said};
@@ -195,8 +228,13 @@ mod tests {
         }
 
         fn reasons(&self) -> Vec<String> {
-            lack(&self.ledger(), &self.store).unwrap().reasons
+            lack(&self.ledger(), &self.store, &nobody()).unwrap().reasons
         }
+    }
+
+    /// Where no officer's key is trusted.
+    fn nobody() -> Decider {
+        Decider::new(None, std::path::PathBuf::new())
     }
 
     fn key() -> RoundKey {
@@ -206,14 +244,15 @@ mod tests {
     #[test]
     fn a_ledger_with_everything_is_not_behind_and_one_that_was_cut_is() {
         let site = Site::new();
-        must_not_be_behind(&site.ledger(), &site.store).unwrap();
+        must_not_be_behind(&site.ledger(), &site.store, &nobody()).unwrap();
         site.lines(7);
         assert_eq!(site.reasons(), Vec::<String>::new(), "a record of which nobody knows");
         site.lines(6);
         assert_eq!(site.reasons(), ["it has 6 records, and the coordinator took 7"]);
         site.lines(5);
         assert_eq!(site.reasons().len(), 2, "the commit, too");
-        let refused = must_not_be_behind(&site.ledger(), &site.store).unwrap_err();
+        assert!(open(&site.ledger(), &site.store, &nobody()).is_err());
+        let refused = must_not_be_behind(&site.ledger(), &site.store, &nobody()).unwrap_err();
         assert!(matches!(refused, SiteError::LedgerBehind { .. }) && refused.is_user_error());
         assert!(refused.hint().unwrap().contains("ledger accept"));
     }
@@ -223,6 +262,7 @@ mod tests {
         let site = Site::new();
         fs::remove_file(site.ledger()).unwrap();
         assert_eq!(site.reasons().len(), 2);
+        assert!(open(&site.ledger(), &site.store, &nobody()).is_err());
         assert!(!site.ledger().exists(), "looking at it makes none");
         // Begun anew by hand, as long as before.
         let (mut ledger, _) = LedgerWriter::open(&site.ledger()).unwrap();
@@ -238,7 +278,7 @@ mod tests {
     fn what_the_officer_accepts_is_no_longer_missed_and_stays_recorded() {
         let mut site = Site::new();
         site.lines(4);
-        let found = lack(&site.ledger(), &site.store).unwrap();
+        let found = lack(&site.ledger(), &site.store, &nobody()).unwrap();
         assert_eq!(found.receipts, [key()]);
         let (ledger, _) = LedgerWriter::open(&site.ledger()).unwrap();
         let epoch =
@@ -247,7 +287,16 @@ mod tests {
         assert_eq!(site.reasons(), Vec::<String>::new());
         assert_eq!(site.store.epochs().unwrap(), [epoch]);
         // The coordinator's age is proved by it all the same.
-        assert!(site.store.receipts().unwrap().is_empty());
+        let standing = nobody().standing(&site.store).unwrap();
+        assert_eq!((standing.receipts.len(), standing.set_aside.len(), standing.decisions), (0, 1, 1));
+        // Nor does a decision that somebody wrote into the database set anything aside for an officer.
+        let officer = certs::OfficerKey::generate().unwrap().public_key().unwrap();
+        let identity = site.folder.path().to_path_buf();
+        Coordinator { site: "x".parse().unwrap(), address: "x:1".into(), receipt_key: Digest([1; 32]) }
+            .store(&identity)
+            .unwrap();
+        let found = lack(&site.ledger(), &site.store, &Decider::new(Some(officer), identity)).unwrap();
+        assert!(found.reasons[0].contains("not signed by the privacy officer") && found.receipts == [key()]);
         assert!(site.store.newest_receipt().unwrap().is_some());
         site.lines(3);
         assert_eq!(site.reasons(), ["it has 3 records, and the coordinator took 4"]);

@@ -35,8 +35,6 @@ pub(super) struct ChildSpec<In> {
     pub(super) executable: PathBuf,
     pub(super) state: PathBuf,
     pub(super) log: PathBuf,
-    /// Changes when the log has to be opened anew.
-    pub(super) open_again: watch::Receiver<u64>,
     /// Whether it ends by itself, in good order, when its input is closed: a worker that trains saves a
     /// checkpoint.
     pub(super) ends_when_closed: bool,
@@ -207,7 +205,7 @@ where
         end(&mut child).await;
     };
     {
-        let mut logged = std::pin::pin!(log.follow(stderr, spec.open_again.clone()));
+        let mut logged = std::pin::pin!(log.follow(stderr));
         let mut lived = std::pin::pin!(lived);
         tokio::select! {
             () = &mut logged => lived.await,
@@ -296,7 +294,6 @@ mod tests {
             executable: "/bin/sh".into(),
             state: folder.to_path_buf(),
             log: folder.join("worker.log"),
-            open_again: watch::channel(0).1,
             ends_when_closed: false,
             is_quoted,
             run_of: |_| None,
@@ -377,7 +374,6 @@ mod tests {
             executable: "/bin/sh".into(),
             state: folder.path().to_path_buf(),
             log: folder.path().join("worker.log"),
-            open_again: watch::channel(0).1,
             ends_when_closed: true,
             is_quoted: false,
             run_of: ToWorker::run,

@@ -1,6 +1,9 @@
 //! A child's log: what it writes to standard error, line by line, with control characters made visible and
 //! never larger than its bound, also while the child runs. Used by `supervisor::child`.
 //!
+//! A log that another program rotates (logrotate, with or without a signal) is begun anew under its name with
+//! the next line.
+//!
 //! Invariants: every byte passes through this process, so a child that writes without end waits for the disk
 //! and rewrites two files of `LOG_BYTES_MAX` (see `common::log_file`); no line is longer than
 //! `LOG_LINE_BYTES_MAX`; no control character reaches the file or a terminal.
@@ -9,7 +12,6 @@ use std::path::Path;
 
 use common::log_file::LogFile;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
-use tokio::sync::watch;
 
 use crate::error::SiteError;
 use crate::limits::{LAST_WORDS_BYTES_MAX, LOG_LINE_BYTES_MAX};
@@ -39,27 +41,11 @@ impl Log {
         Ok(Self { file, line: Vec::new(), is_cut: false, last_error: None, last_hint: None })
     }
 
-    /// Takes everything that the child writes, until it closes the pipe. Whenever `open_again` changes, the
-    /// log is there again under its name, whoever moved it away.
-    pub(super) async fn follow(
-        &mut self,
-        mut child: impl AsyncRead + Unpin,
-        mut open_again: watch::Receiver<u64>,
-    ) {
+    /// Takes everything that the child writes, until it closes the pipe.
+    pub(super) async fn follow(&mut self, mut child: impl AsyncRead + Unpin) {
         let mut block = [0; BLOCK_BYTES];
-        let mut is_asked = true;
-        loop {
-            tokio::select! {
-                read = child.read(&mut block) => match read {
-                    Ok(read @ 1..) => self.take(&block[..read]),
-                    Ok(0) | Err(_) => break,
-                },
-                asked = open_again.changed(), if is_asked => match asked {
-                    // A log on a full disk costs its lines; the child goes on.
-                    Ok(()) => drop(self.file.open_if_moved()),
-                    Err(_) => is_asked = false,
-                },
-            }
+        while let Ok(read @ 1..) = child.read(&mut block).await {
+            self.take(&block[..read]);
         }
         self.end_line();
     }

@@ -25,11 +25,6 @@ impl OwnLog {
         terminal::eprint(format_args!("{}", self.0.line(SystemClock.now(), text)));
     }
 
-    /// Opens the file anew if another program has moved it away.
-    pub(super) fn open_again(&self) {
-        self.0.open_again();
-    }
-
     /// Why the agent ends. Standard error is told by the end of the program.
     pub fn end(&self, error: &dyn std::fmt::Display) {
         self.0.line(SystemClock.now(), &format!("the agent ends: {error}"));

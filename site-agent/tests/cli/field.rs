@@ -96,7 +96,8 @@ fn check_show_and_train_refuse_the_same_records_by_line() {
     assert_eq!(verdicts, ["refuse", "train", "train", "train"]);
     assert_eq!(report["records"][0]["reason"], "special-token");
     assert_eq!(report["counts"]["refused"]["special-token"], 1);
-    assert_eq!(report["files"][0]["unused"]["source"], 1);
+    // Of so few records no name is told.
+    assert_eq!(report["files"][0]["unused"]["..."], 1);
     let trained = place.train(&model, &[]);
     let said = text(&trained);
     assert!(trained.status.success(), "{said}");
@@ -105,9 +106,12 @@ fn check_show_and_train_refuse_the_same_records_by_line() {
     let shown = place.show(1, &model, &[]);
     assert!(shown.contains("what the model sees: nothing; it holds the text of a special token"), "{shown}");
     let said = text(&place.check(&model, &[]));
-    assert!(said.contains("Text that is not trained on, by field\n        1  source"), "{said}");
+    assert!(said.contains("Text that is not trained on, by field\n        1  ..."), "{said}");
     let page = fs::read_to_string(place.root.join("report/data-report.html")).unwrap();
-    assert!(page.contains("Text that is not trained on") && page.contains("source"), "the page says it too");
+    assert!(
+        page.contains("Text that is not trained on") && !page.contains(">source<"),
+        "the page says it too"
+    );
 }
 
 #[test]

@@ -82,22 +82,31 @@ fn it_answers_behind_the_workers_locks() {
 #[test]
 fn a_written_folder_and_one_of_links_work_like_the_original() {
     let place = tempfile::tempdir().unwrap();
-    let (out, links) = (place.path().join("nf4"), place.path().join("links"));
+    let (out, links) = (place.path().join("nf4"), place.path().join("snapshots/0123abcd"));
     let output = program().arg("quantise").arg(demo_model()).arg(&out).output().unwrap();
     assert!(output.status.success(), "{}", words(&output));
     let again = program().arg("quantise").arg(demo_model()).arg(&out).output().unwrap();
     assert_eq!(again.status.code(), Some(1));
     assert!(words(&again).contains("not empty") && words(&again).contains("hint:"), "{}", words(&again));
     // As the hub's cache lays a model out: names that lead to a common store.
-    fs::create_dir(&links).unwrap();
+    let blobs = place.path().join("blobs");
+    fs::create_dir_all(&links).unwrap();
+    fs::create_dir(&blobs).unwrap();
     for entry in fs::read_dir(demo_model()).unwrap() {
         let entry = entry.unwrap();
-        std::os::unix::fs::symlink(entry.path(), links.join(entry.file_name())).unwrap();
+        fs::copy(entry.path(), blobs.join(entry.file_name())).unwrap();
+        let target = Path::new("../../blobs").join(entry.file_name());
+        std::os::unix::fs::symlink(target, links.join(entry.file_name())).unwrap();
     }
     let ask = ["--prompt", "What is asthma?", "--max-tokens", "12"];
     let original = answer(&ask, &demo_model());
     assert_eq!(answer(&ask, &out), original);
     assert_eq!(answer(&ask, &links), original);
+    // One that leads elsewhere is not followed.
+    std::os::unix::fs::symlink("/etc/passwd", links.join("notes.txt")).unwrap();
+    let refused = run(&["generate", "--prompt", "a"], &links);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(words(&refused).contains("notes.txt is a link out of the model's folder"), "{}", words(&refused));
 }
 
 #[test]

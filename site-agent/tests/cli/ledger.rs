@@ -7,7 +7,10 @@ use std::process::{Command, Output};
 
 use common::id::{Digest, Round, RunId};
 use common::ledger::Kind;
+use common::wire::message::{LedgerHead, Receipt, ReceiptBody, RoundKey};
+use site_agent::gateway::identity::{Coordinator, Identity};
 use site_agent::gateway::ledger::{Frame, LedgerWriter};
+use site_agent::gateway::store::{Store, Update};
 
 use crate::support::{Site, words};
 
@@ -141,4 +144,137 @@ fn show_fits_a_terminal_and_gives_the_file_back_as_json() {
     assert_eq!(json, fs::read_to_string(site.folder.ledger()).unwrap());
     let last = String::from_utf8(site.run(&["ledger", "show", "--json", "--last", "2"]).stdout).unwrap();
     assert_eq!(last.lines().count(), 2);
+}
+
+/// A site called `cardiology` with a ledger of twenty records and a receipt for the commit in it that the
+/// coordinator signed, though its hash is of something else.
+fn with_a_false_receipt() -> Site {
+    let site = Site::new();
+    fill(&site, 20);
+    let signer = certs::ReceiptSigningKey::generate().unwrap();
+    let coordinator = Coordinator {
+        site: "cardiology".parse().unwrap(),
+        address: "localhost:1".into(),
+        receipt_key: Digest(*signer.public_key().unwrap().as_bytes()),
+    };
+    let authority_key = certs::IdentityKey::generate().unwrap();
+    let now = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1_800_000_000);
+    let serial = certs::SerialNumber::from_random([7; 16]);
+    let authority = certs::CertificateAuthority::create("test", &serial, now).unwrap();
+    let request = certs::csr::create(&authority_key).unwrap();
+    let key = certs::RequestedKey::from_csr(&request).unwrap();
+    let day = std::time::Duration::from_secs(86_400);
+    let issued = authority.issue_site("cardiology", &key, &serial, now, day).unwrap();
+    let identity = site.folder.identity();
+    Identity::store(&identity, &authority_key, &issued.der, authority.certificate_der(), &coordinator)
+        .unwrap();
+    let key = RoundKey { run: RunId([7; 8]), round: Round(1) };
+    let body = ReceiptBody {
+        site: Digest::of(b"cardiology"),
+        key,
+        digest: Digest([2; 32]),
+        bytes: 1,
+        first_sequence: 1,
+        last_sequence: 6,
+        received_bytes: 46 + 13 + 57 + 5006 + 53,
+        running_hash: Digest([9; 32]),
+    };
+    let signature = signer.sign(&body.signed_bytes()).unwrap();
+    let mut store = Store::open(&site.folder.database()).unwrap();
+    let update = Update {
+        key,
+        digest: body.digest,
+        bytes: 1,
+        records: 100,
+        tokens: 100,
+        loss: 1.0,
+        receipt: None,
+        declined: false,
+    };
+    store.record_update(&update, 1).unwrap();
+    store.record_receipt(key, &Receipt { body, signature }, 2).unwrap();
+    let taken = LedgerHead { size: 20, root: root_of(&site).parse().unwrap() };
+    store.record_taken_ledger(&taken, 3).unwrap();
+    site
+}
+
+/// As `ledger verify --json` has it, whatever it says otherwise.
+fn document(site: &Site) -> serde_json::Value {
+    serde_json::from_slice(&site.run(&["ledger", "verify", "--json"]).stdout).unwrap()
+}
+
+fn root_of(site: &Site) -> String {
+    document(site)["root"].as_str().unwrap().to_owned()
+}
+
+/// The exported receipts beside the ledger, in Python; `None` where there is none.
+fn python_with_receipts(site: &Site, more: &[&str]) -> Option<Output> {
+    let out = site.folder.root().join("receipts.json");
+    let out = out.to_str().unwrap();
+    let exported = site.run(&["ledger", "receipts", "--out", out]);
+    assert!(exported.status.success(), "{}", words(&exported));
+    python(&[&["--receipts", out], more].concat(), &site.folder.ledger())
+}
+
+#[test]
+fn what_verify_refuses_the_officer_can_accept_by_name() {
+    let site = with_a_false_receipt();
+    let refused = site.run(&["ledger", "verify"]);
+    let root = root_of(&site);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(words(&refused).contains("the receipt of run 0707070707070707, round 1"), "{}", words(&refused));
+    assert!(words(&refused).contains("ledger accept"), "{}", words(&refused));
+    assert!(words(&refused).contains(&format!("this ledger: 20 records, root {root}")));
+    assert!(words(&refused).contains(&format!("taken by the coordinator: 20 records, root {root}")));
+    assert_eq!(document(&site)["verified"], false);
+    assert_eq!(python_with_receipts(&site, &[]).map_or(Some(1), |output| output.status.code()), Some(1));
+
+    let accepted = site.run(&["ledger", "accept", "--yes"]);
+    assert!(accepted.status.success(), "{}", words(&accepted));
+    assert!(words(&accepted).contains("round 1"), "it names what it accepts: {}", words(&accepted));
+    let said = String::from_utf8_lossy(&accepted.stdout).into_owned();
+    assert!(said.contains("1 receipts are set aside") && said.contains("knows this ledger"), "{said}");
+    let verified = site.run(&["ledger", "verify"]);
+    assert!(verified.status.success(), "{}", words(&verified));
+    assert!(python_with_receipts(&site, &[]).is_none_or(|output| output.status.success()));
+    // A receipt in the database that nobody signed.
+    let store = rusqlite::Connection::open(site.folder.database()).unwrap();
+    store.execute("DELETE FROM ledger_epochs", []).unwrap();
+    let signed: Vec<u8> = store.query_row("SELECT receipt FROM updates", [], |row| row.get(0)).unwrap();
+    let mut forged = signed;
+    *forged.last_mut().unwrap() ^= 1;
+    store.execute("UPDATE updates SET receipt = ?1", [forged]).unwrap();
+    let refused = site.run(&["ledger", "verify"]);
+    assert!(words(&refused).contains("is not signed by the coordinator"), "{}", words(&refused));
+    assert!(site.run(&["ledger", "accept", "--yes"]).status.success());
+    assert!(site.run(&["ledger", "verify"]).status.success());
+    assert!(python_with_receipts(&site, &[]).is_none_or(|output| output.status.success()));
+}
+
+/// Who may write to the database writes a decision into it: it counts for nobody who knows the officer's key.
+#[test]
+fn a_forged_decision_is_refused_here_and_on_another_machine() {
+    let site = with_a_false_receipt();
+    let path = |name: &str| site.folder.root().join(name).to_str().unwrap().to_owned();
+    let (officer, public) = (path("officer.key"), path("officer.key.pub"));
+    assert!(crate::support::program().args(["officer-key", "new", &officer]).status().unwrap().success());
+    // Without an officer it holds.
+    assert!(site.run(&["ledger", "accept", "--yes"]).status.success());
+    assert!(site.run(&["ledger", "verify"]).status.success());
+    let elsewhere = |more: &[&str]| python_with_receipts(&site, more).map(|output| output.status.code());
+    assert_eq!(elsewhere(&[]).unwrap_or(Some(0)), Some(0));
+    assert_eq!(elsewhere(&["--officer", &public]).unwrap_or(Some(1)), Some(1), "not the officer's");
+    // With one it does not, and the officer has it all before them again.
+    assert!(site.run(&["officer-key", "trust", &public]).status.success());
+    for command in [&["ledger", "verify"][..], &["run"]] {
+        let refused = site.run(command);
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(words(&refused).contains("not signed by the privacy officer"), "{}", words(&refused));
+    }
+    let refused = site.run(&["ledger", "accept", "--yes"]);
+    assert!(words(&refused).contains("they decide"), "{}", words(&refused));
+    let accepted = site.run(&["ledger", "accept", "--yes", "--key", &officer]);
+    assert!(accepted.status.success(), "{}", words(&accepted));
+    assert!(site.run(&["ledger", "verify"]).status.success());
+    assert_eq!(elsewhere(&["--officer", &public]).unwrap_or(Some(0)), Some(0));
 }

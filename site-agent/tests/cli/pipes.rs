@@ -51,7 +51,9 @@ fn a_reader_that_goes_away_is_no_error() {
 fn a_full_disk_behind_standard_output_is_told() {
     let site = Site::new();
     let data = site.data.to_str().unwrap();
-    for verb in [&["check", "--json"][..], &["check", "--offline"], &["data", "check", data, "--json"]] {
+    for verb in
+        [&["check", "--json", "--offline"][..], &["check", "--offline"], &["data", "check", data, "--json"]]
+    {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
         let output = run(&site, verb, full.into(), Stdio::piped());
         let said = words(&output);

@@ -16,7 +16,7 @@ mod row;
 mod texts;
 mod turns;
 
-pub(super) use self::turns::{BARE, is_list_of_turns};
+pub(super) use self::turns::{BARE, is_bare_record};
 
 use std::collections::BTreeSet;
 

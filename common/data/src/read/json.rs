@@ -12,8 +12,9 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use self::split::{RawRecords, Split};
-use super::convert::{BARE, is_list_of_turns};
+use super::convert::{BARE, is_bare_record};
 use super::encoding;
+use super::mapping::Mapping;
 use super::options::ReadOptions;
 use super::raw::{Columns, Raw};
 use super::report::FileKind;
@@ -26,6 +27,7 @@ pub(super) struct JsonRecords<R> {
     path: PathBuf,
     raw: RawRecords<R>,
     refuse_broken: bool,
+    mapping: Option<Mapping>,
 }
 
 impl<R: BufRead> JsonRecords<R> {
@@ -36,7 +38,8 @@ impl<R: BufRead> JsonRecords<R> {
         beginning.take(JSON_LAYOUT_BYTES_MAX as u64).read_to_end(&mut head).map_err(io)?;
         let layout = layout::of(&head, options.mapping.as_ref());
         let raw = RawRecords::new(path, reader, RECORD_BYTES_MAX, layout)?;
-        Ok(Self { path: path.to_path_buf(), raw, refuse_broken: options.refuse_broken })
+        let (refuse_broken, mapping) = (options.refuse_broken, options.mapping.clone());
+        Ok(Self { path: path.to_path_buf(), raw, refuse_broken, mapping })
     }
 
     /// JSONL or one array.
@@ -51,7 +54,7 @@ impl<R: BufRead> JsonRecords<R> {
         }
         match serde_json::from_slice(bytes) {
             Ok(Value::Object(columns)) => Ok(Raw::Row { line, columns }),
-            Ok(turns) if is_list_of_turns(&turns) => {
+            Ok(turns) if is_bare_record(&turns, self.mapping.as_ref()) => {
                 Ok(Raw::Row { line, columns: Columns::from_iter([(BARE.to_owned(), turns)]) })
             }
             Ok(_) => refused(Refusal::UnknownFormat),

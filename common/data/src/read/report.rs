@@ -8,7 +8,9 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use super::encoding::Encoding;
-use crate::limits::{FIELD_NAME_BYTES_MAX, REFUSED_LINES_MAX, UNUSED_FIELDS_MAX};
+use crate::limits::{
+    FIELD_NAME_BYTES_MAX, FIELD_ONE_IN_MAX, FIELD_RECORDS_MIN, REFUSED_LINES_MAX, UNUSED_FIELDS_MAX,
+};
 use crate::record::{Format, Record};
 use crate::refusal::Refusal;
 
@@ -57,7 +59,8 @@ pub struct FileReport {
     /// Of these, with a department or disease.
     pub with_stratum: u64,
     /// Fields that hold text and are not trained on, by name (`messages[].name` for all turns): in how many
-    /// of the records that can be used. Those beyond [`UNUSED_FIELDS_MAX`] names are counted under `...`.
+    /// of the records that can be used. Under `...` are those beyond [`UNUSED_FIELDS_MAX`] names and, once a
+    /// JSON file is read, those in few records: a name of a few records may be a patient's.
     pub unused: BTreeMap<String, u64>,
     /// Columns of a CSV file without a name: empty ones are passed over.
     pub nameless_columns: u64,
@@ -65,7 +68,7 @@ pub struct FileReport {
     pub refused: BTreeMap<Refusal, Refusals>,
 }
 
-/// The name under which fields beyond [`UNUSED_FIELDS_MAX`] are counted.
+/// The name under which fields are counted whose own name is not told.
 const OTHER_FIELDS: &str = "...";
 
 /// The records refused for one reason.
@@ -126,6 +129,25 @@ impl FileReport {
         }
         if others {
             *self.unused.entry(OTHER_FIELDS.to_owned()).or_default() += 1;
+        }
+    }
+
+    /// Takes out the names of fields that few records have, where each record names its own. The columns of a
+    /// table have names that its author gave to all of them.
+    pub(super) fn hide_rare_names(&mut self) {
+        if !matches!(self.kind, Some(FileKind::JsonLines | FileKind::JsonArray)) {
+            return;
+        }
+        let least = (self.records.div_ceil(FIELD_ONE_IN_MAX)).max(FIELD_RECORDS_MIN);
+        let mut rare = 0;
+        self.unused.retain(|name, count| {
+            let is_told = *count >= least && name != OTHER_FIELDS;
+            rare += if is_told { 0 } else { *count };
+            is_told
+        });
+        if rare > 0 {
+            // A record may have several of them.
+            self.unused.insert(OTHER_FIELDS.to_owned(), rare.min(self.records));
         }
     }
 

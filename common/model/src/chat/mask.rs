@@ -26,10 +26,13 @@ pub(super) fn supervised_spans(
         if message.role != Role::Assistant || !message.is_learnt {
             continue;
         }
-        let found = behind(template, messages, index, text)?
-            .into_iter()
-            .map(|header| (header, find_answer(&text[header..], &message.content, special_tokens)))
-            .reduce(|first, second| if first.1.is_ok() { first } else { second });
+        let at = |header: usize| (header, find_answer(&text[header..], &message.content, special_tokens));
+        let first = behind_prompt(template, messages, index, text)?.map(at);
+        let found = match first {
+            Some((_, Ok(_))) => first,
+            // The second rendering is for templates that need it only.
+            _ => behind_header(template, messages, index, text)?.map(at).or(first),
+        };
         let (header, found) = found.ok_or_else(|| rewritten(index))?;
         let (content, end) = found.map_err(|missing| missing.into_error(index))?;
         let start = header + content.start;
@@ -44,20 +47,32 @@ pub(super) fn supervised_spans(
     Ok(spans)
 }
 
-/// Where the answer to the messages before `index` may begin in the text, the likelier place first: behind
-/// what the template writes to ask for it, and behind the header that it writes before an answer.
-fn behind(template: &ChatTemplate, messages: &[Message], index: usize, text: &str) -> Result<Vec<usize>> {
+/// Where the answer to the messages before `index` begins in the text if the template writes before it what
+/// it writes to ask for it.
+fn behind_prompt(
+    template: &ChatTemplate,
+    messages: &[Message],
+    index: usize,
+    text: &str,
+) -> Result<Option<usize>> {
+    let prompt = template.render(&messages[..index], true)?;
+    Ok(text.starts_with(&prompt).then_some(prompt.len()))
+}
+
+/// Where it begins behind the header that the template writes before an answer.
+fn behind_header(
+    template: &ChatTemplate,
+    messages: &[Message],
+    index: usize,
+    text: &str,
+) -> Result<Option<usize>> {
     /// A private character that no template knows, in the answer's place.
     const MARK: &str = "\u{f8f0}";
-    let prompt = template.render(&messages[..index], true)?;
-    let mut places = Vec::from_iter(text.starts_with(&prompt).then_some(prompt.len()));
     let mut marked = messages[..index].to_vec();
     marked.push(Message::new(Role::Assistant, MARK));
     let marked = template.render(&marked, false)?;
     let header = marked.rfind(MARK).map(|at| &marked[..at]);
-    places.extend(header.filter(|header| text.starts_with(*header)).map(str::len));
-    places.dedup();
-    Ok(places)
+    Ok(header.filter(|header| text.starts_with(*header)).map(str::len))
 }
 
 /// Why an answer was not found in the rendered text.

@@ -214,3 +214,51 @@ fn a_receipt_that_is_not_known_stops_us_until_a_person_accepts_it() {
     coordinator.store.put_receipt(key.run, key.round, &coordinator.site, known.digest, b"receipt").unwrap();
     assert!(coordinator.store.remembers(&coordinator.site, &known, false, Timestamp(9)).unwrap());
 }
+
+/// The attack: a member that kept every receipt of the lost rounds, and shows one after the other. It stops
+/// the consortium once, and a second restoration is noticed all the same.
+#[test]
+fn a_member_that_shows_every_old_receipt_stops_us_once() {
+    let coordinator = Coordinator::new();
+    let receipt = |round: u32, first_sequence: u64| common::wire::message::ReceiptBody {
+        site: Digest::of(b"cardiology"),
+        key: common::wire::message::RoundKey {
+            run: common::id::RunId([3; 8]),
+            round: common::id::Round(round),
+        },
+        digest: Digest::of(&round.to_le_bytes()),
+        bytes: 1,
+        first_sequence,
+        last_sequence: 9 * u64::from(round),
+        received_bytes: 90,
+        running_hash: Digest([5; 32]),
+    };
+    let shows = |round, first_sequence| {
+        let body = receipt(round, first_sequence);
+        coordinator.store.remembers(&coordinator.site, &body, false, Timestamp(5)).unwrap()
+    };
+    let stops = || coordinator.store.is_doubted().unwrap();
+    coordinator.receive(4);
+    assert!(!shows(1, 4) && stops(), "the copy is older");
+    coordinator.store.accept_restored(Timestamp(8)).unwrap();
+    // The member says that its ledger begins where the old count began.
+    coordinator.receive(4);
+    for round in 2..40 {
+        assert!(shows(round, 4) && shows(round, 1) && !stops(), "round {round}");
+    }
+    // Another count that had ended by then, and one that the coordinator has now.
+    coordinator.store.accept_restored(Timestamp(9)).unwrap();
+    coordinator.receive(50);
+    assert!(shows(41, 7) && !stops());
+    assert!(!shows(42, 50) && stops(), "restored once more");
+    coordinator.store.accept_restored(Timestamp(10)).unwrap();
+    coordinator.receive(60);
+    assert!((43..60).all(|round| shows(round, 50)) && !stops());
+    // Who joins again may stop us for the new count, once.
+    coordinator.join(2);
+    coordinator.receive(1);
+    assert!(!shows(61, 1) && stops());
+    coordinator.store.accept_restored(Timestamp(11)).unwrap();
+    coordinator.receive(1);
+    assert!((62..70).all(|round| shows(round, 1)) && !stops());
+}

@@ -7,13 +7,9 @@ use std::path::{Path, PathBuf};
 use common::durable;
 use common::places::readable;
 use data::manifest::Manifest;
-use data::read::{self, Item};
-use data::room::{self, RoomFile, RoomOptions, Step};
+use data::room::{self, RoomFile, Step};
 use indicatif::{ProgressBar, ProgressStyle};
-use model::chat::ChatTokenizer;
 use prepare::PrepareError;
-use prepare::records::document;
-use rayon::prelude::*;
 
 use super::options::{Fitted, Options};
 use super::summary::Tokens;
@@ -90,8 +86,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         bar.clear();
         return Err(PrepareError::from(fault).into());
     }
-    let tokens = fitted.map(|fitted| tokens(&fitted, &files, &room, &bar)).transpose()?;
     bar.clear();
+    // Of the records as they are trained on: masked, and without those that the screen withholds.
+    let tokens = fitted.map(|Fitted { fitting, cutoff_tokens, is_context }| Tokens {
+        lengths: fitting.lengths(),
+        cutoff_tokens: cutoff_tokens as u64,
+        is_context,
+    });
     let summary = summary::of(&inspection, tokens, language);
     write(&out.join(REPORT), html::render(&summary, language).as_bytes())?;
     write(&out.join(MANIFEST), &inspection.manifest.to_bytes().map_err(PrepareError::from)?)?;
@@ -146,43 +147,6 @@ fn write(path: &Path, bytes: &[u8]) -> Result<(), SiteError> {
     durable::write(path, bytes, durable::ORDINARY).map_err(|source| SiteError::io(path, source))
 }
 
-/// The lengths of records in tokens, and where they are cut.
-fn tokens(fitted: &Fitted, files: &[RoomFile], room: &RoomOptions, bar: &Bar) -> Result<Tokens, SiteError> {
-    let lengths = lengths(fitted.fitting.tokenizer(), files, room, bar)?;
-    Ok(Tokens { lengths, cutoff_tokens: fitted.cutoff_tokens as u64, is_context: fitted.is_context })
-}
-
-/// Length of every record that the model's template takes, in its tokens, rendered and uncut.
-fn lengths(
-    tokenizer: &ChatTokenizer,
-    files: &[RoomFile],
-    room: &RoomOptions,
-    bar: &Bar,
-) -> Result<Vec<u64>, SiteError> {
-    const BATCH: usize = 512;
-    let paths: Vec<&Path> = files.iter().map(|file| file.path.as_path()).collect();
-    let mut reader = read::open(&paths, &room.read);
-    let mut lengths = Vec::new();
-    loop {
-        let batch = reader
-            .by_ref()
-            .take(BATCH)
-            .collect::<data::error::Result<Vec<Item>>>()
-            .map_err(PrepareError::from)?;
-        if batch.is_empty() {
-            return Ok(lengths);
-        }
-        lengths.par_extend(batch.par_iter().filter_map(|item| match item {
-            Item::Record(record) => {
-                let sample = tokenizer.encode_document(&document(record));
-                sample.ok().map(|sample| sample.tokens.len() as u64)
-            }
-            Item::Refused { .. } => None,
-        }));
-        bar.tokenising(lengths.len() as u64);
-    }
-}
-
 /// A progress line on a terminal; nothing elsewhere.
 struct Bar {
     bar: Option<ProgressBar>,
@@ -204,10 +168,6 @@ impl Bar {
             Step::Comparing { records, .. } => self.draw(t::COMPARING, records),
             Step::Dividing => self.draw(t::DIVIDING, 0),
         }
-    }
-
-    fn tokenising(&self, records: u64) {
-        self.draw(t::TOKENISING, records);
     }
 
     fn draw(&self, word: t::Word, records: u64) {

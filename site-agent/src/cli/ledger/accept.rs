@@ -1,23 +1,23 @@
-//! `site-agent ledger accept`: the privacy officer's way out when the ledger is behind what is known of it.
-//! Run by `cli::ledger`. Invariants: nothing is accepted that is not missed; who decided, when and about what
-//! stays in the database; where the site trusts an officer's key, that key signs the decision.
+//! `site-agent ledger accept`: the privacy officer's way out of whatever `ledger verify` refuses in a ledger
+//! whose chain holds. Run by `cli::ledger`. Invariants: nothing is accepted that is not refused; who decided,
+//! when and about what stays in the database; where the site trusts an officer's key, that key signs the
+//! decision.
 
 use std::path::PathBuf;
 
-use certs::officer::LEDGER_CONTEXT;
 use cli::confirm::{Question, Yes};
 use common::clock::{Clock as _, SystemClock};
-use common::id::{Digest, SiteId};
-use common::wire::message::{LedgerHead, RoundKey};
 
+use super::receipts::{self, Beside};
 use crate::cli::officer_key;
 use crate::cli::support::State;
 use crate::error::SiteError;
-use crate::gateway::identity::Identity;
+use crate::gateway::decisions::{self, Decider};
+use crate::gateway::identity::Coordinator;
 use crate::gateway::ledger::LedgerWriter;
-use crate::gateway::memory::{self, Lack};
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::Epoch;
+use crate::paths::StateFolder;
 use crate::waiver;
 
 pub(super) const EXAMPLES: &str = "\
@@ -25,8 +25,9 @@ Examples:
   site-agent ledger accept --key officer.key
   site-agent ledger accept --yes     # where this site trusts no officer's key
 
-Copy the state folder first. What was lost is not known here any more; the coordinator's operator has received it and can \
-say how many frames that were. They must accept the new ledger, too: `coordinator sites accept-ledger`.";
+Copy the state folder first. It names what it accepts. What was lost is not known here any more; the coordinator's operator \
+has received it and can say how many frames that were. Where the ledger is another one than they know, they must accept it, \
+too: `coordinator sites accept-ledger`. A ledger whose chain is broken is moved away and kept, and accepted as missing.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -41,21 +42,23 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
-    let site = Identity::load(&folder.identity())?.coordinator.site;
+    let site = Coordinator::load(&folder.identity())?.site;
+    // Opened to write: a database of an older version gets the tables of this one.
     let mut store = Store::open(&folder.database())?;
     let path = folder.ledger();
-    let lack = memory::lack(&path, &store)?;
-    if lack.reasons.is_empty() {
+    let found = examine(&folder)?;
+    if found.reasons.is_empty() {
         return Err(data(
             "the ledger lacks nothing that is known of it",
-            "`site-agent ledger verify` says more",
+            "`site-agent ledger verify` says more; where the coordinator knows another one, its operator accepts this one",
         ));
     }
-    for reason in &lack.reasons {
-        eprintln!("missing: {reason}");
+    for reason in &found.reasons {
+        eprintln!("refused: {reason}");
     }
     // Before anything is made or cut: who may decide, and whether they do.
-    if arguments.key.is_none() && folder.officer().exists() {
+    let decider = Decider::of(&folder)?;
+    if arguments.key.is_none() && decider.officer().is_some() {
         return Err(data(
             "this site trusts a privacy officer's key, and they decide about its ledger",
             "name their private key with --key",
@@ -68,10 +71,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     })?;
     // Nobody else writes from here on. A missing one is begun here, and nowhere else.
     let (ledger, _) = LedgerWriter::open(&path)?;
+    let head = ledger.head();
     let signature = match &arguments.key {
         Some(key) => {
             let key = officer_key::read_private(key)?;
-            let statement = statement(&site, &ledger.head(), &lack);
+            let statement = decisions::statement(&site, &head, &found.unfit);
             let signature = key.sign(&statement).map_err(waiver::key_error)?;
             if !waiver::trusted(&folder.officer())?.verifies(&statement, &signature) {
                 return Err(data("this is not the key of the officer whom this site trusts", "use theirs"));
@@ -80,31 +84,29 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         }
         None => None,
     };
-    let epoch =
-        Epoch { at_ms: SystemClock.now().0, head: ledger.head(), set_aside: lack.receipts, signature };
+    let epoch = Epoch { at_ms: SystemClock.now().0, head, set_aside: found.unfit, signature };
     store.record_epoch(&epoch)?;
     println!(
         "accepted the ledger with {} records; {} receipts are set aside and stay in the database",
         epoch.head.size,
         epoch.set_aside.len()
     );
-    println!(
-        "next: tell the coordinator's operator, who must accept it too (coordinator sites accept-ledger {site})"
-    );
+    if found.is_another || found.is_refused {
+        println!(
+            "next: tell the coordinator's operator, who must accept it too (coordinator sites accept-ledger {site})"
+        );
+    } else {
+        println!("the coordinator knows this ledger; tell its operator which receipts were set aside");
+    }
     Ok(())
 }
 
-/// What the officer signs.
-fn statement(site: &SiteId, head: &LedgerHead, lack: &Lack) -> Vec<u8> {
-    let mut bytes = LEDGER_CONTEXT.to_vec();
-    bytes.extend_from_slice(&Digest::of(site.as_str().as_bytes()).0);
-    bytes.extend_from_slice(&head.size.to_le_bytes());
-    bytes.extend_from_slice(&head.root.0);
-    for RoundKey { run, round } in &lack.receipts {
-        bytes.extend_from_slice(&run.0);
-        bytes.extend_from_slice(&round.0.to_le_bytes());
-    }
-    bytes
+/// What `ledger verify` would say; of a missing ledger what it says of an empty one.
+fn examine(folder: &StateFolder) -> Result<Beside, SiteError> {
+    let known = receipts::knowledge(folder)?;
+    let path = folder.ledger();
+    let records = if path.exists() { receipts::read(&path)?.0 } else { Vec::new() };
+    Ok(known.map(|known| receipts::compare(&records, &known)).unwrap_or_default())
 }
 
 fn data(sentence: &str, hint: &str) -> SiteError {

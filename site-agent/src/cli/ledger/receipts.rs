@@ -2,89 +2,132 @@
 //! `ledger receipts` for `deploy/verify_ledger.py`. Run by `cli::ledger`. Invariant: a receipt counts only if
 //! it is this site's and the coordinator's key signed it.
 
+use std::fs::File;
+use std::io::BufReader;
 use std::path::Path;
 
 use common::durable;
 use common::id::Digest;
-use common::ledger::{self, Compared, Record};
-use common::wire::message::{LedgerHead, Receipt, ReceiptBody};
+use common::ledger::{self, Compared, LedgerError, Reading, ReceiptError, Record, Summary};
+use common::wire::message::{LedgerHead, Receipt, RoundKey};
 use serde_json::{Value, json};
 
 use crate::error::SiteError;
+use crate::gateway::decisions::{Decider, Standing};
 use crate::gateway::identity::{Coordinator, Identity};
 use crate::gateway::memory;
 use crate::gateway::store::Store;
-use crate::gateway::store::memory::Said;
+use crate::gateway::store::memory::{Epoch, Said};
 use crate::paths::StateFolder;
 
-/// What the coordinator's words say of a ledger.
+/// What is known of a ledger elsewhere says of it.
+#[derive(Default)]
 pub(super) struct Beside {
     pub(super) compared: Compared,
-    /// How many records the coordinator took.
-    pub(super) taken: Option<u64>,
+    /// What the coordinator took.
+    pub(super) taken: Option<LedgerHead>,
     /// Decisions of the privacy officer.
-    pub(super) epochs: usize,
+    pub(super) decisions: usize,
+    /// Why the ledger is refused; empty if it is not.
+    pub(super) reasons: Vec<String>,
+    /// The receipts among the reasons.
+    pub(super) unfit: Vec<RoundKey>,
+    /// Whether the coordinator knows another ledger than this one.
+    pub(super) is_another: bool,
+    /// The coordinator's last word was that it knows another one.
+    pub(super) is_refused: bool,
 }
 
 /// What this site knows of its ledger. Read before the ledger: a running agent adds a record first, and knows
 /// of it afterwards.
 pub(super) struct Knowledge {
     taken: Option<LedgerHead>,
-    receipts: Vec<Receipt>,
+    standing: Standing,
+    /// Receipts that the coordinator's key did not sign.
+    unsigned: Vec<RoundKey>,
     said: Option<Said>,
-    epochs: usize,
 }
 
 /// Reads it. `None` where there is no database.
 ///
 /// # Errors
-/// `Store`; `Data` for a receipt that is not signed; `Io`.
+/// `Store`, `Io`, `Data`.
 pub(super) fn knowledge(folder: &StateFolder) -> Result<Option<Knowledge>, SiteError> {
     if !folder.database().exists() {
         eprintln!("note: there is no database of this site, so nothing was compared with receipts");
         return Ok(None);
     }
     let store = Store::open_to_read(&folder.database())?;
-    let receipts = store.receipts()?;
-    if !receipts.is_empty() {
-        let coordinator = Identity::load(&folder.identity())?.coordinator;
-        receipts.iter().try_for_each(|receipt| must_be_signed(&coordinator, receipt))?;
+    let mut standing = Decider::of(folder)?.standing(&store)?;
+    let mut unsigned = Vec::new();
+    if !(standing.receipts.is_empty() && standing.set_aside.is_empty()) {
+        let coordinator = Coordinator::load(&folder.identity())?;
+        // No ledger can fit one of these.
+        standing.set_aside.retain(|receipt| is_signed(&coordinator, receipt));
+        standing.receipts.retain(|receipt| {
+            let is_signed = is_signed(&coordinator, receipt);
+            if !is_signed {
+                unsigned.push(receipt.body.key);
+            }
+            is_signed
+        });
     }
     let said = store.said()?.map(|(said, _)| said);
-    Ok(Some(Knowledge { taken: store.taken_ledger()?, receipts, said, epochs: store.epochs()?.len() }))
+    Ok(Some(Knowledge { taken: store.taken_ledger()?, standing, unsigned, said }))
 }
 
 /// Compares an intact ledger with the receipts and with what the coordinator said last.
-///
-/// # Errors
-/// `LedgerBehind` for what does not fit, `LedgerRefused` where the coordinator does not take it.
-pub(super) fn compare(path: &Path, records: &[Record], known: &Knowledge) -> Result<Beside, SiteError> {
-    let behind = |reason: String| SiteError::LedgerBehind { path: path.to_path_buf(), reason };
-    let Knowledge { taken, receipts, said, epochs } = known;
-    if let Some(reason) = taken.and_then(|taken| memory::differs_from_taken(records, &taken)) {
-        return Err(behind(reason));
+pub(super) fn compare(records: &[Record], known: &Knowledge) -> Beside {
+    let Knowledge { taken, standing, unsigned, said } = known;
+    let bodies = |receipts: &[Receipt]| receipts.iter().map(|receipt| receipt.body).collect::<Vec<_>>();
+    let compared = ledger::compare(records, &bodies(&standing.receipts), &bodies(&standing.set_aside));
+    let differs = taken.and_then(|taken| memory::differs_from_taken(records, &taken));
+    let is_missing = |error: &ReceiptError| matches!(error, ReceiptError::Missing { .. });
+    let is_another = differs.is_some() || compared.unfit.iter().any(is_missing);
+    let unsigned_words = unsigned.iter().map(|RoundKey { run, round }| {
+        format!("the receipt of run {run}, round {round} is not signed by the coordinator")
+    });
+    let reasons = standing
+        .doubt
+        .iter()
+        .cloned()
+        .chain(differs)
+        .chain(compared.unfit.iter().map(ToString::to_string))
+        .chain(unsigned_words)
+        .collect();
+    let unfit = compared.unfit.iter().map(ReceiptError::key).chain(unsigned.iter().copied()).collect();
+    Beside {
+        compared,
+        taken: *taken,
+        decisions: standing.decisions,
+        reasons,
+        unfit,
+        is_another,
+        is_refused: *said == Some(Said::LedgerRefused),
     }
-    let bodies: Vec<ReceiptBody> = receipts.iter().map(|receipt| receipt.body).collect();
-    let compared = ledger::compare(records, &bodies).map_err(|error| behind(error.to_string()))?;
-    if *said == Some(Said::LedgerRefused) {
-        return Err(SiteError::LedgerRefused);
-    }
-    Ok(Beside { compared, taken: taken.map(|taken| taken.size), epochs: *epochs })
 }
 
-fn must_be_signed(coordinator: &Coordinator, receipt: &Receipt) -> Result<(), SiteError> {
+fn is_signed(coordinator: &Coordinator, receipt: &Receipt) -> bool {
     let body = &receipt.body;
-    let is_ours = body.site == Digest::of(coordinator.site.as_str().as_bytes());
-    if is_ours && coordinator.receipt_public_key().verify(&body.signed_bytes(), &receipt.signature).is_ok() {
-        return Ok(());
+    body.site == Digest::of(coordinator.site.as_str().as_bytes())
+        && coordinator.receipt_public_key().verify(&body.signed_bytes(), &receipt.signature).is_ok()
+}
+
+/// Reads and verifies. An incomplete last line is not a fault: a running gateway may be in the middle of it,
+/// and one that a crash left there was never followed by a send and will be cut off at the next start.
+pub(in crate::cli) fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteError> {
+    let file = File::open(path).map_err(|source| SiteError::io(path, source))?;
+    let mut records = Vec::new();
+    match ledger::read(BufReader::new(file), |record| records.push(record.clone())) {
+        Ok(Reading { verifier, torn_bytes, .. }) => {
+            if torn_bytes > 0 {
+                eprintln!("note: the last line is incomplete and not counted: a crash, or a running agent");
+            }
+            Ok((records, verifier.summary()))
+        }
+        Err(LedgerError::Io(source)) => Err(SiteError::io(path, source)),
+        Err(error) => Err(SiteError::Ledger { path: path.to_path_buf(), reason: error.to_string() }),
     }
-    Err(SiteError::Data {
-        sentence: format!(
-            "the receipt of run {}, round {} in the database is not signed by the coordinator",
-            body.key.run, body.key.round
-        ),
-        hint: Some("keep the state folder as it is and show it to the privacy officer".into()),
-    })
 }
 
 /// Writes the receipts to a file that Python reads.
@@ -94,13 +137,17 @@ fn must_be_signed(coordinator: &Coordinator, receipt: &Receipt) -> Result<(), Si
 pub(super) fn export(folder: &StateFolder, out: &Path) -> Result<(), SiteError> {
     let coordinator = Identity::load(&folder.identity())?.coordinator;
     let store = Store::open_to_read(&folder.database())?;
-    let receipts = store.receipts()?;
+    let Standing { receipts, mut set_aside, .. } = Decider::of(folder)?.standing(&store)?;
+    set_aside.retain(|receipt| is_signed(&coordinator, receipt));
     let taken = store.taken_ledger()?;
+    let decisions = store.epochs()?;
     let file = json!({
         "site": coordinator.site,
         "receipt_key": coordinator.receipt_key.to_string(),
         "taken": taken.map(|head| json!({ "size": head.size, "root": head.root.to_string() })),
         "receipts": receipts.iter().map(as_json).collect::<Vec<_>>(),
+        "set_aside": set_aside.iter().map(as_json).collect::<Vec<_>>(),
+        "decisions": decisions.iter().map(decision).collect::<Vec<_>>(),
     });
     let text = serde_json::to_vec_pretty(&file).map_err(|error| SiteError::Internal(error.to_string()))?;
     durable::write(out, &text, durable::ORDINARY).map_err(SiteError::at(out))?;
@@ -119,6 +166,23 @@ fn as_json(receipt: &Receipt) -> Value {
         "last_sequence": body.last_sequence,
         "received_bytes": body.received_bytes,
         "running_hash": body.running_hash.to_string(),
-        "signature": receipt.signature.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "signature": hexadecimal(&receipt.signature),
     })
+}
+
+fn decision(epoch: &Epoch) -> Value {
+    let set_aside = epoch.set_aside.iter();
+    json!({
+        "at_ms": epoch.at_ms,
+        "size": epoch.head.size,
+        "root": epoch.head.root.to_string(),
+        "set_aside": set_aside
+            .map(|key| json!({ "run": key.run.to_string(), "round": key.round.0 }))
+            .collect::<Vec<_>>(),
+        "signature": epoch.signature.as_ref().map(|signature| hexadecimal(signature)),
+    })
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -46,7 +46,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         self.take(&head)?;
         self.show_receipt(&mut wire).await?;
         self.tell_condition(&mut wire).await?;
-        report.notice(Notice::Connected);
+        // A line in place of one that we gave up ourselves is no news.
+        if !std::mem::replace(&mut self.is_told, true) {
+            report.notice(Notice::Connected);
+        }
         Ok(wire)
     }
 

@@ -91,11 +91,21 @@ fn nothing_leaves_while_nobody_answers() {
     assert_eq!(notices.iter().filter(|notice| matches!(notice, Notice::Disconnected { .. })).count(), 2);
 }
 
+/// So the ledger shows by a hello which frames a receipt may lack; with what was counted the line goes on.
 #[test]
-fn a_busy_coordinator_is_asked_again_on_the_same_line() {
+fn a_line_ends_with_an_answer_after_which_the_frame_may_not_be_counted() {
     let busy = Some(Response::Busy { retry_after_ms: 1 });
-    let (answer, kinds, _) = ask(0, vec![welcome(), busy.clone(), busy, Some(Response::Noted)]);
-    assert_eq!((answer, kinds), (Response::Noted, vec!["hello", "poll", "poll", "poll"]));
+    let script = vec![welcome(), busy.clone(), welcome(), busy, welcome(), Some(Response::Noted)];
+    let (answer, kinds, notices) = ask(0, script);
+    assert_eq!((answer, kinds), (Response::Noted, vec!["hello", "poll", "hello", "poll", "hello", "poll"]));
+    assert_eq!(notices, [Notice::Connected], "no news to a person");
+    let uncounted = [Refusal::StorageFull, Refusal::Internal, Refusal::BadRequest];
+    for refusal in uncounted {
+        assert!(may_be_uncounted(&Response::Refused(refusal)), "{refusal:?}");
+    }
+    for counted in [Response::Noted, Response::Refused(Refusal::RoundClosed)] {
+        assert!(!may_be_uncounted(&counted), "{counted:?}");
+    }
 }
 
 #[test]

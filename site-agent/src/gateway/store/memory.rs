@@ -109,15 +109,12 @@ impl Store {
         Ok(self.connection.query_row(query, [], |row| read_head(row, 0)).optional()?)
     }
 
-    /// The receipts that belong to the ledger as it is: all but those that an officer set aside.
+    /// Every receipt that there is; `gateway::decisions` knows which the ledger must fit.
     ///
     /// # Errors
     /// `Store`.
     pub fn receipts(&self) -> Result<Vec<Receipt>, SiteError> {
-        let set_aside: Vec<RoundKey> = self.epochs()?.into_iter().flat_map(|epoch| epoch.set_aside).collect();
-        let updates = self.updates()?;
-        let receipts = updates.into_iter().filter_map(|update| update.receipt);
-        Ok(receipts.filter(|receipt| !set_aside.contains(&receipt.body.key)).collect())
+        Ok(self.updates()?.into_iter().filter_map(|update| update.receipt).collect())
     }
 
     /// The receipt that came last.

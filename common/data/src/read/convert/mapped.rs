@@ -1,13 +1,14 @@
-//! A row through a column mapping. Called by `convert`. A column that holds a list or an object has no text;
-//! numbers are written as the file writes them. A system turn whose columns are all absent or empty is left
-//! out; any other empty turn is refused by `validate`.
+//! A row through a column mapping; a record that is nothing but a list of turns is the mapped column. Called
+//! by `convert`. A column that holds a list or an object has no text; numbers are written as the file writes
+//! them. A system turn whose columns are all absent or empty is left out; any other empty turn is refused by
+//! `validate`.
 
 use serde_json::Value;
 
 use super::draft::{Converted, Draft, literal};
 use super::loss;
 use super::row::{Row, nested, scalar};
-use super::turns::note_unused;
+use super::turns::{BARE, note_unused};
 use crate::read::mapping::{ConversationColumn, Mapping, Piece, Shape, Template};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
@@ -51,7 +52,7 @@ fn fill(row: &Row<'_>, template: &Template, draft: &mut Draft) -> Converted<Vec<
 }
 
 fn list(row: &Row<'_>, column: &ConversationColumn, draft: &mut Draft) -> Converted<Vec<Turn>> {
-    let (path, value) = row.get(&[&column.column]).ok_or(Refusal::MissingKey)?;
+    let (path, value) = row.get(&[&column.column, BARE]).ok_or(Refusal::MissingKey)?;
     let value = nested(value);
     let turns = value.as_array().ok_or(Refusal::WrongType)?;
     let text = |turn: &Value, key: &str| match turn.get(key) {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::draft::{Converted, Draft};
 use super::loss::{self, SWITCHES};
 use super::row::{Row, has_text, nested};
+use crate::read::mapping::{Mapping, Shape};
 use crate::record::{Body, Part, Role, Turn};
 use crate::refusal::Refusal;
 
@@ -56,10 +57,22 @@ pub(super) fn prompt_and_completion(row: &Row<'_>, draft: &mut Draft) -> Convert
 
 /// Whether a value is a list of objects that name a speaker and a text.
 pub(in crate::read) fn is_list_of_turns(value: &Value) -> bool {
+    is_list_of(value, &[OPENAI, SHARE_GPT].map(|keys| (keys.role, keys.content)))
+}
+
+/// Whether a record may be nothing but this list: with a mapping, if it has the keys of the mapping's turns.
+pub(in crate::read) fn is_bare_record(value: &Value, mapping: Option<&Mapping>) -> bool {
+    match mapping.map(|mapping| &mapping.shape) {
+        None => is_list_of_turns(value),
+        Some(Shape::Conversation(column)) => is_list_of(value, &[(&column.role, &column.content)]),
+        // It makes records of columns, and a list has none.
+        Some(Shape::Text(_) | Shape::Turns(_)) => false,
+    }
+}
+
+fn is_list_of(value: &Value, keys: &[(&str, &str)]) -> bool {
     let is_turn = |turn: &Value| {
-        [OPENAI, SHARE_GPT]
-            .iter()
-            .any(|keys| turn.get(keys.role).is_some() && turn.get(keys.content).is_some())
+        keys.iter().any(|(role, content)| turn.get(role).is_some() && turn.get(content).is_some())
     };
     value.as_array().is_some_and(|turns| !turns.is_empty() && turns.iter().all(is_turn))
 }

@@ -4,7 +4,7 @@
 
 use serde_json::{Deserializer, Value};
 
-use crate::read::convert::{self, is_list_of_turns};
+use crate::read::convert::{self, is_bare_record};
 use crate::read::mapping::Mapping;
 use crate::record::Place;
 
@@ -25,18 +25,18 @@ pub(super) enum Layout {
 pub(super) fn of(head: &[u8], mapping: Option<&Mapping>) -> Layout {
     let start = head.iter().position(|byte| !byte.is_ascii_whitespace()).unwrap_or(head.len());
     match head.get(start) {
-        Some(b'[') => list(&head[start..]),
+        Some(b'[') => list(&head[start..], mapping),
         Some(b'{') => object(head, start, mapping),
         _ => Layout::Lines,
     }
 }
 
 /// Lists of turns on lines, or one list of records?
-fn list(text: &[u8]) -> Layout {
+fn list(text: &[u8], mapping: Option<&Mapping>) -> Layout {
     let Some((first, length)) = first_value(text) else { return Layout::Array };
     let next = text[length..].iter().find(|byte| !byte.is_ascii_whitespace());
     let is_first_of_lines = next == Some(&b'[') && text[length..].contains(&b'\n');
-    if is_list_of_turns(&first) || is_first_of_lines { Layout::Lines } else { Layout::Array }
+    if is_bare_record(&first, mapping) || is_first_of_lines { Layout::Lines } else { Layout::Array }
 }
 
 fn object(head: &[u8], start: usize, mapping: Option<&Mapping>) -> Layout {
@@ -76,7 +76,7 @@ fn holds_records(elements: &[u8], mapping: Option<&Mapping>) -> bool {
     let Some((first, length)) = first_value(elements) else { return false };
     let is_record = match &first {
         Value::Object(columns) => convert::is_known(columns, Place { file: 0, line: 1 }, mapping),
-        other => is_list_of_turns(other),
+        other => is_bare_record(other, mapping),
     };
     if !is_record {
         return false;

@@ -71,13 +71,14 @@ fn text_that_is_not_trained_on_is_named_and_counted() {
     let json = r#"{"instruction":"i","output":"o","source":"ward three","id":"7","note":{"by":["a nurse"]},"age":80}
 {"messages":[{"role":"user","content":"q","name":"Ann"},{"role":"assistant","content":"a","reasoning_content":"r"}],"tools":"[]"}
 {"instruction":"i","output":"o","source":"ward four","patient_id":"P","date":"May 2024"}
-{"instruction":"i","output":"","source":"of a refused one"}"#;
-    let dataset = read("a.jsonl", json);
+{"instruction":"i","output":"","source":"of a refused one"}
+"#;
+    let dataset = read("a.jsonl", json.repeat(5));
     let expected = [
-        ("messages[].name".to_owned(), 1),
-        ("messages[].reasoning_content".to_owned(), 1),
-        ("note".to_owned(), 1),
-        ("source".to_owned(), 2),
+        ("messages[].name".to_owned(), 5),
+        ("messages[].reasoning_content".to_owned(), 5),
+        ("note".to_owned(), 5),
+        ("source".to_owned(), 10),
     ];
     assert_eq!(dataset.files[0].unused, expected.into());
     let many: String = (0..200)
@@ -85,9 +86,30 @@ fn text_that_is_not_trained_on_is_named_and_counted() {
         .collect();
     let unused = &read("a.jsonl", many).files[0].unused;
     assert_eq!(unused.len(), 1, "long names are cut, and are then the same: {unused:?}");
-    let many: String = (0..200).map(|n| format!("{{\"text\":\"a\",\"f{n}\":\"b\"}}\n")).collect();
-    let unused = &read("a.jsonl", many).files[0].unused;
-    assert_eq!((unused.len(), unused["..."]), (101, 100));
+    let fields: String = (0..150).map(|n| format!(",\"f{n}\":\"b\"")).collect();
+    let unused = &read("a.jsonl", format!("{{\"text\":\"a\"{fields}}}\n").repeat(7)).files[0].unused;
+    assert_eq!((unused.len(), unused["..."], unused["f0"]), (101, 7, 7));
+}
+
+/// A hospital's file whose records have the patient's name as a key: no report shows it, and none is dropped
+/// in silence.
+#[test]
+fn a_name_that_few_records_have_is_counted_and_not_told() {
+    let record =
+        |patient: &str| format!("{{\"text\":\"a\",\"ward\":\"b\",\"{patient}\":{{\"age\":\"old\"}}}}\n");
+    let mut text: String = (0..200).map(|number| record(&format!("Jane Doe {number}"))).collect();
+    // One of them came four times, and one in many of the records, though in fewer than a twentieth.
+    text.push_str(&record("John Roe").repeat(4));
+    text.push_str(&record("Max Moe").repeat(9));
+    for name in ["a.jsonl", "a.json"] {
+        let unused = &read(name, text.clone()).files[0].unused;
+        assert_eq!(*unused, [("...".to_owned(), 213), ("ward".to_owned(), 213)].into());
+    }
+    let array = format!("[{}]", text.trim_end().replace('\n', ","));
+    assert_eq!(read("a.json", array).files[0].unused.len(), 2);
+    // The columns of a table are its author's.
+    let table = read("a.csv", "question,answer,remark\nq,a,b\nr,b,c\n");
+    assert_eq!(table.files[0].unused, [("remark".to_owned(), 2)].into());
 }
 
 fn learnt(record: &Record) -> Vec<bool> {

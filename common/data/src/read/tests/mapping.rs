@@ -103,3 +103,25 @@ fn mappings_that_are_unclear_are_refused_with_their_line() {
     }
     assert!(matches!(Mapping::read(std::path::Path::new("/nowhere.toml")), Err(DataError::Io { .. })));
 }
+
+/// A list of turns under the names that the mapping gives them, and a list that the mapping makes no turns
+/// of.
+#[test]
+fn lists_of_turns_are_read_as_the_mapping_says() {
+    let conversation =
+        "[conversation]\ncolumn = 'talk'\nrole = 'who'\ncontent = 'says'\nuser = ['P']\nassistant = ['D']\n";
+    let list = r#"[{"who":"P","says":"q"},{"who":"D","says":"a"}]"#;
+    for text in [
+        format!("{list}\n{list}"),
+        format!("[{list},{list}]"),
+        format!("{{\"data\":[{list},{list}]}}"),
+        format!("{{\"talk\":{list}}}\n{{\"talk\":{list}}}"),
+    ] {
+        let dataset = read(conversation, "a.json", &text);
+        assert_eq!(brief(&dataset), ["u:q|a:a", "u:q|a:a"], "{text}");
+    }
+    // Columns that happen to be called as turns are: a list of records, not one conversation.
+    let columns = "[[turn]]\nrole = 'user'\ntemplate = '{role}'\n[[turn]]\nrole = 'assistant'\ntemplate = '{content}'\n";
+    let dataset = read(columns, "a.json", r#"[{"role":"q","content":"a"},{"role":"r","content":"b"}]"#);
+    assert_eq!(brief(&dataset), ["u:q|a:a", "u:r|a:b"]);
+}
