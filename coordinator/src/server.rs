@@ -100,8 +100,8 @@ pub async fn serve(
         clock: Arc::clone(&clock),
         evaluator,
     });
-    let operators = tokio::spawn(admin.serve(operators::listen(&folder)?));
-    let _chores = chores(&folder, &store, &runs, &config, &clock);
+    let mut chores = chores(&folder, &store, &runs, &config, &clock);
+    chores.spawn(admin.serve(operators::listen(&folder)?));
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {
@@ -127,7 +127,6 @@ pub async fn serve(
     });
     ready(&addresses);
     tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
-    operators.abort();
     driving.abort();
     tracing::info!("stopped");
     Ok(())

@@ -116,7 +116,7 @@ fn a_damaged_ledger_is_one_clear_stop() -> Result<()> {
     fs::write(&ledger, text.replacen("\"length\":", "\"length\":1", 1))?;
     let (code, words) = site(&consortium, &["run"])?;
     ensure!(code == Some(3) && words.matches("not intact").count() == 1, "{words}");
-    ensure!(words.contains("ledger verify") && !words.contains("started again"), "{words}");
+    ensure!(words.contains("ledger accept") && !words.contains("started again"), "{words}");
     let logged = consortium.sites[0].run(&["logs", "agent"], COMMAND_WITHIN)?.success()?;
     ensure!(logged.contains("the agent ends: the ledger") && logged.contains("connected"), "{logged}");
     consortium.stop();
