@@ -72,7 +72,7 @@ pub(super) fn to_the_end(folder: &StateFolder, run: &str) -> Result<RunReport> {
     let last = last?;
     eprint!("{}", status::table(&last));
     let Some(reason) = &last.failure else { return Ok(last) };
-    let is_published = last.history.iter().any(|round| round.published_ms.is_some());
+    let is_published = last.history.iter().any(|round| round.published.is_some());
     let hint = if is_published {
         format!(
             "the last published model stands, and `coordinator resume {}` goes on from it; see the log of \
