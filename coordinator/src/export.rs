@@ -20,7 +20,8 @@ use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
 /// What to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Format {
     /// `adapter_config.json` and `adapter_model.safetensors`, as PEFT and vLLM load them.
     Peft,

@@ -13,6 +13,7 @@ mod enrol;
 mod export;
 mod growth;
 mod help;
+mod json;
 mod overlap;
 mod report;
 mod revoked;

@@ -84,7 +84,7 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
     file.set("sites", "names", names(&["site-1"]));
     file.write(&small.run_file)?;
     let run = consortium.launch(&small.run_file)?;
-    until(&consortium, &run, |status| status["history"][0]["published_ms"].is_u64())?;
+    until(&consortium, &run, |status| status["history"][0]["published"].is_string())?;
     command(&consortium, &["stop", &run])?;
     let stopped = over(&consortium, &run)?;
     ensure!(
@@ -92,7 +92,7 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
         "{stopped}"
     );
     let published = stopped["history"].as_array().context("rounds")?.iter();
-    let published = published.filter(|round| round["published_ms"].is_u64()).count();
+    let published = published.filter(|round| round["published"].is_string()).count();
     let words = "stopped by the coordinator's operator";
     told(&mut consortium, words)?;
 

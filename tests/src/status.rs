@@ -47,9 +47,9 @@ pub struct RoundStatus {
     pub aggregation_error: Option<f64>,
     pub validation: Option<Score>,
     pub updates: Vec<String>,
-    pub announced_ms: u64,
-    pub closed_ms: Option<u64>,
-    pub published_ms: Option<u64>,
+    pub announced: String,
+    pub closed: Option<String>,
+    pub published: Option<String>,
     /// From the first site that starts training to the last that ends.
     pub training_ms: Option<u64>,
     /// The round's time outside training and evaluation.

@@ -98,12 +98,14 @@ pub struct RoundReport {
     /// Updates that are far from the others, in norm or direction.
     #[serde(default)]
     pub outliers: Vec<Outlier>,
-    /// When it was announced, in milliseconds since 1970.
-    pub announced_ms: u64,
+    /// When it was announced (RFC 3339, UTC, to the millisecond; so are the next two).
+    pub announced: String,
     /// When the last counted update was in.
-    pub closed_ms: Option<u64>,
+    pub closed: Option<String>,
     /// When its aggregate was published.
-    pub published_ms: Option<u64>,
+    pub published: Option<String>,
+    /// From its announcement to its publication.
+    pub wall_ms: Option<u64>,
     /// From the first site that was ready to train to the last that offered its update.
     pub training_ms: Option<u64>,
     /// Averaging.
@@ -191,9 +193,10 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
         weights: weights.into_iter().map(|(site, weight)| (site.to_string(), weight)).collect(),
         missing: record.missing.iter().map(|(site, why)| (site.to_string(), why.into())).collect(),
         outliers: record.outliers.clone(),
-        announced_ms: record.announced_at.0,
-        closed_ms: record.closed_at.map(|at| at.0),
-        published_ms: record.published_at.map(|at| at.0),
+        announced: record.announced_at.rfc3339_ms(),
+        closed: record.closed_at.map(Timestamp::rfc3339_ms),
+        published: record.published_at.map(Timestamp::rfc3339_ms),
+        wall_ms: wall,
         training_ms,
         aggregation_ms: record.aggregate.map(|aggregate| aggregate.duration_ms),
         overhead_ms: wall.zip(training_ms).map(|(wall, training)| overhead(wall, training)),

@@ -11,6 +11,7 @@ use sandbox::gpu::GpuFiles;
 use sandbox::probe::attempt::Outcome;
 use sandbox::probe::{ProbeReport, Targets, probe_worker};
 use sandbox::{FileRules, Lock};
+use serde_json::json;
 
 use super::{offline, output};
 use crate::admin::client;
@@ -36,32 +37,53 @@ Example:
 /// Check this installation
 #[derive(clap::Args)]
 #[command(long_about = MANUAL)]
-pub(super) struct Arguments {}
+pub(super) struct Arguments {
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
 
-pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
+/// Says what is found as it is found, or nothing where one document is wanted at the end.
+struct Sayer {
+    as_json: bool,
+}
+
+impl Sayer {
+    fn say(&self, what: &str, found: &str) -> Result<()> {
+        if self.as_json { Ok(()) } else { output::print_line(&format!("{what:<16}{found}")) }
+    }
+}
+
+pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let sayer = Sayer { as_json: arguments.json };
     let folder = StateFolder::open(folder.path())?;
     let config = Config::read(&folder.config())?;
-    say("configuration", &format!("{} at {}", config.name, config.address))?;
+    sayer.say("configuration", &format!("{} at {}", config.name, config.address))?;
     let identity = Identity::load(&folder, SystemClock.now())?;
-    say("authority", &identity.authority.pin().to_string())?;
+    let pin = identity.authority.pin().to_string();
+    sayer.say("authority", &pin)?;
     restored::open(&folder, false)?;
     let (store, runs) = offline::open_runs(&folder)?;
     if let Some(doubt) = restored::doubt(&folder, &store)? {
         return Err(Error::Restored(doubt));
     }
-    let sites = store.sites()?.len();
-    say("database", &format!("sound; {sites} sites, {} runs, journal verified", runs.all().len()))?;
-    say("stored files", &format!("{} verified", verify_blobs(&folder)?))?;
-    say("locks", &try_locks(&folder, &config)?)?;
+    let (sites, runs) = (store.sites()?.len(), runs.all().len());
+    sayer.say("database", &format!("sound; {sites} sites, {runs} runs, journal verified"))?;
+    let stored_files = verify_blobs(&folder)?;
+    sayer.say("stored files", &format!("{stored_files} verified"))?;
+    let (locks, attempts) = try_locks(&folder, &config, &sayer)?;
+    let held: Vec<String> = locks.iter().map(ToString::to_string).collect();
+    sayer.say("locks", &format!("{}; {attempts} attempts", held.join(", ")))?;
     let free =
         durable::free_bytes(folder.path()).map_err(Error::io("measure free space in", folder.path()))?;
-    say("free space", &format!("{} MiB", free / (1024 * 1024)))?;
-    if let Some(warning) = pruning::disk_warning(&folder, &config.retention) {
+    sayer.say("free space", &format!("{} MiB", free / (1024 * 1024)))?;
+    let disk_warning = pruning::disk_warning(&folder, &config.retention);
+    if let Some(warning) = &disk_warning {
         eprintln!("warning: {warning}");
     }
     let running = !matches!(client::ask(&folder, &Command::Status { run: None }), Err(Error::NotRunning(_)));
     if running {
-        say("serve", "running")
+        sayer.say("serve", "running")?;
     } else {
         for address in [config.listen, config.listen_join] {
             let listen = |error: std::io::Error| Error::Listen {
@@ -70,12 +92,27 @@ pub(super) fn run(folder: &StateFolder, _: &Arguments) -> Result<()> {
             };
             UdpSocket::bind(address).map_err(listen)?;
         }
-        say("serve", &format!("not running; {} and {} are free", config.listen, config.listen_join))
+        sayer.say("serve", &format!("not running; {} and {} are free", config.listen, config.listen_join))?;
     }
+    let document = json!({
+        "name": config.name,
+        "address": config.address,
+        "authority_pin": pin,
+        "sites": sites,
+        "runs": runs,
+        "stored_files": stored_files,
+        "locks": locks,
+        "lock_attempts": attempts,
+        "free_bytes": free,
+        "disk_warning": disk_warning,
+        "serve_running": running,
+    });
+    output::tell(arguments.json, &document, || {})
 }
 
-/// Has a child take the locks of a process that evaluates and try what it must not be able to do.
-fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
+/// Has a child take the locks of a process that evaluates and try what it must not be able to do. Returns the
+/// locks that hold, and how much was tried.
+fn try_locks(folder: &StateFolder, config: &Config, sayer: &Sayer) -> Result<(Vec<Lock>, usize)> {
     let failed = |reason: String| Error::Internal(format!("the probe of the locks failed: {reason}"));
     let program = std::env::current_exe().map_err(|error| failed(error.to_string()))?;
     let output = process::Command::new(program)
@@ -97,17 +134,19 @@ fn try_locks(folder: &StateFolder, config: &Config) -> Result<String> {
         Lock::required().filter(|lock| !report.holds(*lock) && !is_excused(lock)).collect();
     let allowed = report.attempts.iter().filter(|attempt| attempt.outcome == Outcome::Allowed);
     for attempt in allowed.filter(|attempt| !is_excused(&attempt.lock)) {
-        say("locks", &format!("NOT refused: {} ({})", attempt.what, attempt.answer))?;
+        sayer.say("locks", &format!("NOT refused: {} ({})", attempt.what, attempt.answer))?;
     }
     for lock in &report.deadly {
-        say("locks", &format!("taking {lock} kills this program: a filter around it forbids the call"))?;
+        sayer.say(
+            "locks",
+            &format!("taking {lock} kills this program: a filter around it forbids the call"),
+        )?;
     }
     if !missing.is_empty() {
         return Err(Error::LocksMissing(missing));
     }
-    let held: Vec<String> =
-        Lock::ALL.into_iter().filter(|lock| report.holds(*lock)).map(|lock| lock.to_string()).collect();
-    Ok(format!("{}; {} attempts", held.join(", "), report.attempts.len()))
+    let held = Lock::ALL.into_iter().filter(|lock| report.holds(*lock)).collect();
+    Ok((held, report.attempts.len()))
 }
 
 /// The body of that child: prints what it tried, as JSON.
@@ -144,8 +183,4 @@ fn verify_blobs(folder: &StateFolder) -> Result<usize> {
         count += 1;
     }
     Ok(count)
-}
-
-fn say(what: &str, found: &str) -> Result<()> {
-    output::print_line(&format!("{what:<16}{found}"))
 }

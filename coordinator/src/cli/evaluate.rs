@@ -3,7 +3,9 @@
 
 use std::path::PathBuf;
 
-use super::follow;
+use serde_json::json;
+
+use super::{follow, output};
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
@@ -33,6 +35,9 @@ pub(super) struct Arguments {
     /// Where the test file is now [default: where it was]
     #[arg(long, value_name = "FILE")]
     test: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
@@ -41,9 +46,9 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         model: follow::absolute(arguments.model.as_deref(), "model folder")?,
         test: follow::absolute(arguments.test.as_deref(), "test file")?,
     };
-    let last = follow::to_the_end(folder, &follow::start(folder, &command)?)?;
+    let last = follow::to_the_end(folder, &follow::start(folder, &command)?.0)?;
     if last.test.federated.is_some() {
-        return Ok(());
+        return output::tell(arguments.json, &json!({ "run": last.run, "test": last.test }), || {});
     }
     let message = last.warnings.last().cloned().unwrap_or_else(|| "the test set was not measured".to_owned());
     Err(Error::Argument {

@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
-use super::offline;
+use serde_json::json;
+
+use super::{offline, output};
 use crate::error::{Error, Result};
 use crate::export::{self, Format, Wishes};
 use crate::state_folder::StateFolder;
@@ -52,6 +54,9 @@ pub(super) struct Arguments {
     /// As --out; how it was written before
     #[arg(hide = true, conflicts_with = "out")]
     old_out: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
@@ -73,6 +78,13 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     }
     let wishes = Wishes { format: arguments.format, out, base_name: name, model: arguments.model.as_deref() };
     export::export(folder, &state, &wishes, &config.sandbox.allow_missing)?;
-    eprintln!("wrote {} (adapter {})", out.display(), state.model().short());
-    Ok(())
+    let document = json!({
+        "run": state.launched.run.to_string(),
+        "format": arguments.format,
+        "path": out.display().to_string(),
+        "adapter": state.model().to_string(),
+    });
+    output::tell(arguments.json, &document, || {
+        eprintln!("wrote {} (adapter {})", out.display(), state.model().short());
+    })
 }

@@ -6,6 +6,8 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::json;
+
 use super::{output, status};
 use crate::admin::client;
 use crate::admin::message::{Answer, Command};
@@ -16,25 +18,37 @@ use crate::limits::{WATCH_GONE_MS_MAX, WATCH_RETRY_MS_MIN};
 use crate::progress::{Progress, SiteView, Stream, View};
 use crate::state_folder::StateFolder;
 
+/// What is shown of a run that starts.
+pub(super) struct Shown {
+    /// Its progress, until it is over.
+    pub(super) follow: bool,
+    /// Its id in a document for programs.
+    pub(super) as_json: bool,
+}
+
 /// Starts a run and prints its id; follows it if that is wished.
 ///
 /// # Errors
 /// It cannot be started; followed, it failed.
-pub(super) fn started(folder: &StateFolder, command: &Command, is_followed: bool) -> Result<()> {
-    let run = start(folder, command)?;
-    output::print_line(&run)?;
-    if is_followed { to_the_end(folder, &run).map(|_| ()) } else { Ok(()) }
+pub(super) fn started(folder: &StateFolder, command: &Command, shown: &Shown) -> Result<()> {
+    let (run, notes) = start(folder, command)?;
+    if shown.as_json {
+        output::print_json(&json!({ "run": run, "notes": notes }))?;
+    } else {
+        output::print_line(&run)?;
+    }
+    if shown.follow { to_the_end(folder, &run).map(|_| ()) } else { Ok(()) }
 }
 
-/// Starts it; says what the operator should know. Returns the run's id.
-pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<String> {
+/// Starts it; says what the operator should know. Returns the run's id and what it said.
+pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<(String, Vec<String>)> {
     let Answer::Launched { run, notes } = client::ask(folder, command)? else {
         return Err(Error::Internal("the coordinator answered something else".into()));
     };
-    for note in notes {
+    for note in &notes {
         eprintln!("note: {note}");
     }
-    Ok(run)
+    Ok((run, notes))
 }
 
 /// A path as `serve`, which has another working folder, finds it.
@@ -58,7 +72,7 @@ pub(super) fn to_the_end(folder: &StateFolder, run: &str) -> Result<RunReport> {
     let last = last?;
     eprint!("{}", status::table(&last));
     let Some(reason) = &last.failure else { return Ok(last) };
-    let is_published = last.history.iter().any(|round| round.published_ms.is_some());
+    let is_published = last.history.iter().any(|round| round.published.is_some());
     let hint = if is_published {
         format!(
             "the last published model stands, and `coordinator resume {}` goes on from it; see the log of \

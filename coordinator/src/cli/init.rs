@@ -5,7 +5,9 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use common::clock::{Clock, SystemClock};
 use common::durable;
+use serde_json::json;
 
+use super::output;
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::{Config, RetentionConfig, SandboxConfig};
@@ -37,6 +39,9 @@ pub(super) struct Arguments {
     /// The consortium's name, shown in its certificate
     #[arg(long, value_name = "TEXT", default_value = "consilium")]
     name: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
@@ -73,10 +78,21 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             let _ = std::fs::remove_dir_all(folder.path());
         }
     })?;
-    eprintln!("created consortium `{}` in {}", config.name, folder.path().display());
-    eprintln!("certificate authority pin: {}", identity.authority.pin());
-    eprintln!("next: coordinator serve, then coordinator invite SITE");
-    Ok(())
+    let pin = identity.authority.pin();
+    let document = json!({
+        "name": config.name,
+        "state": folder.path().display().to_string(),
+        "authority_pin": pin.to_string(),
+        "address": config.address,
+        "join_address": config.join_address,
+        "listen": config.listen,
+        "listen_join": config.listen_join,
+    });
+    output::tell(arguments.json, &document, || {
+        eprintln!("created consortium `{}` in {}", config.name, folder.path().display());
+        eprintln!("certificate authority pin: {pin}");
+        eprintln!("next: coordinator serve, then coordinator invite SITE");
+    })
 }
 
 fn create(folder: &StateFolder, config: &Config) -> Result<Identity> {

@@ -6,6 +6,7 @@ use cli::confirm::{Question, Yes};
 use common::clock::{Clock, SystemClock, Timestamp};
 use common::id::SiteId;
 use serde::Serialize;
+use serde_json::json;
 
 use super::output;
 use crate::admin::report::rfc3339;
@@ -47,6 +48,9 @@ enum Verb {
         site: String,
         #[command(flatten)]
         yes: Yes,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
 }
 
@@ -62,7 +66,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let store = Store::open(&folder.database())?;
     match &arguments.verb {
         Verb::List { json } => list(&store, *json),
-        Verb::Withdraw { site, yes } => withdraw(&store, site, *yes),
+        Verb::Withdraw { site, yes, json } => withdraw(&store, site, *yes, *json),
     }
 }
 
@@ -97,7 +101,7 @@ fn state(invitation: &InvitationRow, now: Timestamp) -> &'static str {
     }
 }
 
-fn withdraw(store: &Store, name: &str, yes: Yes) -> Result<()> {
+fn withdraw(store: &Store, name: &str, yes: Yes, as_json: bool) -> Result<()> {
     let unknown = |_| Error::UnknownSite(name.chars().take(64).collect());
     let site: SiteId = name.parse().map_err(unknown)?;
     yes.or_ask(&Question {
@@ -114,8 +118,9 @@ fn withdraw(store: &Store, name: &str, yes: Yes) -> Result<()> {
         }),
         count => {
             let invitations = if count == 1 { "invitation" } else { "invitations" };
-            eprintln!("withdrew {count} {invitations} of {site}");
-            Ok(())
+            output::tell(as_json, &json!({ "site": site, "withdrawn": count }), || {
+                eprintln!("withdrew {count} {invitations} of {site}");
+            })
         }
     }
 }

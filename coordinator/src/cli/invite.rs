@@ -4,9 +4,12 @@
 use certs::{CertificateAuthority, Invitation, JoinToken, random};
 use cli::duration::milliseconds;
 use common::clock::{Clock, SystemClock};
+use common::id::SiteId;
+use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::output;
+use crate::admin::report::rfc3339;
 use crate::error::{Error, Result};
 use crate::limits::INVITATION_MS_MAX;
 use crate::state_folder::StateFolder;
@@ -45,10 +48,22 @@ pub(super) struct Arguments {
     /// Invite a site that has joined: its older certificate ends when it joins again
     #[arg(long)]
     readmit: bool,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// What `--json` prints; the line is a secret, as it is without.
+#[derive(Serialize)]
+struct Invited<'a> {
+    site: &'a SiteId,
+    invitation: &'a str,
+    expires: String,
+    readmission: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let site = arguments.site.parse().map_err(|error: common::id::IdError| Error::Argument {
+    let site: SiteId = arguments.site.parse().map_err(|error: common::id::IdError| Error::Argument {
         message: error.to_string(),
         hint: "choose a short name such as cardiology or hospital-a".into(),
     })?;
@@ -70,8 +85,17 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             hint: "to end its certificate and let it join again, add --readmit".into(),
         });
     }
-    store.invite(&site, &token.hash(), now.plus_ms(arguments.ttl), now)?;
-    output::print_line(&invitation.to_line())?;
+    let expires = now.plus_ms(arguments.ttl);
+    store.invite(&site, &token.hash(), expires, now)?;
+    if arguments.json {
+        let line = invitation.to_line();
+        let invited =
+            Invited { site: &site, invitation: &line, expires: rfc3339(expires), readmission: is_member };
+        let text = serde_json::to_string_pretty(&invited).map(Zeroizing::new);
+        output::print_line(&text.map_err(|error| Error::Internal(error.to_string()))?)?;
+    } else {
+        output::print_line(&invitation.to_line())?;
+    }
     eprintln!("next, at {site}: site-agent join --model DIR --data FILE, and paste the line when it asks");
     eprintln!(
         "the line is a secret until it is used: not in a command line, a ticket or a file that others can read"

@@ -62,10 +62,14 @@ pub(super) struct Arguments {
     /// Show progress until the run is over
     #[arg(long)]
     follow: bool,
+    /// Print JSON: the run's id and what there is to know of it
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let missing = |_| Error::Missing { what: "run file", path: arguments.run_file.clone() };
     let run_file = arguments.run_file.canonicalize().map_err(missing)?;
-    follow::started(folder, &Command::Launch { run_file }, arguments.follow)
+    let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
+    follow::started(folder, &Command::Launch { run_file }, &shown)
 }

@@ -28,6 +28,15 @@ pub(super) fn print_json(value: &impl serde::Serialize) -> Result<()> {
     print_line(&text)
 }
 
+/// What a command did, in one of two ways: a document for programs on stdout, or what is said to a person.
+pub(super) fn tell(as_json: bool, document: &serde_json::Value, say: impl FnOnce()) -> Result<()> {
+    if as_json {
+        return print_json(document);
+    }
+    say();
+    Ok(())
+}
+
 /// One line to stdout. A reader that went away (`| head`) ends the output, not in an error.
 pub(super) fn print_line(text: &str) -> Result<()> {
     writeln!(Out, "{text}").map_err(cannot_write)

@@ -33,9 +33,13 @@ pub(super) struct Arguments {
     /// Show progress until the new run is over
     #[arg(long)]
     follow: bool,
+    /// Print JSON: the run's id and what there is to know of it
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let model = follow::absolute(arguments.model.as_deref(), "model folder")?;
-    follow::started(folder, &Command::Resume { run: arguments.run.clone(), model }, arguments.follow)
+    let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
+    follow::started(folder, &Command::Resume { run: arguments.run.clone(), model }, &shown)
 }

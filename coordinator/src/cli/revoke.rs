@@ -3,7 +3,9 @@
 
 use cli::confirm::{Question, Yes};
 use common::clock::{Clock, SystemClock};
+use serde_json::json;
 
+use super::output;
 use crate::admin::message::Command;
 use crate::admin::{client, sites};
 use crate::error::{Error, Result};
@@ -29,6 +31,9 @@ pub(super) struct Arguments {
     site: String,
     #[command(flatten)]
     yes: Yes,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
@@ -45,6 +50,6 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         }
         Err(error) => return Err(error),
     }
-    eprintln!("revoked {}", arguments.site);
-    Ok(())
+    let document = json!({ "site": arguments.site, "status": "revoked" });
+    output::tell(arguments.json, &document, || eprintln!("revoked {}", arguments.site))
 }

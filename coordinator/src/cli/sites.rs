@@ -3,6 +3,7 @@
 
 use clap::Subcommand;
 use common::clock::{Clock, SystemClock};
+use serde_json::json;
 
 use super::{offline, output, sites_table};
 use crate::admin::consortium::{self, Head};
@@ -88,6 +89,9 @@ enum Verb {
         /// Do not ask
         #[arg(long)]
         yes: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
     },
     /// Leave a site out of every run for a while
     #[command(long_about = PAUSE_MANUAL)]
@@ -105,11 +109,25 @@ enum Verb {
 struct Named {
     /// Its name
     site: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
-        Some(Verb::AcceptLedger { site, yes }) => accept(&Store::open(&folder.database())?, site, *yes),
+        Some(Verb::AcceptLedger { site, yes, json }) => {
+            let (accepted, before) = accept(&Store::open(&folder.database())?, site, *yes)?;
+            let document = json!({ "site": site, "accepted": accepted, "before": before });
+            output::tell(*json, &document, || {
+                let before =
+                    before.map_or_else(|| "none".to_owned(), |head| format!("{} records", head.size));
+                eprintln!(
+                    "accepted the ledger of {site} with {} records and root {}, in place of {before}",
+                    accepted.size, accepted.root
+                );
+            })
+        }
         Some(Verb::Pause(named)) => change(folder, named, SiteChange::Pause),
         Some(Verb::Resume(named)) => change(folder, named, SiteChange::Resume),
         Some(Verb::Exclude(named)) => change(folder, named, SiteChange::Exclude),
@@ -118,7 +136,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     }
 }
 
-fn change(folder: &StateFolder, Named { site }: &Named, change: SiteChange) -> Result<()> {
+fn change(folder: &StateFolder, Named { site, json }: &Named, change: SiteChange) -> Result<()> {
     let command = Command::Change { site: site.clone(), change };
     let is_pause = change == SiteChange::Pause;
     let changed = match client::ask(folder, &command) {
@@ -137,8 +155,9 @@ fn change(folder: &StateFolder, Named { site }: &Named, change: SiteChange) -> R
         SiteChange::Exclude => "is left out of the run",
         SiteChange::Include => "takes part in the run again",
     };
-    eprintln!("{site} {done}{}", if changed { "" } else { ", as before" });
-    Ok(())
+    output::tell(*json, &json!({ "site": site, "change": change, "changed": changed }), || {
+        eprintln!("{site} {done}{}", if changed { "" } else { ", as before" });
+    })
 }
 
 fn list(folder: &StateFolder, as_json: bool) -> Result<()> {
@@ -178,7 +197,8 @@ fn explain(site: &str, kept: Option<&Head>, found: &Head) {
     );
 }
 
-fn accept(store: &Store, name: &str, is_sure: bool) -> Result<()> {
+/// The ledger that was accepted, and the one before it.
+fn accept(store: &Store, name: &str, is_sure: bool) -> Result<(Head, Option<Head>)> {
     let site = sites::site_id(name)?;
     sites::must_be_known(store, &site)?;
     let none = || Error::Argument {
@@ -196,11 +216,5 @@ fn accept(store: &Store, name: &str, is_sure: bool) -> Result<()> {
     }
     let LedgerQuestion { kept, found, .. } =
         store.accept_ledger(&site, &open.found, SystemClock.now())?.ok_or_else(changed)?;
-    eprintln!(
-        "accepted the ledger of {site} with {} records and root {}, in place of {}",
-        found.size,
-        found.root,
-        kept.map_or_else(|| "none".to_owned(), |kept| format!("{} records", kept.size))
-    );
-    Ok(())
+    Ok((found.into(), kept.map(Head::from)))
 }

@@ -2,7 +2,9 @@
 //! journals it.
 
 use cli::confirm::{Question, Yes};
+use serde_json::json;
 
+use super::output;
 use crate::admin::client;
 use crate::admin::message::Command;
 use crate::error::Result;
@@ -26,15 +28,19 @@ pub(super) struct Arguments {
     run: String,
     #[command(flatten)]
     yes: Yes,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    let report = client::status(folder, Some(&arguments.run))?;
     arguments.yes.or_ask(&Question {
-        text: &format!("run {} ends, and counts as failed", arguments.run),
+        text: &format!("run {} ends, and counts as failed", report.run),
         expected: "yes",
         needs_yes: false,
     })?;
-    client::ask(folder, &Command::Stop { run: arguments.run.clone() })?;
-    eprintln!("stopped");
-    Ok(())
+    client::ask(folder, &Command::Stop { run: report.run.clone() })?;
+    let document = json!({ "run": report.run, "name": report.name });
+    output::tell(arguments.json, &document, || eprintln!("stopped"))
 }

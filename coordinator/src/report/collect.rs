@@ -22,7 +22,7 @@ use crate::store::Store;
 pub fn report(store: &Store, runs: &Runs, state: &RunState, now: Timestamp) -> Result<Report> {
     let status = run_report(store, runs, state, 0)?;
     let rounds: Vec<Round> = status.history.iter().map(round).collect();
-    let newest = status.history.iter().rev().filter(|round| round.published_ms.is_some());
+    let newest = status.history.iter().rev().filter(|round| round.published.is_some());
     let validated = newest.into_iter().find_map(|round| round.validation);
     // The time of a run and that of this process need not be the same.
     let until = if state.is_over() { state.updated_at } else { now.max(state.updated_at) };
@@ -99,7 +99,7 @@ fn round(round: &RoundReport) -> Round {
         validation_token_accuracy: validation.map(|metrics| metrics.token_accuracy),
         aggregation_error: round.aggregation_error,
         sites_counted: u32::try_from(round.updates.len()).unwrap_or(u32::MAX),
-        wall_s: seconds(round.published_ms.map(|at| at.saturating_sub(round.announced_ms))),
+        wall_s: seconds(round.wall_ms),
         training_s: seconds(round.training_ms),
         evaluation_s: seconds(validation.map(|metrics| metrics.duration_ms)),
         overhead_s: seconds(round.overhead_ms),

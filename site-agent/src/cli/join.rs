@@ -20,8 +20,9 @@ use data::dedup::DuplicatePolicy;
 use data::screen::Mode;
 use data::split::SchemeChoice;
 use sandbox::Lock;
+use serde_json::json;
 
-use super::support::{State, absolute, model_folder, record_file, record_files, require_folder, split};
+use super::support::{State, absolute, model_folder, record_file, record_files, require_folder, split, tell};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
@@ -104,6 +105,9 @@ pub(super) struct Arguments {
     /// Write into agent.toml that the site may run without this lock (see `site-agent check`).
     #[arg(long, value_name = "LOCK")]
     allow_missing: Vec<Lock>,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     state: State,
 }
@@ -115,9 +119,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let building = Building::of(&folder);
     if building.finish_earlier()? {
-        let site = Identity::load(&folder.identity())?.coordinator.site;
-        println!("joined as {site}; start with: site-agent run --state {}", folder.root().display());
-        return Ok(());
+        return joined(&folder, arguments.json);
     }
     refuse_existing(&folder)?;
     let config = config(arguments)?;
@@ -130,8 +132,22 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         );
     })?;
     building.finish()?;
-    println!("joined as {site}; start with: site-agent run --state {}", folder.root().display());
-    Ok(())
+    joined(&folder, arguments.json)
+}
+
+/// Says that there is a site now.
+fn joined(folder: &StateFolder, as_json: bool) -> Result<(), SiteError> {
+    let coordinator = Identity::load(&folder.identity())?.coordinator;
+    let document = json!({
+        "site": coordinator.site,
+        "state": folder.root().display().to_string(),
+        "coordinator": coordinator.address,
+        "records": Store::open_to_read(&folder.database())?.fact(FACT_RECORDS)?,
+    });
+    let site = coordinator.site;
+    tell(as_json, &document, || {
+        println!("joined as {site}; start with: site-agent run --state {}", folder.root().display());
+    })
 }
 
 fn config(arguments: &Arguments) -> Result<AgentConfig, SiteError> {

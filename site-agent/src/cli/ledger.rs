@@ -95,6 +95,9 @@ enum Command {
         /// The file to write.
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Go on with a ledger that `ledger verify` refuses: the privacy officer's decision.
     ///
@@ -109,7 +112,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Command::Show { state, json, last } => show(&state.open_joined()?, *json, *last),
         Command::Verify { state, json } => verify_and_print(&state.open_joined()?, *json),
-        Command::Receipts { state, out } => receipts::export(&state.open_joined()?, out),
+        Command::Receipts { state, out, json } => receipts::export(&state.open_joined()?, out, *json),
         Command::Accept(arguments) => accept::run(arguments),
     }
 }

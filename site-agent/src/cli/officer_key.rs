@@ -6,8 +6,9 @@ use std::path::{Path, PathBuf};
 use certs::OfficerKey;
 use clap::Subcommand;
 use common::durable;
+use serde_json::json;
 
-use super::support::State;
+use super::support::{State, tell};
 use crate::error::SiteError;
 use crate::paths::StateFolder;
 use crate::waiver::{key_error, read_key_text, read_public};
@@ -37,6 +38,9 @@ enum Command {
         /// Where the private key is written; an existing file is not touched.
         #[arg(value_name = "PATH")]
         path: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
     },
     /// Trust an officer's public key at this site.
     Trust {
@@ -46,6 +50,9 @@ enum Command {
         /// Replace the officer that was trusted before; their waivers hold no longer.
         #[arg(long)]
         replace: bool,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         state: State,
     },
@@ -53,8 +60,8 @@ enum Command {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
-        Command::New { path } => new(path),
-        Command::Trust { public, replace, state } => trust(public, *replace, &state.open()?),
+        Command::New { path, json } => new(path, *json),
+        Command::Trust { public, replace, json, state } => trust(public, *replace, *json, &state.open()?),
     }
 }
 
@@ -65,7 +72,7 @@ fn public_path(path: &Path) -> PathBuf {
     PathBuf::from(name)
 }
 
-fn new(path: &Path) -> Result<(), SiteError> {
+fn new(path: &Path, as_json: bool) -> Result<(), SiteError> {
     let public_path = public_path(path);
     if let Some(taken) = [path, public_path.as_path()].into_iter().find(|path| path.exists()) {
         return Err(SiteError::Data {
@@ -80,19 +87,29 @@ fn new(path: &Path) -> Result<(), SiteError> {
     write(path, &key.to_text().map_err(key_error)?, durable::PRIVATE)?;
     let public = key.public_key().map_err(key_error)?.to_text();
     write(&public_path, &public, durable::ORDINARY)?;
-    println!("private key  {}  keep it with the officer; whoever has it can accept findings", path.display());
-    println!("public key   {}  give it to the site: site-agent officer-key trust", public_path.display());
-    print!("{public}");
-    Ok(())
+    let document = json!({
+        "private_path": path.display().to_string(),
+        "public_path": public_path.display().to_string(),
+        "public_key": public.trim_end(),
+    });
+    tell(as_json, &document, || {
+        println!(
+            "private key  {}  keep it with the officer; whoever has it can accept findings",
+            path.display()
+        );
+        println!("public key   {}  give it to the site: site-agent officer-key trust", public_path.display());
+        print!("{public}");
+    })
 }
 
-fn trust(public: &Path, replace: bool, folder: &StateFolder) -> Result<(), SiteError> {
+fn trust(public: &Path, replace: bool, as_json: bool, folder: &StateFolder) -> Result<(), SiteError> {
     if !folder.config().exists() {
         return Err(SiteError::NotJoined { folder: folder.root().to_path_buf() });
     }
     let key = read_public(public)?;
     let trusted = folder.officer();
-    if !replace && trusted.exists() && read_public(&trusted)? != key {
+    let is_other = trusted.exists() && read_public(&trusted)? != key;
+    if is_other && !replace {
         return Err(SiteError::Data {
             sentence: "this site trusts another privacy officer's key".into(),
             hint: Some(
@@ -102,9 +119,12 @@ fn trust(public: &Path, replace: bool, folder: &StateFolder) -> Result<(), SiteE
     }
     durable::write(&trusted, key.to_text().as_bytes(), durable::ORDINARY)
         .map_err(|source| SiteError::io(&trusted, source))?;
-    println!("waivers by this key are accepted here:");
-    print!("{}", key.to_text());
-    Ok(())
+    let text = key.to_text();
+    let document = json!({ "public_key": text.trim_end(), "replaced": is_other });
+    tell(as_json, &document, || {
+        println!("waivers by this key are accepted here:");
+        print!("{text}");
+    })
 }
 
 /// The private key in a file.

@@ -1,7 +1,9 @@
 //! `site-agent set-address`: where the coordinator is, after it has moved. Run by `cli`. Invariant: only the
 //! address changes; who answers there must still prove that it is the coordinator that this site joined.
 
-use super::support::State;
+use serde_json::json;
+
+use super::support::{State, tell};
 use crate::error::SiteError;
 use crate::gateway::connection::quic::QuicConnector;
 use crate::gateway::identity::Identity;
@@ -26,6 +28,9 @@ pub(super) struct Arguments {
     /// Write it without connecting. The certificate is checked at the first connection all the same.
     #[arg(long)]
     offline: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
     #[command(flatten)]
     state: State,
 }
@@ -39,13 +44,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         hint: "give HOST:PORT, for example coordinator.example.org:4600".into(),
     })?;
     let before = std::mem::replace(&mut identity.coordinator.address, list.clone());
-    if !arguments.offline {
-        let reached = knock(&identity)?;
+    let reached = if arguments.offline { None } else { Some(knock(&identity)?) };
+    if let Some(reached) = reached.filter(|_| !arguments.json) {
         println!("coordinator: reached at {reached}");
     }
     identity.coordinator.store(&folder.identity())?;
-    println!("address: {list} (before: {before})");
-    Ok(())
+    let document = json!({ "address": list, "address_before": before, "reached": reached });
+    tell(arguments.json, &document, || println!("address: {list} (before: {before})"))
 }
 
 fn knock(identity: &Identity) -> Result<std::net::SocketAddr, SiteError> {

@@ -131,6 +131,18 @@ pub(super) fn print_json(value: &serde_json::Value) -> Result<(), SiteError> {
     Ok(())
 }
 
+/// What a command did, in one of two ways: a document for programs, or what is said to a person.
+///
+/// # Errors
+/// The document cannot be written as JSON, which is our fault.
+pub(super) fn tell(as_json: bool, document: &serde_json::Value, say: impl FnOnce()) -> Result<(), SiteError> {
+    if as_json {
+        return print_json(document);
+    }
+    say();
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 
 use ::data::Record;
 use ::data::read::Mapping;
@@ -16,9 +16,10 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use cli::confirm::{Question, Yes};
 use common::durable;
 use prepare::PrepareError;
+use serde_json::{Map, Value, json};
 
 use super::officer_key;
-use super::support::{State, absolute, lock, record_file, record_files};
+use super::support::{State, absolute, lock, print_json, record_file, record_files, tell};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
@@ -75,6 +76,9 @@ enum Verb {
         files: Vec<PathBuf>,
         #[command(flatten)]
         reading: Reading,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         state: State,
     },
@@ -84,6 +88,9 @@ enum Verb {
         /// The waiver.
         #[arg(value_name = "WAIVER")]
         waiver: PathBuf,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         state: State,
     },
@@ -91,6 +98,9 @@ enum Verb {
     Drop {
         #[command(flatten)]
         yes: Yes,
+        /// Print JSON.
+        #[arg(long)]
+        json: bool,
         #[command(flatten)]
         state: State,
     },
@@ -153,6 +163,9 @@ struct New {
     /// Where the waiver is written.
     #[arg(long, value_name = "FILE", alias = "output")]
     out: PathBuf,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 /// `records.jsonl:12:mobile-phone`.
@@ -181,9 +194,19 @@ impl std::str::FromStr for Place {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Verb::New(new) => sign(new),
-        Verb::Check { waiver, files, reading, state } => check(waiver, files, reading, &state.open()?),
-        Verb::Use { waiver, state } => put_in_force(waiver, &state.open()?),
-        Verb::Drop { yes, state } => take_out_of_force(*yes, &state.open()?),
+        Verb::Check { waiver, files, reading, json, state } => {
+            let (signed, counts) = check(waiver, files, reading, &state.open()?)?;
+            let mut document = counts.document();
+            document.insert("reason".into(), json!(signed.waiver.reason));
+            document.insert("expires".into(), json!(signed.waiver.expires));
+            tell(*json, &Value::Object(document), || {
+                counts.print();
+                println!("reason  {}", signed.waiver.reason);
+                println!("the waiver holds until {}", signed.waiver.expires);
+            })
+        }
+        Verb::Use { waiver, json, state } => put_in_force(waiver, *json, &state.open()?),
+        Verb::Drop { yes, json, state } => take_out_of_force(*yes, *json, &state.open()?),
     }
 }
 
@@ -215,6 +238,17 @@ impl Counts {
         println!("findings accepted    {}", list(&self.accepted));
         println!("findings not waived  {}", list(&self.left));
         println!("records still held back in `block` mode  {}", self.blocked);
+    }
+
+    fn document(&self) -> Map<String, Value> {
+        let numbers = |counts: &BTreeMap<Kind, usize>| {
+            counts.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect::<Map<_, _>>()
+        };
+        Map::from_iter([
+            ("accepted".to_owned(), json!(numbers(&self.accepted))),
+            ("not_waived".to_owned(), json!(numbers(&self.left))),
+            ("records_held_back".to_owned(), json!(self.blocked)),
+        ])
     }
 }
 
@@ -263,10 +297,15 @@ fn sign(new: &New) -> Result<(), SiteError> {
     let signed = SignedWaiver { waiver: document, signature };
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
     durable::write(&output, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&output, source))?;
-    counts.print();
-    println!("signed  {}  holds until {}", new.out.display(), new.expires);
-    println!("dataset {}", signed.waiver.dataset);
-    Ok(())
+    let mut told = counts.document();
+    told.insert("path".into(), json!(new.out.display().to_string()));
+    told.insert("expires".into(), json!(new.expires));
+    told.insert("dataset".into(), json!(signed.waiver.dataset));
+    tell(new.json, &Value::Object(told), || {
+        counts.print();
+        println!("signed  {}  holds until {}", new.out.display(), new.expires);
+        println!("dataset {}", signed.waiver.dataset);
+    })
 }
 
 /// Whether a record stands at a named place. The file may be named by its last part.
@@ -305,55 +344,73 @@ fn compare(accepted: &Accepted, files: &[RoomFile], options: &RoomOptions) -> Re
     Ok(counts)
 }
 
-fn check(path: &Path, files: &[PathBuf], reading: &Reading, folder: &StateFolder) -> Result<(), SiteError> {
+/// The waiver, if it holds for these records, and what it accepts in them.
+fn check(
+    path: &Path,
+    files: &[PathBuf],
+    reading: &Reading,
+    folder: &StateFolder,
+) -> Result<(SignedWaiver, Counts), SiteError> {
     let signed = waiver::read(path)?;
     let officer = waiver::trusted(&folder.officer())?;
     let accepted = waiver::accepted_by(&signed, &officer, waiver::today())?;
     let (files, options) = if files.is_empty() { of_site(folder)? } else { reading.of(files)? };
     lock(paths(&files), Vec::new())?;
-    compare(&accepted, &files, &options)?.print();
-    println!("reason  {}", signed.waiver.reason);
-    println!("the waiver holds until {}", signed.waiver.expires);
-    Ok(())
+    let counts = compare(&accepted, &files, &options)?;
+    Ok((signed, counts))
 }
 
 /// Puts a waiver in force: runs of this site then use it. The dataset is compared by a child that may write
 /// nowhere (`waiver check`), and again whenever the records are read; this process reads none.
-fn put_in_force(path: &Path, folder: &StateFolder) -> Result<(), SiteError> {
+fn put_in_force(path: &Path, as_json: bool, folder: &StateFolder) -> Result<(), SiteError> {
     let signed = waiver::read(path)?;
     waiver::accepted_by(&signed, &waiver::trusted(&folder.officer())?, waiver::today())?;
     let bytes = signed.to_bytes().map_err(|error| waiver::refused(&error))?;
     let target = folder.waiver();
     let internal = |error| SiteError::Internal(format!("cannot have the records compared: {error}"));
-    let status = Command::new(preflight::executable()?)
+    let asked = Command::new(preflight::executable()?)
         .args(["waiver", "check"])
         .arg(absolute(path)?)
         .arg("--state")
         .arg(folder.root())
+        .args(as_json.then_some("--json"))
         .stdin(Stdio::null())
-        .status()
+        .stdout(if as_json { Stdio::piped() } else { Stdio::inherit() })
+        .stderr(Stdio::inherit())
+        .spawn()
+        .and_then(Child::wait_with_output)
         .map_err(internal)?;
-    match status.code() {
+    match asked.status.code() {
         Some(0) => {}
         // It has said what is wrong.
         Some(code @ 1..=2) => return Err(SiteError::Validation { is_user_error: code == 1 }),
-        _ => return Err(SiteError::Internal(format!("who compares the records ended: {status}"))),
+        _ => return Err(SiteError::Internal(format!("who compares the records ended: {}", asked.status))),
     }
     durable::write(&target, &bytes, durable::ORDINARY).map_err(|source| SiteError::io(&target, source))?;
+    if as_json {
+        // What `waiver check` says of it.
+        let unreadable = |error| SiteError::Internal(format!("the comparison's answer is not JSON: {error}"));
+        let mut document: Map<String, Value> = serde_json::from_slice(&asked.stdout).map_err(unreadable)?;
+        document.insert("path".into(), json!(target.display().to_string()));
+        return print_json(&Value::Object(document));
+    }
     println!("in force until {}: {}", signed.waiver.expires, signed.waiver.reason);
     Ok(())
 }
 
-fn take_out_of_force(yes: Yes, folder: &StateFolder) -> Result<(), SiteError> {
+fn take_out_of_force(yes: Yes, as_json: bool, folder: &StateFolder) -> Result<(), SiteError> {
     yes.or_ask(&Question {
         text: "runs hold back again what the waiver accepted",
         expected: "yes",
         needs_yes: false,
     })?;
-    match std::fs::remove_file(folder.waiver()) {
-        Ok(()) => println!("no waiver is in force any more"),
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => println!("no waiver was in force"),
+    let was_in_force = match std::fs::remove_file(folder.waiver()) {
+        Ok(()) => true,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
         Err(source) => return Err(SiteError::io(&folder.waiver(), source)),
-    }
-    Ok(())
+    };
+    tell(as_json, &json!({ "was_in_force": was_in_force }), || match was_in_force {
+        true => println!("no waiver is in force any more"),
+        false => println!("no waiver was in force"),
+    })
 }

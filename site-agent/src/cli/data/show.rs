@@ -2,21 +2,24 @@
 //! marked and the loss mask drawn over the tokens. It shows a record's text, and therefore speaks to a
 //! terminal only. Run by `cli::data`.
 
+mod as_json;
+
 use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use common::places::readable;
+use data::Refusal;
 use data::read::{self, Item};
 use data::record::Place;
 use data::room::{self, RecordOutcome};
-use data::screen::{Certainty, Finding, Kind, Screen};
-use model::chat::Document;
+use data::screen::{Certainty, Finding, Kind, Screen, Verdict};
+use model::chat::{Document, Explained};
 use prepare::PrepareError;
 use prepare::records::document;
 
 use super::options::{Fitted, Options};
 use super::summary;
-use crate::cli::support::lock;
+use crate::cli::support::{lock, print_json};
 use crate::data_report::drawing::{self, Mark, Paint};
 use crate::error::SiteError;
 use crate::language::Language;
@@ -50,6 +53,9 @@ pub(super) struct Arguments {
     /// goes.
     #[arg(long)]
     allow_pipe: bool,
+    /// Print JSON, with the record's text; into a file or a pipe only with --allow-pipe, too.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -72,33 +78,46 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let paint = if colour { Paint::Colour } else { Paint::Plain };
     match item {
         Item::Refused { place, reason } => {
+            if arguments.json {
+                return print_json(&as_json::refused(number, &summary::place(&files, place), reason));
+            }
             let reason = crate::language::refusal::sentence(reason, language);
             println!("{}: {}: {reason}", summary::place(&files, place), t::REFUSE.get(language));
         }
         Item::Record(record) => {
             let findings = screen.record(&record);
             let standing = screen.standing(&record, &findings);
-            let verdict = match data::screen::verdict(&standing, screen.mode()) {
-                data::screen::Verdict::Train => RecordOutcome::Train,
-                data::screen::Verdict::Warn => RecordOutcome::Warn,
-                data::screen::Verdict::Block => RecordOutcome::Block,
-            };
+            let verdict = outcome(data::screen::verdict(&standing, screen.mode()));
             let place = summary::place(&files, record.place);
             let format = summary::code(&record.format);
+            let trained = match &fitted {
+                None => None,
+                Some(_) if verdict == RecordOutcome::Block => Some(Trained::Blocked),
+                Some(fitted) => {
+                    Some(as_trained(fitted, &room::as_trained(record.clone(), &standing, screen.mode()))?)
+                }
+            };
+            if arguments.json {
+                let looked = as_json::Looked { number, place: &place, verdict };
+                return print_json(&as_json::record(&looked, &record, &findings, trained.as_ref()));
+            }
             let word = verdict_word(verdict).get(language);
             println!("{}\n", t::SHOW_RECORD.with(language, &[&number, &place, &format, &word]));
             print!("{}", fields(&record, &findings, paint));
-            if let Some(fitted) = fitted {
-                let trained = room::as_trained(record, &standing, screen.mode());
-                let seen = match verdict {
-                    RecordOutcome::Block => nothing(t::BLOCK_NOTE.get(language), language),
-                    _ => as_trained(&fitted, &trained, language, paint)?,
-                };
-                print!("\n{seen}");
+            if let Some(trained) = trained {
+                print!("\n{}", seen(&trained, language, paint));
             }
         }
     }
     Ok(())
+}
+
+fn outcome(verdict: Verdict) -> RecordOutcome {
+    match verdict {
+        Verdict::Train => RecordOutcome::Train,
+        Verdict::Warn => RecordOutcome::Warn,
+        Verdict::Block => RecordOutcome::Block,
+    }
 }
 
 fn verdict_word(verdict: RecordOutcome) -> t::Word {
@@ -215,18 +234,23 @@ fn nothing(reason: &str, language: Language) -> String {
     format!("{}\n", t::SHOW_NOTHING.with(language, &[&reason]))
 }
 
+/// What is trained on of a record.
+enum Trained {
+    /// Nothing: the screen withholds it.
+    Blocked,
+    /// Nothing: it does not fit the model.
+    Refused(Refusal),
+    /// This.
+    Text(Explained),
+}
+
 /// What is trained on of a record that the screen lets through: as it is masked, rendered and cut.
-fn as_trained(
-    fitted: &Fitted,
-    record: &data::Record,
-    language: Language,
-    paint: Paint,
-) -> Result<String, SiteError> {
+fn as_trained(fitted: &Fitted, record: &data::Record) -> Result<Trained, SiteError> {
     if let Err(reason) = fitted.fitting.fit().look(record) {
         if let Some(fault) = fitted.fitting.fault() {
             return Err(PrepareError::from(fault).into());
         }
-        return Ok(nothing(&crate::language::refusal::sentence(reason, language), language));
+        return Ok(Trained::Refused(reason));
     }
     let tokenizer = fitted.fitting.tokenizer();
     let explained = match document(record) {
@@ -234,13 +258,25 @@ fn as_trained(
         Document::Text(text) => tokenizer.explain_text(&text, fitted.cutoff_tokens),
     }
     .map_err(PrepareError::from)?;
+    Ok(Trained::Text(explained))
+}
+
+/// The same for people.
+fn seen(trained: &Trained, language: Language, paint: Paint) -> String {
+    let explained = match trained {
+        Trained::Blocked => return nothing(t::BLOCK_NOTE.get(language), language),
+        Trained::Refused(reason) => {
+            return nothing(&crate::language::refusal::sentence(*reason, language), language);
+        }
+        Trained::Text(explained) => explained,
+    };
     let head = t::SHOW_TOKENS.with(language, &[&explained.tokens, &explained.supervised_tokens]);
     let pieces = explained.pieces.iter().map(|piece| (piece.range.clone(), piece.supervised));
     let mut text = format!("{head}\n{}\n", drawing::tokens(&explained.text, pieces, paint));
     if explained.tokens_cut > 0 {
         text.push_str(&format!("{}\n", t::SHOW_CUT.with(language, &[&explained.tokens_cut])));
     }
-    Ok(text)
+    text
 }
 
 #[cfg(test)]

@@ -7,10 +7,12 @@ use std::path::PathBuf;
 
 use cli::confirm::{Question, Yes};
 use common::clock::{Clock as _, SystemClock};
+use common::id::SiteId;
+use serde_json::json;
 
 use super::receipts::{self, Beside};
 use crate::cli::officer_key;
-use crate::cli::support::State;
+use crate::cli::support::{State, tell};
 use crate::error::SiteError;
 use crate::gateway::decisions::{self, Decider};
 use crate::gateway::identity::Coordinator;
@@ -38,6 +40,9 @@ pub(super) struct Arguments {
     key: Option<PathBuf>,
     #[command(flatten)]
     yes: Yes,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -86,19 +91,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     };
     let epoch = Epoch { at_ms: SystemClock.now().0, head, set_aside: found.unfit, signature };
     store.record_epoch(&epoch)?;
+    let is_known = !(found.is_another || found.is_refused);
+    let document = json!({
+        "site": site,
+        "accepted": { "size": epoch.head.size, "root": epoch.head.root.to_string() },
+        "receipts_set_aside": epoch.set_aside.len(),
+        "known_to_coordinator": is_known,
+        "reasons": found.reasons,
+    });
+    tell(arguments.json, &document, || say(&site, &epoch, is_known))
+}
+
+fn say(site: &SiteId, epoch: &Epoch, is_known: bool) {
     println!(
         "accepted the ledger with {} records; {} receipts are set aside and stay in the database",
         epoch.head.size,
         epoch.set_aside.len()
     );
-    if found.is_another || found.is_refused {
+    if is_known {
+        println!("the coordinator knows this ledger; tell its operator which receipts were set aside");
+    } else {
         println!(
             "next: tell the coordinator's operator, who must accept it too (coordinator sites accept-ledger {site})"
         );
-    } else {
-        println!("the coordinator knows this ledger; tell its operator which receipts were set aside");
     }
-    Ok(())
 }
 
 /// What `ledger verify` would say; of a missing ledger what it says of an empty one.

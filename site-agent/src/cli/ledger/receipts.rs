@@ -12,6 +12,7 @@ use common::ledger::{self, Compared, LedgerError, Reading, ReceiptError, Record,
 use common::wire::message::{LedgerHead, Receipt, RoundKey};
 use serde_json::{Value, json};
 
+use crate::cli::support::tell;
 use crate::error::SiteError;
 use crate::gateway::decisions::{Decider, Standing};
 use crate::gateway::identity::{Coordinator, Identity};
@@ -134,7 +135,7 @@ pub(in crate::cli) fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteEr
 ///
 /// # Errors
 /// `Store`, `Io`.
-pub(super) fn export(folder: &StateFolder, out: &Path) -> Result<(), SiteError> {
+pub(super) fn export(folder: &StateFolder, out: &Path, json: bool) -> Result<(), SiteError> {
     let coordinator = Identity::load(&folder.identity())?.coordinator;
     let store = Store::open_to_read(&folder.database())?;
     let Standing { receipts, mut set_aside, .. } = Decider::of(folder)?.standing(&store)?;
@@ -151,8 +152,13 @@ pub(super) fn export(folder: &StateFolder, out: &Path) -> Result<(), SiteError> 
     });
     let text = serde_json::to_vec_pretty(&file).map_err(|error| SiteError::Internal(error.to_string()))?;
     durable::write(out, &text, durable::ORDINARY).map_err(SiteError::at(out))?;
-    println!("{} receipts written to {}", receipts.len(), out.display());
-    Ok(())
+    let document = json!({
+        "path": out.display().to_string(),
+        "receipts": receipts.len(),
+        "set_aside": set_aside.len(),
+        "decisions": decisions.len(),
+    });
+    tell(json, &document, || println!("{} receipts written to {}", receipts.len(), out.display()))
 }
 
 fn as_json(receipt: &Receipt) -> Value {
