@@ -11,7 +11,7 @@ pub(super) type Shape = BTreeMap<String, BTreeSet<String>>;
 pub(super) type Shapes = BTreeMap<String, Shape>;
 
 /// The document itself.
-const WHOLE: &str = "(document)";
+const WHOLE: &str = "$";
 
 /// Adds a document to a shape. `maps` are the paths of objects whose keys are names of sites, runs or kinds.
 pub(super) fn add(shape: &mut Shape, document: &Value, maps: &[&str]) {
