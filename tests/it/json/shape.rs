@@ -75,6 +75,8 @@ pub(super) fn differences(written: &Shape, seen: &Shape) -> Vec<String> {
     let gone = written
         .iter()
         .filter(|(path, _)| !seen.contains_key(*path) && !is_out_of_sight(path, seen))
+        // Of what went with all that is in it, only the beginning.
+        .filter(|(path, _)| parent(path).is_none_or(|parent| seen.contains_key(parent)))
         .map(|(path, kinds)| format!("- {path}: {}", words(kinds)));
     let other = seen.iter().filter_map(|(path, kinds)| match written.get(path) {
         None => Some(format!("+ {path}: {}", words(kinds))),
