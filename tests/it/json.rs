@@ -127,7 +127,7 @@ impl Asked {
         }
         .with_context(|| format!("{name} --json printed {printed}"))?;
         let maps = MAPS.iter().find(|(command, _)| *command == name).map_or(&[][..], |(_, maps)| maps);
-        let shape = self.seen.entry(name.to_owned()).or_insert_with(Shape::new);
+        let shape = self.seen.entry(name.to_owned()).or_default();
         documents.iter().for_each(|document| shape::add(shape, document, maps));
         let word =
             |key: &str| key.chars().all(|c| matches!(c, 'a'..='z' | '0'..='9' | '_' | '[' | ']' | '*' | '$'));
