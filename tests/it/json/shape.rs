@@ -11,7 +11,7 @@ pub(super) type Shape = BTreeMap<String, BTreeSet<String>>;
 pub(super) type Shapes = BTreeMap<String, Shape>;
 
 /// The document itself.
-const WHOLE: &str = "(document)";
+const WHOLE: &str = "$";
 
 /// Adds a document to a shape. `maps` are the paths of objects whose keys are names of sites, runs or kinds.
 pub(super) fn add(shape: &mut Shape, document: &Value, maps: &[&str]) {
@@ -75,6 +75,8 @@ pub(super) fn differences(written: &Shape, seen: &Shape) -> Vec<String> {
     let gone = written
         .iter()
         .filter(|(path, _)| !seen.contains_key(*path) && !is_out_of_sight(path, seen))
+        // Of what went with all that is in it, only the beginning.
+        .filter(|(path, _)| parent(path).is_none_or(|parent| seen.contains_key(parent)))
         .map(|(path, kinds)| format!("- {path}: {}", words(kinds)));
     let other = seen.iter().filter_map(|(path, kinds)| match written.get(path) {
         None => Some(format!("+ {path}: {}", words(kinds))),

@@ -8,15 +8,15 @@ use std::io::IsTerminal as _;
 use std::path::PathBuf;
 
 use common::places::readable;
-use data::Refusal;
 use data::read::{self, Item};
 use data::record::Place;
 use data::room::{self, RecordOutcome};
 use data::screen::{Certainty, Finding, Kind, Screen, Verdict};
-use model::chat::{Document, Explained};
+use model::chat::Document;
 use prepare::PrepareError;
 use prepare::records::document;
 
+use self::as_json::Trained;
 use super::options::{Fitted, Options};
 use super::summary;
 use crate::cli::support::{lock, print_json};
@@ -232,16 +232,6 @@ fn fields(record: &data::Record, findings: &[Finding], paint: Paint) -> String {
 /// That a record is not trained on, and why.
 fn nothing(reason: &str, language: Language) -> String {
     format!("{}\n", t::SHOW_NOTHING.with(language, &[&reason]))
-}
-
-/// What is trained on of a record.
-enum Trained {
-    /// Nothing: the screen withholds it.
-    Blocked,
-    /// Nothing: it does not fit the model.
-    Refused(Refusal),
-    /// This.
-    Text(Explained),
 }
 
 /// What is trained on of a record that the screen lets through: as it is masked, rendered and cut.

@@ -4,9 +4,18 @@
 use data::room::RecordOutcome;
 use data::screen::Finding;
 use data::{Record, Refusal};
+use model::chat::Explained;
 use serde_json::{Value, json};
 
-use super::Trained;
+/// What is trained on of a record.
+pub(super) enum Trained {
+    /// Nothing: the screen withholds it.
+    Blocked,
+    /// Nothing: it does not fit the model.
+    Refused(Refusal),
+    /// This.
+    Text(Explained),
+}
 
 /// Which record this is, and what becomes of it.
 pub(super) struct Looked<'a> {
