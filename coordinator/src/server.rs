@@ -70,9 +70,7 @@ pub async fn serve(
     overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
     launch::remove_strays(&folder)?;
     let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
-    let addresses =
-        Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
-    write_addresses(&folder, &addresses)?;
+    let addresses = write_addresses(&folder, &server, &join_server)?;
 
     let timeout = Duration::from_secs(config.evaluation_timeout_s);
     let evaluator = Evaluator::of_this_binary(timeout, config.children(&folder))?;
@@ -210,10 +208,14 @@ fn endpoint_key(folder: &StateFolder) -> Result<Zeroizing<[u8; 32]>> {
     }
 }
 
-fn write_addresses(folder: &StateFolder, addresses: &Addresses) -> Result<()> {
+/// Notes where we listen.
+fn write_addresses(folder: &StateFolder, server: &Server, join_server: &JoinServer) -> Result<Addresses> {
+    let addresses =
+        Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
     let path = folder.addresses();
-    let text = serde_json::to_vec_pretty(addresses).map_err(|error| Error::Internal(error.to_string()))?;
-    durable::write(&path, &text, durable::ORDINARY).map_err(Error::io("write", &path))
+    let text = serde_json::to_vec_pretty(&addresses).map_err(|error| Error::Internal(error.to_string()))?;
+    durable::write(&path, &text, durable::ORDINARY).map_err(Error::io("write", &path))?;
+    Ok(addresses)
 }
 
 fn local(address: std::result::Result<SocketAddr, NetError>) -> Result<SocketAddr> {

@@ -3,6 +3,7 @@
 
 use std::sync::Arc;
 
+use common::clock::Timestamp;
 use common::id::SiteId;
 use serde::{Deserialize, Serialize};
 
@@ -106,16 +107,18 @@ fn word(state: &RunState, record: &RoundRecord, site: &SiteId) -> &'static str {
 
 /// What arrived of a site from the launch of this run to that of its next one.
 fn sent(store: &Store, later: &[Arc<RunState>], state: &RunState, site: &SiteId) -> Result<Sent> {
-    let end = match later.iter().find_map(|run| run.launched.sent_before.get(site)) {
+    let next = later.iter().find(|run| run.launched.sent_before.contains_key(site));
+    let end = match next.and_then(|run| run.launched.sent_before.get(site)) {
         Some(sent) => *sent,
-        None => {
-            let totals = store.frame_totals(site)?;
-            totals.map_or(Sent::default(), |totals| Sent { frames: totals.frames, bytes: totals.bytes })
-        }
+        None => store
+            .frame_totals(site)?
+            .map(|totals| Sent { frames: totals.frames, bytes: totals.bytes })
+            .unwrap_or_default(),
     };
-    let anew = store.counted_anew_at(site)?.is_some_and(|at| at >= state.launched_at);
+    let within = |at: Timestamp| at >= state.launched_at && next.is_none_or(|run| at < run.launched_at);
+    let anew = store.counted_anew_at(site)?.is_some_and(within);
     let before = state.launched.sent_before.get(site).copied().unwrap_or_default();
-    // With a later run the two may lie on two sides of a new beginning that came after both launches.
+    // Of several new beginnings only the last is known; one before it shows by a smaller count.
     let before = if anew || before.bytes > end.bytes { Sent::default() } else { before };
     Ok(Sent {
         frames: end.frames.saturating_sub(before.frames),
