@@ -1,23 +1,28 @@
 //! Prints precision and recall of the screen by kind, on the synthetic labelled set and on its held-out
 //! templates; with `--places FILE` only where the lines of a file have findings (no text), to compare before
-//! and after a change; with `--misses` what was missed or wrongly found (synthetic values only). Run by
-//! whoever changes a rule: `cargo run -p data --example screen-quality`.
+//! and after a change; with `--misses` what was missed or wrongly found (synthetic values only). With
+//! `--labelled FILE` the same for a file of labelled texts (format: `quality::file`); `--misses` then prints
+//! words of that file. Run by whoever changes a rule, and by a hospital with labelled notes of its own:
+//! `cargo run -p data --example screen-quality`.
 #![allow(clippy::print_stdout, reason = "it prints a table")]
 
 use std::time::{Duration, Instant};
 
-use data::screen::quality::{Family, Score, labelled, measure};
+use data::screen::quality::{Family, Score, file, labelled, measure};
 use data::screen::{Language, Screen};
 
 const RECORDS: usize = 2_000;
 const SEED: u64 = 20_240_501;
 
 fn main() {
-    let mut arguments = std::env::args().skip_while(|argument| argument != "--places");
-    if let Some(path) = arguments.nth(1) {
+    let path_behind = |flag: &str| std::env::args().skip_while(|argument| argument != flag).nth(1);
+    let misses = std::env::args().any(|argument| argument == "--misses");
+    if let Some(path) = path_behind("--places") {
         return places(&path);
     }
-    let misses = std::env::args().any(|argument| argument == "--misses");
+    if let Some(path) = path_behind("--labelled") {
+        return labelled_file(&path, misses);
+    }
     for family in Family::ALL {
         for language in [Language::Chinese, Language::English] {
             let texts = labelled(family, language, RECORDS, SEED);
@@ -43,6 +48,51 @@ fn main() {
         }
     }
     speed();
+}
+
+/// The tables of a file that somebody labelled.
+fn labelled_file(path: &str, misses: bool) {
+    let documents = match std::fs::read_to_string(path).map(|lines| file::read(&lines)) {
+        Ok(Ok(documents)) => documents,
+        Ok(Err(error)) => return println!("{error}"),
+        Err(error) => return println!("cannot read {path}: {error}"),
+    };
+    let (counts, faults) = file::measure(&documents);
+    for (language, counts) in &counts {
+        println!("\n{language}: {} texts", counts.documents);
+        table("recall, by the label's kind, without doubtful labels", &counts.recall);
+        table("recall, doubtful labels counted too", &counts.recall_strict);
+        table("precision, by the screen's kind: the finding touches any label", &counts.precision);
+        println!("texts without a label: {} bytes, {} findings", counts.empty.0, counts.empty.1);
+    }
+    for (document, start, end, kind, missed) in faults.iter().filter(|_| misses) {
+        let Some(document) = documents.get(*document) else { continue };
+        let (text, word) = (&document.text, if *missed { "missed" } else { "wrong" });
+        println!("{word} {kind} {}: {}", document.id, around(text, *start, *end));
+    }
+}
+
+fn table(title: &str, kinds: &std::collections::BTreeMap<String, file::Tally>) {
+    println!("{title}");
+    let sum = file::total(kinds);
+    for (kind, tally) in kinds.iter().map(|(kind, tally)| (kind.as_str(), tally)).chain([("all", &sum)]) {
+        let (low, high) = tally.interval();
+        println!(
+            "  {kind:24} {:6} of {:6}  {:7.2} %  ({:.1} to {:.1})",
+            tally.hold(),
+            tally.all(),
+            100.0 * tally.share(),
+            100.0 * low,
+            100.0 * high
+        );
+    }
+}
+
+/// A place with eight characters on either side.
+fn around(text: &str, start: usize, end: usize) -> String {
+    let before: String = text[..start].chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
+    let after: String = text[end..].chars().take(8).collect();
+    format!("{before}<<{}>>{after}", &text[start..end]).replace('\n', "\\n")
 }
 
 /// Line, bytes and kind of each finding in a file of texts, one a line.
@@ -88,12 +138,7 @@ fn show_misses(texts: &[data::screen::quality::Labelled]) {
     let mut shown = 0;
     for labelled in texts {
         let findings = screen.text(0, &labelled.text);
-        let around = |start: usize, end: usize| {
-            let before: String =
-                labelled.text[..start].chars().rev().take(8).collect::<Vec<_>>().into_iter().rev().collect();
-            let after: String = labelled.text[end..].chars().take(8).collect();
-            format!("{before}<<{}>>{after}", &labelled.text[start..end]).replace('\n', "\\n")
-        };
+        let around = |start: usize, end: usize| around(&labelled.text, start, end);
         for (kind, start, end) in &labelled.labels {
             let whole = |finding: &data::screen::Finding| finding.start <= *start + 1 && finding.end >= *end;
             if !findings.iter().any(whole) && shown < 60 {

@@ -88,6 +88,9 @@ pub const CLUSTER_BYTES_MAX: usize = 64;
 pub const LABEL_REACH_BYTES_MAX: usize = 32;
 /// Words of a street's name between the house number and the street word (`12 Martin Luther King Jr Blvd`).
 pub const STREET_WORDS_MAX: usize = 4;
+/// Speakers of a chat whose names at the beginning of its lines the screen keeps: more than talk in one note.
+/// Each line is compared with as many short words.
+pub const SPEAKERS_MAX: usize = 16;
 /// Names that the screen's self-test must find, in percent: the rules for names go by context and miss some.
 /// Of the validated kinds everything must be found.
 pub const SELF_TEST_NAMES_PERCENT_MIN: usize = 95;

@@ -8,6 +8,12 @@ pub(super) enum Cue {
     NameLabel,
     /// A word that may be followed by a name: `患者`, `医生`.
     Person,
+    /// A relation whose given name alone may follow: `女儿`, `我妹`.
+    Kin,
+    /// `小名`: what a child is called.
+    PetName,
+    /// Part of a Tibetan, Mongolian, Uyghur or Yi name: `卓玛`, `其其格`.
+    NamePart,
     /// `我叫`, `my name is`.
     Named,
     /// A title before an English name.
@@ -21,6 +27,8 @@ pub(super) enum Cue {
     Insurance,
     Account,
     Licence,
+    /// A word for a licence plate.
+    Plate,
     Device,
     Wechat,
     Qq,

@@ -8,20 +8,30 @@ mod address_zh;
 mod age;
 mod bank_card;
 mod citizen_id;
+mod code;
 mod date;
 mod date_en;
 mod device;
+mod han;
 mod label;
 mod name_en;
 mod name_en_free;
+mod name_en_near;
+mod name_en_role;
+mod name_en_words;
 mod name_free;
+mod name_nick;
+mod name_sound;
+mod name_words;
 mod name_zh;
 mod network;
 mod phone;
+mod phone_abroad;
 mod phone_us;
 mod plate;
 mod record_number;
 mod surname;
+mod surname_words;
 mod unit;
 mod us_id;
 mod vehicle;
@@ -40,6 +50,9 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     if !view.runs.is_empty() {
         candidates(view.text, view.runs, 7, |candidate| numbers(view, candidate, &mut hits));
         hits.retain(|hit| !is_quantity(view, hit));
+        for hit in hits.iter_mut().filter(|hit| hit.kind == Kind::Telephone) {
+            hit.end += phone::extension(view.after(hit.end));
+        }
         record_number::find_shapes(view, &mut hits);
         date::find(view, &mut hits);
         age::find(view, &mut hits);
@@ -49,12 +62,16 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
         address_zh::find_streets(view, &mut hits);
         address_en::find(view, &mut hits);
         network::find_addresses(view, &mut hits);
+        code::find(view, &mut hits);
     }
     network::find_words(view, &mut hits);
     date::find_han(view, &mut hits);
     name_zh::find_foreign(view, &mut hits);
     name_zh::find_before(view, &mut hits);
     name_free::find(view, &mut hits);
+    name_nick::find(view, &mut hits);
+    name_sound::find(view, &mut hits);
+    name_en_role::find(view, &mut hits);
     if !view.cues.is_empty() {
         age::find_han(view, &mut hits);
         account::find(view, &mut hits);
@@ -101,6 +118,7 @@ fn numbers(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {
     bank_card::find(view, candidate, hits);
     phone::find(view, candidate, hits);
     phone_us::find(view, candidate, hits);
+    phone_abroad::find(view, candidate, hits);
     us_id::find(view, candidate, hits);
 }
 

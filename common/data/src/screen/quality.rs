@@ -8,6 +8,7 @@
 //! of that kind.
 
 mod blind;
+pub mod file;
 mod held_out;
 mod templates;
 

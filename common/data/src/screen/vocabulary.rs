@@ -10,24 +10,37 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
     (
         Cue::NameLabel,
         "姓名 患者姓名 病人姓名 患儿姓名 产妇姓名 受检者姓名 就诊人姓名 就诊人 姓名/name 真实姓名 曾用名 名字 联系人 联系人姓名 紧急联系人 家属姓名 监护人 监护人姓名 \
-         签名 签字 医师签名 医师签字 医生签名 护士签名 护士签字 患者签名 患者签字 家属签名 家属签字 签名医师 签署人 记录者 记录人 记录医师 书写者 书写人 书写医师 报告者 报告人 报告医师 审核者 审核人 审核医师 审签 \
+         签名 签字 (签章) (签字) (签名) 签章 医师签名 医师签字 医生签名 护士签名 护士签字 患者签名 患者签字 家属签名 家属签字 签名医师 签署人 记录者 记录人 记录医师 书写者 书写人 书写医师 报告者 报告人 报告医师 审核者 审核人 审核医师 审签 \
          检验者 检验人 检验医师 检查医师 检查者 操作者 申请医师 申请医生 送检医师 送检医生 主刀 主刀医师 术者 一助 二助 第一助手 助手 麻醉医师 麻醉者 巡回护士 器械护士 责任护士 主管护士 值班护士 值班医师 值班医生 经治医师 经治医生 接诊医师 接诊医生 接诊医生姓名 首诊医师 \
          主治医师 主治医生 主管医师 主管医生 住院医师 住院医生 上级医师 责任医师 会诊医师 转诊医师 转诊医生 转出医师 接收医师 开方医师 处方医师 开具医师 审方药师 审核药师 调配药师 核对药师 发药药师 调剂 收件人 缴费人 投保人 被保险人 参保人 持卡人 户主 开户名 户名 \
-         陈述者 病史陈述者 供史者 病史提供者 代诉人 陪诊人 陪同人 陪护人 委托人 受托人 申请人 采样人 送检人 随访人 随访者 \
+         陈述者 病史陈述者 供史者 病史提供者 代诉人 陪诊人 陪同人 陪护人 送诊人 接听人 来电人 呼救人 报警人 报案人 知情人 经办人 承办人 经手人 受种者 受血者 献血者 被鉴定人 鉴定人 受试者 受访者 来访者 来诊者 求助者 当事人 犬主 车主 分诊护士 主检医师 转入医师 送检者 咨询师 心理师 康复师 营养师 督导员 责任组长 护理组长 交班人 接班人 交班者 接班者 核对者 核对人 复核者 复核人 录入者 录入人 整理者 主持者 主持人 汇报人 汇报者 主讲人 授权人 被授权人 代理人 法定代理人 见证人 证明人 委托人 受托人 申请人 采样人 送检人 随访人 随访者 \
          name patient_name full_name first_name last_name surname given_name pt_name name_of_patient contact_name emergency_contact next_of_kin guardian attending attending_physician physician ordering_physician referring_physician \
          referring_provider referred_by primary_care_physician primary_care_provider pcp provider ordering_provider provider_name dictated_by signed_by electronically_signed_by transcribed_by reviewed_by reported_by prescriber prescribed_by accompanied_by discussed_with spoke_with \
          surgeon assistant_surgeon anesthesiologist radiologist pathologist cardiologist nurse rn caregiver informant interpreter subscriber policyholder policy_holder guarantor insured consultant seen_by examined_by evaluated_by followed_by_dr witness collected_by pharmacist cc attn to from dear re",
     ),
     (
         Cue::Person,
-        "患者 病人 患儿 患方 产妇 孕妇 伤者 死者 受检者 其父 其母 其妻 其夫 其子 其女 其兄 其弟 其姐 其妹 家属 家长 爱人 丈夫 妻子 老公 老婆 父亲 母亲 爸爸 妈妈 儿子 女儿 哥哥 弟弟 姐姐 妹妹 爷爷 奶奶 外公 外婆 姥姥 姥爷 叔叔 伯父 姑姑 舅舅 阿姨 岳父 岳母 公公 婆婆 儿媳 女婿 孙子 孙女 配偶 \
-         患者家属 患者之子 患者之女 患者之妻 患者之夫 患者父亲 患者母亲 患者妻子 患者丈夫 患者儿子 患者女儿 之子 之女 之妻 之夫 陪护 护工 保姆 同事 邻居 朋友 室友 \
-         \
+        "患者 病人 患儿 患方 产妇 孕妇 伤者 死者 受检者 家属 家长 患者家属 \
+         家属方 亲属 宣教对象 患者描述 督导 主检 审核 审阅 核对 复核 记录 报告 操作 麻醉 接生 巡台 巡回 器械 到场 侍诊 主持 访视 组长 班长 队长 警官 民警 村医 公卫员 律师 社工 护理员 住持 店主 房东 雇主 老板 记者 校医 班主任 辅导员 乘客 驾驶员 院前医生 上级 下机签名 上机签名 一线 二线 三线 带教 指导老师 导师 研究生 进修生 规培生 实习生 \
          patient pt wife husband spouse partner son daughter mother father sister brother mom dad grandmother grandfather aunt uncle cousin niece nephew friend neighbor roommate child",
     ),
     (
+        Cue::Kin,
+        "其妻 其夫 其子 其女 其兄 其弟 其姐 其妹 其父 其母 爱人 丈夫 妻子 老公 老婆 父亲 母亲 爸爸 妈妈 儿子 女儿 哥哥 弟弟 姐姐 妹妹 爷爷 奶奶 外公 外婆 姥姥 姥爷 叔叔 伯父 姑姑 舅舅 阿姨 岳父 岳母 公公 婆婆 儿媳 女婿 孙子 孙女 配偶 患者之子 患者之女 患者之妻 患者之夫 患者父亲 患者母亲 患者妻子 患者丈夫 患者儿子 患者女儿 之子 之女 之妻 之夫 陪护 护工 保姆 同事 邻居 朋友 室友 \
+         长子 次子 三子 长女 次女 三女 大儿子 小儿子 大女儿 小女儿 外孙 外孙女 外甥 外甥女 侄子 侄女 老伴 嫂子 弟媳 弟妹 妹夫 姐夫 表哥 表姐 表弟 表妹 堂哥 堂姐 堂弟 堂妹 我妹 我弟 我姐 我哥 我妹妹 我弟弟 我姐姐 我哥哥 我老公 我老婆 我女儿 我儿子 她女儿 他女儿 她儿子 他儿子 其女儿 其儿子 其妻子 其丈夫 其父亲 其母亲 其配偶 \
+         孩子 宝宝 宝贝 小孩 养女 养子 继子 继女 孙儿 闺女 媳妇 女友 男友 女朋友 男朋友 未婚妻 未婚夫 前妻 前夫 同学 同桌 工友 战友 他哥 她哥 他弟 她弟 他姐 她姐 他妹 她妹 1子 1女 一子 一女 双胞胎姐姐 双胞胎妹妹 志愿者 义工 司机 翻译 学员 学生",
+    ),
+    (Cue::PetName, "小名 乳名 大名 昵称 绰号 外号 网名 艺名 小名叫 乳名叫"),
+    (
+        Cue::NamePart,
+        "扎西 卓玛 次仁 旺堆 尼玛 巴桑 多吉 平措 央金 泽仁 贡布 顿珠 索朗 德吉 白玛 格桑 拉姆 丹增 旺姆 曲珍 洛桑 达瓦 边巴 米玛 普布 拉巴 仁青 罗布 强巴 加措 嘉措 益西 旦增 才让 卓嘎 桑吉 旺久 次旺 朗杰 群培 晋美 赤列 土登 阿旺 才旦 索南 多杰 央宗 拉珍 措姆 班旦 尕藏 嘎玛 仓决 玉珍 麦吉 卓么 拉毛 卡措 当知 尕玛 吉美 班玛 俄日 \
+         巴特尔 其其格 娜仁 托雅 乌云 宝音 敖登 苏和 哈斯 格日勒 朝鲁 阿古拉 阿木尔 萨仁 斯琴 高娃 塔娜 图雅 毕力格 特木尔 那顺 呼和 布和 巴图 牧仁 赛罕 孟克 吉日 陶格 朝克 青格乐 通拉嘎 苏日娜 乌日娜 高乐 班布尔 乌云娜 图门 白音 那木 额尔德尼 巴雅尔 乌力吉 毕勒格 满都拉 哈达 莫日根 铁木尔 敖日格勒 阿拉坦 斯日古楞 都兰 \
+         买买提 吾买尔 库尔班 吐尔逊 艾合买提 阿不都 阿卜杜 热孜万 亚森 艾尼瓦尔 肉孜 依明 帕提古丽 阿依古丽 巴哈尔 热娜 麦麦提 玉山江 拜合提 努尔 艾山 艾克拜尔 迪力 夏提 吾守尔 卡德尔 哈斯木 赛迪 艾则孜 帕尔哈提 古丽 古丽巴哈尔 阿依夏木 热合曼 穆萨 玉素甫 木合塔尔 阿迪力 迪丽 努尔江 赛力克 叶尔兰 别克 巴合提 加孜拉 阿依努尔 海热提 祖力 帕孜 热西提 司马义 伊敏 吐尼亚孜 买尔丹 古兰 马哈麦 马尕西木 尤素福 哈麦 尔洒 舍木 主麻 伊斯玛 \
+         阿呷 木呷 吉克 尔古 曲比 日古 阿牛 拉日 史古 沙马 吉木 岩温 岩罕 岩龙 玉罕 玉香 玉波 岩温罕 索玛 日洛",
+    ),
+    (
         Cue::Named,
-        "我叫 名叫 叫做 名字叫 名字是 我的名字是 姓名是 本人叫 她叫 他叫 本名 my_name_is name_is named the_name_of",
+        "我叫 名叫 叫做 自称 自己叫 他叫 她叫 名字叫 名字是 我的名字是 姓名是 本人叫 本名 my_name_is name_is named the_name_of",
     ),
     (
         Cue::TitleBefore,
@@ -83,12 +96,12 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
     (Cue::Bed, "床号 床位号 床位 病床号 bed bed_no bed_number bed_#"),
     (
         Cue::Phone,
-        "电话 电话号码 电话号 联系电话 联系方式 联系号码 手机 手机号 手机号码 移动电话 家庭电话 单位电话 办公电话 固定电话 固话 座机 传真 传真号 热线 咨询电话 致电 拨打 来电 电联 tel 本人电话 家属电话 \
-         phone phone_number phone_no telephone telephone_number tel. cell cell_phone mobile mobile_phone home_phone work_phone contact_number fax fax_number call pager beeper callback_number ph",
+        "电话 电话号码 电话号 联系电话 联系方式 联系号码 手机 手机号 手机号码 移动电话 家庭电话 单位电话 办公电话 固定电话 固话 座机 小灵通 传真 传真号 热线 咨询电话 致电 拨打 来电 电联 tel 本人电话 家属电话 \
+         phone phone_number phone_no telephone telephone_number tel. cell cell_phone mobile mobile_phone home_phone work_phone contact_number fax fax_number call calling called reached reach office pager pgr beeper callback_number ph",
     ),
     (
         Cue::AddressLabel,
-        "住址 地址 家庭住址 家庭地址 现住址 现住地 现住地址 户口地址 户籍地址 户籍地 户籍 户籍所在地 联系地址 通讯地址 通信地址 单位地址 工作单位 工作地址 居住地址 居住地 常住地址 收件地址 邮寄地址 籍贯 出生地 家住 现住 现居 现居住 住在 暂住 居住于 现住于 家在 \
+        "住址 地址 家庭住址 家庭地址 现住址 现住地 现住地址 户口地址 户籍地址 户籍地 户籍 户籍所在地 联系地址 通讯地址 通信地址 单位地址 工作单位 工作地址 居住地址 居住地 常住地址 收件地址 邮寄地址 籍贯 出生地 家住 现住 住 租住 租住在 租住于 借住 寄住 快递至 快递到 寄到 寄至 寄往 邮寄至 送至 生于 呼救地址 事发地址 事发地点 现场地址 老家 户籍在 门牌 现居 现居住 住在 暂住 居住于 现住于 家在 \
          address home_address mailing_address street_address residence resides_at lives_at living_at residing_at",
     ),
     (
@@ -117,7 +130,7 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
     ),
     (
         Cue::Street,
-        "street st st. avenue ave ave. road rd rd. boulevard blvd blvd. lane ln ln. drive court ct ct. place pl pl. terrace way circle cir parkway pkwy highway hwy square trail loop crescent close",
+        "street st st. ter ter. terr mews alley trace grove run gardens row hill walk quay park ridge bend crossing path pike trl avenue ave ave. road rd rd. boulevard blvd blvd. lane ln ln. drive court ct ct. place pl pl. terrace way circle cir parkway pkwy highway hwy square trail loop crescent close",
     ),
     (
         Cue::FirstName,
@@ -126,6 +139,8 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
     ),
     (Cue::FirstName, person_names::FIRST),
     (Cue::LastName, person_names::LAST),
+    (Cue::FirstName, person_names::MORE_FIRST),
+    (Cue::LastName, person_names::MORE_LAST),
     (
         Cue::RecordNumber,
         "id号 病人档案号 患者档案号 患者登记号 病历档案号 住院证号 入院登记号 门急诊号 急诊编号 急诊流水号 就诊id 就诊证号 病历本号 胎儿编号 随诊号 建档号 建册号 病员编号 病员id 病人登记号 患者索引号 主索引号 \
@@ -141,7 +156,23 @@ pub(super) const WORDS: &[(Cue, &str)] = &[
         "机器编号 机器号 仪器编号 仪器号 机号 泵号 输液泵编号 监护仪编号 呼吸机编号 假体编号 假体序列号 人工晶体编号 晶体编号 晶体序列号 电极编号 导管编号 导线编号 植入体编号 植入体序列号 植入物序列号 植入器械编号 脉冲发生器编号 脉冲发生器序列号 除颤器编号 除颤器序列号 器械号 器械序列号 出厂号 出厂序列号 胰岛素泵编号 胰岛素泵序列号 助听器编号 人工耳蜗编号 耳蜗序列号 钢板编号 心脏起搏器编号 sn号 sn码 产品序号 装置编号 装置序列号 资产编号 设备资产号 设备sn \
          pump_serial device_no implant_no implant_id pump_number pump_no asset_tag asset_number asset_no ser._no",
     ),
-    (Cue::Bed, "病床 床次 铺位号 床位编号 所在床位 床号为 bunk_no"),
+    (
+        Cue::Bed,
+        "病床 床次 铺位号 床位编号 所在床位 床号为 机位 透析机位 透析床位 抢救床 留观床 铺位 bunk_no bay chair isolette incubator crib side_room cubicle ccu cvicu micu sicu nicu picu sdu icu pacu eicu ricu ticu room rm",
+    ),
+    (Cue::Plate, "plate license_plate licence_plate plate_no plate_number plates tag_number reg_plate"),
+    (
+        Cue::Licence,
+        "dl badge badge_number badge_no staff_id staff_no employee_no rx# rx_number rx_no prescription_number prescription_no case subject subject_id subject_no participant participant_id kit report incident incident_no incident_number run_no run_number enrolment_id study_subject donor_id donor_number screening_no screening_number randomization_no iis_id notes_no notes_number police_report docket docket_no file_id volunteer_id pcr_no booking_no booking_number confirmation_number reference_number",
+    ),
+    (
+        Cue::Insurance,
+        "claim claim_number claim_no claim_# auth authorization authorization_number auth_no auth_number prior_auth copay_card member_card card dental_id delta payer_id plan_id coverage_id 工伤认定号 工伤号 理赔号 赔案号 报案号 结算单号 备案编号",
+    ),
+    (
+        Cue::Device,
+        "ser ser. serial# asset asset_tag_no machine monitor ventilator pump scope loaner lot_number_of_device generator_serial lead_serial unit_serial 心房电极 心室电极 主机 主机号 除颤仪 内镜编号",
+    ),
     (
         Cue::Nothing,
         "drug_name brand_name generic_name trade_name product_name medication_name file_name test_name hospital_name facility_name disease_name diagnosis_name user_name department_name common_name scientific_name patient_education patient_safety patient_care patient_history pt_history 患者教育 患者安全 医生集团 医生建议 护士站 手机依赖 电话随访 药师咨询 微信支付 微信群 微信公众号 登记号码牌 电话咨询 手机软件 主任委员 老师傅 护理床位 病床位 医患者 患者群 医生们 护士们 专家共识 专家组 专家号 专家门诊 专家指南 教授级 主任务 姓名牌 签名栏 first_name_basis call_bell call_light may_be may_have may_need may_cause",

@@ -15,9 +15,15 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
         let found = match cue.cue {
             Cue::Passport => passport(rest).map(|length| (Kind::Passport, length)),
             Cue::Permit => permit(rest).map(|length| (Kind::TravelPermit, length)),
+            Cue::CitizenId if rest.starts_with(is_han) => {
+                officer(rest).map(|length| (Kind::OfficerNumber, length))
+            }
             Cue::Officer => officer(rest).map(|length| (Kind::OfficerNumber, length)),
-            Cue::Insurance => label::number(rest, 5, 6, 24).map(|length| (Kind::InsuranceNumber, length)),
+            Cue::Insurance => label::spaced(rest, 5, 24)
+                .filter(|length| *length >= 6)
+                .map(|length| (Kind::InsuranceNumber, length)),
             Cue::Account => account(rest).map(|length| (Kind::AccountNumber, length)),
+            Cue::Plate => plate(rest).map(|length| (Kind::LicenceNumber, length)),
             Cue::Licence => label::number(rest, 4, 5, 24).map(|length| (Kind::LicenceNumber, length)),
             Cue::Wechat => wechat(rest, marked || skip > 0).map(|length| (Kind::WechatId, length)),
             Cue::Qq => qq(rest).map(|length| (Kind::QqNumber, length)),
@@ -28,6 +34,25 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             hits.push(Hit { kind, start: cue.end + skip, end: cue.end + skip + length });
         }
     }
+}
+
+/// `HRX-4471`, `OH JKP 2208` behind a word for a plate: capitals and digits in one to three groups.
+fn plate(text: &str) -> Option<usize> {
+    let mut end = 0;
+    for group in 0..3 {
+        let rest = text.get(end..)?;
+        let skip = usize::from(group > 0 && rest.starts_with(' '));
+        let length = label::token(rest.get(skip..)?);
+        let token = rest.get(skip..skip + length)?;
+        let capitals =
+            token.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit() || byte == b'-');
+        if length == 0 || !capitals || end + skip + length > 12 || (group > 0 && skip == 0) {
+            break;
+        }
+        end += skip + length;
+    }
+    let digits = text.bytes().take(end).filter(u8::is_ascii_digit).count();
+    (digits >= 3 && end >= 5).then_some(end)
 }
 
 /// `E12345678`, `EA1234567`, `G`, `D`, `S`, `P`, `H` and eight digits; foreign passports of six to nine

@@ -15,6 +15,7 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     // `Dr` is a title more often; `street_start` wants a house number.
     for cue in view.cues.iter().filter(|cue| matches!(cue.cue, Cue::Street | Cue::TitleBefore)) {
         if let Some(start) = street_start(view, cue.start, cue.end) {
+            let start = flat_before(view, start);
             let end = cue.end + rest_of_address(view.after(cue.end));
             hits.push(Hit { kind: Kind::Address, start, end });
         }
@@ -34,6 +35,17 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             hits.push(Hit { kind: Kind::Address, start, end: run.end + plus_four(view.after(run.end)) });
         }
     }
+}
+
+/// `Flat 2, ` before a house number belongs to the address.
+fn flat_before(view: &View<'_>, start: usize) -> usize {
+    let Some(head) = view.before(start).strip_suffix(", ") else { return start };
+    let number = head.bytes().rev().take(4).take_while(u8::is_ascii_alphanumeric).count();
+    let before = head.get(..head.len() - number).unwrap_or_default();
+    let word = ["Flat ", "Apt ", "Unit ", "Room ", "Suite "]
+        .iter()
+        .find(|word| number > 0 && before.ends_with(**word));
+    word.map_or(start, |word| before.len() - word.len())
 }
 
 /// `-1234` behind a ZIP code.
@@ -107,7 +119,7 @@ fn rest_of_address(text: &str) -> usize {
 fn piece_length(body: &str, index: usize) -> Option<usize> {
     let lead = body.len() - body.trim_start().len();
     let trimmed = body.trim();
-    let unit = ["Apt", "Unit", "Suite", "Ste", "#", "Floor", "Room", "Rm", "Bldg"]
+    let unit = ["Apt", "Fl ", "Flat", "Lot", "Unit", "Suite", "Ste", "#", "Floor", "Room", "Rm", "Bldg"]
         .iter()
         .any(|word| trimmed.starts_with(word));
     if unit {
@@ -128,11 +140,22 @@ fn piece_length(body: &str, index: usize) -> Option<usize> {
             None => None,
         };
     }
+    // The words of the city, and a British post code behind them.
+    let mut end = 0;
+    for (index, word) in trimmed.split(' ').take(5).enumerate() {
+        if !(is_capitalised(word) || is_post_code(word) && index > 0) {
+            break;
+        }
+        end += word.trim_end_matches('.').len() + usize::from(index > 0);
+        if word.ends_with('.') {
+            break;
+        }
+    }
     let city = index > 0
         && lead == 1
-        && (1..=3).contains(&trimmed.split(' ').count())
-        && trimmed.split(' ').all(is_capitalised);
-    city.then_some(body.len())
+        && end > 0
+        && trimmed.get(..end).is_some_and(|words| words.split(' ').count() <= 5);
+    city.then_some(lead + end)
 }
 
 /// The beginning of `Springfield, IL ` before a ZIP code.
@@ -160,6 +183,15 @@ fn city_start(before: &str) -> Option<usize> {
         }
     }
     Some(if start == city.len() { state_at } else { start })
+}
+
+/// Half of a British post code: `LS6`, `2AB`, `DN31`.
+fn is_post_code(word: &str) -> bool {
+    let word = word.trim_end_matches('.');
+    let digits = word.bytes().filter(u8::is_ascii_digit).count();
+    (3..=4).contains(&word.len())
+        && (1..=2).contains(&digits)
+        && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit())
 }
 
 /// A word of letters that begins with a capital.

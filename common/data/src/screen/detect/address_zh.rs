@@ -40,8 +40,10 @@ const LEVELS: &[&str] = &[
 const NEVER_IN_PLACES: &str =
     "院科病医诊的了在是和我你他她有到去来就要会吗呢吧做看住过被把从为与及或疗术患者区痛疼症炎者啊";
 /// What counts behind a street or a building.
-const UNITS: &[&str] =
-    &["号楼", "号院", "号", "栋", "幢", "单元", "室", "弄", "楼", "层", "座", "组", "队", "户"];
+const UNITS: &[&str] = &[
+    "号楼", "号院", "号", "栋", "幢", "单元", "室", "弄", "楼", "层", "座", "组", "队", "户", "房", "社",
+    "街坊", "期", "排",
+];
 
 /// Length of one further level at the beginning of a text: a name of one to seven characters and its suffix.
 fn level(text: &str) -> Option<usize> {
@@ -137,6 +139,30 @@ fn chain(view: &View<'_>, named: usize) -> Option<usize> {
         at += length;
     }
     at += houses(view.after(at));
+    // `45号附12`, `1号漓江饭店507房`: a building behind the number of the street.
+    if let Some(rest) = view.after(at).strip_prefix('附') {
+        at += '附'.len_utf8() + leading(rest, 4, |c| c.is_ascii_digit() || c == '-' || c == '号').end;
+    }
+    let behind = view.after(at);
+    let stretch = leading(behind, 14, |c| {
+        is_han(c) && !"住于在因患者电联".contains(c) || c.is_ascii_alphanumeric() || c == '-'
+    })
+    .end;
+    let tail = behind.get(..stretch).unwrap_or_default();
+    let unit = ["房", "室", "层", "楼", "座", "单元", "号", "户", "社", "组"]
+        .iter()
+        .filter_map(|unit| tail.rfind(unit).map(|at| at + unit.len()))
+        .max();
+    let number = tail.find(|c: char| c.is_ascii_alphanumeric());
+    let last = leading(tail.get(number.unwrap_or(0)..).unwrap_or_default(), 10, |c| {
+        c.is_ascii_alphanumeric() || c == '-'
+    })
+    .end;
+    if at > first
+        && let Some(number) = number
+    {
+        at += unit.filter(|unit| *unit > number).unwrap_or(number + last).max(number + last);
+    }
     (at > first).then_some(at)
 }
 
@@ -155,7 +181,8 @@ fn labelled(view: &View<'_>, end: usize) -> Option<(usize, usize)> {
         .filter_map(|word| value.find(word))
         .min();
     let value = value.get(..cut.unwrap_or(value.len()))?.trim_end_matches('(');
-    let ascii = value.starts_with(|c: char| c.is_ascii_alphabetic());
+    let ascii = value.starts_with(|c: char| c.is_ascii_alphabetic() || c == '院')
+        || ["病区", "病房", "病室", "监护", "科"].iter().any(|word| value.contains(word));
     let ends = LEVELS.iter().filter_map(|suffix| value.rfind(suffix).map(|at| at + suffix.len())).max();
     let counted =
         UNITS.iter().any(|unit| value.contains(unit)) && value.contains(|c: char| c.is_ascii_digit());
@@ -165,7 +192,11 @@ fn labelled(view: &View<'_>, end: usize) -> Option<(usize, usize)> {
     }
     // Behind a colon all of it is the address; in a sentence (`家住杭州市西湖区多年`) only up to the last level or
     // number.
-    let end = if marked || counted { value.len() } else { ends? };
+    let closed = UNITS.iter().any(|unit| value.ends_with(unit));
+    let end = if marked || counted || closed { value.len() } else { ends? };
+    let behind = value.get(end..).unwrap_or_default();
+    let digits = leading(behind, 10, |c| c.is_ascii_digit() || c == '-').end;
+    let end = end + houses(behind).max(digits);
     Some((start, start + end))
 }
 

@@ -34,7 +34,10 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
         let text = view.after(run.start);
         let length = match run.len() {
             4 => year_first(text),
-            1 | 2 => month_first(text).or_else(|| year_last(text)),
+            1 | 2 => month_first(text)
+                .or_else(|| short_year(text))
+                .or_else(|| year_last(text))
+                .or_else(|| day_only(view, run.start, text)),
             8 => compact(view, run.start, text),
             14 => compact(view, run.start, text).map(|_| 14),
             _ => None,
@@ -44,6 +47,11 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             seen = run.start + length;
         }
     }
+}
+
+/// Whether a text begins with a whole date in digits: behind `encounter` it is one, not a number.
+pub(super) fn begins(text: &str) -> bool {
+    year_first(text).or_else(|| year_last(text)).is_some()
 }
 
 /// Whether a run is the continuation of a decimal, a range or a code: `1.2023-5-3`, `A-12/3/2020`.
@@ -116,12 +124,92 @@ fn year_last(text: &str) -> Option<usize> {
     let rest = text.get(at..)?.strip_prefix(separator)?;
     let (year, length) = number(rest, 4)?;
     let long = length == 4 && is_year(year);
-    let short = length == 2 && separator == '/';
+    let short = length == 2 && (separator == '/' || first.max(second) > 12);
     let exists = is_date(2000, first, second) || is_date(2000, second, first);
     let end = at + 1 + length;
     let goes_on = text.get(end..)?.starts_with(separator)
         && text.get(end + 1..)?.starts_with(|c: char| c.is_ascii_digit());
     ((long || short) && exists && !goes_on).then_some(end)
+}
+
+/// `24年2月29日`: two digits of the year.
+fn short_year(text: &str) -> Option<usize> {
+    let (_, length) = number(text, 2).filter(|(_, length)| *length == 2)?;
+    let rest = text.get(length..)?.strip_prefix('年')?;
+    let month = month_first(rest)?;
+    Some(length + '年'.len_utf8() + month)
+}
+
+/// `10/26` where a day is spoken of: behind a weekday or a word for a date, before a clock time or a word for
+/// a part of the day.
+fn day_only(view: &View<'_>, start: usize, text: &str) -> Option<usize> {
+    const BEFORE: &[&str] = &[
+        "on",
+        "since",
+        "until",
+        "till",
+        "dated",
+        "signed",
+        "next",
+        "mon",
+        "tue",
+        "tues",
+        "wed",
+        "thu",
+        "thur",
+        "thurs",
+        "fri",
+        "sat",
+        "sun",
+        "monday",
+        "tuesday",
+        "wednesday",
+        "thursday",
+        "friday",
+        "saturday",
+        "sunday",
+        "tomorrow",
+        "today",
+        "yesterday",
+        "ct",
+        "mri",
+        "xr",
+        "visit",
+        "appt",
+        "f/u",
+        "dos",
+        "d/c",
+        "lmp",
+    ];
+    const HAN: &[&str] = &["日期", "取药", "复诊", "手术", "入院", "出院", "于", "末次", "时间", "复查"];
+    const BEHIND: &[&str] = &[
+        "am", "pm", "晨", "早", "上午", "下午", "晚", "夜", "凌晨", "中午", "夜班", "白班", "查房", "入院",
+        "出院", "手术",
+    ];
+    let (month, length) = number(text, 2)?;
+    let (day, day_length) = number(text.get(length..)?.strip_prefix('/')?, 2)?;
+    let end = length + 1 + day_length;
+    let behind = text.get(end..)?;
+    let exists = is_date(2000, month, day) || is_date(2000, day, month);
+    let goes_on = behind.starts_with(['/', '-', '%', 'm', '.'])
+        && !behind.starts_with(". ")
+        && behind != "."
+        && !behind.starts_with(".\n");
+    let head = view.before(start);
+    let head = head.trim_end_matches([' ', ',', ':', '(']);
+    let word: String = head
+        .chars()
+        .rev()
+        .take(10)
+        .take_while(|c| c.is_ascii_alphabetic() || *c == '/')
+        .collect::<Vec<_>>()
+        .into_iter()
+        .rev()
+        .collect();
+    let announced =
+        BEFORE.contains(&word.to_ascii_lowercase().as_str()) || HAN.iter().any(|word| head.ends_with(word));
+    let spoken = BEHIND.iter().any(|word| behind.trim_start().starts_with(word));
+    (exists && !goes_on && (announced || spoken)).then_some(end)
 }
 
 /// `20230503` behind a word that announces a date.

@@ -51,17 +51,26 @@ fn year_after(text: &str) -> Option<usize> {
     let skip = separators(text);
     let of = if text.get(skip..)?.starts_with("of ") { 3 } else { 0 };
     let (year, length) = number(text.get(skip + of..)?, 4)?;
-    ((skip > 0) && length == 4 && (1900..2100).contains(&year)).then_some(skip + of + length)
+    (length == 4 && (1900..2100).contains(&year)).then_some(skip + of + length)
 }
 
 /// `3 `, `3rd of `, `the 3rd `, `03-`: where the day begins.
 fn day_before(text: &str) -> Option<usize> {
-    let head = text.strip_suffix(" of ").or_else(|| text.strip_suffix([' ', '-', '/']))?;
+    // `14MAR2023`: grown together.
+    let glued = text.ends_with(|c: char| c.is_ascii_digit()).then_some(text);
+    let head = text.strip_suffix(" of ").or_else(|| text.strip_suffix([' ', '-', '/'])).or(glued)?;
     let head = ["st", "nd", "rd", "th"].iter().find_map(|ending| head.strip_suffix(ending)).unwrap_or(head);
     let digits = head.bytes().rev().take_while(u8::is_ascii_digit).count();
     let start = head.len() - digits;
     let (day, _) = number(head.get(start..)?, 2)?;
     let glued =
         head.get(..start)?.ends_with(|c: char| c.is_ascii_alphanumeric() || c == '.' || c == '-' || c == '/');
-    ((1..=31).contains(&day) && !glued).then_some(start)
+    if !(1..=31).contains(&day) || glued {
+        return None;
+    }
+    // `2 to 16 August`: the first day of a stretch belongs to it.
+    let stretch =
+        head.get(..start)?.strip_suffix(" to ").or_else(|| head.get(..start)?.strip_suffix(" and "));
+    let first = stretch.map_or(0, |rest| rest.bytes().rev().take(2).take_while(u8::is_ascii_digit).count());
+    Some(stretch.filter(|_| first > 0).map_or(start, |rest| rest.len() - first))
 }

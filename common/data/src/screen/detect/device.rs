@@ -13,7 +13,7 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
         let rest = view.after(start);
         // Behind a Chinese label the number may follow at once.
         let apart = marked || skip > 0 || view.before(cue.end).ends_with(is_han);
-        let length = mac(rest).or_else(|| label::number(rest, 4, 5, 40).filter(|_| apart));
+        let length = mac(rest).or_else(|| label::spaced(rest, 4, 40).filter(|length| apart && *length >= 5));
         if let Some(length) = length {
             hits.push(Hit { kind: Kind::DeviceId, start, end: start + length });
         }

@@ -53,6 +53,46 @@ pub(super) fn number(text: &str, digits_min: usize, chars_min: usize, chars_max:
     (digits >= digits_min && (chars_min..=chars_max).contains(&length)).then_some(length)
 }
 
+/// Like [`number`], for numbers that are written with blanks: letters before the digits (`KCI 55-10932`), or
+/// groups of digits (`943 476 5919`). A group that a date, a quantity or an age begins with is not taken in.
+pub(super) fn spaced(text: &str, digits_min: usize, chars_max: usize) -> Option<usize> {
+    let mut end = token(text);
+    let head = text.get(..end)?;
+    let letters = !head.is_empty() && head.len() <= 6 && !head.bytes().any(|byte| byte.is_ascii_digit());
+    if letters {
+        let rest = text.get(end..)?;
+        let rest = rest.strip_prefix('.').unwrap_or(rest);
+        let behind = rest.strip_prefix(' ')?;
+        let length = token(behind);
+        let whole = behind
+            .get(..length)
+            .is_some_and(|token| token.starts_with(|c: char| c.is_ascii_digit() || c.is_ascii_uppercase()));
+        if !whole || !head.starts_with(|c: char| c.is_ascii_uppercase()) {
+            return None;
+        }
+        end = text.len() - behind.len() + length;
+    }
+    let mut last = end;
+    for _ in 0..4 {
+        let Some(rest) = text.get(end..).and_then(|rest| rest.strip_prefix(' ')) else { break };
+        let length = token(rest);
+        let group = rest.get(..length).unwrap_or_default();
+        let digits = group.bytes().take_while(u8::is_ascii_digit).count();
+        let behind = rest.get(length..).unwrap_or_default();
+        let goes_on = behind.starts_with(['.', ':', '/', '%', '年', '月', '岁', '日', '床'])
+            && !behind.starts_with(". ")
+            && behind != ".";
+        let short = last <= 8 && (2..=8).contains(&digits) && length - digits <= 2;
+        if !short || goes_on || end + 1 + length > chars_max || (digits == length && digits < 3 && last > 4) {
+            break;
+        }
+        end += 1 + length;
+        last = length;
+    }
+    let digits = text.as_bytes().iter().take(end).filter(|byte| byte.is_ascii_digit()).count();
+    (digits >= digits_min && (4..=chars_max).contains(&end)).then_some(end)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,5 +108,10 @@ mod tests {
         assert_eq!(token("12-"), 2);
         assert_eq!(number("ZY0012。", 3, 3, 20), Some(6));
         assert_eq!(number("abcdef", 1, 3, 20), None);
+        assert_eq!(spaced("943 476 5919, who", 5, 24), Some(12));
+        assert_eq!(spaced("KCI 55-10932 ok", 5, 24), Some(12));
+        assert_eq!(spaced("WA 100-877-26WA.", 5, 24), Some(15));
+        assert_eq!(spaced("00123456 45 M", 5, 24), Some(8));
+        assert_eq!(spaced("was seen 2019", 4, 24), None);
     }
 }

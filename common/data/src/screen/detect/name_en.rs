@@ -48,6 +48,14 @@ pub(super) fn word(text: &str) -> Option<usize> {
         .or_else(|| spelled.strip_suffix("’s"))
         .unwrap_or(spelled)
         .trim_end_matches(['-', '\'']);
+    if spelled.starts_with("I'") || spelled.starts_with("I’") {
+        return None;
+    }
+    // `Forrest IIa`: a class, not a name.
+    let numeral = core.trim_end_matches(['a', 'b', 'c']);
+    if core.len() > 1 && !numeral.is_empty() && numeral.bytes().all(|byte| matches!(byte, b'I' | b'V')) {
+        return None;
+    }
     let initial = core.chars().count() == 1;
     let stop = initial && text.get(core.len()..)?.starts_with('.');
     (!is_not_a_name(core) || stop).then(|| core.len() + usize::from(stop))

@@ -3,6 +3,9 @@
 //! Called by `detect`. Invariant: a name before a word of diseases, signs and devices is an eponym and no
 //! finding.
 
+use std::collections::HashSet;
+use std::sync::LazyLock;
+
 use super::name_en::{is_not_a_name, word};
 use crate::screen::cue::{Cue, CueHit};
 use crate::screen::kind::Kind;
@@ -16,7 +19,7 @@ const EPONYM: &str = "disease syndrome sign signs test palsy phenomenon reflex f
     university medical street road avenue county center centre school unit ward pump needle forceps bandage brace collar splint";
 
 /// Capitalised words of a sentence's beginning that are no first names.
-const STARTS: &str = "consider continue take hold apply call called ask asked tell told see seen check start stop give given use used new paged \
+const STARTS: &str = "braxton consider continue take hold apply call called ask asked tell told see seen check start stop give given use used new paged \
     discussed per thank thanks spoke notified nurse sister brother baby boy girl master told contacted with however today yesterday \
     overnight also then because although while prior post rule suspect suspected possible probable likely known classic bilateral \
     consult refer referred thanks regards sincerely hello our every each both another north south east west upper lower mount lake fort \
@@ -58,8 +61,16 @@ const BEFORE: &[&str] = &[
     "informed",
 ];
 
-fn listed(list: &str, word: &str) -> bool {
-    list.split_whitespace().any(|known| known.eq_ignore_ascii_case(word))
+/// The lists as sets, because every capitalised word is looked up.
+static LISTS: LazyLock<[HashSet<&'static str>; 3]> =
+    LazyLock::new(|| [EPONYM, STARTS, ACTS].map(|list| list.split_whitespace().collect()));
+
+const EPONYMS: usize = 0;
+const BEGINNINGS: usize = 1;
+const DEEDS: usize = 2;
+
+fn listed(list: usize, word: &str) -> bool {
+    LISTS.get(list).is_some_and(|set| set.contains(word.to_ascii_lowercase().as_str()))
 }
 
 /// Adds the names around known first and last names.
@@ -82,7 +93,12 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
 fn is_eponym(view: &View<'_>, end: usize) -> bool {
     let rest = view.after(end);
     let rest = rest.strip_prefix("'s").unwrap_or(rest);
-    rest.starts_with('-') || rest.strip_prefix(' ').is_some_and(|rest| listed(EPONYM, first_word(rest)))
+    rest.starts_with('-') || rest.strip_prefix(' ').is_some_and(|rest| listed(EPONYMS, first_word(rest)))
+}
+
+/// Whether a text begins with a word that makes the name before it one of a disease, a device or a place.
+pub(super) fn is_eponym_word(rest: &str) -> bool {
+    listed(EPONYMS, first_word(rest))
 }
 
 fn first_word(text: &str) -> &str {
@@ -116,7 +132,7 @@ fn with_first(view: &View<'_>, cue: &CueHit) -> Option<(usize, usize)> {
     let whole = word(before) == Some(before.len());
     let shouted = before.len() > 2 && before.bytes().all(|byte| byte.is_ascii_uppercase());
     let shouted_last = view.text.get(cue.start..cue.end)?.bytes().all(|byte| byte.is_ascii_uppercase());
-    (whole && !is_not_a_name(before) && !listed(STARTS, before) && (!shouted || shouted_last))
+    (whole && !is_not_a_name(before) && !listed(BEGINNINGS, before) && (!shouted || shouted_last))
         .then_some((start, cue.end))
 }
 
@@ -124,7 +140,7 @@ fn with_first(view: &View<'_>, cue: &CueHit) -> Option<(usize, usize)> {
 fn single(view: &View<'_>, cue: &CueHit) -> Option<(usize, usize)> {
     let acts = view.after(cue.end).strip_prefix(' ').is_some_and(|rest| {
         let act = first_word(rest);
-        act.bytes().all(|byte| byte.is_ascii_lowercase()) && listed(ACTS, act)
+        act.bytes().all(|byte| byte.is_ascii_lowercase()) && listed(DEEDS, act)
     });
     let named = word_before(view, cue.start)
         .is_some_and(|(_, before)| BEFORE.iter().any(|known| known.eq_ignore_ascii_case(before)));

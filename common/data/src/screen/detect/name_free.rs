@@ -1,156 +1,267 @@
-//! Chinese names that nothing announces: a surname and characters that given names are made of, between a
-//! place where a word can begin and one where a name can end (`今晨王建国再发`, `请李秀英到`). Called by `detect`.
-//! Invariants: each Han character is looked at once with a bounded stretch on either side; the rarer the
-//! surname as a surname, the more its given name must look like one.
+//! Chinese names that nothing announces, or that a role announces without a clear end: a surname and
+//! characters that given names are made of, between a place where a word can begin and one where a name can
+//! end (`今晨王建国再发`, `外科全志勇、`, `责任组长庄晓曼复查`, `钱传志质问`). Called by `detect`. Invariants: each Han character is
+//! looked at once with a bounded stretch on either side; the weaker the places on both sides and the rarer
+//! the surname as a surname, the more its given name must look like one.
 
-use std::collections::HashSet;
-use std::sync::LazyLock;
-
-use super::name_zh::is_end;
-use super::surname::{Surname, is_given, surname};
+use super::han;
+use super::name_words::{ACTS, AFTER, BEFORE, DEEDS};
+use super::name_zh::{is_end, is_masked};
+use super::surname::{Surname, surname};
+use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View, is_han};
 
-/// The most frequent surnames that begin few other words: enough for a given name of one character.
-const FREQUENT: &str = "王李张刘陈杨赵吴周徐孙朱胡郭何罗郑梁谢宋唐许韩冯邓曹彭曾肖董袁潘蒋蔡余杜苏魏吕丁沈姚卢姜崔钟谭陆汪范廖贾韦邹孟秦邱\
-    尹薛闫段侯陶黎贺郝龚邵覃戴莫葛邢乔庞倪聂翟殷詹俞柯裴翁骆靳鲍喻祁滕牟缪娄窦戚岑佟臧闵邬栾寇甄虞佘邝";
+/// Titles behind a surname.
+const TITLES: &[&str] =
+    &["主任", "副主任", "医生", "医师", "大夫", "护士", "教授", "老师", "先生", "女士", "某", "院长"];
 
-/// Characters of given names that are hardly words of a sentence.
-const TELLING: &str = "伟芳娜敏丽磊军勇艳杰娟涛超秀霞刚桂英华玉兰红建国志文海波鹏飞雪梅琳婷浩宇欣怡涵梓轩晨曦佳琪俊凯嘉豪雨萍燕春荣福贵\
-    永祥德淑珍凤莲彩云宏斌彬峰辉旭倩颖慧晶莹璐瑶滨昌栋菲芬枫锋翰航昊皓弘鸿虎焕惠吉佶济坚姣娇洁捷敬靖君珺钧坤蕾莉铭茗楠妮沛琦谦茜琴勤庆\
-    蓉榕茹儒瑞莎珊韶升姝树松涓廷庭彤童桐婉巍薇炜雯武希熙贤骁昕馨雄勋雅妍彦阳尧耀烨亦奕逸毅茵瑜羽禹煜媛悦泽昭哲振芝智忠洲竹卓孜紫祖义香礼\
-    仁旺魁奎亭岩岭宪彪龙山林花诗思康宁强洋静明东子平";
-
-/// Words behind which a name can begin.
-const BEFORE: &[&str] = &[
-    "与", "和", "及", "由", "请", "经", "向", "对", "给", "让", "叫", "是", "为", "找", "跟", "到", "同",
-    "把", "被", "将", "了", "的", "日", "晨", "晚", "夜", "午", "时", "天", "号", "床", "间", "后", "谢",
-    "今", "昨", "称", "说", "诉", "送", "告", "知", "联系", "通知", "转告", "委托", "邀请", "陪", "嘱",
-    "证明", "属", "人", "者", "儿", "妻", "夫", "父", "母", "妈", "爸", "兄", "弟", "姐", "妹", "伴", "友",
-    "事", "居", "士", "师", "生", "任", "员", "长", "授", "家长", "兹有", "现有", "有", "因", "据", "随",
-    "管床", "接", "受", "交", "替", "代",
-];
-
-/// Words that may follow a name besides those behind announced names.
-const AFTER: &[&str] = &[
-    "之", "再", "又", "仍", "还", "也", "都", "去", "下", "急", "老师", "主管", "护士", "体温", "血", "家属",
-    "家", "昏", "晕", "摔", "跌", "发", "呕", "咳", "腹", "胸", "头", "精神", "情绪", "神志", "生命", "继续",
-    "准备", "想", "要", "会", "能", "没", "不", "不慎", "上", "走", "跟", "带", "送", "取", "领", "办",
-    "完成", "复", "目前", "此", "明", "安", "已于", "刚", "才", "这", "那", "提", "开", "做", "吃", "喝",
-    "睡", "起", "进", "退", "离", "缴", "同", "所", "看", "见", "感", "觉", "共", "各", "当", "正", "即",
-    "遵", "按", "书", "记", "主", "副", "夜", "晨",
-];
-
-/// Of these, the ones that a name of two characters may stand before: what people do, and titles.
-const ACTS: &[&str] = &[
-    "诉",
-    "述",
-    "称",
-    "说",
-    "表示",
-    "签",
-    "陪",
-    "代",
-    "因",
-    "于",
-    "再",
-    "突",
-    "已",
-    "仍",
-    "医",
-    "护",
-    "主任",
-    "副主任",
-    "老师",
-    "教授",
-    "大夫",
-    "先生",
-    "女士",
-    "小姐",
-    "同志",
-    "的",
-    "和",
-    "与",
-    "及",
-    "之",
-    "到",
-    "去",
-    "来",
-    "体温",
-    "准备",
-    "电话",
-    "手机",
-    "身份",
-    "住",
-    "在",
-    "一直",
-    "会诊",
-    "查房",
-    "认为",
-    "建议",
-    "同意",
-    "今",
-    "昨",
-];
-
-struct Tables {
-    frequent: HashSet<char>,
-    telling: HashSet<char>,
+/// What stands on the left of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Left {
+    /// A word behind which a name can begin, among other things.
+    Word,
+    /// A department or an office.
+    Office,
+    /// A mark or a blank.
+    Border,
+    /// The beginning of the text, of a line or of a sentence.
+    Line,
+    /// A role, a relation or a bed; a name in a list of names.
+    Role,
 }
 
-static TABLES: LazyLock<Tables> = LazyLock::new(|| Tables {
-    frequent: FREQUENT.chars().filter(|c| !c.is_whitespace()).collect(),
-    telling: TELLING.chars().filter(|c| !c.is_whitespace()).collect(),
-});
+/// What stands on the right of a name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Right {
+    /// Something else.
+    Nothing,
+    /// A word that may follow a name, among other things.
+    Word,
+    /// A mark, a blank or the end.
+    Alone,
+    /// What people do or are called, or the sex or nationality.
+    Deed,
+}
 
 /// Adds the names that stand between two borders.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
-    let mut until = 0;
+    let (mut until, mut cue, mut before) = (0, 0, None);
     for (start, c) in view.text.char_indices() {
-        if start < until || !is_han(c) {
+        let previous = before.replace(c);
+        if start < until || !han::is(c, han::SURNAME | han::COMPOUND) {
             continue;
         }
+        while view.cues.get(cue).is_some_and(|cue| cue.end <= start) {
+            cue += 1;
+        }
+        let behind_cue = cue.checked_sub(1).and_then(|at| view.cues.get(at)).filter(|cue| {
+            matches!(cue.cue, Cue::Person | Cue::NameLabel | Cue::TitleAfter | Cue::Named | Cue::Kin)
+        });
+        let role = behind_cue.is_some_and(|cue| is_gap(view.text.get(cue.end..start).unwrap_or("-")))
+            || (until > 0 && is_list(view.text.get(until..start).unwrap_or("-")));
+        let Some(left) = left(view, start, previous, role) else { continue };
         let Some(family) = surname(view.after(start)) else { continue };
-        let before = view.before(start);
-        if before.chars().next_back().is_some_and(is_han) && !BEFORE.iter().any(|word| before.ends_with(word))
-        {
-            continue;
-        }
-        if let Some(length) = length(view.after(start), c, family) {
+        let left = if left == Left::Border { border(previous, view.before(start)) } else { left };
+        if let Some(length) = length(view.after(start), c, family, left) {
             hits.push(Hit { kind: Kind::PersonName, start, end: start + length });
             until = start + length;
         }
     }
 }
 
+/// What may stand between a role and a name.
+fn is_gap(between: &str) -> bool {
+    matches!(between, "" | ":" | ": " | " " | "(" | "“" | "\"" | ":“" | "姓名:" | "是" | "叫" | ")" | "):")
+}
+
+/// What may stand between two names of a list.
+fn is_list(between: &str) -> bool {
+    matches!(between, "、" | "和" | "及" | "与" | "/" | "及其" | "," | " " | "、1女" | "、1子")
+}
+
+fn left(view: &View<'_>, start: usize, previous: Option<char>, role: bool) -> Option<Left> {
+    if role {
+        return Some(Left::Role);
+    }
+    let Some(previous) = previous.filter(|c| is_han(*c)) else {
+        return Some(if previous == Some('@') { Left::Role } else { Left::Border });
+    };
+    let flags = han::flags(previous);
+    if matches!(previous, '床' | '叫') {
+        return Some(Left::Role);
+    }
+    let word = flags & han::PRECEDES != 0
+        || (flags & han::PRECEDES_LAST != 0 && {
+            let before = view.before(start);
+            BEFORE.iter().any(|word| before.ends_with(word))
+        });
+    let office = flags & han::OFFICE != 0;
+    if office { Some(Left::Office) } else { word.then_some(Left::Word) }
+}
+
+/// Whether nothing else stands in the line behind, or the next column does.
+fn is_closed(behind: &str) -> bool {
+    behind.is_empty()
+        || behind.starts_with('\n')
+        || behind.starts_with("  ")
+        || behind.strip_prefix(' ').is_some_and(|rest| rest.starts_with(is_han))
+}
+
+/// A border of a line or a sentence, behind which a name may stand alone.
+fn border(previous: Option<char>, before: &str) -> Left {
+    let line = previous.is_none_or(|c| matches!(c, '\n' | '。' | '!'))
+        || before.ends_with("  ")
+        || before.ends_with("。 ");
+    if line { Left::Line } else { Left::Border }
+}
+
+/// What the text behind a name is; words that only names of three characters stand before are no end of a
+/// shorter one.
+fn right(behind: &str, short: bool) -> Right {
+    let Some(next) = behind.chars().next() else { return Right::Alone };
+    if !is_han(next) {
+        if is_sex_or_nation(behind) {
+            return Right::Deed;
+        }
+        return if matches!(next, '*' | '·') { Right::Nothing } else { Right::Alone };
+    }
+    if next == '氏' {
+        return Right::Nothing;
+    }
+    if !han::is(next, han::FOLLOWS | han::FOLLOWS_FIRST) {
+        return Right::Nothing;
+    }
+    if is_deed(behind) {
+        return Right::Deed;
+    }
+    let word = if short {
+        ACTS.iter().any(|word| behind.starts_with(word))
+    } else {
+        is_end(behind) || AFTER.iter().any(|word| behind.starts_with(word))
+    };
+    if word { Right::Word } else { Right::Nothing }
+}
+
+/// Whether a text begins with what people do or are called.
+pub(super) fn is_deed(behind: &str) -> bool {
+    behind.chars().next().is_some_and(|c| han::is(c, han::FOLLOWS | han::FOLLOWS_FIRST))
+        && DEEDS.iter().any(|word| behind.starts_with(word))
+}
+
+/// `,男`, ` 女 45岁`, `,朝鲜族`, `,日本籍`: what stands behind the name of a patient.
+pub(super) fn is_sex_or_nation(behind: &str) -> bool {
+    let rest = behind.trim_start_matches([',', ' ', '(', '、', '/', '|']);
+    if rest.len() == behind.len() {
+        return false;
+    }
+    if let Some(sex) = rest.strip_prefix(['男', '女']) {
+        return !sex.starts_with(is_han) || sex.starts_with(['性', '婴', '童']) && !sex.contains("性多");
+    }
+    let han: usize = rest.chars().take(5).take_while(|c| is_han(*c)).map(char::len_utf8).sum();
+    rest.get(..han).is_some_and(|word| word.len() > 3 && word.ends_with(['族', '籍']))
+}
+
 /// Length in bytes of the name at the beginning of a text.
-fn length(text: &str, first: char, family: Surname) -> Option<usize> {
+fn length(text: &str, first: char, family: Surname, left: Left) -> Option<usize> {
     let family_chars = if family == Surname::Compound { 2 } else { 1 };
-    for given_chars in [2, 1] {
-        let ends: Vec<usize> =
-            text.char_indices().take(family_chars + given_chars).map(|(at, c)| at + c.len_utf8()).collect();
-        let (Some(from), Some(end)) = (ends.get(family_chars - 1), ends.get(family_chars + given_chars - 1))
-        else {
+    let mut ends = [0_usize; 4];
+    let mut chars = 0;
+    for (at, c) in text.char_indices().take(family_chars + 2).take_while(|(_, c)| is_han(*c)) {
+        if let Some(end) = ends.get_mut(chars) {
+            *end = at + c.len_utf8();
+        }
+        chars += 1;
+    }
+    if is_masked(text, text.get(..ends.get(chars.checked_sub(1)?).copied()?)?) {
+        return None;
+    }
+    let from = *ends.get(family_chars - 1)?;
+    let frequent = han::is(first, han::FREQUENT) || family == Surname::Compound;
+    // `钟离主任`: a surname of two characters before a title is as telling as a name.
+    if family == Surname::Compound
+        && TITLES.iter().any(|title| text.get(from..).is_some_and(|rest| rest.starts_with(title)))
+    {
+        return Some(from);
+    }
+    for given_chars in [2, 1].into_iter().filter(|given| family_chars + given <= chars) {
+        let end = *ends.get(family_chars + given_chars - 1)?;
+        let (given, behind) = (text.get(from..end)?, text.get(end..)?);
+        // `李强因`: the last character is the next word.
+        let last = given.chars().next_back()?;
+        let next_word = han::is(last, han::FOLLOWS | han::FOLLOWS_FIRST) && !han::is(last, han::POSSIBLE);
+        if given_chars == 2 && next_word {
             continue;
+        }
+        let looks = Looks {
+            doubtful: family == Surname::Doubtful,
+            frequent,
+            telling: han::count(given, han::TELLING),
+            given: han::count(given, han::GIVEN),
+            possible: han::count(given, han::POSSIBLE),
+            wordy: han::is(first, han::WORDY),
+            closed: is_closed(behind),
+            drug: given.ends_with(['林', '平', '宁', '康', '松', '欣', '达', '灵', '星', '舒', '通']),
         };
-        let given = text.get(*from..*end)?;
-        let behind = text.get(*end..)?;
-        let telling = given.chars().filter(|c| TABLES.telling.contains(c)).count();
-        let looks = given.chars().all(|c| matches!(c, '大' | '长') || is_given(c.encode_utf8(&mut [0; 4])));
-        let frequent = TABLES.frequent.contains(&first) || family == Surname::Compound;
-        let known = match (given_chars, family) {
-            (2, Surname::Doubtful) => telling == 2,
-            (2, _) => telling >= if frequent { 1 } else { 2 },
-            _ => frequent && telling == 1,
-        };
-        let alone = behind.chars().next().is_none_or(|c| !is_han(c) && !matches!(c, '*' | '·' | '氏'));
-        let ends_here = match given_chars {
-            2 => is_end(behind) || AFTER.iter().any(|word| behind.starts_with(word)),
-            _ => alone || ACTS.iter().any(|word| behind.starts_with(word)),
-        };
-        if looks && known && ends_here {
-            return Some(*end);
+        let right = right(behind, given_chars == 1 && left < Left::Role);
+        let is_name = if given_chars == 2 { long(looks, left, right) } else { short(looks, left, right) };
+        if is_name {
+            return Some(end);
         }
     }
     None
+}
+
+/// How much a surname and a given name look like ones.
+#[derive(Debug, Clone, Copy)]
+struct Looks {
+    doubtful: bool,
+    frequent: bool,
+    telling: usize,
+    given: usize,
+    possible: usize,
+    /// The surname is a verb or a particle far more often.
+    wordy: bool,
+    /// Nothing else stands in the line, or two columns follow.
+    closed: bool,
+    /// Drugs end like this.
+    drug: bool,
+}
+
+/// Whether a given name of two characters is one in this place.
+fn long(looks: Looks, left: Left, right: Right) -> bool {
+    let Looks { doubtful, frequent, telling, given, possible, wordy, closed, drug } = looks;
+    let usual = possible == 2 && telling >= if frequent && !doubtful { 1 } else { 2 };
+    match (left, right) {
+        _ if wordy => usual && right != Right::Nothing,
+        (Left::Role, Right::Nothing) => possible == 2 && !(doubtful && (given < 2 || telling == 0)),
+        (Left::Role, _) => possible >= if doubtful { 2 } else { 1 },
+        (_, Right::Nothing) => false,
+        (Left::Border | Left::Line, Right::Deed) if doubtful => possible == 2 && telling >= 1,
+        (Left::Line, Right::Alone) if closed => possible == 2 && (!doubtful || telling >= 1),
+        (Left::Border | Left::Line | Left::Office, Right::Deed) => possible == 2,
+        (Left::Border | Left::Line | Left::Office, Right::Alone) => {
+            usual
+                || (possible == 2 && telling >= 1 && !drug)
+                || (left == Left::Office && given == 2 && !doubtful)
+        }
+        (Left::Word, Right::Deed) => possible == 2 && (telling >= 1 || !doubtful),
+        _ => usual,
+    }
+}
+
+/// Whether a given name of one character is one in this place.
+fn short(looks: Looks, left: Left, right: Right) -> bool {
+    let Looks { doubtful, frequent, telling, given, possible, wordy, closed, .. } = looks;
+    match (left, right) {
+        (_, Right::Nothing) => false,
+        _ if wordy => left == Left::Role && right >= Right::Alone && telling == 1,
+        (Left::Role, Right::Word) if doubtful => given == 1,
+        (Left::Role, _) => possible == 1,
+        (Left::Border | Left::Line | Left::Office, Right::Deed) if doubtful => telling == 1,
+        (Left::Border | Left::Line | Left::Office, Right::Deed) => possible == 1,
+        (Left::Line, Right::Alone) if closed => telling == 1,
+        (Left::Office, Right::Alone) => given == 1 && (!doubtful || telling == 1),
+        _ => frequent && !doubtful && telling == 1,
+    }
 }

@@ -2,125 +2,13 @@
 //! clear end, before a title (`王建国主任医师`), and names with a middle dot. Called by `detect`. Invariant: `张某`,
 //! `李XX`, `王**`, `匿名` are no names.
 
+use super::han;
 use super::label;
+use super::name_words::FOLLOWERS;
 use super::surname::{Surname, is_given, surname};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View, is_han, leading};
-
-/// What may follow a name directly: words of a record that begin right behind it. Longest first is not
-/// needed: any match ends the name.
-const FOLLOWERS: &[&str] = &[
-    "男",
-    "女",
-    "因",
-    "于",
-    "在",
-    "的",
-    "是",
-    "今",
-    "昨",
-    "现年",
-    "现住",
-    "现在",
-    "现因",
-    "现为",
-    "已",
-    "无",
-    "患",
-    "出生",
-    "年龄",
-    "年",
-    "生于",
-    "住",
-    "来",
-    "自",
-    "诉",
-    "述",
-    "主诉",
-    "告",
-    "签",
-    "电话",
-    "联系",
-    "手机",
-    "身份",
-    "医",
-    "护",
-    "主任",
-    "副主任",
-    "主治",
-    "教授",
-    "大夫",
-    "同志",
-    "先生",
-    "女士",
-    "小姐",
-    "及",
-    "和",
-    "与",
-    "等",
-    "从",
-    "被",
-    "经",
-    "由",
-    "到",
-    "对",
-    "给",
-    "说",
-    "称",
-    "表示",
-    "反映",
-    "反复",
-    "诊",
-    "入院",
-    "出院",
-    "入住",
-    "体检",
-    "体格",
-    "检查",
-    "查",
-    "予",
-    "行",
-    "拟",
-    "需",
-    "术",
-    "病",
-    "岁",
-    "未",
-    "曾",
-    "既往",
-    "突",
-    "近",
-    "前",
-    "就",
-    "您",
-    "你",
-    "问",
-    "答",
-    "陪",
-    "代",
-    "并",
-    "将",
-    "可",
-    "有",
-    "为",
-    "同意",
-    "转",
-    "床",
-    "性别",
-    "科",
-    "负责",
-    "建议",
-    "认为",
-    "考虑",
-    "会诊",
-    "随",
-    "两",
-    "一",
-    "服",
-    "接",
-    "均",
-];
 
 /// What stands where a name was taken out, or where none was filled in.
 const NO_NAMES: &[&str] = &[
@@ -158,6 +46,7 @@ const NO_NAMES: &[&str] = &[
     "亲属",
     "暂无",
     "名字",
+    "签",
 ];
 
 /// Adds the names that cues announce.
@@ -165,7 +54,7 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     for cue in view.cues {
         match cue.cue {
             Cue::NameLabel => labelled(view, cue.end, hits),
-            Cue::Person | Cue::Named => announced(view, cue.end, cue.cue == Cue::Named, hits),
+            Cue::Person | Cue::Kin | Cue::Named => announced(view, cue.end, cue.cue == Cue::Named, hits),
             Cue::TitleAfter => {
                 before_title(view, cue.start, hits);
                 announced(view, cue.end, false, hits);
@@ -238,7 +127,13 @@ fn name_length(text: &str, sure: bool, any: bool) -> Option<usize> {
         let doubt = family == Some(Surname::Doubtful)
             && !sure
             && !(is_given(given) && (*length == 3 || behind.starts_with([',', '(', '、'])));
-        if !doubt && is_end(behind) {
+        // `李强因`: the last character is the next word.
+        let next_word = *length == 3
+            && given
+                .chars()
+                .next_back()
+                .is_some_and(|c| han::is(c, han::FOLLOWS | han::FOLLOWS_FIRST) && !han::is(c, han::POSSIBLE));
+        if (any || !next_word) && !doubt && is_end(behind) {
             return Some(end);
         }
     }
@@ -249,13 +144,16 @@ fn name_length(text: &str, sure: bool, any: bool) -> Option<usize> {
 
 /// Whether a name can end before this text.
 pub(super) fn is_end(behind: &str) -> bool {
-    let next = behind.chars().next();
-    next.is_none_or(|c| !is_han(c) && c != '*' && c != '·' && !matches!(c, 'X' | 'x'))
-        || FOLLOWERS.iter().any(|word| behind.starts_with(word))
+    let Some(next) = behind.chars().next() else { return true };
+    if !is_han(next) {
+        return !matches!(next, '*' | '·' | 'X' | 'x');
+    }
+    han::is(next, han::FOLLOWS)
+        || (han::is(next, han::FOLLOWS_FIRST) && FOLLOWERS.iter().any(|word| behind.starts_with(word)))
 }
 
 /// `张某`, `张XX`, `张**`, `张○○`.
-fn is_masked(text: &str, head: &str) -> bool {
+pub(super) fn is_masked(text: &str, head: &str) -> bool {
     let second = head.chars().nth(1);
     let third = head.chars().nth(2);
     let behind = text.get(head.len()..).and_then(|rest| rest.chars().next());
@@ -426,42 +324,42 @@ fn is_whole_name(name: &str, chars: usize) -> bool {
     }
 }
 
-/// Names without an announcing word, in two shapes that records have: before the sex (`张三，男，45岁`), and before
-/// the label of another identifier (`张三，身份证号`, `李四 电话`).
+/// `张三，男，45岁`: the name before the sex.
+pub(super) fn before_sex(view: &View<'_>, at: usize, end: usize) -> Option<(usize, usize)> {
+    let behind = view.after(end);
+    let alone = behind.is_empty()
+        || behind.starts_with([',', ' ', '、', '性', '。', ';', '/', '|', ')'])
+        || behind.starts_with(|c: char| c.is_ascii_digit());
+    alone.then(|| whole_name_before(view, at)).flatten()
+}
+
+/// Names without an announcing word before the label of another identifier: `张三，身份证号`, `李四 电话`.
 pub(super) fn find_before(view: &View<'_>, hits: &mut Vec<Hit>) {
-    for sex in ["男", "女"] {
-        for (at, _) in view.text.match_indices(sex) {
-            let behind = view.after(at + sex.len());
-            let alone = behind.is_empty()
-                || behind.starts_with([',', ' ', '、', '性', '。', ';', '/', '|', ')'])
-                || behind.starts_with(|c: char| c.is_ascii_digit());
-            if alone {
-                whole_name_before(view, at, hits);
-            }
-        }
-    }
     for cue in view.cues {
         if matches!(cue.cue, Cue::CitizenId | Cue::Phone | Cue::RecordNumber | Cue::Insurance | Cue::Account)
         {
-            whole_name_before(view, cue.start, hits);
+            hits.extend(whole_name_before(view, cue.start).map(|(start, end)| Hit {
+                kind: Kind::PersonName,
+                start,
+                end,
+            }));
         }
     }
 }
 
-/// Adds the name that ends before a place, with a mark or blank between, and nothing but a mark on its left.
-fn whole_name_before(view: &View<'_>, at: usize, hits: &mut Vec<Hit>) {
+/// The name that ends before a place, with a mark or blank between, and nothing but a mark on its left.
+fn whole_name_before(view: &View<'_>, at: usize) -> Option<(usize, usize)> {
     let before = view.before(at);
     let head = before.trim_end_matches([',', ' ', '(', '、', ':', '|', '/']);
     if before.len() - head.len() > 4 || before.len() == head.len() {
-        return;
+        return None;
     }
     let starts: Vec<usize> =
         head.char_indices().rev().take(5).take_while(|(_, c)| is_han(*c)).map(|(at, _)| at).collect();
-    let Some(start) = starts.last().copied().filter(|_| (2..=4).contains(&starts.len())) else { return };
-    let name = head.get(start..).unwrap_or_default();
-    if is_whole_name(name, starts.len()) && is_likely_given(name) && !is_masked("", name) {
-        hits.push(Hit { kind: Kind::PersonName, start, end: head.len() });
-    }
+    let start = starts.last().copied().filter(|_| (2..=4).contains(&starts.len()))?;
+    let name = head.get(start..)?;
+    let whole = is_whole_name(name, starts.len()) && is_likely_given(name) && !is_masked("", name);
+    whole.then_some((start, head.len()))
 }
 
 /// Without any announcing word, at least the last character must be one of given names.

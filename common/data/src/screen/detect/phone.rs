@@ -108,6 +108,19 @@ fn is_part_of_a_code(view: &View<'_>, candidate: &Candidate<'_>) -> bool {
     (tied_left || (tied_right && !landline)) && !near_phone_word(view, candidate.start())
 }
 
+/// Length of an extension behind a number: `转8012`, ` ext. 4`, ` x 2207`.
+pub(super) fn extension(behind: &str) -> usize {
+    let rest = behind.trim_start_matches([' ', ',']);
+    let skip = behind.len() - rest.len();
+    let word = ["转", "分机", "extension ", "ext. ", "ext.", "ext ", "x "]
+        .iter()
+        .find(|word| rest.starts_with(**word));
+    let Some(word) = word.filter(|_| skip <= 2) else { return 0 };
+    let digits =
+        rest.get(word.len()..).unwrap_or_default().bytes().take(6).take_while(u8::is_ascii_digit).count();
+    if digits == 0 { 0 } else { skip + word.len() + digits }
+}
+
 /// Local numbers of seven or eight digits, and ten or eleven digits in one piece, behind `电话` and the like.
 pub(super) fn find_labelled(view: &View<'_>, hits: &mut Vec<Hit>) {
     for cue in view.cues(Cue::Phone) {

@@ -2,10 +2,9 @@
 //! for new-energy cars; the last of five may be 挂, 学, 警, 港, 澳. A dot or blank may stand behind the letter.
 //! Called by `detect`.
 
+use super::han;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
-
-const PROVINCES: &str = "京津沪渝冀豫云辽黑湘皖鲁新苏浙赣鄂桂甘晋蒙陕吉闽贵粤青藏川宁琼";
 
 fn is_letter(byte: u8) -> bool {
     matches!(byte, b'A'..=b'H' | b'J'..=b'N' | b'P'..=b'Z')
@@ -26,7 +25,7 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             view.text.get(floor(view.text, window)..run.start).unwrap_or_default().char_indices()
         {
             let start = floor(view.text, window) + offset;
-            if PROVINCES.contains(c)
+            if han::is(c, han::PROVINCE)
                 && let Some(length) = tail(view.after(start + c.len_utf8()))
             {
                 hits.push(Hit { kind: Kind::LicencePlate, start, end: start + c.len_utf8() + length });

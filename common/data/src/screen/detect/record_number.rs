@@ -2,8 +2,7 @@
 //! numbers; numbers of examinations, images, specimens and reports; beds. All behind their labels, Chinese
 //! and English. Called by `detect`.
 
-use super::label;
-use super::surname::surname;
+use super::{date, label};
 use crate::screen::cue::Cue;
 use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
@@ -12,6 +11,9 @@ use crate::screen::view::{Hit, View};
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     for cue in view.cues {
         let (kind, digits_min, chars_max) = match cue.cue {
+            Cue::RecordNumber if view.after(cue.start).starts_with(['n', 'N']) => {
+                (Kind::MedicalRecordNumber, 10, 24)
+            }
             Cue::RecordNumber => (Kind::MedicalRecordNumber, 3, 24),
             Cue::ExaminationNumber => (Kind::ExaminationNumber, 3, 32),
             Cue::Bed => (Kind::BedNumber, 1, 8),
@@ -20,16 +22,56 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
         let (skip, marked) = label::value(view.after(cue.end));
         let start = cue.end + skip;
         let rest = view.after(start);
-        let Some(length) = label::number(rest, digits_min, 1, chars_max).or_else(|| prefixed(rest)) else {
+        let Some(length) = label::number(rest, digits_min, 1, chars_max)
+            .or_else(|| prefixed(rest))
+            .or_else(|| bed_word(cue.cue, rest))
+            .or_else(|| in_threes(rest))
+        else {
             continue;
         };
+        // `room 12` is no bed number, `room 512-B` is; `POD2` is a day after an operation.
+        let room = cue.cue == Cue::Bed && matches!(view.after(cue.start).as_bytes(), [b'r' | b'R', ..]);
+        if (room && length < 3)
+            || (cue.cue == Cue::Bed && skip == 0 && view.after(cue.start).starts_with(|c: char| c.is_ascii()))
+        {
+            continue;
+        }
+        // `开放床位1200床`: how many there are.
+        let counted = cue.cue == Cue::Bed && length > 3 && view.before(cue.end).ends_with("床位");
+        if !marked && (counted || date::begins(rest)) {
+            continue;
+        }
         if is_quantity(rest.get(length..).unwrap_or_default()) && !marked {
             continue;
         }
+        // `MICU-11` is one word.
+        let glued = cue.cue == Cue::Bed
+            && rest.len() < view.after(cue.end).len()
+            && view.text.get(cue.end..start) == Some("-");
+        let start = if glued { cue.start } else { start };
+        let length = if glued { view.after(start).len() - rest.len() + length } else { length };
         let end = start + length + bed_suffix(cue.cue, rest.get(length..).unwrap_or_default());
         hits.push(Hit { kind, start, end });
     }
 }
+
+/// `加3`, `外15`: a bed behind its label that begins with a word.
+fn bed_word(cue: Cue, text: &str) -> Option<usize> {
+    let word = text.chars().next().filter(|c| cue == Cue::Bed && BED_WORDS.contains(*c))?.len_utf8();
+    label::number(text.get(word..)?, 1, 1, 4).map(|length| word + length)
+}
+
+/// `943 476 5919`: as the numbers of the British health service are written.
+fn in_threes(text: &str) -> Option<usize> {
+    let shape = text.bytes().take(12).enumerate().all(|(at, byte)| {
+        if at == 3 || at == 7 { matches!(byte, b' ' | b'-') } else { byte.is_ascii_digit() }
+    });
+    (text.len() >= 12 && shape && !text.as_bytes().get(12).is_some_and(u8::is_ascii_alphanumeric))
+        .then_some(12)
+}
+
+/// What a bed's number can begin with.
+const BED_WORDS: &str = "加产外内东南西北中甲乙丙丁抢监临";
 
 /// `ZY 20230015`: letters, a blank, digits.
 fn prefixed(text: &str) -> Option<usize> {
@@ -41,9 +83,11 @@ fn prefixed(text: &str) -> Option<usize> {
 
 /// `门诊 120 元`: a number with a unit is not an identifier.
 fn is_quantity(rest: &str) -> bool {
-    ["元", "次", "例", "天", "个", "人", "%", "mg", "ml", "年", "月"]
-        .iter()
-        .any(|unit| rest.trim_start().starts_with(unit))
+    const UNITS: &[&str] = &[
+        "元", "次", "例", "天", "个", "人", "%", "mg", "ml", "年", "月", "day", "hour", "hr", "min", "deg",
+        "°", "week", "x ", "times",
+    ];
+    UNITS.iter().any(|unit| rest.trim_start().starts_with(unit))
 }
 
 fn bed_suffix(cue: Cue, rest: &str) -> usize {
@@ -70,30 +114,72 @@ pub(super) fn find_shapes(view: &View<'_>, hits: &mut Vec<Hit>) {
     }
 }
 
-/// `12床`, `加3床`, `18号床` with a ward word or a person word near: `3床被子` is not a bed.
+/// `12床`, `加3床`, `18号床`, `ICU-06床`, `南楼8床`: any number of at most four digits before the word, unless beds
+/// are counted (`1200床规模`) or things of a bed are spoken of (`3床被子`).
 pub(super) fn find_beds(view: &View<'_>, hits: &mut Vec<Hit>) {
-    for run in view.runs.iter().filter(|run| run.len() <= 3) {
+    const THINGS: &[&str] = &[
+        "被",
+        "棉",
+        "以",
+        "位",
+        "旁",
+        "单",
+        "垫",
+        "规模",
+        "的医院",
+        "医院",
+        "大型",
+        "综合",
+        "三甲",
+        "左右",
+        "及以上",
+    ];
+    for run in view.runs.iter().filter(|run| run.len() <= 4) {
         let rest = view.after(run.end);
+        let letter = usize::from(rest.starts_with(|c: char| c.is_ascii_uppercase()));
+        let rest = rest.get(letter..).unwrap_or_default();
         let Some(tail) = ["号床位", "号床", "床"].iter().find(|tail| rest.starts_with(**tail)) else {
             continue;
         };
         let behind = rest.get(tail.len()..).unwrap_or_default();
-        let counted =
-            ["被", "棉", "以", "位", "的床", "旁", "单"].iter().any(|word| behind.starts_with(word));
         let before = view.before(run.start);
-        let ward =
-            ["病区", "病房", "病室", "住院", "床号", "入住", "住", "转至", "加", "患者", "科", "内", "外"];
-        // Of the same line; no more than this is looked at for each number.
-        let near =
-            before.chars().rev().take(12).take_while(|c| !matches!(c, '\n' | '。')).collect::<Vec<_>>();
-        let near: String = near.into_iter().rev().collect();
-        // `3床王建国`, `7床，神志清`: a clause that begins with the bed speaks of who lies in it.
-        let head = before.trim_end_matches(' ');
-        let opens = head.is_empty() || head.ends_with(['\n', '。', ',', ';', ':', '、', '(']);
-        let lies = surname(behind).is_some() || behind.starts_with([',', ' ', ':', '、', ';']);
-        let opens = opens && lies && !counted;
-        if opens || !counted && ward.iter().any(|word| near.contains(word)) {
-            hits.push(Hit { kind: Kind::BedNumber, start: run.start, end: run.end + tail.len() });
+        let counted = THINGS.iter().any(|word| behind.starts_with(word))
+            || [
+                "有", "共", "约", "设", "余", "近", "超", "达", "放", "开放", "编制", "增加", "每", "第",
+                "床位", "床", ".",
+            ]
+            .iter()
+            .any(|word| before.ends_with(word));
+        if counted {
+            continue;
         }
+        let part = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'-';
+        let code = before.bytes().rev().take(8).take_while(part).count();
+        let head = before.get(..before.len() - code).unwrap_or_default();
+        let word: usize = head
+            .chars()
+            .rev()
+            .take(2)
+            .take_while(|c| BED_WORDS.contains(*c) || "楼区".contains(*c))
+            .map(char::len_utf8)
+            .sum();
+        // `B区6号床`.
+        let wing = head
+            .get(..head.len() - word)
+            .unwrap_or_default()
+            .bytes()
+            .rev()
+            .take(2)
+            .take_while(|byte| word > 0 && byte.is_ascii_alphanumeric())
+            .count();
+        // `3病区12床`: the ward is no part of the bed.
+        let word = if wing == 0 && before.get(..before.len() - code).is_some_and(|head| head.ends_with('区'))
+        {
+            0
+        } else {
+            word
+        };
+        let end = run.end + letter + tail.len();
+        hits.push(Hit { kind: Kind::BedNumber, start: run.start - code - word - wing, end });
     }
 }

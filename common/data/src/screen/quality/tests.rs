@@ -21,7 +21,7 @@ fn every_slot_has_a_value_and_labels_are_where_they_say() {
     }
 }
 
-/// Measured with the seed below: tuned 100 % but for Chinese names (98.9 %); see common/data/README.md.
+/// Measured with the seed below: tuned 100 % but for Chinese names (99.7 %); see common/data/README.md.
 #[test]
 fn the_tuned_family_stays_above_its_floors() {
     for language in [Language::Chinese, Language::English] {
@@ -39,12 +39,12 @@ fn the_tuned_family_stays_above_its_floors() {
 /// are missed.
 #[test]
 fn the_held_out_family_stays_above_its_floors() {
-    for (language, names) in [(Language::Chinese, 0.70), (Language::English, 0.76)] {
+    for (language, names) in [(Language::Chinese, 0.92), (Language::English, 0.92)] {
         let scores = measure(&labelled(Family::HeldOut, language, 1_000, SEED));
         let name = scores.get(&Kind::PersonName).unwrap();
         assert!(name.recall() >= names, "{language:?}: {name:?}");
         let all = total(scores.values());
-        assert!(all.precision() >= 0.97, "{language:?}: {all:?}");
+        assert!(all.precision() >= 0.99, "{language:?}: {all:?}");
         let validated =
             scores.iter().filter(|(kind, _)| kind.certainty() == crate::screen::Certainty::Validated);
         let validated = total(validated.map(|(_, score)| score));
@@ -56,7 +56,7 @@ fn the_held_out_family_stays_above_its_floors() {
 /// Written before its author had read a rule; see common/data/README.md for what was measured.
 #[test]
 fn the_blind_family_stays_above_its_floors() {
-    let floors = [(Language::Chinese, 0.86, 0.97), (Language::English, 0.97, 0.99)];
+    let floors = [(Language::Chinese, 0.93, 0.97), (Language::English, 0.97, 0.99)];
     for (language, recall, precision) in floors {
         let all = total(measure(&labelled(Family::Blind, language, 1_000, SEED)).values());
         assert!(all.recall() >= recall && all.precision() >= precision, "{language:?}: {all:?}");

@@ -184,3 +184,58 @@ fn dates_and_ages() {
     finds("九十二岁", &[(Kind::AgeOver89, "九十二")]);
     nothing("89岁，心率99次/分，氧饱和度95%，八十九岁");
 }
+
+/// One of each kind of place and way in which records name people, and words that begin alike.
+#[test]
+fn names_that_no_label_announces() {
+    let name = |text: &str, name: &str| finds(text, &[(Kind::PersonName, name)]);
+    // Roles and relations, with and without a clear end.
+    name("责任组长庄晓曼复查", "庄晓曼");
+    name("接听人：项美玲（患者儿媳）", "项美玲");
+    name("家属门庆国沟通病危", "门庆国");
+    name("我妹凤英也有这个毛病", "凤英");
+    name("孙女“朵朵”的名字", "朵朵");
+    // Departments, lists, deeds and the ends of a text.
+    name("外科全志勇、", "全志勇");
+    finds("家属方钱传志、钱朵到会", &[(Kind::PersonName, "钱传志"), (Kind::PersonName, "钱朵")]);
+    name("；边芳说：夜间突发室颤", "边芳");
+    name("盼复。赵一丁", "赵一丁");
+    name("钟离主任指出", "钟离");
+    // Nicknames.
+    name("小韩：谈了", "小韩");
+    name("老李头的女儿", "老李头");
+    name("让曾哥给你加塞", "曾哥");
+    name("阿珍，过来", "阿珍");
+    name("宝宝小名汤圆，", "汤圆");
+    // Names written by their sound.
+    name("患者顿珠今日体温", "顿珠");
+    name("受种者：卓玛央金", "卓玛央金");
+    name("约翰·史密斯，美国籍", "约翰·史密斯");
+    name("竹下惠子，日本籍", "竹下惠子");
+    for text in [
+        "小便、老年、大黄、小于5mm、小叶增生",
+        "阿司匹林，阿莫西林，阿姨",
+        "孩子健康，母亲健在，女儿常常咳嗽",
+        "我奶奶最近的血压",
+        "期望病人能康复",
+        "癫痫患者应增强营养",
+        "火龙果，麦滋林，众所周知",
+        "罗布麻叶，乌兰察布市",
+        "桂枝汤·加减",
+        "家属谈了吗？",
+    ] {
+        nothing(text);
+    }
+}
+
+#[test]
+fn numbers_whose_labels_no_list_holds() {
+    finds("围产号WC23-0411。", &[(Kind::LicenceNumber, "WC23-0411")]);
+    finds("内镜编号GIF-H290-2714035。", &[(Kind::DeviceId, "GIF-H290-2714035")]);
+    finds("加2床腹痛", &[(Kind::BedNumber, "加2床")]);
+    finds("ICU-06床的亲属", &[(Kind::BedNumber, "ICU-06床")]);
+    finds("24年2月29日", &[(Kind::Date, "24年2月29日")]);
+    finds("(021)3350-1128转6", &[(Kind::Telephone, "021)3350-1128转6")]);
+    nothing("疾病编码 20230503，型号 AB-12345，批号：20230503，国药准字号H20051234");
+    nothing("开放床位1200床，2床被子");
+}

@@ -109,3 +109,57 @@ fn places_and_dates() {
     finds("aged 101", &[(Kind::AgeOver89, "101")]);
     nothing("an 89-year-old, SpO2 95 %, 80-95 years old");
 }
+
+/// One of each kind of place in which notes name people without a label, with names that no list holds.
+#[test]
+fn names_that_no_label_announces() {
+    let name = |text: &str, name: &str| finds(text, &[(Kind::PersonName, name)]);
+    name("handed off to RN Zorvane.", "Zorvane");
+    name("Dad (Quillon) cut the cord", "Quillon");
+    name("husband, Varrick: not sleeping", "Varrick");
+    name("Thx,\nZorvane", "Zorvane");
+    name("Notified by T. Quillon at noon", "T. Quillon");
+    name("Seen today. Zorvane Quillon, RN", "Zorvane Quillon");
+    name("in bed, Zorvane Quillon, stable", "Zorvane Quillon");
+    name("refill for Zorvane Quillon. INR 4", "Zorvane Quillon");
+    name("twin B of Quillon.", "Quillon");
+    name("TRIAGE\nQuillon, Zorvane   83 F", "Quillon, Zorvane");
+    name("ask dr quillon if she", "quillon");
+    finds(
+        "zorv: hey\nquil: yep\nzorv: ok\nquil: k",
+        &[
+            (Kind::PersonName, "zorv"),
+            (Kind::PersonName, "quil"),
+            (Kind::PersonName, "zorv"),
+            (Kind::PersonName, "quil"),
+        ],
+    );
+    for text in [
+        "Forrest IIa ulcer, Lennox-Gastaut has been stable",
+        "Braxton Hicks only. NURSE: I'm here",
+        "Coxsackie B. Rocky Mountain fever negative",
+        "Radiology called. Ortho wants films. Pharmacy said no.",
+        "QTc 438 ms. Bazett not used",
+        "Nurse Practitioner, Patient Education, Medical Center",
+        "Hydrocodone refused. Lisinopril stopped.",
+    ] {
+        nothing(text);
+    }
+}
+
+#[test]
+fn numbers_of_other_countries_and_labels() {
+    finds("on 07700 900341 after", &[(Kind::Telephone, "07700 900341")]);
+    finds("office 555-0119 ext. 4, repeat", &[(Kind::Telephone, "555-0119 ext. 4")]);
+    finds("+44 7700 900 812", &[(Kind::Telephone, "+44 7700 900 812")]);
+    finds("NHS no 943 476 5919, who", &[(Kind::MedicalRecordNumber, "943 476 5919")]);
+    finds("plate HRX-4471.", &[(Kind::LicenceNumber, "HRX-4471")]);
+    finds("comp claim WC-2023-5517.", &[(Kind::InsuranceNumber, "WC-2023-5517")]);
+    finds("serial KCI 55-10932 ok", &[(Kind::DeviceId, "KCI 55-10932")]);
+    finds("in MICU-11.", &[(Kind::BedNumber, "MICU-11")]);
+    finds("Thursday 10/26 with", &[(Kind::Date, "10/26")]);
+    finds("signed 14MAR2023.", &[(Kind::Date, "14MAR2023")]);
+    finds("encounter 2023-05-03.", &[(Kind::Date, "2023-05-03")]);
+    finds("at 14 Kittredge Street, Leeds LS6 2AB.", &[(Kind::Address, "14 Kittredge Street, Leeds LS6 2AB")]);
+    nothing("pain 3/10, strength 5/5, range 150-4000, POD2, room 12, bed rest, ICU 2 days");
+}
