@@ -17,10 +17,10 @@ part, or those that [sites] names. One run goes at a time.
 A round closes when every site that takes part has sent its update. With the
 updates of a quorum it waits grace_s seconds for the others, and not for sites
 that have been offline for a minute, never connected, failed, or were paused
-or excluded (`coordinator sites`). Members who are a quorum and send at once leave
-the others grace_s and no more: ask for more sites than could act together, or
-let grace_s be deadline_s. At deadline_s it closes with a quorum, or
-the run fails without one.
+or excluded (`coordinator sites`). At deadline_s it closes with a quorum, or
+the run fails without one. Members who are a quorum and send at once leave the
+others grace_s and no more: ask for more sites than could act together, or let
+grace_s be deadline_s.
 
 With --follow, show progress until the run is over: a bar per site on a
 terminal, plain lines elsewhere. Ctrl-C stops watching, not the run.
