@@ -28,7 +28,7 @@ Example:
   python3 -c 'from peft import AutoPeftModelForCausalLM as M
   M.from_pretrained(\"./adapter\")'
 
-Talk with the model with and without the adapter (site-agent needs no site for that):
+Talk with the model with and without the adapter (no site is needed for that):
   site-agent generate /srv/models/qwen2.5-0.5b --adapter ./adapter
   site-agent generate /srv/models/qwen2.5-0.5b";
 

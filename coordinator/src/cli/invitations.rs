@@ -17,9 +17,10 @@ use crate::store::{InvitationRow, Store};
 const MANUAL: &str = "\
 List the invitations that were made, or withdraw those of one site that were not
 used yet. An invitation is open until it is used, expires, is withdrawn, or
-another one is made for the same site. A line that may have been seen by somebody
-else is withdrawn here; a site that has joined with it already is shut out with
-`coordinator revoke`. `withdraw` asks first at a terminal. Works while `serve` runs and while it does not.
+another one is made for the same site. A line that may have been seen by
+somebody else is withdrawn here; a site that has joined with it already is shut
+out with `coordinator revoke`. `withdraw` asks first at a terminal. Works while
+`serve` runs and while it does not.
 
 Examples:
   coordinator invitations list

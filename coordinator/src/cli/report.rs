@@ -23,7 +23,8 @@ model comes from (dates, versions, fingerprints, every setting).
   --json        everything, for programs; a number not measured is null
 
 The interval is of the paired differences of the test questions. A run of a
-version that did not keep them has none, nor has one with fewer than 30 questions.
+version that did not keep them has none, nor has one with fewer than 30
+questions.
 
 Example:
   coordinator report 5f0c --html report.html --language zh";

@@ -14,10 +14,10 @@ use crate::state_folder::config::Config;
 
 const MANUAL: &str = "\
 Run the coordinator: accept sites, schedule rounds, aggregate, evaluate,
-publish. Logs go to stderr (RUST_LOG=debug for more) and to
-logs/serve.log in the state folder, which `coordinator logs` shows. Stop it with Ctrl-C or
-SIGTERM; kill it if you must: a run that was going continues at the next
-start, and nothing counts twice.
+publish. Logs go to stderr (RUST_LOG=debug for more) and to logs/serve.log in
+the state folder, which `coordinator logs` shows. Stop it with Ctrl-C or
+SIGTERM; kill it if you must: a run that was going continues at the next start,
+and nothing counts twice.
 
 It refuses a folder whose database is missing, empty or older than what was
 here, and stops answering when a site shows a receipt that it signed and does
