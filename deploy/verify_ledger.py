@@ -439,13 +439,14 @@ def main():
     for run, roots in sorted(data.items()):
         print(f"run {run} used data {', then '.join(roots)}")
     print(f"root {root}")
-    if fit:
-        print(f"receipts {fit}: all fit; {lost} frames never arrived or were not counted")
+    if fit or uncompared:
+        words = f"fit, and {len(uncompared)} could not be compared" if uncompared else "all fit"
+        print(f"receipts {fit}: {words}; {lost} frames never arrived or were not counted")
     for name in uncompared:
         print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
     if decisions:
         print(f"begun anew by an officer's decision: {decisions} times")
-    print("the ledger is intact")
+    print("the ledger is intact as far as it could be compared" if uncompared else "the ledger is intact")
     return 0
 
 

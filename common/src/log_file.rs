@@ -5,12 +5,15 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::MetadataExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
+use rustix::fs::OFlags;
+
 use crate::clock::Timestamp;
 use crate::limits::LOG_BYTES_MAX;
+use crate::terminal;
 
 /// An open log.
 #[derive(Debug)]
@@ -26,7 +29,10 @@ impl LogFile {
     /// # Errors
     /// It cannot be opened.
     pub fn open(path: &Path) -> io::Result<Self> {
-        let file = OpenOptions::new().create(true).append(true).open(path)?;
+        // For its owner only, whatever the umask.
+        let mut options = OpenOptions::new();
+        options.create(true).append(true).mode(0o600).custom_flags(flags());
+        let file = regular(options.open(path)?)?;
         let bytes = file.metadata()?.len();
         Ok(Self { path: path.to_path_buf(), file, bytes })
     }
@@ -62,16 +68,44 @@ impl LogFile {
     }
 }
 
+/// Opens a log to read it.
+///
+/// # Errors
+/// It cannot be opened, or is no regular file.
+pub fn open_to_read(path: &Path) -> io::Result<File> {
+    let mut options = OpenOptions::new();
+    regular(options.read(true).custom_flags(flags()).open(path)?)
+}
+
+/// No link is followed, and no pipe is waited for.
+fn flags() -> i32 {
+    (OFlags::NOFOLLOW | OFlags::NONBLOCK).bits().cast_signed()
+}
+
+fn regular(file: File) -> io::Result<File> {
+    if file.metadata()?.is_file() {
+        return Ok(file);
+    }
+    Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"))
+}
+
 /// A log that several parts of a program write to. One that cannot be opened or written costs its lines,
 /// never the program.
 #[derive(Clone, Debug, Default)]
 pub struct SharedLog(Option<Arc<Mutex<LogFile>>>);
 
 impl SharedLog {
-    /// Goes on with the log at `path`, if that can be opened.
+    /// Goes on with the log at `path`. Where that cannot be opened, it is said once on standard error, and the
+    /// lines are lost.
     #[must_use]
     pub fn open(path: &Path) -> Self {
-        Self(LogFile::open(path).ok().map(|file| Arc::new(Mutex::new(file))))
+        let file = LogFile::open(path).inspect_err(|error| {
+            terminal::eprint(format_args!(
+                "warning: {} cannot be written ({error}); what is logged is on standard error only\n",
+                path.display()
+            ));
+        });
+        Self(file.ok().map(|file| Arc::new(Mutex::new(file))))
     }
 
     /// Adds a line, which gets its time; returns it as it stands there, with its end.

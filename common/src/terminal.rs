@@ -45,6 +45,23 @@ fn settled<T>(result: io::Result<T>, as_if: T) -> io::Result<T> {
     }
 }
 
+/// Text as it is, but for control characters and what turns the direction of writing, which are written as
+/// `\u{..}`: somebody else may have chosen it.
+#[must_use]
+pub fn visible(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for character in text.chars() {
+        let is_turning =
+            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+        if (character.is_control() && character != '\t') || is_turning {
+            shown.extend(character.escape_unicode());
+        } else {
+            shown.push(character);
+        }
+    }
+    shown
+}
+
 /// Whether nobody reads standard output any more: what would go on for ever ends then.
 pub fn is_unread() -> bool {
     GONE.load(Ordering::Relaxed)

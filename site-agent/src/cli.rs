@@ -85,7 +85,8 @@ Examples:
     site-agent logs --since 1h
 
 Exit codes: 0 done; 1 something you can put right, a wrong option included;
-2 a fault of this program. An error is one sentence, then a hint.";
+2 a fault of this program; 3, of `run` alone, the ledger needs the privacy
+officer. An error is one sentence, then a hint.";
 
 /// The version, and whether this build is one that nobody should install.
 const VERSION: &str = if crash::BUILT_IN {
@@ -159,7 +160,7 @@ pub fn main() -> ExitCode {
         }
     };
     // What others start again and again, unless it says that this does not help.
-    let is_kept = matches!(arguments.command, Command::Run(_) | Command::Gateway(_) | Command::Worker(_));
+    let is_kept = matches!(arguments.command, Command::Run(_) | Command::Gateway(_));
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use common::clock::Timestamp;
-use common::log_file::old;
+use common::log_file::{self, old};
 use common::terminal;
 use serde::Serialize;
 
@@ -20,9 +20,9 @@ use crate::limits::{LOG_LINES_MAX, LOG_LOOK_BYTES_MAX, LOG_LOOK_MS_MIN, LOG_READ
 /// What of the logs is shown; the options of `logs` in both programs.
 #[derive(Debug, Clone, clap::Args)]
 pub struct Wanted {
-    /// Show so many lines, the newest.
-    #[arg(long, short = 'n', value_name = "N", default_value_t = 50, value_parser = lines)]
-    pub lines: usize,
+    /// Show so many lines, the newest [default: 50; with --since all that there are].
+    #[arg(long, short = 'n', value_name = "N", value_parser = lines)]
+    pub lines: Option<usize>,
     /// Show only what was written since then: 30m, 24h or 7d ago, or a time such as 2026-11-29T08:00:00Z.
     #[arg(long, value_name = "WHEN")]
     pub since: Option<Since>,
@@ -33,6 +33,9 @@ pub struct Wanted {
     #[arg(long)]
     pub json: bool,
 }
+
+/// Lines that are shown where nothing is said.
+const LINES: usize = 50;
 
 fn lines(text: &str) -> Result<usize, String> {
     let wrong = || format!("write a number from 1 to {LOG_LINES_MAX}");
@@ -66,19 +69,21 @@ struct Line {
 /// The path of a log that is there and cannot be read, with why.
 pub fn show(sources: &[Source], wanted: &Wanted, now: Timestamp) -> Result<(), (PathBuf, io::Error)> {
     let since = wanted.since.map(|since| since.moment(now));
+    let unsaid = if since.is_some() { LOG_LINES_MAX } else { LINES };
+    let count = wanted.lines.unwrap_or(unsaid);
     let mut tails: Vec<Tail> = sources.iter().map(Tail::new).collect();
     let mut all = Vec::new();
     for (source, tail) in sources.iter().zip(&mut tails) {
         let at = |source_error| (source.path.clone(), source_error);
-        all.extend(newest(source, tail, wanted.lines, since).map_err(at)?);
+        all.extend(newest(source, tail, count, since).map_err(at)?);
     }
     // Stable: lines of one log stay in their order.
     all.sort_by_key(|line| line.at);
-    for line in all.iter().skip(all.len().saturating_sub(wanted.lines)) {
+    for line in all.iter().skip(all.len().saturating_sub(count)) {
         print(line, wanted.json);
     }
     while wanted.follow && !terminal::is_unread() {
-        let _ = terminal::flush();
+        terminal::flush().map_err(|error| (PathBuf::from("standard output"), error))?;
         std::thread::sleep(Duration::from_millis(LOG_LOOK_MS_MIN));
         for (source, tail) in sources.iter().zip(&mut tails) {
             for line in tail.look().map_err(|error| (source.path.clone(), error))? {
@@ -108,7 +113,7 @@ fn newest(source: &Source, tail: &mut Tail, count: usize, since: Option<Timestam
         true => end_of(&old(&source.path))?.1,
         false => String::new(),
     };
-    let mut clock = Clock::default();
+    let clock = &mut tail.clock;
     for text in earlier.lines().chain(current.lines()).filter(|text| !text.trim().is_empty()) {
         let line = clock.line(source.name, text);
         if since.is_some_and(|since| line.at < since) {
@@ -128,7 +133,7 @@ struct Clock(Option<(String, Timestamp)>);
 
 impl Clock {
     fn line(&mut self, source: &'static str, text: &str) -> Line {
-        let text = visible(text);
+        let text = terminal::visible(text);
         let first = text.split(' ').next().unwrap_or_default();
         if let Some(at) = moment(first) {
             self.0 = Some((first.to_owned(), at));
@@ -141,26 +146,18 @@ impl Clock {
     }
 }
 
-/// Control characters as `\u{..}`: another program may have written into the file.
-fn visible(text: &str) -> String {
-    let mut shown = String::with_capacity(text.len());
-    for character in text.chars() {
-        if character.is_control() && character != '\t' {
-            shown.extend(character.escape_unicode());
-        } else {
-            shown.push(character);
-        }
+/// A log, if there is one. A pipe in its place is not waited for.
+fn open(path: &Path) -> io::Result<Option<File>> {
+    match log_file::open_to_read(path) {
+        Ok(file) => Ok(Some(file)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
     }
-    shown
 }
 
 /// The end of a file, beginning with a whole line, and how long the file is; nothing where there is none.
 fn end_of(path: &Path) -> io::Result<(u64, String)> {
-    let mut file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok((0, String::new())),
-        Err(error) => return Err(error),
-    };
+    let Some(mut file) = open(path)? else { return Ok((0, String::new())) };
     let length = file.metadata()?.len();
     let from = length.saturating_sub(LOG_READ_BYTES_MAX);
     file.seek(SeekFrom::Start(from))?;
@@ -208,23 +205,34 @@ impl Tail {
         Ok(text[..whole].to_owned())
     }
 
+    /// What was written into our file after the last look, before it became the one before this one.
+    fn read_rest(&mut self) -> io::Result<()> {
+        let earlier = open(&old(&self.path))?;
+        let ours =
+            |file: &File| file.metadata().is_ok_and(|facts| Some((facts.dev(), facts.ino())) == self.file);
+        let Some(mut file) = earlier.filter(ours) else {
+            // Moved elsewhere: what is begun has no end.
+            self.begun.clear();
+            return Ok(());
+        };
+        file.seek(SeekFrom::Start(self.offset))?;
+        file.take(LOG_READ_BYTES_MAX).read_to_end(&mut self.begun)?;
+        Ok(())
+    }
+
     /// The whole lines that were written since the last look. A file that was replaced or shortened is read
     /// from its beginning.
     fn look(&mut self) -> io::Result<Vec<Line>> {
         let now = self.identity();
         let length = std::fs::metadata(&self.path).map_or(0, |metadata| metadata.len());
         if now != self.file || length < self.offset {
+            self.read_rest()?;
             (self.file, self.offset) = (now, 0);
-            self.begun.clear();
         }
-        if length == self.offset {
+        if length == self.offset && self.begun.is_empty() {
             return Ok(Vec::new());
         }
-        let mut file = match File::open(&self.path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
+        let Some(mut file) = open(&self.path)? else { return Ok(Vec::new()) };
         file.seek(SeekFrom::Start(self.offset))?;
         let read = file.take(LOG_LOOK_BYTES_MAX).read_to_end(&mut self.begun)?;
         self.offset += read as u64;
@@ -271,7 +279,8 @@ mod tests {
         assert_eq!(texts(find(1, None)), ["error: three\\u{1b}[31m"]);
         assert_eq!(find(10, Some("2026-11-29T08:00:01Z")).len(), 2);
         assert_eq!(find(10, Some("2026-11-29T09:00:00Z")).len(), 0);
-        assert!(newest(&source(Path::new("/nowhere")), &mut Tail::new(&source(&path)), 1, None).is_ok());
+        let nowhere = source(Path::new("/nowhere/x.log"));
+        assert!(newest(&nowhere, &mut Tail::new(&nowhere), 1, None).unwrap().is_empty());
     }
 
     #[test]
@@ -305,10 +314,14 @@ mod tests {
         };
         add("o\nthree\nfo");
         assert_eq!(texts(tail.look().unwrap()), ["two", "three"]);
+        // What was still written before the rotation is not lost.
+        add("ur\n");
         fs::rename(&path, old(&path)).unwrap();
-        assert!(tail.look().unwrap().is_empty());
         add("five\n");
-        assert_eq!(texts(tail.look().unwrap()), ["five"]);
+        assert_eq!(texts(tail.look().unwrap()), ["four", "five"]);
+        let pipe = folder.path().join("pipe.log");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(Tail::new(&source(&pipe)).begin().is_err(), "a pipe is not waited for");
         File::create(&path).unwrap();
         add("six\n");
         assert_eq!(texts(tail.look().unwrap()).last().map(String::as_str), Some("six"));

@@ -27,7 +27,7 @@ pub(super) struct Arguments {
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let path = folder.log();
     if !path.exists() {
-        eprintln!("nothing was logged yet: `coordinator serve` has not been started here");
+        eprintln!("there is no log yet at {}: `coordinator serve` writes it", path.display());
     }
     let source = Source { name: "", path };
     show(&[source], &arguments.wanted, SystemClock.now()).map_err(|(path, source)| Error::Io {

@@ -102,7 +102,7 @@ fn is_known(connection: &Connection, site: &SiteId, receipt: &ReceiptBody) -> Re
         OR EXISTS (SELECT 1 FROM forgotten WHERE site = ?1 AND accepted_at IS NOT NULL
                    AND (first_sequence = ?5 OR (run = ?2 AND round = ?3 AND digest = ?4)))
         OR (EXISTS (SELECT 1 FROM restorations)
-            AND NOT EXISTS (SELECT 1 FROM frame_totals WHERE site = ?1 AND frames > 0 AND first_sequence = ?5))";
+            AND NOT EXISTS (SELECT 1 FROM frame_totals WHERE site = ?1 AND frames > 0 AND first_sequence <= ?5))";
     let key = params![
         site.as_str(),
         receipt.key.run.0,

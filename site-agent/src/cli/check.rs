@@ -114,7 +114,7 @@ impl Greeting {
             Ok(took_ms) => format!("{address} accepts this site (asked, {took_ms} ms)"),
             Err(at_ms) => {
                 let (said, when) = (Said::Welcome.words(), table::utc(*at_ms));
-                format!("{address} {said} (told to the running agent, {when} UTC)")
+                format!("{address} {said} (told to the running agent, {when})")
             }
         }
     }
@@ -125,7 +125,7 @@ impl Greeting {
             "address": address,
             "accepts": true,
             "asked_ms": asked.ok().map(u64::try_from).and_then(Result::ok),
-            "told_at_ms": asked.err(),
+            "told_at": asked.err().map(table::utc),
         })
     }
 }

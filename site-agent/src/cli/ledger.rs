@@ -212,9 +212,15 @@ fn print_verified(records: &[Record], summary: &Summary, beside: &Beside) {
         println!("run {run} used data {}", roots.join(", then "));
     }
     println!("root {}", summary.root);
-    let Compared { receipts, frames_lost, .. } = &beside.compared;
-    if *receipts > 0 {
-        println!("receipts {receipts}: all fit; {frames_lost} frames never arrived or were not counted");
+    let Compared { receipts, frames_lost, uncompared, .. } = &beside.compared;
+    if *receipts > 0 || !uncompared.is_empty() {
+        let not_compared = match uncompared.len() {
+            0 => "all fit".to_owned(),
+            count => format!("fit, and {count} could not be compared"),
+        };
+        println!(
+            "receipts {receipts}: {not_compared}; {frames_lost} frames never arrived or were not counted"
+        );
     }
     if let Some(taken) = beside.taken {
         println!("taken by the coordinator: the first {} records", taken.size);
@@ -225,7 +231,11 @@ fn print_verified(records: &[Record], summary: &Summary, beside: &Beside) {
             beside.decisions
         );
     }
-    println!("the ledger is intact");
+    if uncompared.is_empty() {
+        println!("the ledger is intact");
+    } else {
+        println!("the ledger is intact as far as it could be compared");
+    }
 }
 
 /// What a person compares by eye, with the coordinator's operator for instance, where the ledger is refused.

@@ -38,7 +38,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let source = |name| Source { name, path: folder.log(name) };
     let sources: Vec<Source> = PROCESSES.into_iter().filter(is_wanted).map(source).collect();
     if !sources.iter().any(|source| source.path.exists()) {
-        eprintln!("nothing was logged yet: `site-agent run` has not been started here");
+        eprintln!(
+            "there is no log yet in {}: `site-agent run` writes it",
+            folder.root().join("logs").display()
+        );
     }
     show(&sources, &arguments.wanted, SystemClock.now())
         .map_err(|(path, source)| SiteError::io(&path, source))

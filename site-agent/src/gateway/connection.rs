@@ -16,8 +16,8 @@ use common::net::NetError;
 use common::wire::message::{Refusal, Response, RoundKey};
 
 use super::output::Report;
-use super::store::Store;
 use super::store::memory::Said;
+use super::store::{FACT_DISK_SEEN, Store};
 use crate::backoff::Backoff;
 use crate::egress::{Answer, Egress, Outbound, Wire};
 use crate::error::SiteError;
@@ -41,6 +41,8 @@ pub struct Connection<N: Connector, C> {
     wire: Option<N::Wire>,
     /// The person was told that there is a line, and not since that there is none.
     is_told: bool,
+    /// The line was given up because a frame may not have been counted, and nothing waits for another.
+    is_given_up: bool,
     backoff: Backoff,
     /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
     book: Option<Store>,
@@ -55,23 +57,23 @@ const DAY_MS: u64 = 86_400_000;
 struct Disk {
     folder: PathBuf,
     least_bytes: u64,
-    /// On which day (since 1970) it was looked at last, and what was seen.
-    seen: Option<(u64, bool)>,
 }
 
 impl Disk {
-    /// Whether it had less room left than is wanted when it was looked at today.
-    fn is_low(&mut self, now_ms: u64) -> bool {
+    /// Whether it had less room left than is wanted when it was looked at today. Kept in the database: another
+    /// life of this process has no second look.
+    fn is_low(&self, now_ms: u64, book: Option<&mut Store>) -> Result<bool, SiteError> {
+        let Some(book) = book else { return Ok(false) };
         let day = now_ms / DAY_MS;
-        match self.seen {
-            Some((seen_on, is_low)) if seen_on == day => is_low,
-            _ => {
-                // A disk that does not say is not known to be full.
-                let is_low = durable::free_bytes(&self.folder).is_ok_and(|free| free < self.least_bytes);
-                self.seen = Some((day, is_low));
-                is_low
-            }
+        if let Some(seen) = book.fact(FACT_DISK_SEEN)?
+            && seen / 2 == day
+        {
+            return Ok(seen % 2 == 1);
         }
+        // A disk that does not say is not known to be full.
+        let is_low = durable::free_bytes(&self.folder).is_ok_and(|free| free < self.least_bytes);
+        book.set_fact(FACT_DISK_SEEN, day * 2 + u64::from(is_low))?;
+        Ok(is_low)
     }
 }
 
@@ -82,6 +84,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             egress,
             wire: None,
             is_told: false,
+            is_given_up: false,
             backoff: Backoff::default(),
             book: None,
             disk: None,
@@ -98,7 +101,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// many bytes, with the clock and the version.
     #[must_use]
     pub fn with_disk(self, folder: &Path, least_bytes: u64) -> Self {
-        Self { disk: Some(Disk { folder: folder.to_path_buf(), least_bytes, seen: None }), ..self }
+        Self { disk: Some(Disk { folder: folder.to_path_buf(), least_bytes }), ..self }
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited
@@ -180,6 +183,14 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// # Errors
     /// As [`Self::ask`]; a lost connection is `Ok(None)`.
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
+        if std::mem::take(&mut self.is_given_up) {
+            match self.open(&mut Unheard).await {
+                Ok(wire) => self.wire = Some(wire),
+                // The next item that has to be answered comes back to it.
+                Err(error) if error.is_retryable() => tracing::warn!("{error}"),
+                Err(error) => return Err(error),
+            }
+        }
         let Some(wire) = &mut self.wire else { return Ok(None) };
         match self.egress.release(wire, item).await {
             Ok(Answer {
@@ -191,7 +202,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             }
             Ok(answer) => {
                 if may_be_uncounted(&answer.response) {
-                    self.wire = None;
+                    // Training goes on for hours, and nothing else asks meanwhile.
+                    (self.wire, self.is_given_up) = (None, true);
                 }
                 Ok(Some(answer.response))
             }
@@ -234,6 +246,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 }
 
+/// A line that is opened in the middle of a training is no news.
+struct Unheard;
+
+impl Report for Unheard {
+    fn notice(&mut self, _: Notice) {}
+}
+
 /// Waits as long as a busy coordinator asks, within our own bounds. One that says it again and again is
 /// waited for at least as long as one that is gone.
 async fn wait_out(retry_after_ms: u32, times: u32) {
@@ -246,7 +265,7 @@ fn busy_ms(retry_after_ms: u32, times: u32) -> u64 {
 }
 
 /// Whether the coordinator may not have counted the frame that it answers so (`PROTOCOL.md`, section 4).
-fn may_be_uncounted(response: &Response) -> bool {
+pub(super) fn may_be_uncounted(response: &Response) -> bool {
     match response {
         Response::Busy { .. } => true,
         Response::Refused(refusal) => matches!(

@@ -220,10 +220,11 @@ where
     let last_words = log.last_error().filter(|_| spec.is_quoted).unwrap_or(nothing).to_owned();
     // It has ended; this asks how.
     let code = child.wait().await.ok().and_then(|status| status.code());
-    if code == Some(i32::from(FINAL_CODE)) {
-        let (child, hint) = (spec.name, log.last_hint().filter(|_| spec.is_quoted).map(str::to_owned));
-        let sentence = if spec.is_quoted { last_words } else { format!("the {child} cannot go on") };
-        return Ok(Ending::Final(SiteError::ChildStopped { child, sentence, hint }));
+    // Only of the process that holds the ledger and no records: a worker that somebody replaced must not be
+    // able to switch the site off.
+    if spec.is_quoted && code == Some(i32::from(FINAL_CODE)) {
+        let hint = log.last_hint().map(str::to_owned);
+        return Ok(Ending::Final(SiteError::ChildStopped { child: spec.name, sentence: last_words, hint }));
     }
     Ok(Ending::Died { last_words })
 }
@@ -340,13 +341,12 @@ mod tests {
     #[test]
     fn what_only_a_person_can_mend_ends_it_with_the_hint() {
         let script = "printf 'error: the ledger is not intact\\n\\nhint: keep it\\n' >&2; exit 3";
-        for (is_quoted, told) in
-            [(true, "final: the ledger is not intact; keep it"), (false, "cannot go on; see logs/")]
-        {
-            let folder = tempfile::tempdir().unwrap();
-            let ended = life(folder.path(), script, is_quoted, Duration::from_secs(1));
-            assert!(ended.starts_with("final: ") && ended.contains(told), "{ended}");
-        }
+        let folder = tempfile::tempdir().unwrap();
+        let ended = life(folder.path(), script, true, Duration::from_secs(1));
+        assert_eq!(ended, "final: the ledger is not intact; keep it");
+        let folder = tempfile::tempdir().unwrap();
+        let worker = life(folder.path(), script, false, Duration::from_secs(1));
+        assert_eq!(worker, "they are in its log", "a worker cannot end the agent for good");
         let folder = tempfile::tempdir().unwrap();
         let other = life(folder.path(), "echo 'error: x' >&2; exit 1", true, Duration::from_secs(1));
         assert_eq!(other, "x", "any other end is followed by another start");

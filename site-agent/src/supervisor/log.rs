@@ -11,6 +11,7 @@
 use std::path::Path;
 
 use common::log_file::LogFile;
+use common::terminal;
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
 use crate::error::SiteError;
@@ -74,7 +75,7 @@ impl Log {
         if self.line.is_empty() && !self.is_cut {
             return;
         }
-        let mut text = escaped(&self.line);
+        let mut text = terminal::visible(&String::from_utf8_lossy(&self.line));
         if std::mem::take(&mut self.is_cut) {
             text.push('…');
         }
@@ -90,22 +91,6 @@ impl Log {
         // A log on a full disk costs its lines; the child goes on.
         let _ = self.file.write_line(text.as_bytes());
     }
-}
-
-/// Text as it is, control characters and what turns the direction of writing as `\u{..}`, other bytes as
-/// U+FFFD.
-fn escaped(line: &[u8]) -> String {
-    let mut text = String::with_capacity(line.len());
-    for character in String::from_utf8_lossy(line).chars() {
-        let is_turning =
-            matches!(character, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if (character.is_control() && character != '\t') || is_turning {
-            text.extend(character.escape_unicode());
-        } else {
-            text.push(character);
-        }
-    }
-    text
 }
 
 #[cfg(test)]

@@ -39,3 +39,15 @@ fn finds(text: &str, expected: &[(Kind, &str)]) {
 fn nothing(text: &str) {
     finds(text, &[]);
 }
+
+/// A megabyte without a mark behind each word that may be a name: seconds where the work is linear, hours where
+/// each of them is looked at to the end.
+#[test]
+fn a_hostile_megabyte_is_screened_in_linear_time() {
+    for piece in ["Abcde/", "RN/Abcde-1/", "Abcde (Xy/", "王建国,男性", "Dr. Abcde'sx"] {
+        let text = piece.repeat((1 << 20) / piece.len());
+        let begun = std::time::Instant::now();
+        let found = Screen::default().text(0, &text).len();
+        assert!(begun.elapsed().as_secs() < 60, "{piece}: {found} findings in {:?}", begun.elapsed());
+    }
+}

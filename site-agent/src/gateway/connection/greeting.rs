@@ -7,7 +7,7 @@ use common::clock::Clock;
 use common::net::{CertificateFault, NetError};
 use common::wire::message::{LedgerHead, PROTOCOL_VERSION, Refusal, Response};
 
-use super::{Connection, Connector, name_of, wait_out};
+use super::{Connection, Connector, may_be_uncounted, name_of, wait_out};
 use crate::egress::Outbound;
 use crate::error::SiteError;
 use crate::gateway::output::Report;
@@ -88,11 +88,15 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// Tells the coordinator how this machine is. What it thinks of that stops nothing.
     async fn tell_condition(&mut self, wire: &mut N::Wire) -> Result<(), SiteError> {
         let now_ms = self.egress.now_ms();
-        let Some(disk) = &mut self.disk else { return Ok(()) };
-        let item = Outbound::Condition { now_ms, disk_low: disk.is_low(now_ms) };
+        let Some(disk) = &self.disk else { return Ok(()) };
+        let item = Outbound::Condition { now_ms, disk_low: disk.is_low(now_ms, self.book.as_mut())? };
         match self.egress.release(wire, item).await?.response {
             Response::Refused(Refusal::Restored) => Err(SiteError::CoordinatorRestored),
             Response::Refused(Refusal::LedgerChanged) => Err(SiteError::LedgerRefused),
+            other if may_be_uncounted(&other) => {
+                let reason = format!("to how this machine is it answers {}", name_of(&other));
+                Err(SiteError::Connection { reason })
+            }
             _ => Ok(()),
         }
     }

@@ -155,14 +155,23 @@ pub(super) fn role_before(view: &View<'_>, start: usize, count: usize, known: bo
     ((TABLES.roles.contains(lower) || greeting) && counts).then_some(direct)
 }
 
+/// The beginning of a text up to one of these marks, and no further than the longest word that any list has:
+/// what stands behind may be a megabyte without a mark.
+fn head<'a>(text: &'a str, marks: &[char]) -> &'a str {
+    let within = text.char_indices().take_while(|(at, c)| *at < WORD_BYTES && !marks.contains(c));
+    let end = within.last().map_or(0, |(at, c)| at + c.len_utf8());
+    text.get(..end).unwrap_or_default()
+}
+
+/// Longer words are in no list.
+const WORD_BYTES: usize = 32;
+
 /// `, RN`, ` MD`, ` (daughter`.
 pub(super) fn credential_behind(behind: &str) -> bool {
     let rest =
         behind.strip_prefix(", ").or_else(|| behind.strip_prefix(' ')).or_else(|| behind.strip_prefix('/'));
-    let word = rest.and_then(|rest| rest.split([',', ' ', '.', ';', '\n', ')']).next()).unwrap_or_default();
-    let bracket = behind
-        .strip_prefix(" (")
-        .map(|rest| rest.split([',', ' ', ')', ';']).next().unwrap_or_default().to_lowercase());
+    let word = rest.map(|rest| head(rest, &[',', ' ', '.', ';', '\n', ')'])).unwrap_or_default();
+    let bracket = behind.strip_prefix(" (").map(|rest| head(rest, &[',', ' ', ')', ';']).to_lowercase());
     TABLES.credentials.contains(word) || bracket.is_some_and(|word| TABLES.relations.contains(word.as_str()))
 }
 
@@ -225,7 +234,7 @@ pub(super) fn signature(view: &View<'_>, start: usize, behind: &str, sure: bool)
 pub(super) fn eponym(behind: &str) -> bool {
     let rest = behind.strip_prefix("'s").unwrap_or(behind);
     let Some(rest) = rest.strip_prefix([' ', '-']) else { return false };
-    let first = rest.split([' ', ',', '.', ')', ';', ':', '\n']).next().unwrap_or_default();
+    let first = head(rest, &[' ', ',', '.', ')', ';', ':', '\n']);
     let class = !first.is_empty()
         && first.trim_end_matches(['a', 'b', 'c']).bytes().all(|byte| matches!(byte, b'I' | b'V'));
     class && first.starts_with(['I', 'V']) || is_eponym_word(rest)

@@ -156,7 +156,7 @@ pub(super) fn is_sex_or_nation(behind: &str) -> bool {
         return false;
     }
     if let Some(sex) = rest.strip_prefix(['男', '女']) {
-        return !sex.starts_with(is_han) || sex.starts_with(['性', '婴', '童']) && !sex.contains("性多");
+        return !sex.starts_with(is_han) || sex.starts_with(['性', '婴', '童']) && !sex.starts_with("性多");
     }
     let han: usize = rest.chars().take(5).take_while(|c| is_han(*c)).map(char::len_utf8).sum();
     rest.get(..han).is_some_and(|word| word.len() > 3 && word.ends_with(['族', '籍']))

@@ -47,13 +47,13 @@ pub struct Span {
 pub enum FileError {
     /// Not the object that is expected.
     #[error(
-        "line {line} is no labelled text: {error}; each line is an object with id, language, text and spans"
+        "line {line}, column {column}: no labelled text; each line is an object with id, language, text and spans"
     )]
     Json {
         /// Counted from 1.
         line: usize,
-        /// What the reader said.
-        error: serde_json::Error,
+        /// Where in it. What the reader says quotes the text, and is not told.
+        column: usize,
     },
     /// A span that does not lie in the text.
     #[error(
@@ -96,8 +96,8 @@ pub fn read(lines: &str) -> Result<Vec<Document>, FileError> {
     let mut documents = Vec::new();
     for (index, line) in lines.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
         let line_number = index + 1;
-        let document: Document =
-            serde_json::from_str(line).map_err(|error| FileError::Json { line: line_number, error })?;
+        let document: Document = serde_json::from_str(line)
+            .map_err(|error| FileError::Json { line: line_number, column: error.column() })?;
         if document.spans.iter().any(|span| document.bytes(span).is_none()) {
             return Err(FileError::Span { line: line_number });
         }
@@ -314,7 +314,8 @@ mod tests {
 
     #[test]
     fn lines_that_are_no_labelled_texts_are_refused_with_their_number() {
-        assert!(read("\n{}").unwrap_err().to_string().starts_with("line 2 is no labelled text"));
+        let error = read("\n{\"spans\": \"患者张三\"}").unwrap_err().to_string();
+        assert!(error.starts_with("line 2, column ") && !error.contains("张三"), "{error}");
         let outside =
             r#"{"id":"a","language":"zh","text":"患者","spans":[{"start":1,"end":3,"kind":"name"}]}"#;
         assert!(read(outside).unwrap_err().to_string().contains("does not lie in its text"));

@@ -239,3 +239,9 @@ fn numbers_whose_labels_no_list_holds() {
     nothing("疾病编码 20230503，型号 AB-12345，批号：20230503，国药准字号H20051234");
     nothing("开放床位1200床，2床被子");
 }
+
+/// `女性多见` somewhere later says nothing of the name that a sex stands behind here.
+#[test]
+fn what_stands_much_later_hides_no_name() {
+    finds("王建国,男性。此病女性多见。", &[(Kind::PersonName, "王建国")]);
+}
