@@ -95,8 +95,8 @@ fn regular(file: File) -> io::Result<File> {
 pub struct SharedLog(Option<Arc<Mutex<LogFile>>>);
 
 impl SharedLog {
-    /// Goes on with the log at `path`. Where that cannot be opened, it is said once on standard error, and the
-    /// lines are lost.
+    /// Goes on with the log at `path`. Where that cannot be opened, it is said once on standard error, and
+    /// the lines are lost.
     #[must_use]
     pub fn open(path: &Path) -> Self {
         let file = LogFile::open(path).inspect_err(|error| {

@@ -151,7 +151,7 @@ fn settings_say_where_they_come_from_and_the_log_is_kept() {
     assert!(!text(&json.stdout).contains("PRIVATE"));
 
     let none = run(&["logs", "--state", state]);
-    assert!(none.status.success() && text(&none.stderr).contains("nothing was logged yet"));
+    assert!(none.status.success() && text(&none.stderr).contains("there is no log yet"));
     // An address of no machine (RFC 5737).
     let served = run(&["serve", "--state", state, "--listen", "192.0.2.1:4600"]);
     assert_eq!(served.status.code(), Some(1), "{}", text(&served.stderr));

@@ -60,8 +60,8 @@ struct Disk {
 }
 
 impl Disk {
-    /// Whether it had less room left than is wanted when it was looked at today. Kept in the database: another
-    /// life of this process has no second look.
+    /// Whether it had less room left than is wanted when it was looked at today. Kept in the database:
+    /// another life of this process has no second look.
     fn is_low(&self, now_ms: u64, book: Option<&mut Store>) -> Result<bool, SiteError> {
         let Some(book) = book else { return Ok(false) };
         let day = now_ms / DAY_MS;

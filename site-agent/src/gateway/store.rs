@@ -89,8 +89,8 @@ PRAGMA user_version = 1;
 /// The number of usable records in the site's data files, as the worker counted them at the last start.
 pub const FACT_RECORDS: &str = "records";
 
-/// When the disk was looked at last for the coordinator (twice the day since 1970), and 1 if it had too little
-/// room.
+/// When the disk was looked at last for the coordinator (twice the day since 1970), and 1 if it had too
+/// little room.
 pub const FACT_DISK_SEEN: &str = "disk_seen";
 
 /// Records that the last comparison with a held-out set left out.

@@ -91,7 +91,7 @@ fn settings_say_where_they_come_from_and_no_key_is_shown() {
 fn logs_are_shown_in_the_order_of_their_times_and_followed() {
     let site = Site::new();
     let nothing = site.run(&["logs"]);
-    assert!(nothing.status.success() && words(&nothing).contains("nothing was logged yet"));
+    assert!(nothing.status.success() && words(&nothing).contains("there is no log yet"));
     let write = |process: &str, lines: &str| fs::write(site.folder.log(process), lines).unwrap();
     write("agent", "2026-11-29T08:00:00Z connected\n2026-11-29T10:00:00Z joined\n");
     write("gateway", "2026-11-29T09:00:00.25Z WARN slow\nerror: of the gateway\n");

@@ -40,8 +40,8 @@ fn nothing(text: &str) {
     finds(text, &[]);
 }
 
-/// A megabyte without a mark behind each word that may be a name: seconds where the work is linear, hours where
-/// each of them is looked at to the end.
+/// A megabyte without a mark behind each word that may be a name: seconds where the work is linear, hours
+/// where each of them is looked at to the end.
 #[test]
 fn a_hostile_megabyte_is_screened_in_linear_time() {
     for piece in ["Abcde/", "RN/Abcde-1/", "Abcde (Xy/", "王建国,男性", "Dr. Abcde'sx"] {
