@@ -254,7 +254,7 @@ def read_receipts(text, officer=None):
     # What no decision names is no less a receipt for being in another list.
     set_aside = [entry for entry in others if (entry["run"], entry["round"]) in named]
     receipts += [entry for entry in others if entry not in set_aside]
-    return receipts, set_aside, taken, len(decisions)
+    return receipts, set_aside, taken, sum(1 for _, holds in decisions if holds)
 
 
 class TooMany(Exception):
@@ -445,7 +445,8 @@ def main():
     for name in uncompared:
         print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
     if decisions:
-        print(f"begun anew by an officer's decision: {decisions} times")
+        whose = "a decision that this officer signed" if officer else "a decision whose signature was not looked at (--officer)"
+        print(f"begun anew by {whose}: {decisions} times")
     print("the ledger is intact as far as it could be compared" if uncompared else "the ledger is intact")
     return 0
 

@@ -82,6 +82,9 @@ pub const OPERATORS_MAX: usize = 32;
 pub const COMMAND_READ_MS_MAX: u64 = 10_000;
 /// A watcher hears something at the latest after this, so that one that went away is noticed.
 pub const WATCH_WAIT_MS_MAX: u64 = 5_000;
+/// Between two reports to a watcher: each costs a look at every round and site, and a hundred sites that
+/// train change something a hundred times a second.
+pub const WATCH_PACE_MS_MIN: u64 = 250;
 /// How long a command waits for the next word of the coordinator: twice what one that lives may take.
 pub const ANSWER_WAIT_MS_MAX: u64 = 2 * WATCH_WAIT_MS_MAX;
 /// Rounds in one line of an answer: with 100 sites of 32 characters a round has at most 100 KiB (updates,

@@ -48,11 +48,11 @@ pub struct Addresses {
     pub join: SocketAddr,
 }
 
-/// Serves until a signal comes. `ready` is told the addresses once both endpoints are open.
+/// Serves until a signal comes. `ready` is told the addresses once both endpoints are open. The caller holds
+/// the folder's lock.
 ///
 /// # Errors
-/// Another `serve` has the folder; keys, database or journal cannot be used; or a port or the admin socket
-/// cannot be opened.
+/// Keys, database or journal cannot be used, or a port or the admin socket cannot be opened.
 pub async fn serve(
     folder: StateFolder,
     config: Config,
@@ -60,7 +60,6 @@ pub async fn serve(
     ready: impl FnOnce(&Addresses),
 ) -> Result<()> {
     let stop = stop_signal()?;
-    let _lock = folder.lock()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
     let store = Arc::new(restored::open(&folder, accepts_restored)?);

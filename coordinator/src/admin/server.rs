@@ -26,7 +26,8 @@ use crate::execution::performer::Performer;
 use crate::execution::presence::Presence;
 use crate::execution::runs::Runs;
 use crate::limits::{
-    ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX, WATCH_WAIT_MS_MAX,
+    ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX, WATCH_PACE_MS_MIN,
+    WATCH_WAIT_MS_MAX,
 };
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
@@ -170,6 +171,7 @@ impl Admin {
             if over {
                 break;
             }
+            tokio::time::sleep(Duration::from_millis(WATCH_PACE_MS_MIN)).await;
             // Also without a change now and then, so that a caller that went away is noticed.
             let _ = tokio::time::timeout(Duration::from_millis(WATCH_WAIT_MS_MAX), changes.changed()).await;
         }

@@ -47,6 +47,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(folder: StateFolder, arguments: &Arguments) -> Result<()> {
+    // Held until the process ends. Before the log: a second `serve` writes nothing into that of the first.
+    let _lock = folder.lock()?;
     let log = open_log(&folder);
     output::start_log(Some(log.clone()));
     serve(folder, arguments).inspect_err(|error| {

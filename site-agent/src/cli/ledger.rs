@@ -227,7 +227,7 @@ fn print_verified(records: &[Record], summary: &Summary, beside: &Beside) {
     }
     if beside.decisions > 0 {
         println!(
-            "begun anew by an officer's decision: {} times; receipts before that were set aside",
+            "begun anew by a decision that counts: {} times; the receipts that it names are set aside",
             beside.decisions
         );
     }

@@ -41,6 +41,8 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
+    // Held until the process ends. Before the log: a second agent writes nothing into that of the first.
+    let _lock = lock(&folder)?;
     let log = OwnLog::open(&folder.log("agent"));
     trace_to(log.clone());
     take_part(&folder, &config, &log).inspect_err(|error| log.end(error))
@@ -50,8 +52,6 @@ fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result
     // From the first moment: a terminal that is closed while a model is loaded ends nothing.
     ignore_hangups().map_err(|source| SiteError::Internal(source.to_string()))?;
     crash::arm(folder.root());
-    // Held until the process ends.
-    let _lock = lock(folder)?;
     let store = Store::open(&folder.database())?;
     memory::must_not_be_behind(&folder.ledger(), &store, &Decider::of(folder)?)?;
     drop(store);

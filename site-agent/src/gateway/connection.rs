@@ -183,7 +183,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// # Errors
     /// As [`Self::ask`]; a lost connection is `Ok(None)`.
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
-        if std::mem::take(&mut self.is_given_up) {
+        if self.wire.is_none() && std::mem::take(&mut self.is_given_up) {
             match self.open(&mut Unheard).await {
                 Ok(wire) => self.wire = Some(wire),
                 // The next item that has to be answered comes back to it.

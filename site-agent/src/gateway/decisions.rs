@@ -34,7 +34,7 @@ pub struct Standing {
     pub receipts: Vec<Receipt>,
     /// Those that it need not.
     pub set_aside: Vec<Receipt>,
-    /// How often somebody decided.
+    /// Decisions that count.
     pub decisions: usize,
     /// Why the last decision does not count.
     pub doubt: Option<String>,
@@ -83,7 +83,7 @@ impl Decider {
         });
         let (set_aside, receipts) =
             store.receipts()?.into_iter().partition(|receipt| named.contains(&receipt.body.key));
-        Ok(Standing { receipts, set_aside, decisions: epochs.len(), doubt })
+        Ok(Standing { receipts, set_aside, decisions: holds.iter().filter(|holds| **holds).count(), doubt })
     }
 
     fn holds(&self, epoch: &Epoch) -> Result<bool, SiteError> {

@@ -54,6 +54,28 @@ impl Drop for LedgerWriter {
     }
 }
 
+/// A ledger that was read and holds, before its torn last line is cut off.
+#[derive(Debug)]
+pub struct Opened {
+    writer: LedgerWriter,
+    torn_bytes: u64,
+}
+
+impl Opened {
+    /// Cuts off a torn last line. Returns the writer and the number of bytes that were cut off.
+    ///
+    /// # Errors
+    /// `Io`.
+    pub fn cut(self) -> Result<(LedgerWriter, u64), SiteError> {
+        let Self { writer, torn_bytes } = self;
+        if torn_bytes > 0 {
+            let cut = writer.file.set_len(writer.whole_bytes).and_then(|()| writer.file.sync_all());
+            cut.map_err(|source| SiteError::io(&writer.path, source))?;
+        }
+        Ok((writer, torn_bytes))
+    }
+}
+
 impl LedgerWriter {
     /// Opens or creates the ledger, verifies all of it and cuts off a torn last line. Returns the writer and
     /// the number of bytes that were cut off.
@@ -61,14 +83,15 @@ impl LedgerWriter {
     /// # Errors
     /// `Ledger` when it is not intact, `AlreadyRunning` when another process has it open, `Io`.
     pub fn open(path: &Path) -> Result<(Self, u64), SiteError> {
-        Self::open_and_see(path, |_| ())
+        Self::open_and_see(path, |_| ())?.cut()
     }
 
-    /// As [`Self::open`], and shows every record on the way.
+    /// As [`Self::open`], shows every record on the way, and leaves a torn last line for [`Opened::cut`]:
+    /// whoever refuses the ledger leaves it as it is.
     ///
     /// # Errors
     /// As [`Self::open`].
-    pub fn open_and_see(path: &Path, see: impl FnMut(&Record)) -> Result<(Self, u64), SiteError> {
+    pub fn open_and_see(path: &Path, see: impl FnMut(&Record)) -> Result<Opened, SiteError> {
         let at = |source| SiteError::io(path, source);
         let is_new = !path.exists();
         let file = OpenOptions::new()
@@ -100,12 +123,12 @@ impl LedgerWriter {
             whole_bytes: 0,
             broken: false,
         };
-        let torn_bytes = writer.recover(see)?;
-        Ok((writer, torn_bytes))
+        let torn_bytes = writer.read_all(see)?;
+        Ok(Opened { writer, torn_bytes })
     }
 
-    /// Reads the file from its start; leaves the position at the end of the last whole record.
-    fn recover(&mut self, mut see: impl FnMut(&Record)) -> Result<u64, SiteError> {
+    /// Reads the file from its start. Returns how many bytes stand behind the last whole record.
+    fn read_all(&mut self, mut see: impl FnMut(&Record)) -> Result<u64, SiteError> {
         let mut data = BTreeMap::new();
         let each = |record: &Record| {
             remember(&mut data, record);
@@ -117,12 +140,6 @@ impl LedgerWriter {
         self.verifier = verifier;
         self.data = data;
         self.whole_bytes = whole_bytes;
-        if torn_bytes > 0 {
-            self.file
-                .set_len(whole_bytes)
-                .and_then(|()| self.file.sync_all())
-                .map_err(|source| SiteError::io(&self.path, source))?;
-        }
         Ok(torn_bytes)
     }
 

@@ -45,7 +45,8 @@ pub fn must_not_be_behind(path: &Path, store: &Store, decider: &Decider) -> Resu
     lack(path, store, decider)?.must_be_nothing(path)
 }
 
-/// Opens the ledger for writing, unless it is behind what this site knows; one reading does both.
+/// Opens the ledger for writing, unless it is behind what this site knows, and leaves that one as it is;
+/// one reading does both.
 ///
 /// # Errors
 /// As [`must_not_be_behind`]; those of [`LedgerWriter::open`].
@@ -57,7 +58,7 @@ pub fn open(path: &Path, store: &Store, decider: &Decider) -> Result<(LedgerWrit
     }
     let opened = LedgerWriter::open_and_see(path, |record| watch.see(record))?;
     watch.lack().must_be_nothing(path)?;
-    Ok(opened)
+    opened.cut()
 }
 
 /// What the ledger lacks.
@@ -251,7 +252,12 @@ mod tests {
         assert_eq!(site.reasons(), ["it has 6 records, and the coordinator took 7"]);
         site.lines(5);
         assert_eq!(site.reasons().len(), 2, "the commit, too");
+        // Whoever looks into it finds it as it was, a torn last line included.
+        let mut torn = fs::read(site.ledger()).unwrap();
+        torn.extend_from_slice(b"{\"sequence\":");
+        fs::write(site.ledger(), &torn).unwrap();
         assert!(open(&site.ledger(), &site.store, &nobody()).is_err());
+        assert_eq!(fs::read(site.ledger()).unwrap(), torn);
         let refused = must_not_be_behind(&site.ledger(), &site.store, &nobody()).unwrap_err();
         assert!(matches!(refused, SiteError::LedgerBehind { .. }) && refused.is_user_error());
         assert!(refused.hint().unwrap().contains("ledger accept"));

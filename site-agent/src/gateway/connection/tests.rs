@@ -72,6 +72,24 @@ fn ask(refusals: u32, script: Vec<Option<Response>>) -> (Response, Vec<&'static 
     (answer.response, kinds, notices.0)
 }
 
+/// A worker that fills the disk and makes room again says one bit a day with it, also over a restart.
+#[test]
+fn the_disk_is_looked_at_once_a_day() {
+    const DAY: u64 = 86_400_000;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("site.db");
+    let disk = |least_bytes| Disk { folder: folder.path().to_path_buf(), least_bytes };
+    let low = |least_bytes, now_ms| {
+        let mut book = Store::open(&path).unwrap();
+        disk(least_bytes).is_low(now_ms, Some(&mut book)).unwrap()
+    };
+    assert!(low(u64::MAX, 5 * DAY));
+    assert!(low(0, 6 * DAY - 1), "what was seen today stands, whatever it is by now");
+    assert!(!low(0, 6 * DAY));
+    assert!(!low(u64::MAX, 6 * DAY + 1));
+    assert!(!disk(u64::MAX).is_low(0, None).unwrap(), "who keeps nothing says nothing");
+}
+
 fn welcome() -> Option<Response> {
     Some(Response::Welcome { protocol: PROTOCOL_VERSION })
 }
