@@ -5,8 +5,9 @@
 
 Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option).
 
-The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data` is no frame
-but a note: nothing left, its length is 0, and its sha256 is the Merkle root of the data manifest of the run it names.
+The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data`, `approval`,
+`refusal`, `withdrawal`, `policy` or `waiver` is no frame but a note: nothing left, and its length is 0. The sha256 of `data` is the
+Merkle root of the data manifest of the run it names; of the others, that of what was decided or put in force.
 Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own verifier enforces the same one):
   - every line is a record in the one canonical spelling, with the run, round and length that its kind has;
   - sequence numbers are 0, 1, 2, ... without a gap, and times never go back nor before 2026;
@@ -57,8 +58,16 @@ KINDS = {
     "ledger-proof": (False, False, 73, 2149),
     "receipt": (False, False, 179, 223),
     "condition": (False, False, 11, 29),
+    "decide": (True, False, 47, 55),
     "data": (True, True, 0, 0),
+    "approval": (True, False, 0, 0),
+    "refusal": (True, False, 0, 0),
+    "withdrawal": (True, False, 0, 0),
+    "policy": (False, False, 0, 0),
+    "waiver": (False, False, 0, 0),
 }
+# No frames: nothing left the hospital with them.
+NOTES = ("data", "approval", "refusal", "withdrawal", "policy", "waiver")
 
 
 class Broken(Exception):
@@ -339,7 +348,7 @@ def lost_before(frames, before_hello, starts, receipt):
 
 def compare(records, receipts, set_aside):
     """Compares receipts with the ledger; returns how many fit, how many frames were lost, and which could not be compared."""
-    frames = [record for record in records if record["kind"] not in ("join", "data")]
+    frames = [record for record in records if record["kind"] not in ("join", *NOTES)]
     before_hello = {a["sequence"] for a, b in zip(frames, frames[1:]) if b["kind"] == "hello"}
     entries = [(entry, True) for entry in receipts] + [(entry, False) for entry in set_aside]
     entries.sort(key=lambda entry: (entry[0]["last_sequence"], entry[0]["received_bytes"]))

@@ -1,9 +1,9 @@
-//! The privacy officer's Ed25519 key: signs waivers, which accept findings of the screen in one dataset, and
-//! decisions about a ledger that is lost.
+//! The privacy officer's Ed25519 key: signs waivers, which accept findings of the screen in one dataset,
+//! decisions about a ledger that is lost, decisions about runs, and the policy under which runs need none.
 //!
-//! Called by `site-agent officer-key`, `site-agent waiver` and `site-agent ledger accept`; the public half is
-//! what a site trusts. Invariants: only messages that begin with one of the two context strings are signed or
-//! verified, so that one cannot pass for the other, and the key signs nothing else.
+//! Called by `site-agent officer-key`, `waiver`, `ledger accept`, `approve`, `decline`, `withdraw` and `policy`;
+//! the public half is what a site trusts. Invariants: only messages that begin with one of the context strings
+//! are signed or verified, so that one cannot pass for another, and the key signs nothing else.
 
 use std::fmt;
 
@@ -20,6 +20,10 @@ use crate::error::CertError;
 pub const WAIVER_CONTEXT: &[u8] = b"consilium waiver v1\0";
 /// How the signed bytes of every decision about a ledger begin.
 pub const LEDGER_CONTEXT: &[u8] = b"consilium ledger v1\0";
+/// How the signed bytes of every decision about a run begin.
+pub const RUN_CONTEXT: &[u8] = b"consilium run decision v1\0";
+/// How the signed bytes of every policy begin.
+pub const POLICY_CONTEXT: &[u8] = b"consilium policy v1\0";
 const SECRET_LABEL: &str = "consilium-officer-key";
 const PUBLIC_LABEL: &str = "consilium-officer-public-key";
 
@@ -83,7 +87,7 @@ impl fmt::Debug for OfficerKey {
     }
 }
 
-/// What a site verifies waivers with.
+/// What a site verifies the officer's decisions with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct OfficerPublicKey([u8; 32]);
 
@@ -110,7 +114,7 @@ impl OfficerPublicKey {
         bytes.try_into().map(Self).map_err(|_| CertError::OfficerKey)
     }
 
-    /// Whether `signature` is the officer's over `message`, a waiver or a decision about a ledger.
+    /// Whether `signature` is the officer's over `message`, one of the decisions that are theirs.
     #[must_use]
     pub fn verifies(&self, message: &[u8], signature: &[u8]) -> bool {
         is_decision(message) && UnparsedPublicKey::new(&ED25519, &self.0).verify(message, signature).is_ok()
@@ -118,7 +122,9 @@ impl OfficerPublicKey {
 }
 
 fn is_decision(message: &[u8]) -> bool {
-    [WAIVER_CONTEXT, LEDGER_CONTEXT].iter().any(|context| message.starts_with(context))
+    [WAIVER_CONTEXT, LEDGER_CONTEXT, RUN_CONTEXT, POLICY_CONTEXT]
+        .iter()
+        .any(|context| message.starts_with(context))
 }
 
 #[cfg(test)]

@@ -1,9 +1,10 @@
-//! Ed25519 signatures over receipts: the coordinator's word that it holds what a site sent.
+//! Ed25519 signatures over receipts, the coordinator's word that it holds what a site sent, and over run
+//! manifests, its word what a run is.
 //!
 //! Called by the coordinator (signs) and by sites and auditors (verify, offline, years later).
-//! Invariants: only messages that begin with the receipt's context string are signed or verified, so that
-//! no other message of ours can be passed off as a receipt; the key is separate from the TLS key, because
-//! receipts outlive it.
+//! Invariants: only messages that begin with one of the two context strings are signed or verified, so that
+//! no other message of ours can be passed off as one; the key is separate from the TLS key, because receipts
+//! outlive it.
 
 use std::fmt;
 
@@ -18,6 +19,8 @@ use crate::error::CertError;
 
 /// How every receipt's signed bytes begin; whoever composes a receipt puts it there.
 pub const RECEIPT_CONTEXT: &[u8] = b"consilium receipt v1\0";
+/// How every manifest's signed bytes begin; `common::run` puts it there.
+pub const MANIFEST_CONTEXT: &[u8] = b"consilium manifest v2\0";
 
 /// The coordinator's receipt key.
 pub struct ReceiptSigningKey(Ed25519KeyPair);
@@ -59,13 +62,14 @@ impl ReceiptSigningKey {
         Ok(ReceiptPublicKey(bytes))
     }
 
-    /// The signature over `message`, which must begin with [`RECEIPT_CONTEXT`]. Deterministic (RFC 8032).
+    /// The signature over `message`, which must begin with [`RECEIPT_CONTEXT`] or [`MANIFEST_CONTEXT`].
+    /// Deterministic (RFC 8032).
     ///
     /// # Errors
     /// [`CertError::Signing`] for a message that does not begin with the context.
     pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
-        if !message.starts_with(RECEIPT_CONTEXT) {
-            return Err(CertError::Signing("the message is not a receipt".to_owned()));
+        if !is_ours(message) {
+            return Err(CertError::Signing("the message is neither a receipt nor a manifest".to_owned()));
         }
         let signature = self.0.sign(message);
         signature.as_ref().try_into().map_err(|_| CertError::Signing("not 64 bytes".to_owned()))
@@ -93,18 +97,22 @@ impl ReceiptPublicKey {
         &self.0
     }
 
-    /// Whether `signature` is the coordinator's over `message`, a receipt.
+    /// Whether `signature` is the coordinator's over `message`, a receipt or a manifest.
     ///
     /// # Errors
-    /// [`CertError::ReceiptSignature`] when it is not, or when the message is not a receipt.
+    /// [`CertError::ReceiptSignature`] when it is not, or when the message is neither.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CertError> {
-        if !message.starts_with(RECEIPT_CONTEXT) {
+        if !is_ours(message) {
             return Err(CertError::ReceiptSignature);
         }
         UnparsedPublicKey::new(&ED25519, &self.0)
             .verify(message, signature)
             .map_err(|_| CertError::ReceiptSignature)
     }
+}
+
+fn is_ours(message: &[u8]) -> bool {
+    [RECEIPT_CONTEXT, MANIFEST_CONTEXT].iter().any(|context| message.starts_with(context))
 }
 
 #[cfg(test)]
@@ -125,6 +133,9 @@ mod tests {
         assert_eq!(public.verify(&receipt, &signature[..63]), Err(CertError::ReceiptSignature));
         assert!(key.sign(b"something else").is_err());
         assert_eq!(public.verify(b"something else", &signature), Err(CertError::ReceiptSignature));
+        let manifest = [MANIFEST_CONTEXT, b"body"].concat();
+        assert_eq!(public.verify(&manifest, &key.sign(&manifest).unwrap()), Ok(()));
+        assert_eq!(public.verify(&manifest, &signature), Err(CertError::ReceiptSignature));
         let other = ReceiptSigningKey::generate().unwrap().public_key().unwrap();
         assert_eq!(other.verify(&receipt, &signature), Err(CertError::ReceiptSignature));
     }

@@ -48,6 +48,14 @@ pub struct TlsIdentity {
 }
 
 impl TlsIdentity {
+    /// SHA-256 of the public key, as certificates and rosters name it.
+    ///
+    /// # Errors
+    /// [`CertError::Certificate`] when the certificate cannot be read.
+    pub fn pin(&self) -> Result<SpkiPin, CertError> {
+        SpkiPin::of_certificate(&self.certificate)
+    }
+
     /// From a certificate in DER and its key; refuses a pair that does not belong together.
     ///
     /// # Errors

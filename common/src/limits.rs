@@ -46,6 +46,8 @@ pub const ROUND_DEADLINE_S_MAX: u64 = 7 * 24 * 3600;
 /// How long a round waits for the rest once its quorum is in, where the run file does not say: at most ten
 /// minutes. A tenth of the deadline where that is less.
 pub const GRACE_S_MAX: u64 = 600;
+/// How long sites may be given to agree to a run: 30 days, longer than a committee takes to meet.
+pub const APPROVAL_DEADLINE_S_MAX: u64 = 30 * 86_400;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;

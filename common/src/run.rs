@@ -6,17 +6,21 @@
 
 mod error;
 mod manifest;
+mod roster;
 mod settings;
+mod signed;
 mod training;
 
 use serde::{Deserialize, Serialize};
 
 pub use error::RunError;
-pub use manifest::{OverlapTerms, RunManifest, TensorSpec};
+pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, TensorSpec};
+pub use roster::{Member, Roster};
 pub use settings::{
-    AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, OverlapSettings,
-    QuorumSettings, SitesSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
+    AdapterSettings, AggregationMethod, AggregationSettings, ApprovalSettings, BaseSettings, Compute,
+    OverlapSettings, QuorumSettings, SitesSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
 };
+pub use signed::SignedManifest;
 pub use training::{Batching, Schedule, TrainingSettings};
 
 /// A run file, as the person at the coordinator writes it. Unknown keys are refused.
@@ -39,6 +43,9 @@ pub struct RunSpec {
     pub initial: Option<String>,
     /// When a round closes, and when it fails.
     pub quorum: QuorumSettings,
+    /// How long sites have to agree to the run.
+    #[serde(default)]
+    pub approval: ApprovalSettings,
     /// Who takes part, where it is not everybody who has joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sites: Option<SitesSettings>,
@@ -66,6 +73,7 @@ impl RunSpec {
     pub fn validate(&self) -> Result<(), RunError> {
         manifest::validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
         self.quorum.validate()?;
+        self.approval.validate()?;
         if let Some(sites) = &self.sites {
             sites.validate(self.quorum.sites)?;
         }

@@ -1,6 +1,7 @@
 //! THE ONLY FILE THAT SENDS. If you audit one file of this program, audit this one.
 //!
-//! For every item, in this order: 1. the site's policy is asked, 2. the exact bytes are made, 3. a ledger
+//! For every item, in this order: 1. the site's policy is asked, and of a frame of a run whether the site has
+//! agreed to that run and not withdrawn, 2. the exact bytes are made, 3. a ledger
 //! record with their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
 //! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
 //! `protect`, blinded points that passed `overlap::points`, and progress that passed `gateway::progress`
@@ -17,7 +18,7 @@ use std::time::Duration;
 use certs::profile::COORDINATOR_NAME;
 use common::clock::Clock;
 use common::crash_point;
-use common::id::Digest;
+use common::id::{Digest, RunId};
 use common::ledger::{Kind, context};
 use common::limits::{
     ADAPTER_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX,
@@ -29,12 +30,14 @@ use common::wire::codec::CodecError;
 use common::wire::frame;
 use common::wire::join::{JoinRequest, JoinResponse};
 use common::wire::message::{
-    Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey, TrainFailure,
+    Decision, Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey,
+    TrainFailure,
 };
 use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::error::SiteError;
-use crate::gateway::ledger::{Frame, LedgerWriter};
+use crate::gateway::consent::{Consent, ConsentBook};
+use crate::gateway::ledger::{Frame, LedgerWriter, Note};
 use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
@@ -73,6 +76,8 @@ pub enum Outbound<'a> {
     Commit(&'a ProtectedUpdate),
     /// "I cannot", and one of nine codes.
     Failed { key: RoundKey, reason: TrainFailure },
+    /// "I take part in the run of this manifest", or not, or no longer: one of four codes.
+    Decide { run: RunId, manifest: Digest, decision: Decision },
     /// How many points are asked: a power of two.
     OverlapDeclare(&'a ProtectedPoints),
     /// Blinded points, 32 bytes each: hashes times secret random numbers, uniform whatever was hashed.
@@ -88,6 +93,8 @@ pub trait Wire: Send {
 /// The gate.
 pub struct Egress<C> {
     ledger: LedgerWriter,
+    /// What this site agreed to.
+    consent: ConsentBook,
     policy: PolicyConfig,
     /// Who receives: SHA-256 of the consortium's CA key.
     peer: Digest,
@@ -95,8 +102,19 @@ pub struct Egress<C> {
 }
 
 impl<C: Clock> Egress<C> {
-    pub fn new(ledger: LedgerWriter, policy: PolicyConfig, peer: Digest, clock: C) -> Self {
-        Self { ledger, policy, peer, clock }
+    pub fn new(
+        ledger: LedgerWriter,
+        consent: ConsentBook,
+        policy: PolicyConfig,
+        peer: Digest,
+        clock: C,
+    ) -> Self {
+        Self { ledger, consent, policy, peer, clock }
+    }
+
+    /// What this site agreed to.
+    pub fn consent(&self) -> &ConsentBook {
+        &self.consent
     }
 
     /// Lets one item out and returns the coordinator's answer.
@@ -106,6 +124,7 @@ impl<C: Clock> Egress<C> {
     /// not.
     pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
         self.permit(&item)?;
+        self.agreed(&item)?;
         let (frame, bytes) = encode(&item, &self.ledger)?;
         crash_point!("site-before-ledger");
         self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
@@ -123,12 +142,33 @@ impl<C: Clock> Egress<C> {
         self.clock.now().0
     }
 
-    /// Notes in the ledger which records a run uses. Nothing is sent.
+    /// Notes something in the ledger; where `is_change`, only if the last such note says something else.
+    /// Nothing is sent. Returns whether it was noted.
     ///
     /// # Errors
     /// Those of the ledger and the disk.
-    pub fn note_data(&mut self, key: RoundKey, root: Digest) -> Result<bool, SiteError> {
-        self.ledger.note_data(self.clock.now().0, &self.peer, key, root)
+    pub fn note(&mut self, note: &Note, is_change: bool) -> Result<bool, SiteError> {
+        let now_ms = self.clock.now().0;
+        if is_change {
+            return self.ledger.note_change(now_ms, &self.peer, note);
+        }
+        self.ledger.note(now_ms, &self.peer, note).map(|()| true)
+    }
+
+    /// Whether this site has agreed to what the item belongs to. Asked for every frame, so that a withdrawal
+    /// holds from the next one on.
+    fn agreed(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
+        let Some(run) = run_of(item) else { return Ok(()) };
+        let consent = self.consent.consent(run)?;
+        let is_agreed = match item {
+            Outbound::Decide { decision: Decision::Approved, manifest, .. } => {
+                consent == Consent::Approved(*manifest)
+            }
+            // To say no is always allowed.
+            Outbound::Decide { .. } => true,
+            _ => matches!(consent, Consent::Approved(_)),
+        };
+        if is_agreed { Ok(()) } else { Err(SiteError::NotAgreed { run }) }
     }
 
     /// The site's own rules, whatever the coordinator or another part of this program asks for.
@@ -167,6 +207,27 @@ impl<C: Clock> Egress<C> {
             }
             _ => Ok(()),
         }
+    }
+}
+
+/// The run that an item is a frame of.
+fn run_of(item: &Outbound<'_>) -> Option<RunId> {
+    match item {
+        Outbound::Ready { key, .. } | Outbound::Progress { key, .. } | Outbound::Failed { key, .. } => {
+            Some(key.run)
+        }
+        Outbound::Offer(update) | Outbound::Commit(update) | Outbound::Chunk { update, .. } => {
+            Some(update.update().key.run)
+        }
+        Outbound::OverlapDeclare(points) | Outbound::OverlapBlinded { points, .. } => Some(points.run()),
+        Outbound::Decide { run, .. } => Some(*run),
+        Outbound::Join(_)
+        | Outbound::Hello
+        | Outbound::LedgerProof { .. }
+        | Outbound::ShowReceipt(_)
+        | Outbound::Condition { .. }
+        | Outbound::Poll { .. }
+        | Outbound::Fetch { .. } => None,
     }
 }
 
@@ -254,6 +315,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             Request::Commit { key: update.update().key, digest: update.update().digest }
         }
         Outbound::Failed { key, reason } => Request::Failed { key, reason },
+        Outbound::Decide { run, manifest, decision } => Request::Decide { run, manifest, decision },
         Outbound::OverlapDeclare(points) => {
             Request::OverlapDeclare { run: points.run(), points: points.points() }
         }

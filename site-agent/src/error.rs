@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use cli::confirm::Unconfirmed;
+use common::id::RunId;
 use common::net::NetError;
 use common::{private, toml_text};
 use prepare::PrepareError;
@@ -55,6 +56,8 @@ pub enum SiteError {
     PointsRefused { reason: String },
     #[error("the policy of this site does not let this leave: {reason}")]
     PolicyRefused { reason: &'static str },
+    #[error("this site has not agreed to the run {run}, or has withdrawn from it")]
+    NotAgreed { run: RunId },
     #[error("the connection to the coordinator: {reason}")]
     Connection { reason: String },
     #[error("the coordinator was told of another ledger of this site before, and answers nothing")]
@@ -261,6 +264,7 @@ impl SiteError {
             }
             Self::PointsRefused { .. } => "see logs/gateway.log and logs/worker.log; nothing was sent".into(),
             Self::UpdateRefused { .. } => "see logs/gateway.log; the limits are in agent.toml under [policy]".into(),
+            Self::NotAgreed { .. } => "`site-agent runs` shows what waits for a decision".into(),
             Self::PolicyRefused { .. } => "the limits are in agent.toml under [policy]".into(),
             Self::Connection { .. } => {
                 "check that the coordinator runs and that UDP to its port is not blocked; the agent tries again".into()

@@ -12,6 +12,7 @@ use std::io;
 use std::time::Duration;
 
 use common::clock::SystemClock;
+use common::ledger::Kind;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::config::AgentConfig;
@@ -20,16 +21,20 @@ use crate::error::SiteError;
 use crate::limits::{DISK_WAIT_MS_MAX, PIPE_MESSAGES_MAX};
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, Notice, ToGateway, ToWorker, read_message, write_message};
+use crate::waiver;
 use agent_loop::{AgentLoop, Course};
 use connection::Connection;
 use connection::quic::QuicConnector;
+use consent::{ConsentBook, Judge};
 use decisions::Decider;
 use identity::Identity;
+use ledger::Note;
 use output::{Output, Report};
 use store::Store;
 
 pub mod agent_loop;
 pub mod connection;
+pub mod consent;
 pub mod decisions;
 pub mod global_adapter;
 pub mod identity;
@@ -55,8 +60,10 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
     let store = wait_for_room(|| Store::open(&folder.database()))?;
     let book = wait_for_room(|| Store::open(&folder.database()))?;
+    let consents = wait_for_room(|| Store::open(&folder.database()))?;
     // Not to be opened afterwards either.
     let decider = Decider::of(folder)?;
+    let waiver = waiver::digest_in_force(folder)?;
     let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
     let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
     if !unmet.is_empty() {
@@ -72,7 +79,13 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     }
     let mut output = Pipe::start()?;
     output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
-    let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
+    let judge = Judge::new(identity.coordinator.site.clone(), decider.officer().copied());
+    let consent = ConsentBook::new(consents, judge);
+    let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
+    for (kind, digest) in [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)] {
+        wait_for_room(|| egress.note(&Note { kind, run: None, round: None, digest }, true))?;
+    }
+    let own_key = identity.own_key()?;
     let line = QuicConnector::new(&identity)?.following(folder.identity());
     let connection = Connection::new(line, egress)
         .with_book(book)
@@ -81,6 +94,7 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         folder: folder.clone(),
         config,
         coordinator: identity.coordinator,
+        own_key,
         store,
         connection,
         clock: SystemClock,

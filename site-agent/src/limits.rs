@@ -101,8 +101,9 @@ pub const CHUNK_ATTEMPTS_MAX: u32 = 8;
 pub const ROUND_STARTS_MAX: u32 = 200;
 /// How long a site works on one round, in seconds: as long as a coordinator may keep it open.
 pub const ROUND_S_MAX: u64 = common::limits::ROUND_DEADLINE_S_MAX;
-/// How long after its first round a run may give work to a site, in milliseconds: 90 days.
-pub const RUN_AGE_MS_MAX: u64 = 90 * 24 * 3600 * 1000;
+/// How long after this site first heard of it a run may give it work, in milliseconds: the 30 days that sites
+/// may have to agree, and 90 days.
+pub const RUN_AGE_MS_MAX: u64 = (30 + 90) * 24 * 3600 * 1000;
 /// Manifests that stay in the inbox as evidence of what was agreed: 100 MiB at most.
 pub const RUNS_KEPT_MAX: usize = 100;
 /// The room on the disk that `[retention]` may ask for, in MiB: 1 TiB.
@@ -137,3 +138,11 @@ const _: () = assert!(CHUNK_ATTEMPTS_MAX >= 1 && ROUND_STARTS_MAX >= TRAINING_AT
 
 /// Places that a data report keeps for each kind of identifier: 31 kinds of 1,000 names of 60 bytes are 2 MB.
 pub const FINDING_PLACES_MAX: usize = 1_000;
+/// How often the gateway looks whether this site has withdrawn from the run that its worker trains for, in
+/// milliseconds; before each frame it looks in any case.
+pub const CONSENT_LOOK_MS_MAX: u64 = 2_000;
+/// How long a poll lasts, in milliseconds, while an officer is expected to decide: so long until the
+/// coordinator hears of a decision.
+pub const PROPOSAL_POLL_MS_MAX: u32 = 5_000;
+/// How long that is after a proposal came, in seconds: an hour of polls of 5 s is 720 ledger records.
+pub const PROPOSAL_WATCH_S_MAX: u64 = 3600;

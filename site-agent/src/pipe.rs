@@ -11,7 +11,7 @@ use std::io::{self, Read, Write};
 use common::id::{Digest, Round, RunId};
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::wire::codec;
-use common::wire::message::{RoundKey, RunEnd, TrainFailure};
+use common::wire::message::{Decision, RoundKey, RunEnd, TrainFailure};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
@@ -145,6 +145,12 @@ pub enum Notice {
     Disconnected { retry_ms: u64 },
     /// The coordinator refused this site as such.
     NotAuthorised,
+    /// A run waits for the privacy officer's decision.
+    Proposed { run: RunId },
+    /// The policy does not allow a proposed run.
+    OutsidePolicy { run: RunId, rule: PolicyRule },
+    /// The coordinator has heard what was decided about a run.
+    Decided { run: RunId, decision: Decision },
     /// A round begins here.
     Joined { key: RoundKey, rounds: u32 },
     /// So many points are being evaluated by the coordinator.
@@ -195,6 +201,8 @@ pub enum NotDone {
     NoRoom,
     /// The site's policy or a check of its own says no.
     NotAllowedHere,
+    /// Nobody here has agreed to the run, or this site has withdrawn from it.
+    NotAgreed,
 }
 
 /// The name of a round's raw update and of its training checkpoint, without an extension.

@@ -3,16 +3,30 @@
 //! by the worker (what only who reads the records can know). Invariant: a rule that refuses has a name in
 //! [`PolicyRule`], and no rule is skipped because a number is not a number.
 
+use common::id::Digest;
 use common::limits::{ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX};
 use common::run::{RunManifest, TrainingSettings};
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN};
 
+/// Who agrees to a proposed run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Approval {
+    /// The privacy officer, run by run.
+    #[default]
+    Ask,
+    /// This policy, as far as the officer signed it.
+    Auto,
+}
+
 /// `[policy]`
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct PolicyConfig {
+    /// Who agrees to a run: "ask", the officer for each, or "auto", this policy with the officer's signature.
+    pub approval: Approval,
     /// Largest L2 norm an adapter may have to be let out. A trained adapter is far below; a number above
     /// means that training diverged or that something other than an adapter is being sent.
     pub update_norm_max: f64,
@@ -54,6 +68,7 @@ pub struct PolicyConfig {
 impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
+            approval: Approval::Ask,
             update_norm_max: ADAPTER_NORM_MAX,
             update_bytes_max: 2 << 30,
             update_mantissa_bits: 12,
@@ -163,6 +178,21 @@ impl PolicyConfig {
         Ok(())
     }
 
+    /// The SHA-256 of its canonical JSON: what the officer signs, and what the ledger notes.
+    #[must_use]
+    pub fn digest(&self) -> Digest {
+        // Numbers, words and lists: it can always be written.
+        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
+    }
+
+    /// Whether this site may agree to a proposed run.
+    ///
+    /// # Errors
+    /// The rule that refuses.
+    pub fn permits_proposal(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
+        self.permits_terms(manifest)
+    }
+
     /// Whether this site takes part on these terms. Asked by the gateway when it has the manifest, and again
     /// by the worker before it trains.
     ///
@@ -237,6 +267,9 @@ impl PolicyConfig {
     pub(crate) fn to_commented_toml(&self) -> String {
         format!(
             "[policy]\n\
+             # Who agrees to a run: \"ask\", the privacy officer for each one, or \"auto\", this policy, where the officer\n\
+             # has signed it (site-agent policy sign).\n\
+             approval = \"{}\"\n\
              # Largest L2 norm of an update that may leave, and of the global adapter that is trained on.\n\
              update_norm_max = {:?}\n\
              # Largest size of an update that may leave, in bytes.\n\
@@ -262,6 +295,10 @@ impl PolicyConfig {
              updates_per_day_max = {}\n\
              # How much larger a tensor of the global adapter may be than in the last one taken.\n\
              adapter_growth_max = {:?}\n",
+            match self.approval {
+                Approval::Ask => "ask",
+                Approval::Auto => "auto",
+            },
             self.update_norm_max,
             self.update_bytes_max,
             self.update_mantissa_bits,

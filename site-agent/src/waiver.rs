@@ -6,6 +6,7 @@ use std::path::Path;
 
 use certs::{CertError, OfficerPublicKey};
 use common::clock::{Clock as _, SystemClock, Timestamp};
+use common::id::Digest;
 use data::hash::content_hash;
 use data::limits::WAIVER_BYTES_MAX;
 use data::room::{self, RoomFile, RoomOptions};
@@ -56,6 +57,20 @@ pub fn accepted_by(
 ) -> Result<Accepted, SiteError> {
     let verify = |message: &[u8], signature: &[u8]| officer.verifies(message, signature);
     waiver.verify(officer.as_bytes(), today, &verify).map_err(|error| refused(&error))
+}
+
+/// The SHA-256 of the waiver's file that is in force, whether or not it holds; 32 zero bytes where there is
+/// none. For the ledger.
+///
+/// # Errors
+/// `Io` when it cannot be read.
+pub fn digest_in_force(folder: &StateFolder) -> Result<Digest, SiteError> {
+    let path = folder.waiver();
+    if !path.exists() {
+        return Ok(Digest([0; 32]));
+    }
+    let bytes = std::fs::read(&path).map_err(|source| SiteError::unreadable(&path, source))?;
+    Ok(Digest::of(&bytes))
 }
 
 /// What the waiver in force at a site accepts; nothing where there is none. A waiver that does not hold is an

@@ -52,8 +52,11 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::LedgerProof => (Nothing, 73, (69 + LEDGER_PROOF_HASHES_MAX * HASH_BYTES) as u64),
         Kind::Receipt => (Nothing, 179, 223),
         Kind::Condition => (Nothing, 11, 29),
+        Kind::Decide => (Run, 47, 55),
         // Nothing left.
         Kind::Data => (Round, 0, 0),
+        Kind::Approval | Kind::Refusal | Kind::Withdrawal => (Run, 0, 0),
+        Kind::Policy | Kind::Waiver => (Nothing, 0, 0),
     };
     Shape { context, shortest, longest }
 }

@@ -209,7 +209,7 @@ impl Search {
             .iter()
             .filter(|record| {
                 (start.sequence..=receipt.last_sequence).contains(&record.sequence)
-                    && !matches!(record.kind, Kind::Join | Kind::Data)
+                    && record.kind.is_counted()
             })
             .collect();
         let is_hello = |at: usize| sent.get(at).is_some_and(|record| record.kind == Kind::Hello);

@@ -75,9 +75,21 @@ pub enum Kind {
     Receipt,
     /// See [`Request::Condition`].
     Condition,
+    /// See [`Request::Decide`].
+    Decide,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
+    /// A note: the site agreed to a run. `sha256` is that of what was signed.
+    Approval,
+    /// A note: the site declined a run. `sha256` as of an approval.
+    Refusal,
+    /// A note: the site withdrew from a run. `sha256` as of an approval.
+    Withdrawal,
+    /// A note: the policy in force. `sha256` is that of its canonical text.
+    Policy,
+    /// A note: the waiver in force. `sha256` is that of its file.
+    Waiver,
 }
 
 impl Kind {
@@ -98,7 +110,19 @@ impl Kind {
             Request::LedgerProof { .. } => Self::LedgerProof,
             Request::ShowReceipt { .. } => Self::Receipt,
             Request::Condition { .. } => Self::Condition,
+            Request::Decide { .. } => Self::Decide,
         }
+    }
+
+    /// Whether it is a note, of which nothing left the site.
+    pub fn is_note(self) -> bool {
+        use Kind::{Approval, Data, Policy, Refusal, Waiver, Withdrawal};
+        matches!(self, Data | Approval | Refusal | Withdrawal | Policy | Waiver)
+    }
+
+    /// Whether it is a frame that the coordinator counts: no note, and not the request to join.
+    pub fn is_counted(self) -> bool {
+        self != Self::Join && !self.is_note()
     }
 
     /// The word in the file.
@@ -119,7 +143,13 @@ impl Kind {
             Self::LedgerProof => "ledger-proof",
             Self::Receipt => "receipt",
             Self::Condition => "condition",
+            Self::Decide => "decide",
             Self::Data => "data",
+            Self::Approval => "approval",
+            Self::Refusal => "refusal",
+            Self::Withdrawal => "withdrawal",
+            Self::Policy => "policy",
+            Self::Waiver => "waiver",
         }
     }
 }
@@ -151,7 +181,7 @@ pub struct Record {
 impl Record {
     /// Whether it is a note, of which nothing left the site.
     pub fn is_note(&self) -> bool {
-        self.kind == Kind::Data
+        self.kind.is_note()
     }
 
     /// The line, without its newline.
@@ -172,7 +202,9 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::Commit { key, .. }
         | Request::Failed { key, .. } => Some(*key),
         // Of a run, before its first round.
-        Request::OverlapDeclare { run, .. } | Request::OverlapBlinded { run, .. } => {
+        Request::OverlapDeclare { run, .. }
+        | Request::OverlapBlinded { run, .. }
+        | Request::Decide { run, .. } => {
             return (Some(*run), None);
         }
         Request::Hello { .. }

@@ -10,7 +10,8 @@ use crate::limits::{
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::join::JoinRequest;
 use crate::wire::message::{
-    Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, Receipt, ReceiptBody, Request, RoundKey, TrainFailure,
+    Decision, Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, Receipt, ReceiptBody, Request, RoundKey,
+    TrainFailure,
 };
 use crate::wire::numbers::{LossMilli, RoundedCount};
 
@@ -18,7 +19,7 @@ mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 16] = [
+pub(super) const KINDS: [Kind; 22] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -34,7 +35,13 @@ pub(super) const KINDS: [Kind; 16] = [
     Kind::LedgerProof,
     Kind::Receipt,
     Kind::Condition,
+    Kind::Decide,
     Kind::Data,
+    Kind::Approval,
+    Kind::Refusal,
+    Kind::Withdrawal,
+    Kind::Policy,
+    Kind::Waiver,
 ];
 
 /// A record of this kind that the grammar allows.
@@ -202,7 +209,7 @@ fn what_no_frame_says_is_no_record_though_the_chain_holds() {
 /// The least and the most that the encoding makes of each request, and what may follow it.
 #[test]
 fn the_bounds_of_a_length_are_those_of_the_wire() {
-    for kind in KINDS.into_iter().filter(|kind| *kind != Kind::Data) {
+    for kind in KINDS.into_iter().filter(|kind| !kind.is_note()) {
         let (least, most) = extremes(kind);
         let shape = shape(kind);
         assert_eq!((shape.shortest, shape.longest), (least, most), "{kind:?}");
@@ -275,7 +282,9 @@ fn request(kind: Kind, number: u64) -> Request {
             clock_minutes: short,
             disk_low: number > 0,
         },
-        Kind::Join | Kind::Data => panic!("no request"),
+        Kind::Decide => Request::Decide { run, manifest: digest, decision: Decision::Withdrawn },
+        Kind::Join => panic!("no request of a run"),
+        note => panic!("{note:?} is no request"),
     }
 }
 

@@ -6,19 +6,23 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
-use super::settings::{AdapterSettings, BaseSettings};
+use super::roster::{Member, Roster};
+use super::settings::{AdapterSettings, AggregationSettings, BaseSettings};
 use super::training::TrainingSettings;
-use crate::id::{Digest, Point, RunId, SiteId};
+use crate::id::{Digest, Point, RunId};
 use crate::limits::{
-    ADAPTER_BYTES_MAX, OVERLAP_SET_BYTES_MAX, ROUNDS_MAX, RUN_NAME_CHARACTERS_MAX, SITES_MAX,
-    TENSOR_NAME_BYTES_MAX, TENSORS_MAX,
+    ADAPTER_BYTES_MAX, OVERLAP_SET_BYTES_MAX, ROUNDS_MAX, RUN_NAME_CHARACTERS_MAX,
+    SAFETENSORS_HEADER_BYTES_MAX, TENSOR_NAME_BYTES_MAX, TENSORS_MAX,
 };
 
-/// What the coordinator tells every site of a run: the terms, the base model it must hold, and who may
-/// take part. Serialised as JSON with a fixed field order; its SHA-256 names it.
+/// What the coordinator tells every site of a run, and what a site's privacy officer agrees to: the terms, the
+/// base model it must hold, who takes part, and what their models are measured on. Serialised as JSON with a
+/// fixed field order and signed by the coordinator (`signed`); the SHA-256 of both names it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunManifest {
+    /// Version of the protocol that the run speaks.
+    pub protocol: u16,
     /// The run.
     pub run: RunId,
     /// The run's name, for the people at the site.
@@ -31,12 +35,20 @@ pub struct RunManifest {
     pub adapter: AdapterSettings,
     /// Exact tensors of the adapter file: name and shape, sorted by name; all f32.
     pub tensors: Vec<TensorSpec>,
+    /// Length of every adapter file of the run in bytes: what a site sends in a round, at most once.
+    pub adapter_bytes: u64,
     /// How to train.
     pub training: TrainingSettings,
     /// How to hold the base.
     pub base: BaseSettings,
-    /// Sites that take part, sorted.
-    pub sites: Vec<SiteId>,
+    /// How updates become one adapter.
+    pub aggregation: AggregationSettings,
+    /// How many members' updates a round needs.
+    pub quorum: usize,
+    /// Who takes part, each with its key, sorted by name.
+    pub roster: Roster,
+    /// What the model is measured on, by content.
+    pub held_out: HeldOutHashes,
     /// How each site compares its records with the held-out ones before it trains; `None`: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<OverlapTerms>,
@@ -54,6 +66,16 @@ pub struct OverlapTerms {
     pub set: Digest,
     /// Its length.
     pub set_bytes: u64,
+}
+
+/// The consortium's held-out files, by the SHA-256 of their bytes; the files stay at the coordinator.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeldOutHashes {
+    /// The validation set, which steers.
+    pub validation: Option<Digest>,
+    /// The test set, which is opened once.
+    pub test: Option<Digest>,
 }
 
 /// One tensor of an adapter file.
@@ -112,9 +134,9 @@ impl RunManifest {
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
         validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
-        let sites = self.sites.len();
-        bound((1..=SITES_MAX).contains(&sites), "sites", sites, "1 to 100")?;
-        bound(self.sites.is_sorted_by(|a, b| a < b), "sites", sites, "sorted, each once")?;
+        self.roster.validate()?;
+        let members = self.roster.members.len();
+        bound((1..=members).contains(&self.quorum), "quorum", self.quorum, "1 to the number of members")?;
         let set_bytes = self.overlap.map_or(0, |terms| terms.set_bytes);
         bound(set_bytes <= OVERLAP_SET_BYTES_MAX, "overlap.set_bytes", set_bytes, "at most 160 MiB")?;
         self.validate_tensors()
@@ -133,7 +155,20 @@ impl RunManifest {
             let elements = (tensor.shape[0] as u64).saturating_mul(tensor.shape[1] as u64);
             bytes = bytes.saturating_add(elements.saturating_mul(4));
         }
-        bound(bytes <= ADAPTER_BYTES_MAX, "tensors", bytes, "at most 4 GiB together")
+        bound(bytes <= ADAPTER_BYTES_MAX, "tensors", bytes, "at most 4 GiB together")?;
+        let around = bytes..=bytes.saturating_add(8 + SAFETENSORS_HEADER_BYTES_MAX as u64);
+        let expected = "the tensors' bytes and a header";
+        bound(around.contains(&self.adapter_bytes), "adapter_bytes", self.adapter_bytes, expected)
+    }
+
+    /// Who takes part.
+    pub fn members(&self) -> impl Iterator<Item = &Member> {
+        self.roster.members.iter()
+    }
+
+    /// Bytes of updates that a site sends in the whole run if no frame is lost: one adapter a round.
+    pub fn update_bytes(&self) -> u64 {
+        self.adapter_bytes.saturating_mul(u64::from(self.rounds))
     }
 }
 
@@ -148,58 +183,4 @@ fn is_lora(tensor: &TensorSpec, rank: usize) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn manifest() -> RunManifest {
-        let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
-        RunManifest {
-            run: RunId([1; 8]),
-            name: "spring".into(),
-            rounds: 3,
-            base_fingerprint: Digest([0; 32]),
-            adapter: AdapterSettings::default(),
-            tensors: vec![tensor("m.q.lora_A.weight", [16, 64]), tensor("m.q.lora_B.weight", [64, 16])],
-            training: TrainingSettings::default(),
-            base: BaseSettings::default(),
-            sites: ["a", "b"].map(|name| name.parse::<SiteId>().unwrap()).to_vec(),
-            overlap: None,
-        }
-    }
-
-    /// A manifest that a hostile coordinator changed.
-    fn changed(change: impl FnOnce(&mut RunManifest)) -> Result<(), RunError> {
-        let mut changed = manifest();
-        change(&mut changed);
-        changed.validate()
-    }
-
-    #[test]
-    fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
-        assert_eq!(manifest().validate(), Ok(()));
-        let attacks: [fn(&mut RunManifest); 16] = [
-            |m| m.training.validation_share = 0.9999,
-            |m| m.training.learning_rate = 1e14,
-            |m| m.training.learning_rate = f64::NAN,
-            |m| m.training.max_gradient_norm = 0.0,
-            |m| m.training.epochs = u32::MAX,
-            |m| m.training.batch_size = 0,
-            |m| m.training.early_stopping_patience = 3,
-            |m| m.adapter.rank = 100_000,
-            |m| m.rounds = 0,
-            |m| m.name = "\u{1b}[2J".into(),
-            |m| m.sites.clear(),
-            |m| m.sites.reverse(),
-            |m| m.tensors.clear(),
-            |m| m.tensors[0].shape = [16, 0],
-            |m| m.tensors[0].shape = [17, 64],
-            |m| m.tensors[0].name = "../../m.lora_A.weight\n".into(),
-        ];
-        for (index, attack) in attacks.into_iter().enumerate() {
-            assert!(changed(attack).is_err(), "attack {index}");
-        }
-        let terms = OverlapTerms { public_key: Point([0; 32]), set: Digest([0; 32]), set_bytes: 1 << 40 };
-        assert!(changed(|m| m.overlap = Some(terms)).is_err());
-        assert!(changed(|m| m.tensors[0].shape = [16, usize::MAX / 16]).is_err(), "no overflow");
-    }
-}
+pub(super) mod tests;

@@ -8,7 +8,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{RunError, bound};
 use crate::id::SiteId;
 use crate::limits::{
-    ADAPTER_RANK_MAX, GRACE_S_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN, ROUND_DEADLINE_S_MAX, SITES_MAX,
+    ADAPTER_RANK_MAX, APPROVAL_DEADLINE_S_MAX, GRACE_S_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN,
+    ROUND_DEADLINE_S_MAX, SITES_MAX,
 };
 
 /// `[quorum]`
@@ -40,6 +41,32 @@ impl QuorumSettings {
         bound(is_fine, "quorum.deadline_s", self.deadline_s, "1 to 604800 (a week)")?;
         let grace_s = self.grace_s.unwrap_or(0);
         bound(grace_s <= self.deadline_s, "quorum.grace_s", grace_s, "at most quorum.deadline_s")
+    }
+}
+
+/// `[approval]`: a run begins when a quorum of its sites has agreed to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ApprovalSettings {
+    /// Seconds after which the run fails if too few sites have agreed.
+    pub deadline_s: u64,
+    /// Seconds that the run waits for the other sites once a quorum has agreed; who agrees later takes part
+    /// from then on.
+    pub grace_s: u64,
+}
+
+impl Default for ApprovalSettings {
+    fn default() -> Self {
+        Self { deadline_s: 7 * 86_400, grace_s: 600 }
+    }
+}
+
+impl ApprovalSettings {
+    pub(super) fn validate(&self) -> Result<(), RunError> {
+        let is_fine = (1..=APPROVAL_DEADLINE_S_MAX).contains(&self.deadline_s);
+        bound(is_fine, "approval.deadline_s", self.deadline_s, "1 to 2592000 (30 days)")?;
+        let is_fine = self.grace_s <= self.deadline_s;
+        bound(is_fine, "approval.grace_s", self.grace_s, "at most approval.deadline_s")
     }
 }
 

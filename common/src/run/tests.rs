@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::id::{Digest, RunId};
+use crate::wire::message::PROTOCOL_VERSION;
 
 fn spec() -> RunSpec {
     RunSpec {
@@ -12,6 +13,7 @@ fn spec() -> RunSpec {
         test: None,
         initial: None,
         quorum: QuorumSettings { sites: 4, deadline_s: 60, grace_s: None },
+        approval: ApprovalSettings::default(),
         sites: None,
         adapter: AdapterSettings::default(),
         training: TrainingSettings::default(),
@@ -115,15 +117,22 @@ fn early_stopping_needs_something_to_measure() {
 #[test]
 fn a_manifest_round_trips_and_refuses_unknown_fields() {
     let manifest = RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: RunId([7; 8]),
         name: "medqa".into(),
         rounds: 3,
         base_fingerprint: Digest::of(b"base"),
         adapter: AdapterSettings::default(),
         tensors: vec![TensorSpec { name: "a".into(), shape: [2, 3] }],
+        adapter_bytes: 100,
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
-        sites: vec!["cardiology".parse().unwrap()],
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster {
+            members: vec![Member { name: "cardiology".parse().unwrap(), key: Digest([1; 32]) }],
+        },
+        held_out: HeldOutHashes::default(),
         overlap: None,
     };
     let bytes = manifest.to_bytes().unwrap();

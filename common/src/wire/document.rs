@@ -71,6 +71,7 @@ fn every_request_is_documented() {
         Request::LedgerProof { from: 1, ledger, count: 1 },
         Request::ShowReceipt { receipt: receipt() },
         Request::Condition { version: [0, 1, 0], clock_minutes: 0, disk_low: false },
+        Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved },
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -88,6 +89,7 @@ fn every_request_is_documented() {
             Request::LedgerProof { .. } => "LedgerProof",
             Request::ShowReceipt { .. } => "ShowReceipt",
             Request::Condition { .. } => "Condition",
+            Request::Decide { .. } => "Decide",
         };
         (request, name)
     });
@@ -106,6 +108,14 @@ fn every_request_is_documented() {
     ];
     documented("## 3.", &reasons);
     assert_eq!(rows("## 3.", "| tag | reason"), reasons.len().div_ceil(2), "two reasons a row");
+    let decisions = [
+        (Decision::Approved, "Approved"),
+        (Decision::Declined, "Declined"),
+        (Decision::OutsidePolicy, "OutsidePolicy"),
+        (Decision::Withdrawn, "Withdrawn"),
+    ];
+    documented("## 3.", &decisions);
+    assert_eq!(rows("## 3.", "| tag | decision"), decisions.len());
 }
 
 #[test]
@@ -129,6 +139,7 @@ fn every_response_and_refusal_is_documented() {
         (Work::Nothing, "Nothing"),
         (Work::Finished { run }, "Finished"),
         (Work::Ended { run, end: RunEnd::Stopped }, "Ended"),
+        (Work::Proposed { run, manifest: Digest([0; 32]), manifest_bytes: 1 }, "Proposed"),
     ];
     for (work, name) in works {
         let tag = codec::encode(&work).unwrap()[0];

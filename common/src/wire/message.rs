@@ -11,7 +11,7 @@ use crate::id::{Digest, Round, RunId};
 use crate::limits::{CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, OVERLAP_BATCH_POINTS_MAX};
 
 /// Version of this protocol; peers with another one are refused by name.
-pub const PROTOCOL_VERSION: u16 = 1;
+pub const PROTOCOL_VERSION: u16 = 2;
 /// One point of the comparison with the held-out set: a compressed element of ristretto255 (RFC 9496).
 pub const POINT_BYTES: usize = 32;
 /// One hash of a ledger's tree in a proof that it was only extended.
@@ -95,6 +95,21 @@ pub enum Request {
     /// its program (each part below 1000), its clock in whole minutes since 1970, and whether its disk has
     /// less room left than its own settings want. Nothing about a record, a person or a run.
     Condition { version: [u16; 3], clock_minutes: u32, disk_low: bool },
+    /// What this site decided about the run with exactly this manifest: a code.
+    Decide { run: RunId, manifest: Digest, decision: Decision },
+}
+
+/// What a site decided about a run. The words stay at the site.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Decision {
+    /// It takes part.
+    Approved,
+    /// Its privacy officer does not want it.
+    Declined,
+    /// Its policy does not allow it.
+    OutsidePolicy,
+    /// It no longer takes part: nothing of the run follows.
+    Withdrawn,
 }
 
 impl Request {
@@ -148,7 +163,7 @@ pub enum Response {
     Work(Work),
     /// To `Fetch`: `length` raw bytes at `offset` of a file of `total` bytes follow this frame.
     Blob { offset: u64, length: u32, total: u64 },
-    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`).
+    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`, `Decide`).
     Noted,
     /// To `Offer` and `Chunk`: send the bytes from here on. Equal to the size when all are there.
     Continue { next_offset: u64 },
@@ -194,6 +209,8 @@ pub enum Work {
     Finished { run: RunId },
     /// A run is over before its last round; nothing of it needs to be kept for the coordinator.
     Ended { run: RunId, end: RunEnd },
+    /// A run waits for this site's decision; its terms are in `manifest`.
+    Proposed { run: RunId, manifest: Digest, manifest_bytes: u32 },
 }
 
 /// How a run ended that did not get to its last round.

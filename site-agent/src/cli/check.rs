@@ -15,6 +15,7 @@ use crate::egress::Egress;
 use crate::error::SiteError;
 use crate::gateway::connection::Connection;
 use crate::gateway::connection::quic::QuicConnector;
+use crate::gateway::consent::{ConsentBook, Judge};
 use crate::gateway::decisions::Decider;
 use crate::gateway::identity::Identity;
 use crate::gateway::memory;
@@ -227,7 +228,10 @@ fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteErr
         Err(SiteError::AlreadyRunning { .. }) => return told(&book, address),
         Err(error) => return Err(error),
     };
-    let egress = Egress::new(ledger, config.policy.clone(), identity.peer()?, SystemClock);
+    let decider = Decider::of(folder)?;
+    let judge = Judge::new(identity.coordinator.site.clone(), decider.officer().copied());
+    let consent = ConsentBook::new(Store::open(&folder.database())?, judge);
+    let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
     let mut connection = Connection::new(QuicConnector::new(&identity)?, egress)
         .with_book(book)
         .with_disk(folder.root(), config.retention.disk_free_bytes_min());

@@ -6,7 +6,10 @@ use std::path::PathBuf;
 use common::clock::{ManualClock, Timestamp};
 use common::id::{Round, RunId};
 use common::ledger::Record;
-use common::run::{AdapterSettings, BaseSettings, RunManifest, TensorSpec, TrainingSettings};
+use common::run::{
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Roster, RunManifest, TensorSpec,
+    TrainingSettings,
+};
 use common::wire::message::Response;
 
 use super::*;
@@ -71,15 +74,20 @@ fn release(site: &mut Site, item: Outbound<'_>) -> Result<Answer, SiteError> {
 fn update(site: &Site) -> ProtectedUpdate {
     let tensors = vec![TensorSpec { name: "a".into(), shape: [768, 1024] }];
     let manifest = RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: key().run,
         name: "test".into(),
         rounds: 2,
         base_fingerprint: Digest([0; 32]),
         adapter: AdapterSettings::default(),
         tensors,
+        adapter_bytes: 100,
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
-        sites: Vec::new(),
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster::default(),
+        held_out: HeldOutHashes::default(),
         overlap: None,
     };
     let raw = site

@@ -13,28 +13,34 @@ use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::crash_point;
-use common::id::Digest;
+use common::id::{Digest, RunId};
+use common::ledger::Kind;
 use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
-use common::run::RunManifest;
+use common::run::{RunManifest, SignedManifest};
 use common::wire::message::{Response, RoundKey, TrainFailure, Work};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
 use super::identity::Coordinator;
+use super::ledger::Note;
 use super::output::Output;
 use super::overlap::exchange::Exchange;
 use super::pace::Pace;
 use super::progress::ProgressGate;
 use super::protect::{RawUpdate, protect};
-use super::state::{Agent, Assignment, Effect, Event, Known, Phase};
+use super::state::{Agent, Assignment, Effect, Event, Known, Phase, Proposal};
 use super::store::Store;
 use crate::config::AgentConfig;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
-use crate::limits::{BLINDINGS_MAX, ROUND_S_MAX, ROUND_STARTS_MAX, RUN_MANIFEST_BYTES_MAX};
+use crate::limits::{
+    BLINDINGS_MAX, CONSENT_LOOK_MS_MAX, PROPOSAL_POLL_MS_MAX, ROUND_S_MAX, ROUND_STARTS_MAX,
+    RUN_MANIFEST_BYTES_MAX,
+};
 use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, NotDone, Notice, Progress, RawFacts, ToGateway, ToWorker};
 
+mod considering;
 mod fetching;
 mod giving_up;
 mod permitting;
@@ -46,6 +52,8 @@ pub struct AgentLoop<N: Connector, C, O> {
     pub folder: StateFolder,
     pub config: AgentConfig,
     pub coordinator: Coordinator,
+    /// SHA-256 of this site's public key, as a roster names it.
+    pub own_key: Digest,
     pub store: Store,
     pub connection: Connection<N, C>,
     pub clock: C,
@@ -64,6 +72,10 @@ pub struct Course {
     /// The rounds that this process gave up and told the coordinator of: said once, however often the
     /// coordinator names the round again.
     told: BTreeSet<RoundKey>,
+    /// The proposed runs that the person was told of.
+    proposed: BTreeSet<RunId>,
+    /// Until when an officer is expected to decide: until then polls are short.
+    watched_until: Option<Instant>,
     /// How often a worker asked for a comparison in the present round.
     blindings: u32,
     pace: Pace,
@@ -79,6 +91,8 @@ impl Default for Course {
             began: now,
             round_began: now,
             told: BTreeSet::new(),
+            proposed: BTreeSet::new(),
+            watched_until: None,
             blindings: 0,
             pace: Pace::default(),
             progress: ProgressGate::default(),
@@ -143,6 +157,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             error if error.is_disk_full() => NotDone::NoRoom,
             // The line broke; the person has been told.
             SiteError::Connection { .. } | SiteError::Net(_) => return Ok(Event::Hindered),
+            SiteError::NotAgreed { .. } => NotDone::NotAgreed,
             SiteError::PolicyRefused { .. }
             | SiteError::UpdateRefused { .. }
             | SiteError::PointsRefused { .. } => NotDone::NotAllowedHere,
@@ -178,8 +193,15 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     async fn next_from_worker(&mut self, agent: &Agent) -> Result<Option<Event>, SiteError> {
         let deadline = self.course.round_began + Duration::from_secs(ROUND_S_MAX);
         loop {
-            let Ok(message) = tokio::time::timeout_at(deadline.into(), self.worker.recv()).await else {
-                self.not_done(NotDone::RoundWearsOn);
+            let look = deadline.min(Instant::now() + Duration::from_millis(CONSENT_LOOK_MS_MAX));
+            let Ok(message) = tokio::time::timeout_at(look.into(), self.worker.recv()).await else {
+                if self.is_withdrawn(agent.phase)? {
+                    self.not_done(NotDone::NotAgreed);
+                } else if Instant::now() >= deadline {
+                    self.not_done(NotDone::RoundWearsOn);
+                } else {
+                    continue;
+                }
                 return Ok(Some(Event::Hindered));
             };
             let Some(message) = message else { return Ok(None) };
@@ -204,8 +226,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             FromWorker::Data { key, root } => {
                 // Before any frame that says something of these records. A word about an earlier order
                 // changes nothing.
+                let note =
+                    Note { kind: Kind::Data, run: Some(key.run), round: Some(key.round), digest: root };
                 if matches!(agent.phase, Phase::Preparing(assignment) if assignment.key == key)
-                    && self.connection.note_data(key, root)?
+                    && self.connection.note(&note, true)?
                 {
                     tracing::info!(run = %key.run, %root, "the run's data root is in the ledger");
                 }
@@ -281,6 +305,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 self.course.rest(pause_ms).await;
                 Ok(None)
             }
+            Effect::Consider(proposal) => self.consider(proposal).await.map(Some),
             Effect::Fetch(assignment) => self.fetch(assignment).await.map(Some),
             Effect::Prepare(assignment) => {
                 self.output.order(ToWorker::Prepare { key: assignment.key, manifest: assignment.manifest });
@@ -348,12 +373,18 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         self.course.rest(wait_ms).await;
         // What the worker said of rounds that are over for us; every new round asks it afresh.
         while self.worker.try_recv().is_ok() {}
-        let item = Outbound::Poll { wait_ms: POLL_WAIT_MS_MAX };
+        self.tell_decisions().await?;
+        let is_watched = self.course.watched_until.is_some_and(|until| Instant::now() < until);
+        let item =
+            Outbound::Poll { wait_ms: if is_watched { PROPOSAL_POLL_MS_MAX } else { POLL_WAIT_MS_MAX } };
         let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
         let event = match response {
             Response::Work(Work::Nothing) => Event::NothingToDo,
             Response::Work(Work::Finished { run }) => Event::RunOver { run, end: None },
             Response::Work(Work::Ended { run, end }) => Event::RunOver { run, end: Some(end) },
+            Response::Work(Work::Proposed { run, manifest, manifest_bytes }) => Event::Proposed {
+                proposal: Proposal { run, manifest, manifest_bytes: u64::from(manifest_bytes) },
+            },
             Response::Work(Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes }) => {
                 let manifest_bytes = u64::from(manifest_bytes);
                 let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };
@@ -382,6 +413,17 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         (self.course.round_began, self.course.blindings) = (Instant::now(), 0);
         // An adapter has the size of an update.
         let adapter_bytes_max = self.config.policy.update_bytes_max;
+        if !self.is_agreed(key.run, manifest)? {
+            // As if it were proposed: a coordinator may know of an agreement that was lost here.
+            let event = self.consider(Proposal { run: key.run, manifest, manifest_bytes }).await?;
+            if !self.is_agreed(key.run, manifest)? {
+                self.not_done(NotDone::NotAgreed);
+                return Ok(match event {
+                    Event::Refused { .. } => event,
+                    _ => Event::Hindered,
+                });
+            }
+        }
         // Before the round counts as begun: waiting for room may take days.
         if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
             self.not_done(NotDone::NoRoom);
@@ -394,7 +436,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if let Some(event) = self.fetch_one(manifest, manifest_bytes, RUN_MANIFEST_BYTES_MAX).await? {
             return Ok(event);
         }
-        let Some(agreed) = self.agree(assignment)? else { return Ok(Event::TermsRefused) };
+        let Some(agreed) = self.agree_round(key, manifest)? else { return Ok(Event::TermsRefused) };
         if let Err(rule) = self.permits(&agreed)? {
             return Ok(self.forbid(key, rule));
         }
@@ -415,10 +457,18 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(Event::Fetched)
     }
 
+    /// The terms of a run, if the coordinator signed them.
     fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
-        RunManifest::from_bytes(&bytes).map_err(|error| SiteError::config(&path, error.to_string()))
+        let unusable = |error: &dyn std::fmt::Display| SiteError::config(&path, error.to_string());
+        let signed = SignedManifest::from_bytes(&bytes).map_err(|error| unusable(&error))?;
+        let statement = signed.manifest.statement().map_err(|error| unusable(&error))?;
+        self.coordinator
+            .receipt_public_key()
+            .verify(&statement, &signed.signature)
+            .map_err(|_| unusable(&"it does not bear the coordinator's signature"))?;
+        Ok(signed.manifest)
     }
 
     fn protect(&mut self, assignment: Assignment, facts: &RawFacts) -> Result<Event, SiteError> {

@@ -11,10 +11,12 @@ use std::time::Duration;
 
 use common::clock::Clock;
 use common::durable;
-use common::id::Digest;
+use common::id::RunId;
 use common::net::NetError;
-use common::wire::message::{Refusal, Response, RoundKey};
+use common::wire::message::{Refusal, Response};
 
+use super::consent::{Consent, Judge};
+use super::ledger::Note;
 use super::output::Report;
 use super::store::memory::Said;
 use super::store::{FACT_DISK_SEEN, Store};
@@ -216,12 +218,26 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
     }
 
-    /// Notes in the ledger which records a run uses; nothing is sent, and no line is needed.
+    /// Notes something in the ledger, and where `is_change` only if the last such note says something else;
+    /// nothing is sent, and no line is needed. Returns whether it was noted.
     ///
     /// # Errors
     /// The ledger's and the disk's.
-    pub fn note_data(&mut self, key: RoundKey, root: Digest) -> Result<bool, SiteError> {
-        self.egress.note_data(key, root)
+    pub fn note(&mut self, note: &Note, is_change: bool) -> Result<bool, SiteError> {
+        self.egress.note(note, is_change)
+    }
+
+    /// Where this site stands about a run, now.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn consent(&self, run: RunId) -> Result<Consent, SiteError> {
+        self.egress.consent().consent(run)
+    }
+
+    /// Whose word counts here.
+    pub fn judge(&self) -> &Judge {
+        self.egress.consent().judge()
     }
 
     async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {

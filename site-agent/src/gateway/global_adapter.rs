@@ -51,22 +51,31 @@ pub fn examine(
 mod tests {
     use common::adapter::AdapterWriter;
     use common::id::{Digest, RunId};
-    use common::run::{AdapterSettings, BaseSettings, TensorSpec, TrainingSettings};
+    use common::run::{
+        AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Roster, TensorSpec,
+        TrainingSettings,
+    };
+    use common::wire::message::PROTOCOL_VERSION;
 
     use super::*;
 
     fn manifest() -> RunManifest {
         let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
         RunManifest {
+            protocol: PROTOCOL_VERSION,
             run: RunId([1; 8]),
             name: "r".into(),
             rounds: 1,
             base_fingerprint: Digest([0; 32]),
             adapter: AdapterSettings { rank: 2, ..AdapterSettings::default() },
             tensors: vec![tensor("m.lora_A.weight", [2, 3]), tensor("m.lora_B.weight", [4, 2])],
+            adapter_bytes: 100,
             training: TrainingSettings::default(),
             base: BaseSettings::default(),
-            sites: Vec::new(),
+            aggregation: AggregationSettings::default(),
+            quorum: 1,
+            roster: Roster::default(),
+            held_out: HeldOutHashes::default(),
             overlap: None,
         }
     }

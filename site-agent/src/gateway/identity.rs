@@ -82,6 +82,16 @@ impl Identity {
         coordinator.store(folder)
     }
 
+    /// SHA-256 of this site's public key, as a roster names it.
+    ///
+    /// # Errors
+    /// `Config` when the certificate cannot be read.
+    pub fn own_key(&self) -> Result<Digest, SiteError> {
+        let pin = self.tls.pin();
+        pin.map(|pin| Digest(*pin.as_bytes()))
+            .map_err(|error| SiteError::config(Path::new(CERTIFICATE), error.to_string()))
+    }
+
     /// Who receives our frames, as the ledger names it: SHA-256 of the CA's public key.
     ///
     /// # Errors

@@ -15,7 +15,7 @@ use common::durable;
 use common::id::{Digest, Round, RunId};
 use common::ledger::{self, Kind, LedgerError, Prover, Reading, Record, Verifier};
 use common::limits::{LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN};
-use common::wire::message::{LedgerHead, RoundKey};
+use common::wire::message::LedgerHead;
 
 use crate::error::SiteError;
 
@@ -31,14 +31,27 @@ pub struct Frame {
     pub digest: Digest,
 }
 
+/// What was noted last, by kind and run.
+type Noted = BTreeMap<(Kind, Option<String>), String>;
+
+/// A note of the site to itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Note {
+    pub kind: Kind,
+    pub run: Option<RunId>,
+    pub round: Option<Round>,
+    /// What is noted.
+    pub digest: Digest,
+}
+
 /// The open ledger.
 #[derive(Debug)]
 pub struct LedgerWriter {
     path: PathBuf,
     file: File,
     verifier: Verifier,
-    /// The data root last noted for each run: 32 bytes a run.
-    data: BTreeMap<String, String>,
+    /// What was noted last, by kind and run: 32 bytes a run.
+    noted: Noted,
     /// Bytes of whole records in the file.
     whole_bytes: u64,
     /// A failed write that could not be undone; nothing may be appended, so nothing may be sent.
@@ -119,7 +132,7 @@ impl LedgerWriter {
             path: path.to_path_buf(),
             file,
             verifier: Verifier::default(),
-            data: BTreeMap::new(),
+            noted: Noted::new(),
             whole_bytes: 0,
             broken: false,
         };
@@ -129,16 +142,16 @@ impl LedgerWriter {
 
     /// Reads the file from its start. Returns how many bytes stand behind the last whole record.
     fn read_all(&mut self, mut see: impl FnMut(&Record)) -> Result<u64, SiteError> {
-        let mut data = BTreeMap::new();
+        let mut noted = Noted::new();
         let each = |record: &Record| {
-            remember(&mut data, record);
+            remember(&mut noted, record);
             see(record);
         };
         let reading =
             ledger::read(BufReader::new(&self.file), each).map_err(|error| self.not_intact(&error))?;
         let Reading { verifier, whole_bytes, torn_bytes } = reading;
         self.verifier = verifier;
-        self.data = data;
+        self.noted = noted;
         self.whole_bytes = whole_bytes;
         Ok(torn_bytes)
     }
@@ -207,29 +220,32 @@ impl LedgerWriter {
             return Err(SiteError::io(&self.path, source));
         }
         self.verifier = verifier;
-        remember(&mut self.data, &record);
+        remember(&mut self.noted, &record);
         self.whole_bytes += line.len() as u64;
         Ok(sequence)
     }
 
-    /// Notes which records a run uses, unless the ledger says so already: once a run, and again when the
-    /// records of a running run changed. Nothing leaves with a note. Returns whether it was new.
+    /// Appends a note: nothing leaves with it.
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn note_data(
-        &mut self,
-        time_ms: u64,
-        peer: &Digest,
-        key: RoundKey,
-        root: Digest,
-    ) -> Result<bool, SiteError> {
-        if self.data.get(&key.run.to_string()) == Some(&root.to_string()) {
+    pub fn note(&mut self, time_ms: u64, peer: &Digest, note: &Note) -> Result<(), SiteError> {
+        let Note { kind, run, round, digest } = *note;
+        self.append(time_ms, peer, &Frame { kind, run, round, length: 0, digest }).map(|_| ())
+    }
+
+    /// As [`Self::note`], unless the last note of this kind and run says the same: which records a run uses,
+    /// which policy and waiver are in force (32 zero bytes: none). Returns whether it was new.
+    ///
+    /// # Errors
+    /// As [`Self::append`].
+    pub fn note_change(&mut self, time_ms: u64, peer: &Digest, note: &Note) -> Result<bool, SiteError> {
+        let last = self.noted.get(&(note.kind, note.run.map(|run| run.to_string())));
+        let was_none = last.is_none() && note.digest == Digest([0; 32]);
+        if was_none || last == Some(&note.digest.to_string()) {
             return Ok(false);
         }
-        let note =
-            Frame { kind: Kind::Data, run: Some(key.run), round: Some(key.round), length: 0, digest: root };
-        self.append(time_ms, peer, &note).map(|_| true)
+        self.note(time_ms, peer, note).map(|()| true)
     }
 
     fn write_durably(&mut self, line: &[u8]) -> std::io::Result<()> {
@@ -249,10 +265,10 @@ impl LedgerWriter {
     }
 }
 
-/// Keeps the last data root of a run.
-fn remember(data: &mut BTreeMap<String, String>, record: &Record) {
-    if let (true, Some(run)) = (record.is_note(), &record.run) {
-        data.insert(run.clone(), record.sha256.clone());
+/// Keeps the last note of a kind and run.
+fn remember(noted: &mut Noted, record: &Record) {
+    if record.is_note() {
+        noted.insert((record.kind, record.run.clone()), record.sha256.clone());
     }
 }
 

@@ -22,6 +22,15 @@ pub struct Assignment {
     pub adapter_bytes: u64,
 }
 
+/// A run that waits for this site's decision.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Proposal {
+    pub run: RunId,
+    /// Digest and size of the run manifest.
+    pub manifest: Digest,
+    pub manifest_bytes: u64,
+}
+
 /// What this site already has of a round, from its own database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Known {
@@ -66,6 +75,8 @@ pub enum Event {
     NothingToDo,
     /// A poll brought a round to train.
     Assigned { assignment: Assignment, known: Known },
+    /// A poll brought a run to decide on.
+    Proposed { proposal: Proposal },
     /// A poll said that a run is over.
     RunOver { run: RunId, end: Option<RunEnd> },
     /// Both files are in the inbox; the run's base model has this fingerprint.
@@ -115,6 +126,8 @@ pub enum Effect {
     Poll,
     /// Wait a little before the next effect, so that a disagreement does not become a busy loop.
     Pause,
+    /// Bring the manifest of a proposed run into the inbox, and decide as far as the policy does.
+    Consider(Proposal),
     /// Bring the manifest and the adapter into the inbox.
     Fetch(Assignment),
     /// Have the worker load the base model.
@@ -166,6 +179,7 @@ impl Agent {
         match (self.phase, event) {
             (Idle, Event::NothingToDo) => (self, vec![Effect::Poll]),
             (Idle, Event::RunOver { run, end }) => (self, vec![Effect::Forget(run, end), Effect::Poll]),
+            (Idle, Event::Proposed { proposal }) => (self, vec![Effect::Consider(proposal)]),
             (Idle, Event::Assigned { assignment, known }) => self.assigned(assignment, known),
             (Idle, Event::Refused { .. }) => (self, vec![Effect::Pause, Effect::Poll]),
 

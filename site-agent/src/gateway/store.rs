@@ -16,6 +16,7 @@ use crate::error::SiteError;
 use crate::limits::DATABASE_BUSY_MS_MAX;
 use crate::pipe::BlindedFacts;
 
+pub mod consent;
 pub mod memory;
 pub mod rounds;
 
@@ -118,6 +119,7 @@ impl Store {
             return Err(SiteError::config(path, "the database is damaged; restore it from a backup"));
         }
         connection.execute_batch(SCHEMA)?;
+        connection.execute_batch(consent::SCHEMA)?;
         Ok(Self { connection })
     }
 

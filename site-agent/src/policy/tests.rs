@@ -1,22 +1,30 @@
 //! Each rule against the demand that it refuses, beside one that it lets pass. Run by `cargo test`.
 
 use common::id::{Digest, RunId};
-use common::run::{AdapterSettings, BaseSettings, TensorSpec};
+use common::run::{
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, TensorSpec,
+};
+use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 
 fn manifest() -> RunManifest {
     let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
     RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: RunId([1; 8]),
         name: "r".into(),
         rounds: 3,
         base_fingerprint: Digest([0; 32]),
         adapter: AdapterSettings { rank: 2, ..AdapterSettings::default() },
         tensors: vec![tensor("m.lora_A.weight", [2, 3]), tensor("m.lora_B.weight", [4, 2])],
+        adapter_bytes: (2 * 3 + 4 * 2) * 4 + 100,
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
-        sites: vec!["a".parse().unwrap()],
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster { members: vec![Member { name: "a".parse().unwrap(), key: Digest([1; 32]) }] },
+        held_out: HeldOutHashes::default(),
         overlap: None,
     }
 }

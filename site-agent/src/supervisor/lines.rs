@@ -5,7 +5,7 @@ use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
 use common::progress::{BAR_CHARACTERS, bar as bar_of, colours};
-use common::wire::message::{RoundKey, RunEnd, TrainFailure};
+use common::wire::message::{Decision, RoundKey, RunEnd, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::own_log::OwnLog;
@@ -43,6 +43,15 @@ impl Lines {
             }
             Notice::NotAuthorised => {
                 self.log.say("the coordinator does not accept this site; ask its operator");
+            }
+            Notice::Proposed { run } => self.log.say(&format!(
+                "run {run}: proposed; it waits for the privacy officer's decision: site-agent runs {run}"
+            )),
+            Notice::OutsidePolicy { run, rule } => self.log.say(&format!(
+                "run {run}: proposed, and this site's policy does not allow it: {rule}; see site-agent policy explain {run}"
+            )),
+            Notice::Decided { run, decision } => {
+                self.log.say(&format!("run {run}: the coordinator knows that this site {}", decided(*decision)));
             }
             Notice::Joined { key, rounds } => {
                 self.rounds = *rounds;
@@ -190,6 +199,16 @@ fn words(reason: TrainFailure) -> &'static str {
     }
 }
 
+/// What this site did, in words.
+fn decided(decision: Decision) -> &'static str {
+    match decision {
+        Decision::Approved => "takes part",
+        Decision::Declined => "declined",
+        Decision::OutsidePolicy => "may not take part by its policy",
+        Decision::Withdrawn => "has withdrawn",
+    }
+}
+
 /// What was not done, in words, and what happens now.
 fn why_not(why: NotDone) -> &'static str {
     match why {
@@ -214,6 +233,9 @@ fn why_not(why: NotDone) -> &'static str {
             "the coordinator asks for the same update again and again; sent again tomorrow, ask its operator"
         }
         NotDone::NoRoom => "the disk has no room for what the coordinator announces; free some, asking again",
+        NotDone::NotAgreed => {
+            "nobody here has agreed to the run, or this site has withdrawn from it; see `site-agent runs`"
+        }
         NotDone::NotAllowedHere => "a check of this site says no (see logs/gateway.log); asking again later",
     }
 }

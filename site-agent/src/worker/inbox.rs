@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use common::id::Digest;
 use common::limits::ADAPTER_BYTES_MAX;
-use common::run::RunManifest;
+use common::run::{RunManifest, SignedManifest};
 use common::wire::message::TrainFailure;
 
 use super::train_error::TrainError;
@@ -29,7 +29,11 @@ impl Inbox {
     /// `WorkerFailed` when it is gone, changed or not a manifest.
     pub fn manifest(&self, digest: Digest) -> Result<RunManifest, TrainError> {
         let bytes = self.adapter(digest)?;
-        RunManifest::from_bytes(&bytes).map_err(|error| TrainError::new(TrainFailure::WorkerFailed, error))
+        // The gateway has verified its signature.
+        let signed = SignedManifest::from_bytes(&bytes);
+        signed
+            .map(|signed| signed.manifest)
+            .map_err(|error| TrainError::new(TrainFailure::WorkerFailed, error))
     }
 
     /// The bytes of the adapter of this digest.

@@ -42,6 +42,28 @@ fn a_condition_is_these_bytes() {
 }
 
 #[test]
+fn a_decision_is_these_bytes() {
+    let cases = [
+        (Decision::Approved, 0),
+        (Decision::Declined, 1),
+        (Decision::OutsidePolicy, 2),
+        (Decision::Withdrawn, 3),
+    ];
+    for (decision, tag) in cases {
+        let request = Request::Decide { run: key().run, manifest: Digest([0xBB; 32]), decision };
+        let bytes = codec::encode(&Envelope { sequence: 4, request }).unwrap();
+        assert_eq!(bytes, [&[4, 14][..], &key().run.0, &[0xBB; 32], &[tag]].concat());
+    }
+}
+
+#[test]
+fn a_proposal_is_these_bytes() {
+    let proposed = Work::Proposed { run: key().run, manifest: Digest([0xBB; 32]), manifest_bytes: 7 };
+    let bytes = codec::encode(&Response::Work(proposed)).unwrap();
+    assert_eq!(bytes, [&[1, 4][..], &key().run.0, &[0xBB; 32], &[7]].concat());
+}
+
+#[test]
 fn requests_have_these_first_bytes() {
     let digest = Digest([0xAA; 32]);
     let cases: Vec<(Request, u8)> = vec![
@@ -78,6 +100,7 @@ fn requests_have_these_first_bytes() {
         (Request::LedgerProof { from: 1, ledger: LedgerHead { size: 2, root: digest }, count: 1 }, 11),
         (Request::ShowReceipt { receipt: receipt() }, 12),
         (Request::Condition { version: [1, 2, 3], clock_minutes: 5, disk_low: true }, 13),
+        (Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved }, 14),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();

@@ -6,7 +6,8 @@ use std::path::Path;
 use common::adapter::AdapterWriter;
 use common::clock::{ManualClock, SystemClock};
 use common::id::{Digest, SiteId};
-use common::run::{RunManifest, TensorSpec};
+use common::run::{AggregationSettings, HeldOutHashes, Roster, RunManifest, SignedManifest, TensorSpec};
+use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 use crate::evaluate::tests::scripted;
@@ -39,15 +40,20 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
     launched.test = None;
     let spec = &launched.spec;
     let manifest = RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: launched.run,
         name: spec.name.clone(),
         rounds: spec.rounds,
         base_fingerprint: launched.model_fingerprint,
         adapter: spec.adapter.clone(),
         tensors: tensors(),
+        adapter_bytes: 100,
         training: spec.training.clone(),
         base: spec.base,
-        sites: launched.sites.clone(),
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster::default(),
+        held_out: HeldOutHashes::default(),
         overlap: None,
     };
     launched.manifest = blobs::put(folder, &manifest.to_bytes().unwrap()).unwrap();

@@ -3,7 +3,8 @@
 use common::adapter::AdapterWriter;
 use common::id::RunId;
 use common::limits::ADAPTER_VALUE_MAX;
-use common::run::RunSpec;
+use common::run::{AggregationSettings, HeldOutHashes, Member, Roster, RunSpec, SignedManifest};
+use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 
@@ -25,15 +26,20 @@ fn fixture() -> Fixture {
     let tensors =
         vec![tensor("m.q_proj.lora_A.weight", [2, 300]), tensor("m.q_proj.lora_B.weight", [300, 2])];
     let manifest = RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: RunId([1; 8]),
         name: spec.name,
         rounds: 1,
         base_fingerprint: Digest::of(b"base"),
         adapter: spec.adapter,
         tensors: tensors.clone(),
+        adapter_bytes: 100,
         training: spec.training,
         base: spec.base,
-        sites: vec![site()],
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster { members: vec![Member { name: site(), key: Digest([1; 32]) }] },
+        held_out: HeldOutHashes::default(),
         overlap: None,
     };
     let manifest = blobs::put(&folder, &manifest.to_bytes().unwrap()).unwrap();

@@ -3,18 +3,18 @@
 //! announced; a file costs twice as many questions as it has chunks, at most; one run has one manifest.
 
 use common::clock::Clock;
-use common::id::Digest;
+use common::id::{Digest, RunId};
 use common::limits::CHUNK_BYTES_MAX;
 use common::net::transfer::{self, Opened, TransferError};
 use common::run::RunManifest;
-use common::wire::message::Response;
+use common::wire::message::{PROTOCOL_VERSION, Response, RoundKey};
 
 use super::AgentLoop;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
 use crate::gateway::output::Output;
-use crate::gateway::state::{Assignment, Event};
+use crate::gateway::state::Event;
 use crate::limits::RUN_AGE_MS_MAX;
 use crate::pipe::NotDone;
 
@@ -72,13 +72,30 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
     }
 
-    /// The terms of a run, if they are those that this site began it with and name this round; `None` when
-    /// they are not, which has been said.
+    /// As [`Self::agree`], and the terms have this round.
     ///
     /// # Errors
     /// The database's and the disk's.
-    pub(super) fn agree(&mut self, assignment: Assignment) -> Result<Option<RunManifest>, SiteError> {
-        let Assignment { key, manifest: digest, .. } = assignment;
+    pub(super) fn agree_round(
+        &mut self,
+        key: RoundKey,
+        digest: Digest,
+    ) -> Result<Option<RunManifest>, SiteError> {
+        let Some(manifest) = self.agree(key.run, digest)? else { return Ok(None) };
+        if (1..=manifest.rounds).contains(&key.round.0) {
+            return Ok(Some(manifest));
+        }
+        tracing::warn!(run = %key.run, round = key.round.0, "the terms have no such round");
+        self.not_done(NotDone::TermsUnusable);
+        Ok(None)
+    }
+
+    /// The terms of a run, if the coordinator signed them, this site is in their roster with its own key, and
+    /// they are those that this site first heard of; `None` when they are not, which has been said.
+    ///
+    /// # Errors
+    /// The database's and the disk's.
+    pub(super) fn agree(&mut self, run: RunId, digest: Digest) -> Result<Option<RunManifest>, SiteError> {
         let manifest = match self.manifest(digest) {
             Ok(manifest) => manifest,
             Err(error @ SiteError::Config { .. }) => {
@@ -88,15 +105,16 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Err(error) => return Err(error),
         };
-        if manifest.run != key.run || !(1..=manifest.rounds).contains(&key.round.0) {
-            tracing::warn!(run = %key.run, round = key.round.0, "the terms are those of another run, or have no such round");
+        let own = manifest.roster.member(&self.coordinator.site).map(|member| member.key);
+        if manifest.run != run || manifest.protocol != PROTOCOL_VERSION || own != Some(self.own_key) {
+            tracing::warn!(%run, "the terms are those of another run or protocol, or this site is not in their roster with its own key");
             self.not_done(NotDone::TermsUnusable);
             return Ok(None);
         }
         let now_ms = self.clock.now().0;
-        let agreed = self.store.agree(key.run, digest, now_ms)?;
+        let agreed = self.store.agree(run, digest, now_ms)?;
         if agreed.manifest != digest {
-            tracing::warn!(run = %key.run, first = %agreed.manifest, now = %digest, "the run began with other terms");
+            tracing::warn!(%run, first = %agreed.manifest, now = %digest, "the run began with other terms");
             self.not_done(NotDone::OtherTerms);
             return Ok(None);
         }

@@ -9,7 +9,10 @@ use common::adapter::AdapterWriter;
 use common::clock::{ManualClock, Timestamp};
 use common::id::{Round, RunId};
 use common::limits::CHUNK_BYTES_MAX;
-use common::run::{AdapterSettings, BaseSettings, TensorSpec, TrainingSettings};
+use common::run::{
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, SignedManifest,
+    TensorSpec, TrainingSettings,
+};
 use common::wire::frame;
 use common::wire::message::{Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request};
 use tokio::sync::mpsc::{Sender, channel};
@@ -38,15 +41,20 @@ fn manifest(run: u8) -> RunManifest {
     let adapter = AdapterSettings::default();
     let shape = [adapter.rank, if run < 10 { 3 * 16 * 1024 } else { 1 }];
     RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: RunId([run; 8]),
         name: "test".into(),
         rounds: 5,
         base_fingerprint: BASE,
         adapter,
         tensors: vec![TensorSpec { name: "m.lora_A.weight".into(), shape }],
+        adapter_bytes: (shape[0] * shape[1] * 4) as u64 + 100,
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
-        sites: vec![SITE.parse().unwrap()],
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster { members: vec![Member { name: SITE.parse().unwrap(), key: Digest([1; 32]) }] },
+        held_out: HeldOutHashes::default(),
         overlap: None,
     }
 }
@@ -107,9 +115,15 @@ impl Honest {
         digest
     }
 
+    /// The file of a manifest.
+    fn sign(&self, manifest: &RunManifest) -> Vec<u8> {
+        let signature = self.receipts.sign(&manifest.statement().unwrap()).unwrap();
+        SignedManifest { manifest: manifest.clone(), signature }.to_bytes().unwrap()
+    }
+
     /// Begins a round under these terms.
     fn assign(&mut self, key: RoundKey, terms: &RunManifest) -> Work {
-        let bytes = terms.to_bytes().unwrap();
+        let bytes = self.sign(terms);
         let manifest_bytes = u32::try_from(bytes.len()).unwrap();
         let manifest = self.put(bytes);
         let adapter = adapter(terms, key.round.0 as f32 / 100.0);

@@ -1,7 +1,10 @@
 //! What passes, what does not, and that the same round always yields the same file.
 
 use common::id::{Round, RunId};
-use common::run::{AdapterSettings, BaseSettings, TensorSpec, TrainingSettings};
+use common::run::{
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Roster, TensorSpec, TrainingSettings,
+};
+use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 
@@ -22,15 +25,20 @@ fn site() -> Site {
     let tensors =
         [("a", [2, 3]), ("b", [4, 1])].map(|(name, shape)| TensorSpec { name: name.into(), shape }).to_vec();
     let manifest = RunManifest {
+        protocol: PROTOCOL_VERSION,
         run: RunId([1; 8]),
         name: "test".into(),
         rounds: 1,
         base_fingerprint: Digest([0; 32]),
         adapter: AdapterSettings::default(),
         tensors,
+        adapter_bytes: 100,
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
-        sites: Vec::new(),
+        aggregation: AggregationSettings::default(),
+        quorum: 1,
+        roster: Roster::default(),
+        held_out: HeldOutHashes::default(),
         overlap: None,
     };
     Site { _root: root, folder, store, manifest }

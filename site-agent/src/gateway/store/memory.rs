@@ -178,7 +178,7 @@ impl Store {
     }
 
     /// A database that an older version wrote, opened to read, lacks the newer tables.
-    fn has_table(&self, name: &str) -> Result<bool, SiteError> {
+    pub(super) fn has_table(&self, name: &str) -> Result<bool, SiteError> {
         let query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";
         Ok(self.connection.query_row(query, [name], |_| Ok(())).optional()?.is_some())
     }

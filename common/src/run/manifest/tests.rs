@@ -1,0 +1,69 @@
+//! Tests of the manifest's bounds. Run by `cargo test`.
+
+use super::*;
+
+fn member(name: &str, key: u8) -> Member {
+    Member { name: name.parse().unwrap(), key: Digest([key; 32]) }
+}
+
+pub(in crate::run) fn manifest() -> RunManifest {
+    let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
+    RunManifest {
+        protocol: 2,
+        run: RunId([1; 8]),
+        name: "spring".into(),
+        rounds: 3,
+        base_fingerprint: Digest([0; 32]),
+        adapter: AdapterSettings::default(),
+        tensors: vec![tensor("m.q.lora_A.weight", [16, 64]), tensor("m.q.lora_B.weight", [64, 16])],
+        adapter_bytes: 16 * 64 * 4 * 2 + 400,
+        training: TrainingSettings::default(),
+        base: BaseSettings::default(),
+        aggregation: AggregationSettings::default(),
+        quorum: 2,
+        roster: Roster { members: vec![member("a", 1), member("b", 2)] },
+        held_out: HeldOutHashes::default(),
+        overlap: None,
+    }
+}
+
+/// A manifest that a hostile coordinator changed.
+fn changed(change: impl FnOnce(&mut RunManifest)) -> Result<(), RunError> {
+    let mut changed = manifest();
+    change(&mut changed);
+    changed.validate()
+}
+
+#[test]
+fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
+    assert_eq!(manifest().validate(), Ok(()));
+    let attacks: [fn(&mut RunManifest); 21] = [
+        |m| m.training.validation_share = 0.9999,
+        |m| m.training.learning_rate = 1e14,
+        |m| m.training.learning_rate = f64::NAN,
+        |m| m.training.max_gradient_norm = 0.0,
+        |m| m.training.epochs = u32::MAX,
+        |m| m.training.batch_size = 0,
+        |m| m.training.early_stopping_patience = 3,
+        |m| m.adapter.rank = 100_000,
+        |m| m.rounds = 0,
+        |m| m.name = "\u{1b}[2J".into(),
+        |m| m.roster.members.clear(),
+        |m| m.roster.members.reverse(),
+        |m| m.roster.members[1].key = m.roster.members[0].key,
+        |m| m.quorum = 0,
+        |m| m.quorum = 3,
+        |m| m.adapter_bytes = 16,
+        |m| m.adapter_bytes = 1 << 40,
+        |m| m.tensors.clear(),
+        |m| m.tensors[0].shape = [16, 0],
+        |m| m.tensors[0].shape = [17, 64],
+        |m| m.tensors[0].name = "../../m.lora_A.weight\n".into(),
+    ];
+    for (index, attack) in attacks.into_iter().enumerate() {
+        assert!(changed(attack).is_err(), "attack {index}");
+    }
+    let terms = OverlapTerms { public_key: Point([0; 32]), set: Digest([0; 32]), set_bytes: 1 << 40 };
+    assert!(changed(|m| m.overlap = Some(terms)).is_err());
+    assert!(changed(|m| m.tensors[0].shape = [16, usize::MAX / 16]).is_err(), "no overflow");
+}

@@ -1,0 +1,250 @@
+//! Whether this site agreed to a run, and whether it was the privacy officer who did. Asked by `egress` before
+//! every frame of a run, by the gateway's loop, and by the subcommands that show or make decisions.
+//!
+//! Invariants: no frame of a run leaves without an approval that holds now; where this site trusts an
+//! officer's key, an approval holds only with that key's signature, over it or over the policy that gave it;
+//! to say no, nobody needs a key; a withdrawal is final.
+
+use certs::OfficerPublicKey;
+use certs::officer::{POLICY_CONTEXT, RUN_CONTEXT};
+use common::id::{Digest, RunId, SiteId};
+
+use super::store::Store;
+use super::store::consent::{Choice, RunDecision};
+use crate::error::SiteError;
+
+/// Where this site stands about a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Consent {
+    /// Nobody has decided, or nobody whose word counts.
+    Open,
+    /// It takes part, on the terms with this digest.
+    Approved(Digest),
+    /// It does not.
+    Declined,
+    /// Its policy does not allow it.
+    OutsidePolicy,
+    /// It no longer does.
+    Withdrawn,
+}
+
+/// What was decided, and whose word counts.
+#[derive(Debug)]
+pub struct ConsentBook {
+    store: Store,
+    judge: Judge,
+}
+
+/// Whose word counts at this site.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    site: SiteId,
+    officer: Option<OfficerPublicKey>,
+}
+
+impl Judge {
+    /// `officer` is the key that the site trusts, if it trusts one.
+    #[must_use]
+    pub fn new(site: SiteId, officer: Option<OfficerPublicKey>) -> Self {
+        Self { site, officer }
+    }
+
+    /// Whose the decisions are about.
+    #[must_use]
+    pub fn site(&self) -> &SiteId {
+        &self.site
+    }
+
+    /// The officer's key, if the site trusts one.
+    #[must_use]
+    pub fn officer(&self) -> Option<&OfficerPublicKey> {
+        self.officer.as_ref()
+    }
+
+    /// Where the site stands about a run.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn consent(&self, store: &Store, run: RunId) -> Result<Consent, SiteError> {
+        let mut consent = Consent::Open;
+        for decision in store.decisions(run)? {
+            consent = match decision.choice {
+                Choice::Withdrawn => return Ok(Consent::Withdrawn),
+                Choice::Declined => Consent::Declined,
+                Choice::OutsidePolicy => Consent::OutsidePolicy,
+                Choice::Approved if self.holds(store, &decision)? => Consent::Approved(decision.manifest),
+                Choice::Approved => consent,
+            };
+        }
+        Ok(consent)
+    }
+
+    /// Whether a decision counts.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn holds(&self, store: &Store, decision: &RunDecision) -> Result<bool, SiteError> {
+        if decision.choice != Choice::Approved {
+            return Ok(true);
+        }
+        match decision.policy {
+            Some(policy) => self.trusts_policy(store, policy),
+            None => Ok(self.is_theirs(&statement(&self.site, decision), decision.signature.as_ref())),
+        }
+    }
+
+    /// Whether runs within this policy need no decision of their own: only an officer's signature says so.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn trusts_policy(&self, store: &Store, policy: Digest) -> Result<bool, SiteError> {
+        let Some(officer) = &self.officer else { return Ok(false) };
+        let signature = store.policy_signature(policy)?;
+        let statement = policy_statement(&self.site, policy);
+        Ok(signature.is_some_and(|signature| officer.verifies(&statement, &signature)))
+    }
+
+    fn is_theirs(&self, statement: &[u8], signature: Option<&[u8; 64]>) -> bool {
+        match (&self.officer, signature) {
+            (None, _) => true,
+            (Some(_), None) => false,
+            (Some(officer), Some(signature)) => officer.verifies(statement, signature),
+        }
+    }
+}
+
+impl ConsentBook {
+    pub fn new(store: Store, judge: Judge) -> Self {
+        Self { store, judge }
+    }
+
+    /// Where the site stands about a run, now: a decision that was made a moment ago counts.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn consent(&self, run: RunId) -> Result<Consent, SiteError> {
+        self.judge.consent(&self.store, run)
+    }
+
+    /// The part that needs no database of its own.
+    #[must_use]
+    pub fn judge(&self) -> &Judge {
+        &self.judge
+    }
+}
+
+/// What the officer signs of a decision about a run, and what the ledger's note names: whose, which run, on
+/// which terms, and what.
+#[must_use]
+pub fn statement(site: &SiteId, decision: &RunDecision) -> Vec<u8> {
+    let choice = match decision.choice {
+        Choice::Approved => 1,
+        Choice::Declined | Choice::OutsidePolicy => 2,
+        Choice::Withdrawn => 3,
+    };
+    let mut bytes = RUN_CONTEXT.to_vec();
+    bytes.extend_from_slice(&Digest::of(site.as_str().as_bytes()).0);
+    bytes.extend_from_slice(&decision.run.0);
+    bytes.extend_from_slice(&decision.manifest.0);
+    bytes.push(choice);
+    bytes
+}
+
+/// What the officer signs of a policy: whose, and the SHA-256 of its canonical text.
+#[must_use]
+pub fn policy_statement(site: &SiteId, policy: Digest) -> Vec<u8> {
+    let mut bytes = POLICY_CONTEXT.to_vec();
+    bytes.extend_from_slice(&Digest::of(site.as_str().as_bytes()).0);
+    bytes.extend_from_slice(&policy.0);
+    bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use certs::OfficerKey;
+
+    use super::*;
+
+    const RUN: RunId = RunId([1; 8]);
+
+    fn decision(choice: Choice, key: Option<&OfficerKey>) -> RunDecision {
+        let mut decision = RunDecision {
+            id: 0,
+            run: RUN,
+            manifest: Digest([2; 32]),
+            choice,
+            at_ms: 7,
+            signature: None,
+            policy: None,
+            noted: false,
+            told: false,
+        };
+        let site = "cardiology".parse().unwrap();
+        decision.signature = key.map(|key| key.sign(&statement(&site, &decision)).unwrap());
+        decision
+    }
+
+    /// Where a site that trusts this officer stands after these decisions.
+    fn after(decisions: &[RunDecision], officer: Option<&OfficerKey>) -> Consent {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("site.db")).unwrap();
+        decisions.iter().for_each(|decision| store.record_decision(decision).unwrap());
+        let officer = officer.map(|key| key.public_key().unwrap());
+        Judge::new("cardiology".parse().unwrap(), officer).consent(&store, RUN).unwrap()
+    }
+
+    #[test]
+    fn only_the_trusted_officers_approval_counts_and_only_for_what_was_signed() {
+        let (officer, other) = (OfficerKey::generate().unwrap(), OfficerKey::generate().unwrap());
+        let approved = Consent::Approved(Digest([2; 32]));
+        let signed = decision(Choice::Approved, Some(&officer));
+        assert_eq!(after(std::slice::from_ref(&signed), Some(&officer)), approved);
+        for forged in [
+            decision(Choice::Approved, None),
+            decision(Choice::Approved, Some(&other)),
+            RunDecision { manifest: Digest([3; 32]), ..signed.clone() },
+            RunDecision {
+                signature: decision(Choice::Declined, Some(&officer)).signature,
+                ..decision(Choice::Approved, None)
+            },
+            RunDecision { policy: Some(Digest([4; 32])), ..signed.clone() },
+        ] {
+            assert_eq!(after(std::slice::from_ref(&forged), Some(&officer)), Consent::Open, "{forged:?}");
+        }
+        // Where nobody is trusted, whoever may write the state folder decides.
+        assert_eq!(after(&[decision(Choice::Approved, None)], None), approved);
+        assert_eq!(after(&[], None), Consent::Open);
+    }
+
+    #[test]
+    fn to_say_no_needs_no_key_and_a_withdrawal_is_final() {
+        let officer = OfficerKey::generate().unwrap();
+        let yes = decision(Choice::Approved, Some(&officer));
+        let unsigned = |choice| decision(choice, None);
+        assert_eq!(after(&[yes.clone(), unsigned(Choice::Declined)], Some(&officer)), Consent::Declined);
+        let again = [unsigned(Choice::OutsidePolicy), yes.clone()];
+        assert_eq!(after(&again, Some(&officer)), Consent::Approved(Digest([2; 32])));
+        let withdrawn = [yes.clone(), unsigned(Choice::Withdrawn), yes];
+        assert_eq!(after(&withdrawn, Some(&officer)), Consent::Withdrawn);
+    }
+
+    #[test]
+    fn a_policy_approves_only_with_the_officers_signature_under_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("site.db")).unwrap();
+        let (officer, site) = (OfficerKey::generate().unwrap(), "cardiology".parse::<SiteId>().unwrap());
+        let policy = Digest([4; 32]);
+        store
+            .record_decision(&RunDecision { policy: Some(policy), ..decision(Choice::Approved, None) })
+            .unwrap();
+        let judge = Judge::new(site.clone(), Some(officer.public_key().unwrap()));
+        let nobody = Judge::new(site.clone(), None);
+        assert_eq!(judge.consent(&store, RUN).unwrap(), Consent::Open);
+        let signature = officer.sign(&policy_statement(&site, policy)).unwrap();
+        store.record_policy(policy, &signature, 7).unwrap();
+        assert_eq!(judge.consent(&store, RUN).unwrap(), Consent::Approved(Digest([2; 32])));
+        assert_eq!(nobody.consent(&store, RUN).unwrap(), Consent::Open, "auto needs an officer");
+        let elsewhere = Judge::new("neurology".parse().unwrap(), Some(officer.public_key().unwrap()));
+        assert_eq!(elsewhere.consent(&store, RUN).unwrap(), Consent::Open);
+    }
+}
