@@ -7,7 +7,6 @@ use super::consent::known::Known;
 use super::consent::page::Page;
 use super::consent::words;
 use super::support::{State, print_json};
-use super::table;
 use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
@@ -48,16 +47,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             "members": members,
         }));
     }
-    let mut rows = vec![["", "member", "key"].map(str::to_owned).to_vec()];
-    for member in manifest.members() {
-        let mark = if &member.name == own { "*" } else { "" };
-        // As `sites` of the coordinator writes keys; all of it is in JSON, and in the code.
-        rows.push(vec![mark.to_owned(), member.name.to_string(), member.key.to_string()]);
-    }
-    println!("run {}, {} members (* this site)\n", proposed.run, manifest.roster.members.len());
-    print!("{}", table::render(&rows));
     let mut page = Page::default();
+    page.heading(&format!("Run {}: {} members", proposed.run, manifest.roster.members.len()));
+    for member in manifest.members() {
+        let mark = if &member.name == own { " (this site)" } else { "" };
+        page.plain(&format!("{}{mark}", member.name));
+        page.row("key", &member.key.to_string());
+    }
+    page.heading("All of them");
     words::code(&mut page, &manifest);
-    print!("\n{}", page.finish());
+    print!("{}", page.finish());
     Ok(())
 }

@@ -196,6 +196,10 @@ impl Store {
     /// # Errors
     /// `Store`.
     pub fn proposed_runs(&self) -> Result<Vec<ProposedRun>, SiteError> {
+        // A database of an older version, opened to look.
+        if !self.has_table("runs")? {
+            return Ok(Vec::new());
+        }
         let query = "SELECT run, manifest, first_ms, is_over FROM runs WHERE manifest IS NOT NULL
                      ORDER BY first_ms DESC, run";
         let mut statement = self.connection.prepare(query)?;
