@@ -35,7 +35,9 @@ macro_rules! eprint {
 mod check;
 mod completions;
 mod config;
+mod consent;
 mod data;
+mod decide;
 mod generate;
 mod hidden;
 mod join;
@@ -44,9 +46,12 @@ mod logs;
 mod man;
 mod officer_key;
 mod plan;
+mod policy;
 mod prune;
 mod quantise;
+mod roster;
 mod run;
+mod runs;
 mod set_address;
 mod status;
 pub(crate) mod support;
@@ -69,6 +74,10 @@ Examples:
   See whether this machine can keep the promises, then take part in runs:
     site-agent check
     site-agent run
+
+  What does the coordinator propose, and do we take part?
+    site-agent runs
+    site-agent approve RUN --key officer.key
 
   Train at this site alone, without a consortium:
     site-agent train /srv/qwen2.5-0.5b --data records.jsonl --out ./adapter
@@ -106,6 +115,12 @@ struct Arguments {
 enum Command {
     Join(join::Arguments),
     Run(run::Arguments),
+    Runs(runs::Arguments),
+    Approve(decide::Approve),
+    Decline(decide::Decline),
+    Withdraw(decide::Withdraw),
+    Roster(roster::Arguments),
+    Policy(policy::Arguments),
     SetAddress(set_address::Arguments),
     Train(Box<train::Arguments>),
     Check(check::Arguments),
@@ -164,6 +179,12 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
+        Command::Runs(arguments) => runs::run(&arguments),
+        Command::Approve(arguments) => decide::approve(&arguments),
+        Command::Decline(arguments) => decide::decline(&arguments),
+        Command::Withdraw(arguments) => decide::withdraw(&arguments),
+        Command::Roster(arguments) => roster::run(&arguments),
+        Command::Policy(arguments) => policy::run(&arguments),
         Command::SetAddress(arguments) => set_address::run(&arguments),
         Command::Train(arguments) => train::run(*arguments),
         Command::Check(arguments) => check::run(&arguments),

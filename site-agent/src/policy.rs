@@ -3,12 +3,19 @@
 //! by the worker (what only who reads the records can know). Invariant: a rule that refuses has a name in
 //! [`PolicyRule`], and no rule is skipped because a number is not a number.
 
+mod rules;
+mod terms;
+mod text;
+
+pub use rules::PolicyRule;
+pub use terms::Check;
+
 use common::id::Digest;
-use common::limits::{ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX};
-use common::run::{RunManifest, TrainingSettings};
+use common::limits::{ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, SITES_MAX};
+use common::run::TrainingSettings;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN};
+use crate::limits::{POLICY_BASES_MAX, UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN};
 
 /// Who agrees to a proposed run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,6 +34,17 @@ pub enum Approval {
 pub struct PolicyConfig {
     /// Who agrees to a run: "ask", the officer for each, or "auto", this policy with the officer's signature.
     pub approval: Approval,
+    /// Fewest members that take part in a run, this site among them: the fewer, the more the result says of
+    /// each.
+    pub sites_min: u32,
+    /// Most rounds of a run.
+    pub rounds_max: u32,
+    /// Largest rank of the adapter.
+    pub rank_max: u32,
+    /// Most bytes of updates in a whole run, if no frame is lost: rounds times the adapter's size.
+    pub run_bytes_max: u64,
+    /// Fingerprints of the base models that may be trained for; empty: any.
+    pub bases: Vec<Digest>,
     /// Largest L2 norm an adapter may have to be let out. A trained adapter is far below; a number above
     /// means that training diverged or that something other than an adapter is being sent.
     pub update_norm_max: f64,
@@ -69,6 +87,11 @@ impl Default for PolicyConfig {
     fn default() -> Self {
         Self {
             approval: Approval::Ask,
+            sites_min: 2,
+            rounds_max: 1000,
+            rank_max: 256,
+            run_bytes_max: 64 << 30,
+            bases: Vec::new(),
             update_norm_max: ADAPTER_NORM_MAX,
             update_bytes_max: 2 << 30,
             update_mantissa_bits: 12,
@@ -85,58 +108,6 @@ impl Default for PolicyConfig {
             updates_per_day_max: 100,
             adapter_growth_max: ADAPTER_GROWTH_MAX,
         }
-    }
-}
-
-/// A rule of `[policy]`, by the key that holds its number. Closed: it crosses to the gateway and to the
-/// person at the site, and says nothing of a record.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum PolicyRule {
-    /// The manifest is outside the bounds of any run.
-    RunBounds,
-    /// `records_min`
-    RecordsMin,
-    /// `step_records_min`
-    StepRecordsMin,
-    /// `step_tokens_min`
-    StepTokensMin,
-    /// `steps_min`
-    StepsMin,
-    /// `records_drop_max`
-    RecordsDropMax,
-    /// `learning_rate_max`
-    LearningRateMax,
-    /// `epsilon_max`
-    EpsilonMax,
-    /// `gradient_norm_max`
-    GradientNormMax,
-    /// `epochs_max`
-    EpochsMax,
-    /// `updates_per_day_max`
-    UpdatesPerDayMax,
-    /// `update_norm_max`, of the global adapter
-    GlobalAdapterNorm,
-    /// `adapter_growth_max`
-    AdapterGrowthMax,
-}
-
-impl std::fmt::Display for PolicyRule {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.write_str(match self {
-            Self::RunBounds => "its terms are outside the bounds of any run (see logs/gateway.log)",
-            Self::RecordsMin => "too few records for an update (records_min)",
-            Self::StepRecordsMin => "too few records in one step (step_records_min)",
-            Self::StepTokensMin => "too few tokens in one step (step_tokens_min)",
-            Self::StepsMin => "too few steps for an update (steps_min)",
-            Self::RecordsDropMax => "far fewer records than in the last update (records_drop_max)",
-            Self::LearningRateMax => "its learning rate is too large (learning_rate_max)",
-            Self::EpsilonMax => "its epsilon is too large (epsilon_max)",
-            Self::GradientNormMax => "it does not clip gradients (gradient_norm_max)",
-            Self::EpochsMax => "too many passes over the records (epochs_max)",
-            Self::UpdatesPerDayMax => "too many updates in 24 hours (updates_per_day_max)",
-            Self::GlobalAdapterNorm => "the global adapter is too large (update_norm_max)",
-            Self::AdapterGrowthMax => "the global adapter grew too much (adapter_growth_max)",
-        })
     }
 }
 
@@ -172,47 +143,27 @@ impl PolicyConfig {
         if !(UPDATE_MANTISSA_BITS_MIN..=UPDATE_MANTISSA_BITS_MAX).contains(&self.update_mantissa_bits) {
             return Err("`policy.update_mantissa_bits` must be between 1 and 23");
         }
+        if !(1..=SITES_MAX).contains(&(self.sites_min as usize)) {
+            return Err("`policy.sites_min` must be between 1 and 100");
+        }
+        if self.rounds_max == 0 || self.rank_max == 0 || self.run_bytes_max == 0 {
+            return Err(
+                "`policy.rounds_max`, `policy.rank_max` and `policy.run_bytes_max` must be at least 1",
+            );
+        }
+        if self.bases.len() > POLICY_BASES_MAX {
+            return Err("`policy.bases` must name at most 100 base models");
+        }
         if !(0.0..=1.0).contains(&self.records_drop_max) {
             return Err("`policy.records_drop_max` must be between 0 and 1");
         }
         Ok(())
     }
 
-    /// The SHA-256 of its canonical JSON: what the officer signs, and what the ledger notes.
+    /// The SHA-256 of its canonical text: what the officer signs, and what the ledger notes.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        // Numbers, words and lists: it can always be written.
-        Digest::of(&serde_json::to_vec(self).unwrap_or_default())
-    }
-
-    /// Whether this site may agree to a proposed run.
-    ///
-    /// # Errors
-    /// The rule that refuses.
-    pub fn permits_proposal(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
-        self.permits_terms(manifest)
-    }
-
-    /// Whether this site takes part on these terms. Asked by the gateway when it has the manifest, and again
-    /// by the worker before it trains.
-    ///
-    /// # Errors
-    /// The rule that refuses.
-    pub fn permits_terms(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
-        manifest.validate().map_err(|_| PolicyRule::RunBounds)?;
-        let training = &manifest.training;
-        // `<=` is false for not-a-number.
-        for (holds, rule) in [
-            (training.learning_rate <= self.learning_rate_max, PolicyRule::LearningRateMax),
-            (training.epsilon <= self.epsilon_max, PolicyRule::EpsilonMax),
-            (training.max_gradient_norm <= self.gradient_norm_max, PolicyRule::GradientNormMax),
-            (training.epochs <= self.epochs_max, PolicyRule::EpochsMax),
-        ] {
-            if !holds {
-                return Err(rule);
-            }
-        }
-        Ok(())
+        Digest::of(self.canonical().as_bytes())
     }
 
     /// Whether an update may be trained on so much.
@@ -261,60 +212,6 @@ impl PolicyConfig {
     /// The rule that refuses.
     pub fn permits_one_more(&self, updates_of_a_day: u32) -> Result<(), PolicyRule> {
         if updates_of_a_day < self.updates_per_day_max { Ok(()) } else { Err(PolicyRule::UpdatesPerDayMax) }
-    }
-
-    /// The section as `join` writes it.
-    pub(crate) fn to_commented_toml(&self) -> String {
-        format!(
-            "[policy]\n\
-             # Who agrees to a run: \"ask\", the privacy officer for each one, or \"auto\", this policy, where the officer\n\
-             # has signed it (site-agent policy sign).\n\
-             approval = \"{}\"\n\
-             # Largest L2 norm of an update that may leave, and of the global adapter that is trained on.\n\
-             update_norm_max = {:?}\n\
-             # Largest size of an update that may leave, in bytes.\n\
-             update_bytes_max = {}\n\
-             # Mantissa bits of an update's values that leave (1 to 23); the others are rounded away.\n\
-             update_mantissa_bits = {}\n\
-             # Whether records may be compared with the consortium's held-out set (blinded hashes leave, no text).\n\
-             overlap = {}\n\
-             # What an update is made of, at least: records; records and tokens in one step; steps. Few of them say\n\
-             # much of each record. A small site may lower them itself, and should know why they are here.\n\
-             records_min = {}\n\
-             step_records_min = {}\n\
-             step_tokens_min = {}\n\
-             steps_min = {}\n\
-             # How far the records of an update may fall below those of the last one, as a share.\n\
-             records_drop_max = {:?}\n\
-             # What a run may ask of training, at most.\n\
-             learning_rate_max = {:?}\n\
-             epsilon_max = {:?}\n\
-             gradient_norm_max = {:?}\n\
-             epochs_max = {}\n\
-             # Updates in 24 hours, at most.\n\
-             updates_per_day_max = {}\n\
-             # How much larger a tensor of the global adapter may be than in the last one taken.\n\
-             adapter_growth_max = {:?}\n",
-            match self.approval {
-                Approval::Ask => "ask",
-                Approval::Auto => "auto",
-            },
-            self.update_norm_max,
-            self.update_bytes_max,
-            self.update_mantissa_bits,
-            self.overlap,
-            self.records_min,
-            self.step_records_min,
-            self.step_tokens_min,
-            self.steps_min,
-            self.records_drop_max,
-            self.learning_rate_max,
-            self.epsilon_max,
-            self.gradient_norm_max,
-            self.epochs_max,
-            self.updates_per_day_max,
-            self.adapter_growth_max,
-        )
     }
 }
 

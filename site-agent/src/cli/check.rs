@@ -9,7 +9,7 @@ use sandbox::probe::attempt::Outcome;
 use serde_json::json;
 
 use super::support::{State, print_json};
-use super::table;
+use super::{policy, table};
 use crate::config::AgentConfig;
 use crate::egress::Egress;
 use crate::error::SiteError;
@@ -63,7 +63,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     for warning in AgentConfig::old_words(&folder.config()) {
         eprintln!("warning: {warning}");
     }
-    if let Some(warning) = preflight::disk_warning(&folder, &config) {
+    let warnings = [preflight::disk_warning(&folder, &config), policy::warning_of(&folder, &config.policy)];
+    for warning in warnings.into_iter().flatten() {
         eprintln!("warning: {warning}");
     }
     let locks = preflight::try_locks(&folder)?;

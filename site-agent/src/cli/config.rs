@@ -1,5 +1,5 @@
 //! `site-agent config show`: the settings that are in force at this site, and where each comes from. Run by
-//! `cli`. Invariant: no key, certificate or invitation is opened.
+//! `cli`. Invariant: no private key, certificate or invitation is opened.
 
 use clap::Subcommand;
 use cli::settings::{Setting, Source, compare, render};
@@ -7,6 +7,7 @@ use common::limits::CONFIG_BYTES_MAX;
 use serde_json::json;
 use toml::Table;
 
+use super::policy;
 use super::support::{State, print_json};
 use crate::config::{AgentConfig, RENAMED};
 use crate::error::SiteError;
@@ -75,5 +76,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
     println!("{}\n", path.display());
     print!("{}", render(&settings));
+    if let Some(warning) = policy::warning_of(&folder, &config.policy) {
+        eprintln!("warning: {warning}");
+    }
     Ok(())
 }

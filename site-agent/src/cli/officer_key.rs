@@ -1,5 +1,8 @@
-//! `site-agent officer-key new|trust`: the privacy officer's key, and which officer a site trusts. Offline.
+//! `site-agent officer-key new|trust|sign`: the privacy officer's key, which officer a site trusts, and what the
+//! officer signs on a machine of their own. Offline.
 //! The private key stays with the officer; a site holds the public half only. Run by `cli`.
+
+mod sign;
 
 use std::path::{Path, PathBuf};
 
@@ -21,9 +24,14 @@ Examples:
   The site, with the public half that the officer handed over:
     site-agent officer-key trust officer.key.pub
 
-What the screen found is accepted only by a waiver that this key signed; see `site-agent waiver --help`.";
+  The officer, on that machine, for a request that the site wrote:
+    site-agent officer-key sign request.json \\
+        --key officer.key --out answer.json
 
-/// Make the privacy officer's key, or tell a site which officer it trusts.
+From then on a run is approved only with this key (`site-agent approve --help`), and what the screen found is accepted only by \
+a waiver that it signed (`site-agent waiver --help`).";
+
+/// Make the privacy officer's key, tell a site which officer it trusts, or sign for a site.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -47,7 +55,7 @@ enum Command {
         /// The file that ends in .pub.
         #[arg(value_name = "PUBLIC_KEY")]
         public: PathBuf,
-        /// Replace the officer that was trusted before; their waivers hold no longer.
+        /// Replace the officer that was trusted before; their waivers and approvals hold no longer.
         #[arg(long)]
         replace: bool,
         /// Print JSON.
@@ -56,12 +64,16 @@ enum Command {
         #[command(flatten)]
         state: State,
     },
+    /// Sign what a site asks for, on a machine that needs neither site nor network.
+    #[command(after_long_help = sign::EXAMPLES)]
+    Sign(sign::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Command::New { path, json } => new(path, *json),
         Command::Trust { public, replace, json, state } => trust(public, *replace, *json, &state.open()?),
+        Command::Sign(arguments) => sign::run(arguments),
     }
 }
 
@@ -94,7 +106,7 @@ fn new(path: &Path, as_json: bool) -> Result<(), SiteError> {
     });
     tell(as_json, &document, || {
         println!(
-            "private key  {}  keep it with the officer; whoever has it can accept findings",
+            "private key  {}  keep it with the officer; whoever has it can accept findings and approve runs",
             path.display()
         );
         println!("public key   {}  give it to the site: site-agent officer-key trust", public_path.display());
@@ -113,7 +125,7 @@ fn trust(public: &Path, replace: bool, as_json: bool, folder: &StateFolder) -> R
         return Err(SiteError::Data {
             sentence: "this site trusts another privacy officer's key".into(),
             hint: Some(
-                "if the officer has changed, add --replace; waivers of the old key hold no longer".into(),
+                "if the officer has changed, add --replace; waivers and approvals of the old key hold no longer".into(),
             ),
         });
     }
@@ -122,7 +134,7 @@ fn trust(public: &Path, replace: bool, as_json: bool, folder: &StateFolder) -> R
     let text = key.to_text();
     let document = json!({ "public_key": text.trim_end(), "replaced": is_other });
     tell(as_json, &document, || {
-        println!("waivers by this key are accepted here:");
+        println!("waivers, approvals and policies by this key are accepted here:");
         print!("{text}");
     })
 }

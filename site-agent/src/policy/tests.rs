@@ -1,8 +1,9 @@
 //! Each rule against the demand that it refuses, beside one that it lets pass. Run by `cargo test`.
 
-use common::id::{Digest, RunId};
+use common::id::{Digest, Point, RunId};
 use common::run::{
-    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, TensorSpec,
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, OverlapTerms, Roster,
+    RunManifest, TensorSpec,
 };
 use common::wire::message::PROTOCOL_VERSION;
 
@@ -23,7 +24,11 @@ fn manifest() -> RunManifest {
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
         quorum: 1,
-        roster: Roster { members: vec![Member { name: "a".parse().unwrap(), key: Digest([1; 32]) }] },
+        roster: Roster {
+            members: [("a", 1), ("b", 2)]
+                .map(|(name, key)| Member { name: name.parse().unwrap(), key: Digest([key; 32]) })
+                .to_vec(),
+        },
         held_out: HeldOutHashes::default(),
         overlap: None,
     }
@@ -83,4 +88,74 @@ fn a_policy_that_makes_no_sense_is_named() {
     assert!(wrong.validate().unwrap_err().contains("learning_rate_max"));
     let wrong = PolicyConfig { records_drop_max: 1.5, ..fine };
     assert!(wrong.validate().unwrap_err().contains("records_drop_max"));
+}
+
+/// Each rule refuses the first run that is beyond it, and lets the last one within it pass.
+#[test]
+fn a_run_beyond_what_the_policy_allows_is_refused_by_rule() {
+    let asked = manifest();
+    let (rounds, rank, bytes) = (asked.rounds, asked.adapter.rank as u32, asked.adapter_bytes);
+    let default = PolicyConfig::default();
+    let within = |change: fn(&mut PolicyConfig, u64), value: u64| {
+        let mut policy = default.clone();
+        change(&mut policy, value);
+        assert_eq!(policy.permits_proposal(&asked), policy.permits_terms(&asked), "a proposal and a round");
+        policy.permits_proposal(&asked).err()
+    };
+    let sites: fn(&mut PolicyConfig, u64) = |policy, value| policy.sites_min = value as u32;
+    assert_eq!([within(sites, 2), within(sites, 3)], [None, Some(PolicyRule::SitesMin)]);
+    let most: [(fn(&mut PolicyConfig, u64), u64, PolicyRule); 4] = [
+        (|policy, value| policy.rounds_max = value as u32, rounds.into(), PolicyRule::RoundsMax),
+        (|policy, value| policy.rank_max = value as u32, rank.into(), PolicyRule::RankMax),
+        (|policy, value| policy.update_bytes_max = value, bytes, PolicyRule::UpdateBytesMax),
+        (|policy, value| policy.run_bytes_max = value, bytes * u64::from(rounds), PolicyRule::RunBytesMax),
+    ];
+    for (change, last, rule) in most {
+        assert_eq!([within(change, last), within(change, last - 1)], [None, Some(rule)]);
+    }
+    let bases = |bases: &[u8]| {
+        let bases = bases.iter().map(|byte| Digest([*byte; 32])).collect();
+        PolicyConfig { bases, ..default.clone() }.permits_proposal(&asked).err()
+    };
+    assert_eq!([bases(&[]), bases(&[5, 0])], [None, None]);
+    assert_eq!(bases(&[5, 6]), Some(PolicyRule::Bases));
+    let terms = OverlapTerms { public_key: Point([1; 32]), set: Digest([1; 32]), set_bytes: 1 };
+    let compared = RunManifest { overlap: Some(terms), ..asked.clone() };
+    assert_eq!(default.permits_proposal(&compared), Ok(()));
+    let no = PolicyConfig { overlap: false, ..default.clone() };
+    assert_eq!(
+        (no.permits_proposal(&compared), no.permits_proposal(&asked)),
+        (Err(PolicyRule::Overlap), Ok(()))
+    );
+}
+
+#[test]
+fn what_is_shown_is_what_refuses() {
+    let mut asked = manifest();
+    let policy = PolicyConfig { rounds_max: 2, sites_min: 5, ..PolicyConfig::default() };
+    asked.training.learning_rate = f64::NAN;
+    let checks = policy.checks(&asked);
+    let failed: Vec<PolicyRule> =
+        checks.iter().filter(|check| !check.holds).map(|check| check.rule).collect();
+    let expected =
+        [PolicyRule::RunBounds, PolicyRule::LearningRateMax, PolicyRule::SitesMin, PolicyRule::RoundsMax];
+    assert_eq!(failed, expected);
+    assert_eq!(policy.permits_terms(&asked), Err(PolicyRule::RunBounds));
+    let rounds = checks.iter().find(|check| check.rule == PolicyRule::RoundsMax).unwrap();
+    assert_eq!((rounds.allowed.as_str(), rounds.asked.as_str()), ("at most 2", "3"));
+}
+
+#[test]
+fn numbers_of_the_new_rules_are_bounded() {
+    let wrong = |change: fn(&mut PolicyConfig)| {
+        let mut policy = PolicyConfig::default();
+        change(&mut policy);
+        policy.validate().unwrap_err()
+    };
+    assert!(wrong(|policy| policy.sites_min = 0).contains("sites_min"));
+    assert!(wrong(|policy| policy.sites_min = 101).contains("sites_min"));
+    assert!(wrong(|policy| policy.rounds_max = 0).contains("rounds_max"));
+    assert!(wrong(|policy| policy.rank_max = 0).contains("rank_max"));
+    assert!(wrong(|policy| policy.run_bytes_max = 0).contains("run_bytes_max"));
+    assert!(wrong(|policy| policy.bases = vec![Digest([1; 32]); 101]).contains("bases"));
 }

@@ -1,0 +1,97 @@
+//! In what two runs differ, key by key. Used by `runs` and by what asks an officer. Pure. Invariant: every key of
+//! the terms is compared but the run's number; tensors are compared as one.
+
+use std::collections::BTreeMap;
+
+use common::id::Digest;
+use common::run::RunManifest;
+use serde_json::Value;
+
+/// One key: what it was in the earlier terms and what it is in these; `None` where it is not there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::cli) struct Difference {
+    pub(in crate::cli) key: String,
+    pub(in crate::cli) was: Option<String>,
+    pub(in crate::cli) is: Option<String>,
+}
+
+/// From the earlier terms to these.
+pub(in crate::cli) fn between(earlier: &RunManifest, these: &RunManifest) -> Vec<Difference> {
+    let (before, now) = (keys(earlier), keys(these));
+    let mut all: Vec<&String> = before.keys().chain(now.keys()).collect();
+    all.sort_unstable();
+    all.dedup();
+    let differing = all.into_iter().filter(|key| before.get(*key) != now.get(*key));
+    differing
+        .map(|key| Difference { key: key.clone(), was: before.get(key).cloned(), is: now.get(key).cloned() })
+        .collect()
+}
+
+fn keys(manifest: &RunManifest) -> BTreeMap<String, String> {
+    let mut value = serde_json::to_value(manifest).unwrap_or_default();
+    let mut found = BTreeMap::new();
+    if let Some(object) = value.as_object_mut() {
+        object.remove("run");
+        let tensors = object.remove("tensors").unwrap_or_default();
+        let digest = Digest::of(tensors.to_string().as_bytes());
+        let count = tensors.as_array().map_or(0, Vec::len);
+        found.insert("tensors".to_owned(), format!("{count} ({})", digest.short()));
+        // By name: a member more is one difference and not one of all that stand behind it.
+        object.remove("roster");
+        for member in manifest.members() {
+            found.insert(format!("roster.{}", member.name), format!("key {}", member.key));
+        }
+    }
+    flatten("", &value, &mut found);
+    found
+}
+
+fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, String>) {
+    let Value::Object(object) = value else {
+        if !value.is_null() {
+            let text = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+            found.insert(prefix.to_owned(), text);
+        }
+        return;
+    };
+    for (key, inner) in object {
+        let path = if prefix.is_empty() { key.clone() } else { format!("{prefix}.{key}") };
+        flatten(&path, inner, found);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::run::OverlapTerms;
+
+    use super::super::words::tests::manifest;
+    use super::*;
+
+    #[test]
+    fn only_what_differs_is_named_and_a_member_by_name() {
+        let earlier = manifest();
+        let mut these = manifest();
+        these.run = common::id::RunId([9; 8]);
+        assert_eq!(between(&earlier, &these), []);
+        these.rounds = 9;
+        these.training.learning_rate = 1e-3;
+        these.roster.members.remove(0);
+        these.tensors.pop();
+        these.overlap =
+            Some(OverlapTerms { public_key: common::id::Point([1; 32]), set: Digest([1; 32]), set_bytes: 7 });
+        let found = between(&earlier, &these);
+        let keys: Vec<&str> = found.iter().map(|difference| difference.key.as_str()).collect();
+        let expected = [
+            "overlap.public_key",
+            "overlap.set",
+            "overlap.set_bytes",
+            "roster.cardiology",
+            "rounds",
+            "tensors",
+            "training.learning_rate",
+        ];
+        assert_eq!(keys, expected);
+        assert_eq!((found[3].was.is_some(), found[3].is.clone()), (true, None), "who left");
+        assert_eq!((found[4].was.as_deref(), found[4].is.as_deref()), (Some("3"), Some("9")));
+    }
+}

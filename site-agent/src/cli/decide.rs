@@ -1,0 +1,301 @@
+//! `site-agent approve|decline|withdraw`: what this site decides about a run. Offline; the agent, if it runs, acts
+//! on it and tells the coordinator. Run by `cli`.
+//!
+//! Invariants: nothing is decided that was not shown and confirmed; where the site trusts an officer's key, an
+//! approval needs its signature, and to say no needs none; a decision holds for exactly the terms that are here.
+
+mod may;
+
+use std::path::{Path, PathBuf};
+
+use cli::confirm::{Question, Yes};
+use common::clock::{Clock as _, SystemClock};
+use common::durable;
+use common::id::Digest;
+use common::page::grouped;
+use common::run::SignedManifest;
+use serde_json::json;
+
+use self::may::{Sent, may};
+use super::consent::answer::Answer;
+use super::consent::known::Known;
+use super::consent::request::{Asked, Request, RunAsked, Subject, Wish, decision};
+use super::consent::standing::Standing;
+use super::support::{State, tell};
+use super::{officer_key, runs};
+use crate::error::SiteError;
+use crate::gateway::store::consent::RunDecision;
+use crate::waiver;
+
+const APPROVE_EXAMPLES: &str = "\
+Examples:
+  site-agent runs 3f2a                              # read it first
+  site-agent approve 3f2a --key officer.key
+
+  The officer's key is on a machine without network:
+    site-agent approve 3f2a --request request.json      # here
+    site-agent officer-key sign request.json --key officer.key --out answer.json
+    site-agent approve 3f2a --answer answer.json        # here again
+
+Where this site trusts an officer's key (`site-agent officer-key trust`), an approval needs it. It holds for exactly these terms.";
+
+const DECLINE_EXAMPLES: &str = "\
+Examples:
+  site-agent decline 3f2a
+  site-agent decline 3f2a --key officer.key
+
+To say no needs no key. A run that was declined can be approved later, as long as it is not over.";
+
+const WITHDRAW_EXAMPLES: &str = "\
+Examples:
+  site-agent withdraw 3f2a
+  site-agent withdraw 3f2a --key officer.key --yes
+
+Before the next frame of the run leaves, the agent looks for a withdrawal. It is final, and it needs no key. What was sent before \
+cannot be called back: the command says what that was.";
+
+/// Agree to a run: this site takes part on exactly its terms.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = APPROVE_EXAMPLES)]
+pub(super) struct Approve {
+    #[command(flatten)]
+    how: How,
+}
+
+/// Say no to a run that waits for a decision.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = DECLINE_EXAMPLES)]
+pub(super) struct Decline {
+    #[command(flatten)]
+    how: How,
+}
+
+/// Leave a run that was approved, also while it goes on; final.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = WITHDRAW_EXAMPLES)]
+pub(super) struct Withdraw {
+    #[command(flatten)]
+    how: How,
+}
+
+#[derive(Debug, clap::Args)]
+struct How {
+    /// The run's id, or the beginning of it.
+    #[arg(value_name = "RUN")]
+    run: String,
+    #[command(flatten)]
+    state: State,
+    /// The officer's private key, where it is on this machine.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "answer"])]
+    key: Option<PathBuf>,
+    /// Write what is to be signed on another machine; nothing is decided yet.
+    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
+    request: Option<PathBuf>,
+    /// What came back from the other machine.
+    #[arg(long, value_name = "FILE")]
+    answer: Option<PathBuf>,
+    #[command(flatten)]
+    yes: Yes,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn approve(arguments: &Approve) -> Result<(), SiteError> {
+    decide(Wish::Approve, &arguments.how)
+}
+
+pub(super) fn decline(arguments: &Decline) -> Result<(), SiteError> {
+    decide(Wish::Decline, &arguments.how)
+}
+
+pub(super) fn withdraw(arguments: &Withdraw) -> Result<(), SiteError> {
+    decide(Wish::Withdraw, &arguments.how)
+}
+
+fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
+    let mut known = Known::open_to_decide(how.state.open_joined()?)?;
+    let proposed = known.choose(Some(&how.run))?;
+    let standing = Standing::of(&known, proposed)?;
+    let sent = Sent::of(&known.store.updates()?, proposed.run);
+    may(wish, &standing, &sent)?;
+    let signed = terms(&known, wish, &standing)?;
+    let is_signed = how.key.is_some() || how.request.is_some() || how.answer.is_some();
+    if wish == Wish::Approve && !is_signed && known.judge.officer().is_some() {
+        return Err(data(
+            "this site trusts a privacy officer's key, and they approve its runs",
+            "name their private key with --key, or write a request for the machine that has it with --request",
+        ));
+    }
+    show(how, &shown(&known, wish, &standing, signed.as_ref(), &sent)?);
+    if let Some(path) = &how.request {
+        return write_request(&known, wish, signed.as_ref(), path, how.json);
+    }
+    let choice = wish.choice();
+    let unsigned = decision(proposed.run, proposed.manifest, choice);
+    let signature = match &how.answer {
+        Some(path) => Some(answered(&known, wish, signed.as_ref(), path)?),
+        None => {
+            let text = wish.question(proposed.run);
+            how.yes.or_ask(&Question { text: &text, expected: "yes", needs_yes: true })?;
+            how.key.as_deref().map(|key| sign(&known, &unsigned, key)).transpose()?
+        }
+    };
+    let made = RunDecision { at_ms: SystemClock.now().0, signature, ..unsigned };
+    known.store.record_decision(&made)?;
+    let document = json!({
+        "site": known.coordinator.site,
+        "run": proposed.run,
+        "terms": proposed.manifest.to_string(),
+        "decision": choice.word(),
+        "signed": signature.is_some(),
+        "recorded": true,
+        "request": null,
+        "sent": { "rounds": sent.rounds, "bytes": sent.bytes, "perhaps_in_part": sent.open },
+    });
+    tell(how.json, &document, || {
+        let by = if signature.is_some() { "signed by the privacy officer" } else { "not signed" };
+        println!("recorded: run {} {}, {by}", proposed.run, choice.word());
+        println!("the agent notes it in the ledger and tells the coordinator within 20 seconds, if it runs");
+    })
+}
+
+/// The terms, which a yes needs, and a no can do without.
+fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<SignedManifest>, SiteError> {
+    let signed = match known.signed(standing.run.manifest) {
+        Err(_) if wish != Wish::Approve => return Ok(None),
+        other => other?,
+    };
+    if wish == Wish::Approve {
+        let refused = runs::refused_by(known, &signed.manifest);
+        if !refused.is_empty() {
+            let sentence = format!("the policy of this site does not allow the run: {}", refused.join("; "));
+            let hint = "`site-agent policy explain` shows the run rule by rule; the values are in agent.toml under [policy]";
+            return Err(data(&sentence, hint));
+        }
+    }
+    Ok(Some(signed))
+}
+
+/// What a person reads before they decide.
+fn shown(
+    known: &Known,
+    wish: Wish,
+    standing: &Standing,
+    signed: Option<&SignedManifest>,
+    sent: &Sent,
+) -> Result<String, SiteError> {
+    let mut text = match (wish, signed) {
+        (Wish::Withdraw, _) => String::new(),
+        (_, Some(signed)) => runs::in_words(known, standing, &signed.manifest)? + "\n",
+        (_, None) => format!("the terms of run {} are not at this site any more\n", standing.run.run),
+    };
+    if wish == Wish::Withdraw {
+        text += &sent.words();
+    }
+    Ok(text)
+}
+
+/// Documents are for standard output; then people read elsewhere.
+fn show(how: &How, text: &str) {
+    if how.json {
+        eprint!("{text}");
+    } else {
+        print!("{text}");
+    }
+}
+
+fn subject(wish: Wish, signed: Option<&SignedManifest>) -> Result<(Subject, String), SiteError> {
+    let gone = || data("the terms of this run are not at this site any more", "to say no needs no signature");
+    let signed = signed.ok_or_else(gone)?;
+    let internal = |error: &dyn std::fmt::Display| SiteError::Internal(error.to_string());
+    let bytes = signed.to_bytes().map_err(|error| internal(&error))?;
+    let digest = Digest::of(&bytes);
+    let terms = String::from_utf8(bytes).map_err(|error| internal(&error))?;
+    Ok((Subject::Run { manifest: Box::new(signed.manifest.clone()), digest, wish }, terms))
+}
+
+fn write_request(
+    known: &Known,
+    wish: Wish,
+    signed: Option<&SignedManifest>,
+    path: &Path,
+    as_json: bool,
+) -> Result<(), SiteError> {
+    let (subject, terms) = subject(wish, signed)?;
+    let asked = RunAsked {
+        decision: wish,
+        terms,
+        receipt_key: known.coordinator.receipt_key,
+        update_mantissa_bits: known.config.policy.update_mantissa_bits,
+        overlap: known.config.policy.overlap,
+    };
+    let request = Request::new(known.coordinator.site.clone(), Asked::Run(asked));
+    durable::write(path, &request.to_bytes()?, durable::ORDINARY)
+        .map_err(|source| SiteError::io(path, source))?;
+    let Subject::Run { manifest, digest, .. } = subject else { return Ok(()) };
+    let document = json!({
+        "site": known.coordinator.site,
+        "run": manifest.run,
+        "terms": digest.to_string(),
+        "decision": wish.choice().word(),
+        "signed": false,
+        "recorded": false,
+        "request": path.display().to_string(),
+        "sent": null,
+    });
+    tell(as_json, &document, || {
+        println!("request   {}", path.display());
+        println!("nothing is decided yet; on the machine with the officer's key, which needs no site:");
+        println!("    site-agent officer-key sign REQUEST --key officer.key --out ANSWER");
+        println!("and here the same command again, with --answer ANSWER");
+    })
+}
+
+fn answered(
+    known: &Known,
+    wish: Wish,
+    signed: Option<&SignedManifest>,
+    path: &Path,
+) -> Result<[u8; 64], SiteError> {
+    let trusted = waiver::trusted(&known.folder.officer())?;
+    let (subject, _) = subject(wish, signed)?;
+    Answer::accept(path, &known.coordinator.site, &subject, &trusted)
+}
+
+fn sign(known: &Known, unsigned: &RunDecision, key: &Path) -> Result<[u8; 64], SiteError> {
+    let trusted = waiver::trusted(&known.folder.officer())?;
+    let key = officer_key::read_private(key)?;
+    let statement = crate::gateway::consent::statement(&known.coordinator.site, unsigned);
+    let signature = key.sign(&statement).map_err(waiver::key_error)?;
+    if !trusted.verifies(&statement, &signature) {
+        return Err(data("this is not the key of the officer whom this site trusts", "use theirs"));
+    }
+    Ok(signature)
+}
+
+fn data(sentence: &str, hint: &str) -> SiteError {
+    SiteError::Data { sentence: sentence.into(), hint: Some(hint.into()) }
+}
+
+impl Sent {
+    /// What a withdrawal cannot call back.
+    fn words(&self) -> String {
+        let mut text = match self.rounds.as_slice() {
+            [] => "no update of this run was acknowledged by the coordinator\n".to_owned(),
+            rounds => format!(
+                "already sent and acknowledged: {} of {} (round {}), {} bytes\n",
+                if rounds.len() == 1 { "the update".to_owned() } else { format!("{} updates", rounds.len()) },
+                if rounds.len() == 1 { "one round".to_owned() } else { format!("{} rounds", rounds.len()) },
+                rounds.iter().map(u32::to_string).collect::<Vec<_>>().join(", "),
+                grouped(self.bytes)
+            ),
+        };
+        for round in &self.open {
+            text += &format!("the update of round {round} was made here and may have left in part\n");
+        }
+        text += "what has left cannot be called back: it stays in what was published, and in later rounds\n";
+        text += "`site-agent ledger show` lists every frame that left\n";
+        text
+    }
+}

@@ -1,0 +1,193 @@
+//! `site-agent runs`: the runs that this site has heard of, and one of them in words. Offline. Run by `cli`.
+
+use common::run::RunManifest;
+use common::terminal::visible;
+use serde_json::{Value, json};
+
+use super::consent::differences::{Difference, between};
+use super::consent::known::Known;
+use super::consent::page::Page;
+use super::consent::standing::{Standing, State as Stands};
+use super::consent::words::{self, Described};
+use super::support::{State, print_json};
+use super::table;
+use crate::error::SiteError;
+
+const EXAMPLES: &str = "\
+Examples:
+  site-agent runs                # what waits for a decision, and what was decided
+  site-agent runs 3f2a           # one run in words; the beginning of its id is enough
+  site-agent runs 3f2a --json
+
+Then `site-agent approve 3f2a` or `site-agent decline 3f2a`. Nothing of a run leaves this site before it is approved.";
+
+/// Characters of a run's name in the table.
+const NAME_COLUMNS: usize = 17;
+
+/// List the runs that this site has heard of, or show one in words.
+///
+/// With RUN: what will be trained, for how long, how many bytes may leave, what privacy applies, who else takes
+/// part, and how it differs from the run that this site approved last.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// The run's id, or the beginning of it.
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+    #[command(flatten)]
+    state: State,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let known = Known::open(arguments.state.open_joined()?)?;
+    match &arguments.run {
+        None => list(&known, arguments.json),
+        Some(run) => show(&known, run, arguments.json),
+    }
+}
+
+fn list(known: &Known, as_json: bool) -> Result<(), SiteError> {
+    let mut rows = vec![["run", "name", "proposed", "state", "by"].map(str::to_owned).to_vec()];
+    let mut documents = Vec::new();
+    let mut waiting = 0;
+    for run in known.store.proposed_runs()? {
+        let standing = Standing::of(known, run)?;
+        // The terms of an old run may be gone.
+        let name = known.signed(run.manifest).map(|signed| signed.manifest.name).ok();
+        waiting += u32::from(standing.state() == Stands::Waiting);
+        documents.push(summary(&standing, name.as_deref()));
+        rows.push(vec![
+            run.run.to_string(),
+            short(&name.map_or_else(|| "-".to_owned(), |name| visible(&name))),
+            table::utc(run.first_ms).chars().take(10).collect(),
+            standing.state().words().to_owned(),
+            standing.author().map_or("-", |author| author.word()).to_owned(),
+        ]);
+    }
+    if as_json {
+        return print_json(&json!({ "site": known.coordinator.site, "runs": documents }));
+    }
+    if documents.is_empty() {
+        println!("this site has not heard of any run yet");
+        return Ok(());
+    }
+    print!("{}", table::render(&rows));
+    if waiting > 0 {
+        println!("\nwaiting for a decision: {waiting}; `site-agent runs RUN` says what a run is in words");
+    }
+    Ok(())
+}
+
+fn short(name: &str) -> String {
+    if name.chars().count() <= NAME_COLUMNS {
+        return name.to_owned();
+    }
+    name.chars().take(NAME_COLUMNS - 2).chain("..".chars()).collect()
+}
+
+fn summary(standing: &Standing, name: Option<&str>) -> Value {
+    json!({
+        "run": standing.run.run,
+        "name": name,
+        "proposed": table::utc(standing.run.first_ms),
+        "terms": standing.run.manifest.to_string(),
+        "state": standing.state().word(),
+        "decided_by": standing.author().map(|author| author.word()),
+    })
+}
+
+fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
+    let run = known.choose(Some(run))?;
+    let standing = Standing::of(known, run)?;
+    let signed = known.signed(run.manifest)?;
+    if as_json {
+        let mut document = summary(&standing, Some(&signed.manifest.name));
+        document["manifest"] =
+            serde_json::to_value(&signed.manifest).map_err(|error| SiteError::Internal(error.to_string()))?;
+        document["update_bytes"] = json!(signed.manifest.update_bytes());
+        document["code"] = json!(signed.manifest.roster.code());
+        document["decisions"] = standing.decisions_as_json();
+        document["refused_by"] = refused_by(known, &signed.manifest).into();
+        document["differences"] = differences(known, &signed.manifest)?
+            .map(|all| {
+                all.iter().map(|one| json!({ "key": one.key, "was": one.was, "is": one.is })).collect()
+            })
+            .unwrap_or(Value::Null);
+        return print_json(&document);
+    }
+    print!("{}", in_words(known, &standing, &signed.manifest)?);
+    Ok(())
+}
+
+/// Rules of this site's policy that refuse these terms.
+pub(super) fn refused_by(known: &Known, manifest: &RunManifest) -> Vec<String> {
+    let checks = known.config.policy.checks(manifest).into_iter();
+    checks.filter(|check| !check.holds).map(|check| check.rule.to_string()).collect()
+}
+
+/// From the terms approved last to these; `None` where there are none.
+fn differences(known: &Known, manifest: &RunManifest) -> Result<Option<Vec<Difference>>, SiteError> {
+    Ok(known.last_approved(manifest.run)?.map(|earlier| between(&earlier, manifest)))
+}
+
+/// Everything about a run that an officer decides on.
+///
+/// # Errors
+/// `Store`.
+pub(super) fn in_words(
+    known: &Known,
+    standing: &Standing,
+    manifest: &RunManifest,
+) -> Result<String, SiteError> {
+    let mut page = Page::default();
+    let policy = &known.config.policy;
+    words::describe(
+        &mut page,
+        &Described {
+            manifest,
+            digest: standing.run.manifest,
+            site: &known.coordinator.site,
+            mantissa_bits: policy.update_mantissa_bits,
+            may_compare: policy.overlap,
+        },
+    );
+    page.heading("How it differs from the run that this site approved last");
+    match differences(known, manifest)? {
+        None => page.plain("This site has approved no other run whose terms are still here."),
+        Some(all) if all.is_empty() => page.plain("In nothing."),
+        Some(all) => all.iter().for_each(|one| page.plain(&in_a_line(one))),
+    }
+    page.heading("What this site's policy says");
+    match refused_by(known, manifest) {
+        refused if refused.is_empty() => {
+            page.plain("It allows the run; what only the records can tell is looked at in each round.")
+        }
+        refused => refused.iter().for_each(|rule| page.plain(&format!("Refused: {rule}"))),
+    }
+    page.heading(&format!("Decisions (now: {})", standing.state().words()));
+    if standing.decisions.is_empty() {
+        page.plain("None yet.");
+    }
+    for (decision, author) in &standing.decisions {
+        let told = match (decision.noted, decision.told) {
+            (false, _) => "the agent has not seen it yet",
+            (true, false) => "in the ledger",
+            (true, true) => "in the ledger, and the coordinator was told",
+        };
+        let (at, choice) = (table::utc(decision.at_ms), decision.choice.word());
+        page.plain(&format!("{at} {choice}, {author}; {told}"));
+    }
+    Ok(page.finish())
+}
+
+fn in_a_line(one: &Difference) -> String {
+    let (was, is) = (one.was.as_deref().map(visible), one.is.as_deref().map(visible));
+    match (was, is) {
+        (Some(was), Some(is)) => format!("{}: {was} then, {is} now", one.key),
+        (Some(was), None) => format!("{}: {was} then, not now", one.key),
+        (None, is) => format!("{}: not then, {} now", one.key, is.unwrap_or_default()),
+    }
+}

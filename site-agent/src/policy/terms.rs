@@ -1,0 +1,172 @@
+//! The rules of `[policy]` that look at a run's terms, one by one. Called by the gateway (a proposal, and every
+//! round), by the worker before it trains, and by what explains a run to a person.
+//!
+//! Invariant: what is shown and what is enforced is one list; no rule is skipped because a number is not a
+//! number.
+
+use common::page::grouped;
+use common::run::RunManifest;
+
+use super::{PolicyConfig, PolicyRule};
+
+/// What a rule says of a run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Check {
+    /// Which rule.
+    pub rule: PolicyRule,
+    /// The key that holds this site's value; none of the bounds that hold for every run.
+    pub key: &'static str,
+    /// What is looked at, for people.
+    pub what: &'static str,
+    /// This site's value.
+    pub allowed: String,
+    /// The run's.
+    pub asked: String,
+    /// Whether the run is within it.
+    pub holds: bool,
+}
+
+impl PolicyConfig {
+    /// Whether this site may agree to a proposed run. The same rules as in every round.
+    ///
+    /// # Errors
+    /// The rule that refuses.
+    pub fn permits_proposal(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
+        self.permits_terms(manifest)
+    }
+
+    /// Whether this site takes part on these terms. Asked by the gateway when it has the manifest, and again
+    /// by the worker before it trains: a policy that was changed meanwhile counts.
+    ///
+    /// # Errors
+    /// The rule that refuses.
+    pub fn permits_terms(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
+        match self.checks(manifest).into_iter().find(|check| !check.holds) {
+            Some(check) => Err(check.rule),
+            None => Ok(()),
+        }
+    }
+
+    /// Every rule that looks at the terms of a run, in the order in which they refuse.
+    #[must_use]
+    pub fn checks(&self, manifest: &RunManifest) -> Vec<Check> {
+        let bounds = manifest.validate();
+        let is_bounded = bounds.is_ok();
+        let asked = bounds.map_or_else(|error| error.to_string(), |()| "within them".to_owned());
+        let mut checks = vec![Check {
+            rule: PolicyRule::RunBounds,
+            key: "",
+            what: "bounds of any run",
+            allowed: "as the coordinator's".to_owned(),
+            asked,
+            holds: is_bounded,
+        }];
+        checks.extend(self.checks_of_training(manifest));
+        checks.extend(self.checks_of_extent(manifest));
+        checks
+    }
+
+    fn checks_of_training(&self, manifest: &RunManifest) -> [Check; 4] {
+        let training = &manifest.training;
+        // `<=` is false for not-a-number.
+        let most = |rule, key, what, pair: [f64; 2]| Check {
+            rule,
+            key,
+            what,
+            allowed: format!("at most {}", pair[1]),
+            asked: pair[0].to_string(),
+            holds: pair[0] <= pair[1],
+        };
+        [
+            most(
+                PolicyRule::LearningRateMax,
+                "learning_rate_max",
+                "learning rate",
+                [training.learning_rate, self.learning_rate_max],
+            ),
+            most(
+                PolicyRule::EpsilonMax,
+                "epsilon_max",
+                "epsilon of AdamW",
+                [training.epsilon, self.epsilon_max],
+            ),
+            most(
+                PolicyRule::GradientNormMax,
+                "gradient_norm_max",
+                "clipping of gradients",
+                [training.max_gradient_norm, self.gradient_norm_max],
+            ),
+            most(
+                PolicyRule::EpochsMax,
+                "epochs_max",
+                "passes in a round",
+                [f64::from(training.epochs), f64::from(self.epochs_max)],
+            ),
+        ]
+    }
+
+    fn checks_of_extent(&self, manifest: &RunManifest) -> [Check; 7] {
+        let most = |rule, key, what, pair: [u64; 2]| Check {
+            rule,
+            key,
+            what,
+            allowed: format!("at most {}", grouped(pair[1])),
+            asked: grouped(pair[0]),
+            holds: pair[0] <= pair[1],
+        };
+        let members = manifest.roster.members.len();
+        [
+            Check {
+                rule: PolicyRule::SitesMin,
+                key: "sites_min",
+                what: "members",
+                allowed: format!("at least {}", self.sites_min),
+                asked: members.to_string(),
+                holds: members >= self.sites_min as usize,
+            },
+            most(
+                PolicyRule::RoundsMax,
+                "rounds_max",
+                "rounds",
+                [manifest.rounds.into(), self.rounds_max.into()],
+            ),
+            most(
+                PolicyRule::RankMax,
+                "rank_max",
+                "rank of the adapter",
+                [manifest.adapter.rank as u64, self.rank_max.into()],
+            ),
+            most(
+                PolicyRule::UpdateBytesMax,
+                "update_bytes_max",
+                "bytes of an update",
+                [manifest.adapter_bytes, self.update_bytes_max],
+            ),
+            most(
+                PolicyRule::RunBytesMax,
+                "run_bytes_max",
+                "bytes of all updates",
+                [manifest.update_bytes(), self.run_bytes_max],
+            ),
+            Check {
+                rule: PolicyRule::Bases,
+                key: "bases",
+                what: "base model",
+                allowed: match self.bases.len() {
+                    0 => "any".to_owned(),
+                    count => format!("one of {count}"),
+                },
+                asked: manifest.base_fingerprint.short(),
+                holds: self.bases.is_empty() || self.bases.contains(&manifest.base_fingerprint),
+            },
+            Check {
+                rule: PolicyRule::Overlap,
+                key: "overlap",
+                what: "comparison with held-out",
+                allowed: self.overlap.to_string(),
+                asked: manifest.overlap.is_some().to_string(),
+                holds: self.overlap || manifest.overlap.is_none(),
+            },
+        ]
+    }
+}
