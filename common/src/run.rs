@@ -44,7 +44,7 @@ pub struct RunSpec {
     /// When a round closes, and when it fails.
     pub quorum: QuorumSettings,
     /// How long sites have to agree to the run.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "ApprovalSettings::is_default")]
     pub approval: ApprovalSettings,
     /// Who takes part, where it is not everybody who has joined.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -31,6 +31,7 @@ mod prune;
 mod report;
 mod resume;
 mod revoke;
+mod roster;
 mod runs;
 mod serve;
 mod sites;
@@ -102,6 +103,7 @@ enum Verb {
     Watch(watch::Arguments),
     Runs(runs::Arguments),
     Sites(sites::Arguments),
+    Roster(roster::Arguments),
     Stop(stop::Arguments),
     Resume(resume::Arguments),
     Evaluate(evaluate::Arguments),
@@ -193,6 +195,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Evaluate(arguments) => evaluate::run(&StateFolder::open(&path)?, &arguments),
         Verb::Runs(arguments) => runs::run(&StateFolder::open(&path)?, &arguments),
         Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Roster(arguments) => roster::run(&StateFolder::open(&path)?, &arguments),
         Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
         Verb::Report(arguments) => {

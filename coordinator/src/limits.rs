@@ -1,6 +1,8 @@
 //! Every bound of the coordinator in one place, each with its reason or its arithmetic. Used by every folder
 //! of this crate; bounds that sites share are in `common::limits`. Invariant: nothing stands here but bounds.
 
+/// How often a site may change its mind about a run: each time is an event in the journal.
+pub const DECISIONS_PER_SITE_MAX: u32 = 8;
 /// Events waiting for the driver; a request that finds the queue full waits. Every site has at most
 /// `common::limits::STREAMS_PER_CONNECTION_MAX` requests in progress, most of which raise no event.
 pub const DRIVER_QUEUE_EVENTS_MAX: usize = 256;

@@ -4,6 +4,7 @@
 //! `requests` and `admin`, which read the state. Invariant: state = replay(journal).
 
 mod closing;
+pub mod consent;
 pub mod effect;
 pub mod event;
 pub mod launched;

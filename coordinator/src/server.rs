@@ -86,6 +86,8 @@ pub async fn serve(
     catch_up(&store, &runs, &driver).await?;
 
     let folder = Arc::new(folder);
+    let Identity { authority, receipts, .. } = identity;
+    let receipts = Arc::new(receipts);
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -96,11 +98,10 @@ pub async fn serve(
         performer,
         clock: Arc::clone(&clock),
         evaluator,
+        receipts: Arc::clone(&receipts),
     });
     let mut chores = chores(&folder, &store, &runs, &config, &clock);
     chores.spawn(admin.serve(operators::listen(&folder)?));
-    let Identity { authority, receipts, .. } = identity;
-    let receipts = Arc::new(receipts);
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
         authority: Arc::new(authority),

@@ -172,7 +172,47 @@ impl Consortium {
     /// What `join` reports.
     pub fn join_with(&self, index: usize, invitation: &str) -> Result<(), Failure> {
         self.try_join(index, invitation)?.success()?;
-        if self.setup.small_sites { self.lower_policy(index) } else { Ok(()) }
+        if self.setup.small_sites {
+            self.lower_policy(index)?;
+        }
+        self.agree_in_advance(index)
+    }
+
+    /// Has the site's privacy officer sign its policy, under which it agrees to runs by itself: these
+    /// consortia have nobody who could decide run by run.
+    ///
+    /// # Errors
+    /// When the key cannot be made, or a command reports something.
+    pub fn agree_in_advance(&self, index: usize) -> Result<(), Failure> {
+        let site = &self.sites[index];
+        let path = site.state().join("agent.toml");
+        let text = std::fs::read_to_string(&path).map_err(Failure::file("read", &path))?;
+        let auto = text.replace("approval = \"ask\"", "approval = \"auto\"");
+        std::fs::write(&path, auto).map_err(Failure::file("write", &path))?;
+        let key = self.officer_key(index);
+        if !key.exists() {
+            let folder = self.setup.root.join("officers");
+            std::fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
+            site.run_without_state(&["officer-key", "new", path_text(&key)], COMMAND)?.success()?;
+            let public = format!("{}.pub", key.display());
+            site.run(&["officer-key", "trust", &public], COMMAND)?.success()?;
+        }
+        self.sign_policy(index)
+    }
+
+    /// Has the officer sign the policy as it is now; a change of it makes an earlier signature void.
+    ///
+    /// # Errors
+    /// What `policy sign` reports.
+    pub fn sign_policy(&self, index: usize) -> Result<(), Failure> {
+        let key = self.officer_key(index);
+        self.sites[index].run(&["policy", "sign", "--yes", "--key", path_text(&key)], COMMAND)?.success()?;
+        Ok(())
+    }
+
+    /// The private key of a site's privacy officer, once [`Self::agree_in_advance`] has made it.
+    pub fn officer_key(&self, index: usize) -> PathBuf {
+        self.setup.root.join("officers").join(format!("{}.key", self.sites[index].name()))
     }
 
     /// Lets a site with few records take part.

@@ -36,12 +36,12 @@ pub(super) const KINDS: [Kind; 22] = [
     Kind::Receipt,
     Kind::Condition,
     Kind::Decide,
-    Kind::Data,
     Kind::Approval,
     Kind::Refusal,
     Kind::Withdrawal,
     Kind::Policy,
     Kind::Waiver,
+    Kind::Data,
 ];
 
 /// A record of this kind that the grammar allows.

@@ -62,6 +62,11 @@ impl Default for ApprovalSettings {
 }
 
 impl ApprovalSettings {
+    /// Whether nobody chose anything else: then it need not be written.
+    pub(super) fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn validate(&self) -> Result<(), RunError> {
         let is_fine = (1..=APPROVAL_DEADLINE_S_MAX).contains(&self.deadline_s);
         bound(is_fine, "approval.deadline_s", self.deadline_s, "1 to 2592000 (30 days)")?;

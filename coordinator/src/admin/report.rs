@@ -36,7 +36,7 @@ pub struct RunReport {
     pub rounds: u32,
     /// The round in progress, or the last one; 0 before the first.
     pub round: u32,
-    /// `idle`, `announced`, `collecting`, `aggregating`, `evaluating`, `published`, `test_pending`,
+    /// `proposed`, `idle`, `announced`, `collecting`, `aggregating`, `evaluating`, `published`, `test_pending`,
     /// `testing`, `finished` or `failed`.
     pub phase: String,
     /// Why it failed.
@@ -67,8 +67,8 @@ pub struct RunReport {
     /// While no `serve` runs: when one lived last (RFC 3339, UTC; empty if that is not known).
     #[serde(default)]
     pub down_since: Option<String>,
-    /// When an open round closes at the latest: its deadline, or the end of the grace period once the quorum
-    /// is in (RFC 3339, UTC).
+    /// When a proposal or an open round ends at the latest: its deadline, or the end of the grace period once
+    /// the quorum is in (RFC 3339, UTC).
     #[serde(default)]
     pub closes: Option<String>,
     /// What the operator should know, a sentence each: rounds without evaluation, sites that did not count
@@ -171,6 +171,9 @@ pub fn failure_text(phase: &Phase) -> Option<String> {
     match phase {
         Phase::Failed(Failure::QuorumNotMet { updates, needed }) => {
             Some(format!("the round had {updates} updates of the {needed} it needs"))
+        }
+        Phase::Failed(Failure::NotAgreed { agreed, needed }) => {
+            Some(format!("{agreed} sites agreed to the run, and it needs {needed}"))
         }
         Phase::Failed(Failure::Stopped) => Some("the operator stopped it".to_owned()),
         Phase::Failed(Failure::EffectFailed(reason)) => Some(reason.clone()),

@@ -27,7 +27,13 @@ impl Admin {
     }
 
     fn desk(&self) -> Desk<'_> {
-        Desk { folder: &self.folder, store: &self.store, runs: &self.runs, evaluator: &self.evaluator }
+        Desk {
+            folder: &self.folder,
+            store: &self.store,
+            runs: &self.runs,
+            evaluator: &self.evaluator,
+            receipts: &self.receipts,
+        }
     }
 
     async fn start(&self, Prepared { launched, notes }: Prepared) -> Result<Answer> {

@@ -9,6 +9,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use certs::ReceiptSigningKey;
 use common::clock::Clock;
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::net::Connections;
@@ -53,6 +54,8 @@ pub struct Admin {
     pub clock: Arc<dyn Clock>,
     /// Describes models.
     pub evaluator: Evaluator,
+    /// Signs manifests.
+    pub receipts: Arc<ReceiptSigningKey>,
 }
 
 /// Opens the socket, closed to everybody else from its first moment.

@@ -11,8 +11,15 @@ use crate::state_folder::StateFolder;
 const MANUAL: &str = "\
 Start a run as a run file describes it and print the run's id. The run file is
 checked, the base model is loaded once to fingerprint it, and the held-out
-files are checked and pinned by hash; then every site that has joined takes
-part, or those that [sites] names. One run goes at a time.
+files are checked and pinned by hash; then every site that has joined is
+asked, or those that [sites] names. One run goes at a time.
+
+The run is proposed first: each site's privacy officer, or a policy that the
+officer signed, agrees to its signed manifest or declines it. It begins when
+all have answered, or approval.grace_s after a quorum has agreed, and fails at
+approval.deadline_s without one. A site that agrees later takes part from then
+on; one that withdraws is handed nothing more (`coordinator status` shows who
+has said what, `coordinator roster` the code that officers compare).
 
 A round closes when every site that takes part has sent its update. With the
 updates of a quorum it waits grace_s seconds for the others, and not for sites
@@ -36,6 +43,9 @@ A run file (paths are relative to it):
   sites = 4             # updates that a round needs
   deadline_s = 3600
   # grace_s = 360       # the default: a tenth of the deadline, at most 600
+  # [approval]
+  # deadline_s = 604800 # the default: a week for the sites' officers to decide
+  # grace_s = 600       # the default: for the others, once a quorum has agreed
   # [sites]
   # names = [\"cardiology\", \"oncology\", \"surgery\", \"urology\"]
   [adapter]

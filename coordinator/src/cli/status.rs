@@ -86,7 +86,8 @@ pub(super) fn table(report: &RunReport) -> String {
         let _ = writeln!(text, "it cannot {what} now, and tries again: {reason}");
     }
     if let Some(at) = &report.closes {
-        let _ = writeln!(text, "the round ends at {at} at the latest");
+        let what = if report.phase == "proposed" { "proposal" } else { "round" };
+        let _ = writeln!(text, "the {what} ends at {at} at the latest");
     }
     let _ = writeln!(
         text,

@@ -4,15 +4,16 @@
 
 pub(crate) mod held_out;
 mod initial;
+mod manifest;
 mod sites;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use certs::random;
+use certs::{ReceiptSigningKey, random};
 use common::id::{Digest, Point, RunId, SiteId};
 use common::places;
-use common::run::{OverlapTerms, RunManifest, RunSpec, TensorSpec};
+use common::run::{HeldOutHashes, OverlapTerms, Roster, RunSpec, TensorSpec};
 use prepare::settings::seed_after;
 
 use self::initial::Start;
@@ -57,6 +58,8 @@ pub struct Desk<'a> {
     pub runs: &'a Runs,
     /// Describes models.
     pub evaluator: &'a Evaluator,
+    /// Signs manifests.
+    pub receipts: &'a ReceiptSigningKey,
 }
 
 /// A run that is ready to be journalled.
@@ -121,11 +124,12 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
 }
 
 async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared> {
-    let Desk { folder, store, runs, evaluator } = desk;
+    let Desk { folder, store, runs, .. } = desk;
     if let Some(active) = runs.active() {
         return Err(Error::RunInProgress(active.launched.run.to_string()));
     }
     let sites = sites::choose(&spec, &store.sites()?)?;
+    let roster = sites::roster(&sites, &store.keys()?)?;
     let model = model_folder(&spec)?;
     let (validation, test) = held_out::pin_both(&spec)?;
     let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
@@ -135,8 +139,9 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let sent_before = sent_before(store, &sites)?;
-    let draft = Draft { run, spec, start, sites, model, validation, test, test_openings_before, sent_before };
-    let made = make(folder, evaluator, draft, files).await;
+    let draft =
+        Draft { run, spec, start, sites, roster, model, validation, test, test_openings_before, sent_before };
+    let made = make(desk, draft, files).await;
     // What is needed of it is a blob by now. A folder that stays goes when the coordinator starts.
     let _ = std::fs::remove_dir_all(folder.launch(run));
     let launched = made.inspect_err(|_| {
@@ -152,6 +157,7 @@ struct Draft {
     spec: RunSpec,
     start: Start,
     sites: Vec<SiteId>,
+    roster: Roster,
     model: PathBuf,
     validation: Option<PinnedFile>,
     test: Option<PinnedFile>,
@@ -160,13 +166,10 @@ struct Draft {
 }
 
 /// Has the child describe the model, and stores what it made.
-async fn make(
-    folder: &StateFolder,
-    evaluator: &Evaluator,
-    draft: Draft,
-    held_out: Vec<PathBuf>,
-) -> Result<LaunchedRun> {
-    let Draft { run, spec, start, sites, model, validation, test, test_openings_before, sent_before } = draft;
+async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<LaunchedRun> {
+    let Desk { folder, evaluator, receipts, .. } = desk;
+    let Draft { run, spec, start, sites, roster, model, validation, test, test_openings_before, sent_before } =
+        draft;
     let initial_path = make_launch_folder(folder, run)?.join("initial");
     let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
     let job = Job::Describe {
@@ -183,37 +186,43 @@ async fn make(
         overlap: overlap_job.clone(),
     };
     let Described { fingerprint, tensors, public_key } = belongs(&start, describe(evaluator, &job).await?)?;
-    let folder = folder.clone();
-    let finish = move || {
+    let digest = |file: &Option<PinnedFile>| file.as_ref().map(|file| file.digest);
+    let held_out = HeldOutHashes { validation: digest(&validation), test: digest(&test) };
+    let (wanted, folder) = (tensors.clone(), folder.clone());
+    let adopt = move || {
         let published = overlap_job.as_ref().zip(public_key);
         let overlap =
             published.map(|(job, public_key)| adopt_set(&folder, &job.out, public_key)).transpose()?;
-        let manifest = manifest(run, &spec, fingerprint, tensors, &sites, overlap)?;
-        initial::check_values(&initial_path, &manifest.tensors)?;
+        initial::check_values(&initial_path, &wanted)?;
         let initial = blobs::digest_of(&initial_path)?;
         let adopted = blobs::adopt(&folder, &initial_path, initial)?;
         let adapter_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
-        let bytes = manifest.to_bytes().map_err(|error| Error::Internal(error.to_string()))?;
-        let (manifest, manifest_bytes) = (blobs::put(&folder, &bytes)?, bytes.len() as u64);
-        Ok(LaunchedRun {
-            run,
-            spec,
-            model,
-            model_fingerprint: fingerprint,
-            sites,
-            validation,
-            test,
-            manifest,
-            manifest_bytes,
-            initial,
-            adapter_bytes,
-            overlap,
-            origin: start.origin,
-            test_openings_before,
-            sent_before,
-        })
+        Ok((overlap, initial, adapter_bytes))
     };
-    blocking(finish).await
+    let (overlap, initial, adapter_bytes) = blocking(adopt).await?;
+    let terms = manifest::Terms { run, fingerprint, tensors, adapter_bytes, roster, held_out, overlap };
+    let signed = manifest::sign(&spec, terms, receipts)?;
+    let manifest_bytes = signed.len() as u64;
+    let folder = desk.folder.clone();
+    let manifest = blocking(move || blobs::put(&folder, &signed)).await?;
+    Ok(LaunchedRun {
+        run,
+        spec,
+        model,
+        model_fingerprint: fingerprint,
+        sites,
+        validation,
+        test,
+        manifest,
+        manifest_bytes,
+        initial,
+        adapter_bytes,
+        overlap,
+        origin: start.origin,
+        test_openings_before,
+        needs_approval: true,
+        sent_before,
+    })
 }
 
 fn sent_before(store: &Store, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Sent>> {
@@ -299,35 +308,6 @@ fn adopt_set(folder: &StateFolder, out: &Path, public_key: Point) -> Result<Over
     let adopted = blobs::adopt(folder, out, set)?;
     let set_bytes = std::fs::metadata(&adopted).map_err(Error::io("read", &adopted))?.len();
     Ok(OverlapTerms { public_key, set, set_bytes })
-}
-
-fn manifest(
-    run: RunId,
-    spec: &RunSpec,
-    base_fingerprint: Digest,
-    tensors: Vec<TensorSpec>,
-    sites: &[SiteId],
-    overlap: Option<OverlapTerms>,
-) -> Result<RunManifest> {
-    if tensors.is_empty() {
-        let reason = "adapter.target_modules names no linear of this model".to_owned();
-        return Err(Error::Argument {
-            message: reason,
-            hint: "use \"all-linear\", or names such as q_proj".into(),
-        });
-    }
-    Ok(RunManifest {
-        run,
-        name: spec.name.clone(),
-        rounds: spec.rounds,
-        base_fingerprint,
-        adapter: spec.adapter.clone(),
-        tensors,
-        training: spec.training.clone(),
-        base: spec.base,
-        sites: sites.to_vec(),
-        overlap,
-    })
 }
 
 fn model_folder(spec: &RunSpec) -> Result<PathBuf> {

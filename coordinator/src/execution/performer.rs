@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::{AggregationMethod, RunManifest, Weighting};
+use common::run::{AggregationMethod, SignedManifest, Weighting};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{self, Averaged, Input};
@@ -315,7 +315,8 @@ fn aggregate_files(
 ) -> Result<(Digest, Averaged)> {
     let path = folder.blob(terms.manifest);
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let manifest = RunManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
+    let signed = SignedManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
+    let manifest = signed.manifest;
     for (input, digest) in inputs {
         if blobs::digest_of(&input.path)? != *digest {
             return Err(damaged("update", *digest));

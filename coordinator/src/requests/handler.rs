@@ -206,6 +206,7 @@ impl RequestHandler {
                 self.chunk(site, digest, offset, received.payload).await
             }
             Request::Commit { key, digest } => self.commit(site, key, digest, totals).await,
+            Request::Decide { run, manifest, decision } => self.decide(site, run, manifest, decision).await,
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
             Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
             Request::OverlapBlinded { run, offset, count } => {

@@ -16,7 +16,7 @@ use common::id::{Digest, SiteId};
 use common::limits::{
     ADAPTER_BYTES_MAX, ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, SAFETENSORS_HEADER_BYTES_MAX, UNSYNCED_BYTES_MAX,
 };
-use common::run::{RunManifest, TensorSpec};
+use common::run::{SignedManifest, TensorSpec};
 use common::wire::message::Refusal;
 
 use crate::error::Error;
@@ -224,7 +224,9 @@ impl Intake {
 
     fn tensors(&self, manifest: Digest) -> Result<Vec<TensorSpec>, Refusal> {
         let bytes = fs::read(self.folder.blob(manifest)).map_err(|_| Refusal::Internal)?;
-        RunManifest::from_bytes(&bytes).map(|manifest| manifest.tensors).map_err(|_| Refusal::Internal)
+        SignedManifest::from_bytes(&bytes)
+            .map(|signed| signed.manifest.tensors)
+            .map_err(|_| Refusal::Internal)
     }
 
     fn with_lock<T>(&self, site: &SiteId, work: impl FnOnce() -> T) -> T {

@@ -4,10 +4,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use common::id::{Digest, SiteId};
+use common::id::{Digest, RunId, SiteId};
 use common::limits::{POLL_WAIT_MS_MAX, VERSION_PART_MAX};
 use common::net::server::Reply;
-use common::wire::message::{Refusal, Response, RoundKey, RunEnd, Work};
+use common::wire::message::{Decision, Refusal, Response, RoundKey, RunEnd, Work};
 use tokio::time::Instant;
 
 use super::handler::RequestHandler;
@@ -27,15 +27,18 @@ impl RequestHandler {
             }
             match tokio::time::timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}
-                Ok(Err(_)) | Err(_) => return Work::Nothing,
+                // A site that was told of a proposal is told again each time, not at once.
+                Ok(Err(_)) | Err(_) => return self.proposed(site).unwrap_or(Work::Nothing),
             }
         }
     }
 
     fn work(&self, site: &SiteId) -> Option<Work> {
         if let Some(state) = self.runs.active() {
-            let record = state.work_for(site)?;
             let launched = &state.launched;
+            let Some(record) = state.work_for(site) else {
+                return self.proposed(site).filter(|_| self.told.proposal_is_new(site, launched.run));
+            };
             return Some(Work::Train {
                 key: RoundKey { run: launched.run, round: record.round },
                 manifest: launched.manifest,
@@ -52,6 +55,39 @@ impl RequestHandler {
             _ => Work::Finished { run },
         };
         self.told.first_time(site, run).then_some(work)
+    }
+
+    /// The run that waits for this site's decision.
+    fn proposed(&self, site: &SiteId) -> Option<Work> {
+        let state = self.runs.active().filter(|state| state.is_proposed_to(site))?;
+        let launched = &state.launched;
+        Some(Work::Proposed {
+            run: launched.run,
+            manifest: launched.manifest,
+            manifest_bytes: u32::try_from(launched.manifest_bytes).unwrap_or(u32::MAX),
+        })
+    }
+
+    /// Notes what a site decided about a run. It speaks of exactly the terms that it was told of.
+    pub(super) async fn decide(
+        &self,
+        site: &SiteId,
+        run: RunId,
+        manifest: Digest,
+        decision: Decision,
+    ) -> Result<Reply, Refusal> {
+        let state = self.runs.find(run).ok_or(Refusal::Unknown)?;
+        let takes_part = state.launched.sites.contains(site) && state.launched.manifest == manifest;
+        if !takes_part {
+            return Err(Refusal::Unknown);
+        }
+        if state.is_over() {
+            return Err(Refusal::RoundClosed);
+        }
+        tracing::info!(%site, %run, ?decision, "the site decided about the run");
+        let event = Event::SiteDecided { site: site.clone(), decision: decision.into() };
+        internal(self.driver.submit(run, event).await)?;
+        Ok(Response::Noted.into())
     }
 
     /// A site may read the manifest of a run it takes part in, the models published to it, and the held-out

@@ -41,7 +41,7 @@ pub(super) fn without(state: &mut RunState, sites: &BTreeMap<SiteId, Absence>, n
 /// At the end of the grace period a round with a quorum goes on without the stragglers; at the deadline it
 /// does, or fails. Returns whether the round ended.
 pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
-    if state.next_deadline().is_none_or(|deadline| now < deadline) {
+    if !state.is_open() || state.next_deadline().is_none_or(|deadline| now < deadline) {
         return false;
     }
     if has_quorum(state) {
@@ -97,8 +97,11 @@ fn name_missing(state: &mut RunState) {
 }
 
 fn why(state: &RunState, record: &RoundRecord, site: &SiteId) -> Missing {
+    let decision = state.decisions.get(site).map(|answered| answered.decision);
     if state.revoked.contains(site) {
         Missing::Revoked
+    } else if !state.has_agreed(site) {
+        Missing::NotAgreed(decision)
     } else if state.excluded.contains(site) {
         Missing::Excluded
     } else if state.paused.contains(site) {

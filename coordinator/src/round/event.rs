@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
+use super::consent::SiteDecision;
 use super::launched::LaunchedRun;
 use super::missing::Absence;
 use super::state::{Outlier, Score};
@@ -83,6 +84,13 @@ pub enum Event {
     SiteResumed {
         /// Who.
         site: SiteId,
+    },
+    /// A site decided about the run.
+    SiteDecided {
+        /// Who.
+        site: SiteId,
+        /// What.
+        decision: SiteDecision,
     },
     /// Sites are out of reach. In the journal only where it closes the round: nobody waits for them then.
     SitesAbsent {
@@ -178,6 +186,7 @@ impl Event {
             Self::SiteIncluded { .. } => "site_included",
             Self::SitePaused { .. } => "site_paused",
             Self::SiteResumed { .. } => "site_resumed",
+            Self::SiteDecided { .. } => "site_decided",
             Self::SitesAbsent { .. } => "sites_absent",
             Self::Aggregated { .. } => "aggregated",
             Self::Scored { .. } => "scored",

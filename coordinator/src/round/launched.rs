@@ -55,6 +55,9 @@ pub struct LaunchedRun {
     /// How often earlier runs had opened the test file when this one was launched.
     #[serde(default, skip_serializing_if = "is_zero")]
     pub test_openings_before: u32,
+    /// Whether its sites are asked first; false in journals of older versions.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub needs_approval: bool,
     /// What had arrived of each site by then.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub sent_before: BTreeMap<SiteId, Sent>,

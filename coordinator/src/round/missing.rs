@@ -6,6 +6,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use super::consent::SiteDecision;
+
 /// How we know that a site is out of reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -34,6 +36,8 @@ pub enum Missing {
     Late,
     /// It never said that it was ready to train.
     NotReady,
+    /// It has not agreed to the run; what it decided, if it did.
+    NotAgreed(Option<SiteDecision>),
 }
 
 impl fmt::Display for Missing {
@@ -47,6 +51,10 @@ impl fmt::Display for Missing {
             Self::Absent(Absence::Offline) => "it was offline",
             Self::Late => "its update did not arrive in time",
             Self::NotReady => "it did not begin to train in time",
+            Self::NotAgreed(None) => "it has not decided about the run",
+            Self::NotAgreed(Some(SiteDecision::Withdrawn)) => "it has withdrawn from the run",
+            Self::NotAgreed(Some(SiteDecision::OutsidePolicy)) => "its policy does not allow the run",
+            Self::NotAgreed(Some(_)) => "it declined the run",
         })
     }
 }

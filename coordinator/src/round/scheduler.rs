@@ -8,6 +8,7 @@ use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 
 use super::closing;
+use super::consent;
 use super::effect::{Admission, Effect};
 use super::event::Event;
 use super::launched::LaunchedRun;
@@ -105,6 +106,9 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::SiteRevoked { site } if !state.is_over() && !state.revoked.contains(site) => {
             revoke(state, site, now);
         }
+        Event::SiteDecided { site, decision } => {
+            return changed(consent::decided(state, site, *decision, now));
+        }
         Event::SiteFailed { round, site, code } => return failed(state, *round, site, code, now),
         Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers } => {
             let (aggregation_error, duration_ms) = (*aggregation_error, *duration_ms);
@@ -131,7 +135,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::EffectFailed { reason } if !state.is_over() => {
             state.phase = Phase::Failed(Failure::EffectFailed(reason.clone()))
         }
-        Event::Tick => return changed(closing::expire(state, now)),
+        Event::Tick => return changed(consent::expire(state, now) || closing::expire(state, now)),
         Event::SitesAbsent { round, sites }
             if state.current().is_some_and(|record| record.round == *round) =>
         {
@@ -270,6 +274,7 @@ fn conflict(state: &mut RunState, round: Round, site: &SiteId, refused: Digest, 
 /// quorum that has become impossible is not waited for.
 fn revoke(state: &mut RunState, site: &SiteId, now: Timestamp) {
     state.revoked.insert(site.clone());
+    consent::consider(state, now);
     if !state.is_open() {
         return;
     }
@@ -297,6 +302,7 @@ fn leave_out(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
     };
     if moved {
         closing::consider(state, now);
+        consent::consider(state, now);
     }
     changed(moved)
 }

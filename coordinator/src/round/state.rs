@@ -9,6 +9,7 @@ use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
+use super::consent::Answered;
 use super::launched::LaunchedRun;
 use super::missing::{Absence, Missing};
 
@@ -16,7 +17,9 @@ use super::missing::{Absence, Missing};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Phase {
-    /// Launched; the base model is being measured.
+    /// Launched; its sites are asked whether they take part.
+    Proposed,
+    /// Its sites have agreed; the base model is being measured.
     #[serde(rename = "idle")]
     MeasuringBase,
     /// The round is open and no site is ready for it yet.
@@ -44,6 +47,7 @@ impl Phase {
     /// The word for it, in the journal, in `status` and in the log.
     pub fn word(&self) -> &'static str {
         match self {
+            Self::Proposed => "proposed",
             Self::MeasuringBase => "idle",
             Self::Announced => "announced",
             Self::Collecting => "collecting",
@@ -67,6 +71,13 @@ pub enum Failure {
         /// Updates that were in.
         updates: u32,
         /// Updates that were needed.
+        needed: u32,
+    },
+    /// Too few sites agreed to the run.
+    NotAgreed {
+        /// Sites that did.
+        agreed: u32,
+        /// Sites that were needed.
         needed: u32,
     },
     /// The operator ended it.
@@ -277,14 +288,21 @@ pub struct RunState {
     /// Sites that the operator paused.
     #[serde(default)]
     pub paused: BTreeSet<SiteId>,
+    /// What each site decided about the run.
+    #[serde(default)]
+    pub decisions: BTreeMap<SiteId, Answered>,
+    /// Since when a quorum has agreed.
+    #[serde(default)]
+    pub agreed_at: Option<Timestamp>,
 }
 
 impl RunState {
     /// A run that was just launched.
     pub fn launched(launched: LaunchedRun, now: Timestamp) -> Self {
+        let phase = if launched.needs_approval { Phase::Proposed } else { Phase::MeasuringBase };
         Self {
             launched,
-            phase: Phase::MeasuringBase,
+            phase,
             launched_at: now,
             updated_at: now,
             base: None,
@@ -294,6 +312,8 @@ impl RunState {
             revoked: BTreeSet::new(),
             excluded: BTreeSet::new(),
             paused: BTreeSet::new(),
+            decisions: BTreeMap::new(),
+            agreed_at: None,
         }
     }
 
@@ -337,9 +357,12 @@ impl RunState {
         matches!(self.phase, Phase::Announced | Phase::Collecting)
     }
 
-    /// The next instant at which a `Tick` changes something: the deadline, or the end of the grace period
-    /// once the quorum is in.
+    /// The next instant at which a `Tick` changes something: the deadline of the proposal or the round, or the
+    /// end of the grace period once the quorum is in.
     pub fn next_deadline(&self) -> Option<Timestamp> {
+        if self.phase == Phase::Proposed {
+            return Some(self.proposal_deadline());
+        }
         let record = self.current().filter(|_| self.is_open())?;
         let grace_ms = self.launched.spec.quorum.grace_ms();
         let graced = record.quorum_at.map_or(record.deadline, |at| at.plus_ms(grace_ms));
@@ -348,7 +371,8 @@ impl RunState {
 
     /// Whether a site of this run takes no part in it now.
     pub fn is_left_out(&self, site: &SiteId) -> bool {
-        [&self.revoked, &self.excluded, &self.paused].iter().any(|sites| sites.contains(site))
+        let is_out = [&self.revoked, &self.excluded, &self.paused].iter().any(|sites| sites.contains(site));
+        is_out || !self.has_agreed(site)
     }
 
     /// Sites of the open round that have neither delivered nor given up, and take part.

@@ -4,6 +4,8 @@
 //! the same key yields that certificate again (a crash between signing and answering); a request is
 //! authorised by serial AND key.
 
+use std::collections::BTreeMap;
+
 use certs::{SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
@@ -267,6 +269,24 @@ impl Store {
             transaction.commit()?;
             Ok(changed > 0)
         })
+    }
+
+    /// The key of each active site's certificate.
+    ///
+    /// # Errors
+    /// The database cannot be read, or holds a name that this program never writes.
+    pub fn keys(&self) -> Result<BTreeMap<SiteId, Digest>, StoreError> {
+        let query =
+            "SELECT certificates.site, key_pin FROM certificates JOIN sites ON sites.name = certificates.site
+                     WHERE certificates.revoked_at IS NULL AND sites.status = 'active' ORDER BY issued_at";
+        let connection = self.lock();
+        let mut statement = connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        let mut keys = BTreeMap::new();
+        while let Some(row) = rows.next()? {
+            keys.insert(site_id(&row.get::<_, String>(0)?)?, Digest(row.get(1)?));
+        }
+        Ok(keys)
     }
 
     /// All sites, by name.

@@ -13,9 +13,11 @@ use common::run::{
 use common::wire::message::Response;
 
 use super::*;
+use crate::gateway::consent::tests as consent;
 use crate::gateway::progress::ProgressGate;
 use crate::gateway::protect::{RawUpdate, protect};
 use crate::gateway::store::Store;
+use crate::gateway::store::consent::Choice;
 use crate::paths::StateFolder;
 use crate::pipe::RawFacts;
 
@@ -41,6 +43,9 @@ impl Wire for Watching {
     }
 }
 
+/// The manifest that this site agreed to.
+const TERMS: Digest = Digest([6; 32]);
+
 struct Site {
     _root: tempfile::TempDir,
     folder: StateFolder,
@@ -56,7 +61,9 @@ fn site() -> Site {
     }
     let (ledger, _) = LedgerWriter::open(&folder.ledger()).unwrap();
     let clock = ManualClock::at(Timestamp(5));
-    let egress = Egress::new(ledger, PolicyConfig::default(), Digest::of(b"ca"), clock);
+    let consent = consent::book(&folder.database());
+    consent::decide(&folder.database(), key().run, TERMS, Choice::Approved);
+    let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest::of(b"ca"), clock);
     let wire = Watching { ledger: folder.ledger(), sent: Vec::new(), fails: false };
     Site { _root: root, folder, egress, wire }
 }
@@ -230,4 +237,45 @@ fn without_a_ledger_nothing_is_sent() {
         assert!(release(&mut site, Outbound::Hello).is_err());
     }
     assert!(site.wire.sent.is_empty());
+}
+
+/// Every frame of a run: not without an approval, and none after a withdrawal, from the very next one on.
+#[test]
+fn no_frame_of_a_run_leaves_unless_the_site_agreed_to_it() {
+    let mut site = site();
+    let (update, points) = (update(&site), points(&site));
+    let key = key();
+    let of_run = [
+        Outbound::Ready { key, base_fingerprint: Digest([8; 32]), records: 100 },
+        Outbound::Failed { key, reason: TrainFailure::NoRecords },
+        Outbound::Offer(&update),
+        Outbound::Chunk { update: &update, offset: 0 },
+        Outbound::Commit(&update),
+        Outbound::OverlapDeclare(&points),
+        Outbound::OverlapBlinded { points: &points, offset: 0 },
+        Outbound::Decide { run: key.run, manifest: TERMS, decision: Decision::Approved },
+    ];
+    for item in of_run {
+        release(&mut site, item).unwrap();
+    }
+    let other = Outbound::Decide { run: key.run, manifest: Digest([7; 32]), decision: Decision::Approved };
+    assert!(matches!(release(&mut site, other), Err(SiteError::NotAgreed { .. })), "other terms");
+    let database = site.folder.database();
+    for choice in [Choice::Declined, Choice::OutsidePolicy, Choice::Withdrawn] {
+        consent::decide(&database, key.run, TERMS, Choice::Approved);
+        consent::decide(&database, key.run, TERMS, choice);
+        let sent = site.wire.sent.len();
+        for item in of_run {
+            assert!(
+                matches!(release(&mut site, item), Err(SiteError::NotAgreed { .. })),
+                "{choice:?} {item:?}"
+            );
+        }
+        assert_eq!(site.wire.sent.len(), sent);
+        let no = Outbound::Decide { run: key.run, manifest: TERMS, decision: Decision::Withdrawn };
+        release(&mut site, no).unwrap();
+    }
+    let foreign = RoundKey { run: RunId([9; 8]), ..key };
+    let unknown = Outbound::Ready { key: foreign, base_fingerprint: Digest([8; 32]), records: 100 };
+    assert!(matches!(release(&mut site, unknown), Err(SiteError::NotAgreed { .. })), "nobody was asked");
 }

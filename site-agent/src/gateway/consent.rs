@@ -160,7 +160,9 @@ pub fn policy_statement(site: &SiteId, policy: Digest) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
+    use std::path::Path;
+
     use certs::OfficerKey;
 
     use super::*;
@@ -191,6 +193,33 @@ mod tests {
         decisions.iter().for_each(|decision| store.record_decision(decision).unwrap());
         let officer = officer.map(|key| key.public_key().unwrap());
         Judge::new("cardiology".parse().unwrap(), officer).consent(&store, RUN).unwrap()
+    }
+
+    /// The book over this database, of a site that trusts no officer.
+    pub(crate) fn book(database: &Path) -> ConsentBook {
+        book_of(database, None)
+    }
+
+    /// The book over this database, of a site that trusts this officer.
+    pub(crate) fn book_of(database: &Path, officer: Option<OfficerPublicKey>) -> ConsentBook {
+        let judge = Judge::new("cardiology".parse().unwrap(), officer);
+        ConsentBook::new(Store::open(database).unwrap(), judge)
+    }
+
+    /// Records what this site decided about a run.
+    pub(crate) fn decide(database: &Path, run: RunId, manifest: Digest, choice: Choice) {
+        let decision = RunDecision { run, manifest, ..decision(choice, None) };
+        Store::open(database).unwrap().record_decision(&decision).unwrap();
+    }
+
+    /// As [`decide`], to take part, and the coordinator and the ledger know it.
+    pub(crate) fn decide_and_tell(database: &Path, run: RunId, manifest: Digest) {
+        decide(database, run, manifest, Choice::Approved);
+        let mut store = Store::open(database).unwrap();
+        for decision in store.untold_decisions().unwrap() {
+            store.decision_noted(decision.id).unwrap();
+            store.decision_told(decision.id).unwrap();
+        }
     }
 
     #[test]

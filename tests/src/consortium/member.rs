@@ -97,6 +97,17 @@ impl Member {
         self.run_with(arguments, &[], within)
     }
 
+    /// As [`Self::run`], for a command that has nothing to do with a state folder.
+    ///
+    /// # Errors
+    /// When it cannot start or does not end in time.
+    pub fn run_without_state(&self, arguments: &[&str], within: Duration) -> Result<Finished, Failure> {
+        let mut command = Command::new(&self.program);
+        command.args(arguments);
+        let name = self.log_name(arguments);
+        process::run(command, &name, &self.logs.join(COMMAND_LOGS), within, &self.interrupt)
+    }
+
     /// As [`Self::run`], with a line on standard input.
     ///
     /// # Errors

@@ -3,12 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::round::consent::SiteDecision;
 use crate::round::missing::{Absence, Missing};
 
 /// Why a site does not count in a round.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reason {
-    /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late` or `not_ready`.
+    /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late`, `not_ready`, `undecided`,
+    /// `declined`, `outside_policy` or `withdrawn`.
     pub word: String,
     /// The failure code it sent.
     #[serde(default)]
@@ -26,6 +28,10 @@ impl From<&Missing> for Reason {
             Missing::Absent(Absence::Offline) => ("offline", None),
             Missing::Late => ("late", None),
             Missing::NotReady => ("not_ready", None),
+            Missing::NotAgreed(None | Some(SiteDecision::Approved)) => ("undecided", None),
+            Missing::NotAgreed(Some(SiteDecision::Declined)) => ("declined", None),
+            Missing::NotAgreed(Some(SiteDecision::OutsidePolicy)) => ("outside_policy", None),
+            Missing::NotAgreed(Some(SiteDecision::Withdrawn)) => ("withdrawn", None),
         };
         Self { word: word.to_owned(), code }
     }

@@ -8,8 +8,9 @@ use common::id::SiteId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
+use crate::round::consent::SiteDecision;
 use crate::round::launched::Sent;
-use crate::round::state::{RoundRecord, RunState};
+use crate::round::state::{Phase, RoundRecord, RunState};
 use crate::store::Store;
 
 /// One site in the newest round.
@@ -17,8 +18,15 @@ use crate::store::Store;
 pub struct SiteReport {
     /// Its name.
     pub site: String,
-    /// `waiting`, `training`, `sent`, `failed`, `paused`, `excluded` or `revoked`.
+    /// `asked`, `declined`, `outside-policy`, `withdrawn`, `approved`, `waiting`, `training`, `sent`, `failed`,
+    /// `paused`, `excluded` or `revoked`.
     pub state: String,
+    /// What it decided about the run: `approved`, `declined`, `outside-policy` or `withdrawn`.
+    #[serde(default)]
+    pub decision: Option<String>,
+    /// Since when (RFC 3339, UTC).
+    #[serde(default)]
+    pub decided: Option<String>,
     /// In how many rounds of this run it counts.
     #[serde(default)]
     pub counted_rounds: u32,
@@ -59,9 +67,12 @@ pub(super) fn report(
     let newest = state.rounds.iter().rev().find_map(|record| record.updates.get(site));
     let closed = || state.rounds.iter().filter(|record| record.closed_at.is_some());
     let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
+    let answered = state.decisions.get(site);
     let mut report = SiteReport {
         site: site.to_string(),
-        state: "waiting".to_owned(),
+        state: word(state, None, site).to_owned(),
+        decision: answered.map(|answered| answered.decision.word().to_owned()),
+        decided: answered.map(|answered| answered.at.rfc3339()),
         counted_rounds: count(closed().filter(|record| record.updates.contains_key(site)).count()),
         closed_rounds: count(closed().count()),
         failure: None,
@@ -83,22 +94,28 @@ pub(super) fn report(
     if record.updates.contains_key(site) {
         report.step = report.total_steps;
     }
-    report.state = word(state, record, site).to_owned();
+    report.state = word(state, Some(record), site).to_owned();
     Ok(report)
 }
 
-fn word(state: &RunState, record: &RoundRecord, site: &SiteId) -> &'static str {
+fn word(state: &RunState, record: Option<&RoundRecord>, site: &SiteId) -> &'static str {
+    let decision = state.decisions.get(site).map(|answered| answered.decision);
+    let has = |is_it: fn(&RoundRecord, &SiteId) -> bool| record.is_some_and(|record| is_it(record, site));
     if state.revoked.contains(site) {
         "revoked"
-    } else if record.updates.contains_key(site) {
+    } else if has(|record, site| record.updates.contains_key(site)) {
         "sent"
+    } else if !state.has_agreed(site) {
+        decision.map_or("asked", SiteDecision::word)
     } else if state.excluded.contains(site) {
         "excluded"
     } else if state.paused.contains(site) {
         "paused"
-    } else if record.failed.contains_key(site) {
+    } else if state.phase == Phase::Proposed {
+        "approved"
+    } else if has(|record, site| record.failed.contains_key(site)) {
         "failed"
-    } else if record.ready.contains_key(site) {
+    } else if has(|record, site| record.ready.contains_key(site)) {
         "training"
     } else {
         "waiting"

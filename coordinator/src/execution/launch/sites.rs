@@ -1,8 +1,10 @@
 //! Which sites take part in a new run. Called by `launch`. Invariant: a name that the run file chose and that
 //! cannot take part is refused, never left out in silence.
 
-use common::id::SiteId;
-use common::run::RunSpec;
+use std::collections::BTreeMap;
+
+use common::id::{Digest, SiteId};
+use common::run::{Member, Roster, RunSpec};
 
 use crate::error::{Error, Result};
 use crate::store::{SiteRow, SiteStatus};
@@ -33,6 +35,18 @@ pub(super) fn choose(spec: &RunSpec, rows: &[SiteRow]) -> Result<Vec<SiteId>> {
         return Err(Error::TooFewSites { needed: spec.quorum.sites, joined: rows.len(), paused });
     }
     Ok(rows.into_iter().map(|row| row.name.clone()).collect())
+}
+
+/// The chosen sites with the keys that their certificates certify now.
+///
+/// # Errors
+/// A site that has joined has no certificate, which is ours to mend.
+pub(super) fn roster(sites: &[SiteId], keys: &BTreeMap<SiteId, Digest>) -> Result<Roster> {
+    let member = |name: &SiteId| match keys.get(name) {
+        Some(key) => Ok(Member { name: name.clone(), key: *key }),
+        None => Err(Error::Internal(format!("{name} has joined and has no certificate"))),
+    };
+    Ok(Roster { members: sites.iter().map(member).collect::<Result<_>>()? })
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use common::adapter::AdapterWriter;
 use common::id::RunId;
 use common::limits::ADAPTER_VALUE_MAX;
-use common::run::{AggregationSettings, HeldOutHashes, Member, Roster, RunSpec, SignedManifest};
+use common::run::{AggregationSettings, HeldOutHashes, Member, Roster, RunManifest, RunSpec, SignedManifest};
 use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
@@ -42,7 +42,8 @@ fn fixture() -> Fixture {
         held_out: HeldOutHashes::default(),
         overlap: None,
     };
-    let manifest = blobs::put(&folder, &manifest.to_bytes().unwrap()).unwrap();
+    let manifest =
+        blobs::put(&folder, &SignedManifest { manifest, signature: [0; 64] }.to_bytes().unwrap()).unwrap();
     let mut fixture = Fixture {
         intake: Intake::new(folder.clone()),
         _folder: temporary,

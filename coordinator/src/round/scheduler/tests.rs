@@ -5,6 +5,7 @@ use common::run::RunSpec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
+use super::super::consent::SiteDecision;
 use super::super::launched::PinnedFile;
 use super::super::state::Metrics;
 use super::*;
@@ -34,6 +35,7 @@ pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> Launched
         overlap: None,
         origin: None,
         test_openings_before: 0,
+        needs_approval: false,
         sent_before: Default::default(),
     }
 }
@@ -232,10 +234,12 @@ fn simulate(seed: u64, faults: bool) -> (Vec<Digest>, Vec<(Event, Timestamp)>) {
     bytes[..8].copy_from_slice(&seed.to_le_bytes());
     let mut rng = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
     let (sites, rounds) = (4, 3);
-    let (mut state, mut effects) = launch(launched_run(sites, 2, rounds), Timestamp(0));
+    let launched = LaunchedRun { needs_approval: true, ..launched_run(sites, 2, rounds) };
+    let (mut state, mut effects) = launch(launched, Timestamp(0));
     let mut journal = vec![(Event::Launched { launched: Box::new(state.launched.clone()) }, Timestamp(0))];
     let mut counted = std::collections::BTreeMap::new();
-    let mut inbox: Vec<Event> = Vec::new();
+    let approved = |index| Event::SiteDecided { site: site(index), decision: SiteDecision::Approved };
+    let mut inbox: Vec<Event> = (0..sites).map(approved).collect();
     for at in 1..2_000_u64 {
         inbox.extend(effects.iter().filter_map(perform));
         for effect in &effects {
@@ -295,7 +299,7 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
     let below = |rng: &mut TestRng, bound: usize| rng.next_u64() as usize % bound;
     if faults && below(rng, 4) == 0 {
         let (round, index) = (1 + below(rng, rounds as usize) as u32, below(rng, sites));
-        return match below(rng, 6) {
+        return match below(rng, 7) {
             0 => update(round, index, "different"),
             1 => update(round, index, "u"),
             2 => Event::SiteReady { round: Round(round), site: site(index) },
@@ -307,6 +311,11 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
                 duration_ms: 0,
                 outliers: vec![],
             },
+            5 => {
+                use SiteDecision::{Approved, Declined, Withdrawn};
+                let decision = [Approved, Approved, Declined, Withdrawn][below(rng, 4)];
+                Event::SiteDecided { site: site(index), decision }
+            }
             _ => Event::Tick,
         };
     }

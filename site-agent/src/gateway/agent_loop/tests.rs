@@ -21,16 +21,19 @@ use tokio::sync::oneshot;
 use super::*;
 use crate::config::{DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::egress::{Egress, Wire};
+use crate::gateway::consent::tests as consent;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::output::Report;
 use crate::pipe::round_file_stem;
 use crate::policy::PolicyConfig;
 
+mod consenting;
 mod coordinator;
 mod worker;
 
 const SITE: &str = "cardiology";
 const BASE: Digest = Digest([9; 32]);
+const OWN_KEY: Digest = Digest([1; 32]);
 
 fn key(run: u8, round: u32) -> RoundKey {
     RoundKey { run: RunId([run; 8]), round: Round(round) }
@@ -53,7 +56,7 @@ fn manifest(run: u8) -> RunManifest {
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
         quorum: 1,
-        roster: Roster { members: vec![Member { name: SITE.parse().unwrap(), key: Digest([1; 32]) }] },
+        roster: Roster { members: vec![Member { name: SITE.parse().unwrap(), key: OWN_KEY }] },
         held_out: HeldOutHashes::default(),
         overlap: None,
     }
@@ -101,7 +104,8 @@ struct Honest {
 impl Honest {
     fn new() -> Self {
         Self {
-            receipts: ReceiptSigningKey::generate().unwrap(),
+            // The same key each time, as a site knows one coordinator.
+            receipts: ReceiptSigningKey::from_text("AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=").unwrap(),
             files: BTreeMap::new(),
             work: None,
             update: None,
@@ -266,6 +270,10 @@ struct Site {
     while_training: Vec<Progress>,
     liar: bool,
     hurry: u64,
+    /// Whom this site trusts.
+    officer: Option<certs::OfficerPublicKey>,
+    /// Whether somebody agreed to the run beforehand.
+    agrees: bool,
 }
 
 /// What arrived, what was said, and what the coordinator holds now.
@@ -306,7 +314,16 @@ impl Site {
             fs::create_dir_all(path).unwrap();
         }
         let policy = PolicyConfig::default();
-        Self { _root: root, folder, policy, while_training: Vec::new(), liar: false, hurry: 1000 }
+        Self {
+            _root: root,
+            folder,
+            policy,
+            while_training: Vec::new(),
+            liar: false,
+            hurry: 1000,
+            officer: None,
+            agrees: true,
+        }
     }
 
     /// Runs the loop against this coordinator until `is_over`, or for `within`; it must not end by itself.
@@ -317,6 +334,11 @@ impl Site {
         is_over: impl FnMut(&[Request]) -> bool + Send + 'static,
         within: Duration,
     ) -> Told {
+        if self.agrees
+            && let Some(Work::Train { key, manifest, .. }) = honest.work
+        {
+            consent::decide_and_tell(&self.folder.database(), key.run, manifest);
+        }
         let (over, is_told) = oneshot::channel();
         let public_key = honest.receipts.public_key().unwrap();
         let script = Script {
@@ -332,7 +354,8 @@ impl Site {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let (ledger, _) = LedgerWriter::open(&self.folder.ledger()).unwrap();
         let clock = || ManualClock::at(Timestamp(1000));
-        let egress = Egress::new(ledger, self.policy.clone(), Digest([0; 32]), clock());
+        let consent = consent::book_of(&self.folder.database(), self.officer);
+        let egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
         let agent_loop = AgentLoop {
             folder: self.folder.clone(),
             config: AgentConfig {
@@ -349,6 +372,7 @@ impl Site {
                 address: "localhost:1".into(),
                 receipt_key: Digest(*public_key.as_bytes()),
             },
+            own_key: OWN_KEY,
             store: Store::open(&self.folder.database()).unwrap(),
             connection: Connection::new(played.clone(), egress),
             clock: clock(),

@@ -10,6 +10,7 @@ use common::ledger::Record;
 use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
+use crate::gateway::consent::tests as consent;
 use crate::gateway::ledger::LedgerWriter;
 use crate::policy::PolicyConfig;
 
@@ -59,7 +60,8 @@ fn ask(refusals: u32, script: Vec<Option<Response>>) -> (Response, Vec<&'static 
     let path = folder.path().join("ledger.log");
     let (ledger, _) = LedgerWriter::open(&path).unwrap();
     let clock = ManualClock::at(Timestamp(1));
-    let egress = Egress::new(ledger, PolicyConfig::default(), Digest([0; 32]), clock);
+    let consent = consent::book(&folder.path().join("site.db"));
+    let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
     let mut connection = Connection::new(Dialler { script: Arc::clone(&script), refusals }, egress);
     let mut notices = Notices::default();

@@ -158,24 +158,29 @@ proptest! {
 fn a_runs_data_is_noted_once_and_again_when_it_changed() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.log");
-    let key = |run, round| RoundKey { run: RunId([run; 8]), round: Round(round) };
+    let note = |run, round, digest| Note {
+        kind: Kind::Data,
+        run: Some(RunId([run; 8])),
+        round: Some(Round(round)),
+        digest,
+    };
     let (peer, first, second) = (Digest::of(b"peer"), Digest([1; 32]), Digest([2; 32]));
     let (mut writer, _) = LedgerWriter::open(&path).unwrap();
-    assert!(writer.note_data(1, &peer, key(1, 1), first).unwrap());
-    assert!(!writer.note_data(2, &peer, key(1, 2), first).unwrap());
-    assert!(writer.note_data(3, &peer, key(2, 1), first).unwrap());
+    assert!(writer.note_change(1, &peer, &note(1, 1, first)).unwrap());
+    assert!(!writer.note_change(2, &peer, &note(1, 2, first)).unwrap());
+    assert!(writer.note_change(3, &peer, &note(2, 1, first)).unwrap());
     drop(writer);
     let (mut writer, _) = LedgerWriter::open(&path).unwrap();
-    assert!(!writer.note_data(4, &peer, key(1, 3), first).unwrap());
-    assert!(writer.note_data(5, &peer, key(1, 3), second).unwrap());
-    assert!(writer.note_data(6, &peer, key(1, 4), first).unwrap());
+    assert!(!writer.note_change(4, &peer, &note(1, 3, first)).unwrap());
+    assert!(writer.note_change(5, &peer, &note(1, 3, second)).unwrap());
+    assert!(writer.note_change(6, &peer, &note(1, 4, first)).unwrap());
     let mut notes = Vec::new();
     let summary = verify(fs::read(&path).unwrap().as_slice(), |record| {
         notes.push((record.run.clone().unwrap_or_default(), record.round, record.sha256.clone()));
     })
     .unwrap();
     assert_eq!((summary.records, summary.bytes), (4, 0));
-    let note = |run, round, root: Digest| (key(run, round).run.to_string(), Some(round), root.to_string());
+    let note = |run, round, root: Digest| (RunId([run; 8]).to_string(), Some(round), root.to_string());
     assert_eq!(notes, [note(1, 1, first), note(2, 1, first), note(1, 3, second), note(1, 4, first)]);
 }
 

@@ -1,0 +1,186 @@
+//! Who has agreed to a run, and when it may begin: with every site's answer, at the end of the grace period
+//! after a quorum has agreed, or at the proposal's deadline; it fails once no quorum can agree any more. Used
+//! by `scheduler`, by `state` (who may be handed a round), and by `admin::report`. Pure.
+//!
+//! Invariants: a site that has not agreed is handed no round; a withdrawal is final, and takes an update out
+//! of a round that is still open; a site that changes its mind adds a bounded number of events.
+
+use common::clock::Timestamp;
+use common::id::SiteId;
+use common::wire::message::Decision;
+use serde::{Deserialize, Serialize};
+
+use super::closing;
+use super::state::{Failure, Phase, RunState};
+use crate::limits::DECISIONS_PER_SITE_MAX;
+
+/// What a site decided about a run, as the journal keeps it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SiteDecision {
+    /// It takes part.
+    Approved,
+    /// Its privacy officer does not want it.
+    Declined,
+    /// Its policy does not allow it.
+    OutsidePolicy,
+    /// It no longer takes part.
+    Withdrawn,
+}
+
+impl From<Decision> for SiteDecision {
+    fn from(decision: Decision) -> Self {
+        match decision {
+            Decision::Approved => Self::Approved,
+            Decision::Declined => Self::Declined,
+            Decision::OutsidePolicy => Self::OutsidePolicy,
+            Decision::Withdrawn => Self::Withdrawn,
+        }
+    }
+}
+
+impl SiteDecision {
+    /// The word in `status`.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Approved => "approved",
+            Self::Declined => "declined",
+            Self::OutsidePolicy => "outside-policy",
+            Self::Withdrawn => "withdrawn",
+        }
+    }
+}
+
+/// A site's word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Answered {
+    /// What it says now.
+    pub decision: SiteDecision,
+    /// Since when.
+    pub at: Timestamp,
+    /// How often it has said something else before.
+    pub changes: u32,
+}
+
+impl RunState {
+    /// Whether this site has agreed to the run. Runs of older versions were not asked about.
+    pub fn has_agreed(&self, site: &SiteId) -> bool {
+        let answered = self.decisions.get(site);
+        !self.launched.needs_approval
+            || answered.is_some_and(|answered| answered.decision == SiteDecision::Approved)
+    }
+
+    /// Whether the run is to be put before this site.
+    pub fn is_proposed_to(&self, site: &SiteId) -> bool {
+        let is_final = self.decisions.get(site).is_some_and(|answered| {
+            matches!(answered.decision, SiteDecision::Approved | SiteDecision::Withdrawn)
+        });
+        let takes_part = self.launched.sites.contains(site) && !self.revoked.contains(site);
+        self.launched.needs_approval && !self.is_over() && takes_part && !is_final
+    }
+
+    /// When a proposed run begins or fails at the latest.
+    pub(super) fn proposal_deadline(&self) -> Timestamp {
+        let approval = self.launched.spec.approval;
+        let deadline = self.launched_at.plus_ms(approval.deadline_s.saturating_mul(1000));
+        let graced = self.agreed_at.map(|at| at.plus_ms(approval.grace_s.saturating_mul(1000)));
+        graced.map_or(deadline, |graced| graced.min(deadline))
+    }
+}
+
+/// A site decided. Returns whether that is news.
+pub(super) fn decided(state: &mut RunState, site: &SiteId, decision: SiteDecision, now: Timestamp) -> bool {
+    // Once the run has begun a no of who took part is a withdrawal: an update that was taken out does not come
+    // back.
+    let is_leaving =
+        state.phase != Phase::Proposed && state.launched.needs_approval && state.has_agreed(site);
+    let decision = match decision {
+        SiteDecision::Declined | SiteDecision::OutsidePolicy if is_leaving => SiteDecision::Withdrawn,
+        decision => decision,
+    };
+    let before = state.decisions.get(site).copied();
+    let changes = before.map_or(0, |before| before.changes.saturating_add(1));
+    let is_final = before.is_some_and(|before| {
+        before.decision == SiteDecision::Withdrawn
+            // A no is heard however often there was another word before.
+            || (changes > DECISIONS_PER_SITE_MAX && decision != SiteDecision::Withdrawn)
+    });
+    let is_news = before.is_none_or(|before| before.decision != decision);
+    let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
+    if !state.launched.needs_approval || state.is_over() || !takes_part || is_final || !is_news {
+        return false;
+    }
+    state.decisions.insert(site.clone(), Answered { decision, at: now, changes });
+    if decision == SiteDecision::Approved {
+        consider(state, now);
+        return true;
+    }
+    let is_open = state.is_open();
+    if let Some(record) = state.rounds.last_mut().filter(|_| is_open) {
+        record.updates.remove(site);
+    }
+    if is_open && possible(state) < state.launched.spec.quorum.sites {
+        closing::fail(state);
+    }
+    closing::consider(state, now);
+    consider(state, now);
+    true
+}
+
+/// After whatever may have completed the agreement: begins the run, or fails it.
+pub(super) fn consider(state: &mut RunState, now: Timestamp) {
+    if state.phase != Phase::Proposed {
+        return;
+    }
+    let needed = state.launched.spec.quorum.sites;
+    let reached = agreed(state) >= needed;
+    state.agreed_at = reached.then(|| state.agreed_at.unwrap_or(now));
+    if possible(state) < needed {
+        fail(state);
+    } else if reached && unanswered(state).next().is_none() {
+        state.phase = Phase::MeasuringBase;
+    }
+}
+
+/// Time passed. Returns whether the proposal ended.
+pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
+    if state.phase != Phase::Proposed || now < state.proposal_deadline() {
+        return false;
+    }
+    if agreed(state) >= state.launched.spec.quorum.sites {
+        state.phase = Phase::MeasuringBase;
+    } else {
+        fail(state);
+    }
+    true
+}
+
+fn fail(state: &mut RunState) {
+    let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
+    let (agreed, needed) = (count(agreed(state)), count(state.launched.spec.quorum.sites));
+    state.phase = Phase::Failed(Failure::NotAgreed { agreed, needed });
+}
+
+/// Sites that have agreed and may take part now.
+fn agreed(state: &RunState) -> usize {
+    state.launched.sites.iter().filter(|site| !state.is_left_out(site)).count()
+}
+
+/// Sites that have agreed or may still do so.
+fn possible(state: &RunState) -> usize {
+    let is_possible = |site: &&SiteId| {
+        !state.revoked.contains(*site) && (state.has_agreed(site) || !state.decisions.contains_key(*site))
+    };
+    state.launched.sites.iter().filter(is_possible).count()
+}
+
+/// Sites whose answer is waited for.
+pub fn unanswered(state: &RunState) -> impl Iterator<Item = &SiteId> {
+    state.launched.sites.iter().filter(|site| {
+        !state.decisions.contains_key(*site)
+            && ![&state.revoked, &state.excluded, &state.paused].iter().any(|out| out.contains(*site))
+    })
+}
+
+#[cfg(test)]
+mod tests;
