@@ -294,7 +294,8 @@ impl Sent {
         for round in &self.open {
             text += &format!("the update of round {round} was made here and may have left in part\n");
         }
-        text += "what has left cannot be called back: it stays in what was published, and in later rounds\n";
+        text += "what has left cannot be called back: it stays in what was published, and in later rounds;\n";
+        text += "the coordinator counts an update no more if its round is still open\n";
         text += "`site-agent ledger show` lists every frame that left\n";
         text
     }
