@@ -32,15 +32,15 @@ fn sites_that_are_off_paused_or_excluded_hold_no_round_and_are_named() -> Result
     let run = consortium.launch(&small.run_file)?;
     let status = over(&consortium, &run)?;
     let missing = &status["history"][0]["missing"];
-    ensure!(
-        missing["site-2"]["word"] == "paused" && missing["site-3"]["word"] == "never_connected",
-        "{missing}"
-    );
+    ensure!(missing["site-2"]["word"] == "paused" && missing["site-3"]["word"] == "undecided", "{missing}");
     let words = command(&consortium, &["status", &run])?;
-    ensure!(words.contains("site site-3 does not count in round 1: it has never connected"), "{words}");
+    ensure!(
+        words.contains("site site-3 does not count in round 1: it has not decided about the run"),
+        "{words}"
+    );
     ensure!(words.contains("site site-2 does not count in round 1: the operator paused it"), "{words}");
     let logged = std::fs::read_to_string(consortium.logs().join("coordinator.stderr"))?;
-    ensure!(logged.contains("does not count: it has never connected"), "the log names it, too");
+    ensure!(logged.contains("does not count: it has not decided about the run"), "the log names it, too");
 
     consortium.start_site(1, &[])?;
     command(&consortium, &["sites", "resume", "site-2"])?;
@@ -61,7 +61,7 @@ fn sites_that_are_off_paused_or_excluded_hold_no_round_and_are_named() -> Result
     ensure!(second["clock_ahead_s"].as_i64().is_some_and(|seconds| seconds.abs() <= 60), "{second}");
     let third = site("site-3").context("a site that joined")?;
     ensure!(third["connected"] == false && third["last_seen"].is_null(), "{third}");
-    ensure!(third["last_missing"]["text"] == "it has never connected", "{third}");
+    ensure!(third["last_missing"]["text"] == "it has not decided about the run", "{third}");
     consortium.stop();
     let down = command(&consortium, &["sites"])?;
     ensure!(down.contains(" s ago") && down.lines().all(|line| line.chars().count() <= 80), "{down}");

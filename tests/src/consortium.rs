@@ -225,7 +225,10 @@ impl Consortium {
         let lowered: Vec<String> = text
             .lines()
             .map(|line| match line.split_once(" = ") {
-                Some(("records_min" | "step_records_min" | "step_tokens_min" | "steps_min", _)) => {
+                Some((
+                    "records_min" | "step_records_min" | "step_tokens_min" | "steps_min" | "sites_min",
+                    _,
+                )) => {
                     format!("{} = 1", line.split(' ').next().unwrap_or_default())
                 }
                 Some(("records_drop_max", _)) => "records_drop_max = 1.0".to_owned(),

@@ -20,12 +20,13 @@ use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX, JOURNAL_WAIT_MS_MIN};
+use crate::round::consent;
 use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::launched::LaunchedRun;
 use crate::round::missing::Absence;
 use crate::round::scheduler;
-use crate::round::state::{RoundRecord, RunState};
+use crate::round::state::{Phase, RoundRecord, RunState};
 use crate::store::Store;
 
 /// What the driver needs of the world.
@@ -168,9 +169,7 @@ async fn note_absent(world: &World, effects: &mut Effects) {
     };
     let now = world.clock.now();
     let missing = world.presence.look(&state.launched.sites, now);
-    let has_quorum = |record: &&RoundRecord| state.is_open() && record.quorum_at.is_some();
-    let Some(record) = state.current().filter(has_quorum) else { return };
-    let waited: BTreeSet<&SiteId> = state.waited_for().collect();
+    let Some((round, waited)) = waited_for(&state) else { return };
     if !waited.iter().all(|site| missing.contains_key(*site)) {
         return;
     }
@@ -188,8 +187,18 @@ async fn note_absent(world: &World, effects: &mut Effects) {
     let sites: BTreeMap<SiteId, Absence> =
         waited.iter().filter_map(|site| Some(((*site).clone(), absence(site)?))).collect();
     if sites.len() == waited.len() {
-        offer(world, state.launched.run, Event::SitesAbsent { round: record.round, sites }, effects).await;
+        offer(world, state.launched.run, Event::SitesAbsent { round, sites }, effects).await;
     }
+}
+
+/// Whom a round whose quorum is in waits for, or, as round 0, a proposal to which a quorum has agreed.
+fn waited_for(state: &RunState) -> Option<(Round, BTreeSet<&SiteId>)> {
+    if state.phase == Phase::Proposed {
+        return state.agreed_at.map(|_| (Round(0), consent::unanswered(state).collect()));
+    }
+    let has_quorum = |record: &&RoundRecord| state.is_open() && record.quorum_at.is_some();
+    let record = state.current().filter(has_quorum)?;
+    Some((record.round, state.waited_for().collect()))
 }
 
 /// Feeds an event that comes again by itself: what cannot be committed now is not kept. Returns whether it

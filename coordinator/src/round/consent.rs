@@ -1,9 +1,12 @@
 //! Who has agreed to a run, and when it may begin: with every site's answer, at the end of the grace period
-//! after a quorum has agreed, or at the proposal's deadline; it fails once no quorum can agree any more. Used
-//! by `scheduler`, by `state` (who may be handed a round), and by `admin::report`. Pure.
+//! after a quorum has agreed (at once if only sites out of reach have not answered), or at the proposal's
+//! deadline; it fails once no quorum can agree any more. Used by `scheduler`, by `state` (who may be handed a
+//! round), and by `admin::report`. Pure.
 //!
 //! Invariants: a site that has not agreed is handed no round; a withdrawal is final, and takes an update out
 //! of a round that is still open; a site that changes its mind adds a bounded number of events.
+
+use std::collections::BTreeMap;
 
 use common::clock::Timestamp;
 use common::id::SiteId;
@@ -11,6 +14,7 @@ use common::wire::message::Decision;
 use serde::{Deserialize, Serialize};
 
 use super::closing;
+use super::missing::Absence;
 use super::state::{Failure, Phase, RunState};
 use crate::limits::DECISIONS_PER_SITE_MAX;
 
@@ -140,6 +144,17 @@ pub(super) fn consider(state: &mut RunState, now: Timestamp) {
     } else if reached && unanswered(state).next().is_none() {
         state.phase = Phase::MeasuringBase;
     }
+}
+
+/// These sites are out of reach: begins the run if a quorum has agreed and only they are waited for. Returns
+/// whether it did.
+pub(super) fn without(state: &mut RunState, sites: &BTreeMap<SiteId, Absence>) -> bool {
+    let all = unanswered(state).all(|site| sites.contains_key(site));
+    if state.phase != Phase::Proposed || agreed(state) < state.launched.spec.quorum.sites || !all {
+        return false;
+    }
+    state.phase = Phase::MeasuringBase;
+    true
 }
 
 /// Time passed. Returns whether the proposal ended.

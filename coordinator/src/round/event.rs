@@ -92,9 +92,10 @@ pub enum Event {
         /// What.
         decision: SiteDecision,
     },
-    /// Sites are out of reach. In the journal only where it closes the round: nobody waits for them then.
+    /// Sites are out of reach. In the journal only where it closes the round or ends the proposal: nobody waits
+    /// for them then.
     SitesAbsent {
-        /// The round.
+        /// The round; 0 is the proposal.
         round: Round,
         /// Who, and how we know.
         sites: BTreeMap<SiteId, Absence>,

@@ -136,6 +136,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             state.phase = Phase::Failed(Failure::EffectFailed(reason.clone()))
         }
         Event::Tick => return changed(consent::expire(state, now) || closing::expire(state, now)),
+        Event::SitesAbsent { round: Round(0), sites } => return changed(consent::without(state, sites)),
         Event::SitesAbsent { round, sites }
             if state.current().is_some_and(|record| record.round == *round) =>
         {

@@ -77,6 +77,20 @@ fn a_paused_site_is_not_waited_for_and_one_that_changes_its_mind_takes_part() {
 }
 
 #[test]
+fn nobody_waits_for_the_answer_of_a_site_that_is_out_of_reach() {
+    let mut state = proposed(3, 2);
+    let absent = |indices: &[usize]| {
+        let sites = indices.iter().map(|index| (site(*index), Absence::Offline)).collect();
+        Event::SitesAbsent { round: common::id::Round(0), sites }
+    };
+    says(&mut state, 0, Approved, 1);
+    assert!(advance(&mut state, &absent(&[1, 2]), 2).is_empty(), "no quorum");
+    says(&mut state, 1, Approved, 3);
+    assert!(advance(&mut state, &absent(&[1]), 4).is_empty(), "the third is there");
+    assert_eq!(advance(&mut state, &absent(&[2]), 5), [Effect::ScoreBase]);
+}
+
+#[test]
 fn a_withdrawal_takes_an_update_out_of_an_open_round_and_is_final() {
     let mut state = proposed(3, 2);
     (0..3).for_each(|index| drop(says(&mut state, index, Approved, 1)));
