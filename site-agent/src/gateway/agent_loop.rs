@@ -74,6 +74,8 @@ pub struct Course {
     told: BTreeSet<RoundKey>,
     /// The proposed runs that the person was told of.
     proposed: BTreeSet<RunId>,
+    /// The approvals that do not hold and were complained of.
+    doubted: BTreeSet<i64>,
     /// Until when an officer is expected to decide: until then polls are short.
     watched_until: Option<Instant>,
     /// How often a worker asked for a comparison in the present round.
@@ -92,6 +94,7 @@ impl Default for Course {
             round_began: now,
             told: BTreeSet::new(),
             proposed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             watched_until: None,
             blindings: 0,
             pace: Pace::default(),
@@ -175,7 +178,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Says what was not done. What no honest coordinator causes makes the next pauses longer.
     fn not_done(&mut self, why: NotDone) {
-        if why != NotDone::NoRoom {
+        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed) {
             self.course.pace.odd();
         }
         tracing::warn!(?why, "not done");
@@ -192,16 +195,23 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Waits for the worker; `None` when the supervisor is gone.
     async fn next_from_worker(&mut self, agent: &Agent) -> Result<Option<Event>, SiteError> {
         let deadline = self.course.round_began + Duration::from_secs(ROUND_S_MAX);
+        let pause = Duration::from_millis(CONSENT_LOOK_MS_MAX);
+        let mut look = Instant::now() + pause;
         loop {
-            let look = deadline.min(Instant::now() + Duration::from_millis(CONSENT_LOOK_MS_MAX));
-            let Ok(message) = tokio::time::timeout_at(look.into(), self.worker.recv()).await else {
+            // However much the worker says meanwhile.
+            if Instant::now() >= look {
                 if self.is_withdrawn(agent.phase)? {
                     self.not_done(NotDone::NotAgreed);
-                } else if Instant::now() >= deadline {
-                    self.not_done(NotDone::RoundWearsOn);
-                } else {
+                    return Ok(Some(Event::Hindered));
+                }
+                look = Instant::now() + pause;
+            }
+            let until = look.min(deadline);
+            let Ok(message) = tokio::time::timeout_at(until.into(), self.worker.recv()).await else {
+                if Instant::now() < deadline {
                     continue;
                 }
+                self.not_done(NotDone::RoundWearsOn);
                 return Ok(Some(Event::Hindered));
             };
             let Some(message) = message else { return Ok(None) };

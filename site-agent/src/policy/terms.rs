@@ -26,15 +26,6 @@ pub struct Check {
     pub holds: bool,
 }
 
-impl PolicyConfig {
-    /// Whether this site may agree to a proposed run. The same rules as in every round.
-    ///
-    /// # Errors
-    /// The rule that refuses.
-    pub fn permits_proposal(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
-        self.permits_terms(manifest)
-    }
-
     /// Whether this site takes part on these terms. Asked by the gateway when it has the manifest, and again
     /// by the worker before it trains: a policy that was changed meanwhile counts.
     ///
