@@ -206,6 +206,41 @@ impl Asked {
         self.small.setup.sites[0].data[0].to_string_lossy().into_owned()
     }
 
+    /// A run that is put before people, and every word that they can say about it.
+    fn decide(&mut self) -> Result<()> {
+        let run_file = self.small.run_file.to_string_lossy().into_owned();
+        let launched = self.coordinator("launch", &[&run_file])?;
+        let run = launched["run"].as_str().context("a run")?.to_owned();
+        let (within, pause) = (COMMAND_WITHIN, Duration::from_millis(50));
+        wait::until("the proposal", within, pause, self.consortium.logs(), &Interrupt::default(), || {
+            let asked = self.consortium.sites[0].run(&["roster", &run], COMMAND_WITHIN)?;
+            Ok::<_, Failure>(asked.success().ok())
+        })?;
+        self.site("runs", &[])?;
+        self.site("roster", &[&run])?;
+        self.site("policy explain", &[&run])?;
+        self.site("decline", &[&run, "--yes"])?;
+        let [request, answer, key] =
+            ["request.json", "answer.json", "officer.key"].map(|name| self.path(name));
+        self.site("approve", &[&run, "--request", &request])?;
+        let program = self.binaries.site_agent.clone();
+        let signing = [&request, "--key", &key, "--out", &answer, "--yes"];
+        self.alone(&program, "site-agent officer-key sign", &signing)?;
+        self.site("approve", &[&run, "--answer", &answer])?;
+        self.site("runs", &[&run])?;
+        self.site("withdraw", &[&run, "--yes"])?;
+        self.until(&run, |status| status["phase"] == "failed")?;
+        // The next ones are approved by the policy.
+        self.consortium.sites[0].stop();
+        let path = self.consortium.sites[0].state().join("agent.toml");
+        let text = std::fs::read_to_string(&path)?;
+        std::fs::write(&path, text.replace("approval = \"ask\"", "approval = \"auto\""))?;
+        self.site("policy show", &[])?;
+        self.site("policy sign", &["--yes", "--key", &key])?;
+        self.site("policy sign", &["--request", &request])?;
+        Ok(self.consortium.start_site(0, &[])?)
+    }
+
     /// A run that is stopped after its first round, and one that goes on from it. Returns both.
     fn runs(&mut self) -> Result<[String; 2]> {
         let run_file = self.small.run_file.to_string_lossy().into_owned();
@@ -322,6 +357,7 @@ fn what_json_prints_has_the_written_schema() -> Result<()> {
     let consortium = Consortium::create(small.setup.clone())?;
     let mut asked = Asked { small, consortium, binaries: Binaries::find()?, seen: Shapes::new() };
     asked.begin()?;
+    asked.decide()?;
     let runs = asked.runs()?;
     asked.look(&runs)?;
     asked.look_at_site()?;

@@ -71,13 +71,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         }
     }
     settings.extend(VARIABLES.into_iter().filter_map(Setting::variable));
+    if let Some(warning) = policy::warning_of(&folder, &config.policy) {
+        eprintln!("warning: {warning}");
+    }
     if *json {
         return print_json(&json!({ "file": path, "settings": settings }));
     }
     println!("{}\n", path.display());
     print!("{}", render(&settings));
-    if let Some(warning) = policy::warning_of(&folder, &config.policy) {
-        eprintln!("warning: {warning}");
-    }
     Ok(())
 }
