@@ -156,7 +156,9 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
     tell(how.json, &document, || {
         let by = if signature.is_some() { "signed by the privacy officer" } else { "not signed" };
         println!("recorded: run {} {}, {by}", proposed.run, choice.word());
-        println!("the agent notes it in the ledger and tells the coordinator within 20 seconds, if it runs");
+        println!(
+            "the agent notes it in the ledger and tells the coordinator with its next question, in half a minute at most unless it is sending"
+        );
     })
 }
 

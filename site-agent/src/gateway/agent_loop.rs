@@ -16,11 +16,12 @@ use common::crash_point;
 use common::id::{Digest, RunId};
 use common::ledger::Kind;
 use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
-use common::run::{RunManifest, SignedManifest};
+use common::run::RunManifest;
 use common::wire::message::{Response, RoundKey, TrainFailure, Work};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
+use super::consent::verified_terms;
 use super::identity::Coordinator;
 use super::ledger::Note;
 use super::output::Output;
@@ -471,14 +472,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
-        let unusable = |error: &dyn std::fmt::Display| SiteError::config(&path, error.to_string());
-        let signed = SignedManifest::from_bytes(&bytes).map_err(|error| unusable(&error))?;
-        let statement = signed.manifest.statement().map_err(|error| unusable(&error))?;
-        self.coordinator
-            .receipt_public_key()
-            .verify(&statement, &signed.signature)
-            .map_err(|_| unusable(&"it does not bear the coordinator's signature"))?;
-        Ok(signed.manifest)
+        let signed = verified_terms(&bytes, &self.coordinator.receipt_public_key());
+        signed.map(|signed| signed.manifest).map_err(|reason| SiteError::config(&path, reason))
     }
 
     fn protect(&mut self, assignment: Assignment, facts: &RawFacts) -> Result<Event, SiteError> {

@@ -6,9 +6,10 @@
 //! is still in force;
 //! to say no, nobody needs a key; a withdrawal is final.
 
-use certs::OfficerPublicKey;
 use certs::officer::{POLICY_CONTEXT, RUN_CONTEXT};
+use certs::{OfficerPublicKey, ReceiptPublicKey};
 use common::id::{Digest, RunId, SiteId};
+use common::run::SignedManifest;
 
 use super::store::Store;
 use super::store::consent::{Choice, RunDecision};
@@ -143,6 +144,18 @@ impl ConsentBook {
     pub fn judge(&self) -> &Judge {
         &self.judge
     }
+}
+
+/// The terms in a manifest file, if the holder of this key signed them.
+///
+/// # Errors
+/// Why they are not.
+pub fn verified_terms(bytes: &[u8], key: &ReceiptPublicKey) -> Result<SignedManifest, String> {
+    let signed = SignedManifest::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let statement = signed.manifest.statement().map_err(|error| error.to_string())?;
+    key.verify(&statement, &signed.signature)
+        .map_err(|_| "it does not bear the coordinator's signature".to_owned())?;
+    Ok(signed)
 }
 
 /// What the officer signs of a decision about a run, and what the ledger's note names: whose, which run, on
@@ -297,7 +310,8 @@ pub(crate) mod tests {
             let changed = judge.clone().under(&other);
             assert_eq!(changed.consent(&store, RUN).unwrap(), Consent::Open, "another policy is in force");
         }
-        let elsewhere = Judge::new("neurology".parse().unwrap(), Some(officer.public_key().unwrap())).under(&text);
+        let elsewhere =
+            Judge::new("neurology".parse().unwrap(), Some(officer.public_key().unwrap())).under(&text);
         assert_eq!(elsewhere.consent(&store, RUN).unwrap(), Consent::Open);
     }
 }

@@ -26,6 +26,7 @@ pub struct Check {
     pub holds: bool,
 }
 
+impl PolicyConfig {
     /// Whether this site takes part on these terms. Asked by the gateway when it has the manifest, and again
     /// by the worker before it trains: a policy that was changed meanwhile counts.
     ///
@@ -105,15 +106,16 @@ pub struct Check {
             asked: grouped(pair[0]),
             holds: pair[0] <= pair[1],
         };
-        let members = manifest.roster.members.len();
+        // A roster of many with a quorum of one would publish the update of one.
+        let needed = manifest.quorum.min(manifest.roster.members.len());
         [
             Check {
                 rule: PolicyRule::SitesMin,
                 key: "sites_min",
-                what: "members",
+                what: "members whose updates a round needs",
                 allowed: format!("at least {}", self.sites_min),
-                asked: members.to_string(),
-                holds: members >= self.sites_min as usize,
+                asked: needed.to_string(),
+                holds: needed >= self.sites_min as usize,
             },
             most(
                 PolicyRule::RoundsMax,

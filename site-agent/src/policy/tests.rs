@@ -122,10 +122,7 @@ fn a_run_beyond_what_the_policy_allows_is_refused_by_rule() {
     let compared = RunManifest { overlap: Some(terms), ..asked.clone() };
     assert_eq!(default.permits_terms(&compared), Ok(()));
     let no = PolicyConfig { overlap: false, ..default.clone() };
-    assert_eq!(
-        (no.permits_terms(&compared), no.permits_terms(&asked)),
-        (Err(PolicyRule::Overlap), Ok(()))
-    );
+    assert_eq!((no.permits_terms(&compared), no.permits_terms(&asked)), (Err(PolicyRule::Overlap), Ok(())));
 }
 
 #[test]

@@ -20,9 +20,7 @@ use crate::gateway::ledger::Note;
 use crate::gateway::output::Output;
 use crate::gateway::state::{Event, Phase, Proposal};
 use crate::gateway::store::consent::{Choice, RunDecision};
-use crate::limits::{
-    PROPOSAL_WATCH_S_MAX, RUN_MANIFEST_BYTES_MAX, RUNS_A_DAY_MAX, UPDATES_PERIOD_MS_MIN,
-};
+use crate::limits::{PROPOSAL_WATCH_S_MAX, RUN_MANIFEST_BYTES_MAX, RUNS_A_DAY_MAX, UPDATES_PERIOD_MS_MIN};
 use crate::pipe::{NotDone, Notice};
 use crate::policy::{Approval, PolicyRule};
 
@@ -174,7 +172,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
         if self.course.proposed.insert(run) {
             if self.config.policy.approval == Approval::Auto {
-                tracing::error!("the policy says `approval = \"auto\"` and bears no signature of the officer");
+                tracing::error!(
+                    "the policy says `approval = \"auto\"` and bears no signature of the officer"
+                );
             }
             self.output.notice(Notice::Proposed { run });
             self.course.watched_until = Some(Instant::now() + Duration::from_secs(PROPOSAL_WATCH_S_MAX));

@@ -280,6 +280,8 @@ struct Site {
     policy: PolicyConfig,
     while_training: Vec<Progress>,
     liar: bool,
+    /// The worker goes on for ever, and talks.
+    endless: bool,
     hurry: u64,
     /// Whom this site trusts.
     officer: Option<certs::OfficerPublicKey>,

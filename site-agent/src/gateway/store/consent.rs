@@ -167,7 +167,8 @@ impl Store {
     /// # Errors
     /// `Store`.
     pub fn tell_again(&mut self, run: RunId) -> Result<(), SiteError> {
-        let newest = "UPDATE decisions SET told = 0 WHERE id = (SELECT MAX(id) FROM decisions WHERE run = ?1)";
+        let newest =
+            "UPDATE decisions SET told = 0 WHERE id = (SELECT MAX(id) FROM decisions WHERE run = ?1)";
         self.connection.execute(newest, [run.0])?;
         Ok(())
     }
