@@ -1,9 +1,10 @@
 //! The privacy officer's Ed25519 key: signs waivers, which accept findings of the screen in one dataset,
 //! decisions about a ledger that is lost, decisions about runs, and the policy under which runs need none.
 //!
-//! Called by `site-agent officer-key`, `waiver`, `ledger accept`, `approve`, `decline`, `withdraw` and `policy`;
-//! the public half is what a site trusts. Invariants: only messages that begin with one of the context strings
-//! are signed or verified, so that one cannot pass for another, and the key signs nothing else.
+//! Called by `site-agent officer-key`, `waiver`, `ledger accept`, `approve`, `decline`, `withdraw` and
+//! `policy`; the public half is what a site trusts. Invariants: only messages that begin with one of the
+//! context strings are signed or verified, so that one cannot pass for another, and the key signs nothing
+//! else.
 
 use std::fmt;
 

@@ -5,6 +5,7 @@
 
 mod closing;
 pub mod consent;
+pub mod decision;
 pub mod effect;
 pub mod event;
 pub mod launched;

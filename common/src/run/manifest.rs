@@ -15,9 +15,9 @@ use crate::limits::{
     SAFETENSORS_HEADER_BYTES_MAX, TENSOR_NAME_BYTES_MAX, TENSORS_MAX,
 };
 
-/// What the coordinator tells every site of a run, and what a site's privacy officer agrees to: the terms, the
-/// base model it must hold, who takes part, and what their models are measured on. Serialised as JSON with a
-/// fixed field order and signed by the coordinator (`signed`); the SHA-256 of both names it.
+/// What the coordinator tells every site of a run, and what a site's privacy officer agrees to: the terms,
+/// the base model it must hold, who takes part, and what their models are measured on. Serialised as JSON
+/// with a fixed field order and signed by the coordinator (`signed`); the SHA-256 of both names it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunManifest {

@@ -50,8 +50,8 @@ impl QuorumSettings {
 pub struct ApprovalSettings {
     /// Seconds after which the run fails if too few sites have agreed.
     pub deadline_s: u64,
-    /// Seconds that the run waits for the other sites once a quorum has agreed, at most until the deadline; who
-    /// agrees later takes part from then on.
+    /// Seconds that the run waits for the other sites once a quorum has agreed, at most until the deadline;
+    /// who agrees later takes part from then on.
     pub grace_s: u64,
 }
 

@@ -1,5 +1,5 @@
-//! A manifest with the coordinator's signature: the file that a site fetches, stores and agrees to. Used by the
-//! coordinator (writes it), by the site's gateway (verifies it) and by its worker (reads it).
+//! A manifest with the coordinator's signature: the file that a site fetches, stores and agrees to. Used by
+//! the coordinator (writes it), by the site's gateway (verifies it) and by its worker (reads it).
 //!
 //! Invariant: of one manifest and signature there is one file, so that its digest names both.
 

@@ -36,8 +36,8 @@ pub struct RunReport {
     pub rounds: u32,
     /// The round in progress, or the last one; 0 before the first.
     pub round: u32,
-    /// `proposed`, `idle`, `announced`, `collecting`, `aggregating`, `evaluating`, `published`, `test_pending`,
-    /// `testing`, `finished` or `failed`.
+    /// `proposed`, `idle`, `announced`, `collecting`, `aggregating`, `evaluating`, `published`,
+    /// `test_pending`, `testing`, `finished` or `failed`.
     pub phase: String,
     /// Why it failed.
     pub failure: Option<String>,

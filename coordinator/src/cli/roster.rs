@@ -1,5 +1,5 @@
-//! `coordinator roster`: who takes part, each with its key, and the short code that members compare. Called by
-//! `cli`. Invariant: of a run it shows what its sites were asked about, from the manifest that was signed.
+//! `coordinator roster`: who takes part, each with its key, and the short code that members compare. Called
+//! by `cli`. Invariant: of a run it shows what its sites were asked about, from the manifest that was signed.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! Which ended run, and which proposal, each site was last told of. Used by `handler`, which holds it, and by `work`, which asks.
-//! Invariant: in memory only; telling a site again after a restart is harmless.
+//! Which ended run, and which proposal, each site was last told of. Used by `handler`, which holds it, and by
+//! `work`, which asks. Invariant: in memory only; telling a site again after a restart is harmless.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};

@@ -10,61 +10,12 @@ use std::collections::BTreeMap;
 
 use common::clock::Timestamp;
 use common::id::SiteId;
-use common::wire::message::Decision;
-use serde::{Deserialize, Serialize};
 
 use super::closing;
+use super::decision::{Answered, SiteDecision};
 use super::missing::Absence;
 use super::state::{Failure, Phase, RunState};
 use crate::limits::DECISIONS_PER_SITE_MAX;
-
-/// What a site decided about a run, as the journal keeps it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum SiteDecision {
-    /// It takes part.
-    Approved,
-    /// Its privacy officer does not want it.
-    Declined,
-    /// Its policy does not allow it.
-    OutsidePolicy,
-    /// It no longer takes part.
-    Withdrawn,
-}
-
-impl From<Decision> for SiteDecision {
-    fn from(decision: Decision) -> Self {
-        match decision {
-            Decision::Approved => Self::Approved,
-            Decision::Declined => Self::Declined,
-            Decision::OutsidePolicy => Self::OutsidePolicy,
-            Decision::Withdrawn => Self::Withdrawn,
-        }
-    }
-}
-
-impl SiteDecision {
-    /// The word in `status`.
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Approved => "approved",
-            Self::Declined => "declined",
-            Self::OutsidePolicy => "outside_policy",
-            Self::Withdrawn => "withdrawn",
-        }
-    }
-}
-
-/// A site's word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Answered {
-    /// What it says now.
-    pub decision: SiteDecision,
-    /// Since when.
-    pub at: Timestamp,
-    /// How often it has said something else before.
-    pub changes: u32,
-}
 
 impl RunState {
     /// Whether this site has agreed to the run. Runs of older versions were not asked about.
@@ -95,8 +46,8 @@ impl RunState {
 
 /// A site decided. Returns whether that is news.
 pub(super) fn decided(state: &mut RunState, site: &SiteId, decision: SiteDecision, now: Timestamp) -> bool {
-    // Once the run has begun a no of who took part is a withdrawal: an update that was taken out does not come
-    // back.
+    // Once the run has begun a no of who took part is a withdrawal: an update that was taken out does not
+    // come back.
     let is_leaving =
         state.phase != Phase::Proposed && state.launched.needs_approval && state.has_agreed(site);
     let decision = match decision {

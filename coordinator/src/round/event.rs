@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
-use super::consent::SiteDecision;
+use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::missing::Absence;
 use super::state::{Outlier, Score};
@@ -92,8 +92,8 @@ pub enum Event {
         /// What.
         decision: SiteDecision,
     },
-    /// Sites are out of reach. In the journal only where it closes the round or ends the proposal: nobody waits
-    /// for them then.
+    /// Sites are out of reach. In the journal only where it closes the round or ends the proposal: nobody
+    /// waits for them then.
     SitesAbsent {
         /// The round; 0 is the proposal.
         round: Round,

@@ -9,7 +9,7 @@ use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
-use super::consent::Answered;
+use super::decision::Answered;
 use super::launched::LaunchedRun;
 use super::missing::{Absence, Missing};
 
@@ -361,8 +361,8 @@ impl RunState {
         matches!(self.phase, Phase::Announced | Phase::Collecting)
     }
 
-    /// The next instant at which a `Tick` changes something: the deadline of the proposal or the round, or the
-    /// end of the grace period once the quorum is in.
+    /// The next instant at which a `Tick` changes something: the deadline of the proposal or the round, or
+    /// the end of the grace period once the quorum is in.
     pub fn next_deadline(&self) -> Option<Timestamp> {
         if self.phase == Phase::Proposed {
             return Some(self.proposal_deadline());

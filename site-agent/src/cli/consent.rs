@@ -1,6 +1,6 @@
-//! What the subcommands about runs share: the runs that this site has heard of, a run's terms in words, and the
-//! letters to and from a machine that has the officer's key and no network. Used by `runs`, `decide`, `policy`,
-//! `roster` and `officer-key sign`.
+//! What the subcommands about runs share: the runs that this site has heard of, a run's terms in words, and
+//! the letters to and from a machine that has the officer's key and no network. Used by `runs`, `decide`,
+//! `policy`, `roster` and `officer-key sign`.
 //!
 //! Invariant: nothing here sends anything; terms are shown only with the coordinator's signature verified.
 

@@ -1,8 +1,9 @@
-//! `site-agent approve|decline|withdraw`: what this site decides about a run. Offline; the agent, if it runs, acts
-//! on it and tells the coordinator. Run by `cli`.
+//! `site-agent approve|decline|withdraw`: what this site decides about a run. Offline; the agent, if it runs,
+//! acts on it and tells the coordinator. Run by `cli`.
 //!
-//! Invariants: nothing is decided that was not shown and confirmed; where the site trusts an officer's key, an
-//! approval needs its signature, and to say no needs none; a decision holds for exactly the terms that are here.
+//! Invariants: nothing is decided that was not shown and confirmed; where the site trusts an officer's key,
+//! an approval needs its signature, and to say no needs none; a decision holds for exactly the terms that are
+//! here.
 
 mod may;
 

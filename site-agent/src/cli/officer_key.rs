@@ -1,6 +1,6 @@
-//! `site-agent officer-key new|trust|sign`: the privacy officer's key, which officer a site trusts, and what the
-//! officer signs on a machine of their own. Offline.
-//! The private key stays with the officer; a site holds the public half only. Run by `cli`.
+//! `site-agent officer-key new|trust|sign`: the privacy officer's key, which officer a site trusts, and what
+//! the officer signs on a machine of their own. Offline. The private key stays with the officer; a site holds
+//! the public half only. Run by `cli`.
 
 mod sign;
 

@@ -7,7 +7,6 @@
 //! next question comes later, the later the odder the answers were (`pace`).
 
 use std::collections::{BTreeSet, VecDeque};
-use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -16,12 +15,10 @@ use common::crash_point;
 use common::id::{Digest, RunId};
 use common::ledger::Kind;
 use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
-use common::run::RunManifest;
 use common::wire::message::{Response, RoundKey, TrainFailure, Work};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
-use super::consent::verified_terms;
 use super::identity::Coordinator;
 use super::ledger::Note;
 use super::output::Output;
@@ -466,14 +463,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         crash_point!("site-fetched");
         self.output.notice(Notice::Joined { key, rounds: agreed.rounds });
         Ok(Event::Fetched)
-    }
-
-    /// The terms of a run, if the coordinator signed them.
-    fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
-        let path = self.folder.inbox().join(digest.to_string());
-        let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
-        let signed = verified_terms(&bytes, &self.coordinator.receipt_public_key());
-        signed.map(|signed| signed.manifest).map_err(|reason| SiteError::config(&path, reason))
     }
 
     fn protect(&mut self, assignment: Assignment, facts: &RawFacts) -> Result<Event, SiteError> {

@@ -1,10 +1,9 @@
-//! Whether this site agreed to a run, and whether it was the privacy officer who did. Asked by `egress` before
-//! every frame of a run, by the gateway's loop, and by the subcommands that show or make decisions.
+//! Whether this site agreed to a run, and whether it was the privacy officer who did. Called by `egress`
+//! before every frame of a run, by the gateway's loop, and by the subcommands that show or make decisions.
 //!
 //! Invariants: no frame of a run leaves without an approval that holds now; where this site trusts an
-//! officer's key, an approval holds only with that key's signature, over it or over the policy that gave it and
-//! is still in force;
-//! to say no, nobody needs a key; a withdrawal is final.
+//! officer's key, an approval holds only with that key's signature, over it or over the policy that gave it
+//! and is still in force; to say no, nobody needs a key; a withdrawal is final.
 
 use certs::officer::{POLICY_CONTEXT, RUN_CONTEXT};
 use certs::{OfficerPublicKey, ReceiptPublicKey};
@@ -54,8 +53,8 @@ impl Judge {
         Self { site, officer, policy: None }
     }
 
-    /// The policy in force: what it agreed to holds as long as it stands in agent.toml, says so, and bears the
-    /// officer's signature.
+    /// The policy in force: what it agreed to holds as long as it stands in agent.toml, says so, and bears
+    /// the officer's signature.
     #[must_use]
     pub fn under(self, policy: &PolicyConfig) -> Self {
         let policy = (policy.approval == Approval::Auto).then(|| policy.digest());

@@ -19,6 +19,7 @@ use crate::pipe::BlindedFacts;
 pub mod consent;
 pub mod memory;
 pub mod rounds;
+mod schema;
 
 /// An update that is ready to be sent or was sent.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,47 +46,6 @@ pub struct Update {
 pub struct Store {
     connection: Connection,
 }
-
-const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS updates (
-    run BLOB NOT NULL, round INTEGER NOT NULL,
-    digest BLOB NOT NULL, bytes INTEGER NOT NULL, records INTEGER NOT NULL, tokens INTEGER NOT NULL,
-    loss REAL NOT NULL, prepared_ms INTEGER NOT NULL,
-    receipt BLOB, received_ms INTEGER, declined INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (run, round)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS attempts (
-    run BLOB NOT NULL, round INTEGER NOT NULL,
-    failures INTEGER NOT NULL DEFAULT 0, given_up BLOB,
-    PRIMARY KEY (run, round)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS overlap (
-    run BLOB NOT NULL PRIMARY KEY, digest BLOB NOT NULL, points INTEGER NOT NULL, prepared_ms INTEGER NOT NULL,
-    compared INTEGER NOT NULL DEFAULT 0
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS taken (
-    run BLOB NOT NULL PRIMARY KEY, adapter BLOB NOT NULL, norms BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS runs (
-    run BLOB NOT NULL PRIMARY KEY, manifest BLOB, first_ms INTEGER NOT NULL, is_over INTEGER NOT NULL DEFAULT 0
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS rounds (
-    run BLOB NOT NULL, round INTEGER NOT NULL,
-    starts INTEGER NOT NULL DEFAULT 0, ready_records INTEGER,
-    total_steps INTEGER, part INTEGER, loss_milli INTEGER,
-    sent_bytes INTEGER NOT NULL DEFAULT 0, sent_since_ms INTEGER NOT NULL DEFAULT 0,
-    PRIMARY KEY (run, round)
-) STRICT, WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS taken_ledger (
-    id INTEGER PRIMARY KEY CHECK (id = 1), size INTEGER NOT NULL, root BLOB NOT NULL, at_ms INTEGER NOT NULL
-) STRICT;
-CREATE TABLE IF NOT EXISTS ledger_epochs (
-    id INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL, size INTEGER NOT NULL, root BLOB NOT NULL,
-    set_aside BLOB NOT NULL, signature BLOB
-) STRICT;
-PRAGMA user_version = 1;
-";
 
 /// The number of usable records in the site's data files, as the worker counted them at the last start.
 pub const FACT_RECORDS: &str = "records";
@@ -118,8 +78,8 @@ impl Store {
         if verdict != "ok" {
             return Err(SiteError::config(path, "the database is damaged; restore it from a backup"));
         }
-        connection.execute_batch(SCHEMA)?;
-        connection.execute_batch(consent::SCHEMA)?;
+        connection.execute_batch(schema::SCHEMA)?;
+        connection.execute_batch(schema::CONSENT)?;
         Ok(Self { connection })
     }
 

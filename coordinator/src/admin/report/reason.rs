@@ -3,14 +3,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::round::consent::SiteDecision;
+use crate::round::decision::SiteDecision;
 use crate::round::missing::{Absence, Missing};
 
 /// Why a site does not count in a round.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reason {
-    /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late`, `not_ready`, `undecided`,
-    /// `declined`, `outside_policy` or `withdrawn`.
+    /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late`, `not_ready`,
+    /// `undecided`, `declined`, `outside_policy` or `withdrawn`.
     pub word: String,
     /// The failure code it sent.
     #[serde(default)]

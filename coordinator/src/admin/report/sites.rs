@@ -8,7 +8,7 @@ use common::id::SiteId;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-use crate::round::consent::SiteDecision;
+use crate::round::decision::SiteDecision;
 use crate::round::launched::Sent;
 use crate::round::state::{Phase, RoundRecord, RunState};
 use crate::store::Store;
@@ -18,8 +18,8 @@ use crate::store::Store;
 pub struct SiteReport {
     /// Its name.
     pub site: String,
-    /// `asked`, `declined`, `outside_policy`, `withdrawn`, `approved`, `waiting`, `training`, `sent`, `failed`,
-    /// `paused`, `excluded` or `revoked`.
+    /// `asked`, `declined`, `outside_policy`, `withdrawn`, `approved`, `waiting`, `training`, `sent`,
+    /// `failed`, `paused`, `excluded` or `revoked`.
     pub state: String,
     /// What it decided about the run: `approved`, `declined`, `outside_policy` or `withdrawn`.
     #[serde(default)]

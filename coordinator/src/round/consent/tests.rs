@@ -1,5 +1,6 @@
 //! A proposal by example: who must answer, when the run begins, when it fails, and what a withdrawal does.
 
+use super::SiteDecision::{Approved, Declined, OutsidePolicy, Withdrawn};
 use super::*;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
@@ -30,8 +31,6 @@ fn advance(state: &mut RunState, event: &Event, at_s: u64) -> Vec<Effect> {
 fn says(state: &mut RunState, index: usize, decision: SiteDecision, at_s: u64) -> Vec<Effect> {
     advance(state, &Event::SiteDecided { site: site(index), decision }, at_s)
 }
-
-use SiteDecision::{Approved, Declined, OutsidePolicy, Withdrawn};
 
 #[test]
 fn a_run_begins_with_the_last_answer_or_after_the_grace_period() {

@@ -5,7 +5,7 @@ use common::run::RunSpec;
 use proptest::prelude::*;
 use proptest::test_runner::{RngAlgorithm, TestRng};
 
-use super::super::consent::SiteDecision;
+use super::super::decision::SiteDecision;
 use super::super::launched::PinnedFile;
 use super::super::state::Metrics;
 use super::*;

@@ -1,5 +1,5 @@
-//! `site-agent officer-key sign`: signs a request on the machine that has the officer's key. Needs no site, no
-//! network. Run by `cli::officer_key`. Invariant: what is signed is computed from what was shown.
+//! `site-agent officer-key sign`: signs a request on the machine that has the officer's key. Needs no site,
+//! no network. Run by `cli::officer_key`. Invariant: what is signed is computed from what was shown.
 
 use std::path::PathBuf;
 
@@ -32,7 +32,7 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Where the answer is written.
-    #[arg(long, value_name = "ANSWER")]
+    #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
     yes: Yes,

@@ -1,5 +1,6 @@
 //! `site-agent policy sign`: the officer's signature under `[policy]`, here or from another machine. Run by
-//! `cli::policy`. Invariant: only the trusted officer's signature over the policy as agent.toml has it is kept.
+//! `cli::policy`. Invariant: only the trusted officer's signature over the policy as agent.toml has it is
+//! kept.
 
 use std::path::{Path, PathBuf};
 

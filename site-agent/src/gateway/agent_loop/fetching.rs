@@ -2,6 +2,8 @@
 //! the first stay. Called by `agent_loop`. Invariants: no file is larger than its bound, whatever is
 //! announced; a file costs twice as many questions as it has chunks, at most; one run has one manifest.
 
+use std::fs;
+
 use common::clock::Clock;
 use common::id::{Digest, RunId};
 use common::limits::CHUNK_BYTES_MAX;
@@ -13,6 +15,7 @@ use super::AgentLoop;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
+use crate::gateway::consent::verified_terms;
 use crate::gateway::output::Output;
 use crate::gateway::state::Event;
 use crate::limits::RUN_AGE_MS_MAX;
@@ -70,6 +73,17 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Err(error) => Err(transfer_error(error)),
         }
+    }
+
+    /// The terms of a run, if the coordinator signed them.
+    ///
+    /// # Errors
+    /// `Io`; `Config` for a file that is not such terms.
+    pub(super) fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
+        let path = self.folder.inbox().join(digest.to_string());
+        let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
+        let signed = verified_terms(&bytes, &self.coordinator.receipt_public_key());
+        signed.map(|signed| signed.manifest).map_err(|reason| SiteError::config(&path, reason))
     }
 
     /// As [`Self::agree`], and the terms have this round.

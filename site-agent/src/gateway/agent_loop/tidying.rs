@@ -60,7 +60,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(())
     }
 
-    /// Removes what was fetched for other runs than the newest ones. What a round still needs is fetched again.
+    /// Removes what was fetched for other runs than the newest ones. What a round still needs is fetched
+    /// again.
     ///
     /// # Errors
     /// `Store`.

@@ -1,6 +1,6 @@
-//! What was decided here about runs, and which policies the officer signed. Written by the subcommands
-//! `approve`, `decline`, `withdraw` and `policy sign`, and by the gateway where a signed policy decides; read
-//! by `gateway::consent`, which says what of it holds.
+//! What was decided here about runs, and which policies the officer signed. Used by the subcommands `approve`,
+//! `decline`, `withdraw` and `policy sign`, which write it, by the gateway, which writes what a signed policy
+//! decides, and by `gateway::consent`, which says what of it holds.
 //!
 //! Invariant: a decision is never changed, only followed by another one.
 
@@ -9,18 +9,6 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{Store, from_sql, to_sql};
 use crate::error::SiteError;
-
-pub(super) const SCHEMA: &str = "
-CREATE TABLE IF NOT EXISTS decisions (
-    id INTEGER PRIMARY KEY, run BLOB NOT NULL, manifest BLOB NOT NULL, choice INTEGER NOT NULL,
-    at_ms INTEGER NOT NULL, signature BLOB, policy BLOB,
-    noted INTEGER NOT NULL DEFAULT 0, told INTEGER NOT NULL DEFAULT 0
-) STRICT;
-CREATE INDEX IF NOT EXISTS decisions_of_a_run ON decisions (run);
-CREATE TABLE IF NOT EXISTS policies (
-    digest BLOB NOT NULL PRIMARY KEY, at_ms INTEGER NOT NULL, signature BLOB NOT NULL
-) STRICT, WITHOUT ROWID;
-";
 
 /// What somebody chose about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
