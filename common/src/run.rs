@@ -5,6 +5,7 @@
 //! Invariant: what `validate` accepts is within `limits`.
 
 mod error;
+mod evaluation;
 mod manifest;
 mod settings;
 mod training;
@@ -12,6 +13,7 @@ mod training;
 use serde::{Deserialize, Serialize};
 
 pub use error::RunError;
+pub use evaluation::EvaluationSettings;
 pub use manifest::{OverlapTerms, RunManifest, TensorSpec};
 pub use settings::{
     AdapterSettings, AggregationMethod, AggregationSettings, BaseSettings, Compute, OverlapSettings,
@@ -56,6 +58,9 @@ pub struct RunSpec {
     /// Whether sites compare their records with the held-out ones.
     #[serde(default)]
     pub overlap: OverlapSettings,
+    /// What is done with the held-out sets beside measuring them.
+    #[serde(default)]
+    pub evaluation: EvaluationSettings,
 }
 
 impl RunSpec {
@@ -69,7 +74,8 @@ impl RunSpec {
         if let Some(sites) = &self.sites {
             sites.validate(self.quorum.sites)?;
         }
-        self.overlap.validate()
+        self.overlap.validate()?;
+        self.evaluation.validate()
     }
 }
 

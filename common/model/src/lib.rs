@@ -40,7 +40,7 @@ pub use chat::{ChatTokenizer, Message, Role};
 pub use config::ModelConfig;
 pub use device::{Device, DeviceMemory, Placement};
 pub use error::ModelError;
-pub use evaluate::{Evaluation, evaluate, evaluate_each};
+pub use evaluate::{Evaluation, SampleScore, evaluate, evaluate_each};
 pub use export::export_merged;
 pub use options::{Compute, HeldWeights, LoadOptions, Recompute, WeightFormat};
 pub use quantise::quantise_checkpoint;

@@ -18,6 +18,7 @@ fn spec() -> RunSpec {
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
         overlap: OverlapSettings::default(),
+        evaluation: EvaluationSettings::default(),
     }
 }
 
@@ -30,6 +31,9 @@ fn bounds_are_checked_by_name() {
     let mut wrong = spec();
     wrong.overlap.points_max = 1000;
     assert!(wrong.validate().unwrap_err().to_string().contains("overlap.points_max"));
+    let mut wrong = spec();
+    wrong.evaluation.sample_questions = 11;
+    assert!(wrong.validate().unwrap_err().to_string().contains("evaluation.sample_questions"));
     let mut wrong = spec();
     wrong.training.learning_rate = f64::NAN;
     assert!(wrong.validate().unwrap_err().to_string().contains("training.learning_rate"));
