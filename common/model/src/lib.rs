@@ -41,7 +41,7 @@ pub use config::ModelConfig;
 pub use device::{Device, DeviceMemory, Placement};
 pub use error::ModelError;
 pub use evaluate::{Evaluation, SampleScore, evaluate, evaluate_each};
-pub use export::export_merged;
+pub use export::{export_merged, export_merged_with};
 pub use options::{Compute, HeldWeights, LoadOptions, Recompute, WeightFormat};
 pub use quantise::quantise_checkpoint;
 pub use sample::Sample;
