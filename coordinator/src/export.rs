@@ -3,6 +3,7 @@
 //! model's files are opened behind the worker's locks.
 
 mod card;
+mod format;
 pub mod provenance;
 
 use std::path::Path;
@@ -19,15 +20,7 @@ use crate::evaluate::locks;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
-/// What to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `adapter_config.json` and `adapter_model.safetensors`, as PEFT and vLLM load them.
-    Peft,
-    /// The base model with the adapter added, in bf16, as transformers loads it.
-    Merged,
-}
+pub use self::format::Format;
 
 /// What an operator wishes of an export.
 #[derive(Debug, Clone, Copy)]

@@ -1,7 +1,7 @@
-//! The README.md of an export: front matter as Hugging Face reads it, what was measured on how many records, and
-//! how to load it. Called by `export`, behind its locks. Invariants: it is a function
-//! of the run's journal, the name and the licence, so that two exports are alike to the byte; it names no
-//! site, and nothing of this machine but the base folder's last part.
+//! The README.md of an export: front matter as Hugging Face reads it, what was measured on how many records,
+//! and how to load it. Called by `export`, behind its locks. Invariants: it is a function of the run's
+//! journal, the name and the licence, so that two exports are alike to the byte; it names no site, and
+//! nothing of this machine but the base folder's last part.
 
 mod usage;
 
@@ -10,7 +10,8 @@ use std::path::Path;
 
 use model::bounded;
 
-use super::Format;
+use self::usage::quoted;
+use super::format::Format;
 use crate::admin::report::rfc3339;
 use crate::error::{Error, Result};
 use crate::limits::{BASE_NAME_BYTES_MAX, CARD_BYTES_MAX};
@@ -163,11 +164,6 @@ fn front_matter(
     }
     text.push_str("---\n\n");
     text
-}
-
-/// As a YAML string: JSON's escapes are YAML's.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
 }
 
 fn about(card: &mut String, state: &RunState, format: Format, base: &str) {

@@ -1,11 +1,10 @@
-//! How an exported folder is loaded, for its README.md. Called by `card`. Invariant: a name from outside is quoted
-//! for the language that it stands in.
+//! How an exported folder is loaded, for its README.md. Called by `card`. Invariant: a name from outside is
+//! quoted for the language that it stands in.
 
 use std::fmt::Write as _;
 
 use common::run::vllm_rank;
 
-use super::quoted;
 use crate::round::state::RunState;
 
 /// Of an adapter, beside its base model.
@@ -44,4 +43,9 @@ pub(super) fn of_model(card: &mut String) {
 fn shell(text: &str) -> String {
     let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
     if text.bytes().all(is_bare) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// As a string of YAML or Python: JSON's escapes are theirs.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
 }
