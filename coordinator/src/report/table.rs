@@ -6,10 +6,11 @@
 mod samples;
 
 use common::language::Language;
+use common::progress::{COLUMNS, cut, wrapped};
 
 use super::document::{Held, Report, SiteReport};
 use super::sentences::sentences;
-use super::text::{COLUMNS, cut, left, right, wrapped};
+use super::text::{left, right};
 use super::{format, words as w};
 
 /// Longest site name shown in full; longer ones are cut with a sign that they are.
@@ -22,7 +23,7 @@ const SITE_COLUMNS: [usize; 4] = [9, 9, 15, 9];
 /// The whole text, ending with a newline.
 pub fn render(report: &Report, language: Language) -> String {
     let mut lines =
-        wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }));
+        wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }), COLUMNS);
     lines.push(String::new());
     quality(report, language, &mut lines);
     lines.push(String::new());
@@ -30,9 +31,9 @@ pub fn render(report: &Report, language: Language) -> String {
     samples::questions(report, language, &mut lines);
     sites(report, language, &mut lines);
     lines.push(String::new());
-    lines.extend(wrapped(&times(report, language)));
+    lines.extend(wrapped(&times(report, language), COLUMNS));
     for warning in &report.warnings {
-        lines.extend(wrapped(warning));
+        lines.extend(wrapped(warning, COLUMNS));
     }
     lines.join("\n") + "\n"
 }
@@ -99,7 +100,7 @@ fn sites(report: &Report, language: Language, lines: &mut Vec<String>) {
         lines.push(row(&site.name, cells, &verdict(site, language)));
     }
     if !ledgers {
-        lines.extend(wrapped(w::RECORDS_ROUNDED.get(language)));
+        lines.extend(wrapped(w::RECORDS_ROUNDED.get(language), COLUMNS));
     }
 }
 

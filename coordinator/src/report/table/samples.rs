@@ -2,11 +2,12 @@
 //! by `table`. Invariants: a text is cut to a few lines; its control characters are shown, not obeyed.
 
 use common::language::Language;
+use common::progress::{COLUMNS, cut, wrapped};
 use common::terminal::visible;
 
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion};
 use crate::report::document::Report;
-use crate::report::text::{COLUMNS, cut, left, right, wrapped, wrapped_within};
+use crate::report::text::{left, right};
 use crate::report::{format, words as w};
 
 /// Of the columns of `departments`, the first on the left.
@@ -29,8 +30,10 @@ pub(super) fn departments(report: &Report, language: Language, lines: &mut Vec<S
         line
     };
     let heads = [w::DEPARTMENT, w::QUESTIONS, w::LOSS_BEFORE, w::LOSS_AFTER, w::CHANGE, w::INTERVAL];
-    let [department, questions, before, after, change, interval] =
-        heads.map(|word| word.get(language).to_owned());
+    // On a terminal one word of two must do.
+    let [department, questions, before, after, change, interval] = heads
+        .map(|word| word.get(language))
+        .map(|word| word.strip_suffix(" loss").unwrap_or(word).to_owned());
     let accuracy = w::ACCURACY.get(language);
     let accuracy = accuracy.strip_prefix("Token ").map_or(accuracy, |_| "Accuracy").to_owned();
     lines.push(row([department, questions, before, after, change, interval, accuracy]));
@@ -62,12 +65,12 @@ pub(super) fn questions(report: &Report, language: Language, lines: &mut Vec<Str
     let title = w::SAMPLES.get(language);
     lines.push(title.to_owned());
     lines.push("-".repeat(COLUMNS));
-    lines.extend(wrapped(&lead.with(language, &[&samples.tokens_max])));
+    lines.extend(wrapped(&lead.with(language, &[&samples.tokens_max]), COLUMNS));
     for (number, question) in (1..).zip(&samples.questions) {
         sample(number, question, language, lines);
     }
     if let Some(reason) = &samples.reason {
-        lines.extend(wrapped(&w::SAMPLES_FEWER.with(language, &[reason])));
+        lines.extend(wrapped(&w::SAMPLES_FEWER.with(language, &[reason]), COLUMNS));
     }
     lines.push(String::new());
 }
@@ -97,7 +100,7 @@ fn sample(number: u32, sample: &SampleQuestion, language: Language, lines: &mut 
 fn beginning(text: &str) -> Vec<String> {
     let text = visible(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     // Room for the sign that a text goes on.
-    let mut lines = wrapped_within(&text, COLUMNS - INDENT - 2);
+    let mut lines = wrapped(&text, COLUMNS - INDENT - 2);
     if lines.len() > TEXT_LINES {
         lines.truncate(TEXT_LINES);
         lines.iter_mut().skip(TEXT_LINES - 1).for_each(|last| last.push_str(" ~"));
