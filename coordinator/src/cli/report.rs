@@ -23,12 +23,12 @@ model comes from (dates, versions, fingerprints, every setting).
                 anything from outside, for screen and paper
   --json        everything, for programs; a number not measured is null
 
-Where the records of the test file name a department (`department`, a disease or
-specialty), the table is also by department. After the last round, base and final
-model answer a few questions of the test file, or of the validation file where
-there is no test file (`[evaluation] sample_questions` in the run file, 3 unless
-it says otherwise). The report shows them: it then holds text of the held-out
-set. --without-samples leaves them out of what you pass on.
+Where the records of the test file name a department or a disease, the result
+is shown by department, too. After the last round, base and final model answer a
+few questions of the test file, or of the validation file where there is no test
+file (`[evaluation] sample_questions` in the run file, 3 unless it says
+otherwise). The report shows them: it then holds text of the held-out set.
+--without-samples leaves them out of what you pass on.
 
 The interval is of the paired differences of the test questions. A run of a
 version that did not keep them has none, nor has one with fewer than 30

@@ -61,8 +61,8 @@ common::texts! {
     DEPARTMENT: "Department", "科室";
     OTHERS: "others", "其他";
     QUESTIONS: "Questions", "题数";
-    LOSS_BEFORE: "Base", "基础损失";
-    LOSS_AFTER: "Final", "最终损失";
+    LOSS_BEFORE: "Base loss", "基础损失";
+    LOSS_AFTER: "Final loss", "最终损失";
     CHANGE: "Change", "变化";
     INTERVAL: "95 % interval", "95 % 区间";
     RANGE: "{} to {}", "{} 至 {}";
