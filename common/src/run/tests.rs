@@ -43,6 +43,13 @@ fn bounds_are_checked_by_name() {
 }
 
 #[test]
+fn a_run_file_of_an_older_version_asks_for_three_sample_questions() {
+    let mut written = serde_json::to_value(spec()).unwrap();
+    assert_eq!(written.as_object_mut().unwrap().remove("evaluation").unwrap()["sample_questions"], 3);
+    assert_eq!(serde_json::from_value::<RunSpec>(written).unwrap(), spec());
+}
+
+#[test]
 fn a_round_waits_a_tenth_of_its_deadline_for_the_rest_at_most_ten_minutes() {
     let mut quorum = QuorumSettings { sites: 2, deadline_s: 60, grace_s: None };
     assert_eq!(quorum.grace_ms(), 6_000);
