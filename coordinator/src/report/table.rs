@@ -172,6 +172,7 @@ mod tests {
         }
         let chinese = render(&example::report(), Language::Zh).replace('\n', "");
         assert!(chinese.contains("60 道测试题") && chinese.contains("第 2 轮后"), "{chinese}");
+        assert!(chinese.contains("题数    基础    最终"), "heads stand apart: {chinese}");
     }
 
     #[test]

@@ -31,9 +31,8 @@ pub(super) fn departments(report: &Report, language: Language, lines: &mut Vec<S
     };
     let heads = [w::DEPARTMENT, w::QUESTIONS, w::LOSS_BEFORE, w::LOSS_AFTER, w::CHANGE, w::INTERVAL];
     // On a terminal one word of two must do.
-    let [department, questions, before, after, change, interval] = heads
-        .map(|word| word.get(language))
-        .map(|word| word.strip_suffix(" loss").unwrap_or(word).to_owned());
+    let [department, questions, before, after, change, interval] =
+        heads.map(|word| word.get(language).trim_end_matches(" loss").trim_end_matches("损失").to_owned());
     let accuracy = w::ACCURACY.get(language);
     let accuracy = accuracy.strip_prefix("Token ").map_or(accuracy, |_| "Accuracy").to_owned();
     lines.push(row([department, questions, before, after, change, interval, accuracy]));
