@@ -48,6 +48,8 @@ pub const ROUND_DEADLINE_S_MAX: u64 = 7 * 24 * 3600;
 pub const GRACE_S_MAX: u64 = 600;
 /// How long sites may be given to agree to a run: 30 days, longer than a committee takes to meet.
 pub const APPROVAL_DEADLINE_S_MAX: u64 = 30 * 86_400;
+/// Held-out questions that two models answer for a report: a page of them, and 10 x 2 x 80 tokens of text.
+pub const SAMPLE_QUESTIONS_MAX: usize = 10;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;

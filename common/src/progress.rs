@@ -40,6 +40,30 @@ pub fn cut(text: &str, columns: usize) -> String {
     cut
 }
 
+/// Lines of at most so many columns. English breaks between words, Chinese anywhere.
+pub fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let (mut lines, mut line) = (Vec::new(), String::new());
+    let mut push = |line: &mut String| lines.push(std::mem::take(line).trim_end().to_owned());
+    for word in text.split_inclusive(' ') {
+        // A sign that no line should begin with hangs over by its two columns, so two are kept free.
+        if line.width() + word.trim_end().width() > columns && !line.is_empty() && word.is_ascii() {
+            push(&mut line);
+        }
+        for character in word.chars() {
+            let is_sign = matches!(character, '，' | '。' | '；' | '：' | '、' | '！' | '）');
+            let most = if is_sign { columns } else { columns.saturating_sub(2) };
+            let column = character.width().unwrap_or(0);
+            let full = line.width() + column > if word.is_ascii() { columns } else { most };
+            if full && character != ' ' {
+                push(&mut line);
+            }
+            line.push(character);
+        }
+    }
+    push(&mut line);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -59,6 +83,13 @@ mod tests {
         assert_eq!(cut("abcd", 3), "ab~");
         assert_eq!(cut("心内科一病区", 6), "心内~");
         assert_eq!(cut("abc", 0), "~");
+    }
+
+    #[test]
+    fn wrapped_lines_break_between_words_and_in_chinese_anywhere() {
+        assert_eq!(wrapped("the more often, the less", 15), ["the more often,", "the less"]);
+        assert_eq!(wrapped("一次测量，不多于此", 12), ["一次测量，", "不多于此"]);
+        assert!(wrapped(&"w".repeat(200), 80).iter().all(|line| line.width() <= 80));
     }
 
     #[test]

@@ -5,6 +5,7 @@
 //! Invariant: what `validate` accepts is within `limits`.
 
 mod error;
+mod evaluation;
 mod manifest;
 mod roster;
 mod settings;
@@ -14,6 +15,7 @@ mod training;
 use serde::{Deserialize, Serialize};
 
 pub use error::RunError;
+pub use evaluation::EvaluationSettings;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, TensorSpec};
 pub use roster::{Member, Roster};
 pub use settings::{
@@ -63,6 +65,9 @@ pub struct RunSpec {
     /// Whether sites compare their records with the held-out ones.
     #[serde(default)]
     pub overlap: OverlapSettings,
+    /// What is done with the held-out sets beside measuring them.
+    #[serde(default)]
+    pub evaluation: EvaluationSettings,
 }
 
 impl RunSpec {
@@ -77,7 +82,8 @@ impl RunSpec {
         if let Some(sites) = &self.sites {
             sites.validate(self.quorum.sites)?;
         }
-        self.overlap.validate()
+        self.overlap.validate()?;
+        self.evaluation.validate()
     }
 }
 

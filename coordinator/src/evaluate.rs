@@ -4,9 +4,12 @@
 //! the round journal is not touched; the child opens what its job names and nothing else (`locks`).
 
 pub mod child;
+pub mod departments;
+pub mod details;
 pub mod initial;
 pub mod locks;
 pub mod paired;
+pub mod questions;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +24,7 @@ use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
 
+use self::details::{Department, SampleQuestion};
 use crate::error::{Error, Result};
 use crate::limits::JOB_ANSWER_BYTES_MAX;
 use crate::round::launched::PinnedFile;
@@ -110,6 +114,19 @@ pub enum Job {
         /// Records per forward pass.
         batch_size: usize,
     },
+    /// Have base and adapted model answer questions of a file.
+    Answer {
+        /// The model.
+        model: ModelJob,
+        /// The held-out records.
+        data: PinnedFile,
+        /// What the base model must be.
+        base_fingerprint: Digest,
+        /// The final adapter.
+        adapter: PathBuf,
+        /// How many.
+        questions: usize,
+    },
 }
 
 /// What the child answers.
@@ -135,6 +152,15 @@ pub enum Answer {
     Scored {
         /// The measurements.
         scores: Vec<Metrics>,
+        /// The last one beside the base model, by department; empty where the base was not measured, or the
+        /// file names no departments.
+        #[serde(default)]
+        departments: Vec<Department>,
+    },
+    /// To `Answer`.
+    Answered {
+        /// What was answered; perhaps fewer than asked for.
+        questions: Vec<SampleQuestion>,
     },
     /// It cannot be done.
     Failed {

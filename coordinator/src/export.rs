@@ -3,6 +3,7 @@
 //! model's files are opened behind the worker's locks.
 
 mod card;
+mod format;
 pub mod provenance;
 
 use std::path::Path;
@@ -19,15 +20,7 @@ use crate::evaluate::locks;
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
 
-/// What to write.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum, serde::Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Format {
-    /// `adapter_config.json` and `adapter_model.safetensors`, as PEFT and vLLM load them.
-    Peft,
-    /// The base model with the adapter added, in bf16, as transformers loads it.
-    Merged,
-}
+pub use self::format::Format;
 
 /// What an operator wishes of an export.
 #[derive(Debug, Clone, Copy)]
@@ -36,7 +29,7 @@ pub struct Wishes<'a> {
     pub format: Format,
     /// Where; it must not exist.
     pub out: &'a Path,
-    /// What a PEFT folder calls its base model; the folder at the coordinator where this is not given.
+    /// What the export calls its base model; the folder at the coordinator where this is not given.
     pub base_name: Option<&'a str>,
     /// The base model's folder, where it is not the one that the run was launched with.
     pub model: Option<&'a Path>,
@@ -94,9 +87,11 @@ pub fn export(
     let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
     let lora = settings::lora(&state.launched.spec.adapter);
     let adapter = Adapter::from_safetensors(&bytes, &config, &lora).map_err(PrepareError::from)?;
+    let licence = card::licence_of(base);
+    let subject = card::Subject { format, base_folder: base, base_name, licence: licence.as_deref() };
+    let card = card::render(state, subject);
     match format {
         Format::Peft => {
-            let card = card::render(state, base, base_name, card::licence_of(base).as_deref());
             let name = base_name.map_or_else(|| base.display().to_string(), str::to_owned);
             let provenance = Provenance {
                 run: state.launched.run,
@@ -107,7 +102,7 @@ pub fn export(
             let files = files.each_ref().map(|(name, bytes)| (*name, bytes.as_slice()));
             model::save_peft_with(&adapter, out, &name, &files)
         }
-        Format::Merged => model::export_merged(base, &adapter, out),
+        Format::Merged => model::export_merged_with(base, &adapter, out, &[("README.md", card.as_bytes())]),
     }
     .map_err(|error| PrepareError::from(error).into())
 }

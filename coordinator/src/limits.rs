@@ -68,6 +68,25 @@ pub const JOB_ANSWER_BYTES_MAX: u64 = 16 * 1024 * 1024;
 /// Test records below which a report draws no interval: it rests on the mean being nearly normal, which 30
 /// records are the customary least for.
 pub const INTERVAL_RECORDS_MIN: u64 = 30;
+/// Departments in a report, by size; the records of the others are one line together. A hospital has some 30.
+pub const DEPARTMENTS_MAX: usize = 30;
+/// Characters of a department's name in it.
+pub const DEPARTMENT_CHARS_MAX: usize = 60;
+/// Tokens of one answer to a sample question: two or three sentences. With the default of 3 questions two
+/// models choose 480; at one token a second (7B parameters on a few cores) that is eight minutes.
+pub const SAMPLE_TOKENS_MAX: usize = 80;
+/// Tokens of a sample question with its instructions; a longer one is no sample. It is read once by each
+/// model.
+pub const SAMPLE_PROMPT_TOKENS_MAX: usize = 512;
+/// Records that are tried as sample questions: of those with an answer, hardly one is refused or too long.
+pub const SAMPLE_TRIES_MAX: usize = 200;
+/// Characters of a sample's question, of its right answer and of each model's answer.
+pub const SAMPLE_CHARS_MAX: usize = 1_000;
+/// Sample questions end after this, in seconds, with those that are answered: twice the eight minutes above.
+pub const SAMPLES_S_MAX: u64 = 900;
+/// What is kept of a run's departments and sample questions: 10 questions of four texts of 1,000 characters
+/// (4 bytes each, 6 where JSON escapes one) are 240 KiB, 30 departments some 15 KiB.
+pub const DETAILS_BYTES_MAX: u64 = 1024 * 1024;
 /// What is read of a base model's README.md to find its licence: cards on the hub have some 10 KiB.
 pub const CARD_BYTES_MAX: u64 = 1024 * 1024;
 /// `export --base-name`: a hub name has at most 96 + 1 + 96 bytes, a path 4,096.

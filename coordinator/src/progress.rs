@@ -125,7 +125,7 @@ impl Progress {
 /// The lines that say what changed since the last view.
 fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut changed = |key: String, state: String, line: String| {
+    let mut changed = |shown: &mut BTreeMap<String, String>, key: String, state: String, line: String| {
         if shown.get(&key) != Some(&state) {
             shown.insert(key, state);
             lines.push(cut(&line, COLUMNS));
@@ -133,16 +133,21 @@ fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
     };
     if let Some((round, loss)) = view.measured {
         let what = measured(round);
-        changed("loss".to_owned(), round.to_string(), format!("  {what}: validation loss {loss:.4}"));
+        changed(shown, "loss".to_owned(), round.to_string(), format!("  {what}: validation loss {loss:.4}"));
     }
-    let head = head(view);
-    changed("head".to_owned(), head.clone(), head);
+    // What a site did in this round comes before what follows from it; a new round comes before its sites.
+    let (head, round) = (head(view), view.round.to_string());
+    if shown.get("round") != Some(&round) {
+        shown.insert("round".to_owned(), round);
+        changed(shown, "head".to_owned(), head.clone(), head.clone());
+    }
     for site in &view.sites {
         let quarter = (site.step * LINES_PER_ROUND).checked_div(site.steps).unwrap_or(0);
         let state = format!("{} {} {quarter}", view.round, site.doing);
         let line = format!("  {}: {}", cut(&site.name, NAME_COLUMNS), detail(site));
-        changed(format!("site {}", site.name), state, line);
+        changed(shown, format!("site {}", site.name), state, line);
     }
+    changed(shown, "head".to_owned(), head.clone(), head);
     lines
 }
 
@@ -216,6 +221,15 @@ mod tests {
         assert_eq!(lines(view(1, "training", 30, 100)), ["  a: training 30/100"]);
         assert_eq!(lines(view(1, "sent", 100, 100)), ["  a: sent 100/100"]);
         assert_eq!(lines(view(2, "training", 1, 100)).len(), 2);
+    }
+
+    #[test]
+    fn what_a_site_did_comes_before_what_follows_from_it() {
+        let mut shown = BTreeMap::new();
+        lines(&view(1, "training", 90, 100), &mut shown);
+        let next = View { phase: "evaluating".to_owned(), ..view(1, "sent", 100, 100) };
+        assert_eq!(lines(&next, &mut shown), ["  a: sent 100/100", "round 1 of 2: evaluating"]);
+        assert!(lines(&next, &mut shown).is_empty());
     }
 
     #[test]

@@ -8,13 +8,15 @@ pub mod format;
 pub mod html;
 pub mod sentences;
 pub mod table;
+mod text;
 pub mod words;
 
 #[cfg(test)]
 pub(crate) mod example;
 
 pub use self::document::{
-    Held, Opening, Paths, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
+    DepartmentReport, Held, Opening, Paths, Provenance, Report, Round, Run, SiteReport, TestSet, Timings,
+    interval,
 };
 pub use self::sentences::sentences;
 

@@ -99,6 +99,26 @@ impl StateFolder {
         self.0.join("blobs")
     }
 
+    /// `details/`: a file a run, what its report says of departments and sample questions.
+    fn details_folder(&self) -> PathBuf {
+        self.0.join("details")
+    }
+
+    /// Makes the folder of [`Self::details`], which an older version's state folder does not have.
+    ///
+    /// # Errors
+    /// It cannot be created.
+    pub fn create_details(&self) -> Result<()> {
+        let folder = self.details_folder();
+        let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
+        created.map_err(Error::io("create the folder", &folder))
+    }
+
+    /// What a run's report says of departments and sample questions: text of the held-out set.
+    pub fn details(&self, run: RunId) -> PathBuf {
+        self.details_folder().join(format!("{run}.json"))
+    }
+
     /// The finished file with this digest.
     pub fn blob(&self, digest: Digest) -> PathBuf {
         self.blobs().join(digest.to_string())
@@ -156,7 +176,7 @@ impl StateFolder {
             let created = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
             created.map_err(Error::io("create the folder", &folder))?;
         }
-        Ok(())
+        self.create_details()
     }
 
     /// Closes a folder that was there to others, if it is a folder and ours.

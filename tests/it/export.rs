@@ -94,10 +94,31 @@ fn the_folder_is_for_others(
     assert!(card.contains("library_name: peft") && card.contains("--max-lora-rank"), "{card}");
     let here = folder.to_str().context("a UTF-8 path")?;
     assert!(!card.contains(here), "{card} names a folder of this machine");
-    let merged = folder.join("named");
-    let merged = merged.to_str().context("a UTF-8 path")?;
-    let arguments = ["export", run, "--format", "merged", "--base-name", "Org/Base", merged];
-    assert_eq!(consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.code(), Some(1));
+    the_merged_folder_too(consortium, run, folder)
+}
+
+/// The merged folder has a card of its own, and two exports are alike.
+fn the_merged_folder_too(consortium: &tests::consortium::Consortium, run: &str, folder: &Path) -> Result<()> {
+    let (first, second) = (folder.join("merged-1"), folder.join("merged-2"));
+    for to in [&first, &second] {
+        let to = to.to_str().context("a UTF-8 path")?;
+        let arguments = ["export", run, "--format", "merged", "--base-name", "Org/Base", to];
+        consortium.coordinator.run(&arguments, COMMAND_WITHIN)?.success()?;
+    }
+    for entry in std::fs::read_dir(&first)? {
+        let name = entry?.file_name();
+        let same = std::fs::read(first.join(&name))? == std::fs::read(second.join(&name))?;
+        assert!(same, "{} differs", name.display());
+    }
+    assert!(first.join("model.safetensors").is_file() && first.join("config.json").is_file());
+    let card = std::fs::read_to_string(first.join("README.md"))?;
+    assert!(card.starts_with("---\nbase_model: \"Org/Base\"\n"), "{card}");
+    assert!(
+        card.contains("library_name: transformers") && card.contains("| test | with the adapter |"),
+        "{card}"
+    );
+    let here = folder.to_str().context("a UTF-8 path")?;
+    assert!(!card.contains(here), "{card} names a folder of this machine");
     Ok(())
 }
 

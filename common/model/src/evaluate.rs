@@ -41,8 +41,18 @@ pub fn evaluate(
     Ok(evaluate_each(base, adapter, samples, batch_size, on_progress)?.0)
 }
 
-/// As [`evaluate`], and what each sample that has a target lost: the sum over its targets in nats, in the
-/// order of `samples`.
+/// One sample of an evaluation.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct SampleScore {
+    /// Negative log-likelihood of its targets in nats, their sum.
+    pub loss: f64,
+    /// Its targets.
+    pub tokens: u64,
+    /// Of these, the ones that were the most likely token.
+    pub correct: u64,
+}
+
+/// As [`evaluate`], and the score of each sample that has a target, in the order of `samples`.
 ///
 /// # Errors
 /// As [`evaluate`].
@@ -52,7 +62,7 @@ pub fn evaluate_each(
     samples: &[Sample],
     batch_size: usize,
     on_progress: &mut dyn FnMut(usize, usize),
-) -> Result<(Evaluation, Vec<f64>)> {
+) -> Result<(Evaluation, Vec<SampleScore>)> {
     if batch_size == 0 {
         return Err(ModelError::Setting { name: "batch_size", reason: "it must be at least 1".to_owned() });
     }
@@ -61,17 +71,20 @@ pub fn evaluate_each(
     let mut order: Vec<usize> = (0..scored.len()).collect();
     // The sort is stable, so equal lengths stay in the caller's order and the sums are reproducible.
     order.sort_by_key(|index| std::cmp::Reverse(scored[*index].tokens.len()));
-    let mut each = vec![0.0; scored.len()];
-    let (mut loss_sum, mut correct, mut targets, mut done) = (0.0, 0, 0_u64, 0);
+    let mut each = vec![SampleScore::default(); scored.len()];
+    let (mut loss_sum, mut correct, mut targets, mut done) = (0.0, 0_u64, 0_u64, 0);
     for chunk in order.chunks(batch_size) {
         let batch = Batch::pack(chunk.iter().map(|index| scored[*index]));
         let result = session.score(&batch)?;
         loss_sum += result.losses.iter().sum::<f64>();
-        correct += result.correct;
         targets += batch.supervised_tokens() as u64;
-        let mut losses = result.losses.into_iter();
+        let (mut losses, mut hits) = (result.losses.into_iter(), result.hits.into_iter());
         for index in chunk {
-            each[*index] = losses.by_ref().take(scored[*index].supervised_tokens()).sum();
+            let tokens = scored[*index].supervised_tokens();
+            let loss = losses.by_ref().take(tokens).sum();
+            let hits = hits.by_ref().take(tokens).filter(|hit| *hit).count() as u64;
+            each[*index] = SampleScore { loss, tokens: tokens as u64, correct: hits };
+            correct += hits;
         }
         done += chunk.len();
         on_progress(done, scored.len());

@@ -31,10 +31,29 @@ use crate::staging::StagedFolder;
 /// [`ModelError::Unsupported`] when it is quantised, [`ModelError::Adapter`] when the adapter does not fit
 /// it.
 pub fn export_merged(model_folder: &Path, adapter: &Adapter, out_folder: &Path) -> Result<()> {
-    export_sharded(model_folder, adapter, out_folder, limits::SHARD_BYTES_MAX)
+    export_merged_with(model_folder, adapter, out_folder, &[])
 }
 
-fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, shard_bytes: u64) -> Result<()> {
+/// As [`export_merged`], with further files (name and bytes) in the folder, such as a README.md.
+///
+/// # Errors
+/// As [`export_merged`].
+pub fn export_merged_with(
+    model_folder: &Path,
+    adapter: &Adapter,
+    out_folder: &Path,
+    files: &[(&str, &[u8])],
+) -> Result<()> {
+    export_sharded(model_folder, adapter, out_folder, files, limits::SHARD_BYTES_MAX)
+}
+
+fn export_sharded(
+    model_folder: &Path,
+    adapter: &Adapter,
+    out_folder: &Path,
+    further: &[(&str, &[u8])],
+    shard_bytes: u64,
+) -> Result<()> {
     let config = ModelConfig::from_dir(model_folder)?;
     let out_config = files::config_in_bf16(model_folder)?;
     let reader = CheckpointReader::open(model_folder)?;
@@ -65,5 +84,8 @@ fn export_sharded(model_folder: &Path, adapter: &Adapter, out_folder: &Path, sha
     }
     staged.write("config.json", out_config.as_bytes())?;
     files::copy_companions(model_folder, &staged)?;
+    for (name, bytes) in further {
+        staged.write(name, bytes)?;
+    }
     staged.commit()
 }

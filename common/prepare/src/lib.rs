@@ -8,7 +8,8 @@
 //! | [`fitting`] | a record and a model | whether the one can be trained on with the other |
 //! | [`records`] | a record of the data room | a document of the tokenizer |
 //! | [`settings`] | the sections of a run file | the engine's settings |
-//! | [`samples`] | documents, or a file | samples, some of them held out |
+//! | [`samples`] | documents | samples, some of them held out |
+//! | [`held_out`] | a held-out file | its records by department, and samples that are measured |
 //! | [`error`] | what data room and engine say | one sentence, a hint, and whose fault it is |
 //!
 //! Invariants: nothing here opens a socket or a database; the same input gives the same samples in the same
@@ -16,6 +17,7 @@
 
 pub mod error;
 pub mod fitting;
+pub mod held_out;
 pub mod records;
 pub mod samples;
 pub mod settings;

@@ -1,16 +1,14 @@
 //! From documents to samples: encoded for a model, cut, and divided into what is trained on and what is only
-//! measured. Used by the site agent's worker and by the coordinator's evaluation child. Invariant: the same
-//! documents and the same settings give the same samples in the same order.
+//! measured. Used by the site agent's worker; held-out files are `held_out`'s. Invariant: the same documents
+//! and the same settings give the same samples in the same order.
 
 use std::path::Path;
 
-use data::read::{ReadOptions, read_all};
+use model::Sample;
 use model::chat::{ChatTokenizer, Document, PrepareReport};
-use model::{ModelError, Sample};
 
 use crate::error::PrepareError;
 use crate::fitting::cutoff_within;
-use crate::records;
 
 /// How documents become samples.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -54,34 +52,4 @@ pub fn of_documents(
         if is_held_out { &mut samples.validation } else { &mut samples.training }.push(sample);
     }
     Ok(samples)
-}
-
-/// The records of a held-out file as samples for the model in the folder `model`; all of them are measured.
-///
-/// # Errors
-/// The tokenizer or the file cannot be read; `NothingUsable` where the file has no record to measure.
-pub fn of_held_out_file(
-    path: &Path,
-    model: &Path,
-    cutoff_tokens: usize,
-) -> Result<Vec<Sample>, PrepareError> {
-    let nothing = |reason: String| PrepareError::NothingUsable { path: path.to_path_buf(), reason };
-    let tokenizer = ChatTokenizer::load(model)?;
-    let cutoff_tokens = cutoff_within(model, cutoff_tokens)?;
-    let dataset = read_all(&[path], &ReadOptions::default())?;
-    dataset.require_records().map_err(|error| match error {
-        data::DataError::NoRecords { reason } => nothing(reason),
-        error => error.into(),
-    })?;
-    if let Some((place, reason)) = dataset.refused.first() {
-        let (line, count) = (place.line, dataset.refused.len());
-        tracing::warn!(file = %path.display(), count, line, %reason, "records left out");
-    }
-    let documents = records::documents(&dataset.records);
-    let prepared = tokenizer.prepare_documents(&documents, cutoff_tokens).map_err(|error| match error {
-        ModelError::NothingSupervised { reason } => nothing(reason),
-        error => error.into(),
-    })?;
-    tracing::info!(file = %path.display(), report = ?prepared.report, "prepared");
-    Ok(prepared.samples)
 }

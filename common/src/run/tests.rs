@@ -20,6 +20,7 @@ fn spec() -> RunSpec {
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
         overlap: OverlapSettings::default(),
+        evaluation: EvaluationSettings::default(),
     }
 }
 
@@ -33,11 +34,21 @@ fn bounds_are_checked_by_name() {
     wrong.overlap.points_max = 1000;
     assert!(wrong.validate().unwrap_err().to_string().contains("overlap.points_max"));
     let mut wrong = spec();
+    wrong.evaluation.sample_questions = 11;
+    assert!(wrong.validate().unwrap_err().to_string().contains("evaluation.sample_questions"));
+    let mut wrong = spec();
     wrong.training.learning_rate = f64::NAN;
     assert!(wrong.validate().unwrap_err().to_string().contains("training.learning_rate"));
     let mut wrong = spec();
     wrong.adapter.target_modules = TargetModules::Named(vec!["lm_head".into()]);
     assert!(wrong.validate().unwrap_err().to_string().contains("target_modules"));
+}
+
+#[test]
+fn a_run_file_of_an_older_version_asks_for_three_sample_questions() {
+    let mut written = serde_json::to_value(spec()).unwrap();
+    assert_eq!(written.as_object_mut().unwrap().remove("evaluation").unwrap()["sample_questions"], 3);
+    assert_eq!(serde_json::from_value::<RunSpec>(written).unwrap(), spec());
 }
 
 #[test]

@@ -15,7 +15,8 @@ Measure the final model of a run on its test set, where that was not possible
 at the end of the run, such as because the base model's folder had moved. The
 model must be the run's base model and the file the one that the run was
 launched with; both are checked before the test set is opened. A test set that
-was measured is not opened again.
+was measured is not opened again. Both models then answer the sample questions
+for `coordinator report`.
 
 Waits for the result and prints it. Ctrl-C stops waiting, not the measuring.
 

@@ -16,11 +16,12 @@ yet. The folder appears when it is complete, or not at all.
 
   --format peft    adapter_config.json and adapter_model.safetensors: load with
                    PEFT, or serve with vLLM as a LoRA adapter over the base
-                   model; and a README.md with what a hub shows: base model,
-                   counts, measurements, how to load it. Exporting again gives
-                   the same bytes
+                   model
   --format merged  the base model with the adapter added, in bf16: load with
-                   transformers as it is
+                   transformers, or serve with vLLM, as it is
+
+Both hold a README.md with what a hub shows: base model, licence, counts,
+measurements, how to load it. Exporting again gives the same bytes.
 
 Example:
   coordinator export 5f0c --format peft --out ./adapter \\
@@ -41,7 +42,7 @@ pub(super) struct Arguments {
     /// What to write
     #[arg(long, value_enum)]
     format: Format,
-    /// Name of the base model in a PEFT export, as users will load it: a hub name or a folder. The
+    /// Name of the base model in the export, as users will load it: a hub name or a folder. The
     /// coordinator's own folder where this is not given
     #[arg(long, value_name = "NAME")]
     base_name: Option<String>,
@@ -70,12 +71,6 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     // The locks close every file that is open, so the database goes first.
     drop((store, runs));
     let name = arguments.base_name.as_deref();
-    if name.is_some() && arguments.format == Format::Merged {
-        return Err(Error::Argument {
-            message: "a merged model has no base model to name".into(),
-            hint: "leave --base-name out, or export with --format peft".into(),
-        });
-    }
     let wishes = Wishes { format: arguments.format, out, base_name: name, model: arguments.model.as_deref() };
     export::export(folder, &state, &wishes, &config.sandbox.allow_missing)?;
     let document = json!({

@@ -2,10 +2,12 @@
 //! `watch`. Invariant: the run goes on whether or not anybody watches.
 
 use std::cell::RefCell;
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use common::progress::{COLUMNS, wrapped};
 use serde_json::json;
 
 use super::{output, status};
@@ -46,7 +48,10 @@ pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<(String, 
         return Err(Error::Internal("the coordinator answered something else".into()));
     };
     for note in &notes {
-        eprintln!("note: {note}");
+        let note = format!("note: {note}");
+        // A log keeps it on one line, where it can be searched for.
+        let columns = if std::io::stderr().is_terminal() { COLUMNS } else { usize::MAX };
+        wrapped(&note, columns).iter().for_each(|line| eprintln!("{line}"));
     }
     Ok((run, notes))
 }

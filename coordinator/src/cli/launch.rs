@@ -59,6 +59,9 @@ A run file (paths are relative to it):
   [overlap]
   enabled = true        # the default: each site leaves out records that are too
                         # close to the held-out ones; neither side shows a text
+  [evaluation]
+  sample_questions = 3  # the default, 0 to 10: held-out questions that base and
+                        # final model answer for `coordinator report`
 
 Example:
   coordinator launch RUN.toml --follow";

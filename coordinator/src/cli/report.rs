@@ -9,6 +9,7 @@ use common::language::Language;
 
 use super::{offline, output};
 use crate::error::{Error, Result};
+use crate::evaluate::details::Details;
 use crate::report::{self, collect, html, table};
 use crate::state_folder::StateFolder;
 
@@ -21,6 +22,13 @@ model comes from (dates, versions, fingerprints, every setting).
   --html FILE   a page for physicians and committees: one file without script or
                 anything from outside, for screen and paper
   --json        everything, for programs; a number not measured is null
+
+Where the records of the test file name a department or a disease, the result
+is shown by department, too. After the last round, base and final model answer a
+few questions of the test file, or of the validation file where there is no test
+file (`[evaluation] sample_questions` in the run file, 3 unless it says
+otherwise). The report shows them: it then holds text of the held-out set.
+--without-samples leaves them out of what you pass on.
 
 The interval is of the paired differences of the test questions. A run of a
 version that did not keep them has none, nor has one with fewer than 30
@@ -38,6 +46,9 @@ pub(super) struct Arguments {
     /// Write a page to this file, replacing it
     #[arg(long, value_name = "FILE", conflicts_with = "json")]
     html: Option<PathBuf>,
+    /// Leave the sample questions out: no text of the held-out set
+    #[arg(long)]
+    without_samples: bool,
     /// Print JSON
     #[arg(long)]
     json: bool,
@@ -49,7 +60,14 @@ pub(super) struct Arguments {
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let (store, runs) = offline::open_runs(folder)?;
     let state = runs.choose(arguments.run.as_deref())?;
-    let report: report::Report = collect::report(&store, &runs, &state, SystemClock.now())?;
+    let details = Details::read(&folder.details(state.launched.run)).unwrap_or_else(|error| {
+        eprintln!("note: without departments and sample questions: {error}");
+        None
+    });
+    let mut report: report::Report = collect::report(&store, &runs, &state, details, SystemClock.now())?;
+    if arguments.without_samples {
+        report.samples = None;
+    }
     if arguments.json {
         return output::print_json(&report);
     }

@@ -10,11 +10,14 @@ use std::time::Instant;
 use common::durable;
 use common::id::Digest;
 use common::run::TensorSpec;
-use model::{Adapter, BaseModel, Device, ModelConfig};
-use prepare::{PrepareError, samples, settings};
+use model::chat::ChatTokenizer;
+use model::generate::GenerationDefaults;
+use model::{Adapter, BaseModel, Device, ModelConfig, SampleScore};
+use prepare::{PrepareError, held_out, settings};
 use sandbox::process::ignore_hangups;
 
-use super::{Answer, ChildSettings, FirstAdapter, Job, ModelJob, OverlapJob, initial, locks, paired};
+use super::{Answer, ChildSettings, FirstAdapter, Job, ModelJob, OverlapJob};
+use super::{departments, initial, locks, paired, questions};
 use crate::error::Error;
 use crate::limits::JOB_BYTES_MAX;
 use crate::overlap;
@@ -72,6 +75,12 @@ pub fn answer(job: &Job, device: Device) -> Answer {
                 score(model, data, &base, adapters, *batch_size)
             })
         }
+        Job::Answer { model, data, base_fingerprint, adapter, questions } => {
+            load(model, device).map_err(Error::from).and_then(|base| {
+                initial::must_be_base(&model.model, &base, *base_fingerprint)?;
+                ask(model, data, &base, adapter, *questions)
+            })
+        }
     };
     result.unwrap_or_else(|error| failed(&error))
 }
@@ -99,7 +108,7 @@ fn describe(
     device: Device,
 ) -> Result<Answer, Error> {
     for path in data {
-        samples::of_held_out_file(path, &job.model, job.cutoff_tokens)?;
+        held_out::samples_of(path, &job.model, job.cutoff_tokens)?;
     }
     let base = load(job, device)?;
     let lora = settings::lora(&job.adapter);
@@ -128,23 +137,23 @@ fn score(
     adapters: &[Option<PathBuf>],
     batch_size: usize,
 ) -> Result<Answer, Error> {
-    if blobs::digest_of(&data.path)? != data.digest {
-        return Err(Error::Config {
-            path: data.path.clone(),
-            reason: "it changed since the run was launched".into(),
-        });
-    }
-    let samples = samples::of_held_out_file(&data.path, &job.model, job.cutoff_tokens)?;
-    let mut scores = Vec::with_capacity(adapters.len());
-    let mut of_base: Option<Vec<f64>> = None;
+    must_be_unchanged(data)?;
+    let held_out = held_out::samples_of(&data.path, &job.model, job.cutoff_tokens)?;
+    let losses = |each: &[SampleScore]| each.iter().map(|score| score.loss).collect::<Vec<f64>>();
+    let (mut scores, mut by_department) = (Vec::with_capacity(adapters.len()), Vec::new());
+    let mut of_base: Option<Vec<SampleScore>> = None;
     for path in adapters {
         let started = Instant::now();
         let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
-        let measured = model::evaluate_each(base, adapter.as_ref(), &samples, batch_size, &mut |_, _| {});
-        let (measured, losses) = measured.map_err(PrepareError::from)?;
-        let paired = of_base.as_deref().and_then(|of_base| paired::compare(of_base, &losses));
+        let samples = &held_out.samples;
+        let measured = model::evaluate_each(base, adapter.as_ref(), samples, batch_size, &mut |_, _| {});
+        let (measured, each) = measured.map_err(PrepareError::from)?;
+        let compared = of_base.as_deref().map(|of_base| {
+            by_department = departments::by_department(&held_out.departments, of_base, &each);
+            paired::compare(&losses(of_base), &losses(&each))
+        });
         if path.is_none() {
-            of_base = Some(losses);
+            of_base = Some(each);
         }
         scores.push(Metrics {
             loss: measured.loss,
@@ -153,10 +162,35 @@ fn score(
             supervised_tokens: measured.supervised_tokens,
             samples: measured.samples,
             duration_ms: u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX),
-            paired,
+            paired: compared.flatten(),
         });
     }
-    Ok(Answer::Scored { scores })
+    Ok(Answer::Scored { scores, departments: by_department })
+}
+
+/// Sample questions of a file, answered by the base model and with the adapter.
+fn ask(
+    job: &ModelJob,
+    data: &PinnedFile,
+    base: &BaseModel,
+    adapter: &Path,
+    wanted: usize,
+) -> Result<Answer, Error> {
+    must_be_unchanged(data)?;
+    let tokenizer = ChatTokenizer::load(&job.model).map_err(PrepareError::from)?;
+    let defaults = GenerationDefaults::read(&job.model).map_err(PrepareError::from)?;
+    let records = held_out::records_of(&data.path)?;
+    let chosen = questions::choose(&records, &tokenizer, wanted).map_err(PrepareError::from)?;
+    let adapter = read_adapter(adapter, base.config(), job)?;
+    let answered = questions::answer(&chosen, base, &adapter, &tokenizer, &defaults);
+    Ok(Answer::Answered { questions: answered.map_err(PrepareError::from)? })
+}
+
+fn must_be_unchanged(data: &PinnedFile) -> Result<(), Error> {
+    if blobs::digest_of(&data.path)? == data.digest {
+        return Ok(());
+    }
+    Err(Error::Config { path: data.path.clone(), reason: "it changed since the run was launched".into() })
 }
 
 fn load(job: &ModelJob, device: Device) -> Result<BaseModel, PrepareError> {

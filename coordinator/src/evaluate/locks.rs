@@ -36,6 +36,10 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
             read.push(data.path.clone());
             read.extend(adapters.iter().flatten().cloned());
         }
+        Job::Answer { model, data, adapter, .. } => {
+            read.extend(readable(&model.model));
+            read.extend([data.path.clone(), adapter.clone()]);
+        }
     }
     let is_on_gpu = settings.device != Device::Cpu;
     if is_on_gpu {

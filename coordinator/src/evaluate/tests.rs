@@ -33,7 +33,7 @@ async fn answer_of(script: &str) -> Result<Answer> {
 #[tokio::test]
 async fn an_answer_is_read_and_a_failure_is_one() {
     let scored = answer_of("read line; echo '{\"answer\":\"scored\",\"scores\":[]}'").await.unwrap();
-    assert_eq!(scored, Answer::Scored { scores: vec![] });
+    assert_eq!(scored, Answer::Scored { scores: vec![], departments: vec![] });
     let failed =
         answer_of("echo '{\"answer\":\"failed\",\"message\":\"m\",\"hint\":null,\"user\":true}'").await;
     assert!(matches!(failed.unwrap(), Answer::Failed { user: true, .. }));

@@ -15,7 +15,7 @@ use tokio::time::{Instant, MissedTickBehavior};
 
 use super::crash;
 use super::performer::Performer;
-use super::presence::{Presence, is_offline};
+use super::presence::Presence;
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -181,7 +181,7 @@ async fn note_absent(world: &World, effects: &mut Effects) {
     let was_there = |site: &SiteId| rows.iter().any(|row| &row.name == site && row.seen_at.is_some());
     let absence = |site: &SiteId| match missing.get(site) {
         Some(_) if !was_there(site) => Some(Absence::NeverConnected),
-        Some(since) if is_offline(*since, now) => Some(Absence::Offline),
+        Some(since) if world.presence.is_offline(*since, now) => Some(Absence::Offline),
         _ => None,
     };
     let sites: BTreeMap<SiteId, Absence> =

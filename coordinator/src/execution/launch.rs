@@ -296,9 +296,7 @@ async fn describe(evaluator: &Evaluator, job: &Job) -> Result<Described> {
             Ok(Described { fingerprint, tensors, public_key })
         }
         Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
-        Answer::Scored { .. } | Answer::Fingerprinted { .. } => {
-            Err(Error::Internal("the child answered something else".into()))
-        }
+        _ => Err(Error::Internal("the child answered something else".into())),
     }
 }
 

@@ -2,6 +2,8 @@
 //! task of its own; each effect ends in the event that reports it. Invariant: performing an effect twice
 //! leaves the same files, named by the same digests.
 
+mod details;
+
 use std::future::Future;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::aggregate::{self, Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
+use crate::evaluate::details::{Department, HeldOutSet};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob};
 use crate::limits::{EFFECT_ATTEMPTS_MAX, EFFECT_WAIT_MS_MAX, EFFECT_WAIT_MS_MIN, EVALUATION_ATTEMPTS_MAX};
 use crate::overlap;
@@ -69,7 +72,7 @@ impl Performer {
             }
             Effect::Score { round, adapter } => {
                 let score = self.score_one(state, Some(adapter)).await;
-                Some(Event::Scored { round, score })
+                Some(Event::Scored { round, score: self.with_samples(state, round, adapter, score).await })
             }
             Effect::Publish { round, adapter } => {
                 let work = || self.publish(round, adapter);
@@ -144,9 +147,22 @@ impl Performer {
             return Score::Unevaluated { reason: "the run has no validation file".into() };
         };
         match self.score(state, data, vec![adapter]).await {
-            Ok(scores) => scores.first().copied().map_or_else(no_score, Score::Measured),
+            Ok((scores, _)) => scores.first().copied().map_or_else(no_score, Score::Measured),
             Err(error) => Score::Unevaluated { reason: error.to_string() },
         }
+    }
+
+    /// The last round of a run without a test file is all that it measures: its samples are of the validation
+    /// file. What they take is part of the evaluation's time.
+    async fn with_samples(&self, state: &RunState, round: Round, adapter: Digest, mut score: Score) -> Score {
+        let is_last = state.launched.test.is_none() && round.0 == state.launched.spec.rounds;
+        if let (true, Score::Measured(metrics)) = (is_last, &mut score) {
+            let started = Instant::now();
+            self.keep_details(state, HeldOutSet::Validation, adapter, Vec::new()).await;
+            let took_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+            metrics.duration_ms = metrics.duration_ms.saturating_add(took_ms);
+        }
+        score
     }
 
     /// Tries again as long as that can help; then the run ends with the reason.
@@ -224,7 +240,8 @@ impl Performer {
             None => Err(Error::Internal("the run has no test file".into())),
         };
         match scores {
-            Ok(scores) => {
+            Ok((scores, departments)) => {
+                self.keep_details(state, HeldOutSet::Test, adapter, departments).await;
                 let at = |index: usize| scores.get(index).copied().map_or_else(no_score, Score::Measured);
                 Event::TestScored { base: at(0), federated: at(1), attempt }
             }
@@ -241,7 +258,7 @@ impl Performer {
         state: &RunState,
         data: &PinnedFile,
         adapters: Vec<Option<Digest>>,
-    ) -> Result<Vec<Metrics>> {
+    ) -> Result<(Vec<Metrics>, Vec<Department>)> {
         let path = |digest: &Option<Digest>| digest.map(|digest| self.folder.blob(digest));
         let job = Job::Score {
             model: model_job(state),
@@ -254,8 +271,8 @@ impl Performer {
         loop {
             let started = Instant::now();
             let error = match self.evaluator.run(&job).await {
-                Ok(Answer::Scored { scores }) if scores.len() == adapters.len() => {
-                    return Ok(with_duration(scores, started.elapsed()));
+                Ok(Answer::Scored { scores, departments }) if scores.len() == adapters.len() => {
+                    return Ok((with_duration(scores, started.elapsed()), departments));
                 }
                 Ok(Answer::Failed { message, hint, user }) => Error::Model { message, hint, user },
                 Ok(_) => Error::Internal("the evaluation answered something else".into()),
@@ -356,3 +373,6 @@ fn damaged(what: &str, digest: Digest) -> Error {
 fn no_score() -> Score {
     Score::Unevaluated { reason: "the evaluation gave no numbers".into() }
 }
+
+#[cfg(test)]
+mod tests;

@@ -16,13 +16,20 @@ use crate::limits::OFFLINE_MS_MIN;
 #[derive(Debug)]
 pub struct Presence {
     connections: Connections,
+    /// Without a connection for so long a site is offline.
+    offline_ms: u64,
     last: Mutex<BTreeMap<SiteId, Timestamp>>,
 }
 
 impl Presence {
     /// With these connections.
     pub fn new(connections: Connections) -> Self {
-        Self { connections, last: Mutex::default() }
+        Self::patient(connections, OFFLINE_MS_MIN)
+    }
+
+    /// As [`Self::new`], with another patience.
+    pub(super) fn patient(connections: Connections, offline_ms: u64) -> Self {
+        Self { connections, offline_ms, last: Mutex::default() }
     }
 
     /// Sites that are connected now.
@@ -35,11 +42,11 @@ impl Presence {
         let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         missing(&mut last, &self.connected(), sites, now)
     }
-}
 
-/// Whether a site that has been missing since then is offline.
-pub fn is_offline(since: Timestamp, now: Timestamp) -> bool {
-    now.since_ms(since) >= OFFLINE_MS_MIN
+    /// Whether a site that has been missing since then is offline.
+    pub fn is_offline(&self, since: Timestamp, now: Timestamp) -> bool {
+        now.since_ms(since) >= self.offline_ms
+    }
 }
 
 /// Whose certificate this is.
@@ -67,10 +74,11 @@ mod tests {
     fn a_site_is_offline_after_a_minute_and_there_again_at_once() {
         let name = |text: &str| -> SiteId { text.parse().unwrap() };
         let (mut last, sites) = (BTreeMap::new(), [name("a"), name("b")]);
+        let presence = Presence::new(Connections::default());
         let mut offline = |connected: &[&str], ms| -> Vec<String> {
             let connected = connected.iter().map(|text| name(text)).collect();
             let missing = missing(&mut last, &connected, &sites, Timestamp(ms));
-            let offline = missing.into_iter().filter(|(_, since)| is_offline(*since, Timestamp(ms)));
+            let offline = missing.into_iter().filter(|(_, since)| presence.is_offline(*since, Timestamp(ms)));
             offline.map(|(site, _)| site.to_string()).collect()
         };
         assert!(offline(&["a"], 5).is_empty(), "b has its time to come back");

@@ -1,14 +1,17 @@
-//! The README.md of a PEFT export: front matter as Hugging Face reads it, what was measured on how many
-//! records, and how to load the adapter. Called by `export`, behind its locks. Invariants: it is a function
-//! of the run's journal, the name and the licence, so that two exports are alike to the byte; it names no
-//! site, and nothing of this machine but the base folder's last part.
+//! The README.md of an export: front matter as Hugging Face reads it, what was measured on how many records,
+//! and how to load it. Called by `export`, behind its locks. Invariants: it is a function of the run's
+//! journal, the name and the licence, so that two exports are alike to the byte; it names no site, and
+//! nothing of this machine but the base folder's last part.
+
+mod usage;
 
 use std::fmt::Write as _;
 use std::path::Path;
 
-use common::run::vllm_rank;
 use model::bounded;
 
+use self::usage::quoted;
+use super::format::Format;
 use crate::admin::report::rfc3339;
 use crate::error::{Error, Result};
 use crate::limits::{BASE_NAME_BYTES_MAX, CARD_BYTES_MAX};
@@ -53,13 +56,22 @@ fn licence_in(card: &str) -> Option<String> {
     is_plain.then(|| licence.to_owned())
 }
 
+/// What a card names beside the run.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Subject<'a> {
+    /// What lies beside it.
+    pub(super) format: Format,
+    /// The base model's folder at the coordinator.
+    pub(super) base_folder: &'a Path,
+    /// The base model's own name, where it was given.
+    pub(super) base_name: Option<&'a str>,
+    /// The base model's licence, where it is known.
+    pub(super) licence: Option<&'a str>,
+}
+
 /// The whole file.
-pub(super) fn render(
-    state: &RunState,
-    base_folder: &Path,
-    base_name: Option<&str>,
-    licence: Option<&str>,
-) -> String {
+pub(super) fn render(state: &RunState, subject: Subject<'_>) -> String {
+    let Subject { format, base_folder, base_name, licence } = subject;
     let base = base_name.map_or_else(|| name_of(base_folder), str::to_owned);
     let measured = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).copied();
     let validation = newest(state).and_then(|record| measured(&record.score));
@@ -67,10 +79,28 @@ pub(super) fn render(
         ("test", measured(&state.test.base), measured(&state.test.federated)),
         ("validation", measured(&state.base), validation),
     ];
-    let mut card = front_matter(state, &base, licence, &sets);
-    about(&mut card, state, &base, base_name.is_some());
+    let mut card = front_matter(state, format, &base, licence, &sets);
+    about(&mut card, state, format, &base);
+    if base_name.is_none() {
+        card.push_str(
+            "`base_model` above is the name of a folder; export with `--base-name` to give the model's own \
+             name.\n\n",
+        );
+    }
+    facts(&mut card, state);
     measurements(&mut card, &sets);
-    usage(&mut card, state, &base);
+    if format == Format::Merged && sets.iter().any(|(_, _, adapted)| adapted.is_some()) {
+        let weights = word(&state.launched.spec.base.weights);
+        let _ = write!(
+            card,
+            "Measured with the adapter beside the base model in {weights}; these files are the sum of both in bf16, \
+             which rounds a little otherwise.\n\n"
+        );
+    }
+    match format {
+        Format::Peft => usage::of_adapter(&mut card, state, &base),
+        Format::Merged => usage::of_model(&mut card),
+    }
     card
 }
 
@@ -89,13 +119,25 @@ fn newest(state: &RunState) -> Option<&RoundRecord> {
     state.rounds.iter().rev().find(|record| record.published_at.is_some())
 }
 
-fn front_matter(state: &RunState, base: &str, licence: Option<&str>, sets: &[Measured<'_>]) -> String {
+fn front_matter(
+    state: &RunState,
+    format: Format,
+    base: &str,
+    licence: Option<&str>,
+    sets: &[Measured<'_>],
+) -> String {
     let mut text = format!("---\nbase_model: {}\n", quoted(base));
     if let Some(licence) = licence {
         let _ = writeln!(text, "license: {licence}");
     }
-    text.push_str("library_name: peft\npipeline_tag: text-generation\n");
-    text.push_str("tags:\n- lora\n- qlora\n- federated-learning\n- consilium\n");
+    text.push_str(match format {
+        Format::Peft => "library_name: peft\n",
+        // What a hub asks of a model that is not an adapter.
+        Format::Merged => "base_model_relation: finetune\nlibrary_name: transformers\n",
+    });
+    text.push_str(
+        "pipeline_tag: text-generation\ntags:\n- lora\n- qlora\n- federated-learning\n- consilium\n",
+    );
     if sets.iter().any(|(_, _, adapted)| adapted.is_some()) {
         let name = quoted(&state.launched.spec.name);
         let _ = writeln!(text, "model-index:\n- name: {name}\n  results:");
@@ -124,32 +166,28 @@ fn front_matter(state: &RunState, base: &str, licence: Option<&str>, sets: &[Mea
     text
 }
 
-/// As a YAML string: JSON's escapes are YAML's.
-fn quoted(text: &str) -> String {
-    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+fn about(card: &mut String, state: &RunState, format: Format, base: &str) {
+    let spec = &state.launched.spec;
+    let (rank, alpha) = (spec.adapter.rank, spec.adapter.alpha);
+    let base = plain(base);
+    let what = match format {
+        Format::Peft => format!("A LoRA adapter (rank {rank}, alpha {alpha}) over `{base}`"),
+        Format::Merged => format!("`{base}` in bf16 with a LoRA adapter (rank {rank}, alpha {alpha}) added"),
+    };
+    let _ = write!(
+        card,
+        "# {}\n\n{what}, trained by several sites together with Consilium: the records stayed at the sites, which \
+         sent adapter updates.\n\n",
+        plain(&spec.name),
+    );
 }
 
-fn about(card: &mut String, state: &RunState, base: &str, is_named: bool) {
+fn facts(card: &mut String, state: &RunState) {
     let launched = &state.launched;
     let spec = &launched.spec;
     let published = state.rounds.iter().filter(|record| record.published_at.is_some()).count();
     let updates = newest(state).map(|record| &record.updates);
     let records = updates.into_iter().flatten().fold(0, |sum: u64, (_, it)| sum.saturating_add(it.records));
-    let _ = write!(
-        card,
-        "# {}\n\nA LoRA adapter (rank {}, alpha {}) over `{}`, trained by several sites together with Consilium: \
-         the records stayed at the sites, which sent adapter updates.\n\n",
-        plain(&spec.name),
-        spec.adapter.rank,
-        spec.adapter.alpha,
-        plain(base),
-    );
-    if !is_named {
-        card.push_str(
-            "`base_model` above is the name of a folder; export with `--base-name` to give the model's own \
-             name.\n\n",
-        );
-    }
     let rows = [
         ("run", format!("`{}`, launched {}", launched.run, rfc3339(state.launched_at))),
         ("rounds published", format!("{published} of {}", spec.rounds)),
@@ -211,24 +249,10 @@ fn measurements(card: &mut String, sets: &[Measured<'_>]) {
     }
 }
 
-fn usage(card: &mut String, state: &RunState, base: &str) {
-    let python = quoted(base);
-    let rank = state.launched.spec.adapter.rank as u64;
-    let most = vllm_rank(rank).unwrap_or(rank);
-    let _ = write!(
-        card,
-        "## How to load it\n\nIn this folder, with PEFT:\n\n```python\nfrom peft import PeftModel\n\
-         from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
-         base = AutoModelForCausalLM.from_pretrained({python})\n\
-         tokenizer = AutoTokenizer.from_pretrained({python})\n\
-         model = PeftModel.from_pretrained(base, \".\")\n```\n\n\
-         With transformers, where PEFT is installed:\n\n```python\n\
-         from transformers import AutoModelForCausalLM\n\n\
-         model = AutoModelForCausalLM.from_pretrained({python})\nmodel.load_adapter(\".\")\n```\n\n\
-         With vLLM:\n\n```sh\n\
-         vllm serve {} --enable-lora --max-lora-rank {most} --lora-modules adapter=.\n```\n",
-        shell(base)
-    );
+/// A setting as a run file spells it.
+fn word(value: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(value).ok();
+    value.as_ref().and_then(|value| value.as_str()).unwrap_or_default().to_owned()
 }
 
 /// On one line of Markdown, without markup.
@@ -236,12 +260,6 @@ fn plain(text: &str) -> String {
     text.chars()
         .map(|it| if it.is_control() || matches!(it, '`' | '<' | '>' | '|') { ' ' } else { it })
         .collect()
-}
-
-/// As one word of a POSIX shell.
-fn shell(text: &str) -> String {
-    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
-    if text.bytes().all(is_bare) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
 }
 
 #[cfg(test)]
@@ -271,6 +289,24 @@ mod tests {
         state
     }
 
+    fn subject<'a>(base_name: Option<&'a str>, licence: Option<&'a str>) -> Subject<'a> {
+        Subject { format: Format::Peft, base_folder: Path::new("/srv/base"), base_name, licence }
+    }
+
+    #[test]
+    fn a_merged_model_is_loaded_by_itself() {
+        let merged = Subject { format: Format::Merged, ..subject(Some("Org/Base"), Some("mit")) };
+        let card = render(&state(), merged);
+        let front = card.split("---\n").nth(1).unwrap();
+        for line in ["base_model: \"Org/Base\"", "license: mit", "base_model_relation: finetune"] {
+            assert!(front.lines().any(|found| found == line), "{line} is missing in\n{front}");
+        }
+        assert!(front.contains("library_name: transformers") && front.contains("loss (n = 60)"), "{front}");
+        assert!(card.contains("from_pretrained(\".\")") && card.contains("vllm serve ."), "{card}");
+        assert!(card.contains("beside the base model in nf4") && !card.contains("PeftModel"), "{card}");
+        assert!(card.contains("95 % interval -12.0 % to -8.0 %") && !card.contains("site-0"), "{card}");
+    }
+
     #[test]
     fn a_folder_of_the_hubs_cache_is_called_as_at_the_hub() {
         let cache = "/home/a/.cache/huggingface/hub/models--Qwen--Qwen2.5-0.5B/snapshots/0123abcd";
@@ -281,8 +317,8 @@ mod tests {
 
     #[test]
     fn the_front_matter_is_what_a_hub_reads() {
-        let card =
-            render(&state(), Path::new("/srv/base"), Some("Qwen/Qwen2.5-0.5B-Instruct"), Some("apache-2.0"));
+        let named = subject(Some("Qwen/Qwen2.5-0.5B-Instruct"), Some("apache-2.0"));
+        let card = render(&state(), named);
         let front = card.split("---\n").nth(1).unwrap();
         for line in [
             "base_model: \"Qwen/Qwen2.5-0.5B-Instruct\"",
@@ -306,7 +342,7 @@ mod tests {
     fn without_a_name_nothing_of_this_machine_is_told_but_the_folders_name() {
         let mut state = state();
         state.launched.model = "/srv/secret place/it's".into();
-        let card = render(&state, &state.launched.model, None, None);
+        let card = render(&state, Subject { base_folder: &state.launched.model, ..subject(None, None) });
         assert!(card.contains("base_model: \"it's\"") && card.contains("--base-name"), "{card}");
         assert!(!card.contains("/srv") && !card.contains("license:"));
         assert!(card.contains("vllm serve 'it'\\''s' "), "{card}");
@@ -318,7 +354,7 @@ mod tests {
         for name in ["", " ", "a\nlicense: mit", &"x".repeat(BASE_NAME_BYTES_MAX + 1)] {
             assert!(check_name(name).is_err(), "{name}");
         }
-        let card = render(&state(), Path::new("/srv/base"), Some("a\" # b"), None);
+        let card = render(&state(), subject(Some("a\" # b"), None));
         assert!(card.contains("base_model: \"a\\\" # b\"\n"));
     }
 

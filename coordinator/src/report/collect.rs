@@ -7,19 +7,26 @@ use common::clock::Timestamp;
 use serde_json::Value;
 
 use super::document::{
-    Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
+    DepartmentReport, Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
 };
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
+use crate::evaluate::details::{Department, Details};
 use crate::execution::runs::Runs;
 use crate::round::state::{Metrics, RunState};
 use crate::store::Store;
 
-/// The report of a run as it stands at `now`.
+/// The report of a run as it stands at `now`; `details` are what is kept of it beside the journal.
 ///
 /// # Errors
 /// The database cannot be read.
-pub fn report(store: &Store, runs: &Runs, state: &RunState, now: Timestamp) -> Result<Report> {
+pub fn report(
+    store: &Store,
+    runs: &Runs,
+    state: &RunState,
+    details: Option<Details>,
+    now: Timestamp,
+) -> Result<Report> {
     let status = run_report(store, runs, state, 0)?;
     let rounds: Vec<Round> = status.history.iter().map(round).collect();
     let newest = status.history.iter().rev().filter(|round| round.published.is_some());
@@ -31,7 +38,16 @@ pub fn report(store: &Store, runs: &Runs, state: &RunState, now: Timestamp) -> R
         worst_round_overhead_s: rounds.iter().filter_map(|round| round.overhead_s).reduce(f64::max),
         ..Timings::default()
     };
+    // Of an earlier attempt, or of an attempt that did not end, they say nothing of what is shown beside
+    // them.
+    let details = details.filter(|details| {
+        state.is_over() && details.adapter == state.model() && details.attempt == state.test.attempt
+    });
+    let (departments, samples) =
+        details.map_or((Vec::new(), None), |details| (details.departments, details.samples));
     Ok(Report {
+        departments: departments.into_iter().map(department).collect(),
+        samples,
         run: run(state, &status),
         base: held(status.base.as_ref(), status.test.base.as_ref()),
         last: held(validated.as_ref(), status.test.federated.as_ref()),
@@ -81,6 +97,21 @@ fn test_set(status: &RunReport) -> TestSet {
         paired,
         change: change.map(|(base, last)| last.loss / base.loss - 1.0),
         change_interval: paired.as_ref().and_then(interval),
+    }
+}
+
+fn department(measured: Department) -> DepartmentReport {
+    let Department { name, questions, supervised_tokens, base_loss, loss, .. } = measured;
+    DepartmentReport {
+        name,
+        questions,
+        supervised_tokens,
+        base_loss,
+        loss,
+        base_token_accuracy: measured.base_token_accuracy,
+        token_accuracy: measured.token_accuracy,
+        change: (base_loss > 0.0).then(|| loss / base_loss - 1.0),
+        change_interval: measured.paired.as_ref().and_then(interval),
     }
 }
 

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::evaluate::details::Samples;
 use crate::limits::INTERVAL_RECORDS_MIN;
 use crate::round::state::Paired;
 
@@ -27,6 +28,13 @@ pub struct Report {
     pub last: Held,
     /// The test set.
     pub test: TestSet,
+    /// The test set by department, where its file names them; the largest first.
+    #[serde(default)]
+    pub departments: Vec<DepartmentReport>,
+    /// Questions of a held-out set with the answers of base and final model; `null` where none were asked
+    /// for, of a run that is not over, and with `--without-samples`.
+    #[serde(default)]
+    pub samples: Option<Samples>,
     /// The sites that were invited.
     pub sites: Vec<SiteReport>,
     /// When the coordinator opened the test set, from its journal. Exactly one is expected of a finished run.
@@ -90,6 +98,25 @@ pub struct TestSet {
     pub change: Option<f64>,
     /// The 95 % interval of it, from the paired differences of the records; `null` where there are none or
     /// too few.
+    pub change_interval: Option<[f64; 2]>,
+}
+
+/// The test questions of one department.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names say it")]
+pub struct DepartmentReport {
+    /// As the file names it; `null` for the questions without one and those of the smallest departments.
+    pub name: Option<String>,
+    pub questions: u64,
+    pub supervised_tokens: u64,
+    pub base_loss: f64,
+    /// Of the final model, as are the next ones.
+    pub loss: f64,
+    pub base_token_accuracy: f64,
+    pub token_accuracy: f64,
+    /// Of the loss, as a fraction of the base model's.
+    pub change: Option<f64>,
+    /// As for the whole set: `null` where the questions are too few.
     pub change_interval: Option<[f64; 2]>,
 }
 

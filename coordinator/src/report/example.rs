@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::document::*;
+use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
 use crate::round::state::Paired;
 
 /// A report with every field filled.
@@ -44,6 +45,8 @@ pub(crate) fn report() -> Report {
             change: Some(change),
             change_interval: interval(&paired),
         },
+        departments: vec![department(Some("心血管科"), 40), department(None, 20)],
+        samples: Some(samples()),
         sites: vec![site("cardiology", 775), site("a<script>", 802)],
         test_set_openings: vec![Opening {
             at: "2026-01-01T00:00:00Z".to_owned(),
@@ -69,6 +72,32 @@ pub(crate) fn report() -> Report {
         },
         paths: None,
     }
+}
+
+fn department(name: Option<&str>, questions: u64) -> DepartmentReport {
+    DepartmentReport {
+        name: name.map(str::to_owned),
+        questions,
+        supervised_tokens: 30 * questions,
+        base_loss: 5.87,
+        loss: 5.17,
+        base_token_accuracy: 0.1305,
+        token_accuracy: 0.2139,
+        change: Some(5.17 / 5.87 - 1.0),
+        change_interval: (questions >= 30).then_some([-0.149, -0.09]),
+    }
+}
+
+fn samples() -> Samples {
+    let said = |text: &str, ended| Said { text: text.to_owned(), ended };
+    let question = SampleQuestion {
+        department: Some("心血管科".to_owned()),
+        question: "抽烟能引起高血压吗？\n<b>\u{1b}[31m</b>".to_owned(),
+        reference: "长期抽烟是高血压病的易发因素之一。".repeat(40),
+        base: said("Smoking <i>is</i>", false),
+        federated: said("长期抽烟会引起高血压。", true),
+    };
+    Samples { set: HeldOutSet::Test, tokens_max: 80, questions: vec![question], reason: None }
 }
 
 fn held(loss: f64, accuracy: f64) -> Held {
@@ -101,6 +130,7 @@ pub(crate) fn going() -> Report {
     let mut report = report();
     (report.run.phase, report.run.ended) = ("collecting".to_owned(), None);
     (report.base, report.last, report.test) = (Held::default(), Held::default(), TestSet::default());
+    (report.departments, report.samples) = (Vec::new(), None);
     report.rounds.truncate(1);
     let round = &mut report.rounds[0];
     (round.adapter_digest, round.validation_loss) = (None, None);

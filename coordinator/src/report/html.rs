@@ -3,14 +3,15 @@
 //! Called by `cli::report` and by the demo. Reads a `Report` and nothing else. It must still open from an
 //! archive in ten years, print on paper, and follow the reader's light or dark setting; hence no script and
 //! no web font. Every text that comes from outside goes through [`escape`]. What a physician needs stands
-//! first (`lead`), then the measurements (`quality`), then what left and where the model comes from
-//! (`origin`).
+//! first (`lead`), then the measurements (`quality`, `samples`), then what left and where the model comes
+//! from (`origin`).
 
 mod curve;
 mod lead;
 mod origin;
 mod page;
 mod quality;
+mod samples;
 
 use common::language::Language;
 use common::page::{STYLE, escape, unbroken};
@@ -28,6 +29,8 @@ pub fn render(report: &Report, language: Language) -> String {
         lead::meaning(&page),
         quality::charts(&page),
         quality::table(&page),
+        samples::departments(&page),
+        samples::questions(&page),
         origin::sites(&page),
         origin::warnings(&page),
         origin::limits(&page),
@@ -66,6 +69,7 @@ mod tests {
             assert!(!html.contains("<script>") && html.contains("a&lt;script&gt;"));
             assert!(html.contains("medqa &lt;zh&gt; &amp; friends") && !html.contains("<b>x"));
             assert!(html.contains("site &lt;i&gt; &amp; co"));
+            assert!(html.contains("Smoking &lt;i&gt;is&lt;/i&gt;") && !html.contains("<i>"));
         }
     }
 
@@ -118,6 +122,21 @@ mod tests {
         let html = render(&report, Language::En);
         assert!(html.contains("was not checked") && !html.contains("left out of their training"));
         assert!(html.contains("1 hospital trained") && !html.contains("class=\"base\""), "{html}");
+    }
+
+    #[test]
+    fn a_look_into_the_held_out_set_says_that_it_is_one() {
+        let mut report = example::report();
+        for (language, words) in BOTH.into_iter().zip(["text of the consortium's test set", "测试集的原文"])
+        {
+            let html = render(&report, language).replace("&#39;", "'");
+            assert!(html.contains(words) && html.contains("心血管科"), "{html}");
+        }
+        assert!(render(&report, Language::En).contains("<small>(cut)</small>"));
+        report.samples = None;
+        report.departments.clear();
+        let html = render(&report, Language::En);
+        assert!(!html.contains("Sample questions") && !html.contains("By department"));
     }
 
     #[test]

@@ -3,14 +3,16 @@
 //! Called by `cli::report` and by the demo. Plain text, at most 80 columns (a Chinese character takes two),
 //! no colour: it is pasted into mails and CI logs, and there is nothing for `NO_COLOR` to switch off.
 
+mod samples;
+
 use common::language::Language;
-use unicode_width::UnicodeWidthStr;
+use common::progress::{COLUMNS, cut, wrapped};
 
 use super::document::{Held, Report, SiteReport};
 use super::sentences::sentences;
+use super::text::{left, right};
 use super::{format, words as w};
 
-const COLUMNS: usize = 80;
 /// Longest site name shown in full; longer ones are cut with a sign that they are.
 const NAME_COLUMNS: usize = 18;
 /// Of the columns behind the first two, in `quality`.
@@ -21,15 +23,17 @@ const SITE_COLUMNS: [usize; 4] = [9, 9, 15, 9];
 /// The whole text, ending with a newline.
 pub fn render(report: &Report, language: Language) -> String {
     let mut lines =
-        wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }));
+        wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }), COLUMNS);
     lines.push(String::new());
     quality(report, language, &mut lines);
     lines.push(String::new());
+    samples::departments(report, language, &mut lines);
+    samples::questions(report, language, &mut lines);
     sites(report, language, &mut lines);
     lines.push(String::new());
-    lines.extend(wrapped(&times(report, language)));
+    lines.extend(wrapped(&times(report, language), COLUMNS));
     for warning in &report.warnings {
-        lines.extend(wrapped(warning));
+        lines.extend(wrapped(warning, COLUMNS));
     }
     lines.join("\n") + "\n"
 }
@@ -96,7 +100,7 @@ fn sites(report: &Report, language: Language, lines: &mut Vec<String>) {
         lines.push(row(&site.name, cells, &verdict(site, language)));
     }
     if !ledgers {
-        lines.extend(wrapped(w::RECORDS_ROUNDED.get(language)));
+        lines.extend(wrapped(w::RECORDS_ROUNDED.get(language), COLUMNS));
     }
 }
 
@@ -122,46 +126,13 @@ fn times(report: &Report, language: Language) -> String {
 }
 
 fn shortened(name: &str) -> String {
-    if name.width() <= NAME_COLUMNS {
-        return name.to_owned();
-    }
-    name.chars().take(NAME_COLUMNS - 1).chain(['~']).collect()
-}
-
-fn left(text: &str, columns: usize) -> String {
-    format!("{text}{}", " ".repeat(columns.saturating_sub(text.width())))
-}
-
-fn right(text: &str, columns: usize) -> String {
-    format!("{}{text}", " ".repeat(columns.saturating_sub(text.width())))
-}
-
-/// Lines of at most 80 columns. English breaks between words, Chinese anywhere.
-fn wrapped(text: &str) -> Vec<String> {
-    let (mut lines, mut line) = (Vec::new(), String::new());
-    let mut push = |line: &mut String| lines.push(std::mem::take(line).trim_end().to_owned());
-    for word in text.split_inclusive(' ') {
-        // A sign that no line should begin with hangs over by its two columns, so two are kept free.
-        if line.width() + word.trim_end().width() > COLUMNS && !line.is_empty() && word.is_ascii() {
-            push(&mut line);
-        }
-        for character in word.chars() {
-            let is_sign = matches!(character, '，' | '。' | '；' | '：' | '、' | '！' | '）');
-            let most = if is_sign { COLUMNS } else { COLUMNS - 2 };
-            let column = UnicodeWidthStr::width(character.encode_utf8(&mut [0; 4]) as &str);
-            let full = line.width() + column > if word.is_ascii() { COLUMNS } else { most };
-            if full && character != ' ' {
-                push(&mut line);
-            }
-            line.push(character);
-        }
-    }
-    push(&mut line);
-    lines
+    cut(name, NAME_COLUMNS)
 }
 
 #[cfg(test)]
 mod tests {
+    use unicode_width::UnicodeWidthStr;
+
     use super::super::example;
     use super::*;
 
@@ -201,6 +172,19 @@ mod tests {
         }
         let chinese = render(&example::report(), Language::Zh).replace('\n', "");
         assert!(chinese.contains("60 道测试题") && chinese.contains("第 2 轮后"), "{chinese}");
+        assert!(chinese.contains("题数    基础    最终"), "heads stand apart: {chinese}");
+    }
+
+    #[test]
+    fn samples_are_cut_to_a_few_lines_and_obey_no_control_character() {
+        for language in BOTH {
+            let text = render(&example::report(), language);
+            let (_, reference) = text.split_once(w::REFERENCE.get(language)).unwrap();
+            let (reference, _) = reference.split_once(w::BASE_MODEL.get(language)).unwrap();
+            let lines: Vec<&str> = reference.trim().lines().collect();
+            assert!(lines.len() == 4 && lines[3].ends_with(" ~"), "{text}");
+            assert!(text.contains("\\u{1b}[31m") && text.contains("-14.9"), "{text}");
+        }
     }
 
     #[test]

@@ -145,7 +145,8 @@ fn explain(error: ModelError) -> SiteError {
     PrepareError::from(error).into()
 }
 
-fn size(bytes: u64) -> String {
+/// `1.21 GB`, `3.4 MB`.
+pub(super) fn size(bytes: u64) -> String {
     if bytes >= 1_000_000_000 {
         format!("{:.2} GB", bytes as f64 / 1e9)
     } else {

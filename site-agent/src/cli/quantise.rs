@@ -7,6 +7,7 @@ use model::nf4::CodeRule;
 use prepare::PrepareError;
 use sandbox::{FileRules, Lock};
 
+use super::plan::size;
 use super::support::{absolute, model_folder, print_json};
 use crate::error::SiteError;
 use crate::locks::lock_command;
@@ -56,13 +57,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         let value = serde_json::to_value(&done).map_err(|error| SiteError::Internal(error.to_string()))?;
         return print_json(&value);
     }
-    let gigabytes = |bytes: u64| bytes as f64 / 1e9;
     eprintln!(
-        "wrote {}: {} linears in NF4, {:.2} GB instead of {:.2} GB",
+        "wrote {}: {} linears in NF4, {} instead of {}",
         out.display(),
         done.linears,
-        gigabytes(done.bytes_after),
-        gigabytes(done.bytes_before)
+        size(done.bytes_after),
+        size(done.bytes_before)
     );
     Ok(())
 }

@@ -4,7 +4,7 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
-use common::progress::{BAR_CHARACTERS, bar as bar_of, colours};
+use common::progress::{BAR_CHARACTERS, COLUMNS, bar as bar_of, colours, cut, steps};
 use common::wire::message::{Decision, RoundKey, RunEnd, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -12,6 +12,11 @@ use super::own_log::OwnLog;
 use crate::limits::PROGRESS_LINE_MS_MIN;
 use crate::pipe::{FromWorker, LeftOut, NotDone, Notice, Progress};
 use crate::policy::PolicyRule;
+
+/// Few, because the facts behind it are many.
+const BAR_COLUMNS: usize = 8;
+/// `, 59m left`, and some for weeks.
+const LEFT_COLUMNS: usize = 12;
 
 /// Prints, and thins out progress so that a long training is not a wall of text.
 #[derive(Debug, Default)]
@@ -29,72 +34,80 @@ impl Lines {
         Self { log, ..Self::default() }
     }
 
+    /// One line, above the bar where there is one.
+    fn say(&self, text: &str) {
+        match &self.bar {
+            Some(bar) => bar.suspend(|| self.log.say(text)),
+            None => self.log.say(text),
+        }
+    }
+
     pub(super) fn notice(&mut self, notice: &Notice) {
         match notice {
             Notice::Started { ledger_records } => {
-                self.log.say(&format!("gateway ready; the ledger has {ledger_records} records"));
+                self.say(&format!("gateway ready; the ledger has {ledger_records} records"));
             }
-            Notice::Connected => self.log.say("connected to the coordinator"),
+            Notice::Connected => self.say("connected to the coordinator"),
             Notice::Disconnected { retry_ms } => {
-                self.log.say(&format!(
+                self.say(&format!(
                     "no connection to the coordinator; next attempt in {:.1} s",
                     *retry_ms as f64 / 1000.0
                 ));
             }
             Notice::NotAuthorised => {
-                self.log.say("the coordinator does not accept this site; ask its operator");
+                self.say("the coordinator does not accept this site; ask its operator");
             }
-            Notice::Proposed { run } => self.log.say(&format!(
+            Notice::Proposed { run } => self.say(&format!(
                 "run {run}: proposed; it waits for the privacy officer's decision: site-agent runs {run}"
             )),
-            Notice::OutsidePolicy { run, rule } => self.log.say(&format!(
+            Notice::OutsidePolicy { run, rule } => self.say(&format!(
                 "run {run}: proposed, and this site's policy does not allow it: {rule}; see site-agent policy explain {run}"
             )),
             Notice::Decided { run, decision } => {
-                self.log.say(&format!("run {run}: the coordinator knows that this site {}", decided(*decision)));
+                self.say(&format!("run {run}: the coordinator knows that this site {}", decided(*decision)));
             }
             Notice::Joined { key, rounds } => {
                 self.rounds = *rounds;
                 self.last_progress = None;
-                self.log.say(&format!("{}: joined", self.name(*key)));
+                self.say(&format!("{}: joined", self.name(*key)));
             }
             Notice::Comparing { key, points } => {
-                self.log.say(&format!("{}: comparing with the held-out set ({points} blinded points)", self.name(*key)));
+                self.say(&format!("{}: comparing with the held-out set ({points} blinded points)", self.name(*key)));
             }
-            Notice::Sending { key, bytes } => self.log.say(&format!("{}: sending {bytes} bytes", self.name(*key))),
-            Notice::Receipt { key, .. } => self.log.say(&format!("{}: receipt stored", self.name(*key))),
+            Notice::Sending { key, bytes } => self.say(&format!("{}: sending {bytes} bytes", self.name(*key))),
+            Notice::Receipt { key, .. } => self.say(&format!("{}: receipt stored", self.name(*key))),
             Notice::Declined { key } => {
-                self.log.say(&format!("{}: the coordinator did not take the update", self.name(*key)))
+                self.say(&format!("{}: the coordinator did not take the update", self.name(*key)))
             }
             Notice::Forbidden { key, rule } => self.forbidden(*key, *rule),
             Notice::CannotTrain { key, reason } => {
-                self.log.say(&format!("{}: this site cannot take part: {}", self.name(*key), words(*reason)));
+                self.say(&format!("{}: this site cannot take part: {}", self.name(*key), words(*reason)));
             }
-            Notice::Finished { run } => self.log.say(&format!("run {run}: finished")),
+            Notice::Finished { run } => self.say(&format!("run {run}: finished")),
             Notice::Ended { run, end: RunEnd::Stopped } => {
-                self.log.say(&format!("run {run}: stopped by the coordinator's operator before its last round"));
+                self.say(&format!("run {run}: stopped by the coordinator's operator before its last round"));
             }
             Notice::Ended { run, end: RunEnd::Failed } => {
-                self.log.say(&format!("run {run}: failed at the coordinator before its last round"));
+                self.say(&format!("run {run}: failed at the coordinator before its last round"));
             }
-            Notice::LedgerRefused { retry_ms } => self.log.say(&format!(
+            Notice::LedgerRefused { retry_ms } => self.say(&format!(
                 "the coordinator was told of another ledger of this site before, and answers nothing: if the \
                  state folder was restored from a backup, its operator can accept this ledger; if not, keep \
                  the ledger as it is and tell the privacy officer. Asking again in {:.0} s",
                 *retry_ms as f64 / 1000.0
             )),
-            Notice::CoordinatorRestored { retry_ms } => self.log.say(&format!(
+            Notice::CoordinatorRestored { retry_ms } => self.say(&format!(
                 "the coordinator was restored from a copy that is older than what it signed for this site, and \
                  answers nothing until its operator says so; tell them. Asking again in {:.0} s",
                 *retry_ms as f64 / 1000.0
             )),
-            Notice::NotDone { why } => self.log.say(&format!("not done: {}", why_not(*why))),
+            Notice::NotDone { why } => self.say(&format!("not done: {}", why_not(*why))),
         }
     }
 
     pub(super) fn worker(&mut self, message: &FromWorker) {
         match message {
-            FromWorker::Started => self.log.say("worker ready"),
+            FromWorker::Started => self.say("worker ready"),
             FromWorker::Progress { key, progress } => {
                 if std::io::stderr().is_terminal() {
                     return self.draw(*key, progress);
@@ -108,26 +121,19 @@ impl Lines {
                     return;
                 }
                 self.last_progress = Some(Instant::now());
-                self.log.say(&format!(
-                    "{}: step {}/{}, loss {:.3}, {} tokens/s",
-                    self.name(*key),
-                    progress.step,
-                    progress.total_steps,
-                    progress.loss,
-                    progress.tokens_per_s
-                ));
+                self.say(&format!("{}: step {}", self.name(*key), facts(progress)));
             }
             FromWorker::Forbidden { key, rule } => self.forbidden(*key, *rule),
             FromWorker::Blinded { .. } => {}
             FromWorker::Compared { key, .. } if self.prepared == Some(*key) => {}
             FromWorker::Compared { key, left_out } => {
                 let LeftOut { too_close, not_compared, records } = left_out;
-                self.log.say(&format!(
+                self.say(&format!(
                     "{}: {too_close} of {records} records are too close to the held-out set",
                     self.name(*key)
                 ));
                 if *not_compared > 0 {
-                    self.log.say(&format!(
+                    self.say(&format!(
                         "{not_compared} records were not there when this run was compared and are left out"
                     ));
                 }
@@ -136,7 +142,7 @@ impl Lines {
             FromWorker::Ready { key, .. } if self.prepared == Some(*key) => {}
             FromWorker::Ready { key, records, .. } => {
                 self.prepared = Some(*key);
-                self.log.say(&format!("{}: training on {records} records", self.name(*key)));
+                self.say(&format!("{}: training on {records} records", self.name(*key)));
             }
             // In the ledger, where the officer looks for it.
             FromWorker::Data { .. } => {}
@@ -149,7 +155,7 @@ impl Lines {
     }
 
     fn forbidden(&self, key: RoundKey, rule: PolicyRule) {
-        self.log.say(&format!("{}: the policy of this site (agent.toml) refuses it: {rule}", self.name(key)));
+        self.say(&format!("{}: the policy of this site (agent.toml) refuses it: {rule}", self.name(key)));
     }
 
     fn draw(&mut self, key: RoundKey, progress: &Progress) {
@@ -161,15 +167,14 @@ impl Lines {
         };
         let bar = self.bar.get_or_insert_with(|| {
             let bar = ProgressBar::new(u64::from(progress.total_steps));
-            let template =
-                format!("{{prefix}} {} {{pos}}/{{len}} {{msg}}, {{eta}} left", bar_of(8, colours(true)));
+            let template = format!("{{prefix}} {} {{msg}}, {{eta}} left", bar_of(BAR_COLUMNS, colours(true)));
             if let Ok(style) = ProgressStyle::with_template(&template) {
                 bar.set_style(style.progress_chars(BAR_CHARACTERS));
             }
             bar
         });
+        bar.set_message(beside_bar(&name, progress));
         bar.set_prefix(name);
-        bar.set_message(format!("loss {:.3}, {} tokens/s", progress.loss, progress.tokens_per_s));
         bar.set_position(u64::from(progress.step));
     }
 
@@ -180,6 +185,19 @@ impl Lines {
             format!("run {}, round {}/{}", key.run, key.round, self.rounds)
         }
     }
+}
+
+/// `81/168, loss 0.832, 7771 tokens/s`; a number of steps that is not known is not shown.
+fn facts(progress: &Progress) -> String {
+    let steps = steps(u64::from(progress.step), u64::from(progress.total_steps));
+    let steps = steps.map_or_else(String::new, |steps| format!("{steps}, "));
+    format!("{steps}loss {:.3}, {} tokens/s", progress.loss, progress.tokens_per_s)
+}
+
+/// The facts in the columns that name, bar and time leave; the last column stays free, because some terminals
+/// break a line that fills it.
+fn beside_bar(name: &str, progress: &Progress) -> String {
+    cut(&facts(progress), COLUMNS.saturating_sub(name.len() + 1 + BAR_COLUMNS + 1 + LEFT_COLUMNS + 1))
 }
 
 /// The code in words, with where to look. Said at the site only.
@@ -240,5 +258,27 @@ fn why_not(why: NotDone) -> &'static str {
             "nobody here has agreed to the run, or this site has withdrawn from it; see `site-agent runs`"
         }
         NotDone::NotAllowedHere => "a check of this site says no (see logs/gateway.log); asking again later",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_bar_with_its_facts_fits_a_terminal() {
+        let progress = Progress { step: 99_999, total_steps: 100_000, loss: 12.345, tokens_per_s: 1_234_567 };
+        for name in ["round 3/3", "round 1000/1000"] {
+            let drawn = name.len() + 1 + BAR_COLUMNS + 1 + beside_bar(name, &progress).len() + LEFT_COLUMNS;
+            assert!(drawn < COLUMNS, "{drawn}");
+        }
+        let usual = Progress { step: 81, total_steps: 168, loss: 0.832, tokens_per_s: 7_771 };
+        assert_eq!(beside_bar("round 1/1", &usual), "81/168, loss 0.832, 7771 tokens/s");
+    }
+
+    #[test]
+    fn steps_that_are_not_known_are_not_shown() {
+        let progress = Progress { step: 0, total_steps: 0, loss: 5.0, tokens_per_s: 0 };
+        assert_eq!(facts(&progress), "loss 5.000, 0 tokens/s");
     }
 }

@@ -40,6 +40,8 @@ pub struct PrepareReport {
 pub struct Prepared {
     /// In the order of what came in.
     pub samples: Vec<Sample>,
+    /// Of which conversation or text each sample is, by its place in what came in.
+    pub sources: Vec<usize>,
     /// What was cut, dropped or refused.
     pub report: PrepareReport,
 }
@@ -90,10 +92,10 @@ fn prepare(encoded: impl Iterator<Item = Result<Sample>>, cutoff_tokens: usize) 
     }
     let mut prepared = Prepared::default();
     let mut first_refusal = None;
-    for sample in encoded {
+    for (source, sample) in encoded.enumerate() {
         prepared.report.conversations += 1;
         match sample {
-            Ok(sample) => prepared.keep(sample, cutoff_tokens),
+            Ok(sample) => prepared.keep(source, sample, cutoff_tokens),
             // The fault is the template's, whatever the record: the next one would cost as much.
             Err(error @ ModelError::TemplateSpent { .. }) => return Err(error),
             Err(error) => {
@@ -116,7 +118,7 @@ fn prepare(encoded: impl Iterator<Item = Result<Sample>>, cutoff_tokens: usize) 
 }
 
 impl Prepared {
-    fn keep(&mut self, mut sample: Sample, cutoff_tokens: usize) {
+    fn keep(&mut self, source: usize, mut sample: Sample, cutoff_tokens: usize) {
         if sample.tokens.len() > cutoff_tokens {
             self.report.cut += 1;
             self.report.supervised_tokens_lost += sample.truncate(cutoff_tokens) as u64;
@@ -129,5 +131,6 @@ impl Prepared {
         self.report.tokens += sample.tokens.len() as u64;
         self.report.supervised_tokens += supervised;
         self.samples.push(sample);
+        self.sources.push(source);
     }
 }

@@ -70,8 +70,8 @@ pub(crate) struct PassResult {
 pub(crate) struct Scored {
     /// The targets' negative log-likelihoods in nats, in the batch's order: sample after sample.
     pub(crate) losses: Vec<f64>,
-    /// Targets that were the most likely token.
-    pub(crate) correct: u64,
+    /// Whether each target was the most likely token, in the same order.
+    pub(crate) hits: Vec<bool>,
 }
 
 /// What a training pass computes the gradient of.
@@ -108,7 +108,7 @@ impl<B: EngineOps> Decoder<B> {
         let hidden = self.hidden_states(adapter, &batch.tokens, &batch.segments);
         let hidden = self.final_rows(&hidden, &batch.rows);
         let result = B::linear_cross_entropy(&hidden, &self.head, &batch.targets, None, self.compute);
-        Scored { losses: result.losses, correct: result.correct }
+        Scored { losses: result.losses, hits: result.hits }
     }
 
     /// Logits of one sequence, `[T, vocabulary]` row-major.
@@ -218,7 +218,7 @@ impl<B: EngineOps> Decoder<B> {
                 (both.cross_entropy, both.divergences.iter().sum())
             }
         };
-        let result = PassResult { loss_sum: loss.loss_sum(), correct: loss.correct, divergence_sum };
+        let result = PassResult { loss_sum: loss.loss_sum(), correct: loss.correct(), divergence_sum };
         let d_normalised = loss.d_hidden.unwrap_or_else(|| normalised.y.zeros_like());
         let d_rows = B::rms_norm_backward(&d_normalised, &rows, &normalised.rstd, &self.final_norm, None);
         (result, B::scatter_rows(&d_rows, &batch.rows, x.dims()[0]))

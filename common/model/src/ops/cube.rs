@@ -341,7 +341,7 @@ where
         let operands = Operands::of(&hidden.client, compute);
         let rows = loss::Rows { hidden: &hidden, head, targets, penalty: None };
         let loss = loss::linear_cross_entropy(&rows, gradient_scale, operands);
-        CrossEntropy { losses: loss.losses, correct: loss.correct, d_hidden: loss.d_hidden.map(tensor) }
+        CrossEntropy { losses: loss.losses, hits: loss.hits, d_hidden: loss.d_hidden.map(tensor) }
     }
 
     fn linear_cross_entropy_kl(
@@ -361,7 +361,7 @@ where
         let loss = loss::linear_cross_entropy(&rows, gradient_scale, operands);
         let d_hidden = loss.d_hidden.map(tensor);
         CrossEntropyKl {
-            cross_entropy: CrossEntropy { losses: loss.losses, correct: loss.correct, d_hidden },
+            cross_entropy: CrossEntropy { losses: loss.losses, hits: loss.hits, d_hidden },
             divergences: loss.divergences,
         }
     }

@@ -379,7 +379,7 @@ impl EngineOps for Flex {
         );
         CrossEntropy {
             losses: rows.iter().map(|row| row.loss).collect(),
-            correct: rows.iter().map(|row| u64::from(row.correct)).sum(),
+            hits: rows.iter().map(|row| row.correct).collect(),
             d_hidden: d_hidden.map(Slice::into_tensor),
         }
     }
@@ -408,7 +408,7 @@ impl EngineOps for Flex {
         );
         let cross_entropy = CrossEntropy {
             losses: rows.iter().map(|row| row.target.loss).collect(),
-            correct: rows.iter().map(|row| u64::from(row.target.correct)).sum(),
+            hits: rows.iter().map(|row| row.target.correct).collect(),
             d_hidden: d_hidden.map(Slice::into_tensor),
         };
         CrossEntropyKl { cross_entropy, divergences: rows.iter().map(|row| row.divergence).collect() }

@@ -132,8 +132,8 @@ pub struct CrossEntropyKl<B: Backend> {
 pub struct CrossEntropy<B: Backend> {
     /// Negative log-likelihood in nats of each row's target.
     pub losses: Vec<f64>,
-    /// Rows whose most likely token is the target (the lowest id wins a tie).
-    pub correct: u64,
+    /// Whether each row's most likely token is the target (the lowest id wins a tie).
+    pub hits: Vec<bool>,
     /// `[S, h]`, present when a gradient was asked for.
     pub d_hidden: Option<Tensor<B, 2>>,
 }
@@ -142,5 +142,10 @@ impl<B: Backend> CrossEntropy<B> {
     /// Sum of the losses, in row order.
     pub fn loss_sum(&self) -> f64 {
         self.losses.iter().sum()
+    }
+
+    /// Rows whose most likely token is the target.
+    pub fn correct(&self) -> u64 {
+        self.hits.iter().filter(|hit| **hit).count() as u64
     }
 }

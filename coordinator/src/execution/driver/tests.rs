@@ -74,12 +74,15 @@ impl Running {
     }
 
     fn start_by(folder: &StateFolder, script: &str, clock: Arc<dyn Clock>) -> Self {
+        Self::start_with(folder, script, clock, Presence::new(common::net::Connections::default()))
+    }
+
+    fn start_with(folder: &StateFolder, script: &str, clock: Arc<dyn Clock>, presence: Presence) -> Self {
         let store = Arc::new(Store::open(&folder.database()).unwrap());
         let runs = Runs::replay(&store).unwrap();
         let evaluator = scripted(folder.path(), script, Duration::from_secs(1));
         let performer = Performer::new(folder.clone(), evaluator);
-        let presence = Arc::new(Presence::new(common::net::Connections::default()));
-        let world = World { store, runs: runs.clone(), performer, presence, clock };
+        let world = World { store, runs: runs.clone(), performer, presence: Arc::new(presence), clock };
         let (driver, task) = Driver::start(world);
         Self { driver, runs, task }
     }
@@ -300,5 +303,55 @@ async fn a_site_that_never_said_hello_does_not_hold_a_round() {
     let missing = &state.rounds[0].missing;
     let expected = Missing::Absent(Absence::NeverConnected);
     assert_eq!(missing.get(&"site-2".parse().unwrap()), Some(&expected));
+    running.kill().await;
+}
+
+/// What `OFFLINE_MS_MIN` is in the next test.
+const PATIENCE_MS: u64 = 2_000;
+
+/// A site that is away for less than a minute is waited for; one that is away longer costs its own update,
+/// not the round and not the next one.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_site_that_goes_offline_costs_no_round() {
+    let temporary = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(temporary.path());
+    let mut launched = prepared(&folder);
+    let away: SiteId = "site-2".parse().unwrap();
+    launched.sites.push(away.clone());
+    launched.spec.rounds = 3;
+    (launched.spec.quorum.deadline_s, launched.spec.quorum.grace_s) = (600, Some(300));
+    let run = launched.run;
+    let presence = Presence::patient(common::net::Connections::default(), PATIENCE_MS);
+    let running = Running::start_with(&folder, SCORES, Arc::new(SystemClock), presence);
+    let store = Store::open(&folder.database()).unwrap();
+    let token = certs::JoinToken::from_bytes([1; 32]).hash();
+    store.invite(&away, &token, Timestamp(1), Timestamp(0)).unwrap();
+    let hello =
+        crate::store::ReceivedFrame { sequence: 1, kind: "hello", bytes: 1, sha256: Digest::of(b"h") };
+    store.record_frame(&away, &hello, Timestamp(1)).unwrap().unwrap();
+    running.driver.launch(launched).await.unwrap();
+    running.until(run, open_round(1)).await;
+    for index in 0..2 {
+        running.deliver(&folder, run, 1, index).await;
+    }
+    // Nobody has a connection here; within the patience that ends nothing.
+    tokio::time::sleep(Duration::from_millis(PATIENCE_MS / 4)).await;
+    assert!(running.runs.find(run).unwrap().is_open(), "it has its time to come back");
+    assert_eq!(running.deliver(&folder, run, 1, 2).await, Some(Admission::Welcome));
+    running.until(run, open_round(2)).await;
+    let started = std::time::Instant::now();
+    for index in 0..2 {
+        running.deliver(&folder, run, 2, index).await;
+    }
+    running.until(run, open_round(3)).await;
+    assert!(started.elapsed() < Duration::from_secs(20), "not the grace period, and not the deadline");
+    for index in [2, 1, 0] {
+        running.deliver(&folder, run, 3, index).await;
+    }
+    let state = running.until(run, RunState::is_over).await;
+    assert_eq!(state.phase, Phase::Finished);
+    let counted: Vec<usize> = state.rounds.iter().map(|record| record.updates.len()).collect();
+    assert_eq!(counted, [3, 2, 3]);
+    assert_eq!(state.rounds[1].missing.get(&away), Some(&Missing::Absent(Absence::Offline)));
     running.kill().await;
 }

@@ -3,6 +3,7 @@
 
 use std::fmt::Write as _;
 
+use common::language::Language;
 use common::page::escape;
 
 use super::page::Page;
@@ -23,7 +24,8 @@ pub(super) fn header(page: &Page<'_>) -> String {
         "<header>\n<p class=\"eyebrow\">Consilium &middot; {}</p>\n<h1>{}</h1>\n<p class=\"lead\">{}</p>\n</header>\n",
         page.word(w::PAGE),
         escape(&page.report.run.name),
-        sentences.join(" "),
+        // Chinese sentences have their space in the full stop.
+        sentences.join(if page.language == Language::Zh { "" } else { " " }),
     )
 }
 

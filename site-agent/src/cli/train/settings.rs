@@ -14,8 +14,19 @@ use crate::alone::job::LocalSettings;
 use crate::error::SiteError;
 
 /// Sections and keys of a run file that mean nothing to one site.
-const OF_A_RUN: [&str; 8] =
-    ["name", "rounds", "model", "validation", "test", "quorum", "aggregation", "overlap"];
+const OF_A_RUN: [&str; 11] = [
+    "name",
+    "rounds",
+    "model",
+    "validation",
+    "test",
+    "initial",
+    "quorum",
+    "sites",
+    "aggregation",
+    "overlap",
+    "evaluation",
+];
 
 /// The file that says nothing but defaults; shown by `--help`.
 pub(super) const DEFAULTS: &str = "\

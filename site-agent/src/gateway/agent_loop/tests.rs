@@ -2,6 +2,7 @@
 //! its gate; only the line and the training are played.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::sync::{Arc, Mutex};
 
 use certs::ReceiptSigningKey;
@@ -10,8 +11,8 @@ use common::clock::{ManualClock, Timestamp};
 use common::id::{Round, RunId};
 use common::limits::CHUNK_BYTES_MAX;
 use common::run::{
-    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, SignedManifest,
-    TensorSpec, TrainingSettings,
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
+    SignedManifest, TensorSpec, TrainingSettings,
 };
 use common::wire::frame;
 use common::wire::message::{Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request};

@@ -21,7 +21,7 @@ const TILE_ROWS: usize = 128;
 /// was given.
 pub(super) struct Loss<R: CubeRuntime> {
     pub(super) losses: Vec<f64>,
-    pub(super) correct: u64,
+    pub(super) hits: Vec<bool>,
     pub(super) divergences: Vec<f64>,
     pub(super) d_hidden: Option<CubeTensor<R>>,
 }
@@ -93,7 +93,7 @@ pub(super) fn linear_cross_entropy<R: CubeRuntime>(
     Loss {
         d_hidden: gradient_scale.map(|_| stacked(&place, &gradients, [total, width])),
         losses: read(measured.losses),
-        correct: read(measured.hits).iter().filter(|hit| **hit == 1.0).count() as u64,
+        hits: read(measured.hits).iter().map(|hit| *hit == 1.0).collect(),
         divergences: if rows.penalty.is_some() { read(measured.divergences) } else { Vec::new() },
     }
 }

@@ -1,0 +1,51 @@
+//! How an exported folder is loaded, for its README.md. Called by `card`. Invariant: a name from outside is
+//! quoted for the language that it stands in.
+
+use std::fmt::Write as _;
+
+use common::run::vllm_rank;
+
+use crate::round::state::RunState;
+
+/// Of an adapter, beside its base model.
+pub(super) fn of_adapter(card: &mut String, state: &RunState, base: &str) {
+    let python = quoted(base);
+    let rank = state.launched.spec.adapter.rank as u64;
+    let most = vllm_rank(rank).unwrap_or(rank);
+    let _ = write!(
+        card,
+        "## How to load it\n\nIn this folder, with PEFT:\n\n```python\nfrom peft import PeftModel\n\
+         from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
+         base = AutoModelForCausalLM.from_pretrained({python})\n\
+         tokenizer = AutoTokenizer.from_pretrained({python})\n\
+         model = PeftModel.from_pretrained(base, \".\")\n```\n\n\
+         With transformers, where PEFT is installed:\n\n```python\n\
+         from transformers import AutoModelForCausalLM\n\n\
+         model = AutoModelForCausalLM.from_pretrained({python})\nmodel.load_adapter(\".\")\n```\n\n\
+         With vLLM:\n\n```sh\n\
+         vllm serve {} --enable-lora --max-lora-rank {most} --lora-modules adapter=.\n```\n",
+        shell(base)
+    );
+}
+
+/// Of a model that is whole.
+pub(super) fn of_model(card: &mut String) {
+    card.push_str(
+        "## How to load it\n\nIn this folder, with transformers:\n\n```python\n\
+         from transformers import AutoModelForCausalLM, AutoTokenizer\n\n\
+         tokenizer = AutoTokenizer.from_pretrained(\".\")\n\
+         model = AutoModelForCausalLM.from_pretrained(\".\")\n```\n\n\
+         With vLLM:\n\n```sh\nvllm serve .\n```\n",
+    );
+}
+
+/// As one word of a POSIX shell.
+fn shell(text: &str) -> String {
+    let is_bare = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'/' | b'.' | b'-' | b'_');
+    if text.bytes().all(is_bare) { text.to_owned() } else { format!("'{}'", text.replace('\'', "'\\''")) }
+}
+
+/// As a string of YAML or Python: JSON's escapes are theirs.
+pub(super) fn quoted(text: &str) -> String {
+    serde_json::to_string(text).unwrap_or_else(|_| "\"\"".to_owned())
+}
