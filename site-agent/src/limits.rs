@@ -148,8 +148,8 @@ pub const PROPOSAL_POLL_MS_MAX: u32 = 5_000;
 pub const PROPOSAL_WATCH_S_MAX: u64 = 3600;
 /// Base models that a policy may list: 100 fingerprints of 67 bytes fit in agent.toml.
 pub const POLICY_BASES_MAX: usize = 100;
-/// A request for the officer's signature: a manifest of at most a MiB as a JSON string, where each of its quotes
-/// is two bytes, and 4 KiB around it.
+/// A request for the officer's signature: a manifest of at most a MiB as a JSON string, where each of its
+/// quotes is two bytes, and 4 KiB around it.
 pub const REQUEST_BYTES_MAX: u64 = 2 * RUN_MANIFEST_BYTES_MAX + 4096;
 /// An answer to one: a signature, a key, three digests and a name, about 500 bytes.
 pub const ANSWER_BYTES_MAX: u64 = 4096;

@@ -1,6 +1,6 @@
-//! What the subcommands about runs share: the runs that this site has heard of, a run's terms in words, and the
-//! letters to and from a machine that has the officer's key and no network. Used by `runs`, `decide`, `policy`,
-//! `roster` and `officer-key sign`.
+//! What the subcommands about runs share: the runs that this site has heard of, a run's terms in words, and
+//! the letters to and from a machine that has the officer's key and no network. Used by `runs`, `decide`,
+//! `policy`, `roster` and `officer-key sign`.
 //!
 //! Invariant: nothing here sends anything; terms are shown only with the coordinator's signature verified.
 
@@ -8,6 +8,7 @@ pub(in crate::cli) mod answer;
 pub(in crate::cli) mod differences;
 pub(in crate::cli) mod known;
 pub(in crate::cli) mod page;
+pub(in crate::cli) mod policy_words;
 pub(in crate::cli) mod request;
 pub(in crate::cli) mod standing;
 pub(in crate::cli) mod words;

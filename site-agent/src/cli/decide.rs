@@ -1,8 +1,9 @@
-//! `site-agent approve|decline|withdraw`: what this site decides about a run. Offline; the agent, if it runs, acts
-//! on it and tells the coordinator. Run by `cli`.
+//! `site-agent approve|decline|withdraw`: what this site decides about a run. Offline; the agent, if it runs,
+//! acts on it and tells the coordinator. Run by `cli`.
 //!
-//! Invariants: nothing is decided that was not shown and confirmed; where the site trusts an officer's key, an
-//! approval needs its signature, and to say no needs none; a decision holds for exactly the terms that are here.
+//! Invariants: nothing is decided that was not shown and confirmed; where the site trusts an officer's key,
+//! an approval needs its signature, and to say no needs none; a decision holds for exactly the terms that are
+//! here.
 
 mod may;
 
@@ -21,8 +22,8 @@ use super::consent::answer::Answer;
 use super::consent::known::Known;
 use super::consent::request::{Asked, Request, RunAsked, Subject, Wish, decision};
 use super::consent::standing::Standing;
+use super::runs;
 use super::support::{State, tell};
-use super::{officer_key, runs};
 use crate::error::SiteError;
 use crate::gateway::store::consent::RunDecision;
 use crate::waiver;
@@ -265,7 +266,7 @@ fn answered(
 
 fn sign(known: &Known, unsigned: &RunDecision, key: &Path) -> Result<[u8; 64], SiteError> {
     let trusted = waiver::trusted(&known.folder.officer())?;
-    let key = officer_key::read_private(key)?;
+    let key = waiver::read_private(key)?;
     let statement = crate::gateway::consent::statement(&known.coordinator.site, unsigned);
     let signature = key.sign(&statement).map_err(waiver::key_error)?;
     if !trusted.verifies(&statement, &signature) {

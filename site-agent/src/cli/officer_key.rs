@@ -1,6 +1,6 @@
-//! `site-agent officer-key new|trust|sign`: the privacy officer's key, which officer a site trusts, and what the
-//! officer signs on a machine of their own. Offline.
-//! The private key stays with the officer; a site holds the public half only. Run by `cli`.
+//! `site-agent officer-key new|trust|sign`: the privacy officer's key, which officer a site trusts, and what
+//! the officer signs on a machine of their own. Offline. The private key stays with the officer; a site holds
+//! the public half only. Run by `cli`.
 
 mod sign;
 
@@ -14,7 +14,7 @@ use serde_json::json;
 use super::support::{State, tell};
 use crate::error::SiteError;
 use crate::paths::StateFolder;
-use crate::waiver::{key_error, read_key_text, read_public};
+use crate::waiver::{key_error, read_public};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -137,9 +137,4 @@ fn trust(public: &Path, replace: bool, as_json: bool, folder: &StateFolder) -> R
         println!("waivers, approvals and policies by this key are accepted here:");
         print!("{text}");
     })
-}
-
-/// The private key in a file.
-pub(super) fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
-    OfficerKey::from_text(&read_key_text(path)?).map_err(key_error)
 }

@@ -1,5 +1,5 @@
-//! `site-agent roster`: who takes part in a run, each with its key, and the short code of them all. Offline. Run
-//! by `cli`.
+//! `site-agent roster`: who takes part in a run, each with its key, and the short code of them all. Offline.
+//! Run by `cli`.
 
 use serde_json::json;
 

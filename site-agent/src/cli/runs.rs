@@ -15,8 +15,8 @@ use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
 Examples:
-  site-agent runs                # what waits for a decision, and what was decided
-  site-agent runs 3f2a           # one run in words; the beginning of its id is enough
+  site-agent runs             # what waits, and what was decided
+  site-agent runs 3f2a        # one in words; the beginning of its id will do
   site-agent runs 3f2a --json
 
 Then `site-agent approve 3f2a` or `site-agent decline 3f2a`. Nothing of a run leaves this site before it is approved.";
@@ -26,8 +26,8 @@ const NAME_COLUMNS: usize = 17;
 
 /// List the runs that this site has heard of, or show one in words.
 ///
-/// With RUN: what will be trained, for how long, how many bytes may leave, what privacy applies, who else takes
-/// part, and how it differs from the run that this site approved last.
+/// With RUN: what will be trained, for how long, how many bytes may leave, what privacy applies, who else
+/// takes part, and how it differs from the run that this site approved last.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {

@@ -1,5 +1,5 @@
-//! The rules of `[policy]` by name. Used by `policy`, by both processes of a site and by what tells a person of
-//! a refusal. Invariant: new rules stand at the end, because both processes count them.
+//! The rules of `[policy]` by name. Used by `policy`, by both processes of a site and by what tells a person
+//! of a refusal. Invariant: new rules stand at the end, because both processes count them.
 
 use serde::{Deserialize, Serialize};
 

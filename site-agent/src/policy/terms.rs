@@ -1,5 +1,5 @@
-//! The rules of `[policy]` that look at a run's terms, one by one. Called by the gateway (a proposal, and every
-//! round), by the worker before it trains, and by what explains a run to a person.
+//! The rules of `[policy]` that look at a run's terms, one by one. Called by the gateway (a proposal, and
+//! every round), by the worker before it trains, and by what explains a run to a person.
 //!
 //! Invariant: what is shown and what is enforced is one list; no rule is skipped because a number is not a
 //! number.

@@ -1,5 +1,5 @@
-//! `runs`, `approve`, `decline`, `withdraw`, `roster` and `policy`, as an officer types them: at a site with a run
-//! that the coordinator proposed, and on a machine without one that has the officer's key.
+//! `runs`, `approve`, `decline`, `withdraw`, `roster` and `policy`, as an officer types them: at a site with
+//! a run that the coordinator proposed, and on a machine without one that has the officer's key.
 
 use std::fs;
 use std::process::Output;

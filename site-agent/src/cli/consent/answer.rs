@@ -1,6 +1,6 @@
-//! What comes back from the machine with the officer's key. Used by `officer-key sign`, which writes it, and by
-//! what wrote the request. Invariants: of one answer there is one file; it counts only for what was asked, and only with the
-//! signature of the officer whom this site trusts.
+//! What comes back from the machine with the officer's key. Used by `officer-key sign`, which writes it, and
+//! by what wrote the request. Invariants: of one answer there is one file; it counts only for what was asked,
+//! and only with the signature of the officer whom this site trusts.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! In what two runs differ, key by key. Used by `runs` and by what asks an officer. Pure. Invariant: every key of
-//! the terms is compared but the run's number; tensors are compared as one.
+//! In what two runs differ, key by key. Used by `runs` and by what asks an officer. Pure. Invariant: every
+//! key of the terms is compared but the run's number; tensors are compared as one.
 
 use std::collections::BTreeMap;
 

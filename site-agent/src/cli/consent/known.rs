@@ -1,5 +1,5 @@
-//! The runs that this site has heard of, and their terms, from its state folder. Used by every subcommand about
-//! runs. Invariant: terms have the digest that they are asked for by, and the coordinator's signature.
+//! The runs that this site has heard of, and their terms, from its state folder. Used by every subcommand
+//! about runs. Invariant: terms have the digest that they are asked for by, and the coordinator's signature.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,8 +1,8 @@
 //! What goes to the machine with the officer's key: a decision about a run with the run's terms, or a policy.
 //! Used by `decide` and `policy sign`, which write it, and by `officer-key sign`, which reads it.
 //!
-//! Invariants: of one request there is one file; what is signed is computed from what is shown, never taken from
-//! the file; terms in it bear the signature of the key in it.
+//! Invariants: of one request there is one file; what is signed is computed from what is shown, never taken
+//! from the file; terms in it bear the signature of the key in it.
 
 use std::path::Path;
 

@@ -1,5 +1,5 @@
-//! The terms of a run in words that a privacy officer can read, who knows nothing of us. Used by `runs`, by what
-//! asks before a decision, and by `officer-key sign` on a machine without a site. Pure.
+//! The terms of a run in words that a privacy officer can read, who knows nothing of us. Used by `runs`, by
+//! what asks before a decision, and by `officer-key sign` on a machine without a site. Pure.
 //!
 //! Invariants: every number is the manifest's or this site's own; what is not kept secret is said.
 
