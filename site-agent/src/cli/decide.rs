@@ -157,7 +157,7 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
     tell(how.json, &document, || {
         let by = if signature.is_some() { "signed by the privacy officer" } else { "not signed" };
         println!("recorded: run {} {}, {by}", proposed.run, choice.word());
-        println!("the agent notes it in the ledger and tells the coordinator within 20 seconds, if it runs");
+        println!("a running agent notes it in the ledger and tells the coordinator, in 20 s at most");
     })
 }
 
@@ -295,8 +295,8 @@ impl Sent {
         for round in &self.open {
             text += &format!("the update of round {round} was made here and may have left in part\n");
         }
-        text += "what has left cannot be called back: it stays in what was published, and in later rounds;\n";
-        text += "the coordinator counts an update no more if its round is still open\n";
+        text += "what has left cannot be called back: it stays in what was published, and in\n";
+        text += "later rounds; an update whose round is still open is counted no more\n";
         text += "`site-agent ledger show` lists every frame that left\n";
         text
     }

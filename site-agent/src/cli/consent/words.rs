@@ -76,11 +76,11 @@ fn duration(page: &mut Page, manifest: &RunManifest) {
     page.row(
         "a round",
         &format!(
-            "{} over this site's records, {} records a step ({} a pass of the model, {} passes a step)",
+            "{} over this site's records, {} records a step ({} x {})",
             counted(training.epochs.into(), "pass", "passes"),
             grouped((training.batch_size as u64).saturating_mul(training.gradient_accumulation as u64)),
-            grouped(training.batch_size as u64),
             grouped(training.gradient_accumulation as u64),
+            grouped(training.batch_size as u64),
         ),
     );
     page.row(
