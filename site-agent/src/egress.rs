@@ -159,7 +159,9 @@ impl<C: Clock> Egress<C> {
     /// holds from the next one on.
     fn agreed(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
         let Some(run) = run_of(item) else { return Ok(()) };
-        let consent = self.consent.consent(run)?;
+        // The ledger remembers a withdrawal also where the database was restored from before it.
+        let is_withdrawn = self.ledger.has_note(Kind::Withdrawal, run);
+        let consent = if is_withdrawn { Consent::Withdrawn } else { self.consent.consent(run)? };
         let is_agreed = match item {
             Outbound::Decide { decision: Decision::Approved, manifest, .. } => {
                 consent == Consent::Approved(*manifest)

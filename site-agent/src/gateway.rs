@@ -79,7 +79,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     }
     let mut output = Pipe::start()?;
     output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
-    let judge = Judge::new(identity.coordinator.site.clone(), decider.officer().copied());
+    let judge =
+        Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(consents, judge);
     let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
     for (kind, digest) in [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)] {

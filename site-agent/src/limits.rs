@@ -153,3 +153,7 @@ pub const POLICY_BASES_MAX: usize = 100;
 pub const REQUEST_BYTES_MAX: u64 = 2 * RUN_MANIFEST_BYTES_MAX + 4096;
 /// An answer to one: a signature, a key, three digests and a name, about 500 bytes.
 pub const ANSWER_BYTES_MAX: u64 = 4096;
+/// Runs that this site hears of in 24 hours, at most: a manifest of 1 MiB, a database row and, where they are
+/// declined, a ledger note each. A consortium launches a few a week; the manifests of the newest
+/// [`RUNS_KEPT_MAX`] stay.
+pub const RUNS_A_DAY_MAX: u32 = 100;

@@ -201,6 +201,8 @@ pub enum NotDone {
     NoRoom,
     /// The site's policy or a check of its own says no.
     NotAllowedHere,
+    /// More runs were proposed in a day than any consortium launches.
+    TooManyRuns,
     /// Nobody here has agreed to the run, or this site has withdrawn from it.
     NotAgreed,
 }

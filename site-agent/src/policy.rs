@@ -34,8 +34,8 @@ pub enum Approval {
 pub struct PolicyConfig {
     /// Who agrees to a run: "ask", the officer for each, or "auto", this policy with the officer's signature.
     pub approval: Approval,
-    /// Fewest members that take part in a run, this site among them: the fewer, the more the result says of
-    /// each.
+    /// Fewest members whose updates a round of a run needs (its quorum): the fewer are averaged, the more the
+    /// result says of each.
     pub sites_min: u32,
     /// Most rounds of a run.
     pub rounds_max: u32,

@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result};
 use common::net::NetError;
 use common::net::client::{Answer, Client, ClientConnection, resolve};
 use common::wire::frame;
-use common::wire::message::{Envelope, Refusal, Request};
+use common::wire::message::{Decision, Envelope, Refusal, Request, Response, Work};
 
 const WITHIN: Duration = Duration::from_secs(20);
 
@@ -29,6 +29,21 @@ impl Asker {
         let client = Client::bind_for(remote)?;
         let session = client.connect(remote, tls, certs::profile::COORDINATOR_NAME, WITHIN).await?;
         Ok(Self { _client: client, session, sequence: 0 })
+    }
+
+    /// Agrees to the run that is proposed to this site; what its agent would do by its policy.
+    pub(crate) async fn agree(state: &Path) -> Result<()> {
+        let mut asker = Self::connect(state).await?;
+        let answer = asker.ask(Request::Poll { wait_ms: 10_000 }, &[]).await?.response;
+        let Response::Work(Work::Proposed { run, manifest, .. }) = answer else {
+            anyhow::bail!("no proposal: {answer:?}")
+        };
+        let decide = Request::Decide { run, manifest, decision: Decision::Approved };
+        anyhow::ensure!(
+            asker.ask(decide, &[]).await?.response == Response::Noted,
+            "the decision is not noted"
+        );
+        Ok(())
     }
 
     /// Waits until the coordinator ends the connection; why.
@@ -58,7 +73,7 @@ impl Asker {
     ) -> Result<()> {
         let asked = format!("{request:?}");
         let answer = self.ask(request, payload).await?;
-        assert_eq!(answer.response, common::wire::message::Response::Refused(refusal), "{why}: {asked}");
+        assert_eq!(answer.response, Response::Refused(refusal), "{why}: {asked}");
         Ok(())
     }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use common::id::{Digest, RunId};
 use common::ledger::{Kind, Record};
-use common::run::{OverlapTerms, RunManifest};
+use common::run::{OverlapTerms, SignedManifest};
 use common::wire::frame;
 use common::wire::message::{Envelope, Request};
 use data::overlap::{Batch, POINT_BYTES};
@@ -93,6 +93,7 @@ fn who_does_not_want_to_compare_does_not() -> Result<()> {
     let text = std::fs::read_to_string(&policy)?;
     assert!(text.contains("\noverlap = true\n"), "{text}");
     std::fs::write(&policy, text.replace("\noverlap = true\n", "\noverlap = false\n"))?;
+    consortium.sign_policy(1)?;
     consortium.start_site(1, &[])?;
     let asked = consortium.launch(&small.run_file)?;
     let status = consortium.wait_published(&asked, RUN_WITHIN)?;
@@ -177,7 +178,7 @@ fn every_frame_is_these_points(consortium: &Consortium, run: &str, sent: &[Vec<u
 /// The comparisons that the manifests in an inbox describe.
 fn all_terms(inbox: &Path) -> Result<Vec<OverlapTerms>> {
     let manifests = files(inbox, "")?.into_iter().filter_map(|path| std::fs::read(path).ok());
-    Ok(manifests.filter_map(|bytes| RunManifest::from_bytes(&bytes).ok()?.overlap).collect())
+    Ok(manifests.filter_map(|bytes| SignedManifest::from_bytes(&bytes).ok()?.manifest.overlap).collect())
 }
 
 fn files(folder: &Path, prefix: &str) -> Result<Vec<PathBuf>> {

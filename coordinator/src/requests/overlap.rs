@@ -91,7 +91,8 @@ impl RequestHandler {
     /// The terms of a run that is going, that compares, and in which the site takes part.
     fn overlap_terms(&self, site: &SiteId, run: RunId) -> Result<Terms, Refusal> {
         let state = self.runs.find(run).ok_or(Refusal::Unknown)?;
-        if !state.launched.sites.contains(site) || state.revoked.contains(site) {
+        let takes_part = state.launched.sites.contains(site) && state.has_agreed(site);
+        if !takes_part || state.revoked.contains(site) {
             return Err(Refusal::Unknown);
         }
         if state.is_over() {

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 use super::handler::RequestHandler;
 use crate::blocking::{blocking, internal};
 use crate::round::event::Event;
-use crate::round::state::{Failure, Phase, RoundRecord};
+use crate::round::state::{Failure, Phase, RoundRecord, RunState};
 use crate::store::presence::Condition;
 
 impl RequestHandler {
@@ -28,7 +28,10 @@ impl RequestHandler {
             match tokio::time::timeout_at(deadline, changes.changed()).await {
                 Ok(Ok(())) => {}
                 // A site that was told of a proposal is told again each time, not at once.
-                Ok(Err(_)) | Err(_) => return self.proposed(site).unwrap_or(Work::Nothing),
+                Ok(Err(_)) | Err(_) => {
+                    let active = self.runs.active();
+                    return active.and_then(|state| proposal(&state, site)).unwrap_or(Work::Nothing);
+                }
             }
         }
     }
@@ -36,16 +39,24 @@ impl RequestHandler {
     fn work(&self, site: &SiteId) -> Option<Work> {
         if let Some(state) = self.runs.active() {
             let launched = &state.launched;
-            let Some(record) = state.work_for(site) else {
-                return self.proposed(site).filter(|_| self.told.proposal_is_new(site, launched.run));
-            };
-            return Some(Work::Train {
-                key: RoundKey { run: launched.run, round: record.round },
-                manifest: launched.manifest,
-                manifest_bytes: u32::try_from(launched.manifest_bytes).unwrap_or(u32::MAX),
-                adapter: record.from,
-                adapter_bytes: launched.adapter_bytes,
-            });
+            if let Some(record) = state.work_for(site) {
+                return Some(Work::Train {
+                    key: RoundKey { run: launched.run, round: record.round },
+                    manifest: launched.manifest,
+                    manifest_bytes: u32::try_from(launched.manifest_bytes).unwrap_or(u32::MAX),
+                    adapter: record.from,
+                    adapter_bytes: launched.adapter_bytes,
+                });
+            }
+            if let Some(work) = proposal(&state, site)
+                && self.told.proposal_is_new(site, launched.run)
+            {
+                return Some(work);
+            }
+            // A site of a run that goes on is told of its end first, as before.
+            if state.has_agreed(site) && launched.sites.contains(site) {
+                return None;
+            }
         }
         let state = self.runs.finished_for(site)?;
         let run = state.launched.run;
@@ -55,17 +66,6 @@ impl RequestHandler {
             _ => Work::Finished { run },
         };
         self.told.first_time(site, run).then_some(work)
-    }
-
-    /// The run that waits for this site's decision.
-    fn proposed(&self, site: &SiteId) -> Option<Work> {
-        let state = self.runs.active().filter(|state| state.is_proposed_to(site))?;
-        let launched = &state.launched;
-        Some(Work::Proposed {
-            run: launched.run,
-            manifest: launched.manifest,
-            manifest_bytes: u32::try_from(launched.manifest_bytes).unwrap_or(u32::MAX),
-        })
     }
 
     /// Notes what a site decided about a run. It speaks of exactly the terms that it was told of.
@@ -84,21 +84,25 @@ impl RequestHandler {
         if state.is_over() {
             return Err(Refusal::RoundClosed);
         }
-        tracing::info!(%site, %run, ?decision, "the site decided about the run");
+        let known = state.decisions.get(site).map(|answered| answered.decision);
+        if known != Some(decision.into()) {
+            tracing::info!(%site, %run, ?decision, "the site decided about the run");
+        }
         let event = Event::SiteDecided { site: site.clone(), decision: decision.into() };
         internal(self.driver.submit(run, event).await)?;
         Ok(Response::Noted.into())
     }
 
-    /// A site may read the manifest of a run it takes part in, the models published to it, and the held-out
-    /// set's pseudorandom values.
+    /// A site may read the manifest of a run that it is asked about, and once it has agreed the models
+    /// published to it and the held-out set's pseudorandom values.
     pub(super) fn may_fetch(&self, site: &SiteId, digest: Digest) -> bool {
         self.runs.all().iter().any(|state| {
             let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
             let published = |record: &RoundRecord| record.from == digest;
             let set = state.launched.overlap.map(|terms| terms.set);
-            let named = state.launched.manifest == digest || set == Some(digest);
-            takes_part && (named || state.rounds.iter().any(published))
+            let is_manifest = state.launched.manifest == digest;
+            let is_handed = || set == Some(digest) || state.rounds.iter().any(published);
+            takes_part && (is_manifest || (state.has_agreed(site) && is_handed()))
         })
     }
 
@@ -142,4 +146,14 @@ impl RequestHandler {
         internal(self.driver.submit(key.run, event).await)?;
         Ok(Response::Noted.into())
     }
+}
+
+/// The run, where it waits for this site's decision.
+fn proposal(state: &RunState, site: &SiteId) -> Option<Work> {
+    let launched = &state.launched;
+    state.is_proposed_to(site).then(|| Work::Proposed {
+        run: launched.run,
+        manifest: launched.manifest,
+        manifest_bytes: u32::try_from(launched.manifest_bytes).unwrap_or(u32::MAX),
+    })
 }

@@ -100,12 +100,12 @@ fn why(state: &RunState, record: &RoundRecord, site: &SiteId) -> Missing {
     let decision = state.decisions.get(site).map(|answered| answered.decision);
     if state.revoked.contains(site) {
         Missing::Revoked
-    } else if !state.has_agreed(site) {
-        Missing::NotAgreed(decision)
     } else if state.excluded.contains(site) {
         Missing::Excluded
     } else if state.paused.contains(site) {
         Missing::Paused
+    } else if !state.has_agreed(site) {
+        Missing::NotAgreed(decision)
     } else if let Some(code) = record.failed.get(site) {
         Missing::Failed(code.clone())
     } else if let Some(absence) = record.absent.get(site) {

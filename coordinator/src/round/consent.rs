@@ -49,7 +49,7 @@ impl SiteDecision {
         match self {
             Self::Approved => "approved",
             Self::Declined => "declined",
-            Self::OutsidePolicy => "outside-policy",
+            Self::OutsidePolicy => "outside_policy",
             Self::Withdrawn => "withdrawn",
         }
     }
@@ -86,7 +86,8 @@ impl RunState {
     /// When a proposed run begins or fails at the latest.
     pub(super) fn proposal_deadline(&self) -> Timestamp {
         let approval = self.launched.spec.approval;
-        let deadline = self.launched_at.plus_ms(approval.deadline_s.saturating_mul(1000));
+        let asked_at = self.asked_at.unwrap_or(self.launched_at);
+        let deadline = asked_at.plus_ms(approval.deadline_s.saturating_mul(1000));
         let graced = self.agreed_at.map(|at| at.plus_ms(approval.grace_s.saturating_mul(1000)));
         graced.map_or(deadline, |graced| graced.min(deadline))
     }
@@ -104,10 +105,11 @@ pub(super) fn decided(state: &mut RunState, site: &SiteId, decision: SiteDecisio
     };
     let before = state.decisions.get(site).copied();
     let changes = before.map_or(0, |before| before.changes.saturating_add(1));
+    // After so many changes a no is still heard, and stays.
+    let is_no = decision == SiteDecision::Withdrawn
+        || before.is_some_and(|before| before.decision == SiteDecision::Approved);
     let is_final = before.is_some_and(|before| {
-        before.decision == SiteDecision::Withdrawn
-            // A no is heard however often there was another word before.
-            || (changes > DECISIONS_PER_SITE_MAX && decision != SiteDecision::Withdrawn)
+        before.decision == SiteDecision::Withdrawn || (changes > DECISIONS_PER_SITE_MAX && !is_no)
     });
     let is_news = before.is_none_or(|before| before.decision != decision);
     let takes_part = state.launched.sites.contains(site) && !state.revoked.contains(site);
@@ -119,16 +121,48 @@ pub(super) fn decided(state: &mut RunState, site: &SiteId, decision: SiteDecisio
         consider(state, now);
         return true;
     }
-    let is_open = state.is_open();
-    if let Some(record) = state.rounds.last_mut().filter(|_| is_open) {
+    taken_out(state, site, now);
+    true
+}
+
+/// A site takes no part any more: its update in an open round does not count, and a quorum that has become
+/// impossible is not waited for. A set that is already being averaged was sealed before.
+pub(super) fn taken_out(state: &mut RunState, site: &SiteId, now: Timestamp) {
+    consider(state, now);
+    if !state.is_open() {
+        return;
+    }
+    if let Some(record) = state.rounds.last_mut() {
         record.updates.remove(site);
     }
-    if is_open && possible(state) < state.launched.spec.quorum.sites {
+    if possible(state) < state.launched.spec.quorum.sites {
         closing::fail(state);
+    } else {
+        closing::consider(state, now);
     }
-    closing::consider(state, now);
+}
+
+/// Whether fewer sites than the quorum have agreed and may take part now.
+pub(super) fn is_short(state: &RunState) -> bool {
+    state.launched.needs_approval && agreed(state) < state.launched.spec.quorum.sites
+}
+
+/// Whether no quorum can come together any more.
+pub(super) fn is_hopeless(state: &RunState) -> bool {
+    state.launched.needs_approval && possible(state) < state.launched.spec.quorum.sites
+}
+
+/// Somebody left before the first round: the proposal goes on as if the coordinator had just been started.
+pub(super) fn ask_again(state: &mut RunState, now: Timestamp) {
+    state.phase = Phase::Proposed;
+    begin_anew(state, now);
     consider(state, now);
-    true
+}
+
+/// Sites could not reach us while we were down: they have the whole time to decide again.
+pub(super) fn begin_anew(state: &mut RunState, now: Timestamp) {
+    state.asked_at = Some(now);
+    state.agreed_at = state.agreed_at.map(|at| at.max(now));
 }
 
 /// After whatever may have completed the agreement: begins the run, or fails it.
@@ -170,7 +204,8 @@ pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
     true
 }
 
-fn fail(state: &mut RunState) {
+/// The run ends because too few agree.
+pub(super) fn fail(state: &mut RunState) {
     let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
     let (agreed, needed) = (count(agreed(state)), count(state.launched.spec.quorum.sites));
     state.phase = Phase::Failed(Failure::NotAgreed { agreed, needed });

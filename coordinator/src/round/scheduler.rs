@@ -96,7 +96,12 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
     match event {
         Event::BaseScored { score } if state.phase == Phase::MeasuringBase => {
             state.base = Some(score.clone());
-            announce(state, now);
+            // Somebody may have left meanwhile: then the others are asked on.
+            if consent::is_short(state) {
+                consent::ask_again(state, now);
+            } else {
+                announce(state, now);
+            }
         }
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
         Event::UpdateStored { round, site, digest, bytes, records } => {
@@ -122,6 +127,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         | Event::TestAsked { .. }
         | Event::TestScored { .. } => return changed(test_set(state, event, now)),
         Event::Restarted if state.is_open() => closing::begin_anew(state, now),
+        Event::Restarted if state.phase == Phase::Proposed => consent::begin_anew(state, now),
         // Only the late measurement ends: the run itself was over.
         Event::Stopped if !state.is_over() && state.test.attempt > 0 => {
             state.test.place = None;
@@ -190,6 +196,9 @@ fn test_set(state: &mut RunState, event: &Event, now: Timestamp) -> bool {
 }
 
 fn announce(state: &mut RunState, now: Timestamp) {
+    if consent::is_hopeless(state) {
+        return consent::fail(state);
+    }
     let number = count(state.rounds.len()).saturating_add(1);
     state.rounds.push(RoundRecord {
         round: Round(number),
@@ -275,19 +284,7 @@ fn conflict(state: &mut RunState, round: Round, site: &SiteId, refused: Digest, 
 /// quorum that has become impossible is not waited for.
 fn revoke(state: &mut RunState, site: &SiteId, now: Timestamp) {
     state.revoked.insert(site.clone());
-    consent::consider(state, now);
-    if !state.is_open() {
-        return;
-    }
-    if let Some(record) = state.rounds.last_mut() {
-        record.updates.remove(site);
-    }
-    let left = state.launched.sites.iter().filter(|site| !state.revoked.contains(*site)).count();
-    if left < state.launched.spec.quorum.sites {
-        closing::fail(state);
-    } else {
-        closing::consider(state, now);
-    }
+    consent::taken_out(state, site, now);
 }
 
 /// Takes a site out of the run for now, or in again. What it has delivered counts all the same: it has a

@@ -291,6 +291,9 @@ pub struct RunState {
     /// What each site decided about the run.
     #[serde(default)]
     pub decisions: BTreeMap<SiteId, Answered>,
+    /// Since when they are asked, where that is later than the launch.
+    #[serde(default)]
+    pub asked_at: Option<Timestamp>,
     /// Since when a quorum has agreed.
     #[serde(default)]
     pub agreed_at: Option<Timestamp>,
@@ -313,6 +316,7 @@ impl RunState {
             excluded: BTreeSet::new(),
             paused: BTreeSet::new(),
             decisions: BTreeMap::new(),
+            asked_at: None,
             agreed_at: None,
         }
     }

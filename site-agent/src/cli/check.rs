@@ -230,7 +230,8 @@ fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteErr
         Err(error) => return Err(error),
     };
     let decider = Decider::of(folder)?;
-    let judge = Judge::new(identity.coordinator.site.clone(), decider.officer().copied());
+    let judge =
+        Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(Store::open(&folder.database())?, judge);
     let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
     let mut connection = Connection::new(QuicConnector::new(&identity)?, egress)

@@ -157,7 +157,8 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
     tell(how.json, &document, || {
         let by = if signature.is_some() { "signed by the privacy officer" } else { "not signed" };
         println!("recorded: run {} {}, {by}", proposed.run, choice.word());
-        println!("a running agent notes it in the ledger and tells the coordinator, in 20 s at most");
+        println!("a running agent notes it in the ledger and tells the coordinator with its next");
+        println!("question: in half a minute at most, unless it is sending");
     })
 }
 

@@ -136,5 +136,6 @@ fn trust(public: &Path, replace: bool, as_json: bool, folder: &StateFolder) -> R
     tell(as_json, &document, || {
         println!("waivers, approvals and policies by this key are accepted here:");
         print!("{text}");
+        println!("an agent that is running knows the key it began with: start it anew");
     })
 }

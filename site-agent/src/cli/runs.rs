@@ -19,7 +19,7 @@ Examples:
   site-agent runs 3f2a        # one in words; the beginning of its id will do
   site-agent runs 3f2a --json
 
-Then `site-agent approve 3f2a` or `site-agent decline 3f2a`. Nothing of a run leaves this site before it is approved.";
+Then `site-agent approve 3f2a` or `site-agent decline 3f2a`. Before that nothing of a run leaves this site but the question for its terms.";
 
 /// Characters of a run's name in the table.
 const NAME_COLUMNS: usize = 17;

@@ -275,6 +275,16 @@ fn no_frame_of_a_run_leaves_unless_the_site_agreed_to_it() {
         let no = Outbound::Decide { run: key.run, manifest: TERMS, decision: Decision::Withdrawn };
         release(&mut site, no).unwrap();
     }
+    // The database of before the withdrawal comes back; the ledger's note stays.
+    let note = Note { kind: Kind::Withdrawal, run: Some(key.run), round: None, digest: TERMS };
+    site.egress.note(&note, false).unwrap();
+    for path in ["site.db", "site.db-wal", "site.db-shm"] {
+        let _ = fs::remove_file(site.folder.root().join(path));
+    }
+    let database = site.folder.root().join("restored.db");
+    consent::decide(&database, key.run, TERMS, Choice::Approved);
+    site.egress.consent = consent::book(&database);
+    assert!(matches!(release(&mut site, Outbound::Offer(&update)), Err(SiteError::NotAgreed { .. })));
     let foreign = RoundKey { run: RunId([9; 8]), ..key };
     let unknown = Outbound::Ready { key: foreign, base_fingerprint: Digest([8; 32]), records: 100 };
     assert!(matches!(release(&mut site, unknown), Err(SiteError::NotAgreed { .. })), "nobody was asked");

@@ -16,11 +16,12 @@ use common::crash_point;
 use common::id::{Digest, RunId};
 use common::ledger::Kind;
 use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
-use common::run::{RunManifest, SignedManifest};
+use common::run::RunManifest;
 use common::wire::message::{Response, RoundKey, TrainFailure, Work};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
+use super::consent::verified_terms;
 use super::identity::Coordinator;
 use super::ledger::Note;
 use super::output::Output;
@@ -74,6 +75,8 @@ pub struct Course {
     told: BTreeSet<RoundKey>,
     /// The proposed runs that the person was told of.
     proposed: BTreeSet<RunId>,
+    /// The approvals that do not hold and were complained of.
+    doubted: BTreeSet<i64>,
     /// Until when an officer is expected to decide: until then polls are short.
     watched_until: Option<Instant>,
     /// How often a worker asked for a comparison in the present round.
@@ -92,6 +95,7 @@ impl Default for Course {
             round_began: now,
             told: BTreeSet::new(),
             proposed: BTreeSet::new(),
+            doubted: BTreeSet::new(),
             watched_until: None,
             blindings: 0,
             pace: Pace::default(),
@@ -175,7 +179,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Says what was not done. What no honest coordinator causes makes the next pauses longer.
     fn not_done(&mut self, why: NotDone) {
-        if why != NotDone::NoRoom {
+        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed) {
             self.course.pace.odd();
         }
         tracing::warn!(?why, "not done");
@@ -192,16 +196,23 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Waits for the worker; `None` when the supervisor is gone.
     async fn next_from_worker(&mut self, agent: &Agent) -> Result<Option<Event>, SiteError> {
         let deadline = self.course.round_began + Duration::from_secs(ROUND_S_MAX);
+        let pause = Duration::from_millis(CONSENT_LOOK_MS_MAX);
+        let mut look = Instant::now() + pause;
         loop {
-            let look = deadline.min(Instant::now() + Duration::from_millis(CONSENT_LOOK_MS_MAX));
-            let Ok(message) = tokio::time::timeout_at(look.into(), self.worker.recv()).await else {
+            // However much the worker says meanwhile.
+            if Instant::now() >= look {
                 if self.is_withdrawn(agent.phase)? {
                     self.not_done(NotDone::NotAgreed);
-                } else if Instant::now() >= deadline {
-                    self.not_done(NotDone::RoundWearsOn);
-                } else {
+                    return Ok(Some(Event::Hindered));
+                }
+                look = Instant::now() + pause;
+            }
+            let until = look.min(deadline);
+            let Ok(message) = tokio::time::timeout_at(until.into(), self.worker.recv()).await else {
+                if Instant::now() < deadline {
                     continue;
                 }
+                self.not_done(NotDone::RoundWearsOn);
                 return Ok(Some(Event::Hindered));
             };
             let Some(message) = message else { return Ok(None) };
@@ -461,14 +472,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
-        let unusable = |error: &dyn std::fmt::Display| SiteError::config(&path, error.to_string());
-        let signed = SignedManifest::from_bytes(&bytes).map_err(|error| unusable(&error))?;
-        let statement = signed.manifest.statement().map_err(|error| unusable(&error))?;
-        self.coordinator
-            .receipt_public_key()
-            .verify(&statement, &signed.signature)
-            .map_err(|_| unusable(&"it does not bear the coordinator's signature"))?;
-        Ok(signed.manifest)
+        let signed = verified_terms(&bytes, &self.coordinator.receipt_public_key());
+        signed.map(|signed| signed.manifest).map_err(|reason| SiteError::config(&path, reason))
     }
 
     fn protect(&mut self, assignment: Assignment, facts: &RawFacts) -> Result<Event, SiteError> {

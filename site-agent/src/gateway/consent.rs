@@ -2,16 +2,19 @@
 //! every frame of a run, by the gateway's loop, and by the subcommands that show or make decisions.
 //!
 //! Invariants: no frame of a run leaves without an approval that holds now; where this site trusts an
-//! officer's key, an approval holds only with that key's signature, over it or over the policy that gave it;
+//! officer's key, an approval holds only with that key's signature, over it or over the policy that gave it and
+//! is still in force;
 //! to say no, nobody needs a key; a withdrawal is final.
 
-use certs::OfficerPublicKey;
 use certs::officer::{POLICY_CONTEXT, RUN_CONTEXT};
+use certs::{OfficerPublicKey, ReceiptPublicKey};
 use common::id::{Digest, RunId, SiteId};
+use common::run::SignedManifest;
 
 use super::store::Store;
 use super::store::consent::{Choice, RunDecision};
 use crate::error::SiteError;
+use crate::policy::{Approval, PolicyConfig};
 
 /// Where this site stands about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,13 +43,23 @@ pub struct ConsentBook {
 pub struct Judge {
     site: SiteId,
     officer: Option<OfficerPublicKey>,
+    /// The policy in force, where it agrees to runs by itself.
+    policy: Option<Digest>,
 }
 
 impl Judge {
     /// `officer` is the key that the site trusts, if it trusts one.
     #[must_use]
     pub fn new(site: SiteId, officer: Option<OfficerPublicKey>) -> Self {
-        Self { site, officer }
+        Self { site, officer, policy: None }
+    }
+
+    /// The policy in force: what it agreed to holds as long as it stands in agent.toml, says so, and bears the
+    /// officer's signature.
+    #[must_use]
+    pub fn under(self, policy: &PolicyConfig) -> Self {
+        let policy = (policy.approval == Approval::Auto).then(|| policy.digest());
+        Self { policy, ..self }
     }
 
     /// Whose the decisions are about.
@@ -88,7 +101,7 @@ impl Judge {
             return Ok(true);
         }
         match decision.policy {
-            Some(policy) => self.trusts_policy(store, policy),
+            Some(policy) => Ok(self.policy == Some(policy) && self.trusts_policy(store, policy)?),
             None => Ok(self.is_theirs(&statement(&self.site, decision), decision.signature.as_ref())),
         }
     }
@@ -131,6 +144,18 @@ impl ConsentBook {
     pub fn judge(&self) -> &Judge {
         &self.judge
     }
+}
+
+/// The terms in a manifest file, if the holder of this key signed them.
+///
+/// # Errors
+/// Why they are not.
+pub fn verified_terms(bytes: &[u8], key: &ReceiptPublicKey) -> Result<SignedManifest, String> {
+    let signed = SignedManifest::from_bytes(bytes).map_err(|error| error.to_string())?;
+    let statement = signed.manifest.statement().map_err(|error| error.to_string())?;
+    key.verify(&statement, &signed.signature)
+        .map_err(|_| "it does not bear the coordinator's signature".to_owned())?;
+    Ok(signed)
 }
 
 /// What the officer signs of a decision about a run, and what the ledger's note names: whose, which run, on
@@ -197,12 +222,16 @@ pub(crate) mod tests {
 
     /// The book over this database, of a site that trusts no officer.
     pub(crate) fn book(database: &Path) -> ConsentBook {
-        book_of(database, None)
+        book_of(database, None, &PolicyConfig::default())
     }
 
     /// The book over this database, of a site that trusts this officer.
-    pub(crate) fn book_of(database: &Path, officer: Option<OfficerPublicKey>) -> ConsentBook {
-        let judge = Judge::new("cardiology".parse().unwrap(), officer);
+    pub(crate) fn book_of(
+        database: &Path,
+        officer: Option<OfficerPublicKey>,
+        policy: &PolicyConfig,
+    ) -> ConsentBook {
+        let judge = Judge::new("cardiology".parse().unwrap(), officer).under(policy);
         ConsentBook::new(Store::open(database).unwrap(), judge)
     }
 
@@ -262,18 +291,27 @@ pub(crate) mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut store = Store::open(&folder.path().join("site.db")).unwrap();
         let (officer, site) = (OfficerKey::generate().unwrap(), "cardiology".parse::<SiteId>().unwrap());
-        let policy = Digest([4; 32]);
+        let text = PolicyConfig { approval: Approval::Auto, ..PolicyConfig::default() };
+        let policy = text.digest();
         store
             .record_decision(&RunDecision { policy: Some(policy), ..decision(Choice::Approved, None) })
             .unwrap();
-        let judge = Judge::new(site.clone(), Some(officer.public_key().unwrap()));
-        let nobody = Judge::new(site.clone(), None);
+        let judge = Judge::new(site.clone(), Some(officer.public_key().unwrap())).under(&text);
+        let nobody = Judge::new(site.clone(), None).under(&text);
         assert_eq!(judge.consent(&store, RUN).unwrap(), Consent::Open);
         let signature = officer.sign(&policy_statement(&site, policy)).unwrap();
         store.record_policy(policy, &signature, 7).unwrap();
         assert_eq!(judge.consent(&store, RUN).unwrap(), Consent::Approved(Digest([2; 32])));
         assert_eq!(nobody.consent(&store, RUN).unwrap(), Consent::Open, "auto needs an officer");
-        let elsewhere = Judge::new("neurology".parse().unwrap(), Some(officer.public_key().unwrap()));
+        for other in [
+            PolicyConfig { approval: Approval::Ask, ..text.clone() },
+            PolicyConfig { records_min: 7, ..text.clone() },
+        ] {
+            let changed = judge.clone().under(&other);
+            assert_eq!(changed.consent(&store, RUN).unwrap(), Consent::Open, "another policy is in force");
+        }
+        let elsewhere =
+            Judge::new("neurology".parse().unwrap(), Some(officer.public_key().unwrap())).under(&text);
         assert_eq!(elsewhere.consent(&store, RUN).unwrap(), Consent::Open);
     }
 }

@@ -234,6 +234,12 @@ impl LedgerWriter {
         self.append(time_ms, peer, &Frame { kind, run, round, length: 0, digest }).map(|_| ())
     }
 
+    /// Whether a run has a note of this kind.
+    #[must_use]
+    pub fn has_note(&self, kind: Kind, run: RunId) -> bool {
+        self.noted.contains_key(&(kind, Some(run.to_string())))
+    }
+
     /// As [`Self::note`], unless the last note of this kind and run says the same: which records a run uses,
     /// which policy and waiver are in force (32 zero bytes: none). Returns whether it was new.
     ///

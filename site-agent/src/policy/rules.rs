@@ -65,7 +65,7 @@ impl std::fmt::Display for PolicyRule {
             Self::UpdatesPerDayMax => "too many updates in 24 hours (updates_per_day_max)",
             Self::GlobalAdapterNorm => "the global adapter is too large (update_norm_max)",
             Self::AdapterGrowthMax => "the global adapter grew too much (adapter_growth_max)",
-            Self::SitesMin => "too few members take part (sites_min)",
+            Self::SitesMin => "a round needs the updates of too few members (sites_min)",
             Self::RoundsMax => "it has too many rounds (rounds_max)",
             Self::RankMax => "its adapter has too large a rank (rank_max)",
             Self::RunBytesMax => "its updates are too many bytes in all (run_bytes_max)",

@@ -27,14 +27,6 @@ pub struct Check {
 }
 
 impl PolicyConfig {
-    /// Whether this site may agree to a proposed run. The same rules as in every round.
-    ///
-    /// # Errors
-    /// The rule that refuses.
-    pub fn permits_proposal(&self, manifest: &RunManifest) -> Result<(), PolicyRule> {
-        self.permits_terms(manifest)
-    }
-
     /// Whether this site takes part on these terms. Asked by the gateway when it has the manifest, and again
     /// by the worker before it trains: a policy that was changed meanwhile counts.
     ///
@@ -114,15 +106,16 @@ impl PolicyConfig {
             asked: grouped(pair[0]),
             holds: pair[0] <= pair[1],
         };
-        let members = manifest.roster.members.len();
+        // A roster of many with a quorum of one would publish the update of one.
+        let needed = manifest.quorum.min(manifest.roster.members.len());
         [
             Check {
                 rule: PolicyRule::SitesMin,
                 key: "sites_min",
-                what: "members",
+                what: "members whose updates a round needs",
                 allowed: format!("at least {}", self.sites_min),
-                asked: members.to_string(),
-                holds: members >= self.sites_min as usize,
+                asked: needed.to_string(),
+                holds: needed >= self.sites_min as usize,
             },
             most(
                 PolicyRule::RoundsMax,

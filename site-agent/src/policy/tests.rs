@@ -99,8 +99,7 @@ fn a_run_beyond_what_the_policy_allows_is_refused_by_rule() {
     let within = |change: fn(&mut PolicyConfig, u64), value: u64| {
         let mut policy = default.clone();
         change(&mut policy, value);
-        assert_eq!(policy.permits_proposal(&asked), policy.permits_terms(&asked), "a proposal and a round");
-        policy.permits_proposal(&asked).err()
+        policy.permits_terms(&asked).err()
     };
     let sites: fn(&mut PolicyConfig, u64) = |policy, value| policy.sites_min = value as u32;
     assert_eq!([within(sites, 2), within(sites, 3)], [None, Some(PolicyRule::SitesMin)]);
@@ -115,18 +114,15 @@ fn a_run_beyond_what_the_policy_allows_is_refused_by_rule() {
     }
     let bases = |bases: &[u8]| {
         let bases = bases.iter().map(|byte| Digest([*byte; 32])).collect();
-        PolicyConfig { bases, ..default.clone() }.permits_proposal(&asked).err()
+        PolicyConfig { bases, ..default.clone() }.permits_terms(&asked).err()
     };
     assert_eq!([bases(&[]), bases(&[5, 0])], [None, None]);
     assert_eq!(bases(&[5, 6]), Some(PolicyRule::Bases));
     let terms = OverlapTerms { public_key: Point([1; 32]), set: Digest([1; 32]), set_bytes: 1 };
     let compared = RunManifest { overlap: Some(terms), ..asked.clone() };
-    assert_eq!(default.permits_proposal(&compared), Ok(()));
+    assert_eq!(default.permits_terms(&compared), Ok(()));
     let no = PolicyConfig { overlap: false, ..default.clone() };
-    assert_eq!(
-        (no.permits_proposal(&compared), no.permits_proposal(&asked)),
-        (Err(PolicyRule::Overlap), Ok(()))
-    );
+    assert_eq!((no.permits_terms(&compared), no.permits_terms(&asked)), (Err(PolicyRule::Overlap), Ok(())));
 }
 
 #[test]

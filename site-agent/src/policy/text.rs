@@ -27,8 +27,8 @@ impl PolicyConfig {
              # Who agrees to a run: \"ask\", the privacy officer for each one, or \"auto\", this policy, where the officer\n\
              # has signed it (site-agent policy sign).\n\
              approval = \"{}\"\n\
-             # What a run may be, at most: rounds, the adapter's rank, bytes of updates in all. Fewest members that take\n\
-             # part, this site among them: the fewer, the more the result says of each.\n\
+             # What a run may be, at most: rounds, the adapter's rank, bytes of updates in all. Fewest members whose\n\
+             # updates a round needs (its quorum): the fewer are averaged, the more the result says of each.\n\
              sites_min = {}\n\
              rounds_max = {}\n\
              rank_max = {}\n\

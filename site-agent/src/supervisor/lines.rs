@@ -233,6 +233,9 @@ fn why_not(why: NotDone) -> &'static str {
             "the coordinator asks for the same update again and again; sent again tomorrow, ask its operator"
         }
         NotDone::NoRoom => "the disk has no room for what the coordinator announces; free some, asking again",
+        NotDone::TooManyRuns => {
+            "the coordinator proposed more runs in a day than this site looks at; ask its operator"
+        }
         NotDone::NotAgreed => {
             "nobody here has agreed to the run, or this site has withdrawn from it; see `site-agent runs`"
         }

@@ -80,7 +80,8 @@ fn a_ledger_that_was_cut_or_deleted_is_found_on_both_sides_and_a_person_decides(
     fs::remove_file(&ledger)?;
     let (code, words) = site(&consortium, &["run"])?;
     ensure!(code == Some(3) && words.contains("ledger accept") && !ledger.exists(), "{words}");
-    let (code, words) = site(&consortium, &["ledger", "accept"])?;
+    let officer = consortium.officer_key(0).to_string_lossy().into_owned();
+    let (code, words) = site(&consortium, &["ledger", "accept", "--key", &officer])?;
     ensure!(code == Some(1) && words.contains("nobody can be asked") && !ledger.exists(), "{words}");
     officer_decides(&small, &consortium)?;
     let (_, words) = site(&consortium, &["ledger", "accept", "--yes"])?;
@@ -126,13 +127,9 @@ fn a_damaged_ledger_is_one_clear_stop() -> Result<()> {
 /// Where the site trusts an officer's key, that key alone accepts a ledger.
 fn officer_decides(small: &Small, consortium: &Consortium) -> Result<()> {
     let path = |name: &str| small.folder.path().join(name).to_string_lossy().into_owned();
-    let (officer, other) = (path("officer.key"), path("other.key"));
-    for key in [&officer, &other] {
-        let made = Command::new(Binaries::find()?.site_agent).args(["officer-key", "new", key]).output()?;
-        ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-    }
-    let (code, words) = site(consortium, &["officer-key", "trust", &format!("{officer}.pub")])?;
-    ensure!(code == Some(0), "{words}");
+    let (officer, other) = (consortium.officer_key(0).to_string_lossy().into_owned(), path("other.key"));
+    let made = Command::new(Binaries::find()?.site_agent).args(["officer-key", "new", &other]).output()?;
+    ensure!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     for (more, refusal) in [(&["--yes"][..], "they decide"), (&["--yes", "--key", &other], "not the key")] {
         let (code, words) = site(consortium, &[&["ledger", "accept"], more].concat())?;
         ensure!(code == Some(1) && words.contains(refusal), "{words}");

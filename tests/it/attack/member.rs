@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, bail};
 use common::adapter::{AdapterReader, AdapterWriter};
 use common::id::Digest;
 use common::limits::{ADAPTER_NORM_MAX, COUNT_MAX, RECORDS_MAX};
-use common::run::RunManifest;
+use common::run::{RunManifest, SignedManifest};
 use common::wire::frame;
 use common::wire::message::{Envelope, Refusal, Request, Response, RoundKey, TrainFailure, Work};
 use common::wire::numbers::{LossMilli, RoundedCount};
@@ -41,6 +41,9 @@ impl Members {
         (0..sites).try_for_each(|index| consortium.join(index))?;
         let run = consortium.launch(&small.run_file)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+        for site in &consortium.sites {
+            runtime.block_on(Asker::agree(site.state()))?;
+        }
         Ok(Self { small, consortium, runtime, run })
     }
 
@@ -80,7 +83,7 @@ impl Member {
         };
         let folder = state.join("played");
         std::fs::create_dir_all(&folder)?;
-        let manifest = RunManifest::from_bytes(&fetch(&mut asker, manifest).await?)?;
+        let manifest = SignedManifest::from_bytes(&fetch(&mut asker, manifest).await?)?.manifest;
         std::fs::write(folder.join("last"), fetch(&mut asker, adapter).await?)?;
         Ok(Self { asker, key, manifest, folder })
     }

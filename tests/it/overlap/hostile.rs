@@ -21,6 +21,9 @@ fn a_site_gets_no_more_points_evaluated_than_it_declared() -> Result<()> {
     let (first, other) = (points(1), points(2));
     runtime.block_on(async {
         let mut asker = Asker::connect(&state).await?;
+        let early = Request::OverlapDeclare { run, points: 1024 };
+        asker.refused(early, &[], Refusal::Unknown, "a site that has not agreed to the run").await?;
+        Asker::agree(&state).await?;
         let blinded = |offset, count| Request::OverlapBlinded { run, offset, count };
         let declare = |points| Request::OverlapDeclare { run, points };
         asker.refused(blinded(0, 1024), &first, Refusal::Unknown, "nothing was declared").await?;

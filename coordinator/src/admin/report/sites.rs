@@ -18,10 +18,10 @@ use crate::store::Store;
 pub struct SiteReport {
     /// Its name.
     pub site: String,
-    /// `asked`, `declined`, `outside-policy`, `withdrawn`, `approved`, `waiting`, `training`, `sent`, `failed`,
+    /// `asked`, `declined`, `outside_policy`, `withdrawn`, `approved`, `waiting`, `training`, `sent`, `failed`,
     /// `paused`, `excluded` or `revoked`.
     pub state: String,
-    /// What it decided about the run: `approved`, `declined`, `outside-policy` or `withdrawn`.
+    /// What it decided about the run: `approved`, `declined`, `outside_policy` or `withdrawn`.
     #[serde(default)]
     pub decision: Option<String>,
     /// Since when (RFC 3339, UTC).
@@ -105,12 +105,12 @@ fn word(state: &RunState, record: Option<&RoundRecord>, site: &SiteId) -> &'stat
         "revoked"
     } else if has(|record, site| record.updates.contains_key(site)) {
         "sent"
-    } else if !state.has_agreed(site) {
-        decision.map_or("asked", SiteDecision::word)
     } else if state.excluded.contains(site) {
         "excluded"
     } else if state.paused.contains(site) {
         "paused"
+    } else if !state.has_agreed(site) {
+        decision.map_or("asked", SiteDecision::word)
     } else if state.phase == Phase::Proposed {
         "approved"
     } else if has(|record, site| record.failed.contains_key(site)) {

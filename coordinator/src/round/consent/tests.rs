@@ -136,13 +136,56 @@ fn a_site_that_changes_its_mind_for_ever_does_not_grow_the_journal() {
         rows += u32::from(before != state);
     }
     assert_eq!(rows, 1 + DECISIONS_PER_SITE_MAX);
+    // The last word is a no, whichever came first.
+    let mut other = proposed(3, 1);
+    (0..1_000).for_each(|turn| drop(says(&mut other, 0, [Approved, Declined][turn % 2], 1)));
+    assert_eq!(other.decisions[&site(0)].decision, Declined);
     says(&mut state, 0, Withdrawn, 2);
     assert!(!state.has_agreed(&site(0)), "the last no is always heard");
     assert!(!says(&mut state, 7, Approved, 3).iter().any(|_| true), "nobody asked it");
 }
 
 #[test]
-fn a_run_of_an_older_version_was_not_asked_about_and_goes_on() {
+fn no_round_opens_without_a_quorum_of_sites_that_agree() {
+    // Lost while the base model was measured: the third is asked on, and its word begins the run again.
+    let score =
+        || Event::BaseScored { score: crate::round::state::Score::Unevaluated { reason: "none".into() } };
+    let mut state = proposed(3, 2);
+    (0..2).for_each(|index| drop(says(&mut state, index, Approved, 1)));
+    advance(&mut state, &Event::Tick, 50);
+    says(&mut state, 1, Withdrawn, 60);
+    assert!(advance(&mut state, &score(), 70).is_empty() && state.phase == Phase::Proposed);
+    assert_eq!(state.next_deadline(), Some(Timestamp(170_000)));
+    assert_eq!(says(&mut state, 2, Approved, 80), [Effect::ScoreBase]);
+    // Lost while a round was measured: the next one does not open.
+    advance(&mut state, &score(), 90);
+    state.phase = Phase::Publishing;
+    says(&mut state, 2, Withdrawn, 91);
+    let published = Event::RoundPublished { round: common::id::Round(1) };
+    assert_eq!(advance(&mut state, &published, 92), [Effect::Finish]);
+    assert_eq!(state.phase, Phase::Failed(Failure::NotAgreed { agreed: 1, needed: 2 }));
+    // Declined by one, revoked another: nobody waits for what cannot come.
+    let mut state = proposed(3, 2);
+    (0..2).for_each(|index| drop(says(&mut state, index, Approved, 1)));
+    says(&mut state, 2, Declined, 1);
+    advance(&mut state, &score(), 2);
+    assert_eq!(advance(&mut state, &Event::SiteRevoked { site: site(1) }, 3), [Effect::Finish]);
+}
+
+#[test]
+fn after_a_restart_sites_have_the_whole_time_to_decide() {
+    let mut state = proposed(3, 2);
+    says(&mut state, 0, Approved, 1);
+    advance(&mut state, &Event::Restarted, 500);
+    assert!(advance(&mut state, &Event::Tick, 501).is_empty());
+    says(&mut state, 1, Approved, 502);
+    advance(&mut state, &Event::Restarted, 900);
+    assert!(advance(&mut state, &Event::Tick, 905).is_empty(), "the grace period, too");
+    assert_eq!(advance(&mut state, &Event::Tick, 910), [Effect::ScoreBase]);
+}
+
+#[test]
+fn a_journal_of_an_older_version_replays_as_a_run_that_nobody_was_asked_about() {
     let (mut state, effects) = launch(launched_run(2, 2, 1), Timestamp(0));
     assert_eq!((effects.as_slice(), state.has_agreed(&site(0))), (&[Effect::ScoreBase][..], true));
     assert!(says(&mut state, 0, Withdrawn, 1).is_empty() && state.decisions.is_empty());

@@ -1,23 +1,21 @@
 //! The runs that this site has heard of, and their terms, from its state folder. Used by every subcommand
 //! about runs. Invariant: terms have the digest that they are asked for by, and the coordinator's signature.
 
-use std::fs::File;
-use std::io::Read as _;
 use std::path::Path;
 
-use certs::ReceiptPublicKey;
 use common::id::{Digest, RunId};
 use common::run::{RunManifest, SignedManifest};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
-use crate::gateway::consent::Judge;
+use crate::gateway::consent::{Judge, verified_terms};
 use crate::gateway::decisions::Decider;
 use crate::gateway::identity::Coordinator;
 use crate::gateway::store::Store;
 use crate::gateway::store::consent::{Choice, ProposedRun};
 use crate::limits::RUN_MANIFEST_BYTES_MAX;
 use crate::paths::StateFolder;
+use crate::pipe::files::{self, Unfit};
 
 /// A site, as far as decisions about runs need it.
 #[derive(Debug)]
@@ -53,7 +51,8 @@ impl Known {
     fn with(folder: StateFolder, store: Result<Store, SiteError>) -> Result<Self, SiteError> {
         let config = AgentConfig::load(&folder.config())?;
         let coordinator = Coordinator::load(&folder.identity())?;
-        let judge = Judge::new(coordinator.site.clone(), Decider::of(&folder)?.officer().copied());
+        let judge = Judge::new(coordinator.site.clone(), Decider::of(&folder)?.officer().copied())
+            .under(&config.policy);
         Ok(Self { store: store?, folder, config, coordinator, judge })
     }
 
@@ -99,7 +98,7 @@ impl Known {
         if Digest::of(&bytes) != digest {
             return Err(SiteError::config(&path, "its bytes do not have the digest that is its name"));
         }
-        verified(&bytes, &self.coordinator.receipt_public_key())
+        verified_terms(&bytes, &self.coordinator.receipt_public_key())
             .map_err(|reason| SiteError::config(&path, reason))
     }
 
@@ -128,24 +127,11 @@ impl Known {
 /// # Errors
 /// `Io`.
 pub(super) fn read_bounded(path: &Path, most: u64) -> Result<Option<Vec<u8>>, SiteError> {
-    let at = |source| SiteError::unreadable(path, source);
-    // Before it is opened: a pipe would hold us.
-    if !std::fs::metadata(path).map_err(at)?.is_file() {
-        return Ok(None);
+    // A person may name a link; what the gateway keeps has none.
+    let place = std::fs::canonicalize(path).map_err(|source| SiteError::unreadable(path, source))?;
+    match files::read(&place, most) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(Unfit::NotRegular | Unfit::TooLarge { .. }) => Ok(None),
+        Err(Unfit::Io(source)) => Err(SiteError::unreadable(path, source)),
     }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(most + 1).read_to_end(&mut bytes)).map_err(at)?;
-    Ok((bytes.len() as u64 <= most).then_some(bytes))
-}
-
-/// Terms that the holder of this key signed.
-///
-/// # Errors
-/// Why they are not.
-pub(super) fn verified(bytes: &[u8], key: &ReceiptPublicKey) -> Result<SignedManifest, String> {
-    let signed = SignedManifest::from_bytes(bytes).map_err(|error| error.to_string())?;
-    let statement = signed.manifest.statement().map_err(|error| error.to_string())?;
-    key.verify(&statement, &signed.signature)
-        .map_err(|_| "it does not bear the coordinator's signature".to_owned())?;
-    Ok(signed)
 }

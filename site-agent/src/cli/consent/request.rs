@@ -11,12 +11,12 @@ use common::id::{Digest, RunId, SiteId};
 use common::run::RunManifest;
 use serde::{Deserialize, Serialize};
 
-use super::known::{read_bounded, verified};
+use super::known::read_bounded;
 use crate::error::SiteError;
-use crate::gateway::consent::{policy_statement, statement};
+use crate::gateway::consent::{policy_statement, statement, verified_terms};
 use crate::gateway::store::consent::{Choice, RunDecision};
 use crate::limits::{REQUEST_BYTES_MAX, RUN_MANIFEST_BYTES_MAX};
-use crate::policy::PolicyConfig;
+use crate::policy::{Approval, PolicyConfig};
 
 /// Version of requests and answers.
 pub(in crate::cli) const VERSION: u16 = 1;
@@ -163,16 +163,22 @@ impl Request {
     fn subject(&self) -> Result<Subject, String> {
         match &self.about {
             Asked::Policy(asked) => PolicyConfig::from_canonical(&asked.policy)
+                // What asks run by run needs no signature, and must get none that another day gives meaning.
+                .filter(|policy| policy.approval == Approval::Auto)
                 .map(Subject::Policy)
-                .ok_or_else(|| "the policy in it is not one of this version, or makes no sense".to_owned()),
+                .ok_or_else(|| {
+                    "the policy in it is not one of this version, makes no sense, or does not say \"auto\""
+                        .to_owned()
+                }),
             Asked::Run(asked) => {
                 let bytes = asked.terms.as_bytes();
                 if bytes.len() as u64 > RUN_MANIFEST_BYTES_MAX {
                     return Err("the terms in it are too long".to_owned());
                 }
                 let key = ReceiptPublicKey::from_bytes(asked.receipt_key.0);
-                let manifest =
-                    verified(bytes, &key).map_err(|reason| format!("of the terms in it: {reason}"))?.manifest;
+                let manifest = verified_terms(bytes, &key)
+                    .map_err(|reason| format!("of the terms in it: {reason}"))?
+                    .manifest;
                 manifest
                     .validate()
                     .map_err(|error| format!("the terms in it are out of bounds ({error})"))?;

@@ -110,12 +110,13 @@ impl Standing {
 
     pub(in crate::cli) fn state(&self) -> State {
         match self.consent {
+            // What was withdrawn from is over here, too, and this says more.
+            Consent::Withdrawn => State::Withdrawn,
             _ if self.run.is_over => State::Over,
             Consent::Open => State::Waiting,
             Consent::Approved(_) => State::Approved,
             Consent::Declined => State::Declined,
             Consent::OutsidePolicy => State::OutsidePolicy,
-            Consent::Withdrawn => State::Withdrawn,
         }
     }
 

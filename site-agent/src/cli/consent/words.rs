@@ -10,7 +10,7 @@ use common::terminal::visible;
 
 use super::page::Page;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
-use crate::limits::SENT_TIMES_MAX;
+use crate::limits::{SENT_BYTES_MIN, SENT_TIMES_MAX};
 
 /// What is described, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -108,7 +108,8 @@ fn leaving(page: &mut Page, described: &Described<'_>) {
     page.row(
         "",
         &format!(
-            "a line that breaks has parts of the same bytes sent again, at most {SENT_TIMES_MAX} times as many a day"
+            "a line that breaks has parts of the same bytes sent again, at most {} bytes a round in one day",
+            grouped(SENT_TIMES_MAX.saturating_mul(manifest.adapter_bytes).max(SENT_BYTES_MIN))
         ),
     );
     page.row(

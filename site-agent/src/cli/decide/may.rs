@@ -45,7 +45,7 @@ pub(super) fn may(wish: Wish, standing: &Standing, sent: &Sent) -> Result<(), Si
     let refuse = |sentence: &str, hint: &str| {
         Err(SiteError::Data { sentence: format!("run {run} {sentence}"), hint: Some(hint.into()) })
     };
-    if standing.run.is_over {
+    if standing.run.is_over && standing.consent != Consent::Withdrawn {
         return refuse(
             "is over",
             "nothing more of it leaves; `site-agent runs` lists what waits for a decision",

@@ -20,7 +20,7 @@ use crate::gateway::ledger::Note;
 use crate::gateway::output::Output;
 use crate::gateway::state::{Event, Phase, Proposal};
 use crate::gateway::store::consent::{Choice, RunDecision};
-use crate::limits::{PROPOSAL_WATCH_S_MAX, RUN_MANIFEST_BYTES_MAX};
+use crate::limits::{PROPOSAL_WATCH_S_MAX, RUN_MANIFEST_BYTES_MAX, RUNS_A_DAY_MAX, UPDATES_PERIOD_MS_MIN};
 use crate::pipe::{NotDone, Notice};
 use crate::policy::{Approval, PolicyRule};
 
@@ -34,6 +34,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if self.store.is_over(run)? {
             return Ok(Event::NothingToDo);
         }
+        let is_new = !self.store.knows_run(run)?;
+        let since_ms = self.clock.now().0.saturating_sub(UPDATES_PERIOD_MS_MIN);
+        if is_new && self.store.runs_since(since_ms)? >= RUNS_A_DAY_MAX {
+            self.not_done(NotDone::TooManyRuns);
+            return Ok(Event::Hindered);
+        }
         if let Some(event) = self.fetch_one(digest, manifest_bytes, RUN_MANIFEST_BYTES_MAX).await? {
             return Ok(match event {
                 Event::Refused { .. } => event,
@@ -41,12 +47,17 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             });
         }
         let Some(manifest) = self.agree(run, digest)? else { return Ok(Event::Hindered) };
+        if is_new {
+            self.tidy_manifests()?;
+        }
         let consent = self.connection.consent(run)?;
-        match (consent, self.config.policy.permits_proposal(&manifest)) {
+        match (consent, self.config.policy.permits_terms(&manifest)) {
             (Consent::Open | Consent::Approved(_), Err(rule)) => self.refuse(run, digest, rule)?,
             (Consent::Open | Consent::OutsidePolicy, Ok(())) => self.ask(run, digest)?,
             (Consent::OutsidePolicy, Err(_)) => {}
-            (Consent::Approved(_) | Consent::Declined | Consent::Withdrawn, _) => {}
+            // Asked about what it was told of: a coordinator that lost it. An honest one asks only then.
+            (Consent::Approved(_) | Consent::Withdrawn, _) => self.store.tell_again(run)?,
+            (Consent::Declined, _) => {}
         }
         self.tell_decisions().await?;
         Ok(Event::NothingToDo)
@@ -83,9 +94,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         for decision in self.store.untold_decisions()? {
             let RunDecision { id, run, manifest, choice, .. } = decision;
             if !self.connection.judge().holds(&self.store, &decision)? {
-                tracing::error!(%run, "an approval that is not the privacy officer's counts for nothing");
-                self.store.decision_told(id)?;
-                self.store.decision_noted(id)?;
+                // It may hold after a restart, with another key that is trusted by then.
+                if self.course.doubted.insert(id) {
+                    tracing::error!(%run, "an approval that is not the privacy officer's counts for nothing");
+                }
                 continue;
             }
             if !decision.noted {
@@ -94,15 +106,20 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                     .note(&Note { kind: note_of(choice), run: Some(run), round: None, digest }, false)?;
                 self.store.decision_noted(id)?;
             }
-            if !decision.told {
-                self.tell_decision(run, manifest, choice).await?;
+            if !decision.told && self.tell_decision(run, manifest, choice).await? {
                 self.store.decision_told(id)?;
             }
         }
         Ok(())
     }
 
-    async fn tell_decision(&mut self, run: RunId, manifest: Digest, choice: Choice) -> Result<(), SiteError> {
+    /// Returns whether nobody needs to hear of it any more.
+    async fn tell_decision(
+        &mut self,
+        run: RunId,
+        manifest: Digest,
+        choice: Choice,
+    ) -> Result<bool, SiteError> {
         // A later decision made this one void, or the run ended meanwhile.
         let is_current = match self.connection.consent(run)? {
             Consent::Open => false,
@@ -112,7 +129,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             Consent::Withdrawn => choice == Choice::Withdrawn,
         };
         if !is_current || self.store.is_over(run)? {
-            return Ok(());
+            return Ok(true);
         }
         let decision = match choice {
             Choice::Approved => Decision::Approved,
@@ -124,6 +141,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
         match response {
             Response::Noted => self.output.notice(Notice::Decided { run, decision }),
+            // The next poll comes first; then again.
+            Response::Refused(refusal) if refusal.is_retryable() => return Ok(false),
             other => {
                 tracing::warn!(%run, answer = super::name_of(&other), "the decision was not noted");
                 self.not_done(NotDone::UnexpectedAnswer);
@@ -133,7 +152,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             self.forget(run)?;
         }
         self.course.watched_until = None;
-        Ok(())
+        Ok(true)
     }
 
     /// The policy does not allow it: nobody here can agree to it.
@@ -150,9 +169,13 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             if self.connection.judge().trusts_policy(&self.store, policy)? {
                 return self.decide(run, manifest, Choice::Approved, Some(policy));
             }
-            tracing::error!("the policy says `approval = \"auto\"` and bears no signature of the officer");
         }
         if self.course.proposed.insert(run) {
+            if self.config.policy.approval == Approval::Auto {
+                tracing::error!(
+                    "the policy says `approval = \"auto\"` and bears no signature of the officer"
+                );
+            }
             self.output.notice(Notice::Proposed { run });
             self.course.watched_until = Some(Instant::now() + Duration::from_secs(PROPOSAL_WATCH_S_MAX));
         }

@@ -224,6 +224,7 @@ struct Watched {
     while_training: Vec<Progress>,
     /// The worker announces files that are not there.
     liar: bool,
+    endless: bool,
 }
 
 impl Report for Watched {
@@ -239,6 +240,16 @@ impl Output for Watched {
             ToWorker::Prepare { key, .. } => {
                 say(FromWorker::Data { key, root: Digest([5; 32]) });
                 say(FromWorker::Ready { key, base_fingerprint: BASE, records: 775 });
+            }
+            ToWorker::Train { key, .. } if self.endless => {
+                let worker = self.worker.clone();
+                std::thread::spawn(move || {
+                    let progress = Progress { step: 1, total_steps: 100, loss: 5.0, tokens_per_s: 9 };
+                    let message = || ToGateway::Worker(FromWorker::Progress { key, progress });
+                    while worker.blocking_send(message()).is_ok() {
+                        std::thread::sleep(Duration::from_millis(50));
+                    }
+                });
             }
             ToWorker::Train { key, .. } => {
                 for progress in &self.while_training {
@@ -269,6 +280,8 @@ struct Site {
     policy: PolicyConfig,
     while_training: Vec<Progress>,
     liar: bool,
+    /// The worker goes on for ever, and talks.
+    endless: bool,
     hurry: u64,
     /// Whom this site trusts.
     officer: Option<certs::OfficerPublicKey>,
@@ -321,6 +334,7 @@ impl Site {
             while_training: Vec::new(),
             liar: false,
             hurry: 1000,
+            endless: false,
             officer: None,
             agrees: true,
         }
@@ -354,7 +368,7 @@ impl Site {
         let notices = Arc::new(Mutex::new(Vec::new()));
         let (ledger, _) = LedgerWriter::open(&self.folder.ledger()).unwrap();
         let clock = || ManualClock::at(Timestamp(1000));
-        let consent = consent::book_of(&self.folder.database(), self.officer);
+        let consent = consent::book_of(&self.folder.database(), self.officer, &self.policy);
         let egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
         let agent_loop = AgentLoop {
             folder: self.folder.clone(),
@@ -382,6 +396,7 @@ impl Site {
                 folder: self.folder.clone(),
                 while_training: self.while_training.clone(),
                 liar: self.liar,
+                endless: self.endless,
             },
             worker: from_worker,
             course: Course { hurry: self.hurry, ..Course::default() },

@@ -60,6 +60,23 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(())
     }
 
+    /// Removes what was fetched for other runs than the newest ones. What a round still needs is fetched again.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn tidy_manifests(&self) -> Result<(), SiteError> {
+        let kept = self.store.manifests()?;
+        for entry in fs::read_dir(self.folder.inbox()).into_iter().flatten().flatten() {
+            let name = entry.file_name();
+            let named = name.to_str().map(|name| name.strip_suffix(".part").unwrap_or(name));
+            let digest = named.and_then(|name| name.parse::<Digest>().ok());
+            if digest.is_some_and(|digest| !kept.contains(&digest)) {
+                remove(&entry.path());
+            }
+        }
+        Ok(())
+    }
+
     /// Removes the oldest acknowledged updates when all of them take more than their share of the disk.
     ///
     /// # Errors

@@ -162,6 +162,17 @@ impl Store {
         Ok(())
     }
 
+    /// The newest decision about a run is told once more.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn tell_again(&mut self, run: RunId) -> Result<(), SiteError> {
+        let newest =
+            "UPDATE decisions SET told = 0 WHERE id = (SELECT MAX(id) FROM decisions WHERE run = ?1)";
+        self.connection.execute(newest, [run.0])?;
+        Ok(())
+    }
+
     /// Records the officer's signature under a policy.
     ///
     /// # Errors

@@ -41,6 +41,24 @@ impl Store {
         Ok(agreed)
     }
 
+    /// Whether this site has heard of a run.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn knows_run(&self, run: RunId) -> Result<bool, SiteError> {
+        let query = "SELECT 1 FROM runs WHERE run = ?1 AND manifest IS NOT NULL";
+        Ok(self.connection.query_row(query, [run.0], |_| Ok(())).optional()?.is_some())
+    }
+
+    /// How many runs this site has heard of since then.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn runs_since(&self, since_ms: u64) -> Result<u32, SiteError> {
+        let query = "SELECT COUNT(*) FROM runs WHERE first_ms >= ?1";
+        Ok(self.connection.query_row(query, params![to_sql(since_ms)], |row| row.get(0))?)
+    }
+
     /// The manifests of the newest runs.
     ///
     /// # Errors

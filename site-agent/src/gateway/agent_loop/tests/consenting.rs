@@ -157,3 +157,62 @@ fn after_a_withdrawal_nothing_of_the_run_follows() {
     assert!(notes(&site).contains(&"withdrawal") && told.honest.acknowledged.is_empty());
     assert!(fs::read_dir(site.folder.outbox()).unwrap().next().is_none(), "what was not sent is removed");
 }
+
+/// The worker says something every moment; the look for a withdrawal comes all the same.
+#[test]
+fn a_withdrawal_ends_a_training_however_much_the_worker_says() {
+    let site = Site { endless: true, ..Site::new() };
+    let mut honest = Honest::new();
+    honest.assign(key(1, 1), &manifest(1));
+    let database = site.folder.database();
+    let withdraws = move |honest: &mut Honest, request: &Request| {
+        if let (Request::Ready { key, .. }, Some(Work::Train { manifest, .. })) = (request, &honest.work) {
+            consent::decide(&database, key.run, *manifest, Choice::Withdrawn);
+        }
+        None
+    };
+    let withdrawn = |arrived: &[Request]| {
+        arrived.iter().any(|request| matches!(request, Request::Decide { decision: Decision::Withdrawn, .. }))
+    };
+    let told = site.run(honest, withdraws, withdrawn, Duration::from_secs(10));
+    assert_eq!(decisions(&told), [Decision::Withdrawn]);
+    assert!(told.not_done().contains(&NotDone::NotAgreed));
+}
+
+#[test]
+fn a_coordinator_that_could_not_note_a_decision_or_lost_it_hears_it_again() {
+    let site = asked();
+    let (honest, manifest) = proposing(&manifest(1));
+    consent::decide(&site.folder.database(), RunId([1; 8]), manifest, Choice::Approved);
+    let mut refusals = 2;
+    let full = move |_: &mut Honest, request: &Request| match request {
+        Request::Decide { .. } if refusals > 0 => {
+            refusals -= 1;
+            plain(Response::Refused(Refusal::Internal))
+        }
+        // Once it is noted the run begins somewhere else.
+        Request::Poll { .. } if refusals == 0 => None,
+        _ => None,
+    };
+    let told = site.run(honest, full, polls(4), WITHIN);
+    assert!(decisions(&told).len() >= 3, "{:?}", decisions(&told));
+    let told = site.run(told.honest, honestly, polls(2), WITHIN);
+    assert_eq!(decisions(&told)[0], Decision::Approved, "asked again, it says so again");
+    assert_eq!(notes(&site), ["approval"], "in the ledger once");
+}
+
+#[test]
+fn a_coordinator_that_proposes_without_end_is_not_followed() {
+    let site = asked();
+    let mut store = Store::open(&site.folder.database()).unwrap();
+    for number in 0..crate::limits::RUNS_A_DAY_MAX {
+        let run = RunId(u64::from(number).to_le_bytes());
+        store.agree(run, Digest::of(&run.0), 1000).unwrap();
+    }
+    drop(store);
+    let (honest, digest) = proposing(&manifest(200));
+    let told = site.run(honest, honestly, polls(3), WITHIN);
+    assert!(told.not_done().contains(&NotDone::TooManyRuns), "{:?}", told.not_done());
+    assert_eq!(told.count(|request| matches!(request, Request::Fetch { .. })), 0);
+    assert!(!site.folder.inbox().join(digest.to_string()).exists());
+}
