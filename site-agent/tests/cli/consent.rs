@@ -37,7 +37,7 @@ fn manifest(run: RunId) -> RunManifest {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
-        quorum: 1,
+        quorum: 2,
         roster: Roster { members: vec![member("cardiology", 1), member("neurology", 2)] },
         held_out: HeldOutHashes::default(),
         overlap: None,
