@@ -326,7 +326,7 @@ fn a_withdrawal_names_what_was_sent_and_that_it_stays_sent() {
     }
     store.end_run(RUN).unwrap();
     for late in ["approve", "decline", "withdraw"] {
-        assert!(joined.refused(&[late, "a1", "--yes"]).contains("is over"), "{late}");
+        assert!(joined.refused(&[late, "a1", "--yes"]).contains("final"), "{late}");
     }
     assert_eq!(joined.json(&["runs"])["runs"][0]["state"], "over");
 }
