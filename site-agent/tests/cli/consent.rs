@@ -328,7 +328,7 @@ fn a_withdrawal_names_what_was_sent_and_that_it_stays_sent() {
     for late in ["approve", "decline", "withdraw"] {
         assert!(joined.refused(&[late, "a1", "--yes"]).contains("final"), "{late}");
     }
-    assert_eq!(joined.json(&["runs"])["runs"][0]["state"], "over");
+    assert_eq!(joined.json(&["runs"])["runs"][0]["state"], "withdrawn");
 }
 
 #[test]
