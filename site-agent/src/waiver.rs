@@ -4,7 +4,7 @@
 
 use std::path::Path;
 
-use certs::{CertError, OfficerPublicKey};
+use certs::{CertError, OfficerKey, OfficerPublicKey};
 use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::id::Digest;
 use data::hash::content_hash;
@@ -108,6 +108,14 @@ pub fn read_public(path: &Path) -> Result<OfficerPublicKey, SiteError> {
     OfficerPublicKey::from_text(&read_key_text(path)?).map_err(key_error)
 }
 
+/// The officer's private key in a file, for whoever signs with it.
+///
+/// # Errors
+/// `Io`; `Data` when it is no private key.
+pub fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
+    OfficerKey::from_text(&read_key_text(path)?).map_err(key_error)
+}
+
 /// The text of a key file, which has a line or two.
 ///
 /// # Errors
@@ -188,7 +196,7 @@ mod tests {
 
     #[test]
     fn a_signature_of_the_trusted_officer_counts_and_no_other() {
-        let key = certs::OfficerKey::generate().unwrap();
+        let key = OfficerKey::generate().unwrap();
         let public = key.public_key().unwrap();
         let terms = WaiverTerms {
             kinds: [Kind::Date].into(),
@@ -203,7 +211,7 @@ mod tests {
         let signed = SignedWaiver { waiver, signature };
         let day = Date { year: 2026, month: 6, day: 1 };
         assert!(accepted_by(&signed, &public, day).is_ok());
-        let other = certs::OfficerKey::generate().unwrap().public_key().unwrap();
+        let other = OfficerKey::generate().unwrap().public_key().unwrap();
         assert!(accepted_by(&signed, &other, day).unwrap_err().to_string().contains("another key"));
         let mut altered = signed;
         altered.waiver.kinds.insert(Kind::CitizenId);

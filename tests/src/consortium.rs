@@ -194,9 +194,10 @@ impl Consortium {
             let folder = self.setup.root.join("officers");
             std::fs::create_dir_all(&folder).map_err(Failure::file("create", &folder))?;
             site.run_without_state(&["officer-key", "new", path_text(&key)], COMMAND)?.success()?;
-            let public = format!("{}.pub", key.display());
-            site.run(&["officer-key", "trust", &public], COMMAND)?.success()?;
         }
+        // Also where the site joined again, into a new folder.
+        let public = format!("{}.pub", key.display());
+        site.run(&["officer-key", "trust", &public], COMMAND)?.success()?;
         self.sign_policy(index)
     }
 

@@ -8,6 +8,7 @@ pub(in crate::cli) mod answer;
 pub(in crate::cli) mod differences;
 pub(in crate::cli) mod known;
 pub(in crate::cli) mod page;
+pub(in crate::cli) mod policy_words;
 pub(in crate::cli) mod request;
 pub(in crate::cli) mod standing;
 pub(in crate::cli) mod words;

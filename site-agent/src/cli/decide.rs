@@ -22,8 +22,8 @@ use super::consent::answer::Answer;
 use super::consent::known::Known;
 use super::consent::request::{Asked, Request, RunAsked, Subject, Wish, decision};
 use super::consent::standing::Standing;
+use super::runs;
 use super::support::{State, tell};
-use super::{officer_key, runs};
 use crate::error::SiteError;
 use crate::gateway::store::consent::RunDecision;
 use crate::waiver;
@@ -157,9 +157,8 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
     tell(how.json, &document, || {
         let by = if signature.is_some() { "signed by the privacy officer" } else { "not signed" };
         println!("recorded: run {} {}, {by}", proposed.run, choice.word());
-        println!(
-            "the agent notes it in the ledger and tells the coordinator with its next question, in half a minute at most unless it is sending"
-        );
+        println!("a running agent notes it in the ledger and tells the coordinator with its next");
+        println!("question: in half a minute at most, unless it is sending");
     })
 }
 
@@ -268,7 +267,7 @@ fn answered(
 
 fn sign(known: &Known, unsigned: &RunDecision, key: &Path) -> Result<[u8; 64], SiteError> {
     let trusted = waiver::trusted(&known.folder.officer())?;
-    let key = officer_key::read_private(key)?;
+    let key = waiver::read_private(key)?;
     let statement = crate::gateway::consent::statement(&known.coordinator.site, unsigned);
     let signature = key.sign(&statement).map_err(waiver::key_error)?;
     if !trusted.verifies(&statement, &signature) {
@@ -297,8 +296,8 @@ impl Sent {
         for round in &self.open {
             text += &format!("the update of round {round} was made here and may have left in part\n");
         }
-        text += "what has left cannot be called back: it stays in what was published, and in later rounds;\n";
-        text += "the coordinator counts an update no more if its round is still open\n";
+        text += "what has left cannot be called back: it stays in what was published, and in\n";
+        text += "later rounds; an update whose round is still open is counted no more\n";
         text += "`site-agent ledger show` lists every frame that left\n";
         text
     }

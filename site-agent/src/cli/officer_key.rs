@@ -14,7 +14,7 @@ use serde_json::json;
 use super::support::{State, tell};
 use crate::error::SiteError;
 use crate::paths::StateFolder;
-use crate::waiver::{key_error, read_key_text, read_public};
+use crate::waiver::{key_error, read_public};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -138,9 +138,4 @@ fn trust(public: &Path, replace: bool, as_json: bool, folder: &StateFolder) -> R
         print!("{text}");
         println!("an agent that is running knows the key it began with: start it anew");
     })
-}
-
-/// The private key in a file.
-pub(super) fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
-    OfficerKey::from_text(&read_key_text(path)?).map_err(key_error)
 }

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::consent::known::Known;
 use super::consent::page::Page;
+use super::consent::policy_words;
 use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;
@@ -95,7 +96,7 @@ fn show(known: &Known, as_json: bool) -> Result<(), SiteError> {
         }));
     }
     let mut page = Page::default();
-    describe(&mut page, policy);
+    policy_words::describe(&mut page, policy);
     page.row("signed", if is_signed { "by the privacy officer" } else { "no" });
     print!("{}", page.finish());
     if let Some(warning) = warning(policy, is_signed) {
@@ -108,26 +109,6 @@ fn word(approval: Approval) -> &'static str {
     match approval {
         Approval::Ask => "ask",
         Approval::Auto => "auto",
-    }
-}
-
-/// The policy for a person: every key with its value, and what its digest is.
-pub(super) fn describe(page: &mut Page, policy: &PolicyConfig) {
-    page.heading("[policy]");
-    let mut rows = Vec::new();
-    if let Ok(Value::Object(keys)) = serde_json::to_value(policy) {
-        for (key, value) in keys {
-            rows.push(vec![format!("  {key}"), value.to_string()]);
-        }
-    }
-    for line in table::render(&rows).lines() {
-        page.as_it_is(line);
-    }
-    page.heading("What is signed");
-    page.row("digest", &policy.digest().to_string());
-    page.row("", "the SHA-256 of the canonical text, which `policy show --json` prints at the site");
-    if policy.approval == Approval::Auto {
-        page.row("means", "runs within these limits are approved without asking anybody");
     }
 }
 

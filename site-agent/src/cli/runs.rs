@@ -15,8 +15,8 @@ use crate::error::SiteError;
 
 const EXAMPLES: &str = "\
 Examples:
-  site-agent runs            # what waits for a decision, what was decided
-  site-agent runs 3f2a       # one run in words, by the beginning of its id
+  site-agent runs             # what waits, and what was decided
+  site-agent runs 3f2a        # one in words; the beginning of its id will do
   site-agent runs 3f2a --json
 
 Then `site-agent approve 3f2a` or `site-agent decline 3f2a`. Before that nothing of a run leaves this site but the question for its terms.";

@@ -18,7 +18,6 @@ use common::durable;
 use prepare::PrepareError;
 use serde_json::{Map, Value, json};
 
-use super::officer_key;
 use super::support::{State, absolute, lock, print_json, record_file, record_files, tell};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
@@ -253,7 +252,7 @@ impl Counts {
 }
 
 fn sign(new: &New) -> Result<(), SiteError> {
-    let key = officer_key::read_private(&new.key)?;
+    let key = waiver::read_private(&new.key)?;
     let (files, options) = new.reading.of(&new.files)?;
     let output = absolute(&new.out)?;
     let folder = output.parent().unwrap_or(&output).to_path_buf();

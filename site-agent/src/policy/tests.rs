@@ -23,7 +23,7 @@ fn manifest() -> RunManifest {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
-        quorum: 1,
+        quorum: 2,
         roster: Roster {
             members: [("a", 1), ("b", 2)]
                 .map(|(name, key)| Member { name: name.parse().unwrap(), key: Digest([key; 32]) })

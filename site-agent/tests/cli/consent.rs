@@ -1,5 +1,5 @@
-//! `runs`, `approve`, `decline`, `withdraw`, `roster` and `policy`, as an officer types them: at a site with a run
-//! that the coordinator proposed, and on a machine without one that has the officer's key.
+//! `runs`, `approve`, `decline`, `withdraw`, `roster` and `policy`, as an officer types them: at a site with
+//! a run that the coordinator proposed, and on a machine without one that has the officer's key.
 
 use std::fs;
 use std::process::Output;
@@ -37,7 +37,7 @@ fn manifest(run: RunId) -> RunManifest {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
-        quorum: 1,
+        quorum: 2,
         roster: Roster { members: vec![member("cardiology", 1), member("neurology", 2)] },
         held_out: HeldOutHashes::default(),
         overlap: None,
@@ -326,9 +326,9 @@ fn a_withdrawal_names_what_was_sent_and_that_it_stays_sent() {
     }
     store.end_run(RUN).unwrap();
     for late in ["approve", "decline", "withdraw"] {
-        assert!(joined.refused(&[late, "a1", "--yes"]).contains("is over"), "{late}");
+        assert!(joined.refused(&[late, "a1", "--yes"]).contains("final"), "{late}");
     }
-    assert_eq!(joined.json(&["runs"])["runs"][0]["state"], "over");
+    assert_eq!(joined.json(&["runs"])["runs"][0]["state"], "withdrawn");
 }
 
 #[test]

@@ -233,7 +233,7 @@ pub(super) mod tests {
         let digest = Digest::of(asked.terms.as_bytes());
         let expected = statement(&written.site, &decision(manifest().run, digest, Choice::Approved));
         assert_eq!(subject.statement(&written.site), expected);
-        let policy = PolicyConfig::default();
+        let policy = PolicyConfig { approval: Approval::Auto, ..PolicyConfig::default() };
         let asked = Asked::Policy(PolicyAsked { policy: policy.canonical() });
         let written = Request::new("cardiology".parse().unwrap(), asked);
         let (_, subject) = Request::parse(&written.to_bytes().unwrap()).unwrap();
@@ -275,6 +275,7 @@ pub(super) mod tests {
             ("another site", bytes(&elsewhere)),
             ("terms out of bounds", bytes(&unbounded)),
             ("a policy that is none", policy("{}")),
+            ("a policy that asks", policy(&PolicyConfig::default().canonical())),
             ("a policy in other words", policy(&format!("{} ", PolicyConfig::default().canonical()))),
             ("not text", "\u{0}\u{ffff}".repeat(10)),
         ] {

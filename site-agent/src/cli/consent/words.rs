@@ -76,11 +76,11 @@ fn duration(page: &mut Page, manifest: &RunManifest) {
     page.row(
         "a round",
         &format!(
-            "{} over this site's records, {} records a step ({} a pass of the model, {} passes a step)",
+            "{} over this site's records, {} records a step ({} x {})",
             counted(training.epochs.into(), "pass", "passes"),
             grouped((training.batch_size as u64).saturating_mul(training.gradient_accumulation as u64)),
-            grouped(training.batch_size as u64),
             grouped(training.gradient_accumulation as u64),
+            grouped(training.batch_size as u64),
         ),
     );
     page.row(
@@ -235,7 +235,7 @@ pub(super) mod tests {
             training: TrainingSettings::default(),
             base: BaseSettings::default(),
             aggregation: AggregationSettings::default(),
-            quorum: 1,
+            quorum: 2,
             roster: Roster { members: vec![member("cardiology", 1), member("neurology", 2)] },
             held_out: HeldOutHashes { validation: None, test: Some(Digest([0x7e; 32])) },
             overlap: None,
@@ -270,7 +270,7 @@ pub(super) mod tests {
             "no differential privacy",
             "keeps 12 of 23 bits",
             "2: cardiology (this site), neurology",
-            "a round needs the updates of 1",
+            "a round needs the updates of 2",
             &manifest.roster.code(),
             "by telephone",
             "validation nothing",

@@ -112,7 +112,8 @@ mod tests {
         for wish in [Wish::Approve, Wish::Decline, Wish::Withdraw] {
             for consent in all {
                 let error = may(wish, &standing(consent, true), &Sent::default()).unwrap_err();
-                assert!(error.to_string().contains("is over") && error.hint().is_some());
+                let expected = if consent == Consent::Withdrawn { "final" } else { "is over" };
+                assert!(error.to_string().contains(expected) && error.hint().is_some());
             }
         }
     }

@@ -11,7 +11,6 @@ use common::id::SiteId;
 use serde_json::json;
 
 use super::receipts::{self, Beside};
-use crate::cli::officer_key;
 use crate::cli::support::{State, tell};
 use crate::error::SiteError;
 use crate::gateway::decisions::{self, Decider};
@@ -79,7 +78,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let head = ledger.head();
     let signature = match &arguments.key {
         Some(key) => {
-            let key = officer_key::read_private(key)?;
+            let key = waiver::read_private(key)?;
             let statement = decisions::statement(&site, &head, &found.unfit);
             let signature = key.sign(&statement).map_err(waiver::key_error)?;
             if !waiver::trusted(&folder.officer())?.verifies(&statement, &signature) {

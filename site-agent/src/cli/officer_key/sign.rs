@@ -9,11 +9,12 @@ use serde_json::json;
 
 use crate::cli::consent::answer::Answer;
 use crate::cli::consent::page::Page;
+use crate::cli::consent::policy_words;
 use crate::cli::consent::request::{Asked, Request, Subject};
 use crate::cli::consent::words::{Described, describe};
-use crate::cli::policy;
 use crate::cli::support::tell;
 use crate::error::SiteError;
+use crate::waiver;
 
 pub(super) const EXAMPLES: &str = "\
 Example:
@@ -23,7 +24,13 @@ Example:
 It shows what is decided, and asks. What it shows of the coordinator's key and of this site's settings is as good as the file: \
 compare the code and the terms' SHA-256 with `site-agent runs RUN` at the site, and the code with other members by telephone.";
 
+/// Made by clap it would be a line of 86 columns.
+const USAGE: &str = "\
+site-agent officer-key sign [OPTIONS]
+           --key <FILE> --out <ANSWER> <REQUEST>";
+
 #[derive(Debug, clap::Args)]
+#[command(override_usage = USAGE)]
 pub(super) struct Arguments {
     /// What `approve`, `decline`, `withdraw` or `policy sign` wrote with --request.
     #[arg(value_name = "REQUEST")]
@@ -43,7 +50,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (request, subject) = Request::read(&arguments.request)?;
-    let key = super::read_private(&arguments.key)?;
+    let key = waiver::read_private(&arguments.key)?;
     let text = in_words(&request, &subject);
     if arguments.json {
         eprint!("{text}");
@@ -90,7 +97,7 @@ fn in_words(request: &Request, subject: &Subject) -> String {
                 &Described { manifest, digest: *digest, site: &request.site, mantissa_bits, may_compare },
             );
         }
-        (Subject::Policy(config), _) => policy::describe(&mut page, config),
+        (Subject::Policy(config), _) => policy_words::describe(&mut page, config),
         // A request is about what its subject is.
         (Subject::Run { .. }, Asked::Policy(_)) => {}
     }

@@ -12,8 +12,8 @@ use serde_json::json;
 use crate::cli::consent::answer::Answer;
 use crate::cli::consent::known::Known;
 use crate::cli::consent::page::Page;
+use crate::cli::consent::policy_words;
 use crate::cli::consent::request::{Asked, PolicyAsked, Request, Subject};
-use crate::cli::officer_key;
 use crate::cli::support::{State, tell};
 use crate::error::SiteError;
 use crate::policy::Approval;
@@ -62,7 +62,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
     let trusted = waiver::trusted(&known.folder.officer())?;
     let mut page = Page::default();
-    super::describe(&mut page, &policy);
+    policy_words::describe(&mut page, &policy);
     let text = page.finish() + "\n";
     if arguments.json {
         eprint!("{text}");
@@ -76,7 +76,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         (Some(key), None, None) => {
             let text = "runs within this policy need no further decision";
             arguments.yes.or_ask(&Question { text, expected: "yes", needs_yes: true })?;
-            let key = officer_key::read_private(key)?;
+            let key = waiver::read_private(key)?;
             let statement = subject.statement(&site);
             let signature = key.sign(&statement).map_err(waiver::key_error)?;
             if !trusted.verifies(&statement, &signature) {

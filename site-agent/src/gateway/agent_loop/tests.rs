@@ -15,7 +15,7 @@ use common::run::{
     SignedManifest, TensorSpec, TrainingSettings,
 };
 use common::wire::frame;
-use common::wire::message::{Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request};
+use common::wire::message::{Decision, Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 
@@ -56,8 +56,12 @@ fn manifest(run: u8) -> RunManifest {
         training: TrainingSettings::default(),
         base: BaseSettings::default(),
         aggregation: AggregationSettings::default(),
-        quorum: 1,
-        roster: Roster { members: vec![Member { name: SITE.parse().unwrap(), key: OWN_KEY }] },
+        quorum: 2,
+        roster: Roster {
+            members: [(SITE, OWN_KEY), ("neurology", Digest([2; 32]))]
+                .map(|(name, key)| Member { name: name.parse().unwrap(), key })
+                .to_vec(),
+        },
         held_out: HeldOutHashes::default(),
         overlap: None,
     }
@@ -163,6 +167,13 @@ impl Honest {
                 self.acknowledged.push(*key);
                 self.work = None;
                 Response::Receipt(self.receipt(*key, *digest, self.update.map_or(0, |update| update.2)))
+            }
+            Request::Decide { decision: Decision::Approved | Decision::Withdrawn, .. } => {
+                // Nobody is asked again who has said either.
+                if matches!(self.work, Some(Work::Proposed { .. })) {
+                    self.work = None;
+                }
+                Response::Noted
             }
             _ => Response::Noted,
         };

@@ -3,7 +3,6 @@
 
 use certs::OfficerKey;
 use common::ledger::Record;
-use common::wire::message::Decision;
 
 use super::*;
 use crate::gateway::consent::policy_statement;
@@ -104,7 +103,7 @@ fn terms_without_the_coordinators_signature_or_without_this_site_are_not_conside
     let mut stranger = manifest(1);
     stranger.roster.members[0].key = Digest([3; 32]);
     let mut elsewhere = manifest(1);
-    elsewhere.roster.members[0].name = "neurology".parse().unwrap();
+    elsewhere.roster.members[0].name = "dermatology".parse().unwrap();
     let mut old = manifest(1);
     old.protocol = 1;
     let unsigned = SignedManifest { manifest: manifest(1), signature: [7; 64] }.to_bytes().unwrap();
@@ -184,19 +183,19 @@ fn a_coordinator_that_could_not_note_a_decision_or_lost_it_hears_it_again() {
     let site = asked();
     let (honest, manifest) = proposing(&manifest(1));
     consent::decide(&site.folder.database(), RunId([1; 8]), manifest, Choice::Approved);
-    let mut refusals = 2;
+    let (lost, mut refusals) = (honest.work.clone().unwrap(), 2);
     let full = move |_: &mut Honest, request: &Request| match request {
         Request::Decide { .. } if refusals > 0 => {
             refusals -= 1;
             plain(Response::Refused(Refusal::Internal))
         }
-        // Once it is noted the run begins somewhere else.
-        Request::Poll { .. } if refusals == 0 => None,
         _ => None,
     };
     let told = site.run(honest, full, polls(4), WITHIN);
     assert!(decisions(&told).len() >= 3, "{:?}", decisions(&told));
-    let told = site.run(told.honest, honestly, polls(2), WITHIN);
+    let mut honest = told.honest;
+    honest.work = Some(lost);
+    let told = site.run(honest, honestly, polls(2), WITHIN);
     assert_eq!(decisions(&told)[0], Decision::Approved, "asked again, it says so again");
     assert_eq!(notes(&site), ["approval"], "in the ledger once");
 }
