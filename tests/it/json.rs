@@ -266,7 +266,7 @@ impl Asked {
     fn look(&mut self, runs: &[String]) -> Result<()> {
         // The first one has what the second one, without its model, has not.
         for run in runs {
-            for words in ["status", "watch", "report"] {
+            for words in ["status", "watch", "report", "roster"] {
                 self.coordinator(words, &[run])?;
             }
         }

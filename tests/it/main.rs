@@ -7,6 +7,7 @@ mod attack;
 mod bad_input;
 mod between_runs;
 mod canary;
+mod consent;
 mod crash;
 mod end_to_end;
 mod enrol;

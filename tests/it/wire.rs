@@ -5,7 +5,7 @@ use std::io::BufReader;
 use std::path::Path;
 
 use anyhow::Result;
-use common::ledger::Summary;
+use common::ledger::{Kind, Summary};
 use tests::consortium::Consortium;
 
 use crate::support::{RUN_WITHIN, Small, Wish};
@@ -64,9 +64,10 @@ fn the_data_was_noted(state: &Path, run: &str) -> Result<()> {
     let ledger = BufReader::new(std::fs::File::open(state.join("ledger/ledger.log"))?);
     common::ledger::verify(ledger, |record| records.push(record.clone()))?;
     let of_run: Vec<_> = records.iter().filter(|record| record.run.as_deref() == Some(run)).collect();
-    assert!(of_run.len() > 5 && of_run[0].is_note(), "the first record of the run is the note");
-    assert_eq!(of_run.iter().filter(|record| record.is_note()).count(), 1, "once a run");
-    let root = &of_run[0].sha256;
+    let kinds: Vec<Kind> = of_run.iter().map(|record| record.kind).take(3).collect();
+    assert_eq!(kinds, [Kind::Approval, Kind::Decide, Kind::Data], "before anything else of the run");
+    assert_eq!(of_run.iter().filter(|record| record.is_note()).count(), 2, "each once a run");
+    let root = &of_run[2].sha256;
     let manifest = std::fs::read(state.join("work").join(format!("data-manifest-{root}.json")))?;
     let manifest = data::manifest::Manifest::from_bytes(&manifest)?;
     assert_eq!(&manifest.root, root);

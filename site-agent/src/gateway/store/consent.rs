@@ -1,6 +1,6 @@
-//! What was decided here about runs, and which policies the officer signed. Used by the subcommands `approve`,
-//! `decline`, `withdraw` and `policy sign`, which write it, by the gateway, which writes what a signed policy
-//! decides, and by `gateway::consent`, which says what of it holds.
+//! What was decided here about runs, and which policies the officer signed. Used by the subcommands
+//! `approve`, `decline`, `withdraw` and `policy sign`, which write it, by the gateway, which writes what a
+//! signed policy decides, and by `gateway::consent`, which says what of it holds.
 //!
 //! Invariant: a decision is never changed, only followed by another one.
 

@@ -1,0 +1,93 @@
+//! A run from its proposal to its end, with real processes: it waits for an officer who decides by hand, goes
+//! on without a site that leaves, and what leaves that site afterwards is one code. Run by `cargo test`.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use common::ledger::{Kind, Record};
+use serde_json::Value;
+use tests::consortium::Consortium;
+use tests::run_file::RunFile;
+use tests::wait::{self, Interrupt};
+
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish};
+
+#[test]
+fn a_run_waits_for_its_officers_and_goes_on_without_a_site_that_withdraws() -> Result<()> {
+    let small = Small::new(&Wish { sites: 3, rounds: 20, ..Wish::default() })?;
+    let mut file = RunFile::read(&small.run_file)?;
+    file.set_integer("quorum", "sites", 2);
+    // Far longer than this test may take: the third is waited for, and then it is not.
+    file.set_integer("approval", "grace_s", 3600);
+    file.write(&small.run_file)?;
+    let mut consortium = Consortium::create(small.setup.clone())?;
+    consortium.share_processors();
+    consortium.start_coordinator(&[])?;
+    (0..3).try_for_each(|index| consortium.join(index))?;
+    // Two agree by their signed policies; at the third an officer decides.
+    let policy = consortium.sites[2].state().join("agent.toml");
+    let text = std::fs::read_to_string(&policy)?;
+    std::fs::write(&policy, text.replace("approval = \"auto\"", "approval = \"ask\""))?;
+    (0..3).try_for_each(|index| consortium.start_site(index, &[]))?;
+
+    let run = consortium.launch(&small.run_file)?;
+    until(&consortium, &run, |status| {
+        status["phase"] == "proposed"
+            && (0..3).map(|index| &status["sites"][index]["state"]).eq(["approved", "approved", "asked"])
+    })?;
+    let words = site(&consortium, &["runs", &run], 0)?;
+    ensure!(words.contains("site-1") && words.contains("site-2") && words.contains("20"), "{words}");
+    let code = |text: &str| serde_json::from_str::<Value>(text).map(|value| value["code"].clone());
+    let ours = consortium.coordinator.run(&["roster", "--json"], COMMAND_WITHIN)?.success()?;
+    ensure!(code(&ours)? == code(&site(&consortium, &["roster", "--json"], 0)?)?, "{ours}");
+    let refused = site(&consortium, &["approve", &run, "--yes"], 1)?;
+    ensure!(refused.contains("--key"), "{refused}");
+    let key = consortium.officer_key(2).to_string_lossy().into_owned();
+    site(&consortium, &["approve", &run, "--yes", "--key", &key], 0)?;
+
+    until(&consortium, &run, |status| status["history"][1]["published"].is_string())?;
+    let withdrawn = site(&consortium, &["withdraw", &run, "--yes"], 0)?;
+    ensure!(withdrawn.contains("withdrawn"), "{withdrawn}");
+    until(&consortium, &run, |status| status["sites"][2]["state"] == "withdrawn")?;
+    let status = consortium.wait_published(&run, RUN_WITHIN)?;
+    let last = status.history.last().context("rounds")?;
+    ensure!(last.updates == ["site-1", "site-2"], "{last:?}");
+    ensure!(status.history[0].updates.len() == 3, "the first one had it");
+    consortium.sites[2].must_be_running()?;
+    after_the_withdrawal(&consortium, &run)?;
+    consortium.stop();
+    Ok(())
+}
+
+/// Nothing of the run but the word itself, and the ledger holds.
+fn after_the_withdrawal(consortium: &Consortium, run: &str) -> Result<()> {
+    site(consortium, &["ledger", "verify"], 0)?;
+    let text = std::fs::read_to_string(consortium.sites[2].state().join("ledger/ledger.log"))?;
+    let records = text.lines().map(serde_json::from_str).collect::<Result<Vec<Record>, _>>()?;
+    let of_run: Vec<Kind> = records
+        .iter()
+        .filter(|record| record.run.as_deref() == Some(run))
+        .map(|record| record.kind)
+        .collect();
+    ensure!(of_run[..2] == [Kind::Approval, Kind::Decide], "{of_run:?}");
+    ensure!(of_run[of_run.len() - 2..] == [Kind::Withdrawal, Kind::Decide], "{of_run:?}");
+    Ok(())
+}
+
+/// What a command of the third site says, which ends with this code.
+fn site(consortium: &Consortium, arguments: &[&str], code: i32) -> Result<String> {
+    let finished = consortium.sites[2].run(arguments, COMMAND_WITHIN)?;
+    ensure!(finished.code() == Some(code), "{arguments:?}: {finished:?}");
+    Ok(if code == 0 { finished.stdout } else { finished.stderr })
+}
+
+/// Waits until a run is so.
+fn until(consortium: &Consortium, run: &str, is_so: impl Fn(&Value) -> bool) -> Result<()> {
+    let (within, pause) = (RUN_WITHIN, Duration::from_millis(50));
+    wait::until("the run", within, pause, consortium.logs(), &Interrupt::default(), || {
+        let text = consortium.coordinator.run(&["status", run, "--json"], COMMAND_WITHIN)?.success()?;
+        let status: Value = serde_json::from_str(&text).unwrap_or_default();
+        Ok::<_, tests::failure::Failure>(is_so(&status).then_some(()))
+    })?;
+    Ok(())
+}
