@@ -82,8 +82,8 @@ fn ledgers(consortium: &Consortium) -> Result<(u64, u64)> {
         let summary = read(&site.state().join("ledger/ledger.log"))?;
         let of = |kind| summary.kinds.get(&kind).map_or((0, 0), |total| (total.frames, total.bytes));
         // Enrolment has a port of its own that the relay does not see.
-        bytes += summary.bytes - of(common::ledger::Kind::Join).1;
-        connections += of(common::ledger::Kind::Hello).0;
+        bytes += summary.bytes - of(Kind::Join).1;
+        connections += of(Kind::Hello).0;
     }
     Ok((bytes, connections))
 }

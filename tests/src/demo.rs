@@ -108,7 +108,10 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
     for index in 0..consortium.sites.len() {
         consortium.join(index)?;
         consortium.start_site(index, &[])?;
-        println!("{}: joined by invitation, agent runs", consortium.sites[index].name());
+        println!(
+            "{}: joined by invitation, its officer signed a policy under which runs begin",
+            consortium.sites[index].name()
+        );
     }
     println!();
     Ok(consortium)

@@ -91,19 +91,22 @@ fn a_policy_that_makes_no_sense_is_named() {
 }
 
 /// Each rule refuses the first run that is beyond it, and lets the last one within it pass.
+/// Sets one number of a policy.
+type Setter = fn(&mut PolicyConfig, u64);
+
 #[test]
 fn a_run_beyond_what_the_policy_allows_is_refused_by_rule() {
     let asked = manifest();
     let (rounds, rank, bytes) = (asked.rounds, asked.adapter.rank as u32, asked.adapter_bytes);
     let default = PolicyConfig::default();
-    let within = |change: fn(&mut PolicyConfig, u64), value: u64| {
+    let within = |change: Setter, value: u64| {
         let mut policy = default.clone();
         change(&mut policy, value);
         policy.permits_terms(&asked).err()
     };
-    let sites: fn(&mut PolicyConfig, u64) = |policy, value| policy.sites_min = value as u32;
+    let sites: Setter = |policy, value| policy.sites_min = value as u32;
     assert_eq!([within(sites, 2), within(sites, 3)], [None, Some(PolicyRule::SitesMin)]);
-    let most: [(fn(&mut PolicyConfig, u64), u64, PolicyRule); 4] = [
+    let most: [(Setter, u64, PolicyRule); 4] = [
         (|policy, value| policy.rounds_max = value as u32, rounds.into(), PolicyRule::RoundsMax),
         (|policy, value| policy.rank_max = value as u32, rank.into(), PolicyRule::RankMax),
         (|policy, value| policy.update_bytes_max = value, bytes, PolicyRule::UpdateBytesMax),

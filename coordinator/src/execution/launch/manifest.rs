@@ -41,7 +41,7 @@ pub(super) fn sign(spec: &RunSpec, terms: Terms, key: &ReceiptSigningKey) -> Res
         adapter_bytes: terms.adapter_bytes,
         training: spec.training.clone(),
         base: spec.base,
-        aggregation: spec.aggregation.clone(),
+        aggregation: spec.aggregation,
         quorum: spec.quorum.sites,
         roster: terms.roster,
         held_out: terms.held_out,

@@ -165,10 +165,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// It is the policy's to agree where the officer signed that, or a person's.
     fn ask(&mut self, run: RunId, manifest: Digest) -> Result<(), SiteError> {
         let policy = self.config.policy.digest();
-        if self.config.policy.approval == Approval::Auto {
-            if self.connection.judge().trusts_policy(&self.store, policy)? {
-                return self.decide(run, manifest, Choice::Approved, Some(policy));
-            }
+        if self.config.policy.approval == Approval::Auto
+            && self.connection.judge().trusts_policy(&self.store, policy)?
+        {
+            return self.decide(run, manifest, Choice::Approved, Some(policy));
         }
         if self.course.proposed.insert(run) {
             if self.config.policy.approval == Approval::Auto {
