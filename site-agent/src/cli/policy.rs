@@ -67,7 +67,7 @@ enum Command {
     },
     /// Sign the policy with the officer's key: then runs within it need no decision of their own.
     ///
-    /// agent.toml must say `approval = "auto"` first. Any change of [policy] makes the signature void.
+    /// agent.toml must say `approval = "auto"` first. With another [policy] the signature is void.
     #[command(after_long_help = sign::EXAMPLES)]
     Sign(sign::Arguments),
 }

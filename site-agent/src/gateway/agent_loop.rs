@@ -394,6 +394,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 proposal: Proposal { run, manifest, manifest_bytes: u64::from(manifest_bytes) },
             },
             Response::Work(Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes }) => {
+                self.say_again_that_we_left(key.run)?;
                 let manifest_bytes = u64::from(manifest_bytes);
                 let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };
                 Event::Assigned { assignment, known: self.known(key)? }
@@ -410,10 +411,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         };
         self.course.pace.polled(self.course.now_ms(), is_news);
         Ok(event)
-    }
-
-    fn is_unacknowledged(&self, key: RoundKey) -> Result<bool, SiteError> {
-        Ok(self.store.update(key)?.is_some_and(|update| update.receipt.is_none()))
     }
 
     async fn fetch(&mut self, assignment: Assignment) -> Result<Event, SiteError> {

@@ -376,7 +376,7 @@ fn a_policy_decides_only_with_the_officers_signature_and_as_it_was_signed() {
     let other = joined.officer("other.key");
     assert!(joined.refused(&["policy", "sign", "--yes", "--key", &other]).contains("not the key"));
     let told = joined.done(&["policy", "sign", "--yes", "--key", &officer]);
-    assert!(told.contains("makes the signature void") && told.contains("records_min"), "{told}");
+    assert!(told.contains("it is void from the agent") && told.contains("records_min"), "{told}");
     let shown = joined.json(&["policy", "show"]);
     assert_eq!(shown["signed"], true);
     let canonical = shown["canonical"].as_str().unwrap();

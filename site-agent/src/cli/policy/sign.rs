@@ -28,8 +28,8 @@ Examples:
     site-agent officer-key sign request.json --key officer.key --out answer.json
     site-agent policy sign --answer answer.json         # here again
 
-Any change of [policy] in agent.toml makes the signature void, and runs wait for a decision again. Runs that were approved \
-before stay approved; `site-agent withdraw` leaves one.";
+With another [policy] in agent.toml the signature is void from the agent's next start on, and runs wait for a decision again, \
+those too that began under it. It holds for exactly this text as long as the officer's key is trusted.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         json!({ "site": site, "digest": policy.digest().to_string(), "signed": true, "request": null });
     tell(arguments.json, &document, || {
         println!("signed: runs within this policy are approved without asking");
-        println!("any change of [policy] in agent.toml makes the signature void");
+        println!("with another [policy] in agent.toml it is void from the agent's next start on");
         println!("an agent that runs has the policy that agent.toml had when it was started");
     })
 }

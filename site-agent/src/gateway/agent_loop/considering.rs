@@ -32,6 +32,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     pub(super) async fn consider(&mut self, proposal: Proposal) -> Result<Event, SiteError> {
         let Proposal { run, manifest: digest, manifest_bytes } = proposal;
         if self.store.is_over(run)? {
+            self.say_again_that_we_left(run)?;
             return Ok(Event::NothingToDo);
         }
         let is_new = !self.store.knows_run(run)?;
@@ -86,6 +87,18 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(true)
     }
 
+    /// A coordinator that asks for a run that this site withdrew from does not know it (was it restored?): it
+    /// hears it before the next poll.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn say_again_that_we_left(&mut self, run: RunId) -> Result<(), SiteError> {
+        if self.connection.consent(run)? == Consent::Withdrawn {
+            self.store.tell_again(run)?;
+        }
+        Ok(())
+    }
+
     /// What was decided and nobody has heard of: into the ledger, then to the coordinator.
     ///
     /// # Errors
@@ -128,7 +141,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             Consent::OutsidePolicy => choice == Choice::OutsidePolicy,
             Consent::Withdrawn => choice == Choice::Withdrawn,
         };
-        if !is_current || self.store.is_over(run)? {
+        // Of a run that is over only a withdrawal matters, where the coordinator does not know of either.
+        if !is_current || (choice != Choice::Withdrawn && self.store.is_over(run)?) {
             return Ok(true);
         }
         let decision = match choice {

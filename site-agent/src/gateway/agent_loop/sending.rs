@@ -19,6 +19,14 @@ use crate::limits::{SENT_BYTES_MIN, SENT_TIMES_MAX};
 use crate::pipe::{NotDone, Notice, ToWorker};
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
+    /// Whether the update of a round waits for its receipt.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn is_unacknowledged(&self, key: RoundKey) -> Result<bool, SiteError> {
+        Ok(self.store.update(key)?.is_some_and(|update| update.receipt.is_none()))
+    }
+
     /// Offer, the missing chunks, commit. Each step may be answered by the receipt at once.
     ///
     /// # Errors
