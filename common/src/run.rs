@@ -22,7 +22,7 @@ pub use settings::{
     AdapterSettings, AggregationMethod, AggregationSettings, ApprovalSettings, BaseSettings, Compute,
     OverlapSettings, QuorumSettings, SitesSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
 };
-pub use signed::SignedManifest;
+pub use signed::{SignedManifest, signature_from_digits, signature_to_digits};
 pub use training::{Batching, Schedule, TrainingSettings};
 
 /// A run file, as the person at the coordinator writes it. Unknown keys are refused.

@@ -157,6 +157,11 @@ impl SiteError {
         Self::config(path, toml_text::reason(text, error.message(), error.span()))
     }
 
+    /// What is wrong with what a person gave, and the next step.
+    pub(crate) fn data(sentence: &str, hint: &str) -> Self {
+        Self::Data { sentence: sentence.into(), hint: Some(hint.into()) }
+    }
+
     pub(crate) fn config(path: &Path, reason: impl Into<String>) -> Self {
         Self::Config { path: path.to_path_buf(), reason: reason.into() }
     }

@@ -116,6 +116,21 @@ pub fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
     OfficerKey::from_text(&read_key_text(path)?).map_err(key_error)
 }
 
+/// The signature over a statement by the key in a file, which must be that of the officer whom the site
+/// trusts.
+///
+/// # Errors
+/// `Io`; `Data` when it is another key or none, or the site trusts nobody.
+pub fn sign_as_trusted(folder: &StateFolder, key: &Path, statement: &[u8]) -> Result<[u8; 64], SiteError> {
+    let trusted = trusted(&folder.officer())?;
+    let signature = read_private(key)?.sign(statement).map_err(key_error)?;
+    if trusted.verifies(statement, &signature) {
+        Ok(signature)
+    } else {
+        Err(SiteError::data("this is not the key of the officer whom this site trusts", "use theirs"))
+    }
+}
+
 /// The text of a key file, which has a line or two.
 ///
 /// # Errors

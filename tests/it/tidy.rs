@@ -1,12 +1,14 @@
 //! The repository's own rules, checked on every file: size, header, comments, imports, bounds, layers,
-//! circles, `unsafe`, paths in documents, and that every test SECURITY.md relies on exists. A rule without a
-//! test is a wish; a rule that cannot fail is one, too, so each is tried on a bad and a good example.
+//! circles, `unsafe`, paths in documents, ignored tests, and that every test SECURITY.md relies on exists. A
+//! rule without a test is a wish; a rule that cannot fail is one, too, so each is tried on a bad and a good
+//! example.
 
 mod arguments;
 mod circles;
 mod code;
 mod commands;
 mod comments;
+mod ignored;
 mod imports;
 mod layers;
 mod limits;

@@ -88,7 +88,7 @@ fn memory_does_not_grow_with_the_file_or_a_record() {
 }
 
 #[test]
-#[ignore = "300 MB a file; run alone, by deploy/long-tests"]
+#[ignore = "300 MB a file, alone: run by deploy/long-tests"]
 fn memory_does_not_grow_with_large_files() {
     read_all_shapes(300_000_000);
 }

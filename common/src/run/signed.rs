@@ -3,6 +3,8 @@
 //!
 //! Invariant: of one manifest and signature there is one file, so that its digest names both.
 
+use data_encoding::HEXLOWER;
+
 use super::error::RunError;
 use super::manifest::RunManifest;
 
@@ -35,8 +37,7 @@ impl SignedManifest {
     /// [`RunError::Syntax`] when a number cannot be written as JSON.
     pub fn to_bytes(&self) -> Result<Vec<u8>, RunError> {
         let mut bytes = self.manifest.to_bytes()?;
-        let digits: String = self.signature.iter().map(|byte| format!("{byte:02x}")).collect();
-        bytes.extend_from_slice(format!("\n{digits}\n").as_bytes());
+        bytes.extend_from_slice(format!("\n{}\n", signature_to_digits(&self.signature)).as_bytes());
         Ok(bytes)
     }
 
@@ -50,20 +51,21 @@ impl SignedManifest {
         let (Some(manifest), Some(digits)) = (lines.next(), lines.next()) else { return Err(refuse()) };
         let found = Self {
             manifest: RunManifest::from_bytes(manifest)?,
-            signature: signature(digits).ok_or_else(refuse)?,
+            signature: signature_from_digits(digits).ok_or_else(refuse)?,
         };
         // Other spaces, another order of fields, capital digits, more lines: all of that ends here.
         if found.to_bytes()? == bytes { Ok(found) } else { Err(refuse()) }
     }
 }
 
-fn signature(digits: &[u8]) -> Option<[u8; 64]> {
-    let text = std::str::from_utf8(digits).ok().filter(|text| text.is_ascii() && text.len() == 128)?;
-    let mut signature = [0; 64];
-    for (index, byte) in signature.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * index..2 * index + 2], 16).ok()?;
-    }
-    Some(signature)
+/// A signature in 128 lower-case hexadecimal digits.
+pub fn signature_to_digits(signature: &[u8; 64]) -> String {
+    HEXLOWER.encode(signature)
+}
+
+/// The 64 bytes that these 128 lower-case hexadecimal digits write.
+pub fn signature_from_digits(digits: &[u8]) -> Option<[u8; 64]> {
+    HEXLOWER.decode(digits).ok()?.try_into().ok()
 }
 
 #[cfg(test)]

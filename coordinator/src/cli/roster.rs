@@ -1,16 +1,13 @@
 //! `coordinator roster`: who takes part, each with its key, and the short code that members compare. Called
 //! by `cli`. Invariant: of a run it shows what its sites were asked about, from the manifest that was signed.
 
-use std::path::Path;
-
-use common::id::Digest;
-use common::run::{Member, Roster, SignedManifest};
+use common::run::{Member, Roster};
 use serde_json::json;
 
 use super::{offline, output};
 use crate::error::{Error, Result};
 use crate::round::state::RunState;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, blobs};
 use crate::store::Store;
 
 const MANUAL: &str = "\
@@ -68,18 +65,7 @@ fn of_run(folder: &StateFolder, state: &RunState) -> Result<Roster> {
             hint: "name a newer run; `coordinator runs` lists them".into(),
         });
     }
-    let path = folder.blob(state.launched.manifest);
-    let bytes = read(&path, state.launched.manifest)?;
-    let signed = SignedManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
-    Ok(signed.manifest.roster)
-}
-
-fn read(path: &Path, digest: Digest) -> Result<Vec<u8>> {
-    let bytes = std::fs::read(path).map_err(Error::io("read", path))?;
-    if Digest::of(&bytes) != digest {
-        return Err(Error::Internal(format!("{} is not what its name says", path.display())));
-    }
-    Ok(bytes)
+    Ok(blobs::manifest(folder, state.launched.manifest)?.roster)
 }
 
 fn of_members(store: &Store) -> Result<Roster> {

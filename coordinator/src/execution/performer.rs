@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::{AggregationMethod, SignedManifest, Weighting};
+use common::run::{AggregationMethod, Weighting};
 use serde::{Deserialize, Serialize};
 
 use crate::aggregate::{self, Averaged, Input};
@@ -330,10 +330,7 @@ fn aggregate_files(
     inputs: &[(Input, Digest)],
     out: &std::path::Path,
 ) -> Result<(Digest, Averaged)> {
-    let path = folder.blob(terms.manifest);
-    let bytes = std::fs::read(&path).map_err(Error::io("read", &path))?;
-    let signed = SignedManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
-    let manifest = signed.manifest;
+    let manifest = blobs::manifest(folder, terms.manifest)?;
     for (input, digest) in inputs {
         if blobs::digest_of(&input.path)? != *digest {
             return Err(damaged("update", *digest));

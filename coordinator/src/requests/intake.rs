@@ -16,7 +16,7 @@ use common::id::{Digest, SiteId};
 use common::limits::{
     ADAPTER_BYTES_MAX, ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, SAFETENSORS_HEADER_BYTES_MAX, UNSYNCED_BYTES_MAX,
 };
-use common::run::{SignedManifest, TensorSpec};
+use common::run::TensorSpec;
 use common::wire::message::Refusal;
 
 use crate::error::Error;
@@ -223,10 +223,10 @@ impl Intake {
     }
 
     fn tensors(&self, manifest: Digest) -> Result<Vec<TensorSpec>, Refusal> {
-        let bytes = fs::read(self.folder.blob(manifest)).map_err(|_| Refusal::Internal)?;
-        SignedManifest::from_bytes(&bytes)
-            .map(|signed| signed.manifest.tensors)
-            .map_err(|_| Refusal::Internal)
+        blobs::manifest(&self.folder, manifest).map(|manifest| manifest.tensors).map_err(|error| {
+            tracing::error!(%error, "cannot read the run's terms");
+            Refusal::Internal
+        })
     }
 
     fn with_lock<T>(&self, site: &SiteId, work: impl FnOnce() -> T) -> T {

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use common::durable;
 use common::id::Digest;
 use common::limits::CHUNK_BYTES_MAX;
+use common::run::{RunManifest, SignedManifest};
 use sha2::{Digest as _, Sha256};
 
 use super::StateFolder;
@@ -26,6 +27,20 @@ pub fn put(folder: &StateFolder, bytes: &[u8]) -> Result<Digest> {
         durable::write(&path, bytes, durable::ORDINARY).map_err(Error::io("write", &path))?;
     }
     Ok(digest)
+}
+
+/// The terms of a run, if the blob is still what its name says.
+///
+/// # Errors
+/// The blob cannot be read, or holds other bytes or no terms of this version.
+pub fn manifest(folder: &StateFolder, digest: Digest) -> Result<RunManifest> {
+    let path = folder.blob(digest);
+    let bytes = fs::read(&path).map_err(Error::io("read", &path))?;
+    if Digest::of(&bytes) != digest {
+        return Err(Error::Internal(format!("{} is not what its name says", path.display())));
+    }
+    let signed = SignedManifest::from_bytes(&bytes).map_err(|error| Error::Internal(error.to_string()))?;
+    Ok(signed.manifest)
 }
 
 /// Moves a finished, fsynced file to its digest's name.

@@ -10,5 +10,6 @@ pub(in crate::cli) mod known;
 pub(in crate::cli) mod page;
 pub(in crate::cli) mod policy_words;
 pub(in crate::cli) mod request;
+pub(in crate::cli) mod signing;
 pub(in crate::cli) mod standing;
 pub(in crate::cli) mod words;

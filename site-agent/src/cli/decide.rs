@@ -7,9 +7,9 @@
 
 mod may;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use cli::confirm::{Question, Yes};
+use cli::confirm::Question;
 use common::clock::{Clock as _, SystemClock};
 use common::durable;
 use common::id::Digest;
@@ -20,11 +20,13 @@ use serde_json::json;
 use self::may::{Sent, may};
 use super::consent::answer::Answer;
 use super::consent::known::Known;
-use super::consent::request::{Asked, Request, RunAsked, Subject, Wish, decision};
+use super::consent::request::{Asked, Request, RunAsked, Subject, Wish};
+use super::consent::signing::{Signing, show};
 use super::consent::standing::Standing;
 use super::runs;
 use super::support::{State, tell};
 use crate::error::SiteError;
+use crate::gateway::consent::statement;
 use crate::gateway::store::consent::RunDecision;
 use crate::waiver;
 
@@ -86,17 +88,8 @@ struct How {
     run: String,
     #[command(flatten)]
     state: State,
-    /// The officer's private key, where it is on this machine.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "answer"])]
-    key: Option<PathBuf>,
-    /// Write what is to be signed on another machine; nothing is decided yet.
-    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
-    request: Option<PathBuf>,
-    /// What came back from the other machine.
-    #[arg(long, value_name = "FILE")]
-    answer: Option<PathBuf>,
     #[command(flatten)]
-    yes: Yes,
+    signing: Signing,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -121,25 +114,26 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
     let sent = Sent::of(&known.store.updates()?, proposed.run);
     may(wish, &standing, &sent)?;
     let signed = terms(&known, wish, &standing)?;
-    let is_signed = how.key.is_some() || how.request.is_some() || how.answer.is_some();
-    if wish == Wish::Approve && !is_signed && known.judge.officer().is_some() {
-        return Err(data(
+    let Signing { key, request, answer, yes } = &how.signing;
+    if wish == Wish::Approve && !how.signing.is_named() && known.judge.officer().is_some() {
+        return Err(SiteError::data(
             "this site trusts a privacy officer's key, and they approve its runs",
             "name their private key with --key, or write a request for the machine that has it with --request",
         ));
     }
-    show(how, &shown(&known, wish, &standing, signed.as_ref(), &sent)?);
-    if let Some(path) = &how.request {
+    show(how.json, &shown(&known, wish, &standing, signed.as_ref(), &sent)?);
+    if let Some(path) = request {
         return write_request(&known, wish, signed.as_ref(), path, how.json);
     }
     let choice = wish.choice();
-    let unsigned = decision(proposed.run, proposed.manifest, choice);
-    let signature = match &how.answer {
+    let unsigned = RunDecision::new(proposed.run, proposed.manifest, choice);
+    let signature = match answer {
         Some(path) => Some(answered(&known, wish, signed.as_ref(), path)?),
         None => {
             let text = wish.question(proposed.run);
-            how.yes.or_ask(&Question { text: &text, expected: "yes", needs_yes: true })?;
-            how.key.as_deref().map(|key| sign(&known, &unsigned, key)).transpose()?
+            yes.or_ask(&Question { text: &text, expected: "yes", needs_yes: true })?;
+            let statement = statement(&known.coordinator.site, &unsigned);
+            key.as_deref().map(|key| waiver::sign_as_trusted(&known.folder, key, &statement)).transpose()?
         }
     };
     let made = RunDecision { at_ms: SystemClock.now().0, signature, ..unsigned };
@@ -173,7 +167,7 @@ fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Signed
         if !refused.is_empty() {
             let sentence = format!("the policy of this site does not allow the run: {}", refused.join("; "));
             let hint = "`site-agent policy explain` shows the run rule by rule; the values are in agent.toml under [policy]";
-            return Err(data(&sentence, hint));
+            return Err(SiteError::data(&sentence, hint));
         }
     }
     Ok(Some(signed))
@@ -198,17 +192,10 @@ fn shown(
     Ok(text)
 }
 
-/// Documents are for standard output; then people read elsewhere.
-fn show(how: &How, text: &str) {
-    if how.json {
-        eprint!("{text}");
-    } else {
-        print!("{text}");
-    }
-}
-
 fn subject(wish: Wish, signed: Option<&SignedManifest>) -> Result<(Subject, String), SiteError> {
-    let gone = || data("the terms of this run are not at this site any more", "to say no needs no signature");
+    let gone = || {
+        SiteError::data("the terms of this run are not at this site any more", "to say no needs no signature")
+    };
     let signed = signed.ok_or_else(gone)?;
     let internal = |error: &dyn std::fmt::Display| SiteError::Internal(error.to_string());
     let bytes = signed.to_bytes().map_err(|error| internal(&error))?;
@@ -263,21 +250,6 @@ fn answered(
     let trusted = waiver::trusted(&known.folder.officer())?;
     let (subject, _) = subject(wish, signed)?;
     Answer::accept(path, &known.coordinator.site, &subject, &trusted)
-}
-
-fn sign(known: &Known, unsigned: &RunDecision, key: &Path) -> Result<[u8; 64], SiteError> {
-    let trusted = waiver::trusted(&known.folder.officer())?;
-    let key = waiver::read_private(key)?;
-    let statement = crate::gateway::consent::statement(&known.coordinator.site, unsigned);
-    let signature = key.sign(&statement).map_err(waiver::key_error)?;
-    if !trusted.verifies(&statement, &signature) {
-        return Err(data("this is not the key of the officer whom this site trusts", "use theirs"));
-    }
-    Ok(signature)
-}
-
-fn data(sentence: &str, hint: &str) -> SiteError {
-    SiteError::Data { sentence: sentence.into(), hint: Some(hint.into()) }
 }
 
 impl Sent {

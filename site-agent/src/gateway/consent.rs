@@ -194,17 +194,7 @@ pub(crate) mod tests {
     const RUN: RunId = RunId([1; 8]);
 
     fn decision(choice: Choice, key: Option<&OfficerKey>) -> RunDecision {
-        let mut decision = RunDecision {
-            id: 0,
-            run: RUN,
-            manifest: Digest([2; 32]),
-            choice,
-            at_ms: 7,
-            signature: None,
-            policy: None,
-            noted: false,
-            told: false,
-        };
+        let mut decision = RunDecision { at_ms: 7, ..RunDecision::new(RUN, Digest([2; 32]), choice) };
         let site = "cardiology".parse().unwrap();
         decision.signature = key.map(|key| key.sign(&statement(&site, &decision)).unwrap());
         decision

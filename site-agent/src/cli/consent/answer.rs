@@ -6,6 +6,7 @@ use std::path::Path;
 
 use certs::{OfficerKey, OfficerPublicKey};
 use common::id::{Digest, RunId, SiteId};
+use common::run::{signature_from_digits, signature_to_digits};
 use serde::{Deserialize, Serialize};
 
 use super::known::read_bounded;
@@ -58,7 +59,7 @@ impl Answer {
             site,
             about: subject.into(),
             key: Digest(*key.public_key().map_err(key_error)?.as_bytes()),
-            signature: signature.iter().map(|byte| format!("{byte:02x}")).collect(),
+            signature: signature_to_digits(&signature),
         })
     }
 
@@ -113,23 +114,14 @@ impl Answer {
         if answer.key.0 != *trusted.as_bytes() {
             return Err("it is signed with another key than the one of the officer whom this site trusts");
         }
-        let signature = bytes_of(&answer.signature).ok_or("its signature is not 128 hexadecimal digits")?;
+        let signature = signature_from_digits(answer.signature.as_bytes())
+            .ok_or("its signature is not 128 hexadecimal digits")?;
         if trusted.verifies(&subject.statement(site), &signature) {
             Ok(signature)
         } else {
             Err("its signature does not hold")
         }
     }
-}
-
-fn bytes_of(digits: &str) -> Option<[u8; 64]> {
-    let is_hexadecimal =
-        digits.len() == 128 && digits.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
-    let mut bytes = [0; 64];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(digits.get(2 * index..2 * index + 2)?, 16).ok()?;
-    }
-    is_hexadecimal.then_some(bytes)
 }
 
 #[cfg(test)]

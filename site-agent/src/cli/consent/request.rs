@@ -98,25 +98,10 @@ impl Subject {
     pub(in crate::cli) fn statement(&self, site: &SiteId) -> Vec<u8> {
         match self {
             Self::Run { manifest, digest, wish } => {
-                statement(site, &decision(manifest.run, *digest, wish.choice()))
+                statement(site, &RunDecision::new(manifest.run, *digest, wish.choice()))
             }
             Self::Policy(policy) => policy_statement(site, policy.digest()),
         }
-    }
-}
-
-/// A decision that nobody has signed yet, without a time.
-pub(in crate::cli) fn decision(run: RunId, manifest: Digest, choice: Choice) -> RunDecision {
-    RunDecision {
-        id: 0,
-        run,
-        manifest,
-        choice,
-        at_ms: 0,
-        signature: None,
-        policy: None,
-        noted: false,
-        told: false,
     }
 }
 
@@ -231,7 +216,7 @@ pub(super) mod tests {
         assert_eq!(read, written);
         let Asked::Run(asked) = &written.about else { unreachable!() };
         let digest = Digest::of(asked.terms.as_bytes());
-        let expected = statement(&written.site, &decision(manifest().run, digest, Choice::Approved));
+        let expected = statement(&written.site, &RunDecision::new(manifest().run, digest, Choice::Approved));
         assert_eq!(subject.statement(&written.site), expected);
         let policy = PolicyConfig { approval: Approval::Auto, ..PolicyConfig::default() };
         let asked = Asked::Policy(PolicyAsked { policy: policy.canonical() });

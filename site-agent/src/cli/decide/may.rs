@@ -82,9 +82,8 @@ mod tests {
     use common::wire::message::{Receipt, ReceiptBody, RoundKey};
 
     use super::*;
-    use crate::cli::consent::request::decision;
     use crate::cli::consent::standing::Author;
-    use crate::gateway::store::consent::ProposedRun;
+    use crate::gateway::store::consent::{ProposedRun, RunDecision};
 
     const RUN: RunId = RunId([1; 8]);
     const TERMS: Digest = Digest([2; 32]);
@@ -121,7 +120,7 @@ mod tests {
     #[test]
     fn an_approval_that_holds_no_longer_can_be_withdrawn() {
         let mut open = standing(Consent::Open, false);
-        open.decisions.push((decision(RUN, TERMS, Choice::Approved), Author::Nobody));
+        open.decisions.push((RunDecision::new(RUN, TERMS, Choice::Approved), Author::Nobody));
         assert!(may(Wish::Withdraw, &open, &Sent::default()).is_ok());
         let sent = Sent { open: vec![1], ..Sent::default() };
         assert!(may(Wish::Withdraw, &standing(Consent::Open, false), &sent).is_ok());

@@ -52,7 +52,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let path = folder.ledger();
     let found = examine(&folder)?;
     if found.reasons.is_empty() {
-        return Err(data(
+        return Err(SiteError::data(
             "the ledger lacks nothing that is known of it",
             "`site-agent ledger verify` says more; where the coordinator knows another one, its operator accepts this one",
         ));
@@ -63,7 +63,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     // Before anything is made or cut: who may decide, and whether they do.
     let decider = Decider::of(&folder)?;
     if arguments.key.is_none() && decider.officer().is_some() {
-        return Err(data(
+        return Err(SiteError::data(
             "this site trusts a privacy officer's key, and they decide about its ledger",
             "name their private key with --key",
         ));
@@ -76,18 +76,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     // Nobody else writes from here on. A missing one is begun here, and nowhere else.
     let (ledger, _) = LedgerWriter::open(&path)?;
     let head = ledger.head();
-    let signature = match &arguments.key {
-        Some(key) => {
-            let key = waiver::read_private(key)?;
-            let statement = decisions::statement(&site, &head, &found.unfit);
-            let signature = key.sign(&statement).map_err(waiver::key_error)?;
-            if !waiver::trusted(&folder.officer())?.verifies(&statement, &signature) {
-                return Err(data("this is not the key of the officer whom this site trusts", "use theirs"));
-            }
-            Some(signature)
-        }
-        None => None,
-    };
+    let statement = decisions::statement(&site, &head, &found.unfit);
+    let sign = |key: &PathBuf| waiver::sign_as_trusted(&folder, key, &statement);
+    let signature = arguments.key.as_ref().map(sign).transpose()?;
     let epoch = Epoch { at_ms: SystemClock.now().0, head, set_aside: found.unfit, signature };
     store.record_epoch(&epoch)?;
     let is_known = !(found.is_another || found.is_refused);
@@ -122,8 +113,4 @@ fn examine(folder: &StateFolder) -> Result<Beside, SiteError> {
     let path = folder.ledger();
     let records = if path.exists() { receipts::read(&path)?.0 } else { Vec::new() };
     Ok(known.map(|known| receipts::compare(&records, &known)).unwrap_or_default())
-}
-
-fn data(sentence: &str, hint: &str) -> SiteError {
-    SiteError::Data { sentence: sentence.into(), hint: Some(hint.into()) }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 use common::durable;
 use common::id::Digest;
 use common::ledger::{self, Compared, LedgerError, Reading, ReceiptError, Record, Summary};
+use common::run::signature_to_digits;
 use common::wire::message::{LedgerHead, Receipt, RoundKey};
 use serde_json::{Value, json};
 
@@ -172,7 +173,7 @@ fn as_json(receipt: &Receipt) -> Value {
         "last_sequence": body.last_sequence,
         "received_bytes": body.received_bytes,
         "running_hash": body.running_hash.to_string(),
-        "signature": hexadecimal(&receipt.signature),
+        "signature": signature_to_digits(&receipt.signature),
     })
 }
 
@@ -185,10 +186,6 @@ fn decision(epoch: &Epoch) -> Value {
         "set_aside": set_aside
             .map(|key| json!({ "run": key.run.to_string(), "round": key.round.0 }))
             .collect::<Vec<_>>(),
-        "signature": epoch.signature.as_ref().map(|signature| hexadecimal(signature)),
+        "signature": epoch.signature.as_ref().map(signature_to_digits),
     })
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

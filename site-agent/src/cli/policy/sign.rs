@@ -2,9 +2,9 @@
 //! `cli::policy`. Invariant: only the trusted officer's signature over the policy as agent.toml has it is
 //! kept.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use cli::confirm::{Question, Yes};
+use cli::confirm::Question;
 use common::clock::{Clock as _, SystemClock};
 use common::durable;
 use serde_json::json;
@@ -14,6 +14,7 @@ use crate::cli::consent::known::Known;
 use crate::cli::consent::page::Page;
 use crate::cli::consent::policy_words;
 use crate::cli::consent::request::{Asked, PolicyAsked, Request, Subject};
+use crate::cli::consent::signing::{Signing, show};
 use crate::cli::support::{State, tell};
 use crate::error::SiteError;
 use crate::policy::Approval;
@@ -35,17 +36,8 @@ those too that began under it. It holds for exactly this text as long as the off
 pub(super) struct Arguments {
     #[command(flatten)]
     state: State,
-    /// The officer's private key, where it is on this machine.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["request", "answer"])]
-    key: Option<PathBuf>,
-    /// Write what is to be signed on another machine; nothing is signed yet.
-    #[arg(long, value_name = "FILE", conflicts_with = "answer")]
-    request: Option<PathBuf>,
-    /// What came back from the other machine.
-    #[arg(long, value_name = "FILE")]
-    answer: Option<PathBuf>,
     #[command(flatten)]
-    yes: Yes,
+    signing: Signing,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -55,7 +47,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let mut known = Known::open_to_decide(arguments.state.open_joined()?)?;
     let policy = known.config.policy.clone();
     if policy.approval == Approval::Ask {
-        return Err(data(
+        return Err(SiteError::data(
             "this policy asks the officer about each run, so there is nothing to sign",
             "write approval = \"auto\" under [policy] in agent.toml first, if runs within its limits need no decision",
         ));
@@ -64,28 +56,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let mut page = Page::default();
     policy_words::describe(&mut page, &policy);
     let text = page.finish() + "\n";
-    if arguments.json {
-        eprint!("{text}");
-    } else {
-        print!("{text}");
-    }
+    show(arguments.json, &text);
     let (site, subject) = (known.coordinator.site.clone(), Subject::Policy(policy.clone()));
-    let signature = match (&arguments.key, &arguments.request, &arguments.answer) {
+    let Signing { key, request, answer, yes } = &arguments.signing;
+    let signature = match (key, request, answer) {
         (_, Some(path), _) => return write_request(&known, path, arguments.json),
         (_, _, Some(path)) => Answer::accept(path, &site, &subject, &trusted)?,
         (Some(key), None, None) => {
             let text = "runs within this policy need no further decision";
-            arguments.yes.or_ask(&Question { text, expected: "yes", needs_yes: true })?;
-            let key = waiver::read_private(key)?;
-            let statement = subject.statement(&site);
-            let signature = key.sign(&statement).map_err(waiver::key_error)?;
-            if !trusted.verifies(&statement, &signature) {
-                return Err(data("this is not the key of the officer whom this site trusts", "use theirs"));
-            }
-            signature
+            yes.or_ask(&Question { text, expected: "yes", needs_yes: true })?;
+            waiver::sign_as_trusted(&known.folder, key, &subject.statement(&site))?
         }
         (None, None, None) => {
-            return Err(data(
+            return Err(SiteError::data(
                 "a policy is signed with the officer's key",
                 "name it with --key, or write a request for the machine that has it with --request",
             ));
@@ -119,8 +102,4 @@ fn write_request(known: &Known, path: &Path, as_json: bool) -> Result<(), SiteEr
         println!("    site-agent officer-key sign REQUEST --key officer.key --out ANSWER");
         println!("and here: site-agent policy sign --answer ANSWER");
     })
-}
-
-fn data(sentence: &str, hint: &str) -> SiteError {
-    SiteError::Data { sentence: sentence.into(), hint: Some(hint.into()) }
 }

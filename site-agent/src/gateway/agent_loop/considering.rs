@@ -204,17 +204,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         policy: Option<Digest>,
     ) -> Result<(), SiteError> {
         let at_ms = self.clock.now().0;
-        let decision = RunDecision {
-            id: 0,
-            run,
-            manifest,
-            choice,
-            at_ms,
-            signature: None,
-            policy,
-            noted: false,
-            told: false,
-        };
+        let decision = RunDecision { at_ms, policy, ..RunDecision::new(run, manifest, choice) };
         self.store.record_decision(&decision)
     }
 }

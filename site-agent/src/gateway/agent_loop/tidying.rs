@@ -43,20 +43,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let mut kept = self.store.manifests()?;
         kept.extend([assignment.manifest, assignment.adapter]);
         kept.extend(manifest.overlap.map(|terms| terms.set));
-        for entry in fs::read_dir(self.folder.inbox()).into_iter().flatten().flatten() {
-            let name = entry.file_name();
-            let named = name.to_str().map(|name| name.strip_suffix(".part").unwrap_or(name));
-            let digest = named.and_then(|name| name.parse::<Digest>().ok());
-            let is_answer =
-                |name: &str| name.starts_with("overlap-") && !name.contains(&assignment.key.run.to_string());
-            let is_over = match digest {
-                Some(digest) => !kept.contains(&digest),
-                None => named.is_some_and(is_answer),
-            };
-            if is_over {
-                remove(&entry.path());
-            }
-        }
+        let is_answer =
+            |name: &str| name.starts_with("overlap-") && !name.contains(&assignment.key.run.to_string());
+        self.keep_in_inbox(&kept, is_answer);
         Ok(())
     }
 
@@ -66,16 +55,22 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// # Errors
     /// `Store`.
     pub(super) fn tidy_manifests(&self) -> Result<(), SiteError> {
-        let kept = self.store.manifests()?;
+        self.keep_in_inbox(&self.store.manifests()?, |_| false);
+        Ok(())
+    }
+
+    /// Removes the files that are not named here, begun ones too, and of the others those that are over.
+    fn keep_in_inbox(&self, kept: &[Digest], is_over: impl Fn(&str) -> bool) {
         for entry in fs::read_dir(self.folder.inbox()).into_iter().flatten().flatten() {
             let name = entry.file_name();
-            let named = name.to_str().map(|name| name.strip_suffix(".part").unwrap_or(name));
-            let digest = named.and_then(|name| name.parse::<Digest>().ok());
-            if digest.is_some_and(|digest| !kept.contains(&digest)) {
+            let Some(name) = name.to_str().map(|name| name.strip_suffix(".part").unwrap_or(name)) else {
+                continue;
+            };
+            let goes = name.parse().map_or_else(|_| is_over(name), |digest| !kept.contains(&digest));
+            if goes {
                 remove(&entry.path());
             }
         }
-        Ok(())
     }
 
     /// Removes the oldest acknowledged updates when all of them take more than their share of the disk.

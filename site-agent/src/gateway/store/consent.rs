@@ -71,6 +71,24 @@ pub struct RunDecision {
     pub told: bool,
 }
 
+impl RunDecision {
+    /// One that nobody has signed or heard of, without a time.
+    #[must_use]
+    pub fn new(run: RunId, manifest: Digest, choice: Choice) -> Self {
+        Self {
+            id: 0,
+            run,
+            manifest,
+            choice,
+            at_ms: 0,
+            signature: None,
+            policy: None,
+            noted: false,
+            told: false,
+        }
+    }
+}
+
 /// A run that the coordinator proposed to this site, or handed to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ProposedRun {

@@ -197,7 +197,7 @@ fn a_row_that_is_too_long_is_refused_and_the_next_one_read() {
 }
 
 #[test]
-#[ignore = "writes the seeds of the fuzz target into tests/fuzz/seeds/parquet"]
+#[ignore = "a generator, no check: run by deploy/fuzz, as `deploy/fuzz seeds`"]
 fn write_fuzz_seeds() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fuzz/seeds/parquet");
     for (index, compression) in COMPRESSIONS.iter().enumerate() {
