@@ -59,6 +59,7 @@ KINDS = {
     "receipt": (False, False, 179, 223),
     "condition": (False, False, 11, 29),
     "decide": (True, False, 47, 55),
+    "renew": (False, False, 8, 531),
     "data": (True, True, 0, 0),
     "approval": (True, False, 0, 0),
     "refusal": (True, False, 0, 0),

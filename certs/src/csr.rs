@@ -1,6 +1,6 @@
 //! Certificate signing requests: made at the site, read at the coordinator.
 //!
-//! Called by `site-agent join` and by the coordinator's enrolment.
+//! Called by `site-agent` (`join`, renewal) and by the coordinator (enrolment, renewal).
 //! Invariant: of a request only the public key is believed. Its subject, names, usages and
 //! constraints are never read (rcgen's own parser would copy CA:TRUE from them), so they cannot
 //! be signed by mistake; the proof of possession is checked over the raw bytes.

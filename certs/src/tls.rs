@@ -85,6 +85,12 @@ impl TlsIdentity {
         Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, Arc::clone(&self.key))))
     }
 
+    /// The certificate in DER.
+    #[must_use]
+    pub fn certificate_der(&self) -> &[u8] {
+        &self.certificate
+    }
+
     /// The facts of the certificate.
     ///
     /// # Errors

@@ -169,6 +169,10 @@ pub const STATE_ENTRIES_MAX: usize = 1000;
 pub const HANG_UP_MS_MAX: u64 = 1_000;
 /// How long a site listens for "nothing listens here" (ICMP) after a connection attempt: several round trips.
 pub const PROBE_MS_MAX: u64 = 500;
+/// A request for the certificate of a site's next key: ours has about 200 bytes.
+pub const CERTIFICATE_REQUEST_BYTES_MAX: usize = 512;
+/// A site's certificate: ours have about 600 bytes.
+pub const CERTIFICATE_BYTES_MAX: usize = 4096;
 /// Each part of a version that a site may say.
 pub const VERSION_PART_MAX: u16 = 1000;
 /// One message between the processes of a site, or one line on the admin socket.

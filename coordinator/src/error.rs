@@ -304,7 +304,10 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::SiteRevoked(_) => "invite the hospital under a new site name",
         StoreError::NoWriteAheadLog => "put the state folder on a disk of this machine",
         StoreError::SqliteTooOld(_) => "please report this: the program was built with the wrong library",
-        StoreError::Sqlite(_) | StoreError::Certificate(_) => return None,
+        StoreError::Sqlite(_)
+        | StoreError::Certificate(_)
+        | StoreError::KeyUsed
+        | StoreError::TooManyCertificates => return None,
     })
 }
 

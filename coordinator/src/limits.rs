@@ -58,6 +58,9 @@ pub const FRAMES_PER_DAY_MAX: u64 = 200_000;
 pub const SEQUENCE_STEP_MAX: u64 = 1_000_000;
 /// From one note of a ledger that is refused to the next: a site that insists costs one write a second.
 pub const LEDGER_NOTE_MS_MIN: u64 = 1_000;
+/// The first sequence number of a count: a site that joined again with the ledger that it had begins far from
+/// zero, at two million records a year. 2^40 is beyond any life of a site, and far from where numbers end.
+pub const SEQUENCE_FIRST_MAX: u64 = 1 << 40;
 /// How far it may be behind: requests overtake each other on `STREAMS_PER_CONNECTION_MAX` streams of two
 /// connections, and a few more.
 pub const SEQUENCE_BEHIND_MAX: u64 = 64;
@@ -95,6 +98,12 @@ pub const BASE_NAME_BYTES_MAX: usize = 4096;
 pub const EVALUATION_S_MAX: u64 = 604_800;
 /// `certificate_days` in the configuration: what the certificate profile allows.
 pub const CERTIFICATE_DAYS_MAX: u32 = 397;
+/// New certificates of a site in a day: one is renewed after two thirds of its life, so an honest site asks for
+/// two a day at most (a life of one day), and a few more where it loses what it asked for.
+pub const CERTIFICATES_PER_DAY_MAX: u32 = 8;
+/// Certificates of a site that are remembered, so that who shows an old one hears why it does not count. With a
+/// life of 30 days these are ten months; 100 sites x 16 x 1 KiB = 1.6 MiB.
+pub const CERTIFICATES_KEPT_MAX: u32 = 16;
 /// An invitation's life: longer than any holiday, but a forgotten invitation ends.
 pub const INVITATION_MS_MAX: u64 = 30 * 86_400_000;
 /// Operators' commands in progress at once.
@@ -117,8 +126,8 @@ pub const WATCH_GONE_MS_MAX: u64 = 30 * 60 * 1000;
 pub const WATCH_RETRY_MS_MIN: u64 = 1_000;
 /// Warnings in a report; of more, the last of the list.
 pub const REPORT_WARNINGS_MAX: usize = 200;
-/// A certificate's end is warned of so long before: people have to be reached, and a weekend may lie between.
-pub const CERTIFICATE_WARNING_MS_MAX: u64 = 10 * 86_400_000;
+/// Between two looks at our own certificate, of which a third of a year is left when it is renewed.
+pub const OWN_CERTIFICATE_LOOK_MS_MAX: u64 = 86_400_000;
 /// A site's clock may be so far from ours before it is named: sites say whole minutes, and a message may
 /// take some seconds.
 pub const CLOCK_AHEAD_S_MAX: u64 = 120;

@@ -2,6 +2,8 @@
 //! takes them apart again in order on SIGINT or SIGTERM. Called by `cli::serve`. Invariant: nothing needs a
 //! clean stop; everything durable is durable already.
 
+mod certificate;
+
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +21,7 @@ use zeroize::Zeroizing;
 
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
+use crate::enrolment::issuer::Issuer;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::catch_up::catch_up;
@@ -102,12 +105,13 @@ pub async fn serve(
     });
     let mut chores = chores(&folder, &store, &runs, &config, &clock);
     chores.spawn(admin.serve(operators::listen(&folder)?));
+    let lifetime = Duration::from_secs(u64::from(config.certificate_days) * 86_400);
+    let issuer = Arc::new(Issuer { authority: Arc::new(authority), lifetime });
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
-        authority: Arc::new(authority),
+        issuer: Arc::clone(&issuer),
         receipt_key: *receipts.public_key()?.as_bytes(),
         run_address: config.address.clone(),
-        lifetime: Duration::from_secs(u64::from(config.certificate_days) * 86_400),
         connections: server.connections(),
         clock: Arc::clone(&clock),
     });
@@ -117,14 +121,24 @@ pub async fn serve(
         store,
         runs,
         driver,
+        issuer,
         receipts,
         clock,
+        connections: server.connections(),
         places: Places::default(),
         told: Told::default(),
         accepts_restored,
     });
     ready(&addresses);
-    tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)),);
+    let (folder, clock) = (Arc::clone(&handler.folder), Arc::clone(&handler.clock));
+    let own = certificate::keep_renewed(&folder, clock.as_ref(), &server, &join_server);
+    let served = async {
+        tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)));
+    };
+    tokio::select! {
+        () = served => {}
+        () = own => {}
+    }
     driving.abort();
     tracing::info!("stopped");
     Ok(())
@@ -176,7 +190,7 @@ fn open_endpoints(
     };
     let server = Server::bind(config.listen, run_tls, EndpointKeys::from_bytes(*keys))
         .map_err(listen(config.listen))?;
-    let join_server = JoinServer::bind(config.listen_join, join_tls, &EndpointKeys::from_bytes(*keys))
+    let join_server = JoinServer::bind(config.listen_join, join_tls, EndpointKeys::from_bytes(*keys))
         .map_err(listen(config.listen_join))?;
     Ok((server, join_server))
 }

@@ -12,6 +12,7 @@ mod ledgers;
 mod mark;
 mod overlap;
 pub mod presence;
+mod renewal;
 mod reserve;
 mod sqlite;
 mod updates;

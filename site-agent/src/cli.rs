@@ -32,6 +32,7 @@ macro_rules! eprint {
     ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
 }
 
+mod certificate;
 mod check;
 mod completions;
 mod config;
@@ -49,6 +50,7 @@ mod plan;
 mod policy;
 mod prune;
 mod quantise;
+mod rejoin;
 mod roster;
 mod run;
 mod runs;
@@ -114,6 +116,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Join(join::Arguments),
+    Rejoin(rejoin::Arguments),
     Run(run::Arguments),
     Runs(runs::Arguments),
     Approve(decide::Approve),
@@ -178,6 +181,7 @@ pub fn main() -> ExitCode {
     let is_kept = matches!(arguments.command, Command::Run(_) | Command::Gateway(_));
     let result = match arguments.command {
         Command::Join(arguments) => join::run(&arguments),
+        Command::Rejoin(arguments) => rejoin::run(&arguments),
         Command::Run(arguments) => run::run(&arguments),
         Command::Runs(arguments) => runs::run(&arguments),
         Command::Approve(arguments) => decide::approve(&arguments),

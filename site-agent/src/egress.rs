@@ -21,8 +21,8 @@ use common::crash_point;
 use common::id::{Digest, RunId};
 use common::ledger::{Kind, context};
 use common::limits::{
-    ADAPTER_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX,
-    VERSION_PART_MAX,
+    ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX,
+    RECORDS_MAX, REQUEST_WAIT_MS_MAX, VERSION_PART_MAX,
 };
 use common::net::client::ClientConnection;
 use common::net::join;
@@ -41,6 +41,7 @@ use crate::gateway::ledger::{Frame, LedgerWriter, Note};
 use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
+use crate::gateway::renewal::KeyRequest;
 use crate::policy::PolicyConfig;
 
 pub use common::net::client::Answer;
@@ -74,6 +75,8 @@ pub enum Outbound<'a> {
     Chunk { update: &'a ProtectedUpdate, offset: u64 },
     /// "That was all; give me the receipt."
     Commit(&'a ProtectedUpdate),
+    /// "This is my next key": its public half, signed with it. Made by `gateway::renewal` and nothing else.
+    Renew(&'a KeyRequest),
     /// "I cannot", and one of nine codes.
     Failed { key: RoundKey, reason: TrainFailure },
     /// "I take part in the run of this manifest", or not, or no longer: one of four codes.
@@ -204,6 +207,9 @@ impl<C: Clock> Egress<C> {
             Outbound::OverlapBlinded { points, offset } if *offset >= points.points() => {
                 refuse("no more points leave than were declared")
             }
+            Outbound::Renew(request) if request.der().len() > CERTIFICATE_REQUEST_BYTES_MAX => {
+                refuse("no request for a certificate is that long")
+            }
             Outbound::Chunk { update, offset } if *offset >= update.update().bytes => {
                 refuse("there is no byte behind the end of an update")
             }
@@ -228,6 +234,7 @@ fn run_of(item: &Outbound<'_>) -> Option<RunId> {
         | Outbound::LedgerProof { .. }
         | Outbound::ShowReceipt(_)
         | Outbound::Condition { .. }
+        | Outbound::Renew(_)
         | Outbound::Poll { .. }
         | Outbound::Fetch { .. } => None,
     }
@@ -274,8 +281,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         Outbound::LedgerProof { from } => {
             let proof = ledger.prove(from)?;
             payload = proof.iter().flat_map(|hash| hash.0).collect();
-            let count = u32::try_from(payload.len() / HASH_BYTES)
-                .map_err(|error| SiteError::Internal(error.to_string()))?;
+            let count = short(payload.len() / HASH_BYTES)?;
             Request::LedgerProof { from, ledger: ledger.head(), count }
         }
         Outbound::ShowReceipt(receipt) => Request::ShowReceipt { receipt: receipt.clone() },
@@ -284,6 +290,10 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             clock_minutes: u32::try_from(now_ms / 60_000).unwrap_or(u32::MAX),
             disk_low,
         },
+        Outbound::Renew(request) => {
+            payload = request.der().to_vec();
+            Request::Renew { length: short(payload.len())? }
+        }
         Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
         Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
         Outbound::Ready { key, base_fingerprint, records } => {
@@ -309,9 +319,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
         Outbound::Chunk { update, offset } => {
             payload = update.chunk(offset)?;
-            let length =
-                u32::try_from(payload.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
-            Request::Chunk { digest: update.update().digest, offset, length }
+            Request::Chunk { digest: update.update().digest, offset, length: short(payload.len())? }
         }
         Outbound::Commit(update) => {
             Request::Commit { key: update.update().key, digest: update.update().digest }
@@ -323,12 +331,16 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
         Outbound::OverlapBlinded { points, offset } => {
             payload = points.batch(offset)?;
-            let count = u32::try_from(payload.len() / POINT_BYTES)
-                .map_err(|error| SiteError::Internal(error.to_string()))?;
+            let count = short(payload.len() / POINT_BYTES)?;
             Request::OverlapBlinded { run: points.run(), offset, count }
         }
     };
     Ok((request, payload))
+}
+
+/// A length or a count as the wire has it.
+fn short(number: usize) -> Result<u32, SiteError> {
+    u32::try_from(number).map_err(|error| SiteError::Internal(error.to_string()))
 }
 
 /// The power of two at or below. A coordinator that chose the cutoff, run after run, would find each record's

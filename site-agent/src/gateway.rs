@@ -11,7 +11,7 @@
 use std::io;
 use std::time::Duration;
 
-use common::clock::SystemClock;
+use common::clock::{Clock as _, SystemClock};
 use common::ledger::Kind;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
@@ -45,6 +45,7 @@ pub mod overlap;
 pub mod pace;
 pub mod progress;
 pub mod protect;
+pub mod renewal;
 pub mod state;
 pub mod store;
 
@@ -58,9 +59,11 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let closed = sandbox::descriptors::close_inherited();
     let config = AgentConfig::load(&folder.config())?;
     // SQLite creates files beside the database; afterwards the gateway may not create any there.
-    let store = wait_for_room(|| Store::open(&folder.database()))?;
+    let mut store = wait_for_room(|| Store::open(&folder.database()))?;
     let book = wait_for_room(|| Store::open(&folder.database()))?;
     let consents = wait_for_room(|| Store::open(&folder.database()))?;
+    // A site that joined with an older version has no place for a renewed certificate.
+    wait_for_room(|| renewal::create_folder(&folder.identity()))?;
     // Not to be opened afterwards either.
     let decider = Decider::of(folder)?;
     let waiver = waiver::digest_in_force(folder)?;
@@ -70,6 +73,7 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
     }
     let identity = Identity::load(&folder.identity())?;
+    let own_key = identity.own_key()?;
     let (ledger, torn_bytes) = wait_for_room(|| memory::open(&folder.ledger(), &store, &decider))?;
     if torn_bytes > 0 {
         tracing::warn!(
@@ -86,16 +90,18 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     for (kind, digest) in [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)] {
         wait_for_room(|| egress.note(&Note { kind, run: None, round: None, digest }, true))?;
     }
-    let own_key = identity.own_key()?;
+    // A roster may have any key that this site had: a run goes on through a renewal.
+    wait_for_room(|| store.record_own_key(own_key, SystemClock.now().0))?;
+    let renewal = identity.renewal(&folder.identity())?;
     let line = QuicConnector::new(&identity)?.following(folder.identity());
     let connection = Connection::new(line, egress)
         .with_book(book)
+        .with_renewal(renewal)
         .with_disk(folder.root(), config.retention.disk_free_bytes_min());
     let agent_loop = AgentLoop {
         folder: folder.clone(),
         config,
         coordinator: identity.coordinator,
-        own_key,
         store,
         connection,
         clock: SystemClock,

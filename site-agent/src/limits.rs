@@ -56,6 +56,12 @@ pub const TRAINING_ATTEMPTS_MAX: u32 = 100;
 pub const TRAINING_STOP_MS_MAX: u64 = 120_000;
 /// A child that has said how it ended has this long to be gone.
 pub const TRAINING_EXIT_MS_MAX: u64 = 10_000;
+/// Between two requests for this site's next certificate: of one that is renewed after two thirds of its
+/// life, even a life of a day leaves eight hours, which is eight attempts.
+pub const RENEWAL_PAUSE_MS_MIN: u64 = 3_600_000;
+/// Keys of this site that are remembered: a run goes on with the roster of its launch. With a life of 30 days
+/// these are more than three years.
+pub const OWN_KEYS_MAX: u32 = 64;
 /// A file with a privacy officer's key: a line or two.
 pub const KEY_BYTES_MAX: u64 = 4096;
 /// An invitation: 13 bytes of scheme, four addresses of at most 259 with commas, a name of 32, token and pin

@@ -8,6 +8,7 @@
 //! officer.pub     whose waivers count (public key)              worker (read)
 //! waiver.json     the waiver in force                           worker (read)
 //! identity/       key (0600), certificate, consortium CA           gateway (read)
+//! identity/renewed/  the same after a renewal                       gateway (write)
 //! ledger/         what left this site                              gateway (write)
 //! site.db         rounds, updates, receipts                        gateway (write)
 //! inbox/          run manifests and adapters that were fetched     gateway (write), worker (read)
@@ -24,6 +25,9 @@ use common::places::readable;
 use model::Device;
 use sandbox::FileRules;
 use sandbox::gpu::GpuFiles;
+
+/// The folder of renewed keys and certificates, in the identity's.
+pub const RENEWED: &str = "renewed";
 
 /// The state folder of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -51,6 +55,12 @@ impl StateFolder {
     #[must_use]
     pub fn identity(&self) -> PathBuf {
         self.root.join("identity")
+    }
+
+    /// Key and certificate of a renewal.
+    #[must_use]
+    pub fn renewed(&self) -> PathBuf {
+        self.identity().join(RENEWED)
     }
 
     #[must_use]
@@ -123,6 +133,7 @@ impl StateFolder {
     pub fn folders(&self) -> Vec<PathBuf> {
         vec![
             self.identity(),
+            self.renewed(),
             self.root.join("ledger"),
             self.inbox(),
             self.raw(),
@@ -140,6 +151,7 @@ impl StateFolder {
         FileRules {
             read: vec![self.identity(), self.raw()],
             write: vec![
+                self.renewed(),
                 self.root.join("ledger"),
                 self.inbox(),
                 self.outbox(),

@@ -143,6 +143,8 @@ pub enum Notice {
     Connected,
     /// It was lost; the next attempt is in this many milliseconds.
     Disconnected { retry_ms: u64 },
+    /// This site has a new certificate, which the next connection is made with.
+    CertificateRenewed,
     /// The coordinator refused this site as such.
     NotAuthorised,
     /// A run waits for the privacy officer's decision.

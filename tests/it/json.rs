@@ -316,6 +316,12 @@ impl Asked {
             Ok::<_, Failure>(said.contains("was told of another ledger").then_some(()))
         })?;
         self.coordinator("sites accept-ledger", &["site-1", "--yes"])?;
+        self.consortium.sites[0].stop();
+        let invited = self.coordinator("invite", &["site-1", "--readmit"])?;
+        let line = invited["invitation"].as_str().context("an invitation")?.to_owned();
+        let asked = ["rejoin", "--json"];
+        let back = self.consortium.sites[0].run_with_input(&asked, &line, COMMAND_WITHIN)?.success()?;
+        self.take("site-agent rejoin", &back)?;
         self.coordinator("revoke", &["site-1", "--yes"])?;
         Ok(())
     }

@@ -5,8 +5,8 @@
 
 use super::record::{Kind, Record};
 use crate::limits::{
-    CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX,
-    OVERLAP_BATCH_POINTS_MAX,
+    CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, LEDGER_TIME_MS_MAX,
+    LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX,
 };
 use crate::wire::frame::PREFIX_BYTES;
 use crate::wire::message::{HASH_BYTES, POINT_BYTES};
@@ -53,6 +53,7 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::Receipt => (Nothing, 179, 223),
         Kind::Condition => (Nothing, 11, 29),
         Kind::Decide => (Run, 47, 55),
+        Kind::Renew => (Nothing, 8, (19 + CERTIFICATE_REQUEST_BYTES_MAX) as u64),
         // Nothing left.
         Kind::Data => (Round, 0, 0),
         Kind::Approval | Kind::Refusal | Kind::Withdrawal => (Run, 0, 0),

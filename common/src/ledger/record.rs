@@ -77,6 +77,8 @@ pub enum Kind {
     Condition,
     /// See [`Request::Decide`].
     Decide,
+    /// See [`Request::Renew`]: the public half of the site's next key.
+    Renew,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
@@ -111,6 +113,7 @@ impl Kind {
             Request::ShowReceipt { .. } => Self::Receipt,
             Request::Condition { .. } => Self::Condition,
             Request::Decide { .. } => Self::Decide,
+            Request::Renew { .. } => Self::Renew,
         }
     }
 
@@ -144,6 +147,7 @@ impl Kind {
             Self::Receipt => "receipt",
             Self::Condition => "condition",
             Self::Decide => "decide",
+            Self::Renew => "renew",
             Self::Data => "data",
             Self::Approval => "approval",
             Self::Refusal => "refusal",
@@ -213,7 +217,8 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::Chunk { .. }
         | Request::LedgerProof { .. }
         | Request::ShowReceipt { .. }
-        | Request::Condition { .. } => None,
+        | Request::Condition { .. }
+        | Request::Renew { .. } => None,
     };
     (key.map(|key| key.run), key.map(|key| key.round))
 }

@@ -5,7 +5,8 @@ use super::grammar::{Context, shape};
 use super::*;
 use crate::id::{Digest, Round, RunId};
 use crate::limits::{
-    CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, LEDGER_TIME_MS_MIN, MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX,
+    CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, LEDGER_TIME_MS_MIN,
+    MESSAGE_BYTES_MAX, OVERLAP_BATCH_POINTS_MAX,
 };
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::join::JoinRequest;
@@ -19,7 +20,7 @@ mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 22] = [
+pub(super) const KINDS: [Kind; 23] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -36,6 +37,7 @@ pub(super) const KINDS: [Kind; 22] = [
     Kind::Receipt,
     Kind::Condition,
     Kind::Decide,
+    Kind::Renew,
     Kind::Approval,
     Kind::Refusal,
     Kind::Withdrawal,
@@ -230,6 +232,7 @@ fn extremes(kind: Kind) -> (u64, u64) {
         Kind::Chunk => (1, CHUNK_BYTES_MAX as u64),
         Kind::OverlapBlinded => (POINT_BYTES as u64, (OVERLAP_BATCH_POINTS_MAX * POINT_BYTES) as u64),
         Kind::LedgerProof => (HASH_BYTES as u64, (LEDGER_PROOF_HASHES_MAX * HASH_BYTES) as u64),
+        Kind::Renew => (1, CERTIFICATE_REQUEST_BYTES_MAX as u64),
         _ => (0, 0),
     };
     (bytes(0, request(kind, 0)) + payload.0, bytes(u64::MAX, request(kind, u64::MAX)) + payload.1)
@@ -283,6 +286,7 @@ fn request(kind: Kind, number: u64) -> Request {
             disk_low: number > 0,
         },
         Kind::Decide => Request::Decide { run, manifest: digest, decision: Decision::Withdrawn },
+        Kind::Renew => Request::Renew { length: short },
         Kind::Join => panic!("no request of a run"),
         note => panic!("{note:?} is no request"),
     }

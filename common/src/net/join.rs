@@ -37,6 +37,7 @@ pub trait JoinHandler: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct JoinServer {
     endpoint: Endpoint,
+    keys: EndpointKeys,
 }
 
 impl JoinServer {
@@ -48,9 +49,19 @@ impl JoinServer {
     pub fn bind(
         address: SocketAddr,
         tls: rustls::ServerConfig,
-        keys: &EndpointKeys,
+        keys: EndpointKeys,
     ) -> Result<Self, NetError> {
-        Ok(Self { endpoint: endpoint::bind_server(address, tls, keys)? })
+        let endpoint = endpoint::bind_server(address, tls, &keys)?;
+        Ok(Self { endpoint, keys })
+    }
+
+    /// Uses another certificate for new connections; live ones keep theirs.
+    ///
+    /// # Errors
+    /// [`NetError::Configuration`] when `tls` cannot be used for QUIC; the old one stays in use.
+    pub fn replace_tls(&self, tls: rustls::ServerConfig) -> Result<(), NetError> {
+        self.endpoint.set_server_config(Some(endpoint::server(tls, &self.keys)?));
+        Ok(())
     }
 
     /// The address that was bound, with its real port.

@@ -1,10 +1,12 @@
 //! The only call of bincode in the workspace. Every decode has a limit that is charged before memory is
-//! allocated, and refuses trailing bytes; every encode is bounded too.
+//! allocated, and refuses trailing bytes; every encode is bounded too. A message of the wire has one
+//! encoding.
 //!
 //! Called by `frame`, and by the site agent for the messages between its processes and what its store keeps.
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use zeroize::Zeroizing;
 
 use crate::limits::{LOCAL_MESSAGE_BYTES_MAX, MESSAGE_BYTES_MAX};
 
@@ -32,14 +34,18 @@ pub fn encode<T: Serialize>(message: &T) -> Result<Vec<u8>, CodecError> {
     encode_within(message, MESSAGE_BYTES_MAX)
 }
 
-/// Decodes a wire message; the whole of `bytes` must be the message.
+/// Decodes a wire message; the whole of `bytes` must be the message, as [`encode`] writes it: bincode reads a
+/// small number in many bytes, too, and what can be written in several ways can say something on the side.
 ///
 /// # Errors
-/// [`CodecError::Malformed`] for bytes that are not such a message or claim more than [`MESSAGE_BYTES_MAX`],
-/// [`CodecError::TrailingBytes`] when something follows it.
-pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
+/// [`CodecError::Malformed`] for bytes that are not such a message, spell it differently or claim more than
+/// [`MESSAGE_BYTES_MAX`], [`CodecError::TrailingBytes`] when something follows it.
+pub fn decode<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> Result<T, CodecError> {
     let config = bincode::config::standard().with_little_endian().with_limit::<MESSAGE_BYTES_MAX>();
-    whole(bytes, bincode::serde::decode_from_slice(bytes, config))
+    let message = whole(bytes, bincode::serde::decode_from_slice(bytes, config))?;
+    // A request to join has a token in it.
+    let written = Zeroizing::new(encode(&message)?);
+    if *written == bytes { Ok(message) } else { Err(CodecError::Malformed) }
 }
 
 /// Encodes a message between processes of one site: at most [`LOCAL_MESSAGE_BYTES_MAX`] bytes.
@@ -75,6 +81,15 @@ fn whole<T>(bytes: &[u8], decoded: Result<(T, usize), bincode::error::DecodeErro
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_has_one_encoding() {
+        assert_eq!(decode::<u32>(&[250]), Ok(250));
+        assert_eq!(decode::<u32>(&[251, 251, 0]), Ok(251));
+        for longer in [&[251, 250, 0][..], &[252, 250, 0, 0, 0], &[252, 251, 0, 0, 0]] {
+            assert_eq!(decode::<u32>(longer), Err(CodecError::Malformed), "{longer:?}");
+        }
+    }
 
     #[test]
     fn trailing_bytes_are_refused() {

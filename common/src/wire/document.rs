@@ -72,6 +72,7 @@ fn every_request_is_documented() {
         Request::ShowReceipt { receipt: receipt() },
         Request::Condition { version: [0, 1, 0], clock_minutes: 0, disk_low: false },
         Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved },
+        Request::Renew { length: 1 },
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -90,6 +91,7 @@ fn every_request_is_documented() {
             Request::ShowReceipt { .. } => "ShowReceipt",
             Request::Condition { .. } => "Condition",
             Request::Decide { .. } => "Decide",
+            Request::Renew { .. } => "Renew",
         };
         (request, name)
     });
@@ -131,6 +133,7 @@ fn every_response_and_refusal_is_documented() {
         (Response::Refused(Refusal::Unknown), "Refused"),
         (Response::OverlapEvaluated { offset: 0, count: 1 }, "OverlapEvaluated"),
         (Response::ProveLedger { size: 1 }, "ProveLedger"),
+        (Response::Renewed { length: 1 }, "Renewed"),
     ];
     documented("## 4.", &all);
     assert_eq!(rows("## 4.", "| tag | response"), all.len());

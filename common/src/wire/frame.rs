@@ -38,7 +38,7 @@ pub fn body_length(prefix: [u8; PREFIX_BYTES]) -> Result<usize, CodecError> {
 ///
 /// # Errors
 /// As [`codec::decode`].
-pub fn from_body<T: DeserializeOwned>(body: &[u8]) -> Result<T, CodecError> {
+pub fn from_body<T: Serialize + DeserializeOwned>(body: &[u8]) -> Result<T, CodecError> {
     codec::decode(body)
 }
 

@@ -8,7 +8,10 @@ use serde::{Deserialize, Serialize};
 
 use super::numbers::{LossMilli, RoundedCount};
 use crate::id::{Digest, Round, RunId};
-use crate::limits::{CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX, OVERLAP_BATCH_POINTS_MAX};
+use crate::limits::{
+    CERTIFICATE_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX,
+    OVERLAP_BATCH_POINTS_MAX,
+};
 
 /// Version of this protocol; peers with another one are refused by name.
 pub const PROTOCOL_VERSION: u16 = 2;
@@ -97,6 +100,9 @@ pub enum Request {
     Condition { version: [u16; 3], clock_minutes: u32, disk_low: bool },
     /// What this site decided about the run with exactly this manifest: a code.
     Decide { run: RunId, manifest: Digest, decision: Decision },
+    /// `length` bytes of a certificate request (PKCS#10, DER) follow this frame: the public half of the
+    /// site's next key, signed with that key, and nothing else. Made by the process that has no records.
+    Renew { length: u32 },
 }
 
 /// What a site decided about a run. The words stay at the site.
@@ -125,6 +131,9 @@ impl Request {
             Self::LedgerProof { count, .. } => Some(*count as usize)
                 .filter(|count| (1..=LEDGER_PROOF_HASHES_MAX).contains(count))
                 .map(|count| count * HASH_BYTES),
+            Self::Renew { length } => {
+                Some(*length as usize).filter(|length| (1..=CERTIFICATE_REQUEST_BYTES_MAX).contains(length))
+            }
             _ => Some(0),
         }
     }
@@ -178,6 +187,9 @@ pub enum Response {
     OverlapEvaluated { offset: u32, count: u32 },
     /// To `Hello`: prove that the ledger extends its first `size` records, which we were told of before.
     ProveLedger { size: u64 },
+    /// To `Renew`: the certificate of the new key follows, `length` bytes of DER. The older one counts until
+    /// a connection with this one stands.
+    Renewed { length: u32 },
 }
 
 impl Response {
@@ -188,6 +200,9 @@ impl Response {
             Self::OverlapEvaluated { count, .. } => Some(*count as usize)
                 .filter(|count| (1..=OVERLAP_BATCH_POINTS_MAX).contains(count))
                 .map(overlap_answer_bytes),
+            Self::Renewed { length } => {
+                Some(*length as usize).filter(|length| (1..=CERTIFICATE_BYTES_MAX).contains(length))
+            }
             _ => Some(0),
         }
     }

@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use certs::PeerCertificate;
 use common::clock::Timestamp;
 use common::id::SiteId;
 use common::wire::message::LedgerHead;
@@ -15,9 +16,10 @@ use super::report::reason::Reason;
 use super::report::rfc3339;
 use crate::error::Result;
 use crate::execution::runs::Runs;
-use crate::limits::{CERTIFICATE_WARNING_MS_MAX, CLOCK_AHEAD_S_MAX};
+use crate::limits::CLOCK_AHEAD_S_MAX;
 use crate::round::missing::Missing;
 use crate::round::state::RunState;
+use crate::state_folder::identity::timestamp;
 use crate::store::presence::Condition;
 use crate::store::{SiteRow, SiteStatus, Store};
 
@@ -127,7 +129,8 @@ fn site(
 ) -> Result<SiteFacts> {
     let totals = store.frame_totals(&row.name)?;
     let condition = store.condition(&row.name)?;
-    let certificate = store.certificate_end(&row.name)?.filter(|_| row.status == SiteStatus::Active);
+    let certificate = store.newest_certificate(&row.name)?.filter(|_| row.status == SiteStatus::Active);
+    let certificate = certificate.map(|found| Validity::of(&found));
     let refused = store.ledger_question(&row.name)?.filter(|open| open.is_refused);
     let (readmissions, readmitted) = store.readmissions(&row.name)?;
     let part = state.map(|state| part(state, &row.name)).unwrap_or_default();
@@ -141,7 +144,7 @@ fn site(
         paused: row.paused_at.map(rfc3339),
         connected: connected.map(|connected| connected.contains(&row.name)),
         last_seen: row.seen_at.map(rfc3339),
-        certificate_ends: certificate.map(rfc3339),
+        certificate_ends: certificate.map(|validity| rfc3339(validity.end)),
         version: condition.map(|condition| condition.version.map(|part| part.to_string()).join(".")),
         clock_ahead_s: condition.map(|condition| condition.clock_ahead_s),
         disk_low: condition.map(|condition| condition.disk_low),
@@ -157,6 +160,21 @@ fn site(
         ledger_refused: refused.map(|open| open.found.into()),
         problems: problems(row, certificate, condition, now),
     })
+}
+
+/// Of a site's certificate.
+#[derive(Debug, Clone, Copy)]
+struct Validity {
+    end: Timestamp,
+    /// From when on its agent is late with the next one.
+    late: Timestamp,
+}
+
+impl Validity {
+    fn of(certificate: &PeerCertificate) -> Self {
+        let late = certs::profile::renewal_late(certificate.not_before, certificate.not_after);
+        Self { end: timestamp(certificate.not_after), late: timestamp(late) }
+    }
 }
 
 /// How a site took part in a run.
@@ -185,7 +203,7 @@ fn part(state: &RunState, site: &SiteId) -> Part {
 
 fn problems(
     row: &SiteRow,
-    certificate: Option<Timestamp>,
+    certificate: Option<Validity>,
     condition: Option<Condition>,
     now: Timestamp,
 ) -> Vec<String> {
@@ -195,10 +213,10 @@ fn problems(
     }
     let name = &row.name;
     match certificate {
-        Some(end) if end <= now => problems.push(format!(
-            "its certificate has ended; `coordinator invite {name} --readmit` lets it join again"
+        Some(Validity { end, .. }) if end <= now => problems.push(format!(
+            "its certificate has ended; `coordinator invite {name} --readmit` lets it in again"
         )),
-        Some(end) if end.since_ms(now) < CERTIFICATE_WARNING_MS_MAX => {
+        Some(Validity { end, late }) if late <= now => {
             let days = end.since_ms(now) / 86_400_000;
             let left = match days {
                 0 => "in less than a day".to_owned(),
@@ -206,7 +224,7 @@ fn problems(
                 days => format!("in {days} days"),
             };
             problems.push(format!(
-                "its certificate ends {left}; `coordinator invite {name} --readmit` lets it join again"
+                "its certificate ends {left}, and its agent has not renewed it: it must run and reach us before then"
             ));
         }
         _ => {}
@@ -241,16 +259,12 @@ mod tests {
     }
 
     #[test]
-    fn a_certificate_is_warned_of_from_ten_days_before_its_end() {
+    fn a_certificate_is_warned_of_when_its_agent_is_late_with_the_next() {
         const DAY: u64 = 86_400_000;
-        let at =
-            |status, now| problems(&row(status), Some(Timestamp(30 * DAY)), None, Timestamp(now)).join("; ");
-        assert_eq!(at(SiteStatus::Active, 20 * DAY), "");
-        assert!(
-            at(SiteStatus::Active, 20 * DAY + 1).contains("ends in 9 days"),
-            "{}",
-            at(SiteStatus::Active, 20 * DAY + 1)
-        );
+        let validity = Validity { end: Timestamp(30 * DAY), late: Timestamp(21 * DAY) };
+        let at = |status, now| problems(&row(status), Some(validity), None, Timestamp(now)).join("; ");
+        assert_eq!(at(SiteStatus::Active, 21 * DAY - 1), "");
+        assert!(at(SiteStatus::Active, 21 * DAY).contains("ends in 9 days"));
         assert!(at(SiteStatus::Active, 29 * DAY).contains("ends in a day"));
         assert!(at(SiteStatus::Active, 30 * DAY - 1).contains("ends in less than a day"));
         assert!(at(SiteStatus::Active, 30 * DAY).contains("has ended"));

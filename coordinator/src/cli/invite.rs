@@ -26,9 +26,11 @@ asks for it, or reads it from standard input or from a private file; it is never
 an argument.
 
 A new invitation withdraws the site's earlier one, if that was not used: do so
-when somebody may have seen it. A site that has joined is invited again with
---readmit, before its certificate ends or after its machine was replaced: once
-it joins, its older certificate counts no more, and its ledger begins anew.
+when somebody may have seen it. Sites renew their certificates by themselves. One
+that was off for too long is invited again with --readmit and comes back with
+`site-agent rejoin`; one whose machine was replaced joins into a new state
+folder. Either way its older certificate counts no more, and what is known here
+of its ledger begins anew.
 
 Examples:
   coordinator invite cardiology --ttl 2h
@@ -45,7 +47,7 @@ pub(super) struct Arguments {
     /// How long the invitation works: a number with s, m, h or d
     #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = ttl)]
     ttl: u64,
-    /// Invite a site that has joined: its older certificate ends when it joins again
+    /// Invite a site that has joined: its older certificate ends when it comes
     #[arg(long)]
     readmit: bool,
     /// Print JSON
@@ -96,7 +98,15 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     } else {
         output::print_line(&invitation.to_line())?;
     }
-    eprintln!("next, at {site}: site-agent join --model DIR --data FILE, and paste the line when it asks");
+    if is_member {
+        eprintln!(
+            "next, at {site}: site-agent rejoin, and paste the line when it asks; on a new machine, join"
+        );
+    } else {
+        eprintln!(
+            "next, at {site}: site-agent join --model DIR --data FILE, and paste the line when it asks"
+        );
+    }
     eprintln!(
         "the line is a secret until it is used: not in a command line, a ticket or a file that others can read"
     );

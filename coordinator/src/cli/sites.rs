@@ -17,7 +17,7 @@ const MANUAL: &str = "\
 List every site: whether it is connected or when it was last heard of, until
 when its certificate holds, the version of its site agent, in how many closed
 rounds of its newest run it counts and why not in the last one in which it did
-not, and what needs attention: a certificate that ends within ten days, a clock
+not, and what needs attention: a certificate that was not renewed in time, a clock
 that is wrong, a disk that is nearly full. Works while `serve` runs and while
 it does not; who is connected is known only to a running `serve`.
 

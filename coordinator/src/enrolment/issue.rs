@@ -2,14 +2,12 @@
 //! request. Invariants: of the request only the public key is believed; certificate and token change in
 //! one transaction; the same token with the same key gets the same certificate, whatever crashed.
 
-use std::time::Duration;
-
-use certs::{CertificateAuthority, JoinToken, RequestedKey};
+use certs::{JoinToken, RequestedKey};
 use common::clock::Timestamp;
 use common::id::SiteId;
 
-use crate::state_folder::identity::{random_serial, system_time};
-use crate::store::{Certificate, Enrolled, Store, StoreError};
+use super::issuer::Issuer;
+use crate::store::{Enrolled, Store, StoreError};
 
 /// What a joining site gets.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -33,28 +31,24 @@ pub(super) struct Application {
     pub(super) request_der: Vec<u8>,
 }
 
-/// Answers one join request with a certificate that lives for `lifetime` from `now`.
+/// Answers one join request with a certificate from `now` on.
 ///
 /// # Errors
 /// The request cannot be read, the token does not allow it ([`Store::enrol`]), or nothing can be signed or
 /// stored.
 pub(super) fn enrol(
     store: &Store,
-    authority: &CertificateAuthority,
+    issuer: &Issuer,
     application: &Application,
-    lifetime: Duration,
     now: Timestamp,
 ) -> Result<Joined, StoreError> {
-    let signing = |error: certs::CertError| StoreError::Certificate(error.to_string());
     let Application { token, named, request_der } = application;
-    let key = RequestedKey::from_csr(request_der).map_err(signing)?;
+    let key =
+        RequestedKey::from_csr(request_der).map_err(|error| StoreError::Certificate(error.to_string()))?;
     let enrolled = store.enrol(&token.hash(), named, key.pin(), now, |site| {
-        let serial = random_serial().map_err(|error| StoreError::Certificate(error.to_string()))?;
-        let issued = authority
-            .issue_site(site.as_str(), &key, &serial, system_time(now), lifetime)
-            .map_err(signing)?;
+        let issued = issuer.issue(site, &key, now)?;
         common::crash_point!("enrol-after-sign");
-        Ok(Certificate { serial, key: key.pin(), der: issued.der })
+        Ok(issued)
     })?;
     common::crash_point!("enrol-after-commit");
     let Enrolled { site, certificate, fresh } = enrolled;
@@ -63,9 +57,13 @@ pub(super) fn enrol(
 
 #[cfg(test)]
 mod tests {
-    use certs::{IdentityKey, csr};
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use certs::{CertificateAuthority, IdentityKey, csr};
 
     use super::*;
+    use crate::state_folder::identity::{random_serial, system_time};
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -76,6 +74,7 @@ mod tests {
         let now = Timestamp(1_700_000_000_000);
         let serial = random_serial().unwrap();
         let authority = CertificateAuthority::create("test", &serial, system_time(now)).unwrap();
+        let issuer = Issuer { authority: Arc::new(authority), lifetime: 30 * DAY };
         let token = JoinToken::from_bytes([5; 32]);
         let site = "neurology".parse().unwrap();
         store.invite(&site, &token.hash(), now.plus_ms(1_000), now).unwrap();
@@ -83,7 +82,7 @@ mod tests {
         let ask = |named: &str, request: &[u8], now| {
             let (named, request_der) = (named.to_owned(), request.to_vec());
             let application = Application { token: token.clone(), named, request_der };
-            enrol(&store, &authority, &application, 30 * DAY, now)
+            enrol(&store, &issuer, &application, now)
         };
         let first = ask("neurology", &request, now).unwrap();
         let again = ask("neurology", &request, now.plus_ms(9_999)).unwrap();

@@ -6,9 +6,10 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 27] = [
+pub const CRASH_POINTS: [&str; 28] = [
     "enrol-after-sign",
     "enrol-after-commit",
+    "renew-after-commit",
     "launched-before-journal",
     "launched-after-journal",
     "base-scored-before-journal",

@@ -11,7 +11,7 @@ use common::id::{Digest, Round, SiteId};
 use common::ledger::Kind;
 use common::limits::{CHUNK_BYTES_MAX, RECORDS_MAX};
 use common::net::server::{Handler, Received, Reply};
-use common::net::{CloseCode, Peer};
+use common::net::{CloseCode, Connections, Peer};
 use common::wire::message::{Refusal, Request, Response, RoundKey, TrainFailure};
 
 use super::intake::Intake;
@@ -19,6 +19,8 @@ use super::places::Places;
 use super::standing::{self, Asked};
 use super::told::Told;
 use crate::blocking::{blocking, internal};
+use crate::enrolment::close_older;
+use crate::enrolment::issuer::Issuer;
 use crate::execution::driver::Driver;
 use crate::execution::runs::Runs;
 use crate::limits::DAY_OVER_WAIT_MS_MIN;
@@ -39,10 +41,14 @@ pub struct RequestHandler {
     pub intake: Intake,
     /// Where blobs are.
     pub folder: Arc<StateFolder>,
+    /// Makes certificates for sites' next keys.
+    pub issuer: Arc<Issuer>,
     /// Signs receipts.
     pub receipts: Arc<ReceiptSigningKey>,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Those of members: a site has one certificate.
+    pub connections: Connections,
     /// Places for evaluations for the comparison with the held-out set.
     pub places: Places,
     /// Which ended runs each site was told of since we started.
@@ -67,7 +73,7 @@ impl Handler for RequestHandler {
         match self.authorise(peer).await {
             Ok(site) => {
                 tracing::info!(%site, address = %peer.address, "connected");
-                Ok(())
+                self.supersede(&site, peer).await
             }
             Err(Refusal::NotAuthorised) => Err(self.why_not(peer).await),
             // The database cannot be asked now.
@@ -83,7 +89,7 @@ impl Handler for RequestHandler {
         if let Some(response) = answered {
             return response.into();
         }
-        match self.answer(&site, received, totals).await {
+        match self.answer(&site, peer, received, totals).await {
             Ok(reply) => reply,
             Err(refusal) => {
                 tracing::debug!(%site, ?refusal, "refused");
@@ -110,6 +116,25 @@ impl RequestHandler {
         let store = Arc::clone(&self.store);
         let found = internal(blocking(move || Ok(store.authorise(serial, key)?)).await)?;
         found.ok_or_else(|| unauthorised(peer, serial))
+    }
+
+    /// A site that comes with its newest certificate has no other from now on.
+    async fn supersede(&self, site: &SiteId, peer: &Peer) -> Result<(), CloseCode> {
+        let serial = self.certificate(peer).map_err(|_| CloseCode::NotAuthorised)?.serial;
+        let (store, name, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
+        match blocking(move || Ok(store.supersede(&name, serial, now)?)).await {
+            Ok(true) => self.close_other(site, peer),
+            Ok(false) => {}
+            // It is ended at the next connection.
+            Err(error) => tracing::warn!(%site, %error, "the older certificate still counts"),
+        }
+        Ok(())
+    }
+
+    /// Ends what the site has open with an older certificate.
+    fn close_other(&self, site: &SiteId, peer: &Peer) {
+        let closed = close_older(&self.connections, site, &peer.certificate_der);
+        tracing::info!(%site, closed, "the site came with its new certificate; the older one counts no more");
     }
 
     /// What a peer without authorisation is told: nothing that its own certificate does not say.
@@ -167,7 +192,13 @@ impl RequestHandler {
         }
     }
 
-    async fn answer(&self, site: &SiteId, received: Received, totals: FrameTotals) -> Result<Reply, Refusal> {
+    async fn answer(
+        &self,
+        site: &SiteId,
+        peer: &Peer,
+        received: Received,
+        totals: FrameTotals,
+    ) -> Result<Reply, Refusal> {
         match received.envelope.request {
             // Answered by `standing`.
             Request::Hello { .. } | Request::LedgerProof { .. } => Err(Refusal::Internal),
@@ -207,6 +238,10 @@ impl RequestHandler {
             }
             Request::Commit { key, digest } => self.commit(site, key, digest, totals).await,
             Request::Decide { run, manifest, decision } => self.decide(site, run, manifest, decision).await,
+            Request::Renew { .. } => {
+                let used = self.certificate(peer)?.serial;
+                self.renew(site, used, received.payload).await
+            }
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
             Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
             Request::OverlapBlinded { run, offset, count } => {

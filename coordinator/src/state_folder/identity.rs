@@ -33,6 +33,12 @@ pub fn system_time(now: Timestamp) -> SystemTime {
     SystemTime::UNIX_EPOCH + Duration::from_millis(now.0)
 }
 
+/// A time of a certificate as the rest of this program wants it.
+pub fn timestamp(time: SystemTime) -> Timestamp {
+    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+}
+
 /// A fresh random serial number.
 ///
 /// # Errors

@@ -83,10 +83,10 @@ pub struct Certificate {
     pub der: Vec<u8>,
 }
 
-/// The result of [`Store::enrol`].
+/// The result of [`Store::enrol`] and [`Store::renew`].
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Enrolled {
-    /// The site the token was made for.
+    /// The site it is made for.
     pub site: SiteId,
     /// Its certificate.
     pub certificate: Certificate,
@@ -341,7 +341,7 @@ fn readmit(connection: &Connection, site: &SiteId, now: Timestamp) -> Result<(),
     Ok(())
 }
 
-fn record(
+pub(super) fn record(
     connection: &Connection,
     site: &SiteId,
     certificate: &Certificate,
@@ -382,7 +382,10 @@ fn find_token(connection: &Connection, token: &TokenHash) -> Result<Option<Token
     Ok(Some((site_id(&site)?, Timestamp(from_sql(expires_at)), consumed_by)))
 }
 
-fn certificate(connection: &Connection, serial: SerialNumber) -> Result<Option<Certificate>, StoreError> {
+pub(super) fn certificate(
+    connection: &Connection,
+    serial: SerialNumber,
+) -> Result<Option<Certificate>, StoreError> {
     let query = "SELECT key_pin, der FROM certificates WHERE serial = ?";
     let read = |row: &rusqlite::Row<'_>| {
         Ok(Certificate { serial, key: SpkiPin::from_bytes(row.get(0)?), der: row.get(1)? })

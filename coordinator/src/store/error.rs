@@ -43,6 +43,12 @@ pub enum StoreError {
     /// The certificate could not be made.
     #[error("certificate: {0}")]
     Certificate(String),
+    /// The key was certified before, for this site or another one.
+    #[error("the key was certified before")]
+    KeyUsed,
+    /// The site has had all the certificates that one may have in a day.
+    #[error("the site has had its certificates of today")]
+    TooManyCertificates,
     /// The site was revoked; it needs a new name or a decision.
     #[error("site {0} is revoked")]
     SiteRevoked(String),
@@ -56,7 +62,7 @@ impl StoreError {
 
     /// Whether the same call may succeed later.
     pub fn is_retryable(&self) -> bool {
-        matches!(self, Self::Full | Self::InUse)
+        matches!(self, Self::Full | Self::InUse | Self::TooManyCertificates)
     }
 }
 

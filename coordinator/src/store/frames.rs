@@ -9,7 +9,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
-use crate::limits::{FRAMES_PER_DAY_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_STEP_MAX};
+use crate::limits::{FRAMES_PER_DAY_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_FIRST_MAX, SEQUENCE_STEP_MAX};
 
 /// One received frame, payload included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,9 +68,9 @@ impl Store {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate)?;
         let before = totals(&transaction, site)?;
-        let last = before.map_or(0, |before| before.last_sequence);
-        if !follows(frame.sequence, last) {
-            return Ok(Err(FrameRefusal::Sequence { last }));
+        let last = before.map(|before| before.last_sequence);
+        if !last.map_or(frame.sequence <= SEQUENCE_FIRST_MAX, |last| follows(frame.sequence, last)) {
+            return Ok(Err(FrameRefusal::Sequence { last: last.unwrap_or(0) }));
         }
         let (day, so_far) = (at.0 / DAY_MS, of_day(&transaction, site, at.0 / DAY_MS)?);
         if so_far >= FRAMES_PER_DAY_MAX {

@@ -100,11 +100,11 @@ impl Store {
         Ok(self.lock().query_row(query, params![site.as_str()], read)?)
     }
 
-    /// When the newest certificate of a site that was not revoked ends.
+    /// The newest certificate of a site that was not revoked.
     ///
     /// # Errors
     /// The database cannot be read, or holds a certificate that is none.
-    pub fn certificate_end(&self, site: &SiteId) -> Result<Option<Timestamp>, StoreError> {
+    pub fn newest_certificate(&self, site: &SiteId) -> Result<Option<PeerCertificate>, StoreError> {
         let query = "SELECT der FROM certificates WHERE site = ? AND revoked_at IS NULL
                      ORDER BY issued_at DESC LIMIT 1";
         let read = |row: &rusqlite::Row<'_>| row.get::<_, Vec<u8>>(0);
@@ -112,9 +112,7 @@ impl Store {
         let Some(der) = der else { return Ok(None) };
         let broken =
             |error: certs::CertError| StoreError::Corrupt(format!("the certificate of {site}: {error}"));
-        let certificate = PeerCertificate::from_der(&der).map_err(broken)?;
-        let since_1970 = certificate.not_after.duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
-        Ok(Some(Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))))
+        PeerCertificate::from_der(&der).map(Some).map_err(broken)
     }
 }
 

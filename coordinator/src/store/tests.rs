@@ -8,7 +8,9 @@ use common::id::{Digest, Round, RunId, SiteId};
 
 use super::database::to_sql;
 use super::*;
-use crate::limits::{FRAMES_PER_DAY_MAX, OFFERS_PER_ROUND_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_STEP_MAX};
+use crate::limits::{
+    FRAMES_PER_DAY_MAX, OFFERS_PER_ROUND_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_FIRST_MAX, SEQUENCE_STEP_MAX,
+};
 
 fn store() -> (tempfile::TempDir, Store) {
     let folder = tempfile::tempdir().unwrap();
@@ -126,7 +128,7 @@ fn numbers_go_forward_by_bounded_steps_and_a_day_has_so_many_frames() {
     store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
     let frame = |sequence| ReceivedFrame { sequence, kind: "poll", bytes: 10, sha256: Digest::of(b"f") };
     let send = |sequence, at| store.record_frame(&site(), &frame(sequence), Timestamp(at)).unwrap();
-    for far in [u64::MAX, SEQUENCE_STEP_MAX + 1] {
+    for far in [u64::MAX, SEQUENCE_FIRST_MAX + 1] {
         assert_eq!(send(far, 1), Err(FrameRefusal::Sequence { last: 0 }), "the first one, too");
     }
     assert!(send(1_000, 1).is_ok());

@@ -2,12 +2,13 @@
 
 use std::time::Instant;
 
-use common::clock::SystemClock;
+use common::clock::{Clock as _, SystemClock};
 use sandbox::Lock;
 use sandbox::probe::ProbeReport;
 use sandbox::probe::attempt::Outcome;
 use serde_json::json;
 
+use super::certificate::Validity;
 use super::support::{State, print_json};
 use super::{policy, table};
 use crate::config::AgentConfig;
@@ -65,6 +66,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
     let warnings = [preflight::disk_warning(&folder, &config), policy::warning_of(&folder, &config.policy)];
     for warning in warnings.into_iter().flatten() {
+        eprintln!("warning: {warning}");
+    }
+    if let Ok(identity) = Identity::load(&folder.identity())
+        && let Some(warning) = Validity::of(&identity)?.warning(SystemClock.now().0)
+    {
         eprintln!("warning: {warning}");
     }
     let locks = preflight::try_locks(&folder)?;

@@ -34,7 +34,8 @@ use crate::preflight;
 use building::Building;
 use enrol::Failed;
 
-pub(super) use invitation::refuse_in_arguments;
+pub(super) use enrol::ask;
+pub(super) use invitation::{read as read_invitation, refuse_in_arguments};
 
 const EXAMPLES: &str = "\
 Examples:

@@ -3,12 +3,12 @@
 
 mod runs;
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
+use common::clock::{Clock as _, SystemClock};
 use common::ledger::{Kind, Record, Summary};
 use common::wire::message::ReceiptBody;
 use serde_json::json;
 
+use super::certificate::Validity;
 use super::support::{State, print_json};
 use super::{ledger, table};
 use crate::config::AgentConfig;
@@ -50,7 +50,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let newest = store.newest_receipt()?.map(|receipt| receipt.body);
     let (entries, ledger) = ledger::read(&folder.ledger())?;
     let known = Known {
-        expires_ms: expiry_ms(&identity)?,
+        validity: Validity::of(&identity)?,
         identity,
         config,
         records: store.fact(FACT_RECORDS)?.unwrap_or(0),
@@ -72,13 +72,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 
 /// The site as a whole. Numbers of bytes are of its whole life, and say so.
 fn overview(known: &Known) -> String {
-    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said, .. } =
+    let Known { identity, config, records, too_close, updates, ledger, validity, by_receipt, said, .. } =
         known;
     let (frames, bytes) = in_runs(ledger);
     let rows = [
         ("site", identity.coordinator.site.to_string()),
         ("coordinator", identity.coordinator.address.clone()),
-        ("certificate until", table::utc(*expires_ms)),
+        ("certificate until", table::utc(validity.until_ms)),
+        ("certificate renewed", validity.renewal(SystemClock.now().0)),
         ("model", config.model.display().to_string()),
         ("records", records.to_string()),
         (
@@ -115,8 +116,8 @@ struct Known {
     /// What left, run by run.
     runs: Runs,
     ledger: Summary,
-    /// When the certificate ends, in milliseconds since 1970.
-    expires_ms: u64,
+    /// Of the certificate.
+    validity: Validity,
     /// Bytes sent up to the newest receipt's last frame, and that receipt.
     by_receipt: Option<(u64, ReceiptBody)>,
     /// What the coordinator said last, and when.
@@ -124,7 +125,7 @@ struct Known {
 }
 
 fn as_json(known: &Known) -> serde_json::Value {
-    let Known { identity, config, records, too_close, updates, ledger, expires_ms, by_receipt, said, runs } =
+    let Known { identity, config, records, too_close, updates, ledger, validity, by_receipt, said, runs } =
         known;
     let (frames, bytes) = in_runs(ledger);
     let rounds: Vec<_> = updates
@@ -145,7 +146,9 @@ fn as_json(known: &Known) -> serde_json::Value {
     json!({
         "site": identity.coordinator.site,
         "coordinator": identity.coordinator.address,
-        "certificate_expires": table::utc(*expires_ms),
+        "certificate_expires": table::utc(validity.until_ms),
+        "certificate_renewed_from": table::utc(validity.renewed_from_ms),
+        "certificate_warning": validity.warning(SystemClock.now().0),
         "model": config.model,
         "data": config.data,
         "records": records,
@@ -167,16 +170,15 @@ fn as_json(known: &Known) -> serde_json::Value {
 
 /// Frames and bytes of what the coordinator counts: all but the request to join, and notes, which are none.
 fn in_runs(ledger: &Summary) -> (u64, u64) {
-    let counted = ledger.kinds.iter().filter(|(kind, _)| !matches!(kind, Kind::Join | Kind::Data));
+    let counted = ledger.kinds.iter().filter(|(kind, _)| kind.is_counted());
     counted.fold((0, 0), |(frames, bytes), (_, total)| (frames + total.frames, bytes + total.bytes))
 }
 
 /// Bytes of the frames that a receipt covers, as they were sent.
 fn sent_until(records: &[Record], receipt: &ReceiptBody) -> u64 {
     let covered = receipt.first_sequence..=receipt.last_sequence;
-    let frames = records.iter().filter(|record| {
-        covered.contains(&record.sequence) && !matches!(record.kind, Kind::Join | Kind::Data)
-    });
+    let frames =
+        records.iter().filter(|record| covered.contains(&record.sequence) && record.kind.is_counted());
     frames.map(|record| record.length).sum()
 }
 
@@ -216,9 +218,26 @@ fn last_receipt(updates: &[Update]) -> String {
     )
 }
 
-fn expiry_ms(identity: &Identity) -> Result<u64, SiteError> {
-    let peer = identity.tls.peer().map_err(|error| SiteError::Internal(error.to_string()))?;
-    let since: SystemTime = peer.not_after;
-    let since = since.duration_since(UNIX_EPOCH).unwrap_or_default();
-    Ok(u64::try_from(since.as_millis()).unwrap_or(u64::MAX))
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use common::ledger::KindTotal;
+
+    use super::*;
+
+    #[test]
+    fn what_is_counted_is_what_the_coordinator_counts() {
+        let total = |frames, bytes| KindTotal { frames, bytes };
+        let kinds = BTreeMap::from([
+            (Kind::Join, total(1, 400)),
+            (Kind::Hello, total(2, 90)),
+            (Kind::Approval, total(3, 0)),
+            (Kind::Policy, total(1, 0)),
+            (Kind::Data, total(5, 0)),
+            (Kind::Renew, total(1, 210)),
+        ]);
+        let ledger = Summary { records: 0, bytes: 0, root: common::id::Digest([0; 32]), kinds };
+        assert_eq!(in_runs(&ledger), (3, 300));
+    }
 }

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 
 use common::clock::Clock;
 use common::crash_point;
-use common::id::{Digest, RunId};
+use common::id::RunId;
 use common::ledger::Kind;
 use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
 use common::wire::message::{Response, RoundKey, TrainFailure, Work};
@@ -50,8 +50,6 @@ pub struct AgentLoop<N: Connector, C, O> {
     pub folder: StateFolder,
     pub config: AgentConfig,
     pub coordinator: Coordinator,
-    /// SHA-256 of this site's public key, as a roster names it.
-    pub own_key: Digest,
     pub store: Store,
     pub connection: Connection<N, C>,
     pub clock: C,
@@ -198,6 +196,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         loop {
             // However much the worker says meanwhile.
             if Instant::now() >= look {
+                self.connection.renew_if_due(&mut self.output).await?;
                 if self.is_withdrawn(agent.phase)? {
                     self.not_done(NotDone::NotAgreed);
                     return Ok(Some(Event::Hindered));
@@ -381,6 +380,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         self.course.rest(wait_ms).await;
         // What the worker said of rounds that are over for us; every new round asks it afresh.
         while self.worker.try_recv().is_ok() {}
+        self.connection.renew_if_due(&mut self.output).await?;
         self.tell_decisions().await?;
         let is_watched = self.course.watched_until.is_some_and(|until| Instant::now() < until);
         let item =

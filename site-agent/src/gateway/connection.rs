@@ -9,6 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use certs::TlsIdentity;
 use common::clock::Clock;
 use common::durable;
 use common::id::RunId;
@@ -18,6 +19,7 @@ use common::wire::message::{Refusal, Response};
 use super::consent::{Consent, Judge};
 use super::ledger::Note;
 use super::output::Report;
+use super::renewal::Renewal;
 use super::store::memory::Said;
 use super::store::{FACT_DISK_SEEN, Store};
 use crate::backoff::Backoff;
@@ -28,12 +30,19 @@ use crate::pipe::Notice;
 
 mod greeting;
 pub mod quic;
+mod renewing;
 
 /// Opens connections; the real one uses QUIC, the tests' one does not.
 pub trait Connector: Send {
     type Wire: Wire;
     /// One attempt, with its own deadline.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Wire, SiteError>> + Send;
+
+    /// Uses another certificate from the next attempt on.
+    ///
+    /// # Errors
+    /// `Internal` when it cannot be used.
+    fn adopt(&mut self, identity: &TlsIdentity) -> Result<(), SiteError>;
 }
 
 /// The line and what is needed to open it again.
@@ -48,6 +57,8 @@ pub struct Connection<N: Connector, C> {
     backoff: Backoff,
     /// Where it is remembered what the coordinator says of this site, and where the newest receipt is.
     book: Option<Store>,
+    /// This site's certificate, and when it is renewed.
+    renewal: Option<Renewal>,
     /// The disk whose room the coordinator is told of, and what is wanted of it.
     disk: Option<Disk>,
 }
@@ -89,6 +100,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             is_given_up: false,
             backoff: Backoff::default(),
             book: None,
+            renewal: None,
             disk: None,
         }
     }
@@ -314,6 +326,7 @@ pub fn name_of(response: &Response) -> &'static str {
         Response::Refused(_) => "Refused",
         Response::OverlapEvaluated { .. } => "OverlapEvaluated",
         Response::ProveLedger { .. } => "ProveLedger",
+        Response::Renewed { .. } => "Renewed",
     }
 }
 

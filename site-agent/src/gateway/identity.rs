@@ -1,7 +1,8 @@
 //! The site's identity on disk: its key, its certificate, the consortium's CA, and where the coordinator is.
 //!
-//! Used by `join`, which writes it once, by the gateway and by `status`. The key file has mode 0600 and is in
-//! a folder that the worker cannot open.
+//! Used by `join`, which writes it once, by the gateway and by `status`. Key and certificate of a later renewal are
+//! in a folder beside them (`renewal`) and come first. Key files have mode 0600 and are in a folder that the worker
+//! cannot open.
 
 use std::fs;
 use std::path::Path;
@@ -12,6 +13,7 @@ use common::id::{Digest, SiteId};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use super::renewal::{self, Renewal};
 use crate::error::SiteError;
 
 const KEY: &str = "key.pem";
@@ -52,9 +54,14 @@ impl Identity {
         let unusable = |name: &str, error: &dyn std::fmt::Display| {
             SiteError::config(&folder.join(name), error.to_string())
         };
-        let key = Zeroizing::new(read(KEY)?);
-        let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
-            .map_err(|error| unusable(CERTIFICATE, &error))?;
+        let tls = match renewal::load(folder)? {
+            Some(renewed) => renewed,
+            None => {
+                let key = Zeroizing::new(read(KEY)?);
+                TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
+                    .map_err(|error| unusable(CERTIFICATE, &error))?
+            }
+        };
         let authority_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
             .map_err(|error| unusable(AUTHORITY, &error))?;
         let coordinator = Coordinator::load(folder)?;
@@ -80,6 +87,14 @@ impl Identity {
         write(CERTIFICATE, &certs::tls::certificate_to_pem(certificate_der), durable::ORDINARY)?;
         write(AUTHORITY, &certs::tls::certificate_to_pem(authority_der), durable::ORDINARY)?;
         coordinator.store(folder)
+    }
+
+    /// What renews the certificate of this identity, which was loaded from `folder`.
+    ///
+    /// # Errors
+    /// `Config` when the certificate cannot be read.
+    pub fn renewal(&self, folder: &Path) -> Result<Renewal, SiteError> {
+        Renewal::new(folder, &self.coordinator.site, &self.tls, &self.authority_der)
     }
 
     /// SHA-256 of this site's public key, as a roster names it.

@@ -54,6 +54,7 @@ impl Lines {
                     *retry_ms as f64 / 1000.0
                 ));
             }
+            Notice::CertificateRenewed => self.say("the certificate of this site was renewed"),
             Notice::NotAuthorised => {
                 self.say("the coordinator does not accept this site; ask its operator");
             }

@@ -2,6 +2,8 @@
 //! by `targets/`. Invariants checked: no panic; every record that comes out is whole (its parts name fields,
 //! its turns alternate); the report's counts are those of the items; nothing is read behind an error.
 
+pub mod messages;
+
 use std::io::Write as _;
 use std::path::PathBuf;
 

@@ -44,7 +44,7 @@ pub(super) fn open_desk() -> Desk {
     let consortium = Arc::new(Consortium::new());
     let tls = tls::join_server(&consortium.server, consortium.authority.certificate_der()).unwrap();
     let keys = EndpointKeys::from_bytes([5; 32]);
-    let server = JoinServer::bind("127.0.0.1:0".parse().unwrap(), tls, &keys).unwrap();
+    let server = JoinServer::bind("127.0.0.1:0".parse().unwrap(), tls, keys).unwrap();
     let address = server.local_address().unwrap();
     let registrar = Arc::new(Registrar { consortium: consortium.clone(), asked: AtomicU32::new(0) });
     let (stop, stopped) = oneshot::channel::<()>();

@@ -64,6 +64,19 @@ fn a_proposal_is_these_bytes() {
 }
 
 #[test]
+fn a_renewal_is_these_bytes_and_no_longer_than_a_certificate() {
+    let bytes = |request| codec::encode(&Envelope { sequence: 4, request }).unwrap();
+    assert_eq!(bytes(Request::Renew { length: 200 }), [4, 15, 200]);
+    assert_eq!(codec::encode(&Response::Renewed { length: 600 }).unwrap(), [10, 251, 88, 2]);
+    for (length, is_fine) in [(0, false), (1, true), (512, true), (513, false), (u32::MAX, false)] {
+        assert_eq!(Request::Renew { length }.payload_bytes().is_some(), is_fine, "{length}");
+    }
+    for (length, is_fine) in [(0, false), (1, true), (4096, true), (4097, false)] {
+        assert_eq!(Response::Renewed { length }.payload_bytes().is_some(), is_fine, "{length}");
+    }
+}
+
+#[test]
 fn requests_have_these_first_bytes() {
     let digest = Digest([0xAA; 32]);
     let cases: Vec<(Request, u8)> = vec![
@@ -101,6 +114,7 @@ fn requests_have_these_first_bytes() {
         (Request::ShowReceipt { receipt: receipt() }, 12),
         (Request::Condition { version: [1, 2, 3], clock_minutes: 5, disk_low: true }, 13),
         (Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved }, 14),
+        (Request::Renew { length: 200 }, 15),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();

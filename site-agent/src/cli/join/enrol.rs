@@ -1,4 +1,5 @@
-//! The site's key and the coordinator's answer to it. Called by `join`. Invariants: the key is durable before
+//! The site's key and the coordinator's answer to it. Called by `join`, and by
+//! `rejoin`, which only asks. Invariants: the key is durable before
 //! it is used; the answer is stored only when it is what the invitation promised.
 
 use std::fs;
@@ -20,9 +21,9 @@ use crate::gateway::ledger::LedgerWriter;
 use crate::paths::StateFolder;
 
 /// Why there is no identity, and whether the coordinator may have signed our key all the same.
-pub(super) struct Failed {
-    pub(super) error: SiteError,
-    pub(super) keep_key: bool,
+pub(in crate::cli) struct Failed {
+    pub(in crate::cli) error: SiteError,
+    pub(in crate::cli) keep_key: bool,
 }
 
 impl From<SiteError> for Failed {
@@ -43,7 +44,10 @@ pub(super) fn enrol(
         hint: "give the whole line that `coordinator invite` printed".into(),
     })?;
     let key = own_key(folder)?;
-    let membership = ask(folder, invitation, &key)?;
+    let internal = |error: CertError| SiteError::Internal(error.to_string());
+    let (mut ledger, _) = LedgerWriter::open(&folder.ledger())?;
+    let request = certs::csr::create(&key).map_err(internal)?;
+    let membership = ask(&mut ledger, invitation, request)?;
     // From here on our key is signed: the same invitation gives the same certificate again, and no other key
     // does.
     let signed = |error| Failed { error, keep_key: true };
@@ -86,16 +90,21 @@ fn own_key(folder: &StateFolder) -> Result<IdentityKey, SiteError> {
     }
 }
 
-fn ask(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Result<Membership, Failed> {
+/// Asks the coordinator of the invitation to certify the key of this request; the frame is in the ledger
+/// first.
+pub(in crate::cli) fn ask(
+    ledger: &mut LedgerWriter,
+    invitation: &Invitation,
+    csr: Vec<u8>,
+) -> Result<Membership, Failed> {
     let internal = |error: CertError| SiteError::Internal(error.to_string());
     let peer = Digest(*invitation.pin.as_bytes());
     let request = JoinRequest {
         protocol: PROTOCOL_VERSION,
         token: *invitation.token.expose_bytes(),
         site: invitation.site.clone(),
-        csr: certs::csr::create(key).map_err(internal)?,
+        csr,
     };
-    let (mut ledger, _) = LedgerWriter::open(&folder.ledger())?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -103,7 +112,7 @@ fn ask(folder: &StateFolder, invitation: &Invitation, key: &IdentityKey) -> Resu
     let answer = runtime.block_on(async {
         let remotes = every_address(&invitation.address).await?;
         let tls = certs::tls::join_client(invitation.pin).map_err(internal)?;
-        release_join(&mut ledger, &SystemClock, &peer, JoinEndpoint { remotes, tls }, &request).await
+        release_join(ledger, &SystemClock, &peer, JoinEndpoint { remotes, tls }, &request).await
     });
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),

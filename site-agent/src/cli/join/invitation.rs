@@ -46,7 +46,7 @@ pub(super) fn in_arguments() -> SiteError {
 ///
 /// # Errors
 /// `Enrolment` when there is none, it is damaged, or the file may be read by others; `Io`.
-pub(super) fn read(file: Option<&Path>) -> Result<Invitation, SiteError> {
+pub(in crate::cli) fn read(file: Option<&Path>) -> Result<Invitation, SiteError> {
     match file {
         Some(path) => {
             let bytes = private::read_file(path, INVITATION_BYTES_MAX as u64).map_err(|error| {

@@ -119,8 +119,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Err(error) => return Err(error),
         };
-        let own = manifest.roster.member(&self.coordinator.site).map(|member| member.key);
-        if manifest.run != run || manifest.protocol != PROTOCOL_VERSION || own != Some(self.own_key) {
+        // The key of the launch: a certificate may be renewed while the run goes on.
+        let is_in_it = match manifest.roster.member(&self.coordinator.site) {
+            Some(member) => self.store.is_own_key(member.key)?,
+            None => false,
+        };
+        if manifest.run != run || manifest.protocol != PROTOCOL_VERSION || !is_in_it {
             tracing::warn!(%run, "the terms are those of another run or protocol, or this site is not in their roster with its own key");
             self.not_done(NotDone::TermsUnusable);
             return Ok(None);

@@ -5,10 +5,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use certs::ReceiptSigningKey;
+use certs::{ReceiptSigningKey, TlsIdentity};
 use common::adapter::AdapterWriter;
 use common::clock::{ManualClock, Timestamp};
-use common::id::{Round, RunId};
+use common::id::{Digest, Round, RunId};
 use common::limits::CHUNK_BYTES_MAX;
 use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
@@ -25,11 +25,13 @@ use crate::egress::{Egress, Wire};
 use crate::gateway::consent::tests as consent;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::output::Report;
+use crate::gateway::renewal::Renewal;
 use crate::pipe::round_file_stem;
 use crate::policy::PolicyConfig;
 
 mod consenting;
 mod coordinator;
+mod renewing;
 mod worker;
 
 const SITE: &str = "cardiology";
@@ -104,6 +106,8 @@ struct Honest {
     work: Option<Work>,
     update: Option<(RoundKey, Digest, u64)>,
     acknowledged: Vec<RoundKey>,
+    /// What followed the last frame.
+    payload: Vec<u8>,
 }
 
 impl Honest {
@@ -115,6 +119,7 @@ impl Honest {
             work: None,
             update: None,
             acknowledged: Vec::new(),
+            payload: Vec::new(),
         }
     }
 
@@ -201,6 +206,10 @@ impl Connector for Played {
     async fn connect(&mut self) -> Result<Self, SiteError> {
         Ok(self.clone())
     }
+
+    fn adopt(&mut self, _: &TlsIdentity) -> Result<(), SiteError> {
+        Ok(())
+    }
 }
 
 impl Wire for Played {
@@ -212,6 +221,7 @@ impl Wire for Played {
             let mut script = self.0.lock().unwrap();
             script.arrived.push(request.clone());
             script.bytes.push(bytes.to_vec());
+            script.honest.payload = bytes[frame::PREFIX_BYTES + length..].to_vec();
             let Script { is_over, arrived, odd, honest, over, .. } = &mut *script;
             if is_over(arrived) {
                 over.take().map(|over| over.send(()));
@@ -299,6 +309,9 @@ struct Site {
     officer: Option<certs::OfficerPublicKey>,
     /// Whether somebody agreed to the run beforehand.
     agrees: bool,
+    /// What this process knows of the certificate in use, where it renews one.
+    renewal: Option<Box<dyn Fn() -> Renewal>>,
+    clock_ms: u64,
 }
 
 /// What arrived, what was said, and what the coordinator holds now.
@@ -349,6 +362,8 @@ impl Site {
             endless: false,
             officer: None,
             agrees: true,
+            renewal: None,
+            clock_ms: 1000,
         }
     }
 
@@ -379,9 +394,13 @@ impl Site {
         let (worker, from_worker) = channel(4096);
         let notices = Arc::new(Mutex::new(Vec::new()));
         let (ledger, _) = LedgerWriter::open(&self.folder.ledger()).unwrap();
-        let clock = || ManualClock::at(Timestamp(1000));
+        let clock = || ManualClock::at(Timestamp(self.clock_ms));
         let consent = consent::book_of(&self.folder.database(), self.officer, &self.policy);
         let egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
+        let mut store = Store::open(&self.folder.database()).unwrap();
+        store.record_own_key(OWN_KEY, 0).unwrap();
+        let book = Store::open(&self.folder.database()).unwrap();
+        let connection = Connection::new(played.clone(), egress);
         let agent_loop = AgentLoop {
             folder: self.folder.clone(),
             config: AgentConfig {
@@ -398,9 +417,11 @@ impl Site {
                 address: "localhost:1".into(),
                 receipt_key: Digest(*public_key.as_bytes()),
             },
-            own_key: OWN_KEY,
-            store: Store::open(&self.folder.database()).unwrap(),
-            connection: Connection::new(played.clone(), egress),
+            store,
+            connection: match &self.renewal {
+                Some(renewal) => connection.with_book(book).with_renewal(renewal()),
+                None => connection,
+            },
             clock: clock(),
             output: Watched {
                 notices: Arc::clone(&notices),

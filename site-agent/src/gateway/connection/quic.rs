@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use certs::TlsIdentity;
 use common::limits::HANDSHAKE_MS_MAX;
 use common::net::client::{Client, ClientConnection, Opened, connect_any, resolve_all};
 
@@ -20,6 +21,7 @@ pub struct QuicConnector {
     addresses: String,
     /// The identity's folder, where `set-address` may write other addresses while the agent runs.
     followed: Option<PathBuf>,
+    authority_der: Vec<u8>,
     tls: rustls::ClientConfig,
 }
 
@@ -29,9 +31,10 @@ impl QuicConnector {
     /// # Errors
     /// `Internal` when the certificate or the key of the identity cannot be used for TLS.
     pub fn new(identity: &Identity) -> Result<Self, SiteError> {
-        let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)
-            .map_err(|error| SiteError::Internal(error.to_string()))?;
-        Ok(Self { client: None, addresses: identity.coordinator.address.clone(), followed: None, tls })
+        let authority_der = identity.authority_der.clone();
+        let tls = client(&identity.tls, &authority_der)?;
+        let addresses = identity.coordinator.address.clone();
+        Ok(Self { client: None, addresses, followed: None, authority_der, tls })
     }
 
     /// The same, which reads the addresses again from the identity's folder before each attempt.
@@ -64,6 +67,10 @@ impl QuicConnector {
     }
 }
 
+fn client(identity: &TlsIdentity, authority_der: &[u8]) -> Result<rustls::ClientConfig, SiteError> {
+    certs::tls::run_client(identity, authority_der).map_err(|error| SiteError::Internal(error.to_string()))
+}
+
 /// All addresses of a list of names, for the one connection that is made before there is an identity.
 ///
 /// # Errors
@@ -88,5 +95,10 @@ impl Connector for QuicConnector {
         let Opened { client, connection, .. } = self.open().await?;
         self.client = Some(client);
         Ok(connection)
+    }
+
+    fn adopt(&mut self, identity: &TlsIdentity) -> Result<(), SiteError> {
+        self.tls = client(identity, &self.authority_der)?;
+        Ok(())
     }
 }

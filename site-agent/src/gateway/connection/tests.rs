@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
+use certs::TlsIdentity;
 use common::clock::{ManualClock, Timestamp};
 use common::id::Digest;
 use common::ledger::Record;
@@ -42,6 +43,10 @@ impl Connector for Dialler {
             return Err(SiteError::Connection { reason: "nobody there".into() });
         }
         Ok(Scripted(Arc::clone(&self.script)))
+    }
+
+    fn adopt(&mut self, _: &TlsIdentity) -> Result<(), SiteError> {
+        Ok(())
     }
 }
 

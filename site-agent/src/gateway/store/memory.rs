@@ -11,6 +11,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{Store, from_sql, to_sql};
 use crate::error::SiteError;
+use crate::limits::OWN_KEYS_MAX;
 
 /// What the coordinator said to this site last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -175,6 +176,33 @@ impl Store {
         };
         let epochs = statement.query_map([], read)?;
         Ok(epochs.collect::<Result<_, _>>()?)
+    }
+
+    /// Remembers a key of this site: one that is certified, or that is about to be.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn record_own_key(&mut self, key: Digest, now_ms: u64) -> Result<(), SiteError> {
+        let transaction = self.connection.transaction()?;
+        transaction.execute(
+            "INSERT OR IGNORE INTO own_keys (key, since_ms) VALUES (?1, ?2)",
+            params![key.0, to_sql(now_ms)],
+        )?;
+        transaction.execute(
+            "DELETE FROM own_keys WHERE key NOT IN (SELECT key FROM own_keys ORDER BY since_ms DESC LIMIT ?1)",
+            [OWN_KEYS_MAX],
+        )?;
+        transaction.commit()?;
+        Ok(())
+    }
+
+    /// Whether this site has, or had, this key.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn is_own_key(&self, key: Digest) -> Result<bool, SiteError> {
+        let query = "SELECT 1 FROM own_keys WHERE key = ?1";
+        Ok(self.connection.query_row(query, [key.0], |_| Ok(())).optional()?.is_some())
     }
 
     /// A database that an older version wrote, opened to read, lacks the newer tables.

@@ -1,0 +1,43 @@
+//! Makes certificates for sites: the authority, and how long they live. Used by `enrolment::issue` for who
+//! joins and by `requests::renewal` for who stays. Invariant: of a request only the public key is believed; the
+//! name is the one that the caller found in the database.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certs::{CertificateAuthority, RequestedKey};
+use common::clock::Timestamp;
+use common::id::SiteId;
+
+use crate::state_folder::identity::{random_serial, system_time};
+use crate::store::{Certificate, StoreError};
+
+/// The consortium's authority, and the life of what it makes.
+#[derive(Debug)]
+pub struct Issuer {
+    /// Signs certificates.
+    pub authority: Arc<CertificateAuthority>,
+    /// Life of a site's certificate.
+    pub lifetime: Duration,
+}
+
+impl Issuer {
+    /// A certificate for this key of this site, from `now` on.
+    ///
+    /// # Errors
+    /// [`StoreError::Certificate`]: nothing can be signed, or the authority's own certificate has ended.
+    pub fn issue(
+        &self,
+        site: &SiteId,
+        key: &RequestedKey,
+        now: Timestamp,
+    ) -> Result<Certificate, StoreError> {
+        let failed = |error: &dyn std::fmt::Display| StoreError::Certificate(error.to_string());
+        let serial = random_serial().map_err(|error| failed(&error))?;
+        let issued = self
+            .authority
+            .issue_site(site.as_str(), key, &serial, system_time(now), self.lifetime)
+            .map_err(|error| failed(&error))?;
+        Ok(Certificate { serial, key: key.pin(), der: issued.der })
+    }
+}

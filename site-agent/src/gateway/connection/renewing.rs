@@ -1,0 +1,81 @@
+//! This site's next certificate, asked for over the connection that the present one has. Called by
+//! `agent_loop` before each poll and while a round is trained. Invariants: it costs one frame an hour at most;
+//! whatever comes of it, the present certificate stays in use until another is on the disk; the next
+//! connection, and no earlier one, is made with the new one.
+
+use std::time::{Duration, SystemTime};
+
+use certs::TlsIdentity;
+use common::clock::Clock;
+use common::wire::message::{Refusal, Response};
+
+use super::{Connection, Connector, name_of};
+use crate::egress::{Answer, Outbound};
+use crate::error::SiteError;
+use crate::gateway::output::Report;
+use crate::gateway::renewal::{KeyRequest, Renewal};
+use crate::pipe::Notice;
+
+impl<N: Connector, C: Clock> Connection<N, C> {
+    /// Renews this certificate when it is time.
+    #[must_use]
+    pub fn with_renewal(self, renewal: Renewal) -> Self {
+        Self { renewal: Some(renewal), ..self }
+    }
+
+    /// Asks for this site's next certificate where two thirds of the life of the present one are over, at most
+    /// once an hour. That it was not to be had is told in the log, and in `status` by the date.
+    ///
+    /// # Errors
+    /// What a new connection cannot mend: the policy, the ledger, the database.
+    pub async fn renew_if_due(&mut self, report: &mut impl Report) -> Result<(), SiteError> {
+        let now_ms = self.egress.now_ms();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms);
+        let Some(renewal) = self.renewal.as_mut().filter(|renewal| renewal.is_due(now)) else {
+            return Ok(());
+        };
+        let request = match renewal.request() {
+            Ok(request) => request,
+            Err(error) => {
+                tracing::error!("the next key could not be made: {error}");
+                return Ok(());
+            }
+        };
+        // A roster that is written from now on may have it.
+        if let Some(book) = &mut self.book {
+            book.record_own_key(request.pin(), now_ms)?;
+        }
+        common::crash_point!("site-renewal-asked");
+        match self.try_once(Outbound::Renew(&request), report).await {
+            Ok(answer) => {
+                match self.renewed(&request, &answer, now) {
+                    Ok(()) => report.notice(Notice::CertificateRenewed),
+                    Err(error) => tracing::error!("the certificate was not renewed: {error}"),
+                }
+                Ok(())
+            }
+            Err(error) if error.is_retryable() => {
+                tracing::warn!("the certificate was not renewed: {error}");
+                self.wire = None;
+                Ok(())
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    fn renewed(&mut self, request: &KeyRequest, answer: &Answer, now: SystemTime) -> Result<(), SiteError> {
+        let Some(renewal) = &mut self.renewal else { return Ok(()) };
+        if answer.response == Response::Refused(Refusal::Conflict) {
+            renewal.discard();
+        }
+        if !matches!(answer.response, Response::Renewed { .. }) {
+            let reason = format!("to the request it answers {}", name_of(&answer.response));
+            return Err(SiteError::Connection { reason });
+        }
+        let identity: TlsIdentity = renewal.take(request, &answer.payload, now)?;
+        self.connector.adopt(&identity)?;
+        // The next question comes with the new certificate, which ends the older one.
+        self.wire = None;
+        Ok(())
+    }
+}

@@ -1,0 +1,201 @@
+//! This site's next key and certificate on disk. Used by `connection`, which asks for the certificate while
+//! the agent runs, by `identity`, which loads what is here in place of what `join` wrote, and by
+//! `cli::renew`.
+//!
+//! ```text
+//! identity/renewed/next-key.pem   a key that was made and perhaps certified     0600
+//! identity/renewed/identity.pem   key and certificate in one file, in use       0600
+//! ```
+//!
+//! Invariants: a key is durable before anybody is asked to certify it, so that the same key is asked for
+//! after any crash; key and certificate change together, in one file; nothing is taken that is not of this
+//! site, of this key and of the consortium's authority, or does not outlive the one in use.
+
+use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant, SystemTime};
+
+use certs::{CertError, IdentityKey, PeerCertificate, SpkiPin, TlsIdentity, csr, profile, tls};
+use common::durable;
+use common::id::{Digest, SiteId};
+use zeroize::Zeroizing;
+
+use crate::error::SiteError;
+use crate::limits::RENEWAL_PAUSE_MS_MIN;
+use crate::paths::RENEWED;
+
+const NEXT: &str = "next-key.pem";
+const CURRENT: &str = "identity.pem";
+
+/// Where renewed keys and certificates are, given the identity's folder.
+#[must_use]
+pub fn folder(identity: &Path) -> PathBuf {
+    identity.join(RENEWED)
+}
+
+/// Makes the folder where it is missing.
+///
+/// # Errors
+/// `Io`, with the folder.
+pub fn create_folder(identity: &Path) -> Result<(), SiteError> {
+    let path = folder(identity);
+    match fs::DirBuilder::new().mode(0o700).create(&path) {
+        Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+            Err(SiteError::io(&path, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Key and certificate of the last renewal, if there was one.
+///
+/// # Errors
+/// `Io`, or `Config` when the file is damaged.
+pub fn load(identity: &Path) -> Result<Option<TlsIdentity>, SiteError> {
+    let path = folder(identity).join(CURRENT);
+    match fs::read_to_string(&path).map(Zeroizing::new) {
+        Ok(text) => TlsIdentity::from_pem(&text, &text)
+            .map(Some)
+            .map_err(|error| SiteError::config(&path, error.to_string())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(SiteError::unreadable(&path, source)),
+    }
+}
+
+/// A key of this site, and its request for a certificate: the public half, signed with the key.
+#[derive(Debug)]
+pub struct KeyRequest {
+    key: IdentityKey,
+    der: Vec<u8>,
+}
+
+impl KeyRequest {
+    /// The request, PKCS#10 in DER.
+    #[must_use]
+    pub fn der(&self) -> &[u8] {
+        &self.der
+    }
+
+    /// The key's name in a roster.
+    #[must_use]
+    pub fn pin(&self) -> Digest {
+        Digest(*self.key.pin().as_bytes())
+    }
+
+    fn of(key: IdentityKey) -> Result<Self, CertError> {
+        let der = csr::create(&key)?;
+        Ok(Self { key, der })
+    }
+}
+
+/// The certificate in use, and its successor's place.
+#[derive(Debug)]
+pub struct Renewal {
+    folder: PathBuf,
+    site: SiteId,
+    authority_der: Vec<u8>,
+    current: PeerCertificate,
+    /// When its successor was asked for last.
+    tried: Option<Instant>,
+}
+
+impl Renewal {
+    /// For the certificate that is in use by `site`, whose identity is in this folder.
+    ///
+    /// # Errors
+    /// `Config` when the certificate in use cannot be read.
+    pub fn new(
+        identity: &Path,
+        site: &SiteId,
+        tls: &TlsIdentity,
+        authority_der: &[u8],
+    ) -> Result<Self, SiteError> {
+        let folder = folder(identity);
+        let current = tls.peer().map_err(|error| SiteError::config(&folder, error.to_string()))?;
+        let (site, authority_der) = (site.clone(), authority_der.to_vec());
+        Ok(Self { folder, site, authority_der, current, tried: None })
+    }
+
+    /// When the certificate in use is renewed: after two thirds of its life.
+    #[must_use]
+    pub fn time(&self) -> SystemTime {
+        profile::renewal_time(self.current.not_before, self.current.not_after)
+    }
+
+    /// Whether the successor should be asked for now.
+    #[must_use]
+    pub fn is_due(&self, now: SystemTime) -> bool {
+        let pause = Duration::from_millis(RENEWAL_PAUSE_MS_MIN);
+        now >= self.time() && self.tried.is_none_or(|tried| tried.elapsed() >= pause)
+    }
+
+    /// The next key, which is on the disk from now on: that of an earlier attempt, or a new one.
+    ///
+    /// # Errors
+    /// `Io`, with the file; `Internal` when no key can be made.
+    pub fn request(&mut self) -> Result<KeyRequest, SiteError> {
+        self.tried = Some(Instant::now());
+        let internal = |error: CertError| SiteError::Internal(error.to_string());
+        let path = self.folder.join(NEXT);
+        let earlier = match fs::read_to_string(&path).map(Zeroizing::new) {
+            // A key that cannot be read was never certified: it is written whole or not at all.
+            Ok(text) => IdentityKey::from_pem(&text).ok(),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
+            Err(source) => return Err(SiteError::io(&path, source)),
+        };
+        // The one in use: a crash came before it was removed here.
+        if let Some(key) = earlier.filter(|key| key.pin() != self.current.key) {
+            return KeyRequest::of(key).map_err(internal);
+        }
+        let key = IdentityKey::generate().map_err(internal)?;
+        durable::write(&path, key.to_pem().as_bytes(), durable::PRIVATE)
+            .map_err(|source| SiteError::io(&path, source))?;
+        KeyRequest::of(key).map_err(internal)
+    }
+
+    /// Forgets the next key, which the coordinator has certified before and does not certify again.
+    pub fn discard(&self) {
+        if let Err(error) = fs::remove_file(self.folder.join(NEXT)) {
+            tracing::warn!("the next key could not be removed: {error}");
+        }
+    }
+
+    /// Takes the certificate of that key into use: from now on [`load`] gives it.
+    ///
+    /// # Errors
+    /// `Enrolment` when it is not what was asked for; `Io`, with the file. Then the older one stays in use.
+    pub fn take(
+        &mut self,
+        request: &KeyRequest,
+        certificate_der: &[u8],
+        now: SystemTime,
+    ) -> Result<TlsIdentity, SiteError> {
+        let refused = |reason: String| SiteError::Enrolment {
+            sentence: format!("the coordinator's new certificate is refused: {reason}"),
+            hint: "check this machine's clock; if it is right, tell the coordinator's operator".into(),
+        };
+        let refuse = |error: CertError| refused(error.to_string());
+        let pin = SpkiPin::of_certificate(&self.authority_der).map_err(refuse)?;
+        let site = self.site.as_str();
+        let renewed =
+            tls::verify_enrolment(certificate_der, &self.authority_der, pin, site, &request.key, now)
+                .map_err(refuse)?;
+        if renewed.not_after <= self.current.not_after {
+            return Err(refused("it ends no later than the one in use".into()));
+        }
+        let identity = TlsIdentity::new(certificate_der, &request.key).map_err(refuse)?;
+        let mut text = request.key.to_pem();
+        text.push_str(&tls::certificate_to_pem(certificate_der));
+        let path = self.folder.join(CURRENT);
+        durable::write(&path, text.as_bytes(), durable::PRIVATE)
+            .map_err(|source| SiteError::io(&path, source))?;
+        common::crash_point!("site-renewal-stored");
+        self.current = renewed;
+        // Left behind it is told from a next key by being the one in use.
+        if let Err(error) = fs::remove_file(self.folder.join(NEXT)) {
+            tracing::debug!(%error, "the key that is in use now is also where the next one will be");
+        }
+        Ok(identity)
+    }
+}

@@ -1,0 +1,116 @@
+//! What comes from the other side of a line, or from a file that another program wrote, as any bytes: frames,
+//! terms, certificates, invitations, ledgers. Called by `targets/messages` and, on stable Rust, by
+//! `tests/it/mutated.rs`. Invariants checked: no panic; what is read is written again as the same bytes, so that
+//! nothing has two spellings; what is refused is refused with a sentence.
+
+use certs::{Invitation, PeerCertificate, RequestedKey};
+use common::ledger;
+use common::run::SignedManifest;
+use common::wire::join::{JoinRequest, JoinResponse};
+use common::wire::message::{Envelope, Receipt, Response};
+use common::wire::{codec, frame};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// Every kind of bytes, by its name, which is also that of the folder of its seeds.
+pub const TARGETS: [(&str, fn(&[u8]) -> bool); 10] = [
+    ("envelope", message::<Envelope>),
+    ("response", message::<Response>),
+    ("join_request", message::<JoinRequest>),
+    ("join_response", message::<JoinResponse>),
+    ("receipt", receipt),
+    ("manifest", manifest),
+    ("certificate_request", certificate_request),
+    ("certificate", certificate),
+    ("invitation", invitation),
+    ("ledger", egress_ledger),
+];
+
+/// The body of a frame. Returns whether it was one.
+fn message<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
+    match frame::from_body::<T>(bytes) {
+        Ok(found) => {
+            let written = frame::to_bytes(&found).expect("what was read can be written");
+            assert_eq!(&written[frame::PREFIX_BYTES..], bytes, "a second spelling");
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn receipt(bytes: &[u8]) -> bool {
+    match codec::decode::<Receipt>(bytes) {
+        Ok(found) => {
+            assert_eq!(codec::encode(&found).expect("what was read can be written"), bytes);
+            assert!(found.body.signed_bytes().len() > 100);
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn manifest(bytes: &[u8]) -> bool {
+    match SignedManifest::from_bytes(bytes) {
+        Ok(found) => {
+            assert_eq!(found.to_bytes().expect("what was read can be written"), bytes);
+            assert_eq!(found.manifest.roster.code().len(), 35);
+            // Bounds are asked for before anything is done with it.
+            found.manifest.validate().map_or_else(|error| is_a_sentence(&error), |()| true)
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn certificate_request(bytes: &[u8]) -> bool {
+    match RequestedKey::from_csr(bytes) {
+        Ok(key) => {
+            assert_ne!(key.pin().as_bytes(), &[0; 32]);
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn certificate(bytes: &[u8]) -> bool {
+    match PeerCertificate::from_der(bytes) {
+        Ok(found) => {
+            // Of a site, of the coordinator, or of nobody we know: it is asked, and never a panic.
+            let _ = found.site();
+            let _ = certs::profile::renewal_late(found.not_before, found.not_after);
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn invitation(bytes: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(bytes);
+    match Invitation::parse(&text) {
+        Ok(found) => {
+            let line = found.to_line();
+            let again = Invitation::parse(&line).expect("what was read can be written");
+            assert_eq!((again.site, again.pin), (found.site, found.pin));
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn egress_ledger(bytes: &[u8]) -> bool {
+    let mut records = 0_u64;
+    match ledger::verify(bytes, |record| {
+        assert_eq!(record.sequence, records);
+        records += 1;
+    }) {
+        Ok(summary) => {
+            assert_eq!(summary.records, records);
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn is_a_sentence(error: &dyn std::fmt::Display) -> bool {
+    assert!(!error.to_string().trim().is_empty());
+    false
+}

@@ -1,0 +1,205 @@
+//! The valid bytes that `mutated` and the fuzz target `messages` begin with, in `tests/fuzz/seeds`. Run by
+//! `deploy/fuzz seeds` when a format changes. Invariant: keys and certificates are random, so those that are
+//! there stay.
+
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use certs::{CertificateAuthority, IdentityKey, Invitation, JoinToken, RequestedKey, SerialNumber, csr};
+use common::id::{Digest, Round, RunId};
+use common::ledger::{Kind, Record, line_digest};
+use common::run::{
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
+    SignedManifest, TensorSpec, TrainingSettings,
+};
+use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
+use common::wire::message::{
+    Decision, Envelope, LedgerHead, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request, Response,
+    RoundKey, TrainFailure, Work,
+};
+use common::wire::numbers::{LossMilli, RoundedCount};
+use common::wire::{codec, frame};
+use serde::Serialize;
+
+use crate::support::repository;
+
+const RUN: RunId = RunId([7; 8]);
+const DIGEST: Digest = Digest([0xab; 32]);
+
+#[test]
+#[ignore = "a generator, no check: run by deploy/fuzz, as `deploy/fuzz seeds`"]
+fn write_fuzz_seeds_of_messages() -> Result<()> {
+    let folder = repository().join("tests/fuzz/seeds");
+    for (number, request) in requests().into_iter().enumerate() {
+        write(&folder, "envelope", number, &body(&Envelope { sequence: 300 * number as u64, request })?)?;
+    }
+    for (number, response) in responses().into_iter().enumerate() {
+        write(&folder, "response", number, &body(&response)?)?;
+    }
+    write(&folder, "receipt", 0, &codec::encode(&receipt())?)?;
+    write(&folder, "ledger", 0, &ledger()?)?;
+    let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64] };
+    write(&folder, "manifest", 0, &signed.to_bytes()?)?;
+    if !folder.join("certificate/0").exists() {
+        of_keys(&folder)?;
+    }
+    Ok(())
+}
+
+/// What has a key in it, once.
+fn of_keys(folder: &Path) -> Result<()> {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_800_000_000);
+    let serial = SerialNumber::from_random([3; 16]);
+    let authority = CertificateAuthority::create("test", &serial, now)?;
+    let key = IdentityKey::generate()?;
+    let request = csr::create(&key)?;
+    let requested = RequestedKey::from_csr(&request)?;
+    let site = authority.issue_site("cardiology", &requested, &serial, now, Duration::from_secs(86_400))?;
+    let server = authority.issue_server(&key, &serial, now)?;
+    write(folder, "certificate_request", 0, &request)?;
+    write(folder, "certificate", 0, &site.der)?;
+    write(folder, "certificate", 1, &server.der)?;
+    let token = JoinToken::from_bytes([5; 32]);
+    let addresses = ["coordinator.example.org:4601", "10.0.0.5:4601,[2001:db8::1]:4601"];
+    for (number, address) in addresses.into_iter().enumerate() {
+        let invitation = Invitation::new(address, "cardiology", token.clone(), authority.pin())?;
+        write(folder, "invitation", number, invitation.to_line().as_bytes())?;
+    }
+    let asked =
+        JoinRequest { protocol: PROTOCOL_VERSION, token: [5; 32], site: "cardiology".into(), csr: request };
+    write(folder, "join_request", 0, &body(&asked)?)?;
+    let membership = Membership {
+        certificate: site.der,
+        authority: authority.certificate_der().to_vec(),
+        run_address: "coordinator.example.org:4600".into(),
+        receipt_key: [9; 32],
+    };
+    write(folder, "join_response", 0, &body(&JoinResponse::Accepted(membership))?)?;
+    write(folder, "join_response", 1, &body(&JoinResponse::Refused(JoinRefusal::TokenUsed))?)
+}
+
+fn write(folder: &Path, name: &str, number: usize, bytes: &[u8]) -> Result<()> {
+    std::fs::create_dir_all(folder.join(name))?;
+    Ok(std::fs::write(folder.join(name).join(number.to_string()), bytes)?)
+}
+
+fn body<T: Serialize>(message: &T) -> Result<Vec<u8>> {
+    Ok(frame::to_bytes(message)?.split_off(frame::PREFIX_BYTES))
+}
+
+fn key() -> RoundKey {
+    RoundKey { run: RUN, round: Round(3) }
+}
+
+fn receipt() -> Receipt {
+    let body = ReceiptBody {
+        site: DIGEST,
+        key: key(),
+        digest: DIGEST,
+        bytes: 70_000,
+        first_sequence: 1,
+        last_sequence: 300,
+        received_bytes: 80_000,
+        running_hash: DIGEST,
+    };
+    Receipt { body, signature: [4; 64] }
+}
+
+fn requests() -> Vec<Request> {
+    let (records, loss, head) =
+        (RoundedCount::of(120), LossMilli::of(2.5), LedgerHead { size: 300, root: DIGEST });
+    vec![
+        Request::Hello { protocol: PROTOCOL_VERSION, ledger: head },
+        Request::Poll { wait_ms: 20_000 },
+        Request::Fetch { digest: DIGEST, offset: 1 << 20 },
+        Request::Ready { key: key(), base_fingerprint: DIGEST, records },
+        Request::Progress { key: key(), step: 50, total_steps: 100, loss, tokens_per_s: 1200 },
+        Request::Offer { key: key(), digest: DIGEST, bytes: 70_000, records, tokens: records, loss },
+        Request::Chunk { digest: DIGEST, offset: 0, length: 70_000 },
+        Request::Commit { key: key(), digest: DIGEST },
+        Request::Failed { key: key(), reason: TrainFailure::NoRecords },
+        Request::OverlapDeclare { run: RUN, points: 1024 },
+        Request::OverlapBlinded { run: RUN, offset: 0, count: 1024 },
+        Request::LedgerProof { from: 5, ledger: head, count: 9 },
+        Request::ShowReceipt { receipt: receipt() },
+        Request::Condition { version: [0, 1, 0], clock_minutes: 29_000_000, disk_low: false },
+        Request::Decide { run: RUN, manifest: DIGEST, decision: Decision::Approved },
+        Request::Renew { length: 200 },
+    ]
+}
+
+fn responses() -> Vec<Response> {
+    let (manifest, manifest_bytes) = (DIGEST, 4_000);
+    let train = Work::Train { key: key(), manifest, manifest_bytes, adapter: DIGEST, adapter_bytes: 70_000 };
+    vec![
+        Response::Welcome { protocol: PROTOCOL_VERSION },
+        Response::Work(Work::Nothing),
+        Response::Work(train),
+        Response::Work(Work::Proposed { run: RUN, manifest, manifest_bytes }),
+        Response::Blob { offset: 0, length: 4_000, total: 70_000 },
+        Response::Noted,
+        Response::Continue { next_offset: 70_000 },
+        Response::Receipt(receipt()),
+        Response::Busy { retry_after_ms: 500 },
+        Response::Refused(Refusal::ProtocolVersion { supported: 3 }),
+        Response::OverlapEvaluated { offset: 0, count: 1024 },
+        Response::ProveLedger { size: 300 },
+        Response::Renewed { length: 600 },
+    ]
+}
+
+fn manifest() -> RunManifest {
+    let member = |(name, number): (&str, u8)| -> Result<Member> {
+        Ok(Member { name: name.parse()?, key: Digest([number; 32]) })
+    };
+    let members = [("cardiology", 1), ("neurology", 2)].map(member).into_iter().flatten().collect();
+    let tensors = vec![TensorSpec { name: "m.lora_A.weight".into(), shape: [16, 64] }];
+    RunManifest {
+        protocol: PROTOCOL_VERSION,
+        run: RUN,
+        name: "心内科 2026".into(),
+        rounds: 5,
+        base_fingerprint: DIGEST,
+        adapter: AdapterSettings::default(),
+        tensors,
+        adapter_bytes: 5_000,
+        training: TrainingSettings::default(),
+        base: BaseSettings::default(),
+        aggregation: AggregationSettings::default(),
+        quorum: 2,
+        roster: Roster { members },
+        held_out: HeldOutHashes::default(),
+        overlap: None,
+    }
+}
+
+/// Four records: a request to join, a note, a frame of a run, a frame of none.
+fn ledger() -> Result<Vec<u8>> {
+    let (mut bytes, mut previous) = (Vec::new(), Digest([0; 32]));
+    let run = Some(RUN.to_string());
+    let rows = [
+        (Kind::Join, None, None, 400),
+        (Kind::Approval, run.clone(), None, 0),
+        (Kind::Ready, run, Some(3), 60),
+        (Kind::Renew, None, None, 210),
+    ];
+    for (sequence, (kind, run, round, length)) in (0..).zip(rows) {
+        let record = Record {
+            sequence,
+            time_ms: 1_800_000_000_000 + sequence,
+            peer: DIGEST.to_string(),
+            run,
+            round,
+            kind,
+            length,
+            sha256: DIGEST.to_string(),
+            previous: previous.to_string(),
+        };
+        let line = record.to_line()?;
+        previous = line_digest(&line);
+        bytes.extend_from_slice(&line);
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
+}
