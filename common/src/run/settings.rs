@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
+use super::server_optimizer::ServerOptimizer;
 use crate::id::SiteId;
 use crate::limits::{
     ADAPTER_RANK_MAX, APPROVAL_DEADLINE_S_MAX, GRACE_S_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN,
@@ -222,18 +223,41 @@ pub enum Weighting {
 }
 
 /// `[aggregation]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct AggregationSettings {
     /// How updates are combined.
     pub method: AggregationMethod,
     /// What a site's update weighs.
     pub weighting: Weighting,
+    /// What the coordinator does with the mean.
+    #[serde(skip_serializing_if = "ServerOptimizer::is_none")]
+    pub server_optimizer: ServerOptimizer,
+    /// The factor of its step: 1 for `momentum`, 0.001 for the adaptive ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_learning_rate: Option<f64>,
+    /// What of the first moment stays from round to round: 0.5 for `momentum`, 0.9 for the adaptive ones.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_momentum: Option<f64>,
+    /// What of the second moment stays, of `adam` and `yogi`: 0.99.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_beta2: Option<f64>,
+    /// Added to the root of the second moment: 0.001.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_tau: Option<f64>,
 }
 
 impl Default for AggregationSettings {
     fn default() -> Self {
-        Self { method: AggregationMethod::FedAvg, weighting: Weighting::Capped }
+        Self {
+            method: AggregationMethod::FedAvg,
+            weighting: Weighting::Capped,
+            server_optimizer: ServerOptimizer::None,
+            server_learning_rate: None,
+            server_momentum: None,
+            server_beta2: None,
+            server_tau: None,
+        }
     }
 }
 

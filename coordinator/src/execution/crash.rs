@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 27] = [
+pub const CRASH_POINTS: [&str; 29] = [
     "enrol-after-sign",
     "enrol-after-commit",
     "launched-before-journal",
@@ -24,6 +24,8 @@ pub const CRASH_POINTS: [&str; 27] = [
     "update-stored-after-journal",
     "receipt-before-answer",
     "aggregate-mid-write",
+    "server-step-mid-write",
+    "server-step-after-moments",
     "aggregate-after-file",
     "aggregated-before-journal",
     "aggregated-after-journal",

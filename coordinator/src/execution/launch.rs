@@ -40,6 +40,7 @@ pub fn read_run_file(path: &Path) -> Result<RunSpec> {
     let text = read_bounded(path)?;
     let mut spec: RunSpec = toml::from_str(&text).map_err(|error| refuse(toml_reason(&text, &error)))?;
     spec.validate().map_err(|error| refuse(error.to_string()))?;
+    spec.training.say_work();
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     spec.model = spec.model.map(|model| folder.join(model));
     spec.validation = spec.validation.map(|file| folder.join(file));

@@ -1,6 +1,7 @@
 //! Tests of the manifest's bounds. Run by `cargo test`.
 
 use super::*;
+use crate::run::Epochs;
 
 fn member(name: &str, key: u8) -> Member {
     Member { name: name.parse().unwrap(), key: Digest([key; 32]) }
@@ -37,12 +38,14 @@ fn changed(change: impl FnOnce(&mut RunManifest)) -> Result<(), RunError> {
 #[test]
 fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
     assert_eq!(manifest().validate(), Ok(()));
-    let attacks: [fn(&mut RunManifest); 21] = [
+    let attacks: [fn(&mut RunManifest); 23] = [
         |m| m.training.validation_share = 0.9999,
         |m| m.training.learning_rate = 1e14,
         |m| m.training.learning_rate = f64::NAN,
         |m| m.training.max_gradient_norm = 0.0,
-        |m| m.training.epochs = u32::MAX,
+        |m| m.training.epochs = Some(Epochs::whole(u32::MAX)),
+        |m| m.training.steps = Some(20),
+        |m| (m.training.epochs, m.training.steps) = (None, None),
         |m| m.training.batch_size = 0,
         |m| m.training.early_stopping_patience = 3,
         |m| m.adapter.rank = 100_000,
