@@ -7,14 +7,14 @@ mod work;
 
 use serde::{Deserialize, Serialize};
 
-pub use work::{Epochs, LocalWork};
-
 use super::error::{RunError, bound};
 use crate::limits::{
     BATCH_SIZE_MAX, CUTOFF_TOKENS_MAX, CUTOFF_TOKENS_MIN, GRADIENT_ACCUMULATION_MAX, IMPROVEMENT_NATS_MAX,
     KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX, SCHEDULE_CYCLES_MAX, STEPS_MAX,
     VALIDATION_SHARE_MAX,
 };
+
+pub use work::{Epochs, LocalWork};
 
 /// Learning-rate schedule, as transformers defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

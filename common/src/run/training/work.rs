@@ -73,6 +73,18 @@ impl fmt::Display for Epochs {
     }
 }
 
+impl fmt::Display for LocalWork {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let unit = |one, other, is_one: bool| if is_one { one } else { other };
+        match self {
+            Self::Epochs(epochs) => {
+                write!(formatter, "{epochs} {}", unit("epoch", "epochs", *epochs == Epochs::whole(1)))
+            }
+            Self::Steps(steps) => write!(formatter, "{steps} {}", unit("step", "steps", *steps == 1)),
+        }
+    }
+}
+
 impl std::str::FromStr for Epochs {
     type Err = &'static str;
 
@@ -116,6 +128,10 @@ mod tests {
             assert_eq!(serde_json::from_str::<Epochs>(written).unwrap(), epochs, "{read}");
             assert_eq!(read.parse::<Epochs>().unwrap(), epochs);
         }
+        let words = |work: LocalWork| work.to_string();
+        assert_eq!(words(LocalWork::Epochs(Epochs::whole(1))), "1 epoch");
+        assert_eq!(words(LocalWork::Epochs(Epochs::nearest(0.25).unwrap())), "0.25 epochs");
+        assert_eq!(words(LocalWork::Steps(20)), "20 steps");
         assert_eq!(Epochs::whole(3).to_string(), "3");
         assert_eq!(Epochs::nearest(0.25).unwrap().to_string(), "0.25");
         assert_eq!((Epochs::whole(2).as_whole(), Epochs::nearest(0.5).unwrap().as_whole()), (Some(2), None));

@@ -64,3 +64,82 @@ fn stored(folder: &StateFolder, state: ServerState) -> Result<Moments> {
     };
     Ok(Moments { first: checked(state.first)?, second: state.second.map(checked).transpose()? })
 }
+
+#[cfg(test)]
+mod tests {
+    use common::adapter::{AdapterReader, AdapterWriter};
+    use common::run::SecondMoment;
+
+    use super::*;
+    use crate::error::Error;
+
+    fn tensors() -> Vec<TensorSpec> {
+        let spec = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
+        vec![spec("m.q.lora_A.weight", [1, 2]), spec("m.q.lora_B.weight", [2, 1])]
+    }
+
+    fn write(path: &Path, value: f32) {
+        let mut writer = AdapterWriter::create(path, &tensors()).unwrap();
+        writer.append(&[value; 4]).unwrap();
+        writer.finish().unwrap();
+    }
+
+    fn stored_adapter(folder: &StateFolder, value: f32) -> Digest {
+        let path = folder.spool().join("adapter");
+        write(&path, value);
+        let digest = blobs::digest_of(&path).unwrap();
+        blobs::adopt(folder, &path, digest).unwrap();
+        digest
+    }
+
+    /// One round whose mean is `mean` everywhere.
+    fn round(folder: &StateFolder, step: &ServerStep, mean: f32, last: Digest) -> Result<(f32, ServerState)> {
+        let path = folder.spool().join("mean");
+        write(&path, mean);
+        let (out, state) = step.perform(folder, &tensors(), &path, last)?;
+        Ok((AdapterReader::open(&out, &tensors()).unwrap().read_whole(1).unwrap()[0], state))
+    }
+
+    #[test]
+    fn a_round_goes_on_from_what_the_last_one_left_and_gives_the_same_again_after_a_crash() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = StateFolder::at(&place.path().join("state"));
+        folder.create().unwrap();
+        let rule = ServerRule::Momentum { momentum: 0.5, rate: 1.0 };
+        let first = ServerStep { run: RunId([1; 8]), round: Round(1), rule, before: None };
+        let last = stored_adapter(&folder, 1.0);
+        let (next, state) = round(&folder, &first, 1.5, last).unwrap();
+        assert_eq!((next, state.second), (1.5, None), "m = 0.5");
+        assert_eq!(
+            round(&folder, &first, 1.5, last).unwrap(),
+            (next, state),
+            "nothing is left of the first try"
+        );
+        let second = ServerStep { round: Round(2), before: Some(state), ..first };
+        let last = stored_adapter(&folder, next);
+        let (next, after) = round(&folder, &second, 1.75, last).unwrap();
+        assert_eq!(next, 2.0, "m = 0.25 + 0.25");
+        assert_eq!(round(&folder, &second, 1.75, last).unwrap(), (next, after));
+        assert!(after != state && folder.blob(state.first).is_file() && folder.blob(after.first).is_file());
+    }
+
+    #[test]
+    fn a_damaged_moment_is_not_used() {
+        let place = tempfile::tempdir().unwrap();
+        let folder = StateFolder::at(&place.path().join("state"));
+        folder.create().unwrap();
+        let second = SecondMoment::Yogi;
+        let rule = ServerRule::Adaptive { second, rate: 1e-3, beta1: 0.9, beta2: 0.99, tau: 1e-3 };
+        let first = ServerStep { run: RunId([1; 8]), round: Round(1), rule, before: None };
+        let last = stored_adapter(&folder, 1.0);
+        let (_, state) = round(&folder, &first, 1.5, last).unwrap();
+        let second = ServerStep { round: Round(2), before: Some(state), ..first };
+        assert!(round(&folder, &second, 1.75, last).is_ok());
+        write(&folder.blob(state.second.unwrap()), 9.0);
+        let error = round(&folder, &second, 1.75, last).unwrap_err();
+        assert!(
+            matches!(error, Error::Internal(_)) && error.to_string().contains("server moment"),
+            "{error}"
+        );
+    }
+}

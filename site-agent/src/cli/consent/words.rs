@@ -300,6 +300,22 @@ pub(super) mod tests {
     }
 
     #[test]
+    fn a_fraction_steps_and_the_servers_optimiser_are_said() {
+        let with = |training: &str, aggregation: &str| {
+            let training = serde_json::from_str(training).unwrap();
+            let aggregation = serde_json::from_str(aggregation).unwrap();
+            said(&RunManifest { training, aggregation, ..manifest() }, true)
+        };
+        let text = with(r#"{"epochs": 0.25}"#, r#"{"server_optimizer": "momentum"}"#);
+        let goes_on = "each round goes on in their order where the last one ended, 8 records a step";
+        assert!(text.contains(&format!("0.25 of a pass over this site's records; {goes_on}")), "{text}");
+        assert!(text.contains("keeps of earlier rounds (momentum 0.5, rate 1)"), "{text}");
+        let text = with(r#"{"steps": 20}"#, "{}");
+        assert!(text.contains(&format!("20 steps over this site's records; {goes_on}")), "{text}");
+        assert!(!text.contains("earlier rounds"), "{text}");
+    }
+
+    #[test]
     fn points_are_named_only_where_they_would_leave() {
         let terms = OverlapTerms { public_key: Point([1; 32]), set: Digest([1; 32]), set_bytes: 4096 };
         let manifest = RunManifest { overlap: Some(terms), ..manifest() };
