@@ -160,7 +160,7 @@ mod tests {
     use super::*;
 
     fn settings(text: &str) -> AggregationSettings {
-        toml::from_str(text).unwrap()
+        serde_json::from_str(&format!("{{{text}}}")).unwrap()
     }
 
     fn refused(text: &str) -> String {
@@ -171,7 +171,7 @@ mod tests {
     fn without_an_optimiser_the_terms_keep_their_bytes() {
         let plain = serde_json::to_string(&AggregationSettings::default()).unwrap();
         assert_eq!(plain, r#"{"method":"fedavg","weighting":"capped"}"#);
-        assert_eq!(settings("server_optimizer = 'none'"), AggregationSettings::default());
+        assert_eq!(settings(r#""server_optimizer": "none""#), AggregationSettings::default());
         assert_eq!(AggregationSettings::default().server_rule(), None);
     }
 
@@ -182,27 +182,29 @@ mod tests {
             settings.validate().unwrap();
             settings.server_rule().unwrap().to_string()
         };
-        assert_eq!(words("server_optimizer = 'momentum'"), "momentum 0.5, rate 1");
-        let own = "server_optimizer = 'momentum'\nserver_momentum = 0.9\nserver_learning_rate = 0.5";
+        assert_eq!(words(r#""server_optimizer": "momentum""#), "momentum 0.5, rate 1");
+        let own = r#""server_optimizer": "momentum", "server_momentum": 0.9, "server_learning_rate": 0.5"#;
         assert_eq!(words(own), "momentum 0.9, rate 0.5");
         let adam = "adam, rate 0.001, beta1 0.9, beta2 0.99, tau 0.001";
-        assert_eq!(words("server_optimizer = 'adam'"), adam);
-        assert_eq!(words("server_optimizer = 'adagrad'"), "adagrad, rate 0.001, beta1 0.9, tau 0.001");
+        assert_eq!(words(r#""server_optimizer": "adam""#), adam);
+        assert_eq!(words(r#""server_optimizer": "adagrad""#), "adagrad, rate 0.001, beta1 0.9, tau 0.001");
         assert_eq!(
-            words("server_optimizer = 'yogi'\nserver_beta2 = 0.9\nserver_tau = 0.01"),
+            words(r#""server_optimizer": "yogi", "server_beta2": 0.9, "server_tau": 0.01"#),
             "yogi, rate 0.001, beta1 0.9, beta2 0.9, tau 0.01"
         );
     }
 
     #[test]
     fn a_number_that_nothing_uses_is_refused_and_so_is_one_out_of_bounds() {
-        assert!(refused("server_momentum = 0.5").contains("unless aggregation.server_optimizer is given"));
-        let momentum = "server_optimizer = 'momentum'\n";
-        assert!(refused(&format!("{momentum}server_beta2 = 0.9")).contains("\"adam\" or \"yogi\""));
-        assert!(refused(&format!("{momentum}server_tau = 0.9")).contains("server_tau"));
-        assert!(refused(&format!("{momentum}server_momentum = 1.0")).contains("0 to below 1"));
-        assert!(refused(&format!("{momentum}server_learning_rate = nan")).contains("server_learning_rate"));
-        assert!(refused("server_optimizer = 'adagrad'\nserver_beta2 = 0.9").contains("server_beta2"));
-        assert!(toml::from_str::<AggregationSettings>("server_optimizer = 'sgd'").is_err());
+        assert!(
+            refused(r#""server_momentum": 0.5"#).contains("unless aggregation.server_optimizer is given")
+        );
+        let momentum = |more: &str| refused(&format!(r#""server_optimizer": "momentum", {more}"#));
+        assert!(momentum(r#""server_beta2": 0.9"#).contains("\"adam\" or \"yogi\""));
+        assert!(momentum(r#""server_tau": 0.9"#).contains("server_tau"));
+        assert!(momentum(r#""server_momentum": 1.0"#).contains("0 to below 1"));
+        assert!(momentum(r#""server_learning_rate": 0"#).contains("server_learning_rate"));
+        assert!(refused(r#""server_optimizer": "adagrad", "server_beta2": 0.9"#).contains("server_beta2"));
+        assert!(serde_json::from_str::<AggregationSettings>(r#"{"server_optimizer":"sgd"}"#).is_err());
     }
 }

@@ -32,7 +32,7 @@ pub fn render(report: &Report, language: Language) -> String {
     sites(report, language, &mut lines);
     lines.push(String::new());
     if let Some(work) = &report.run.local_work {
-        let server = report.run.server_optimizer.as_deref().unwrap_or(w::NO_OPTIMIZER.get(language));
+        let server = report.run.server_optimizer.as_deref().unwrap_or_else(|| w::NO_OPTIMIZER.get(language));
         lines.extend(wrapped(&w::METHOD.with(language, &[work, &server]), COLUMNS));
     }
     lines.extend(wrapped(&times(report, language), COLUMNS));
