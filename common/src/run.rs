@@ -4,6 +4,7 @@
 //! Used by the coordinator (reads run files, writes manifests) and the site agent (reads manifests).
 //! Invariant: what `validate` accepts is within `limits`.
 
+mod aggregation;
 mod error;
 mod evaluation;
 mod manifest;
@@ -15,14 +16,15 @@ mod training;
 
 use serde::{Deserialize, Serialize};
 
+pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, TensorSpec};
 pub use roster::{Member, Roster};
 pub use server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};
 pub use settings::{
-    AdapterSettings, AggregationMethod, AggregationSettings, ApprovalSettings, BaseSettings, Compute,
-    OverlapSettings, QuorumSettings, SitesSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
+    AdapterSettings, ApprovalSettings, BaseSettings, Compute, OverlapSettings, QuorumSettings, SitesSettings,
+    TargetModules, WeightFormat, vllm_rank,
 };
 pub use signed::{SignedManifest, signature_from_digits, signature_to_digits};
 pub use training::{Batching, Epochs, LocalWork, Schedule, TrainingSettings};

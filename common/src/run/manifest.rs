@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::aggregation::AggregationSettings;
 use super::error::{RunError, bound};
 use super::roster::{Member, Roster};
-use super::settings::{AdapterSettings, AggregationSettings, BaseSettings};
+use super::settings::{AdapterSettings, BaseSettings};
 use super::training::TrainingSettings;
 use crate::id::{Digest, Point, RunId};
 use crate::limits::{

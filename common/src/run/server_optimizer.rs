@@ -1,14 +1,10 @@
-//! The server's optimiser in `[aggregation]`: how far the global adapter goes along the mean of what the sites
-//! changed, and what it remembers of earlier rounds. Used by `settings`; the coordinator's `aggregate` does
-//! what [`ServerRule`] says, a site's terms name it. Invariant: a number that the chosen optimiser does not
-//! use is refused, so that none is set and does nothing.
+//! The server's optimiser: how far the global adapter goes along the mean of what the sites changed, and what
+//! it remembers of earlier rounds. Used by `aggregation`, which fills the numbers in; the coordinator's
+//! `aggregate` does what [`ServerRule`] says, a site's terms name it. Invariant: a rule has no default left.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
-
-use super::error::{RunError, bound};
-use super::settings::AggregationSettings;
 
 /// Flower and FedOpt (Reddi et al. 2021) name them so.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,121 +86,5 @@ impl fmt::Display for ServerRule {
                 write!(formatter, ", tau {tau}")
             }
         }
-    }
-}
-
-impl AggregationSettings {
-    /// What the server does with the mean; `None`: the mean is the next adapter.
-    #[must_use]
-    pub fn server_rule(&self) -> Option<ServerRule> {
-        let adaptive = |second| ServerRule::Adaptive {
-            second,
-            // The changes of adapters are small (1e-4 to 1e-3 a round): Flower's 0.1 is far too hot for them.
-            rate: self.server_learning_rate.unwrap_or(1e-3),
-            beta1: self.server_momentum.unwrap_or(0.9),
-            beta2: self.server_beta2.unwrap_or(0.99),
-            tau: self.server_tau.unwrap_or(1e-3),
-        };
-        match self.server_optimizer {
-            ServerOptimizer::None => None,
-            ServerOptimizer::Momentum => Some(ServerRule::Momentum {
-                momentum: self.server_momentum.unwrap_or(0.5),
-                rate: self.server_learning_rate.unwrap_or(1.0),
-            }),
-            ServerOptimizer::Adam => Some(adaptive(SecondMoment::Adam)),
-            ServerOptimizer::Yogi => Some(adaptive(SecondMoment::Yogi)),
-            ServerOptimizer::Adagrad => Some(adaptive(SecondMoment::Adagrad)),
-        }
-    }
-
-    /// Checks the server's numbers, and that the chosen optimiser uses those that are given.
-    ///
-    /// # Errors
-    /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
-    pub fn validate(&self) -> Result<(), RunError> {
-        let (any, adaptive, decays) = match self.server_optimizer {
-            ServerOptimizer::None => (false, false, false),
-            ServerOptimizer::Momentum => (true, false, false),
-            ServerOptimizer::Adagrad => (true, true, false),
-            ServerOptimizer::Adam | ServerOptimizer::Yogi => (true, true, true),
-        };
-        let share = |value: f64| (0.0..1.0).contains(&value);
-        let positive = |value: f64| value > 0.0 && value <= 10.0;
-        let (of_any, of_adaptive, of_decaying) = (
-            "left out unless aggregation.server_optimizer is given",
-            "left out unless aggregation.server_optimizer is \"adam\", \"yogi\" or \"adagrad\"",
-            "left out unless aggregation.server_optimizer is \"adam\" or \"yogi\"",
-        );
-        if let Some(rate) = self.server_learning_rate {
-            bound(any, "aggregation.server_learning_rate", rate, of_any)?;
-            bound(positive(rate), "aggregation.server_learning_rate", rate, "above 0, at most 10")?;
-        }
-        if let Some(momentum) = self.server_momentum {
-            bound(any, "aggregation.server_momentum", momentum, of_any)?;
-            bound(share(momentum), "aggregation.server_momentum", momentum, "0 to below 1")?;
-        }
-        if let Some(beta2) = self.server_beta2 {
-            bound(decays, "aggregation.server_beta2", beta2, of_decaying)?;
-            bound(share(beta2), "aggregation.server_beta2", beta2, "0 to below 1")?;
-        }
-        if let Some(tau) = self.server_tau {
-            bound(adaptive, "aggregation.server_tau", tau, of_adaptive)?;
-            bound(positive(tau), "aggregation.server_tau", tau, "above 0, at most 10")?;
-        }
-        Ok(())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn settings(text: &str) -> AggregationSettings {
-        serde_json::from_str(&format!("{{{text}}}")).unwrap()
-    }
-
-    fn refused(text: &str) -> String {
-        settings(text).validate().unwrap_err().to_string()
-    }
-
-    #[test]
-    fn without_an_optimiser_the_terms_keep_their_bytes() {
-        let plain = serde_json::to_string(&AggregationSettings::default()).unwrap();
-        assert_eq!(plain, r#"{"method":"fedavg","weighting":"capped"}"#);
-        assert_eq!(settings(r#""server_optimizer": "none""#), AggregationSettings::default());
-        assert_eq!(AggregationSettings::default().server_rule(), None);
-    }
-
-    #[test]
-    fn each_optimiser_has_its_defaults_and_its_words() {
-        let words = |text: &str| {
-            let settings = settings(text);
-            settings.validate().unwrap();
-            settings.server_rule().unwrap().to_string()
-        };
-        assert_eq!(words(r#""server_optimizer": "momentum""#), "momentum 0.5, rate 1");
-        let own = r#""server_optimizer": "momentum", "server_momentum": 0.9, "server_learning_rate": 0.5"#;
-        assert_eq!(words(own), "momentum 0.9, rate 0.5");
-        let adam = "adam, rate 0.001, beta1 0.9, beta2 0.99, tau 0.001";
-        assert_eq!(words(r#""server_optimizer": "adam""#), adam);
-        assert_eq!(words(r#""server_optimizer": "adagrad""#), "adagrad, rate 0.001, beta1 0.9, tau 0.001");
-        assert_eq!(
-            words(r#""server_optimizer": "yogi", "server_beta2": 0.9, "server_tau": 0.01"#),
-            "yogi, rate 0.001, beta1 0.9, beta2 0.9, tau 0.01"
-        );
-    }
-
-    #[test]
-    fn a_number_that_nothing_uses_is_refused_and_so_is_one_out_of_bounds() {
-        assert!(
-            refused(r#""server_momentum": 0.5"#).contains("unless aggregation.server_optimizer is given")
-        );
-        let momentum = |more: &str| refused(&format!(r#""server_optimizer": "momentum", {more}"#));
-        assert!(momentum(r#""server_beta2": 0.9"#).contains("\"adam\" or \"yogi\""));
-        assert!(momentum(r#""server_tau": 0.9"#).contains("server_tau"));
-        assert!(momentum(r#""server_momentum": 1.0"#).contains("0 to below 1"));
-        assert!(momentum(r#""server_learning_rate": 0"#).contains("server_learning_rate"));
-        assert!(refused(r#""server_optimizer": "adagrad", "server_beta2": 0.9"#).contains("server_beta2"));
-        assert!(serde_json::from_str::<AggregationSettings>(r#"{"server_optimizer":"sgd"}"#).is_err());
     }
 }

@@ -1,4 +1,4 @@
-//! The sections of a run file but `[training]`, with their defaults. Defaults are the common QLoRA recipe
+//! The sections of a run file but `[training]` and `[aggregation]`, with their defaults. Defaults are the common QLoRA recipe
 //! (rank 16, alpha 32, all linears, NF4).
 //!
 //! Used by `run`; both binaries read the fields. Invariant: what `validate` accepts is within `limits`.
@@ -6,7 +6,6 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
-use super::server_optimizer::ServerOptimizer;
 use crate::id::SiteId;
 use crate::limits::{
     ADAPTER_RANK_MAX, APPROVAL_DEADLINE_S_MAX, GRACE_S_MAX, OVERLAP_POINTS_MAX, OVERLAP_POINTS_MIN,
@@ -197,67 +196,6 @@ pub struct BaseSettings {
 impl Default for BaseSettings {
     fn default() -> Self {
         Self { weights: WeightFormat::Nf4, compute: Compute::Bf16 }
-    }
-}
-
-/// How updates are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AggregationMethod {
-    /// Weighted mean of A and of B (FedAvg, as FedIT applies it to LoRA).
-    FedAvg,
-}
-
-/// What a site's update weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Weighting {
-    /// In proportion to its (rounded) record count, whatever a site says.
-    Records,
-    /// All sites alike.
-    Uniform,
-    /// In proportion to its record count, but no site above the larger of 2/n and 0.4 of the weight (n: the
-    /// sites that count); the rest is spread over the others in proportion. Changes nothing below three
-    /// sites.
-    Capped,
-}
-
-/// `[aggregation]`
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AggregationSettings {
-    /// How updates are combined.
-    pub method: AggregationMethod,
-    /// What a site's update weighs.
-    pub weighting: Weighting,
-    /// What the coordinator does with the mean.
-    #[serde(skip_serializing_if = "ServerOptimizer::is_none")]
-    pub server_optimizer: ServerOptimizer,
-    /// The factor of its step: 1 for `momentum`, 0.001 for the adaptive ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_learning_rate: Option<f64>,
-    /// What of the first moment stays from round to round: 0.5 for `momentum`, 0.9 for the adaptive ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_momentum: Option<f64>,
-    /// What of the second moment stays, of `adam` and `yogi`: 0.99.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_beta2: Option<f64>,
-    /// Added to the root of the second moment: 0.001.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub server_tau: Option<f64>,
-}
-
-impl Default for AggregationSettings {
-    fn default() -> Self {
-        Self {
-            method: AggregationMethod::FedAvg,
-            weighting: Weighting::Capped,
-            server_optimizer: ServerOptimizer::None,
-            server_learning_rate: None,
-            server_momentum: None,
-            server_beta2: None,
-            server_tau: None,
-        }
     }
 }
 

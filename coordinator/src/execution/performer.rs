@@ -147,7 +147,7 @@ impl Performer {
         if found == adapter {
             Ok(Event::RoundPublished { round })
         } else {
-            Err(damaged("aggregate", adapter))
+            Err(blobs::damaged("aggregate", adapter))
         }
     }
 
@@ -223,7 +223,7 @@ impl Performer {
         });
         let (adapter, file) = found.await?;
         if adapter != state.model() {
-            return Err(damaged("published adapter", state.model()));
+            return Err(blobs::damaged("published adapter", state.model()));
         }
         if file != test.digest {
             let reason = "it changed since the run was launched".to_owned();
@@ -344,7 +344,7 @@ fn aggregate_files(
     let manifest = blobs::manifest(folder, terms.manifest)?;
     for (input, digest) in inputs {
         if blobs::digest_of(&input.path)? != *digest {
-            return Err(damaged("update", *digest));
+            return Err(blobs::damaged("update", *digest));
         }
     }
     let inputs: Vec<Input> = inputs.iter().map(|(input, _)| input.clone()).collect();
@@ -378,10 +378,6 @@ fn with_duration(mut scores: Vec<Metrics>, elapsed: Duration) -> Vec<Metrics> {
     let each = elapsed.as_millis() / u128::from(scores.len().max(1) as u64);
     scores.iter_mut().for_each(|metrics| metrics.duration_ms = u64::try_from(each).unwrap_or(u64::MAX));
     scores
-}
-
-fn damaged(what: &str, digest: Digest) -> Error {
-    Error::Internal(format!("the stored {what} {} does not have its digest any more", digest.short()))
 }
 
 fn no_score() -> Score {

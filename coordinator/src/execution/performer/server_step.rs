@@ -8,7 +8,6 @@ use std::path::{Path, PathBuf};
 use common::id::{Digest, Round, RunId};
 use common::run::{ServerRule, TensorSpec};
 
-use super::damaged;
 use crate::aggregate::{Moments, StepFiles, step};
 use crate::error::Result;
 use crate::round::state::ServerState;
@@ -60,7 +59,11 @@ impl ServerStep {
 fn stored(folder: &StateFolder, state: ServerState) -> Result<Moments> {
     let checked = |digest: Digest| {
         let path = folder.blob(digest);
-        if blobs::digest_of(&path)? == digest { Ok(path) } else { Err(damaged("server moment", digest)) }
+        if blobs::digest_of(&path)? == digest {
+            Ok(path)
+        } else {
+            Err(blobs::damaged("server moment", digest))
+        }
     };
     Ok(Moments { first: checked(state.first)?, second: state.second.map(checked).transpose()? })
 }
