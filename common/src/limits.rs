@@ -55,8 +55,6 @@ pub const SAMPLE_QUESTIONS_MAX: usize = 10;
 pub const ADAPTER_RANK_MAX: usize = 256;
 /// Passes over the local records in one round; far above any useful number, so that a round ends.
 pub const EPOCHS_MAX: u32 = 1000;
-/// The unit of passes: fine enough for a thousandth of a pass, coarse enough that 0.333333 has one spelling.
-pub const PASS_MILLIONTHS: u64 = 1_000_000;
 /// Records (or packs) of one forward pass; the site's memory ends far below.
 pub const BATCH_SIZE_MAX: usize = 4096;
 /// Forward passes of one optimiser step.

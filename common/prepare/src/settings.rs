@@ -10,7 +10,7 @@ use model::{EvaluationSettings, LoadOptions, LoraSettings, TrainSettings};
 // A run file cannot ask for an adapter that the engine refuses.
 const _: () = assert!(common::limits::ADAPTER_RANK_MAX <= model::limits::LORA_RANK_MAX);
 // Both sides mean the same by a millionth of a pass.
-const _: () = assert!(common::limits::PASS_MILLIONTHS == model::train::PASS_MILLIONTHS);
+const _: () = assert!(run::PASS_MILLIONTHS == model::train::PASS_MILLIONTHS);
 
 /// How the base is held in memory.
 pub fn load_options(base: &run::BaseSettings) -> LoadOptions {

@@ -1,7 +1,7 @@
-//! `[aggregation]` of a run file: how updates become the next adapter. Used by `run` and its manifest; read by
-//! the coordinator and by what tells a site of a run. Invariants: a number that the chosen optimiser does not
-//! use is refused, so that none is set and does nothing; without a server's optimiser the terms of a run have
-//! the bytes that they always had.
+//! `[aggregation]` of a run file: how updates become the next adapter. Used by `run` and its manifest; read
+//! by the coordinator and by what tells a site of a run. Invariants: a number that the chosen optimiser does
+//! not use is refused, so that none is set and does nothing; without a server's optimiser the terms of a run
+//! have the bytes that they always had.
 
 use serde::{Deserialize, Serialize};
 

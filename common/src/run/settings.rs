@@ -1,5 +1,5 @@
-//! The sections of a run file but `[training]` and `[aggregation]`, with their defaults. Defaults are the common QLoRA recipe
-//! (rank 16, alpha 32, all linears, NF4).
+//! The sections of a run file but `[training]` and `[aggregation]`, with their defaults. Defaults are the
+//! common QLoRA recipe (rank 16, alpha 32, all linears, NF4).
 //!
 //! Used by `run`; both binaries read the fields. Invariant: what `validate` accepts is within `limits`.
 

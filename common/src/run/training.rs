@@ -14,7 +14,7 @@ use crate::limits::{
     VALIDATION_SHARE_MAX,
 };
 
-pub use work::{Epochs, LocalWork};
+pub use work::{Epochs, LocalWork, PASS_MILLIONTHS};
 
 /// Learning-rate schedule, as transformers defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -49,8 +49,8 @@ pub enum Batching {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingSettings {
-    /// Passes over the local records in each round: a whole number, or a fraction such as 0.25. A round goes on
-    /// in the order of the records where the last one ended. Without it and `steps`: one.
+    /// Passes over the local records in each round: a whole number, or a fraction such as 0.25. A round goes
+    /// on in the order of the records where the last one ended. Without it and `steps`: one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub epochs: Option<Epochs>,
     /// Optimiser steps of each round, instead of `epochs`.

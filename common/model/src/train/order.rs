@@ -71,8 +71,8 @@ impl SampleOrder {
         (self.steps.start + step).is_multiple_of(self.steps_per_epoch())
     }
 
-    /// The sample indices of step `step` of this training (counted from 0), one list for each forward pass. The last pass of
-    /// an epoch may be short, and its last step may have fewer passes: nothing is dropped.
+    /// The sample indices of step `step` of this training (counted from 0), one list for each forward pass.
+    /// The last pass of an epoch may be short, and its last step may have fewer passes: nothing is dropped.
     pub(super) fn step(&mut self, step: u64) -> Vec<Vec<usize>> {
         let step = self.steps.start + step;
         let (epoch, within) = (step / self.steps_per_epoch(), (step % self.steps_per_epoch()) as usize);

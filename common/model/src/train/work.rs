@@ -1,7 +1,7 @@
 //! How long a training is, and where in the order of the samples it begins. Used by `order` and, as data, by
-//! whoever maps a run file to settings. Invariants: the steps of a training are a function of (settings, steps
-//! of a pass), never of what an earlier training kept; trainings that follow each other leave no step out and
-//! do none twice.
+//! whoever maps a run file to settings. Invariants: the steps of a training are a function of (settings,
+//! steps of a pass), never of what an earlier training kept; trainings that follow each other leave no step
+//! out and do none twice.
 
 use std::ops::Range;
 

@@ -8,7 +8,11 @@ use std::fmt;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::limits::{EPOCHS_MAX, PASS_MILLIONTHS};
+use crate::limits::EPOCHS_MAX;
+
+/// A pass in the unit of [`Epochs`]: fine enough for a thousandth of one, coarse enough that a third of one
+/// has one spelling.
+pub const PASS_MILLIONTHS: u64 = 1_000_000;
 
 /// Passes over the records, a whole number or a fraction, to a millionth.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,7 +1,7 @@
 //! The server's optimiser on the files of a run: takes the moments of the last round from their digests, and
-//! gives those of this one theirs. Called by `performer` between the mean and its journal row. Invariants: the
-//! moments are durable before the round is journalled as aggregated; done again after a crash, it gives the
-//! same bytes under the same digests; a moment that is not what its digest says is not used.
+//! gives those of this one theirs. Called by `performer` between the mean and its journal row. Invariants:
+//! the moments are durable before the round is journalled as aggregated; done again after a crash, it gives
+//! the same bytes under the same digests; a moment that is not what its digest says is not used.
 
 use std::path::{Path, PathBuf};
 
@@ -120,9 +120,9 @@ mod tests {
         );
         let second = ServerStep { round: Round(2), before: Some(state), ..first };
         let last = stored_adapter(&folder, next);
-        let (next, after) = round(&folder, &second, 1.75, last).unwrap();
-        assert_eq!(next, 2.0, "m = 0.25 + 0.25");
-        assert_eq!(round(&folder, &second, 1.75, last).unwrap(), (next, after));
+        let (next, after) = round(&folder, &second, 2.0, last).unwrap();
+        assert_eq!(next, 2.25, "m = 0.25 + 0.5");
+        assert_eq!(round(&folder, &second, 2.0, last).unwrap(), (next, after));
         assert!(after != state && folder.blob(state.first).is_file() && folder.blob(after.first).is_file());
     }
 

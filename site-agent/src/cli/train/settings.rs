@@ -308,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_run_files_we_ship_are_settings_too() {
-        for name in ["demo.toml", "medqa-zh.toml"] {
+        for name in ["demo.toml", "medqa-zh.toml", "medqa-zh-best.toml"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/runs").join(name);
             settings(Some(&path), Flags::default(), false).unwrap();
         }
