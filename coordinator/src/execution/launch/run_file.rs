@@ -1,5 +1,5 @@
-//! Reads a run file. Called by `launch`. Invariants: what it returns is within the bounds of any run, and says
-//! how long a round is, also where the file leaves that to the default: sites agree to nothing unsaid.
+//! Reads a run file. Called by `launch`. Invariants: what it returns is within the bounds of any run, and
+//! says how long a round is, also where the file leaves that to the default: sites agree to nothing unsaid.
 
 use std::path::Path;
 
