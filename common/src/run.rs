@@ -4,26 +4,30 @@
 //! Used by the coordinator (reads run files, writes manifests) and the site agent (reads manifests).
 //! Invariant: what `validate` accepts is within `limits`.
 
+mod aggregation;
 mod error;
 mod evaluation;
 mod manifest;
 mod roster;
+mod server_optimizer;
 mod settings;
 mod signed;
 mod training;
 
 use serde::{Deserialize, Serialize};
 
+pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, TensorSpec};
 pub use roster::{Member, Roster};
+pub use server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};
 pub use settings::{
-    AdapterSettings, AggregationMethod, AggregationSettings, ApprovalSettings, BaseSettings, Compute,
-    OverlapSettings, QuorumSettings, SitesSettings, TargetModules, WeightFormat, Weighting, vllm_rank,
+    AdapterSettings, ApprovalSettings, BaseSettings, Compute, OverlapSettings, QuorumSettings, SitesSettings,
+    TargetModules, WeightFormat, vllm_rank,
 };
 pub use signed::{SignedManifest, signature_from_digits, signature_to_digits};
-pub use training::{Batching, Schedule, TrainingSettings};
+pub use training::{Batching, Epochs, LocalWork, PASS_MILLIONTHS, Schedule, TrainingSettings};
 
 /// A run file, as the person at the coordinator writes it. Unknown keys are refused.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -77,6 +81,7 @@ impl RunSpec {
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
         manifest::validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
+        self.aggregation.validate()?;
         self.quorum.validate()?;
         self.approval.validate()?;
         if let Some(sites) = &self.sites {

@@ -3,9 +3,11 @@
 //! and weights alone (site order, f64, one rounding); all inputs are read in blocks in lock-step, so memory
 //! is 64 K elements x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
 
+mod acceptable;
 mod error;
 mod fedavg;
 mod gram;
+mod optimizer;
 mod outliers;
 mod panels;
 
@@ -13,7 +15,6 @@ use std::path::{Path, PathBuf};
 
 use common::adapter::{AdapterReader, AdapterWriter};
 use common::id::SiteId;
-use common::limits::{ADAPTER_GROWTH_MAX, AGGREGATE_NORM_MAX};
 use common::run::{TensorSpec, Weighting};
 
 use self::gram::{ModuleGram, SquaredNorms};
@@ -22,6 +23,7 @@ use crate::round::state::Outlier;
 use crate::round::weight;
 
 pub use self::error::AggregateError;
+pub use self::optimizer::{Moments, StepFiles, step};
 
 /// One update that counts.
 #[derive(Debug, Clone)]
@@ -68,16 +70,8 @@ pub fn aggregate(
     let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
     let outliers = outliers::find(&readers, &last, tensors)?;
     write_mean(&readers, tensors, &p, out)?;
-    let before = last.check_values().map_err(AggregateError::Last)?;
-    let mean = AdapterReader::open(out, tensors).and_then(|mean| mean.check_values());
-    let checked = mean.and_then(|mean| {
-        mean.check_norm(AGGREGATE_NORM_MAX)?;
-        mean.check_growth(&before.norms(), ADAPTER_GROWTH_MAX)
-    });
-    match checked {
-        Ok(()) => {}
-        Err(error) if error.is_retryable() => return Err(error.into()),
-        Err(source) => return Err(AggregateError::Refused { source, outliers }),
+    if let Err(source) = acceptable::check(out, &last, tensors)? {
+        return Err(AggregateError::Refused { source, outliers });
     }
     let mut norms = SquaredNorms::default();
     for module in modules(tensors)? {

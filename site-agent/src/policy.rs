@@ -114,12 +114,14 @@ impl Default for PolicyConfig {
 /// How much one update is trained on, as the worker counts it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TrainingVolume {
-    /// Records that are trained on.
+    /// Records of a pass.
     pub records: u64,
     /// Their tokens.
     pub tokens: u64,
-    /// Optimiser steps of the round.
+    /// Optimiser steps of a round, the fewest that one has.
     pub steps: u64,
+    /// Optimiser steps of a pass over all records.
+    pub steps_of_a_pass: u64,
 }
 
 impl PolicyConfig {
@@ -175,17 +177,22 @@ impl PolicyConfig {
         training: &TrainingSettings,
         volume: TrainingVolume,
     ) -> Result<(), PolicyRule> {
-        let TrainingVolume { records, tokens, steps } = volume;
-        let passes = u64::from(training.epochs);
-        let steps_of_a_pass = (steps / passes.max(1)).max(1);
+        let TrainingVolume { records, tokens, steps, steps_of_a_pass } = volume;
+        let steps_of_a_pass = steps_of_a_pass.max(1);
+        // A round that is less than a pass is trained on that share of the records.
+        let share =
+            u128::from(records) * u128::from(steps.min(steps_of_a_pass)) / u128::from(steps_of_a_pass);
+        let trained_on = u64::try_from(share).unwrap_or(u64::MAX);
+        let most = u64::from(self.epochs_max).saturating_mul(steps_of_a_pass);
         // The last step of a pass is smaller: a step has at least what the others are asked for.
         let nominal = (training.batch_size as u64).saturating_mul(training.gradient_accumulation as u64);
         let mean = records.div_ceil(steps_of_a_pass);
         for (holds, rule) in [
-            (records >= self.records_min, PolicyRule::RecordsMin),
+            (trained_on >= self.records_min, PolicyRule::RecordsMin),
             (nominal.max(mean).min(records) >= self.step_records_min, PolicyRule::StepRecordsMin),
             (tokens.div_ceil(steps_of_a_pass) >= self.step_tokens_min, PolicyRule::StepTokensMin),
             (steps >= self.steps_min, PolicyRule::StepsMin),
+            (steps <= most, PolicyRule::EpochsMax),
         ] {
             if !holds {
                 return Err(rule);

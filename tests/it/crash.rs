@@ -217,6 +217,8 @@ impl<'a> Bench<'a> {
 fn run_file(small: &Small, seed: i64) -> Result<std::path::PathBuf> {
     let mut run = tests::run_file::RunFile::read(&small.run_file)?;
     run.set_integer("training", "seed", seed);
+    // So that what the server remembers from round to round is disturbed too.
+    run.set("aggregation", "server_optimizer", "yogi".into());
     let path = small.folder.path().join(format!("seed-{seed}.toml"));
     run.write(&path)?;
     Ok(path)

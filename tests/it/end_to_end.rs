@@ -39,6 +39,47 @@ fn three_sites_learn_together() -> Result<()> {
     Ok(())
 }
 
+/// Half a pass a round: each round has half of the steps, the loss falls, and what the server remembers is a
+/// file of the coordinator beside each published adapter.
+#[test]
+fn rounds_of_half_a_pass_go_on_and_the_server_goes_further_than_the_mean() -> Result<()> {
+    let small = Small::new(&Wish { sites: 2, records: 32, rounds: 3, ..Wish::default() })?;
+    let mut consortium = small.start()?;
+    let mut adapters = Vec::new();
+    for optimizer in ["none", "momentum"] {
+        let mut run = tests::run_file::RunFile::read(&small.run_file)?;
+        run.set("training", "epochs", 0.5.into());
+        run.set("aggregation", "server_optimizer", optimizer.into());
+        let file = small.folder.path().join(optimizer).with_extension("toml");
+        run.write(&file)?;
+        let run = consortium.launch(&file)?;
+        let status = consortium.wait_published(&run, RUN_WITHIN)?;
+        let losses: Vec<f64> =
+            status.history.iter().filter_map(|round| Some(round.validation?.loss)).collect();
+        assert!(losses.len() == 3 && losses.is_sorted_by(|a, b| a > b), "{optimizer}: {losses:?}");
+        let report = consortium.coordinator.run(&["report", &run, "--json"], COMMAND_WITHIN)?.success()?;
+        let report: serde_json::Value = serde_json::from_str(&report)?;
+        let rule = if optimizer == "none" { None } else { Some("momentum 0.5, rate 1") };
+        assert_eq!(report["run"]["local_work"], "0.5 epochs");
+        assert_eq!(report["run"]["server_optimizer"].as_str(), rule);
+        adapters.push(status.history.iter().map(|round| round.adapter.clone()).collect::<Vec<_>>());
+        // 32 records in steps of 8 are 4 steps a pass.
+        let metrics = consortium.sites[0].state().join("logs/metrics");
+        for round in 1..=3 {
+            let rows = std::fs::read_to_string(metrics.join(format!("{run}-{round:05}.jsonl")))?;
+            assert_eq!(
+                rows.lines().filter(|row| row.contains("total_steps\":2")).count(),
+                2,
+                "round {round}: {rows}"
+            );
+        }
+    }
+    // What is remembered is nothing in the first round, and then moves every adapter.
+    assert_eq!(adapters[0][0], adapters[1][0]);
+    assert_ne!(adapters[0][1], adapters[1][1]);
+    Ok(())
+}
+
 fn adapter_blob(consortium: &tests::consortium::Consortium, digest: &str) -> std::path::PathBuf {
     consortium.coordinator.state().join("blobs").join(digest)
 }

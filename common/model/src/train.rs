@@ -11,6 +11,7 @@ mod settings;
 mod state;
 mod trainer;
 mod watch;
+mod work;
 
 use sha2::{Digest, Sha256};
 
@@ -29,6 +30,7 @@ pub use self::settings::{Batching, EvaluationSettings, Schedule, TrainSettings};
 pub use self::state::Checkpoint;
 pub use self::trainer::Trainer;
 pub use self::watch::{Best, EvaluationReport};
+pub use self::work::{Length, PASS_MILLIONTHS, Work};
 
 /// Sequences of one forward pass when a validation set is measured in training: what `batch_size` is by
 /// default, so that an evaluation takes less memory than a training step, which also keeps activations.
@@ -82,14 +84,33 @@ pub struct TrainOutcome {
     pub supervised_tokens: u64,
 }
 
-/// Optimiser steps that a training on `samples` will have, and forward passes of its first epoch.
+/// How long a training on some samples will be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Planned {
+    /// Optimiser steps.
+    pub steps: u64,
+    /// The fewest that a training of this length has, wherever in the order it begins.
+    pub steps_min: u64,
+    /// Optimiser steps of a pass over all samples.
+    pub steps_of_a_pass: u64,
+    /// Forward passes of it.
+    pub forward_passes: u64,
+}
+
+/// How long a training on `samples` will be.
 ///
 /// # Errors
 /// `Setting`, `NothingSupervised`, as [`train`].
-pub fn planned_steps(base: &BaseModel, samples: &[Sample], settings: &TrainSettings) -> Result<(u64, u64)> {
+pub fn planned_steps(base: &BaseModel, samples: &[Sample], settings: &TrainSettings) -> Result<Planned> {
     settings.validate()?;
     let order = SampleOrder::new(lengths(&scorable(base, samples)?), settings);
-    Ok((order.total_steps(), order.passes_per_epoch() as u64))
+    let steps_of_a_pass = order.steps_per_epoch();
+    Ok(Planned {
+        steps: order.total_steps(),
+        steps_min: settings.work.steps_min(steps_of_a_pass),
+        steps_of_a_pass,
+        forward_passes: order.passes_per_epoch() as u64,
+    })
 }
 
 /// Trains `adapter`. `on_step` is called after each optimiser step, and the evaluation that followed it, with
@@ -112,7 +133,11 @@ pub fn train(
         scorable(base, data.validation)?;
     }
     let mut order = SampleOrder::new(lengths(&usable), settings);
-    let (total_steps, steps_per_epoch) = (order.total_steps(), order.steps_per_epoch());
+    let total_steps = order.total_steps();
+    if total_steps == 0 {
+        let reason = "so small a share of the samples is less than one step".to_owned();
+        return Err(ModelError::Setting { name: "epochs", reason });
+    }
     let mut header = Header { training: identity(base, &adapter, data, settings)?, ..Header::default() };
     let mut trainer = Trainer::new(base, adapter, settings, total_steps)?;
     let mut watch = Watch::new(settings.evaluation);
@@ -132,7 +157,9 @@ pub fn train(
             .collect();
         let mut report = trainer.step(&batches)?;
         header.count(&report);
-        if !data.validation.is_empty() && watch.is_due(report.step, steps_per_epoch, total_steps) {
+        if !data.validation.is_empty()
+            && watch.is_due(report.step, total_steps, order.ends_an_epoch(report.step))
+        {
             let measured =
                 evaluate(base, Some(&trainer.adapter), data.validation, EVALUATION_BATCH, &mut |_, _| {})?;
             report.evaluation = Some(watch.note(report.step, measured, &trainer.adapter));

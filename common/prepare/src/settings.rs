@@ -4,10 +4,13 @@
 
 use common::id::Round;
 use common::run;
+use model::train::{Length, Work};
 use model::{EvaluationSettings, LoadOptions, LoraSettings, TrainSettings};
 
 // A run file cannot ask for an adapter that the engine refuses.
 const _: () = assert!(common::limits::ADAPTER_RANK_MAX <= model::limits::LORA_RANK_MAX);
+// Both sides mean the same by a millionth of a pass.
+const _: () = assert!(run::PASS_MILLIONTHS == model::train::PASS_MILLIONTHS);
 
 /// How the base is held in memory.
 pub fn load_options(base: &run::BaseSettings) -> LoadOptions {
@@ -34,16 +37,35 @@ pub fn lora(adapter: &run::AdapterSettings) -> LoraSettings {
     }
 }
 
-/// The hyper-parameters of one round. The seed depends on the round, so that records come in another order
-/// each time, and on nothing else, so that a repeated round gives the same bytes.
+/// The hyper-parameters of one round. The seed depends on the round, so that whole passes come in another
+/// order each time, and on nothing else, so that a repeated round gives the same bytes. Rounds of a fraction
+/// or of steps go on in one order, of the run's seed: where one begins follows from its number, so that a
+/// site that missed a round, joined later or lost its state is where all the others are.
 pub fn of_round(training: &run::TrainingSettings, round: Round) -> TrainSettings {
-    TrainSettings { seed: seed_of(training.seed, round), ..self::training(training) }
+    let before = u64::from(round.0.saturating_sub(1));
+    TrainSettings {
+        seed: seed_of(training.seed, round),
+        work: work(training, before),
+        ..self::training(training)
+    }
+}
+
+/// What a training does of the records after so many of its length.
+fn work(training: &run::TrainingSettings, before: u64) -> Work {
+    let order_seed = training.seed;
+    match training.work() {
+        run::LocalWork::Steps(steps) => Work::Stretch { length: Length::Steps(steps), before, order_seed },
+        run::LocalWork::Epochs(epochs) => match epochs.as_whole() {
+            Some(passes) => Work::Passes(passes),
+            None => Work::Stretch { length: Length::Millionths(epochs.millionths()), before, order_seed },
+        },
+    }
 }
 
 /// The hyper-parameters of a training that is no round.
 pub fn training(training: &run::TrainingSettings) -> TrainSettings {
     TrainSettings {
-        epochs: u64::from(training.epochs),
+        work: work(training, 0),
         batch_size: training.batch_size,
         gradient_accumulation: training.gradient_accumulation,
         batching: match training.batching {
@@ -111,6 +133,18 @@ mod tests {
         assert_eq!(of_round(&terms, Round(1)), of_round(&terms, Round(1)));
         let later = run::TrainingSettings { seed: seed_after(terms.seed, 2), ..terms.clone() };
         assert_eq!(of_round(&later, Round(1)), of_round(&terms, Round(3)), "where another stopped");
+    }
+
+    #[test]
+    fn rounds_of_a_fraction_or_of_steps_go_on_in_one_order_and_whole_ones_as_they_always_did() {
+        let of = |text: &str, round| of_round(&serde_json::from_str(text).unwrap(), Round(round)).work;
+        let stretch = |length, before| Work::Stretch { length, before, order_seed: 9 };
+        let quarter = Length::Millionths(250_000);
+        assert_eq!(of(r#"{"epochs": 0.25, "seed": 9}"#, 1), stretch(quarter, 0));
+        assert_eq!(of(r#"{"epochs": 0.25, "seed": 9}"#, 6), stretch(quarter, 5));
+        assert_eq!(of(r#"{"steps": 20, "seed": 9}"#, 3), stretch(Length::Steps(20), 2));
+        assert_eq!(of(r#"{"epochs": 2, "seed": 9}"#, 3), Work::Passes(2));
+        assert_eq!(of("{}", 3), Work::Passes(1));
     }
 
     /// The defaults live twice; a run file that says nothing must mean what the engine does by default.

@@ -5,9 +5,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::aggregation::AggregationSettings;
 use super::error::{RunError, bound};
 use super::roster::{Member, Roster};
-use super::settings::{AdapterSettings, AggregationSettings, BaseSettings};
+use super::settings::{AdapterSettings, BaseSettings};
 use super::training::TrainingSettings;
 use crate::id::{Digest, Point, RunId};
 use crate::limits::{
@@ -134,6 +135,10 @@ impl RunManifest {
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
         validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
+        // What is agreed to does not depend on a default.
+        let is_said = self.training.epochs.is_some() || self.training.steps.is_some();
+        bound(is_said, "training.epochs", "left out", "given, or training.steps")?;
+        self.aggregation.validate()?;
         self.roster.validate()?;
         let members = self.roster.members.len();
         bound((1..=members).contains(&self.quorum), "quorum", self.quorum, "1 to the number of members")?;

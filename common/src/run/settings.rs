@@ -1,5 +1,5 @@
-//! The sections of a run file but `[training]`, with their defaults. Defaults are the common QLoRA recipe
-//! (rank 16, alpha 32, all linears, NF4).
+//! The sections of a run file but `[training]` and `[aggregation]`, with their defaults. Defaults are the
+//! common QLoRA recipe (rank 16, alpha 32, all linears, NF4).
 //!
 //! Used by `run`; both binaries read the fields. Invariant: what `validate` accepts is within `limits`.
 
@@ -196,44 +196,6 @@ pub struct BaseSettings {
 impl Default for BaseSettings {
     fn default() -> Self {
         Self { weights: WeightFormat::Nf4, compute: Compute::Bf16 }
-    }
-}
-
-/// How updates are combined.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum AggregationMethod {
-    /// Weighted mean of A and of B (FedAvg, as FedIT applies it to LoRA).
-    FedAvg,
-}
-
-/// What a site's update weighs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Weighting {
-    /// In proportion to its (rounded) record count, whatever a site says.
-    Records,
-    /// All sites alike.
-    Uniform,
-    /// In proportion to its record count, but no site above the larger of 2/n and 0.4 of the weight (n: the
-    /// sites that count); the rest is spread over the others in proportion. Changes nothing below three
-    /// sites.
-    Capped,
-}
-
-/// `[aggregation]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct AggregationSettings {
-    /// How updates are combined.
-    pub method: AggregationMethod,
-    /// What a site's update weighs.
-    pub weighting: Weighting,
-}
-
-impl Default for AggregationSettings {
-    fn default() -> Self {
-        Self { method: AggregationMethod::FedAvg, weighting: Weighting::Capped }
     }
 }
 

@@ -117,6 +117,35 @@ fn each_training_setting_has_a_name_and_a_bound() {
 }
 
 #[test]
+fn a_round_is_so_many_passes_or_so_many_steps_and_not_both() {
+    let work = |text: &str| {
+        let training: TrainingSettings = serde_json::from_str(text).unwrap();
+        training.validate().map(|()| training.work()).map_err(|error| error.to_string())
+    };
+    let epochs = |passes| Ok(LocalWork::Epochs(Epochs::nearest(passes).unwrap()));
+    assert_eq!(work("{}"), epochs(1.0));
+    assert_eq!(work(r#"{"epochs": 3}"#), epochs(3.0));
+    assert_eq!(work(r#"{"epochs": 0.25}"#), epochs(0.25));
+    assert_eq!(work(r#"{"steps": 20}"#), Ok(LocalWork::Steps(20)));
+    assert!(work(r#"{"epochs": 0.25, "steps": 20}"#).unwrap_err().contains("`training.steps`"));
+    for (text, key) in [
+        (r#"{"epochs": 0}"#, "training.epochs"),
+        (r#"{"epochs": 0.0009}"#, "training.epochs"),
+        (r#"{"epochs": 1001}"#, "training.epochs"),
+        (r#"{"steps": 0}"#, "training.steps"),
+        (r#"{"steps": 1000001}"#, "training.steps"),
+    ] {
+        assert!(work(text).unwrap_err().contains(key), "{text}");
+    }
+    let mut unsaid: TrainingSettings = serde_json::from_str(r#"{"batch_size": 4}"#).unwrap();
+    unsaid.say_work();
+    assert_eq!((unsaid.epochs, unsaid.steps), (Some(Epochs::whole(1)), None));
+    let mut steps: TrainingSettings = serde_json::from_str(r#"{"steps": 4}"#).unwrap();
+    steps.say_work();
+    assert_eq!((steps.epochs, steps.steps), (None, Some(4)));
+}
+
+#[test]
 fn early_stopping_needs_something_to_measure() {
     let mut spec = spec();
     spec.training.early_stopping_patience = 2;

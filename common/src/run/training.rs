@@ -3,14 +3,18 @@
 //!
 //! Used by `run` and by `site-agent train`. Invariant: what `validate` accepts is within `limits`.
 
+mod work;
+
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
 use crate::limits::{
-    BATCH_SIZE_MAX, CUTOFF_TOKENS_MAX, CUTOFF_TOKENS_MIN, EPOCHS_MAX, GRADIENT_ACCUMULATION_MAX,
-    IMPROVEMENT_NATS_MAX, KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX,
-    SCHEDULE_CYCLES_MAX, STEPS_MAX, VALIDATION_SHARE_MAX,
+    BATCH_SIZE_MAX, CUTOFF_TOKENS_MAX, CUTOFF_TOKENS_MIN, GRADIENT_ACCUMULATION_MAX, IMPROVEMENT_NATS_MAX,
+    KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX, SCHEDULE_CYCLES_MAX, STEPS_MAX,
+    VALIDATION_SHARE_MAX,
 };
+
+pub use work::{Epochs, LocalWork, PASS_MILLIONTHS};
 
 /// Learning-rate schedule, as transformers defines them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,8 +49,13 @@ pub enum Batching {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TrainingSettings {
-    /// Passes over the local records in each round.
-    pub epochs: u32,
+    /// Passes over the local records in each round: a whole number, or a fraction such as 0.25. A round goes
+    /// on in the order of the records where the last one ended. Without it and `steps`: one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epochs: Option<Epochs>,
+    /// Optimiser steps of each round, instead of `epochs`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u64>,
     /// Records (or packs) per forward pass.
     pub batch_size: usize,
     /// Forward passes per optimiser step.
@@ -101,7 +110,8 @@ pub struct TrainingSettings {
 impl Default for TrainingSettings {
     fn default() -> Self {
         Self {
-            epochs: 1,
+            epochs: Some(Epochs::whole(1)),
+            steps: None,
             batch_size: 8,
             gradient_accumulation: 1,
             batching: Batching::Shuffled,
@@ -136,7 +146,7 @@ impl TrainingSettings {
     /// # Errors
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
-        bound((1..=EPOCHS_MAX).contains(&self.epochs), "training.epochs", self.epochs, "1 to 1000")?;
+        self.validate_work()?;
         let batch = self.batch_size;
         bound((1..=BATCH_SIZE_MAX).contains(&batch), "training.batch_size", batch, "1 to 4096")?;
         let accumulation = self.gradient_accumulation;
@@ -161,6 +171,32 @@ impl TrainingSettings {
         let delta = self.early_stopping_min_delta;
         let is_fine = (0.0..=IMPROVEMENT_NATS_MAX).contains(&delta);
         bound(is_fine, "training.early_stopping_min_delta", delta, "0 to 10")
+    }
+
+    /// What a site does of its records in a round.
+    #[must_use]
+    pub fn work(&self) -> LocalWork {
+        match self.steps {
+            Some(steps) => LocalWork::Steps(steps),
+            None => LocalWork::Epochs(self.epochs.unwrap_or(Epochs::whole(1))),
+        }
+    }
+
+    /// Says what is meant where neither `epochs` nor `steps` is said, so that whoever reads it again need not
+    /// know the default.
+    pub fn say_work(&mut self) {
+        if self.steps.is_none() {
+            self.epochs.get_or_insert(Epochs::whole(1));
+        }
+    }
+
+    fn validate_work(&self) -> Result<(), RunError> {
+        let steps = self.steps.unwrap_or(1);
+        let expected = "left out where training.epochs is given";
+        bound(self.steps.is_none() || self.epochs.is_none(), "training.steps", steps, expected)?;
+        bound((1..=STEPS_MAX).contains(&steps), "training.steps", steps, "1 to 1000000")?;
+        let epochs = self.epochs.unwrap_or(Epochs::whole(1));
+        bound(epochs.is_in_bounds(), "training.epochs", epochs, "0.001 to 1000")
     }
 
     fn validate_optimiser(&self) -> Result<(), RunError> {

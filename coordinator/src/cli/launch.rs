@@ -52,10 +52,14 @@ A run file (paths are relative to it):
   rank = 16
   alpha = 32.0
   [training]
-  epochs = 1
+  epochs = 1            # passes in a round; 0.25: four rounds are a pass
+  # steps = 20          # instead of epochs: optimiser steps in a round
   batch_size = 8
   learning_rate = 2e-3
   schedule = \"constant\"
+  # [aggregation]
+  # server_optimizer = \"momentum\"  # also none (the default), adam, yogi, adagrad
+  # server_momentum = 0.5
   [overlap]
   enabled = true        # the default: each site leaves out records that are too
                         # close to the held-out ones; neither side shows a text

@@ -15,8 +15,9 @@ It begins with the round that was not published; what sites had sent for that
 one is not used again. To go on for more rounds than were planned, or with
 other settings, write `initial = \"RUN\"` in a run file and launch that.
 
-The optimizer at the sites begins anew in every round, so nothing else has to
-be restored. Sites that were revoked meanwhile take no part.
+The optimizer at the sites begins anew in every round, so nothing of it has to
+be restored. What `server_optimizer` remembers of earlier rounds does not go
+along, and rounds of a fraction of a pass begin a new pass in another order. Sites that were revoked meanwhile take no part.
 
 Example:
   coordinator resume 5f0c --follow";

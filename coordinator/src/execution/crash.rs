@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 28] = [
+pub const CRASH_POINTS: [&str; 30] = [
     "enrol-after-sign",
     "enrol-after-commit",
     "renew-after-commit",
@@ -25,6 +25,8 @@ pub const CRASH_POINTS: [&str; 28] = [
     "update-stored-after-journal",
     "receipt-before-answer",
     "aggregate-mid-write",
+    "server-step-mid-write",
+    "server-step-after-moments",
     "aggregate-after-file",
     "aggregated-before-journal",
     "aggregated-after-journal",

@@ -5,6 +5,7 @@
 pub(crate) mod held_out;
 mod initial;
 mod manifest;
+mod run_file;
 mod sites;
 
 use std::collections::BTreeMap;
@@ -24,28 +25,8 @@ use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
 use crate::overlap;
 use crate::round::launched::{LaunchedRun, PinnedFile, Sent};
 use crate::round::state::RunState;
-use crate::state_folder::config::{read_bounded, toml_reason};
 use crate::state_folder::{StateFolder, blobs};
 use crate::store::{SiteStatus, Store};
-
-/// Reads and checks a run file. Paths in it become absolute.
-///
-/// # Errors
-/// The file does not exist, cannot be read, or says something a run file may not say.
-pub fn read_run_file(path: &Path) -> Result<RunSpec> {
-    if !path.is_file() {
-        return Err(Error::Missing { what: "run file", path: path.to_path_buf() });
-    }
-    let refuse = |reason: String| Error::Config { path: path.to_path_buf(), reason };
-    let text = read_bounded(path)?;
-    let mut spec: RunSpec = toml::from_str(&text).map_err(|error| refuse(toml_reason(&text, &error)))?;
-    spec.validate().map_err(|error| refuse(error.to_string()))?;
-    let folder = path.parent().unwrap_or_else(|| Path::new("."));
-    spec.model = spec.model.map(|model| folder.join(model));
-    spec.validation = spec.validation.map(|file| folder.join(file));
-    spec.test = spec.test.map(|file| folder.join(file));
-    Ok(spec)
-}
 
 /// What a launch needs of the coordinator.
 #[derive(Clone, Copy)]
@@ -77,7 +58,7 @@ pub struct Prepared {
 /// The run file is wrong, a file it names is missing, another run is going, too few sites have joined, or
 /// the child process cannot describe the model.
 pub async fn from_file(desk: Desk<'_>, run_file: &Path) -> Result<Prepared> {
-    let spec = read_run_file(run_file)?;
+    let spec = run_file::read(run_file)?;
     let start = match &spec.initial {
         None => Start::default(),
         Some(text) => {

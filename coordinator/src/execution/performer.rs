@@ -3,6 +3,7 @@
 //! leaves the same files, named by the same digests.
 
 mod details;
+mod server_step;
 
 use std::future::Future;
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use common::id::{Digest, Round, RunId, SiteId};
 use common::run::{AggregationMethod, Weighting};
 use serde::{Deserialize, Serialize};
 
+use self::server_step::ServerStep;
 use crate::aggregate::{self, Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -23,7 +25,7 @@ use crate::overlap;
 use crate::round::effect::Effect;
 use crate::round::event::Event;
 use crate::round::launched::PinnedFile;
-use crate::round::state::{Metrics, Outlier, RunState, Score, Update};
+use crate::round::state::{Metrics, Outlier, RunState, Score, ServerState, Update};
 use crate::round::weight;
 use crate::state_folder::{StateFolder, blobs, parts};
 
@@ -111,6 +113,12 @@ impl Performer {
             manifest: launched.manifest,
             weighting: launched.weighting(),
             last: state.round(round).map_or(launched.initial, |record| record.from),
+            server: launched.spec.aggregation.server_rule().map(|rule| ServerStep {
+                run: launched.run,
+                round,
+                rule,
+                before: state.server_state(),
+            }),
         };
         let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
         // Named, so that a second method cannot be accepted in a run file before it is built here.
@@ -122,13 +130,14 @@ impl Performer {
                 (Input { site: site.clone(), path, records: update.records }, update.digest)
             })
             .collect();
-        let (digest, averaged) = blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
+        let (digest, server_state, averaged) =
+            blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
         let Averaged { error: aggregation_error, outliers } = averaged;
         for Outlier { site, norm_factor, cosine } in &outliers {
             tracing::warn!(run = %state.launched.run, %round, %site, norm_factor, cosine, "an update far from the others");
         }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers })
+        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers, server_state })
     }
 
     /// The aggregate is already durable; what is published must still be what was scored.
@@ -138,7 +147,7 @@ impl Performer {
         if found == adapter {
             Ok(Event::RoundPublished { round })
         } else {
-            Err(damaged("aggregate", adapter))
+            Err(blobs::damaged("aggregate", adapter))
         }
     }
 
@@ -214,7 +223,7 @@ impl Performer {
         });
         let (adapter, file) = found.await?;
         if adapter != state.model() {
-            return Err(damaged("published adapter", state.model()));
+            return Err(blobs::damaged("published adapter", state.model()));
         }
         if file != test.digest {
             let reason = "it changed since the run was launched".to_owned();
@@ -322,6 +331,8 @@ struct Terms {
     weighting: Weighting,
     /// The adapter that the round began with.
     last: Digest,
+    /// What follows from the mean, where it is not the next adapter itself.
+    server: Option<ServerStep>,
 }
 
 fn aggregate_files(
@@ -329,20 +340,26 @@ fn aggregate_files(
     terms: &Terms,
     inputs: &[(Input, Digest)],
     out: &std::path::Path,
-) -> Result<(Digest, Averaged)> {
+) -> Result<(Digest, Option<ServerState>, Averaged)> {
     let manifest = blobs::manifest(folder, terms.manifest)?;
     for (input, digest) in inputs {
         if blobs::digest_of(&input.path)? != *digest {
-            return Err(damaged("update", *digest));
+            return Err(blobs::damaged("update", *digest));
         }
     }
     let inputs: Vec<Input> = inputs.iter().map(|(input, _)| input.clone()).collect();
     let last = folder.blob(terms.last);
     let averaged = aggregate::aggregate(&inputs, terms.weighting, &manifest.tensors, &last, out)?;
-    let digest = blobs::digest_of(out)?;
-    blobs::adopt(folder, out, digest)?;
+    let stepped =
+        terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last)).transpose()?;
+    let (next, server_state) = match stepped {
+        None => (out.to_path_buf(), None),
+        Some((next, server_state)) => (next, Some(server_state)),
+    };
+    let digest = blobs::digest_of(&next)?;
+    blobs::adopt(folder, &next, digest)?;
     common::crash_point!("aggregate-after-file");
-    Ok((digest, averaged))
+    Ok((digest, server_state, averaged))
 }
 
 /// The part of a job that the run file says.
@@ -361,10 +378,6 @@ fn with_duration(mut scores: Vec<Metrics>, elapsed: Duration) -> Vec<Metrics> {
     let each = elapsed.as_millis() / u128::from(scores.len().max(1) as u64);
     scores.iter_mut().for_each(|metrics| metrics.duration_ms = u64::try_from(each).unwrap_or(u64::MAX));
     scores
-}
-
-fn damaged(what: &str, digest: Digest) -> Error {
-    Error::Internal(format!("the stored {what} {} does not have its digest any more", digest.short()))
 }
 
 fn no_score() -> Score {

@@ -8,6 +8,7 @@ mod usage;
 use std::fmt::Write as _;
 use std::path::Path;
 
+use common::run::LocalWork;
 use model::bounded;
 
 use self::usage::quoted;
@@ -199,14 +200,23 @@ fn facts(card: &mut String, state: &RunState) {
         ("adapter, as published", format!("`sha256 {}`", state.model())),
         ("base model as it was held", format!("`{}`", launched.model_fingerprint)),
         ("learning rate", spec.training.learning_rate.to_string()),
-        ("epochs a round", spec.training.epochs.to_string()),
+        local_work(spec.training.work()),
         ("seed", spec.training.seed.to_string()),
     ];
+    let server = spec.aggregation.server_rule().map(|rule| ("server optimiser", rule.to_string()));
     card.push_str("| | |\n|---|---|\n");
-    for (name, value) in rows {
+    for (name, value) in rows.into_iter().chain(server) {
         let _ = writeln!(card, "| {name} | {value} |");
     }
     card.push('\n');
+}
+
+/// What a site did of its records in a round.
+fn local_work(work: LocalWork) -> (&'static str, String) {
+    match work {
+        LocalWork::Epochs(epochs) => ("epochs a round", epochs.to_string()),
+        LocalWork::Steps(steps) => ("steps a round", format::grouped(steps)),
+    }
 }
 
 fn measurements(card: &mut String, sets: &[Measured<'_>]) {

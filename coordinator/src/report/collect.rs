@@ -67,6 +67,8 @@ fn run(state: &RunState, status: &RunReport) -> Run {
         id: status.run.clone(),
         name: status.name.clone(),
         rounds: status.rounds,
+        local_work: Some(state.launched.spec.training.work().to_string()),
+        server_optimizer: state.launched.spec.aggregation.server_rule().map(|rule| rule.to_string()),
         model: state.launched.model.display().to_string(),
         adapter_digest: status.adapter.clone(),
         phase: status.phase.clone(),

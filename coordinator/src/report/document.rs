@@ -59,6 +59,13 @@ pub struct Run {
     pub name: String,
     /// Rounds it has or will have.
     pub rounds: u32,
+    /// What each site trains in a round: `1 epoch`, `0.25 epochs`, `20 steps`. Not in reports of older
+    /// versions.
+    #[serde(default)]
+    pub local_work: Option<String>,
+    /// What the coordinator does with the mean: `momentum 0.5, rate 1`; `null` where it publishes the mean.
+    #[serde(default)]
+    pub server_optimizer: Option<String>,
     /// The base model's folder at the coordinator.
     pub model: String,
     /// SHA-256 of the newest published adapter, hexadecimal; of the initial one before the first round.

@@ -116,6 +116,8 @@ fn run() -> Run {
         id: "5f0c5f0c5f0c5f0c".to_owned(),
         name: "medqa <zh> & friends".to_owned(),
         rounds: 2,
+        local_work: Some("0.25 epochs".to_owned()),
+        server_optimizer: Some("momentum 0.5, rate 1".to_owned()),
         model: "tiny".to_owned(),
         adapter_digest: "ab".repeat(32),
         phase: "finished".to_owned(),

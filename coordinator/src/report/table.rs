@@ -31,6 +31,10 @@ pub fn render(report: &Report, language: Language) -> String {
     samples::questions(report, language, &mut lines);
     sites(report, language, &mut lines);
     lines.push(String::new());
+    if let Some(work) = &report.run.local_work {
+        let server = report.run.server_optimizer.as_deref().unwrap_or_else(|| w::NO_OPTIMIZER.get(language));
+        lines.extend(wrapped(&w::METHOD.with(language, &[work, &server]), COLUMNS));
+    }
     lines.extend(wrapped(&times(report, language), COLUMNS));
     for warning in &report.warnings {
         lines.extend(wrapped(warning, COLUMNS));
@@ -167,6 +171,7 @@ mod tests {
             "verified x 2",
             "11.9 % lower",
             "On 60 test",
+            "Each site trained 0.25 epochs a round; server optimiser: momentum 0.5, rate 1.",
         ] {
             assert!(flat.contains(expected), "{expected} is missing in\n{text}");
         }

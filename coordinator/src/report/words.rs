@@ -77,6 +77,10 @@ common::texts! {
     CUT: "(cut)", "（截断）";
     SAID_NOTHING: "(nothing)", "（无内容）";
     RECORDS_ROUNDED: "Record counts are rounded, as the sites report them. Bytes: since the launch of this run.", "记录数为站点报告的取整值。字节数自本次运行启动以来累计。";
+    LOCAL_WORK: "Each site trains in a round", "每轮在各站点训练";
+    SERVER_OPTIMIZER: "Server optimiser", "服务器优化器";
+    METHOD: "Each site trained {} a round; server optimiser: {}.", "各站点每轮训练 {}；服务器优化器：{}。";
+    NO_OPTIMIZER: "none, the mean is published", "无，直接发布平均值";
     TOOK: "Took {}.", "用时 {}。";
     TOOK_DEMO: "Took {}: set-up {}, run {}.", "用时 {}：准备 {}，运行 {}。";
     LEFT: "What left each hospital", "各医院发出的内容";

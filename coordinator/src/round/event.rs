@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::missing::Absence;
-use super::state::{Outlier, Score};
+use super::state::{Outlier, Score, ServerState};
 
 /// Something that happened, in the past tense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -113,6 +113,9 @@ pub enum Event {
         /// Updates in it that are far from the others; empty in journals of older versions.
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         outliers: Vec<Outlier>,
+        /// What the server's optimiser remembers, durable too; `None` without one, and in older journals.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        server_state: Option<ServerState>,
     },
     /// The round's aggregate was measured on the validation set.
     Scored {

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 
 use common::id::Digest;
 
-use super::state::{RoundRecord, RunState};
+use super::state::{RoundRecord, RunState, ServerState};
 
 /// How much of the past stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,6 +28,9 @@ fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
     let mut needed = BTreeSet::from([launched.manifest, launched.initial, state.model()]);
     needed.extend(launched.overlap.map(|terms| terms.set));
     needed.extend(best(state));
+    // What the server's optimiser remembers is of use to the next round alone; a new run begins without it.
+    needed
+        .extend(state.server_state().filter(|_| !state.is_over()).into_iter().flat_map(ServerState::digests));
     let published = |record: &&RoundRecord| record.published_at.is_some();
     let past: Vec<&RoundRecord> = state.rounds.iter().filter(published).collect();
     let open = state.rounds.iter().filter(|record| record.published_at.is_none());
@@ -39,7 +42,13 @@ fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
         needed.insert(record.from);
         needed.extend(record.aggregate.map(|aggregate| aggregate.digest));
     }
+    let unpublished = state.rounds.iter().filter(|record| record.published_at.is_none());
+    needed.extend(unpublished.flat_map(server_files));
     needed
+}
+
+fn server_files(record: &RoundRecord) -> impl Iterator<Item = Digest> + use<> {
+    record.aggregate.and_then(|aggregate| aggregate.server_state).into_iter().flat_map(ServerState::digests)
 }
 
 /// The published adapter with the lowest loss on the validation set.
@@ -56,7 +65,13 @@ pub fn named(states: &[&RunState]) -> BTreeSet<Digest> {
     let records = states.iter().flat_map(|state| &state.rounds);
     let digests = records.flat_map(|record| {
         let aggregate = record.aggregate.map(|aggregate| aggregate.digest);
-        record.updates.values().map(|update| update.digest).chain(aggregate).chain([record.from])
+        record
+            .updates
+            .values()
+            .map(|update| update.digest)
+            .chain(aggregate)
+            .chain([record.from])
+            .chain(server_files(record))
     });
     digests.collect()
 }

@@ -115,9 +115,10 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             return changed(consent::decided(state, site, *decision, now));
         }
         Event::SiteFailed { round, site, code } => return failed(state, *round, site, code, now),
-        Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers } => {
+        Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers, server_state } => {
             let (aggregation_error, duration_ms) = (*aggregation_error, *duration_ms);
-            let aggregate = Aggregate { digest: *digest, aggregation_error, duration_ms };
+            let server_state = *server_state;
+            let aggregate = Aggregate { digest: *digest, aggregation_error, duration_ms, server_state };
             return aggregated(state, *round, aggregate, outliers);
         }
         Event::Scored { round, score } => return scored(state, *round, score),

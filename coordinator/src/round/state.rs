@@ -165,6 +165,27 @@ pub struct Aggregate {
     pub aggregation_error: f64,
     /// Wall time of the aggregation.
     pub duration_ms: u64,
+    /// What the server's optimiser remembers; `None` without one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub server_state: Option<ServerState>,
+}
+
+/// The files in which the server's optimiser remembers earlier rounds, by SHA-256.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServerState {
+    /// The first moment.
+    pub first: Digest,
+    /// The second one, of an adaptive rule.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub second: Option<Digest>,
+}
+
+impl ServerState {
+    /// Its files.
+    pub fn digests(self) -> impl Iterator<Item = Digest> {
+        [Some(self.first), self.second].into_iter().flatten()
+    }
 }
 
 /// An update that was averaged and is far from the others.
@@ -336,6 +357,12 @@ impl RunState {
         let published = self.rounds.iter().rev().filter(|record| record.published_at.is_some());
         let mut aggregates = published.filter_map(|record| record.aggregate);
         aggregates.next().map_or(self.launched.initial, |aggregate| aggregate.digest)
+    }
+
+    /// What the server's optimiser remembers of the last published round; nothing before.
+    pub fn server_state(&self) -> Option<ServerState> {
+        let mut published = self.rounds.iter().rev().filter(|record| record.published_at.is_some());
+        published.next()?.aggregate?.server_state
     }
 
     /// Rounds that were published.

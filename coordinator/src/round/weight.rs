@@ -205,6 +205,7 @@ mod tests {
                 aggregation_error: 0.0,
                 duration_ms: 0,
                 outliers: vec![],
+                server_state: None,
             });
             apply(Event::Scored { round, score: Score::Unevaluated { reason: String::new() } });
             apply(Event::RoundPublished { round });

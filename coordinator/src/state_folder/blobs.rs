@@ -89,6 +89,11 @@ pub fn read_chunk(folder: &StateFolder, digest: Digest, offset: u64) -> Result<O
     Ok(Some((bytes, total)))
 }
 
+/// What to say of a blob that holds other bytes than its name says.
+pub fn damaged(what: &str, digest: Digest) -> Error {
+    Error::Internal(format!("the stored {what} {} does not have its digest any more", digest.short()))
+}
+
 /// Removes a file that may not be there.
 ///
 /// # Errors

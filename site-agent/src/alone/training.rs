@@ -42,8 +42,8 @@ pub(super) fn work(job: &TrainJob, stop: &AtomicBool, say: &mut Say<'_>) -> Resu
     let checkpoint = folder.checkpoint();
     let resume = if job.resume { checkpoint.read().map_err(PrepareError::from)? } else { None };
     let resumed_from = resume.as_ref().map_or(0, Checkpoint::step);
-    let (total_steps, passes) =
-        planned_steps(&base, &samples.training, &training).map_err(PrepareError::from)?;
+    let planned = planned_steps(&base, &samples.training, &training).map_err(PrepareError::from)?;
+    let (total_steps, passes) = (planned.steps, planned.forward_passes);
     let lora = adapter.settings();
     let (rank, alpha) = (lora.rank as u64, lora.alpha);
     let parameters = adapter.pairs().map(|(_, _, pair)| (pair.a.len() + pair.b.len()) as u64).sum();

@@ -5,7 +5,7 @@
 //! number.
 
 use common::page::grouped;
-use common::run::RunManifest;
+use common::run::{Epochs, LocalWork, RunManifest};
 
 use super::{PolicyConfig, PolicyRule};
 
@@ -88,13 +88,24 @@ impl PolicyConfig {
                 "clipping of gradients",
                 [training.max_gradient_norm, self.gradient_norm_max],
             ),
-            most(
-                PolicyRule::EpochsMax,
-                "epochs_max",
-                "passes in a round",
-                [f64::from(training.epochs), f64::from(self.epochs_max)],
-            ),
+            self.check_of_passes(training.work()),
         ]
+    }
+
+    fn check_of_passes(&self, work: LocalWork) -> Check {
+        let (asked, holds) = match work {
+            LocalWork::Epochs(epochs) => (epochs.to_string(), epochs <= Epochs::whole(self.epochs_max)),
+            // How many passes they are depends on the records, which only the worker sees: it asks again.
+            LocalWork::Steps(steps) => (format!("{} steps; counted before training", grouped(steps)), true),
+        };
+        Check {
+            rule: PolicyRule::EpochsMax,
+            key: "epochs_max",
+            what: "passes in a round",
+            allowed: format!("at most {}", self.epochs_max),
+            asked,
+            holds,
+        }
     }
 
     fn checks_of_extent(&self, manifest: &RunManifest) -> [Check; 7] {

@@ -2,7 +2,7 @@
 
 use common::id::{Digest, Point, RunId};
 use common::run::{
-    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, OverlapTerms, Roster,
+    AdapterSettings, AggregationSettings, BaseSettings, Epochs, HeldOutHashes, Member, OverlapTerms, Roster,
     RunManifest, TensorSpec,
 };
 use common::wire::message::PROTOCOL_VERSION;
@@ -49,7 +49,11 @@ fn a_run_that_is_made_to_read_single_records_is_refused_by_rule() {
     assert_eq!(refused(|t| t.epsilon = 1e12), Some(PolicyRule::EpsilonMax));
     assert_eq!(refused(|t| t.max_gradient_norm = 0.0), Some(PolicyRule::RunBounds));
     assert_eq!(refused(|t| t.max_gradient_norm = 1e30), Some(PolicyRule::GradientNormMax));
-    assert_eq!(refused(|t| t.epochs = 101), Some(PolicyRule::EpochsMax));
+    assert_eq!(refused(|t| t.epochs = Some(Epochs::whole(101))), Some(PolicyRule::EpochsMax));
+    assert_eq!(refused(|t| t.epochs = Epochs::nearest(100.5)), Some(PolicyRule::EpochsMax));
+    assert_eq!(refused(|t| t.epochs = Epochs::nearest(0.25)), None);
+    assert_eq!(refused(|t| t.steps = Some(20)), Some(PolicyRule::RunBounds), "both");
+    assert_eq!(refused(|t| (t.epochs, t.steps) = (None, Some(20))), None, "a pass is counted by the worker");
 }
 
 #[test]
@@ -57,7 +61,8 @@ fn an_update_of_few_records_or_few_steps_is_refused() {
     let policy = PolicyConfig::default();
     let refused = |batch_size, records, tokens, steps| {
         let training = TrainingSettings { batch_size, ..TrainingSettings::default() };
-        policy.permits_volume(&training, TrainingVolume { records, tokens, steps }).err()
+        let volume = TrainingVolume { records, tokens, steps, steps_of_a_pass: steps };
+        policy.permits_volume(&training, volume).err()
     };
     assert_eq!(refused(8, 200, 20_000, 25), None);
     assert_eq!(refused(1, 1, 100, 1), Some(PolicyRule::RecordsMin));
@@ -67,6 +72,22 @@ fn an_update_of_few_records_or_few_steps_is_refused() {
     assert_eq!(refused(100, 200, 20_000, 2), Some(PolicyRule::StepsMin));
     // A pack holds several records.
     assert_eq!(refused(1, 200, 20_000, 20), None);
+}
+
+#[test]
+fn a_round_that_is_less_than_a_pass_counts_what_it_is_trained_on() {
+    let policy = PolicyConfig::default();
+    let refused = |records, steps, steps_of_a_pass| {
+        let volume = TrainingVolume { records, tokens: records * 100, steps, steps_of_a_pass };
+        policy.permits_volume(&TrainingSettings::default(), volume).err()
+    };
+    assert_eq!(refused(800, 25, 100), None, "a quarter");
+    assert_eq!(refused(800, 12, 100), Some(PolicyRule::RecordsMin), "an eighth: 96 records");
+    assert_eq!(refused(1600, 9, 200), Some(PolicyRule::RecordsMin));
+    assert_eq!(refused(8000, 9, 100), Some(PolicyRule::StepsMin));
+    assert_eq!(refused(8000, 1, 1000), Some(PolicyRule::RecordsMin), "a single step is a gradient");
+    assert_eq!(refused(200, 2500, 25), None, "a hundred passes");
+    assert_eq!(refused(200, 2501, 25), Some(PolicyRule::EpochsMax));
 }
 
 #[test]

@@ -282,11 +282,13 @@ impl RoundTrainer {
             return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
         };
         let training = settings::training(&manifest.training);
-        let (steps, _) = planned_steps(base, &samples.training, &training)?;
+        let planned = planned_steps(base, &samples.training, &training)?;
         let volume = TrainingVolume {
             records: samples.training.len() as u64,
             tokens: samples.training.iter().map(|sample| sample.tokens.len() as u64).sum(),
-            steps,
+            // Not the round's own: a site takes part in every round of a run or in none.
+            steps: planned.steps_min,
+            steps_of_a_pass: planned.steps_of_a_pass,
         };
         self.config.policy.permits_volume(&manifest.training, volume).map_err(TrainError::forbidden)
     }

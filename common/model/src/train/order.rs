@@ -1,8 +1,9 @@
 //! Which samples each optimiser step trains on: a pure function of (lengths, settings, step). Called by
 //! `train`. Invariants: every epoch sees every sample once; every epoch has the same number of steps; a
-//! resumed run needs the step number only.
+//! resumed run needs the step number only, and a training that goes on where another ended its place.
 
 use std::cmp::Reverse;
+use std::ops::Range;
 
 use rand_chacha::ChaCha20Rng;
 use rand_chacha::rand_core::{RngCore, SeedableRng};
@@ -22,7 +23,8 @@ pub(super) struct SampleOrder {
     batching: Batching,
     batch_size: usize,
     accumulation: usize,
-    epochs: u64,
+    /// The steps of this training, counted from the beginning of the order.
+    steps: Range<u64>,
     seed: u64,
     passes_per_epoch: usize,
     /// The epoch whose passes are held, and those passes.
@@ -38,14 +40,16 @@ impl SampleOrder {
                 pack(&lengths, &order, capacity_tokens).len()
             }
         };
+        let passes_per_epoch = units.div_ceil(settings.batch_size);
+        let steps_per_epoch = passes_per_epoch.div_ceil(settings.gradient_accumulation) as u64;
         Self {
             lengths,
             batching: settings.batching,
             batch_size: settings.batch_size,
             accumulation: settings.gradient_accumulation,
-            epochs: settings.epochs,
-            seed: settings.seed,
-            passes_per_epoch: units.div_ceil(settings.batch_size),
+            steps: settings.work.range(steps_per_epoch),
+            seed: settings.work.order_seed().unwrap_or(settings.seed),
+            passes_per_epoch,
             current: None,
         }
     }
@@ -55,16 +59,22 @@ impl SampleOrder {
     }
 
     pub(super) fn total_steps(&self) -> u64 {
-        self.steps_per_epoch() * self.epochs
+        self.steps.end - self.steps.start
     }
 
     pub(super) fn passes_per_epoch(&self) -> usize {
         self.passes_per_epoch
     }
 
-    /// The sample indices of step `step` (counted from 0), one list for each forward pass. The last pass of
-    /// an epoch may be short, and its last step may have fewer passes: nothing is dropped.
+    /// Whether an epoch ends with step `step` of this training (counted from 1).
+    pub(super) fn ends_an_epoch(&self, step: u64) -> bool {
+        (self.steps.start + step).is_multiple_of(self.steps_per_epoch())
+    }
+
+    /// The sample indices of step `step` of this training (counted from 0), one list for each forward pass.
+    /// The last pass of an epoch may be short, and its last step may have fewer passes: nothing is dropped.
     pub(super) fn step(&mut self, step: u64) -> Vec<Vec<usize>> {
+        let step = self.steps.start + step;
         let (epoch, within) = (step / self.steps_per_epoch(), (step % self.steps_per_epoch()) as usize);
         if self.current.as_ref().is_none_or(|(held, _)| *held != epoch) {
             self.current = Some((epoch, self.passes(epoch)));
@@ -144,12 +154,14 @@ fn below(stream: &mut ChaCha20Rng, bound: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::{Length, Work};
 
     const KINDS: [Batching; 3] =
         [Batching::Shuffled, Batching::ByLength, Batching::Packed { capacity_tokens: 30 }];
 
     fn settings(batching: Batching) -> TrainSettings {
-        TrainSettings { epochs: 2, batch_size: 3, gradient_accumulation: 2, batching, ..Default::default() }
+        let work = Work::Passes(2);
+        TrainSettings { work, batch_size: 3, gradient_accumulation: 2, batching, ..Default::default() }
     }
 
     fn lengths() -> Vec<usize> {
@@ -177,6 +189,43 @@ mod tests {
             let other = TrainSettings { seed: 8, ..settings(kind) };
             assert_ne!(SampleOrder::new(lengths(), &other).step(0), plan.step(0), "{kind:?}");
         }
+    }
+
+    /// What the stretches of `length` train on, one after the other, each known by nothing but its number.
+    fn stretches(batching: Batching, length: Length, count: u64) -> Vec<Vec<usize>> {
+        let of = |before| {
+            let work = Work::Stretch { length, before, order_seed: 5 };
+            // Everything else of a round differs from round to round.
+            let mut plan =
+                SampleOrder::new(lengths(), &TrainSettings { work, seed: before, ..settings(batching) });
+            (0..plan.total_steps()).flat_map(|step| plan.step(step)).flatten().collect()
+        };
+        (0..count).map(of).collect()
+    }
+
+    #[test]
+    fn four_quarters_are_a_pass_and_the_next_four_another() {
+        for kind in KINDS {
+            let whole = Work::Stretch { length: Length::Millionths(1_000_000), before: 0, order_seed: 5 };
+            let mut plan = SampleOrder::new(lengths(), &TrainSettings { work: whole, ..settings(kind) });
+            let pass: Vec<usize> =
+                (0..plan.total_steps()).flat_map(|step| plan.step(step)).flatten().collect();
+            let quarters = stretches(kind, Length::Millionths(250_000), 8);
+            assert!(quarters.iter().all(|quarter| !quarter.is_empty()), "{kind:?}");
+            assert_eq!(quarters[..4].concat(), pass, "{kind:?}");
+            let mut second = quarters[4..].concat();
+            assert_ne!(second, pass, "{kind:?}");
+            second.sort_unstable();
+            assert_eq!(second, (0..40).collect::<Vec<_>>(), "{kind:?}");
+        }
+    }
+
+    #[test]
+    fn steps_go_on_across_the_end_of_a_pass() {
+        let steps = stretches(Batching::Shuffled, Length::Steps(3), 7).concat();
+        // 7 steps a pass: 21 steps are three of them.
+        let quarters = stretches(Batching::Shuffled, Length::Millionths(250_000), 12).concat();
+        assert_eq!(steps, quarters);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::work::{Length, Work};
 use crate::error::{ModelError, Result};
 
 /// Which samples share a forward pass. Either way every epoch sees every sample once, in an order that
@@ -69,8 +70,8 @@ pub enum Schedule {
 /// Hyper-parameters of one training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
-    /// Passes over the samples.
-    pub epochs: u64,
+    /// How much of the samples.
+    pub work: Work,
     /// Samples (or packs) of one forward pass.
     pub batch_size: usize,
     /// Forward passes of one optimiser step.
@@ -104,14 +105,14 @@ pub struct TrainSettings {
     pub neftune_alpha: f64,
     /// What is done with a validation set.
     pub evaluation: EvaluationSettings,
-    /// Seed of the batch order, of dropout and of noise.
+    /// Seed of dropout and of noise, and of the batch order unless `work` names one.
     pub seed: u64,
 }
 
 impl Default for TrainSettings {
     fn default() -> Self {
         Self {
-            epochs: 1,
+            work: Work::Passes(1),
             batch_size: 8,
             gradient_accumulation: 1,
             batching: Batching::Shuffled,
@@ -139,7 +140,13 @@ impl TrainSettings {
     /// `Setting` naming the first one that cannot.
     pub fn validate(&self) -> Result<()> {
         let at_least_one = "it must be at least 1";
-        require("epochs", self.epochs > 0, at_least_one)?;
+        match self.work {
+            Work::Passes(passes) => require("epochs", passes > 0, at_least_one)?,
+            Work::Stretch { length: Length::Steps(steps), .. } => require("steps", steps > 0, at_least_one)?,
+            Work::Stretch { length: Length::Millionths(share), .. } => {
+                require("epochs", share > 0, "it must be above 0")?;
+            }
+        }
         require("batch_size", self.batch_size > 0, at_least_one)?;
         require("gradient_accumulation", self.gradient_accumulation > 0, at_least_one)?;
         for (name, value) in [
@@ -190,6 +197,7 @@ mod tests {
         let restarts = Schedule::CosineWithRestarts { cycles: 0 };
         let decay = Schedule::Wsd { decay_steps: 0, decay_ratio: 1.1 };
         for (name, bad) in [
+            ("epochs", TrainSettings { work: Work::Passes(0), ..fine() }),
             ("beta2", TrainSettings { beta2: 1.0, ..fine() }),
             ("learning_rate", TrainSettings { learning_rate: f64::NAN, ..fine() }),
             ("batch_size", TrainSettings { batch_size: 0, ..fine() }),

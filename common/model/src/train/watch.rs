@@ -51,9 +51,10 @@ impl Watch {
     }
 
     /// Whether an evaluation is due after optimiser step `step` (counted from 1).
-    pub(super) fn is_due(&self, step: u64, steps_per_epoch: u64, total_steps: u64) -> bool {
-        let every = if self.settings.every_steps > 0 { self.settings.every_steps } else { steps_per_epoch };
-        step.is_multiple_of(every) || step == total_steps
+    pub(super) fn is_due(&self, step: u64, total_steps: u64, ends_an_epoch: bool) -> bool {
+        let every = self.settings.every_steps;
+        let is_turn = if every > 0 { step.is_multiple_of(every) } else { ends_an_epoch };
+        is_turn || step == total_steps
     }
 
     /// Takes note of an evaluation of `adapter` after step `step`.
@@ -139,9 +140,9 @@ mod tests {
     fn evaluations_are_due_every_so_often_and_at_the_end() {
         let due = |every_steps| {
             let watch = Watch::new(EvaluationSettings { every_steps, ..Default::default() });
-            (1..=10).filter(|step| watch.is_due(*step, 5, 10)).collect::<Vec<_>>()
+            (1..=11).filter(|step| watch.is_due(*step, 11, step % 5 == 0)).collect::<Vec<_>>()
         };
-        assert_eq!(due(4), [4, 8, 10]);
-        assert_eq!(due(0), [5, 10], "after each epoch");
+        assert_eq!(due(4), [4, 8, 11]);
+        assert_eq!(due(0), [5, 10, 11], "after each epoch");
     }
 }

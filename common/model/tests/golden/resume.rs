@@ -1,5 +1,6 @@
 //! Reproducibility on the fixture: a second run, a resumed run, and refusals.
 
+use model::train::Work;
 use model::{
     Adapter, BaseModel, Batching, Checkpoint, Compute, Control, EvaluationSettings, LoraSettings, ModelError,
     Sample, Schedule, TrainData, TrainOutcome, TrainSettings, WeightFormat, train,
@@ -9,7 +10,7 @@ use crate::folder::Folder;
 
 fn settings() -> TrainSettings {
     TrainSettings {
-        epochs: 2,
+        work: Work::Passes(2),
         batch_size: 3,
         gradient_accumulation: 2,
         learning_rate: 1e-2,
@@ -149,7 +150,7 @@ fn the_outcome_is_the_adapter_with_the_lowest_validation_loss() {
     // A rate at which it soon gets worse on what it has not seen.
     let evaluation = EvaluationSettings { every_steps: 1, ..Default::default() };
     let settings = TrainSettings {
-        epochs: 4,
+        work: Work::Passes(4),
         learning_rate: 0.1,
         schedule: Schedule::Constant,
         warmup_steps: 0,
@@ -177,7 +178,7 @@ fn packed_sorted_and_accumulated_epochs_give_the_same_update() {
     // rounding in a tiny gradient does not become a whole step of AdamW.
     let update = |batching: Batching, batch_size: usize| {
         let settings = TrainSettings {
-            epochs: 1,
+            work: Work::Passes(1),
             batch_size,
             gradient_accumulation: 24usize.div_ceil(batch_size),
             batching,

@@ -1,6 +1,7 @@
 //! Tests of the manifest's bounds. Run by `cargo test`.
 
 use super::*;
+use crate::run::Epochs;
 
 fn member(name: &str, key: u8) -> Member {
     Member { name: name.parse().unwrap(), key: Digest([key; 32]) }
@@ -27,6 +28,26 @@ pub(in crate::run) fn manifest() -> RunManifest {
     }
 }
 
+#[test]
+fn a_run_of_whole_passes_has_the_terms_that_it_always_had() {
+    let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+    assert!(text.contains(r#""training":{"epochs":1,"batch_size":8,"#), "{text}");
+    assert!(text.contains(r#""aggregation":{"method":"fedavg","weighting":"capped"},"quorum""#), "{text}");
+    let mut quarter = manifest();
+    quarter.training.epochs = Epochs::nearest(0.25);
+    quarter.aggregation =
+        serde_json::from_str(r#"{"server_optimizer":"momentum","server_momentum":0.5}"#).unwrap();
+    assert_eq!(quarter.validate(), Ok(()));
+    let text = String::from_utf8(quarter.to_bytes().unwrap()).unwrap();
+    assert!(text.contains(r#""training":{"epochs":0.25,"batch_size":8,"#), "{text}");
+    let server = r#""weighting":"capped","server_optimizer":"momentum","server_momentum":0.5}"#;
+    assert!(text.contains(server), "{text}");
+    assert_eq!(RunManifest::from_bytes(text.as_bytes()).unwrap(), quarter);
+    (quarter.training.epochs, quarter.training.steps) = (None, Some(20));
+    let text = String::from_utf8(quarter.to_bytes().unwrap()).unwrap();
+    assert!(text.contains(r#""training":{"steps":20,"batch_size":8,"#), "{text}");
+}
+
 /// A manifest that a hostile coordinator changed.
 fn changed(change: impl FnOnce(&mut RunManifest)) -> Result<(), RunError> {
     let mut changed = manifest();
@@ -37,14 +58,18 @@ fn changed(change: impl FnOnce(&mut RunManifest)) -> Result<(), RunError> {
 #[test]
 fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
     assert_eq!(manifest().validate(), Ok(()));
-    let attacks: [fn(&mut RunManifest); 21] = [
+    let attacks: [fn(&mut RunManifest); 25] = [
         |m| m.training.validation_share = 0.9999,
         |m| m.training.learning_rate = 1e14,
         |m| m.training.learning_rate = f64::NAN,
         |m| m.training.max_gradient_norm = 0.0,
-        |m| m.training.epochs = u32::MAX,
+        |m| m.training.epochs = Some(Epochs::whole(u32::MAX)),
+        |m| m.training.steps = Some(20),
+        |m| (m.training.epochs, m.training.steps) = (None, None),
         |m| m.training.batch_size = 0,
         |m| m.training.early_stopping_patience = 3,
+        |m| m.aggregation.server_momentum = Some(0.5),
+        |m| m.aggregation.server_tau = Some(f64::NAN),
         |m| m.adapter.rank = 100_000,
         |m| m.rounds = 0,
         |m| m.name = "\u{1b}[2J".into(),

@@ -81,6 +81,11 @@ pub(super) fn provenance(page: &Page<'_>) -> String {
     fact(w::PHASE, escape(&run.phase.replace('_', " ")));
     fact(w::LAUNCHED, escape(&run.launched));
     fact(w::ENDED, run.ended.as_ref().map_or_else(|| page.word(w::GOING), |ended| escape(ended)));
+    if let Some(work) = &run.local_work {
+        fact(w::LOCAL_WORK, escape(work));
+        let none = || page.word(w::NO_OPTIMIZER);
+        fact(w::SERVER_OPTIMIZER, run.server_optimizer.as_ref().map_or_else(none, |rule| escape(rule)));
+    }
     fact(w::BASE_MODEL, escape(&run.model));
     fact(w::FINGERPRINT, digest(&origin.base_fingerprint));
     let published = page.report.rounds.iter().any(|round| round.adapter_digest.is_some());

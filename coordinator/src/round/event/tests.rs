@@ -43,6 +43,20 @@ fn an_old_journal_replays_and_is_written_under_the_same_names() {
 }
 
 #[test]
+fn an_average_without_a_servers_optimiser_is_written_as_before() {
+    let digest = Digest::of(b"x");
+    let body = format!(
+        r#"{{"event":"aggregated","round":1,"digest":"{digest}","aggregation_error":0.5,"duration_ms":7}}"#
+    );
+    let event: Event = serde_json::from_str(&body).unwrap();
+    assert_eq!(serde_json::to_string(&event).unwrap(), body);
+    let with = body.replace("7}", &format!(r#"7,"server_state":{{"first":"{digest}"}}}}"#));
+    let event: Event = serde_json::from_str(&with).unwrap();
+    assert!(matches!(event, Event::Aggregated { server_state: Some(state), .. } if state.first == digest));
+    assert_eq!(serde_json::to_string(&event).unwrap(), with);
+}
+
+#[test]
 fn states_and_phases_keep_their_written_names() {
     for (phase, written) in [
         (Phase::MeasuringBase, r#""idle""#),

@@ -5,6 +5,7 @@ use common::id::RunId;
 
 use super::*;
 use crate::round::scheduler::tests::launched_run;
+use crate::round::state::{Aggregate, Phase};
 
 const RULE: Rule = Rule { update_rounds: 2, adapter_rounds: 3 };
 
@@ -72,6 +73,37 @@ fn of_two_hundred_rounds_the_newest_and_the_best_stay() {
         assert!(surplus.contains(&digest(gone)), "{gone}");
     }
     assert_eq!(surplus.len(), 2 * 198 + 195, "updates of 198 rounds, and 195 adapters");
+}
+
+#[test]
+fn what_the_servers_optimiser_remembers_stays_for_the_next_round_alone() {
+    let mut state = run(1, 5);
+    let kept = |round: u32| ServerState {
+        first: digest(&format!("m {round}")),
+        second: Some(digest(&format!("v {round}"))),
+    };
+    let remember = |record: &mut RoundRecord| {
+        let server_state = Some(kept(record.round.0));
+        let digest = digest(&format!("1 adapter {}", record.round));
+        record.aggregate = Some(Aggregate { digest, aggregation_error: 0.0, duration_ms: 0, server_state });
+    };
+    state.rounds.iter_mut().take(5).for_each(remember);
+    assert_eq!(state.server_state(), Some(kept(5)));
+    let gone = |state: &RunState, round: u32| {
+        let surplus = surplus(&[state], RULE);
+        let gone: Vec<bool> = kept(round).digests().map(|digest| surplus.contains(&digest)).collect();
+        assert_eq!(gone[0], gone[1]);
+        gone[0]
+    };
+    assert_eq!((gone(&state, 4), gone(&state, 5)), (true, false));
+    // Averaged, and not published: a crash now needs both, the one to be the last and the one before it.
+    state.rounds.iter_mut().for_each(remember);
+    assert_eq!(state.server_state(), Some(kept(5)));
+    assert_eq!((gone(&state, 4), gone(&state, 5), gone(&state, 6)), (true, false, false));
+    state.rounds[5].published_at = Some(Timestamp(3));
+    assert_eq!((gone(&state, 5), gone(&state, 6)), (true, false));
+    state.phase = Phase::Finished;
+    assert!(gone(&state, 6), "a new run begins without it");
 }
 
 #[test]

@@ -87,6 +87,7 @@ fn perform(effect: &Effect) -> Option<Event> {
                 aggregation_error: 0.1,
                 duration_ms: 2,
                 outliers: vec![],
+                server_state: None,
             })
         }
         Effect::Score { round, .. } => Some(Event::Scored { round: *round, score: measured(5.0) }),
@@ -123,6 +124,7 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
         aggregation_error: 0.0,
         duration_ms: 1,
         outliers: vec![],
+        server_state: None,
     };
     assert_eq!(advance(&mut state, aggregated, 5), [Effect::Score { round: Round(1), adapter: digest }]);
     let effects = advance(&mut state, Event::Scored { round: Round(1), score: measured(5.0) }, 6);
@@ -310,6 +312,7 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
                 aggregation_error: 0.0,
                 duration_ms: 0,
                 outliers: vec![],
+                server_state: None,
             },
             5 => {
                 use SiteDecision::{Approved, Declined, Withdrawn};

@@ -5,7 +5,7 @@
 
 use common::id::{Digest, SiteId};
 use common::page::grouped;
-use common::run::{AggregationMethod, Compute, RunManifest, WeightFormat, Weighting};
+use common::run::{AggregationMethod, Compute, LocalWork, RunManifest, WeightFormat, Weighting};
 use common::terminal::visible;
 
 use super::page::Page;
@@ -76,8 +76,8 @@ fn duration(page: &mut Page, manifest: &RunManifest) {
     page.row(
         "a round",
         &format!(
-            "{} over this site's records, {} records a step ({} x {})",
-            counted(training.epochs.into(), "pass", "passes"),
+            "{}, {} records a step ({} x {})",
+            work(training.work()),
             grouped((training.batch_size as u64).saturating_mul(training.gradient_accumulation as u64)),
             grouped(training.gradient_accumulation as u64),
             grouped(training.batch_size as u64),
@@ -92,6 +92,20 @@ fn duration(page: &mut Page, manifest: &RunManifest) {
             grouped(training.cutoff_tokens as u64)
         ),
     );
+}
+
+/// What is trained in a round, of the site's records.
+fn work(work: LocalWork) -> String {
+    const GOES_ON: &str = "each round goes on in their order where the last one ended";
+    match work {
+        LocalWork::Steps(steps) => {
+            format!("{} over this site's records; {GOES_ON}", counted(steps, "step", "steps"))
+        }
+        LocalWork::Epochs(epochs) => match epochs.as_whole() {
+            Some(passes) => format!("{} over this site's records", counted(passes, "pass", "passes")),
+            None => format!("{epochs} of a pass over this site's records; {GOES_ON}"),
+        },
+    }
 }
 
 fn leaving(page: &mut Page, described: &Described<'_>) {
@@ -159,6 +173,11 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
         "result",
         &format!("the mean of all updates, each weighed {weight}; every member gets it after each round"),
     );
+    if let Some(rule) = manifest.aggregation.server_rule() {
+        let words =
+            format!("the coordinator goes on from the mean by what it keeps of earlier rounds ({rule})");
+        page.row("", &words);
+    }
 }
 
 fn members(page: &mut Page, described: &Described<'_>) {
@@ -278,6 +297,22 @@ pub(super) mod tests {
         ] {
             assert!(text.contains(expected), "{expected} is not in: {text}");
         }
+    }
+
+    #[test]
+    fn a_fraction_steps_and_the_servers_optimiser_are_said() {
+        let with = |training: &str, aggregation: &str| {
+            let training = serde_json::from_str(training).unwrap();
+            let aggregation = serde_json::from_str(aggregation).unwrap();
+            said(&RunManifest { training, aggregation, ..manifest() }, true)
+        };
+        let text = with(r#"{"epochs": 0.25}"#, r#"{"server_optimizer": "momentum"}"#);
+        let goes_on = "each round goes on in their order where the last one ended, 8 records a step";
+        assert!(text.contains(&format!("0.25 of a pass over this site's records; {goes_on}")), "{text}");
+        assert!(text.contains("keeps of earlier rounds (momentum 0.5, rate 1)"), "{text}");
+        let text = with(r#"{"steps": 20}"#, "{}");
+        assert!(text.contains(&format!("20 steps over this site's records; {goes_on}")), "{text}");
+        assert!(!text.contains("earlier rounds"), "{text}");
     }
 
     #[test]

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use common::limits::CONFIG_BYTES_MAX;
-use common::run::{Batching, Compute, RunError, Schedule, TargetModules, WeightFormat};
+use common::run::{Batching, Compute, Epochs, RunError, Schedule, TargetModules, WeightFormat};
 use common::toml_text;
 use serde::de::DeserializeOwned;
 
@@ -71,9 +71,12 @@ compute = \"bf16\"
 #[derive(Clone, Debug, Default, clap::Args)]
 #[command(next_help_heading = "Settings (each replaces the one of --config)")]
 pub(super) struct Flags {
-    /// Passes over the records.
+    /// Passes over the records: a whole number or a fraction such as 0.25.
     #[arg(long, value_name = "N")]
-    epochs: Option<u32>,
+    epochs: Option<Epochs>,
+    /// Optimiser steps, instead of --epochs.
+    #[arg(long, value_name = "N", conflicts_with = "epochs")]
+    steps: Option<u64>,
     /// Records (or packs) per forward pass.
     #[arg(long, value_name = "N")]
     batch_size: Option<usize>,
@@ -190,7 +193,11 @@ impl Flags {
                 $(if let Some(value) = self.$field { settings.$section.$field = value; })*
             };
         }
-        replace!(training: epochs batch_size gradient_accumulation batching cutoff_tokens learning_rate schedule);
+        // One of the two says how long: a flag replaces whichever the file gives.
+        if self.epochs.is_some() || self.steps.is_some() {
+            (settings.training.epochs, settings.training.steps) = (self.epochs, self.steps);
+        }
+        replace!(training: batch_size gradient_accumulation batching cutoff_tokens learning_rate schedule);
         replace!(training: schedule_cycles decay_steps decay_ratio warmup_steps warmup_ratio weight_decay beta1);
         replace!(training: beta2 epsilon max_gradient_norm kl_weight neftune_alpha validation_share seed);
         replace!(training: evaluate_every_steps early_stopping_patience early_stopping_min_delta keep_best);
@@ -263,6 +270,8 @@ fn explained(text: &str, error: &toml::de::Error) -> String {
 
 #[cfg(test)]
 mod tests {
+    use common::run::LocalWork;
+
     use super::*;
 
     fn with(text: &str, flags: Flags, has_validation: bool) -> Result<LocalSettings, SiteError> {
@@ -274,10 +283,13 @@ mod tests {
 
     #[test]
     fn flags_go_before_the_file_and_the_file_before_the_defaults() {
-        let flags = Flags { epochs: Some(3), schedule: Some(Schedule::Wsd), ..Flags::default() };
+        let flags =
+            Flags { epochs: Some(Epochs::whole(3)), schedule: Some(Schedule::Wsd), ..Flags::default() };
         let text = "[training]\nepochs = 2\nbatch_size = 4\n[adapter]\nrank = 8\n[base]\ncompute = 'f32'";
         let settings = with(text, flags, false).unwrap();
-        assert_eq!((settings.training.epochs, settings.training.batch_size), (3, 4));
+        assert_eq!((settings.training.epochs, settings.training.batch_size), (Some(Epochs::whole(3)), 4));
+        let steps = with(text, Flags { steps: Some(20), ..Flags::default() }, false).unwrap();
+        assert_eq!(steps.training.work(), LocalWork::Steps(20));
         assert_eq!((settings.training.schedule, settings.adapter.rank), (Schedule::Wsd, 8));
         assert_eq!((settings.base.compute, settings.base.weights), (Compute::F32, WeightFormat::Nf4));
         assert_eq!(settings.training.seed, LocalSettings::default().training.seed);
@@ -296,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_run_files_we_ship_are_settings_too() {
-        for name in ["demo.toml", "medqa-zh.toml"] {
+        for name in ["demo.toml", "medqa-zh.toml", "medqa-zh-best.toml"] {
             let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/runs").join(name);
             settings(Some(&path), Flags::default(), false).unwrap();
         }
@@ -307,6 +319,7 @@ mod tests {
         let sentence = |text: &str| with(text, Flags::default(), false).unwrap_err().to_string();
         assert!(sentence("[training]\nepoch = 2").contains("epoch"));
         assert!(sentence("[trainig]\nepochs = 2").contains("trainig"));
+        assert!(sentence("[training]\nepochs = 0.5\nsteps = 20").contains("training.steps is 20"));
         assert!(sentence("[training]\nkl_weight = -1.0").starts_with("training.kl_weight is -1"));
         assert!(sentence("[training]\nearly_stopping_patience = 2").contains("nothing to measure"));
         assert!(with("[training]\nearly_stopping_patience = 2", Flags::default(), true).is_ok());

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use model::train::Work;
 use model::{
     Adapter, BaseModel, ChatTokenizer, Compute, Control, LoadOptions, LoraSettings, Message, Role, Sample,
     Schedule, TrainData, TrainSettings, WeightFormat, evaluate, export_merged, train,
@@ -36,7 +37,7 @@ pub(crate) fn run(
         // The last passes settle; the first ones must move far.
         let learning_rate = if pass * 3 < passes * 2 { 3e-3 } else { 1e-3 };
         let settings = TrainSettings {
-            epochs: 2,
+            work: Work::Passes(2),
             batch_size: BATCH,
             gradient_accumulation: 1,
             learning_rate,

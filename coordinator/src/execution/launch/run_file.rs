@@ -1,0 +1,74 @@
+//! Reads a run file. Called by `launch`. Invariants: what it returns is within the bounds of any run, and
+//! says how long a round is, also where the file leaves that to the default: sites agree to nothing unsaid.
+
+use std::path::Path;
+
+use common::run::RunSpec;
+
+use crate::error::{Error, Result};
+use crate::state_folder::config::{read_bounded, toml_reason};
+
+/// Reads and checks a run file. Paths in it become absolute.
+///
+/// # Errors
+/// The file does not exist, cannot be read, or says something a run file may not say.
+pub(super) fn read(path: &Path) -> Result<RunSpec> {
+    if !path.is_file() {
+        return Err(Error::Missing { what: "run file", path: path.to_path_buf() });
+    }
+    let refuse = |reason: String| Error::Config { path: path.to_path_buf(), reason };
+    let text = read_bounded(path)?;
+    let mut spec: RunSpec = toml::from_str(&text).map_err(|error| refuse(toml_reason(&text, &error)))?;
+    spec.validate().map_err(|error| refuse(error.to_string()))?;
+    spec.training.say_work();
+    let folder = path.parent().unwrap_or_else(|| Path::new("."));
+    spec.model = spec.model.map(|model| folder.join(model));
+    spec.validation = spec.validation.map(|file| folder.join(file));
+    spec.test = spec.test.map(|file| folder.join(file));
+    Ok(spec)
+}
+
+#[cfg(test)]
+mod tests {
+    use common::run::{Epochs, LocalWork, ServerRule};
+
+    use super::*;
+
+    fn run(sections: &str) -> Result<RunSpec> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("run.toml");
+        std::fs::write(&path, format!("name = \"t\"\nrounds = 1\n[quorum]\nsites = 1\n{sections}")).unwrap();
+        read(&path)
+    }
+
+    #[test]
+    fn how_long_a_round_is_is_said_also_where_the_file_leaves_it_to_the_default() {
+        let said = |training: &str| {
+            let training = run(&format!("[training]\n{training}\n")).unwrap().training;
+            (training.epochs, training.steps)
+        };
+        assert_eq!(said("batch_size = 4"), (Some(Epochs::whole(1)), None));
+        assert_eq!(said("epochs = 0.25"), (Epochs::nearest(0.25), None));
+        assert_eq!(said("steps = 20"), (None, Some(20)));
+        let error = run("[training]\nepochs = 1\nsteps = 20\n").unwrap_err();
+        assert!(error.is_user_error() && error.to_string().contains("training.steps"), "{error}");
+    }
+
+    #[test]
+    fn the_server_s_numbers_are_refused_where_nothing_uses_them() {
+        let error = run("[training]\n[aggregation]\nserver_momentum = 0.5\n").unwrap_err();
+        assert!(error.to_string().contains("aggregation.server_optimizer"), "{error}");
+        let unknown = run("[training]\n[aggregation]\nserver_optimizer = \"sgd\"\n").unwrap_err();
+        assert!(unknown.to_string().contains("adagrad"), "{unknown}");
+    }
+
+    #[test]
+    fn the_best_run_file_says_what_its_header_says() {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/runs/medqa-zh-best.toml");
+        let spec = read(&path).unwrap();
+        let eighth = LocalWork::Epochs(Epochs::nearest(0.125).unwrap());
+        assert_eq!((spec.rounds, spec.training.work()), (24, eighth));
+        let rule = ServerRule::Momentum { momentum: 0.5, rate: 1.0 };
+        assert_eq!(spec.aggregation.server_rule(), Some(rule));
+    }
+}
