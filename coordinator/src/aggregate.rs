@@ -1,13 +1,16 @@
-//! Turns a round's updates into one adapter file and says how good the averaging was. Called by
-//! `execution::performer` in a blocking thread. Invariants: the output is a function of the inputs' bytes
-//! and weights alone (site order, f64, one rounding); all inputs are read in blocks in lock-step, so memory
-//! is 64 K elements x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
+//! Turns a round's updates into one adapter file and says which updates are far from the others, and, asked
+//! apart, how good the averaging was. Called by `execution::performer` in a blocking thread. Invariants: the
+//! output is a function of the inputs' bytes and weights alone (site order, f64, one rounding), whatever the
+//! number of threads; cost is linear in the sites, and memory is a few blocks of `AGGREGATE_BLOCK_BYTES_MAX`
+//! for each thread, whatever the adapter's size and the number of sites.
 
+pub mod aggregation_error;
 mod error;
-mod fedavg;
-mod gram;
+mod lanes;
+mod mean;
 mod outliers;
 mod panels;
+mod parallel;
 
 use std::path::{Path, PathBuf};
 
@@ -16,8 +19,10 @@ use common::id::SiteId;
 use common::limits::{ADAPTER_GROWTH_MAX, AGGREGATE_NORM_MAX};
 use common::run::{TensorSpec, Weighting};
 
-use self::gram::{ModuleGram, SquaredNorms};
-use self::panels::{BLOCK_ELEMENTS, Reader, panels};
+use self::aggregation_error::Module;
+use self::panels::{Blocks, Reader};
+use self::parallel::{Pieces, all_cores};
+use crate::limits::OUTLIER_SITES_MIN;
 use crate::round::state::Outlier;
 use crate::round::weight;
 
@@ -37,14 +42,12 @@ pub struct Input {
 /// What an averaging found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Averaged {
-    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||, over all modules.
-    pub error: f64,
     /// Updates that are far from the others.
     pub outliers: Vec<Outlier>,
 }
 
-/// Writes the weighted mean of `inputs` to `out` (fsynced) and says how good it is. `last` is the adapter
-/// that they were trained from.
+/// Writes the weighted mean of `inputs` to `out` (fsynced) and says which are far from the others. `last` is
+/// the adapter that they were trained from.
 ///
 /// # Errors
 /// No input has a weight, an input is not what it was when it was accepted, `out` cannot be written, or sites
@@ -56,6 +59,79 @@ pub fn aggregate(
     last: &Path,
     out: &Path,
 ) -> Result<Averaged, AggregateError> {
+    aggregate_on(all_cores(), inputs, weighting, tensors, last, out)
+}
+
+/// As [`aggregate`], on so many threads.
+fn aggregate_on(
+    threads: usize,
+    inputs: &[Input],
+    weighting: Weighting,
+    tensors: &[TensorSpec],
+    last: &Path,
+    out: &Path,
+) -> Result<Averaged, AggregateError> {
+    let (readers, p) = opened(inputs, weighting, tensors)?;
+    let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
+    let blocks = Blocks::of(tensors, readers.len());
+    let of = Averaging { readers: &readers, p: &p, last: &last, blocks: &blocks, threads };
+    let squared = of.write_mean(AdapterWriter::create(out, tensors)?)?;
+    let norms: Vec<f64> = squared.into_iter().map(f64::sqrt).collect();
+    let outliers = if of.is_compared() { outliers::find(of, &norms)? } else { Vec::new() };
+    let before = last.check_values().map_err(AggregateError::Last)?;
+    let mean = AdapterReader::open(out, tensors).and_then(|mean| mean.check_values());
+    let checked = mean.and_then(|mean| {
+        mean.check_norm(AGGREGATE_NORM_MAX)?;
+        mean.check_growth(&before.norms(), ADAPTER_GROWTH_MAX)
+    });
+    match checked {
+        Ok(()) => Ok(Averaged { outliers }),
+        Err(error) if error.is_retryable() => Err(error.into()),
+        Err(source) => Err(AggregateError::Refused { source, outliers }),
+    }
+}
+
+/// What is averaged, and how.
+#[derive(Debug, Clone, Copy)]
+struct Averaging<'a> {
+    readers: &'a [Reader],
+    /// Each update's weight; they sum to 1.
+    p: &'a [f64],
+    last: &'a AdapterReader,
+    blocks: &'a Blocks,
+    threads: usize,
+}
+
+impl Averaging<'_> {
+    /// Whether there are enough updates to see which is far from the others.
+    fn is_compared(&self) -> bool {
+        self.readers.len() >= OUTLIER_SITES_MIN
+    }
+
+    /// Writes the mean, and gives the squared norms of the sites' changes where they are compared.
+    fn write_mean(&self, mut writer: AdapterWriter) -> Result<Vec<f64>, AggregateError> {
+        let mut squared = vec![0.0; self.readers.len()];
+        self.blocks.pieces(self.threads).in_order(
+            mean::Scratch::default,
+            |scratch, piece| scratch.of_block(self, self.blocks.list[piece]),
+            |block| {
+                writer.append(&block.values)?;
+                squared.iter_mut().zip(&block.squared).for_each(|(sum, more)| *sum += more);
+                common::crash_point!("aggregate-mid-write");
+                Ok(())
+            },
+        )?;
+        writer.finish()?;
+        Ok(squared)
+    }
+}
+
+/// The updates in site order, and their weights.
+fn opened(
+    inputs: &[Input],
+    weighting: Weighting,
+    tensors: &[TensorSpec],
+) -> Result<(Vec<Reader>, Vec<f64>), AggregateError> {
     let mut inputs: Vec<&Input> = inputs.iter().collect();
     inputs.sort_by(|left, right| left.site.cmp(&right.site));
     let records: Vec<u64> = inputs.iter().map(|input| input.records).collect();
@@ -64,77 +140,29 @@ pub fn aggregate(
         Ok(reader) => Ok((input.site.clone(), reader)),
         Err(source) => Err(AggregateError::Update { site: input.site.clone(), source }),
     };
-    let readers = inputs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
-    let outliers = outliers::find(&readers, &last, tensors)?;
-    write_mean(&readers, tensors, &p, out)?;
-    let before = last.check_values().map_err(AggregateError::Last)?;
-    let mean = AdapterReader::open(out, tensors).and_then(|mean| mean.check_values());
-    let checked = mean.and_then(|mean| {
-        mean.check_norm(AGGREGATE_NORM_MAX)?;
-        mean.check_growth(&before.norms(), ADAPTER_GROWTH_MAX)
-    });
-    match checked {
-        Ok(()) => {}
-        Err(error) if error.is_retryable() => return Err(error.into()),
-        Err(source) => return Err(AggregateError::Refused { source, outliers }),
-    }
-    let mut norms = SquaredNorms::default();
-    for module in modules(tensors)? {
-        norms.add(module_norms(&readers, tensors, module, &p)?);
-    }
-    Ok(Averaged { error: norms.relative_error(), outliers })
+    Ok((inputs.iter().map(open).collect::<Result<_, _>>()?, p))
 }
 
-fn write_mean(
-    readers: &[Reader],
-    tensors: &[TensorSpec],
-    p: &[f64],
-    out: &Path,
-) -> Result<(), AggregateError> {
-    let mut writer = AdapterWriter::create(out, tensors)?;
-    for (index, spec) in tensors.iter().enumerate() {
-        let elements = spec.shape[0] * spec.shape[1];
-        for first in (0..elements).step_by(BLOCK_ELEMENTS) {
-            let panels = panels(readers, index, first, BLOCK_ELEMENTS.min(elements - first))?;
-            writer.append(&fedavg::mean(&panels, p))?;
-            common::crash_point!("aggregate-mid-write");
-        }
-    }
-    Ok(writer.finish()?)
-}
-
-/// Positions of one module's tensors.
-#[derive(Debug, Clone, Copy)]
-struct Module {
-    a: usize,
-    b: usize,
-}
-
-/// Gram norms of one module, streamed: B by rows (contiguous), A by columns (rank reads a panel).
-fn module_norms(
-    readers: &[Reader],
-    tensors: &[TensorSpec],
-    Module { a, b }: Module,
-    p: &[f64],
-) -> Result<SquaredNorms, AggregateError> {
-    let ([rank, columns], [rows, _]) = (tensors[a].shape, tensors[b].shape);
-    let side = (BLOCK_ELEMENTS / rank.max(1)).max(1);
-    let mut gram = ModuleGram::new(readers.len(), rank);
-    for first in (0..rows).step_by(side) {
-        let count = side.min(rows - first);
-        gram.add_b_rows(&panels(readers, b, first * rank, count * rank)?);
-    }
-    for first in (0..columns).step_by(side) {
-        let count = side.min(columns - first);
-        let mut joined: Vec<Vec<f32>> = vec![Vec::with_capacity(rank * count); readers.len()];
-        for row in 0..rank {
-            let part = panels(readers, a, row * columns + first, count)?;
-            joined.iter_mut().zip(part).for_each(|(panel, row)| panel.extend(row));
-        }
-        gram.add_a_columns(&joined);
-    }
-    Ok(gram.norms(p))
+/// Does `work` for each of `count` files on all cores; the first failure in their order is the one that is
+/// told.
+///
+/// # Errors
+/// What `work` returns.
+pub fn for_each_file<E: From<AggregateError> + Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let mut failed = None;
+    let pieces = Pieces { count, wave: count, threads: all_cores() };
+    pieces.in_order(
+        || (),
+        |(), piece| Ok(work(piece).err()),
+        |error| {
+            failed = failed.take().or(error);
+            Ok(())
+        },
+    )?;
+    failed.map_or(Ok(()), Err)
 }
 
 /// The modules of an adapter.
@@ -146,7 +174,8 @@ fn modules(tensors: &[TensorSpec]) -> Result<Vec<Module>, AggregateError> {
             let partner = position(&format!("{stem}{B_SUFFIX}"));
             let fits = |&b: &usize| tensors[b].shape[1] == spec.shape[0];
             let b = partner.filter(fits).ok_or_else(|| AggregateError::Unpaired(spec.name.clone()))?;
-            modules.push(Module { a: index, b });
+            let ([rank, columns], rows) = (spec.shape, tensors[b].shape[0]);
+            modules.push(Module { a: index, b, rank, columns, rows });
         }
     }
     let unpaired = (modules.len() * 2 != tensors.len()).then(|| tensors.first()).flatten();

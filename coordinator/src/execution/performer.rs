@@ -2,6 +2,7 @@
 //! task of its own; each effect ends in the event that reports it. Invariant: performing an effect twice
 //! leaves the same files, named by the same digests.
 
+mod aggregation_error;
 mod details;
 
 use std::future::Future;
@@ -13,7 +14,8 @@ use common::id::{Digest, Round, RunId, SiteId};
 use common::run::{AggregationMethod, Weighting};
 use serde::{Deserialize, Serialize};
 
-use crate::aggregate::{self, Averaged, Input};
+use super::averaging::{Averaging, damaged};
+use crate::aggregate::{Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, HeldOutSet};
@@ -123,12 +125,12 @@ impl Performer {
             })
             .collect();
         let (digest, averaged) = blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
-        let Averaged { error: aggregation_error, outliers } = averaged;
+        let Averaged { outliers } = averaged;
         for Outlier { site, norm_factor, cosine } in &outliers {
             tracing::warn!(run = %state.launched.run, %round, %site, norm_factor, cosine, "an update far from the others");
         }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers })
+        Ok(Event::Aggregated { round, digest, aggregation_error: None, duration_ms, outliers })
     }
 
     /// The aggregate is already durable; what is published must still be what was scored.
@@ -331,15 +333,9 @@ fn aggregate_files(
     out: &std::path::Path,
 ) -> Result<(Digest, Averaged)> {
     let manifest = blobs::manifest(folder, terms.manifest)?;
-    for (input, digest) in inputs {
-        if blobs::digest_of(&input.path)? != *digest {
-            return Err(damaged("update", *digest));
-        }
-    }
-    let inputs: Vec<Input> = inputs.iter().map(|(input, _)| input.clone()).collect();
     let last = folder.blob(terms.last);
-    let averaged = aggregate::aggregate(&inputs, terms.weighting, &manifest.tensors, &last, out)?;
-    let digest = blobs::digest_of(out)?;
+    let averaging = Averaging { inputs, weighting: terms.weighting, tensors: &manifest.tensors, last: &last };
+    let (digest, averaged) = averaging.write(out)?;
     blobs::adopt(folder, out, digest)?;
     common::crash_point!("aggregate-after-file");
     Ok((digest, averaged))
@@ -361,10 +357,6 @@ fn with_duration(mut scores: Vec<Metrics>, elapsed: Duration) -> Vec<Metrics> {
     let each = elapsed.as_millis() / u128::from(scores.len().max(1) as u64);
     scores.iter_mut().for_each(|metrics| metrics.duration_ms = u64::try_from(each).unwrap_or(u64::MAX));
     scores
-}
-
-fn damaged(what: &str, digest: Digest) -> Error {
-    Error::Internal(format!("the stored {what} {} does not have its digest any more", digest.short()))
 }
 
 fn no_score() -> Score {

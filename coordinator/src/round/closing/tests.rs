@@ -205,7 +205,7 @@ fn a_run_that_ended_unmeasured_may_be_measured_later_and_once() {
     let outliers = Vec::new();
     live.at(
         2,
-        Event::Aggregated { round: Round(1), digest, aggregation_error: 0.0, duration_ms: 0, outliers },
+        Event::Aggregated { round: Round(1), digest, aggregation_error: None, duration_ms: 0, outliers },
     );
     live.at(3, Event::Scored { round: Round(1), score: Score::Unevaluated { reason: String::new() } });
     live.at(4, Event::RoundPublished { round: Round(1) });

@@ -3,6 +3,7 @@
 use common::clock::Timestamp;
 use common::id::RunId;
 
+use super::super::aggregation_error::Outcome;
 use super::*;
 use crate::round::scheduler::tests::launched_run;
 
@@ -38,6 +39,7 @@ fn round(run: u8, number: u32, loss: f64, is_published: bool) -> RoundRecord {
         })),
         "score": is_published.then_some(score),
         "published_at": is_published.then_some(3),
+        "aggregation_error": is_published.then(|| serde_json::json!({ "not_computed": { "reason": "" } })),
     }))
     .unwrap()
 }
@@ -72,6 +74,17 @@ fn of_two_hundred_rounds_the_newest_and_the_best_stay() {
         assert!(surplus.contains(&digest(gone)), "{gone}");
     }
     assert_eq!(surplus.len(), 2 * 198 + 195, "updates of 198 rounds, and 195 adapters");
+}
+
+#[test]
+fn updates_stay_until_their_error_is_known() {
+    let mut state = run(1, 9);
+    state.rounds[4].aggregation_error = None;
+    let gone = surplus(&[&state], RULE);
+    assert!(gone.contains(&digest("1 a 4")) && gone.contains(&digest("1 a 6")));
+    assert!(!gone.contains(&digest("1 a 5")) && !gone.contains(&digest("1 b 5")));
+    state.rounds[4].aggregation_error = Some(Outcome::exact(0.1));
+    assert!(surplus(&[&state], RULE).contains(&digest("1 a 5")));
 }
 
 #[test]
