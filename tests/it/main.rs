@@ -18,6 +18,7 @@ mod json;
 mod overlap;
 mod report;
 mod revoked;
+mod round_bench;
 mod rounds;
 mod sandbox;
 mod start;

@@ -225,12 +225,14 @@ fn a_hundred_sites_are_averaged() {
     let folder = tempfile::tempdir().unwrap();
     let tensors = tensors(2, 300, 7_000);
     let inputs: Vec<Input> = (0..100)
-        .map(|site| input(site, write(folder.path(), &site.to_string(), &tensors, |_| site as f32), 1))
+        .map(|site| {
+            input(site, write(folder.path(), &site.to_string(), &tensors, |_| site as f32 / 100.0), 1)
+        })
         .collect();
     let out = folder.path().join("out");
     aggregate(&inputs, Weighting::Uniform, &tensors, &last(folder.path(), &tensors), &out).unwrap();
     let mean = AdapterReader::open(&out, &tensors).unwrap();
     for index in 0..tensors.len() {
-        assert!(mean.read_whole(index).unwrap().iter().all(|value| (value - 49.5).abs() < 1e-5));
+        assert!(mean.read_whole(index).unwrap().iter().all(|value| (value - 0.495).abs() < 1e-6));
     }
 }
