@@ -11,51 +11,19 @@
 //! threads gives the same bits.
 
 mod exact;
+mod factors;
 mod probes;
 
 use common::id::Digest;
 use common::run::{TensorSpec, Weighting};
 
+use self::factors::{SquaredNorms, Updates, modules};
 use self::probes::{Folds, Probed};
 use super::error::AggregateError;
-use super::panels::{Reader, read};
+use super::inputs::{Input, opened};
 use super::parallel::{Pieces, half_of_the_cores};
-use super::{Input, modules, opened};
 use crate::limits::{ERROR_EXACT_COLUMNS_MAX, ERROR_PROBES_MAX};
-use crate::round::aggregation_error::{AggregationError, Method};
-
-/// One LoRA pair: positions of its tensors, and its shape.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Module {
-    pub(super) a: usize,
-    pub(super) b: usize,
-    pub(super) rank: usize,
-    /// Columns of A.
-    pub(super) columns: usize,
-    /// Rows of B.
-    pub(super) rows: usize,
-}
-
-/// The squared norms of one module, or of several.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-struct SquaredNorms {
-    /// ||sum p_i B_i A_i||^2
-    exact: f64,
-    /// ||sum p_i B_i A_i - mean(B) mean(A)||^2
-    error: f64,
-}
-
-impl SquaredNorms {
-    fn add(&mut self, other: Self) {
-        self.exact += other.exact;
-        self.error += other.error;
-    }
-
-    /// The relative error; 0 where the exact product vanishes (the first A times a zero B).
-    fn relative_error(&self) -> f64 {
-        if self.exact > 0.0 { (self.error.max(0.0) / self.exact).sqrt() } else { 0.0 }
-    }
-}
+use crate::round::accuracy::{AggregationError, Method};
 
 /// Measures the error of the average of `inputs`. The seed decides the signs of the probes.
 ///
@@ -111,66 +79,6 @@ pub(super) fn measure_on(
 
 fn seed_of(seed: Digest, module: usize) -> Vec<u8> {
     [&seed.0[..], &(module as u64).to_le_bytes()].concat()
-}
-
-/// What is averaged.
-#[derive(Debug, Clone, Copy)]
-struct Updates<'a> {
-    readers: &'a [Reader],
-    /// Each update's weight; they sum to 1.
-    p: &'a [f64],
-}
-
-impl Updates<'_> {
-    fn each(&self) -> impl Iterator<Item = (&Reader, f64)> {
-        self.readers.iter().zip(self.p.iter().copied())
-    }
-}
-
-/// Which of a module's two factors. Their long dimension is walked along; across it they have `rank` lines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Factor {
-    A,
-    B,
-}
-
-impl Module {
-    fn length(&self, factor: Factor) -> usize {
-        match factor {
-            Factor::A => self.columns,
-            Factor::B => self.rows,
-        }
-    }
-}
-
-/// Places along a factor: columns of A, rows of B.
-#[derive(Debug, Clone, Copy)]
-struct Places {
-    module: Module,
-    factor: Factor,
-    first: usize,
-    count: usize,
-}
-
-/// Reads places of a factor as `rank` lines of values, one after the other.
-fn read_lines(reader: &Reader, of: Places, lines: &mut Vec<f32>) -> Result<(), AggregateError> {
-    let Places { module, factor, first, count } = of;
-    let rank = module.rank;
-    lines.resize(rank * count, 0.0);
-    match factor {
-        Factor::A => lines
-            .chunks_exact_mut(count)
-            .enumerate()
-            .try_for_each(|(line, values)| read(reader, module.a, line * module.columns + first, values)),
-        Factor::B => {
-            let mut rows = vec![0.0; rank * count];
-            read(reader, module.b, first * rank, &mut rows)?;
-            for (place, row) in rows.chunks_exact(rank).enumerate() {
-                row.iter().enumerate().for_each(|(line, value)| lines[line * count + place] = *value);
-            }
-            Ok(())
-        }
-    }
 }
 
 #[cfg(test)]

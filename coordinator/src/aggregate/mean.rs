@@ -2,8 +2,8 @@
 //! how large each site's change of the last adapter is. Called by `aggregate`. Invariant: the same values and
 //! weights give the same bytes, whatever the blocks.
 
-use super::Averaging;
 use super::error::AggregateError;
+use super::inputs::Averaging;
 use super::lanes;
 use super::panels::{Block, read};
 

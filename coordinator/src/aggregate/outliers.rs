@@ -6,8 +6,8 @@
 
 use common::id::SiteId;
 
-use super::Averaging;
 use super::error::AggregateError;
+use super::inputs::Averaging;
 use super::lanes;
 use super::panels::{Block, read};
 use crate::limits::{OUTLIER_COSINE_MIN, OUTLIER_NORM_FACTOR_MAX};

@@ -10,7 +10,8 @@ use tokio::task::JoinSet;
 use super::performer::Performer;
 use super::runs::Runs;
 use crate::limits::JOURNAL_WAIT_MS_MIN;
-use crate::round::aggregation_error::{self, Outcome};
+use crate::round::accuracy::Outcome;
+use crate::round::aggregation_error;
 use crate::round::event::Event;
 
 /// What is being computed, if anything is.

@@ -7,6 +7,17 @@ use crate::admin::report::aggregation_error::ErrorReport;
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
 use crate::round::state::Paired;
 
+/// An aggregation error of many sites.
+fn estimated() -> ErrorReport {
+    ErrorReport {
+        status: "probes".to_owned(),
+        standard_error: Some(0.0004),
+        probes: Some(16),
+        duration_ms: Some(900),
+        reason: None,
+    }
+}
+
 /// A report with every field filled.
 pub(crate) fn report() -> Report {
     let round = |round: u32, loss: f64, accuracy: f64| Round {
@@ -16,13 +27,7 @@ pub(crate) fn report() -> Report {
         validation_perplexity: Some(loss.exp()),
         validation_token_accuracy: Some(accuracy),
         aggregation_error: Some(0.0312),
-        aggregation_error_found: Some(ErrorReport {
-            status: "probes".to_owned(),
-            standard_error: Some(0.0004),
-            probes: Some(16),
-            duration_ms: Some(900),
-            reason: None,
-        }),
+        aggregation_error_found: Some(estimated()),
         sites_counted: 4,
         wall_s: Some(21.5),
         training_s: Some(20.0),

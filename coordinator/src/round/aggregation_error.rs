@@ -1,62 +1,13 @@
 //! A round's aggregation error in the journal: found beside the run, after the round was published and perhaps
-//! after the run was over. Pure. Used by `scheduler`, `event` and `state`; by `execution::beside`, which asks
+//! after the run was over. Pure. Used by `scheduler`; by `execution::beside`, which asks
 //! what to compute next; by `retention`, which keeps the updates so long; by `admin::report`. Invariants:
-//! nothing waits for it; at most `ERROR_BACKLOG_MAX` rounds of a run wait for theirs; written names stay.
+//! nothing waits for it; at most `ERROR_BACKLOG_MAX` rounds of a run wait for theirs.
 
 use common::id::{Digest, Round, RunId};
-use serde::{Deserialize, Serialize};
 
+use super::accuracy::Outcome;
 use super::state::{RoundRecord, RunState};
 use crate::limits::ERROR_BACKLOG_MAX;
-
-/// How far averaging the factors apart is from averaging their product.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub struct AggregationError {
-    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||, over all modules.
-    pub value: f64,
-    /// How it was found.
-    pub method: Method,
-}
-
-/// How an aggregation error was found.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Method {
-    /// Computed, up to rounding in f64.
-    Exact,
-    /// Estimated.
-    Probes {
-        /// Independent random probes.
-        count: u32,
-        /// Of the value.
-        standard_error: f64,
-    },
-}
-
-/// What became of the computation.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Outcome {
-    /// It was found.
-    Found {
-        /// What.
-        error: AggregationError,
-        /// How long that took; 0 where it was part of the aggregation, as in older versions.
-        duration_ms: u64,
-    },
-    /// It is not known, and nobody tries again.
-    NotComputed {
-        /// One sentence for the operator.
-        reason: String,
-    },
-}
-
-impl Outcome {
-    /// As older versions journalled it, together with the average.
-    pub fn exact(value: f64) -> Self {
-        Self::Found { error: AggregationError { value, method: Method::Exact }, duration_ms: 0 }
-    }
-}
 
 /// The published rounds of a run whose error is not known yet, in order.
 pub fn waiting(state: &RunState) -> impl Iterator<Item = &RoundRecord> {

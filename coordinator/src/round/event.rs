@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
-use super::aggregation_error::Outcome;
+use super::accuracy::Outcome;
 use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::missing::Absence;

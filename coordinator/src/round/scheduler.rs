@@ -7,6 +7,7 @@
 use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 
+use super::accuracy;
 use super::aggregation_error;
 use super::closing;
 use super::consent;
@@ -324,7 +325,7 @@ fn changed(changed: bool) -> Outcome {
 /// As older versions journalled it.
 fn with_error(state: &mut RunState, aggregation_error: Option<f64>) {
     if let Some(record) = state.rounds.last_mut() {
-        record.aggregation_error = aggregation_error.map(aggregation_error::Outcome::exact);
+        record.aggregation_error = aggregation_error.map(accuracy::Outcome::exact);
     }
 }
 

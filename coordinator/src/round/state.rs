@@ -9,7 +9,7 @@ use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
-use super::aggregation_error::Outcome;
+use super::accuracy::Outcome;
 use super::decision::Answered;
 use super::launched::LaunchedRun;
 use super::missing::{Absence, Missing};

@@ -4,7 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::round::aggregation_error::{Method, Outcome, is_waiting};
+use crate::round::accuracy::{Method, Outcome};
+use crate::round::aggregation_error::is_waiting;
 use crate::round::state::RoundRecord;
 
 /// How a round's aggregation error was found.

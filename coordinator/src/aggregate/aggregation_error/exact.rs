@@ -9,7 +9,7 @@
 //! Invariants: memory is two Gram matrices of at most ((`ERROR_EXACT_COLUMNS_MAX` + rank) columns)^2, 2.2 MB
 //! at rank 16, and one block of the stack; each product is summed in the order of the places.
 
-use super::{Factor, Module, Places, SquaredNorms, Updates, read_lines};
+use super::factors::{Factor, Module, Places, SquaredNorms, Updates, read_lines};
 use crate::aggregate::error::AggregateError;
 
 /// Places (rows of B, columns of A) that are stacked at once: with 272 columns 0.5 MB, which stays in the

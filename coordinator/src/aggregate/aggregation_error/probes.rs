@@ -15,8 +15,9 @@
 
 use common::id::Digest;
 
-use super::{Factor, Module, Places, SquaredNorms, Updates, read_lines};
+use super::factors::{Factor, Module, Places, SquaredNorms, Updates, read_lines};
 use crate::aggregate::error::AggregateError;
+use crate::aggregate::panels::Reader;
 use crate::limits::ERROR_PROBES_MAX;
 
 /// Places that a long side is folded to. With the probes it makes the 256 bits of one digest.
@@ -82,7 +83,7 @@ impl Folds {
     }
 
     /// Folds one factor of one site into `own`.
-    fn fold(&mut self, reader: &super::Reader, module: Module, factor: Factor) -> Result<(), AggregateError> {
+    fn fold(&mut self, reader: &Reader, module: Module, factor: Factor) -> Result<(), AggregateError> {
         let Self { signs, lines, wide, own, .. } = self;
         let (signs, own) = (&signs[factor as usize], &mut own[factor as usize]);
         own.clear();

@@ -238,3 +238,10 @@ fn the_error_is_that_of_what_is_published() {
     multiplied(&mut product, &published, 8, -1.0);
     assert!((norm(&product) / exact - sites.measure(1, 1).value).abs() < 1e-6);
 }
+
+#[test]
+fn a_factor_without_its_partner_is_refused() {
+    let tensors = tensors(&[[2, 3, 5]]);
+    assert!(matches!(modules(&tensors[..1]), Err(AggregateError::Unpaired(_))));
+    assert!(matches!(modules(&tensors[1..]), Err(AggregateError::Unpaired(_))));
+}

@@ -8,7 +8,7 @@ use common::id::{Digest, SiteId};
 use common::run::Weighting;
 use coordinator::aggregate::{Input, aggregation_error};
 use coordinator::execution::averaging::Averaging;
-use coordinator::round::aggregation_error::Method;
+use coordinator::round::accuracy::Method;
 use coordinator::state_folder::blobs;
 use serde::{Deserialize, Serialize};
 

@@ -11,7 +11,7 @@ use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 use crate::evaluate::tests::scripted;
-use crate::round::aggregation_error::Outcome;
+use crate::round::accuracy::Outcome;
 use crate::round::missing::{Absence, Missing};
 use crate::round::scheduler::tests::launched_run;
 use crate::round::state::{Phase, Score};

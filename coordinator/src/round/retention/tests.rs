@@ -3,7 +3,7 @@
 use common::clock::Timestamp;
 use common::id::RunId;
 
-use super::super::aggregation_error::Outcome;
+use super::super::accuracy::Outcome;
 use super::*;
 use crate::round::scheduler::tests::launched_run;
 
