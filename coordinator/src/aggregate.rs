@@ -1,5 +1,5 @@
 //! Turns a round's updates into one adapter file and says which updates are far from the others, and, asked
-//! apart, how good the averaging was. Called by `execution::performer` in a blocking thread. Invariants: the
+//! apart, how good the averaging was. Called by `execution::averaging` in a blocking thread. Invariants: the
 //! output is a function of the inputs' bytes and weights alone (site order, f64, one rounding), whatever the
 //! number of threads; cost is linear in the sites, and memory is a few blocks of `AGGREGATE_BLOCK_BYTES_MAX`
 //! for each thread, whatever the adapter's size and the number of sites.
