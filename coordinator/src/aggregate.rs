@@ -1,52 +1,43 @@
-//! Turns a round's updates into one adapter file and says how good the averaging was. Called by
-//! `execution::performer` in a blocking thread. Invariants: the output is a function of the inputs' bytes
-//! and weights alone (site order, f64, one rounding); all inputs are read in blocks in lock-step, so memory
-//! is 64 K elements x sites x 4 B = 26 MB for 100 sites plus one module's Gram matrices.
+//! Turns a round's updates into one adapter file and says which updates are far from the others, and, asked
+//! apart, how good the averaging was. Called by `execution::averaging` in a blocking thread. Invariants: the
+//! output is a function of the inputs' bytes and weights alone (site order, f64, one rounding), whatever the
+//! number of threads; cost is linear in the sites, and memory is a few blocks of `AGGREGATE_BLOCK_BYTES_MAX`
+//! for each thread, whatever the adapter's size and the number of sites.
 
 mod acceptable;
+pub mod aggregation_error;
 mod error;
-mod fedavg;
-mod gram;
+mod inputs;
+mod lanes;
+mod mean;
 mod optimizer;
 mod outliers;
 mod panels;
+mod parallel;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use common::adapter::{AdapterReader, AdapterWriter};
-use common::id::SiteId;
 use common::run::{TensorSpec, Weighting};
 
-use self::gram::{ModuleGram, SquaredNorms};
-use self::panels::{BLOCK_ELEMENTS, Reader, panels};
+use self::inputs::{Averaging, opened};
+use self::panels::Blocks;
+use self::parallel::{Pieces, all_cores};
 use crate::round::state::Outlier;
-use crate::round::weight;
 
 pub use self::error::AggregateError;
+pub use self::inputs::Input;
 pub use self::optimizer::{Moments, StepFiles, step};
-
-/// One update that counts.
-#[derive(Debug, Clone)]
-pub struct Input {
-    /// Whose it is; inputs are averaged in this order.
-    pub site: SiteId,
-    /// The checked update file.
-    pub path: PathBuf,
-    /// Records it was trained on; with the run's weighting they make its weight.
-    pub records: u64,
-}
 
 /// What an averaging found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Averaged {
-    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||, over all modules.
-    pub error: f64,
     /// Updates that are far from the others.
     pub outliers: Vec<Outlier>,
 }
 
-/// Writes the weighted mean of `inputs` to `out` (fsynced) and says how good it is. `last` is the adapter
-/// that they were trained from.
+/// Writes the weighted mean of `inputs` to `out` (fsynced) and says which are far from the others. `last` is
+/// the adapter that they were trained from.
 ///
 /// # Errors
 /// No input has a weight, an input is not what it was when it was accepted, `out` cannot be written, or sites
@@ -58,97 +49,69 @@ pub fn aggregate(
     last: &Path,
     out: &Path,
 ) -> Result<Averaged, AggregateError> {
-    let mut inputs: Vec<&Input> = inputs.iter().collect();
-    inputs.sort_by(|left, right| left.site.cmp(&right.site));
-    let records: Vec<u64> = inputs.iter().map(|input| input.records).collect();
-    let p = weight::weights(weighting, &records).ok_or(AggregateError::NoWeight)?;
-    let open = |input: &&Input| match AdapterReader::open(&input.path, tensors) {
-        Ok(reader) => Ok((input.site.clone(), reader)),
-        Err(source) => Err(AggregateError::Update { site: input.site.clone(), source }),
-    };
-    let readers = inputs.iter().map(open).collect::<Result<Vec<_>, _>>()?;
-    let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
-    let outliers = outliers::find(&readers, &last, tensors)?;
-    write_mean(&readers, tensors, &p, out)?;
-    if let Err(source) = acceptable::check(out, &last, tensors)? {
-        return Err(AggregateError::Refused { source, outliers });
-    }
-    let mut norms = SquaredNorms::default();
-    for module in modules(tensors)? {
-        norms.add(module_norms(&readers, tensors, module, &p)?);
-    }
-    Ok(Averaged { error: norms.relative_error(), outliers })
+    aggregate_on(all_cores(), inputs, weighting, tensors, last, out)
 }
 
-fn write_mean(
-    readers: &[Reader],
+/// As [`aggregate`], on so many threads.
+fn aggregate_on(
+    threads: usize,
+    inputs: &[Input],
+    weighting: Weighting,
     tensors: &[TensorSpec],
-    p: &[f64],
+    last: &Path,
     out: &Path,
-) -> Result<(), AggregateError> {
-    let mut writer = AdapterWriter::create(out, tensors)?;
-    for (index, spec) in tensors.iter().enumerate() {
-        let elements = spec.shape[0] * spec.shape[1];
-        for first in (0..elements).step_by(BLOCK_ELEMENTS) {
-            let panels = panels(readers, index, first, BLOCK_ELEMENTS.min(elements - first))?;
-            writer.append(&fedavg::mean(&panels, p))?;
+) -> Result<Averaged, AggregateError> {
+    let (readers, p) = opened(inputs, weighting, tensors)?;
+    let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
+    let blocks = Blocks::of(tensors, readers.len());
+    let of = Averaging { readers: &readers, p: &p, last: &last, blocks: &blocks, threads };
+    let squared = write_mean(of, AdapterWriter::create(out, tensors)?)?;
+    let norms: Vec<f64> = squared.into_iter().map(f64::sqrt).collect();
+    let outliers = if of.is_compared() { outliers::find(of, &norms)? } else { Vec::new() };
+    match acceptable::check(out, &last, tensors)? {
+        Ok(()) => Ok(Averaged { outliers }),
+        Err(source) => Err(AggregateError::Refused { source, outliers }),
+    }
+}
+
+/// Writes the mean, and gives the squared norms of the sites' changes where they are compared.
+fn write_mean(of: Averaging<'_>, mut writer: AdapterWriter) -> Result<Vec<f64>, AggregateError> {
+    let mut squared = vec![0.0; of.readers.len()];
+    of.blocks.pieces(of.threads).in_order(
+        mean::Scratch::default,
+        |scratch, piece| scratch.of_block(&of, of.blocks.list[piece]),
+        |block| {
+            writer.append(&block.values)?;
+            squared.iter_mut().zip(&block.squared).for_each(|(sum, more)| *sum += more);
             common::crash_point!("aggregate-mid-write");
-        }
-    }
-    Ok(writer.finish()?)
+            Ok(())
+        },
+    )?;
+    writer.finish()?;
+    Ok(squared)
 }
 
-/// Positions of one module's tensors.
-#[derive(Debug, Clone, Copy)]
-struct Module {
-    a: usize,
-    b: usize,
+/// Does `work` for each of `count` files on all cores; the first failure in their order is the one that is
+/// told.
+///
+/// # Errors
+/// What `work` returns.
+pub fn for_each_file<E: From<AggregateError> + Send>(
+    count: usize,
+    work: impl Fn(usize) -> Result<(), E> + Sync,
+) -> Result<(), E> {
+    let mut failed = None;
+    let pieces = Pieces { count, wave: count, threads: all_cores() };
+    pieces.in_order(
+        || (),
+        |(), piece| Ok(work(piece).err()),
+        |error| {
+            failed = failed.take().or(error);
+            Ok(())
+        },
+    )?;
+    failed.map_or(Ok(()), Err)
 }
-
-/// Gram norms of one module, streamed: B by rows (contiguous), A by columns (rank reads a panel).
-fn module_norms(
-    readers: &[Reader],
-    tensors: &[TensorSpec],
-    Module { a, b }: Module,
-    p: &[f64],
-) -> Result<SquaredNorms, AggregateError> {
-    let ([rank, columns], [rows, _]) = (tensors[a].shape, tensors[b].shape);
-    let side = (BLOCK_ELEMENTS / rank.max(1)).max(1);
-    let mut gram = ModuleGram::new(readers.len(), rank);
-    for first in (0..rows).step_by(side) {
-        let count = side.min(rows - first);
-        gram.add_b_rows(&panels(readers, b, first * rank, count * rank)?);
-    }
-    for first in (0..columns).step_by(side) {
-        let count = side.min(columns - first);
-        let mut joined: Vec<Vec<f32>> = vec![Vec::with_capacity(rank * count); readers.len()];
-        for row in 0..rank {
-            let part = panels(readers, a, row * columns + first, count)?;
-            joined.iter_mut().zip(part).for_each(|(panel, row)| panel.extend(row));
-        }
-        gram.add_a_columns(&joined);
-    }
-    Ok(gram.norms(p))
-}
-
-/// The modules of an adapter.
-fn modules(tensors: &[TensorSpec]) -> Result<Vec<Module>, AggregateError> {
-    let position = |name: &str| tensors.iter().position(|spec| spec.name == name);
-    let mut modules = Vec::with_capacity(tensors.len() / 2);
-    for (index, spec) in tensors.iter().enumerate() {
-        if let Some(stem) = spec.name.strip_suffix(A_SUFFIX) {
-            let partner = position(&format!("{stem}{B_SUFFIX}"));
-            let fits = |&b: &usize| tensors[b].shape[1] == spec.shape[0];
-            let b = partner.filter(fits).ok_or_else(|| AggregateError::Unpaired(spec.name.clone()))?;
-            modules.push(Module { a: index, b });
-        }
-    }
-    let unpaired = (modules.len() * 2 != tensors.len()).then(|| tensors.first()).flatten();
-    unpaired.map_or(Ok(modules), |spec| Err(AggregateError::Unpaired(spec.name.clone())))
-}
-
-const A_SUFFIX: &str = ".lora_A.weight";
-const B_SUFFIX: &str = ".lora_B.weight";
 
 #[cfg(test)]
 mod tests;

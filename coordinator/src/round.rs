@@ -3,6 +3,8 @@
 //! `limits`. Used by `execution`, which commits each event to the journal before it performs an effect; by
 //! `requests` and `admin`, which read the state. Invariant: state = replay(journal).
 
+pub mod accuracy;
+pub mod aggregation_error;
 mod closing;
 pub mod consent;
 pub mod decision;

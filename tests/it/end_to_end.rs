@@ -21,6 +21,8 @@ fn three_sites_learn_together() -> Result<()> {
         assert_eq!(round.updates.len(), 3, "every site counts in round {}", round.round);
         let error = round.aggregation_error.context("the aggregation error is reported")?;
         assert!((0.0..1.0).contains(&error), "aggregation error {error}");
+        let found = round.aggregation_error_found.as_ref().context("it is said how it was found")?;
+        assert_eq!(found.status, "exact", "three sites are few");
         before = after;
     }
     let test = |score: Option<tests::status::Score>| {

@@ -20,6 +20,7 @@ mod overlap;
 mod renewal;
 mod report;
 mod revoked;
+mod round_bench;
 mod rounds;
 mod sandbox;
 mod start;

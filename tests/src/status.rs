@@ -45,6 +45,8 @@ pub struct RoundStatus {
     pub round: u32,
     pub adapter: Option<String>,
     pub aggregation_error: Option<f64>,
+    #[serde(default)]
+    pub aggregation_error_found: Option<ErrorFound>,
     pub validation: Option<Score>,
     pub updates: Vec<String>,
     pub announced: String,
@@ -54,6 +56,13 @@ pub struct RoundStatus {
     pub training_ms: Option<u64>,
     /// The round's time outside training and evaluation.
     pub overhead_ms: Option<u64>,
+}
+
+/// How a round's aggregation error was found.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ErrorFound {
+    /// `exact`, `probes`, `pending` or `not_computed`.
+    pub status: String,
 }
 
 /// The test set: when it was opened and what was found.
@@ -95,9 +104,13 @@ impl RunStatus {
         self.failure.clone()
     }
 
-    /// Whether the run has ended well: every round published and the test set measured.
+    /// Whether the run has ended well: every round published and the test set measured, and nothing of its
+    /// report is still being computed beside it.
     pub fn is_published(&self) -> bool {
-        self.phase == "finished"
+        let is_pending = |round: &RoundStatus| {
+            round.aggregation_error_found.as_ref().is_some_and(|found| found.status == "pending")
+        };
+        self.phase == "finished" && !self.history.iter().any(is_pending)
     }
 }
 

@@ -7,8 +7,11 @@ use std::io::{BufWriter, Write};
 use std::path::Path;
 
 use super::AdapterError;
-use super::header;
+use super::header::{self, ELEMENT_BYTES};
 use crate::run::TensorSpec;
+
+/// Values written at once: 16 KiB.
+const WRITE_ELEMENTS: usize = 4 * 1024;
 
 /// A file being written; values follow in the manifest's order.
 #[derive(Debug)]
@@ -26,7 +29,7 @@ impl AdapterWriter {
         let mut file = BufWriter::new(File::create(path)?);
         file.write_all(&header::canonical(tensors)?)?;
         let bytes: u64 = tensors.iter().map(header::byte_length).sum();
-        Ok(Self { file, elements_left: bytes / header::ELEMENT_BYTES })
+        Ok(Self { file, elements_left: bytes / ELEMENT_BYTES })
     }
 
     /// Appends values, row-major, tensor after tensor.
@@ -39,8 +42,12 @@ impl AdapterWriter {
             return Err(AdapterError::Header("more values than its tensors hold"));
         };
         self.elements_left = left;
-        for value in values {
-            self.file.write_all(&value.to_le_bytes())?;
+        let mut bytes = [0; WRITE_ELEMENTS * ELEMENT_BYTES as usize];
+        for values in values.chunks(WRITE_ELEMENTS) {
+            for (word, value) in bytes.as_chunks_mut::<4>().0.iter_mut().zip(values) {
+                *word = value.to_le_bytes();
+            }
+            self.file.write_all(&bytes[..values.len() * ELEMENT_BYTES as usize])?;
         }
         Ok(())
     }

@@ -2,6 +2,7 @@
 //! replay and the database. Used by `server`, `report`, `cli::status`, `cli::runs` and `cli::launch`; read by
 //! the operator, the demo's report and scripts. Invariant: a field is only ever added, and no word changes.
 
+pub mod aggregation_error;
 pub mod reason;
 pub mod sites;
 mod warnings;
@@ -13,6 +14,7 @@ use common::id::Digest;
 use common::run::Weighting;
 use serde::{Deserialize, Serialize};
 
+use self::aggregation_error::ErrorReport;
 use self::reason::Reason;
 use self::sites::SiteReport;
 use crate::error::Result;
@@ -83,8 +85,11 @@ pub struct RoundReport {
     pub round: u32,
     /// SHA-256 of its aggregate.
     pub adapter: Option<String>,
-    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||
+    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||; it is found beside the run, after the publication.
     pub aggregation_error: Option<f64>,
+    /// How it was found, or why there is none; nothing before the publication.
+    #[serde(default)]
+    pub aggregation_error_found: Option<ErrorReport>,
     /// The aggregate on the validation set.
     pub validation: Option<Metrics>,
     /// Sites whose updates count.
@@ -183,6 +188,7 @@ pub fn failure_text(phase: &Phase) -> Option<String> {
 
 fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result<RoundReport> {
     let (training_ms, weights) = (training_ms(store, state, record)?, weight::of_round(state, record));
+    let (aggregation_error, aggregation_error_found) = aggregation_error::of_round(record);
     let validation = record.score.as_ref().and_then(Score::metrics).copied();
     let wall = record.published_at.map(|at| at.since_ms(record.announced_at));
     let evaluation = validation.map_or(0, |metrics| metrics.duration_ms);
@@ -190,7 +196,8 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
     Ok(RoundReport {
         round: record.round.0,
         adapter: record.aggregate.map(|aggregate| aggregate.digest.to_string()),
-        aggregation_error: record.aggregate.map(|aggregate| aggregate.aggregation_error),
+        aggregation_error,
+        aggregation_error_found,
         validation,
         updates: record.updates.keys().map(ToString::to_string).collect(),
         weights: weights.into_iter().map(|(site, weight)| (site.to_string(), weight)).collect(),

@@ -10,7 +10,7 @@ use common::run::{SecondMoment, ServerRule, TensorSpec};
 
 use super::acceptable;
 use super::error::AggregateError;
-use super::panels::BLOCK_ELEMENTS;
+use crate::limits::AGGREGATE_BLOCK_ELEMENTS_MAX;
 
 /// The files of one step. Every one has the run's tensors.
 #[derive(Debug, Clone)]
@@ -56,8 +56,8 @@ pub fn step(rule: ServerRule, tensors: &[TensorSpec], files: &StepFiles<'_>) -> 
     let start = second_at_first(rule);
     for (index, spec) in tensors.iter().enumerate() {
         let elements = spec.shape[0] * spec.shape[1];
-        for at in (0..elements).step_by(BLOCK_ELEMENTS) {
-            let count = BLOCK_ELEMENTS.min(elements - at);
+        for at in (0..elements).step_by(AGGREGATE_BLOCK_ELEMENTS_MAX) {
+            let count = AGGREGATE_BLOCK_ELEMENTS_MAX.min(elements - at);
             let mut block = Block {
                 adapter: read(Some(&last), index, at, count, 0.0).map_err(AggregateError::Last)?,
                 first: read(first.as_ref(), index, at, count, 0.0)?,

@@ -1,78 +1,78 @@
 //! Which updates are far from the others: how large each site's change of the last adapter is, and whether it
 //! points where the others' changes point. Called by `aggregate`. Invariants: read in blocks, so that memory
-//! does not grow with the adapter, twice over each update, so that the cost is linear in the sites; each site
-//! is compared with the others only, each of which counts alike, so that a huge update does not hide itself
-//! nor accuse the rest.
+//! does not grow with the adapter, once over each update beside the pass that takes the mean, so that the cost
+//! is linear in the sites; each site is compared with the others only, each of which counts alike, so that a
+//! huge update does not hide itself nor accuse the rest.
 
-use common::adapter::AdapterReader;
 use common::id::SiteId;
-use common::run::TensorSpec;
 
 use super::error::AggregateError;
-use super::panels::{BLOCK_ELEMENTS, Reader, panels};
-use crate::limits::{OUTLIER_COSINE_MIN, OUTLIER_NORM_FACTOR_MAX, OUTLIER_SITES_MIN};
+use super::inputs::Averaging;
+use super::lanes;
+use super::panels::{Block, read};
+use crate::limits::{OUTLIER_COSINE_MIN, OUTLIER_NORM_FACTOR_MAX};
 use crate::round::state::Outlier;
 
-/// The updates that are far from the others, in site order; none where there are too few to compare.
-pub(super) fn find(
-    readers: &[Reader],
-    last: &AdapterReader,
-    tensors: &[TensorSpec],
-) -> Result<Vec<Outlier>, AggregateError> {
-    if readers.len() < OUTLIER_SITES_MIN {
-        return Ok(Vec::new());
-    }
-    let mut norms = Norms::of(readers.len());
-    each_block(readers, last, tensors, |changes| norms.add(changes))?;
-    let mut directions = Directions::of(norms.finish());
-    each_block(readers, last, tensors, |changes| directions.add(changes))?;
-    let sites: Vec<SiteId> = readers.iter().map(|(site, _)| site.clone()).collect();
+/// The updates that are far from the others, in site order. `norms` are those of the changes.
+pub(super) fn find(of: Averaging<'_>, norms: &[f64]) -> Result<Vec<Outlier>, AggregateError> {
+    let mut directions = Directions::of(norms.to_vec());
+    let blocks = of.blocks;
+    let work = |scratch: &mut Scratch, piece: usize| scratch.add(of, norms, blocks.list[piece]);
+    blocks.pieces(of.threads).in_order(Scratch::default, work, |block| {
+        directions.add(&block);
+        Ok(())
+    })?;
+    let sites: Vec<SiteId> = of.readers.iter().map(|(site, _)| site.clone()).collect();
     Ok(directions.judge(&sites))
 }
 
-/// Calls `each` with every site's change of the last adapter, a block at a time.
-fn each_block(
-    readers: &[Reader],
-    last: &AdapterReader,
-    tensors: &[TensorSpec],
-    mut each: impl FnMut(&[Vec<f64>]),
-) -> Result<(), AggregateError> {
-    for (index, spec) in tensors.iter().enumerate() {
-        let elements = spec.shape[0] * spec.shape[1];
-        for first in (0..elements).step_by(BLOCK_ELEMENTS) {
-            let count = BLOCK_ELEMENTS.min(elements - first);
-            let mut before = vec![0.0; count];
-            last.read(index, first, &mut before).map_err(AggregateError::Last)?;
-            let change = |panel: Vec<f32>| -> Vec<f64> {
-                panel.iter().zip(&before).map(|(now, last)| f64::from(*now) - f64::from(*last)).collect()
-            };
-            let changes: Vec<_> = panels(readers, index, first, count)?.into_iter().map(change).collect();
-            each(&changes);
-        }
-    }
-    Ok(())
+/// What a thread needs for one block.
+#[derive(Debug, Default)]
+struct Scratch {
+    before: Vec<f32>,
+    /// Every site's values, one site after the other.
+    values: Vec<f32>,
+    sum: Vec<f64>,
 }
 
-/// First pass: how large each change is.
-struct Norms(Vec<f64>);
+/// One block's part of [`Directions`].
+#[derive(Debug)]
+struct OfBlock {
+    along: Vec<f64>,
+    squared: f64,
+}
 
-impl Norms {
-    fn of(sites: usize) -> Self {
-        Self(vec![0.0; sites])
-    }
-
-    fn add(&mut self, changes: &[Vec<f64>]) {
-        for (squared, change) in self.0.iter_mut().zip(changes) {
-            *squared += change.iter().map(|value| value * value).sum::<f64>();
+impl Scratch {
+    fn add(&mut self, of: Averaging<'_>, norms: &[f64], block: Block) -> Result<OfBlock, AggregateError> {
+        self.before.resize(block.count, 0.0);
+        of.last.read(block.tensor, block.first, &mut self.before).map_err(AggregateError::Last)?;
+        self.values.resize(block.count * of.readers.len(), 0.0);
+        for (reader, values) in of.readers.iter().zip(self.values.chunks_exact_mut(block.count)) {
+            read(reader, block.tensor, block.first, values)?;
         }
+        Ok(self.directions(norms))
     }
 
-    fn finish(self) -> Vec<f64> {
-        self.0.into_iter().map(f64::sqrt).collect()
+    /// Of the values that were read.
+    fn directions(&mut self, norms: &[f64]) -> OfBlock {
+        let Self { before, values, sum } = self;
+        let changes = |values: &[f32]| -> Vec<f64> {
+            values.iter().zip(&*before).map(|(now, last)| f64::from(*now) - f64::from(*last)).collect()
+        };
+        sum.clear();
+        sum.resize(before.len(), 0.0);
+        for (values, norm) in values.chunks_exact(before.len()).zip(norms).filter(|(_, norm)| **norm > 0.0) {
+            sum.iter_mut().zip(changes(values)).for_each(|(sum, change)| *sum += change / norm);
+        }
+        let along = values.chunks_exact(before.len()).zip(norms).map(|(values, norm)| {
+            let product = || lanes::sum(&changes(values), sum, |change, sum| change * sum) / norm;
+            if *norm > 0.0 { product() } else { 0.0 }
+        });
+        OfBlock { along: along.collect(), squared: lanes::sum(sum, sum, |left, right| left * right) }
     }
 }
 
-/// Second pass: where each change points. With u_i the change scaled to norm 1 (zero where nothing changed)
+/// Where each change points. With u_i the change scaled to norm 1 (zero where nothing changed)
 /// and S their sum, the others of i sum to S - u_i, so that their cosine with u_i needs u_i . S and S . S
 /// only, and no product of a pair.
 struct Directions {
@@ -88,16 +88,9 @@ impl Directions {
         Self { along: vec![0.0; norms.len()], squared: 0.0, norms }
     }
 
-    fn add(&mut self, changes: &[Vec<f64>]) {
-        let mut sum = vec![0.0; changes.first().map_or(0, Vec::len)];
-        for (change, norm) in changes.iter().zip(&self.norms).filter(|(_, norm)| **norm > 0.0) {
-            sum.iter_mut().zip(change).for_each(|(sum, value)| *sum += value / norm);
-        }
-        self.squared += sum.iter().map(|value| value * value).sum::<f64>();
-        let sites = self.along.iter_mut().zip(changes).zip(&self.norms);
-        for ((along, change), norm) in sites.filter(|(_, norm)| **norm > 0.0) {
-            *along += change.iter().zip(&sum).map(|(value, sum)| value / norm * sum).sum::<f64>();
-        }
+    fn add(&mut self, block: &OfBlock) {
+        self.along.iter_mut().zip(&block.along).for_each(|(sum, along)| *sum += along);
+        self.squared += block.squared;
     }
 
     fn judge(&self, sites: &[SiteId]) -> Vec<Outlier> {
@@ -144,26 +137,27 @@ fn norm_factor(norms: &[f64], index: usize) -> f64 {
 mod tests {
     use super::*;
 
-    /// Judges changes given as vectors.
-    fn far(changes: &[[f64; 4]]) -> Vec<String> {
+    /// Judges changes given as vectors, in two blocks, as a file is read.
+    fn far(changes: &[[f32; 4]]) -> Vec<String> {
         let sites: Vec<SiteId> = (0..changes.len()).map(|i| format!("site-{i}").parse().unwrap()).collect();
-        // In two blocks, as a file is read.
-        let block = |range: std::ops::Range<usize>| -> Vec<Vec<f64>> {
-            changes.iter().map(|change| change[range.clone()].to_vec()).collect()
-        };
-        let (mut norms, blocks) = (Norms::of(changes.len()), [block(0..1), block(1..4)]);
-        blocks.iter().for_each(|block| norms.add(block));
-        let mut directions = Directions::of(norms.finish());
-        blocks.iter().for_each(|block| directions.add(block));
+        let norm =
+            |change: &[f32; 4]| change.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+        let norms: Vec<f64> = changes.iter().map(norm).collect();
+        let mut directions = Directions::of(norms.clone());
+        for range in [0..1, 1..4] {
+            let values = changes.iter().flat_map(|change| change[range.clone()].to_vec()).collect();
+            let mut scratch = Scratch { before: vec![0.0; range.len()], values, sum: Vec::new() };
+            directions.add(&scratch.directions(&norms));
+        }
         directions.judge(&sites).into_iter().map(|outlier| outlier.site.to_string()).collect()
     }
 
-    const HONEST: [[f64; 4]; 3] = [[1.0, 0.2, 0.0, 0.1], [0.9, -0.2, 0.3, 0.0], [1.1, 0.0, -0.3, 0.1]];
+    const HONEST: [[f32; 4]; 3] = [[1.0, 0.2, 0.0, 0.1], [0.9, -0.2, 0.3, 0.0], [1.1, 0.0, -0.3, 0.1]];
 
     #[test]
     fn a_huge_and_an_opposite_change_are_named_and_honest_ones_are_not() {
         assert_eq!(far(&HONEST), Vec::<String>::new());
-        let with = |odd: [f64; 4]| far(&[HONEST[0], odd, HONEST[1], HONEST[2]]);
+        let with = |odd: [f32; 4]| far(&[HONEST[0], odd, HONEST[1], HONEST[2]]);
         assert_eq!(with([900.0, 0.0, 0.0, 0.0]), ["site-1"], "huge, in the right direction");
         assert_eq!(with([-1.0, 0.0, 0.0, 0.0]), ["site-1"], "as large as the others, backwards");
         assert_eq!(with([-900.0, 0.0, 0.0, 0.0]), ["site-1"], "both, and it accuses nobody else");

@@ -58,7 +58,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
 }
 
 fn row(state: &RunState, now: Timestamp) -> Row {
-    let ended = state.is_over().then_some(state.updated_at);
+    let ended = state.ended_at;
     let loss = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).map(|metrics| metrics.loss);
     let mut published = state.rounds.iter().filter(|record| record.published_at.is_some());
     Row {

@@ -7,6 +7,7 @@ use common::progress::steps;
 
 use super::{offline, output};
 use crate::admin::client;
+use crate::admin::report::aggregation_error::{self, ErrorReport};
 use crate::admin::report::{self, RunReport};
 use crate::error::{Error, Result};
 use crate::execution::performer::Trouble;
@@ -17,8 +18,9 @@ use crate::state_folder::{StateFolder, alive};
 const MANUAL: &str = "\
 Show a run (the newest, or RUN by its id or the beginning of it): its phase,
 what each round reached on the validation set, how much the averaging lost
-(aggregation error), when the test set was opened and what was found, and what
-each site is doing, in how many closed rounds it counts, and what it weighs in
+(aggregation error: it comes after the round is published, exact with few sites
+and with its standard error from random probes with many), when the test set was
+opened and what was found, and what each site is doing, in how many closed rounds it counts, and what it weighs in
 the average. Bytes are what arrived of it since the launch of this run. Says who
 did not count and why, and while no `serve` runs, when one lived last. Works
 while `serve` runs and while it does not.
@@ -91,18 +93,23 @@ pub(super) fn table(report: &RunReport) -> String {
     }
     let _ = writeln!(
         text,
-        "\n{:<16}{:>10}{:>12}{:>11}{:>13}{:>12}",
+        "\n{:<16}{:>10}{:>12}{:>11}{:>18}{:>12}",
         "model", "loss", "perplexity", "accuracy", "aggr. error", "overhead"
     );
-    row(&mut text, "base", report.base.as_ref(), None, None);
+    row(&mut text, "base", report.base.as_ref(), String::from("-"), None);
     for round in &report.history {
         let name = format!("round {}", round.round);
-        row(&mut text, &name, round.validation.as_ref(), round.aggregation_error, round.overhead_ms);
+        let error = ErrorReport::short(round.aggregation_error, round.aggregation_error_found.as_ref());
+        row(&mut text, &name, round.validation.as_ref(), error, round.overhead_ms);
     }
     if !report.test.openings.is_empty() {
-        row(&mut text, "base, test", report.test.base.as_ref(), None, None);
-        row(&mut text, "final, test", report.test.federated.as_ref(), None, None);
+        row(&mut text, "base, test", report.test.base.as_ref(), String::from("-"), None);
+        row(&mut text, "final, test", report.test.federated.as_ref(), String::from("-"), None);
         let _ = writeln!(text, "test set opened: {}", report.test.openings.join(", "));
+    }
+    let rounds = report.history.iter().map(|round| (round.round, round.aggregation_error_found.as_ref()));
+    for note in aggregation_error::notes(rounds) {
+        let _ = writeln!(text, "{note}");
     }
     sites(&mut text, report);
     for warning in &report.warnings {
@@ -142,13 +149,7 @@ fn sites(text: &mut String, report: &RunReport) {
 /// A site's name has at least so many columns.
 const SITE_COLUMNS: usize = 18;
 
-fn row(
-    text: &mut String,
-    name: &str,
-    metrics: Option<&Metrics>,
-    error: Option<f64>,
-    overhead_ms: Option<u64>,
-) {
+fn row(text: &mut String, name: &str, metrics: Option<&Metrics>, error: String, overhead_ms: Option<u64>) {
     let number = |value: Option<f64>, digits: usize| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}"))
     };
@@ -157,9 +158,8 @@ fn row(
     let overhead = overhead_ms.map_or_else(|| "-".to_owned(), |ms| format!("{ms} ms"));
     let _ = writeln!(
         text,
-        "{name:<16}{:>10}{:>12}{accuracy:>11}{:>13}{overhead:>12}",
+        "{name:<16}{:>10}{:>12}{accuracy:>11}{error:>18}{overhead:>12}",
         number(metrics.map(|metrics| metrics.loss), 4),
         number(metrics.map(|metrics| metrics.perplexity), 2),
-        number(error, 4),
     );
 }

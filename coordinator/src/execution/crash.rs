@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 30] = [
+pub const CRASH_POINTS: [&str; 32] = [
     "enrol-after-sign",
     "enrol-after-commit",
     "renew-after-commit",
@@ -34,6 +34,8 @@ pub const CRASH_POINTS: [&str; 30] = [
     "scored-after-journal",
     "round-published-before-journal",
     "round-published-after-journal",
+    "aggregation-error-before-journal",
+    "aggregation-error-after-journal",
     "test-opened-after-journal",
     "test-scored-before-journal",
     "test-scored-after-journal",
@@ -48,6 +50,7 @@ pub fn before_journal(event: &Event) {
         Event::Aggregated { .. } => "aggregated-before-journal",
         Event::Scored { .. } => "scored-before-journal",
         Event::RoundPublished { .. } => "round-published-before-journal",
+        Event::AggregationErrorFound { .. } => "aggregation-error-before-journal",
         Event::TestScored { .. } => "test-scored-before-journal",
         _ => "other-before-journal",
     });
@@ -63,6 +66,7 @@ pub fn after_journal(event: &Event) {
         Event::Aggregated { .. } => "aggregated-after-journal",
         Event::Scored { .. } => "scored-after-journal",
         Event::RoundPublished { .. } => "round-published-after-journal",
+        Event::AggregationErrorFound { .. } => "aggregation-error-after-journal",
         Event::TestOpened { .. } => "test-opened-after-journal",
         Event::TestScored { .. } => "test-scored-after-journal",
         _ => "other-after-journal",

@@ -13,6 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use super::beside::Beside;
 use super::crash;
 use super::performer::Performer;
 use super::presence::Presence;
@@ -102,7 +103,7 @@ impl Driver {
 }
 
 async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
-    let mut effects = JoinSet::new();
+    let (mut effects, mut beside) = (JoinSet::new(), Beside::default());
     // After a tick that could not be committed: not again at once.
     let mut least_ms = 0;
     // The first look comes after what we were told of sites while we were down (`catch_up`).
@@ -112,6 +113,7 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
     if let Some(state) = world.runs.active() {
         resume(&world, &state, &mut effects).await;
     }
+    beside.start_next(&world.runs, &world.performer);
     loop {
         let deadline = world.runs.active().and_then(|state| state.next_deadline());
         let wait_ms =
@@ -136,6 +138,17 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
                     (Err(error), Some(state)) => {
                         let event = Event::EffectFailed { reason: format!("an effect failed: {error}") };
                         complete(&world, state.launched.run, event, &mut effects).await;
+                    }
+                }
+                // It may have been a publication.
+                beside.start_next(&world.runs, &world.performer);
+            }
+            Some((run, event)) = beside.ended(), if !beside.is_idle() => {
+                match handle(&world, run, event.clone(), &mut effects).await {
+                    Ok(_) => beside.start_next(&world.runs, &world.performer),
+                    Err(error) => {
+                        tracing::error!(%run, %error, event = event.kind(), "cannot commit; trying again");
+                        beside.keep(event);
                     }
                 }
             }

@@ -2,6 +2,7 @@
 //! task of its own; each effect ends in the event that reports it. Invariant: performing an effect twice
 //! leaves the same files, named by the same digests.
 
+mod aggregation_error;
 mod details;
 mod server_step;
 
@@ -15,7 +16,8 @@ use common::run::{AggregationMethod, Weighting};
 use serde::{Deserialize, Serialize};
 
 use self::server_step::ServerStep;
-use crate::aggregate::{self, Averaged, Input};
+use super::averaging::Averaging;
+use crate::aggregate::{Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, HeldOutSet};
@@ -132,12 +134,12 @@ impl Performer {
             .collect();
         let (digest, server_state, averaged) =
             blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
-        let Averaged { error: aggregation_error, outliers } = averaged;
+        let Averaged { outliers } = averaged;
         for Outlier { site, norm_factor, cosine } in &outliers {
             tracing::warn!(run = %state.launched.run, %round, %site, norm_factor, cosine, "an update far from the others");
         }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        Ok(Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers, server_state })
+        Ok(Event::Aggregated { round, digest, aggregation_error: None, duration_ms, outliers, server_state })
     }
 
     /// The aggregate is already durable; what is published must still be what was scored.
@@ -342,21 +344,18 @@ fn aggregate_files(
     out: &std::path::Path,
 ) -> Result<(Digest, Option<ServerState>, Averaged)> {
     let manifest = blobs::manifest(folder, terms.manifest)?;
-    for (input, digest) in inputs {
-        if blobs::digest_of(&input.path)? != *digest {
-            return Err(blobs::damaged("update", *digest));
-        }
-    }
-    let inputs: Vec<Input> = inputs.iter().map(|(input, _)| input.clone()).collect();
     let last = folder.blob(terms.last);
-    let averaged = aggregate::aggregate(&inputs, terms.weighting, &manifest.tensors, &last, out)?;
+    let averaging = Averaging { inputs, weighting: terms.weighting, tensors: &manifest.tensors, last: &last };
+    let (mean, averaged) = averaging.write(out)?;
     let stepped =
         terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last)).transpose()?;
-    let (next, server_state) = match stepped {
-        None => (out.to_path_buf(), None),
-        Some((next, server_state)) => (next, Some(server_state)),
+    let (next, digest, server_state) = match stepped {
+        None => (out.to_path_buf(), mean, None),
+        Some((next, server_state)) => {
+            let digest = blobs::digest_of(&next)?;
+            (next, digest, Some(server_state))
+        }
     };
-    let digest = blobs::digest_of(&next)?;
     blobs::adopt(folder, &next, digest)?;
     common::crash_point!("aggregate-after-file");
     Ok((digest, server_state, averaged))

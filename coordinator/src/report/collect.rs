@@ -32,7 +32,7 @@ pub fn report(
     let newest = status.history.iter().rev().filter(|round| round.published.is_some());
     let validated = newest.into_iter().find_map(|round| round.validation);
     // The time of a run and that of this process need not be the same.
-    let until = if state.is_over() { state.updated_at } else { now.max(state.updated_at) };
+    let until = state.ended_at.unwrap_or_else(|| now.max(state.updated_at));
     let timings = Timings {
         run_s: Some(until.since_ms(state.launched_at) as f64 / 1000.0),
         worst_round_overhead_s: rounds.iter().filter_map(|round| round.overhead_s).reduce(f64::max),
@@ -74,7 +74,7 @@ fn run(state: &RunState, status: &RunReport) -> Run {
         phase: status.phase.clone(),
         failure: status.failure.clone(),
         launched: status.launched.clone(),
-        ended: state.is_over().then(|| rfc3339(state.updated_at)),
+        ended: state.ended_at.map(rfc3339),
     }
 }
 
@@ -131,6 +131,7 @@ fn round(round: &RoundReport) -> Round {
         validation_perplexity: validation.map(|metrics| metrics.perplexity),
         validation_token_accuracy: validation.map(|metrics| metrics.token_accuracy),
         aggregation_error: round.aggregation_error,
+        aggregation_error_found: round.aggregation_error_found.clone(),
         sites_counted: u32::try_from(round.updates.len()).unwrap_or(u32::MAX),
         wall_s: seconds(round.wall_ms),
         training_s: seconds(round.training_ms),

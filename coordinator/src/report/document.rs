@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::admin::report::aggregation_error::ErrorReport;
 use crate::evaluate::details::Samples;
 use crate::limits::INTERVAL_RECORDS_MIN;
 use crate::round::state::Paired;
@@ -138,6 +139,9 @@ pub struct Round {
     pub validation_token_accuracy: Option<f64>,
     /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||: what averaging the factors separately costs.
     pub aggregation_error: Option<f64>,
+    /// How it was found, or why there is none; nothing before the round is published.
+    #[serde(default)]
+    pub aggregation_error_found: Option<ErrorReport>,
     pub sites_counted: u32,
     pub wall_s: Option<f64>,
     /// From the first site that starts training to the last that ends.

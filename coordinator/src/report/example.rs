@@ -3,8 +3,20 @@
 use std::collections::BTreeMap;
 
 use super::document::*;
+use crate::admin::report::aggregation_error::ErrorReport;
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
 use crate::round::state::Paired;
+
+/// An aggregation error of many sites.
+fn estimated() -> ErrorReport {
+    ErrorReport {
+        status: "probes".to_owned(),
+        standard_error: Some(0.0004),
+        probes: Some(16),
+        duration_ms: Some(900),
+        reason: None,
+    }
+}
 
 /// A report with every field filled.
 pub(crate) fn report() -> Report {
@@ -15,6 +27,7 @@ pub(crate) fn report() -> Report {
         validation_perplexity: Some(loss.exp()),
         validation_token_accuracy: Some(accuracy),
         aggregation_error: Some(0.0312),
+        aggregation_error_found: Some(estimated()),
         sites_counted: 4,
         wall_s: Some(21.5),
         training_s: Some(20.0),
@@ -138,6 +151,7 @@ pub(crate) fn going() -> Report {
     (round.adapter_digest, round.validation_loss) = (None, None);
     (round.validation_perplexity, round.validation_token_accuracy, round.aggregation_error) =
         (None, None, None);
+    round.aggregation_error_found = None;
     report.test_set_openings.clear();
     report.timings = Timings { run_s: Some(3.0), ..Timings::default() };
     for site in &mut report.sites {

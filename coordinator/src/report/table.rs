@@ -8,15 +8,16 @@ mod samples;
 use common::language::Language;
 use common::progress::{COLUMNS, cut, wrapped};
 
-use super::document::{Held, Report, SiteReport};
+use super::document::{Held, Report, Round, SiteReport};
 use super::sentences::sentences;
 use super::text::{left, right};
 use super::{format, words as w};
+use crate::admin::report::aggregation_error::ErrorReport;
 
 /// Longest site name shown in full; longer ones are cut with a sign that they are.
 const NAME_COLUMNS: usize = 18;
 /// Of the columns behind the first two, in `quality`.
-const QUALITY_COLUMNS: [usize; 4] = [9, 12, 12, 14];
+const QUALITY_COLUMNS: [usize; 4] = [9, 12, 12, 17];
 /// Of the columns behind the name, in `sites`.
 const SITE_COLUMNS: [usize; 4] = [9, 9, 15, 9];
 
@@ -48,7 +49,7 @@ fn quality(report: &Report, language: Language, lines: &mut Vec<String>) {
     let heads = heads.map(|head| head.strip_prefix("Aggregation ").map_or(head, |_| "Aggr. error"));
     let heads = heads.map(|head| head.strip_prefix("Token ").map_or(head, |_| "Accuracy"));
     let row = |model: &str, set: w::Word, cells: [String; 4]| {
-        let mut line = format!("{} {}", left(model, 20), left(set.get(language), 11));
+        let mut line = format!("{} {}", left(model, 17), left(set.get(language), 11));
         for (cell, columns) in cells.iter().zip(QUALITY_COLUMNS) {
             line.push_str(&right(cell, columns));
         }
@@ -56,9 +57,8 @@ fn quality(report: &Report, language: Language, lines: &mut Vec<String>) {
     };
     lines.push(row(w::MODEL.get(language), w::SET, heads.map(str::to_owned)));
     lines.push("-".repeat(COLUMNS));
-    let cells = |loss: Option<f64>, perplexity: Option<f64>, accuracy: Option<f64>, error: Option<f64>| {
+    let cells = |loss: Option<f64>, perplexity: Option<f64>, accuracy: Option<f64>, error: String| {
         let dash = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
-        let error = error.map(|error| format!("{error:.4}")).unwrap_or_default();
         [
             dash(loss.map(format::loss)),
             dash(perplexity.map(format::perplexity)),
@@ -68,16 +68,28 @@ fn quality(report: &Report, language: Language, lines: &mut Vec<String>) {
     };
     let base = w::BASE_MODEL.get(language);
     let Held { validation_loss, validation_perplexity, validation_token_accuracy, .. } = report.base;
-    let of_base = cells(validation_loss, validation_perplexity, validation_token_accuracy, None);
+    let of_base = cells(validation_loss, validation_perplexity, validation_token_accuracy, String::new());
     lines.push(row(base, w::VALIDATION, of_base));
     for round in &report.rounds {
         let (loss, perplexity) = (round.validation_loss, round.validation_perplexity);
-        let cells = cells(loss, perplexity, round.validation_token_accuracy, round.aggregation_error);
+        let error = error(round, language);
+        let cells = cells(loss, perplexity, round.validation_token_accuracy, error);
         lines.push(row(&w::AFTER_ROUND.with(language, &[&round.round]), w::VALIDATION, cells));
     }
     for (model, held) in [(base, &report.base), (w::FEDERATED.get(language), &report.last)] {
-        let cells = cells(held.test_loss, held.test_perplexity, held.test_token_accuracy, None);
+        let cells = cells(held.test_loss, held.test_perplexity, held.test_token_accuracy, String::new());
         lines.push(row(model, w::TEST, cells));
+    }
+    lines.extend(wrapped(w::ERROR_LEAD.get(language), COLUMNS));
+}
+
+/// The aggregation error, with its standard error where it has one.
+fn error(round: &Round, language: Language) -> String {
+    match &round.aggregation_error_found {
+        Some(found) if found.is_pending() => w::ERROR_PENDING.get(language).to_owned(),
+        Some(found) if found.not_computed().is_some() => w::ERROR_NOT_COMPUTED.get(language).to_owned(),
+        Some(found) => ErrorReport::short(round.aggregation_error, Some(found)),
+        None => String::new(),
     }
 }
 
@@ -166,7 +178,7 @@ mod tests {
             "5.8700",
             "After round 2",
             "21.39 %",
-            "0.0312",
+            "0.0312 +- 0.0004",
             "1,234,567",
             "verified x 2",
             "11.9 % lower",

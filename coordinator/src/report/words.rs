@@ -51,6 +51,11 @@ common::texts! {
     SET: "Set", "数据集";
     PERPLEXITY: "Perplexity", "困惑度";
     AGGREGATION_ERROR: "Aggregation error", "聚合误差";
+    ERROR_EXACT: "{} (exact)", "{}（精确）";
+    ERROR_PROBES: "{} +- {} ({} probes)", "{} ± {}（{} 个探针）";
+    ERROR_PENDING: "being computed", "计算中";
+    ERROR_NOT_COMPUTED: "not computed", "未计算";
+    ERROR_LEAD: "It is computed after a round is published: exactly with few sites, and with many from random probes, with the standard error behind +-.", "聚合误差在各轮发布之后计算：站点少时为精确值，站点多时由随机探针估计，± 之后为其标准误差。";
     BASE_MODEL: "Base model", "基础模型";
     AFTER_ROUND: "After round {}", "第 {} 轮后";
     FEDERATED: "Federated, final", "联邦模型（最终）";

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
+use super::accuracy::Outcome;
 use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::missing::Absence;
@@ -106,8 +107,10 @@ pub enum Event {
         round: Round,
         /// SHA-256 of the aggregate.
         digest: Digest,
-        /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||, over all modules.
-        aggregation_error: f64,
+        /// The aggregation error in journals of older versions, which computed it before they published; now
+        /// it comes later, as `AggregationErrorFound`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        aggregation_error: Option<f64>,
         /// How long it took.
         duration_ms: u64,
         /// Updates in it that are far from the others; empty in journals of older versions.
@@ -128,6 +131,14 @@ pub enum Event {
     RoundPublished {
         /// The round.
         round: Round,
+    },
+    /// How far the average of the factors is from that of their product: beside the run, after the round was
+    /// published and perhaps after the run was over.
+    AggregationErrorFound {
+        /// The round.
+        round: Round,
+        /// What was found, or why nothing was.
+        outcome: Outcome,
     },
     /// The test set is about to be read. Journalled before it is.
     TestOpened {
@@ -195,6 +206,7 @@ impl Event {
             Self::Aggregated { .. } => "aggregated",
             Self::Scored { .. } => "scored",
             Self::RoundPublished { .. } => "round_published",
+            Self::AggregationErrorFound { .. } => "aggregation_error_found",
             Self::TestOpened { .. } => "test_opened",
             Self::TestPutOff { .. } => "test_put_off",
             Self::TestAsked { .. } => "test_asked",

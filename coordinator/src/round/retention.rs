@@ -1,12 +1,14 @@
 //! Which finished files a run still needs, and which may go. Pure. Used by `execution::pruning` and by
 //! `cli::prune`. Invariants: the manifest, the first adapter and the held-out set's file of every run stay;
-//! so do its newest and its best published adapter, and everything of a round that is not published; a file
-//! that any run needs stays, whichever run made it.
+//! so do its newest and its best published adapter, and everything of a round that is not published; so do the
+//! updates of a round whose aggregation error is still to be computed; a file that any run needs stays,
+//! whichever run made it.
 
 use std::collections::BTreeSet;
 
 use common::id::Digest;
 
+use super::aggregation_error;
 use super::state::{RoundRecord, RunState, ServerState};
 
 /// How much of the past stays.
@@ -35,7 +37,9 @@ fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
     let past: Vec<&RoundRecord> = state.rounds.iter().filter(published).collect();
     let open = state.rounds.iter().filter(|record| record.published_at.is_none());
     let newest = |count: usize| past.iter().rev().take(count).copied();
-    for record in open.clone().chain(newest(rule.update_rounds)) {
+    // A published round's updates are read once more; of how many rounds at most, `aggregation_error` says.
+    let waiting = aggregation_error::waiting(state);
+    for record in open.clone().chain(newest(rule.update_rounds)).chain(waiting) {
         needed.extend(record.updates.values().map(|update| update.digest));
     }
     for record in open.chain(newest(rule.adapter_rounds)) {

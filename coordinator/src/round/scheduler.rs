@@ -7,6 +7,8 @@
 use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 
+use super::accuracy;
+use super::aggregation_error;
 use super::closing;
 use super::consent;
 use super::effect::{Admission, Effect};
@@ -36,6 +38,9 @@ pub fn step(mut state: RunState, event: &Event, now: Timestamp) -> (RunState, Ve
     }
     if let Outcome::Changed | Outcome::Answered { changed: true, .. } = outcome {
         state.updated_at = now;
+    }
+    if state.phase != phase_before {
+        state.ended_at = state.is_over().then_some(now);
     }
     if state.phase != phase_before || state.rounds.len() != round_before {
         effects.extend(pending(&state));
@@ -116,10 +121,17 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         }
         Event::SiteFailed { round, site, code } => return failed(state, *round, site, code, now),
         Event::Aggregated { round, digest, aggregation_error, duration_ms, outliers, server_state } => {
-            let (aggregation_error, duration_ms) = (*aggregation_error, *duration_ms);
-            let server_state = *server_state;
-            let aggregate = Aggregate { digest: *digest, aggregation_error, duration_ms, server_state };
-            return aggregated(state, *round, aggregate, outliers);
+            let (duration_ms, server_state) = (*duration_ms, *server_state);
+            let aggregate = Aggregate { digest: *digest, duration_ms, server_state };
+            return changed(
+                aggregated(state, *round, aggregate, outliers) && {
+                    with_error(state, *aggregation_error);
+                    true
+                },
+            );
+        }
+        Event::AggregationErrorFound { round, outcome } => {
+            return changed(aggregation_error::note(state, *round, outcome));
         }
         Event::Scored { round, score } => return scored(state, *round, score),
         Event::RoundPublished { round } => return published(state, *round, now),
@@ -218,6 +230,7 @@ fn announce(state: &mut RunState, now: Timestamp) {
         outliers: Vec::new(),
         score: None,
         published_at: None,
+        aggregation_error: None,
     });
     state.phase = Phase::Announced;
 }
@@ -310,15 +323,22 @@ fn changed(changed: bool) -> Outcome {
     if changed { Outcome::Changed } else { Outcome::Ignored }
 }
 
-fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers: &[Outlier]) -> Outcome {
+/// As older versions journalled it.
+fn with_error(state: &mut RunState, aggregation_error: Option<f64>) {
+    if let Some(record) = state.rounds.last_mut() {
+        record.aggregation_error = aggregation_error.map(accuracy::Outcome::exact);
+    }
+}
+
+fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers: &[Outlier]) -> bool {
     match state.rounds.last_mut() {
         Some(record) if state.phase == Phase::Aggregating && record.round == round => {
             record.aggregate = Some(aggregate);
             record.outliers = outliers.to_vec();
             state.phase = Phase::Evaluating;
-            Outcome::Changed
+            true
         }
-        _ => Outcome::Ignored,
+        _ => false,
     }
 }
 
@@ -340,6 +360,7 @@ fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
         }
         _ => return Outcome::Ignored,
     }
+    aggregation_error::bound(state);
     if round.0 < state.launched.spec.rounds {
         announce(state, now);
     } else if state.launched.test.is_some() {

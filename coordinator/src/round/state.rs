@@ -9,6 +9,7 @@ use common::clock::Timestamp;
 use common::id::{Digest, Round, SiteId};
 use serde::{Deserialize, Serialize};
 
+use super::accuracy::Outcome;
 use super::decision::Answered;
 use super::launched::LaunchedRun;
 use super::missing::{Absence, Missing};
@@ -161,8 +162,6 @@ impl Score {
 pub struct Aggregate {
     /// SHA-256 of the adapter file.
     pub digest: Digest,
-    /// ||mean(BA) - mean(B)mean(A)|| / ||mean(BA)||.
-    pub aggregation_error: f64,
     /// Wall time of the aggregation.
     pub duration_ms: u64,
     /// What the server's optimiser remembers; `None` without one.
@@ -240,6 +239,9 @@ pub struct RoundRecord {
     pub score: Option<Score>,
     /// When it became the current model.
     pub published_at: Option<Timestamp>,
+    /// How far the average of the factors is from that of their product; found after the publication.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub aggregation_error: Option<Outcome>,
 }
 
 /// A site sent two different updates for one round; the first stands.
@@ -293,6 +295,9 @@ pub struct RunState {
     pub launched_at: Timestamp,
     /// When the last event happened; time never runs backwards inside a run.
     pub updated_at: Timestamp,
+    /// When it was over. An aggregation error may still be noted after that.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ended_at: Option<Timestamp>,
     /// The base model on the validation set.
     pub base: Option<Score>,
     /// Announced rounds, in order.
@@ -329,6 +334,7 @@ impl RunState {
             phase,
             launched_at: now,
             updated_at: now,
+            ended_at: None,
             base: None,
             rounds: Vec::new(),
             test: TestRecord::default(),

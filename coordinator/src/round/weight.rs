@@ -202,7 +202,7 @@ mod tests {
             apply(Event::Aggregated {
                 round,
                 digest,
-                aggregation_error: 0.0,
+                aggregation_error: None,
                 duration_ms: 0,
                 outliers: vec![],
                 server_state: None,

@@ -11,6 +11,7 @@ use common::wire::message::PROTOCOL_VERSION;
 
 use super::*;
 use crate::evaluate::tests::scripted;
+use crate::round::accuracy::Outcome;
 use crate::round::missing::{Absence, Missing};
 use crate::round::scheduler::tests::launched_run;
 use crate::round::state::{Phase, Score};
@@ -354,4 +355,72 @@ async fn a_site_that_goes_offline_costs_no_round() {
     assert_eq!(counted, [3, 2, 3]);
     assert_eq!(state.rounds[1].missing.get(&away), Some(&Missing::Absent(Absence::Offline)));
     running.kill().await;
+}
+
+/// Copies a run's journal without what was said of its aggregation errors: as if we had been killed before.
+fn forget_errors(from: &StateFolder, to: &StateFolder) {
+    let (before, after) = (Store::open(&from.database()).unwrap(), Store::open(&to.database()).unwrap());
+    for row in before.journal().unwrap().into_iter().filter(|row| row.kind != "aggregation_error_found") {
+        after.append(row.run, row.round, &row.kind, row.at, &row.body).unwrap();
+    }
+}
+
+fn errors_of(state: &RunState) -> Vec<Option<Outcome>> {
+    state.rounds.iter().map(|record| record.aggregation_error.clone()).collect()
+}
+
+/// A run that is over has its errors computed after a restart, the same to the last bit; where the updates are
+/// gone meanwhile, it says so, once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_aggregation_error_that_was_cut_short_is_computed_after_a_restart() {
+    let first = tempfile::tempdir().unwrap();
+    undisturbed(first.path()).await;
+    let folder = StateFolder::at(first.path());
+    let running = Running::start(&folder, SCORES);
+    let run = running.runs.all()[0].launched.run;
+    let is_known = |state: &RunState| state.rounds.iter().all(|record| record.aggregation_error.is_some());
+    let expected = running.until(run, is_known).await;
+    assert!(matches!(&expected.rounds[0].aggregation_error, Some(Outcome::Found { .. })));
+    running.kill().await;
+
+    for are_gone in [false, true] {
+        let second = tempfile::tempdir().unwrap();
+        let copy = StateFolder::at(second.path());
+        copy.create().unwrap();
+        for entry in std::fs::read_dir(folder.blobs()).unwrap() {
+            let path = entry.unwrap().path();
+            std::fs::copy(&path, copy.blobs().join(path.file_name().unwrap())).unwrap();
+        }
+        if are_gone {
+            let gone = expected.rounds[1].updates.values().next().unwrap().digest;
+            std::fs::remove_file(copy.blob(gone)).unwrap();
+        }
+        forget_errors(&folder, &copy);
+        let running = Running::start(&copy, SCORES);
+        let state = running.until(run, is_known).await;
+        assert_eq!((&state.phase, state.ended_at), (&Phase::Finished, expected.ended_at));
+        let values = |outcomes: Vec<Option<Outcome>>| {
+            let value = |outcome: Option<Outcome>| match outcome.unwrap() {
+                Outcome::Found { error, .. } => Ok(error),
+                Outcome::NotComputed { reason } => Err(reason),
+            };
+            outcomes.into_iter().map(value).collect::<Vec<_>>()
+        };
+        let (found, wanted) = (values(errors_of(&state)), values(errors_of(&expected)));
+        assert_eq!(found[0], wanted[0]);
+        if are_gone {
+            assert!(
+                found[1].as_ref().is_err_and(|reason| reason.contains("not there any more")),
+                "{found:?}"
+            );
+        } else {
+            assert_eq!(found[1], wanted[1]);
+        }
+        running.kill().await;
+        // What was said once is not tried again.
+        let again = Running::start(&copy, SCORES);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        assert_eq!(errors_of(&again.runs.find(run).unwrap()), errors_of(&state));
+        again.kill().await;
+    }
 }

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use super::curve::Curve;
 use super::page::Page;
+use crate::admin::report::aggregation_error::rounded_up;
 use crate::report::document::{Held, Round};
 use crate::report::{format, words as w};
 
@@ -73,7 +74,29 @@ struct Row<'a> {
     set: w::Word,
     /// Loss, perplexity, accuracy.
     numbers: [Option<f64>; 3],
-    error: Option<f64>,
+    /// The aggregation error.
+    error: String,
+}
+
+/// The aggregation error, and how exact it is.
+fn error(page: &Page<'_>, round: &Round) -> String {
+    let found = round.aggregation_error_found.as_ref();
+    match (round.aggregation_error, found) {
+        (Some(value), Some(found)) => {
+            let value = format!("{value:.4}");
+            match found.standard_error.zip(found.probes) {
+                Some((error, probes)) => {
+                    let error = format!("{:.4}", rounded_up(error));
+                    page.with(w::ERROR_PROBES, &[&value, &error, &probes])
+                }
+                None => page.with(w::ERROR_EXACT, &[&value]),
+            }
+        }
+        (Some(value), None) => format!("{value:.4}"),
+        (None, Some(found)) if found.is_pending() => page.word(w::ERROR_PENDING),
+        (None, Some(_)) => page.word(w::ERROR_NOT_COMPUTED),
+        (None, None) => String::new(),
+    }
 }
 
 pub(super) fn table(page: &Page<'_>) -> String {
@@ -87,28 +110,36 @@ pub(super) fn table(page: &Page<'_>) -> String {
             dash(loss.map(format::loss)),
             dash(perplexity.map(format::perplexity)),
             dash(accuracy.map(format::percent)),
-            row.error.map_or_else(String::new, |error| format!("{error:.4}")),
+            row.error.clone(),
         ];
         let cells: String = cells.iter().map(|cell| format!("<td>{cell}</td>")).collect();
         let _ = writeln!(rows, "<tr{}>{cells}</tr>", row.class);
     };
     let (base, last) = (&page.report.base, &page.report.last);
     let numbers = [base.validation_loss, base.validation_perplexity, base.validation_token_accuracy];
-    row(&Row { class: "", model: page.word(w::BASE_MODEL), set: w::VALIDATION, numbers, error: None });
+    row(&Row {
+        class: "",
+        model: page.word(w::BASE_MODEL),
+        set: w::VALIDATION,
+        numbers,
+        error: String::new(),
+    });
     for round in &page.report.rounds {
         let model = page.with(w::AFTER_ROUND, &[&round.round]);
         let numbers = [round.validation_loss, round.validation_perplexity, round.validation_token_accuracy];
-        row(&Row { class: "", model, set: w::VALIDATION, numbers, error: round.aggregation_error });
+        row(&Row { class: "", model, set: w::VALIDATION, numbers, error: error(page, round) });
     }
     let of_test = |held: &Held| [held.test_loss, held.test_perplexity, held.test_token_accuracy];
     for (model, held) in [(w::BASE_MODEL, base), (w::FEDERATED, last)] {
         let (model, numbers) = (page.word(model), of_test(held));
-        row(&Row { class: " class=\"strong\"", model, set: w::TEST, numbers, error: None });
+        row(&Row { class: " class=\"strong\"", model, set: w::TEST, numbers, error: String::new() });
     }
     let head: String = [w::MODEL, w::SET, w::LOSS, w::PERPLEXITY, w::ACCURACY, w::AGGREGATION_ERROR]
         .iter()
         .map(|word| format!("<th>{}</th>", page.word(*word)))
         .collect();
-    let body = format!("<div class=\"scroll\"><table>\n<tr>{head}</tr>\n{rows}</table></div>\n");
+    let lead = page.word(w::ERROR_LEAD);
+    let body =
+        format!("<div class=\"scroll\"><table>\n<tr>{head}</tr>\n{rows}</table></div>\n<p>{lead}</p>\n");
     page.section(w::QUALITY, Some(w::QUALITY_LEAD), &body)
 }

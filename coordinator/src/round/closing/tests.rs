@@ -208,7 +208,7 @@ fn a_run_that_ended_unmeasured_may_be_measured_later_and_once() {
         Event::Aggregated {
             round: Round(1),
             digest,
-            aggregation_error: 0.0,
+            aggregation_error: None,
             duration_ms: 0,
             outliers,
             server_state: None,

@@ -3,6 +3,7 @@
 use common::clock::Timestamp;
 use common::id::RunId;
 
+use super::super::accuracy::Outcome;
 use super::*;
 use crate::round::scheduler::tests::launched_run;
 use crate::round::state::{Aggregate, Phase};
@@ -39,6 +40,7 @@ fn round(run: u8, number: u32, loss: f64, is_published: bool) -> RoundRecord {
         })),
         "score": is_published.then_some(score),
         "published_at": is_published.then_some(3),
+        "aggregation_error": is_published.then(|| serde_json::json!({ "not_computed": { "reason": "" } })),
     }))
     .unwrap()
 }
@@ -85,7 +87,7 @@ fn what_the_servers_optimiser_remembers_stays_for_the_next_round_alone() {
     let remember = |record: &mut RoundRecord| {
         let server_state = Some(kept(record.round.0));
         let digest = digest(&format!("1 adapter {}", record.round));
-        record.aggregate = Some(Aggregate { digest, aggregation_error: 0.0, duration_ms: 0, server_state });
+        record.aggregate = Some(Aggregate { digest, duration_ms: 0, server_state });
     };
     state.rounds.iter_mut().take(5).for_each(remember);
     assert_eq!(state.server_state(), Some(kept(5)));
@@ -104,6 +106,17 @@ fn what_the_servers_optimiser_remembers_stays_for_the_next_round_alone() {
     assert_eq!((gone(&state, 5), gone(&state, 6)), (true, false));
     state.phase = Phase::Finished;
     assert!(gone(&state, 6), "a new run begins without it");
+}
+
+#[test]
+fn updates_stay_until_their_error_is_known() {
+    let mut state = run(1, 9);
+    state.rounds[4].aggregation_error = None;
+    let gone = surplus(&[&state], RULE);
+    assert!(gone.contains(&digest("1 a 4")) && gone.contains(&digest("1 a 6")));
+    assert!(!gone.contains(&digest("1 a 5")) && !gone.contains(&digest("1 b 5")));
+    state.rounds[4].aggregation_error = Some(Outcome::exact(0.1));
+    assert!(surplus(&[&state], RULE).contains(&digest("1 a 5")));
 }
 
 #[test]

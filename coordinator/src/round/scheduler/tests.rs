@@ -84,7 +84,7 @@ fn perform(effect: &Effect) -> Option<Event> {
             Some(Event::Aggregated {
                 round: *round,
                 digest,
-                aggregation_error: 0.1,
+                aggregation_error: None,
                 duration_ms: 2,
                 outliers: vec![],
                 server_state: None,
@@ -121,7 +121,7 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
     let aggregated = Event::Aggregated {
         round: Round(1),
         digest,
-        aggregation_error: 0.0,
+        aggregation_error: None,
         duration_ms: 1,
         outliers: vec![],
         server_state: None,
@@ -309,7 +309,7 @@ fn pick(rng: &mut TestRng, inbox: &mut Vec<Event>, faults: bool, sites: usize, r
             4 => Event::Aggregated {
                 round: Round(round),
                 digest: Digest::of(b"stale"),
-                aggregation_error: 0.0,
+                aggregation_error: None,
                 duration_ms: 0,
                 outliers: vec![],
                 server_state: None,

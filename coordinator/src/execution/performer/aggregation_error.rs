@@ -1,0 +1,60 @@
+//! Finds a published round's aggregation error. Called by `execution::beside`. Invariants: it writes no file
+//! and asks nobody; whatever fails here costs no round, and is journalled as the reason why there is no number.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use common::id::{Round, SiteId};
+
+use super::Performer;
+use crate::aggregate::{Input, aggregation_error};
+use crate::blocking::blocking;
+use crate::round::accuracy::{AggregationError, Outcome};
+use crate::round::aggregation_error::seed;
+use crate::round::event::Event;
+use crate::round::state::{RunState, Update};
+use crate::state_folder::blobs;
+
+impl Performer {
+    /// Computes it from the updates that were averaged.
+    pub async fn aggregation_error(&self, state: &RunState, round: Round) -> Event {
+        let (run, started) = (state.launched.run, Instant::now());
+        let outcome = match self.measure_aggregation_error(state, round).await {
+            Ok(error) => {
+                let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+                tracing::info!(%run, %round, duration_ms, ?error, "the aggregation error is known");
+                Outcome::Found { error, duration_ms }
+            }
+            Err(reason) => {
+                tracing::warn!(%run, %round, %reason, "the aggregation error is not computed");
+                Outcome::NotComputed { reason }
+            }
+        };
+        Event::AggregationErrorFound { round, outcome }
+    }
+
+    /// The error, or one sentence why there is none.
+    async fn measure_aggregation_error(
+        &self,
+        state: &RunState,
+        round: Round,
+    ) -> Result<AggregationError, String> {
+        let record = state.round(round).ok_or("there is no such round")?;
+        let aggregate = record.aggregate.ok_or("the round has no average")?;
+        let seed = seed(state.launched.run, round, aggregate.digest);
+        let (folder, launched) = (Arc::clone(&self.folder), &state.launched);
+        let (manifest, weighting) = (launched.manifest, launched.weighting());
+        let input = |(site, update): (&SiteId, &Update)| {
+            let path = folder.blob(update.digest);
+            let is_there = path.is_file();
+            let input = Input { site: site.clone(), path, records: update.records };
+            if is_there { Ok(input) } else { Err(format!("the update of {site} is not there any more")) }
+        };
+        let inputs = record.updates.iter().map(input).collect::<Result<Vec<_>, _>>()?;
+        let work = move || {
+            let manifest = blobs::manifest(&folder, manifest)?;
+            Ok(aggregation_error::measure(&inputs, weighting, &manifest.tensors, seed)?)
+        };
+        blocking(work).await.map_err(|error| error.to_string())
+    }
+}
