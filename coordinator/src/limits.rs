@@ -44,12 +44,12 @@ pub const AGGREGATE_BLOCK_ELEMENTS_MAX: usize = 64 * 1024;
 /// The same with many sites: 4 KiB a read, and 1,000 sites still fit in [`AGGREGATE_BLOCK_BYTES_MAX`].
 pub const AGGREGATE_BLOCK_ELEMENTS_MIN: usize = 1024;
 /// The aggregation error is computed exactly while sites x rank is at most this: 16 sites at rank 16. Each
-/// element then costs (256 + 16) / 2 multiplications and additions, nine times what the probes below cost, and
-/// never more.
+/// element then costs (256 + 16) / 2 multiplications and additions, nine times what the probes below cost,
+/// and never more.
 pub const ERROR_EXACT_COLUMNS_MAX: usize = 256;
-/// Probes of the aggregation error beyond that, each a sum over every element of every update. One probe of one
-/// module of rank 1 errs by half of the squared norm; 16 of them by 13 %, so 6 % of the error itself; over the
-/// 168 independent modules of a 0.5B model it is below 1 %. Measured in coordinator/SPEED.md.
+/// Probes of the aggregation error beyond that, each a sum over every element of every update. One probe of
+/// one module of rank 1 errs by half of the squared norm; 16 of them by 13 %, so 6 % of the error itself;
+/// over the 168 independent modules of a 0.5B model it is below 1 %. Measured in coordinator/SPEED.md.
 pub const ERROR_PROBES_MAX: usize = 16;
 /// Published rounds of a run that wait for their aggregation error; of more, the oldest goes without. Their
 /// updates stay on the disk so long: with 10 sites of 35 MB 1.4 GB.

@@ -6,8 +6,8 @@
 //! that grows with the square of the columns, which is why their number is bounded. Beyond, random signed
 //! sums of the factors (`probes`) give unbiased estimates of both squared norms and a standard error, at a
 //! cost that is linear in the sites. Invariants: each update is read once; memory is a block for each site of
-//! an exact computation, and does not grow with the sites of an estimate; a module is computed by one thread in
-//! a fixed order and modules are added in theirs, so that a replay, another machine or another number of
+//! an exact computation, and does not grow with the sites of an estimate; a module is computed by one thread
+//! in a fixed order and modules are added in theirs, so that a replay, another machine or another number of
 //! threads gives the same bits.
 
 mod exact;

@@ -1,5 +1,6 @@
 //! Sums that a processor computes several at a time. Used by `mean` and `outliers`. Invariant: the order in
-//! which the terms are added is fixed here and not by the processor, so that every machine gets the same bits.
+//! which the terms are added is fixed here and not by the processor, so that every machine gets the same
+//! bits.
 
 /// Partial sums that grow beside each other.
 const LANES: usize = 8;

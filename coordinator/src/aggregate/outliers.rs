@@ -1,8 +1,8 @@
 //! Which updates are far from the others: how large each site's change of the last adapter is, and whether it
 //! points where the others' changes point. Called by `aggregate`. Invariants: read in blocks, so that memory
-//! does not grow with the adapter, once over each update beside the pass that takes the mean, so that the cost
-//! is linear in the sites; each site is compared with the others only, each of which counts alike, so that a
-//! huge update does not hide itself nor accuse the rest.
+//! does not grow with the adapter, once over each update beside the pass that takes the mean, so that the
+//! cost is linear in the sites; each site is compared with the others only, each of which counts alike, so
+//! that a huge update does not hide itself nor accuse the rest.
 
 use common::id::SiteId;
 

@@ -47,7 +47,8 @@ impl Blocks {
         Self { list: list.collect(), longest }
     }
 
-    /// The work over all of them; what a wave leaves is at most one block's bytes, or a block for each thread.
+    /// The work over all of them; what a wave leaves is at most one block's bytes, or a block for each
+    /// thread.
     pub(super) fn pieces(&self, threads: usize) -> Pieces {
         let wave = AGGREGATE_BLOCK_BYTES_MAX / (size_of::<f32>() * self.longest);
         Pieces { count: self.list.len(), wave: wave.max(threads), threads }

@@ -1,7 +1,7 @@
-//! A round's aggregation error in the journal: found beside the run, after the round was published and perhaps
-//! after the run was over. Pure. Used by `scheduler`; by `execution::beside`, which asks
-//! what to compute next; by `retention`, which keeps the updates so long; by `admin::report`. Invariants:
-//! nothing waits for it; at most `ERROR_BACKLOG_MAX` rounds of a run wait for theirs.
+//! A round's aggregation error in the journal: found beside the run, after the round was published and
+//! perhaps after the run was over. Pure. Used by `scheduler`; by `execution::beside`, which asks what to
+//! compute next; by `retention`, which keeps the updates so long; by `admin::report`. Invariants: nothing
+//! waits for it; at most `ERROR_BACKLOG_MAX` rounds of a run wait for theirs.
 
 use common::id::{Digest, Round, RunId};
 

@@ -1,7 +1,7 @@
 //! Which finished files a run still needs, and which may go. Pure. Used by `execution::pruning` and by
 //! `cli::prune`. Invariants: the manifest, the first adapter and the held-out set's file of every run stay;
-//! so do its newest and its best published adapter, and everything of a round that is not published; so do the
-//! updates of a round whose aggregation error is still to be computed; a file that any run needs stays,
+//! so do its newest and its best published adapter, and everything of a round that is not published; so do
+//! the updates of a round whose aggregation error is still to be computed; a file that any run needs stays,
 //! whichever run made it.
 
 use std::collections::BTreeSet;

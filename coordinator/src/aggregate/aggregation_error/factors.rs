@@ -1,6 +1,6 @@
 //! The LoRA pairs of an adapter, how their long sides are read, and the squared norms that are found of them.
-//! Used by `aggregation_error`, `exact` and `probes`. Invariant: a factor is read in lines of its long side, so
-//! that both are treated alike.
+//! Used by `aggregation_error`, `exact` and `probes`. Invariant: a factor is read in lines of its long side,
+//! so that both are treated alike.
 
 use common::run::TensorSpec;
 

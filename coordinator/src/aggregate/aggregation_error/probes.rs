@@ -2,12 +2,12 @@
 //! each module.
 //!
 //! A probe folds the long side of each factor to [`FOLD`] places: every column of A gets a random sign and is
-//! added to place (column mod `FOLD`), likewise every row of B. With S and T the two sign matrices, E[S S^T] =
-//! I and E[T T^T] = I, therefore E||T^T X S||^2 = ||X||^2 for every matrix X: the squared norm of the folded
-//! error, sum p_i (T^T B_i)(A_i S) - (T^T mean(B))(mean(A) S), is an unbiased estimate of the error's, and so
-//! it is with the product. Folding is linear, so that each update is read once and nothing of it is kept.
-//! Beside a vector of normal variates a fold has an eighth of the variance at the same cost, and signs need no
-//! logarithm, in which machines differ.
+//! added to place (column mod `FOLD`), likewise every row of B. With S and T the two sign matrices, E[S S^T]
+//! = I and E[T T^T] = I, therefore E||T^T X S||^2 = ||X||^2 for every matrix X: the squared norm of the
+//! folded error, sum p_i (T^T B_i)(A_i S) - (T^T mean(B))(mean(A) S), is an unbiased estimate of the error's,
+//! and so it is with the product. Folding is linear, so that each update is read once and nothing of it is
+//! kept. Beside a vector of normal variates a fold has an eighth of the variance at the same cost, and signs
+//! need no logarithm, in which machines differ.
 //!
 //! The variance of one probe is at most (2 / `FOLD`)(2 ||X^T X||^2 + ||X||^4 / `FOLD`), so that its standard
 //! deviation is half of what it estimates for one module of rank 1, and far less for many modules of higher

@@ -4,8 +4,6 @@ use std::path::PathBuf;
 
 use common::limits::SITES_MAX;
 
-use super::row::RowOf;
-
 /// How the program is used.
 pub(crate) const USAGE: &str = "\
 round-bench [--sites LIST] [--update-mb N] [--folder DIR] [--json FILE]
@@ -17,6 +15,15 @@ round-bench [--sites LIST] [--update-mb N] [--folder DIR] [--json FILE]
 
 /// Largest update, in MB.
 const UPDATE_MB: std::ops::RangeInclusive<u64> = 1..=4_000;
+
+/// Which row.
+#[derive(Debug, Clone)]
+pub(crate) struct RowOf {
+    pub(crate) sites: usize,
+    /// Where the updates are.
+    pub(crate) folder: PathBuf,
+    pub(crate) update_mb: u64,
+}
 
 /// What is asked.
 #[derive(Debug)]

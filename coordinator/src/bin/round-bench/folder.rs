@@ -1,5 +1,5 @@
-//! The folder that a benchmark's files are in. Used by `main`. Invariant: it is new, and gone when the value is
-//! dropped; nothing else of the caller's folder is touched.
+//! The folder that a benchmark's files are in. Used by `main`. Invariant: it is new, and gone when the value
+//! is dropped; nothing else of the caller's folder is touched.
 
 use std::fs;
 use std::path::{Path, PathBuf};

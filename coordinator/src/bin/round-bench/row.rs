@@ -1,7 +1,6 @@
-//! One row: averages the updates of so many sites and measures the error, as `serve` does. Called by `main` in
-//! a process of its own. Invariant: time is that of the work alone, not of making the files ready.
+//! One row: averages the updates of so many sites and measures the error, as `serve` does. Called by `main`
+//! in a process of its own. Invariant: time is that of the work alone, not of making the files ready.
 
-use std::path::PathBuf;
 use std::time::Instant;
 
 use common::id::{Digest, SiteId};
@@ -12,17 +11,8 @@ use coordinator::round::accuracy::Method;
 use coordinator::state_folder::blobs;
 use serde::{Deserialize, Serialize};
 
-use super::arguments::Failure;
+use super::arguments::{Failure, RowOf};
 use super::updates;
-
-/// Which row.
-#[derive(Debug, Clone)]
-pub(crate) struct RowOf {
-    pub(crate) sites: usize,
-    /// Where the updates are.
-    pub(crate) folder: PathBuf,
-    pub(crate) update_mb: u64,
-}
 
 /// What was measured.
 #[derive(Debug, Serialize, Deserialize)]

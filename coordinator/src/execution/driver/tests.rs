@@ -369,8 +369,8 @@ fn errors_of(state: &RunState) -> Vec<Option<Outcome>> {
     state.rounds.iter().map(|record| record.aggregation_error.clone()).collect()
 }
 
-/// A run that is over has its errors computed after a restart, the same to the last bit; where the updates are
-/// gone meanwhile, it says so, once.
+/// A run that is over has its errors computed after a restart, the same to the last bit; where the updates
+/// are gone meanwhile, it says so, once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_aggregation_error_that_was_cut_short_is_computed_after_a_restart() {
     let first = tempfile::tempdir().unwrap();

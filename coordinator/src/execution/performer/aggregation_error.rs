@@ -1,5 +1,6 @@
 //! Finds a published round's aggregation error. Called by `execution::beside`. Invariants: it writes no file
-//! and asks nobody; whatever fails here costs no round, and is journalled as the reason why there is no number.
+//! and asks nobody; whatever fails here costs no round, and is journalled as the reason why there is no
+//! number.
 
 use std::sync::Arc;
 use std::time::Instant;
