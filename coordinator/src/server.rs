@@ -105,8 +105,7 @@ pub async fn serve(
     });
     let mut chores = chores(&folder, &store, &runs, &config, &clock);
     chores.spawn(admin.serve(operators::listen(&folder)?));
-    let lifetime = Duration::from_secs(u64::from(config.certificate_days) * 86_400);
-    let issuer = Arc::new(Issuer { authority: Arc::new(authority), lifetime });
+    let issuer = Arc::new(Issuer { authority: Arc::new(authority), lifetime: config.certificate_life() });
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
         issuer: Arc::clone(&issuer),
@@ -130,8 +129,22 @@ pub async fn serve(
         accepts_restored,
     });
     ready(&addresses);
+    answer(&server, handler, &join_server, desk, stop).await;
+    driving.abort();
+    tracing::info!("stopped");
+    Ok(())
+}
+
+/// Answers at both endpoints until `stop`, with a certificate that is renewed meanwhile.
+async fn answer(
+    server: &Server,
+    handler: Arc<RequestHandler>,
+    join_server: &JoinServer,
+    desk: Arc<JoinDesk>,
+    stop: watch::Receiver<bool>,
+) {
     let (folder, clock) = (Arc::clone(&handler.folder), Arc::clone(&handler.clock));
-    let own = certificate::keep_renewed(&folder, clock.as_ref(), &server, &join_server);
+    let own = certificate::keep_renewed(&folder, clock.as_ref(), server, join_server);
     let served = async {
         tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)));
     };
@@ -139,9 +152,6 @@ pub async fn serve(
         () = served => {}
         () = own => {}
     }
-    driving.abort();
-    tracing::info!("stopped");
-    Ok(())
 }
 
 /// What is done all the time besides; it ends when this is dropped.

@@ -1,18 +1,18 @@
 //! Valid bytes of every kind that comes from outside, changed in every way that a hostile peer thinks of: the
-//! targets of `tests/fuzz/src/messages.rs` on stable Rust. Run by `cargo test` for half a second each, and for as
-//! long as `MUTATE_S` says by `deploy/long-tests`. Invariant: the seed is printed, and gives the same bytes.
+//! targets of `tests/fuzz/src/messages.rs` on stable Rust. Run by `cargo test` for half a second each, and
+//! for as long as `MUTATE_S` says by `deploy/long-tests`. Invariant: the seed is printed, and gives the same
+//! bytes.
 
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
 
-mod seeds;
+use crate::support::repository;
 
 #[expect(unreachable_pub, reason = "the fuzz targets need it from outside their crate")]
 #[path = "../fuzz/src/messages.rs"]
 mod messages;
-
-use crate::support::repository;
+mod seeds;
 
 /// No message that is read in one piece is longer than twice this.
 const BYTES_MAX: usize = 64 * 1024;

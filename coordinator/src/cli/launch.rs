@@ -58,7 +58,7 @@ A run file (paths are relative to it):
   learning_rate = 2e-3
   schedule = \"constant\"
   # [aggregation]
-  # server_optimizer = \"momentum\"  # also none (the default), adam, yogi, adagrad
+  # server_optimizer = \"momentum\"  # also none (default), adam, yogi, adagrad
   # server_momentum = 0.5
   [overlap]
   enabled = true        # the default: each site leaves out records that are too

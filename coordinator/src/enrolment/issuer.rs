@@ -1,6 +1,6 @@
 //! Makes certificates for sites: the authority, and how long they live. Used by `enrolment::issue` for who
-//! joins and by `requests::renewal` for who stays. Invariant: of a request only the public key is believed; the
-//! name is the one that the caller found in the database.
+//! joins and by `requests::renewal` for who stays. Invariant: of a request only the public key is believed;
+//! the name is the one that the caller found in the database.
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,6 +1,6 @@
-//! A site's next certificate, asked for over the present one. Called by `handler`. Invariants: the name is the
-//! database's, never the request's; the same key gets the same certificate; the older one counts until the
-//! site comes with the newer.
+//! A site's next certificate, asked for over the present one. Called by `handler`. Invariants: the name is
+//! the database's, never the request's; the same key gets the same certificate; the older one counts until
+//! the site comes with the newer.
 
 use std::sync::Arc;
 

@@ -74,8 +74,8 @@ mod tests {
     #[tokio::test]
     async fn a_year_passes_and_new_connections_see_another_certificate() {
         let root = tempfile::tempdir().unwrap();
-        let folder = StateFolder::open(root.path()).unwrap();
-        std::fs::create_dir_all(folder.ca()).unwrap();
+        let folder = StateFolder::at(&root.path().join("state"));
+        folder.create().unwrap();
         let start = Timestamp(1_800_000_000_000);
         let identity = Identity::create(&folder, "test", start).unwrap();
         let ca = identity.authority.certificate_der();

@@ -4,6 +4,7 @@
 
 use std::net::SocketAddr;
 use std::path::Path;
+use std::time::Duration;
 
 use common::limits::CONFIG_BYTES_MAX;
 use common::toml_text;
@@ -120,6 +121,11 @@ impl Config {
             return Err(format!("evaluation_timeout_s must be 1 to {EVALUATION_S_MAX} (a week)"));
         }
         self.retention.validate()
+    }
+
+    /// Life of a site's certificate.
+    pub fn certificate_life(&self) -> Duration {
+        Duration::from_secs(u64::from(self.certificate_days) * 86_400)
     }
 
     /// What the processes that evaluate are told.

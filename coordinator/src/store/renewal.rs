@@ -105,8 +105,8 @@ fn newest_of_key(
     Ok(serial.map(SerialNumber::from_bytes))
 }
 
-/// Deletes what is left of a site's certificates that count no more, but for the newest ones and those that an
-/// invitation names.
+/// Deletes what is left of a site's certificates that count no more, but for the newest ones and those that
+/// an invitation names.
 fn forget_old(connection: &Connection, site: &SiteId) -> Result<(), StoreError> {
     connection.execute(
         "DELETE FROM certificates WHERE site = ?1 AND revoked_at IS NOT NULL

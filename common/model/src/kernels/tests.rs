@@ -196,8 +196,8 @@ fn compare_attention(lengths: &[usize], heads: Heads, seed: u64) {
     for (name, (ours, exact)) in ["output", "lse", "dq", "dk", "dv"].iter().zip(ours.iter().zip(&exact)) {
         let size = exact.iter().fold(0.0f32, |largest, value| largest.max(value.abs()));
         for (index, (ours, exact)) in ours.iter().zip(exact).enumerate() {
-            // Operands have 8 significant bits; errors of a row's terms mostly cancel. Where the exact value is 0, as
-            // the gradient of a query with one key is, the rounding of the sums before remains.
+            // Operands have 8 significant bits; errors of a row's terms mostly cancel. Where the exact value
+            // is 0, as the gradient of a query with one key is, the rounding of the sums before remains.
             assert!(
                 (ours - exact).abs() <= 0.01 * size + 1e-5,
                 "{name} {lengths:?} {heads:?} {index}: {ours} for {exact}"

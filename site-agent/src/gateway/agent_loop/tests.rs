@@ -367,6 +367,12 @@ impl Site {
         }
     }
 
+    fn line(&self, played: Played, egress: Egress<ManualClock>) -> Connection<Played, ManualClock> {
+        let connection = Connection::new(played, egress);
+        let Some(renewal) = &self.renewal else { return connection };
+        connection.with_book(Store::open(&self.folder.database()).unwrap()).with_renewal(renewal())
+    }
+
     /// Runs the loop against this coordinator until `is_over`, or for `within`; it must not end by itself.
     fn run(
         &self,
@@ -399,8 +405,6 @@ impl Site {
         let egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
         let mut store = Store::open(&self.folder.database()).unwrap();
         store.record_own_key(OWN_KEY, 0).unwrap();
-        let book = Store::open(&self.folder.database()).unwrap();
-        let connection = Connection::new(played.clone(), egress);
         let agent_loop = AgentLoop {
             folder: self.folder.clone(),
             config: AgentConfig {
@@ -418,10 +422,7 @@ impl Site {
                 receipt_key: Digest(*public_key.as_bytes()),
             },
             store,
-            connection: match &self.renewal {
-                Some(renewal) => connection.with_book(book).with_renewal(renewal()),
-                None => connection,
-            },
+            connection: self.line(played.clone(), egress),
             clock: clock(),
             output: Watched {
                 notices: Arc::clone(&notices),

@@ -1,6 +1,6 @@
 //! This site's next certificate, asked for over the connection that the present one has. Called by
-//! `agent_loop` before each poll and while a round is trained. Invariants: it costs one frame an hour at most;
-//! whatever comes of it, the present certificate stays in use until another is on the disk; the next
+//! `agent_loop` before each poll and while a round is trained. Invariants: it costs one frame an hour at
+//! most; whatever comes of it, the present certificate stays in use until another is on the disk; the next
 //! connection, and no earlier one, is made with the new one.
 
 use std::time::{Duration, SystemTime};
@@ -23,8 +23,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         Self { renewal: Some(renewal), ..self }
     }
 
-    /// Asks for this site's next certificate where two thirds of the life of the present one are over, at most
-    /// once an hour. That it was not to be had is told in the log, and in `status` by the date.
+    /// Asks for this site's next certificate where two thirds of the life of the present one are over, at
+    /// most once an hour. That it was not to be had is told in the log, and in `status` by the date.
     ///
     /// # Errors
     /// What a new connection cannot mend: the policy, the ledger, the database.

@@ -1,4 +1,5 @@
-//! A certificate that is renewed while the agent runs, by a coordinator that answers, loses its answer, or lies.
+//! A certificate that is renewed while the agent runs, by a coordinator that answers, loses its answer, or
+//! lies.
 
 use std::time::{Duration as Length, SystemTime};
 
