@@ -6,7 +6,6 @@ mod certificate;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use certs::{random, tls};
 use common::clock::{Clock, SystemClock, Timestamp};
@@ -74,8 +73,7 @@ pub async fn serve(
     let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
     let addresses = write_addresses(&folder, &server, &join_server)?;
 
-    let timeout = Duration::from_secs(config.evaluation_timeout_s);
-    let evaluator = Evaluator::of_this_binary(timeout, config.children(&folder))?;
+    let evaluator = Evaluator::of_this_binary(config.evaluation_timeout(), config.children(&folder))?;
     let performer = Performer::new(folder.clone(), evaluator.clone());
     let presence = Arc::new(Presence::new(server.connections()));
     let world = World {

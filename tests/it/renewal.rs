@@ -2,7 +2,7 @@
 //! dies in between; one that has ended comes back by an invitation, with its ledger. Run by `cargo test`.
 
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
 use certs::{
@@ -37,8 +37,13 @@ fn age(consortium: &Consortium, index: usize, days: u32) -> Result<()> {
     let key = IdentityKey::generate()?;
     let request = RequestedKey::from_csr(&csr::create(&key)?)?;
     let serial = SerialNumber::from_random(random::bytes()?);
-    let issued =
-        authority.issue_site(site.name(), &request, &serial, SystemTime::now() - days * DAY, 30 * DAY)?;
+    let issued = authority.issue_site(
+        site.name(),
+        &request,
+        &serial,
+        SystemClock.system_time() - days * DAY,
+        30 * DAY,
+    )?;
     let store = Store::open(&database(coordinator)?)?;
     let (name, used) = (site.name().parse()?, in_use(site.state())?.serial);
     let made = || Ok(Certificate { serial, key: key.pin(), der: issued.der.clone() });
@@ -88,7 +93,7 @@ fn a_certificate_is_renewed_while_a_run_goes_on_and_the_older_one_ends() -> Resu
     ensure!(after.key != before.key && after.not_after > before.not_after + 20 * DAY, "{after:?}");
     ensure!(consortium.sites[0].stderr_since_start().contains("the certificate of this site was renewed"));
     let young = in_use(consortium.sites[1].state())?;
-    ensure!(young.not_after > SystemTime::now() + 29 * DAY, "the young one is as it was");
+    ensure!(young.not_after > SystemClock.system_time() + 29 * DAY, "the young one is as it was");
     ensure!(!consortium.sites[1].state().join("identity/renewed/identity.pem").exists());
     // Whoever has the older key is nobody now.
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
@@ -144,7 +149,9 @@ fn whatever_dies_while_a_certificate_is_renewed_there_is_one_successor() -> Resu
     }
     consortium.start_site(0, &[])?;
     let state = consortium.sites[0].state().to_owned();
-    until(&consortium, "the renewal", || Ok(in_use(&state)?.not_after > SystemTime::now() + 29 * DAY))?;
+    until(&consortium, "the renewal", || {
+        Ok(in_use(&state)?.not_after > SystemClock.system_time() + 29 * DAY)
+    })?;
     consortium.sites[0].kill();
     ensure!(certificates(&consortium)? == 3, "of joining, of the test, and the successor");
 
@@ -162,7 +169,9 @@ fn whatever_dies_while_a_certificate_is_renewed_there_is_one_successor() -> Resu
     consortium.sites[0].kill();
     consortium.start_coordinator(&[])?;
     consortium.start_site(0, &[])?;
-    until(&consortium, "the renewal", || Ok(in_use(&state)?.not_after > SystemTime::now() + 29 * DAY))?;
+    until(&consortium, "the renewal", || {
+        Ok(in_use(&state)?.not_after > SystemClock.system_time() + 29 * DAY)
+    })?;
     ensure!(certificates(&consortium)? == 5, "the same key got the same certificate");
     consortium.stop();
     Ok(())

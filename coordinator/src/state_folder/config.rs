@@ -123,6 +123,11 @@ impl Config {
         self.retention.validate()
     }
 
+    /// What one evaluation may take.
+    pub fn evaluation_timeout(&self) -> Duration {
+        Duration::from_secs(self.evaluation_timeout_s)
+    }
+
     /// Life of a site's certificate.
     pub fn certificate_life(&self) -> Duration {
         Duration::from_secs(u64::from(self.certificate_days) * 86_400)
