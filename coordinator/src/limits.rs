@@ -118,10 +118,8 @@ pub const EVALUATION_S_MAX: u64 = 604_800;
 pub const CERTIFICATE_DAYS_MAX: u32 = 397;
 /// New certificates of a site in a day: one is renewed after two thirds of its life, so an honest site asks
 /// for two a day at most (a life of one day), and a few more where it loses what it asked for.
+/// All are kept, with 1 KiB each: beside the 30 MB of frames that a site may send in a day they are nothing.
 pub const CERTIFICATES_PER_DAY_MAX: u32 = 8;
-/// Certificates of a site that are remembered, so that who shows an old one hears why it does not count. With
-/// a life of 30 days these are ten months; 100 sites x 16 x 1 KiB = 1.6 MiB.
-pub const CERTIFICATES_KEPT_MAX: u32 = 16;
 /// An invitation's life: longer than any holiday, but a forgotten invitation ends.
 pub const INVITATION_MS_MAX: u64 = 30 * 86_400_000;
 /// Operators' commands in progress at once.

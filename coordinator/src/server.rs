@@ -70,12 +70,12 @@ pub async fn serve(
     let runs = Runs::replay(&store)?;
     overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
     launch::remove_strays(&folder)?;
-    let (server, join_server) = open_endpoints(&folder, &config, &identity)?;
-    let addresses = write_addresses(&folder, &server, &join_server)?;
+    let ends = open_endpoints(&folder, &config, &identity)?;
+    let (addresses, connections) = (write_addresses(&folder, &ends)?, ends.server.connections());
 
     let evaluator = Evaluator::of_this_binary(config.evaluation_timeout(), config.children(&folder))?;
     let performer = Performer::new(folder.clone(), evaluator.clone());
-    let presence = Arc::new(Presence::new(server.connections()));
+    let presence = Arc::new(Presence::new(connections.clone()));
     let world = World {
         store: Arc::clone(&store),
         runs: runs.clone(),
@@ -94,7 +94,7 @@ pub async fn serve(
         store: Arc::clone(&store),
         runs: runs.clone(),
         driver: driver.clone(),
-        connections: server.connections(),
+        connections: connections.clone(),
         presence,
         performer,
         clock: Arc::clone(&clock),
@@ -109,7 +109,7 @@ pub async fn serve(
         issuer: Arc::clone(&issuer),
         receipt_key: *receipts.public_key()?.as_bytes(),
         run_address: config.address.clone(),
-        connections: server.connections(),
+        connections: connections.clone(),
         clock: Arc::clone(&clock),
     });
     let handler = Arc::new(RequestHandler {
@@ -121,28 +121,34 @@ pub async fn serve(
         issuer,
         receipts,
         clock,
-        connections: server.connections(),
+        connections,
         places: Places::default(),
         told: Told::default(),
         accepts_restored,
     });
     ready(&addresses);
-    answer(&server, handler, &join_server, desk, stop).await;
+    answer(ends, handler, desk, stop).await;
     driving.abort();
     tracing::info!("stopped");
     Ok(())
 }
 
+/// Both endpoints, and the certificate that they have.
+struct Ends {
+    server: Server,
+    join_server: JoinServer,
+    own: Vec<u8>,
+}
+
 /// Answers at both endpoints until `stop`, with a certificate that is renewed meanwhile.
 async fn answer(
-    server: &Server,
+    Ends { server, join_server, own }: Ends,
     handler: Arc<RequestHandler>,
-    join_server: &JoinServer,
     desk: Arc<JoinDesk>,
     stop: watch::Receiver<bool>,
 ) {
     let (folder, clock) = (Arc::clone(&handler.folder), Arc::clone(&handler.clock));
-    let own = certificate::keep_renewed(&folder, clock.as_ref(), server, join_server);
+    let own = certificate::keep_renewed(&folder, clock.as_ref(), &server, &join_server, own);
     let served = async {
         tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)));
     };
@@ -184,11 +190,7 @@ fn accept_restored(
     Ok(())
 }
 
-fn open_endpoints(
-    folder: &StateFolder,
-    config: &Config,
-    identity: &Identity,
-) -> Result<(Server, JoinServer)> {
+fn open_endpoints(folder: &StateFolder, config: &Config, identity: &Identity) -> Result<Ends> {
     let keys = endpoint_key(folder)?;
     let ca = identity.authority.certificate_der();
     let run_tls = tls::run_server(&identity.server, ca)?;
@@ -200,7 +202,7 @@ fn open_endpoints(
         .map_err(listen(config.listen))?;
     let join_server = JoinServer::bind(config.listen_join, join_tls, EndpointKeys::from_bytes(*keys))
         .map_err(listen(config.listen_join))?;
-    Ok((server, join_server))
+    Ok(Ends { server, join_server, own: identity.server.certificate_der().to_vec() })
 }
 
 fn bind_reason(error: &NetError) -> String {
@@ -231,9 +233,9 @@ fn endpoint_key(folder: &StateFolder) -> Result<Zeroizing<[u8; 32]>> {
 }
 
 /// Notes where we listen.
-fn write_addresses(folder: &StateFolder, server: &Server, join_server: &JoinServer) -> Result<Addresses> {
-    let addresses =
-        Addresses { run: local(server.local_address())?, join: local(join_server.local_address())? };
+fn write_addresses(folder: &StateFolder, ends: &Ends) -> Result<Addresses> {
+    let (run, join) = (ends.server.local_address(), ends.join_server.local_address());
+    let addresses = Addresses { run: local(run)?, join: local(join)? };
     let path = folder.addresses();
     let text = serde_json::to_vec_pretty(&addresses).map_err(|error| Error::Internal(error.to_string()))?;
     durable::write(&path, &text, durable::ORDINARY).map_err(Error::io("write", &path))?;

@@ -179,6 +179,13 @@ impl PolicyConfig {
     ) -> Result<(), PolicyRule> {
         let TrainingVolume { records, tokens, steps, steps_of_a_pass } = volume;
         let steps_of_a_pass = steps_of_a_pass.max(1);
+        // What leaves may be the adapter of the first measurement on records that were held back here.
+        let every =
+            if training.evaluate_every_steps == 0 { steps_of_a_pass } else { training.evaluate_every_steps };
+        let may_be_earlier =
+            training.validation_share > 0.0 && (training.keep_best || training.early_stopping_patience > 0);
+        let planned = steps;
+        let steps = if may_be_earlier { steps.min(every) } else { steps };
         // A round that is less than a pass is trained on that share of the records.
         let share =
             u128::from(records) * u128::from(steps.min(steps_of_a_pass)) / u128::from(steps_of_a_pass);
@@ -192,7 +199,7 @@ impl PolicyConfig {
             (nominal.max(mean).min(records) >= self.step_records_min, PolicyRule::StepRecordsMin),
             (tokens.div_ceil(steps_of_a_pass) >= self.step_tokens_min, PolicyRule::StepTokensMin),
             (steps >= self.steps_min, PolicyRule::StepsMin),
-            (steps <= most, PolicyRule::EpochsMax),
+            (planned <= most, PolicyRule::EpochsMax),
         ] {
             if !holds {
                 return Err(rule);

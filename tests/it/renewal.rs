@@ -223,11 +223,12 @@ fn a_site_whose_certificate_ended_comes_back_with_its_ledger() -> Result<()> {
     ensure!(after.starts_with(&before) && lines(&after) == lines(&before) + 1, "the request alone is new");
     let check = consortium.sites[0].run(&["check"], COMMAND_WITHIN)?;
     ensure!(check.code() == Some(0) && check.stdout.contains("accepts this site"), "{check:?}");
-    consortium.sites[0].run(&["ledger", "verify"], COMMAND_WITHIN)?.success()?;
     consortium.start_site(0, &[])?;
     let run = consortium.launch(&small.run_file)?;
     let status = consortium.wait_published(&run, RUN_WITHIN)?;
     ensure!(status.history[0].updates == ["site-1", "site-2"], "{:?}", status.history);
+    // Also the receipt whose count began far from the ledger's first record.
+    consortium.sites[0].run(&["ledger", "verify"], COMMAND_WITHIN)?.success()?;
     consortium.stop();
     Ok(())
 }

@@ -56,7 +56,9 @@ fn on_threads<S: Send, R: Send>(scratches: &mut [S], run: impl Fn(&mut S) -> Vec
     let Some((own, others)) = scratches.split_first_mut() else { return Vec::new() };
     thread::scope(|scope| {
         let run = &run;
-        let others: Vec<_> = others.iter_mut().map(|other| scope.spawn(move || run(other))).collect();
+        // With fewer threads than wished the same pieces take longer.
+        let spawn = |other| thread::Builder::new().spawn_scoped(scope, move || run(other)).ok();
+        let others: Vec<_> = others.iter_mut().filter_map(spawn).collect();
         let mut done = run(own);
         for other in others {
             // A panic there is one here.

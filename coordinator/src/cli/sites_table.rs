@@ -34,7 +34,9 @@ pub(super) fn lines(sites: &[SiteFacts], now: Timestamp) -> Vec<String> {
         lines.push(row(&site.site, &site.status, &seen(site, now), [day, version, &rounds, &ledger]));
         if let Some(at) = &site.readmitted {
             let times = if site.readmissions == 1 { "once" } else { "more than once" };
-            lines.push(format!("  joined again {times}, last at {at}: another key, another ledger"));
+            lines.push(format!(
+                "  joined again {times}, last at {at}: another key, and the ledger counted anew"
+            ));
         }
         if let (Some(run), Some(missed)) = (&site.run, &site.last_missing) {
             lines.push(format!("  run {run}, round {}: {}", missed.round, missed.text));

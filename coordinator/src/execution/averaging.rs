@@ -30,16 +30,24 @@ impl Averaging<'_> {
     /// # Errors
     /// An update is not what it was any more, or what [`aggregate::aggregate`] returns.
     pub fn write(&self, out: &Path) -> Result<(Digest, Averaged)> {
-        aggregate::for_each_file(self.inputs.len(), |index| {
-            let (input, digest) = &self.inputs[index];
-            if blobs::digest_of(&input.path)? == *digest {
-                Ok(())
-            } else {
-                Err(blobs::damaged("update", *digest))
-            }
-        })?;
+        must_be_as_accepted(self.inputs)?;
         let inputs: Vec<Input> = self.inputs.iter().map(|(input, _)| input.clone()).collect();
         let averaged = aggregate::aggregate(&inputs, self.weighting, self.tensors, self.last, out)?;
         Ok((blobs::digest_of(out)?, averaged))
     }
+}
+
+/// Refuses updates that are not what they were when they were accepted.
+///
+/// # Errors
+/// An update cannot be read, or does not have its digest any more.
+pub fn must_be_as_accepted(inputs: &[(Input, Digest)]) -> Result<()> {
+    aggregate::for_each_file(inputs.len(), |index| {
+        let (input, digest) = &inputs[index];
+        if blobs::digest_of(&input.path)? == *digest {
+            Ok(())
+        } else {
+            Err(blobs::damaged("update", *digest))
+        }
+    })
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::server_step::ServerStep;
 use super::averaging::Averaging;
-use crate::aggregate::{Averaged, Input};
+use crate::aggregate::{AggregateError, Averaged, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, HeldOutSet};
@@ -347,8 +347,8 @@ fn aggregate_files(
     let last = folder.blob(terms.last);
     let averaging = Averaging { inputs, weighting: terms.weighting, tensors: &manifest.tensors, last: &last };
     let (mean, averaged) = averaging.write(out)?;
-    let stepped =
-        terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last)).transpose()?;
+    let stepped = terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last));
+    let stepped = stepped.transpose().map_err(|error| named(error, &averaged.outliers))?;
     let (next, digest, server_state) = match stepped {
         None => (out.to_path_buf(), mean, None),
         Some((next, server_state)) => {
@@ -359,6 +359,16 @@ fn aggregate_files(
     blobs::adopt(folder, &next, digest)?;
     common::crash_point!("aggregate-after-file");
     Ok((digest, server_state, averaged))
+}
+
+/// A step that was refused names the updates that are far from the others, as a refused mean does.
+fn named(error: Error, far: &[Outlier]) -> Error {
+    match error {
+        Error::Aggregate(AggregateError::Refused { source, .. }) => {
+            Error::Aggregate(AggregateError::Refused { source, outliers: far.to_vec() })
+        }
+        other => other,
+    }
 }
 
 /// The part of a job that the run file says.

@@ -45,6 +45,10 @@ impl RequestHandler {
                 tracing::warn!(%site, %error, "no new certificate");
                 return Ok(Response::Busy { retry_after_ms: DAY_OVER_WAIT_MS_MIN }.into());
             }
+            Err(Error::Store(error @ StoreError::SiteRevoked(_))) => {
+                tracing::warn!(%site, %error, "no new certificate");
+                return Err(Refusal::NotAuthorised);
+            }
             Err(Error::Store(StoreError::Full)) => return Err(Refusal::StorageFull),
             Err(error) => {
                 tracing::error!(%site, %error, "a certificate could not be renewed");

@@ -15,18 +15,18 @@ use crate::limits::OWN_CERTIFICATE_LOOK_MS_MAX;
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::Identity;
 
-/// Looks once a day, for as long as it is polled.
+/// Looks once a day, for as long as it is polled. `used` is the certificate that the endpoints have.
 pub(super) async fn keep_renewed(
     folder: &StateFolder,
     clock: &dyn Clock,
     server: &Server,
     join_server: &JoinServer,
+    mut used: Vec<u8>,
 ) {
-    let mut used = own(folder, clock).await.ok();
     loop {
         tokio::time::sleep(Duration::from_millis(OWN_CERTIFICATE_LOOK_MS_MAX)).await;
-        match renewed(folder, clock, server, join_server, used.as_deref()).await {
-            Ok(certificate) => used = Some(certificate),
+        match renewed(folder, clock, server, join_server, &used).await {
+            Ok(certificate) => used = certificate,
             Err(error) => tracing::error!(%error, "our own certificate could not be renewed"),
         }
     }
@@ -38,11 +38,11 @@ async fn renewed(
     clock: &dyn Clock,
     server: &Server,
     join_server: &JoinServer,
-    used: Option<&[u8]>,
+    used: &[u8],
 ) -> Result<Vec<u8>> {
     let identity = load(folder, clock).await?;
     let certificate = identity.server.certificate_der().to_vec();
-    if used == Some(&certificate) {
+    if used == certificate {
         return Ok(certificate);
     }
     let ca = identity.authority.certificate_der();
@@ -51,10 +51,6 @@ async fn renewed(
     join_server.replace_tls(tls::join_server(&identity.server, ca)?).map_err(unusable)?;
     tracing::info!("our own certificate was renewed; new connections see the new one");
     Ok(certificate)
-}
-
-async fn own(folder: &StateFolder, clock: &dyn Clock) -> Result<Vec<u8>> {
-    Ok(load(folder, clock).await?.server.certificate_der().to_vec())
 }
 
 async fn load(folder: &StateFolder, clock: &dyn Clock) -> Result<Identity> {
@@ -72,7 +68,7 @@ mod tests {
     const DAY_MS: u64 = 86_400_000;
 
     #[tokio::test]
-    async fn a_year_passes_and_new_connections_see_another_certificate() {
+    async fn it_is_replaced_when_a_third_of_its_life_is_left_and_when_it_begins_in_the_future() {
         let root = tempfile::tempdir().unwrap();
         let folder = StateFolder::at(&root.path().join("state"));
         folder.create().unwrap();
@@ -86,11 +82,14 @@ mod tests {
         let join_server = JoinServer::bind(local, join, EndpointKeys::from_bytes([1; 32])).unwrap();
         let first = identity.server.certificate_der();
         let at = |days: u64| ManualClock::at(Timestamp(start.0 + days * DAY_MS));
-        let young = renewed(&folder, &at(200), &server, &join_server, Some(first)).await.unwrap();
+        let young = renewed(&folder, &at(200), &server, &join_server, first).await.unwrap();
         assert_eq!(young, first);
-        let old = renewed(&folder, &at(250), &server, &join_server, Some(first)).await.unwrap();
+        let old = renewed(&folder, &at(250), &server, &join_server, first).await.unwrap();
         assert_ne!(old, first, "a third of its life is left");
-        let again = renewed(&folder, &at(251), &server, &join_server, Some(&old)).await.unwrap();
+        let again = renewed(&folder, &at(251), &server, &join_server, &old).await.unwrap();
         assert_eq!(again, old);
+        // The clock had been wrong.
+        let right = renewed(&folder, &at(100), &server, &join_server, &old).await.unwrap();
+        assert_ne!(right, old);
     }
 }

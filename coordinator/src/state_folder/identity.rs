@@ -88,8 +88,10 @@ fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
 }
 
 fn needs_renewal(server: &TlsIdentity, now: Timestamp) -> Result<bool> {
-    let renew_at = server.peer()?.not_after.checked_sub(certs::profile::SERVER_LIFETIME / 3);
-    Ok(renew_at.is_none_or(|renew_at| system_time(now) >= renew_at))
+    let (peer, now) = (server.peer()?, system_time(now));
+    let renew_at = peer.not_after.checked_sub(certs::profile::SERVER_LIFETIME / 3);
+    // One that begins in the future was made while the clock was wrong: no site takes it.
+    Ok(renew_at.is_none_or(|renew_at| now >= renew_at) || now < peer.not_before)
 }
 
 fn issue_server(

@@ -330,9 +330,10 @@ fn readmit(connection: &Connection, site: &SiteId, now: Timestamp) -> Result<(),
                      (SELECT root FROM ledger_heads WHERE site = ?1), 0, ?2, ?3, ?3)",
             params![name, nothing, at],
         )?;
-        tracing::warn!(%site, "joined again: its older certificate counts no more, and its ledger begins anew");
+        tracing::warn!(%site, "joined again: its older certificate counts no more, and its ledger is counted anew");
     }
-    // Who joins has a new ledger, which begins at 1: what was received so far belongs to the old one.
+    // Who joins has a new ledger, which begins at 1, or comes back with the old one and goes on in it: the
+    // count of what was received begins anew either way.
     for table in ["frame_totals", "ledger_heads", "ledger_questions"] {
         connection.execute(&format!("DELETE FROM {table} WHERE site = ?"), [name])?;
     }

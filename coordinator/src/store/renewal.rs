@@ -1,8 +1,9 @@
 //! A site's next certificate, and the end of the one before. Called by `enrolment::issue` and by
 //! `requests::handler` at the beginning of each connection. Invariants: the older certificate counts until a
 //! connection with the newer one stands, so that an answer that is lost shuts nobody out; the same key gets
-//! the same certificate; no key that was certified before, here or elsewhere, is certified again; a site has
-//! at most [`CERTIFICATES_PER_DAY_MAX`] new certificates a day and [`CERTIFICATES_KEPT_MAX`] old ones.
+//! the same certificate; a renewal certifies no key that was certified before, here or elsewhere; a site has
+//! at most [`CERTIFICATES_PER_DAY_MAX`] new certificates a day. None is ever deleted: the mark beside the
+//! database counts them.
 
 use certs::{SerialNumber, SpkiPin};
 use common::clock::Timestamp;
@@ -12,7 +13,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::database::{Store, from_sql, to_sql};
 use super::enrolment::{Certificate, Enrolled, certificate, record};
 use super::error::StoreError;
-use crate::limits::{CERTIFICATES_KEPT_MAX, CERTIFICATES_PER_DAY_MAX};
+use crate::limits::CERTIFICATES_PER_DAY_MAX;
 
 const DAY_MS: u64 = 86_400_000;
 
@@ -21,8 +22,9 @@ impl Store {
     /// certificate with the serial number `used`. A successor that was never used is forgotten for it.
     ///
     /// # Errors
-    /// [`StoreError::KeyUsed`] for a key that was certified before and is not this site's next one,
-    /// [`StoreError::TooManyCertificates`], those of `sign`, or the database cannot be written.
+    /// [`StoreError::SiteRevoked`] when `used` counts no more; [`StoreError::KeyUsed`] for a key that was
+    /// certified before and is not this site's next one, [`StoreError::TooManyCertificates`], those of
+    /// `sign`, or the database cannot be written.
     pub fn renew(
         &self,
         site: &SiteId,
@@ -33,6 +35,10 @@ impl Store {
     ) -> Result<Enrolled, StoreError> {
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        // The site was authorised in an earlier visit: it may have been shut out since, or have joined again.
+        if !counts(&transaction, site, used)? {
+            return Err(StoreError::SiteRevoked(site.to_string()));
+        }
         if let Some(serial) = newest_of_key(&transaction, site, key)? {
             let certificate = certificate(&transaction, serial)?
                 .ok_or_else(|| StoreError::Corrupt("a certificate is missing".into()))?;
@@ -42,11 +48,14 @@ impl Store {
         if transaction.query_row(known, params![key.as_bytes()], |_| Ok(())).optional()?.is_some() {
             return Err(StoreError::KeyUsed);
         }
+        // One that was made while the clock was wrong, and counts no more, is no measure of today.
         let query =
-            "SELECT count(*) FILTER (WHERE issued_at > ?), max(issued_at) FROM certificates WHERE site = ?";
+            "SELECT count(*) FILTER (WHERE issued_at > ?1 AND (issued_at <= ?2 OR revoked_at IS NULL)),
+                     max(issued_at) FILTER (WHERE revoked_at IS NULL) FROM certificates WHERE site = ?3";
         let day = to_sql(now.0.saturating_sub(DAY_MS));
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<i64>>(1)?));
-        let (today, newest) = transaction.query_row(query, params![day, site.as_str()], read)?;
+        let (today, newest) =
+            transaction.query_row(query, params![day, to_sql(now.0), site.as_str()], read)?;
         if today >= CERTIFICATES_PER_DAY_MAX {
             return Err(StoreError::TooManyCertificates);
         }
@@ -58,7 +67,6 @@ impl Store {
         // The order of a site's certificates is that of their times, whatever the clock does.
         let issued = newest.map_or(now, |newest| now.max(Timestamp(from_sql(newest)).plus_ms(1)));
         record(&transaction, site, &certificate, issued)?;
-        forget_old(&transaction, site)?;
         transaction.commit()?;
         drop(connection);
         self.keep_mark();
@@ -105,16 +113,13 @@ fn newest_of_key(
     Ok(serial.map(SerialNumber::from_bytes))
 }
 
-/// Deletes what is left of a site's certificates that count no more, but for the newest ones and those that
-/// an invitation names.
-fn forget_old(connection: &Connection, site: &SiteId) -> Result<(), StoreError> {
-    connection.execute(
-        "DELETE FROM certificates WHERE site = ?1 AND revoked_at IS NOT NULL
-         AND serial NOT IN (SELECT consumed_by FROM tokens WHERE consumed_by IS NOT NULL)
-         AND serial NOT IN (SELECT serial FROM certificates WHERE site = ?1 ORDER BY issued_at DESC LIMIT ?2)",
-        params![site.as_str(), CERTIFICATES_KEPT_MAX],
-    )?;
-    Ok(())
+/// Whether this certificate of the site counts now.
+fn counts(connection: &Connection, site: &SiteId, serial: SerialNumber) -> Result<bool, StoreError> {
+    let query = "SELECT 1 FROM certificates JOIN sites ON sites.name = certificates.site
+                 WHERE serial = ? AND sites.name = ? AND certificates.revoked_at IS NULL AND sites.status = 'active'";
+    let found =
+        connection.query_row(query, params![serial.as_bytes(), site.as_str()], |_| Ok(())).optional()?;
+    Ok(found.is_some())
 }
 
 #[cfg(test)]
@@ -178,12 +183,48 @@ mod tests {
             assert!(matches!(refused, Err(StoreError::KeyUsed)), "{old}");
         }
         let other: SiteId = "neurology".parse().unwrap();
-        let refused = store.renew(&other, serial(3), key(3), at, || panic!("signed"));
+        let token = JoinToken::from_bytes([8; 32]).hash();
+        store.invite(&other, &token, Timestamp(1_000), Timestamp(0)).unwrap();
+        store.enrol(&token, "neurology", key(9), Timestamp(1), |_| Ok(made(9))).unwrap();
+        let refused = store.renew(&other, serial(9), key(3), at, || panic!("signed"));
         assert!(matches!(refused, Err(StoreError::KeyUsed)), "another site's");
     }
 
+    /// What was authorised a moment ago may have been shut out since.
     #[test]
-    fn a_member_has_few_certificates_a_day_and_few_old_ones() {
+    fn a_renewal_that_was_on_its_way_undoes_no_revocation_and_no_readmission() {
+        let (_folder, store, site) = store();
+        let at = Timestamp(DAY_MS);
+        store.renew(&site, serial(1), key(2), at, || Ok(made(2))).unwrap();
+        assert!(store.supersede(&site, serial(2), at).unwrap());
+        let late = store.renew(&site, serial(1), key(4), at, || panic!("signed"));
+        assert!(matches!(late, Err(StoreError::SiteRevoked(_))), "{late:?}");
+        assert!(store.authorise(serial(2), key(2)).unwrap().is_some());
+        assert!(store.revoke(&site, at).unwrap());
+        let late = store.renew(&site, serial(2), key(5), at, || panic!("signed"));
+        assert!(matches!(late, Err(StoreError::SiteRevoked(_))), "{late:?}");
+        assert_eq!(store.sites().unwrap()[0].status.word(), "revoked");
+    }
+
+    /// A site joined while the coordinator's clock was years ahead, and again when it was right.
+    #[test]
+    fn a_clock_that_was_wrong_stops_no_later_renewal() {
+        let (_folder, store, site) = store();
+        let (wrong, at) = (Timestamp(4_000 * DAY_MS), Timestamp(2 * DAY_MS));
+        store.renew(&site, serial(1), key(2), wrong, || Ok(made(2))).unwrap();
+        assert!(store.supersede(&site, serial(2), wrong).unwrap());
+        let token = JoinToken::from_bytes([7; 32]).hash();
+        store.invite(&site, &token, at.plus_ms(1_000), at).unwrap();
+        store.enrol(&token, "cardiology", key(3), at, |_| Ok(made(3))).unwrap();
+        for number in 3..3 + 7 {
+            store.renew(&site, serial(number), key(number + 1), at, || Ok(made(number + 1))).unwrap();
+            assert!(store.supersede(&site, serial(number + 1), at).unwrap());
+        }
+        store.renew(&site, serial(10), key(11), Timestamp(4 * DAY_MS), || Ok(made(11))).unwrap();
+    }
+
+    #[test]
+    fn a_member_has_few_certificates_a_day() {
         let (_folder, store, site) = store();
         let (number, asked) = (Cell::new(1_u8), Cell::new(0_u64));
         let ask = |at: u64| {
@@ -200,8 +241,5 @@ mod tests {
         }
         assert_eq!(asked.get(), 10 * u64::from(CERTIFICATES_PER_DAY_MAX));
         assert!(matches!(ask(22 * DAY_MS), Err(StoreError::TooManyCertificates)));
-        let count: u32 =
-            store.lock().query_row("SELECT count(*) FROM certificates", [], |row| row.get(0)).unwrap();
-        assert_eq!(count, CERTIFICATES_KEPT_MAX + 1, "and the one of the invitation");
     }
 }

@@ -67,6 +67,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let mut renewal = identity.renewal(&folder.identity())?;
     let request = renewal.request()?;
     let now = SystemClock.now();
+    // A version before this one noted no keys: a run that goes on has the one that it was launched with.
+    store.record_own_key(identity.own_key()?, now.0)?;
     store.record_own_key(request.pin(), now.0)?;
     let membership = ask(&mut ledger, &invitation, request.der().to_vec()).map_err(|failed| failed.error)?;
     if Digest(membership.receipt_key) != identity.coordinator.receipt_key {

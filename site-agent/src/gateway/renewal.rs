@@ -1,6 +1,6 @@
 //! This site's next key and certificate on disk. Used by `connection`, which asks for the certificate while
 //! the agent runs, by `identity`, which loads what is here in place of what `join` wrote, and by
-//! `cli::renew`.
+//! `cli::rejoin`.
 //!
 //! ```text
 //! identity/renewed/next-key.pem   a key that was made and perhaps certified     0600
@@ -9,7 +9,7 @@
 //!
 //! Invariants: a key is durable before anybody is asked to certify it, so that the same key is asked for
 //! after any crash; key and certificate change together, in one file; nothing is taken that is not of this
-//! site, of this key and of the consortium's authority, or does not outlive the one in use.
+//! site, of this key and of the consortium's authority.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -171,19 +171,15 @@ impl Renewal {
         certificate_der: &[u8],
         now: SystemTime,
     ) -> Result<TlsIdentity, SiteError> {
-        let refused = |reason: String| SiteError::Enrolment {
-            sentence: format!("the coordinator's new certificate is refused: {reason}"),
+        let refuse = |error: CertError| SiteError::Enrolment {
+            sentence: format!("the coordinator's new certificate is refused: {error}"),
             hint: "check this machine's clock; if it is right, tell the coordinator's operator".into(),
         };
-        let refuse = |error: CertError| refused(error.to_string());
         let pin = SpkiPin::of_certificate(&self.authority_der).map_err(refuse)?;
         let site = self.site.as_str();
         let renewed =
             tls::verify_enrolment(certificate_der, &self.authority_der, pin, site, &request.key, now)
                 .map_err(refuse)?;
-        if renewed.not_after <= self.current.not_after {
-            return Err(refused("it ends no later than the one in use".into()));
-        }
         let identity = TlsIdentity::new(certificate_der, &request.key).map_err(refuse)?;
         let mut text = request.key.to_pem();
         text.push_str(&tls::certificate_to_pem(certificate_der));

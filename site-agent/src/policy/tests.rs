@@ -90,6 +90,22 @@ fn a_round_that_is_less_than_a_pass_counts_what_it_is_trained_on() {
     assert_eq!(refused(200, 2501, 25), Some(PolicyRule::EpochsMax));
 }
 
+/// With records held back, what leaves is the best adapter so far: it may be the one after the first measurement.
+#[test]
+fn an_update_that_may_be_an_early_one_counts_the_steps_before_it() {
+    let policy = PolicyConfig::default();
+    let refused = |evaluate_every_steps, validation_share, keep_best| {
+        let training =
+            TrainingSettings { evaluate_every_steps, validation_share, keep_best, ..Default::default() };
+        let volume = TrainingVolume { records: 800, tokens: 80_000, steps: 100, steps_of_a_pass: 100 };
+        policy.permits_volume(&training, volume).err()
+    };
+    assert_eq!(refused(1, 0.1, true), Some(PolicyRule::RecordsMin), "a single step is a gradient");
+    assert_eq!(refused(1, 0.0, true), None, "nothing is measured");
+    assert_eq!(refused(1, 0.1, false), None, "the last one leaves");
+    assert_eq!((refused(50, 0.1, true), refused(0, 0.1, true)), (None, None));
+}
+
 #[test]
 fn the_difference_of_two_updates_is_no_single_record() {
     let policy = PolicyConfig::default();

@@ -1,7 +1,8 @@
 //! What comes from the other side of a line, or from a file that another program wrote, as any bytes: frames,
 //! terms, certificates, invitations, ledgers. Called by `targets/messages` and, on stable Rust, by
-//! `tests/it/mutated.rs`. Invariants checked: no panic; what is read is written again as the same bytes, so
-//! that nothing has two spellings; what is refused is refused with a sentence.
+//! `tests/it/mutated.rs`. Invariants checked: no panic; a message, a receipt or terms that are read are
+//! written again as the same bytes, so that none has two spellings; what is refused is refused with a
+//! sentence.
 
 use certs::{Invitation, PeerCertificate, RequestedKey};
 use common::ledger;

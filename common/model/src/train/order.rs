@@ -25,7 +25,8 @@ pub(super) struct SampleOrder {
     accumulation: usize,
     /// The steps of this training, counted from the beginning of the order.
     steps: Range<u64>,
-    seed: u64,
+    /// What the order is drawn from.
+    key: Vec<u8>,
     passes_per_epoch: usize,
     /// The epoch whose passes are held, and those passes.
     current: Option<(u64, Vec<Vec<usize>>)>,
@@ -48,7 +49,7 @@ impl SampleOrder {
             batch_size: settings.batch_size,
             accumulation: settings.gradient_accumulation,
             steps: settings.work.range(steps_per_epoch),
-            seed: settings.work.order_seed().unwrap_or(settings.seed),
+            key: settings.work.order_key(settings.seed),
             passes_per_epoch,
             current: None,
         }
@@ -87,7 +88,7 @@ impl SampleOrder {
 
     /// All forward passes of an epoch.
     fn passes(&self, epoch: u64) -> Vec<Vec<usize>> {
-        let mut order = shuffled(b"batch-order/1\0", self.lengths.len(), self.seed, epoch);
+        let mut order = shuffled(b"batch-order/1\0", self.lengths.len(), &self.key, epoch);
         let units = match self.batching {
             Batching::Shuffled => {
                 return order.chunks(self.batch_size).map(<[usize]>::to_vec).collect();
@@ -101,7 +102,7 @@ impl SampleOrder {
             Batching::Packed { capacity_tokens } => pack(&self.lengths, &order, capacity_tokens),
         };
         // Sorting and packing have put the long ones first; the order of what they made is random again.
-        let order = shuffled(b"pass-order/1\0", units.len(), self.seed, epoch);
+        let order = shuffled(b"pass-order/1\0", units.len(), &self.key, epoch);
         let shuffled: Vec<Vec<usize>> = order.into_iter().map(|unit| units[unit].clone()).collect();
         match self.batching {
             Batching::Packed { .. } => shuffled.chunks(self.batch_size).map(<[Vec<usize>]>::concat).collect(),
@@ -118,18 +119,18 @@ pub fn hold_out(count: usize, share: f64, seed: u64) -> (Vec<usize>, Vec<usize>)
         return ((0..count).collect(), Vec::new());
     }
     let wanted = ((count as f64 * share).round() as usize).clamp(1, count - 1);
-    let mut order = shuffled(b"held-out/1\0", count, seed, 0);
+    let mut order = shuffled(b"held-out/1\0", count, &seed.to_le_bytes(), 0);
     let mut training = order.split_off(wanted);
     order.sort_unstable();
     training.sort_unstable();
     (training, order)
 }
 
-/// Fisher-Yates with ChaCha20 keyed by SHA-256(purpose, seed, epoch); indices by rejection, so unbiased.
-fn shuffled(purpose: &[u8], count: usize, seed: u64, epoch: u64) -> Vec<usize> {
+/// Fisher-Yates with ChaCha20 keyed by SHA-256(purpose, key, epoch); indices by rejection, so unbiased.
+fn shuffled(purpose: &[u8], count: usize, key: &[u8], epoch: u64) -> Vec<usize> {
     let mut hash = Sha256::new();
     hash.update(purpose);
-    hash.update(seed.to_le_bytes());
+    hash.update(key);
     hash.update(epoch.to_le_bytes());
     let mut stream = ChaCha20Rng::from_seed(hash.finalize().into());
     let mut order: Vec<usize> = (0..count).collect();
@@ -206,17 +207,14 @@ mod tests {
     #[test]
     fn four_quarters_are_a_pass_and_the_next_four_another() {
         for kind in KINDS {
-            let whole = Work::Stretch { length: Length::Millionths(1_000_000), before: 0, order_seed: 5 };
-            let mut plan = SampleOrder::new(lengths(), &TrainSettings { work: whole, ..settings(kind) });
-            let pass: Vec<usize> =
-                (0..plan.total_steps()).flat_map(|step| plan.step(step)).flatten().collect();
             let quarters = stretches(kind, Length::Millionths(250_000), 8);
             assert!(quarters.iter().all(|quarter| !quarter.is_empty()), "{kind:?}");
-            assert_eq!(quarters[..4].concat(), pass, "{kind:?}");
-            let mut second = quarters[4..].concat();
-            assert_ne!(second, pass, "{kind:?}");
+            let (mut first, mut second) = (quarters[..4].concat(), quarters[4..].concat());
+            assert_ne!(first, second, "{kind:?}");
+            first.sort_unstable();
             second.sort_unstable();
-            assert_eq!(second, (0..40).collect::<Vec<_>>(), "{kind:?}");
+            let all: Vec<usize> = (0..40).collect();
+            assert_eq!((&first, &second), (&all, &all), "{kind:?}");
         }
     }
 
@@ -224,8 +222,26 @@ mod tests {
     fn steps_go_on_across_the_end_of_a_pass() {
         let steps = stretches(Batching::Shuffled, Length::Steps(3), 7).concat();
         // 7 steps a pass: 21 steps are three of them.
-        let quarters = stretches(Batching::Shuffled, Length::Millionths(250_000), 12).concat();
-        assert_eq!(steps, quarters);
+        for pass in steps.chunks(40) {
+            let mut pass = pass.to_vec();
+            pass.sort_unstable();
+            assert_eq!(pass, (0..40).collect::<Vec<_>>());
+        }
+        assert_eq!(steps.len(), 120);
+    }
+
+    /// Otherwise the difference of two updates of one seed would be the steps that one has and the other has
+    /// not.
+    #[test]
+    fn two_lengths_have_two_orders() {
+        let first = |length| stretches(Batching::Shuffled, length, 1).concat()[..6].to_vec();
+        let lengths = [3, 4].map(Length::Steps).into_iter().chain([300_000, 300_001].map(Length::Millionths));
+        let mut orders: Vec<Vec<usize>> = lengths.map(first).collect();
+        let mut whole = SampleOrder::new(self::lengths(), &settings(Batching::Shuffled));
+        orders.push(whole.step(0).concat()[..6].to_vec());
+        orders.sort();
+        orders.dedup();
+        assert_eq!(orders.len(), 5);
     }
 
     #[test]

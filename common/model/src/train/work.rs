@@ -67,12 +67,15 @@ impl Work {
         }
     }
 
-    /// Seed of the order, where it is not the training's.
-    pub(super) fn order_seed(self) -> Option<u64> {
-        match self {
-            Self::Passes(_) => None,
-            Self::Stretch { order_seed, .. } => Some(order_seed),
-        }
+    /// What the order is drawn from. Stretches of another length have another order: the difference of two
+    /// updates that differ in their length alone would else be the steps between the two.
+    pub(super) fn order_key(self, seed: u64) -> Vec<u8> {
+        let Self::Stretch { length, order_seed, .. } = self else { return seed.to_le_bytes().to_vec() };
+        let (kind, length) = match length {
+            Length::Millionths(share) => (1, share),
+            Length::Steps(steps) => (2, steps),
+        };
+        [&order_seed.to_le_bytes()[..], &[kind], &length.to_le_bytes()].concat()
     }
 }
 

@@ -6,7 +6,7 @@
 //!   ||error||^2 = sum_ij p_i p_j <D_i^T D_j, C_i C_j^T>, and ||sum p_i B_i A_i||^2 is the same sum with the
 //! pair of means as one more site of weight 1. Centring comes before the product, so that nothing cancels.
 //!
-//! Invariants: memory is two Gram matrices of at most ((`ERROR_EXACT_COLUMNS_MAX` + rank) columns)^2, 2.2 MB
+//! Invariants: memory is two Gram matrices of at most ((`ERROR_EXACT_COLUMNS_MAX` + rank) columns)^2, 1.2 MB
 //! at rank 16, and one block of the stack; each product is summed in the order of the places.
 
 use super::factors::{Factor, Module, Places, SquaredNorms, Updates, read_lines};

@@ -6,12 +6,14 @@
 //! = I and E[T T^T] = I, therefore E||T^T X S||^2 = ||X||^2 for every matrix X: the squared norm of the
 //! folded error, sum p_i (T^T B_i)(A_i S) - (T^T mean(B))(mean(A) S), is an unbiased estimate of the error's,
 //! and so it is with the product. Folding is linear, so that each update is read once and nothing of it is
-//! kept. Beside a vector of normal variates a fold has an eighth of the variance at the same cost, and signs
-//! need no logarithm, in which machines differ.
+//! kept. Beside a vector of normal variates a fold has less variance at the same cost where the energy is
+//! spread, and signs need no logarithm, in which machines differ.
 //!
-//! The variance of one probe is at most (2 / `FOLD`)(2 ||X^T X||^2 + ||X||^4 / `FOLD`), so that its standard
-//! deviation is half of what it estimates for one module of rank 1, and far less for many modules of higher
-//! rank, whose signs are independent. Invariant: signs are bits of SHA-256 of seed, factor and place.
+//! Where the energy is spread evenly over the `FOLD` places, the variance of one probe is at most (2 /
+//! `FOLD`)(2 ||X^T X||^2 + ||X||^4 / `FOLD`); where it stands in one place it is up to 8 ||X||^4, and the
+//! standard error that is printed says so, because it comes from the probes themselves. Spread evenly, the
+//! standard deviation is half of what it estimates for one module of rank 1, and far less for many modules of
+//! higher rank, whose signs are independent. Invariant: signs are bits of SHA-256 of seed, factor and place.
 
 use common::id::Digest;
 

@@ -10,6 +10,7 @@ use common::id::{Round, SiteId};
 use super::Performer;
 use crate::aggregate::{Input, aggregation_error};
 use crate::blocking::blocking;
+use crate::execution::averaging::must_be_as_accepted;
 use crate::round::accuracy::{AggregationError, Outcome};
 use crate::round::aggregation_error::seed;
 use crate::round::event::Event;
@@ -49,10 +50,16 @@ impl Performer {
             let path = folder.blob(update.digest);
             let is_there = path.is_file();
             let input = Input { site: site.clone(), path, records: update.records };
-            if is_there { Ok(input) } else { Err(format!("the update of {site} is not there any more")) }
+            if is_there {
+                Ok((input, update.digest))
+            } else {
+                Err(format!("the update of {site} is not there any more"))
+            }
         };
         let inputs = record.updates.iter().map(input).collect::<Result<Vec<_>, _>>()?;
         let work = move || {
+            must_be_as_accepted(&inputs)?;
+            let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
             let manifest = blobs::manifest(&folder, manifest)?;
             Ok(aggregation_error::measure(&inputs, weighting, &manifest.tensors, seed)?)
         };

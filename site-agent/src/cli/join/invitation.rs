@@ -36,7 +36,7 @@ pub(super) fn in_arguments() -> SiteError {
         sentence: "an invitation must not stand in the command line: every user of this machine can read it there"
             .into(),
         hint: "ask the coordinator's operator for another one (this one may have been seen), leave it out of the \
-               command, and paste it when `site-agent join` asks; or name a file that only you can read with \
+               command, and paste it when it asks; or name a file that only you can read with \
                --invitation-file"
             .into(),
     }

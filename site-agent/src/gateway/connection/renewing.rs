@@ -1,7 +1,7 @@
 //! This site's next certificate, asked for over the connection that the present one has. Called by
 //! `agent_loop` before each poll and while a round is trained. Invariants: it costs one frame an hour at
-//! most; whatever comes of it, the present certificate stays in use until another is on the disk; the next
-//! connection, and no earlier one, is made with the new one.
+//! most, and one more for each start of this process; whatever comes of it, the present certificate stays in
+//! use until another is on the disk; the next connection, and no earlier one, is made with the new one.
 
 use std::time::{Duration, SystemTime};
 
@@ -43,7 +43,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         };
         // A roster that is written from now on may have it.
         if let Some(book) = &mut self.book {
-            book.record_own_key(request.pin(), now_ms)?;
+            match book.record_own_key(request.pin(), now_ms) {
+                Err(error) if error.is_disk_full() => {
+                    not_now(&error);
+                    return Ok(());
+                }
+                other => other?,
+            }
         }
         common::crash_point!("site-renewal-asked");
         match self.try_once(Outbound::Renew(&request), report).await {
@@ -54,9 +60,10 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 }
                 Ok(())
             }
-            Err(error) if error.is_retryable() => {
-                tracing::warn!("the certificate was not renewed: {error}");
+            // There is time: nothing that waits for this ends a training.
+            Err(error) if error.is_retryable() || error.is_disk_full() => {
                 self.wire = None;
+                not_now(&error);
                 Ok(())
             }
             Err(error) => Err(error),
@@ -78,4 +85,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         self.wire = None;
         Ok(())
     }
+}
+
+fn not_now(error: &SiteError) {
+    tracing::warn!("the certificate was not renewed: {error}");
 }
