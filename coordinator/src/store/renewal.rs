@@ -52,10 +52,9 @@ impl Store {
         let query =
             "SELECT count(*) FILTER (WHERE issued_at > ?1 AND (issued_at <= ?2 OR revoked_at IS NULL)),
                      max(issued_at) FILTER (WHERE revoked_at IS NULL) FROM certificates WHERE site = ?3";
-        let day = to_sql(now.0.saturating_sub(DAY_MS));
+        let (day, next_day) = (to_sql(now.0.saturating_sub(DAY_MS)), to_sql(now.0.saturating_add(DAY_MS)));
         let read = |row: &rusqlite::Row<'_>| Ok((row.get::<_, u32>(0)?, row.get::<_, Option<i64>>(1)?));
-        let (today, newest) =
-            transaction.query_row(query, params![day, to_sql(now.0), site.as_str()], read)?;
+        let (today, newest) = transaction.query_row(query, params![day, next_day, site.as_str()], read)?;
         if today >= CERTIFICATES_PER_DAY_MAX {
             return Err(StoreError::TooManyCertificates);
         }
