@@ -90,7 +90,8 @@ fn a_round_that_is_less_than_a_pass_counts_what_it_is_trained_on() {
     assert_eq!(refused(200, 2501, 25), Some(PolicyRule::EpochsMax));
 }
 
-/// With records held back, what leaves is the best adapter so far: it may be the one after the first measurement.
+/// With records held back, what leaves is the best adapter so far: it may be the one after the first
+/// measurement.
 #[test]
 fn an_update_that_may_be_an_early_one_counts_the_steps_before_it() {
     let policy = PolicyConfig::default();
