@@ -5,7 +5,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -58,6 +58,20 @@ impl Timestamp {
     /// Whole seconds since 1970.
     pub fn unix_s(self) -> i64 {
         i64::try_from(self.0 / 1000).unwrap_or(i64::MAX)
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    /// 0 for a time before 1970.
+    fn from(time: SystemTime) -> Self {
+        let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+        Self(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Timestamp> for SystemTime {
+    fn from(Timestamp(ms): Timestamp) -> Self {
+        UNIX_EPOCH + Duration::from_millis(ms)
     }
 }
 

@@ -29,13 +29,6 @@ pub use self::error::AggregateError;
 pub use self::inputs::Input;
 pub use self::optimizer::{Moments, StepFiles, step};
 
-/// What an averaging found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Averaged {
-    /// Updates that are far from the others.
-    pub outliers: Vec<Outlier>,
-}
-
 /// Writes the weighted mean of `inputs` to `out` (fsynced) and says which are far from the others. `last` is
 /// the adapter that they were trained from.
 ///
@@ -48,7 +41,7 @@ pub fn aggregate(
     tensors: &[TensorSpec],
     last: &Path,
     out: &Path,
-) -> Result<Averaged, AggregateError> {
+) -> Result<Vec<Outlier>, AggregateError> {
     aggregate_on(all_cores(), inputs, weighting, tensors, last, out)
 }
 
@@ -60,7 +53,7 @@ fn aggregate_on(
     tensors: &[TensorSpec],
     last: &Path,
     out: &Path,
-) -> Result<Averaged, AggregateError> {
+) -> Result<Vec<Outlier>, AggregateError> {
     let (readers, p) = opened(inputs, weighting, tensors)?;
     let last = AdapterReader::open(last, tensors).map_err(AggregateError::Last)?;
     let blocks = Blocks::of(tensors, readers.len());
@@ -69,7 +62,7 @@ fn aggregate_on(
     let norms: Vec<f64> = squared.into_iter().map(f64::sqrt).collect();
     let outliers = if of.is_compared() { outliers::find(of, &norms)? } else { Vec::new() };
     match acceptable::check(out, &last, tensors)? {
-        Ok(()) => Ok(Averaged { outliers }),
+        Ok(()) => Ok(outliers),
         Err(source) => Err(AggregateError::Refused { source, outliers }),
     }
 }

@@ -54,6 +54,9 @@ pub const ERROR_PROBES_MAX: usize = 16;
 /// Published rounds of a run that wait for their aggregation error; of more, the oldest goes without. Their
 /// updates stay on the disk so long: with 10 sites of 35 MB 1.4 GB.
 pub const ERROR_BACKLOG_MAX: usize = 4;
+/// Attempts at one aggregation error: a file that cannot be read now may be in a moment; the other rounds
+/// wait.
+pub const ERROR_ATTEMPTS_MAX: u32 = 3;
 /// Unfinished uploads of one site: the one of this round, and one that it began before it lost its file. With
 /// 4 GiB each that is at most 8 GiB a site; the oldest gives way.
 pub const PARTS_PER_SITE_MAX: usize = 2;

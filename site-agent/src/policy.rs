@@ -116,6 +116,8 @@ impl Default for PolicyConfig {
 pub struct TrainingVolume {
     /// Records of a pass.
     pub records: u64,
+    /// Different records of a round, the fewest that one has.
+    pub records_of_a_round: u64,
     /// Their tokens.
     pub tokens: u64,
     /// Optimiser steps of a round, the fewest that one has.
@@ -177,7 +179,7 @@ impl PolicyConfig {
         training: &TrainingSettings,
         volume: TrainingVolume,
     ) -> Result<(), PolicyRule> {
-        let TrainingVolume { records, tokens, steps, steps_of_a_pass } = volume;
+        let TrainingVolume { records, records_of_a_round, tokens, steps, steps_of_a_pass } = volume;
         let steps_of_a_pass = steps_of_a_pass.max(1);
         // What leaves may be the adapter of the first measurement on records that were held back here.
         let every =
@@ -186,10 +188,11 @@ impl PolicyConfig {
             training.validation_share > 0.0 && (training.keep_best || training.early_stopping_patience > 0);
         let planned = steps;
         let steps = if may_be_earlier { steps.min(every) } else { steps };
-        // A round that is less than a pass is trained on that share of the records.
+        // A round that is less than a pass has fewer records than the site, and one that may end early yet
+        // fewer.
         let share =
             u128::from(records) * u128::from(steps.min(steps_of_a_pass)) / u128::from(steps_of_a_pass);
-        let trained_on = u64::try_from(share).unwrap_or(u64::MAX);
+        let trained_on = records_of_a_round.min(u64::try_from(share).unwrap_or(u64::MAX));
         let most = u64::from(self.epochs_max).saturating_mul(steps_of_a_pass);
         // The last step of a pass is smaller: a step has at least what the others are asked for.
         let nominal = (training.batch_size as u64).saturating_mul(training.gradient_accumulation as u64);

@@ -91,6 +91,8 @@ pub struct Planned {
     pub steps: u64,
     /// The fewest that a training of this length has, wherever in the order it begins.
     pub steps_min: u64,
+    /// The fewest different samples of it: a lower bound.
+    pub samples_min: u64,
     /// Optimiser steps of a pass over all samples.
     pub steps_of_a_pass: u64,
     /// Forward passes of it.
@@ -108,6 +110,7 @@ pub fn planned_steps(base: &BaseModel, samples: &[Sample], settings: &TrainSetti
     Ok(Planned {
         steps: order.total_steps(),
         steps_min: settings.work.steps_min(steps_of_a_pass),
+        samples_min: order.samples_min(settings.work),
         steps_of_a_pass,
         forward_passes: order.passes_per_epoch() as u64,
     })

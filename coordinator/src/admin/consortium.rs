@@ -19,7 +19,6 @@ use crate::execution::runs::Runs;
 use crate::limits::CLOCK_AHEAD_S_MAX;
 use crate::round::missing::Missing;
 use crate::round::state::RunState;
-use crate::state_folder::identity::timestamp;
 use crate::store::presence::Condition;
 use crate::store::{SiteRow, SiteStatus, Store};
 
@@ -173,7 +172,7 @@ struct Validity {
 impl Validity {
     fn of(certificate: &PeerCertificate) -> Self {
         let late = certs::profile::renewal_late(certificate.not_before, certificate.not_after);
-        Self { end: timestamp(certificate.not_after), late: timestamp(late) }
+        Self { end: certificate.not_after.into(), late: late.into() }
     }
 }
 

@@ -157,9 +157,9 @@ fn an_average_that_sites_would_refuse_is_not_published_and_names_who_is_far_away
         let inputs = [make(0, 1.1), make(1, 1.2), make(2, odd), make(3, 1.0)];
         aggregate(&inputs, Weighting::Capped, &tensors, &last(folder.path(), &tensors), &out)
     };
-    assert!(run(1.1).unwrap().outliers.is_empty());
+    assert!(run(1.1).unwrap().is_empty());
     // Within the bounds, and far from the others all the same.
-    let far = run(60.0).unwrap().outliers;
+    let far = run(60.0).unwrap();
     assert!(far.len() == 1 && far[0].site.as_str() == "site-2" && far[0].norm_factor > 50.0, "{far:?}");
     // As a journal of an older version may hold it, whose bound on updates was ten times as wide.
     let refused = run(9_999.0).unwrap_err();

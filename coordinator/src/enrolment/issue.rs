@@ -58,12 +58,12 @@ pub(super) fn enrol(
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
-    use std::time::Duration;
+    use std::time::{Duration, SystemTime};
 
     use certs::{CertificateAuthority, IdentityKey, csr};
 
     use super::*;
-    use crate::state_folder::identity::{random_serial, system_time};
+    use crate::state_folder::identity::random_serial;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -73,7 +73,7 @@ mod tests {
         let store = Store::open(&folder.path().join("db")).unwrap();
         let now = Timestamp(1_700_000_000_000);
         let serial = random_serial().unwrap();
-        let authority = CertificateAuthority::create("test", &serial, system_time(now)).unwrap();
+        let authority = CertificateAuthority::create("test", &serial, now.into()).unwrap();
         let issuer = Issuer { authority: Arc::new(authority), lifetime: 30 * DAY };
         let token = JoinToken::from_bytes([5; 32]);
         let site = "neurology".parse().unwrap();
@@ -90,7 +90,8 @@ mod tests {
         assert_eq!(first.certificate_der, again.certificate_der);
         let peer = certs::PeerCertificate::from_der(&first.certificate_der).unwrap();
         assert_eq!((peer.site().unwrap(), first.site), ("neurology", site));
-        assert!(peer.not_after > system_time(now) && peer.not_after <= system_time(now) + 30 * DAY);
+        let at = SystemTime::from(now);
+        assert!(peer.not_after > at && peer.not_after <= at + 30 * DAY);
         let elsewhere = ask("cardiology", &request, now);
         assert!(matches!(elsewhere, Err(StoreError::TokenUnknown)), "a token is for one site");
         let stranger = csr::create(&IdentityKey::generate().unwrap()).unwrap();

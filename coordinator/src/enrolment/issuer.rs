@@ -9,7 +9,7 @@ use certs::{CertificateAuthority, RequestedKey};
 use common::clock::Timestamp;
 use common::id::SiteId;
 
-use crate::state_folder::identity::{random_serial, system_time};
+use crate::state_folder::identity::random_serial;
 use crate::store::{Certificate, StoreError};
 
 /// The consortium's authority, and the life of what it makes.
@@ -36,7 +36,7 @@ impl Issuer {
         let serial = random_serial().map_err(|error| failed(&error))?;
         let issued = self
             .authority
-            .issue_site(site.as_str(), key, &serial, system_time(now), self.lifetime)
+            .issue_site(site.as_str(), key, &serial, now.into(), self.lifetime)
             .map_err(|error| failed(&error))?;
         Ok(Certificate { serial, key: key.pin(), der: issued.der })
     }

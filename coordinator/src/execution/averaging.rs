@@ -1,14 +1,16 @@
 //! From a round's update files to the file that is published: looks whether the updates are still what was
-//! accepted, averages them and names the result by hash. Called by `performer` and by the benchmark
-//! `round-bench`. Invariant: the same updates give the same digest.
+//! accepted, averages them, and measures the error of that. Called by `performer` and by the benchmark
+//! `round-bench`. Invariant: the same updates give the same bytes and the same error.
 
 use std::path::Path;
 
 use common::id::Digest;
 use common::run::{TensorSpec, Weighting};
 
-use crate::aggregate::{self, Averaged, Input};
+use crate::aggregate::{self, Input, aggregation_error};
 use crate::error::Result;
+use crate::round::accuracy::AggregationError;
+use crate::round::state::Outlier;
 use crate::state_folder::blobs;
 
 /// The settings and files that decide the average of a round.
@@ -25,23 +27,31 @@ pub struct Averaging<'a> {
 }
 
 impl Averaging<'_> {
-    /// Writes the average to `out`.
+    /// Writes the average to `out`; returns the updates that are far from the others.
     ///
     /// # Errors
     /// An update is not what it was any more, or what [`aggregate::aggregate`] returns.
-    pub fn write(&self, out: &Path) -> Result<(Digest, Averaged)> {
-        must_be_as_accepted(self.inputs)?;
-        let inputs: Vec<Input> = self.inputs.iter().map(|(input, _)| input.clone()).collect();
-        let averaged = aggregate::aggregate(&inputs, self.weighting, self.tensors, self.last, out)?;
-        Ok((blobs::digest_of(out)?, averaged))
+    pub fn write(&self, out: &Path) -> Result<Vec<Outlier>> {
+        let inputs = as_accepted(self.inputs)?;
+        Ok(aggregate::aggregate(&inputs, self.weighting, self.tensors, self.last, out)?)
     }
 }
 
-/// Refuses updates that are not what they were when they were accepted.
+/// How far the average is from that of the products.
 ///
 /// # Errors
-/// An update cannot be read, or does not have its digest any more.
-pub fn must_be_as_accepted(inputs: &[(Input, Digest)]) -> Result<()> {
+/// An update is not what it was any more, or what [`aggregation_error::measure`] returns.
+pub fn error(
+    inputs: &[(Input, Digest)],
+    weighting: Weighting,
+    tensors: &[TensorSpec],
+    seed: Digest,
+) -> Result<AggregationError> {
+    Ok(aggregation_error::measure(&as_accepted(inputs)?, weighting, tensors, seed)?)
+}
+
+/// The updates, unless one is not what it was when it was accepted.
+fn as_accepted(inputs: &[(Input, Digest)]) -> Result<Vec<Input>> {
     aggregate::for_each_file(inputs.len(), |index| {
         let (input, digest) = &inputs[index];
         if blobs::digest_of(&input.path)? == *digest {
@@ -49,5 +59,6 @@ pub fn must_be_as_accepted(inputs: &[(Input, Digest)]) -> Result<()> {
         } else {
             Err(blobs::damaged("update", *digest))
         }
-    })
+    })?;
+    Ok(inputs.iter().map(|(input, _)| input.clone()).collect())
 }

@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use self::server_step::ServerStep;
 use super::averaging::Averaging;
-use crate::aggregate::{AggregateError, Averaged, Input};
+use crate::aggregate::{AggregateError, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, HeldOutSet};
@@ -132,9 +132,8 @@ impl Performer {
                 (Input { site: site.clone(), path, records: update.records }, update.digest)
             })
             .collect();
-        let (digest, server_state, averaged) =
+        let (digest, server_state, outliers) =
             blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
-        let Averaged { outliers } = averaged;
         for Outlier { site, norm_factor, cosine } in &outliers {
             tracing::warn!(run = %state.launched.run, %round, %site, norm_factor, cosine, "an update far from the others");
         }
@@ -342,23 +341,21 @@ fn aggregate_files(
     terms: &Terms,
     inputs: &[(Input, Digest)],
     out: &std::path::Path,
-) -> Result<(Digest, Option<ServerState>, Averaged)> {
+) -> Result<(Digest, Option<ServerState>, Vec<Outlier>)> {
     let manifest = blobs::manifest(folder, terms.manifest)?;
     let last = folder.blob(terms.last);
     let averaging = Averaging { inputs, weighting: terms.weighting, tensors: &manifest.tensors, last: &last };
-    let (mean, averaged) = averaging.write(out)?;
+    let outliers = averaging.write(out)?;
     let stepped = terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last));
-    let stepped = stepped.transpose().map_err(|error| named(error, &averaged.outliers))?;
-    let (next, digest, server_state) = match stepped {
-        None => (out.to_path_buf(), mean, None),
-        Some((next, server_state)) => {
-            let digest = blobs::digest_of(&next)?;
-            (next, digest, Some(server_state))
-        }
+    let stepped = stepped.transpose().map_err(|error| named(error, &outliers))?;
+    let (next, server_state) = match stepped {
+        None => (out.to_path_buf(), None),
+        Some((next, server_state)) => (next, Some(server_state)),
     };
+    let digest = blobs::digest_of(&next)?;
     blobs::adopt(folder, &next, digest)?;
     common::crash_point!("aggregate-after-file");
-    Ok((digest, server_state, averaged))
+    Ok((digest, server_state, outliers))
 }
 
 /// A step that was refused names the updates that are far from the others, as a refused mean does.

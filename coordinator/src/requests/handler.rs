@@ -25,7 +25,6 @@ use crate::execution::driver::Driver;
 use crate::execution::runs::Runs;
 use crate::limits::DAY_OVER_WAIT_MS_MIN;
 use crate::round::event::Event;
-use crate::state_folder::identity::system_time;
 use crate::state_folder::{StateFolder, blobs};
 use crate::store::{FrameRefusal, FrameTotals, Offer, Progress, ReceivedFrame, Store};
 
@@ -71,9 +70,13 @@ enum Entry {
 impl Handler for RequestHandler {
     async fn admit(&self, peer: &Peer) -> Result<(), CloseCode> {
         match self.authorise(peer).await {
-            Ok(site) => {
+            Ok((site, is_newer)) => {
                 tracing::info!(%site, address = %peer.address, "connected");
-                self.supersede(&site, peer).await
+                if is_newer {
+                    let closed = close_older(&self.connections, &site, &peer.certificate_der);
+                    tracing::info!(%site, closed, "the site came with its new certificate; the older one counts no more");
+                }
+                Ok(())
             }
             Err(Refusal::NotAuthorised) => Err(self.why_not(peer).await),
             // The database cannot be asked now.
@@ -104,37 +107,24 @@ impl RequestHandler {
     fn certificate(&self, peer: &Peer) -> Result<PeerCertificate, Refusal> {
         let certificate =
             PeerCertificate::from_der(&peer.certificate_der).map_err(|_| Refusal::NotAuthorised)?;
-        if !certificate.is_valid_at(system_time(self.clock.now())) {
+        if !certificate.is_valid_at(self.clock.now().into()) {
             tracing::warn!(address = %peer.address, serial = %certificate.serial, "certificate has expired");
             return Err(Refusal::NotAuthorised);
         }
         Ok(certificate)
     }
 
-    async fn authorise(&self, peer: &Peer) -> Result<SiteId, Refusal> {
+    /// Whose connection it is, and whether it is the first with a newer certificate: the site has no other
+    /// from now on.
+    async fn authorise(&self, peer: &Peer) -> Result<(SiteId, bool), Refusal> {
         let (serial, key) = serial_and_key(&self.certificate(peer)?);
-        let store = Arc::clone(&self.store);
-        let found = internal(blocking(move || Ok(store.authorise(serial, key)?)).await)?;
-        found.ok_or_else(|| unauthorised(peer, serial))
-    }
-
-    /// A site that comes with its newest certificate has no other from now on.
-    async fn supersede(&self, site: &SiteId, peer: &Peer) -> Result<(), CloseCode> {
-        let serial = self.certificate(peer).map_err(|_| CloseCode::NotAuthorised)?.serial;
-        let (store, name, now) = (Arc::clone(&self.store), site.clone(), self.clock.now());
-        match blocking(move || Ok(store.supersede(&name, serial, now)?)).await {
-            Ok(true) => self.close_other(site, peer),
-            Ok(false) => {}
-            // It is ended at the next connection.
-            Err(error) => tracing::warn!(%site, %error, "the older certificate still counts"),
-        }
-        Ok(())
-    }
-
-    /// Ends what the site has open with an older certificate.
-    fn close_other(&self, site: &SiteId, peer: &Peer) {
-        let closed = close_older(&self.connections, site, &peer.certificate_der);
-        tracing::info!(%site, closed, "the site came with its new certificate; the older one counts no more");
+        let (store, now) = (Arc::clone(&self.store), self.clock.now());
+        let work = move || {
+            let Some(site) = store.authorise(serial, key)? else { return Ok(None) };
+            let is_newer = store.supersede(&site, serial, now)?;
+            Ok(Some((site, is_newer)))
+        };
+        internal(blocking(work).await)?.ok_or_else(|| unauthorised(peer, serial))
     }
 
     /// What a peer without authorisation is told: nothing that its own certificate does not say.
@@ -142,7 +132,7 @@ impl RequestHandler {
         let Ok(certificate) = PeerCertificate::from_der(&peer.certificate_der) else {
             return CloseCode::NotAuthorised;
         };
-        if !certificate.is_valid_at(system_time(self.clock.now())) {
+        if !certificate.is_valid_at(self.clock.now().into()) {
             return CloseCode::Expired;
         }
         let store = Arc::clone(&self.store);

@@ -42,12 +42,11 @@ fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
     for record in open.clone().chain(newest(rule.update_rounds)).chain(waiting) {
         needed.extend(record.updates.values().map(|update| update.digest));
     }
+    needed.extend(open.clone().flat_map(server_files));
     for record in open.chain(newest(rule.adapter_rounds)) {
         needed.insert(record.from);
         needed.extend(record.aggregate.map(|aggregate| aggregate.digest));
     }
-    let unpublished = state.rounds.iter().filter(|record| record.published_at.is_none());
-    needed.extend(unpublished.flat_map(server_files));
     needed
 }
 

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use certs::{
     CertError, CertificateAuthority, IdentityKey, ReceiptSigningKey, SerialNumber, TlsIdentity, random,
@@ -28,17 +28,6 @@ pub struct Identity {
     pub receipts: ReceiptSigningKey,
 }
 
-/// `now` as the certificate code wants it.
-pub fn system_time(now: Timestamp) -> SystemTime {
-    SystemTime::UNIX_EPOCH + Duration::from_millis(now.0)
-}
-
-/// A time of a certificate as the rest of this program wants it.
-pub fn timestamp(time: SystemTime) -> Timestamp {
-    let since_1970 = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
-    Timestamp(u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX))
-}
-
 /// A fresh random serial number.
 ///
 /// # Errors
@@ -53,7 +42,7 @@ impl Identity {
     /// # Errors
     /// The name cannot stand in a certificate, or a key cannot be made or written.
     pub fn create(folder: &StateFolder, name: &str, now: Timestamp) -> Result<Self> {
-        let authority = CertificateAuthority::create(name, &random_serial()?, system_time(now))?;
+        let authority = CertificateAuthority::create(name, &random_serial()?, now.into())?;
         let receipts = ReceiptSigningKey::generate()?;
         let ca = folder.ca();
         write(&ca.join("ca.crt.pem"), authority.certificate_pem().as_bytes(), durable::ORDINARY)?;
@@ -88,7 +77,7 @@ fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
 }
 
 fn needs_renewal(server: &TlsIdentity, now: Timestamp) -> Result<bool> {
-    let (peer, now) = (server.peer()?, system_time(now));
+    let (peer, now) = (server.peer()?, SystemTime::from(now));
     let renew_at = peer.not_after.checked_sub(certs::profile::SERVER_LIFETIME / 3);
     // One that begins in the future was made while the clock was wrong: no site takes it.
     Ok(renew_at.is_none_or(|renew_at| now >= renew_at) || now < peer.not_before)
@@ -100,7 +89,7 @@ fn issue_server(
     now: Timestamp,
 ) -> Result<TlsIdentity> {
     let key = IdentityKey::generate()?;
-    let issued = authority.issue_server(&key, &random_serial()?, system_time(now))?;
+    let issued = authority.issue_server(&key, &random_serial()?, now.into())?;
     // Key and certificate in two files: a crash between the two writes is seen as a mismatch at the
     // next start, so the certificate goes first and a mismatch is mended by issuing again.
     write(&folder.ca().join("server.crt.pem"), issued.pem.as_bytes(), durable::ORDINARY)?;

@@ -1,7 +1,9 @@
 //! Until when this site's certificate holds, and when the agent renews it. Used by `status`, `check` and
 //! `rejoin`. Invariant: a certificate is called overdue only when the agent has tried for a while.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
+
+use common::clock::Timestamp;
 
 use super::table;
 use crate::error::SiteError;
@@ -20,9 +22,10 @@ impl Validity {
     pub(super) fn of(identity: &Identity) -> Result<Self, SiteError> {
         let peer = identity.tls.peer().map_err(|error| SiteError::Internal(error.to_string()))?;
         let renewed = certs::profile::renewal_time(peer.not_before, peer.not_after);
+        let ms = |time: SystemTime| Timestamp::from(time).0;
         let late = certs::profile::renewal_late(peer.not_before, peer.not_after);
-        let (until_ms, renewed_from_ms) = (milliseconds(peer.not_after), milliseconds(renewed));
-        Ok(Self { until_ms, renewed_from_ms, late_ms: milliseconds(late) })
+        let (until_ms, renewed_from_ms) = (ms(peer.not_after), ms(renewed));
+        Ok(Self { until_ms, renewed_from_ms, late_ms: ms(late) })
     }
 
     /// When it is renewed, or what is wrong.
@@ -51,11 +54,6 @@ impl Validity {
             )
         })
     }
-}
-
-fn milliseconds(time: SystemTime) -> u64 {
-    let since_1970 = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since_1970.as_millis()).unwrap_or(u64::MAX)
 }
 
 #[cfg(test)]

@@ -29,8 +29,7 @@ const NEXT: &str = "next-key.pem";
 const CURRENT: &str = "identity.pem";
 
 /// Where renewed keys and certificates are, given the identity's folder.
-#[must_use]
-pub fn folder(identity: &Path) -> PathBuf {
+fn folder(identity: &Path) -> PathBuf {
     identity.join(RENEWED)
 }
 

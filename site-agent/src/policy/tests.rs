@@ -61,7 +61,8 @@ fn an_update_of_few_records_or_few_steps_is_refused() {
     let policy = PolicyConfig::default();
     let refused = |batch_size, records, tokens, steps| {
         let training = TrainingSettings { batch_size, ..TrainingSettings::default() };
-        let volume = TrainingVolume { records, tokens, steps, steps_of_a_pass: steps };
+        let volume =
+            TrainingVolume { records, records_of_a_round: records, tokens, steps, steps_of_a_pass: steps };
         policy.permits_volume(&training, volume).err()
     };
     assert_eq!(refused(8, 200, 20_000, 25), None);
@@ -78,7 +79,8 @@ fn an_update_of_few_records_or_few_steps_is_refused() {
 fn a_round_that_is_less_than_a_pass_counts_what_it_is_trained_on() {
     let policy = PolicyConfig::default();
     let refused = |records, steps, steps_of_a_pass| {
-        let volume = TrainingVolume { records, tokens: records * 100, steps, steps_of_a_pass };
+        let tokens = records * 100;
+        let volume = TrainingVolume { records, records_of_a_round: records, tokens, steps, steps_of_a_pass };
         policy.permits_volume(&TrainingSettings::default(), volume).err()
     };
     assert_eq!(refused(800, 25, 100), None, "a quarter");
@@ -88,6 +90,16 @@ fn a_round_that_is_less_than_a_pass_counts_what_it_is_trained_on() {
     assert_eq!(refused(8000, 1, 1000), Some(PolicyRule::RecordsMin), "a single step is a gradient");
     assert_eq!(refused(200, 2500, 25), None, "a hundred passes");
     assert_eq!(refused(200, 2501, 25), Some(PolicyRule::EpochsMax));
+    // 14 steps of 8 are 112 places, and over the end of a pass fewer than a hundred records.
+    let volume = TrainingVolume {
+        records: 120,
+        records_of_a_round: 86,
+        tokens: 12_000,
+        steps: 14,
+        steps_of_a_pass: 15,
+    };
+    let over_the_end = policy.permits_volume(&TrainingSettings::default(), volume);
+    assert_eq!(over_the_end, Err(PolicyRule::RecordsMin));
 }
 
 /// With records held back, what leaves is the best adapter so far: it may be the one after the first
@@ -98,7 +110,8 @@ fn an_update_that_may_be_an_early_one_counts_the_steps_before_it() {
     let refused = |evaluate_every_steps, validation_share, keep_best| {
         let training =
             TrainingSettings { evaluate_every_steps, validation_share, keep_best, ..Default::default() };
-        let volume = TrainingVolume { records: 800, tokens: 80_000, steps: 100, steps_of_a_pass: 100 };
+        let (records, tokens, steps, steps_of_a_pass) = (800, 80_000, 100, 100);
+        let volume = TrainingVolume { records, records_of_a_round: records, tokens, steps, steps_of_a_pass };
         policy.permits_volume(&training, volume).err()
     };
     assert_eq!(refused(1, 0.1, true), Some(PolicyRule::RecordsMin), "a single step is a gradient");

@@ -285,6 +285,7 @@ impl RoundTrainer {
         let planned = planned_steps(base, &samples.training, &training)?;
         let volume = TrainingVolume {
             records: samples.training.len() as u64,
+            records_of_a_round: planned.samples_min,
             tokens: samples.training.iter().map(|sample| sample.tokens.len() as u64).sum(),
             // Not the round's own: a site takes part in every round of a run or in none.
             steps: planned.steps_min,

@@ -11,6 +11,7 @@ use sha2::{Digest, Sha256};
 
 use super::packing::pack;
 use super::settings::{Batching, TrainSettings};
+use super::work::Work;
 
 /// Batches that are sorted by length together. transformers' `group_by_length` uses as many: enough to find
 /// neighbours of like length, few enough to leave an epoch in random order.
@@ -86,6 +87,26 @@ impl SampleOrder {
         passes[start..end].to_vec()
     }
 
+    /// The fewest different samples that a training of this length feeds, wherever in the order it begins: a
+    /// lower bound. Over the end of a pass a sample may come twice, so that only the larger part counts,
+    /// which is half at least. What a pass has beyond the steps that count is at most so many full ones; of a
+    /// pack nothing is known but that it has a sample.
+    pub(super) fn samples_min(&self, work: Work) -> u64 {
+        let (all, of_a_pass) = (self.lengths.len() as u64, self.steps_per_epoch());
+        let steps = work.steps_min(of_a_pass);
+        let in_one_pass = if work.ends_where_passes_end(of_a_pass) { steps } else { steps.div_ceil(2) };
+        if in_one_pass >= of_a_pass || steps >= 2 * of_a_pass - 1 {
+            return all;
+        }
+        let full = (self.batch_size as u64).saturating_mul(self.accumulation as u64);
+        match self.batching {
+            Batching::Shuffled | Batching::ByLength => {
+                all.saturating_sub((of_a_pass - in_one_pass).saturating_mul(full))
+            }
+            Batching::Packed { .. } => in_one_pass.saturating_sub(1).saturating_mul(full).min(all),
+        }
+    }
+
     /// All forward passes of an epoch.
     fn passes(&self, epoch: u64) -> Vec<Vec<usize>> {
         let mut order = shuffled(b"batch-order/1\0", self.lengths.len(), &self.key, epoch);
@@ -155,7 +176,7 @@ fn below(stream: &mut ChaCha20Rng, bound: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::{Length, Work};
+    use crate::train::Length;
 
     const KINDS: [Batching; 3] =
         [Batching::Shuffled, Batching::ByLength, Batching::Packed { capacity_tokens: 30 }];
@@ -242,6 +263,41 @@ mod tests {
         orders.sort();
         orders.dedup();
         assert_eq!(orders.len(), 5);
+    }
+
+    #[test]
+    fn no_stretch_feeds_fewer_samples_than_is_said_of_its_length() {
+        let lengths: Vec<usize> = (0..121).map(|index| 3 + index * 7 % 23).collect();
+        let stretches = [1, 3, 5, 14, 16, 20, 31, 40].map(Length::Steps);
+        let shares = [125_000, 250_000, 300_000, 500_000, 1_500_000].map(Length::Millionths);
+        for (kind, length) in
+            KINDS.into_iter().flat_map(|kind| stretches.iter().chain(&shares).map(move |of| (kind, *of)))
+        {
+            let settings = |before| TrainSettings {
+                work: Work::Stretch { length, before, order_seed: 5 },
+                batch_size: 8,
+                gradient_accumulation: 1,
+                ..settings(kind)
+            };
+            let said = SampleOrder::new(lengths.clone(), &settings(0)).samples_min(settings(0).work);
+            let fewest = (0..30).map(|before| {
+                let mut order = SampleOrder::new(lengths.clone(), &settings(before));
+                let mut fed: Vec<usize> =
+                    (0..order.total_steps()).flat_map(|step| order.step(step)).flatten().collect();
+                fed.sort_unstable();
+                fed.dedup();
+                fed.len() as u64
+            });
+            let fewest = fewest.min().unwrap();
+            assert!(said <= fewest, "{kind:?} {length:?}: {said} is said, {fewest} are fed");
+            let is_tight = !matches!(length, Length::Millionths(250_000 | 500_000)) || said + 16 >= fewest;
+            assert!(
+                is_tight || matches!(kind, Batching::Packed { .. }),
+                "{kind:?} {length:?}: {said} of {fewest}"
+            );
+        }
+        let whole = settings(Batching::Shuffled);
+        assert_eq!(SampleOrder::new(lengths.clone(), &whole).samples_min(whole.work), 121);
     }
 
     #[test]

@@ -67,6 +67,20 @@ impl Work {
         }
     }
 
+    /// Whether no training of this length goes over the end of a pass and on, wherever in the order it
+    /// begins.
+    pub(super) fn ends_where_passes_end(self, steps_of_a_pass: u64) -> bool {
+        match self {
+            Self::Passes(_) => true,
+            Self::Stretch { length: Length::Steps(steps), .. } => {
+                steps > 0 && steps_of_a_pass.is_multiple_of(steps)
+            }
+            Self::Stretch { length: Length::Millionths(share), .. } => {
+                share > 0 && PASS_MILLIONTHS.is_multiple_of(share)
+            }
+        }
+    }
+
     /// What the order is drawn from. Stretches of another length have another order: the difference of two
     /// updates that differ in their length alone would else be the steps between the two.
     pub(super) fn order_key(self, seed: u64) -> Vec<u8> {

@@ -68,11 +68,6 @@ impl ErrorReport {
         self.reason.as_deref().filter(|_| self.status == NOT_COMPUTED)
     }
 
-    /// Whether the number has no error but that of rounding.
-    pub fn is_exact(&self) -> bool {
-        self.status == EXACT
-    }
-
     /// The number for a table of plain text: with its standard error where it has one, rounded up.
     pub fn short(value: Option<f64>, report: Option<&Self>) -> String {
         let standard_error = report.and_then(|report| report.standard_error);

@@ -12,7 +12,7 @@ mod updates;
 
 use std::process::{Command, ExitCode};
 
-use arguments::{Arguments, Failure, USAGE, parse};
+use arguments::{Arguments, Failure, parse};
 use folder::Scratch;
 use row::Row;
 
@@ -86,7 +86,7 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure { code, reason, hint }) => {
             eprintln!("error: {reason}\n\nhint: {hint}");
-            if hint == USAGE { ExitCode::from(1) } else { ExitCode::from(code) }
+            ExitCode::from(code)
         }
     }
 }

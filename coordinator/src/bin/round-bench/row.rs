@@ -5,8 +5,8 @@ use std::time::Instant;
 
 use common::id::{Digest, SiteId};
 use common::run::Weighting;
-use coordinator::aggregate::{Input, aggregation_error};
-use coordinator::execution::averaging::Averaging;
+use coordinator::aggregate::Input;
+use coordinator::execution::averaging::{self, Averaging};
 use coordinator::round::accuracy::Method;
 use coordinator::state_folder::blobs;
 use serde::{Deserialize, Serialize};
@@ -21,7 +21,7 @@ pub(crate) struct Row {
     pub(crate) update_bytes: u64,
     /// From the updates to the named average: hashes, mean, comparison of the sites, bounds, fsync.
     pub(crate) aggregate_s: f64,
-    /// The aggregation error, on half of the cores; nothing waits for it.
+    /// The hashes again, and the aggregation error on half of the cores; nothing waits for it.
     pub(crate) error_s: f64,
     pub(crate) coordinator_peak_rss_bytes: u64,
     pub(crate) aggregation_error: f64,
@@ -58,11 +58,10 @@ pub(crate) fn measure(of: &RowOf) -> Result<Row, Failure> {
     let averaging = Averaging { inputs: &inputs, weighting, tensors: &tensors, last: &last };
     let started = Instant::now();
     averaging.write(&out).map_err(failed)?;
+    blobs::digest_of(&out).map_err(failed)?;
     let aggregate_s = started.elapsed().as_secs_f64();
     let started = Instant::now();
-    let alone: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
-    let error = aggregation_error::measure(&alone, weighting, &tensors, Digest::of(b"round-bench"));
-    let error = error.map_err(|error| failed(error.into()))?;
+    let error = averaging::error(&inputs, weighting, &tensors, Digest::of(b"round-bench")).map_err(failed)?;
     let error_s = started.elapsed().as_secs_f64();
     let bytes = std::fs::metadata(&last).map_or(0, |facts| facts.len());
     Ok(Row {

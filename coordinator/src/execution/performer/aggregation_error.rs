@@ -3,14 +3,15 @@
 //! number.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use common::id::{Round, SiteId};
 
 use super::Performer;
-use crate::aggregate::{Input, aggregation_error};
+use crate::aggregate::Input;
 use crate::blocking::blocking;
-use crate::execution::averaging::must_be_as_accepted;
+use crate::execution::averaging;
+use crate::limits::{EFFECT_WAIT_MS_MAX, ERROR_ATTEMPTS_MAX};
 use crate::round::accuracy::{AggregationError, Outcome};
 use crate::round::aggregation_error::seed;
 use crate::round::event::Event;
@@ -57,12 +58,20 @@ impl Performer {
             }
         };
         let inputs = record.updates.iter().map(input).collect::<Result<Vec<_>, _>>()?;
-        let work = move || {
-            must_be_as_accepted(&inputs)?;
-            let inputs: Vec<Input> = inputs.into_iter().map(|(input, _)| input).collect();
-            let manifest = blobs::manifest(&folder, manifest)?;
-            Ok(aggregation_error::measure(&inputs, weighting, &manifest.tensors, seed)?)
-        };
-        blocking(work).await.map_err(|error| error.to_string())
+        let inputs = Arc::new(inputs);
+        let mut attempt = 1;
+        loop {
+            let (folder, inputs) = (Arc::clone(&folder), Arc::clone(&inputs));
+            let work = move || {
+                let manifest = blobs::manifest(&folder, manifest)?;
+                averaging::error(&inputs, weighting, &manifest.tensors, seed)
+            };
+            match blocking(work).await {
+                Ok(error) => return Ok(error),
+                Err(error) if error.is_retryable() && attempt < ERROR_ATTEMPTS_MAX => attempt += 1,
+                Err(error) => return Err(error.to_string()),
+            }
+            tokio::time::sleep(Duration::from_millis(EFFECT_WAIT_MS_MAX)).await;
+        }
     }
 }

@@ -3,10 +3,10 @@
 //! most, and one more for each start of this process; whatever comes of it, the present certificate stays in
 //! use until another is on the disk; the next connection, and no earlier one, is made with the new one.
 
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use certs::TlsIdentity;
-use common::clock::Clock;
+use common::clock::{Clock, Timestamp};
 use common::wire::message::{Refusal, Response};
 
 use super::{Connection, Connector, name_of};
@@ -30,7 +30,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// What a new connection cannot mend: the policy, the ledger, the database.
     pub async fn renew_if_due(&mut self, report: &mut impl Report) -> Result<(), SiteError> {
         let now_ms = self.egress.now_ms();
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(now_ms);
+        let now = Timestamp(now_ms).into();
         let Some(renewal) = self.renewal.as_mut().filter(|renewal| renewal.is_due(now)) else {
             return Ok(());
         };
