@@ -51,6 +51,7 @@ mod policy;
 mod prune;
 mod quantise;
 mod rejoin;
+mod replay;
 mod roster;
 mod run;
 mod runs;
@@ -136,6 +137,7 @@ enum Command {
     Plan(plan::Arguments),
     Prune(prune::Arguments),
     Quantise(quantise::Arguments),
+    Replay(replay::Arguments),
     OfficerKey(officer_key::Arguments),
     Waiver(waiver::Arguments),
     Completions(completions::Arguments),
@@ -205,6 +207,7 @@ pub fn main() -> ExitCode {
             umask.restore();
             quantise::run(&arguments)
         }
+        Command::Replay(arguments) => replay::run(&arguments),
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
         Command::Completions(arguments) => completions::run(command(), &arguments),

@@ -339,7 +339,7 @@ mod tests {
             sandbox: SandboxConfig { allow_missing: vec![Lock::Landlock] },
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
-            retention: RetentionConfig { disk_free_mib_min: 7 },
+            retention: RetentionConfig { disk_free_mib_min: 7, replay_days: 8, replay_mib_max: 9 },
         }
     }
 

@@ -42,6 +42,7 @@ use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
 use crate::gateway::renewal::KeyRequest;
+use crate::gateway::store::Update;
 use crate::policy::PolicyConfig;
 
 pub use common::net::client::Answer;
@@ -306,17 +307,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             loss: progress.loss(),
             tokens_per_s: progress.tokens_per_s(),
         },
-        Outbound::Offer(update) => {
-            let update = update.update();
-            Request::Offer {
-                key: update.key,
-                digest: update.digest,
-                bytes: update.bytes,
-                records: RoundedCount::of(update.records),
-                tokens: RoundedCount::of(coarse_tokens(update.tokens)),
-                loss: LossMilli::of(update.loss),
-            }
-        }
+        Outbound::Offer(update) => offer_of(update.update()),
         Outbound::Chunk { update, offset } => {
             payload = update.chunk(offset)?;
             Request::Chunk { digest: update.update().digest, offset, length: short(payload.len())? }
@@ -336,6 +327,19 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
         }
     };
     Ok((request, payload))
+}
+
+/// What is offered of an update; a replay makes it again.
+#[must_use]
+pub fn offer_of(update: &Update) -> Request {
+    Request::Offer {
+        key: update.key,
+        digest: update.digest,
+        bytes: update.bytes,
+        records: RoundedCount::of(update.records),
+        tokens: RoundedCount::of(coarse_tokens(update.tokens)),
+        loss: LossMilli::of(update.loss),
+    }
 }
 
 /// A length or a count as the wire has it.

@@ -114,6 +114,14 @@ pub const RUN_AGE_MS_MAX: u64 = (30 + 90) * 24 * 3600 * 1000;
 pub const RUNS_KEPT_MAX: usize = 100;
 /// The room on the disk that `[retention]` may ask for, in MiB: 1 TiB.
 pub const DISK_FREE_MIB_MAX: u64 = 1 << 20;
+/// The share of the disk that `[retention]` may give to what replays need, in MiB: 1 TiB.
+pub const REPLAY_MIB_MAX: u64 = 1 << 20;
+/// For how long it may, in days: ten years.
+pub const REPLAY_DAYS_MAX: u32 = 3660;
+/// Replays whose outcome is remembered: 100 bytes each.
+pub const REPLAYS_MAX: usize = 1000;
+/// Between two looks for what replays need no more: it is kept for days.
+pub const REPLAY_TIDY_MS_MIN: u64 = 3600 * 1000;
 /// How many adapters a round writes at this site at most, at the same time: the global one, the checkpoint
 /// (adapter and two moments) and the one that replaces it, the raw update, the one that leaves.
 pub const ADAPTERS_A_ROUND_MAX: u64 = 9;

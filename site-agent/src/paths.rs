@@ -15,6 +15,7 @@
 //! raw/            updates as trained                               worker (write), gateway (read)
 //! outbox/         updates as sent, byte for byte                   gateway (write)
 //! work/           training checkpoints, a GPU's compiled kernels    worker (write)
+//! replay/         a past round, computed again                      nobody but `site-agent replay`
 //! logs/           agent.log, gateway.log, worker.log                supervisor (write)
 //! logs/metrics/   numbers of each training, as JSON lines          worker (write)
 //! ```
@@ -109,6 +110,12 @@ impl StateFolder {
     #[must_use]
     pub fn gpu_cache(&self) -> PathBuf {
         self.work().join("gpu-cache")
+    }
+
+    /// Where `site-agent replay` works: closed to the agent's processes.
+    #[must_use]
+    pub fn replay(&self) -> PathBuf {
+        self.root.join("replay")
     }
 
     #[must_use]

@@ -20,7 +20,7 @@ use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, ToWorker, read_message, write_message};
 use pace::Pace;
 use train::after_step::Watch;
-use train::{Prepared, RoundTrainer, TrainOrder, Trained};
+use train::{Prepared, Purpose, RoundTrainer, TrainOrder, Trained};
 use train_error::TrainError;
 
 pub mod inbox;
@@ -32,16 +32,16 @@ pub mod train;
 pub mod train_error;
 pub mod validate;
 
-/// Runs until the supervisor closes the pipe.
+/// Runs until the supervisor, or `replay`, closes the pipe.
 ///
 /// # Errors
 /// `LocksMissing` before anything is read; `Pipe` when the supervisor is gone.
-pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
+pub fn run(folder: &StateFolder, purpose: Purpose) -> Result<(), SiteError> {
     let config = locks::worker(folder)?;
     tracing::info!("worker started");
     let shared = Arc::new(Shared::default());
     let orders = read_orders(Arc::clone(&shared))?;
-    let mut worker = Worker { trainer: RoundTrainer::new(config, folder.clone()), shared };
+    let mut worker = Worker { trainer: RoundTrainer::new(config, folder.clone(), purpose), shared };
     worker.say(&FromWorker::Started)?;
     // Ends when the supervisor closes the pipe, which it does when it dies as well.
     while let Ok(order) = orders.recv() {

@@ -252,6 +252,7 @@ impl Asked {
         self.coordinator("stop", &[&run, "--yes"])?;
         let resumed = self.coordinator("resume", &[&run])?;
         let next = resumed["run"].as_str().context("a run")?.to_owned();
+        self.site("replay", &[&run, "--round", "1"])?;
         // Without the model the test set stays closed, and is measured later.
         let (model, moved) = (self.path("model"), self.path("moved"));
         std::fs::rename(&model, &moved)?;

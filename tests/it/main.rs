@@ -18,6 +18,7 @@ mod json;
 mod mutated;
 mod overlap;
 mod renewal;
+mod replay;
 mod report;
 mod revoked;
 mod round_bench;

@@ -11,6 +11,7 @@ use tracing_subscriber::EnvFilter;
 use super::support::State;
 use crate::error::SiteError;
 use crate::preflight::{ProbeRole, run_probe};
+use crate::worker::train::Purpose;
 use crate::{alone, gateway, worker};
 
 #[derive(Debug, clap::Args)]
@@ -26,6 +27,9 @@ pub(super) struct WorkerArguments {
     /// Read the data, load the model, say what is wrong, and end.
     #[arg(long)]
     validate: bool,
+    /// Compute a past round again: nothing of it leaves, so the policy is not asked.
+    #[arg(long)]
+    replay: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -55,7 +59,7 @@ pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
     log_to_stderr();
     outlive_terminal()?;
     crash::arm(folder.root());
-    worker::run(&folder)
+    worker::run(&folder, if arguments.replay { Purpose::Replay } else { Purpose::Round })
 }
 
 /// The child of `train`. What it has to say goes over its pipe; standard error shows faults of ours only.

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use common::ledger::{Compared, Record, Summary, Tree};
+use common::ledger::{Compared, Kind, Record, Summary, Tree};
 use common::wire::message::LedgerHead;
 use serde_json::json;
 
@@ -256,7 +256,7 @@ fn print_roots(records: &[Record], summary: &Summary, beside: &Beside) {
 /// The data roots that were noted, by run: more than one where the records changed while a run went on.
 fn data_roots(records: &[Record]) -> BTreeMap<&str, Vec<&str>> {
     let mut data: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for record in records.iter().filter(|record| record.is_note()) {
+    for record in records.iter().filter(|record| record.kind == Kind::Data) {
         data.entry(record.run.as_deref().unwrap_or_default()).or_default().push(&record.sha256);
     }
     data

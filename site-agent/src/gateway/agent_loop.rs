@@ -14,7 +14,7 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::RunId;
 use common::ledger::Kind;
-use common::limits::{COUNT_MAX, LOSS_NATS_MAX, OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
+use common::limits::{OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
 use common::wire::message::{Response, RoundKey, TrainFailure, Work};
 use tokio::sync::mpsc::Receiver;
 
@@ -76,6 +76,8 @@ pub struct Course {
     watched_until: Option<Instant>,
     /// How often a worker asked for a comparison in the present round.
     blindings: u32,
+    /// When it was last looked for what replays need no more, by this process's clock.
+    replays_tidied_ms: Option<u64>,
     pace: Pace,
     progress: ProgressGate,
     /// By how much pauses are shorter: 1, but in tests.
@@ -93,6 +95,7 @@ impl Default for Course {
             doubted: BTreeSet::new(),
             watched_until: None,
             blindings: 0,
+            replays_tidied_ms: None,
             pace: Pace::default(),
             progress: ProgressGate::default(),
             hurry: 1,
@@ -378,6 +381,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     async fn poll(&mut self) -> Result<Event, SiteError> {
         let wait_ms = self.course.pace.before_poll(self.course.now_ms());
         self.course.rest(wait_ms).await;
+        self.tidy_replays_when_due()?;
         // What the worker said of rounds that are over for us; every new round asks it afresh.
         while self.worker.try_recv().is_ok() {}
         self.connection.renew_if_due(&mut self.output).await?;
@@ -430,7 +434,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
         }
         // Before the round counts as begun: waiting for room may take days.
-        if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
+        if adapter_bytes <= adapter_bytes_max && !self.make_room(adapter_bytes)? {
             self.not_done(NotDone::NoRoom);
             return Ok(Event::Hindered);
         }
@@ -466,16 +470,11 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let manifest = self.manifest(assignment.manifest)?;
         let now_ms = self.clock.now().0;
         crash_point!("site-before-protect");
-        let facts = RawFacts {
-            records: facts.records.min(RECORDS_MAX),
-            tokens: facts.tokens.min(COUNT_MAX),
-            // The database knows no NaN.
-            loss: if facts.loss.is_nan() { LOSS_NATS_MAX } else { facts.loss.clamp(0.0, LOSS_NATS_MAX) },
-            digest: facts.digest,
-        };
+        let facts = facts.bounded();
         let raw = RawUpdate { key: assignment.key, facts: &facts, manifest: &manifest };
         match protect(&self.folder, &mut self.store, &self.config.policy, &raw, now_ms) {
             Ok(_) => {
+                self.note_made(&assignment, facts.computed_on, now_ms)?;
                 self.course.pace.done();
                 Ok(Event::Protected)
             }

@@ -105,7 +105,7 @@ pub fn protect(
     }
     let raw = folder.raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
     let part = folder.outbox().join(format!("{}.part", round_file_stem(key.run, key.round)));
-    let (digest, bytes) = match rewrite(&raw, &part, facts, manifest, policy) {
+    let (digest, bytes) = match canonical(&raw, &part, facts, manifest, &Limits::of(policy)) {
         Ok(written) => written,
         Err(error) => {
             // The refused copy is of no use; the raw file stays for the people at the site.
@@ -130,16 +130,41 @@ pub fn protect(
     Ok(ProtectedUpdate { update, path })
 }
 
-/// Writes the checked values of `raw` into `part`, fsynced; returns the new file's digest and size.
-fn rewrite(
+/// What the policy says of an update's values.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Mantissa bits that its values have.
+    pub mantissa_bits: u32,
+    /// Bytes of the raw file at most.
+    pub bytes_max: u64,
+    /// Norm over all its values at most.
+    pub norm_max: f64,
+}
+
+impl Limits {
+    fn of(policy: &PolicyConfig) -> Self {
+        Self {
+            mantissa_bits: policy.update_mantissa_bits,
+            bytes_max: policy.update_bytes_max,
+            norm_max: policy.update_norm_max,
+        }
+    }
+}
+
+/// Writes the checked values of `raw` into `part`, fsynced; returns the new file's digest and size. Called by
+/// [`protect`], and by `replay`, which computes a past round again.
+///
+/// # Errors
+/// `UpdateRefused` when it does not pass; `Io`.
+pub fn canonical(
     raw: &Path,
     part: &Path,
     facts: &RawFacts,
     manifest: &RunManifest,
-    policy: &PolicyConfig,
+    limits: &Limits,
 ) -> Result<(Digest, u64), SiteError> {
     // Sizes first: hashing a file that claims terabytes would hold the gateway for hours.
-    let most = raw_bytes_most(&manifest.tensors).min(policy.update_bytes_max);
+    let most = raw_bytes_most(&manifest.tensors).min(limits.bytes_max);
     let (file, raw_bytes) = files::open(raw, most).map_err(|unfit| unfit_file(raw, unfit))?;
     let (raw_digest, _) = files::digest(&file, raw_bytes).map_err(|unfit| unfit_file(raw, unfit))?;
     if raw_digest != facts.digest {
@@ -159,15 +184,15 @@ fn rewrite(
                 return refuse(format!("{} holds a value that is not finite or too large", tensor.name));
             }
             for value in values.iter_mut() {
-                *value = round_mantissa(*value, policy.update_mantissa_bits);
+                *value = round_mantissa(*value, limits.mantissa_bits);
             }
             sum_of_squares += values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>();
             writer.append(values).map_err(|error| refused(part, error))?;
         }
     }
     let norm = sum_of_squares.sqrt();
-    if norm > policy.update_norm_max {
-        return refuse(format!("its norm {norm:.1} exceeds the policy's {:.1}", policy.update_norm_max));
+    if norm > limits.norm_max {
+        return refuse(format!("its norm {norm:.1} exceeds the policy's {:.1}", limits.norm_max));
     }
     writer.finish().map_err(|error| refused(part, error))?;
     files::open(part, u64::MAX)

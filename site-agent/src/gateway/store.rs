@@ -18,6 +18,7 @@ use crate::pipe::BlindedFacts;
 
 pub mod consent;
 pub mod memory;
+pub mod replays;
 pub mod rounds;
 mod schema;
 

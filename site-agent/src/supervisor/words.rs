@@ -149,7 +149,13 @@ mod tests {
             FromWorker::Progress { key, progress },
             FromWorker::Finished {
                 key,
-                facts: RawFacts { digest: DIGEST, records: 9, tokens: 9, loss: 2.0 },
+                facts: RawFacts {
+                    digest: DIGEST,
+                    records: 9,
+                    tokens: 9,
+                    loss: 2.0,
+                    computed_on: crate::pipe::ComputedOn::Portable,
+                },
             },
             FromWorker::Failed { key, reason: TrainFailure::WorkerFailed },
             FromWorker::Forbidden { key, rule: PolicyRule::RecordsMin },

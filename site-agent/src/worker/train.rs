@@ -14,8 +14,9 @@ use common::id::{Digest, RunId};
 use common::limits::ADAPTER_BYTES_MAX;
 use common::run::RunManifest;
 use common::wire::message::{RoundKey, TrainFailure};
+use model::kernels::cpu::{Isa, isa};
 use model::train::planned_steps;
-use model::{Adapter, BaseModel, Checkpoint, ModelError, StepReport, TrainData};
+use model::{Adapter, BaseModel, Checkpoint, Device, ModelError, StepReport, TrainData};
 use prepare::samples::{self, SampleSettings, Samples};
 use prepare::settings;
 use serde::{Deserialize, Serialize};
@@ -27,7 +28,7 @@ use crate::config::AgentConfig;
 use crate::limits::{FACTS_BYTES_MAX, METRICS_FILES_MAX};
 use crate::paths::StateFolder;
 use crate::pipe::files;
-use crate::pipe::{BlindedFacts, LeftOut, RawFacts, round_file_stem};
+use crate::pipe::{BlindedFacts, ComputedOn, LeftOut, RawFacts, round_file_stem};
 use crate::policy::TrainingVolume;
 use after_step::{AfterStep, Watch};
 use checkpoint::CheckpointFile;
@@ -38,6 +39,15 @@ pub mod after_step;
 pub(crate) mod checkpoint;
 mod material;
 pub(crate) mod metrics;
+
+/// What a worker computes for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A round, whose update may leave as far as the policy says.
+    Round,
+    /// `site-agent replay`: nothing of it leaves, and what the policy says today is no matter.
+    Replay,
+}
 
 /// The result of an order to train.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -53,6 +63,7 @@ pub enum Trained {
 pub struct RoundTrainer {
     config: AgentConfig,
     folder: StateFolder,
+    purpose: Purpose,
     data: Option<SiteData>,
     samples: Option<RunSamples>,
     base: Option<BaseModel>,
@@ -105,13 +116,14 @@ struct Finished {
     records: u64,
     tokens: u64,
     loss: f64,
+    computed_on: ComputedOn,
 }
 
 impl RoundTrainer {
     /// Nothing is read yet.
     #[must_use]
-    pub fn new(config: AgentConfig, folder: StateFolder) -> Self {
-        Self { config, folder, data: None, samples: None, base: None }
+    pub fn new(config: AgentConfig, folder: StateFolder, purpose: Purpose) -> Self {
+        Self { config, folder, purpose, data: None, samples: None, base: None }
     }
 
     /// Loads the base model as the manifest says, compares the records with the held-out set as far as the
@@ -121,7 +133,7 @@ impl RoundTrainer {
     /// `DataUnreadable`, `NoRecords`, `BaseUnreadable`, `BaseMismatch`, `OverlapFailed`, `NotAllowed`.
     pub fn prepare(&mut self, key: RoundKey, manifest: Digest) -> Result<Prepared, TrainError> {
         let manifest = Inbox::new(&self.folder).manifest(manifest)?;
-        self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
+        self.permits_terms(&manifest)?;
         retention::tidy(&self.folder, &round_file_stem(key.run, key.round));
         // First: a site with another model learns so before it sends points or compares anything.
         let base_fingerprint = Digest(self.base(&manifest)?.fingerprint());
@@ -155,7 +167,7 @@ impl RoundTrainer {
         }
         let inbox = Inbox::new(&self.folder);
         let manifest = inbox.manifest(order.manifest)?;
-        self.config.policy.permits_terms(&manifest).map_err(TrainError::forbidden)?;
+        self.permits_terms(&manifest)?;
         let adapter_bytes = inbox.adapter(order.adapter)?;
         if self.make_samples(key.run, &manifest)?.is_some() {
             let words = "the records were not compared with the held-out set";
@@ -199,6 +211,7 @@ impl RoundTrainer {
             records: samples.training.len() as u64,
             tokens: outcome.tokens,
             loss: outcome.mean_loss,
+            computed_on: computed_on(self.config.training.device),
         };
         self.store(order, &bytes, &facts)?;
         checkpoint.remove();
@@ -253,7 +266,7 @@ impl RoundTrainer {
         if self.samples.as_ref().is_some_and(|kept| kept.made_for == wanted) {
             return Ok(None);
         }
-        if manifest.overlap.is_some() && !self.config.policy.overlap {
+        if self.purpose == Purpose::Round && manifest.overlap.is_some() && !self.config.policy.overlap {
             let words =
                 "the run compares records with its held-out set, which [policy] overlap does not allow";
             return Err(TrainError::new(TrainFailure::NotAllowed, words));
@@ -276,8 +289,19 @@ impl RoundTrainer {
         Ok(None)
     }
 
+    /// Whether the policy allows the run's terms.
+    fn permits_terms(&self, manifest: &RunManifest) -> Result<(), TrainError> {
+        match self.purpose {
+            Purpose::Round => self.config.policy.permits_terms(manifest).map_err(TrainError::forbidden),
+            Purpose::Replay => Ok(()),
+        }
+    }
+
     /// Whether the policy lets an update be trained on so much; asked when samples and base are there.
     fn permits_volume(&self, manifest: &RunManifest) -> Result<(), TrainError> {
+        if self.purpose == Purpose::Replay {
+            return Ok(());
+        }
         let (Some(RunSamples { samples, .. }), Some(base)) = (&self.samples, &self.base) else {
             return Err(TrainError::new(TrainFailure::WorkerFailed, "the samples were not kept"));
         };
@@ -330,6 +354,7 @@ impl RoundTrainer {
             records: facts.records,
             tokens: facts.tokens,
             loss: facts.loss,
+            computed_on: facts.computed_on,
         };
         let json = serde_json::to_vec_pretty(&finished).map_err(|error| failed(error.into()))?;
         durable::write(&self.facts_path(order.key), &json, durable::ORDINARY).map_err(failed)
@@ -346,6 +371,7 @@ impl RoundTrainer {
             records: finished.records,
             tokens: finished.tokens,
             loss: finished.loss,
+            computed_on: finished.computed_on,
         })
     }
 
@@ -355,5 +381,16 @@ impl RoundTrainer {
 
     fn facts_path(&self, key: RoundKey) -> PathBuf {
         self.folder.raw().join(format!("{}.json", round_file_stem(key.run, key.round)))
+    }
+}
+
+/// What rounds the numbers of a training on this device.
+fn computed_on(device: Device) -> ComputedOn {
+    match (device, isa()) {
+        (Device::Cuda { .. }, _) => ComputedOn::Gpu,
+        (Device::Cpu, Isa::Avx512Bf16) => ComputedOn::Avx512Bf16,
+        (Device::Cpu, Isa::Avx512) => ComputedOn::Avx512,
+        (Device::Cpu, Isa::Avx2) => ComputedOn::Avx2,
+        (Device::Cpu, Isa::Portable) => ComputedOn::Portable,
     }
 }

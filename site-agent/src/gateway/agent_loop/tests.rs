@@ -20,6 +20,7 @@ use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 
 use super::*;
+use crate::config::retention::RetentionConfig;
 use crate::config::{DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::egress::{Egress, Wire};
 use crate::gateway::consent::tests as consent;
@@ -287,7 +288,13 @@ impl Output for Watched {
                 if self.liar {
                     fs::remove_file(&raw).unwrap();
                 }
-                let facts = RawFacts { digest, records: 775, tokens: u64::MAX, loss: f64::NAN };
+                let facts = RawFacts {
+                    digest,
+                    records: 775,
+                    tokens: u64::MAX,
+                    loss: f64::NAN,
+                    computed_on: crate::pipe::ComputedOn::Portable,
+                };
                 say(FromWorker::Finished { key, facts });
             }
             ToWorker::Abandon { .. } => {}
@@ -300,6 +307,7 @@ struct Site {
     _root: tempfile::TempDir,
     folder: StateFolder,
     policy: PolicyConfig,
+    retention: RetentionConfig,
     while_training: Vec<Progress>,
     liar: bool,
     /// The worker goes on for ever, and talks.
@@ -356,6 +364,7 @@ impl Site {
             _root: root,
             folder,
             policy,
+            retention: RetentionConfig::default(),
             while_training: Vec::new(),
             liar: false,
             hurry: 1000,
@@ -414,7 +423,7 @@ impl Site {
                 sandbox: SandboxConfig::default(),
                 training: TrainingConfig::default(),
                 policy: self.policy.clone(),
-                retention: Default::default(),
+                retention: self.retention,
             },
             coordinator: Coordinator {
                 site: SITE.parse().unwrap(),

@@ -1,7 +1,8 @@
 //! What may go from the gateway's folders, so that a coordinator cannot fill the disk. Called by
 //! `agent_loop`. Invariants: the inbox holds the manifests of the newest runs and the files of the present
 //! round; the outbox at most `OUTBOX_BYTES_MAX` of updates that were acknowledged; an update without a
-//! receipt stays until its run is over.
+//! receipt stays until its run is over; what a replay needs stays as `[retention]` says, and goes first where
+//! a round lacks room.
 
 use std::fs;
 use std::path::Path;
@@ -10,19 +11,36 @@ use common::clock::Clock;
 use common::durable;
 use common::id::{Digest, RunId};
 use common::run::RunManifest;
+use common::wire::message::RoundKey;
 
 use super::AgentLoop;
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
 use crate::gateway::output::Output;
 use crate::gateway::state::Assignment;
-use crate::limits::{ADAPTERS_A_ROUND_MAX, OUTBOX_BYTES_MAX};
+use crate::gateway::store::Update;
+use crate::gateway::store::replays::Made;
+use crate::limits::{ADAPTERS_A_ROUND_MAX, OUTBOX_BYTES_MAX, REPLAY_TIDY_MS_MIN};
 use crate::overlap;
+use crate::pipe::ComputedOn;
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Whether the disk has room for a round with adapters of this size, beyond what `[retention]` leaves
-    /// free.
-    pub(super) fn has_room(&self, adapter_bytes: u64) -> bool {
+    /// free. Room that only replays take is made.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn make_room(&mut self, adapter_bytes: u64) -> Result<bool, SiteError> {
+        let mut kept = self.store.kept_for_replay()?;
+        while !self.has_room(adapter_bytes) {
+            let Some(oldest) = kept.pop() else { return Ok(false) };
+            tracing::warn!(run = %oldest.key.run, round = oldest.key.round.0, "no room to keep it for a replay");
+            self.release(&oldest, &kept)?;
+        }
+        Ok(true)
+    }
+
+    fn has_room(&self, adapter_bytes: u64) -> bool {
         let needed = adapter_bytes
             .saturating_mul(ADAPTERS_A_ROUND_MAX)
             .saturating_add(self.config.retention.disk_free_bytes_min());
@@ -40,7 +58,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         assignment: &Assignment,
         manifest: &RunManifest,
     ) -> Result<(), SiteError> {
-        let mut kept = self.store.manifests()?;
+        let mut kept = self.kept_files()?;
         kept.extend([assignment.manifest, assignment.adapter]);
         kept.extend(manifest.overlap.map(|terms| terms.set));
         let is_answer =
@@ -55,7 +73,91 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// # Errors
     /// `Store`.
     pub(super) fn tidy_manifests(&self) -> Result<(), SiteError> {
-        self.keep_in_inbox(&self.store.manifests()?, |_| false);
+        self.keep_in_inbox(&self.kept_files()?, |_| false);
+        Ok(())
+    }
+
+    /// The files of the inbox that stay beyond their round.
+    fn kept_files(&self) -> Result<Vec<Digest>, SiteError> {
+        let mut kept = self.store.manifests()?;
+        kept.extend(self.store.kept_for_replay()?.iter().map(|made| made.adapter));
+        Ok(kept)
+    }
+
+    /// Notes what a replay of this round will need.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn note_made(
+        &mut self,
+        assignment: &Assignment,
+        computed_on: ComputedOn,
+        now_ms: u64,
+    ) -> Result<(), SiteError> {
+        self.store.record_made(&Made {
+            key: assignment.key,
+            adapter: assignment.adapter,
+            adapter_bytes: assignment.adapter_bytes,
+            mantissa_bits: self.config.policy.update_mantissa_bits,
+            validation_share: self.config.training.validation_share,
+            computed_on,
+            machine: std::env::consts::ARCH.to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            made_ms: now_ms,
+            kept: true,
+        })
+    }
+
+    /// [`Self::tidy_replays`], at the start and every hour.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn tidy_replays_when_due(&mut self) -> Result<(), SiteError> {
+        let now_ms = self.course.now_ms();
+        if self.course.replays_tidied_ms.is_some_and(|at| now_ms - at < REPLAY_TIDY_MS_MIN) {
+            return Ok(());
+        }
+        self.course.replays_tidied_ms = Some(now_ms);
+        self.tidy_replays()
+    }
+
+    /// Removes what no replay will need any more, by age and by size.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn tidy_replays(&mut self) -> Result<(), SiteError> {
+        let mut kept = self.store.kept_for_replay()?;
+        let mut rounds = Vec::with_capacity(kept.len());
+        for made in &kept {
+            let update_bytes = self.store.update(made.key)?.map_or(0, |update| update.bytes);
+            rounds.push((made.made_ms, made.adapter_bytes.saturating_add(update_bytes)));
+        }
+        let count = self.config.retention.replays_kept(&rounds, self.clock.now().0);
+        while kept.len() > count {
+            let Some(oldest) = kept.pop() else { break };
+            self.release(&oldest, &kept)?;
+        }
+        Ok(())
+    }
+
+    /// Removes what only the replay of this round needed; `others` are those that are kept.
+    fn release(&mut self, made: &Made, others: &[Made]) -> Result<(), SiteError> {
+        self.store.release_replay(made.key)?;
+        // A run that goes on may need them for itself, and tidies them in its own time.
+        if !self.store.is_over(made.key.run)? {
+            return Ok(());
+        }
+        if !others.iter().any(|other| other.adapter == made.adapter) {
+            remove(&self.folder.inbox().join(made.adapter.to_string()));
+        }
+        let Some(update) = self.store.update(made.key)? else { return Ok(()) };
+        // Two rounds may have had the same update.
+        for other in others {
+            if self.store.update(other.key)?.is_some_and(|other| other.digest == update.digest) {
+                return Ok(());
+            }
+        }
+        remove(&self.folder.outbox().join(update.digest.to_string()));
         Ok(())
     }
 
@@ -92,14 +194,20 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         Ok(())
     }
 
-    /// Removes what a finished run left in the outbox, and remembers that it is over; receipts and the ledger
-    /// stay.
+    /// Removes what a finished run left in the outbox, and remembers that it is over; receipts, the ledger
+    /// and what replays need stay.
     ///
     /// # Errors
     /// `Store`.
     pub(super) fn forget(&mut self, run: RunId) -> Result<(), SiteError> {
         self.store.end_run(run)?;
-        for update in self.store.updates()?.iter().filter(|update| update.key.run == run) {
+        self.tidy_replays()?;
+        let kept: Vec<RoundKey> = self.store.kept_for_replay()?.iter().map(|made| made.key).collect();
+        // What the coordinator did not take is kept for nobody.
+        let is_over = |update: &&Update| {
+            update.key.run == run && (update.receipt.is_none() || !kept.contains(&update.key))
+        };
+        for update in self.store.updates()?.iter().filter(is_over) {
             remove(&self.folder.outbox().join(update.digest.to_string()));
         }
         if let Some(points) = self.store.overlap(run)? {

@@ -16,7 +16,13 @@ fn assignment(round: u32) -> Assignment {
 }
 
 fn facts() -> RawFacts {
-    RawFacts { digest: Digest([3; 32]), records: 10, tokens: 100, loss: 1.0 }
+    RawFacts {
+        digest: Digest([3; 32]),
+        records: 10,
+        tokens: 100,
+        loss: 1.0,
+        computed_on: crate::pipe::ComputedOn::Portable,
+    }
 }
 
 fn run(agent: Agent, events: &[Event]) -> (Agent, Vec<Effect>) {

@@ -40,6 +40,17 @@ CREATE TABLE IF NOT EXISTS ledger_epochs (
     set_aside BLOB NOT NULL, signature BLOB
 ) STRICT;
 CREATE TABLE IF NOT EXISTS own_keys (key BLOB NOT NULL PRIMARY KEY, since_ms INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS made (
+    run BLOB NOT NULL, round INTEGER NOT NULL,
+    adapter BLOB NOT NULL, adapter_bytes INTEGER NOT NULL, mantissa_bits INTEGER NOT NULL,
+    validation_share REAL NOT NULL, computed_on INTEGER NOT NULL, machine TEXT NOT NULL, version TEXT NOT NULL,
+    made_ms INTEGER NOT NULL, kept INTEGER NOT NULL,
+    PRIMARY KEY (run, round)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS replays (
+    id INTEGER PRIMARY KEY, run BLOB NOT NULL, round INTEGER NOT NULL, at_ms INTEGER NOT NULL,
+    verdict INTEGER NOT NULL, digest BLOB
+) STRICT;
 PRAGMA user_version = 1;
 ";
 

@@ -142,6 +142,31 @@ fn a_coordinator_restored_from_a_backup_ends_no_agent() {
 }
 
 #[test]
+fn what_a_replay_needs_outlives_its_run_for_as_long_as_retention_says() {
+    let mut site = Site::new();
+    let mut told = site.run(Honest::new(), honestly, polls(1), WITHIN);
+    for round in [1, 2] {
+        told.honest.assign(key(1, round), &manifest(1));
+        told = site.run(told.honest, honestly, polls(2), WITHIN);
+    }
+    told.honest.work = Some(Work::Finished { run: RunId([1; 8]) });
+    told = site.run(told.honest, honestly, polls(2), WITHIN);
+    let files = |site: &Site| {
+        [site.folder.inbox(), site.folder.outbox()].map(|at| fs::read_dir(at).unwrap().count())
+    };
+    // Here both rounds gave the same update; each began with an adapter of its own.
+    assert_eq!(files(&site), [3, 1], "terms and two adapters; the update");
+    // Room for one round of 6 MiB only: the newest.
+    site.retention.replay_mib_max = 7;
+    told.honest.work = None;
+    told = site.run(told.honest, honestly, polls(1), WITHIN);
+    assert_eq!(files(&site), [2, 1], "the newer round had the same update");
+    site.retention.replay_days = 0;
+    site.run(told.honest, honestly, polls(1), WITHIN);
+    assert_eq!(files(&site), [1, 0], "the terms stay");
+}
+
+#[test]
 fn the_terms_of_a_run_that_was_begun_stay_and_others_are_refused() {
     let site = Site::new();
     let mut honest = Honest::new();

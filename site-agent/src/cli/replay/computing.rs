@@ -1,0 +1,169 @@
+//! Computes a past round again and compares the bytes with what left: equal bytes prove that the update is
+//! the declared function of model, records, terms and seed, with no bit free for anything else.
+//!
+//! ```text
+//! scratch (a state folder of its own) -> process (the worker, behind its locks) -> protect
+//!         -> evidence (the ledger's records of the frames) -> verdict
+//! ```
+//!
+//! Called by `cli::replay`. Invariants: the worker is the one of a round, with the same locks and the same
+//! code, and so is the last stage before the border; nothing of a replay leaves, and it changes nothing of
+//! the round; what it wrote is removed at its end, or at the beginning of the next.
+
+use std::path::Path;
+
+use common::id::Digest;
+use common::ledger::{Kind, Record};
+use common::run::{RunManifest, SignedManifest};
+use common::wire::message::RoundKey;
+
+use super::distance::{self, TOLERANCE};
+use super::evidence::{self, Frames};
+use super::process::ReplayWorker;
+use super::scratch::{Kept, Scratch};
+use crate::config::AgentConfig;
+use crate::error::SiteError;
+use crate::gateway::protect::{Limits, canonical};
+use crate::gateway::store::Update;
+use crate::gateway::store::replays::{Made, Verdict};
+use crate::paths::StateFolder;
+use crate::pipe::{ComputedOn, Progress, RawFacts, round_file_stem};
+
+/// What is known of the round, before anything is computed.
+#[derive(Debug)]
+pub(super) struct Round<'a> {
+    pub(super) folder: &'a StateFolder,
+    pub(super) config: &'a AgentConfig,
+    pub(super) manifest: &'a SignedManifest,
+    /// The update as the site's database has it.
+    pub(super) update: &'a Update,
+    pub(super) made: &'a Made,
+    /// The ledger, verified.
+    pub(super) ledger: &'a [Record],
+}
+
+/// What came of it.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) verdict: Verdict,
+    /// Root of the records as they are now.
+    pub(super) root: Digest,
+    /// Root that the ledger notes for the round.
+    pub(super) noted_root: Option<Digest>,
+    /// What was computed; none where the records are others.
+    pub(super) computed: Option<Computed>,
+}
+
+/// An update that was computed again.
+#[derive(Debug)]
+pub(super) struct Computed {
+    pub(super) digest: Digest,
+    pub(super) facts: RawFacts,
+    /// How many frames of the ledger are frames of these bytes.
+    pub(super) frames: Frames,
+    /// How far the values are from those that left, as a share of what the round changed: none where the
+    /// bytes are the same, or the sent file is not kept.
+    pub(super) distance: Option<f64>,
+    /// Why the bytes may differ though nothing is wrong.
+    pub(super) differences: Vec<String>,
+}
+
+/// Computes the round again. `show` hears of every step of the training.
+///
+/// # Errors
+/// `Data` when a file that it needs is gone, or the worker cannot train; `Io`; `Pipe`; `Internal`.
+pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Result<Outcome, SiteError> {
+    let key = round.made.key;
+    let scratch = Scratch::make(&Kept {
+        folder: round.folder,
+        config: round.config,
+        manifest: round.manifest,
+        made: round.made,
+    })?;
+    let noted_root = noted_root(round.ledger, key);
+    let mut worker = ReplayWorker::start(scratch.folder(), &scratch.log())?;
+    let root = worker.prepare(key, round.update_manifest())?;
+    if noted_root != Some(root) {
+        return Ok(Outcome { verdict: Verdict::OtherRecords, root, noted_root, computed: None });
+    }
+    let facts = worker.train(key, round.update_manifest(), round.made.adapter, show)?.bounded();
+    worker.end();
+    let manifest = &round.manifest.manifest;
+    let part = scratch.folder().outbox().join("replayed");
+    let limits = Limits { mantissa_bits: round.made.mantissa_bits, bytes_max: u64::MAX, norm_max: f64::MAX };
+    let raw = scratch.folder().raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
+    let (digest, bytes) = canonical(&raw, &part, &facts, manifest, &limits)?;
+    let again = Update {
+        digest,
+        bytes,
+        records: facts.records,
+        tokens: facts.tokens,
+        loss: facts.loss,
+        ..round.update.clone()
+    };
+    let frames = evidence::frames(round.ledger, &again, &part)?;
+    let differences = differences(round.made, facts.computed_on);
+    let is_same = digest == round.update.digest && frames.all_match();
+    let distance =
+        if digest == round.update.digest { None } else { round.distance(&scratch, &part, manifest)? };
+    let is_near = !differences.is_empty()
+        && digest != round.update.digest
+        && distance.is_some_and(|share| share <= TOLERANCE);
+    let verdict = match (is_same, is_near) {
+        (true, _) => Verdict::Same,
+        (false, true) => Verdict::Near,
+        (false, false) => Verdict::Different,
+    };
+    let computed = Some(Computed { digest, facts, frames, distance, differences });
+    Ok(Outcome { verdict, root, noted_root, computed })
+}
+
+impl Round<'_> {
+    /// The manifest's name in the inbox.
+    fn update_manifest(&self) -> Digest {
+        // Serialised as it was read: the one encoding of a signed manifest.
+        self.manifest.to_bytes().map_or(Digest([0; 32]), |bytes| Digest::of(&bytes))
+    }
+
+    /// How far the new update is from the one that was sent, where that one is still here.
+    fn distance(
+        &self,
+        scratch: &Scratch,
+        replayed: &Path,
+        manifest: &RunManifest,
+    ) -> Result<Option<f64>, SiteError> {
+        let sent = self.folder.outbox().join(self.update.digest.to_string());
+        let start = scratch.folder().inbox().join(self.made.adapter.to_string());
+        distance::share(&sent, self.update, replayed, &start, &manifest.tensors)
+    }
+}
+
+/// The root of the records that the ledger notes for a round: the last one of its run up to that round.
+pub(super) fn noted_root(ledger: &[Record], key: RoundKey) -> Option<Digest> {
+    let run = key.run.to_string();
+    let is_of_it = |record: &&Record| {
+        record.kind == Kind::Data
+            && record.run.as_deref() == Some(&run)
+            && record.round.is_some_and(|round| round <= key.round.0)
+    };
+    ledger.iter().rfind(is_of_it).and_then(|record| record.sha256.parse().ok())
+}
+
+/// What is not as it was when the update was made.
+pub(super) fn differences(made: &Made, computed_on: ComputedOn) -> Vec<String> {
+    let mut differences = Vec::new();
+    if made.computed_on != computed_on {
+        let (then, now) = (made.computed_on.word(), computed_on.word());
+        differences.push(format!("it was computed on {then}, and now on {now}"));
+    } else if computed_on == ComputedOn::Gpu {
+        differences.push("a GPU adds in no fixed order".to_owned());
+    }
+    if made.machine != std::env::consts::ARCH {
+        differences.push(format!("the machine was {}, and is {}", made.machine, std::env::consts::ARCH));
+    }
+    if made.version != env!("CARGO_PKG_VERSION") {
+        let now = env!("CARGO_PKG_VERSION");
+        differences.push(format!("it was made by version {}, and this is {now}", made.version));
+    }
+    differences
+}
