@@ -2,6 +2,7 @@
 """Verifies a site's egress ledger. Independent of Consilium's own code; needs Python 3 and nothing else.
 
     python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE [--officer KEY]]
+                             [--arrivals FILE]
 
 Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option).
 
@@ -17,6 +18,8 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
     one, for instance the one the coordinator was told or the one you wrote down last month;
   - with --receipts: the frames are those that the coordinator acknowledged, in number of bytes and in hash, and its
     signatures hold. `site-agent ledger receipts --out FILE` writes the file; compare its receipt_key with the one you know;
+  - with --arrivals: every frame that arrived at the coordinator is in the ledger with the same bytes. `coordinator ledger SITE
+    --out FILE` writes the file, and its signature must hold; compare its receipt key with the one you know;
   - with --officer: a decision to go on with another ledger, which sets receipts aside, bears this officer's signature.
 Without a root or receipts from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine
 one: keep both off this machine each time you check.
@@ -380,6 +383,54 @@ def compare(records, receipts, set_aside):
     return fit, lost_frames, uncompared
 
 
+def read_arrivals(data):
+    """The first line of a list of what arrived, its frames, and the key that signed it; Broken where it does not hold."""
+    odd = Broken("it is no file that `coordinator ledger --out` wrote")
+    head, _, last = data.rpartition(b"\n")[0].rpartition(b"\n")
+    lines = head.split(b"\n")
+    try:
+        heading, *frames = [json.loads(line) for line in lines]
+        key, signature = digits(heading["receipt_key"], 32), digits(json.loads(last)["signature"], 64)
+        number(heading["at_ms"], 2**64)
+        taken = heading["taken"]
+        if taken is not None:
+            taken = (number(taken["size"], 2**64), digits(taken["root"], 32).hex())
+        for frame in frames:
+            number(frame["sequence"], 2**64), number(frame["length"], 2**64), digits(frame["sha256"], 32)
+            if frame["kind"] not in KINDS:
+                raise odd
+        if heading["frames"] != len(frames) or not isinstance(heading["site"], str) or not data.endswith(b"\n"):
+            raise odd
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise odd from None
+    message = b"consilium arrivals v1\0" + hashlib.sha256(head + b"\n").digest()
+    if not is_signed(key, message, signature):
+        raise Broken("the list of what arrived is not signed")
+    return heading["site"], key.hex(), taken, frames
+
+
+def reconcile(records, frames):
+    """What arrived beside the ledger: the same frames, those that did not arrive, and the faults."""
+    arrived, faults = {}, []
+    for frame in frames:
+        if frame["sequence"] in arrived:
+            faults.append(f"record {frame['sequence']}: two frames arrived with this number")
+        arrived[frame["sequence"]] = frame
+    same, lost = 0, 0
+    ends = (min(arrived), max(arrived)) if arrived else (1, 0)
+    for record in records:
+        frame = arrived.pop(record["sequence"], None)
+        counted = record["kind"] not in ("join", *NOTES)
+        if frame is None:
+            lost += counted and ends[0] <= record["sequence"] <= ends[1]
+        elif counted and all(frame[name] == record[name] for name in ("kind", "length", "sha256")):
+            same += 1
+        else:
+            faults.append(f"record {record['sequence']}: what arrived has other bytes than the record says")
+    faults += [f"record {number}: a frame arrived, and this ledger has no such record" for number in arrived]
+    return same, lost, faults
+
+
 def print_roots(leaves, taken):
     """What a person compares by eye where the ledger is refused."""
     if leaves is None:
@@ -398,6 +449,7 @@ def main():
     parser.add_argument("--root", help="the Merkle root that is expected, in hexadecimal digits")
     parser.add_argument("--size", type=int, help="with --root: the number of records that root was taken over")
     parser.add_argument("--receipts", help="a file that `site-agent ledger receipts --out` wrote")
+    parser.add_argument("--arrivals", help="a file that `coordinator ledger SITE --out` wrote")
     parser.add_argument("--officer", help="with --receipts: the officer's public key (officer.key.pub), whose decisions alone count")
     arguments = parser.parse_args()
     fit, lost, uncompared, decisions, taken = 0, 0, [], 0, None
@@ -418,6 +470,16 @@ def main():
             if taken and (taken[0] > len(leaves) or tree_hash(leaves[: taken[0]]) != taken[1]):
                 raise Broken(f"its first {taken[0]} records are not there, or not those that the coordinator took")
             fit, lost, uncompared = compare(records, receipts, set_aside)
+        site, key, same, not_arrived = None, None, 0, 0
+        if arguments.arrivals:
+            with open(arguments.arrivals, "rb") as file:
+                site, key, head, frames = read_arrivals(file.read())
+            same, not_arrived, faults = reconcile(records, frames)
+            if head and (head[0] > len(leaves) or tree_hash(leaves[: head[0]]) != head[1]):
+                taken = head
+                faults.append(f"the coordinator took a ledger of {head[0]} records that is not the beginning of this one")
+            if faults:
+                raise Broken("it does not fit what arrived: " + "; ".join(faults[:20]) + ("; and more" if len(faults) > 20 else ""))
         root = tree_hash(leaves)
         if arguments.root:
             size = len(leaves) if arguments.size is None else arguments.size
@@ -437,6 +499,7 @@ def main():
         print(note, file=sys.stderr)
     if arguments.json:
         summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds, "data": data}
+        summary["arrivals"] = {"site": site, "receipt_key": key, "same": same, "not_arrived": not_arrived} if site else None
         summary["receipts"] = {"fit": fit, "frames_lost": lost, "not_compared": len(uncompared)}
         print(json.dumps(summary, indent=2))
         return 0
@@ -452,6 +515,8 @@ def main():
     if fit or uncompared:
         words = f"fit, and {len(uncompared)} could not be compared" if uncompared else "all fit"
         print(f"receipts {fit}: {words}; {lost} frames never arrived or were not counted")
+    if site:
+        print(f"arrived from {site}, signed with {key}: {same} frames, the same; {not_arrived} did not arrive or were not counted")
     for name in uncompared:
         print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
     if decisions:

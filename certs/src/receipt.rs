@@ -1,8 +1,8 @@
-//! Ed25519 signatures over receipts, the coordinator's word that it holds what a site sent, and over run
-//! manifests, its word what a run is.
+//! Ed25519 signatures over receipts, the coordinator's word that it holds what a site sent, over run
+//! manifests, its word what a run is, and over lists of what arrived.
 //!
 //! Called by the coordinator (signs) and by sites and auditors (verify, offline, years later).
-//! Invariants: only messages that begin with one of the two context strings are signed or verified, so that
+//! Invariants: only messages that begin with one of these context strings are signed or verified, so that
 //! no other message of ours can be passed off as one; the key is separate from the TLS key, because receipts
 //! outlive it.
 
@@ -21,6 +21,8 @@ use crate::error::CertError;
 pub const RECEIPT_CONTEXT: &[u8] = b"consilium receipt v1\0";
 /// How every manifest's signed bytes begin; `common::run` puts it there.
 pub const MANIFEST_CONTEXT: &[u8] = b"consilium manifest v2\0";
+/// How the signed bytes of a list of what arrived begin; `common::ledger` puts it there.
+pub const ARRIVALS_CONTEXT: &[u8] = b"consilium arrivals v1\0";
 
 /// The coordinator's receipt key.
 pub struct ReceiptSigningKey(Ed25519KeyPair);
@@ -62,14 +64,14 @@ impl ReceiptSigningKey {
         Ok(ReceiptPublicKey(bytes))
     }
 
-    /// The signature over `message`, which must begin with [`RECEIPT_CONTEXT`] or [`MANIFEST_CONTEXT`].
+    /// The signature over `message`, which must begin with one of the contexts above.
     /// Deterministic (RFC 8032).
     ///
     /// # Errors
     /// [`CertError::Signing`] for a message that does not begin with the context.
     pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], CertError> {
         if !is_ours(message) {
-            return Err(CertError::Signing("the message is neither a receipt nor a manifest".to_owned()));
+            return Err(CertError::Signing("the message is none that the coordinator signs".to_owned()));
         }
         let signature = self.0.sign(message);
         signature.as_ref().try_into().map_err(|_| CertError::Signing("not 64 bytes".to_owned()))
@@ -97,10 +99,10 @@ impl ReceiptPublicKey {
         &self.0
     }
 
-    /// Whether `signature` is the coordinator's over `message`, a receipt or a manifest.
+    /// Whether `signature` is the coordinator's over `message`, one of those above.
     ///
     /// # Errors
-    /// [`CertError::ReceiptSignature`] when it is not, or when the message is neither.
+    /// [`CertError::ReceiptSignature`] when it is not, or when the message is none of them.
     pub fn verify(&self, message: &[u8], signature: &[u8]) -> Result<(), CertError> {
         if !is_ours(message) {
             return Err(CertError::ReceiptSignature);
@@ -112,7 +114,7 @@ impl ReceiptPublicKey {
 }
 
 fn is_ours(message: &[u8]) -> bool {
-    [RECEIPT_CONTEXT, MANIFEST_CONTEXT].iter().any(|context| message.starts_with(context))
+    [RECEIPT_CONTEXT, MANIFEST_CONTEXT, ARRIVALS_CONTEXT].iter().any(|context| message.starts_with(context))
 }
 
 #[cfg(test)]

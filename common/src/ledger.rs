@@ -5,6 +5,7 @@
 //!
 //! Used by the site agent, which writes it; this is format and check.
 
+mod arrivals;
 mod consistency;
 mod grammar;
 mod merkle;
@@ -12,6 +13,9 @@ mod receipts;
 mod record;
 mod verify;
 
+pub use arrivals::{
+    ARRIVALS_CONTEXT, Arrivals, ArrivalsError, ArrivalsWriter, Arrived, Fault, Heading, Reconciled, reconcile,
+};
 pub use consistency::{Prover, extends};
 pub use merkle::Tree;
 pub use receipts::{Compared, ReceiptError, Uncompared, answers, compare};

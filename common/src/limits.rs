@@ -156,6 +156,11 @@ pub const LEDGER_PROOF_HASHES_MAX: usize = 65;
 pub const RECEIPT_HASHES_MAX: usize = 2_000_000;
 /// One line of the egress ledger; a record is about 400 bytes.
 pub const LEDGER_LINE_BYTES_MAX: usize = 1024;
+/// Frames in a list of what arrived from a site: nine years of a site that only polls, and 1 GB of memory
+/// where it is compared.
+pub const ARRIVALS_MAX: u64 = 10_000_000;
+/// One line of it: a record has about 150 bytes, the first line 300 and a site's name.
+pub const ARRIVALS_LINE_BYTES_MAX: usize = 1024;
 /// Earliest time in a ledger: 2026-01-01 UTC, before the first version of this program. An earlier one is
 /// a clock that is wrong or a record that is invented.
 pub const LEDGER_TIME_MS_MIN: u64 = 1_767_225_600_000;

@@ -23,6 +23,7 @@ mod init;
 mod invitations;
 mod invite;
 mod launch;
+mod ledger;
 mod logs;
 mod man;
 mod offline;
@@ -103,6 +104,7 @@ enum Verb {
     Watch(watch::Arguments),
     Runs(runs::Arguments),
     Sites(sites::Arguments),
+    Ledger(ledger::Arguments),
     Roster(roster::Arguments),
     Stop(stop::Arguments),
     Resume(resume::Arguments),
@@ -195,6 +197,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Evaluate(arguments) => evaluate::run(&StateFolder::open(&path)?, &arguments),
         Verb::Runs(arguments) => runs::run(&StateFolder::open(&path)?, &arguments),
         Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Ledger(arguments) => ledger::run(&StateFolder::open(&path)?, &arguments),
         Verb::Roster(arguments) => roster::run(&StateFolder::open(&path)?, &arguments),
         Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),

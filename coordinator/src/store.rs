@@ -2,6 +2,7 @@
 //! threads. Invariants: a method that returns `Ok` has committed (WAL, synchronous=FULL); the journal's
 //! hash chain is verified when it is read; no table holds a token, a key or a record's text.
 
+mod arrivals;
 mod database;
 mod enrolment;
 mod error;
@@ -17,6 +18,7 @@ mod reserve;
 mod sqlite;
 mod updates;
 
+pub use self::arrivals::ArrivedRow;
 pub use self::database::Store;
 pub use self::enrolment::{Certificate, Enrolled, InvitationRow, SiteRow, SiteStatus};
 pub use self::error::StoreError;

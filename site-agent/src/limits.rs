@@ -114,6 +114,8 @@ pub const RUN_AGE_MS_MAX: u64 = (30 + 90) * 24 * 3600 * 1000;
 pub const RUNS_KEPT_MAX: usize = 100;
 /// The room on the disk that `[retention]` may ask for, in MiB: 1 TiB.
 pub const DISK_FREE_MIB_MAX: u64 = 1 << 20;
+/// Faults of a ledger that are named one by one; the others are counted.
+pub const FAULTS_SHOWN_MAX: usize = 100;
 /// The share of the disk that `[retention]` may give to what replays need, in MiB: 1 TiB.
 pub const REPLAY_MIB_MAX: u64 = 1 << 20;
 /// For how long it may, in days: ten years.

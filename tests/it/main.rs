@@ -17,6 +17,7 @@ mod help;
 mod json;
 mod mutated;
 mod overlap;
+mod reconcile;
 mod renewal;
 mod replay;
 mod report;

@@ -61,7 +61,7 @@ impl Identity {
         let ca = folder.ca();
         let authority =
             CertificateAuthority::load(&read(&ca.join("ca.crt.pem"))?, &read(&ca.join("ca.key.pem"))?)?;
-        let receipts = ReceiptSigningKey::from_text(&read(&ca.join("receipt.key"))?)?;
+        let receipts = receipt_key(folder)?;
         let server = match load_server(folder) {
             Ok(server) if !needs_renewal(&server, now)? => server,
             Ok(_) | Err(Error::Certificate(CertError::KeyMismatch)) => issue_server(folder, &authority, now)?,
@@ -69,6 +69,14 @@ impl Identity {
         };
         Ok(Self { authority, server, receipts })
     }
+}
+
+/// The key that signs receipts, run manifests and lists of what arrived.
+///
+/// # Errors
+/// It is missing, unreadable or no such key.
+pub fn receipt_key(folder: &StateFolder) -> Result<ReceiptSigningKey> {
+    Ok(ReceiptSigningKey::from_text(&read(&folder.ca().join("receipt.key"))?)?)
 }
 
 fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {

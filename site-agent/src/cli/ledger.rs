@@ -1,8 +1,9 @@
-//! `site-agent ledger show|verify|receipts|accept`: what left this hospital, whether the record of it is
-//! intact and complete, and what the officer decides if it is not. Offline. Run by `cli`.
+//! `site-agent ledger show|verify|receipts|reconcile|accept`: what left this hospital, whether the record of
+//! it is intact and complete, and what the officer decides if it is not. Offline. Run by `cli`.
 
 mod accept;
 mod receipts;
+mod reconcile;
 
 pub(in crate::cli) use self::receipts::read;
 
@@ -106,6 +107,7 @@ enum Command {
     /// the ledger what is not so.
     #[command(after_long_help = accept::EXAMPLES)]
     Accept(accept::Arguments),
+    Reconcile(reconcile::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -114,6 +116,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         Command::Verify { state, json } => verify_and_print(&state.open_joined()?, *json),
         Command::Receipts { state, out, json } => receipts::export(&state.open_joined()?, out, *json),
         Command::Accept(arguments) => accept::run(arguments),
+        Command::Reconcile(arguments) => reconcile::run(arguments),
     }
 }
 

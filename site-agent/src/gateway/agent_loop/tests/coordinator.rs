@@ -151,9 +151,8 @@ fn what_a_replay_needs_outlives_its_run_for_as_long_as_retention_says() {
     }
     told.honest.work = Some(Work::Finished { run: RunId([1; 8]) });
     told = site.run(told.honest, honestly, polls(2), WITHIN);
-    let files = |site: &Site| {
-        [site.folder.inbox(), site.folder.outbox()].map(|at| fs::read_dir(at).unwrap().count())
-    };
+    let files =
+        |site: &Site| [site.folder.inbox(), site.folder.outbox()].map(|at| fs::read_dir(at).unwrap().count());
     // Here both rounds gave the same update; each began with an adapter of its own.
     assert_eq!(files(&site), [3, 1], "terms and two adapters; the update");
     // Room for one round of 6 MiB only: the newest.
