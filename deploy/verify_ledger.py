@@ -63,6 +63,7 @@ KINDS = {
     "condition": (False, False, 11, 29),
     "decide": (True, False, 47, 55),
     "renew": (False, False, 8, 531),
+    "leave": (False, False, 6, 14),
     "data": (True, True, 0, 0),
     "approval": (True, False, 0, 0),
     "refusal": (True, False, 0, 0),

@@ -11,7 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use certs::{JoinToken, PeerCertificate};
-use common::clock::Clock;
+use common::clock::{Clock, Timestamp};
 use common::id::SiteId;
 use common::net::join::JoinHandler;
 use common::net::{Connections, Peer};
@@ -22,7 +22,8 @@ use self::issue::Application;
 use self::issuer::Issuer;
 use crate::blocking::blocking;
 use crate::error::Error;
-use crate::store::{Store, StoreError};
+use crate::state_folder::{StateFolder, parts};
+use crate::store::{Leaving, Store, StoreError};
 
 /// Answers requests to join.
 pub struct JoinDesk {
@@ -84,6 +85,26 @@ impl JoinDesk {
             receipt_key: self.receipt_key,
         })
     }
+}
+
+/// Shuts a site out, and frees what it was sending.
+///
+/// # Errors
+/// The database cannot be written.
+pub fn shut_out(
+    folder: &StateFolder,
+    store: &Store,
+    site: &SiteId,
+    leaving: Leaving,
+    now: Timestamp,
+) -> Result<(), Error> {
+    store.revoke(site, leaving, now)?;
+    // What cannot be freed now stands in the way of nothing: it goes when the round ends.
+    match parts::remove(folder, Some(site)) {
+        Ok(freed) => tracing::info!(%site, freed, "unfinished uploads of the site are gone"),
+        Err(error) => tracing::warn!(%site, %error, "cannot free unfinished uploads of the site"),
+    }
+    Ok(())
 }
 
 /// Ends what machines with an older certificate of a site have open. The database refuses them already.

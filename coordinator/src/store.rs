@@ -20,7 +20,7 @@ mod updates;
 
 pub use self::arrivals::ArrivedRow;
 pub use self::database::Store;
-pub use self::enrolment::{Certificate, Enrolled, InvitationRow, SiteRow, SiteStatus};
+pub use self::enrolment::{Certificate, Enrolled, InvitationRow, Leaving, SiteRow, SiteStatus};
 pub use self::error::StoreError;
 pub use self::frames::{FrameRefusal, FrameTotals, ReceivedFrame};
 pub use self::journal::JournalRow;

@@ -42,7 +42,9 @@ mod decide;
 mod generate;
 mod hidden;
 mod join;
+mod leave;
 mod ledger;
+mod line;
 mod logs;
 mod man;
 mod officer_key;
@@ -123,6 +125,7 @@ enum Command {
     Approve(decide::Approve),
     Decline(decide::Decline),
     Withdraw(decide::Withdraw),
+    Leave(leave::Arguments),
     Roster(roster::Arguments),
     Policy(policy::Arguments),
     SetAddress(set_address::Arguments),
@@ -189,6 +192,7 @@ pub fn main() -> ExitCode {
         Command::Approve(arguments) => decide::approve(&arguments),
         Command::Decline(arguments) => decide::decline(&arguments),
         Command::Withdraw(arguments) => decide::withdraw(&arguments),
+        Command::Leave(arguments) => leave::run(&arguments),
         Command::Roster(arguments) => roster::run(&arguments),
         Command::Policy(arguments) => policy::run(&arguments),
         Command::SetAddress(arguments) => set_address::run(&arguments),

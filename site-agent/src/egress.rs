@@ -78,6 +78,8 @@ pub enum Outbound<'a> {
     Commit(&'a ProtectedUpdate),
     /// "This is my next key": its public half, signed with it. Made by `gateway::renewal` and nothing else.
     Renew(&'a KeyRequest),
+    /// "I leave the consortium": the last frame.
+    Leave,
     /// "I cannot", and one of nine codes.
     Failed { key: RoundKey, reason: TrainFailure },
     /// "I take part in the run of this manifest", or not, or no longer: one of four codes.
@@ -236,6 +238,7 @@ fn run_of(item: &Outbound<'_>) -> Option<RunId> {
         | Outbound::ShowReceipt(_)
         | Outbound::Condition { .. }
         | Outbound::Renew(_)
+        | Outbound::Leave
         | Outbound::Poll { .. }
         | Outbound::Fetch { .. } => None,
     }
@@ -295,6 +298,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             payload = request.der().to_vec();
             Request::Renew { length: short(payload.len())? }
         }
+        Outbound::Leave => Request::Leave,
         Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
         Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
         Outbound::Ready { key, base_fingerprint, records } => {

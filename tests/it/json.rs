@@ -295,6 +295,7 @@ impl Asked {
         let arrivals = self.path("arrivals");
         self.coordinator("ledger", &["site-1", "--out", &arrivals])?;
         self.site("ledger reconcile", &[&arrivals])?;
+        self.site("leave", &["--dry-run"])?;
         let (program, model, small) =
             (self.binaries.site_agent.clone(), self.path("moved"), self.path("nf4"));
         self.alone(&program, "site-agent data check", &[&records, "--model", &model])?;

@@ -15,6 +15,7 @@ mod export;
 mod growth;
 mod help;
 mod json;
+mod leave;
 mod mutated;
 mod overlap;
 mod reconcile;

@@ -79,6 +79,8 @@ pub enum Kind {
     Decide,
     /// See [`Request::Renew`]: the public half of the site's next key.
     Renew,
+    /// See [`Request::Leave`]: the last frame of a site.
+    Leave,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
@@ -114,6 +116,7 @@ impl Kind {
             Request::Condition { .. } => Self::Condition,
             Request::Decide { .. } => Self::Decide,
             Request::Renew { .. } => Self::Renew,
+            Request::Leave => Self::Leave,
         }
     }
 
@@ -148,6 +151,7 @@ impl Kind {
             Self::Condition => "condition",
             Self::Decide => "decide",
             Self::Renew => "renew",
+            Self::Leave => "leave",
             Self::Data => "data",
             Self::Approval => "approval",
             Self::Refusal => "refusal",
@@ -218,7 +222,8 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::LedgerProof { .. }
         | Request::ShowReceipt { .. }
         | Request::Condition { .. }
-        | Request::Renew { .. } => None,
+        | Request::Renew { .. }
+        | Request::Leave => None,
     };
     (key.map(|key| key.run), key.map(|key| key.round))
 }

@@ -20,7 +20,7 @@ mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 23] = [
+pub(super) const KINDS: [Kind; 24] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -38,6 +38,7 @@ pub(super) const KINDS: [Kind; 23] = [
     Kind::Condition,
     Kind::Decide,
     Kind::Renew,
+    Kind::Leave,
     Kind::Approval,
     Kind::Refusal,
     Kind::Withdrawal,
@@ -287,6 +288,7 @@ fn request(kind: Kind, number: u64) -> Request {
         },
         Kind::Decide => Request::Decide { run, manifest: digest, decision: Decision::Withdrawn },
         Kind::Renew => Request::Renew { length: short },
+        Kind::Leave => Request::Leave,
         Kind::Join => panic!("no request of a run"),
         note => panic!("{note:?} is no request"),
     }

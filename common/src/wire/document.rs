@@ -73,6 +73,7 @@ fn every_request_is_documented() {
         Request::Condition { version: [0, 1, 0], clock_minutes: 0, disk_low: false },
         Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved },
         Request::Renew { length: 1 },
+        Request::Leave,
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -92,6 +93,7 @@ fn every_request_is_documented() {
             Request::Condition { .. } => "Condition",
             Request::Decide { .. } => "Decide",
             Request::Renew { .. } => "Renew",
+            Request::Leave => "Leave",
         };
         (request, name)
     });

@@ -103,6 +103,9 @@ pub enum Request {
     /// `length` bytes of a certificate request (PKCS#10, DER) follow this frame: the public half of the
     /// site's next key, signed with that key, and nothing else. Made by the process that has no records.
     Renew { length: u32 },
+    /// The site leaves the consortium: its certificate counts no more from here on, and nothing of it that is
+    /// not yet in a published adapter is counted.
+    Leave,
 }
 
 /// What a site decided about a run. The words stay at the site.

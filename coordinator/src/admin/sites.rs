@@ -11,12 +11,13 @@ use super::consortium;
 use super::message::{Answer, SiteChange};
 use super::server::Admin;
 use crate::blocking::blocking;
+use crate::enrolment::shut_out;
 use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
 use crate::execution::presence::site_of;
 use crate::round::event::Event;
-use crate::state_folder::{StateFolder, parts};
-use crate::store::{SiteRow, SiteStatus, Store};
+use crate::state_folder::StateFolder;
+use crate::store::{Leaving, SiteRow, Store};
 
 impl Admin {
     pub(super) async fn revoke(&self, name: &str) -> Result<Answer> {
@@ -93,7 +94,7 @@ pub(crate) fn must_be_known(store: &Store, site: &SiteId) -> Result<SiteRow> {
 /// Pauses a site in the database, or ends its pause, with or without a running coordinator. Returns whether
 /// that changed anything.
 pub(crate) fn pause_in(store: &Store, site: &SiteId, pause: bool, now: Timestamp) -> Result<bool> {
-    if must_be_known(store, site)?.status == SiteStatus::Revoked {
+    if must_be_known(store, site)?.status.is_out() {
         return Err(Error::Argument {
             message: format!("{site} was revoked, which is final"),
             hint: "`coordinator sites` lists who takes part".into(),
@@ -106,11 +107,5 @@ pub(crate) fn pause_in(store: &Store, site: &SiteId, pause: bool, now: Timestamp
 /// coordinator.
 pub(crate) fn revoke_in(folder: &StateFolder, store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
     must_be_known(store, site)?;
-    store.revoke(site, now)?;
-    // What cannot be freed now stands in the way of nothing: it goes when the round ends.
-    match parts::remove(folder, Some(site)) {
-        Ok(freed) => tracing::info!(%site, freed, "unfinished uploads of the site are gone"),
-        Err(error) => tracing::warn!(%site, %error, "cannot free unfinished uploads of the site"),
-    }
-    Ok(())
+    shut_out(folder, store, site, Leaving::Operator, now)
 }

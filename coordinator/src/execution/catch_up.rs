@@ -9,7 +9,7 @@ use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::Result;
 use crate::round::event::Event;
-use crate::store::{SiteStatus, Store};
+use crate::store::Store;
 
 /// Brings the run that is going up to date.
 ///
@@ -23,14 +23,14 @@ pub async fn catch_up(store: &Arc<Store>, runs: &Runs, driver: &Driver) -> Resul
     // sent by who was revoked.
     rows.sort_by_key(|row| {
         let has_sent = state.current().is_some_and(|record| record.updates.contains_key(&row.name));
-        (row.status != SiteStatus::Revoked, !has_sent)
+        (!row.status.is_out(), !has_sent)
     });
     for row in rows {
         let site = row.name;
         if !state.launched.sites.contains(&site) {
             continue;
         }
-        let event = if row.status == SiteStatus::Revoked {
+        let event = if row.status.is_out() {
             Event::SiteRevoked { site }
         } else if row.paused_at.is_some() {
             Event::SitePaused { site }

@@ -232,6 +232,7 @@ impl RequestHandler {
                 let used = self.certificate(peer)?.serial;
                 self.renew(site, used, received.payload).await
             }
+            Request::Leave => self.leave(site).await,
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
             Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
             Request::OverlapBlinded { run, offset, count } => {

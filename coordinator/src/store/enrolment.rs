@@ -24,6 +24,17 @@ pub enum SiteStatus {
     Active,
     /// Shut out.
     Revoked,
+    /// Shut out by its own wish.
+    Left,
+}
+
+/// Who ends a site's membership.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leaving {
+    /// An operator: `coordinator revoke`.
+    Operator,
+    /// The site itself.
+    Itself,
 }
 
 impl SiteStatus {
@@ -33,10 +44,20 @@ impl SiteStatus {
             Self::Invited => "invited",
             Self::Active => "active",
             Self::Revoked => "revoked",
+            Self::Left => "left",
         }
     }
 
-    fn parse(word: &str) -> Result<Self, StoreError> {
+    /// Whether nothing of the site counts any more.
+    pub fn is_out(self) -> bool {
+        matches!(self, Self::Revoked | Self::Left)
+    }
+
+    /// From the word in the database, which knows one for both ways of being shut out.
+    fn parse(word: &str, left_at: Option<Timestamp>) -> Result<Self, StoreError> {
+        if word == Self::Revoked.word() && left_at.is_some() {
+            return Ok(Self::Left);
+        }
         [Self::Invited, Self::Active, Self::Revoked]
             .into_iter()
             .find(|status| status.word() == word)
@@ -253,14 +274,16 @@ impl Store {
     ///
     /// # Errors
     /// The database cannot be written.
-    pub fn revoke(&self, site: &SiteId, now: Timestamp) -> Result<bool, StoreError> {
+    pub fn revoke(&self, site: &SiteId, leaving: Leaving, now: Timestamp) -> Result<bool, StoreError> {
         self.with_reserve(|| {
             let mut connection = self.lock();
             let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let at = to_sql(now.0);
+            let left_at = (leaving == Leaving::Itself).then_some(at);
             let changed = transaction.execute(
-                "UPDATE sites SET status = 'revoked', revoked_at = ? WHERE name = ? AND status <> 'revoked'",
-                params![at, site.as_str()],
+                "UPDATE sites SET status = 'revoked', revoked_at = ?1, left_at = ?2
+                 WHERE name = ?3 AND status <> 'revoked'",
+                params![at, left_at, site.as_str()],
             )?;
             transaction.execute(
                 "UPDATE certificates SET revoked_at = ? WHERE site = ? AND revoked_at IS NULL",
@@ -294,7 +317,7 @@ impl Store {
     /// # Errors
     /// The database cannot be read, or holds a name or a status that this program never writes.
     pub fn sites(&self) -> Result<Vec<SiteRow>, StoreError> {
-        let query = "SELECT name, status, joined_at, seen_at, paused_at FROM sites ORDER BY name";
+        let query = "SELECT name, status, joined_at, seen_at, paused_at, left_at FROM sites ORDER BY name";
         let connection = self.lock();
         let mut statement = connection.prepare(query)?;
         let mut rows = statement.query([])?;
@@ -303,7 +326,7 @@ impl Store {
             let (name, word): (String, String) = (row.get(0)?, row.get(1)?);
             sites.push(SiteRow {
                 name: site_id(&name)?,
-                status: SiteStatus::parse(&word)?,
+                status: SiteStatus::parse(&word, moment(row.get(5)?))?,
                 joined_at: moment(row.get(2)?),
                 seen_at: moment(row.get(3)?),
                 paused_at: moment(row.get(4)?),
@@ -397,7 +420,7 @@ pub(super) fn certificate(
 fn status(connection: &Connection, site: &SiteId) -> Result<Option<SiteStatus>, StoreError> {
     let query = "SELECT status FROM sites WHERE name = ?";
     let word = connection.query_row(query, [site.as_str()], |row| row.get::<_, String>(0)).optional()?;
-    word.map(|word| SiteStatus::parse(&word)).transpose()
+    word.map(|word| SiteStatus::parse(&word, None)).transpose()
 }
 
 fn site_id(name: &str) -> Result<SiteId, StoreError> {

@@ -199,7 +199,7 @@ mod tests {
         let late = store.renew(&site, serial(1), key(4), at, || panic!("signed"));
         assert!(matches!(late, Err(StoreError::SiteRevoked(_))), "{late:?}");
         assert!(store.authorise(serial(2), key(2)).unwrap().is_some());
-        assert!(store.revoke(&site, at).unwrap());
+        assert!(store.revoke(&site, crate::store::Leaving::Operator, at).unwrap());
         let late = store.renew(&site, serial(2), key(5), at, || panic!("signed"));
         assert!(matches!(late, Err(StoreError::SiteRevoked(_))), "{late:?}");
         assert_eq!(store.sites().unwrap()[0].status.word(), "revoked");

@@ -10,13 +10,14 @@ use super::error::StoreError;
 use crate::limits::{DATABASE_WAIT_MS_MAX, SQLITE_VERSION_MIN};
 
 /// Schema changes in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 6] = [
+const MIGRATIONS: [&str; 7] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_overlap.sql"),
     include_str!("../../migrations/0003_frame_days.sql"),
     include_str!("../../migrations/0004_ledger_heads.sql"),
     include_str!("../../migrations/0005_restorations.sql"),
     include_str!("../../migrations/0006_site_presence.sql"),
+    include_str!("../../migrations/0007_left.sql"),
 ];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -53,7 +53,7 @@ fn sixty_four_attempts_with_one_token_give_one_certificate() {
     );
     assert_eq!(store.authorise(again.certificate.serial, again.certificate.key).unwrap(), Some(site()));
     assert_eq!(store.authorise(again.certificate.serial, SpkiPin::of_spki(b"other")).unwrap(), None);
-    assert!(store.revoke(&site(), Timestamp(2)).unwrap());
+    assert!(store.revoke(&site(), Leaving::Operator, Timestamp(2)).unwrap());
     assert_eq!(store.authorise(again.certificate.serial, again.certificate.key).unwrap(), None);
     assert!(matches!(
         store.invite(&site(), &token, Timestamp(9), Timestamp(3)),

@@ -9,22 +9,15 @@ use sandbox::probe::attempt::Outcome;
 use serde_json::json;
 
 use super::certificate::Validity;
+use super::line::Line;
 use super::support::{State, print_json};
-use super::{policy, table};
+use super::{leave, policy, table};
 use crate::config::AgentConfig;
-use crate::egress::Egress;
 use crate::error::SiteError;
-use crate::gateway::connection::Connection;
-use crate::gateway::connection::quic::QuicConnector;
-use crate::gateway::consent::{ConsentBook, Judge};
-use crate::gateway::decisions::Decider;
 use crate::gateway::identity::Identity;
-use crate::gateway::memory;
-use crate::gateway::output::Report;
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::Said;
 use crate::paths::StateFolder;
-use crate::pipe::Notice;
 use crate::preflight::{self, Locks};
 
 const EXAMPLES: &str = "\
@@ -61,6 +54,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
+    leave::must_be_member(&folder)?;
     for warning in AgentConfig::old_words(&folder.config()) {
         eprintln!("warning: {warning}");
     }
@@ -229,26 +223,12 @@ fn state_of(report: &ProbeReport, lock: Lock) -> String {
 fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteError> {
     let identity = Identity::load(&folder.identity())?;
     let address = identity.coordinator.address.clone();
-    let book = Store::open(&folder.database())?;
-    let ledger = match memory::open(&folder.ledger(), &book, &Decider::of(folder)?) {
-        Ok((ledger, _)) => ledger,
-        Err(SiteError::AlreadyRunning { .. }) => return told(&book, address),
-        Err(error) => return Err(error),
+    let mut line = match Line::of(folder, config, &identity) {
+        Err(SiteError::AlreadyRunning { .. }) => return told(&Store::open(&folder.database())?, address),
+        line => line?,
     };
-    let decider = Decider::of(folder)?;
-    let judge =
-        Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
-    let consent = ConsentBook::new(Store::open(&folder.database())?, judge);
-    let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
-    let mut connection = Connection::new(QuicConnector::new(&identity)?, egress)
-        .with_book(book)
-        .with_disk(folder.root(), config.retention.disk_free_bytes_min());
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(|source| SiteError::Internal(source.to_string()))?;
     let began = Instant::now();
-    runtime.block_on(connection.greet(&mut Silent))?;
+    line.greet()?;
     Ok(Greeting { address, asked: Ok(began.elapsed().as_millis()) })
 }
 
@@ -263,11 +243,4 @@ fn told(book: &Store, address: String) -> Result<Greeting, SiteError> {
     }
     let reason = format!("{address} {} (told to the running agent, {})", said.words(), table::utc(at_ms));
     Err(SiteError::Connection { reason })
-}
-
-/// The greeting's outcome is the answer; nobody is told on the way.
-struct Silent;
-
-impl Report for Silent {
-    fn notice(&mut self, _: Notice) {}
 }

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::certificate::Validity;
 use super::join::{ask, read_invitation};
 use super::support::{State, tell};
-use super::table;
+use super::{leave, table};
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
 use crate::gateway::identity::Identity;
@@ -51,6 +51,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
+    leave::must_be_member(&folder)?;
     let identity = Identity::load(&folder.identity())?;
     let mut store = Store::open(&folder.database())?;
     // Before the invitation is asked for: a running agent holds the ledger.

@@ -6,6 +6,7 @@ use common::crash;
 use sandbox::process::ignore_hangups;
 use tracing_subscriber::EnvFilter;
 
+use super::leave;
 use super::support::State;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
@@ -41,6 +42,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
+    leave::must_be_member(&folder)?;
     // Held until the process ends. Before the log: a second agent writes nothing into that of the first.
     let _lock = lock(&folder)?;
     let log = OwnLog::open(&folder.log("agent"));

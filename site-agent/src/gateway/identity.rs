@@ -16,7 +16,6 @@ use zeroize::Zeroizing;
 use super::renewal::{self, Renewal};
 use crate::error::SiteError;
 
-const KEY: &str = "key.pem";
 const CERTIFICATE: &str = "certificate.pem";
 const AUTHORITY: &str = "ca.pem";
 const COORDINATOR: &str = "coordinator.toml";
@@ -42,6 +41,9 @@ pub struct Identity {
 }
 
 impl Identity {
+    /// The file of the key that this site joined with.
+    pub const KEY_FILE: &str = "key.pem";
+
     /// Reads the folder.
     ///
     /// # Errors
@@ -57,7 +59,7 @@ impl Identity {
         let tls = match renewal::load(folder)? {
             Some(renewed) => renewed,
             None => {
-                let key = Zeroizing::new(read(KEY)?);
+                let key = Zeroizing::new(read(Self::KEY_FILE)?);
                 TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
                     .map_err(|error| unusable(CERTIFICATE, &error))?
             }
@@ -83,7 +85,7 @@ impl Identity {
             let path = folder.join(name);
             durable::write(&path, text.as_bytes(), mode).map_err(|source| SiteError::io(&path, source))
         };
-        write(KEY, &key.to_pem(), durable::PRIVATE)?;
+        write(Self::KEY_FILE, &key.to_pem(), durable::PRIVATE)?;
         write(CERTIFICATE, &certs::tls::certificate_to_pem(certificate_der), durable::ORDINARY)?;
         write(AUTHORITY, &certs::tls::certificate_to_pem(authority_der), durable::ORDINARY)?;
         coordinator.store(folder)

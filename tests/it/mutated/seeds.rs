@@ -126,6 +126,7 @@ fn requests() -> Vec<Request> {
         Request::Condition { version: [0, 1, 0], clock_minutes: 29_000_000, disk_low: false },
         Request::Decide { run: RUN, manifest: DIGEST, decision: Decision::Approved },
         Request::Renew { length: 200 },
+        Request::Leave,
     ]
 }
 

@@ -115,6 +115,7 @@ fn requests_have_these_first_bytes() {
         (Request::Condition { version: [1, 2, 3], clock_minutes: 5, disk_low: true }, 13),
         (Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved }, 14),
         (Request::Renew { length: 200 }, 15),
+        (Request::Leave, 16),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();

@@ -273,7 +273,7 @@ async fn a_site_that_was_revoked_while_we_were_down_does_not_count() {
             .unwrap();
     }
     store.pause(&"site-0".parse().unwrap(), Timestamp(2)).unwrap();
-    store.revoke(&"site-2".parse().unwrap(), Timestamp(2)).unwrap();
+    store.revoke(&"site-2".parse().unwrap(), crate::store::Leaving::Operator, Timestamp(2)).unwrap();
     let again = Running::start(&folder, SCORES);
     crate::execution::catch_up::catch_up(&store, &again.runs, &again.driver).await.unwrap();
     let state = again.until(run, |state| state.rounds[0].published_at.is_some()).await;

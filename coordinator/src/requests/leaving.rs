@@ -1,0 +1,30 @@
+//! A site that ends its membership. Called by `handler`. Invariant: it is shut out as by `coordinator
+//! revoke`, in the database first: whatever it sent that is not yet in a published adapter counts no more.
+
+use std::sync::Arc;
+
+use common::id::SiteId;
+use common::net::server::Reply;
+use common::wire::message::{Refusal, Response};
+
+use super::handler::RequestHandler;
+use crate::blocking::{blocking, internal};
+use crate::enrolment::shut_out;
+use crate::round::event::Event;
+use crate::store::Leaving;
+
+impl RequestHandler {
+    /// Ends a site's membership by its own wish. Its connection lives until it is closed from there; no
+    /// request on it is answered any more.
+    pub(super) async fn leave(&self, site: &SiteId) -> Result<Reply, Refusal> {
+        let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
+        let (who, now) = (site.clone(), self.clock.now());
+        internal(blocking(move || shut_out(&folder, &store, &who, Leaving::Itself, now)).await)?;
+        if let Some(state) = self.runs.active() {
+            let event = Event::SiteRevoked { site: site.clone() };
+            internal(self.driver.submit(state.launched.run, event).await)?;
+        }
+        tracing::warn!(%site, "the site has left the consortium");
+        Ok(Response::Noted.into())
+    }
+}
