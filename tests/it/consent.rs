@@ -55,6 +55,7 @@ fn a_run_waits_for_its_officers_and_goes_on_without_a_site_that_withdraws() -> R
     ensure!(status.history[0].updates.len() == 3, "the first one had it");
     consortium.sites[2].must_be_running()?;
     after_the_withdrawal(&consortium, &run)?;
+    the_report_has_it_all(&small, &consortium, &run)?;
     consortium.stop();
     Ok(())
 }
@@ -71,6 +72,34 @@ fn after_the_withdrawal(consortium: &Consortium, run: &str) -> Result<()> {
         .collect();
     ensure!(of_run[..2] == [Kind::Approval, Kind::Decide], "{of_run:?}");
     ensure!(of_run[of_run.len() - 2..] == [Kind::Withdrawal, Kind::Decide], "{of_run:?}");
+    Ok(())
+}
+
+/// The officer's report, beside the running agent: who decided, what left to whom, which receipts fit.
+fn the_report_has_it_all(small: &Small, consortium: &Consortium, run: &str) -> Result<()> {
+    let facts: Value = serde_json::from_str(&site(consortium, &["ledger", "report", run, "--json"], 0)?)?;
+    let ledger = &facts["ledger"];
+    ensure!(ledger["verified"] == true && ledger["receipts"]["fit"].as_u64() >= Some(1), "{ledger}");
+    let found = &facts["runs"]["shown"][0];
+    let decisions = found["decisions"]["shown"].as_array().context("decisions")?;
+    let choices: Vec<_> = decisions.iter().map(|one| (&one["choice"], &one["decided_by"])).collect();
+    ensure!(choices[0] == (&"approved".into(), &"officer".into()), "{choices:?}");
+    ensure!(choices[1] == (&"withdrawn".into(), &"unsigned".into()), "{choices:?}");
+    ensure!(decisions.iter().all(|one| one["sequence"].is_u64()), "both are in the ledger: {decisions:?}");
+    ensure!(found["notes_without_decision"]["shown"] == serde_json::json!([]), "{found}");
+    let first = &found["rounds"]["shown"][1];
+    ensure!(first["round"] == 1 && first["update"]["receipt"] == "fits", "{first}");
+    ensure!(found["data"]["shown"][0]["screening"]["used"].as_u64() > Some(0), "{found}");
+    let peers = facts["recipient"]["peers"].as_array().context("peers")?;
+    ensure!(peers.len() == 1 && peers[0]["authority"] == facts["recipient"]["authority"], "{peers:?}");
+    ensure!(facts["policy"]["noted"] == true && facts["officer"].is_string(), "{facts}");
+    ensure!(facts["locks"]["missing"] == serde_json::json!([]), "{}", facts["locks"]);
+    for (language, words) in [("en", "The ledger is intact"), ("zh", "台账完整")] {
+        let out = small.folder.path().join(language).with_extension("html").to_string_lossy().into_owned();
+        site(consortium, &["ledger", "report", "--out", &out, "--language", language], 0)?;
+        let page = std::fs::read_to_string(&out)?;
+        ensure!(page.contains(words) && page.contains(run) && !page.contains("<script"), "{page}");
+    }
     Ok(())
 }
 

@@ -47,7 +47,7 @@ const LINES: [&str; 5] = [
     "site-agent logs",
 ];
 /// Objects whose keys are data, not words of the schema.
-const MAPS: [(&str, &[&str]); 8] = [
+const MAPS: [(&str, &[&str]); 9] = [
     ("coordinator report", &["provenance.settings"]),
     ("coordinator status", &["history[].missing", "history[].weights"]),
     ("coordinator watch", &["history[].missing", "history[].weights"]),
@@ -64,6 +64,7 @@ const MAPS: [(&str, &[&str]); 8] = [
             "split.sides",
         ],
     ),
+    ("site-agent ledger report", &["runs.shown[].data.shown[].screening.findings"]),
     ("site-agent ledger verify", &["data", "kinds"]),
     ("site-agent waiver check", &["accepted", "not_waived"]),
     ("site-agent waiver new", &["accepted", "not_waived"]),
@@ -289,6 +290,7 @@ impl Asked {
         self.site("prune", &["--dry-run"])?;
         let (receipts, records) = (self.path("receipts.json"), self.records());
         self.site("ledger receipts", &["--out", &receipts])?;
+        self.site("ledger report", &[])?;
         let (program, model, small) =
             (self.binaries.site_agent.clone(), self.path("moved"), self.path("nf4"));
         self.alone(&program, "site-agent data check", &[&records, "--model", &model])?;
