@@ -173,3 +173,10 @@ pub const REPORT_ROUNDS_OF_ONE_MAX: usize = 200;
 /// Decisions, notes and keys in each list of a report, the newest: a policy that changes twice a week fills
 /// it in a year.
 pub const REPORT_NOTES_MAX: usize = 100;
+/// What the frame of a chunk has beside the bytes of the update, at most: as `common/LEDGER.md` has it.
+pub const CHUNK_FRAME_BYTES_MAX: u64 = 60;
+/// From one question to the next while this site waits for the hours of its policy, in milliseconds: 14 hours
+/// are 840 records of 400 bytes, and what is asked meanwhile is answered within a minute.
+pub const HOURS_LOOK_MS_MAX: u64 = 60_000;
+/// Methods that a policy may list: each twice, which means no more than once.
+pub const POLICY_METHODS_MAX: usize = 10;

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use common::clock::{Clock as _, SystemClock};
 use common::ledger::{Kind, Record};
 use serde_json::Value;
 use tests::consortium::Consortium;
@@ -56,6 +57,46 @@ fn a_run_waits_for_its_officers_and_goes_on_without_a_site_that_withdraws() -> R
     consortium.sites[2].must_be_running()?;
     after_the_withdrawal(&consortium, &run)?;
     the_report_has_it_all(&small, &consortium, &run)?;
+    consortium.stop();
+    Ok(())
+}
+
+#[test]
+fn a_site_waits_for_its_hours_and_then_takes_part() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, rounds: 1, ..Wish::default() })?;
+    let mut consortium = Consortium::create(small.setup.clone())?;
+    consortium.share_processors();
+    consortium.start_coordinator(&[])?;
+    consortium.join(0)?;
+    let path = consortium.sites[0].state().join("agent.toml");
+    let text = std::fs::read_to_string(&path)?;
+    // An hour that begins in half a day.
+    let hour = SystemClock.now().0 / 3_600_000 + 12;
+    let closed = format!("hours = \"{:02}:00-{:02}:00 +00:00\"", hour % 24, (hour + 1) % 24);
+    std::fs::write(&path, text.replace("hours = \"\"", &closed))?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let run = consortium.launch(&small.run_file)?;
+    let (within, pause) = (COMMAND_WITHIN, Duration::from_millis(50));
+    wait::until("the wait", within, pause, consortium.logs(), &Interrupt::default(), || {
+        let said = consortium.sites[0].stderr_since_start();
+        Ok::<_, tests::failure::Failure>(said.contains("outside the hours").then_some(()))
+    })?;
+    let status = consortium.sites[0].run(&["status", "--json"], COMMAND_WITHIN)?.success()?;
+    let status: Value = serde_json::from_str(&status)?;
+    let hours = &status["training_hours"];
+    ensure!(hours["open"] == false && hours["opens"].is_string(), "{hours}");
+    let words = consortium.sites[0].run(&["status"], COMMAND_WITHIN)?.success()?;
+    ensure!(words.contains("(not now; from "), "{words}");
+    let ledger = consortium.sites[0].state().join("ledger/ledger.log");
+    let ledger = std::fs::read_to_string(ledger)?;
+    ensure!(!ledger.contains("\"kind\":\"ready\"") && !ledger.contains("\"kind\":\"failed\""), "{ledger}");
+    consortium.sites[0].stop();
+    std::fs::write(&path, text)?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let status = consortium.wait_published(&run, RUN_WITHIN)?;
+    ensure!(status.history[0].updates == ["site-1"], "{:?}", status.history);
     consortium.stop();
     Ok(())
 }

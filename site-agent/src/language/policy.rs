@@ -32,6 +32,10 @@ rules! {
     "epochs_max": "most passes over the records in one round", "一轮中遍历记录的最多次数";
     "updates_per_day_max": "most updates in 24 hours", "24 小时内的最多更新次数";
     "adapter_growth_max": "largest factor by which a tensor of the global adapter may grow from one round to the next", "全局适配器的张量从一轮到下一轮最多可增长的倍数";
+    "methods": "ways of combining updates that a run may have; an empty list is any", "允许的更新聚合方式；空列表表示任意";
+    "bytes_per_day_max": "most bytes of updates that leave in 24 hours, over all runs", "24 小时内所有运行合计可发出的更新最大字节数";
+    "hours": "hours of the day in which this site trains; outside them it waits", "本站点每日可训练的时段；此外则等待";
+    "privacy_required": "a run must have differential privacy (no run of this version has)", "运行必须采用差分隐私（本版本的运行均不具备）";
 }
 
 #[cfg(test)]

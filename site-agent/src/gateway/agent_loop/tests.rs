@@ -31,6 +31,7 @@ use crate::policy::PolicyConfig;
 
 mod consenting;
 mod coordinator;
+mod limiting;
 mod renewing;
 mod worker;
 
@@ -290,7 +291,7 @@ impl Output for Watched {
                 let facts = RawFacts { digest, records: 775, tokens: u64::MAX, loss: f64::NAN };
                 say(FromWorker::Finished { key, facts });
             }
-            ToWorker::Abandon { .. } => {}
+            ToWorker::Abandon { .. } | ToWorker::Suspend { .. } => {}
         }
     }
 }

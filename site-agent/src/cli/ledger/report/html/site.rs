@@ -36,6 +36,7 @@ fn value(page: &Page<'_>, value: &Value) -> String {
     match value {
         Value::Bool(is_so) => page.word(yes(*is_so)),
         Value::Number(number) => number.as_u64().map_or_else(|| outside(&number.to_string()), grouped),
+        Value::String(text) if text.is_empty() => page.word(w::ANY),
         Value::String(text) => outside(text),
         Value::Array(items) if items.is_empty() => page.word(w::ANY),
         Value::Array(items) => {
