@@ -101,6 +101,58 @@ fn a_site_waits_for_its_hours_and_then_takes_part() -> Result<()> {
     Ok(())
 }
 
+/// A training that stops when the hours end goes on from its checkpoint, and gives the bytes of one that
+/// nobody stopped.
+#[test]
+#[ignore = "minutes: run by deploy/long-tests"]
+fn a_training_that_is_stopped_by_its_hours_gives_the_same_bytes() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, rounds: 1, records: 160, ..Wish::default() })?;
+    let mut file = RunFile::read(&small.run_file)?;
+    file.set_integer("training", "epochs", 100);
+    file.set_integer("quorum", "deadline_s", 3600);
+    file.write(&small.run_file)?;
+    let mut consortium = small.start()?;
+    let path = consortium.sites[0].state().join("agent.toml");
+    let text = std::fs::read_to_string(&path)?;
+    let run = consortium.launch(&small.run_file)?;
+    let undisturbed = consortium.wait_published(&run, RUN_WITHIN)?.adapter;
+
+    consortium.sites[0].stop();
+    // Late enough that training has begun, and soon enough that it has not ended.
+    while !(40_000..50_000).contains(&(SystemClock.now().0 % 60_000)) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let minute = SystemClock.now().0 / 60_000;
+    let clock = |minute: u64| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
+    let hours = format!("hours = \"{}-{} +00:00\"", clock(minute), clock(minute + 1));
+    std::fs::write(&path, text.replace("hours = \"\"", &hours))?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let run = consortium.launch(&small.run_file)?;
+    let said = |consortium: &Consortium, words: &str| {
+        let (within, pause) = (RUN_WITHIN, Duration::from_millis(50));
+        wait::until("the site", within, pause, consortium.logs(), &Interrupt::default(), || {
+            let said = consortium.sites[0].stderr_since_start();
+            Ok::<_, tests::failure::Failure>(said.contains(words).then_some(()))
+        })
+    };
+    said(&consortium, "outside the hours")?;
+    let checkpoint = consortium.sites[0].state().join("work").join(format!("{run}-00001.checkpoint"));
+    ensure!(checkpoint.exists(), "it keeps what it has");
+    std::thread::sleep(Duration::from_secs(5));
+    ensure!(checkpoint.exists(), "also later");
+    consortium.sites[0].stop();
+    std::fs::write(&path, text)?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let disturbed = consortium.wait_published(&run, RUN_WITHIN)?.adapter;
+    let log = std::fs::read_to_string(consortium.sites[0].state().join("logs/worker.log"))?;
+    ensure!(log.contains("training is resumed from a checkpoint"), "{log}");
+    ensure!(disturbed == undisturbed, "{disturbed} and {undisturbed}");
+    consortium.stop();
+    Ok(())
+}
+
 /// Nothing of the run but the word itself, and the ledger holds.
 fn after_the_withdrawal(consortium: &Consortium, run: &str) -> Result<()> {
     site(consortium, &["ledger", "verify"], 0)?;
