@@ -12,7 +12,7 @@ common::texts! {
     WRITTEN: "Written {} by site-agent {}, by this machine's clock.", "由 site-agent 写于 {}（版本 {}），时间取自本机时钟。";
     GOOD: "The ledger is intact, and fits the coordinator's receipts and what the coordinator took last.", "台账完整，并与协调方的回执及其最近接收的台账一致。";
     GOOD_SOME: "The ledger is intact; some receipts could not be compared with it, see \"Ledger and receipts\".", "台账完整；部分回执未能与之比对，见“台账与回执”。";
-    GOOD_ALONE: "The ledger is intact in itself. There is no receipt to compare it with yet.", "台账自身完整。目前尚无回执可供比对。";
+    GOOD_ALONE: "The ledger is intact in itself. There is no receipt that it has to fit.", "台账自身完整。没有须与之相符的回执。";
     BAD: "THE LEDGER DOES NOT VERIFY", "台账核验未通过";
     BAD_BROKEN: "It is broken: {}. Everything below is of the {} records before that place; what follows them is not known.", "台账已损坏：{}。以下内容仅涉及此处之前的 {} 条记录，其后的内容无从得知。";
     BAD_REFUSED: "The coordinator knows another ledger of this site, and answers nothing.", "协调方所知的本站点台账与此不同，不予应答。";
@@ -52,7 +52,8 @@ common::texts! {
     RUN_SENT: "left", "发出";
     RUN_SENT_VALUE: "{} messages, {} bytes, {} of them of updates", "{} 条消息，{} 字节，其中更新 {} 字节";
     RUN_TIME: "between", "时间";
-    TERMS_GONE: "not at this site any more", "已不在本站点";
+    TERMS_GONE: "its terms are not here, or not as the coordinator signed them", "条款不在此处，或与协调方签署的不符";
+    RUN_UNKNOWN: "the database does not know it", "数据库中没有该运行";
     NEVER: "nothing left", "未发出任何内容";
     STATE_WAITING: "waits for a decision", "等待决定";
     STATE_APPROVED: "approved", "已同意";

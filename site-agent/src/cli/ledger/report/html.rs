@@ -21,7 +21,8 @@ use crate::language::Language;
 use crate::language::officer as w;
 
 /// In the order of the page.
-const SECTIONS: [fn(&Page<'_>) -> String; 12] = [
+const SECTIONS: [fn(&Page<'_>) -> String; 13] = [
+    lead::alarms,
     lead::header,
     lead::verdict,
     lead::figures,

@@ -22,25 +22,32 @@ pub(super) fn header(page: &Page<'_>) -> String {
     )
 }
 
-/// First of all: whether the rest can be relied upon.
-pub(super) fn verdict(page: &Page<'_>) -> String {
-    let (ledger, locks) = (&page.facts.ledger, &page.facts.locks);
+/// First of all: why the rest cannot be relied upon. Nothing where it can.
+pub(super) fn alarms(page: &Page<'_>) -> String {
+    let locks = &page.facts.locks;
     let mut text = String::new();
-    if ledger.verified {
-        let receipts = &ledger.receipts;
-        let word = match (receipts.not_compared, receipts.fit) {
-            (0, 0) => w::GOOD_ALONE,
-            (0, _) => w::GOOD,
-            _ => w::GOOD_SOME,
-        };
-        text.push_str(&format!("<p>{}</p>\n", page.badge(Verdict::Good, &page.word(word))));
-    } else {
+    if !page.facts.ledger.verified {
         text.push_str(&alarm(&page.word(w::BAD), &doubts(page)));
     }
     if !locks.missing.is_empty() {
         text.push_str(&alarm(&page.with(w::MISSING_LOCKS, &[&locks.missing.join(", ")]), ""));
     }
-    text
+    // Away from the title that follows.
+    if text.is_empty() { text } else { text + "<p></p>\n" }
+}
+
+/// That the ledger verifies, and how far.
+pub(super) fn verdict(page: &Page<'_>) -> String {
+    let ledger = &page.facts.ledger;
+    if !ledger.verified {
+        return String::new();
+    }
+    let word = match (ledger.receipts.not_compared, ledger.receipts.fit) {
+        (0, 0) => w::GOOD_ALONE,
+        (0, _) => w::GOOD,
+        _ => w::GOOD_SOME,
+    };
+    format!("<p>{}</p>\n", page.badge(Verdict::Good, &page.word(word)))
 }
 
 fn doubts(page: &Page<'_>) -> String {

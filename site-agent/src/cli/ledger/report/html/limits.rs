@@ -21,8 +21,10 @@ pub(super) fn limits(page: &Page<'_>) -> String {
 }
 
 pub(super) fn check_it_yourself(page: &Page<'_>) -> String {
-    let commands = "<pre><code>site-agent ledger receipts --out receipts.json\n\
-                    python3 verify_ledger.py ledger.log --receipts receipts.json \\\n    --officer officer.key.pub\
-                    </code></pre>\n";
-    page.section(&page.word(w::CHECK), &page.word(w::CHECK_LEAD), commands)
+    let officer = page.facts.officer.as_ref().map_or("", |_| " \\\n    --officer officer.key.pub");
+    let commands = format!(
+        "<pre><code>site-agent ledger receipts --out receipts.json\n\
+         python3 verify_ledger.py ledger.log --receipts receipts.json{officer}</code></pre>\n"
+    );
+    page.section(&page.word(w::CHECK), &page.word(w::CHECK_LEAD), &commands)
 }

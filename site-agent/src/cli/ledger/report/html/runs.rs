@@ -37,12 +37,12 @@ fn one(page: &Page<'_>, run: &Run) -> String {
         (Some(first), Some(last)) => page.with(w::FROM_TO, &[first, last]),
         _ => page.word(w::NEVER),
     };
-    let gone = || page.word(w::TERMS_GONE);
+    let (gone, unknown) = (|| page.word(w::TERMS_GONE), || page.word(w::RUN_UNKNOWN));
     let body = [
         page.pairs(&[
             (w::RUN_NAME, run.name.as_ref().map_or_else(gone, |name| outside(name))),
-            (w::RUN_STATE, run.state.map_or_else(gone, |state| page.word(state_word(state)))),
-            (w::RUN_TERMS, run.terms.as_ref().map_or_else(gone, |terms| code(terms))),
+            (w::RUN_STATE, run.state.map_or_else(unknown, |state| page.word(state_word(state)))),
+            (w::RUN_TERMS, run.terms.as_ref().map_or_else(unknown, |terms| code(terms))),
             (w::RUN_CODE, run.roster_code.as_ref().map_or_else(gone, |roster| code(roster))),
             (w::RUN_SENT, page.with(w::RUN_SENT_VALUE, &[&left[0], &left[1], &left[2]])),
             (w::RUN_TIME, time),

@@ -167,7 +167,7 @@ fn a_ledger_that_does_not_verify_is_said_first() {
         {
             let html = render(&Facts { ledger, ..facts() }, language);
             let at = html.find(words).unwrap();
-            assert!(at < html.find("class=\"figures").unwrap() && html[at..].contains(reason), "{html}");
+            assert!(at < html.find("<h1").unwrap() && html[at..].contains(reason), "{html}");
             assert!(html.contains("<section class=\"alarm\""));
         }
     }
@@ -191,9 +191,13 @@ fn what_is_missing_or_strange_is_named_in_words() {
         "What this page does not prove",
         "1,234,567",
         "Every required lock holds",
+        "receipts.json</code></pre>",
+        "the database does not know it",
     ] {
         assert!(html.contains(words), "{words}: {html}");
     }
+    facts.officer = Some("consilium-officer-public-key 12".into());
+    assert!(render(&facts, Language::En).contains("--officer officer.key.pub"));
     facts.locks.missing = vec!["seccomp".into()];
     facts.recipient.peers[0].authority.clone_from(&facts.recipient.authority);
     let html = render(&facts, Language::En);
