@@ -392,6 +392,9 @@ mod tests {
             "model='m'\ndata=['d']\n[policy]\nupdate_norm_max=nan",
             "model='m'\ndata=['d']\n[policy]\nupdate_mantissa_bits=0",
             "model='m'\ndata=['d']\n[policy]\nupdate_mantissa_bits=24",
+            "model='m'\ndata=['d']\n[policy]\nbytes_per_day_max=0",
+            "model='m'\ndata=['d']\n[policy]\nmethods=['fedprox']",
+            "model='m'\ndata=['d']\n[policy]\nprivacy_required='yes'",
         ] {
             std::fs::write(&path, text).unwrap();
             assert!(matches!(AgentConfig::load(&path), Err(SiteError::Config { .. })), "{text}");
@@ -410,6 +413,8 @@ mod tests {
             ("[sandbox]\nallow_missing=['landlok']", "did you mean `landlock`?"),
             ("[training]\nvalidation_share='half'", "`validation_share` is \"half\", but must be a number"),
             ("[training]\nattempts_max=-1", "`attempts_max` is `-1`, but must be a whole number"),
+            ("[policy]\nmethods=['fedadm']", "did you mean `fedadam`?"),
+            ("[policy]\nhours='8-20'", "hours are written as \"20:00-06:00 +08:00\""),
             ("[policy]\noverlap=1", "`overlap` is `1`, but must be true or false"),
             ("[data_room]\nscreen=3", "line 4"),
             ("[polcy]\n", "did you mean `policy`?"),

@@ -21,8 +21,8 @@ use common::crash_point;
 use common::id::{Digest, RunId};
 use common::ledger::{Kind, context};
 use common::limits::{
-    ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX, POLL_WAIT_MS_MAX,
-    RECORDS_MAX, REQUEST_WAIT_MS_MAX, VERSION_PART_MAX,
+    ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX,
+    POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX, VERSION_PART_MAX,
 };
 use common::net::client::ClientConnection;
 use common::net::join;
@@ -143,6 +143,11 @@ impl<C: Clock> Egress<C> {
         self.ledger.head()
     }
 
+    /// Bytes of chunks of updates that left in 24 hours.
+    pub fn update_bytes_of_a_day(&self) -> u64 {
+        self.ledger.update_bytes_of_a_day(self.clock.now().0)
+    }
+
     /// The time.
     pub fn now_ms(&self) -> u64 {
         self.clock.now().0
@@ -215,6 +220,14 @@ impl<C: Clock> Egress<C> {
             }
             Outbound::Chunk { update, offset } if *offset >= update.update().bytes => {
                 refuse("there is no byte behind the end of an update")
+            }
+            Outbound::Chunk { update, offset }
+                if !self.policy.has_room_today(
+                    self.update_bytes_of_a_day(),
+                    (update.update().bytes - offset).min(CHUNK_BYTES_MAX as u64),
+                ) =>
+            {
+                refuse("no more bytes of updates may leave in 24 hours (bytes_per_day_max)")
             }
             _ => Ok(()),
         }

@@ -1,7 +1,10 @@
-//! The site-agent's messages in Chinese and English. Used by the `data` commands. Every sentence stands once,
-//! in both languages, in `language/text.rs`. Invariant: a text has the same number of `{}` in both languages
-//! (tested).
+//! The site-agent's messages in Chinese and English. Used by the `data` commands (`text`, `refusal`) and by
+//! the officer's report (`officer`, `policy`, `frames`). Every sentence stands once, in both languages.
+//! Invariant: a text has the same number of `{}` in both languages (tested).
 
+pub mod frames;
+pub mod officer;
+pub mod policy;
 pub mod refusal;
 pub mod text;
 

@@ -173,3 +173,20 @@ pub const ANSWER_BYTES_MAX: u64 = 4096;
 /// declined, a ledger note each. A consortium launches a few a week; the manifests of the newest
 /// [`RUNS_KEPT_MAX`] stay.
 pub const RUNS_A_DAY_MAX: u32 = 100;
+/// Runs in an officer's report of all runs, the newest: with [`REPORT_ROUNDS_MAX`] rounds of at most 8 kinds
+/// each these are 1,600 rows of a table, 40 printed pages. What left in the others is summed up.
+pub const REPORT_RUNS_MAX: usize = 20;
+/// Rounds of each run in that report, the newest; the run's sums are of all.
+pub const REPORT_ROUNDS_MAX: usize = 10;
+/// Rounds in the report of one run: 8 kinds each are 1,600 rows, too.
+pub const REPORT_ROUNDS_OF_ONE_MAX: usize = 200;
+/// Decisions, notes and keys in each list of a report, the newest: a policy that changes twice a week fills
+/// it in a year.
+pub const REPORT_NOTES_MAX: usize = 100;
+/// What the frame of a chunk has beside the bytes of the update, at most: as `common/LEDGER.md` has it.
+pub const CHUNK_FRAME_BYTES_MAX: u64 = 60;
+/// From one question to the next while this site waits for the hours of its policy, in milliseconds: 14 hours
+/// are 840 records of 400 bytes, and what is asked meanwhile is answered within a minute.
+pub const HOURS_LOOK_MS_MAX: u64 = 60_000;
+/// Methods that a policy may list: each twice, which means no more than once.
+pub const POLICY_METHODS_MAX: usize = 10;

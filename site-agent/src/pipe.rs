@@ -32,6 +32,8 @@ pub enum ToWorker {
     Train { key: RoundKey, manifest: Digest, adapter: Digest },
     /// The round is over without us: stop and forget it.
     Abandon { key: RoundKey },
+    /// Stop after the present step and keep a checkpoint: the round is ordered again.
+    Suspend { key: RoundKey },
 }
 
 impl ToWorker {
@@ -40,7 +42,7 @@ impl ToWorker {
     pub fn run(&self) -> Option<RunId> {
         match self {
             Self::Prepare { key, .. } | Self::Train { key, .. } => Some(key.run),
-            Self::Abandon { .. } => None,
+            Self::Abandon { .. } | Self::Suspend { .. } => None,
         }
     }
 }
@@ -257,6 +259,8 @@ pub enum NotDone {
     TooManyRuns,
     /// Nobody here has agreed to the run, or this site has withdrawn from it.
     NotAgreed,
+    /// It is outside the hours in which this site trains.
+    OutsideHours,
 }
 
 /// The name of a round's raw update and of its training checkpoint, without an extension.

@@ -3,19 +3,26 @@
 //! by the worker (what only who reads the records can know). Invariant: a rule that refuses has a name in
 //! [`PolicyRule`], and no rule is skipped because a number is not a number.
 
+mod hours;
+mod method;
 mod rules;
 mod terms;
 mod text;
 
+pub use hours::Hours;
+pub use method::Method;
 pub use rules::PolicyRule;
 pub use terms::Check;
 
 use common::id::Digest;
-use common::limits::{ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, SITES_MAX};
+use common::limits::{ADAPTER_GROWTH_MAX, ADAPTER_NORM_MAX, CHUNK_BYTES_MAX, SITES_MAX};
 use common::run::TrainingSettings;
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{POLICY_BASES_MAX, UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN};
+use crate::limits::{
+    CHUNK_FRAME_BYTES_MAX, POLICY_BASES_MAX, POLICY_METHODS_MAX, UPDATE_MANTISSA_BITS_MAX,
+    UPDATE_MANTISSA_BITS_MIN,
+};
 
 /// Who agrees to a proposed run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +88,15 @@ pub struct PolicyConfig {
     /// Largest factor by which the norm of a tensor of the global adapter may exceed that in the last one
     /// taken.
     pub adapter_growth_max: f64,
+    /// Ways of combining updates that a run may have; empty: any.
+    pub methods: Vec<Method>,
+    /// Most bytes of updates that leave in 24 hours, over all runs, what is sent again included.
+    pub bytes_per_day_max: u64,
+    /// Hours of the day in which this site trains, such as "20:00-06:00 +08:00"; outside them it waits.
+    /// Empty: any.
+    pub hours: Hours,
+    /// Whether a run must have differential privacy. No run of this version can: with true none is taken.
+    pub privacy_required: bool,
 }
 
 impl Default for PolicyConfig {
@@ -107,6 +123,10 @@ impl Default for PolicyConfig {
             epochs_max: 100,
             updates_per_day_max: 100,
             adapter_growth_max: ADAPTER_GROWTH_MAX,
+            methods: Vec::new(),
+            bytes_per_day_max: 64 << 30,
+            hours: Hours::default(),
+            privacy_required: false,
         }
     }
 }
@@ -154,6 +174,12 @@ impl PolicyConfig {
             return Err(
                 "`policy.rounds_max`, `policy.rank_max` and `policy.run_bytes_max` must be at least 1",
             );
+        }
+        if self.bytes_per_day_max == 0 {
+            return Err("`policy.bytes_per_day_max` must be at least 1");
+        }
+        if self.methods.len() > POLICY_METHODS_MAX {
+            return Err("`policy.methods` must name each method once");
         }
         if self.bases.len() > POLICY_BASES_MAX {
             return Err("`policy.bases` must name at most 100 base models");
@@ -221,6 +247,14 @@ impl PolicyConfig {
         }
         let floor = last.map_or(0.0, |last| last as f64 * (1.0 - self.records_drop_max));
         if (records as f64) < floor { Err(PolicyRule::RecordsDropMax) } else { Ok(()) }
+    }
+
+    /// Whether so many bytes of an update may leave, after those of the last 24 hours: with the frames that
+    /// they leave in.
+    #[must_use]
+    pub fn has_room_today(&self, sent_bytes: u64, bytes: u64) -> bool {
+        let frames = bytes.div_ceil(CHUNK_BYTES_MAX as u64).saturating_mul(CHUNK_FRAME_BYTES_MAX);
+        sent_bytes.saturating_add(bytes).saturating_add(frames) <= self.bytes_per_day_max
     }
 
     /// Whether one more update may be made, after so many in the last 24 hours.

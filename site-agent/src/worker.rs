@@ -53,24 +53,28 @@ pub fn run(folder: &StateFolder, purpose: Purpose) -> Result<(), SiteError> {
 /// What the thread that reads orders tells the one that trains.
 #[derive(Default)]
 struct Shared {
-    /// The round to be abandoned, if any.
-    abandon: Mutex<Option<RoundKey>>,
+    /// The round to be stopped, if any, and whether it goes on later.
+    stop: Mutex<Option<(RoundKey, bool)>>,
     /// The pipe is closed: stop at the next step.
     closed: AtomicBool,
 }
 
 impl Shared {
-    fn abandoned(&self) -> Option<RoundKey> {
+    fn stopped(&self) -> Option<(RoundKey, bool)> {
         // A poisoned lock still holds a valid value: it is one assignment.
-        *self.abandon.lock().unwrap_or_else(PoisonError::into_inner)
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn set_abandoned(&self, key: Option<RoundKey>) {
-        *self.abandon.lock().unwrap_or_else(PoisonError::into_inner) = key;
+    fn is_stopped(&self, round: RoundKey) -> bool {
+        self.stopped().is_some_and(|(key, _)| key == round)
+    }
+
+    fn set_stopped(&self, stop: Option<(RoundKey, bool)>) {
+        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop;
     }
 }
 
-/// Reads orders while training goes on, so that `Abandon` is noticed at the next step.
+/// Reads orders while training goes on, so that `Abandon` and `Suspend` are noticed at the next step.
 fn read_orders(shared: Arc<Shared>) -> Result<Receiver<ToWorker>, SiteError> {
     let (sender, receiver): (SyncSender<ToWorker>, _) = sync_channel(ORDERS_MAX);
     std::thread::Builder::new()
@@ -79,11 +83,12 @@ fn read_orders(shared: Arc<Shared>) -> Result<Receiver<ToWorker>, SiteError> {
             let mut pipe = io::stdin().lock();
             while let Ok(Some(order)) = read_message::<ToWorker>(&mut pipe) {
                 match order {
-                    ToWorker::Abandon { key } => shared.set_abandoned(Some(key)),
+                    ToWorker::Abandon { key } => shared.set_stopped(Some((key, false))),
+                    ToWorker::Suspend { key } => shared.set_stopped(Some((key, true))),
                     ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } => {
-                        // Wanted again after it was abandoned: the later word counts.
-                        if shared.abandoned() == Some(key) {
-                            shared.set_abandoned(None);
+                        // Wanted again after it was stopped: the later word counts.
+                        if shared.is_stopped(key) {
+                            shared.set_stopped(None);
                         }
                     }
                 }
@@ -130,12 +135,14 @@ impl Worker {
                 self.trainer.forget(key);
                 Ok(())
             }
+            // The thread that reads orders has stopped the training.
+            ToWorker::Suspend { .. } => Ok(()),
         }
     }
 
     fn train(&mut self, order: &TrainOrder) -> Result<(), SiteError> {
         let key = order.key;
-        if self.shared.abandoned() == Some(key) {
+        if self.shared.is_stopped(key) {
             return Ok(());
         }
         tracing::info!(run = %key.run, round = key.round.0, "training");
@@ -173,16 +180,21 @@ struct RoundWatch {
     broken_pipe: Option<SiteError>,
 }
 
+impl RoundWatch {
+    fn is_to_stop(&self) -> bool {
+        self.broken_pipe.is_some()
+            || self.shared.closed.load(Ordering::SeqCst)
+            || self.shared.is_stopped(self.key)
+    }
+}
+
 impl Watch for RoundWatch {
     fn step(&mut self, report: &StepReport) -> Control {
         if let Some(progress) = self.pace.progress(report) {
             let message = FromWorker::Progress { key: self.key, progress };
             self.broken_pipe = write_message(&mut io::stdout().lock(), &message).err();
         }
-        let stop = self.broken_pipe.is_some()
-            || self.shared.closed.load(Ordering::SeqCst)
-            || self.shared.abandoned() == Some(self.key);
-        if stop { Control::Stop } else { Control::Continue }
+        if self.is_to_stop() { Control::Stop } else { Control::Continue }
     }
 
     fn warn(&mut self, warning: &str) {
@@ -191,6 +203,32 @@ impl Watch for RoundWatch {
 
     /// A round that is over without us is not continued.
     fn will_go_on(&self) -> bool {
-        self.shared.abandoned() != Some(self.key)
+        self.shared.stopped().is_none_or(|(key, goes_on)| goes_on || key != self.key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use common::id::{Round, RunId};
+
+    use super::*;
+
+    #[test]
+    fn a_suspended_round_stops_with_a_checkpoint_and_an_abandoned_one_without() {
+        let key = |round| RoundKey { run: RunId([1; 8]), round: Round(round) };
+        let watch = |stop| {
+            let shared = Arc::new(Shared::default());
+            shared.set_stopped(stop);
+            RoundWatch { key: key(1), pace: Pace::new(), shared, broken_pipe: None }
+        };
+        for (stop, is_stopped, goes_on) in [
+            (None, false, true),
+            (Some((key(2), false)), false, true),
+            (Some((key(1), true)), true, true),
+            (Some((key(1), false)), true, false),
+        ] {
+            let watch = watch(stop);
+            assert_eq!((watch.is_to_stop(), watch.will_go_on()), (is_stopped, goes_on), "{stop:?}");
+        }
     }
 }

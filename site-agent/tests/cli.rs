@@ -21,6 +21,8 @@ mod ledger;
 mod pipes;
 #[path = "cli/places.rs"]
 mod places;
+#[path = "cli/report.rs"]
+mod report;
 #[path = "cli/sandbox.rs"]
 mod sandbox;
 #[path = "cli/screening.rs"]

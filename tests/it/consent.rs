@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use common::clock::{Clock as _, SystemClock};
 use common::ledger::{Kind, Record};
 use serde_json::Value;
 use tests::consortium::Consortium;
@@ -55,6 +56,99 @@ fn a_run_waits_for_its_officers_and_goes_on_without_a_site_that_withdraws() -> R
     ensure!(status.history[0].updates.len() == 3, "the first one had it");
     consortium.sites[2].must_be_running()?;
     after_the_withdrawal(&consortium, &run)?;
+    the_report_has_it_all(&small, &consortium, &run)?;
+    consortium.stop();
+    Ok(())
+}
+
+#[test]
+fn a_site_waits_for_its_hours_and_then_takes_part() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, rounds: 1, ..Wish::default() })?;
+    let mut consortium = Consortium::create(small.setup.clone())?;
+    consortium.share_processors();
+    consortium.start_coordinator(&[])?;
+    consortium.join(0)?;
+    let path = consortium.sites[0].state().join("agent.toml");
+    let text = std::fs::read_to_string(&path)?;
+    // An hour that begins in half a day.
+    let hour = SystemClock.now().0 / 3_600_000 + 12;
+    let closed = format!("hours = \"{:02}:00-{:02}:00 +00:00\"", hour % 24, (hour + 1) % 24);
+    std::fs::write(&path, text.replace("hours = \"\"", &closed))?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let run = consortium.launch(&small.run_file)?;
+    let (within, pause) = (COMMAND_WITHIN, Duration::from_millis(50));
+    wait::until("the wait", within, pause, consortium.logs(), &Interrupt::default(), || {
+        let said = consortium.sites[0].stderr_since_start();
+        Ok::<_, tests::failure::Failure>(said.contains("outside the hours").then_some(()))
+    })?;
+    let status = consortium.sites[0].run(&["status", "--json"], COMMAND_WITHIN)?.success()?;
+    let status: Value = serde_json::from_str(&status)?;
+    let hours = &status["training_hours"];
+    ensure!(hours["open"] == false && hours["opens"].is_string(), "{hours}");
+    let words = consortium.sites[0].run(&["status"], COMMAND_WITHIN)?.success()?;
+    ensure!(words.contains("(not now; from "), "{words}");
+    let ledger = consortium.sites[0].state().join("ledger/ledger.log");
+    let ledger = std::fs::read_to_string(ledger)?;
+    ensure!(!ledger.contains("\"kind\":\"ready\"") && !ledger.contains("\"kind\":\"failed\""), "{ledger}");
+    consortium.sites[0].stop();
+    std::fs::write(&path, text)?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let status = consortium.wait_published(&run, RUN_WITHIN)?;
+    ensure!(status.history[0].updates == ["site-1"], "{:?}", status.history);
+    consortium.stop();
+    Ok(())
+}
+
+/// A training that stops when the hours end goes on from its checkpoint, and gives the bytes of one that
+/// nobody stopped.
+#[test]
+#[ignore = "minutes: run by deploy/long-tests"]
+fn a_training_that_is_stopped_by_its_hours_gives_the_same_bytes() -> Result<()> {
+    let small = Small::new(&Wish { sites: 1, rounds: 1, records: 160, ..Wish::default() })?;
+    let mut file = RunFile::read(&small.run_file)?;
+    file.set_integer("training", "epochs", 100);
+    file.set_integer("quorum", "deadline_s", 3600);
+    file.write(&small.run_file)?;
+    let mut consortium = small.start()?;
+    let path = consortium.sites[0].state().join("agent.toml");
+    let text = std::fs::read_to_string(&path)?;
+    let run = consortium.launch(&small.run_file)?;
+    let undisturbed = consortium.wait_published(&run, RUN_WITHIN)?.adapter;
+
+    consortium.sites[0].stop();
+    // Late enough that training has begun, and soon enough that it has not ended.
+    while !(40_000..50_000).contains(&(SystemClock.now().0 % 60_000)) {
+        std::thread::sleep(Duration::from_millis(200));
+    }
+    let minute = SystemClock.now().0 / 60_000;
+    let clock = |minute: u64| format!("{:02}:{:02}", minute / 60 % 24, minute % 60);
+    let hours = format!("hours = \"{}-{} +00:00\"", clock(minute), clock(minute + 1));
+    std::fs::write(&path, text.replace("hours = \"\"", &hours))?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let run = consortium.launch(&small.run_file)?;
+    let said = |consortium: &Consortium, words: &str| {
+        let (within, pause) = (RUN_WITHIN, Duration::from_millis(50));
+        wait::until("the site", within, pause, consortium.logs(), &Interrupt::default(), || {
+            let said = consortium.sites[0].stderr_since_start();
+            Ok::<_, tests::failure::Failure>(said.contains(words).then_some(()))
+        })
+    };
+    said(&consortium, "outside the hours")?;
+    let checkpoint = consortium.sites[0].state().join("work").join(format!("{run}-00001.checkpoint"));
+    ensure!(checkpoint.exists(), "it keeps what it has");
+    std::thread::sleep(Duration::from_secs(5));
+    ensure!(checkpoint.exists(), "also later");
+    consortium.sites[0].stop();
+    std::fs::write(&path, text)?;
+    consortium.sign_policy(0)?;
+    consortium.start_site(0, &[])?;
+    let disturbed = consortium.wait_published(&run, RUN_WITHIN)?.adapter;
+    let log = std::fs::read_to_string(consortium.sites[0].state().join("logs/worker.log"))?;
+    ensure!(log.contains("training is resumed from a checkpoint"), "{log}");
+    ensure!(disturbed == undisturbed, "{disturbed} and {undisturbed}");
     consortium.stop();
     Ok(())
 }
@@ -71,6 +165,34 @@ fn after_the_withdrawal(consortium: &Consortium, run: &str) -> Result<()> {
         .collect();
     ensure!(of_run[..2] == [Kind::Approval, Kind::Decide], "{of_run:?}");
     ensure!(of_run[of_run.len() - 2..] == [Kind::Withdrawal, Kind::Decide], "{of_run:?}");
+    Ok(())
+}
+
+/// The officer's report, beside the running agent: who decided, what left to whom, which receipts fit.
+fn the_report_has_it_all(small: &Small, consortium: &Consortium, run: &str) -> Result<()> {
+    let facts: Value = serde_json::from_str(&site(consortium, &["ledger", "report", run, "--json"], 0)?)?;
+    let ledger = &facts["ledger"];
+    ensure!(ledger["verified"] == true && ledger["receipts"]["fit"].as_u64() >= Some(1), "{ledger}");
+    let found = &facts["runs"]["shown"][0];
+    let decisions = found["decisions"]["shown"].as_array().context("decisions")?;
+    let choices: Vec<_> = decisions.iter().map(|one| (&one["choice"], &one["decided_by"])).collect();
+    ensure!(choices[0] == (&"approved".into(), &"officer".into()), "{choices:?}");
+    ensure!(choices[1] == (&"withdrawn".into(), &"unsigned".into()), "{choices:?}");
+    ensure!(decisions.iter().all(|one| one["sequence"].is_u64()), "both are in the ledger: {decisions:?}");
+    ensure!(found["notes_without_decision"]["shown"] == serde_json::json!([]), "{found}");
+    let first = &found["rounds"]["shown"][1];
+    ensure!(first["round"] == 1 && first["update"]["receipt"] == "fits", "{first}");
+    ensure!(found["data"]["shown"][0]["screening"]["used"].as_u64() > Some(0), "{found}");
+    let peers = facts["recipient"]["peers"].as_array().context("peers")?;
+    ensure!(peers.len() == 1 && peers[0]["authority"] == facts["recipient"]["authority"], "{peers:?}");
+    ensure!(facts["policy"]["noted"] == true && facts["officer"].is_string(), "{facts}");
+    ensure!(facts["locks"]["missing"] == serde_json::json!([]), "{}", facts["locks"]);
+    for (language, words) in [("en", "The ledger is intact"), ("zh", "台账完整")] {
+        let out = small.folder.path().join(language).with_extension("html").to_string_lossy().into_owned();
+        site(consortium, &["ledger", "report", "--out", &out, "--language", language], 0)?;
+        let page = std::fs::read_to_string(&out)?;
+        ensure!(page.contains(words) && page.contains(run) && !page.contains("<script"), "{page}");
+    }
     Ok(())
 }
 

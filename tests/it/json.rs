@@ -47,7 +47,7 @@ const LINES: [&str; 5] = [
     "site-agent logs",
 ];
 /// Objects whose keys are data, not words of the schema.
-const MAPS: [(&str, &[&str]); 10] = [
+const MAPS: [(&str, &[&str]); 11] = [
     ("coordinator ledger", &["kinds"]),
     ("coordinator report", &["provenance.settings"]),
     ("coordinator status", &["history[].missing", "history[].weights"]),
@@ -66,6 +66,7 @@ const MAPS: [(&str, &[&str]); 10] = [
         ],
     ),
     ("site-agent ledger reconcile", &["not_arrived"]),
+    ("site-agent ledger report", &["runs.shown[].data.shown[].screening.findings"]),
     ("site-agent ledger verify", &["data", "kinds"]),
     ("site-agent waiver check", &["accepted", "not_waived"]),
     ("site-agent waiver new", &["accepted", "not_waived"]),
@@ -296,6 +297,7 @@ impl Asked {
         self.coordinator("ledger", &["site-1", "--out", &arrivals])?;
         self.site("ledger reconcile", &[&arrivals])?;
         self.site("leave", &["--dry-run"])?;
+        self.site("ledger report", &[])?;
         let (program, model, small) =
             (self.binaries.site_agent.clone(), self.path("moved"), self.path("nf4"));
         self.alone(&program, "site-agent data check", &[&records, "--model", &model])?;

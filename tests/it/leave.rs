@@ -71,6 +71,9 @@ fn a_site_leaves_for_good_and_its_proofs_stay() -> Result<()> {
     }
     let (code, _, words) = site(&consortium, &["ledger", "verify"])?;
     ensure!(code == Some(0), "{words}");
+    let page = small.folder.path().join("report.html").to_string_lossy().into_owned();
+    let (code, _, words) = site(&consortium, &["ledger", "report", "--out", &page])?;
+    ensure!(code == Some(0) && fs::read_to_string(&page)?.contains("end of membership"), "{words}");
     let list = small.folder.path().join("list").to_string_lossy().into_owned();
     consortium.coordinator.run(&["ledger", "site-1", "--out", &list], COMMAND_WITHIN)?.success()?;
     let (code, _, words) = site(&consortium, &["ledger", "reconcile", &list])?;

@@ -19,7 +19,7 @@ use crate::config::AgentConfig;
 use crate::egress::Outbound;
 use crate::error::SiteError;
 use crate::gateway::connection::name_of;
-use crate::gateway::identity::{Coordinator, Identity};
+use crate::gateway::identity::{Coordinator, Identity, Papers};
 use crate::gateway::store::{FACT_LEFT_MS, Store};
 use crate::paths::StateFolder;
 
@@ -72,6 +72,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         if !is_done && !arguments.without_coordinator {
             tell_coordinator(&folder)?;
         }
+        // Who this site was stays readable: the one in use may stand beside its key only.
+        Papers::load(&folder.identity())?.keep_certificate(&folder.identity())?;
         store.set_fact(FACT_LEFT_MS, SystemClock.now().0)?;
         for (path, _) in &going {
             match fs::remove_file(path) {

@@ -1,9 +1,10 @@
-//! `site-agent ledger show|verify|receipts|reconcile|accept`: what left this hospital, whether the record of
-//! it is intact and complete, and what the officer decides if it is not. Offline. Run by `cli`.
+//! `site-agent ledger show|verify|receipts|report|reconcile|accept`: what left this hospital, whether the
+//! record of it is intact and complete, and what the officer decides if it is not. Offline. Run by `cli`.
 
 mod accept;
 mod receipts;
 mod reconcile;
+mod report;
 
 pub(in crate::cli) use self::receipts::read;
 
@@ -100,6 +101,13 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Write the privacy officer's report: one printable page, in Chinese or English.
+    ///
+    /// What left, by run, round and kind, and to whom; who decided what; the policy, the waiver and the locks
+    /// of this machine; which records were used; the ledger beside the coordinator's receipts; and what all
+    /// this does not prove. No text of a record.
+    #[command(after_long_help = report::EXAMPLES)]
+    Report(report::Arguments),
     /// Go on with a ledger that `ledger verify` refuses: the privacy officer's decision.
     ///
     /// The agent refuses to run on a ledger that lacks what the coordinator acknowledged. If it cannot be put
@@ -115,6 +123,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         Command::Show { state, json, last } => show(&state.open_joined()?, *json, *last),
         Command::Verify { state, json } => verify_and_print(&state.open_joined()?, *json),
         Command::Receipts { state, out, json } => receipts::export(&state.open_joined()?, out, *json),
+        Command::Report(arguments) => report::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
         Command::Reconcile(arguments) => reconcile::run(arguments),
     }
@@ -154,7 +163,7 @@ fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError
     let known = receipts::knowledge(folder)?;
     let (records, summary) = read(&folder.ledger())?;
     let beside = known.map(|known| receipts::compare(&records, &known)).unwrap_or_default();
-    let is_verified = beside.reasons.is_empty() && !beside.is_refused;
+    let is_verified = beside.is_verified();
     if as_json {
         print_json(&as_document(&records, &summary, &beside, is_verified))?;
     } else if is_verified {

@@ -169,7 +169,7 @@ fn name(key: &str) -> &str {
 }
 
 /// Rules that nobody can look at before the records, the update or the global adapter are there.
-fn in_each_round(policy: &PolicyConfig) -> [(&'static str, String); 8] {
+fn in_each_round(policy: &PolicyConfig) -> [(&'static str, String); 10] {
     [
         ("records_min", format!("at least {}", policy.records_min)),
         ("step_records_min", format!("at least {}", policy.step_records_min)),
@@ -177,9 +177,19 @@ fn in_each_round(policy: &PolicyConfig) -> [(&'static str, String); 8] {
         ("steps_min", format!("at least {}", policy.steps_min)),
         ("records_drop_max", format!("at most {}", policy.records_drop_max)),
         ("updates_per_day_max", format!("at most {}", policy.updates_per_day_max)),
+        ("bytes_per_day_max", format!("at most {} in 24 hours, over all runs", policy.bytes_per_day_max)),
+        ("hours", hours(policy)),
         ("update_norm_max", format!("at most {}", policy.update_norm_max)),
         ("adapter_growth_max", format!("at most {}", policy.adapter_growth_max)),
     ]
+}
+
+fn hours(policy: &PolicyConfig) -> String {
+    if policy.hours.are_set() {
+        format!("{}; outside them this site waits", policy.hours)
+    } else {
+        "any".to_owned()
+    }
 }
 
 /// What is wrong with a policy that decides and bears no signature of the officer's.

@@ -17,6 +17,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::gateway::store::memory::Said;
 use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
+use crate::policy::Hours;
 use runs::Runs;
 
 const EXAMPLES: &str = "\
@@ -86,6 +87,7 @@ fn overview(known: &Known) -> String {
             "too close to held-out",
             too_close.map_or_else(|| "never compared".to_owned(), |count| count.to_string()),
         ),
+        ("training hours", hours(config.policy.hours)),
         ("rounds done, ever", done(updates).count().to_string()),
         ("bytes sent, ever", ledger.bytes.to_string()),
         ("of these, updates", update_bytes(ledger).to_string()),
@@ -153,6 +155,7 @@ fn as_json(known: &Known) -> serde_json::Value {
         "data": config.data,
         "records": records,
         "records_too_close_to_held_out": too_close,
+        "training_hours": hours_as_json(config.policy.hours),
         "rounds_done": done(updates).count(),
         "bytes_sent": ledger.bytes,
         "bits_beside_the_update_of_a_round": ROUND_BITS,
@@ -190,6 +193,26 @@ fn by_the_receipt(known: Option<&(u64, ReceiptBody)>) -> String {
             format!("{received_bytes} of {sent} bytes arrived (records {first_sequence} to {last_sequence})")
         },
     )
+}
+
+/// The hours of the policy, and where they stand now.
+fn hours(hours: Hours) -> String {
+    let now_ms = SystemClock.now().0;
+    match hours.wait_ms(now_ms) {
+        None if !hours.are_set() => "any".to_owned(),
+        None => format!("{hours} (now)"),
+        Some(wait_ms) => format!("{hours} (not now; from {} on)", table::utc(now_ms + wait_ms)),
+    }
+}
+
+fn hours_as_json(hours: Hours) -> serde_json::Value {
+    let now_ms = SystemClock.now().0;
+    let wait_ms = hours.wait_ms(now_ms);
+    json!({
+        "hours": hours.to_string(),
+        "open": wait_ms.is_none(),
+        "opens": wait_ms.map(|wait_ms| table::utc(now_ms + wait_ms)),
+    })
 }
 
 fn in_words(said: Said, at_ms: u64) -> String {

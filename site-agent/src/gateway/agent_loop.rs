@@ -74,6 +74,8 @@ pub struct Course {
     doubted: BTreeSet<i64>,
     /// Until when an officer is expected to decide: until then polls are short.
     watched_until: Option<Instant>,
+    /// It is outside the hours of the policy, and that was said.
+    waits_for_hours: bool,
     /// How often a worker asked for a comparison in the present round.
     blindings: u32,
     /// When it was last looked for what replays need no more, by this process's clock.
@@ -94,6 +96,7 @@ impl Default for Course {
             proposed: BTreeSet::new(),
             doubted: BTreeSet::new(),
             watched_until: None,
+            waits_for_hours: false,
             blindings: 0,
             replays_tidied_ms: None,
             pace: Pace::default(),
@@ -177,7 +180,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Says what was not done. What no honest coordinator causes makes the next pauses longer.
     fn not_done(&mut self, why: NotDone) {
-        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed) {
+        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed | NotDone::OutsideHours) {
             self.course.pace.odd();
         }
         tracing::warn!(?why, "not done");
@@ -203,6 +206,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 if self.is_withdrawn(agent.phase)? {
                     self.not_done(NotDone::NotAgreed);
                     return Ok(Some(Event::Hindered));
+                }
+                if self.is_outside_hours() {
+                    return Ok(Some(Event::HoursEnded));
                 }
                 look = Instant::now() + pause;
             }
@@ -296,30 +302,19 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         })
     }
 
-    fn worker_gone(&mut self, agent: &Agent) -> Result<Event, SiteError> {
-        let failures = match agent.phase {
-            Phase::Preparing(assignment) | Phase::Training(assignment) => {
-                self.store.count_failure(assignment.key)?
-            }
-            _ => 0,
-        };
-        Ok(Event::WorkerGone { failures })
-    }
-
     /// Does one thing; returns the resulting event, unless the worker will report it.
     async fn perform(&mut self, effect: Effect) -> Result<Option<Event>, SiteError> {
         match effect {
             Effect::Poll => self.poll().await.map(Some),
             Effect::Pause => {
-                let pause_ms = self.course.pace.pause_ms();
+                let pause_ms = self.pause_ms();
                 self.course.rest(pause_ms).await;
                 Ok(None)
             }
             Effect::Consider(proposal) => self.consider(proposal).await.map(Some),
             Effect::Fetch(assignment) => self.fetch(assignment).await.map(Some),
             Effect::Prepare(assignment) => {
-                self.output.order(ToWorker::Prepare { key: assignment.key, manifest: assignment.manifest });
-                Ok(None)
+                Ok(self.order(ToWorker::Prepare { key: assignment.key, manifest: assignment.manifest }))
             }
             Effect::Compare { key, facts } => {
                 let now_ms = self.clock.now().0;
@@ -341,13 +336,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Effect::Train(assignment) => {
                 let Assignment { key, manifest, adapter, .. } = assignment;
-                self.output.order(ToWorker::Train { key, manifest, adapter });
-                Ok(None)
+                Ok(self.order(ToWorker::Train { key, manifest, adapter }))
             }
-            Effect::Abandon(key) => {
-                self.output.order(ToWorker::Abandon { key });
-                Ok(None)
-            }
+            Effect::Abandon(key) => Ok(self.order(ToWorker::Abandon { key })),
+            Effect::Suspend(key) => Ok(self.order(ToWorker::Suspend { key })),
             Effect::Protect { assignment, facts } => self.protect(assignment, &facts).map(Some),
             Effect::Send(key) => self.send(key).await.map(Some),
             Effect::Report { key, reason } => self.report(key, reason).await.map(Some),
@@ -366,6 +358,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 Ok(None)
             }
         }
+    }
+
+    /// The worker reports what comes of it.
+    fn order(&mut self, order: ToWorker) -> Option<Event> {
+        self.output.order(order);
+        None
     }
 
     /// The exchange about the held-out set, with what it needs of this loop.
@@ -433,7 +431,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 });
             }
         }
-        // Before the round counts as begun: waiting for room may take days.
+        // Before the round counts as begun: waiting for the hours or for room may take days.
+        if self.is_outside_hours() {
+            return Ok(Event::Hindered);
+        }
         if adapter_bytes <= adapter_bytes_max && !self.make_room(adapter_bytes)? {
             self.not_done(NotDone::NoRoom);
             return Ok(Event::Hindered);

@@ -247,6 +247,11 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         self.egress.consent().consent(run)
     }
 
+    /// Bytes of chunks of updates that left in 24 hours.
+    pub fn update_bytes_of_a_day(&self) -> u64 {
+        self.egress.update_bytes_of_a_day()
+    }
+
     /// Whose word counts here.
     pub fn judge(&self) -> &Judge {
         self.egress.consent().judge()

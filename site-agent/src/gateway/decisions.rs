@@ -86,7 +86,11 @@ impl Decider {
         Ok(Standing { receipts, set_aside, decisions: holds.iter().filter(|holds| **holds).count(), doubt })
     }
 
-    fn holds(&self, epoch: &Epoch) -> Result<bool, SiteError> {
+    /// Whether a decision counts: where an officer is trusted, it bears their signature.
+    ///
+    /// # Errors
+    /// `Io`, `Config` when the site's name cannot be read.
+    pub fn holds(&self, epoch: &Epoch) -> Result<bool, SiteError> {
         let Some(officer) = &self.officer else { return Ok(true) };
         let Some(signature) = &epoch.signature else { return Ok(false) };
         let site = Coordinator::load(&self.identity)?.site;

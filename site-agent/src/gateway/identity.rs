@@ -118,6 +118,54 @@ impl Identity {
     }
 }
 
+/// What anybody may see of an identity: also of a site that has left, and has no key.
+#[derive(Debug)]
+pub struct Papers {
+    pub coordinator: Coordinator,
+    pub authority_der: Vec<u8>,
+    /// The certificate in use.
+    pub certificate_der: Vec<u8>,
+}
+
+impl Papers {
+    /// Reads the folder.
+    ///
+    /// # Errors
+    /// `Io` or `Config`, with the file.
+    pub fn load(folder: &Path) -> Result<Self, SiteError> {
+        let read = |name: &str| {
+            let path = folder.join(name);
+            let text = fs::read_to_string(&path).map_err(|source| SiteError::unreadable(&path, source))?;
+            certs::tls::certificate_from_pem(&text)
+                .map_err(|error| SiteError::config(&path, error.to_string()))
+        };
+        let certificate_der = match renewal::load(folder)? {
+            Some(renewed) => renewed.certificate_der().to_vec(),
+            None => read(CERTIFICATE)?,
+        };
+        Ok(Self { coordinator: Coordinator::load(folder)?, authority_der: read(AUTHORITY)?, certificate_der })
+    }
+
+    /// Keeps the certificate in use where it can be read without a key.
+    ///
+    /// # Errors
+    /// `Io`, with the file.
+    pub fn keep_certificate(&self, folder: &Path) -> Result<(), SiteError> {
+        let path = folder.join(CERTIFICATE);
+        let text = certs::tls::certificate_to_pem(&self.certificate_der);
+        durable::write(&path, text.as_bytes(), durable::ORDINARY)
+            .map_err(|source| SiteError::io(&path, source))
+    }
+
+    /// As [`Identity::peer`].
+    ///
+    /// # Errors
+    /// `Config` when the CA's certificate cannot be read.
+    pub fn peer(&self) -> Result<Digest, SiteError> {
+        peer_of(&self.authority_der)
+    }
+}
+
 impl Coordinator {
     /// Reads the file in the identity's folder.
     ///

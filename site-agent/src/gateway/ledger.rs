@@ -5,6 +5,8 @@
 //! leaves; a sequence number is used once; a line that a crash left half written was never followed by a send
 //! and is cut off on the next start, which the caller logs. Format and verification are `common::ledger`'s.
 
+mod day;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
@@ -17,6 +19,7 @@ use common::ledger::{self, Kind, LedgerError, Prover, Reading, Record, Verifier}
 use common::limits::{LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN};
 use common::wire::message::LedgerHead;
 
+use self::day::Day;
 use crate::error::SiteError;
 
 /// What is known of a frame before it is sent.
@@ -52,6 +55,8 @@ pub struct LedgerWriter {
     verifier: Verifier,
     /// What was noted last, by kind and run: 32 bytes a run.
     noted: Noted,
+    /// Bytes of updates that left lately.
+    day: Day,
     /// Bytes of whole records in the file.
     whole_bytes: u64,
     /// A failed write that could not be undone; nothing may be appended, so nothing may be sent.
@@ -133,6 +138,7 @@ impl LedgerWriter {
             file,
             verifier: Verifier::default(),
             noted: Noted::new(),
+            day: Day::default(),
             whole_bytes: 0,
             broken: false,
         };
@@ -142,16 +148,17 @@ impl LedgerWriter {
 
     /// Reads the file from its start. Returns how many bytes stand behind the last whole record.
     fn read_all(&mut self, mut see: impl FnMut(&Record)) -> Result<u64, SiteError> {
-        let mut noted = Noted::new();
+        let (mut noted, mut day) = (Noted::new(), Day::default());
         let each = |record: &Record| {
             remember(&mut noted, record);
+            day.add(record);
             see(record);
         };
         let reading =
             ledger::read(BufReader::new(&self.file), each).map_err(|error| self.not_intact(&error))?;
         let Reading { verifier, whole_bytes, torn_bytes } = reading;
         self.verifier = verifier;
-        self.noted = noted;
+        (self.noted, self.day) = (noted, day);
         self.whole_bytes = whole_bytes;
         Ok(torn_bytes)
     }
@@ -167,6 +174,13 @@ impl LedgerWriter {
     pub fn head(&self) -> LedgerHead {
         let summary = self.verifier.summary();
         LedgerHead { size: summary.records, root: summary.root }
+    }
+
+    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Where the clock went back, those
+    /// before the newest record.
+    #[must_use]
+    pub fn update_bytes_of_a_day(&self, now_ms: u64) -> u64 {
+        self.day.bytes(now_ms.max(self.verifier.time_ms()))
     }
 
     /// The proof that the ledger as it is now extends its first `from` records: hashes, none if it has no
@@ -221,6 +235,7 @@ impl LedgerWriter {
         }
         self.verifier = verifier;
         remember(&mut self.noted, &record);
+        self.day.add(&record);
         self.whole_bytes += line.len() as u64;
         Ok(sequence)
     }

@@ -112,6 +112,8 @@ pub enum Event {
     Noted,
     /// The coordinator did not do what we asked.
     Refused { refusal: Refusal },
+    /// The hours in which this site trains are over.
+    HoursEnded,
     /// This site does not take part in the run under these terms.
     TermsRefused,
     /// What the coordinator or the worker asked for or answered cannot be done or taken; nothing of ours is
@@ -140,6 +142,8 @@ pub enum Effect {
     Train(Assignment),
     /// Have the worker stop.
     Abandon(RoundKey),
+    /// Have the worker stop and keep what it has.
+    Suspend(RoundKey),
     /// Check the raw update and put it into the outbox.
     Protect { assignment: Assignment, facts: RawFacts },
     /// Send the update from the outbox until there is a receipt.
@@ -173,10 +177,9 @@ impl Agent {
         use Phase::{
             AwaitingWorker, Comparing, Fetching, Idle, Preparing, Protecting, Reporting, Sending, Training,
         };
-        if event == Event::Hindered {
-            return self.hindered();
-        }
         match (self.phase, event) {
+            (_, Event::Hindered) => self.hindered(),
+            (_, Event::HoursEnded) => self.hours_ended(),
             (Idle, Event::NothingToDo) => (self, vec![Effect::Poll]),
             (Idle, Event::RunOver { run, end }) => (self, vec![Effect::Forget(run, end), Effect::Poll]),
             (Idle, Event::Proposed { proposal }) => (self, vec![Effect::Consider(proposal)]),
@@ -277,6 +280,16 @@ impl Agent {
             | Phase::Protecting(_)
             | Phase::Sending(_)
             | Phase::Reporting(_) => self.idle_after_pause(),
+        }
+    }
+
+    /// Has the worker stop and keep what it has of the round, and asks again later.
+    fn hours_ended(self) -> (Self, Vec<Effect>) {
+        match self.phase {
+            Phase::Preparing(at) | Phase::Training(at) | Phase::AwaitingWorker(at) => {
+                self.to(Phase::Idle, vec![Effect::Suspend(at.key), Effect::Pause, Effect::Poll])
+            }
+            _ => (self, vec![]),
         }
     }
 

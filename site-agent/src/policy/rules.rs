@@ -47,6 +47,12 @@ pub enum PolicyRule {
     Bases,
     /// `overlap`
     Overlap,
+    /// `methods`
+    Methods,
+    /// `bytes_per_day_max`
+    BytesPerDayMax,
+    /// `privacy_required`
+    PrivacyRequired,
 }
 
 impl std::fmt::Display for PolicyRule {
@@ -72,6 +78,11 @@ impl std::fmt::Display for PolicyRule {
             Self::UpdateBytesMax => "its adapter is too many bytes (update_bytes_max)",
             Self::Bases => "its base model is not one of those allowed here (bases)",
             Self::Overlap => "it compares records with the consortium's held-out set (overlap)",
+            Self::Methods => "it combines updates in a way that is not allowed here (methods)",
+            Self::BytesPerDayMax => "too many bytes of updates in 24 hours (bytes_per_day_max)",
+            Self::PrivacyRequired => {
+                "it has no differential privacy, which no run of this version has (privacy_required)"
+            }
         })
     }
 }

@@ -7,7 +7,7 @@
 use common::page::grouped;
 use common::run::{Epochs, LocalWork, RunManifest};
 
-use super::{PolicyConfig, PolicyRule};
+use super::{Method, PolicyConfig, PolicyRule};
 
 /// What a rule says of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,41 @@ impl PolicyConfig {
         }];
         checks.extend(self.checks_of_training(manifest));
         checks.extend(self.checks_of_extent(manifest));
+        checks.extend(self.checks_of_manner(manifest));
         checks
+    }
+
+    /// How updates are combined, what protects them, and whether one may leave in a day at all.
+    fn checks_of_manner(&self, manifest: &RunManifest) -> [Check; 3] {
+        let method = Method::of(&manifest.aggregation);
+        let methods = self.methods.iter().map(|method| method.word()).collect::<Vec<_>>().join(", ");
+        [
+            Check {
+                rule: PolicyRule::Methods,
+                key: "methods",
+                what: "how updates are combined",
+                allowed: if methods.is_empty() { "any".to_owned() } else { methods },
+                asked: method.word().to_owned(),
+                holds: self.methods.is_empty() || self.methods.contains(&method),
+            },
+            Check {
+                rule: PolicyRule::PrivacyRequired,
+                key: "privacy_required",
+                what: "differential privacy",
+                allowed: if self.privacy_required { "required" } else { "not required" }.to_owned(),
+                // The terms of no run of this version have a place for it.
+                asked: "none".to_owned(),
+                holds: !self.privacy_required,
+            },
+            Check {
+                rule: PolicyRule::BytesPerDayMax,
+                key: "bytes_per_day_max",
+                what: "bytes of an update, of a day's",
+                allowed: format!("at most {}", grouped(self.bytes_per_day_max)),
+                asked: grouped(manifest.adapter_bytes),
+                holds: self.has_room_today(0, manifest.adapter_bytes),
+            },
+        ]
     }
 
     fn checks_of_training(&self, manifest: &RunManifest) -> [Check; 4] {

@@ -3,7 +3,7 @@
 use common::id::{Digest, Point, RunId};
 use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, Epochs, HeldOutHashes, Member, OverlapTerms, Roster,
-    RunManifest, TensorSpec,
+    RunManifest, ServerOptimizer, TensorSpec,
 };
 use common::wire::message::PROTOCOL_VERSION;
 
@@ -208,4 +208,49 @@ fn numbers_of_the_new_rules_are_bounded() {
     assert!(wrong(|policy| policy.rank_max = 0).contains("rank_max"));
     assert!(wrong(|policy| policy.run_bytes_max = 0).contains("run_bytes_max"));
     assert!(wrong(|policy| policy.bases = vec![Digest([1; 32]); 101]).contains("bases"));
+}
+
+#[test]
+fn methods_privacy_and_an_update_that_no_day_has_room_for_are_refused_by_rule() {
+    let refused = |change: fn(&mut PolicyConfig, &mut RunManifest)| {
+        let (mut policy, mut manifest) = (PolicyConfig::default(), manifest());
+        change(&mut policy, &mut manifest);
+        assert_eq!(policy.validate(), Ok(()));
+        policy.permits_terms(&manifest).err()
+    };
+    assert_eq!(refused(|policy, _| policy.methods = vec![Method::FedAvg]), None);
+    assert_eq!(refused(|policy, _| policy.methods = vec![Method::FedAvgM]), Some(PolicyRule::Methods));
+    let both = |policy: &mut PolicyConfig, manifest: &mut RunManifest| {
+        policy.methods = vec![Method::FedAvg, Method::FedAvgM];
+        manifest.aggregation.server_optimizer = ServerOptimizer::Momentum;
+    };
+    assert_eq!(refused(both), None);
+    let mut with_momentum = manifest();
+    with_momentum.aggregation.server_optimizer = ServerOptimizer::Momentum;
+    let mean_only = PolicyConfig { methods: vec![Method::FedAvg], ..PolicyConfig::default() };
+    assert_eq!(mean_only.permits_terms(&with_momentum), Err(PolicyRule::Methods));
+    assert_eq!(PolicyConfig::default().permits_terms(&with_momentum), Ok(()));
+    assert_eq!(refused(|policy, _| policy.privacy_required = true), Some(PolicyRule::PrivacyRequired));
+    assert_eq!(refused(|policy, manifest| policy.bytes_per_day_max = manifest.adapter_bytes + 60), None);
+    let too_small = |policy: &mut PolicyConfig, manifest: &mut RunManifest| {
+        policy.bytes_per_day_max = manifest.adapter_bytes + 59
+    };
+    assert_eq!(refused(too_small), Some(PolicyRule::BytesPerDayMax), "the frame is counted");
+    // When this site trains is no question of a run's terms.
+    assert_eq!(refused(|policy, _| policy.hours = "10:00-11:00 +00:00".parse().unwrap()), None);
+}
+
+#[test]
+fn a_days_bytes_are_those_that_left_and_those_that_are_to_leave() {
+    let policy = PolicyConfig { bytes_per_day_max: 1000, ..PolicyConfig::default() };
+    assert!(policy.has_room_today(0, 940) && !policy.has_room_today(1, 940));
+    assert!(policy.has_room_today(1000, 0) && !policy.has_room_today(u64::MAX, u64::MAX));
+    let unlimited = PolicyConfig { bytes_per_day_max: u64::MAX, ..PolicyConfig::default() };
+    assert!(unlimited.has_room_today(5, 1 << 40));
+    for wrong in [
+        PolicyConfig { bytes_per_day_max: 0, ..PolicyConfig::default() },
+        PolicyConfig { methods: vec![Method::FedAvg; 11], ..PolicyConfig::default() },
+    ] {
+        assert!(wrong.validate().is_err());
+    }
 }

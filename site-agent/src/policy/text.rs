@@ -59,7 +59,7 @@ impl PolicyConfig {
              # Updates in 24 hours, at most.\n\
              updates_per_day_max = {}\n\
              # How much larger a tensor of the global adapter may be than in the last one taken.\n\
-             adapter_growth_max = {:?}\n",
+             adapter_growth_max = {:?}\n{}",
             match self.approval {
                 Approval::Ask => "ask",
                 Approval::Auto => "auto",
@@ -84,6 +84,27 @@ impl PolicyConfig {
             self.epochs_max,
             self.updates_per_day_max,
             self.adapter_growth_max,
+            self.manner_to_toml(),
+        )
+    }
+
+    /// How a run combines and protects updates, how much leaves in a day, and when this site trains.
+    fn manner_to_toml(&self) -> String {
+        format!(
+            "# Ways of combining updates that a run may have: \"fedavg\" (the mean), \"fedavgm\", \"fedadam\", \"fedyogi\",\n\
+             # \"fedadagrad\" (the mean, then the server's optimiser); [] is any.\n\
+             methods = [{}]\n\
+             # Bytes of updates that leave in 24 hours, at most, over all runs.\n\
+             bytes_per_day_max = {}\n\
+             # Hours of the day in which this site trains, such as \"20:00-06:00 +08:00\" (from, until, how far the clock on\n\
+             # the wall is ahead of UTC); outside them it waits. \"\" is any time.\n\
+             hours = \"{}\"\n\
+             # Whether a run must have differential privacy. No run of this version has: with true none is taken.\n\
+             privacy_required = {}\n",
+            self.methods.iter().map(|method| format!("\"{}\"", method.word())).collect::<Vec<_>>().join(", "),
+            self.bytes_per_day_max,
+            self.hours,
+            self.privacy_required,
         )
     }
 }
@@ -91,6 +112,7 @@ impl PolicyConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::policy::Method;
 
     #[test]
     fn a_policy_has_one_canonical_text_and_every_key_is_in_it() {
@@ -117,6 +139,9 @@ mod tests {
             bases: vec![common::id::Digest([1; 32]), common::id::Digest([2; 32])],
             rounds_max: 7,
             approval: Approval::Auto,
+            methods: Method::ALL.to_vec(),
+            hours: "20:00-06:00 +08:00".parse().unwrap(),
+            privacy_required: true,
             ..PolicyConfig::default()
         };
         let text = policy.to_commented_toml();

@@ -258,6 +258,9 @@ fn why_not(why: NotDone) -> &'static str {
         NotDone::NotAgreed => {
             "nobody here has agreed to the run, or this site has withdrawn from it; see `site-agent runs`"
         }
+        NotDone::OutsideHours => {
+            "it is outside the hours in which this site trains (agent.toml); it goes on when they begin, see `site-agent status`"
+        }
         NotDone::NotAllowedHere => "a check of this site says no (see logs/gateway.log); asking again later",
     }
 }

@@ -36,11 +36,7 @@ impl Words {
 
     /// An order goes to the worker. What is open about another round is of no use any more.
     pub(super) fn order(&mut self, order: &ToWorker) {
-        let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } | ToWorker::Abandon { key }) =
-            *order;
-        if matches!(order, ToWorker::Abandon { .. }) {
-            return;
-        }
+        let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. }) = *order else { return };
         if self.ordered != Some(key) {
             (self.data, self.compared, self.prepared, self.trained) = (0, 0, 0, 0);
             self.forbidden = 0;

@@ -14,7 +14,7 @@ use site_agent::gateway::store::{Store, Update};
 
 use crate::support::{Site, words};
 
-fn fill(site: &Site, records: u64) {
+pub(crate) fn fill(site: &Site, records: u64) {
     fill_from(site, records, 6);
 }
 
@@ -148,7 +148,7 @@ fn show_fits_a_terminal_and_gives_the_file_back_as_json() {
 
 /// A site called `cardiology` with a ledger of twenty records and a receipt for the commit in it that the
 /// coordinator signed, though its hash is of something else.
-fn with_a_false_receipt() -> Site {
+pub(crate) fn with_a_false_receipt() -> Site {
     let site = Site::new();
     fill(&site, 20);
     let signer = certs::ReceiptSigningKey::generate().unwrap();

@@ -43,11 +43,18 @@ pub(super) struct Beside {
 /// What this site knows of its ledger. Read before the ledger: a running agent adds a record first, and knows
 /// of it afterwards.
 pub(super) struct Knowledge {
-    taken: Option<LedgerHead>,
-    standing: Standing,
+    pub(super) taken: Option<LedgerHead>,
+    pub(super) standing: Standing,
     /// Receipts that the coordinator's key did not sign.
-    unsigned: Vec<RoundKey>,
+    pub(super) unsigned: Vec<RoundKey>,
     said: Option<Said>,
+}
+
+impl Beside {
+    /// Whether the ledger fits all of it.
+    pub(super) fn is_verified(&self) -> bool {
+        self.reasons.is_empty() && !self.is_refused
+    }
 }
 
 /// Reads it. `None` where there is no database.

@@ -11,7 +11,7 @@ use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
 use crate::gateway::output::Output;
-use crate::gateway::state::{Event, Known};
+use crate::gateway::state::{Agent, Event, Known, Phase};
 use crate::pipe::{NotDone, Notice};
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
@@ -40,6 +40,20 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             Some(reason) => Known::GivenUp { reason, is_told },
             None => Known::Nothing { failures },
         })
+    }
+
+    /// The worker's process ended: a failure of the round that it was at.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub(super) fn worker_gone(&mut self, agent: &Agent) -> Result<Event, SiteError> {
+        let failures = match agent.phase {
+            Phase::Preparing(assignment) | Phase::Training(assignment) => {
+                self.store.count_failure(assignment.key)?
+            }
+            _ => 0,
+        };
+        Ok(Event::WorkerGone { failures })
     }
 
     /// Remembers that this round is given up, and tells.

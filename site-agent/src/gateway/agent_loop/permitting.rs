@@ -13,8 +13,8 @@ use crate::gateway::connection::Connector;
 use crate::gateway::global_adapter::{self, Refused};
 use crate::gateway::output::Output;
 use crate::gateway::state::Event;
-use crate::limits::UPDATES_PERIOD_MS_MIN;
-use crate::pipe::Notice;
+use crate::limits::{HOURS_LOOK_MS_MAX, UPDATES_PERIOD_MS_MIN};
+use crate::pipe::{NotDone, Notice};
 use crate::policy::PolicyRule;
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
@@ -29,7 +29,28 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
         let since_ms = self.clock.now().0.saturating_sub(UPDATES_PERIOD_MS_MIN);
         let updates = self.store.updates_since(since_ms)?;
-        Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)))
+        let has_room = policy.has_room_today(self.connection.update_bytes_of_a_day(), manifest.adapter_bytes);
+        let room = if has_room { Ok(()) } else { Err(PolicyRule::BytesPerDayMax) };
+        Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)).and(room))
+    }
+
+    /// Whether it is outside the hours in which this site trains. Said once, until they begin.
+    pub(super) fn is_outside_hours(&mut self) -> bool {
+        let is_outside = self.config.policy.hours.wait_ms(self.clock.now().0).is_some();
+        if is_outside && !self.course.waits_for_hours {
+            self.not_done(NotDone::OutsideHours);
+        }
+        self.course.waits_for_hours = is_outside;
+        is_outside
+    }
+
+    /// How long to pause: while this site waits for its hours, until they begin, or a minute.
+    pub(super) fn pause_ms(&mut self) -> u64 {
+        let wait_ms = self.config.policy.hours.wait_ms(self.clock.now().0);
+        match wait_ms.filter(|_| self.course.waits_for_hours) {
+            Some(wait_ms) => wait_ms.min(HOURS_LOOK_MS_MAX),
+            None => self.course.pace.pause_ms(),
+        }
     }
 
     /// Whether the global adapter is one that this site trains on: of the run's shapes, bounded, and not far

@@ -32,6 +32,7 @@ use crate::policy::PolicyConfig;
 
 mod consenting;
 mod coordinator;
+mod limiting;
 mod renewing;
 mod worker;
 
@@ -297,7 +298,7 @@ impl Output for Watched {
                 };
                 say(FromWorker::Finished { key, facts });
             }
-            ToWorker::Abandon { .. } => {}
+            ToWorker::Abandon { .. } | ToWorker::Suspend { .. } => {}
         }
     }
 }

@@ -48,6 +48,23 @@ fn training() -> Agent {
 }
 
 #[test]
+fn when_the_hours_end_the_worker_keeps_what_it_has_and_the_round_is_not_given_up() {
+    let key = assignment(1).key;
+    let preparing = run(Agent::new(3), &[fresh(1), Event::Fetched]).0;
+    for agent in [preparing, training()] {
+        let (after, effects) = agent.step(Event::HoursEnded);
+        assert_eq!(
+            (after.phase, effects),
+            (Phase::Idle, vec![Effect::Suspend(key), Effect::Pause, Effect::Poll])
+        );
+    }
+    let sending = run(training(), &[Event::Trained { key, facts: facts() }, Event::Protected]).0;
+    for agent in [Agent::new(3), sending] {
+        assert_eq!(agent.step(Event::HoursEnded), (agent, Vec::new()), "what was trained leaves at any time");
+    }
+}
+
+#[test]
 fn a_round_goes_through_every_stage_in_order() {
     let work = assignment(1);
     let trained = Event::Trained { key: work.key, facts: facts() };

@@ -205,6 +205,20 @@ impl Store {
         Ok(self.connection.query_row(query, [key.0], |_| Ok(())).optional()?.is_some())
     }
 
+    /// The keys that this site has, or had, and since when, in milliseconds since 1970; the oldest first.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn own_keys(&self) -> Result<Vec<(Digest, u64)>, SiteError> {
+        if !self.has_table("own_keys")? {
+            return Ok(Vec::new());
+        }
+        let query = "SELECT key, since_ms FROM own_keys ORDER BY since_ms, key";
+        let mut statement = self.connection.prepare(query)?;
+        let keys = statement.query_map([], |row| Ok((Digest(row.get(0)?), from_sql(row.get(1)?))))?;
+        Ok(keys.collect::<Result<_, _>>()?)
+    }
+
     /// A database that an older version wrote, opened to read, lacks the newer tables.
     pub(super) fn has_table(&self, name: &str) -> Result<bool, SiteError> {
         let query = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = ?1";

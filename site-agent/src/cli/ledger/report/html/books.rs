@@ -1,0 +1,73 @@
+//! The ledger as a whole: size and root, the receipts beside it, and what an officer accepted of it. Called
+//! by `html`.
+
+use common::page::grouped;
+
+use super::page::{Page, Verdict, code, outside};
+use crate::cli::ledger::report::facts::Acceptance;
+use crate::language::officer::{self as w, Word};
+
+pub(super) fn ledger(page: &Page<'_>) -> String {
+    let ledger = &page.facts.ledger;
+    let taken = ledger.taken.as_ref().map_or_else(
+        || page.word(w::TAKEN_NOTHING),
+        |head| page.with(w::TAKEN, &[&grouped(head.records), &head.root]),
+    );
+    let mut pairs = vec![
+        (w::BOOKS_RECORDS, grouped(ledger.records)),
+        (w::BOOKS_ROOT, code(&ledger.root)),
+        (w::BOOKS_TAKEN, taken),
+    ];
+    if let (Some(first), Some(last)) = (&ledger.first, &ledger.last) {
+        pairs.push((w::BOOKS_TIME, page.with(w::FROM_TO, &[first, last])));
+    }
+    if ledger.torn_bytes > 0 {
+        pairs.push((w::BOOKS_TORN, page.with(w::BOOKS_BYTES, &[&grouped(ledger.torn_bytes)])));
+    }
+    let body = format!("{}{}{}", page.pairs(&pairs), receipts(page), acceptances(page));
+    page.section(&page.word(w::BOOKS), &page.word(w::BOOKS_LEAD), &body)
+}
+
+fn receipts(page: &Page<'_>) -> String {
+    let receipts = &page.facts.ledger.receipts;
+    let broken = page.facts.ledger.broken.is_some();
+    let not_compared = if broken { w::RECEIPT_BROKEN } else { w::RECEIPT_NOT_COMPARED };
+    let outcomes: [(Verdict, Word, u64); 5] = [
+        (Verdict::Good, w::RECEIPT_FITS, receipts.fit),
+        (Verdict::Open, not_compared, receipts.not_compared),
+        (Verdict::Bad, w::RECEIPT_DIFFERS, receipts.do_not_fit),
+        (Verdict::Bad, w::RECEIPT_UNSIGNED, receipts.not_signed),
+        (Verdict::Open, w::RECEIPT_ASIDE, receipts.set_aside),
+    ];
+    let (first, others) = outcomes.split_at(1);
+    let rows = first.iter().chain(others.iter().filter(|(_, _, count)| *count > 0));
+    let rows = rows.map(|(verdict, word, count)| {
+        let verdict = if *count == 0 { Verdict::Open } else { *verdict };
+        vec![page.badge(verdict, &page.word(*word)), grouped(*count)]
+    });
+    let table = page.table(w::RECEIPTS, &[w::OUTCOME, w::COUNT], 1, rows);
+    let lost = page.with(w::FRAMES_LOST, &[&grouped(receipts.frames_lost)]);
+    let lost = page.paragraph_if(receipts.fit > 0, || lost);
+    format!("{table}{lost}<p>{}</p>\n", page.word(w::BEHIND))
+}
+
+fn acceptances(page: &Page<'_>) -> String {
+    let all = &page.facts.ledger.acceptances;
+    if all.shown.is_empty() {
+        return String::new();
+    }
+    let row = |one: &Acceptance| {
+        let (verdict, word) =
+            if one.signed { (Verdict::Good, w::VERIFIED) } else { (Verdict::Bad, w::UNSIGNED) };
+        vec![
+            outside(&one.at),
+            page.badge(verdict, &page.word(word)),
+            code(&one.root),
+            grouped(one.records),
+            grouped(one.receipts_set_aside as u64),
+        ]
+    };
+    let head = [w::AT, w::SIGNATURE, w::BOOKS_ROOT, w::BOOKS_RECORDS, w::ACCEPTED_ASIDE];
+    let table = page.table(w::ACCEPTANCES, &head, 3, all.shown.iter().map(row));
+    format!("{table}{}", page.left_out(all.left_out))
+}
