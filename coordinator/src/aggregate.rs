@@ -9,7 +9,7 @@ pub mod aggregation_error;
 mod error;
 mod inputs;
 mod lanes;
-mod mean;
+pub mod mean;
 mod optimizer;
 mod outliers;
 mod panels;

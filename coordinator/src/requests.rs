@@ -2,8 +2,9 @@
 //! ledger stands, counts its frame and chooses who answers: `work` (what to do now, which blobs to read,
 //! ready to train), `update` (offer, chunks, commit, receipt) through `intake` (files), or `overlap` (the
 //! comparison with the held-out set) within `places`, `ledger` (a receipt that is shown), `renewal` (a site's
-//! next certificate), or `leaving` (a site that ends its membership). Called by `server`. Invariant: a
-//! refusal tells a site a code, never a text; the reason is in our log.
+//! next certificate), or `leaving` (a site that ends its membership). What follows from the run's state alone
+//! says `rules` (pure). Called by `server`. Invariant: a refusal tells a site a code, never a text; the reason
+//! is in our log.
 
 pub mod handler;
 pub mod intake;
@@ -12,6 +13,7 @@ mod ledger;
 mod overlap;
 pub mod places;
 mod renewal;
+pub mod rules;
 mod standing;
 pub mod told;
 mod update;

@@ -36,7 +36,7 @@ use common::wire::message::{
 use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::error::SiteError;
-use crate::gateway::consent::{Consent, ConsentBook};
+use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
 use crate::gateway::ledger::{Frame, LedgerWriter, Note};
 use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::progress::{CoarseProgress, PERCENT};
@@ -173,15 +173,12 @@ impl<C: Clock> Egress<C> {
         // The ledger remembers a withdrawal also where the database was restored from before it.
         let is_withdrawn = self.ledger.has_note(Kind::Withdrawal, run);
         let consent = if is_withdrawn { Consent::Withdrawn } else { self.consent.consent(run)? };
-        let is_agreed = match item {
-            Outbound::Decide { decision: Decision::Approved, manifest, .. } => {
-                consent == Consent::Approved(*manifest)
-            }
-            // To say no is always allowed.
-            Outbound::Decide { .. } => true,
-            _ => matches!(consent, Consent::Approved(_)),
+        let frame = match item {
+            Outbound::Decide { decision: Decision::Approved, manifest, .. } => RunFrame::Approval(*manifest),
+            Outbound::Decide { .. } => RunFrame::Refusal,
+            _ => RunFrame::Part,
         };
-        if is_agreed { Ok(()) } else { Err(SiteError::NotAgreed { run }) }
+        if consent.lets_out(frame) { Ok(()) } else { Err(SiteError::NotAgreed { run }) }
     }
 
     /// The site's own rules, whatever the coordinator or another part of this program asks for.

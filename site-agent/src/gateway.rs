@@ -38,6 +38,7 @@ pub mod consent;
 pub mod decisions;
 pub mod global_adapter;
 pub mod identity;
+pub mod known;
 pub mod ledger;
 pub mod memory;
 pub mod output;

@@ -1,6 +1,7 @@
 //! Weighted FedAvg of one block: sum p_i x_i in f64, in site order, rounded once to f32; and on the same pass
-//! how large each site's change of the last adapter is. Called by `aggregate`. Invariant: the same values and
-//! weights give the same bytes, whatever the blocks.
+//! how large each site's change of the last adapter is. Called by `aggregate`; sum and rounding also by
+//! the simulator (`tests/simulation`). Invariant: the same values and weights give the same bytes, whatever
+//! the blocks.
 
 use super::error::AggregateError;
 use super::inputs::Averaging;
@@ -50,14 +51,20 @@ impl Scratch {
                 }));
             }
         }
-        Ok(MeanOfBlock { values: sums.iter().map(|sum| *sum as f32).collect(), squared })
+        Ok(MeanOfBlock { values: rounded(sums), squared })
     }
 }
 
-fn add(sums: &mut [f64], values: &[f32], weight: f64) {
+/// Adds one update with its weight, element by element.
+pub fn add(sums: &mut [f64], values: &[f32], weight: f64) {
     for (sum, &value) in sums.iter_mut().zip(values) {
         *sum += weight * f64::from(value);
     }
+}
+
+/// The mean as it is written, from the sums over all updates.
+pub fn rounded(sums: &[f64]) -> Vec<f32> {
+    sums.iter().map(|sum| *sum as f32).collect()
 }
 
 #[cfg(test)]

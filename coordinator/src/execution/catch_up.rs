@@ -4,11 +4,14 @@
 
 use std::sync::Arc;
 
+use common::id::SiteId;
+
 use super::driver::Driver;
 use super::runs::Runs;
 use crate::blocking::blocking;
 use crate::error::Result;
 use crate::round::event::Event;
+use crate::round::state::RunState;
 use crate::store::Store;
 
 /// Brings the run that is going up to date.
@@ -18,28 +21,75 @@ use crate::store::Store;
 pub async fn catch_up(store: &Arc<Store>, runs: &Runs, driver: &Driver) -> Result<()> {
     let Some(state) = runs.active() else { return Ok(()) };
     let rows = Arc::clone(store);
-    let mut rows = blocking(move || Ok(rows.sites()?)).await?;
-    // Any of these events may close the round, and what is in it counts then: so first of all goes what was
-    // sent by who was revoked.
-    rows.sort_by_key(|row| {
-        let has_sent = state.current().is_some_and(|record| record.updates.contains_key(&row.name));
-        (!row.status.is_out(), !has_sent)
+    let rows = blocking(move || Ok(rows.sites()?)).await?;
+    let standing = rows.into_iter().map(|row| Standing {
+        is_revoked: row.status.is_out(),
+        is_paused: row.paused_at.is_some(),
+        site: row.name,
     });
-    for row in rows {
-        let site = row.name;
-        if !state.launched.sites.contains(&site) {
-            continue;
-        }
-        let event = if row.status.is_out() {
-            Event::SiteRevoked { site }
-        } else if row.paused_at.is_some() {
-            Event::SitePaused { site }
-        } else if state.paused.contains(&site) {
-            Event::SiteResumed { site }
-        } else {
-            continue;
-        };
+    for event in news(&state, standing.collect()) {
         driver.submit(state.launched.run, event).await?;
     }
     Ok(())
+}
+
+/// What the database knows of a site.
+#[derive(Debug, Clone)]
+pub struct Standing {
+    /// Which.
+    pub site: SiteId,
+    /// Whether it was shut out.
+    pub is_revoked: bool,
+    /// Whether the operator paused it.
+    pub is_paused: bool,
+}
+
+/// The events that bring a run up to date, in order. Pure.
+pub fn news(state: &RunState, mut rows: Vec<Standing>) -> Vec<Event> {
+    // Any of these events may close the round, and what is in it counts then: so first of all goes what was
+    // sent by who was revoked.
+    rows.sort_by_key(|row| {
+        let has_sent = state.current().is_some_and(|record| record.updates.contains_key(&row.site));
+        (!row.is_revoked, !has_sent)
+    });
+    rows.retain(|row| state.launched.sites.contains(&row.site));
+    let event = |Standing { site, is_revoked, is_paused }| match (is_revoked, is_paused) {
+        (true, _) => Some(Event::SiteRevoked { site }),
+        (false, true) => Some(Event::SitePaused { site }),
+        (false, false) => state.paused.contains(&site).then_some(Event::SiteResumed { site }),
+    };
+    rows.into_iter().filter_map(event).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use common::clock::Timestamp;
+
+    use super::*;
+    use crate::round::scheduler::{launch, tests::launched_run};
+
+    #[test]
+    fn the_revoked_come_first_and_strangers_not_at_all() {
+        let mut state = launch(launched_run(3, 2, 1), Timestamp(0)).0;
+        let row = |site: &str, is_revoked, is_paused| Standing {
+            site: site.parse().unwrap(),
+            is_revoked,
+            is_paused,
+        };
+        let site = |text: &str| -> SiteId { text.parse().unwrap() };
+        state.paused.insert(site("site-2"));
+        let rows = vec![
+            row("site-0", false, true),
+            row("site-2", false, false),
+            row("stranger", true, false),
+            row("site-1", true, true),
+        ];
+        let expected = [
+            Event::SiteRevoked { site: site("site-1") },
+            Event::SitePaused { site: site("site-0") },
+            Event::SiteResumed { site: site("site-2") },
+        ];
+        assert_eq!(news(&state, rows), expected);
+        assert_eq!(news(&state, vec![row("site-0", false, false)]), [], "nothing new");
+    }
 }

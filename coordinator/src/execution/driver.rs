@@ -3,7 +3,6 @@
 //! Invariants: nothing is performed and nobody is answered before the commit; an effect that fails is tried
 //! again; after a restart the pending effects run again.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,16 +17,16 @@ use super::crash;
 use super::performer::Performer;
 use super::presence::Presence;
 use super::runs::Runs;
+use super::transition::{Row, Transition, absent, transition, waited_for};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::limits::{DRIVER_QUEUE_EVENTS_MAX, DRIVER_WAIT_MS_MAX, JOURNAL_WAIT_MS_MIN};
-use crate::round::consent;
 use crate::round::effect::{Admission, Effect};
 use crate::round::event::Event;
 use crate::round::launched::LaunchedRun;
 use crate::round::missing::Absence;
 use crate::round::scheduler;
-use crate::round::state::{Phase, RoundRecord, RunState};
+use crate::round::state::RunState;
 use crate::store::Store;
 
 /// What the driver needs of the world.
@@ -182,7 +181,7 @@ async fn note_absent(world: &World, effects: &mut Effects) {
     };
     let now = world.clock.now();
     let missing = world.presence.look(&state.launched.sites, now);
-    let Some((round, waited)) = waited_for(&state) else { return };
+    let Some((_, waited)) = waited_for(&state) else { return };
     if !waited.iter().all(|site| missing.contains_key(*site)) {
         return;
     }
@@ -197,21 +196,9 @@ async fn note_absent(world: &World, effects: &mut Effects) {
         Some(since) if world.presence.is_offline(*since, now) => Some(Absence::Offline),
         _ => None,
     };
-    let sites: BTreeMap<SiteId, Absence> =
-        waited.iter().filter_map(|site| Some(((*site).clone(), absence(site)?))).collect();
-    if sites.len() == waited.len() {
-        offer(world, state.launched.run, Event::SitesAbsent { round, sites }, effects).await;
+    if let Some(event) = absent(&state, absence) {
+        offer(world, state.launched.run, event, effects).await;
     }
-}
-
-/// Whom a round whose quorum is in waits for, or, as round 0, a proposal to which a quorum has agreed.
-fn waited_for(state: &RunState) -> Option<(Round, BTreeSet<&SiteId>)> {
-    if state.phase == Phase::Proposed {
-        return state.agreed_at.map(|_| (Round(0), consent::unanswered(state).collect()));
-    }
-    let has_quorum = |record: &&RoundRecord| state.is_open() && record.quorum_at.is_some();
-    let record = state.current().filter(has_quorum)?;
-    Some((record.round, state.waited_for().collect()))
 }
 
 /// Feeds an event that comes again by itself: what cannot be committed now is not kept. Returns whether it
@@ -238,24 +225,14 @@ async fn complete(world: &World, run: RunId, event: Event, effects: &mut Effects
 /// One step: pure transition, commit, effects. Returns how an update was answered.
 async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) -> Result<Option<Admission>> {
     let now = world.clock.now();
-    let body = serde_json::to_string(&event).map_err(|error| Error::Internal(error.to_string()))?;
-    // What is applied is what is read back, so that replay gives the same bits even of a float.
-    let event: Event = serde_json::from_str(&body).map_err(|error| Error::Internal(error.to_string()))?;
     let before = world.runs.find(run);
-    let other = world.runs.active().filter(|active| active.launched.run != run);
-    let (next, asked) = match (&event, &before) {
-        (Event::Launched { .. } | Event::TestAsked { .. }, _) if other.is_some() => {
-            let run = other.map(|active| active.launched.run.to_string()).unwrap_or_default();
-            return Err(Error::RunInProgress(run));
-        }
-        (Event::Launched { launched }, None) => scheduler::launch(launched.as_ref().clone(), now),
-        (_, Some(state)) => scheduler::step(state.as_ref().clone(), &event, now),
-        (_, None) => return Err(Error::UnknownRun(run.to_string())),
-    };
-    if before.as_deref() != Some(&next) {
+    let other = world.runs.active().map(|active| active.launched.run).filter(|active| *active != run);
+    let step = transition(before.as_deref(), other, run, &event, now)?;
+    let admission = step.admission();
+    let Transition { next, asked, row } = step;
+    if let Some(Row { round, kind, at, body }) = row {
         crash::before_journal(&event);
-        let round = next.current().map_or(Round(0), |record| record.round);
-        let (store, kind, at) = (Arc::clone(&world.store), event.kind(), next.updated_at);
+        let store = Arc::clone(&world.store);
         let append = move || {
             let seq = store.append(run, round, kind, at, &body)?;
             store.keep_reserve();
@@ -267,10 +244,6 @@ async fn handle(world: &World, run: RunId, event: Event, effects: &mut Effects) 
         name_missing(before.as_deref(), &next);
         world.runs.publish(next.clone());
     }
-    let admission = asked.iter().find_map(|effect| match effect {
-        Effect::Answer(admission) => Some(*admission),
-        _ => None,
-    });
     perform(world, &next, asked, effects);
     Ok(admission)
 }

@@ -54,8 +54,9 @@ pub fn site_of(certificate_der: &[u8]) -> Option<SiteId> {
     PeerCertificate::from_der(certificate_der).ok()?.site().ok()?.parse().ok()
 }
 
-/// `last` holds when each site was last found connected, or first found missing.
-fn missing(
+/// For each of `sites` that is not connected, since when it has been missing. `last` holds when each site was
+/// last found connected, or first found missing.
+pub fn missing(
     last: &mut BTreeMap<SiteId, Timestamp>,
     connected: &BTreeSet<SiteId>,
     sites: &[SiteId],

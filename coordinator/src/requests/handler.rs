@@ -7,15 +7,16 @@ use std::sync::Arc;
 
 use certs::{PeerCertificate, ReceiptSigningKey, SerialNumber, SpkiPin};
 use common::clock::Clock;
-use common::id::{Digest, Round, SiteId};
+use common::id::{Digest, SiteId};
 use common::ledger::Kind;
-use common::limits::{CHUNK_BYTES_MAX, RECORDS_MAX};
+use common::limits::CHUNK_BYTES_MAX;
 use common::net::server::{Handler, Received, Reply};
 use common::net::{CloseCode, Connections, Peer};
 use common::wire::message::{Refusal, Request, Response, RoundKey, TrainFailure};
 
 use super::intake::Intake;
 use super::places::Places;
+use super::rules;
 use super::standing::{self, Asked};
 use super::told::Told;
 use crate::blocking::{blocking, internal};
@@ -24,9 +25,8 @@ use crate::enrolment::issuer::Issuer;
 use crate::execution::driver::Driver;
 use crate::execution::runs::Runs;
 use crate::limits::DAY_OVER_WAIT_MS_MIN;
-use crate::round::event::Event;
 use crate::state_folder::{StateFolder, blobs};
-use crate::store::{FrameRefusal, FrameTotals, Offer, Progress, ReceivedFrame, Store};
+use crate::store::{FrameRefusal, FrameTotals, Progress, ReceivedFrame, Store};
 
 /// Answers the requests of sites, with everything a request may need.
 pub struct RequestHandler {
@@ -199,8 +199,7 @@ impl RequestHandler {
             Request::Poll { wait_ms } => Ok(Response::Work(self.poll(site, wait_ms).await).into()),
             Request::Fetch { digest, offset } => self.fetch(site, digest, offset).await,
             Request::Ready { key, base_fingerprint, records } => {
-                let fine = records.is_canonical() && records.value() <= RECORDS_MAX;
-                self.ready(site, key, base_fingerprint, fine).await
+                self.ready(site, key, base_fingerprint, records).await
             }
             Request::Progress { key, step, total_steps, loss, tokens_per_s } => {
                 let at = self.clock.now();
@@ -211,13 +210,9 @@ impl RequestHandler {
                 self.progress(site, key, progress).await
             }
             Request::Offer { key, digest, bytes, records, tokens, loss } => {
-                let canonical = records.is_canonical() && tokens.is_canonical() && loss.is_canonical();
-                if !canonical || !(1..=RECORDS_MAX).contains(&records.value()) {
+                let offer = rules::offer(digest, bytes, records, tokens, loss).inspect_err(|_| {
                     tracing::warn!(%site, ?records, ?tokens, ?loss, "not numbers that a site may offer");
-                    return Err(Refusal::BadRequest);
-                }
-                let (records, tokens, loss) = (records.value(), tokens.value(), loss.nats());
-                let offer = Offer { digest, bytes, records, tokens, loss };
+                })?;
                 self.offer(site, key, offer, totals).await
             }
             Request::Chunk { digest, offset, length } => {
@@ -262,22 +257,15 @@ impl RequestHandler {
     }
 
     async fn failed(&self, site: &SiteId, key: RoundKey, reason: TrainFailure) -> Result<Reply, Refusal> {
-        self.open_round(site, key)?;
+        let event = rules::failed(self.runs.find(key.run).as_deref(), site, key, reason)?;
         tracing::warn!(%site, run = %key.run, round = %key.round, ?reason, "the site cannot train this round");
-        let event =
-            Event::SiteFailed { round: key.round, site: site.clone(), code: failure_code(reason).into() };
         internal(self.driver.submit(key.run, event).await)?;
         Ok(Response::Noted.into())
     }
 
     /// Refuses a request about a round in which the site has nothing to do.
     pub(super) fn open_round(&self, site: &SiteId, key: RoundKey) -> Result<(), Refusal> {
-        let state = self.runs.find(key.run).ok_or(Refusal::Unknown)?;
-        match state.work_for(site) {
-            Some(record) if record.round == key.round => Ok(()),
-            _ if state.round(key.round).is_some() || key.round == Round(0) => Err(Refusal::RoundClosed),
-            _ => Err(Refusal::Unknown),
-        }
+        rules::open_round(self.runs.find(key.run).as_deref(), site, key)
     }
 }
 
@@ -288,19 +276,4 @@ fn serial_and_key(certificate: &PeerCertificate) -> (SerialNumber, SpkiPin) {
 fn unauthorised(peer: &Peer, serial: SerialNumber) -> Refusal {
     tracing::warn!(address = %peer.address, %serial, "certificate is not authorised");
     Refusal::NotAuthorised
-}
-
-/// The word for a failure in the journal and in what the operator sees.
-pub(crate) fn failure_code(reason: TrainFailure) -> &'static str {
-    match reason {
-        TrainFailure::NoRecords => "no_records",
-        TrainFailure::DataUnreadable => "data_unreadable",
-        TrainFailure::BaseMismatch => "base_mismatch",
-        TrainFailure::BaseUnreadable => "base_unreadable",
-        TrainFailure::OutOfMemory => "out_of_memory",
-        TrainFailure::WorkerFailed => "worker_failed",
-        TrainFailure::UpdateRejected => "update_rejected",
-        TrainFailure::NotAllowed => "not_allowed",
-        TrainFailure::OverlapFailed => "overlap_failed",
-    }
 }

@@ -89,13 +89,7 @@ impl Intake {
         self.with_lock(site, || {
             let path = self.folder.part(site, digest);
             let have = length_of(&path)?;
-            if offset != have {
-                return Ok(have);
-            }
-            let next = have.saturating_add(payload.len() as u64);
-            if next > offered {
-                return Err(Refusal::BadRequest);
-            }
+            let Some(next) = place(have, offered, offset, payload.len() as u64)? else { return Ok(have) };
             if have == 0 {
                 self.keep_within_quota(site, digest)?;
             }
@@ -237,6 +231,19 @@ impl Intake {
         let _guard = lock.lock().unwrap_or_else(PoisonError::into_inner);
         work()
     }
+}
+
+/// Where a part ends that has `have` of the `offered` bytes once `length` more from `offset` on are appended;
+/// `None` if they do not continue it.
+///
+/// # Errors
+/// [`Refusal::BadRequest`] if they go beyond what was offered.
+pub fn place(have: u64, offered: u64, offset: u64, length: u64) -> Result<Option<u64>, Refusal> {
+    if offset != have {
+        return Ok(None);
+    }
+    let next = have.saturating_add(length);
+    if next > offered { Err(Refusal::BadRequest) } else { Ok(Some(next)) }
 }
 
 fn check_tensors(path: &Path, tensors: &[TensorSpec], last: &[f64]) -> Result<(), AdapterError> {

@@ -1,5 +1,5 @@
 //! Which ended run, and which proposal, each site was last told of. Used by `handler`, which holds it, and by
-//! `work`, which asks. Invariant: in memory only; telling a site again after a restart is harmless.
+//! `rules`, which asks. Invariant: in memory only; telling a site again after a restart is harmless.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -15,12 +15,12 @@ pub struct Told {
 
 impl Told {
     /// Whether `site` has not been told of `run` yet; it counts as told from now on.
-    pub(super) fn first_time(&self, site: &SiteId, run: RunId) -> bool {
+    pub fn first_time(&self, site: &SiteId, run: RunId) -> bool {
         is_new(&self.ended, site, run)
     }
 
     /// Whether `site` has not been told that `run` is proposed; it counts as told from now on.
-    pub(super) fn proposal_is_new(&self, site: &SiteId, run: RunId) -> bool {
+    pub fn proposal_is_new(&self, site: &SiteId, run: RunId) -> bool {
         is_new(&self.proposed, site, run)
     }
 }

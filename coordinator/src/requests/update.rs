@@ -10,10 +10,10 @@ use common::wire::message::{Receipt, ReceiptBody, Refusal, Response, RoundKey};
 
 use super::handler::RequestHandler;
 use super::intake::Terms;
+use super::rules;
 use crate::blocking::{blocking, internal};
 use crate::error::Error;
 use crate::round::effect::Admission;
-use crate::round::event::Event;
 use crate::round::scheduler;
 use crate::store::{FrameTotals, Offer};
 
@@ -31,7 +31,7 @@ impl RequestHandler {
             Admission::RoundClosed => return Err(Refusal::RoundClosed),
             Admission::Conflict => {
                 // Submitted although the answer is known: the attempt belongs in the journal.
-                internal(self.driver.submit(key.run, stored(site, key, &offer)).await)?;
+                internal(self.driver.submit(key.run, rules::stored(site, key, &offer)).await)?;
                 return Err(Refusal::Conflict);
             }
             Admission::Welcome => {}
@@ -98,12 +98,8 @@ impl RequestHandler {
         if let Some(next_offset) = sealed? {
             return Ok(Response::Continue { next_offset }.into());
         }
-        match internal(self.driver.submit(key.run, stored(site, key, &offer)).await)? {
-            Some(Admission::Welcome | Admission::Known) => self.receipt(site, key, offer, totals).await,
-            Some(Admission::Conflict) => Err(Refusal::Conflict),
-            Some(Admission::RoundClosed) => Err(Refusal::RoundClosed),
-            None => Err(Refusal::Internal),
-        }
+        rules::receipted(internal(self.driver.submit(key.run, rules::stored(site, key, &offer)).await)?)?;
+        self.receipt(site, key, offer, totals).await
     }
 
     /// The receipt of an update that counts: the stored one, or one made now.
@@ -137,15 +133,5 @@ impl RequestHandler {
         )?;
         common::crash_point!("receipt-before-answer");
         Ok(Response::Receipt(receipt).into())
-    }
-}
-
-fn stored(site: &SiteId, key: RoundKey, offer: &Offer) -> Event {
-    Event::UpdateStored {
-        round: key.round,
-        site: site.clone(),
-        digest: offer.digest,
-        bytes: offer.bytes,
-        records: offer.records,
     }
 }

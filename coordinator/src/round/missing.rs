@@ -80,7 +80,7 @@ mod tests {
     use common::wire::message::TrainFailure;
 
     use super::*;
-    use crate::requests::handler::failure_code;
+    use crate::requests::rules::failure_code;
 
     #[test]
     fn every_code_of_a_site_has_its_words() {

@@ -30,6 +30,43 @@ pub enum Consent {
     Withdrawn,
 }
 
+/// A frame that belongs to a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RunFrame {
+    /// Says something of the site's part in it.
+    Part,
+    /// Says that the site takes part, on the terms with this digest.
+    Approval(Digest),
+    /// Says that it does not.
+    Refusal,
+}
+
+impl Consent {
+    /// Whether such a frame may leave now.
+    #[must_use]
+    pub fn lets_out(self, frame: RunFrame) -> bool {
+        match frame {
+            RunFrame::Part => matches!(self, Self::Approved(_)),
+            RunFrame::Approval(manifest) => self == Self::Approved(manifest),
+            // To say no is always allowed.
+            RunFrame::Refusal => true,
+        }
+    }
+
+    /// Whether this is still what the site says, once it has chosen so: a later decision may have made it
+    /// void.
+    #[must_use]
+    pub fn still_says(self, choice: Choice, manifest: Digest) -> bool {
+        match self {
+            Self::Open => false,
+            Self::Approved(terms) => choice == Choice::Approved && terms == manifest,
+            Self::Declined => choice == Choice::Declined,
+            Self::OutsidePolicy => choice == Choice::OutsidePolicy,
+            Self::Withdrawn => choice == Choice::Withdrawn,
+        }
+    }
+}
+
 /// What was decided, and whose word counts.
 #[derive(Debug)]
 pub struct ConsentBook {
@@ -261,6 +298,21 @@ pub(crate) mod tests {
         // Where nobody is trusted, whoever may write the state folder decides.
         assert_eq!(after(&[decision(Choice::Approved, None)], None), approved);
         assert_eq!(after(&[], None), Consent::Open);
+    }
+
+    #[test]
+    fn a_frame_leaves_with_an_approval_of_its_own_terms_and_a_refusal_always() {
+        let (mine, other) = (Digest([2; 32]), Digest([3; 32]));
+        let approved = Consent::Approved(mine);
+        assert!(approved.lets_out(RunFrame::Part) && approved.lets_out(RunFrame::Approval(mine)));
+        assert!(!approved.lets_out(RunFrame::Approval(other)));
+        assert!(approved.still_says(Choice::Approved, mine) && !approved.still_says(Choice::Approved, other));
+        for no in [Consent::Open, Consent::Declined, Consent::OutsidePolicy, Consent::Withdrawn] {
+            assert!(!no.lets_out(RunFrame::Part) && !no.lets_out(RunFrame::Approval(mine)), "{no:?}");
+            assert!(no.lets_out(RunFrame::Refusal), "{no:?}");
+        }
+        assert!(Consent::Withdrawn.still_says(Choice::Withdrawn, other));
+        assert!(!Consent::Withdrawn.still_says(Choice::Declined, mine), "made void by a later decision");
     }
 
     #[test]

@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::time::Duration;
 
-use common::id::{Digest, Round, RunId};
+use common::id::{Digest, Round, RunId, SiteId};
 use common::wire::codec;
-use common::wire::message::{Receipt, RoundKey, TrainFailure};
+use common::wire::message::{Receipt, ReceiptBody, RoundKey, TrainFailure};
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use crate::error::SiteError;
@@ -40,6 +40,15 @@ pub struct Update {
     pub receipt: Option<Receipt>,
     /// The coordinator did not take it; it is not offered as done, and not counted.
     pub declined: bool,
+}
+
+impl Update {
+    /// Whether a receipt speaks of exactly this update of this site.
+    #[must_use]
+    pub fn is_named_by(&self, body: &ReceiptBody, site: &SiteId) -> bool {
+        (body.key, body.digest, body.bytes) == (self.key, self.digest, self.bytes)
+            && body.site == Digest::of(site.as_str().as_bytes())
+    }
 }
 
 /// The open database.
@@ -361,8 +370,6 @@ fn from_sql(value: i64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use common::wire::message::ReceiptBody;
-
     use super::*;
 
     fn update(round: u32, content: &[u8]) -> Update {

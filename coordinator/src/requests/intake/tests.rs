@@ -167,3 +167,13 @@ fn a_site_holds_few_unfinished_uploads_and_leaves_room_on_the_disk() {
     assert!(has_room(DISK_RESERVE_BYTES_MIN + 10, 10) && !has_room(DISK_RESERVE_BYTES_MIN + 9, 10));
     assert!(!has_room(u64::MAX - 1, u64::MAX), "a sum beyond any disk");
 }
+
+#[test]
+fn a_piece_continues_a_part_at_its_end_only() {
+    assert_eq!(place(0, 10, 0, 4), Ok(Some(4)));
+    assert_eq!(place(4, 10, 4, 6), Ok(Some(10)));
+    assert_eq!(place(4, 10, 0, 4), Ok(None), "it is there already");
+    assert_eq!(place(4, 10, 8, 1), Ok(None), "a hole");
+    assert_eq!(place(4, 10, 4, 7), Err(Refusal::BadRequest));
+    assert_eq!(place(u64::MAX, u64::MAX, u64::MAX, 1), Ok(Some(u64::MAX)), "saturates");
+}

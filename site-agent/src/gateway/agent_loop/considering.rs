@@ -134,13 +134,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         choice: Choice,
     ) -> Result<bool, SiteError> {
         // A later decision made this one void, or the run ended meanwhile.
-        let is_current = match self.connection.consent(run)? {
-            Consent::Open => false,
-            Consent::Approved(terms) => choice == Choice::Approved && terms == manifest,
-            Consent::Declined => choice == Choice::Declined,
-            Consent::OutsidePolicy => choice == Choice::OutsidePolicy,
-            Consent::Withdrawn => choice == Choice::Withdrawn,
-        };
+        let is_current = self.connection.consent(run)?.still_says(choice, manifest);
         // Of a run that is over only a withdrawal matters, where the coordinator does not know of either.
         if !is_current || (choice != Choice::Withdrawn && self.store.is_over(run)?) {
             return Ok(true);

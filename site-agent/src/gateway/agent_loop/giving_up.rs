@@ -10,6 +10,7 @@ use super::AgentLoop;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
+use crate::gateway::known::Memory;
 use crate::gateway::output::Output;
 use crate::gateway::state::{Agent, Event, Known, Phase};
 use crate::pipe::{NotDone, Notice};
@@ -20,26 +21,18 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// # Errors
     /// `Store`.
     pub(super) fn known(&mut self, key: RoundKey) -> Result<Known, SiteError> {
-        let update = self.store.update(key)?;
-        let is_gone = update.as_ref().is_some_and(|update| {
-            // Removed when the run was over, or to make room.
-            !self.folder.outbox().join(update.digest.to_string()).exists()
-        });
-        if is_gone || self.store.is_over(key.run)? {
-            self.not_done(NotDone::RunIsOver);
-            return Ok(Known::Over);
-        }
-        if update.is_some() {
-            return Ok(Known::Protected);
-        }
+        let update = self
+            .store
+            .update(key)?
+            .map(|update| self.folder.outbox().join(update.digest.to_string()).exists());
         let (failures, given_up) = self.store.attempts(key)?;
         let is_told = self.course.told.contains(&key);
-        Ok(match given_up {
-            // Given up before this process began: a person may have mended the reason and started it anew.
-            Some(reason) if !is_told && is_mended_by_people(reason) => Known::Nothing { failures },
-            Some(reason) => Known::GivenUp { reason, is_told },
-            None => Known::Nothing { failures },
-        })
+        let is_over = self.store.is_over(key.run)?;
+        let known = Memory { update, is_over, failures, given_up, is_told }.known();
+        if known == Known::Over {
+            self.not_done(NotDone::RunIsOver);
+        }
+        Ok(known)
     }
 
     /// The worker's process ended: a failure of the round that it was at.
@@ -70,20 +63,5 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             Response::Refused(refusal) => Event::Refused { refusal },
             _ => Event::Noted,
         })
-    }
-}
-
-/// Files, folders and rules are a person's; what the process itself made of a round stays.
-fn is_mended_by_people(reason: TrainFailure) -> bool {
-    match reason {
-        TrainFailure::NoRecords
-        | TrainFailure::DataUnreadable
-        | TrainFailure::BaseUnreadable
-        | TrainFailure::BaseMismatch
-        | TrainFailure::NotAllowed => true,
-        TrainFailure::OutOfMemory
-        | TrainFailure::WorkerFailed
-        | TrainFailure::UpdateRejected
-        | TrainFailure::OverlapFailed => false,
     }
 }

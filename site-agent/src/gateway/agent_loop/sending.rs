@@ -4,7 +4,6 @@
 
 use common::clock::Clock;
 use common::crash_point;
-use common::id::Digest;
 use common::limits::CHUNK_BYTES_MAX;
 use common::wire::message::{Receipt, Response, RoundKey};
 
@@ -85,8 +84,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     fn acknowledge(&mut self, update: &ProtectedUpdate, receipt: &Receipt) -> Result<Event, SiteError> {
         let ours = update.update();
         let body = &receipt.body;
-        let is_ours = (body.key, body.digest, body.bytes) == (ours.key, ours.digest, ours.bytes)
-            && body.site == Digest::of(self.coordinator.site.as_str().as_bytes());
+        let is_ours = ours.is_named_by(body, &self.coordinator.site);
         let public_key = self.coordinator.receipt_public_key();
         let is_signed = public_key.verify(&body.signed_bytes(), &receipt.signature).is_ok();
         if !(is_ours && is_signed) {
