@@ -19,6 +19,7 @@ use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
 use crate::policy::PolicyConfig;
 use retention::RetentionConfig;
 
+pub mod computed_on;
 pub mod retention;
 
 /// Old names of keys that are still read, beside their new ones.

@@ -96,8 +96,6 @@ pub struct RawFacts {
     pub tokens: u64,
     /// Mean training loss in nats per supervised token.
     pub loss: f64,
-    /// What rounded its numbers. Stays at the site.
-    pub computed_on: ComputedOn,
 }
 
 impl RawFacts {
@@ -110,40 +108,6 @@ impl RawFacts {
             // The database knows no NaN.
             loss: if self.loss.is_nan() { LOSS_NATS_MAX } else { self.loss.clamp(0.0, LOSS_NATS_MAX) },
             ..self
-        }
-    }
-}
-
-/// What rounds the numbers of a training: with the same of it, and the same program, the same training gives
-/// the same bytes.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ComputedOn {
-    /// A processor with AVX512-BF16.
-    Avx512Bf16,
-    /// A processor with AVX-512.
-    Avx512,
-    /// A processor with AVX2 and FMA.
-    Avx2,
-    /// Any other processor.
-    Portable,
-    /// A GPU, whose sums have no fixed order.
-    Gpu,
-}
-
-impl ComputedOn {
-    /// Every kind there is; its place is its number in the database.
-    pub const ALL: [Self; 5] = [Self::Avx512Bf16, Self::Avx512, Self::Avx2, Self::Portable, Self::Gpu];
-
-    /// The word for a person.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Avx512Bf16 => "a processor with AVX512-BF16",
-            Self::Avx512 => "a processor with AVX-512",
-            Self::Avx2 => "a processor with AVX2",
-            Self::Portable => "a processor without vector instructions that are used here",
-            Self::Gpu => "a GPU",
         }
     }
 }

@@ -111,11 +111,12 @@ fn as_document(key: RoundKey, sent: &str, made: &Made, outcome: &Outcome) -> ser
             "records": computed.facts.records,
             "tokens": computed.facts.tokens,
             "loss": computed.facts.loss,
-            "computed_on": computed.facts.computed_on,
+            "computed_on": computed.computed_on,
             "offers": { "in_ledger": computed.frames.offers, "same": computed.frames.offers_matched },
             "chunks": { "in_ledger": computed.frames.chunks, "same": computed.frames.chunks_matched },
             "distance": computed.distance,
             "differences": computed.differences,
+            "takes_verdict": computed.takes_verdict,
         })
     });
     json!({
@@ -140,13 +141,14 @@ fn print_outcome(key: RoundKey, sent: &str, made: &Made, outcome: &Outcome) {
     }
     println!("began with {}", made.adapter);
     println!("left       {sent}");
-    let Some(Computed { digest, facts, frames, distance, differences }) = &outcome.computed else { return };
+    let Some(computed) = &outcome.computed else { return };
+    let Computed { digest, facts, computed_on, frames, distance, differences, takes_verdict } = computed;
     println!("computed   {digest}");
     println!(
         "           from {} records and {} tokens, on {}",
         grouped(facts.records),
         grouped(facts.tokens),
-        facts.computed_on.word()
+        computed_on.word()
     );
     println!(
         "ledger     {} of {} offers and {} of {} chunks are frames of these bytes",
@@ -154,6 +156,10 @@ fn print_outcome(key: RoundKey, sent: &str, made: &Made, outcome: &Outcome) {
     );
     for difference in differences {
         println!("note       {difference}");
+    }
+    if *takes_verdict {
+        println!("note       which records the comparison with the held-out set left out was not");
+        println!("           computed again: that is what the worker of the round wrote down");
     }
     if let Some(share) = distance {
         println!("distance   {:.2} % of what the round changed", 100.0 * share);

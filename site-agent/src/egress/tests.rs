@@ -105,13 +105,7 @@ fn update(site: &Site) -> ProtectedUpdate {
     writer.append(&vec![0.25; 768 * 1024]).unwrap();
     writer.finish().unwrap();
     let digest = Digest::of(&fs::read(&raw).unwrap());
-    let facts = RawFacts {
-        digest,
-        records: 775,
-        tokens: 123_456,
-        loss: 5.123_456,
-        computed_on: crate::pipe::ComputedOn::Portable,
-    };
+    let facts = RawFacts { digest, records: 775, tokens: 123_456, loss: 5.123_456 };
     let mut store = Store::open(&site.folder.database()).unwrap();
     let raw = RawUpdate { key: key(), facts: &facts, manifest: &manifest };
     protect(&site.folder, &mut store, &PolicyConfig::default(), &raw, 1).unwrap()

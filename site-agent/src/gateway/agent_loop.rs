@@ -475,7 +475,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let raw = RawUpdate { key: assignment.key, facts: &facts, manifest: &manifest };
         match protect(&self.folder, &mut self.store, &self.config.policy, &raw, now_ms) {
             Ok(_) => {
-                self.note_made(&assignment, facts.computed_on, now_ms)?;
+                self.note_made(&assignment, now_ms)?;
                 self.course.pace.done();
                 Ok(Event::Protected)
             }

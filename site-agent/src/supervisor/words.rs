@@ -145,13 +145,7 @@ mod tests {
             FromWorker::Progress { key, progress },
             FromWorker::Finished {
                 key,
-                facts: RawFacts {
-                    digest: DIGEST,
-                    records: 9,
-                    tokens: 9,
-                    loss: 2.0,
-                    computed_on: crate::pipe::ComputedOn::Portable,
-                },
+                facts: RawFacts { digest: DIGEST, records: 9, tokens: 9, loss: 2.0 },
             },
             FromWorker::Failed { key, reason: TrainFailure::WorkerFailed },
             FromWorker::Forbidden { key, rule: PolicyRule::RecordsMin },

@@ -14,9 +14,8 @@ use common::id::{Digest, RunId};
 use common::limits::ADAPTER_BYTES_MAX;
 use common::run::RunManifest;
 use common::wire::message::{RoundKey, TrainFailure};
-use model::kernels::cpu::{Isa, isa};
 use model::train::planned_steps;
-use model::{Adapter, BaseModel, Checkpoint, Device, ModelError, StepReport, TrainData};
+use model::{Adapter, BaseModel, Checkpoint, ModelError, StepReport, TrainData};
 use prepare::samples::{self, SampleSettings, Samples};
 use prepare::settings;
 use serde::{Deserialize, Serialize};
@@ -28,7 +27,7 @@ use crate::config::AgentConfig;
 use crate::limits::{FACTS_BYTES_MAX, METRICS_FILES_MAX};
 use crate::paths::StateFolder;
 use crate::pipe::files;
-use crate::pipe::{BlindedFacts, ComputedOn, LeftOut, RawFacts, round_file_stem};
+use crate::pipe::{BlindedFacts, LeftOut, RawFacts, round_file_stem};
 use crate::policy::TrainingVolume;
 use after_step::{AfterStep, Watch};
 use checkpoint::CheckpointFile;
@@ -116,7 +115,6 @@ struct Finished {
     records: u64,
     tokens: u64,
     loss: f64,
-    computed_on: ComputedOn,
 }
 
 impl RoundTrainer {
@@ -211,7 +209,6 @@ impl RoundTrainer {
             records: samples.training.len() as u64,
             tokens: outcome.tokens,
             loss: outcome.mean_loss,
-            computed_on: computed_on(self.config.training.device),
         };
         self.store(order, &bytes, &facts)?;
         checkpoint.remove();
@@ -354,7 +351,6 @@ impl RoundTrainer {
             records: facts.records,
             tokens: facts.tokens,
             loss: facts.loss,
-            computed_on: facts.computed_on,
         };
         let json = serde_json::to_vec_pretty(&finished).map_err(|error| failed(error.into()))?;
         durable::write(&self.facts_path(order.key), &json, durable::ORDINARY).map_err(failed)
@@ -371,7 +367,6 @@ impl RoundTrainer {
             records: finished.records,
             tokens: finished.tokens,
             loss: finished.loss,
-            computed_on: finished.computed_on,
         })
     }
 
@@ -381,16 +376,5 @@ impl RoundTrainer {
 
     fn facts_path(&self, key: RoundKey) -> PathBuf {
         self.folder.raw().join(format!("{}.json", round_file_stem(key.run, key.round)))
-    }
-}
-
-/// What rounds the numbers of a training on this device.
-fn computed_on(device: Device) -> ComputedOn {
-    match (device, isa()) {
-        (Device::Cuda { .. }, _) => ComputedOn::Gpu,
-        (Device::Cpu, Isa::Avx512Bf16) => ComputedOn::Avx512Bf16,
-        (Device::Cpu, Isa::Avx512) => ComputedOn::Avx512,
-        (Device::Cpu, Isa::Avx2) => ComputedOn::Avx2,
-        (Device::Cpu, Isa::Portable) => ComputedOn::Portable,
     }
 }

@@ -5,7 +5,7 @@ use common::id::Digest;
 use common::wire::message::{RoundKey, TrainFailure};
 use site_agent::gateway::state::{Assignment, Event, Phase};
 use site_agent::gateway::store::Update;
-use site_agent::pipe::{ComputedOn, RawFacts};
+use site_agent::pipe::RawFacts;
 
 use super::{Site, Then, Waiting};
 use crate::context::{Context, Happening, Word};
@@ -85,10 +85,7 @@ impl Site {
         let digest = Digest::of(&bytes);
         self.raw = Some((at.key, bytes));
         let records = context.plan.records[self.index];
-        Event::Trained {
-            key: at.key,
-            facts: RawFacts { digest, records, tokens: 9, loss: 1.0, computed_on: ComputedOn::Portable },
-        }
+        Event::Trained { key: at.key, facts: RawFacts { digest, records, tokens: 9, loss: 1.0 } }
     }
 
     /// One more training: it makes other bytes than the one before.

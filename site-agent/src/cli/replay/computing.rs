@@ -22,12 +22,13 @@ use super::evidence::{self, Frames};
 use super::process::ReplayWorker;
 use super::scratch::{Kept, Scratch};
 use crate::config::AgentConfig;
+use crate::config::computed_on::ComputedOn;
 use crate::error::SiteError;
 use crate::gateway::protect::{Limits, canonical};
 use crate::gateway::store::Update;
 use crate::gateway::store::replays::{Made, Verdict};
 use crate::paths::StateFolder;
-use crate::pipe::{ComputedOn, Progress, RawFacts, round_file_stem};
+use crate::pipe::{Progress, RawFacts, round_file_stem};
 
 /// What is known of the round, before anything is computed.
 #[derive(Debug)]
@@ -59,6 +60,8 @@ pub(super) struct Outcome {
 pub(super) struct Computed {
     pub(super) digest: Digest,
     pub(super) facts: RawFacts,
+    /// What rounded its numbers.
+    pub(super) computed_on: ComputedOn,
     /// How many frames of the ledger are frames of these bytes.
     pub(super) frames: Frames,
     /// How far the values are from those that left, as a share of what the round changed: none where the
@@ -66,6 +69,8 @@ pub(super) struct Computed {
     pub(super) distance: Option<f64>,
     /// Why the bytes may differ though nothing is wrong.
     pub(super) differences: Vec<String>,
+    /// The run left records out after the comparison with the held-out set: which, is the round's worker's word.
+    pub(super) takes_verdict: bool,
 }
 
 /// Computes the round again. `show` hears of every step of the training.
@@ -102,7 +107,8 @@ pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Resu
         ..round.update.clone()
     };
     let frames = evidence::frames(round.ledger, &again, &part)?;
-    let differences = differences(round.made, facts.computed_on);
+    let computed_on = ComputedOn::here(round.config.training.device);
+    let differences = differences(round.made, computed_on);
     let is_same = digest == round.update.digest && frames.all_match();
     let distance =
         if digest == round.update.digest { None } else { round.distance(&scratch, &part, manifest)? };
@@ -114,7 +120,15 @@ pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Resu
         (false, true) => Verdict::Near,
         (false, false) => Verdict::Different,
     };
-    let computed = Some(Computed { digest, facts, frames, distance, differences });
+    let computed = Some(Computed {
+        digest,
+        facts,
+        computed_on,
+        frames,
+        distance,
+        differences,
+        takes_verdict: manifest.overlap.is_some(),
+    });
     Ok(Outcome { verdict, root, noted_root, computed })
 }
 

@@ -10,10 +10,10 @@ use common::wire::message::{Envelope, Request, RoundKey};
 
 use super::computing::{differences, noted_root};
 use super::evidence::{self, Frames};
+use crate::config::computed_on::ComputedOn;
 use crate::egress::offer_of;
 use crate::gateway::store::Update;
 use crate::gateway::store::replays::Made;
-use crate::pipe::ComputedOn;
 
 const KEY: RoundKey = RoundKey { run: RunId([1; 8]), round: Round(2) };
 

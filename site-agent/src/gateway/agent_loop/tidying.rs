@@ -14,6 +14,7 @@ use common::run::RunManifest;
 use common::wire::message::RoundKey;
 
 use super::AgentLoop;
+use crate::config::computed_on::ComputedOn;
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
 use crate::gateway::output::Output;
@@ -22,7 +23,6 @@ use crate::gateway::store::Update;
 use crate::gateway::store::replays::Made;
 use crate::limits::{ADAPTERS_A_ROUND_MAX, OUTBOX_BYTES_MAX, REPLAY_TIDY_MS_MIN};
 use crate::overlap;
-use crate::pipe::ComputedOn;
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Whether the disk has room for a round with adapters of this size, beyond what `[retention]` leaves
@@ -88,19 +88,14 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     ///
     /// # Errors
     /// `Store`.
-    pub(super) fn note_made(
-        &mut self,
-        assignment: &Assignment,
-        computed_on: ComputedOn,
-        now_ms: u64,
-    ) -> Result<(), SiteError> {
+    pub(super) fn note_made(&mut self, assignment: &Assignment, now_ms: u64) -> Result<(), SiteError> {
         self.store.record_made(&Made {
             key: assignment.key,
             adapter: assignment.adapter,
             adapter_bytes: assignment.adapter_bytes,
             mantissa_bits: self.config.policy.update_mantissa_bits,
             validation_share: self.config.training.validation_share,
-            computed_on,
+            computed_on: ComputedOn::here(self.config.training.device),
             machine: std::env::consts::ARCH.to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             made_ms: now_ms,

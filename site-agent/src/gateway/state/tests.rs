@@ -16,13 +16,7 @@ fn assignment(round: u32) -> Assignment {
 }
 
 fn facts() -> RawFacts {
-    RawFacts {
-        digest: Digest([3; 32]),
-        records: 10,
-        tokens: 100,
-        loss: 1.0,
-        computed_on: crate::pipe::ComputedOn::Portable,
-    }
+    RawFacts { digest: Digest([3; 32]), records: 10, tokens: 100, loss: 1.0 }
 }
 
 fn run(agent: Agent, events: &[Event]) -> (Agent, Vec<Effect>) {

@@ -8,9 +8,9 @@ use common::wire::message::RoundKey;
 use rusqlite::{OptionalExtension as _, Row, params};
 
 use super::{Store, from_sql, to_sql};
+use crate::config::computed_on::ComputedOn;
 use crate::error::SiteError;
 use crate::limits::REPLAYS_MAX;
-use crate::pipe::ComputedOn;
 
 /// What made an update what it is, besides the run's manifest and the records.
 #[derive(Clone, Debug, PartialEq)]
