@@ -384,29 +384,58 @@ def compare(records, receipts, set_aside):
     return fit, lost_frames, uncompared
 
 
-def read_arrivals(data):
-    """The first line of a list of what arrived, its frames, and the key that signed it; Broken where it does not hold."""
-    odd = Broken("it is no file that `coordinator ledger --out` wrote")
-    head, _, last = data.rpartition(b"\n")[0].rpartition(b"\n")
-    lines = head.split(b"\n")
+ARRIVALS_LINE_BYTES_MAX = 1024
+ARRIVALS_MAX = 10_000_000
+SITE = re.compile("(?=.{1,32}$)[a-z][a-z0-9-]*(?<!-)")
+
+
+class Unusable(Exception):
+    """The list of what arrived is none."""
+
+
+def spelled(line, names):
+    """The object of a line, whose keys are these in this order, in the one spelling that is written."""
     try:
-        heading, *frames = [json.loads(line) for line in lines]
-        key, signature = digits(heading["receipt_key"], 32), digits(json.loads(last)["signature"], 64)
+        value = json.loads(line)
+        written = json.dumps(value, separators=(",", ":"), ensure_ascii=False).encode()
+    except (ValueError, RecursionError, UnicodeError):
+        raise Unusable("it is no file that `coordinator ledger --out` wrote") from None
+    if len(line) >= ARRIVALS_LINE_BYTES_MAX or written != line or not isinstance(value, dict) or list(value) != names:
+        raise Unusable("it is no file that `coordinator ledger --out` wrote")
+    return value
+
+
+def read_arrivals(data):
+    """Site and key of a list of what arrived, what the coordinator took, and the frames; Unusable where it does not hold."""
+    *lines, last, end = data.split(b"\n") if data.count(b"\n") > 1 else [b"", b"", b"x"]
+    if end or not lines:
+        raise Unusable("it is no file that `coordinator ledger --out` wrote")
+    heading = spelled(lines[0], ["site", "receipt_key", "at_ms", "taken", "frames"])
+    ending = spelled(last, ["signature"])
+    try:
+        key, signature = digits(heading["receipt_key"], 32), digits(ending["signature"], 64)
         number(heading["at_ms"], 2**64)
+        if not isinstance(heading["site"], str) or not SITE.fullmatch(heading["site"]):
+            raise Unusable("it names no site")
+        if number(heading["frames"], ARRIVALS_MAX + 1) != len(lines) - 1:
+            raise Unusable("it has not as many frames as it says")
         taken = heading["taken"]
         if taken is not None:
+            if list(taken) != ["size", "root"]:
+                raise Unusable("it is no file that `coordinator ledger --out` wrote")
             taken = (number(taken["size"], 2**64), digits(taken["root"], 32).hex())
+        frames = [spelled(line, ["sequence", "kind", "length", "sha256"]) for line in lines[1:]]
         for frame in frames:
             number(frame["sequence"], 2**64), number(frame["length"], 2**64), digits(frame["sha256"], 32)
             if frame["kind"] not in KINDS:
-                raise odd
-        if heading["frames"] != len(frames) or not isinstance(heading["site"], str) or not data.endswith(b"\n"):
-            raise odd
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise odd from None
-    message = b"consilium arrivals v1\0" + hashlib.sha256(head + b"\n").digest()
-    if not is_signed(key, message, signature):
-        raise Broken("the list of what arrived is not signed")
+                raise Unusable("it has a kind of frame that does not exist")
+    except (Broken, TypeError):
+        raise Unusable("it is no file that `coordinator ledger --out` wrote") from None
+    hasher = hashlib.sha256()
+    for line in lines:
+        hasher.update(line + b"\n")
+    if not is_signed(key, b"consilium arrivals v1\0" + hasher.digest(), signature):
+        raise Unusable("it is not signed with the key that it names")
     return heading["site"], key.hex(), taken, frames
 
 
@@ -491,6 +520,9 @@ def main():
     except OSError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Unusable as error:
+        print(f"error: {arguments.arrivals} is not usable: {error}", file=sys.stderr)
+        return 2
     except Broken as error:
         print(f"error: the ledger is not intact: {error}", file=sys.stderr)
         print_roots(leaves, taken)
@@ -500,7 +532,8 @@ def main():
         print(note, file=sys.stderr)
     if arguments.json:
         summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds, "data": data}
-        summary["arrivals"] = {"site": site, "receipt_key": key, "same": same, "not_arrived": not_arrived} if site else None
+        if arguments.arrivals:
+            summary["arrivals"] = {"site": site, "receipt_key": key, "same": same, "not_arrived": not_arrived}
         summary["receipts"] = {"fit": fit, "frames_lost": lost, "not_compared": len(uncompared)}
         print(json.dumps(summary, indent=2))
         return 0
@@ -516,8 +549,9 @@ def main():
     if fit or uncompared:
         words = f"fit, and {len(uncompared)} could not be compared" if uncompared else "all fit"
         print(f"receipts {fit}: {words}; {lost} frames never arrived or were not counted")
-    if site:
-        print(f"arrived from {site}, signed with {key}: {same} frames, the same; {not_arrived} did not arrive or were not counted")
+    if arguments.arrivals:
+        print(f"what arrived is signed with the receipt key {key}")
+        print(f"arrived from {site}: {same} frames, the same; {not_arrived} did not arrive or were not counted")
     for name in uncompared:
         print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
     if decisions:

@@ -123,6 +123,8 @@ pub const CERTIFICATE_DAYS_MAX: u32 = 397;
 /// for two a day at most (a life of one day), and a few more where it loses what it asked for.
 /// All are kept, with 1 KiB each: beside the 30 MB of frames that a site may send in a day they are nothing.
 pub const CERTIFICATES_PER_DAY_MAX: u32 = 8;
+/// After a site has left its connections are closed: time for the answer that it has left.
+pub const LEFT_CLOSE_MS_MIN: u64 = 1_000;
 /// An invitation's life: longer than any holiday, but a forgotten invitation ends.
 pub const INVITATION_MS_MAX: u64 = 30 * 86_400_000;
 /// Operators' commands in progress at once.

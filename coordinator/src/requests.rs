@@ -3,8 +3,8 @@
 //! ready to train), `update` (offer, chunks, commit, receipt) through `intake` (files), or `overlap` (the
 //! comparison with the held-out set) within `places`, `ledger` (a receipt that is shown), `renewal` (a site's
 //! next certificate), or `leaving` (a site that ends its membership). What follows from the run's state alone
-//! says `rules` (pure). Called by `server`. Invariant: a refusal tells a site a code, never a text; the reason
-//! is in our log.
+//! says `rules` (pure). Called by `server`. Invariant: a refusal tells a site a code, never a text; the
+//! reason is in our log.
 
 pub mod handler;
 pub mod intake;

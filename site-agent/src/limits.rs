@@ -120,6 +120,9 @@ pub const FAULTS_SHOWN_MAX: usize = 100;
 pub const REPLAY_MIB_MAX: u64 = 1 << 20;
 /// For how long it may, in days: ten years.
 pub const REPLAY_DAYS_MAX: u32 = 3660;
+/// Places in an update from which a coordinator may want it sent on, beside whole numbers of chunks: each is
+/// where its own disk or process broke in the middle of one.
+pub const ODD_OFFSETS_MAX: usize = 64;
 /// Replays whose outcome is remembered: 100 bytes each.
 pub const REPLAYS_MAX: usize = 1000;
 /// Between two looks for what replays need no more: it is kept for days.

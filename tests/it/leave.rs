@@ -65,7 +65,10 @@ fn a_site_leaves_for_good_and_its_proofs_stay() -> Result<()> {
     ensure!(invited.code() == Some(1), "its name is not given out again");
 
     // What only a member does is refused; what proves is not.
-    for member in [&["run"][..], &["check"], &["rejoin"]] {
+    let receipts = small.folder.path().join("receipts.json").to_string_lossy().into_owned();
+    let (code, _, words) = site(&consortium, &["ledger", "receipts", "--out", &receipts])?;
+    ensure!(code == Some(0), "{words}");
+    for member in [&["run"][..], &["check"], &["rejoin"], &["status"], &["approve", &second, "--yes"]] {
         let (code, _, words) = site(&consortium, member)?;
         ensure!(code == Some(1) && words.contains("has left the consortium"), "{member:?}: {words}");
     }
@@ -81,7 +84,13 @@ fn a_site_leaves_for_good_and_its_proofs_stay() -> Result<()> {
     let shown = consortium.sites[0].run(&["ledger", "show", "--last", "1"], COMMAND_WITHIN)?.success()?;
     ensure!(shown.contains("leave"), "{shown}");
     let (code, again, words) = site(&consortium, &["leave", "--yes"])?;
-    ensure!(code == Some(0) && again.contains("0 files"), "{again}{words}");
+    ensure!(code == Some(0) && again.contains("0 files") && again.contains("has noted it"), "{again}{words}");
+    // Who does not tell the coordinator is told what that means, and no later command says otherwise.
+    consortium.sites[1].stop();
+    for arguments in [&["leave", "--yes", "--without-coordinator"][..], &["leave", "--yes"]] {
+        let said = consortium.sites[1].run(arguments, COMMAND_WITHIN)?.success()?;
+        ensure!(said.contains("coordinator revoke site-2") && !said.contains("has noted"), "{said}");
+    }
     consortium.stop();
     Ok(())
 }

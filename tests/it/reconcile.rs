@@ -92,7 +92,21 @@ fn both_sides_agree_and_a_ledger_that_was_forged_afterwards_is_named_record_by_r
     fs::write(&changed, list.replacen("\"kind\":\"poll\"", "\"kind\":\"fetch\"", 1))?;
     let odd = site(&consortium, &changed)?;
     ensure!(odd.code == Some(1) && odd.stderr.contains("not signed by the coordinator"), "{}", odd.stderr);
-    ensure!(python(&ledger, &changed).is_none_or(|said| said.code == Some(1)), "the second verifier took it");
+    let unspelled: [(&str, &str); 6] = [
+        ("\"kind\":\"poll\"", "\"kind\":\"fetch\""),
+        ("\"frames\":", "\"frames\": "),
+        ("\"site\":\"site-1\"", "\"site\":\"site-1\\nsigned\""),
+        ("\"length\":", "\"more\":1,\"length\":"),
+        ("{\"signature\"", "{\"sequence\":1,\"signature\""),
+        ("\"taken\":{\"size\":", "\"taken\":{\"size\":0"),
+    ];
+    for (from, to) in unspelled {
+        assert_ne!(list, list.replacen(from, to, 1), "{from}");
+        fs::write(&changed, list.replacen(from, to, 1))?;
+        ensure!(site(&consortium, &changed)?.code == Some(1), "{to}");
+        let said = python(&ledger, &changed);
+        ensure!(said.is_none_or(|said| said.code == Some(2)), "the second verifier took {to}");
+    }
 
     let genuine = fs::read_to_string(&ledger)?;
     let chunk = genuine.lines().position(|line| line.contains("\"kind\":\"chunk\"")).context("a chunk")?;

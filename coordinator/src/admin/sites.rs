@@ -96,7 +96,7 @@ pub(crate) fn must_be_known(store: &Store, site: &SiteId) -> Result<SiteRow> {
 pub(crate) fn pause_in(store: &Store, site: &SiteId, pause: bool, now: Timestamp) -> Result<bool> {
     if must_be_known(store, site)?.status.is_out() {
         return Err(Error::Argument {
-            message: format!("{site} was revoked, which is final"),
+            message: format!("{site} was revoked or has left, which is final"),
             hint: "`coordinator sites` lists who takes part".into(),
         });
     }

@@ -1,6 +1,6 @@
 //! `coordinator ledger`: what arrived from a site, the mirror image of its ledger. Called by `cli`.
-//! Invariants: it only reads the state folder, with and without a running `serve`; a file appears whole and
-//! is signed.
+//! Invariants: it changes nothing of the consortium, and works with and without a running `serve`; a file
+//! appears whole and is signed.
 
 use std::collections::BTreeMap;
 use std::fs::File;

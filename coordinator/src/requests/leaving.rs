@@ -2,14 +2,18 @@
 //! revoke`, in the database first: whatever it sent that is not yet in a published adapter counts no more.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use certs::PeerCertificate;
 use common::id::SiteId;
+use common::net::Peer;
 use common::net::server::Reply;
 use common::wire::message::{Refusal, Response};
 
 use super::handler::RequestHandler;
 use crate::blocking::{blocking, internal};
 use crate::enrolment::shut_out;
+use crate::limits::LEFT_CLOSE_MS_MIN;
 use crate::round::event::Event;
 use crate::store::Leaving;
 
@@ -25,6 +29,15 @@ impl RequestHandler {
             internal(self.driver.submit(state.launched.run, event).await)?;
         }
         tracing::warn!(%site, "the site has left the consortium");
+        // Once the answer is there; nothing on them is answered any more.
+        let (connections, who) = (self.connections.clone(), site.clone());
+        tokio::spawn(async move {
+            tokio::time::sleep(Duration::from_millis(LEFT_CLOSE_MS_MIN)).await;
+            let is_its = |peer: &Peer| {
+                PeerCertificate::from_der(&peer.certificate_der).is_ok_and(|found| found.is_of(who.as_str()))
+            };
+            connections.close_where(is_its);
+        });
         Ok(Response::Noted.into())
     }
 }

@@ -23,8 +23,8 @@ use super::consent::known::Known;
 use super::consent::request::{Asked, Request, RunAsked, Subject, Wish};
 use super::consent::signing::{Signing, show};
 use super::consent::standing::Standing;
-use super::runs;
 use super::support::{State, tell};
+use super::{leave, runs};
 use crate::error::SiteError;
 use crate::gateway::consent::statement;
 use crate::gateway::store::consent::RunDecision;
@@ -108,7 +108,9 @@ pub(super) fn withdraw(arguments: &Withdraw) -> Result<(), SiteError> {
 }
 
 fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
-    let mut known = Known::open_to_decide(how.state.open_joined()?)?;
+    let folder = how.state.open_joined()?;
+    leave::must_be_member(&folder)?;
+    let mut known = Known::open_to_decide(folder)?;
     let proposed = known.choose(Some(&how.run))?;
     let standing = Standing::of(&known, proposed)?;
     let sent = Sent::of(&known.store.updates()?, proposed.run);

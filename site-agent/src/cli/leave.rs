@@ -19,8 +19,10 @@ use crate::config::AgentConfig;
 use crate::egress::Outbound;
 use crate::error::SiteError;
 use crate::gateway::connection::name_of;
+use crate::gateway::decisions::Decider;
 use crate::gateway::identity::{Coordinator, Identity, Papers};
-use crate::gateway::store::{FACT_LEFT_MS, Store};
+use crate::gateway::memory;
+use crate::gateway::store::{FACT_LEFT_MS, FACT_LEFT_TOLD, Store};
 use crate::paths::StateFolder;
 
 const EXAMPLES: &str = "\
@@ -60,7 +62,6 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
     let site = Coordinator::load(&folder.identity())?.site;
     let mut store = Store::open(&folder.database())?;
-    let is_done = has_left(&store)?.is_some();
     let going = going(&folder, &store)?;
     let bytes: u64 = going.iter().map(|(_, bytes)| bytes).sum();
     if !arguments.json {
@@ -69,12 +70,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     if !arguments.dry_run {
         let text = format!("{site} leaves the consortium for good");
         arguments.yes.or_ask(&Question { text: &text, expected: site.as_str(), needs_yes: true })?;
-        if !is_done && !arguments.without_coordinator {
-            tell_coordinator(&folder)?;
-        }
-        // Who this site was stays readable: the one in use may stand beside its key only.
-        Papers::load(&folder.identity())?.keep_certificate(&folder.identity())?;
-        store.set_fact(FACT_LEFT_MS, SystemClock.now().0)?;
+        leave(&folder, &mut store, arguments.without_coordinator)?;
         for (path, _) in &going {
             match fs::remove_file(path) {
                 Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
@@ -82,23 +78,41 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             }
         }
     }
-    let is_told = !arguments.dry_run && !arguments.without_coordinator;
+    let is_told = store.fact(FACT_LEFT_TOLD)? == Some(1);
     let document = json!({
         "site": site,
-        "left": !arguments.dry_run,
+        "left": has_left(&store)?.is_some(),
         "coordinator_told": is_told,
-        "removed": { "files": going.len(), "bytes": bytes },
+        "removed": if arguments.dry_run { json!(null) } else { json!({ "files": going.len(), "bytes": bytes }) },
     });
-    tell(arguments.json, &document, || {
-        if arguments.dry_run {
-            println!("nothing was done");
-        } else if is_told {
-            println!("{site} has left the consortium; its coordinator has noted it");
-        } else {
-            println!("{site} has left; the coordinator was not told: ask its operator for");
+    tell(arguments.json, &document, || match (arguments.dry_run, is_told) {
+        (true, _) => println!("nothing was done"),
+        (false, true) => println!("{site} has left the consortium; its coordinator has noted it"),
+        (false, false) => {
+            println!("{site} has left, but its coordinator has not confirmed it: ask its operator");
+            println!("whether `coordinator sites` says so, and otherwise for");
             println!("    coordinator revoke {site}");
         }
     })
+}
+
+/// Tells the coordinator, where that is wished and was not done, and notes that this site has left. The
+/// ledger is held meanwhile: nothing is done beside a running agent.
+fn leave(folder: &StateFolder, store: &mut Store, without_coordinator: bool) -> Result<(), SiteError> {
+    let is_first = has_left(store)?.is_none();
+    let is_told = if is_first && !without_coordinator {
+        tell_coordinator(folder)?
+    } else {
+        drop(memory::open(&folder.ledger(), store, &Decider::of(folder)?)?);
+        store.fact(FACT_LEFT_TOLD)? == Some(1)
+    };
+    // Who this site was stays readable: the certificate in use may stand beside its key only.
+    Papers::load(&folder.identity())?.keep_certificate(&folder.identity())?;
+    store.set_fact(FACT_LEFT_TOLD, u64::from(is_told))?;
+    if is_first {
+        store.set_fact(FACT_LEFT_MS, SystemClock.now().0)?;
+    }
+    Ok(())
 }
 
 /// When this site left, in milliseconds since 1970.
@@ -114,7 +128,9 @@ fn has_left(store: &Store) -> Result<Option<u64>, SiteError> {
 /// # Errors
 /// `Data` where this site has left.
 pub(super) fn must_be_member(folder: &StateFolder) -> Result<(), SiteError> {
-    if folder.database().exists() && has_left(&Store::open_to_read(&folder.database())?)?.is_some() {
+    // A database that cannot be read is named by whoever needs it.
+    let left = Store::open_to_read(&folder.database()).and_then(|store| has_left(&store));
+    if matches!(left, Ok(Some(_))) {
         return Err(SiteError::data(
             "this site has left the consortium",
             "to take part again, join with another name in another folder: site-agent join --state DIR",
@@ -123,8 +139,9 @@ pub(super) fn must_be_member(folder: &StateFolder) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// The frame, and the coordinator's word. A site that it has shut out already has left.
-fn tell_coordinator(folder: &StateFolder) -> Result<(), SiteError> {
+/// The frame. Whether the coordinator noted it: one that takes this certificate for ended may have shut the
+/// site out, or may know a newer one.
+fn tell_coordinator(folder: &StateFolder) -> Result<bool, SiteError> {
     let identity = Identity::load(&folder.identity())?;
     let config = AgentConfig::load(&folder.config())?;
     let mut line = Line::of(folder, &config, &identity)?;
@@ -132,12 +149,12 @@ fn tell_coordinator(folder: &StateFolder) -> Result<(), SiteError> {
         matches!(error, SiteError::Net(NetError::CertificateRefused { fault: CertificateFault::Revoked }))
     };
     match line.greet() {
-        Err(error) if is_out(&error) => return Ok(()),
+        Err(error) if is_out(&error) => return Ok(false),
         greeted => greeted?,
     }
     let Line { connection, runtime } = &mut line;
     match runtime.block_on(connection.mention(Outbound::Leave))? {
-        Some(Response::Noted) => Ok(()),
+        Some(Response::Noted) => Ok(true),
         Some(other) => Err(SiteError::Connection {
             reason: format!("to this site's leaving it answers {}", name_of(&other)),
         }),
@@ -149,18 +166,23 @@ fn tell_coordinator(folder: &StateFolder) -> Result<(), SiteError> {
 fn going(folder: &StateFolder, store: &Store) -> Result<Vec<(PathBuf, u64)>, SiteError> {
     let terms = store.manifests()?;
     let mut going = Vec::new();
-    add(&folder.identity(), &mut going, &|name| name == Identity::KEY_FILE)?;
+    add(&folder.identity(), &mut going, false, &|name| name == Identity::KEY_FILE)?;
     for place in [folder.renewed(), folder.raw(), folder.outbox(), folder.work(), folder.replay()] {
-        add(&place, &mut going, &|_| true)?;
+        add(&place, &mut going, true, &|_| true)?;
     }
-    add(&folder.inbox(), &mut going, &|name| {
+    add(&folder.inbox(), &mut going, false, &|name| {
         name.parse::<Digest>().map_or(true, |digest| !terms.contains(&digest))
     })?;
     Ok(going)
 }
 
-/// The regular files below a folder whose names are so; no link is followed.
-fn add(place: &Path, found: &mut Vec<(PathBuf, u64)>, is_it: &dyn Fn(&str) -> bool) -> Result<(), SiteError> {
+/// The files in a folder whose names are so, and where all of it goes also those below; no link is followed.
+fn add(
+    place: &Path,
+    found: &mut Vec<(PathBuf, u64)>,
+    goes_whole: bool,
+    is_it: &dyn Fn(&str) -> bool,
+) -> Result<(), SiteError> {
     let entries = match fs::read_dir(place) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
         entries => entries.map_err(SiteError::at(place))?,
@@ -169,8 +191,8 @@ fn add(place: &Path, found: &mut Vec<(PathBuf, u64)>, is_it: &dyn Fn(&str) -> bo
         let entry = entry.map_err(SiteError::at(place))?;
         let (path, name) = (entry.path(), entry.file_name());
         let kind = entry.file_type().map_err(SiteError::at(&path))?;
-        if kind.is_dir() && place.ends_with("work") {
-            add(&path, found, is_it)?;
+        if kind.is_dir() && goes_whole {
+            add(&path, found, goes_whole, is_it)?;
         } else if !kind.is_dir() && is_it(&name.to_string_lossy()) {
             found.push((path, entry.metadata().map_or(0, |facts| facts.len())));
         }

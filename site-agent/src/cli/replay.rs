@@ -35,7 +35,7 @@ which stays as [retention] in agent.toml says. The agent may run meanwhile.
 
 Equal bytes prove that what left is what these records, terms and seed give, and nothing else; as far as this program, which \
 computes both, can be trusted: on another machine, with a program from another source and a copy of the state folder, the proof is \
-stronger. Exit code 1: the bytes are others.";
+stronger. Exit code 1: the bytes are others, and not within the tolerance for another kind of processor or version.";
 
 /// Compute a past round again and compare its update with the one that left.
 #[derive(Debug, clap::Args)]
@@ -70,7 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     };
     let manifest = known.signed(proposed.manifest)?;
     let (records, _) = ledger::read(&known.folder.ledger())?;
+    let odd_offsets = known.store.odd_offsets(key)?;
     let round = computing::Round {
+        odd_offsets: &odd_offsets,
         folder: &known.folder,
         config: &known.config,
         manifest: &manifest,
@@ -142,7 +144,7 @@ fn print_outcome(key: RoundKey, sent: &str, made: &Made, outcome: &Outcome) {
     println!("began with {}", made.adapter);
     println!("left       {sent}");
     let Some(computed) = &outcome.computed else { return };
-    let Computed { digest, facts, computed_on, frames, distance, differences, takes_verdict } = computed;
+    let Computed { digest, facts, computed_on, frames, distance, differences, takes_verdict, .. } = computed;
     println!("computed   {digest}");
     println!(
         "           from {} records and {} tokens, on {}",
@@ -165,6 +167,11 @@ fn print_outcome(key: RoundKey, sent: &str, made: &Made, outcome: &Outcome) {
         println!("distance   {:.2} % of what the round changed", 100.0 * share);
     }
     match outcome.verdict {
+        Verdict::Same if *takes_verdict => {
+            println!(
+                "the same bytes: the update is what these terms and the records that were not left out give"
+            );
+        }
         Verdict::Same => println!("the same bytes: the update is what these records and terms give"),
         Verdict::Near => println!(
             "other bytes, as computers differ; the values are within {:.0} % of what the round changed",
@@ -184,6 +191,10 @@ fn judged(outcome: &Outcome) -> Result<(), SiteError> {
         (Verdict::Different, Some(computed)) if !computed.differences.is_empty() => (
             "the bytes are others than those that left, and they are not close enough, or cannot be compared",
             "compute it again with the same program on the machine that made it",
+        ),
+        (Verdict::Different, Some(computed)) if computed.is_sent => (
+            "the update is what these records and terms give, but not every frame in the ledger is one of it",
+            "`site-agent ledger show --json` has the frames; whatever else left in that round is not known: keep this folder as it is",
         ),
         (Verdict::Different, _) => (
             "the update that left is not what these records and terms give",

@@ -3,6 +3,7 @@
 
 use serde_json::json;
 
+use super::leave;
 use super::support::{State, tell};
 use crate::error::SiteError;
 use crate::gateway::connection::quic::QuicConnector;
@@ -37,6 +38,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
+    leave::must_be_member(&folder)?;
     let mut identity = Identity::load(&folder.identity())?;
     let list = arguments.addresses.join(",");
     certs::invitation::check_addresses(&list).map_err(|error| SiteError::Enrolment {

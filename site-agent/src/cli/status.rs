@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::certificate::Validity;
 use super::support::{State, print_json};
-use super::{ledger, table};
+use super::{leave, ledger, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
@@ -45,6 +45,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
+    leave::must_be_member(&folder)?;
     let identity = Identity::load(&folder.identity())?;
     let store = Store::open_to_read(&folder.database())?;
     // Before the ledger: a running agent adds the record first.

@@ -68,8 +68,7 @@ impl RetentionConfig {
              # With less room on the disk, in MiB, the agent warns and begins no round; it goes on when there is more.\n\
              disk_free_mib_min = {}\n\
              # For so many days, and within so many MiB, what `site-agent replay` needs of a round stays: the adapter\n\
-             # that it began with and the update that was sent. The oldest go first, also where a round lacks room; 0\n\
-             # keeps nothing.\n\
+             # that it began with and the update that was sent. The oldest go first; 0 keeps nothing.\n\
              replay_days = {}\n\
              replay_mib_max = {}\n",
             self.disk_free_mib_min, self.replay_days, self.replay_mib_max

@@ -435,7 +435,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if self.is_outside_hours() {
             return Ok(Event::Hindered);
         }
-        if adapter_bytes <= adapter_bytes_max && !self.make_room(adapter_bytes)? {
+        if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
             self.not_done(NotDone::NoRoom);
             return Ok(Event::Hindered);
         }

@@ -67,6 +67,9 @@ pub const FACT_DISK_SEEN: &str = "disk_seen";
 /// When this site left the consortium, in milliseconds since 1970; not there while it is a member.
 pub const FACT_LEFT_MS: &str = "left_ms";
 
+/// 1 if the coordinator noted that this site left.
+pub const FACT_LEFT_TOLD: &str = "left_told";
+
 /// Records that the last comparison with a held-out set left out.
 pub const FACT_TOO_CLOSE: &str = "too_close";
 

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use crate::cli::support::tell;
 use crate::error::SiteError;
 use crate::gateway::decisions::{Decider, Standing};
-use crate::gateway::identity::{Coordinator, Identity};
+use crate::gateway::identity::Coordinator;
 use crate::gateway::memory;
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::{Epoch, Said};
@@ -144,7 +144,7 @@ pub(in crate::cli) fn read(path: &Path) -> Result<(Vec<Record>, Summary), SiteEr
 /// # Errors
 /// `Store`, `Io`.
 pub(super) fn export(folder: &StateFolder, out: &Path, json: bool) -> Result<(), SiteError> {
-    let coordinator = Identity::load(&folder.identity())?.coordinator;
+    let coordinator = Coordinator::load(&folder.identity())?;
     let store = Store::open_to_read(&folder.database())?;
     let Standing { receipts, mut set_aside, .. } = Decider::of(folder)?.standing(&store)?;
     set_aside.retain(|receipt| is_signed(&coordinator, receipt));

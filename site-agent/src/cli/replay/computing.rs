@@ -39,6 +39,8 @@ pub(super) struct Round<'a> {
     /// The update as the site's database has it.
     pub(super) update: &'a Update,
     pub(super) made: &'a Made,
+    /// Where chunks of it began that are not where a whole number of chunks ends: a hint where to look.
+    pub(super) odd_offsets: &'a [u64],
     /// The ledger, verified.
     pub(super) ledger: &'a [Record],
 }
@@ -59,6 +61,8 @@ pub(super) struct Outcome {
 #[derive(Debug)]
 pub(super) struct Computed {
     pub(super) digest: Digest,
+    /// Whether it is the one that the site's database names.
+    pub(super) is_sent: bool,
     pub(super) facts: RawFacts,
     /// What rounded its numbers.
     pub(super) computed_on: ComputedOn,
@@ -69,7 +73,8 @@ pub(super) struct Computed {
     pub(super) distance: Option<f64>,
     /// Why the bytes may differ though nothing is wrong.
     pub(super) differences: Vec<String>,
-    /// The run left records out after the comparison with the held-out set: which, is the round's worker's word.
+    /// The run left records out after the comparison with the held-out set: which, is the round's worker's
+    /// word.
     pub(super) takes_verdict: bool,
 }
 
@@ -86,6 +91,12 @@ pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Resu
         made: round.made,
     })?;
     let noted_root = noted_root(round.ledger, key);
+    if noted_root.is_none() || !evidence::has_offer(round.ledger, key) {
+        return Err(SiteError::data(
+            "this ledger has no record of that round's records, or of its update: there is nothing to compare with",
+            "a ledger that was begun anew does not know earlier rounds",
+        ));
+    }
     let mut worker = ReplayWorker::start(scratch.folder(), &scratch.log())?;
     let root = worker.prepare(key, round.update_manifest())?;
     if noted_root != Some(root) {
@@ -93,50 +104,56 @@ pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Resu
     }
     let facts = worker.train(key, round.update_manifest(), round.made.adapter, show)?.bounded();
     worker.end();
-    let manifest = &round.manifest.manifest;
-    let part = scratch.folder().outbox().join("replayed");
-    let limits = Limits { mantissa_bits: round.made.mantissa_bits, bytes_max: u64::MAX, norm_max: f64::MAX };
-    let raw = scratch.folder().raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
-    let (digest, bytes) = canonical(&raw, &part, &facts, manifest, &limits)?;
-    let again = Update {
-        digest,
-        bytes,
-        records: facts.records,
-        tokens: facts.tokens,
-        loss: facts.loss,
-        ..round.update.clone()
-    };
-    let frames = evidence::frames(round.ledger, &again, &part)?;
-    let computed_on = ComputedOn::here(round.config.training.device);
-    let differences = differences(round.made, computed_on);
-    let is_same = digest == round.update.digest && frames.all_match();
-    let distance =
-        if digest == round.update.digest { None } else { round.distance(&scratch, &part, manifest)? };
-    let is_near = !differences.is_empty()
-        && digest != round.update.digest
-        && distance.is_some_and(|share| share <= TOLERANCE);
-    let verdict = match (is_same, is_near) {
-        (true, _) => Verdict::Same,
-        (false, true) => Verdict::Near,
-        (false, false) => Verdict::Different,
-    };
-    let computed = Some(Computed {
-        digest,
-        facts,
-        computed_on,
-        frames,
-        distance,
-        differences,
-        takes_verdict: manifest.overlap.is_some(),
-    });
-    Ok(Outcome { verdict, root, noted_root, computed })
+    let (verdict, computed) = round.compare(&scratch, facts)?;
+    Ok(Outcome { verdict, root, noted_root, computed: Some(computed) })
 }
 
 impl Round<'_> {
+    /// What the worker made, beside what left.
+    fn compare(&self, scratch: &Scratch, facts: RawFacts) -> Result<(Verdict, Computed), SiteError> {
+        let (key, manifest) = (self.made.key, &self.manifest.manifest);
+        let part = scratch.folder().outbox().join("replayed");
+        let limits =
+            Limits { mantissa_bits: self.made.mantissa_bits, bytes_max: u64::MAX, norm_max: f64::MAX };
+        let raw = scratch.folder().raw().join(format!("{}.safetensors", round_file_stem(key.run, key.round)));
+        let (digest, bytes) = canonical(&raw, &part, &facts, manifest, &limits)?;
+        let again = Update {
+            digest,
+            bytes,
+            records: facts.records,
+            tokens: facts.tokens,
+            loss: facts.loss,
+            ..self.update.clone()
+        };
+        let frames = evidence::frames(self.ledger, &again, self.odd_offsets, &part)?;
+        let computed_on = ComputedOn::here(self.config.training.device);
+        let differences = differences(self.made, computed_on);
+        let is_sent = digest == self.update.digest;
+        let distance = if is_sent { None } else { self.distance(scratch, &part, manifest)? };
+        let is_close = distance.is_some_and(|share| share <= TOLERANCE);
+        let verdict = if is_sent && frames.all_match() {
+            Verdict::Same
+        } else if !is_sent && !differences.is_empty() && is_close && self.sent_is_in_ledger()? {
+            Verdict::Near
+        } else {
+            Verdict::Different
+        };
+        let takes_verdict = manifest.overlap.is_some();
+        let computed =
+            Computed { digest, is_sent, facts, computed_on, frames, distance, differences, takes_verdict };
+        Ok((verdict, computed))
+    }
+
     /// The manifest's name in the inbox.
     fn update_manifest(&self) -> Digest {
         // Serialised as it was read: the one encoding of a signed manifest.
         self.manifest.to_bytes().map_or(Digest([0; 32]), |bytes| Digest::of(&bytes))
+    }
+
+    /// Whether the file that is kept as the one that was sent is the one of the ledger's frames.
+    fn sent_is_in_ledger(&self) -> Result<bool, SiteError> {
+        let sent = self.folder.outbox().join(self.update.digest.to_string());
+        Ok(evidence::frames(self.ledger, self.update, self.odd_offsets, &sent)?.all_match())
     }
 
     /// How far the new update is from the one that was sent, where that one is still here.

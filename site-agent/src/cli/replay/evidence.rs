@@ -13,7 +13,7 @@ use common::id::Digest;
 use common::ledger::{Kind, Record};
 use common::limits::CHUNK_BYTES_MAX;
 use common::wire::frame;
-use common::wire::message::{Envelope, Request};
+use common::wire::message::{Envelope, Request, RoundKey};
 
 use crate::egress::offer_of;
 use crate::error::SiteError;
@@ -36,14 +36,28 @@ impl Frames {
     }
 }
 
+/// Whether the ledger says that an update of this round was offered.
+pub(super) fn has_offer(ledger: &[Record], key: RoundKey) -> bool {
+    let run = key.run.to_string();
+    let is_it = |record: &Record| {
+        record.kind == Kind::Offer && record.run.as_deref() == Some(&run) && record.round == Some(key.round.0)
+    };
+    ledger.iter().any(is_it)
+}
+
 /// Looks up the frames of an update, whose bytes are in the file `path`.
 ///
 /// # Errors
 /// `Io`; `Internal` when a frame cannot be made.
-pub(super) fn frames(ledger: &[Record], update: &Update, path: &Path) -> Result<Frames, SiteError> {
+pub(super) fn frames(
+    ledger: &[Record],
+    update: &Update,
+    odd_offsets: &[u64],
+    path: &Path,
+) -> Result<Frames, SiteError> {
     let (run, round) = (update.key.run.to_string(), update.key.round.0);
     let mut frames = Frames::default();
-    let content = Content { file: File::open(path).map_err(SiteError::at(path))?, path };
+    let content = Content { file: File::open(path).map_err(SiteError::at(path))?, path, odd_offsets };
     // A coordinator mostly asks for what follows.
     let mut next = 0;
     for record in ledger {
@@ -77,10 +91,11 @@ pub(super) fn frames(ledger: &[Record], update: &Update, path: &Path) -> Result<
 struct Content<'a> {
     file: File,
     path: &'a Path,
+    odd_offsets: &'a [u64],
 }
 
-/// Where the chunk of this record ends, if it is one of this update: looked for where the last one ended, at
-/// the beginning, and at each whole number of chunks.
+/// Where the chunk of this record ends, if it is one of this update: looked for where the last one ended,
+/// where the site noted that one began, and at each whole number of chunks.
 fn matched(
     record: &Record,
     update: &Update,
@@ -88,7 +103,8 @@ fn matched(
     next: u64,
 ) -> Result<Option<u64>, SiteError> {
     let steps = (0..update.bytes).step_by(CHUNK_BYTES_MAX);
-    for offset in [next].into_iter().chain(steps.filter(|step| *step != next)) {
+    let odd = bytes_of.odd_offsets.iter().copied();
+    for offset in [next].into_iter().chain(odd.chain(steps).filter(|step| *step != next)) {
         if offset >= update.bytes {
             continue;
         }

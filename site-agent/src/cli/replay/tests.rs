@@ -92,7 +92,7 @@ fn frames_count_only_where_every_byte_of_them_is_of_the_update() {
         chunk(6, &ours, &content, 2 * resumed),
         record(7, Kind::Chunk, 1, b"of another round"),
     ];
-    let frames = evidence::frames(&ledger, &ours, &path).unwrap();
+    let frames = evidence::frames(&ledger, &ours, &[], &path).unwrap();
     assert_eq!(frames, Frames { offers: 2, offers_matched: 2, chunks: 4, chunks_matched: 4 });
     assert!(frames.all_match());
     // One bit of one chunk, with the same length and in the same place.
@@ -100,17 +100,24 @@ fn frames_count_only_where_every_byte_of_them_is_of_the_update() {
     smuggled[resumed + 7] ^= 1;
     let mut other = ledger.clone();
     other[5] = chunk(5, &ours, &smuggled, resumed);
-    let frames = evidence::frames(&other, &ours, &path).unwrap();
+    let frames = evidence::frames(&other, &ours, &[], &path).unwrap();
     assert_eq!((frames.chunks, frames.chunks_matched, frames.all_match()), (4, 3, false));
     // Another number beside the update says something, too.
     for told in [Update { tokens: 5000, ..ours.clone() }, Update { loss: 2.5, ..ours.clone() }] {
         let mut other = ledger.clone();
         other[3] = offer(3, &told);
-        let frames = evidence::frames(&other, &ours, &path).unwrap();
+        let frames = evidence::frames(&other, &ours, &[], &path).unwrap();
         assert_eq!((frames.offers, frames.offers_matched, frames.all_match()), (2, 1, false));
     }
+    // A coordinator that broke in the middle of a chunk asks from there on; the site notes where.
+    let mut broken = ledger.clone();
+    broken[4] = chunk(4, &ours, &content, 12_345);
+    broken[5] = chunk(5, &ours, &content, 12_345 + CHUNK_BYTES_MAX);
+    let frames = evidence::frames(&broken, &ours, &[12_345], &path).unwrap();
+    assert!(frames.all_match(), "{frames:?}");
+    assert_eq!(evidence::frames(&broken, &ours, &[], &path).unwrap().chunks_matched, 2);
     // Nothing left: nothing is proved.
-    assert!(!evidence::frames(&[], &ours, &path).unwrap().all_match());
+    assert!(!evidence::frames(&[], &ours, &[], &path).unwrap().all_match());
 }
 
 #[test]

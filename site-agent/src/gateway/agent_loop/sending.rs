@@ -40,12 +40,21 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
         // Every chunk twice and a commit after each time; more is a coordinator that does not listen.
         let messages = 2 * (bytes.div_ceil(CHUNK_BYTES_MAX as u64) + 1);
+        let mut expected = 0;
         for _ in 0..messages {
             answer = match answer {
                 Response::Continue { next_offset } if next_offset < bytes => {
                     if self.is_sent_too_often(&update, next_offset)? {
                         break;
                     }
+                    // Whole chunks follow from wherever it begins; a replay has to find each in the ledger.
+                    if next_offset != expected
+                        && !next_offset.is_multiple_of(CHUNK_BYTES_MAX as u64)
+                        && !self.store.note_odd_offset(key, next_offset)?
+                    {
+                        break;
+                    }
+                    expected = next_offset.saturating_add(CHUNK_BYTES_MAX as u64).min(bytes);
                     let item = Outbound::Chunk { update: &update, offset: next_offset };
                     let answer = self.connection.ask(item, &mut self.output).await?.response;
                     crash_point!("site-chunk-sent");

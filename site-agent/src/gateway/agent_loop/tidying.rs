@@ -1,8 +1,7 @@
 //! What may go from the gateway's folders, so that a coordinator cannot fill the disk. Called by
 //! `agent_loop`. Invariants: the inbox holds the manifests of the newest runs and the files of the present
 //! round; the outbox at most `OUTBOX_BYTES_MAX` of updates that were acknowledged; an update without a
-//! receipt stays until its run is over; what a replay needs stays as `[retention]` says, and goes first where
-//! a round lacks room.
+//! receipt stays until its run is over; what a replay needs stays as `[retention]` says.
 
 use std::fs;
 use std::path::Path;
@@ -26,21 +25,9 @@ use crate::overlap;
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Whether the disk has room for a round with adapters of this size, beyond what `[retention]` leaves
-    /// free. Room that only replays take is made.
-    ///
-    /// # Errors
-    /// `Store`.
-    pub(super) fn make_room(&mut self, adapter_bytes: u64) -> Result<bool, SiteError> {
-        let mut kept = self.store.kept_for_replay()?;
-        while !self.has_room(adapter_bytes) {
-            let Some(oldest) = kept.pop() else { return Ok(false) };
-            tracing::warn!(run = %oldest.key.run, round = oldest.key.round.0, "no room to keep it for a replay");
-            self.release(&oldest, &kept)?;
-        }
-        Ok(true)
-    }
-
-    fn has_room(&self, adapter_bytes: u64) -> bool {
+    /// free. What replays need is not given up for it: a coordinator could ask for so much, and a worker fill
+    /// the disk.
+    pub(super) fn has_room(&self, adapter_bytes: u64) -> bool {
         let needed = adapter_bytes
             .saturating_mul(ADAPTERS_A_ROUND_MAX)
             .saturating_add(self.config.retention.disk_free_bytes_min());
@@ -137,11 +124,15 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Removes what only the replay of this round needed; `others` are those that are kept.
     fn release(&mut self, made: &Made, others: &[Made]) -> Result<(), SiteError> {
-        self.store.release_replay(made.key)?;
-        // A run that goes on may need them for itself, and tidies them in its own time.
-        if !self.store.is_over(made.key.run)? {
-            return Ok(());
+        // The files first: what is released is never looked for again. A run that goes on may need them for
+        // itself, and tidies them in its own time.
+        if self.store.is_over(made.key.run)? {
+            self.remove_what_it_needed(made, others)?;
         }
+        self.store.release_replay(made.key)
+    }
+
+    fn remove_what_it_needed(&self, made: &Made, others: &[Made]) -> Result<(), SiteError> {
         if !others.iter().any(|other| other.adapter == made.adapter) {
             remove(&self.folder.inbox().join(made.adapter.to_string()));
         }

@@ -10,7 +10,7 @@ use rusqlite::{OptionalExtension as _, Row, params};
 use super::{Store, from_sql, to_sql};
 use crate::config::computed_on::ComputedOn;
 use crate::error::SiteError;
-use crate::limits::REPLAYS_MAX;
+use crate::limits::{ODD_OFFSETS_MAX, REPLAYS_MAX};
 
 /// What made an update what it is, besides the run's manifest and the records.
 #[derive(Clone, Debug, PartialEq)]
@@ -140,6 +140,37 @@ impl Store {
         let statement = "UPDATE made SET kept = 0 WHERE run = ?1 AND round = ?2";
         self.connection.execute(statement, params![key.run.0, key.round.0])?;
         Ok(())
+    }
+
+    /// Notes where a chunk of an update began, so that a replay finds it in the ledger; whether there was
+    /// room for it.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn note_odd_offset(&mut self, key: RoundKey, offset: u64) -> Result<bool, SiteError> {
+        let noted = self.odd_offsets(key)?;
+        if noted.contains(&offset) {
+            return Ok(true);
+        }
+        if noted.len() >= ODD_OFFSETS_MAX {
+            return Ok(false);
+        }
+        self.connection.execute(
+            "INSERT INTO odd_offsets (run, round, offset) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+            params![key.run.0, key.round.0, to_sql(offset)],
+        )?;
+        Ok(true)
+    }
+
+    /// What [`Self::note_odd_offset`] noted of a round.
+    ///
+    /// # Errors
+    /// `Store`.
+    pub fn odd_offsets(&self, key: RoundKey) -> Result<Vec<u64>, SiteError> {
+        let mut statement =
+            self.connection.prepare("SELECT offset FROM odd_offsets WHERE run = ?1 AND round = ?2")?;
+        let rows = statement.query_map(params![key.run.0, key.round.0], |row| row.get(0).map(from_sql))?;
+        rows.collect::<Result<Vec<_>, _>>().map_err(SiteError::from)
     }
 
     /// Notes how a replay ended; the oldest beyond [`REPLAYS_MAX`] are forgotten.
