@@ -5,7 +5,7 @@
 //! sentence.
 
 use certs::{Invitation, PeerCertificate, RequestedKey};
-use common::ledger;
+use common::ledger::{self, Arrivals, ArrivalsWriter};
 use common::run::SignedManifest;
 use common::wire::join::{JoinRequest, JoinResponse};
 use common::wire::message::{Envelope, Receipt, Response};
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every kind of bytes, by its name, which is also that of the folder of its seeds.
-pub const TARGETS: [(&str, Target); 10] = [
+pub const TARGETS: [(&str, Target); 11] = [
     ("envelope", message::<Envelope>),
     ("response", message::<Response>),
     ("join_request", message::<JoinRequest>),
@@ -28,6 +28,7 @@ pub const TARGETS: [(&str, Target); 10] = [
     ("certificate", certificate),
     ("invitation", invitation),
     ("ledger", egress_ledger),
+    ("arrivals", arrivals),
 ];
 
 /// The body of a frame. Returns whether it was one.
@@ -113,6 +114,28 @@ fn egress_ledger(bytes: &[u8]) -> bool {
         }
         Err(error) => is_a_sentence(&error),
     }
+}
+
+fn arrivals(bytes: &[u8]) -> bool {
+    match Arrivals::read(bytes) {
+        Ok(found) => {
+            let written = written(&found);
+            assert_eq!(written.as_deref().ok(), Some(bytes), "a second spelling");
+            // Of any ledger: nothing of a list makes the comparison panic.
+            let beside = ledger::reconcile(&[], &found);
+            assert!(beside.faults.len() >= found.frames.len());
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn written(arrivals: &Arrivals) -> Result<Vec<u8>, ledger::ArrivalsError> {
+    let mut writer = ArrivalsWriter::begin(Vec::new(), &arrivals.heading)?;
+    for frame in &arrivals.frames {
+        writer.frame(frame)?;
+    }
+    writer.finish(&arrivals.signature)
 }
 
 fn is_a_sentence(error: &dyn std::fmt::Display) -> bool {

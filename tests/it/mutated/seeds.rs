@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 use certs::{CertificateAuthority, IdentityKey, Invitation, JoinToken, RequestedKey, SerialNumber, csr};
 use common::id::{Digest, Round, RunId};
-use common::ledger::{Kind, Record, line_digest};
+use common::ledger::{ArrivalsWriter, Arrived, Heading, Kind, Record, line_digest};
 use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
     SignedManifest, TensorSpec, TrainingSettings,
@@ -39,6 +39,7 @@ fn write_fuzz_seeds_of_messages() -> Result<()> {
     }
     write(&folder, "receipt", 0, &codec::encode(&receipt())?)?;
     write(&folder, "ledger", 0, &ledger()?)?;
+    write(&folder, "arrivals", 0, &arrivals()?)?;
     let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64] };
     write(&folder, "manifest", 0, &signed.to_bytes()?)?;
     if !folder.join("certificate/0").exists() {
@@ -173,6 +174,18 @@ fn manifest() -> RunManifest {
         held_out: HeldOutHashes::default(),
         overlap: None,
     }
+}
+
+/// Three frames that arrived.
+fn arrivals() -> Result<Vec<u8>> {
+    let taken = Some(LedgerHead { size: 300, root: DIGEST });
+    let (site, at_ms) = ("cardiology".parse()?, 1_800_000_000_000);
+    let heading = Heading { site, receipt_key: DIGEST, at_ms, taken, frames: 3 };
+    let mut writer = ArrivalsWriter::begin(Vec::new(), &heading)?;
+    for (sequence, kind, length) in [(1, Kind::Hello, 41), (4, Kind::Chunk, 1_048_621), (5, Kind::Leave, 6)] {
+        writer.frame(&Arrived { sequence, kind, length, sha256: DIGEST })?;
+    }
+    Ok(writer.finish(&[0xcd; 64])?)
 }
 
 /// Four records: a request to join, a note, a frame of a run, a frame of none.
