@@ -52,10 +52,11 @@ impl Identity {
         Ok(Self { authority, server, receipts })
     }
 
-    /// Loads the identity; renews the server certificate when a third of its life is left.
+    /// Loads the identity; renews the server certificate when a third of its life is left, and where it or its
+    /// key is gone.
     ///
     /// # Errors
-    /// A key or certificate is missing, unreadable or not of this authority, or the renewal cannot be
+    /// Another key or certificate is missing, unreadable or not of this authority, or the renewal cannot be
     /// written.
     pub fn load(folder: &StateFolder, now: Timestamp) -> Result<Self> {
         let ca = folder.ca();
@@ -65,6 +66,10 @@ impl Identity {
         let server = match load_server(folder) {
             Ok(server) if !needs_renewal(&server, now)? => server,
             Ok(_) | Err(Error::Certificate(CertError::KeyMismatch)) => issue_server(folder, &authority, now)?,
+            // One of the two files is lost: nobody but us misses it.
+            Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+                issue_server(folder, &authority, now)?
+            }
             Err(error) => return Err(error),
         };
         Ok(Self { authority, server, receipts })
@@ -112,4 +117,28 @@ fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
 /// Wiped when dropped: most of what is read here is a key.
 fn read(path: &Path) -> Result<Zeroizing<String>> {
     fs::read_to_string(path).map(Zeroizing::new).map_err(Error::io("read", path))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lost_server_key_is_made_again_and_a_lost_receipt_key_is_not() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = StateFolder::at(root.path());
+        fs::create_dir_all(folder.ca()).unwrap();
+        let now = Timestamp(1_800_000_000_000);
+        let made = Identity::create(&folder, "test", now).unwrap();
+        let receipt_key = |identity: &Identity| *identity.receipts.public_key().unwrap().as_bytes();
+        for lost in ["server.key.pem", "server.crt.pem"] {
+            fs::remove_file(folder.ca().join(lost)).unwrap();
+            let loaded = Identity::load(&folder, now).unwrap();
+            assert_eq!(receipt_key(&loaded), receipt_key(&made));
+            let again = Identity::load(&folder, now).unwrap();
+            assert_eq!(again.server.pin().unwrap(), loaded.server.pin().unwrap(), "{lost}");
+        }
+        fs::remove_file(folder.ca().join("receipt.key")).unwrap();
+        assert!(matches!(Identity::load(&folder, now), Err(Error::Io { .. })));
+    }
 }
