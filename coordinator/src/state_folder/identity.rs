@@ -52,8 +52,8 @@ impl Identity {
         Ok(Self { authority, server, receipts })
     }
 
-    /// Loads the identity; renews the server certificate when a third of its life is left, and where it or its
-    /// key is gone.
+    /// Loads the identity; renews the server certificate when a third of its life is left, and where it or
+    /// its key is gone.
     ///
     /// # Errors
     /// Another key or certificate is missing, unreadable or not of this authority, or the renewal cannot be
