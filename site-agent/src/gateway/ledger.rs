@@ -176,8 +176,8 @@ impl LedgerWriter {
         LedgerHead { size: summary.records, root: summary.root }
     }
 
-    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Those that stand in the future, because
-    /// the clock ran ahead when they left, or has gone back since, count as if they left now, when that is seen.
+    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Those that stand in the future,
+    /// because the clock ran ahead when they left, count as if they left now, when that is first seen.
     pub fn update_bytes_of_a_day(&mut self, now_ms: u64) -> u64 {
         self.day.bytes(now_ms)
     }

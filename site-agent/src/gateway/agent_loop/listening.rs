@@ -1,6 +1,7 @@
 //! What the worker says, as far as it matters to the state, and what ends the waiting for it: a withdrawal,
-//! the end of the hours, a round that takes too long. Called by `agent_loop`. Invariants: a withdrawal is seen
-//! however much the worker says; what it has finished counts, also where the hours end before that is heard.
+//! the end of the hours, a round that takes too long. Called by `agent_loop`. Invariants: a withdrawal is
+//! seen however much the worker says; what it has finished counts, also where the hours end before that is
+//! heard.
 
 use std::time::{Duration, Instant};
 

@@ -1,8 +1,8 @@
 //! Bytes of updates that left in the last 24 hours, by the minute. Used by `gateway::ledger`, which adds
 //! every record that it reads and writes, so that a restart forgets nothing. Pure. Invariants: by the clock
-//! that is handed in a chunk counts for at least 24 hours, and for a minute more at most; what a clock that ran
-//! ahead left in the future counts as of the moment at which that is seen, so for a day more and not for as
-//! long as the clock was ahead; there are so many entries as a day has minutes, and two.
+//! that is handed in a chunk counts for at least 24 hours, and for a minute more at most; what a clock that
+//! ran ahead left in the future counts as of the moment at which that is seen, so for a day more and not for
+//! as long as the clock was ahead; there are so many entries as a day has minutes, and two.
 
 use std::collections::VecDeque;
 
@@ -92,7 +92,7 @@ mod tests {
         assert_eq!(day.bytes((5 * DAY_MINUTES - 1) * MINUTE_MS), DAY_MINUTES + 1);
     }
 
-    /// A clock that ran a year ahead and was put right neither forgets what left nor holds the site for a year.
+    /// A clock that ran ahead and was put right neither forgets what left nor holds the site for as long.
     #[test]
     fn what_stands_in_the_future_counts_for_a_day_from_when_that_is_seen() {
         let now_ms = 1000 * DAY_MS;
