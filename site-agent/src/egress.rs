@@ -144,7 +144,7 @@ impl<C: Clock> Egress<C> {
     }
 
     /// Bytes of chunks of updates that left in 24 hours.
-    pub fn update_bytes_of_a_day(&self) -> u64 {
+    pub fn update_bytes_of_a_day(&mut self) -> u64 {
         self.ledger.update_bytes_of_a_day(self.clock.now().0)
     }
 
@@ -182,7 +182,8 @@ impl<C: Clock> Egress<C> {
     }
 
     /// The site's own rules, whatever the coordinator or another part of this program asks for.
-    fn permit(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
+    fn permit(&mut self, item: &Outbound<'_>) -> Result<(), SiteError> {
+        let sent_bytes = self.update_bytes_of_a_day();
         let refuse = |reason| Err(SiteError::PolicyRefused { reason });
         match item {
             Outbound::Join(_) => refuse("a site that has a certificate does not join again"),
@@ -220,7 +221,7 @@ impl<C: Clock> Egress<C> {
             }
             Outbound::Chunk { update, offset }
                 if !self.policy.has_room_today(
-                    self.update_bytes_of_a_day(),
+                    sent_bytes,
                     (update.update().bytes - offset).min(CHUNK_BYTES_MAX as u64),
                 ) =>
             {

@@ -33,6 +33,9 @@ pub const DATABASE_BUSY_MS_MAX: u64 = 5_000;
 /// Orders that may wait in the worker: the gateway has one round in hand and may repeat itself after a
 /// restart.
 pub const ORDERS_MAX: usize = 16;
+/// Rounds that the worker is told to stop and remembers: while it trains, so many orders as wait for it, one
+/// that waits to wait, and that of its own round.
+pub const STOPS_MAX: usize = ORDERS_MAX + 2;
 /// The longest record that is encoded in full when a site's data is validated; longer than any run's cutoff.
 pub const CUTOFF_TOKENS_MAX: usize = 131_072;
 /// Rounds whose metrics are kept: a row has about 250 bytes, so 100 rounds of 10,000 steps are 250 MB at

@@ -225,6 +225,8 @@ pub enum NotDone {
     NotAgreed,
     /// It is outside the hours in which this site trains.
     OutsideHours,
+    /// So many bytes of updates left in the last 24 hours that this one has to wait.
+    DayIsFull,
 }
 
 /// The name of a round's raw update and of its training checkpoint, without an extension.

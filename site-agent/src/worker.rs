@@ -5,16 +5,17 @@
 //! come in on standard input, answers go out on standard output; words go to standard error, which is
 //! `logs/worker.log` at the site. A panic says where it happened and not with what values.
 
+use std::collections::VecDeque;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use common::wire::message::RoundKey;
 use model::{Control, StepReport};
 
 use crate::error::SiteError;
-use crate::limits::ORDERS_MAX;
+use crate::limits::{ORDERS_MAX, STOPS_MAX};
 use crate::locks;
 use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, ToWorker, read_message, write_message};
@@ -53,24 +54,36 @@ pub fn run(folder: &StateFolder, purpose: Purpose) -> Result<(), SiteError> {
 /// What the thread that reads orders tells the one that trains.
 #[derive(Default)]
 struct Shared {
-    /// The round to be stopped, if any, and whether it goes on later.
-    stop: Mutex<Option<(RoundKey, bool)>>,
+    /// The rounds to be stopped, the newest last, and whether each goes on later.
+    stops: Mutex<VecDeque<(RoundKey, bool)>>,
     /// The pipe is closed: stop at the next step.
     closed: AtomicBool,
 }
 
 impl Shared {
-    fn stopped(&self) -> Option<(RoundKey, bool)> {
-        // A poisoned lock still holds a valid value: it is one assignment.
-        *self.stop.lock().unwrap_or_else(PoisonError::into_inner)
+    fn stops(&self) -> MutexGuard<'_, VecDeque<(RoundKey, bool)>> {
+        // A poisoned lock still holds rounds to be stopped, whole ones: nothing here panics half-way.
+        self.stops.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_stopped(&self, round: RoundKey) -> bool {
-        self.stopped().is_some_and(|(key, _)| key == round)
+    /// Whether the round is to stop, and goes on later.
+    fn stopped(&self, round: RoundKey) -> Option<bool> {
+        self.stops().iter().find(|(key, _)| *key == round).map(|(_, goes_on)| *goes_on)
     }
 
-    fn set_stopped(&self, stop: Option<(RoundKey, bool)>) {
-        *self.stop.lock().unwrap_or_else(PoisonError::into_inner) = stop;
+    /// Has a round stop; another round's word stays.
+    fn stop(&self, round: RoundKey, goes_on: bool) {
+        self.want(round);
+        let mut stops = self.stops();
+        stops.push_back((round, goes_on));
+        while stops.len() > STOPS_MAX {
+            stops.pop_front();
+        }
+    }
+
+    /// Wanted again after it was stopped: the later word counts.
+    fn want(&self, round: RoundKey) {
+        self.stops().retain(|(key, _)| *key != round);
     }
 }
 
@@ -83,14 +96,9 @@ fn read_orders(shared: Arc<Shared>) -> Result<Receiver<ToWorker>, SiteError> {
             let mut pipe = io::stdin().lock();
             while let Ok(Some(order)) = read_message::<ToWorker>(&mut pipe) {
                 match order {
-                    ToWorker::Abandon { key } => shared.set_stopped(Some((key, false))),
-                    ToWorker::Suspend { key } => shared.set_stopped(Some((key, true))),
-                    ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } => {
-                        // Wanted again after it was stopped: the later word counts.
-                        if shared.is_stopped(key) {
-                            shared.set_stopped(None);
-                        }
-                    }
+                    ToWorker::Abandon { key } => shared.stop(key, false),
+                    ToWorker::Suspend { key } => shared.stop(key, true),
+                    ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. } => shared.want(key),
                 }
                 if sender.send(order).is_err() {
                     break;
@@ -142,7 +150,7 @@ impl Worker {
 
     fn train(&mut self, order: &TrainOrder) -> Result<(), SiteError> {
         let key = order.key;
-        if self.shared.is_stopped(key) {
+        if self.shared.stopped(key).is_some() {
             return Ok(());
         }
         tracing::info!(run = %key.run, round = key.round.0, "training");
@@ -184,7 +192,7 @@ impl RoundWatch {
     fn is_to_stop(&self) -> bool {
         self.broken_pipe.is_some()
             || self.shared.closed.load(Ordering::SeqCst)
-            || self.shared.is_stopped(self.key)
+            || self.shared.stopped(self.key).is_some()
     }
 }
 
@@ -203,7 +211,7 @@ impl Watch for RoundWatch {
 
     /// A round that is over without us is not continued.
     fn will_go_on(&self) -> bool {
-        self.shared.stopped().is_none_or(|(key, goes_on)| goes_on || key != self.key)
+        self.shared.stopped(self.key).unwrap_or(true)
     }
 }
 
@@ -216,19 +224,27 @@ mod tests {
     #[test]
     fn a_suspended_round_stops_with_a_checkpoint_and_an_abandoned_one_without() {
         let key = |round| RoundKey { run: RunId([1; 8]), round: Round(round) };
-        let watch = |stop| {
+        let watch = |stops: &[(RoundKey, bool)]| {
             let shared = Arc::new(Shared::default());
-            shared.set_stopped(stop);
+            stops.iter().for_each(|(key, goes_on)| shared.stop(*key, *goes_on));
             RoundWatch { key: key(1), pace: Pace::new(), shared, broken_pipe: None }
         };
-        for (stop, is_stopped, goes_on) in [
-            (None, false, true),
-            (Some((key(2), false)), false, true),
-            (Some((key(1), true)), true, true),
-            (Some((key(1), false)), true, false),
+        for (stops, is_stopped, goes_on) in [
+            (&[][..], false, true),
+            (&[(key(2), false)], false, true),
+            (&[(key(1), true)], true, true),
+            (&[(key(1), false)], true, false),
+            // A word about another round takes none back; a later one about the same does.
+            (&[(key(1), true), (key(2), false)], true, true),
+            (&[(key(1), false), (key(2), true)], true, false),
+            (&[(key(1), true), (key(1), false)], true, false),
         ] {
-            let watch = watch(stop);
-            assert_eq!((watch.is_to_stop(), watch.will_go_on()), (is_stopped, goes_on), "{stop:?}");
+            let watch = watch(stops);
+            assert_eq!((watch.is_to_stop(), watch.will_go_on()), (is_stopped, goes_on), "{stops:?}");
+            watch.shared.want(key(1));
+            assert!(!watch.is_to_stop(), "{stops:?}");
         }
+        let many: Vec<_> = (1..100).map(|round| (key(round), true)).collect();
+        assert_eq!(watch(&many).shared.stops().len(), STOPS_MAX);
     }
 }

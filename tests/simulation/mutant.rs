@@ -28,4 +28,6 @@ pub(crate) enum Mutant {
     FlipsCoins,
     /// Nobody looks at the deadline.
     ForgetsDeadlines,
+    /// After the faults are over nobody is handed a round.
+    HandsOutNothing,
 }

@@ -27,6 +27,7 @@ pub(crate) mod invariant {
     pub(crate) const REVOKED: &str = "I6: nothing from a site counts after its revocation";
     pub(crate) const ENDS: &str =
         "I8: after healing, with a quorum, the run ends by its deadline and a lease";
+    pub(crate) const MODEL: &str = "I8: after healing, with enough sites and time, the run has a model";
     pub(crate) const SAME_TRACE: &str = "I9: the same seed gives the same trace";
     pub(crate) const CONSENT: &str =
         "ARCHITECTURE I9: no frame of a run without an approval, none after a withdrawal";

@@ -13,34 +13,30 @@ use std::time::{Duration, Instant};
 use common::clock::Clock;
 use common::crash_point;
 use common::id::RunId;
-use common::ledger::Kind;
 use common::limits::{OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
-use common::wire::message::{Response, RoundKey, TrainFailure, Work};
+use common::wire::message::{Response, RoundKey, Work};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
 use super::identity::Coordinator;
-use super::ledger::Note;
 use super::output::Output;
 use super::overlap::exchange::Exchange;
 use super::pace::Pace;
 use super::progress::ProgressGate;
 use super::protect::{RawUpdate, protect};
-use super::state::{Agent, Assignment, Effect, Event, Known, Phase, Proposal};
+use super::state::{Agent, Assignment, Effect, Event, Known, Proposal};
 use super::store::Store;
 use crate::config::AgentConfig;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
-use crate::limits::{
-    BLINDINGS_MAX, CONSENT_LOOK_MS_MAX, PROPOSAL_POLL_MS_MAX, ROUND_S_MAX, ROUND_STARTS_MAX,
-    RUN_MANIFEST_BYTES_MAX,
-};
+use crate::limits::{PROPOSAL_POLL_MS_MAX, ROUND_STARTS_MAX, RUN_MANIFEST_BYTES_MAX};
 use crate::paths::StateFolder;
-use crate::pipe::{FromWorker, NotDone, Notice, Progress, RawFacts, ToGateway, ToWorker};
+use crate::pipe::{NotDone, Notice, RawFacts, ToGateway, ToWorker};
 
 mod considering;
 mod fetching;
 mod giving_up;
+mod listening;
 mod permitting;
 mod sending;
 mod tidying;
@@ -76,6 +72,11 @@ pub struct Course {
     watched_until: Option<Instant>,
     /// It is outside the hours of the policy, and that was said.
     waits_for_hours: bool,
+    /// So many bytes wait for a day that has room for them, and that was said.
+    waits_for_day: Option<u64>,
+    /// The round that was stopped at the end of the hours and is to go on: at most one, for the next training
+    /// removes what others left.
+    suspended: Option<RoundKey>,
     /// How often a worker asked for a comparison in the present round.
     blindings: u32,
     /// When it was last looked for what replays need no more, by this process's clock.
@@ -97,6 +98,8 @@ impl Default for Course {
             doubted: BTreeSet::new(),
             watched_until: None,
             waits_for_hours: false,
+            waits_for_day: None,
+            suspended: None,
             blindings: 0,
             replays_tidied_ms: None,
             pace: Pace::default(),
@@ -180,7 +183,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Says what was not done. What no honest coordinator causes makes the next pauses longer.
     fn not_done(&mut self, why: NotDone) {
-        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed | NotDone::OutsideHours) {
+        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed | NotDone::OutsideHours | NotDone::DayIsFull) {
             self.course.pace.odd();
         }
         tracing::warn!(?why, "not done");
@@ -192,114 +195,6 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         tracing::warn!(answer = name_of(response), "an unexpected answer");
         self.not_done(NotDone::UnexpectedAnswer);
         Event::Hindered
-    }
-
-    /// Waits for the worker; `None` when the supervisor is gone.
-    async fn next_from_worker(&mut self, agent: &Agent) -> Result<Option<Event>, SiteError> {
-        let deadline = self.course.round_began + Duration::from_secs(ROUND_S_MAX);
-        let pause = Duration::from_millis(CONSENT_LOOK_MS_MAX);
-        let mut look = Instant::now() + pause;
-        loop {
-            // However much the worker says meanwhile.
-            if Instant::now() >= look {
-                self.connection.renew_if_due(&mut self.output).await?;
-                if self.is_withdrawn(agent.phase)? {
-                    self.not_done(NotDone::NotAgreed);
-                    return Ok(Some(Event::Hindered));
-                }
-                if self.is_outside_hours() {
-                    return Ok(Some(Event::HoursEnded));
-                }
-                look = Instant::now() + pause;
-            }
-            let until = look.min(deadline);
-            let Ok(message) = tokio::time::timeout_at(until.into(), self.worker.recv()).await else {
-                if Instant::now() < deadline {
-                    continue;
-                }
-                self.not_done(NotDone::RoundWearsOn);
-                return Ok(Some(Event::Hindered));
-            };
-            let Some(message) = message else { return Ok(None) };
-            let heard = match self.hear(message, agent).await {
-                Ok(event) => event,
-                Err(error) => Some(self.hindered(error)?),
-            };
-            if heard.is_some() {
-                return Ok(heard);
-            }
-        }
-    }
-
-    /// Turns the worker's words into an event, if they matter to the state.
-    async fn hear(&mut self, message: ToGateway, agent: &Agent) -> Result<Option<Event>, SiteError> {
-        let message = match message {
-            ToGateway::Worker(message) => message,
-            ToGateway::WorkerGone => return self.worker_gone(agent).map(Some),
-        };
-        Ok(match message {
-            FromWorker::Started => Some(Event::WorkerStarted),
-            FromWorker::Data { key, root } => {
-                // Before any frame that says something of these records. A word about an earlier order
-                // changes nothing.
-                let note =
-                    Note { kind: Kind::Data, run: Some(key.run), round: Some(key.round), digest: root };
-                if matches!(agent.phase, Phase::Preparing(assignment) if assignment.key == key)
-                    && self.connection.note(&note, true)?
-                {
-                    tracing::info!(run = %key.run, %root, "the run's data root is in the ledger");
-                }
-                None
-            }
-            FromWorker::Ready { key, base_fingerprint, records } => {
-                let Phase::Preparing(assignment) = agent.phase else { return Ok(None) };
-                if let Err(rule) = self.config.policy.permits_records(records, self.store.last_records()?) {
-                    return Ok(Some(self.forbid(key, rule)));
-                }
-                let expected = self.manifest(assignment.manifest)?.base_fingerprint;
-                Some(Event::Prepared { key, base_fingerprint, expected, records })
-            }
-            FromWorker::Progress { key, progress } => {
-                let is_current = matches!(agent.phase, Phase::Training(assignment) if assignment.key == key);
-                if is_current { self.tell(key, &progress).await? } else { None }
-            }
-            FromWorker::Blinded { key, facts } => {
-                self.course.blindings = self.course.blindings.saturating_add(1);
-                if self.course.blindings > BLINDINGS_MAX {
-                    let reason = TrainFailure::OverlapFailed;
-                    return Ok(Some(Event::TrainingFailed { key, reason, failures: self.course.blindings }));
-                }
-                Some(Event::Blinded { key, facts })
-            }
-            FromWorker::Compared { key, left_out } => {
-                self.exchange().compared(key, &left_out)?;
-                None
-            }
-            FromWorker::Forbidden { .. } => None,
-            FromWorker::Finished { key, facts } => Some(Event::Trained { key, facts }),
-            FromWorker::Failed { key, reason } => {
-                let is_current =
-                    matches!(agent.phase, Phase::Preparing(at) | Phase::Training(at) if at.key == key);
-                if !is_current {
-                    return Ok(None);
-                }
-                let failures = self.store.count_failure(key)?;
-                Some(Event::TrainingFailed { key, reason, failures })
-            }
-        })
-    }
-
-    /// Tells the coordinator of progress, as far as the gate lets it.
-    async fn tell(&mut self, key: RoundKey, progress: &Progress) -> Result<Option<Event>, SiteError> {
-        let (told, now_ms) = (self.store.told(key)?, self.course.now_ms());
-        let Ok((progress, told)) = self.course.progress.admit(key, progress, told, now_ms) else {
-            return Ok(None);
-        };
-        self.store.tell(key, &told)?;
-        Ok(match self.connection.mention(Outbound::Progress { key, progress }).await? {
-            Some(Response::Refused(refusal)) => Some(Event::Refused { refusal }),
-            _ => None,
-        })
     }
 
     /// Does one thing; returns the resulting event, unless the worker will report it.
@@ -336,10 +231,14 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Effect::Train(assignment) => {
                 let Assignment { key, manifest, adapter, .. } = assignment;
+                self.course.suspended = None;
                 Ok(self.order(ToWorker::Train { key, manifest, adapter }))
             }
             Effect::Abandon(key) => Ok(self.order(ToWorker::Abandon { key })),
-            Effect::Suspend(key) => Ok(self.order(ToWorker::Suspend { key })),
+            Effect::Suspend(key) => {
+                self.course.suspended = Some(key);
+                Ok(self.order(ToWorker::Suspend { key }))
+            }
             Effect::Protect { assignment, facts } => self.protect(assignment, &facts).map(Some),
             Effect::Send(key) => self.send(key).await.map(Some),
             Effect::Report { key, reason } => self.report(key, reason).await.map(Some),
@@ -351,6 +250,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Effect::Forget(run, end) => {
                 self.forget(run)?;
+                self.drop_suspended()?;
                 self.output.notice(match end {
                     None => Notice::Finished { run },
                     Some(end) => Notice::Ended { run, end },
@@ -384,6 +284,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         while self.worker.try_recv().is_ok() {}
         self.connection.renew_if_due(&mut self.output).await?;
         self.tell_decisions().await?;
+        self.drop_suspended()?;
         let is_watched = self.course.watched_until.is_some_and(|until| Instant::now() < until);
         let item =
             Outbound::Poll { wait_ms: if is_watched { PROPOSAL_POLL_MS_MAX } else { POLL_WAIT_MS_MAX } };
@@ -432,7 +333,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
         }
         // Before the round counts as begun: waiting for the hours or for room may take days.
-        if self.is_outside_hours() {
+        if self.is_outside_hours() || self.is_day_full(manifest, adapter_bytes) {
             return Ok(Event::Hindered);
         }
         if adapter_bytes <= adapter_bytes_max && !self.has_room(adapter_bytes) {
@@ -449,6 +350,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let Some(agreed) = self.agree_round(key, manifest)? else { return Ok(Event::TermsRefused) };
         if let Err(rule) = self.permits(&agreed)? {
             return Ok(self.forbid(key, rule));
+        }
+        if self.is_day_full(manifest, adapter_bytes) {
+            return Ok(Event::Hindered);
         }
         if let Some(event) = self.fetch_one(adapter, adapter_bytes, adapter_bytes_max).await? {
             return Ok(event);

@@ -248,7 +248,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 
     /// Bytes of chunks of updates that left in 24 hours.
-    pub fn update_bytes_of_a_day(&self) -> u64 {
+    pub fn update_bytes_of_a_day(&mut self) -> u64 {
         self.egress.update_bytes_of_a_day()
     }
 

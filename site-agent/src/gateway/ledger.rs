@@ -151,7 +151,7 @@ impl LedgerWriter {
         let (mut noted, mut day) = (Noted::new(), Day::default());
         let each = |record: &Record| {
             remember(&mut noted, record);
-            day.add(record);
+            day.add(record.time_ms, record);
             see(record);
         };
         let reading =
@@ -176,11 +176,10 @@ impl LedgerWriter {
         LedgerHead { size: summary.records, root: summary.root }
     }
 
-    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Where the clock went back, those
-    /// before the newest record.
-    #[must_use]
-    pub fn update_bytes_of_a_day(&self, now_ms: u64) -> u64 {
-        self.day.bytes(now_ms.max(self.verifier.time_ms()))
+    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Those that stand in the future,
+    /// because the clock ran ahead when they left, count as if they left now, when that is first seen.
+    pub fn update_bytes_of_a_day(&mut self, now_ms: u64) -> u64 {
+        self.day.bytes(now_ms)
     }
 
     /// The proof that the ledger as it is now extends its first `from` records: hashes, none if it has no
@@ -235,7 +234,7 @@ impl LedgerWriter {
         }
         self.verifier = verifier;
         remember(&mut self.noted, &record);
-        self.day.add(&record);
+        self.day.add(time_ms, &record);
         self.whole_bytes += line.len() as u64;
         Ok(sequence)
     }

@@ -12,12 +12,16 @@ common::texts! {
     WRITTEN: "Written {} by site-agent {}, by this machine's clock.", "由 site-agent 写于 {}（版本 {}），时间取自本机时钟。";
     GOOD: "The ledger is intact, and fits the coordinator's receipts and what the coordinator took last.", "台账完整，并与协调方的回执及其最近接收的台账一致。";
     GOOD_SOME: "The ledger is intact; some receipts could not be compared with it, see \"Ledger and receipts\".", "台账完整；部分回执未能与之比对，见“台账与回执”。";
+    GOOD_ASIDE: "The ledger is intact in itself; {} of the coordinator's receipts were set aside and are not compared with it, see \"Ledger and receipts\".", "台账自身完整；协调方的 {} 份回执已被搁置，未与之比对，见“台账与回执”。";
     GOOD_ALONE: "The ledger is intact in itself. There is no receipt that it has to fit.", "台账自身完整。没有须与之相符的回执。";
+    LEFT: "This site left the consortium {}. It is no member any more and sends nothing.", "本站点已于 {} 退出联盟，不再是成员，也不再发送任何内容。";
     BAD: "THE LEDGER DOES NOT VERIFY", "台账核验未通过";
     BAD_BROKEN: "It is broken: {}. Everything below is of the {} records before that place; what follows them is not known.", "台账已损坏：{}。以下内容仅涉及此处之前的 {} 条记录，其后的内容无从得知。";
     BAD_REFUSED: "The coordinator knows another ledger of this site, and answers nothing.", "协调方所知的本站点台账与此不同，不予应答。";
     BAD_NEXT: "Do not rely on the numbers below. `site-agent ledger verify` says the same and what to do.", "请勿依赖以下数字。`site-agent ledger verify` 给出同样结论及处理办法。";
     MISSING_LOCKS: "LOCKS ARE MISSING ON THIS MACHINE: {}", "本机缺少以下锁：{}";
+    REACHED: "A PROCESS REACHED WHAT ITS LOCKS KEEP FROM IT: {}", "进程可到达本应被锁阻止的位置：{}";
+    UNTRIED: "THE LOCKS COULD NOT BE TRIED: {}", "未能尝试本机的锁：{}";
     FIGURE_BYTES: "Bytes that left", "发出字节";
     FIGURE_UPDATES: "of them updates", "其中更新";
     FIGURE_FRAMES: "Messages", "消息";
@@ -34,6 +38,7 @@ common::texts! {
     PEER_KNOWN: "the one above", "即上述机构";
     PEER_OTHER: "ANOTHER ONE", "其他机构";
     OWN: "As whom this site sends", "本站点的身份";
+    OWN_PAST: "As whom this site sent", "本站点当时的身份";
     OWN_SHA: "certificate (SHA-256)", "证书（SHA-256）";
     OWN_SERIAL: "serial number", "序列号";
     OWN_KEY: "key (SHA-256), as rosters name it", "密钥（SHA-256，与成员名册一致）";
@@ -60,6 +65,7 @@ common::texts! {
     STATE_DECLINED: "declined", "已拒绝";
     STATE_OUTSIDE: "outside the policy", "超出策略";
     STATE_WITHDRAWN: "withdrawn", "已退出";
+    STATE_LEFT: "left with the consortium", "随退出联盟而终止";
     STATE_OVER: "over", "已结束";
     BY_KIND: "What left in all rounds, by kind", "各轮合计发出的内容（按类别）";
     BY_ROUND: "What left by round and kind", "各轮发出的内容（按类别）";
@@ -136,7 +142,9 @@ common::texts! {
     POLICY_CHANGES: "Policies that were in force, by the ledger", "台账所记的历次策略";
     CHANGES_NONE: "The ledger notes none.", "台账中没有记载。";
     WAIVER: "Waivers", "豁免";
-    WAIVER_NONE: "None is in force now: what the screen confirms is held back.", "目前没有生效的豁免：筛查确认的内容一律扣留。";
+    WAIVER_NONE_BLOCK: "None is in force now: records with an identifier that the screen confirms are held back.", "目前没有生效的豁免：含有筛查确认的标识信息的记录一律扣留。";
+    WAIVER_NONE_MASK: "None is in force now. No record is held back for an identifier: what the screen finds is replaced by placeholders, and the rest is trained on.", "目前没有生效的豁免。不因标识信息扣留记录：筛查发现的内容以占位符替换后用于训练。";
+    WAIVER_NONE_REPORT: "None is in force now. The screen counts and HOLDS NOTHING BACK: records are trained on as they are.", "目前没有生效的豁免。筛查只作统计，不扣留任何内容：记录按原样用于训练。";
     WAIVER_SHA: "file (SHA-256)", "文件（SHA-256）";
     WAIVER_KINDS: "kinds accepted", "接受的类别";
     WAIVER_FINDINGS: "single findings accepted", "接受的单项发现";

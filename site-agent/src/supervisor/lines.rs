@@ -261,6 +261,9 @@ fn why_not(why: NotDone) -> &'static str {
         NotDone::OutsideHours => {
             "it is outside the hours in which this site trains (agent.toml); it goes on when they begin, see `site-agent status`"
         }
+        NotDone::DayIsFull => {
+            "no more bytes of updates may leave today (bytes_per_day_max in agent.toml); it goes on as those of the last 24 hours become fewer"
+        }
         NotDone::NotAllowedHere => "a check of this site says no (see logs/gateway.log); asking again later",
     }
 }

@@ -5,6 +5,7 @@ use std::fs;
 
 use serde_json::Value;
 use site_agent::gateway::ledger::LedgerWriter;
+use site_agent::gateway::store::{FACT_LEFT_MS, Store};
 
 use crate::ledger::{fill, with_a_false_receipt};
 use crate::support::{Site, words};
@@ -48,6 +49,13 @@ fn a_ledger_that_does_not_fit_has_a_page_and_the_command_fails() {
     assert_eq!(code, Some(0), "{said}");
     assert!(html.contains("台账自身完整") && html.contains("搁置的回执"), "{html}");
     assert!(!html.contains("台账核验未通过"));
+    assert!(html.contains("1 份回执已被搁置") && !html.contains("并与协调方的回执"), "{html}");
+    // And of a site that has left.
+    assert_eq!(facts(&site, &[])["left"], Value::Null);
+    Store::open(&site.folder.database()).unwrap().set_fact(FACT_LEFT_MS, 1_800_000_000_000).unwrap();
+    assert!(facts(&site, &[])["left"].as_str().is_some_and(|at| at.starts_with("2027-01-15")));
+    let (_, html, _) = page(&site, "c.html", &["--language", "zh"]);
+    assert!(html.contains("退出联盟"), "{html}");
 }
 
 #[test]

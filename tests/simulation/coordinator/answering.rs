@@ -94,7 +94,7 @@ impl Coordinator {
     }
 
     fn poll(&mut self, context: &mut Context, asker: Asker, site: &SiteId, wait_ms: u32) -> Option<Response> {
-        if let Some(work) = self.work(site) {
+        if let Some(work) = self.work(context, site) {
             return Some(Response::Work(work));
         }
         let life = self.life;

@@ -120,7 +120,7 @@ impl Coordinator {
         let Some(up) = &mut self.up else { return };
         let waiting = std::mem::take(&mut up.polls);
         for (asker, site) in waiting {
-            match self.work(&site) {
+            match self.work(context, &site) {
                 Some(work) => self.answer(context, asker, Ok(Response::Work(work))),
                 None => {
                     if let Some(up) = &mut self.up {
@@ -131,9 +131,11 @@ impl Coordinator {
         }
     }
 
-    pub(super) fn work(&self, site: &SiteId) -> Option<Work> {
+    pub(super) fn work(&self, context: &Context, site: &SiteId) -> Option<Work> {
         let up = self.up.as_ref()?;
-        rules::work(up.runs.active().as_deref(), || up.runs.finished_for(site), site, &up.told)
+        let work = rules::work(up.runs.active().as_deref(), || up.runs.finished_for(site), site, &up.told);
+        let is_idle = context.mutant == Mutant::HandsOutNothing && context.is_healed;
+        work.filter(|work| !(is_idle && matches!(work, Work::Train { .. })))
     }
 
     /// A poll has waited long enough.

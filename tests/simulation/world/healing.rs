@@ -82,7 +82,7 @@ impl World {
             let is_spoiled =
                 matches!(phase, Phase::Failed(Failure::QuorumNotMet { .. } | Failure::NotAgreed { .. }));
             if due.with_model && is_spoiled {
-                self.context.truth.broken(invariant::ENDS, || {
+                self.context.truth.broken(invariant::MODEL, || {
                     format!("enough sites were able to take part, and the run ended as {phase:?}")
                 });
             }

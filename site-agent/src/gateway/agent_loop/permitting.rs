@@ -29,14 +29,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
         let since_ms = self.clock.now().0.saturating_sub(UPDATES_PERIOD_MS_MIN);
         let updates = self.store.updates_since(since_ms)?;
-        let has_room = policy.has_room_today(self.connection.update_bytes_of_a_day(), manifest.adapter_bytes);
-        let room = if has_room { Ok(()) } else { Err(PolicyRule::BytesPerDayMax) };
-        Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)).and(room))
+        Ok(policy.permits_terms(manifest).and_then(|()| policy.permits_one_more(updates)))
     }
 
     /// Whether it is outside the hours in which this site trains. Said once, until they begin.
     pub(super) fn is_outside_hours(&mut self) -> bool {
-        let is_outside = self.config.policy.hours.wait_ms(self.clock.now().0).is_some();
+        let is_outside = self.is_outside_hours_now();
         if is_outside && !self.course.waits_for_hours {
             self.not_done(NotDone::OutsideHours);
         }
@@ -44,13 +42,47 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         is_outside
     }
 
-    /// How long to pause: while this site waits for its hours, until they begin, or a minute.
-    pub(super) fn pause_ms(&mut self) -> u64 {
-        let wait_ms = self.config.policy.hours.wait_ms(self.clock.now().0);
-        match wait_ms.filter(|_| self.course.waits_for_hours) {
-            Some(wait_ms) => wait_ms.min(HOURS_LOOK_MS_MAX),
-            None => self.course.pace.pause_ms(),
+    /// The same, and nothing is said.
+    pub(super) fn is_outside_hours_now(&self) -> bool {
+        self.config.policy.hours.wait_ms(self.clock.now().0).is_some()
+    }
+
+    /// Whether the update of these terms has to wait because so much left in the last 24 hours; `bytes` where
+    /// the terms are not here yet. Said once, until there is room. One that never fits is the terms' matter:
+    /// it does not wait.
+    pub(super) fn is_day_full(&mut self, manifest: Digest, bytes: u64) -> bool {
+        let bytes = self.manifest(manifest).map_or(bytes, |terms| terms.adapter_bytes);
+        self.waits_for_day(bytes)
+    }
+
+    /// Whether so many bytes of an update have to wait. Said once, until there is room.
+    pub(super) fn waits_for_day(&mut self, bytes: u64) -> bool {
+        let is_full = self.lacks_room_today(bytes);
+        if is_full && self.course.waits_for_day.is_none() {
+            self.not_done(NotDone::DayIsFull);
         }
+        self.course.waits_for_day = is_full.then_some(bytes);
+        is_full
+    }
+
+    fn lacks_room_today(&mut self, bytes: u64) -> bool {
+        let sent = self.connection.update_bytes_of_a_day();
+        let policy = &self.config.policy;
+        policy.has_room_today(0, bytes) && !policy.has_room_today(sent, bytes)
+    }
+
+    /// How long to pause: while this site waits for its hours, until they begin, or a minute; while a day's
+    /// bytes are used up, a minute. Never less than after the same answers at any other time.
+    pub(super) fn pause_ms(&mut self) -> u64 {
+        let usual_ms = self.course.pace.pause_ms();
+        let wait_ms = self.config.policy.hours.wait_ms(self.clock.now().0);
+        let lacks_room = self.course.waits_for_day.is_some_and(|bytes| self.lacks_room_today(bytes));
+        let wait_ms = match wait_ms.filter(|_| self.course.waits_for_hours) {
+            Some(wait_ms) => wait_ms.min(HOURS_LOOK_MS_MAX),
+            None if lacks_room => HOURS_LOOK_MS_MAX,
+            None => 0,
+        };
+        wait_ms.max(usual_ms)
     }
 
     /// Whether the global adapter is one that this site trains on: of the run's shapes, bounded, and not far

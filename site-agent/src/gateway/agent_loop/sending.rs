@@ -44,6 +44,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         for _ in 0..messages {
             answer = match answer {
                 Response::Continue { next_offset } if next_offset < bytes => {
+                    // Before it counts as sent: what does not leave uses up nothing.
+                    if self.waits_for_day((bytes - next_offset).min(CHUNK_BYTES_MAX as u64)) {
+                        return Ok(Event::Hindered);
+                    }
                     if self.is_sent_too_often(&update, next_offset)? {
                         break;
                     }

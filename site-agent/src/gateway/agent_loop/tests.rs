@@ -15,7 +15,9 @@ use common::run::{
     SignedManifest, TensorSpec, TrainingSettings,
 };
 use common::wire::frame;
-use common::wire::message::{Decision, Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request};
+use common::wire::message::{
+    Decision, Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request, TrainFailure,
+};
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
 
@@ -27,7 +29,7 @@ use crate::gateway::consent::tests as consent;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::output::Report;
 use crate::gateway::renewal::Renewal;
-use crate::pipe::round_file_stem;
+use crate::pipe::{FromWorker, Progress, round_file_stem};
 use crate::policy::PolicyConfig;
 
 mod consenting;
@@ -202,6 +204,13 @@ impl Honest {
     }
 }
 
+impl Played {
+    fn of(honest: Honest, odd: Answers, is_over: IsOver, over: Option<oneshot::Sender<()>>) -> Self {
+        let (arrived, bytes) = (Vec::new(), Vec::new());
+        Self(Arc::new(Mutex::new(Script { honest, odd, arrived, bytes, is_over, over })))
+    }
+}
+
 impl Connector for Played {
     type Wire = Self;
 
@@ -249,6 +258,8 @@ struct Watched {
     /// The worker announces files that are not there.
     liar: bool,
     endless: bool,
+    /// What the worker was told to forget.
+    abandoned: Vec<RoundKey>,
 }
 
 impl Report for Watched {
@@ -292,7 +303,8 @@ impl Output for Watched {
                 let facts = RawFacts { digest, records: 775, tokens: u64::MAX, loss: f64::NAN };
                 say(FromWorker::Finished { key, facts });
             }
-            ToWorker::Abandon { .. } | ToWorker::Suspend { .. } => {}
+            ToWorker::Abandon { key } => self.abandoned.push(key),
+            ToWorker::Suspend { .. } => {}
         }
     }
 }
@@ -377,39 +389,17 @@ impl Site {
         connection.with_book(Store::open(&self.folder.database()).unwrap()).with_renewal(renewal())
     }
 
-    /// Runs the loop against this coordinator until `is_over`, or for `within`; it must not end by itself.
-    fn run(
-        &self,
-        honest: Honest,
-        odd: impl FnMut(&mut Honest, &Request) -> Option<Answer> + Send + 'static,
-        is_over: impl FnMut(&[Request]) -> bool + Send + 'static,
-        within: Duration,
-    ) -> Told {
-        if self.agrees
-            && let Some(Work::Train { key, manifest, .. }) = honest.work
-        {
-            consent::decide_and_tell(&self.folder.database(), key.run, manifest);
-        }
-        let (over, is_told) = oneshot::channel();
-        let public_key = honest.receipts.public_key().unwrap();
-        let script = Script {
-            honest,
-            odd: Box::new(odd),
-            arrived: Vec::new(),
-            bytes: Vec::new(),
-            is_over: Box::new(is_over),
-            over: Some(over),
-        };
-        let played = Played(Arc::new(Mutex::new(script)));
+    /// The loop against this coordinator, before it runs.
+    fn agent_loop(&self, played: &Played) -> AgentLoop<Played, ManualClock, Watched> {
+        let public_key = played.0.lock().unwrap().honest.receipts.public_key().unwrap();
         let (worker, from_worker) = channel(4096);
-        let notices = Arc::new(Mutex::new(Vec::new()));
         let (ledger, _) = LedgerWriter::open(&self.folder.ledger()).unwrap();
         let clock = || ManualClock::at(Timestamp(self.clock_ms));
         let consent = consent::book_of(&self.folder.database(), self.officer, &self.policy);
         let egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
         let mut store = Store::open(&self.folder.database()).unwrap();
         store.record_own_key(OWN_KEY, 0).unwrap();
-        let agent_loop = AgentLoop {
+        AgentLoop {
             folder: self.folder.clone(),
             config: AgentConfig {
                 model: "m".into(),
@@ -429,16 +419,36 @@ impl Site {
             connection: self.line(played.clone(), egress),
             clock: clock(),
             output: Watched {
-                notices: Arc::clone(&notices),
+                notices: Arc::default(),
                 worker,
                 folder: self.folder.clone(),
                 while_training: self.while_training.clone(),
                 liar: self.liar,
                 endless: self.endless,
+                abandoned: Vec::new(),
             },
             worker: from_worker,
             course: Course { hurry: self.hurry, ..Course::default() },
-        };
+        }
+    }
+
+    /// Runs the loop against this coordinator until `is_over`, or for `within`; it must not end by itself.
+    fn run(
+        &self,
+        honest: Honest,
+        odd: impl FnMut(&mut Honest, &Request) -> Option<Answer> + Send + 'static,
+        is_over: impl FnMut(&[Request]) -> bool + Send + 'static,
+        within: Duration,
+    ) -> Told {
+        if self.agrees
+            && let Some(Work::Train { key, manifest, .. }) = honest.work
+        {
+            consent::decide_and_tell(&self.folder.database(), key.run, manifest);
+        }
+        let (over, is_told) = oneshot::channel();
+        let played = Played::of(honest, Box::new(odd), Box::new(is_over), Some(over));
+        let agent_loop = self.agent_loop(&played);
+        let notices = Arc::clone(&agent_loop.output.notices);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
         runtime.block_on(async {
             tokio::select! {

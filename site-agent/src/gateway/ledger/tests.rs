@@ -75,6 +75,25 @@ fn times_never_go_back_whatever_the_clock_says() {
     assert!(LedgerWriter::open(&path).is_ok());
 }
 
+/// The ledger's times stay ahead for as long as the clock was; the bytes of a day do not.
+#[test]
+fn a_clock_that_ran_ahead_holds_no_bytes_for_longer_than_a_day() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("ledger.log");
+    let (mut writer, _) = LedgerWriter::open(&path).unwrap();
+    let (now, day) = (LEDGER_TIME_MS_MIN + 5_000, 24 * 3_600_000);
+    for (number, time_ms) in [(0, now), (2, now + 90 * day), (4, now)] {
+        writer.append(time_ms, &Digest::of(b"peer"), &frame(number)).unwrap();
+    }
+    assert_eq!(writer.update_bytes_of_a_day(now), 102 + 104, "what the clock passed over is old to it");
+    assert_eq!(writer.update_bytes_of_a_day(now + day + 60_000), 0);
+    // The ledger alone says no more than that they left after the jump: a day from the start of the process.
+    drop(writer);
+    let (mut writer, _) = LedgerWriter::open(&path).unwrap();
+    assert_eq!(writer.update_bytes_of_a_day(now + 2 * day), 102 + 104);
+    assert_eq!(writer.update_bytes_of_a_day(now + 3 * day + 60_000), 0);
+}
+
 #[test]
 fn a_tail_that_no_crash_leaves_is_not_cut_off() {
     let folder = tempfile::tempdir().unwrap();

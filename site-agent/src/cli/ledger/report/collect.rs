@@ -19,6 +19,7 @@ use super::facts::{Facts, Newest, Sum};
 use crate::cli::consent::known::Known;
 use crate::cli::table;
 use crate::error::SiteError;
+use crate::gateway::store::FACT_LEFT_MS;
 use crate::limits::{REPORT_ROUNDS_MAX, REPORT_ROUNDS_OF_ONE_MAX, REPORT_RUNS_MAX};
 
 /// All of it, or what concerns the run that is asked for.
@@ -38,11 +39,15 @@ pub(super) fn gather(known: &Known, asked: Option<&str>) -> Result<Facts, SiteEr
         listed.retain(|one| one.run == run);
     }
     let Newest { shown, left_out } = Newest::last_of(listed, most);
+    let left = known.store.fact(FACT_LEFT_MS)?;
     let shown = shown
         .iter()
         .rev()
-        .map(|one| runs::facts(known, one, &sent, &books, rounds))
-        .collect::<Result<Vec<_>, _>>()?;
+        .map(|one| {
+            let run = runs::facts(known, one, &sent, &books, rounds)?;
+            Ok(if left.is_some() { run.left() } else { run })
+        })
+        .collect::<Result<Vec<_>, SiteError>>()?;
     let runs = Newest { shown, left_out };
     let in_shown = runs.shown.iter().fold(sent.beside.sum(), |sum, run| sum.plus(run.frames, run.bytes));
     let all = sent.all.sum();
@@ -59,6 +64,7 @@ pub(super) fn gather(known: &Known, asked: Option<&str>) -> Result<Facts, SiteEr
         version: env!("CARGO_PKG_VERSION"),
         written: table::utc(SystemClock.now().0),
         run: asked.map(|run: RunId| run.to_string()),
+        left: left.map(table::utc),
         ledger,
         runs,
         earlier_runs,

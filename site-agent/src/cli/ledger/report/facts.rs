@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 
+use data::screen::Mode;
 use serde::Serialize;
 use serde_json::Value;
 
@@ -18,6 +19,8 @@ pub(super) struct Facts {
     pub(super) written: String,
     /// The run that was asked for; none of all of them.
     pub(super) run: Option<String>,
+    /// When this site left the consortium, where it did.
+    pub(super) left: Option<String>,
     pub(super) ledger: Ledger,
     /// The newest first.
     pub(super) runs: Newest<Run>,
@@ -165,11 +168,23 @@ pub(super) struct Run {
     pub(super) last: Option<String>,
     /// Over all rounds.
     pub(super) kinds: Vec<OfKind>,
+    /// Receipts that the ledger fits, over all rounds.
+    pub(super) receipts_fit: u64,
     pub(super) rounds: Newest<RoundOfRun>,
     pub(super) data: Newest<DataNote>,
     pub(super) decisions: Newest<Decision>,
     /// Notes of decisions that the database does not know.
     pub(super) notes_without_decision: Newest<Note>,
+}
+
+impl Run {
+    /// As it stands at a site that has left the consortium: what was open goes on no more.
+    pub(super) fn left(mut self) -> Self {
+        if matches!(self.state, Some("approved" | "waiting")) {
+            self.state = Some("left");
+        }
+        self
+    }
 }
 
 /// One round of a run, or what left before its first.
@@ -319,6 +334,8 @@ pub(super) struct Policy {
 /// What was accepted of the screen's findings.
 #[derive(Clone, Debug, Default, Serialize)]
 pub(super) struct Waiver {
+    /// What the screen of the next run does with what it finds.
+    pub(super) screen: Mode,
     pub(super) in_force: Option<WaiverInForce>,
     pub(super) changes: Newest<Note>,
 }

@@ -85,6 +85,8 @@ pub(super) fn facts(
     let sum = sent.all.sum();
     let mut rounds = sent.rounds(rounds_max);
     let states = books.states();
+    let fits = states.iter().filter(|(key, state)| key.run == listed.run && **state == Receipt::Fits);
+    let receipts_fit = fits.count() as u64;
     for round in &mut rounds.shown {
         round.update = update(known, listed.run, round, &states)?;
     }
@@ -107,6 +109,7 @@ pub(super) fn facts(
         first,
         last,
         kinds: sent.all.rows(),
+        receipts_fit,
         rounds,
         data: used(known, &of_run),
         decisions: Newest::last_of(decisions, REPORT_NOTES_MAX),

@@ -70,9 +70,10 @@ pub(super) fn policy(known: &Known, records: &[Record]) -> Result<Policy, SiteEr
 /// `Io` where the file is there and cannot be read.
 pub(super) fn waiver(known: &Known, records: &[Record]) -> Result<Waiver, SiteError> {
     let changes = notes(records, Kind::Waiver);
+    let screen = known.config.data_room.screen;
     let path = known.folder.waiver();
     if !path.exists() {
-        return Ok(Waiver { in_force: None, changes });
+        return Ok(Waiver { screen, in_force: None, changes });
     }
     let sha256 = waiver::digest_in_force(&known.folder)?.to_string();
     let doubt = waiver::in_force(&known.folder).err().map(|error| error.to_string());
@@ -96,7 +97,7 @@ pub(super) fn waiver(known: &Known, records: &[Record]) -> Result<Waiver, SiteEr
             doubt,
         },
     };
-    Ok(Waiver { in_force: Some(in_force), changes })
+    Ok(Waiver { screen, in_force: Some(in_force), changes })
 }
 
 fn notes(records: &[Record], kind: Kind) -> Newest<Note> {

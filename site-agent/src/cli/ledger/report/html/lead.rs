@@ -13,8 +13,11 @@ pub(super) fn header(page: &Page<'_>) -> String {
         page.with(w::LEAD, &[&grouped(ledger.frames), &grouped(ledger.bytes), &grouped(ledger.update_bytes)]);
     let of_run =
         facts.run.as_ref().map_or_else(String::new, |run| format!(" {}", page.with(w::LEAD_RUN, &[run])));
+    let left = facts.left.as_ref().map_or_else(String::new, |at| {
+        format!("<p class=\"lead\"><strong>{}</strong></p>\n", page.with(w::LEFT, &[at]))
+    });
     format!(
-        "<header>\n<p class=\"eyebrow\">{}</p>\n<h1>{}</h1>\n<p class=\"lead\">{lead}{of_run}</p>\n\
+        "<header>\n<p class=\"eyebrow\">{}</p>\n<h1>{}</h1>\n{left}<p class=\"lead\">{lead}{of_run}</p>\n\
          <p class=\"lead\"><small>{}</small></p>\n</header>\n",
         page.word(w::EYEBROW),
         page.with(w::TITLE, &[&facts.site]),
@@ -32,6 +35,12 @@ pub(super) fn alarms(page: &Page<'_>) -> String {
     if !locks.missing.is_empty() {
         text.push_str(&alarm(&page.with(w::MISSING_LOCKS, &[&locks.missing.join(", ")]), ""));
     }
+    if !locks.reached.is_empty() {
+        text.push_str(&alarm(&page.with(w::REACHED, &[&locks.reached.join(", ")]), ""));
+    }
+    if let Some(failure) = &locks.failure {
+        text.push_str(&alarm(&page.with(w::UNTRIED, &[failure]), ""));
+    }
     // Away from the title that follows.
     if text.is_empty() { text } else { text + "<p></p>\n" }
 }
@@ -42,12 +51,15 @@ pub(super) fn verdict(page: &Page<'_>) -> String {
     if !ledger.verified {
         return String::new();
     }
-    let word = match (ledger.receipts.not_compared, ledger.receipts.fit) {
-        (0, 0) => w::GOOD_ALONE,
-        (0, _) => w::GOOD,
-        _ => w::GOOD_SOME,
+    let receipts = &ledger.receipts;
+    let (verdict, text) = match (receipts.set_aside, receipts.not_compared, receipts.fit) {
+        (0, 0, 0) => (Verdict::Good, page.word(w::GOOD_ALONE)),
+        (0, 0, _) => (Verdict::Good, page.word(w::GOOD)),
+        (0, _, _) => (Verdict::Good, page.word(w::GOOD_SOME)),
+        // What was accepted though it does not fit is not called fitting, whatever else fits.
+        (aside, _, _) => (Verdict::Open, page.with(w::GOOD_ASIDE, &[&grouped(aside)])),
     };
-    format!("<p>{}</p>\n", page.badge(Verdict::Good, &page.word(word)))
+    format!("<p>{}</p>\n", page.badge(verdict, &text))
 }
 
 fn doubts(page: &Page<'_>) -> String {
@@ -72,19 +84,19 @@ fn alarm(title: &str, body: &str) -> String {
 pub(super) fn figures(page: &Page<'_>) -> String {
     let (facts, ledger) = (page.facts, &page.facts.ledger);
     let (mut frames, mut bytes, mut updates) = (ledger.frames, ledger.bytes, ledger.update_bytes);
+    let mut receipts = ledger.receipts.fit;
     if facts.run.is_some()
         && let Some(run) = facts.runs.shown.first()
     {
         (frames, bytes, updates) = (run.frames, run.bytes, run.update_bytes);
+        receipts = run.receipts_fit;
     }
-    let receipts = grouped(ledger.receipts.fit);
-    let runs = (facts.runs.shown.len() + facts.runs.left_out) as u64;
-    let runs = if facts.run.is_some() { 1 } else { runs };
+    let runs = facts.runs.shown.len() as u64;
     let figures: String = [
         (w::FIGURE_BYTES, grouped(bytes), format!("{} {}", page.word(w::FIGURE_UPDATES), grouped(updates))),
         (w::FIGURE_FRAMES, grouped(frames), String::new()),
         (w::FIGURE_RUNS, grouped(runs), String::new()),
-        (w::FIGURE_RECEIPTS, receipts, String::new()),
+        (w::FIGURE_RECEIPTS, grouped(receipts), String::new()),
     ]
     .iter()
     .map(|(name, value, note)| {

@@ -27,7 +27,7 @@ pub(super) fn recipient(page: &Page<'_>) -> String {
     let body = format!(
         "{first}{}<h3>{}</h3>\n{second}{keys}{}",
         peers(page),
-        page.word(w::OWN),
+        page.word(if facts.left.is_some() { w::OWN_PAST } else { w::OWN }),
         page.left_out(own.keys.left_out)
     );
     page.section(&page.word(w::TO), &page.word(w::TO_LEAD), &body)

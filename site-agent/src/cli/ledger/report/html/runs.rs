@@ -62,6 +62,7 @@ fn state_word(state: &str) -> Word {
         "declined" => w::STATE_DECLINED,
         "outside-policy" => w::STATE_OUTSIDE,
         "withdrawn" => w::STATE_WITHDRAWN,
+        "left" => w::STATE_LEFT,
         "over" => w::STATE_OVER,
         _ => w::STATE_WAITING,
     }

@@ -2,6 +2,7 @@
 //! `html`.
 
 use common::page::grouped;
+use data::screen::Mode;
 use serde_json::Value;
 
 use super::page::{Page, Verdict, above, code, name, outside};
@@ -59,12 +60,21 @@ fn changes(page: &Page<'_>, caption: Word, notes: &[Note], left_out: usize) -> S
 
 pub(super) fn waiver(page: &Page<'_>) -> String {
     let waiver = &page.facts.waiver;
-    let now = waiver
-        .in_force
-        .as_ref()
-        .map_or_else(|| format!("<p>{}</p>\n", page.word(w::WAIVER_NONE)), |waiver| in_force(page, waiver));
+    let now = waiver.in_force.as_ref().map_or_else(
+        || format!("<p>{}</p>\n", page.word(none_in_force(waiver.screen))),
+        |waiver| in_force(page, waiver),
+    );
     let changes = changes(page, w::WAIVER_CHANGES, &waiver.changes.shown, waiver.changes.left_out);
     page.section(&page.word(w::WAIVER), "", &format!("{now}{changes}"))
+}
+
+/// What having no waiver means: only one of the three modes holds records back.
+fn none_in_force(screen: Mode) -> Word {
+    match screen {
+        Mode::Block => w::WAIVER_NONE_BLOCK,
+        Mode::Mask => w::WAIVER_NONE_MASK,
+        Mode::Report => w::WAIVER_NONE_REPORT,
+    }
 }
 
 fn in_force(page: &Page<'_>, waiver: &WaiverInForce) -> String {
@@ -94,11 +104,12 @@ pub(super) fn locks(page: &Page<'_>) -> String {
     }
     let rows = locks.tried.iter().map(|lock| row(page, lock));
     let mut body = page.table(w::LOCKS_TRIED, &[w::LOCK, w::GATEWAY, w::WORKER, w::TRIED], 3, rows);
-    if locks.missing.is_empty() {
+    if locks.missing.is_empty() && locks.reached.is_empty() {
         let excused = locks.tried.iter().any(|lock| lock.excused && is_lacking(lock));
         let good = if excused { String::new() } else { page.badge(Verdict::Good, &page.word(w::LOCKS_ALL)) };
         body.push_str(&format!("<p>{good}</p>\n"));
-    } else {
+    }
+    if !locks.missing.is_empty() {
         body.push_str(&bad(w::LOCKS_MISSING, &locks.missing.join(", ")));
     }
     if !locks.reached.is_empty() {

@@ -1,5 +1,6 @@
 //! The page from facts that a hostile coordinator, officer or file name may have chosen.
 
+use data::screen::Mode;
 use serde_json::{Value, json};
 
 use super::*;
@@ -89,6 +90,7 @@ fn facts() -> Facts {
         version: "1.2.3",
         written: "2026-01-02T00:00:00Z".into(),
         run: None,
+        left: None,
         ledger: Ledger {
             verified: true,
             records: 12,
@@ -125,6 +127,7 @@ fn facts() -> Facts {
             changes: one(note("policy")),
         },
         waiver: Waiver {
+            screen: Mode::Block,
             in_force: Some(WaiverInForce {
                 sha256: "1e".repeat(32),
                 kinds: vec!["date".into()],
@@ -152,8 +155,8 @@ fn nothing_from_outside_is_markup_and_nothing_is_loaded() {
     for language in BOTH {
         let html = render(&facts(), language);
         assert!(!html.contains("<script") && !html.contains('\u{202e}'), "{html}");
-        // Of the name, the address, the reason, the doubt and the path.
-        assert!(html.matches("&lt;script&gt;alert(").count() == 5, "{html}");
+        // Of the name, the address, the reason, the doubt and, twice, the path.
+        assert!(html.matches("&lt;script&gt;alert(").count() == 6, "{html}");
         for outside in ["http://", "https://", "src=", "@import", "url(", "<link", "javascript:"] {
             assert!(!html.contains(outside), "{outside}");
         }
@@ -197,7 +200,7 @@ fn what_is_missing_or_strange_is_named_in_words() {
         "<code>site-agent data check FILES --compare MANIFEST</code>",
         "What this page does not prove",
         "1,234,567",
-        "Every required lock holds",
+        "A PROCESS REACHED WHAT ITS LOCKS KEEP FROM IT",
         "receipts.json</code></pre>",
         "the database does not know it",
     ] {
@@ -210,7 +213,77 @@ fn what_is_missing_or_strange_is_named_in_words() {
     let html = render(&facts, Language::En);
     assert!(html.contains("LOCKS ARE MISSING ON THIS MACHINE: seccomp") && !html.contains("ANOTHER ONE"));
     facts.locks = Locks { failure: Some("no <child>".into()), ..Locks::default() };
-    assert!(render(&facts, Language::En).contains("could NOT be tried: no &lt;child&gt;"));
+    let html = render(&facts, Language::En);
+    assert!(html.contains("could NOT be tried: no &lt;child&gt;"));
+    assert!(html.find("THE LOCKS COULD NOT BE TRIED").unwrap() < html.find("<h1").unwrap());
+}
+
+/// Sentences by which an officer judges, each in both languages, and none of them beside its opposite.
+#[test]
+fn the_page_says_no_more_than_the_facts() {
+    let says = |facts: &Facts, words: [&str; 2], is_said: bool| {
+        for (language, words) in BOTH.into_iter().zip(words) {
+            assert_eq!(render(facts, language).contains(words), is_said, "{words}");
+        }
+    };
+    let reached = ["A PROCESS REACHED", "进程可到达"];
+    let all_hold = ["Every required lock holds", "全部有效"];
+    says(&facts(), reached, true);
+    says(&facts(), all_hold, false);
+    let mut free = facts();
+    free.locks.reached.clear();
+    says(&free, reached, false);
+    says(&free, all_hold, true);
+
+    let fits = ["and fits the coordinator", "并与协调方的回执"];
+    says(&facts(), fits, true);
+    let mut aside = facts();
+    aside.ledger.receipts.set_aside = 2;
+    says(&aside, fits, false);
+    says(&aside, ["receipts were set aside and are not compared", "2 份回执已被搁置"], true);
+
+    let mut none = facts();
+    none.waiver.in_force = None;
+    let held_back = ["confirms are held back", "一律扣留"];
+    for (mode, words) in [
+        (Mode::Block, held_back),
+        (Mode::Mask, ["replaced by placeholders", "以占位符替换"]),
+        (Mode::Report, ["HOLDS NOTHING BACK", "不扣留任何内容"]),
+    ] {
+        none.waiver.screen = mode;
+        says(&none, words, true);
+        says(&none, held_back, mode == Mode::Block);
+    }
+
+    let mut gone = facts();
+    let sends = ["As whom this site sends", "本站点的身份"];
+    says(&gone, sends, true);
+    gone.left = Some("2026-02-03".into());
+    gone.runs.shown[0] = run().left();
+    says(&gone, sends, false);
+    for words in [
+        ["left the consortium 2026-02-03", "2026-02-03 退出联盟"],
+        ["As whom this site sent", "本站点当时的身份"],
+        ["left with the consortium", "随退出联盟而终止"],
+    ] {
+        says(&gone, words, true);
+    }
+}
+
+#[test]
+fn the_numbers_of_a_run_are_the_runs() {
+    let mut facts = facts();
+    facts.ledger.receipts.fit = 71;
+    let figure = |facts: &Facts, name: &str| {
+        let html = render(facts, Language::En);
+        let at = html.find(&format!("<dt>{name}</dt><dd>")).unwrap();
+        html[at..].split(&['<', '>'][..]).nth(6).unwrap().to_owned()
+    };
+    assert_eq!(figure(&facts, "Receipts that fit"), "71");
+    assert_eq!(figure(&facts, "Runs named here"), "1", "seven are not named");
+    facts.run = Some(facts.runs.shown[0].run.clone());
+    facts.runs.shown[0].receipts_fit = 3;
+    assert_eq!(figure(&facts, "Receipts that fit"), "3");
 }
 
 #[test]
