@@ -61,7 +61,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
     let site = Coordinator::load(&folder.identity())?.site;
-    let mut store = Store::open(&folder.database())?;
+    let store = Store::open(&folder.database())?;
     let going = going(&folder, &store)?;
     let bytes: u64 = going.iter().map(|(_, bytes)| bytes).sum();
     if !arguments.json {
@@ -70,13 +70,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     if !arguments.dry_run {
         let text = format!("{site} leaves the consortium for good");
         arguments.yes.or_ask(&Question { text: &text, expected: site.as_str(), needs_yes: true })?;
-        leave(&folder, &mut store, arguments.without_coordinator)?;
-        for (path, _) in &going {
-            match fs::remove_file(path) {
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
-                removed => removed.map_err(SiteError::at(path))?,
-            }
-        }
+        let paths: Vec<PathBuf> = going.iter().map(|(path, _)| path.clone()).collect();
+        leave(&folder, &paths, arguments.without_coordinator)?;
     }
     let is_told = store.fact(FACT_LEFT_TOLD)? == Some(1);
     let document = json!({
@@ -96,22 +91,30 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     })
 }
 
-/// Tells the coordinator, where that is wished and was not done, and notes that this site has left. The
-/// ledger is held meanwhile: nothing is done beside a running agent.
-fn leave(folder: &StateFolder, store: &mut Store, without_coordinator: bool) -> Result<(), SiteError> {
-    let is_first = has_left(store)?.is_none();
+/// Tells the coordinator, where that is wished and was not done, notes that this site has left, and removes
+/// what goes. The ledger is held from the note on: no agent can run beside it, and none runs afterwards.
+fn leave(folder: &StateFolder, going: &[PathBuf], without_coordinator: bool) -> Result<(), SiteError> {
+    let mut store = Store::open(&folder.database())?;
+    let is_first = has_left(&store)?.is_none();
     let is_told = if is_first && !without_coordinator {
         tell_coordinator(folder)?
     } else {
-        drop(memory::open(&folder.ledger(), store, &Decider::of(folder)?)?);
         store.fact(FACT_LEFT_TOLD)? == Some(1)
     };
+    let held = memory::open(&folder.ledger(), &store, &Decider::of(folder)?)?;
     // Who this site was stays readable: the certificate in use may stand beside its key only.
     Papers::load(&folder.identity())?.keep_certificate(&folder.identity())?;
     store.set_fact(FACT_LEFT_TOLD, u64::from(is_told))?;
     if is_first {
         store.set_fact(FACT_LEFT_MS, SystemClock.now().0)?;
     }
+    for path in going {
+        match fs::remove_file(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            removed => removed.map_err(SiteError::at(path))?,
+        }
+    }
+    drop(held);
     Ok(())
 }
 

@@ -35,7 +35,8 @@ which stays as [retention] in agent.toml says. The agent may run meanwhile.
 
 Equal bytes prove that what left is what these records, terms and seed give, and nothing else; as far as this program, which \
 computes both, can be trusted: on another machine, with a program from another source and a copy of the state folder, the proof is \
-stronger. Exit code 1: the bytes are others, and not within the tolerance for another kind of processor or version.";
+stronger. Exit code 1: \
+it does not prove so much, or the values are not within the tolerance for another kind of processor or version; the sentence says what is wrong.";
 
 /// Compute a past round again and compare its update with the one that left.
 #[derive(Debug, clap::Args)]
@@ -188,13 +189,13 @@ fn judged(outcome: &Outcome) -> Result<(), SiteError> {
             "the records are not those of the round: nothing was compared",
             "put the files back as they were then, and say the same waiver, [data_room] and [training] in agent.toml",
         ),
-        (Verdict::Different, Some(computed)) if !computed.differences.is_empty() => (
-            "the bytes are others than those that left, and they are not close enough, or cannot be compared",
-            "compute it again with the same program on the machine that made it",
-        ),
         (Verdict::Different, Some(computed)) if computed.is_sent => (
             "the update is what these records and terms give, but not every frame in the ledger is one of it",
             "`site-agent ledger show --json` has the frames; whatever else left in that round is not known: keep this folder as it is",
+        ),
+        (Verdict::Different, Some(computed)) if !computed.differences.is_empty() => (
+            "the bytes are others than those that left, and not shown to be close: too far apart, or the file that was sent is not here or not the ledger's",
+            "compute it again with the same program on the machine that made it",
         ),
         (Verdict::Different, _) => (
             "the update that left is not what these records and terms give",

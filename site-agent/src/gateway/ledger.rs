@@ -151,7 +151,7 @@ impl LedgerWriter {
         let (mut noted, mut day) = (Noted::new(), Day::default());
         let each = |record: &Record| {
             remember(&mut noted, record);
-            day.add(record.time_ms, record);
+            day.read(record);
             see(record);
         };
         let reading =
@@ -176,8 +176,8 @@ impl LedgerWriter {
         LedgerHead { size: summary.records, root: summary.root }
     }
 
-    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Those that stand in the future,
-    /// because the clock ran ahead when they left, count as if they left now, when that is first seen.
+    /// Bytes of chunks of updates that left in 24 hours, in whatever run. Those that the ledger has in the
+    /// future, because the clock ran ahead when they left, count from when the ledger was opened.
     pub fn update_bytes_of_a_day(&mut self, now_ms: u64) -> u64 {
         self.day.bytes(now_ms)
     }
@@ -234,7 +234,7 @@ impl LedgerWriter {
         }
         self.verifier = verifier;
         remember(&mut self.noted, &record);
-        self.day.add(time_ms, &record);
+        self.day.write(time_ms, &record);
         self.whole_bytes += line.len() as u64;
         Ok(sequence)
     }

@@ -14,7 +14,8 @@ common::texts! {
     GOOD_SOME: "The ledger is intact; some receipts could not be compared with it, see \"Ledger and receipts\".", "台账完整；部分回执未能与之比对，见“台账与回执”。";
     GOOD_ASIDE: "The ledger is intact in itself; {} of the coordinator's receipts were set aside and are not compared with it, see \"Ledger and receipts\".", "台账自身完整；协调方的 {} 份回执已被搁置，未与之比对，见“台账与回执”。";
     GOOD_ALONE: "The ledger is intact in itself. There is no receipt that it has to fit.", "台账自身完整。没有须与之相符的回执。";
-    LEFT: "This site left the consortium {}. It is no member any more and sends nothing.", "本站点已于 {} 退出联盟，不再是成员，也不再发送任何内容。";
+    LEFT: "This site left the consortium {}, and its coordinator has noted it. It has no key any more and sends nothing.", "本站点已于 {} 退出联盟，协调方已登记。本站点不再持有密钥，也不再发送任何内容。";
+    LEFT_UNTOLD: "This site left the consortium {}, but its coordinator has not confirmed it: to the coordinator it may still be a member, until its operator revokes it. It has no key any more and sends nothing.", "本站点已于 {} 退出联盟，但协调方尚未确认：在其操作员吊销之前，协调方可能仍视其为成员。本站点不再持有密钥，也不再发送任何内容。";
     BAD: "THE LEDGER DOES NOT VERIFY", "台账核验未通过";
     BAD_BROKEN: "It is broken: {}. Everything below is of the {} records before that place; what follows them is not known.", "台账已损坏：{}。以下内容仅涉及此处之前的 {} 条记录，其后的内容无从得知。";
     BAD_REFUSED: "The coordinator knows another ledger of this site, and answers nothing.", "协调方所知的本站点台账与此不同，不予应答。";

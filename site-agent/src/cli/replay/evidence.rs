@@ -58,8 +58,8 @@ pub(super) fn frames(
     let (run, round) = (update.key.run.to_string(), update.key.round.0);
     let mut frames = Frames::default();
     let content = Content { file: File::open(path).map_err(SiteError::at(path))?, path, odd_offsets };
-    // A coordinator mostly asks for what follows.
-    let mut next = 0;
+    // A coordinator mostly asks for what follows, or for the same again.
+    let mut last = (0, 0);
     for record in ledger {
         if record.run.as_deref() != Some(&run) || record.round != Some(round) {
             continue;
@@ -76,9 +76,9 @@ pub(super) fn frames(
                 if frames.offers_matched == 0 {
                     continue;
                 }
-                if let Some(end) = matched(record, update, &content, next)? {
+                if let Some(found) = matched(record, update, &content, last)? {
                     frames.chunks_matched += 1;
-                    next = end;
+                    last = found;
                 }
             }
             _ => {}
@@ -100,11 +100,13 @@ fn matched(
     record: &Record,
     update: &Update,
     bytes_of: &Content<'_>,
-    next: u64,
-) -> Result<Option<u64>, SiteError> {
+    last: (u64, u64),
+) -> Result<Option<(u64, u64)>, SiteError> {
     let steps = (0..update.bytes).step_by(CHUNK_BYTES_MAX);
     let odd = bytes_of.odd_offsets.iter().copied();
-    for offset in [next].into_iter().chain(odd.chain(steps).filter(|step| *step != next)) {
+    for offset in
+        [last.1, last.0].into_iter().chain(odd.chain(steps).filter(|step| *step != last.1 && *step != last.0))
+    {
         if offset >= update.bytes {
             continue;
         }
@@ -118,7 +120,7 @@ fn matched(
         bytes.resize(begin + length as usize, 0);
         bytes_of.file.read_exact_at(&mut bytes[begin..], offset).map_err(SiteError::at(bytes_of.path))?;
         if is_of(record, &bytes) {
-            return Ok(Some(offset + count));
+            return Ok(Some((offset, offset + count)));
         }
     }
     Ok(None)

@@ -116,6 +116,10 @@ fn frames_count_only_where_every_byte_of_them_is_of_the_update() {
     let frames = evidence::frames(&broken, &ours, &[12_345], &path).unwrap();
     assert!(frames.all_match(), "{frames:?}");
     assert_eq!(evidence::frames(&broken, &ours, &[], &path).unwrap().chunks_matched, 2);
+    // And the line breaks while the second of them is sent: it goes once more, under another number.
+    broken.insert(6, chunk(9, &ours, &content, 12_345 + CHUNK_BYTES_MAX));
+    let frames = evidence::frames(&broken, &ours, &[12_345], &path).unwrap();
+    assert_eq!((frames.chunks, frames.chunks_matched), (5, 5));
     // Nothing left: nothing is proved.
     assert!(!evidence::frames(&[], &ours, &[], &path).unwrap().all_match());
 }

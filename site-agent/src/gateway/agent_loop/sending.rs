@@ -36,6 +36,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             return Ok(Event::Hindered);
         };
         let bytes = update.update().bytes;
+        // While the day is full nothing is said again, and nothing asked.
+        if self.course.waits_for_day.is_some_and(|wanted| self.waits_for_day(wanted)) {
+            return Ok(Event::Hindered);
+        }
         self.output.notice(Notice::Sending { key, bytes });
         let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
         // Every chunk twice and a commit after each time; more is a coordinator that does not listen.

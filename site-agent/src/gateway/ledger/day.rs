@@ -1,8 +1,10 @@
 //! Bytes of updates that left in the last 24 hours, by the minute. Used by `gateway::ledger`, which adds
-//! every record that it reads and writes, so that a restart forgets nothing. Pure. Invariants: by the clock
-//! that is handed in a chunk counts for at least 24 hours, and for a minute more at most; what a clock that
-//! ran ahead left in the future counts as of the moment at which that is seen, so for a day more and not for
-//! as long as the clock was ahead; there are so many entries as a day has minutes, and two.
+//! every record that it reads and writes, so that a restart forgets nothing. Pure.
+//!
+//! Invariants: a chunk counts for at least 24 hours, and while the clock goes as it should for a minute more
+//! at most; a clock that is put back or forward between two looks makes nothing older, or by an hour at most;
+//! what a ledger has in the future counts as of the first look; there are so many entries as a day has
+//! minutes, and two.
 
 use std::collections::VecDeque;
 
@@ -10,38 +12,69 @@ use common::ledger::{Kind, Record};
 
 const MINUTE_MS: u64 = 60_000;
 const DAY_MINUTES: u64 = 24 * 60;
+/// What passes between two looks at most, as far as the day goes: the agent looks at every frame, of which
+/// there are three a minute. A machine that slept, or a clock that was put forward, counts longer and never
+/// shorter.
+const STEP_MINUTES: u64 = 60;
 
-/// Minutes since 1970 with what left in each, in order.
+/// Minutes since 1970 with what left in each, in order, and when it was looked last.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Day(VecDeque<(u64, u64)>);
+pub(super) struct Day {
+    minutes: VecDeque<(u64, u64)>,
+    looked: Option<u64>,
+}
 
 impl Day {
-    /// Counts a record that is read from the ledger, the newest so far, or is written at that time by the
-    /// clock, whatever time the ledger gives it.
-    pub(super) fn add(&mut self, time_ms: u64, record: &Record) {
-        if record.kind != Kind::Chunk {
-            return;
-        }
-        let minute = time_ms / MINUTE_MS;
-        self.pull(minute);
-        self.count(minute, record.length);
-        while self.0.front().is_some_and(|(oldest, _)| oldest + DAY_MINUTES < minute) {
-            self.0.pop_front();
-        }
+    /// Counts a record that is read from the ledger, the newest so far, before the first look.
+    pub(super) fn read(&mut self, record: &Record) {
+        let minute = record.time_ms / MINUTE_MS;
+        self.add(minute, record);
+    }
+
+    /// Counts a record that is written at this time by the clock, whatever time the ledger gives it.
+    pub(super) fn write(&mut self, now_ms: u64, record: &Record) {
+        let minute = self.look(now_ms);
+        self.add(minute, record);
     }
 
     /// What left in the 24 hours before now.
     pub(super) fn bytes(&mut self, now_ms: u64) -> u64 {
-        let minute = now_ms / MINUTE_MS;
-        self.pull(minute);
-        let counted = self.0.iter().filter(|(then, _)| then + DAY_MINUTES >= minute);
+        let minute = self.look(now_ms);
+        let counted = self.minutes.iter().filter(|(then, _)| then + DAY_MINUTES >= minute);
         counted.fold(0_u64, |sum, (_, bytes)| sum.saturating_add(*bytes))
+    }
+
+    fn add(&mut self, minute: u64, record: &Record) {
+        if record.kind != Kind::Chunk {
+            return;
+        }
+        self.count(minute, record.length);
+        while self.minutes.front().is_some_and(|(oldest, _)| oldest + DAY_MINUTES < minute) {
+            self.minutes.pop_front();
+        }
+    }
+
+    /// Takes the clock's step since the last look out of the ages of what is counted; returns this minute.
+    fn look(&mut self, now_ms: u64) -> u64 {
+        let minute = now_ms / MINUTE_MS;
+        match self.looked.replace(minute) {
+            None => self.pull(minute),
+            Some(before) if minute < before => {
+                let back = before - minute;
+                self.minutes.iter_mut().for_each(|(then, _)| *then = then.saturating_sub(back));
+            }
+            Some(before) => {
+                let too_far = (minute - before).saturating_sub(STEP_MINUTES);
+                self.minutes.iter_mut().for_each(|(then, _)| *then = then.saturating_add(too_far));
+            }
+        }
+        minute
     }
 
     /// Brings what is in the future to this minute.
     fn pull(&mut self, minute: u64) {
         let mut ahead = None;
-        while let Some((_, bytes)) = self.0.pop_back_if(|(then, _)| *then > minute) {
+        while let Some((_, bytes)) = self.minutes.pop_back_if(|(then, _)| *then > minute) {
             ahead = Some(bytes.saturating_add(ahead.unwrap_or(0)));
         }
         if let Some(bytes) = ahead {
@@ -50,9 +83,9 @@ impl Day {
     }
 
     fn count(&mut self, minute: u64, more: u64) {
-        match self.0.back_mut() {
-            Some((newest, bytes)) if *newest == minute => *bytes = bytes.saturating_add(more),
-            _ => self.0.push_back((minute, more)),
+        match self.minutes.back_mut() {
+            Some((newest, bytes)) if *newest >= minute => *bytes = bytes.saturating_add(more),
+            _ => self.minutes.push_back((minute, more)),
         }
     }
 }
@@ -62,10 +95,16 @@ mod tests {
     use super::*;
 
     const DAY_MS: u64 = DAY_MINUTES * MINUTE_MS;
+    const HOUR_MS: u64 = 60 * MINUTE_MS;
 
     fn record(kind: Kind, time_ms: u64, length: u64) -> Record {
         let [peer, sha256, previous] = [(); 3].map(|()| String::new());
         Record { sequence: 0, time_ms, peer, run: None, round: None, kind, length, sha256, previous }
+    }
+
+    /// What counts at the end of so many hours in which it is looked every hour.
+    fn hours_later(day: &mut Day, from_ms: u64, hours: u64) -> u64 {
+        (0..=hours).fold(0, |_, hour| day.bytes(from_ms + hour * HOUR_MS))
     }
 
     #[test]
@@ -74,11 +113,11 @@ mod tests {
         for (kind, time_ms, length) in
             [(Kind::Chunk, 5, 100), (Kind::Commit, 6, 50), (Kind::Chunk, 7, 10), (Kind::Chunk, MINUTE_MS, 1)]
         {
-            day.add(time_ms, &record(kind, time_ms, length));
+            day.read(&record(kind, time_ms, length));
         }
-        assert_eq!((day.0.len(), day.bytes(MINUTE_MS)), (2, 111));
-        assert_eq!(day.bytes(DAY_MS + MINUTE_MS - 1), 111);
-        assert_eq!(day.bytes(DAY_MS + MINUTE_MS), 1);
+        assert_eq!((day.minutes.len(), day.bytes(MINUTE_MS)), (2, 111));
+        assert_eq!(hours_later(&mut day, MINUTE_MS, 23), 111);
+        assert_eq!((day.bytes(DAY_MS), day.bytes(DAY_MS + MINUTE_MS)), (111, 1));
         assert_eq!(day.bytes(DAY_MS + 2 * MINUTE_MS), 0);
     }
 
@@ -86,27 +125,43 @@ mod tests {
     fn years_of_chunks_take_no_more_room_than_a_day() {
         let mut day = Day::default();
         (0..5 * DAY_MINUTES).map(|minute| minute * MINUTE_MS).for_each(|time_ms| {
-            day.add(time_ms, &record(Kind::Chunk, time_ms, 1));
+            day.read(&record(Kind::Chunk, time_ms, 1));
         });
-        assert!(day.0.len() as u64 <= DAY_MINUTES + 2, "{}", day.0.len());
+        assert!(day.minutes.len() as u64 <= DAY_MINUTES + 2, "{}", day.minutes.len());
         assert_eq!(day.bytes((5 * DAY_MINUTES - 1) * MINUTE_MS), DAY_MINUTES + 1);
     }
 
-    /// A clock that ran ahead and was put right neither forgets what left nor holds the site for as long.
     #[test]
-    fn what_stands_in_the_future_counts_for_a_day_from_when_that_is_seen() {
+    fn what_a_ledger_has_in_the_future_counts_for_a_day_from_the_first_look() {
         let now_ms = 1000 * DAY_MS;
         let mut day = Day::default();
-        day.add(now_ms, &record(Kind::Chunk, 0, 1));
         for (minute, bytes) in [(0, 10), (5, 100)] {
-            let time_ms = now_ms + DAY_MS / 2 + minute * MINUTE_MS;
-            day.add(time_ms, &record(Kind::Chunk, time_ms, bytes));
+            day.read(&record(Kind::Chunk, now_ms + DAY_MS / 2 + minute * MINUTE_MS, bytes));
         }
-        assert_eq!(day.bytes(now_ms), 111);
-        // Written since: at the true time, whatever the ledger says, and after what was brought back.
-        day.add(now_ms + MINUTE_MS, &record(Kind::Chunk, now_ms + 365 * DAY_MS, 1000));
-        assert_eq!((day.bytes(now_ms + MINUTE_MS), day.0.len()), (1111, 2));
+        assert_eq!(day.bytes(now_ms), 110);
+        // Written since: at the true time, whatever the ledger says.
+        day.write(now_ms + MINUTE_MS, &record(Kind::Chunk, now_ms + 365 * DAY_MS, 1000));
+        assert_eq!(hours_later(&mut day, now_ms + MINUTE_MS, 23), 1110);
+        assert_eq!(day.bytes(now_ms + DAY_MS), 1110);
         assert_eq!(day.bytes(now_ms + DAY_MS + MINUTE_MS), 1000);
         assert_eq!(day.bytes(now_ms + DAY_MS + 2 * MINUTE_MS), 0);
+    }
+
+    /// A clock that is wrong for a moment, in either direction, neither empties the day nor fills it for
+    /// long.
+    #[test]
+    fn a_step_of_the_clock_makes_nothing_old() {
+        let now_ms = 1000 * DAY_MS;
+        for wrong_ms in [0, now_ms - 2 * DAY_MS, now_ms - HOUR_MS, now_ms + 2 * DAY_MS, now_ms + 400 * DAY_MS]
+        {
+            let mut day = Day::default();
+            day.write(now_ms, &record(Kind::Chunk, 0, 100));
+            assert_eq!((day.bytes(wrong_ms), day.bytes(now_ms + MINUTE_MS)), (100, 100), "{wrong_ms}");
+            // While it is wrong a chunk leaves, too.
+            day.write(wrong_ms, &record(Kind::Chunk, 0, 10));
+            assert_eq!(day.bytes(now_ms + 2 * MINUTE_MS), 110, "{wrong_ms}");
+            assert_eq!(hours_later(&mut day, now_ms + 2 * MINUTE_MS, 20), 110, "{wrong_ms}");
+            assert_eq!(hours_later(&mut day, now_ms + 20 * HOUR_MS, 8), 0, "{wrong_ms}");
+        }
     }
 }

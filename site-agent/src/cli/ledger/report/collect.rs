@@ -19,7 +19,7 @@ use super::facts::{Facts, Newest, Sum};
 use crate::cli::consent::known::Known;
 use crate::cli::table;
 use crate::error::SiteError;
-use crate::gateway::store::FACT_LEFT_MS;
+use crate::gateway::store::{FACT_LEFT_MS, FACT_LEFT_TOLD};
 use crate::limits::{REPORT_ROUNDS_MAX, REPORT_ROUNDS_OF_ONE_MAX, REPORT_RUNS_MAX};
 
 /// All of it, or what concerns the run that is asked for.
@@ -65,6 +65,7 @@ pub(super) fn gather(known: &Known, asked: Option<&str>) -> Result<Facts, SiteEr
         written: table::utc(SystemClock.now().0),
         run: asked.map(|run: RunId| run.to_string()),
         left: left.map(table::utc),
+        left_told: known.store.fact(FACT_LEFT_TOLD)? == Some(1),
         ledger,
         runs,
         earlier_runs,

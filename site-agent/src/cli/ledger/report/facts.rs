@@ -21,6 +21,8 @@ pub(super) struct Facts {
     pub(super) run: Option<String>,
     /// When this site left the consortium, where it did.
     pub(super) left: Option<String>,
+    /// Whether its coordinator has noted that.
+    pub(super) left_told: bool,
     pub(super) ledger: Ledger,
     /// The newest first.
     pub(super) runs: Newest<Run>,

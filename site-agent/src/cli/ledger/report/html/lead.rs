@@ -14,7 +14,8 @@ pub(super) fn header(page: &Page<'_>) -> String {
     let of_run =
         facts.run.as_ref().map_or_else(String::new, |run| format!(" {}", page.with(w::LEAD_RUN, &[run])));
     let left = facts.left.as_ref().map_or_else(String::new, |at| {
-        format!("<p class=\"lead\"><strong>{}</strong></p>\n", page.with(w::LEFT, &[at]))
+        let word = if facts.left_told { w::LEFT } else { w::LEFT_UNTOLD };
+        format!("<p class=\"lead\"><strong>{}</strong></p>\n", page.with(word, &[at]))
     });
     format!(
         "<header>\n<p class=\"eyebrow\">{}</p>\n<h1>{}</h1>\n{left}<p class=\"lead\">{lead}{of_run}</p>\n\

@@ -91,6 +91,7 @@ fn facts() -> Facts {
         written: "2026-01-02T00:00:00Z".into(),
         run: None,
         left: None,
+        left_told: false,
         ledger: Ledger {
             verified: true,
             records: 12,
