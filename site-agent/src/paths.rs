@@ -30,6 +30,15 @@ use sandbox::gpu::GpuFiles;
 /// The folder of renewed keys and certificates, in the identity's.
 pub const RENEWED: &str = "renewed";
 
+/// What the name of a data manifest in the worker's folder begins with; its root and `.json` follow.
+const DATA_MANIFEST: &str = "data-manifest-";
+
+/// Whether this is the name of a data manifest.
+#[must_use]
+pub fn is_data_manifest(name: &str) -> bool {
+    name.starts_with(DATA_MANIFEST)
+}
+
 /// The state folder of one site.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StateFolder {
@@ -104,6 +113,12 @@ impl StateFolder {
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.root.join("work")
+    }
+
+    /// The manifest over the records that may be trained on, by its root.
+    #[must_use]
+    pub fn data_manifest(&self, root: &impl std::fmt::Display) -> PathBuf {
+        self.work().join(format!("{DATA_MANIFEST}{root}.json"))
     }
 
     /// Compiled kernels and tuning results of a GPU; safe to delete.

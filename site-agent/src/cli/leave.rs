@@ -23,7 +23,7 @@ use crate::gateway::decisions::Decider;
 use crate::gateway::identity::{Coordinator, Identity, Papers};
 use crate::gateway::memory;
 use crate::gateway::store::{FACT_LEFT_MS, FACT_LEFT_TOLD, Store};
-use crate::paths::StateFolder;
+use crate::paths::{StateFolder, is_data_manifest};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -38,7 +38,8 @@ another state folder. Replay the rounds that you want to replay before you leave
 /// End this site's membership in the consortium, for good.
 ///
 /// Tells the coordinator, then removes the keys, adapters, updates and checkpoints. The ledger, the database
-/// with receipts and decisions, the signed terms of runs, logs and settings stay: they prove what left.
+/// with receipts and decisions, the signed terms of runs, data manifests, logs and settings stay: they prove
+/// what left.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -165,14 +166,17 @@ fn tell_coordinator(folder: &StateFolder) -> Result<bool, SiteError> {
     }
 }
 
-/// What goes: the keys, and all that was fetched, trained or prepared, but for the signed terms of runs.
+/// What goes: the keys, and all that was fetched, trained or prepared, but for the signed terms of runs and
+/// the manifests of data.
 fn going(folder: &StateFolder, store: &Store) -> Result<Vec<(PathBuf, u64)>, SiteError> {
     let terms = store.manifests()?;
     let mut going = Vec::new();
     add(&folder.identity(), &mut going, false, &|name| name == Identity::KEY_FILE)?;
-    for place in [folder.renewed(), folder.raw(), folder.outbox(), folder.work(), folder.replay()] {
+    for place in [folder.renewed(), folder.raw(), folder.outbox(), folder.replay()] {
         add(&place, &mut going, true, &|_| true)?;
     }
+    // Counts and digests: what a data root in the ledger stands for.
+    add(&folder.work(), &mut going, true, &|name| !is_data_manifest(name))?;
     add(&folder.inbox(), &mut going, false, &|name| {
         name.parse::<Digest>().map_or(true, |digest| !terms.contains(&digest))
     })?;
@@ -213,7 +217,8 @@ fn plan(site: &str, store: &Store, files: usize, bytes: u64) -> Result<String, S
         "{site} leaves the consortium: its keys go, and nothing more of it is counted\n\
          stays there  {} updates with {} bytes, which the coordinator has acknowledged\n\
          goes here    {files} files with {} bytes: keys, adapters, updates, checkpoints\n\
-         stays here   ledger, database (receipts, decisions), terms of runs, logs, settings\n",
+         stays here   ledger, database (receipts, decisions), terms of runs, data manifests, logs,\n\
+         \x20            settings\n",
         grouped(rounds),
         grouped(sent_bytes),
         grouped(bytes)

@@ -100,7 +100,7 @@ impl Admitted {
     /// # Errors
     /// `Io`.
     pub(crate) fn write_manifest(&self, folder: &StateFolder) -> Result<PathBuf, DataError> {
-        let path = folder.work().join(format!("data-manifest-{}.json", self.inspection.manifest.root));
+        let path = folder.data_manifest(&self.inspection.manifest.root);
         let bytes = self.inspection.manifest.to_bytes()?;
         durable::write(&path, &bytes, durable::ORDINARY).map_err(|error| DataError::io(&path, error))?;
         Ok(path)

@@ -94,8 +94,8 @@ struct Content<'a> {
     odd_offsets: &'a [u64],
 }
 
-/// Where the chunk of this record ends, if it is one of this update: looked for where the last one ended,
-/// where the site noted that one began, and at each whole number of chunks.
+/// Where the chunk of this record begins and ends, if it is one of this update: looked for where the last one
+/// ended and began, where the site noted that one began, and at each whole number of chunks.
 fn matched(
     record: &Record,
     update: &Update,

@@ -183,7 +183,7 @@ fn used(known: &Known, of_run: &[&Record]) -> Newest<DataNote> {
 
 /// The counts of the manifest with this root, if it is here and is one.
 fn screening(known: &Known, root: &str) -> Option<Screening> {
-    let path = known.folder.work().join(format!("data-manifest-{root}.json"));
+    let path = known.folder.data_manifest(&root);
     let bytes = files::read(&path, MANIFEST_BYTES_MAX).ok()?;
     let manifest = Manifest::from_bytes(&bytes).ok().filter(|manifest| manifest.root == root)?;
     let counts = &manifest.counts;
