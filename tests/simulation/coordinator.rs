@@ -177,7 +177,7 @@ impl Coordinator {
             }
         }
         self.start_next_beside(context);
-        self.catch_up(context);
+        self.catch_up(context, &Waiter::Ourselves);
         let life = self.life;
         context.after(1_000, Happening::Look { life });
     }
@@ -203,7 +203,7 @@ impl Coordinator {
     }
 
     /// Tells the run that is going what the table of sites knows.
-    fn catch_up(&mut self, context: &mut Context) {
+    fn catch_up(&mut self, context: &mut Context, waiter: &Waiter) {
         let Some(up) = &self.up else { return };
         let rows: Vec<Standing> = members::standing(&up.store).into_iter().map(|(row, _)| row).collect();
         let revoked: Vec<SiteId> =
@@ -211,7 +211,7 @@ impl Coordinator {
         if let Some(state) = self.active() {
             for event in catch_up::news(&state, rows) {
                 let run = state.launched.run;
-                self.handle(context, Submission { run, event, waiter: Waiter::Ourselves });
+                self.handle(context, Submission { run, event, waiter: waiter.clone() });
             }
         }
         if self.is_up() && !self.disk.is_full {
@@ -238,7 +238,7 @@ impl Coordinator {
             context.after(5_000, Happening::Launch(index));
             return;
         }
-        self.catch_up(context);
+        self.catch_up(context, &Waiter::Ourselves);
     }
 
     /// The operator revokes a site, whether or not we run: first the database, then the run that is going.
@@ -262,7 +262,8 @@ impl Coordinator {
         let (name, now) = (context.plan.sites[site].clone(), self.wall(context));
         self.with_store(|store| if is_held { store.pause(&name, now) } else { store.unpause(&name) })
             .unwrap();
-        self.catch_up(context);
+        // An operator whom a full disk refused is told so, and nothing comes again.
+        self.catch_up(context, &Waiter::Nobody);
     }
 
     /// How long the round or proposal that is going has, if one is open.
