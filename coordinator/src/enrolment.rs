@@ -10,7 +10,7 @@ pub mod issuer;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use certs::{JoinToken, PeerCertificate};
+use certs::JoinToken;
 use common::clock::{Clock, Timestamp};
 use common::id::SiteId;
 use common::net::join::JoinHandler;
@@ -22,6 +22,7 @@ use self::issue::Application;
 use self::issuer::Issuer;
 use crate::blocking::blocking;
 use crate::error::Error;
+use crate::execution::presence::site_of;
 use crate::state_folder::{StateFolder, parts};
 use crate::store::{Leaving, Store, StoreError};
 
@@ -107,13 +108,16 @@ pub fn shut_out(
     Ok(())
 }
 
+/// Ends whatever a site has open. Returns how many connections that were.
+pub fn close_all(connections: &Connections, site: &SiteId) -> usize {
+    connections.close_where(|peer: &Peer| site_of(&peer.certificate_der).as_ref() == Some(site))
+}
+
 /// Ends what machines with an older certificate of a site have open. The database refuses them already.
 /// Returns how many connections that were.
 pub fn close_older(connections: &Connections, site: &SiteId, certificate_der: &[u8]) -> usize {
     connections.close_where(|peer: &Peer| {
-        let certificate = PeerCertificate::from_der(&peer.certificate_der);
-        let is_its = certificate.is_ok_and(|found| found.is_of(site.as_str()));
-        is_its && peer.certificate_der != certificate_der
+        site_of(&peer.certificate_der).as_ref() == Some(site) && peer.certificate_der != certificate_der
     })
 }
 

@@ -25,7 +25,7 @@ use words::Words;
 mod child;
 mod heard;
 mod lines;
-mod log;
+pub(crate) mod log;
 mod own_log;
 mod words;
 

@@ -11,10 +11,9 @@ use super::consortium;
 use super::message::{Answer, SiteChange};
 use super::server::Admin;
 use crate::blocking::blocking;
-use crate::enrolment::shut_out;
+use crate::enrolment::{close_all, shut_out};
 use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
-use crate::execution::presence::site_of;
 use crate::round::event::Event;
 use crate::state_folder::StateFolder;
 use crate::store::{Leaving, SiteRow, Store};
@@ -28,8 +27,7 @@ impl Admin {
         if let Some(state) = self.runs.active() {
             self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
         }
-        let closed =
-            self.connections.close_where(|peer| site_of(&peer.certificate_der).as_ref() == Some(&site));
+        let closed = close_all(&self.connections, &site);
         tracing::warn!(%site, closed, "site revoked");
         Ok(Answer::Done)
     }

@@ -3,8 +3,6 @@
 //! appears whole and is signed.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::BufWriter;
 use std::path::{Path, PathBuf};
 
 use certs::ReceiptSigningKey;
@@ -146,21 +144,14 @@ fn print(heading: &Heading, frames: &[Arrived]) -> Result<()> {
     }
 }
 
-/// Writes the file beside its name and gives it the name when it is whole.
+/// Writes the file, whole or not at all.
 fn write(path: &Path, heading: &Heading, frames: &[Arrived], keys: &ReceiptSigningKey) -> Result<()> {
-    let part = path.with_extension("part");
-    let failed = |error: ArrivalsError| match error {
-        ArrivalsError::Io(source) => Error::io("write", &part)(source),
-        other => Error::Internal(other.to_string()),
-    };
-    let file = File::create(&part).map_err(Error::io("write", &part))?;
-    let mut writer = ArrivalsWriter::begin(BufWriter::new(file), heading).map_err(failed)?;
+    let internal = |error: ArrivalsError| Error::Internal(error.to_string());
+    let mut writer = ArrivalsWriter::begin(Vec::new(), heading).map_err(internal)?;
     for frame in frames {
-        writer.frame(frame).map_err(failed)?;
+        writer.frame(frame).map_err(internal)?;
     }
     let signature = keys.sign(&writer.statement())?;
-    let out = writer.finish(&signature).map_err(failed)?;
-    let file = out.into_inner().map_err(|error| failed(error.into_error().into()))?;
-    file.sync_all().map_err(Error::io("write", &part))?;
-    durable::publish(&part, path).map_err(Error::io("write", path))
+    let bytes = writer.finish(&signature).map_err(internal)?;
+    durable::write(path, &bytes, durable::ORDINARY).map_err(Error::io("write", path))
 }

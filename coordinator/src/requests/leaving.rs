@@ -4,22 +4,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use certs::PeerCertificate;
 use common::id::SiteId;
-use common::net::Peer;
 use common::net::server::Reply;
 use common::wire::message::{Refusal, Response};
 
 use super::handler::RequestHandler;
 use crate::blocking::{blocking, internal};
-use crate::enrolment::shut_out;
+use crate::enrolment::{close_all, shut_out};
 use crate::limits::LEFT_CLOSE_MS_MIN;
 use crate::round::event::Event;
 use crate::store::Leaving;
 
 impl RequestHandler {
-    /// Ends a site's membership by its own wish. Its connection lives until it is closed from there; no
-    /// request on it is answered any more.
+    /// Ends a site's membership by its own wish.
     pub(super) async fn leave(&self, site: &SiteId) -> Result<Reply, Refusal> {
         let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
         let (who, now) = (site.clone(), self.clock.now());
@@ -33,10 +30,7 @@ impl RequestHandler {
         let (connections, who) = (self.connections.clone(), site.clone());
         tokio::spawn(async move {
             tokio::time::sleep(Duration::from_millis(LEFT_CLOSE_MS_MIN)).await;
-            let is_its = |peer: &Peer| {
-                PeerCertificate::from_der(&peer.certificate_der).is_ok_and(|found| found.is_of(who.as_str()))
-            };
-            connections.close_where(is_its);
+            close_all(&connections, &who);
         });
         Ok(Response::Noted.into())
     }

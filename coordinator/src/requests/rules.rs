@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use common::id::{Digest, Round, SiteId};
 use common::limits::RECORDS_MAX;
-use common::wire::message::{Decision, Refusal, RoundKey, RunEnd, TrainFailure, Work};
+use common::wire::message::{Decision, ReceiptBody, Refusal, RoundKey, RunEnd, TrainFailure, Work};
 use common::wire::numbers::{LossMilli, RoundedCount};
 
 use super::told::Told;
 use crate::round::effect::Admission;
 use crate::round::event::Event;
 use crate::round::state::{Failure, Phase, RoundRecord, RunState};
-use crate::store::Offer;
+use crate::store::{FrameTotals, Offer};
 
 /// What a site should do now, of the run that is going and the newest one that ended with it. `None`:
 /// nothing yet.
@@ -183,6 +183,20 @@ pub fn receipted(admission: Option<Admission>) -> Result<(), Refusal> {
         Some(Admission::Conflict) => Err(Refusal::Conflict),
         Some(Admission::RoundClosed) => Err(Refusal::RoundClosed),
         None => Err(Refusal::Internal),
+    }
+}
+
+/// What a receipt says of an update that counts, after so many frames of its site.
+pub fn receipt_body(site: &SiteId, key: RoundKey, offer: &Offer, totals: &FrameTotals) -> ReceiptBody {
+    ReceiptBody {
+        site: Digest::of(site.as_str().as_bytes()),
+        key,
+        digest: offer.digest,
+        bytes: offer.bytes,
+        first_sequence: totals.first_sequence,
+        last_sequence: totals.last_sequence,
+        received_bytes: totals.bytes,
+        running_hash: totals.running_hash,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use common::id::{Digest, SiteId};
 use common::net::server::Reply;
 use common::wire::codec;
-use common::wire::message::{Receipt, ReceiptBody, Refusal, Response, RoundKey};
+use common::wire::message::{Receipt, Refusal, Response, RoundKey};
 
 use super::handler::RequestHandler;
 use super::intake::Terms;
@@ -110,16 +110,7 @@ impl RequestHandler {
         offer: Offer,
         totals: FrameTotals,
     ) -> Result<Reply, Refusal> {
-        let body = ReceiptBody {
-            site: Digest::of(site.as_str().as_bytes()),
-            key,
-            digest: offer.digest,
-            bytes: offer.bytes,
-            first_sequence: totals.first_sequence,
-            last_sequence: totals.last_sequence,
-            received_bytes: totals.bytes,
-            running_hash: totals.running_hash,
-        };
+        let body = rules::receipt_body(site, key, &offer, &totals);
         let (store, who, key_pair) = (Arc::clone(&self.store), site.clone(), Arc::clone(&self.receipts));
         let receipt: Receipt = internal(
             blocking(move || {

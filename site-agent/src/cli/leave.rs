@@ -62,7 +62,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
     let site = Coordinator::load(&folder.identity())?.site;
-    let store = Store::open(&folder.database())?;
+    let mut store = Store::open(&folder.database())?;
     let going = going(&folder, &store)?;
     let bytes: u64 = going.iter().map(|(_, bytes)| bytes).sum();
     if !arguments.json {
@@ -72,7 +72,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         let text = format!("{site} leaves the consortium for good");
         arguments.yes.or_ask(&Question { text: &text, expected: site.as_str(), needs_yes: true })?;
         let paths: Vec<PathBuf> = going.iter().map(|(path, _)| path.clone()).collect();
-        leave(&folder, &paths, arguments.without_coordinator)?;
+        leave(&folder, &mut store, &paths, arguments.without_coordinator)?;
     }
     let is_told = store.fact(FACT_LEFT_TOLD)? == Some(1);
     let document = json!({
@@ -94,15 +94,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 
 /// Tells the coordinator, where that is wished and was not done, notes that this site has left, and removes
 /// what goes. The ledger is held from the note on: no agent can run beside it, and none runs afterwards.
-fn leave(folder: &StateFolder, going: &[PathBuf], without_coordinator: bool) -> Result<(), SiteError> {
-    let mut store = Store::open(&folder.database())?;
-    let is_first = has_left(&store)?.is_none();
+fn leave(
+    folder: &StateFolder,
+    store: &mut Store,
+    going: &[PathBuf],
+    without_coordinator: bool,
+) -> Result<(), SiteError> {
+    let is_first = has_left(store)?.is_none();
     let is_told = if is_first && !without_coordinator {
         tell_coordinator(folder)?
     } else {
         store.fact(FACT_LEFT_TOLD)? == Some(1)
     };
-    let held = memory::open(&folder.ledger(), &store, &Decider::of(folder)?)?;
+    let held = memory::open(&folder.ledger(), store, &Decider::of(folder)?)?;
     // Who this site was stays readable: the certificate in use may stand beside its key only.
     Papers::load(&folder.identity())?.keep_certificate(&folder.identity())?;
     store.set_fact(FACT_LEFT_TOLD, u64::from(is_told))?;

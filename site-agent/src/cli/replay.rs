@@ -77,6 +77,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         folder: &known.folder,
         config: &known.config,
         manifest: &manifest,
+        terms: proposed.manifest,
         update: &update,
         made: &made,
         ledger: &records,

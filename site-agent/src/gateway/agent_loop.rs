@@ -14,7 +14,7 @@ use common::clock::Clock;
 use common::crash_point;
 use common::id::RunId;
 use common::limits::{OVERLAP_SET_BYTES_MAX, POLL_WAIT_MS_MAX, RECORDS_MAX};
-use common::wire::message::{Response, RoundKey, Work};
+use common::wire::message::{Response, RoundKey};
 use tokio::sync::mpsc::Receiver;
 
 use super::connection::{Connection, Connector, name_of};
@@ -290,18 +290,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             Outbound::Poll { wait_ms: if is_watched { PROPOSAL_POLL_MS_MAX } else { POLL_WAIT_MS_MAX } };
         let Answer { response, .. } = self.connection.ask(item, &mut self.output).await?;
         let event = match response {
-            Response::Work(Work::Nothing) => Event::NothingToDo,
-            Response::Work(Work::Finished { run }) => Event::RunOver { run, end: None },
-            Response::Work(Work::Ended { run, end }) => Event::RunOver { run, end: Some(end) },
-            Response::Work(Work::Proposed { run, manifest, manifest_bytes }) => Event::Proposed {
-                proposal: Proposal { run, manifest, manifest_bytes: u64::from(manifest_bytes) },
-            },
-            Response::Work(Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes }) => {
+            Response::Work(work) => Event::of_work(work, |key| {
                 self.say_again_that_we_left(key.run)?;
-                let manifest_bytes = u64::from(manifest_bytes);
-                let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };
-                Event::Assigned { assignment, known: self.known(key)? }
-            }
+                self.known(key)
+            })?,
             Response::Refused(refusal) => Event::Refused { refusal },
             other => self.unexpected(&other),
         };

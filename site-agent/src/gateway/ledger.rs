@@ -12,6 +12,7 @@ use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use common::durable;
 use common::id::{Digest, Round, RunId};
@@ -19,7 +20,7 @@ use common::ledger::{self, Kind, LedgerError, Prover, Reading, Record, Verifier}
 use common::limits::{LEDGER_TIME_MS_MAX, LEDGER_TIME_MS_MIN};
 use common::wire::message::LedgerHead;
 
-use self::day::Day;
+use self::day::{Day, Moment};
 use crate::error::SiteError;
 
 /// What is known of a frame before it is sent.
@@ -57,6 +58,8 @@ pub struct LedgerWriter {
     noted: Noted,
     /// Bytes of updates that left lately.
     day: Day,
+    /// When this process began with it; a clock that only goes forward.
+    began: Instant,
     /// Bytes of whole records in the file.
     whole_bytes: u64,
     /// A failed write that could not be undone; nothing may be appended, so nothing may be sent.
@@ -139,6 +142,7 @@ impl LedgerWriter {
             verifier: Verifier::default(),
             noted: Noted::new(),
             day: Day::default(),
+            began: Instant::now(),
             whole_bytes: 0,
             broken: false,
         };
@@ -179,7 +183,12 @@ impl LedgerWriter {
     /// Bytes of chunks of updates that left in 24 hours, in whatever run. Those that the ledger has in the
     /// future, because the clock ran ahead when they left, count from when the ledger was opened.
     pub fn update_bytes_of_a_day(&mut self, now_ms: u64) -> u64 {
-        self.day.bytes(now_ms)
+        self.day.bytes(self.moment(now_ms))
+    }
+
+    fn moment(&self, wall_ms: u64) -> Moment {
+        let steady_ms = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Moment { wall_ms, steady_ms }
     }
 
     /// The proof that the ledger as it is now extends its first `from` records: hashes, none if it has no
@@ -234,7 +243,7 @@ impl LedgerWriter {
         }
         self.verifier = verifier;
         remember(&mut self.noted, &record);
-        self.day.write(time_ms, &record);
+        self.day.write(self.moment(time_ms), &record);
         self.whole_bytes += line.len() as u64;
         Ok(sequence)
     }

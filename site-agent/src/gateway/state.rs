@@ -6,7 +6,7 @@
 //! come with it.
 
 use common::id::{Digest, RunId};
-use common::wire::message::{Refusal, RoundKey, RunEnd, TrainFailure};
+use common::wire::message::{Refusal, RoundKey, RunEnd, TrainFailure, Work};
 
 use crate::pipe::{BlindedFacts, RawFacts};
 
@@ -162,6 +162,28 @@ pub struct Agent {
     pub phase: Phase,
     /// How often training of one round may fail before the round is given up.
     pub failures_max: u32,
+}
+
+impl Event {
+    /// What the coordinator's answer to a poll means; `known` says how far this site is with a round.
+    ///
+    /// # Errors
+    /// Those of `known`.
+    pub fn of_work<E>(work: Work, known: impl FnOnce(RoundKey) -> Result<Known, E>) -> Result<Self, E> {
+        Ok(match work {
+            Work::Nothing => Self::NothingToDo,
+            Work::Finished { run } => Self::RunOver { run, end: None },
+            Work::Ended { run, end } => Self::RunOver { run, end: Some(end) },
+            Work::Proposed { run, manifest, manifest_bytes } => {
+                Self::Proposed { proposal: Proposal { run, manifest, manifest_bytes: manifest_bytes.into() } }
+            }
+            Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes } => {
+                let manifest_bytes = manifest_bytes.into();
+                let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };
+                Self::Assigned { assignment, known: known(key)? }
+            }
+        })
+    }
 }
 
 impl Agent {

@@ -1,5 +1,6 @@
 //! A child's log: what it writes to standard error, line by line, with control characters made visible and
-//! never larger than its bound, also while the child runs. Used by `supervisor::child`.
+//! never larger than its bound, also while the child runs. Used by `supervisor::child` and
+//! by `site-agent replay`.
 //!
 //! A log that another program rotates (logrotate, with or without a signal) is begun anew under its name with
 //! the next line.
@@ -8,6 +9,7 @@
 //! and rewrites two files of `LOG_BYTES_MAX` (see `common::log_file`); no line is longer than
 //! `LOG_LINE_BYTES_MAX`; no control character reaches the file or a terminal.
 
+use std::io::Read;
 use std::path::Path;
 
 use common::log_file::LogFile;
@@ -22,7 +24,7 @@ const BLOCK_BYTES: usize = 8192;
 
 /// The open log of one life of a child.
 #[derive(Debug)]
-pub(super) struct Log {
+pub(crate) struct Log {
     file: LogFile,
     /// The line that is being read.
     line: Vec<u8>,
@@ -37,7 +39,7 @@ impl Log {
     ///
     /// # Errors
     /// `Io` when it cannot be opened.
-    pub(super) fn open(path: &Path) -> Result<Self, SiteError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, SiteError> {
         let file = LogFile::open(path).map_err(SiteError::at(path))?;
         Ok(Self { file, line: Vec::new(), is_cut: false, last_error: None, last_hint: None })
     }
@@ -46,6 +48,15 @@ impl Log {
     pub(super) async fn follow(&mut self, mut child: impl AsyncRead + Unpin) {
         let mut block = [0; BLOCK_BYTES];
         while let Ok(read @ 1..) = child.read(&mut block).await {
+            self.take(&block[..read]);
+        }
+        self.end_line();
+    }
+
+    /// As [`Self::follow`], on a thread of its own.
+    pub(crate) fn follow_blocking(&mut self, mut child: impl Read) {
+        let mut block = [0; BLOCK_BYTES];
+        while let Ok(read @ 1..) = child.read(&mut block) {
             self.take(&block[..read]);
         }
         self.end_line();

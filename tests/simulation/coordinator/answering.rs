@@ -4,7 +4,7 @@
 use common::id::{Digest, SiteId};
 use common::ledger::Kind;
 use common::wire::frame;
-use common::wire::message::{Envelope, Receipt, ReceiptBody, Refusal, Request, Response, RoundKey};
+use common::wire::message::{Envelope, Receipt, Refusal, Request, Response, RoundKey};
 use coordinator::requests::intake;
 use coordinator::requests::rules;
 use coordinator::round::effect::Admission;
@@ -240,16 +240,7 @@ impl Coordinator {
         }
         let Some(up) = &self.up else { return };
         let Some(totals) = up.store.frame_totals(&site).unwrap() else { return };
-        let body = ReceiptBody {
-            site: Digest::of(site.as_str().as_bytes()),
-            key,
-            digest: offer.digest,
-            bytes: offer.bytes,
-            first_sequence: totals.first_sequence,
-            last_sequence: totals.last_sequence,
-            received_bytes: totals.bytes,
-            running_hash: totals.running_hash,
-        };
+        let body = rules::receipt_body(&site, key, &offer, &totals);
         let fresh = common::wire::codec::encode(&Receipt { body, signature: [0; 64] }).unwrap();
         let standing = up.store.put_receipt(key.run, key.round, &site, offer.digest, &fresh).unwrap();
         let receipt: Receipt = common::wire::codec::decode(&standing).unwrap();

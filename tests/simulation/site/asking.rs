@@ -1,13 +1,15 @@
 //! A site's questions: let out only with consent, repeated until they are answered, and what the answers
 //! mean. Modelled after `gateway::connection`, `egress` and `agent_loop::sending`.
 
+use std::convert::Infallible;
+
 use common::id::{Digest, RunId};
 use common::limits::REQUEST_WAIT_MS_MAX;
 use common::wire::frame;
-use common::wire::message::{Decision, Envelope, Receipt, Refusal, Request, Response, RoundKey, Work};
+use common::wire::message::{Decision, Envelope, Receipt, Refusal, Request, Response, RoundKey};
 use common::wire::numbers::{LossMilli, RoundedCount};
 use site_agent::gateway::consent::RunFrame;
-use site_agent::gateway::state::{Assignment, Event, Known, Proposal};
+use site_agent::gateway::state::{Event, Known};
 use site_agent::gateway::store::Update;
 use site_agent::gateway::store::consent::Choice;
 use site_agent::limits::CHUNK_ATTEMPTS_MAX;
@@ -188,17 +190,12 @@ impl Site {
 
     fn polled(&mut self, context: &mut Context, response: Response) {
         let event = match response {
-            Response::Work(Work::Nothing) => Event::NothingToDo,
-            Response::Work(Work::Finished { run }) => Event::RunOver { run, end: None },
-            Response::Work(Work::Ended { run, end }) => Event::RunOver { run, end: Some(end) },
-            Response::Work(Work::Proposed { run, manifest, manifest_bytes }) => Event::Proposed {
-                proposal: Proposal { run, manifest, manifest_bytes: u64::from(manifest_bytes) },
-            },
-            Response::Work(Work::Train { key, manifest, manifest_bytes, adapter, adapter_bytes }) => {
-                self.say_again_that_we_left(key.run);
-                let manifest_bytes = u64::from(manifest_bytes);
-                let assignment = Assignment { key, manifest, manifest_bytes, adapter, adapter_bytes };
-                Event::Assigned { assignment, known: self.known(key) }
+            Response::Work(work) => {
+                let known = |key: RoundKey| {
+                    self.say_again_that_we_left(key.run);
+                    Ok::<_, Infallible>(self.known(key))
+                };
+                Event::of_work(work, known).unwrap_or_else(|never| match never {})
             }
             response => refused(&response).unwrap_or(Event::Hindered),
         };

@@ -36,6 +36,8 @@ pub(super) struct Round<'a> {
     pub(super) folder: &'a StateFolder,
     pub(super) config: &'a AgentConfig,
     pub(super) manifest: &'a SignedManifest,
+    /// SHA-256 of its file.
+    pub(super) terms: Digest,
     /// The update as the site's database has it.
     pub(super) update: &'a Update,
     pub(super) made: &'a Made,
@@ -87,7 +89,7 @@ pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Resu
     let scratch = Scratch::make(&Kept {
         folder: round.folder,
         config: round.config,
-        manifest: round.manifest,
+        terms: round.terms,
         made: round.made,
     })?;
     let noted_root = noted_root(round.ledger, key);
@@ -98,11 +100,11 @@ pub(super) fn replay(round: &Round<'_>, show: &mut dyn FnMut(&Progress)) -> Resu
         ));
     }
     let mut worker = ReplayWorker::start(scratch.folder(), &scratch.log())?;
-    let root = worker.prepare(key, round.update_manifest())?;
+    let root = worker.prepare(key, round.terms)?;
     if noted_root != Some(root) {
         return Ok(Outcome { verdict: Verdict::OtherRecords, root, noted_root, computed: None });
     }
-    let facts = worker.train(key, round.update_manifest(), round.made.adapter, show)?.bounded();
+    let facts = worker.train(key, round.terms, round.made.adapter, show)?.bounded();
     worker.end();
     let (verdict, computed) = round.compare(&scratch, facts)?;
     Ok(Outcome { verdict, root, noted_root, computed: Some(computed) })
@@ -142,12 +144,6 @@ impl Round<'_> {
         let computed =
             Computed { digest, is_sent, facts, computed_on, frames, distance, differences, takes_verdict };
         Ok((verdict, computed))
-    }
-
-    /// The manifest's name in the inbox.
-    fn update_manifest(&self) -> Digest {
-        // Serialised as it was read: the one encoding of a signed manifest.
-        self.manifest.to_bytes().map_or(Digest([0; 32]), |bytes| Digest::of(&bytes))
     }
 
     /// Whether the file that is kept as the one that was sent is the one of the ledger's frames.

@@ -1,8 +1,8 @@
 //! The worker of a replay: the same process as in a round, with the same locks, started for one round and
-//! ended after it. Used by `computing`. Invariants: every wait has a deadline; it dies with this process, and
+//! ended after it. Used by `computing`. Invariants: every wait has a deadline; what it says
+//! stands in a bounded log, escaped; it dies with this process, and
 //! with the value that holds it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -16,6 +16,7 @@ use crate::limits::{PIPE_MESSAGES_MAX, ROUND_S_MAX};
 use crate::paths::StateFolder;
 use crate::pipe::{FromWorker, Progress, RawFacts, ToWorker, read_message, write_message};
 use crate::preflight::executable;
+use crate::supervisor::log::Log;
 
 /// The process and what it says.
 #[derive(Debug)]
@@ -33,19 +34,21 @@ impl ReplayWorker {
     /// # Errors
     /// `Io` and `Internal` when it cannot be started.
     pub(super) fn start(folder: &StateFolder, log: &Path) -> Result<Self, SiteError> {
-        let words = File::create(log).map_err(SiteError::at(log))?;
+        let mut words = Log::open(log)?;
         let failed = |error: std::io::Error| SiteError::Internal(format!("cannot start the worker: {error}"));
         let mut child = Command::new(executable()?)
             .args(["worker", "--replay", "--state"])
             .arg(folder.root())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
-            .stderr(words)
+            .stderr(Stdio::piped())
             .spawn()
             .map_err(failed)?;
-        let (orders, Some(pipe)) = (child.stdin.take(), child.stdout.take()) else {
+        let (orders, Some(pipe), Some(said)) = (child.stdin.take(), child.stdout.take(), child.stderr.take())
+        else {
             return Err(SiteError::Internal("the worker has no pipes".into()));
         };
+        on_thread("replay-log", move || words.follow_blocking(said))?;
         let heard = listen(pipe)?;
         let deadline = Instant::now() + Duration::from_secs(ROUND_S_MAX);
         Ok(Self { child, orders, heard, deadline, log: log.to_path_buf() })
@@ -147,7 +150,7 @@ impl ReplayWorker {
     }
 
     fn see_log(&self) -> String {
-        format!("its last words are in {}", self.log.display())
+        format!("its words are in {}", self.log.display())
     }
 }
 
@@ -162,15 +165,17 @@ impl Drop for ReplayWorker {
 /// A thread that reads what the worker says to its end.
 fn listen(mut pipe: ChildStdout) -> Result<Receiver<FromWorker>, SiteError> {
     let (sender, heard) = sync_channel(PIPE_MESSAGES_MAX);
-    std::thread::Builder::new()
-        .name("replay".into())
-        .spawn(move || {
-            while let Ok(Some(message)) = read_message::<FromWorker>(&mut pipe) {
-                if sender.send(message).is_err() {
-                    break;
-                }
+    on_thread("replay", move || {
+        while let Ok(Some(message)) = read_message::<FromWorker>(&mut pipe) {
+            if sender.send(message).is_err() {
+                break;
             }
-        })
-        .map_err(|source| SiteError::Internal(source.to_string()))?;
+        }
+    })?;
     Ok(heard)
+}
+
+fn on_thread(name: &str, work: impl FnOnce() + Send + 'static) -> Result<(), SiteError> {
+    let started = std::thread::Builder::new().name(name.into()).spawn(work);
+    started.map(drop).map_err(|source| SiteError::Internal(source.to_string()))
 }

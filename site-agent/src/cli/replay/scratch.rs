@@ -9,7 +9,6 @@ use common::durable;
 use common::id::Digest;
 use common::limits::ADAPTER_BYTES_MAX;
 use common::private;
-use common::run::SignedManifest;
 
 use crate::config::{AgentConfig, TrainingConfig};
 use crate::error::SiteError;
@@ -22,7 +21,8 @@ use crate::pipe::files::{self, Unfit};
 pub(super) struct Kept<'a> {
     pub(super) folder: &'a StateFolder,
     pub(super) config: &'a AgentConfig,
-    pub(super) manifest: &'a SignedManifest,
+    /// The run's terms, by the SHA-256 of their file.
+    pub(super) terms: Digest,
     pub(super) made: &'a Made,
 }
 
@@ -73,10 +73,8 @@ impl Scratch {
         let text = config.to_commented_toml()?;
         let path = self.folder.config();
         durable::write(&path, text.as_bytes(), durable::PRIVATE).map_err(at(path))?;
-        let manifest = round.manifest.to_bytes().map_err(|error| SiteError::Internal(error.to_string()))?;
-        let path = self.folder.inbox().join(Digest::of(&manifest).to_string());
-        durable::write(&path, &manifest, durable::PRIVATE).map_err(at(path))?;
-        self.copy_adapter(round)?;
+        self.copy_fetched(round, round.terms, "the terms of the run are")?;
+        self.copy_fetched(round, round.made.adapter, "the adapter that the round began with is")?;
         let run = round.made.key.run;
         for (from, to) in [
             (round.folder.officer(), self.folder.officer()),
@@ -88,17 +86,20 @@ impl Scratch {
         Ok(())
     }
 
-    fn copy_adapter(&self, round: &Kept<'_>) -> Result<(), SiteError> {
-        let adapter = round.made.adapter;
-        let from = round.folder.inbox().join(adapter.to_string());
-        let to = self.folder.inbox().join(adapter.to_string());
-        if !copy_if_there(&from, &to)? {
-            return Err(SiteError::data(
-                "the adapter that the round began with is not kept any more",
-                "`replay_days` and `replay_mib_max` under [retention] in agent.toml say what is kept of later rounds",
-            ));
+    /// Copies a file of the inbox.
+    ///
+    /// # Errors
+    /// `Data` when it is gone: then `words` says what it was.
+    fn copy_fetched(&self, round: &Kept<'_>, digest: Digest, words: &str) -> Result<(), SiteError> {
+        let name = digest.to_string();
+        if copy_if_there(&round.folder.inbox().join(&name), &self.folder.inbox().join(&name))? {
+            return Ok(());
         }
-        Ok(())
+        let sentence = format!("{words} not kept any more");
+        Err(SiteError::data(
+            &sentence,
+            "`replay_days` and `replay_mib_max` under [retention] in agent.toml say what is kept of later rounds",
+        ))
     }
 }
 

@@ -16,7 +16,7 @@ use common::run::{
 };
 use common::wire::frame;
 use common::wire::message::{
-    Decision, Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request, TrainFailure,
+    Decision, Envelope, PROTOCOL_VERSION, Receipt, ReceiptBody, Refusal, Request, TrainFailure, Work,
 };
 use tokio::sync::mpsc::{Sender, channel};
 use tokio::sync::oneshot;
