@@ -189,6 +189,12 @@ impl Site {
         self.store.is_over(run).unwrap()
     }
 
+    /// Whether the worker has failed in a round: one more death, which may be on its way, can be the last.
+    pub(crate) fn has_failed_in(&self, key: RoundKey) -> bool {
+        let (failures, given_up) = self.store.attempts(key).unwrap();
+        failures > 0 || given_up.is_some()
+    }
+
     fn consent(&self, run: RunId) -> Consent {
         self.judge.consent(&self.store, run).unwrap()
     }

@@ -1,6 +1,7 @@
 //! The end of all faults, and what has to follow: the run ends by its deadlines and a lease, and if enough
 //! sites can take part it ends with a model.
 
+use common::wire::message::RoundKey;
 use coordinator::limits::OFFLINE_MS_MIN;
 use coordinator::round::event::Event;
 use coordinator::round::state::{Failure, Phase, RunState};
@@ -67,7 +68,10 @@ impl World {
     fn is_able(&self, state: &RunState, site: usize) -> bool {
         let name = &self.context.plan.sites[site];
         let is_yes = self.context.truth.always_approved(site, state.launched.run);
-        let gave_up = state.current().is_some_and(|record| record.failed.contains_key(name));
+        let gave_up = state.current().is_some_and(|record| {
+            let key = RoundKey { run: state.launched.run, round: record.round };
+            record.failed.contains_key(name) || self.sites[site].has_failed_in(key)
+        });
         let is_out =
             self.context.truth.is_shut_out(site) || self.sites[site].is_done_with(state.launched.run);
         is_yes && !gave_up && !is_out
