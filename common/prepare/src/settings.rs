@@ -4,7 +4,7 @@
 
 use common::id::Round;
 use common::run;
-use model::train::{Length, Work};
+use model::train::{Length, SchedulePart, Work};
 use model::{EvaluationSettings, LoadOptions, LoraSettings, TrainSettings};
 
 // A run file cannot ask for an adapter that the engine refuses.
@@ -37,16 +37,29 @@ pub fn lora(adapter: &run::AdapterSettings) -> LoraSettings {
     }
 }
 
-/// The hyper-parameters of one round. The seed depends on the round, so that whole passes come in another
-/// order each time, and on nothing else, so that a repeated round gives the same bytes. Rounds of a fraction
-/// or of steps go on in one order, of the run's seed: where one begins follows from its number, so that a
-/// site that missed a round, joined later or lost its state is where all the others are.
-pub fn of_round(training: &run::TrainingSettings, round: Round) -> TrainSettings {
+/// The hyper-parameters of one round of `rounds`. The seed depends on the round, so that whole passes come in
+/// another order each time, and on nothing else, so that a repeated round gives the same bytes. Rounds of a
+/// fraction or of steps go on in one order, of the run's seed: where one begins follows from its number, so
+/// that a site that missed a round, joined later or lost its state is where all the others are. The same
+/// holds of its part of a learning-rate schedule over the whole run.
+pub fn of_round(training: &run::TrainingSettings, round: Round, rounds: u32) -> TrainSettings {
     let before = u64::from(round.0.saturating_sub(1));
     TrainSettings {
         seed: seed_of(training.seed, round),
         work: work(training, before),
+        schedule_part: schedule_part(training, before, rounds),
         ..self::training(training)
+    }
+}
+
+/// The part of the schedule that is gone through in a round with `before` rounds of the run behind it.
+fn schedule_part(training: &run::TrainingSettings, before: u64, rounds: u32) -> SchedulePart {
+    match training.schedule_over {
+        run::ScheduleOver::Round => SchedulePart::WHOLE,
+        run::ScheduleOver::Run => {
+            let earlier = u64::from(training.schedule_rounds_before);
+            SchedulePart { before: earlier + before, of: earlier + u64::from(rounds) }
+        }
     }
 }
 
@@ -75,6 +88,7 @@ pub fn training(training: &run::TrainingSettings) -> TrainSettings {
         },
         learning_rate: training.learning_rate,
         schedule: schedule(training),
+        schedule_part: SchedulePart::WHOLE,
         warmup_steps: training.warmup_steps,
         warmup_ratio: training.warmup_ratio,
         weight_decay: training.weight_decay,
@@ -127,17 +141,17 @@ mod tests {
     #[test]
     fn rounds_differ_in_their_seed_and_in_nothing_else() {
         let terms = run::TrainingSettings::default();
-        let (one, two) = (of_round(&terms, Round(1)), of_round(&terms, Round(2)));
+        let (one, two) = (of_round(&terms, Round(1), 3), of_round(&terms, Round(2), 3));
         assert_ne!(one.seed, two.seed);
         assert_eq!(TrainSettings { seed: 0, ..one }, TrainSettings { seed: 0, ..two });
-        assert_eq!(of_round(&terms, Round(1)), of_round(&terms, Round(1)));
+        assert_eq!(of_round(&terms, Round(1), 3), of_round(&terms, Round(1), 3));
         let later = run::TrainingSettings { seed: seed_after(terms.seed, 2), ..terms.clone() };
-        assert_eq!(of_round(&later, Round(1)), of_round(&terms, Round(3)), "where another stopped");
+        assert_eq!(of_round(&later, Round(1), 1), of_round(&terms, Round(3), 3), "where another stopped");
     }
 
     #[test]
     fn rounds_of_a_fraction_or_of_steps_go_on_in_one_order_and_whole_ones_as_they_always_did() {
-        let of = |text: &str, round| of_round(&serde_json::from_str(text).unwrap(), Round(round)).work;
+        let of = |text: &str, round| of_round(&serde_json::from_str(text).unwrap(), Round(round), 9).work;
         let stretch = |length, before| Work::Stretch { length, before, order_seed: 9 };
         let quarter = Length::Millionths(250_000);
         assert_eq!(of(r#"{"epochs": 0.25, "seed": 9}"#, 1), stretch(quarter, 0));
@@ -145,6 +159,22 @@ mod tests {
         assert_eq!(of(r#"{"steps": 20, "seed": 9}"#, 3), stretch(Length::Steps(20), 2));
         assert_eq!(of(r#"{"epochs": 2, "seed": 9}"#, 3), Work::Passes(2));
         assert_eq!(of("{}", 3), Work::Passes(1));
+    }
+
+    #[test]
+    fn a_schedule_over_the_run_is_gone_through_once_and_goes_on_after_a_resumption() {
+        let text = r#"{"schedule": "linear", "schedule_over": "run", "learning_rate": 0.1, "seed": 9}"#;
+        let terms: run::TrainingSettings = serde_json::from_str(text).unwrap();
+        let begins = |terms: &_, round, rounds| of_round(terms, Round(round), rounds).learning_rate_at(0, 10);
+        let rates: Vec<f64> = (1..=4).map(|round| begins(&terms, round, 4)).collect();
+        for (got, expected) in rates.iter().zip([0.1, 0.075, 0.05, 0.025]) {
+            assert!((got - expected).abs() < 1e-12, "{rates:?}");
+        }
+        let resumed = run::TrainingSettings { schedule_rounds_before: 2, ..terms.clone() };
+        assert_eq!(begins(&resumed, 1, 2), begins(&terms, 3, 4));
+        assert_eq!(begins(&resumed, 2, 2), begins(&terms, 4, 4));
+        let each = run::TrainingSettings { schedule_over: run::ScheduleOver::Round, ..terms };
+        assert_eq!(begins(&each, 3, 4), 0.1, "by default each round has its own");
     }
 
     /// The defaults live twice; a run file that says nothing must mean what the engine does by default.

@@ -3,6 +3,7 @@
 //!
 //! Used by `run` and by `site-agent train`. Invariant: what `validate` accepts is within `limits`.
 
+mod schedule;
 mod work;
 
 use serde::{Deserialize, Serialize};
@@ -10,10 +11,11 @@ use serde::{Deserialize, Serialize};
 use super::error::{RunError, bound};
 use crate::limits::{
     BATCH_SIZE_MAX, CUTOFF_TOKENS_MAX, CUTOFF_TOKENS_MIN, GRADIENT_ACCUMULATION_MAX, IMPROVEMENT_NATS_MAX,
-    KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX, SCHEDULE_CYCLES_MAX, STEPS_MAX,
-    VALIDATION_SHARE_MAX,
+    KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX, ROUNDS_MAX, SCHEDULE_CYCLES_MAX,
+    STEPS_MAX, VALIDATION_SHARE_MAX,
 };
 
+pub use schedule::ScheduleOver;
 pub use work::{Epochs, LocalWork, PASS_MILLIONTHS};
 
 /// Learning-rate schedule, as transformers defines them.
@@ -66,8 +68,14 @@ pub struct TrainingSettings {
     pub cutoff_tokens: usize,
     /// Peak learning rate.
     pub learning_rate: f64,
-    /// Shape of the learning rate over the round's steps.
+    /// Shape of the learning rate over the steps of a round, or of the run.
     pub schedule: Schedule,
+    /// Whether `schedule`, warm-up and decay are gone through in each round, or once over all rounds.
+    #[serde(default, skip_serializing_if = "ScheduleOver::is_default")]
+    pub schedule_over: ScheduleOver,
+    /// Rounds of a schedule over the run that an earlier run has behind it; `coordinator resume` counts them.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub schedule_rounds_before: u32,
     /// Half cosines of `cosine-with-restarts`.
     pub schedule_cycles: u32,
     /// Optimiser steps of the decay of `wsd`; 0 takes `decay_ratio`.
@@ -118,6 +126,8 @@ impl Default for TrainingSettings {
             cutoff_tokens: 1024,
             learning_rate: 2e-4,
             schedule: Schedule::Cosine,
+            schedule_over: ScheduleOver::Round,
+            schedule_rounds_before: 0,
             schedule_cycles: 1,
             decay_steps: 0,
             decay_ratio: 0.1,
@@ -225,6 +235,15 @@ impl TrainingSettings {
         bound(share(self.warmup_ratio), "training.warmup_ratio", self.warmup_ratio, "0 to 1")?;
         bound(share(self.decay_ratio), "training.decay_ratio", self.decay_ratio, "0 to 1")?;
         let cycles = self.schedule_cycles;
-        bound((1..=SCHEDULE_CYCLES_MAX).contains(&cycles), "training.schedule_cycles", cycles, "1 to 1000")
+        bound((1..=SCHEDULE_CYCLES_MAX).contains(&cycles), "training.schedule_cycles", cycles, "1 to 1000")?;
+        let (before, key) = (self.schedule_rounds_before, "training.schedule_rounds_before");
+        bound(before <= ROUNDS_MAX, key, before, "0 to 10000")?;
+        let is_used = before == 0 || self.schedule_over == ScheduleOver::Run;
+        bound(is_used, key, before, "0 unless training.schedule_over is \"run\"")
     }
+}
+
+// Serde hands a reference.
+fn is_zero(number: &u32) -> bool {
+    *number == 0
 }

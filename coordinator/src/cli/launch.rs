@@ -57,6 +57,7 @@ A run file (paths are relative to it):
   batch_size = 8
   learning_rate = 2e-3
   schedule = \"constant\"
+  # schedule_over = \"run\" # one decay over all rounds, not one in each
   # [aggregation]
   # server_optimizer = \"momentum\"  # also none (default), adam, yogi, adagrad
   # server_momentum = 0.5

@@ -14,7 +14,7 @@ use std::path::{Path, PathBuf};
 use certs::{ReceiptSigningKey, random};
 use common::id::{Digest, Point, RunId, SiteId};
 use common::places;
-use common::run::{HeldOutHashes, OverlapTerms, Roster, RunSpec, TensorSpec};
+use common::run::{HeldOutHashes, OverlapTerms, Roster, RunSpec, ScheduleOver, TensorSpec};
 use prepare::settings::seed_after;
 
 use self::initial::Start;
@@ -94,6 +94,9 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
     spec.model = model.or_else(|| Some(state.launched.model.clone()));
     spec.rounds = left;
     spec.training.seed = seed_after(spec.training.seed, published);
+    if spec.training.schedule_over == ScheduleOver::Run {
+        spec.training.schedule_rounds_before += published;
+    }
     spec.initial = Some(run.to_string());
     if let Some(sites) = &mut spec.sites {
         let rows = desk.store.sites()?;

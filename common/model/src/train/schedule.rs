@@ -1,9 +1,10 @@
-//! How the learning rate develops, as transformers defines it. Used by [`super::TrainSettings`].
-//! Invariant: the learning rate is a pure function of (settings, step, total steps).
+//! How the learning rate develops, as transformers defines it. Used by [`super::TrainSettings`]. Invariants:
+//! the learning rate is a pure function of (settings, step, total steps); trainings that are parts of one
+//! schedule go on where the one before ended, however many steps each has.
 
 use std::f64::consts::PI;
 
-use super::settings::{Schedule, TrainSettings};
+use super::settings::{Schedule, SchedulePart, TrainSettings};
 
 impl TrainSettings {
     /// Optimiser steps of the warm-up: `warmup_steps`, or else `warmup_ratio` of all, rounded up as
@@ -13,10 +14,13 @@ impl TrainSettings {
         steps_of(self.warmup_steps, self.warmup_ratio, total_steps)
     }
 
-    /// The learning rate of optimiser step `step` (counted from 0), as transformers'
-    /// `get_*_schedule_with_warmup`.
+    /// The learning rate of optimiser step `step` of this training's `total_steps` (counted from 0), as
+    /// transformers' `get_*_schedule_with_warmup` over the whole that this training is a part of.
     #[must_use]
     pub fn learning_rate_at(&self, step: u64, total_steps: u64) -> f64 {
+        let SchedulePart { before, of } = self.schedule_part;
+        let step = before.saturating_mul(total_steps).saturating_add(step);
+        let total_steps = of.saturating_mul(total_steps);
         let warmup = self.warmup_of(total_steps);
         if step < warmup {
             return self.learning_rate * step as f64 / warmup as f64;
@@ -127,6 +131,31 @@ mod tests {
         };
         assert_eq!(settings.learning_rate_at(9, 10), settings.learning_rate, "no decay at all");
         assert_eq!(settings.learning_rate_at(10, 10), 0.0);
+    }
+
+    #[test]
+    fn the_parts_of_a_schedule_make_up_the_whole() {
+        for schedule in [
+            Schedule::Constant,
+            Schedule::Linear,
+            Schedule::Cosine,
+            Schedule::CosineWithRestarts { cycles: 2 },
+            Schedule::Wsd { decay_steps: 0, decay_ratio: 0.3 },
+        ] {
+            let whole = TrainSettings { schedule, warmup_ratio: 0.1, ..Default::default() };
+            let part =
+                |before| TrainSettings { schedule_part: SchedulePart { before, of: 4 }, ..whole.clone() };
+            let of_parts = (0..4).flat_map(|before| {
+                let part = part(before);
+                (0..5).map(move |step| part.learning_rate_at(step, 5)).collect::<Vec<_>>()
+            });
+            let expected: Vec<f64> = (0..20).map(|step| whole.learning_rate_at(step, 20)).collect();
+            close(&of_parts.collect::<Vec<_>>(), &expected);
+            // A part of another length begins where the one before it ended, but for the warm-up's rounding.
+            let part = |before| TrainSettings { warmup_ratio: 0.0, ..part(before) };
+            let (end, begin) = (part(1).learning_rate_at(6, 6), part(2).learning_rate_at(0, 5));
+            assert!((end - begin).abs() < 1e-12 * whole.learning_rate, "{schedule:?}");
+        }
     }
 
     #[test]

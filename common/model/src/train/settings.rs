@@ -67,6 +67,21 @@ pub enum Schedule {
     },
 }
 
+/// Which part of the learning rate's development a training is, where several trainings of one length are
+/// parts of one: each takes the same share of warm-up and decay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SchedulePart {
+    /// Trainings of this length that the schedule has behind it.
+    pub before: u64,
+    /// Trainings of this length that it is made for; at least 1.
+    pub of: u64,
+}
+
+impl SchedulePart {
+    /// A training with a schedule of its own.
+    pub const WHOLE: Self = Self { before: 0, of: 1 };
+}
+
 /// Hyper-parameters of one training.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct TrainSettings {
@@ -82,6 +97,8 @@ pub struct TrainSettings {
     pub learning_rate: f64,
     /// Development of the learning rate.
     pub schedule: Schedule,
+    /// Which part of that development this training is.
+    pub schedule_part: SchedulePart,
     /// Optimiser steps over which the learning rate rises linearly from 0; 0 takes `warmup_ratio`.
     pub warmup_steps: u64,
     /// The same as a share of all steps, rounded up to whole steps.
@@ -118,6 +135,7 @@ impl Default for TrainSettings {
             batching: Batching::Shuffled,
             learning_rate: 2e-4,
             schedule: Schedule::Cosine,
+            schedule_part: SchedulePart::WHOLE,
             warmup_steps: 0,
             warmup_ratio: 0.0,
             weight_decay: 0.0,
@@ -164,6 +182,8 @@ impl TrainSettings {
         for (name, value) in [("epsilon", self.epsilon), ("max_gradient_norm", self.max_gradient_norm)] {
             require(name, value.is_finite() && value > 0.0, "it must be a positive number")?;
         }
+        let SchedulePart { before, of } = self.schedule_part;
+        require("schedule_part", before < of, "it must be one of the parts there are")?;
         let is_share = |value: f64| (0.0..=1.0).contains(&value);
         require("warmup_ratio", is_share(self.warmup_ratio), "it must be between 0 and 1")?;
         match self.schedule {
@@ -206,6 +226,7 @@ mod tests {
             ("warmup_ratio", TrainSettings { warmup_ratio: 1.5, ..fine() }),
             ("schedule_cycles", TrainSettings { schedule: restarts, ..fine() }),
             ("decay_ratio", TrainSettings { schedule: decay, ..fine() }),
+            ("schedule_part", TrainSettings { schedule_part: SchedulePart { before: 3, of: 3 }, ..fine() }),
             ("cutoff_tokens", TrainSettings { batching: Batching::Packed { capacity_tokens: 0 }, ..fine() }),
         ] {
             assert!(bad.validate().unwrap_err().to_string().starts_with(name), "{name}");
