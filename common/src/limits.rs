@@ -50,6 +50,11 @@ pub const GRACE_S_MAX: u64 = 600;
 pub const APPROVAL_DEADLINE_S_MAX: u64 = 30 * 86_400;
 /// Held-out questions that two models answer for a report: a page of them, and 10 x 2 x 80 tokens of text.
 pub const SAMPLE_QUESTIONS_MAX: usize = 10;
+/// Updates that a robust rule needs: of two, the median is the mean and nobody is the odd one.
+pub const ROBUST_SITES_MIN: usize = 3;
+/// How far a round's validation loss may be above the best one, at most: above every loss of a model that
+/// still computes, so that it adopts all.
+pub const LOSS_INCREASE_NATS_MAX: f64 = 100.0;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].
 pub const ADAPTER_RANK_MAX: usize = 256;

@@ -8,6 +8,7 @@ mod aggregation;
 mod error;
 mod evaluation;
 mod manifest;
+mod robust;
 mod roster;
 mod server_optimizer;
 mod settings;
@@ -20,6 +21,7 @@ pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
 pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, TensorSpec};
+pub use robust::{Robust, RobustRule};
 pub use roster::{Member, Roster};
 pub use server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};
 pub use settings::{
@@ -81,14 +83,14 @@ impl RunSpec {
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
     pub fn validate(&self) -> Result<(), RunError> {
         manifest::validate_terms(&self.name, self.rounds, &self.adapter, &self.training)?;
-        self.aggregation.validate()?;
+        self.aggregation.validate(self.quorum.sites)?;
         self.quorum.validate()?;
         self.approval.validate()?;
         if let Some(sites) = &self.sites {
             sites.validate(self.quorum.sites)?;
         }
         self.overlap.validate()?;
-        self.evaluation.validate()
+        self.evaluation.validate(self.validation.is_some())
     }
 }
 

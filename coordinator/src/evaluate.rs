@@ -1,7 +1,8 @@
 //! Work that needs the model, done in a child process of the same binary (hidden subcommand `evaluate-child`,
 //! one JSON job line on stdin, one JSON answer on stdout). Called by `execution::performer` (scores) and by
 //! `execution::launch` (describes the model). Invariants: if the child runs out of memory, hangs or panics,
-//! the round journal is not touched; the child opens what its job names and nothing else (`locks`).
+//! the round journal is not touched; the child opens what its job names and nothing else (`locks`); one child
+//! runs at a time.
 
 pub mod child;
 pub mod departments;
@@ -14,6 +15,7 @@ pub mod questions;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::{Digest, Point, RunId};
@@ -23,6 +25,7 @@ use sandbox::Lock;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
+use tokio::sync::Mutex;
 
 use self::details::{Department, SampleQuestion};
 use crate::error::{Error, Result};
@@ -179,6 +182,8 @@ pub struct Evaluator {
     program: PathBuf,
     timeout: Duration,
     child: ChildSettings,
+    /// Held while a child runs: two at once would need twice the memory.
+    turn: Arc<Mutex<()>>,
 }
 
 /// What every child is told beside its job.
@@ -210,15 +215,16 @@ impl Evaluator {
     pub fn of_this_binary(timeout: Duration, child: ChildSettings) -> Result<Self> {
         let program = std::env::current_exe();
         let program = program.map_err(|error| Error::Internal(format!("own program: {error}")))?;
-        Ok(Self { program, timeout, child })
+        Ok(Self { program, timeout, child, turn: Arc::default() })
     }
 
-    /// Runs one child and reads its answer. Kills it at the deadline and if the caller goes away; should
-    /// we be killed ourselves, its stdin ends and it ends too.
+    /// Runs one child and reads its answer, after those that were asked before. Kills it at the deadline and
+    /// if the caller goes away; should we be killed ourselves, its stdin ends and it ends too.
     ///
     /// # Errors
     /// The child cannot be started, is stopped at its deadline, or ends without an answer.
     pub async fn run(&self, job: &Job) -> Result<Answer> {
+        let _turn = self.turn.lock().await;
         let mut child = Command::new(&self.program)
             .arg("evaluate-child")
             .args(self.child.arguments())

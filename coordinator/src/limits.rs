@@ -54,6 +54,15 @@ pub const ERROR_PROBES_MAX: usize = 16;
 /// Published rounds of a run that wait for their aggregation error; of more, the oldest goes without. Their
 /// updates stay on the disk so long: with 10 sites of 35 MB 1.4 GB.
 pub const ERROR_BACKLOG_MAX: usize = 4;
+/// Updates of a vetoed round that are left out one after the other: each is one average and one evaluation
+/// of the validation set, beside the run.
+pub const LEAVE_ONE_OUT_SITES_MAX: usize = 16;
+/// Vetoed rounds of a run whose harm is still to be found; of more, the oldest goes without. Their updates
+/// stay on the disk so long.
+pub const LEAVE_ONE_OUT_BACKLOG_MAX: usize = 2;
+/// A loss that is no number, or larger, counts as this: far above what any bound adopts, and a number that
+/// JSON can hold.
+pub const LOSS_NATS_MAX: f64 = 1e6;
 /// Attempts at one aggregation error: a file that cannot be read now may be in a moment; the other rounds
 /// wait.
 pub const ERROR_ATTEMPTS_MAX: u32 = 3;

@@ -44,8 +44,19 @@ pub struct View {
     pub phase: String,
     /// The sites that take part.
     pub sites: Vec<SiteView>,
-    /// The newest measurement, if there is one: round (0: the base model) and validation loss.
-    pub measured: Option<(u32, f64)>,
+    /// The newest measurement, if there is one.
+    pub measured: Option<Measured>,
+}
+
+/// A model on the validation set.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Measured {
+    /// After which round; 0: the base model.
+    pub round: u32,
+    /// Nats per supervised token.
+    pub loss: f64,
+    /// Whether the run goes on with it.
+    pub is_adopted: bool,
 }
 
 /// One site in it.
@@ -131,9 +142,13 @@ fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
             lines.push(cut(&line, COLUMNS));
         }
     };
-    if let Some((round, loss)) = view.measured {
-        let what = measured(round);
-        changed(shown, "loss".to_owned(), round.to_string(), format!("  {what}: validation loss {loss:.4}"));
+    if let Some(measured) = view.measured {
+        changed(
+            shown,
+            "loss".to_owned(),
+            measured.round.to_string(),
+            format!("  {}", self::measured(measured)),
+        );
     }
     // What a site did in this round comes before what follows from it; a new round comes before its sites.
     let (head, round) = (head(view), view.round.to_string());
@@ -151,8 +166,10 @@ fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
     lines
 }
 
-fn measured(round: u32) -> String {
-    if round == 0 { "base model".to_owned() } else { format!("after round {round}") }
+fn measured(Measured { round, loss, is_adopted }: Measured) -> String {
+    let what = if round == 0 { "base model".to_owned() } else { format!("after round {round}") };
+    let adopted = if is_adopted { "" } else { ", not adopted" };
+    format!("{what}: validation loss {loss:.4}{adopted}")
 }
 
 /// Before the first round there is no round to count.
@@ -181,9 +198,7 @@ impl Bars {
     }
 
     fn update(&mut self, view: &View) {
-        let loss = view.measured.map_or_else(String::new, |(round, loss)| {
-            format!(" · {}: validation loss {loss:.4}", measured(round))
-        });
+        let loss = view.measured.map_or_else(String::new, |it| format!(" · {}", measured(it)));
         self.head.set_message(cut(&format!("{}{loss}", head(view)), COLUMNS - 1));
         for site in &view.sites {
             let drawn = self.sites.entry(site.name.clone()).or_insert_with(|| {
@@ -243,7 +258,7 @@ mod tests {
             round: 1000,
             rounds: 1000,
             phase: "aggregating".to_owned(),
-            measured: Some((999, 12.3456)),
+            measured: Some(Measured { round: 999, loss: 12.3456, is_adopted: false }),
             sites: ["a".repeat(60), "心内科".repeat(20)]
                 .into_iter()
                 .map(|name| SiteView {

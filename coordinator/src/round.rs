@@ -15,4 +15,6 @@ pub mod missing;
 pub mod retention;
 pub mod scheduler;
 pub mod state;
+pub mod veto;
+pub mod vetoed;
 pub mod weight;

@@ -84,6 +84,11 @@ impl StateFolder {
         self.spool().join(format!("launch-{run}"))
     }
 
+    /// Where a round that was not adopted is averaged without one site after the other.
+    pub fn leave_one_out(&self, run: RunId) -> PathBuf {
+        self.spool().join(format!("leave-one-out-{run}"))
+    }
+
     /// `gpu-cache/`: a GPU's compiled kernels. May be deleted at any time.
     pub fn gpu_cache(&self) -> PathBuf {
         self.0.join("gpu-cache")

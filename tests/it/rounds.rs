@@ -112,7 +112,7 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
     let left = 3 - u64::try_from(published)?;
     ensure!(resumed["rounds"] == left, "{} rounds were published: {resumed}", published);
     let refused = consortium.coordinator.run(&["resume", &next], COMMAND_WITHIN)?;
-    ensure!(refused.code() == Some(1) && refused.stderr.contains("has published all"), "{refused:?}");
+    ensure!(refused.code() == Some(1) && refused.stderr.contains("has gone through all"), "{refused:?}");
 
     // With settings of its own a run may start from another one's result, and from its exported folder.
     let folder = small.folder.path().join("exported");

@@ -36,6 +36,8 @@ pub(crate) struct Plan {
     pub(crate) weighting: &'static str,
     pub(crate) has_validation: bool,
     pub(crate) has_test: bool,
+    /// How far a measurement may rise before its round is not adopted, if a run says so.
+    pub(crate) loss_increase_max: Option<u64>,
     /// When the faults end, in a test of liveness.
     pub(crate) heal_at: Option<Ms>,
     /// When the simulation ends, whatever is left.
@@ -47,10 +49,14 @@ pub(crate) struct Plan {
 const MANY: u64 = 100;
 pub(crate) const CROWD: usize = 1000;
 
+/// The stream of dice for the held-out bound.
+const BOUND_DICE: u64 = 4;
+
 impl Plan {
     /// The plan of a seed; `crowd` makes it one of a thousand sites. Of its faults only those in `kept`.
     pub(crate) fn of(seed: u64, mode: Mode, crowd: bool, kept: Option<&[usize]>) -> Self {
-        let mut dice = Dice::of(seed, 1);
+        // The bound came later, and has dice of its own: what a seed stood for it stands for.
+        let (mut dice, mut bound) = (Dice::of(seed, 1), Dice::of(seed, BOUND_DICE));
         // Few sites most often: what can happen between two can happen among three.
         let count = match dice.below(200) {
             _ if crowd => CROWD,
@@ -83,6 +89,8 @@ impl Plan {
             weighting: ["capped", "records", "uniform"][dice.index(3)],
             has_validation: dice.in_thousand(500),
             has_test: dice.in_thousand(500),
+            // Measurements lie between 1 and 38.
+            loss_increase_max: bound.in_thousand(500).then(|| bound.between(0, 20)),
             heal_at: (mode == Mode::Liveness).then(|| dice.between(span_ms / 4, span_ms)),
             end_at: 6 * 3_600_000,
             faults,
@@ -96,6 +104,9 @@ impl Plan {
         let mut text = format!("name = \"simulated\"\nrounds = {rounds}\n[quorum]\nsites = {quorum}\n");
         let _ = write!(text, "deadline_s = {deadline}\n[approval]\ndeadline_s = 200\ngrace_s = 40\n");
         let _ = write!(text, "[training]\nepochs = 1\n[aggregation]\nweighting = \"{weighting}\"\n");
+        if let Some(increase) = self.loss_increase_max.filter(|_| self.has_validation) {
+            let _ = write!(text, "[evaluation]\nloss_increase_max = {increase}.0\n");
+        }
         let spec: RunSpec = toml::from_str(&text).unwrap();
         let pinned = |is: bool, text: &str| {
             is.then(|| PinnedFile { path: text.into(), digest: Digest::of(text.as_bytes()) })

@@ -32,6 +32,8 @@ pub(crate) mod invariant {
     pub(crate) const CONSENT: &str =
         "ARCHITECTURE I9: no frame of a run without an approval, none after a withdrawal";
     pub(crate) const DEADLINE: &str = "a deadline lasts as long as it says, whatever a clock does";
+    pub(crate) const VETO: &str =
+        "a round whose loss rose too far is not adopted, and no round begins with it";
     pub(crate) const TEST_ONCE: &str = "the test set is opened once";
 }
 
@@ -59,6 +61,8 @@ pub(crate) struct Counts {
     pub(crate) starts: u64,
     pub(crate) finished: u64,
     pub(crate) failed: u64,
+    /// Rounds that were not adopted.
+    pub(crate) vetoed: u64,
     /// Runs that had to end with a model.
     pub(crate) owed: u64,
 }
@@ -72,6 +76,7 @@ impl Counts {
         self.starts += more.starts;
         self.finished += more.finished;
         self.failed += more.failed;
+        self.vetoed += more.vetoed;
         self.owed += more.owed;
     }
 }
@@ -218,8 +223,8 @@ impl Truth {
             format!("site {site} gets a receipt for round {} and the journal has no such update", key.round)
         });
         let is_there = disk.blobs.contains_key(&digest);
-        let is_published = record_is_published(self.runs.get(&key.run), key.round);
-        self.check(is_there || is_published, invariant::RECEIPT, || {
+        let is_settled = record_is_settled(self.runs.get(&key.run), key.round);
+        self.check(is_there || is_settled, invariant::RECEIPT, || {
             format!("site {site} gets a receipt for round {} and there is no file", key.round)
         });
         self.promised.insert((key.run, key.round, name), digest);
@@ -234,7 +239,7 @@ impl Truth {
             let record = state.as_deref().and_then(|state| state.round(*round));
             let found = record.and_then(|record| record.updates.get(site)).map(|update| update.digest);
             let is_there = disk.blobs.get(digest).is_some_and(|bytes| Digest::of(bytes) == *digest);
-            if found != Some(*digest) || !(is_there || record_is_published(state.as_deref(), *round)) {
+            if found != Some(*digest) || !(is_there || record_is_settled(state.as_deref(), *round)) {
                 lost = Some(format!("after a start the update of {site} for round {round} is gone"));
             }
         }
@@ -256,7 +261,7 @@ impl Truth {
     }
 }
 
-fn record_is_published(state: Option<&RunState>, round: Round) -> bool {
+fn record_is_settled(state: Option<&RunState>, round: Round) -> bool {
     let record = state.and_then(|state| state.round(round));
-    record.is_some_and(|record| record.published_at.is_some())
+    record.is_some_and(|record| record.published_at.is_some() || record.vetoed.is_some())
 }

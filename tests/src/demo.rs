@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::language::Language;
-use coordinator::progress::{Progress, SiteView, Stream, View};
+use coordinator::progress::{Measured, Progress, SiteView, Stream, View};
 use coordinator::report::{Paths, Report, html, table};
 
 use crate::consortium::{Consortium, Setup};
@@ -147,9 +147,11 @@ fn follow(
 }
 
 fn view(status: &RunStatus) -> View {
-    let base = status.base.map(|score| (0, score.loss));
-    let newest =
-        status.history.iter().rev().find_map(|round| round.validation.map(|score| (round.round, score.loss)));
+    let base = status.base.map(|score| Measured { round: 0, loss: score.loss, is_adopted: true });
+    let newest = status.history.iter().rev().find_map(|round| {
+        let (loss, is_adopted) = (round.validation?.loss, round.not_adopted.is_none());
+        Some(Measured { round: round.round, loss, is_adopted })
+    });
     View {
         round: status.round,
         rounds: status.rounds,

@@ -52,10 +52,20 @@ pub struct RoundStatus {
     pub announced: String,
     pub closed: Option<String>,
     pub published: Option<String>,
+    #[serde(default)]
+    pub not_adopted: Option<NotAdopted>,
     /// From the first site that starts training to the last that ends.
     pub training_ms: Option<u64>,
     /// The round's time outside training and evaluation.
     pub overhead_ms: Option<u64>,
+}
+
+/// Why a round was not adopted.
+#[derive(Clone, Debug, Deserialize)]
+pub struct NotAdopted {
+    /// `pending`, `sites`, `server_optimizer`, `no_single_site` or `not_measured`.
+    pub harm: String,
+    pub harmful_sites: Vec<String>,
 }
 
 /// How a round's aggregation error was found.
@@ -109,6 +119,7 @@ impl RunStatus {
     pub fn is_published(&self) -> bool {
         let is_pending = |round: &RoundStatus| {
             round.aggregation_error_found.as_ref().is_some_and(|found| found.status == "pending")
+                || round.not_adopted.as_ref().is_some_and(|vetoed| vetoed.harm == "pending")
         };
         self.phase == "finished" && !self.history.iter().any(is_pending)
     }

@@ -6,7 +6,9 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
+use super::robust::{Robust, RobustRule};
 use super::server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};
+use crate::limits::ROBUST_SITES_MIN;
 
 /// How updates are combined.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,6 +32,18 @@ pub enum Weighting {
     Capped,
 }
 
+impl Weighting {
+    /// As a run file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Records => "records",
+            Self::Uniform => "uniform",
+            Self::Capped => "capped",
+        }
+    }
+}
+
 /// `[aggregation]`
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -38,6 +52,12 @@ pub struct AggregationSettings {
     pub method: AggregationMethod,
     /// What a site's update weighs.
     pub weighting: Weighting,
+    /// How much an update that is far from the others may do.
+    #[serde(skip_serializing_if = "Robust::is_none")]
+    pub robust: Robust,
+    /// What `trimmed-mean` leaves out at each end, as a share of the updates: 0.2.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub robust_trim: Option<f64>,
     /// What the coordinator does with the mean.
     #[serde(skip_serializing_if = "ServerOptimizer::is_none")]
     pub server_optimizer: ServerOptimizer,
@@ -60,6 +80,8 @@ impl Default for AggregationSettings {
         Self {
             method: AggregationMethod::FedAvg,
             weighting: Weighting::Capped,
+            robust: Robust::None,
+            robust_trim: None,
             server_optimizer: ServerOptimizer::None,
             server_learning_rate: None,
             server_momentum: None,
@@ -70,6 +92,17 @@ impl Default for AggregationSettings {
 }
 
 impl AggregationSettings {
+    /// How far an update may be from the others; `None`: as far as it likes.
+    #[must_use]
+    pub fn robust_rule(&self) -> Option<RobustRule> {
+        match self.robust {
+            Robust::None => None,
+            Robust::Clip => Some(RobustRule::Clip),
+            Robust::Median => Some(RobustRule::Median),
+            Robust::TrimmedMean => Some(RobustRule::TrimmedMean { share: self.robust_trim.unwrap_or(0.2) }),
+        }
+    }
+
     /// What the server does with the mean; `None`: the mean is the next adapter.
     #[must_use]
     pub fn server_rule(&self) -> Option<ServerRule> {
@@ -93,11 +126,39 @@ impl AggregationSettings {
         }
     }
 
-    /// Checks the server's numbers, and that the chosen optimiser uses those that are given.
+    /// Checks that the ways of combining go together and with a round of `quorum` updates, the server's
+    /// numbers, and that what was chosen uses those that are given.
     ///
     /// # Errors
     /// [`RunError::OutOfBounds`] for the first key whose value is outside its bounds.
-    pub fn validate(&self) -> Result<(), RunError> {
+    pub fn validate(&self, quorum: usize) -> Result<(), RunError> {
+        self.validate_robust(quorum)?;
+        self.validate_server()
+    }
+
+    fn validate_robust(&self, quorum: usize) -> Result<(), RunError> {
+        if let Some(trim) = self.robust_trim {
+            let (is_used, key) = (self.robust == Robust::TrimmedMean, "aggregation.robust_trim");
+            bound(is_used, key, trim, "left out unless aggregation.robust is \"trimmed-mean\"")?;
+            bound(trim > 0.0 && trim < 0.5, key, trim, "above 0, below 0.5")?;
+        }
+        let Some(rule) = self.robust_rule() else { return Ok(()) };
+        let is_enough = quorum >= ROBUST_SITES_MIN;
+        bound(is_enough, "aggregation.robust", rule, "\"none\" unless quorum.sites is at least 3")?;
+        let is_weighed = matches!(rule, RobustRule::Clip);
+        let (key, weighting) = ("aggregation.weighting", self.weighting);
+        let expected = "\"uniform\" with a robust \"median\" or \"trimmed-mean\", which weigh all alike";
+        bound(is_weighed || weighting == Weighting::Uniform, key, weighting.word(), expected)?;
+        if let RobustRule::TrimmedMean { share } = rule {
+            // A site that nobody else's absence makes superfluous: at least one goes at each end.
+            let leaves_out = (share * quorum as f64).floor() >= 1.0;
+            let expected = "at least 1 / quorum.sites, so that something is left out";
+            bound(leaves_out, "aggregation.robust_trim", share, expected)?;
+        }
+        Ok(())
+    }
+
+    fn validate_server(&self) -> Result<(), RunError> {
         let (any, adaptive, decays) = match self.server_optimizer {
             ServerOptimizer::None => (false, false, false),
             ServerOptimizer::Momentum => (true, false, false),
@@ -140,7 +201,7 @@ mod tests {
     }
 
     fn refused(text: &str) -> String {
-        settings(text).validate().unwrap_err().to_string()
+        settings(text).validate(4).unwrap_err().to_string()
     }
 
     #[test]
@@ -155,7 +216,7 @@ mod tests {
     fn each_optimiser_has_its_defaults_and_its_words() {
         let words = |text: &str| {
             let settings = settings(text);
-            settings.validate().unwrap();
+            settings.validate(4).unwrap();
             settings.server_rule().unwrap().to_string()
         };
         assert_eq!(words(r#""server_optimizer": "momentum""#), "momentum 0.5, rate 1");
@@ -168,6 +229,27 @@ mod tests {
             words(r#""server_optimizer": "yogi", "server_beta2": 0.9, "server_tau": 0.01"#),
             "yogi, rate 0.001, beta1 0.9, beta2 0.9, tau 0.01"
         );
+    }
+
+    #[test]
+    fn a_robust_rule_is_refused_where_it_could_do_nothing() {
+        let median = r#""robust": "median", "weighting": "uniform""#;
+        assert_eq!(settings(median).validate(3), Ok(()));
+        assert_eq!(settings(median).robust_rule(), Some(RobustRule::Median));
+        let message = settings(median).validate(2).unwrap_err().to_string();
+        assert!(message.contains("quorum.sites"), "{message}");
+        for weighted in [r#""robust": "median""#, r#""robust": "trimmed-mean", "weighting": "records""#] {
+            assert!(refused(weighted).contains("`aggregation.weighting`"), "{weighted}");
+        }
+        assert_eq!(settings(r#""robust": "clip""#).validate(3), Ok(()), "it weighs as the mean does");
+        let trimmed = r#""robust": "trimmed-mean", "weighting": "uniform""#;
+        assert!(refused(trimmed).contains("robust_trim"), "0.2 of 4 leaves nobody out");
+        let quarter = settings(&format!("{trimmed}, \"robust_trim\": 0.25"));
+        assert_eq!(quarter.validate(4), Ok(()));
+        assert_eq!(quarter.robust_rule().unwrap().to_string(), "trimmed mean, 0.25 at each end");
+        assert!(refused(&format!("{trimmed}, \"robust_trim\": 0.5")).contains("below 0.5"));
+        assert!(refused(&format!("{median}, \"robust_trim\": 0.3")).contains("robust_trim"));
+        assert!(serde_json::from_str::<AggregationSettings>(r#"{"robust":"krum"}"#).is_err());
     }
 
     #[test]

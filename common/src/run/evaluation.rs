@@ -4,26 +4,47 @@
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
-use crate::limits::SAMPLE_QUESTIONS_MAX;
+use crate::limits::{LOSS_INCREASE_NATS_MAX, SAMPLE_QUESTIONS_MAX};
+
+/// How far a round's validation loss may be above the best one unless a run file says otherwise: e^0.5 is a
+/// perplexity 1.65 times as high. Rounds of a run that learns move by hundredths, the first one by tenths.
+const LOSS_INCREASE_NATS: f64 = 0.5;
 
 /// `[evaluation]`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluationSettings {
     /// Held-out questions that base and final model answer for the report, after the last round: of the test
     /// file, of the validation file where there is none. 0: none.
     pub sample_questions: usize,
+    /// How far a round's validation loss may be above the lowest one so far, of the base model or an adopted
+    /// round, in nats per supervised token; a round that is further above it is not adopted. Without it every
+    /// round is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_increase_max: Option<f64>,
 }
 
 impl Default for EvaluationSettings {
     fn default() -> Self {
-        Self { sample_questions: 3 }
+        Self { sample_questions: 3, loss_increase_max: None }
     }
 }
 
 impl EvaluationSettings {
-    pub(super) fn validate(&self) -> Result<(), RunError> {
+    /// Says the bound that is meant where a run file says none: there is one wherever there is a validation
+    /// file. In the journal of an older version there is none, and none is meant.
+    pub fn say_bound(&mut self, has_validation: bool) {
+        if has_validation {
+            self.loss_increase_max.get_or_insert(LOSS_INCREASE_NATS);
+        }
+    }
+
+    pub(super) fn validate(&self, has_validation: bool) -> Result<(), RunError> {
         let is_fine = self.sample_questions <= SAMPLE_QUESTIONS_MAX;
-        bound(is_fine, "evaluation.sample_questions", self.sample_questions, "0 to 10")
+        bound(is_fine, "evaluation.sample_questions", self.sample_questions, "0 to 10")?;
+        let Some(increase) = self.loss_increase_max else { return Ok(()) };
+        let key = "evaluation.loss_increase_max";
+        bound(has_validation, key, increase, "left out where there is no validation file")?;
+        bound((0.0..=LOSS_INCREASE_NATS_MAX).contains(&increase), key, increase, "0 to 100")
     }
 }

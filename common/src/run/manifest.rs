@@ -138,7 +138,7 @@ impl RunManifest {
         // What is agreed to does not depend on a default.
         let is_said = self.training.epochs.is_some() || self.training.steps.is_some();
         bound(is_said, "training.epochs", "left out", "given, or training.steps")?;
-        self.aggregation.validate()?;
+        self.aggregation.validate(self.quorum)?;
         self.roster.validate()?;
         let members = self.roster.members.len();
         bound((1..=members).contains(&self.quorum), "quorum", self.quorum, "1 to the number of members")?;

@@ -5,6 +5,7 @@
 pub mod aggregation_error;
 pub mod reason;
 pub mod sites;
+pub mod veto;
 mod warnings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -17,6 +18,7 @@ use serde::{Deserialize, Serialize};
 use self::aggregation_error::ErrorReport;
 use self::reason::Reason;
 use self::sites::SiteReport;
+use self::veto::NotAdopted;
 use crate::error::Result;
 use crate::execution::performer::Trouble;
 use crate::execution::runs::Runs;
@@ -109,6 +111,9 @@ pub struct RoundReport {
     pub closed: Option<String>,
     /// When its aggregate was published.
     pub published: Option<String>,
+    /// Why it was not.
+    #[serde(default)]
+    pub not_adopted: Option<NotAdopted>,
     /// From its announcement to its publication.
     pub wall_ms: Option<u64>,
     /// From the first site that was ready to train to the last that offered its update.
@@ -180,6 +185,9 @@ pub fn failure_text(phase: &Phase) -> Option<String> {
         Phase::Failed(Failure::NotAgreed { agreed, needed }) => {
             Some(format!("{agreed} sites agreed to the run, and it needs {needed}"))
         }
+        Phase::Failed(Failure::NothingAdopted) => {
+            Some("no round was adopted: each one's validation loss rose too far".to_owned())
+        }
         Phase::Failed(Failure::Stopped) => Some("the operator stopped it".to_owned()),
         Phase::Failed(Failure::EffectFailed(reason)) => Some(reason.clone()),
         _ => None,
@@ -206,6 +214,7 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
         announced: record.announced_at.rfc3339_ms(),
         closed: record.closed_at.map(Timestamp::rfc3339_ms),
         published: record.published_at.map(Timestamp::rfc3339_ms),
+        not_adopted: veto::of_round(record),
         wall_ms: wall,
         training_ms,
         aggregation_ms: record.aggregate.map(|aggregate| aggregate.duration_ms),

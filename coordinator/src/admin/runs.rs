@@ -90,9 +90,9 @@ fn not_to_be_measured(state: &RunState) -> Error {
         (format!("run {run} has no test file"), "launch the next one with `test` in its run file")
     } else if !state.is_over() {
         return Error::RunInProgress(run.to_string());
-    } else if state.published() < state.launched.spec.rounds {
+    } else if !state.has_final_model() {
         (
-            format!("run {run} did not publish its last round, and its test set is for the final model"),
+            format!("run {run} did not get through its last round, and its test set is for the final model"),
             "`coordinator resume RUN` goes on from the last published round",
         )
     } else {

@@ -18,8 +18,8 @@ pub(super) struct Scratch {
 
 /// One block's results.
 #[derive(Debug)]
-pub(super) struct MeanOfBlock {
-    /// The mean.
+pub(super) struct OfBlock {
+    /// The mean, or what a robust rule puts in its place.
     pub(super) values: Vec<f32>,
     /// Of each site's change of the last adapter, the square of the norm.
     pub(super) squared: Vec<f64>,
@@ -27,11 +27,7 @@ pub(super) struct MeanOfBlock {
 
 impl Scratch {
     /// The mean over one block; changes of the last adapter are measured where sites are compared.
-    pub(super) fn of_block(
-        &mut self,
-        of: &Averaging<'_>,
-        block: Block,
-    ) -> Result<MeanOfBlock, AggregateError> {
+    pub(super) fn of_block(&mut self, of: &Averaging<'_>, block: Block) -> Result<OfBlock, AggregateError> {
         let Self { before, values, sums } = self;
         values.resize(block.count, 0.0);
         before.resize(block.count, 0.0);
@@ -45,14 +41,17 @@ impl Scratch {
             read(reader, block.tensor, block.first, values)?;
             add(sums, values, weight);
             if of.is_compared() {
-                squared.push(lanes::sum(values, before, |now, last| {
-                    let change = f64::from(now) - f64::from(last);
-                    change * change
-                }));
+                squared.push(lanes::sum(values, before, squared_change));
             }
         }
-        Ok(MeanOfBlock { values: rounded(sums), squared })
+        Ok(OfBlock { values: rounded(sums), squared })
     }
+}
+
+/// Of one element.
+pub(super) fn squared_change(now: f32, last: f32) -> f64 {
+    let change = f64::from(now) - f64::from(last);
+    change * change
 }
 
 /// Adds one update with its weight, element by element.

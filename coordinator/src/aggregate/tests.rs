@@ -207,7 +207,8 @@ fn any_number_of_threads_writes_the_bytes_of_the_plain_sum() {
     let mut seen = Vec::new();
     for threads in [1, 2, 3] {
         let out = folder.path().join(format!("out-{threads}"));
-        let averaged = aggregate_on(threads, &inputs, Weighting::Records, &tensors, &last, &out).unwrap();
+        let averaged =
+            aggregate_on(threads, &inputs, Weighting::Records.into(), &tensors, &last, &out).unwrap();
         let reader = AdapterReader::open(&out, &tensors).unwrap();
         let written: Vec<f32> =
             (0..tensors.len()).flat_map(|index| reader.read_whole(index).unwrap()).collect();
@@ -234,5 +235,35 @@ fn a_hundred_sites_are_averaged() {
     let mean = AdapterReader::open(&out, &tensors).unwrap();
     for index in 0..tensors.len() {
         assert!(mean.read_whole(index).unwrap().iter().all(|value| (value - 0.495).abs() < 1e-6));
+    }
+}
+
+/// Four hospitals that agree and one that sends something huge.
+#[test]
+fn a_robust_rule_keeps_one_site_from_moving_the_model_on_any_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let tensors = tensors(4, 70_000, 33);
+    let make = |site: usize| {
+        let honest = |element: usize| 1.0 + ((element * 31 + site * 7) % 100) as f32 / 1000.0;
+        let value = move |element: usize| if site == 4 { 9.0 } else { honest(element) };
+        input(site, write(folder.path(), &site.to_string(), &tensors, value), 100)
+    };
+    let inputs: Vec<Input> = (0..5).map(make).collect();
+    let (last, out) = (last(folder.path(), &tensors), folder.path().join("out"));
+    let largest = |robust: Option<RobustRule>| {
+        let combining = Combining { weighting: Weighting::Uniform, robust };
+        let mut seen = Vec::new();
+        for threads in [1, 2, 5] {
+            aggregate_on(threads, &inputs, combining, &tensors, &last, &out).unwrap();
+            seen.push(Digest::of(&fs::read(&out).unwrap()));
+        }
+        assert!(seen.windows(2).all(|pair| pair[0] == pair[1]));
+        let read = AdapterReader::open(&out, &tensors).unwrap();
+        let all = (0..tensors.len()).flat_map(|index| read.read_whole(index).unwrap());
+        all.fold(0.0_f32, f32::max)
+    };
+    assert!(largest(None) > 2.5, "the plain mean goes along");
+    for rule in [RobustRule::Median, RobustRule::TrimmedMean { share: 0.2 }, RobustRule::Clip] {
+        assert!(largest(Some(rule)) < 1.15, "{rule}");
     }
 }

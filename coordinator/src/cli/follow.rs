@@ -17,7 +17,7 @@ use crate::admin::report::RunReport;
 use crate::admin::report::sites::SiteReport;
 use crate::error::{Error, Result};
 use crate::limits::{WATCH_GONE_MS_MAX, WATCH_RETRY_MS_MIN};
-use crate::progress::{Progress, SiteView, Stream, View};
+use crate::progress::{Measured, Progress, SiteView, Stream, View};
 use crate::state_folder::StateFolder;
 
 /// What is shown of a run that starts.
@@ -133,12 +133,16 @@ pub(super) fn survive(
 }
 
 fn view(report: &RunReport) -> View {
-    let newest = report.history.iter().rev().find_map(|round| Some((round.round, round.validation?.loss)));
+    let newest = report.history.iter().rev().find_map(|round| {
+        let (loss, is_adopted) = (round.validation?.loss, round.not_adopted.is_none());
+        Some(Measured { round: round.round, loss, is_adopted })
+    });
+    let base = |loss| Measured { round: 0, loss, is_adopted: true };
     View {
         round: report.round,
         rounds: report.rounds,
         phase: report.phase.replace('_', " "),
-        measured: newest.or_else(|| Some((0, report.base?.loss))),
+        measured: newest.or_else(|| Some(base(report.base?.loss))),
         sites: report.sites.iter().map(site_view).collect(),
     }
 }

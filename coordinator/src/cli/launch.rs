@@ -59,6 +59,7 @@ A run file (paths are relative to it):
   schedule = \"constant\"
   # schedule_over = \"run\" # one decay over all rounds, not one in each
   # [aggregation]
+  # robust = \"clip\"     # also none (default), median, trimmed-mean
   # server_optimizer = \"momentum\"  # also none (default), adam, yogi, adagrad
   # server_momentum = 0.5
   [overlap]
@@ -67,6 +68,8 @@ A run file (paths are relative to it):
   [evaluation]
   sample_questions = 3  # the default, 0 to 10: held-out questions that base and
                         # final model answer for `coordinator report`
+  loss_increase_max = 0.5 # the default: a round whose validation loss is
+                        # further above the best one is not adopted
 
 Example:
   coordinator launch RUN.toml --follow";

@@ -99,7 +99,11 @@ pub(super) fn table(report: &RunReport) -> String {
     row(&mut text, "base", report.base.as_ref(), String::from("-"), None);
     for round in &report.history {
         let name = format!("round {}", round.round);
-        let error = ErrorReport::short(round.aggregation_error, round.aggregation_error_found.as_ref());
+        let found = round.aggregation_error_found.as_ref();
+        let error = match &round.not_adopted {
+            Some(_) => "not adopted".to_owned(),
+            None => ErrorReport::short(round.aggregation_error, found),
+        };
         row(&mut text, &name, round.validation.as_ref(), error, round.overhead_ms);
     }
     if !report.test.openings.is_empty() {

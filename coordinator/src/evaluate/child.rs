@@ -19,7 +19,7 @@ use sandbox::process::ignore_hangups;
 use super::{Answer, ChildSettings, FirstAdapter, Job, ModelJob, OverlapJob};
 use super::{departments, initial, locks, paired, questions};
 use crate::error::Error;
-use crate::limits::JOB_BYTES_MAX;
+use crate::limits::{JOB_BYTES_MAX, LOSS_NATS_MAX};
 use crate::overlap;
 use crate::round::launched::PinnedFile;
 use crate::round::state::Metrics;
@@ -147,7 +147,8 @@ fn score(
         let adapter = path.as_deref().map(|path| read_adapter(path, base.config(), job)).transpose()?;
         let samples = &held_out.samples;
         let measured = model::evaluate_each(base, adapter.as_ref(), samples, batch_size, &mut |_, _| {});
-        let (measured, each) = measured.map_err(PrepareError::from)?;
+        let (measured, mut each) = measured.map_err(PrepareError::from)?;
+        each.iter_mut().for_each(|score| score.loss = as_number(score.loss));
         let compared = of_base.as_deref().map(|of_base| {
             by_department = departments::by_department(&held_out.departments, of_base, &each);
             paired::compare(&losses(of_base), &losses(&each))
@@ -155,9 +156,10 @@ fn score(
         if path.is_none() {
             of_base = Some(each);
         }
+        let loss = as_number(measured.loss);
         scores.push(Metrics {
-            loss: measured.loss,
-            perplexity: measured.perplexity,
+            loss,
+            perplexity: loss.exp().min(f64::MAX),
             token_accuracy: measured.token_accuracy,
             supervised_tokens: measured.supervised_tokens,
             samples: measured.samples,
@@ -166,6 +168,12 @@ fn score(
         });
     }
     Ok(Answer::Scored { scores, departments: by_department })
+}
+
+/// A loss that JSON can hold: what is no number, or larger than any that says something, is the largest. An
+/// adapter whose numbers overflow is measured as what it is, and the veto sees it.
+fn as_number(loss: f64) -> f64 {
+    if loss.is_finite() { loss.min(LOSS_NATS_MAX) } else { LOSS_NATS_MAX }
 }
 
 /// Sample questions of a file, answered by the base model and with the adapter.

@@ -10,7 +10,7 @@ pub(crate) fn scripted(folder: &Path, script: &str, timeout: Duration) -> Evalua
     let program = folder.join("child");
     fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    Evaluator { program, timeout, child: ChildSettings::default() }
+    Evaluator { program, timeout, child: ChildSettings::default(), turn: Arc::default() }
 }
 
 fn job() -> Job {
@@ -59,6 +59,7 @@ async fn death_babble_and_silence_are_errors_in_time() {
         program: "/nonexistent".into(),
         timeout: Duration::from_secs(1),
         child: ChildSettings::default(),
+        turn: Arc::default(),
     };
     assert!(missing.run(&job()).await.is_err());
 }

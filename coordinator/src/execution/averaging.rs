@@ -7,7 +7,7 @@ use std::path::Path;
 use common::id::Digest;
 use common::run::{TensorSpec, Weighting};
 
-use crate::aggregate::{self, Input, aggregation_error};
+use crate::aggregate::{self, Combining, Input, aggregation_error};
 use crate::error::Result;
 use crate::round::accuracy::AggregationError;
 use crate::round::state::Outlier;
@@ -18,8 +18,8 @@ use crate::state_folder::blobs;
 pub struct Averaging<'a> {
     /// The updates, and what each was when it was accepted.
     pub inputs: &'a [(Input, Digest)],
-    /// How they are weighed.
-    pub weighting: Weighting,
+    /// How they become one.
+    pub combining: Combining,
     /// The adapter's tensors.
     pub tensors: &'a [TensorSpec],
     /// The adapter that the round began with.
@@ -33,7 +33,7 @@ impl Averaging<'_> {
     /// An update is not what it was any more, or what [`aggregate::aggregate`] returns.
     pub fn write(&self, out: &Path) -> Result<Vec<Outlier>> {
         let inputs = as_accepted(self.inputs)?;
-        Ok(aggregate::aggregate(&inputs, self.weighting, self.tensors, self.last, out)?)
+        Ok(aggregate::aggregate(&inputs, self.combining, self.tensors, self.last, out)?)
     }
 }
 

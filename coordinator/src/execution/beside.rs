@@ -1,6 +1,7 @@
-//! Computes aggregation errors beside the runs. Called by `driver`, which journals what they end in.
-//! Invariants: one computation at a time, whatever the number of runs; nothing waits for it; the queue is the
-//! journal (published rounds without an error), so that after a restart it goes on where it was.
+//! Computes beside the runs what no round waits for: whose update did the harm in a round that was not
+//! adopted, and aggregation errors. Called by `driver`, which journals what they end in. Invariants: one
+//! computation at a time, whatever the number of runs; nothing waits for it; the queue is the journal (rounds
+//! without what is to be found), so that after a restart it goes on where it was.
 
 use std::time::Duration;
 
@@ -13,12 +14,43 @@ use crate::limits::JOURNAL_WAIT_MS_MIN;
 use crate::round::accuracy::Outcome;
 use crate::round::aggregation_error;
 use crate::round::event::Event;
+use crate::round::state::RunState;
+use crate::round::veto;
+use crate::round::vetoed::Harm;
+
+/// What there is to find of a round.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Question {
+    /// Whose update did the harm.
+    Harm,
+    /// How far the average of the factors is from that of their product.
+    AggregationError,
+}
+
+impl Question {
+    /// The first one of a run that waits. An operator waits for a name rather than for a number.
+    fn first_of(state: &RunState) -> Option<(Self, Round)> {
+        let harm = veto::waiting(state).next().map(|record| (Self::Harm, record.round));
+        let error = || aggregation_error::waiting(state).next().map(|it| (Self::AggregationError, it.round));
+        harm.or_else(error)
+    }
+
+    /// What is journalled of a computation that did not end.
+    fn failed(self, round: Round, reason: String) -> Event {
+        match self {
+            Self::Harm => Event::HarmFound { round, harm: Harm::NotMeasured { reason } },
+            Self::AggregationError => {
+                Event::AggregationErrorFound { round, outcome: Outcome::NotComputed { reason } }
+            }
+        }
+    }
+}
 
 /// What is being computed, if anything is.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     task: JoinSet<Event>,
-    of: Option<(RunId, Round)>,
+    of: Option<(RunId, Question, Round)>,
 }
 
 impl Beside {
@@ -34,25 +66,28 @@ impl Beside {
             return;
         }
         let next = runs.all().into_iter().rev().find_map(|state| {
-            let round = aggregation_error::waiting(&state).next()?.round;
-            Some((state, round))
+            let (question, round) = Question::first_of(&state)?;
+            Some((state, question, round))
         });
-        self.of = next.as_ref().map(|(state, round)| (state.launched.run, *round));
-        if let Some((state, round)) = next {
+        self.of = next.as_ref().map(|(state, question, round)| (state.launched.run, *question, *round));
+        if let Some((state, question, round)) = next {
             let performer = performer.clone();
-            self.task.spawn(async move { performer.aggregation_error(&state, round).await });
+            self.task.spawn(async move {
+                match question {
+                    Question::Harm => performer.leave_one_out(&state, round).await,
+                    Question::AggregationError => performer.aggregation_error(&state, round).await,
+                }
+            });
         }
     }
 
     /// What the computation ended in. For the caller that knows that there is one.
     pub(super) async fn ended(&mut self) -> Option<(RunId, Event)> {
         let event = self.task.join_next().await?;
-        let (run, round) = self.of?;
-        let event = event.unwrap_or_else(|error| {
-            // A panic would come again.
-            let outcome = Outcome::NotComputed { reason: format!("its computation failed: {error}") };
-            Event::AggregationErrorFound { round, outcome }
-        });
+        let (run, question, round) = self.of?;
+        // A panic would come again.
+        let event =
+            event.unwrap_or_else(|error| question.failed(round, format!("its computation failed: {error}")));
         Some((run, event))
     }
 

@@ -77,14 +77,14 @@ pub async fn from_file(desk: Desk<'_>, run_file: &Path) -> Result<Prepared> {
 /// # Errors
 /// It is still going, has published nothing or everything; or as [`from_file`].
 pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -> Result<Prepared> {
-    let (run, published) = (state.launched.run, state.published());
+    let (run, done) = (state.launched.run, state.gone_through());
     if !state.is_over() {
         return Err(Error::RunInProgress(run.to_string()));
     }
     let mut spec = state.launched.spec.clone();
-    let left = spec.rounds.saturating_sub(published);
+    let left = spec.rounds.saturating_sub(done);
     if left == 0 {
-        let message = format!("run {run} has published all of its {published} rounds");
+        let message = format!("run {run} has gone through all of its {done} rounds");
         let hint = "`coordinator evaluate RUN` measures its test set if that was not possible; \
                     `initial = \"RUN\"` in a run file goes on from it";
         return Err(Error::Argument { message, hint: hint.into() });
@@ -93,9 +93,9 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
     let start = blocking(move || initial::of_run(&folder, &from, &wanted)).await?;
     spec.model = model.or_else(|| Some(state.launched.model.clone()));
     spec.rounds = left;
-    spec.training.seed = seed_after(spec.training.seed, published);
+    spec.training.seed = seed_after(spec.training.seed, done);
     if spec.training.schedule_over == ScheduleOver::Run {
-        spec.training.schedule_rounds_before += published;
+        spec.training.schedule_rounds_before += done;
     }
     spec.initial = Some(run.to_string());
     if let Some(sites) = &mut spec.sites {

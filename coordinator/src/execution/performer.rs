@@ -4,6 +4,7 @@
 
 mod aggregation_error;
 mod details;
+mod leave_one_out;
 mod server_step;
 
 use std::future::Future;
@@ -12,12 +13,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use common::id::{Digest, Round, RunId, SiteId};
-use common::run::{AggregationMethod, Weighting};
+use common::run::AggregationMethod;
 use serde::{Deserialize, Serialize};
 
 use self::server_step::ServerStep;
 use super::averaging::Averaging;
-use crate::aggregate::{AggregateError, Input};
+use crate::aggregate::{AggregateError, Combining, Input};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, HeldOutSet};
@@ -113,7 +114,7 @@ impl Performer {
         let (folder, launched) = (Arc::clone(&self.folder), &state.launched);
         let terms = Terms {
             manifest: launched.manifest,
-            weighting: launched.weighting(),
+            combining: (&launched.spec.aggregation).into(),
             last: state.round(round).map_or(launched.initial, |record| record.from),
             server: launched.spec.aggregation.server_rule().map(|rule| ServerStep {
                 run: launched.run,
@@ -329,7 +330,7 @@ impl Performer {
 /// The settings and files that decide the average of a round.
 struct Terms {
     manifest: Digest,
-    weighting: Weighting,
+    combining: Combining,
     /// The adapter that the round began with.
     last: Digest,
     /// What follows from the mean, where it is not the next adapter itself.
@@ -344,7 +345,7 @@ fn aggregate_files(
 ) -> Result<(Digest, Option<ServerState>, Vec<Outlier>)> {
     let manifest = blobs::manifest(folder, terms.manifest)?;
     let last = folder.blob(terms.last);
-    let averaging = Averaging { inputs, weighting: terms.weighting, tensors: &manifest.tensors, last: &last };
+    let averaging = Averaging { inputs, combining: terms.combining, tensors: &manifest.tensors, last: &last };
     let outliers = averaging.write(out)?;
     let stepped = terms.server.map(|step| step.perform(folder, &manifest.tensors, out, terms.last));
     let stepped = stepped.transpose().map_err(|error| named(error, &outliers))?;

@@ -204,8 +204,9 @@ fn facts(card: &mut String, state: &RunState) {
         ("seed", spec.training.seed.to_string()),
     ];
     let server = spec.aggregation.server_rule().map(|rule| ("server optimiser", rule.to_string()));
+    let robust = spec.aggregation.robust_rule().map(|rule| ("updates combined by", rule.to_string()));
     card.push_str("| | |\n|---|---|\n");
-    for (name, value) in rows.into_iter().chain(server) {
+    for (name, value) in rows.into_iter().chain(robust).chain(server) {
         let _ = writeln!(card, "| {name} | {value} |");
     }
     card.push('\n');

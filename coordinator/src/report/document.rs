@@ -64,6 +64,9 @@ pub struct Run {
     /// versions.
     #[serde(default)]
     pub local_work: Option<String>,
+    /// What stands in the place of the mean: `median`; `null` for the mean.
+    #[serde(default)]
+    pub robust: Option<String>,
     /// What the coordinator does with the mean: `momentum 0.5, rate 1`; `null` where it publishes the mean.
     #[serde(default)]
     pub server_optimizer: Option<String>,
@@ -142,6 +145,9 @@ pub struct Round {
     /// How it was found, or why there is none; nothing before the round is published.
     #[serde(default)]
     pub aggregation_error_found: Option<ErrorReport>,
+    /// Whether the run went on without it, because its validation loss rose too far.
+    #[serde(default)]
+    pub not_adopted: bool,
     pub sites_counted: u32,
     pub wall_s: Option<f64>,
     /// From the first site that starts training to the last that ends.

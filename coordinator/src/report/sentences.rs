@@ -21,6 +21,11 @@ pub fn sentences(report: &Report, language: Language) -> Vec<String> {
         }
         None => said.push(w::NO_TEST.get(language).to_owned()),
     }
+    let vetoed = report.rounds.iter().filter(|round| round.not_adopted);
+    let vetoed: Vec<String> = vetoed.map(|round| round.round.to_string()).collect();
+    if !vetoed.is_empty() {
+        said.push(w::ROUNDS_NOT_ADOPTED.with(language, &[&vetoed.join(", ")]));
+    }
     let left = if report.provenance.overlap { w::WHAT_LEFT_OVERLAP } else { w::WHAT_LEFT };
     said.push(left.get(language).to_owned());
     said

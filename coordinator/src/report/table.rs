@@ -33,8 +33,12 @@ pub fn render(report: &Report, language: Language) -> String {
     sites(report, language, &mut lines);
     lines.push(String::new());
     if let Some(work) = &report.run.local_work {
-        let server = report.run.server_optimizer.as_deref().unwrap_or_else(|| w::NO_OPTIMIZER.get(language));
+        let none = if report.run.robust.is_some() { w::NO_OPTIMIZER_ROBUST } else { w::NO_OPTIMIZER };
+        let server = report.run.server_optimizer.as_deref().unwrap_or_else(|| none.get(language));
         lines.extend(wrapped(&w::METHOD.with(language, &[work, &server]), COLUMNS));
+        if let Some(rule) = &report.run.robust {
+            lines.extend(wrapped(&w::ROBUST_METHOD.with(language, &[rule]), COLUMNS));
+        }
     }
     lines.extend(wrapped(&times(report, language), COLUMNS));
     for warning in &report.warnings {
@@ -85,6 +89,9 @@ fn quality(report: &Report, language: Language, lines: &mut Vec<String>) {
 
 /// The aggregation error, with its standard error where it has one.
 fn error(round: &Round, language: Language) -> String {
+    if round.not_adopted {
+        return w::NOT_ADOPTED.get(language).to_owned();
+    }
     match &round.aggregation_error_found {
         Some(found) if found.is_pending() => w::ERROR_PENDING.get(language).to_owned(),
         Some(found) if found.not_computed().is_some() => w::ERROR_NOT_COMPUTED.get(language).to_owned(),

@@ -56,6 +56,8 @@ common::texts! {
     ERROR_PENDING: "being computed", "计算中";
     ERROR_NOT_COMPUTED: "not computed", "未计算";
     ERROR_LEAD: "It is computed after a round is published: exactly with few sites, and with many from random probes, with the standard error behind +-.", "聚合误差在各轮发布之后计算：站点少时为精确值，站点多时由随机探针估计，± 之后为其标准误差。";
+    NOT_ADOPTED: "not adopted", "未采用";
+    ROUNDS_NOT_ADOPTED: "Rounds that were not adopted, because the validation loss rose too far: {}.", "因验证损失上升过多而未采用的轮次：{}。";
     BASE_MODEL: "Base model", "基础模型";
     AFTER_ROUND: "After round {}", "第 {} 轮后";
     FEDERATED: "Federated, final", "联邦模型（最终）";
@@ -85,6 +87,9 @@ common::texts! {
     LOCAL_WORK: "Each site trains in a round", "每轮在各站点训练";
     SERVER_OPTIMIZER: "Server optimiser", "服务器优化器";
     METHOD: "Each site trained {} a round; server optimiser: {}.", "各站点每轮训练 {}；服务器优化器：{}。";
+    ROBUST: "Combined by", "聚合规则";
+    ROBUST_METHOD: "Updates were combined by a robust rule: {}.", "更新按稳健规则聚合：{}。";
+    NO_OPTIMIZER_ROBUST: "none", "无";
     NO_OPTIMIZER: "none, the mean is published", "无，直接发布平均值";
     TOOK: "Took {}.", "用时 {}。";
     TOOK_DEMO: "Took {}: set-up {}, run {}.", "用时 {}：准备 {}，运行 {}。";

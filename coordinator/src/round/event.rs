@@ -15,6 +15,7 @@ use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
 use super::missing::Absence;
 use super::state::{Outlier, Score, ServerState};
+use super::vetoed::Harm;
 
 /// Something that happened, in the past tense.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -140,6 +141,14 @@ pub enum Event {
         /// What was found, or why nothing was.
         outcome: Outcome,
     },
+    /// Which site's update did the harm in a round that was not adopted: beside the run, perhaps after it was
+    /// over.
+    HarmFound {
+        /// The round.
+        round: Round,
+        /// What was found, or why nothing was.
+        harm: Harm,
+    },
     /// The test set is about to be read. Journalled before it is.
     TestOpened {
         /// SHA-256 of the test file.
@@ -207,6 +216,7 @@ impl Event {
             Self::Scored { .. } => "scored",
             Self::RoundPublished { .. } => "round_published",
             Self::AggregationErrorFound { .. } => "aggregation_error_found",
+            Self::HarmFound { .. } => "harm_found",
             Self::TestOpened { .. } => "test_opened",
             Self::TestPutOff { .. } => "test_put_off",
             Self::TestAsked { .. } => "test_asked",

@@ -1,8 +1,8 @@
 //! Which finished files a run still needs, and which may go. Pure. Used by `execution::pruning` and by
 //! `cli::prune`. Invariants: the manifest, the first adapter and the held-out set's file of every run stay;
-//! so do its newest and its best published adapter, and everything of a round that is not published; so do
-//! the updates of a round whose aggregation error is still to be computed; a file that any run needs stays,
-//! whichever run made it.
+//! so do its newest and its best published adapter, and everything of a round that is neither published nor
+//! vetoed; so do the updates of a round whose aggregation error is still to be computed, or whose harm is
+//! still to be found; a file that any run needs stays, whichever run made it.
 
 use std::collections::BTreeSet;
 
@@ -10,6 +10,7 @@ use common::id::Digest;
 
 use super::aggregation_error;
 use super::state::{RoundRecord, RunState, ServerState};
+use super::veto;
 
 /// How much of the past stays.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,13 +36,15 @@ fn needed_by(state: &RunState, rule: Rule) -> BTreeSet<Digest> {
         .extend(state.server_state().filter(|_| !state.is_over()).into_iter().flat_map(ServerState::digests));
     let published = |record: &&RoundRecord| record.published_at.is_some();
     let past: Vec<&RoundRecord> = state.rounds.iter().filter(published).collect();
-    let open = state.rounds.iter().filter(|record| record.published_at.is_none());
+    let open = state.rounds.iter().filter(|it| it.published_at.is_none() && it.vetoed.is_none());
     let newest = |count: usize| past.iter().rev().take(count).copied();
     // A published round's updates are read once more; of how many rounds at most, `aggregation_error` says.
-    let waiting = aggregation_error::waiting(state);
+    let waiting = aggregation_error::waiting(state).chain(veto::waiting(state));
     for record in open.clone().chain(newest(rule.update_rounds)).chain(waiting) {
         needed.extend(record.updates.values().map(|update| update.digest));
     }
+    // What a vetoed round began with is what its updates are compared with.
+    needed.extend(veto::waiting(state).map(|record| record.from));
     needed.extend(open.clone().flat_map(server_files));
     for record in open.chain(newest(rule.adapter_rounds)) {
         needed.insert(record.from);

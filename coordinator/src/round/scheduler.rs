@@ -17,6 +17,7 @@ use super::launched::LaunchedRun;
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
+use super::veto;
 use crate::limits::{CONFLICTS_PER_UPDATE_MAX, FAILURES_PER_ROUND_MAX};
 
 /// Starts a run: its state and the first effects.
@@ -133,7 +134,8 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         Event::AggregationErrorFound { round, outcome } => {
             return changed(aggregation_error::note(state, *round, outcome));
         }
-        Event::Scored { round, score } => return scored(state, *round, score),
+        Event::Scored { round, score } => return scored(state, *round, score, now),
+        Event::HarmFound { round, harm } => return changed(veto::note(state, *round, harm)),
         Event::RoundPublished { round } => return published(state, *round, now),
         Event::TestOpened { .. }
         | Event::TestPutOff { .. }
@@ -230,6 +232,7 @@ fn announce(state: &mut RunState, now: Timestamp) {
         outliers: Vec::new(),
         score: None,
         published_at: None,
+        vetoed: None,
         aggregation_error: None,
     });
     state.phase = Phase::Announced;
@@ -342,15 +345,24 @@ fn aggregated(state: &mut RunState, round: Round, aggregate: Aggregate, outliers
     }
 }
 
-fn scored(state: &mut RunState, round: Round, score: &Score) -> Outcome {
+/// Measured: to be published, unless the measurement forbids it.
+fn scored(state: &mut RunState, round: Round, score: &Score, now: Timestamp) -> Outcome {
+    let veto = veto::judge(state, score, now);
+    let is_vetoed = veto.is_some();
     match state.rounds.last_mut() {
         Some(record) if state.phase == Phase::Evaluating && record.round == round => {
             record.score = Some(score.clone());
-            state.phase = Phase::Publishing;
-            Outcome::Changed
+            record.vetoed = veto;
         }
-        _ => Outcome::Ignored,
+        _ => return Outcome::Ignored,
     }
+    if is_vetoed {
+        veto::bound(state);
+        go_on(state, round, now);
+    } else {
+        state.phase = Phase::Publishing;
+    }
+    Outcome::Changed
 }
 
 fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
@@ -361,14 +373,21 @@ fn published(state: &mut RunState, round: Round, now: Timestamp) -> Outcome {
         _ => return Outcome::Ignored,
     }
     aggregation_error::bound(state);
+    go_on(state, round, now);
+    Outcome::Changed
+}
+
+/// What comes after a round, whether it was adopted or not.
+fn go_on(state: &mut RunState, round: Round, now: Timestamp) {
     if round.0 < state.launched.spec.rounds {
         announce(state, now);
+    } else if state.published() == 0 {
+        state.phase = Phase::Failed(Failure::NothingAdopted);
     } else if state.launched.test.is_some() {
         state.phase = Phase::TestPending;
     } else {
         state.phase = Phase::Finished;
     }
-    Outcome::Changed
 }
 
 fn count(items: usize) -> u32 {

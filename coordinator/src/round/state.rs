@@ -13,6 +13,7 @@ use super::accuracy::Outcome;
 use super::decision::Answered;
 use super::launched::LaunchedRun;
 use super::missing::{Absence, Missing};
+use super::vetoed::Veto;
 
 /// Where a run stands.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +82,8 @@ pub enum Failure {
         /// Sites that were needed.
         needed: u32,
     },
+    /// The held-out veto left no round to adopt.
+    NothingAdopted,
     /// The operator ended it.
     Stopped,
     /// The coordinator could not do its part; the reason is a sentence for the operator.
@@ -239,6 +242,9 @@ pub struct RoundRecord {
     pub score: Option<Score>,
     /// When it became the current model.
     pub published_at: Option<Timestamp>,
+    /// Why it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub vetoed: Option<Veto>,
     /// How far the average of the factors is from that of their product; found after the publication.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub aggregation_error: Option<Outcome>,
@@ -377,6 +383,17 @@ impl RunState {
         u32::try_from(published.count()).unwrap_or(u32::MAX)
     }
 
+    /// Rounds that are behind it: published, or measured and not adopted.
+    pub fn gone_through(&self) -> u32 {
+        let settled = self.rounds.iter().filter(|it| it.published_at.is_some() || it.vetoed.is_some());
+        u32::try_from(settled.count()).unwrap_or(u32::MAX)
+    }
+
+    /// Whether it has been through all its rounds and has published at least one.
+    pub fn has_final_model(&self) -> bool {
+        self.gone_through() >= self.launched.spec.rounds && self.published() > 0
+    }
+
     /// Whether nothing more will happen.
     pub fn is_over(&self) -> bool {
         matches!(self.phase, Phase::Finished | Phase::Failed(_))
@@ -385,8 +402,7 @@ impl RunState {
     /// Whether it is over, has a last round's model and a test file, and no measurement of it.
     pub fn may_be_tested(&self) -> bool {
         let measured = self.test.federated.as_ref().and_then(Score::metrics).is_some();
-        let complete = self.published() >= self.launched.spec.rounds;
-        self.is_over() && complete && self.launched.test.is_some() && !measured
+        self.is_over() && self.has_final_model() && self.launched.test.is_some() && !measured
     }
 
     /// Whether updates of the current round are welcome.

@@ -1,8 +1,8 @@
 //! The ways of combining updates by the names that the literature has for them: `methods` of `[policy]`. Used
-//! by `policy`. Invariant: a run has one method; a new way of aggregating gets a name here or does not
-//! compile.
+//! by `policy`. Invariant: each of a run's ways must be allowed; a new way of aggregating gets a name here or
+//! does not compile.
 
-use common::run::{AggregationMethod, AggregationSettings, SecondMoment, ServerRule};
+use common::run::{AggregationMethod, AggregationSettings, RobustRule, SecondMoment, ServerRule};
 use serde::{Deserialize, Serialize};
 
 /// How updates become the next adapter.
@@ -19,23 +19,44 @@ pub enum Method {
     FedYogi,
     /// As `FedAdam`, with Adagrad's.
     FedAdagrad,
+    /// The mean of changes that are clipped to the median of their norms.
+    Clip,
+    /// The median.
+    Median,
+    /// The mean without the smallest and the largest.
+    #[serde(rename = "trimmed-mean")]
+    TrimmedMean,
 }
 
 impl Method {
     /// All of them.
-    pub const ALL: [Self; 5] = [Self::FedAvg, Self::FedAvgM, Self::FedAdam, Self::FedYogi, Self::FedAdagrad];
+    pub const ALL: [Self; 8] = [
+        Self::FedAvg,
+        Self::FedAvgM,
+        Self::FedAdam,
+        Self::FedYogi,
+        Self::FedAdagrad,
+        Self::Clip,
+        Self::Median,
+        Self::TrimmedMean,
+    ];
 
-    /// That of a run.
-    #[must_use]
-    pub fn of(settings: &AggregationSettings) -> Self {
+    /// Those of a run: what becomes of its mean, and what stands in the place of the plain mean.
+    pub fn of(settings: &AggregationSettings) -> impl Iterator<Item = Self> {
         let AggregationMethod::FedAvg = settings.method;
-        match settings.server_rule() {
+        let server = match settings.server_rule() {
             None => Self::FedAvg,
             Some(ServerRule::Momentum { .. }) => Self::FedAvgM,
             Some(ServerRule::Adaptive { second: SecondMoment::Adam, .. }) => Self::FedAdam,
             Some(ServerRule::Adaptive { second: SecondMoment::Yogi, .. }) => Self::FedYogi,
             Some(ServerRule::Adaptive { second: SecondMoment::Adagrad, .. }) => Self::FedAdagrad,
-        }
+        };
+        let robust = settings.robust_rule().map(|rule| match rule {
+            RobustRule::Clip => Self::Clip,
+            RobustRule::Median => Self::Median,
+            RobustRule::TrimmedMean { .. } => Self::TrimmedMean,
+        });
+        [Some(server), robust].into_iter().flatten()
     }
 
     /// As agent.toml has it.
@@ -47,13 +68,16 @@ impl Method {
             Self::FedAdam => "fedadam",
             Self::FedYogi => "fedyogi",
             Self::FedAdagrad => "fedadagrad",
+            Self::Clip => "clip",
+            Self::Median => "median",
+            Self::TrimmedMean => "trimmed-mean",
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use common::run::ServerOptimizer;
+    use common::run::{Robust, ServerOptimizer};
 
     use super::*;
 
@@ -67,7 +91,17 @@ mod tests {
             (ServerOptimizer::Adagrad, Method::FedAdagrad),
         ] {
             let settings = AggregationSettings { server_optimizer, ..AggregationSettings::default() };
-            assert_eq!(Method::of(&settings), method);
+            assert_eq!(Method::of(&settings).collect::<Vec<_>>(), [method]);
+        }
+        for (robust, method) in [
+            (Robust::Clip, Method::Clip),
+            (Robust::Median, Method::Median),
+            (Robust::TrimmedMean, Method::TrimmedMean),
+        ] {
+            let settings = AggregationSettings { robust, ..AggregationSettings::default() };
+            assert_eq!(Method::of(&settings).collect::<Vec<_>>(), [Method::FedAvg, method]);
+        }
+        for method in Method::ALL {
             assert_eq!(serde_json::to_value(method).unwrap(), method.word());
         }
     }

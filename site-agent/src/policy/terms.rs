@@ -61,16 +61,17 @@ impl PolicyConfig {
 
     /// How updates are combined, what protects them, and whether one may leave in a day at all.
     fn checks_of_manner(&self, manifest: &RunManifest) -> [Check; 3] {
-        let method = Method::of(&manifest.aggregation);
-        let methods = self.methods.iter().map(|method| method.word()).collect::<Vec<_>>().join(", ");
+        let asked: Vec<Method> = Method::of(&manifest.aggregation).collect();
+        let words = |methods: &[Method]| methods.iter().map(|it| it.word()).collect::<Vec<_>>().join(", ");
+        let methods = words(&self.methods);
         [
             Check {
                 rule: PolicyRule::Methods,
                 key: "methods",
                 what: "how updates are combined",
                 allowed: if methods.is_empty() { "any".to_owned() } else { methods },
-                asked: method.word().to_owned(),
-                holds: self.methods.is_empty() || self.methods.contains(&method),
+                asked: words(&asked),
+                holds: self.methods.is_empty() || asked.iter().all(|method| self.methods.contains(method)),
             },
             Check {
                 rule: PolicyRule::PrivacyRequired,

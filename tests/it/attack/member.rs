@@ -30,10 +30,19 @@ struct Members {
 
 impl Members {
     fn launch(sites: usize, deadline_s: i64, prepare: impl FnOnce(&Path) -> Result<()>) -> Result<Self> {
-        let small = Small::new(&Wish { sites, rounds: 1, ..Wish::default() })?;
+        let wish = Wish { sites, rounds: 1, ..Wish::default() };
+        Self::launch_as(&wish, prepare, |run_file| run_file.set_integer("quorum", "deadline_s", deadline_s))
+    }
+
+    fn launch_as(
+        wish: &Wish,
+        prepare: impl FnOnce(&Path) -> Result<()>,
+        settings: impl FnOnce(&mut RunFile),
+    ) -> Result<Self> {
+        let (sites, small) = (wish.sites, Small::new(wish)?);
         let mut run_file = RunFile::read(&small.run_file)?;
         run_file.set("overlap", "enabled", toml::Value::Boolean(false));
-        run_file.set_integer("quorum", "deadline_s", deadline_s);
+        settings(&mut run_file);
         run_file.write(&small.run_file)?;
         prepare(&small.setup.root)?;
         let mut consortium = Consortium::create(small.setup.clone())?;
@@ -156,7 +165,15 @@ fn a_site_by_default_and_the_coordinator_have_one_bound_on_the_norm() -> Result<
 /// The published adapter was the member's file, byte for byte.
 #[test]
 fn a_member_that_claims_everything_neither_replaces_nor_breaks_the_model() -> Result<()> {
-    let mut members = Members::launch(3, 60, |_| Ok(()))?;
+    // Without the held-out veto, which is another defence: this one is the average's.
+    let wish = Wish { sites: 3, rounds: 1, ..Wish::default() };
+    let mut members = Members::launch_as(
+        &wish,
+        |_| Ok(()),
+        |run_file| {
+            run_file.set("evaluation", "loss_increase_max", toml::Value::Float(100.0));
+        },
+    )?;
     let states: Vec<_> = (0..3).map(|index| members.state(index)).collect();
     let hostile = members.runtime.block_on(async {
         let mut hostile = Member::at_work(&states[1]).await?;
@@ -195,6 +212,87 @@ fn a_member_that_claims_everything_neither_replaces_nor_breaks_the_model() -> Re
     for expected in ["site site-2 claims", "the update of site site-2 is far from the others"] {
         assert!(status.warnings.iter().any(|warning| warning.contains(expected)), "{:?}", status.warnings);
     }
+    members.consortium.stop();
+    Ok(())
+}
+
+/// It was adopted, and every later round began with it.
+#[test]
+fn a_poisoned_update_is_not_adopted_and_its_site_is_named() -> Result<()> {
+    let wish = Wish { sites: 3, rounds: 2, ..Wish::default() };
+    let mut members = Members::launch_as(&wish, |_| Ok(()), |_| {})?;
+    let states: Vec<_> = (0..3).map(|index| members.state(index)).collect();
+    for poison in [0.5, 0.0] {
+        members.runtime.block_on(async {
+            for (state, value) in states.iter().zip([0.001, poison, 0.002]) {
+                let mut member = Member::at_work(state).await?;
+                let answer = member.deliver(&member.update(value)?, 200).await?;
+                assert!(matches!(answer, Response::Receipt(_)), "{answer:?}");
+            }
+            Ok::<_, anyhow::Error>(())
+        })?;
+    }
+    let (logs, interrupt) = (members.consortium.logs().to_owned(), Interrupt::default());
+    let every = Duration::from_millis(150);
+    let status = wait::until("the run and the harm", RUN_WITHIN, every, &logs, &interrupt, || {
+        members.consortium.published(&members.run)
+    })?;
+    let [poisoned, good] = status.history.as_slice() else { bail!("{:?}", status.history) };
+    let vetoed = poisoned.not_adopted.as_ref().context("the first round was adopted")?;
+    assert_eq!(
+        (vetoed.harm.as_str(), vetoed.harmful_sites.as_slice()),
+        ("sites", &["site-2".to_owned()][..])
+    );
+    assert!(poisoned.published.is_none() && good.published.is_some() && good.not_adopted.is_none());
+    assert_eq!(Some(&status.adapter), good.adapter.as_ref());
+    let named = "round 1 was not adopted";
+    assert!(
+        status.warnings.iter().any(|it| it.starts_with(named) && it.contains("site site-2")),
+        "{status:?}"
+    );
+    let report = members.consortium.coordinator.run(&["report", &members.run], COMMAND_WITHIN)?.success()?;
+    assert!(report.contains("not adopted"), "{report}");
+    members.consortium.stop();
+    Ok(())
+}
+
+/// One of three says something else than the others, in a run that takes the median.
+#[test]
+fn a_member_does_not_move_a_run_that_takes_the_median() -> Result<()> {
+    let wish = Wish { sites: 3, rounds: 1, ..Wish::default() };
+    let mut members = Members::launch_as(
+        &wish,
+        |_| Ok(()),
+        |run_file| {
+            run_file.set("aggregation", "robust", toml::Value::String("median".to_owned()));
+            run_file.set("aggregation", "weighting", toml::Value::String("uniform".to_owned()));
+        },
+    )?;
+    let states: Vec<_> = (0..3).map(|index| members.state(index)).collect();
+    let (tensors, last) = members.runtime.block_on(async {
+        let mut seen = None;
+        for (state, value) in states.iter().zip([0.001, 0.5, 0.002]) {
+            let mut member = Member::at_work(state).await?;
+            let answer = member.deliver(&member.update(value)?, 200).await?;
+            assert!(matches!(answer, Response::Receipt(_)), "{answer:?}");
+            seen = Some((member.manifest.tensors.clone(), member.folder.join("last")));
+        }
+        seen.context("three members")
+    })?;
+    let (logs, interrupt) = (members.consortium.logs().to_owned(), Interrupt::default());
+    let every = Duration::from_millis(150);
+    let status = wait::until("the run", RUN_WITHIN, every, &logs, &interrupt, || {
+        members.consortium.published(&members.run)
+    })?;
+    let published = AdapterReader::open(&members.coordinator("blobs").join(&status.adapter), &tensors)?;
+    let last = AdapterReader::open(&last, &tensors)?;
+    for index in 0..tensors.len() {
+        let (now, before) = (published.read_whole(index)?, last.read_whole(index)?);
+        // To f32: each value is the sum of the middle one of the three.
+        assert!(now.iter().zip(&before).all(|(now, before)| *now == before + 0.002), "tensor {index}");
+    }
+    let report = members.consortium.coordinator.run(&["report", &members.run], COMMAND_WITHIN)?.success()?;
+    assert!(report.contains("robust rule: median") && report.contains("not computed"), "{report}");
     members.consortium.stop();
     Ok(())
 }

@@ -11,6 +11,8 @@ use coordinator::round::effect::Effect;
 use coordinator::round::event::Event;
 use coordinator::round::retention::{self, Rule};
 use coordinator::round::state::{Metrics, RunState, Score, Update};
+use coordinator::round::veto;
+use coordinator::round::vetoed::Harm;
 use coordinator::round::weight;
 
 use super::Coordinator;
@@ -138,17 +140,26 @@ impl Coordinator {
         })
     }
 
-    /// Computes the next aggregation error beside the run.
+    /// Finds the next harm or the next aggregation error beside the run.
     pub(super) fn start_next_beside(&mut self, context: &mut Context) {
         let Some(up) = &mut self.up else { return };
         let all = up.runs.all();
         let next = all.iter().find_map(|state| {
-            aggregation_error::waiting(state).next().map(|record| (state.launched.run, record.round))
+            let run = state.launched.run;
+            let harm = veto::waiting(state).next().map(|record| {
+                let without = record.updates.keys().map(|site| (site.clone(), 1.0)).collect();
+                let harm = Harm::Measured { together: 9.0, without, duration_ms: 1 };
+                Event::HarmFound { round: record.round, harm }
+            });
+            let error = || {
+                let round = aggregation_error::waiting(state).next()?.round;
+                Some(Event::AggregationErrorFound { round, outcome: Outcome::exact(0.25) })
+            };
+            harm.or_else(error).map(|event| (run, event))
         });
-        let Some((run, round)) = next.filter(|_| !up.is_beside) else { return };
+        let Some((run, event)) = next.filter(|_| !up.is_beside) else { return };
         up.is_beside = true;
         let wait_ms = self.dice.between(100, 60_000);
-        let event = Event::AggregationErrorFound { round, outcome: Outcome::exact(0.25) };
         let life = self.life;
         let submission = crate::context::Submission { run, event, waiter: Waiter::Ourselves };
         context.after(wait_ms, Happening::Driven { life, submission: Box::new(submission) });

@@ -6,7 +6,7 @@ use coordinator::execution::transition::Row;
 use coordinator::round::decision::SiteDecision;
 use coordinator::round::event::Event;
 use coordinator::round::scheduler;
-use coordinator::round::state::{Failure, Phase, RunState};
+use coordinator::round::state::{Failure, Phase, RunState, Score};
 
 use super::super::agenda::Ms;
 use super::{Truth, invariant};
@@ -33,6 +33,7 @@ impl Truth {
             self.taken_out(before, &state, &event);
             self.sealed(run, before, &state);
             self.early(run, before, &state, &event, now);
+            self.vetoed(before, &state);
         }
         self.check(state.test.openings.len() <= 1, invariant::TEST_ONCE, || "it was opened again".to_owned());
         let begins = before.as_ref().is_none_or(|before| {
@@ -107,6 +108,31 @@ impl Truth {
             });
             self.sealed.insert(key, record.updates.clone());
         }
+    }
+
+    /// What a measurement forbade is nobody's beginning, and what it did not forbid is not left out.
+    fn vetoed(&mut self, before: &RunState, state: &RunState) {
+        let loss = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).map(|it| it.loss);
+        if before.rounds.len() != state.rounds.len() {
+            let adopted = state.rounds.iter().rev().find(|record| record.published_at.is_some());
+            let model = adopted.and_then(|record| record.aggregate).map(|aggregate| aggregate.digest);
+            let begins = state.current().map(|record| record.from);
+            self.check(begins == Some(model.unwrap_or(state.launched.initial)), invariant::VETO, || {
+                "a round begins with another adapter than the last adopted one".to_owned()
+            });
+        }
+        let Some(bound) = state.launched.spec.evaluation.loss_increase_max else { return };
+        let mut best = loss(&state.base);
+        for record in &state.rounds {
+            let is_above = best.zip(loss(&record.score)).is_some_and(|(best, loss)| loss - best > bound);
+            let is_right = if is_above { record.published_at.is_none() } else { record.vetoed.is_none() };
+            self.check(is_right, invariant::VETO, || format!("round {} of a bound of {bound}", record.round));
+            if record.published_at.is_some() {
+                best = best.into_iter().chain(loss(&record.score)).reduce(f64::min);
+            }
+        }
+        let count = |state: &RunState| state.rounds.iter().filter(|record| record.vetoed.is_some()).count();
+        self.counts.vetoed += (count(state) - count(before)) as u64;
     }
 
     /// A run that a deadline ends has had its time since it last began to wait.

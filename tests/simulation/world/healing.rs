@@ -51,7 +51,7 @@ impl World {
         let state = self.context.truth.active()?;
         let spec = &state.launched.spec;
         let (round_ms, proposal_ms) = (spec.quorum.deadline_s * 1000, spec.approval.deadline_s * 1000);
-        let rounds = u64::from(spec.rounds.saturating_sub(state.published()));
+        let rounds = u64::from(spec.rounds.saturating_sub(state.gone_through()));
         let lease_ms = OFFLINE_MS_MIN + SLACK_MS;
         let pauses = self.sites.iter().map(|site| site.paused_until).chain([self.coordinator.paused_until]);
         // Who is stopped goes on by itself, in the order in which things reached it.

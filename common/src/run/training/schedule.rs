@@ -1,6 +1,6 @@
 //! Over what the learning rate's schedule is gone through: `schedule_over` of `[training]`. Used by
-//! `training`; read by `prepare`, which gives a round its part. Invariant: what is left out is a round, as it always was,
-//! so that manifests of older versions keep their bytes and their meaning.
+//! `training`; read by `prepare`, which gives a round its part. Invariant: what is left out is a round, as it
+//! always was, so that manifests of older versions keep their bytes and their meaning.
 
 use serde::{Deserialize, Serialize};
 

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use common::id::SiteId;
 
 use super::reason::Reason;
+use super::veto;
 use crate::limits::REPORT_WARNINGS_MAX;
 use crate::round::state::{Outlier, RoundRecord, RunState, Score};
 use crate::round::weight;
@@ -28,6 +29,7 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
     for record in &state.rounds {
         warnings.extend(record.outliers.iter().map(|outlier| outlier_warning(record, outlier)));
     }
+    warnings.extend(state.rounds.iter().filter_map(veto::warning));
     warnings.extend(state.revoked.iter().map(|site| format!("site {site} was revoked during the run")));
     warnings.extend(missing(state));
     // Last, because of too many the first go.

@@ -55,7 +55,8 @@ pub(crate) fn measure(of: &RowOf) -> Result<Row, Failure> {
     let last = updates::last(&of.folder);
     let out = of.folder.join("average");
     let weighting = Weighting::Capped;
-    let averaging = Averaging { inputs: &inputs, weighting, tensors: &tensors, last: &last };
+    let averaging =
+        Averaging { inputs: &inputs, combining: weighting.into(), tensors: &tensors, last: &last };
     let started = Instant::now();
     averaging.write(&out).map_err(failed)?;
     blobs::digest_of(&out).map_err(failed)?;

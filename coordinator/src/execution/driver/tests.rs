@@ -15,6 +15,7 @@ use crate::round::accuracy::Outcome;
 use crate::round::missing::{Absence, Missing};
 use crate::round::scheduler::tests::launched_run;
 use crate::round::state::{Phase, Score};
+use crate::round::vetoed::{Blame, Harm};
 use crate::state_folder::StateFolder;
 use crate::state_folder::blobs;
 
@@ -423,4 +424,52 @@ async fn an_aggregation_error_that_was_cut_short_is_computed_after_a_restart() {
         assert_eq!(errors_of(&again.runs.find(run).unwrap()), errors_of(&state));
         again.kill().await;
     }
+}
+
+/// Measures the base as 2, and an adapter as its last number.
+const LAST_NUMBER: &str = r#"read line
+adapter=$(printf '%s' "$line" | sed -n 's/.*"adapters":\["\([^"]*\)".*/\1/p')
+loss=2.0; [ -z "$adapter" ] || loss=$(tail -c 4 "$adapter" | od -An -tf4 | tr -d ' ')
+echo "{\"answer\":\"scored\",\"scores\":[{\"loss\":$loss,\"perplexity\":1.0,\"token_accuracy\":0.1,\"supervised_tokens\":9,\"samples\":3,\"duration_ms\":1}]}"
+"#;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_round_that_rises_is_left_out_and_whose_fault_it_was_is_found_also_after_a_restart() {
+    let place = tempfile::tempdir().unwrap();
+    let folder = StateFolder::at(place.path());
+    let mut launched = prepared(&folder);
+    launched.spec.evaluation.loss_increase_max = Some(0.5);
+    let (run, initial) = (launched.run, launched.initial);
+    let running = Running::start(&folder, LAST_NUMBER);
+    running.driver.launch(launched).await.unwrap();
+    running.until(run, open_round(1)).await;
+    let deliver = async |running: &Running, round: u32, index: u32, value: f32| {
+        let site: SiteId = format!("site-{index}").parse().unwrap();
+        let (digest, round) = (adapter(&folder, value), Round(round));
+        let event = Event::UpdateStored { round, site, digest, bytes: 1, records: 100 };
+        running.driver.submit(run, event).await.unwrap();
+    };
+    for (index, value) in [(0, 1.0), (1, 4.5)] {
+        deliver(&running, 1, index, value).await;
+    }
+    let state = running.until(run, open_round(2)).await;
+    assert_eq!((state.rounds[1].from, state.published()), (initial, 0), "round 2 begins where round 1 did");
+    // Cut short while it is looked for; a left-over of that is in nobody's way.
+    running.kill().await;
+    std::fs::create_dir_all(folder.leave_one_out(run)).unwrap();
+    std::fs::write(folder.leave_one_out(run).join("left-over"), "").unwrap();
+    let running = Running::start(&folder, LAST_NUMBER);
+    let found = |state: &RunState| state.rounds[0].vetoed.as_ref().is_some_and(|veto| veto.harm.is_some());
+    let state = running.until(run, found).await;
+    let veto = state.rounds[0].vetoed.as_ref().unwrap();
+    assert_eq!(veto.blame(), Some(Blame::Sites(vec!["site-1".parse().unwrap()])), "{veto:?}");
+    let Some(Harm::Measured { together, without, .. }) = &veto.harm else { panic!("{veto:?}") };
+    assert_eq!((*together, without.values().copied().collect::<Vec<_>>()), (2.75, vec![4.5, 1.0]));
+    assert!(!folder.leave_one_out(run).exists());
+    for index in 0..2 {
+        deliver(&running, 2, index, 1.0).await;
+    }
+    let state = running.until(run, RunState::is_over).await;
+    assert_eq!((&state.phase, state.model()), (&Phase::Finished, state.rounds[1].aggregate.unwrap().digest));
+    running.kill().await;
 }

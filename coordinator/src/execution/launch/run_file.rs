@@ -21,6 +21,7 @@ pub(super) fn read(path: &Path) -> Result<RunSpec> {
     let mut spec: RunSpec = toml::from_str(&text).map_err(|error| refuse(toml_reason(&text, &error)))?;
     spec.validate().map_err(|error| refuse(error.to_string()))?;
     spec.training.say_work();
+    spec.evaluation.say_bound(spec.validation.is_some());
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     spec.model = spec.model.map(|model| folder.join(model));
     spec.validation = spec.validation.map(|file| folder.join(file));

@@ -43,6 +43,9 @@ impl Performer {
         round: Round,
     ) -> Result<AggregationError, String> {
         let record = state.round(round).ok_or("there is no such round")?;
+        if let Some(rule) = state.launched.spec.aggregation.robust_rule() {
+            return Err(format!("it is that of a mean, and the round was combined otherwise ({rule})"));
+        }
         let aggregate = record.aggregate.ok_or("the round has no average")?;
         let seed = seed(state.launched.run, round, aggregate.digest);
         let (folder, launched) = (Arc::clone(&self.folder), &state.launched);

@@ -83,7 +83,10 @@ pub(super) fn provenance(page: &Page<'_>) -> String {
     fact(w::ENDED, run.ended.as_ref().map_or_else(|| page.word(w::GOING), |ended| escape(ended)));
     if let Some(work) = &run.local_work {
         fact(w::LOCAL_WORK, escape(work));
-        let none = || page.word(w::NO_OPTIMIZER);
+        let none = || page.word(if run.robust.is_some() { w::NO_OPTIMIZER_ROBUST } else { w::NO_OPTIMIZER });
+        if let Some(rule) = &run.robust {
+            fact(w::ROBUST, escape(rule));
+        }
         fact(w::SERVER_OPTIMIZER, run.server_optimizer.as_ref().map_or_else(none, |rule| escape(rule)));
     }
     fact(w::BASE_MODEL, escape(&run.model));

@@ -52,7 +52,9 @@ fn curve(
 ) -> Option<Points> {
     let language = page.language;
     let first = base.map(|value| (w::BASE_SHORT.get(language).to_owned(), value));
-    let measured = page.report.rounds.iter().filter_map(|round| Some((round.round, value(round)?)));
+    // A round that was not adopted is no step of the model's, and may be far off the scale.
+    let adopted = page.report.rounds.iter().filter(|round| !round.not_adopted);
+    let measured = adopted.filter_map(|round| Some((round.round, value(round)?)));
     let rounds = measured.map(|(round, value)| (w::ROUND.with(language, &[&round]), value));
     let (labels, values): (Vec<_>, Vec<_>) = first.into_iter().chain(rounds).unzip();
     let description = description.get(language).to_owned();
@@ -80,6 +82,9 @@ struct Row<'a> {
 
 /// The aggregation error, and how exact it is.
 fn error(page: &Page<'_>, round: &Round) -> String {
+    if round.not_adopted {
+        return page.word(w::NOT_ADOPTED);
+    }
     let found = round.aggregation_error_found.as_ref();
     match (round.aggregation_error, found) {
         (Some(value), Some(found)) => {

@@ -7,6 +7,7 @@ use super::super::accuracy::Outcome;
 use super::*;
 use crate::round::scheduler::tests::launched_run;
 use crate::round::state::{Aggregate, Phase};
+use crate::round::vetoed::{Harm, Veto};
 
 const RULE: Rule = Rule { update_rounds: 2, adapter_rounds: 3 };
 
@@ -117,6 +118,22 @@ fn updates_stay_until_their_error_is_known() {
     assert!(!gone.contains(&digest("1 a 5")) && !gone.contains(&digest("1 b 5")));
     state.rounds[4].aggregation_error = Some(Outcome::exact(0.1));
     assert!(surplus(&[&state], RULE).contains(&digest("1 a 5")));
+}
+
+#[test]
+fn a_round_that_was_not_adopted_leaves_nothing_once_its_harm_is_known() {
+    let mut state = run(1, 9);
+    state.rounds[4].published_at = None;
+    let veto = |harm| Some(Veto { at: Timestamp(3), best_loss: 1.0, increase_max: 0.5, harm });
+    state.rounds[4].vetoed = veto(None);
+    let files = ["1 a 5", "1 b 5", "1 adapter 4", "1 adapter 5"];
+    let gone = |state: &RunState| {
+        let surplus = surplus(&[state], RULE);
+        files.map(|file| surplus.contains(&digest(file)))
+    };
+    assert_eq!(gone(&state), [false, false, false, true], "updates, and what they are compared with");
+    state.rounds[4].vetoed = veto(Some(Harm::NotMeasured { reason: String::new() }));
+    assert_eq!(gone(&state), [true; 4]);
 }
 
 #[test]

@@ -5,7 +5,7 @@
 
 use common::id::{Digest, SiteId};
 use common::page::grouped;
-use common::run::{AggregationMethod, Compute, LocalWork, RunManifest, WeightFormat, Weighting};
+use common::run::{AggregationMethod, Compute, LocalWork, RobustRule, RunManifest, WeightFormat, Weighting};
 use common::terminal::visible;
 
 use super::page::Page;
@@ -169,10 +169,14 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
         Weighting::Uniform => "alike",
         Weighting::Capped => "in proportion to its records, and none above a share that is capped",
     };
-    page.row(
-        "result",
-        &format!("the mean of all updates, each weighed {weight}; every member gets it after each round"),
-    );
+    let combined = match manifest.aggregation.robust_rule() {
+        None => format!("the mean of all updates, each weighed {weight}"),
+        Some(RobustRule::Clip) => {
+            format!("the mean of all changes, each weighed {weight} and cut to the median of their sizes")
+        }
+        Some(rule) => format!("of all updates, number by number, the {rule}"),
+    };
+    page.row("result", &format!("{combined}; every member gets it after each round"));
     if let Some(rule) = manifest.aggregation.server_rule() {
         let words =
             format!("the coordinator goes on from the mean by what it keeps of earlier rounds ({rule})");
