@@ -28,8 +28,8 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
   - with --proof and --key: one record was under a head that the site signed (`site-agent ledger prove SEQ --out FILE`). It
     needs no ledger; with one, the ledger must have that record and that head;
   - with --officer: a decision to go on with another ledger, which sets receipts aside, bears this officer's signature.
-Without a root or receipts from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine
-one: keep both off this machine each time you check.
+Without a root, receipts or a checkpoint from elsewhere, a ledger that was rewritten from some line to its end cannot be told
+from a genuine one: keep them off this machine each time you check.
 
 Exit code: 0 intact, 1 not intact, 2 wrong usage.
 """
@@ -687,7 +687,8 @@ def main():
     arguments = parser.parse_args()
     if (arguments.checkpoint or arguments.proof) and not arguments.key:
         parser.error("--checkpoint and --proof need --key: the verifier key that was written down")
-    if not arguments.ledger and not (arguments.proof and not arguments.checkpoint and not arguments.receipts and not arguments.arrivals):
+    of_ledger = (arguments.checkpoint, arguments.receipts, arguments.arrivals, arguments.root, arguments.size is not None)
+    if not arguments.ledger and (not arguments.proof or any(of_ledger)):
         parser.error("which ledger? the file ledger/ledger.log of a site's state folder")
     if not arguments.ledger:
         return verify_proofs(arguments)
