@@ -2,9 +2,11 @@
 """Verifies a site's egress ledger. Independent of Consilium's own code; needs Python 3 and nothing else.
 
     python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE [--officer KEY]]
-                             [--arrivals FILE]
+                             [--arrivals FILE] [--checkpoint FILE ... --key KEY]
+    python3 verify_ledger.py --proof FILE --key KEY [SITE_STATE/ledger/ledger.log]
 
-Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option).
+Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option). Of proofs alone, 0:
+they hold; 1: one does not.
 
 The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data`, `approval`,
 `refusal`, `withdrawal`, `policy` or `waiver` is no frame but a note: nothing left, and its length is 0. The sha256 of `data` is the
@@ -20,14 +22,22 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
     signatures hold. `site-agent ledger receipts --out FILE` writes the file; compare its receipt_key with the one you know;
   - with --arrivals: every frame that arrived at the coordinator is in the ledger with the same bytes. `coordinator ledger SITE
     --out FILE` writes the file, and its signature must hold; compare its receipt key with the one you know;
+  - with --checkpoint and --key: the ledger begins with the records whose root the site signed then (`site-agent ledger
+    checkpoint --out FILE`); with several of them a change is named between the two around it. The key is the one that you
+    wrote down then, NAME+ID+KEY; nothing says here that it is this site's but your paper;
+  - with --proof and --key: one record was under a head that the site signed (`site-agent ledger prove SEQ --out FILE`). It
+    needs no ledger; with one, the ledger must have that record and that head;
   - with --officer: a decision to go on with another ledger, which sets receipts aside, bears this officer's signature.
-Without a root or receipts from elsewhere, a ledger that was rewritten from some line to its end cannot be told from a genuine
-one: keep both off this machine each time you check.
+Without a root, receipts or a checkpoint from elsewhere, a ledger that was rewritten from some line to its end cannot be told
+from a genuine one: keep them off this machine each time you check.
 
 Exit code: 0 intact, 1 not intact, 2 wrong usage.
 """
 
 import argparse
+import base64
+import binascii
+import contextlib
 import hashlib
 import json
 import re
@@ -390,7 +400,7 @@ SITE = re.compile("(?=.{1,32}$)[a-z][a-z0-9-]*(?<!-)")
 
 
 class Unusable(Exception):
-    """The list of what arrived is none."""
+    """A file that was given beside the ledger is not what it must be: a list of what arrived, a checkpoint, a proof."""
 
 
 def spelled(line, names):
@@ -461,6 +471,178 @@ def reconcile(records, frames):
     return same, lost, faults
 
 
+# C2SP signed-note, tlog-checkpoint and tlog-proof, as far as a site writes them.
+NOTE_BYTES_MAX = 8192
+NOTE_SIGNATURES_MAX = 16
+NOTE_NAME_BYTES_MAX = 256
+PROOF_BYTES_MAX = 16 * 1024
+PROOF_HASHES_MAX = 64
+ED25519_KIND = b"\x01"
+SPACES = frozenset(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
+
+
+def is_name(name):
+    """Whether a note's key may be called so: no spaces, no plus, no control characters."""
+    return 0 < len(name.encode()) <= NOTE_NAME_BYTES_MAX and not any(c in SPACES or c == "+" or c < " " for c in name)
+
+
+def unbase64(text, size=None):
+    """The bytes of a base64 text in its one spelling, or None."""
+    try:
+        data = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        return None
+    return data if base64.b64encode(data).decode() == text and size in (None, len(data)) else None
+
+
+def key_id(name, public):
+    return hashlib.sha256(name.encode() + b"\n" + ED25519_KIND + public).digest()[:4]
+
+
+def read_key(text):
+    """Name, id and 32 bytes of a verifier key, NAME+ID+KEY."""
+    parts = text.strip().split("+", 2)
+    data = unbase64(parts[2], 33) if len(parts) == 3 else None
+    if data is None or data[:1] != ED25519_KIND or not is_name(parts[0]) or key_id(parts[0], data[1:]).hex() != parts[1]:
+        raise Unusable("the key is no verifier key: it must be NAME+ID+KEY, with an id that belongs to the key")
+    return parts[0], key_id(parts[0], data[1:]), data[1:]
+
+
+def read_note(data):
+    """The text of a note, and its signatures: name, id, signature."""
+    try:
+        whole = data.decode("utf-8", "strict") if len(data) <= NOTE_BYTES_MAX else ""
+    except UnicodeDecodeError:
+        whole = ""
+    at = whole.rfind("\n\n")
+    if at < 0 or not whole.endswith("\n") or any(c < " " and c != "\n" for c in whole):
+        raise Unusable("it is no signed note")
+    signatures = []
+    for line in whole[at + 2 : -1].split("\n") if at + 2 < len(whole) else [""]:
+        start, _, rest = line.partition("\u2014 ")
+        name, space, text = rest.partition(" ")
+        signature = unbase64(text)
+        if start or not space or not is_name(name) or signature is None or len(signature) < 5:
+            raise Unusable("a line after its empty line is no signature")
+        signatures.append((name, signature[:4], signature[4:]))
+    if len(signatures) > NOTE_SIGNATURES_MAX:
+        raise Unusable("it has too many signatures")
+    return whole[: at + 1], signatures
+
+
+def decimal(text):
+    """A number below 2^64 in its one spelling, or None."""
+    return int(text) if re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) < 2**64 else None
+
+
+def read_checkpoint(data, key):
+    """Number of records and root of a head that this key signed."""
+    name, identity, public = key
+    text, signatures = read_note(data)
+    ours = [signature for named, of, signature in signatures if (named, of) == (name, identity)]
+    if not ours or not all(len(one) == 64 and is_signed(public, text.encode(), one) for one in ours):
+        raise Unusable("it has no signature of this key that holds")
+    lines = text[:-1].split("\n")
+    size, root = (decimal(lines[1]), unbase64(lines[2], 32)) if len(lines) == 3 else (None, None)
+    if size is None or root is None or not lines[0]:
+        raise Unusable("its text is not a name, a number of records and a root")
+    if lines[0] != name:
+        raise Unusable(f"it is of another ledger, {lines[0]}")
+    return size, root.hex()
+
+
+def compare_heads(leaves, heads):
+    """Broken, with the smallest head that the ledger does not begin with."""
+    since = 0
+    for size, root in sorted(heads, key=lambda head: head[0]):
+        if size > len(leaves):
+            absent = f"records {len(leaves)} to {size - 1} are not there"
+            raise Broken(f"it has {len(leaves)} records, and the checkpoint was signed over {size}: {absent}")
+        if tree_hash(leaves[:size]) != root:
+            which = f"record {size - 1}" if size - 1 <= since else f"a record from {since} to {size - 1}"
+            which = "record 0" if size == 0 else which
+            was = f"is not what it was when the checkpoint of {size} records was signed"
+            raise Broken(f"{which} {was}: the ledger was changed there and chained anew")
+        since = size
+
+
+def includes(size, root, index, line, hashes):
+    """RFC 9162, section 2.1.3.2."""
+    if index >= size:
+        return False
+    node, at, last = leaf(line), index, size - 1
+    for other in hashes:
+        if last == 0:
+            return False
+        if at & 1 or at == last:
+            node = hashlib.sha256(b"\x01" + other + node).digest()
+            while not at & 1 and at:
+                at, last = at >> 1, last >> 1
+        else:
+            node = hashlib.sha256(b"\x01" + node + other).digest()
+        at, last = at >> 1, last >> 1
+    return last == 0 and node.hex() == root
+
+
+def read_proof(data, key):
+    """The line and the number of the record that a file proves, and the head that this key signed for it."""
+    malformed = Unusable("it is no file that `site-agent ledger prove` writes")
+    proof, empty, note = data.partition(b"\n\n")
+    try:
+        lines = proof.decode("utf-8").split("\n")
+    except UnicodeDecodeError:
+        raise malformed from None
+    if len(data) > PROOF_BYTES_MAX or not empty or len(lines) < 3 or lines[0] != "c2sp.org/tlog-proof@v1":
+        raise malformed
+    line = unbase64(lines[1][6:]) if lines[1].startswith("extra ") else None
+    index = decimal(lines[2][6:]) if lines[2].startswith("index ") else None
+    hashes = [unbase64(text, 32) for text in lines[3:]]
+    if line is None or index is None or None in hashes or len(hashes) > PROOF_HASHES_MAX:
+        raise malformed
+    try:
+        head = read_checkpoint(note, key)
+    except Unusable as error:
+        raise Unusable(f"its checkpoint: {error}") from None
+    if not includes(*head, index, line, hashes):
+        raise Unusable(f"record {index} is not in the ledger of {head[0]} records that its checkpoint names")
+    try:
+        is_it = parse(line, index + 1)["sequence"] == index
+    except Broken:
+        is_it = False
+    if not is_it:
+        raise Unusable("what it holds is no ledger record, or one of another number")
+    return line, index, head
+
+
+def compare_earlier(leaves, arguments):
+    """Heads and proofs that were kept elsewhere, beside the ledger where there is one; returns the proved lines."""
+    if not arguments.checkpoint and not arguments.proof:
+        return []
+    key, heads, proved = read_key(arguments.key or ""), [], []
+    for path in arguments.checkpoint:
+        with open(path, "rb") as file, named(path):
+            heads.append(read_checkpoint(file.read(NOTE_BYTES_MAX + 1), key))
+    for path in arguments.proof:
+        with open(path, "rb") as file, named(path):
+            line, index, head = read_proof(file.read(PROOF_BYTES_MAX + 1), key)
+        heads.append(head)
+        proved.append((line, index, head))
+        if leaves is not None and leaves[index : index + 1] != [leaf(line)]:
+            raise Broken(f"record {index} is not the one that {path} proves")
+    if leaves is not None:
+        compare_heads(leaves, heads)
+    return proved
+
+
+@contextlib.contextmanager
+def named(path):
+    """What is wrong in here is wrong with this file."""
+    try:
+        yield
+    except Unusable as error:
+        raise Unusable(f"{path} is not usable: {error}") from None
+
+
 def print_roots(leaves, taken):
     """What a person compares by eye where the ledger is refused."""
     if leaves is None:
@@ -472,16 +654,44 @@ def print_roots(leaves, taken):
             print(f"this ledger's first {taken[0]} records: root {tree_hash(leaves[: taken[0]])}", file=sys.stderr)
 
 
+def verify_proofs(arguments):
+    """Proofs alone, without the ledger."""
+    try:
+        proved = compare_earlier(None, arguments)
+    except (OSError, Unusable) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1 if isinstance(error, Unusable) else 2
+    if arguments.json:
+        records = [{"size": head[0], "root": head[1], "record": json.loads(line)} for line, _, head in proved]
+        print(json.dumps({"verified": True, "proved": records}, indent=2))
+        return 0
+    for line, index, (size, root) in proved:
+        print(line.decode("ascii"))
+        print(f"record {index} is in the ledger of {size} records with the root {root}")
+    print(f"signed by the given key {arguments.key.strip()}")
+    return 0
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("ledger", help="the file ledger/ledger.log of a site's state folder")
+    parser.add_argument("ledger", nargs="?", help="the file ledger/ledger.log of a site's state folder; with --proof not needed")
     parser.add_argument("--json", action="store_true", help="print JSON")
     parser.add_argument("--root", help="the Merkle root that is expected, in hexadecimal digits")
     parser.add_argument("--size", type=int, help="with --root: the number of records that root was taken over")
     parser.add_argument("--receipts", help="a file that `site-agent ledger receipts --out` wrote")
     parser.add_argument("--arrivals", help="a file that `coordinator ledger SITE --out` wrote")
     parser.add_argument("--officer", help="with --receipts: the officer's public key (officer.key.pub), whose decisions alone count")
+    parser.add_argument("--checkpoint", action="append", default=[], help="a file that `site-agent ledger checkpoint --out` wrote; may be repeated")
+    parser.add_argument("--proof", action="append", default=[], help="a file that `site-agent ledger prove --out` wrote; may be repeated")
+    parser.add_argument("--key", help="with --checkpoint or --proof: the verifier key that was written down, NAME+ID+KEY")
     arguments = parser.parse_args()
+    if (arguments.checkpoint or arguments.proof) and not arguments.key:
+        parser.error("--checkpoint and --proof need --key: the verifier key that was written down")
+    of_ledger = (arguments.checkpoint, arguments.receipts, arguments.arrivals, arguments.root, arguments.size is not None)
+    if not arguments.ledger and (not arguments.proof or any(of_ledger)):
+        parser.error("which ledger? the file ledger/ledger.log of a site's state folder")
+    if not arguments.ledger:
+        return verify_proofs(arguments)
     fit, lost, uncompared, decisions, taken = 0, 0, [], 0, None
     leaves = None
     try:
@@ -502,7 +712,7 @@ def main():
             fit, lost, uncompared = compare(records, receipts, set_aside)
         site, key, same, not_arrived = None, None, 0, 0
         if arguments.arrivals:
-            with open(arguments.arrivals, "rb") as file:
+            with open(arguments.arrivals, "rb") as file, named(arguments.arrivals):
                 site, key, head, frames = read_arrivals(file.read())
             same, not_arrived, faults = reconcile(records, frames)
             if head and (head[0] > len(leaves) or tree_hash(leaves[: head[0]]) != head[1]):
@@ -510,6 +720,7 @@ def main():
                 faults.append(f"the coordinator took a ledger of {head[0]} records that is not the beginning of this one")
             if faults:
                 raise Broken("it does not fit what arrived: " + "; ".join(faults[:20]) + ("; and more" if len(faults) > 20 else ""))
+        proved = compare_earlier(leaves, arguments)
         root = tree_hash(leaves)
         if arguments.root:
             size = len(leaves) if arguments.size is None else arguments.size
@@ -521,7 +732,7 @@ def main():
         print(f"error: {error}", file=sys.stderr)
         return 2
     except Unusable as error:
-        print(f"error: {arguments.arrivals} is not usable: {error}", file=sys.stderr)
+        print(f"error: {error}", file=sys.stderr)
         return 2
     except Broken as error:
         print(f"error: the ledger is not intact: {error}", file=sys.stderr)
@@ -534,6 +745,9 @@ def main():
         summary = {"verified": True, "records": len(leaves), "bytes": total, "root": root, "kinds": kinds, "data": data}
         if arguments.arrivals:
             summary["arrivals"] = {"site": site, "receipt_key": key, "same": same, "not_arrived": not_arrived}
+        if arguments.checkpoint or arguments.proof:
+            counts = {"checkpoints": len(arguments.checkpoint), "proofs": len(proved)}
+            summary["earlier"] = {**counts, "verifier_key": arguments.key.strip()}
         summary["receipts"] = {"fit": fit, "frames_lost": lost, "not_compared": len(uncompared)}
         print(json.dumps(summary, indent=2))
         return 0
@@ -552,6 +766,9 @@ def main():
     if arguments.arrivals:
         print(f"what arrived is signed with the receipt key {key}")
         print(f"arrived from {site}: {same} frames, the same; {not_arrived} did not arrive or were not counted")
+    if arguments.checkpoint or arguments.proof:
+        print(f"earlier checkpoints {len(arguments.checkpoint)} and proofs {len(proved)}: all fit")
+        print(f"signed by the given key {arguments.key.strip()}")
     for name in uncompared:
         print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
     if decisions:

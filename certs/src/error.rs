@@ -55,6 +55,14 @@ pub enum CertError {
         "this is not the privacy officer's key: the file must hold the one line that `site-agent officer-key new` wrote"
     )]
     OfficerKey,
+    #[error("this is no key for ledger heads: the file must hold the one line that `site-agent join` wrote")]
+    LedgerKey,
+    #[error("this is no verifier key: it must be NAME+ID+KEY, with an id that belongs to the key")]
+    VerifierKey,
+    #[error("it is no signed note: {reason}")]
+    Note { reason: &'static str },
+    #[error("it has no signature of this key that holds")]
+    NoteSignature,
     #[error("the TLS configuration could not be built: {0}")]
     Tls(String),
     #[error("signing failed: {0}")]
@@ -108,6 +116,11 @@ impl CertError {
             }
             Self::OfficerKey => {
                 "restore the file from a backup, or make a new key with `site-agent officer-key new`"
+            }
+            Self::LedgerKey => "restore identity/ledger.key from a backup of the state folder",
+            Self::VerifierKey => "copy the whole line that `site-agent ledger checkpoint --key` printed",
+            Self::Note { .. } | Self::NoteSignature => {
+                "give a file that `site-agent ledger checkpoint --out FILE` wrote, and the key that was written down then"
             }
             Self::Tls(_) | Self::Signing(_) => return None,
             Self::Randomness => "try again; if it persists, the machine's /dev/urandom is not usable",

@@ -14,3 +14,9 @@ pub(crate) const LIFETIME_S_MAX: u64 = 397 * 86_400;
 /// The least life of a certificate: it is backdated by a minute, and must be valid for longer than a
 /// handshake.
 pub(crate) const LIFETIME_S_MIN: u64 = 60;
+/// A signed note: three lines of a ledger's head (at most 300 bytes) and 16 signature lines of at most 400.
+pub const NOTE_BYTES_MAX: usize = 8192;
+/// Signature lines of a note: the site's own, and those of witnesses.
+pub const NOTE_SIGNATURES_MAX: usize = 16;
+/// The name of a note's key: `consilium/`, 16 digits, a site's name, and room for the names of others.
+pub const NOTE_NAME_BYTES_MAX: usize = 256;

@@ -6,8 +6,10 @@
 //! Used by the site agent, which writes it; this is format and check.
 
 mod arrivals;
+mod checkpoint;
 mod consistency;
 mod grammar;
+mod inclusion;
 mod merkle;
 mod receipts;
 mod record;
@@ -16,7 +18,9 @@ mod verify;
 pub use arrivals::{
     ARRIVALS_CONTEXT, Arrivals, ArrivalsError, ArrivalsWriter, Arrived, Fault, Heading, Reconciled, reconcile,
 };
+pub use checkpoint::{Checkpoint, CheckpointError, Misfit, compare_heads, ledger_name};
 pub use consistency::{Prover, extends};
+pub use inclusion::{InclusionProof, ProofError, includes, prover};
 pub use merkle::Tree;
 pub use receipts::{Compared, ReceiptError, Uncompared, answers, compare};
 pub use record::{Kind, LedgerError, Record, context, line_digest};

@@ -155,6 +155,11 @@ pub const OVERLAP_WAIT_MS_MAX: u64 = 10_000;
 /// Hashes of one proof that a ledger was only extended: a tree of 2^64 records has 64 levels, and the proof
 /// one hash a level and one more (RFC 6962, section 2.1.2). 65 x 32 B = 2,080 B.
 pub const LEDGER_PROOF_HASHES_MAX: usize = 65;
+/// Hashes of the proof that a record is in a ledger: one a level (RFC 6962, section 2.1.1).
+pub const PROOF_HASHES_MAX: usize = 64;
+/// A file with such a proof: a line of 1,024 B as base64 (1,368), 64 hashes of 45 B with their ends, two
+/// short lines, and a signed note of at most 8,192 B: 12,550 B.
+pub const PROOF_BYTES_MAX: usize = 16 * 1024;
 /// Steps, each with a hash at most, that the comparison of one receipt with a ledger may take for each of its
 /// three ways of looking, from each of its three starts, while it tries which frames were lost: a second of
 /// one core in Rust, some ten in Python. Without losses it is one step a frame.

@@ -36,7 +36,7 @@ mod certificate;
 mod check;
 mod completions;
 mod config;
-mod consent;
+pub mod consent;
 mod data;
 mod decide;
 mod generate;

@@ -217,10 +217,19 @@ impl AgentConfig {
             return Err(SiteError::config(path, "it is larger than 256 KiB"));
         }
         let text = std::fs::read_to_string(path).map_err(|source| SiteError::unreadable(path, source))?;
-        let mut config: Self = toml::from_str(&text).map_err(|error| SiteError::toml(path, &text, &error))?;
-        config.validate().map_err(|reason| SiteError::config(path, reason))?;
+        let mut config = Self::parse(path, &text)?;
         // A folder that is not there is said by whoever opens it.
         config.model = places::model(&config.model).unwrap_or(config.model);
+        Ok(config)
+    }
+
+    /// Reads and checks the text of the file, which is at this path for what is said of it.
+    ///
+    /// # Errors
+    /// `Config` when it does not parse or makes no sense.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SiteError> {
+        let config: Self = toml::from_str(text).map_err(|error| SiteError::toml(path, text, &error))?;
+        config.validate().map_err(|reason| SiteError::config(path, reason))?;
         Ok(config)
     }
 

@@ -37,6 +37,7 @@ pub mod connection;
 pub mod consent;
 pub mod decisions;
 pub mod global_adapter;
+pub mod heads;
 pub mod identity;
 pub mod known;
 pub mod ledger;
@@ -65,6 +66,12 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let consents = wait_for_room(|| Store::open(&folder.database()))?;
     // A site that joined with an older version has no place for a renewed certificate.
     wait_for_room(|| renewal::create_folder(&folder.identity()))?;
+    // Nor has one that joined before ledger heads were signed a key for them.
+    if wait_for_room(|| heads::create_key(&folder.identity()))? {
+        tracing::warn!(
+            "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
+        );
+    }
     // Not to be opened afterwards either.
     let decider = Decider::of(folder)?;
     let waiver = waiver::digest_in_force(folder)?;

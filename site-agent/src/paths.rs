@@ -7,7 +7,7 @@
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
 //! officer.pub     whose waivers count (public key)              worker (read)
 //! waiver.json     the waiver in force                           worker (read)
-//! identity/       key (0600), certificate, consortium CA           gateway (read)
+//! identity/       keys (0600), certificate, consortium CA          gateway (read)
 //! identity/renewed/  the same after a renewal                       gateway (write)
 //! ledger/         what left this site                              gateway (write)
 //! site.db         rounds, updates, receipts                        gateway (write)

@@ -296,6 +296,12 @@ impl Asked {
         let arrivals = self.path("arrivals");
         self.coordinator("ledger", &["site-1", "--out", &arrivals])?;
         self.site("ledger reconcile", &[&arrivals])?;
+        let (head, proof) = (self.path("head.checkpoint"), self.path("0.tlog-proof"));
+        self.site("ledger checkpoint", &["--out", &head])?;
+        self.site("ledger checkpoint", &[])?;
+        self.site("ledger prove", &["0", "--out", &proof])?;
+        self.site("ledger prove", &["0"])?;
+        self.site("ledger verify", &["--checkpoint", &head, "--proof", &proof])?;
         self.site("leave", &["--dry-run"])?;
         self.site("ledger report", &[])?;
         let (program, model, small) =

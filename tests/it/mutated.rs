@@ -1,7 +1,7 @@
 //! Valid bytes of every kind that comes from outside, changed in every way that a hostile peer thinks of: the
-//! targets of `tests/fuzz/src/messages.rs` on stable Rust. Run by `cargo test` for half a second each, and
-//! for as long as `MUTATE_S` says by `deploy/long-tests`. Invariant: the seed is printed, and gives the same
-//! bytes.
+//! targets of `tests/fuzz/src/messages.rs` and `decisions.rs` on stable Rust. Run by `cargo test` for half a
+//! second each, and for as long as `MUTATE_S` says by `deploy/long-tests`. Invariant: the seed is printed,
+//! and gives the same bytes.
 
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,10 @@ use anyhow::{Context as _, Result, ensure};
 
 use crate::support::repository;
 
+#[expect(unreachable_pub, reason = "the fuzz targets need it from outside their crate")]
+#[path = "../fuzz/src/decisions.rs"]
+mod decisions;
+mod letters;
 #[expect(unreachable_pub, reason = "the fuzz targets need it from outside their crate")]
 #[path = "../fuzz/src/messages.rs"]
 mod messages;
@@ -80,7 +84,7 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
 
 fn mutate(within: Duration) -> Result<()> {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_129);
-    for (name, reads) in messages::TARGETS {
+    for (name, reads) in messages::TARGETS.into_iter().chain(decisions::TARGETS) {
         let seeds = seeds(name)?;
         for (number, bytes) in seeds.iter().enumerate() {
             ensure!(reads(bytes), "seed {number} of {name} is not one");

@@ -40,7 +40,7 @@ fn python(ledger: &Path, file: &str) -> Option<Said> {
 }
 
 /// A ledger as its owner would forge it: numbered and chained anew.
-fn forged(lines: &str, change: impl FnOnce(&mut Vec<Record>)) -> Result<String> {
+pub(crate) fn forged(lines: &str, change: impl FnOnce(&mut Vec<Record>)) -> Result<String> {
     let mut records: Vec<Record> =
         lines.lines().map(serde_json::from_str).collect::<serde_json::Result<_>>()?;
     change(&mut records);

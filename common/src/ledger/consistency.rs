@@ -8,7 +8,8 @@ use crate::id::Digest;
 use crate::limits::LEDGER_PROOF_HASHES_MAX;
 use crate::wire::message::LedgerHead;
 
-/// Makes the proof that a ledger of some size extends its first records, from its lines in order.
+/// Makes a proof from the ledger's lines in order: that a ledger of some size extends its first records, or
+/// that it has a record (`inclusion::prover`).
 #[derive(Debug)]
 pub struct Prover {
     next: u64,
@@ -16,11 +17,12 @@ pub struct Prover {
     parts: Vec<Part>,
 }
 
+/// A subtree, over the records from `first` to `end`.
 #[derive(Debug)]
-struct Part {
-    first: u64,
-    end: u64,
-    tree: Tree,
+pub(super) struct Part {
+    pub(super) first: u64,
+    pub(super) end: u64,
+    pub(super) tree: Tree,
 }
 
 impl Prover {
@@ -31,6 +33,11 @@ impl Prover {
         if from > 0 && from < size {
             split(from, 0, size, true, &mut parts);
         }
+        Self::of(parts)
+    }
+
+    /// Of these subtrees, which do not overlap.
+    pub(super) fn of(parts: Vec<Part>) -> Self {
         Self { next: 0, parts }
     }
 

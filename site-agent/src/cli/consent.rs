@@ -2,14 +2,15 @@
 //! the letters to and from a machine that has the officer's key and no network. Used by `runs`, `decide`,
 //! `policy`, `roster` and `officer-key sign`.
 //!
-//! Invariant: nothing here sends anything; terms are shown only with the coordinator's signature verified.
+//! The fuzz targets read `request` and `answer`, too. Invariant: nothing here sends anything; terms are shown
+//! only with the coordinator's signature verified.
 
-pub(in crate::cli) mod answer;
+pub mod answer;
 pub(in crate::cli) mod differences;
 pub(in crate::cli) mod known;
 pub(in crate::cli) mod page;
 pub(in crate::cli) mod policy_words;
-pub(in crate::cli) mod request;
+pub mod request;
 pub(in crate::cli) mod signing;
 pub(in crate::cli) mod standing;
 pub(in crate::cli) mod words;

@@ -25,6 +25,7 @@ use serde_json::json;
 use super::support::{State, absolute, model_folder, record_file, record_files, require_folder, split, tell};
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
+use crate::gateway::heads;
 use crate::gateway::identity::Identity;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::store::{FACT_RECORDS, Store};
@@ -198,6 +199,7 @@ fn build(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     let path = folder.config();
     durable::write(&path, config.to_commented_toml()?.as_bytes(), durable::ORDINARY)
         .map_err(SiteError::at(&path))?;
+    heads::create_key(&folder.identity())?;
     let records = preflight::validate(folder)?;
     let mut store = Store::open(&folder.database())?;
     store.set_fact(FACT_RECORDS, records)?;

@@ -1,6 +1,7 @@
 //! `site-agent leave`: ends this site's membership for good. Run by `cli`. Invariants: the coordinator hears
-//! of it first, in one ledgered frame; then the keys and everything that was trained or fetched go, and what
-//! proves what left stays; it can be repeated until it is done.
+//! of it first, in one ledgered frame; then the keys to the coordinator and everything that was trained or
+//! fetched go, and what proves what left stays, the key for ledger heads included; it can be repeated until
+//! it is done.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -37,9 +38,9 @@ another state folder. Replay the rounds that you want to replay before you leave
 
 /// End this site's membership in the consortium, for good.
 ///
-/// Tells the coordinator, then removes the keys, adapters, updates and checkpoints. The ledger, the database
-/// with receipts and decisions, the signed terms of runs, data manifests, logs and settings stay: they prove
-/// what left.
+/// Tells the coordinator, then removes the keys to it, adapters, updates and checkpoints of trainings. The
+/// ledger and the key that signs its heads, the database with receipts and decisions, the signed terms of
+/// runs, data manifests, logs and settings stay: they prove what left.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -218,11 +219,11 @@ fn plan(site: &str, store: &Store, files: usize, bytes: u64) -> Result<String, S
     let (rounds, sent_bytes) =
         sent.fold((0_u64, 0), |(rounds, sum), update| (rounds + 1, sum + update.bytes));
     Ok(format!(
-        "{site} leaves the consortium: its keys go, and nothing more of it is counted\n\
+        "{site} leaves the consortium: its keys to it go, and nothing more of it is counted\n\
          stays there  {} updates with {} bytes, which the coordinator has acknowledged\n\
          goes here    {files} files with {} bytes: keys, adapters, updates, checkpoints\n\
-         stays here   ledger, database (receipts, decisions), terms of runs, data manifests, logs,\n\
-         \x20            settings\n",
+         stays here   ledger with the key for its heads, database (receipts, decisions), terms of\n\
+         \x20            runs, data manifests, logs, settings\n",
         grouped(rounds),
         grouped(sent_bytes),
         grouped(bytes)

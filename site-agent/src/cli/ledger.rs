@@ -1,7 +1,10 @@
-//! `site-agent ledger show|verify|receipts|report|reconcile|accept`: what left this hospital, whether the
-//! record of it is intact and complete, and what the officer decides if it is not. Offline. Run by `cli`.
+//! `site-agent ledger show|verify|receipts|checkpoint|prove|report|reconcile|accept`: what left this
+//! hospital, whether the record of it is intact and complete, what can be taken away to prove it later, and
+//! what the officer decides if it is not. Offline. Run by `cli`.
 
 mod accept;
+mod earlier;
+mod heads;
 mod receipts;
 mod reconcile;
 mod report;
@@ -16,6 +19,7 @@ use common::ledger::{Compared, Kind, Record, Summary, Tree};
 use common::wire::message::LedgerHead;
 use serde_json::json;
 
+use self::earlier::{Earlier, Fitting};
 use self::receipts::Beside;
 use super::support::{State, print_json};
 use super::table;
@@ -33,6 +37,8 @@ The file itself is ledger/ledger.log in the state folder: one JSON object per li
 const VERIFY_EXAMPLES: &str = "\
 Examples:
   site-agent ledger verify
+  site-agent ledger verify --checkpoint 2026-10.checkpoint \\
+      --checkpoint 2026-11.checkpoint
   python3 deploy/verify_ledger.py site-state/ledger/ledger.log
 
 It compares the ledger with the receipts that the coordinator signed and with the root that it took last, both in site.db: a \
@@ -42,7 +48,11 @@ this ledger's root beside the coordinator's; `site-agent ledger accept` is the o
 The second is an independent program that needs Python only; both print the same root and the same totals. For the receipts:
   site-agent ledger receipts --out receipts.json
   python3 deploy/verify_ledger.py site-state/ledger/ledger.log \\
-      --receipts receipts.json --officer officer.key.pub";
+      --receipts receipts.json --officer officer.key.pub
+
+A checkpoint (`site-agent ledger checkpoint`) that was kept elsewhere shows whether what was recorded until then was changed, \
+also where ledger, database and chain were made anew. Give --key KEY as it was written down: the key on this machine is only as \
+good as this machine. The second program takes --checkpoint FILE and --proof FILE, always with --key KEY.";
 
 const RECEIPTS_EXAMPLES: &str = "\
 Example:
@@ -88,6 +98,8 @@ enum Command {
         /// Print JSON.
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        earlier: Earlier,
     },
     /// Write the coordinator's signed receipts to a file, for the independent verifier.
     #[command(after_long_help = RECEIPTS_EXAMPLES)]
@@ -101,6 +113,15 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Sign the head of the ledger: a small file to keep off this machine.
+    ///
+    /// It says how many records there are and what their Merkle root is, signed by this site's key for
+    /// ledger heads. A ledger that is cut or rewritten afterwards does not contain it.
+    #[command(after_long_help = heads::CHECKPOINT_EXAMPLES)]
+    Checkpoint(heads::Checkpoint),
+    /// Prove to somebody that the ledger has one record, without showing another one.
+    #[command(after_long_help = heads::PROVE_EXAMPLES)]
+    Prove(heads::Prove),
     /// Write the privacy officer's report: one printable page, in Chinese or English.
     ///
     /// What left, by run, round and kind, and to whom; who decided what; the policy, the waiver and the locks
@@ -121,8 +142,10 @@ enum Command {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     match &arguments.command {
         Command::Show { state, json, last } => show(&state.open_joined()?, *json, *last),
-        Command::Verify { state, json } => verify_and_print(&state.open_joined()?, *json),
+        Command::Verify { state, json, earlier } => verify_and_print(&state.open_joined()?, earlier, *json),
         Command::Receipts { state, out, json } => receipts::export(&state.open_joined()?, out, *json),
+        Command::Checkpoint(arguments) => heads::checkpoint(arguments),
+        Command::Prove(arguments) => heads::prove(arguments),
         Command::Report(arguments) => report::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
         Command::Reconcile(arguments) => reconcile::run(arguments),
@@ -159,21 +182,31 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
     Ok(())
 }
 
-fn verify_and_print(folder: &StateFolder, as_json: bool) -> Result<(), SiteError> {
+fn verify_and_print(folder: &StateFolder, earlier: &Earlier, as_json: bool) -> Result<(), SiteError> {
     let known = receipts::knowledge(folder)?;
     let (records, summary) = read(&folder.ledger())?;
     let beside = known.map(|known| receipts::compare(&records, &known)).unwrap_or_default();
-    let is_verified = beside.is_verified();
+    let compared = earlier.compare(folder, &records);
+    let is_verified = beside.is_verified() && compared.is_ok();
     if as_json {
-        print_json(&as_document(&records, &summary, &beside, is_verified))?;
-    } else if is_verified {
+        let mut document = as_document(&records, &summary, &beside, is_verified);
+        add_earlier(&mut document, &compared);
+        print_json(&document)?;
+    } else if let Ok(fitting) = &compared
+        && is_verified
+    {
         print_verified(&records, &summary, &beside);
+        print_earlier(fitting);
+        print_verdict(&beside);
     }
     for uncompared in &beside.compared.uncompared {
         eprintln!("note: {uncompared}");
     }
-    if is_verified {
-        return Ok(());
+    if beside.is_verified() {
+        return compared.map(drop);
+    }
+    if let Err(error) = compared {
+        eprintln!("and {error}");
     }
     print_roots(&records, &summary, &beside);
     let mut reasons = beside.reasons.into_iter();
@@ -243,7 +276,37 @@ fn print_verified(records: &[Record], summary: &Summary, beside: &Beside) {
             beside.decisions
         );
     }
-    if uncompared.is_empty() {
+}
+
+/// What was kept elsewhere: that it fits, or why it does not.
+fn add_earlier(document: &mut serde_json::Value, compared: &Result<Fitting, SiteError>) {
+    match compared {
+        Ok(Fitting { checkpoints, proofs, key: Some((key, _)) }) => {
+            document["earlier"] =
+                json!({ "checkpoints": checkpoints, "proofs": proofs, "verifier_key": key.to_text() });
+        }
+        Ok(Fitting { key: None, .. }) => {}
+        Err(error) => {
+            if let Some(reasons) = document["reasons"].as_array_mut() {
+                reasons.push(json!(error.to_string()));
+            }
+        }
+    }
+}
+
+/// What was kept elsewhere and fits.
+fn print_earlier(fitting: &Fitting) {
+    let Fitting { checkpoints, proofs, key: Some((key, is_given)) } = fitting else { return };
+    println!("earlier checkpoints {checkpoints} and proofs {proofs}: all fit");
+    if *is_given {
+        println!("signed by the given key {key}");
+    } else {
+        println!("signed by this machine's key {key}: compare it with the one that was written down");
+    }
+}
+
+fn print_verdict(beside: &Beside) {
+    if beside.compared.uncompared.is_empty() {
         println!("the ledger is intact");
     } else {
         println!("the ledger is intact as far as it could be compared");

@@ -1,8 +1,8 @@
 //! The site's identity on disk: its key, its certificate, the consortium's CA, and where the coordinator is.
 //!
 //! Used by `join`, which writes it once, by the gateway and by `status`. Key and certificate of a later
-//! renewal are in a folder beside them (`renewal`) and come first. Key files have mode 0600 and are in a
-//! folder that the worker cannot open.
+//! renewal are in a folder beside them (`renewal`) and come first; the key for ledger heads is `heads`'. Key
+//! files have mode 0600 and are in a folder that the worker cannot open.
 
 use std::fs;
 use std::path::Path;

@@ -181,6 +181,7 @@ common::texts! {
     BOOKS_TAKEN: "taken by the coordinator", "协调方已接收";
     TAKEN: "the first {} records, root {}", "前 {} 条记录，根 {}";
     TAKEN_NOTHING: "nothing yet", "尚无";
+    BOOKS_KEY: "verifier key of its heads", "台账头的验证密钥";
     RECEIPTS: "Receipts beside the ledger", "回执与台账的比对";
     OUTCOME: "outcome", "结果";
     COUNT: "receipts", "回执数";

@@ -2,6 +2,7 @@
 //! by `targets/`. Invariants checked: no panic; every record that comes out is whole (its parts name fields,
 //! its turns alternate); the report's counts are those of the items; nothing is read behind an error.
 
+pub mod decisions;
 pub mod messages;
 
 use std::io::Write as _;

@@ -1,11 +1,11 @@
 //! What comes from the other side of a line, or from a file that another program wrote, as any bytes: frames,
-//! terms, certificates, invitations, ledgers. Called by `targets/messages` and, on stable Rust, by
-//! `tests/it/mutated.rs`. Invariants checked: no panic; a message, a receipt or terms that are read are
-//! written again as the same bytes, so that none has two spellings; what is refused is refused with a
-//! sentence.
+//! terms, certificates, invitations, ledgers, their signed heads and proofs. Called by `targets/messages`
+//! and, on stable Rust, by `tests/it/mutated.rs`. Invariants checked: no panic; a message, a receipt, terms,
+//! a head or a proof that are read are written again as the same bytes, so that none has two spellings; what
+//! is refused is refused with a sentence.
 
-use certs::{Invitation, PeerCertificate, RequestedKey};
-use common::ledger::{self, Arrivals, ArrivalsWriter};
+use certs::{Invitation, LedgerKey, Note, PeerCertificate, RequestedKey};
+use common::ledger::{self, Arrivals, ArrivalsWriter, Checkpoint, InclusionProof};
 use common::run::SignedManifest;
 use common::wire::join::{JoinRequest, JoinResponse};
 use common::wire::message::{Envelope, Receipt, Response};
@@ -17,7 +17,7 @@ use serde::de::DeserializeOwned;
 pub type Target = fn(&[u8]) -> bool;
 
 /// Every kind of bytes, by its name, which is also that of the folder of its seeds.
-pub const TARGETS: [(&str, Target); 11] = [
+pub const TARGETS: [(&str, Target); 13] = [
     ("envelope", message::<Envelope>),
     ("response", message::<Response>),
     ("join_request", message::<JoinRequest>),
@@ -29,7 +29,14 @@ pub const TARGETS: [(&str, Target); 11] = [
     ("invitation", invitation),
     ("ledger", egress_ledger),
     ("arrivals", arrivals),
+    ("checkpoint", checkpoint),
+    ("proof", proof),
 ];
+
+/// The key under the heads of the seeds; no site has it.
+pub const LEDGER_KEY: &str = "consilium-ledger-key IiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiIiI=";
+/// The ledger of the seeds.
+pub const LEDGER_NAME: &str = "consilium/abababababababab/cardiology";
 
 /// The body of a frame. Returns whether it was one.
 fn message<T: Serialize + DeserializeOwned>(bytes: &[u8]) -> bool {
@@ -136,6 +143,39 @@ fn written(arrivals: &Arrivals) -> Result<Vec<u8>, ledger::ArrivalsError> {
         writer.frame(frame)?;
     }
     writer.finish(&arrivals.signature)
+}
+
+/// The head in a note that the key of the seeds signed.
+fn head(bytes: &[u8]) -> Result<Checkpoint, String> {
+    let words = |error: &dyn std::fmt::Display| error.to_string();
+    let key = LedgerKey::from_text(LEDGER_KEY).and_then(|key| key.verifier(LEDGER_NAME));
+    let key = key.map_err(|error| words(&error))?;
+    let note = Note::parse(bytes).map_err(|error| words(&error))?;
+    let text = note.verify(&key).map_err(|error| words(&error))?;
+    let found = Checkpoint::parse(text).map_err(|error| words(&error))?;
+    assert_eq!(found.to_string(), text, "a second spelling");
+    Ok(found)
+}
+
+fn checkpoint(bytes: &[u8]) -> bool {
+    // Nobody signed anything but the seeds.
+    head(bytes).map_or_else(|error| is_a_sentence(&error), |found| found.head.size == 4)
+}
+
+fn proof(bytes: &[u8]) -> bool {
+    let found = match InclusionProof::parse(bytes) {
+        Ok(found) => found,
+        Err(error) => return is_a_sentence(&error),
+    };
+    assert_eq!(found.to_text().as_bytes(), bytes, "a second spelling");
+    match head(found.note.as_bytes()).map(|head| found.holds(&head.head)) {
+        Ok(Ok(record)) => {
+            assert_eq!(record.sequence, found.index);
+            true
+        }
+        Ok(Err(error)) => is_a_sentence(&error),
+        Err(error) => is_a_sentence(&error),
+    }
 }
 
 fn is_a_sentence(error: &dyn std::fmt::Display) -> bool {

@@ -22,6 +22,7 @@ use common::wire::numbers::{LossMilli, RoundedCount};
 use common::wire::{codec, frame};
 use serde::Serialize;
 
+use super::letters;
 use crate::support::repository;
 
 const RUN: RunId = RunId([7; 8]);
@@ -40,6 +41,13 @@ fn write_fuzz_seeds_of_messages() -> Result<()> {
     write(&folder, "receipt", 0, &codec::encode(&receipt())?)?;
     write(&folder, "ledger", 0, &ledger()?)?;
     write(&folder, "arrivals", 0, &arrivals()?)?;
+    write(&folder, "checkpoint", 0, letters::checkpoint(&ledger()?)?.as_bytes())?;
+    for index in [0, 3] {
+        write(&folder, "proof", index, letters::proof(&ledger()?, index)?.as_bytes())?;
+    }
+    for (name, number, bytes) in letters::decisions(manifest())? {
+        write(&folder, name, number, &bytes)?;
+    }
     let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64] };
     write(&folder, "manifest", 0, &signed.to_bytes()?)?;
     if !folder.join("certificate/0").exists() {

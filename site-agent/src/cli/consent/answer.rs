@@ -18,7 +18,7 @@ use crate::waiver::key_error;
 /// The answer.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct Answer {
+pub struct Answer {
     version: u16,
     site: SiteId,
     about: Answered,
@@ -31,7 +31,7 @@ pub(in crate::cli) struct Answer {
 /// What was decided.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(in crate::cli) enum Answered {
+pub enum Answered {
     Run { run: RunId, terms: Digest, decision: Wish },
     Policy { policy: Digest },
 }
@@ -52,7 +52,7 @@ impl Answer {
     ///
     /// # Errors
     /// What signing says.
-    pub(in crate::cli) fn sign(key: &OfficerKey, site: SiteId, subject: &Subject) -> Result<Self, SiteError> {
+    pub fn sign(key: &OfficerKey, site: SiteId, subject: &Subject) -> Result<Self, SiteError> {
         let signature = key.sign(&subject.statement(&site)).map_err(key_error)?;
         Ok(Self {
             version: VERSION,
@@ -67,7 +67,7 @@ impl Answer {
     ///
     /// # Errors
     /// `Internal` when it cannot be written as JSON.
-    pub(in crate::cli) fn to_bytes(&self) -> Result<Vec<u8>, SiteError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SiteError> {
         let mut bytes = serde_json::to_vec(self).map_err(|error| SiteError::Internal(error.to_string()))?;
         bytes.push(b'\n');
         Ok(bytes)
@@ -77,7 +77,7 @@ impl Answer {
     ///
     /// # Errors
     /// `Data`, with what is wrong; `Io`.
-    pub(in crate::cli) fn accept(
+    pub fn accept(
         path: &Path,
         site: &SiteId,
         subject: &Subject,
@@ -92,7 +92,11 @@ impl Answer {
         Self::check(&bytes, site, subject, trusted).map_err(named)
     }
 
-    fn check(
+    /// As [`Self::accept`], of a file's bytes.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn check(
         bytes: &[u8],
         site: &SiteId,
         subject: &Subject,

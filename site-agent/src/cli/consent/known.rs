@@ -126,7 +126,7 @@ impl Known {
 ///
 /// # Errors
 /// `Io`.
-pub(super) fn read_bounded(path: &Path, most: u64) -> Result<Option<Vec<u8>>, SiteError> {
+pub(in crate::cli) fn read_bounded(path: &Path, most: u64) -> Result<Option<Vec<u8>>, SiteError> {
     // A person may name a link; what the gateway keeps has none.
     let place = std::fs::canonicalize(path).map_err(|source| SiteError::unreadable(path, source))?;
     match files::read(&place, most) {

@@ -24,14 +24,15 @@ pub(in crate::cli) const VERSION: u16 = 1;
 /// What a person may decide about a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub(in crate::cli) enum Wish {
+pub enum Wish {
     Approve,
     Decline,
     Withdraw,
 }
 
 impl Wish {
-    pub(in crate::cli) fn choice(self) -> Choice {
+    #[must_use]
+    pub fn choice(self) -> Choice {
         match self {
             Self::Approve => Choice::Approved,
             Self::Decline => Choice::Declined,
@@ -40,7 +41,8 @@ impl Wish {
     }
 
     /// What the question before it says.
-    pub(in crate::cli) fn question(self, run: RunId) -> String {
+    #[must_use]
+    pub fn question(self, run: RunId) -> String {
         match self {
             Self::Approve => format!("this site takes part in run {run} on exactly these terms"),
             Self::Decline => format!("this site does not take part in run {run}"),
@@ -52,50 +54,51 @@ impl Wish {
 /// The request.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct Request {
+pub struct Request {
     version: u16,
     /// Whose decision it is.
-    pub(in crate::cli) site: SiteId,
-    pub(in crate::cli) about: Asked,
+    pub site: SiteId,
+    pub about: Asked,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
-pub(in crate::cli) enum Asked {
+pub enum Asked {
     Run(RunAsked),
     Policy(PolicyAsked),
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct RunAsked {
-    pub(in crate::cli) decision: Wish,
+pub struct RunAsked {
+    pub decision: Wish,
     /// The file of terms, signature included.
-    pub(in crate::cli) terms: String,
+    pub terms: String,
     /// The coordinator's key, as this site knows it.
-    pub(in crate::cli) receipt_key: Digest,
+    pub receipt_key: Digest,
     /// Of this site's policy, for the words.
-    pub(in crate::cli) update_mantissa_bits: u32,
-    pub(in crate::cli) overlap: bool,
+    pub update_mantissa_bits: u32,
+    pub overlap: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(in crate::cli) struct PolicyAsked {
+pub struct PolicyAsked {
     /// Its canonical text.
-    pub(in crate::cli) policy: String,
+    pub policy: String,
 }
 
 /// What a request comes to when it is read: what to show, and what to sign.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::cli) enum Subject {
+pub enum Subject {
     Run { manifest: Box<RunManifest>, digest: Digest, wish: Wish },
     Policy(PolicyConfig),
 }
 
 impl Subject {
     /// The bytes that the officer signs for a site.
-    pub(in crate::cli) fn statement(&self, site: &SiteId) -> Vec<u8> {
+    #[must_use]
+    pub fn statement(&self, site: &SiteId) -> Vec<u8> {
         match self {
             Self::Run { manifest, digest, wish } => {
                 statement(site, &RunDecision::new(manifest.run, *digest, wish.choice()))
@@ -106,7 +109,8 @@ impl Subject {
 }
 
 impl Request {
-    pub(in crate::cli) fn new(site: SiteId, about: Asked) -> Self {
+    #[must_use]
+    pub fn new(site: SiteId, about: Asked) -> Self {
         Self { version: VERSION, site, about }
     }
 
@@ -114,7 +118,7 @@ impl Request {
     ///
     /// # Errors
     /// `Internal` when it cannot be written as JSON.
-    pub(in crate::cli) fn to_bytes(&self) -> Result<Vec<u8>, SiteError> {
+    pub fn to_bytes(&self) -> Result<Vec<u8>, SiteError> {
         let mut bytes = serde_json::to_vec(self).map_err(|error| SiteError::Internal(error.to_string()))?;
         bytes.push(b'\n');
         Ok(bytes)
@@ -124,14 +128,18 @@ impl Request {
     ///
     /// # Errors
     /// `Data`, with what is wrong; `Io`.
-    pub(in crate::cli) fn read(path: &Path) -> Result<(Self, Subject), SiteError> {
+    pub fn read(path: &Path) -> Result<(Self, Subject), SiteError> {
         let named = |reason: String| refused(format!("{} is no request: {reason}", path.display()));
         let bytes = read_bounded(path, REQUEST_BYTES_MAX)?
             .ok_or_else(|| named(format!("it is no file of at most {REQUEST_BYTES_MAX} bytes")))?;
         Self::parse(&bytes).map_err(named)
     }
 
-    fn parse(bytes: &[u8]) -> Result<(Self, Subject), String> {
+    /// As [`Self::read`], of a file's bytes.
+    ///
+    /// # Errors
+    /// What is wrong, in words.
+    pub fn parse(bytes: &[u8]) -> Result<(Self, Subject), String> {
         let request: Self =
             serde_json::from_slice(bytes).map_err(|error| format!("it cannot be read ({error})"))?;
         if request.version != VERSION {

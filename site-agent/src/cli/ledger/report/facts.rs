@@ -118,6 +118,8 @@ pub(super) struct Ledger {
     pub(super) last: Option<String>,
     /// What the coordinator took last.
     pub(super) taken: Option<Head>,
+    /// What heads of this ledger are verified with; none where the site has no key for them.
+    pub(super) verifier_key: Option<String>,
     pub(super) receipts: Receipts,
     /// What the privacy officer accepted of it.
     pub(super) acceptances: Newest<Acceptance>,

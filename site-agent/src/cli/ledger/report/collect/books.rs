@@ -14,6 +14,7 @@ use crate::cli::ledger::report::facts::{Acceptance, Head, Ledger, Newest, Receip
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
+use crate::gateway::heads::Signer;
 use crate::limits::REPORT_NOTES_MAX;
 use crate::paths::StateFolder;
 
@@ -65,6 +66,8 @@ impl Books {
         }
         let at = |record: Option<&Record>| record.map(|record| table::utc(record.time_ms));
         let taken = self.known.as_ref().and_then(|known| known.taken);
+        // A site without a key has a report, too.
+        let key = Signer::load(&known.folder.identity()).and_then(|signer| signer.verifier()).ok();
         Ok(Ledger {
             verified: self.broken.is_none() && self.beside.is_verified(),
             broken: self.broken.clone(),
@@ -77,6 +80,7 @@ impl Books {
             first: at(self.records.first()),
             last: at(self.records.last()),
             taken: taken.map(|head| Head { records: head.size, root: head.root.to_string() }),
+            verifier_key: key.map(|key| key.to_text()),
             receipts: self.receipts(),
             acceptances: acceptances(known)?,
             ..Ledger::default()

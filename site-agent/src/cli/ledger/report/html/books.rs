@@ -18,6 +18,9 @@ pub(super) fn ledger(page: &Page<'_>) -> String {
         (w::BOOKS_ROOT, code(&ledger.root)),
         (w::BOOKS_TAKEN, taken),
     ];
+    if let Some(key) = &ledger.verifier_key {
+        pairs.push((w::BOOKS_KEY, code(key)));
+    }
     if let (Some(first), Some(last)) = (&ledger.first, &ledger.last) {
         pairs.push((w::BOOKS_TIME, page.with(w::FROM_TO, &[first, last])));
     }

@@ -98,6 +98,7 @@ fn facts() -> Facts {
             frames: 10,
             bytes: 1_235_000,
             root: "56".repeat(32),
+            verifier_key: Some("consilium/00/site+12345678+AQID".into()),
             receipts: Receipts { fit: 1, ..Receipts::default() },
             ..Ledger::default()
         },
@@ -209,6 +210,7 @@ fn what_is_missing_or_strange_is_named_in_words() {
     }
     facts.officer = Some("consilium-officer-public-key 12".into());
     assert!(render(&facts, Language::En).contains("--officer officer.key.pub"));
+    assert!(render(&facts, Language::En).contains("<code>consilium/00/site+12345678+AQID</code>"));
     facts.locks.missing = vec!["seccomp".into()];
     facts.recipient.peers[0].authority.clone_from(&facts.recipient.authority);
     let html = render(&facts, Language::En);

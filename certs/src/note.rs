@@ -1,0 +1,187 @@
+//! Signed notes (C2SP signed-note, as golang.org/x/mod/sumdb/note writes them): a text, an empty line, and
+//! a line for each signature. The heads of a site's ledger are such notes.
+//!
+//! Called by the site agent, which signs heads and verifies old ones, years later too; the Python program
+//! `deploy/verify_ledger.py` reads the same. Invariants: a note that a key verifies was signed by it as it
+//! stands; signatures of keys that nobody asks for are ignored, as the specification wants; nothing of a
+//! note makes this panic.
+
+use std::fmt;
+
+use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
+use data_encoding::{BASE64, HEXLOWER};
+use sha2::{Digest as _, Sha256};
+
+use crate::error::CertError;
+use crate::limits::{NOTE_BYTES_MAX, NOTE_NAME_BYTES_MAX, NOTE_SIGNATURES_MAX};
+
+/// The kind of signature: plain Ed25519 over the text.
+const ED25519_KIND: u8 = 1;
+/// How a signature line begins.
+const LINE_START: &str = "\u{2014} ";
+
+/// What a note is verified with: the key's name, and the public key.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    public: [u8; 32],
+}
+
+impl VerifierKey {
+    /// From the key's name and its 32 bytes (RFC 8032 encoding).
+    ///
+    /// # Errors
+    /// [`CertError::VerifierKey`] for a name that no key may have.
+    pub fn new(name: &str, public: [u8; 32]) -> Result<Self, CertError> {
+        if is_name(name) { Ok(Self { name: name.to_owned(), public }) } else { Err(CertError::VerifierKey) }
+    }
+
+    /// Reads `NAME+ID+KEY`, as [`Self::to_text`] writes it; surrounding white space is forgiven.
+    ///
+    /// # Errors
+    /// [`CertError::VerifierKey`] for another text, and for one whose id is not that of its key.
+    pub fn parse(text: &str) -> Result<Self, CertError> {
+        let mut parts = text.trim().splitn(3, '+');
+        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
+            return Err(CertError::VerifierKey);
+        };
+        let bytes = decoded(key).ok_or(CertError::VerifierKey)?;
+        let Some((&ED25519_KIND, public)) = bytes.split_first() else { return Err(CertError::VerifierKey) };
+        let key = Self::new(name, public.try_into().map_err(|_| CertError::VerifierKey)?)?;
+        if HEXLOWER.encode(&key.id()) == id { Ok(key) } else { Err(CertError::VerifierKey) }
+    }
+
+    /// `NAME+ID+KEY`: the id as 8 hexadecimal digits, the key as base64 of its kind and its 32 bytes.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let key = BASE64.encode(&self.kind_and_key());
+        format!("{}+{}+{key}", self.name, HEXLOWER.encode(&self.id()))
+    }
+
+    /// The key's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The first four bytes of SHA-256(name, newline, kind, key): a hint as to which key signed.
+    #[must_use]
+    pub fn id(&self) -> [u8; 4] {
+        let hash: [u8; 32] = Sha256::new()
+            .chain_update(&self.name)
+            .chain_update(b"\n")
+            .chain_update(self.kind_and_key())
+            .finalize()
+            .into();
+        [hash[0], hash[1], hash[2], hash[3]]
+    }
+
+    fn kind_and_key(&self) -> Vec<u8> {
+        [&[ED25519_KIND][..], &self.public].concat()
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.to_text())
+    }
+}
+
+/// A note as it was read: nothing of it is believed before a key verifies it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<NoteSignature>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct NoteSignature {
+    name: String,
+    id: [u8; 4],
+    signature: Vec<u8>,
+}
+
+impl Note {
+    /// Reads a note.
+    ///
+    /// # Errors
+    /// [`CertError::Note`], with what is wrong.
+    pub fn parse(bytes: &[u8]) -> Result<Self, CertError> {
+        let wrong = |reason| Err(CertError::Note { reason });
+        if bytes.len() > NOTE_BYTES_MAX {
+            return wrong("it is too long");
+        }
+        let Ok(whole) = std::str::from_utf8(bytes) else { return wrong("it is not UTF-8") };
+        if whole.chars().any(|character| character < ' ' && character != '\n') {
+            return wrong("it has control characters");
+        }
+        let Some(at) = whole.rfind("\n\n") else {
+            return wrong("it has no empty line before its signatures");
+        };
+        let (text, lines) = (&whole[..=at], &whole[at + 2..]);
+        let Some(lines) = lines.strip_suffix('\n') else { return wrong("its last line has no end") };
+        let mut signatures = Vec::new();
+        for line in lines.split('\n') {
+            let Some(signature) = NoteSignature::parse(line) else {
+                return wrong("a line after its empty line is no signature");
+            };
+            signatures.push(signature);
+            if signatures.len() > NOTE_SIGNATURES_MAX {
+                return wrong("it has too many signatures");
+            }
+        }
+        Ok(Self { text: text.to_owned(), signatures })
+    }
+
+    /// The text, if this key signed it. Other signatures are not looked at.
+    ///
+    /// # Errors
+    /// [`CertError::NoteSignature`] where there is no signature of this key, or one that does not hold.
+    pub fn verify(&self, key: &VerifierKey) -> Result<&str, CertError> {
+        let id = key.id();
+        let mut found = false;
+        for signature in &self.signatures {
+            if signature.name != key.name || signature.id != id {
+                continue;
+            }
+            UnparsedPublicKey::new(&ED25519, &key.public)
+                .verify(self.text.as_bytes(), &signature.signature)
+                .map_err(|_| CertError::NoteSignature)?;
+            found = true;
+        }
+        if found { Ok(&self.text) } else { Err(CertError::NoteSignature) }
+    }
+}
+
+impl NoteSignature {
+    fn parse(line: &str) -> Option<Self> {
+        let (name, encoded) = line.strip_prefix(LINE_START)?.split_once(' ')?;
+        let bytes = decoded(encoded)?;
+        let (id, signature) = bytes.split_first_chunk::<4>()?;
+        (is_name(name) && !signature.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            id: *id,
+            signature: signature.to_vec(),
+        })
+    }
+}
+
+/// The note of a text, with one signature, which [`crate::ledger_key`] made.
+pub(crate) fn to_text(text: &str, key: &VerifierKey, signature: &[u8]) -> String {
+    let encoded = BASE64.encode(&[&key.id()[..], signature].concat());
+    format!("{text}\n{LINE_START}{} {encoded}\n", key.name)
+}
+
+/// The bytes of a base64 text in its one spelling: the library also takes several of them, end to end.
+fn decoded(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
+}
+
+/// Not empty, without a space or a plus.
+fn is_name(name: &str) -> bool {
+    let is_inside = |character: char| !character.is_whitespace() && character != '+' && character >= ' ';
+    !name.is_empty() && name.len() <= NOTE_NAME_BYTES_MAX && name.chars().all(is_inside)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,162 @@
+//! `site-agent ledger checkpoint` and `prove`: a signed head of the ledger, and the proof that one record is
+//! under it. Offline. Run by `cli::ledger`. Invariants: no head is signed of a ledger that `ledger verify`
+//! refuses; no file is replaced unless that is asked for.
+
+use std::path::{Path, PathBuf};
+
+use common::durable;
+use common::ledger::{InclusionProof, Record, Summary, prover};
+use common::wire::message::LedgerHead;
+use serde_json::json;
+
+use super::receipts;
+use crate::cli::support::{State, tell};
+use crate::error::SiteError;
+use crate::gateway::heads::Signer;
+use crate::paths::StateFolder;
+
+pub(super) const CHECKPOINT_EXAMPLES: &str = "\
+Examples:
+  site-agent ledger checkpoint --key             # once, on paper
+  site-agent ledger checkpoint --out 2026-11.checkpoint
+
+  Later, and years later:
+  site-agent ledger verify --checkpoint 2026-11.checkpoint
+
+The file is a C2SP tlog-checkpoint: the ledger's name, its number of records, its root, and a signature by a key of this \
+site that signs nothing else. Keep it, and the verifier key, off this machine: with both anybody can tell later whether \
+what was recorded until today was changed. Whoever holds this machine can sign another head; they cannot change the one \
+that you took away.";
+
+pub(super) const PROVE_EXAMPLES: &str = "\
+Example:
+  site-agent ledger prove 412 --out 412.tlog-proof
+  python3 deploy/verify_ledger.py --proof 412.tlog-proof --key KEY
+
+The file (C2SP tlog-proof) holds that one record, a signed head of the ledger and the hashes between them: it shows \
+nothing of any other record. `ledger show` has the numbers.";
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Checkpoint {
+    #[command(flatten)]
+    state: State,
+    /// The file to write [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it is there.
+    #[arg(long, requires = "out")]
+    replace: bool,
+    /// Only print the verifier key, which is needed to check the file: NAME+ID+KEY.
+    #[arg(long, conflicts_with_all = ["out", "json"])]
+    key: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, clap::Args)]
+pub(super) struct Prove {
+    /// The record's number, as `ledger show` prints it.
+    #[arg(value_name = "SEQ")]
+    sequence: u64,
+    #[command(flatten)]
+    state: State,
+    /// The file to write [default: standard output].
+    #[arg(long, value_name = "FILE")]
+    out: Option<PathBuf>,
+    /// Replace the file if it is there.
+    #[arg(long, requires = "out")]
+    replace: bool,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+/// Signs the head of the ledger as it is now.
+pub(super) fn checkpoint(arguments: &Checkpoint) -> Result<(), SiteError> {
+    let folder = arguments.state.open_joined()?;
+    let signer = Signer::load(&folder.identity())?;
+    let key = signer.verifier()?.to_text();
+    if arguments.key {
+        println!("{key}");
+        return Ok(());
+    }
+    let (_, head) = verified(&folder)?;
+    let note = signer.sign(head)?;
+    let path = write(arguments.out.as_deref(), arguments.replace, &note)?;
+    let document = json!({
+        "size": head.size,
+        "root": head.root.to_string(),
+        "verifier_key": key,
+        "path": path,
+        "checkpoint": note,
+    });
+    tell(arguments.json, &document, || match path {
+        Some(path) => {
+            println!("wrote {path}: {} records, root {}", head.size, head.root);
+            println!("verifier key {key}");
+        }
+        None => print!("{note}"),
+    })
+}
+
+/// Proves that the ledger has a record, under a head that is signed for it.
+pub(super) fn prove(arguments: &Prove) -> Result<(), SiteError> {
+    let folder = arguments.state.open_joined()?;
+    let signer = Signer::load(&folder.identity())?;
+    let key = signer.verifier()?.to_text();
+    let (records, head) = verified(&folder)?;
+    let index = arguments.sequence;
+    let found = usize::try_from(index).ok().and_then(|at| records.get(at));
+    let Some(record) = found else {
+        let sentence = format!("the ledger has {} records, and none with the number {index}", head.size);
+        return Err(SiteError::data(&sentence, "`site-agent ledger show` prints the numbers"));
+    };
+    let line = |record: &Record| record.to_line().map_err(|error| SiteError::Internal(error.to_string()));
+    let mut prover = prover(index, head.size);
+    for record in &records {
+        prover.line(&line(record)?);
+    }
+    let proof =
+        InclusionProof { index, line: line(record)?, hashes: prover.proof(), note: signer.sign(head)? };
+    let text = proof.to_text();
+    let path = write(arguments.out.as_deref(), arguments.replace, &text)?;
+    let document = json!({
+        "sequence": index,
+        "size": head.size,
+        "root": head.root.to_string(),
+        "hashes": proof.hashes.len(),
+        "verifier_key": key,
+        "path": path,
+        "proof": text,
+    });
+    tell(arguments.json, &document, || match path {
+        Some(path) => {
+            println!("wrote {path}: record {index} of {}, root {}", head.size, head.root);
+            println!("verifier key {key}");
+        }
+        None => print!("{text}"),
+    })
+}
+
+/// The records and the head, of a ledger that `ledger verify` takes.
+fn verified(folder: &StateFolder) -> Result<(Vec<Record>, LedgerHead), SiteError> {
+    let known = receipts::knowledge(folder)?;
+    let (records, Summary { records: size, root, .. }) = receipts::read(&folder.ledger())?;
+    let beside = known.map(|known| receipts::compare(&records, &known)).unwrap_or_default();
+    if let Some(reason) = beside.reasons.into_iter().next() {
+        return Err(SiteError::LedgerBehind { path: folder.ledger(), reason });
+    }
+    if beside.is_refused { Err(SiteError::LedgerRefused) } else { Ok((records, LedgerHead { size, root })) }
+}
+
+/// Writes the file, where one is wanted. Returns its name.
+fn write(out: Option<&Path>, replace: bool, text: &str) -> Result<Option<String>, SiteError> {
+    let Some(out) = out else { return Ok(None) };
+    if out.exists() && !replace {
+        let sentence = format!("{} exists already", out.display());
+        return Err(SiteError::data(&sentence, "choose another name, or add --replace"));
+    }
+    durable::write(out, text.as_bytes(), durable::ORDINARY).map_err(SiteError::at(out))?;
+    Ok(Some(out.display().to_string()))
+}

@@ -1,0 +1,11 @@
+//! Any bytes as a request to the officer, an answer, a policy or an `agent.toml`: the first byte says as
+//! which. Run by `deploy/fuzz`.
+#![no_main]
+
+use fuzz::decisions::TARGETS;
+
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
+    if let Some((first, rest)) = bytes.split_first() {
+        TARGETS[usize::from(*first) % TARGETS.len()].1(rest);
+    }
+});

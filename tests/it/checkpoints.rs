@@ -1,0 +1,165 @@
+//! Signed heads of a ledger, with real processes: what was taken away after a run fits the ledger ever after,
+//! and names what was cut or rewritten, also where the database went with it; both verifiers say the same.
+//! Run by `cargo test`.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use common::id::Digest;
+use serde_json::Value;
+use tests::consortium::Consortium;
+use tests::failure::Failure;
+use tests::wait::{self, Interrupt};
+
+use crate::reconcile::forged;
+use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish, repository};
+
+/// What a verifier says: exit code, and its words on both channels.
+type Said = (Option<i32>, String);
+
+fn site(consortium: &Consortium, arguments: &[&str]) -> Result<Said> {
+    let finished = consortium.sites[0].run(arguments, COMMAND_WITHIN)?;
+    Ok((finished.code(), format!("{}{}", finished.stdout, finished.stderr)))
+}
+
+/// `None` where there is no Python 3.
+fn python(arguments: &[&str]) -> Option<Said> {
+    let program = repository().join("deploy/verify_ledger.py");
+    let Ok(output) = Command::new("python3").arg(program).args(arguments).output() else {
+        eprintln!("SKIPPED the second verifier, deploy/verify_ledger.py: no python3 here");
+        return None;
+    };
+    let text = [output.stdout, output.stderr].concat();
+    Some((output.status.code(), String::from_utf8_lossy(&text).into_owned()))
+}
+
+/// Both verifiers end with this code and say these words.
+fn both_say(consortium: &Consortium, earlier: &[&str], code: i32, words: &str) -> Result<()> {
+    let ours = site(consortium, &[&["ledger", "verify"], earlier].concat())?;
+    ensure!(ours.0 == Some(code) && ours.1.contains(words), "{words}: {ours:?}");
+    let ledger = consortium.sites[0].state().join("ledger/ledger.log");
+    let ledger = ledger.to_str().context("a UTF-8 path")?;
+    if let Some(theirs) = python(&[&[ledger], earlier].concat()) {
+        ensure!(theirs.0 == Some(code) && theirs.1.contains(words), "{words}: {theirs:?}");
+    }
+    Ok(())
+}
+
+/// The head that a checkpoint's JSON says.
+fn checkpoint(consortium: &Consortium, file: &str) -> Result<(usize, String)> {
+    let document = site(consortium, &["ledger", "checkpoint", "--out", file, "--json"])?;
+    ensure!(document.0 == Some(0), "{}", document.1);
+    let document: Value = serde_json::from_str(&document.1)?;
+    let size = document["size"].as_u64().context("a size")?;
+    Ok((usize::try_from(size)?, document["verifier_key"].as_str().context("a key")?.to_owned()))
+}
+
+#[test]
+fn a_head_that_was_taken_away_names_what_was_cut_or_rewritten_later() -> Result<()> {
+    let small = Small::new(&Wish { sites: 2, rounds: 1, ..Wish::default() })?;
+    let mut consortium = small.start()?;
+    let path = |name: &str| small.folder.path().join(name).to_string_lossy().into_owned();
+    let (first, second, proof) = (path("first"), path("second"), path("412.tlog-proof"));
+    let (early, key) = checkpoint(&consortium, &first)?;
+    let run = consortium.launch(&small.run_file)?;
+    consortium.wait_published(&run, RUN_WITHIN)?;
+    consortium.sites[0].stop();
+    let (late, same_key) = checkpoint(&consortium, &second)?;
+    ensure!(same_key == key && early < late, "{early}, {late}");
+    let said = site(&consortium, &["ledger", "checkpoint", "--key"])?;
+    assert_eq!(said, (Some(0), format!("{key}\n")));
+    let again = site(&consortium, &["ledger", "checkpoint", "--out", &second])?;
+    ensure!(again.0 == Some(1) && again.1.contains("exists already"), "{}", again.1);
+
+    let ledger = consortium.sites[0].state().join("ledger/ledger.log");
+    let genuine = fs::read_to_string(&ledger)?;
+    let chunk = genuine.lines().position(|line| line.contains("\"kind\":\"chunk\"")).context("a chunk")?;
+    ensure!((early..late).contains(&chunk), "the chunk {chunk} is between {early} and {late}");
+    let made = site(&consortium, &["ledger", "prove", &chunk.to_string(), "--out", &proof])?;
+    ensure!(made.0 == Some(0), "{}", made.1);
+    let absent = site(&consortium, &["ledger", "prove", &late.to_string()])?;
+    ensure!(absent.0 == Some(1) && absent.1.contains("none with the number"), "{}", absent.1);
+    let heads = ["--checkpoint", &first, "--checkpoint", &second, "--key", &key];
+    both_say(
+        &consortium,
+        &[&heads[..], &["--proof", &proof]].concat(),
+        0,
+        "checkpoints 2 and proofs 1: all fit",
+    )?;
+    // Without the ledger, as somebody else has it.
+    if let Some(alone) = python(&["--proof", &proof, "--key", &key]) {
+        let line = genuine.lines().nth(chunk).context("a line")?;
+        ensure!(alone.0 == Some(0) && alone.1.starts_with(line), "{alone:?}");
+    }
+
+    rewritten(&consortium, &ledger, &genuine, (early, late), chunk, &heads)?;
+    let other_key = a_site_that_joined_before_gets_a_key(&mut consortium, &key)?;
+    // The new key did not sign what was taken away; the one on paper did.
+    let by_own = site(&consortium, &["ledger", "verify", "--checkpoint", &second])?;
+    ensure!(by_own.0 == Some(1) && by_own.1.contains("no signature of this key"), "{}", by_own.1);
+    both_say(&consortium, &heads, 0, "all fit")?;
+    assert_ne!(key, other_key);
+    consortium.stop();
+    Ok(())
+}
+
+/// Forgeries with a good chain, and without the database that knows better.
+fn rewritten(
+    consortium: &Consortium,
+    ledger: &Path,
+    genuine: &str,
+    (early, late): (usize, usize),
+    chunk: usize,
+    heads: &[&str],
+) -> Result<()> {
+    let database = consortium.sites[0].state().join("site.db");
+    let aside = database.with_extension("aside");
+    fs::rename(&database, &aside)?;
+    fs::write(ledger, forged(genuine, |records| records[chunk].sha256 = Digest([7; 32]).to_string())?)?;
+    both_say(consortium, &[], 0, "the ledger is intact")?;
+    let named = match late - 1 - early {
+        0 => format!("record {early} is not what it was"),
+        _ => format!("a record from {early} to {} is not what it was", late - 1),
+    };
+    both_say(consortium, heads, 1, &named)?;
+    let document =
+        consortium.sites[0].run(&[&["ledger", "verify", "--json"], heads].concat(), COMMAND_WITHIN)?;
+    let document: Value = serde_json::from_str(&document.stdout)?;
+    let reason = document["reasons"][0].as_str().unwrap_or_default();
+    ensure!(document["verified"] == false && reason.contains(&named), "{document}");
+    // A record left out: in front of the first head, so that this one names it.
+    fs::write(ledger, forged(genuine, |records| drop(records.remove(0)))?)?;
+    both_say(consortium, heads, 1, "is not what it was when the checkpoint of")?;
+    fs::write(ledger, forged(genuine, |records| records.truncate(chunk))?)?;
+    both_say(consortium, heads, 1, &format!("records {chunk} to {} are not there", late - 1))?;
+    fs::write(ledger, genuine)?;
+    fs::rename(&aside, &database)?;
+    // With the database no head is signed of a ledger that lacks what it knows.
+    fs::write(ledger, forged(genuine, |records| records.truncate(chunk))?)?;
+    let refused = site(consortium, &["ledger", "checkpoint"])?;
+    ensure!(refused.0 == Some(1) && refused.1.contains("behind what is known"), "{}", refused.1);
+    fs::write(ledger, genuine)?;
+    Ok(())
+}
+
+/// The key is made when the agent starts, for its owner alone, and the agent says so. Returns its verifier.
+fn a_site_that_joined_before_gets_a_key(consortium: &mut Consortium, key: &str) -> Result<String> {
+    let file = consortium.sites[0].state().join("identity/ledger.key");
+    fs::remove_file(&file)?;
+    let none = site(consortium, &["ledger", "checkpoint"])?;
+    ensure!(none.0 == Some(1) && none.1.contains("no key for the heads"), "{}", none.1);
+    consortium.start_site(0, &[])?;
+    let (within, pause) = (COMMAND_WITHIN, Duration::from_millis(50));
+    wait::until("the key", within, pause, consortium.logs(), &Interrupt::default(), || {
+        Ok::<_, Failure>(file.exists().then_some(()))
+    })?;
+    consortium.sites[0].stop();
+    assert_eq!(fs::metadata(&file)?.permissions().mode() & 0o777, 0o600);
+    let made = site(consortium, &["ledger", "checkpoint", "--key"])?;
+    ensure!(made.0 == Some(0) && made.1.trim_end() != key, "{}", made.1);
+    Ok(made.1.trim_end().to_owned())
+}
