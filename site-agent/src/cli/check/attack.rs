@@ -10,9 +10,9 @@
 //!   -> rows
 //! ```
 //!
-//! Invariants: nothing of the site's state is written, and of its files nothing is read; a suite takes
-//! seconds, a few megabytes of disk, and leaves nothing behind; each line is what was tried now, on this
-//! machine.
+//! Invariants: nothing of the site's state is written, and no record is read; a suite takes seconds, at most
+//! 20 MiB of disk (two files of a log, one of 4 MiB, forged updates of 128 KiB), and leaves nothing behind;
+//! each line is what was tried now, on this machine.
 
 use sandbox::LockReport;
 use serde_json::json;

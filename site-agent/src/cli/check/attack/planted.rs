@@ -50,7 +50,7 @@ const PLANTED: [(&str, Put); 6] = [
 /// `Internal` when a worker cannot be started, `Io` when the field cannot be prepared.
 pub(super) fn try_all(field: &Field, forge: &Forge) -> Result<Vec<Row>, SiteError> {
     let mut round = 1000;
-    let update = in_place(field, "have the gateway open what is no file: the update", |put| {
+    let update = in_place("have the gateway open what is no file: the update", |put| {
         round += 1;
         let key = RoundKey { round: Round(round), ..KEY };
         let path = forge.raw(key);
@@ -65,7 +65,7 @@ pub(super) fn try_all(field: &Field, forge: &Forge) -> Result<Vec<Row>, SiteErro
             Outcome::Held => Err("the check waits for it".to_owned()),
         })
     });
-    let points = in_place(field, "have the gateway open what is no file: the points", |put| {
+    let points = in_place("have the gateway open what is no file: the points", |put| {
         let path = raw_points_path(field.folder(), KEY.run);
         put(field.folder(), &path)?;
         let judged = points_refused(field.folder());
@@ -75,11 +75,7 @@ pub(super) fn try_all(field: &Field, forge: &Forge) -> Result<Vec<Row>, SiteErro
     Ok(vec![update, points, odd_points(field), swap(field, forge)?])
 }
 
-fn in_place(
-    field: &Field,
-    attack: &str,
-    mut try_one: impl FnMut(Put) -> io::Result<Result<(), String>>,
-) -> Row {
+fn in_place(attack: &str, mut try_one: impl FnMut(Put) -> io::Result<Result<(), String>>) -> Row {
     let mut ways = Vec::new();
     let mut not_tried = Vec::new();
     for (way, put) in PLANTED {
@@ -89,7 +85,6 @@ fn in_place(
             Err(error) => not_tried.push(format!("{way} ({error})")),
         }
     }
-    let _ = field;
     let row = Row::checked(GROUP, attack, GATEWAY, ways);
     if not_tried.is_empty() { row } else { row.noted(&format!("not tried: {}", not_tried.join(", "))) }
 }
