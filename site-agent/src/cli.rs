@@ -63,6 +63,7 @@ pub(crate) mod support;
 pub(crate) mod table;
 mod train;
 mod waiver;
+mod workplace;
 
 const LONG_ABOUT: &str = "\
 The agent of one hospital in a Consilium consortium.
@@ -146,7 +147,7 @@ enum Command {
     Completions(completions::Arguments),
     Man(man::Arguments),
     #[command(hide = true)]
-    Gateway(hidden::ChildArguments),
+    Gateway(hidden::GatewayArguments),
     #[command(hide = true)]
     Worker(hidden::WorkerArguments),
     #[command(hide = true)]

@@ -48,6 +48,24 @@ pub const CHECKPOINT_INTERVAL_S_MAX: u64 = 3600;
 pub const CHECKPOINT_BYTES_MAX: u64 = 5 * common::limits::ADAPTER_BYTES_MAX;
 /// What the worker notes about a raw update: three digests and three numbers, about 400 bytes.
 pub const FACTS_BYTES_MAX: u64 = 4096;
+/// What is shown of a worker's words while it looks at records and model: a sentence for each of a few
+/// hundred refused records, and room.
+pub const VALIDATION_BYTES_MAX: u64 = 256 << 10;
+/// Its answer: a number of 64 bits in digits, 20, and room.
+pub const VALIDATION_ANSWER_BYTES_MAX: u64 = 32;
+/// What a hostile worker of the attack suite is told: a few hundred paths.
+pub const ATTACK_GROUND_BYTES_MAX: u64 = 1 << 20;
+/// What it may say of its attacks: a hundred lines of a few hundred bytes, with the names of what was let
+/// through.
+pub const ATTACK_SAID_BYTES_MAX: u64 = 1 << 20;
+/// One attack, or a worker with all of its attacks, takes milliseconds; what takes this long is held up.
+pub const ATTACK_S_MAX: u64 = 10;
+/// How often an update is checked while it is exchanged, at most.
+pub const ATTACK_SWAPS_MAX: u32 = 500;
+/// And for how long.
+pub const ATTACK_SWAP_MS_MAX: u64 = 1500;
+/// How long a flood of words is listened to: thousands of them.
+pub const ATTACK_FLOOD_MS_MAX: u64 = 300;
 /// Mantissa bits of an update's values that may leave: all that an f32 has.
 pub const UPDATE_MANTISSA_BITS_MAX: u32 = 23;
 /// And at least: sign, exponent and one more bit.

@@ -6,7 +6,7 @@
 
 use model::Device;
 use sandbox::enter::{enter_worker, quiet_panics, unmet};
-use sandbox::{FileRules, Lock};
+use sandbox::{FileRules, Lock, LockReport};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
@@ -21,13 +21,19 @@ pub fn worker(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
     quiet_panics();
     sandbox::process::die_with_parent().map_err(|source| SiteError::Internal(source.to_string()))?;
     let config = AgentConfig::load(&folder.config())?;
+    must_hold(&enter_as_worker(folder, &config), &config.sandbox.allow_missing)?;
     let device = config.training.device;
-    let rules = folder.worker_rules(&config.model, &config.data_files(), device);
-    lock(&rules, &config.sandbox.allow_missing)?;
     if device != Device::Cpu {
         sandbox::gpu::keep_kernels_in(&folder.gpu_cache());
     }
     Ok(config)
+}
+
+/// Takes the locks of a worker of this folder, and says which hold. For the worker, and for the attack suite,
+/// which tries them where one is missing, too.
+#[must_use]
+pub fn enter_as_worker(folder: &StateFolder, config: &AgentConfig) -> Vec<LockReport> {
+    enter_worker(&folder.worker_rules(&config.model, &config.data_files(), config.training.device))
 }
 
 /// Takes the worker's locks.
@@ -35,7 +41,11 @@ pub fn worker(folder: &StateFolder) -> Result<AgentConfig, SiteError> {
 /// # Errors
 /// `LocksMissing` when one does not hold and `allow_missing` does not name it.
 pub fn lock(rules: &FileRules, allow_missing: &[Lock]) -> Result<(), SiteError> {
-    let unmet = unmet(&enter_worker(rules), allow_missing);
+    must_hold(&enter_worker(rules), allow_missing)
+}
+
+fn must_hold(reports: &[LockReport], allow_missing: &[Lock]) -> Result<(), SiteError> {
+    let unmet = unmet(reports, allow_missing);
     if unmet.is_empty() {
         return Ok(());
     }

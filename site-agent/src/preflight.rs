@@ -7,16 +7,21 @@ use std::fs;
 use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::thread;
 
 use common::durable;
 use common::places;
 use common::private;
+use common::terminal;
 use sandbox::Lock;
 use sandbox::probe::{ProbeReport, TRIAL_FILE, Targets, probe_gateway, probe_worker};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::limits::VALIDATION_ANSWER_BYTES_MAX;
 use crate::paths::StateFolder;
+
+mod hearing;
 
 /// What the two probes found.
 #[derive(Debug)]
@@ -188,9 +193,9 @@ pub fn disk_warning(folder: &StateFolder, config: &AgentConfig) -> Option<String
     })
 }
 
-/// Has a locked worker read the data and load the model. It talks to the person directly: what is wrong with
-/// a record is shown at the site and goes no further than this terminal. Returns the number of usable
-/// records.
+/// Has a locked worker read the data and load the model. What it says is shown to the person, line by line:
+/// what is wrong with a record is shown at the site and goes no further than this terminal. Returns the
+/// number of usable records.
 ///
 /// # Errors
 /// `Validation` when the worker has said what is wrong; `Io` where a file of the model is a link to
@@ -199,19 +204,37 @@ pub fn validate(folder: &StateFolder) -> Result<u64, SiteError> {
     let model = AgentConfig::load(&folder.config())?.model;
     // A link out of it is closed to the worker; who made it learns that here.
     places::model(&model).map_err(|source| SiteError::io(&model, source))?;
-    let output = Command::new(executable()?)
+    let failed = |error: std::io::Error| SiteError::Internal(format!("cannot start the worker: {error}"));
+    let mut child = Command::new(executable()?)
         .args(["worker", "--validate", "--state"])
         .arg(folder.root())
         .stdin(Stdio::null())
-        .stderr(Stdio::inherit())
-        .output()
-        .map_err(|error| SiteError::Internal(format!("cannot start the worker: {error}")))?;
-    match output.status.code() {
-        Some(0) => serde_json::from_slice(&output.stdout)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .map_err(failed)?;
+    let (answer, said) = (child.stdout.take(), child.stderr.take());
+    let words = thread::Builder::new().name("words".into()).spawn(move || {
+        let mut say = |line: &str| terminal::eprint(format_args!("{line}\n"));
+        said.map(|said| hearing::pass_on(said, &mut say))
+    });
+    let answer = answer.and_then(|answer| hearing::few_words(answer, VALIDATION_ANSWER_BYTES_MAX));
+    if answer.is_none() {
+        // What has so much to say would go on.
+        let _ = child.kill();
+    }
+    let status = child.wait().map_err(failed)?;
+    // Its words end with it, and stand before ours.
+    let _ = words.map(thread::JoinHandle::join);
+    let Some(answer) = answer else {
+        return Err(SiteError::Internal("the worker answered with more than a number".into()));
+    };
+    match status.code() {
+        Some(0) => serde_json::from_slice(&answer)
             .map_err(|error| SiteError::Internal(format!("the worker's answer is not a number: {error}"))),
         Some(code @ 1..=2) => Err(SiteError::Validation { is_user_error: code == 1 }),
         Some(_) => Err(SiteError::Internal("the worker failed while it read the data and the model".into())),
-        None if is_bad_call(output.status) => Err(SiteError::Filtered { locks: Vec::new() }),
+        None if is_bad_call(status) => Err(SiteError::Filtered { locks: Vec::new() }),
         // A signal: mostly the kernel, for want of memory.
         None => Err(SiteError::Data {
             sentence: "the worker died while it read the data and the model".into(),

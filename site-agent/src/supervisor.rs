@@ -27,7 +27,7 @@ mod heard;
 mod lines;
 pub(crate) mod log;
 mod own_log;
-mod words;
+pub(crate) mod words;
 
 pub use child::FINAL_CODE;
 pub use own_log::OwnLog;

@@ -5,3 +5,4 @@ mod ground;
 mod ledger;
 mod member;
 mod policy;
+mod suite;

@@ -287,6 +287,7 @@ impl Asked {
 
     /// What only looks, at the site.
     fn look_at_site(&mut self) -> Result<()> {
+        self.site("check", &["--attack"])?;
         for words in ["check", "status", "logs", "config show", "ledger show", "ledger verify"] {
             self.site(words, &[])?;
         }

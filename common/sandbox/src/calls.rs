@@ -21,15 +21,10 @@ pub enum Role {
     WorkerOnGpu,
 }
 
-/// Memory: the allocator, thread stacks, tensors in recycled memory, libraries that glibc loads late.
-const MEMORY: &[i64] = &[
-    libc::SYS_brk,
-    libc::SYS_madvise,
-    libc::SYS_mmap,
-    libc::SYS_mprotect,
-    libc::SYS_mremap,
-    libc::SYS_munmap,
-];
+/// Memory: the allocator, thread stacks, tensors in recycled memory, libraries that glibc loads late. What
+/// may be said of memory (`madvise`) is in `seccomp`.
+const MEMORY: &[i64] =
+    &[libc::SYS_brk, libc::SYS_mmap, libc::SYS_mprotect, libc::SYS_mremap, libc::SYS_munmap];
 
 /// Threads, once `clone` has made one (see `seccomp`): waiting, names of their own, rayon's yielding, and
 /// their end. `arch_prctl` (below) and these touch the calling thread only.
@@ -86,8 +81,8 @@ const CONTENTS: &[i64] = &[
     libc::SYS_writev,
 ];
 
-/// Names of files, by Landlock's rules: opening, making, renaming, removing, and reading what is known of
-/// them. No links, no devices, no modes.
+/// Names of files, by Landlock's rules: making folders, renaming, removing, and reading what is known of
+/// them (opening, and the mask of modes, are in `seccomp`). No links, no devices, no modes.
 const NAMES: &[i64] = &[
     libc::SYS_faccessat,
     libc::SYS_faccessat2,
@@ -97,12 +92,10 @@ const NAMES: &[i64] = &[
     libc::SYS_getdents64,
     libc::SYS_mkdirat,
     libc::SYS_newfstatat,
-    libc::SYS_openat,
     libc::SYS_readlinkat,
     libc::SYS_renameat,
     libc::SYS_statfs,
     libc::SYS_statx,
-    libc::SYS_umask,
     libc::SYS_unlinkat,
 ];
 
@@ -138,7 +131,6 @@ const OLD_NAMES: &[i64] = &[
     libc::SYS_getrlimit,
     libc::SYS_lstat,
     libc::SYS_mkdir,
-    libc::SYS_open,
     libc::SYS_poll,
     libc::SYS_readlink,
     libc::SYS_rename,
@@ -236,12 +228,15 @@ mod tests {
             libc::SYS_fsetxattr,
             libc::SYS_keyctl,
             libc::SYS_kill,
+            libc::SYS_madvise,
             libc::SYS_memfd_create,
+            libc::SYS_openat,
             libc::SYS_prctl,
             libc::SYS_prlimit64,
             libc::SYS_shmget,
             libc::SYS_socket,
             libc::SYS_tkill,
+            libc::SYS_umask,
             libc::SYS_utimensat,
         ];
         for role in [Role::Gateway, Role::Worker, Role::WorkerOnGpu] {

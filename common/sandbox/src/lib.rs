@@ -9,6 +9,7 @@
 //! Which locks hold is returned, never assumed: the caller compares the report with its policy and refuses to
 //! go on when a required lock is missing.
 
+pub mod attack;
 pub mod calls;
 pub mod descriptors;
 pub mod enter;

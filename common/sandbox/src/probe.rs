@@ -26,8 +26,8 @@ use calls::{try_calls, try_socket, try_socket_pair, try_traffic};
 use child::{deadly, try_deaths, try_scopes};
 
 pub mod attempt;
-mod calls;
-mod child;
+pub(crate) mod calls;
+pub(crate) mod child;
 
 /// What a probe child prints, as one JSON document.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -153,14 +153,14 @@ fn try_files(parent: u32, targets: &Targets) -> Vec<Attempt> {
 }
 
 /// A socket that is open when the locks are taken, as if whoever started this process had left it.
-fn inherited_socket() -> io::Result<RawFd> {
+pub(crate) fn inherited_socket() -> io::Result<RawFd> {
     let (mine, other) = UnixStream::pair()?;
     // Both stay open, as far as this process is concerned, so that a write would succeed.
     let _ = other.into_raw_fd();
     Ok(mine.into_raw_fd())
 }
 
-fn try_inherited(socket: io::Result<RawFd>) -> Attempt {
+pub(crate) fn try_inherited(socket: io::Result<RawFd>) -> Attempt {
     let written = socket.map(|socket| {
         // SAFETY: one byte of a constant is read; nobody else uses a descriptor of that number.
         from_status(unsafe { libc::write(socket, b"x".as_ptr().cast(), 1) } as libc::c_long)
@@ -199,6 +199,6 @@ fn compare_network(before: io::Result<PathBuf>) -> Attempt {
     Attempt::found(Lock::NetworkNamespace, "stay in the host's network namespace", refused, answer)
 }
 
-fn own_network() -> io::Result<PathBuf> {
+pub(crate) fn own_network() -> io::Result<PathBuf> {
     fs::read_link("/proc/self/ns/net")
 }

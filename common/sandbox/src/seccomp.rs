@@ -53,6 +53,39 @@ const FCNTL: [libc::c_int; 12] = [
 const IOCTL: [libc::Ioctl; 5] =
     [libc::TCGETS, libc::TIOCGWINSZ, libc::FIONREAD, libc::FIOCLEX, libc::FIONBIO];
 
+/// What the allocator, thread stacks and drivers say of this process's own memory. Not: MADV_HWPOISON and
+/// MADV_SOFT_OFFLINE, by which root takes memory away from the machine; MADV_MERGEABLE, by which one process
+/// learns what is in another's memory.
+const MADVISE: [libc::c_int; 17] = [
+    libc::MADV_NORMAL,
+    libc::MADV_RANDOM,
+    libc::MADV_SEQUENTIAL,
+    libc::MADV_WILLNEED,
+    libc::MADV_DONTNEED,
+    libc::MADV_FREE,
+    libc::MADV_DONTFORK,
+    libc::MADV_DOFORK,
+    libc::MADV_HUGEPAGE,
+    libc::MADV_NOHUGEPAGE,
+    libc::MADV_DONTDUMP,
+    libc::MADV_DODUMP,
+    libc::MADV_POPULATE_READ,
+    libc::MADV_POPULATE_WRITE,
+    libc::MADV_DONTNEED_LOCKED,
+    GUARD_INSTALL,
+    GUARD_REMOVE,
+];
+/// Guard pages, from Linux 6.13; glibc makes those of thread stacks by it.
+const GUARD_INSTALL: libc::c_int = 102;
+const GUARD_REMOVE: libc::c_int = 103;
+
+/// Set-user-id and set-group-id, which no file may be made with: whoever starts it would be its owner.
+const SET_ID: u64 = 0o6000;
+/// Flags of `open` that make a file, and so have a mode.
+const MAKING: libc::c_int = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
+/// What stays closed to the group and to others, whatever a process wishes.
+const UMASK: u64 = 0o077;
+
 /// NVIDIA's driver: `_IOWR('F', ..)` of the control and card devices. Of unified memory the plain numbers
 /// below 256, and its beginning and end.
 const NVIDIA_MAGIC: u64 = (b'F' as u64) << 8;
@@ -106,6 +139,11 @@ fn limited(role: Role) -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
         (libc::SYS_prlimit64, vec![SeccompRule::new(vec![equal(0, 0)?, null(2)?])?]),
         // What `rename` is on newer architectures; without exchanging, and leaving no device behind.
         (libc::SYS_renameat2, any_of(4, [0])?),
+        (libc::SYS_madvise, any_of(2, MADVISE.map(number))?),
+        (libc::SYS_umask, vec![SeccompRule::new(vec![masked(0, UMASK, UMASK)?])?]),
+        (libc::SYS_openat, opening(2)?),
+        #[cfg(target_arch = "x86_64")]
+        (libc::SYS_open, opening(1)?),
     ];
     match role {
         Role::Worker => {}
@@ -125,6 +163,20 @@ fn limited(role: Role) -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
     }
     limited.push((libc::SYS_ioctl, ioctl));
     Ok(limited)
+}
+
+/// Lets through an `open` with its flags at this argument, and its mode at the next: one that makes nothing,
+/// or nothing that is started as its owner.
+fn opening(flags: u8) -> Result<Vec<SeccompRule>, BackendError> {
+    Ok(vec![
+        SeccompRule::new(vec![masked(flags, u64::from(MAKING.unsigned_abs()), 0)?])?,
+        SeccompRule::new(vec![masked(flags + 1, SET_ID, 0)?])?,
+    ])
+}
+
+/// The calls that are let through with some arguments only, by number.
+pub(crate) fn limited_numbers(role: Role) -> Vec<i64> {
+    limited(role).into_iter().flatten().map(|(number, _)| number).collect()
 }
 
 /// The low word of an argument is `value`; of integers the kernel looks at no more.

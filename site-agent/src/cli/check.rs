@@ -20,14 +20,19 @@ use crate::gateway::store::memory::Said;
 use crate::paths::StateFolder;
 use crate::preflight::{self, Locks};
 
+mod attack;
+
+pub(super) use attack::hostile;
+
 const EXAMPLES: &str = "\
 Examples:
   site-agent check
   site-agent check --json
+  site-agent check --attack
 
 Exit code 0: everything that must hold does, and (without --offline) the coordinator accepts this site. 1: something does not, and the output \
 says what: it was revoked, has expired, is not known there, or nobody answers. While the agent runs, this is what it was \
-told last.";
+told last. With --attack: 0, every attack that is promised to be stopped was stopped; 1, one was not, or could not be tried.";
 
 /// Columns of a line of what was tried.
 const COLUMNS: usize = 78;
@@ -49,6 +54,14 @@ pub(super) struct Arguments {
     /// Do not try to reach the coordinator.
     #[arg(long)]
     offline: bool,
+    /// Start a hostile worker behind the locks instead, and have it try to get out.
+    ///
+    /// A line for each attack says what stopped it, that nothing did, or why nothing can.
+    #[arg(long, conflicts_with = "offline")]
+    attack: bool,
+    /// The same attacks without the locks, to see that the suite can fail.
+    #[arg(long, hide = true, requires = "attack")]
+    unlocked: bool,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -57,6 +70,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     leave::must_be_member(&folder)?;
     for warning in AgentConfig::old_words(&folder.config()) {
         eprintln!("warning: {warning}");
+    }
+    if arguments.attack {
+        return attack::run(&folder, &config, !arguments.unlocked, arguments.json);
     }
     let warnings = [preflight::disk_warning(&folder, &config), policy::warning_of(&folder, &config.policy)];
     for warning in warnings.into_iter().flatten() {

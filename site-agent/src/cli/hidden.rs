@@ -8,6 +8,7 @@ use common::crash;
 use sandbox::process::ignore_hangups;
 use tracing_subscriber::EnvFilter;
 
+use super::check::hostile::{self, Attack};
 use super::support::State;
 use crate::error::SiteError;
 use crate::preflight::{ProbeRole, run_probe};
@@ -15,9 +16,12 @@ use crate::worker::train::Purpose;
 use crate::{alone, gateway, worker};
 
 #[derive(Debug, clap::Args)]
-pub(super) struct ChildArguments {
+pub(super) struct GatewayArguments {
     #[command(flatten)]
     state: State,
+    /// Stand for the gateway while attacks are tried: take its locks, and wait.
+    #[arg(long)]
+    decoy: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -30,6 +34,12 @@ pub(super) struct WorkerArguments {
     /// Compute a past round again: nothing of it leaves, so the policy is not asked.
     #[arg(long)]
     replay: bool,
+    /// Be a hostile worker behind the worker's locks, for the attack suite.
+    #[arg(long)]
+    attack: Option<Attack>,
+    /// Without the locks: shows what they are for.
+    #[arg(long, requires = "attack")]
+    unlocked: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -42,7 +52,10 @@ pub(super) struct ProbeArguments {
     state: State,
 }
 
-pub(super) fn gateway(arguments: &ChildArguments) -> Result<(), SiteError> {
+pub(super) fn gateway(arguments: &GatewayArguments) -> Result<(), SiteError> {
+    if arguments.decoy {
+        return hostile::decoy(&arguments.state.open()?);
+    }
     log_to_stderr();
     outlive_terminal()?;
     let folder = arguments.state.open()?;
@@ -52,6 +65,9 @@ pub(super) fn gateway(arguments: &ChildArguments) -> Result<(), SiteError> {
 
 pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
+    if let Some(attack) = arguments.attack {
+        return hostile::worker(&folder, attack, !arguments.unlocked);
+    }
     if arguments.validate {
         let records = worker::validate::validate(&folder)?;
         return write!(std::io::stdout(), "{records}").map_err(|error| SiteError::Pipe(error.to_string()));

@@ -142,7 +142,9 @@ pub struct Limits {
 }
 
 impl Limits {
-    fn of(policy: &PolicyConfig) -> Self {
+    /// Those of a site's policy.
+    #[must_use]
+    pub fn of(policy: &PolicyConfig) -> Self {
         Self {
             mantissa_bits: policy.update_mantissa_bits,
             bytes_max: policy.update_bytes_max,
@@ -152,7 +154,7 @@ impl Limits {
 }
 
 /// Writes the checked values of `raw` into `part`, fsynced; returns the new file's digest and size. Called by
-/// [`protect`], and by `replay`, which computes a past round again.
+/// [`protect`], by `replay`, which computes a past round again, and by the attack suite.
 ///
 /// # Errors
 /// `UpdateRefused` when it does not pass; `Io`.

@@ -1,5 +1,6 @@
 //! What a worker may say: it answers orders, and each order has so many answers. Called by `supervisor`,
-//! which passes on what is admitted here and nothing else, neither to the gateway nor to the person.
+//! which passes on what is admitted here and nothing else, neither to the gateway nor to the person, and by
+//! the attack suite.
 //!
 //! Pure: the caller has the clock. Invariants: one `Started` a life; for an order to prepare one `Data`, one
 //! `Compared`, one `Forbidden` and one outcome; for an order to train one `Forbidden` and one outcome, and
@@ -13,7 +14,7 @@ use crate::pipe::{FromWorker, ToWorker};
 
 /// What one life of the worker was asked, and has not answered.
 #[derive(Debug, Default)]
-pub(super) struct Words {
+pub(crate) struct Words {
     has_started: bool,
     /// A worker was started for another run; nobody waits for its `Started`, because its order is with it.
     is_renewed: bool,
@@ -30,12 +31,12 @@ pub(super) struct Words {
 
 impl Words {
     /// Another process takes the worker's place, with the orders that came last.
-    pub(super) fn renew(&mut self) {
+    pub(crate) fn renew(&mut self) {
         self.is_renewed = true;
     }
 
     /// An order goes to the worker. What is open about another round is of no use any more.
-    pub(super) fn order(&mut self, order: &ToWorker) {
+    pub(crate) fn order(&mut self, order: &ToWorker) {
         let (ToWorker::Prepare { key, .. } | ToWorker::Train { key, .. }) = *order else { return };
         if self.ordered != Some(key) {
             (self.data, self.compared, self.prepared, self.trained) = (0, 0, 0, 0);
@@ -53,7 +54,7 @@ impl Words {
     }
 
     /// Whether these words are an answer. Words that are not are counted, and logged at 1, 2, 4, 8 ...
-    pub(super) fn admit(&mut self, message: &FromWorker, now_ms: u64) -> bool {
+    pub(crate) fn admit(&mut self, message: &FromWorker, now_ms: u64) -> bool {
         if matches!(message, FromWorker::Started) && std::mem::take(&mut self.is_renewed) {
             return false;
         }

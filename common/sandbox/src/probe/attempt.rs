@@ -112,7 +112,7 @@ fn answer(result: &io::Result<()>) -> String {
 }
 
 /// A system call's status as a result.
-pub(super) fn from_status(status: libc::c_long) -> io::Result<()> {
+pub(crate) fn from_status(status: libc::c_long) -> io::Result<()> {
     if status >= 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
 }
 

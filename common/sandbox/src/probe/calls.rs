@@ -1,5 +1,6 @@
 //! System calls that must be refused to both children: each is made, with arguments that do no harm where it
-//! is let through after all, in a process of its own behind the filter. Called by `probe`. Invariants:
+//! is let through after all, in a process of its own behind the filter. Called by `probe`; `attack` makes the
+//! same calls in the process that is locked. Invariants:
 //! nothing is changed and nothing is left behind, whatever the kernel answers; a filter around this program
 //! that kills for such a call kills the child that made it and nobody else.
 
@@ -15,25 +16,35 @@ use crate::lock::{Lock, LockReport};
 pub(super) type Enter<'a> = &'a dyn Fn() -> Vec<LockReport>;
 
 /// A call and its arguments.
-struct Call {
-    what: &'static str,
-    number: libc::c_long,
+pub(crate) struct Call {
+    pub(crate) what: &'static str,
+    pub(crate) number: libc::c_long,
     arguments: [libc::c_long; 5],
 }
 
-const fn call(what: &'static str, number: libc::c_long, arguments: [libc::c_long; 5]) -> Call {
+impl Call {
+    /// Makes it, in this process.
+    pub(crate) fn make(&self) -> io::Result<()> {
+        let [a, b, c, d, e] = self.arguments;
+        // SAFETY: as the arguments of this file's tables are chosen, the call is refused or fails before it
+        // reads or writes memory, or only looks.
+        from_status(unsafe { libc::syscall(self.number, a, b, c, d, e, 0) })
+    }
+}
+
+pub(crate) const fn call(what: &'static str, number: libc::c_long, arguments: [libc::c_long; 5]) -> Call {
     Call { what, number, arguments }
 }
 
 /// No descriptor, and a name for no file: the call fails with EBADF or EFAULT if it is not refused before.
-const NONE: libc::c_long = -1;
+pub(crate) const NONE: libc::c_long = -1;
 /// A key under which nobody keeps anything.
 const KEY: libc::c_long = 0x636f_6e73;
 /// A command that no version of the call has.
-const NO_COMMAND: libc::c_long = 0x7fff;
+pub(crate) const NO_COMMAND: libc::c_long = 0x7fff;
 
 /// Owner, mode, times and attributes of files; links and devices.
-const METADATA: &[Call] = &[
+pub(crate) const METADATA: &[Call] = &[
     call("change a file's mode", libc::SYS_fchmodat, [NONE, 0, 0, 0, 0]),
     call("change an open file's mode", libc::SYS_fchmod, [NONE, 0, 0, 0, 0]),
     call("change a file's owner", libc::SYS_fchownat, [NONE, 0, NONE, NONE, 0]),
@@ -48,7 +59,7 @@ const METADATA: &[Call] = &[
 ];
 
 /// What processes share by a number or a name.
-const SHARED: &[Call] = &[
+pub(crate) const SHARED: &[Call] = &[
     call("open shared memory (System V)", libc::SYS_shmget, [KEY, 0, 0, 0, 0]),
     call("attach shared memory (System V)", libc::SYS_shmat, [NONE, 0, 0, 0, 0]),
     call("remove shared memory (System V)", libc::SYS_shmctl, [NONE, 0, 0, 0, 0]),
@@ -63,7 +74,7 @@ const SHARED: &[Call] = &[
 ];
 
 /// Ways into the kernel, into other places of the file system, and out of this process's own settings.
-const KERNEL: &[Call] = &[
+pub(crate) const KERNEL: &[Call] = &[
     call("set up io_uring", libc::SYS_io_uring_setup, [1, 0, 0, 0, 0]),
     call("load a kernel program (bpf)", libc::SYS_bpf, [NO_COMMAND, 0, 0, 0, 0]),
     call("count events of the kernel (perf)", libc::SYS_perf_event_open, [0, 0, NONE, NONE, 0]),
@@ -85,7 +96,7 @@ const KERNEL: &[Call] = &[
 
 /// Against the process that started this one, our own supervisor or test. Reads, signal 0 and empty lists:
 /// nothing happens to it.
-fn against(parent: libc::c_long) -> Vec<Call> {
+pub(crate) fn against(parent: libc::c_long) -> Vec<Call> {
     let seize = libc::PTRACE_SEIZE as libc::c_long;
     let core = libc::RLIMIT_CORE as libc::c_long;
     vec![
@@ -145,12 +156,7 @@ pub(super) fn try_socket_pair(enter: Enter<'_>) -> Attempt {
 }
 
 fn make(enter: Enter<'_>, call: &Call) -> Attempt {
-    let [a, b, c, d, e] = call.arguments;
-    attempt(enter, call.what, &|| {
-        // SAFETY: as the arguments above are chosen, the call is refused or fails before it reads or writes
-        // memory, or only looks.
-        from_status(unsafe { libc::syscall(call.number, a, b, c, d, e, 0) })
-    })
+    attempt(enter, call.what, &|| call.make())
 }
 
 fn attempt(enter: Enter<'_>, what: &str, call: &dyn Fn() -> io::Result<()>) -> Attempt {
@@ -162,7 +168,7 @@ fn attempt(enter: Enter<'_>, what: &str, call: &dyn Fn() -> io::Result<()>) -> A
 }
 
 /// A process of its own would outlive this one.
-fn fork() -> io::Result<()> {
+pub(crate) fn fork() -> io::Result<()> {
     // SAFETY: the flags of `fork`: the child gets a copy of this process, which has one thread, and ends at
     // once.
     let child = unsafe { libc::syscall(libc::SYS_clone, libc::SIGCHLD, 0, 0, 0, 0) };

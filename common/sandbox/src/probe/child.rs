@@ -80,7 +80,7 @@ fn is_bad_call(status: libc::c_int) -> bool {
 }
 
 /// Crashes, and calls through other interfaces, each behind the locks that `enter` takes.
-pub(super) fn try_deaths(enter: &dyn Fn()) -> Vec<Attempt> {
+pub(crate) fn try_deaths(enter: &dyn Fn()) -> Vec<Attempt> {
     let mut attempts = vec![try_core_dump(enter), try_x32(enter)];
     #[cfg(target_arch = "x86_64")]
     attempts.push(try_i386(enter));

@@ -6,7 +6,7 @@
 use std::fs::{self, File};
 use std::io;
 use std::os::fd::AsRawFd as _;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, chown, symlink};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, chown, symlink};
 use std::process::{Child, Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime};
@@ -70,6 +70,44 @@ fn mode_owner_times_and_attributes_of_a_file_stay_as_they_are() {
     });
     assert_eq!(facts(), before);
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}
+
+#[test]
+fn no_file_is_made_for_others_or_to_be_started_as_its_owner() {
+    let folder = tempfile::tempdir().unwrap();
+    behind(&ROLES, |role| {
+        let path = folder.path().join(format!("{role:?}"));
+        let made = |mode| File::options().write(true).create(true).truncate(true).mode(mode).open(&path);
+        for mode in [0o4755, 0o2755, 0o6000] {
+            refused("a set-user-id program", made(mode));
+        }
+        let nameless = |mode: u32| {
+            File::options().write(true).mode(mode).custom_flags(libc::O_TMPFILE).open(folder.path())
+        };
+        refused("one without a name", nameless(0o4755));
+        assert_eq!(fs::read_dir(folder.path()).unwrap().flatten().filter(|at| at.path() == path).count(), 0);
+        made(0o1777).unwrap();
+        File::open(&path).unwrap();
+        // A mode means nothing where nothing is made.
+        File::options().write(true).mode(0o4755).open(&path).unwrap();
+        for mask in [0, 0o022, 0o070] {
+            refused("opening what is made to others", call(libc::SYS_umask, [mask, 0, 0, 0]));
+        }
+        call(libc::SYS_umask, [0o077, 0, 0, 0]).unwrap();
+    });
+}
+
+#[test]
+fn memory_is_neither_taken_from_the_machine_nor_compared_with_others() {
+    behind(&ROLES, |_| {
+        for advice in [libc::MADV_HWPOISON, libc::MADV_SOFT_OFFLINE, libc::MADV_MERGEABLE, libc::MADV_REMOVE]
+        {
+            refused("madvise", call(libc::SYS_madvise, [0, 0, advice.into(), 0]));
+        }
+        for advice in [libc::MADV_DONTNEED, libc::MADV_NORMAL] {
+            call(libc::SYS_madvise, [0, 0, advice.into(), 0]).unwrap();
+        }
+    });
 }
 
 /// A process that only waits, and is ended when the test is over.

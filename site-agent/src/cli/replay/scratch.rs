@@ -2,14 +2,13 @@
 //! the site's, outside everything that the agent's processes may open. Used by `computing`. Invariant: one
 //! replay at a time, and what an earlier one left is removed first.
 
-use std::fs::{self, File, TryLockError};
 use std::path::{Path, PathBuf};
 
 use common::durable;
 use common::id::Digest;
 use common::limits::ADAPTER_BYTES_MAX;
-use common::private;
 
+use crate::cli::workplace::Workplace;
 use crate::config::{AgentConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::store::replays::Made;
@@ -28,12 +27,11 @@ pub(super) struct Kept<'a> {
 
 /// The folder; it goes when this does.
 #[derive(Debug)]
-pub(super) struct Scratch {
-    folder: StateFolder,
-    place: PathBuf,
-    /// Held while the replay lasts.
-    _lock: File,
-}
+pub(super) struct Scratch(Workplace);
+
+/// What is said where another replay works in the folder, and the next step.
+const BUSY: (&str, &str) =
+    ("another replay is under way at this site", "wait for its end; two at once would only be slower");
 
 impl Scratch {
     /// Makes it for one round.
@@ -41,27 +39,18 @@ impl Scratch {
     /// # Errors
     /// `Data` when another replay is under way, or the adapter that the round began with is not kept; `Io`.
     pub(super) fn make(round: &Kept<'_>) -> Result<Self, SiteError> {
-        let place = round.folder.replay();
-        let lock = lock(&place)?;
-        let root = place.join("state");
-        remove_tree(&root)?;
-        let folder = StateFolder::new(&root);
-        create(&root)?;
-        for path in folder.folders() {
-            create(&path)?;
-        }
-        let scratch = Self { folder, place, _lock: lock };
+        let scratch = Self(Workplace::take(&round.folder.replay(), BUSY)?);
         scratch.fill(round)?;
         Ok(scratch)
     }
 
     pub(super) fn folder(&self) -> &StateFolder {
-        &self.folder
+        self.0.folder()
     }
 
     /// Where the worker's words go: they stay after the replay.
     pub(super) fn log(&self) -> PathBuf {
-        self.place.join("worker.log")
+        self.0.place().join("worker.log")
     }
 
     fn fill(&self, round: &Kept<'_>) -> Result<(), SiteError> {
@@ -71,15 +60,15 @@ impl Scratch {
             TrainingConfig { validation_share: round.made.validation_share, ..round.config.training.clone() };
         let config = AgentConfig { training, ..round.config.clone() };
         let text = config.to_commented_toml()?;
-        let path = self.folder.config();
+        let path = self.folder().config();
         durable::write(&path, text.as_bytes(), durable::PRIVATE).map_err(at(path))?;
         self.copy_fetched(round, round.terms, "the terms of the run are")?;
         self.copy_fetched(round, round.made.adapter, "the adapter that the round began with is")?;
         let run = round.made.key.run;
         for (from, to) in [
-            (round.folder.officer(), self.folder.officer()),
-            (round.folder.waiver(), self.folder.waiver()),
-            (result_path(round.folder, run), result_path(&self.folder, run)),
+            (round.folder.officer(), self.folder().officer()),
+            (round.folder.waiver(), self.folder().waiver()),
+            (result_path(round.folder, run), result_path(self.folder(), run)),
         ] {
             copy_if_there(&from, &to)?;
         }
@@ -92,7 +81,7 @@ impl Scratch {
     /// `Data` when it is gone: then `words` says what it was.
     fn copy_fetched(&self, round: &Kept<'_>, digest: Digest, words: &str) -> Result<(), SiteError> {
         let name = digest.to_string();
-        if copy_if_there(&round.folder.inbox().join(&name), &self.folder.inbox().join(&name))? {
+        if copy_if_there(&round.folder.inbox().join(&name), &self.folder().inbox().join(&name))? {
             return Ok(());
         }
         let sentence = format!("{words} not kept any more");
@@ -100,48 +89,6 @@ impl Scratch {
             &sentence,
             "`replay_days` and `replay_mib_max` under [retention] in agent.toml say what is kept of later rounds",
         ))
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        // What stays is removed by the next replay.
-        let _ = remove_tree(self.folder.root());
-    }
-}
-
-/// Takes the folder for this replay.
-fn lock(place: &Path) -> Result<File, SiteError> {
-    let private = |error: private::PrivateError| SiteError::Data {
-        sentence: error.to_string(),
-        hint: Some("the folder replay/ in the state folder is this site's own".into()),
-    };
-    if place.exists() {
-        private::check_folder(place).map_err(private)?;
-    } else {
-        private::create_folder(place).map_err(private)?;
-    }
-    let path = place.join("lock");
-    let at = SiteError::at(&path);
-    let file = File::options().create(true).append(true).open(&path).map_err(&at)?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(SiteError::data(
-            "another replay is under way at this site",
-            "wait for its end; two at once would only be slower",
-        )),
-        Err(TryLockError::Error(source)) => Err(at(source)),
-    }
-}
-
-fn create(path: &Path) -> Result<(), SiteError> {
-    private::create_folder(path).map_err(|error| SiteError::Data { sentence: error.to_string(), hint: None })
-}
-
-fn remove_tree(path: &Path) -> Result<(), SiteError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        removed => removed.map_err(SiteError::at(path)),
     }
 }
 
