@@ -53,7 +53,7 @@ pub const SAMPLE_QUESTIONS_MAX: usize = 10;
 /// Updates that a robust rule needs: of two, the median is the mean and nobody is the odd one.
 pub const ROBUST_SITES_MIN: usize = 3;
 /// How far a round's validation loss may be above the best one, at most: above every loss of a model that
-/// still computes, so that it adopts all.
+/// still computes, so that it adopts all but those that overflow.
 pub const LOSS_INCREASE_NATS_MAX: f64 = 100.0;
 /// LoRA rank in a run file: with all linears of an 8B model the file is about 2.7 GiB, below
 /// [`ADAPTER_BYTES_MAX`].

@@ -16,7 +16,7 @@ use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::id::{Digest, Point, RunId};
 use common::run::{AdapterSettings, BaseSettings, TensorSpec};
@@ -218,13 +218,25 @@ impl Evaluator {
         Ok(Self { program, timeout, child, turn: Arc::default() })
     }
 
-    /// Runs one child and reads its answer, after those that were asked before. Kills it at the deadline and
-    /// if the caller goes away; should we be killed ourselves, its stdin ends and it ends too.
+    /// As [`Self::run_timed`], without the time.
     ///
     /// # Errors
     /// The child cannot be started, is stopped at its deadline, or ends without an answer.
     pub async fn run(&self, job: &Job) -> Result<Answer> {
+        self.run_timed(job).await.0
+    }
+
+    /// Runs one child and reads its answer, after those that were asked before; the time is that of the child
+    /// alone. Kills it at the deadline and if the caller goes away; should we be killed ourselves, its stdin
+    /// ends and it ends too.
+    pub async fn run_timed(&self, job: &Job) -> (Result<Answer>, Duration) {
         let _turn = self.turn.lock().await;
+        let started = Instant::now();
+        let answer = self.ask(job).await;
+        (answer, started.elapsed())
+    }
+
+    async fn ask(&self, job: &Job) -> Result<Answer> {
         let mut child = Command::new(&self.program)
             .arg("evaluate-child")
             .args(self.child.arguments())

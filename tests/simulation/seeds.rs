@@ -83,7 +83,10 @@ fn many(first: u64, count: u64, mode: Mode) -> Counts {
 
 #[test]
 fn faults_for_ever_break_no_invariant() {
-    many(number("SEED").unwrap_or(0), number("SEEDS").unwrap_or(ORDINARY), Mode::Safety);
+    let counts = many(number("SEED").unwrap_or(0), number("SEEDS").unwrap_or(ORDINARY), Mode::Safety);
+    if number("SEEDS").is_none() {
+        assert!(counts.vetoed > 0 && counts.finished > 0, "{counts:?}");
+    }
 }
 
 #[test]

@@ -114,7 +114,7 @@ pub struct RoundReport {
     /// Why it was not.
     #[serde(default)]
     pub not_adopted: Option<NotAdopted>,
-    /// From its announcement to its publication.
+    /// From its announcement to its publication, or to the veto.
     pub wall_ms: Option<u64>,
     /// From the first site that was ready to train to the last that offered its update.
     pub training_ms: Option<u64>,
@@ -198,7 +198,8 @@ fn round_report(store: &Store, state: &RunState, record: &RoundRecord) -> Result
     let (training_ms, weights) = (training_ms(store, state, record)?, weight::of_round(state, record));
     let (aggregation_error, aggregation_error_found) = aggregation_error::of_round(record);
     let validation = record.score.as_ref().and_then(Score::metrics).copied();
-    let wall = record.published_at.map(|at| at.since_ms(record.announced_at));
+    let ended = record.published_at.or_else(|| record.vetoed.as_ref().map(|veto| veto.at));
+    let wall = ended.map(|at| at.since_ms(record.announced_at));
     let evaluation = validation.map_or(0, |metrics| metrics.duration_ms);
     let overhead = |wall: u64, training: u64| wall.saturating_sub(training).saturating_sub(evaluation);
     Ok(RoundReport {

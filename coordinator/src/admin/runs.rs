@@ -90,6 +90,11 @@ fn not_to_be_measured(state: &RunState) -> Error {
         (format!("run {run} has no test file"), "launch the next one with `test` in its run file")
     } else if !state.is_over() {
         return Error::RunInProgress(run.to_string());
+    } else if state.gone_through() >= state.launched.spec.rounds && state.published() == 0 {
+        (
+            format!("run {run} adopted no round, and its test set is for the final model"),
+            "`coordinator status RUN` says why; `coordinator launch` its run file again",
+        )
     } else if !state.has_final_model() {
         (
             format!("run {run} did not get through its last round, and its test set is for the final model"),

@@ -33,7 +33,8 @@ fn crowded() -> RunState {
     launched.sites = (0..SITES_MAX).map(name).collect();
     let (state, _) = launch(launched, Timestamp(0));
     let unevaluated = || Score::Unevaluated { reason: "no file".into() };
-    let (mut state, _) = step(state, &Event::BaseScored { score: unevaluated() }, Timestamp(0));
+    let (mut state, _) =
+        step(state, &Event::BaseScored { score: unevaluated(), initial: None }, Timestamp(0));
     let mut record = state.rounds.remove(0);
     for (index, site) in state.launched.sites.iter().enumerate() {
         let update = Update { digest: Digest::of(site.as_str().as_bytes()), bytes: 1, records: u64::MAX };

@@ -41,7 +41,7 @@ async fn an_answer_is_read_and_a_failure_is_one() {
 
 #[tokio::test]
 async fn death_babble_and_silence_are_errors_in_time() {
-    let started = std::time::Instant::now();
+    let started = Instant::now();
     for (script, words) in [
         ("exit 3", "exit status: 3"),
         ("echo hello", "no answer"),

@@ -1,6 +1,7 @@
 //! Computes beside the runs what no round waits for: whose update did the harm in a round that was not
 //! adopted, and aggregation errors. Called by `driver`, which journals what they end in. Invariants: one
-//! computation at a time, whatever the number of runs; nothing waits for it; the queue is the journal (rounds
+//! computation at a time, whatever the number of runs; no round waits for it, but for the
+//! turn of one evaluation; the queue is the journal (rounds
 //! without what is to be found), so that after a restart it goes on where it was.
 
 use std::time::Duration;

@@ -85,8 +85,12 @@ pub async fn resumed(desk: Desk<'_>, state: &RunState, model: Option<PathBuf>) -
     let left = spec.rounds.saturating_sub(done);
     if left == 0 {
         let message = format!("run {run} has gone through all of its {done} rounds");
-        let hint = "`coordinator evaluate RUN` measures its test set if that was not possible; \
-                    `initial = \"RUN\"` in a run file goes on from it";
+        let hint = if state.published() == 0 {
+            "none of them was adopted, so that there is nothing to go on from; `coordinator launch` its run file again"
+        } else {
+            "`coordinator evaluate RUN` measures its test set if that was not possible; `initial = \"RUN\"` in a run \
+             file goes on from it"
+        };
         return Err(Error::Argument { message, hint: hint.into() });
     }
     let (folder, from, wanted) = (desk.folder.clone(), state.clone(), spec.adapter.clone());

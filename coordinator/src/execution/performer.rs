@@ -29,7 +29,7 @@ use crate::round::effect::Effect;
 use crate::round::event::Event;
 use crate::round::launched::PinnedFile;
 use crate::round::state::{Metrics, Outlier, RunState, Score, ServerState, Update};
-use crate::round::weight;
+use crate::round::{veto, weight};
 use crate::state_folder::{StateFolder, blobs, parts};
 
 /// Does what effects ask; clones share everything.
@@ -69,7 +69,15 @@ impl Performer {
     /// Performs one effect and returns the event that reports it.
     pub async fn perform(&self, state: &RunState, effect: Effect) -> Option<Event> {
         match effect {
-            Effect::ScoreBase => Some(Event::BaseScored { score: self.score_one(state, None).await }),
+            Effect::ScoreBase => {
+                let score = self.score_one(state, None).await;
+                // A fresh adapter is the base model.
+                let initial = match &state.launched.spec.initial {
+                    None => None,
+                    Some(_) => Some(self.score_one(state, Some(state.launched.initial)).await),
+                };
+                Some(Event::BaseScored { score, initial })
+            }
             Effect::Aggregate { round, inputs } => {
                 self.collect_parts().await;
                 let work = || self.aggregate(state, round, &inputs);
@@ -167,6 +175,12 @@ impl Performer {
     /// file. What they take is part of the evaluation's time.
     async fn with_samples(&self, state: &RunState, round: Round, adapter: Digest, mut score: Score) -> Score {
         let is_last = state.launched.test.is_none() && round.0 == state.launched.spec.rounds;
+        // The final model is another one then, or none.
+        let adapter = match (veto::forbids(state, &score), state.published()) {
+            (false, _) => adapter,
+            (true, 0) => return score,
+            (true, _) => state.model(),
+        };
         if let (true, Score::Measured(metrics)) = (is_last, &mut score) {
             let started = Instant::now();
             self.keep_details(state, HeldOutSet::Validation, adapter, Vec::new()).await;
@@ -280,10 +294,10 @@ impl Performer {
         };
         let mut attempt = 1;
         loop {
-            let started = Instant::now();
-            let error = match self.evaluator.run(&job).await {
+            let (answer, took) = self.evaluator.run_timed(&job).await;
+            let error = match answer {
                 Ok(Answer::Scored { scores, departments }) if scores.len() == adapters.len() => {
-                    return Ok((with_duration(scores, started.elapsed()), departments));
+                    return Ok((with_duration(scores, took), departments));
                 }
                 Ok(Answer::Failed { message, hint, user }) => Error::Model { message, hint, user },
                 Ok(_) => Error::Internal("the evaluation answered something else".into()),

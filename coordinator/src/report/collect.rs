@@ -133,6 +133,7 @@ fn round(round: &RoundReport) -> Round {
         validation_token_accuracy: validation.map(|metrics| metrics.token_accuracy),
         aggregation_error: round.aggregation_error,
         aggregation_error_found: round.aggregation_error_found.clone(),
+        published: round.published.is_some(),
         not_adopted: round.not_adopted.is_some(),
         sites_counted: u32::try_from(round.updates.len()).unwrap_or(u32::MAX),
         wall_s: seconds(round.wall_ms),

@@ -145,6 +145,9 @@ pub struct Round {
     /// How it was found, or why there is none; nothing before the round is published.
     #[serde(default)]
     pub aggregation_error_found: Option<ErrorReport>,
+    /// Whether it became the run's model.
+    #[serde(default)]
+    pub published: bool,
     /// Whether the run went on without it, because its validation loss rose too far.
     #[serde(default)]
     pub not_adopted: bool,

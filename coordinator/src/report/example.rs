@@ -28,6 +28,7 @@ pub(crate) fn report() -> Report {
         validation_token_accuracy: Some(accuracy),
         aggregation_error: Some(0.0312),
         aggregation_error_found: Some(estimated()),
+        published: true,
         not_adopted: false,
         sites_counted: 4,
         wall_s: Some(21.5),

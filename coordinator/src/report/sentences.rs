@@ -47,7 +47,9 @@ fn happened(report: &Report, language: Language) -> String {
     match (&run.failure, &run.ended) {
         (Some(reason), _) => w::LEAD_FAILED.with(language, &[reason]),
         (None, Some(_)) => {
-            w::LEAD_FINISHED.with(language, &[&hospitals, &counted(u64::from(run.rounds), "round")])
+            let vetoed = report.rounds.iter().filter(|round| round.not_adopted).count() as u64;
+            let adopted = u64::from(run.rounds).saturating_sub(vetoed);
+            w::LEAD_FINISHED.with(language, &[&hospitals, &counted(adopted, "round")])
         }
         (None, None) => w::LEAD_GOING.with(language, &[&invited, &reached, &run.rounds]),
     }

@@ -227,7 +227,7 @@ mod tests {
     fn open() -> RunState {
         let state = launch(launched_run(2, 2, 2), Timestamp(0)).0;
         let score = Score::Unevaluated { reason: String::new() };
-        step(state, &Event::BaseScored { score }, Timestamp(1)).0
+        step(state, &Event::BaseScored { score, initial: None }, Timestamp(1)).0
     }
 
     #[test]

@@ -65,7 +65,7 @@ mod tests {
         state.launched.test = None;
         let mut apply = |event: Event| state = scheduler::step(state.clone(), &event, Timestamp(1)).0;
         let score = || Score::Unevaluated { reason: String::new() };
-        apply(Event::BaseScored { score: score() });
+        apply(Event::BaseScored { score: score(), initial: None });
         for round in (1..=rounds).map(Round) {
             let (site, digest) = ("site-0".parse().unwrap(), Digest::of(&round.0.to_le_bytes()));
             apply(Event::UpdateStored { round, site, digest, bytes: 1, records: 100 });

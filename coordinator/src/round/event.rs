@@ -31,6 +31,10 @@ pub enum Event {
     BaseScored {
         /// The measurement, or why there is none.
         score: Score,
+        /// That of the adapter that the run starts from, where it is no fresh one; not in journals of older
+        /// versions.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        initial: Option<Score>,
     },
     /// A site holds the right base model and its records for this round: it trains from now on.
     #[serde(rename = "taken")]

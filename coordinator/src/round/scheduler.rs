@@ -100,14 +100,9 @@ enum Outcome {
 
 fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
     match event {
-        Event::BaseScored { score } if state.phase == Phase::MeasuringBase => {
-            state.base = Some(score.clone());
-            // Somebody may have left meanwhile: then the others are asked on.
-            if consent::is_short(state) {
-                consent::ask_again(state, now);
-            } else {
-                announce(state, now);
-            }
+        Event::BaseScored { score, initial } if state.phase == Phase::MeasuringBase => {
+            (state.base, state.initial) = (Some(score.clone()), initial.clone());
+            begin(state, now);
         }
         Event::SiteReady { round, site } => return site_ready(state, *round, site, now),
         Event::UpdateStored { round, site, digest, bytes, records } => {
@@ -170,6 +165,15 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
         _ => return Outcome::Ignored,
     }
     Outcome::Changed
+}
+
+/// The first round, unless somebody has left meanwhile: then the others are asked on.
+fn begin(state: &mut RunState, now: Timestamp) {
+    if consent::is_short(state) {
+        consent::ask_again(state, now);
+    } else {
+        announce(state, now);
+    }
 }
 
 /// The test set's part: asked for, put off, opened, measured. Returns whether anything changed.

@@ -306,6 +306,9 @@ pub struct RunState {
     pub ended_at: Option<Timestamp>,
     /// The base model on the validation set.
     pub base: Option<Score>,
+    /// The adapter that it started from on the validation set, where that is no fresh one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub initial: Option<Score>,
     /// Announced rounds, in order.
     pub rounds: Vec<RoundRecord>,
     /// The test set.
@@ -342,6 +345,7 @@ impl RunState {
             updated_at: now,
             ended_at: None,
             base: None,
+            initial: None,
             rounds: Vec::new(),
             test: TestRecord::default(),
             conflicts: Vec::new(),

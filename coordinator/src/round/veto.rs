@@ -4,25 +4,33 @@
 //! asks what to measure next; by `retention`, which keeps the updates so long; by `admin::report`.
 //!
 //! Invariants: what was decided stands in the journal and is decided again in the same way; without a
-//! measurement nothing is vetoed; nothing waits for the search for the harm.
+//! measurement nothing is vetoed; no round waits for the search for the harm, but for
+//! the turn of one evaluation.
 
 use common::clock::Timestamp;
 use common::id::{Round, SiteId};
 
 use super::state::{RoundRecord, RunState, Score};
-use super::vetoed::{Harm, Veto, is_within};
+use super::vetoed::{Harm, Veto, is_number};
 use super::weight;
 use crate::limits::{LEAVE_ONE_OUT_BACKLOG_MAX, LEAVE_ONE_OUT_SITES_MAX};
 
 /// Whether the measurement of the round in progress forbids it to be adopted.
+pub fn forbids(state: &RunState, score: &Score) -> bool {
+    judge(state, score, state.updated_at).is_some()
+}
+
+/// The veto, if the measurement of the round in progress calls for one. A loss that is no number does so
+/// always, and is no mark for others.
 pub(super) fn judge(state: &RunState, score: &Score, now: Timestamp) -> Option<Veto> {
     let increase_max = state.launched.spec.evaluation.loss_increase_max?;
     let loss = score.metrics()?.loss;
     let adopted = state.rounds.iter().filter(|record| record.published_at.is_some());
-    let scores = adopted.filter_map(|record| record.score.as_ref()).chain(&state.base);
-    let best_loss = scores.filter_map(Score::metrics).map(|metrics| metrics.loss).min_by(f64::total_cmp)?;
-    let is_fine = is_within(best_loss, increase_max, loss);
-    (!is_fine).then_some(Veto { at: now, best_loss, increase_max, harm: None })
+    let scores = adopted.filter_map(|record| record.score.as_ref()).chain(&state.base).chain(&state.initial);
+    let losses = scores.filter_map(Score::metrics).map(|metrics| metrics.loss);
+    let best_loss = losses.filter(|loss| is_number(*loss)).min_by(f64::total_cmp);
+    let veto = Veto { at: now, best_loss, increase_max, harm: None };
+    (!veto.would_adopt(loss)).then_some(veto)
 }
 
 /// The vetoed rounds of a run whose harm is still to be looked for, in order.

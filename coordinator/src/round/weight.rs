@@ -68,10 +68,11 @@ pub fn of_round(state: &RunState, record: &RoundRecord) -> BTreeMap<SiteId, f64>
     record.updates.keys().cloned().zip(weights).collect()
 }
 
-/// What each site's newest averaged update weighs. Looks at no older round than it has to.
+/// What each site's newest averaged update weighs, of rounds that were not vetoed. Looks at no older round
+/// than it has to.
 pub fn newest(state: &RunState) -> BTreeMap<SiteId, f64> {
     let mut newest = BTreeMap::new();
-    for record in state.rounds.iter().rev() {
+    for record in state.rounds.iter().rev().filter(|record| record.vetoed.is_none()) {
         if newest.len() == state.launched.sites.len() {
             break;
         }
@@ -192,7 +193,7 @@ mod tests {
         launched.spec.aggregation.weighting = weighting;
         let mut state = launch(launched, Timestamp(0)).0;
         let mut apply = |event: Event| state = step(state.clone(), &event, Timestamp(1)).0;
-        apply(Event::BaseScored { score: Score::Unevaluated { reason: String::new() } });
+        apply(Event::BaseScored { score: Score::Unevaluated { reason: String::new() }, initial: None });
         for (round, claimed) in (1..).map(Round).zip(records) {
             for (site, records) in ["site-0", "site-1", "site-2"].into_iter().zip([100, 100, claimed]) {
                 let (site, digest) = (site.parse().unwrap(), Digest::of(site.as_bytes()));

@@ -55,7 +55,9 @@ impl Coordinator {
         }
         let attempt = state.test.attempt;
         let event = match effect {
-            Effect::ScoreBase => Event::BaseScored { score: self.score(&state, state.launched.initial) },
+            Effect::ScoreBase => {
+                Event::BaseScored { score: self.score(&state, state.launched.initial), initial: None }
+            }
             Effect::Aggregate { round, inputs } => self.average(context, &state, round, &inputs),
             Effect::Score { round, adapter } => Event::Scored { round, score: self.score(&state, adapter) },
             Effect::Publish { round, .. } => Event::RoundPublished { round },
@@ -148,7 +150,7 @@ impl Coordinator {
             let run = state.launched.run;
             let harm = veto::waiting(state).next().map(|record| {
                 let without = record.updates.keys().map(|site| (site.clone(), 1.0)).collect();
-                let harm = Harm::Measured { together: 9.0, without, duration_ms: 1 };
+                let harm = Harm::Measured { together: Some(9.0), without, duration_ms: 1 };
                 Event::HarmFound { round: record.round, harm }
             });
             let error = || {

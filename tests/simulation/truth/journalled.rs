@@ -122,7 +122,7 @@ impl Truth {
             });
         }
         let Some(bound) = state.launched.spec.evaluation.loss_increase_max else { return };
-        let mut best = loss(&state.base);
+        let mut best = loss(&state.base).into_iter().chain(loss(&state.initial)).reduce(f64::min);
         for record in &state.rounds {
             let is_above = best.zip(loss(&record.score)).is_some_and(|(best, loss)| loss - best > bound);
             let is_right = if is_above { record.published_at.is_none() } else { record.vetoed.is_none() };

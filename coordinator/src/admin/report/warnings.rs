@@ -116,7 +116,7 @@ mod tests {
         let (mut state, _) = launch(launched_run(2, 1, 500), Timestamp(0));
         (state, _) = step(
             state,
-            &Event::BaseScored { score: Score::Unevaluated { reason: "x".into() } },
+            &Event::BaseScored { score: Score::Unevaluated { reason: "x".into() }, initial: None },
             Timestamp(0),
         );
         let mut first = state.rounds[0].clone();

@@ -464,7 +464,7 @@ async fn a_round_that_rises_is_left_out_and_whose_fault_it_was_is_found_also_aft
     let veto = state.rounds[0].vetoed.as_ref().unwrap();
     assert_eq!(veto.blame(), Some(Blame::Sites(vec!["site-1".parse().unwrap()])), "{veto:?}");
     let Some(Harm::Measured { together, without, .. }) = &veto.harm else { panic!("{veto:?}") };
-    assert_eq!((*together, without.values().copied().collect::<Vec<_>>()), (2.75, vec![4.5, 1.0]));
+    assert_eq!((together.unwrap(), without.values().copied().collect::<Vec<_>>()), (2.75, vec![4.5, 1.0]));
     assert!(!folder.leave_one_out(run).exists());
     for index in 0..2 {
         deliver(&running, 2, index, 1.0).await;

@@ -1,7 +1,8 @@
 //! Finds whose update does the harm in a round that was not adopted: averages it without one site after the
 //! other, and measures each average on the validation set. Called by `execution::beside`. Invariants: what it
 //! writes stays in a folder of its own in the spool and goes at its end, after a crash at the next start;
-//! whatever fails here costs no round, and is journalled as the reason why nothing is known.
+//! whatever fails here costs no round, and where nothing could be measured that is journalled with the
+//! reason.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -17,6 +18,7 @@ use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Job};
 use crate::execution::averaging::Averaging;
+use crate::limits::EVALUATION_ATTEMPTS_MAX;
 use crate::round::event::Event;
 use crate::round::state::{RoundRecord, RunState};
 use crate::round::veto;
@@ -38,7 +40,7 @@ impl Performer {
         let harm = match found {
             Ok((together, without)) => {
                 let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-                tracing::warn!(%run, %round, together, ?without, duration_ms, "measured whose update does the harm");
+                tracing::warn!(%run, %round, ?together, ?without, duration_ms, "measured whose update does the harm");
                 Harm::Measured { together, without, duration_ms }
             }
             Err(reason) => {
@@ -49,29 +51,50 @@ impl Performer {
         Event::HarmFound { round, harm }
     }
 
-    /// The loss of all updates together and without each suspect, or one sentence why there is none.
+    /// The loss of all updates together and without each suspect, as far as they can be measured, or one
+    /// sentence why there is none.
     async fn measure_harm(
         &self,
         state: &RunState,
         record: &RoundRecord,
         folder: &Path,
-    ) -> std::result::Result<(f64, BTreeMap<SiteId, f64>), String> {
+    ) -> std::result::Result<(Option<f64>, BTreeMap<SiteId, f64>), String> {
         if record.updates.len() < 2 {
             return Err("it had one update, and nothing is left without it".to_owned());
         }
-        let words = |error: Error| error.to_string();
-        remove(folder).and_then(|()| make(folder)).map_err(words)?;
-        let Some(together) = self.loss_without(state, record, None, folder).await.map_err(words)? else {
-            return Err("sites would refuse the mean of its updates".to_owned());
-        };
+        remove(folder).and_then(|()| make(folder)).map_err(|error| error.to_string())?;
+        let mut reason = "sites would refuse the mean without any one of them".to_owned();
+        let together = self.tried_without(state, record, None, folder).await.unwrap_or_default();
         let mut without = BTreeMap::new();
         for site in veto::suspects(state, record) {
-            // What sites would refuse is no round that could have been adopted.
-            if let Some(loss) = self.loss_without(state, record, Some(&site), folder).await.map_err(words)? {
-                without.insert(site, loss);
+            match self.tried_without(state, record, Some(&site), folder).await {
+                Ok(Some(loss)) => _ = without.insert(site, loss),
+                // What sites would refuse is no round that could have been adopted.
+                Ok(None) => {}
+                Err(error) => reason = error.to_string(),
             }
         }
-        Ok((together, without))
+        if without.is_empty() { Err(reason) } else { Ok((together, without)) }
+    }
+
+    /// As [`Self::loss_without`], and once more if it fails: one that failed says nothing of the others.
+    async fn tried_without(
+        &self,
+        state: &RunState,
+        record: &RoundRecord,
+        left_out: Option<&SiteId>,
+        folder: &Path,
+    ) -> Result<Option<f64>> {
+        let mut attempt = 1;
+        loop {
+            let measured = self.loss_without(state, record, left_out, folder).await;
+            let Err(error) = &measured else { return measured };
+            tracing::warn!(run = %state.launched.run, round = %record.round, ?left_out, attempt, %error, "not measured");
+            if attempt == EVALUATION_ATTEMPTS_MAX {
+                return measured;
+            }
+            attempt += 1;
+        }
     }
 
     /// The validation loss of the mean of a round's updates, without those of `left_out`; `None` where sites

@@ -72,3 +72,26 @@ async fn no_child_is_asked_where_the_run_file_wants_none() {
     assert_eq!(Details::read(&state_folder.details(state.launched.run)).unwrap(), None);
     assert!(!folder.path().join("child.asked").exists());
 }
+
+#[tokio::test]
+async fn the_last_round_of_a_run_that_adopted_none_asks_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let state_folder = StateFolder::at(&folder.path().join("state"));
+    state_folder.create().unwrap();
+    let mut launched = launched_run(2, 2, 1);
+    launched.test = None;
+    launched.spec.evaluation.loss_increase_max = Some(0.5);
+    let mut state = RunState::launched(launched, common::clock::Timestamp(0));
+    let evaluator = scripted(folder.path(), &script("touch \"$0.asked\""), Duration::from_secs(2));
+    let performer = Performer::new(state_folder, evaluator);
+    let effect = || Effect::Score { round: Round(1), adapter: Digest::of(b"adapter") };
+    let asked = folder.path().join("child.asked");
+    // 5.5, as the script says, is a nat above.
+    let base = r#"{"measured":{"loss":4.5,"perplexity":1.0,"token_accuracy":0.1,"supervised_tokens":9,"samples":3,"duration_ms":1}}"#;
+    state.base = Some(serde_json::from_str(base).unwrap());
+    performer.perform(&state, effect()).await.unwrap();
+    assert!(!asked.exists(), "the adapter is nobody's model");
+    state.launched.spec.evaluation.loss_increase_max = Some(2.0);
+    performer.perform(&state, effect()).await.unwrap();
+    assert!(asked.exists());
+}

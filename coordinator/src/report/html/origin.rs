@@ -91,7 +91,7 @@ pub(super) fn provenance(page: &Page<'_>) -> String {
     }
     fact(w::BASE_MODEL, escape(&run.model));
     fact(w::FINGERPRINT, digest(&origin.base_fingerprint));
-    let published = page.report.rounds.iter().any(|round| round.adapter_digest.is_some());
+    let published = page.report.rounds.iter().any(|round| round.published);
     let adapter = if published { digest(&run.adapter_digest) } else { page.word(w::NO_ADAPTER) };
     fact(w::ADAPTER, adapter);
     for (name, file) in [(w::VALIDATION_FILE, &origin.validation_file), (w::TEST_FILE, &origin.test_file)] {

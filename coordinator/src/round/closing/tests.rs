@@ -20,7 +20,7 @@ impl Live {
         let (state, _) = launch(launched_run(sites, quorum, 2), Timestamp(0));
         let launched = Event::Launched { launched: Box::new(state.launched.clone()) };
         let mut live = Self { state, journal: vec![(launched, Timestamp(0))] };
-        live.at(0, Event::BaseScored { score: Score::Unevaluated { reason: String::new() } });
+        live.at(0, Event::BaseScored { score: Score::Unevaluated { reason: String::new() }, initial: None });
         live
     }
 

@@ -43,7 +43,7 @@ fn a_run_begins_with_the_last_answer_or_after_the_grace_period() {
     assert_eq!(advance(&mut state, &Event::Tick, 12), [Effect::ScoreBase]);
     // Who says nothing is neither waited for nor handed anything, and takes part once it agrees.
     let score = crate::round::state::Score::Unevaluated { reason: "none".into() };
-    advance(&mut state, &Event::BaseScored { score }, 13);
+    advance(&mut state, &Event::BaseScored { score, initial: None }, 13);
     assert_eq!(state.waited_for().collect::<Vec<_>>(), [&site(0), &site(1)]);
     assert!(state.work_for(&site(2)).is_none() && state.is_proposed_to(&site(2)));
     says(&mut state, 2, Approved, 14);
@@ -94,7 +94,7 @@ fn a_withdrawal_takes_an_update_out_of_an_open_round_and_is_final() {
     let mut state = proposed(3, 2);
     (0..3).for_each(|index| drop(says(&mut state, index, Approved, 1)));
     let score = crate::round::state::Score::Unevaluated { reason: "none".into() };
-    advance(&mut state, &Event::BaseScored { score }, 2);
+    advance(&mut state, &Event::BaseScored { score, initial: None }, 2);
     let update = |index| Event::UpdateStored {
         round: common::id::Round(1),
         site: site(index),
@@ -120,7 +120,7 @@ fn a_withdrawal_takes_an_update_out_of_an_open_round_and_is_final() {
     let mut open = proposed(2, 2);
     (0..2).for_each(|index| drop(says(&mut open, index, Approved, 1)));
     let score = crate::round::state::Score::Unevaluated { reason: "none".into() };
-    advance(&mut open, &Event::BaseScored { score }, 2);
+    advance(&mut open, &Event::BaseScored { score, initial: None }, 2);
     assert_eq!(says(&mut open, 0, Withdrawn, 3), [Effect::Finish]);
 }
 
@@ -147,8 +147,10 @@ fn a_site_that_changes_its_mind_for_ever_does_not_grow_the_journal() {
 #[test]
 fn no_round_opens_without_a_quorum_of_sites_that_agree() {
     // Lost while the base model was measured: the third is asked on, and its word begins the run again.
-    let score =
-        || Event::BaseScored { score: crate::round::state::Score::Unevaluated { reason: "none".into() } };
+    let score = || Event::BaseScored {
+        score: crate::round::state::Score::Unevaluated { reason: "none".into() },
+        initial: None,
+    };
     let mut state = proposed(3, 2);
     (0..2).for_each(|index| drop(says(&mut state, index, Approved, 1)));
     advance(&mut state, &Event::Tick, 50);

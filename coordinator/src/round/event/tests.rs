@@ -70,7 +70,7 @@ fn states_and_phases_keep_their_written_names() {
     let (mut state, _) = scheduler::launch(*launched, Timestamp(0));
     let site = "site-0".parse().unwrap();
     for event in [
-        Event::BaseScored { score: Score::Unevaluated { reason: String::new() } },
+        Event::BaseScored { score: Score::Unevaluated { reason: String::new() }, initial: None },
         Event::SiteReady { round: Round(1), site },
     ] {
         state = scheduler::step(state, &event, Timestamp(1)).0;

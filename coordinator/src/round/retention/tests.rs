@@ -124,7 +124,7 @@ fn updates_stay_until_their_error_is_known() {
 fn a_round_that_was_not_adopted_leaves_nothing_once_its_harm_is_known() {
     let mut state = run(1, 9);
     state.rounds[4].published_at = None;
-    let veto = |harm| Some(Veto { at: Timestamp(3), best_loss: 1.0, increase_max: 0.5, harm });
+    let veto = |harm| Some(Veto { at: Timestamp(3), best_loss: Some(1.0), increase_max: 0.5, harm });
     state.rounds[4].vetoed = veto(None);
     let files = ["1 a 5", "1 b 5", "1 adapter 4", "1 adapter 5"];
     let gone = |state: &RunState| {

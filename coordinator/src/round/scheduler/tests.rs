@@ -74,7 +74,7 @@ fn advance(state: &mut RunState, event: Event, at: u64) -> Vec<Effect> {
 /// What a driver would answer to an effect: the aggregate is a hash of its inputs.
 fn perform(effect: &Effect) -> Option<Event> {
     match effect {
-        Effect::ScoreBase => Some(Event::BaseScored { score: measured(6.0) }),
+        Effect::ScoreBase => Some(Event::BaseScored { score: measured(6.0), initial: None }),
         Effect::Aggregate { round, inputs } => {
             let text: String = inputs
                 .iter()
@@ -105,7 +105,7 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
     let (mut state, effects) = launch(launched_run(2, 2, 1), Timestamp(0));
     assert_eq!(effects, [Effect::ScoreBase]);
     assert_eq!(
-        advance(&mut state, Event::BaseScored { score: measured(6.0) }, 1),
+        advance(&mut state, Event::BaseScored { score: measured(6.0), initial: None }, 1),
         [Effect::Announce { round: Round(1) }]
     );
     assert_eq!(state.work_for(&site(0)).unwrap().from, Digest::of(b"initial"));
@@ -150,7 +150,7 @@ fn a_run_goes_through_its_phases_and_opens_the_test_set_once() {
 #[test]
 fn late_repeated_and_different_updates_get_their_own_answers() {
     let (mut state, _) = launch(launched_run(3, 2, 2), Timestamp(0));
-    advance(&mut state, Event::BaseScored { score: measured(6.0) }, 1);
+    advance(&mut state, Event::BaseScored { score: measured(6.0), initial: None }, 1);
     assert_eq!(advance(&mut state, update(1, 0, "u"), 2), [Effect::Answer(Admission::Welcome)]);
     let before = state.clone();
     assert_eq!(advance(&mut state, update(1, 0, "u"), 3), [Effect::Answer(Admission::Known)]);
@@ -179,7 +179,7 @@ fn late_repeated_and_different_updates_get_their_own_answers() {
 #[test]
 fn without_a_quorum_the_deadline_fails_the_round_and_a_restart_extends_it() {
     let (mut state, _) = launch(launched_run(2, 2, 1), Timestamp(0));
-    advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
+    advance(&mut state, Event::BaseScored { score: measured(6.0), initial: None }, 0);
     advance(&mut state, update(1, 0, "u"), 1);
     assert_eq!(state.next_deadline(), Some(Timestamp(60_000)));
     advance(&mut state, Event::Tick, 59_999);
@@ -193,7 +193,7 @@ fn without_a_quorum_the_deadline_fails_the_round_and_a_restart_extends_it() {
 #[test]
 fn nobody_waits_for_a_failed_or_revoked_site() {
     let (mut state, _) = launch(launched_run(3, 1, 1), Timestamp(0));
-    advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
+    advance(&mut state, Event::BaseScored { score: measured(6.0), initial: None }, 0);
     advance(&mut state, update(1, 0, "u"), 1);
     advance(&mut state, update(1, 1, "u"), 1);
     advance(&mut state, Event::SiteRevoked { site: site(0) }, 2);
@@ -205,7 +205,7 @@ fn nobody_waits_for_a_failed_or_revoked_site() {
     );
 
     let (mut state, _) = launch(launched_run(2, 2, 1), Timestamp(0));
-    advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
+    advance(&mut state, Event::BaseScored { score: measured(6.0), initial: None }, 0);
     advance(&mut state, Event::SiteRevoked { site: site(0) }, 1);
     assert_eq!(state.phase, Phase::Failed(Failure::QuorumNotMet { updates: 0, needed: 2 }));
 }
@@ -214,7 +214,7 @@ fn nobody_waits_for_a_failed_or_revoked_site() {
 #[test]
 fn a_site_that_fails_again_and_again_does_not_grow_the_journal() {
     let (mut state, _) = launch(launched_run(2, 2, 1), Timestamp(0));
-    advance(&mut state, Event::BaseScored { score: measured(6.0) }, 0);
+    advance(&mut state, Event::BaseScored { score: measured(6.0), initial: None }, 0);
     let mut rows = 0;
     for turn in 0..2_000 {
         let code = ["out_of_memory", "no_records"][turn % 2].to_owned();

@@ -35,7 +35,7 @@ fn launched(rounds: u32, increase_max: Option<f64>) -> LaunchedRun {
 fn measured(increase_max: Option<f64>, rounds: u32, base: &Score, scores: &[Score]) -> RunState {
     let mut state = RunState::launched(launched(rounds, increase_max), Timestamp(0));
     let mut apply = |event: Event| state = scheduler::step(state.clone(), &event, Timestamp(7)).0;
-    apply(Event::BaseScored { score: base.clone() });
+    apply(Event::BaseScored { score: base.clone(), initial: None });
     for (round, score) in (1..).map(Round).zip(scores) {
         for site in ["site-0", "site-1"] {
             let digest = Digest::of(format!("{round}{site}").as_bytes());
@@ -66,7 +66,7 @@ fn a_round_that_rises_too_far_is_left_and_the_next_begins_where_the_last_good_on
     let state = measured(Some(0.5), 4, &score(6.0), &[score(5.0), score(5.6), score(4.9)]);
     assert_eq!(adopted(&state), [1, 3]);
     let veto = state.rounds[1].vetoed.as_ref().unwrap();
-    assert_eq!((veto.at, veto.best_loss, veto.increase_max), (Timestamp(7), 5.0, 0.5));
+    assert_eq!((veto.at, veto.best_loss, veto.increase_max), (Timestamp(7), Some(5.0), 0.5));
     assert_eq!(state.rounds[2].from, Digest::of(&1_u32.to_le_bytes()), "from round 1, not from round 2");
     assert_eq!((state.rounds[3].from, state.phase.clone()), (state.model(), Phase::Announced));
     assert_eq!((state.published(), state.gone_through()), (2, 3));
@@ -90,9 +90,27 @@ fn nothing_is_vetoed_without_a_bound_or_without_a_measurement() {
 }
 
 #[test]
-fn a_loss_that_is_no_number_is_not_adopted() {
-    assert!(!is_within(5.0, 100.0, f64::NAN));
-    assert!(!is_within(5.0, 100.0, crate::limits::LOSS_NATS_MAX));
+fn a_loss_that_is_no_number_is_not_adopted_whatever_there_is_to_compare_it_with() {
+    let overflowed = score(crate::limits::LOSS_NATS_MAX);
+    let none = Score::Unevaluated { reason: "no room".to_owned() };
+    for base in [score(5.0), none, overflowed.clone()] {
+        for increase_max in [0.5, 100.0] {
+            let state = measured(Some(increase_max), 3, &base, &[overflowed.clone(), score(6.0 - 1.0)]);
+            assert_eq!(adopted(&state), [2], "{base:?}: and the next is compared with what says something");
+        }
+    }
+    assert!(
+        !Veto { at: Timestamp(0), best_loss: None, increase_max: 100.0, harm: None }.would_adopt(f64::NAN)
+    );
+}
+
+#[test]
+fn what_a_run_started_from_is_a_mark_as_its_own_rounds_are() {
+    let mut state = RunState::launched(launched(3, Some(0.5)), Timestamp(0));
+    let event = Event::BaseScored { score: score(3.0), initial: Some(score(1.2)) };
+    state = scheduler::step(state, &event, Timestamp(1)).0;
+    assert!(forbids(&state, &score(1.8)), "half a nat above what it goes on from");
+    assert!(!forbids(&state, &score(1.7)));
 }
 
 #[test]
@@ -111,7 +129,7 @@ fn the_harm_is_noted_once_also_after_the_end() {
     let state = measured(Some(0.5), 1, &score(6.0), &[score(9.0)]);
     assert_eq!(waiting(&state).count(), 1);
     let without = BTreeMap::from([("site-0".parse().unwrap(), 5.9), ("site-1".parse().unwrap(), 9.5)]);
-    let found = Harm::Measured { together: 9.0, without, duration_ms: 3 };
+    let found = Harm::Measured { together: Some(9.0), without, duration_ms: 3 };
     let lost = Harm::NotMeasured { reason: "x".to_owned() };
     let note = |state: &RunState, round, harm: &Harm| {
         let event = Event::HarmFound { round: Round(round), harm: harm.clone() };

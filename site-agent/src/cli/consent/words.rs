@@ -176,7 +176,7 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
         }
         Some(rule) => format!("of all updates, number by number, the {rule}"),
     };
-    page.row("result", &format!("{combined}; every member gets it after each round"));
+    page.row("result", &format!("{combined}; every member gets it after each round that is adopted"));
     if let Some(rule) = manifest.aggregation.server_rule() {
         let words =
             format!("the coordinator goes on from the mean by what it keeps of earlier rounds ({rule})");

@@ -220,6 +220,13 @@ pub(super) fn settings(
     let checked = settings.adapter.validate().and_then(|()| settings.training.validate());
     checked.map_err(|error| bad(&error))?;
     let training = &settings.training;
+    if training.schedule_rounds_before > 0 {
+        return Err(SiteError::Data {
+            sentence: "training.schedule_rounds_before counts rounds of a run, and a training alone has none"
+                .into(),
+            hint: Some("leave it out".into()),
+        });
+    }
     let is_measured = has_validation || training.validation_share > 0.0;
     if !is_measured && (training.early_stopping_patience > 0 || training.evaluate_every_steps > 0) {
         return Err(SiteError::Data {
