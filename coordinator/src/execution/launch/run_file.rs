@@ -31,7 +31,7 @@ pub(super) fn read(path: &Path) -> Result<RunSpec> {
 
 #[cfg(test)]
 mod tests {
-    use common::run::{Epochs, LocalWork, ServerRule};
+    use common::run::{Epochs, LocalWork, ScheduleOver, ServerRule};
 
     use super::*;
 
@@ -67,8 +67,9 @@ mod tests {
     fn the_best_run_file_says_what_its_header_says() {
         let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/runs/medqa-zh-best.toml");
         let spec = read(&path).unwrap();
-        let eighth = LocalWork::Epochs(Epochs::nearest(0.125).unwrap());
-        assert_eq!((spec.rounds, spec.training.work()), (24, eighth));
+        let sixteenth = LocalWork::Epochs(Epochs::nearest(0.0625).unwrap());
+        assert_eq!((spec.rounds, spec.training.work()), (48, sixteenth));
+        assert_eq!(spec.training.schedule_over, ScheduleOver::Run);
         let rule = ServerRule::Momentum { momentum: 0.5, rate: 1.0 };
         assert_eq!(spec.aggregation.server_rule(), Some(rule));
     }
