@@ -56,7 +56,7 @@ const IOCTL: [libc::Ioctl; 5] =
 /// What the allocator, thread stacks and drivers say of this process's own memory. Not: MADV_HWPOISON and
 /// MADV_SOFT_OFFLINE, by which root takes memory away from the machine; MADV_MERGEABLE, by which one process
 /// learns what is in another's memory.
-const MADVISE: [libc::c_int; 17] = [
+const MADVISE: [libc::c_int; 20] = [
     libc::MADV_NORMAL,
     libc::MADV_RANDOM,
     libc::MADV_SEQUENTIAL,
@@ -65,8 +65,13 @@ const MADVISE: [libc::c_int; 17] = [
     libc::MADV_FREE,
     libc::MADV_DONTFORK,
     libc::MADV_DOFORK,
+    // By these a random number generator sees that its process was split (AWS-LC's in the gateway).
+    libc::MADV_WIPEONFORK,
+    libc::MADV_KEEPONFORK,
     libc::MADV_HUGEPAGE,
     libc::MADV_NOHUGEPAGE,
+    // The worker's own: frozen weights into large pages (`model::kernels::pool::large`).
+    libc::MADV_COLLAPSE,
     libc::MADV_DONTDUMP,
     libc::MADV_DODUMP,
     libc::MADV_POPULATE_READ,
@@ -85,6 +90,8 @@ const SET_ID: u64 = 0o6000;
 const MAKING: libc::c_int = libc::O_CREAT | (libc::O_TMPFILE & !libc::O_DIRECTORY);
 /// What stays closed to the group and to others, whatever a process wishes.
 const UMASK: u64 = 0o077;
+/// Bits of a mask that the kernel drops: -1, what a refused `umask` answered, is no mask to go back to.
+const NO_UMASK: u64 = 0xffff_fe00;
 
 /// NVIDIA's driver: `_IOWR('F', ..)` of the control and card devices. Of unified memory the plain numbers
 /// below 256, and its beginning and end.
@@ -140,7 +147,7 @@ fn limited(role: Role) -> Result<Vec<(i64, Vec<SeccompRule>)>, BackendError> {
         // What `rename` is on newer architectures; without exchanging, and leaving no device behind.
         (libc::SYS_renameat2, any_of(4, [0])?),
         (libc::SYS_madvise, any_of(2, MADVISE.map(number))?),
-        (libc::SYS_umask, vec![SeccompRule::new(vec![masked(0, UMASK, UMASK)?])?]),
+        (libc::SYS_umask, vec![SeccompRule::new(vec![masked(0, UMASK | NO_UMASK, UMASK)?])?]),
         (libc::SYS_openat, opening(2)?),
         #[cfg(target_arch = "x86_64")]
         (libc::SYS_open, opening(1)?),

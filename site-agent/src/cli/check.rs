@@ -32,7 +32,8 @@ Examples:
 
 Exit code 0: everything that must hold does, and (without --offline) the coordinator accepts this site. 1: something does not, and the output \
 says what: it was revoked, has expired, is not known there, or nobody answers. While the agent runs, this is what it was \
-told last. With --attack: 0, every attack that is promised to be stopped was stopped; 1, one was not, or could not be tried.";
+told last. With --attack: 0, every attack that is promised to be stopped was stopped, or is accepted in agent.toml; 1, one was \
+not, or could not be tried.";
 
 /// Columns of a line of what was tried.
 const COLUMNS: usize = 78;

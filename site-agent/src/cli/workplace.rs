@@ -6,6 +6,7 @@
 
 use std::fs::{self, File, TryLockError};
 use std::io;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use common::private;
@@ -94,9 +95,20 @@ fn lock(place: &Path, busy: (&str, &str)) -> Result<File, SiteError> {
     let at = SiteError::at(&path);
     let file = File::options().create(true).append(true).open(&path).map_err(&at)?;
     match file.try_lock() {
-        Ok(()) => Ok(file),
+        Ok(()) if is_at(&file, &path) => Ok(file),
+        // Who had it removed it meanwhile: this one shuts out nobody.
+        Ok(()) => Err(SiteError::data(busy.0, busy.1)),
         Err(TryLockError::WouldBlock) => Err(SiteError::data(busy.0, busy.1)),
         Err(TryLockError::Error(source)) => Err(at(source)),
+    }
+}
+
+/// Whether the path still leads to this file.
+fn is_at(file: &File, path: &Path) -> bool {
+    let of = |facts: fs::Metadata| (facts.dev(), facts.ino());
+    match (file.metadata(), fs::symlink_metadata(path)) {
+        (Ok(held), Ok(found)) => of(held) == of(found),
+        _ => false,
     }
 }
 
@@ -108,5 +120,22 @@ fn remove_tree(path: &Path) -> Result<(), SiteError> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         removed => removed.map_err(SiteError::at(path)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lock_on_a_file_that_was_removed_shuts_out_nobody() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("lock");
+        let file = File::create(&path).unwrap();
+        assert!(is_at(&file, &path));
+        fs::remove_file(&path).unwrap();
+        assert!(!is_at(&file, &path));
+        let next = File::create(&path).unwrap();
+        assert!(is_at(&next, &path) && !is_at(&file, &path));
     }
 }

@@ -9,6 +9,7 @@
 //! Later noise and masks belong here, before the digest is taken.
 
 use std::fs::{self, File};
+use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
@@ -231,6 +232,10 @@ fn refuse<T>(reason: impl Into<String>) -> Result<T, SiteError> {
 
 fn refused(path: &Path, error: AdapterError) -> SiteError {
     match error {
+        // A file that ends too soon is the worker's doing, and no fault of the disk.
+        AdapterError::Io(source) if source.kind() == io::ErrorKind::UnexpectedEof => {
+            SiteError::UpdateRefused { reason: "the file ends before its tensors do".into() }
+        }
         AdapterError::Io(source) => SiteError::io(path, source),
         other => SiteError::UpdateRefused { reason: other.to_string() },
     }

@@ -1,6 +1,7 @@
 //! One attack and what became of it. Made and used by the files of `attack`, told to the process that
-//! asked. Invariant: only a lock's own answer counts as that lock's; any other answer says that the attack
-//! was let through, and what is not there says nothing.
+//! asked. Invariant: what is not there says nothing, and an answer that no lock gives says that the attack
+//! was let through. An answer that a lock gives counts as that lock's where it holds, also where the machine
+//! would give the same by itself: from an errno the two cannot be told apart.
 
 use std::io;
 

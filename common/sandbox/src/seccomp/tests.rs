@@ -90,7 +90,7 @@ fn no_file_is_made_for_others_or_to_be_started_as_its_owner() {
         File::open(&path).unwrap();
         // A mode means nothing where nothing is made.
         File::options().write(true).mode(0o4755).open(&path).unwrap();
-        for mask in [0, 0o022, 0o070] {
+        for mask in [0, 0o022, 0o070, -1, 0o1077] {
             refused("opening what is made to others", call(libc::SYS_umask, [mask, 0, 0, 0]));
         }
         call(libc::SYS_umask, [0o077, 0, 0, 0]).unwrap();
@@ -106,6 +106,12 @@ fn memory_is_neither_taken_from_the_machine_nor_compared_with_others() {
         }
         for advice in [libc::MADV_DONTNEED, libc::MADV_NORMAL] {
             call(libc::SYS_madvise, [0, 0, advice.into(), 0]).unwrap();
+        }
+        // What our own code and AWS-LC ask for. A kernel may not know it; the filter lets it through.
+        for advice in [libc::MADV_COLLAPSE, libc::MADV_WIPEONFORK, libc::MADV_KEEPONFORK] {
+            let answer = call(libc::SYS_madvise, [0, 0, advice.into(), 0]);
+            let code = answer.err().and_then(|error| error.raw_os_error());
+            assert!(matches!(code, None | Some(libc::EINVAL)), "{advice}: {code:?}");
         }
     });
 }

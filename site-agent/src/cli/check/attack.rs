@@ -11,7 +11,8 @@
 //! ```
 //!
 //! Invariants: nothing of the site's state is written, and no record is read; a suite takes seconds, at most
-//! 20 MiB of disk (two files of a log, one of 4 MiB, forged updates of 128 KiB), and leaves nothing behind;
+//! 20 MiB of disk (two files of a log, one of 4 MiB, forged updates of 128 KiB), and leaves nothing behind
+//! (killed, it leaves its folder until the next one);
 //! each line is what was tried now, on this machine.
 
 use sandbox::LockReport;
@@ -58,11 +59,15 @@ pub(super) fn run(
     if as_json {
         print_json(&json!({
             "attacks": rows,
+            "is_locked": is_locked,
             "locks": locks,
             "not_stopped": count(&rows, Verdict::NotStopped),
             "error": judged.as_ref().err().map(ToString::to_string),
         }))?;
     } else {
+        if !is_locked {
+            println!("without the locks, to see that the suite can fail\n");
+        }
         print!("{}", describe(&rows));
     }
     judged
@@ -179,7 +184,10 @@ mod tests {
 
     #[test]
     fn a_line_keeps_its_columns_and_its_reason() {
-        let ways = vec![("a way".to_owned(), Err("it was taken by somebody who should not ".repeat(4)))];
+        let ways = vec![(
+            "a way".to_owned(),
+            row::Came::Through("it was taken by somebody who should not ".repeat(4)),
+        )];
         let row = Row::checked("files", &"open what is closed ".repeat(5), row::GATEWAY, ways);
         let text = line(&row.noted("because"));
         assert!(text.lines().all(|line| line.chars().count() <= COLUMNS), "{text}");
@@ -191,10 +199,11 @@ mod tests {
 
     #[test]
     fn what_is_not_stopped_or_not_tried_is_an_error() {
-        let row =
-            |outcome: Result<(), String>| Row::checked("a", "b", row::GATEWAY, vec![("c".into(), outcome)]);
-        assert!(judge(&[row(Ok(()))]).is_ok());
-        assert!(judge(&[row(Ok(())), row(Err("d".into()))]).is_err());
+        use row::Came;
+        let row = |came: Came| Row::checked("a", "b", row::GATEWAY, vec![("c".into(), came)]);
+        assert!(judge(&[row(Came::Stopped)]).is_ok());
+        assert!(judge(&[row(Came::Stopped), row(Came::Through("d".into()))]).is_err());
+        assert!(judge(&[row(Came::NotTried("d".into()))]).is_err());
         assert!(judge(&[Row::checked("a", "b", row::GATEWAY, Vec::new())]).is_err());
         assert!(judge(&[Row::admitted("a", "b")]).is_ok());
     }

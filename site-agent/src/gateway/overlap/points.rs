@@ -5,7 +5,7 @@
 //! same file, whatever the worker makes later.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{Read as _, Write as _};
+use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{FileExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
@@ -110,7 +110,11 @@ fn copy(raw: &Path, part: &Path, facts: &BlindedFacts) -> Result<(), SiteError> 
     let mut hasher = Sha256::new();
     for (_, count) in batches(facts.points) {
         let mut bytes = vec![0; count * POINT_BYTES];
-        input.read_exact(&mut bytes).map_err(from)?;
+        input.read_exact(&mut bytes).map_err(|error| match error.kind() {
+            // Cut by the worker since it was opened.
+            io::ErrorKind::UnexpectedEof => refused("there are not as many as announced"),
+            _ => from(error),
+        })?;
         Batch::parse(&bytes).map_err(|error| refused(&error.to_string()))?;
         hasher.update(&bytes);
         output.write_all(&bytes).map_err(to)?;

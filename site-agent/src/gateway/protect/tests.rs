@@ -160,6 +160,23 @@ fn a_file_changed_after_the_worker_or_in_the_outbox_is_noticed() {
     assert!(matches!(site.protect(&facts, &policy), Err(SiteError::UpdateRefused { .. })));
 }
 
+/// Whatever the worker cuts off is its doing, and never said to be a fault of the disk.
+#[test]
+fn a_file_that_ends_too_soon_is_refused() {
+    let path = |site: &Site| {
+        site.folder.raw().join(format!("{}.safetensors", round_file_stem(key().run, key().round)))
+    };
+    for bytes in [0, 7, 8, 40] {
+        let mut site = site();
+        let facts = site.train(HEADER, &VALUES);
+        let cut = fs::read(path(&site)).unwrap()[..bytes].to_vec();
+        fs::write(path(&site), &cut).unwrap();
+        let facts = RawFacts { digest: Digest::of(&cut), ..facts };
+        let error = site.protect(&facts, &PolicyConfig::default()).unwrap_err();
+        assert!(matches!(error, SiteError::UpdateRefused { .. }), "{bytes}: {error}");
+    }
+}
+
 #[test]
 fn a_sparse_file_of_terabytes_is_refused_at_once() {
     let mut site = site();

@@ -38,6 +38,8 @@ pub(super) enum Outcome {
     Taken(Vec<u8>),
     /// The check was held up.
     Held,
+    /// Something else came between: the disk, the database. It says nothing about the check.
+    Failed(String),
 }
 
 /// A round to forge updates for.
@@ -71,9 +73,12 @@ impl Forge {
         Self { folder: folder.clone(), policy: policy.clone(), manifest }
     }
 
-    /// Values that pass: small, and with no more bits than the policy lets out.
+    /// Values that pass: with a norm of at most half of what the policy lets out, and with no more bits.
     pub(super) fn values(&self) -> Vec<f32> {
-        (0..2 * ELEMENTS).map(|index| 1.0 / (1_u32 << (index % 8)) as f32).collect()
+        // A power of two, so that no value gets more bits.
+        let largest = (self.policy.update_norm_max / (4.0 * ELEMENTS as f64).sqrt()).log2().floor().min(0.0);
+        let largest = largest.exp2() as f32;
+        (0..2 * ELEMENTS).map(|index| largest / (1_u32 << (index % 8)) as f32).collect()
     }
 
     /// As [`Self::values`], with a bit set that the policy does not let out; `None` where it lets all out.
@@ -98,7 +103,7 @@ impl Forge {
         let key = RoundKey { round: Round(round), ..KEY };
         match fs::write(self.raw(key), bytes) {
             Ok(()) => self.check(key, announced),
-            Err(error) => Outcome::Refused(error.to_string()),
+            Err(error) => Outcome::Failed(error.to_string()),
         }
     }
 
@@ -117,7 +122,8 @@ impl Forge {
         match checked {
             None => Outcome::Held,
             Some(Ok(bytes)) => Outcome::Taken(bytes),
-            Some(Err(error)) => Outcome::Refused(error.to_string()),
+            Some(Err(error @ SiteError::UpdateRefused { .. })) => Outcome::Refused(error.to_string()),
+            Some(Err(error)) => Outcome::Failed(error.to_string()),
         }
     }
 
@@ -160,4 +166,22 @@ pub(super) fn file(header: &str, values: &[f32]) -> Vec<u8> {
     bytes.extend_from_slice(header.as_bytes());
     bytes.extend(values.iter().flat_map(|value| value.to_le_bytes()));
     bytes
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn honest_values_pass_a_policy_of_any_norm() {
+        let forge = Forge::new(&StateFolder::new(Path::new("unused")), &PolicyConfig::default());
+        for norm_max in [1e-9, 0.5, 73.0, 75.0, 1e9] {
+            let mut forge = forge.clone();
+            forge.policy.update_norm_max = norm_max;
+            let values = forge.values();
+            let norm = values.iter().map(|value| f64::from(*value).powi(2)).sum::<f64>().sqrt();
+            assert!(norm <= norm_max && norm > 0.0, "{norm} of {norm_max}");
+            assert!(values.iter().all(|value| value.is_normal() && value.to_bits() & 0x7f_ffff == 0));
+        }
+    }
 }

@@ -49,6 +49,17 @@ pub(super) struct Row {
     pub(super) note: Option<String>,
 }
 
+/// What came of one way of an attack on a check of ours.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Came {
+    /// The check refused it, or nothing of it went on.
+    Stopped,
+    /// It was not, and what happened instead.
+    Through(String),
+    /// Something else came between, which says nothing about the check.
+    NotTried(String),
+}
+
 /// What the gateway's and the supervisor's own code stops.
 pub(super) const GATEWAY: &str = "the gateway's check";
 pub(super) const SUPERVISOR: &str = "the supervisor";
@@ -64,7 +75,7 @@ impl Row {
                 if is_missing && !lock.is_required() {
                     note = Some(format!("this machine lacks the lock {lock}, which no promise rests on"));
                     Verdict::CannotBeStopped
-                } else if allow_missing.contains(&lock) {
+                } else if is_missing && allow_missing.contains(&lock) {
                     note = Some(format!("agent.toml says that {lock} may be missing"));
                     Verdict::Accepted
                 } else {
@@ -79,23 +90,26 @@ impl Row {
         Self { group, attack: what, result, stopped_by, tries, let_through: through, note }
     }
 
-    /// An attack on a check of ours: each way with whether it was stopped, or what came of it.
-    pub(super) fn checked(
-        group: &str,
-        attack: &str,
-        by: &str,
-        ways: Vec<(String, Result<(), String>)>,
-    ) -> Self {
-        let tries = u32::try_from(ways.len()).unwrap_or(u32::MAX);
-        let let_through: Vec<String> = ways
-            .into_iter()
-            .filter_map(|(way, outcome)| outcome.err().map(|found| format!("{way} ({found})")))
-            .collect();
-        let result = match (tries, let_through.is_empty()) {
-            (0, _) => Verdict::NotTried,
-            (_, true) => Verdict::Stopped,
-            (_, false) => Verdict::NotStopped,
+    /// An attack on a check of ours, with what came of each way. One that came to nothing leaves it untried:
+    /// the others do not speak for it.
+    pub(super) fn checked(group: &str, attack: &str, by: &str, ways: Vec<(String, Came)>) -> Self {
+        let (mut tries, mut let_through, mut not_tried) = (0, Vec::new(), Vec::new());
+        for (way, came) in ways {
+            match came {
+                Came::Stopped => tries += 1,
+                Came::Through(found) => {
+                    tries += 1;
+                    let_through.push(format!("{way} ({found})"));
+                }
+                Came::NotTried(reason) => not_tried.push(format!("{way} ({reason})")),
+            }
+        }
+        let result = match (tries, let_through.is_empty(), not_tried.is_empty()) {
+            (_, false, _) => Verdict::NotStopped,
+            (0, ..) | (_, _, false) => Verdict::NotTried,
+            _ => Verdict::Stopped,
         };
+        let note = (!not_tried.is_empty()).then(|| format!("not tried: {}", not_tried.join(", ")));
         Self {
             group: group.to_owned(),
             attack: attack.to_owned(),
@@ -103,7 +117,7 @@ impl Row {
             stopped_by: vec![by.to_owned()],
             tries,
             let_through,
-            note: None,
+            note,
         }
     }
 
@@ -174,9 +188,17 @@ mod tests {
         let namespace = Promise::Stopped(Lock::NetworkNamespace);
         assert_eq!(of(tried(namespace, 1, &["a"]), &[]), Verdict::CannotBeStopped);
         assert_eq!(Row::of(tried(namespace, 1, &["a"]), &[], &[]).result, Verdict::NotStopped);
+        // A lock that holds and is broken is a fault, whatever the file says of one that is missing.
+        let holds = [LockReport { lock: Lock::Landlock, held: true, detail: String::new() }];
+        let broken = Row::of(tried(promised, 3, &["a"]), &holds, &[Lock::Landlock]);
+        assert_eq!(broken.result, Verdict::NotStopped);
+    }
+
+    #[test]
+    fn one_way_that_came_to_nothing_is_not_spoken_for_by_the_others() {
         let checked = |ways: &[(&str, bool)]| {
             let ways = ways.iter().map(|(way, held)| {
-                ((*way).to_owned(), if *held { Ok(()) } else { Err("it was taken".to_owned()) })
+                ((*way).to_owned(), if *held { Came::Stopped } else { Came::Through("it was taken".into()) })
             });
             Row::checked("update", "NaN", GATEWAY, ways.collect())
         };
@@ -184,5 +206,11 @@ mod tests {
         assert_eq!(checked(&[("a", true), ("b", false)]).result, Verdict::NotStopped);
         assert_eq!(checked(&[("a", true)]).verdict(), "stopped by the gateway's check");
         assert_eq!(checked(&[]).result, Verdict::NotTried);
+        let failed = || ("c".to_owned(), Came::NotTried("no space".into()));
+        let row = Row::checked("update", "NaN", GATEWAY, vec![("a".into(), Came::Stopped), failed()]);
+        assert_eq!((row.result, row.tries), (Verdict::NotTried, 1));
+        assert_eq!(row.note.as_deref(), Some("not tried: c (no space)"));
+        let ways = vec![("a".into(), Came::Through("b".into())), failed()];
+        assert_eq!(Row::checked("update", "NaN", GATEWAY, ways).result, Verdict::NotStopped);
     }
 }

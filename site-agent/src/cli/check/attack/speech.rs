@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::io::{self, Read};
+use std::path::Path;
 use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -14,10 +15,10 @@ use common::wire::message::RoundKey;
 
 use super::field::{Ended, Field, within};
 use super::hostile::{Attack, KEY};
-use super::row::{Row, SUPERVISOR};
+use super::row::{Came, Row, SUPERVISOR};
 use crate::error::SiteError;
 use crate::gateway::progress::{ProgressGate, ROUND_BITS};
-use crate::limits::{ATTACK_FLOOD_MS_MAX, PROGRESS_MESSAGES_MAX};
+use crate::limits::{ATTACK_FLOOD_MS_MAX, ATTACK_S_MAX, PROGRESS_MESSAGES_MAX};
 use crate::pipe::{FromWorker, Progress, ToWorker, read_message, to_bytes};
 use crate::supervisor::log::Log;
 use crate::supervisor::words::Words;
@@ -53,9 +54,9 @@ fn malformed() -> Row {
     let judged = ways.into_iter().map(|(way, mut bytes)| {
         let read = within(move || read_message::<FromWorker>(&mut bytes).map_err(|error| error.to_string()));
         let outcome = match read {
-            None => Err("the reader goes on".to_owned()),
-            Some(Ok(word)) => Err(format!("read as {word:?}")),
-            Some(Err(_)) => Ok(()),
+            None => Came::Through("the reader goes on".to_owned()),
+            Some(Ok(word)) => Came::Through(format!("read as {word:?}")),
+            Some(Err(_)) => Came::Stopped,
         };
         (way.to_owned(), outcome)
     });
@@ -77,25 +78,32 @@ fn flood(field: &Field) -> Result<[Row; 2], SiteError> {
     }
     let said = worker.0.stdout.take();
     let heard = within(move || {
-        let began = Instant::now();
+        // From its first word on: on a busy machine that takes a while.
+        let mut began = None;
         let (mut heard, mut admitted) = (0_u64, 0_u64);
         let Some(mut pipe) = said else { return (heard, admitted) };
-        while began.elapsed() < Duration::from_millis(ATTACK_FLOOD_MS_MAX) {
+        while began.is_none_or(|at: Instant| at.elapsed() < Duration::from_millis(ATTACK_FLOOD_MS_MAX)) {
             let Ok(Some(message)) = read_message::<FromWorker>(&mut pipe) else { break };
+            began.get_or_insert_with(Instant::now);
             heard += 1;
             admitted += u64::from(words.admit(&message, 1000 * heard));
         }
         (heard, admitted)
     });
+    wait_for(&log.with_extension("log.old"));
     drop(worker);
     // It ends with the pipe.
     let _ = cries.map(thread::JoinHandle::join);
     /// `Started`, `Data`, and of each order one outcome.
     const ANSWERS: u64 = 4;
     let judged = match heard {
-        None => Err("the reader did not come to its end".to_owned()),
-        Some((heard, admitted)) if heard > ANSWERS && admitted <= ANSWERS => Ok(()),
-        Some((heard, admitted)) => Err(format!("{admitted} of {heard} were passed on")),
+        // Neither does a reader end that hears nothing.
+        None => Came::NotTried("the reader did not come to its end".to_owned()),
+        Some((heard, admitted)) if admitted > ANSWERS => {
+            Came::Through(format!("{admitted} of {heard} were passed on"))
+        }
+        Some((heard, _)) if heard <= ANSWERS => Came::NotTried(format!("only {heard} words were heard")),
+        Some(_) => Came::Stopped,
     };
     let (heard, admitted) = heard.unwrap_or_default();
     let said = Row::checked(
@@ -110,18 +118,30 @@ fn flood(field: &Field) -> Result<[Row; 2], SiteError> {
     Ok([said, cried])
 }
 
-fn log_ways(field: &Field) -> Vec<(String, Result<(), String>)> {
+/// Until the log has reached its bound and was begun anew, or for as long as an attack may take.
+fn wait_for(path: &Path) {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let began = Instant::now();
+    while !path.exists() && began.elapsed() < Duration::from_secs(ATTACK_S_MAX) {
+        thread::sleep(PAUSE);
+    }
+}
+
+fn log_ways(field: &Field) -> Vec<(String, Came)> {
     let path = field.folder().log(LOG);
     let old = path.with_extension("log.old");
     let mut ways = Vec::new();
+    if !old.exists() {
+        ways.push(("its bound".to_owned(), Came::NotTried("the log was not filled".to_owned())));
+    }
     for path in [path, old] {
         let Ok(bytes) = fs::read(&path) else { continue };
         let is_plain = bytes.iter().all(|byte| *byte == b'\n' || !byte.is_ascii_control());
         let size = bytes.len() as u64;
         let outcome = match (size <= LOG_BYTES_MAX, is_plain) {
-            (true, true) => Ok(()),
-            (false, _) => Err(format!("{size} bytes")),
-            (true, false) => Err("control characters".to_owned()),
+            (true, true) => Came::Stopped,
+            (false, _) => Came::Through(format!("{size} bytes")),
+            (true, false) => Came::Through("control characters".to_owned()),
         };
         ways.push((path.file_name().unwrap_or_default().to_string_lossy().into_owned(), outcome));
         // What was made is given back at once.
@@ -145,8 +165,8 @@ fn progress() -> Row {
         }
     }
     let judged = match admitted {
-        0..=PROGRESS_MESSAGES_MAX => Ok(()),
-        more => Err(format!("{more} left")),
+        0..=PROGRESS_MESSAGES_MAX => Came::Stopped,
+        more => Came::Through(format!("{more} left")),
     };
     Row::checked(
         GROUP,

@@ -10,7 +10,7 @@ use common::wire::message::RoundKey;
 
 use super::forge::{Forge, Outcome, file, header};
 use super::hostile::KEY;
-use super::row::{GATEWAY, Row};
+use super::row::{Came, GATEWAY, Row, Verdict};
 
 const GROUP: &str = "the update";
 
@@ -56,15 +56,18 @@ impl Desk<'_> {
         Row::checked(GROUP, attack, GATEWAY, ways)
     }
 
-    fn judged(&mut self, must: Must, outcome: Outcome) -> Result<(), String> {
+    fn judged(&mut self, must: Must, outcome: Outcome) -> Came {
         match (must, outcome) {
-            (_, Outcome::Held) => Err("the check did not come to its end".to_owned()),
-            // Nothing of it leaves.
-            (_, Outcome::Refused(_)) => Ok(()),
-            (Must::Refuse, Outcome::Taken(_)) => Err("it was taken".to_owned()),
+            (_, Outcome::Held) => Came::Through("the check did not come to its end".to_owned()),
+            (_, Outcome::Failed(reason)) => Came::NotTried(reason),
+            (Must::Refuse, Outcome::Refused(_)) => Came::Stopped,
+            (Must::Refuse, Outcome::Taken(_)) => Came::Through("it was taken".to_owned()),
+            // What hides it was not looked at.
+            (Must::LeaveAs(_), Outcome::Refused(reason)) => Came::NotTried(reason),
             (Must::LeaveAs(honest), Outcome::Taken(left)) => match self.hand_in(&honest) {
-                Outcome::Taken(expected) if expected == left => Ok(()),
-                _ => Err("it left with the update".to_owned()),
+                Outcome::Taken(expected) if expected == left => Came::Stopped,
+                Outcome::Taken(_) => Came::Through("it left with the update".to_owned()),
+                other => Came::NotTried(format!("an honest update: {other:?}")),
             },
         }
     }
@@ -75,8 +78,15 @@ impl Desk<'_> {
 pub(super) fn try_all(forge: &Forge) -> Vec<Row> {
     let honest = file(&header(), &forge.values());
     let mut desk = Desk { forge, round: 1 };
-    if let Outcome::Refused(reason) = desk.hand_in(&honest) {
-        let note = format!("not even an honest update passes this site's policy: {reason}");
+    let note = match desk.hand_in(&honest) {
+        Outcome::Taken(_) => None,
+        Outcome::Refused(reason) => {
+            Some(format!("not even an honest update passes this site's policy: {reason}"))
+        }
+        Outcome::Failed(reason) => Some(format!("not even an honest update could be handed in: {reason}")),
+        Outcome::Held => Some("the check of an honest update did not come to its end".to_owned()),
+    };
+    if let Some(note) = note {
         return vec![Row::checked(GROUP, "forge an update", GATEWAY, Vec::new()).noted(&note)];
     }
     let mut rows = vec![
@@ -85,7 +95,7 @@ pub(super) fn try_all(forge: &Forge) -> Vec<Row> {
         desk.judge("leave spare bytes between or after the tensors", spare(forge)),
         desk.judge("hide bits in NaN payloads, infinities, giant values", odd_values(forge)),
         desk.judge("hide bits in tiny values, signs of zero, low bits", quiet_values(forge)),
-        desk.judge("send a giant norm", norm(forge)),
+        norm(&mut desk),
         desk.judge("cut the file, or send none of it", cut(&honest)),
     ];
     rows.push(announced(&mut desk, &honest));
@@ -171,12 +181,17 @@ fn quiet_values(forge: &Forge) -> Vec<Case> {
     low.into_iter().chain(tiny).collect()
 }
 
-fn norm(forge: &Forge) -> Vec<Case> {
-    let values = vec![ADAPTER_VALUE_MAX; forge.values().len()];
+fn norm(desk: &mut Desk<'_>) -> Row {
+    const ATTACK: &str = "send a giant norm";
+    let values = vec![ADAPTER_VALUE_MAX; desk.forge.values().len()];
     let norm = f64::from(ADAPTER_VALUE_MAX) * (values.len() as f64).sqrt();
-    let is_beyond = norm > forge.policy.update_norm_max;
-    let cases = is_beyond.then(|| case("every value at its bound", file(&header(), &values), Must::Refuse));
-    cases.into_iter().collect()
+    if norm > desk.forge.policy.update_norm_max {
+        let giant = case("every value at its bound", file(&header(), &values), Must::Refuse);
+        return desk.judge(ATTACK, vec![giant]);
+    }
+    let note = format!("`[policy] update_norm_max` is above {norm:.0}, the largest norm that is tried");
+    let row = Row::checked(GROUP, ATTACK, GATEWAY, Vec::new()).noted(&note);
+    Row { result: Verdict::CannotBeStopped, ..row }
 }
 
 fn cut(honest: &[u8]) -> Vec<Case> {
