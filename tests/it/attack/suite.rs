@@ -101,6 +101,19 @@ fn suite(consortium: &Consortium, more: &[&str]) -> Result<(BTreeMap<String, Val
     Ok((by_name, finished.code(), document["locks"].clone()))
 }
 
+/// The suite behind the locks; again where a busy machine left something untried.
+fn tried(consortium: &Consortium) -> Result<(BTreeMap<String, Value>, Option<i32>, Value)> {
+    let is_untried = |row: &Value| row["result"] == "not-tried";
+    for _ in 0..4 {
+        let found = suite(consortium, &[])?;
+        if !found.0.values().any(is_untried) {
+            return Ok(found);
+        }
+        println!("AGAIN: {:#?}", found.0.values().filter(|row| is_untried(row)).collect::<Vec<_>>());
+    }
+    suite(consortium, &[])
+}
+
 #[test]
 fn what_is_promised_holds_and_is_found_where_there_are_no_locks() -> Result<()> {
     let small = Small::new(&Wish { sites: 1, records: 4, ..Wish::default() })?;
@@ -111,7 +124,7 @@ fn what_is_promised_holds_and_is_found_where_there_are_no_locks() -> Result<()> 
     let records = small.data();
     let before = (contents(&state)?, contents(&records)?);
 
-    let (held, code, locks) = suite(&consortium, &[])?;
+    let (held, code, locks) = tried(&consortium)?;
     assert_eq!((contents(&state)?, contents(&records)?), before, "the suite changes nothing of the site's");
     let missing: Vec<&Value> =
         locks.as_array().context("locks")?.iter().filter(|lock| lock["held"] != true).collect();
