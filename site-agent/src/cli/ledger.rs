@@ -119,7 +119,7 @@ enum Command {
     /// ledger heads. A ledger that is cut or rewritten afterwards does not contain it.
     #[command(after_long_help = heads::CHECKPOINT_EXAMPLES)]
     Checkpoint(heads::Checkpoint),
-    /// Prove to somebody that the ledger has one record, without showing another one.
+    /// Prove to somebody that the ledger has one record, without handing over another one.
     #[command(after_long_help = heads::PROVE_EXAMPLES)]
     Prove(heads::Prove),
     /// Write the privacy officer's report: one printable page, in Chinese or English.

@@ -33,8 +33,9 @@ Example:
   site-agent ledger prove 412 --out 412.tlog-proof
   python3 deploy/verify_ledger.py --proof 412.tlog-proof --key KEY
 
-The file (C2SP tlog-proof) holds that one record, a signed head of the ledger and the hashes between them: it shows \
-nothing of any other record. `ledger show` has the numbers.";
+The file (C2SP tlog-proof) holds that one record, a signed head of the ledger and the hashes between them. No other record \
+is in it, but the number of records is, and hashes of some others: whoever guesses a neighbouring record, time and all, \
+can see that the guess is right. `ledger show` has the numbers.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Checkpoint {
