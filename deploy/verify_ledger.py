@@ -23,8 +23,8 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
   - with --arrivals: every frame that arrived at the coordinator is in the ledger with the same bytes. `coordinator ledger SITE
     --out FILE` writes the file, and its signature must hold; compare its receipt key with the one you know;
   - with --checkpoint and --key: the ledger begins with the records whose root the site signed then (`site-agent ledger
-    checkpoint --out FILE`); with several of them a change is named between the two around it. The key is the one that you
-    wrote down then, NAME+ID+KEY; nothing says here that it is this site's but your paper;
+    checkpoint --out FILE`); with several of them the last that fits and the first that does not are named. The key is the one
+    that you wrote down then, NAME+ID+KEY; nothing says here that it is this site's but your paper;
   - with --proof and --key: one record was under a head that the site signed (`site-agent ledger prove SEQ --out FILE`). It
     needs no ledger; with one, the ledger must have that record and that head;
   - with --officer: a decision to go on with another ledger, which sets receipts aside, bears this officer's signature.
@@ -403,6 +403,10 @@ class Unusable(Exception):
     """A file that was given beside the ledger is not what it must be: a list of what arrived, a checkpoint, a proof."""
 
 
+class Forged(Exception):
+    """What was given beside the ledger contradicts itself."""
+
+
 def spelled(line, names):
     """The object of a line, whose keys are these in this order, in the one spelling that is written."""
     try:
@@ -551,19 +555,30 @@ def read_checkpoint(data, key):
     return size, root.hex()
 
 
+def of_one_ledger(heads):
+    """Forged, where two heads contradict each other: nothing is then said of a ledger."""
+    roots = {}
+    for size, root in sorted(heads, key=lambda head: head[0]):
+        if roots.setdefault(size, root) != root:
+            two = f"two of the checkpoints were signed over {size} records, with different roots"
+            raise Forged(f"{two}: the key signed two different ledgers")
+
+
 def compare_heads(leaves, heads):
     """Broken, with the smallest head that the ledger does not begin with."""
-    since = 0
+    fits = 0
     for size, root in sorted(heads, key=lambda head: head[0]):
         if size > len(leaves):
             absent = f"records {len(leaves)} to {size - 1} are not there"
             raise Broken(f"it has {len(leaves)} records, and the checkpoint was signed over {size}: {absent}")
         if tree_hash(leaves[:size]) != root:
-            which = f"record {size - 1}" if size - 1 <= since else f"a record from {since} to {size - 1}"
-            which = "record 0" if size == 0 else which
-            was = f"is not what it was when the checkpoint of {size} records was signed"
-            raise Broken(f"{which} {was}: the ledger was changed there and chained anew")
-        since = size
+            if size == 0:
+                raise Broken("a checkpoint of 0 records has not the root of an empty ledger: no ledger ever had it")
+            if fits == 0:
+                raise Broken(f"it has not what was signed over {size} records: it was changed since, and chained anew")
+            had = f"it has what was signed over {fits} records and not what was signed over {size}"
+            raise Broken(f"{had}: it was changed behind record {fits - 1}, or the checkpoint of {fits} was signed after the change")
+        fits = size
 
 
 def includes(size, root, index, line, hashes):
@@ -629,6 +644,7 @@ def compare_earlier(leaves, arguments):
         proved.append((line, index, head))
         if leaves is not None and leaves[index : index + 1] != [leaf(line)]:
             raise Broken(f"record {index} is not the one that {path} proves")
+    of_one_ledger(heads)
     if leaves is not None:
         compare_heads(leaves, heads)
     return proved
@@ -658,9 +674,9 @@ def verify_proofs(arguments):
     """Proofs alone, without the ledger."""
     try:
         proved = compare_earlier(None, arguments)
-    except (OSError, Unusable) as error:
+    except (OSError, Unusable, Forged) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Unusable) else 2
+        return 2 if isinstance(error, OSError) else 1
     if arguments.json:
         records = [{"size": head[0], "root": head[1], "record": json.loads(line)} for line, _, head in proved]
         print(json.dumps({"verified": True, "proved": records}, indent=2))
@@ -734,6 +750,9 @@ def main():
     except Unusable as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Forged as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except Broken as error:
         print(f"error: the ledger is not intact: {error}", file=sys.stderr)
         print_roots(leaves, taken)

@@ -121,10 +121,8 @@ fn rewritten(
     fs::rename(&database, &aside)?;
     fs::write(ledger, forged(genuine, |records| records[chunk].sha256 = Digest([7; 32]).to_string())?)?;
     both_say(consortium, &[], 0, "the ledger is intact")?;
-    let named = match late - 1 - early {
-        0 => format!("record {early} is not what it was"),
-        _ => format!("a record from {early} to {} is not what it was", late - 1),
-    };
+    let named =
+        format!("has what was signed over {early} records and not what was signed over {late}: it was changed");
     both_say(consortium, heads, 1, &named)?;
     let document =
         consortium.sites[0].run(&[&["ledger", "verify", "--json"], heads].concat(), COMMAND_WITHIN)?;
@@ -133,7 +131,7 @@ fn rewritten(
     ensure!(document["verified"] == false && reason.contains(&named), "{document}");
     // A record left out: in front of the first head, so that this one names it.
     fs::write(ledger, forged(genuine, |records| drop(records.remove(0)))?)?;
-    both_say(consortium, heads, 1, "is not what it was when the checkpoint of")?;
+    both_say(consortium, heads, 1, &format!("has not what was signed over {early} records"))?;
     fs::write(ledger, forged(genuine, |records| records.truncate(chunk))?)?;
     both_say(consortium, heads, 1, &format!("records {chunk} to {} are not there", late - 1))?;
     fs::write(ledger, genuine)?;

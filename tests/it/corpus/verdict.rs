@@ -140,5 +140,6 @@ fn earlier(files: &Files, records: &[Record], key: &VerifierKey) -> Option<Strin
         Ok(()) => None,
         Err(Misfit::Short { has, size }) => Some(format!("short {has} {size}")),
         Err(Misfit::Differs { from, size }) => Some(format!("differs {from} {size}")),
+        Err(Misfit::TwoLedgers { size }) => Some(format!("two ledgers {size}")),
     }
 }

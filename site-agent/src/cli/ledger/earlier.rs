@@ -5,7 +5,7 @@
 use std::path::{Path, PathBuf};
 
 use certs::VerifierKey;
-use common::ledger::{Record, compare_heads};
+use common::ledger::{Misfit, Record, compare_heads};
 use common::limits::PROOF_BYTES_MAX;
 use common::wire::message::LedgerHead;
 
@@ -17,8 +17,8 @@ use crate::paths::StateFolder;
 /// What a person gives `ledger verify`.
 #[derive(Debug, clap::Args)]
 pub(super) struct Earlier {
-    /// A checkpoint of this ledger that was taken away earlier; may be repeated. With several a change is
-    /// named between the two around it.
+    /// A checkpoint of this ledger that was taken away earlier; may be repeated. With several the last
+    /// that fits and the first that does not are named.
     #[arg(long = "checkpoint", value_name = "FILE")]
     checkpoints: Vec<PathBuf>,
     /// A proof of a record that was taken away earlier; may be repeated.
@@ -83,8 +83,11 @@ impl Earlier {
 }
 
 fn contain(records: &[Record], heads: &[LedgerHead]) -> Result<(), SiteError> {
-    compare_heads(records, heads)
-        .map_err(|reason| misfit(&format!("the ledger does not contain its earlier checkpoint: {reason}")))
+    compare_heads(records, heads).map_err(|reason| match reason {
+        // Which of the two this ledger is says nothing of it.
+        Misfit::TwoLedgers { .. } => misfit(&reason.to_string()),
+        _ => misfit(&format!("the ledger does not contain its earlier checkpoint: {reason}")),
+    })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, SiteError> {
@@ -102,6 +105,6 @@ fn unusable(path: &Path, reason: &str) -> SiteError {
 fn misfit(sentence: &str) -> SiteError {
     SiteError::data(
         sentence,
-        "keep the ledger, site.db and the checkpoint as they are: the privacy officer has to find out who changed it",
+        "keep the ledger, site.db and the checkpoint as they are: the privacy officer has to find out what happened",
     )
 }
