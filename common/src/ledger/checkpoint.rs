@@ -3,8 +3,8 @@
 //!
 //! Called by `site-agent ledger checkpoint|prove|verify`; `deploy/verify_ledger.py --checkpoint` does it in
 //! Python. Invariants: of one head there is one text; a ledger that was changed, chain and all, before the
-//! head's size does not have the head's root; `compare_heads` names the last head that fits and the first that
-//! does not. That the change is between the two is not said: the one that fits may be younger than the change.
+//! head's size does not have the head's root; `compare_heads` names the last head that fits and the first
+//! that does not. That the change is between the two is not said: the one that fits may be younger than it.
 
 use std::fmt;
 
@@ -105,10 +105,13 @@ pub enum Misfit {
 
 fn differs(from: u64, size: u64) -> String {
     if size == 0 {
-        return "a checkpoint of 0 records has not the root of an empty ledger: no ledger ever had it".to_owned();
+        return "a checkpoint of 0 records has not the root of an empty ledger: no ledger ever had it"
+            .to_owned();
     }
     if from == 0 {
-        return format!("it has not what was signed over {size} records: it was changed since, and chained anew");
+        return format!(
+            "it has not what was signed over {size} records: it was changed since, and chained anew"
+        );
     }
     format!(
         "it has what was signed over {from} records and not what was signed over {size}: it was changed behind record {}, or the checkpoint of {from} was signed after the change",
@@ -119,12 +122,14 @@ fn differs(from: u64, size: u64) -> String {
 /// Whether the records of an intact ledger begin with those of all these heads, in any order.
 ///
 /// # Errors
-/// [`Misfit::TwoLedgers`] where two heads of one size have different roots; else of the smallest head that does
-/// not fit.
+/// [`Misfit::TwoLedgers`] where two heads of one size have different roots; else of the smallest head that
+/// does not fit.
 pub fn compare_heads(records: &[Record], heads: &[LedgerHead]) -> Result<(), Misfit> {
     let mut heads = heads.to_vec();
     heads.sort_by_key(|head| head.size);
-    if let Some([one, _]) = heads.array_windows().find(|[one, two]| one.size == two.size && one.root != two.root) {
+    if let Some([one, _]) =
+        heads.array_windows().find(|[one, two]| one.size == two.size && one.root != two.root)
+    {
         return Err(Misfit::TwoLedgers { size: one.size });
     }
     let (mut tree, mut from) = (Tree::default(), 0);

@@ -32,9 +32,7 @@ def verdict(code, out, err):
         (r"has not what was signed over (\d+) records: it was changed since", "differs 0 {}"),
         (r"a checkpoint of 0 records has not the root of an empty ledger", "differs 0 0"),
         (r"record (\d+) is not the one that .* proves", "proof other {}"),
-        (r"/proof-\d+ is not usable", "proof unusable"),
-        (r"/checkpoint-\d+ is not usable", "checkpoint unusable"),
-        (r"/arrivals is not usable", "arrivals unusable"),
+        (r"/(proof|checkpoint|arrivals)(?:-\d+)? is not usable", "{} " + ("forged" if code == 1 else "unusable")),
         (r"not intact: line (\d+) ", "line {}"),
     ):
         found = re.search(pattern, err)

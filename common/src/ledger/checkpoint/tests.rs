@@ -76,7 +76,10 @@ fn a_change_is_named_between_the_heads_around_it() {
         assert_eq!(compare_heads(&forged, &heads), Err(Misfit::Differs { from, size }), "record {changed}");
     }
     let words = Misfit::Differs { from: 4, size: 8 }.to_string();
-    assert!(words.starts_with("it has what was signed over 4 records and not what was signed over 8"), "{words}");
+    assert!(
+        words.starts_with("it has what was signed over 4 records and not what was signed over 8"),
+        "{words}"
+    );
     let words = Misfit::Differs { from: 0, size: 4 }.to_string();
     assert!(words.starts_with("it has not what was signed over 4 records"), "{words}");
     assert!(Misfit::Short { has: 6, size: 8 }.to_string().contains("records 6 to 7 are not there"));
@@ -91,7 +94,10 @@ fn heads_of_two_histories_place_no_change_between_them() {
     let misfit = compare_heads(&forged, &[head(&good, 4), head(&forged, 8), head(&good, 10)]).unwrap_err();
     assert_eq!(misfit, Misfit::Differs { from: 8, size: 10 });
     let words = misfit.to_string();
-    assert!(words.ends_with("behind record 7, or the checkpoint of 8 was signed after the change"), "{words}");
+    assert!(
+        words.ends_with("behind record 7, or the checkpoint of 8 was signed after the change"),
+        "{words}"
+    );
     // Two roots of one size: the key signed two ledgers, whichever of them this one is.
     for records in [&good, &forged] {
         let heads = [head(&good, 8), head(&good, 4), head(&forged, 8)];
