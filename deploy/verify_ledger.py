@@ -3,10 +3,11 @@
 
     python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE [--officer KEY]]
                              [--arrivals FILE] [--checkpoint FILE ... --key KEY]
-    python3 verify_ledger.py --proof FILE --key KEY [SITE_STATE/ledger/ledger.log]
+    python3 verify_ledger.py --proof FILE --key KEY [--checkpoint FILE ...] [SITE_STATE/ledger/ledger.log]
 
-Exit code 0: the ledger is intact; 1: it is not; 2: it could not be looked at (a file, a wrong option). Of proofs alone, 0:
-they hold; 1: one does not.
+Exit code 0: what was given holds and fits. 1: the ledger is not intact or does not fit, or a file is forged: its signature or
+its hashes do not hold, or two checkpoints contradict each other. 2: it could not be looked at: a wrong option, a key that is
+none, a file that cannot be read or is not what it must be.
 
 The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data`, `approval`,
 `refusal`, `withdrawal`, `policy` or `waiver` is no frame but a note: nothing left, and its length is 0. The sha256 of `data` is the
@@ -23,15 +24,15 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
   - with --arrivals: every frame that arrived at the coordinator is in the ledger with the same bytes. `coordinator ledger SITE
     --out FILE` writes the file, and its signature must hold; compare its receipt key with the one you know;
   - with --checkpoint and --key: the ledger begins with the records whose root the site signed then (`site-agent ledger
-    checkpoint --out FILE`); with several of them a change is named between the two around it. The key is the one that you
-    wrote down then, NAME+ID+KEY; nothing says here that it is this site's but your paper;
+    checkpoint --out FILE`); with several of them the last that fits and the first that does not are named. The key is the one
+    that you wrote down then, NAME+ID+KEY; nothing says here that it is this site's but your paper;
   - with --proof and --key: one record was under a head that the site signed (`site-agent ledger prove SEQ --out FILE`). It
-    needs no ledger; with one, the ledger must have that record and that head;
+    needs no ledger; with one, the ledger must have that record and that head. A proof whose head was signed for it shows only
+    that whoever holds the key says so. Without a ledger, with --checkpoint: the head is that of a file that was taken away
+    earlier (`site-agent ledger prove SEQ --checkpoint FILE`), and not another one;
   - with --officer: a decision to go on with another ledger, which sets receipts aside, bears this officer's signature.
 Without a root, receipts or a checkpoint from elsewhere, a ledger that was rewritten from some line to its end cannot be told
 from a genuine one: keep them off this machine each time you check.
-
-Exit code: 0 intact, 1 not intact, 2 wrong usage.
 """
 
 import argparse
@@ -87,6 +88,14 @@ NOTES = ("data", "approval", "refusal", "withdrawal", "policy", "waiver")
 
 class Broken(Exception):
     """The ledger is not intact."""
+
+
+class Unusable(Exception):
+    """A key or file that was given beside the ledger is not what it must be."""
+
+
+class Forged(Exception):
+    """What was given beside the ledger does not hold: a signature, hashes, or it contradicts itself."""
 
 
 def parse(line, number):
@@ -220,25 +229,25 @@ def is_signed(key, message, signature):
 
 def number(value, limit):
     if type(value) is not int or not 0 <= value < limit:
-        raise Broken("the file of receipts has a number out of range")
+        raise Unusable("the file of receipts has a number out of range")
     return value
 
 
 def digits(value, size):
     if not isinstance(value, str) or not re.fullmatch("[0-9a-f]{%d}" % (2 * size), value):
-        raise Broken("the file of receipts has something else where hexadecimal digits belong")
+        raise Unusable("the file of receipts has something else where hexadecimal digits belong")
     return bytes.fromhex(value)
 
 
 def read_receipt(entry, site, key):
-    """A receipt that the coordinator's key signed, or Broken."""
+    """A receipt that the coordinator's key signed, or Forged."""
     numbers = [number(entry[name], 2**64) for name in ("bytes", "first_sequence", "last_sequence", "received_bytes")]
     message = b"consilium receipt v1\0" + hashlib.sha256(site.encode()).digest()
     message += digits(entry["run"], 8) + number(entry["round"], 2**32).to_bytes(4, "little")
     message += digits(entry["digest"], 32) + b"".join(value.to_bytes(8, "little") for value in numbers)
     message += digits(entry["running_hash"], 32)
     if not is_signed(key, message, digits(entry["signature"], 64)):
-        raise Broken(f"the receipt of run {entry['run']}, round {entry['round']} is not signed")
+        raise Forged(f"the receipt of run {entry['run']}, round {entry['round']} is not signed")
     return entry
 
 
@@ -259,7 +268,7 @@ def read_decision(entry, site, officer):
 def read_receipts(text, officer=None):
     """The receipts of a file, those set aside, what the coordinator took (or None) and the number of decisions.
 
-    Broken for a receipt that is not signed, and where the last decision is not the officer's.
+    Forged for a receipt that is not signed, and where the last decision is not the officer's.
     """
     try:
         copy = json.loads(text)
@@ -271,9 +280,9 @@ def read_receipts(text, officer=None):
         others = [read_receipt(entry, site, key) for entry in copy.get("set_aside", [])]
         decisions = [read_decision(entry, site, officer) for entry in copy.get("decisions", [])]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise Broken("it is no file that `site-agent ledger receipts --out` wrote") from None
+        raise Unusable("the file of receipts is none that `site-agent ledger receipts --out` wrote") from None
     if decisions and not decisions[-1][1]:
-        raise Broken("the last decision to go on with another ledger is not signed by this officer")
+        raise Forged("the last decision to go on with another ledger is not signed by this officer")
     named = {key for keys, holds in decisions if holds for key in keys}
     # What no decision names is no less a receipt for being in another list.
     set_aside = [entry for entry in others if (entry["run"], entry["round"]) in named]
@@ -399,10 +408,6 @@ ARRIVALS_MAX = 10_000_000
 SITE = re.compile("(?=.{1,32}$)[a-z][a-z0-9-]*(?<!-)")
 
 
-class Unusable(Exception):
-    """A file that was given beside the ledger is not what it must be: a list of what arrived, a checkpoint, a proof."""
-
-
 def spelled(line, names):
     """The object of a line, whose keys are these in this order, in the one spelling that is written."""
     try:
@@ -439,13 +444,13 @@ def read_arrivals(data):
             number(frame["sequence"], 2**64), number(frame["length"], 2**64), digits(frame["sha256"], 32)
             if frame["kind"] not in KINDS:
                 raise Unusable("it has a kind of frame that does not exist")
-    except (Broken, TypeError):
+    except (Unusable, TypeError):
         raise Unusable("it is no file that `coordinator ledger --out` wrote") from None
     hasher = hashlib.sha256()
     for line in lines:
         hasher.update(line + b"\n")
     if not is_signed(key, b"consilium arrivals v1\0" + hasher.digest(), signature):
-        raise Unusable("it is not signed with the key that it names")
+        raise Forged("it is not signed with the key that it names")
     return heading["site"], key.hex(), taken, frames
 
 
@@ -478,12 +483,18 @@ NOTE_NAME_BYTES_MAX = 256
 PROOF_BYTES_MAX = 16 * 1024
 PROOF_HASHES_MAX = 64
 ED25519_KIND = b"\x01"
+# What is forgiven around a verifier key.
+WHITE_SPACE = "\t\n\x0c\r "
 SPACES = frozenset(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
 
 
 def is_name(name):
     """Whether a note's key may be called so: no spaces, no plus, no control characters."""
-    return 0 < len(name.encode()) <= NOTE_NAME_BYTES_MAX and not any(c in SPACES or c == "+" or c < " " for c in name)
+    try:
+        length = len(name.encode())
+    except UnicodeError:  # What a shell hands over that is no UTF-8.
+        return False
+    return 0 < length <= NOTE_NAME_BYTES_MAX and not any(c in SPACES or c == "+" or c < " " for c in name)
 
 
 def unbase64(text, size=None):
@@ -501,11 +512,21 @@ def key_id(name, public):
 
 def read_key(text):
     """Name, id and 32 bytes of a verifier key, NAME+ID+KEY."""
-    parts = text.strip().split("+", 2)
+    wrong = Unusable("the key is no verifier key: it must be NAME+ID+KEY, with an id that belongs to the key")
+    parts = text.strip(WHITE_SPACE).split("+", 2)
     data = unbase64(parts[2], 33) if len(parts) == 3 else None
-    if data is None or data[:1] != ED25519_KIND or not is_name(parts[0]) or key_id(parts[0], data[1:]).hex() != parts[1]:
-        raise Unusable("the key is no verifier key: it must be NAME+ID+KEY, with an id that belongs to the key")
+    if data is None or data[:1] != ED25519_KIND or not is_name(parts[0]) or is_small(data[1:]):
+        raise wrong
+    if key_id(parts[0], data[1:]).hex() != parts[1]:
+        raise wrong
     return parts[0], key_id(parts[0], data[1:]), data[1:]
+
+
+def is_small(public):
+    """Whether it is a point of small order, in any encoding: under such a key anybody signs anything."""
+    y = int.from_bytes(public, "little") & (2**255 - 1)
+    point = decompress((y % P).to_bytes(32, "little"))
+    return point is not None and times(8, point) == (0, 1)
 
 
 def read_note(data):
@@ -541,7 +562,7 @@ def read_checkpoint(data, key):
     text, signatures = read_note(data)
     ours = [signature for named, of, signature in signatures if (named, of) == (name, identity)]
     if not ours or not all(len(one) == 64 and is_signed(public, text.encode(), one) for one in ours):
-        raise Unusable("it has no signature of this key that holds")
+        raise Forged("it has no signature of this key that holds")
     lines = text[:-1].split("\n")
     size, root = (decimal(lines[1]), unbase64(lines[2], 32)) if len(lines) == 3 else (None, None)
     if size is None or root is None or not lines[0]:
@@ -551,19 +572,30 @@ def read_checkpoint(data, key):
     return size, root.hex()
 
 
+def of_one_ledger(heads):
+    """Forged, where two heads contradict each other: nothing is then said of a ledger."""
+    roots = {}
+    for size, root in sorted(heads, key=lambda head: head[0]):
+        if roots.setdefault(size, root) != root:
+            two = f"two of the checkpoints were signed over {size} records, with different roots"
+            raise Forged(f"{two}: the key signed two different ledgers")
+
+
 def compare_heads(leaves, heads):
     """Broken, with the smallest head that the ledger does not begin with."""
-    since = 0
+    fits = 0
     for size, root in sorted(heads, key=lambda head: head[0]):
         if size > len(leaves):
             absent = f"records {len(leaves)} to {size - 1} are not there"
             raise Broken(f"it has {len(leaves)} records, and the checkpoint was signed over {size}: {absent}")
         if tree_hash(leaves[:size]) != root:
-            which = f"record {size - 1}" if size - 1 <= since else f"a record from {since} to {size - 1}"
-            which = "record 0" if size == 0 else which
-            was = f"is not what it was when the checkpoint of {size} records was signed"
-            raise Broken(f"{which} {was}: the ledger was changed there and chained anew")
-        since = size
+            if size == 0:
+                raise Broken("a checkpoint of 0 records has not the root of an empty ledger: no ledger ever had it")
+            if fits == 0:
+                raise Broken(f"it has not what was signed over {size} records: it was changed since, and chained anew")
+            had = f"it has what was signed over {fits} records and not what was signed over {size}"
+            raise Broken(f"{had}: it was changed behind record {fits - 1}, or the checkpoint of {fits} was signed after the change")
+        fits = size
 
 
 def includes(size, root, index, line, hashes):
@@ -601,16 +633,16 @@ def read_proof(data, key):
         raise malformed
     try:
         head = read_checkpoint(note, key)
-    except Unusable as error:
-        raise Unusable(f"its checkpoint: {error}") from None
+    except (Unusable, Forged) as error:
+        raise type(error)(f"its checkpoint: {error}") from None
     if not includes(*head, index, line, hashes):
-        raise Unusable(f"record {index} is not in the ledger of {head[0]} records that its checkpoint names")
+        raise Forged(f"record {index} is not in the ledger of {head[0]} records that its checkpoint names")
     try:
         is_it = parse(line, index + 1)["sequence"] == index
     except Broken:
         is_it = False
     if not is_it:
-        raise Unusable("what it holds is no ledger record, or one of another number")
+        raise Forged("what it holds is no ledger record, or one of another number")
     return line, index, head
 
 
@@ -622,13 +654,19 @@ def compare_earlier(leaves, arguments):
     for path in arguments.checkpoint:
         with open(path, "rb") as file, named(path):
             heads.append(read_checkpoint(file.read(NOTE_BYTES_MAX + 1), key))
+    taken = list(heads)
     for path in arguments.proof:
         with open(path, "rb") as file, named(path):
             line, index, head = read_proof(file.read(PROOF_BYTES_MAX + 1), key)
+            if leaves is None and taken and head not in taken:
+                of_one_ledger([*heads, head])
+                sizes = ", ".join(str(size) for size, _ in sorted(taken))
+                raise Unusable(f"its head is of {head[0]} records, and those that were taken away are of {sizes}")
         heads.append(head)
         proved.append((line, index, head))
         if leaves is not None and leaves[index : index + 1] != [leaf(line)]:
             raise Broken(f"record {index} is not the one that {path} proves")
+    of_one_ledger(heads)
     if leaves is not None:
         compare_heads(leaves, heads)
     return proved
@@ -639,8 +677,8 @@ def named(path):
     """What is wrong in here is wrong with this file."""
     try:
         yield
-    except Unusable as error:
-        raise Unusable(f"{path} is not usable: {error}") from None
+    except (Unusable, Forged) as error:
+        raise type(error)(f"{path} is not usable: {error}") from None
 
 
 def print_roots(leaves, taken):
@@ -658,9 +696,9 @@ def verify_proofs(arguments):
     """Proofs alone, without the ledger."""
     try:
         proved = compare_earlier(None, arguments)
-    except (OSError, Unusable) as error:
+    except (OSError, Unusable, Forged) as error:
         print(f"error: {error}", file=sys.stderr)
-        return 1 if isinstance(error, Unusable) else 2
+        return 1 if isinstance(error, Forged) else 2
     if arguments.json:
         records = [{"size": head[0], "root": head[1], "record": json.loads(line)} for line, _, head in proved]
         print(json.dumps({"verified": True, "proved": records}, indent=2))
@@ -668,7 +706,9 @@ def verify_proofs(arguments):
     for line, index, (size, root) in proved:
         print(line.decode("ascii"))
         print(f"record {index} is in the ledger of {size} records with the root {root}")
-    print(f"signed by the given key {arguments.key.strip()}")
+        if arguments.checkpoint:
+            print("that head is one of those that were taken away")
+    print(f"signed by the given key {arguments.key.strip(WHITE_SPACE)}")
     return 0
 
 
@@ -685,9 +725,11 @@ def main():
     parser.add_argument("--proof", action="append", default=[], help="a file that `site-agent ledger prove --out` wrote; may be repeated")
     parser.add_argument("--key", help="with --checkpoint or --proof: the verifier key that was written down, NAME+ID+KEY")
     arguments = parser.parse_args()
+    if arguments.key is not None and not (arguments.checkpoint or arguments.proof):
+        parser.error("--key needs --checkpoint or --proof: it says who signed them")
     if (arguments.checkpoint or arguments.proof) and not arguments.key:
         parser.error("--checkpoint and --proof need --key: the verifier key that was written down")
-    of_ledger = (arguments.checkpoint, arguments.receipts, arguments.arrivals, arguments.root, arguments.size is not None)
+    of_ledger = (arguments.receipts, arguments.arrivals, arguments.root, arguments.size is not None)
     if not arguments.ledger and (not arguments.proof or any(of_ledger)):
         parser.error("which ledger? the file ledger/ledger.log of a site's state folder")
     if not arguments.ledger:
@@ -703,7 +745,7 @@ def main():
                 with open(arguments.officer, "rb") as file:
                     found = re.fullmatch(rb"\s*consilium-officer-public-key\s+([0-9a-f]{64})\s*", file.read(1024))
                 if not found:
-                    raise Broken(f"{arguments.officer} is no officer's public key")
+                    raise Unusable(f"{arguments.officer} is no officer's public key")
                 officer = bytes.fromhex(found[1].decode("ascii"))
             with open(arguments.receipts, "rb") as file:
                 receipts, set_aside, taken, decisions = read_receipts(file.read(), officer)
@@ -734,6 +776,9 @@ def main():
     except Unusable as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except Forged as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except Broken as error:
         print(f"error: the ledger is not intact: {error}", file=sys.stderr)
         print_roots(leaves, taken)
@@ -747,7 +792,7 @@ def main():
             summary["arrivals"] = {"site": site, "receipt_key": key, "same": same, "not_arrived": not_arrived}
         if arguments.checkpoint or arguments.proof:
             counts = {"checkpoints": len(arguments.checkpoint), "proofs": len(proved)}
-            summary["earlier"] = {**counts, "verifier_key": arguments.key.strip()}
+            summary["earlier"] = {**counts, "verifier_key": arguments.key.strip(WHITE_SPACE)}
         summary["receipts"] = {"fit": fit, "frames_lost": lost, "not_compared": len(uncompared)}
         print(json.dumps(summary, indent=2))
         return 0
@@ -768,7 +813,7 @@ def main():
         print(f"arrived from {site}: {same} frames, the same; {not_arrived} did not arrive or were not counted")
     if arguments.checkpoint or arguments.proof:
         print(f"earlier checkpoints {len(arguments.checkpoint)} and proofs {len(proved)}: all fit")
-        print(f"signed by the given key {arguments.key.strip()}")
+        print(f"signed by the given key {arguments.key.strip(WHITE_SPACE)}")
     for name in uncompared:
         print(f"note: so many frames may have been lost before {name} that it was not compared", file=sys.stderr)
     if decisions:

@@ -17,6 +17,17 @@ use crate::limits::{NOTE_BYTES_MAX, NOTE_NAME_BYTES_MAX, NOTE_SIGNATURES_MAX};
 
 /// The kind of signature: plain Ed25519 over the text.
 const ED25519_KIND: u8 = 1;
+/// The y of the points whose order divides 8, sign bit left out: 0, 1, -1, the two of order 8, and 0 and 1
+/// once more with the prime added.
+const SMALL_ORDER: [&str; 7] = [
+    "0000000000000000000000000000000000000000000000000000000000000000",
+    "0100000000000000000000000000000000000000000000000000000000000000",
+    "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+    "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a",
+    "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+    "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f",
+];
 /// How a signature line begins.
 const LINE_START: &str = "\u{2014} ";
 
@@ -31,17 +42,21 @@ impl VerifierKey {
     /// From the key's name and its 32 bytes (RFC 8032 encoding).
     ///
     /// # Errors
-    /// [`CertError::VerifierKey`] for a name that no key may have.
+    /// [`CertError::VerifierKey`] for a name that no key may have, and for a point of small order.
     pub fn new(name: &str, public: [u8; 32]) -> Result<Self, CertError> {
-        if is_name(name) { Ok(Self { name: name.to_owned(), public }) } else { Err(CertError::VerifierKey) }
+        if is_name(name) && !is_small(public) {
+            Ok(Self { name: name.to_owned(), public })
+        } else {
+            Err(CertError::VerifierKey)
+        }
     }
 
-    /// Reads `NAME+ID+KEY`, as [`Self::to_text`] writes it; surrounding white space is forgiven.
+    /// Reads `NAME+ID+KEY`, as [`Self::to_text`] writes it; surrounding white space (of ASCII) is forgiven.
     ///
     /// # Errors
     /// [`CertError::VerifierKey`] for another text, and for one whose id is not that of its key.
     pub fn parse(text: &str) -> Result<Self, CertError> {
-        let mut parts = text.trim().splitn(3, '+');
+        let mut parts = text.trim_matches(|c: char| c.is_ascii_whitespace()).splitn(3, '+');
         let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
             return Err(CertError::VerifierKey);
         };
@@ -175,6 +190,12 @@ pub(crate) fn to_text(text: &str, key: &VerifierKey, signature: &[u8]) -> String
 /// The bytes of a base64 text in its one spelling: the library also takes several of them, end to end.
 fn decoded(text: &str) -> Option<Vec<u8>> {
     BASE64.decode(text.as_bytes()).ok().filter(|bytes| BASE64.encode(bytes) == text)
+}
+
+/// Whether the bytes are a point of small order, of either sign: under such a key anybody signs anything.
+fn is_small(mut public: [u8; 32]) -> bool {
+    public[31] &= 0x7f;
+    SMALL_ORDER.contains(&HEXLOWER.encode(&public).as_str())
 }
 
 /// Not empty, without a space or a plus.

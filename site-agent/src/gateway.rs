@@ -72,6 +72,10 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
             "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
         );
     }
+    // A damaged one would else be found on the day that it is needed.
+    if let Err(error) = heads::Signer::load(&folder.identity()) {
+        tracing::warn!(%error, "the key for the heads of the ledger cannot be used: no head is signed with it");
+    }
     // Not to be opened afterwards either.
     let decider = Decider::of(folder)?;
     let waiver = waiver::digest_in_force(folder)?;

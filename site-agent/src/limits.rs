@@ -83,7 +83,7 @@ pub const RENEWAL_PAUSE_MS_MIN: u64 = 3_600_000;
 /// Keys of this site that are remembered: a run goes on with the roster of its launch. With a life of 30 days
 /// these are more than three years.
 pub const OWN_KEYS_MAX: u32 = 64;
-/// A file with a privacy officer's key: a line or two.
+/// A file with a key, the privacy officer's or that for the heads of the ledger: a line or two.
 pub const KEY_BYTES_MAX: u64 = 4096;
 /// An invitation: 13 bytes of scheme, four addresses of at most 259 with commas, a name of 32, token and pin
 /// of 43 each, three strokes: 1,173; the rest is for blanks around it.

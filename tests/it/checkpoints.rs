@@ -82,7 +82,7 @@ fn a_head_that_was_taken_away_names_what_was_cut_or_rewritten_later() -> Result<
     let made = site(&consortium, &["ledger", "prove", &chunk.to_string(), "--out", &proof])?;
     ensure!(made.0 == Some(0), "{}", made.1);
     let absent = site(&consortium, &["ledger", "prove", &late.to_string()])?;
-    ensure!(absent.0 == Some(1) && absent.1.contains("none with the number"), "{}", absent.1);
+    ensure!(absent.0 == Some(1) && absent.1.contains("none has the number"), "{}", absent.1);
     let heads = ["--checkpoint", &first, "--checkpoint", &second, "--key", &key];
     both_say(
         &consortium,
@@ -96,6 +96,8 @@ fn a_head_that_was_taken_away_names_what_was_cut_or_rewritten_later() -> Result<
         ensure!(alone.0 == Some(0) && alone.1.starts_with(line), "{alone:?}");
     }
 
+    under_an_earlier_head(&consortium, (&first, &second), early, &key)?;
+    what_cannot_be_read_says_nothing_of_the_ledger(&consortium, &first, &key)?;
     rewritten(&consortium, &ledger, &genuine, (early, late), chunk, &heads)?;
     let other_key = a_site_that_joined_before_gets_a_key(&mut consortium, &key)?;
     // The new key did not sign what was taken away; the one on paper did.
@@ -104,6 +106,62 @@ fn a_head_that_was_taken_away_names_what_was_cut_or_rewritten_later() -> Result<
     both_say(&consortium, &heads, 0, "all fit")?;
     assert_ne!(key, other_key);
     consortium.stop();
+    Ok(())
+}
+
+/// A proof under the head that was taken away, which whoever has that head can tell from one signed later.
+fn under_an_earlier_head(
+    consortium: &Consortium,
+    (first, second): (&str, &str),
+    early: usize,
+    key: &str,
+) -> Result<()> {
+    let last = (early - 1).to_string();
+    let (tied, untied) = (format!("{first}.tied"), format!("{first}.untied"));
+    let made = site(consortium, &["ledger", "prove", &last, "--checkpoint", first, "--out", &tied])?;
+    ensure!(made.0 == Some(0) && made.1.contains(&format!("record {last} of {early}")), "{}", made.1);
+    ensure!(fs::read_to_string(&tied)?.ends_with(&fs::read_to_string(first)?), "the head is that file's");
+    let made = site(consortium, &["ledger", "prove", &last, "--out", &untied])?;
+    ensure!(made.0 == Some(0), "{}", made.1);
+    let beyond = site(consortium, &["ledger", "prove", &early.to_string(), "--checkpoint", first])?;
+    ensure!(beyond.0 == Some(1) && beyond.1.contains("none has the number"), "{}", beyond.1);
+    both_say(consortium, &["--proof", &tied, "--checkpoint", second, "--key", key], 0, "all fit")?;
+    let alone = |proof: &str| python(&["--proof", proof, "--checkpoint", first, "--key", key]);
+    if let (Some(tied), Some(untied)) = (alone(&tied), alone(&untied)) {
+        ensure!(tied.0 == Some(0) && tied.1.contains("one of those that were taken away"), "{tied:?}");
+        ensure!(untied.0 == Some(2) && untied.1.contains("those that were taken away are of"), "{untied:?}");
+    }
+    Ok(())
+}
+
+/// A file that is not there, a key that is none and a key that nothing needs are no fault of the ledger's.
+fn what_cannot_be_read_says_nothing_of_the_ledger(
+    consortium: &Consortium,
+    first: &str,
+    key: &str,
+) -> Result<()> {
+    let (ledger, absent) = (consortium.sites[0].state().join("ledger/ledger.log"), format!("{first}.absent"));
+    let forged = format!("{first}.forged");
+    fs::write(&forged, fs::read_to_string(first)?.replacen("\n", "x\n", 1))?;
+    for (earlier, code) in [
+        (&["--checkpoint", &absent, "--key", key][..], 2),
+        (&["--checkpoint", first, "--key", "nobody"], 2),
+        (&["--checkpoint", &forged, "--key", key], 1),
+        (&["--proof", first, "--key", key], 2),
+        (&["--key", key], 2),
+    ] {
+        let ours =
+            consortium.sites[0].run(&[&["ledger", "verify", "--json"], earlier].concat(), COMMAND_WITHIN)?;
+        ensure!(ours.code().is_some_and(|code| code != 0), "{earlier:?}");
+        ensure!(ours.stdout.is_empty(), "{earlier:?}: {}", ours.stdout);
+        let with_ledger = [&[ledger.to_str().context("a UTF-8 path")?], earlier].concat();
+        for arguments in [&with_ledger[..], earlier] {
+            let is_usage = arguments.len() == earlier.len() && !earlier.contains(&"--proof");
+            let Some(theirs) = python(arguments) else { break };
+            ensure!(theirs.0 == Some(if is_usage { 2 } else { code }), "{arguments:?}: {theirs:?}");
+            ensure!(!theirs.1.contains("not intact"), "{theirs:?}");
+        }
+    }
     Ok(())
 }
 
@@ -121,10 +179,9 @@ fn rewritten(
     fs::rename(&database, &aside)?;
     fs::write(ledger, forged(genuine, |records| records[chunk].sha256 = Digest([7; 32]).to_string())?)?;
     both_say(consortium, &[], 0, "the ledger is intact")?;
-    let named = match late - 1 - early {
-        0 => format!("record {early} is not what it was"),
-        _ => format!("a record from {early} to {} is not what it was", late - 1),
-    };
+    let named = format!(
+        "has what was signed over {early} records and not what was signed over {late}: it was changed"
+    );
     both_say(consortium, heads, 1, &named)?;
     let document =
         consortium.sites[0].run(&[&["ledger", "verify", "--json"], heads].concat(), COMMAND_WITHIN)?;
@@ -133,7 +190,7 @@ fn rewritten(
     ensure!(document["verified"] == false && reason.contains(&named), "{document}");
     // A record left out: in front of the first head, so that this one names it.
     fs::write(ledger, forged(genuine, |records| drop(records.remove(0)))?)?;
-    both_say(consortium, heads, 1, "is not what it was when the checkpoint of")?;
+    both_say(consortium, heads, 1, &format!("has not what was signed over {early} records"))?;
     fs::write(ledger, forged(genuine, |records| records.truncate(chunk))?)?;
     both_say(consortium, heads, 1, &format!("records {chunk} to {} are not there", late - 1))?;
     fs::write(ledger, genuine)?;

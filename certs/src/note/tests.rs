@@ -54,6 +54,30 @@ fn a_note_is_signed_as_go_signs_it() {
     assert_eq!(note(&signed).verify(&key(PETER)).unwrap(), text);
 }
 
+/// White space of ASCII is forgiven, as the second verifier does, and no other.
+#[test]
+fn a_key_is_read_from_a_line_with_blanks_around_it() {
+    assert_eq!(key(&format!(" \t{PETER}\r\n\x0c")), key(PETER));
+    for blank in ["\x0b", "\u{a0}", "\u{85}", "\u{3000}", "\x1c"] {
+        assert!(VerifierKey::parse(&format!("{PETER}{blank}")).is_err(), "{blank:?}");
+    }
+}
+
+/// The eight points of small order, and what else decodes to them: a signature of zeros would hold.
+#[test]
+fn a_key_of_small_order_is_none() {
+    for y in SMALL_ORDER {
+        for sign in [0, 0x80] {
+            let mut public: [u8; 32] = HEXLOWER.decode(y.as_bytes()).unwrap().try_into().unwrap();
+            public[31] |= sign;
+            assert_eq!(VerifierKey::new("a", public), Err(CertError::VerifierKey), "{y}, {sign}");
+        }
+    }
+    let mut public = [0; 32];
+    public[0] = 2;
+    assert!(VerifierKey::new("a", public).is_ok());
+}
+
 /// As Go's own test mangles a key.
 #[test]
 fn no_part_of_a_key_and_no_changed_key_is_a_key() {

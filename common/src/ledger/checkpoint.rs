@@ -3,7 +3,8 @@
 //!
 //! Called by `site-agent ledger checkpoint|prove|verify`; `deploy/verify_ledger.py --checkpoint` does it in
 //! Python. Invariants: of one head there is one text; a ledger that was changed, chain and all, before the
-//! head's size does not have the head's root, and `compare_heads` says between which heads it was changed.
+//! head's size does not have the head's root; `compare_heads` names the last head that fits and the first
+//! that does not. That the change is between the two is not said: the one that fits may be younger than it.
 
 use std::fmt;
 
@@ -71,7 +72,7 @@ pub(super) fn decimal(text: &str) -> Option<u64> {
     (number.to_string() == text).then_some(number)
 }
 
-/// A ledger that is not the one of a checkpoint.
+/// A ledger that is not the one of a checkpoint, or checkpoints that are not of one ledger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Misfit {
     /// It ends before.
@@ -84,33 +85,53 @@ pub enum Misfit {
         /// Records of the checkpoint.
         size: u64,
     },
-    /// Something before was changed.
+    /// What it has is not what was signed.
     #[error("{}", differs(*from, *size))]
     Differs {
-        /// The first record that may be another one: everything before fits another checkpoint.
+        /// Records of the largest smaller checkpoint, which fits; 0 where there is none.
         from: u64,
         /// Records of the checkpoint.
+        size: u64,
+    },
+    /// Two of the checkpoints contradict each other. Nothing is said of the ledger.
+    #[error(
+        "two of the checkpoints were signed over {size} records, with different roots: the key signed two different ledgers"
+    )]
+    TwoLedgers {
+        /// Records of both.
         size: u64,
     },
 }
 
 fn differs(from: u64, size: u64) -> String {
-    let which = match size.saturating_sub(1) {
-        last if last <= from => format!("record {last}"),
-        last => format!("a record from {from} to {last}"),
-    };
+    if size == 0 {
+        return "a checkpoint of 0 records has not the root of an empty ledger: no ledger ever had it"
+            .to_owned();
+    }
+    if from == 0 {
+        return format!(
+            "it has not what was signed over {size} records: it was changed since, and chained anew"
+        );
+    }
     format!(
-        "{which} is not what it was when the checkpoint of {size} records was signed: the ledger was changed there and chained anew"
+        "it has what was signed over {from} records and not what was signed over {size}: it was changed behind record {}, or the checkpoint of {from} was signed after the change",
+        from - 1
     )
 }
 
 /// Whether the records of an intact ledger begin with those of all these heads, in any order.
 ///
 /// # Errors
-/// [`Misfit`], of the smallest head that does not fit.
+/// [`Misfit::TwoLedgers`] where two heads of one size have different roots; else of the smallest head that
+/// does not fit.
 pub fn compare_heads(records: &[Record], heads: &[LedgerHead]) -> Result<(), Misfit> {
     let mut heads = heads.to_vec();
     heads.sort_by_key(|head| head.size);
+    if let Some([one, _]) =
+        heads.array_windows().find(|[one, two]| one.size == two.size && one.root != two.root)
+    {
+        return Err(Misfit::TwoLedgers { size: one.size });
+    }
     let (mut tree, mut from) = (Tree::default(), 0);
     let mut records = records.iter();
     for LedgerHead { size, root } in heads {

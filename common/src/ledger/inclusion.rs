@@ -1,6 +1,7 @@
 //! Proofs that a record is in a ledger of a known head: RFC 9162, section 2.1.3, in the file form of C2SP
 //! tlog-proof, whose `extra` line holds the record itself. Whoever has the key's public half needs nothing
-//! else: not the ledger, so no other record.
+//! else: not the ledger, so no other record. The hashes are of other records, unsalted: a guess of one can be
+//! confirmed.
 //!
 //! Called by `site-agent ledger prove|verify`; `deploy/verify_ledger.py --proof` does the same in Python.
 //! Invariants: of one proof there is one file; a proof that holds names exactly one record and its number.

@@ -52,7 +52,8 @@ The second is an independent program that needs Python only; both print the same
 
 A checkpoint (`site-agent ledger checkpoint`) that was kept elsewhere shows whether what was recorded until then was changed, \
 also where ledger, database and chain were made anew. Give --key KEY as it was written down: the key on this machine is only as \
-good as this machine. The second program takes --checkpoint FILE and --proof FILE, always with --key KEY.";
+good as this machine. The second program takes --checkpoint FILE and --proof FILE, always with --key KEY. A ledger that the \
+officer accepted does not fit the heads of the one before: take a new one at once, and keep the old ones aside.";
 
 const RECEIPTS_EXAMPLES: &str = "\
 Example:
@@ -119,7 +120,7 @@ enum Command {
     /// ledger heads. A ledger that is cut or rewritten afterwards does not contain it.
     #[command(after_long_help = heads::CHECKPOINT_EXAMPLES)]
     Checkpoint(heads::Checkpoint),
-    /// Prove to somebody that the ledger has one record, without showing another one.
+    /// Prove to somebody that the ledger has one record, without handing over another one.
     #[command(after_long_help = heads::PROVE_EXAMPLES)]
     Prove(heads::Prove),
     /// Write the privacy officer's report: one printable page, in Chinese or English.
@@ -183,10 +184,11 @@ fn show(folder: &StateFolder, as_json: bool, last: Option<usize>) -> Result<(), 
 }
 
 fn verify_and_print(folder: &StateFolder, earlier: &Earlier, as_json: bool) -> Result<(), SiteError> {
+    let given = earlier.read(folder)?;
     let known = receipts::knowledge(folder)?;
     let (records, summary) = read(&folder.ledger())?;
     let beside = known.map(|known| receipts::compare(&records, &known)).unwrap_or_default();
-    let compared = earlier.compare(folder, &records);
+    let compared = given.compare(folder, &records);
     let is_verified = beside.is_verified() && compared.is_ok();
     if as_json {
         let mut document = as_document(&records, &summary, &beside, is_verified);

@@ -11,11 +11,12 @@ use std::path::Path;
 use certs::{CertError, LedgerKey, Note, VerifierKey};
 use common::durable;
 use common::ledger::{Checkpoint, InclusionProof, Record, ledger_name};
+use common::private::read_file;
 use common::wire::message::LedgerHead;
-use zeroize::Zeroizing;
 
 use super::identity::Papers;
 use crate::error::SiteError;
+use crate::limits::KEY_BYTES_MAX;
 
 /// The key's file in the identity's folder.
 pub const KEY_FILE: &str = "ledger.key";
@@ -51,19 +52,32 @@ impl Signer {
     /// # Errors
     /// `Data` where there is no key yet; `Config` for a file that holds none; `Io`.
     pub fn load(identity: &Path) -> Result<Self, SiteError> {
-        let path = identity.join(KEY_FILE);
-        let text = match fs::read_to_string(&path).map(Zeroizing::new) {
-            Ok(text) => text,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(SiteError::data(
-                    "this site has no key for the heads of its ledger yet",
-                    "`site-agent run` makes it when it starts; a site that left before there was one has none",
-                ));
-            }
-            Err(source) => return Err(SiteError::unreadable(&path, source)),
+        let Some(signer) = Self::find(identity)? else {
+            return Err(SiteError::data(
+                "this site has no key for the heads of its ledger yet",
+                "`site-agent run` makes it when it starts; a site that left before there was one has none",
+            ));
         };
-        let key = LedgerKey::from_text(&text).map_err(|error| SiteError::config(&path, error.to_string()))?;
-        Ok(Self { key, name: name(identity)? })
+        Ok(signer)
+    }
+
+    /// The same; `None` where nothing has the file's name.
+    ///
+    /// # Errors
+    /// `Config` for a file that holds no key, a link, or one that others may open; `Io`.
+    pub fn find(identity: &Path) -> Result<Option<Self>, SiteError> {
+        let path = identity.join(KEY_FILE);
+        // A link to nowhere is something: no key would be made in its place.
+        match fs::symlink_metadata(&path) {
+            Ok(_) => {}
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(source) => return Err(SiteError::unreadable(&path, source)),
+        }
+        let wrong = |reason: String| SiteError::config(&path, reason);
+        let bytes = read_file(&path, KEY_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
+        let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
+        let key = LedgerKey::from_text(text).map_err(|error| wrong(error.to_string()))?;
+        Ok(Some(Self { key, name: name(identity)? }))
     }
 
     /// What an officer writes down.
@@ -137,6 +151,23 @@ mod tests {
         std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
         assert!(!create_key(folder.path()).unwrap(), "a link is not followed");
         assert!(!folder.path().join("nowhere").exists());
+    }
+
+    /// What is there and is no key is a fault, and not a key that is not made yet.
+    #[test]
+    fn a_damaged_key_is_told_from_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(KEY_FILE);
+        assert!(Signer::find(folder.path()).unwrap().is_none());
+        assert!(matches!(Signer::load(folder.path()), Err(SiteError::Data { .. })));
+        std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
+        assert!(matches!(Signer::load(folder.path()), Err(SiteError::Config { .. })), "a link to nowhere");
+        fs::remove_file(&path).unwrap();
+        let long = "consilium-ledger-key ".repeat(1 << 10);
+        for bad in ["", "consilium-ledger-key AAAA\n", &long] {
+            durable::write(&path, bad.as_bytes(), durable::PRIVATE).unwrap();
+            assert!(matches!(Signer::load(folder.path()), Err(SiteError::Config { .. })), "{bad:?}");
+        }
     }
 
     #[test]

@@ -182,6 +182,7 @@ common::texts! {
     TAKEN: "the first {} records, root {}", "前 {} 条记录，根 {}";
     TAKEN_NOTHING: "nothing yet", "尚无";
     BOOKS_KEY: "verifier key of its heads", "台账头的验证密钥";
+    BOOKS_KEY_UNREADABLE: "unreadable: identity/ledger.key is there and holds no key", "无法读取：identity/ledger.key 存在，但其中没有密钥";
     RECEIPTS: "Receipts beside the ledger", "回执与台账的比对";
     OUTCOME: "outcome", "结果";
     COUNT: "receipts", "回执数";

@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use common::id::{Digest, Round, RunId};
 use common::ledger::Kind;
 use common::wire::message::{LedgerHead, Receipt, ReceiptBody, RoundKey};
+use site_agent::gateway::heads::{self, Signer};
 use site_agent::gateway::identity::{Coordinator, Identity};
 use site_agent::gateway::ledger::{Frame, LedgerWriter};
 use site_agent::gateway::store::{Store, Update};
@@ -249,6 +250,38 @@ fn what_verify_refuses_the_officer_can_accept_by_name() {
     assert!(site.run(&["ledger", "accept", "--yes"]).status.success());
     assert!(site.run(&["ledger", "verify"]).status.success());
     assert!(python_with_receipts(&site, &[]).is_none_or(|output| output.status.success()));
+}
+
+/// A head of the ledger before does not fit, which stays an error and says that there was an acceptance.
+#[test]
+fn a_head_that_does_not_fit_is_told_beside_the_newest_acceptance() {
+    let site = with_a_false_receipt();
+    let identity = site.folder.identity();
+    let key = identity.join("ledger.key");
+    std::os::unix::fs::symlink("nowhere", &key).unwrap();
+    let refused = site.run(&["ledger", "checkpoint", "--key"]);
+    assert!(words(&refused).contains("ledger.key"), "{}", words(&refused));
+    assert!(!words(&refused).contains("makes it when it starts"), "it would not: {}", words(&refused));
+    fs::remove_file(&key).unwrap();
+    heads::create_key(&identity).unwrap();
+    let before = LedgerHead { size: 20, root: Digest([1; 32]) };
+    let note = Signer::load(&identity).unwrap().sign(before).unwrap();
+    let file = site.folder.root().join("before.checkpoint");
+    fs::write(&file, note).unwrap();
+    let file = file.to_str().unwrap();
+    let said = |code: i32| {
+        let output = site.run(&["ledger", "verify", "--checkpoint", file]);
+        assert_eq!(output.status.code(), Some(code), "{}", words(&output));
+        words(&output)
+    };
+    assert!(!said(1).contains("accepted this ledger"));
+    assert!(site.run(&["ledger", "accept", "--yes"]).status.success());
+    let told = said(1);
+    assert!(told.contains("it has not what was signed over 20 records"), "{told}");
+    assert!(told.contains("accepted this ledger on 20") && told.contains("at 20 records"), "{told}");
+    // A key that nothing is verified with.
+    let odd = site.run(&["ledger", "verify", "--key", "nobody"]);
+    assert!(!odd.status.success() && words(&odd).contains("--checkpoint"), "{}", words(&odd));
 }
 
 /// Who may write to the database writes a decision into it: it counts for nobody who knows the officer's key.

@@ -27,20 +27,17 @@ def verdict(code, out, err):
         (r"ledger receipts --out` wrote|file of receipts has", "receipts unusable"),
         (r"its first (\d+) records are not there, or not those that the coordinator took", "taken {}"),
         (r"has (\d+) records, and the checkpoint was signed over (\d+):", "short {} {}"),
+        (r"signed over (\d+) records, with different roots: the key signed two", "two ledgers {}"),
+        (r"has what was signed over (\d+) records and not what was signed over (\d+): it was changed behind", "differs {} {}"),
+        (r"has not what was signed over (\d+) records: it was changed since", "differs 0 {}"),
+        (r"a checkpoint of 0 records has not the root of an empty ledger", "differs 0 0"),
         (r"record (\d+) is not the one that .* proves", "proof other {}"),
-        (r"/proof-\d+ is not usable", "proof unusable"),
-        (r"/checkpoint-\d+ is not usable", "checkpoint unusable"),
-        (r"/arrivals is not usable", "arrivals unusable"),
+        (r"/(proof|checkpoint|arrivals)(?:-\d+)? is not usable", "{} " + ("forged" if code == 1 else "unusable")),
         (r"not intact: line (\d+) ", "line {}"),
     ):
         found = re.search(pattern, err)
         if found:
             return form.format(*found.groups())
-    found = re.search(r"record(?: (\d+)|.* from (\d+) to \d+) is not what it was when the checkpoint of (\d+)", err)
-    if found:
-        size = int(found[3])
-        since = int(found[2]) if found[2] else int(found[1])
-        return f"differs {since} {size}"
     if "it does not fit what arrived" in err:
         records = sorted({int(n) for n in re.findall(r"record (\d+): ", err)})
         taken = re.search(r"took a ledger of (\d+) records", err)

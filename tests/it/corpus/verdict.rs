@@ -4,11 +4,11 @@
 //! proofs. With the same functions as `site-agent`, which takes receipts from its database, not from a file.
 
 use anyhow::Result;
-use certs::{ReceiptPublicKey, VerifierKey};
+use certs::{Note, ReceiptPublicKey, VerifierKey};
 use common::id::{Digest, Round, RunId};
 use common::ledger::{
-    Arrivals, Fault, LedgerError, Misfit, Reading, ReceiptError, Record, compare, compare_heads, read,
-    reconcile,
+    Arrivals, Fault, InclusionProof, LedgerError, Misfit, Reading, ReceiptError, Record, compare,
+    compare_heads, read, reconcile,
 };
 use common::run::signature_from_digits;
 use common::wire::message::{LedgerHead, Receipt, ReceiptBody, RoundKey};
@@ -108,7 +108,7 @@ fn arrivals(bytes: &[u8], records: &[Record]) -> Option<String> {
     let Ok(arrivals) = Arrivals::read(bytes) else { return unusable };
     let key = ReceiptPublicKey::from_bytes(arrivals.heading.receipt_key.0);
     if key.verify(&arrivals.statement, &arrivals.signature).is_err() {
-        return unusable;
+        return Some("arrivals forged".to_owned());
     }
     let (mut numbers, mut taken) = (Vec::new(), String::new());
     for fault in reconcile(records, &arrivals).faults {
@@ -123,14 +123,27 @@ fn arrivals(bytes: &[u8], records: &[Record]) -> Option<String> {
     (!numbers.is_empty() || !taken.is_empty()).then(|| format!("arrivals {}{taken}", numbers.join(",")))
 }
 
+/// Of a note that does not count: whether it can be read, and has not the key's signature.
+fn fault_of(note: &[u8], key: &VerifierKey) -> &'static str {
+    if Note::parse(note).is_ok_and(|note| note.verify(key).is_err()) { "forged" } else { "unusable" }
+}
+
 fn earlier(files: &Files, records: &[Record], key: &VerifierKey) -> Option<String> {
     let mut given = Vec::new();
     for (_, bytes) in files.iter().filter(|(name, _)| name.starts_with("checkpoint")) {
-        let Ok(head) = heads::checkpoint(bytes, key) else { return Some("checkpoint unusable".to_owned()) };
+        let Ok(head) = heads::checkpoint(bytes, key) else {
+            return Some(format!("checkpoint {}", fault_of(bytes, key)));
+        };
         given.push(head);
     }
     for (_, bytes) in files.iter().filter(|(name, _)| name.starts_with("proof")) {
-        let Ok((record, head)) = heads::proof(bytes, key) else { return Some("proof unusable".to_owned()) };
+        let Ok((record, head)) = heads::proof(bytes, key) else {
+            let fault = InclusionProof::parse(bytes).map_or("unusable", |proof| {
+                let note = proof.note.as_bytes();
+                if heads::checkpoint(note, key).is_ok() { "forged" } else { fault_of(note, key) }
+            });
+            return Some(format!("proof {fault}"));
+        };
         given.push(head);
         if records.get(usize::try_from(record.sequence).unwrap_or(usize::MAX)) != Some(&record) {
             return Some(format!("proof other {}", record.sequence));
@@ -140,5 +153,6 @@ fn earlier(files: &Files, records: &[Record], key: &VerifierKey) -> Option<Strin
         Ok(()) => None,
         Err(Misfit::Short { has, size }) => Some(format!("short {has} {size}")),
         Err(Misfit::Differs { from, size }) => Some(format!("differs {from} {size}")),
+        Err(Misfit::TwoLedgers { size }) => Some(format!("two ledgers {size}")),
     }
 }

@@ -75,11 +75,35 @@ fn a_change_is_named_between_the_heads_around_it() {
         };
         assert_eq!(compare_heads(&forged, &heads), Err(Misfit::Differs { from, size }), "record {changed}");
     }
-    let words = Misfit::Differs { from: 8, size: 9 }.to_string();
-    assert!(words.starts_with("record 8 is not what it was"), "{words}");
     let words = Misfit::Differs { from: 4, size: 8 }.to_string();
-    assert!(words.starts_with("a record from 4 to 7 is"), "{words}");
+    assert!(
+        words.starts_with("it has what was signed over 4 records and not what was signed over 8"),
+        "{words}"
+    );
+    let words = Misfit::Differs { from: 0, size: 4 }.to_string();
+    assert!(words.starts_with("it has not what was signed over 4 records"), "{words}");
     assert!(Misfit::Short { has: 6, size: 8 }.to_string().contains("records 6 to 7 are not there"));
+}
+
+/// The change is in front of the head that fits: that one was signed after it.
+#[test]
+fn heads_of_two_histories_place_no_change_between_them() {
+    let (good, mut lengths) = (ledger(&[10; 12]), [10; 12]);
+    lengths[5] = 11;
+    let forged = ledger(&lengths);
+    let misfit = compare_heads(&forged, &[head(&good, 4), head(&forged, 8), head(&good, 10)]).unwrap_err();
+    assert_eq!(misfit, Misfit::Differs { from: 8, size: 10 });
+    let words = misfit.to_string();
+    assert!(
+        words.ends_with("behind record 7, or the checkpoint of 8 was signed after the change"),
+        "{words}"
+    );
+    // Two roots of one size: the key signed two ledgers, whichever of them this one is.
+    for records in [&good, &forged] {
+        let heads = [head(&good, 8), head(&good, 4), head(&forged, 8)];
+        assert_eq!(compare_heads(records, &heads), Err(Misfit::TwoLedgers { size: 8 }));
+    }
+    assert_eq!(compare_heads(&good, &[head(&good, 8), head(&good, 8)]), Ok(()));
 }
 
 /// A head of no records has one root, and another one is no ledger's.
@@ -90,5 +114,5 @@ fn the_empty_head_fits_every_ledger_and_a_made_up_one_fits_none() {
     let odd = LedgerHead { size: 0, root: Digest([1; 32]) };
     let misfit = compare_heads(&good, &[odd]).unwrap_err();
     assert_eq!(misfit, Misfit::Differs { from: 0, size: 0 });
-    assert!(!misfit.to_string().is_empty());
+    assert!(misfit.to_string().contains("no ledger ever had it"), "{misfit}");
 }

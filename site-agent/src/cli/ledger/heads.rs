@@ -9,7 +9,7 @@ use common::ledger::{InclusionProof, Record, Summary, prover};
 use common::wire::message::LedgerHead;
 use serde_json::json;
 
-use super::receipts;
+use super::{earlier, receipts};
 use crate::cli::support::{State, tell};
 use crate::error::SiteError;
 use crate::gateway::heads::Signer;
@@ -29,12 +29,21 @@ what was recorded until today was changed. Whoever holds this machine can sign a
 that you took away.";
 
 pub(super) const PROVE_EXAMPLES: &str = "\
-Example:
+Examples:
   site-agent ledger prove 412 --out 412.tlog-proof
   python3 deploy/verify_ledger.py --proof 412.tlog-proof --key KEY
 
-The file (C2SP tlog-proof) holds that one record, a signed head of the ledger and the hashes between them: it shows \
-nothing of any other record. `ledger show` has the numbers.";
+  Under a head that somebody took away earlier:
+  site-agent ledger prove 412 --checkpoint 2026-11.checkpoint \\
+      --out 412.tlog-proof
+  python3 deploy/verify_ledger.py --proof 412.tlog-proof \\
+      --checkpoint 2026-11.checkpoint --key KEY
+
+Without --checkpoint the head is signed now, and the proof shows only that whoever holds the key says so now.
+
+The file (C2SP tlog-proof) holds that one record, a signed head of the ledger and the hashes between them. No other record \
+is in it, but the number of records is, and hashes of some others: whoever guesses a neighbouring record, time and all, \
+can see that the guess is right. `ledger show` has the numbers.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Checkpoint {
@@ -61,6 +70,9 @@ pub(super) struct Prove {
     sequence: u64,
     #[command(flatten)]
     state: State,
+    /// Prove it under this head, which was taken away earlier, and not under one that is signed now.
+    #[arg(long, value_name = "FILE")]
+    checkpoint: Option<PathBuf>,
     /// The file to write [default: standard output].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -100,25 +112,22 @@ pub(super) fn checkpoint(arguments: &Checkpoint) -> Result<(), SiteError> {
     })
 }
 
-/// Proves that the ledger has a record, under a head that is signed for it.
+/// Proves that the ledger has a record, under a head that is signed for it, or one that was signed earlier.
 pub(super) fn prove(arguments: &Prove) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
     let signer = Signer::load(&folder.identity())?;
-    let key = signer.verifier()?.to_text();
-    let (records, head) = verified(&folder)?;
-    let index = arguments.sequence;
-    let found = usize::try_from(index).ok().and_then(|at| records.get(at));
-    let Some(record) = found else {
-        let sentence = format!("the ledger has {} records, and none with the number {index}", head.size);
-        return Err(SiteError::data(&sentence, "`site-agent ledger show` prints the numbers"));
+    let verifier = signer.verifier()?;
+    let (records, newest) = verified(&folder)?;
+    let (note, head) = match &arguments.checkpoint {
+        None => (signer.sign(newest)?, newest),
+        Some(path) => {
+            let (note, head) = earlier::checkpoint(path, &verifier)?;
+            earlier::contain(&folder, &records, &[head])?;
+            (note, head)
+        }
     };
-    let line = |record: &Record| record.to_line().map_err(|error| SiteError::Internal(error.to_string()));
-    let mut prover = prover(index, head.size);
-    for record in &records {
-        prover.line(&line(record)?);
-    }
-    let proof =
-        InclusionProof { index, line: line(record)?, hashes: prover.proof(), note: signer.sign(head)? };
+    let proof = proof_of(arguments.sequence, &records, head, note)?;
+    let (index, key) = (proof.index, verifier.to_text());
     let text = proof.to_text();
     let path = write(arguments.out.as_deref(), arguments.replace, &text)?;
     let document = json!({
@@ -137,6 +146,26 @@ pub(super) fn prove(arguments: &Prove) -> Result<(), SiteError> {
         }
         None => print!("{text}"),
     })
+}
+
+/// The proof of one of the records that the head is over.
+fn proof_of(
+    index: u64,
+    records: &[Record],
+    head: LedgerHead,
+    note: String,
+) -> Result<InclusionProof, SiteError> {
+    let records = usize::try_from(head.size).ok().and_then(|size| records.get(..size)).unwrap_or(records);
+    let Some(record) = usize::try_from(index).ok().and_then(|at| records.get(at)) else {
+        let sentence = format!("the head is of {} records, and none has the number {index}", head.size);
+        return Err(SiteError::data(&sentence, "`site-agent ledger show` prints the numbers"));
+    };
+    let line = |record: &Record| record.to_line().map_err(|error| SiteError::Internal(error.to_string()));
+    let mut prover = prover(index, head.size);
+    for record in records {
+        prover.line(&line(record)?);
+    }
+    Ok(InclusionProof { index, line: line(record)?, hashes: prover.proof(), note })
 }
 
 /// The records and the head, of a ledger that `ledger verify` takes.

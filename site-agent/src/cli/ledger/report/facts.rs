@@ -118,8 +118,11 @@ pub(super) struct Ledger {
     pub(super) last: Option<String>,
     /// What the coordinator took last.
     pub(super) taken: Option<Head>,
-    /// What heads of this ledger are verified with; none where the site has no key for them.
+    /// What heads of this ledger are verified with; none where the site has no key for them, or none that can
+    /// be read.
     pub(super) verifier_key: Option<String>,
+    /// There is a file for that key, and it holds none.
+    pub(super) verifier_key_unreadable: bool,
     pub(super) receipts: Receipts,
     /// What the privacy officer accepted of it.
     pub(super) acceptances: Newest<Acceptance>,

@@ -67,7 +67,8 @@ impl Books {
         let at = |record: Option<&Record>| record.map(|record| table::utc(record.time_ms));
         let taken = self.known.as_ref().and_then(|known| known.taken);
         // A site without a key has a report, too.
-        let key = Signer::load(&known.folder.identity()).and_then(|signer| signer.verifier()).ok();
+        let key = Signer::find(&known.folder.identity())
+            .and_then(|signer| signer.map(|signer| signer.verifier()).transpose());
         Ok(Ledger {
             verified: self.broken.is_none() && self.beside.is_verified(),
             broken: self.broken.clone(),
@@ -80,7 +81,8 @@ impl Books {
             first: at(self.records.first()),
             last: at(self.records.last()),
             taken: taken.map(|head| Head { records: head.size, root: head.root.to_string() }),
-            verifier_key: key.map(|key| key.to_text()),
+            verifier_key_unreadable: key.is_err(),
+            verifier_key: key.ok().flatten().map(|key| key.to_text()),
             receipts: self.receipts(),
             acceptances: acceptances(known)?,
             ..Ledger::default()

@@ -20,6 +20,8 @@ pub(super) fn ledger(page: &Page<'_>) -> String {
     ];
     if let Some(key) = &ledger.verifier_key {
         pairs.push((w::BOOKS_KEY, code(key)));
+    } else if ledger.verifier_key_unreadable {
+        pairs.push((w::BOOKS_KEY, page.word(w::BOOKS_KEY_UNREADABLE)));
     }
     if let (Some(first), Some(last)) = (&ledger.first, &ledger.last) {
         pairs.push((w::BOOKS_TIME, page.with(w::FROM_TO, &[first, last])));

@@ -211,6 +211,10 @@ fn what_is_missing_or_strange_is_named_in_words() {
     facts.officer = Some("consilium-officer-public-key 12".into());
     assert!(render(&facts, Language::En).contains("--officer officer.key.pub"));
     assert!(render(&facts, Language::En).contains("<code>consilium/00/site+12345678+AQID</code>"));
+    facts.ledger.verifier_key = None;
+    assert!(!render(&facts, Language::En).contains("verifier key of its heads"));
+    facts.ledger.verifier_key_unreadable = true;
+    assert!(render(&facts, Language::En).contains("unreadable: identity/ledger.key"));
     facts.locks.missing = vec!["seccomp".into()];
     facts.recipient.peers[0].authority.clone_from(&facts.recipient.authority);
     let html = render(&facts, Language::En);
