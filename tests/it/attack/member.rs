@@ -15,6 +15,7 @@ use common::wire::numbers::{LossMilli, RoundedCount};
 use coordinator::limits::{FAILURES_PER_ROUND_MAX, OFFERS_PER_ROUND_MAX, PARTS_PER_SITE_MAX};
 use tests::consortium::Consortium;
 use tests::run_file::RunFile;
+use tests::status::RunStatus;
 use tests::wait::{self, Interrupt};
 
 use crate::asker::Asker;
@@ -54,6 +55,14 @@ impl Members {
             runtime.block_on(Asker::agree(site.state()))?;
         }
         Ok(Self { small, consortium, runtime, run })
+    }
+
+    /// The run once it has ended well and nothing is computed beside it any more.
+    fn finished(&self) -> Result<RunStatus> {
+        let (logs, interrupt) = (self.consortium.logs().to_owned(), Interrupt::default());
+        let every = Duration::from_millis(150);
+        let published = || self.consortium.published(&self.run);
+        Ok(wait::until("the run", RUN_WITHIN, every, &logs, &interrupt, published)?)
     }
 
     fn state(&self, index: usize) -> PathBuf {
@@ -200,11 +209,7 @@ fn a_member_that_claims_everything_neither_replaces_nor_breaks_the_model() -> Re
         }
         Ok::<_, anyhow::Error>(Digest::of(&update).to_string())
     })?;
-    let (logs, interrupt) = (members.consortium.logs().to_owned(), Interrupt::default());
-    let every = Duration::from_millis(150);
-    let status = wait::until("the run", RUN_WITHIN, every, &logs, &interrupt, || {
-        members.consortium.published(&members.run)
-    })?;
+    let status = members.finished()?;
     assert_ne!(status.adapter, hostile, "the published model is the member's file");
     let weight = |name: &str| status.sites.iter().find(|site| site.site == name).and_then(|site| site.weight);
     assert_eq!(weight("site-2"), Some(2.0 / 3.0));
@@ -232,11 +237,7 @@ fn a_poisoned_update_is_not_adopted_and_its_site_is_named() -> Result<()> {
             Ok::<_, anyhow::Error>(())
         })?;
     }
-    let (logs, interrupt) = (members.consortium.logs().to_owned(), Interrupt::default());
-    let every = Duration::from_millis(150);
-    let status = wait::until("the run and the harm", RUN_WITHIN, every, &logs, &interrupt, || {
-        members.consortium.published(&members.run)
-    })?;
+    let status = members.finished()?;
     let [poisoned, good] = status.history.as_slice() else { bail!("{:?}", status.history) };
     let vetoed = poisoned.not_adopted.as_ref().context("the first round was adopted")?;
     assert_eq!(
@@ -279,11 +280,7 @@ fn a_member_does_not_move_a_run_that_takes_the_median() -> Result<()> {
         }
         seen.context("three members")
     })?;
-    let (logs, interrupt) = (members.consortium.logs().to_owned(), Interrupt::default());
-    let every = Duration::from_millis(150);
-    let status = wait::until("the run", RUN_WITHIN, every, &logs, &interrupt, || {
-        members.consortium.published(&members.run)
-    })?;
+    let status = members.finished()?;
     let published = AdapterReader::open(&members.coordinator("blobs").join(&status.adapter), &tensors)?;
     let last = AdapterReader::open(&last, &tensors)?;
     for index in 0..tensors.len() {

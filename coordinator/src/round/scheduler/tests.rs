@@ -40,7 +40,7 @@ pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> Launched
     }
 }
 
-fn measured(loss: f64) -> Score {
+pub(crate) fn measured(loss: f64) -> Score {
     let perplexity = loss.exp();
     Score::Measured(Metrics {
         loss,

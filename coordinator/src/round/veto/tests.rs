@@ -7,23 +7,11 @@ use proptest::prelude::*;
 
 use super::super::event::Event;
 use super::super::launched::LaunchedRun;
-use super::super::scheduler::{self, tests::launched_run};
-use super::super::state::{Failure, Metrics, Outlier, Phase};
+use super::super::scheduler;
+use super::super::scheduler::tests::{launched_run, measured as score};
+use super::super::state::{Failure, Outlier, Phase};
 use super::super::vetoed::Blame;
 use super::*;
-
-fn score(loss: f64) -> Score {
-    let perplexity = loss.exp();
-    Score::Measured(Metrics {
-        loss,
-        perplexity,
-        token_accuracy: 0.5,
-        supervised_tokens: 9,
-        samples: 3,
-        duration_ms: 1,
-        paired: None,
-    })
-}
 
 fn launched(rounds: u32, increase_max: Option<f64>) -> LaunchedRun {
     let mut launched = launched_run(2, 2, rounds);
