@@ -88,7 +88,11 @@ fn aggregate_on(
             write(of, mean::Scratch::default, mean, writer)?
         }
         Some(rule) => {
-            let rule = robust::Rule::of(rule, &norms(of)?);
+            let rule = match rule {
+                RobustRule::Clip => robust::Rule::clip(&norms(of)?),
+                RobustRule::Median => robust::Rule::median(readers.len()),
+                RobustRule::TrimmedMean { share } => robust::Rule::trim(share, readers.len()),
+            };
             let combine = |scratch: &mut robust::Scratch, block| scratch.of_block(&of, &rule, block);
             write(of, robust::Scratch::default, combine, writer)?
         }
@@ -123,7 +127,7 @@ fn write<S: Send>(
     Ok(squared.into_iter().map(f64::sqrt).collect())
 }
 
-/// The norms of the sites' changes, in a pass of their own: a robust rule depends on them.
+/// The norms of the sites' changes, in a pass of their own: clipping depends on them.
 fn norms(of: Averaging<'_>) -> Result<Vec<f64>, AggregateError> {
     let mut squared = vec![0.0; of.readers.len()];
     of.blocks.pieces(of.threads).in_order(

@@ -82,6 +82,7 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
     ensure!(refused.code() == Some(1) && refused.stderr.contains("site-9"), "{refused:?}");
 
     file.set("sites", "names", names(&["site-1"]));
+    file.set("training", "schedule_over", toml::Value::String("run".to_owned()));
     file.write(&small.run_file)?;
     let run = consortium.launch(&small.run_file)?;
     until(&consortium, &run, |status| status["history"][0]["published"].is_string())?;
@@ -111,6 +112,10 @@ fn a_run_chooses_its_sites_and_goes_on_where_another_ended() -> Result<()> {
     ensure!(resumed["phase"] == "finished" && resumed["origin"] == run.as_str(), "{resumed}");
     let left = 3 - u64::try_from(published)?;
     ensure!(resumed["rounds"] == left, "{} rounds were published: {resumed}", published);
+    // Its learning rate goes on where that of the other one was.
+    let report: Value = serde_json::from_str(&command(&consortium, &["report", &next, "--json"])?)?;
+    let before = &report["provenance"]["settings"]["training.schedule_rounds_before"];
+    ensure!(*before == published, "{before} of {published} rounds");
     let refused = consortium.coordinator.run(&["resume", &next], COMMAND_WITHIN)?;
     ensure!(refused.code() == Some(1) && refused.stderr.contains("has gone through all"), "{refused:?}");
 

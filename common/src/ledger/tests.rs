@@ -88,19 +88,20 @@ fn ledger(count: u64) -> Vec<u8> {
     file(&chained(records.collect()))
 }
 
+/// The reference inputs of the Certificate Transparency code base for RFC 6962.
+pub(super) const ENTRIES: [&[u8]; 8] = [
+    &[],
+    &[0x00],
+    &[0x10],
+    &[0x20, 0x21],
+    &[0x30, 0x31],
+    &[0x40, 0x41, 0x42, 0x43],
+    &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
+    &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
+];
+
 #[test]
 fn merkle_roots_of_the_certificate_transparency_test_vectors() {
-    // The reference inputs of the Certificate Transparency code base for RFC 6962.
-    let entries: [&[u8]; 8] = [
-        &[],
-        &[0x00],
-        &[0x10],
-        &[0x20, 0x21],
-        &[0x30, 0x31],
-        &[0x40, 0x41, 0x42, 0x43],
-        &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
-        &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
-    ];
     let roots = [
         "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
         "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
@@ -113,7 +114,7 @@ fn merkle_roots_of_the_certificate_transparency_test_vectors() {
     ];
     let mut tree = Tree::default();
     assert_eq!(tree.root(), Digest::of(b""));
-    for (entry, root) in entries.iter().zip(roots) {
+    for (entry, root) in ENTRIES.iter().zip(roots) {
         tree.append(entry);
         assert_eq!(tree.root().to_string(), root, "size {}", tree.size());
     }

@@ -9,7 +9,7 @@ use common::id::SiteId;
 use common::run::{TensorSpec, Weighting};
 
 use super::error::AggregateError;
-use super::panels::{Blocks, Reader};
+use super::panels::{Block, Blocks, Reader, read};
 use crate::limits::OUTLIER_SITES_MIN;
 use crate::round::weight;
 
@@ -39,6 +39,23 @@ impl Averaging<'_> {
     /// Whether there are enough updates to see which is far from the others.
     pub(super) fn is_compared(&self) -> bool {
         self.readers.len() >= OUTLIER_SITES_MIN
+    }
+
+    /// Fills `before` with a block of the last adapter, and `values` with that of every update, one site
+    /// after the other.
+    pub(super) fn read(
+        &self,
+        block: Block,
+        before: &mut Vec<f32>,
+        values: &mut Vec<f32>,
+    ) -> Result<(), AggregateError> {
+        before.resize(block.count, 0.0);
+        self.last.read(block.tensor, block.first, before).map_err(AggregateError::Last)?;
+        values.resize(block.count * self.readers.len(), 0.0);
+        for (reader, values) in self.readers.iter().zip(values.chunks_exact_mut(block.count)) {
+            read(reader, block.tensor, block.first, values)?;
+        }
+        Ok(())
     }
 }
 

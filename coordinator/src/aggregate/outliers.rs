@@ -9,7 +9,7 @@ use common::id::SiteId;
 use super::error::AggregateError;
 use super::inputs::Averaging;
 use super::lanes;
-use super::panels::{Block, read};
+use super::panels::Block;
 use crate::limits::{OUTLIER_COSINE_MIN, OUTLIER_NORM_FACTOR_MAX};
 use crate::round::state::Outlier;
 
@@ -44,12 +44,7 @@ struct OfBlock {
 
 impl Scratch {
     fn add(&mut self, of: Averaging<'_>, norms: &[f64], block: Block) -> Result<OfBlock, AggregateError> {
-        self.before.resize(block.count, 0.0);
-        of.last.read(block.tensor, block.first, &mut self.before).map_err(AggregateError::Last)?;
-        self.values.resize(block.count * of.readers.len(), 0.0);
-        for (reader, values) in of.readers.iter().zip(self.values.chunks_exact_mut(block.count)) {
-            read(reader, block.tensor, block.first, values)?;
-        }
+        of.read(block, &mut self.before, &mut self.values)?;
         Ok(self.directions(norms))
     }
 

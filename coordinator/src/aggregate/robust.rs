@@ -3,13 +3,11 @@
 //! for it. Invariants: a function of the values and weights alone, in f64, rounded once to f32; n log n in
 //! the sites for the median and the trimmed mean, linear for clipping.
 
-use common::run::RobustRule;
-
 use super::error::AggregateError;
 use super::inputs::Averaging;
 use super::lanes;
 use super::mean::{self, OfBlock};
-use super::panels::{Block, read};
+use super::panels::Block;
 
 /// A rule with what it needs of all updates.
 #[derive(Debug, Clone, PartialEq)]
@@ -23,21 +21,22 @@ pub(super) enum Rule {
 
 impl Rule {
     /// Of changes with these norms.
-    pub(super) fn of(rule: RobustRule, norms: &[f64]) -> Self {
-        let sites = norms.len();
-        match rule {
-            RobustRule::Clip => {
-                let median = middle(&mut norms.to_vec());
-                let factor = |norm: &f64| if *norm > median { median / norm } else { 1.0 };
-                Self::Clip(norms.iter().map(factor).collect())
-            }
-            RobustRule::Median => Self::Trim(sites.saturating_sub(1) / 2),
-            // A float that is a hair below a whole number is meant as that: 0.2 of 5 is 1.
-            RobustRule::TrimmedMean { share } => {
-                let cut = (share * sites as f64 + 1e-9).floor() as usize;
-                Self::Trim(cut.min(sites.saturating_sub(1) / 2))
-            }
-        }
+    pub(super) fn clip(norms: &[f64]) -> Self {
+        let median = middle(&mut norms.to_vec());
+        let factor = |norm: &f64| if *norm > median { median / norm } else { 1.0 };
+        Self::Clip(norms.iter().map(factor).collect())
+    }
+
+    /// Without this share of so many sites at each end; always at least one stays.
+    pub(super) fn trim(share: f64, sites: usize) -> Self {
+        // A float that is a hair below a whole number is meant as that: 0.2 of 5 is 1.
+        let cut = (share * sites as f64 + 1e-9).floor() as usize;
+        Self::Trim(cut.min(sites.saturating_sub(1) / 2))
+    }
+
+    /// But for the one or two in the middle.
+    pub(super) fn median(sites: usize) -> Self {
+        Self::Trim(sites.saturating_sub(1) / 2)
     }
 }
 
@@ -60,9 +59,9 @@ pub(super) struct Scratch {
 }
 
 impl Scratch {
-    /// The squared norms of the changes over one block, and nothing else: what [`Rule::of`] needs first.
+    /// The squared norms of the changes over one block, and nothing else: what [`Rule::clip`] needs first.
     pub(super) fn norms(&mut self, of: &Averaging<'_>, block: Block) -> Result<Vec<f64>, AggregateError> {
-        self.read(of, block)?;
+        of.read(block, &mut self.before, &mut self.values)?;
         Ok(self.squared(block))
     }
 
@@ -73,23 +72,13 @@ impl Scratch {
         rule: &Rule,
         block: Block,
     ) -> Result<OfBlock, AggregateError> {
-        self.read(of, block)?;
+        of.read(block, &mut self.before, &mut self.values)?;
         let squared = self.squared(block);
         let values = match rule {
             Rule::Clip(factors) => self.clipped(of.p, factors, block),
             Rule::Trim(cut) => self.trimmed(*cut, block),
         };
         Ok(OfBlock { values, squared })
-    }
-
-    fn read(&mut self, of: &Averaging<'_>, block: Block) -> Result<(), AggregateError> {
-        self.before.resize(block.count, 0.0);
-        of.last.read(block.tensor, block.first, &mut self.before).map_err(AggregateError::Last)?;
-        self.values.resize(block.count * of.readers.len(), 0.0);
-        for (reader, values) in of.readers.iter().zip(self.values.chunks_exact_mut(block.count)) {
-            read(reader, block.tensor, block.first, values)?;
-        }
-        Ok(())
     }
 
     fn squared(&self, block: Block) -> Vec<f64> {
@@ -128,6 +117,7 @@ impl Scratch {
 
 #[cfg(test)]
 mod tests {
+    use common::run::RobustRule;
     use proptest::prelude::*;
 
     use super::*;
@@ -136,7 +126,11 @@ mod tests {
         let norm = |update: &Vec<f32>| {
             update.iter().zip(last).map(|(now, last)| f64::from(now - last).powi(2)).sum::<f64>().sqrt()
         };
-        let rule = Rule::of(rule, &updates.iter().map(norm).collect::<Vec<_>>());
+        let rule = match rule {
+            RobustRule::Clip => Rule::clip(&updates.iter().map(norm).collect::<Vec<_>>()),
+            RobustRule::Median => Rule::median(updates.len()),
+            RobustRule::TrimmedMean { share } => Rule::trim(share, updates.len()),
+        };
         let mut scratch = Scratch { before: last.to_vec(), values: updates.concat(), ..Scratch::default() };
         let block = Block { tensor: 0, first: 0, count: last.len() };
         match rule {
@@ -160,7 +154,7 @@ mod tests {
         let nine: Vec<Vec<f32>> = (0..9_u8).map(|value| vec![f32::from(value).powi(2)]).collect();
         assert_eq!(combined(TRIM, &[0.0], &nine), [(1 + 4 + 9 + 16 + 25 + 36 + 49) as f32 / 7.0]);
         // 0.2 of 5 is 1, though the product of the floats need not be.
-        assert_eq!(Rule::of(RobustRule::TrimmedMean { share: 0.1 }, &[1.0; 30]), Rule::Trim(3));
+        assert_eq!(Rule::trim(0.1, 30), Rule::Trim(3));
     }
 
     #[test]

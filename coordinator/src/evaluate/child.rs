@@ -214,3 +214,20 @@ fn read_adapter(path: &Path, config: &ModelConfig, job: &ModelJob) -> Result<Ada
 fn failed(error: &Error) -> Answer {
     Answer::Failed { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_loss_that_json_cannot_hold_is_the_largest_and_any_other_is_itself() {
+        for odd in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 2.0 * LOSS_NATS_MAX] {
+            assert_eq!(as_number(odd), LOSS_NATS_MAX);
+        }
+        assert_eq!((as_number(0.0), as_number(4.7713)), (0.0, 4.7713));
+        // Its perplexity is a number, too.
+        let perplexity = LOSS_NATS_MAX.exp().min(f64::MAX);
+        let read: f64 = serde_json::from_str(&serde_json::to_string(&perplexity).unwrap()).unwrap();
+        assert_eq!(read, f64::MAX);
+    }
+}

@@ -63,3 +63,25 @@ async fn death_babble_and_silence_are_errors_in_time() {
     };
     assert!(missing.run(&job()).await.is_err());
 }
+
+/// Two children at once would need twice the memory: the second waits, and its time is its own.
+#[tokio::test]
+async fn one_child_runs_at_a_time() {
+    let folder = tempfile::tempdir().unwrap();
+    // Making a folder that is there fails.
+    let script = "mkdir \"$0.busy\" || exit 3; sleep 0.3; rmdir \"$0.busy\"; \
+                  echo '{\"answer\":\"scored\",\"scores\":[]}'";
+    let evaluator = scripted(folder.path(), script, Duration::from_secs(20));
+    let job = job();
+    let all = [evaluator.run_timed(&job), evaluator.run_timed(&job), evaluator.run_timed(&job)];
+    let [first, second, third] = all;
+    let started = Instant::now();
+    let (first, second, third) = tokio::join!(first, second, third);
+    let whole = started.elapsed();
+    let mut sum = Duration::ZERO;
+    for (answer, took) in [first, second, third] {
+        assert_eq!(answer.unwrap(), Answer::Scored { scores: vec![], departments: vec![] });
+        sum += took;
+    }
+    assert!(sum <= whole, "{sum:?} of work in {whole:?}: no time is counted twice");
+}

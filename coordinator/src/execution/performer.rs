@@ -134,13 +134,7 @@ impl Performer {
         let out = folder.spool().join(format!("aggregate-{}-{round}", state.launched.run));
         // Named, so that a second method cannot be accepted in a run file before it is built here.
         let AggregationMethod::FedAvg = launched.spec.aggregation.method;
-        let inputs: Vec<(Input, Digest)> = inputs
-            .iter()
-            .map(|(site, update)| {
-                let path = folder.blob(update.digest);
-                (Input { site: site.clone(), path, records: update.records }, update.digest)
-            })
-            .collect();
+        let inputs = self.inputs(inputs.iter().map(|(site, update)| (site, update)));
         let (digest, server_state, outliers) =
             blocking(move || aggregate_files(&folder, &terms, &inputs, &out)).await?;
         for Outlier { site, norm_factor, cosine } in &outliers {
@@ -148,6 +142,15 @@ impl Performer {
         }
         let duration_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         Ok(Event::Aggregated { round, digest, aggregation_error: None, duration_ms, outliers, server_state })
+    }
+
+    /// Updates as they are averaged, each with what it was when it was accepted.
+    fn inputs<'a>(&self, updates: impl Iterator<Item = (&'a SiteId, &'a Update)>) -> Vec<(Input, Digest)> {
+        let input = |(site, update): (&SiteId, &Update)| {
+            let path = self.folder.blob(update.digest);
+            (Input { site: site.clone(), path, records: update.records }, update.digest)
+        };
+        updates.map(input).collect()
     }
 
     /// The aggregate is already durable; what is published must still be what was scored.
@@ -165,6 +168,7 @@ impl Performer {
         let Some(data) = &state.launched.validation else {
             return Score::Unevaluated { reason: "the run has no validation file".into() };
         };
+        let adapter = adapter.map(|digest| self.folder.blob(digest));
         match self.score(state, data, vec![adapter]).await {
             Ok((scores, _)) => scores.first().copied().map_or_else(no_score, Score::Measured),
             Err(error) => Score::Unevaluated { reason: error.to_string() },
@@ -261,7 +265,7 @@ impl Performer {
     async fn score_test(&self, state: &RunState, adapter: Digest) -> Event {
         let attempt = state.test.attempt;
         let scores = match &state.launched.test {
-            Some(data) => self.score(state, data, vec![None, Some(adapter)]).await,
+            Some(data) => self.score(state, data, vec![None, Some(self.folder.blob(adapter))]).await,
             None => Err(Error::Internal("the run has no test file".into())),
         };
         match scores {
@@ -282,14 +286,13 @@ impl Performer {
         &self,
         state: &RunState,
         data: &PinnedFile,
-        adapters: Vec<Option<Digest>>,
+        adapters: Vec<Option<PathBuf>>,
     ) -> Result<(Vec<Metrics>, Vec<Department>)> {
-        let path = |digest: &Option<Digest>| digest.map(|digest| self.folder.blob(digest));
         let job = Job::Score {
             model: model_job(state),
             data: data.clone(),
             base_fingerprint: state.launched.model_fingerprint,
-            adapters: adapters.iter().map(path).collect::<Vec<Option<PathBuf>>>(),
+            adapters: adapters.clone(),
             batch_size: state.launched.spec.training.batch_size,
         };
         let mut attempt = 1;

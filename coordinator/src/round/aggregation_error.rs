@@ -55,7 +55,10 @@ mod tests {
     use common::clock::Timestamp;
 
     use super::super::event::Event;
-    use super::super::scheduler::{self, tests::launched_run};
+    use super::super::scheduler::{
+        self,
+        tests::{aggregated, launched_run},
+    };
     use super::super::state::{Phase, Score, Update};
     use super::*;
 
@@ -69,14 +72,7 @@ mod tests {
         for round in (1..=rounds).map(Round) {
             let (site, digest) = ("site-0".parse().unwrap(), Digest::of(&round.0.to_le_bytes()));
             apply(Event::UpdateStored { round, site, digest, bytes: 1, records: 100 });
-            apply(Event::Aggregated {
-                round,
-                digest,
-                aggregation_error: None,
-                duration_ms: 1,
-                outliers: vec![],
-                server_state: None,
-            });
+            apply(aggregated(round, digest));
             apply(Event::Scored { round, score: score() });
             apply(Event::RoundPublished { round });
         }

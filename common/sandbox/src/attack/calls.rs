@@ -12,7 +12,7 @@ use super::tried::{Held, Promise, Tried};
 use crate::calls::{AS_IF_ABSENT, NEWEST_KNOWN, Role, allowed};
 use crate::lock::Lock;
 use crate::probe::attempt::from_status;
-use crate::probe::calls::{Call, KERNEL, METADATA, NO_COMMAND, NONE, SHARED, against, call, fork};
+use crate::probe::calls::{Call, KERNEL, METADATA, NONE, SHARED, against, call, fork};
 use crate::seccomp::limited_numbers;
 
 const NETWORK: &str = "network";
@@ -44,19 +44,6 @@ const TRAFFIC: &[Call] = &[
     call("sendmsg", libc::SYS_sendmsg, [NONE, 0, 0, 0, 0]),
     call("recvfrom", libc::SYS_recvfrom, [NONE, 0, 0, 0, 0]),
     call("recvmsg", libc::SYS_recvmsg, [NONE, 0, 0, 0, 0]),
-];
-
-/// As `probe::calls::KERNEL`, and what else belongs there.
-const MORE: &[Call] = &[
-    call("change the root of the file system", libc::SYS_pivot_root, [0, 0, 0, 0, 0]),
-    call("open a tree of mounts", libc::SYS_open_tree, [NONE, 0, NO_COMMAND, 0, 0]),
-    call("load a kernel module", libc::SYS_finit_module, [NONE, 0, 0, 0, 0]),
-    call("set the clock", libc::SYS_clock_settime, [NO_COMMAND, 0, 0, 0, 0]),
-    call("watch folders (inotify)", libc::SYS_inotify_init1, [NO_COMMAND, 0, 0, 0, 0]),
-    call("signal by descriptor", libc::SYS_pidfd_send_signal, [NONE, 0, 0, 0, 0]),
-    call("advise another's memory", libc::SYS_process_madvise, [NONE, 0, 0, NO_COMMAND, 0]),
-    // Of no memory: nothing is spoilt where it is let through.
-    call("spoil the machine's memory (hwpoison)", libc::SYS_madvise, [0, 0, libc::MADV_HWPOISON as _, 0, 0]),
 ];
 
 /// Calls that would stop, split or hang up this process if the filter let them through.
@@ -92,7 +79,7 @@ pub(super) fn try_all(held: Held, role: Role, ground: &Ground, tell: &mut dyn Fn
     tell(together(held, NETWORK, "use a socket that is there already", TRAFFIC));
     tell(together(held, "files", "change a file's mode, owner, times or attributes, or link it", METADATA));
     tell(together(held, "processes", "share memory, queues, semaphores or keys", SHARED));
-    for call in KERNEL.iter().chain(MORE) {
+    for call in KERNEL {
         let mut tried = Tried::new(KERNEL_GROUP, call.what, STOPPED);
         tried.call(held, call.what, &call.make());
         tell(tried);

@@ -92,6 +92,15 @@ pub(crate) const KERNEL: &[Call] = &[
     call("start another program", libc::SYS_execve, [0, 0, 0, 0, 0]),
     call("start another program (by descriptor)", libc::SYS_execveat, [NONE, 0, 0, 0, 0]),
     call("take another process's descriptors", libc::SYS_pidfd_getfd, [NONE, 0, 0, 0, 0]),
+    call("change the root of the file system", libc::SYS_pivot_root, [0, 0, 0, 0, 0]),
+    call("open a tree of mounts", libc::SYS_open_tree, [NONE, 0, NO_COMMAND, 0, 0]),
+    call("load a kernel module", libc::SYS_finit_module, [NONE, 0, 0, 0, 0]),
+    call("set the clock", libc::SYS_clock_settime, [NO_COMMAND, 0, 0, 0, 0]),
+    call("watch folders (inotify)", libc::SYS_inotify_init1, [NO_COMMAND, 0, 0, 0, 0]),
+    call("signal by descriptor", libc::SYS_pidfd_send_signal, [NONE, 0, 0, 0, 0]),
+    call("advise another's memory", libc::SYS_process_madvise, [NONE, 0, 0, NO_COMMAND, 0]),
+    // Of no memory: nothing is spoilt where it is let through.
+    call("spoil the machine's memory (hwpoison)", libc::SYS_madvise, [0, 0, libc::MADV_HWPOISON as _, 0, 0]),
 ];
 
 /// Against the process that started this one, our own supervisor or test. Reads, signal 0 and empty lists:

@@ -2,21 +2,9 @@
 
 use data_encoding::HEXLOWER;
 
-use super::super::tests::{chained, record};
+use super::super::tests::{ENTRIES, chained, record};
 use super::super::{Kind, extends};
 use super::*;
-
-/// The reference inputs of the Certificate Transparency code base, as in `ledger::tests`.
-const ENTRIES: [&[u8]; 8] = [
-    &[],
-    &[0x00],
-    &[0x10],
-    &[0x20, 0x21],
-    &[0x30, 0x31],
-    &[0x40, 0x41, 0x42, 0x43],
-    &[0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57],
-    &[0x60, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, 0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f],
-];
 
 fn head(entries: &[&[u8]]) -> LedgerHead {
     let mut tree = Tree::default();

@@ -5,17 +5,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use common::id::{Round, SiteId};
+use common::id::Round;
 
 use super::Performer;
-use crate::aggregate::Input;
 use crate::blocking::blocking;
 use crate::execution::averaging;
 use crate::limits::{EFFECT_WAIT_MS_MAX, ERROR_ATTEMPTS_MAX};
 use crate::round::accuracy::{AggregationError, Outcome};
 use crate::round::aggregation_error::seed;
 use crate::round::event::Event;
-use crate::round::state::{RunState, Update};
+use crate::round::state::RunState;
 use crate::state_folder::blobs;
 
 impl Performer {
@@ -50,17 +49,10 @@ impl Performer {
         let seed = seed(state.launched.run, round, aggregate.digest);
         let (folder, launched) = (Arc::clone(&self.folder), &state.launched);
         let (manifest, weighting) = (launched.manifest, launched.weighting());
-        let input = |(site, update): (&SiteId, &Update)| {
-            let path = folder.blob(update.digest);
-            let is_there = path.is_file();
-            let input = Input { site: site.clone(), path, records: update.records };
-            if is_there {
-                Ok((input, update.digest))
-            } else {
-                Err(format!("the update of {site} is not there any more"))
-            }
-        };
-        let inputs = record.updates.iter().map(input).collect::<Result<Vec<_>, _>>()?;
+        let inputs = self.inputs(record.updates.iter());
+        if let Some((gone, _)) = inputs.iter().find(|(input, _)| !input.path.is_file()) {
+            return Err(format!("the update of {} is not there any more", gone.site));
+        }
         let inputs = Arc::new(inputs);
         let mut attempt = 1;
         loop {

@@ -6,19 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use common::id::{Digest, Round, SiteId};
+use common::id::{Round, SiteId};
 
-use super::{Performer, model_job};
-use crate::aggregate::{AggregateError, Input};
+use super::Performer;
+use crate::aggregate::AggregateError;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::evaluate::{Answer, Job};
 use crate::execution::averaging::Averaging;
-use crate::limits::EVALUATION_ATTEMPTS_MAX;
 use crate::round::event::Event;
 use crate::round::state::{RoundRecord, RunState};
 use crate::round::veto;
@@ -64,10 +62,10 @@ impl Performer {
         }
         remove(folder).and_then(|()| make(folder)).map_err(|error| error.to_string())?;
         let mut reason = "sites would refuse the mean without any one of them".to_owned();
-        let together = self.tried_without(state, record, None, folder).await.unwrap_or_default();
+        let together = self.loss_without(state, record, None, folder).await.unwrap_or_default();
         let mut without = BTreeMap::new();
         for site in veto::suspects(state, record) {
-            match self.tried_without(state, record, Some(&site), folder).await {
+            match self.loss_without(state, record, Some(&site), folder).await {
                 Ok(Some(loss)) => _ = without.insert(site, loss),
                 // What sites would refuse is no round that could have been adopted.
                 Ok(None) => {}
@@ -75,26 +73,6 @@ impl Performer {
             }
         }
         if without.is_empty() { Err(reason) } else { Ok((together, without)) }
-    }
-
-    /// As [`Self::loss_without`], and once more if it fails: one that failed says nothing of the others.
-    async fn tried_without(
-        &self,
-        state: &RunState,
-        record: &RoundRecord,
-        left_out: Option<&SiteId>,
-        folder: &Path,
-    ) -> Result<Option<f64>> {
-        let mut attempt = 1;
-        loop {
-            let measured = self.loss_without(state, record, left_out, folder).await;
-            let Err(error) = &measured else { return measured };
-            tracing::warn!(run = %state.launched.run, round = %record.round, ?left_out, attempt, %error, "not measured");
-            if attempt == EVALUATION_ATTEMPTS_MAX {
-                return measured;
-            }
-            attempt += 1;
-        }
     }
 
     /// The validation loss of the mean of a round's updates, without those of `left_out`; `None` where sites
@@ -106,15 +84,7 @@ impl Performer {
         left_out: Option<&SiteId>,
         folder: &Path,
     ) -> Result<Option<f64>> {
-        let inputs: Vec<(Input, Digest)> = record
-            .updates
-            .iter()
-            .filter(|(site, _)| Some(*site) != left_out)
-            .map(|(site, update)| {
-                let path = self.folder.blob(update.digest);
-                (Input { site: site.clone(), path, records: update.records }, update.digest)
-            })
-            .collect();
+        let inputs = self.inputs(record.updates.iter().filter(|(site, _)| Some(*site) != left_out));
         let (spool, launched) = (Arc::clone(&self.folder), &state.launched);
         let (manifest, combining) = (launched.manifest, (&launched.spec.aggregation).into());
         let (last, out) = (spool.blob(record.from), folder.join("mean"));
@@ -131,24 +101,10 @@ impl Performer {
         if !blocking(average).await? {
             return Ok(None);
         }
-        self.loss_of(state, out).await.map(Some)
-    }
-
-    async fn loss_of(&self, state: &RunState, adapter: PathBuf) -> Result<f64> {
-        let data = state.launched.validation.clone();
+        let data = launched.validation.as_ref();
         let data = data.ok_or_else(|| Error::Internal("the run has no validation file".into()))?;
-        let job = Job::Score {
-            model: model_job(state),
-            data,
-            base_fingerprint: state.launched.model_fingerprint,
-            adapters: vec![Some(adapter)],
-            batch_size: state.launched.spec.training.batch_size,
-        };
-        match self.evaluator.run(&job).await? {
-            Answer::Scored { scores, .. } if scores.len() == 1 => Ok(scores[0].loss),
-            Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }),
-            _ => Err(Error::Internal("the evaluation answered something else".into())),
-        }
+        let (scores, _) = self.score(state, data, vec![Some(out)]).await?;
+        Ok(scores.first().map(|metrics| metrics.loss))
     }
 }
 

@@ -53,6 +53,18 @@ pub(crate) fn measured(loss: f64) -> Score {
     })
 }
 
+/// A round was averaged into this, and nothing else is known of it.
+pub(crate) fn aggregated(round: Round, digest: Digest) -> Event {
+    Event::Aggregated {
+        round,
+        digest,
+        aggregation_error: None,
+        duration_ms: 1,
+        outliers: vec![],
+        server_state: None,
+    }
+}
+
 fn update(round: u32, index: usize, text: &str) -> Event {
     let digest = Digest::of(format!("{round}/{index}/{text}").as_bytes());
     Event::UpdateStored {

@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use super::super::event::Event;
 use super::super::launched::LaunchedRun;
 use super::super::scheduler;
-use super::super::scheduler::tests::{launched_run, measured as score};
+use super::super::scheduler::tests::{aggregated, launched_run, measured as score};
 use super::super::state::{Failure, Outlier, Phase};
 use super::super::vetoed::Blame;
 use super::*;
@@ -30,14 +30,7 @@ fn measured(increase_max: Option<f64>, rounds: u32, base: &Score, scores: &[Scor
             apply(Event::UpdateStored { round, site: site.parse().unwrap(), digest, bytes: 1, records: 100 });
         }
         let digest = Digest::of(&round.0.to_le_bytes());
-        apply(Event::Aggregated {
-            round,
-            digest,
-            aggregation_error: None,
-            duration_ms: 1,
-            outliers: vec![],
-            server_state: None,
-        });
+        apply(aggregated(round, digest));
         apply(Event::Scored { round, score: score.clone() });
         apply(Event::RoundPublished { round });
     }
