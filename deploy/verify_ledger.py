@@ -10,7 +10,7 @@ its hashes do not hold, or two checkpoints contradict each other. 2: it could no
 none, a file that cannot be read or is not what it must be.
 
 The ledger has one JSON object per line, one line for each frame that left the hospital. A line of kind `data`, `approval`,
-`refusal`, `withdrawal`, `policy` or `waiver` is no frame but a note: nothing left, and its length is 0. The sha256 of `data` is the
+`refusal`, `withdrawal`, `policy`, `waiver` or `authority` is no frame but a note: nothing left, and its length is 0. The sha256 of `data` is the
 Merkle root of the data manifest of the run it names; of the others, that of what was decided or put in force.
 Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own verifier enforces the same one):
   - every line is a record in the one canonical spelling, with the run, round and length that its kind has;
@@ -81,9 +81,10 @@ KINDS = {
     "withdrawal": (True, False, 0, 0),
     "policy": (False, False, 0, 0),
     "waiver": (False, False, 0, 0),
+    "authority": (False, False, 0, 0),
 }
 # No frames: nothing left the hospital with them.
-NOTES = ("data", "approval", "refusal", "withdrawal", "policy", "waiver")
+NOTES = ("data", "approval", "refusal", "withdrawal", "policy", "waiver", "authority")
 
 
 class Broken(Exception):

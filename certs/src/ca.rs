@@ -33,6 +33,8 @@ pub struct CertificateAuthority {
     certificate_pem: String,
     not_after: SystemTime,
     pin: SpkiPin,
+    name: String,
+    generation: u32,
     issuer: Issuer<'static, IdentityKey>,
 }
 
@@ -43,7 +45,40 @@ impl CertificateAuthority {
     /// [`CertError::ConsortiumName`] for a name that is empty, too long or has control characters;
     /// [`CertError::Signing`] when the crypto provider fails.
     pub fn create(consortium: &str, serial: &SerialNumber, now: SystemTime) -> Result<Self, CertError> {
-        let params = profile::authority(consortium, serial, now)?;
+        Self::of_generation(consortium, 1, serial, now)
+    }
+
+    /// The authority that follows this one, with a key of its own and for ten years from `now`.
+    ///
+    /// # Errors
+    /// [`CertError::Signing`] when the crypto provider fails.
+    pub fn successor(&self, serial: &SerialNumber, now: SystemTime) -> Result<Self, CertError> {
+        Self::of_generation(&self.name, self.generation.saturating_add(1), serial, now)
+    }
+
+    /// The bridge to `next`: a certificate in DER of its subject and key, signed by this authority, until
+    /// this one ends. Who trusts this authority can verify with it what `next` signed.
+    ///
+    /// # Errors
+    /// [`CertError::AuthorityExpired`] when this authority is no longer valid at `now`,
+    /// [`CertError::Signing`] when the crypto provider fails.
+    pub fn bridge_to(
+        &self,
+        next: &Self,
+        serial: SerialNumber,
+        now: SystemTime,
+    ) -> Result<Vec<u8>, CertError> {
+        let params = profile::bridge(&next.name, next.generation, &serial, now)?;
+        Ok(self.sign(params, next.issuer.key(), serial, now)?.der)
+    }
+
+    fn of_generation(
+        consortium: &str,
+        generation: u32,
+        serial: &SerialNumber,
+        now: SystemTime,
+    ) -> Result<Self, CertError> {
+        let params = profile::authority(consortium, generation, serial, now)?;
         let key = IdentityKey::generate()?;
         let certificate = params.self_signed(key.key_pair()).map_err(signing)?;
         Self::from_parts(certificate.der().clone(), certificate.pem(), key)
@@ -80,10 +115,16 @@ impl CertificateAuthority {
             return Err(CertError::KeyMismatch);
         }
         let until = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+        let subject = parsed.subject();
+        let name = subject.iter_common_name().next().and_then(|name| name.as_str().ok());
+        let name = name.ok_or_else(|| refuse("its subject names no consortium"))?.to_owned();
+        let unit = subject.iter_organizational_unit().next().and_then(|unit| unit.as_str().ok());
+        let generation =
+            unit.and_then(|unit| unit.strip_prefix(profile::GENERATION)?.parse().ok()).unwrap_or(1);
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|_| refuse("its subject or key usage cannot be read"))?;
         let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
-        Ok(Self { certificate, certificate_pem, not_after, pin, issuer })
+        Ok(Self { certificate, certificate_pem, not_after, pin, name, generation, issuer })
     }
 
     /// The certificate in DER: what sites keep as their only root.
@@ -99,6 +140,16 @@ impl CertificateAuthority {
     /// The private key in PKCS#8 PEM; store with mode 0600.
     pub fn key_pem(&self) -> Zeroizing<String> {
         self.issuer.key().to_pem()
+    }
+
+    /// Which authority of its consortium it is, counted from 1.
+    pub fn generation(&self) -> u32 {
+        self.generation
+    }
+
+    /// When it ends.
+    pub fn not_after(&self) -> SystemTime {
+        self.not_after
     }
 
     /// What invitations carry.

@@ -47,6 +47,8 @@ pub enum CertError {
     TokenExpired,
     #[error("the answer of the coordinator is refused: {reason}")]
     Enrolment { reason: &'static str },
+    #[error("what the coordinator shows does not lead to the consortium's authority")]
+    Lineage,
     #[error("the receipt's signature does not verify")]
     ReceiptSignature,
     #[error("the receipt key could not be read")]
@@ -108,7 +110,7 @@ impl CertError {
             Self::TokenWrong | Self::TokenExpired => {
                 "ask the coordinator's operator for a new line from `coordinator invite SITE`"
             }
-            Self::Enrolment { .. } => {
+            Self::Enrolment { .. } | Self::Lineage => {
                 "do not go on: check the invitation with the coordinator's operator over another channel"
             }
             Self::ReceiptSignature => {

@@ -1,4 +1,4 @@
-//! Every bound of this crate, with its reason. Used by `csr` and `profile`.
+//! Every bound of this crate, with its reason. Used by the files that check them.
 //! Invariant: a constant here is a bound and is named `..._MAX` or `..._MIN`.
 
 /// A certificate request in DER: ours has about 200 bytes. The text of the refusal names this number.
@@ -7,6 +7,12 @@ pub const CSR_BYTES_MAX: usize = 4096;
 pub const ADDRESSES_MAX: usize = 4;
 /// A site's name: a DNS label (at most 63 bytes) and a folder name, short enough for a column of a table.
 pub(crate) const SITE_NAME_BYTES_MAX: usize = 32;
+/// Authorities before the present one that a coordinator can still prove its descent from: each adds a
+/// certificate of about 500 bytes to every handshake, and one rollover a year is many.
+pub const PREDECESSORS_MAX: usize = 4;
+/// Certificates in a chain that is shown: the coordinator's, and a bridge for each predecessor, twice over
+/// for what others may add.
+pub(crate) const CHAIN_MAX: usize = 2 * (PREDECESSORS_MAX + 1);
 /// The consortium's name in its CA certificate: the upper bound of a common name (RFC 5280, appendix A.1).
 pub(crate) const CONSORTIUM_NAME_CHARACTERS_MAX: usize = 64;
 /// Life of a site's certificate: 397 days, the limit of the public web.

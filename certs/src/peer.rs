@@ -6,7 +6,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use x509_parser::prelude::{FromDer, GeneralName, X509Certificate};
+use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
 use crate::{error::CertError, pin::SpkiPin, profile, serial::SerialNumber};
 
@@ -16,6 +16,8 @@ pub struct PeerCertificate {
     pub serial: SerialNumber,
     /// SHA-256 of the SubjectPublicKeyInfo.
     pub key: SpkiPin,
+    /// The key identifier of the authority that signed it, as its issuer wrote it (RFC 5280, 4.2.1.1).
+    pub authority: Vec<u8>,
     /// The one DNS name in the certificate.
     pub dns_name: String,
     pub not_before: SystemTime,
@@ -27,7 +29,7 @@ impl PeerCertificate {
     ///
     /// # Errors
     /// [`CertError::Certificate`] for bytes that are not one X.509 certificate with a serial number of 16
-    /// bytes and exactly one DNS name.
+    /// bytes, the key identifier of its issuer and exactly one DNS name.
     pub fn from_der(der: &[u8]) -> Result<Self, CertError> {
         let refuse = |reason| CertError::Certificate { what: "certificate", reason };
         let (rest, certificate) =
@@ -46,8 +48,14 @@ impl PeerCertificate {
         let [GeneralName::DNSName(dns_name)] = names.value.general_names.as_slice() else {
             return Err(refuse("it does not have exactly one DNS name"));
         };
+        let authority =
+            certificate.iter_extensions().find_map(|extension| match extension.parsed_extension() {
+                ParsedExtension::AuthorityKeyIdentifier(key) => Some(key.key_identifier.as_ref()?.0.to_vec()),
+                _ => None,
+            });
         let validity = certificate.validity();
         Ok(Self {
+            authority: authority.ok_or_else(|| refuse("it does not say which key signed it"))?,
             serial: SerialNumber::from_bytes(serial),
             key: SpkiPin::of_spki(certificate.tbs_certificate.subject_pki.raw),
             dns_name: (*dns_name).to_owned(),

@@ -2,8 +2,9 @@
 //!
 //! Called by `ca` when it signs. A request never reaches this file: only a public key, a site name
 //! taken from the invitation's record, a serial number and the time do.
-//! Invariants: only the CA has CA:TRUE (path length 0); a site certificate is good for client
-//! authentication only, the coordinator's for server authentication only.
+//! Invariants: only an authority has CA:TRUE (path length 0; of a bridge from one to the next, as many
+//! bridges as may follow); a site certificate is good for client authentication only, the coordinator's for
+//! server authentication only.
 
 use std::time::{Duration, SystemTime};
 
@@ -15,7 +16,9 @@ use time::OffsetDateTime;
 
 use crate::{
     error::CertError,
-    limits::{CONSORTIUM_NAME_CHARACTERS_MAX, LIFETIME_S_MAX, LIFETIME_S_MIN, SITE_NAME_BYTES_MAX},
+    limits::{
+        CONSORTIUM_NAME_CHARACTERS_MAX, LIFETIME_S_MAX, LIFETIME_S_MIN, PREDECESSORS_MAX, SITE_NAME_BYTES_MAX,
+    },
     serial::SerialNumber,
 };
 
@@ -26,10 +29,13 @@ pub const COORDINATOR_NAME: &str = "coordinator.consilium.internal";
 /// `<site>` plus this suffix is the one DNS name of a site certificate.
 pub const SITE_SUFFIX: &str = ".site.consilium.internal";
 
+/// What the organisational unit of a later authority's subject begins with; its number follows.
+pub(crate) const GENERATION: &str = "authority ";
+
 const DAY: Duration = Duration::from_secs(86_400);
 /// Clocks of hospitals differ a little; step-ca backdates by the same minute.
 const BACKDATE: Duration = Duration::from_secs(60);
-/// Ten years: longer than a consortium's studies, renewed by hand.
+/// Ten years: longer than most studies; `coordinator authority roll` makes the next.
 pub const AUTHORITY_LIFETIME: Duration = Duration::from_secs(3650 * 86_400);
 /// One year; `coordinator serve` issues a new one before it runs out.
 pub const SERVER_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
@@ -50,9 +56,11 @@ pub fn check_site_name(name: &str) -> Result<(), CertError> {
     if good { Ok(()) } else { Err(CertError::SiteName { name: name.chars().take(80).collect() }) }
 }
 
-/// The consortium's own certificate.
+/// The consortium's own certificate. The number `generation` of an authority that follows another, from 2
+/// on, stands in its subject, so that people and programs tell the two apart.
 pub(crate) fn authority(
     consortium: &str,
+    generation: u32,
     serial: &SerialNumber,
     now: SystemTime,
 ) -> Result<CertificateParams, CertError> {
@@ -61,8 +69,27 @@ pub(crate) fn authority(
         return Err(CertError::ConsortiumName);
     }
     let mut params = blank(consortium, serial, now, AUTHORITY_LIFETIME);
+    if generation > 1 {
+        let unit = format!("{GENERATION}{generation}");
+        params.distinguished_name.push(DnType::OrganizationalUnitName, unit);
+    }
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
+    Ok(params)
+}
+
+/// The bridge: the certificate of a next authority that the one before it signs (RFC 4210, section 4.4: "new
+/// with old"). Bridges of later rollovers may stand between it and a leaf.
+pub(crate) fn bridge(
+    consortium: &str,
+    generation: u32,
+    serial: &SerialNumber,
+    now: SystemTime,
+) -> Result<CertificateParams, CertError> {
+    let mut params = authority(consortium, generation, serial, now)?;
+    let bridges = u8::try_from(PREDECESSORS_MAX - 1).unwrap_or(u8::MAX);
+    params.is_ca = IsCa::Ca(BasicConstraints::Constrained(bridges));
+    params.use_authority_key_identifier_extension = true;
     Ok(params)
 }
 

@@ -12,33 +12,22 @@ use std::{sync::Arc, time::SystemTime};
 use rustls::{
     ClientConfig, RootCertStore, ServerConfig,
     client::Resumption,
-    crypto::{CryptoProvider, aws_lc_rs},
+    crypto::CryptoProvider,
     pki_types::{CertificateDer, UnixTime, pem::PemObject},
     server::{NoServerSessionStorage, WebPkiClientVerifier},
     sign::{CertifiedKey, SigningKey, SingleCertAndKey},
     version::TLS13,
 };
 
-use crate::{error::CertError, key::IdentityKey, peer::PeerCertificate, pin::SpkiPin};
+use crate::{
+    error::CertError, key::IdentityKey, lineage::Lineage, peer::PeerCertificate, pin::SpkiPin,
+    provider::provider,
+};
 
 /// ALPN of run traffic.
 pub const ALPN_RUN: &[u8] = b"consilium/1";
 /// ALPN of enrolment.
 pub const ALPN_JOIN: &[u8] = b"consilium-join/1";
-
-/// The algorithms of this system, strongest first. AES-128-GCM must stay: QUIC's first packets use it.
-pub fn provider() -> Arc<CryptoProvider> {
-    use aws_lc_rs::{cipher_suite, kx_group};
-    Arc::new(CryptoProvider {
-        cipher_suites: vec![
-            cipher_suite::TLS13_AES_256_GCM_SHA384,
-            cipher_suite::TLS13_AES_128_GCM_SHA256,
-            cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
-        ],
-        kx_groups: vec![kx_group::X25519MLKEM768, kx_group::X25519, kx_group::SECP256R1],
-        ..aws_lc_rs::default_provider()
-    })
-}
 
 /// A certificate and its private key, which the crypto provider holds and wipes.
 #[derive(Debug)]
@@ -80,7 +69,7 @@ impl TlsIdentity {
     }
 
     /// What is shown in a handshake: the certificate, and `more` behind it.
-    fn shown(&self, more: Option<CertificateDer<'static>>) -> Arc<SingleCertAndKey> {
+    fn shown(&self, more: impl IntoIterator<Item = CertificateDer<'static>>) -> Arc<SingleCertAndKey> {
         let chain = std::iter::once(self.certificate.clone()).chain(more).collect();
         Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, Arc::clone(&self.key))))
     }
@@ -110,6 +99,16 @@ pub fn certificate_from_pem(pem: &str) -> Result<Vec<u8>, CertError> {
         .map_err(|_| CertError::Pem { what: "certificate" })
 }
 
+/// The DER of every certificate in a PEM text, in its order.
+///
+/// # Errors
+/// [`CertError::Pem`] when the text holds none, or a block that cannot be read.
+pub fn certificates_from_pem(pem: &str) -> Result<Vec<Vec<u8>>, CertError> {
+    let ders: Result<Vec<Vec<u8>>, _> =
+        CertificateDer::pem_slice_iter(pem.as_bytes()).map(|der| der.map(|der| der.to_vec())).collect();
+    ders.ok().filter(|ders| !ders.is_empty()).ok_or(CertError::Pem { what: "certificate" })
+}
+
 /// The PEM of a certificate in DER.
 pub fn certificate_to_pem(der: &[u8]) -> String {
     let body = data_encoding::BASE64.encode(der);
@@ -117,20 +116,21 @@ pub fn certificate_to_pem(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
-/// The coordinator's side of run traffic: only clients with a certificate of `ca_der` get in.
+/// The coordinator's side of run traffic: only clients with a certificate of an authority that is taken get
+/// in. Shows the bridges, for sites that know an earlier authority.
 ///
 /// # Errors
-/// [`CertError::Certificate`] when `ca_der` cannot be a root, [`CertError::Tls`] when rustls refuses the
+/// [`CertError::Certificate`] when an authority cannot be a root, [`CertError::Tls`] when rustls refuses the
 /// configuration.
-pub fn run_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca_der)?, provider())
+pub fn run_server(identity: &TlsIdentity, lineage: &Lineage) -> Result<ServerConfig, CertError> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots(lineage.taken())?, provider())
         .build()
         .map_err(|error| CertError::Tls(error.to_string()))?;
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
         .with_client_cert_verifier(verifier)
-        .with_cert_resolver(identity.shown(None));
+        .with_cert_resolver(identity.shown(lineage.bridges()));
     Ok(without_resumption(config, ALPN_RUN))
 }
 
@@ -155,33 +155,35 @@ pub fn run_client_with(
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
-        .with_root_certificates(roots(ca_der)?)
-        .with_client_cert_resolver(identity.shown(None));
+        .with_root_certificates(roots([ca_der])?)
+        .with_client_cert_resolver(identity.shown([]));
     harden_client(&mut config, ALPN_RUN);
     Ok(config)
 }
 
 /// The coordinator's side of enrolment. Sends the CA certificate along, so that a site that knows
-/// only its pin can check the chain.
+/// only its pin can check the chain, and the bridges, for a site that enters again.
 ///
 /// # Errors
 /// [`CertError::Tls`] when rustls refuses the configuration.
-pub fn join_server(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ServerConfig, CertError> {
+pub fn join_server(identity: &TlsIdentity, lineage: &Lineage) -> Result<ServerConfig, CertError> {
+    let authority = CertificateDer::from(lineage.current_der.clone());
     let config = ServerConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
         .with_no_client_auth()
-        .with_cert_resolver(identity.shown(Some(CertificateDer::from(ca_der.to_vec()))));
+        .with_cert_resolver(identity.shown(std::iter::once(authority).chain(lineage.bridges())));
     Ok(without_resumption(config, ALPN_JOIN))
 }
 
-/// A site's side of enrolment: trusts whatever chain ends in the CA key of `pin`, and nothing else.
+/// A site's side of enrolment: trusts whatever chain ends in the CA key of `pin`, and nothing else. A site
+/// that enters again gives the authority that it knows, too: what is shown must lead to that one as well.
 ///
 /// # Errors
 /// [`CertError::Tls`] when rustls refuses the configuration.
-pub fn join_client(pin: SpkiPin) -> Result<ClientConfig, CertError> {
+pub fn join_client(pin: SpkiPin, known_der: Option<&[u8]>) -> Result<ClientConfig, CertError> {
     let provider = provider();
-    let verifier = pinned::PinnedAuthority::new(pin, provider.clone());
+    let verifier = pinned::PinnedAuthority::new(pin, known_der, provider.clone());
     let mut config = ClientConfig::builder_with_provider(provider)
         .with_protocol_versions(&[&TLS13])
         .map_err(tls)?
@@ -210,7 +212,7 @@ pub fn verify_enrolment(
     if SpkiPin::of_certificate(ca_der)? != pin {
         return Err(refuse("its CA is not the one the invitation pins"));
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots(ca_der)?, provider())
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots([ca_der])?, provider())
         .build()
         .map_err(|error| CertError::Tls(error.to_string()))?;
     let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
@@ -227,12 +229,14 @@ pub fn verify_enrolment(
     Ok(peer)
 }
 
-fn roots(ca_der: &[u8]) -> Result<Arc<RootCertStore>, CertError> {
+fn roots<'a>(ca_ders: impl IntoIterator<Item = &'a [u8]>) -> Result<Arc<RootCertStore>, CertError> {
     let mut roots = RootCertStore::empty();
-    roots.add(CertificateDer::from(ca_der)).map_err(|_| CertError::Certificate {
-        what: "CA certificate",
-        reason: "it cannot serve as trust anchor",
-    })?;
+    for ca_der in ca_ders {
+        roots.add(CertificateDer::from(ca_der)).map_err(|_| CertError::Certificate {
+            what: "CA certificate",
+            reason: "it cannot serve as trust anchor",
+        })?;
+    }
     Ok(Arc::new(roots))
 }
 

@@ -13,6 +13,7 @@ macro_rules! eprint {
     ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
 }
 
+mod authority;
 mod check;
 mod completions;
 mod config;
@@ -110,6 +111,7 @@ enum Verb {
     Resume(resume::Arguments),
     Evaluate(evaluate::Arguments),
     Revoke(revoke::Arguments),
+    Authority(authority::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
     Prune(prune::Arguments),
@@ -201,6 +203,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Roster(arguments) => roster::run(&StateFolder::open(&path)?, &arguments),
         Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Authority(arguments) => authority::run(&StateFolder::open(&path)?, &arguments),
         Verb::Report(arguments) => {
             // The page is for others to read, as an export is.
             umask.restore();

@@ -6,6 +6,7 @@
 
 mod issue;
 pub mod issuer;
+pub mod keeper;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -81,7 +82,7 @@ impl JoinDesk {
         }
         Ok(Membership {
             certificate: joined.certificate_der,
-            authority: self.issuer.authority.certificate_der().to_vec(),
+            authority: self.issuer.authority().certificate_der().to_vec(),
             run_address: self.run_address.clone(),
             receipt_key: self.receipt_key,
         })

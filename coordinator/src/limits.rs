@@ -128,6 +128,12 @@ pub const BASE_NAME_BYTES_MAX: usize = 4096;
 pub const EVALUATION_S_MAX: u64 = 604_800;
 /// `certificate_days` in the configuration: what the certificate profile allows.
 pub const CERTIFICATE_DAYS_MAX: u32 = 397;
+/// How long certificates of an earlier authority may be taken: none lives longer.
+pub const AUTHORITY_OVERLAP_MS_MAX: u64 = CERTIFICATE_DAYS_MAX as u64 * 86_400_000;
+/// `ca/predecessors.json`: 4 authorities with two certificates of at most 2 KiB of PEM each.
+pub const PREDECESSORS_BYTES_MAX: u64 = 64 * 1024;
+/// Orders to the one who keeps the keys that wait for their turn: an operator gives one at a time.
+pub const KEY_ORDERS_MAX: usize = 4;
 /// New certificates of a site in a day: one is renewed after two thirds of its life, so an honest site asks
 /// for two a day at most (a life of one day), and a few more where it loses what it asked for.
 /// All are kept, with 1 KiB each: beside the 30 MB of frames that a site may send in a day they are nothing.

@@ -2,8 +2,6 @@
 //! takes them apart again in order on SIGINT or SIGTERM. Called by `cli::serve`. Invariant: nothing needs a
 //! clean stop; everything durable is durable already.
 
-mod certificate;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -21,6 +19,7 @@ use zeroize::Zeroizing;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::enrolment::issuer::Issuer;
+use crate::enrolment::keeper::{self, Keeper, Orders, Used};
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::catch_up::catch_up;
@@ -86,9 +85,9 @@ pub async fn serve(
     let (driver, driving) = Driver::start(world);
     catch_up(&store, &runs, &driver).await?;
 
-    let folder = Arc::new(folder);
-    let Identity { authority, receipts, .. } = identity;
-    let receipts = Arc::new(receipts);
+    let (folder, receipts) = (Arc::new(folder), Arc::new(identity.receipts));
+    let (keys, key_orders) = keeper::channel();
+    let used = Used::of(&identity.server, &identity.lineage);
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -100,10 +99,11 @@ pub async fn serve(
         clock: Arc::clone(&clock),
         evaluator,
         receipts: Arc::clone(&receipts),
+        keys,
     });
     let mut chores = chores(&folder, &store, &runs, &config, &clock);
     chores.spawn(admin.serve(operators::listen(&folder)?));
-    let issuer = Arc::new(Issuer { authority: Arc::new(authority), lifetime: config.certificate_life() });
+    let issuer = Arc::new(Issuer::new(identity.authority, config.certificate_life()));
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
         issuer: Arc::clone(&issuer),
@@ -127,35 +127,44 @@ pub async fn serve(
         accepts_restored,
     });
     ready(&addresses);
-    answer(ends, handler, desk, stop).await;
+    answer(&ends, handler, desk, (used, key_orders), stop).await;
     driving.abort();
-    tracing::info!("stopped");
     Ok(())
 }
 
-/// Both endpoints, and the certificate that they have.
-struct Ends {
-    server: Server,
-    join_server: JoinServer,
-    own: Vec<u8>,
-}
-
-/// Answers at both endpoints until `stop`, with a certificate that is renewed meanwhile.
+/// Answers at both endpoints until `stop`, with keys that change meanwhile: `keys` is what the endpoints
+/// have, and where orders about them come.
 async fn answer(
-    Ends { server, join_server, own }: Ends,
+    ends: &Ends,
     handler: Arc<RequestHandler>,
     desk: Arc<JoinDesk>,
+    keys: (Used, Orders),
     stop: watch::Receiver<bool>,
 ) {
-    let (folder, clock) = (Arc::clone(&handler.folder), Arc::clone(&handler.clock));
-    let own = certificate::keep_renewed(&folder, clock.as_ref(), &server, &join_server, own);
+    let keeper = Keeper {
+        folder: handler.folder.as_ref().clone(),
+        store: Arc::clone(&handler.store),
+        clock: Arc::clone(&handler.clock),
+        server: &ends.server,
+        join_server: &ends.join_server,
+        issuer: Arc::clone(&handler.issuer),
+        used: keys.0,
+    };
     let served = async {
-        tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)));
+        let (members, joining) = (stopped(stop.clone()), stopped(stop));
+        tokio::join!(ends.server.serve(handler, members), ends.join_server.serve(desk, joining));
     };
     tokio::select! {
         () = served => {}
-        () = own => {}
+        () = keeper.keep(keys.1) => {}
     }
+    tracing::info!("stopped");
+}
+
+/// Both endpoints.
+struct Ends {
+    server: Server,
+    join_server: JoinServer,
 }
 
 /// What is done all the time besides; it ends when this is dropped.
@@ -192,9 +201,8 @@ fn accept_restored(
 
 fn open_endpoints(folder: &StateFolder, config: &Config, identity: &Identity) -> Result<Ends> {
     let keys = endpoint_key(folder)?;
-    let ca = identity.authority.certificate_der();
-    let run_tls = tls::run_server(&identity.server, ca)?;
-    let join_tls = tls::join_server(&identity.server, ca)?;
+    let run_tls = tls::run_server(&identity.server, &identity.lineage)?;
+    let join_tls = tls::join_server(&identity.server, &identity.lineage)?;
     let listen = |address: SocketAddr| {
         move |error: NetError| Error::Listen { address: address.to_string(), reason: bind_reason(&error) }
     };
@@ -202,7 +210,7 @@ fn open_endpoints(folder: &StateFolder, config: &Config, identity: &Identity) ->
         .map_err(listen(config.listen))?;
     let join_server = JoinServer::bind(config.listen_join, join_tls, EndpointKeys::from_bytes(*keys))
         .map_err(listen(config.listen_join))?;
-    Ok(Ends { server, join_server, own: identity.server.certificate_der().to_vec() })
+    Ok(Ends { server, join_server })
 }
 
 fn bind_reason(error: &NetError) -> String {

@@ -99,7 +99,9 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(consents, judge);
     let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
-    for (kind, digest) in [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)] {
+    let later = identity.later_authority()?.map(|digest| (Kind::Authority, digest));
+    let notes = [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)].into_iter().chain(later);
+    for (kind, digest) in notes {
         wait_for_room(|| egress.note(&Note { kind, run: None, round: None, digest }, true))?;
     }
     // A roster may have any key that this site had: a run goes on through a renewal.

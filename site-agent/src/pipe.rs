@@ -161,6 +161,8 @@ pub enum Notice {
     Disconnected { retry_ms: u64 },
     /// This site has a new certificate, which the next connection is made with.
     CertificateRenewed,
+    /// Another authority of the consortium signed it; SHA-256 of that one's key.
+    AuthorityFollowed { key: Digest },
     /// The coordinator refused this site as such.
     NotAuthorised,
     /// A run waits for the privacy officer's decision.

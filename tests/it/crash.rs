@@ -27,8 +27,10 @@ fn the_coordinator_resumes_at_every_crash_point() -> Result<()> {
     let small = Small::new(&wish())?;
     let mut consortium = small.start()?;
     let mut bench = Bench::new(&mut consortium, &small)?;
-    // The points of enrolment are the business of the module `enrol`, that of renewal of `renewal`.
-    let is_of_a_run = |point: &&&str| !point.starts_with("enrol-") && !point.starts_with("renew-");
+    // The points of enrolment are the business of the module `enrol`, that of renewal of `renewal`, those of
+    // the authority of `authority`.
+    let is_of_a_run =
+        |point: &&&str| !["enrol-", "renew-", "authority-"].iter().any(|of| point.starts_with(of));
     for point in coordinator::execution::crash::CRASH_POINTS.iter().filter(is_of_a_run) {
         bench.kill_coordinator();
         match bench.consortium.start_coordinator(&[("CONSILIUM_CRASH_AT", point)]) {

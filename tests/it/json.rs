@@ -282,6 +282,9 @@ impl Asked {
         self.coordinator("sites resume", &["site-1"])?;
         self.consortium.invite("site-2", &[])?;
         self.coordinator("invitations withdraw", &["site-2", "--yes"])?;
+        self.coordinator("authority retire", &["--yes"])?;
+        self.coordinator("authority roll", &["--yes"])?;
+        self.coordinator("authority show", &[])?;
         Ok(())
     }
 

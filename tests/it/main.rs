@@ -4,6 +4,7 @@
 
 mod asker;
 mod attack;
+mod authority;
 mod bad_input;
 mod between_runs;
 mod canary;

@@ -5,7 +5,10 @@
 //! everything after that is ordinary webpki verification with that key as the only root, of the
 //! fixed coordinator name. Signatures of the handshake are checked by webpki too.
 
-use std::sync::Arc;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use rustls::{
     CertificateError, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
@@ -17,18 +20,20 @@ use rustls::{
     pki_types::{CertificateDer, ServerName, UnixTime},
 };
 
-use crate::{pin::SpkiPin, profile};
+use crate::{lineage, pin::SpkiPin, profile};
 
 /// Trusts the authority with this key hash.
 #[derive(Debug)]
 pub(super) struct PinnedAuthority {
     pin: SpkiPin,
+    /// An authority that what is shown must lead to as well.
+    known_der: Option<Vec<u8>>,
     provider: Arc<CryptoProvider>,
 }
 
 impl PinnedAuthority {
-    pub(super) fn new(pin: SpkiPin, provider: Arc<CryptoProvider>) -> Self {
-        Self { pin, provider }
+    pub(super) fn new(pin: SpkiPin, known_der: Option<&[u8]>, provider: Arc<CryptoProvider>) -> Self {
+        Self { pin, known_der: known_der.map(<[u8]>::to_vec), provider }
     }
 
     fn algorithms(&self) -> &WebPkiSupportedAlgorithms {
@@ -56,6 +61,13 @@ impl ServerCertVerifier for PinnedAuthority {
             .map_err(|error| Error::General(error.to_string()))?;
         let name = ServerName::try_from(profile::COORDINATOR_NAME)
             .map_err(|_| Error::General("the coordinator's name is not a DNS name".to_owned()))?;
+        if let Some(known_der) = &self.known_der {
+            let chain: Vec<CertificateDer<'_>> =
+                std::iter::once(end_entity).chain(intermediates).cloned().collect();
+            let at = SystemTime::UNIX_EPOCH + Duration::from_secs(now.as_secs());
+            lineage::successor_in(&chain, known_der, at)
+                .map_err(|_| Error::InvalidCertificate(CertificateError::UnknownIssuer))?;
+        }
         // No intermediates: the consortium's CA signs the coordinator directly.
         verifier.verify_server_cert(end_entity, &[], &name, ocsp_response, now)
     }

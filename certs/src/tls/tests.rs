@@ -11,6 +11,7 @@ use super::*;
 use crate::{
     ca::CertificateAuthority,
     csr::{self, RequestedKey},
+    lineage::Predecessor,
     profile::{self, COORDINATOR_NAME},
     serial::SerialNumber,
 };
@@ -62,11 +63,11 @@ impl Consortium {
     }
 
     fn run_server(&self) -> ServerConfig {
-        run_server(&self.server, self.ca.certificate_der()).unwrap()
+        run_server(&self.server, &Lineage::only(self.ca.certificate_der())).unwrap()
     }
 
     fn join_server(&self) -> ServerConfig {
-        join_server(&self.server, self.ca.certificate_der()).unwrap()
+        join_server(&self.server, &Lineage::only(self.ca.certificate_der())).unwrap()
     }
 
     fn run_client(&self, identity: &TlsIdentity) -> ClientConfig {
@@ -143,7 +144,7 @@ fn a_client_without_certificate_is_refused() {
     let mut client = ClientConfig::builder_with_provider(provider())
         .with_protocol_versions(&[&TLS13])
         .unwrap()
-        .with_root_certificates(roots(consortium.ca.certificate_der()).unwrap())
+        .with_root_certificates(roots([consortium.ca.certificate_der()]).unwrap())
         .with_no_client_auth();
     client.alpn_protocols = vec![ALPN_RUN.to_vec()];
     assert_eq!(refusal(client, consortium.run_server()), Error::NoCertificatesPresented);
@@ -178,7 +179,7 @@ fn expired_and_future_certificates_are_refused() {
         Error::InvalidCertificate(CertificateError::ExpiredContext { .. })
     ));
     assert!(matches!(
-        refusal(join_client(old.ca.pin()).unwrap(), old.join_server()),
+        refusal(join_client(old.ca.pin(), None).unwrap(), old.join_server()),
         Error::InvalidCertificate(CertificateError::ExpiredContext { .. })
     ));
 }
@@ -187,10 +188,10 @@ fn expired_and_future_certificates_are_refused() {
 fn a_site_cannot_play_coordinator_nor_the_coordinator_site() {
     let consortium = Consortium::new();
     let site = consortium.site_issued_at(now());
-    let impostor = run_server(&site, consortium.ca.certificate_der()).unwrap();
+    let impostor = run_server(&site, &Lineage::only(consortium.ca.certificate_der())).unwrap();
     assert!(matches!(refusal(consortium.run_client(&site), impostor), Error::InvalidCertificate(_)));
-    let impostor = join_server(&site, consortium.ca.certificate_der()).unwrap();
-    let joining = join_client(consortium.ca.pin()).unwrap();
+    let impostor = join_server(&site, &Lineage::only(consortium.ca.certificate_der())).unwrap();
+    let joining = join_client(consortium.ca.pin(), None).unwrap();
     assert!(matches!(refusal(joining, impostor), Error::InvalidCertificate(_)));
     let as_site = consortium.run_client(&consortium.server);
     assert!(matches!(refusal(as_site, consortium.run_server()), Error::InvalidCertificate(_)));
@@ -199,25 +200,76 @@ fn a_site_cannot_play_coordinator_nor_the_coordinator_site() {
 #[test]
 fn enrolment_accepts_the_pinned_authority_only() {
     let (ours, theirs) = (Consortium::new(), Consortium::new());
-    let (client, _) = handshake(join_client(ours.ca.pin()).unwrap(), ours.join_server()).unwrap();
+    let (client, _) = handshake(join_client(ours.ca.pin(), None).unwrap(), ours.join_server()).unwrap();
     assert_eq!(client.alpn_protocol(), Some(ALPN_JOIN));
     assert_eq!(
-        refusal(join_client(theirs.ca.pin()).unwrap(), ours.join_server()),
+        refusal(join_client(theirs.ca.pin(), None).unwrap(), ours.join_server()),
         Error::InvalidCertificate(CertificateError::UnknownIssuer)
     );
     // An attacker who sends our public CA certificate after his own leaf.
-    let forged = join_server(&theirs.server, ours.ca.certificate_der()).unwrap();
+    let forged = join_server(&theirs.server, &Lineage::only(ours.ca.certificate_der())).unwrap();
     assert!(matches!(
-        refusal(join_client(ours.ca.pin()).unwrap(), forged),
+        refusal(join_client(ours.ca.pin(), None).unwrap(), forged),
         Error::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature)
     ));
     // The CA's pin alone does not make a chain: a server that sends no CA is refused.
     let mut bare = ours.join_server();
     bare.cert_resolver = ours.run_server().cert_resolver;
     assert_eq!(
-        refusal(join_client(ours.ca.pin()).unwrap(), bare),
+        refusal(join_client(ours.ca.pin(), None).unwrap(), bare),
         Error::InvalidCertificate(CertificateError::UnknownIssuer)
     );
+}
+
+/// A consortium whose authority was followed by another: the new authority's coordinator, and what it shows.
+fn rolled(old: &Consortium, is_taken: bool) -> (Consortium, Lineage) {
+    let next = old.ca.successor(&serial(4), now()).unwrap();
+    let bridge_der = old.ca.bridge_to(&next, serial(5), now()).unwrap();
+    let key = IdentityKey::generate().unwrap();
+    let issued = next.issue_server(&key, &serial(6), now()).unwrap();
+    let server = TlsIdentity::new(&issued.der, &key).unwrap();
+    let before = Predecessor { certificate_der: old.ca.certificate_der().to_vec(), bridge_der, is_taken };
+    let lineage = Lineage { current_der: next.certificate_der().to_vec(), predecessors: vec![before] };
+    (Consortium { ca: next, server }, lineage)
+}
+
+#[test]
+fn over_a_rollover_older_sites_come_in_until_their_authority_is_retired() {
+    let old = Consortium::new();
+    let site = old.site_issued_at(now());
+    let (new, lineage) = rolled(&old, true);
+    let (client, _) = handshake(old.run_client(&site), run_server(&new.server, &lineage).unwrap()).unwrap();
+    let shown = client.peer_certificates().unwrap();
+    let found = crate::lineage::successor_in(shown, old.ca.certificate_der(), now()).unwrap().unwrap();
+    assert_eq!(SpkiPin::of_certificate(&found).unwrap(), new.ca.pin());
+    // With its next certificate it goes by the new authority, for which the bridge stands.
+    let next = new.site_issued_at(now());
+    let by_bridge = || run_client(&next, &found).unwrap();
+    handshake(by_bridge(), run_server(&new.server, &lineage).unwrap()).unwrap();
+    // The old authority's key is worth nothing to it any more.
+    let stolen = run_server(&old.server, &Lineage::only(old.ca.certificate_der())).unwrap();
+    assert!(matches!(refusal(by_bridge(), stolen), Error::InvalidCertificate(_)));
+    let (_, retired) = rolled(&old, false);
+    let retired = Lineage { current_der: lineage.current_der, ..retired };
+    let strict = run_server(&new.server, &retired).unwrap();
+    assert!(matches!(refusal(old.run_client(&site), strict), Error::InvalidCertificate(_)));
+}
+
+#[test]
+fn a_site_that_enters_again_is_led_from_the_authority_that_it_knows() {
+    let (old, stranger) = (Consortium::new(), Consortium::new());
+    let (new, lineage) = rolled(&old, false);
+    let desk = || join_server(&new.server, &lineage).unwrap();
+    let known =
+        |consortium: &Consortium| join_client(new.ca.pin(), Some(consortium.ca.certificate_der())).unwrap();
+    handshake(known(&old), desk()).unwrap();
+    handshake(known(&new), desk()).unwrap();
+    assert!(matches!(refusal(known(&stranger), desk()), Error::InvalidCertificate(_)));
+    // Invitations of the time before are void.
+    assert!(matches!(
+        refusal(join_client(old.ca.pin(), None).unwrap(), desk()),
+        Error::InvalidCertificate(_)
+    ));
 }
 
 #[test]

@@ -58,7 +58,7 @@ pub(super) fn shape(kind: Kind) -> Shape {
         // Nothing left.
         Kind::Data => (Round, 0, 0),
         Kind::Approval | Kind::Refusal | Kind::Withdrawal => (Run, 0, 0),
-        Kind::Policy | Kind::Waiver => (Nothing, 0, 0),
+        Kind::Policy | Kind::Waiver | Kind::Authority => (Nothing, 0, 0),
     };
     Shape { context, shortest, longest }
 }

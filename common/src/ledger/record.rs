@@ -94,6 +94,9 @@ pub enum Kind {
     Policy,
     /// A note: the waiver in force. `sha256` is that of its file.
     Waiver,
+    /// A note: the authority that this site goes by, once it is another than that of its joining. `sha256` is
+    /// that of its public key.
+    Authority,
 }
 
 impl Kind {
@@ -122,8 +125,8 @@ impl Kind {
 
     /// Whether it is a note, of which nothing left the site.
     pub fn is_note(self) -> bool {
-        use Kind::{Approval, Data, Policy, Refusal, Waiver, Withdrawal};
-        matches!(self, Data | Approval | Refusal | Withdrawal | Policy | Waiver)
+        use Kind::{Approval, Authority, Data, Policy, Refusal, Waiver, Withdrawal};
+        matches!(self, Data | Approval | Refusal | Withdrawal | Policy | Waiver | Authority)
     }
 
     /// Whether it is a frame that the coordinator counts: no note, and not the request to join.
@@ -158,6 +161,7 @@ impl Kind {
             Self::Withdrawal => "withdrawal",
             Self::Policy => "policy",
             Self::Waiver => "waiver",
+            Self::Authority => "authority",
         }
     }
 }

@@ -20,7 +20,7 @@ mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 24] = [
+pub(super) const KINDS: [Kind; 25] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -44,6 +44,7 @@ pub(super) const KINDS: [Kind; 24] = [
     Kind::Withdrawal,
     Kind::Policy,
     Kind::Waiver,
+    Kind::Authority,
     Kind::Data,
 ];
 

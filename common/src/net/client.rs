@@ -8,6 +8,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::Duration;
 
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
+use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout, timeout_at};
 
 use super::endpoint;
@@ -120,6 +121,14 @@ impl ClientConnection {
     /// The coordinator's address.
     pub fn remote_address(&self) -> SocketAddr {
         self.connection.remote_address()
+    }
+
+    /// The certificates that the coordinator showed, its own first: TLS has verified that they lead to an
+    /// authority that we know.
+    pub fn shown_chain(&self) -> Vec<CertificateDer<'static>> {
+        let shown = self.connection.peer_identity();
+        let chain = shown.and_then(|shown| shown.downcast::<Vec<CertificateDer<'static>>>().ok());
+        chain.map(|chain| *chain).unwrap_or_default()
     }
 
     /// Ends the connection.

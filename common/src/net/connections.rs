@@ -60,6 +60,14 @@ impl Connections {
         hit.map(|(_, connection)| connection.close(CloseCode::Revoked.wire(), b"")).count()
     }
 
+    /// Ends all of them, so that whoever was connected comes again and sees what the endpoint shows now; says
+    /// how many there were.
+    pub fn reopen_all(&self) -> usize {
+        let registry = self.lock();
+        let all = registry.live.values();
+        all.map(|(_, connection)| connection.close(CloseCode::ShuttingDown.wire(), b"")).count()
+    }
+
     /// Enters a connection; `None` when there is no room.
     pub(super) fn enter(&self, connection: &Connection, certificate_der: Vec<u8>) -> Option<Entry> {
         let mut registry = self.lock();

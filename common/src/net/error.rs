@@ -20,7 +20,7 @@ pub enum CloseCode {
     NotAuthorised = 1,
     /// What was sent is not a message of this protocol.
     Malformed = 2,
-    /// The coordinator stops; come back.
+    /// The coordinator stops, or has other keys from now on; come back.
     ShuttingDown = 3,
     /// As many connections as allowed are open.
     TooMany = 4,
@@ -139,8 +139,8 @@ pub enum NetError {
     /// Another connection with our certificate took over.
     #[error("another connection with the same certificate took this one's place")]
     Superseded,
-    /// The coordinator stops.
-    #[error("the coordinator is shutting down")]
+    /// The coordinator stops, or has other keys from now on.
+    #[error("the coordinator ends all connections: it stops, or opens them anew")]
     ShuttingDown,
     /// No answer in time.
     #[error("no answer within {waited_ms} ms")]

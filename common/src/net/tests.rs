@@ -68,7 +68,7 @@ impl Consortium {
     }
 
     fn server_tls(&self) -> rustls::ServerConfig {
-        tls::run_server(&self.server, self.authority.certificate_der()).unwrap()
+        tls::run_server(&self.server, &certs::Lineage::only(self.authority.certificate_der())).unwrap()
     }
 }
 

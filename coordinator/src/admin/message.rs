@@ -57,6 +57,11 @@ pub enum Command {
         /// Its name.
         site: String,
     },
+    /// Change the authority.
+    Authority {
+        /// How.
+        change: AuthorityChange,
+    },
     /// Change whether a site takes part.
     Change {
         /// Its name.
@@ -64,6 +69,19 @@ pub enum Command {
         /// How.
         change: SiteChange,
     },
+}
+
+/// What an operator may change about the authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum AuthorityChange {
+    /// A new one signs from now on.
+    Roll {
+        /// For how long what the present one signed is taken, in milliseconds.
+        overlap_ms: u64,
+    },
+    /// Nothing that an earlier one signed is taken any more.
+    Retire,
 }
 
 /// What an operator may change about a site for a while.
@@ -114,6 +132,15 @@ pub enum Answer {
     },
     /// To `Stop` and `Revoke`.
     Done,
+    /// To `Authority`.
+    Authority {
+        /// The present authority's pin.
+        pin: String,
+        /// To `Roll`: until when the one before is taken, in milliseconds since 1970.
+        taken_until_ms: Option<u64>,
+        /// To `Roll`: open invitations that are void now. To `Retire`: authorities that are taken no more.
+        ended: usize,
+    },
     /// To `Change`: whether it was not so before.
     Changed {
         /// False: it was so already.

@@ -20,6 +20,7 @@ use tokio::net::{UnixListener, UnixStream};
 use super::message::{Answer, Command};
 use super::report::{self, RunReport};
 use crate::blocking::blocking;
+use crate::enrolment::keeper::KeeperHandle;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::driver::Driver;
@@ -56,6 +57,8 @@ pub struct Admin {
     pub evaluator: Evaluator,
     /// Signs manifests.
     pub receipts: Arc<ReceiptSigningKey>,
+    /// Who keeps the authority's key.
+    pub keys: KeeperHandle,
 }
 
 /// Opens the socket, closed to everybody else from its first moment.
@@ -143,6 +146,7 @@ impl Admin {
             Command::Sites => self.sites().await,
             Command::Stop { run } => self.stop(&run).await,
             Command::Revoke { site } => self.revoke(&site).await,
+            Command::Authority { change } => self.authority(change).await,
             Command::Change { site, change } => self.change(&site, change).await,
             Command::Status { .. } | Command::Watch { .. } => {
                 Err(Error::Internal("reports are answered elsewhere".into()))

@@ -93,6 +93,7 @@ async fn a_hundred_sites_in_round_601_are_shown() {
         clock: Arc::new(SystemClock),
         evaluator,
         receipts: Arc::new(certs::ReceiptSigningKey::generate().unwrap()),
+        keys: crate::enrolment::keeper::channel().0,
     });
     let serving = tokio::spawn(admin.serve(listen(&folder).unwrap()));
     let asked = tokio::task::spawn_blocking(move || {

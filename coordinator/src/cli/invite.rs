@@ -1,7 +1,7 @@
 //! `coordinator invite`: one line that lets one hospital join once. Called by `cli`. Invariant: the token is
 //! printed and forgotten; the database keeps its hash.
 
-use certs::{CertificateAuthority, Invitation, JoinToken, random};
+use certs::{Invitation, JoinToken, random};
 use cli::duration::milliseconds;
 use common::clock::{Clock, SystemClock};
 use common::id::SiteId;
@@ -12,8 +12,8 @@ use super::output;
 use crate::admin::report::rfc3339;
 use crate::error::{Error, Result};
 use crate::limits::INVITATION_MS_MAX;
-use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
+use crate::state_folder::{StateFolder, authority};
 use crate::store::{SiteStatus, Store};
 
 const MANUAL: &str = "\
@@ -70,11 +70,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         hint: "choose a short name such as cardiology or hospital-a".into(),
     })?;
     let config = Config::read(&folder.config())?;
-    let path = folder.ca().join("ca.crt.pem");
-    let certificate = std::fs::read_to_string(&path).map_err(Error::io("read", &path))?;
-    let path = folder.ca().join("ca.key.pem");
-    let key = std::fs::read_to_string(&path).map(Zeroizing::new).map_err(Error::io("read", &path))?;
-    let pin = CertificateAuthority::load(&certificate, &key)?.pin();
+    let pin = authority::pin(folder)?;
     let token = JoinToken::from_bytes(random::bytes()?);
     let invitation = Invitation::new(&config.join_address, arguments.site.as_str(), token.clone(), pin)?;
     let now = SystemClock.now();

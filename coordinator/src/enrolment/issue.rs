@@ -57,13 +57,12 @@ pub(super) fn enrol(
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::time::{Duration, SystemTime};
 
     use certs::{CertificateAuthority, IdentityKey, csr};
 
     use super::*;
-    use crate::state_folder::identity::random_serial;
+    use crate::state_folder::authority::random_serial;
 
     const DAY: Duration = Duration::from_secs(86_400);
 
@@ -74,7 +73,7 @@ mod tests {
         let now = Timestamp(1_700_000_000_000);
         let serial = random_serial().unwrap();
         let authority = CertificateAuthority::create("test", &serial, now.into()).unwrap();
-        let issuer = Issuer { authority: Arc::new(authority), lifetime: 30 * DAY };
+        let issuer = Issuer::new(authority, 30 * DAY);
         let token = JoinToken::from_bytes([5; 32]);
         let site = "neurology".parse().unwrap();
         store.invite(&site, &token.hash(), now.plus_ms(1_000), now).unwrap();

@@ -6,7 +6,10 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 32] = [
+pub const CRASH_POINTS: [&str; 35] = [
+    "authority-next-stored",
+    "authority-decided",
+    "authority-key-taken",
     "enrol-after-sign",
     "enrol-after-commit",
     "renew-after-commit",

@@ -1,20 +1,16 @@
-//! The consortium's keys on disk. Used by `cli::init`, which creates them, and by `server` and
-//! `cli::check`, which load them. Invariants: key files have mode 0600 in a folder of mode 0700; `init`
-//! leaves either a complete identity or none that `serve` uses (`coordinator.toml`, whose presence means
-//! "initialised", is written last).
+//! The consortium's keys on disk; the authority's are in `authority`. Used by `cli::init`, which creates
+//! them, and by `server`, `enrolment::keeper` and `cli::check`, which load them. Invariants: key files have
+//! mode 0600 in a folder of mode 0700; `init` leaves either a complete identity or none that `serve` uses
+//! (`coordinator.toml`, whose presence means "initialised", is written last).
 
-use std::fs;
-use std::path::Path;
 use std::time::SystemTime;
 
-use certs::{
-    CertError, CertificateAuthority, IdentityKey, ReceiptSigningKey, SerialNumber, TlsIdentity, random,
-};
+use certs::{CertError, CertificateAuthority, IdentityKey, Lineage, ReceiptSigningKey, TlsIdentity, lineage};
 use common::clock::Timestamp;
 use common::durable;
-use zeroize::Zeroizing;
 
 use super::StateFolder;
+use super::authority::{self, random_serial, read, write};
 use crate::error::{Error, Result};
 
 /// Everything the coordinator proves itself with.
@@ -22,18 +18,12 @@ use crate::error::{Error, Result};
 pub struct Identity {
     /// Signs site certificates.
     pub authority: CertificateAuthority,
+    /// What the endpoints show and take of it and of those before it.
+    pub lineage: Lineage,
     /// Our own TLS certificate.
     pub server: TlsIdentity,
     /// Signs receipts.
     pub receipts: ReceiptSigningKey,
-}
-
-/// A fresh random serial number.
-///
-/// # Errors
-/// The operating system gives no random bytes.
-pub fn random_serial() -> Result<SerialNumber> {
-    Ok(SerialNumber::from_random(random::bytes()?))
 }
 
 impl Identity {
@@ -45,26 +35,25 @@ impl Identity {
         let authority = CertificateAuthority::create(name, &random_serial()?, now.into())?;
         let receipts = ReceiptSigningKey::generate()?;
         let ca = folder.ca();
-        write(&ca.join("ca.crt.pem"), authority.certificate_pem().as_bytes(), durable::ORDINARY)?;
-        write(&ca.join("ca.key.pem"), authority.key_pem().as_bytes(), durable::PRIVATE)?;
+        authority::store(folder, &authority)?;
         write(&ca.join("receipt.key"), receipts.to_text()?.as_bytes(), durable::PRIVATE)?;
         let server = issue_server(folder, &authority, now)?;
-        Ok(Self { authority, server, receipts })
+        let lineage = Lineage::only(authority.certificate_der());
+        Ok(Self { authority, lineage, server, receipts })
     }
 
-    /// Loads the identity; renews the server certificate when a third of its life is left, and where it or
-    /// its key is gone.
+    /// Loads the identity; renews the server certificate when a third of its life is left, where an earlier
+    /// authority signed it, and where it or its key is gone.
     ///
     /// # Errors
     /// Another key or certificate is missing, unreadable or not of this authority, or the renewal cannot be
     /// written.
     pub fn load(folder: &StateFolder, now: Timestamp) -> Result<Self> {
-        let ca = folder.ca();
-        let authority =
-            CertificateAuthority::load(&read(&ca.join("ca.crt.pem"))?, &read(&ca.join("ca.key.pem"))?)?;
+        let authority = authority::load(folder)?;
+        let lineage = authority::lineage(folder, &authority, now)?;
         let receipts = receipt_key(folder)?;
         let server = match load_server(folder) {
-            Ok(server) if !needs_renewal(&server, now)? => server,
+            Ok(server) if !needs_renewal(&server, &authority, now)? => server,
             Ok(_) | Err(Error::Certificate(CertError::KeyMismatch)) => issue_server(folder, &authority, now)?,
             // One of the two files is lost: nobody but us misses it.
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -72,7 +61,7 @@ impl Identity {
             }
             Err(error) => return Err(error),
         };
-        Ok(Self { authority, server, receipts })
+        Ok(Self { authority, lineage, server, receipts })
     }
 }
 
@@ -89,8 +78,11 @@ fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
     Ok(TlsIdentity::from_pem(&read(&ca.join("server.crt.pem"))?, &read(&ca.join("server.key.pem"))?)?)
 }
 
-fn needs_renewal(server: &TlsIdentity, now: Timestamp) -> Result<bool> {
+fn needs_renewal(server: &TlsIdentity, authority: &CertificateAuthority, now: Timestamp) -> Result<bool> {
     let (peer, now) = (server.peer()?, SystemTime::from(now));
+    if peer.authority != lineage::key_identifier(authority.certificate_der())? {
+        return Ok(true);
+    }
     let renew_at = peer.not_after.checked_sub(certs::profile::SERVER_LIFETIME / 3);
     // One that begins in the future was made while the clock was wrong: no site takes it.
     Ok(renew_at.is_none_or(|renew_at| now >= renew_at) || now < peer.not_before)
@@ -110,17 +102,10 @@ fn issue_server(
     Ok(TlsIdentity::new(&issued.der, &key)?)
 }
 
-fn write(path: &Path, bytes: &[u8], mode: u32) -> Result<()> {
-    durable::write(path, bytes, mode).map_err(Error::io("write", path))
-}
-
-/// Wiped when dropped: most of what is read here is a key.
-fn read(path: &Path) -> Result<Zeroizing<String>> {
-    fs::read_to_string(path).map(Zeroizing::new).map_err(Error::io("read", path))
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     #[test]

@@ -4,7 +4,7 @@
 //! the same key yields that certificate again (a crash between signing and answering); a request is
 //! authorised by serial AND key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use certs::{SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
@@ -189,6 +189,36 @@ impl Store {
         )?;
         transaction.commit()?;
         Ok(withdrawn)
+    }
+
+    /// Withdraws what invitations of all sites are open at `now`; returns how many there were. Sites that
+    /// never joined are forgotten with them.
+    ///
+    /// # Errors
+    /// The database cannot be written.
+    pub fn withdraw_all(&self, now: Timestamp) -> Result<usize, StoreError> {
+        let open: BTreeSet<SiteId> = self
+            .invitations()?
+            .into_iter()
+            .filter(|invitation| !invitation.is_used && invitation.expires_at > now)
+            .map(|invitation| invitation.site)
+            .collect();
+        open.iter().map(|site| self.withdraw(site)).sum()
+    }
+
+    /// The certificates that count now, with their sites.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub fn living_certificates(&self) -> Result<Vec<(SiteId, Vec<u8>)>, StoreError> {
+        let query = "SELECT site, der FROM certificates JOIN sites ON sites.name = certificates.site
+                     WHERE certificates.revoked_at IS NULL AND sites.status = 'active' ORDER BY site, issued_at";
+        let connection = self.lock();
+        let mut statement = connection.prepare(query)?;
+        let rows =
+            statement.query_map([], |row| Ok((row.get::<_, String>(0)?, row.get::<_, Vec<u8>>(1)?)))?;
+        rows.map(|row| row.map_err(StoreError::from).and_then(|(site, der)| Ok((site_id(&site)?, der))))
+            .collect()
     }
 
     /// Consumes `token`, which must be for the site called `named`, for the key `key`: `sign` makes the

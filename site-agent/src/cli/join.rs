@@ -35,7 +35,7 @@ use crate::preflight;
 use building::Building;
 use enrol::Failed;
 
-pub(super) use enrol::ask;
+pub(super) use enrol::{Known, ask};
 pub(super) use invitation::{read as read_invitation, refuse_in_arguments};
 
 const EXAMPLES: &str = "\

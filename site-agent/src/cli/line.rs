@@ -2,6 +2,7 @@
 //! while the agent runs, it alone writes to the ledger, and no command has a line.
 
 use common::clock::SystemClock;
+use common::net::NetError;
 use tokio::runtime::Runtime;
 
 use crate::config::AgentConfig;
@@ -49,12 +50,18 @@ impl Line {
         Ok(Self { connection, runtime })
     }
 
-    /// Greets the coordinator.
+    /// Greets the coordinator. A line that breaks is opened once more: on a busy machine the word with which
+    /// the coordinator ended it may have been lost.
     ///
     /// # Errors
     /// What it said, or that it said nothing.
     pub(super) fn greet(&mut self) -> Result<(), SiteError> {
-        self.runtime.block_on(self.connection.greet(&mut Silent))
+        self.runtime.block_on(async {
+            match self.connection.greet(&mut Silent).await {
+                Err(SiteError::Net(NetError::Lost { .. })) => self.connection.greet(&mut Silent).await,
+                said => said,
+            }
+        })
     }
 }
 

@@ -5,12 +5,14 @@
 
 use std::path::PathBuf;
 
+use certs::SpkiPin;
 use common::clock::{Clock as _, SystemClock};
 use common::id::Digest;
+use common::net::NetError;
 use serde_json::json;
 
 use super::certificate::Validity;
-use super::join::{ask, read_invitation};
+use super::join::{Known, ask, read_invitation};
 use super::support::{State, tell};
 use super::{leave, table};
 use crate::error::SiteError;
@@ -58,9 +60,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (mut ledger, _) = memory::open(&folder.ledger(), &store, &Decider::of(&folder)?)?;
     let invitation = read_invitation(arguments.invitation_file.as_deref())?;
     let site = &identity.coordinator.site;
-    if invitation.site != site.as_str() || Digest(*invitation.pin.as_bytes()) != identity.peer()? {
+    if invitation.site != site.as_str() {
         return Err(SiteError::Enrolment {
-            sentence: format!("the invitation is not for {site} in the consortium that this site joined"),
+            sentence: format!("the invitation is not for {site}"),
             hint: format!("ask the operator for: coordinator invite {site} --readmit"),
         });
     }
@@ -71,7 +73,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     // A version before this one noted no keys: a run that goes on has the one that it was launched with.
     store.record_own_key(identity.own_key()?, now.0)?;
     store.record_own_key(request.pin(), now.0)?;
-    let membership = ask(&mut ledger, &invitation, request.der().to_vec()).map_err(|failed| failed.error)?;
+    let known = Known { peer: identity.peer()?, authority_der: Some(&identity.authority_der) };
+    let membership = ask(&mut ledger, &invitation, request.der().to_vec(), known)
+        .map_err(|failed| of_another(failed.error))?;
+    // TLS has led the coordinator to the authority that this site goes by, and to the invitation's.
+    let is_pinned = SpkiPin::of_certificate(&membership.authority).is_ok_and(|pin| pin == invitation.pin);
+    let is_other = membership.authority != identity.authority_der;
+    renewal.see(is_other.then_some(membership.authority).filter(|_| is_pinned));
     if Digest(membership.receipt_key) != identity.coordinator.receipt_key {
         return Err(SiteError::Enrolment {
             sentence: "the coordinator signs receipts with another key than before".into(),
@@ -91,4 +99,19 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             println!("site-agent set-address --help");
         }
     })
+}
+
+/// What is behind a coordinator whose certificate does not lead to the authority that this site knows.
+fn of_another(error: SiteError) -> SiteError {
+    match error {
+        SiteError::Net(NetError::PeerCertificate { reason }) => SiteError::Enrolment {
+            sentence: format!(
+                "what answers there is not the coordinator of the consortium that this site joined: {reason}"
+            ),
+            hint: "check the invitation with the operator by another way; a site that was off for several \
+                   changes of the authority joins anew, in another state folder"
+                .into(),
+        },
+        other => other,
+    }
 }

@@ -38,11 +38,15 @@ pub trait Connector: Send {
     /// One attempt, with its own deadline.
     fn connect(&mut self) -> impl Future<Output = Result<Self::Wire, SiteError>> + Send;
 
-    /// Uses another certificate from the next attempt on.
+    /// The authority that the coordinator of the newest connection descends from, if that is another one than
+    /// ours and follows it.
+    fn successor(&self) -> Option<Vec<u8>>;
+
+    /// Uses another certificate, and goes by the authority that signed it, from the next attempt on.
     ///
     /// # Errors
     /// `Internal` when it cannot be used.
-    fn adopt(&mut self, identity: &TlsIdentity) -> Result<(), SiteError>;
+    fn adopt(&mut self, identity: &TlsIdentity, authority_der: &[u8]) -> Result<(), SiteError>;
 }
 
 /// The line and what is needed to open it again.

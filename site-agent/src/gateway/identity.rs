@@ -37,7 +37,10 @@ pub struct Coordinator {
 pub struct Identity {
     pub coordinator: Coordinator,
     pub tls: TlsIdentity,
+    /// The authority that this site goes by now.
     pub authority_der: Vec<u8>,
+    /// The authority that it joined under, which names the consortium to this site for good.
+    pub founder_der: Vec<u8>,
 }
 
 impl Identity {
@@ -56,18 +59,20 @@ impl Identity {
         let unusable = |name: &str, error: &dyn std::fmt::Display| {
             SiteError::config(&folder.join(name), error.to_string())
         };
-        let tls = match renewal::load(folder)? {
-            Some(renewed) => renewed,
+        let founder_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
+            .map_err(|error| unusable(AUTHORITY, &error))?;
+        let (tls, authority_der) = match renewal::load(folder)? {
+            Some(renewed) => (renewed.tls, renewed.authority_der),
             None => {
                 let key = Zeroizing::new(read(Self::KEY_FILE)?);
-                TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
-                    .map_err(|error| unusable(CERTIFICATE, &error))?
+                let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
+                    .map_err(|error| unusable(CERTIFICATE, &error))?;
+                (tls, None)
             }
         };
-        let authority_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
-            .map_err(|error| unusable(AUTHORITY, &error))?;
+        let authority_der = authority_der.unwrap_or_else(|| founder_der.clone());
         let coordinator = Coordinator::load(folder)?;
-        Ok(Self { coordinator, tls, authority_der })
+        Ok(Self { coordinator, tls, authority_der, founder_der })
     }
 
     /// Writes the folder, which must exist; the key first and with mode 0600.
@@ -109,12 +114,22 @@ impl Identity {
             .map_err(|error| SiteError::config(Path::new(CERTIFICATE), error.to_string()))
     }
 
-    /// Who receives our frames, as the ledger names it: SHA-256 of the CA's public key.
+    /// Who receives our frames, as the ledger names it: SHA-256 of the public key of the authority that this
+    /// site joined under, whichever follows it.
     ///
     /// # Errors
     /// `Config` when the CA's certificate cannot be read.
     pub fn peer(&self) -> Result<Digest, SiteError> {
-        peer_of(&self.authority_der)
+        peer_of(&self.founder_der)
+    }
+
+    /// The authority that this site goes by now, if another one has followed that of its joining: SHA-256 of
+    /// its public key.
+    ///
+    /// # Errors
+    /// `Config` when a certificate cannot be read.
+    pub fn later_authority(&self) -> Result<Option<Digest>, SiteError> {
+        later_authority(&self.founder_der, &self.authority_der)
     }
 }
 
@@ -122,7 +137,10 @@ impl Identity {
 #[derive(Debug)]
 pub struct Papers {
     pub coordinator: Coordinator,
+    /// As in [`Identity`].
     pub authority_der: Vec<u8>,
+    /// As in [`Identity`].
+    pub founder_der: Vec<u8>,
     /// The certificate in use.
     pub certificate_der: Vec<u8>,
 }
@@ -133,26 +151,34 @@ impl Papers {
     /// # Errors
     /// `Io` or `Config`, with the file.
     pub fn load(folder: &Path) -> Result<Self, SiteError> {
-        let read = |name: &str| {
+        let read_all = |name: &str| {
             let path = folder.join(name);
             let text = fs::read_to_string(&path).map_err(|source| SiteError::unreadable(&path, source))?;
-            certs::tls::certificate_from_pem(&text)
+            certs::tls::certificates_from_pem(&text)
                 .map_err(|error| SiteError::config(&path, error.to_string()))
         };
-        let certificate_der = match renewal::load(folder)? {
-            Some(renewed) => renewed.certificate_der().to_vec(),
-            None => read(CERTIFICATE)?,
+        let read = |name: &str| Ok::<_, SiteError>(read_all(name)?.into_iter().next().unwrap_or_default());
+        let founder_der = read(AUTHORITY)?;
+        let (certificate_der, authority_der) = match renewal::load(folder)? {
+            Some(renewed) => (renewed.tls.certificate_der().to_vec(), renewed.authority_der),
+            None => {
+                // Of a site that has left both are here: see `keep_certificate`.
+                let mut kept = read_all(CERTIFICATE)?.into_iter();
+                (kept.next().unwrap_or_default(), kept.next())
+            }
         };
-        Ok(Self { coordinator: Coordinator::load(folder)?, authority_der: read(AUTHORITY)?, certificate_der })
+        let authority_der = authority_der.unwrap_or_else(|| founder_der.clone());
+        Ok(Self { coordinator: Coordinator::load(folder)?, authority_der, founder_der, certificate_der })
     }
 
-    /// Keeps the certificate in use where it can be read without a key.
+    /// Keeps the certificate in use, and who signed it, where they can be read without a key.
     ///
     /// # Errors
     /// `Io`, with the file.
     pub fn keep_certificate(&self, folder: &Path) -> Result<(), SiteError> {
         let path = folder.join(CERTIFICATE);
-        let text = certs::tls::certificate_to_pem(&self.certificate_der);
+        let mut text = certs::tls::certificate_to_pem(&self.certificate_der);
+        text.push_str(&certs::tls::certificate_to_pem(&self.authority_der));
         durable::write(&path, text.as_bytes(), durable::ORDINARY)
             .map_err(|source| SiteError::io(&path, source))
     }
@@ -162,7 +188,15 @@ impl Papers {
     /// # Errors
     /// `Config` when the CA's certificate cannot be read.
     pub fn peer(&self) -> Result<Digest, SiteError> {
-        peer_of(&self.authority_der)
+        peer_of(&self.founder_der)
+    }
+
+    /// As [`Identity::later_authority`].
+    ///
+    /// # Errors
+    /// `Config` when a certificate cannot be read.
+    pub fn later_authority(&self) -> Result<Option<Digest>, SiteError> {
+        later_authority(&self.founder_der, &self.authority_der)
     }
 }
 
@@ -193,6 +227,11 @@ impl Coordinator {
     pub fn receipt_public_key(&self) -> ReceiptPublicKey {
         ReceiptPublicKey::from_bytes(self.receipt_key.0)
     }
+}
+
+fn later_authority(founder_der: &[u8], authority_der: &[u8]) -> Result<Option<Digest>, SiteError> {
+    let now = peer_of(authority_der)?;
+    Ok(Some(now).filter(|now| peer_of(founder_der).ok().as_ref() != Some(now)))
 }
 
 /// See [`Identity::peer`].

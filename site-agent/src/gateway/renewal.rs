@@ -4,12 +4,12 @@
 //!
 //! ```text
 //! identity/renewed/next-key.pem   a key that was made and perhaps certified     0600
-//! identity/renewed/identity.pem   key and certificate in one file, in use       0600
+//! identity/renewed/identity.pem   key, certificate and who signed it, in use    0600
 //! ```
 //!
 //! Invariants: a key is durable before anybody is asked to certify it, so that the same key is asked for
-//! after any crash; key and certificate change together, in one file; nothing is taken that is not of this
-//! site, of this key and of the consortium's authority.
+//! after any crash; key, certificate and authority change together, in one file; nothing is taken that is not
+//! of this site, of this key and of the consortium's authority, or of one that descends from it.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -47,16 +47,28 @@ pub fn create_folder(identity: &Path) -> Result<(), SiteError> {
     }
 }
 
+/// What the last renewal left.
+#[derive(Debug)]
+pub struct Renewed {
+    /// Key and certificate.
+    pub tls: TlsIdentity,
+    /// The authority that signed the certificate; `None` where a version wrote it that knew of one only.
+    pub authority_der: Option<Vec<u8>>,
+}
+
 /// Key and certificate of the last renewal, if there was one.
 ///
 /// # Errors
 /// `Io`, or `Config` when the file is damaged.
-pub fn load(identity: &Path) -> Result<Option<TlsIdentity>, SiteError> {
+pub fn load(identity: &Path) -> Result<Option<Renewed>, SiteError> {
     let path = folder(identity).join(CURRENT);
+    let damaged = |error: CertError| SiteError::config(&path, error.to_string());
     match fs::read_to_string(&path).map(Zeroizing::new) {
-        Ok(text) => TlsIdentity::from_pem(&text, &text)
-            .map(Some)
-            .map_err(|error| SiteError::config(&path, error.to_string())),
+        Ok(text) => {
+            let tls = TlsIdentity::from_pem(&text, &text).map_err(damaged)?;
+            let authority_der = tls::certificates_from_pem(&text).map_err(damaged)?.into_iter().nth(1);
+            Ok(Some(Renewed { tls, authority_der }))
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(source) => Err(SiteError::unreadable(&path, source)),
     }
@@ -94,6 +106,8 @@ pub struct Renewal {
     folder: PathBuf,
     site: SiteId,
     authority_der: Vec<u8>,
+    /// The authority that follows it, as the coordinator showed in the newest handshake.
+    successor_der: Option<Vec<u8>>,
     current: PeerCertificate,
     /// When its successor was asked for last.
     tried: Option<Instant>,
@@ -113,7 +127,19 @@ impl Renewal {
         let folder = folder(identity);
         let current = tls.peer().map_err(|error| SiteError::config(&folder, error.to_string()))?;
         let (site, authority_der) = (site.clone(), authority_der.to_vec());
-        Ok(Self { folder, site, authority_der, current, tried: None })
+        Ok(Self { folder, site, authority_der, successor_der: None, current, tried: None })
+    }
+
+    /// Notes which authority the coordinator descends from, if not from the one that signed the certificate
+    /// in use: as `certs::lineage::successor_in` found it.
+    pub fn see(&mut self, successor_der: Option<Vec<u8>>) {
+        self.successor_der = successor_der;
+    }
+
+    /// The authority that signed the certificate in use.
+    #[must_use]
+    pub fn authority_der(&self) -> &[u8] {
+        &self.authority_der
     }
 
     /// When the certificate in use is renewed: after two thirds of its life.
@@ -122,11 +148,13 @@ impl Renewal {
         profile::renewal_time(self.current.not_before, self.current.not_after)
     }
 
-    /// Whether the successor should be asked for now.
+    /// Whether the successor should be asked for now: two thirds of its life are over, or another authority
+    /// signs.
     #[must_use]
     pub fn is_due(&self, now: SystemTime) -> bool {
         let pause = Duration::from_millis(RENEWAL_PAUSE_MS_MIN);
-        now >= self.time() && self.tried.is_none_or(|tried| tried.elapsed() >= pause)
+        (self.successor_der.is_some() || now >= self.time())
+            && self.tried.is_none_or(|tried| tried.elapsed() >= pause)
     }
 
     /// The next key, which is on the disk from now on: that of an earlier attempt, or a new one.
@@ -160,7 +188,8 @@ impl Renewal {
         }
     }
 
-    /// Takes the certificate of that key into use: from now on [`load`] gives it.
+    /// Takes the certificate of that key into use, and the authority that signed it: from now on [`load`]
+    /// gives them.
     ///
     /// # Errors
     /// `Enrolment` when it is not what was asked for; `Io`, with the file. Then the older one stays in use.
@@ -174,19 +203,33 @@ impl Renewal {
             sentence: format!("the coordinator's new certificate is refused: {error}"),
             hint: "check this machine's clock; if it is right, tell the coordinator's operator".into(),
         };
-        let pin = SpkiPin::of_certificate(&self.authority_der).map_err(refuse)?;
-        let site = self.site.as_str();
-        let renewed =
-            tls::verify_enrolment(certificate_der, &self.authority_der, pin, site, &request.key, now)
-                .map_err(refuse)?;
+        let verified = |authority_der: &[u8]| {
+            let pin = SpkiPin::of_certificate(authority_der)?;
+            tls::verify_enrolment(certificate_der, authority_der, pin, self.site.as_str(), &request.key, now)
+        };
+        // One that was signed before the authority changed, and whose answer was lost, is still a good one.
+        let by_successor = self.successor_der.as_deref().and_then(|successor| verified(successor).ok());
+        let is_followed = by_successor.is_some();
+        let renewed = match by_successor {
+            Some(renewed) => renewed,
+            None => verified(&self.authority_der).map_err(refuse)?,
+        };
         let identity = TlsIdentity::new(certificate_der, &request.key).map_err(refuse)?;
+        let authority_der = match self.successor_der.as_ref().filter(|_| is_followed) {
+            Some(successor) => successor.clone(),
+            None => self.authority_der.clone(),
+        };
         let mut text = request.key.to_pem();
         text.push_str(&tls::certificate_to_pem(certificate_der));
+        text.push_str(&tls::certificate_to_pem(&authority_der));
         let path = self.folder.join(CURRENT);
         durable::write(&path, text.as_bytes(), durable::PRIVATE)
             .map_err(|source| SiteError::io(&path, source))?;
         common::crash_point!("site-renewal-stored");
         self.current = renewed;
+        if is_followed {
+            (self.authority_der, self.successor_der) = (authority_der, None);
+        }
         // Left behind it is told from a next key by being the one in use.
         if let Err(error) = fs::remove_file(self.folder.join(NEXT)) {
             tracing::debug!(%error, "the key that is in use now is also where the next one will be");

@@ -33,6 +33,7 @@ pub const fn meaning(kind: Kind) -> Word {
         Kind::Withdrawal => ("note: this site withdrew", "记载：本站点退出"),
         Kind::Policy => ("note: the policy in force", "记载：生效的策略"),
         Kind::Waiver => ("note: the waiver in force", "记载：生效的豁免"),
+        Kind::Authority => ("note: the consortium's later authority", "记载：联盟的后继证书机构"),
     };
     Word { en, zh }
 }

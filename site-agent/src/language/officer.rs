@@ -33,6 +33,7 @@ common::texts! {
     AUTHORITY: "consortium's authority (SHA-256 of its key)", "联盟证书机构（密钥的 SHA-256）";
     COORDINATOR: "coordinator's name", "协调方名称";
     ADDRESS: "address", "地址";
+    LATER_AUTHORITY: "key of the authority that followed it, and signs now", "其后继、现行签发证书的机构之密钥";
     RECEIPT_KEY: "key that signs receipts", "签署回执的密钥";
     PEERS: "Recipients that the ledger names", "台账所记的接收方";
     PEER: "authority", "证书机构";

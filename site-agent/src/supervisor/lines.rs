@@ -4,6 +4,7 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use certs::SpkiPin;
 use common::progress::{BAR_CHARACTERS, COLUMNS, bar as bar_of, colours, cut, steps};
 use common::wire::message::{Decision, RoundKey, RunEnd, TrainFailure};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -55,6 +56,11 @@ impl Lines {
                 ));
             }
             Notice::CertificateRenewed => self.say("the certificate of this site was renewed"),
+            Notice::AuthorityFollowed { key } => self.say(&format!(
+                "the consortium has another authority now, for which the one before it vouches; its pin is {}: \
+                 the privacy officer compares it with what the coordinator's operator says by another way",
+                SpkiPin::from_bytes(key.0)
+            )),
             Notice::NotAuthorised => {
                 self.say("the coordinator does not accept this site; ask its operator");
             }

@@ -42,7 +42,9 @@ pub(super) struct Desk {
 
 pub(super) fn open_desk() -> Desk {
     let consortium = Arc::new(Consortium::new());
-    let tls = tls::join_server(&consortium.server, consortium.authority.certificate_der()).unwrap();
+    let tls =
+        tls::join_server(&consortium.server, &certs::Lineage::only(consortium.authority.certificate_der()))
+            .unwrap();
     let keys = EndpointKeys::from_bytes([5; 32]);
     let server = JoinServer::bind("127.0.0.1:0".parse().unwrap(), tls, keys).unwrap();
     let address = server.local_address().unwrap();
@@ -65,7 +67,7 @@ async fn a_site_joins_and_then_takes_part() {
     let key = IdentityKey::generate().unwrap();
     let pin = desk.consortium.authority.pin();
     let bytes = request(4, csr::create(&key).unwrap());
-    let client_tls = tls::join_client(pin).unwrap();
+    let client_tls = tls::join_client(pin, None).unwrap();
     let answer = join::request(&[desk.address], client_tls, NAME, &bytes, 5 * SECOND).await.unwrap();
     let JoinResponse::Accepted(membership) = answer else { panic!("{answer:?}") };
     tls::verify_enrolment(
@@ -93,7 +95,7 @@ async fn refusals_arrive_as_codes() {
         (request(5, csr), JoinRefusal::TokenUnknown),
         (request(4, vec![1, 2, 3]), JoinRefusal::RequestInvalid),
     ] {
-        let client_tls = tls::join_client(desk.consortium.authority.pin()).unwrap();
+        let client_tls = tls::join_client(desk.consortium.authority.pin(), None).unwrap();
         let answer = join::request(&[desk.address], client_tls, NAME, &bytes, 5 * SECOND).await.unwrap();
         assert_eq!(answer, JoinResponse::Refused(refusal));
     }
@@ -104,7 +106,7 @@ async fn with_a_wrong_pin_the_token_never_leaves_the_site() {
     let desk = open_desk();
     let other = Consortium::new();
     let bytes = request(4, csr::create(&IdentityKey::generate().unwrap()).unwrap());
-    let client_tls = tls::join_client(other.authority.pin()).unwrap();
+    let client_tls = tls::join_client(other.authority.pin(), None).unwrap();
     let error = join::request(&[desk.address], client_tls, NAME, &bytes, 5 * SECOND).await.unwrap_err();
     assert!(matches!(error, NetError::PeerCertificate { .. }) && !error.is_retryable(), "{error}");
     assert_eq!(desk.registrar.asked.load(Ordering::SeqCst), 0);
@@ -116,7 +118,7 @@ async fn the_run_port_and_garbage_are_refused() {
     let pin = desk.consortium.authority.pin();
     let bytes = request(4, vec![]);
     let server = Running::start(&desk.consortium);
-    let client_tls = tls::join_client(pin).unwrap();
+    let client_tls = tls::join_client(pin, None).unwrap();
     let error =
         join::request(&[server.address], client_tls.clone(), NAME, &bytes, 5 * SECOND).await.unwrap_err();
     assert!(matches!(error, NetError::WrongProtocol), "{error}");

@@ -24,15 +24,16 @@ async fn silent_connections_do_not_keep_anybody_from_joining() {
     let mut silent = Vec::new();
     for _ in 0..JOINS_WAITING_MAX.max(ENROLMENTS_MAX) + 4 {
         let client = Client::bind_for(desk.address).unwrap();
-        let tls = tls::join_client(pin).unwrap();
+        let tls = tls::join_client(pin, None).unwrap();
         let session = client.connect(desk.address, tls, NAME, 5 * SECOND).await.unwrap();
         silent.push((client, session.into_connection()));
     }
     let begun = Instant::now();
     let key = IdentityKey::generate().unwrap();
     let bytes = request(4, csr::create(&key).unwrap());
-    let answer =
-        join::request(&[desk.address], tls::join_client(pin).unwrap(), NAME, &bytes, SOON).await.unwrap();
+    let answer = join::request(&[desk.address], tls::join_client(pin, None).unwrap(), NAME, &bytes, SOON)
+        .await
+        .unwrap();
     assert!(matches!(answer, JoinResponse::Accepted(_)), "{answer:?}");
     assert!(begun.elapsed() < SOON, "{:?}", begun.elapsed());
     let open = silent.iter().filter(|(_, connection)| connection.close_reason().is_none()).count();
@@ -82,7 +83,7 @@ async fn begin_and_fall_silent(server: SocketAddr, tls: rustls::ClientConfig) ->
 async fn unfinished_handshakes_do_not_keep_a_member_waiting() {
     let consortium = Consortium::new();
     let server = Running::start(&consortium);
-    let stranger = tls::join_client(consortium.authority.pin()).unwrap();
+    let stranger = tls::join_client(consortium.authority.pin(), None).unwrap();
     let mut run_protocol = stranger.clone();
     run_protocol.alpn_protocols = consortium.client_tls(&consortium.site()).alpn_protocols;
     let mut strangers = JoinSet::new();
@@ -154,7 +155,7 @@ const FLOOD: u64 = 10_000;
 async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
     let desk = open_desk();
     let server = Running::start(&desk.consortium);
-    let stranger = tls::join_client(desk.consortium.authority.pin()).unwrap();
+    let stranger = tls::join_client(desk.consortium.authority.pin(), None).unwrap();
     let mut run_protocol = stranger.clone();
     run_protocol.alpn_protocols = desk.consortium.client_tls(&desk.consortium.site()).alpn_protocols;
     let packets = [
@@ -187,7 +188,7 @@ async fn a_thousand_bogus_handshakes_a_second_keep_nobody_waiting() {
         let at = Instant::now();
         let key = IdentityKey::generate().unwrap();
         let bytes = request(token, csr::create(&key).unwrap());
-        let tls = tls::join_client(desk.consortium.authority.pin()).unwrap();
+        let tls = tls::join_client(desk.consortium.authority.pin(), None).unwrap();
         join::request(&[desk.address], tls, NAME, &bytes, SOON).await.unwrap();
         let consortium = &desk.consortium;
         let (_client, session) = server.connect(consortium.client_tls(&consortium.site())).await.unwrap();

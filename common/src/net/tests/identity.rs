@@ -20,7 +20,7 @@ async fn no_certificate_no_entry() {
     let server = Running::start(&consortium);
     let mut roots = rustls::RootCertStore::empty();
     roots.add(consortium.authority.certificate_der().to_vec().into()).unwrap();
-    let mut anonymous = rustls::ClientConfig::builder_with_provider(tls::provider())
+    let mut anonymous = rustls::ClientConfig::builder_with_provider(certs::provider::provider())
         .with_protocol_versions(&[&rustls::version::TLS13])
         .unwrap()
         .with_root_certificates(roots)
@@ -218,12 +218,14 @@ async fn the_hybrid_group_is_negotiable_and_older_curves_alone_still_are() {
     let server = Running::start(&consortium);
     let site = consortium.site();
     for group in [kx_group::X25519MLKEM768, kx_group::X25519] {
-        let provider =
-            rustls::crypto::CryptoProvider { kx_groups: vec![group], ..(*tls::provider()).clone() };
+        let provider = rustls::crypto::CryptoProvider {
+            kx_groups: vec![group],
+            ..(*certs::provider::provider()).clone()
+        };
         let ca = consortium.authority.certificate_der();
         let tls = tls::run_client_with(Arc::new(provider), &site, ca).unwrap();
         let (_client, session) = server.connect(tls).await.unwrap();
         assert!(session.exchange(&hello(), SECOND).await.is_ok(), "{:?}", group.name());
     }
-    assert_eq!(tls::provider().kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
+    assert_eq!(certs::provider::provider().kx_groups[0].name(), rustls::NamedGroup::X25519MLKEM768);
 }

@@ -47,7 +47,8 @@ pub(super) fn enrol(
     let internal = |error: CertError| SiteError::Internal(error.to_string());
     let (mut ledger, _) = LedgerWriter::open(&folder.ledger())?;
     let request = certs::csr::create(&key).map_err(internal)?;
-    let membership = ask(&mut ledger, invitation, request)?;
+    let peer = Digest(*invitation.pin.as_bytes());
+    let membership = ask(&mut ledger, invitation, request, Known { peer, authority_der: None })?;
     // From here on our key is signed: the same invitation gives the same certificate again, and no other key
     // does.
     let signed = |error| Failed { error, keep_key: true };
@@ -90,15 +91,23 @@ fn own_key(folder: &StateFolder) -> Result<IdentityKey, SiteError> {
     }
 }
 
+/// What a site knows of the consortium before it asks.
+pub(in crate::cli) struct Known<'a> {
+    /// Who receives the request, as the ledger names it.
+    pub(in crate::cli) peer: Digest,
+    /// The authority that it goes by: the coordinator must descend from it.
+    pub(in crate::cli) authority_der: Option<&'a [u8]>,
+}
+
 /// Asks the coordinator of the invitation to certify the key of this request; the frame is in the ledger
 /// first.
 pub(in crate::cli) fn ask(
     ledger: &mut LedgerWriter,
     invitation: &Invitation,
     csr: Vec<u8>,
+    known: Known<'_>,
 ) -> Result<Membership, Failed> {
     let internal = |error: CertError| SiteError::Internal(error.to_string());
-    let peer = Digest(*invitation.pin.as_bytes());
     let request = JoinRequest {
         protocol: PROTOCOL_VERSION,
         token: *invitation.token.expose_bytes(),
@@ -111,8 +120,8 @@ pub(in crate::cli) fn ask(
         .map_err(|source| SiteError::Internal(source.to_string()))?;
     let answer = runtime.block_on(async {
         let remotes = every_address(&invitation.address).await?;
-        let tls = certs::tls::join_client(invitation.pin).map_err(internal)?;
-        release_join(ledger, &SystemClock, &peer, JoinEndpoint { remotes, tls }, &request).await
+        let tls = certs::tls::join_client(invitation.pin, known.authority_der).map_err(internal)?;
+        release_join(ledger, &SystemClock, &known.peer, JoinEndpoint { remotes, tls }, &request).await
     });
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),

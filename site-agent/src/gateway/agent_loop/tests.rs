@@ -218,7 +218,11 @@ impl Connector for Played {
         Ok(self.clone())
     }
 
-    fn adopt(&mut self, _: &TlsIdentity) -> Result<(), SiteError> {
+    fn successor(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn adopt(&mut self, _: &TlsIdentity, _: &[u8]) -> Result<(), SiteError> {
         Ok(())
     }
 }

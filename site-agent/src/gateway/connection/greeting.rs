@@ -32,6 +32,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
 
     async fn greeted(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
         let mut wire = self.connector.connect().await?;
+        if let Some(renewal) = &mut self.renewal {
+            renewal.see(self.connector.successor());
+        }
         let mut head = self.egress.ledger_head();
         let mut response = self.egress.release(&mut wire, Outbound::Hello).await?.response;
         if let Response::ProveLedger { size } = response {

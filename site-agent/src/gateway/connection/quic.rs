@@ -7,7 +7,8 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use certs::TlsIdentity;
+use certs::{TlsIdentity, lineage};
+use common::clock::SystemClock;
 use common::limits::HANDSHAKE_MS_MAX;
 use common::net::client::{Client, ClientConnection, Opened, connect_any, resolve_all};
 
@@ -22,6 +23,7 @@ pub struct QuicConnector {
     /// The identity's folder, where `set-address` may write other addresses while the agent runs.
     followed: Option<PathBuf>,
     authority_der: Vec<u8>,
+    successor_der: Option<Vec<u8>>,
     tls: rustls::ClientConfig,
 }
 
@@ -34,7 +36,7 @@ impl QuicConnector {
         let authority_der = identity.authority_der.clone();
         let tls = client(&identity.tls, &authority_der)?;
         let addresses = identity.coordinator.address.clone();
-        Ok(Self { client: None, addresses, followed: None, authority_der, tls })
+        Ok(Self { client: None, addresses, followed: None, authority_der, successor_der: None, tls })
     }
 
     /// The same, which reads the addresses again from the identity's folder before each attempt.
@@ -94,11 +96,23 @@ impl Connector for QuicConnector {
     async fn connect(&mut self) -> Result<ClientConnection, SiteError> {
         let Opened { client, connection, .. } = self.open().await?;
         self.client = Some(client);
+        let (chain, now) = (connection.shown_chain(), SystemClock.system_time());
+        self.successor_der =
+            lineage::successor_in(&chain, &self.authority_der, now).unwrap_or_else(|error| {
+                // TLS has led it to our authority all the same: nothing follows from this but that we wait.
+                tracing::warn!(%error, "what signed the coordinator's certificate is not understood");
+                None
+            });
         Ok(connection)
     }
 
-    fn adopt(&mut self, identity: &TlsIdentity) -> Result<(), SiteError> {
-        self.tls = client(identity, &self.authority_der)?;
+    fn successor(&self) -> Option<Vec<u8>> {
+        self.successor_der.clone()
+    }
+
+    fn adopt(&mut self, identity: &TlsIdentity, authority_der: &[u8]) -> Result<(), SiteError> {
+        self.tls = client(identity, authority_der)?;
+        self.authority_der = authority_der.to_vec();
         Ok(())
     }
 }

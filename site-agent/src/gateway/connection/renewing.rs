@@ -5,13 +5,16 @@
 
 use std::time::SystemTime;
 
-use certs::TlsIdentity;
+use certs::{SpkiPin, TlsIdentity};
 use common::clock::{Clock, Timestamp};
+use common::id::Digest;
+use common::ledger::Kind;
 use common::wire::message::{Refusal, Response};
 
 use super::{Connection, Connector, name_of};
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
+use crate::gateway::ledger::Note;
 use crate::gateway::output::Report;
 use crate::gateway::renewal::{KeyRequest, Renewal};
 use crate::pipe::Notice;
@@ -23,8 +26,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         Self { renewal: Some(renewal), ..self }
     }
 
-    /// Asks for this site's next certificate where two thirds of the life of the present one are over, at
-    /// most once an hour. That it was not to be had is told in the log, and in `status` by the date.
+    /// Asks for this site's next certificate where two thirds of the life of the present one are over, or
+    /// another authority signs, at most once an hour. That it was not to be had is told in the log, and in
+    /// `status` by the date.
     ///
     /// # Errors
     /// What a new connection cannot mend: the policy, the ledger, the database.
@@ -55,7 +59,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         match self.try_once(Outbound::Renew(&request), report).await {
             Ok(answer) => {
                 match self.renewed(&request, &answer, now) {
-                    Ok(()) => report.notice(Notice::CertificateRenewed),
+                    Ok(None) => report.notice(Notice::CertificateRenewed),
+                    Ok(Some(pin)) => {
+                        let digest = Digest(*pin.as_bytes());
+                        self.note(&Note { kind: Kind::Authority, run: None, round: None, digest }, true)?;
+                        report.notice(Notice::CertificateRenewed);
+                        report.notice(Notice::AuthorityFollowed { key: digest });
+                    }
                     Err(error) => tracing::error!("the certificate was not renewed: {error}"),
                 }
                 Ok(())
@@ -70,8 +80,16 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
     }
 
-    fn renewed(&mut self, request: &KeyRequest, answer: &Answer, now: SystemTime) -> Result<(), SiteError> {
-        let Some(renewal) = &mut self.renewal else { return Ok(()) };
+    /// Takes the certificate into use. Returns the pin of the authority that signed it, where that is another
+    /// one than before.
+    fn renewed(
+        &mut self,
+        request: &KeyRequest,
+        answer: &Answer,
+        now: SystemTime,
+    ) -> Result<Option<SpkiPin>, SiteError> {
+        let Some(renewal) = &mut self.renewal else { return Ok(None) };
+        let before = renewal.authority_der().to_vec();
         if answer.response == Response::Refused(Refusal::Conflict) {
             renewal.discard();
         }
@@ -80,10 +98,15 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             return Err(SiteError::Connection { reason });
         }
         let identity: TlsIdentity = renewal.take(request, &answer.payload, now)?;
-        self.connector.adopt(&identity)?;
+        let authority_der = renewal.authority_der();
+        self.connector.adopt(&identity, authority_der)?;
         // The next question comes with the new certificate, which ends the older one.
         self.wire = None;
-        Ok(())
+        if authority_der == before {
+            return Ok(None);
+        }
+        let pin = SpkiPin::of_certificate(authority_der);
+        pin.map(Some).map_err(|error| SiteError::Internal(error.to_string()))
     }
 }
 

@@ -45,7 +45,11 @@ impl Connector for Dialler {
         Ok(Scripted(Arc::clone(&self.script)))
     }
 
-    fn adopt(&mut self, _: &TlsIdentity) -> Result<(), SiteError> {
+    fn successor(&self) -> Option<Vec<u8>> {
+        None
+    }
+
+    fn adopt(&mut self, _: &TlsIdentity, _: &[u8]) -> Result<(), SiteError> {
         Ok(())
     }
 }

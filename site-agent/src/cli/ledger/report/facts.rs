@@ -289,6 +289,8 @@ pub(super) struct Note {
 pub(super) struct Recipient {
     /// SHA-256 of the consortium's CA key: the ledger's `peer`.
     pub(super) authority: String,
+    /// SHA-256 of the key of the authority that followed it, where one did.
+    pub(super) later_authority: Option<String>,
     /// The one name that the certificate at the other end must bear.
     pub(super) name: &'static str,
     pub(super) address: String,

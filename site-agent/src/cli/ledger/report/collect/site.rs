@@ -31,6 +31,7 @@ pub(super) fn papers(known: &Known) -> Result<Papers, SiteError> {
 pub(super) fn recipient(papers: &Papers, sent: &Sent) -> Result<Recipient, SiteError> {
     Ok(Recipient {
         authority: papers.peer()?.to_string(),
+        later_authority: papers.later_authority()?.map(|key| key.to_string()),
         name: COORDINATOR_NAME,
         address: papers.coordinator.address.clone(),
         receipt_key: papers.coordinator.receipt_key.to_string(),

@@ -10,12 +10,14 @@ pub(super) fn recipient(page: &Page<'_>) -> String {
     let facts = page.facts;
     let (to, own) = (&facts.recipient, &facts.certificate);
     let officer = facts.officer.as_ref().map_or_else(|| page.word(w::OFFICER_NONE), |officer| code(officer));
-    let first = page.pairs(&[
-        (w::AUTHORITY, code(&to.authority)),
+    let mut first = vec![(w::AUTHORITY, code(&to.authority))];
+    first.extend(to.later_authority.as_deref().map(|key| (w::LATER_AUTHORITY, code(key))));
+    first.extend([
         (w::COORDINATOR, code(to.name)),
         (w::ADDRESS, code(&to.address)),
         (w::RECEIPT_KEY, code(&to.receipt_key)),
     ]);
+    let first = page.pairs(&first);
     let second = page.pairs(&[
         (w::OWN_SHA, code(&own.sha256)),
         (w::OWN_SERIAL, code(&own.serial)),

@@ -107,6 +107,7 @@ fn facts() -> Facts {
         beside_runs: vec![OfKind { kind: "poll", frames: 2, bytes: 18 }],
         recipient: Recipient {
             authority: "78".repeat(32),
+            later_authority: None,
             name: "coordinator.consilium.internal",
             address: HOSTILE.into(),
             receipt_key: "9a".repeat(32),

@@ -1,0 +1,277 @@
+//! Who keeps the coordinator's own keys in a process that runs for years: its certificate is renewed, and an
+//! authority is followed by another. Run by `server` beside its endpoints; `admin::keys` gives it orders.
+//! Invariants: one after the other; the certificate is renewed when a third of its life is left, as at every
+//! start; live connections keep the one that they were made with, and end where the authority changed, so
+//! that sites see what leads to the next one; a failure changes nothing and is tried again.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use certs::{Lineage, SpkiPin, TlsIdentity, tls};
+use common::clock::{Clock, Timestamp};
+use common::net::join::JoinServer;
+use common::net::server::Server;
+use tokio::sync::{mpsc, oneshot};
+
+use super::issuer::Issuer;
+use crate::blocking::blocking;
+use crate::error::{Error, Result};
+use crate::limits::{KEY_ORDERS_MAX, OWN_CERTIFICATE_LOOK_MS_MAX};
+use crate::state_folder::identity::Identity;
+use crate::state_folder::{StateFolder, authority};
+use crate::store::Store;
+
+/// What an operator wants of the authority.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Order {
+    /// A new authority signs from now on; what the present one signed is taken for so long.
+    Roll {
+        /// In milliseconds.
+        overlap_ms: u64,
+    },
+    /// Nothing that an earlier authority signed is taken any more.
+    Retire,
+}
+
+/// What became of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Done {
+    /// The present authority.
+    pub pin: SpkiPin,
+    /// Of `Roll`: until when the one before is taken.
+    pub taken_until: Option<Timestamp>,
+    /// Of `Roll`: invitations that were open and are void. Of `Retire`: authorities that are taken no more.
+    pub ended: usize,
+}
+
+type Waiting = (Order, oneshot::Sender<Result<Done>>);
+
+/// Where orders come out.
+pub type Orders = mpsc::Receiver<Waiting>;
+
+/// Gives orders to the keeper.
+#[derive(Debug, Clone)]
+pub struct KeeperHandle(mpsc::Sender<Waiting>);
+
+impl KeeperHandle {
+    /// Has an order carried out and waits for what became of it.
+    ///
+    /// # Errors
+    /// That of the order; nobody keeps the keys any more.
+    pub async fn order(&self, order: Order) -> Result<Done> {
+        let gone = || Error::Internal("the coordinator is stopping".into());
+        let (answer, done) = oneshot::channel();
+        self.0.send((order, answer)).await.map_err(|_| gone())?;
+        done.await.map_err(|_| gone())?
+    }
+}
+
+/// A handle, and where its orders come out.
+pub fn channel() -> (KeeperHandle, Orders) {
+    let (sender, receiver) = mpsc::channel(KEY_ORDERS_MAX);
+    (KeeperHandle(sender), receiver)
+}
+
+/// What is needed to keep the keys.
+pub struct Keeper<'a> {
+    /// Where they are.
+    pub folder: StateFolder,
+    /// Whose open invitations name the authority of the time before.
+    pub store: Arc<Store>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// The endpoint of members.
+    pub server: &'a Server,
+    /// The endpoint of who joins.
+    pub join_server: &'a JoinServer,
+    /// Who signs.
+    pub issuer: Arc<Issuer>,
+    /// What the endpoints have now.
+    pub used: Used,
+}
+
+/// What endpoints show and take.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    certificate_der: Vec<u8>,
+    lineage: Lineage,
+}
+
+impl Used {
+    /// Of endpoints with this identity.
+    pub fn of(server: &TlsIdentity, lineage: &Lineage) -> Self {
+        Self { certificate_der: server.certificate_der().to_vec(), lineage: lineage.clone() }
+    }
+}
+
+impl Keeper<'_> {
+    /// Looks once a day, and carries out orders, for as long as it is polled.
+    pub async fn keep(mut self, mut orders: Orders) {
+        loop {
+            let look = tokio::time::sleep(Duration::from_millis(OWN_CERTIFICATE_LOOK_MS_MAX));
+            tokio::select! {
+                () = look => {
+                    if let Err(error) = self.look().await {
+                        tracing::error!(%error, "our own certificate could not be renewed");
+                    }
+                }
+                Some((order, answer)) = orders.recv() => {
+                    // Who gave it may be gone; it is done all the same.
+                    let _ = answer.send(self.carry_out(order).await);
+                }
+            }
+        }
+    }
+
+    async fn carry_out(&mut self, order: Order) -> Result<Done> {
+        let (folder, store, now) = (self.folder.clone(), Arc::clone(&self.store), self.clock.now());
+        let mut done = blocking(move || change(&folder, &store, order, now)).await?;
+        self.look().await?;
+        if let Order::Roll { .. } = order {
+            let closed = self.server.connections().reopen_all();
+            tracing::warn!(pin = %done.pin, closed, "the authority was followed by another; sites come again");
+        } else {
+            done.pin = self.issuer.authority().pin();
+            tracing::warn!(ended = done.ended, "earlier authorities are taken no more");
+        }
+        Ok(done)
+    }
+
+    /// Uses what is on the disk now, if it is not what is in use.
+    async fn look(&mut self) -> Result<()> {
+        let (folder, now) = (self.folder.clone(), self.clock.now());
+        let identity = blocking(move || Identity::load(&folder, now)).await?;
+        let found = Used::of(&identity.server, &identity.lineage);
+        if found == self.used {
+            return Ok(());
+        }
+        let unusable = |error: common::net::NetError| Error::Internal(error.to_string());
+        let run = tls::run_server(&identity.server, &identity.lineage)?;
+        let join = tls::join_server(&identity.server, &identity.lineage)?;
+        self.server.replace_tls(run).map_err(unusable)?;
+        self.join_server.replace_tls(join).map_err(unusable)?;
+        self.issuer.follow(identity.authority);
+        self.used = found;
+        tracing::info!("our own certificate or what it rests on has changed; new connections see it");
+        Ok(())
+    }
+}
+
+/// Carries out the part of an order that is on the disk: all of it where no `serve` runs.
+///
+/// # Errors
+/// The authority's files or the database cannot be read or written; as many authorities as are remembered are
+/// still taken.
+pub fn change(folder: &StateFolder, store: &Store, order: Order, now: Timestamp) -> Result<Done> {
+    match order {
+        Order::Roll { overlap_ms } => {
+            let taken_until = now.plus_ms(overlap_ms);
+            let next = authority::roll(folder, now, taken_until)?;
+            // They name the key of the time before.
+            let ended = store.withdraw_all(now)?;
+            Ok(Done { pin: next.pin(), taken_until: Some(taken_until), ended })
+        }
+        Order::Retire => {
+            let ended = authority::retire(folder, now)?;
+            Ok(Done { pin: authority::pin(folder)?, taken_until: None, ended })
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use certs::JoinToken;
+    use common::clock::ManualClock;
+    use common::net::EndpointKeys;
+
+    use super::*;
+
+    const DAY_MS: u64 = 86_400_000;
+    const START: Timestamp = Timestamp(1_800_000_000_000);
+
+    /// A keeper of a new consortium; nothing in it runs yet.
+    struct Kept {
+        _root: tempfile::TempDir,
+        folder: StateFolder,
+        store: Arc<Store>,
+        server: Server,
+        join_server: JoinServer,
+        issuer: Arc<Issuer>,
+        used: Used,
+    }
+
+    impl Kept {
+        fn new() -> Self {
+            let root = tempfile::tempdir().unwrap();
+            let folder = StateFolder::at(&root.path().join("state"));
+            folder.create().unwrap();
+            let identity = Identity::create(&folder, "test", START).unwrap();
+            let local = "127.0.0.1:0".parse().unwrap();
+            let run = tls::run_server(&identity.server, &identity.lineage).unwrap();
+            let join = tls::join_server(&identity.server, &identity.lineage).unwrap();
+            Self {
+                store: Arc::new(Store::open(&folder.database()).unwrap()),
+                server: Server::bind(local, run, EndpointKeys::from_bytes([1; 32])).unwrap(),
+                join_server: JoinServer::bind(local, join, EndpointKeys::from_bytes([1; 32])).unwrap(),
+                used: Used::of(&identity.server, &identity.lineage),
+                issuer: Arc::new(Issuer::new(identity.authority, Duration::from_millis(30 * DAY_MS))),
+                folder,
+                _root: root,
+            }
+        }
+
+        fn keeper(&self) -> Keeper<'_> {
+            Keeper {
+                folder: self.folder.clone(),
+                store: Arc::clone(&self.store),
+                clock: Arc::new(ManualClock::at(START)),
+                server: &self.server,
+                join_server: &self.join_server,
+                issuer: Arc::clone(&self.issuer),
+                used: self.used.clone(),
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn the_certificate_is_replaced_when_a_third_of_its_life_is_left_and_when_it_begins_in_the_future() {
+        let kept = Kept::new();
+        let mut keeper = kept.keeper();
+        let at = |days: u64| Timestamp(START.0 + days * DAY_MS);
+        let first = keeper.used.clone();
+        for (days, is_same, why) in [
+            (200, true, "it is young"),
+            (250, false, "a third of its life is left"),
+            (251, true, "it is new"),
+            (100, false, "the clock had been wrong"),
+        ] {
+            let before = keeper.used.clone();
+            keeper.clock = Arc::new(ManualClock::at(at(days)));
+            keeper.look().await.unwrap();
+            assert_eq!(keeper.used == before, is_same, "{why}");
+        }
+        assert_eq!(keeper.used.lineage, first.lineage, "no authority changed");
+    }
+
+    #[tokio::test]
+    async fn an_order_to_roll_changes_who_signs_and_makes_open_invitations_void() {
+        let kept = Kept::new();
+        let site = "cardiology".parse().unwrap();
+        let token = JoinToken::from_bytes([7; 32]).hash();
+        kept.store.invite(&site, &token, START.plus_ms(DAY_MS), START).unwrap();
+        let (handle, orders) = channel();
+        let first = kept.issuer.authority().pin();
+        let keeping = kept.keeper().keep(orders);
+        let ordering = async {
+            let done = handle.order(Order::Roll { overlap_ms: 30 * DAY_MS }).await.unwrap();
+            assert_eq!((done.ended, done.taken_until), (1, Some(START.plus_ms(30 * DAY_MS))));
+            assert_ne!(done.pin, first);
+            assert_eq!(kept.issuer.authority().pin(), done.pin);
+            assert!(kept.store.invitations().unwrap().is_empty());
+            let retired = handle.order(Order::Retire).await.unwrap();
+            assert_eq!((retired.ended, retired.pin), (1, done.pin));
+            assert_eq!(handle.order(Order::Retire).await.unwrap().ended, 0);
+        };
+        tokio::select! { () = keeping => {}, () = ordering => {} }
+    }
+}
