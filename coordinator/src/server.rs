@@ -18,6 +18,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+use crate::acts::{Act, Acts, Quota, Verb, Who, recorded};
+use crate::admin::afar::Afar;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::enrolment::issuer::Issuer;
@@ -64,6 +66,7 @@ pub async fn serve(
     let stop = stop_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
+    let acts = open_acts(&folder, accepts_restored, clock.now())?;
     let store = Arc::new(restored::open(&folder, accepts_restored)?);
     accept_restored(&folder, &store, accepts_restored, clock.now())?;
     store.keep_reserve();
@@ -89,6 +92,7 @@ pub async fn serve(
     let folder = Arc::new(folder);
     let Identity { authority, receipts, .. } = identity;
     let receipts = Arc::new(receipts);
+    let admins = ends.server.admins();
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -100,9 +104,12 @@ pub async fn serve(
         clock: Arc::clone(&clock),
         evaluator,
         receipts: Arc::clone(&receipts),
+        admins: admins.clone(),
+        acts: Arc::clone(&acts),
+        quota: Quota::default(),
     });
     let mut chores = chores(&folder, &store, &runs, &config, &clock);
-    chores.spawn(admin.serve(operators::listen(&folder)?));
+    chores.spawn(Arc::clone(&admin).serve(operators::listen(&folder)?));
     let issuer = Arc::new(Issuer { authority: Arc::new(authority), lifetime: config.certificate_life() });
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
@@ -110,6 +117,8 @@ pub async fn serve(
         receipt_key: *receipts.public_key()?.as_bytes(),
         run_address: config.address.clone(),
         connections: connections.clone(),
+        admins,
+        acts,
         clock: Arc::clone(&clock),
     });
     let handler = Arc::new(RequestHandler {
@@ -127,7 +136,7 @@ pub async fn serve(
         accepts_restored,
     });
     ready(&addresses);
-    answer(ends, handler, desk, stop).await;
+    answer(ends, (handler, Afar(admin)), desk, stop).await;
     driving.abort();
     tracing::info!("stopped");
     Ok(())
@@ -143,14 +152,18 @@ struct Ends {
 /// Answers at both endpoints until `stop`, with a certificate that is renewed meanwhile.
 async fn answer(
     Ends { server, join_server, own }: Ends,
-    handler: Arc<RequestHandler>,
+    (handler, afar): (Arc<RequestHandler>, Afar),
     desk: Arc<JoinDesk>,
     stop: watch::Receiver<bool>,
 ) {
     let (folder, clock) = (Arc::clone(&handler.folder), Arc::clone(&handler.clock));
     let own = certificate::keep_renewed(&folder, clock.as_ref(), &server, &join_server, own);
     let served = async {
-        tokio::join!(server.serve(handler, stopped(stop.clone())), join_server.serve(desk, stopped(stop)));
+        let afar = (tls::ALPN_ADMIN, Arc::new(afar));
+        tokio::join!(
+            server.serve(handler, afar, stopped(stop.clone())),
+            join_server.serve(desk, stopped(stop))
+        );
     };
     tokio::select! {
         () = served => {}
@@ -170,6 +183,23 @@ fn chores(
     tasks.spawn(pruning::keep_pruned(folder.clone(), Arc::clone(store), runs.clone(), config.retention));
     tasks.spawn(alive::keep_noted(folder.clone(), Arc::clone(clock)));
     tasks
+}
+
+/// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any more
+/// before a person has looked.
+fn open_acts(folder: &StateFolder, accepts_restored: bool, now: Timestamp) -> Result<Arc<Acts>> {
+    let acts = Acts::open(folder)?;
+    match acts.verify(&[], |_| ()) {
+        Ok(_) => {}
+        Err(error @ Error::ActsDamaged(_)) => {
+            tracing::error!("{error}; runs go on, and every act is refused until `coordinator acts accept`");
+        }
+        Err(error) => return Err(error),
+    }
+    if accepts_restored {
+        recorded(&acts, &Who::here(), &Act::of(Verb::AcceptRestored), now, || Ok(()))?;
+    }
+    Ok(Arc::new(acts))
 }
 
 /// Goes on with a database that lacks what was here only if the operator said so.
