@@ -49,8 +49,7 @@ fn processes_take_turns_and_every_act_has_its_two_lines() {
     let mut seen = Vec::new();
     let state = two.verify(&[first], |record| seen.push(record.clone())).unwrap();
     let steps: Vec<_> = seen.iter().map(|record| (record.step, record.of)).collect();
-    let expected =
-        [
+    let expected = [
         (Step::Asked, None),
         (Step::Done, Some(0)),
         (Step::Asked, None),

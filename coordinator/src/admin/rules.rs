@@ -274,18 +274,17 @@ mod tests {
         let (text, name) = ("\\PC{0,40}", "[a-z]{1,8}");
         prop_oneof![
             text.prop_map(|text| Command::LaunchText { text }),
-            (name, any::<u64>(), any::<bool>())
-                .prop_map(|(site, ttl_ms, readmit)| Command::Invite { site, ttl_ms, readmit }),
-            (name, any::<u64>(), text).prop_map(|(site, size, root)| Command::AcceptLedger {
+            (name, any::<u64>(), any::<bool>()).prop_map(|(site, ttl_ms, readmit)| Command::Invite {
                 site,
-                found: Head { size, root }
+                ttl_ms,
+                readmit
             }),
+            (name, any::<u64>(), text)
+                .prop_map(|(site, size, root)| Command::AcceptLedger { site, found: Head { size, root } }),
             any::<u64>().prop_map(|from| Command::Acts { from }),
             name.prop_map(|name| Command::RevokeOperator { name }),
-            (name, any::<bool>()).prop_map(|(run, without_samples)| Command::Report {
-                run: Some(run),
-                without_samples
-            }),
+            (name, any::<bool>())
+                .prop_map(|(run, without_samples)| Command::Report { run: Some(run), without_samples }),
         ]
     }
 

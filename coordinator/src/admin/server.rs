@@ -156,10 +156,8 @@ impl Admin {
             let now = self.clock.now();
             self.quota.take(who, 1, now)?;
             let (acts, who) = (Arc::clone(&self.acts), who.clone());
-            blocking(move || {
-                acts.note(&Draft { who: &who, act: &act, step: Step::Refused, of: None }, now)
-            })
-            .await?;
+            blocking(move || acts.note(&Draft { who: &who, act: &act, step: Step::Refused, of: None }, now))
+                .await?;
         }
         tracing::warn!(who = who.name(), by = ?who.by(), command = typed, "refused: not for this role");
         Err(rules::refusal(command, who.by()))

@@ -96,7 +96,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     });
     contexts.finish(&name, entry, &certificate, &authority)?;
     output::tell(arguments.json, &document, || {
-        eprintln!("{} is {role} now; try: coordinator --context {name} status", invitation.site);
+        eprintln!("{} is an {role} now; try: coordinator --context {name} status", invitation.site);
     })
 }
 
@@ -156,12 +156,7 @@ fn ask(invitation: &Invitation, key: &IdentityKey) -> std::result::Result<Member
     let frame = frame.map_err(|error| Error::Internal(error.to_string()))?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Error::Internal(format!("runtime: {error}")))?;
-    let (tls, deadline) =
-        (tls::join_client(invitation.pin).map_err(Error::from)?, Duration::from_millis(HANDSHAKE_MS_MAX));
-    let answer = runtime.block_on(async {
-        let remotes = resolve_all(&invitation.address, deadline).await?;
-        join::request(&remotes, tls, profile::COORDINATOR_NAME, &frame, deadline).await
-    });
+    let answer = runtime.block_on(ask_to_join(invitation, &frame))?;
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),
         Ok(JoinResponse::Refused(refusal)) => {
@@ -176,6 +171,18 @@ fn ask(invitation: &Invitation, key: &IdentityKey) -> std::result::Result<Member
             },
         }),
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "a person's machine has no records and no ledger")]
+async fn ask_to_join(
+    invitation: &Invitation,
+    frame: &[u8],
+) -> Result<std::result::Result<JoinResponse, NetError>> {
+    let (tls, deadline) = (tls::join_client(invitation.pin)?, Duration::from_millis(HANDSHAKE_MS_MAX));
+    Ok(match resolve_all(&invitation.address, deadline).await {
+        Ok(remotes) => join::request(&remotes, tls, profile::COORDINATOR_NAME, frame, deadline).await,
+        Err(error) => Err(error),
+    })
 }
 
 fn refused(refusal: JoinRefusal) -> Error {
