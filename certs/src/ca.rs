@@ -15,7 +15,8 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::{
-    csr::RequestedKey, error::CertError, key::IdentityKey, pin::SpkiPin, profile, serial::SerialNumber,
+    csr::RequestedKey, error::CertError, key::IdentityKey, pin::SpkiPin, profile, role::Role,
+    serial::SerialNumber,
 };
 
 /// A certificate this authority signed.
@@ -185,7 +186,22 @@ impl CertificateAuthority {
         now: SystemTime,
         lifetime: Duration,
     ) -> Result<IssuedCertificate, CertError> {
-        self.sign(profile::site(site, serial, now, lifetime)?, key, *serial, now)
+        self.issue_member((Role::Site, site), key, serial, now, lifetime)
+    }
+
+    /// The client certificate of a member of any role. Its name comes from the invitation's record.
+    ///
+    /// # Errors
+    /// As [`Self::issue_site`].
+    pub fn issue_member(
+        &self,
+        (role, name): (Role, &str),
+        key: &RequestedKey,
+        serial: &SerialNumber,
+        now: SystemTime,
+        lifetime: Duration,
+    ) -> Result<IssuedCertificate, CertError> {
+        self.sign(profile::member(role, name, serial, now, lifetime)?, key, *serial, now)
     }
 
     fn sign(

@@ -23,6 +23,8 @@ pub enum CertError {
     Csr { reason: &'static str },
     #[error("the name {name:?} cannot be used: 1 to 32 of a-z, 0-9 and '-', starting with a letter")]
     SiteName { name: String },
+    #[error("there is no such role: site, operator and auditor are all there are")]
+    Role,
     #[error("the consortium name is empty, longer than 64 characters, or contains control characters")]
     ConsortiumName,
     #[error("the certificate lifetime of {lifetime_s} s is outside 1 minute to 397 days")]
@@ -98,6 +100,7 @@ impl CertError {
             }
             Self::Csr { .. } => "join again with the site-agent of this version",
             Self::SiteName { .. } => "choose a short lower-case name such as hospital-a",
+            Self::Role => "give one of these words",
             Self::ConsortiumName => "choose a name of 1 to 64 printable characters",
             Self::Lifetime { .. } => "30 days is the default",
             Self::InvitationScheme

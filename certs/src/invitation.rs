@@ -9,9 +9,7 @@ use std::fmt;
 use zeroize::Zeroizing;
 
 use crate::limits::ADDRESSES_MAX;
-use crate::{error::CertError, pin::SpkiPin, profile, token::JoinToken};
-
-const SCHEME: &str = "consilium1://";
+use crate::{error::CertError, pin::SpkiPin, profile, role::Role, token::JoinToken};
 
 /// Everything a site needs to enrol.
 #[derive(Clone)]
@@ -39,8 +37,13 @@ impl Invitation {
 
     /// The line to print, wiped from memory when dropped.
     pub fn to_line(&self) -> Zeroizing<String> {
-        let token = self.token.to_text();
-        Zeroizing::new(format!("{SCHEME}{}/{}/{}/{}", self.address, self.site, token.as_str(), self.pin))
+        self.to_line_for(Role::Site)
+    }
+
+    /// As [`Self::to_line`], for a member of any role: its scheme says which.
+    pub fn to_line_for(&self, role: Role) -> Zeroizing<String> {
+        let (token, scheme) = (self.token.to_text(), role.scheme());
+        Zeroizing::new(format!("{scheme}{}/{}/{}/{}", self.address, self.site, token.as_str(), self.pin))
     }
 
     /// Reads a line; blanks around it are forgiven, nothing else is.
@@ -49,7 +52,15 @@ impl Invitation {
     /// One `CertError::Invitation...` for each way in which a line can be damaged, and
     /// [`CertError::SiteName`] for a site name that cannot be used.
     pub fn parse(line: &str) -> Result<Self, CertError> {
-        let rest = line.trim().strip_prefix(SCHEME).ok_or(CertError::InvitationScheme)?;
+        Self::parse_for(Role::Site, line)
+    }
+
+    /// As [`Self::parse`], for a member of any role; a line for another role is refused.
+    ///
+    /// # Errors
+    /// As [`Self::parse`].
+    pub fn parse_for(role: Role, line: &str) -> Result<Self, CertError> {
+        let rest = line.trim().strip_prefix(role.scheme()).ok_or(CertError::InvitationScheme)?;
         let mut parts = rest.split('/');
         let mut part = |part: &'static str| {
             parts.next().filter(|text| !text.is_empty()).ok_or(CertError::InvitationPart { part })
@@ -142,6 +153,18 @@ mod tests {
             assert_eq!((read.address.as_str(), read.site.as_str()), (address, "hospital-a"));
             assert_eq!((read.token.hash(), read.pin), (made.token.hash(), made.pin));
             assert!(!format!("{read:?}").contains(made.token.to_text().as_str()));
+        }
+    }
+
+    #[test]
+    fn a_line_for_one_role_is_none_for_another() {
+        let made = invitation("127.0.0.1:4434");
+        for role in Role::ALL {
+            let line = made.to_line_for(role);
+            for other in Role::ALL {
+                let read = Invitation::parse_for(other, &line);
+                assert_eq!(read.is_ok(), role == other, "{role} {other}");
+            }
         }
     }
 

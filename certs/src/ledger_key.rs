@@ -48,7 +48,11 @@ impl LedgerKey {
     pub fn from_text(text: &str) -> Result<Self, CertError> {
         let body = text.trim().strip_prefix(LABEL).ok_or(CertError::LedgerKey)?;
         let seed = Zeroizing::new(BASE64.decode(body.trim().as_bytes()).map_err(|_| CertError::LedgerKey)?);
-        Ed25519KeyPair::from_seed_unchecked(&seed).map(Self).map_err(|_| CertError::LedgerKey)
+        Self::from_seed(&seed)
+    }
+
+    pub(crate) fn from_seed(seed: &[u8]) -> Result<Self, CertError> {
+        Ed25519KeyPair::from_seed_unchecked(seed).map(Self).map_err(|_| CertError::LedgerKey)
     }
 
     /// What heads of the ledger of this name are verified with.

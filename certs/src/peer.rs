@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
-use crate::{error::CertError, pin::SpkiPin, profile, serial::SerialNumber};
+use crate::{error::CertError, pin::SpkiPin, role::Role, serial::SerialNumber};
 
 /// The facts of one certificate that decisions are made on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -72,13 +72,21 @@ impl PeerCertificate {
     /// The site's name; an error for a certificate that is not a site's.
     ///
     /// # Errors
-    /// [`CertError::Certificate`] for a certificate whose name does not end with [`profile::SITE_SUFFIX`],
+    /// [`CertError::Certificate`] for a certificate of another role or of none,
     /// [`CertError::SiteName`] for a name no site can have.
     pub fn site(&self) -> Result<&str, CertError> {
-        let refused = CertError::Certificate { what: "certificate", reason: "it is not a site's" };
-        let site = self.dns_name.strip_suffix(profile::SITE_SUFFIX).ok_or(refused)?;
-        profile::check_site_name(site)?;
-        Ok(site)
+        match self.member()? {
+            (Role::Site, site) => Ok(site),
+            _ => Err(CertError::Certificate { what: "certificate", reason: "it is not a site's" }),
+        }
+    }
+
+    /// Role and name of its holder.
+    ///
+    /// # Errors
+    /// As [`Role::of_dns_name`].
+    pub fn member(&self) -> Result<(Role, &str), CertError> {
+        Role::of_dns_name(&self.dns_name)
     }
 
     /// Whether it is a certificate of the site with this name.

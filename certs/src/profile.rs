@@ -3,8 +3,8 @@
 //! Called by `ca` when it signs. A request never reaches this file: only a public key, a site name
 //! taken from the invitation's record, a serial number and the time do.
 //! Invariants: only an authority has CA:TRUE (path length 0; of a bridge from one to the next, as many
-//! bridges as may follow); a site certificate is good for client authentication only, the coordinator's for
-//! server authentication only.
+//! bridges as may follow); a member's certificate is good for client authentication only, the coordinator's
+//! for server authentication only.
 
 use std::time::{Duration, SystemTime};
 
@@ -19,6 +19,7 @@ use crate::{
     limits::{
         CONSORTIUM_NAME_CHARACTERS_MAX, LIFETIME_S_MAX, LIFETIME_S_MIN, PREDECESSORS_MAX, SITE_NAME_BYTES_MAX,
     },
+    role::Role,
     serial::SerialNumber,
 };
 
@@ -100,19 +101,20 @@ pub(crate) fn server(serial: &SerialNumber, now: SystemTime) -> Result<Certifica
     Ok(params)
 }
 
-/// A site's client certificate.
-pub(crate) fn site(
-    site: &str,
+/// A member's client certificate.
+pub(crate) fn member(
+    role: Role,
+    name: &str,
     serial: &SerialNumber,
     now: SystemTime,
     lifetime: Duration,
 ) -> Result<CertificateParams, CertError> {
-    check_site_name(site)?;
+    check_site_name(name)?;
     if !(Duration::from_secs(LIFETIME_S_MIN)..=Duration::from_secs(LIFETIME_S_MAX)).contains(&lifetime) {
         return Err(CertError::Lifetime { lifetime_s: lifetime.as_secs() });
     }
-    let mut params = blank(site, serial, now, lifetime);
-    leaf(&mut params, &format!("{site}{SITE_SUFFIX}"), ExtendedKeyUsagePurpose::ClientAuth)?;
+    let mut params = blank(name, serial, now, lifetime);
+    leaf(&mut params, &format!("{name}{}", role.suffix()), ExtendedKeyUsagePurpose::ClientAuth)?;
     Ok(params)
 }
 

@@ -16,6 +16,7 @@ use data_encoding::BASE64;
 use zeroize::Zeroizing;
 
 use crate::error::CertError;
+use crate::ledger_key::LedgerKey;
 
 /// How every receipt's signed bytes begin; whoever composes a receipt puts it there.
 pub const RECEIPT_CONTEXT: &[u8] = b"consilium receipt v1\0";
@@ -62,6 +63,17 @@ impl ReceiptSigningKey {
     pub fn public_key(&self) -> Result<ReceiptPublicKey, CertError> {
         let bytes = self.0.public_key().as_ref().try_into().map_err(|_| CertError::ReceiptKey)?;
         Ok(ReceiptPublicKey(bytes))
+    }
+
+    /// The same key, for the signed heads of the coordinator's own log of acts: a head begins with the log's name,
+    /// `consilium/`, and none of the messages that this key signs does.
+    ///
+    /// # Errors
+    /// [`CertError::ReceiptKey`] when the crypto provider does not hand the seed out.
+    pub fn ledger_key(&self) -> Result<LedgerKey, CertError> {
+        let seed = self.0.seed().map_err(|_| CertError::ReceiptKey)?;
+        let seed = seed.as_be_bytes().map_err(|_| CertError::ReceiptKey)?;
+        LedgerKey::from_seed(seed.as_ref())
     }
 
     /// The signature over `message`, which must begin with one of the contexts above.

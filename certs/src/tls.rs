@@ -21,11 +21,13 @@ use rustls::{
 
 use crate::{
     error::CertError, key::IdentityKey, lineage::Lineage, peer::PeerCertificate, pin::SpkiPin,
-    provider::provider,
+    provider::provider, role::Role,
 };
 
 /// ALPN of run traffic.
 pub const ALPN_RUN: &[u8] = b"consilium/1";
+/// ALPN of operators and auditors who command from afar, at the same address as run traffic.
+pub const ALPN_ADMIN: &[u8] = b"consilium-admin/1";
 /// ALPN of enrolment.
 pub const ALPN_JOIN: &[u8] = b"consilium-join/1";
 
@@ -116,8 +118,9 @@ pub fn certificate_to_pem(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
-/// The coordinator's side of run traffic: only clients with a certificate of an authority that is taken get
-/// in. Shows the bridges, for sites that know an earlier authority.
+/// The coordinator's side of run traffic and of what operators ask from afar: only clients with a certificate
+/// of an authority that is taken get in, and the protocol says what they came for. Shows the bridges, for those
+/// who know an earlier authority.
 ///
 /// # Errors
 /// [`CertError::Certificate`] when an authority cannot be a root, [`CertError::Tls`] when rustls refuses the
@@ -131,7 +134,19 @@ pub fn run_server(identity: &TlsIdentity, lineage: &Lineage) -> Result<ServerCon
         .map_err(tls)?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(identity.shown(lineage.bridges()));
-    Ok(without_resumption(config, ALPN_RUN))
+    let mut config = without_resumption(config, ALPN_RUN);
+    config.alpn_protocols.push(ALPN_ADMIN.to_vec());
+    Ok(config)
+}
+
+/// An operator's or auditor's side: as a site's, with their own protocol.
+///
+/// # Errors
+/// As [`run_client`].
+pub fn admin_client(identity: &TlsIdentity, ca_der: &[u8]) -> Result<ClientConfig, CertError> {
+    let mut config = run_client(identity, ca_der)?;
+    config.alpn_protocols = vec![ALPN_ADMIN.to_vec()];
+    Ok(config)
 }
 
 /// A site's side of run traffic.
@@ -208,6 +223,21 @@ pub fn verify_enrolment(
     key: &IdentityKey,
     now: SystemTime,
 ) -> Result<PeerCertificate, CertError> {
+    verify_member(certificate_der, ca_der, pin, (Role::Site, site), key, now)
+}
+
+/// As [`verify_enrolment`], for a member of any role.
+///
+/// # Errors
+/// As [`verify_enrolment`].
+pub fn verify_member(
+    certificate_der: &[u8],
+    ca_der: &[u8],
+    pin: SpkiPin,
+    member: (Role, &str),
+    key: &IdentityKey,
+    now: SystemTime,
+) -> Result<PeerCertificate, CertError> {
     let refuse = |reason| CertError::Enrolment { reason };
     if SpkiPin::of_certificate(ca_der)? != pin {
         return Err(refuse("its CA is not the one the invitation pins"));
@@ -223,8 +253,8 @@ pub fn verify_enrolment(
     if peer.key != key.pin() {
         return Err(refuse("the certificate carries another key than ours"));
     }
-    if peer.site()? != site {
-        return Err(refuse("the certificate names another site"));
+    if peer.member()? != member {
+        return Err(refuse("the certificate names another member, or is of another role"));
     }
     Ok(peer)
 }

@@ -120,6 +120,16 @@ pub const CONNECTION_WINDOW_BYTES_MAX: u32 = 1536 * 1024;
 pub const SEND_WINDOW_BYTES_MAX: u64 = 1024 * 1024;
 /// Live connections of one certificate: an old one that has not noticed its death, and a new one.
 pub const CONNECTIONS_PER_CERTIFICATE_MAX: usize = 2;
+/// Connections of operators and auditors at once, apart from those of sites: 64 people, one command each; 64 x
+/// 2.5 MiB of QUIC buffers = 160 MiB at most.
+pub const ADMIN_CONNECTIONS_MAX: usize = 64;
+/// The same of one certificate: a person who watches in some windows and commands in another. The oldest gives
+/// way.
+pub const ADMIN_CONNECTIONS_PER_CERTIFICATE_MAX: usize = 8;
+/// Commands in progress on one of them: ours asks one.
+pub const ADMIN_STREAMS_MAX: usize = 4;
+/// One on which nothing is asked is let go after this.
+pub const ADMIN_IDLE_MS_MAX: u64 = 10_000;
 /// Packets kept of one connection attempt before it is accepted; a hybrid ClientHello is about 1.8 KiB.
 pub const INCOMING_BUFFER_BYTES_MAX: u64 = 16 * 1024;
 /// The same, of all attempts together: 1,024 x 16 KiB.

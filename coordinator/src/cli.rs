@@ -13,10 +13,14 @@ macro_rules! eprint {
     ($($words:tt)*) => { common::terminal::eprint(format_args!($($words)*)) };
 }
 
+mod acts;
 mod authority;
 mod check;
 mod completions;
 mod config;
+mod context;
+mod door;
+mod enrol;
 mod evaluate;
 mod export;
 mod follow;
@@ -28,6 +32,7 @@ mod ledger;
 mod logs;
 mod man;
 mod offline;
+mod operators;
 mod output;
 mod prune;
 mod report;
@@ -46,10 +51,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{CommandFactory as _, Parser, Subcommand};
-use cli::settings::Source;
 use common::crash;
 use common::private::process::{Umask, close_umask, forbid_core_files};
 
+use self::door::Place;
 use self::output::start_log;
 use crate::error::{Error, Result};
 use crate::evaluate::{ChildSettings, child};
@@ -74,6 +79,10 @@ The state folder (--state, or the environment variable CONSILIUM_STATE, or
 ./coordinator-state) holds everything: keys, database, adapters. Back it up as
 a whole.
 
+From another machine, an operator or auditor takes an invitation of
+`coordinator operators invite` with `coordinator enrol`, and adds --context NAME
+to the same commands.
+
 Exit codes: 0 done; 1 something you can put right, a wrong option included;
 2 a fault of this program. An error is one sentence, then a hint.";
 
@@ -90,6 +99,9 @@ struct Arguments {
     /// The coordinator's state folder [default: $CONSILIUM_STATE, or ./coordinator-state]
     #[arg(long, global = true, value_name = "DIR")]
     state: Option<PathBuf>,
+    /// Ask a coordinator on another machine (see `coordinator context`)
+    #[arg(long, global = true, value_name = "NAME", conflicts_with = "state")]
+    context: Option<String>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -99,6 +111,9 @@ enum Verb {
     Init(init::Arguments),
     Invite(invite::Arguments),
     Invitations(invitations::Arguments),
+    Operators(operators::Arguments),
+    Enrol(enrol::Arguments),
+    Context(context::Arguments),
     Serve(serve::Arguments),
     Launch(launch::Arguments),
     Status(status::Arguments),
@@ -114,6 +129,7 @@ enum Verb {
     Authority(authority::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
+    Acts(acts::Arguments),
     Prune(prune::Arguments),
     Check(check::Arguments),
     Logs(logs::Arguments),
@@ -171,59 +187,58 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 fn run(arguments: Arguments, umask: Umask) -> Result<()> {
-    let environment = std::env::var_os("CONSILIUM_STATE").filter(|folder| !folder.is_empty());
-    let (path, from) = match (arguments.state, environment) {
-        (Some(path), _) => (path, Source::Option),
-        (None, Some(path)) => (PathBuf::from(path), Source::Environment),
-        (None, None) => (PathBuf::from("coordinator-state"), Source::Default),
-    };
+    let place = Place { state: arguments.state, context: arguments.context };
     match arguments.verb {
-        Verb::Init(arguments) => init::run(&StateFolder::at(&path), &arguments),
-        Verb::Probe => check::probe(&StateFolder::open(&path)?),
+        Verb::Init(arguments) => init::run(&StateFolder::at(&place.path()?), &arguments),
+        Verb::Probe => check::probe(&place.folder()?),
         Verb::EvaluateChild { device, gpu_cache, allow_missing } => {
             start_log(None);
             child::serve_stdin(&ChildSettings { device, allow_missing, gpu_cache })
                 .map_err(|error| Error::Internal(error.to_string()))
         }
-        Verb::Invitations(arguments) => invitations::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Invite(arguments) => invite::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Invitations(arguments) => invitations::run(&place.door()?, &arguments),
+        Verb::Operators(arguments) => operators::run(&place.door()?, &arguments),
+        Verb::Enrol(arguments) => enrol::run(&arguments),
+        Verb::Context(arguments) => context::run(&arguments),
+        Verb::Acts(arguments) => acts::run(&place.door()?, &arguments),
+        Verb::Invite(arguments) => invite::run(&place.door()?, &arguments),
         Verb::Serve(arguments) => {
-            let folder = StateFolder::open(&path)?;
+            let folder = place.folder()?;
             crash::arm(folder.path());
             serve::run(folder, &arguments)
         }
-        Verb::Launch(arguments) => launch::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Status(arguments) => status::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Watch(arguments) => watch::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Resume(arguments) => resume::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Evaluate(arguments) => evaluate::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Runs(arguments) => runs::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Sites(arguments) => sites::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Ledger(arguments) => ledger::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Roster(arguments) => roster::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Stop(arguments) => stop::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Revoke(arguments) => revoke::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Authority(arguments) => authority::run(&StateFolder::open(&path)?, &arguments),
+        Verb::Launch(arguments) => launch::run(&place.door()?, &arguments),
+        Verb::Status(arguments) => status::run(&place.door()?, &arguments),
+        Verb::Watch(arguments) => watch::run(&place.door()?, &arguments),
+        Verb::Resume(arguments) => resume::run(&place.door()?, &arguments),
+        Verb::Evaluate(arguments) => evaluate::run(&place.door()?, &arguments),
+        Verb::Runs(arguments) => runs::run(&place.door()?, &arguments),
+        Verb::Sites(arguments) => sites::run(&place.door()?, &arguments),
+        Verb::Ledger(arguments) => ledger::run(&place.door()?, &arguments),
+        Verb::Roster(arguments) => roster::run(&place.door()?, &arguments),
+        Verb::Stop(arguments) => stop::run(&place.door()?, &arguments),
+        Verb::Revoke(arguments) => revoke::run(&place.door()?, &arguments),
+        Verb::Authority(arguments) => authority::run(&place.folder()?, &arguments),
         Verb::Report(arguments) => {
             // The page is for others to read, as an export is.
             umask.restore();
-            report::run(&StateFolder::open(&path)?, &arguments)
+            report::run(&place.door()?, &arguments)
         }
         Verb::Export(arguments) => {
             // What is published is taken out to be read: by whom is the operator's choice. The state folder
             // is only read here.
             umask.restore();
-            export::run(&StateFolder::open(&path)?, &arguments)
+            export::run(&place.folder()?, &arguments)
         }
-        Verb::Prune(arguments) => prune::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Logs(arguments) => logs::run(&StateFolder::open(&path)?, &arguments),
-        Verb::Config(arguments) => config::run(&StateFolder::open(&path)?, from, &arguments),
+        Verb::Prune(arguments) => prune::run(&place.folder()?, &arguments),
+        Verb::Logs(arguments) => logs::run(&place.folder()?, &arguments),
+        Verb::Config(arguments) => config::run(&place.folder()?, place.source(), &arguments),
         Verb::Completions(arguments) => completions::run(command(), &arguments),
         Verb::Man(arguments) => {
             // For everybody on the machine to read.
             umask.restore();
             man::run(command(), &arguments)
         }
-        Verb::Check(arguments) => check::run(&StateFolder::at(&path), &arguments),
+        Verb::Check(arguments) => check::run(&StateFolder::at(&place.path()?), &arguments),
     }
 }

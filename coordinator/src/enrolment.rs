@@ -7,6 +7,7 @@
 mod issue;
 pub mod issuer;
 pub mod keeper;
+mod person;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -19,13 +20,15 @@ use common::net::{Connections, Peer};
 use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
 use common::wire::message::PROTOCOL_VERSION;
 
-use self::issue::Application;
+use self::issue::{Application, Joined};
 use self::issuer::Issuer;
+use crate::acts::Acts;
+use crate::admin::holders;
 use crate::blocking::blocking;
 use crate::error::Error;
 use crate::execution::presence::site_of;
 use crate::state_folder::{StateFolder, parts};
-use crate::store::{Leaving, Store, StoreError};
+use crate::store::{EnrolledHolder, Leaving, Store, StoreError};
 
 /// Answers requests to join.
 pub struct JoinDesk {
@@ -39,6 +42,10 @@ pub struct JoinDesk {
     pub run_address: String,
     /// Those of members: a site that joins again has one machine.
     pub connections: Connections,
+    /// Those of operators and auditors: one who joins again has one certificate.
+    pub admins: Connections,
+    /// Where it is written down that one of them has joined.
+    pub acts: Arc<Acts>,
     /// The time.
     pub clock: Arc<dyn Clock>,
 }
@@ -64,9 +71,17 @@ impl JoinDesk {
         let token = JoinToken::from_bytes(request.token);
         let application =
             Application { token, named: request.site.clone(), request_der: request.csr.clone() };
-        let work = move || Ok(issue::enrol(&store, &issuer, &application, now)?);
+        let acts = Arc::clone(&self.acts);
+        let work = move || match issue::enrol(&store, &issuer, &application, now) {
+            // A token of the other kind: the database knows whose it is.
+            Err(StoreError::TokenUnknown) => {
+                Ok(Joining::Person(person::enrol(&store, &acts, &issuer, &application, now)?))
+            }
+            joined => Ok(Joining::Site(joined?)),
+        };
         let joined = match blocking(work).await {
-            Ok(joined) => joined,
+            Ok(Joining::Person(enrolled)) => return Ok(self.person(from, enrolled)),
+            Ok(Joining::Site(joined)) => joined,
             Err(Error::Store(error)) => return Err(refusal(&error)),
             Err(error) => {
                 tracing::error!(%error, "enrolment failed");
@@ -80,13 +95,35 @@ impl JoinDesk {
                 tracing::warn!(site = %joined.site, closed, "connections of its older certificate are closed");
             }
         }
-        Ok(Membership {
-            certificate: joined.certificate_der,
+        Ok(self.membership(joined.certificate_der))
+    }
+
+    fn person(&self, from: SocketAddr, enrolled: EnrolledHolder) -> Membership {
+        let EnrolledHolder { name, role, certificate, fresh } = enrolled;
+        tracing::info!(%name, %role, %from, "joined");
+        if fresh {
+            let closed = holders::close_all(&self.admins, &name, Some(&certificate.der));
+            if closed > 0 {
+                tracing::warn!(%name, closed, "connections of the older certificate are closed");
+            }
+        }
+        self.membership(certificate.der)
+    }
+
+    fn membership(&self, certificate: Vec<u8>) -> Membership {
+        Membership {
+            certificate,
             authority: self.issuer.authority().certificate_der().to_vec(),
             run_address: self.run_address.clone(),
             receipt_key: self.receipt_key,
-        })
+        }
     }
+}
+
+/// Whose token it was.
+enum Joining {
+    Site(Joined),
+    Person(EnrolledHolder),
 }
 
 /// Shuts a site out, and frees what it was sending.
@@ -124,7 +161,9 @@ pub fn close_older(connections: &Connections, site: &SiteId, certificate_der: &[
 
 fn refusal(error: &StoreError) -> JoinRefusal {
     match error {
-        StoreError::TokenUnknown | StoreError::SiteRevoked(_) => JoinRefusal::TokenUnknown,
+        StoreError::TokenUnknown | StoreError::SiteRevoked(_) | StoreError::HolderRevoked(_) => {
+            JoinRefusal::TokenUnknown
+        }
         StoreError::TokenExpired => JoinRefusal::TokenExpired,
         StoreError::TokenUsed => JoinRefusal::TokenUsed,
         StoreError::Certificate(_) => JoinRefusal::RequestInvalid,

@@ -78,6 +78,22 @@ pub enum Error {
     /// A `serve` has the socket, and says nothing. A retry may help.
     #[error("the coordinator on {} does not answer", .0.display())]
     NotAnswering(PathBuf),
+    /// The coordinator of a context does not answer. A retry may help.
+    #[error("the coordinator of the context {context} is not reached: {reason}")]
+    NotReached {
+        /// The context.
+        context: String,
+        /// Why.
+        reason: String,
+    },
+    /// It answers, and does not let us in. No retry.
+    #[error("the coordinator of the context {context} does not let this machine in: {reason}")]
+    ShutOut {
+        /// The context.
+        context: String,
+        /// Why.
+        reason: String,
+    },
     /// Another `serve` has the state folder. No retry.
     #[error("another coordinator is already running on {}", .0.display())]
     AlreadyRunning(PathBuf),
@@ -109,6 +125,9 @@ pub enum Error {
     /// The locks hold, but something stands where the process has to look. No retry.
     #[error("the process that evaluates could reach {}, which must be closed to it", .0.display())]
     Reached(PathBuf),
+    /// The log of administrative acts is not what was written. No retry.
+    #[error("the log of administrative acts cannot be trusted: {0}")]
+    ActsDamaged(String),
     /// The database.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -203,9 +222,11 @@ impl Error {
             Self::Listen { .. } | Self::NotRunning(_) | Self::RunInProgress(_) | Self::TooFewSites { .. } => {
                 true
             }
-            Self::NotAnswering(_) | Self::Io { .. } | Self::NothingPublished(_) | Self::Interrupted(_) => {
-                true
-            }
+            Self::NotReached { .. }
+            | Self::NotAnswering(_)
+            | Self::Io { .. }
+            | Self::NothingPublished(_)
+            | Self::Interrupted(_) => true,
             Self::Store(error) => error.is_retryable(),
             Self::Certificate(error) => error.retry_helps(),
             Self::Aggregate(error) => error.is_retryable(),
@@ -247,6 +268,13 @@ impl Error {
             Self::NotAnswering(_) => {
                 "try again in a minute; `ps -C coordinator -o pid,stat,etime` shows whether it is stopped (T) or busy"
             }
+            Self::NotReached { .. } => {
+                "try again in a minute; `coordinator context list` shows the address, `coordinator context set-address` \
+                 changes it"
+            }
+            Self::ShutOut { .. } => {
+                "ask an operator for a new line of `coordinator operators invite NAME`, and give it to `coordinator enrol`"
+            }
             Self::AlreadyRunning(_) => "use that one, or stop it first",
             Self::UnknownRun(_) => "`coordinator runs` lists the runs",
             Self::UnknownSite(_) => "`coordinator sites` lists the sites",
@@ -261,6 +289,10 @@ impl Error {
                 "`coordinator check` says what was tried; Linux 6.2 or newer with Landlock and seccomp is needed"
             }
             Self::Reached(_) => "move the state folder out of the system's folders, such as to /var/lib",
+            Self::ActsDamaged(_) => {
+                "nothing is changed until somebody on the coordinator's machine has looked: keep a copy of the folder \
+                 acts/, find out who changed it, then `coordinator acts accept` sets it aside and begins another log"
+            }
             Self::NothingPublished(_) => "`coordinator status` shows how far it is",
             Self::Store(error) => return store_hint(error).map(str::to_owned),
             Self::Certificate(error) => return error.hint().map(str::to_owned),
@@ -301,6 +333,10 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::Full => "make room on the disk; nothing was lost and nothing is half-written",
         StoreError::InUse => "wait a moment and try again",
         StoreError::Newer { .. } => "use the version of coordinator that wrote it",
+        StoreError::HolderRevoked(_) | StoreError::OtherRole(..) => {
+            "choose another name, such as anna-2; `coordinator operators list` lists them"
+        }
+        StoreError::TooManyHolders => "`coordinator operators revoke NAME` makes room",
         StoreError::SiteRevoked(_) => "invite the hospital under a new site name",
         StoreError::NoWriteAheadLog => "put the state folder on a disk of this machine",
         StoreError::SqliteTooOld(_) => "please report this: the program was built with the wrong library",

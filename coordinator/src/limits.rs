@@ -146,6 +146,8 @@ pub const INVITATION_MS_MAX: u64 = 30 * 86_400_000;
 pub const OPERATORS_MAX: usize = 32;
 /// An operator's command must have arrived by then: it is one short line.
 pub const COMMAND_READ_MS_MAX: u64 = 10_000;
+/// What part of an answer may take to be written: who does not read for so long is gone.
+pub const ANSWER_WRITE_MS_MAX: u64 = 10_000;
 /// A watcher hears something at the latest after this, so that one that went away is noticed.
 pub const WATCH_WAIT_MS_MAX: u64 = 5_000;
 /// Between two reports to a watcher: each costs a look at every round and site, and a hundred sites that
@@ -213,6 +215,37 @@ const _: () = assert!(
     EFFECT_ATTEMPTS_MAX as u64 * EFFECT_WAIT_MS_MAX >= 30 * 60_000,
     "half an hour of attempts at the longest wait"
 );
+
+/// A line of the log of acts: two digests of 64, names of 32, and words: at most 600 B.
+pub const ACT_LINE_BYTES_MAX: usize = 1024;
+/// Lines of it: an operator who does a hundred acts a day writes 200, so 13 years; 450 MB, which are read in some
+/// seconds. A log that is full is set aside and another begun by `coordinator acts accept`.
+pub const ACTS_MAX: u64 = 1_000_000;
+/// Lines that one holder of a certificate may have written in a day (UTC), two an act: 64 holders who do nothing
+/// but ask write 13 MB a day.
+pub const ACT_LINES_PER_DAY_MAX: u32 = 500;
+/// What the log keeps for itself on a full disk: 100 lines, each with its head.
+pub const ACT_RESERVE_BYTES_MIN: usize = 64 * 1024;
+/// Tries to get the log, which another process holds while it writes a line: 5 s with the wait below.
+pub const ACT_LOCK_TRIES_MAX: u32 = 250;
+/// Between two of them.
+pub const ACT_LOCK_WAIT_MS_MIN: u64 = 20;
+/// Lines that `coordinator acts show` shows at most.
+pub const ACTS_SHOWN_MAX: u64 = 10_000;
+/// Lines of it in one answer: 500 x 1 KiB, with what JSON escapes, stay below a message's 1 MiB.
+pub const ACT_LINES_PER_ANSWER_MAX: usize = 500;
+/// Coordinators that one person commands from afar.
+pub const CONTEXTS_MAX: usize = 64;
+/// The file of them: 64 x 600 B.
+pub const CONTEXTS_BYTES_MAX: u64 = 64 * 1024;
+/// A key or a certificate of a context, as PEM: ours have about 1 KiB.
+pub const CONTEXT_PEM_BYTES_MAX: u64 = 16 * 1024;
+/// The line of an invitation: an address list of 4 x 260, a name, token and pin.
+pub const INVITATION_BYTES_MAX: usize = 2048;
+/// `coordinator` warns when the certificate of a context ends within this: two weeks.
+pub const PERSON_WARN_S_MAX: u64 = 14 * 86_400;
+/// Operators and auditors who are not revoked: a row and a few connections each.
+pub const HOLDERS_MAX: usize = 64;
 
 /// Between two marks of how much the database holds, while its journal grows: a mark costs two syncs of the
 /// disk, and a copy of the database is older than a second.

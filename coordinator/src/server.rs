@@ -16,6 +16,8 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
+use crate::acts::{Act, Acts, Quota, Verb, Who, recorded};
+use crate::admin::afar::Afar;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::enrolment::issuer::Issuer;
@@ -61,15 +63,7 @@ pub async fn serve(
     ready: impl FnOnce(&Addresses),
 ) -> Result<()> {
     let stop = stop_signal()?;
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let identity = Identity::load(&folder, clock.now())?;
-    let store = Arc::new(restored::open(&folder, accepts_restored)?);
-    accept_restored(&folder, &store, accepts_restored, clock.now())?;
-    store.keep_reserve();
-    let runs = Runs::replay(&store)?;
-    overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
-    launch::remove_strays(&folder)?;
-    let ends = open_endpoints(&folder, &config, &identity)?;
+    let Begun { clock, identity, acts, store, runs, ends } = begin(&folder, &config, accepts_restored)?;
     let (addresses, connections) = (write_addresses(&folder, &ends)?, ends.server.connections());
 
     let evaluator = Evaluator::of_this_binary(config.evaluation_timeout(), config.children(&folder))?;
@@ -88,6 +82,7 @@ pub async fn serve(
     let (folder, receipts) = (Arc::new(folder), Arc::new(identity.receipts));
     let (keys, key_orders) = keeper::channel();
     let used = Used::of(&identity.server, &identity.lineage);
+    let admins = ends.server.admins();
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -100,9 +95,12 @@ pub async fn serve(
         evaluator,
         receipts: Arc::clone(&receipts),
         keys,
+        admins: admins.clone(),
+        acts: Arc::clone(&acts),
+        quota: Quota::default(),
     });
     let mut chores = chores(&folder, &store, &runs, &config, &clock);
-    chores.spawn(admin.serve(operators::listen(&folder)?));
+    chores.spawn(Arc::clone(&admin).serve(operators::listen(&folder)?));
     let issuer = Arc::new(Issuer::new(identity.authority, config.certificate_life()));
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
@@ -110,6 +108,8 @@ pub async fn serve(
         receipt_key: *receipts.public_key()?.as_bytes(),
         run_address: config.address.clone(),
         connections: connections.clone(),
+        admins,
+        acts,
         clock: Arc::clone(&clock),
     });
     let handler = Arc::new(RequestHandler {
@@ -127,16 +127,41 @@ pub async fn serve(
         accepts_restored,
     });
     ready(&addresses);
-    answer(&ends, handler, desk, (used, key_orders), stop).await;
+    answer(&ends, (handler, Afar(admin)), desk, (used, key_orders), stop).await;
     driving.abort();
     Ok(())
+}
+
+/// What there is before anybody is served.
+struct Begun {
+    clock: Arc<dyn Clock>,
+    identity: Identity,
+    acts: Arc<Acts>,
+    store: Arc<Store>,
+    runs: Runs,
+    ends: Ends,
+}
+
+/// Opens everything, and refuses what cannot be served from.
+fn begin(folder: &StateFolder, config: &Config, accepts_restored: bool) -> Result<Begun> {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let identity = Identity::load(folder, clock.now())?;
+    let acts = open_acts(folder, accepts_restored, clock.now())?;
+    let store = Arc::new(restored::open(folder, accepts_restored)?);
+    accept_restored(folder, &store, accepts_restored, clock.now())?;
+    store.keep_reserve();
+    let runs = Runs::replay(&store)?;
+    overlap::delete_stray_keys(folder, runs.active().map(|state| state.launched.run))?;
+    launch::remove_strays(folder)?;
+    let ends = open_endpoints(folder, config, &identity)?;
+    Ok(Begun { clock, identity, acts, store, runs, ends })
 }
 
 /// Answers at both endpoints until `stop`, with keys that change meanwhile: `keys` is what the endpoints
 /// have, and where orders about them come.
 async fn answer(
     ends: &Ends,
-    handler: Arc<RequestHandler>,
+    (handler, afar): (Arc<RequestHandler>, Afar),
     desk: Arc<JoinDesk>,
     keys: (Used, Orders),
     stop: watch::Receiver<bool>,
@@ -152,7 +177,8 @@ async fn answer(
     };
     let served = async {
         let (members, joining) = (stopped(stop.clone()), stopped(stop));
-        tokio::join!(ends.server.serve(handler, members), ends.join_server.serve(desk, joining));
+        let afar = (tls::ALPN_ADMIN, Arc::new(afar));
+        tokio::join!(ends.server.serve(handler, afar, members), ends.join_server.serve(desk, joining));
     };
     tokio::select! {
         () = served => {}
@@ -179,6 +205,23 @@ fn chores(
     tasks.spawn(pruning::keep_pruned(folder.clone(), Arc::clone(store), runs.clone(), config.retention));
     tasks.spawn(alive::keep_noted(folder.clone(), Arc::clone(clock)));
     tasks
+}
+
+/// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any more
+/// before a person has looked.
+fn open_acts(folder: &StateFolder, accepts_restored: bool, now: Timestamp) -> Result<Arc<Acts>> {
+    let acts = Acts::open(folder)?;
+    match acts.verify(&[], |_| ()) {
+        Ok(_) => {}
+        Err(error @ Error::ActsDamaged(_)) => {
+            tracing::error!("{error}; runs go on, and every act is refused until `coordinator acts accept`");
+        }
+        Err(error) => return Err(error),
+    }
+    if accepts_restored {
+        recorded(&acts, &Who::here(), &Act::of(Verb::AcceptRestored), now, || Ok(()))?;
+    }
+    Ok(Arc::new(acts))
 }
 
 /// Goes on with a database that lacks what was here only if the operator said so.

@@ -100,6 +100,11 @@ impl StateFolder {
         self.0.join("logs").join("serve.log")
     }
 
+    /// `acts/`: the signed log of what was asked of this coordinator.
+    pub fn acts(&self) -> PathBuf {
+        self.0.join("acts")
+    }
+
     /// `blobs/`: finished files, named by SHA-256.
     pub fn blobs(&self) -> PathBuf {
         self.0.join("blobs")

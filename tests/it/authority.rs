@@ -90,7 +90,7 @@ fn another_authority_follows_while_a_run_goes_on_and_nobody_joins_anew() -> Resu
     }
     let earlier = &shown(&consortium)?["earlier"][0];
     ensure!(earlier["pin"] == rolled["pin"] && earlier["is_taken"] == true, "{earlier}");
-    ensure!(earlier["sites"] == serde_json::json!(["site-3"]), "{earlier}");
+    ensure!(earlier["members"] == serde_json::json!(["site-3"]), "{earlier}");
     ensure!(!is_signed_by_present(&consortium, 2)?);
     consortium.start_site(2, &[])?;
     until(&consortium, "the renewal of the one that was off", || is_signed_by_present(&consortium, 2))?;

@@ -5,6 +5,7 @@
 mod shape;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -277,6 +278,7 @@ impl Asked {
         for words in ["runs", "sites", "logs", "check", "config show", "invitations list"] {
             self.coordinator(words, &[])?;
         }
+        self.people()?;
         self.coordinator("prune", &["--dry-run"])?;
         self.coordinator("sites pause", &["site-1"])?;
         self.coordinator("sites resume", &["site-1"])?;
@@ -286,6 +288,38 @@ impl Asked {
         self.coordinator("authority roll", &["--yes"])?;
         self.coordinator("authority show", &[])?;
         Ok(())
+    }
+
+    /// Operators and auditors, and what a person on another machine has.
+    fn people(&mut self) -> Result<()> {
+        let invited = self.coordinator("operators invite", &["anna", "--role", "auditor"])?;
+        let (home, line) = (self.path("home"), self.path("line"));
+        std::fs::create_dir(&home)?;
+        std::fs::write(&line, invited["invitation"].as_str().context("an invitation")?)?;
+        std::fs::set_permissions(&line, std::fs::Permissions::from_mode(0o600))?;
+        self.person("coordinator enrol", &["--invitation-file", &line])?;
+        self.person("coordinator context list", &[])?;
+        self.person("coordinator context use", &["main"])?;
+        self.person("coordinator acts show", &[])?;
+        self.person("coordinator acts verify", &[])?;
+        self.person("coordinator acts head", &[])?;
+        self.coordinator("operators list", &[])?;
+        self.person("coordinator context set-address", &["main", "127.0.0.1:1"])?;
+        self.person("coordinator context remove", &["main"])?;
+        self.coordinator("operators revoke", &["anna", "--yes"])?;
+        std::fs::write(self.consortium.coordinator.state().join("acts/head"), "no head")?;
+        self.coordinator("acts accept", &["--yes"])?;
+        Ok(())
+    }
+
+    /// A command on a person's own machine.
+    fn person(&mut self, name: &str, more: &[&str]) -> Result<Value> {
+        let mut command = Command::new(&self.binaries.coordinator);
+        command.args(name.split(' ').skip(1)).args(more).arg("--json").stdin(Stdio::null());
+        command.env("XDG_CONFIG_HOME", self.path("home")).env_remove("CONSILIUM_STATE");
+        let output = command.current_dir(self.small.folder.path()).output()?;
+        ensure!(output.status.success(), "{name}: {}", String::from_utf8_lossy(&output.stderr));
+        self.take(name, &String::from_utf8_lossy(&output.stdout))
     }
 
     /// What only looks, at the site.

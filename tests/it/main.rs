@@ -20,6 +20,7 @@ mod help;
 mod json;
 mod leave;
 mod mutated;
+mod operators;
 mod overlap;
 mod reconcile;
 mod renewal;

@@ -1,7 +1,8 @@
 //! The coordinator's live connections, so that a revoked site is cut off at once.
 //!
 //! Used by `server`, which fills it, and by the coordinator's admin commands, which close and list.
-//! Invariants: at most `CONNECTIONS_MAX` in all and `CONNECTIONS_PER_CERTIFICATE_MAX` per certificate
+//! Invariants: at most `CONNECTIONS_MAX` in all and `CONNECTIONS_PER_CERTIFICATE_MAX` per certificate (of
+//! operators and auditors, who have a registry of their own: `ADMIN_CONNECTIONS_...`)
 //! (the oldest gives way: it is usually a dead one whose site came back); an entry leaves when its
 //! connection does.
 
@@ -12,7 +13,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quinn::Connection;
 
 use super::error::CloseCode;
-use crate::limits::{CONNECTIONS_MAX, CONNECTIONS_PER_CERTIFICATE_MAX};
+use crate::limits::{
+    ADMIN_CONNECTIONS_MAX, ADMIN_CONNECTIONS_PER_CERTIFICATE_MAX, CONNECTIONS_MAX,
+    CONNECTIONS_PER_CERTIFICATE_MAX,
+};
 
 /// Who is at the other end of a connection. TLS has verified the certificate; whether its holder may do
 /// what is asked is the handler's decision, on every request.
@@ -30,13 +34,36 @@ pub struct Peer {
 #[derive(Debug, Clone, Default)]
 pub struct Connections(Arc<Mutex<Registry>>);
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Registry {
     next: u64,
+    all_max: usize,
+    per_certificate_max: usize,
     live: BTreeMap<u64, (Arc<Peer>, Connection)>,
 }
 
+impl Default for Registry {
+    fn default() -> Self {
+        Self {
+            next: 0,
+            all_max: CONNECTIONS_MAX,
+            per_certificate_max: CONNECTIONS_PER_CERTIFICATE_MAX,
+            live: BTreeMap::new(),
+        }
+    }
+}
+
 impl Connections {
+    /// Those of operators and auditors, bounded apart from those of sites.
+    #[must_use]
+    pub fn of_admins() -> Self {
+        Self(Arc::new(Mutex::new(Registry {
+            all_max: ADMIN_CONNECTIONS_MAX,
+            per_certificate_max: ADMIN_CONNECTIONS_PER_CERTIFICATE_MAX,
+            ..Registry::default()
+        })))
+    }
+
     /// How many are live.
     pub fn len(&self) -> usize {
         self.lock().live.len()
@@ -77,13 +104,13 @@ impl Connections {
             .filter(|(_, (peer, _))| peer.certificate_der == certificate_der)
             .map(|(number, _)| *number)
             .collect();
-        let surplus = (same.len() + 1).saturating_sub(CONNECTIONS_PER_CERTIFICATE_MAX);
+        let surplus = (same.len() + 1).saturating_sub(registry.per_certificate_max);
         for number in same.iter().take(surplus) {
             if let Some((_, old)) = registry.live.remove(number) {
                 old.close(CloseCode::Superseded.wire(), b"");
             }
         }
-        if registry.live.len() >= CONNECTIONS_MAX {
+        if registry.live.len() >= registry.all_max {
             return None;
         }
         let number = registry.next;

@@ -11,6 +11,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, watch};
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::accept::{self, Peers};
+use super::admin::{self, AdminHandler};
 use super::connections::{Connections, Entry, Peer};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
@@ -85,6 +87,7 @@ pub trait Handler: Send + Sync + 'static {
 pub struct Server {
     endpoint: Endpoint,
     connections: Connections,
+    admins: Connections,
     keys: EndpointKeys,
 }
 
@@ -100,7 +103,7 @@ impl Server {
         keys: EndpointKeys,
     ) -> Result<Self, NetError> {
         let endpoint = endpoint::bind_server(address, tls, &keys)?;
-        Ok(Self { endpoint, connections: Connections::default(), keys })
+        Ok(Self { endpoint, connections: Connections::default(), admins: Connections::of_admins(), keys })
     }
 
     /// The address that was bound, with its real port.
@@ -116,6 +119,11 @@ impl Server {
         self.connections.clone()
     }
 
+    /// The registry of operators' and auditors' live connections.
+    pub fn admins(&self) -> Connections {
+        self.admins.clone()
+    }
+
     /// Uses another certificate for new connections; live ones keep theirs.
     ///
     /// # Errors
@@ -127,27 +135,46 @@ impl Server {
 
     /// Serves until `shutdown` resolves; then lets requests in progress finish for a moment, tells every
     /// site, and returns.
-    pub async fn serve<H: Handler>(&self, handler: Arc<H>, shutdown: impl Future<Output = ()> + Send) {
+    ///
+    /// Who came with the protocol `admin_alpn` is served by `admin`, and by nothing else.
+    pub async fn serve<H: Handler, A: AdminHandler>(
+        &self,
+        handler: Arc<H>,
+        (admin_alpn, admin): (&'static [u8], Arc<A>),
+        shutdown: impl Future<Output = ()> + Send,
+    ) {
         let payloads = Arc::new(Semaphore::new(PAYLOADS_IN_FLIGHT_MAX));
         accept::accept_until(&self.endpoint, Peers::Members, shutdown, |connection, stopping| {
-            let (handler, payloads) = (handler.clone(), payloads.clone());
-            serve_connection(connection, stopping, self.connections.clone(), handler, payloads)
+            let (handler, payloads, admin) = (handler.clone(), payloads.clone(), admin.clone());
+            let (connections, admins) = (self.connections.clone(), self.admins.clone());
+            async move {
+                let Some(certificate_der) = leaf_certificate(&connection) else {
+                    return connection.close(CloseCode::NotAuthorised.wire(), b"");
+                };
+                if protocol(&connection).as_deref() == Some(admin_alpn) {
+                    return admin::serve(connection, certificate_der, stopping, admins, admin).await;
+                }
+                let entry = connections.enter(&connection, certificate_der);
+                serve_connection(connection, stopping, entry, handler, payloads).await;
+            }
         })
         .await;
     }
 }
 
+/// What was negotiated.
+fn protocol(connection: &Connection) -> Option<Vec<u8>> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
+}
+
 async fn serve_connection<H: Handler>(
     connection: Connection,
     mut stopping: watch::Receiver<bool>,
-    connections: Connections,
+    entry: Option<Entry>,
     handler: Arc<H>,
     payloads: Arc<Semaphore>,
 ) {
-    let Some(certificate_der) = leaf_certificate(&connection) else {
-        return connection.close(CloseCode::NotAuthorised.wire(), b"");
-    };
-    let Some(entry) = connections.enter(&connection, certificate_der) else {
+    let Some(entry) = entry else {
         return connection.close(CloseCode::TooMany.wire(), b"");
     };
     if let Err(code) =

@@ -20,6 +20,7 @@ use certs::{CertificateAuthority, IdentityKey, RequestedKey, SerialNumber, TlsId
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::admin::{self, AdminHandler};
 use super::client::{Client, ClientConnection};
 use super::server::{Handler, Received, Reply, Server};
 use super::{CloseCode, Connections, EndpointKeys, NetError, Peer};
@@ -79,6 +80,17 @@ struct Echo {
     refuse_everyone: Option<CloseCode>,
 }
 
+/// Lets no operator in.
+struct NoAdmins;
+
+impl AdminHandler for NoAdmins {
+    async fn admit(&self, _peer: &Peer) -> Result<(), CloseCode> {
+        Err(CloseCode::NotAuthorised)
+    }
+
+    async fn converse(&self, _peer: &Peer, _reader: admin::Reader, _writer: admin::Writer) {}
+}
+
 impl Handler for Echo {
     async fn admit(&self, _peer: &Peer) -> Result<(), CloseCode> {
         self.admitted.fetch_add(1, Ordering::SeqCst);
@@ -133,7 +145,8 @@ impl Running {
             let handler = handler.clone();
             async move {
                 let shutdown = async move { drop(stopped.await) };
-                server.serve(handler, shutdown).await;
+                let nobody = (tls::ALPN_ADMIN, Arc::new(NoAdmins));
+                server.serve(handler, nobody, shutdown).await;
             }
         });
         Self { address, connections, handler, stop, task }

@@ -32,6 +32,12 @@ pub fn forbid_core_files() -> io::Result<()> {
     Ok(set_dumpable_behavior(DumpableBehavior::NotDumpable)?)
 }
 
+/// The number of the user whose process this is.
+#[must_use]
+pub fn user() -> u32 {
+    rustix::process::geteuid().as_raw()
+}
+
 #[cfg(test)]
 mod tests {
     use rustix::process::{dumpable_behavior, getrlimit};

@@ -1,6 +1,7 @@
-//! The asking side of the admin socket. Used by the short-lived subcommands of `cli`; it blocks. Invariant: a
-//! coordinator that is not there is [`Error::NotRunning`], one that stands still [`Error::NotAnswering`];
-//! there is no wait without end.
+//! The asking side: of the admin socket on the coordinator's machine, or from afar (`remote`). Used by the
+//! short-lived subcommands of `cli`; it blocks. Invariants: a coordinator that is not there is
+//! [`Error::NotRunning`] or [`Error::NotReached`], one that stands still [`Error::NotAnswering`]; there is no
+//! wait without end; who was sent to a context never gets an answer from a state folder here.
 
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -9,17 +10,46 @@ use std::time::Duration;
 use common::limits::{LOCAL_MESSAGE_BYTES_MAX, ROUNDS_MAX};
 
 use super::message::{Answer, Command};
+use super::remote::{Context, RemoteLines};
 use super::report::{RoundReport, RunReport};
 use crate::error::{Error, Result};
 use crate::limits::ANSWER_WAIT_MS_MAX;
 use crate::state_folder::StateFolder;
 
+/// Where the coordinator is.
+#[derive(Debug)]
+pub enum Door {
+    /// On this machine, with this state folder.
+    Here(StateFolder),
+    /// Somewhere else.
+    There(Box<Context>),
+}
+
+impl Door {
+    /// The state folder, for what is done with its files.
+    ///
+    /// # Errors
+    /// The coordinator is somewhere else.
+    pub fn here(&self) -> Result<&StateFolder> {
+        match self {
+            Self::Here(folder) => Ok(folder),
+            Self::There(context) => Err(Error::Argument {
+                message: format!(
+                    "this needs files of the coordinator's machine, and the context {} is from afar",
+                    context.name
+                ),
+                hint: "do it on that machine, or name a state folder of this one with --state".into(),
+            }),
+        }
+    }
+}
+
 /// Asks the running coordinator one thing.
 ///
 /// # Errors
 /// No coordinator is running, it does not answer, or it could not do what was asked.
-pub fn ask(folder: &StateFolder, command: &Command) -> Result<Answer> {
-    let mut lines = Lines::open(folder, command)?;
+pub fn ask(door: &Door, command: &Command) -> Result<Answer> {
+    let mut lines = Lines::open(door, command)?;
     loop {
         match lines.next()? {
             Some(Answer::Working) => {}
@@ -33,8 +63,8 @@ pub fn ask(folder: &StateFolder, command: &Command) -> Result<Answer> {
 ///
 /// # Errors
 /// As [`ask`].
-pub fn status(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
-    let mut lines = Lines::open(folder, &Command::Status { run: run.map(str::to_owned) })?;
+pub fn status(door: &Door, run: Option<&str>) -> Result<RunReport> {
+    let mut lines = Lines::open(door, &Command::Status { run: run.map(str::to_owned) })?;
     lines.report(&mut Vec::new())?.ok_or_else(|| lines.gone())
 }
 
@@ -43,12 +73,8 @@ pub fn status(folder: &StateFolder, run: Option<&str>) -> Result<RunReport> {
 /// # Errors
 /// What `show` says, no coordinator is running, it went away before the run was over, or it knows no such
 /// run.
-pub fn watch(
-    folder: &StateFolder,
-    run: &str,
-    mut show: impl FnMut(&RunReport) -> Result<()>,
-) -> Result<RunReport> {
-    let mut lines = Lines::open(folder, &Command::Watch { run: run.to_owned() })?;
+pub fn watch(door: &Door, run: &str, mut show: impl FnMut(&RunReport) -> Result<()>) -> Result<RunReport> {
+    let mut lines = Lines::open(door, &Command::Watch { run: run.to_owned() })?;
     let (mut history, mut last) = (Vec::new(), None);
     while let Some(report) = lines.report(&mut history)? {
         show(&report)?;
@@ -63,42 +89,54 @@ pub fn watch(
 
 /// What the coordinator answers, line by line.
 struct Lines<'a> {
-    folder: &'a StateFolder,
-    reader: BufReader<UnixStream>,
+    door: &'a Door,
+    source: Source<'a>,
+}
+
+enum Source<'a> {
+    Socket(BufReader<UnixStream>),
+    Remote(Box<RemoteLines<'a>>),
 }
 
 impl<'a> Lines<'a> {
-    fn open(folder: &'a StateFolder, command: &Command) -> Result<Self> {
-        let path = folder.socket();
-        let not_running = |_| Error::NotRunning(folder.path().to_path_buf());
-        let (_folder, short) = folder.short_socket()?;
-        let mut stream = UnixStream::connect(short).map_err(not_running)?;
-        let wait = Some(Duration::from_millis(ANSWER_WAIT_MS_MAX));
-        let bounded = stream.set_read_timeout(wait).and_then(|()| stream.set_write_timeout(wait));
-        bounded.map_err(Error::io("open", &path))?;
+    fn open(door: &'a Door, command: &Command) -> Result<Self> {
         let mut line = serde_json::to_vec(command).map_err(|error| Error::Internal(error.to_string()))?;
         line.push(b'\n');
-        stream.write_all(&line).map_err(Error::io("write to", &path))?;
-        Ok(Self { folder, reader: BufReader::new(stream) })
+        let source = match door {
+            Door::Here(folder) => Source::Socket(open_socket(folder, &line)?),
+            Door::There(context) => Source::Remote(Box::new(RemoteLines::open(context, &line)?)),
+        };
+        Ok(Self { door, source })
     }
 
     fn gone(&self) -> Error {
-        Error::NotRunning(self.folder.path().to_path_buf())
+        match self.door {
+            Door::Here(folder) => Error::NotRunning(folder.path().to_path_buf()),
+            Door::There(context) => context.not_reached("the connection ended".into()),
+        }
     }
 
     fn next(&mut self) -> Result<Option<Answer>> {
-        let mut line = Vec::new();
-        let read = (&mut self.reader).take(LOCAL_MESSAGE_BYTES_MAX as u64).read_until(b'\n', &mut line);
-        match read {
-            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => {
-                return Err(Error::NotAnswering(self.folder.path().to_path_buf()));
+        let line = match &mut self.source {
+            Source::Remote(lines) => lines.next()?,
+            Source::Socket(reader) => {
+                let mut line = Vec::new();
+                let read = reader.take(LOCAL_MESSAGE_BYTES_MAX as u64).read_until(b'\n', &mut line);
+                match (read, self.door) {
+                    (Err(error), Door::Here(folder))
+                        if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) =>
+                    {
+                        return Err(Error::NotAnswering(folder.path().to_path_buf()));
+                    }
+                    (Err(error), _) if error.kind() == ErrorKind::ConnectionReset => return Err(self.gone()),
+                    (Err(error), _) => return Err(Error::Internal(format!("admin socket: {error}"))),
+                    // It was killed in the middle of a line.
+                    (Ok(_), _) if line.last() != Some(&b'\n') => None,
+                    (Ok(_), _) => Some(line),
+                }
             }
-            Err(error) if error.kind() == ErrorKind::ConnectionReset => return Err(self.gone()),
-            Err(error) => return Err(Error::Internal(format!("admin socket: {error}"))),
-            // It was killed in the middle of a line.
-            Ok(_) if line.last() != Some(&b'\n') => return Ok(None),
-            Ok(_) => {}
-        }
+        };
+        let Some(line) = line else { return Ok(None) };
         match serde_json::from_slice(&line) {
             Ok(Answer::Failed { message, hint, user }) => Err(Error::Remote { message, hint, user }),
             Ok(answer) => Ok(Some(answer)),
@@ -124,4 +162,16 @@ impl<'a> Lines<'a> {
         }
         Ok(Some(RunReport { history: history.clone(), ..*report }))
     }
+}
+
+fn open_socket(folder: &StateFolder, line: &[u8]) -> Result<BufReader<UnixStream>> {
+    let path = folder.socket();
+    let not_running = |_| Error::NotRunning(folder.path().to_path_buf());
+    let (_folder, short) = folder.short_socket()?;
+    let mut stream = UnixStream::connect(short).map_err(not_running)?;
+    let wait = Some(Duration::from_millis(ANSWER_WAIT_MS_MAX));
+    let bounded = stream.set_read_timeout(wait).and_then(|()| stream.set_write_timeout(wait));
+    bounded.map_err(Error::io("open", &path))?;
+    stream.write_all(line).map_err(Error::io("write to", &path))?;
+    Ok(BufReader::new(stream))
 }

@@ -1,14 +1,17 @@
-//! What is said on the admin socket: one JSON line per request, one or more JSON lines per answer. Used by
-//! `client`, which asks, by `server`, which answers, and by the subcommands of `cli`. Invariant: unknown
-//! fields and commands are refused.
+//! What is said on the admin socket, and from afar: one JSON line per request, one or more JSON lines per
+//! answer. Used by `client`, which asks, by `server` and `books`, which answer, and by the subcommands of
+//! `cli`. Invariants: unknown fields and commands are refused; who may ask what stands in `rules`.
 
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::consortium::SiteFacts;
+use super::consortium::{Head, SiteFacts};
+use super::holders::HolderFacts;
+use super::listed::{Arrivals, InvitationFacts, RosterFacts, RunRow};
 use super::report::{RoundReport, RunReport};
 use crate::error::Error;
+use crate::report::Report;
 
 /// What can be asked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,6 +21,30 @@ pub enum Command {
     Launch {
         /// Absolute path of the run file.
         run_file: PathBuf,
+    },
+    /// Start a run as this text of a run file says; its paths are the coordinator's.
+    LaunchText {
+        /// The run file.
+        text: String,
+    },
+    /// All runs.
+    Runs,
+    /// Who takes part in a run, with the code to compare.
+    Roster {
+        /// Its id or a prefix.
+        run: Option<String>,
+    },
+    /// The report of a run.
+    Report {
+        /// Its id or a prefix.
+        run: Option<String>,
+        /// Whether sample questions, which are text of the held-out set, are left out.
+        without_samples: bool,
+    },
+    /// What arrived from a site.
+    Ledger {
+        /// Its name.
+        site: String,
     },
     /// One run, or the newest.
     Status {
@@ -52,6 +79,52 @@ pub enum Command {
         /// Its id or a prefix.
         run: String,
     },
+    /// Let a hospital in.
+    Invite {
+        /// Its name.
+        site: String,
+        /// How long the invitation works.
+        ttl_ms: u64,
+        /// Whether one that has joined may come again.
+        readmit: bool,
+    },
+    /// All invitations.
+    Invitations,
+    /// Take back those of a site that nobody used yet.
+    Withdraw {
+        /// Its name.
+        site: String,
+    },
+    /// Take a site's ledger in place of the one before.
+    AcceptLedger {
+        /// Its name.
+        site: String,
+        /// The one that was shown.
+        found: Head,
+    },
+    /// All operators and auditors.
+    Operators,
+    /// Let an operator or an auditor in.
+    InviteOperator {
+        /// The person's name.
+        name: String,
+        /// `operator` or `auditor`.
+        role: String,
+        /// How long the invitation works.
+        ttl_ms: u64,
+    },
+    /// Shut one out.
+    RevokeOperator {
+        /// The person's name.
+        name: String,
+    },
+    /// Some lines of the log of acts.
+    Acts {
+        /// The number of the first one.
+        from: u64,
+    },
+    /// The signed head of that log.
+    ActsHead,
     /// Shut a site out.
     Revoke {
         /// Its name.
@@ -130,7 +203,70 @@ pub enum Answer {
         /// By name.
         sites: Vec<SiteFacts>,
     },
-    /// To `Stop` and `Revoke`.
+    /// To `Runs`.
+    Runs {
+        /// Oldest first.
+        runs: Vec<RunRow>,
+    },
+    /// To `Roster`.
+    Roster {
+        /// The roster.
+        roster: RosterFacts,
+    },
+    /// To `Report`.
+    Report {
+        /// The report.
+        report: Box<Report>,
+        /// Why something that is kept beside the journal is not in it.
+        note: Option<String>,
+    },
+    /// To `Ledger`.
+    Ledger {
+        /// Sums.
+        arrivals: Arrivals,
+    },
+    /// To `Invite` and `InviteOperator`.
+    Invited {
+        /// The line, which is a secret.
+        invitation: String,
+        /// Until when it works (RFC 3339, UTC).
+        expires: String,
+        /// Whether somebody comes again.
+        readmission: bool,
+    },
+    /// To `Invitations`.
+    Invitations {
+        /// By site and age.
+        invitations: Vec<InvitationFacts>,
+    },
+    /// To `Withdraw`.
+    Withdrawn {
+        /// How many.
+        count: usize,
+    },
+    /// To `AcceptLedger`.
+    Accepted {
+        /// The one that holds now.
+        accepted: Head,
+        /// The one before.
+        before: Option<Head>,
+    },
+    /// To `Operators`.
+    Operators {
+        /// By name.
+        operators: Vec<HolderFacts>,
+    },
+    /// To `Acts`.
+    Acts {
+        /// As they stand in the log.
+        lines: Vec<String>,
+    },
+    /// To `ActsHead`.
+    ActsHead {
+        /// A signed note.
+        note: String,
+    },
+    /// To `Stop`, `Revoke` and `RevokeOperator`.
     Done,
     /// To `Authority`.
     Authority {

@@ -20,6 +20,11 @@ impl Admin {
         self.start(prepared).await
     }
 
+    pub(super) async fn launch_text(&self, text: &str) -> Result<Answer> {
+        let prepared = launch::from_text(self.desk(), text).await?;
+        self.start(prepared).await
+    }
+
     pub(super) async fn resume(&self, run: &str, model: Option<PathBuf>) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;
         let prepared = launch::resumed(self.desk(), &state, model).await?;

@@ -1,7 +1,7 @@
-//! The answering side of the admin socket: one task per connection. Called by `server` when `serve` starts;
-//! `runs` and `sites` do what is asked.
-//! Invariants: a command is one bounded line, read within a bounded time, and checked against the same rules
-//! as any other input.
+//! The answering side of the admin socket, and of `afar`: one task per command. Called by `server` when `serve`
+//! starts; `runs`, `sites` and `books` do what is asked.
+//! Invariants: a command is one bounded line, read within a bounded time; `rules` says who may ask it, and what
+//! changes anything is in the log of acts before it is done.
 
 use std::fs;
 use std::io;
@@ -13,12 +13,15 @@ use certs::ReceiptSigningKey;
 use common::clock::Clock;
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::net::Connections;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::unix::WriteHalf;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
+use super::books::Books;
+use super::holders;
 use super::message::{Answer, Command};
 use super::report::{self, RunReport};
+use super::rules::{self, Kind};
+use crate::acts::{Act, Acts, Draft, Quota, Step, Who, recorded_async};
 use crate::blocking::blocking;
 use crate::enrolment::keeper::KeeperHandle;
 use crate::error::{Error, Result};
@@ -28,8 +31,8 @@ use crate::execution::performer::Performer;
 use crate::execution::presence::Presence;
 use crate::execution::runs::Runs;
 use crate::limits::{
-    ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX, WATCH_PACE_MS_MIN,
-    WATCH_WAIT_MS_MAX,
+    ACCEPT_WAIT_MS_MIN, ANSWER_WRITE_MS_MAX, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX,
+    WATCH_PACE_MS_MIN, WATCH_WAIT_MS_MAX,
 };
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
@@ -59,6 +62,12 @@ pub struct Admin {
     pub receipts: Arc<ReceiptSigningKey>,
     /// Who keeps the authority's key.
     pub keys: KeeperHandle,
+    /// Live connections of operators and auditors, cut when one is revoked.
+    pub admins: Connections,
+    /// Who asked for what.
+    pub acts: Arc<Acts>,
+    /// How much each of them has asked for today.
+    pub quota: Quota,
 }
 
 /// Opens the socket, closed to everybody else from its first moment.
@@ -84,7 +93,7 @@ impl Admin {
             tokio::select! {
                 accepted = listener.accept() => match accepted {
                     Ok((stream, _)) if tasks.len() < OPERATORS_MAX => {
-                        tasks.spawn(Arc::clone(&self).converse(stream));
+                        tasks.spawn(Arc::clone(&self).converse_here(stream));
                     }
                     Ok(_) => tracing::warn!("too many operators at once"),
                     Err(error) => {
@@ -97,8 +106,20 @@ impl Admin {
         }
     }
 
-    async fn converse(self: Arc<Self>, mut stream: UnixStream) {
+    async fn converse_here(self: Arc<Self>, mut stream: UnixStream) {
+        // Who may open the socket owns the folder; the number is for the log.
+        let Ok(credentials) = stream.peer_cred() else { return };
         let (reader, mut writer) = stream.split();
+        self.converse(Who::Local { uid: credentials.uid() }, reader, &mut writer).await;
+    }
+
+    /// Reads a command of `who` and answers it.
+    pub(super) async fn converse(
+        &self,
+        who: Who,
+        reader: impl AsyncRead + Unpin + Send,
+        writer: &mut Writer<'_>,
+    ) {
         let mut line = Vec::new();
         let mut reader = BufReader::new(reader.take(LOCAL_MESSAGE_BYTES_MAX as u64));
         let read = tokio::time::timeout(
@@ -109,22 +130,51 @@ impl Admin {
         if !matches!(read, Ok(Ok(length)) if length > 0) {
             return;
         }
-        // A caller that went away needs no answer.
-        let _ = match serde_json::from_slice(&line) {
-            Ok(Command::Watch { run }) => self.watch(&run, &mut writer).await,
-            Ok(Command::Status { run }) => self.status(run.as_deref(), &mut writer).await,
-            Ok(command) => self.work(command, &mut writer).await,
+        let command = match serde_json::from_slice(&line) {
+            Ok(command) => command,
             Err(error) => {
                 let error = Error::Internal(format!("unreadable command: {error}"));
-                write(&mut writer, &Answer::from(&error)).await
+                let _ = write(writer, &Answer::from(&error)).await;
+                return;
             }
         };
+        // A caller that went away needs no answer.
+        let _ = match (self.decide(&who, &command).await, command) {
+            (Err(error), _) => write(writer, &Answer::from(&error)).await,
+            (Ok(()), Command::Watch { run }) => self.watch(&run, writer).await,
+            (Ok(()), Command::Status { run }) => self.status(run.as_deref(), writer).await,
+            (Ok(()), command) => self.work(who, command, writer).await,
+        };
+    }
+
+    /// Whether `who` may ask this; a refusal is written down where the command would have changed something.
+    async fn decide(&self, who: &Who, command: &Command) -> Result<()> {
+        let (may, verb, typed) = Kind::of(command).rule();
+        if may.allows(who.by()) {
+            return Ok(());
+        }
+        if verb.is_some()
+            && let Some(act) = self.act(command).await?
+        {
+            let now = self.clock.now();
+            self.quota.take(who, 1, now)?;
+            let (acts, who) = (Arc::clone(&self.acts), who.clone());
+            blocking(move || acts.note(&Draft { who: &who, act: &act, step: Step::Refused, of: None }, now))
+                .await?;
+        }
+        tracing::warn!(who = who.name(), by = ?who.by(), command = typed, "refused: not for this role");
+        Err(rules::refusal(command, who.by()))
+    }
+
+    async fn act(&self, command: &Command) -> Result<Option<Act>> {
+        let (command, runs) = (command.clone(), self.runs.clone());
+        blocking(move || Ok(rules::act(&command, Some(&runs)))).await
     }
 
     /// Answers a command; says now and then that it is at work, so that the asker knows a living coordinator
     /// from one that stands still.
-    async fn work(&self, command: Command, writer: &mut Writer<'_>) -> io::Result<()> {
-        let mut answer = std::pin::pin!(self.answer(command));
+    async fn work(&self, who: Who, command: Command, writer: &mut Writer<'_>) -> io::Result<()> {
+        let mut answer = std::pin::pin!(self.recorded(who, command));
         loop {
             match tokio::time::timeout(Duration::from_millis(WATCH_WAIT_MS_MAX), &mut answer).await {
                 Ok(answer) => {
@@ -138,9 +188,22 @@ impl Admin {
         }
     }
 
+    /// Answers; of what changes anything only between its two lines in the log of acts.
+    async fn recorded(&self, who: Who, command: Command) -> Result<Answer> {
+        let Some(act) = self.act(&command).await? else { return self.answer(command).await };
+        let now = self.clock.now();
+        self.quota.take(&who, 2, now)?;
+        let made = |answer: &Answer| match answer {
+            Answer::Launched { run, .. } => run.parse().ok(),
+            _ => None,
+        };
+        recorded_async(&self.acts, (who, act), now, self.answer(command), made).await
+    }
+
     async fn answer(&self, command: Command) -> Result<Answer> {
         match command {
             Command::Launch { run_file } => self.launch(&run_file).await,
+            Command::LaunchText { text } => self.launch_text(&text).await,
             Command::Resume { run, model } => self.resume(&run, model).await,
             Command::Evaluate { run, model, test } => self.evaluate(&run, model, test).await,
             Command::Sites => self.sites().await,
@@ -148,10 +211,29 @@ impl Admin {
             Command::Revoke { site } => self.revoke(&site).await,
             Command::Authority { change } => self.authority(change).await,
             Command::Change { site, change } => self.change(&site, change).await,
+            Command::RevokeOperator { name } => {
+                let answer = self.books(Command::RevokeOperator { name: name.clone() }).await?;
+                let closed = name.parse().map_or(0, |name| holders::close_all(&self.admins, &name, None));
+                tracing::warn!(name, closed, "operator or auditor revoked");
+                Ok(answer)
+            }
             Command::Status { .. } | Command::Watch { .. } => {
                 Err(Error::Internal("reports are answered elsewhere".into()))
             }
+            command => self.books(command).await,
         }
+    }
+
+    /// What the state folder answers.
+    async fn books(&self, command: Command) -> Result<Answer> {
+        let (folder, store, acts) =
+            (Arc::clone(&self.folder), Arc::clone(&self.store), Arc::clone(&self.acts));
+        let (runs, now) = (self.runs.clone(), self.clock.now());
+        blocking(move || {
+            let books = Books { folder: &folder, store: &store, acts: &acts, runs: Some(&runs), now };
+            books.answer(&command)?.ok_or_else(|| Error::Internal("nobody answers this command".into()))
+        })
+        .await
     }
 
     async fn status(&self, run: Option<&str>, writer: &mut Writer<'_>) -> io::Result<()> {
@@ -205,10 +287,23 @@ impl Admin {
     }
 }
 
-type Writer<'a> = WriteHalf<'a>;
+/// Where an answer goes.
+pub(super) type Writer<'a> = dyn AsyncWrite + Unpin + Send + 'a;
 
 async fn write(writer: &mut Writer<'_>, answer: &Answer) -> io::Result<()> {
     let mut line = serde_json::to_vec(answer)?;
+    if line.len() >= LOCAL_MESSAGE_BYTES_MAX {
+        line = serde_json::to_vec(&Answer::Failed {
+            message: "the answer is too long to be sent".into(),
+            hint: Some("ask on the coordinator's machine".into()),
+            user: true,
+        })?;
+    }
     line.push(b'\n');
-    writer.write_all(&line).await
+    let written = async {
+        writer.write_all(&line).await?;
+        writer.flush().await
+    };
+    // Who does not read keeps nobody here.
+    tokio::time::timeout(Duration::from_millis(ANSWER_WRITE_MS_MAX), written).await?
 }

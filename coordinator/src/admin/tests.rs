@@ -8,9 +8,10 @@ use common::id::{Digest, Round, SiteId};
 use common::limits::{LOCAL_MESSAGE_BYTES_MAX, SITES_MAX};
 use common::net::Connections;
 
-use super::client;
+use super::client::{self, Door};
 use super::message::{Answer, Command};
 use super::server::{Admin, listen};
+use crate::acts::{Acts, Quota};
 use crate::evaluate::tests::scripted;
 use crate::execution::driver::{Driver, World};
 use crate::execution::performer::Performer;
@@ -62,6 +63,8 @@ async fn a_hundred_sites_in_round_601_are_shown() {
     for path in [folder.ca(), folder.spool(), folder.blobs()] {
         std::fs::create_dir_all(path).unwrap();
     }
+    crate::state_folder::identity::Identity::create(&folder, "test", Timestamp(0)).unwrap();
+    let acts = Arc::new(Acts::open(&folder).unwrap());
     let store = Arc::new(Store::open(&folder.database()).unwrap());
     let runs = Runs::replay(&store).unwrap();
     let state = crowded();
@@ -94,17 +97,21 @@ async fn a_hundred_sites_in_round_601_are_shown() {
         evaluator,
         receipts: Arc::new(certs::ReceiptSigningKey::generate().unwrap()),
         keys: crate::enrolment::keeper::channel().0,
+        admins: Connections::of_admins(),
+        acts,
+        quota: Quota::default(),
     });
     let serving = tokio::spawn(admin.serve(listen(&folder).unwrap()));
+    let door = Door::Here(folder);
     let asked = tokio::task::spawn_blocking(move || {
-        let shown = client::status(&folder, None).unwrap();
+        let shown = client::status(&door, None).unwrap();
         let mut watched = 0;
-        client::watch(&folder, &run, |_| {
+        client::watch(&door, &run, |_| {
             watched += 1;
             Ok(())
         })
         .unwrap();
-        let Answer::Sites { sites } = client::ask(&folder, &Command::Sites).unwrap() else {
+        let Answer::Sites { sites } = client::ask(&door, &Command::Sites).unwrap() else {
             panic!("something else")
         };
         (shown, watched, sites)

@@ -10,10 +10,12 @@ use cli::duration::milliseconds;
 use common::clock::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 
-use super::output;
-use crate::admin::client;
+use super::{offline, output};
+use crate::acts::{Acts, Who, recorded};
+use crate::admin::client::{self, Door};
 use crate::admin::message::{Answer, AuthorityChange, Command};
 use crate::admin::report::rfc3339;
+use crate::admin::rules;
 use crate::enrolment::keeper::{self, Done, Order};
 use crate::error::{Error, Result};
 use crate::limits::AUTHORITY_OVERLAP_MS_MAX;
@@ -24,7 +26,7 @@ use crate::store::Store;
 const MANUAL: &str = "\
 The consortium's authority is the key that says who is a member. It lives for
 ten years. `show` says its pin, until when it holds, and whose certificate an
-earlier authority signed.
+earlier authority signed: sites, operators and auditors.
 
 Examples:
   coordinator authority show
@@ -39,7 +41,8 @@ their certificates: no site joins anew, and a run goes on. A site that is off
 does so when it is back, as long as its certificate is taken: for the overlap,
 after which it needs `coordinator invite SITE --readmit`.
 
-Open invitations are void: make others. Tell the officers the new pin by
+Open invitations are void: make others. Operators and auditors are invited again
+under their names before the overlap ends. Tell the officers the new pin by
 another way than this program; their agents log it, too. Works while `serve`
 runs and while it does not. Cannot be undone; at a terminal it asks first.
 
@@ -50,7 +53,8 @@ const RETIRE_MANUAL: &str = "\
 Take nothing any more that an earlier authority signed, before the overlap is
 over: when its key may be in other hands. Sites whose certificate an earlier one
 signed are out until they have another: `coordinator authority show` names
-them, `coordinator invite SITE --readmit` lets them in again. Works while
+them, `coordinator invite SITE --readmit` lets them in again; operators and
+auditors are invited again under their names. Works while
 `serve` runs and while it does not. Cannot be undone; at a terminal it asks
 first.
 
@@ -111,10 +115,11 @@ fn show(folder: &StateFolder, json: bool) -> Result<()> {
     let expires = Timestamp::from(present.not_after());
     // By the identifier of the key that signed them.
     let mut by_signer: BTreeMap<Vec<u8>, Vec<String>> = BTreeMap::new();
-    for (site, der) in store.living_certificates()? {
-        let sites = by_signer.entry(PeerCertificate::from_der(&der)?.authority).or_default();
-        if sites.last() != Some(&site.to_string()) {
-            sites.push(site.to_string());
+    let people = store.holders()?.into_iter().filter_map(|row| Some((row.name, row.certificate_der?)));
+    for (name, der) in store.living_certificates()?.into_iter().chain(people) {
+        let names = by_signer.entry(PeerCertificate::from_der(&der)?.authority).or_default();
+        if names.last() != Some(&name.to_string()) {
+            names.push(name.to_string());
         }
     }
     let mut earlier = Vec::new();
@@ -124,7 +129,7 @@ fn show(folder: &StateFolder, json: bool) -> Result<()> {
             "followed": rfc3339(Timestamp(before.followed_ms)),
             "taken_until": rfc3339(Timestamp(before.taken_until_ms)),
             "is_taken": before.is_taken(now),
-            "sites": by_signer.remove(&before.key_identifier()?).unwrap_or_default(),
+            "members": by_signer.remove(&before.key_identifier()?).unwrap_or_default(),
         }));
     }
     let document = json!({
@@ -142,7 +147,7 @@ fn show(folder: &StateFolder, json: bool) -> Result<()> {
             println!("followed      {}", text("followed"));
             println!("taken until   {}", text("taken_until"));
             let names: Vec<&str> =
-                before["sites"].as_array().into_iter().flatten().filter_map(|site| site.as_str()).collect();
+                before["members"].as_array().into_iter().flatten().filter_map(|name| name.as_str()).collect();
             let names = if names.is_empty() { "none".to_owned() } else { names.join(", ") };
             println!("still signed by it: {names}");
         }
@@ -189,15 +194,21 @@ fn retire(folder: &StateFolder, yes: Yes, json: bool) -> Result<()> {
 
 /// Gives it to the running `serve`, or carries it out here. Not a second time where `serve` dies over it.
 fn order(folder: &StateFolder, change: AuthorityChange, order: Order) -> Result<Done> {
+    let command = Command::Authority { change };
     match folder.lock() {
         // No `serve` starts meanwhile.
-        Ok(_lock) => keeper::change(folder, &Store::open(&folder.database())?, order, SystemClock.now()),
-        Err(Error::AlreadyRunning(_)) => match client::ask(folder, &Command::Authority { change })? {
+        Ok(_lock) => {
+            let (store, acts, now) =
+                (Store::open(&folder.database())?, Acts::open(folder)?, SystemClock.now());
+            let act = rules::act(&command, None).ok_or_else(offline::unexpected)?;
+            recorded(&acts, &Who::here(), &act, now, || keeper::change(folder, &store, order, now))
+        }
+        Err(Error::AlreadyRunning(_)) => match client::ask(&Door::Here(folder.clone()), &command)? {
             Answer::Authority { pin, taken_until_ms, ended } => {
-                let pin = pin.parse().map_err(|_| Error::Internal("unexpected answer".into()))?;
+                let pin = pin.parse().map_err(|_| offline::unexpected())?;
                 Ok(Done { pin, taken_until: taken_until_ms.map(Timestamp), ended })
             }
-            _ => Err(Error::Internal("unexpected answer".into())),
+            _ => Err(offline::unexpected()),
         },
         Err(error) => Err(error),
     }

@@ -14,7 +14,7 @@ use sandbox::{FileRules, Lock};
 use serde_json::json;
 
 use super::{offline, output};
-use crate::admin::client;
+use crate::admin::client::{self, Door};
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
 use crate::execution::pruning;
@@ -81,7 +81,10 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     if let Some(warning) = &disk_warning {
         eprintln!("warning: {warning}");
     }
-    let running = !matches!(client::ask(&folder, &Command::Status { run: None }), Err(Error::NotRunning(_)));
+    let running = !matches!(
+        client::ask(&Door::Here(folder.clone()), &Command::Status { run: None }),
+        Err(Error::NotRunning(_))
+    );
     if running {
         sayer.say("serve", "running")?;
     } else {

@@ -6,9 +6,9 @@ use std::path::PathBuf;
 use serde_json::json;
 
 use super::{follow, output};
+use crate::admin::client::Door;
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 Measure the final model of a run on its test set, where that was not possible
@@ -41,13 +41,13 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     let command = Command::Evaluate {
         run: arguments.run.clone(),
-        model: follow::absolute(arguments.model.as_deref(), "model folder")?,
-        test: follow::absolute(arguments.test.as_deref(), "test file")?,
+        model: follow::absolute(door, arguments.model.as_deref(), "model folder")?,
+        test: follow::absolute(door, arguments.test.as_deref(), "test file")?,
     };
-    let last = follow::to_the_end(folder, &follow::start(folder, &command)?.0)?;
+    let last = follow::to_the_end(door, &follow::start(door, &command)?.0)?;
     if last.test.federated.is_some() {
         return output::tell(arguments.json, &json!({ "run": last.run, "test": last.test }), || {});
     }

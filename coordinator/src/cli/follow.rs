@@ -11,14 +11,13 @@ use common::progress::{COLUMNS, wrapped};
 use serde_json::json;
 
 use super::{output, status};
-use crate::admin::client;
+use crate::admin::client::{self, Door};
 use crate::admin::message::{Answer, Command};
 use crate::admin::report::RunReport;
 use crate::admin::report::sites::SiteReport;
 use crate::error::{Error, Result};
 use crate::limits::{WATCH_GONE_MS_MAX, WATCH_RETRY_MS_MIN};
 use crate::progress::{Measured, Progress, SiteView, Stream, View};
-use crate::state_folder::StateFolder;
 
 /// What is shown of a run that starts.
 pub(super) struct Shown {
@@ -32,19 +31,19 @@ pub(super) struct Shown {
 ///
 /// # Errors
 /// It cannot be started; followed, it failed.
-pub(super) fn started(folder: &StateFolder, command: &Command, shown: &Shown) -> Result<()> {
-    let (run, notes) = start(folder, command)?;
+pub(super) fn started(door: &Door, command: &Command, shown: &Shown) -> Result<()> {
+    let (run, notes) = start(door, command)?;
     if shown.as_json {
         output::print_json(&json!({ "run": run, "notes": notes }))?;
     } else {
         output::print_line(&run)?;
     }
-    if shown.follow { to_the_end(folder, &run).map(|_| ()) } else { Ok(()) }
+    if shown.follow { to_the_end(door, &run).map(|_| ()) } else { Ok(()) }
 }
 
 /// Starts it; says what the operator should know. Returns the run's id and what it said.
-pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<(String, Vec<String>)> {
-    let Answer::Launched { run, notes } = client::ask(folder, command)? else {
+pub(super) fn start(door: &Door, command: &Command) -> Result<(String, Vec<String>)> {
+    let Answer::Launched { run, notes } = client::ask(door, command)? else {
         return Err(Error::Internal("the coordinator answered something else".into()));
     };
     for note in &notes {
@@ -56,8 +55,16 @@ pub(super) fn start(folder: &StateFolder, command: &Command) -> Result<(String, 
     Ok((run, notes))
 }
 
-/// A path as `serve`, which has another working folder, finds it.
-pub(super) fn absolute(path: Option<&Path>, what: &'static str) -> Result<Option<PathBuf>> {
+/// A path as `serve`, which has another working folder, finds it; of a coordinator elsewhere it must be whole.
+pub(super) fn absolute(door: &Door, path: Option<&Path>, what: &'static str) -> Result<Option<PathBuf>> {
+    if let (Door::There(_), Some(path)) = (door, path)
+        && !path.is_absolute()
+    {
+        return Err(Error::Argument {
+            message: format!("{} is not a whole path", path.display()),
+            hint: format!("the {what} is one of the coordinator's machine: begin it with `/`"),
+        });
+    }
     let missing = |path: &Path| Error::Missing { what, path: path.to_path_buf() };
     path.map(|path| std::path::absolute(path).map_err(|_| missing(path))).transpose()
 }
@@ -66,13 +73,13 @@ pub(super) fn absolute(path: Option<&Path>, what: &'static str) -> Result<Option
 ///
 /// # Errors
 /// The run failed, or the coordinator went away for good.
-pub(super) fn to_the_end(folder: &StateFolder, run: &str) -> Result<RunReport> {
+pub(super) fn to_the_end(door: &Door, run: &str) -> Result<RunReport> {
     let progress = RefCell::new(Progress::new(Stream::Error));
     let show = |report: &RunReport| {
         progress.borrow_mut().update(&view(report));
         Ok(())
     };
-    let last = survive(folder, run, show, |gone| progress.borrow().note(gone));
+    let last = survive(door, run, show, |gone| progress.borrow().note(gone));
     progress.borrow().finish();
     let last = last?;
     eprint!("{}", status::table(&last));
@@ -100,7 +107,7 @@ pub(super) fn to_the_end(folder: &StateFolder, run: &str) -> Result<RunReport> {
 /// # Errors
 /// What `show` says, the coordinator went away for good, or it knows no such run.
 pub(super) fn survive(
-    folder: &StateFolder,
+    door: &Door,
     run: &str,
     mut show: impl FnMut(&RunReport) -> Result<()>,
     note: impl Fn(&str),
@@ -108,7 +115,7 @@ pub(super) fn survive(
     let mut gone: Option<Instant> = None;
     let mut shown: Option<RunReport> = None;
     loop {
-        let watched = client::watch(folder, run, |report| {
+        let watched = client::watch(door, run, |report| {
             gone = None;
             if shown.as_ref() != Some(report) {
                 shown = Some(report.clone());
@@ -118,16 +125,19 @@ pub(super) fn survive(
         });
         match watched {
             // Only what was there can come back.
-            Err(Error::NotRunning(_) | Error::NotAnswering(_)) if shown.is_some() => {}
+            Err(error @ (Error::NotRunning(_) | Error::NotAnswering(_) | Error::NotReached { .. }))
+                if shown.is_some() =>
+            {
+                if gone.is_some_and(|since| since.elapsed() > Duration::from_millis(WATCH_GONE_MS_MAX)) {
+                    return Err(error);
+                }
+            }
             other => return other,
         }
-        let since = *gone.get_or_insert_with(|| {
+        gone.get_or_insert_with(|| {
             note("the coordinator went away; waiting for it to come back (Ctrl-C ends the watching)");
             Instant::now()
         });
-        if since.elapsed() > Duration::from_millis(WATCH_GONE_MS_MAX) {
-            return Err(Error::NotRunning(folder.path().to_path_buf()));
-        }
         thread::sleep(Duration::from_millis(WATCH_RETRY_MS_MIN));
     }
 }

@@ -8,6 +8,7 @@ use common::durable;
 use serde_json::json;
 
 use super::output;
+use crate::acts::{Act, Acts, Verb, Who, recorded};
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::{Config, RetentionConfig, SandboxConfig};
@@ -99,6 +100,9 @@ fn create(folder: &StateFolder, config: &Config) -> Result<Identity> {
     folder.create()?;
     let identity = Identity::create(folder, &config.name, SystemClock.now())?;
     Store::open(&folder.database())?;
+    // The first line of the log of acts.
+    let acts = Acts::open(folder)?;
+    recorded(&acts, &Who::here(), &Act::of(Verb::Init), SystemClock.now(), || Ok(()))?;
     // Last: its presence says that the rest is complete.
     let path = folder.config();
     durable::write(&path, config.to_text()?.as_bytes(), durable::ORDINARY)

@@ -1,20 +1,15 @@
 //! `coordinator invite`: one line that lets one hospital join once. Called by `cli`. Invariant: the token is
 //! printed and forgotten; the database keeps its hash.
 
-use certs::{Invitation, JoinToken, random};
 use cli::duration::milliseconds;
-use common::clock::{Clock, SystemClock};
-use common::id::SiteId;
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::output;
-use crate::admin::report::rfc3339;
+use super::{offline, output};
+use crate::admin::client::Door;
+use crate::admin::message::{Answer, Command};
 use crate::error::{Error, Result};
 use crate::limits::INVITATION_MS_MAX;
-use crate::state_folder::config::Config;
-use crate::state_folder::{StateFolder, authority};
-use crate::store::{SiteStatus, Store};
 
 const MANUAL: &str = "\
 Print one line for one hospital: where to join, under which name, a one-time
@@ -58,43 +53,25 @@ pub(super) struct Arguments {
 /// What `--json` prints; the line is a secret, as it is without.
 #[derive(Serialize)]
 struct Invited<'a> {
-    site: &'a SiteId,
+    site: &'a str,
     invitation: &'a str,
     expires: String,
     readmission: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let site: SiteId = arguments.site.parse().map_err(|error: common::id::IdError| Error::Argument {
-        message: error.to_string(),
-        hint: "choose a short name such as cardiology or hospital-a".into(),
-    })?;
-    let config = Config::read(&folder.config())?;
-    let pin = authority::pin(folder)?;
-    let token = JoinToken::from_bytes(random::bytes()?);
-    let invitation = Invitation::new(&config.join_address, arguments.site.as_str(), token.clone(), pin)?;
-    let now = SystemClock.now();
-    let store = Store::open(&folder.database())?;
-    let is_member =
-        store.sites()?.into_iter().any(|row| row.name == site && row.status == SiteStatus::Active);
-    if is_member && !arguments.readmit {
-        return Err(Error::Argument {
-            message: format!("{site} has joined already"),
-            hint: "to end its certificate and let it join again, add --readmit".into(),
-        });
-    }
-    let expires = now.plus_ms(arguments.ttl);
-    store.invite(&site, &token.hash(), expires, now)?;
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let site = &arguments.site;
+    let command = Command::Invite { site: site.clone(), ttl_ms: arguments.ttl, readmit: arguments.readmit };
+    let Answer::Invited { invitation, expires, readmission } = offline::books(door, &command)? else {
+        return Err(offline::unexpected());
+    };
+    let line = Zeroizing::new(invitation);
     if arguments.json {
-        let line = invitation.to_line();
-        let invited =
-            Invited { site: &site, invitation: &line, expires: rfc3339(expires), readmission: is_member };
-        let text = serde_json::to_string_pretty(&invited).map(Zeroizing::new);
-        output::print_line(&text.map_err(|error| Error::Internal(error.to_string()))?)?;
+        print_secret(&Invited { site, invitation: &line, expires, readmission })?;
     } else {
-        output::print_line(&invitation.to_line())?;
+        output::print_line(&line)?;
     }
-    if is_member {
+    if readmission {
         eprintln!(
             "next, at {site}: site-agent rejoin, and paste the line when it asks; on a new machine, join"
         );
@@ -103,14 +80,22 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             "next, at {site}: site-agent join --model DIR --data FILE, and paste the line when it asks"
         );
     }
-    eprintln!(
-        "the line is a secret until it is used: not in a command line, a ticket or a file that others can read"
-    );
+    eprintln!("{SECRET}");
     Ok(())
 }
 
+/// What is said under each invitation.
+pub(super) const SECRET: &str =
+    "the line is a secret until it is used: not in a command line, a ticket or a file that others can read";
+
+/// A document with an invitation in it.
+pub(super) fn print_secret(document: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(document).map(Zeroizing::new);
+    output::print_line(&text.map_err(|error| Error::Internal(error.to_string()))?)
+}
+
 /// How long an invitation may work.
-fn ttl(text: &str) -> std::result::Result<u64, String> {
+pub(super) fn ttl(text: &str) -> std::result::Result<u64, String> {
     let ms = milliseconds(text)?;
     if (1_000..=INVITATION_MS_MAX).contains(&ms) {
         Ok(ms)

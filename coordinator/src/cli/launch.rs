@@ -4,9 +4,10 @@
 use std::path::PathBuf;
 
 use super::follow;
+use crate::admin::client::Door;
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
+use crate::state_folder::config::read_bounded;
 
 const MANUAL: &str = "\
 Start a run as a run file describes it and print the run's id. The run file is
@@ -71,6 +72,9 @@ A run file (paths are relative to it):
   loss_increase_max = 0.5 # the default: a round whose validation loss is
                         # further above the best one is not adopted
 
+With --context the text of the run file is sent; its paths are those of the
+coordinator's machine, and whole.
+
 Example:
   coordinator launch RUN.toml --follow";
 
@@ -88,9 +92,14 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     let missing = |_| Error::Missing { what: "run file", path: arguments.run_file.clone() };
     let run_file = arguments.run_file.canonicalize().map_err(missing)?;
     let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
-    follow::started(folder, &Command::Launch { run_file }, &shown)
+    let command = match door {
+        Door::Here(_) => Command::Launch { run_file },
+        // The text travels; the server reads it as any other, within the same bound.
+        Door::There(_) => Command::LaunchText { text: read_bounded(&run_file)? },
+    };
+    follow::started(door, &command, &shown)
 }

@@ -1,7 +1,15 @@
-//! Reading the state folder directly. Used by `runs`, `export` and `check`, and by `status` while no
-//! `serve` runs. Invariant: it works with and without a running `serve`.
+//! Asking where no running `serve` is needed: the state folder itself, read and changed in this process. Used
+//! by the subcommands of `cli`. Invariants: it works with and without a running `serve`; what changes anything
+//! is in the log of acts before it is done; a context is asked, never a folder here in its place.
 
-use crate::error::Result;
+use common::clock::{Clock, SystemClock};
+
+use crate::acts::{Acts, Who, recorded};
+use crate::admin::books::{self, Books};
+use crate::admin::client::{self, Door};
+use crate::admin::message::{Answer, Command};
+use crate::admin::rules;
+use crate::error::{Error, Result};
 use crate::execution::runs::Runs;
 use crate::state_folder::StateFolder;
 use crate::store::Store;
@@ -11,4 +19,36 @@ pub(super) fn open_runs(folder: &StateFolder) -> Result<(Store, Runs)> {
     let store = Store::open(&folder.database())?;
     let runs = Runs::replay(&store)?;
     Ok((store, runs))
+}
+
+/// The answer of the state folder here, or of the coordinator elsewhere.
+pub(super) fn books(door: &Door, command: &Command) -> Result<Answer> {
+    match door {
+        Door::Here(folder) => perform(folder, command),
+        Door::There(_) => client::ask(door, command),
+    }
+}
+
+/// The answer of a running `serve`, which knows who is connected and what goes on; of the state folder here
+/// where none runs.
+pub(super) fn serve_or_books(door: &Door, command: &Command) -> Result<Answer> {
+    match (client::ask(door, command), door) {
+        (Err(Error::NotRunning(_)), Door::Here(folder)) if books::can(command) => perform(folder, command),
+        (answer, _) => answer,
+    }
+}
+
+/// What is said of an answer that is none to what was asked.
+pub(super) fn unexpected() -> Error {
+    Error::Internal("the coordinator answered something else".into())
+}
+
+fn perform(folder: &StateFolder, command: &Command) -> Result<Answer> {
+    let (store, acts, now) = (Store::open(&folder.database())?, Acts::open(folder)?, SystemClock.now());
+    let books = Books { folder, store: &store, acts: &acts, runs: None, now };
+    let answer = || books.answer(command)?.ok_or_else(|| Error::NotRunning(folder.path().to_path_buf()));
+    match rules::act(command, None) {
+        Some(act) => recorded(&acts, &Who::here(), &act, now, answer),
+        None => answer(),
+    }
 }

@@ -4,9 +4,11 @@
 use std::time::Duration;
 
 use cli::confirm::{Question, Yes};
+use common::clock::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::{offline, output};
+use crate::acts::{Act, Acts, Verb, Who, recorded};
 use crate::error::{Error, Result};
 use crate::execution::pruning;
 use crate::limits::PRUNE_AGE_S_MIN;
@@ -68,7 +70,8 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
             expected: "yes",
             needs_yes: false,
         })?;
-        pruning::remove(&found)?;
+        let (acts, act) = (Acts::open(folder)?, Act::of(Verb::Prune));
+        recorded(&acts, &Who::here(), &act, SystemClock.now(), || pruning::remove(&found))?;
     }
     let pruned = Pruned {
         dry_run: arguments.dry_run,

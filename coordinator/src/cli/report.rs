@@ -3,15 +3,14 @@
 
 use std::path::PathBuf;
 
-use common::clock::{Clock, SystemClock};
 use common::durable;
 use common::language::Language;
 
 use super::{offline, output};
+use crate::admin::client::Door;
+use crate::admin::message::{Answer, Command};
 use crate::error::{Error, Result};
-use crate::evaluate::details::Details;
-use crate::report::{self, collect, html, table};
-use crate::state_folder::StateFolder;
+use crate::report::{html, table};
 
 const MANUAL: &str = "\
 Show the report of a run that goes, is over or failed: what came out, on how
@@ -57,16 +56,13 @@ pub(super) struct Arguments {
     language: Option<Language>,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let (store, runs) = offline::open_runs(folder)?;
-    let state = runs.choose(arguments.run.as_deref())?;
-    let details = Details::read(&folder.details(state.launched.run)).unwrap_or_else(|error| {
-        eprintln!("note: without departments and sample questions: {error}");
-        None
-    });
-    let mut report: report::Report = collect::report(&store, &runs, &state, details, SystemClock.now())?;
-    if arguments.without_samples {
-        report.samples = None;
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let command = Command::Report { run: arguments.run.clone(), without_samples: arguments.without_samples };
+    let Answer::Report { report, note } = offline::books(door, &command)? else {
+        return Err(offline::unexpected());
+    };
+    if let Some(note) = note {
+        eprintln!("note: {note}");
     }
     if arguments.json {
         return output::print_json(&report);

@@ -4,9 +4,9 @@
 use std::path::PathBuf;
 
 use super::follow;
+use crate::admin::client::Door;
 use crate::admin::message::Command;
 use crate::error::Result;
-use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 Go on where a run ended, failed or was stopped: a new run with the same run
@@ -39,8 +39,8 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let model = follow::absolute(arguments.model.as_deref(), "model folder")?;
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let model = follow::absolute(door, arguments.model.as_deref(), "model folder")?;
     let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
-    follow::started(folder, &Command::Resume { run: arguments.run.clone(), model }, &shown)
+    follow::started(door, &Command::Resume { run: arguments.run.clone(), model }, &shown)
 }

@@ -2,15 +2,12 @@
 //! `serve`.
 
 use cli::confirm::{Question, Yes};
-use common::clock::{Clock, SystemClock};
 use serde_json::json;
 
-use super::output;
+use super::{offline, output};
+use crate::admin::client::Door;
 use crate::admin::message::Command;
-use crate::admin::{client, sites};
-use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
-use crate::store::Store;
+use crate::error::Result;
 
 const MANUAL: &str = "\
 Shut a site out at once: its certificates count no more, its live connections
@@ -36,20 +33,13 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     arguments.yes.or_ask(&Question {
         text: &format!("{} is shut out for good", arguments.site),
         expected: &arguments.site,
         needs_yes: false,
     })?;
-    match client::ask(folder, &Command::Revoke { site: arguments.site.clone() }) {
-        Ok(_) => {}
-        Err(Error::NotRunning(_)) => {
-            let site = sites::site_id(&arguments.site)?;
-            sites::revoke_in(folder, &Store::open(&folder.database())?, &site, SystemClock.now())?;
-        }
-        Err(error) => return Err(error),
-    }
+    offline::serve_or_books(door, &Command::Revoke { site: arguments.site.clone() })?;
     let document = json!({ "site": arguments.site, "status": "revoked" });
     output::tell(arguments.json, &document, || eprintln!("revoked {}", arguments.site))
 }

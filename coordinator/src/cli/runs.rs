@@ -1,14 +1,11 @@
 //! `coordinator runs`: all runs of the consortium. Called by `cli`. Invariant: it only reads the state
 //! folder.
 
-use common::clock::{Clock, SystemClock, Timestamp};
-use serde::Serialize;
-
 use super::{offline, output};
-use crate::admin::report::failure_text;
+use crate::admin::client::Door;
+use crate::admin::listed::RunRow;
+use crate::admin::message::{Answer, Command};
 use crate::error::Result;
-use crate::round::state::{RunState, Score};
-use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 List every run, oldest first: the first digits of its id (all of them in JSON),
@@ -29,55 +26,19 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Row {
-    run: String,
-    name: String,
-    launched: String,
-    ended: Option<String>,
-    duration_s: u64,
-    phase: &'static str,
-    rounds: u32,
-    published: usize,
-    /// On the validation set, after the newest published round.
-    validation_loss: Option<f64>,
-    /// On the test set, which is opened after the last round.
-    test_loss: Option<f64>,
-    failure: Option<String>,
-}
-
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let (_, runs) = offline::open_runs(folder)?;
-    let now = SystemClock.now();
-    let rows: Vec<Row> = runs.all().iter().map(|state| row(state, now)).collect();
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let Answer::Runs { runs } = offline::books(door, &Command::Runs)? else {
+        return Err(offline::unexpected());
+    };
     if arguments.json {
-        return output::print_json(&rows);
+        return output::print_json(&runs);
     }
     output::print_line(&line(["run", "launched", "took", "phase", "rounds", "loss", "name"]))?;
-    rows.iter().try_for_each(|row| output::print_line(&shown(row)))
-}
-
-fn row(state: &RunState, now: Timestamp) -> Row {
-    let ended = state.ended_at;
-    let loss = |score: &Option<Score>| score.as_ref().and_then(Score::metrics).map(|metrics| metrics.loss);
-    let mut published = state.rounds.iter().filter(|record| record.published_at.is_some());
-    Row {
-        run: state.launched.run.to_string(),
-        name: state.launched.spec.name.clone(),
-        launched: state.launched_at.rfc3339(),
-        ended: ended.map(Timestamp::rfc3339),
-        duration_s: ended.unwrap_or(now).since_ms(state.launched_at) / 1000,
-        phase: state.phase.word(),
-        rounds: state.launched.spec.rounds,
-        published: published.clone().count(),
-        validation_loss: published.next_back().and_then(|record| loss(&record.score)),
-        test_loss: loss(&state.test.federated),
-        failure: failure_text(&state.phase),
-    }
+    runs.iter().try_for_each(|row| output::print_line(&shown(row)))
 }
 
 /// A row for a terminal; with a name of up to eight columns it fits 80.
-fn shown(row: &Row) -> String {
+fn shown(row: &RunRow) -> String {
     let loss = row.validation_loss.map_or_else(|| "-".to_owned(), |loss| format!("{loss:.4}"));
     line([
         // Eight digits tell runs apart, and are enough for every command.
@@ -108,17 +69,19 @@ fn span(seconds: u64) -> String {
 
 #[cfg(test)]
 mod tests {
+    use common::clock::Timestamp;
+
     use super::*;
 
     #[test]
     fn a_row_has_date_duration_and_score_and_fits_a_terminal() {
-        let row = Row {
+        let row = RunRow {
             run: "0123456789abcdef".into(),
             name: "medqa-zh".into(),
             launched: Timestamp(1_700_000_000_000).rfc3339(),
             ended: None,
             duration_s: 7_384,
-            phase: "test_pending",
+            phase: "test_pending".into(),
             rounds: 100,
             published: 7,
             validation_loss: Some(2.93514),
@@ -128,7 +91,7 @@ mod tests {
         let text = shown(&row);
         assert_eq!(text, "01234567  2023-11-14T22:13:20Z   2h 03m  test pending   7/100   2.9351  medqa-zh");
         assert_eq!(text.len(), 80);
-        let none = shown(&Row { validation_loss: None, ..row });
+        let none = shown(&RunRow { validation_loss: None, ..row });
         assert!(none.contains("      -  medqa-zh"), "{none}");
         assert_eq!([0, 59, 192, 7_384, 791_999].map(span), ["0s", "59s", "3m 12s", "2h 03m", "9d 03h"]);
     }

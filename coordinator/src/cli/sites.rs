@@ -6,12 +6,11 @@ use common::clock::{Clock, SystemClock};
 use serde_json::json;
 
 use super::{offline, output, sites_table};
-use crate::admin::consortium::{self, Head};
+use crate::admin::client::Door;
+use crate::admin::consortium::{Head, SiteFacts};
 use crate::admin::message::{Answer, Command, SiteChange};
-use crate::admin::{client, sites};
+use crate::admin::sites;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
-use crate::store::{LedgerQuestion, Store};
 
 const MANUAL: &str = "\
 List every site: whether it is connected or when it was last heard of, until
@@ -114,10 +113,10 @@ struct Named {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
         Some(Verb::AcceptLedger { site, yes, json }) => {
-            let (accepted, before) = accept(&Store::open(&folder.database())?, site, *yes)?;
+            let (accepted, before) = accept(door, site, *yes)?;
             let document = json!({ "site": site, "accepted": accepted, "before": before });
             output::tell(*json, &document, || {
                 let before =
@@ -128,26 +127,18 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
                 );
             })
         }
-        Some(Verb::Pause(named)) => change(folder, named, SiteChange::Pause),
-        Some(Verb::Resume(named)) => change(folder, named, SiteChange::Resume),
-        Some(Verb::Exclude(named)) => change(folder, named, SiteChange::Exclude),
-        Some(Verb::Include(named)) => change(folder, named, SiteChange::Include),
-        None => list(folder, arguments.json),
+        Some(Verb::Pause(named)) => change(door, named, SiteChange::Pause),
+        Some(Verb::Resume(named)) => change(door, named, SiteChange::Resume),
+        Some(Verb::Exclude(named)) => change(door, named, SiteChange::Exclude),
+        Some(Verb::Include(named)) => change(door, named, SiteChange::Include),
+        None => list(door, arguments.json),
     }
 }
 
-fn change(folder: &StateFolder, Named { site, json }: &Named, change: SiteChange) -> Result<()> {
+fn change(door: &Door, Named { site, json }: &Named, change: SiteChange) -> Result<()> {
     let command = Command::Change { site: site.clone(), change };
-    let is_pause = change == SiteChange::Pause;
-    let changed = match client::ask(folder, &command) {
-        Ok(Answer::Changed { changed }) => changed,
-        Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
-        // A run changes only by `serve`; a pause is a fact that the next one finds.
-        Err(Error::NotRunning(_)) if is_pause || change == SiteChange::Resume => {
-            let name = sites::site_id(site)?;
-            sites::pause_in(&Store::open(&folder.database())?, &name, is_pause, SystemClock.now())?
-        }
-        Err(error) => return Err(error),
+    let Answer::Changed { changed } = offline::serve_or_books(door, &command)? else {
+        return Err(offline::unexpected());
     };
     let done = match change {
         SiteChange::Pause => "is paused",
@@ -160,16 +151,8 @@ fn change(folder: &StateFolder, Named { site, json }: &Named, change: SiteChange
     })
 }
 
-fn list(folder: &StateFolder, as_json: bool) -> Result<()> {
-    let facts = match client::ask(folder, &Command::Sites) {
-        Ok(Answer::Sites { sites }) => sites,
-        Ok(_) => return Err(Error::Internal("the coordinator answered something else".into())),
-        Err(Error::NotRunning(_)) => {
-            let (store, runs) = offline::open_runs(folder)?;
-            consortium::facts(&store, &runs, None, SystemClock.now())?
-        }
-        Err(error) => return Err(error),
-    };
+fn list(door: &Door, as_json: bool) -> Result<()> {
+    let facts = facts(door)?;
     if as_json {
         return output::print_json(&facts);
     }
@@ -197,24 +180,30 @@ fn explain(site: &str, kept: Option<&Head>, found: &Head) {
     );
 }
 
+fn facts(door: &Door) -> Result<Vec<SiteFacts>> {
+    match offline::serve_or_books(door, &Command::Sites)? {
+        Answer::Sites { sites } => Ok(sites),
+        _ => Err(offline::unexpected()),
+    }
+}
+
 /// The ledger that was accepted, and the one before it.
-fn accept(store: &Store, name: &str, is_sure: bool) -> Result<(Head, Option<Head>)> {
+fn accept(door: &Door, name: &str, is_sure: bool) -> Result<(Head, Option<Head>)> {
     let site = sites::site_id(name)?;
-    sites::must_be_known(store, &site)?;
+    let row = facts(door)?.into_iter().find(|row| row.site == site.as_str());
     let none = || Error::Argument {
         message: format!("there is no question about the ledger of {site}"),
         hint: "`coordinator sites` shows which ledgers were refused".into(),
     };
-    let changed = || Error::Argument {
-        message: format!("{site} announced yet another ledger meanwhile, so nothing was accepted"),
-        hint: "`coordinator sites` shows what it has now".into(),
-    };
-    let open = store.ledger_question(&site)?.filter(|open| open.is_refused).ok_or_else(none)?;
-    explain(name, open.kept.map(Head::from).as_ref(), &open.found.into());
+    let row = row.ok_or_else(|| Error::UnknownSite(site.to_string()))?;
+    let found = row.ledger_refused.ok_or_else(none)?;
+    explain(name, row.ledger.as_ref(), &found);
     if !is_sure {
         output::confirm(&format!("accept this ledger of {site}?"))?;
     }
-    let LedgerQuestion { kept, found, .. } =
-        store.accept_ledger(&site, &open.found, SystemClock.now())?.ok_or_else(changed)?;
-    Ok((found.into(), kept.map(Head::from)))
+    let command = Command::AcceptLedger { site: site.to_string(), found };
+    match offline::books(door, &command)? {
+        Answer::Accepted { accepted, before } => Ok((accepted, before)),
+        _ => Err(offline::unexpected()),
+    }
 }

@@ -6,7 +6,7 @@ use std::fmt::Write;
 use common::progress::steps;
 
 use super::{offline, output};
-use crate::admin::client;
+use crate::admin::client::{self, Door};
 use crate::admin::report::aggregation_error::{self, ErrorReport};
 use crate::admin::report::{self, RunReport};
 use crate::error::{Error, Result};
@@ -40,10 +40,10 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let report = match client::status(folder, arguments.run.as_deref()) {
-        Err(Error::NotRunning(_)) => read_report(folder, arguments.run.as_deref())?,
-        answer => answer?,
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let report = match (client::status(door, arguments.run.as_deref()), door) {
+        (Err(Error::NotRunning(_)), Door::Here(folder)) => read_report(folder, arguments.run.as_deref())?,
+        (answer, _) => answer?,
     };
     if arguments.json { output::print_json(&report) } else { output::print_line(table(&report).trim_end()) }
 }

@@ -5,10 +5,9 @@ use cli::confirm::{Question, Yes};
 use serde_json::json;
 
 use super::output;
-use crate::admin::client;
+use crate::admin::client::{self, Door};
 use crate::admin::message::Command;
 use crate::error::Result;
-use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 End a run that is going. It counts as failed; the model of its last published
@@ -33,14 +32,14 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let report = client::status(folder, Some(&arguments.run))?;
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let report = client::status(door, Some(&arguments.run))?;
     arguments.yes.or_ask(&Question {
         text: &format!("run {} ends, and counts as failed", report.run),
         expected: "yes",
         needs_yes: false,
     })?;
-    client::ask(folder, &Command::Stop { run: report.run.clone() })?;
+    client::ask(door, &Command::Stop { run: report.run.clone() })?;
     let document = json!({ "run": report.run, "name": report.name });
     output::tell(arguments.json, &document, || eprintln!("stopped"))
 }

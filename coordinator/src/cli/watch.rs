@@ -1,10 +1,9 @@
 //! `coordinator watch`: progress of a run until it is over. Called by `cli`. Invariant: it only looks.
 
 use super::{follow, output};
-use crate::admin::client;
+use crate::admin::client::{self, Door};
 use crate::admin::report::RunReport;
 use crate::error::{Error, Result};
-use crate::state_folder::StateFolder;
 
 const MANUAL: &str = "\
 Show the progress of a run (the newest, or RUN by its id or the beginning of
@@ -27,15 +26,15 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
-    let run = client::status(folder, arguments.run.as_deref())?.run;
+pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    let run = client::status(door, arguments.run.as_deref())?.run;
     if !arguments.json {
-        return follow::to_the_end(folder, &run).map(|_| ());
+        return follow::to_the_end(door, &run).map(|_| ());
     }
     let show = |report: &RunReport| {
         let line = serde_json::to_string(report).map_err(|error| Error::Internal(error.to_string()))?;
         output::print_line(&line)?;
         output::finish()
     };
-    follow::survive(folder, &run, show, |gone| eprintln!("{gone}")).map(|_| ())
+    follow::survive(door, &run, show, |gone| eprintln!("{gone}")).map(|_| ())
 }

@@ -1,11 +1,12 @@
-//! Makes certificates for sites: the authority, and how long they live. Used by `enrolment::issue` for who
-//! joins and by `requests::renewal` for who stays. Invariant: of a request only the public key is believed;
+//! Makes certificates for members: the authority, and how long they live. Used by `enrolment::issue` and
+//! `enrolment::person` for who joins and by `requests::renewal` for who stays. Invariant: of a request only the public key is believed;
 //! the name is the one that the caller found in the database.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use certs::{CertificateAuthority, RequestedKey};
+use certs::role::PERSON_LIFETIME;
+use certs::{CertificateAuthority, RequestedKey, Role};
 use common::clock::Timestamp;
 use common::id::SiteId;
 
@@ -53,6 +54,25 @@ impl Issuer {
         let issued = self
             .authority()
             .issue_site(site.as_str(), key, &serial, now.into(), self.lifetime)
+            .map_err(|error| failed(&error))?;
+        Ok(Certificate { serial, key: key.pin(), der: issued.der })
+    }
+
+    /// A certificate for this key of an operator or auditor, from `now` on, for [`PERSON_LIFETIME`].
+    ///
+    /// # Errors
+    /// As [`Self::issue`].
+    pub fn issue_holder(
+        &self,
+        (role, name): (Role, &SiteId),
+        key: &RequestedKey,
+        now: Timestamp,
+    ) -> Result<Certificate, StoreError> {
+        let failed = |error: &dyn std::fmt::Display| StoreError::Certificate(error.to_string());
+        let serial = random_serial().map_err(|error| failed(&error))?;
+        let issued = self
+            .authority()
+            .issue_member((role, name.as_str()), key, &serial, now.into(), PERSON_LIFETIME)
             .map_err(|error| failed(&error))?;
         Ok(Certificate { serial, key: key.pin(), der: issued.der })
     }

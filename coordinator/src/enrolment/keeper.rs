@@ -168,7 +168,7 @@ pub fn change(folder: &StateFolder, store: &Store, order: Order, now: Timestamp)
             let taken_until = now.plus_ms(overlap_ms);
             let next = authority::roll(folder, now, taken_until)?;
             // They name the key of the time before.
-            let ended = store.withdraw_all(now)?;
+            let ended = store.withdraw_all(now)? + store.withdraw_holders(now)?;
             Ok(Done { pin: next.pin(), taken_until: Some(taken_until), ended })
         }
         Order::Retire => {
@@ -259,12 +259,14 @@ mod tests {
         let site = "cardiology".parse().unwrap();
         let token = JoinToken::from_bytes([7; 32]).hash();
         kept.store.invite(&site, &token, START.plus_ms(DAY_MS), START).unwrap();
+        let person = (certs::Role::Auditor, &"anna".parse().unwrap());
+        kept.store.invite_holder(person, &token, START.plus_ms(DAY_MS), START).unwrap();
         let (handle, orders) = channel();
         let first = kept.issuer.authority().pin();
         let keeping = kept.keeper().keep(orders);
         let ordering = async {
             let done = handle.order(Order::Roll { overlap_ms: 30 * DAY_MS }).await.unwrap();
-            assert_eq!((done.ended, done.taken_until), (1, Some(START.plus_ms(30 * DAY_MS))));
+            assert_eq!((done.ended, done.taken_until), (2, Some(START.plus_ms(30 * DAY_MS))));
             assert_ne!(done.pin, first);
             assert_eq!(kept.issuer.authority().pin(), done.pin);
             assert!(kept.store.invitations().unwrap().is_empty());

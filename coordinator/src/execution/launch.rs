@@ -58,11 +58,22 @@ pub struct Prepared {
 /// The run file is wrong, a file it names is missing, another run is going, too few sites have joined, or
 /// the child process cannot describe the model.
 pub async fn from_file(desk: Desk<'_>, run_file: &Path) -> Result<Prepared> {
-    let spec = run_file::read(run_file)?;
+    let beside = run_file.parent().unwrap_or_else(|| Path::new("."));
+    from_spec(desk, run_file::read(run_file)?, beside).await
+}
+
+/// As [`from_file`], of a text that came from another machine: its paths are ours, and whole.
+///
+/// # Errors
+/// A path in it is relative; or as [`from_file`].
+pub async fn from_text(desk: Desk<'_>, text: &str) -> Result<Prepared> {
+    from_spec(desk, run_file::of_text(text)?, Path::new("/")).await
+}
+
+async fn from_spec(desk: Desk<'_>, spec: RunSpec, beside: &Path) -> Result<Prepared> {
     let start = match &spec.initial {
         None => Start::default(),
         Some(text) => {
-            let beside = run_file.parent().unwrap_or_else(|| Path::new("."));
             let (folder, runs, text) = (desk.folder.clone(), desk.runs.clone(), text.clone());
             let (beside, wanted) = (beside.to_path_buf(), spec.adapter.clone());
             blocking(move || initial::find(&folder, &runs, &text, &beside, &wanted)).await?

@@ -49,6 +49,15 @@ pub enum StoreError {
     /// The site has had all the certificates that one may have in a day.
     #[error("the site has had its certificates of today")]
     TooManyCertificates,
+    /// An operator or auditor was revoked; the person needs a new name.
+    #[error("{0} is revoked")]
+    HolderRevoked(String),
+    /// The name is taken by the other role.
+    #[error("{0} is an {1}, and a name keeps its role")]
+    OtherRole(String, certs::Role),
+    /// As many operators and auditors as there may be.
+    #[error("there are as many operators and auditors as there may be")]
+    TooManyHolders,
     /// The site was revoked; it needs a new name or a decision.
     #[error("site {0} is revoked")]
     SiteRevoked(String),

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use common::limits::CONFIG_BYTES_MAX;
 use common::run::RunSpec;
 
 use crate::error::{Error, Result};
@@ -16,16 +17,42 @@ pub(super) fn read(path: &Path) -> Result<RunSpec> {
     if !path.is_file() {
         return Err(Error::Missing { what: "run file", path: path.to_path_buf() });
     }
-    let refuse = |reason: String| Error::Config { path: path.to_path_buf(), reason };
-    let text = read_bounded(path)?;
-    let mut spec: RunSpec = toml::from_str(&text).map_err(|error| refuse(toml_reason(&text, &error)))?;
-    spec.validate().map_err(|error| refuse(error.to_string()))?;
-    spec.training.say_work();
-    spec.evaluation.say_bound(spec.validation.is_some());
+    let mut spec = parse(&read_bounded(path)?, path)?;
     let folder = path.parent().unwrap_or_else(|| Path::new("."));
     spec.model = spec.model.map(|model| folder.join(model));
     spec.validation = spec.validation.map(|file| folder.join(file));
     spec.test = spec.test.map(|file| folder.join(file));
+    Ok(spec)
+}
+
+/// Reads and checks a run file that came from another machine.
+///
+/// # Errors
+/// It is too long, names a file without its whole path, or as [`read`].
+pub(super) fn of_text(text: &str) -> Result<RunSpec> {
+    let path = Path::new("the run file that was sent");
+    if text.len() as u64 > CONFIG_BYTES_MAX {
+        return Err(Error::Config { path: path.into(), reason: "it is too long for a run file".into() });
+    }
+    let spec = parse(text, path)?;
+    let files = [&spec.model, &spec.validation, &spec.test].into_iter().flatten();
+    if let Some(relative) = files.into_iter().find(|file| !file.is_absolute()) {
+        return Err(Error::Argument {
+            message: format!("{} in the run file is not a whole path", relative.display()),
+            hint: "paths of a run that is launched from afar are those of the coordinator's machine: begin each \
+                   with `/`"
+                .into(),
+        });
+    }
+    Ok(spec)
+}
+
+fn parse(text: &str, path: &Path) -> Result<RunSpec> {
+    let refuse = |reason: String| Error::Config { path: path.to_path_buf(), reason };
+    let mut spec: RunSpec = toml::from_str(text).map_err(|error| refuse(toml_reason(text, &error)))?;
+    spec.validate().map_err(|error| refuse(error.to_string()))?;
+    spec.training.say_work();
+    spec.evaluation.say_bound(spec.validation.is_some());
     Ok(spec)
 }
 
