@@ -7,6 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use rustls::pki_types::UnixTime;
 use serde::{Deserialize, Serialize};
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
@@ -89,7 +90,14 @@ impl SystemClock {
     /// Now, for libraries that want the standard library's type (certificates).
     #[expect(clippy::disallowed_methods, reason = "the one place that reads the machine's clock")]
     pub fn system_time(self) -> SystemTime {
-        SystemTime::now()
+        crate::time_lapse::at(SystemTime::now())
+    }
+}
+
+/// So that certificates are judged by the clock that everything else goes by.
+impl rustls::time_provider::TimeProvider for SystemClock {
+    fn current_time(&self) -> Option<UnixTime> {
+        self.system_time().duration_since(UNIX_EPOCH).ok().map(UnixTime::since_unix_epoch)
     }
 }
 

@@ -39,5 +39,6 @@ pub mod progress;
 pub mod run;
 pub mod secret;
 pub mod terminal;
+pub mod time_lapse;
 pub mod toml_text;
 pub mod wire;

@@ -35,3 +35,4 @@ mod support;
 mod tidy;
 mod units;
 mod wire;
+mod year;

@@ -24,6 +24,7 @@ use quinn::{
 };
 
 use super::error::NetError;
+use crate::clock::SystemClock;
 use crate::limits::{
     CONNECTION_WINDOW_BYTES_MAX, INCOMING_BUFFER_BYTES_MAX, INCOMING_BUFFER_TOTAL_BYTES_MAX, INCOMING_MAX,
     KEEP_ALIVE_MS_MAX, SEND_WINDOW_BYTES_MAX, SILENCE_MS_MAX, STREAM_WINDOW_BYTES_MAX,
@@ -119,9 +120,10 @@ fn bind(
 
 /// The coordinator's settings around a TLS configuration.
 pub(super) fn server(
-    tls: rustls::ServerConfig,
+    mut tls: rustls::ServerConfig,
     keys: &EndpointKeys,
 ) -> Result<quinn::ServerConfig, NetError> {
+    tls.time_provider = Arc::new(SystemClock);
     let tls = QuicServerConfig::try_from(tls).map_err(configuration)?;
     let mut config = quinn::ServerConfig::new(Arc::new(tls), keys.retry_token_key());
     // No tokens for later connections: each new one proves its address by Retry, one round trip.
@@ -138,7 +140,8 @@ pub(super) fn server(
 }
 
 /// A site's settings around a TLS configuration. The coordinator may open no stream towards a site.
-pub(super) fn client(tls: rustls::ClientConfig) -> Result<quinn::ClientConfig, NetError> {
+pub(super) fn client(mut tls: rustls::ClientConfig) -> Result<quinn::ClientConfig, NetError> {
+    tls.time_provider = Arc::new(SystemClock);
     let tls = QuicClientConfig::try_from(tls).map_err(configuration)?;
     let mut config = quinn::ClientConfig::new(Arc::new(tls));
     config.transport_config(Arc::new(transport(0)));
