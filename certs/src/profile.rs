@@ -16,16 +16,13 @@ use time::OffsetDateTime;
 use crate::{
     error::CertError,
     limits::{CONSORTIUM_NAME_CHARACTERS_MAX, LIFETIME_S_MAX, LIFETIME_S_MIN, SITE_NAME_BYTES_MAX},
-    role::Role,
+    role::Member,
     serial::SerialNumber,
 };
 
 /// The fixed logical name in the coordinator's certificate. Sites verify this name whatever address
 /// they dial, so that a consortium can move to another host without new certificates.
 pub const COORDINATOR_NAME: &str = "coordinator.consilium.internal";
-
-/// `<site>` plus this suffix is the one DNS name of a site certificate.
-pub const SITE_SUFFIX: &str = ".site.consilium.internal";
 
 const DAY: Duration = Duration::from_secs(86_400);
 /// Clocks of hospitals differ a little; step-ca backdates by the same minute.
@@ -76,8 +73,7 @@ pub(crate) fn server(serial: &SerialNumber, now: SystemTime) -> Result<Certifica
 
 /// A member's client certificate.
 pub(crate) fn member(
-    role: Role,
-    name: &str,
+    Member { role, name }: Member<'_>,
     serial: &SerialNumber,
     now: SystemTime,
     lifetime: Duration,

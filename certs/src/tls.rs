@@ -119,8 +119,8 @@ pub fn certificate_to_pem(der: &[u8]) -> String {
     format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", lines.join("\n"))
 }
 
-/// The coordinator's side of run traffic and of what operators ask from afar: only clients with a certificate of
-/// `ca_der` get in, and the protocol says what they came for.
+/// The coordinator's side of run traffic and of what operators ask from afar: only clients with a certificate
+/// of `ca_der` get in, and the protocol says what they came for.
 ///
 /// # Errors
 /// [`CertError::Certificate`] when `ca_der` cannot be a root, [`CertError::Tls`] when rustls refuses the

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use certs::{random, tls};
 use common::clock::{Clock, SystemClock, Timestamp};
 use common::durable;
+use common::net::admin::Admins;
 use common::net::join::JoinServer;
 use common::net::server::Server;
 use common::net::{EndpointKeys, NetError};
@@ -18,7 +19,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use crate::acts::{Act, Acts, Quota, Verb, Who, recorded};
+use crate::admin::acts::{Act, Acts, Quota, Verb, Who, recorded};
 use crate::admin::afar::Afar;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
@@ -66,13 +67,9 @@ pub async fn serve(
     let stop = stop_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     let identity = Identity::load(&folder, clock.now())?;
-    let acts = open_acts(&folder, accepts_restored, clock.now())?;
-    let store = Arc::new(restored::open(&folder, accepts_restored)?);
-    accept_restored(&folder, &store, accepts_restored, clock.now())?;
-    store.keep_reserve();
+    let (acts, store) = open_books(&folder, accepts_restored, clock.now())?;
     let runs = Runs::replay(&store)?;
-    overlap::delete_stray_keys(&folder, runs.active().map(|state| state.launched.run))?;
-    launch::remove_strays(&folder)?;
+    remove_strays(&folder, &runs)?;
     let ends = open_endpoints(&folder, &config, &identity)?;
     let (addresses, connections) = (write_addresses(&folder, &ends)?, ends.server.connections());
 
@@ -89,10 +86,8 @@ pub async fn serve(
     let (driver, driving) = Driver::start(world);
     catch_up(&store, &runs, &driver).await?;
 
-    let folder = Arc::new(folder);
     let Identity { authority, receipts, .. } = identity;
-    let receipts = Arc::new(receipts);
-    let admins = ends.server.admins();
+    let (folder, receipts) = (Arc::new(folder), Arc::new(receipts));
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -104,7 +99,7 @@ pub async fn serve(
         clock: Arc::clone(&clock),
         evaluator,
         receipts: Arc::clone(&receipts),
-        admins: admins.clone(),
+        admins: ends.server.admins(),
         acts: Arc::clone(&acts),
         quota: Quota::default(),
     });
@@ -117,7 +112,7 @@ pub async fn serve(
         receipt_key: *receipts.public_key()?.as_bytes(),
         run_address: config.address.clone(),
         connections: connections.clone(),
-        admins,
+        admins: ends.server.admins(),
         acts,
         clock: Arc::clone(&clock),
     });
@@ -136,7 +131,7 @@ pub async fn serve(
         accepts_restored,
     });
     ready(&addresses);
-    answer(ends, (handler, Afar(admin)), desk, stop).await;
+    answer(ends, handler, Afar(admin), desk, stop).await;
     driving.abort();
     tracing::info!("stopped");
     Ok(())
@@ -152,14 +147,15 @@ struct Ends {
 /// Answers at both endpoints until `stop`, with a certificate that is renewed meanwhile.
 async fn answer(
     Ends { server, join_server, own }: Ends,
-    (handler, afar): (Arc<RequestHandler>, Afar),
+    handler: Arc<RequestHandler>,
+    afar: Afar,
     desk: Arc<JoinDesk>,
     stop: watch::Receiver<bool>,
 ) {
     let (folder, clock) = (Arc::clone(&handler.folder), Arc::clone(&handler.clock));
     let own = certificate::keep_renewed(&folder, clock.as_ref(), &server, &join_server, own);
     let served = async {
-        let afar = (tls::ALPN_ADMIN, Arc::new(afar));
+        let afar = Admins { alpn: tls::ALPN_ADMIN, handler: Arc::new(afar) };
         tokio::join!(
             server.serve(handler, afar, stopped(stop.clone())),
             join_server.serve(desk, stopped(stop))
@@ -185,8 +181,27 @@ fn chores(
     tasks
 }
 
-/// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any more
-/// before a person has looked.
+/// The log of acts, and the database.
+fn open_books(
+    folder: &StateFolder,
+    accepts_restored: bool,
+    now: Timestamp,
+) -> Result<(Arc<Acts>, Arc<Store>)> {
+    let acts = open_acts(folder, accepts_restored, now)?;
+    let store = restored::open(folder, accepts_restored)?;
+    accept_restored(folder, &store, accepts_restored, now)?;
+    store.keep_reserve();
+    Ok((acts, Arc::new(store)))
+}
+
+/// Removes what was cut short.
+fn remove_strays(folder: &StateFolder, runs: &Runs) -> Result<()> {
+    overlap::delete_stray_keys(folder, runs.active().map(|state| state.launched.run))?;
+    launch::remove_strays(folder)
+}
+
+/// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any
+/// more before a person has looked.
 fn open_acts(folder: &StateFolder, accepts_restored: bool, now: Timestamp) -> Result<Arc<Acts>> {
     let acts = Acts::open(folder)?;
     match acts.verify(&[], |_| ()) {
