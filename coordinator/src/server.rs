@@ -103,8 +103,7 @@ pub async fn serve(
         acts: Arc::clone(&acts),
         quota: Quota::default(),
     });
-    let mut chores = chores(&folder, &store, &runs, &config, &clock);
-    chores.spawn(Arc::clone(&admin).serve(operators::listen(&folder)?));
+    let _chores = chores(&config, &clock, &admin)?;
     let issuer = Arc::new(Issuer { authority: Arc::new(authority), lifetime: config.certificate_life() });
     let desk = Arc::new(JoinDesk {
         store: Arc::clone(&store),
@@ -168,17 +167,13 @@ async fn answer(
 }
 
 /// What is done all the time besides; it ends when this is dropped.
-fn chores(
-    folder: &StateFolder,
-    store: &Arc<Store>,
-    runs: &Runs,
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> JoinSet<()> {
+fn chores(config: &Config, clock: &Arc<dyn Clock>, admin: &Arc<Admin>) -> Result<JoinSet<()>> {
+    let (folder, store, runs) = (admin.folder.as_ref(), Arc::clone(&admin.store), admin.runs.clone());
     let mut tasks = JoinSet::new();
-    tasks.spawn(pruning::keep_pruned(folder.clone(), Arc::clone(store), runs.clone(), config.retention));
+    tasks.spawn(pruning::keep_pruned(folder.clone(), store, runs, config.retention));
     tasks.spawn(alive::keep_noted(folder.clone(), Arc::clone(clock)));
-    tasks
+    tasks.spawn(Arc::clone(admin).serve(operators::listen(folder)?));
+    Ok(tasks)
 }
 
 /// The log of acts, and the database.
