@@ -15,7 +15,7 @@ use x509_parser::prelude::{FromDer, X509Certificate};
 use zeroize::Zeroizing;
 
 use crate::{
-    csr::RequestedKey, error::CertError, key::IdentityKey, pin::SpkiPin, profile, role::Role,
+    csr::RequestedKey, error::CertError, key::IdentityKey, pin::SpkiPin, profile, role::Member, role::Role,
     serial::SerialNumber,
 };
 
@@ -186,7 +186,7 @@ impl CertificateAuthority {
         now: SystemTime,
         lifetime: Duration,
     ) -> Result<IssuedCertificate, CertError> {
-        self.issue_member((Role::Site, site), key, serial, now, lifetime)
+        self.issue_member(Member { role: Role::Site, name: site }, key, serial, now, lifetime)
     }
 
     /// The client certificate of a member of any role. Its name comes from the invitation's record.
@@ -195,13 +195,13 @@ impl CertificateAuthority {
     /// As [`Self::issue_site`].
     pub fn issue_member(
         &self,
-        (role, name): (Role, &str),
+        member: Member<'_>,
         key: &RequestedKey,
         serial: &SerialNumber,
         now: SystemTime,
         lifetime: Duration,
     ) -> Result<IssuedCertificate, CertError> {
-        self.sign(profile::member(role, name, serial, now, lifetime)?, key, *serial, now)
+        self.sign(profile::member(member, serial, now, lifetime)?, key, *serial, now)
     }
 
     fn sign(

@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 
 use x509_parser::prelude::{FromDer, GeneralName, ParsedExtension, X509Certificate};
 
-use crate::{error::CertError, pin::SpkiPin, role::Role, serial::SerialNumber};
+use crate::{error::CertError, pin::SpkiPin, profile, role::Role, serial::SerialNumber};
 
 /// The facts of one certificate that decisions are made on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,9 +84,11 @@ impl PeerCertificate {
     /// Role and name of its holder.
     ///
     /// # Errors
-    /// As [`Role::of_dns_name`].
+    /// As [`Role::of_dns_name`]; [`CertError::SiteName`] for a name that no member can have.
     pub fn member(&self) -> Result<(Role, &str), CertError> {
-        Role::of_dns_name(&self.dns_name)
+        let (role, name) = Role::of_dns_name(&self.dns_name)?;
+        profile::check_site_name(name)?;
+        Ok((role, name))
     }
 
     /// Whether it is a certificate of the site with this name.

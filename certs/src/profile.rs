@@ -19,16 +19,13 @@ use crate::{
     limits::{
         CONSORTIUM_NAME_CHARACTERS_MAX, LIFETIME_S_MAX, LIFETIME_S_MIN, PREDECESSORS_MAX, SITE_NAME_BYTES_MAX,
     },
-    role::Role,
+    role::Member,
     serial::SerialNumber,
 };
 
 /// The fixed logical name in the coordinator's certificate. Sites verify this name whatever address
 /// they dial, so that a consortium can move to another host without new certificates.
 pub const COORDINATOR_NAME: &str = "coordinator.consilium.internal";
-
-/// `<site>` plus this suffix is the one DNS name of a site certificate.
-pub const SITE_SUFFIX: &str = ".site.consilium.internal";
 
 /// What the organisational unit of a later authority's subject begins with; its number follows.
 pub(crate) const GENERATION: &str = "authority ";
@@ -103,8 +100,7 @@ pub(crate) fn server(serial: &SerialNumber, now: SystemTime) -> Result<Certifica
 
 /// A member's client certificate.
 pub(crate) fn member(
-    role: Role,
-    name: &str,
+    Member { role, name }: Member<'_>,
     serial: &SerialNumber,
     now: SystemTime,
     lifetime: Duration,

@@ -65,8 +65,8 @@ impl ReceiptSigningKey {
         Ok(ReceiptPublicKey(bytes))
     }
 
-    /// The same key, for the signed heads of the coordinator's own log of acts: a head begins with the log's name,
-    /// `consilium/`, and none of the messages that this key signs does.
+    /// The same key, for the signed heads of the coordinator's own log of acts: a head begins with the log's
+    /// name, `consilium/`, and none of the messages that this key signs does.
     ///
     /// # Errors
     /// [`CertError::ReceiptKey`] when the crypto provider does not hand the seed out.

@@ -4,12 +4,11 @@
 
 use std::{fmt, str::FromStr, time::Duration};
 
-use crate::{
-    error::CertError,
-    profile::{self, SITE_SUFFIX},
-};
+use crate::error::CertError;
 
-/// `<name>` plus this suffix is the one DNS name of an operator's certificate.
+/// `<name>` plus this suffix is the one DNS name of a site's certificate.
+pub const SITE_SUFFIX: &str = ".site.consilium.internal";
+/// The same of an operator's.
 pub const OPERATOR_SUFFIX: &str = ".operator.consilium.internal";
 /// The same of an auditor's.
 pub const AUDITOR_SUFFIX: &str = ".auditor.consilium.internal";
@@ -62,19 +61,26 @@ impl Role {
         }
     }
 
-    /// Role and name that a DNS name says.
+    /// Role and name that a DNS name says. Whether a member may be called so is for the caller to check.
     ///
     /// # Errors
-    /// [`CertError::Certificate`] for a name with no role's suffix, [`CertError::SiteName`] for one that no
-    /// member can have.
+    /// [`CertError::Certificate`] for a name with no role's suffix, and for one with more labels than it.
     pub fn of_dns_name(dns_name: &str) -> Result<(Self, &str), CertError> {
         let nobody = CertError::Certificate { what: "certificate", reason: "it is no member's" };
         let mut found =
             Self::ALL.into_iter().filter_map(|role| Some((role, dns_name.strip_suffix(role.suffix())?)));
-        let (role, name) = found.next().ok_or(nobody)?;
-        profile::check_site_name(name)?;
-        Ok((role, name))
+        let (role, name) = found.next().ok_or_else(|| nobody.clone())?;
+        if name.is_empty() || name.contains('.') { Err(nobody) } else { Ok((role, name)) }
     }
+}
+
+/// Who a certificate is made for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Member<'a> {
+    /// What it is for.
+    pub role: Role,
+    /// The name on record.
+    pub name: &'a str,
 }
 
 impl fmt::Display for Role {

@@ -120,11 +120,11 @@ pub const CONNECTION_WINDOW_BYTES_MAX: u32 = 1536 * 1024;
 pub const SEND_WINDOW_BYTES_MAX: u64 = 1024 * 1024;
 /// Live connections of one certificate: an old one that has not noticed its death, and a new one.
 pub const CONNECTIONS_PER_CERTIFICATE_MAX: usize = 2;
-/// Connections of operators and auditors at once, apart from those of sites: 64 people, one command each; 64 x
-/// 2.5 MiB of QUIC buffers = 160 MiB at most.
+/// Connections of operators and auditors at once, apart from those of sites: 64 people, one command each; 64
+/// x 2.5 MiB of QUIC buffers = 160 MiB at most.
 pub const ADMIN_CONNECTIONS_MAX: usize = 64;
-/// The same of one certificate: a person who watches in some windows and commands in another. The oldest gives
-/// way.
+/// The same of one certificate: a person who watches in some windows and commands in another. The oldest
+/// gives way.
 pub const ADMIN_CONNECTIONS_PER_CERTIFICATE_MAX: usize = 8;
 /// Commands in progress on one of them: ours asks one.
 pub const ADMIN_STREAMS_MAX: usize = 4;

@@ -4,7 +4,6 @@
 //! Invariant: as with the crash points, nothing happens in a process to which the test harness did not name its
 //! folder besides (`CONSILIUM_CRASH_TESTS_IN`).
 
-
 /// The variable that says since when, in milliseconds since 1970, and how many times faster: `MS*TIMES`.
 pub const VARIABLE: &str = "CONSILIUM_TIME_LAPSE";
 

@@ -22,7 +22,7 @@ use common::wire::message::PROTOCOL_VERSION;
 
 use self::issue::{Application, Joined};
 use self::issuer::Issuer;
-use crate::acts::Acts;
+use crate::admin::acts::Acts;
 use crate::admin::holders;
 use crate::blocking::blocking;
 use crate::error::Error;

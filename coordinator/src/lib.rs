@@ -4,9 +4,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`cli`] | what an operator can type |
-//! | [`admin`] | how a command reaches the running server, and what the operator is told |
-//! | [`acts`] | who asked for what, and what became of it: a signed log |
-//! | [`contexts`] | coordinators on other machines, and who one is to them |
+//! | [`admin`] | how a command reaches the running server from here or afar, who may ask what, the log of acts, and what the operator is told |
 //! | [`server`] | how it all runs together |
 //! | [`enrolment`] | how a hospital becomes a site |
 //! | [`requests`] | what a site may ask and send, and what it is answered |
@@ -22,12 +20,10 @@
 //! | [`state_folder`] | what else is on disk: configuration, keys, finished files |
 //! | [`error`], [`limits`], [`blocking`] | what can go wrong, every bound, how blocking work is done |
 
-pub mod acts;
 pub mod admin;
 pub mod aggregate;
 pub mod blocking;
 pub mod cli;
-pub mod contexts;
 pub mod enrolment;
 pub mod error;
 pub mod evaluate;

@@ -218,11 +218,11 @@ const _: () = assert!(
 
 /// A line of the log of acts: two digests of 64, names of 32, and words: at most 600 B.
 pub const ACT_LINE_BYTES_MAX: usize = 1024;
-/// Lines of it: an operator who does a hundred acts a day writes 200, so 13 years; 450 MB, which are read in some
-/// seconds. A log that is full is set aside and another begun by `coordinator acts accept`.
+/// Lines of it: an operator who does a hundred acts a day writes 200, so 13 years; 450 MB, which are read in
+/// some seconds. A log that is full is set aside and another begun by `coordinator acts accept`.
 pub const ACTS_MAX: u64 = 1_000_000;
-/// Lines that one holder of a certificate may have written in a day (UTC), two an act: 64 holders who do nothing
-/// but ask write 13 MB a day.
+/// Lines that one holder of a certificate may have written in a day (UTC), two an act: 64 holders who do
+/// nothing but ask write 13 MB a day.
 pub const ACT_LINES_PER_DAY_MAX: u32 = 500;
 /// What the log keeps for itself on a full disk: 100 lines, each with its head.
 pub const ACT_RESERVE_BYTES_MIN: usize = 64 * 1024;

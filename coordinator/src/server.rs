@@ -8,20 +8,21 @@ use std::sync::Arc;
 use certs::{random, tls};
 use common::clock::{Clock, SystemClock, Timestamp};
 use common::durable;
+use common::net::admin::Admins;
 use common::net::join::JoinServer;
 use common::net::server::Server;
-use common::net::{EndpointKeys, NetError};
+use common::net::{Connections, EndpointKeys, NetError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use crate::acts::{Act, Acts, Quota, Verb, Who, recorded};
+use crate::admin::acts::{Act, Acts, Quota, Verb, Who, recorded};
 use crate::admin::afar::Afar;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::enrolment::issuer::Issuer;
-use crate::enrolment::keeper::{self, Keeper, Orders, Used};
+use crate::enrolment::keeper::{self, Keeper, Used};
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::catch_up::catch_up;
@@ -63,7 +64,12 @@ pub async fn serve(
     ready: impl FnOnce(&Addresses),
 ) -> Result<()> {
     let stop = stop_signal()?;
-    let Begun { clock, identity, acts, store, runs, ends } = begin(&folder, &config, accepts_restored)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let identity = Identity::load(&folder, clock.now())?;
+    let (acts, store) = open_books(&folder, accepts_restored, clock.now())?;
+    let runs = Runs::replay(&store)?;
+    remove_strays(&folder, &runs)?;
+    let ends = open_endpoints(&folder, &config, &identity)?;
     let (addresses, connections) = (write_addresses(&folder, &ends)?, ends.server.connections());
 
     let evaluator = Evaluator::of_this_binary(config.evaluation_timeout(), config.children(&folder))?;
@@ -82,7 +88,6 @@ pub async fn serve(
     let (folder, receipts) = (Arc::new(folder), Arc::new(identity.receipts));
     let (keys, key_orders) = keeper::channel();
     let used = Used::of(&identity.server, &identity.lineage);
-    let admins = ends.server.admins();
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -95,23 +100,12 @@ pub async fn serve(
         evaluator,
         receipts: Arc::clone(&receipts),
         keys,
-        admins: admins.clone(),
+        admins: ends.server.admins(),
         acts: Arc::clone(&acts),
         quota: Quota::default(),
     });
-    let mut chores = chores(&folder, &store, &runs, &config, &clock);
-    chores.spawn(Arc::clone(&admin).serve(operators::listen(&folder)?));
+    let _chores = chores(&config, &clock, &admin)?;
     let issuer = Arc::new(Issuer::new(identity.authority, config.certificate_life()));
-    let desk = Arc::new(JoinDesk {
-        store: Arc::clone(&store),
-        issuer: Arc::clone(&issuer),
-        receipt_key: *receipts.public_key()?.as_bytes(),
-        run_address: config.address.clone(),
-        connections: connections.clone(),
-        admins,
-        acts,
-        clock: Arc::clone(&clock),
-    });
     let handler = Arc::new(RequestHandler {
         intake: Intake::new(folder.as_ref().clone()),
         folder,
@@ -126,65 +120,15 @@ pub async fn serve(
         told: Told::default(),
         accepts_restored,
     });
+    let desk = Arc::new(desk_of(&config, &handler, acts, ends.server.admins())?);
     ready(&addresses);
-    answer(&ends, (handler, Afar(admin)), desk, (used, key_orders), stop).await;
+    let keeper = keeper_of(&handler, &ends, used);
+    tokio::select! {
+        () = answer(&ends, handler, Afar(admin), desk, stop) => {}
+        () = keeper.keep(key_orders) => {}
+    }
     driving.abort();
     Ok(())
-}
-
-/// What there is before anybody is served.
-struct Begun {
-    clock: Arc<dyn Clock>,
-    identity: Identity,
-    acts: Arc<Acts>,
-    store: Arc<Store>,
-    runs: Runs,
-    ends: Ends,
-}
-
-/// Opens everything, and refuses what cannot be served from.
-fn begin(folder: &StateFolder, config: &Config, accepts_restored: bool) -> Result<Begun> {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let identity = Identity::load(folder, clock.now())?;
-    let acts = open_acts(folder, accepts_restored, clock.now())?;
-    let store = Arc::new(restored::open(folder, accepts_restored)?);
-    accept_restored(folder, &store, accepts_restored, clock.now())?;
-    store.keep_reserve();
-    let runs = Runs::replay(&store)?;
-    overlap::delete_stray_keys(folder, runs.active().map(|state| state.launched.run))?;
-    launch::remove_strays(folder)?;
-    let ends = open_endpoints(folder, config, &identity)?;
-    Ok(Begun { clock, identity, acts, store, runs, ends })
-}
-
-/// Answers at both endpoints until `stop`, with keys that change meanwhile: `keys` is what the endpoints
-/// have, and where orders about them come.
-async fn answer(
-    ends: &Ends,
-    (handler, afar): (Arc<RequestHandler>, Afar),
-    desk: Arc<JoinDesk>,
-    keys: (Used, Orders),
-    stop: watch::Receiver<bool>,
-) {
-    let keeper = Keeper {
-        folder: handler.folder.as_ref().clone(),
-        store: Arc::clone(&handler.store),
-        clock: Arc::clone(&handler.clock),
-        server: &ends.server,
-        join_server: &ends.join_server,
-        issuer: Arc::clone(&handler.issuer),
-        used: keys.0,
-    };
-    let served = async {
-        let (members, joining) = (stopped(stop.clone()), stopped(stop));
-        let afar = (tls::ALPN_ADMIN, Arc::new(afar));
-        tokio::join!(ends.server.serve(handler, afar, members), ends.join_server.serve(desk, joining));
-    };
-    tokio::select! {
-        () = served => {}
-        () = keeper.keep(keys.1) => {}
-    }
-    tracing::info!("stopped");
 }
 
 /// Both endpoints.
@@ -193,22 +137,83 @@ struct Ends {
     join_server: JoinServer,
 }
 
-/// What is done all the time besides; it ends when this is dropped.
-fn chores(
-    folder: &StateFolder,
-    store: &Arc<Store>,
-    runs: &Runs,
-    config: &Config,
-    clock: &Arc<dyn Clock>,
-) -> JoinSet<()> {
-    let mut tasks = JoinSet::new();
-    tasks.spawn(pruning::keep_pruned(folder.clone(), Arc::clone(store), runs.clone(), config.retention));
-    tasks.spawn(alive::keep_noted(folder.clone(), Arc::clone(clock)));
-    tasks
+/// Who keeps our keys, and what the endpoints have of them.
+fn keeper_of<'a>(handler: &RequestHandler, ends: &'a Ends, used: Used) -> Keeper<'a> {
+    Keeper {
+        folder: handler.folder.as_ref().clone(),
+        store: Arc::clone(&handler.store),
+        clock: Arc::clone(&handler.clock),
+        server: &ends.server,
+        join_server: &ends.join_server,
+        issuer: Arc::clone(&handler.issuer),
+        used,
+    }
 }
 
-/// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any more
-/// before a person has looked.
+/// Who lets members and operators in.
+fn desk_of(
+    config: &Config,
+    handler: &RequestHandler,
+    acts: Arc<Acts>,
+    admins: Connections,
+) -> Result<JoinDesk> {
+    Ok(JoinDesk {
+        store: Arc::clone(&handler.store),
+        issuer: Arc::clone(&handler.issuer),
+        receipt_key: *handler.receipts.public_key()?.as_bytes(),
+        run_address: config.address.clone(),
+        connections: handler.connections.clone(),
+        admins,
+        acts,
+        clock: Arc::clone(&handler.clock),
+    })
+}
+
+/// Answers at both endpoints until `stop`.
+async fn answer(
+    ends: &Ends,
+    handler: Arc<RequestHandler>,
+    afar: Afar,
+    desk: Arc<JoinDesk>,
+    stop: watch::Receiver<bool>,
+) {
+    let admins = Admins { alpn: tls::ALPN_ADMIN, handler: Arc::new(afar) };
+    let (members, joining) = (stopped(stop.clone()), stopped(stop));
+    tokio::join!(ends.server.serve(handler, admins, members), ends.join_server.serve(desk, joining));
+    tracing::info!("stopped");
+}
+
+/// What is done all the time besides; it ends when this is dropped.
+fn chores(config: &Config, clock: &Arc<dyn Clock>, admin: &Arc<Admin>) -> Result<JoinSet<()>> {
+    let (folder, store, runs) = (admin.folder.as_ref(), Arc::clone(&admin.store), admin.runs.clone());
+    let mut tasks = JoinSet::new();
+    tasks.spawn(pruning::keep_pruned(folder.clone(), store, runs, config.retention));
+    tasks.spawn(alive::keep_noted(folder.clone(), Arc::clone(clock)));
+    tasks.spawn(Arc::clone(admin).serve(operators::listen(folder)?));
+    Ok(tasks)
+}
+
+/// The log of acts, and the database.
+fn open_books(
+    folder: &StateFolder,
+    accepts_restored: bool,
+    now: Timestamp,
+) -> Result<(Arc<Acts>, Arc<Store>)> {
+    let acts = open_acts(folder, accepts_restored, now)?;
+    let store = restored::open(folder, accepts_restored)?;
+    accept_restored(folder, &store, accepts_restored, now)?;
+    store.keep_reserve();
+    Ok((acts, Arc::new(store)))
+}
+
+/// Removes what was cut short.
+fn remove_strays(folder: &StateFolder, runs: &Runs) -> Result<()> {
+    overlap::delete_stray_keys(folder, runs.active().map(|state| state.launched.run))?;
+    launch::remove_strays(folder)
+}
+
+/// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any
+/// more before a person has looked.
 fn open_acts(folder: &StateFolder, accepts_restored: bool, now: Timestamp) -> Result<Arc<Acts>> {
     let acts = Acts::open(folder)?;
     match acts.verify(&[], |_| ()) {

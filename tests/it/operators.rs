@@ -14,7 +14,7 @@ use common::net::admin::Conversation;
 use common::net::client::{connect_any, resolve};
 use common::wire::frame;
 use common::wire::message::{Envelope, LedgerHead, PROTOCOL_VERSION, Request};
-use coordinator::contexts::Contexts;
+use coordinator::admin::contexts::Contexts;
 use serde_json::Value;
 use tests::binaries::Binaries;
 use tests::consortium::Consortium;

@@ -1,7 +1,8 @@
 //! How operators and auditors command from afar: connections of their own protocol at the endpoint of run
-//! traffic, one stream per command, lines in both directions. What the lines say is not this crate's business.
+//! traffic, one stream per command, lines in both directions. What the lines say is not this crate's
+//! business.
 //!
-//! Served by `server` for `coordinator serve`; asked by the coordinator's command line. Invariants: a peer of
+//! Used by `server` for `coordinator serve`, and by the coordinator's command line. Invariants: a peer of
 //! this protocol reaches no handler of run traffic, and one of run traffic none of this; connections and
 //! streams are bounded apart from those of sites; who opens no stream is let go.
 
@@ -34,6 +35,15 @@ pub trait AdminHandler: Send + Sync + 'static {
 
     /// Reads one command and answers it. Must authorise the peer again: a connection may outlive that.
     fn converse(&self, peer: &Peer, reader: Reader, writer: Writer) -> impl Future<Output = ()> + Send;
+}
+
+/// Who serves operators and auditors, and by which protocol they are known.
+#[derive(Debug)]
+pub struct Admins<H> {
+    /// As it was negotiated.
+    pub alpn: &'static [u8],
+    /// Who answers them.
+    pub handler: Arc<H>,
 }
 
 /// Serves a connection until it ends, is idle, or everything stops.
@@ -112,8 +122,8 @@ impl Conversation {
     /// The next line of the answer, its newline left out; nothing at its end.
     ///
     /// # Errors
-    /// [`NetError::Deadline`] when nothing more comes in time, [`NetError::MalformedAnswer`] for a line that is
-    /// too long or has no end, or what ended the connection.
+    /// [`NetError::Deadline`] when nothing more comes in time, [`NetError::MalformedAnswer`] for a line that
+    /// is too long or has no end, or what ended the connection.
     pub async fn line(&mut self, deadline: Duration) -> Result<Option<Vec<u8>>, NetError> {
         let mut line = Vec::new();
         let mut bounded = (&mut self.reader).take(LOCAL_MESSAGE_BYTES_MAX as u64);

@@ -19,7 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::accept::{self, Peers};
-use super::admin::{self, AdminHandler};
+use super::admin::{self, AdminHandler, Admins};
 use super::connections::{Connections, Entry, Peer};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
@@ -136,23 +136,23 @@ impl Server {
     /// Serves until `shutdown` resolves; then lets requests in progress finish for a moment, tells every
     /// site, and returns.
     ///
-    /// Who came with the protocol `admin_alpn` is served by `admin`, and by nothing else.
+    /// Who came with the protocol of `admins` is served by their handler, and by nothing else.
     pub async fn serve<H: Handler, A: AdminHandler>(
         &self,
         handler: Arc<H>,
-        (admin_alpn, admin): (&'static [u8], Arc<A>),
+        admins: Admins<A>,
         shutdown: impl Future<Output = ()> + Send,
     ) {
         let payloads = Arc::new(Semaphore::new(PAYLOADS_IN_FLIGHT_MAX));
         accept::accept_until(&self.endpoint, Peers::Members, shutdown, |connection, stopping| {
-            let (handler, payloads, admin) = (handler.clone(), payloads.clone(), admin.clone());
-            let (connections, admins) = (self.connections.clone(), self.admins.clone());
+            let (handler, payloads, admin) = (handler.clone(), payloads.clone(), admins.handler.clone());
+            let (connections, registry) = (self.connections.clone(), self.admins.clone());
             async move {
                 let Some(certificate_der) = leaf_certificate(&connection) else {
                     return connection.close(CloseCode::NotAuthorised.wire(), b"");
                 };
-                if protocol(&connection).as_deref() == Some(admin_alpn) {
-                    return admin::serve(connection, certificate_der, stopping, admins, admin).await;
+                if protocol(&connection).as_deref() == Some(admins.alpn) {
+                    return admin::serve(connection, certificate_der, stopping, registry, admin).await;
                 }
                 let entry = connections.enter(&connection, certificate_der);
                 serve_connection(connection, stopping, entry, handler, payloads).await;

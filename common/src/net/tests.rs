@@ -145,7 +145,7 @@ impl Running {
             let handler = handler.clone();
             async move {
                 let shutdown = async move { drop(stopped.await) };
-                let nobody = (tls::ALPN_ADMIN, Arc::new(NoAdmins));
+                let nobody = admin::Admins { alpn: tls::ALPN_ADMIN, handler: Arc::new(NoAdmins) };
                 server.serve(handler, nobody, shutdown).await;
             }
         });

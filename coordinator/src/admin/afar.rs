@@ -12,7 +12,7 @@ use common::net::{CloseCode, Peer};
 use tokio::io::AsyncWriteExt as _;
 
 use super::server::Admin;
-use crate::acts::{Holder, Who};
+use crate::admin::acts::{Holder, Who};
 use crate::blocking::blocking;
 
 /// Lets them in.

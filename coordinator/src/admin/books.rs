@@ -1,6 +1,6 @@
-//! What is answered from the state folder alone, with and without a running `serve`. Called by `server`, and by
-//! `cli` on the coordinator's machine. Invariants: who may ask was decided before (`rules`), and what changes
-//! anything was written down before (`acts`).
+//! What is answered from the state folder alone, with and without a running `serve`. Called by `server`, and
+//! by `cli` on the coordinator's machine. Invariants: who may ask was decided before (`rules`), and what
+//! changes anything was written down before (`acts`).
 
 use common::clock::Timestamp;
 use common::id::Digest;
@@ -14,9 +14,9 @@ use super::consortium::{self, Head};
 use super::holders;
 use super::inviting::Desk;
 use super::listed::{Arrivals, InvitationFacts, RosterFacts, RunRow};
+use super::membership::{must_be_known, pause_in, revoke_in, site_id};
 use super::message::{Answer, Command, SiteChange};
-use super::sites::{must_be_known, pause_in, revoke_in, site_id};
-use crate::acts::Acts;
+use crate::admin::acts::Acts;
 use crate::error::{Error, Result};
 use crate::evaluate::details::Details;
 use crate::execution::runs::Runs;

@@ -51,7 +51,7 @@ impl Desk<'_> {
         let store = self.store;
         let is_known = store.holders()?.iter().any(|row| row.name == name && row.joined_at.is_some());
         self.made(role, &name, ttl_ms, is_known, |token, expires| {
-            Ok(store.invite_holder((role, &name), &token.hash(), expires, self.now)?)
+            Ok(store.invite_holder(role, &name, &token.hash(), expires, self.now)?)
         })
     }
 

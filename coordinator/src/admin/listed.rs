@@ -1,5 +1,6 @@
-//! What lists show, and `--json` prints: runs, invitations, a roster, what arrived from a site. Made by
-//! `books`, shown by the subcommands of `cli`, here and from afar. Invariant: a field is only ever added.
+//! What lists show, and `--json` prints: runs, invitations, a roster, what arrived from a site. Used by
+//! `books`, which makes them, and by the subcommands of `cli`, here and from afar. Invariant: a field is only
+//! ever added.
 
 use std::collections::BTreeMap;
 

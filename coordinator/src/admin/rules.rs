@@ -1,4 +1,4 @@
-//! Who may ask what, and what is written down of it: the one place that decides. Asked by `server` and by
+//! Who may ask what, and what is written down of it: the one place that decides. Used by `server` and by
 //! `cli` for every command before anything is done; shown as a table in coordinator/OPERATORS.md, which a
 //! test compares with this. Invariant: a new command does not compile before it stands here.
 
@@ -9,7 +9,7 @@ use common::id::Digest;
 use common::limits::CONFIG_BYTES_MAX;
 
 use super::message::{AuthorityChange, Command, SiteChange};
-use crate::acts::{Act, By, Verb};
+use crate::admin::acts::{Act, By, Verb};
 use crate::error::Error;
 use crate::execution::runs::Runs;
 

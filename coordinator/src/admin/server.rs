@@ -1,7 +1,7 @@
-//! The answering side of the admin socket, and of `afar`: one task per command. Called by `server` when `serve`
-//! starts; `runs`, `sites` and `books` do what is asked.
-//! Invariants: a command is one bounded line, read within a bounded time; `rules` says who may ask it, and what
-//! changes anything is in the log of acts before it is done.
+//! The answering side of the admin socket, and of `afar`: one task per command. Called by `server` when
+//! `serve` starts; `runs`, `sites` and `books` do what is asked. Invariants: a command is one bounded line,
+//! read within a bounded time; `rules` says who may ask it, and what changes anything is in the log of acts
+//! before it is done.
 
 use std::fs;
 use std::io;
@@ -21,7 +21,7 @@ use super::holders;
 use super::message::{Answer, Command};
 use super::report::{self, RunReport};
 use super::rules::{self, Kind};
-use crate::acts::{Act, Acts, Draft, Quota, Step, Who, recorded_async};
+use crate::admin::acts::{Act, Acts, Draft, Quota, Step, Who, recorded_async};
 use crate::blocking::blocking;
 use crate::enrolment::keeper::KeeperHandle;
 use crate::error::{Error, Result};
@@ -197,7 +197,7 @@ impl Admin {
             Answer::Launched { run, .. } => run.parse().ok(),
             _ => None,
         };
-        recorded_async(&self.acts, (who, act), now, self.answer(command), made).await
+        recorded_async(&self.acts, who, act, now, self.answer(command), made).await
     }
 
     async fn answer(&self, command: Command) -> Result<Answer> {

@@ -1,22 +1,20 @@
-//! What an operator asks of sites: revoke, pause, exclude. Called by `admin::server`, and by `cli` where no
-//! `serve` runs. Invariants: first the database (no new request is let in), then the scheduler, then live
-//! connections; a pause holds for all runs, an exclusion for the one that is going.
+//! What an operator asks of sites: revoke, pause, exclude. Called by `admin::server`. Invariants: first the
+//! database (no new request is let in), then the scheduler, then live connections; a pause holds for all
+//! runs, an exclusion for the one that is going.
 
 use std::sync::Arc;
 
-use common::clock::Timestamp;
 use common::id::SiteId;
 
 use super::consortium;
+use super::membership::{pause_in, revoke_in, site_id};
 use super::message::{Answer, SiteChange};
 use super::server::Admin;
 use crate::blocking::blocking;
-use crate::enrolment::{close_all, shut_out};
+use crate::enrolment::close_all;
 use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
 use crate::round::event::Event;
-use crate::state_folder::StateFolder;
-use crate::store::{Leaving, SiteRow, Store};
 
 impl Admin {
     pub(super) async fn revoke(&self, name: &str) -> Result<Answer> {
@@ -76,34 +74,4 @@ impl Admin {
         self.driver.submit(state.launched.run, event).await?;
         Ok(changed)
     }
-}
-
-/// The name that an operator gave.
-pub(crate) fn site_id(name: &str) -> Result<SiteId> {
-    name.parse().map_err(|_| Error::UnknownSite(name.chars().take(64).collect()))
-}
-
-/// The site's row.
-pub(crate) fn must_be_known(store: &Store, site: &SiteId) -> Result<SiteRow> {
-    let mut rows = store.sites()?.into_iter();
-    rows.find(|row| &row.name == site).ok_or_else(|| Error::UnknownSite(site.to_string()))
-}
-
-/// Pauses a site in the database, or ends its pause, with or without a running coordinator. Returns whether
-/// that changed anything.
-pub(crate) fn pause_in(store: &Store, site: &SiteId, pause: bool, now: Timestamp) -> Result<bool> {
-    if must_be_known(store, site)?.status.is_out() {
-        return Err(Error::Argument {
-            message: format!("{site} was revoked or has left, which is final"),
-            hint: "`coordinator sites` lists who takes part".into(),
-        });
-    }
-    Ok(if pause { store.pause(site, now)? } else { store.unpause(site)? })
-}
-
-/// Revokes a site in the database and frees what its unfinished uploads hold, with or without a running
-/// coordinator.
-pub(crate) fn revoke_in(folder: &StateFolder, store: &Store, site: &SiteId, now: Timestamp) -> Result<()> {
-    must_be_known(store, site)?;
-    shut_out(folder, store, site, Leaving::Operator, now)
 }

@@ -11,7 +11,7 @@ use common::net::Connections;
 use super::client::{self, Door};
 use super::message::{Answer, Command};
 use super::server::{Admin, listen};
-use crate::acts::{Acts, Quota};
+use crate::admin::acts::{Acts, Quota};
 use crate::evaluate::tests::scripted;
 use crate::execution::driver::{Driver, World};
 use crate::execution::performer::Performer;

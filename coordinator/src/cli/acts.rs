@@ -13,10 +13,10 @@ use common::wire::message::LedgerHead;
 use serde_json::json;
 
 use super::{offline, output};
-use crate::acts::{self, Acts, Record, State, Step, Who, log_name, read_head};
+use crate::admin::acts::{self, Acts, Record, State, Step, Who, log_name, read_head};
 use crate::admin::client::Door;
+use crate::admin::contexts::Contexts;
 use crate::admin::message::{Answer, Command};
-use crate::contexts::Contexts;
 use crate::error::{Error, Result};
 use crate::limits::ACTS_SHOWN_MAX;
 use crate::state_folder::identity::receipt_key;

@@ -11,7 +11,7 @@ use common::clock::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 
 use super::{offline, output};
-use crate::acts::{Acts, Who, recorded};
+use crate::admin::acts::{Acts, Who, recorded};
 use crate::admin::client::{self, Door};
 use crate::admin::message::{Answer, AuthorityChange, Command};
 use crate::admin::report::rfc3339;

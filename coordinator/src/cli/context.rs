@@ -1,11 +1,11 @@
-//! `coordinator context`: which coordinators elsewhere this user commands or reads. Called by `cli`. Invariant:
-//! no key is shown, and no connection made.
+//! `coordinator context`: which coordinators elsewhere this user commands or reads. Called by `cli`.
+//! Invariant: no key is shown, and no connection made.
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::output;
-use crate::contexts::Contexts;
+use crate::admin::contexts::Contexts;
 use crate::error::{Error, Result};
 
 const MANUAL: &str = "\

@@ -8,7 +8,7 @@ use cli::settings::Source;
 use common::clock::SystemClock;
 
 use crate::admin::client::Door;
-use crate::contexts::Contexts;
+use crate::admin::contexts::Contexts;
 use crate::error::Result;
 use crate::limits::PERSON_WARN_S_MAX;
 use crate::state_folder::StateFolder;

@@ -1,6 +1,6 @@
-//! `coordinator enrol`: from an invitation to a context on a person's own machine. Called by `cli`. Invariants:
-//! the key is made here, is durable before it is used and never leaves; the coordinator is the one that the
-//! invitation names; the answer is stored only when it is what the invitation promised.
+//! `coordinator enrol`: from an invitation to a context on a person's own machine. Called by `cli`.
+//! Invariants: the key is made here, is durable before it is used and never leaves; the coordinator is the
+//! one that the invitation names; the answer is stored only when it is what the invitation promised.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -20,7 +20,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::output;
-use crate::contexts::{Contexts, Entry};
+use crate::admin::contexts::{Contexts, Entry};
 use crate::error::{Error, Result};
 use crate::limits::INVITATION_BYTES_MAX;
 
@@ -29,8 +29,8 @@ Take an invitation of `coordinator operators invite`, on your own machine. Makes
 a key, which never leaves it, checks that the coordinator is the one that the
 invitation names, gets a certificate for the key, and stores all of it as a
 context (`coordinator context list`). The line is read from standard input, or
-from a file that only you can read; it is never an argument. If the line to the
-coordinator breaks, repeat the command with the same invitation.
+from a file that only you can read; it is never an argument. If the connection
+breaks, repeat the command with the same invitation.
 
 Examples:
   coordinator enrol

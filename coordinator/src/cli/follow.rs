@@ -55,7 +55,8 @@ pub(super) fn start(door: &Door, command: &Command) -> Result<(String, Vec<Strin
     Ok((run, notes))
 }
 
-/// A path as `serve`, which has another working folder, finds it; of a coordinator elsewhere it must be whole.
+/// A path as `serve`, which has another working folder, finds it; of a coordinator elsewhere it must be
+/// whole.
 pub(super) fn absolute(door: &Door, path: Option<&Path>, what: &'static str) -> Result<Option<PathBuf>> {
     if let (Door::There(_), Some(path)) = (door, path)
         && !path.is_absolute()

@@ -8,7 +8,7 @@ use common::durable;
 use serde_json::json;
 
 use super::output;
-use crate::acts::{Act, Acts, Verb, Who, recorded};
+use crate::admin::acts::{Act, Acts, Verb, Who, recorded};
 use crate::error::{Error, Result};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::{Config, RetentionConfig, SandboxConfig};

@@ -1,10 +1,10 @@
 //! Asking where no running `serve` is needed: the state folder itself, read and changed in this process. Used
-//! by the subcommands of `cli`. Invariants: it works with and without a running `serve`; what changes anything
-//! is in the log of acts before it is done; a context is asked, never a folder here in its place.
+//! by the subcommands of `cli`. Invariants: it works with and without a running `serve`; what changes
+//! anything is in the log of acts before it is done; a context is asked, never a folder here in its place.
 
 use common::clock::{Clock, SystemClock};
 
-use crate::acts::{Acts, Who, recorded};
+use crate::admin::acts::{Acts, Who, recorded};
 use crate::admin::books::{self, Books};
 use crate::admin::client::{self, Door};
 use crate::admin::message::{Answer, Command};

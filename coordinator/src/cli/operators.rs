@@ -88,7 +88,7 @@ struct Invited<'a> {
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
         Verb::List { json } => list(door, *json),
-        Verb::Invite { name, role, ttl, json } => invite(door, (name, role), *ttl, *json),
+        Verb::Invite { name, role, ttl, json } => invite(door, name, role, *ttl, *json),
         Verb::Revoke { name, yes, json } => revoke(door, name, *yes, *json),
     }
 }
@@ -113,7 +113,7 @@ fn row([name, role, status, seen, ends]: [&str; 5]) -> String {
     format!("{name:<17} {role:<9} {status:<9} {seen:<21} {ends}")
 }
 
-fn invite(door: &Door, (name, role): (&str, &str), ttl_ms: u64, as_json: bool) -> Result<()> {
+fn invite(door: &Door, name: &str, role: &str, ttl_ms: u64, as_json: bool) -> Result<()> {
     let command = Command::InviteOperator { name: name.to_owned(), role: role.to_owned(), ttl_ms };
     let Answer::Invited { invitation, expires, readmission } = offline::books(door, &command)? else {
         return Err(offline::unexpected());

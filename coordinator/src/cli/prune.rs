@@ -8,7 +8,7 @@ use common::clock::{Clock, SystemClock};
 use serde::Serialize;
 
 use super::{offline, output};
-use crate::acts::{Act, Acts, Verb, Who, recorded};
+use crate::admin::acts::{Act, Acts, Verb, Who, recorded};
 use crate::error::{Error, Result};
 use crate::execution::pruning;
 use crate::limits::PRUNE_AGE_S_MIN;

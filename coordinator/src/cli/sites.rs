@@ -8,8 +8,8 @@ use serde_json::json;
 use super::{offline, output, sites_table};
 use crate::admin::client::Door;
 use crate::admin::consortium::{Head, SiteFacts};
+use crate::admin::membership::site_id;
 use crate::admin::message::{Answer, Command, SiteChange};
-use crate::admin::sites;
 use crate::error::{Error, Result};
 
 const MANUAL: &str = "\
@@ -189,7 +189,7 @@ fn facts(door: &Door) -> Result<Vec<SiteFacts>> {
 
 /// The ledger that was accepted, and the one before it.
 fn accept(door: &Door, name: &str, is_sure: bool) -> Result<(Head, Option<Head>)> {
-    let site = sites::site_id(name)?;
+    let site = site_id(name)?;
     let row = facts(door)?.into_iter().find(|row| row.site == site.as_str());
     let none = || Error::Argument {
         message: format!("there is no question about the ledger of {site}"),

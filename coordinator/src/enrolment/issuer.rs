@@ -1,12 +1,12 @@
 //! Makes certificates for members: the authority, and how long they live. Used by `enrolment::issue` and
-//! `enrolment::person` for who joins and by `requests::renewal` for who stays. Invariant: of a request only the public key is believed;
-//! the name is the one that the caller found in the database.
+//! `enrolment::person` for who joins and by `requests::renewal` for who stays. Invariant: of a request only
+//! the public key is believed; the name is the one that the caller found in the database.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use certs::role::PERSON_LIFETIME;
-use certs::{CertificateAuthority, RequestedKey, Role};
+use certs::role::{Member, PERSON_LIFETIME};
+use certs::{CertificateAuthority, RequestedKey};
 use common::clock::Timestamp;
 use common::id::SiteId;
 
@@ -64,7 +64,7 @@ impl Issuer {
     /// As [`Self::issue`].
     pub fn issue_holder(
         &self,
-        (role, name): (Role, &SiteId),
+        member: Member<'_>,
         key: &RequestedKey,
         now: Timestamp,
     ) -> Result<Certificate, StoreError> {
@@ -72,7 +72,7 @@ impl Issuer {
         let serial = random_serial().map_err(|error| failed(&error))?;
         let issued = self
             .authority()
-            .issue_member((role, name.as_str()), key, &serial, now.into(), PERSON_LIFETIME)
+            .issue_member(member, key, &serial, now.into(), PERSON_LIFETIME)
             .map_err(|error| failed(&error))?;
         Ok(Certificate { serial, key: key.pin(), der: issued.der })
     }

@@ -259,8 +259,8 @@ mod tests {
         let site = "cardiology".parse().unwrap();
         let token = JoinToken::from_bytes([7; 32]).hash();
         kept.store.invite(&site, &token, START.plus_ms(DAY_MS), START).unwrap();
-        let person = (certs::Role::Auditor, &"anna".parse().unwrap());
-        kept.store.invite_holder(person, &token, START.plus_ms(DAY_MS), START).unwrap();
+        let anna = "anna".parse().unwrap();
+        kept.store.invite_holder(certs::Role::Auditor, &anna, &token, START.plus_ms(DAY_MS), START).unwrap();
         let (handle, orders) = channel();
         let first = kept.issuer.authority().pin();
         let keeping = kept.keeper().keep(orders);

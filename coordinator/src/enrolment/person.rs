@@ -1,14 +1,15 @@
 //! A one-time token and a certificate request in, an operator's or auditor's certificate out. Called by
-//! `enrolment` where the token is none of a site's. Invariants: as of sites (`issue`); and it is in the log of
-//! acts before the certificate counts.
+//! `enrolment` where the token is none of a site's. Invariants: as of sites (`issue`); and it is in the log
+//! of acts before the certificate counts.
 
+use certs::role::Member;
 use certs::{RequestedKey, Role};
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
 
 use super::issue::Application;
 use super::issuer::Issuer;
-use crate::acts::{Act, Acts, Draft, Holder, Step, Verb, Who};
+use crate::admin::acts::{Act, Acts, Draft, Holder, Step, Verb, Who};
 use crate::error::Result;
 use crate::store::{EnrolledHolder, Store, StoreError};
 
@@ -37,7 +38,7 @@ pub(super) fn enrol(
         })
     };
     let enrolled = store.enrol_holder(&token.hash(), named, key.pin(), now, |role, name| {
-        let issued = issuer.issue_holder((role, name), &key, now)?;
+        let issued = issuer.issue_holder(Member { role, name: name.as_str() }, &key, now)?;
         asked = Some(note(Step::Asked, (role, name), &issued.der, None)?);
         Ok(issued)
     })?;

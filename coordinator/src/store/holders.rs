@@ -1,7 +1,7 @@
 //! Operators and auditors: people with a certificate, their invitations and their end. Called by `enrolment`,
 //! `admin` and the subcommand `operators`. Invariants: as of sites (`enrolment`): a token yields at most one
-//! certificate, in the transaction that consumes it; a new one ends the one before; a command is authorised by
-//! serial AND key. A name keeps its role for ever, and is not given out again once it was revoked.
+//! certificate, in the transaction that consumes it; a new one ends the one before; a command is authorised
+//! by serial AND key. A name keeps its role for ever, and is not given out again once it was revoked.
 
 use certs::{Role, SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
@@ -48,11 +48,12 @@ impl Store {
     /// Records an invitation. The one before, if nobody used it, is withdrawn.
     ///
     /// # Errors
-    /// The name is revoked or has the other role, there are [`HOLDERS_MAX`] already, or the database cannot be
-    /// written.
+    /// The name is revoked or has the other role, there are [`HOLDERS_MAX`] already, or the database cannot
+    /// be written.
     pub fn invite_holder(
         &self,
-        (role, name): (Role, &SiteId),
+        role: Role,
+        name: &SiteId,
         token: &TokenHash,
         expires_at: Timestamp,
         now: Timestamp,
@@ -306,7 +307,7 @@ mod tests {
         let who = |certificate: &Certificate| {
             store.authorise_holder(certificate.serial, certificate.key, Timestamp(9)).unwrap()
         };
-        store.invite_holder((Role::Auditor, &anna), &token(1), Timestamp(100), Timestamp(0)).unwrap();
+        store.invite_holder(Role::Auditor, &anna, &token(1), Timestamp(100), Timestamp(0)).unwrap();
         assert!(take(1, &one, 1).unwrap().fresh && !take(1, &one, 2).unwrap().fresh);
         assert!(matches!(take(1, &two, 2), Err(StoreError::TokenUsed)));
         assert_eq!(who(&one), Some((Role::Auditor, anna.clone())));
@@ -317,9 +318,9 @@ mod tests {
         assert!(matches!(as_site, Err(StoreError::TokenUnknown)));
         assert_eq!(store.authorise(one.serial, one.key).unwrap(), None, "no site");
         // Once more, on another machine: the older certificate ends. The role stays.
-        let other = store.invite_holder((Role::Operator, &anna), &token(2), Timestamp(100), Timestamp(0));
+        let other = store.invite_holder(Role::Operator, &anna, &token(2), Timestamp(100), Timestamp(0));
         assert!(matches!(other, Err(StoreError::OtherRole(..))));
-        store.invite_holder((Role::Auditor, &anna), &token(2), Timestamp(100), Timestamp(0)).unwrap();
+        store.invite_holder(Role::Auditor, &anna, &token(2), Timestamp(100), Timestamp(0)).unwrap();
         assert!(matches!(take(2, &two, 100), Err(StoreError::TokenExpired)));
         take(2, &two, 4).unwrap();
         assert_eq!((who(&one), who(&two)), (None, Some((Role::Auditor, anna.clone()))));
@@ -327,7 +328,7 @@ mod tests {
         assert!(!store.revoke_holder(&anna, Timestamp(6)).unwrap());
         assert_eq!(who(&two), None);
         assert!(store.was_holder(two.serial, two.key).unwrap());
-        let again = store.invite_holder((Role::Auditor, &anna), &token(3), Timestamp(100), Timestamp(0));
+        let again = store.invite_holder(Role::Auditor, &anna, &token(3), Timestamp(100), Timestamp(0));
         assert!(matches!(again, Err(StoreError::HolderRevoked(_))));
     }
 }

@@ -35,7 +35,8 @@ pub fn recorded<T>(
 /// As [`recorded`].
 pub async fn recorded_async<T>(
     acts: &Arc<Acts>,
-    (who, act): (Who, Act),
+    who: Who,
+    act: Act,
     now: Timestamp,
     work: impl Future<Output = Result<T>>,
     made: impl FnOnce(&T) -> Option<RunId>,

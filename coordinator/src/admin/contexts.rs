@@ -1,6 +1,6 @@
 //! Coordinators on other machines, and who one is to them: `contexts.toml` and a folder of keys for each, in
-//! `$XDG_CONFIG_HOME/consilium` or `~/.config/consilium`. Used by `cli`. Invariants: everything is its owner's
-//! alone and is refused otherwise; a key never leaves its folder; a context is there whole, or not.
+//! `$XDG_CONFIG_HOME/consilium` or `~/.config/consilium`. Used by `cli`. Invariants: everything is its
+//! owner's alone and is refused otherwise; a key never leaves its folder; a context is there whole, or not.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -151,8 +151,8 @@ impl Contexts {
         self.folder.join("contexts").join(format!("{name}.joining"))
     }
 
-    /// The key of an attempt to enrol: a new one, or that of an earlier attempt whose answer was lost. Durable
-    /// before it is used.
+    /// The key of an attempt to enrol: a new one, or that of an earlier attempt whose answer was lost.
+    /// Durable before it is used.
     ///
     /// # Errors
     /// There is a context of this name, as many as there may be, or the key cannot be written.
@@ -315,7 +315,15 @@ mod tests {
         let authority = certs::CertificateAuthority::create("test", &serial, now).unwrap();
         let requested = certs::RequestedKey::from_csr(&certs::csr::create(&key).unwrap()).unwrap();
         let life = certs::role::PERSON_LIFETIME;
-        let issued = authority.issue_member((Role::Auditor, "anna"), &requested, &serial, now, life).unwrap();
+        let issued = authority
+            .issue_member(
+                certs::role::Member { role: Role::Auditor, name: "anna" },
+                &requested,
+                &serial,
+                now,
+                life,
+            )
+            .unwrap();
         contexts.finish(&main, entry(), &issued.der, authority.certificate_der()).unwrap();
         let again = Contexts::at(&folder).unwrap();
         assert_eq!(again.current(), Some(&main), "the first one is the one to use");

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::io::{self, BufRead, Read as _};
 
-use common::id::Digest;
+use common::id::{Digest, SiteId};
 use common::ledger::Tree;
 use common::wire::message::LedgerHead;
 
@@ -72,6 +72,23 @@ pub enum Damage {
     },
 }
 
+/// Who asked for what: a result says it again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Asked {
+    role: By,
+    who: String,
+    verb: Verb,
+    name: Option<SiteId>,
+    sha256: Option<Digest>,
+}
+
+impl Asked {
+    fn of(record: &Record) -> Self {
+        let Record { role, who, verb, name, sha256, .. } = record.clone();
+        Self { role, who, verb, name, sha256 }
+    }
+}
+
 /// What is known of an intact log, as far as it was read.
 #[derive(Debug, Clone, Default)]
 pub struct State {
@@ -79,7 +96,7 @@ pub struct State {
     time_ms: u64,
     previous: Option<Digest>,
     /// Acts without a result yet.
-    open: BTreeMap<u64, (By, String, Verb)>,
+    open: BTreeMap<u64, Asked>,
     /// Bytes of whole lines.
     pub bytes: u64,
 }
@@ -131,7 +148,7 @@ impl State {
         if record.time_ms < self.time_ms {
             return Err(value("it is dated before the line before it"));
         }
-        let asker = (record.role, record.who.clone(), record.verb);
+        let asker = Asked::of(&record);
         match (record.step, record.of) {
             (Step::Asked, _) => {
                 self.open.insert(record.sequence, asker);

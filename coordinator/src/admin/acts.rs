@@ -1,8 +1,8 @@
 //! The log of administrative acts: who asked this coordinator to change something, and what became of it.
-//! Written by `admin::server` (local and remote commands), by `cli` where a command changes the state folder
-//! itself, and by `enrolment` for operators; shown and verified by `cli::acts`, here and from afar. The parts:
-//! `record` (the grammar), `check` (is it intact?), `log` (the files), `doing` (an act between two lines).
-//! Invariant: an act is in the log, durably, before it is done.
+//! Used by `admin::server` (local and remote commands), by `cli` where a command changes the state folder
+//! itself, and by `enrolment` for operators; shown and verified by `cli::acts`, here and from afar. The
+//! parts: `record` (the grammar), `check` (is it intact?), `log` (the files), `doing` (an act between two
+//! lines). Invariant: an act is in the log, durably, before it is done.
 
 mod check;
 mod doing;

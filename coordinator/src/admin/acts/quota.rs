@@ -1,4 +1,4 @@
-//! How many lines of the log of acts each operator and auditor may have written in a day. Asked by
+//! How many lines of the log of acts each operator and auditor may have written in a day. Used by
 //! `admin::server` before a line is written. Invariant: local users, who own the folder, have no bound.
 
 use std::collections::BTreeMap;
@@ -48,7 +48,7 @@ mod tests {
     use common::id::Digest;
 
     use super::*;
-    use crate::acts::Holder;
+    use crate::admin::acts::Holder;
 
     #[test]
     fn a_day_has_a_bound_for_each_and_none_for_who_is_there() {

@@ -1,6 +1,7 @@
-//! The files of the log of acts: `acts/acts.log`, and `acts/head`, its newest head, signed. Used by everything
-//! that records an act. Invariants: a line is durable when `note` returns, and its head signed behind it; one
-//! process writes at a time; a log that is damaged is written no further until somebody accepts that here.
+//! The files of the log of acts: `acts/acts.log`, and `acts/head`, its newest head, signed. Used by
+//! everything that records an act. Invariants: a line is durable when `note` returns, and its head signed
+//! behind it; one process writes at a time; a log that is damaged is written no further until somebody
+//! accepts that here.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
@@ -24,8 +25,8 @@ use crate::limits::{ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::receipt_key;
 
-/// What the log is called in its heads: `consilium/`, 16 digits of the SHA-256 of the key that signs them, and
-/// where it is kept. No ledger of a site has such a name.
+/// What the log is called in its heads: `consilium/`, 16 digits of the SHA-256 of the key that signs them,
+/// and where it is kept. No ledger of a site has such a name.
 #[must_use]
 pub fn log_name(key: &ReceiptPublicKey) -> String {
     format!("consilium/{}/coordinator/acts", Digest::of(key.as_bytes()).to_string().get(..16).unwrap_or(""))
@@ -171,8 +172,8 @@ impl Acts {
         Ok(lines)
     }
 
-    /// Sets a log aside that is damaged or full, and begins another, whose first act says so. Returns where the
-    /// old one is.
+    /// Sets a log aside that is damaged or full, and begins another, whose first act says so. Returns where
+    /// the old one is.
     ///
     /// # Errors
     /// There is nothing wrong with it, or a file cannot be moved or written.
