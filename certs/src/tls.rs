@@ -119,8 +119,8 @@ pub fn certificate_to_pem(der: &[u8]) -> String {
 }
 
 /// The coordinator's side of run traffic and of what operators ask from afar: only clients with a certificate
-/// of an authority that is taken get in, and the protocol says what they came for. Shows the bridges, for those
-/// who know an earlier authority.
+/// of an authority that is taken get in, and the protocol says what they came for. Shows the bridges, for
+/// those who know an earlier authority.
 ///
 /// # Errors
 /// [`CertError::Certificate`] when an authority cannot be a root, [`CertError::Tls`] when rustls refuses the

@@ -1,8 +1,8 @@
-//! A year in minutes, for the test that plays one. Asked by `clock`. In a build without the cargo feature
+//! A year in minutes, for the test that plays one. Called by `clock`. In a build without the cargo feature
 //! `failpoints` or without debug assertions, so in every release build, time passes as it does.
 //!
-//! Invariant: as with the crash points, nothing happens in a process to which the test harness did not name its
-//! folder besides (`CONSILIUM_CRASH_TESTS_IN`).
+//! Invariant: as with the crash points, nothing happens in a process to which the test harness did not name
+//! its folder besides (`CONSILIUM_CRASH_TESTS_IN`).
 
 /// The variable that says since when, in milliseconds since 1970, and how many times faster: `MS*TIMES`.
 pub const VARIABLE: &str = "CONSILIUM_TIME_LAPSE";

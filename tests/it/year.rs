@@ -1,6 +1,6 @@
 //! A year of a consortium in minutes, with real processes whose clock runs faster: certificates come to their
-//! end and are renewed, another authority follows, members come and are shut out, and runs go on as if nothing
-//! had been. Run by `deploy/long-tests`.
+//! end and are renewed, another authority follows, members come and are shut out, and runs go on as if
+//! nothing had been. Run by `deploy/long-tests`.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

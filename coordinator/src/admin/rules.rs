@@ -20,7 +20,8 @@ pub enum May {
     Everybody,
     /// Operators, and whoever may open the state folder.
     Operators,
-    /// Only whoever may open the state folder: it names files of the coordinator's machine, or is about its keys.
+    /// Only whoever may open the state folder: it names files of the coordinator's machine, or is about its
+    /// keys.
     Here,
 }
 
