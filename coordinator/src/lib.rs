@@ -4,7 +4,7 @@
 //! | module | answers |
 //! |---|---|
 //! | [`cli`] | what an operator can type |
-//! | [`admin`] | how a command reaches the running server from here or afar, who may ask what, the log of acts, and what the operator is told |
+//! | [`admin`] | how a command gets here, who may ask what, the log of acts, what the operator is told |
 //! | [`server`] | how it all runs together |
 //! | [`enrolment`] | how a hospital becomes a site |
 //! | [`requests`] | what a site may ask and send, and what it is answered |
