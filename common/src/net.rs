@@ -10,6 +10,7 @@
 mod accept;
 pub mod client;
 mod connections;
+mod counted;
 mod endpoint;
 mod error;
 mod handshakes;
@@ -19,6 +20,7 @@ mod stream;
 pub mod transfer;
 
 pub use connections::{Connections, Peer};
+pub use counted::sent_by_this_process;
 pub use endpoint::EndpointKeys;
 pub use error::{CertificateFault, CloseCode, NetError};
 

@@ -24,7 +24,7 @@ use common::limits::{
     ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX,
     POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX, VERSION_PART_MAX,
 };
-use common::net::client::ClientConnection;
+use common::net::client::{ClientConnection, LineCounter};
 use common::net::join;
 use common::wire::codec::CodecError;
 use common::wire::frame;
@@ -94,6 +94,11 @@ pub enum Outbound<'a> {
 pub trait Wire: Send {
     /// Sends exactly `bytes`; returns the answer and the raw bytes that follow it.
     fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Answer, SiteError>> + Send;
+
+    /// What reads the transport's own count of what was sent, where there is a transport.
+    fn counter(&self) -> Option<LineCounter> {
+        None
+    }
 }
 
 /// The gate.
@@ -402,6 +407,10 @@ impl Wire for ClientConnection {
     )]
     async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
         Ok(Self::exchange(self, bytes, Duration::from_millis(REQUEST_WAIT_MS_MAX)).await?)
+    }
+
+    fn counter(&self) -> Option<LineCounter> {
+        Some(Self::counter(self))
     }
 }
 

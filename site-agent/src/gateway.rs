@@ -29,6 +29,7 @@ use consent::{ConsentBook, Judge};
 use decisions::Decider;
 use identity::Identity;
 use ledger::Note;
+use meter::{Kernel, Meter};
 use output::{Output, Report};
 use store::Store;
 
@@ -42,6 +43,7 @@ pub mod identity;
 pub mod known;
 pub mod ledger;
 pub mod memory;
+pub mod meter;
 pub mod output;
 pub mod overlap;
 pub mod pace;
@@ -64,6 +66,9 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let mut store = wait_for_room(|| Store::open(&folder.database()))?;
     let book = wait_for_room(|| Store::open(&folder.database()))?;
     let consents = wait_for_room(|| Store::open(&folder.database()))?;
+    let counts = wait_for_room(|| Store::open(&folder.database()))?;
+    // Through the folder's locks no file of /proc is opened.
+    let kernel = Kernel::open();
     // A site that joined with an older version has no place for a renewed certificate.
     wait_for_room(|| renewal::create_folder(&folder.identity()))?;
     // Nor has one that joined before ledger heads were signed a key for them.
@@ -94,7 +99,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         );
     }
     let mut output = Pipe::start()?;
-    output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
+    let ledger_records = ledger.next_sequence();
+    output.notice(Notice::Started { ledger_records });
     let judge =
         Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(consents, judge);
@@ -106,8 +112,10 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     wait_for_room(|| store.record_own_key(own_key, SystemClock.now().0))?;
     let renewal = identity.renewal(&folder.identity())?;
     let line = QuicConnector::new(&identity)?.following(folder.identity());
+    let meter = Meter::start(counts, kernel, ledger_records, SystemClock.now().0);
     let connection = Connection::new(line, egress)
         .with_book(book)
+        .with_meter(meter.clone())
         .with_renewal(renewal)
         .with_disk(folder.root(), config.retention.disk_free_bytes_min());
     let agent_loop = AgentLoop {
@@ -125,7 +133,10 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
-    runtime.block_on(agent_loop.run())
+    runtime.block_on(async {
+        meter.count_every_minute(SystemClock);
+        agent_loop.run().await
+    })
 }
 
 /// What `open` makes, once the disk has room for it.

@@ -214,3 +214,15 @@ pub const CHUNK_FRAME_BYTES_MAX: u64 = 60;
 pub const HOURS_LOOK_MS_MAX: u64 = 60_000;
 /// Methods that a policy may list: each twice, which means no more than once.
 pub const POLICY_METHODS_MAX: usize = 10;
+/// Connections whose counts are kept, the newest: 110 bytes each, so 2 MB. A line that is lost every hour has
+/// two years of them.
+pub const LINES_KEPT_MAX: u32 = 20_000;
+/// The same of processes that had them.
+pub const LIVES_KEPT_MAX: u32 = 5_000;
+/// From one durable count of what was sent to the next: what a power cut may cost. A process that is killed
+/// loses what it sent since its last frame was answered.
+pub const COUNT_INTERVAL_MS_MAX: u64 = 60_000;
+/// A line of /proc/self/net/snmp has some 200 bytes, and the file 2 KB.
+pub const KERNEL_COUNTERS_BYTES_MAX: usize = 16 << 10;
+/// What `nft -j list counters` prints: 200 bytes for each counter of this machine's rules.
+pub const NFT_COUNTERS_BYTES_MAX: u64 = 4 << 20;

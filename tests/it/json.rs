@@ -298,7 +298,7 @@ impl Asked {
         self.site("ledger receipts", &["--out", &receipts])?;
         let arrivals = self.path("arrivals");
         self.coordinator("ledger", &["site-1", "--out", &arrivals])?;
-        self.site("ledger reconcile", &[&arrivals])?;
+        self.site("ledger reconcile", &[&arrivals, "--wire"])?;
         let (head, proof) = (self.path("head.checkpoint"), self.path("0.tlog-proof"));
         self.site("ledger checkpoint", &["--out", &head])?;
         self.site("ledger checkpoint", &[])?;

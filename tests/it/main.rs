@@ -33,3 +33,4 @@ mod support;
 mod tidy;
 mod units;
 mod wire;
+mod wire_count;

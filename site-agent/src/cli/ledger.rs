@@ -8,6 +8,7 @@ mod heads;
 mod receipts;
 mod reconcile;
 mod report;
+mod wire;
 
 pub(in crate::cli) use self::receipts::read;
 

@@ -62,7 +62,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             }
             // There is time: nothing that waits for this ends a training.
             Err(error) if error.is_retryable() || error.is_disk_full() => {
-                self.wire = None;
+                self.hang_up();
                 not_now(&error);
                 Ok(())
             }
@@ -82,7 +82,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         let identity: TlsIdentity = renewal.take(request, &answer.payload, now)?;
         self.connector.adopt(&identity)?;
         // The next question comes with the new certificate, which ends the older one.
-        self.wire = None;
+        self.hang_up();
         Ok(())
     }
 }

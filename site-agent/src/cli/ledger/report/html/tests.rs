@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cli::ledger::report::facts::*;
+use crate::cli::ledger::wire::Counted;
 use crate::policy::PolicyConfig;
 
 const HOSTILE: &str = "<script>alert('x')</script>\u{202e}\"&";
@@ -102,6 +103,12 @@ fn facts() -> Facts {
             receipts: Receipts { fit: 1, ..Receipts::default() },
             ..Ledger::default()
         },
+        wire: Some(Counted {
+            lines: 3,
+            bytes: 1_300_000,
+            faults: vec![HOSTILE.into()],
+            ..Counted::default()
+        }),
         runs: one(run()),
         earlier_runs: Sum { frames: 5, bytes: 99 },
         beside_runs: vec![OfKind { kind: "poll", frames: 2, bytes: 18 }],
