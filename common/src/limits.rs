@@ -207,8 +207,8 @@ pub const WIRE_DATAGRAM_PAYLOAD_BYTES_MIN: u64 = 1_200 - WIRE_DATAGRAM_BYTES_MAX
 pub const WIRE_PADDED_BYTES_MAX: u64 = 1_452;
 /// One in so many bytes may be sent again without being counted as lost: a probe after a timeout repeats.
 pub const WIRE_REPEATED_DIVISOR_MIN: u64 = 16;
-/// A connection's handshake and farewell: two first flights of 1,200 padded bytes after a Retry, a certificate
-/// with its CA (at most 2 x 4 KiB) and its proof, each repeated at most once or twice; 6,000 were measured.
+/// A connection's handshake and farewell: two first flights of 1,200 padded bytes after a Retry, a
+/// certificate with its CA (at most 2 x 4 KiB) and its proof, each repeated at most once or twice.
 pub const WIRE_LINE_BYTES_MAX: u64 = 16 << 10;
 /// The same in datagrams, with acknowledgements.
 pub const WIRE_LINE_DATAGRAMS_MAX: u64 = 64;

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use common::clock::{Clock as _, SystemClock};
 use common::ledger::Kind;
+use sandbox::LockReport;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::config::AgentConfig;
@@ -27,6 +28,7 @@ use connection::Connection;
 use connection::quic::QuicConnector;
 use consent::{ConsentBook, Judge};
 use decisions::Decider;
+use escrow::Escrow;
 use identity::Identity;
 use ledger::Note;
 use meter::{Kernel, Meter};
@@ -37,6 +39,7 @@ pub mod agent_loop;
 pub mod connection;
 pub mod consent;
 pub mod decisions;
+pub mod escrow;
 pub mod global_adapter;
 pub mod heads;
 pub mod identity;
@@ -69,26 +72,14 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let counts = wait_for_room(|| Store::open(&folder.database()))?;
     // Through the folder's locks no file of /proc is opened.
     let kernel = Kernel::open();
+    let escrow = wait_for_room(|| Escrow::of(&folder.escrow(), config.escrow.as_ref()))?;
     // A site that joined with an older version has no place for a renewed certificate.
     wait_for_room(|| renewal::create_folder(&folder.identity()))?;
-    // Nor has one that joined before ledger heads were signed a key for them.
-    if wait_for_room(|| heads::create_key(&folder.identity()))? {
-        tracing::warn!(
-            "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
-        );
-    }
-    // A damaged one would else be found on the day that it is needed.
-    if let Err(error) = heads::Signer::load(&folder.identity()) {
-        tracing::warn!(%error, "the key for the heads of the ledger cannot be used: no head is signed with it");
-    }
+    create_ledger_key(folder)?;
     // Not to be opened afterwards either.
     let decider = Decider::of(folder)?;
     let waiver = waiver::digest_in_force(folder)?;
-    let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
-    let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
-    if !unmet.is_empty() {
-        return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
-    }
+    lock(folder, closed, &config)?;
     let identity = Identity::load(&folder.identity())?;
     let own_key = identity.own_key()?;
     let (ledger, torn_bytes) = wait_for_room(|| memory::open(&folder.ledger(), &store, &decider))?;
@@ -104,7 +95,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let judge =
         Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(consents, judge);
-    let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
+    let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock)
+        .with_escrow(escrow);
     for (kind, digest) in [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)] {
         wait_for_room(|| egress.note(&Note { kind, run: None, round: None, digest }, true))?;
     }
@@ -137,6 +129,30 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         meter.count_every_minute(SystemClock);
         agent_loop.run().await
     })
+}
+
+/// A site that joined before ledger heads were signed has no key for them.
+fn create_ledger_key(folder: &StateFolder) -> Result<(), SiteError> {
+    if wait_for_room(|| heads::create_key(&folder.identity()))? {
+        tracing::warn!(
+            "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
+        );
+    }
+    // A damaged one would else be found on the day that it is needed.
+    if let Err(error) = heads::Signer::load(&folder.identity()) {
+        tracing::warn!(%error, "the key for the heads of the ledger cannot be used: no head is signed with it");
+    }
+    Ok(())
+}
+
+/// Takes the gateway's locks.
+fn lock(folder: &StateFolder, closed: LockReport, config: &AgentConfig) -> Result<(), SiteError> {
+    let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
+    let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
+    if !unmet.is_empty() {
+        return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
+    }
+    Ok(())
 }
 
 /// What `open` makes, once the disk has room for it.

@@ -141,6 +141,13 @@ pub const FAULTS_SHOWN_MAX: usize = 100;
 pub const REPLAY_MIB_MAX: u64 = 1 << 20;
 /// For how long it may, in days: ten years.
 pub const REPLAY_DAYS_MAX: u32 = 3660;
+/// For how many days frames may be kept in escrow: ten years.
+pub const ESCROW_DAYS_MAX: u32 = 3660;
+/// The share of the disk that they may have, in MiB: 1 TiB.
+pub const ESCROW_MIB_MAX: u64 = 1 << 20;
+/// A sealed frame: a chunk or points of 1 MiB, a message before it, 16 bytes for each 64 KiB and a header of
+/// 200.
+pub const ESCROW_ENTRY_BYTES_MAX: u64 = 2 << 20;
 /// Places in an update from which a coordinator may want it sent on, beside whole numbers of chunks: each is
 /// where its own disk or process broke in the middle of one.
 pub const ODD_OFFSETS_MAX: usize = 64;

@@ -13,6 +13,7 @@ mod corpus;
 mod crash;
 mod end_to_end;
 mod enrol;
+mod escrow;
 mod export;
 mod growth;
 mod help;

@@ -112,8 +112,8 @@ fn two_namespaces() -> Result<Holder> {
     Ok(holder)
 }
 
-/// The shipped rules, with this consortium's addresses. Here the agent is root, and the kernel's own words of ICMP
-/// are root's, too.
+/// The shipped rules, with this consortium's addresses. Here the agent is root, and the kernel's own words of
+/// ICMP are root's, too.
 fn rules(consortium: &Consortium) -> Result<String> {
     let text = fs::read_to_string(repository().join("deploy/nftables-site.nft"))?;
     let ports = consortium.listens_at().map(|address| address.port().to_string()).join(", ");

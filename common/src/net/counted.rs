@@ -1,7 +1,7 @@
 //! Counts what a site's sockets hand to the kernel, over the life of the process: failed handshakes and
-//! farewells too, which no connection's own count has. Used by `endpoint`, for the sockets of clients; read by
-//! the site agent's gateway, which stores it beside the ledger. Invariant: what the kernel took is counted once,
-//! whoever sent it.
+//! farewells too, which no connection's own count has. Used by `endpoint`, for the sockets of clients; read
+//! by the site agent's gateway, which stores it beside the ledger. Invariant: what the kernel took is counted
+//! once, whoever sent it.
 
 use std::io::{self, IoSliceMut};
 use std::net::SocketAddr;

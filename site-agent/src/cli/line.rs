@@ -11,6 +11,7 @@ use crate::gateway::connection::Connection;
 use crate::gateway::connection::quic::QuicConnector;
 use crate::gateway::consent::{ConsentBook, Judge};
 use crate::gateway::decisions::Decider;
+use crate::gateway::escrow::Escrow;
 use crate::gateway::identity::Identity;
 use crate::gateway::memory;
 use crate::gateway::meter::{Kernel, Meter};
@@ -41,7 +42,8 @@ impl Line {
         let judge =
             Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
         let consent = ConsentBook::new(Store::open(&folder.database())?, judge);
-        let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
+        let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock)
+            .with_escrow(Escrow::of(&folder.escrow(), config.escrow.as_ref())?);
         let connection = Connection::new(QuicConnector::new(identity)?, egress)
             .with_book(book)
             .with_meter(meter)

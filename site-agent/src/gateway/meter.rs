@@ -1,10 +1,10 @@
-//! Counts what was sent, beside the ledger: what the transport says of each connection, what this process handed
-//! to the kernel, and what the kernel says that this network namespace sent. Called by `gateway`, which starts
-//! it, by `connection`, which says when a line begins, was used and ends, and by `cli::line`.
+//! Counts what was sent, beside the ledger: what the transport says of each connection, what this process
+//! handed to the kernel, and what the kernel says that this network namespace sent. Called by `gateway`,
+//! which starts it, by `connection`, which says when a line begins, was used and ends, and by `cli::line`.
 //!
 //! Invariants: a count is written after each frame that was answered, and durably every minute and when a
-//! line ends; nothing waits for a count and nothing fails because of one: what is not counted is named as such
-//! by `ledger reconcile --wire`.
+//! line ends; nothing waits for a count and nothing fails because of one: what is not counted is named as
+//! such by `ledger reconcile --wire`.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;

@@ -1,6 +1,6 @@
 //! `site-agent ledger reconcile`: this site's ledger beside what arrived at the coordinator, frame by frame,
-//! and beside what was counted on the wire (`wire`). Offline. Run by `cli::ledger`. Invariants: the list counts
-//! only if the coordinator's key signed it for this site; the ledger is verified first.
+//! and beside what was counted on the wire (`wire`). Offline. Run by `cli::ledger`. Invariants: the list
+//! counts only if the coordinator's key signed it for this site; the ledger is verified first.
 
 mod wire;
 

@@ -1,6 +1,6 @@
 //! The ledger beside what the gateway counted on the wire: line by line, process by process. Used by
-//! `reconcile --wire` and by the officer's report. Invariants: what was not counted is said and not guessed; a
-//! disagreement is named with its size.
+//! `reconcile --wire` and by the officer's report. Invariants: what was not counted is said and not guessed;
+//! a disagreement is named with its size.
 
 mod firewall;
 

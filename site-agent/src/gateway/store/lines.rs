@@ -1,6 +1,6 @@
 //! What was counted of connections to the coordinator and of the processes that had them. Called by
-//! `gateway::meter`, which writes it, and by `ledger reconcile --wire` and the officer's report. Invariants: a
-//! count only grows; only the newest `LINES_KEPT_MAX` and `LIVES_KEPT_MAX` stay.
+//! `gateway::meter`, which writes it, and by `ledger reconcile --wire` and the officer's report. Invariants:
+//! a count only grows; only the newest `LINES_KEPT_MAX` and `LIVES_KEPT_MAX` stay.
 
 use common::counts::{LineCount, SentCount};
 use rusqlite::{Row, params};

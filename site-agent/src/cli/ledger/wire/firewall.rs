@@ -1,6 +1,6 @@
-//! The named counters of the kernel's rules for the agent's user (`deploy/nftables-site.nft`), beside what the
-//! agent handed to the kernel. Called by `reconcile --wire`. Invariants: the counters are those of that table
-//! alone; what the rules refused is a disagreement however little it is.
+//! The named counters of the kernel's rules for the agent's user (`deploy/nftables-site.nft`), beside what
+//! the agent handed to the kernel. Called by `reconcile --wire`. Invariants: the counters are those of that
+//! table alone; what the rules refused is a disagreement however little it is.
 
 use std::path::Path;
 use std::process::{Command, Stdio};
