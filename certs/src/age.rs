@@ -143,7 +143,7 @@ pub fn open(identity: &AgeIdentity, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>,
             wrap_key(&identity.0, &share, &share, &public).map_err(|_| wrong("its header is malformed"))?;
         let mut body = body.to_vec();
         if let Ok(key) = sealing(&wrap)?.open_in_place(no_nonce(), Aad::empty(), &mut body) {
-            file_key.get_or_insert(Zeroizing::new(key.to_vec()));
+            file_key.get_or_insert_with(|| Zeroizing::new(key.to_vec()));
         }
     }
     let file_key = file_key.ok_or_else(|| wrong("it was sealed for another key"))?;

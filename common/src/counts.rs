@@ -1,9 +1,9 @@
 //! What the transport and the kernel counted of what a site sent, beside what its ledger says: the bounds
 //! within which the three agree. Pure.
 //!
-//! Filled by `net`, stored by the site agent's gateway, compared by `site-agent ledger reconcile --wire` and
-//! the officer's report. Invariants: what a ledger record says left, and nothing else, is payload; every
-//! allowance beyond it is a constant of `limits` with its arithmetic; no sum overflows.
+//! Used by `net`, which counts, stored by the site agent's gateway, compared by `site-agent ledger reconcile
+//! --wire` and the officer's report. Invariants: what a ledger record says left, and nothing else, is
+//! payload; every allowance beyond it is a constant of `limits` with its arithmetic; no sum overflows.
 
 use crate::limits::{
     WIRE_ADDRESS_BYTES_MAX, WIRE_DATAGRAM_BYTES_MAX, WIRE_DATAGRAM_PAYLOAD_BYTES_MIN, WIRE_FAILED_BYTES_MAX,

@@ -25,7 +25,7 @@ use common::limits::{
     ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX,
     POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX, VERSION_PART_MAX,
 };
-use common::net::client::{ClientConnection, LineCounter};
+use common::net::client::ClientConnection;
 use common::net::join;
 use common::wire::codec::CodecError;
 use common::wire::frame;
@@ -47,7 +47,7 @@ use crate::gateway::renewal::KeyRequest;
 use crate::gateway::store::Update;
 use crate::policy::PolicyConfig;
 
-pub use common::net::client::Answer;
+pub use common::net::client::{Answer, LineCounter};
 
 /// Everything that can leave this hospital.
 #[derive(Clone, Copy, Debug)]

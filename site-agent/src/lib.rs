@@ -27,7 +27,6 @@ pub mod config;
 pub mod data_report;
 pub mod egress;
 pub mod error;
-pub mod escrow;
 pub mod gateway;
 pub mod language;
 pub mod limits;

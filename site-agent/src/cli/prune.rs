@@ -13,7 +13,7 @@ use super::support::{State, print_json};
 use crate::config::AgentConfig;
 use crate::config::escrow::EscrowConfig;
 use crate::error::SiteError;
-use crate::escrow::{self, Day};
+use crate::gateway::escrow::days::{self as escrow, Day};
 use crate::worker::retention::{self, Surplus};
 
 const EXAMPLES: &str = "\

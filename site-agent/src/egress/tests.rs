@@ -297,7 +297,7 @@ async fn nothing_is_sent_that_the_escrow_does_not_have() {
     use certs::age::open;
 
     use crate::config::escrow::EscrowConfig;
-    use crate::escrow::{days, entries, read};
+    use crate::gateway::escrow::days::{days, entries, read};
 
     let Site { folder, egress, mut wire, _root } = site();
     let identity = AgeIdentity::generate().unwrap();

@@ -5,6 +5,8 @@
 //! Invariants: an entry is durable before its frame is sent; the bound of agent.toml is never exceeded, and
 //! only the days that its rule names go; this process cannot open what it sealed.
 
+pub mod days;
+
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
@@ -14,9 +16,9 @@ use certs::AgeRecipient;
 use certs::age::seal;
 use common::durable;
 
+use self::days::{Day, HEAD_BYTES, day_of, days, entries, head, overdue, path_of};
 use crate::config::escrow::EscrowConfig;
 use crate::error::SiteError;
-use crate::escrow::{Day, HEAD_BYTES, day_of, days, entries, head, overdue, path_of};
 
 /// The open escrow.
 #[derive(Debug)]
@@ -135,7 +137,6 @@ mod tests {
     use certs::age::open;
 
     use super::*;
-    use crate::escrow;
 
     const DAY_MS: u64 = 86_400_000;
 
@@ -148,7 +149,7 @@ mod tests {
         for day in days(folder).unwrap() {
             let mut file = File::open(day.path).unwrap();
             for entry in entries(&mut file).unwrap().0 {
-                let sealed = escrow::read(&mut file, entry).unwrap();
+                let sealed = days::read(&mut file, entry).unwrap();
                 found.push((entry.sequence, open(identity, &sealed).unwrap().to_vec()));
             }
         }

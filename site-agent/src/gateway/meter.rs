@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use common::clock::Clock;
-use common::net::client::LineCounter;
 use common::net::sent_by_this_process;
 
 use super::store::Store;
 use super::store::lines::{Life, Line};
+use crate::egress::LineCounter;
 use crate::error::SiteError;
 use crate::limits::{COUNT_INTERVAL_MS_MAX, KERNEL_COUNTERS_BYTES_MAX};
 
@@ -158,7 +158,7 @@ impl Meter {
     }
 
     /// Counts durably every minute, as long as this or another clone is there. Needs a runtime.
-    pub fn count_every_minute(&self, clock: impl Clock + Send + 'static) {
+    pub fn count_every_minute(&self, clock: impl Clock + 'static) {
         let inner = Arc::downgrade(&self.0);
         tokio::spawn(async move {
             loop {

@@ -14,7 +14,7 @@ use serde_json::json;
 use crate::cli::support::{State, tell};
 use crate::cli::table;
 use crate::error::SiteError;
-use crate::escrow::{days, entries};
+use crate::gateway::escrow::days::{days, entries};
 use crate::paths::StateFolder;
 use crate::waiver::key_error;
 

@@ -23,7 +23,7 @@ use super::receipts;
 use crate::cli::support::{State, print_json};
 use crate::cli::table;
 use crate::error::SiteError;
-use crate::escrow::{self, Day};
+use crate::gateway::escrow::days::{self as escrow, Day};
 use crate::limits::KEY_BYTES_MAX;
 use crate::waiver::key_error;
 

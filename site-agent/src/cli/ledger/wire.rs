@@ -9,7 +9,6 @@ use common::ledger::{Kind, Record};
 use serde::Serialize;
 
 pub(super) use self::firewall::{Firewall, read_counters};
-
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::store::Store;

@@ -1,5 +1,6 @@
 //! Escrowed frames as files: one a day, each frame sealed for the privacy officer and found by its number in
-//! the ledger. Written by `gateway::escrow`; read by `ledger open` and `ledger escrow`, cleared by `prune`.
+//! the ledger. Called by `gateway::escrow`, which writes them, and by `ledger open` and `ledger escrow`,
+//! cleared by `prune`.
 //!
 //! Invariants: a file is only appended to, and goes as a whole; a last entry that a crash tore is none;
 //! nothing of a file is believed that the key does not open.
