@@ -67,6 +67,10 @@ pub enum CertError {
     Note { reason: &'static str },
     #[error("it has no signature of this key that holds")]
     NoteSignature,
+    #[error("this is no key in the form of age")]
+    AgeKey,
+    #[error("it is no file that age opens with this key: {reason}")]
+    Age { reason: &'static str },
     #[error("the TLS configuration could not be built: {0}")]
     Tls(String),
     #[error("signing failed: {0}")]
@@ -127,6 +131,10 @@ impl CertError {
             Self::Note { .. } | Self::NoteSignature => {
                 "give a file that `site-agent ledger checkpoint --out FILE` wrote, and the key that was written down then"
             }
+            Self::AgeKey => {
+                "a recipient begins with age1, a private key with AGE-SECRET-KEY-1: `site-agent ledger escrow new-key` makes both"
+            }
+            Self::Age { .. } => "use the private key whose recipient stood in agent.toml then",
             Self::Tls(_) | Self::Signing(_) => return None,
             Self::Randomness => "try again; if it persists, the machine's /dev/urandom is not usable",
         })

@@ -5,6 +5,7 @@
 //! A leaf crate: it takes strings, bytes, times and randomness, touches no file and opens no socket.
 //! There is one crypto provider, aws-lc-rs, always passed explicitly: no process default is installed.
 
+pub mod age;
 pub mod ca;
 pub mod csr;
 pub mod error;
@@ -26,6 +27,7 @@ pub mod serial;
 pub mod tls;
 pub mod token;
 
+pub use age::{AgeIdentity, AgeRecipient};
 pub use ca::{CertificateAuthority, IssuedCertificate};
 pub use csr::RequestedKey;
 pub use error::CertError;

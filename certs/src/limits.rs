@@ -26,3 +26,5 @@ pub const NOTE_BYTES_MAX: usize = 8192;
 pub const NOTE_SIGNATURES_MAX: usize = 16;
 /// The name of a note's key: `consilium/`, 16 digits, a site's name, and room for the names of others.
 pub const NOTE_NAME_BYTES_MAX: usize = 256;
+/// The header of an age file: ours has 200 bytes; a file for a hundred recipients has 12 KB.
+pub(crate) const AGE_HEADER_BYTES_MAX: usize = 16 << 10;

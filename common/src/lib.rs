@@ -15,6 +15,7 @@
 //! | [`net`] | how it travels: the only user of quinn |
 //! | [`adapter`] | what an adapter file must contain |
 //! | [`ledger`] | how the record of everything that left is written and verified |
+//! | [`counts`] | whether ledger, transport and kernel counted the same |
 //! | [`log_file`] | how a program's own log stays bounded |
 //! | [`terminal`] | how a command speaks when nobody listens any more |
 //! | [`toml_text`] | what is wrong with a TOML file, for people |
@@ -24,6 +25,7 @@
 
 pub mod adapter;
 pub mod clock;
+pub mod counts;
 pub mod crash;
 pub mod durable;
 pub mod id;

@@ -208,6 +208,30 @@ pub const LOG_BYTES_MAX: u64 = 8 << 20;
 /// How long an idle connection is silent before it says that it lives.
 pub const KEEP_ALIVE_MS_MAX: u64 = 10_000;
 
+/// Bytes of a datagram beside the bytes of frames in it: a short header of 17 (its connection id has 12), the
+/// tag of 16, a stream frame's header of at most 15, and 32 for what goes along, such as acknowledgements.
+pub const WIRE_DATAGRAM_BYTES_MAX: u64 = 80;
+/// Of a datagram that is full, whatever the path carries (1,200 bytes at least).
+pub const WIRE_DATAGRAM_PAYLOAD_BYTES_MIN: u64 = 1_200 - WIRE_DATAGRAM_BYTES_MAX;
+/// A datagram that is padded on purpose: the largest that quinn tries.
+pub const WIRE_PADDED_BYTES_MAX: u64 = 1_452;
+/// One in so many bytes may be sent again without being counted as lost: a probe after a timeout repeats.
+pub const WIRE_REPEATED_DIVISOR_MIN: u64 = 16;
+/// A connection's handshake and farewell: two first flights of 1,200 padded bytes after a Retry, a
+/// certificate with its CA (at most 2 x 4 KiB) and its proof, each repeated at most once or twice.
+pub const WIRE_LINE_BYTES_MAX: u64 = 16 << 10;
+/// The same in datagrams, with acknowledgements.
+pub const WIRE_LINE_DATAGRAMS_MAX: u64 = 64;
+/// Datagrams of a frame beside the full ones: its last, what opens and ends its stream, window updates.
+pub const WIRE_FRAME_DATAGRAMS_MAX: u64 = 4;
+/// A quiet connection says every [`KEEP_ALIVE_MS_MAX`] that it lives, and repeats it once.
+pub const WIRE_QUIET_MS_MIN: u64 = KEEP_ALIVE_MS_MAX / 2;
+/// An attempt to connect that came to nothing: at each of [`ADDRESSES_TRIED_MAX`] addresses first flights of
+/// 2 x 1,200 bytes at 0, 1 and 3 seconds, or at one until [`HANDSHAKE_MS_MAX`], at 7 too.
+pub const WIRE_FAILED_BYTES_MAX: u64 = ADDRESSES_TRIED_MAX as u64 * 4 * 2 * 1_200;
+/// Headers of IP (version 6) and UDP.
+pub const WIRE_ADDRESS_BYTES_MAX: u64 = 40 + 8;
+
 const _: () =
     assert!(POLL_WAIT_MS_MAX as u64 + 5_000 <= REQUEST_WAIT_MS_MAX, "a full poll fits in a request");
 const _: () = assert!(POLL_WAIT_MS_MAX as u64 <= SILENCE_MS_MAX, "a poll does not look like a dead peer");

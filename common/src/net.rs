@@ -12,6 +12,7 @@ mod accept;
 pub mod admin;
 pub mod client;
 mod connections;
+mod counted;
 mod endpoint;
 mod error;
 mod handshakes;
@@ -21,6 +22,7 @@ mod stream;
 pub mod transfer;
 
 pub use connections::{Connections, Peer};
+pub use counted::sent_by_this_process;
 pub use endpoint::EndpointKeys;
 pub use error::{CertificateFault, CloseCode, NetError};
 

@@ -17,9 +17,11 @@ use serde::{Deserialize, Serialize};
 use crate::error::SiteError;
 use crate::limits::{CHECKPOINT_INTERVAL_S_MAX, TRAINING_ATTEMPTS_MAX};
 use crate::policy::PolicyConfig;
+use escrow::EscrowConfig;
 use retention::RetentionConfig;
 
 pub mod computed_on;
+pub mod escrow;
 pub mod retention;
 
 /// Old names of keys that are still read, beside their new ones.
@@ -48,6 +50,9 @@ pub struct AgentConfig {
     /// What stays on the disk.
     #[serde(default)]
     pub retention: RetentionConfig,
+    /// Whether the bytes of every frame are kept for the privacy officer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub escrow: Option<EscrowConfig>,
 }
 
 /// `[data_room]`
@@ -270,7 +275,7 @@ impl AgentConfig {
         }
         self.policy.validate()?;
         self.retention.validate()?;
-        Ok(())
+        self.escrow.as_ref().map_or(Ok(()), EscrowConfig::validate)
     }
 
     /// The file as `join` writes it: every setting with its meaning beside it.
@@ -315,7 +320,7 @@ impl AgentConfig {
              validation_share = {:?}\n\
              # The quantised base in memory: \"nf4\", or \"bf16-cache\" (four times as large, faster on a GPU).\n\
              base_in_memory = \"{}\"\n\n\
-             {}{}",
+             {}{}{}",
             quote(&self.model)?,
             self.data_room.to_commented_toml(mapping.as_deref()),
             self.training.checkpoint_interval_s,
@@ -326,6 +331,7 @@ impl AgentConfig {
             self.training.base_in_memory,
             self.policy.to_commented_toml(),
             self.retention.to_commented_toml(),
+            EscrowConfig::to_commented_toml(self.escrow.as_ref()),
         ))
     }
 }
@@ -350,6 +356,11 @@ mod tests {
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
             retention: RetentionConfig { disk_free_mib_min: 7, replay_days: 8, replay_mib_max: 9 },
+            escrow: Some(EscrowConfig {
+                recipient: "age1zvkyg2lqzraa2lnjvqej32nkuu0ues2s82hzrye869xeexvn73equnujwj".into(),
+                keep_days: 11,
+                mib_max: 12,
+            }),
         }
     }
 

@@ -2,7 +2,8 @@
 //!
 //! For every item, in this order: 1. the site's policy is asked, and of a frame of a run whether the site has
 //! agreed to that run and not withdrawn, 2. the exact bytes are made, 3. a ledger
-//! record with their SHA-256 is on disk, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
+//! record with their SHA-256 is on disk, and where the site keeps an escrow the sealed bytes are, too, 4. the
+//! bytes are sent, 5. the answer comes back. `Outbound` is
 //! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
 //! `protect`, blinded points that passed `overlap::points`, and progress that passed `gateway::progress`
 //! (their types have no other constructor). There is no text in it but the site's own name in the request to
@@ -37,6 +38,7 @@ use common::wire::numbers::{LossMilli, RoundedCount};
 
 use crate::error::SiteError;
 use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
+use crate::gateway::escrow::Escrow;
 use crate::gateway::ledger::{Frame, LedgerWriter, Note};
 use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::progress::{CoarseProgress, PERCENT};
@@ -45,7 +47,7 @@ use crate::gateway::renewal::KeyRequest;
 use crate::gateway::store::Update;
 use crate::policy::PolicyConfig;
 
-pub use common::net::client::Answer;
+pub use common::net::client::{Answer, LineCounter};
 
 /// Everything that can leave this hospital.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +96,11 @@ pub enum Outbound<'a> {
 pub trait Wire: Send {
     /// Sends exactly `bytes`; returns the answer and the raw bytes that follow it.
     fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Answer, SiteError>> + Send;
+
+    /// What reads the transport's own count of what was sent, where there is a transport.
+    fn counter(&self) -> Option<LineCounter> {
+        None
+    }
 }
 
 /// The gate.
@@ -102,6 +109,8 @@ pub struct Egress<C> {
     /// What this site agreed to.
     consent: ConsentBook,
     policy: PolicyConfig,
+    /// Keeps the bytes of every frame for the privacy officer, where agent.toml wants it.
+    escrow: Option<Escrow>,
     /// Who receives: SHA-256 of the consortium's CA key.
     peer: Digest,
     clock: C,
@@ -115,7 +124,13 @@ impl<C: Clock> Egress<C> {
         peer: Digest,
         clock: C,
     ) -> Self {
-        Self { ledger, consent, policy, peer, clock }
+        Self { ledger, consent, policy, escrow: None, peer, clock }
+    }
+
+    /// Keeps every frame before it leaves.
+    #[must_use]
+    pub fn with_escrow(self, escrow: Option<Escrow>) -> Self {
+        Self { escrow, ..self }
     }
 
     /// What this site agreed to.
@@ -135,6 +150,9 @@ impl<C: Clock> Egress<C> {
         crash_point!("site-before-ledger");
         self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
         crash_point!("site-ledger-written");
+        if let Some(escrow) = &mut self.escrow {
+            escrow.keep(self.ledger.next_sequence() - 1, &bytes, self.clock.now().0)?;
+        }
         wire.exchange(&bytes).await
     }
 
@@ -402,6 +420,10 @@ impl Wire for ClientConnection {
     )]
     async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
         Ok(Self::exchange(self, bytes, Duration::from_millis(REQUEST_WAIT_MS_MAX)).await?)
+    }
+
+    fn counter(&self) -> Option<LineCounter> {
+        Some(Self::counter(self))
     }
 }
 

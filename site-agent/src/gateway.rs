@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use common::clock::{Clock as _, SystemClock};
 use common::ledger::Kind;
+use sandbox::LockReport;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 
 use crate::config::AgentConfig;
@@ -27,8 +28,10 @@ use connection::Connection;
 use connection::quic::QuicConnector;
 use consent::{ConsentBook, Judge};
 use decisions::Decider;
+use escrow::Escrow;
 use identity::Identity;
 use ledger::Note;
+use meter::{Kernel, Meter};
 use output::{Output, Report};
 use store::Store;
 
@@ -36,12 +39,14 @@ pub mod agent_loop;
 pub mod connection;
 pub mod consent;
 pub mod decisions;
+pub mod escrow;
 pub mod global_adapter;
 pub mod heads;
 pub mod identity;
 pub mod known;
 pub mod ledger;
 pub mod memory;
+pub mod meter;
 pub mod output;
 pub mod overlap;
 pub mod pace;
@@ -64,26 +69,17 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let mut store = wait_for_room(|| Store::open(&folder.database()))?;
     let book = wait_for_room(|| Store::open(&folder.database()))?;
     let consents = wait_for_room(|| Store::open(&folder.database()))?;
+    let counts = wait_for_room(|| Store::open(&folder.database()))?;
+    // Through the folder's locks no file of /proc is opened.
+    let kernel = Kernel::open();
+    let escrow = wait_for_room(|| Escrow::of(&folder.escrow(), config.escrow.as_ref()))?;
     // A site that joined with an older version has no place for a renewed certificate.
     wait_for_room(|| renewal::create_folder(&folder.identity()))?;
-    // Nor has one that joined before ledger heads were signed a key for them.
-    if wait_for_room(|| heads::create_key(&folder.identity()))? {
-        tracing::warn!(
-            "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
-        );
-    }
-    // A damaged one would else be found on the day that it is needed.
-    if let Err(error) = heads::Signer::load(&folder.identity()) {
-        tracing::warn!(%error, "the key for the heads of the ledger cannot be used: no head is signed with it");
-    }
+    create_ledger_key(folder)?;
     // Not to be opened afterwards either.
     let decider = Decider::of(folder)?;
     let waiver = waiver::digest_in_force(folder)?;
-    let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
-    let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
-    if !unmet.is_empty() {
-        return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
-    }
+    lock(folder, closed, &config)?;
     let identity = Identity::load(&folder.identity())?;
     let own_key = identity.own_key()?;
     let (ledger, torn_bytes) = wait_for_room(|| memory::open(&folder.ledger(), &store, &decider))?;
@@ -94,11 +90,13 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         );
     }
     let mut output = Pipe::start()?;
-    output.notice(Notice::Started { ledger_records: ledger.next_sequence() });
+    let ledger_records = ledger.next_sequence();
+    output.notice(Notice::Started { ledger_records });
     let judge =
         Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(consents, judge);
-    let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
+    let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock)
+        .with_escrow(escrow);
     let later = identity.later_authority()?.map(|digest| (Kind::Authority, digest));
     let notes = [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)].into_iter().chain(later);
     for (kind, digest) in notes {
@@ -108,8 +106,10 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     wait_for_room(|| store.record_own_key(own_key, SystemClock.now().0))?;
     let renewal = identity.renewal(&folder.identity())?;
     let line = QuicConnector::new(&identity)?.following(folder.identity());
+    let meter = Meter::start(counts, kernel, ledger_records, SystemClock.now().0);
     let connection = Connection::new(line, egress)
         .with_book(book)
+        .with_meter(meter.clone())
         .with_renewal(renewal)
         .with_disk(folder.root(), config.retention.disk_free_bytes_min());
     let agent_loop = AgentLoop {
@@ -127,7 +127,34 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;
-    runtime.block_on(agent_loop.run())
+    runtime.block_on(async {
+        meter.count_every_minute(SystemClock);
+        agent_loop.run().await
+    })
+}
+
+/// A site that joined before ledger heads were signed has no key for them.
+fn create_ledger_key(folder: &StateFolder) -> Result<(), SiteError> {
+    if wait_for_room(|| heads::create_key(&folder.identity()))? {
+        tracing::warn!(
+            "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
+        );
+    }
+    // A damaged one would else be found on the day that it is needed.
+    if let Err(error) = heads::Signer::load(&folder.identity()) {
+        tracing::warn!(%error, "the key for the heads of the ledger cannot be used: no head is signed with it");
+    }
+    Ok(())
+}
+
+/// Takes the gateway's locks.
+fn lock(folder: &StateFolder, closed: LockReport, config: &AgentConfig) -> Result<(), SiteError> {
+    let locks = sandbox::enter::enter_gateway(closed, &folder.gateway_rules());
+    let unmet = sandbox::enter::unmet(&locks, &config.sandbox.allow_missing);
+    if !unmet.is_empty() {
+        return Err(SiteError::LocksMissing { locks: unmet.iter().map(|report| report.lock).collect() });
+    }
+    Ok(())
 }
 
 /// What `open` makes, once the disk has room for it.

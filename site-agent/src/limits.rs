@@ -141,6 +141,13 @@ pub const FAULTS_SHOWN_MAX: usize = 100;
 pub const REPLAY_MIB_MAX: u64 = 1 << 20;
 /// For how long it may, in days: ten years.
 pub const REPLAY_DAYS_MAX: u32 = 3660;
+/// For how many days frames may be kept in escrow: ten years.
+pub const ESCROW_DAYS_MAX: u32 = 3660;
+/// The share of the disk that they may have, in MiB: 1 TiB.
+pub const ESCROW_MIB_MAX: u64 = 1 << 20;
+/// A sealed frame: a chunk or points of 1 MiB, a message before it, 16 bytes for each 64 KiB and a header of
+/// 200.
+pub const ESCROW_ENTRY_BYTES_MAX: u64 = 2 << 20;
 /// Places in an update from which a coordinator may want it sent on, beside whole numbers of chunks: each is
 /// where its own disk or process broke in the middle of one.
 pub const ODD_OFFSETS_MAX: usize = 64;
@@ -214,3 +221,15 @@ pub const CHUNK_FRAME_BYTES_MAX: u64 = 60;
 pub const HOURS_LOOK_MS_MAX: u64 = 60_000;
 /// Methods that a policy may list: each twice, which means no more than once.
 pub const POLICY_METHODS_MAX: usize = 10;
+/// Connections whose counts are kept, the newest: 110 bytes each, so 2 MB. A line that is lost every hour has
+/// two years of them.
+pub const LINES_KEPT_MAX: u32 = 20_000;
+/// The same of processes that had them.
+pub const LIVES_KEPT_MAX: u32 = 5_000;
+/// From one durable count of what was sent to the next: what a power cut may cost. A process that is killed
+/// loses what it sent since its last frame was answered.
+pub const COUNT_INTERVAL_MS_MAX: u64 = 60_000;
+/// A line of /proc/self/net/snmp has some 200 bytes, and the file 2 KB.
+pub const KERNEL_COUNTERS_BYTES_MAX: usize = 16 << 10;
+/// What `nft -j list counters` prints: 200 bytes for each counter of this machine's rules.
+pub const NFT_COUNTERS_BYTES_MAX: u64 = 4 << 20;

@@ -14,6 +14,7 @@
 //! inbox/          run manifests and adapters that were fetched     gateway (write), worker (read)
 //! raw/            updates as trained                               worker (write), gateway (read)
 //! outbox/         updates as sent, byte for byte                   gateway (write)
+//! escrow/         frames as sent, sealed for the officer            gateway (write)
 //! work/           training checkpoints, a GPU's compiled kernels    worker (write)
 //! replay/         a past round, computed again                      nobody but `site-agent replay`
 //! logs/           agent.log, gateway.log, worker.log                supervisor (write)
@@ -110,6 +111,12 @@ impl StateFolder {
         self.root.join("outbox")
     }
 
+    /// The frames that left, sealed for the privacy officer.
+    #[must_use]
+    pub fn escrow(&self) -> PathBuf {
+        self.root.join("escrow")
+    }
+
     #[must_use]
     pub fn work(&self) -> PathBuf {
         self.root.join("work")
@@ -177,6 +184,7 @@ impl StateFolder {
                 self.root.join("ledger"),
                 self.inbox(),
                 self.outbox(),
+                self.escrow(),
                 self.database(),
                 self.root.join("site.db-wal"),
                 self.root.join("site.db-shm"),

@@ -187,6 +187,7 @@ impl Asked {
         let joined = self.consortium.sites[0].run_with_input(&arguments, &line, COMMAND_WITHIN)?.success()?;
         let joined = self.take("site-agent join", &joined)?;
         self.consortium.lower_policy(0)?;
+        self.keep_frames()?;
         let address = joined["coordinator"].as_str().context("an address")?.to_owned();
         self.site("set-address", &[&address])?;
 
@@ -322,6 +323,28 @@ impl Asked {
         self.take(name, &String::from_utf8_lossy(&output.stdout))
     }
 
+    /// Frames are kept from here on.
+    fn keep_frames(&mut self) -> Result<()> {
+        let (program, key) = (self.binaries.site_agent.clone(), self.path("escrow.key"));
+        let made = self.alone(&program, "site-agent ledger escrow new-key", &[&key])?;
+        let recipient = made["recipient"].as_str().context("a recipient")?;
+        let path = self.consortium.sites[0].state().join("agent.toml");
+        let section = format!("\n[escrow]\nrecipient = \"{recipient}\"\nkeep_days = 9\nmib_max = 64\n");
+        std::fs::write(&path, std::fs::read_to_string(&path)? + &section)?;
+        Ok(())
+    }
+
+    /// What was kept of a piece of an update.
+    fn look_at_frames(&mut self) -> Result<()> {
+        let shown = self.consortium.sites[0].run(&["ledger", "show", "--json"], COMMAND_WITHIN)?.success()?;
+        let chunk = shown.lines().find(|line| line.contains("\"kind\":\"chunk\"")).context("a chunk left")?;
+        let chunk: Value = serde_json::from_str(chunk)?;
+        let (number, key) = (chunk["sequence"].to_string(), self.path("escrow.key"));
+        self.site("ledger open", &[&number, "--key", &key])?;
+        self.site("ledger escrow list", &[])?;
+        Ok(())
+    }
+
     /// What only looks, at the site.
     fn look_at_site(&mut self) -> Result<()> {
         // A busy machine may leave an attack untried, which is exit code 1; the JSON is the same.
@@ -335,13 +358,14 @@ impl Asked {
         self.site("ledger receipts", &["--out", &receipts])?;
         let arrivals = self.path("arrivals");
         self.coordinator("ledger", &["site-1", "--out", &arrivals])?;
-        self.site("ledger reconcile", &[&arrivals])?;
+        self.site("ledger reconcile", &[&arrivals, "--wire"])?;
         let (head, proof) = (self.path("head.checkpoint"), self.path("0.tlog-proof"));
         self.site("ledger checkpoint", &["--out", &head])?;
         self.site("ledger checkpoint", &[])?;
         self.site("ledger prove", &["0", "--out", &proof])?;
         self.site("ledger prove", &["0"])?;
         self.site("ledger verify", &["--checkpoint", &head, "--proof", &proof])?;
+        self.look_at_frames()?;
         self.site("leave", &["--dry-run"])?;
         self.site("ledger report", &[])?;
         let (program, model, small) =

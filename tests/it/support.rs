@@ -3,6 +3,7 @@
 //!
 //! A failing test keeps its folder when `CONSILIUM_KEEP` is set, and names it.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -98,6 +99,7 @@ impl Small {
             sites,
             small_sites: true,
             relayed: wish.relayed,
+            address: Ipv4Addr::LOCALHOST,
             interrupt: Interrupt::default(),
         };
         Ok(Self { folder, run_file, setup })

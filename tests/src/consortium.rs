@@ -47,6 +47,8 @@ pub struct Setup {
     pub small_sites: bool,
     /// Sites reach the coordinator through a [`Relay`].
     pub relayed: bool,
+    /// Where the coordinator listens: loopback, or an address that sites in another network namespace reach.
+    pub address: Ipv4Addr,
     pub interrupt: Interrupt,
 }
 
@@ -63,6 +65,11 @@ pub struct Consortium {
 }
 
 impl Consortium {
+    /// Where the coordinator listens: its endpoint for runs, and that for enrolment.
+    pub fn listens_at(&self) -> [SocketAddr; 2] {
+        [self.listen, self.listen_join]
+    }
+
     /// Creates folders and the coordinator's identity. Nothing runs yet.
     ///
     /// # Errors
@@ -73,8 +80,8 @@ impl Consortium {
         std::fs::create_dir_all(setup.root.join("sites")).map_err(Failure::file("create", &setup.root))?;
         let commands = logs.join(COMMAND_LOGS);
         std::fs::create_dir_all(&commands).map_err(Failure::file("create", &commands))?;
-        let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
-        let (listen, listen_join) = (loopback(free_port()?), loopback(free_port()?));
+        let at = |port| SocketAddr::from((setup.address, port));
+        let (listen, listen_join) = (at(free_port()?), at(free_port()?));
         let relay = setup.relayed.then(|| Relay::start(listen)).transpose()?;
         let member = |name: &str, program: &Path, state: PathBuf| {
             Member::new(name, program, state, logs.clone(), setup.interrupt.clone())

@@ -100,6 +100,7 @@ fn start(settings: &DemoSettings, interrupt: &Interrupt) -> Result<Consortium, F
         sites: settings.sites.clone(),
         small_sites: true,
         relayed: false,
+        address: std::net::Ipv4Addr::LOCALHOST,
         interrupt: interrupt.clone(),
     })?;
     consortium.share_processors();

@@ -14,6 +14,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use super::endpoint;
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
+use crate::counts::LineCount;
 use crate::limits::{ADDRESS_MS_MAX, ADDRESSES_TRIED_MAX, CHUNK_BYTES_MAX, HANG_UP_MS_MAX, PROBE_MS_MAX};
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::Response;
@@ -118,6 +119,11 @@ impl ClientConnection {
         self.connection.rtt()
     }
 
+    /// What reads the transport's counts of this connection. It keeps the connection open.
+    pub fn counter(&self) -> LineCounter {
+        LineCounter { connection: self.connection.clone() }
+    }
+
     /// The coordinator's address.
     pub fn remote_address(&self) -> SocketAddr {
         self.connection.remote_address()
@@ -138,6 +144,35 @@ impl ClientConnection {
 
     pub(super) fn into_connection(self) -> Connection {
         self.connection
+    }
+}
+
+/// Reads what the transport counted of one connection, also once that has ended.
+#[derive(Debug)]
+pub struct LineCounter {
+    connection: Connection,
+}
+
+impl LineCounter {
+    /// The counts as they are now.
+    #[must_use]
+    pub fn read(&self) -> LineCount {
+        let stats = self.connection.stats();
+        let (path, frames) = (stats.path, stats.frame_tx);
+        LineCount {
+            datagrams: stats.udp_tx.datagrams,
+            bytes: stats.udp_tx.bytes,
+            calls: stats.udp_tx.ios,
+            received: stats.udp_rx.datagrams,
+            lost_packets: path.lost_packets,
+            lost_bytes: path.lost_bytes,
+            padded: path.sent_plpmtud_probes + frames.path_challenge + frames.path_response,
+        }
+    }
+
+    /// Ends the connection: to be called where it is not used any more.
+    pub fn close(&self) {
+        self.connection.close(CloseCode::Done.wire(), b"");
     }
 }
 

@@ -12,17 +12,19 @@
 //!
 //! A site may use two connections for a moment; idle ones hold no buffers.
 
-use std::net::SocketAddr;
+use std::io;
+use std::net::{SocketAddr, UdpSocket};
 use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{hkdf, hmac};
 use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ConnectionId, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, TokioRuntime, TransportConfig,
-    ValidationTokenConfig, VarInt,
+    ConnectionId, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime as _, TokioRuntime,
+    TransportConfig, ValidationTokenConfig, VarInt,
 };
 
+use super::counted::Counted;
 use super::error::NetError;
 use crate::clock::SystemClock;
 use crate::limits::{
@@ -94,28 +96,28 @@ pub(super) fn bind_server(
 ) -> Result<Endpoint, NetError> {
     let mut config = EndpointConfig::new(keys.reset_key());
     config.cid_generator(|| Box::new(RandomConnectionIds));
-    bind(address, config, Some(server(tls, keys)?))
+    let server = server(tls, keys)?;
+    let open = || Endpoint::new(config, Some(server), open_socket(address)?, Arc::new(TokioRuntime));
+    open().map_err(|source| NetError::Bind { address, source })
 }
 
-/// Opens a site's socket: any free port, no incoming connections.
+/// Opens a site's socket: any free port, no incoming connections; what it sends is counted.
 pub(super) fn bind_client(address: SocketAddr) -> Result<Endpoint, NetError> {
-    bind(address, EndpointConfig::default(), None)
-}
-
-fn bind(
-    address: SocketAddr,
-    config: EndpointConfig,
-    server: Option<quinn::ServerConfig>,
-) -> Result<Endpoint, NetError> {
+    let runtime = Arc::new(TokioRuntime);
     let open = || {
-        let socket = std::net::UdpSocket::bind(address)?;
-        let buffers = socket2::SockRef::from(&socket);
-        // Best effort: with smaller buffers everything works, only slower.
-        let _ = buffers.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
-        let _ = buffers.set_send_buffer_size(SOCKET_BUFFER_BYTES);
-        Endpoint::new(config, server, socket, Arc::new(TokioRuntime))
+        let socket = Counted::wrap(runtime.wrap_udp_socket(open_socket(address)?)?);
+        Endpoint::new_with_abstract_socket(EndpointConfig::default(), None, socket, runtime.clone())
     };
     open().map_err(|source| NetError::Bind { address, source })
+}
+
+fn open_socket(address: SocketAddr) -> io::Result<UdpSocket> {
+    let socket = UdpSocket::bind(address)?;
+    let buffers = socket2::SockRef::from(&socket);
+    // Best effort: with smaller buffers everything works, only slower.
+    let _ = buffers.set_recv_buffer_size(SOCKET_BUFFER_BYTES);
+    let _ = buffers.set_send_buffer_size(SOCKET_BUFFER_BYTES);
+    Ok(socket)
 }
 
 /// The coordinator's settings around a TLS configuration.

@@ -167,6 +167,7 @@ fn config(arguments: &Arguments) -> Result<AgentConfig, SiteError> {
         training: TrainingConfig::default(),
         policy: PolicyConfig::default(),
         retention: Default::default(),
+        escrow: None,
     })
 }
 

@@ -4,10 +4,13 @@
 
 mod accept;
 mod earlier;
+mod escrow;
 mod heads;
+mod open;
 mod receipts;
 mod reconcile;
 mod report;
+mod wire;
 
 pub(in crate::cli) use self::receipts::read;
 
@@ -138,6 +141,12 @@ enum Command {
     #[command(after_long_help = accept::EXAMPLES)]
     Accept(accept::Arguments),
     Reconcile(reconcile::Arguments),
+    /// Show what is in one frame that left, from its escrow.
+    #[command(after_long_help = open::EXAMPLES)]
+    Open(open::Arguments),
+    /// The escrow: frames as they left, sealed for the privacy officer.
+    #[command(after_long_help = escrow::EXAMPLES)]
+    Escrow(escrow::Arguments),
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -150,6 +159,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         Command::Report(arguments) => report::run(arguments),
         Command::Accept(arguments) => accept::run(arguments),
         Command::Reconcile(arguments) => reconcile::run(arguments),
+        Command::Open(arguments) => open::run(arguments),
+        Command::Escrow(arguments) => escrow::run(arguments),
     }
 }
 

@@ -1,7 +1,7 @@
 //! One line to the coordinator for a command, as the agent has it. Used by `check` and `leave`. Invariant:
 //! while the agent runs, it alone writes to the ledger, and no command has a line.
 
-use common::clock::SystemClock;
+use common::clock::{Clock as _, SystemClock};
 use common::net::NetError;
 use tokio::runtime::Runtime;
 
@@ -12,8 +12,10 @@ use crate::gateway::connection::Connection;
 use crate::gateway::connection::quic::QuicConnector;
 use crate::gateway::consent::{ConsentBook, Judge};
 use crate::gateway::decisions::Decider;
+use crate::gateway::escrow::Escrow;
 use crate::gateway::identity::Identity;
 use crate::gateway::memory;
+use crate::gateway::meter::{Kernel, Meter};
 use crate::gateway::output::Report;
 use crate::gateway::store::Store;
 use crate::paths::StateFolder;
@@ -36,12 +38,16 @@ impl Line {
         let book = Store::open(&folder.database())?;
         let decider = Decider::of(folder)?;
         let (ledger, _) = memory::open(&folder.ledger(), &book, &decider)?;
+        let counts = Store::open(&folder.database())?;
+        let meter = Meter::start(counts, Kernel::open(), ledger.next_sequence(), SystemClock.now().0);
         let judge =
             Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
         let consent = ConsentBook::new(Store::open(&folder.database())?, judge);
-        let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock);
+        let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock)
+            .with_escrow(Escrow::of(&folder.escrow(), config.escrow.as_ref())?);
         let connection = Connection::new(QuicConnector::new(identity)?, egress)
             .with_book(book)
+            .with_meter(meter)
             .with_disk(folder.root(), config.retention.disk_free_bytes_min());
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()

@@ -1,16 +1,20 @@
 //! `site-agent prune`: removes what this site does not need any more. Run by `cli`. Invariant: only updates
-//! as trained and checkpoints of rounds that are over go; keys, ledger, database, receipts and data are never
-//! touched.
+//! as trained, checkpoints of rounds that are over, and escrowed days beyond `keep_days` go; keys, ledger,
+//! database, receipts and data are never touched.
 
 use std::fs;
 use std::io;
 
 use cli::confirm::{Question, Yes};
+use common::clock::{Clock as _, SystemClock};
 use serde_json::json;
 
 use super::support::{State, print_json};
+use crate::config::AgentConfig;
+use crate::config::escrow::EscrowConfig;
 use crate::error::SiteError;
-use crate::worker::retention;
+use crate::gateway::escrow::days::{self as escrow, Day};
+use crate::worker::retention::{self, Surplus};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -20,7 +24,7 @@ Examples:
 At a terminal it asks first. The agent does the same by itself before each round. The ledger, the \
 receipts and the manifests of runs always stay.";
 
-/// Remove updates as trained and checkpoints of earlier rounds.
+/// Remove updates as trained and checkpoints of earlier rounds, and escrowed frames beyond their days.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -38,7 +42,14 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
-    let surplus = retention::surplus(&folder, None);
+    let mut surplus = retention::surplus(&folder, None);
+    let has_config = folder.config().exists();
+    let config = has_config.then(|| AgentConfig::load(&folder.config())).transpose()?;
+    if let Some(EscrowConfig { keep_days, .. }) = config.and_then(|config| config.escrow) {
+        let days = escrow::days(&folder.escrow()).map_err(SiteError::at(&folder.escrow()))?;
+        let gone = escrow::overdue(&days, keep_days, SystemClock.now().0);
+        surplus.extend(gone.into_iter().map(|Day { path, bytes, .. }| Surplus { path, bytes }));
+    }
     if !arguments.dry_run && !surplus.is_empty() {
         arguments.yes.or_ask(&Question {
             text: &format!("{} files are removed (--dry-run names them)", surplus.len()),

@@ -289,3 +289,39 @@ fn no_frame_of_a_run_leaves_unless_the_site_agreed_to_it() {
     let unknown = Outbound::Ready { key: foreign, base_fingerprint: Digest([8; 32]), records: 100 };
     assert!(matches!(release(&mut site, unknown), Err(SiteError::NotAgreed { .. })), "nobody was asked");
 }
+
+/// What cannot be kept for the privacy officer does not leave, and what leaves was kept before.
+#[tokio::test]
+async fn nothing_is_sent_that_the_escrow_does_not_have() {
+    use certs::AgeIdentity;
+    use certs::age::open;
+
+    use crate::config::escrow::EscrowConfig;
+    use crate::gateway::escrow::days::{days, entries, read};
+
+    let Site { folder, egress, mut wire, _root } = site();
+    let identity = AgeIdentity::generate().unwrap();
+    let recipient = identity.recipient().unwrap().to_string();
+    let config = EscrowConfig { recipient, keep_days: 1, mib_max: 1 };
+    let place = folder.escrow();
+    let escrow = Escrow::of(&place, Some(&config)).unwrap();
+    let mut egress = egress.with_escrow(escrow);
+    egress.release(&mut wire, Outbound::Hello).await.unwrap();
+    egress.release(&mut wire, Outbound::Poll { wait_ms: 1 }).await.unwrap();
+    let [day] = &days(&place).unwrap()[..] else { panic!() };
+    let mut file = fs::File::open(&day.path).unwrap();
+    let found = entries(&mut file).unwrap().0;
+    let kept: Vec<Vec<u8>> = found
+        .iter()
+        .map(|entry| open(&identity, &read(&mut file, *entry).unwrap()).unwrap().to_vec())
+        .collect();
+    assert_eq!(kept, wire.sent);
+    assert_eq!(found.iter().map(|entry| entry.sequence).collect::<Vec<_>>(), [0, 1]);
+    // Somebody else's bytes fill it.
+    fs::write(place.join("2000-01-01.frames"), vec![0; 1 << 20]).unwrap();
+    let mut egress =
+        egress.with_escrow(Escrow::of(&place, Some(&EscrowConfig { keep_days: 3660, ..config })).unwrap());
+    let error = egress.release(&mut wire, Outbound::Poll { wait_ms: 1 }).await.unwrap_err();
+    assert!(error.is_disk_full(), "{error}");
+    assert_eq!(wire.sent.len(), 2, "nothing was sent");
+}

@@ -18,6 +18,7 @@ use common::wire::message::{Refusal, Response};
 
 use super::consent::{Consent, Judge};
 use super::ledger::Note;
+use super::meter::Meter;
 use super::output::Report;
 use super::renewal::Renewal;
 use super::store::memory::Said;
@@ -65,6 +66,8 @@ pub struct Connection<N: Connector, C> {
     renewal: Option<Renewal>,
     /// The disk whose room the coordinator is told of, and what is wanted of it.
     disk: Option<Disk>,
+    /// Counts what is sent.
+    meter: Option<Meter>,
 }
 
 const DAY_MS: u64 = 86_400_000;
@@ -106,7 +109,14 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             book: None,
             renewal: None,
             disk: None,
+            meter: None,
         }
+    }
+
+    /// Has what is sent counted.
+    #[must_use]
+    pub fn with_meter(self, meter: Meter) -> Self {
+        Self { meter: Some(meter), ..self }
     }
 
     /// Remembers in this database what the coordinator says, and shows it the newest receipt in it.
@@ -142,7 +152,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                     if is_unwelcome(&error) {
                         report.notice(Notice::NotAuthorised);
                     }
-                    self.wire = None;
+                    self.hang_up();
                     let is_chunk = matches!(item, Outbound::Chunk { .. });
                     if is_chunk && self.backoff.failures() >= CHUNK_ATTEMPTS_MAX {
                         return Err(error);
@@ -210,24 +220,27 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             }
         }
         let Some(wire) = &mut self.wire else { return Ok(None) };
-        match self.egress.release(wire, item).await {
+        let released = self.egress.release(wire, item).await;
+        self.count();
+        match released {
             Ok(Answer {
                 response: Response::Refused(Refusal::LedgerChanged | Refusal::Restored), ..
             }) => {
                 // The next item asks what is wrong.
-                self.wire = None;
+                self.hang_up();
                 Ok(None)
             }
             Ok(answer) => {
                 if may_be_uncounted(&answer.response) {
                     // Training goes on for hours, and nothing else asks meanwhile.
-                    (self.wire, self.is_given_up) = (None, true);
+                    self.hang_up();
+                    self.is_given_up = true;
                 }
                 Ok(Some(answer.response))
             }
             Err(error) if error.is_retryable() => {
                 tracing::warn!("{error}");
-                self.wire = None;
+                self.hang_up();
                 Ok(None)
             }
             Err(error) => Err(error),
@@ -261,6 +274,21 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         self.egress.consent().judge()
     }
 
+    /// Has the line counted.
+    fn count(&self) {
+        if let Some(meter) = &self.meter {
+            meter.used(self.egress.ledger_head().size, self.egress.now_ms());
+        }
+    }
+
+    /// Does not use the line any more.
+    fn hang_up(&mut self) {
+        self.wire = None;
+        if let Some(meter) = &self.meter {
+            meter.over(self.egress.ledger_head().size, self.egress.now_ms());
+        }
+    }
+
     async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
         if self.wire.is_none() {
             self.wire = Some(self.open(report).await?);
@@ -268,7 +296,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         let Some(wire) = &mut self.wire else {
             return Err(SiteError::Connection { reason: "no connection".into() });
         };
-        let answer = self.egress.release(wire, item).await?;
+        let released = self.egress.release(wire, item).await;
+        self.count();
+        let answer = released?;
         match answer.response {
             Response::Refused(Refusal::LedgerChanged) => return Err(SiteError::LedgerRefused),
             Response::Refused(Refusal::Restored) => return Err(SiteError::CoordinatorRestored),
@@ -276,7 +306,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
         if may_be_uncounted(&answer.response) {
             // The hello that follows in the ledger says which frame a receipt may lack.
-            self.wire = None;
+            self.hang_up();
         }
         self.backoff.reset();
         Ok(answer)

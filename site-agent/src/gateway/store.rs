@@ -17,6 +17,7 @@ use crate::limits::DATABASE_BUSY_MS_MAX;
 use crate::pipe::BlindedFacts;
 
 pub mod consent;
+pub mod lines;
 pub mod memory;
 pub mod replays;
 pub mod rounds;

@@ -202,6 +202,7 @@ mod tests {
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
             retention: Default::default(),
+            escrow: None,
         }
     }
 

@@ -46,6 +46,7 @@ impl Site {
             training: TrainingConfig::default(),
             policy: PolicyConfig::default(),
             retention: Default::default(),
+            escrow: None,
         };
         fs::write(folder.config(), config.to_commented_toml().unwrap()).unwrap();
         Self { _root: root, folder, data }

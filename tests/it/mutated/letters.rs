@@ -63,6 +63,7 @@ pub(super) fn decisions(manifest: RunManifest) -> Result<Vec<(&'static str, usiz
         training: Default::default(),
         policy: policy.clone(),
         retention: Default::default(),
+        escrow: None,
     };
     Ok(vec![
         ("approval_request", 0, Request::new(SITE.parse()?, run).to_bytes()?),

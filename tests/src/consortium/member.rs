@@ -27,6 +27,8 @@ pub struct Member {
     state: PathBuf,
     logs: PathBuf,
     interrupt: Interrupt,
+    /// Program and arguments before the party's own: what puts it into another network namespace.
+    wrapper: Vec<String>,
     /// Set for every command and process of this party.
     environment: Vec<(String, String)>,
     process: Option<Process>,
@@ -48,6 +50,7 @@ impl Member {
             state,
             logs,
             interrupt,
+            wrapper: Vec::new(),
             environment: Vec::new(),
             process: None,
             log_offset: 0,
@@ -69,9 +72,21 @@ impl Member {
         self.environment.push((key.to_owned(), value.to_owned()));
     }
 
+    /// Starts everything of this party by another program from now on, which gets the party's as arguments.
+    pub fn set_wrapper(&mut self, words: &[&str]) {
+        self.wrapper = words.iter().map(|word| (*word).to_owned()).collect();
+    }
+
     /// A command of this party's program on this party's state folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(&self.program);
+        let mut command = match self.wrapper.split_first() {
+            Some((wrapper, words)) => {
+                let mut command = Command::new(wrapper);
+                command.args(words).arg(&self.program);
+                command
+            }
+            None => Command::new(&self.program),
+        };
         command.args(arguments).arg("--state").arg(&self.state);
         command.env_remove("CONSILIUM_STATE").env_remove(CRASH_AT).env_remove(CRASH_TESTS_IN);
         command.envs(self.environment.iter().map(|(key, value)| (key, value)));

@@ -1,6 +1,8 @@
-//! `site-agent ledger reconcile`: this site's ledger beside what arrived at the coordinator, frame by frame.
-//! Offline. Run by `cli::ledger`. Invariants: the list counts only if the coordinator's key signed it for
-//! this site; the ledger is verified first.
+//! `site-agent ledger reconcile`: this site's ledger beside what arrived at the coordinator, frame by frame,
+//! and beside what was counted on the wire (`wire`). Offline. Run by `cli::ledger`. Invariants: the list
+//! counts only if the coordinator's key signed it for this site; the ledger is verified first.
+
+mod wire;
 
 use std::fs::File;
 use std::io::BufReader;
@@ -25,20 +27,35 @@ Example:
   Here:
     site-agent ledger reconcile cardiology.arrivals
 
+  What left by this machine's own count, with or without that list:
+    site-agent ledger reconcile --wire
+  With the kernel's rules for the agent's user (deploy/nftables-site.nft):
+    sudo nft -j list counters > counters.json
+    site-agent ledger reconcile --wire --counters counters.json
+
 The list is signed by the coordinator. What is in the ledger and not in the list left this hospital and did not arrive, or was not \
 counted: that happens when a line breaks. What is in the list and not in the ledger left without a record, or the ledger was \
 changed afterwards: exit code 1, and every such record is named. A coordinator that leaves frames out of its list cannot be \
-told from a line that lost them.";
+told from a line that lost them.
 
-/// Compare the ledger with the list of what arrived that the coordinator's operator sent.
+--wire compares three counts: the ledger's bytes, what the QUIC transport counted of each connection, and what the kernel \
+counted. The transport may have sent at most the ledger's bytes, one in sixteen again, what it counts as lost, 80 bytes for \
+each datagram and 16 KiB for each connection. The kernel counts datagrams of the whole network namespace, so other programs \
+are in it: only with --alone is more a fault. It keeps no count of bytes for a control group. What left since the last count, \
+at most a minute before a power cut, is said and not compared.";
+
+/// Compare the ledger with the list of what arrived that the coordinator's operator sent, or with what was
+/// counted on the wire.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     /// What `coordinator ledger SITE --out FILE` wrote.
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    #[arg(value_name = "FILE", required_unless_present = "wire")]
+    file: Option<PathBuf>,
     #[command(flatten)]
     state: State,
+    #[command(flatten)]
+    wire: wire::Options,
     /// Print JSON.
     #[arg(long)]
     json: bool,
@@ -46,15 +63,35 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
-    let arrivals = signed(&folder, &arguments.file)?;
+    let arrivals = arguments.file.as_deref().map(|file| signed(&folder, file)).transpose()?;
+    let wire = arguments.wire.read(&folder)?;
     let (records, _) = receipts::read(&folder.ledger())?;
-    let found = reconcile(&records, &arrivals);
+    let found = arrivals.map(|arrivals| {
+        let found = reconcile(&records, &arrivals);
+        (arrivals, found)
+    });
+    let wire = wire.map(|read| read.compare(&records));
     if arguments.json {
-        print_json(&as_document(&arrivals, &found))?;
+        let mut document = found.as_ref().map_or_else(|| json!({}), |(list, found)| as_document(list, found));
+        if let Some(wire) = &wire {
+            document["wire"] = wire.as_document();
+        }
+        print_json(&document)?;
     } else {
-        print(&arrivals, &found);
+        if let Some((arrivals, found)) = &found {
+            print(arrivals, found);
+        }
+        if let Some(wire) = &wire {
+            wire.print();
+        }
     }
-    if found.faults.is_empty() {
+    let is_refuted = found.is_some_and(|(_, found)| !found.faults.is_empty());
+    match wire.map(|wire| wire.verdict()) {
+        Some(verdict) if !is_refuted => return verdict,
+        Some(Err(error)) => eprintln!("and {error}"),
+        _ => {}
+    }
+    if !is_refuted {
         return Ok(());
     }
     Err(SiteError::data(

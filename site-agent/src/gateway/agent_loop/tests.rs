@@ -413,6 +413,7 @@ impl Site {
                 training: TrainingConfig::default(),
                 policy: self.policy.clone(),
                 retention: self.retention,
+                escrow: None,
             },
             coordinator: Coordinator {
                 site: SITE.parse().unwrap(),

@@ -8,7 +8,7 @@ use common::net::{CertificateFault, NetError};
 use common::wire::message::{LedgerHead, PROTOCOL_VERSION, Refusal, Response};
 
 use super::{Connection, Connector, may_be_uncounted, name_of, wait_out};
-use crate::egress::Outbound;
+use crate::egress::{Outbound, Wire as _};
 use crate::error::SiteError;
 use crate::gateway::output::Report;
 use crate::gateway::store::memory::Said;
@@ -17,6 +17,10 @@ use crate::pipe::Notice;
 impl<N: Connector, C: Clock> Connection<N, C> {
     pub(super) async fn open(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
         let result = self.greeted(report).await;
+        match &result {
+            Ok(_) => self.count(),
+            Err(_) => self.hang_up(),
+        }
         let said = match &result {
             Ok(_) => Some(Said::Welcome),
             Err(SiteError::LedgerRefused) => Some(Said::LedgerRefused),
@@ -31,9 +35,15 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 
     async fn greeted(&mut self, report: &mut impl Report) -> Result<N::Wire, SiteError> {
+        if let Some(meter) = &self.meter {
+            meter.tries();
+        }
         let mut wire = self.connector.connect().await?;
         if let Some(renewal) = &mut self.renewal {
             renewal.see(self.connector.successor());
+        }
+        if let (Some(meter), Some(counter)) = (&self.meter, wire.counter()) {
+            meter.opened(counter, self.egress.ledger_head().size, self.egress.now_ms());
         }
         let mut head = self.egress.ledger_head();
         let mut response = self.egress.release(&mut wire, Outbound::Hello).await?.response;

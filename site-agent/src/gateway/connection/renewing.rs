@@ -72,7 +72,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             }
             // There is time: nothing that waits for this ends a training.
             Err(error) if error.is_retryable() || error.is_disk_full() => {
-                self.wire = None;
+                self.hang_up();
                 not_now(&error);
                 Ok(())
             }
@@ -101,11 +101,12 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         let authority_der = renewal.authority_der();
         self.connector.adopt(&identity, authority_der)?;
         // The next question comes with the new certificate, which ends the older one.
-        self.wire = None;
-        if authority_der == before {
+        let is_same = authority_der == before;
+        let pin = SpkiPin::of_certificate(authority_der);
+        self.hang_up();
+        if is_same {
             return Ok(None);
         }
-        let pin = SpkiPin::of_certificate(authority_der);
         pin.map(Some).map_err(|error| SiteError::Internal(error.to_string()))
     }
 }

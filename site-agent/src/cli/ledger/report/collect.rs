@@ -17,6 +17,7 @@ use self::books::Books;
 use self::sent::Sent;
 use super::facts::{Facts, Newest, Sum};
 use crate::cli::consent::known::Known;
+use crate::cli::ledger::wire::Meters;
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::store::{FACT_LEFT_MS, FACT_LEFT_TOLD};
@@ -27,6 +28,7 @@ use crate::limits::{REPORT_ROUNDS_MAX, REPORT_ROUNDS_OF_ONE_MAX, REPORT_RUNS_MAX
 /// # Errors
 /// `Data` where there is no such run; `Store`, `Io`, `Config`.
 pub(super) fn gather(known: &Known, asked: Option<&str>) -> Result<Facts, SiteError> {
+    let meters = Meters::read(&known.store)?;
     let books = Books::open(&known.folder)?;
     let sent = Sent::of(&books.records);
     let mut listed = runs::list(known, &sent)?;
@@ -57,6 +59,7 @@ pub(super) fn gather(known: &Known, asked: Option<&str>) -> Result<Facts, SiteEr
         None => Sum { frames: all.frames - in_shown.frames, bytes: all.bytes - in_shown.bytes },
     };
     let mut ledger = books.facts(known)?;
+    let wire = ledger.broken.is_none().then(|| meters.compare(&books.records, false));
     (ledger.frames, ledger.update_bytes) = (all.frames, sent.all.update_bytes());
     let papers = site::papers(known)?;
     Ok(Facts {
@@ -67,6 +70,7 @@ pub(super) fn gather(known: &Known, asked: Option<&str>) -> Result<Facts, SiteEr
         left: left.map(table::utc),
         left_told: known.store.fact(FACT_LEFT_TOLD)? == Some(1),
         ledger,
+        wire,
         runs,
         earlier_runs,
         beside_runs: sent.beside.rows(),

@@ -8,6 +8,8 @@ use data::screen::Mode;
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::cli::ledger::wire::Counted;
+
 /// Everything that the report says.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Facts {
@@ -24,6 +26,8 @@ pub(super) struct Facts {
     /// Whether its coordinator has noted that.
     pub(super) left_told: bool,
     pub(super) ledger: Ledger,
+    /// What the transport and the kernel counted; none where the ledger is broken.
+    pub(super) wire: Option<Counted>,
     /// The newest first.
     pub(super) runs: Newest<Run>,
     /// What left in the runs that are not shown.

@@ -5,6 +5,7 @@ use common::page::grouped;
 
 use super::page::{Page, Verdict, code, outside};
 use crate::cli::ledger::report::facts::Acceptance;
+use crate::cli::ledger::wire::Frames;
 use crate::language::officer::{self as w, Word};
 
 pub(super) fn ledger(page: &Page<'_>) -> String {
@@ -29,7 +30,7 @@ pub(super) fn ledger(page: &Page<'_>) -> String {
     if ledger.torn_bytes > 0 {
         pairs.push((w::BOOKS_TORN, page.with(w::BOOKS_BYTES, &[&grouped(ledger.torn_bytes)])));
     }
-    let body = format!("{}{}{}", page.pairs(&pairs), receipts(page), acceptances(page));
+    let body = format!("{}{}{}{}", page.pairs(&pairs), receipts(page), wire(page), acceptances(page));
     page.section(&page.word(w::BOOKS), &page.word(w::BOOKS_LEAD), &body)
 }
 
@@ -54,6 +55,41 @@ fn receipts(page: &Page<'_>) -> String {
     let lost = page.with(w::FRAMES_LOST, &[&grouped(receipts.frames_lost)]);
     let lost = page.paragraph_if(receipts.fit > 0, || lost);
     format!("{table}{lost}<p>{}</p>\n", page.word(w::BEHIND))
+}
+
+/// Three counts of what left.
+fn wire(page: &Page<'_>) -> String {
+    let Some(counted) = &page.facts.wire else { return String::new() };
+    let verdict = match (counted.lines, counted.faults.as_slice()) {
+        (_, [_, ..]) => page.badge(Verdict::Bad, &page.word(w::WIRE_DISAGREES)),
+        (0, []) => page.badge(Verdict::Open, &page.word(w::WIRE_NOTHING)),
+        (_, []) => page.badge(Verdict::Good, &page.word(w::WIRE_AGREES)),
+    };
+    let sum = |frames: u64, bytes: u64| page.with(w::WIRE_FRAMES, &[&grouped(frames), &grouped(bytes)]);
+    let bytes = |bytes: u64| page.with(w::BOOKS_BYTES, &[&grouped(bytes)]);
+    let left_out = Frames {
+        frames: counted.not_counted.frames + counted.before.frames,
+        bytes: counted.not_counted.bytes.saturating_add(counted.before.bytes),
+    };
+    let mut pairs = vec![
+        (w::WIRE_VERDICT, verdict),
+        (w::WIRE_LEDGER, sum(counted.ledger.frames, counted.ledger.bytes)),
+        (w::WIRE_SENT, bytes(counted.bytes)),
+        (w::WIRE_AT_MOST, bytes(counted.bytes_at_most)),
+        (w::WIRE_PROCESSES, bytes(counted.processes.bytes)),
+    ];
+    if let (Some(seen), Some(others)) = (counted.processes.kernel, counted.processes.by_others) {
+        let said = page.with(w::WIRE_KERNEL_SAID, &[&grouped(seen), &grouped(others)]);
+        pairs.push((w::WIRE_KERNEL, said));
+    }
+    if left_out.frames > 0 {
+        pairs.push((w::WIRE_LEFT_OUT, sum(left_out.frames, left_out.bytes)));
+    }
+    for fault in &counted.faults {
+        pairs.push((w::WIRE_FAULT, outside(fault)));
+    }
+    let left_out = page.left_out(usize::try_from(counted.faults_left_out).unwrap_or(usize::MAX));
+    format!("<h3>{}</h3>\n{}{left_out}", page.word(w::WIRE), page.pairs(&pairs))
 }
 
 fn acceptances(page: &Page<'_>) -> String {

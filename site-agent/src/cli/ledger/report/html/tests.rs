@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::cli::ledger::report::facts::*;
+use crate::cli::ledger::wire::Counted;
 use crate::policy::PolicyConfig;
 
 const HOSTILE: &str = "<script>alert('x')</script>\u{202e}\"&";
@@ -84,6 +85,10 @@ fn locks() -> Locks {
     Locks { failure: None, tried, missing: Vec::new(), reached: vec![HOSTILE.into()] }
 }
 
+fn counted() -> Counted {
+    Counted { lines: 3, bytes: 1_300_000, faults: vec![HOSTILE.into()], ..Counted::default() }
+}
+
 fn facts() -> Facts {
     Facts {
         site: "cardiology".into(),
@@ -102,6 +107,7 @@ fn facts() -> Facts {
             receipts: Receipts { fit: 1, ..Receipts::default() },
             ..Ledger::default()
         },
+        wire: Some(counted()),
         runs: one(run()),
         earlier_runs: Sum { frames: 5, bytes: 99 },
         beside_runs: vec![OfKind { kind: "poll", frames: 2, bytes: 18 }],

@@ -1,0 +1,212 @@
+//! Keeps the exact bytes of every frame, sealed for the privacy officer, before they leave. Called by
+//! `egress`, between the ledger record and the first byte: so what is kept has a number, and what could not
+//! be kept does not leave. Such a frame is in the ledger and was not sent, as one whose line broke is.
+//!
+//! Invariants: an entry is durable before its frame is sent; the bound of agent.toml is never exceeded, and
+//! only the days that its rule names go; this process cannot open what it sealed.
+
+pub mod days;
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+
+use certs::AgeRecipient;
+use certs::age::seal;
+use common::durable;
+
+use self::days::{Day, HEAD_BYTES, day_of, days, entries, head, overdue, path_of};
+use crate::config::escrow::EscrowConfig;
+use crate::error::SiteError;
+
+/// The open escrow.
+#[derive(Debug)]
+pub struct Escrow {
+    folder: PathBuf,
+    recipient: AgeRecipient,
+    keep_days: u32,
+    bytes_max: u64,
+    /// Bytes of all days.
+    bytes: u64,
+    open: Option<Open>,
+}
+
+/// The file of the day.
+#[derive(Debug)]
+struct Open {
+    day: String,
+    path: PathBuf,
+    file: File,
+}
+
+impl Escrow {
+    /// As agent.toml wants it; `None` where it wants none. Makes the folder: call it before the locks.
+    ///
+    /// # Errors
+    /// `Io`, `Internal`.
+    pub fn of(folder: &Path, config: Option<&EscrowConfig>) -> Result<Option<Self>, SiteError> {
+        let Some(config) = config else { return Ok(None) };
+        let recipient =
+            AgeRecipient::parse(&config.recipient).map_err(|error| SiteError::Internal(error.to_string()))?;
+        if !folder.exists() {
+            common::private::create_folder(folder)
+                .map_err(|error| SiteError::config(folder, error.to_string()))?;
+        }
+        let bytes = days(folder).map_err(SiteError::at(folder))?.iter().map(|day| day.bytes).sum();
+        Ok(Some(Self {
+            folder: folder.to_path_buf(),
+            recipient,
+            keep_days: config.keep_days,
+            bytes_max: config.mib_max.saturating_mul(1 << 20),
+            bytes,
+            open: None,
+        }))
+    }
+
+    /// Keeps the bytes of the frame with this number.
+    ///
+    /// # Errors
+    /// `Io`: the frame may not be sent. A disk or an escrow that is full is one that has no room.
+    pub fn keep(&mut self, sequence: u64, frame: &[u8], now_ms: u64) -> Result<(), SiteError> {
+        let sealed = seal(&self.recipient, frame).map_err(|error| SiteError::Internal(error.to_string()))?;
+        let day = day_of(now_ms);
+        if self.open.as_ref().is_none_or(|open| open.day != day) {
+            self.open = None;
+            self.tidy(now_ms)?;
+            self.open = Some(self.open_day(day)?);
+        }
+        let bytes = (HEAD_BYTES + sealed.len()) as u64;
+        if self.bytes.saturating_add(bytes) > self.bytes_max {
+            let full = "the escrow is as large as agent.toml lets it be ([escrow] mib_max): nothing leaves";
+            return Err(SiteError::io(&self.folder, io::Error::new(io::ErrorKind::StorageFull, full)));
+        }
+        let Some(open) = &mut self.open else { return Err(SiteError::Internal("no day is open".into())) };
+        let length = u32::try_from(sealed.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
+        let entry = [&head(sequence, length)[..], &sealed].concat();
+        let written = open.file.write_all(&entry).and_then(|()| open.file.sync_data());
+        if let Err(source) = written {
+            let error = SiteError::io(&open.path, source);
+            // Half an entry would hide those behind it: the file is opened anew, and cut, before the next.
+            self.open = None;
+            return Err(error);
+        }
+        self.bytes += bytes;
+        Ok(())
+    }
+
+    /// Opens the file of a day, and cuts off what a crash tore.
+    fn open_day(&mut self, day: String) -> Result<Open, SiteError> {
+        let path = path_of(&self.folder, &day);
+        let at = SiteError::at(&path);
+        let is_new = !path.exists();
+        let mut options = OpenOptions::new();
+        options.read(true).append(true).create(true).mode(durable::PRIVATE);
+        let mut file = options.open(&path).map_err(&at)?;
+        let (_, whole) = entries(&mut file).map_err(&at)?;
+        let torn = file.metadata().map_err(&at)?.len() - whole;
+        if torn > 0 {
+            file.set_len(whole).and_then(|()| file.sync_all()).map_err(&at)?;
+            tracing::warn!(
+                torn,
+                "the last entry of the escrow was torn before its frame was sent; it was cut off"
+            );
+        }
+        if is_new {
+            durable::sync_folder_of(&path).map_err(&at)?;
+        }
+        self.bytes =
+            days(&self.folder).map_err(SiteError::at(&self.folder))?.iter().map(|day| day.bytes).sum();
+        drop(at);
+        Ok(Open { day, path, file })
+    }
+
+    /// Removes the days that the rule does not keep.
+    fn tidy(&self, now_ms: u64) -> Result<(), SiteError> {
+        let all = days(&self.folder).map_err(SiteError::at(&self.folder))?;
+        for Day { path, .. } in overdue(&all, self.keep_days, now_ms) {
+            fs::remove_file(&path).map_err(SiteError::at(&path))?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use certs::AgeIdentity;
+    use certs::age::open;
+
+    use super::*;
+
+    const DAY_MS: u64 = 86_400_000;
+
+    fn config(identity: &AgeIdentity) -> EscrowConfig {
+        EscrowConfig { recipient: identity.recipient().unwrap().to_string(), keep_days: 2, mib_max: 1 }
+    }
+
+    fn all(folder: &Path, identity: &AgeIdentity) -> Vec<(u64, Vec<u8>)> {
+        let mut found = Vec::new();
+        for day in days(folder).unwrap() {
+            let mut file = File::open(day.path).unwrap();
+            for entry in entries(&mut file).unwrap().0 {
+                let sealed = days::read(&mut file, entry).unwrap();
+                found.push((entry.sequence, open(identity, &sealed).unwrap().to_vec()));
+            }
+        }
+        found
+    }
+
+    #[test]
+    fn frames_are_kept_by_day_and_the_oldest_days_go() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("escrow");
+        let identity = AgeIdentity::generate().unwrap();
+        let mut escrow = Escrow::of(&folder, Some(&config(&identity))).unwrap().unwrap();
+        escrow.keep(3, b"first", DAY_MS).unwrap();
+        escrow.keep(4, b"second", DAY_MS + 1).unwrap();
+        escrow.keep(5, b"third", 3 * DAY_MS).unwrap();
+        assert_eq!(
+            all(&folder, &identity),
+            [(3, b"first".to_vec()), (4, b"second".to_vec()), (5, b"third".to_vec())]
+        );
+        escrow.keep(6, b"fourth", 4 * DAY_MS).unwrap();
+        assert_eq!(
+            all(&folder, &identity),
+            [(5, b"third".to_vec()), (6, b"fourth".to_vec())],
+            "two days are kept"
+        );
+        assert!(Escrow::of(&folder, None).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_torn_entry_is_cut_off_and_hides_none() {
+        let root = tempfile::tempdir().unwrap();
+        let identity = AgeIdentity::generate().unwrap();
+        let config = config(&identity);
+        let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
+        escrow.keep(1, b"one", 0).unwrap();
+        escrow.keep(2, b"two", 0).unwrap();
+        let path = path_of(root.path(), &day_of(0));
+        let length = fs::metadata(&path).unwrap().len();
+        for cut in [1, 100] {
+            OpenOptions::new().write(true).open(&path).unwrap().set_len(length - cut).unwrap();
+            let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
+            escrow.keep(3, b"two", 0).unwrap();
+            assert_eq!(all(root.path(), &identity), [(1, b"one".to_vec()), (3, b"two".to_vec())]);
+        }
+    }
+
+    #[test]
+    fn a_full_escrow_refuses_and_keeps_what_it_has() {
+        let root = tempfile::tempdir().unwrap();
+        let identity = AgeIdentity::generate().unwrap();
+        let mut escrow = Escrow::of(root.path(), Some(&config(&identity))).unwrap().unwrap();
+        escrow.keep(1, &vec![7; 900_000], 0).unwrap();
+        let error = escrow.keep(2, &vec![7; 200_000], 0).unwrap_err();
+        assert!(error.is_disk_full() && error.to_string().contains("mib_max"), "{error}");
+        escrow.keep(3, b"small", 0).unwrap();
+        assert_eq!(all(root.path(), &identity).len(), 2);
+        // Where the days go, there is room again.
+        escrow.keep(4, &vec![7; 900_000], 9 * DAY_MS).unwrap();
+    }
+}
