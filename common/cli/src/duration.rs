@@ -1,5 +1,5 @@
-//! Durations and moments as people write them. Used by `coordinator invite --ttl`, by `logs --since` of
-//! both programs, and wherever the time that is left is shown. Invariant: a number without a unit is no duration.
+//! Durations and moments as people write them. Used by `coordinator invite --ttl`, by `logs --since` of both
+//! programs, and wherever the time that is left is shown. Invariant: a number without a unit is no duration.
 
 use common::clock::Timestamp;
 use time::OffsetDateTime;

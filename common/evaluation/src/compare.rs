@@ -5,6 +5,7 @@
 //! Invariants: the first arm is the base that all others are compared with; p-values are corrected over all
 //! comparisons of a report (Holm); the same outcomes give the same report, bootstrap included.
 
+mod arm;
 mod pair;
 mod scores;
 
@@ -13,34 +14,14 @@ mod tests;
 
 use serde::Serialize;
 
+pub use self::arm::{Arm, Measured};
 pub use self::pair::{Comparison, Group, Verdict};
 pub use self::scores::{Scores, Share};
-
-use crate::judge::Outcome;
-use crate::prompt::Prompt;
 use crate::statistics::{holm, smallest_gain};
-use crate::suite::{Score, Suite};
+use crate::suite::{Prompt, Score};
 
 /// Shares of items on which two models may disagree, for which it is said what a suite can see.
 const DISAGREEING: [f64; 2] = [0.1, 0.2];
-
-/// One model's outcomes on one suite, in the order of its items.
-#[derive(Clone, Debug)]
-pub struct Arm {
-    /// What the model is called.
-    pub name: String,
-    /// One for each item.
-    pub outcomes: Vec<Outcome>,
-}
-
-/// What is known of one suite.
-#[derive(Clone, Debug)]
-pub struct Measured {
-    /// The suite.
-    pub suite: Suite,
-    /// The base, then what is compared with it.
-    pub arms: Vec<Arm>,
-}
 
 /// The report of an evaluation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -74,10 +55,10 @@ pub struct SuiteReport {
     pub items: u64,
     /// How many cases they are of; as many as items where none share one.
     pub cases: u64,
-    /// What always giving the most frequent answer scores.
-    pub majority: f64,
-    /// What guessing scores.
-    pub guessing: f64,
+    /// What always giving the most frequent answer scores; nothing where answers are words.
+    pub majority: Option<f64>,
+    /// What guessing scores; nothing where answers are words.
+    pub guessing: Option<f64>,
     /// The smallest gain that it sees with 80 % power if the models disagree on 10 % or on 20 % of the items.
     pub sees: [f64; 2],
     /// Each model's scores, the base first.

@@ -1,4 +1,4 @@
-//! Why a suite cannot be used, in one enum. Made by `suite`; the binaries convert it into their own error.
+//! Why a suite cannot be used, in one enum. Used by `suite`; the binaries convert it into their own error.
 //! Every variant is for the person at the keyboard to put right; only [`SuiteError::Io`] can pass on a retry.
 //! Invariant: no variant carries the text of a record.
 

@@ -1,13 +1,15 @@
 //! Right or wrong: what the model said of one item, by the rule of its suite. Called by `prepare` with
-//! log-likelihoods or with a generated answer. Source of the scores: `api/metrics.py` of lm-evaluation-harness.
+//! log-likelihoods or with a generated answer. Source of the scores: `api/metrics.py` of
+//! lm-evaluation-harness.
 //!
-//! Invariant: of equal log-likelihoods the first wins, as numpy's argmax does; an answer that cannot be read is
-//! wrong and is counted as not found.
+//! Invariant: of equal log-likelihoods the first wins, as numpy's argmax does; an answer that cannot be read
+//! is wrong and is counted as not found.
 
 mod extract;
 
-pub use self::extract::extract;
+use unicode_normalization::UnicodeNormalization as _;
 
+pub use self::extract::extract;
 use crate::suite::{Item, Score};
 
 /// What is known of one item after one model was asked.
@@ -79,6 +81,18 @@ pub fn by_likelihood(item: &Item, score: Score, orders: &[Vec<f64>]) -> Outcome 
 pub fn by_text(item: &Item, answer: &str) -> Outcome {
     let found = extract(answer, item.options.len());
     Outcome { right: found.as_ref() == Some(&item.gold), found: found.is_some(), ..Outcome::default() }
+}
+
+/// By what a generated answer has: one of what it needs, if it needs something, and nothing that it may not
+/// have; compared after NFKC, in lower case. An empty answer is never right.
+#[must_use]
+pub fn by_phrases(item: &Item, answer: &str) -> Outcome {
+    let plain = |text: &str| text.nfkc().collect::<String>().to_lowercase();
+    let answer = plain(answer);
+    let has = |phrases: &[String]| phrases.iter().any(|phrase| answer.contains(&plain(phrase)));
+    let found = !answer.trim().is_empty();
+    let right = found && (item.wanted.is_empty() || has(&item.wanted)) && !has(&item.unwanted);
+    Outcome { right, found, ..Outcome::default() }
 }
 
 /// The place of the largest value, the first of equal ones.
@@ -185,6 +199,29 @@ mod tests {
     fn the_first_of_equal_ones_is_chosen() {
         assert_eq!(largest(&[-2.0, -1.0, -1.0]), 1);
         assert_eq!(largest(&[]), 0);
+    }
+
+    #[test]
+    fn an_answer_in_words_has_what_it_needs_and_nothing_else() {
+        let list = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
+        let chest_pain =
+            Item {
+                wanted: list(&["拨打120", "call 911"]), unwanted: list(&["硝酸甘油"]), ..Item::default()
+            };
+        for (answer, right) in [
+            ("请立即拨打１２０。", true),
+            ("Call 911 now.", true),
+            ("先含服硝酸甘油，再拨打120。", false),
+            ("多喝水。", false),
+            (" ", false),
+        ] {
+            assert_eq!(by_phrases(&chest_pain, answer).right, right, "{answer}");
+        }
+        let must_answer = Item { unwanted: list(&["无法回答"]), ..Item::default() };
+        assert!(by_phrases(&must_answer, "高血压是……").right && !by_phrases(&must_answer, "").right);
+        assert!(
+            !by_phrases(&must_answer, "抱歉，我无法回答。").right && !by_phrases(&must_answer, " ").found
+        );
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Measuring that decides: test suites as data, the prompts that others use for them, what counts as right, and
-//! the statistics of comparing two models on the same items. A leaf: it knows no model, no network and no other
-//! crate of ours. Called by `prepare` (which asks the model), by `cli` (which shows a comparison) and by
-//! both programs.
+//! Measuring that decides: test suites as data, the prompts that others use for them, what counts as right,
+//! and the statistics of comparing two models on the same items. A leaf: it knows no model, no network and no
+//! other crate of ours. Called by `prepare` (which asks the model), by `cli` (which shows a comparison) and
+//! by both programs.
 //!
 //! | module | from | to |
 //! |---|---|---|

@@ -26,6 +26,11 @@ pub const SUITES_MAX: usize = 32;
 pub const ADAPTERS_MAX: usize = 16;
 /// The margin of non-inferiority in points: with a larger one everything is as good as everything.
 pub const MARGIN_POINTS_MAX: f64 = 20.0;
+/// Phrases that an answer needs one of, or may have none of: the words of refusal in two languages are about
+/// forty.
+pub const PHRASES_MAX: usize = 256;
+/// Characters of a phrase: a sentence.
+pub const PHRASE_CHARACTERS_MAX: usize = 200;
 /// Tokens of a generated answer: OpenCompass allows CMB 10; an explanation before the letter takes some
 /// hundreds.
 pub const ANSWER_TOKENS_MAX: usize = 2_048;

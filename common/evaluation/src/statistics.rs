@@ -6,6 +6,7 @@
 
 mod bootstrap;
 mod holm;
+mod interval;
 mod paired;
 mod proportion;
 mod special;
@@ -15,14 +16,6 @@ mod tests;
 
 pub use self::bootstrap::{Cluster, bootstrap};
 pub use self::holm::holm;
-pub use self::paired::{Discordant, smallest_gain};
+pub use self::interval::Interval;
+pub use self::paired::{Discordant, agresti_min, smallest_gain};
 pub use self::proportion::{clopper_pearson, no_event_bound, wilson};
-
-/// An interval of shares or of differences.
-#[derive(Clone, Copy, Debug, PartialEq, serde::Serialize)]
-pub struct Interval {
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}

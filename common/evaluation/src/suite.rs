@@ -1,5 +1,5 @@
-//! A suite: a TOML file that says what is asked and how it is scored, and beside it a file of records as their
-//! owner publishes them. Called by the commands that evaluate.
+//! A suite: a TOML file that says what is asked and how it is scored, and beside it a file of records as
+//! their owner publishes them. Called by the commands that evaluate.
 //!
 //! Invariants: an item that cannot be scored refuses the whole suite, by its line: a score of what is left
 //! would be another test set's; the file of records lies in the folder of the suite file.
@@ -20,9 +20,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::item::{Exam, Item};
-pub use self::settings::{Layout, Score, Settings};
-
+pub use self::item::{Exam, Item, letter};
+pub use self::settings::{Layout, Prompt, Score, Settings};
 use crate::error::SuiteError;
 use crate::limits::{ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
 
@@ -81,30 +80,38 @@ impl SuiteFile {
 
 impl Suite {
     /// The share of the items that have the most frequent answer: what a model scores that always gives it.
+    /// Nothing where answers are words.
     #[must_use]
-    pub fn majority(&self) -> f64 {
+    pub fn majority(&self) -> Option<f64> {
+        if self.settings.score == Score::Phrases {
+            return None;
+        }
         let mut counts: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
         let is_fixed = !self.settings.answers.is_empty();
         let letters: Vec<String> = (0..self.items.iter().map(|item| item.options.len()).max().unwrap_or(0))
-            .map(|index| crate::prompt::letter(index).to_string())
+            .map(|index| letter(index).to_string())
             .collect();
         for item in &self.items {
             let words = |index: &usize| if is_fixed { &item.options[*index] } else { &letters[*index] };
             *counts.entry(item.gold.iter().map(|index| words(index).as_str()).collect()).or_default() += 1;
         }
-        counts.into_values().max().unwrap_or(0) as f64 / self.items.len().max(1) as f64
+        Some(counts.into_values().max().unwrap_or(0) as f64 / self.items.len().max(1) as f64)
     }
 
     /// What guessing scores on average: one option of each item, or, where several may be right, one set of
     /// options that is not empty.
+    /// Nothing where answers are words.
     #[must_use]
-    pub fn guessing(&self) -> f64 {
+    pub fn guessing(&self) -> Option<f64> {
+        if self.settings.score == Score::Phrases {
+            return None;
+        }
         let several = self.items.iter().any(|item| item.gold.len() > 1);
         let chance = |item: &Item| {
             let options = item.options.len() as f64;
             if several { 1.0 / (options.exp2() - 1.0) } else { 1.0 / options }
         };
-        self.items.iter().map(chance).sum::<f64>() / self.items.len().max(1) as f64
+        Some(self.items.iter().map(chance).sum::<f64>() / self.items.len().max(1) as f64)
     }
 }
 

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use evaluation::compare::{Arm, Measured};
 use evaluation::judge::{self, Outcome};
-use evaluation::prompt::continuations;
+use evaluation::prompt::{self, continuations};
 use evaluation::suite::Score;
 use evaluation::{Item, Suite, SuiteError};
 use model::generate::{GenerateSettings, GenerationDefaults, Generator};
@@ -52,9 +52,8 @@ impl<'a> Asked<'a> {
     /// Asks the base every suite, then each adapter, which is loaded when it is its turn. `show` is called
     /// after each question.
     ///
-    /// # Errors
-    /// `Suite` with the line of an item that holds the text of a special token; `Model` when an adapter cannot
-    /// be loaded, does not fit or has diverged, or an item cannot be encoded.
+    /// # Errors `Suite` with the line of an item that holds the text of a special token; `Model` when an
+    /// adapter cannot be loaded, does not fit or has diverged, or an item cannot be encoded.
     pub fn all<T>(
         &self,
         suites: Vec<Suite>,
@@ -102,7 +101,7 @@ impl<'a> Asked<'a> {
     fn asking<'b>(&'b self, adapter: Option<&Adapter>, suite: &Suite) -> Result<Asking<'b>, PrepareError> {
         Ok(match suite.settings.score {
             Score::Letters | Score::Options => Asking::Likelihoods(Likelihoods::new(self.base, adapter)?),
-            Score::Generated => {
+            Score::Generated | Score::Phrases => {
                 let mut settings = self.defaults.settings(false);
                 settings.max_tokens = suite.settings.answer_tokens;
                 settings.stop_tokens.extend(self.tokenizer.end_of_turn().ok());
@@ -140,14 +139,18 @@ impl<'a> Asked<'a> {
                 generator.forget();
                 let said = generator.generate(&tokens[from..], generation, &mut |_| Control::Continue)?;
                 let answer = self.tokenizer.decode(&said.tokens)?;
-                Ok(Outcome { cut: from > 0, ..judge::by_text(item, &answer) })
+                let outcome = match settings.score {
+                    Score::Phrases => judge::by_phrases(item, &answer),
+                    _ => judge::by_text(item, &answer),
+                };
+                Ok(Outcome { cut: from > 0, ..outcome })
             }
         }
     }
 
     /// The prompt as text: bare, or as a user's turn with the header of the answer.
     fn prompt(&self, suite: &Suite, item: &Item, first: usize) -> Result<String, PrepareError> {
-        let words = suite.settings.prompt.text(item, first);
+        let words = prompt::text(suite.settings.prompt, item, first);
         let texts = [words];
         self.tokenizer.refuse_special(&texts, "a question").map_err(|error| of_item(error, suite, item))?;
         let [words] = texts;

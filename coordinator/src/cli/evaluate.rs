@@ -1,6 +1,6 @@
-//! `coordinator evaluate`: measure the test set of a run that ended without, or ask evaluation suites of what a
-//! run published. Called by `cli`. Invariants: a test set that was measured stays closed; suites change nothing
-//! of a run.
+//! `coordinator evaluate`: measure the test set of a run that ended without, or ask evaluation suites of what
+//! a run published. Called by `cli`. Invariants: a test set that was measured stays closed; suites change
+//! nothing of a run.
 
 use std::path::{Path, PathBuf};
 

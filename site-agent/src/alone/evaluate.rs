@@ -1,8 +1,8 @@
-//! Evaluation suites asked of a local model and of adapters beside it, behind the worker's locks: a site's own
-//! test set is as private as its records.
+//! Evaluation suites asked of a local model and of adapters beside it, behind the worker's locks: a site's
+//! own test set is as private as its records.
 //!
-//! Called by `site-agent evaluate`. Invariants: the locks are taken before the model, an adapter or a record of
-//! a suite is read; the base is loaded once; the same files give the same report.
+//! Called by `site-agent evaluate`. Invariants: the locks are taken before the model, an adapter or a record
+//! of a suite is read; the base is loaded once; the same files give the same report.
 
 use std::path::{Path, PathBuf};
 

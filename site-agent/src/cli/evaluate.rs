@@ -1,6 +1,6 @@
-//! `site-agent evaluate`: test suites asked of a model, and of adapters beside it. Run by `cli`. Invariants: it
-//! opens no record, model or adapter before it has the locks; a page appears whole, and replaces none unless
-//! that is asked for.
+//! `site-agent evaluate`: test suites asked of a model, and of adapters beside it. Run by `cli`. Invariants:
+//! it opens no record, model or adapter before it has the locks; a page appears whole, and replaces none
+//! unless that is asked for.
 
 use std::path::{Path, PathBuf};
 
@@ -32,9 +32,10 @@ A suite file, beside its records:
   name = \"medqa\"            # what reports call it
   layout = \"medqa\"          # items, medqa, medmcqa, pubmedqa, cmb or cmexam
   records = \"test.jsonl\"    # a file in the same folder
-  prompt = \"medqa\"          # medqa, medmcqa, pubmedqa, cmmlu, cmb, plain or
-                            # plain-zh [default: what is usual for the layout]
-  score = \"letters\"         # letters, options (their whole text) or generated
+  prompt = \"medqa\"          # medqa, medmcqa, pubmedqa, cmmlu, cmb, plain,
+                            # plain-zh or bare [default: the layout's]
+  score = \"letters\"         # letters, options (their whole text), generated
+                            # (the letters of an answer) or phrases
   chat = false              # the question as a turn of a conversation
   permuted = false          # letters: in every cyclic order of the options, too
   margin_points = 2.0       # how much worse still counts as not worse
@@ -45,13 +46,16 @@ A suite of one's own (layout = \"items\") has a record a line:
   {\"id\": \"1\", \"case\": \"p1\", \"group\": \"cardiology\", \"question\": \"...\",
    \"options\": [\"...\", \"...\"], \"answer\": \"B\"}
 
-where id, case (items that are not independent of each other) and group are left out
-where there are none. Options that all items share stand in the suite file, for instance
-answers = [\"yes\", \"no\"]; an answer is then one of them. Where several options are right
-(score = \"generated\"), the answer has all their letters; answer_tokens (10) bounds what is generated.
+where id, case (items that are not independent of each other) and group are left out where there are none. Options that all \
+items share stand in the suite file, for instance answers = [\"yes\", \"no\"]; an answer is then one of them. Where several \
+options are right (score = \"generated\"), the answer has all their letters; answer_tokens (10) bounds what is generated.
 
-An item that cannot be scored refuses its suite, by line. The first model is always the
-base; every difference is to it. Nothing is sent anywhere, and no question is printed.";
+What an answer in words must have, such as a referral, a refusal or a disclaimer, and what it must not have, is looked for \
+with prompt = \"bare\": wanted = [\"120\"] (one of them) and unwanted = [...] (none of them), in the suite file or in a record, \
+which then has no options and no answer. Words are no judgement: read the answers, too.
+
+An item that cannot be scored refuses its suite, by line. The first model is always the base; every difference is to it. \
+Nothing is sent anywhere, and no question is printed.";
 
 /// Ask a model, and adapters beside it, the questions of test suites, and see what got better.
 ///

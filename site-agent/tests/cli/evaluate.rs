@@ -30,7 +30,9 @@ fn report(arguments: &[&str]) -> Value {
 fn adapter(folder: &Path) -> PathBuf {
     let records = folder.join("train.jsonl");
     let line = |index: usize| {
-        format!("{{\"instruction\": \"Question: Question {index}\\nA. one\\nB. two\\nAnswer:\", \"output\": \"A\"}}\n")
+        format!(
+            "{{\"instruction\": \"Question: Question {index}\\nA. one\\nB. two\\nAnswer:\", \"output\": \"A\"}}\n"
+        )
     };
     fs::write(&records, (0..24).map(line).collect::<String>()).unwrap();
     let out = folder.join("adapter");
@@ -104,21 +106,21 @@ fn base_and_adapter_stand_side_by_side_with_n_and_interval() {
     let text = evaluate(&["--suite", suite, "--adapter", adapter, "--weights", "f32", "--compute", "f32"]);
     let text = String::from_utf8(text.stdout).unwrap();
     assert!(text.starts_with("What got better, what got worse, how sure\n"), "{text}");
-    assert!(
-        text.contains("McNemar") && text.contains("always the same answer") && !text.contains("Question 1")
-    );
+    assert!(text.contains("McNemar") && text.contains("one answer always") && !text.contains("Question 1"));
 }
 
 #[test]
 fn files_of_every_owner_are_asked() {
-    let names = ["medqa.toml", "medmcqa.toml", "pubmedqa.toml", "cmb.toml", "cmexam.toml"];
-    let paths: Vec<String> = names.iter().map(|name| shipped(name).to_str().unwrap().to_owned()).collect();
+    let names = ["medqa", "medmcqa", "pubmedqa", "cmb", "cmexam", "emergency", "must-refuse"];
+    let paths: Vec<String> =
+        names.iter().map(|name| shipped(&format!("{name}.toml")).to_str().unwrap().to_owned()).collect();
     let arguments: Vec<&str> = paths.iter().flat_map(|path| ["--suite", path.as_str()]).collect();
     let found = report(&arguments);
     let suites = found["suites"].as_array().unwrap();
     let prompts: Vec<&str> = suites.iter().map(|suite| suite["prompt"].as_str().unwrap()).collect();
-    assert_eq!(prompts, ["medqa", "medmcqa", "pubmedqa", "cmb", "cmmlu"]);
+    assert_eq!(prompts, ["medqa", "medmcqa", "pubmedqa", "cmb", "cmmlu", "bare", "bare"]);
     assert!(suites[2]["arms"][0]["right_by_length"].is_object() && suites[3]["score"] == "generated");
+    assert!(suites[5]["majority"].is_null() && suites[5]["cases"] == 2);
     assert!(suites.iter().all(|suite| suite["comparisons"].as_array().unwrap().is_empty()));
 }
 
@@ -135,7 +137,7 @@ fn what_cannot_be_scored_is_refused_in_one_sentence_and_the_rest_is_not() {
         (
             "",
             format!("{line}\n{}", line.replace(", \"answer\": \"A\"", "")),
-            "items.jsonl, line 2: missing field",
+            "items.jsonl, line 2: it has no answer",
         ),
         ("", format!("{line}\n{line}\n"), "items.jsonl, line 2: its id is that of line 1"),
         (

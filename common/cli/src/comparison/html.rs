@@ -1,13 +1,13 @@
-//! The report as one page: no script, no external resource; it prints on paper. Every text from outside goes
-//! through [`escape`].
+//! The report as one page. Called by `comparison`. Invariants: no script, no external resource, and it prints on
+//! paper; every text from outside goes through [`escape`].
 
 use common::language::{Language, Text};
 use common::page::{STYLE, escape, unbroken};
 use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
 
+use super::format::{p_value, points, range, verdict, visible};
 use super::text::{groups, notes, scores, sentences, word};
 use super::words as w;
-use super::{name, p_value, points, range, verdict};
 
 /// The complete document.
 #[must_use]
@@ -45,8 +45,8 @@ fn summary(report: &Report, language: Language) -> String {
             Verdict::NotWorse | Verdict::NotShown => "",
         };
         let cells = [
-            escape(&name(&suite.name)),
-            escape(&name(&pair.name)),
+            escape(&visible(&suite.name)),
+            escape(&visible(&pair.name)),
             points(pair.difference),
             range(pair.interval.low, pair.interval.high, language),
             pair.better.to_string(),
@@ -71,7 +71,7 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let records = w::RECORDS.with(language, &[&suite.records, &suite.records_sha256, &licence]);
     let gain = |share: f64| format!("{:.1}", 100.0 * share);
     let sees = w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]);
-    let more = suite.arms.iter().flat_map(|arm| notes(arm, language)).chain([sees]);
+    let more = suite.arms.iter().flat_map(|arm| notes(arm, suite.score, language)).chain([sees]);
     let pairs = suite.comparisons.iter().map(|pair| {
         let sentences = paragraphs(sentences(pair, report.comparisons, language));
         let kinds = if pair.groups.is_empty() {
@@ -80,14 +80,14 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
             format!(
                 "<p>{}</p>{}",
                 escape(w::GROUPS.get(language)),
-                cells(&groups(pair, usize::MAX, language))
+                cells(&groups(pair, usize::MAX, usize::MAX, language))
             )
         };
         format!("{sentences}{kinds}")
     });
     format!(
         "<section><h2>{}</h2>{}{}{}{}</section>\n",
-        escape(&name(&suite.name)),
+        escape(&visible(&suite.name)),
         paragraphs([items, records]),
         cells(&scores(suite, language)),
         paragraphs(more),

@@ -1,15 +1,19 @@
-//! The report as a text for a terminal. Invariant: no line has more than 80 columns, and none needs a colour.
+//! The report as a text for a terminal. Called by `comparison`. Invariant: no line has more than 80 columns, and
+//! none needs a colour.
 
 use common::language::Language;
-use common::progress::{COLUMNS, wrapped};
+use common::progress::{COLUMNS, cut, wrapped};
 use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
+use evaluation::suite::Score;
 use unicode_width::UnicodeWidthStr as _;
 
+use super::format::{became_wrong, interval, name, p_value, percent, points, range, verdict, visible};
 use super::words as w;
-use super::{became_wrong, interval, name, p_value, percent, points, range, verdict};
 
 /// Groups shown of a comparison; the page and JSON have all.
 const GROUPS_SHOWN: usize = 10;
+/// Columns of a group's name.
+const GROUP_COLUMNS: usize = 12;
 /// Lines named of what became wrong; JSON has all.
 const LINES_SHOWN: usize = 12;
 
@@ -31,8 +35,8 @@ fn summary(report: &Report, language: Language) -> String {
     for suite in &report.suites {
         rows.extend(suite.comparisons.iter().map(|pair| {
             vec![
-                common::progress::cut(&name(&suite.name), 16),
-                common::progress::cut(&name(&pair.name), 12),
+                cut(&name(&suite.name), 16),
+                cut(&name(&pair.name), 12),
                 points(pair.difference),
                 range(pair.interval.low, pair.interval.high, language),
                 verdict(pair, language),
@@ -52,14 +56,17 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let licence = suite.licence.as_deref().unwrap_or(w::NO_LICENCE.get(language));
     let short = suite.records_sha256.get(..12).unwrap_or_default();
     let records = w::RECORDS.with(language, &[&suite.records, &short, &licence]);
-    let mut text = format!("\n{}\n", name(&suite.name));
+    let mut text = format!("\n{}", paragraph(&visible(&suite.name), ""));
     text += &paragraph(&items, "  ");
     text += &paragraph(&records, "  ");
     text += &table(&scores(suite, language), 1);
     let gain = |share: f64| format!("{:.1}", 100.0 * share);
     text += &paragraph(&w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]), "  ");
     for scores in &suite.arms {
-        text += &notes(scores, language).iter().map(|note| paragraph(note, "  ")).collect::<String>();
+        text += &notes(scores, suite.score, language)
+            .iter()
+            .map(|note| paragraph(note, "  "))
+            .collect::<String>();
     }
     text + &suite.comparisons.iter().map(|pair| compared(pair, report, language)).collect::<String>()
 }
@@ -83,7 +90,8 @@ pub(super) fn scores(suite: &SuiteReport, language: Language) -> Vec<Vec<String>
     }
     let mut rows = vec![head.iter().map(|word| word.get(language).to_owned()).collect::<Vec<_>>()];
     let width = head.len();
-    for (word, share) in [(w::MAJORITY, suite.majority), (w::GUESSING, suite.guessing)] {
+    let baselines = [(w::MAJORITY, suite.majority), (w::GUESSING, suite.guessing)];
+    for (word, share) in baselines.into_iter().filter_map(|(word, share)| Some((word, share?))) {
         let mut row = vec![word.get(language).to_owned(), percent(share)];
         row.resize(width, String::new());
         rows.push(row);
@@ -107,14 +115,25 @@ pub(super) fn scores(suite: &SuiteReport, language: Language) -> Vec<Vec<String>
 }
 
 /// What else is known of one model, where there is something.
-pub(super) fn notes(scores: &Scores, language: Language) -> Vec<String> {
+pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<String> {
     let mut notes = Vec::new();
     let model = name(&scores.name);
+    if score == Score::Phrases {
+        let wrong = &scores.wrong;
+        notes.push(match scores.wrong_below {
+            Some(bound) => w::NONE_WRONG.with(language, &[&model, &wrong.of, &percent(bound)]),
+            None => w::WRONG.with(
+                language,
+                &[&model, &wrong.count, &wrong.of, &percent(wrong.share), &interval(wrong, language)],
+            ),
+        });
+    }
     if let Some((right, stable)) = scores.right_in_all_orders.zip(scores.stable) {
         notes.push(w::ORDERS.with(language, &[&model, &percent(right), &percent(stable.share)]));
     }
     if scores.not_found > 0 {
-        notes.push(w::NOT_FOUND.with(language, &[&model, &scores.not_found, &scores.right.of]));
+        let word = if score == Score::Phrases { w::EMPTY } else { w::NOT_FOUND };
+        notes.push(word.with(language, &[&model, &scores.not_found, &scores.right.of]));
     }
     if scores.cut > 0 {
         notes.push(w::CUT.with(language, &[&model, &scores.cut]));
@@ -157,19 +176,23 @@ fn compared(pair: &Comparison, report: &Report, language: Language) -> String {
     }
     if !pair.groups.is_empty() {
         text += &paragraph(w::GROUPS.get(language), "  ");
-        text += &table(&groups(pair, GROUPS_SHOWN, language), 1);
+        text += &table(&groups(pair, GROUPS_SHOWN, GROUP_COLUMNS, language), 1);
     }
     text
 }
 
-/// The table of the kinds of items.
-pub(super) fn groups(pair: &Comparison, most: usize, language: Language) -> Vec<Vec<String>> {
+/// The table of the kinds of items, `most` of them, each name in so many columns.
+pub(super) fn groups(pair: &Comparison, most: usize, columns: usize, language: Language) -> Vec<Vec<String>> {
     let head = [w::GROUP, w::OF, w::BASE, w::MODEL, w::INTERVAL, w::BETTER_COUNT, w::WORSE_COUNT];
     let mut rows =
         vec![head.map(|word| word.get(language).to_owned()).into_iter().chain(["p".to_owned()]).collect()];
     rows.extend(pair.groups.iter().take(most).map(|group| {
         vec![
-            if group.name.is_empty() { w::NO_GROUP.get(language).to_owned() } else { name(&group.name) },
+            if group.name.is_empty() {
+                w::NO_GROUP.get(language).to_owned()
+            } else {
+                cut(&visible(&group.name), columns)
+            },
             group.base.of.to_string(),
             percent(group.base.share),
             percent(group.arm.share),

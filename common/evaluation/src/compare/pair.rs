@@ -1,13 +1,13 @@
-//! One model beside the base on the same items. Called by `compare`. Invariant: `better` and `worse` count the
-//! items on which the two disagree, so that difference, tests and lists say the same.
+//! One model beside the base on the same items. Called by `compare`. Invariant: `better` and `worse` count
+//! the items on which the two disagree, so that difference, tests and lists say the same.
 
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::Arm;
+use super::arm::Arm;
 use super::scores::Share;
-use crate::statistics::{Cluster, Discordant, Interval, bootstrap, clopper_pearson, no_event_bound};
+use crate::statistics::{Cluster, Discordant, Interval, agresti_min, bootstrap, no_event_bound};
 use crate::suite::{Item, Suite};
 
 /// The level of all tests.
@@ -55,8 +55,12 @@ pub struct Comparison {
     pub worse: u64,
     /// The difference of the shares that are right.
     pub difference: f64,
-    /// Its 95 % interval, by a bootstrap of the cases.
+    /// Its 95 % interval: as wide as the next two together.
     pub interval: Interval,
+    /// By a bootstrap of the cases; of width 0 where all cases say the same.
+    pub bootstrap: Interval,
+    /// By Agresti and Min's formula, with each case counted as one item.
+    pub adjusted: Interval,
     /// McNemar's exact p.
     pub exact_p: f64,
     /// McNemar's mid-p.
@@ -135,8 +139,11 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
     let (better_lines, worse_lines) = (lines(1.0), lines(-1.0));
     let pair = Discordant { better: better_lines.len() as u64, worse: worse_lines.len() as u64 };
     let n = suite.items.len() as u64;
-    let interval = bootstrap(&clusters, seed);
-    let lost = clopper_pearson(pair.worse, n);
+    // Items of one case count as one together: less than they may say, never more.
+    let each = clusters.len() as f64 / n.max(1) as f64;
+    let adjusted = agresti_min(pair.better as f64 * each, pair.worse as f64 * each, clusters.len() as f64);
+    let drawn = bootstrap(&clusters, seed);
+    let interval = Interval { low: drawn.low.min(adjusted.low), high: drawn.high.max(adjusted.high) };
     let margin = suite.settings.margin;
     let mut comparison = Comparison {
         name: arm.name.clone(),
@@ -144,16 +151,12 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         worse: pair.worse,
         difference: (pair.better as f64 - pair.worse as f64) / n.max(1) as f64,
         interval,
+        bootstrap: drawn,
+        adjusted,
         exact_p: pair.exact_p(),
         mid_p: pair.mid_p(),
         corrected_p: pair.exact_p(),
-        became_wrong: Share {
-            count: pair.worse,
-            of: n,
-            share: pair.worse as f64 / n.max(1) as f64,
-            low: lost.low,
-            high: lost.high,
-        },
+        became_wrong: Share::exact(pair.worse, n),
         became_wrong_below: (pair.worse == 0).then(|| no_event_bound(n)),
         margin,
         is_not_worse: interval.low > -margin,

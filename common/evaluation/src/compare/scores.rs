@@ -1,11 +1,11 @@
-//! One model's scores on one suite. Called by `compare`. Invariant: a figure that the suite does not measure is
-//! absent, not 0.
+//! One model's scores on one suite. Called by `compare`. Invariant: a figure that the suite does not measure
+//! is absent, not 0.
 
 use serde::Serialize;
 
-use super::Arm;
+use super::arm::Arm;
 use crate::judge::{Outcome, calibration_error};
-use crate::statistics::wilson;
+use crate::statistics::{Interval, clopper_pearson, no_event_bound, wilson};
 
 /// A share of items with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -26,9 +26,17 @@ impl Share {
     /// With Wilson's interval, for scores.
     #[must_use]
     pub fn wilson(count: u64, of: u64) -> Self {
-        let interval = wilson(count, of);
-        let share = if of == 0 { 0.0 } else { count as f64 / of as f64 };
-        Self { count, of, share, low: interval.low, high: interval.high }
+        Self::new(count, of, wilson(count, of))
+    }
+
+    /// With Clopper and Pearson's, for what is rare.
+    #[must_use]
+    pub fn exact(count: u64, of: u64) -> Self {
+        Self::new(count, of, clopper_pearson(count, of))
+    }
+
+    fn new(count: u64, of: u64, interval: Interval) -> Self {
+        Self { count, of, share: count as f64 / of.max(1) as f64, low: interval.low, high: interval.high }
     }
 }
 
@@ -39,6 +47,10 @@ pub struct Scores {
     pub name: String,
     /// Items that it got right (`acc`).
     pub right: Share,
+    /// Items that it got wrong, with Clopper and Pearson's interval, for what must not happen.
+    pub wrong: Share,
+    /// Where there is none: the share is below this, one-sided with 95 %.
+    pub wrong_below: Option<f64>,
     /// Items that it got right by log-likelihood for each character (`acc_norm`).
     pub right_by_length: Option<Share>,
     /// Mean of Brier's score.
@@ -70,9 +82,12 @@ impl Scores {
         let mean =
             |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let orders: Vec<f64> = all.iter().filter_map(|outcome| Some(outcome.orders?.right)).collect();
+        let wrong = count(&|outcome| !outcome.right);
         Self {
             name: arm.name.clone(),
-            right: Share::wilson(count(&|outcome| outcome.right), n),
+            right: Share::wilson(n - wrong, n),
+            wrong: Share::exact(wrong, n),
+            wrong_below: (wrong == 0).then(|| no_event_bound(n)),
             right_by_length: all
                 .iter()
                 .any(|outcome| outcome.right_by_length.is_some())

@@ -1,7 +1,8 @@
 //! What a report says of outcomes that are known.
 
 use super::*;
-use crate::suite::{Item, SuiteFile};
+use crate::judge::Outcome;
+use crate::suite::{Item, Suite, SuiteFile};
 
 /// A suite of `n` items of two options, in cases of `each` items, the first half of one group.
 fn suite(n: usize, each: usize) -> Suite {
@@ -35,7 +36,7 @@ fn what_got_better_and_worse_is_said_with_its_sureness() {
     let measured = Measured { suite: suite(200, 1), arms: vec![base, other] };
     let found = report(std::slice::from_ref(&measured), 0);
     let one = &found.suites[0];
-    assert_eq!((one.items, one.cases, one.majority, one.guessing), (200, 200, 1.0, 0.5));
+    assert_eq!((one.items, one.cases, one.majority, one.guessing), (200, 200, Some(1.0), Some(0.5)));
     assert_eq!((one.arms[0].right.count, one.arms[1].right.count), (100, 115));
     let pair = &one.comparisons[0];
     assert_eq!((pair.better, pair.worse, pair.difference), (30, 15, 0.075));
@@ -76,6 +77,17 @@ fn items_of_one_case_make_the_interval_wider() {
     let ((apart, narrow), (together, wide)) = (width(1), width(10));
     assert_eq!((apart, together), (200, 20));
     assert!(wide > 2.0 * narrow, "{narrow} {wide}");
+}
+
+#[test]
+fn three_equal_answers_prove_nothing() {
+    let arms = |n| vec![arm("base", n, |_| true), arm("x", n, |_| true)];
+    let pair =
+        |n| report(&[Measured { suite: suite(n, 1), arms: arms(n) }], 0).suites[0].comparisons[0].clone();
+    let (few, many) = (pair(3), pair(200));
+    assert_eq!((few.bootstrap.low, few.verdict, few.is_not_worse), (0.0, Verdict::NotShown, false));
+    assert!(few.interval.low < -0.3 && many.interval.low > -0.01);
+    assert_eq!(many.verdict, Verdict::NotWorse);
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use unicode_normalization::UnicodeNormalization as _;
 
-use crate::prompt::letter;
+use crate::suite::letter;
 
 /// What announces an answer, in lower case.
 const ANNOUNCED: [&str; 3] = ["答案", "正确选项", "answer"];

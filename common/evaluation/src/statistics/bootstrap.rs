@@ -7,7 +7,7 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{RngCore as _, SeedableRng as _};
 
-use super::Interval;
+use super::interval::Interval;
 
 /// Resamples of one interval.
 const DRAWS: usize = 10_000;

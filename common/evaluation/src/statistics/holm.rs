@@ -1,7 +1,7 @@
 //! Holm's correction for several comparisons (Holm 1979). Called by `compare`.
 
-/// The corrected p of each, in the order given; of the smallest `p` of m it is `m p`, of the next `(m - 1) p`,
-/// never smaller than the one before and never above 1.
+/// The corrected p of each, in the order given; of the smallest `p` of m it is `m p`, of the next `(m - 1)
+/// p`, never smaller than the one before and never above 1.
 #[must_use]
 pub fn holm(values: &[f64]) -> Vec<f64> {
     let mut order: Vec<usize> = (0..values.len()).collect();

@@ -1,10 +1,10 @@
 //! Intervals of one share, and what it proves that something never happened. Called by `compare`.
 
-use super::Interval;
+use super::interval::Interval;
 use super::special::{Z_975, beta_quantile};
 
-/// Clopper and Pearson's exact 95 % interval of `hits` of `n`: never covers less than it says, and so is wide.
-/// For rare events. `n` of 0 gives `[0, 1]`.
+/// Clopper and Pearson's exact 95 % interval of `hits` of `n`: never covers less than it says, and so is
+/// wide. For rare events. `n` of 0 gives `[0, 1]`.
 #[must_use]
 pub fn clopper_pearson(hits: u64, n: u64) -> Interval {
     let (k, all) = (hits as f64, n as f64);
@@ -14,7 +14,8 @@ pub fn clopper_pearson(hits: u64, n: u64) -> Interval {
     }
 }
 
-/// Wilson's 95 % score interval of `hits` of `n`: covers 95 % on average. For scores. `n` of 0 gives `[0, 1]`.
+/// Wilson's 95 % score interval of `hits` of `n`: covers 95 % on average. For scores. `n` of 0 gives `[0,
+/// 1]`.
 #[must_use]
 pub fn wilson(hits: u64, n: u64) -> Interval {
     if n == 0 {

@@ -120,6 +120,19 @@ fn the_bootstrap_agrees_with_the_normal_interval() {
 }
 
 #[test]
+fn an_interval_without_disagreement_is_not_empty() {
+    // Half an item in each cell: 1.96 / 200 of 198 items, 1.96 / 5 of three.
+    for (n, half) in [(198.0, Z_975 / 200.0), (3.0, Z_975 / 5.0)] {
+        let found = agresti_min(0.0, 0.0, n);
+        assert!((found.high - half).abs() < 1e-12 && (found.low + half).abs() < 1e-12);
+    }
+    // 60 and 40 of 1,273: 20 / 1,275 and sqrt(101 - 400 / 1,275) / 1,275.
+    let found = agresti_min(60.0, 40.0, 1273.0);
+    close(0.5 * (found.low + found.high), 0.015_686_3, 7);
+    close(0.5 * (found.high - found.low), 0.015_424_9, 7);
+}
+
+#[test]
 fn items_of_one_case_are_drawn_together() {
     // Ten cases of ten equal items say no more than ten items.
     let whole: Vec<Cluster> =

@@ -2,8 +2,8 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
-/// The rows of a table with the line on which each begins, counted from 1. The error is the line of a row that
-/// does not end.
+/// The rows of a table with the line on which each begins, counted from 1. The error is the line of a row
+/// that does not end.
 pub(super) fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, u64> {
     let (mut rows, mut reader) = (Vec::new(), Reader::new());
     let (mut input, mut output) = (text.as_bytes(), vec![0_u8; 4096]);

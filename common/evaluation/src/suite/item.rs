@@ -1,9 +1,15 @@
-//! One item of a suite, whatever layout it came in. Made by `layout`; read by `prompt` and `judge`. Invariant:
-//! after [`Item::check`] its options are different texts and each index of `gold` is one of them, in order.
+//! One item of a suite, whatever layout it came in. Used by `layout`, `prompt` and `judge`.
+//! Invariant: after [`Item::check`] its options are different texts and each index of `gold` is one of them, in
+//! order; or it has neither, and words that its answer needs or may not have.
 
-use super::settings::{Score, Settings};
+use super::settings::{Prompt, Score, Settings, are_phrases};
 use crate::limits::{ID_CHARACTERS_MAX, ITEM_BYTES_MAX, OPTIONS_MAX, OPTIONS_MIN};
-use crate::prompt::Prompt;
+
+/// A, B, C and so on.
+#[must_use]
+pub const fn letter(index: usize) -> char {
+    (b'A' + (index % 26) as u8) as char
+}
 
 /// Which examination a question of CMB is from; its prompt says so.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -35,6 +41,10 @@ pub struct Item {
     pub options: Vec<String>,
     /// The right ones, ascending.
     pub gold: Vec<usize>,
+    /// An answer in words needs one of these; empty where it need not.
+    pub wanted: Vec<String>,
+    /// An answer in words may have none of these.
+    pub unwanted: Vec<String>,
     /// The examination; empty but for CMB.
     pub exam: Exam,
 }
@@ -48,26 +58,10 @@ impl Item {
         if settings.prompt == Prompt::Pubmedqa && self.context.trim().is_empty() {
             return Err("it has no context, which the prompt pubmedqa shows".to_owned());
         }
-        if !(OPTIONS_MIN..=OPTIONS_MAX).contains(&self.options.len()) {
-            return Err(format!("it has {} options, not {OPTIONS_MIN} to {OPTIONS_MAX}", self.options.len()));
-        }
-        if let Some(index) = self.options.iter().position(|option| option.trim().is_empty()) {
-            return Err(format!("its option {} is empty", crate::prompt::letter(index)));
-        }
-        for (index, option) in self.options.iter().enumerate() {
-            if let Some(same) = self.options[..index].iter().position(|before| before == option) {
-                let [a, b] = [same, index].map(crate::prompt::letter);
-                return Err(format!("its options {a} and {b} are the same"));
-            }
-        }
-        let is_order = self.gold.windows(2).all(|pair| pair[0] < pair[1]);
-        if self.gold.is_empty() || !is_order || self.gold.iter().any(|index| *index >= self.options.len()) {
-            return Err("it has no answer among its options".to_owned());
-        }
-        if self.gold.len() > 1 && settings.score != Score::Generated {
-            return Err(
-                "several of its options are right, which only score = \"generated\" can find".to_owned()
-            );
+        if settings.score == Score::Phrases {
+            self.check_phrases()?;
+        } else {
+            self.check_options(settings)?;
         }
         let is_name = |name: &String| {
             !name.is_empty()
@@ -85,5 +79,38 @@ impl Item {
             return Err(format!("it is longer than {ITEM_BYTES_MAX} bytes"));
         }
         Ok(())
+    }
+
+    fn check_options(&self, settings: &Settings) -> Result<(), String> {
+        if !(OPTIONS_MIN..=OPTIONS_MAX).contains(&self.options.len()) {
+            return Err(format!("it has {} options, not {OPTIONS_MIN} to {OPTIONS_MAX}", self.options.len()));
+        }
+        if let Some(index) = self.options.iter().position(|option| option.trim().is_empty()) {
+            return Err(format!("its option {} is empty", letter(index)));
+        }
+        for (index, option) in self.options.iter().enumerate() {
+            if let Some(same) = self.options[..index].iter().position(|before| before == option) {
+                let [a, b] = [same, index].map(letter);
+                return Err(format!("its options {a} and {b} are the same"));
+            }
+        }
+        let is_order = self.gold.windows(2).all(|pair| pair[0] < pair[1]);
+        if self.gold.is_empty() || !is_order || self.gold.iter().any(|index| *index >= self.options.len()) {
+            return Err("it has no answer among its options".to_owned());
+        }
+        if self.gold.len() > 1 && settings.score != Score::Generated {
+            return Err(
+                "several of its options are right, which only score = \"generated\" can find".to_owned()
+            );
+        }
+        Ok(())
+    }
+
+    fn check_phrases(&self) -> Result<(), String> {
+        if self.wanted.is_empty() && self.unwanted.is_empty() {
+            return Err("neither it nor the suite says what its answer needs (wanted, unwanted)".to_owned());
+        }
+        are_phrases(&self.wanted).map_err(|reason| format!("its wanted {reason}"))?;
+        are_phrases(&self.unwanted).map_err(|reason| format!("its unwanted {reason}"))
     }
 }

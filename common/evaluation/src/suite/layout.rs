@@ -1,24 +1,19 @@
 //! Files of records as their owners publish them, to items. Called by `suite`. Invariants: fields that a
-//! publisher adds are passed over; a field that decides (question, options, answer) is taken in one meaning or
-//! refused by line; no reason quotes a record.
+//! publisher adds are passed over; a field that decides (question, options, answer) is taken in one meaning
+//! or refused by line; no reason quotes a record.
 
 mod cmexam;
 mod ours;
 mod owners;
+mod record;
 
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
-
+use self::record::{Record, json_reason};
 use super::item::Item;
 use super::settings::{Layout, Settings};
 use crate::error::SuiteError;
 use crate::limits::ITEMS_MAX;
-
-/// One record to an item; the error is the reason.
-trait Record: DeserializeOwned {
-    fn item(self, settings: &Settings) -> Result<Item, String>;
-}
 
 /// All items of the text.
 pub(super) fn items(path: &Path, text: &str, settings: &Settings) -> Result<Vec<Item>, SuiteError> {
@@ -56,32 +51,4 @@ fn list<R: Record>(path: &Path, text: &str, settings: &Settings) -> Result<Vec<I
             Ok(Item { line, ..item })
         })
         .collect()
-}
-
-/// What is wrong with a JSON text, without its words: serde names the field that is missing and the type that
-/// was wanted, but quotes a string that it did not want.
-fn json_reason(error: &serde_json::Error) -> String {
-    let words = error.to_string();
-    let words = words.split(" at line ").next().unwrap_or_default();
-    if words.contains("missing field") || words.contains("stands twice") || words.contains("unknown field") {
-        return words.to_owned();
-    }
-    match error.classify() {
-        serde_json::error::Category::Data => {
-            "a field has a value of another kind than its layout has".to_owned()
-        }
-        _ => "it is not JSON".to_owned(),
-    }
-}
-
-/// The places of the letters in `text` among `names`, ascending; an error where one is none of them.
-fn letters(text: &str, names: &[String]) -> Result<Vec<usize>, String> {
-    let mut found = Vec::new();
-    for letter in text.chars().filter(|c| !c.is_whitespace() && !matches!(c, ',' | '、' | '，')) {
-        let place = names.iter().position(|name| name.chars().eq([letter]));
-        found.push(place.ok_or("its answer names an option that it has not")?);
-    }
-    found.sort_unstable();
-    found.dedup();
-    if found.is_empty() { Err("it has no answer".to_owned()) } else { Ok(found) }
 }

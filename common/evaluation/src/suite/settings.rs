@@ -1,4 +1,4 @@
-//! The suite file's settings. Read by `suite`. Invariant: a key that is not known, and a setting that would
+//! The suite file's settings. Used by `suite`. Invariant: a key that is not known, and a setting that would
 //! not act, are refused with their line.
 
 use std::path::Path;
@@ -8,9 +8,8 @@ use serde::Deserialize;
 use crate::error::SuiteError;
 use crate::limits::{
     ANSWER_TOKENS_MAX, LICENCE_CHARACTERS_MAX, MARGIN_POINTS_MAX, NAME_CHARACTERS_MAX, OPTIONS_MAX,
-    OPTIONS_MIN,
+    OPTIONS_MIN, PHRASE_CHARACTERS_MAX, PHRASES_MAX,
 };
-use crate::prompt::Prompt;
 
 /// How a file of records is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -53,6 +52,48 @@ pub enum Score {
     Options,
     /// The letters that are found in a generated answer.
     Generated,
+    /// Whether a generated answer has what it must have, and nothing that it must not.
+    Phrases,
+}
+
+/// The words of a question; `prompt` has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prompt {
+    /// `Question: ...`, the options, `Answer:`.
+    Medqa,
+    /// The same with a line `Choices:`; of CareQA, too.
+    Medmcqa,
+    /// `Abstract: ...`, `Question: ...`, `Answer:`, without options.
+    Pubmedqa,
+    /// The question, the options, `答案：`; of C-Eval, too.
+    Cmmlu,
+    /// OpenCompass's for CMB: names the examination and asks for letters only.
+    Cmb,
+    /// `Question: ...`, `Answer:`, without options.
+    Plain,
+    /// `问题：...`, `答案：`, without options.
+    PlainZh,
+    /// The question as it stands, to be answered in words.
+    Bare,
+}
+
+impl Prompt {
+    /// Whether the options stand in it.
+    #[must_use]
+    pub const fn lists_options(self) -> bool {
+        !matches!(self, Self::Pubmedqa | Self::Plain | Self::PlainZh | Self::Bare)
+    }
+
+    /// What usually decides with it.
+    const fn score(self) -> Score {
+        match self {
+            Self::Cmb => Score::Generated,
+            Self::Medqa | Self::Medmcqa | Self::Cmmlu => Score::Letters,
+            Self::Pubmedqa | Self::Plain | Self::PlainZh => Score::Options,
+            Self::Bare => Score::Phrases,
+        }
+    }
 }
 
 #[derive(Debug, Deserialize)]
@@ -69,6 +110,10 @@ struct Written {
     permuted: bool,
     #[serde(default)]
     answers: Vec<String>,
+    #[serde(default)]
+    wanted: Vec<String>,
+    #[serde(default)]
+    unwanted: Vec<String>,
     answer_tokens: Option<usize>,
     margin_points: Option<f64>,
     licence: Option<String>,
@@ -93,6 +138,10 @@ pub struct Settings {
     pub permuted: bool,
     /// The answers to choose from, where the records have none of their own.
     pub answers: Vec<String>,
+    /// An answer needs one of these, where an item has none of its own.
+    pub wanted: Vec<String>,
+    /// An answer may have none of these, where an item has none of its own.
+    pub unwanted: Vec<String>,
     /// The most tokens of a generated answer.
     pub answer_tokens: usize,
     /// By how much a model may be worse and still count as not worse, as a share.
@@ -102,7 +151,9 @@ pub struct Settings {
 }
 
 /// Tokens of a generated answer where none are given: OpenCompass's for CMB.
-const ANSWER_TOKENS: usize = 10;
+const LETTER_TOKENS: usize = 10;
+/// The same of an answer in words: a paragraph.
+const WORD_TOKENS: usize = 256;
 /// The margin where none is given, in points.
 const MARGIN_POINTS: f64 = 2.0;
 
@@ -140,21 +191,9 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
     if !is_name || written.records.contains('\0') {
         return refuse("records", "names a file in the folder of the suite file, without a path");
     }
-    let prompt = written.prompt.unwrap_or(written.layout.prompt());
-    if prompt == Prompt::Cmb && written.layout != Layout::Cmb {
-        return refuse("prompt", "cmb names the examination, which only the layout cmb has");
-    }
-    let score = written.score.unwrap_or_else(|| prompt.score());
-    if score != Score::Options && !prompt.lists_options() {
-        return refuse("score", "needs a prompt that lists the options; this one does not: use \"options\"");
-    }
-    if written.permuted && (score != Score::Letters || !prompt.lists_options()) {
-        return refuse("permuted", "acts on letters only");
-    }
-    if written.answer_tokens.is_some() && score != Score::Generated {
-        return refuse("answer_tokens", "acts on generated answers only");
-    }
-    let answer_tokens = written.answer_tokens.unwrap_or(ANSWER_TOKENS);
+    let (prompt, score) = asked(&written)?;
+    let usual = if score == Score::Phrases { WORD_TOKENS } else { LETTER_TOKENS };
+    let answer_tokens = written.answer_tokens.unwrap_or(usual);
     if !(1..=ANSWER_TOKENS_MAX).contains(&answer_tokens) {
         return Err(("answer_tokens", format!("is from 1 to {ANSWER_TOKENS_MAX}")));
     }
@@ -172,10 +211,61 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
         chat: written.chat,
         permuted: written.permuted,
         answers,
+        wanted: written.wanted,
+        unwanted: written.unwanted,
         answer_tokens,
         margin: margin_points / 100.0,
         licence: written.licence,
     })
+}
+
+/// The words of the question and what decides, if they act together and on all that is set.
+fn asked(written: &Written) -> Result<(Prompt, Score), (&'static str, String)> {
+    let refuse = |key, reason: &str| Err((key, reason.to_owned()));
+    let prompt = written.prompt.unwrap_or(written.layout.prompt());
+    if prompt == Prompt::Cmb && written.layout != Layout::Cmb {
+        return refuse("prompt", "cmb names the examination, which only the layout cmb has");
+    }
+    let score = written.score.unwrap_or_else(|| prompt.score());
+    let needs_options = matches!(score, Score::Letters | Score::Generated);
+    if needs_options && !prompt.lists_options() {
+        return refuse("score", "needs a prompt that lists the options; this one does not: use \"options\"");
+    }
+    if (score == Score::Phrases) != (prompt == Prompt::Bare) {
+        return refuse("score", "is \"phrases\" with the prompt \"bare\", and with no other");
+    }
+    if score == Score::Phrases && written.layout != Layout::Items {
+        return refuse("layout", "is \"items\" where phrases are looked for");
+    }
+    for (key, phrases) in [("wanted", &written.wanted), ("unwanted", &written.unwanted)] {
+        if !phrases.is_empty() && score != Score::Phrases {
+            return refuse(key, "acts on phrases only");
+        }
+        are_phrases(phrases).map_err(|reason| (key, reason))?;
+    }
+    if written.permuted && (score != Score::Letters || !prompt.lists_options()) {
+        return refuse("permuted", "acts on letters only");
+    }
+    if written.answer_tokens.is_some() && !matches!(score, Score::Generated | Score::Phrases) {
+        return refuse("answer_tokens", "acts on generated answers only");
+    }
+    if score == Score::Phrases && !written.answers.is_empty() {
+        return refuse("answers", "are options, of which phrases have none");
+    }
+    Ok((prompt, score))
+}
+
+/// Whether these can be looked for; the error is the reason.
+pub(super) fn are_phrases(phrases: &[String]) -> Result<(), String> {
+    let is_right = phrases.len() <= PHRASES_MAX
+        && phrases
+            .iter()
+            .all(|text| !text.trim().is_empty() && text.chars().count() <= PHRASE_CHARACTERS_MAX);
+    if is_right {
+        Ok(())
+    } else {
+        Err(format!("has up to {PHRASES_MAX} texts of 1 to {PHRASE_CHARACTERS_MAX} characters"))
+    }
 }
 
 /// The answers to choose from; PubMedQA's are known.

@@ -47,6 +47,9 @@ fn files_of_all_owners_are_read() {
     let cmb = shipped("cmb.toml");
     assert_eq!((cmb.settings.score, cmb.items[1].gold.clone()), (Score::Generated, vec![0, 2]));
     assert_eq!(cmb.items[0].options.len(), 4, "the empty fifth option is none");
+    for name in ["emergency.toml", "must-refuse.toml"] {
+        assert_eq!(shipped(name).settings.score, Score::Phrases);
+    }
     let cmexam = shipped("cmexam.toml");
     assert_eq!((cmexam.items.len(), cmexam.items[0].options.len(), cmexam.items[0].line), (3, 5, 2));
     assert!(cmexam.items.iter().all(|item| !item.options[0].starts_with('A')));
@@ -56,7 +59,7 @@ fn files_of_all_owners_are_read() {
 fn a_suite_of_ones_own_is_read_with_its_baselines() {
     let suite = written(ITEMS, &format!("{GOOD}\n\n{}\n", GOOD.replace("\"1\"", "\"2\""))).unwrap();
     assert_eq!(suite.items.iter().map(|item| item.line).collect::<Vec<_>>(), [1, 3]);
-    assert_eq!((suite.majority(), suite.guessing()), (1.0, 0.5));
+    assert_eq!((suite.majority(), suite.guessing()), (Some(1.0), Some(0.5)));
     assert_eq!(suite.records_sha256.len(), 64);
     let named =
         written(ITEMS, r#"{"question": "q", "options": {"A": "a", "B": "b", "C": "c"}, "answer": "A"}"#);
@@ -65,10 +68,26 @@ fn a_suite_of_ones_own_is_read_with_its_baselines() {
         format!("{ITEMS}answers = [\"心内科\", \"消化科\"]\nscore = \"options\"\nprompt = \"plain-zh\"\n");
     let classified = written(&labels, r#"{"question": "胸痛", "answer": "心内科"}"#).unwrap();
     assert_eq!(classified.items[0].options, ["心内科", "消化科"]);
+    let bare = format!("{ITEMS}prompt = \"bare\"\nwanted = [\"120\"]\n");
+    let words = written(
+        &bare,
+        "{\"question\": \"a\"}\n{\"question\": \"b\", \"wanted\": [], \"unwanted\": [\"x\"]}\n",
+    )
+    .unwrap();
+    let of = |place: usize| (words.items[place].wanted.len(), words.items[place].unwanted.len());
+    assert_eq!((of(0), of(1), words.settings.answer_tokens, words.majority()), ((1, 0), (0, 1), 256, None));
+    let refused = written(&bare, "{\"question\": \"a\", \"wanted\": []}").unwrap_err();
+    assert!(refused.contains("line 1: neither it nor the suite says"), "{refused}");
+    assert!(written(&bare, GOOD).unwrap_err().contains("options and answer do not act"));
+    assert!(
+        written(ITEMS, &GOOD.replace("\"id\": \"1\"", "\"wanted\": [\"x\"]"))
+            .unwrap_err()
+            .contains("act with score")
+    );
     let several = format!("{ITEMS}score = \"generated\"\nanswer_tokens = 32\n");
     let suite =
         written(&several, r#"{"question": "q", "options": ["a", "b", "c"], "answer": ["C", "A"]}"#).unwrap();
-    assert_eq!((suite.items[0].gold.clone(), suite.guessing()), (vec![0, 2], 1.0 / 7.0));
+    assert_eq!((suite.items[0].gold.clone(), suite.guessing()), (vec![0, 2], Some(1.0 / 7.0)));
 }
 
 #[test]
@@ -79,7 +98,7 @@ fn what_cannot_be_scored_is_refused_by_line() {
         (
             ITEMS,
             format!("{GOOD}\n{{\"question\": \"q\", \"options\": [\"a\", \"b\"]}}"),
-            "line 2: missing field `answer`",
+            "line 2: it has no answer",
         ),
         (ITEMS, GOOD.replace("\"B\"", "\"\""), "line 1: it has no answer"),
         (ITEMS, GOOD.replace("\"B\"", "\"C\""), "line 1: its answer names an option that it has not"),
@@ -87,14 +106,16 @@ fn what_cannot_be_scored_is_refused_by_line() {
         (ITEMS, GOOD.replace("\"b\"", "\"a\""), "line 1: its options A and B are the same"),
         (ITEMS, GOOD.replace("[\"a\", \"b\"]", "[\"a\"]"), "an option that it has not"),
         (ITEMS, GOOD.replace("\"q\"", "\" \""), "line 1: its question is empty"),
-        (ITEMS, GOOD.replace("\"id\"", "\"no\""), "line 1: unknown field"),
+        (ITEMS, GOOD.replace("\"id\"", "\"no\""), "line 1: unknown field `no`"),
+        (ITEMS, GOOD.replace("\"id\"", "\"张三 13800000000\""), "line 1: unknown field"),
+        (ITEMS, GOOD.replace("\"id\"", "\"answer\""), "line 1: duplicate field `answer`"),
         (ITEMS, GOOD.replace("\"id\": \"1\"", "\"id\": 1"), "a field has a value of another kind"),
         (ITEMS, GOOD.replace('}', ""), "line 1: it is not JSON"),
         (ITEMS, GOOD.replace("[\"a\", \"b\"]", "{\"B\": \"a\", \"A\": \"b\"}"), "not named A, B, C"),
     ] {
         let refused = written(settings, &records).unwrap_err();
         assert!(refused.contains(expected), "{refused} instead of {expected}");
-        assert!(!refused.contains("\"q\""), "{refused}");
+        assert!(!refused.contains("\"q\"") && !refused.contains("张三"), "{refused}");
     }
 }
 
@@ -106,6 +127,10 @@ fn settings_that_would_not_act_are_refused_by_line() {
         ("prompt = \"plain\"\nscore = \"letters\"\n", "line 5: score needs a prompt that lists the options"),
         ("prompt = \"cmb\"\n", "line 4: prompt cmb names the examination"),
         ("score = \"options\"\npermuted = true\n", "line 5: permuted acts on letters only"),
+        ("wanted = [\"x\"]\n", "line 4: wanted acts on phrases only"),
+        ("score = \"phrases\"\n", "line 4: score is \"phrases\" with the prompt \"bare\""),
+        ("prompt = \"bare\"\nunwanted = [\"\"]\n", "line 5: unwanted has up to 256 texts"),
+        ("prompt = \"bare\"\nanswers = [\"a\", \"b\"]\n", "line 5: answers are options"),
         ("answer_tokens = 5\n", "line 4: answer_tokens acts on generated answers only"),
         ("score = \"generated\"\nanswer_tokens = 0\n", "line 5: answer_tokens is from 1"),
         ("margin_points = 0\n", "line 4: margin_points is above 0"),

@@ -1,12 +1,11 @@
-//! CMExam's table: `Question`, `Options` (a line an option, its letter first), `Answer` (letters). Read by
+//! CMExam's table: `Question`, `Options` (a line an option, its letter first), `Answer` (letters). Called by
 //! `layout`. Source: williamliujl/CMExam, `data/test_with_annotations.csv`.
 
 use std::path::Path;
 
 use super::super::csv::rows;
 use super::super::item::Item;
-use super::letters;
-use super::ours::in_order;
+use super::record::{in_order, letters};
 use crate::error::SuiteError;
 
 pub(super) fn items(path: &Path, text: &str) -> Result<Vec<Item>, SuiteError> {

@@ -1,12 +1,12 @@
-//! The layout `items`: JSON lines of ours, for test sets that a hospital writes itself. Read by `layout`.
+//! The layout `items`: JSON lines of ours, for test sets that a hospital writes itself. Called by `layout`.
 //! Invariant: a key that is not known is refused, for here nobody but the author decides which there are.
 
 use serde::Deserialize;
 
-use super::super::item::Item;
+use super::super::item::{Item, letter};
 use super::super::json::Pairs;
-use super::super::settings::Settings;
-use super::{Record, letters};
+use super::super::settings::{Score, Settings};
+use super::record::{Record, in_order, letters};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -18,7 +18,9 @@ pub(super) struct Ours {
     context: String,
     question: String,
     options: Option<Options>,
-    answer: Answer,
+    answer: Option<Answer>,
+    wanted: Option<Vec<String>>,
+    unwanted: Option<Vec<String>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -37,9 +39,16 @@ enum Answer {
 
 impl Record for Ours {
     fn item(self, settings: &Settings) -> Result<Item, String> {
+        if settings.score == Score::Phrases {
+            return self.in_words(settings);
+        }
+        if self.wanted.is_some() || self.unwanted.is_some() {
+            return Err("wanted and unwanted act with score = \"phrases\" only".to_owned());
+        }
         let answer = match self.answer {
-            Answer::One(answer) => vec![answer],
-            Answer::Several(answers) => answers,
+            Some(Answer::One(answer)) => vec![answer],
+            Some(Answer::Several(answers)) => answers,
+            None => return Err("it has no answer".to_owned()),
         };
         let Self { id, case, group, context, question, options, .. } = self;
         let (options, mut gold) = match (options, settings.answers.is_empty()) {
@@ -51,8 +60,7 @@ impl Record for Ours {
                 (settings.answers.clone(), gold.ok_or("its answer is none of the suite's answers")?)
             }
             (Some(Options::List(options)), true) => {
-                let names: Vec<String> =
-                    (0..options.len()).map(|index| crate::prompt::letter(index).into()).collect();
+                let names: Vec<String> = (0..options.len()).map(|index| letter(index).into()).collect();
                 let gold = letters(&answer.concat(), &names)?;
                 (options, gold)
             }
@@ -68,9 +76,15 @@ impl Record for Ours {
     }
 }
 
-/// The prompt writes A, B, C; other names would not be those that the answer means.
-pub(super) fn in_order(names: &[String]) -> Result<(), String> {
-    let is_order =
-        names.iter().enumerate().all(|(index, name)| name.chars().eq([crate::prompt::letter(index)]));
-    if is_order { Ok(()) } else { Err("its options are not named A, B, C and so on".to_owned()) }
+impl Ours {
+    /// An item that is answered in words; what it does not say of its answer, the suite says.
+    fn in_words(self, settings: &Settings) -> Result<Item, String> {
+        if self.options.is_some() || self.answer.is_some() {
+            return Err("options and answer do not act with score = \"phrases\"".to_owned());
+        }
+        let Self { id, case, group, context, question, .. } = self;
+        let wanted = self.wanted.unwrap_or_else(|| settings.wanted.clone());
+        let unwanted = self.unwanted.unwrap_or_else(|| settings.unwanted.clone());
+        Ok(Item { id, case, group, context, question, wanted, unwanted, ..Item::default() })
+    }
 }

@@ -1,4 +1,4 @@
-//! Records as MedQA, MedMCQA, PubMedQA and CMB publish them. Read by `layout`. Sources: jind11/MedQA
+//! Records as MedQA, MedMCQA, PubMedQA and CMB publish them. Called by `layout`. Sources: jind11/MedQA
 //! (`questions/US/4_options`, `questions/Mainland`), medmcqa/medmcqa (`dev.json`), pubmedqa/pubmedqa
 //! (`data/ori_pqal.json`), FreedomIntelligence/CMB (`CMB-Exam`).
 
@@ -9,8 +9,7 @@ use serde::Deserialize;
 use super::super::item::{Exam, Item};
 use super::super::json::Pairs;
 use super::super::settings::Settings;
-use super::ours::in_order;
-use super::{Record, json_reason, letters};
+use super::record::{Record, in_order, json_reason, letters};
 use crate::error::SuiteError;
 use crate::limits::ITEMS_MAX;
 
