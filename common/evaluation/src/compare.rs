@@ -14,11 +14,12 @@ mod tests;
 
 use serde::Serialize;
 
+use crate::statistics::{holm, smallest_gain};
+use crate::suite::{Prompt, Score};
+
 pub use self::arm::{Arm, Measured};
 pub use self::pair::{Comparison, Group, Verdict};
 pub use self::scores::{Scores, Share};
-use crate::statistics::{holm, smallest_gain};
-use crate::suite::{Prompt, Score};
 
 /// Shares of items on which two models may disagree, for which it is said what a suite can see.
 const DISAGREEING: [f64; 2] = [0.1, 0.2];
@@ -82,7 +83,7 @@ pub fn report(measured: &[Measured], seed: u64) -> Report {
 
 fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
     let Measured { suite, arms } = measured;
-    let items = suite.items.len() as u64;
+    let (items, cases) = (suite.items.len() as u64, pair::cases(suite).len() as u64);
     let comparisons = match arms.split_first() {
         None => Vec::new(),
         Some((base, others)) => others.iter().map(|arm| pair::compare(suite, base, arm, seed)).collect(),
@@ -96,10 +97,10 @@ fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
         score: suite.settings.score,
         chat: suite.settings.chat,
         items,
-        cases: pair::cases(suite).len() as u64,
+        cases,
         majority: suite.majority(),
         guessing: suite.guessing(),
-        sees: DISAGREEING.map(|share| smallest_gain(items, share)),
+        sees: DISAGREEING.map(|share| smallest_gain(cases, share)),
         arms: arms.iter().map(Scores::of).collect(),
         comparisons,
     }

@@ -9,8 +9,9 @@ mod extract;
 
 use unicode_normalization::UnicodeNormalization as _;
 
-pub use self::extract::extract;
 use crate::suite::{Item, Score};
+
+pub use self::extract::extract;
 
 /// What is known of one item after one model was asked.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]

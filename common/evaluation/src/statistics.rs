@@ -14,8 +14,8 @@ mod special;
 #[cfg(test)]
 mod tests;
 
-pub use self::bootstrap::{Cluster, bootstrap};
+pub use self::bootstrap::{Cluster, adjusted, bootstrap};
 pub use self::holm::holm;
 pub use self::interval::Interval;
-pub use self::paired::{Discordant, agresti_min, smallest_gain};
+pub use self::paired::{Discordant, smallest_gain};
 pub use self::proportion::{clopper_pearson, no_event_bound, wilson};

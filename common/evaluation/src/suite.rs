@@ -20,10 +20,11 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest as _, Sha256};
 
-pub use self::item::{Exam, Item, letter};
-pub use self::settings::{Layout, Prompt, Score, Settings};
 use crate::error::SuiteError;
 use crate::limits::{ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
+
+pub use self::item::{Exam, Item, letter};
+pub use self::settings::{Layout, Prompt, Score, Settings};
 
 /// A suite that was read and checked.
 #[derive(Clone, Debug)]

@@ -1,5 +1,5 @@
-//! The report as one page. Called by `comparison`. Invariants: no script, no external resource, and it prints on
-//! paper; every text from outside goes through [`escape`].
+//! The report as one page. Called by `comparison`. Invariants: no script, no external resource, and it prints
+//! on paper; every text from outside goes through [`escape`].
 
 use common::language::{Language, Text};
 use common::page::{STYLE, escape, unbroken};

@@ -1,5 +1,5 @@
-//! The report as a text for a terminal. Called by `comparison`. Invariant: no line has more than 80 columns, and
-//! none needs a colour.
+//! The report as a text for a terminal. Called by `comparison`. Invariant: no line has more than 80 columns,
+//! and none needs a colour.
 
 use common::language::Language;
 use common::progress::{COLUMNS, cut, wrapped};

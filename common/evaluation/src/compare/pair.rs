@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::arm::Arm;
 use super::scores::Share;
-use crate::statistics::{Cluster, Discordant, Interval, agresti_min, bootstrap, no_event_bound};
+use crate::statistics::{Cluster, Discordant, Interval, adjusted, bootstrap, no_event_bound};
 use crate::suite::{Item, Suite};
 
 /// The level of all tests.
@@ -17,9 +17,9 @@ const LEVEL: f64 = 0.05;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
-    /// Surely better: the corrected p is below 5 %.
+    /// Surely better: the corrected p is below 5 %, and the interval above 0.
     Better,
-    /// Surely worse.
+    /// Surely worse: the same on the other side.
     Worse,
     /// Not surely different, and surely not worse by more than the margin.
     NotWorse,
@@ -59,7 +59,7 @@ pub struct Comparison {
     pub interval: Interval,
     /// By a bootstrap of the cases; of width 0 where all cases say the same.
     pub bootstrap: Interval,
-    /// By Agresti and Min's formula, with each case counted as one item.
+    /// By Agresti and Min's formula, each case counted once.
     pub adjusted: Interval,
     /// McNemar's exact p.
     pub exact_p: f64,
@@ -89,11 +89,15 @@ impl Comparison {
     /// Takes the corrected p, and concludes from it.
     pub(super) fn correct(&mut self, corrected_p: f64) {
         self.corrected_p = corrected_p;
-        self.verdict = match (corrected_p < LEVEL, self.better > self.worse, self.is_not_worse) {
-            (true, true, _) => Verdict::Better,
-            (true, false, _) => Verdict::Worse,
-            (false, _, true) => Verdict::NotWorse,
-            (false, _, false) => Verdict::NotShown,
+        // The test does not know that items share a case; the interval does.
+        self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 {
+            Verdict::Better
+        } else if corrected_p < LEVEL && self.interval.high < 0.0 {
+            Verdict::Worse
+        } else if self.is_not_worse {
+            Verdict::NotWorse
+        } else {
+            Verdict::NotShown
         };
     }
 }
@@ -139,9 +143,7 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
     let (better_lines, worse_lines) = (lines(1.0), lines(-1.0));
     let pair = Discordant { better: better_lines.len() as u64, worse: worse_lines.len() as u64 };
     let n = suite.items.len() as u64;
-    // Items of one case count as one together: less than they may say, never more.
-    let each = clusters.len() as f64 / n.max(1) as f64;
-    let adjusted = agresti_min(pair.better as f64 * each, pair.worse as f64 * each, clusters.len() as f64);
+    let adjusted = adjusted(&clusters);
     let drawn = bootstrap(&clusters, seed);
     let interval = Interval { low: drawn.low.min(adjusted.low), high: drawn.high.max(adjusted.high) };
     let margin = suite.settings.margin;

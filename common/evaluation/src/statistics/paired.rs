@@ -1,7 +1,6 @@
 //! Two models on the same items, each right or wrong: what the items on which they disagree say. Called by
 //! `compare`. Sources: McNemar 1947; mid-p after Fagerland, Lydersen and Laake 2013.
 
-use super::interval::Interval;
 use super::special::{Z_80, Z_975, fair_coin_at_most, fair_coin_exactly};
 
 /// Counts of items on which two models disagree.
@@ -33,17 +32,6 @@ impl Discordant {
             all => (self.exact_p() - fair_coin_exactly(self.better.min(self.worse), all)).max(0.0),
         }
     }
-}
-
-/// Agresti and Min's 95 % interval of the difference `(better - worse) / n`: Wald's with half an item more in
-/// each of the four cells. Unlike a bootstrap it is not of width 0 where the models never disagree. The counts
-/// may be fractions.
-#[must_use]
-pub fn agresti_min(better: f64, worse: f64, n: f64) -> Interval {
-    let (better, worse, n) = (better + 0.5, worse + 0.5, n + 2.0);
-    let difference = (better - worse) / n;
-    let half = Z_975 * (better + worse - (better - worse).powi(2) / n).sqrt() / n;
-    Interval { low: (difference - half).max(-1.0), high: (difference + half).min(1.0) }
 }
 
 /// The smallest gain, as a share, that a paired comparison of `n` items sees with 80 % power at 5 %, when the

@@ -122,14 +122,18 @@ fn the_bootstrap_agrees_with_the_normal_interval() {
 #[test]
 fn an_interval_without_disagreement_is_not_empty() {
     // Half an item in each cell: 1.96 / 200 of 198 items, 1.96 / 5 of three.
-    for (n, half) in [(198.0, Z_975 / 200.0), (3.0, Z_975 / 5.0)] {
-        let found = agresti_min(0.0, 0.0, n);
+    for (n, half) in [(198, Z_975 / 200.0), (3, Z_975 / 5.0)] {
+        let found = adjusted(&clusters(n, 0, 0));
         assert!((found.high - half).abs() < 1e-12 && (found.low + half).abs() < 1e-12);
     }
     // 60 and 40 of 1,273: 20 / 1,275 and sqrt(101 - 400 / 1,275) / 1,275.
-    let found = agresti_min(60.0, 40.0, 1273.0);
+    let found = adjusted(&clusters(1273, 60, 40));
     close(0.5 * (found.low + found.high), 0.015_686_3, 7);
     close(0.5 * (found.high - found.low), 0.015_424_9, 7);
+    // Ten cases of four items that all lose one half: 5 / 12 and sqrt(3.5 - 25 / 12) / 12.
+    let found = adjusted(&[Cluster { difference: -2.0, items: 4 }; 10]);
+    close(0.5 * (found.low + found.high), -0.416_666_7, 7);
+    close(0.5 * (found.high - found.low), 0.194_402_0, 7);
 }
 
 #[test]

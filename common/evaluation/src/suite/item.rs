@@ -1,6 +1,6 @@
-//! One item of a suite, whatever layout it came in. Used by `layout`, `prompt` and `judge`.
-//! Invariant: after [`Item::check`] its options are different texts and each index of `gold` is one of them, in
-//! order; or it has neither, and words that its answer needs or may not have.
+//! One item of a suite, whatever layout it came in. Used by `layout`, `prompt` and `judge`. Invariant: after
+//! [`Item::check`] its options are different texts and each index of `gold` is one of them, in order; or it
+//! has neither, and words that its answer needs or may not have.
 
 use super::settings::{Prompt, Score, Settings, are_phrases};
 use crate::limits::{ID_CHARACTERS_MAX, ITEM_BYTES_MAX, OPTIONS_MAX, OPTIONS_MIN};

@@ -222,7 +222,7 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
 /// The words of the question and what decides, if they act together and on all that is set.
 fn asked(written: &Written) -> Result<(Prompt, Score), (&'static str, String)> {
     let refuse = |key, reason: &str| Err((key, reason.to_owned()));
-    let prompt = written.prompt.unwrap_or(written.layout.prompt());
+    let prompt = written.prompt.unwrap_or_else(|| written.layout.prompt());
     if prompt == Prompt::Cmb && written.layout != Layout::Cmb {
         return refuse("prompt", "cmb names the examination, which only the layout cmb has");
     }
