@@ -53,7 +53,7 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let chat = if suite.chat { w::IN_CHAT.get(language) } else { "" };
     let items = w::ITEMS
         .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
-    let licence = suite.licence.as_deref().unwrap_or(w::NO_LICENCE.get(language));
+    let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));
     let short = suite.records_sha256.get(..12).unwrap_or_default();
     let records = w::RECORDS.with(language, &[&suite.records, &short, &licence]);
     let mut text = format!("\n{}", paragraph(&visible(&suite.name), ""));
