@@ -52,8 +52,9 @@ impl<'a> Asked<'a> {
     /// Asks the base every suite, then each adapter, which is loaded when it is its turn. `show` is called
     /// after each question.
     ///
-    /// # Errors `Suite` with the line of an item that holds the text of a special token; `Model` when an
-    /// adapter cannot be loaded, does not fit or has diverged, or an item cannot be encoded.
+    /// # Errors
+    /// `Suite` with the line of an item that holds the text of a special token; `Model` when an adapter cannot
+    /// be loaded, does not fit or has diverged, or an item cannot be encoded.
     pub fn all<T>(
         &self,
         suites: Vec<Suite>,

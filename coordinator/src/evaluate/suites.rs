@@ -45,8 +45,9 @@ pub struct Published {
 
 /// Takes the locks and asks. `show` is called after each question.
 ///
-/// # Errors No round is published, an adapter is damaged, a suite cannot be used, a lock does not hold, or
-/// the model is not the run's.
+/// # Errors
+/// No round is published, an adapter is damaged, a suite cannot be used, a lock does not hold, or the model is
+/// not the run's.
 pub fn measure(
     folder: &StateFolder,
     state: &RunState,
