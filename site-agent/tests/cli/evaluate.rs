@@ -47,7 +47,7 @@ fn adapter(folder: &Path) -> PathBuf {
 /// Forty questions of ten cases whose answer is B three times in four.
 fn suite(folder: &Path, more: &str) -> PathBuf {
     let line = |index: usize| {
-        let (answer, case) = (if index % 4 == 0 { "A" } else { "B" }, index / 4);
+        let (answer, case) = (if index.is_multiple_of(4) { "A" } else { "B" }, index / 4);
         let group = if index < 20 { "first" } else { "second" };
         format!(
             "{{\"id\": \"{index}\", \"case\": \"{case}\", \"group\": \"{group}\", \"question\": \"Question {index}\", \
