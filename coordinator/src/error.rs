@@ -258,7 +258,7 @@ impl Error {
             }
             Self::Config { .. } => "correct the file and try again",
             Self::BaseMoved(_) => {
-                "name the folder where the model is now: `coordinator export RUN --model DIR ...`"
+                "name the folder where the model is now with --model, as in `coordinator export RUN --model DIR ...`"
             }
             Self::Missing { .. } => "check the path; paths in a run file are relative to the run file",
             Self::Listen { .. } => {

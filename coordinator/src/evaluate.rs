@@ -11,6 +11,7 @@ pub mod initial;
 pub mod locks;
 pub mod paired;
 pub mod questions;
+pub mod suites;
 
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};

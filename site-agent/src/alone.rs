@@ -1,9 +1,9 @@
-//! What a site does alone, without a consortium: training (`site-agent train`) and generation (`site-agent
-//! generate`).
+//! What a site does alone, without a consortium: training (`site-agent train`), generation (`site-agent
+//! generate`) and evaluation suites (`site-agent evaluate`).
 //!
 //! ```text
 //! command: control -> pipe -> child (locks) -> records -> training -> out (PEFT folder, metrics, checkpoint)
-//! command: generate (locks, in its own process)
+//! command: generate, evaluate (locks, in its own process)
 //! ```
 //!
 //! Called by the command line. The child takes the worker's locks before it opens a record: no network of any
@@ -12,6 +12,7 @@
 
 pub mod child;
 pub mod control;
+pub mod evaluate;
 pub mod generate;
 pub mod job;
 pub mod out;

@@ -39,6 +39,7 @@ mod config;
 pub mod consent;
 mod data;
 mod decide;
+mod evaluate;
 mod generate;
 mod hidden;
 mod join;
@@ -137,6 +138,7 @@ enum Command {
     Config(config::Arguments),
     Data(data::Arguments),
     Ledger(ledger::Arguments),
+    Evaluate(evaluate::Arguments),
     Generate(generate::Arguments),
     Plan(plan::Arguments),
     Prune(prune::Arguments),
@@ -204,6 +206,7 @@ pub fn main() -> ExitCode {
         Command::Config(arguments) => config::run(&arguments),
         Command::Data(arguments) => data::run(&arguments),
         Command::Ledger(arguments) => ledger::run(&arguments),
+        Command::Evaluate(arguments) => evaluate::run(&arguments),
         Command::Generate(arguments) => generate::run(&arguments),
         Command::Plan(arguments) => plan::run(&arguments),
         Command::Prune(arguments) => prune::run(&arguments),

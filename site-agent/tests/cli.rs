@@ -11,6 +11,8 @@ mod bad_input;
 mod consent;
 #[path = "cli/data.rs"]
 mod data;
+#[path = "cli/evaluate.rs"]
+mod evaluate;
 #[path = "cli/field.rs"]
 mod field;
 #[path = "cli/generate.rs"]

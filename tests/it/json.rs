@@ -263,6 +263,8 @@ impl Asked {
         std::fs::rename(&model, &moved)?;
         self.until(&next, |status| status["phase"] == "finished" || status["phase"] == "failed")?;
         self.coordinator("evaluate", &[&next, "--model", &moved])?;
+        let suite = repository().join("common/evaluation/suites/medqa.toml").to_string_lossy().into_owned();
+        self.coordinator("evaluate", &[&next, "--suite", &suite, "--every-round", "--model", &moved])?;
         let out = self.path("exported");
         self.coordinator("export", &[&next, "--format", "peft", "--out", &out, "--model", &moved])?;
         Ok([run, next])
@@ -374,6 +376,12 @@ impl Asked {
         self.alone(&program, "site-agent data show", &["1", &records, "--model", &model, "--allow-pipe"])?;
         self.alone(&program, "site-agent plan", &[&model])?;
         self.alone(&program, "site-agent quantise", &[&model, "--out", &small])?;
+        let suites = repository().join("common/evaluation/suites");
+        let suites =
+            ["medqa.toml", "pubmedqa.toml"].map(|name| suites.join(name).to_string_lossy().into_owned());
+        let adapter = self.path("exported");
+        let asked = [&model, "--suite", &suites[0], "--suite", &suites[1], "--adapter", &adapter];
+        self.alone(&program, "site-agent evaluate", &asked)?;
         let asked = [&model, "--prompt", "?", "--max-tokens", "2"];
         self.alone(&program, "site-agent generate", &asked)?;
         Ok(())

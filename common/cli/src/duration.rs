@@ -1,5 +1,5 @@
-//! Durations and moments as people write them. Used by `coordinator invite --ttl` and by `logs --since` of
-//! both programs. Invariant: a number without a unit is no duration.
+//! Durations and moments as people write them. Used by `coordinator invite --ttl`, by `logs --since` of both
+//! programs, and wherever the time that is left is shown. Invariant: a number without a unit is no duration.
 
 use common::clock::Timestamp;
 use time::OffsetDateTime;
@@ -61,6 +61,18 @@ impl std::str::FromStr for Since {
 pub fn moment(text: &str) -> Option<Timestamp> {
     let moment = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     u64::try_from(moment.unix_timestamp_nanos() / 1_000_000).ok().map(Timestamp)
+}
+
+/// Seconds as `2h 03m`, `3m 12s` or `45s`.
+#[must_use]
+pub fn span(seconds: f64) -> String {
+    // Saturating: what never ends is shown as very long.
+    let seconds = seconds.ceil() as u64;
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, seconds) => format!("{seconds}s"),
+        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
+        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
+    }
 }
 
 #[cfg(test)]

@@ -1,11 +1,13 @@
 //! What the command lines of both programs share: a question before what cannot be undone, completions and
-//! manual pages, a program's own log, settings with where they come from, durations. Used by
-//! `coordinator` and `site-agent`, and by the tests that read their help. Invariant: nothing here knows a
-//! consortium, a record or a key.
+//! manual pages, a program's own log, settings with where they come from, durations, the report of an
+//! evaluation. Used by `coordinator` and `site-agent`, and by the tests that read their help. Invariant:
+//! nothing here knows a consortium, a record or a key.
 
+pub mod comparison;
 pub mod confirm;
 pub mod duration;
 pub mod limits;
 pub mod log;
 pub mod pages;
+pub mod questions;
 pub mod settings;

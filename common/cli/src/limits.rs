@@ -1,6 +1,8 @@
 //! Every bound of what the command lines share. Used by this crate. Invariant: nothing stands here but
 //! bounds.
 
+/// From one progress line to the next where there is no terminal: an evaluation of an hour is 720 lines.
+pub const PROGRESS_LINE_MS_MIN: u64 = 5_000;
 /// What is read of an answer typed at a terminal: a site's name or `yes`, with room.
 pub const ANSWER_BYTES_MAX: u64 = 256;
 /// What is read of one log file, from its end: as much as our programs let one grow to.

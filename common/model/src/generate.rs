@@ -1,6 +1,6 @@
 //! Text from a model, one token at a time: prompt in, tokens out as they are chosen, until the turn ends.
-//! Called by `site-agent generate`. What was computed of a conversation is kept, so that its next turn costs
-//! only what is new.
+//! Called by `site-agent generate` and by `prepare`. What was computed of a conversation is kept, so that its
+//! next turn costs only what is new.
 //!
 //! Invariants: the same model, prompt, settings and seed give the same tokens on the same processor; greedy
 //! choices and processed probabilities are those of transformers.
@@ -79,6 +79,11 @@ impl<'a> Generator<'a> {
     /// `Adapter` when it does not fit.
     pub fn new(base: &'a BaseModel, adapter: Option<&Adapter>) -> Result<Self> {
         Ok(Self { base, session: base.session(adapter)?, kept: Vec::new() })
+    }
+
+    /// Forgets the sequence before: the next one is computed as if it were the first, to the last bit.
+    pub fn forget(&mut self) {
+        self.kept.clear();
     }
 
     /// Logits `[vocabulary]` of the token behind `tokens`; computes only what differs from the sequence

@@ -11,6 +11,8 @@
 mod folder;
 #[path = "golden/generation.rs"]
 mod generation;
+#[path = "golden/likelihoods.rs"]
+mod likelihoods;
 #[path = "golden/logits.rs"]
 mod logits;
 #[path = "golden/resume.rs"]
@@ -23,6 +25,7 @@ use self::folder::Folder;
 /// Everything that a reference folder can check.
 fn check(name: &str, folder: &Folder) {
     logits::check(folder);
+    likelihoods::check(folder);
     training::check(folder);
     generation::check(name, folder);
 }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use data::DataError;
+use evaluation::SuiteError;
 use model::ModelError;
 
 /// The one error of this crate.
@@ -16,6 +17,9 @@ pub enum PrepareError {
     /// A data file, the screen or the split.
     #[error(transparent)]
     Data(#[from] DataError),
+    /// An evaluation suite or its records.
+    #[error(transparent)]
+    Suite(#[from] SuiteError),
     /// A file of which nothing is left to measure.
     #[error("{}: {reason}", path.display())]
     NothingUsable {
@@ -33,6 +37,7 @@ impl PrepareError {
         match self {
             Self::Model(error) => error.hint(),
             Self::Data(error) => error.hint(),
+            Self::Suite(error) => Some(error.hint().to_owned()),
             Self::NothingUsable { .. } => None,
         }
     }
@@ -43,7 +48,7 @@ impl PrepareError {
         match self {
             Self::Model(error) => error.is_user_error(),
             Self::Data(error) => error.is_user_error(),
-            Self::NothingUsable { .. } => true,
+            Self::Suite(_) | Self::NothingUsable { .. } => true,
         }
     }
 

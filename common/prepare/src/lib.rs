@@ -10,6 +10,7 @@
 //! | [`settings`] | the sections of a run file | the engine's settings |
 //! | [`samples`] | documents | samples, some of them held out |
 //! | [`held_out`] | a held-out file | its records by department, and samples that are measured |
+//! | [`suite`] | an evaluation suite and a model | what the model said of each item |
 //! | [`error`] | what data room and engine say | one sentence, a hint, and whose fault it is |
 //!
 //! Invariants: nothing here opens a socket or a database; the same input gives the same samples in the same
@@ -21,5 +22,6 @@ pub mod held_out;
 pub mod records;
 pub mod samples;
 pub mod settings;
+pub mod suite;
 
 pub use error::PrepareError;

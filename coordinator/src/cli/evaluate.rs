@@ -1,30 +1,44 @@
-//! `coordinator evaluate`: measure the test set of a run that ended without. Called by `cli`. Invariant: a
-//! test set that was measured stays closed.
+//! `coordinator evaluate`: measure the test set of a run that ended without, or ask evaluation suites of what
+//! a run published. Called by `cli`. Invariants: a test set that was measured stays closed; suites change
+//! nothing of a run.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use cli::questions::Display;
+use common::durable;
+use common::language::Language;
+use evaluation::limits::SUITES_MAX;
 use serde_json::json;
 
-use super::{follow, output};
+use super::{follow, offline, output};
 use crate::admin::client::Door;
 use crate::admin::message::Command;
 use crate::error::{Error, Result};
+use crate::evaluate::suites::{self, Wishes};
+use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
 
 const MANUAL: &str = "\
-Measure the final model of a run on its test set, where that was not possible
-at the end of the run, such as because the base model's folder had moved. The
-model must be the run's base model and the file the one that the run was
-launched with; both are checked before the test set is opened. A test set that
-was measured is not opened again. Both models then answer the sample questions
-for `coordinator report`.
+Without --suite: measure the final model of a run on its test set, where that
+was not possible at the end of the run, such as because the base model's folder
+had moved. The model must be the run's base model and the file the one that the
+run was launched with; both are checked before the test set is opened. A test
+set that was measured is not opened again. Both models then answer the sample
+questions for `coordinator report`. Waits for the result and prints it. Ctrl-C
+stops waiting, not the measuring.
 
-Waits for the result and prints it. Ctrl-C stops waiting, not the measuring.
+With --suite: ask the base model and the run's newest published adapter, or with
+--every-round each one that is still there, the questions of evaluation suites,
+and say what got better and how sure that is. It works with and without a
+running `serve`, changes nothing of the run, and leaves its test set as it is.
+`site-agent evaluate --help` describes suite files.
 
 Examples:
   coordinator evaluate 5f0c
-  coordinator evaluate 5f0c --model /models/qwen --test /held-out/test.jsonl";
+  coordinator evaluate 5f0c --model /models/qwen --test /held-out/test.jsonl
+  coordinator evaluate 5f0c --suite medqa.toml --suite cmb.toml --html page.html";
 
-/// Measure the test set of a run that ended without
+/// Measure a run's test set, or ask suites of its model
 #[derive(clap::Args)]
 #[command(long_about = MANUAL)]
 pub(super) struct Arguments {
@@ -34,14 +48,38 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "DIR")]
     model: Option<PathBuf>,
     /// Where the test file is now [default: where it was]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "suites")]
     test: Option<PathBuf>,
+    /// A suite file; may be repeated
+    #[arg(long = "suite", value_name = "FILE")]
+    suites: Vec<PathBuf>,
+    /// Compare every published round whose adapter is still there
+    #[arg(long, requires = "suites")]
+    every_round: bool,
+    /// Write the report on the suites to this file, replacing it
+    #[arg(long, value_name = "FILE", requires = "suites")]
+    html: Option<PathBuf>,
+    /// Seed of the suites' bootstrap [default: 0]
+    #[arg(long, requires = "suites")]
+    seed: Option<u64>,
+    /// Language of the report on suites: `zh` or `en`. The locale decides where this is not given
+    #[arg(long, value_name = "LANGUAGE", alias = "lang", requires = "suites")]
+    language: Option<Language>,
     /// Print JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+    if !arguments.suites.is_empty() {
+        return match door {
+            Door::Here(folder) => ask(folder, arguments),
+            Door::There(_) => Err(Error::Argument {
+                message: "suites are asked on the coordinator's machine, where the adapters are".into(),
+                hint: "log in to that machine, and leave --context out".into(),
+            }),
+        };
+    }
     let command = Command::Evaluate {
         run: arguments.run.clone(),
         model: follow::absolute(door, arguments.model.as_deref(), "model folder")?,
@@ -58,4 +96,49 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
             "name the run's own base model with --model, and the file that it was launched with with --test"
                 .into(),
     })
+}
+
+/// Suites, in this process.
+fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
+    if arguments.suites.len() > SUITES_MAX {
+        let message =
+            format!("{} suites were named; at most {SUITES_MAX} are compared", arguments.suites.len());
+        return Err(Error::Argument { message, hint: "evaluate them in several commands".into() });
+    }
+    let config = Config::read(&folder.config())?;
+    let (store, runs) = offline::open_runs(folder)?;
+    let state = runs.choose(Some(&arguments.run))?;
+    // The locks close every file that is open, so the database goes first.
+    drop((store, runs));
+    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("open", path));
+    let paths = arguments.suites.iter().map(absolute).collect::<Result<Vec<PathBuf>>>()?;
+    let page = arguments.html.as_ref().map(absolute).transpose()?;
+    let into = page.as_deref().and_then(Path::parent);
+    let into = into.map(|parent| std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent)));
+    let wishes = Wishes {
+        suites: &paths,
+        model: arguments.model.as_deref(),
+        every_round: arguments.every_round,
+        write: into.transpose()?,
+        seed: arguments.seed.unwrap_or(0),
+    };
+    let mut display = Display::new();
+    let measured = suites::measure(folder, &state, &wishes, &config.children(folder), &mut |at| {
+        display.show(at.done, at.total, &format!("{}: {}", at.model, at.suite));
+    });
+    display.end();
+    let (report, published) = measured?;
+    let language = Language::chosen(arguments.language);
+    if let Some(page) = &page {
+        let html = cli::comparison::page(&report, language);
+        durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(Error::io("write", page))?;
+        eprintln!("wrote {}", page.display());
+    }
+    if !arguments.json {
+        return output::print_line(cli::comparison::terminal(&report, language).trim_end());
+    }
+    let mut document = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
+    document["run"] = json!(state.launched.run.to_string());
+    document["published"] = json!(published);
+    output::print_json(&document)
 }

@@ -1,9 +1,9 @@
 //! The locks of the processes that read a model folder and held-out records: others made these files, and a
 //! chat template or a tokenizer is a program of a kind.
 //!
-//! Called by `evaluate::child` and by `cli::export`, by the main thread, before any other thread exists.
-//! Invariants: the same locks as a site's worker (no socket, no process, no file but the named ones); without
-//! a required lock that `coordinator.toml` does not excuse, nothing is read.
+//! Called by `evaluate::child`, by `evaluate::suites` and by `cli::export`, by the main thread, before any
+//! other thread exists. Invariants: the same locks as a site's worker (no socket, no process, no file but the
+//! named ones); without a required lock that `coordinator.toml` does not excuse, nothing is read.
 
 use std::path::{Path, PathBuf};
 

@@ -21,7 +21,7 @@ struct Wall {
     why: &'static str,
 }
 
-const WALLS: [Wall; 10] = [
+const WALLS: [Wall; 11] = [
     Wall {
         rooms: &["site-agent/src/worker", "site-agent/src/alone"],
         except: &[],
@@ -71,6 +71,13 @@ const WALLS: [Wall; 10] = [
         forbidden: &["common", "model", "certs", "quinn", "burn*"],
         own: None,
         why: "the data room knows no network, no model and no federation",
+    },
+    Wall {
+        rooms: &["common/evaluation/src"],
+        except: &[],
+        forbidden: &["common", "data", "model", "certs", "quinn", "burn*"],
+        own: None,
+        why: "suites and statistics know no network, no model and no federation",
     },
     Wall {
         rooms: &["common/model/src"],

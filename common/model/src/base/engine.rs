@@ -41,6 +41,10 @@ pub(crate) trait Session {
     /// Of the sequence that grows here: forgets what is behind the first `keep` tokens, appends `tokens` (at
     /// least one); logits `[vocabulary]` behind the last of them. After an error, go on with `keep` 0.
     fn extend(&mut self, keep: usize, tokens: &[u32]) -> Result<Vec<f32>>;
+
+    /// Of several ways for that sequence (at least one token) to go on: the negative log-likelihoods, in
+    /// nats, of the tokens behind the first of each, way after way. The sequence stays as it was.
+    fn branch(&mut self, ways: &[&[u32]]) -> Result<Vec<f64>>;
 }
 
 struct OnDevice<'a, B: EngineOps> {
@@ -99,6 +103,14 @@ impl<B: EngineOps> Session for OnDevice<'_, B> {
             let cache = cache.get_or_insert_with(|| decoder.empty_cache());
             cache.truncate(keep);
             decoder.extend(adapter.as_ref(), cache, tokens)
+        })
+    }
+
+    fn branch(&mut self, ways: &[&[u32]]) -> Result<Vec<f64>> {
+        let Self { decoder, adapter, cache } = self;
+        B::guarded(&decoder.device, || {
+            let cache = cache.get_or_insert_with(|| decoder.empty_cache());
+            decoder.branch(adapter.as_ref(), cache, ways)
         })
     }
 }

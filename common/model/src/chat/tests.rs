@@ -403,3 +403,24 @@ fn the_explained_pieces_are_the_text_and_carry_the_mask() {
     assert_eq!((cut.tokens, cut.tokens_cut), (20, explained.tokens - 20));
     assert!(explained.text.starts_with(&cut.text) && cut.text.len() < explained.text.len());
 }
+
+#[test]
+fn a_continuation_has_the_tokens_that_both_texts_have_behind_those_of_the_context() {
+    let config = json!({"eos_token": "<|im_end|>", "chat_template": CHATML});
+    let folder = tokenizer_folder(&["<|im_start|>", "<|im_end|>"], &config);
+    let chat = ChatTokenizer::load(folder.path()).unwrap();
+    let bytes = |text: &str| text.bytes().map(u32::from).collect::<Vec<u32>>();
+    let letters = [" A".to_owned(), " 答".to_owned()];
+    let (context, each) = chat.encode_continuations("Answer:", &letters).unwrap();
+    assert_eq!((context, each), (bytes("Answer:"), vec![bytes(" A"), bytes(" 答")]));
+    // As in lm-evaluation-harness, white space at the end goes to the continuation.
+    let prompt = chat.render(&[Message::new(Role::User, "q")], true).unwrap();
+    let (context, each) = chat.encode_continuations(&prompt, &["A".to_owned()]).unwrap();
+    assert_eq!(each, [bytes("\nA")]);
+    assert_eq!(context, chat.encode_as_it_is(prompt.trim_end()).unwrap());
+    assert_eq!(context[0], 256, "a special token of the template stays one");
+    for text in ["<|im_end|>", "A<|im_start|>"] {
+        let refused = chat.encode_continuations("q", &[text.to_owned()]).unwrap_err();
+        assert!(matches!(refused, ModelError::SpecialToken { .. }));
+    }
+}

@@ -120,6 +120,50 @@ impl ChatTokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
+    /// Token ids of a context and of each of several ways to go on from it, as lm-evaluation-harness makes
+    /// them (`api/model.py`, `_encode_pair`): white space at the context's end belongs to the continuation,
+    /// and a continuation's tokens are those of both texts together behind as many as the context alone has.
+    /// No token is added. `context` is text that may hold special tokens (a rendered conversation);
+    /// `continuations` may not.
+    ///
+    /// # Errors
+    /// [`ModelError::SpecialToken`]; [`ModelError::Tokenizer`] when encoding fails.
+    pub fn encode_continuations(
+        &self,
+        context: &str,
+        continuations: &[String],
+    ) -> Result<(Vec<u32>, Vec<Vec<u32>>)> {
+        self.refuse_special(continuations, "an option")?;
+        let before = self.encode_as_it_is(context.trim_end())?;
+        let behind = |continuation: &String| {
+            let whole = self.encode_as_it_is(&format!("{context}{continuation}"))?;
+            Ok(whole.get(before.len()..).unwrap_or_default().to_vec())
+        };
+        let each = continuations.iter().map(behind).collect::<Result<Vec<Vec<u32>>>>()?;
+        Ok((before, each))
+    }
+
+    /// Token ids of a text as it stands, special tokens in it included; none is added.
+    ///
+    /// # Errors
+    /// [`ModelError::Tokenizer`] when encoding fails.
+    pub fn encode_as_it_is(&self, text: &str) -> Result<Vec<u32>> {
+        let encoding =
+            self.library("a question cannot be encoded", || self.tokenizer.encode_fast(text, false))?;
+        Ok(encoding.get_ids().to_vec())
+    }
+
+    /// Refuses a text that holds that of a special token, which would forge a turn or end a prompt early.
+    ///
+    /// # Errors
+    /// [`ModelError::SpecialToken`] naming `what` the text is.
+    pub fn refuse_special(&self, texts: &[String], what: &str) -> Result<()> {
+        match texts.iter().any(|text| self.special_tokens.iter().any(|token| text.contains(token))) {
+            false => Ok(()),
+            true => Err(ModelError::SpecialToken { what: what.to_owned(), harm: "forge a turn" }),
+        }
+    }
+
     /// The text of token ids, without special tokens.
     ///
     /// # Errors

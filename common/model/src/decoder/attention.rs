@@ -71,15 +71,33 @@ fn project<B: EngineOps>(pass: &LayerPass<'_, B>, x: &Tensor<B, 2>) -> Projected
     }
 }
 
-/// `y [T, hidden]` of the next rows of a sequence whose keys and values so far are in `cache`.
+/// `y [T, hidden]` of the next rows of a sequence whose keys and values so far are in `cache`. With several
+/// segments each is another way for it to go on; `cache` then stays as it was.
 pub(crate) fn forward_cached<B: EngineOps>(
     pass: &LayerPass<'_, B>,
     cache: &mut KeyValueCache<B>,
     x: &Tensor<B, 2>,
 ) -> Tensor<B, 2> {
-    let LayerPass { decoder, layer, position, .. } = pass;
+    let LayerPass { decoder, layer, position, context } = pass;
     let Projected { query, key, value, .. } = project(pass, x);
-    let attended = B::cached_attention(&query, &key, &value, cache, decoder.heads(), decoder.compute);
+    let attend = |cache: &mut KeyValueCache<B>, rows: [&Tensor<B, 2>; 3]| {
+        B::cached_attention(rows[0], rows[1], rows[2], cache, decoder.heads(), decoder.compute)
+    };
+    let attended = if context.segments.count() == 1 {
+        attend(cache, [&query, &key, &value])
+    } else {
+        // Each goes on from what is kept, and forgets the one before.
+        let past = cache.length;
+        let parts = context.segments.ranges().map(|range| {
+            cache.truncate(past);
+            let rows: Vec<usize> = range.collect();
+            let [query, key, value] = [&query, &key, &value].map(|x| B::gather_rows(x, &rows));
+            attend(cache, [&query, &key, &value])
+        });
+        let parts: Vec<Tensor<B, 2>> = parts.collect();
+        cache.truncate(past);
+        Tensor::cat(parts, 0)
+    };
     let [(projected, _)] = position.forward(layer, [Output], &attended);
     B::add(projected, x)
 }

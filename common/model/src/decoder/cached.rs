@@ -1,6 +1,6 @@
 //! A sequence that grows token by token: keys and values of what came before are kept, so that each pass
-//! computes the new rows only. Called by `generate`. Invariant: the logits are those of one pass over the
-//! whole sequence, but for the order in which sums are rounded.
+//! computes the new rows only. Called by `generate` and by `likelihood`. Invariant: the logits are those of
+//! one pass over the whole sequence, but for the order in which sums are rounded.
 
 use super::adapter::{DeviceAdapter, host};
 use super::context::PassContext;
@@ -74,5 +74,35 @@ impl<B: EngineOps> Decoder<B> {
         };
         let hidden = B::rms_norm(&last, &self.final_norm, self.epsilon()).y;
         host(<B as EngineOps>::linear(&hidden, &self.head, None, self.compute))
+    }
+
+    /// The negative log-likelihoods, in nats, of the tokens behind the first of each of `ways` to go on from
+    /// the sequence in `cache` (at least one token), way after way. One pass for all; `cache` stays as it
+    /// was.
+    pub(crate) fn branch(
+        &self,
+        adapter: Option<&DeviceAdapter<B>>,
+        cache: &mut Cache<B>,
+        ways: &[&[u32]],
+    ) -> Vec<f64> {
+        let inputs = || ways.iter().filter_map(|way| way.split_last()).map(|(_, inputs)| inputs);
+        let lengths: Vec<usize> = inputs().map(<[u32]>::len).collect();
+        let segments = Segments::from_lengths(&lengths);
+        if segments.total() == 0 {
+            return Vec::new();
+        }
+        let (past, longest) = (cache.length(), segments.longest());
+        cache.reserve(longest);
+        let rotary = self.rotary_table(past..past + longest);
+        let context = PassContext { segments: &segments, rotary: &rotary, adapter };
+        let tokens: Vec<u32> = inputs().flatten().copied().collect();
+        let targets: Vec<u32> = ways.iter().flat_map(|way| way.iter().skip(1)).copied().collect();
+        let mut x = <B as EngineOps>::embedding(&self.embedding, &tokens, &self.device);
+        for (index, cache) in cache.layers.iter_mut().enumerate() {
+            x = self.layer_forward_cached(index, &context, cache, &x);
+        }
+        cache.truncate(past);
+        let hidden = B::rms_norm(&x, &self.final_norm, self.epsilon()).y;
+        B::linear_cross_entropy(&hidden, &self.head, &targets, None, self.compute).losses
     }
 }

@@ -7,6 +7,7 @@
 use std::io::IsTerminal as _;
 use std::time::{Duration, Instant};
 
+use cli::duration::span;
 use common::progress::{self, BAR_CHARACTERS, COLUMNS, colours, cut};
 use common::run::vllm_rank;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -226,17 +227,6 @@ pub(super) fn thousands(number: u64) -> String {
         text.push(digit);
     }
     text
-}
-
-/// `2h 03m`, `3m 12s`, `45s`.
-fn span(seconds: f64) -> String {
-    // Saturating: what never ends is shown as very long.
-    let seconds = seconds.ceil() as u64;
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, seconds) => format!("{seconds}s"),
-        (0, minutes, seconds) => format!("{minutes}m {seconds:02}s"),
-        (hours, minutes, _) => format!("{hours}h {minutes:02}m"),
-    }
 }
 
 #[cfg(test)]

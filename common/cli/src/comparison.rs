@@ -1,0 +1,18 @@
+//! The report of an evaluation for people: a text for an 80-column terminal and one page, in Chinese or
+//! English. Called by the commands that evaluate. What got better, what got worse and how sure that is stands
+//! first; then every suite with all its figures.
+//!
+//! Invariants: everything comes from one `Report`, so text, page and JSON cannot disagree; a text from
+//! outside (names of suites, groups and adapters) is shown without control characters, and escaped in the
+//! page.
+
+mod format;
+mod html;
+mod text;
+mod words;
+
+#[cfg(test)]
+mod tests;
+
+pub use self::html::render as page;
+pub use self::text::render as terminal;

@@ -1,0 +1,123 @@
+//! The report as one page. Called by `comparison`. Invariants: no script, no external resource, and it prints
+//! on paper; every text from outside goes through [`escape`].
+
+use common::language::{Language, Text};
+use common::page::{STYLE, escape, unbroken};
+use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
+
+use super::format::{p_value, points, range, verdict, visible};
+use super::text::{groups, notes, scores, sentences, word};
+use super::words as w;
+
+/// The complete document.
+#[must_use]
+pub fn render(report: &Report, language: Language) -> String {
+    let suites = report.suites.iter().map(|suite| section(suite, report, language)).collect::<String>();
+    let title = w::PAGE.get(language);
+    let lead = summary(report, language);
+    let foot = format!(
+        "<section><p>{}</p><p>{}</p></section>\n",
+        escape(&w::METHOD.with(language, &[&report.seed])),
+        escape(w::LIMITS.get(language))
+    );
+    let body = unbroken(&format!("<header><h1>{title}</h1></header>\n{lead}{suites}{foot}"));
+    format!(
+        "<!doctype html>\n<html lang=\"{}\">\n<head>\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+         <style>\n{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n",
+        language.code(),
+    )
+}
+
+fn summary(report: &Report, language: Language) -> String {
+    let pairs: Vec<(&SuiteReport, &Comparison)> = report
+        .suites
+        .iter()
+        .flat_map(|suite| suite.comparisons.iter().map(move |pair| (suite, pair)))
+        .collect();
+    if pairs.is_empty() {
+        return format!("<section><p>{}</p></section>\n", escape(w::ONLY_BASE.get(language)));
+    }
+    let rows = pairs.iter().map(|(suite, pair)| {
+        let class = match pair.verdict {
+            Verdict::Better => " good",
+            Verdict::Worse => " bad",
+            Verdict::NotWorse | Verdict::NotShown => "",
+        };
+        let cells = [
+            escape(&visible(&suite.name)),
+            escape(&visible(&pair.name)),
+            points(pair.difference),
+            range(pair.interval.low, pair.interval.high, language),
+            pair.better.to_string(),
+            pair.worse.to_string(),
+            suite.items.to_string(),
+            escape(&p_value(pair.corrected_p)),
+            format!("<span class=\"verdict{class}\">{}</span>", escape(&verdict(pair, language))),
+        ];
+        row("td", &cells)
+    });
+    let words = [w::SUITE, w::MODEL, w::DIFFERENCE, w::INTERVAL, w::BETTER_COUNT, w::WORSE_COUNT, w::OF];
+    let head = head(&words, &["p".to_owned(), w::SHOWN.get(language).to_owned()], language);
+    let table = rows.collect::<String>();
+    format!("<section><h2>{}</h2>{}</section>\n", w::SUMMARY.get(language), scroll(&(head + &table)))
+}
+
+fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
+    let chat = if suite.chat { w::IN_CHAT.get(language) } else { "" };
+    let items = w::ITEMS
+        .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
+    let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));
+    let records = w::RECORDS.with(language, &[&suite.records, &suite.records_sha256, &licence]);
+    let gain = |share: f64| format!("{:.1}", 100.0 * share);
+    let sees = w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]);
+    let more = suite.arms.iter().flat_map(|arm| notes(arm, suite.score, language)).chain([sees]);
+    let pairs = suite.comparisons.iter().map(|pair| {
+        let sentences = paragraphs(sentences(pair, report.comparisons, language));
+        let kinds = if pair.groups.is_empty() {
+            String::new()
+        } else {
+            format!(
+                "<p>{}</p>{}",
+                escape(w::GROUPS.get(language)),
+                cells(&groups(pair, usize::MAX, usize::MAX, language))
+            )
+        };
+        format!("{sentences}{kinds}")
+    });
+    format!(
+        "<section><h2>{}</h2>{}{}{}{}</section>\n",
+        escape(&visible(&suite.name)),
+        paragraphs([items, records]),
+        cells(&scores(suite, language)),
+        paragraphs(more),
+        pairs.collect::<String>()
+    )
+}
+
+fn paragraphs(texts: impl IntoIterator<Item = String>) -> String {
+    texts.into_iter().map(|text| format!("<p>{}</p>", escape(&text))).collect()
+}
+
+/// A table whose first row is its head.
+fn cells(rows: &[Vec<String>]) -> String {
+    let rows = rows.iter().enumerate().map(|(index, cells)| {
+        let cells: Vec<String> = cells.iter().map(|cell| escape(cell)).collect();
+        row(if index == 0 { "th" } else { "td" }, &cells)
+    });
+    scroll(&rows.collect::<String>())
+}
+
+fn head(words: &[Text], more: &[String], language: Language) -> String {
+    let words = words.iter().map(|word| word.get(language).to_owned()).chain(more.iter().cloned());
+    row("th", &words.map(|word| escape(&word)).collect::<Vec<_>>())
+}
+
+fn row(tag: &str, cells: &[String]) -> String {
+    let cells = cells.iter().map(|cell| format!("<{tag}>{cell}</{tag}>")).collect::<String>();
+    format!("<tr>{cells}</tr>\n")
+}
+
+fn scroll(rows: &str) -> String {
+    format!("<div class=\"scroll\"><table>{rows}</table></div>")
+}

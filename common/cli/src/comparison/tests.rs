@@ -1,0 +1,95 @@
+//! What stands in text and page of a report, in both languages.
+
+use common::language::Language;
+use evaluation::compare::{Arm, Measured, Report, report};
+use evaluation::judge::{Certainty, Outcome};
+use evaluation::suite::SuiteFile;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::format::{name, p_value, points};
+use super::*;
+
+const BOTH: [Language; 2] = [Language::En, Language::Zh];
+
+/// Of 200 questions 30 become right and 15 wrong; with a name that would be markup.
+fn example(arms: usize) -> Report {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("s.toml");
+    std::fs::write(
+        &file,
+        "name = \"<b>心内科 & 消化内科的选择题</b>\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nanswers = [\"yes\", \"no\"]\n",
+    )
+    .unwrap();
+    let line = |index: usize| {
+        let answer = if index < 150 { "yes" } else { "no" };
+        format!("{{\"question\": \"q\", \"answer\": \"{answer}\", \"group\": \"<i>{}\"}}\n", index % 12)
+    };
+    std::fs::write(folder.path().join("r.jsonl"), (0..200).map(line).collect::<String>()).unwrap();
+    let outcome = |right| Outcome {
+        right,
+        found: right,
+        certainty: Some(Certainty { confidence: 0.8, brier: 0.25 }),
+        ..Outcome::default()
+    };
+    let names = ["base", "a-federation-of-four-hospitals", "alone"];
+    let arms = (0..arms)
+        .map(|arm| Arm {
+            name: names[arm].to_owned(),
+            outcomes: (0..200)
+                .map(|index| outcome(if arm == 0 { (30..130).contains(&index) } else { index < 115 }))
+                .collect(),
+        })
+        .collect();
+    report(&[Measured { suite: SuiteFile::read(&file).unwrap().open().unwrap(), arms }], 0)
+}
+
+#[test]
+fn a_terminal_shows_first_what_got_better_and_worse() {
+    let text = terminal(&example(2), Language::En);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let at = |part: &str| flat.find(part).unwrap_or_else(|| panic!("{part} is missing in\n{text}"));
+    assert!(
+        at("+7.5 0.9 to ") < at("200 questions of 200 cases")
+            && at(" better ") < at("McNemar p 0.036, mid-p 0.026")
+    );
+    assert!(at("one answer always 75.0 %") < at("guessing"));
+    at("better on 30, worse on 15");
+    at("became wrong: 15 of 200, 7.5 %");
+    at("no choice could be found in 85 of 200 answers");
+    at("It sees a gain of 6.3 points if");
+    at("Lines that became wrong: 116, 117,");
+    for language in BOTH {
+        for arms in 1..4 {
+            let text = terminal(&example(arms), language);
+            for line in text.lines() {
+                assert!(line.width() <= 80, "{} columns: {line}", line.width());
+            }
+            assert!(!text.contains("NaN") && !text.contains("{}"));
+        }
+    }
+    assert!(terminal(&example(1), Language::En).starts_with("No adapter was compared"));
+    assert!(terminal(&example(2), Language::Zh).starts_with("哪些变好"));
+}
+
+#[test]
+fn a_page_is_whole_and_names_cannot_inject_markup() {
+    for language in BOTH {
+        let page = page(&example(3), language);
+        assert!(!page.contains("<b>") && !page.contains("<i>") && page.contains("&lt;b&gt;"));
+        for outside in ["http://", "https://", "src=", "@import", "url(", "<link", "<script"] {
+            assert!(!page.contains(outside), "{outside}");
+        }
+        assert_eq!(page.matches("<tr>").count(), page.matches("</tr>").count());
+        assert!(
+            page.contains("+7.5") && page.contains("0.071"),
+            "the p-value of two comparisons is corrected"
+        );
+    }
+}
+
+#[test]
+fn numbers_are_written_as_people_read_them() {
+    assert_eq!((points(0.075), points(-0.0004), points(0.0)), ("+7.5".into(), "-0.0".into(), "+0.0".into()));
+    assert_eq!((p_value(0.0004), p_value(0.0357)), ("< 0.001".into(), "0.036".into()));
+    assert_eq!(name("a\u{7}b"), "ab");
+}

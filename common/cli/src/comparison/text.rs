@@ -1,0 +1,228 @@
+//! The report as a text for a terminal. Called by `comparison`. Invariant: no line has more than 80 columns,
+//! and none needs a colour.
+
+use common::language::Language;
+use common::progress::{COLUMNS, cut, wrapped};
+use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
+use evaluation::suite::Score;
+use unicode_width::UnicodeWidthStr as _;
+
+use super::format::{became_wrong, interval, name, p_value, percent, points, range, verdict, visible};
+use super::words as w;
+
+/// Groups shown of a comparison; the page and JSON have all.
+const GROUPS_SHOWN: usize = 10;
+/// Columns of a group's name.
+const GROUP_COLUMNS: usize = 12;
+/// Lines named of what became wrong; JSON has all.
+const LINES_SHOWN: usize = 12;
+
+/// The whole report.
+#[must_use]
+pub fn render(report: &Report, language: Language) -> String {
+    let suites = report.suites.iter().map(|suite| one(suite, report, language)).collect::<String>();
+    let method = w::METHOD.with(language, &[&report.seed]);
+    let foot = paragraph(&method, "") + &paragraph(w::LIMITS.get(language), "");
+    format!("{}{suites}\n{foot}", summary(report, language))
+}
+
+fn summary(report: &Report, language: Language) -> String {
+    let mut rows = vec![
+        [w::SUITE, w::MODEL, w::DIFFERENCE, w::INTERVAL, w::SHOWN]
+            .map(|word| word.get(language).to_owned())
+            .to_vec(),
+    ];
+    for suite in &report.suites {
+        rows.extend(suite.comparisons.iter().map(|pair| {
+            vec![
+                cut(&name(&suite.name), 16),
+                cut(&name(&pair.name), 12),
+                points(pair.difference),
+                range(pair.interval.low, pair.interval.high, language),
+                verdict(pair, language),
+            ]
+        }));
+    }
+    if rows.len() == 1 {
+        return format!("{}\n", w::ONLY_BASE.get(language));
+    }
+    format!("{}\n{}", w::SUMMARY.get(language), table(&rows, 2))
+}
+
+fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
+    let chat = if suite.chat { w::IN_CHAT.get(language) } else { "" };
+    let items = w::ITEMS
+        .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
+    let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));
+    let short = suite.records_sha256.get(..12).unwrap_or_default();
+    let records = w::RECORDS.with(language, &[&suite.records, &short, &licence]);
+    let mut text = format!("\n{}", paragraph(&visible(&suite.name), ""));
+    text += &paragraph(&items, "  ");
+    text += &paragraph(&records, "  ");
+    text += &table(&scores(suite, language), 1);
+    let gain = |share: f64| format!("{:.1}", 100.0 * share);
+    text += &paragraph(&w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]), "  ");
+    for scores in &suite.arms {
+        text += &notes(scores, suite.score, language)
+            .iter()
+            .map(|note| paragraph(note, "  "))
+            .collect::<String>();
+    }
+    text + &suite.comparisons.iter().map(|pair| compared(pair, report, language)).collect::<String>()
+}
+
+/// The name that JSON has for it.
+pub(super) fn word(value: &impl serde::Serialize) -> String {
+    serde_json::to_value(value).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}
+
+/// The table of all models and of what needs none.
+pub(super) fn scores(suite: &SuiteReport, language: Language) -> Vec<Vec<String>> {
+    let has = |is: fn(&Scores) -> bool| suite.arms.iter().any(is);
+    let (length, certainty) = (has(|arm| arm.right_by_length.is_some()), has(|arm| arm.brier.is_some()));
+    let number = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
+    let mut head = vec![w::MODEL, w::RIGHT, w::INTERVAL, w::OF];
+    if length {
+        head.push(w::BY_LENGTH);
+    }
+    if certainty {
+        head.extend([w::BRIER, w::CALIBRATION]);
+    }
+    let mut rows = vec![head.iter().map(|word| word.get(language).to_owned()).collect::<Vec<_>>()];
+    let width = head.len();
+    let baselines = [(w::MAJORITY, suite.majority), (w::GUESSING, suite.guessing)];
+    for (word, share) in baselines.into_iter().filter_map(|(word, share)| Some((word, share?))) {
+        let mut row = vec![word.get(language).to_owned(), percent(share)];
+        row.resize(width, String::new());
+        rows.push(row);
+    }
+    for arm in &suite.arms {
+        let mut row = vec![
+            name(&arm.name),
+            percent(arm.right.share),
+            interval(&arm.right, language),
+            arm.right.of.to_string(),
+        ];
+        if length {
+            row.push(arm.right_by_length.map(|share| percent(share.share)).unwrap_or_default());
+        }
+        if certainty {
+            row.extend([number(arm.brier), number(arm.calibration_error)]);
+        }
+        rows.push(row);
+    }
+    rows
+}
+
+/// What else is known of one model, where there is something.
+pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<String> {
+    let mut notes = Vec::new();
+    let model = name(&scores.name);
+    if score == Score::Phrases {
+        let wrong = &scores.wrong;
+        notes.push(match scores.wrong_below {
+            Some(bound) => w::NONE_WRONG.with(language, &[&model, &wrong.of, &percent(bound)]),
+            None => w::WRONG.with(
+                language,
+                &[&model, &wrong.count, &wrong.of, &percent(wrong.share), &interval(wrong, language)],
+            ),
+        });
+    }
+    if let Some((right, stable)) = scores.right_in_all_orders.zip(scores.stable) {
+        notes.push(w::ORDERS.with(language, &[&model, &percent(right), &percent(stable.share)]));
+    }
+    if scores.not_found > 0 {
+        let word = if score == Score::Phrases { w::EMPTY } else { w::NOT_FOUND };
+        notes.push(word.with(language, &[&model, &scores.not_found, &scores.right.of]));
+    }
+    if scores.cut > 0 {
+        notes.push(w::CUT.with(language, &[&model, &scores.cut]));
+    }
+    notes
+}
+
+/// The sentences on one comparison.
+pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Language) -> Vec<String> {
+    let shown = if pair.is_not_worse { w::MARGIN_SHOWN } else { w::MARGIN_NOT_SHOWN };
+    vec![
+        w::PAIR.with(
+            language,
+            &[
+                &name(&pair.name),
+                &points(pair.difference),
+                &range(pair.interval.low, pair.interval.high, language),
+                &pair.better,
+                &pair.worse,
+            ],
+        ),
+        w::TESTS.with(
+            language,
+            &[&p_value(pair.exact_p), &p_value(pair.mid_p), &comparisons, &p_value(pair.corrected_p)],
+        ),
+        became_wrong(pair, language),
+        shown.with(language, &[&format!("{:.1}", 100.0 * pair.margin)]),
+    ]
+}
+
+fn compared(pair: &Comparison, report: &Report, language: Language) -> String {
+    let mut lines = sentences(pair, report.comparisons, language).into_iter();
+    let mut text = lines.next().map(|line| paragraph(&line, "  ")).unwrap_or_default();
+    text += &lines.map(|line| paragraph(&line, "    ")).collect::<String>();
+    if !pair.worse_lines.is_empty() {
+        let shown: Vec<String> = pair.worse_lines.iter().take(LINES_SHOWN).map(u64::to_string).collect();
+        let (shown, left) = (shown.join(", "), pair.worse_lines.len().saturating_sub(LINES_SHOWN));
+        let listed = if left == 0 { shown } else { w::MORE.with(language, &[&shown, &left]) };
+        text += &paragraph(&w::LINES.with(language, &[&listed]), "    ");
+    }
+    if !pair.groups.is_empty() {
+        text += &paragraph(w::GROUPS.get(language), "  ");
+        text += &table(&groups(pair, GROUPS_SHOWN, GROUP_COLUMNS, language), 1);
+    }
+    text
+}
+
+/// The table of the kinds of items, `most` of them, each name in so many columns.
+pub(super) fn groups(pair: &Comparison, most: usize, columns: usize, language: Language) -> Vec<Vec<String>> {
+    let head = [w::GROUP, w::OF, w::BASE, w::MODEL, w::INTERVAL, w::BETTER_COUNT, w::WORSE_COUNT];
+    let mut rows =
+        vec![head.map(|word| word.get(language).to_owned()).into_iter().chain(["p".to_owned()]).collect()];
+    rows.extend(pair.groups.iter().take(most).map(|group| {
+        vec![
+            if group.name.is_empty() {
+                w::NO_GROUP.get(language).to_owned()
+            } else {
+                cut(&visible(&group.name), columns)
+            },
+            group.base.of.to_string(),
+            percent(group.base.share),
+            percent(group.arm.share),
+            interval(&group.arm, language),
+            group.better.to_string(),
+            group.worse.to_string(),
+            p_value(group.exact_p),
+        ]
+    }));
+    rows
+}
+
+fn paragraph(text: &str, indent: &str) -> String {
+    wrapped(text, COLUMNS - indent.len()).iter().map(|line| format!("{indent}{line}\n")).collect()
+}
+
+/// Columns as wide as their widest cell; the first `left` and the last of a wider table to the left, numbers
+/// to the right.
+fn table(rows: &[Vec<String>], left: usize) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width()).max();
+    let widths: Vec<usize> = (0..columns).map(|column| width(column).unwrap_or(0)).collect();
+    let line = |row: &Vec<String>| {
+        let cells = row.iter().zip(&widths).enumerate().map(|(column, (cell, width))| {
+            let fill = " ".repeat(width - cell.width());
+            // Sentences, which only a summary has, stand in its last column.
+            let is_left = column < left || (left > 1 && column + 1 == columns);
+            if is_left { format!("{cell}{fill}") } else { format!("{fill}{cell}") }
+        });
+        format!("  {}", cells.collect::<Vec<_>>().join("  ")).trim_end().to_owned() + "\n"
+    };
+    rows.iter().map(line).collect()
+}

@@ -1,0 +1,65 @@
+//! Every sentence of the report, in English and Chinese. Used by `text` and `html`. Invariant: both have the
+//! same number of `{}` (tested).
+
+common::texts! {
+    PAGE: "Evaluation", "评测报告";
+    SUMMARY: "What got better, what got worse, how sure", "哪些变好，哪些变差，把握多大";
+    ONLY_BASE: "No adapter was compared: name one with --adapter.", "没有与任何适配器比较：用 --adapter 指定。";
+    BETTER: "better", "变好";
+    WORSE: "WORSE", "变差";
+    NOT_WORSE: "no worse than -{}", "不低于 -{}";
+    NOT_SHOWN: "nothing is shown", "未能显示差别";
+    RANGE: "{} to {}", "{} 至 {}";
+    SUITE: "Suite", "题集";
+    MODEL: "Model", "模型";
+    DIFFERENCE: "Points", "百分点";
+    INTERVAL: "95 %", "95 %";
+    SHOWN: "What is shown", "结论";
+    ITEMS: "{} questions of {} cases; prompt {}, scored by {}{}", "{} 题，来自 {} 个病例；提示词 {}，按 {} 评分{}";
+    IN_CHAT: ", as turns of a conversation", "，作为对话轮次";
+    RECORDS: "records {} (SHA-256 {}); licence: {}", "题目文件 {}（SHA-256 {}）；许可：{}";
+    NO_LICENCE: "not stated", "未说明";
+    RIGHT: "Right", "正确";
+    OF: "of", "题数";
+    MAJORITY: "one answer always", "总答最常见答案";
+    GUESSING: "guessing", "随机猜测";
+    BY_LENGTH: "by char.", "按字符";
+    BRIER: "Brier", "Brier";
+    CALIBRATION: "ECE", "ECE";
+    PAIR: "{} beside the base: {} points ({}), better on {}, worse on {}", "{} 与基础模型相比：{} 个百分点（{}），{} 题变对，{} 题变错";
+    TESTS: "McNemar p {}, mid-p {}; Holm, comparisons {}: p {}", "McNemar p {}，mid-p {}；Holm 校正，比较次数 {}：p {}";
+    BECAME_WRONG: "became wrong: {} of {}, {} ({})", "由对变错：{} / {} 题，{}（{}）";
+    NONE_BECAME_WRONG: "none of {} became wrong, which proves less than {} (95 %)", "{} 题中无一由对变错，只能证明低于 {}（95 %）";
+    MARGIN_SHOWN: "not worse by {} points or more: shown", "不会变差 {} 个百分点或更多：已证明";
+    MARGIN_NOT_SHOWN: "not worse by {} points or more: not shown", "不会变差 {} 个百分点或更多：未证明";
+    SEES: "It sees a gain of {} points if two models disagree on 10 % of the questions, of {} if on 20 % (80 % power).", "若两个模型在 10 % 的题上答案不同，本题集能看出 {} 个百分点的差别；若为 20 %，则为 {}（把握 80 %）。";
+    ORDERS: "{}: right in {} of all orders of the options; the same choice in each order for {} of the questions", "{}：选项各种顺序下正确率 {}；{} 的题在每种顺序下选择相同";
+    NOT_FOUND: "{}: no choice could be found in {} of {} answers; they count as wrong", "{}：{} / {} 个回答中找不到选项，按错计";
+    EMPTY: "{}: {} of {} answers are empty; they count as wrong", "{}：{} / {} 个回答为空，按错计";
+    WRONG: "{}: wrong on {} of {}, {} ({})", "{}：{} / {} 题不合要求，{}（{}）";
+    NONE_WRONG: "{}: wrong on none of {}, which proves less than {} (95 %)", "{}：{} 题全部合要求，只能证明不合要求的低于 {}（95 %）";
+    CUT: "{}: the beginning of {} prompts was cut to fit the model", "{}：{} 个提示词因超过模型长度被截去开头";
+    GROUPS: "By kind of question (looked at, not tested: p is not corrected)", "按题目类别（仅供参考，p 未校正）";
+    GROUP: "Kind", "类别";
+    NO_GROUP: "(none)", "（无）";
+    BASE: "Base", "基础模型";
+    BETTER_COUNT: "better", "变对";
+    WORSE_COUNT: "worse", "变错";
+    LINES: "Lines that became wrong: {}", "由对变错的行号：{}";
+    MORE: "{} and {} more", "{} 及另外 {} 题";
+    LIMITS: "These numbers say how the models answer questions of this kind, and nothing of patients.", "这些数字只说明模型回答此类题目的表现，不说明对患者是否安全。";
+    METHOD: "Intervals: Wilson for scores; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong.", "区间：得分用 Wilson 法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例用 Clopper-Pearson 法。";
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_languages_have_the_same_values() {
+        for (name, text) in ALL {
+            let count = |text: &str| text.matches("{}").count();
+            assert_eq!(count(text.en), count(text.zh), "{name}");
+        }
+    }
+}

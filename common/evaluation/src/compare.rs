@@ -1,0 +1,107 @@
+//! Two or more models on the same suites: every figure with its n and its interval, what got better and what
+//! got worse, for which items, and how sure that is. Called by the commands that evaluate, with what `judge`
+//! said of each item; `cli` shows the report, and `--json` prints it as it is.
+//!
+//! Invariants: the first arm is the base that all others are compared with; p-values are corrected over all
+//! comparisons of a report (Holm); the same outcomes give the same report, bootstrap included.
+
+mod arm;
+mod pair;
+mod scores;
+
+#[cfg(test)]
+mod tests;
+
+use serde::Serialize;
+
+use crate::statistics::{holm, smallest_gain};
+use crate::suite::{Prompt, Score};
+
+pub use self::arm::{Arm, Measured};
+pub use self::pair::{Comparison, Group, Verdict};
+pub use self::scores::{Scores, Share};
+
+/// Shares of items on which two models may disagree, for which it is said what a suite can see.
+const DISAGREEING: [f64; 2] = [0.1, 0.2];
+
+/// The report of an evaluation.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Report {
+    /// One for each suite, in the order asked.
+    pub suites: Vec<SuiteReport>,
+    /// Over how many comparisons the p-values are corrected.
+    pub comparisons: usize,
+    /// The seed of the bootstrap.
+    pub seed: u64,
+}
+
+/// What one suite says.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct SuiteReport {
+    /// The suite's name.
+    pub name: String,
+    /// The file of records.
+    pub records: String,
+    /// Its SHA-256, in hex.
+    pub records_sha256: String,
+    /// Its licence, as the suite's author states it.
+    pub licence: Option<String>,
+    /// The words of the questions.
+    pub prompt: Prompt,
+    /// What decided.
+    pub score: Score,
+    /// Whether the questions were turns of a conversation.
+    pub chat: bool,
+    /// How many items.
+    pub items: u64,
+    /// How many cases they are of; as many as items where none share one.
+    pub cases: u64,
+    /// What always giving the most frequent answer scores; nothing where answers are words.
+    pub majority: Option<f64>,
+    /// What guessing scores; nothing where answers are words.
+    pub guessing: Option<f64>,
+    /// The smallest gain that it sees with 80 % power if the models disagree on 10 % or on 20 % of the items.
+    pub sees: [f64; 2],
+    /// Each model's scores, the base first.
+    pub arms: Vec<Scores>,
+    /// Each other model beside the base.
+    pub comparisons: Vec<Comparison>,
+}
+
+/// The report of what was measured. Items of one case are resampled together.
+#[must_use]
+pub fn report(measured: &[Measured], seed: u64) -> Report {
+    let mut suites: Vec<SuiteReport> = measured.iter().map(|one| suite_report(one, seed)).collect();
+    let comparisons = || suites.iter().flat_map(|suite| &suite.comparisons);
+    let corrected = holm(&comparisons().map(|pair| pair.exact_p).collect::<Vec<f64>>());
+    let pairs = suites.iter_mut().flat_map(|suite| &mut suite.comparisons);
+    for (pair, corrected) in pairs.zip(&corrected) {
+        pair.correct(*corrected);
+    }
+    Report { suites, comparisons: corrected.len(), seed }
+}
+
+fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
+    let Measured { suite, arms } = measured;
+    let (items, cases) = (suite.items.len() as u64, pair::cases(suite).len() as u64);
+    let comparisons = match arms.split_first() {
+        None => Vec::new(),
+        Some((base, others)) => others.iter().map(|arm| pair::compare(suite, base, arm, seed)).collect(),
+    };
+    SuiteReport {
+        name: suite.settings.name.clone(),
+        records: suite.settings.records.clone(),
+        records_sha256: suite.records_sha256.clone(),
+        licence: suite.settings.licence.clone(),
+        prompt: suite.settings.prompt,
+        score: suite.settings.score,
+        chat: suite.settings.chat,
+        items,
+        cases,
+        majority: suite.majority(),
+        guessing: suite.guessing(),
+        sees: DISAGREEING.map(|share| smallest_gain(cases, share)),
+        arms: arms.iter().map(Scores::of).collect(),
+        comparisons,
+    }
+}

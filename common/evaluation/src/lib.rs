@@ -1,0 +1,26 @@
+//! Measuring that decides: test suites as data, the prompts that others use for them, what counts as right,
+//! and the statistics of comparing two models on the same items. A leaf: it knows no model, no network and no
+//! other crate of ours. Called by `prepare` (which asks the model), by `cli` (which shows a comparison) and
+//! by both programs.
+//!
+//! | module | from | to |
+//! |---|---|---|
+//! | [`suite`] | a TOML file and its records, as their owners publish them | items |
+//! | [`prompt`] | an item | the words that the model is asked with |
+//! | [`judge`] | what the model said of an item | right or wrong, by which rule |
+//! | [`compare`] | what two or more models said | every figure with its n and its interval |
+//! | [`statistics`] | counts and differences | intervals, p-values, bounds |
+//!
+//! Invariants: nothing here panics on outside input; no error carries a word of a record, only file, line and
+//! reason; the same input gives the same report.
+
+pub mod compare;
+pub mod error;
+pub mod judge;
+pub mod limits;
+pub mod prompt;
+pub mod statistics;
+pub mod suite;
+
+pub use error::SuiteError;
+pub use suite::{Item, Suite};

@@ -1,0 +1,160 @@
+//! A suite: a TOML file that says what is asked and how it is scored, and beside it a file of records as
+//! their owner publishes them. Called by the commands that evaluate.
+//!
+//! Invariants: an item that cannot be scored refuses the whole suite, by its line: a score of what is left
+//! would be another test set's; the file of records lies in the folder of the suite file.
+
+mod csv;
+mod item;
+mod json;
+mod layout;
+mod settings;
+
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest as _, Sha256};
+
+use crate::error::SuiteError;
+use crate::limits::{ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
+
+pub use self::item::{Exam, Item, letter};
+pub use self::settings::{Layout, Prompt, Score, Settings};
+
+/// A suite that was read and checked.
+#[derive(Clone, Debug)]
+pub struct Suite {
+    /// What the suite file says.
+    pub settings: Settings,
+    /// Its items, in the order of the file; at least one.
+    pub items: Vec<Item>,
+    /// SHA-256 of the file of records, in hex.
+    pub records_sha256: String,
+}
+
+/// A suite file that was read; its records were not yet.
+#[derive(Clone, Debug)]
+pub struct SuiteFile {
+    path: PathBuf,
+    settings: Settings,
+}
+
+impl SuiteFile {
+    /// Reads the settings.
+    ///
+    /// # Errors
+    /// `Io`; `At` with the line of an unknown or impossible setting.
+    pub fn read(path: &Path) -> Result<Self, SuiteError> {
+        let text = text(path, &bounded(path, SUITE_BYTES_MAX)?)?.to_owned();
+        Ok(Self { path: path.to_path_buf(), settings: settings::parse(path, &text)? })
+    }
+
+    /// The file of records: in the suite file's folder.
+    #[must_use]
+    pub fn records(&self) -> PathBuf {
+        self.path.with_file_name(&self.settings.records)
+    }
+
+    /// What the suite file says.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Reads the records.
+    ///
+    /// # Errors
+    /// `Io`; `At` with the line of the first record that cannot be scored; `File` where there is none.
+    pub fn open(self) -> Result<Suite, SuiteError> {
+        let path = self.records();
+        let bytes = bounded(&path, RECORDS_BYTES_MAX)?;
+        let items = layout::items(&path, text(&path, &bytes)?, &self.settings)?;
+        check(&path, &items, &self.settings)?;
+        Ok(Suite { settings: self.settings, items, records_sha256: hex(&Sha256::digest(&bytes)) })
+    }
+}
+
+impl Suite {
+    /// The share of the items that have the most frequent answer: what a model scores that always gives it.
+    /// Nothing where answers are words.
+    #[must_use]
+    pub fn majority(&self) -> Option<f64> {
+        if self.settings.score == Score::Phrases {
+            return None;
+        }
+        let mut counts: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
+        let is_fixed = !self.settings.answers.is_empty();
+        let letters: Vec<String> = (0..self.items.iter().map(|item| item.options.len()).max().unwrap_or(0))
+            .map(|index| letter(index).to_string())
+            .collect();
+        for item in &self.items {
+            let words = |index: &usize| if is_fixed { &item.options[*index] } else { &letters[*index] };
+            *counts.entry(item.gold.iter().map(|index| words(index).as_str()).collect()).or_default() += 1;
+        }
+        Some(counts.into_values().max().unwrap_or(0) as f64 / self.items.len().max(1) as f64)
+    }
+
+    /// What guessing scores on average: one option of each item, or, where several may be right, one set of
+    /// options that is not empty.
+    /// Nothing where answers are words.
+    #[must_use]
+    pub fn guessing(&self) -> Option<f64> {
+        if self.settings.score == Score::Phrases {
+            return None;
+        }
+        let several = self.items.iter().any(|item| item.gold.len() > 1);
+        let chance = |item: &Item| {
+            let options = item.options.len() as f64;
+            if several { 1.0 / (options.exp2() - 1.0) } else { 1.0 / options }
+        };
+        Some(self.items.iter().map(chance).sum::<f64>() / self.items.len().max(1) as f64)
+    }
+}
+
+/// What holds between the items.
+fn check(path: &Path, items: &[Item], settings: &Settings) -> Result<(), SuiteError> {
+    if items.is_empty() {
+        return Err(SuiteError::file(path, "it holds no item"));
+    }
+    if items.len() > ITEMS_MAX {
+        return Err(SuiteError::file(path, format!("it holds more than {ITEMS_MAX} items")));
+    }
+    let mut seen: HashMap<&str, u64> = HashMap::new();
+    for item in items {
+        item.check(settings).map_err(|reason| SuiteError::at(path, item.line, reason))?;
+        if let Some(before) = item.id.as_deref().and_then(|id| seen.insert(id, item.line)) {
+            let reason = format!("its id is that of line {before}");
+            return Err(SuiteError::at(path, item.line, reason));
+        }
+    }
+    Ok(())
+}
+
+/// The bytes of a file, if there are not too many.
+fn bounded(path: &Path, most: u64) -> Result<Vec<u8>, SuiteError> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(SuiteError::io(path))?;
+    file.take(most + 1).read_to_end(&mut bytes).map_err(SuiteError::io(path))?;
+    if bytes.len() as u64 > most {
+        return Err(SuiteError::file(path, format!("it is larger than {most} bytes")));
+    }
+    Ok(bytes)
+}
+
+/// As UTF-8, without a byte order mark.
+fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SuiteError> {
+    let text = std::str::from_utf8(bytes).map_err(|error| {
+        let line = 1 + bytes[..error.valid_up_to()].iter().filter(|byte| **byte == b'\n').count();
+        SuiteError::at(path, line as u64, "it is not UTF-8")
+    })?;
+    Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

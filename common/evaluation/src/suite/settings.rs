@@ -1,0 +1,289 @@
+//! The suite file's settings. Used by `suite`. Invariant: a key that is not known, and a setting that would
+//! not act, are refused with their line.
+
+use std::path::Path;
+
+use serde::Deserialize;
+
+use crate::error::SuiteError;
+use crate::limits::{
+    ANSWER_TOKENS_MAX, LICENCE_CHARACTERS_MAX, MARGIN_POINTS_MAX, NAME_CHARACTERS_MAX, OPTIONS_MAX,
+    OPTIONS_MIN, PHRASE_CHARACTERS_MAX, PHRASES_MAX,
+};
+
+/// How a file of records is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Layout {
+    /// Ours: JSON lines with question, options, answer, id and case.
+    Items,
+    /// MedQA's JSON lines (US, mainland, Taiwan).
+    Medqa,
+    /// MedMCQA's JSON lines.
+    Medmcqa,
+    /// PubMedQA's object of labelled articles.
+    Pubmedqa,
+    /// CMB's list.
+    Cmb,
+    /// CMExam's table (CSV).
+    Cmexam,
+}
+
+impl Layout {
+    /// The prompt that is usual for it.
+    const fn prompt(self) -> Prompt {
+        match self {
+            Self::Items | Self::Medqa => Prompt::Medqa,
+            Self::Medmcqa => Prompt::Medmcqa,
+            Self::Pubmedqa => Prompt::Pubmedqa,
+            Self::Cmb => Prompt::Cmb,
+            Self::Cmexam => Prompt::Cmmlu,
+        }
+    }
+}
+
+/// What of the model decides which option it chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Score {
+    /// The most likely letter behind the prompt.
+    Letters,
+    /// The most likely option, of its whole text.
+    Options,
+    /// The letters that are found in a generated answer.
+    Generated,
+    /// Whether a generated answer has what it must have, and nothing that it must not.
+    Phrases,
+}
+
+/// The words of a question; `prompt` has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Prompt {
+    /// `Question: ...`, the options, `Answer:`.
+    Medqa,
+    /// The same with a line `Choices:`; of CareQA, too.
+    Medmcqa,
+    /// `Abstract: ...`, `Question: ...`, `Answer:`, without options.
+    Pubmedqa,
+    /// The question, the options, `答案：`; of C-Eval, too.
+    Cmmlu,
+    /// OpenCompass's for CMB: names the examination and asks for letters only.
+    Cmb,
+    /// `Question: ...`, `Answer:`, without options.
+    Plain,
+    /// `问题：...`, `答案：`, without options.
+    PlainZh,
+    /// The question as it stands, to be answered in words.
+    Bare,
+}
+
+impl Prompt {
+    /// Whether the options stand in it.
+    #[must_use]
+    pub const fn lists_options(self) -> bool {
+        !matches!(self, Self::Pubmedqa | Self::Plain | Self::PlainZh | Self::Bare)
+    }
+
+    /// What usually decides with it.
+    const fn score(self) -> Score {
+        match self {
+            Self::Cmb => Score::Generated,
+            Self::Medqa | Self::Medmcqa | Self::Cmmlu => Score::Letters,
+            Self::Pubmedqa | Self::Plain | Self::PlainZh => Score::Options,
+            Self::Bare => Score::Phrases,
+        }
+    }
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    name: String,
+    layout: Layout,
+    records: String,
+    prompt: Option<Prompt>,
+    score: Option<Score>,
+    #[serde(default)]
+    chat: bool,
+    #[serde(default)]
+    permuted: bool,
+    #[serde(default)]
+    answers: Vec<String>,
+    #[serde(default)]
+    wanted: Vec<String>,
+    #[serde(default)]
+    unwanted: Vec<String>,
+    answer_tokens: Option<usize>,
+    margin_points: Option<f64>,
+    licence: Option<String>,
+}
+
+/// What a suite file says, with what it leaves out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Settings {
+    /// What the suite is called in reports.
+    pub name: String,
+    /// How the records are written.
+    pub layout: Layout,
+    /// The file's name.
+    pub records: String,
+    /// The words of the question.
+    pub prompt: Prompt,
+    /// What decides.
+    pub score: Score,
+    /// Whether the prompt is a user's turn in the model's chat template.
+    pub chat: bool,
+    /// Whether the options are also asked in every other cyclic order.
+    pub permuted: bool,
+    /// The answers to choose from, where the records have none of their own.
+    pub answers: Vec<String>,
+    /// An answer needs one of these, where an item has none of its own.
+    pub wanted: Vec<String>,
+    /// An answer may have none of these, where an item has none of its own.
+    pub unwanted: Vec<String>,
+    /// The most tokens of a generated answer.
+    pub answer_tokens: usize,
+    /// By how much a model may be worse and still count as not worse, as a share.
+    pub margin: f64,
+    /// The licence of the records, as the suite's author states it.
+    pub licence: Option<String>,
+}
+
+/// Tokens of a generated answer where none are given: OpenCompass's for CMB.
+const LETTER_TOKENS: usize = 10;
+/// The same of an answer in words: a paragraph.
+const WORD_TOKENS: usize = 256;
+/// The margin where none is given, in points.
+const MARGIN_POINTS: f64 = 2.0;
+
+/// Reads the text of a suite file.
+pub(super) fn parse(path: &Path, text: &str) -> Result<Settings, SuiteError> {
+    let line_of =
+        |at: usize| 1 + text.as_bytes()[..at.min(text.len())].iter().filter(|b| **b == b'\n').count();
+    let written: Written = toml::from_str(text).map_err(|error| {
+        let line = error.span().map_or(1, |span| line_of(span.start));
+        // Of several lines the first says what; the others quote the file.
+        let reason = error.message().lines().next().unwrap_or("it is not TOML").to_owned();
+        SuiteError::at(path, line as u64, reason)
+    })?;
+    settings(written).map_err(|(key, reason)| {
+        let at = text.lines().position(|line| {
+            line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+        });
+        SuiteError::at(path, at.map_or(1, |line| line as u64 + 1), format!("{key} {reason}"))
+    })
+}
+
+/// Checks what TOML cannot. The error: which key, and why.
+fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
+    let refuse = |key, reason: &str| Err((key, reason.to_owned()));
+    let is_plain = |text: &str, most| {
+        !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
+    };
+    if !is_plain(&written.name, NAME_CHARACTERS_MAX) {
+        return Err(("name", format!("needs 1 to {NAME_CHARACTERS_MAX} printable characters")));
+    }
+    if written.licence.as_deref().is_some_and(|text| !is_plain(text, LICENCE_CHARACTERS_MAX)) {
+        return Err(("licence", format!("needs 1 to {LICENCE_CHARACTERS_MAX} printable characters")));
+    }
+    let is_name = Path::new(&written.records).file_name().is_some_and(|name| *name == *written.records);
+    if !is_name || written.records.contains('\0') {
+        return refuse("records", "names a file in the folder of the suite file, without a path");
+    }
+    let (prompt, score) = asked(&written)?;
+    let usual = if score == Score::Phrases { WORD_TOKENS } else { LETTER_TOKENS };
+    let answer_tokens = written.answer_tokens.unwrap_or(usual);
+    if !(1..=ANSWER_TOKENS_MAX).contains(&answer_tokens) {
+        return Err(("answer_tokens", format!("is from 1 to {ANSWER_TOKENS_MAX}")));
+    }
+    let margin_points = written.margin_points.unwrap_or(MARGIN_POINTS);
+    if !(margin_points > 0.0 && margin_points <= MARGIN_POINTS_MAX) {
+        return Err(("margin_points", format!("is above 0 and at most {MARGIN_POINTS_MAX}")));
+    }
+    let answers = answers(written.layout, written.answers).map_err(|reason| ("answers", reason))?;
+    Ok(Settings {
+        name: written.name,
+        layout: written.layout,
+        records: written.records,
+        prompt,
+        score,
+        chat: written.chat,
+        permuted: written.permuted,
+        answers,
+        wanted: written.wanted,
+        unwanted: written.unwanted,
+        answer_tokens,
+        margin: margin_points / 100.0,
+        licence: written.licence,
+    })
+}
+
+/// The words of the question and what decides, if they act together and on all that is set.
+fn asked(written: &Written) -> Result<(Prompt, Score), (&'static str, String)> {
+    let refuse = |key, reason: &str| Err((key, reason.to_owned()));
+    let prompt = written.prompt.unwrap_or_else(|| written.layout.prompt());
+    if prompt == Prompt::Cmb && written.layout != Layout::Cmb {
+        return refuse("prompt", "cmb names the examination, which only the layout cmb has");
+    }
+    let score = written.score.unwrap_or_else(|| prompt.score());
+    let needs_options = matches!(score, Score::Letters | Score::Generated);
+    if needs_options && !prompt.lists_options() {
+        return refuse("score", "needs a prompt that lists the options; this one does not: use \"options\"");
+    }
+    if (score == Score::Phrases) != (prompt == Prompt::Bare) {
+        return refuse("score", "is \"phrases\" with the prompt \"bare\", and with no other");
+    }
+    if score == Score::Phrases && written.layout != Layout::Items {
+        return refuse("layout", "is \"items\" where phrases are looked for");
+    }
+    for (key, phrases) in [("wanted", &written.wanted), ("unwanted", &written.unwanted)] {
+        if !phrases.is_empty() && score != Score::Phrases {
+            return refuse(key, "acts on phrases only");
+        }
+        are_phrases(phrases).map_err(|reason| (key, reason))?;
+    }
+    if written.permuted && (score != Score::Letters || !prompt.lists_options()) {
+        return refuse("permuted", "acts on letters only");
+    }
+    if written.answer_tokens.is_some() && !matches!(score, Score::Generated | Score::Phrases) {
+        return refuse("answer_tokens", "acts on generated answers only");
+    }
+    if score == Score::Phrases && !written.answers.is_empty() {
+        return refuse("answers", "are options, of which phrases have none");
+    }
+    Ok((prompt, score))
+}
+
+/// Whether these can be looked for; the error is the reason.
+pub(super) fn are_phrases(phrases: &[String]) -> Result<(), String> {
+    let is_right = phrases.len() <= PHRASES_MAX
+        && phrases
+            .iter()
+            .all(|text| !text.trim().is_empty() && text.chars().count() <= PHRASE_CHARACTERS_MAX);
+    if is_right {
+        Ok(())
+    } else {
+        Err(format!("has up to {PHRASES_MAX} texts of 1 to {PHRASE_CHARACTERS_MAX} characters"))
+    }
+}
+
+/// The answers to choose from; PubMedQA's are known.
+fn answers(layout: Layout, answers: Vec<String>) -> Result<Vec<String>, String> {
+    match layout {
+        Layout::Pubmedqa if answers.is_empty() => Ok(["yes", "no", "maybe"].map(str::to_owned).to_vec()),
+        Layout::Items if answers.is_empty() => Ok(answers),
+        Layout::Items => {
+            let is_right = (OPTIONS_MIN..=OPTIONS_MAX).contains(&answers.len())
+                && answers.iter().all(|answer| !answer.trim().is_empty())
+                && answers.iter().enumerate().all(|(index, answer)| !answers[..index].contains(answer));
+            if is_right {
+                Ok(answers)
+            } else {
+                Err(format!("needs {OPTIONS_MIN} to {OPTIONS_MAX} different texts"))
+            }
+        }
+        _ if answers.is_empty() => Ok(answers),
+        _ => Err("acts on the layout items only".to_owned()),
+    }
+}

@@ -1,0 +1,184 @@
+//! Every layout as its owner publishes it (synthetic records of the same form), and what is refused, by line.
+
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+fn shipped(name: &str) -> Suite {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("suites").join(name);
+    SuiteFile::read(&path)
+        .unwrap_or_else(|error| panic!("{error}"))
+        .open()
+        .unwrap_or_else(|error| panic!("{error}"))
+}
+
+fn written(settings: &str, records: &str) -> Result<Suite, String> {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("suite.toml");
+    fs::write(&path, settings).unwrap();
+    fs::write(folder.path().join("r.jsonl"), records).unwrap();
+    let read = SuiteFile::read(&path).and_then(SuiteFile::open);
+    read.map_err(|error| error.to_string().replace(&folder.path().display().to_string(), ""))
+}
+
+const ITEMS: &str = "name = \"a\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\n";
+const GOOD: &str = r#"{"id": "1", "question": "q", "options": ["a", "b"], "answer": "B"}"#;
+
+#[test]
+fn files_of_all_owners_are_read() {
+    let medqa = shipped("medqa.toml");
+    assert_eq!(
+        (medqa.items.len(), medqa.items[0].options.len(), medqa.settings.score),
+        (4, 4, Score::Letters)
+    );
+    assert_eq!(medqa.items[1].gold, [2]);
+    let medmcqa = shipped("medmcqa.toml");
+    assert_eq!(
+        (medmcqa.items[0].gold.clone(), medmcqa.items[0].group.as_deref()),
+        (vec![1], Some("Medicine"))
+    );
+    let pubmedqa = shipped("pubmedqa.toml");
+    assert_eq!(pubmedqa.items[0].options, ["yes", "no", "maybe"]);
+    assert!(pubmedqa.items[0].context.contains('\n') && pubmedqa.items[0].id.is_some());
+    assert_eq!(pubmedqa.settings.score, Score::Options);
+    let cmb = shipped("cmb.toml");
+    assert_eq!((cmb.settings.score, cmb.items[1].gold.clone()), (Score::Generated, vec![0, 2]));
+    assert_eq!(cmb.items[0].options.len(), 4, "the empty fifth option is none");
+    for name in ["emergency.toml", "must-refuse.toml"] {
+        assert_eq!(shipped(name).settings.score, Score::Phrases);
+    }
+    let cmexam = shipped("cmexam.toml");
+    assert_eq!((cmexam.items.len(), cmexam.items[0].options.len(), cmexam.items[0].line), (3, 5, 2));
+    assert!(cmexam.items.iter().all(|item| !item.options[0].starts_with('A')));
+}
+
+#[test]
+fn a_suite_of_ones_own_is_read_with_its_baselines() {
+    let suite = written(ITEMS, &format!("{GOOD}\n\n{}\n", GOOD.replace("\"1\"", "\"2\""))).unwrap();
+    assert_eq!(suite.items.iter().map(|item| item.line).collect::<Vec<_>>(), [1, 3]);
+    assert_eq!((suite.majority(), suite.guessing()), (Some(1.0), Some(0.5)));
+    assert_eq!(suite.records_sha256.len(), 64);
+    let named =
+        written(ITEMS, r#"{"question": "q", "options": {"A": "a", "B": "b", "C": "c"}, "answer": "A"}"#);
+    assert_eq!(named.unwrap().items[0].gold, [0]);
+    let labels =
+        format!("{ITEMS}answers = [\"心内科\", \"消化科\"]\nscore = \"options\"\nprompt = \"plain-zh\"\n");
+    let classified = written(&labels, r#"{"question": "胸痛", "answer": "心内科"}"#).unwrap();
+    assert_eq!(classified.items[0].options, ["心内科", "消化科"]);
+    let bare = format!("{ITEMS}prompt = \"bare\"\nwanted = [\"120\"]\n");
+    let words = written(
+        &bare,
+        "{\"question\": \"a\"}\n{\"question\": \"b\", \"wanted\": [], \"unwanted\": [\"x\"]}\n",
+    )
+    .unwrap();
+    let of = |place: usize| (words.items[place].wanted.len(), words.items[place].unwanted.len());
+    assert_eq!((of(0), of(1), words.settings.answer_tokens, words.majority()), ((1, 0), (0, 1), 256, None));
+    let refused = written(&bare, "{\"question\": \"a\", \"wanted\": []}").unwrap_err();
+    assert!(refused.contains("line 1: neither it nor the suite says"), "{refused}");
+    assert!(written(&bare, GOOD).unwrap_err().contains("options and answer do not act"));
+    assert!(
+        written(ITEMS, &GOOD.replace("\"id\": \"1\"", "\"wanted\": [\"x\"]"))
+            .unwrap_err()
+            .contains("act with score")
+    );
+    let several = format!("{ITEMS}score = \"generated\"\nanswer_tokens = 32\n");
+    let suite =
+        written(&several, r#"{"question": "q", "options": ["a", "b", "c"], "answer": ["C", "A"]}"#).unwrap();
+    assert_eq!((suite.items[0].gold.clone(), suite.guessing()), (vec![0, 2], Some(1.0 / 7.0)));
+}
+
+#[test]
+fn what_cannot_be_scored_is_refused_by_line() {
+    for (settings, records, expected) in [
+        (ITEMS, String::new(), "/r.jsonl: it holds no item"),
+        (ITEMS, format!("{GOOD}\n{GOOD}\n"), "/r.jsonl, line 2: its id is that of line 1"),
+        (
+            ITEMS,
+            format!("{GOOD}\n{{\"question\": \"q\", \"options\": [\"a\", \"b\"]}}"),
+            "line 2: it has no answer",
+        ),
+        (ITEMS, GOOD.replace("\"B\"", "\"\""), "line 1: it has no answer"),
+        (ITEMS, GOOD.replace("\"B\"", "\"C\""), "line 1: its answer names an option that it has not"),
+        (ITEMS, GOOD.replace("\"B\"", "\"AB\""), "line 1: several of its options are right"),
+        (ITEMS, GOOD.replace("\"b\"", "\"a\""), "line 1: its options A and B are the same"),
+        (ITEMS, GOOD.replace("[\"a\", \"b\"]", "[\"a\"]"), "an option that it has not"),
+        (ITEMS, GOOD.replace("\"q\"", "\" \""), "line 1: its question is empty"),
+        (ITEMS, GOOD.replace("\"id\"", "\"no\""), "line 1: unknown field `no`"),
+        (ITEMS, GOOD.replace("\"id\"", "\"张三 13800000000\""), "line 1: unknown field"),
+        (ITEMS, GOOD.replace("\"id\"", "\"answer\""), "line 1: duplicate field `answer`"),
+        (ITEMS, GOOD.replace("\"id\": \"1\"", "\"id\": 1"), "a field has a value of another kind"),
+        (ITEMS, GOOD.replace('}', ""), "line 1: it is not JSON"),
+        (ITEMS, GOOD.replace("[\"a\", \"b\"]", "{\"B\": \"a\", \"A\": \"b\"}"), "not named A, B, C"),
+    ] {
+        let refused = written(settings, &records).unwrap_err();
+        assert!(refused.contains(expected), "{refused} instead of {expected}");
+        assert!(!refused.contains("\"q\"") && !refused.contains("张三"), "{refused}");
+    }
+}
+
+#[test]
+fn settings_that_would_not_act_are_refused_by_line() {
+    for (more, expected) in [
+        ("chatt = true\n", "line 4: unknown field `chatt`"),
+        ("score = \"best\"\n", "line 4: unknown variant `best`"),
+        ("prompt = \"plain\"\nscore = \"letters\"\n", "line 5: score needs a prompt that lists the options"),
+        ("prompt = \"cmb\"\n", "line 4: prompt cmb names the examination"),
+        ("score = \"options\"\npermuted = true\n", "line 5: permuted acts on letters only"),
+        ("wanted = [\"x\"]\n", "line 4: wanted acts on phrases only"),
+        ("score = \"phrases\"\n", "line 4: score is \"phrases\" with the prompt \"bare\""),
+        ("prompt = \"bare\"\nunwanted = [\"\"]\n", "line 5: unwanted has up to 256 texts"),
+        ("prompt = \"bare\"\nanswers = [\"a\", \"b\"]\n", "line 5: answers are options"),
+        ("answer_tokens = 5\n", "line 4: answer_tokens acts on generated answers only"),
+        ("score = \"generated\"\nanswer_tokens = 0\n", "line 5: answer_tokens is from 1"),
+        ("margin_points = 0\n", "line 4: margin_points is above 0"),
+        ("answers = [\"yes\"]\n", "line 4: answers needs 2 to 26 different texts"),
+        ("licence = \"\"\n", "line 4: licence needs"),
+    ] {
+        let refused = written(&format!("{ITEMS}{more}"), GOOD).unwrap_err();
+        assert!(refused.contains(expected), "{refused} instead of {expected}");
+    }
+    for records in ["../r.jsonl", "/r.jsonl", "", ".."] {
+        let refused = written(&ITEMS.replace("r.jsonl", records), GOOD).unwrap_err();
+        assert!(refused.contains("line 3: records names a file in the folder"), "{refused}");
+    }
+}
+
+#[test]
+fn owners_records_that_contradict_themselves_are_refused() {
+    let medqa = "name = \"a\"\nlayout = \"medqa\"\nrecords = \"r.jsonl\"\n";
+    let record = r#"{"question": "q", "options": {"A": "a", "B": "b"}, "answer": "a", "answer_idx": "B"}"#;
+    assert!(written(medqa, record).unwrap_err().contains("line 1: answer is not the option"));
+    let twice = record.replace("\"B\": \"b\"", "\"A\": \"b\"");
+    assert!(written(medqa, &twice).unwrap_err().contains("a key stands twice"));
+    let medmcqa = "name = \"a\"\nlayout = \"medmcqa\"\nrecords = \"r.jsonl\"\n";
+    let record = r#"{"id": "1", "question": "q", "opa": "a", "opb": "b", "opc": "c", "opd": "d", "cop": 0}"#;
+    assert!(written(medmcqa, record).unwrap_err().contains("line 1: cop is 0"));
+    assert!(written(medmcqa, &record.replace(", \"cop\": 0", "")).unwrap_err().contains("no answer (cop)"));
+    let pubmedqa = "name = \"a\"\nlayout = \"pubmedqa\"\nrecords = \"r.jsonl\"\n";
+    let record = r#"{"1": {"QUESTION": "q", "CONTEXTS": ["c"], "final_decision": "perhaps"}}"#;
+    assert!(written(pubmedqa, record).unwrap_err().contains("final_decision is not yes, no or maybe"));
+}
+
+#[test]
+fn bytes_that_are_no_text_are_refused_by_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("suite.toml");
+    fs::write(&path, ITEMS).unwrap();
+    fs::write(folder.path().join("r.jsonl"), [GOOD.as_bytes(), b"\n\xff"].concat()).unwrap();
+    let refused = SuiteFile::read(&path).unwrap().open().unwrap_err().to_string();
+    assert!(refused.ends_with("line 2: it is not UTF-8"), "{refused}");
+    assert!(matches!(SuiteFile::read(Path::new("/nowhere/s.toml")), Err(SuiteError::Io { .. })));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn any_records_are_read_or_refused(records in "(\\PC|[{}\\[\\]\",:\n]){0,120}") {
+        for layout in ["items", "medqa", "medmcqa", "pubmedqa", "cmb", "cmexam"] {
+            let _ = written(&ITEMS.replace("items", layout), &records);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! Likelihoods against those of whole sequences: of the reference model of the repository, whose logits are
+//! those of transformers (`tests/golden.rs`).
+
+use std::path::Path;
+
+use super::*;
+use crate::adapter::LoraSettings;
+use crate::options::{Compute, LoadOptions, WeightFormat};
+use crate::sample::Sample;
+
+fn base(weights: WeightFormat) -> BaseModel {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/golden/model");
+    BaseModel::load(&folder, &LoadOptions { weights, compute: Compute::F32 }).unwrap()
+}
+
+/// An adapter that changes something.
+fn adapter(base: &BaseModel) -> Adapter {
+    let mut adapter = Adapter::init(base.config(), &LoraSettings::all_linear(4, 8.0), 1).unwrap();
+    for (index, matrix) in adapter.matrices_mut().enumerate() {
+        let value = |place: usize| ((place * 7 + index) % 11) as f32 * 0.01 - 0.05;
+        matrix.iter_mut().enumerate().for_each(|(place, number)| *number = value(place));
+    }
+    adapter
+}
+
+fn tokens(count: u32, factor: u32) -> Vec<u32> {
+    (0..count).map(|index| (index * factor + 3) % 60).collect()
+}
+
+/// By the evaluator, which computes the whole sequence at once.
+fn whole(base: &BaseModel, adapter: Option<&Adapter>, context: &[u32], way: &[u32]) -> f64 {
+    let tokens = [context, way].concat();
+    let supervised = (0..tokens.len()).map(|index| index >= context.len()).collect();
+    let samples = [Sample { tokens, supervised }];
+    let (_, each) = crate::evaluate_each(base, adapter, &samples, 1, &mut |_, _| {}).unwrap();
+    -each[0].loss
+}
+
+#[test]
+fn one_context_for_all_gives_what_each_whole_sequence_gives() {
+    for weights in [WeightFormat::F32, WeightFormat::Nf4] {
+        let base = base(weights);
+        let changed = adapter(&base);
+        for adapter in [None, Some(&changed)] {
+            let context = tokens(23, 7);
+            let ways = [tokens(1, 3), tokens(6, 5), tokens(1, 9), tokens(3, 11)];
+            let mut asked = Likelihoods::new(&base, adapter).unwrap();
+            let found = asked.score(&context, &ways).unwrap();
+            for (value, way) in found.log_likelihoods.iter().zip(&ways) {
+                let expected = whole(&base, adapter, &context, way);
+                assert!((value - expected).abs() < 1e-4, "{weights:?}: {value} instead of {expected}");
+            }
+            assert!(!found.cut);
+            // The question before leaves nothing behind.
+            asked.score(&tokens(40, 3), &ways).unwrap();
+            assert_eq!(asked.score(&context, &ways).unwrap(), found);
+        }
+    }
+}
+
+#[test]
+fn a_context_that_is_too_long_loses_its_beginning() {
+    let base = base(WeightFormat::F32);
+    let most = base.config().max_position_embeddings;
+    let (context, ways) = (tokens(u32::try_from(most).unwrap() + 9, 7), [tokens(1, 3), tokens(4, 5)]);
+    let mut asked = Likelihoods::new(&base, None).unwrap();
+    let found = asked.score(&context, &ways).unwrap();
+    // With four tokens, of which the last is no input, there is room for all but three.
+    let kept = &context[context.len() - (most - 3)..];
+    assert_eq!(asked.score(kept, &ways).unwrap().log_likelihoods, found.log_likelihoods);
+    assert!(found.cut && !asked.score(kept, &ways).unwrap().cut);
+}
+
+#[test]
+fn what_has_no_token_or_a_strange_one_is_refused() {
+    let base = base(WeightFormat::F32);
+    let mut asked = Likelihoods::new(&base, None).unwrap();
+    let most = base.config().max_position_embeddings;
+    for (context, ways) in [
+        (vec![], vec![vec![1]]),
+        (vec![1], vec![vec![1], vec![]]),
+        (vec![1], vec![vec![u32::MAX]]),
+        (vec![1], vec![vec![1; most + 1]]),
+    ] {
+        assert!(matches!(asked.score(&context, &ways), Err(ModelError::Setting { .. })));
+    }
+}

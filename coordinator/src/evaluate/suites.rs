@@ -1,0 +1,137 @@
+//! Evaluation suites asked of a run's base model and of what it published. Called by `cli::evaluate`, in its
+//! own process. Invariants: the locks come before the model, an adapter or a record of a suite is read;
+//! nothing of the run changes, and its test set stays as it is; the model is the run's own.
+
+use std::path::{Path, PathBuf};
+
+use common::id::Digest;
+use common::places::{self, readable};
+use evaluation::compare::{Report, report};
+use evaluation::limits::ADAPTERS_MAX;
+use evaluation::suite::SuiteFile;
+use model::{Adapter, BaseModel};
+use prepare::suite::{Asked, Progress};
+use prepare::{PrepareError, settings};
+use sandbox::FileRules;
+use sandbox::gpu::{self, GpuFiles};
+
+use super::{ChildSettings, initial, locks};
+use crate::error::{Error, Result};
+use crate::round::state::RunState;
+use crate::state_folder::{StateFolder, blobs};
+
+/// What an operator wishes of it.
+pub struct Wishes<'a> {
+    /// The suite files.
+    pub suites: &'a [PathBuf],
+    /// The base model's folder, where it is not the one that the run was launched with.
+    pub model: Option<&'a Path>,
+    /// Every published round whose adapter is still there, not only the last one.
+    pub every_round: bool,
+    /// The folder that a page is written to.
+    pub write: Option<PathBuf>,
+    /// The seed of the bootstrap.
+    pub seed: u64,
+}
+
+/// A published adapter that is asked.
+#[derive(Debug, Clone, serde::Serialize)]
+pub struct Published {
+    /// What the report calls it.
+    pub name: String,
+    /// Its SHA-256.
+    pub adapter: Digest,
+}
+
+/// Takes the locks and asks. `show` is called after each question.
+///
+/// # Errors
+/// No round is published, an adapter is damaged, a suite cannot be used, a lock does not hold, or the model is
+/// not the run's.
+pub fn measure(
+    folder: &StateFolder,
+    state: &RunState,
+    wishes: &Wishes<'_>,
+    settings_of: &ChildSettings,
+    show: &mut dyn FnMut(&Progress<'_>),
+) -> Result<(Report, Vec<Published>)> {
+    let published = published(folder, state, wishes.every_round)?;
+    let named = wishes.model.map(|path| places::model(path).map_err(Error::io("open the folder", path)));
+    let base_folder = named.transpose()?.unwrap_or_else(|| state.launched.model.clone());
+    if !base_folder.is_dir() {
+        return Err(match wishes.model {
+            Some(named) => Error::Missing { what: "model folder", path: named.to_path_buf() },
+            None => Error::BaseMoved(base_folder),
+        });
+    }
+    let read_suite = |path: &PathBuf| SuiteFile::read(path).map_err(of_suite);
+    let suites = wishes.suites.iter().map(read_suite).collect::<Result<Vec<SuiteFile>>>()?;
+    for suite in &suites {
+        // A lock on what is not there cannot be taken.
+        let records = suite.records();
+        std::fs::metadata(&records).map_err(Error::io("open", &records))?;
+    }
+    let blobs: Vec<(String, PathBuf)> =
+        published.iter().map(|one| (one.name.clone(), folder.blob(one.adapter))).collect();
+    let is_on_gpu = settings_of.device != model::Device::Cpu;
+    let mut read = readable(&base_folder);
+    read.extend(blobs.iter().map(|(_, path)| path.clone()));
+    read.extend(suites.iter().map(SuiteFile::records));
+    let mut write: Vec<PathBuf> = wishes.write.iter().cloned().collect();
+    if is_on_gpu {
+        // A lock is taken on a folder that is there. When this fails, kernels are compiled anew.
+        let _ = std::fs::create_dir_all(&settings_of.gpu_cache);
+        write.push(settings_of.gpu_cache.clone());
+    }
+    let rules = FileRules { read, write, gpu: GpuFiles::needed(is_on_gpu) };
+    locks::lock(&rules, &settings_of.allow_missing)?;
+    if is_on_gpu {
+        gpu::keep_kernels_in(&settings_of.gpu_cache);
+    }
+    let suites = suites.into_iter().map(SuiteFile::open).collect::<std::result::Result<Vec<_>, _>>();
+    let suites = suites.map_err(of_suite)?;
+    let options = settings::load_options(&state.launched.spec.base);
+    let base = BaseModel::load_on(&base_folder, &options, settings_of.device).map_err(PrepareError::from)?;
+    initial::must_be_base(&base_folder, &base, state.launched.model_fingerprint)?;
+    let lora = settings::lora(&state.launched.spec.adapter);
+    let load = |path: &PathBuf| {
+        let bytes =
+            std::fs::read(path).map_err(|source| model::ModelError::Io { path: path.clone(), source })?;
+        Ok(Adapter::from_safetensors(&bytes, base.config(), &lora)?)
+    };
+    let measured = Asked::new(&base, &base_folder)?.all(suites, &blobs, &load, show)?;
+    Ok((report(&measured, wishes.seed), published))
+}
+
+/// The last published adapter, or those of all rounds that are there; each has the bytes of its name.
+fn published(folder: &StateFolder, state: &RunState, every_round: bool) -> Result<Vec<Published>> {
+    let rounds = state.rounds.iter().filter(|record| record.published_at.is_some());
+    let all = rounds.filter_map(|record| {
+        let aggregate = record.aggregate.as_ref()?;
+        Some(Published { name: format!("round {}", record.round), adapter: aggregate.digest })
+    });
+    let all: Vec<Published> = all.collect();
+    let last = all.last().cloned().ok_or_else(|| Error::NothingPublished(state.launched.run.to_string()))?;
+    let mut chosen: Vec<Published> = if every_round {
+        // Of early rounds the adapters may be gone by the rules of `[retention]`.
+        all.into_iter().filter(|one| folder.blob(one.adapter).exists()).collect()
+    } else {
+        Vec::new()
+    };
+    if chosen.last().is_none_or(|one| one.name != last.name) {
+        chosen.push(last);
+    }
+    // The newest of more than can be compared.
+    let chosen = chosen.split_off(chosen.len().saturating_sub(ADAPTERS_MAX));
+    for one in &chosen {
+        if blobs::digest_of(&folder.blob(one.adapter))? != one.adapter {
+            return Err(Error::Internal(format!("the stored adapter {} is damaged", one.adapter.short())));
+        }
+    }
+    Ok(chosen)
+}
+
+/// A suite's fault, in this program's words.
+fn of_suite(error: evaluation::SuiteError) -> Error {
+    PrepareError::from(error).into()
+}

@@ -1,0 +1,180 @@
+//! `site-agent evaluate`: test suites asked of a model, and of adapters beside it. Run by `cli`. Invariants:
+//! it opens no record, model or adapter before it has the locks; a page appears whole, and replaces none
+//! unless that is asked for.
+
+use std::path::{Path, PathBuf};
+
+use cli::questions::Display;
+use common::durable;
+use evaluation::limits::{ADAPTERS_MAX, SUITES_MAX};
+use evaluation::suite::SuiteFile;
+use model::{Compute, Device, LoadOptions, WeightFormat};
+use prepare::suite::BASE;
+use sandbox::Lock;
+use serde_json::json;
+
+use super::support::{absolute, model_folder, present, print_json, record_file};
+use crate::alone::evaluate::{Found, Plan, lock, measure, of_suite};
+use crate::error::SiteError;
+use crate::language::Language;
+
+const EXAMPLES: &str = "\
+Examples:
+  Is the adapter better than the base, and how sure is that?
+    site-agent evaluate /srv/qwen2.5-0.5b --suite medqa.toml --adapter ./adapter
+
+  Base, this site alone and the federation side by side, on two suites:
+    site-agent evaluate MODEL --suite medqa.toml --suite cmb.toml \\
+        --adapter ./alone --adapter ./federated --html evaluation.html
+
+A suite file, beside its records:
+
+  name = \"medqa\"            # what reports call it
+  layout = \"medqa\"          # items, medqa, medmcqa, pubmedqa, cmb or cmexam
+  records = \"test.jsonl\"    # a file in the same folder
+  prompt = \"medqa\"          # medqa, medmcqa, pubmedqa, cmmlu, cmb, plain,
+                            # plain-zh or bare [default: the layout's]
+  score = \"letters\"         # letters, options (their whole text), generated
+                            # (the letters of an answer) or phrases
+  chat = false              # the question as a turn of a conversation
+  permuted = false          # letters: in every cyclic order of the options, too
+  margin_points = 2.0       # how much worse still counts as not worse
+  licence = \"MIT\"           # for the report
+
+A suite of one's own (layout = \"items\") has a record a line:
+
+  {\"id\": \"1\", \"case\": \"p1\", \"group\": \"cardiology\", \"question\": \"...\",
+   \"options\": [\"...\", \"...\"], \"answer\": \"B\"}
+
+where id, case (items that are not independent of each other) and group are left out where there are none. Options that all \
+items share stand in the suite file, for instance answers = [\"yes\", \"no\"]; an answer is then one of them. Where several \
+options are right (score = \"generated\"), the answer has all their letters; answer_tokens (10) bounds what is generated.
+
+What an answer in words must have, such as a referral, a refusal or a disclaimer, and what it must not have, is looked for \
+with prompt = \"bare\": wanted = [\"120\"] (one of them) and unwanted = [...] (none of them), in the suite file or in a record, \
+which then has no options and no answer. Words are no judgement: read the answers, too.
+
+An item that cannot be scored refuses its suite, by line. The first model is always the base; every difference is to it. \
+Nothing is sent anywhere, and no question is printed.";
+
+/// Ask a model, and adapters beside it, the questions of test suites, and see what got better.
+///
+/// Prints every score with its number of questions and its interval, the difference of each adapter to the
+/// base with its sureness, and what the suite is too small to see. Runs behind the worker's locks: no
+/// network, and no file but the model, the adapters and the suites can be opened.
+#[derive(Debug, clap::Args)]
+#[command(after_long_help = EXAMPLES)]
+pub(super) struct Arguments {
+    /// Folder of the base model (Hugging Face layout, with tokenizer and chat template).
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// A suite file; may be repeated.
+    #[arg(long = "suite", value_name = "FILE", required = true)]
+    suites: Vec<PathBuf>,
+    /// Folder of an adapter in PEFT's layout to compare with the base; may be repeated.
+    #[arg(long = "adapter", value_name = "DIR")]
+    adapters: Vec<PathBuf>,
+    /// Write the report as a page, too.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Replace the page if it is there.
+    #[arg(long, requires = "html")]
+    replace: bool,
+    /// Seed of the bootstrap; the same seed gives the same intervals.
+    #[arg(long, default_value_t = 0)]
+    seed: u64,
+    /// How the base model's linears are held: nf4 (a seventh of the memory) or f32.
+    #[arg(long, value_parser = ["nf4", "f32"], default_value = "nf4")]
+    weights: String,
+    /// Precision of the matrix products.
+    #[arg(long, value_parser = ["bf16", "f32"], default_value = "bf16")]
+    compute: String,
+    /// Where to compute: cpu, cuda or cuda:N.
+    #[arg(long, default_value_t = Device::Cpu)]
+    device: Device,
+    /// Language of report and page: `zh` or `en`. The locale decides where this is not given.
+    #[arg(long, value_name = "LANGUAGE", alias = "lang")]
+    language: Option<Language>,
+    /// Print the report as JSON, with the lines of all questions that changed.
+    #[arg(long)]
+    json: bool,
+    /// Go on without this lock: landlock, seccomp, core-dumps or descriptors; may be repeated.
+    #[arg(long = "allow-missing", value_name = "LOCK")]
+    allow_missing: Vec<Lock>,
+}
+
+pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
+    let plan = plan(arguments)?;
+    let page = arguments.html.as_deref().map(absolute).transpose()?;
+    if let Some(page) = page.as_deref().filter(|page| page.exists() && !arguments.replace) {
+        let sentence = format!("{} is there already", page.display());
+        return Err(SiteError::data(&sentence, "name another file, or add --replace"));
+    }
+    let folder = page.as_deref().and_then(Path::parent).map(present).transpose()?;
+    let adapters: Vec<_> =
+        plan.adapters.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
+    let model = plan.model.clone();
+    lock(&plan, folder.as_deref(), arguments.device, &arguments.allow_missing)?;
+    let options = LoadOptions {
+        weights: if arguments.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
+        compute: if arguments.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
+    };
+    let mut display = Display::new();
+    let found = measure(plan, &options, arguments.device, &mut |at| {
+        display.show(at.done, at.total, &format!("{}: {}", at.model, at.suite));
+    });
+    display.end();
+    let Found { report, fingerprint } = found?;
+    let language = Language::chosen(arguments.language);
+    if let Some(page) = &page {
+        let html = cli::comparison::page(&report, language);
+        durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(SiteError::at(page))?;
+    }
+    if !arguments.json {
+        print!("{}", cli::comparison::terminal(&report, language));
+        return Ok(());
+    }
+    let mut document =
+        serde_json::to_value(&report).map_err(|error| SiteError::Internal(error.to_string()))?;
+    document["model"] = json!({
+        "path": model,
+        "fingerprint": fingerprint.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+        "weights": arguments.weights,
+        "compute": arguments.compute,
+    });
+    document["adapters"] = json!(adapters);
+    print_json(&document)
+}
+
+/// What the arguments ask for; everything that they name is there.
+fn plan(arguments: &Arguments) -> Result<Plan, SiteError> {
+    for (count, most, what) in [
+        (arguments.suites.len(), SUITES_MAX, "--suite"),
+        (arguments.adapters.len(), ADAPTERS_MAX, "--adapter"),
+    ] {
+        if count > most {
+            let sentence = format!("{what} is given {count} times; at most {most} are compared");
+            return Err(SiteError::data(&sentence, "evaluate them in several commands"));
+        }
+    }
+    let model = model_folder(&arguments.model)?;
+    let mut adapters: Vec<(String, PathBuf)> = Vec::new();
+    for path in &arguments.adapters {
+        let folder = model_folder(path)?;
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let is_taken = name == BASE || adapters.iter().any(|(before, _)| *before == name);
+        let name = if is_taken { folder.display().to_string() } else { name };
+        if adapters.iter().any(|(before, _)| *before == name) {
+            return Err(SiteError::data(&format!("{name} is given twice"), "name each adapter once"));
+        }
+        adapters.push((name, folder));
+    }
+    let suites = arguments.suites.iter().map(|path| {
+        let suite = SuiteFile::read(&absolute(path)?).map_err(of_suite)?;
+        // A lock on what is not there cannot be taken.
+        record_file(&suite.records())?;
+        Ok(suite)
+    });
+    let suites = suites.collect::<Result<Vec<SuiteFile>, SiteError>>()?;
+    Ok(Plan { model, adapters, suites, seed: arguments.seed })
+}
