@@ -72,13 +72,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     if !arguments.suites.is_empty() {
-        return match door {
-            Door::Here(folder) => ask(folder, arguments),
-            Door::There(_) => Err(Error::Argument {
-                message: "suites are asked on the coordinator's machine, where the adapters are".into(),
-                hint: "log in to that machine, and leave --context out".into(),
-            }),
-        };
+        return ask(door.here()?, arguments);
     }
     let command = Command::Evaluate {
         run: arguments.run.clone(),
