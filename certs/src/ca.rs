@@ -32,6 +32,7 @@ pub struct IssuedCertificate {
 pub struct CertificateAuthority {
     certificate: CertificateDer<'static>,
     certificate_pem: String,
+    not_before: SystemTime,
     not_after: SystemTime,
     pin: SpkiPin,
     name: String,
@@ -57,8 +58,8 @@ impl CertificateAuthority {
         Self::of_generation(&self.name, self.generation.saturating_add(1), serial, now)
     }
 
-    /// The bridge to `next`: a certificate in DER of its subject and key, signed by this authority, until
-    /// this one ends. Who trusts this authority can verify with it what `next` signed.
+    /// The bridge to `next`: a certificate in DER of its subject and key, signed by this authority, for
+    /// as long as it holds. Who trusts this authority can verify with it what `next` signed.
     ///
     /// # Errors
     /// [`CertError::AuthorityExpired`] when this authority is no longer valid at `now`,
@@ -69,7 +70,8 @@ impl CertificateAuthority {
         serial: SerialNumber,
         now: SystemTime,
     ) -> Result<Vec<u8>, CertError> {
-        let params = profile::bridge(&next.name, next.generation, &serial, now)?;
+        let mut params = profile::bridge(&next.name, next.generation, &serial, self.not_before)?;
+        params.not_after = self.not_after.into();
         Ok(self.sign(params, next.issuer.key(), serial, now)?.der)
     }
 
@@ -115,7 +117,11 @@ impl CertificateAuthority {
         if pin != key.pin() {
             return Err(CertError::KeyMismatch);
         }
-        let until = u64::try_from(parsed.validity().not_after.timestamp()).unwrap_or(0);
+        let at =
+            |unix_s: i64| SystemTime::UNIX_EPOCH + Duration::from_secs(u64::try_from(unix_s).unwrap_or(0));
+        let validity = parsed.validity();
+        let (not_before, not_after) =
+            (at(validity.not_before.timestamp()), at(validity.not_after.timestamp()));
         let subject = parsed.subject();
         let name = subject.iter_common_name().next().and_then(|name| name.as_str().ok());
         let name = name.ok_or_else(|| refuse("its subject names no consortium"))?.to_owned();
@@ -124,8 +130,7 @@ impl CertificateAuthority {
             unit.and_then(|unit| unit.strip_prefix(profile::GENERATION)?.parse().ok()).unwrap_or(1);
         let issuer = Issuer::from_ca_cert_der(&certificate, key)
             .map_err(|_| refuse("its subject or key usage cannot be read"))?;
-        let not_after = SystemTime::UNIX_EPOCH + Duration::from_secs(until);
-        Ok(Self { certificate, certificate_pem, not_after, pin, name, generation, issuer })
+        Ok(Self { certificate, certificate_pem, not_before, not_after, pin, name, generation, issuer })
     }
 
     /// The certificate in DER: what sites keep as their only root.

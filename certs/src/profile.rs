@@ -77,14 +77,16 @@ pub(crate) fn authority(
 }
 
 /// The bridge: the certificate of a next authority that the one before it signs (RFC 4210, section 4.4: "new
-/// with old"). Bridges of later rollovers may stand between it and a leaf.
+/// with old"). Bridges of later rollovers may stand between it and a leaf. It holds from `from` on, when the
+/// signing authority began: it vouches for a key, and a clock that was fast when it was made must not matter.
 pub(crate) fn bridge(
     consortium: &str,
     generation: u32,
     serial: &SerialNumber,
-    now: SystemTime,
+    from: SystemTime,
 ) -> Result<CertificateParams, CertError> {
-    let mut params = authority(consortium, generation, serial, now)?;
+    let mut params = authority(consortium, generation, serial, from)?;
+    params.not_before = whole_seconds(from);
     let bridges = u8::try_from(PREDECESSORS_MAX - 1).unwrap_or(u8::MAX);
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(bridges));
     params.use_authority_key_identifier_extension = true;

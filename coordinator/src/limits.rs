@@ -132,6 +132,13 @@ pub const CERTIFICATE_DAYS_MAX: u32 = 397;
 pub const AUTHORITY_OVERLAP_MS_MAX: u64 = CERTIFICATE_DAYS_MAX as u64 * 86_400_000;
 /// `ca/predecessors.json`: 4 authorities with two certificates of at most 2 KiB of PEM each.
 pub const PREDECESSORS_BYTES_MAX: u64 = 64 * 1024;
+/// Between two looks at the keys, where an earlier authority is about to end: no more than one a second.
+pub const KEY_LOOK_MS_MIN: u64 = 1_000;
+/// Tries for the lock of the state folder, which a command may have for a moment; [`LOCK_TRY_MS_MIN`] apart, so
+/// that a second `serve` is told so after a second.
+pub const LOCK_TRIES_MAX: u32 = 10;
+/// Between two of them.
+pub const LOCK_TRY_MS_MIN: u64 = 100;
 /// Orders to the one who keeps the keys that wait for their turn: an operator gives one at a time.
 pub const KEY_ORDERS_MAX: usize = 4;
 /// New certificates of a site in a day: one is renewed after two thirds of its life, so an honest site asks

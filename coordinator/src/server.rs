@@ -40,7 +40,7 @@ use crate::requests::told::Told;
 use crate::restored;
 use crate::state_folder::config::Config;
 use crate::state_folder::identity::Identity;
-use crate::state_folder::{StateFolder, alive};
+use crate::state_folder::{StateFolder, alive, authority};
 use crate::store::Store;
 
 /// What `addresses.json` says: where `serve` listens.
@@ -65,6 +65,7 @@ pub async fn serve(
 ) -> Result<()> {
     let stop = stop_signal()?;
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    authority::finish(&folder)?;
     let identity = Identity::load(&folder, clock.now())?;
     let (acts, store) = open_books(&folder, accepts_restored, clock.now())?;
     let runs = Runs::replay(&store)?;

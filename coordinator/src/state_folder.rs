@@ -15,12 +15,13 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use common::id::{Digest, RunId, SiteId};
 use common::private::{self, PrivateError};
 
 use crate::error::{Error, Result};
-use crate::limits::SOCKET_PATH_BYTES_MAX;
+use crate::limits::{LOCK_TRIES_MAX, LOCK_TRY_MS_MIN, SOCKET_PATH_BYTES_MAX};
 
 /// A coordinator's state folder.
 #[derive(Debug, Clone)]
@@ -207,18 +208,25 @@ impl StateFolder {
     }
 
     /// Keeps a second `serve` out for as long as the returned file is open. The lock goes with the
-    /// process, however it dies.
+    /// process, however it dies. Waits for a command that has it for a moment.
     ///
     /// # Errors
     /// Another `serve` has the folder, or the lock file cannot be created.
     pub fn lock(&self) -> Result<File> {
         let path = self.0.join("serve.lock");
         let file = File::create(&path).map_err(Error::io("create", &path))?;
-        match file.try_lock() {
-            Ok(()) => Ok(file),
-            Err(fs::TryLockError::WouldBlock) => Err(Error::AlreadyRunning(self.0.clone())),
-            Err(fs::TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+        for _ in 0..LOCK_TRIES_MAX {
+            match file.try_lock() {
+                Ok(()) => return Ok(file),
+                Err(fs::TryLockError::WouldBlock) => {
+                    std::thread::sleep(Duration::from_millis(LOCK_TRY_MS_MIN));
+                }
+                Err(fs::TryLockError::Error(source)) => {
+                    return Err(Error::Io { action: "lock", path, source });
+                }
+            }
         }
+        Err(Error::AlreadyRunning(self.0.clone()))
     }
 }
 

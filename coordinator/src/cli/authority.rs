@@ -51,7 +51,9 @@ Example:
 
 const RETIRE_MANUAL: &str = "\
 Take nothing any more that an earlier authority signed, before the overlap is
-over: when its key may be in other hands. Sites whose certificate an earlier one
+over: when a member's old key may be in other hands. It does not help against
+somebody who has the key of an authority, who can make bridges of their own:
+compare the pin in each site's log then, or make a new consortium. Sites whose certificate an earlier one
 signed are out until they have another: `coordinator authority show` names
 them, `coordinator invite SITE --readmit` lets them in again; operators and
 auditors are invited again under their names. Works while
@@ -111,6 +113,12 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
 
 fn show(folder: &StateFolder, json: bool) -> Result<()> {
     let (now, store) = (SystemClock.now(), Store::open(&folder.database())?);
+    // Where no `serve` runs, what one left half done is ended first.
+    match folder.lock() {
+        Ok(_lock) => authority::finish(folder)?,
+        Err(Error::AlreadyRunning(_)) => {}
+        Err(error) => return Err(error),
+    }
     let present = authority::load(folder)?;
     let expires = Timestamp::from(present.not_after());
     // By the identifier of the key that signed them.

@@ -33,7 +33,14 @@ pub(super) fn books(door: &Door, command: &Command) -> Result<Answer> {
 /// where none runs.
 pub(super) fn serve_or_books(door: &Door, command: &Command) -> Result<Answer> {
     match (client::ask(door, command), door) {
-        (Err(Error::NotRunning(_)), Door::Here(folder)) if books::can(command) => perform(folder, command),
+        (Err(Error::NotRunning(_)), Door::Here(folder)) if books::can(command) => {
+            // A `serve` that lives and has no room for us, or died over it, must not find it done beside it.
+            let _lock = match rules::act(command, None).map(|_| folder.lock()).transpose() {
+                Err(Error::AlreadyRunning(path)) => return Err(Error::NotAnswering(path)),
+                lock => lock?,
+            };
+            perform(folder, command)
+        }
         (answer, _) => answer,
     }
 }

@@ -1,8 +1,8 @@
 //! Who keeps the coordinator's own keys in a process that runs for years: its certificate is renewed, and an
 //! authority is followed by another. Run by `server` beside its endpoints; `admin::keys` gives it orders.
 //! Invariants: one after the other; the certificate is renewed when a third of its life is left, as at every
-//! start; live connections keep the one that they were made with, and end where the authority changed, so
-//! that sites see what leads to the next one; a failure changes nothing and is tried again.
+//! start; live connections keep the one that they were made with, and end where it changed which authorities
+//! sign or are taken; whatever became of an order, what is on the disk is what is used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use tokio::sync::{mpsc, oneshot};
 use super::issuer::Issuer;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::limits::{KEY_ORDERS_MAX, OWN_CERTIFICATE_LOOK_MS_MAX};
+use crate::limits::{KEY_LOOK_MS_MIN, KEY_ORDERS_MAX, OWN_CERTIFICATE_LOOK_MS_MAX};
 use crate::state_folder::identity::Identity;
 use crate::state_folder::{StateFolder, authority};
 use crate::store::Store;
@@ -108,7 +108,7 @@ impl Keeper<'_> {
     /// Looks once a day, and carries out orders, for as long as it is polled.
     pub async fn keep(mut self, mut orders: Orders) {
         loop {
-            let look = tokio::time::sleep(Duration::from_millis(OWN_CERTIFICATE_LOOK_MS_MAX));
+            let look = tokio::time::sleep(Duration::from_millis(self.pause_ms()));
             tokio::select! {
                 () = look => {
                     if let Err(error) = self.look().await {
@@ -125,16 +125,18 @@ impl Keeper<'_> {
 
     async fn carry_out(&mut self, order: Order) -> Result<Done> {
         let (folder, store, now) = (self.folder.clone(), Arc::clone(&self.store), self.clock.now());
-        let mut done = blocking(move || change(&folder, &store, order, now)).await?;
+        let done = blocking(move || change(&folder, &store, order, now)).await;
+        // Also after a failure: the authority may have changed before it.
         self.look().await?;
-        if let Order::Roll { .. } = order {
-            let closed = self.server.connections().reopen_all();
-            tracing::warn!(pin = %done.pin, closed, "the authority was followed by another; sites come again");
-        } else {
-            done.pin = self.issuer.authority().pin();
-            tracing::warn!(ended = done.ended, "earlier authorities are taken no more");
-        }
-        Ok(done)
+        done
+    }
+
+    /// How long until the next look: a day, or until an earlier authority is taken no more.
+    fn pause_ms(&self) -> u64 {
+        let now = self.clock.now();
+        let end = authority::next_end(&self.folder, now).ok().flatten();
+        let left = end.map_or(OWN_CERTIFICATE_LOOK_MS_MAX, |end| end.since_ms(now));
+        left.clamp(KEY_LOOK_MS_MIN, OWN_CERTIFICATE_LOOK_MS_MAX)
     }
 
     /// Uses what is on the disk now, if it is not what is in use.
@@ -150,7 +152,13 @@ impl Keeper<'_> {
         let join = tls::join_server(&identity.server, &identity.lineage)?;
         self.server.replace_tls(run).map_err(unusable)?;
         self.join_server.replace_tls(join).map_err(unusable)?;
+        let pin = identity.authority.pin();
         self.issuer.follow(identity.authority);
+        if found.lineage != self.used.lineage {
+            // Who has a certificate that is taken no more is out; the others see what leads to the next one.
+            let closed = self.server.connections().reopen_all() + self.server.admins().reopen_all();
+            tracing::warn!(%pin, closed, "other authorities sign or are taken; all connections begin anew");
+        }
         self.used = found;
         tracing::info!("our own certificate or what it rests on has changed; new connections see it");
         Ok(())

@@ -7,8 +7,8 @@
 //! ca/next.crt.pem, ca/next.key.pem  the next one, while it is being taken into use
 //! ```
 //!
-//! Invariants: `predecessors.json` decides: once it names the next authority's bridge the rest is done at the
-//! next look, whatever crashed, and before that nothing has changed; the key of an authority that was
+//! Invariants: `predecessors.json` decides: once it names the next authority's bridge the rest is done when
+//! `serve` starts, whatever crashed, and before that nothing has changed; the key of an authority that was
 //! followed is gone.
 
 use std::fs;
@@ -79,12 +79,11 @@ pub(super) fn store(folder: &StateFolder, authority: &CertificateAuthority) -> R
     write(&ca.join(KEY), authority.key_pem().as_bytes(), durable::PRIVATE)
 }
 
-/// The present authority, with its key; ends what a rollover began.
+/// The present authority, with its key.
 ///
 /// # Errors
 /// A file cannot be read, or certificate and key do not belong together.
 pub fn load(folder: &StateFolder) -> Result<CertificateAuthority> {
-    finish(folder)?;
     let ca = folder.ca();
     Ok(CertificateAuthority::load(&read(&ca.join(CERTIFICATE))?, &read(&ca.join(KEY))?)?)
 }
@@ -94,7 +93,6 @@ pub fn load(folder: &StateFolder) -> Result<CertificateAuthority> {
 /// # Errors
 /// The certificate cannot be read.
 pub fn pin(folder: &StateFolder) -> Result<SpkiPin> {
-    finish(folder)?;
     let text = read(&folder.ca().join(CERTIFICATE))?;
     Ok(SpkiPin::of_certificate(&tls::certificate_from_pem(&text)?)?)
 }
@@ -131,16 +129,20 @@ pub fn lineage(folder: &StateFolder, current: &CertificateAuthority, now: Timest
 }
 
 /// Has the present authority followed by a new one, which signs from now on. Certificates of the present one
-/// are taken until `taken_until`.
+/// are taken until `taken_until`. The caller holds the folder's lock, or is the one who keeps the keys.
 ///
 /// # Errors
-/// The present authority has ended, or as many as are remembered are still taken; a file cannot be written.
+/// The present authority has ended, or one is still taken that would be forgotten; a file cannot be written.
 pub fn roll(folder: &StateFolder, now: Timestamp, taken_until: Timestamp) -> Result<CertificateAuthority> {
+    finish(folder)?;
     let current = load(folder)?;
     let mut before = predecessors(folder)?;
-    if before.len() >= certs::limits::PREDECESSORS_MAX && before.iter().all(|one| one.is_taken(now)) {
+    if before.iter().skip(certs::limits::PREDECESSORS_MAX - 1).any(|one| one.is_taken(now)) {
         return Err(Error::Argument {
-            message: format!("{} earlier authorities are still taken", before.len()),
+            message: format!(
+                "{} earlier authorities are remembered, and the oldest is still taken",
+                before.len()
+            ),
             hint: "`coordinator authority show` says until when; `coordinator authority retire` ends that"
                 .into(),
         });
@@ -164,7 +166,22 @@ pub fn roll(folder: &StateFolder, now: Timestamp, taken_until: Timestamp) -> Res
     common::crash_point!("authority-next-stored");
     remember(folder, &before)?;
     common::crash_point!("authority-decided");
-    load(folder)
+    finish(folder)?;
+    let present = load(folder)?;
+    if present.pin() == next.pin() {
+        Ok(present)
+    } else {
+        Err(Error::Internal("the next authority was not taken into use".into()))
+    }
+}
+
+/// When the next of them is taken no more.
+///
+/// # Errors
+/// As [`predecessors`].
+pub fn next_end(folder: &StateFolder, now: Timestamp) -> Result<Option<Timestamp>> {
+    let taken = predecessors(folder)?.into_iter().filter(|one| one.is_taken(now));
+    Ok(taken.map(|one| Timestamp(one.taken_until_ms)).min())
 }
 
 /// Takes no certificate of an earlier authority any more. Returns how many authorities that ended.
@@ -189,8 +206,12 @@ fn remember(folder: &StateFolder, before: &[Before]) -> Result<()> {
     write(&folder.ca().join(PREDECESSORS), &text, durable::ORDINARY)
 }
 
-/// Takes the next authority into use if `predecessors.json` says so, and forgets it otherwise.
-fn finish(folder: &StateFolder) -> Result<()> {
+/// Takes the next authority into use if `predecessors.json` says so, and forgets it otherwise. The caller holds
+/// the folder's lock, or is the one who keeps the keys: beside a rollover it would forget what is being made.
+///
+/// # Errors
+/// A file cannot be read, written or removed.
+pub fn finish(folder: &StateFolder) -> Result<()> {
     let ca = folder.ca();
     let (key_path, certificate_path) = (ca.join(NEXT_KEY), ca.join(NEXT_CERTIFICATE));
     let key = match fs::read_to_string(&key_path).map(Zeroizing::new) {
@@ -288,9 +309,17 @@ mod tests {
         let refused = roll(&folder, START, START.plus_ms(DAY_MS)).unwrap_err();
         assert!(matches!(refused, Error::Argument { .. }), "{refused}");
         let later = START.plus_ms(2 * DAY_MS);
-        let last = roll(&folder, later, later.plus_ms(DAY_MS)).unwrap();
+        let last = roll(&folder, later, later.plus_ms(300 * DAY_MS)).unwrap();
         assert_eq!(last.generation() as usize, many + 2);
         assert_eq!(predecessors(&folder).unwrap().len(), many);
+        // One with a long overlap is not pushed out by short ones.
+        for day in 0..many as u64 - 1 {
+            let at = later.plus_ms((2 * day + 2) * DAY_MS);
+            roll(&folder, at, at.plus_ms(DAY_MS)).unwrap();
+        }
+        let at = later.plus_ms(100 * DAY_MS);
+        assert!(matches!(roll(&folder, at, at.plus_ms(DAY_MS)), Err(Error::Argument { .. })));
+        assert_eq!(next_end(&folder, at).unwrap(), Some(later.plus_ms(300 * DAY_MS)));
     }
 
     #[test]
@@ -301,6 +330,9 @@ mod tests {
         // Before the decision.
         fs::write(ca.join(NEXT_KEY), next.key_pem().as_bytes()).unwrap();
         fs::write(ca.join(NEXT_CERTIFICATE), &next.certificate_pem().as_bytes()[..40]).unwrap();
+        assert_eq!(pin(&folder).unwrap(), first.authority.pin(), "whoever only reads changes nothing");
+        assert!(ca.join(NEXT_KEY).exists());
+        finish(&folder).unwrap();
         assert_eq!(load(&folder).unwrap().pin(), first.authority.pin());
         assert!(!ca.join(NEXT_KEY).exists() && !ca.join(NEXT_CERTIFICATE).exists());
         // After it, and again with the key alone changed over.
@@ -313,6 +345,7 @@ mod tests {
             if stop == "decided" {
                 fs::write(ca.join(KEY), current.key_pem().as_bytes()).unwrap();
             }
+            finish(&folder).unwrap();
             assert_eq!(load(&folder).unwrap().pin(), rolled.pin(), "{stop}");
             assert!(!ca.join(NEXT_KEY).exists(), "{stop}");
         }

@@ -62,11 +62,20 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                     Ok(None) => report.notice(Notice::CertificateRenewed),
                     Ok(Some(pin)) => {
                         let digest = Digest(*pin.as_bytes());
-                        self.note(&Note { kind: Kind::Authority, run: None, round: None, digest }, true)?;
+                        match self.note(&Note { kind: Kind::Authority, run: None, round: None, digest }, true)
+                        {
+                            // It is noted when the agent starts next.
+                            Err(error) if error.is_disk_full() => not_now(&error),
+                            noted => drop(noted?),
+                        }
                         report.notice(Notice::CertificateRenewed);
                         report.notice(Notice::AuthorityFollowed { key: digest });
                     }
-                    Err(error) => tracing::error!("the certificate was not renewed: {error}"),
+                    Err(error) => {
+                        tracing::error!("the certificate was not renewed: {error}");
+                        // The next connection shows by what the coordinator signs now.
+                        self.hang_up();
+                    }
                 }
                 Ok(())
             }
