@@ -89,7 +89,7 @@ impl CertificateFault {
         match self {
             Self::Expired => "it has expired, or a clock is wrong",
             Self::Revoked => "it was revoked, or the site has a newer one",
-            Self::UnknownAuthority => "another consortium issued it",
+            Self::UnknownAuthority => "an authority issued it that is not, or no longer, taken there",
             Self::Missing => "none was sent",
             Self::Other => "it is not acceptable",
         }
