@@ -68,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     }
     renewal::create_folder(&folder.identity())?;
     let mut renewal = identity.renewal(&folder.identity())?;
-    let request = renewal.request()?;
+    let request = renewal.request(SystemClock.system_time())?;
     let now = SystemClock.now();
     // A version before this one noted no keys: a run that goes on has the one that it was launched with.
     store.record_own_key(identity.own_key()?, now.0)?;

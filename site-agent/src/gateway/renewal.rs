@@ -14,7 +14,7 @@
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, SystemTime};
 
 use certs::{CertError, IdentityKey, PeerCertificate, SpkiPin, TlsIdentity, csr, profile, tls};
 use common::durable;
@@ -109,8 +109,8 @@ pub struct Renewal {
     /// The authority that follows it, as the coordinator showed in the newest handshake.
     successor_der: Option<Vec<u8>>,
     current: PeerCertificate,
-    /// When its successor was asked for last.
-    tried: Option<Instant>,
+    /// When its successor was asked for last, by this machine's clock, which certificates go by.
+    tried: Option<SystemTime>,
 }
 
 impl Renewal {
@@ -153,16 +153,17 @@ impl Renewal {
     #[must_use]
     pub fn is_due(&self, now: SystemTime) -> bool {
         let pause = Duration::from_millis(RENEWAL_PAUSE_MS_MIN);
-        (self.successor_der.is_some() || now >= self.time())
-            && self.tried.is_none_or(|tried| tried.elapsed() >= pause)
+        // A clock that was set back says nothing of how long ago it was.
+        let is_over = |tried: SystemTime| !now.duration_since(tried).is_ok_and(|since| since < pause);
+        (self.successor_der.is_some() || now >= self.time()) && self.tried.is_none_or(|tried| is_over(tried))
     }
 
     /// The next key, which is on the disk from now on: that of an earlier attempt, or a new one.
     ///
     /// # Errors
     /// `Io`, with the file; `Internal` when no key can be made.
-    pub fn request(&mut self) -> Result<KeyRequest, SiteError> {
-        self.tried = Some(Instant::now());
+    pub fn request(&mut self, now: SystemTime) -> Result<KeyRequest, SiteError> {
+        self.tried = Some(now);
         let internal = |error: CertError| SiteError::Internal(error.to_string());
         let path = self.folder.join(NEXT);
         let earlier = match fs::read_to_string(&path).map(Zeroizing::new) {

@@ -38,7 +38,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         let Some(renewal) = self.renewal.as_mut().filter(|renewal| renewal.is_due(now)) else {
             return Ok(());
         };
-        let request = match renewal.request() {
+        let request = match renewal.request(now) {
             Ok(request) => request,
             Err(error) => {
                 tracing::error!("the next key could not be made: {error}");
