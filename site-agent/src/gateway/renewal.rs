@@ -155,7 +155,7 @@ impl Renewal {
         let pause = Duration::from_millis(RENEWAL_PAUSE_MS_MIN);
         // A clock that was set back says nothing of how long ago it was.
         let is_over = |tried: SystemTime| !now.duration_since(tried).is_ok_and(|since| since < pause);
-        (self.successor_der.is_some() || now >= self.time()) && self.tried.is_none_or(|tried| is_over(tried))
+        (self.successor_der.is_some() || now >= self.time()) && self.tried.is_none_or(is_over)
     }
 
     /// The next key, which is on the disk from now on: that of an earlier attempt, or a new one.
