@@ -226,12 +226,15 @@ pub const ACTS_MAX: u64 = 1_000_000;
 pub const ACT_LINES_PER_DAY_MAX: u32 = 500;
 /// What the log keeps for itself on a full disk: 100 lines, each with its head.
 pub const ACT_RESERVE_BYTES_MIN: usize = 64 * 1024;
-/// Tries to get the log, which another process holds while it writes a line: 5 s with the wait below.
+/// Tries to get the log, which another holds while it writes a line (milliseconds), or reads all of it before
+/// its first one (some seconds at [`ACTS_MAX`]): 5 s with the wait below. Whoever reads only does not hold it.
 pub const ACT_LOCK_TRIES_MAX: u32 = 250;
 /// Between two of them.
 pub const ACT_LOCK_WAIT_MS_MIN: u64 = 20;
 /// Lines that `coordinator acts show` shows at most.
 pub const ACTS_SHOWN_MAX: u64 = 10_000;
+/// Lines of the log between two whose place is remembered: 2,000 places of 8 B at [`ACTS_MAX`].
+pub const ACT_INDEX_LINES_STEP: u64 = 500;
 /// Lines of it in one answer: 500 x 1 KiB, with what JSON escapes, stay below a message's 1 MiB.
 pub const ACT_LINES_PER_ANSWER_MAX: usize = 500;
 /// Coordinators that one person commands from afar.

@@ -13,7 +13,7 @@ use common::wire::message::LedgerHead;
 use serde_json::json;
 
 use super::{offline, output};
-use crate::admin::acts::{self, Acts, Record, State, Step, Who, log_name, read_head};
+use crate::admin::acts::{self, Acts, Kept, Record, State, Step, Who, log_name, read_head};
 use crate::admin::client::Door;
 use crate::admin::contexts::Contexts;
 use crate::admin::message::{Answer, Command};
@@ -200,15 +200,13 @@ fn verify(door: &Door, checkpoints: &[PathBuf], as_json: bool) -> Result<()> {
     let state = match door {
         Door::Here(folder) => Acts::open(folder)?.verify(&heads, |_| ())?,
         Door::There(context) => {
-            let kept = Contexts::open()?.acts_head(&context.name)?;
-            if kept.exists() {
-                heads.push(read_head(&std::fs::read(&kept).map_err(Error::io("read", &kept))?, &key)?);
-            }
+            let kept = Kept::at(Contexts::open()?.acts_head(&context.name)?, of(&context.receipt_key)?);
+            heads.extend(kept.head()?);
             // First the head: what is written meanwhile comes behind it.
             let note = newest(door)?;
-            heads.push(read_head(note.as_bytes(), &key)?);
+            heads.push(kept.newer(&note)?);
             let state = afar(door, &heads)?;
-            durable::write(&kept, note.as_bytes(), durable::PRIVATE).map_err(Error::io("write", &kept))?;
+            kept.keep(&note)?;
             state
         }
     };

@@ -4,7 +4,7 @@
 //! accepts that here.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +19,7 @@ use common::ledger::Checkpoint;
 use common::wire::message::LedgerHead;
 
 use super::check::{self, Damage, Reading, State};
+use super::index::Index;
 use super::record::{Act, Draft, Record, Step, Verb, Who};
 use crate::error::{Error, Result};
 use crate::limits::{ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_MAX};
@@ -39,6 +40,7 @@ pub struct Acts {
     key: LedgerKey,
     name: String,
     known: Mutex<Option<Known>>,
+    index: Mutex<Index>,
 }
 
 /// What this process has read of the file with this number.
@@ -46,6 +48,14 @@ pub struct Acts {
 struct Known {
     state: State,
     file: (u64, u64),
+}
+
+/// What there is to read, whatever is written meanwhile.
+struct Snapshot {
+    file: File,
+    number: (u64, u64),
+    bytes: u64,
+    heads: Vec<LedgerHead>,
 }
 
 impl Acts {
@@ -59,7 +69,7 @@ impl Acts {
         let folder = folder.acts();
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(Error::io("create the folder", &folder))?;
-        let acts = Self { folder, key, name, known: Mutex::default() };
+        let acts = Self { folder, key, name, known: Mutex::default(), index: Mutex::default() };
         acts.keep_reserve();
         Ok(acts)
     }
@@ -82,14 +92,17 @@ impl Acts {
         Ok(self.key.verifier(&self.name)?)
     }
 
-    /// Reads all of it; `each` gets every record. `heads` are heads that were known before, besides its own.
+    /// Reads all of it as it is now; `each` gets every record. `heads` are heads that were known before,
+    /// besides its own. Others write on meanwhile.
     ///
     /// # Errors
     /// It is damaged ([`Error::ActsDamaged`]), or cannot be read.
     pub fn verify(&self, heads: &[LedgerHead], each: impl FnMut(&Record)) -> Result<State> {
-        let _lock = self.lock()?;
-        let (reading, _) = self.whole(heads, each)?;
-        Ok(reading.state)
+        let snapshot = {
+            let _lock = self.lock()?;
+            self.snapshot()?
+        };
+        Ok(self.whole(snapshot, heads, each)?.state)
     }
 
     /// Writes a line, and signs the head with it. Returns the line's number.
@@ -137,14 +150,25 @@ impl Acts {
         Ok(sequence)
     }
 
-    /// The head of now, signed.
+    /// The newest head that was signed. It waits for nobody: auditors may ask for it as often as they like.
     ///
     /// # Errors
-    /// The log is damaged or cannot be read.
+    /// It is missing or unusable, or cannot be read.
     pub fn head(&self) -> Result<String> {
-        let _lock = self.lock()?;
-        let (reading, _) = self.whole(&[], |_| ())?;
-        self.signed(reading.state.head())
+        let path = self.head_path();
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let lines = self.lines(0, 2)?;
+                // The first line may stand without its head, where we were killed between the two.
+                return match lines.len() {
+                    0 | 1 => self.signed(State::default().head()),
+                    _ => Err(damaged(Damage::Head { reason: "it is missing".into() })),
+                };
+            }
+            bytes => bytes.map_err(Error::io("read", &path))?,
+        };
+        read_head(&bytes, &self.verifier()?)?;
+        String::from_utf8(bytes).map_err(|_| damaged(Damage::Head { reason: "it is no text".into() }))
     }
 
     /// Whole lines from number `from` on, at most `count`, as they stand in the file; whoever gets them
@@ -153,23 +177,13 @@ impl Acts {
     /// # Errors
     /// The file cannot be read.
     pub fn lines(&self, from: u64, count: usize) -> Result<Vec<String>> {
-        use std::io::BufRead as _;
         let path = self.path();
         let file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             file => file.map_err(Error::io("read", &path))?,
         };
-        let skip = usize::try_from(from).unwrap_or(usize::MAX);
-        let mut lines = Vec::new();
-        for line in BufReader::new(file).split(b'\n').skip(skip).take(count) {
-            let line = line.map_err(Error::io("read", &path))?;
-            match String::from_utf8(line) {
-                // The one behind the last newline, where it is not whole, is none yet.
-                Ok(line) if line.ends_with('}') => lines.push(line),
-                _ => break,
-            }
-        }
-        Ok(lines)
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        index.lines(file, from, count).map_err(Error::io("read", &path))
     }
 
     /// Sets a log aside that is damaged or full, and begins another, whose first act says so. Returns where
@@ -179,9 +193,9 @@ impl Acts {
     /// There is nothing wrong with it, or a file cannot be moved or written.
     pub fn accept(&self, who: &Who, now: Timestamp) -> Result<PathBuf> {
         let lock = self.lock()?;
-        match self.whole(&[], |_| ()) {
+        match self.snapshot().and_then(|snapshot| self.whole(snapshot, &[], |_| ())) {
             Err(Error::ActsDamaged(_)) => {}
-            Ok((reading, _)) if reading.state.head().size >= ACTS_MAX => {}
+            Ok(reading) if reading.state.head().size >= ACTS_MAX => {}
             Ok(_) => {
                 return Err(Error::Argument {
                     message: "the log of acts is intact, so that there is nothing to accept".into(),
@@ -237,27 +251,36 @@ impl Acts {
     }
 
     fn read_all(&self) -> Result<Known> {
-        let (Reading { state, is_torn }, file) = self.whole(&[], |_| ())?;
+        let snapshot = self.snapshot()?;
+        let file = snapshot.number;
+        let Reading { state, is_torn } = self.whole(snapshot, &[], |_| ())?;
         if is_torn {
             tracing::warn!("the last line of the log of acts was not finished; its act was never begun");
         }
         Ok(Known { state, file })
     }
 
-    /// Reads all of it; makes the file where there is none.
-    fn whole(&self, heads: &[LedgerHead], each: impl FnMut(&Record)) -> Result<(Reading, (u64, u64))> {
+    /// The file and its head at one moment, under the lock; makes the file where there is none.
+    fn snapshot(&self) -> Result<Snapshot> {
         let path = self.path();
         let file = open_log(&path)?;
         let facts = file.metadata().map_err(Error::io("read", &path))?;
-        let mut all = self.signed_head()?;
+        let number = (facts.dev(), facts.ino());
+        Ok(Snapshot { file, number, bytes: facts.len(), heads: self.signed_head()? })
+    }
+
+    /// Reads all of it.
+    fn whole(&self, snapshot: Snapshot, heads: &[LedgerHead], each: impl FnMut(&Record)) -> Result<Reading> {
+        let Snapshot { file, bytes, heads: mut all, .. } = snapshot;
         all.extend(heads);
-        let read = check::read(&mut BufReader::new(file), State::default(), &all, each);
-        let reading = read.map_err(Error::io("read", &path))?.map_err(damaged)?;
+        let mut reader = BufReader::new(file.take(bytes));
+        let read = check::read(&mut reader, State::default(), &all, each);
+        let reading = read.map_err(Error::io("read", &self.path()))?.map_err(damaged)?;
         if all.is_empty() && reading.state.head().size > 1 {
             // The first line may stand without its head, where we were killed between the two.
             return Err(damaged(Damage::Head { reason: "it is missing".into() }));
         }
-        Ok((reading, (facts.dev(), facts.ino())))
+        Ok(reading)
     }
 
     /// The head that was signed last; nothing where none ever was.
@@ -335,11 +358,13 @@ pub fn read_head(note: &[u8], key: &VerifierKey) -> Result<LedgerHead> {
     let note = Note::parse(note).map_err(|error| unusable(error.to_string()))?;
     let text = note.verify(key).map_err(|error| unusable(error.to_string()))?;
     let checkpoint = Checkpoint::parse(text).map_err(|error| unusable(error.to_string()))?;
-    if checkpoint.name == key.name() {
-        Ok(checkpoint.head)
-    } else {
-        Err(unusable("it is of another log".into()))
+    if checkpoint.name != key.name() {
+        return Err(unusable("it is of another log".into()));
     }
+    if checkpoint.head.size > ACTS_MAX {
+        return Err(unusable("it is of more lines than a log has".into()));
+    }
+    Ok(checkpoint.head)
 }
 
 fn damaged(damage: Damage) -> Error {
