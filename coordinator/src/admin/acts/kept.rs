@@ -6,6 +6,7 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 
 use certs::VerifierKey;
+use common::clock::Timestamp;
 use common::durable;
 use common::wire::message::LedgerHead;
 
@@ -56,6 +57,19 @@ impl Kept {
         }
     }
 
+    /// Sets the kept head aside, because a person was told why the log began anew. Returns where it is now;
+    /// nothing where there was none.
+    ///
+    /// # Errors
+    /// It cannot be moved.
+    pub fn set_aside(&self, now: Timestamp) -> Result<Option<PathBuf>> {
+        let aside = self.path.with_extension(format!("aside-{}", now.0));
+        match fs::rename(&self.path, &aside) {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            moved => moved.map(|()| Some(aside)).map_err(Error::io("move", &self.path)),
+        }
+    }
+
     /// Keeps the head in `note` from now on.
     ///
     /// # Errors
@@ -68,7 +82,7 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Acts, Act, Verb, Who, log_name, recorded};
+    use super::super::{Act, Acts, Verb, Who, log_name, recorded};
     use super::*;
     use crate::state_folder::StateFolder;
     use crate::state_folder::identity::{Identity, receipt_key};
@@ -78,7 +92,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = StateFolder::at(&root.path().join("state"));
         folder.create().unwrap();
-        let now = common::clock::Timestamp(1_800_000_000_000);
+        let now = Timestamp(1_800_000_000_000);
         Identity::create(&folder, "test", now).unwrap();
         let acts = Acts::open(&folder).unwrap();
         let public = receipt_key(&folder).unwrap().public_key().unwrap();
@@ -92,5 +106,8 @@ mod tests {
         let refused = kept.keep(&older).unwrap_err();
         assert!(refused.to_string().contains("it has 0 lines, and a head of 2 was signed"), "{refused}");
         assert_eq!(kept.head().unwrap().unwrap().size, 2);
+        let aside = kept.set_aside(now).unwrap().unwrap();
+        assert_eq!(fs::read(aside).unwrap(), newer.as_bytes());
+        kept.keep(&older).unwrap();
     }
 }
