@@ -12,11 +12,11 @@ mod log;
 mod quota;
 mod record;
 
-pub use check::{Damage, Reading, State, read};
+pub use check::{Damage, Reading, State, following, read};
+pub(crate) use doing::result;
 pub use doing::{recorded, recorded_async};
 pub use kept::Kept;
 pub use log::{Acts, log_name, read_head};
-pub use quota::Quota;
 pub use record::{Act, By, Draft, Holder, Record, Step, Verb, Who};
 
 #[cfg(test)]

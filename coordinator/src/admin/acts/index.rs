@@ -70,7 +70,9 @@ mod tests {
         fs::write(&path, text.clone() + "{half").unwrap();
         let mut index = Index::default();
         let mut page = |from, size| index.lines(File::open(&path).unwrap(), from, size).unwrap();
-        for from in [2 * ACT_INDEX_LINES_STEP + 3, 0, ACT_INDEX_LINES_STEP, count - 1, ACT_INDEX_LINES_STEP - 1] {
+        for from in
+            [2 * ACT_INDEX_LINES_STEP + 3, 0, ACT_INDEX_LINES_STEP, count - 1, ACT_INDEX_LINES_STEP - 1]
+        {
             assert_eq!(page(from, 1), [format!("{{{from}}}")]);
         }
         assert_eq!(page(count - 3, 9).len(), 3);

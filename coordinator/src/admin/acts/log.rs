@@ -20,9 +20,12 @@ use common::wire::message::LedgerHead;
 
 use super::check::{self, Damage, Reading, State};
 use super::index::Index;
-use super::record::{Act, Draft, Record, Step, Verb, Who};
+use super::quota::Quota;
+use super::record::{Act, By, Draft, Record, Step, Verb, Who};
 use crate::error::{Error, Result};
-use crate::limits::{ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_MAX};
+use crate::limits::{
+    ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_LOCAL_MIN, ACTS_MAX,
+};
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::receipt_key;
 
@@ -41,6 +44,7 @@ pub struct Acts {
     name: String,
     known: Mutex<Option<Known>>,
     index: Mutex<Index>,
+    quota: Quota,
 }
 
 /// What this process has read of the file with this number.
@@ -69,7 +73,14 @@ impl Acts {
         let folder = folder.acts();
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(Error::io("create the folder", &folder))?;
-        let acts = Self { folder, key, name, known: Mutex::default(), index: Mutex::default() };
+        let acts = Self {
+            folder,
+            key,
+            name,
+            known: Mutex::default(),
+            index: Mutex::default(),
+            quota: Quota::default(),
+        };
         acts.keep_reserve();
         Ok(acts)
     }
@@ -82,6 +93,12 @@ impl Acts {
 
     fn head_path(&self) -> PathBuf {
         self.folder.join("head")
+    }
+
+    /// What operators and auditors may still ask for today.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.quota
     }
 
     /// What its heads are verified with.
@@ -118,34 +135,20 @@ impl Acts {
             None => self.read_all()?,
         };
         let sequence = state.head().size;
-        if sequence >= ACTS_MAX {
-            return Err(Error::ActsDamaged(format!(
-                "it has {sequence} lines, which is all that it may have"
-            )));
+        if sequence >= room(draft) {
+            let why = if sequence < ACTS_MAX {
+                "and the rest is for users of the coordinator's machine"
+            } else {
+                "which is all that it may have"
+            };
+            return Err(Error::ActsDamaged(format!("it has {sequence} lines, {why}")));
         }
-        let record = Record {
-            sequence,
-            time_ms: now.0.max(state.time_ms()),
-            step: draft.step,
-            role: draft.who.by(),
-            who: draft.who.name(),
-            certificate: draft.who.certificate(),
-            verb: draft.act.verb,
-            run: draft.act.run,
-            name: draft.act.name.clone(),
-            sha256: draft.act.sha256,
-            of: draft.of,
-            previous: state.previous(),
-        };
-        let line = record.to_line();
         let begins = state.bytes;
-        state.take(&line).map_err(|damage| Error::Internal(format!("an act that is none: {damage}")))?;
-        self.on_any_disk(|| self.append(begins, &line))?;
-        let head = self.signed(state.head())?;
-        let path = self.head_path();
-        self.on_any_disk(|| {
-            durable::write(&path, head.as_bytes(), durable::PRIVATE).map_err(Error::io("write", &path))
-        })?;
+        let line = add(&mut state, draft, now)?;
+        let is_urgent = is_urgent(draft);
+        self.on_any_disk(is_urgent, || self.append(begins, &line))?;
+        let (path, head) = (self.head_path(), self.signed(state.head())?);
+        self.on_any_disk(is_urgent, || write(&path, head.as_bytes()))?;
         *known = Some(Known { state, file });
         Ok(sequence)
     }
@@ -210,23 +213,26 @@ impl Acts {
             Err(error) if error.kind() == ErrorKind::NotFound => Digest::of(b""),
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        // The log last: while it is there the damage is found again.
-        for (from, to) in
-            [(self.head_path(), aside.with_extension(format!("head-{}", now.0))), (path, aside.clone())]
-        {
-            match fs::rename(&from, &to) {
+        // The old files stay where they are until the new ones take their places: whatever stops us, the log
+        // is damaged still, or begins with this act.
+        let aside_head = aside.with_extension(format!("head-{}", now.0));
+        for (from, to) in [(self.head_path(), aside_head), (path.clone(), aside.clone())] {
+            match fs::hard_link(&from, &to) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Error::io("move", &from)(error));
+                    return Err(Error::io("keep", &to)(error));
                 }
                 _ => {}
             }
         }
         durable::sync_folder_of(&aside).map_err(Error::io("write", &aside))?;
+        let act = Act::of(Verb::AcceptActs).with(digest);
+        let mut state = State::default();
+        let line = add(&mut state, &Draft { who, act: &act, step: Step::Asked, of: None }, now)?;
+        write(&path, &[line.as_slice(), b"\n"].concat())?;
+        write(&self.head_path(), self.signed(state.head())?.as_bytes())?;
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
         drop(lock);
-        let act = Act::of(Verb::AcceptActs).with(digest);
-        let asked = self.note(&Draft { who, act: &act, step: Step::Asked, of: None }, now)?;
-        self.note(&Draft { who, act: &act, step: Step::Done, of: Some(asked) }, now)?;
+        self.note(&Draft { who, act: &act, step: Step::Done, of: Some(0) }, now)?;
         Ok(aside)
     }
 
@@ -310,9 +316,9 @@ impl Acts {
     }
 
     /// Once more with what was kept for it, on a disk that is full: a revocation must be possible there.
-    fn on_any_disk(&self, work: impl Fn() -> Result<()>) -> Result<()> {
+    fn on_any_disk(&self, is_urgent: bool, work: impl Fn() -> Result<()>) -> Result<()> {
         match work() {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::StorageFull => {
+            Err(Error::Io { source, .. }) if is_urgent && source.kind() == ErrorKind::StorageFull => {
                 let _ = fs::remove_file(self.reserve());
                 work()
             }
@@ -365,6 +371,48 @@ pub fn read_head(note: &[u8], key: &VerifierKey) -> Result<LedgerHead> {
         return Err(unusable("it is of more lines than a log has".into()));
     }
     Ok(checkpoint.head)
+}
+
+/// The line for `draft`, taken into `state`.
+fn add(state: &mut State, draft: &Draft<'_>, now: Timestamp) -> Result<Vec<u8>> {
+    let record = Record {
+        sequence: state.head().size,
+        time_ms: now.0.max(state.time_ms()),
+        step: draft.step,
+        role: draft.who.by(),
+        who: draft.who.name(),
+        certificate: draft.who.certificate(),
+        verb: draft.act.verb,
+        run: draft.act.run,
+        name: draft.act.name.clone(),
+        sha256: draft.act.sha256,
+        of: draft.of,
+        previous: state.previous(),
+    };
+    let line = record.to_line();
+    state.take(&line).map_err(|damage| Error::Internal(format!("an act that is none: {damage}")))?;
+    Ok(line)
+}
+
+/// Lines that a log may have for this to be written: what was begun from afar gets its result.
+pub(super) fn room(draft: &Draft<'_>) -> u64 {
+    match (draft.who.by(), draft.step) {
+        (By::Operator | By::Auditor, Step::Asked | Step::Refused) => ACTS_MAX - ACTS_LOCAL_MIN,
+        _ => ACTS_MAX,
+    }
+}
+
+/// Whether what is kept on the disk is for this.
+pub(super) fn is_urgent(draft: &Draft<'_>) -> bool {
+    let is_kept_for = matches!(
+        draft.act.verb,
+        Verb::Revoke | Verb::RevokeOperator | Verb::Stop | Verb::Pause | Verb::Exclude | Verb::Prune
+    );
+    is_kept_for && draft.step != Step::Refused
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    durable::write(path, bytes, durable::PRIVATE).map_err(Error::io("write", path))
 }
 
 fn damaged(damage: Damage) -> Error {
