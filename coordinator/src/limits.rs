@@ -228,17 +228,25 @@ pub const ACT_LINE_BYTES_MAX: usize = 1024;
 /// Lines of it: an operator who does a hundred acts a day writes 200, so 13 years; 450 MB, which are read in
 /// some seconds. A log that is full is set aside and another begun by `coordinator acts accept`.
 pub const ACTS_MAX: u64 = 1_000_000;
-/// Lines that one holder of a certificate may have written in a day (UTC), two an act: 64 holders who do
-/// nothing but ask write 13 MB a day.
+/// Lines that one holder of a certificate may have written in a day (UTC), two an act.
 pub const ACT_LINES_PER_DAY_MAX: u32 = 500;
-/// What the log keeps for itself on a full disk: 100 lines, each with its head.
+/// Lines that all of them together may have written, their enrolments included, whatever names they make: who
+/// does nothing but ask fills the log in 123 days.
+pub const ACT_LINES_FROM_AFAR_PER_DAY_MAX: u32 = 8_000;
+/// The last lines of a log are for users of the machine: 5,000 acts, in which there is time to look.
+pub const ACTS_LOCAL_MIN: u64 = 10_000;
+/// What the log keeps on a full disk for revocations and stops (and `prune`, which makes room): 100 lines, each
+/// with its head.
 pub const ACT_RESERVE_BYTES_MIN: usize = 64 * 1024;
-/// Tries to get the log, which another process holds while it writes a line: 5 s with the wait below.
+/// Tries to get the log, which another holds while it writes a line (milliseconds), or reads all of it before
+/// its first one (some seconds at [`ACTS_MAX`]): 5 s with the wait below. Whoever reads only does not hold it.
 pub const ACT_LOCK_TRIES_MAX: u32 = 250;
 /// Between two of them.
 pub const ACT_LOCK_WAIT_MS_MIN: u64 = 20;
 /// Lines that `coordinator acts show` shows at most.
 pub const ACTS_SHOWN_MAX: u64 = 10_000;
+/// Lines of the log between two whose place is remembered: 2,000 places of 8 B at [`ACTS_MAX`].
+pub const ACT_INDEX_LINES_STEP: u64 = 500;
 /// Lines of it in one answer: 500 x 1 KiB, with what JSON escapes, stay below a message's 1 MiB.
 pub const ACT_LINES_PER_ANSWER_MAX: usize = 500;
 /// Coordinators that one person commands from afar.
@@ -253,6 +261,11 @@ pub const INVITATION_BYTES_MAX: usize = 2048;
 pub const PERSON_WARN_S_MAX: u64 = 14 * 86_400;
 /// Operators and auditors who are not revoked: a row and a few connections each.
 pub const HOLDERS_MAX: usize = 64;
+/// Names that were ever given to operators and auditors, who keep them for ever: 64 who change each year for
+/// 60 years, at 150 B.
+pub const HOLDER_NAMES_MAX: usize = 4_096;
+/// Words that a coordinator says while it works, before it is believed no more: 2 h at [`WATCH_WAIT_MS_MAX`].
+pub const WORKING_ANSWERS_MAX: u32 = 1_440;
 
 /// Between two marks of how much the database holds, while its journal grows: a mark costs two syncs of the
 /// disk, and a copy of the database is older than a second.

@@ -17,7 +17,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use zeroize::Zeroizing;
 
-use crate::admin::acts::{Act, Acts, Quota, Verb, Who, recorded};
+use crate::admin::acts::{Act, Acts, Verb, Who, recorded};
 use crate::admin::afar::Afar;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
@@ -103,7 +103,6 @@ pub async fn serve(
         keys,
         admins: ends.server.admins(),
         acts: Arc::clone(&acts),
-        quota: Quota::default(),
     });
     let _chores = chores(&config, &clock, &admin)?;
     let issuer = Arc::new(Issuer::new(identity.authority, config.certificate_life()));
@@ -200,9 +199,17 @@ fn open_books(
     accepts_restored: bool,
     now: Timestamp,
 ) -> Result<(Arc<Acts>, Arc<Store>)> {
-    let acts = open_acts(folder, accepts_restored, now)?;
-    let store = restored::open(folder, accepts_restored)?;
-    accept_restored(folder, &store, accepts_restored, now)?;
+    let acts = open_acts(folder)?;
+    let open = || {
+        let store = restored::open(folder, accepts_restored)?;
+        accept_restored(folder, &store, accepts_restored, now)?;
+        Ok(store)
+    };
+    let store = if accepts_restored {
+        recorded(&acts, &Who::here(), &Act::of(Verb::AcceptRestored), now, open)?
+    } else {
+        open()?
+    };
     store.keep_reserve();
     Ok((acts, Arc::new(store)))
 }
@@ -215,7 +222,7 @@ fn remove_strays(folder: &StateFolder, runs: &Runs) -> Result<()> {
 
 /// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any
 /// more before a person has looked.
-fn open_acts(folder: &StateFolder, accepts_restored: bool, now: Timestamp) -> Result<Arc<Acts>> {
+fn open_acts(folder: &StateFolder) -> Result<Arc<Acts>> {
     let acts = Acts::open(folder)?;
     match acts.verify(&[], |_| ()) {
         Ok(_) => {}
@@ -223,9 +230,6 @@ fn open_acts(folder: &StateFolder, accepts_restored: bool, now: Timestamp) -> Re
             tracing::error!("{error}; runs go on, and every act is refused until `coordinator acts accept`");
         }
         Err(error) => return Err(error),
-    }
-    if accepts_restored {
-        recorded(&acts, &Who::here(), &Act::of(Verb::AcceptRestored), now, || Ok(()))?;
     }
     Ok(Arc::new(acts))
 }

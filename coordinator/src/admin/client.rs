@@ -8,12 +8,13 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use common::limits::{LOCAL_MESSAGE_BYTES_MAX, ROUNDS_MAX};
+use common::terminal::visible;
 
 use super::message::{Answer, Command};
 use super::remote::{Context, RemoteLines};
 use super::report::{RoundReport, RunReport};
 use crate::error::{Error, Result};
-use crate::limits::ANSWER_WAIT_MS_MAX;
+use crate::limits::{ANSWER_WAIT_MS_MAX, WORKING_ANSWERS_MAX};
 use crate::state_folder::StateFolder;
 
 /// Where the coordinator is.
@@ -50,13 +51,17 @@ impl Door {
 /// No coordinator is running, it does not answer, or it could not do what was asked.
 pub fn ask(door: &Door, command: &Command) -> Result<Answer> {
     let mut lines = Lines::open(door, command)?;
-    loop {
+    for _ in 0..WORKING_ANSWERS_MAX {
         match lines.next()? {
             Some(Answer::Working) => {}
             Some(answer) => return Ok(answer),
             None => return Err(lines.gone()),
         }
     }
+    Err(match door {
+        Door::Here(folder) => Error::NotAnswering(folder.path().to_path_buf()),
+        Door::There(context) => context.not_reached("it says that it is at work, and nothing else".into()),
+    })
 }
 
 /// A run as the running coordinator sees it: the newest, or the one that is meant.
@@ -138,7 +143,7 @@ impl<'a> Lines<'a> {
         };
         let Some(line) = line else { return Ok(None) };
         match serde_json::from_slice(&line) {
-            Ok(Answer::Failed { message, hint, user }) => Err(Error::Remote { message, hint, user }),
+            Ok(Answer::Failed { message, hint, user }) => Err(failed(&message, hint.as_deref(), user)),
             Ok(answer) => Ok(Some(answer)),
             Err(error) => Err(Error::Internal(format!("unreadable answer: {error}"))),
         }
@@ -164,6 +169,12 @@ impl<'a> Lines<'a> {
     }
 }
 
+/// What another machine says goes to a terminal: lines of text, and nothing that moves a cursor.
+fn failed(message: &str, hint: Option<&str>, user: bool) -> Error {
+    let text = |text: &str| text.split('\n').map(visible).collect::<Vec<_>>().join("\n");
+    Error::Remote { message: text(message), hint: hint.map(text), user }
+}
+
 fn open_socket(folder: &StateFolder, line: &[u8]) -> Result<BufReader<UnixStream>> {
     let path = folder.socket();
     let not_running = |_| Error::NotRunning(folder.path().to_path_buf());
@@ -174,4 +185,16 @@ fn open_socket(folder: &StateFolder, line: &[u8]) -> Result<BufReader<UnixStream
     bounded.map_err(Error::io("open", &path))?;
     stream.write_all(line).map_err(Error::io("write to", &path))?;
     Ok(BufReader::new(stream))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_coordinator_says_moves_no_cursor() {
+        let error = failed("one\ntwo\u{1b}[2J", Some("\u{202e}hint"), true);
+        assert_eq!(error.to_string(), "one\ntwo\\u{1b}[2J");
+        assert_eq!(error.hint().unwrap(), "\\u{202e}hint");
+    }
 }

@@ -1,9 +1,12 @@
 //! Coordinators on other machines, and who one is to them: `contexts.toml` and a folder of keys for each, in
 //! `$XDG_CONFIG_HOME/consilium` or `~/.config/consilium`. Used by `cli`. Invariants: everything is its
-//! owner's alone and is refused otherwise; a key never leaves its folder; a context is there whole, or not.
+//! owner's alone and is refused otherwise; a key never leaves its folder; a context is there whole, or not;
+//! commands that change them take turns, and what one that was killed leaves can be removed or gone on with.
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use certs::{IdentityKey, ReceiptPublicKey, Role, TlsIdentity, tls};
@@ -40,6 +43,15 @@ struct File {
     current: Option<SiteId>,
     #[serde(default)]
     contexts: BTreeMap<SiteId, Entry>,
+}
+
+/// An attempt to enrol.
+#[derive(Debug)]
+pub struct Begun {
+    /// Its key.
+    pub key: IdentityKey,
+    /// Whether it was made now, so that nobody has signed it yet.
+    pub is_new: bool,
 }
 
 /// All contexts of this user.
@@ -134,13 +146,19 @@ impl Contexts {
         })
     }
 
-    /// Where the newest head of the coordinator's log of acts is kept, so that an older one is noticed.
+    /// Where the newest head of the coordinator's log of acts is kept, so that an older one is noticed: by
+    /// the key that signs it, so that a context that is removed and made again does not forget it.
     ///
     /// # Errors
-    /// There is none of this name.
+    /// There is none of this name, or the folder cannot be made.
     pub fn acts_head(&self, name: &str) -> Result<PathBuf> {
-        let (name, _) = self.find(name)?;
-        Ok(self.keys(name).join("acts.head"))
+        let (_, entry) = self.find(name)?;
+        let folder = self.folder.join("heads");
+        if !folder.exists() {
+            private::create_folder(&folder).map_err(refused)?;
+        }
+        private::check_folder(&folder).map_err(refused)?;
+        Ok(folder.join(Digest::of(&entry.receipt_key.0).to_string()))
     }
 
     fn keys(&self, name: &SiteId) -> PathBuf {
@@ -156,8 +174,9 @@ impl Contexts {
     ///
     /// # Errors
     /// There is a context of this name, as many as there may be, or the key cannot be written.
-    pub fn begin(&self, name: &SiteId) -> Result<IdentityKey> {
-        if self.file.contexts.contains_key(name) || self.keys(name).exists() {
+    pub fn begin(&mut self, name: &SiteId) -> Result<Begun> {
+        let _turn = self.take_turn()?;
+        if self.file.contexts.contains_key(name) {
             return Err(Error::Argument {
                 message: format!("there is a context {name} already"),
                 hint: "choose another name with --name, or `coordinator context remove` that one first"
@@ -170,7 +189,11 @@ impl Contexts {
                 hint: "`coordinator context remove NAME` makes room".into(),
             });
         }
-        for folder in [self.folder.clone(), self.folder.join("contexts"), self.building(name)] {
+        if self.keys(name).exists() && !self.building(name).exists() {
+            // Somebody was killed before the file had its name: its key is that of the same invitation.
+            fs::rename(self.keys(name), self.building(name)).map_err(Error::io("move", &self.keys(name)))?;
+        }
+        for folder in [self.folder.join("contexts"), self.building(name)] {
             if !folder.exists() {
                 private::create_folder(&folder).map_err(refused)?;
             }
@@ -180,12 +203,12 @@ impl Contexts {
         if path.exists() {
             let bytes = private::read_file(&path, CONTEXT_PEM_BYTES_MAX).map_err(refused)?;
             let pem = std::str::from_utf8(&bytes).unwrap_or_default();
-            return Ok(IdentityKey::from_pem(pem)?);
+            return Ok(Begun { key: IdentityKey::from_pem(pem)?, is_new: false });
         }
         let key = IdentityKey::generate()?;
         durable::write(&path, key.to_pem().as_bytes(), durable::PRIVATE)
             .map_err(Error::io("write", &path))?;
-        Ok(key)
+        Ok(Begun { key, is_new: true })
     }
 
     /// Forgets an attempt whose key nobody signed.
@@ -205,6 +228,7 @@ impl Contexts {
         certificate_der: &[u8],
         authority_der: &[u8],
     ) -> Result<()> {
+        let _turn = self.take_turn()?;
         let building = self.building(name);
         for (file, der) in [("certificate.pem", certificate_der), ("authority.pem", authority_der)] {
             let path = building.join(file);
@@ -223,6 +247,7 @@ impl Contexts {
     /// # Errors
     /// There is none of this name, or the file cannot be written.
     pub fn choose(&mut self, name: Option<&str>) -> Result<()> {
+        let _turn = self.take_turn()?;
         self.file.current = name.map(|name| self.find(name).map(|(name, _)| name.clone())).transpose()?;
         self.save()
     }
@@ -236,6 +261,7 @@ impl Contexts {
             message: format!("{address} is not an address: {error}"),
             hint: "give HOST:PORT, for example coordinator.example.org:4600".into(),
         })?;
+        let _turn = self.take_turn()?;
         let name = self.find(name)?.0.clone();
         if let Some(entry) = self.file.contexts.get_mut(&name) {
             entry.address = address.to_owned();
@@ -243,20 +269,48 @@ impl Contexts {
         self.save()
     }
 
-    /// Deletes one, keys and all.
+    /// Deletes one, keys and all; also what is left of one that the file does not name.
     ///
     /// # Errors
     /// There is none of this name, or a file cannot be deleted.
     pub fn remove(&mut self, name: &str) -> Result<()> {
-        let name = self.find(name)?.0.clone();
+        let _turn = self.take_turn()?;
+        let has_left = |name: &SiteId| self.keys(name).exists() || self.building(name).exists();
+        let name = match (self.find(name), name.parse::<SiteId>()) {
+            (Ok((name, _)), _) => name.clone(),
+            (Err(_), Ok(name)) if has_left(&name) => name,
+            (Err(error), _) => return Err(error),
+        };
         self.file.contexts.remove(&name);
         if self.file.current.as_ref() == Some(&name) {
             self.file.current = None;
         }
         // First the file: keys that nothing names do no harm.
         self.save()?;
-        let keys = self.keys(&name);
-        fs::remove_dir_all(&keys).map_err(Error::io("remove", &keys))
+        for folder in [self.keys(&name), self.building(&name)] {
+            match fs::remove_dir_all(&folder) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(Error::io("remove", &folder)(error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for other commands of this user that change contexts (none of them waits for a coordinator
+    /// meanwhile), and reads the file as they left it. Others wait until the result is dropped.
+    fn take_turn(&mut self) -> Result<fs::File> {
+        if !self.folder.exists() {
+            private::create_folder(&self.folder).map_err(refused)?;
+        }
+        private::check_folder(&self.folder).map_err(refused)?;
+        let path = self.folder.join("lock");
+        let lock = fs::OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
+        let lock = lock.map_err(Error::io("open", &path))?;
+        lock.lock().map_err(Error::io("lock", &path))?;
+        self.file = Self::at(&self.folder)?.file;
+        Ok(lock)
     }
 
     fn save(&self) -> Result<()> {
@@ -307,8 +361,10 @@ mod tests {
         let folder = root.path().join("consilium");
         let mut contexts = Contexts::at(&folder).unwrap();
         let (main, other): (SiteId, SiteId) = ("main".parse().unwrap(), "other".parse().unwrap());
-        let key = contexts.begin(&main).unwrap();
-        assert_eq!(contexts.begin(&main).unwrap().pin(), key.pin(), "an answer that was lost asks again");
+        let Begun { key, is_new } = contexts.begin(&main).unwrap();
+        let again = contexts.begin(&main).unwrap();
+        assert_eq!(again.key.pin(), key.pin(), "an answer that was lost asks again");
+        assert!(is_new && !again.is_new, "and it may have been signed");
         assert!(contexts.get("main").is_err(), "not yet");
         let now = common::clock::Timestamp(1_800_000_000_000).into();
         let serial = certs::SerialNumber::from_random([1; 16]);
@@ -340,8 +396,37 @@ mod tests {
         contexts.set_address("main", "b.example.org:1").unwrap();
         assert!(contexts.set_address("main", "nothing").is_err());
         assert_eq!(Contexts::at(&folder).unwrap().get("main").unwrap().address, "b.example.org:1");
+        let head = contexts.acts_head("main").unwrap();
+        fs::write(&head, b"a head").unwrap();
+        // Two commands at once: neither undoes what the other did.
+        let mut late = Contexts::at(&folder).unwrap();
+        contexts.choose(None).unwrap();
+        late.set_address("main", "c.example.org:1").unwrap();
+        assert_eq!(Contexts::at(&folder).unwrap().current(), None);
         contexts.remove("main").unwrap();
         let gone = Contexts::at(&folder).unwrap();
+        assert!(head.exists(), "it is compared with when the coordinator has a context again");
         assert!(gone.current().is_none() && gone.all().next().is_none() && !path.exists());
+    }
+
+    #[test]
+    fn what_a_killed_command_left_is_gone_on_with_or_removed() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("consilium");
+        let mut contexts = Contexts::at(&folder).unwrap();
+        let main: SiteId = "main".parse().unwrap();
+        let pin = contexts.begin(&main).unwrap().key.pin();
+        // Between the folder and the file.
+        fs::rename(contexts.building(&main), contexts.keys(&main)).unwrap();
+        let again = contexts.begin(&main).unwrap();
+        assert!(again.key.pin() == pin && !again.is_new, "the invitation still fits");
+        contexts.remove("main").unwrap();
+        assert!(contexts.begin(&main).unwrap().is_new);
+        // Between the file and the folder.
+        fs::rename(contexts.building(&main), contexts.keys(&main)).unwrap();
+        contexts.remove("main").unwrap();
+        assert!(!contexts.keys(&main).exists());
+        assert!(contexts.remove("main").unwrap_err().to_string().contains("there is no context"));
+        assert!(contexts.remove("../lock").is_err());
     }
 }

@@ -21,7 +21,7 @@ use super::holders;
 use super::message::{Answer, Command};
 use super::report::{self, RunReport};
 use super::rules::{self, Kind};
-use crate::admin::acts::{Act, Acts, Draft, Quota, Step, Who, recorded_async};
+use crate::admin::acts::{Act, Acts, Draft, Step, Who, recorded_async};
 use crate::blocking::blocking;
 use crate::enrolment::keeper::KeeperHandle;
 use crate::error::{Error, Result};
@@ -66,8 +66,6 @@ pub struct Admin {
     pub admins: Connections,
     /// Who asked for what.
     pub acts: Arc<Acts>,
-    /// How much each of them has asked for today.
-    pub quota: Quota,
 }
 
 /// Opens the socket, closed to everybody else from its first moment.
@@ -157,7 +155,7 @@ impl Admin {
             && let Some(act) = self.act(command).await?
         {
             let now = self.clock.now();
-            self.quota.take(who, 1, now)?;
+            self.acts.quota().take(who, 1, now)?;
             let (acts, who) = (Arc::clone(&self.acts), who.clone());
             blocking(move || acts.note(&Draft { who: &who, act: &act, step: Step::Refused, of: None }, now))
                 .await?;
@@ -192,7 +190,7 @@ impl Admin {
     async fn recorded(&self, who: Who, command: Command) -> Result<Answer> {
         let Some(act) = self.act(&command).await? else { return self.answer(command).await };
         let now = self.clock.now();
-        self.quota.take(&who, 2, now)?;
+        self.acts.quota().take(&who, 2, now)?;
         let made = |answer: &Answer| match answer {
             Answer::Launched { run, .. } => run.parse().ok(),
             _ => None,

@@ -11,7 +11,7 @@ use common::net::Connections;
 use super::client::{self, Door};
 use super::message::{Answer, Command};
 use super::server::{Admin, listen};
-use crate::admin::acts::{Acts, Quota};
+use crate::admin::acts::Acts;
 use crate::evaluate::tests::scripted;
 use crate::execution::driver::{Driver, World};
 use crate::execution::performer::Performer;
@@ -99,7 +99,6 @@ async fn a_hundred_sites_in_round_601_are_shown() {
         keys: crate::enrolment::keeper::channel().0,
         admins: Connections::of_admins(),
         acts,
-        quota: Quota::default(),
     });
     let serving = tokio::spawn(admin.serve(listen(&folder).unwrap()));
     let door = Door::Here(folder);

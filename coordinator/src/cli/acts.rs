@@ -13,7 +13,7 @@ use common::wire::message::LedgerHead;
 use serde_json::json;
 
 use super::{offline, output};
-use crate::admin::acts::{self, Acts, Record, State, Step, Who, log_name, read_head};
+use crate::admin::acts::{self, Acts, Kept, Record, State, Step, Who, log_name, read_head};
 use crate::admin::client::Door;
 use crate::admin::contexts::Contexts;
 use crate::admin::message::{Answer, Command};
@@ -29,8 +29,10 @@ and what became of it. The lines are chained by hash, and the newest head is
 signed with the coordinator's receipt key (acts/ in the state folder).
 
 `verify` reads all of it, and names the first line that was changed. From afar
-it also compares with the newest head that it saw before, which it keeps in the
-context. Give it a head that was kept elsewhere with --checkpoint.
+it also compares with the newest head that it saw before, which it keeps beside
+the contexts. Give it a head that was kept elsewhere with --checkpoint. After
+`coordinator acts accept` there a head from before fits no more: ask them why,
+then --accept sets it aside here.
 
 Examples:
   coordinator acts show --last 20
@@ -72,6 +74,9 @@ enum Verb {
         /// A head that was kept (`coordinator acts head`)
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        /// From afar: set the head that was seen before aside, and go on with this log
+        #[arg(long)]
+        accept: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -100,7 +105,7 @@ enum Verb {
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
         Verb::Show { last, json } => show(door, *last, *json),
-        Verb::Verify { checkpoint, json } => verify(door, checkpoint, *json),
+        Verb::Verify { checkpoint, accept, json } => verify(door, checkpoint, *accept, *json),
         Verb::Head { out, json } => head(door, out.as_deref(), *json),
         Verb::Accept { yes, json } => accept(door, *yes, *json),
     }
@@ -142,11 +147,15 @@ fn show(door: &Door, last: u64, as_json: bool) -> Result<()> {
         if some.is_empty() {
             break;
         }
-        for line in &some {
-            let unreadable = || Error::ActsDamaged(format!("line {} is no record of it", from + 1));
-            records.push(serde_json::from_str(line).map_err(|_| unreadable())?);
+        for line in some.iter().take(usize::try_from(size - from).unwrap_or(usize::MAX)) {
+            records.push(acts::following(records.last(), from, line.as_bytes())?);
             from += 1;
         }
+    }
+    if matches!(door, Door::There(_)) {
+        eprintln!(
+            "as the coordinator tells it; `coordinator acts verify` compares all of it with its signed head"
+        );
     }
     if as_json {
         return output::print_json(&records);
@@ -190,25 +199,41 @@ fn row([number, when, who, act, result, on]: [&str; 6]) -> String {
     format!("{number:>7}  {when:<20}  {who:<17}  {act:<15}  {result:<9}  {on}").trim_end().to_owned()
 }
 
-fn verify(door: &Door, checkpoints: &[PathBuf], as_json: bool) -> Result<()> {
+fn verify(door: &Door, checkpoints: &[PathBuf], accepts: bool, as_json: bool) -> Result<()> {
     let key = key(door)?;
     let mut heads = Vec::new();
     for path in checkpoints {
         let note = std::fs::read(path).map_err(Error::io("read", path))?;
         heads.push(read_head(&note, &key)?);
     }
+    // Of a log that followed another: the SHA-256 of that one.
+    let mut follows = None;
+    let mut see = |record: &Record| {
+        if record.sequence == 0 && record.verb == acts::Verb::AcceptActs {
+            follows = record.sha256;
+        }
+    };
     let state = match door {
-        Door::Here(folder) => Acts::open(folder)?.verify(&heads, |_| ())?,
+        Door::Here(_) if accepts => {
+            return Err(Error::Argument {
+                message: "no head that was seen before is kept on the coordinator's machine".into(),
+                hint: "leave --accept out; `coordinator acts accept` sets a damaged log aside".into(),
+            });
+        }
+        Door::Here(folder) => Acts::open(folder)?.verify(&heads, &mut see)?,
         Door::There(context) => {
-            let kept = Contexts::open()?.acts_head(&context.name)?;
-            if kept.exists() {
-                heads.push(read_head(&std::fs::read(&kept).map_err(Error::io("read", &kept))?, &key)?);
+            let kept = Kept::at(Contexts::open()?.acts_head(&context.name)?, of(&context.receipt_key)?);
+            if !accepts {
+                heads.extend(kept.head()?);
             }
             // First the head: what is written meanwhile comes behind it.
             let note = newest(door)?;
-            heads.push(read_head(note.as_bytes(), &key)?);
-            let state = afar(door, &heads)?;
-            durable::write(&kept, note.as_bytes(), durable::PRIVATE).map_err(Error::io("write", &kept))?;
+            heads.push(if accepts { read_head(note.as_bytes(), &key)? } else { kept.newer(&note)? });
+            let state = afar(door, &heads, &mut see)?;
+            if accepts && let Some(aside) = kept.set_aside(SystemClock.now())? {
+                eprintln!("the head that was seen before is {} now; keep it", aside.display());
+            }
+            kept.keep(&note)?;
             state
         }
     };
@@ -218,6 +243,7 @@ fn verify(door: &Door, checkpoints: &[PathBuf], as_json: bool) -> Result<()> {
         "lines": size,
         "root": root.to_string(),
         "heads_compared": heads.len(),
+        "follows": follows,
         "without_result": open,
         "key": key.to_text(),
     });
@@ -226,6 +252,9 @@ fn verify(door: &Door, checkpoints: &[PathBuf], as_json: bool) -> Result<()> {
     }
     output::print_line(&format!("intact: {size} lines, root {root}"))?;
     output::print_line(&format!("heads are signed by {key}"))?;
+    if let Some(digest) = follows {
+        output::print_line(&format!("it follows a log that was set aside, of the SHA-256 {digest}"))?;
+    }
     if !open.is_empty() {
         let open: Vec<String> = open.iter().map(u64::to_string).collect();
         output::print_line(&format!(
@@ -237,7 +266,7 @@ fn verify(door: &Door, checkpoints: &[PathBuf], as_json: bool) -> Result<()> {
 }
 
 /// Reads all of it from the coordinator, and believes nothing of it.
-fn afar(door: &Door, heads: &[LedgerHead]) -> Result<State> {
+fn afar(door: &Door, heads: &[LedgerHead], see: &mut impl FnMut(&Record)) -> Result<State> {
     let damaged = |damage: acts::Damage| Error::ActsDamaged(damage.to_string());
     let wanted = heads.iter().map(|head| head.size).max().unwrap_or(0);
     let mut state = State::default();
@@ -250,7 +279,7 @@ fn afar(door: &Door, heads: &[LedgerHead]) -> Result<State> {
         let near: Vec<LedgerHead> =
             heads.iter().filter(|head| is_last || head.size <= upto).copied().collect();
         let bytes = some.iter().flat_map(|line| [line.as_bytes(), b"\n"]).collect::<Vec<_>>().concat();
-        let read = acts::read(&mut bytes.as_slice(), state, &near, |_| ());
+        let read = acts::read(&mut bytes.as_slice(), state, &near, &mut *see);
         let reading = read.map_err(|error| Error::Internal(error.to_string()))?.map_err(damaged)?;
         state = reading.state;
         if is_last || state.head().size == from {

@@ -20,7 +20,7 @@ use serde_json::json;
 use zeroize::Zeroizing;
 
 use super::output;
-use crate::admin::contexts::{Contexts, Entry};
+use crate::admin::contexts::{Begun, Contexts, Entry};
 use crate::error::{Error, Result};
 use crate::limits::INVITATION_BYTES_MAX;
 
@@ -69,9 +69,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     })?;
     let mut contexts = Contexts::open()?;
     let (role, invitation) = invitation(arguments.invitation_file.as_deref())?;
-    let key = contexts.begin(&name)?;
+    let Begun { key, is_new } = contexts.begin(&name)?;
     let membership = ask(&invitation, &key).inspect_err(|failed| {
-        if !failed.keep_key {
+        // One that was there may have been signed before, for an answer that was lost.
+        if is_new && failed.is_final {
             contexts.give_up(&name);
         }
     });
@@ -133,15 +134,16 @@ fn invitation(file: Option<&Path>) -> Result<(Role, Invitation)> {
     Ok((role, Invitation::parse_for(role, &text).map_err(damaged)?))
 }
 
-/// Why there is no certificate, and whether the coordinator may have signed our key all the same.
+/// Why there is no certificate, and whether that is the coordinator's last word: in every other case it may
+/// have signed our key all the same, now or in an attempt before.
 struct Failed {
     error: Error,
-    keep_key: bool,
+    is_final: bool,
 }
 
 impl From<Error> for Failed {
     fn from(error: Error) -> Self {
-        Self { error, keep_key: false }
+        Self { error, is_final: false }
     }
 }
 
@@ -160,11 +162,11 @@ fn ask(invitation: &Invitation, key: &IdentityKey) -> std::result::Result<Member
     match answer {
         Ok(JoinResponse::Accepted(membership)) => Ok(membership),
         Ok(JoinResponse::Refused(refusal)) => {
-            Err(Failed { error: refused(refusal), keep_key: refusal.is_retryable() })
+            Err(Failed { error: refused(refusal), is_final: !refusal.is_retryable() })
         }
         // It may have arrived, and been answered: only the same key gets the same certificate.
         Err(error) => Err(Failed {
-            keep_key: matches!(error, NetError::Deadline { .. } | NetError::Lost { .. }),
+            is_final: false,
             error: Error::Argument {
                 message: format!("the coordinator of the invitation is not reached: {error}"),
                 hint: "repeat the command with the same invitation".into(),

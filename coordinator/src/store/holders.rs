@@ -12,7 +12,7 @@ use super::database::{Store, from_sql, to_sql};
 use super::enrolment::Certificate;
 use super::error::StoreError;
 use super::presence::moment;
-use crate::limits::HOLDERS_MAX;
+use crate::limits::{HOLDER_NAMES_MAX, HOLDERS_MAX};
 
 /// One operator or auditor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,8 +48,8 @@ impl Store {
     /// Records an invitation. The one before, if nobody used it, is withdrawn.
     ///
     /// # Errors
-    /// The name is revoked or has the other role, there are [`HOLDERS_MAX`] already, or the database cannot
-    /// be written.
+    /// The name is revoked or has the other role, there are [`HOLDERS_MAX`] already or were
+    /// [`HOLDER_NAMES_MAX`] ever, or the database cannot be written.
     pub fn invite_holder(
         &self,
         role: Role,
@@ -69,7 +69,9 @@ impl Store {
             None => {
                 let query = "SELECT count(*) FROM holders WHERE status <> 'revoked'";
                 let count: i64 = transaction.query_row(query, [], |row| row.get(0))?;
-                if from_sql(count) >= HOLDERS_MAX as u64 {
+                let ever: i64 =
+                    transaction.query_row("SELECT count(*) FROM holders", [], |row| row.get(0))?;
+                if from_sql(count) >= HOLDERS_MAX as u64 || from_sql(ever) >= HOLDER_NAMES_MAX as u64 {
                     return Err(StoreError::TooManyHolders);
                 }
                 transaction.execute(
@@ -158,7 +160,12 @@ impl Store {
         let found =
             connection.query_row(query, params![serial.as_bytes(), key.as_bytes()], read).optional()?;
         let Some((name, word)) = found else { return Ok(None) };
-        connection.execute("UPDATE holders SET seen_at = ? WHERE name = ?", params![to_sql(now.0), name])?;
+        let seen =
+            connection.execute("UPDATE holders SET seen_at = ? WHERE name = ?", params![to_sql(now.0), name]);
+        if let Err(error) = seen {
+            // On a full disk, say: who comes to revoke or stop something must get in all the same.
+            tracing::warn!(%error, name, "when somebody was seen last could not be noted");
+        }
         Ok(Some((role(&word)?, holder_name(&name)?)))
     }
 
@@ -324,6 +331,9 @@ mod tests {
         assert!(matches!(take(2, &two, 100), Err(StoreError::TokenExpired)));
         take(2, &two, 4).unwrap();
         assert_eq!((who(&one), who(&two)), (None, Some((Role::Auditor, anna.clone()))));
+        store.lock().execute_batch("PRAGMA query_only = 1").unwrap();
+        assert_eq!(who(&two), Some((Role::Auditor, anna.clone())), "a disk that is full shuts nobody out");
+        store.lock().execute_batch("PRAGMA query_only = 0").unwrap();
         assert!(store.revoke_holder(&anna, Timestamp(5)).unwrap());
         assert!(!store.revoke_holder(&anna, Timestamp(6)).unwrap());
         assert_eq!(who(&two), None);

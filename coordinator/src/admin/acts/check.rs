@@ -11,6 +11,7 @@ use common::ledger::Tree;
 use common::wire::message::LedgerHead;
 
 use super::record::{By, Record, Step, Verb};
+use crate::error::Error;
 use crate::limits::ACT_LINE_BYTES_MAX;
 
 /// What is wrong with a log. No retry.
@@ -164,6 +165,30 @@ impl State {
         self.time_ms = record.time_ms;
         self.bytes += text.len() as u64 + 1;
         Ok(record)
+    }
+}
+
+/// The record in the line with this number, if it follows from the one before it; of one that has none before
+/// it here its own fields are looked at. What it does not say: whether a head was signed over it.
+///
+/// # Errors
+/// It is no record, or does not follow ([`Error::ActsDamaged`]).
+pub fn following(before: Option<&Record>, sequence: u64, text: &[u8]) -> Result<Record, Error> {
+    let line = sequence.saturating_add(1);
+    let damaged = |damage: Damage| Error::ActsDamaged(damage.to_string());
+    let record = serde_json::from_slice::<Record>(text).ok().filter(|record| record.to_line() == text);
+    let record = record.ok_or_else(|| damaged(Damage::NotARecord { line }))?;
+    if record.sequence != sequence {
+        return Err(damaged(Damage::Sequence { line, found: record.sequence, expected: sequence }));
+    }
+    if let Some(reason) = record.fault() {
+        return Err(damaged(Damage::Value { line, reason }));
+    }
+    match before {
+        Some(before) if Digest::of(&before.to_line()) != record.previous => {
+            Err(damaged(Damage::Chain { line }))
+        }
+        _ => Ok(record),
     }
 }
 

@@ -1,8 +1,9 @@
-//! An act between its two lines. Called by `admin::server`, `admin::books` and the subcommands of `cli` that
-//! change the state folder themselves. Invariant: what cannot be written down first is not done.
+//! An act between its two lines. Called by `admin::server`, `enrolment::person` and the subcommands of
+//! `cli` that change the state folder themselves. Invariant: what cannot be written down first is not done.
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Instant;
 
 use common::clock::Timestamp;
 use common::id::RunId;
@@ -24,8 +25,9 @@ pub fn recorded<T>(
     work: impl FnOnce() -> Result<T>,
 ) -> Result<T> {
     let asked = acts.note(&Draft { who, act, step: Step::Asked, of: None }, now)?;
+    let began = Instant::now();
     let done = work();
-    result(acts, who, act, asked, done.is_ok(), now);
+    result(acts, who, act, asked, done.is_ok(), after(now, began));
     done
 }
 
@@ -45,23 +47,30 @@ pub async fn recorded_async<T>(
     let asked =
         blocking(move || log.note(&Draft { who: &asker, act: &what, step: Step::Asked, of: None }, now))
             .await?;
+    let began = Instant::now();
     let done = work.await;
     let made = done.as_ref().ok().and_then(made);
     let (log, is_done) = (Arc::clone(acts), done.is_ok());
     let act = Act { run: made.or(act.run), ..act };
     // What was done stays done.
     let _ = blocking(move || {
-        result(&log, &who, &act, asked, is_done, now);
+        result(&log, &who, &act, asked, is_done, after(now, began));
         Ok(())
     })
     .await;
     done
 }
 
-fn result(acts: &Acts, who: &Who, act: &Act, asked: u64, is_done: bool, now: Timestamp) {
+/// When it is now, if it was `then` at `began`.
+fn after(then: Timestamp, began: Instant) -> Timestamp {
+    then.plus_ms(u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX))
+}
+
+/// Writes down what became of what was asked in line `asked`. What was done stays done: where the line
+/// cannot be written, the one that asked stands without a result, and only our log says why.
+pub(crate) fn result(acts: &Acts, who: &Who, act: &Act, asked: u64, is_done: bool, now: Timestamp) {
     let step = if is_done { Step::Done } else { Step::Failed };
     if let Err(error) = acts.note(&Draft { who, act, step, of: Some(asked) }, now) {
-        // The line that asked stands, without a result.
         tracing::error!(%error, asked, "the result of an act could not be written down");
     }
 }

@@ -4,7 +4,7 @@
 //! accepts that here.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, ErrorKind, Seek as _, SeekFrom, Write as _};
+use std::io::{BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -19,9 +19,13 @@ use common::ledger::Checkpoint;
 use common::wire::message::LedgerHead;
 
 use super::check::{self, Damage, Reading, State};
-use super::record::{Act, Draft, Record, Step, Verb, Who};
+use super::index::Index;
+use super::quota::Quota;
+use super::record::{Act, By, Draft, Record, Step, Verb, Who};
 use crate::error::{Error, Result};
-use crate::limits::{ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_MAX};
+use crate::limits::{
+    ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_LOCAL_MIN, ACTS_MAX,
+};
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::receipt_key;
 
@@ -39,6 +43,8 @@ pub struct Acts {
     key: LedgerKey,
     name: String,
     known: Mutex<Option<Known>>,
+    index: Mutex<Index>,
+    quota: Quota,
 }
 
 /// What this process has read of the file with this number.
@@ -46,6 +52,14 @@ pub struct Acts {
 struct Known {
     state: State,
     file: (u64, u64),
+}
+
+/// What there is to read, whatever is written meanwhile.
+struct Snapshot {
+    file: File,
+    number: (u64, u64),
+    bytes: u64,
+    heads: Vec<LedgerHead>,
 }
 
 impl Acts {
@@ -59,7 +73,14 @@ impl Acts {
         let folder = folder.acts();
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(Error::io("create the folder", &folder))?;
-        let acts = Self { folder, key, name, known: Mutex::default() };
+        let acts = Self {
+            folder,
+            key,
+            name,
+            known: Mutex::default(),
+            index: Mutex::default(),
+            quota: Quota::default(),
+        };
         acts.keep_reserve();
         Ok(acts)
     }
@@ -74,6 +95,12 @@ impl Acts {
         self.folder.join("head")
     }
 
+    /// What operators and auditors may still ask for today.
+    #[must_use]
+    pub fn quota(&self) -> &Quota {
+        &self.quota
+    }
+
     /// What its heads are verified with.
     ///
     /// # Errors
@@ -82,14 +109,17 @@ impl Acts {
         Ok(self.key.verifier(&self.name)?)
     }
 
-    /// Reads all of it; `each` gets every record. `heads` are heads that were known before, besides its own.
+    /// Reads all of it as it is now; `each` gets every record. `heads` are heads that were known before,
+    /// besides its own. Others write on meanwhile.
     ///
     /// # Errors
     /// It is damaged ([`Error::ActsDamaged`]), or cannot be read.
     pub fn verify(&self, heads: &[LedgerHead], each: impl FnMut(&Record)) -> Result<State> {
-        let _lock = self.lock()?;
-        let (reading, _) = self.whole(heads, each)?;
-        Ok(reading.state)
+        let snapshot = {
+            let _lock = self.lock()?;
+            self.snapshot()?
+        };
+        Ok(self.whole(snapshot, heads, each)?.state)
     }
 
     /// Writes a line, and signs the head with it. Returns the line's number.
@@ -105,46 +135,43 @@ impl Acts {
             None => self.read_all()?,
         };
         let sequence = state.head().size;
-        if sequence >= ACTS_MAX {
-            return Err(Error::ActsDamaged(format!(
-                "it has {sequence} lines, which is all that it may have"
-            )));
+        if sequence >= room(draft) {
+            let why = if sequence < ACTS_MAX {
+                "and the rest is for users of the coordinator's machine"
+            } else {
+                "which is all that it may have"
+            };
+            return Err(Error::ActsDamaged(format!("it has {sequence} lines, {why}")));
         }
-        let record = Record {
-            sequence,
-            time_ms: now.0.max(state.time_ms()),
-            step: draft.step,
-            role: draft.who.by(),
-            who: draft.who.name(),
-            certificate: draft.who.certificate(),
-            verb: draft.act.verb,
-            run: draft.act.run,
-            name: draft.act.name.clone(),
-            sha256: draft.act.sha256,
-            of: draft.of,
-            previous: state.previous(),
-        };
-        let line = record.to_line();
         let begins = state.bytes;
-        state.take(&line).map_err(|damage| Error::Internal(format!("an act that is none: {damage}")))?;
-        self.on_any_disk(|| self.append(begins, &line))?;
-        let head = self.signed(state.head())?;
-        let path = self.head_path();
-        self.on_any_disk(|| {
-            durable::write(&path, head.as_bytes(), durable::PRIVATE).map_err(Error::io("write", &path))
-        })?;
+        let line = add(&mut state, draft, now)?;
+        let is_urgent = is_urgent(draft);
+        self.on_any_disk(is_urgent, || self.append(begins, &line))?;
+        let (path, head) = (self.head_path(), self.signed(state.head())?);
+        self.on_any_disk(is_urgent, || write(&path, head.as_bytes()))?;
         *known = Some(Known { state, file });
         Ok(sequence)
     }
 
-    /// The head of now, signed.
+    /// The newest head that was signed. It waits for nobody: auditors may ask for it as often as they like.
     ///
     /// # Errors
-    /// The log is damaged or cannot be read.
+    /// It is missing or unusable, or cannot be read.
     pub fn head(&self) -> Result<String> {
-        let _lock = self.lock()?;
-        let (reading, _) = self.whole(&[], |_| ())?;
-        self.signed(reading.state.head())
+        let path = self.head_path();
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                let lines = self.lines(0, 2)?;
+                // The first line may stand without its head, where we were killed between the two.
+                return match lines.len() {
+                    0 | 1 => self.signed(State::default().head()),
+                    _ => Err(damaged(Damage::Head { reason: "it is missing".into() })),
+                };
+            }
+            bytes => bytes.map_err(Error::io("read", &path))?,
+        };
+        read_head(&bytes, &self.verifier()?)?;
+        String::from_utf8(bytes).map_err(|_| damaged(Damage::Head { reason: "it is no text".into() }))
     }
 
     /// Whole lines from number `from` on, at most `count`, as they stand in the file; whoever gets them
@@ -153,23 +180,13 @@ impl Acts {
     /// # Errors
     /// The file cannot be read.
     pub fn lines(&self, from: u64, count: usize) -> Result<Vec<String>> {
-        use std::io::BufRead as _;
         let path = self.path();
         let file = match File::open(&path) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
             file => file.map_err(Error::io("read", &path))?,
         };
-        let skip = usize::try_from(from).unwrap_or(usize::MAX);
-        let mut lines = Vec::new();
-        for line in BufReader::new(file).split(b'\n').skip(skip).take(count) {
-            let line = line.map_err(Error::io("read", &path))?;
-            match String::from_utf8(line) {
-                // The one behind the last newline, where it is not whole, is none yet.
-                Ok(line) if line.ends_with('}') => lines.push(line),
-                _ => break,
-            }
-        }
-        Ok(lines)
+        let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
+        index.lines(file, from, count).map_err(Error::io("read", &path))
     }
 
     /// Sets a log aside that is damaged or full, and begins another, whose first act says so. Returns where
@@ -179,9 +196,9 @@ impl Acts {
     /// There is nothing wrong with it, or a file cannot be moved or written.
     pub fn accept(&self, who: &Who, now: Timestamp) -> Result<PathBuf> {
         let lock = self.lock()?;
-        match self.whole(&[], |_| ()) {
+        match self.snapshot().and_then(|snapshot| self.whole(snapshot, &[], |_| ())) {
             Err(Error::ActsDamaged(_)) => {}
-            Ok((reading, _)) if reading.state.head().size >= ACTS_MAX => {}
+            Ok(reading) if reading.state.head().size >= ACTS_MAX => {}
             Ok(_) => {
                 return Err(Error::Argument {
                     message: "the log of acts is intact, so that there is nothing to accept".into(),
@@ -196,23 +213,26 @@ impl Acts {
             Err(error) if error.kind() == ErrorKind::NotFound => Digest::of(b""),
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
-        // The log last: while it is there the damage is found again.
-        for (from, to) in
-            [(self.head_path(), aside.with_extension(format!("head-{}", now.0))), (path, aside.clone())]
-        {
-            match fs::rename(&from, &to) {
+        // The old files stay where they are until the new ones take their places: whatever stops us, the log
+        // is damaged still, or begins with this act.
+        let aside_head = aside.with_extension(format!("head-{}", now.0));
+        for (from, to) in [(self.head_path(), aside_head), (path.clone(), aside.clone())] {
+            match fs::hard_link(&from, &to) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
-                    return Err(Error::io("move", &from)(error));
+                    return Err(Error::io("keep", &to)(error));
                 }
                 _ => {}
             }
         }
         durable::sync_folder_of(&aside).map_err(Error::io("write", &aside))?;
+        let act = Act::of(Verb::AcceptActs).with(digest);
+        let mut state = State::default();
+        let line = add(&mut state, &Draft { who, act: &act, step: Step::Asked, of: None }, now)?;
+        write(&path, &[line.as_slice(), b"\n"].concat())?;
+        write(&self.head_path(), self.signed(state.head())?.as_bytes())?;
         *self.known.lock().unwrap_or_else(PoisonError::into_inner) = None;
         drop(lock);
-        let act = Act::of(Verb::AcceptActs).with(digest);
-        let asked = self.note(&Draft { who, act: &act, step: Step::Asked, of: None }, now)?;
-        self.note(&Draft { who, act: &act, step: Step::Done, of: Some(asked) }, now)?;
+        self.note(&Draft { who, act: &act, step: Step::Done, of: Some(0) }, now)?;
         Ok(aside)
     }
 
@@ -237,27 +257,36 @@ impl Acts {
     }
 
     fn read_all(&self) -> Result<Known> {
-        let (Reading { state, is_torn }, file) = self.whole(&[], |_| ())?;
+        let snapshot = self.snapshot()?;
+        let file = snapshot.number;
+        let Reading { state, is_torn } = self.whole(snapshot, &[], |_| ())?;
         if is_torn {
             tracing::warn!("the last line of the log of acts was not finished; its act was never begun");
         }
         Ok(Known { state, file })
     }
 
-    /// Reads all of it; makes the file where there is none.
-    fn whole(&self, heads: &[LedgerHead], each: impl FnMut(&Record)) -> Result<(Reading, (u64, u64))> {
+    /// The file and its head at one moment, under the lock; makes the file where there is none.
+    fn snapshot(&self) -> Result<Snapshot> {
         let path = self.path();
         let file = open_log(&path)?;
         let facts = file.metadata().map_err(Error::io("read", &path))?;
-        let mut all = self.signed_head()?;
+        let number = (facts.dev(), facts.ino());
+        Ok(Snapshot { file, number, bytes: facts.len(), heads: self.signed_head()? })
+    }
+
+    /// Reads all of it.
+    fn whole(&self, snapshot: Snapshot, heads: &[LedgerHead], each: impl FnMut(&Record)) -> Result<Reading> {
+        let Snapshot { file, bytes, heads: mut all, .. } = snapshot;
         all.extend(heads);
-        let read = check::read(&mut BufReader::new(file), State::default(), &all, each);
-        let reading = read.map_err(Error::io("read", &path))?.map_err(damaged)?;
+        let mut reader = BufReader::new(file.take(bytes));
+        let read = check::read(&mut reader, State::default(), &all, each);
+        let reading = read.map_err(Error::io("read", &self.path()))?.map_err(damaged)?;
         if all.is_empty() && reading.state.head().size > 1 {
             // The first line may stand without its head, where we were killed between the two.
             return Err(damaged(Damage::Head { reason: "it is missing".into() }));
         }
-        Ok((reading, (facts.dev(), facts.ino())))
+        Ok(reading)
     }
 
     /// The head that was signed last; nothing where none ever was.
@@ -287,9 +316,9 @@ impl Acts {
     }
 
     /// Once more with what was kept for it, on a disk that is full: a revocation must be possible there.
-    fn on_any_disk(&self, work: impl Fn() -> Result<()>) -> Result<()> {
+    fn on_any_disk(&self, is_urgent: bool, work: impl Fn() -> Result<()>) -> Result<()> {
         match work() {
-            Err(Error::Io { source, .. }) if source.kind() == ErrorKind::StorageFull => {
+            Err(Error::Io { source, .. }) if is_urgent && source.kind() == ErrorKind::StorageFull => {
                 let _ = fs::remove_file(self.reserve());
                 work()
             }
@@ -335,11 +364,55 @@ pub fn read_head(note: &[u8], key: &VerifierKey) -> Result<LedgerHead> {
     let note = Note::parse(note).map_err(|error| unusable(error.to_string()))?;
     let text = note.verify(key).map_err(|error| unusable(error.to_string()))?;
     let checkpoint = Checkpoint::parse(text).map_err(|error| unusable(error.to_string()))?;
-    if checkpoint.name == key.name() {
-        Ok(checkpoint.head)
-    } else {
-        Err(unusable("it is of another log".into()))
+    if checkpoint.name != key.name() {
+        return Err(unusable("it is of another log".into()));
     }
+    if checkpoint.head.size > ACTS_MAX {
+        return Err(unusable("it is of more lines than a log has".into()));
+    }
+    Ok(checkpoint.head)
+}
+
+/// The line for `draft`, taken into `state`.
+fn add(state: &mut State, draft: &Draft<'_>, now: Timestamp) -> Result<Vec<u8>> {
+    let record = Record {
+        sequence: state.head().size,
+        time_ms: now.0.max(state.time_ms()),
+        step: draft.step,
+        role: draft.who.by(),
+        who: draft.who.name(),
+        certificate: draft.who.certificate(),
+        verb: draft.act.verb,
+        run: draft.act.run,
+        name: draft.act.name.clone(),
+        sha256: draft.act.sha256,
+        of: draft.of,
+        previous: state.previous(),
+    };
+    let line = record.to_line();
+    state.take(&line).map_err(|damage| Error::Internal(format!("an act that is none: {damage}")))?;
+    Ok(line)
+}
+
+/// Lines that a log may have for this to be written: what was begun from afar gets its result.
+pub(super) fn room(draft: &Draft<'_>) -> u64 {
+    match (draft.who.by(), draft.step) {
+        (By::Operator | By::Auditor, Step::Asked | Step::Refused) => ACTS_MAX - ACTS_LOCAL_MIN,
+        _ => ACTS_MAX,
+    }
+}
+
+/// Whether what is kept on the disk is for this.
+pub(super) fn is_urgent(draft: &Draft<'_>) -> bool {
+    let is_kept_for = matches!(
+        draft.act.verb,
+        Verb::Revoke | Verb::RevokeOperator | Verb::Stop | Verb::Pause | Verb::Exclude | Verb::Prune
+    );
+    is_kept_for && draft.step != Step::Refused
+}
+
+fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    durable::write(path, bytes, durable::PRIVATE).map_err(Error::io("write", path))
 }
 
 fn damaged(damage: Damage) -> Error {

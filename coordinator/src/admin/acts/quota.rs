@@ -1,5 +1,6 @@
-//! How many lines of the log of acts each operator and auditor may have written in a day. Used by
-//! `admin::server` before a line is written. Invariant: local users, who own the folder, have no bound.
+//! How many lines of the log of acts operators and auditors may have written in a day, each and all of them.
+//! Used by `admin::server` and `enrolment::person` before a line is written. Invariant: local users, who own
+//! the folder, have no bound.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -8,13 +9,20 @@ use common::clock::Timestamp;
 
 use super::record::{By, Who};
 use crate::error::{Error, Result};
-use crate::limits::ACT_LINES_PER_DAY_MAX;
+use crate::limits::{ACT_LINES_FROM_AFAR_PER_DAY_MAX, ACT_LINES_PER_DAY_MAX};
 
 const DAY_MS: u64 = 86_400_000;
 
 /// What each has had today; begins anew with the process.
 #[derive(Debug, Default)]
-pub struct Quota(Mutex<(u64, BTreeMap<String, u32>)>);
+pub struct Quota(Mutex<Today>);
+
+#[derive(Debug, Default)]
+struct Today {
+    day: u64,
+    all: u32,
+    each: BTreeMap<String, u32>,
+}
 
 impl Quota {
     /// Takes `lines` of those of `who`.
@@ -27,18 +35,26 @@ impl Quota {
         }
         let mut today = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let day = now.0 / DAY_MS;
-        if today.0 != day {
-            *today = (day, BTreeMap::new());
+        if today.day != day {
+            *today = Today { day, ..Today::default() };
         }
-        let had = today.1.entry(who.name()).or_default();
-        if had.saturating_add(lines) > ACT_LINES_PER_DAY_MAX {
-            tracing::warn!(who = who.name(), "has asked for all that one may ask for in a day");
-            return Err(Error::Argument {
-                message: format!("{} has asked for as much as one may ask for in a day", who.name()),
+        let refused = |message: String| {
+            tracing::warn!(who = who.name(), message, "an act from afar was refused");
+            Err(Error::Argument {
+                message,
                 hint: "go on tomorrow (UTC), or on the coordinator's machine".into(),
-            });
+            })
+        };
+        let all = today.all.saturating_add(lines);
+        if all > ACT_LINES_FROM_AFAR_PER_DAY_MAX {
+            return refused("operators and auditors have asked for as much as all may in a day".into());
+        }
+        let had = today.each.entry(who.name()).or_default();
+        if had.saturating_add(lines) > ACT_LINES_PER_DAY_MAX {
+            return refused(format!("{} has asked for as much as one may ask for in a day", who.name()));
         }
         *had += lines;
+        today.all = all;
         Ok(())
     }
 }
@@ -60,5 +76,20 @@ mod tests {
         quota.take(&otto, 2, Timestamp(5)).unwrap();
         quota.take(&Who::Local { uid: 0 }, u32::MAX, Timestamp(5)).unwrap();
         quota.take(&anna, 1, Timestamp(DAY_MS)).unwrap();
+    }
+
+    #[test]
+    fn names_that_are_made_for_it_get_no_more_together() {
+        let quota = Quota::default();
+        let take = |number: u32, at| {
+            let name = format!("n{number}").parse().unwrap();
+            let who = Who::Operator(Holder { name, certificate: Digest([1; 32]) });
+            quota.take(&who, ACT_LINES_PER_DAY_MAX, Timestamp(at))
+        };
+        let enough = ACT_LINES_FROM_AFAR_PER_DAY_MAX / ACT_LINES_PER_DAY_MAX;
+        (0..enough).for_each(|number| take(number, 5).unwrap());
+        assert!(take(enough, 5).unwrap_err().to_string().contains("all may in a day"));
+        quota.take(&Who::Local { uid: 0 }, 2, Timestamp(5)).unwrap();
+        take(enough, DAY_MS).unwrap();
     }
 }

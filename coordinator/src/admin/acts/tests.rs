@@ -140,6 +140,41 @@ fn a_damaged_log_is_set_aside_by_a_person_and_the_next_one_says_so() {
 }
 
 #[test]
+fn the_last_room_is_for_who_is_there_and_for_revocations() {
+    let draft = |who, verb, step, see: &dyn Fn(&Draft<'_>) -> u64| {
+        see(&Draft { who, act: &Act::of(verb), step, of: None })
+    };
+    let room = |who, step| draft(who, Verb::Stop, step, &|draft| log::room(draft));
+    let (here, anna) = (Who::here(), anna());
+    assert!(room(&anna, Step::Refused) < room(&here, Step::Asked));
+    assert_eq!(room(&anna, Step::Done), room(&here, Step::Asked), "what was begun gets its result");
+    let urgent = |verb, step| draft(&here, verb, step, &|draft| log::is_urgent(draft).into()) == 1;
+    assert!(urgent(Verb::RevokeOperator, Step::Asked) && urgent(Verb::Revoke, Step::Done));
+    assert!(!urgent(Verb::Stop, Step::Refused) && !urgent(Verb::Launch, Step::Asked));
+}
+
+#[test]
+fn heads_and_readings_wait_for_nobody_who_holds_the_log() {
+    let (_root, folder) = folder();
+    let acts = Acts::open(&folder).unwrap();
+    pause(&acts, true).unwrap();
+    let held = fs::File::options().write(true).open(folder.acts().join("lock")).unwrap();
+    held.lock().unwrap();
+    let head = read_head(acts.head().unwrap().as_bytes(), &acts.verifier().unwrap()).unwrap();
+    assert_eq!((head.size, acts.lines(0, 9).unwrap().len()), (2, 2));
+    held.unlock().unwrap();
+    // And whoever reads all of it keeps nobody from writing.
+    let mut has_written = false;
+    acts.verify(&[], |_| {
+        if !std::mem::replace(&mut has_written, true) {
+            pause(&Acts::open(&folder).unwrap(), true).unwrap();
+        }
+    })
+    .unwrap();
+    assert_eq!(acts.verify(&[], |_| ()).unwrap().head().size, 4);
+}
+
+#[test]
 fn the_name_of_the_log_is_no_sites_and_its_key_signs_nothing_else_so() {
     let (_root, folder) = folder();
     let acts = Acts::open(&folder).unwrap();
