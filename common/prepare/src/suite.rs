@@ -11,7 +11,7 @@ use evaluation::compare::{Arm, Measured};
 use evaluation::judge::{self, Outcome};
 use evaluation::prompt::{self, continuations};
 use evaluation::suite::Score;
-use evaluation::{Item, Suite, SuiteError};
+use evaluation::{Item, Suite};
 use model::generate::{GenerateSettings, GenerationDefaults, Generator};
 use model::{Adapter, BaseModel, ChatTokenizer, Control, Likelihoods, Message, Role};
 
@@ -178,7 +178,7 @@ fn of_item(error: model::ModelError, suite: &Suite, item: &Item) -> PrepareError
     match error {
         model::ModelError::SpecialToken { .. } => {
             let path = PathBuf::from(&suite.settings.records);
-            PrepareError::Suite(SuiteError::At { path, line: item.line, reason: error.to_string() })
+            PrepareError::Suite(suite.settings.layout.fault(&path, item.line, error.to_string()))
         }
         error => error.into(),
     }

@@ -47,7 +47,7 @@ fn list<R: Record>(path: &Path, text: &str, settings: &Settings) -> Result<Vec<I
     let numbered = (1..).zip(records.into_iter().take(ITEMS_MAX + 1));
     numbered
         .map(|(line, record)| {
-            let item = record.item(settings).map_err(|reason| SuiteError::at(path, line, reason))?;
+            let item = record.item(settings).map_err(|reason| settings.layout.fault(path, line, reason))?;
             Ok(Item { line, ..item })
         })
         .collect()
