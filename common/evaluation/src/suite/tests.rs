@@ -167,6 +167,15 @@ fn owners_records_that_contradict_themselves_are_refused() {
 }
 
 #[test]
+fn a_line_or_a_row_without_end_is_refused_before_it_takes_memory() {
+    let long = format!("{{\"question\": \"q\", \"options\": [{}\"\"]}}", "\"\",".repeat(1 << 19));
+    assert!(written(ITEMS, &long).unwrap_err().contains("line 1: it is longer than 1048576 bytes"));
+    let table = ITEMS.replace("\"items\"", "\"cmexam\"");
+    let refused = written(&table, &",".repeat(300)).unwrap_err();
+    assert!(refused.contains("line 1: there are too many rows, or its row is too long"), "{refused}");
+}
+
+#[test]
 fn bytes_that_are_no_text_are_refused_by_line() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("suite.toml");
