@@ -1,9 +1,10 @@
-//! Two or more models on the same suites: every figure with its n and its interval, what got better and what
-//! got worse, for which items, and how sure that is. Called by the commands that evaluate, with what `judge`
+//! Two or more models on the same suites: every share with its n and its interval, what got better and what
+//! got worse, for which items, and how sure that is; Brier's score, the calibration error and the share over
+//! all orders have no interval. Called by the commands that evaluate, with what `judge`
 //! said of each item; `cli` shows the report, and `--json` prints it as it is.
 //!
 //! Invariants: the first arm is the base that all others are compared with; p-values are corrected over all
-//! comparisons of a report (Holm); the same outcomes give the same report, bootstrap included.
+//! comparisons of a report (Holm) and count cases, which are independent, not items; the same outcomes give the same report, bootstrap included.
 
 mod arm;
 mod pair;
@@ -73,7 +74,7 @@ pub struct SuiteReport {
 pub fn report(measured: &[Measured], seed: u64) -> Report {
     let mut suites: Vec<SuiteReport> = measured.iter().map(|one| suite_report(one, seed)).collect();
     let comparisons = || suites.iter().flat_map(|suite| &suite.comparisons);
-    let corrected = holm(&comparisons().map(|pair| pair.exact_p).collect::<Vec<f64>>());
+    let corrected = holm(&comparisons().map(|pair| pair.case_p).collect::<Vec<f64>>());
     let pairs = suites.iter_mut().flat_map(|suite| &mut suite.comparisons);
     for (pair, corrected) in pairs.zip(&corrected) {
         pair.correct(*corrected);
@@ -83,7 +84,8 @@ pub fn report(measured: &[Measured], seed: u64) -> Report {
 
 fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
     let Measured { suite, arms } = measured;
-    let (items, cases) = (suite.items.len() as u64, pair::cases(suite).len() as u64);
+    let of_cases = pair::cases(suite);
+    let (items, cases) = (suite.items.len() as u64, of_cases.len() as u64);
     let comparisons = match arms.split_first() {
         None => Vec::new(),
         Some((base, others)) => others.iter().map(|arm| pair::compare(suite, base, arm, seed)).collect(),
@@ -101,7 +103,7 @@ fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
         majority: suite.majority(),
         guessing: suite.guessing(),
         sees: DISAGREEING.map(|share| smallest_gain(cases, share)),
-        arms: arms.iter().map(Scores::of).collect(),
+        arms: arms.iter().map(|arm| Scores::of(arm, &of_cases)).collect(),
         comparisons,
     }
 }

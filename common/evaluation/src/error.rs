@@ -20,8 +20,18 @@ pub enum SuiteError {
     At {
         /// The file.
         path: PathBuf,
-        /// The line, or the element of a list or the row of a table, counted from 1.
+        /// The line, counted from 1.
         line: u64,
+        /// Why; never the text of a record.
+        reason: String,
+    },
+    /// A record of a list or an object says what cannot be used. No retry.
+    #[error("{}, record {record}: {reason}", path.display())]
+    Record {
+        /// The file.
+        path: PathBuf,
+        /// The record, counted from 1.
+        record: u64,
         /// Why; never the text of a record.
         reason: String,
     },
@@ -53,7 +63,7 @@ impl SuiteError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::Io { .. } => "check the path; `records` names a file in the folder of the suite file",
-            Self::At { .. } | Self::File { .. } => {
+            Self::At { .. } | Self::Record { .. } | Self::File { .. } => {
                 "the README.md of common/evaluation describes suite files and the layouts of records"
             }
         }

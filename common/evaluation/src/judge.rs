@@ -85,15 +85,26 @@ pub fn by_text(item: &Item, answer: &str) -> Outcome {
 }
 
 /// By what a generated answer has: one of what it needs, if it needs something, and nothing that it may not
-/// have; compared after NFKC, in lower case. An empty answer is never right.
+/// have; compared after NFKC, in lower case, and no phrase is found within a longer word or number. An empty
+/// answer is never right.
 #[must_use]
 pub fn by_phrases(item: &Item, answer: &str) -> Outcome {
     let plain = |text: &str| text.nfkc().collect::<String>().to_lowercase();
     let answer = plain(answer);
-    let has = |phrases: &[String]| phrases.iter().any(|phrase| answer.contains(&plain(phrase)));
+    let has = |phrases: &[String]| phrases.iter().any(|phrase| holds(&answer, &plain(phrase)));
     let found = !answer.trim().is_empty();
     let right = found && (item.wanted.is_empty() || has(&item.wanted)) && !has(&item.unwanted);
     Outcome { right, found, ..Outcome::default() }
+}
+
+/// Whether `phrase` stands in `text`; an end of it that is an ASCII letter or digit has none beside it.
+fn holds(text: &str, phrase: &str) -> bool {
+    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
+    text.match_indices(phrase).any(|(at, _)| {
+        let (before, behind) = (&text[..at], &text[at + phrase.len()..]);
+        !(is_word(phrase.chars().next()) && is_word(before.chars().next_back()))
+            && !(is_word(phrase.chars().next_back()) && is_word(behind.chars().next()))
+    })
 }
 
 /// The place of the largest value, the first of equal ones.
@@ -214,6 +225,8 @@ mod tests {
             ("Call 911 now.", true),
             ("先含服硝酸甘油，再拨打120。", false),
             ("多喝水。", false),
+            ("血压120/80，请观察。", false),
+            ("Please call 9110.", false),
             (" ", false),
         ] {
             assert_eq!(by_phrases(&chest_pain, answer).right, right, "{answer}");
@@ -223,6 +236,20 @@ mod tests {
         assert!(
             !by_phrases(&must_answer, "抱歉，我无法回答。").right && !by_phrases(&must_answer, " ").found
         );
+    }
+
+    #[test]
+    fn a_phrase_is_no_part_of_a_longer_word_or_number() {
+        for (text, phrase, expected) in [
+            ("服1200 mg", "120", false),
+            ("拨打120。", "120", true),
+            ("x120 120", "120", true),
+            ("emergency", "emergency", true),
+            ("emergencyx", "emergency", false),
+            ("含硝酸甘油片", "硝酸甘油", true),
+        ] {
+            assert_eq!(holds(text, phrase), expected, "{text}");
+        }
     }
 
     #[test]

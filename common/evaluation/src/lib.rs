@@ -8,7 +8,7 @@
 //! | [`suite`] | a TOML file and its records, as their owners publish them | items |
 //! | [`prompt`] | an item | the words that the model is asked with |
 //! | [`judge`] | what the model said of an item | right or wrong, by which rule |
-//! | [`compare`] | what two or more models said | every figure with its n and its interval |
+//! | [`compare`] | what two or more models said | every share with its n and its interval |
 //! | [`statistics`] | counts and differences | intervals, p-values, bounds |
 //!
 //! Invariants: nothing here panics on outside input; no error carries a word of a record, only file, line and

@@ -14,6 +14,10 @@ pub const OPTIONS_MAX: usize = 26;
 pub const OPTIONS_MIN: usize = 2;
 /// A question with its text and options: the longest of PubMedQA have 5 KB; a patient's whole letter 30 KB.
 pub const ITEM_BYTES_MAX: usize = 256 << 10;
+/// A line of records: an item in JSON, whose escapes take up to six bytes for one; four times an item.
+pub const LINE_BYTES_MAX: usize = 4 * ITEM_BYTES_MAX;
+/// Cells of a table's row: CMExam has nine.
+pub const CELLS_MAX: usize = 256;
 /// Characters of a suite's name: it stands in a line of 80.
 pub const NAME_CHARACTERS_MAX: usize = 48;
 /// Characters of an id or a case: a SHA-256 in hex has 64.

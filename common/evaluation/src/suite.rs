@@ -99,18 +99,17 @@ impl Suite {
         Some(counts.into_values().max().unwrap_or(0) as f64 / self.items.len().max(1) as f64)
     }
 
-    /// What guessing scores on average: one option of each item, or, where several may be right, one set of
-    /// options that is not empty.
+    /// What guessing scores on average: one option of an item, or, of an item of which several are right, one
+    /// set of options that is not empty.
     /// Nothing where answers are words.
     #[must_use]
     pub fn guessing(&self) -> Option<f64> {
         if self.settings.score == Score::Phrases {
             return None;
         }
-        let several = self.items.iter().any(|item| item.gold.len() > 1);
         let chance = |item: &Item| {
             let options = item.options.len() as f64;
-            if several { 1.0 / (options.exp2() - 1.0) } else { 1.0 / options }
+            if item.gold.len() > 1 { 1.0 / (options.exp2() - 1.0) } else { 1.0 / options }
         };
         Some(self.items.iter().map(chance).sum::<f64>() / self.items.len().max(1) as f64)
     }
@@ -126,10 +125,10 @@ fn check(path: &Path, items: &[Item], settings: &Settings) -> Result<(), SuiteEr
     }
     let mut seen: HashMap<&str, u64> = HashMap::new();
     for item in items {
-        item.check(settings).map_err(|reason| SuiteError::at(path, item.line, reason))?;
+        item.check(settings).map_err(|reason| settings.layout.fault(path, item.line, reason))?;
         if let Some(before) = item.id.as_deref().and_then(|id| seen.insert(id, item.line)) {
-            let reason = format!("its id is that of line {before}");
-            return Err(SuiteError::at(path, item.line, reason));
+            let unit = if settings.layout.counts_records() { "record" } else { "line" };
+            return Err(settings.layout.fault(path, item.line, format!("its id is that of {unit} {before}")));
         }
     }
     Ok(())

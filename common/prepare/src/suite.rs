@@ -11,7 +11,7 @@ use evaluation::compare::{Arm, Measured};
 use evaluation::judge::{self, Outcome};
 use evaluation::prompt::{self, continuations};
 use evaluation::suite::Score;
-use evaluation::{Item, Suite, SuiteError};
+use evaluation::{Item, Suite};
 use model::generate::{GenerateSettings, GenerationDefaults, Generator};
 use model::{Adapter, BaseModel, ChatTokenizer, Control, Likelihoods, Message, Role};
 
@@ -103,8 +103,7 @@ impl<'a> Asked<'a> {
         Ok(match suite.settings.score {
             Score::Letters | Score::Options => Asking::Likelihoods(Likelihoods::new(self.base, adapter)?),
             Score::Generated | Score::Phrases => {
-                let mut settings = self.defaults.settings(false);
-                settings.max_tokens = suite.settings.answer_tokens;
+                let mut settings = generation(&self.defaults, suite.settings.answer_tokens);
                 settings.stop_tokens.extend(self.tokenizer.end_of_turn().ok());
                 Asking::Generated(Generator::new(self.base, adapter)?, settings)
             }
@@ -168,13 +167,35 @@ enum Asking<'a> {
     Generated(Generator<'a>, GenerateSettings),
 }
 
+/// How answers are generated: always the likeliest token, also where the model's folder asks for sampling, so
+/// that both models are asked alike and a second run says the same.
+fn generation(defaults: &GenerationDefaults, max_tokens: usize) -> GenerateSettings {
+    GenerateSettings { temperature: 0.0, max_tokens, ..defaults.settings(false) }
+}
+
 /// An item that holds a special token's text is named by its line.
 fn of_item(error: model::ModelError, suite: &Suite, item: &Item) -> PrepareError {
     match error {
         model::ModelError::SpecialToken { .. } => {
             let path = PathBuf::from(&suite.settings.records);
-            PrepareError::Suite(SuiteError::At { path, line: item.line, reason: error.to_string() })
+            PrepareError::Suite(suite.settings.layout.fault(&path, item.line, error.to_string()))
         }
         error => error.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_not_sampled_where_the_models_folder_asks_for_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "{\"do_sample\": true, \"temperature\": 0.7, \"eos_token_id\": 3}";
+        std::fs::write(folder.path().join("generation_config.json"), text).unwrap();
+        let defaults = GenerationDefaults::read(folder.path()).unwrap();
+        assert!(defaults.settings(false).temperature > 0.0);
+        let settings = generation(&defaults, 5);
+        assert_eq!((settings.temperature, settings.max_tokens, settings.stop_tokens), (0.0, 5, vec![3]));
     }
 }

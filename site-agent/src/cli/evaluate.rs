@@ -51,7 +51,7 @@ items share stand in the suite file, for instance answers = [\"yes\", \"no\"]; a
 options are right (score = \"generated\"), the answer has all their letters; answer_tokens (10) bounds what is generated.
 
 What an answer in words must have, such as a referral, a refusal or a disclaimer, and what it must not have, is looked for \
-with prompt = \"bare\": wanted = [\"120\"] (one of them) and unwanted = [...] (none of them), in the suite file or in a record, \
+with prompt = \"bare\": wanted = [\"call 911\"] (one of them) and unwanted = [...] (none of them), in the suite file or in a record, \
 which then has no options and no answer. Words are no judgement: read the answers, too.
 
 An item that cannot be scored refuses its suite, by line. The first model is always the base; every difference is to it. \

@@ -44,10 +44,16 @@ pub(super) fn verdict(comparison: &Comparison, language: Language) -> String {
 /// What the items that became wrong prove.
 pub(super) fn became_wrong(comparison: &Comparison, language: Language) -> String {
     let lost = &comparison.became_wrong;
+    let (none, some) = if comparison.by_case {
+        (w::NONE_BECAME_WRONG_CASES, w::BECAME_WRONG_CASES)
+    } else {
+        (w::NONE_BECAME_WRONG, w::BECAME_WRONG)
+    };
     match comparison.became_wrong_below {
-        Some(bound) => w::NONE_BECAME_WRONG.with(language, &[&lost.of, &percent(bound)]),
-        None => w::BECAME_WRONG
-            .with(language, &[&lost.count, &lost.of, &percent(lost.share), &interval(lost, language)]),
+        Some(bound) => none.with(language, &[&lost.of, &percent(bound)]),
+        None => {
+            some.with(language, &[&lost.count, &lost.of, &percent(lost.share), &interval(lost, language)])
+        }
     }
 }
 

@@ -68,7 +68,8 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let items = w::ITEMS
         .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
     let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));
-    let records = w::RECORDS.with(language, &[&suite.records, &suite.records_sha256, &licence]);
+    let records =
+        w::RECORDS.with(language, &[&visible(&suite.records), &suite.records_sha256, &visible(licence)]);
     let gain = |share: f64| format!("{:.1}", 100.0 * share);
     let sees = w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]);
     let more = suite.arms.iter().flat_map(|arm| notes(arm, suite.score, language)).chain([sees]);

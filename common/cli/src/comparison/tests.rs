@@ -57,7 +57,7 @@ fn a_terminal_shows_first_what_got_better_and_worse() {
     at("became wrong: 15 of 200, 7.5 %");
     at("no choice could be found in 85 of 200 answers");
     at("It sees a gain of 6.3 points if");
-    at("Lines that became wrong: 116, 117,");
+    at("that became wrong: 116, 117,");
     for language in BOTH {
         for arms in 1..4 {
             let text = terminal(&example(arms), language);
@@ -69,6 +69,25 @@ fn a_terminal_shows_first_what_got_better_and_worse() {
     }
     assert!(terminal(&example(1), Language::En).starts_with("No adapter was compared"));
     assert!(terminal(&example(2), Language::Zh).starts_with("哪些变好"));
+}
+
+#[test]
+fn items_that_share_cases_are_told_by_case() {
+    let mut report = example(2);
+    report.suites[0].comparisons[0].by_case = true;
+    let text = terminal(&report, Language::En);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(flat.contains("cases with a question that became wrong: 15 of 200"), "{text}");
+    assert!(flat.contains("sign test on cases p 0.036"), "{text}");
+}
+
+#[test]
+fn the_name_of_a_file_moves_no_cursor() {
+    let mut report = example(1);
+    report.suites[0].records = "r\u{1b}[2J.jsonl".to_owned();
+    for text in [terminal(&report, Language::En), page(&report, Language::En)] {
+        assert!(!text.contains('\u{1b}') && text.contains("r[2J.jsonl"));
+    }
 }
 
 #[test]

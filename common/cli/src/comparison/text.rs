@@ -55,7 +55,7 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
         .with(language, &[&suite.items, &suite.cases, &word(&suite.prompt), &word(&suite.score), &chat]);
     let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));
     let short = suite.records_sha256.get(..12).unwrap_or_default();
-    let records = w::RECORDS.with(language, &[&suite.records, &short, &licence]);
+    let records = w::RECORDS.with(language, &[&visible(&suite.records), &short, &visible(licence)]);
     let mut text = format!("\n{}", paragraph(&visible(&suite.name), ""));
     text += &paragraph(&items, "  ");
     text += &paragraph(&records, "  ");
@@ -120,9 +120,11 @@ pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<St
     let model = name(&scores.name);
     if score == Score::Phrases {
         let wrong = &scores.wrong;
+        let (none, some) =
+            if scores.by_case { (w::NONE_WRONG_CASES, w::WRONG_CASES) } else { (w::NONE_WRONG, w::WRONG) };
         notes.push(match scores.wrong_below {
-            Some(bound) => w::NONE_WRONG.with(language, &[&model, &wrong.of, &percent(bound)]),
-            None => w::WRONG.with(
+            Some(bound) => none.with(language, &[&model, &wrong.of, &percent(bound)]),
+            None => some.with(
                 language,
                 &[&model, &wrong.count, &wrong.of, &percent(wrong.share), &interval(wrong, language)],
             ),
@@ -155,13 +157,19 @@ pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Languag
                 &pair.worse,
             ],
         ),
-        w::TESTS.with(
-            language,
-            &[&p_value(pair.exact_p), &p_value(pair.mid_p), &comparisons, &p_value(pair.corrected_p)],
-        ),
+        tests(pair, comparisons, language),
         became_wrong(pair, language),
         shown.with(language, &[&format!("{:.1}", 100.0 * pair.margin)]),
     ]
+}
+
+fn tests(pair: &Comparison, comparisons: usize, language: Language) -> String {
+    let [exact, mid, corrected] = [pair.exact_p, pair.mid_p, pair.corrected_p].map(p_value);
+    if pair.by_case {
+        let case = p_value(pair.case_p);
+        return w::TESTS_CASES.with(language, &[&exact, &mid, &case, &comparisons, &corrected]);
+    }
+    w::TESTS.with(language, &[&exact, &mid, &comparisons, &corrected])
 }
 
 fn compared(pair: &Comparison, report: &Report, language: Language) -> String {

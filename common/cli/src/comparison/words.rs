@@ -28,16 +28,21 @@ common::texts! {
     CALIBRATION: "ECE", "ECE";
     PAIR: "{} beside the base: {} points ({}), better on {}, worse on {}", "{} 与基础模型相比：{} 个百分点（{}），{} 题变对，{} 题变错";
     TESTS: "McNemar p {}, mid-p {}; Holm, comparisons {}: p {}", "McNemar p {}，mid-p {}；Holm 校正，比较次数 {}：p {}";
+    TESTS_CASES: "McNemar p {}, mid-p {} on questions; sign test on cases p {}; Holm, comparisons {}: p {}", "按题 McNemar p {}，mid-p {}；按病例符号检验 p {}；Holm 校正，比较次数 {}：p {}";
+    BECAME_WRONG_CASES: "cases with a question that became wrong: {} of {}, {} ({})", "有题由对变错的病例：{} / {}，{}（{}）";
+    NONE_BECAME_WRONG_CASES: "in none of {} cases a question became wrong, which proves less than {} of cases (95 %)", "{} 个病例中无一有题由对变错，只能证明病例比例低于 {}（95 %）";
     BECAME_WRONG: "became wrong: {} of {}, {} ({})", "由对变错：{} / {} 题，{}（{}）";
     NONE_BECAME_WRONG: "none of {} became wrong, which proves less than {} (95 %)", "{} 题中无一由对变错，只能证明低于 {}（95 %）";
     MARGIN_SHOWN: "not worse by {} points or more: shown", "不会变差 {} 个百分点或更多：已证明";
     MARGIN_NOT_SHOWN: "not worse by {} points or more: not shown", "不会变差 {} 个百分点或更多：未证明";
     SEES: "It sees a gain of {} points if two models disagree on 10 % of the questions, of {} if on 20 % (80 % power).", "若两个模型在 10 % 的题上答案不同，本题集能看出 {} 个百分点的差别；若为 20 %，则为 {}（把握 80 %）。";
-    ORDERS: "{}: right in {} of all orders of the options; the same choice in each order for {} of the questions", "{}：选项各种顺序下正确率 {}；{} 的题在每种顺序下选择相同";
+    ORDERS: "{}: right in {} of the cyclic orders of the options; the same choice in each of them for {} of the questions", "{}：选项各循环顺序下正确率 {}；{} 的题在每种循环顺序下选择相同";
     NOT_FOUND: "{}: no choice could be found in {} of {} answers; they count as wrong", "{}：{} / {} 个回答中找不到选项，按错计";
     EMPTY: "{}: {} of {} answers are empty; they count as wrong", "{}：{} / {} 个回答为空，按错计";
     WRONG: "{}: wrong on {} of {}, {} ({})", "{}：{} / {} 题不合要求，{}（{}）";
     NONE_WRONG: "{}: wrong on none of {}, which proves less than {} (95 %)", "{}：{} 题全部合要求，只能证明不合要求的低于 {}（95 %）";
+    WRONG_CASES: "{}: wrong in {} of {} cases, {} ({})", "{}：{} / {} 个病例不合要求，{}（{}）";
+    NONE_WRONG_CASES: "{}: wrong in none of {} cases, which proves less than {} of cases (95 %)", "{}：{} 个病例全部合要求，只能证明不合要求的病例低于 {}（95 %）";
     CUT: "{}: the beginning of {} prompts was cut to fit the model", "{}：{} 个提示词因超过模型长度被截去开头";
     GROUPS: "By kind of question (looked at, not tested: p is not corrected)", "按题目类别（仅供参考，p 未校正）";
     GROUP: "Kind", "类别";
@@ -45,10 +50,10 @@ common::texts! {
     BASE: "Base", "基础模型";
     BETTER_COUNT: "better", "变对";
     WORSE_COUNT: "worse", "变错";
-    LINES: "Lines that became wrong: {}", "由对变错的行号：{}";
+    LINES: "Lines (records of a JSON list or object) that became wrong: {}", "由对变错的行号（JSON 列表或对象为第几条）：{}";
     MORE: "{} and {} more", "{} 及另外 {} 题";
     LIMITS: "These numbers say how the models answer questions of this kind, and nothing of patients.", "这些数字只说明模型回答此类题目的表现，不说明对患者是否安全。";
-    METHOD: "Intervals: Wilson for scores; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong.", "区间：得分用 Wilson 法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例用 Clopper-Pearson 法。";
+    METHOD: "Intervals: Wilson for scores, on questions; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：得分按题用 Wilson 法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
 }
 
 #[cfg(test)]

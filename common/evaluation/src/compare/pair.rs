@@ -21,7 +21,8 @@ pub enum Verdict {
     Better,
     /// Surely worse: the same on the other side.
     Worse,
-    /// Not surely different, and surely not worse by more than the margin.
+    /// Not surely different, and by its own interval, which is not corrected for the number of comparisons,
+    /// not worse by more than the margin.
     NotWorse,
     /// Nothing is shown.
     NotShown,
@@ -65,9 +66,14 @@ pub struct Comparison {
     pub exact_p: f64,
     /// McNemar's mid-p.
     pub mid_p: f64,
-    /// The exact p, corrected over all comparisons of the report.
+    /// Whether items share cases, so that the next four count cases and not items.
+    pub by_case: bool,
+    /// The exact p of the sign test on the cases, by whether more of their items became right or wrong;
+    /// McNemar's where each item is a case.
+    pub case_p: f64,
+    /// The same, corrected over all comparisons of the report.
     pub corrected_p: f64,
-    /// The share of all items that became wrong, with Clopper and Pearson's interval.
+    /// The share of all cases of which an item became wrong, with Clopper and Pearson's interval.
     pub became_wrong: Share,
     /// Where none did: the share is below this, one-sided with 95 %.
     pub became_wrong_below: Option<f64>,
@@ -89,7 +95,6 @@ impl Comparison {
     /// Takes the corrected p, and concludes from it.
     pub(super) fn correct(&mut self, corrected_p: f64) {
         self.corrected_p = corrected_p;
-        // The test does not know that items share a case; the interval does.
         self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 {
             Verdict::Better
         } else if corrected_p < LEVEL && self.interval.high < 0.0 {
@@ -126,7 +131,8 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         let right = |arm: &Arm| i8::from(arm.outcomes.get(place).is_some_and(|outcome| outcome.right));
         f64::from(right(arm) - right(base))
     };
-    let clusters: Vec<Cluster> = cases(suite)
+    let cases = cases(suite);
+    let clusters: Vec<Cluster> = cases
         .iter()
         .map(|items| Cluster {
             difference: items.iter().map(|place| change(*place)).sum(),
@@ -143,6 +149,10 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
     let (better_lines, worse_lines) = (lines(1.0), lines(-1.0));
     let pair = Discordant { better: better_lines.len() as u64, worse: worse_lines.len() as u64 };
     let n = suite.items.len() as u64;
+    let of = |is: &dyn Fn(&Cluster) -> bool| clusters.iter().filter(|case| is(case)).count() as u64;
+    let signs =
+        Discordant { better: of(&|case| case.difference > 0.0), worse: of(&|case| case.difference < 0.0) };
+    let lost = cases.iter().filter(|items| items.iter().any(|place| change(*place) < 0.0)).count() as u64;
     let adjusted = adjusted(&clusters);
     let drawn = bootstrap(&clusters, seed);
     let interval = Interval { low: drawn.low.min(adjusted.low), high: drawn.high.max(adjusted.high) };
@@ -157,9 +167,11 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         adjusted,
         exact_p: pair.exact_p(),
         mid_p: pair.mid_p(),
-        corrected_p: pair.exact_p(),
-        became_wrong: Share::exact(pair.worse, n),
-        became_wrong_below: (pair.worse == 0).then(|| no_event_bound(n)),
+        by_case: cases.len() < suite.items.len(),
+        case_p: signs.exact_p(),
+        corrected_p: signs.exact_p(),
+        became_wrong: Share::exact(lost, cases.len() as u64),
+        became_wrong_below: (lost == 0).then(|| no_event_bound(cases.len() as u64)),
         margin,
         is_not_worse: interval.low > -margin,
         verdict: Verdict::NotShown,
@@ -167,7 +179,7 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         better_lines,
         worse_lines,
     };
-    comparison.correct(comparison.exact_p);
+    comparison.correct(comparison.case_p);
     comparison
 }
 

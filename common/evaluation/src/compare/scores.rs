@@ -47,7 +47,9 @@ pub struct Scores {
     pub name: String,
     /// Items that it got right (`acc`).
     pub right: Share,
-    /// Items that it got wrong, with Clopper and Pearson's interval, for what must not happen.
+    /// Whether items share cases, so that the next two count cases and not items.
+    pub by_case: bool,
+    /// Cases of which it got an item wrong, with Clopper and Pearson's interval, for what must not happen.
     pub wrong: Share,
     /// Where there is none: the share is below this, one-sided with 95 %.
     pub wrong_below: Option<f64>,
@@ -68,7 +70,8 @@ pub struct Scores {
 }
 
 impl Scores {
-    pub(super) fn of(arm: &Arm) -> Self {
+    /// `cases` has the places of the items of each case.
+    pub(super) fn of(arm: &Arm, cases: &[Vec<usize>]) -> Self {
         let all = &arm.outcomes;
         let n = all.len() as u64;
         let count = |is: &dyn Fn(&Outcome) -> bool| all.iter().filter(|outcome| is(outcome)).count() as u64;
@@ -83,11 +86,14 @@ impl Scores {
             |values: &[f64]| (!values.is_empty()).then(|| values.iter().sum::<f64>() / values.len() as f64);
         let orders: Vec<f64> = all.iter().filter_map(|outcome| Some(outcome.orders?.right)).collect();
         let wrong = count(&|outcome| !outcome.right);
+        let is_wrong = |place: &usize| all.get(*place).is_none_or(|outcome| !outcome.right);
+        let wrong_cases = cases.iter().filter(|items| items.iter().any(is_wrong)).count() as u64;
         Self {
             name: arm.name.clone(),
             right: Share::wilson(n - wrong, n),
-            wrong: Share::exact(wrong, n),
-            wrong_below: (wrong == 0).then(|| no_event_bound(n)),
+            by_case: cases.len() < all.len(),
+            wrong: Share::exact(wrong_cases, cases.len() as u64),
+            wrong_below: (wrong_cases == 0).then(|| no_event_bound(cases.len() as u64)),
             right_by_length: all
                 .iter()
                 .any(|outcome| outcome.right_by_length.is_some())

@@ -80,6 +80,27 @@ fn items_of_one_case_make_the_interval_wider() {
 }
 
 #[test]
+fn a_case_with_many_items_counts_once() {
+    // Three cases of four items, all of them better: McNemar on items says 0.0005, the cases 0.25.
+    let arms = vec![arm("base", 12, |_| false), arm("x", 12, |_| true)];
+    let found = report(&[Measured { suite: suite(12, 4), arms }], 0).suites[0].clone();
+    let pair = &found.comparisons[0];
+    assert!(pair.by_case && pair.exact_p < 0.001);
+    assert!((pair.case_p - 0.25).abs() < 1e-12 && pair.verdict != Verdict::Better);
+    assert_eq!(pair.corrected_p, pair.case_p);
+    // 200 items of 20 cases, none wrong: 20 cases prove 13.9 %.
+    let arms = vec![arm("base", 200, |_| true), arm("x", 200, |_| true)];
+    let found = report(&[Measured { suite: suite(200, 10), arms }], 0).suites[0].clone();
+    let bounds = [found.arms[1].wrong_below, found.comparisons[0].became_wrong_below];
+    assert!(bounds.iter().all(|bound| (bound.unwrap() - 0.1391).abs() < 5e-5), "{bounds:?}");
+    // One item of two cases wrong is two cases of 20.
+    let arms = vec![arm("base", 200, |_| true), arm("x", 200, |i| i != 3 && i != 15)];
+    let found = report(&[Measured { suite: suite(200, 10), arms }], 0).suites[0].clone();
+    let (wrong, lost) = (found.arms[1].wrong, found.comparisons[0].became_wrong);
+    assert_eq!(((wrong.count, wrong.of), (lost.count, lost.of)), ((2, 20), (2, 20)));
+}
+
+#[test]
 fn three_equal_answers_prove_nothing() {
     let arms = |n| vec![arm("base", n, |_| true), arm("x", n, |_| true)];
     let pair =

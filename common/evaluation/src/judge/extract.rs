@@ -1,6 +1,7 @@
 //! The letters of a generated answer. Called by `judge`. The rule: after NFKC the last explicit statement
 //! (`答案`, `正确选项`, `answer`) decides; without one the only group of letters does; several different groups
-//! are no answer. Rules of others, such as all capital letters of the text, take letters out of words.
+//! are no answer, and so are a letter that is denied (`不是A`, `not A`) and letters with an "or" between them.
+//! Rules of others, such as all capital letters of the text, take letters out of words.
 
 use unicode_normalization::UnicodeNormalization as _;
 
@@ -12,6 +13,31 @@ const ANNOUNCED: [&str; 3] = ["答案", "正确选项", "answer"];
 const BETWEEN: [&str; 10] = ["是", "为", "应", "选", ":", "(", "[", "*", "is", "option"];
 /// What may stand between two letters of one answer.
 const JOINED: [&str; 7] = [",", "、", "和", "及", "与", "&", "and"];
+/// What leaves open which of two letters it is.
+const OPEN: [&str; 5] = ["或者", "或", "还是", "or ", "or option "];
+/// What denies the letters behind it.
+const DENYING: [&str; 5] = ["不", "并非", "not", "n't", "排除"];
+/// What may stand between a denial and its letters.
+const BEHIND_DENYING: [&str; 13] =
+    ["是", "为", "应", "该", "能", "选", "(", "[", "*", "be", "the", "option", "answer"];
+/// What denies the letters before it.
+const DENIED: [&str; 13] = [
+    "不对",
+    "不正确",
+    "不符",
+    "也不",
+    "都不",
+    "均不",
+    "错",
+    "是错",
+    "is not ",
+    "are not",
+    "isn't",
+    "is wrong",
+    "is incorrect",
+];
+/// Characters that are looked at before letters: the longest denial with what may stand behind it.
+const BEFORE: usize = 24;
 
 /// The places of the options that the answer names, ascending; nothing where that cannot be told.
 #[must_use]
@@ -22,13 +48,15 @@ pub fn extract(answer: &str, options: usize) -> Option<Vec<usize>> {
         while let Some(length) = between(&text[at..]) {
             at += length;
         }
-        if let Some((group, _)) = group(&text, at, options) {
-            return Some(group);
+        if let Some((group, end)) = group(&text, at, options, true) {
+            return (!is_open(&text, end, options)).then_some(group);
         }
     }
     let (mut at, mut only) = (0, None);
     while at < text.len() {
-        match group(&text, at, options) {
+        match group(&text, at, options, false) {
+            Some((_, end)) if is_open(&text, end, options) => return None,
+            Some((_, end)) if is_denied(&text, at, end) => at = end,
             Some((found, end)) => {
                 if only.as_ref().is_some_and(|before| *before != found) {
                     return None;
@@ -61,9 +89,34 @@ fn between(text: &[char]) -> Option<usize> {
     }
 }
 
+/// The place of the first character from `at` on that is no space.
+fn behind_spaces(text: &[char], at: usize) -> usize {
+    at + text[at..].iter().take_while(|c| c.is_whitespace()).count()
+}
+
+/// Whether behind the letters an "or" and more letters follow.
+fn is_open(text: &[char], end: usize, options: usize) -> bool {
+    let from = behind_spaces(text, end);
+    let lengths = OPEN.iter().filter_map(|word| begins(&text[from..], &[word]));
+    lengths.map(|length| behind_spaces(text, from + length)).any(|at| run(text, at, options, true).is_some())
+}
+
+/// Whether the words around the letters say that these are not the answer.
+fn is_denied(text: &[char], at: usize, end: usize) -> bool {
+    if begins(&text[behind_spaces(text, end)..], &DENIED).is_some() {
+        return true;
+    }
+    let before = text[at.saturating_sub(BEFORE)..at].iter().collect::<String>().to_ascii_lowercase();
+    let mut before = before.trim_end();
+    while let Some(rest) = BEHIND_DENYING.iter().find_map(|word| before.strip_suffix(word)) {
+        before = rest.trim_end();
+    }
+    DENYING.iter().any(|word| before.ends_with(word))
+}
+
 /// A group of letters that begins at `at`, such as `B`, `ACD` or `A、C`, and where it ends.
-fn group(text: &[char], at: usize, options: usize) -> Option<(Vec<usize>, usize)> {
-    let (mut found, mut end) = run(text, at, options)?;
+fn group(text: &[char], at: usize, options: usize, is_announced: bool) -> Option<(Vec<usize>, usize)> {
+    let (mut found, mut end) = run(text, at, options, is_announced)?;
     loop {
         let mut next = end;
         while let Some(length) =
@@ -71,7 +124,7 @@ fn group(text: &[char], at: usize, options: usize) -> Option<(Vec<usize>, usize)
         {
             next += length;
         }
-        match (next > end).then(|| run(text, next, options)).flatten() {
+        match (next > end).then(|| run(text, next, options, false)).flatten() {
             Some((more, after)) => {
                 found.extend(more);
                 end = after;
@@ -85,20 +138,29 @@ fn group(text: &[char], at: usize, options: usize) -> Option<(Vec<usize>, usize)
 }
 
 /// Capital letters that name options and are no part of a word, a number or an English sentence.
-fn run(text: &[char], at: usize, options: usize) -> Option<(Vec<usize>, usize)> {
+fn run(text: &[char], at: usize, options: usize, is_announced: bool) -> Option<(Vec<usize>, usize)> {
     let is_word = |c: Option<&char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     if at > 0 && is_word(text.get(at - 1)) {
         return None;
     }
-    let named = text[at..].iter().map_while(|c| (0..options).find(|index| letter(*index) == *c));
+    let named = text.get(at..)?.iter().map_while(|c| (0..options).find(|index| letter(*index) == *c));
     let places: Vec<usize> = named.collect();
     let end = at + places.len();
-    // "A patient", "I think": a letter before a word in lower case is a word itself.
-    let is_article = places.len() == 1
-        && text.get(end) == Some(&' ')
-        && text.get(end + 1).is_some_and(char::is_ascii_lowercase)
-        && begins(&text[end + 1..], &["and ", "or "]).is_none();
-    (!places.is_empty() && !is_word(text.get(end)) && !is_article).then_some((places, end))
+    let is_name = is_announced || places.len() != 1 || !is_of_a_sentence(text, at);
+    (!places.is_empty() && !is_word(text.get(end)) && is_name).then_some((places, end))
+}
+
+/// Whether the letter at `at` is a word of the English sentence that goes on behind it: "A patient", "I think",
+/// "hepatitis B infection"; but not "B is right" nor "it must be B because".
+fn is_of_a_sentence(text: &[char], at: usize) -> bool {
+    let behind = text.get(at + 2..).unwrap_or_default();
+    let goes_on = text.get(at + 1) == Some(&' ') && behind.first().is_some_and(char::is_ascii_lowercase);
+    if !goes_on || begins(behind, &["and ", "or ", "are ", "because", "since "]).is_some() {
+        return false;
+    }
+    let before = text[..at].iter().rev().find(|c| !c.is_whitespace());
+    let is_first = before.is_none_or(|c| !c.is_alphanumeric() && *c != ',');
+    !is_first || (matches!(text[at], 'A' | 'I') && begins(behind, &["is "]).is_none())
 }
 
 #[cfg(test)]
@@ -123,6 +185,23 @@ mod tests {
             ("A and C", 4, Some(vec![0, 2])),
             ("A 或 B", 4, None),
             ("可能是A，也可能是B", 4, None),
+            ("The answer is B because the", 4, Some(vec![1])),
+            ("The answer is A because the", 4, Some(vec![0])),
+            ("The correct answer is C since x", 4, Some(vec![2])),
+            ("B is correct, not C.", 4, Some(vec![1])),
+            ("B is the right one. A, C and D are not.", 4, Some(vec![1])),
+            ("A is right.", 4, Some(vec![0])),
+            ("It must be B because of this", 4, Some(vec![1])),
+            ("B is not right.", 4, None),
+            ("A hepatitis B infection is likely", 4, None),
+            ("The answer is A or B", 4, None),
+            ("The answer is not A but B", 4, Some(vec![1])),
+            ("答案：A或B", 4, None),
+            ("答案是A还是C？", 4, None),
+            ("答案不是A", 4, None),
+            ("答案不是A，而是B", 4, Some(vec![1])),
+            ("答案是A不是B", 4, Some(vec![0])),
+            ("不能选A", 4, None),
             ("E", 4, None),
             ("DNA and COPD", 4, None),
             ("", 4, None),

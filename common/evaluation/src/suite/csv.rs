@@ -2,8 +2,10 @@
 
 use csv_core::{ReadRecordResult, Reader};
 
+use crate::limits::{CELLS_MAX, ITEMS_MAX, LINE_BYTES_MAX};
+
 /// The rows of a table with the line on which each begins, counted from 1. The error is the line of a row
-/// that does not end.
+/// that has too many cells or bytes, or of the first row too many.
 pub(super) fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, u64> {
     let (mut rows, mut reader) = (Vec::new(), Reader::new());
     let (mut input, mut output) = (text.as_bytes(), vec![0_u8; 4096]);
@@ -33,7 +35,7 @@ pub(super) fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, u64> {
             }
             ReadRecordResult::End => return Ok(rows),
         }
-        if rows.len() > crate::limits::ITEMS_MAX + 1 {
+        if rows.len() > ITEMS_MAX + 1 || cells > CELLS_MAX || written > LINE_BYTES_MAX {
             return Err(begun);
         }
     }

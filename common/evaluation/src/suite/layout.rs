@@ -13,7 +13,7 @@ use self::record::{Record, json_reason};
 use super::item::Item;
 use super::settings::{Layout, Settings};
 use crate::error::SuiteError;
-use crate::limits::ITEMS_MAX;
+use crate::limits::{ITEMS_MAX, LINE_BYTES_MAX};
 
 /// All items of the text.
 pub(super) fn items(path: &Path, text: &str, settings: &Settings) -> Result<Vec<Item>, SuiteError> {
@@ -30,6 +30,9 @@ pub(super) fn items(path: &Path, text: &str, settings: &Settings) -> Result<Vec<
 fn lines<R: Record>(path: &Path, text: &str, settings: &Settings) -> Result<Vec<Item>, SuiteError> {
     let mut items = Vec::new();
     for (line, text) in (1..).zip(text.lines()).filter(|(_, text)| !text.trim().is_empty()) {
+        if text.len() > LINE_BYTES_MAX {
+            return Err(SuiteError::at(path, line, format!("it is longer than {LINE_BYTES_MAX} bytes")));
+        }
         let record: R =
             serde_json::from_str(text).map_err(|error| SuiteError::at(path, line, json_reason(&error)))?;
         let item = record.item(settings).map_err(|reason| SuiteError::at(path, line, reason))?;
@@ -47,7 +50,7 @@ fn list<R: Record>(path: &Path, text: &str, settings: &Settings) -> Result<Vec<I
     let numbered = (1..).zip(records.into_iter().take(ITEMS_MAX + 1));
     numbered
         .map(|(line, record)| {
-            let item = record.item(settings).map_err(|reason| SuiteError::at(path, line, reason))?;
+            let item = record.item(settings).map_err(|reason| settings.layout.fault(path, line, reason))?;
             Ok(Item { line, ..item })
         })
         .collect()

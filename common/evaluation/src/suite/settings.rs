@@ -30,6 +30,22 @@ pub enum Layout {
 }
 
 impl Layout {
+    /// Whether the file is one list or object, whose items are counted as records and not by lines.
+    pub(super) const fn counts_records(self) -> bool {
+        matches!(self, Self::Cmb | Self::Pubmedqa)
+    }
+
+    /// An item's fault, by its line, or by its record where there are no lines.
+    #[must_use]
+    pub fn fault(self, path: &Path, at: u64, reason: impl Into<String>) -> SuiteError {
+        let (path, reason) = (path.to_path_buf(), reason.into());
+        if self.counts_records() {
+            SuiteError::Record { path, record: at, reason }
+        } else {
+            SuiteError::At { path, line: at, reason }
+        }
+    }
+
     /// The prompt that is usual for it.
     const fn prompt(self) -> Prompt {
         match self {
@@ -188,8 +204,11 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
         return Err(("licence", format!("needs 1 to {LICENCE_CHARACTERS_MAX} printable characters")));
     }
     let is_name = Path::new(&written.records).file_name().is_some_and(|name| *name == *written.records);
-    if !is_name || written.records.contains('\0') {
-        return refuse("records", "names a file in the folder of the suite file, without a path");
+    if !is_name || written.records.chars().any(char::is_control) {
+        return refuse(
+            "records",
+            "names a file in the folder of the suite file, without a path or control characters",
+        );
     }
     let (prompt, score) = asked(&written)?;
     let usual = if score == Score::Phrases { WORD_TOKENS } else { LETTER_TOKENS };

@@ -88,6 +88,9 @@ fn a_suite_of_ones_own_is_read_with_its_baselines() {
     let suite =
         written(&several, r#"{"question": "q", "options": ["a", "b", "c"], "answer": ["C", "A"]}"#).unwrap();
     assert_eq!((suite.items[0].gold.clone(), suite.guessing()), (vec![0, 2], Some(1.0 / 7.0)));
+    let mixed = r#"{"question": "q", "options": ["a", "b", "c"], "answer": ["C", "A"]}"#;
+    let suite = written(&several, &format!("{mixed}\n{GOOD}\n")).unwrap();
+    assert_eq!(suite.guessing(), Some((1.0 / 7.0 + 0.5) / 2.0));
 }
 
 #[test]
@@ -140,7 +143,7 @@ fn settings_that_would_not_act_are_refused_by_line() {
         let refused = written(&format!("{ITEMS}{more}"), GOOD).unwrap_err();
         assert!(refused.contains(expected), "{refused} instead of {expected}");
     }
-    for records in ["../r.jsonl", "/r.jsonl", "", ".."] {
+    for records in ["../r.jsonl", "/r.jsonl", "", "..", "r\\u001b[2J"] {
         let refused = written(&ITEMS.replace("r.jsonl", records), GOOD).unwrap_err();
         assert!(refused.contains("line 3: records names a file in the folder"), "{refused}");
     }
@@ -159,7 +162,17 @@ fn owners_records_that_contradict_themselves_are_refused() {
     assert!(written(medmcqa, &record.replace(", \"cop\": 0", "")).unwrap_err().contains("no answer (cop)"));
     let pubmedqa = "name = \"a\"\nlayout = \"pubmedqa\"\nrecords = \"r.jsonl\"\n";
     let record = r#"{"1": {"QUESTION": "q", "CONTEXTS": ["c"], "final_decision": "perhaps"}}"#;
-    assert!(written(pubmedqa, record).unwrap_err().contains("final_decision is not yes, no or maybe"));
+    let refused = written(pubmedqa, record).unwrap_err();
+    assert!(refused.contains("r.jsonl, record 1: final_decision is not yes, no or maybe"), "{refused}");
+}
+
+#[test]
+fn a_line_or_a_row_without_end_is_refused_before_it_takes_memory() {
+    let long = format!("{{\"question\": \"q\", \"options\": [{}\"\"]}}", "\"\",".repeat(1 << 19));
+    assert!(written(ITEMS, &long).unwrap_err().contains("line 1: it is longer than 1048576 bytes"));
+    let table = ITEMS.replace("\"items\"", "\"cmexam\"");
+    let refused = written(&table, &",".repeat(300)).unwrap_err();
+    assert!(refused.contains("line 1: there are too many rows, or its row is too long"), "{refused}");
 }
 
 #[test]

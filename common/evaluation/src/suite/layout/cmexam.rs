@@ -9,7 +9,8 @@ use super::record::{in_order, letters};
 use crate::error::SuiteError;
 
 pub(super) fn items(path: &Path, text: &str) -> Result<Vec<Item>, SuiteError> {
-    let rows = rows(text).map_err(|line| SuiteError::at(path, line, "there are too many rows"))?;
+    let rows = rows(text)
+        .map_err(|line| SuiteError::at(path, line, "there are too many rows, or its row is too long"))?;
     let mut rows = rows.into_iter();
     let Some((_, header)) = rows.next() else { return Ok(Vec::new()) };
     let column = |name: &str| {

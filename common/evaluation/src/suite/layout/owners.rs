@@ -110,8 +110,8 @@ pub(super) fn pubmedqa(path: &Path, text: &str, settings: &Settings) -> Result<V
         .map_err(|error| SuiteError::at(path, error.line() as u64, json_reason(&error)))?;
     let one = |(line, (id, article)): (u64, (String, Pubmedqa))| {
         let place = settings.answers.iter().position(|answer| *answer == article.final_decision);
-        let gold =
-            place.ok_or_else(|| SuiteError::at(path, line, "final_decision is not yes, no or maybe"))?;
+        let gold = place
+            .ok_or_else(|| settings.layout.fault(path, line, "final_decision is not yes, no or maybe"))?;
         Ok(Item {
             line,
             id: Some(id),
