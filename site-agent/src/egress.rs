@@ -1,9 +1,9 @@
 //! THE ONLY FILE THAT SENDS. If you audit one file of this program, audit this one.
 //!
 //! For every item, in this order: 1. the site's policy is asked, and of a frame of a run whether the site has
-//! agreed to that run and not withdrawn, 2. the exact bytes are made, 3. a ledger
-//! record with their SHA-256 is on disk, and where the site keeps an escrow the sealed bytes are, too, 4. the
-//! bytes are sent, 5. the answer comes back. `Outbound` is
+//! agreed to that run and not withdrawn, 2. the exact bytes are made, and where the site keeps an escrow it has
+//! room for them, 3. a ledger record with their SHA-256 is on disk, and in the escrow the sealed bytes are,
+//! too, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
 //! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
 //! `protect`, blinded points that passed `overlap::points`, and progress that passed `gateway::progress`
 //! (their types have no other constructor). There is no text in it but the site's own name in the request to
@@ -142,11 +142,12 @@ impl<C: Clock> Egress<C> {
     ///
     /// # Errors
     /// Those of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or
-    /// not.
+    /// not. Whether it was noted first, [`Self::records`] says.
     pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
         self.permit(&item)?;
         self.agreed(&item)?;
         let (frame, bytes) = encode(&item, &self.ledger)?;
+        self.has_room(bytes.len() as u64)?;
         crash_point!("site-before-ledger");
         self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
         crash_point!("site-ledger-written");
@@ -154,6 +155,20 @@ impl<C: Clock> Egress<C> {
             escrow.keep(self.ledger.next_sequence() - 1, &bytes, self.clock.now().0)?;
         }
         wire.exchange(&bytes).await
+    }
+
+    /// Whether the escrow could keep a frame of so many bytes now; where there is none it could.
+    ///
+    /// # Errors
+    /// `Io`: it could not, and so the frame would not leave.
+    pub fn has_room(&mut self, frame_bytes: u64) -> Result<(), SiteError> {
+        let now_ms = self.clock.now().0;
+        self.escrow.as_mut().map_or(Ok(()), |escrow| escrow.make_room(frame_bytes, now_ms))
+    }
+
+    /// How many records the ledger has.
+    pub fn records(&self) -> u64 {
+        self.ledger.next_sequence()
     }
 
     /// Size and root of the ledger as it is now: what the next hello says.

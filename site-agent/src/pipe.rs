@@ -219,6 +219,8 @@ pub enum NotDone {
     SentTooOften,
     /// The disk has no room for a file.
     NoRoom,
+    /// The escrow may not grow, or its disk has no room: no frame leaves.
+    EscrowFull,
     /// The site's policy or a check of its own says no.
     NotAllowedHere,
     /// More runs were proposed in a day than any consortium launches.

@@ -112,19 +112,14 @@ fn two_namespaces() -> Result<Holder> {
     Ok(holder)
 }
 
-/// The shipped rules, with this consortium's addresses. Here the agent is root, and the kernel's own words of
-/// ICMP are root's, too.
+/// The shipped rules, with this consortium's addresses. Here the agent is root.
 fn rules(consortium: &Consortium) -> Result<String> {
     let text = fs::read_to_string(repository().join("deploy/nftables-site.nft"))?;
     let ports = consortium.listens_at().map(|address| address.port().to_string()).join(", ");
     let changed = text
         .replace("\"consilium-site\"", "0")
         .replace("192.0.2.10", &COORDINATOR.to_string())
-        .replace("4600, 4601", &ports)
-        .replace(
-            "\t\tcounter name \"refused\"",
-            "\t\tmeta l4proto icmp accept\n\t\tcounter name \"refused\"",
-        );
+        .replace("4600, 4601", &ports);
     ensure!(!changed.contains("192.0.2.10") && !changed.contains("4600"), "the recipe has other words");
     Ok(changed)
 }

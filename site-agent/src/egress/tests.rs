@@ -324,4 +324,5 @@ async fn nothing_is_sent_that_the_escrow_does_not_have() {
     let error = egress.release(&mut wire, Outbound::Poll { wait_ms: 1 }).await.unwrap_err();
     assert!(error.is_disk_full(), "{error}");
     assert_eq!(wire.sent.len(), 2, "nothing was sent");
+    assert_eq!(egress.records(), 2, "nor noted");
 }

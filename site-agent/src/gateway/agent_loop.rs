@@ -161,6 +161,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 .any(|at| path.starts_with(at))
         };
         let why = match &error {
+            // Nothing was sent: it goes on when days of the escrow went, or somebody has made room.
+            error @ SiteError::Io { path, .. }
+                if error.is_disk_full() && path.starts_with(self.folder.escrow()) =>
+            {
+                NotDone::EscrowFull
+            }
             // Nothing was sent and nothing is half-written: it goes on when somebody has made room.
             error if error.is_disk_full() => NotDone::NoRoom,
             // The line broke; the person has been told.
@@ -183,7 +189,15 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
 
     /// Says what was not done. What no honest coordinator causes makes the next pauses longer.
     fn not_done(&mut self, why: NotDone) {
-        if !matches!(why, NotDone::NoRoom | NotDone::NotAgreed | NotDone::OutsideHours | NotDone::DayIsFull) {
+        let is_ours = matches!(
+            why,
+            NotDone::NoRoom
+                | NotDone::EscrowFull
+                | NotDone::NotAgreed
+                | NotDone::OutsideHours
+                | NotDone::DayIsFull
+        );
+        if !is_ours {
             self.course.pace.odd();
         }
         tracing::warn!(?why, "not done");

@@ -13,6 +13,7 @@ use certs::TlsIdentity;
 use common::clock::Clock;
 use common::durable;
 use common::id::RunId;
+use common::limits::MESSAGE_BYTES_MAX;
 use common::net::NetError;
 use common::wire::message::{Refusal, Response};
 
@@ -209,19 +210,18 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// later.
     ///
     /// # Errors
-    /// As [`Self::ask`]; a lost connection is `Ok(None)`.
+    /// As [`Self::ask`]; a lost connection is `Ok(None)`, and so is progress that finds no room on the disk or
+    /// in the escrow: training goes on.
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
         if self.wire.is_none() && std::mem::take(&mut self.is_given_up) {
             match self.open(&mut Unheard).await {
                 Ok(wire) => self.wire = Some(wire),
                 // The next item that has to be answered comes back to it.
-                Err(error) if error.is_retryable() => tracing::warn!("{error}"),
+                Err(error) if error.is_retryable() || may_wait(&error, &item) => tracing::warn!("{error}"),
                 Err(error) => return Err(error),
             }
         }
-        let Some(wire) = &mut self.wire else { return Ok(None) };
-        let released = self.egress.release(wire, item).await;
-        self.count();
+        let Some(released) = self.release(item).await else { return Ok(None) };
         match released {
             Ok(Answer {
                 response: Response::Refused(Refusal::LedgerChanged | Refusal::Restored), ..
@@ -243,8 +243,20 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 self.hang_up();
                 Ok(None)
             }
+            Err(error) if may_wait(&error, &item) => {
+                tracing::warn!("{error}");
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
+    }
+
+    /// Whether the escrow, where there is one, could keep a frame with so many bytes of an update now.
+    ///
+    /// # Errors
+    /// `Io`: it could not, and so the frame would not leave.
+    pub fn has_room_for(&mut self, bytes: u64) -> Result<(), SiteError> {
+        self.egress.has_room(bytes.saturating_add(MESSAGE_BYTES_MAX as u64))
     }
 
     /// Notes something in the ledger, and where `is_change` only if the last such note says something else;
@@ -289,15 +301,27 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
     }
 
+    /// Releases an item on the line that stands, and has it counted; `None` where none does.
+    async fn release(&mut self, item: Outbound<'_>) -> Option<Result<Answer, SiteError>> {
+        let wire = self.wire.as_mut()?;
+        let before = self.egress.records();
+        let released = self.egress.release(wire, item).await;
+        self.count();
+        if released.is_err() && self.egress.records() != before {
+            // It is noted and may not have left: the hello that follows says so, and of a line that was
+            // counted only its last frame may be missing.
+            self.hang_up();
+        }
+        Some(released)
+    }
+
     async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
         if self.wire.is_none() {
             self.wire = Some(self.open(report).await?);
         }
-        let Some(wire) = &mut self.wire else {
+        let Some(released) = self.release(item).await else {
             return Err(SiteError::Connection { reason: "no connection".into() });
         };
-        let released = self.egress.release(wire, item).await;
-        self.count();
         let answer = released?;
         match answer.response {
             Response::Refused(Refusal::LedgerChanged) => return Err(SiteError::LedgerRefused),
@@ -311,6 +335,11 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         self.backoff.reset();
         Ok(answer)
     }
+}
+
+/// Whether an item that finds no room is not worth more than a warning.
+fn may_wait(error: &SiteError, item: &Outbound<'_>) -> bool {
+    error.is_disk_full() && matches!(item, Outbound::Progress { .. })
 }
 
 /// A line that is opened in the middle of a training is no news.

@@ -1,6 +1,8 @@
 //! Keeps the exact bytes of every frame, sealed for the privacy officer, before they leave. Called by
-//! `egress`, between the ledger record and the first byte: so what is kept has a number, and what could not
-//! be kept does not leave. Such a frame is in the ledger and was not sent, as one whose line broke is.
+//! `egress`, which asks for room before the ledger record, and keeps between the record and the first byte:
+//! so what is kept has a number, and what could not be kept does not leave. Where there is no room nothing is
+//! noted either; where the disk fails in between, the record stands and the frame was not sent, as one whose
+//! line broke.
 //!
 //! Invariants: an entry is durable before its frame is sent; the bound of agent.toml is never exceeded, and
 //! only the days that its rule names go; this process cannot open what it sealed.
@@ -16,9 +18,13 @@ use certs::AgeRecipient;
 use certs::age::seal;
 use common::durable;
 
-use self::days::{Day, HEAD_BYTES, day_of, days, entries, head, overdue, path_of};
+use self::days::{
+    Day, HEAD_BYTES, counted_from, day_of, days, entries, head, is_torn, misdated, overdue, path_aside,
+    path_of,
+};
 use crate::config::escrow::EscrowConfig;
 use crate::error::SiteError;
+use crate::limits::{ESCROW_ADDED_BYTES_MAX, ESCROW_PIECE_BYTES, ESCROW_SPARE_BYTES_MIN};
 
 /// The open escrow.
 #[derive(Debug)]
@@ -64,23 +70,40 @@ impl Escrow {
         }))
     }
 
-    /// Keeps the bytes of the frame with this number.
+    /// Whether a frame of so many bytes could be kept now; removes the days that the rule does not keep.
     ///
     /// # Errors
-    /// `Io`: the frame may not be sent. A disk or an escrow that is full is one that has no room.
-    pub fn keep(&mut self, sequence: u64, frame: &[u8], now_ms: u64) -> Result<(), SiteError> {
-        let sealed = seal(&self.recipient, frame).map_err(|error| SiteError::Internal(error.to_string()))?;
+    /// `Io`: a disk or an escrow that is full is one that has no room.
+    pub fn make_room(&mut self, frame_bytes: u64, now_ms: u64) -> Result<(), SiteError> {
         let day = day_of(now_ms);
         if self.open.as_ref().is_none_or(|open| open.day != day) {
             self.open = None;
             self.tidy(now_ms)?;
             self.open = Some(self.open_day(day)?);
         }
-        let bytes = (HEAD_BYTES + sealed.len()) as u64;
+        let bytes = entry_bytes_at_most(frame_bytes);
+        let full = |why| Err(SiteError::io(&self.folder, io::Error::new(io::ErrorKind::StorageFull, why)));
         if self.bytes.saturating_add(bytes) > self.bytes_max {
-            let full = "the escrow is as large as agent.toml lets it be ([escrow] mib_max): nothing leaves";
-            return Err(SiteError::io(&self.folder, io::Error::new(io::ErrorKind::StorageFull, full)));
+            return full(
+                "the escrow is as large as agent.toml lets it be ([escrow] mib_max): nothing leaves",
+            );
         }
+        // A disk that does not say is found full when it is written to.
+        let wanted = bytes.saturating_add(ESCROW_SPARE_BYTES_MIN);
+        if durable::free_bytes(&self.folder).is_ok_and(|free| free < wanted) {
+            return full("the disk has no room for another frame: nothing leaves");
+        }
+        Ok(())
+    }
+
+    /// Keeps the bytes of the frame with this number.
+    ///
+    /// # Errors
+    /// `Io`: the frame may not be sent. A disk or an escrow that is full is one that has no room.
+    pub fn keep(&mut self, sequence: u64, frame: &[u8], now_ms: u64) -> Result<(), SiteError> {
+        self.make_room(frame.len() as u64, now_ms)?;
+        let sealed = seal(&self.recipient, frame).map_err(|error| SiteError::Internal(error.to_string()))?;
+        let bytes = (HEAD_BYTES + sealed.len()) as u64;
         let Some(open) = &mut self.open else { return Err(SiteError::Internal("no day is open".into())) };
         let length = u32::try_from(sealed.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
         let entry = [&head(sequence, length)[..], &sealed].concat();
@@ -95,7 +118,8 @@ impl Escrow {
         Ok(())
     }
 
-    /// Opens the file of a day, and cuts off what a crash tore.
+    /// Opens the file of a day, and cuts off what a crash tore. A file that is damaged in another way is moved
+    /// aside: it stays one of that day's.
     fn open_day(&mut self, day: String) -> Result<Open, SiteError> {
         let path = path_of(&self.folder, &day);
         let at = SiteError::at(&path);
@@ -105,6 +129,20 @@ impl Escrow {
         let mut file = options.open(&path).map_err(&at)?;
         let (_, whole) = entries(&mut file).map_err(&at)?;
         let torn = file.metadata().map_err(&at)?.len() - whole;
+        if torn > 0 && !is_torn(&mut file, whole).map_err(&at)? {
+            let none = || SiteError::Internal("the escrow has no name left for a damaged file".into());
+            let aside = path_aside(&self.folder, &day).ok_or_else(none)?;
+            fs::rename(&path, &aside).and_then(|()| durable::sync_folder_of(&aside)).map_err(&at)?;
+            let aside = aside.display().to_string();
+            tracing::error!(
+                whole,
+                torn,
+                aside,
+                "a file of the escrow is damaged; it was moved aside, and kept"
+            );
+            drop(at);
+            return self.open_day(day);
+        }
         if torn > 0 {
             file.set_len(whole).and_then(|()| file.sync_all()).map_err(&at)?;
             tracing::warn!(
@@ -124,11 +162,21 @@ impl Escrow {
     /// Removes the days that the rule does not keep.
     fn tidy(&self, now_ms: u64) -> Result<(), SiteError> {
         let all = days(&self.folder).map_err(SiteError::at(&self.folder))?;
-        for Day { path, .. } in overdue(&all, self.keep_days, now_ms) {
+        for Day { path, .. } in misdated(&all, now_ms) {
+            let path = path.display().to_string();
+            tracing::warn!(path, "a day of the escrow lies in the future: the clock is or was wrong");
+        }
+        for Day { path, .. } in overdue(&all, self.keep_days, counted_from(&all, now_ms)) {
             fs::remove_file(&path).map_err(SiteError::at(&path))?;
         }
         Ok(())
     }
+}
+
+/// What a frame of so many bytes takes in a day's file.
+fn entry_bytes_at_most(frame_bytes: u64) -> u64 {
+    let tags = (frame_bytes / ESCROW_PIECE_BYTES + 1) * 16;
+    frame_bytes.saturating_add(tags).saturating_add(ESCROW_ADDED_BYTES_MAX)
 }
 
 #[cfg(test)]
@@ -206,7 +254,65 @@ mod tests {
         assert!(error.is_disk_full() && error.to_string().contains("mib_max"), "{error}");
         escrow.keep(3, b"small", 0).unwrap();
         assert_eq!(all(root.path(), &identity).len(), 2);
-        // Where the days go, there is room again.
-        escrow.keep(4, &vec![7; 900_000], 9 * DAY_MS).unwrap();
+        let full = escrow.make_room(200_000, 0).unwrap_err();
+        assert!(full.is_disk_full(), "and says so before it is asked to keep");
+        // Where the days go, there is room again: not by one reading of the clock alone.
+        escrow.keep(4, &vec![7; 900_000], 9 * DAY_MS).unwrap_err();
+        escrow.keep(4, &vec![7; 900_000], 10 * DAY_MS).unwrap();
+    }
+
+    #[test]
+    fn an_entry_is_never_larger_than_the_room_that_was_asked_for() {
+        let identity = AgeIdentity::generate().unwrap();
+        for length in [0_usize, 1, 65_535, 65_536, 65_537, 1 << 20, (1 << 20) + 100] {
+            let sealed = seal(&identity.recipient().unwrap(), &vec![1; length]).unwrap();
+            let (bytes, most) = ((HEAD_BYTES + sealed.len()) as u64, entry_bytes_at_most(length as u64));
+            assert!(bytes <= most && most < bytes + 200, "{length}: {bytes}, {most}");
+        }
+    }
+
+    #[test]
+    fn a_clock_that_is_wrong_once_removes_nothing() {
+        let root = tempfile::tempdir().unwrap();
+        let identity = AgeIdentity::generate().unwrap();
+        let mut escrow = Escrow::of(root.path(), Some(&config(&identity))).unwrap().unwrap();
+        let (today, wrong) = (20_000 * DAY_MS, 47_000 * DAY_MS);
+        escrow.keep(1, b"one", today).unwrap();
+        for now_ms in [wrong, today, wrong, today + DAY_MS] {
+            escrow.keep(2, b"two", now_ms).unwrap();
+        }
+        assert_eq!(all(root.path(), &identity).len(), 5);
+        let found = days(root.path()).unwrap();
+        assert_eq!(misdated(&found, today).len(), 1);
+        escrow.keep(3, b"three", today + 3 * DAY_MS).unwrap();
+        assert_eq!(all(root.path(), &identity).len(), 4, "the first day is over, and the misdated one stays");
+    }
+
+    #[test]
+    fn a_file_that_no_crash_tore_is_moved_aside_and_stays_a_day() {
+        let root = tempfile::tempdir().unwrap();
+        let identity = AgeIdentity::generate().unwrap();
+        let config = config(&identity);
+        let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
+        let path = path_of(root.path(), &day_of(0));
+        for number in 1..=3 {
+            escrow.keep(number, b"one", 0).unwrap();
+        }
+        let whole = fs::read(&path).unwrap();
+        for (times, fault) in [(1, whole.len() / 3 + 8), (2, 8)] {
+            let mut damaged = whole.clone();
+            damaged[fault..fault + 4].fill(0xff);
+            fs::write(&path, &damaged).unwrap();
+            let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
+            escrow.keep(9, b"nine", 0).unwrap();
+            let aside = root.path().join(format!("1970-01-01-{times}.frames"));
+            assert_eq!(fs::read(&aside).unwrap(), damaged, "nothing is cut off");
+        }
+        assert_eq!(all(root.path(), &identity), [(9, b"nine".to_vec()), (1, b"one".to_vec())]);
+        escrow.open = None;
+        escrow.keep(10, b"ten", 3 * DAY_MS).unwrap();
+        assert_eq!(days(root.path()).unwrap().len(), 4, "one day later than the first");
+        escrow.keep(11, b"eleven", 4 * DAY_MS).unwrap();
+        assert_eq!(days(root.path()).unwrap().len(), 2, "what was set aside goes with its day");
     }
 }

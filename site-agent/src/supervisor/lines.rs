@@ -258,6 +258,9 @@ fn why_not(why: NotDone) -> &'static str {
             "the coordinator asks for the same update again and again; sent again tomorrow, ask its operator"
         }
         NotDone::NoRoom => "the disk has no room for what the coordinator announces; free some, asking again",
+        NotDone::EscrowFull => {
+            "the escrow is full ([escrow] mib_max in agent.toml, or its disk), and nothing leaves that is not kept; see `site-agent prune`"
+        }
         NotDone::TooManyRuns => {
             "the coordinator proposed more runs in a day than this site looks at; ask its operator"
         }

@@ -88,9 +88,11 @@ impl Meters {
     pub(super) fn read(store: &Store) -> Result<Self, SiteError> {
         // The numbers of records before an accepted ledger are those of another one.
         let begun_ms = store.epochs()?.last().map_or(0, |epoch| epoch.at_ms);
-        let mut lines = store.lines()?;
+        let (mut lines, mut lives) = (store.lines()?, store.lives()?);
         lines.retain(|line| line.opened_ms >= begun_ms);
-        Ok(Self { lines, lives: store.lives()? })
+        // A process without its connections would seem to have sent beside them.
+        lives.retain(|life| life.began_ms >= begun_ms);
+        Ok(Self { lines, lives })
     }
 
     /// Beside the records of an intact ledger.

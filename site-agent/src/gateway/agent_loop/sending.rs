@@ -52,6 +52,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                     if self.waits_for_day((bytes - next_offset).min(CHUNK_BYTES_MAX as u64)) {
                         return Ok(Event::Hindered);
                     }
+                    self.connection.has_room_for((bytes - next_offset).min(CHUNK_BYTES_MAX as u64))?;
                     if self.is_sent_too_often(&update, next_offset)? {
                         break;
                     }

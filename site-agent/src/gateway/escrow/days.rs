@@ -21,7 +21,7 @@ const DAY_MS: u64 = 86_400_000;
 /// A day's file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Day {
-    /// `2026-11-30`, by this machine's clock, UTC.
+    /// `2026-11-30`, by this machine's clock, UTC; `2026-11-30-1` of a damaged file that was set aside.
     pub day: String,
     /// Where it is.
     pub path: PathBuf,
@@ -74,6 +74,42 @@ pub fn days(folder: &Path) -> io::Result<Vec<Day>> {
     Ok(days)
 }
 
+/// Where a damaged file of a day goes: the first such name that is free.
+#[must_use]
+pub fn path_aside(folder: &Path, day: &str) -> Option<PathBuf> {
+    (1..=u32::MAX).map(|times| path_of(folder, &format!("{day}-{times}"))).find(|path| !path.exists())
+}
+
+/// The time from which days are counted: one wrong reading of the clock must not make all of them old. It is
+/// at most a day after the newest day before the present one.
+#[must_use]
+pub fn counted_from(days: &[Day], now_ms: u64) -> u64 {
+    let today = day_of(now_ms);
+    let newest =
+        days.iter().rev().find(|day| !day.day.starts_with(&today)).and_then(|day| start_of(&day.day));
+    newest.map_or(now_ms, |newest| now_ms.min(newest.saturating_add(DAY_MS)))
+}
+
+/// Days after tomorrow.
+#[must_use]
+pub fn misdated(days: &[Day], now_ms: u64) -> Vec<Day> {
+    let last = day_of(now_ms.saturating_add(2 * DAY_MS));
+    days.iter().filter(|day| day.day >= last).cloned().collect()
+}
+
+/// Milliseconds since 1970 when a day begins; `None` for a day that no calendar has.
+fn start_of(day: &str) -> Option<u64> {
+    let part = |from, to| day.get(from..to).and_then(|digits| digits.parse::<u64>().ok());
+    let (year, month, date) = (part(0, 4)?, part(5, 7)?, part(8, 10)?);
+    // Howard Hinnant's days_from_civil: years from March, in eras of 400 years.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year.checked_sub(1)?, month + 9) };
+    let (era, year_of_era) = (year / 400, year % 400);
+    let day_of_year = ((153 * month + 2) / 5 + date).checked_sub(1)?;
+    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
+    let start_ms = (era * 146_097 + day_of_era).checked_sub(719_468)? * DAY_MS;
+    day.starts_with(&day_of(start_ms)).then_some(start_ms)
+}
+
 /// Those among the days that are older than the rule.
 #[must_use]
 pub fn overdue(days: &[Day], keep_days: u32, now_ms: u64) -> Vec<Day> {
@@ -84,7 +120,10 @@ pub fn overdue(days: &[Day], keep_days: u32, now_ms: u64) -> Vec<Day> {
 fn is_day(text: &str) -> bool {
     let is_right =
         |(at, byte): (usize, u8)| if matches!(at, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() };
-    text.len() == 10 && text.bytes().enumerate().all(is_right)
+    let Some((day, aside)) = text.split_at_checked(10) else { return false };
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    day.bytes().enumerate().all(is_right)
+        && (aside.is_empty() || aside.strip_prefix('-').is_some_and(is_number))
 }
 
 /// The entries of a file, and how many of its bytes they are.
@@ -107,6 +146,20 @@ pub fn entries(file: &mut File) -> io::Result<(Vec<Entry>, u64)> {
         at = next;
     }
     Ok((found, at))
+}
+
+/// Whether a file whose entries end at `whole` goes on with what a crash leaves: less than an entry.
+///
+/// # Errors
+/// Those of reading.
+pub fn is_torn(file: &mut File, whole: u64) -> io::Result<bool> {
+    if file.metadata()?.len() < whole + HEAD_BYTES as u64 {
+        return Ok(true);
+    }
+    let mut head = [0; HEAD_BYTES];
+    file.seek(SeekFrom::Start(whole))?;
+    file.read_exact(&mut head)?;
+    Ok(u64::from(head_of(head).1) <= ESCROW_ENTRY_BYTES_MAX)
 }
 
 /// The sealed bytes of an entry.
@@ -132,4 +185,25 @@ pub fn head(sequence: u64, length: u32) -> [u8; HEAD_BYTES] {
 fn head_of(head: [u8; HEAD_BYTES]) -> (u64, u32) {
     let [a, b, c, d, e, f, g, h, i, j, k, l] = head;
     (u64::from_le_bytes([a, b, c, d, e, f, g, h]), u32::from_le_bytes([i, j, k, l]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_day_has_the_beginning_that_its_name_says() {
+        for day in (0..60_000).chain([2_932_896]) {
+            assert_eq!(start_of(&day_of(day * DAY_MS)), Some(day * DAY_MS));
+        }
+        for odd in ["2026-02-30", "2026-00-10", "2026-10-00", "0000-01-01", "1969-12-31", "-"] {
+            assert_eq!(start_of(odd), None, "{odd}");
+        }
+        assert!(
+            is_day("2026-11-30")
+                && is_day("2026-11-30-12")
+                && !is_day("2026-11-30-")
+                && !is_day("2026-11-30x")
+        );
+    }
 }

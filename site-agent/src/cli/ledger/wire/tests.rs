@@ -1,8 +1,10 @@
 //! Ledger and counts of a small, invented history.
 
 use common::id::Digest;
+use common::wire::message::LedgerHead;
 
 use super::*;
+use crate::gateway::store::memory::Epoch;
 
 fn record(sequence: u64, kind: Kind, length: u64) -> Record {
     let zeros = || Digest([0; 32]).to_string();
@@ -86,4 +88,24 @@ fn a_process_that_sent_beside_its_connections_is_named() {
     meters.lives = vec![life(10 << 20)];
     let faults = meters.compare(&records, false).faults;
     assert!(faults[0].contains("beside its connections"), "{faults:?}");
+}
+
+#[test]
+fn what_was_counted_before_another_ledger_was_accepted_is_no_fault() {
+    let root = tempfile::tempdir().unwrap();
+    let mut store = Store::open(&root.path().join("site.db")).unwrap();
+    let begin = |store: &mut Store, now_ms| {
+        let id = store.begin_life(0, None, now_ms).unwrap();
+        let sent = SentCount { datagrams: 900, bytes: 10 << 20, calls: 900 };
+        store.count_life(&Life { id, sent, attempts: 1, ..Life::default() }).unwrap();
+        store.begin_line(id, 0, now_ms).unwrap();
+    };
+    begin(&mut store, 1000);
+    let head = LedgerHead { size: 0, root: Digest([0; 32]) };
+    store.record_epoch(&Epoch { at_ms: 2000, head, set_aside: Vec::new(), signature: None }).unwrap();
+    let counted = Meters::read(&store).unwrap().compare(&[], false);
+    assert_eq!((counted.faults, counted.processes.count), (Vec::new(), 0));
+    begin(&mut store, 3000);
+    let counted = Meters::read(&store).unwrap().compare(&[], false);
+    assert!(counted.faults[0].contains("beside its connections"), "{:?}", counted.faults);
 }

@@ -164,8 +164,8 @@ fn nothing_from_outside_is_markup_and_nothing_is_loaded() {
     for language in BOTH {
         let html = render(&facts(), language);
         assert!(!html.contains("<script") && !html.contains('\u{202e}'), "{html}");
-        // Of the name, the address, the reason, the doubt and, twice, the path.
-        assert!(html.matches("&lt;script&gt;alert(").count() == 6, "{html}");
+        // Of the name, the address, the reason, the doubt, the fault on the wire and, twice, the path.
+        assert!(html.matches("&lt;script&gt;alert(").count() == 7, "{html}");
         for outside in ["http://", "https://", "src=", "@import", "url(", "<link", "javascript:"] {
             assert!(!html.contains(outside), "{outside}");
         }
