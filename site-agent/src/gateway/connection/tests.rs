@@ -4,15 +4,18 @@ use std::collections::VecDeque;
 use std::fs;
 use std::sync::{Arc, Mutex};
 
-use certs::TlsIdentity;
+use certs::{AgeIdentity, TlsIdentity};
 use common::clock::{ManualClock, Timestamp};
-use common::id::Digest;
+use common::id::{Digest, Round, RunId};
 use common::ledger::Record;
-use common::wire::message::PROTOCOL_VERSION;
+use common::wire::message::{PROTOCOL_VERSION, RoundKey};
 
 use super::*;
+use crate::config::escrow::EscrowConfig;
 use crate::gateway::consent::tests as consent;
+use crate::gateway::escrow::Escrow;
 use crate::gateway::ledger::LedgerWriter;
+use crate::gateway::progress::ProgressGate;
 use crate::policy::PolicyConfig;
 
 /// What the coordinator does with the next frames, over all connections; `None` cuts the line.
@@ -81,6 +84,43 @@ fn ask(refusals: u32, script: Vec<Option<Response>>) -> (Response, Vec<&'static 
     let text = fs::read_to_string(&path).unwrap();
     let kinds = text.lines().map(|line| serde_json::from_str::<Record>(line).unwrap().kind.word()).collect();
     (answer.response, kinds, notices.0)
+}
+
+/// Progress that cannot be kept ends no training; what was noted and not kept ends the line, and only that.
+#[tokio::test]
+async fn progress_that_finds_no_room_in_the_escrow_ends_no_training() {
+    let folder = tempfile::tempdir().unwrap();
+    let database = folder.path().join("site.db");
+    let key = RoundKey { run: RunId([1; 8]), round: Round(1) };
+    consent::decide_and_tell(&database, key.run, Digest([6; 32]));
+    let (ledger, _) = LedgerWriter::open(&folder.path().join("ledger.log")).unwrap();
+    let (consent, clock) = (consent::book(&database), ManualClock::at(Timestamp(1)));
+    let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
+    let script = Arc::new(Mutex::new(VecDeque::from(vec![welcome(), Some(Response::Noted)])));
+    let mut connection = Connection::new(Dialler { script, refusals: 0 }, egress);
+    let said = crate::pipe::Progress { step: 1, total_steps: 50, loss: 2.0, tokens_per_s: 70 };
+    let (progress, _) = ProgressGate::default().admit(key, &said, None, 0).unwrap();
+    let progress = Outbound::Progress { key, progress };
+    connection.ask(Outbound::Poll { wait_ms: 1 }, &mut Notices::default()).await.unwrap();
+
+    let recipient = AgeIdentity::generate().unwrap().recipient().unwrap().to_string();
+    let config = EscrowConfig { recipient, keep_days: 1, mib_max: 1 };
+    // Full by its own bound: known before anything is noted.
+    let full = folder.path().join("full");
+    fs::create_dir(&full).unwrap();
+    fs::write(full.join("1970-01-01.frames"), vec![0; 1 << 20]).unwrap();
+    connection.egress = connection.egress.with_escrow(Escrow::of(&full, Some(&config)).unwrap());
+    assert_eq!(connection.mention(progress).await.unwrap(), None);
+    assert_eq!((connection.egress.records(), connection.wire.is_some()), (2, true));
+    // Full when it is written to.
+    let failing = folder.path().join("failing");
+    fs::create_dir(&failing).unwrap();
+    std::os::unix::fs::symlink("/dev/full", failing.join("1970-01-01.frames")).unwrap();
+    connection.egress = connection.egress.with_escrow(Escrow::of(&failing, Some(&config)).unwrap());
+    assert_eq!(connection.mention(progress).await.unwrap(), None);
+    assert_eq!((connection.egress.records(), connection.wire.is_some()), (3, false));
+    let error = connection.ask(progress, &mut Notices::default()).await.unwrap_err();
+    assert!(error.is_disk_full(), "{error}");
 }
 
 /// A worker that fills the disk and makes room again says one bit a day with it, also over a restart.
