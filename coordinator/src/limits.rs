@@ -235,11 +235,12 @@ pub const ACT_LINES_PER_DAY_MAX: u32 = 500;
 pub const ACT_LINES_FROM_AFAR_PER_DAY_MAX: u32 = 8_000;
 /// The last lines of a log are for users of the machine: 5,000 acts, in which there is time to look.
 pub const ACTS_LOCAL_MIN: u64 = 10_000;
-/// What the log keeps on a full disk for revocations and stops (and `prune`, which makes room): 100 lines, each
-/// with its head.
+/// What the log keeps on a full disk for revocations and stops (and `prune`, which makes room): 100 lines,
+/// each with its head.
 pub const ACT_RESERVE_BYTES_MIN: usize = 64 * 1024;
-/// Tries to get the log, which another holds while it writes a line (milliseconds), or reads all of it before
-/// its first one (some seconds at [`ACTS_MAX`]): 5 s with the wait below. Whoever reads only does not hold it.
+/// Tries to get the log, which another holds while it writes a line (milliseconds), or reads all of it
+/// before its first one (some seconds at [`ACTS_MAX`]): 5 s with the wait below.
+/// Whoever reads only does not hold it.
 pub const ACT_LOCK_TRIES_MAX: u32 = 250;
 /// Between two of them.
 pub const ACT_LOCK_WAIT_MS_MIN: u64 = 20;

@@ -16,8 +16,8 @@ use crate::store::{EnrolledHolder, Store, StoreError};
 /// Answers one request with a certificate from `now` on.
 ///
 /// # Errors
-/// As `issue::enrol` ([`Error::Store`]). Any other: the log of acts cannot be written, nothing was done, and a
-/// repetition may succeed.
+/// As `issue::enrol` ([`Error::Store`]). Any other: the log of acts cannot be written, nothing was done, and
+/// a repetition may succeed.
 pub(super) fn enrol(
     store: &Store,
     acts: &Acts,
