@@ -102,8 +102,9 @@ fn holds(text: &str, phrase: &str) -> bool {
     let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
     text.match_indices(phrase).any(|(at, _)| {
         let (before, behind) = (&text[..at], &text[at + phrase.len()..]);
-        !(is_word(phrase.chars().next()) && is_word(before.chars().next_back()))
-            && !(is_word(phrase.chars().next_back()) && is_word(behind.chars().next()))
+        let goes_on_before = is_word(phrase.chars().next()) && is_word(before.chars().next_back());
+        let goes_on_behind = is_word(phrase.chars().next_back()) && is_word(behind.chars().next());
+        !goes_on_before && !goes_on_behind
     })
 }
 
