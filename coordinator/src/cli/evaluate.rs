@@ -28,9 +28,10 @@ questions for `coordinator report`. Waits for the result and prints it. Ctrl-C
 stops waiting, not the measuring.
 
 With --suite: ask the base model and the run's newest published adapter, or with
---every-round each one that is still there, the questions of evaluation suites,
-and say what got better and how sure that is. It works with and without a
-running `serve`, changes nothing of the run, and leaves its test set as it is.
+--every-round the newest ones that are still there (16 at most), the questions
+of evaluation suites, and say what got better and how sure that is. It works
+with and without a running `serve`, changes nothing of the run, and leaves its
+test set as it is.
 `site-agent evaluate --help` describes suite files.
 
 Examples:
@@ -53,7 +54,7 @@ pub(super) struct Arguments {
     /// A suite file; may be repeated
     #[arg(long = "suite", value_name = "FILE")]
     suites: Vec<PathBuf>,
-    /// Compare every published round whose adapter is still there
+    /// Compare the newest published rounds whose adapters are still there, 16 at most
     #[arg(long, requires = "suites")]
     every_round: bool,
     /// Write the report on the suites to this file, replacing it
@@ -108,6 +109,12 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let paths = arguments.suites.iter().map(absolute).collect::<Result<Vec<PathBuf>>>()?;
     let page = arguments.html.as_ref().map(absolute).transpose()?;
     let into = page.as_deref().and_then(Path::parent);
+    if let Some(parent) = into.filter(|parent| parent.join("coordinator.toml").exists()) {
+        return Err(Error::Argument {
+            message: format!("the page would be written into {}, which is a state folder", parent.display()),
+            hint: "name another folder for --html: the process that asks the model may write there".into(),
+        });
+    }
     let into = into.map(|parent| std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent)));
     let wishes = Wishes {
         suites: &paths,
@@ -123,16 +130,20 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     display.end();
     let (report, published) = measured?;
     let language = Language::chosen(arguments.language);
+    // Printed first: a page that cannot be written must not cost the hours that the answers took.
+    if arguments.json {
+        let mut document =
+            serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
+        document["run"] = json!(state.launched.run.to_string());
+        document["published"] = json!(published);
+        output::print_json(&document)?;
+    } else {
+        output::print_line(cli::comparison::terminal(&report, language).trim_end())?;
+    }
     if let Some(page) = &page {
         let html = cli::comparison::page(&report, language);
         durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(Error::io("write", page))?;
         eprintln!("wrote {}", page.display());
     }
-    if !arguments.json {
-        return output::print_line(cli::comparison::terminal(&report, language).trim_end());
-    }
-    let mut document = serde_json::to_value(&report).map_err(|error| Error::Internal(error.to_string()))?;
-    document["run"] = json!(state.launched.run.to_string());
-    document["published"] = json!(published);
-    output::print_json(&document)
+    Ok(())
 }

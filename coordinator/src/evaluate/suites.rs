@@ -1,6 +1,7 @@
 //! Evaluation suites asked of a run's base model and of what it published. Called by `cli::evaluate`, in its
-//! own process. Invariants: the locks come before the model, an adapter or a record of a suite is read;
-//! nothing of the run changes, and its test set stays as it is; the model is the run's own.
+//! own process. Invariants: the locks come before the model, an adapter or a record of a suite is read (but
+//! for the hash of each adapter, over bytes that nothing parses); nothing of the run changes, and its test
+//! set stays as it is; the model is the run's own.
 
 use std::path::{Path, PathBuf};
 
@@ -46,8 +47,8 @@ pub struct Published {
 /// Takes the locks and asks. `show` is called after each question.
 ///
 /// # Errors
-/// No round is published, an adapter is damaged, a suite cannot be used, a lock does not hold, or the model is
-/// not the run's.
+/// No round is published, an adapter is damaged, a suite cannot be used, a lock does not hold, or the model
+/// is not the run's.
 pub fn measure(
     folder: &StateFolder,
     state: &RunState,

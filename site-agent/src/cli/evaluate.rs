@@ -61,7 +61,8 @@ Nothing is sent anywhere, and no question is printed.";
 ///
 /// Prints every score with its number of questions and its interval, the difference of each adapter to the
 /// base with its sureness, and what the suite is too small to see. Runs behind the worker's locks: no
-/// network, and no file but the model, the adapters and the suites can be opened.
+/// network, and no file but the model, the adapters and the suites can be opened; with --html also
+/// what is in the page's folder, which should hold nothing else.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -111,6 +112,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(SiteError::data(&sentence, "name another file, or add --replace"));
     }
     let folder = page.as_deref().and_then(Path::parent).map(present).transpose()?;
+    if let Some(folder) = &folder {
+        must_be_harmless(folder)?;
+    }
     let adapters: Vec<_> =
         plan.adapters.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
     let model = plan.model.clone();
@@ -126,24 +130,38 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     display.end();
     let Found { report, fingerprint } = found?;
     let language = Language::chosen(arguments.language);
+    // Printed first: a page that cannot be written must not cost the hours that the answers took.
+    if arguments.json {
+        let mut document =
+            serde_json::to_value(&report).map_err(|error| SiteError::Internal(error.to_string()))?;
+        document["model"] = json!({
+            "path": model,
+            "fingerprint": fingerprint.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "weights": arguments.weights,
+            "compute": arguments.compute,
+        });
+        document["adapters"] = json!(adapters);
+        print_json(&document)?;
+    } else {
+        print!("{}", cli::comparison::terminal(&report, language));
+    }
     if let Some(page) = &page {
         let html = cli::comparison::page(&report, language);
         durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(SiteError::at(page))?;
     }
-    if !arguments.json {
-        print!("{}", cli::comparison::terminal(&report, language));
-        return Ok(());
+    Ok(())
+}
+
+/// Refuses a page beside what nobody but its owner may change: its folder is open to the process that asks.
+fn must_be_harmless(folder: &Path) -> Result<(), SiteError> {
+    let is_state = ["agent.toml", "coordinator.toml", "identity", "ca"];
+    match is_state.iter().find(|name| folder.join(name).exists()) {
+        Some(name) => Err(SiteError::data(
+            &format!("the page would be written into {}, which holds {name}", folder.display()),
+            "name a folder of its own for --html: the process that asks the model may write there",
+        )),
+        None => Ok(()),
     }
-    let mut document =
-        serde_json::to_value(&report).map_err(|error| SiteError::Internal(error.to_string()))?;
-    document["model"] = json!({
-        "path": model,
-        "fingerprint": fingerprint.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
-        "weights": arguments.weights,
-        "compute": arguments.compute,
-    });
-    document["adapters"] = json!(adapters);
-    print_json(&document)
 }
 
 /// What the arguments ask for; everything that they name is there.
