@@ -134,8 +134,8 @@ pub const AUTHORITY_OVERLAP_MS_MAX: u64 = CERTIFICATE_DAYS_MAX as u64 * 86_400_0
 pub const PREDECESSORS_BYTES_MAX: u64 = 64 * 1024;
 /// Between two looks at the keys, where an earlier authority is about to end: no more than one a second.
 pub const KEY_LOOK_MS_MIN: u64 = 1_000;
-/// Tries for the lock of the state folder, which a command may have for a moment; [`LOCK_TRY_MS_MIN`] apart, so
-/// that a second `serve` is told so after a second.
+/// Tries for the lock of the state folder, which a command may have for a moment; [`LOCK_TRY_MS_MIN`] apart,
+/// so that a second `serve` is told so after a second.
 pub const LOCK_TRIES_MAX: u32 = 10;
 /// Between two of them.
 pub const LOCK_TRY_MS_MIN: u64 = 100;
@@ -247,7 +247,7 @@ pub const ACT_LOCK_WAIT_MS_MIN: u64 = 20;
 /// Lines that `coordinator acts show` shows at most.
 pub const ACTS_SHOWN_MAX: u64 = 10_000;
 /// Lines of the log between two whose place is remembered: 2,000 places of 8 B at [`ACTS_MAX`].
-pub const ACT_INDEX_LINES_STEP: u64 = 500;
+pub const ACT_INDEX_LINES_MIN: u64 = 500;
 /// Lines of it in one answer: 500 x 1 KiB, with what JSON escapes, stay below a message's 1 MiB.
 pub const ACT_LINES_PER_ANSWER_MAX: usize = 500;
 /// Coordinators that one person commands from afar.

@@ -1,13 +1,13 @@
 //! THE ONLY FILE THAT SENDS. If you audit one file of this program, audit this one.
 //!
 //! For every item, in this order: 1. the site's policy is asked, and of a frame of a run whether the site has
-//! agreed to that run and not withdrawn, 2. the exact bytes are made, and where the site keeps an escrow it has
-//! room for them, 3. a ledger record with their SHA-256 is on disk, and in the escrow the sealed bytes are,
-//! too, 4. the bytes are sent, 5. the answer comes back. `Outbound` is
-//! everything that can leave this hospital: numbers, digests and codes, the bytes of an update that passed
-//! `protect`, blinded points that passed `overlap::points`, and progress that passed `gateway::progress`
-//! (their types have no other constructor). There is no text in it but the site's own name in the request to
-//! join. Adding a variant is a privacy review.
+//! agreed to that run and not withdrawn, 2. the exact bytes are made, and where the site keeps an escrow it
+//! has room for them, 3. a ledger record with their SHA-256 is on disk, and in the escrow the sealed bytes
+//! are, too, 4. the bytes are sent, 5. the answer comes back. `Outbound` is everything that can leave this
+//! hospital: numbers, digests and codes, the bytes of an update that passed `protect`, blinded points that
+//! passed `overlap::points`, and progress that passed `gateway::progress` (their types have no other
+//! constructor). There is no text in it but the site's own name in the request to join. Adding a variant is a
+//! privacy review.
 //!
 //! Called by `gateway` (its loop and the connection under it) and, once in a site's life, by `cli::join`.
 //! `clippy.toml` forbids the sending call everywhere else; the sandbox forbids a second socket kind; the

@@ -148,11 +148,11 @@ pub const ESCROW_MIB_MAX: u64 = 1 << 20;
 /// A sealed frame: a chunk or points of 1 MiB, a message before it, 16 bytes for each 64 KiB and a header of
 /// 200.
 pub const ESCROW_ENTRY_BYTES_MAX: u64 = 2 << 20;
-/// What sealing adds to a frame, at most: a header and a nonce of 200 bytes, and the head of the entry; and 16
-/// bytes for each piece of `ESCROW_PIECE_BYTES`, the last of them begun.
+/// What sealing adds to a frame, at most: a header and a nonce of 200 bytes, and the head of the entry; and
+/// 16 bytes for each piece of `ESCROW_PIECE_BYTES_MAX`, the last of them begun.
 pub const ESCROW_ADDED_BYTES_MAX: u64 = 256;
 /// Bytes that are sealed with one tag: the age format's.
-pub const ESCROW_PIECE_BYTES: u64 = 64 << 10;
+pub const ESCROW_PIECE_BYTES_MAX: u64 = 64 << 10;
 /// Room that the disk has beside a frame before it is noted: its record, and what file systems round up.
 pub const ESCROW_SPARE_BYTES_MIN: u64 = 64 << 10;
 /// Places in an update from which a coordinator may want it sent on, beside whole numbers of chunks: each is

@@ -4,7 +4,8 @@
 //! said of each item; `cli` shows the report, and `--json` prints it as it is.
 //!
 //! Invariants: the first arm is the base that all others are compared with; p-values are corrected over all
-//! comparisons of a report (Holm) and count cases, which are independent, not items; the same outcomes give the same report, bootstrap included.
+//! comparisons of a report (Holm) and count cases, which are independent, not items; the same outcomes give
+//! the same report, bootstrap included.
 
 mod arm;
 mod pair;

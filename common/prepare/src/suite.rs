@@ -53,8 +53,8 @@ impl<'a> Asked<'a> {
     /// after each question.
     ///
     /// # Errors
-    /// `Suite` with the line of an item that holds the text of a special token; `Model` when an adapter cannot
-    /// be loaded, does not fit or has diverged, or an item cannot be encoded.
+    /// `Suite` with the line of an item that holds the text of a special token; `Model` when an adapter
+    /// cannot be loaded, does not fit or has diverged, or an item cannot be encoded.
     pub fn all<T>(
         &self,
         suites: Vec<Suite>,

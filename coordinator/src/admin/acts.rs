@@ -2,7 +2,8 @@
 //! Used by `admin::server` (local and remote commands), by `cli` where a command changes the state folder
 //! itself, and by `enrolment` for operators; shown and verified by `cli::acts`, here and from afar. The
 //! parts: `record` (the grammar), `check` (is it intact?), `log` (the files; `index` finds lines), `doing`
-//! (an act between two lines), `kept` (the newest head seen of another machine's). Invariant: an act is in the log, durably, before it is done.
+//! (an act between two lines), `kept` (the newest head seen of another machine's). Invariant: an act is in
+//! the log, durably, before it is done.
 
 mod check;
 mod doing;

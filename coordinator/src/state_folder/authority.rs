@@ -206,8 +206,9 @@ fn remember(folder: &StateFolder, before: &[Before]) -> Result<()> {
     write(&folder.ca().join(PREDECESSORS), &text, durable::ORDINARY)
 }
 
-/// Takes the next authority into use if `predecessors.json` says so, and forgets it otherwise. The caller holds
-/// the folder's lock, or is the one who keeps the keys: beside a rollover it would forget what is being made.
+/// Takes the next authority into use if `predecessors.json` says so, and forgets it otherwise. The caller
+/// holds the folder's lock, or is the one who keeps the keys: beside a rollover it would forget what is being
+/// made.
 ///
 /// # Errors
 /// A file cannot be read, written or removed.

@@ -210,8 +210,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// later.
     ///
     /// # Errors
-    /// As [`Self::ask`]; a lost connection is `Ok(None)`, and so is progress that finds no room on the disk or
-    /// in the escrow: training goes on.
+    /// As [`Self::ask`]; a lost connection is `Ok(None)`, and so is progress that finds no room on the disk
+    /// or in the escrow: training goes on.
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
         if self.wire.is_none() && std::mem::take(&mut self.is_given_up) {
             match self.open(&mut Unheard).await {

@@ -24,7 +24,7 @@ use self::days::{
 };
 use crate::config::escrow::EscrowConfig;
 use crate::error::SiteError;
-use crate::limits::{ESCROW_ADDED_BYTES_MAX, ESCROW_PIECE_BYTES, ESCROW_SPARE_BYTES_MIN};
+use crate::limits::{ESCROW_ADDED_BYTES_MAX, ESCROW_PIECE_BYTES_MAX, ESCROW_SPARE_BYTES_MIN};
 
 /// The open escrow.
 #[derive(Debug)]
@@ -118,8 +118,8 @@ impl Escrow {
         Ok(())
     }
 
-    /// Opens the file of a day, and cuts off what a crash tore. A file that is damaged in another way is moved
-    /// aside: it stays one of that day's.
+    /// Opens the file of a day, and cuts off what a crash tore. A file that is damaged in another way is
+    /// moved aside: it stays one of that day's.
     fn open_day(&mut self, day: String) -> Result<Open, SiteError> {
         let path = path_of(&self.folder, &day);
         let at = SiteError::at(&path);
@@ -175,7 +175,7 @@ impl Escrow {
 
 /// What a frame of so many bytes takes in a day's file.
 fn entry_bytes_at_most(frame_bytes: u64) -> u64 {
-    let tags = (frame_bytes / ESCROW_PIECE_BYTES + 1) * 16;
+    let tags = (frame_bytes / ESCROW_PIECE_BYTES_MAX + 1) * 16;
     frame_bytes.saturating_add(tags).saturating_add(ESCROW_ADDED_BYTES_MAX)
 }
 

@@ -150,8 +150,8 @@ fn run(text: &[char], at: usize, options: usize, is_announced: bool) -> Option<(
     (!places.is_empty() && !is_word(text.get(end)) && is_name).then_some((places, end))
 }
 
-/// Whether the letter at `at` is a word of the English sentence that goes on behind it: "A patient", "I think",
-/// "hepatitis B infection"; but not "B is right" nor "it must be B because".
+/// Whether the letter at `at` is a word of the English sentence that goes on behind it: "A patient", "I
+/// think", "hepatitis B infection"; but not "B is right" nor "it must be B because".
 fn is_of_a_sentence(text: &[char], at: usize) -> bool {
     let behind = text.get(at + 2..).unwrap_or_default();
     let goes_on = text.get(at + 1) == Some(&' ') && behind.first().is_some_and(char::is_ascii_lowercase);

@@ -6,13 +6,13 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek as _, SeekFrom};
 use std::os::unix::fs::MetadataExt as _;
 
-use crate::limits::{ACT_INDEX_LINES_STEP, ACT_LINE_BYTES_MAX};
+use crate::limits::{ACT_INDEX_LINES_MIN, ACT_LINE_BYTES_MAX};
 
 /// Of one file.
 #[derive(Debug, Default)]
 pub(super) struct Index {
     file: (u64, u64),
-    /// Where lines 0, `ACT_INDEX_LINES_STEP`, ... begin, as far as was read.
+    /// Where lines 0, `ACT_INDEX_LINES_MIN`, ... begin, as far as was read.
     begins: Vec<u64>,
 }
 
@@ -24,10 +24,10 @@ impl Index {
         if self.file != number || self.begins.last().is_none_or(|begins| *begins > facts.len()) {
             *self = Self { file: number, begins: vec![0] };
         }
-        let wanted = usize::try_from(from / ACT_INDEX_LINES_STEP).unwrap_or(usize::MAX);
+        let wanted = usize::try_from(from / ACT_INDEX_LINES_MIN).unwrap_or(usize::MAX);
         let known = wanted.min(self.begins.len() - 1);
         let mut at = self.begins.get(known).copied().unwrap_or(0);
-        let mut number = known as u64 * ACT_INDEX_LINES_STEP;
+        let mut number = known as u64 * ACT_INDEX_LINES_MIN;
         let mut reader = BufReader::new(file);
         reader.seek(SeekFrom::Start(at))?;
         let (mut lines, mut line) = (Vec::new(), Vec::new());
@@ -41,7 +41,7 @@ impl Index {
             }
             at += length as u64;
             number += 1;
-            if number == self.begins.len() as u64 * ACT_INDEX_LINES_STEP {
+            if number == self.begins.len() as u64 * ACT_INDEX_LINES_MIN {
                 self.begins.push(at);
             }
             if number > from {
@@ -65,13 +65,12 @@ mod tests {
     fn pages_are_those_of_the_file_in_any_order() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let count = 3 * ACT_INDEX_LINES_STEP + 7;
+        let count = 3 * ACT_INDEX_LINES_MIN + 7;
         let text: String = (0..count).map(|number| format!("{{{number}}}\n")).collect();
         fs::write(&path, text.clone() + "{half").unwrap();
         let mut index = Index::default();
         let mut page = |from, size| index.lines(File::open(&path).unwrap(), from, size).unwrap();
-        for from in
-            [2 * ACT_INDEX_LINES_STEP + 3, 0, ACT_INDEX_LINES_STEP, count - 1, ACT_INDEX_LINES_STEP - 1]
+        for from in [2 * ACT_INDEX_LINES_MIN + 3, 0, ACT_INDEX_LINES_MIN, count - 1, ACT_INDEX_LINES_MIN - 1]
         {
             assert_eq!(page(from, 1), [format!("{{{from}}}")]);
         }

@@ -8,12 +8,13 @@ use common::counts::{LineCount, Payload, SentCount, bytes_at_most, compare_line,
 use common::ledger::{Kind, Record};
 use serde::Serialize;
 
-pub(super) use self::firewall::{Firewall, read_counters};
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::store::Store;
 use crate::gateway::store::lines::{Life, Line};
 use crate::limits::FAULTS_SHOWN_MAX;
+
+pub(super) use self::firewall::{Firewall, read_counters};
 
 /// Frames and bytes of the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
