@@ -58,6 +58,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         common::crash_point!("site-renewal-asked");
         match self.try_once(Outbound::Renew(&request), report).await {
             Ok(answer) => {
+                // Of the answer: the certificate may have begun since the question.
+                let now = Timestamp(self.egress.now_ms()).into();
                 match self.renewed(&request, &answer, now) {
                     Ok(None) => report.notice(Notice::CertificateRenewed),
                     Ok(Some(pin)) => {
