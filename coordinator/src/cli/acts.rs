@@ -196,7 +196,7 @@ fn serde_word(record: &Record) -> &'static str {
 }
 
 fn row([number, when, who, act, result, on]: [&str; 6]) -> String {
-    format!("{number:>7}  {when:<20}  {who:<17}  {act:<15}  {result:<9}  {on}").trim_end().to_owned()
+    format!("{number:>7}  {when:<20}  {who:<17}  {act:<16}  {result:<9}  {on}").trim_end().to_owned()
 }
 
 fn verify(door: &Door, checkpoints: &[PathBuf], accepts: bool, as_json: bool) -> Result<()> {

@@ -179,8 +179,10 @@ fn roll(folder: &StateFolder, overlap_ms: Option<u64>, yes: Yes, json: bool) -> 
     output::tell(json, &document, || {
         println!("the authority is now {pin}");
         println!("certificates of the one before are taken until {until}");
-        if ended > 0 {
-            println!("{ended} open invitations are void; make others with: coordinator invite SITE");
+        match ended {
+            0 => {}
+            1 => println!("an open invitation is void; make another with: coordinator invite SITE"),
+            _ => println!("{ended} open invitations are void; make others with: coordinator invite SITE"),
         }
         eprintln!("next: tell the officers the new pin by another way, and back the state folder up");
     })
