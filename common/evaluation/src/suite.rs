@@ -60,12 +60,6 @@ impl SuiteFile {
         self.path.with_file_name(&self.settings.records)
     }
 
-    /// What the suite file says.
-    #[must_use]
-    pub const fn settings(&self) -> &Settings {
-        &self.settings
-    }
-
     /// Reads the records.
     ///
     /// # Errors

@@ -13,7 +13,7 @@ use evaluation::prompt::{self, continuations};
 use evaluation::suite::Score;
 use evaluation::{Item, Suite};
 use model::generate::{GenerateSettings, GenerationDefaults, Generator};
-use model::{Adapter, BaseModel, ChatTokenizer, Control, Likelihoods, Message, Role};
+use model::{Adapter, BaseModel, ChatTokenizer, Control, Likelihoods, Message, ModelError, Role};
 
 use crate::error::PrepareError;
 
@@ -50,11 +50,12 @@ impl<'a> Asked<'a> {
     }
 
     /// Asks the base every suite, then each adapter, which is loaded when it is its turn. `show` is called
-    /// after each question.
+    /// after each question. That every adapter fits and every item can be asked is found before the first
+    /// one.
     ///
     /// # Errors
-    /// `Suite` with the line of an item that holds the text of a special token; `Model` when an adapter
-    /// cannot be loaded, does not fit or has diverged, or an item cannot be encoded.
+    /// `Suite` with the line of an item that holds the text of a special token or cannot be encoded; `Model`
+    /// when an adapter cannot be loaded, does not fit or has diverged.
     pub fn all<T>(
         &self,
         suites: Vec<Suite>,
@@ -62,6 +63,14 @@ impl<'a> Asked<'a> {
         load: &dyn Fn(&T) -> Result<Adapter, PrepareError>,
         show: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Measured>, PrepareError> {
+        for (_, adapter) in adapters {
+            Likelihoods::new(self.base, Some(&load(adapter)?))?;
+        }
+        for suite in &suites {
+            for item in &suite.items {
+                self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item))?;
+            }
+        }
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
         let mut measured: Vec<Measured> =
@@ -79,6 +88,19 @@ impl<'a> Asked<'a> {
             }
         }
         Ok(measured)
+    }
+
+    /// Refuses what could be asked only until it is asked: hours may lie before it.
+    fn must_be_askable(&self, suite: &Suite, item: &Item) -> Result<(), ModelError> {
+        let prompt = self.prompt(suite, item, 0)?;
+        let settings = &suite.settings;
+        match settings.score {
+            Score::Letters | Score::Options => {
+                let ways = continuations(item, settings.score, settings.chat);
+                self.tokenizer.encode_continuations(&prompt, &ways).map(drop)
+            }
+            Score::Generated | Score::Phrases => self.tokenizer.encode_as_it_is(&prompt).map(drop),
+        }
     }
 
     fn outcomes(
@@ -119,10 +141,7 @@ impl<'a> Asked<'a> {
                 let ways = continuations(item, settings.score, settings.chat);
                 for first in 0..orders {
                     let prompt = self.prompt(suite, item, first)?;
-                    let (context, ways) = self
-                        .tokenizer
-                        .encode_continuations(&prompt, &ways)
-                        .map_err(|error| of_item(error, suite, item))?;
+                    let (context, ways) = self.tokenizer.encode_continuations(&prompt, &ways)?;
                     let likely = likelihoods.score(&context, &ways)?;
                     cut |= likely.cut;
                     each.push(likely.log_likelihoods);
@@ -149,15 +168,15 @@ impl<'a> Asked<'a> {
     }
 
     /// The prompt as text: bare, or as a user's turn with the header of the answer.
-    fn prompt(&self, suite: &Suite, item: &Item, first: usize) -> Result<String, PrepareError> {
+    fn prompt(&self, suite: &Suite, item: &Item, first: usize) -> Result<String, ModelError> {
         let words = prompt::text(suite.settings.prompt, item, first);
         let texts = [words];
-        self.tokenizer.refuse_special(&texts, "a question").map_err(|error| of_item(error, suite, item))?;
+        self.tokenizer.refuse_special(&texts, "a question")?;
         let [words] = texts;
         if !suite.settings.chat {
             return Ok(words);
         }
-        Ok(self.tokenizer.render(&[Message::new(Role::User, words)], true)?)
+        self.tokenizer.render(&[Message::new(Role::User, words)], true)
     }
 }
 
@@ -173,15 +192,10 @@ fn generation(defaults: &GenerationDefaults, max_tokens: usize) -> GenerateSetti
     GenerateSettings { temperature: 0.0, max_tokens, ..defaults.settings(false) }
 }
 
-/// An item that holds a special token's text is named by its line.
-fn of_item(error: model::ModelError, suite: &Suite, item: &Item) -> PrepareError {
-    match error {
-        model::ModelError::SpecialToken { .. } => {
-            let path = PathBuf::from(&suite.settings.records);
-            PrepareError::Suite(suite.settings.layout.fault(&path, item.line, error.to_string()))
-        }
-        error => error.into(),
-    }
+/// An item that cannot be asked is named by its line.
+fn of_item(error: &ModelError, suite: &Suite, item: &Item) -> PrepareError {
+    let path = PathBuf::from(&suite.settings.records);
+    PrepareError::Suite(suite.settings.layout.fault(&path, item.line, error.to_string()))
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 //! what comes from outside leaves here without control characters.
 
 use common::language::Language;
+use common::terminal::visible;
 use evaluation::compare::{Comparison, Share, Verdict};
 
 use super::words as w;
@@ -55,11 +56,6 @@ pub(super) fn became_wrong(comparison: &Comparison, language: Language) -> Strin
             some.with(language, &[&lost.count, &lost.of, &percent(lost.share), &interval(lost, language)])
         }
     }
-}
-
-/// Without control characters.
-pub(super) fn visible(text: &str) -> String {
-    text.chars().filter(|character| !character.is_control()).collect()
 }
 
 /// The same in as many columns as a table has for it.

@@ -3,9 +3,10 @@
 
 use common::language::{Language, Text};
 use common::page::{STYLE, escape, unbroken};
+use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
 
-use super::format::{p_value, points, range, verdict, visible};
+use super::format::{p_value, points, range, verdict};
 use super::text::{groups, notes, scores, sentences, word};
 use super::words as w;
 

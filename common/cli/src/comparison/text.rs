@@ -3,11 +3,12 @@
 
 use common::language::Language;
 use common::progress::{COLUMNS, cut, wrapped};
+use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
 use evaluation::suite::Score;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::format::{became_wrong, interval, name, p_value, percent, points, range, verdict, visible};
+use super::format::{became_wrong, interval, name, p_value, percent, points, range, verdict};
 use super::words as w;
 
 /// Groups shown of a comparison; the page and JSON have all.

@@ -49,6 +49,9 @@ pub fn extract(answer: &str, options: usize) -> Option<Vec<usize>> {
             at += length;
         }
         if let Some((group, end)) = group(&text, at, options, true) {
+            if is_denied(&text, at, end) {
+                continue;
+            }
             return (!is_open(&text, end, options)).then_some(group);
         }
     }
@@ -202,6 +205,9 @@ mod tests {
             ("答案不是A，而是B", 4, Some(vec![1])),
             ("答案是A不是B", 4, Some(vec![0])),
             ("不能选A", 4, None),
+            ("The answer is C. Answer A is wrong.", 4, Some(vec![2])),
+            ("答案A不正确，应选B", 4, Some(vec![1])),
+            ("答案A是错的", 4, None),
             ("E", 4, None),
             ("DNA and COPD", 4, None),
             ("", 4, None),

@@ -24,7 +24,8 @@ impl Discordant {
     }
 
     /// The exact p less the probability of just this outcome: not as conservative where they are few. 1 where
-    /// the models disagree on nothing.
+    /// the models disagree on nothing. Where as many became better as worse authors differ (Fagerland and
+    /// others take half of that probability from 1); nothing is decided by it.
     #[must_use]
     pub fn mid_p(self) -> f64 {
         match self.all() {

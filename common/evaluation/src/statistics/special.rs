@@ -27,10 +27,8 @@ const STEPS: u32 = 10_000;
 const HALVINGS: u32 = 200;
 const TINY: f64 = 1e-300;
 
+/// Of `x` from 0.5 on: counts and their halves.
 fn ln_gamma(x: f64) -> f64 {
-    if x < 0.5 {
-        return (PI / (PI * x).sin()).ln() - ln_gamma(1.0 - x);
-    }
     let x = x - 1.0;
     let t = x + 7.5;
     let series: f64 =

@@ -262,7 +262,7 @@ fn asked(written: &Written) -> Result<(Prompt, Score), (&'static str, String)> {
         }
         are_phrases(phrases).map_err(|reason| (key, reason))?;
     }
-    if written.permuted && (score != Score::Letters || !prompt.lists_options()) {
+    if written.permuted && score != Score::Letters {
         return refuse("permuted", "acts on letters only");
     }
     if written.answer_tokens.is_some() && !matches!(score, Score::Generated | Score::Phrases) {
