@@ -149,10 +149,10 @@ impl<C: Clock> Egress<C> {
         let (frame, bytes) = encode(&item, &self.ledger)?;
         self.has_room(bytes.len() as u64)?;
         crash_point!("site-before-ledger");
-        self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
+        let sequence = self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
         crash_point!("site-ledger-written");
         if let Some(escrow) = &mut self.escrow {
-            escrow.keep(self.ledger.next_sequence() - 1, &bytes, self.clock.now().0)?;
+            escrow.keep(sequence, &bytes)?;
         }
         wire.exchange(&bytes).await
     }

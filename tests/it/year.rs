@@ -83,7 +83,7 @@ fn comes(consortium: &mut Consortium, index: usize) -> Result<()> {
     Ok(consortium.start_site(index, &[])?)
 }
 
-/// A member is shut out within two seconds, and nothing of it counts afterwards.
+/// A member is shut out; how fast is printed (`revoked` holds it to two seconds).
 fn goes(consortium: &mut Consortium, index: usize) -> Result<()> {
     let (name, asked) = (consortium.sites[index].name().to_owned(), Instant::now());
     consortium.coordinator.run(&["revoke", &name, "--yes"], COMMAND_WITHIN)?.success()?;
@@ -163,7 +163,7 @@ fn a_year_with_renewals_a_rollover_and_revocations_publishes_what_a_quiet_day_do
     let mut renewals = 0;
     for index in 0..STAY {
         let here = records(&consortium, index, "renew")?;
-        ensure!(here >= 4, "site {index} renewed {here} times in a year");
+        ensure!(here >= 4, "12 renewals were asked of three sites, and site {index} renewed {here} times");
         ensure!(records(&consortium, index, "authority")? == 1);
         renewals += here;
         consortium.sites[index].kill();
@@ -171,7 +171,6 @@ fn a_year_with_renewals_a_rollover_and_revocations_publishes_what_a_quiet_day_do
             consortium.sites[index].run(arguments, COMMAND_WITHIN)?.success()?;
         }
     }
-    ensure!(renewals >= 12, "{renewals} renewals");
     println!(
         "a year in {:?}: {renewals} renewals, one rollover, two revocations, 3 runs",
         year.begun.elapsed()

@@ -110,10 +110,16 @@ impl Verifier {
         self.previous
     }
 
+    /// How many records there were, without their root.
+    #[must_use]
+    pub fn records(&self) -> u64 {
+        self.tree.size()
+    }
+
     /// What was checked so far.
     pub fn summary(&self) -> Summary {
         Summary {
-            records: self.tree.size(),
+            records: self.records(),
             bytes: self.bytes,
             root: self.tree.root(),
             kinds: self.kinds.clone(),

@@ -2,10 +2,12 @@
 //! it opens no record, model or adapter before it has the locks; a page appears whole, and replaces none
 //! unless that is asked for.
 
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use cli::questions::Display;
 use common::durable;
+use common::id::Digest;
 use evaluation::limits::{ADAPTERS_MAX, SUITES_MAX};
 use evaluation::suite::SuiteFile;
 use model::{Compute, Device, LoadOptions, WeightFormat};
@@ -136,7 +138,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             serde_json::to_value(&report).map_err(|error| SiteError::Internal(error.to_string()))?;
         document["model"] = json!({
             "path": model,
-            "fingerprint": fingerprint.iter().map(|byte| format!("{byte:02x}")).collect::<String>(),
+            "fingerprint": Digest(fingerprint).to_string(),
             "weights": arguments.weights,
             "compute": arguments.compute,
         });
@@ -152,13 +154,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// Refuses a page beside what nobody but its owner may change: its folder is open to the process that asks.
+/// Refuses a page in, above or beside a state folder: all that is beneath the page's folder is open to the
+/// process that asks.
 fn must_be_harmless(folder: &Path) -> Result<(), SiteError> {
-    let is_state = ["agent.toml", "coordinator.toml", "identity", "ca"];
-    match is_state.iter().find(|name| folder.join(name).exists()) {
-        Some(name) => Err(SiteError::data(
-            &format!("the page would be written into {}, which holds {name}", folder.display()),
-            "name a folder of its own for --html: the process that asks the model may write there",
+    let is_state = |at: &Path| ["agent.toml", "coordinator.toml"].iter().any(|name| at.join(name).exists());
+    let beneath = fs::read_dir(folder).map_err(SiteError::at(folder))?.flatten().map(|entry| entry.path());
+    match folder.ancestors().map(Path::to_path_buf).chain(beneath).find(|at| is_state(at)) {
+        Some(state) => Err(SiteError::data(
+            &format!("the process that asks the model could change the state folder {}", state.display()),
+            "name a page in a folder of its own with --html",
         )),
         None => Ok(()),
     }
@@ -181,7 +185,8 @@ fn plan(arguments: &Arguments) -> Result<Plan, SiteError> {
         let folder = model_folder(path)?;
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let is_taken = name == BASE || adapters.iter().any(|(before, _)| *before == name);
-        let name = if is_taken { folder.display().to_string() } else { name };
+        // Where the paths are long, what tells them apart is not what a table shows of them.
+        let name = if is_taken { format!("{}-{name}", adapters.len() + 1) } else { name };
         if adapters.iter().any(|(before, _)| *before == name) {
             return Err(SiteError::data(&format!("{name} is given twice"), "name each adapter once"));
         }

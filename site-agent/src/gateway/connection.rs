@@ -289,7 +289,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// Has the line counted.
     fn count(&self) {
         if let Some(meter) = &self.meter {
-            meter.used(self.egress.ledger_head().size, self.egress.now_ms());
+            meter.used(self.egress.records(), self.egress.now_ms());
         }
     }
 
@@ -297,7 +297,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     fn hang_up(&mut self) {
         self.wire = None;
         if let Some(meter) = &self.meter {
-            meter.over(self.egress.ledger_head().size, self.egress.now_ms());
+            meter.over(self.egress.records(), self.egress.now_ms());
         }
     }
 

@@ -19,8 +19,7 @@ use certs::age::seal;
 use common::durable;
 
 use self::days::{
-    Day, HEAD_BYTES, counted_from, day_of, days, entries, head, is_torn, misdated, overdue, path_aside,
-    path_of,
+    Day, HEAD_BYTES, counted_from, day_of, days, entries, head, misdated, overdue, path_aside, path_of,
 };
 use crate::config::escrow::EscrowConfig;
 use crate::error::SiteError;
@@ -96,21 +95,23 @@ impl Escrow {
         Ok(())
     }
 
-    /// Keeps the bytes of the frame with this number.
+    /// Keeps the bytes of the frame with this number, for which [`Self::make_room`] made room before the
+    /// frame was noted: what was spared for the record is not asked for again.
     ///
     /// # Errors
-    /// `Io`: the frame may not be sent. A disk or an escrow that is full is one that has no room.
-    pub fn keep(&mut self, sequence: u64, frame: &[u8], now_ms: u64) -> Result<(), SiteError> {
-        self.make_room(frame.len() as u64, now_ms)?;
+    /// `Io`: the frame may not be sent. A disk that is full all the same is one that has no room.
+    pub fn keep(&mut self, sequence: u64, frame: &[u8]) -> Result<(), SiteError> {
         let sealed = seal(&self.recipient, frame).map_err(|error| SiteError::Internal(error.to_string()))?;
         let bytes = (HEAD_BYTES + sealed.len()) as u64;
         let Some(open) = &mut self.open else { return Err(SiteError::Internal("no day is open".into())) };
         let length = u32::try_from(sealed.len()).map_err(|error| SiteError::Internal(error.to_string()))?;
-        let entry = [&head(sequence, length)[..], &sealed].concat();
-        let written = open.file.write_all(&entry).and_then(|()| open.file.sync_data());
+        let written =
+            open.file.write_all(&head(sequence, length)).and_then(|()| open.file.write_all(&sealed));
+        let written = written.and_then(|()| open.file.sync_data());
         if let Err(source) = written {
             let error = SiteError::io(&open.path, source);
-            // Half an entry would hide those behind it: the file is opened anew, and cut, before the next.
+            // Half an entry would hide those behind it: the file is opened anew, and moved aside, before the
+            // next.
             self.open = None;
             return Err(error);
         }
@@ -118,41 +119,31 @@ impl Escrow {
         Ok(())
     }
 
-    /// Opens the file of a day, and cuts off what a crash tore. A file that is damaged in another way is
-    /// moved aside: it stays one of that day's.
+    /// Opens the file of a day. One that does not end with its last entry, because a crash tore it or it was
+    /// damaged, is moved aside whole: which of the two it was the file does not say, and what is behind a
+    /// damaged place has left. It stays one of that day's.
     fn open_day(&mut self, day: String) -> Result<Open, SiteError> {
         let path = path_of(&self.folder, &day);
         let at = SiteError::at(&path);
-        let is_new = !path.exists();
         let mut options = OpenOptions::new();
         options.read(true).append(true).create(true).mode(durable::PRIVATE);
         let mut file = options.open(&path).map_err(&at)?;
         let (_, whole) = entries(&mut file).map_err(&at)?;
         let torn = file.metadata().map_err(&at)?.len() - whole;
-        if torn > 0 && !is_torn(&mut file, whole).map_err(&at)? {
+        if torn > 0 {
             let none = || SiteError::Internal("the escrow has no name left for a damaged file".into());
             let aside = path_aside(&self.folder, &day).ok_or_else(none)?;
-            fs::rename(&path, &aside).and_then(|()| durable::sync_folder_of(&aside)).map_err(&at)?;
+            fs::rename(&path, &aside).map_err(&at)?;
             let aside = aside.display().to_string();
-            tracing::error!(
+            tracing::warn!(
                 whole,
                 torn,
                 aside,
-                "a file of the escrow is damaged; it was moved aside, and kept"
+                "a file of the escrow ends within an entry; it was moved aside"
             );
-            drop(at);
-            return self.open_day(day);
+            file = options.open(&path).map_err(&at)?;
         }
-        if torn > 0 {
-            file.set_len(whole).and_then(|()| file.sync_all()).map_err(&at)?;
-            tracing::warn!(
-                torn,
-                "the last entry of the escrow was torn before its frame was sent; it was cut off"
-            );
-        }
-        if is_new {
-            durable::sync_folder_of(&path).map_err(&at)?;
-        }
+        durable::sync_folder_of(&path).map_err(&at)?;
         self.bytes =
             days(&self.folder).map_err(SiteError::at(&self.folder))?.iter().map(|day| day.bytes).sum();
         drop(at);
@@ -192,6 +183,12 @@ mod tests {
         EscrowConfig { recipient: identity.recipient().unwrap().to_string(), keep_days: 2, mib_max: 1 }
     }
 
+    /// As `egress` does it.
+    fn keep(escrow: &mut Escrow, sequence: u64, frame: &[u8], now_ms: u64) -> Result<(), SiteError> {
+        escrow.make_room(frame.len() as u64, now_ms)?;
+        escrow.keep(sequence, frame)
+    }
+
     fn all(folder: &Path, identity: &AgeIdentity) -> Vec<(u64, Vec<u8>)> {
         let mut found = Vec::new();
         for day in days(folder).unwrap() {
@@ -210,14 +207,14 @@ mod tests {
         let folder = root.path().join("escrow");
         let identity = AgeIdentity::generate().unwrap();
         let mut escrow = Escrow::of(&folder, Some(&config(&identity))).unwrap().unwrap();
-        escrow.keep(3, b"first", DAY_MS).unwrap();
-        escrow.keep(4, b"second", DAY_MS + 1).unwrap();
-        escrow.keep(5, b"third", 3 * DAY_MS).unwrap();
+        keep(&mut escrow, 3, b"first", DAY_MS).unwrap();
+        keep(&mut escrow, 4, b"second", DAY_MS + 1).unwrap();
+        keep(&mut escrow, 5, b"third", 3 * DAY_MS).unwrap();
         assert_eq!(
             all(&folder, &identity),
             [(3, b"first".to_vec()), (4, b"second".to_vec()), (5, b"third".to_vec())]
         );
-        escrow.keep(6, b"fourth", 4 * DAY_MS).unwrap();
+        keep(&mut escrow, 6, b"fourth", 4 * DAY_MS).unwrap();
         assert_eq!(
             all(&folder, &identity),
             [(5, b"third".to_vec()), (6, b"fourth".to_vec())],
@@ -227,20 +224,20 @@ mod tests {
     }
 
     #[test]
-    fn a_torn_entry_is_cut_off_and_hides_none() {
-        let root = tempfile::tempdir().unwrap();
+    fn a_torn_entry_hides_none() {
         let identity = AgeIdentity::generate().unwrap();
         let config = config(&identity);
-        let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
-        escrow.keep(1, b"one", 0).unwrap();
-        escrow.keep(2, b"two", 0).unwrap();
-        let path = path_of(root.path(), &day_of(0));
-        let length = fs::metadata(&path).unwrap().len();
         for cut in [1, 100] {
+            let root = tempfile::tempdir().unwrap();
+            let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
+            keep(&mut escrow, 1, b"one", 0).unwrap();
+            keep(&mut escrow, 2, b"two", 0).unwrap();
+            let path = path_of(root.path(), &day_of(0));
+            let length = fs::metadata(&path).unwrap().len();
             OpenOptions::new().write(true).open(&path).unwrap().set_len(length - cut).unwrap();
             let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
-            escrow.keep(3, b"two", 0).unwrap();
-            assert_eq!(all(root.path(), &identity), [(1, b"one".to_vec()), (3, b"two".to_vec())]);
+            keep(&mut escrow, 3, b"two", 0).unwrap();
+            assert_eq!(all(root.path(), &identity), [(3, b"two".to_vec()), (1, b"one".to_vec())]);
         }
     }
 
@@ -249,16 +246,16 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let identity = AgeIdentity::generate().unwrap();
         let mut escrow = Escrow::of(root.path(), Some(&config(&identity))).unwrap().unwrap();
-        escrow.keep(1, &vec![7; 900_000], 0).unwrap();
-        let error = escrow.keep(2, &vec![7; 200_000], 0).unwrap_err();
+        keep(&mut escrow, 1, &vec![7; 900_000], 0).unwrap();
+        let error = keep(&mut escrow, 2, &vec![7; 200_000], 0).unwrap_err();
         assert!(error.is_disk_full() && error.to_string().contains("mib_max"), "{error}");
-        escrow.keep(3, b"small", 0).unwrap();
+        keep(&mut escrow, 3, b"small", 0).unwrap();
         assert_eq!(all(root.path(), &identity).len(), 2);
         let full = escrow.make_room(200_000, 0).unwrap_err();
         assert!(full.is_disk_full(), "and says so before it is asked to keep");
         // Where the days go, there is room again: not by one reading of the clock alone.
-        escrow.keep(4, &vec![7; 900_000], 9 * DAY_MS).unwrap_err();
-        escrow.keep(4, &vec![7; 900_000], 10 * DAY_MS).unwrap();
+        keep(&mut escrow, 4, &vec![7; 900_000], 9 * DAY_MS).unwrap_err();
+        keep(&mut escrow, 4, &vec![7; 900_000], 10 * DAY_MS).unwrap();
     }
 
     #[test]
@@ -277,42 +274,47 @@ mod tests {
         let identity = AgeIdentity::generate().unwrap();
         let mut escrow = Escrow::of(root.path(), Some(&config(&identity))).unwrap().unwrap();
         let (today, wrong) = (20_000 * DAY_MS, 47_000 * DAY_MS);
-        escrow.keep(1, b"one", today).unwrap();
-        for now_ms in [wrong, today, wrong, today + DAY_MS] {
-            escrow.keep(2, b"two", now_ms).unwrap();
+        keep(&mut escrow, 1, b"one", today).unwrap();
+        // Another wrong day before it removes nothing either.
+        for now_ms in [wrong, today, wrong - 400 * DAY_MS, today + DAY_MS] {
+            keep(&mut escrow, 2, b"two", now_ms).unwrap();
         }
         assert_eq!(all(root.path(), &identity).len(), 5);
         let found = days(root.path()).unwrap();
-        assert_eq!(misdated(&found, today).len(), 1);
-        escrow.keep(3, b"three", today + 3 * DAY_MS).unwrap();
-        assert_eq!(all(root.path(), &identity).len(), 4, "the first day is over, and the misdated one stays");
+        assert_eq!(misdated(&found, today).len(), 2);
+        keep(&mut escrow, 3, b"three", today + 3 * DAY_MS).unwrap();
+        assert_eq!(all(root.path(), &identity).len(), 6, "counted from the day after the newest true one");
+        keep(&mut escrow, 4, b"four", today + 4 * DAY_MS).unwrap();
+        assert_eq!(all(root.path(), &identity).len(), 4, "true days go, and the misdated ones stay");
     }
 
     #[test]
-    fn a_file_that_no_crash_tore_is_moved_aside_and_stays_a_day() {
+    fn a_damaged_file_is_moved_aside_whole_and_stays_a_day() {
         let root = tempfile::tempdir().unwrap();
         let identity = AgeIdentity::generate().unwrap();
         let config = config(&identity);
         let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
         let path = path_of(root.path(), &day_of(0));
         for number in 1..=3 {
-            escrow.keep(number, b"one", 0).unwrap();
+            keep(&mut escrow, number, b"one", 0).unwrap();
         }
         let whole = fs::read(&path).unwrap();
         for (times, fault) in [(1, whole.len() / 3 + 8), (2, 8)] {
             let mut damaged = whole.clone();
-            damaged[fault..fault + 4].fill(0xff);
+            // Beyond any entry, and one that an entry could have.
+            let length = if times == 1 { 0xffff_ffff_u32 } else { 1 << 20 };
+            damaged[fault..fault + 4].copy_from_slice(&length.to_le_bytes());
             fs::write(&path, &damaged).unwrap();
             let mut escrow = Escrow::of(root.path(), Some(&config)).unwrap().unwrap();
-            escrow.keep(9, b"nine", 0).unwrap();
+            keep(&mut escrow, 9, b"nine", 0).unwrap();
             let aside = root.path().join(format!("1970-01-01-{times}.frames"));
             assert_eq!(fs::read(&aside).unwrap(), damaged, "nothing is cut off");
         }
         assert_eq!(all(root.path(), &identity), [(9, b"nine".to_vec()), (1, b"one".to_vec())]);
         escrow.open = None;
-        escrow.keep(10, b"ten", 3 * DAY_MS).unwrap();
+        keep(&mut escrow, 10, b"ten", 3 * DAY_MS).unwrap();
         assert_eq!(days(root.path()).unwrap().len(), 4, "one day later than the first");
-        escrow.keep(11, b"eleven", 4 * DAY_MS).unwrap();
+        keep(&mut escrow, 11, b"eleven", 4 * DAY_MS).unwrap();
         assert_eq!(days(root.path()).unwrap().len(), 2, "what was set aside goes with its day");
     }
 }

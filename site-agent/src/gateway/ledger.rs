@@ -170,7 +170,7 @@ impl LedgerWriter {
     /// The number of the record that the next `append` writes. The frame carries it, so it is needed before.
     #[must_use]
     pub fn next_sequence(&self) -> u64 {
-        self.verifier.summary().records
+        self.verifier.records()
     }
 
     /// Size and root of the ledger as it is now.

@@ -197,7 +197,8 @@ impl Inner {
     }
 
     fn end(&mut self, now_ms: u64) -> Result<(), SiteError> {
-        let Some((line, counter)) = &mut self.line else { return Ok(()) };
+        // Attempts that came to nothing count, too.
+        let Some((line, counter)) = &mut self.line else { return self.count(now_ms) };
         line.is_over = true;
         counter.close();
         let counted = self.count_durably(now_ms);

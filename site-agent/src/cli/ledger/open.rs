@@ -34,8 +34,7 @@ Examples:
 
 `ledger show` has the numbers. Of a piece of an update the whole update is shown, as far as all its pieces are kept: each \
 tensor's name, shape, norm, and how its values are spread. Exit code 1 where the frame is not the one of the ledger. The \
-officer can copy the state folder's ledger/, escrow/, identity/ and site.db to a machine of their own and open it there: the key \
-need not come here.";
+officer can copy the state folder's ledger/ and escrow/ to a machine of their own and open it there: the key need not come here.";
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -59,7 +58,7 @@ struct Opened {
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let folder = arguments.state.open_joined()?;
+    let folder = arguments.state.open()?;
     let identity = identity(&arguments.key)?;
     let (records, _) = receipts::read(&folder.ledger())?;
     let at = usize::try_from(arguments.sequence).unwrap_or(usize::MAX);

@@ -90,8 +90,12 @@ impl Meters {
         // The numbers of records before an accepted ledger are those of another one.
         let begun_ms = store.epochs()?.last().map_or(0, |epoch| epoch.at_ms);
         let (mut lines, mut lives) = (store.lines()?, store.lives()?);
+        // A process without its connections would seem to have sent beside them: those whose connections are
+        // forgotten already, and those of before.
+        if let Some(first) = lines.first().filter(|line| line.id > 1) {
+            lives.retain(|life| life.id > first.life);
+        }
         lines.retain(|line| line.opened_ms >= begun_ms);
-        // A process without its connections would seem to have sent beside them.
         lives.retain(|life| life.began_ms >= begun_ms);
         Ok(Self { lines, lives })
     }

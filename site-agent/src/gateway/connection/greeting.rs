@@ -43,7 +43,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             renewal.see(self.connector.successor());
         }
         if let (Some(meter), Some(counter)) = (&self.meter, wire.counter()) {
-            meter.opened(counter, self.egress.ledger_head().size, self.egress.now_ms());
+            meter.opened(counter, self.egress.records(), self.egress.now_ms());
         }
         let mut head = self.egress.ledger_head();
         let mut response = self.egress.release(&mut wire, Outbound::Hello).await?.response;

@@ -85,8 +85,8 @@ pub fn path_aside(folder: &Path, day: &str) -> Option<PathBuf> {
 #[must_use]
 pub fn counted_from(days: &[Day], now_ms: u64) -> u64 {
     let today = day_of(now_ms);
-    let newest =
-        days.iter().rev().find(|day| !day.day.starts_with(&today)).and_then(|day| start_of(&day.day));
+    let earlier = |day: &&Day| day.day.as_str() < today.as_str();
+    let newest = days.iter().rev().find(earlier).and_then(|day| start_of(&day.day));
     newest.map_or(now_ms, |newest| now_ms.min(newest.saturating_add(DAY_MS)))
 }
 
@@ -146,20 +146,6 @@ pub fn entries(file: &mut File) -> io::Result<(Vec<Entry>, u64)> {
         at = next;
     }
     Ok((found, at))
-}
-
-/// Whether a file whose entries end at `whole` goes on with what a crash leaves: less than an entry.
-///
-/// # Errors
-/// Those of reading.
-pub fn is_torn(file: &mut File, whole: u64) -> io::Result<bool> {
-    if file.metadata()?.len() < whole + HEAD_BYTES as u64 {
-        return Ok(true);
-    }
-    let mut head = [0; HEAD_BYTES];
-    file.seek(SeekFrom::Start(whole))?;
-    file.read_exact(&mut head)?;
-    Ok(u64::from(head_of(head).1) <= ESCROW_ENTRY_BYTES_MAX)
 }
 
 /// The sealed bytes of an entry.
