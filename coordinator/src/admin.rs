@@ -1,6 +1,6 @@
 //! The operator's door: a unix socket of mode 0600 in the state folder, and connections from afar (`afar`).
 //! Used by `cli`, which asks through `client`, and by `server`, which starts the answering side
-//! (`admin::server`, which has `runs`, `sites`, `keys` and `books` do what is asked). Both speak `message`;
+//! (`admin::server`, which has `runs`, `sites` and `books` do what is asked). Both speak `message`;
 //! `rules` says who may ask what, and `acts` writes it down; `contexts` are coordinators elsewhere; `report`,
 //! `consortium`, `listed` and `holders` are what is shown. Invariants: on the machine file permissions are
 //! the authentication: who can open the socket owns the state folder; from afar it is a certificate that the
@@ -14,7 +14,6 @@ pub mod consortium;
 pub mod contexts;
 pub mod holders;
 mod inviting;
-mod keys;
 pub mod listed;
 pub(crate) mod membership;
 pub mod message;

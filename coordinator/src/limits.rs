@@ -132,6 +132,11 @@ pub const CERTIFICATE_DAYS_MAX: u32 = 397;
 pub const AUTHORITY_OVERLAP_MS_MAX: u64 = CERTIFICATE_DAYS_MAX as u64 * 86_400_000;
 /// `ca/predecessors.json`: 4 authorities with two certificates of at most 2 KiB of PEM each.
 pub const PREDECESSORS_BYTES_MAX: u64 = 64 * 1024;
+/// Between two notes of when an operator or auditor was heard of.
+pub const SEEN_MS_MIN: u64 = 60_000;
+/// Commands of one operator or auditor in progress, also those of connections that ended: as many as a person
+/// has terminals, and few beside the threads that sites' requests share.
+pub const COMMANDS_OF_ONE_MAX: usize = 8;
 /// Between two looks at the keys, where an earlier authority is about to end: no more than one a second.
 pub const KEY_LOOK_MS_MIN: u64 = 1_000;
 /// Tries for the lock of the state folder, which a command may have for a moment; [`LOCK_TRY_MS_MIN`] apart,

@@ -124,7 +124,7 @@ pub async fn serve(
     ready(&addresses);
     let keeper = keeper_of(&handler, &ends, used);
     tokio::select! {
-        () = answer(&ends, handler, Afar(admin), desk, stop) => {}
+        () = answer(&ends, handler, Afar::new(admin), desk, stop) => {}
         () = keeper.keep(key_orders) => {}
     }
     driving.abort();

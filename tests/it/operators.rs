@@ -14,7 +14,9 @@ use common::net::admin::Conversation;
 use common::net::client::{connect_any, resolve};
 use common::wire::frame;
 use common::wire::message::{Envelope, LedgerHead, PROTOCOL_VERSION, Request};
+use coordinator::admin::client::{Door, ask};
 use coordinator::admin::contexts::Contexts;
+use coordinator::admin::message;
 use serde_json::Value;
 use tests::binaries::Binaries;
 use tests::consortium::Consortium;
@@ -163,6 +165,10 @@ fn launches(otto: &Machine, anna: &Machine, run_file: &Path) -> Result<String> {
     });
     std::fs::write(&other, relative.collect::<String>())?;
     otto.refused(&["launch", other.to_str().context("a path")?], "is not a whole path")?;
+    // A file of that machine, which the program never names from afar: refused, and not looked at.
+    let there = Door::There(Box::new(otto.contexts()?.get("main")?));
+    let by_path = ask(&there, &message::Command::Launch { run_file: run_file.to_owned() });
+    ensure!(by_path.is_err_and(|error| error.to_string().contains("on the coordinator's machine")));
     let run = otto.says(&["launch", path])?.trim().to_owned();
     ensure!(anna.json(&["status"])?["run"] == run.as_str());
     ensure!(anna.json(&["roster"])?["run"] == run.as_str());
@@ -184,6 +190,7 @@ fn is_written_down(otto: &Machine, run: &str, run_file: &str) -> Result<()> {
     };
     ensure!(find("launch", "refused", "anna")?["role"] == "auditor");
     ensure!(find("invite", "refused", "anna")?["name"] == "radiology");
+    ensure!(find("launch", "refused", "otto")?["sha256"].is_null(), "the file was not read");
     let asked = find("launch", "asked", "otto")?;
     ensure!(asked["sha256"] == Digest::of(&std::fs::read(run_file)?).to_string().as_str(), "{asked}");
     let done = find("launch", "done", "otto")?;

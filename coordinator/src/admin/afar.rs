@@ -1,9 +1,11 @@
 //! Operators and auditors on other machines: whose certificate it is, and the way to `server`. Called by the
 //! QUIC endpoint (`common::net::admin`) for each connection and each command. Invariants: a command is
-//! authorised by certificate serial and key against the database, each time; a site's certificate gets
+//! authorised by certificate serial and key against the database, each time; one person has few in progress,
+//! whatever becomes of the connection; a site's certificate gets
 //! nothing here, and these nothing of a site's (`requests::handler`).
 
-use std::sync::Arc;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use certs::{PeerCertificate, Role};
 use common::id::Digest;
@@ -14,9 +16,47 @@ use tokio::io::AsyncWriteExt as _;
 use super::server::Admin;
 use crate::admin::acts::{Holder, Who};
 use crate::blocking::blocking;
+use crate::limits::COMMANDS_OF_ONE_MAX;
 
 /// Lets them in.
-pub struct Afar(pub Arc<Admin>);
+pub struct Afar {
+    admin: Arc<Admin>,
+    running: Running,
+}
+
+/// How many commands of each are in progress.
+#[derive(Debug, Clone, Default)]
+struct Running(Arc<Mutex<BTreeMap<String, usize>>>);
+
+/// A command in progress; it is over when this is dropped.
+struct Begun {
+    running: Running,
+    who: String,
+}
+
+impl Running {
+    fn begin(&self, who: String) -> Option<Begun> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = all.entry(who.clone()).or_default();
+        if *count >= COMMANDS_OF_ONE_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(Begun { running: self.clone(), who })
+    }
+}
+
+impl Drop for Begun {
+    fn drop(&mut self) {
+        let mut all = self.running.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = all.get_mut(&self.who) {
+            *count -= 1;
+            if *count == 0 {
+                all.remove(&self.who);
+            }
+        }
+    }
+}
 
 impl AdminHandler for Afar {
     async fn admit(&self, peer: &Peer) -> Result<(), CloseCode> {
@@ -28,16 +68,25 @@ impl AdminHandler for Afar {
     async fn converse(&self, peer: &Peer, reader: Reader, mut writer: Writer) {
         let Ok(who) = self.authorise(peer).await else {
             // As one that was refused at the door; the connection ends.
-            super::holders::close_connection(&self.0.admins, peer.connection);
+            super::holders::close_connection(&self.admin.admins, peer.connection);
             return;
         };
-        self.0.converse(who, reader, &mut writer).await;
+        let Some(_begun) = self.running.begin(who.name()) else {
+            tracing::warn!(who = who.name(), "more commands at once than one may have in progress");
+            return;
+        };
+        self.admin.converse(who, reader, &mut writer).await;
         // Fails only where nobody listens any more.
         let _ = writer.shutdown().await;
     }
 }
 
 impl Afar {
+    /// To this server.
+    pub fn new(admin: Arc<Admin>) -> Self {
+        Self { admin, running: Running::default() }
+    }
+
     async fn authorise(&self, peer: &Peer) -> Result<Who, CloseCode> {
         let refused = |why: &str| {
             tracing::warn!(address = %peer.address, why, "nobody was let in from afar");
@@ -49,11 +98,11 @@ impl Afar {
         if role == Role::Site {
             return Err(refused("a site's certificate"));
         }
-        let now = self.0.clock.now();
+        let now = self.admin.clock.now();
         if !certificate.is_valid_at(now.into()) {
             return Err(CloseCode::Expired);
         }
-        let (store, serial, key) = (Arc::clone(&self.0.store), certificate.serial, certificate.key);
+        let (store, serial, key) = (Arc::clone(&self.admin.store), certificate.serial, certificate.key);
         let found = blocking(move || match store.authorise_holder(serial, key, now)? {
             Some(found) => Ok(Ok(found)),
             None => Ok(Err(store.was_holder(serial, key)?)),
@@ -71,5 +120,23 @@ impl Afar {
         }
         let holder = Holder { name: holder, certificate: Digest::of(&peer.certificate_der) };
         Who::of(role, holder).ok_or_else(|| refused("a site's certificate"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_has_few_commands_in_progress_and_another_as_many() {
+        let running = Running::default();
+        let mut begun: Vec<_> =
+            (0..COMMANDS_OF_ONE_MAX).map(|_| running.begin("anna".into()).unwrap()).collect();
+        assert!(running.begin("anna".into()).is_none());
+        assert!(running.begin("otto".into()).is_some());
+        begun.pop();
+        begun.push(running.begin("anna".into()).unwrap());
+        drop(begun);
+        assert!(running.0.lock().unwrap().is_empty(), "nobody is remembered");
     }
 }

@@ -170,21 +170,10 @@ impl Books<'_> {
     }
 }
 
-/// Whether [`Books::answer`] has an answer to this.
+/// Whether [`Books::answer`] has an answer to this, of what may be asked without a running `serve`.
 #[must_use]
 pub fn can(command: &Command) -> bool {
-    !matches!(
-        command,
-        Command::Launch { .. }
-            | Command::LaunchText { .. }
-            | Command::Status { .. }
-            | Command::Watch { .. }
-            | Command::Resume { .. }
-            | Command::Evaluate { .. }
-            | Command::Stop { .. }
-            | Command::Authority { .. }
-            | Command::Change { change: SiteChange::Exclude | SiteChange::Include, .. }
-    )
+    !matches!(command, Command::Change { change: SiteChange::Exclude | SiteChange::Include, .. })
 }
 
 /// What arrived from a site: the first line of a list, and the frames.

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use common::limits::{LOCAL_MESSAGE_BYTES_MAX, ROUNDS_MAX};
 use common::terminal::visible;
+use serde_json::Value;
 
 use super::message::{Answer, Command};
 use super::remote::{Context, RemoteLines};
@@ -142,7 +143,8 @@ impl<'a> Lines<'a> {
             }
         };
         let Some(line) = line else { return Ok(None) };
-        match serde_json::from_slice(&line) {
+        let is_remote = matches!(self.source, Source::Remote(_));
+        match serde_json::from_slice(&line).and_then(|said| heard(said, is_remote)) {
             Ok(Answer::Failed { message, hint, user }) => Err(failed(&message, hint.as_deref(), user)),
             Ok(answer) => Ok(Some(answer)),
             Err(error) => Err(Error::Internal(format!("unreadable answer: {error}"))),
@@ -170,9 +172,26 @@ impl<'a> Lines<'a> {
 }
 
 /// What another machine says goes to a terminal: lines of text, and nothing that moves a cursor.
+fn heard(said: Value, is_remote: bool) -> serde_json::Result<Answer> {
+    fn made_visible(value: Value) -> Value {
+        match value {
+            Value::String(text) => Value::String(lines_of(&text)),
+            Value::Array(values) => Value::Array(values.into_iter().map(made_visible).collect()),
+            Value::Object(map) => {
+                Value::Object(map.into_iter().map(|(key, value)| (key, made_visible(value))).collect())
+            }
+            other => other,
+        }
+    }
+    serde_json::from_value(if is_remote { made_visible(said) } else { said })
+}
+
+fn lines_of(text: &str) -> String {
+    text.split('\n').map(visible).collect::<Vec<_>>().join("\n")
+}
+
 fn failed(message: &str, hint: Option<&str>, user: bool) -> Error {
-    let text = |text: &str| text.split('\n').map(visible).collect::<Vec<_>>().join("\n");
-    Error::Remote { message: text(message), hint: hint.map(text), user }
+    Error::Remote { message: lines_of(message), hint: hint.map(lines_of), user }
 }
 
 fn open_socket(folder: &StateFolder, line: &[u8]) -> Result<BufReader<UnixStream>> {

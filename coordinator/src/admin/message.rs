@@ -10,6 +10,7 @@ use super::consortium::{Head, SiteFacts};
 use super::holders::HolderFacts;
 use super::listed::{Arrivals, InvitationFacts, RosterFacts, RunRow};
 use super::report::{RoundReport, RunReport};
+use crate::enrolment::keeper::{Done, Order};
 use crate::error::Error;
 use crate::report::Report;
 
@@ -133,7 +134,7 @@ pub enum Command {
     /// Change the authority.
     Authority {
         /// How.
-        change: AuthorityChange,
+        order: Order,
     },
     /// Change whether a site takes part.
     Change {
@@ -142,19 +143,6 @@ pub enum Command {
         /// How.
         change: SiteChange,
     },
-}
-
-/// What an operator may change about the authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum AuthorityChange {
-    /// A new one signs from now on.
-    Roll {
-        /// For how long what the present one signed is taken, in milliseconds.
-        overlap_ms: u64,
-    },
-    /// Nothing that an earlier one signed is taken any more.
-    Retire,
 }
 
 /// What an operator may change about a site for a while.
@@ -270,12 +258,8 @@ pub enum Answer {
     Done,
     /// To `Authority`.
     Authority {
-        /// The present authority's pin.
-        pin: String,
-        /// To `Roll`: until when the one before is taken, in milliseconds since 1970.
-        taken_until_ms: Option<u64>,
-        /// To `Roll`: open invitations that are void now. To `Retire`: authorities that are taken no more.
-        ended: usize,
+        /// What became of it.
+        done: Done,
     },
     /// To `Change`: whether it was not so before.
     Changed {

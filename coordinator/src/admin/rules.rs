@@ -8,8 +8,9 @@ use std::path::Path;
 use common::id::Digest;
 use common::limits::CONFIG_BYTES_MAX;
 
-use super::message::{AuthorityChange, Command, SiteChange};
+use super::message::{Command, SiteChange};
 use crate::admin::acts::{Act, By, Verb};
+use crate::enrolment::keeper::Order;
 use crate::error::Error;
 use crate::execution::runs::Runs;
 
@@ -110,8 +111,8 @@ impl Kind {
             Command::Acts { .. } => Self::Acts,
             Command::ActsHead => Self::ActsHead,
             Command::Revoke { .. } => Self::Revoke,
-            Command::Authority { change: AuthorityChange::Roll { .. } } => Self::RollAuthority,
-            Command::Authority { change: AuthorityChange::Retire } => Self::RetireAuthority,
+            Command::Authority { order: Order::Roll { .. } } => Self::RollAuthority,
+            Command::Authority { order: Order::Retire } => Self::RetireAuthority,
             Command::Change { change: SiteChange::Pause, .. } => Self::Pause,
             Command::Change { change: SiteChange::Resume, .. } => Self::EndPause,
             Command::Change { change: SiteChange::Exclude, .. } => Self::Exclude,
@@ -192,6 +193,18 @@ pub fn act(command: &Command, runs: Option<&Runs>) -> Option<Act> {
         | Command::Acts { .. }
         | Command::ActsHead => act,
     })
+}
+
+/// The command as it is answered: sample questions of a report are text of the held-out set, and stay on this
+/// machine.
+#[must_use]
+pub fn as_asked_by(command: Command, by: By) -> Command {
+    match command {
+        Command::Report { run, without_samples } => {
+            Command::Report { run, without_samples: without_samples || by != By::Local }
+        }
+        command => command,
+    }
 }
 
 /// Why somebody may not ask this.
@@ -276,6 +289,15 @@ mod tests {
             assert_eq!(act.sha256, sha256);
         }
         assert!(act(&Command::Sites, None).is_none());
+    }
+
+    #[test]
+    fn no_held_out_text_leaves_with_a_report() {
+        let report = |without_samples| Command::Report { run: None, without_samples };
+        for by in [By::Operator, By::Auditor] {
+            assert_eq!(as_asked_by(report(false), by), report(true));
+        }
+        assert_eq!(as_asked_by(report(false), By::Local), report(false));
     }
 
     fn command() -> impl Strategy<Value = Command> {

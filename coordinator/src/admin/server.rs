@@ -20,7 +20,7 @@ use super::books::Books;
 use super::holders;
 use super::message::{Answer, Command};
 use super::report::{self, RunReport};
-use super::rules::{self, Kind};
+use super::rules::{self, Kind, May};
 use crate::admin::acts::{Act, Acts, Draft, Step, Who, recorded_async};
 use crate::blocking::blocking;
 use crate::enrolment::keeper::KeeperHandle;
@@ -141,7 +141,10 @@ impl Admin {
             (Err(error), _) => write(writer, &Answer::from(&error)).await,
             (Ok(()), Command::Watch { run }) => self.watch(&run, writer).await,
             (Ok(()), Command::Status { run }) => self.status(run.as_deref(), writer).await,
-            (Ok(()), command) => self.work(who, command, writer).await,
+            (Ok(()), command) => {
+                let command = rules::as_asked_by(command, who.by());
+                self.work(who, command, writer).await
+            }
         };
     }
 
@@ -151,11 +154,12 @@ impl Admin {
         if may.allows(who.by()) {
             return Ok(());
         }
-        if verb.is_some()
-            && let Some(act) = self.act(command).await?
-        {
+        if let Some(verb) = verb {
             let now = self.clock.now();
-            self.acts.quota().take(who, 1, now)?;
+            self.acts.quota().take(who, verb, 1, now)?;
+            // A file of this machine that somebody names from afar is not even looked at.
+            let act = if may == May::Here { Some(Act::of(verb)) } else { self.act(command).await? };
+            let Some(act) = act else { return Err(rules::refusal(command, who.by())) };
             let (acts, who) = (Arc::clone(&self.acts), who.clone());
             blocking(move || acts.note(&Draft { who: &who, act: &act, step: Step::Refused, of: None }, now))
                 .await?;
@@ -190,7 +194,7 @@ impl Admin {
     async fn recorded(&self, who: Who, command: Command) -> Result<Answer> {
         let Some(act) = self.act(&command).await? else { return self.answer(command).await };
         let now = self.clock.now();
-        self.acts.quota().take(&who, 2, now)?;
+        self.acts.quota().take(&who, act.verb, 2, now)?;
         let made = |answer: &Answer| match answer {
             Answer::Launched { run, .. } => run.parse().ok(),
             _ => None,
@@ -207,7 +211,7 @@ impl Admin {
             Command::Sites => self.sites().await,
             Command::Stop { run } => self.stop(&run).await,
             Command::Revoke { site } => self.revoke(&site).await,
-            Command::Authority { change } => self.authority(change).await,
+            Command::Authority { order } => Ok(Answer::Authority { done: self.keys.order(order).await? }),
             Command::Change { site, change } => self.change(&site, change).await,
             Command::RevokeOperator { name } => {
                 let answer = self.books(Command::RevokeOperator { name: name.clone() }).await?;

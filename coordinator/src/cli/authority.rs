@@ -13,7 +13,7 @@ use serde_json::json;
 use super::{offline, output};
 use crate::admin::acts::{Acts, Who, recorded};
 use crate::admin::client::{self, Door};
-use crate::admin::message::{Answer, AuthorityChange, Command};
+use crate::admin::message::{Answer, Command};
 use crate::admin::report::rfc3339;
 use crate::admin::rules;
 use crate::enrolment::keeper::{self, Done, Order};
@@ -170,11 +170,10 @@ fn roll(folder: &StateFolder, overlap_ms: Option<u64>, yes: Yes, json: bool) -> 
         expected: "roll",
         needs_yes: true,
     })?;
-    let Done { pin, taken_until, ended } =
-        order(folder, AuthorityChange::Roll { overlap_ms }, Order::Roll { overlap_ms })?;
+    let Done { pin, taken_until, ended } = give(folder, Order::Roll { overlap_ms })?;
     let until = taken_until.map(rfc3339).unwrap_or_default();
     let document = json!({
-        "pin": pin.to_string(), "earlier_taken_until": until, "invitations_void": ended,
+        "pin": pin, "earlier_taken_until": until, "invitations_void": ended,
     });
     output::tell(json, &document, || {
         println!("the authority is now {pin}");
@@ -194,8 +193,8 @@ fn retire(folder: &StateFolder, yes: Yes, json: bool) -> Result<()> {
         expected: "retire",
         needs_yes: true,
     })?;
-    let Done { pin, ended, .. } = order(folder, AuthorityChange::Retire, Order::Retire)?;
-    let document = json!({ "pin": pin.to_string(), "authorities_retired": ended });
+    let Done { pin, ended, .. } = give(folder, Order::Retire)?;
+    let document = json!({ "pin": pin, "authorities_retired": ended });
     output::tell(json, &document, || match ended {
         0 => println!("no earlier authority was taken any more"),
         _ => println!("nothing counts any more that an authority before {pin} signed"),
@@ -203,8 +202,8 @@ fn retire(folder: &StateFolder, yes: Yes, json: bool) -> Result<()> {
 }
 
 /// Gives it to the running `serve`, or carries it out here. Not a second time where `serve` dies over it.
-fn order(folder: &StateFolder, change: AuthorityChange, order: Order) -> Result<Done> {
-    let command = Command::Authority { change };
+fn give(folder: &StateFolder, order: Order) -> Result<Done> {
+    let command = Command::Authority { order };
     match folder.lock() {
         // No `serve` starts meanwhile.
         Ok(_lock) => {
@@ -214,10 +213,7 @@ fn order(folder: &StateFolder, change: AuthorityChange, order: Order) -> Result<
             recorded(&acts, &Who::here(), &act, now, || keeper::change(folder, &store, order, now))
         }
         Err(Error::AlreadyRunning(_)) => match client::ask(&Door::Here(folder.clone()), &command)? {
-            Answer::Authority { pin, taken_until_ms, ended } => {
-                let pin = pin.parse().map_err(|_| offline::unexpected())?;
-                Ok(Done { pin, taken_until: taken_until_ms.map(Timestamp), ended })
-            }
+            Answer::Authority { done } => Ok(done),
             _ => Err(offline::unexpected()),
         },
         Err(error) => Err(error),

@@ -31,13 +31,14 @@ With --suite: ask the base model and the run's newest published adapter, or with
 --every-round the newest ones that are still there (16 at most), the questions
 of evaluation suites, and say what got better and how sure that is. It works
 with and without a running `serve`, changes nothing of the run, and leaves its
-test set as it is.
+test set as it is. It runs behind locks: no network, and of the files only model,
+adapters and suites; with --html also what is in the page's folder.
 `site-agent evaluate --help` describes suite files.
 
 Examples:
   coordinator evaluate 5f0c
   coordinator evaluate 5f0c --model /models/qwen --test /held-out/test.jsonl
-  coordinator evaluate 5f0c --suite medqa.toml --suite cmb.toml --html page.html";
+  coordinator evaluate 5f0c --suite medqa.toml --html page/suites.html";
 
 /// Measure a run's test set, or ask suites of its model
 #[derive(clap::Args)]
@@ -109,18 +110,27 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let paths = arguments.suites.iter().map(absolute).collect::<Result<Vec<PathBuf>>>()?;
     let page = arguments.html.as_ref().map(absolute).transpose()?;
     let into = page.as_deref().and_then(Path::parent);
-    if let Some(parent) = into.filter(|parent| parent.join("coordinator.toml").exists()) {
+    let into = into.map(|parent| std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent)));
+    let into = into.transpose()?;
+    let state_folder =
+        std::fs::canonicalize(folder.path()).map_err(Error::io("open the folder", folder.path()))?;
+    if let Some(into) = into.as_ref().filter(|into| {
+        // All that is beneath it is open to the process that asks.
+        into.starts_with(&state_folder) || state_folder.starts_with(into)
+    }) {
         return Err(Error::Argument {
-            message: format!("the page would be written into {}, which is a state folder", parent.display()),
-            hint: "name another folder for --html: the process that asks the model may write there".into(),
+            message: format!(
+                "the process that asks the model could change the state folder by way of {}",
+                into.display()
+            ),
+            hint: "name a page in a folder of its own with --html".into(),
         });
     }
-    let into = into.map(|parent| std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent)));
     let wishes = Wishes {
         suites: &paths,
         model: arguments.model.as_deref(),
         every_round: arguments.every_round,
-        write: into.transpose()?,
+        write: into,
         seed: arguments.seed.unwrap_or(0),
     };
     let mut display = Display::new();

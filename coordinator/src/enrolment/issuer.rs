@@ -6,7 +6,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use certs::role::{Member, PERSON_LIFETIME};
-use certs::{CertificateAuthority, RequestedKey};
+use certs::{CertError, CertificateAuthority, IssuedCertificate, RequestedKey, SerialNumber};
 use common::clock::Timestamp;
 use common::id::SiteId;
 
@@ -49,13 +49,9 @@ impl Issuer {
         key: &RequestedKey,
         now: Timestamp,
     ) -> Result<Certificate, StoreError> {
-        let failed = |error: &dyn std::fmt::Display| StoreError::Certificate(error.to_string());
-        let serial = random_serial().map_err(|error| failed(&error))?;
-        let issued = self
-            .authority()
-            .issue_site(site.as_str(), key, &serial, now.into(), self.lifetime)
-            .map_err(|error| failed(&error))?;
-        Ok(Certificate { serial, key: key.pin(), der: issued.der })
+        self.certify(key, |authority, serial| {
+            authority.issue_site(site.as_str(), key, serial, now.into(), self.lifetime)
+        })
     }
 
     /// A certificate for this key of an operator or auditor, from `now` on, for [`PERSON_LIFETIME`].
@@ -68,12 +64,19 @@ impl Issuer {
         key: &RequestedKey,
         now: Timestamp,
     ) -> Result<Certificate, StoreError> {
+        self.certify(key, |authority, serial| {
+            authority.issue_member(member, key, serial, now.into(), PERSON_LIFETIME)
+        })
+    }
+
+    fn certify(
+        &self,
+        key: &RequestedKey,
+        sign: impl FnOnce(&CertificateAuthority, &SerialNumber) -> Result<IssuedCertificate, CertError>,
+    ) -> Result<Certificate, StoreError> {
         let failed = |error: &dyn std::fmt::Display| StoreError::Certificate(error.to_string());
         let serial = random_serial().map_err(|error| failed(&error))?;
-        let issued = self
-            .authority()
-            .issue_member(member, key, &serial, now.into(), PERSON_LIFETIME)
-            .map_err(|error| failed(&error))?;
+        let issued = sign(&self.authority(), &serial).map_err(|error| failed(&error))?;
         Ok(Certificate { serial, key: key.pin(), der: issued.der })
     }
 }

@@ -1,5 +1,5 @@
 //! Who keeps the coordinator's own keys in a process that runs for years: its certificate is renewed, and an
-//! authority is followed by another. Run by `server` beside its endpoints; `admin::keys` gives it orders.
+//! authority is followed by another. Run by `server` beside its endpoints; `admin::server` gives it orders.
 //! Invariants: one after the other; the certificate is renewed when a third of its life is left, as at every
 //! start; live connections keep the one that they were made with, and end where it changed which authorities
 //! sign or are taken; whatever became of an order, what is on the disk is what is used.
@@ -7,22 +7,24 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use certs::{Lineage, SpkiPin, TlsIdentity, tls};
+use certs::{Lineage, TlsIdentity, tls};
 use common::clock::{Clock, Timestamp};
 use common::net::join::JoinServer;
 use common::net::server::Server;
+use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::issuer::Issuer;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::limits::{KEY_LOOK_MS_MIN, KEY_ORDERS_MAX, OWN_CERTIFICATE_LOOK_MS_MAX};
+use crate::limits::{AUTHORITY_OVERLAP_MS_MAX, KEY_LOOK_MS_MIN, KEY_ORDERS_MAX, OWN_CERTIFICATE_LOOK_MS_MAX};
 use crate::state_folder::identity::Identity;
 use crate::state_folder::{StateFolder, authority};
 use crate::store::Store;
 
 /// What an operator wants of the authority.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Order {
     /// A new authority signs from now on; what the present one signed is taken for so long.
     Roll {
@@ -34,10 +36,11 @@ pub enum Order {
 }
 
 /// What became of an order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Done {
-    /// The present authority.
-    pub pin: SpkiPin,
+    /// The pin of the present authority.
+    pub pin: String,
     /// Of `Roll`: until when the one before is taken.
     pub taken_until: Option<Timestamp>,
     /// Of `Roll`: invitations that were open and are void. Of `Retire`: authorities that are taken no more.
@@ -142,7 +145,8 @@ impl Keeper<'_> {
     /// Uses what is on the disk now, if it is not what is in use.
     async fn look(&mut self) -> Result<()> {
         let (folder, now) = (self.folder.clone(), self.clock.now());
-        let identity = blocking(move || Identity::load(&folder, now)).await?;
+        let load = move || authority::finish(&folder).and_then(|()| Identity::load(&folder, now));
+        let identity = blocking(load).await?;
         let found = Used::of(&identity.server, &identity.lineage);
         if found == self.used {
             return Ok(());
@@ -168,20 +172,24 @@ impl Keeper<'_> {
 /// Carries out the part of an order that is on the disk: all of it where no `serve` runs.
 ///
 /// # Errors
-/// The authority's files or the database cannot be read or written; as many authorities as are remembered are
-/// still taken.
+/// The overlap is longer than a certificate may live; the authority's files or the database cannot be read or
+/// written; an authority is still taken that would be forgotten.
 pub fn change(folder: &StateFolder, store: &Store, order: Order, now: Timestamp) -> Result<Done> {
     match order {
+        Order::Roll { overlap_ms } if overlap_ms > AUTHORITY_OVERLAP_MS_MAX => Err(Error::Argument {
+            message: "certificates of an earlier authority are taken for at most 397d".into(),
+            hint: "give a shorter --overlap: no certificate of a site lives longer".into(),
+        }),
         Order::Roll { overlap_ms } => {
             let taken_until = now.plus_ms(overlap_ms);
             let next = authority::roll(folder, now, taken_until)?;
             // They name the key of the time before.
             let ended = store.withdraw_all(now)? + store.withdraw_holders(now)?;
-            Ok(Done { pin: next.pin(), taken_until: Some(taken_until), ended })
+            Ok(Done { pin: next.pin().to_string(), taken_until: Some(taken_until), ended })
         }
         Order::Retire => {
             let ended = authority::retire(folder, now)?;
-            Ok(Done { pin: authority::pin(folder)?, taken_until: None, ended })
+            Ok(Done { pin: authority::pin(folder)?.to_string(), taken_until: None, ended })
         }
     }
 }
@@ -275,8 +283,10 @@ mod tests {
         let ordering = async {
             let done = handle.order(Order::Roll { overlap_ms: 30 * DAY_MS }).await.unwrap();
             assert_eq!((done.ended, done.taken_until), (2, Some(START.plus_ms(30 * DAY_MS))));
-            assert_ne!(done.pin, first);
-            assert_eq!(kept.issuer.authority().pin(), done.pin);
+            assert_ne!(done.pin, first.to_string());
+            assert_eq!(kept.issuer.authority().pin().to_string(), done.pin);
+            let long = handle.order(Order::Roll { overlap_ms: AUTHORITY_OVERLAP_MS_MAX + 1 }).await;
+            assert!(matches!(long, Err(Error::Argument { .. })), "{long:?}");
             assert!(kept.store.invitations().unwrap().is_empty());
             let retired = handle.order(Order::Retire).await.unwrap();
             assert_eq!((retired.ended, retired.pin), (1, done.pin));

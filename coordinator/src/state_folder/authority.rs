@@ -184,11 +184,13 @@ pub fn next_end(folder: &StateFolder, now: Timestamp) -> Result<Option<Timestamp
     Ok(taken.map(|one| Timestamp(one.taken_until_ms)).min())
 }
 
-/// Takes no certificate of an earlier authority any more. Returns how many authorities that ended.
+/// Takes no certificate of an earlier authority any more. Returns how many authorities that ended. The caller
+/// holds the folder's lock, or is the one who keeps the keys.
 ///
 /// # Errors
 /// The file cannot be read or written.
 pub fn retire(folder: &StateFolder, now: Timestamp) -> Result<usize> {
+    finish(folder)?;
     let mut before = predecessors(folder)?;
     let mut ended = 0;
     for one in before.iter_mut().filter(|one| one.is_taken(now)) {

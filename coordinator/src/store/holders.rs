@@ -12,7 +12,7 @@ use super::database::{Store, from_sql, to_sql};
 use super::enrolment::Certificate;
 use super::error::StoreError;
 use super::presence::moment;
-use crate::limits::{HOLDER_NAMES_MAX, HOLDERS_MAX};
+use crate::limits::{HOLDER_NAMES_MAX, HOLDERS_MAX, SEEN_MS_MIN};
 
 /// One operator or auditor.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -160,8 +160,11 @@ impl Store {
         let found =
             connection.query_row(query, params![serial.as_bytes(), key.as_bytes()], read).optional()?;
         let Some((name, word)) = found else { return Ok(None) };
-        let seen =
-            connection.execute("UPDATE holders SET seen_at = ? WHERE name = ?", params![to_sql(now.0), name]);
+        // Once a minute: it is written to the disk, and sites wait for the same database.
+        let before = to_sql(now.0.saturating_sub(SEEN_MS_MIN));
+        let note =
+            "UPDATE holders SET seen_at = ?1 WHERE name = ?2 AND coalesce(seen_at, 0) NOT BETWEEN ?3 AND ?1";
+        let seen = connection.execute(note, params![to_sql(now.0), name, before]);
         if let Err(error) = seen {
             // On a full disk, say: who comes to revoke or stop something must get in all the same.
             tracing::warn!(%error, name, "when somebody was seen last could not be noted");

@@ -404,11 +404,7 @@ pub(super) fn room(draft: &Draft<'_>) -> u64 {
 
 /// Whether what is kept on the disk is for this.
 pub(super) fn is_urgent(draft: &Draft<'_>) -> bool {
-    let is_kept_for = matches!(
-        draft.act.verb,
-        Verb::Revoke | Verb::RevokeOperator | Verb::Stop | Verb::Pause | Verb::Exclude | Verb::Prune
-    );
-    is_kept_for && draft.step != Step::Refused
+    draft.act.verb.ends_something() && draft.step != Step::Refused
 }
 
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {

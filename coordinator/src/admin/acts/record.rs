@@ -55,6 +55,15 @@ pub enum Verb {
 }
 
 impl Verb {
+    /// Whether it ends something that should not go on: room and lines are kept for it.
+    #[must_use]
+    pub fn ends_something(self) -> bool {
+        matches!(
+            self,
+            Self::Revoke | Self::RevokeOperator | Self::Stop | Self::Pause | Self::Exclude | Self::Prune
+        )
+    }
+
     /// The word in the file.
     #[must_use]
     pub fn word(self) -> String {
