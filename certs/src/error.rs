@@ -53,6 +53,8 @@ pub enum CertError {
     Lineage,
     #[error("the receipt's signature does not verify")]
     ReceiptSignature,
+    #[error("it does not bear the signature of the operator whose certificate it has")]
+    LaunchSignature,
     #[error("the receipt key could not be read")]
     ReceiptKey,
     #[error(
@@ -125,6 +127,9 @@ impl CertError {
             }
             Self::OfficerKey => {
                 "restore the file from a backup, or make a new key with `site-agent officer-key new`"
+            }
+            Self::LaunchSignature => {
+                "launch the run again with `coordinator --context NAME launch`, as the operator whom the context is for"
             }
             Self::LedgerKey => "restore identity/ledger.key from a backup of the state folder",
             Self::VerifierKey => "copy the whole line that `site-agent ledger checkpoint --key` printed",

@@ -11,6 +11,7 @@ pub mod csr;
 pub mod error;
 pub mod invitation;
 pub mod key;
+pub mod launch;
 pub mod ledger_key;
 pub mod limits;
 pub mod lineage;

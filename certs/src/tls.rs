@@ -76,6 +76,11 @@ impl TlsIdentity {
         Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain, Arc::clone(&self.key))))
     }
 
+    /// What a handshake is signed with.
+    pub(crate) fn signing_key(&self) -> &dyn SigningKey {
+        self.key.as_ref()
+    }
+
     /// The certificate in DER.
     #[must_use]
     pub fn certificate_der(&self) -> &[u8] {
@@ -242,13 +247,10 @@ pub fn verify_member(
     if SpkiPin::of_certificate(ca_der)? != pin {
         return Err(refuse("its CA is not the one the invitation pins"));
     }
-    let verifier = WebPkiClientVerifier::builder_with_provider(roots([ca_der])?, provider())
-        .build()
-        .map_err(|error| CertError::Tls(error.to_string()))?;
-    let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
-    verifier.verify_client_cert(&CertificateDer::from(certificate_der), &[], now).map_err(|_| {
-        refuse("the certificate does not verify under the consortium's CA (is the clock right?)")
-    })?;
+    if !vouches(ca_der, certificate_der, now)? {
+        let reason = "the certificate does not verify under the consortium's CA (is the clock right?)";
+        return Err(refuse(reason));
+    }
     let peer = PeerCertificate::from_der(certificate_der)?;
     if peer.key != key.pin() {
         return Err(refuse("the certificate carries another key than ours"));
@@ -257,6 +259,18 @@ pub fn verify_member(
         return Err(refuse("the certificate names another member, or is of another role"));
     }
     Ok(peer)
+}
+
+/// Whether this authority signed a member's certificate, and it is valid at `now`.
+///
+/// # Errors
+/// [`CertError::Certificate`] when the authority cannot be a root, [`CertError::Tls`] when rustls refuses it.
+pub fn vouches(ca_der: &[u8], certificate_der: &[u8], now: SystemTime) -> Result<bool, CertError> {
+    let verifier = WebPkiClientVerifier::builder_with_provider(roots([ca_der])?, provider())
+        .build()
+        .map_err(|error| CertError::Tls(error.to_string()))?;
+    let now = UnixTime::since_unix_epoch(now.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default());
+    Ok(verifier.verify_client_cert(&CertificateDer::from(certificate_der), &[], now).is_ok())
 }
 
 fn roots<'a>(ca_ders: impl IntoIterator<Item = &'a [u8]>) -> Result<Arc<RootCertStore>, CertError> {
