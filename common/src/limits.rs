@@ -196,8 +196,10 @@ pub const HANG_UP_MS_MAX: u64 = 1_000;
 pub const PROBE_MS_MAX: u64 = 500;
 /// A request for the certificate of a site's next key: ours has about 200 bytes.
 pub const CERTIFICATE_REQUEST_BYTES_MAX: usize = 512;
-/// A site's certificate: ours have about 600 bytes.
+/// A member's certificate: ours have about 600 bytes.
 pub const CERTIFICATE_BYTES_MAX: usize = 4096;
+/// The signature of the operator who launched a run: ECDSA P-256 in DER has at most 72 bytes.
+pub const LAUNCH_SIGNATURE_BYTES_MAX: usize = 80;
 /// Each part of a version that a site may say.
 pub const VERSION_PART_MAX: u16 = 1000;
 /// One message between the processes of a site, or one line on the admin socket.

@@ -28,7 +28,7 @@ pub use settings::{
     AdapterSettings, ApprovalSettings, BaseSettings, Compute, OverlapSettings, QuorumSettings, SitesSettings,
     TargetModules, WeightFormat, vllm_rank,
 };
-pub use signed::{SignedManifest, signature_from_digits, signature_to_digits};
+pub use signed::{LaunchSignature, SignedManifest, signature_from_digits, signature_to_digits};
 pub use training::{Batching, Epochs, LocalWork, PASS_MILLIONTHS, Schedule, ScheduleOver, TrainingSettings};
 
 /// A run file, as the person at the coordinator writes it. Unknown keys are refused.

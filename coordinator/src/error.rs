@@ -45,6 +45,20 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// Who launches from another machine did not sign the run's terms. A new launch may help.
+    #[error("the run's terms do not bear the operator's signature: {0}")]
+    NotSigned(String),
+    /// Whoever launches has a certificate that sites no longer take. No retry.
+    #[error(
+        "this certificate is of the authority before the present one, and sites go by the present one alone"
+    )]
+    OfEarlierAuthority,
+    /// The coordinator asks its operator to sign something else than the run file. No retry.
+    #[error("the coordinator would launch a run whose `{key}` is not the run file's; nothing was signed")]
+    OtherTerms {
+        /// The run file's key.
+        key: &'static str,
+    },
     /// An argument is wrong. No retry.
     #[error("{message}")]
     Argument {
@@ -272,8 +286,12 @@ impl Error {
                 "try again in a minute; `coordinator context list` shows the address, `coordinator context set-address` \
                  changes it"
             }
-            Self::ShutOut { .. } => {
+            Self::ShutOut { .. } | Self::OfEarlierAuthority => {
                 "ask an operator for a new line of `coordinator operators invite NAME`, and give it to `coordinator enrol`"
+            }
+            Self::NotSigned(_) => "nothing was launched; launch it again",
+            Self::OtherTerms { .. } => {
+                "ask the other operators, on another channel, what became of the coordinator: it does not do as it is asked"
             }
             Self::AlreadyRunning(_) => "use that one, or stop it first",
             Self::UnknownRun(_) => "`coordinator runs` lists the runs",

@@ -200,6 +200,8 @@ pub const CONSENT_LOOK_MS_MAX: u64 = 2_000;
 pub const PROPOSAL_POLL_MS_MAX: u32 = 5_000;
 /// How long that is after a proposal came, in seconds: an hour of polls of 5 s is 720 ledger records.
 pub const PROPOSAL_WATCH_S_MAX: u64 = 3600;
+/// Operators that a policy may list: more people than work at a consortium.
+pub const POLICY_OPERATORS_MAX: usize = 32;
 /// Base models that a policy may list: 100 fingerprints of 67 bytes fit in agent.toml.
 pub const POLICY_BASES_MAX: usize = 100;
 /// A request for the officer's signature: a manifest of at most a MiB as a JSON string, where each of its

@@ -4,13 +4,16 @@
 //! [`PolicyRule`], and no rule is skipped because a number is not a number.
 
 mod hours;
+pub mod launcher;
 mod method;
+mod operators;
 mod rules;
 mod terms;
 mod text;
 
 pub use hours::Hours;
 pub use method::Method;
+pub use operators::Operator;
 pub use rules::PolicyRule;
 pub use terms::Check;
 
@@ -20,8 +23,8 @@ use common::run::TrainingSettings;
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    CHUNK_FRAME_BYTES_MAX, POLICY_BASES_MAX, POLICY_METHODS_MAX, UPDATE_MANTISSA_BITS_MAX,
-    UPDATE_MANTISSA_BITS_MIN,
+    CHUNK_FRAME_BYTES_MAX, POLICY_BASES_MAX, POLICY_METHODS_MAX, POLICY_OPERATORS_MAX,
+    UPDATE_MANTISSA_BITS_MAX, UPDATE_MANTISSA_BITS_MIN,
 };
 
 /// Who agrees to a proposed run.
@@ -97,6 +100,10 @@ pub struct PolicyConfig {
     pub hours: Hours,
     /// Whether a run must have differential privacy. No run of this version can: with true none is taken.
     pub privacy_required: bool,
+    /// Operators whose runs are taken, by name or by key; empty: any run, also one that was launched on the
+    /// coordinator's machine and that nobody else signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub operators: Vec<Operator>,
 }
 
 impl Default for PolicyConfig {
@@ -127,6 +134,7 @@ impl Default for PolicyConfig {
             bytes_per_day_max: 64 << 30,
             hours: Hours::default(),
             privacy_required: false,
+            operators: Vec::new(),
         }
     }
 }
@@ -180,6 +188,9 @@ impl PolicyConfig {
         }
         if self.methods.len() > POLICY_METHODS_MAX {
             return Err("`policy.methods` must name each method once");
+        }
+        if self.operators.len() > POLICY_OPERATORS_MAX {
+            return Err("`policy.operators` must name at most 32 operators");
         }
         if self.bases.len() > POLICY_BASES_MAX {
             return Err("`policy.bases` must name at most 100 base models");

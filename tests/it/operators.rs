@@ -26,14 +26,14 @@ use crate::support::{COMMAND_WITHIN, Small, Wish};
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// A person's machine: a home folder with nothing else of the consortium in it.
-struct Machine {
+pub(crate) struct Machine {
     home: PathBuf,
     program: PathBuf,
 }
 
 impl Machine {
     /// Invites a person under this name and enrols on a new machine.
-    fn enrolled(consortium: &Consortium, home: PathBuf, name: &str, role: &str) -> Result<Self> {
+    pub(crate) fn enrolled(consortium: &Consortium, home: PathBuf, name: &str, role: &str) -> Result<Self> {
         std::fs::create_dir_all(&home)?;
         let machine = Self { home, program: Binaries::find()?.coordinator };
         let asked = ["operators", "invite", name, "--role", role];
@@ -56,29 +56,29 @@ impl Machine {
         Ok(machine)
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(&self.program);
         command.args(arguments).current_dir(&self.home).env("HOME", &self.home).stdin(Stdio::null());
         command.env_remove("CONSILIUM_STATE").env_remove("XDG_CONFIG_HOME");
         command
     }
 
-    fn run(&self, arguments: &[&str]) -> Result<Output> {
+    pub(crate) fn run(&self, arguments: &[&str]) -> Result<Output> {
         Ok(self.command(arguments).output()?)
     }
 
-    fn says(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) fn says(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
         ensure!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         Ok(text(&output.stdout))
     }
 
-    fn json(&self, arguments: &[&str]) -> Result<Value> {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Result<Value> {
         Ok(serde_json::from_str(&self.says(&[arguments, &["--json"]].concat())?)?)
     }
 
     /// Refused with a sentence and a hint, as the user's own mistake.
-    fn refused(&self, arguments: &[&str], why: &str) -> Result<()> {
+    pub(crate) fn refused(&self, arguments: &[&str], why: &str) -> Result<()> {
         let output = self.run(arguments)?;
         let said = text(&output.stderr);
         ensure!(output.status.code() == Some(1), "{arguments:?}: {:?} {said}", output.status);
@@ -86,7 +86,7 @@ impl Machine {
         Ok(())
     }
 
-    fn contexts(&self) -> Result<Contexts> {
+    pub(crate) fn contexts(&self) -> Result<Contexts> {
         Ok(Contexts::at(&self.home.join(".config/consilium"))?)
     }
 }

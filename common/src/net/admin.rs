@@ -11,7 +11,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::{Connection, RecvStream};
+use quinn::{Connection, RecvStream, SendStream};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, AsyncReadExt as _, AsyncWrite, BufReader};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -98,6 +98,7 @@ pub(super) async fn serve<H: AdminHandler>(
 pub struct Conversation {
     client: Client,
     connection: Connection,
+    send: SendStream,
     reader: BufReader<RecvStream>,
 }
 
@@ -112,11 +113,19 @@ impl Conversation {
         let sent = async {
             let (mut send, receive) =
                 connection.open_bi().await.map_err(|error| NetError::from_connection(&error))?;
-            stream::write_and_finish(&mut send, &[line]).await?;
-            Ok::<_, NetError>(receive)
+            stream::write(&mut send, line).await?;
+            Ok::<_, NetError>((send, receive))
         };
-        let receive = timeout(deadline, sent).await.map_err(|_| late(deadline))??;
-        Ok(Self { client, connection, reader: BufReader::new(receive) })
+        let (send, receive) = timeout(deadline, sent).await.map_err(|_| late(deadline))??;
+        Ok(Self { client, connection, send, reader: BufReader::new(receive) })
+    }
+
+    /// Says one line more, where the answer asks for it.
+    ///
+    /// # Errors
+    /// As [`Self::begin`].
+    pub async fn say(&mut self, line: &[u8], deadline: Duration) -> Result<(), NetError> {
+        timeout(deadline, stream::write(&mut self.send, line)).await.map_err(|_| late(deadline))?
     }
 
     /// The next line of the answer, its newline left out; nothing at its end.

@@ -61,16 +61,20 @@ pub(super) async fn expect_end(stream: &mut RecvStream) -> Result<(), ReadFault>
     }
 }
 
+/// Writes bytes; a peer that wants no more of them is not an error, its answer says why.
+pub(super) async fn write(stream: &mut SendStream, bytes: &[u8]) -> Result<(), NetError> {
+    match stream.write_all(bytes).await {
+        Ok(()) | Err(WriteError::Stopped(_)) => Ok(()),
+        Err(WriteError::ConnectionLost(error)) => Err(NetError::from_connection(&error)),
+        Err(other) => Err(NetError::Lost { reason: other.to_string() }),
+    }
+}
+
 /// Writes everything and ends the stream. A peer that stops reading early has its reason in the answer
 /// it sends, so that is not an error here.
 pub(super) async fn write_and_finish(stream: &mut SendStream, parts: &[&[u8]]) -> Result<(), NetError> {
     for part in parts {
-        match stream.write_all(part).await {
-            Ok(()) => {}
-            Err(WriteError::Stopped(_)) => return Ok(()),
-            Err(WriteError::ConnectionLost(error)) => return Err(NetError::from_connection(&error)),
-            Err(other) => return Err(NetError::Lost { reason: other.to_string() }),
-        }
+        write(stream, part).await?;
     }
     // Fails only on a stream that is already finished or reset.
     let _ = stream.finish();

@@ -8,12 +8,14 @@ use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
 use common::limits::{LOCAL_MESSAGE_BYTES_MAX, ROUNDS_MAX};
+use common::run::RunManifest;
 use common::terminal::visible;
 use serde_json::Value;
 
-use super::message::{Answer, Command};
+use super::message::{Answer, Command, Signature};
 use super::remote::{Context, RemoteLines};
 use super::report::{RoundReport, RunReport};
+use super::signing::{self, Wanted};
 use crate::error::{Error, Result};
 use crate::limits::{ANSWER_WAIT_MS_MAX, WORKING_ANSWERS_MAX};
 use crate::state_folder::StateFolder;
@@ -65,6 +67,34 @@ pub fn ask(door: &Door, command: &Command) -> Result<Answer> {
     })
 }
 
+/// As [`ask`], of what launches a run: from another machine the operator signs its terms. Returns them too,
+/// if so.
+///
+/// # Errors
+/// As [`ask`]; the coordinator asks to sign something else than is wanted.
+pub fn launch(door: &Door, command: &Command, wanted: Wanted<'_>) -> Result<(Answer, Option<RunManifest>)> {
+    let mut lines = Lines::open(door, command)?;
+    let mut signed = None;
+    for _ in 0..WORKING_ANSWERS_MAX {
+        match (lines.next()?, door) {
+            (Some(Answer::Working), _) => {}
+            (Some(Answer::Sign { manifest, signature }), Door::There(context)) if signed.is_none() => {
+                let (said, terms) = signing::sign(context, &manifest, &signature, wanted)?;
+                lines.say(&said)?;
+                signed = Some(terms);
+            }
+            (Some(Answer::Launched { .. }), Door::There(_))
+                if signed.is_none() && !matches!(wanted, Wanted::Nothing) =>
+            {
+                return Err(Error::NotSigned("the coordinator launched it without asking for one".into()));
+            }
+            (Some(answer), _) => return Ok((answer, signed)),
+            (None, _) => return Err(lines.gone()),
+        }
+    }
+    Err(lines.gone())
+}
+
 /// A run as the running coordinator sees it: the newest, or the one that is meant.
 ///
 /// # Errors
@@ -113,6 +143,18 @@ impl<'a> Lines<'a> {
             Door::There(context) => Source::Remote(Box::new(RemoteLines::open(context, &line)?)),
         };
         Ok(Self { door, source })
+    }
+
+    /// Says one line more, which only a coordinator elsewhere asks for.
+    fn say(&mut self, said: &Signature) -> Result<()> {
+        let mut line = serde_json::to_vec(said).map_err(|error| Error::Internal(error.to_string()))?;
+        line.push(b'\n');
+        match &mut self.source {
+            Source::Remote(lines) => lines.say(&line),
+            Source::Socket(_) => {
+                Err(Error::Internal("nothing is signed on the coordinator's machine".into()))
+            }
+        }
     }
 
     fn gone(&self) -> Error {
@@ -183,7 +225,9 @@ fn heard(said: Value, is_remote: bool) -> serde_json::Result<Answer> {
             other => other,
         }
     }
-    serde_json::from_value(if is_remote { made_visible(said) } else { said })
+    // What is to be signed is read as bytes, and shown by nobody before that.
+    let is_terms = said.get("answer").is_some_and(|answer| answer == "sign");
+    serde_json::from_value(if is_remote && !is_terms { made_visible(said) } else { said })
 }
 
 fn lines_of(text: &str) -> String {

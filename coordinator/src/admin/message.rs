@@ -184,6 +184,13 @@ pub enum Answer {
         /// In order.
         rounds: Vec<RoundReport>,
     },
+    /// To `LaunchText` and `Resume` from afar: a [`Signature`] is waited for, in one line, before the answer.
+    Sign {
+        /// The manifest, in its canonical bytes.
+        manifest: String,
+        /// The coordinator's signature over it, in hexadecimal digits.
+        signature: String,
+    },
     /// It takes longer; the answer comes later.
     Working,
     /// To `Sites`.
@@ -275,6 +282,14 @@ pub enum Answer {
         /// Whether the operator can mend it.
         user: bool,
     },
+}
+
+/// What an operator says to `Sign`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Signature {
+    /// Their certificate, and theirs over the manifest: the two lines of the signed file.
+    pub launched_by: String,
 }
 
 impl From<&Error> for Answer {

@@ -81,6 +81,15 @@ impl<'a> RemoteLines<'a> {
         Ok(Self { runtime, conversation: Some(conversation), context })
     }
 
+    /// Says one line more.
+    pub(super) fn say(&mut self, line: &[u8]) -> Result<()> {
+        let gone = || self.context.not_reached("the connection ended".into());
+        let Some(conversation) = &mut self.conversation else { return Err(gone()) };
+        let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
+        let said = self.runtime.block_on(conversation.say(line, deadline));
+        said.map_err(|error| self.context.error(&error))
+    }
+
     /// The next line; nothing at the end.
     pub(super) fn next(&mut self) -> Result<Option<Vec<u8>>> {
         let Some(conversation) = &mut self.conversation else { return Ok(None) };

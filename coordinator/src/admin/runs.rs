@@ -10,34 +10,41 @@ use super::server::Admin;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::execution::catch_up::catch_up;
+use crate::execution::launch::hand::Hand;
 use crate::execution::launch::{self, Desk, Prepared, held_out};
 use crate::round::event::Event;
 use crate::round::state::RunState;
 
 impl Admin {
-    pub(super) async fn launch(&self, run_file: &Path) -> Result<Answer> {
-        let prepared = launch::from_file(self.desk(), run_file).await?;
+    pub(super) async fn launch(&self, run_file: &Path, hand: Option<&Hand>) -> Result<Answer> {
+        let prepared = launch::from_file(self.desk(hand), run_file).await?;
         self.start(prepared).await
     }
 
-    pub(super) async fn launch_text(&self, text: &str) -> Result<Answer> {
-        let prepared = launch::from_text(self.desk(), text).await?;
+    pub(super) async fn launch_text(&self, text: &str, hand: Option<&Hand>) -> Result<Answer> {
+        let prepared = launch::from_text(self.desk(hand), text).await?;
         self.start(prepared).await
     }
 
-    pub(super) async fn resume(&self, run: &str, model: Option<PathBuf>) -> Result<Answer> {
+    pub(super) async fn resume(
+        &self,
+        run: &str,
+        model: Option<PathBuf>,
+        hand: Option<&Hand>,
+    ) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;
-        let prepared = launch::resumed(self.desk(), &state, model).await?;
+        let prepared = launch::resumed(self.desk(hand), &state, model).await?;
         self.start(prepared).await
     }
 
-    fn desk(&self) -> Desk<'_> {
+    fn desk<'a>(&'a self, hand: Option<&'a Hand>) -> Desk<'a> {
         Desk {
             folder: &self.folder,
             store: &self.store,
             runs: &self.runs,
             evaluator: &self.evaluator,
             receipts: &self.receipts,
+            hand,
         }
     }
 

@@ -13,26 +13,29 @@ use certs::ReceiptSigningKey;
 use common::clock::Clock;
 use common::limits::LOCAL_MESSAGE_BYTES_MAX;
 use common::net::Connections;
-use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
 
 use super::books::Books;
 use super::holders;
+use super::lines::{Reader, Writer, write};
 use super::message::{Answer, Command};
 use super::report::{self, RunReport};
 use super::rules::{self, Kind, May};
+use super::signing;
 use crate::admin::acts::{Act, Acts, Draft, Step, Who, recorded_async};
 use crate::blocking::blocking;
 use crate::enrolment::keeper::KeeperHandle;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::driver::Driver;
+use crate::execution::launch::hand::Hand;
 use crate::execution::performer::Performer;
 use crate::execution::presence::Presence;
 use crate::execution::runs::Runs;
 use crate::limits::{
-    ACCEPT_WAIT_MS_MIN, ANSWER_WRITE_MS_MAX, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX,
-    WATCH_PACE_MS_MIN, WATCH_WAIT_MS_MAX,
+    ACCEPT_WAIT_MS_MIN, COMMAND_READ_MS_MAX, OPERATORS_MAX, REPORT_LINE_ROUNDS_MAX, WATCH_PACE_MS_MIN,
+    WATCH_WAIT_MS_MAX,
 };
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, blobs};
@@ -143,7 +146,7 @@ impl Admin {
             (Ok(()), Command::Status { run }) => self.status(run.as_deref(), writer).await,
             (Ok(()), command) => {
                 let command = rules::as_asked_by(command, who.by());
-                self.work(who, command, writer).await
+                self.work(who, command, &mut reader, writer).await
             }
         };
     }
@@ -174,15 +177,30 @@ impl Admin {
     }
 
     /// Answers a command; says now and then that it is at work, so that the asker knows a living coordinator
-    /// from one that stands still.
-    async fn work(&self, who: Who, command: Command, writer: &mut Writer<'_>) -> io::Result<()> {
-        let mut answer = std::pin::pin!(self.recorded(who, command));
+    /// from one that stands still. What an operator elsewhere launches goes to them to be signed.
+    async fn work(
+        &self,
+        who: Who,
+        command: Command,
+        reader: &mut Reader<'_>,
+        writer: &mut Writer<'_>,
+    ) -> io::Result<()> {
+        let (hand, mut asked) = match who.certificate().map(Hand::of) {
+            Some((hand, asked)) => (Some(hand), asked),
+            None => (None, tokio::sync::mpsc::channel(1).1),
+        };
+        let mut answer = std::pin::pin!(self.recorded(who, command, hand));
         loop {
-            match tokio::time::timeout(Duration::from_millis(WATCH_WAIT_MS_MAX), &mut answer).await {
-                Ok(answer) => {
+            tokio::select! {
+                answer = &mut answer => {
                     return write(writer, &answer.unwrap_or_else(|error| Answer::from(&error))).await;
                 }
-                Err(_) => {
+                Some(ask) = asked.recv() => {
+                    let signed = signing::ask(&ask, reader, writer).await;
+                    // Whoever waits for it may have given up.
+                    let _ = ask.reply.send(signed);
+                }
+                () = tokio::time::sleep(Duration::from_millis(WATCH_WAIT_MS_MAX)) => {
                     // Whoever asked may be gone; what was begun is done all the same.
                     let _ = write(writer, &Answer::Working).await;
                 }
@@ -191,22 +209,23 @@ impl Admin {
     }
 
     /// Answers; of what changes anything only between its two lines in the log of acts.
-    async fn recorded(&self, who: Who, command: Command) -> Result<Answer> {
-        let Some(act) = self.act(&command).await? else { return self.answer(command).await };
+    async fn recorded(&self, who: Who, command: Command, hand: Option<Hand>) -> Result<Answer> {
+        let hand = hand.as_ref();
+        let Some(act) = self.act(&command).await? else { return self.answer(command, hand).await };
         let now = self.clock.now();
         self.acts.quota().take(&who, act.verb, 2, now)?;
         let made = |answer: &Answer| match answer {
             Answer::Launched { run, .. } => run.parse().ok(),
             _ => None,
         };
-        recorded_async(&self.acts, who, act, now, self.answer(command), made).await
+        recorded_async(&self.acts, who, act, now, self.answer(command, hand), made).await
     }
 
-    async fn answer(&self, command: Command) -> Result<Answer> {
+    async fn answer(&self, command: Command, hand: Option<&Hand>) -> Result<Answer> {
         match command {
-            Command::Launch { run_file } => self.launch(&run_file).await,
-            Command::LaunchText { text } => self.launch_text(&text).await,
-            Command::Resume { run, model } => self.resume(&run, model).await,
+            Command::Launch { run_file } => self.launch(&run_file, hand).await,
+            Command::LaunchText { text } => self.launch_text(&text, hand).await,
+            Command::Resume { run, model } => self.resume(&run, model, hand).await,
             Command::Evaluate { run, model, test } => self.evaluate(&run, model, test).await,
             Command::Sites => self.sites().await,
             Command::Stop { run } => self.stop(&run).await,
@@ -287,25 +306,4 @@ impl Admin {
         }
         Ok(all)
     }
-}
-
-/// Where an answer goes.
-pub(super) type Writer<'a> = dyn AsyncWrite + Unpin + Send + 'a;
-
-async fn write(writer: &mut Writer<'_>, answer: &Answer) -> io::Result<()> {
-    let mut line = serde_json::to_vec(answer)?;
-    if line.len() >= LOCAL_MESSAGE_BYTES_MAX {
-        line = serde_json::to_vec(&Answer::Failed {
-            message: "the answer is too long to be sent".into(),
-            hint: Some("ask on the coordinator's machine".into()),
-            user: true,
-        })?;
-    }
-    line.push(b'\n');
-    let written = async {
-        writer.write_all(&line).await?;
-        writer.flush().await
-    };
-    // Who does not read keeps nobody here.
-    tokio::time::timeout(Duration::from_millis(ANSWER_WRITE_MS_MAX), written).await?
 }

@@ -2,6 +2,7 @@
 //! Invariant: no key is shown, and no connection made.
 
 use clap::Subcommand;
+use common::id::Digest;
 use serde_json::json;
 
 use super::output;
@@ -101,22 +102,27 @@ fn list(contexts: &Contexts, as_json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for (name, entry) in contexts.all() {
         let certificate = contexts.get(name.as_str()).and_then(|context| Ok(context.identity.peer()?));
-        let ends = certificate.map(|peer| crate::admin::report::rfc3339(peer.not_after.into()));
-        if let Err(error) = &ends {
+        let facts = certificate.map(|peer| {
+            let ends = crate::admin::report::rfc3339(peer.not_after.into());
+            (ends, Digest(*peer.key.as_bytes()))
+        });
+        if let Err(error) = &facts {
             eprintln!("warning: {name} cannot be used: {error}{}", hint(error));
         }
-        rows.push((name, entry, ends.ok(), contexts.current() == Some(name)));
+        rows.push((name, entry, facts.ok(), contexts.current() == Some(name)));
     }
     if as_json {
         let rows: Vec<_> = rows
             .iter()
-            .map(|(name, entry, ends, is_current)| {
+            .map(|(name, entry, facts, is_current)| {
+                let (ends, key) = facts.clone().unzip();
                 json!({
                     "context": name,
                     "address": entry.address,
                     "role": entry.role,
                     "name": entry.holder,
                     "certificate_ends": ends,
+                    "key": key,
                     "current": is_current,
                 })
             })
@@ -124,8 +130,9 @@ fn list(contexts: &Contexts, as_json: bool) -> Result<()> {
         return output::print_json(&rows);
     }
     output::print_line(&row(["", "context", "role", "as", "certificate ends", "address"]))?;
-    rows.iter().try_for_each(|(name, entry, ends, is_current)| {
-        let (mark, ends) = (if *is_current { "*" } else { "" }, ends.as_deref().unwrap_or("-"));
+    rows.iter().try_for_each(|(name, entry, facts, is_current)| {
+        let ends = facts.as_ref().map_or("-", |(ends, _)| ends.as_str());
+        let mark = if *is_current { "*" } else { "" };
         output::print_line(&row([mark, name.as_str(), &entry.role, &entry.holder, ends, &entry.address]))
     })
 }

@@ -13,6 +13,7 @@ use serde_json::json;
 use super::{follow, offline, output};
 use crate::admin::client::Door;
 use crate::admin::message::Command;
+use crate::admin::signing::Wanted;
 use crate::error::{Error, Result};
 use crate::evaluate::suites::{self, Wishes};
 use crate::state_folder::StateFolder;
@@ -81,7 +82,7 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
         model: follow::absolute(door, arguments.model.as_deref(), "model folder")?,
         test: follow::absolute(door, arguments.test.as_deref(), "test file")?,
     };
-    let last = follow::to_the_end(door, &follow::start(door, &command)?.0)?;
+    let last = follow::to_the_end(door, &follow::start(door, &command, Wanted::Nothing)?.0)?;
     if last.test.federated.is_some() {
         return output::tell(arguments.json, &json!({ "run": last.run, "test": last.test }), || {});
     }

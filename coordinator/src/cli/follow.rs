@@ -8,6 +8,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use common::progress::{COLUMNS, wrapped};
+use common::run::RunManifest;
+use common::terminal::visible;
 use serde_json::json;
 
 use super::{output, status};
@@ -15,6 +17,7 @@ use crate::admin::client::{self, Door};
 use crate::admin::message::{Answer, Command};
 use crate::admin::report::RunReport;
 use crate::admin::report::sites::SiteReport;
+use crate::admin::signing::Wanted;
 use crate::error::{Error, Result};
 use crate::limits::{WATCH_GONE_MS_MAX, WATCH_RETRY_MS_MIN};
 use crate::progress::{Measured, Progress, SiteView, Stream, View};
@@ -31,8 +34,8 @@ pub(super) struct Shown {
 ///
 /// # Errors
 /// It cannot be started; followed, it failed.
-pub(super) fn started(door: &Door, command: &Command, shown: &Shown) -> Result<()> {
-    let (run, notes) = start(door, command)?;
+pub(super) fn started(door: &Door, command: &Command, wanted: Wanted<'_>, shown: &Shown) -> Result<()> {
+    let (run, notes) = start(door, command, wanted)?;
     if shown.as_json {
         output::print_json(&json!({ "run": run, "notes": notes }))?;
     } else {
@@ -41,11 +44,19 @@ pub(super) fn started(door: &Door, command: &Command, shown: &Shown) -> Result<(
     if shown.follow { to_the_end(door, &run).map(|_| ()) } else { Ok(()) }
 }
 
-/// Starts it; says what the operator should know. Returns the run's id and what it said.
-pub(super) fn start(door: &Door, command: &Command) -> Result<(String, Vec<String>)> {
-    let Answer::Launched { run, notes } = client::ask(door, command)? else {
+/// Starts it; says what the operator should know, and what they signed. Returns the run's id and what it
+/// said.
+pub(super) fn start(door: &Door, command: &Command, wanted: Wanted<'_>) -> Result<(String, Vec<String>)> {
+    let (answer, signed) = client::launch(door, command, wanted)?;
+    let Answer::Launched { run, mut notes } = answer else {
         return Err(Error::Internal("the coordinator answered something else".into()));
     };
+    if let (Some(terms), Door::There(context)) = (signed, door) {
+        if terms.run.to_string() != run {
+            return Err(Error::OtherTerms { key: "run" });
+        }
+        notes.push(in_words(&terms, &context.holder));
+    }
     for note in &notes {
         let note = format!("note: {note}");
         // A log keeps it on one line, where it can be searched for.
@@ -53,6 +64,19 @@ pub(super) fn start(door: &Door, command: &Command) -> Result<(String, Vec<Strin
         wrapped(&note, columns).iter().for_each(|line| eprintln!("{line}"));
     }
     Ok((run, notes))
+}
+
+/// What was signed, as far as the run file cannot say it.
+fn in_words(terms: &RunManifest, holder: &str) -> String {
+    let members = terms.roster.members.len();
+    format!(
+        "signed as {holder}: {} over {} rounds, base model {}, {members} {} with the code {} (`coordinator roster`)",
+        visible(&terms.name),
+        terms.rounds,
+        terms.base_fingerprint.short(),
+        if members == 1 { "member" } else { "members" },
+        terms.roster.code(),
+    )
 }
 
 /// A path as `serve`, which has another working folder, finds it; of a coordinator elsewhere it must be

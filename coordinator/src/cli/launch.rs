@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use super::follow;
 use crate::admin::client::Door;
 use crate::admin::message::Command;
+use crate::admin::signing::Wanted;
 use crate::error::{Error, Result};
+use crate::execution;
 use crate::state_folder::config::read_bounded;
 
 const MANUAL: &str = "\
@@ -73,7 +75,9 @@ A run file (paths are relative to it):
                         # further above the best one is not adopted
 
 With --context the text of the run file is sent; its paths are those of the
-coordinator's machine, and whole.
+coordinator's machine, and whole. Before the sites hear of the run its terms
+come back, are compared with the run file, and are signed with the key of the
+context; sites show their officers who that was (`site-agent runs RUN`).
 
 Example:
   coordinator launch RUN.toml --follow";
@@ -96,10 +100,11 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     let missing = |_| Error::Missing { what: "run file", path: arguments.run_file.clone() };
     let run_file = arguments.run_file.canonicalize().map_err(missing)?;
     let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
-    let command = match door {
-        Door::Here(_) => Command::Launch { run_file },
-        // The text travels; the server reads it as any other, within the same bound.
-        Door::There(_) => Command::LaunchText { text: read_bounded(&run_file)? },
-    };
-    follow::started(door, &command, &shown)
+    if let Door::Here(_) = door {
+        return follow::started(door, &Command::Launch { run_file }, Wanted::Nothing, &shown);
+    }
+    // The text travels; the server reads it as any other, and what it makes of it is compared with this.
+    let text = read_bounded(&run_file)?;
+    let spec = execution::launch::spec_of_text(&text)?;
+    follow::started(door, &Command::LaunchText { text }, Wanted::RunFile(&spec), &shown)
 }

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use super::follow;
 use crate::admin::client::Door;
 use crate::admin::message::Command;
+use crate::admin::signing::Wanted;
 use crate::error::Result;
 
 const MANUAL: &str = "\
@@ -42,5 +43,10 @@ pub(super) struct Arguments {
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     let model = follow::absolute(door, arguments.model.as_deref(), "model folder")?;
     let shown = follow::Shown { follow: arguments.follow, as_json: arguments.json };
-    follow::started(door, &Command::Resume { run: arguments.run.clone(), model }, &shown)
+    let command = Command::Resume { run: arguments.run.clone(), model };
+    let wanted = match door {
+        Door::Here(_) => Wanted::Nothing,
+        Door::There(_) => Wanted::Continuation,
+    };
+    follow::started(door, &command, wanted, &shown)
 }

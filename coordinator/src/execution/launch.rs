@@ -2,6 +2,7 @@
 //! process, first adapter and manifest stored. Called by `admin::server`. Invariant: a run file with a
 //! mistake is refused here, before anything is journalled.
 
+pub mod hand;
 pub(crate) mod held_out;
 mod initial;
 mod manifest;
@@ -17,6 +18,7 @@ use common::places;
 use common::run::{HeldOutHashes, OverlapTerms, Roster, RunSpec, ScheduleOver, TensorSpec};
 use prepare::settings::seed_after;
 
+use self::hand::Hand;
 use self::initial::Start;
 use super::runs::Runs;
 use crate::blocking::blocking;
@@ -25,7 +27,7 @@ use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
 use crate::overlap;
 use crate::round::launched::{LaunchedRun, PinnedFile, Sent};
 use crate::round::state::RunState;
-use crate::state_folder::{StateFolder, blobs};
+use crate::state_folder::{StateFolder, authority, blobs};
 use crate::store::{SiteStatus, Store};
 
 /// What a launch needs of the coordinator.
@@ -41,6 +43,8 @@ pub struct Desk<'a> {
     pub evaluator: &'a Evaluator,
     /// Signs manifests.
     pub receipts: &'a ReceiptSigningKey,
+    /// Signs them too, where the command came from another machine.
+    pub hand: Option<&'a Hand>,
 }
 
 /// A run that is ready to be journalled.
@@ -68,6 +72,14 @@ pub async fn from_file(desk: Desk<'_>, run_file: &Path) -> Result<Prepared> {
 /// A path in it is relative; or as [`from_file`].
 pub async fn from_text(desk: Desk<'_>, text: &str) -> Result<Prepared> {
     from_spec(desk, run_file::of_text(text)?, Path::new("/")).await
+}
+
+/// What such a text says, for who sends it.
+///
+/// # Errors
+/// As [`from_text`], as far as the text shows it.
+pub fn spec_of_text(text: &str) -> Result<RunSpec> {
+    run_file::of_text(text)
 }
 
 async fn from_spec(desk: Desk<'_>, spec: RunSpec, beside: &Path) -> Result<Prepared> {
@@ -200,7 +212,9 @@ async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<La
     };
     let (overlap, initial, adapter_bytes) = blocking(adopt).await?;
     let terms = manifest::Terms { run, fingerprint, tensors, adapter_bytes, roster, held_out, overlap };
-    let signed = manifest::sign(&spec, terms, receipts)?;
+    let authority_der = authority::certificate_der(desk.folder)?;
+    let signers = manifest::Signers { receipts, hand: desk.hand, authority_der: &authority_der };
+    let signed = manifest::sign(&spec, terms, signers).await?;
     let manifest_bytes = signed.len() as u64;
     let folder = desk.folder.clone();
     let manifest = blocking(move || blobs::put(&folder, &signed)).await?;

@@ -93,8 +93,15 @@ pub fn load(folder: &StateFolder) -> Result<CertificateAuthority> {
 /// # Errors
 /// The certificate cannot be read.
 pub fn pin(folder: &StateFolder) -> Result<SpkiPin> {
-    let text = read(&folder.ca().join(CERTIFICATE))?;
-    Ok(SpkiPin::of_certificate(&tls::certificate_from_pem(&text)?)?)
+    Ok(SpkiPin::of_certificate(&certificate_der(folder)?)?)
+}
+
+/// The certificate of the present authority.
+///
+/// # Errors
+/// It cannot be read.
+pub fn certificate_der(folder: &StateFolder) -> Result<Vec<u8>> {
+    Ok(tls::certificate_from_pem(&read(&folder.ca().join(CERTIFICATE))?)?)
 }
 
 /// Those before the present one, the newest first.

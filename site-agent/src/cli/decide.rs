@@ -28,6 +28,7 @@ use super::{leave, runs};
 use crate::error::SiteError;
 use crate::gateway::consent::statement;
 use crate::gateway::store::consent::RunDecision;
+use crate::policy::launcher::launcher;
 use crate::waiver;
 
 const APPROVE_EXAMPLES: &str = "\
@@ -165,7 +166,7 @@ fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Signed
         other => other?,
     };
     if wish == Wish::Approve {
-        let refused = runs::refused_by(known, &signed.manifest);
+        let refused = runs::refused_by(known, &signed);
         if !refused.is_empty() {
             let sentence = format!("the policy of this site does not allow the run: {}", refused.join("; "));
             let hint = "`site-agent policy explain` shows the run rule by rule; the values are in agent.toml under [policy]";
@@ -185,7 +186,7 @@ fn shown(
 ) -> Result<String, SiteError> {
     let mut text = match (wish, signed) {
         (Wish::Withdraw, _) => String::new(),
-        (_, Some(signed)) => runs::in_words(known, standing, &signed.manifest)? + "\n",
+        (_, Some(signed)) => runs::in_words(known, standing, signed)? + "\n",
         (_, None) => format!("the terms of run {} are not at this site any more\n", standing.run.run),
     };
     if wish == Wish::Withdraw {
@@ -203,7 +204,8 @@ fn subject(wish: Wish, signed: Option<&SignedManifest>) -> Result<(Subject, Stri
     let bytes = signed.to_bytes().map_err(|error| internal(&error))?;
     let digest = Digest::of(&bytes);
     let terms = String::from_utf8(bytes).map_err(|error| internal(&error))?;
-    Ok((Subject::Run { manifest: Box::new(signed.manifest.clone()), digest, wish }, terms))
+    let (manifest, launcher) = (Box::new(signed.manifest.clone()), launcher(signed).unwrap_or_default());
+    Ok((Subject::Run { manifest, launcher, digest, wish }, terms))
 }
 
 fn write_request(

@@ -12,7 +12,7 @@ use super::consent::known::Known;
 use super::consent::page::Page;
 use super::consent::policy_words;
 use super::support::{State, print_json};
-use super::table;
+use super::{runs, table};
 use crate::error::SiteError;
 use crate::gateway::consent::Judge;
 use crate::gateway::decisions::Decider;
@@ -115,9 +115,9 @@ fn word(approval: Approval) -> &'static str {
 /// Every rule beside what the run asks.
 fn explain(known: &Known, run: Option<&str>, as_json: bool) -> Result<(), SiteError> {
     let proposed = known.choose(run)?;
-    let manifest = known.signed(proposed.manifest)?.manifest;
+    let signed = known.signed(proposed.manifest)?;
     let policy = &known.config.policy;
-    let checks = policy.checks(&manifest);
+    let checks = runs::checks(policy, &signed);
     let holds = checks.iter().all(|check| check.holds);
     if as_json {
         let rules: Vec<Value> = checks

@@ -1,6 +1,6 @@
 //! `site-agent runs`: the runs that this site has heard of, and one of them in words. Offline. Run by `cli`.
 
-use common::run::RunManifest;
+use common::run::{RunManifest, SignedManifest};
 use common::terminal::visible;
 use serde_json::{Value, json};
 
@@ -12,6 +12,8 @@ use super::consent::words::{self, Described};
 use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;
+use crate::policy::launcher::launcher;
+use crate::policy::{Check, PolicyConfig};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -110,7 +112,10 @@ fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
         document["update_bytes"] = json!(signed.manifest.update_bytes());
         document["code"] = json!(signed.manifest.roster.code());
         document["decisions"] = standing.decisions_as_json();
-        document["refused_by"] = refused_by(known, &signed.manifest).into();
+        document["launched_by"] = launcher(&signed)
+            .unwrap_or_default()
+            .map_or(Value::Null, |one| json!({ "name": one.name, "key": one.key }));
+        document["refused_by"] = refused_by(known, &signed).into();
         document["differences"] = differences(known, &signed.manifest)?
             .map(|all| {
                 all.iter().map(|one| json!({ "key": one.key, "was": one.was, "is": one.is })).collect()
@@ -118,14 +123,22 @@ fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
             .unwrap_or(Value::Null);
         return print_json(&document);
     }
-    print!("{}", in_words(known, &standing, &signed.manifest)?);
+    print!("{}", in_words(known, &standing, &signed)?);
     Ok(())
 }
 
-/// Rules of this site's policy that refuse these terms.
-pub(super) fn refused_by(known: &Known, manifest: &RunManifest) -> Vec<String> {
-    let checks = known.config.policy.checks(manifest).into_iter();
+/// Rules of this site's policy that refuse these terms, or who launched them.
+pub(super) fn refused_by(known: &Known, signed: &SignedManifest) -> Vec<String> {
+    let checks = checks(&known.config.policy, signed).into_iter();
     checks.filter(|check| !check.holds).map(|check| check.rule.to_string()).collect()
+}
+
+/// Every rule that can be looked at before the run begins.
+pub(super) fn checks(policy: &PolicyConfig, signed: &SignedManifest) -> Vec<Check> {
+    let launcher = launcher(signed).unwrap_or_default();
+    let mut checks = policy.checks(&signed.manifest);
+    checks.push(policy.check_of_launcher(launcher.as_ref()));
+    checks
 }
 
 /// From the terms approved last to these; `None` where there are none.
@@ -140,8 +153,9 @@ fn differences(known: &Known, manifest: &RunManifest) -> Result<Option<Vec<Diffe
 pub(super) fn in_words(
     known: &Known,
     standing: &Standing,
-    manifest: &RunManifest,
+    signed: &SignedManifest,
 ) -> Result<String, SiteError> {
+    let (manifest, launcher) = (&signed.manifest, launcher(signed).unwrap_or_default());
     let mut page = Page::default();
     let policy = &known.config.policy;
     words::describe(
@@ -149,6 +163,7 @@ pub(super) fn in_words(
         &Described {
             manifest,
             digest: standing.run.manifest,
+            launcher: launcher.as_ref(),
             site: &known.coordinator.site,
             mantissa_bits: policy.update_mantissa_bits,
             may_compare: policy.overlap,
@@ -161,7 +176,7 @@ pub(super) fn in_words(
         Some(all) => all.iter().for_each(|one| page.plain(&in_a_line(one))),
     }
     page.heading("What this site's policy says");
-    match refused_by(known, manifest) {
+    match refused_by(known, signed) {
         refused if refused.is_empty() => {
             page.plain("It allows the run; what only the records can tell is looked at in each round.")
         }

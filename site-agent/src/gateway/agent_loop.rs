@@ -353,10 +353,11 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if let Some(event) = self.fetch_one(manifest, manifest_bytes, RUN_MANIFEST_BYTES_MAX).await? {
             return Ok(event);
         }
-        let Some(agreed) = self.agree_round(key, manifest)? else { return Ok(Event::TermsRefused) };
-        if let Err(rule) = self.permits(&agreed)? {
+        let Some(signed) = self.agree_round(key, manifest)? else { return Ok(Event::TermsRefused) };
+        if let Err(rule) = self.permits(&signed)? {
             return Ok(self.forbid(key, rule));
         }
+        let agreed = signed.manifest;
         if self.is_day_full(manifest, adapter_bytes) {
             return Ok(Event::Hindered);
         }

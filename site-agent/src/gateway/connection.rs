@@ -7,7 +7,7 @@
 //! frame may not have been counted is not used again.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use certs::TlsIdentity;
 use common::clock::Clock;
@@ -15,6 +15,7 @@ use common::durable;
 use common::id::RunId;
 use common::limits::MESSAGE_BYTES_MAX;
 use common::net::NetError;
+use common::run::SignedManifest;
 use common::wire::message::{Refusal, Response};
 
 use super::consent::{Consent, Judge};
@@ -29,6 +30,7 @@ use crate::egress::{Answer, Egress, Outbound, Wire};
 use crate::error::SiteError;
 use crate::limits::{BACKOFF_MS_MAX, BUSY_MS_MAX, BUSY_MS_MIN, CHUNK_ATTEMPTS_MAX, PERSON_WAIT_MS_MAX};
 use crate::pipe::Notice;
+use crate::policy::launcher;
 
 mod greeting;
 pub mod quic;
@@ -131,6 +133,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     #[must_use]
     pub fn with_disk(self, folder: &Path, least_bytes: u64) -> Self {
         Self { disk: Some(Disk { folder: folder.to_path_buf(), least_bytes }), ..self }
+    }
+
+    /// Whether the authority that this site goes by now vouches for the operator who launched a run.
+    #[must_use]
+    pub fn vouches_for(&self, signed: &SignedManifest, now: SystemTime) -> bool {
+        let authority_der = self.renewal.as_ref().map_or(&[][..], Renewal::authority_der);
+        launcher::is_vouched_for(signed, authority_der, now)
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited

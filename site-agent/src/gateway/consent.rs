@@ -13,6 +13,7 @@ use common::run::SignedManifest;
 use super::store::Store;
 use super::store::consent::{Choice, RunDecision};
 use crate::error::SiteError;
+use crate::policy::launcher::launcher;
 use crate::policy::{Approval, PolicyConfig};
 
 /// Where this site stands about a run.
@@ -182,7 +183,8 @@ impl ConsentBook {
     }
 }
 
-/// The terms in a manifest file, if the holder of this key signed them.
+/// The terms in a manifest file, if the holder of this key signed them, and the operator too whose
+/// certificate is in it.
 ///
 /// # Errors
 /// Why they are not.
@@ -191,6 +193,7 @@ pub fn verified_terms(bytes: &[u8], key: &ReceiptPublicKey) -> Result<SignedMani
     let statement = signed.manifest.statement().map_err(|error| error.to_string())?;
     key.verify(&statement, &signed.signature)
         .map_err(|_| "it does not bear the coordinator's signature".to_owned())?;
+    launcher(&signed)?;
     Ok(signed)
 }
 

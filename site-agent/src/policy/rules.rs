@@ -53,6 +53,8 @@ pub enum PolicyRule {
     BytesPerDayMax,
     /// `privacy_required`
     PrivacyRequired,
+    /// `operators`
+    Operators,
 }
 
 impl std::fmt::Display for PolicyRule {
@@ -80,6 +82,7 @@ impl std::fmt::Display for PolicyRule {
             Self::Overlap => "it compares records with the consortium's held-out set (overlap)",
             Self::Methods => "it combines updates in a way that is not allowed here (methods)",
             Self::BytesPerDayMax => "too many bytes of updates in 24 hours (bytes_per_day_max)",
+            Self::Operators => "it was not launched by an operator whose runs are taken here (operators)",
             Self::PrivacyRequired => {
                 "it has no differential privacy, which no run of this version has (privacy_required)"
             }

@@ -2,12 +2,13 @@
 //! every round), by the worker before it trains, and by what explains a run to a person.
 //!
 //! Invariant: what is shown and what is enforced is one list; no rule is skipped because a number is not a
-//! number.
+//! number; a list of operators that is not empty refuses what nobody but the coordinator signed.
 
 use common::page::grouped;
 use common::run::{Epochs, LocalWork, RunManifest};
 
-use super::{Method, PolicyConfig, PolicyRule};
+use super::launcher::Launcher;
+use super::{Method, Operator, PolicyConfig, PolicyRule};
 
 /// What a rule says of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,6 +58,31 @@ impl PolicyConfig {
         checks.extend(self.checks_of_extent(manifest));
         checks.extend(self.checks_of_manner(manifest));
         checks
+    }
+
+    /// Whether this site takes runs from whoever launched one.
+    ///
+    /// # Errors
+    /// The rule that refuses.
+    pub fn permits_launcher(&self, launcher: Option<&Launcher>) -> Result<(), PolicyRule> {
+        if self.check_of_launcher(launcher).holds { Ok(()) } else { Err(PolicyRule::Operators) }
+    }
+
+    /// The rule beside those of [`Self::checks`], for a person.
+    #[must_use]
+    pub fn check_of_launcher(&self, launcher: Option<&Launcher>) -> Check {
+        Check {
+            rule: PolicyRule::Operators,
+            key: "operators",
+            what: "who launched it",
+            allowed: match self.operators.len() {
+                0 => "anybody".to_owned(),
+                _ => self.operators.iter().map(Operator::short).collect::<Vec<_>>().join(", "),
+            },
+            asked: launcher.map_or_else(|| "the coordinator alone".to_owned(), |it| it.name.to_string()),
+            holds: self.operators.is_empty()
+                || launcher.is_some_and(|launcher| self.operators.iter().any(|one| one.is(launcher))),
+        }
     }
 
     /// How updates are combined, what protects them, and whether one may leave in a day at all.

@@ -100,11 +100,15 @@ impl PolicyConfig {
              # the wall is ahead of UTC); outside them it waits. \"\" is any time.\n\
              hours = \"{}\"\n\
              # Whether a run must have differential privacy. No run of this version has: with true none is taken.\n\
-             privacy_required = {}\n",
+             privacy_required = {}\n\
+             # Operators whose runs are taken, by name (\"anna\") or by the key that `site-agent runs RUN` prints; [] is any\n\
+             # run, also one that was launched on the coordinator's own machine, where nobody but it signs.\n\
+             operators = [{}]\n",
             self.methods.iter().map(|method| format!("\"{}\"", method.word())).collect::<Vec<_>>().join(", "),
             self.bytes_per_day_max,
             self.hours,
             self.privacy_required,
+            self.operators.iter().map(|one| format!("\"{one}\"")).collect::<Vec<_>>().join(", "),
         )
     }
 }
@@ -142,6 +146,7 @@ mod tests {
             methods: Method::ALL.to_vec(),
             hours: "20:00-06:00 +08:00".parse().unwrap(),
             privacy_required: true,
+            operators: vec!["anna".parse().unwrap(), "ab".repeat(32).parse().unwrap()],
             ..PolicyConfig::default()
         };
         let text = policy.to_commented_toml();

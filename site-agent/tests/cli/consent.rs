@@ -73,7 +73,7 @@ impl Joined {
     fn propose(&self, manifest: RunManifest, now_ms: u64) -> Digest {
         let run = manifest.run;
         let signature = self.signer.sign(&manifest.statement().unwrap()).unwrap();
-        let bytes = SignedManifest { manifest, signature }.to_bytes().unwrap();
+        let bytes = SignedManifest { manifest, signature, launched_by: None }.to_bytes().unwrap();
         let digest = Digest::of(&bytes);
         fs::write(self.site.folder.inbox().join(digest.to_string()), bytes).unwrap();
         self.store().agree(run, digest, now_ms).unwrap();

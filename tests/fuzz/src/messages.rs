@@ -67,6 +67,10 @@ fn manifest(bytes: &[u8]) -> bool {
         Ok(found) => {
             assert_eq!(found.to_bytes().as_deref(), Ok(bytes), "a second spelling");
             assert_eq!(found.manifest.roster.code().len(), 35);
+            // Nobody's signature comes out of this; what reads the certificate must not panic.
+            if let (Some(by), Ok(statement)) = (&found.launched_by, found.manifest.launch_statement()) {
+                assert!(certs::launch::signed_by(&by.certificate_der, &statement, &by.signature).is_err());
+            }
             // Bounds are asked for before anything is done with it.
             found.manifest.validate().map_or_else(|error| is_a_sentence(&error), |()| true)
         }

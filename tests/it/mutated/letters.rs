@@ -48,7 +48,7 @@ pub(super) fn decisions(manifest: RunManifest) -> Result<Vec<(&'static str, usiz
     let signature = coordinator.sign(&manifest.statement()?)?;
     let run = Asked::Run(RunAsked {
         decision: Wish::Approve,
-        terms: String::from_utf8(SignedManifest { manifest, signature }.to_bytes()?)?,
+        terms: String::from_utf8(SignedManifest { manifest, signature, launched_by: None }.to_bytes()?)?,
         receipt_key: Digest(*coordinator.public_key()?.as_bytes()),
         update_mantissa_bits: 12,
         overlap: true,

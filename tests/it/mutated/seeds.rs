@@ -10,8 +10,8 @@ use certs::{CertificateAuthority, IdentityKey, Invitation, JoinToken, RequestedK
 use common::id::{Digest, Round, RunId};
 use common::ledger::{ArrivalsWriter, Arrived, Heading, Kind, Record, line_digest};
 use common::run::{
-    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
-    SignedManifest, TensorSpec, TrainingSettings,
+    AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, LaunchSignature, Member, Roster,
+    RunManifest, SignedManifest, TensorSpec, TrainingSettings,
 };
 use common::wire::join::{JoinRefusal, JoinRequest, JoinResponse, Membership};
 use common::wire::message::{
@@ -48,8 +48,11 @@ fn write_fuzz_seeds_of_messages() -> Result<()> {
     for (name, number, bytes) in letters::decisions(manifest())? {
         write(&folder, name, number, &bytes)?;
     }
-    let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64] };
+    let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64], launched_by: None };
     write(&folder, "manifest", 0, &signed.to_bytes()?)?;
+    let certificate_der = std::fs::read(folder.join("certificate/0")).unwrap_or_else(|_| vec![0x30; 64]);
+    let launched_by = Some(LaunchSignature { certificate_der, signature: vec![0x30; 70] });
+    write(&folder, "manifest", 1, &SignedManifest { launched_by, ..signed }.to_bytes()?)?;
     if !folder.join("certificate/0").exists() {
         of_keys(&folder)?;
     }

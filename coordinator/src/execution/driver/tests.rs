@@ -58,8 +58,11 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
         held_out: HeldOutHashes::default(),
         overlap: None,
     };
-    launched.manifest =
-        blobs::put(folder, &SignedManifest { manifest, signature: [0; 64] }.to_bytes().unwrap()).unwrap();
+    launched.manifest = blobs::put(
+        folder,
+        &SignedManifest { manifest, signature: [0; 64], launched_by: None }.to_bytes().unwrap(),
+    )
+    .unwrap();
     launched.initial = adapter(folder, 0.5);
     launched
 }

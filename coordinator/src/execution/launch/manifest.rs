@@ -1,11 +1,12 @@
-//! From a launch to the signed manifest that sites decide on. Called by `launch`. Invariant: what is signed
-//! passes the checks that each site makes.
+//! From a launch to the signed manifest that sites decide on. Called by `launch`. Invariants: what is signed
+//! passes the checks that each site makes; whoever launches from another machine has signed it too.
 
 use certs::ReceiptSigningKey;
 use common::id::{Digest, RunId};
 use common::run::{HeldOutHashes, OverlapTerms, Roster, RunManifest, RunSpec, SignedManifest, TensorSpec};
 use common::wire::message::PROTOCOL_VERSION;
 
+use super::hand::Hand;
 use crate::error::{Error, Result};
 
 /// What a manifest says beside the run file.
@@ -19,11 +20,22 @@ pub(super) struct Terms {
     pub(super) overlap: Option<OverlapTerms>,
 }
 
+/// Who signs.
+#[derive(Clone, Copy)]
+pub(super) struct Signers<'a> {
+    pub(super) receipts: &'a ReceiptSigningKey,
+    /// The operator, where the command came from another machine.
+    pub(super) hand: Option<&'a Hand>,
+    /// The present authority's certificate: sites go by it alone.
+    pub(super) authority_der: &'a [u8],
+}
+
 /// The manifest's file.
 ///
 /// # Errors
-/// The run file names no linear of the model, or the manifest is one that no site would take.
-pub(super) fn sign(spec: &RunSpec, terms: Terms, key: &ReceiptSigningKey) -> Result<Vec<u8>> {
+/// The run file names no linear of the model, the manifest is one that no site would take, or the operator
+/// at the other end does not sign it.
+pub(super) async fn sign(spec: &RunSpec, terms: Terms, signers: Signers<'_>) -> Result<Vec<u8>> {
     if terms.tensors.is_empty() {
         return Err(Error::Argument {
             message: "adapter.target_modules names no linear of this model".to_owned(),
@@ -50,6 +62,10 @@ pub(super) fn sign(spec: &RunSpec, terms: Terms, key: &ReceiptSigningKey) -> Res
     let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
     manifest.validate().map_err(|error| internal(&error))?;
     let statement = manifest.statement().map_err(|error| internal(&error))?;
-    let signature = key.sign(&statement).map_err(|error| internal(&error))?;
-    SignedManifest { manifest, signature }.to_bytes().map_err(|error| internal(&error))
+    let signature = signers.receipts.sign(&statement).map_err(|error| internal(&error))?;
+    let launched_by = match signers.hand {
+        Some(hand) => Some(hand.sign(&manifest, signature, signers.authority_der).await?),
+        None => None,
+    };
+    SignedManifest { manifest, signature, launched_by }.to_bytes().map_err(|error| internal(&error))
 }

@@ -42,8 +42,11 @@ fn fixture() -> Fixture {
         held_out: HeldOutHashes::default(),
         overlap: None,
     };
-    let manifest =
-        blobs::put(&folder, &SignedManifest { manifest, signature: [0; 64] }.to_bytes().unwrap()).unwrap();
+    let manifest = blobs::put(
+        &folder,
+        &SignedManifest { manifest, signature: [0; 64], launched_by: None }.to_bytes().unwrap(),
+    )
+    .unwrap();
     let mut fixture = Fixture {
         intake: Intake::new(folder.clone()),
         _folder: temporary,

@@ -39,7 +39,7 @@ pub enum Answered {
 impl From<&Subject> for Answered {
     fn from(subject: &Subject) -> Self {
         match subject {
-            Subject::Run { manifest, digest, wish } => {
+            Subject::Run { manifest, digest, wish, .. } => {
                 Self::Run { run: manifest.run, terms: *digest, decision: *wish }
             }
             Subject::Policy(policy) => Self::Policy { policy: policy.digest() },
@@ -135,7 +135,7 @@ mod tests {
     use crate::policy::PolicyConfig;
 
     fn subject(wish: Wish) -> Subject {
-        Subject::Run { manifest: Box::new(manifest()), digest: Digest([4; 32]), wish }
+        Subject::Run { manifest: Box::new(manifest()), launcher: None, digest: Digest([4; 32]), wish }
     }
 
     #[test]
@@ -150,8 +150,12 @@ mod tests {
         let good = answer(&officer, &site, &approve);
         let signature = Answer::check(&good, &site, &approve, &trusted).unwrap();
         assert!(trusted.verifies(&approve.statement(&site), &signature));
-        let other_terms =
-            Subject::Run { manifest: Box::new(manifest()), digest: Digest([5; 32]), wish: Wish::Approve };
+        let other_terms = Subject::Run {
+            manifest: Box::new(manifest()),
+            launcher: None,
+            digest: Digest([5; 32]),
+            wish: Wish::Approve,
+        };
         for (what, bytes) in [
             ("another key", answer(&other, &site, &approve)),
             ("another site", answer(&officer, &elsewhere, &approve)),

@@ -11,7 +11,9 @@ use crate::policy::{Approval, PolicyConfig};
 pub(in crate::cli) fn describe(page: &mut Page, policy: &PolicyConfig) {
     page.heading("[policy]");
     let mut rows = Vec::new();
-    if let Ok(Value::Object(keys)) = serde_json::to_value(policy) {
+    if let Ok(Value::Object(mut keys)) = serde_json::to_value(policy) {
+        // Left out of the canonical text where it is empty.
+        keys.entry("operators").or_insert_with(|| Value::Array(Vec::new()));
         for (key, value) in keys {
             rows.push(vec![format!("  {key}"), value.to_string()]);
         }

@@ -16,6 +16,7 @@ use crate::error::SiteError;
 use crate::gateway::consent::{policy_statement, statement, verified_terms};
 use crate::gateway::store::consent::{Choice, RunDecision};
 use crate::limits::{REQUEST_BYTES_MAX, RUN_MANIFEST_BYTES_MAX};
+use crate::policy::launcher::{Launcher, launcher};
 use crate::policy::{Approval, PolicyConfig};
 
 /// Version of requests and answers.
@@ -91,7 +92,7 @@ pub struct PolicyAsked {
 /// What a request comes to when it is read: what to show, and what to sign.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Subject {
-    Run { manifest: Box<RunManifest>, digest: Digest, wish: Wish },
+    Run { manifest: Box<RunManifest>, launcher: Option<Launcher>, digest: Digest, wish: Wish },
     Policy(PolicyConfig),
 }
 
@@ -100,7 +101,7 @@ impl Subject {
     #[must_use]
     pub fn statement(&self, site: &SiteId) -> Vec<u8> {
         match self {
-            Self::Run { manifest, digest, wish } => {
+            Self::Run { manifest, digest, wish, .. } => {
                 statement(site, &RunDecision::new(manifest.run, *digest, wish.choice()))
             }
             Self::Policy(policy) => policy_statement(site, policy.digest()),
@@ -169,9 +170,10 @@ impl Request {
                     return Err("the terms in it are too long".to_owned());
                 }
                 let key = ReceiptPublicKey::from_bytes(asked.receipt_key.0);
-                let manifest = verified_terms(bytes, &key)
-                    .map_err(|reason| format!("of the terms in it: {reason}"))?
-                    .manifest;
+                let of_terms = |reason| format!("of the terms in it: {reason}");
+                let signed = verified_terms(bytes, &key).map_err(of_terms)?;
+                let launcher = launcher(&signed).map_err(of_terms)?;
+                let manifest = signed.manifest;
                 manifest
                     .validate()
                     .map_err(|error| format!("the terms in it are out of bounds ({error})"))?;
@@ -179,7 +181,8 @@ impl Request {
                     return Err(format!("{} is not a member of the run in it", self.site));
                 }
                 let digest = Digest::of(bytes);
-                Ok(Subject::Run { manifest: Box::new(manifest), digest, wish: asked.decision })
+                let wish = asked.decision;
+                Ok(Subject::Run { manifest: Box::new(manifest), launcher, digest, wish })
             }
         }
     }
@@ -205,7 +208,9 @@ pub(super) mod tests {
     /// A request of the site `cardiology` about a run that this key signed.
     pub(in crate::cli::consent) fn request(signer: &ReceiptSigningKey, manifest: RunManifest) -> Request {
         let signature = signer.sign(&manifest.statement().unwrap()).unwrap();
-        let terms = String::from_utf8(SignedManifest { manifest, signature }.to_bytes().unwrap()).unwrap();
+        let terms =
+            String::from_utf8(SignedManifest { manifest, signature, launched_by: None }.to_bytes().unwrap())
+                .unwrap();
         let asked = RunAsked {
             decision: Wish::Approve,
             terms,

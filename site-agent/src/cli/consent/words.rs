@@ -11,6 +11,7 @@ use common::terminal::visible;
 use super::page::Page;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::limits::{SENT_BYTES_MIN, SENT_TIMES_MAX};
+use crate::policy::launcher::Launcher;
 
 /// What is described, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -18,6 +19,8 @@ pub(in crate::cli) struct Described<'a> {
     pub(in crate::cli) manifest: &'a RunManifest,
     /// Of the file of terms.
     pub(in crate::cli) digest: Digest,
+    /// The operator who signed them, if one did.
+    pub(in crate::cli) launcher: Option<&'a Launcher>,
     pub(in crate::cli) site: &'a SiteId,
     /// This site's `update_mantissa_bits`.
     pub(in crate::cli) mantissa_bits: u32,
@@ -31,12 +34,23 @@ pub(in crate::cli) fn describe(page: &mut Page, described: &Described<'_>) {
     page.heading(&format!("Run {}, \"{}\"", manifest.run, visible(&manifest.name)));
     page.row("terms", &digest.to_string());
     page.row("", "the SHA-256 of the file of terms; the coordinator's signature under it holds");
+    launched(page, described.launcher);
     training(page, manifest);
     duration(page, manifest);
     leaving(page, described);
     privacy(page, described);
     members(page, described);
     measured(page, manifest);
+}
+
+fn launched(page: &mut Page, launcher: Option<&Launcher>) {
+    match launcher {
+        Some(Launcher { name, key }) => {
+            page.row("launched by", &format!("{name}, operator, whose signature under it holds too"));
+            page.row("", &format!("key {key}"));
+        }
+        None => page.row("launched by", "somebody on the coordinator's machine: nobody signed but it"),
+    }
 }
 
 fn training(page: &mut Page, manifest: &RunManifest) {
@@ -270,7 +284,10 @@ pub(super) mod tests {
         let mut page = Page::default();
         let site = "cardiology".parse().unwrap();
         let digest = Digest([0xdd; 32]);
-        describe(&mut page, &Described { manifest, digest, site: &site, mantissa_bits: 12, may_compare });
+        describe(
+            &mut page,
+            &Described { manifest, digest, launcher: None, site: &site, mantissa_bits: 12, may_compare },
+        );
         let text = page.finish();
         assert!(text.lines().all(|line| line.width() <= COLUMNS), "{text}");
         text.split_whitespace().collect::<Vec<_>>().join(" ")

@@ -83,7 +83,7 @@ fn in_words(request: &Request, subject: &Subject) -> String {
     let mut page = Page::default();
     page.heading(&format!("The site {} asks for a signature", request.site));
     match (subject, &request.about) {
-        (Subject::Run { manifest, digest, wish }, Asked::Run(asked)) => {
+        (Subject::Run { manifest, launcher, digest, wish }, Asked::Run(asked)) => {
             page.row("decision", wish.choice().word());
             page.row("coordinator", &format!("key {}", asked.receipt_key));
             page.row(
@@ -92,10 +92,15 @@ fn in_words(request: &Request, subject: &Subject) -> String {
                  Compare the code and the SHA-256 of the terms below by telephone.",
             );
             let (mantissa_bits, may_compare) = (asked.update_mantissa_bits, asked.overlap);
-            describe(
-                &mut page,
-                &Described { manifest, digest: *digest, site: &request.site, mantissa_bits, may_compare },
-            );
+            let (digest, launcher, site) = (*digest, launcher.as_ref(), &request.site);
+            describe(&mut page, &Described { manifest, digest, launcher, site, mantissa_bits, may_compare });
+            if launcher.is_some() {
+                page.row(
+                    "",
+                    "Whether the consortium vouches for that operator, the site's agent has asked its authority; this \
+                     machine cannot.",
+                );
+            }
         }
         (Subject::Policy(config), _) => policy_words::describe(&mut page, config),
         // A request is about what its subject is.

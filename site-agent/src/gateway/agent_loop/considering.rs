@@ -47,12 +47,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 _ => Event::Hindered,
             });
         }
-        let Some(manifest) = self.agree(run, digest)? else { return Ok(Event::Hindered) };
+        let Some(signed) = self.agree(run, digest)? else { return Ok(Event::Hindered) };
         if is_new {
             self.tidy_manifests()?;
         }
         let consent = self.connection.consent(run)?;
-        match (consent, self.config.policy.permits_terms(&manifest)) {
+        match (consent, self.permits_terms(&signed)) {
             (Consent::Open | Consent::Approved(_), Err(rule)) => self.refuse(run, digest, rule)?,
             (Consent::Open | Consent::OutsidePolicy, Ok(())) => self.ask(run, digest)?,
             (Consent::OutsidePolicy, Err(_)) => {}

@@ -8,7 +8,7 @@ use common::clock::Clock;
 use common::id::{Digest, RunId};
 use common::limits::CHUNK_BYTES_MAX;
 use common::net::transfer::{self, Opened, TransferError};
-use common::run::RunManifest;
+use common::run::{RunManifest, SignedManifest};
 use common::wire::message::{PROTOCOL_VERSION, Response, RoundKey};
 
 use super::AgentLoop;
@@ -75,15 +75,23 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
     }
 
-    /// The terms of a run, if the coordinator signed them.
+    /// The terms of a run, if the coordinator signed them, and the operator who is named in them.
     ///
     /// # Errors
     /// `Io`; `Config` for a file that is not such terms.
-    pub(super) fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
+    pub(super) fn signed(&self, digest: Digest) -> Result<SignedManifest, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
         let signed = verified_terms(&bytes, &self.coordinator.receipt_public_key());
-        signed.map(|signed| signed.manifest).map_err(|reason| SiteError::config(&path, reason))
+        signed.map_err(|reason| SiteError::config(&path, reason))
+    }
+
+    /// As [`Self::signed`], without the signatures.
+    ///
+    /// # Errors
+    /// As [`Self::signed`].
+    pub(super) fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
+        Ok(self.signed(digest)?.manifest)
     }
 
     /// As [`Self::agree`], and the terms have this round.
@@ -94,24 +102,25 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         &mut self,
         key: RoundKey,
         digest: Digest,
-    ) -> Result<Option<RunManifest>, SiteError> {
-        let Some(manifest) = self.agree(key.run, digest)? else { return Ok(None) };
-        if (1..=manifest.rounds).contains(&key.round.0) {
-            return Ok(Some(manifest));
+    ) -> Result<Option<SignedManifest>, SiteError> {
+        let Some(signed) = self.agree(key.run, digest)? else { return Ok(None) };
+        if (1..=signed.manifest.rounds).contains(&key.round.0) {
+            return Ok(Some(signed));
         }
         tracing::warn!(run = %key.run, round = key.round.0, "the terms have no such round");
         self.not_done(NotDone::TermsUnusable);
         Ok(None)
     }
 
-    /// The terms of a run, if the coordinator signed them, this site is in their roster with its own key, and
-    /// they are those that this site first heard of; `None` when they are not, which has been said.
+    /// The terms of a run, if the coordinator signed them, this site is in their roster with its own key, the
+    /// consortium vouched for their operator when this site first heard of them, and they are those that it
+    /// heard of then; `None` when they are not, which has been said.
     ///
     /// # Errors
     /// The database's and the disk's.
-    pub(super) fn agree(&mut self, run: RunId, digest: Digest) -> Result<Option<RunManifest>, SiteError> {
-        let manifest = match self.manifest(digest) {
-            Ok(manifest) => manifest,
+    pub(super) fn agree(&mut self, run: RunId, digest: Digest) -> Result<Option<SignedManifest>, SiteError> {
+        let signed = match self.signed(digest) {
+            Ok(signed) => signed,
             Err(error @ SiteError::Config { .. }) => {
                 tracing::warn!("{error}");
                 self.not_done(NotDone::TermsUnusable);
@@ -119,6 +128,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Err(error) => return Err(error),
         };
+        let manifest = &signed.manifest;
         // The key of the launch: a certificate may be renewed while the run goes on.
         let is_in_it = match manifest.roster.member(&self.coordinator.site) {
             Some(member) => self.store.is_own_key(member.key)?,
@@ -126,6 +136,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         };
         if manifest.run != run || manifest.protocol != PROTOCOL_VERSION || !is_in_it {
             tracing::warn!(%run, "the terms are those of another run or protocol, or this site is not in their roster with its own key");
+            self.not_done(NotDone::TermsUnusable);
+            return Ok(None);
+        }
+        // Later the certificate may have ended, or another authority have followed.
+        if !self.store.knows_run(run)? && !self.connection.vouches_for(&signed, self.clock.now().into()) {
+            tracing::warn!(%run, "the terms bear the signature of an operator whom the consortium's authority does not vouch for");
             self.not_done(NotDone::TermsUnusable);
             return Ok(None);
         }
@@ -140,7 +156,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             self.not_done(NotDone::RunIsOver);
             return Ok(None);
         }
-        Ok(Some(manifest))
+        Ok(Some(signed))
     }
 }
 

@@ -34,6 +34,7 @@ use crate::policy::PolicyConfig;
 
 mod consenting;
 mod coordinator;
+mod launched;
 mod limiting;
 mod renewing;
 mod worker;
@@ -136,7 +137,7 @@ impl Honest {
     /// The file of a manifest.
     fn sign(&self, manifest: &RunManifest) -> Vec<u8> {
         let signature = self.receipts.sign(&manifest.statement().unwrap()).unwrap();
-        SignedManifest { manifest: manifest.clone(), signature }.to_bytes().unwrap()
+        SignedManifest { manifest: manifest.clone(), signature, launched_by: None }.to_bytes().unwrap()
     }
 
     /// Begins a round under these terms.

@@ -106,7 +106,8 @@ fn terms_without_the_coordinators_signature_or_without_this_site_are_not_conside
     elsewhere.roster.members[0].name = "dermatology".parse().unwrap();
     let mut old = manifest(1);
     old.protocol = 1;
-    let unsigned = SignedManifest { manifest: manifest(1), signature: [7; 64] }.to_bytes().unwrap();
+    let unsigned =
+        SignedManifest { manifest: manifest(1), signature: [7; 64], launched_by: None }.to_bytes().unwrap();
     for bytes in [
         Honest::new().sign(&stranger),
         Honest::new().sign(&elsewhere),

@@ -8,20 +8,20 @@ use certs::{CertificateAuthority, IdentityKey, PeerCertificate, RequestedKey, Se
 use super::*;
 use crate::gateway::renewal;
 
-const DAY: Length = Length::from_secs(86_400);
+pub(super) const DAY: Length = Length::from_secs(86_400);
 /// Twenty-one of thirty days are over.
 const NOW_MS: u64 = 1_800_000_000_000;
 
-fn now() -> SystemTime {
+pub(super) fn now() -> SystemTime {
     SystemTime::UNIX_EPOCH + Length::from_millis(NOW_MS)
 }
 
-fn serial(number: u8) -> SerialNumber {
+pub(super) fn serial(number: u8) -> SerialNumber {
     SerialNumber::from_random([number; 16])
 }
 
 /// A site whose certificate is so many days old, and the authority that made it.
-fn certified(age_days: u32) -> (Site, Arc<CertificateAuthority>) {
+pub(super) fn certified(age_days: u32) -> (Site, Arc<CertificateAuthority>) {
     let authority = CertificateAuthority::create("test", &serial(1), now() - 100 * DAY).unwrap();
     let key = IdentityKey::generate().unwrap();
     let requested = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();

@@ -1,0 +1,174 @@
+//! Tests of what an operator signs, and does not. Run by `cargo test`.
+
+use std::time::SystemTime;
+
+use certs::role::Member as Holder;
+use certs::{
+    CertificateAuthority, IdentityKey, ReceiptSigningKey, RequestedKey, Role, SerialNumber, TlsIdentity, csr,
+};
+use common::id::{Digest, RunId};
+use common::run::{HeldOutHashes, Member, Roster, TensorSpec};
+use common::wire::message::PROTOCOL_VERSION;
+
+use super::*;
+
+const RUN_FILE: &str =
+    "name = \"spring\"\nrounds = 3\nvalidation = \"/v\"\n[quorum]\nsites = 2\n[training]\nepochs = 1\n";
+
+/// A new consortium's authority.
+pub(crate) fn authority() -> CertificateAuthority {
+    let serial = SerialNumber::from_bytes(certs::random::bytes().unwrap());
+    CertificateAuthority::create("heart", &serial, SystemTime::now()).unwrap()
+}
+
+/// The operator anna of this consortium, with a new key.
+pub(crate) fn holder(authority: &CertificateAuthority) -> TlsIdentity {
+    let key = IdentityKey::generate().unwrap();
+    let asked = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
+    let (holder, serial) = (Holder { role: Role::Operator, name: "anna" }, SerialNumber::from_bytes([2; 16]));
+    let life = certs::role::PERSON_LIFETIME;
+    let issued = authority.issue_member(holder, &asked, &serial, SystemTime::now(), life).unwrap();
+    TlsIdentity::new(&issued.der, &key).unwrap()
+}
+
+/// What an honest coordinator makes of [`RUN_FILE`].
+pub(crate) fn manifest() -> RunManifest {
+    let spec = spec();
+    let tensor = |name: &str, shape| TensorSpec { name: name.to_owned(), shape };
+    let member = |name: &str, key| Member { name: name.parse().unwrap(), key: Digest([key; 32]) };
+    RunManifest {
+        protocol: PROTOCOL_VERSION,
+        run: RunId([1; 8]),
+        name: spec.name,
+        rounds: spec.rounds,
+        base_fingerprint: Digest([0; 32]),
+        adapter: spec.adapter,
+        tensors: vec![tensor("m.q.lora_A.weight", [16, 64]), tensor("m.q.lora_B.weight", [64, 16])],
+        adapter_bytes: 16 * 64 * 4 * 2 + 400,
+        training: spec.training,
+        base: spec.base,
+        aggregation: spec.aggregation,
+        quorum: spec.quorum.sites,
+        roster: Roster { members: vec![member("a", 1), member("b", 2)] },
+        held_out: HeldOutHashes { validation: Some(Digest([3; 32])), test: None },
+        overlap: Some(common::run::OverlapTerms {
+            public_key: common::id::Point([0; 32]),
+            set: Digest([4; 32]),
+            set_bytes: 4096,
+        }),
+    }
+}
+
+fn spec() -> RunSpec {
+    crate::execution::launch::spec_of_text(RUN_FILE).unwrap()
+}
+
+fn context(receipts: &ReceiptSigningKey) -> Context {
+    Context {
+        name: "heart".into(),
+        address: "127.0.0.1:1".into(),
+        role: Role::Operator,
+        holder: "anna".into(),
+        identity: holder(&authority()),
+        authority: Vec::new(),
+        receipt_key: receipts.public_key().unwrap(),
+    }
+}
+
+#[test]
+fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
+    let receipts = ReceiptSigningKey::generate().unwrap();
+    let (context, spec) = (context(&receipts), spec());
+    let asked = |manifest: &RunManifest, wanted: Wanted<'_>| {
+        let signature = receipts.sign(&manifest.statement().unwrap()).unwrap();
+        let text = String::from_utf8(manifest.to_bytes().unwrap()).unwrap();
+        sign(&context, &text, &signature_to_digits(&signature), wanted)
+    };
+    let (said, terms) = asked(&manifest(), Wanted::RunFile(&spec)).unwrap();
+    assert_eq!(terms, manifest());
+    let signed = LaunchSignature::from_text(said.launched_by.as_bytes()).unwrap();
+    let statement = terms.launch_statement().unwrap();
+    let found = certs::launch::signed_by(&signed.certificate_der, &statement, &signed.signature).unwrap();
+    assert_eq!(found.member().unwrap(), (Role::Operator, "anna"));
+    let changes: [(&str, fn(&mut RunManifest)); 10] = [
+        ("name", |m| m.name = "summer".into()),
+        ("rounds", |m| m.rounds = 30),
+        ("adapter", |m| m.adapter.alpha = 64.0),
+        ("training", |m| m.training.learning_rate = 9e-3),
+        ("base", |m| m.base.compute = common::run::Compute::F32),
+        ("aggregation", |m| m.aggregation = serde_json::from_str(r#"{"weighting":"uniform"}"#).unwrap()),
+        ("quorum.sites", |m| m.quorum = 1),
+        ("validation", |m| m.held_out.validation = None),
+        ("test", |m| m.held_out.test = Some(Digest([5; 32]))),
+        ("overlap.enabled", |m| m.overlap = None),
+    ];
+    for (expected, change) in changes {
+        let mut other = manifest();
+        change(&mut other);
+        assert_ne!(other, manifest(), "{expected}");
+        let error = asked(&other, Wanted::RunFile(&spec)).unwrap_err();
+        assert!(matches!(error, Error::OtherTerms { key } if key == expected), "{expected}: {error}");
+        assert!(error.is_user_error() && error.hint().is_some());
+    }
+    let mut chosen = spec.clone();
+    chosen.sites = Some(common::run::SitesSettings { names: vec!["a".parse().unwrap()] });
+    let error = asked(&manifest(), Wanted::RunFile(&chosen)).unwrap_err();
+    assert!(matches!(error, Error::OtherTerms { key: "sites.names" }), "{error}");
+    assert!(matches!(asked(&manifest(), Wanted::Nothing), Err(Error::OtherTerms { .. })));
+    assert!(asked(&manifest(), Wanted::Continuation).is_ok());
+}
+
+#[test]
+fn terms_that_the_coordinator_did_not_sign_or_no_site_would_take_are_not_signed() {
+    let (receipts, other) = (ReceiptSigningKey::generate().unwrap(), ReceiptSigningKey::generate().unwrap());
+    let context = context(&receipts);
+    let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+    let by = |key: &ReceiptSigningKey, manifest: &RunManifest| {
+        signature_to_digits(&key.sign(&manifest.statement().unwrap()).unwrap())
+    };
+    let right = by(&receipts, &manifest());
+    let mut wide = manifest();
+    wide.training.learning_rate = 1e14;
+    let wide_text = String::from_utf8(wide.to_bytes().unwrap()).unwrap();
+    for (text, signature) in [
+        (text.as_str(), by(&other, &manifest())),
+        (text.as_str(), "00".repeat(64)),
+        (text.as_str(), right.to_uppercase()),
+        (text.as_str(), String::new()),
+        (text.replace("\"rounds\":3", "\"rounds\": 3").as_str(), right.clone()),
+        (text.replace("\"rounds\":3", "\"rounds\":4").as_str(), right.clone()),
+        ("{}", right.clone()),
+        (wide_text.as_str(), by(&receipts, &wide)),
+    ] {
+        let error = sign(&context, text, &signature, Wanted::Continuation).unwrap_err();
+        assert!(matches!(error, Error::NotSigned(_)), "{error}");
+    }
+}
+
+async fn said(line: &[u8]) -> (Result<LaunchSignature>, Vec<u8>) {
+    let (reply, _waits) = tokio::sync::oneshot::channel();
+    let to_sign = ToSign { manifest: "{}".into(), signature: [7; 64], reply };
+    let (mut reader, mut writer) = (line, std::io::Cursor::new(Vec::new()));
+    let signed = ask(&to_sign, &mut reader, &mut writer).await;
+    (signed, writer.into_inner())
+}
+
+#[tokio::test]
+async fn what_comes_back_is_one_line_of_two_texts_in_digits() {
+    let (signed, asked) = said(b"{\"launched_by\":\"30\\n31\\n\"}\n").await;
+    assert_eq!(signed.unwrap(), LaunchSignature { certificate_der: vec![0x30], signature: vec![0x31] });
+    let expected = Answer::Sign { manifest: "{}".into(), signature: "07".repeat(64) };
+    assert_eq!(serde_json::from_slice::<Answer>(&asked).unwrap(), expected);
+    for bad in [
+        b"".as_slice(),
+        b"\n",
+        b"yes\n",
+        b"{}\n",
+        b"{\"launched_by\":\"30\\n\"}\n",
+        b"{\"launched_by\":\"30\\n3\\n\"}\n",
+        b"{\"launched_by\":\"30\\n31\\n\",\"more\":1}\n",
+    ] {
+        let error = said(bad).await.0.unwrap_err();
+        assert!(matches!(error, Error::NotSigned(_)), "{error}");
+    }
+}

@@ -1,0 +1,101 @@
+//! Terms that an operator signed too: one of this consortium, one of another, and one whose signature does
+//! not hold.
+
+use certs::role::Member as Holder;
+use certs::{CertificateAuthority, IdentityKey, RequestedKey, Role, TlsIdentity, csr};
+use common::run::LaunchSignature;
+
+use super::renewing::{DAY, certified, now, serial};
+use super::*;
+use crate::policy::PolicyRule;
+
+fn operator(authority: &CertificateAuthority, name: &str) -> TlsIdentity {
+    let key = IdentityKey::generate().unwrap();
+    let asked = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
+    let holder = Holder { role: Role::Operator, name };
+    let issued = authority.issue_member(holder, &asked, &serial(7), now(), DAY).unwrap();
+    TlsIdentity::new(&issued.der, &key).unwrap()
+}
+
+/// The operator's signature under these terms, with their certificate.
+fn signature(operator: &TlsIdentity, terms: &RunManifest) -> LaunchSignature {
+    LaunchSignature {
+        certificate_der: operator.certificate_der().to_vec(),
+        signature: operator.sign_launch(&terms.launch_statement().unwrap()).unwrap(),
+    }
+}
+
+/// What a site with this policy and this much to do hears of a run that is proposed so.
+fn proposed(site: &Site, launched_by: Option<LaunchSignature>) -> Told {
+    let (terms, mut honest) = (manifest(1), Honest::new());
+    let signature = honest.receipts.sign(&terms.statement().unwrap()).unwrap();
+    let bytes = SignedManifest { manifest: terms, signature, launched_by }.to_bytes().unwrap();
+    let manifest_bytes = u32::try_from(bytes.len()).unwrap();
+    let manifest = honest.put(bytes);
+    honest.work = Some(Work::Proposed { run: RunId([1; 8]), manifest, manifest_bytes });
+    site.run(honest, honestly, polls(3), WITHIN)
+}
+
+fn was_shown(told: &Told) -> bool {
+    told.notices.iter().any(|notice| matches!(notice, Notice::Proposed { .. }))
+}
+
+fn refused_by(told: &Told) -> Vec<PolicyRule> {
+    let rule = |notice: &Notice| match notice {
+        Notice::OutsidePolicy { rule, .. } => Some(*rule),
+        _ => None,
+    };
+    told.notices.iter().filter_map(rule).collect()
+}
+
+#[test]
+fn only_an_operator_for_whom_the_consortium_vouches_is_believed() {
+    let (site, authority) = certified(1);
+    let site = Site { agrees: false, ..site };
+    let otto = operator(&authority, "otto");
+    let elsewhere = CertificateAuthority::create("test", &serial(9), now() - 100 * DAY).unwrap();
+    let mut changed = manifest(1);
+    changed.rounds += 1;
+    let forged = LaunchSignature {
+        signature: signature(&operator(&authority, "otto"), &manifest(1)).signature,
+        ..signature(&otto, &manifest(1))
+    };
+    for bad in [
+        signature(&operator(&elsewhere, "otto"), &manifest(1)),
+        signature(&otto, &changed),
+        forged,
+        LaunchSignature { certificate_der: vec![0x30; 400], ..signature(&otto, &manifest(1)) },
+    ] {
+        let told = proposed(&site, Some(bad));
+        assert!(told.not_done().contains(&NotDone::TermsUnusable), "{:?}", told.not_done());
+        assert!(!was_shown(&told));
+    }
+    // The certificate ends a day later; what was heard of in time stays.
+    let signed = signature(&otto, &manifest(1));
+    let told = proposed(&site, Some(signed.clone()));
+    assert!(was_shown(&told) && told.not_done().is_empty(), "{:?}", told.not_done());
+    let later = Site { clock_ms: site.clock_ms + 3 * 86_400_000, ..site };
+    let told = proposed(&later, Some(signed));
+    assert!(was_shown(&told) && told.not_done().is_empty(), "{:?}", told.not_done());
+    // One who comes later with a certificate that has ended is not believed.
+    let fresh = Site { agrees: false, clock_ms: later.clock_ms, ..certified(1).0 };
+    let told = proposed(&Site { renewal: later.renewal, ..fresh }, Some(signature(&otto, &manifest(1))));
+    assert!(told.not_done().contains(&NotDone::TermsUnusable), "{:?}", told.not_done());
+}
+
+#[test]
+fn a_site_may_insist_on_an_operator() {
+    let insisting = || {
+        let (site, authority) = certified(1);
+        let policy = PolicyConfig { operators: vec!["otto".parse().unwrap()], ..site.policy.clone() };
+        (Site { agrees: false, policy, ..site }, authority)
+    };
+    let (site, authority) = insisting();
+    let told = proposed(&site, Some(signature(&operator(&authority, "otto"), &manifest(1))));
+    assert!(was_shown(&told) && refused_by(&told).is_empty());
+    let (site, authority) = insisting();
+    let told = proposed(&site, Some(signature(&operator(&authority, "anna"), &manifest(1))));
+    assert_eq!((was_shown(&told), refused_by(&told)), (false, vec![PolicyRule::Operators]));
+    let (site, _) = insisting();
+    assert_eq!(refused_by(&proposed(&site, None)), [PolicyRule::Operators]);
+}
