@@ -63,8 +63,8 @@ fn the_blind_family_stays_above_its_floors() {
     }
 }
 
-/// The second development family: its texts and names were written before its author had read a rule, the rules
-/// of names were then made with it in sight.
+/// The second development family: its texts and names were written before its author had read a rule, the
+/// rules of names were then made with it in sight.
 #[test]
 fn the_fresh_family_stays_above_its_floors() {
     for (language, recall, precision) in [(Language::Chinese, 0.96, 0.98), (Language::English, 0.93, 0.98)] {
