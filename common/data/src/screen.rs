@@ -77,7 +77,16 @@ impl Screen {
     /// Every identifier found in the record's fields, sorted by field and place.
     #[must_use]
     pub fn record(&self, record: &Record) -> Vec<Finding> {
-        record.fields.iter().enumerate().flat_map(|(index, field)| self.text(index, &field.text)).collect()
+        // A name that one field announces may stand bare in another.
+        let mut names = detect::Names::default();
+        let mut found = Vec::new();
+        for field in &record.fields {
+            found.push(first_pass(&field.text, &mut names).1);
+        }
+        let fields = record.fields.iter().zip(found).enumerate();
+        fields
+            .flat_map(|(index, (field, hits))| second_pass(index, &field.text, None, &names, hits))
+            .collect()
     }
 
     /// Those of a record's findings that no waiver accepts: they decide the verdict and are what masking
@@ -95,15 +104,42 @@ impl Screen {
     /// Every identifier found in one text, as findings of the field with this index.
     #[must_use]
     pub fn text(&self, field: usize, text: &str) -> Vec<Finding> {
-        let normal = Normal::new(text);
-        let runs = number::runs(&normal.text);
-        let cues = cue_search::cues(&normal.text);
-        let view = view::View { text: &normal.text, runs: &runs, cues: &cues };
-        let hits = detect::all(&view).into_iter();
-        hits.filter_map(|hit| {
+        let mut names = detect::Names::default();
+        let (normal, hits) = first_pass(text, &mut names);
+        second_pass(field, text, Some(normal), &names, hits)
+    }
+}
+
+/// What is found in a text by itself; its names are added to those of the record.
+fn first_pass(text: &str, names: &mut detect::Names) -> (Normal, Vec<view::Hit>) {
+    let normal = Normal::new(text);
+    let runs = number::runs(&normal.text);
+    let cues = cue_search::cues(&normal.text);
+    let view = view::View { text: &normal.text, runs: &runs, cues: &cues };
+    let hits = detect::all(&view);
+    names.add(&view, &hits);
+    (normal, hits)
+}
+
+/// Adds the names that stand again, and goes back to the bytes of the original. The normalised text is made
+/// again where the caller has not kept it: a record's fields need not be in memory twice at once.
+fn second_pass(
+    field: usize,
+    text: &str,
+    normal: Option<Normal>,
+    names: &detect::Names,
+    hits: Vec<view::Hit>,
+) -> Vec<Finding> {
+    if hits.is_empty() && names.is_empty() {
+        return Vec::new();
+    }
+    let normal = normal.unwrap_or_else(|| Normal::new(text));
+    let view = view::View { text: &normal.text, runs: &[], cues: &[] };
+    let hits = detect::again(&view, names, hits);
+    hits.into_iter()
+        .filter_map(|hit| {
             let (start, end) = normal.original(hit.start, hit.end)?;
             Some(Finding::new(hit.kind, field, start, end))
         })
         .collect()
-    }
 }

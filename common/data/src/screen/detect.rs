@@ -14,6 +14,8 @@ mod date_en;
 mod device;
 mod han;
 mod label;
+mod lists;
+mod name_again;
 mod name_en;
 mod name_en_free;
 mod name_en_near;
@@ -21,6 +23,11 @@ mod name_en_role;
 mod name_en_words;
 mod name_free;
 mod name_nick;
+mod name_score_en;
+mod name_score_en_near;
+mod name_score_en_words;
+mod name_score_zh;
+mod name_score_zh_words;
 mod name_sound;
 mod name_words;
 mod name_zh;
@@ -43,6 +50,8 @@ use super::kind::Kind;
 use super::number::{Candidate, candidates};
 use super::view::{Hit, View};
 use super::words::Language;
+
+pub(super) use self::name_again::Names;
 
 /// Everything that is found in one field, overlaps resolved, in order of place.
 pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
@@ -86,8 +95,24 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
         name_en_free::find(view, &mut hits);
         address_zh::find(view, &mut hits);
     }
+    name_score_zh::find(view, &mut hits);
+    name_score_en::find(view, &mut hits);
+    hits.retain(|hit| {
+        let name = view.text.get(hit.start..hit.end).filter(|_| hit.kind == Kind::PersonName);
+        !name.is_some_and(|name| {
+            name_score_en_words::is_phrase(name) || name_score_zh_words::is_surname_and_title(name)
+        })
+    });
     hits.retain(|hit| !is_placeholder(view, hit.start));
     resolve(hits)
+}
+
+/// Adds the places where names of the record stand again, overlaps resolved, in order of place.
+pub(super) fn again(view: &View<'_>, names: &Names, mut hits: Vec<Hit>) -> Vec<Hit> {
+    let found = hits.len();
+    names.find(view, &mut hits);
+    hits.retain(|hit| !is_placeholder(view, hit.start));
+    if hits.len() == found { hits } else { resolve(hits) }
 }
 
 /// A placeholder with its number fits into so many bytes.

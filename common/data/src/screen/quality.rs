@@ -9,6 +9,7 @@
 
 mod blind;
 pub mod file;
+mod fresh;
 mod held_out;
 mod templates;
 
@@ -32,11 +33,13 @@ pub enum Family {
     HeldOut,
     /// Templates written before their author had read any rule; about half of them identify nobody.
     Blind,
+    /// A second family of the same sort, with names from wide lists: the one to develop rules with.
+    Fresh,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 3] = [Self::Tuned, Self::HeldOut, Self::Blind];
+    pub const ALL: [Self; 4] = [Self::Tuned, Self::HeldOut, Self::Blind, Self::Fresh];
 }
 
 /// A synthetic text and the identifiers in it.
@@ -124,6 +127,7 @@ pub(super) fn kind_of(slot: &str) -> Option<Kind> {
         "email" => Kind::Email,
         "url" => Kind::Url,
         "ip" => Kind::IpAddress,
+        slot if fresh::is_name(slot) => Kind::PersonName,
         _ => return None,
     })
 }
@@ -138,7 +142,8 @@ pub(super) fn fill(template: &str, dice: &mut Dice) -> Labelled {
             continue;
         }
         let start = text.len();
-        text.push_str(&value(piece, dice).unwrap_or_else(|| format!("{{{piece}}}")));
+        let filled = fresh::value(piece, dice).or_else(|| value(piece, dice));
+        text.push_str(&filled.unwrap_or_else(|| format!("{{{piece}}}")));
         if let Some(kind) = kind_of(piece) {
             labels.push((kind, start, text.len()));
         }
@@ -156,6 +161,8 @@ pub fn labelled(family: Family, language: Language, count: usize, seed: u64) -> 
         (Family::HeldOut, Language::English) => (held_out::ENGLISH, &[]),
         (Family::Blind, Language::Chinese) => (blind::CHINESE, blind::CHINESE_CLEAR),
         (Family::Blind, Language::English) => (blind::ENGLISH, blind::ENGLISH_CLEAR),
+        (Family::Fresh, Language::Chinese) => (fresh::CHINESE, fresh::CHINESE_CLEAR),
+        (Family::Fresh, Language::English) => (fresh::ENGLISH, fresh::ENGLISH_CLEAR),
     };
     let mut dice = Dice::new(seed);
     templates.iter().chain(clear).cycle().take(count).map(|template| fill(template, &mut dice)).collect()

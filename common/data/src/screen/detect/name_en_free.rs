@@ -12,7 +12,7 @@ use crate::screen::kind::Kind;
 use crate::screen::view::{Hit, View};
 
 /// Words behind an eponym.
-const EPONYM: &str = "disease syndrome sign signs test palsy phenomenon reflex fracture lymphoma sarcoma carcinoma tumor cyst score \
+pub(super) const EPONYM: &str = "disease syndrome sign signs test palsy phenomenon reflex fracture lymphoma sarcoma carcinoma tumor cyst score \
     scale criteria class classification stage index catheter drain tube clamp procedure operation anemia thyroiditis encephalopathy \
     psychosis contracture maneuver position point esophagus ulcer nodes node bodies body stain agar law line triad chorea ataxia \
     dystrophy virus monitor study titer method equation formula staging grade hernia duct valve graft incision hospital clinic \

@@ -33,7 +33,7 @@ fn name_word(text: &str) -> Option<(usize, bool)> {
 }
 
 /// Whether a word ends like the international name of a drug.
-fn is_drug(lower: &str) -> bool {
+pub(super) fn is_drug(lower: &str) -> bool {
     const ENDS: &[&str] = &[
         "codone",
         "pril",

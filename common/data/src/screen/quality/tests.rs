@@ -39,7 +39,7 @@ fn the_tuned_family_stays_above_its_floors() {
 /// are missed.
 #[test]
 fn the_held_out_family_stays_above_its_floors() {
-    for (language, names) in [(Language::Chinese, 0.92), (Language::English, 0.92)] {
+    for (language, names) in [(Language::Chinese, 0.98), (Language::English, 0.98)] {
         let scores = measure(&labelled(Family::HeldOut, language, 1_000, SEED));
         let name = scores.get(&Kind::PersonName).unwrap();
         assert!(name.recall() >= names, "{language:?}: {name:?}");
@@ -56,9 +56,56 @@ fn the_held_out_family_stays_above_its_floors() {
 /// Written before its author had read a rule; see common/data/README.md for what was measured.
 #[test]
 fn the_blind_family_stays_above_its_floors() {
-    let floors = [(Language::Chinese, 0.93, 0.97), (Language::English, 0.97, 0.99)];
+    let floors = [(Language::Chinese, 0.97, 0.97), (Language::English, 0.97, 0.99)];
     for (language, recall, precision) in floors {
         let all = total(measure(&labelled(Family::Blind, language, 1_000, SEED)).values());
         assert!(all.recall() >= recall && all.precision() >= precision, "{language:?}: {all:?}");
+    }
+}
+
+/// The second development family: its texts and names were written before its author had read a rule, the
+/// rules of names were then made with it in sight.
+#[test]
+fn the_fresh_family_stays_above_its_floors() {
+    for (language, recall, precision) in [(Language::Chinese, 0.96, 0.98), (Language::English, 0.93, 0.98)] {
+        let scores = measure(&labelled(Family::Fresh, language, 1_000, SEED));
+        let name = scores.get(&Kind::PersonName).unwrap();
+        assert!(name.recall() >= recall && name.precision() >= precision, "{language:?}: {name:?}");
+    }
+}
+
+/// No hour-long note makes the screen slower a byte than a short one, and nothing makes it panic.
+#[test]
+fn names_are_looked_for_in_linear_time() {
+    let patterns =
+        ["王", "王 ", "王建国、", "李李李：", "De La ", "Van van ", "A. B. ", "Smith, ", "o'", "Kim-", "'s "];
+    for pattern in patterns {
+        let time = |count: usize| {
+            let text = pattern.repeat(count);
+            let start = std::time::Instant::now();
+            let found = Screen::default().text(0, &text).len();
+            assert!(found <= text.len());
+            start.elapsed().as_secs_f64()
+        };
+        time(100);
+        let (short, long) = (time(2_000), time(40_000));
+        // Twenty times the text; a square law would need four hundred times as long.
+        assert!(long < 120.0 * short + 0.5, "{pattern}: {short} and {long}");
+    }
+}
+
+#[test]
+fn the_screen_takes_any_text() {
+    let mut dice = Dice::new(SEED);
+    let pieces = [
+        "王", "欧阳", "建国", "患者", "：", "、", "·", " ", "\n", "de la ", "Smith", ", ", "J. ", "O'", "’s",
+        "-", "é", "\u{200b}", "RN", "(", "@", "1", "dr ", "ß", "İ", "𠀀", "主任", "|",
+    ];
+    for _ in 0..2_000 {
+        let count = dice.below(24);
+        let text: String = (0..count).map(|_| dice.pick(&pieces)).collect();
+        for finding in Screen::default().text(0, &text) {
+            assert!(text.get(finding.start..finding.end).is_some_and(|found| !found.is_empty()), "{text:?}");
+        }
     }
 }

@@ -108,7 +108,10 @@ fn plates_and_codes() {
 #[test]
 fn names() {
     finds("姓名：张三", &[(Kind::PersonName, "张三")]);
-    finds("姓 名 张三 姓名：欧阳明月 性别：男", &[(Kind::PersonName, "欧阳明月")]);
+    finds(
+        "姓 名 张三 姓名：欧阳明月 性别：男",
+        &[(Kind::PersonName, "张三"), (Kind::PersonName, "欧阳明月")],
+    );
     finds("患者王小明，男，45岁", &[(Kind::PersonName, "王小明")]);
     finds("患者李强因胸痛入院", &[(Kind::PersonName, "李强")]);
     finds("其妻李梅陪同", &[(Kind::PersonName, "李梅")]);

@@ -30,3 +30,17 @@ fn offsets_are_those_of_the_original() {
     assert_eq!(&text[found[0].start..found[0].end], "１３８\u{200b}１２３４５６７８");
     assert_eq!(found[0].preview(text), "１３８*******７８");
 }
+
+#[test]
+fn a_name_of_one_field_is_found_in_another() {
+    let record = record(&[
+        "患者姓名：郗淼。",
+        "术后郗淼恢复可。",
+        "Seen by Ngozi Zylstra, RN.",
+        "zylstra to call back",
+    ]);
+    let findings = Screen::default().record(&record);
+    let masked = mask(&record, &findings);
+    assert_eq!(masked.fields[1].text, "术后[姓名1]恢复可。");
+    assert_eq!(masked.fields[3].text, "[NAME3] to call back");
+}
