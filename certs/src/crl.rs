@@ -12,11 +12,12 @@
 
 mod der;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
 use aws_lc_rs::signature::{ECDSA_P256_SHA256_ASN1, UnparsedPublicKey};
 use rcgen::{CertificateRevocationListParams, KeyIdMethod, RevocationReason, RevokedCertParams};
+use rustls::pki_types::{CertificateRevocationListDer, pem::PemObject};
 use time::OffsetDateTime;
 use x509_parser::prelude::{
     CertificateRevocationList, FromDer, ParsedExtension, ReasonCode, RevokedCertificate, X509Certificate,
@@ -156,43 +157,44 @@ pub fn sign(
     if now >= authority.not_after() {
         return Err(CertError::AuthorityExpired);
     }
-    let mut first_come: Vec<&Revoked> = revoked.iter().collect();
-    first_come
-        .sort_by_key(|one| (one.reason == Reason::Superseded, std::cmp::Reverse(one.since), one.serial));
-    let (mut listed, mut entries) = (BTreeSet::new(), Vec::new());
-    for one in first_come {
-        let is_replaced = one.reason == Reason::Superseded;
-        for bytes in one.numbers() {
-            if listed.contains(&bytes) {
-                continue;
-            }
-            if listed.len() == REVOKED_MAX {
-                if is_replaced {
-                    break;
-                }
-                return Err(CertError::Revocations { reason: "more is revoked than a list may hold" });
-            }
-            entries.push(RevokedCertParams {
-                serial_number: rcgen::SerialNumber::from_slice(&bytes),
-                revocation_time: whole_seconds(one.since),
-                reason_code: Some(one.reason.code()),
-                invalidity_date: None,
-            });
-            listed.insert(bytes);
-        }
-    }
-    entries.sort_by(|a, b| a.serial_number.as_ref().cmp(b.serial_number.as_ref()));
+    let entry = |(bytes, (since, reason)): (Vec<u8>, (SystemTime, Reason))| RevokedCertParams {
+        serial_number: rcgen::SerialNumber::from_slice(&bytes),
+        revocation_time: whole_seconds(since),
+        reason_code: Some(reason.code()),
+        invalidity_date: None,
+    };
     let params = CertificateRevocationListParams {
         this_update: whole_seconds(now),
         next_update: whole_seconds(now + LIFETIME),
         crl_number: rcgen::SerialNumber::from(number),
         issuing_distribution_point: None,
-        revoked_certs: entries,
+        revoked_certs: listed(revoked)?.into_iter().map(entry).collect(),
         key_identifier_method: KeyIdMethod::Sha256,
     };
     let signed =
         params.signed_by(authority.issuer()).map_err(|error| CertError::Signing(error.to_string()))?;
     Ok(signed.der().to_vec())
+}
+
+/// The entries of a list, by their numbers: those that were revoked first, then the newest of the others.
+fn listed(revoked: &[Revoked]) -> Result<BTreeMap<Vec<u8>, (SystemTime, Reason)>, CertError> {
+    let mut first_come: Vec<&Revoked> = revoked.iter().collect();
+    first_come
+        .sort_by_key(|one| (one.reason == Reason::Superseded, std::cmp::Reverse(one.since), one.serial));
+    let mut listed = BTreeMap::new();
+    for one in first_come {
+        for number in one.numbers() {
+            let is_full = listed.len() == REVOKED_MAX && !listed.contains_key(&number);
+            if is_full && one.reason == Reason::Superseded {
+                return Ok(listed);
+            }
+            if is_full {
+                return Err(refuse("more is revoked than a list may hold"));
+            }
+            listed.entry(number).or_insert((one.since, one.reason));
+        }
+    }
+    Ok(listed)
 }
 
 /// Whether a list holds at some time.
@@ -240,6 +242,20 @@ impl RevocationList {
             return Err(refuse("bytes follow its end"));
         }
         Self::of(&parsed, der, &lineage::key_identifier(authority_der)?)
+    }
+
+    /// As [`Self::verify`], of the PEM of [`Self::pem`].
+    ///
+    /// # Errors
+    /// As [`Self::verify`]; [`CertError::Pem`] for a text without a list.
+    pub fn verify_pem(pem: &str, authority_der: &[u8]) -> Result<Self, CertError> {
+        // PEM has four characters for three bytes, and a newline for 64 of them.
+        if pem.len() > 2 * REVOCATIONS_BYTES_MAX {
+            return Err(refuse("it is longer than a list may be"));
+        }
+        let der = CertificateRevocationListDer::from_pem_slice(pem.as_bytes())
+            .map_err(|_| CertError::Pem { what: "revocation list" })?;
+        Self::verify(&der, authority_der)
     }
 
     fn of(parsed: &CertificateRevocationList<'_>, der: &[u8], signer: &[u8]) -> Result<Self, CertError> {
@@ -292,6 +308,14 @@ impl RevocationList {
     #[must_use]
     pub fn entries(&self) -> &[Entry] {
         &self.entries
+    }
+
+    /// Whether it lists exactly these, so that no other need be signed for their sake.
+    #[must_use]
+    pub fn lists(&self, revoked: &[Revoked]) -> bool {
+        let Ok(wanted) = listed(revoked) else { return false };
+        let reasons = self.entries.iter().map(|entry| entry.reason);
+        wanted.iter().map(|(number, (_, reason))| (number, *reason)).eq(self.numbers.iter().zip(reasons))
     }
 
     /// The list in DER.

@@ -97,6 +97,14 @@ pub fn pin(folder: &StateFolder) -> Result<SpkiPin> {
     Ok(SpkiPin::of_certificate(&tls::certificate_from_pem(&text)?)?)
 }
 
+/// The certificate of the present authority.
+///
+/// # Errors
+/// It cannot be read.
+pub fn certificate_pem(folder: &StateFolder) -> Result<String> {
+    Ok(read(&folder.ca().join(CERTIFICATE))?.to_string())
+}
+
 /// Those before the present one, the newest first.
 ///
 /// # Errors
