@@ -75,6 +75,7 @@ KINDS = {
     "decide": (True, False, 47, 55),
     "renew": (False, False, 8, 531),
     "leave": (False, False, 6, 14),
+    "revocations": (False, False, 7, 23),
     "data": (True, True, 0, 0),
     "approval": (True, False, 0, 0),
     "refusal": (True, False, 0, 0),

@@ -148,6 +148,11 @@ impl CertificateAuthority {
         self.issuer.key().to_pem()
     }
 
+    /// What signs.
+    pub(crate) fn issuer(&self) -> &Issuer<'static, IdentityKey> {
+        &self.issuer
+    }
+
     /// Which authority of its consortium it is, counted from 1.
     pub fn generation(&self) -> u32 {
         self.generation

@@ -51,6 +51,8 @@ pub enum CertError {
     Enrolment { reason: &'static str },
     #[error("what the coordinator shows does not lead to the consortium's authority")]
     Lineage,
+    #[error("the revocation list is refused: {reason}")]
+    Revocations { reason: &'static str },
     #[error("the receipt's signature does not verify")]
     ReceiptSignature,
     #[error("it does not bear the signature of the operator whose certificate it has")]
@@ -124,6 +126,9 @@ impl CertError {
             }
             Self::ReceiptSignature => {
                 "keep the receipt and report it: it was altered or signed by another key"
+            }
+            Self::Revocations { .. } => {
+                "ask the coordinator's operator what `coordinator crl show` says, and look at both clocks"
             }
             Self::OfficerKey => {
                 "restore the file from a backup, or make a new key with `site-agent officer-key new`"

@@ -7,6 +7,7 @@
 
 pub mod age;
 pub mod ca;
+pub mod crl;
 pub mod csr;
 pub mod error;
 pub mod invitation;
@@ -30,6 +31,7 @@ pub mod token;
 
 pub use age::{AgeIdentity, AgeRecipient};
 pub use ca::{CertificateAuthority, IssuedCertificate};
+pub use crl::RevocationList;
 pub use csr::RequestedKey;
 pub use error::CertError;
 pub use invitation::Invitation;

@@ -28,3 +28,12 @@ pub const NOTE_SIGNATURES_MAX: usize = 16;
 pub const NOTE_NAME_BYTES_MAX: usize = 256;
 /// The header of an age file: ours has 200 bytes; a file for a hundred recipients has 12 KB.
 pub(crate) const AGE_HEADER_BYTES_MAX: usize = 16 << 10;
+/// Entries of a revocation list: a certificate that was revoked has two (its serial number and its key). A
+/// hundred sites and 64 people, of whom each has ten that count no more and have not long ended, are 3,280.
+pub const REVOKED_MAX: usize = 8192;
+/// A revocation list in DER: 57 bytes for an entry (a number of 20 bytes with 4 of headers, a time of 17, the
+/// reason with 16), and 1 KiB for the rest. It is under the mebibyte of a chunk, and in hexadecimal digits
+/// under that of a line between an operator and the coordinator.
+pub const REVOCATIONS_BYTES_MAX: usize = REVOKED_MAX * 57 + 1024;
+
+const _: () = assert!(2 * REVOCATIONS_BYTES_MAX < 1 << 20, "a list fits in a line in hexadecimal digits");

@@ -200,6 +200,8 @@ pub const CERTIFICATE_REQUEST_BYTES_MAX: usize = 512;
 pub const CERTIFICATE_BYTES_MAX: usize = 4096;
 /// The signature of the operator who launched a run: ECDSA P-256 in DER has at most 72 bytes.
 pub const LAUNCH_SIGNATURE_BYTES_MAX: usize = 80;
+/// A revocation list: `certs` bounds its entries so that it has 460 KiB at most.
+pub const REVOCATIONS_BYTES_MAX: usize = 512 * 1024;
 /// Each part of a version that a site may say.
 pub const VERSION_PART_MAX: u16 = 1000;
 /// One message between the processes of a site, or one line on the admin socket.
@@ -247,6 +249,7 @@ const _: () = assert!(CONNECTIONS_MAX >= CONNECTIONS_PER_CERTIFICATE_MAX * SITES
 const _: () =
     assert!(STREAM_WINDOW_BYTES_MAX <= CONNECTION_WINDOW_BYTES_MAX, "a stream fits in its connection");
 const _: () = assert!(MESSAGE_BYTES_MAX <= CHUNK_BYTES_MAX, "control messages are the small ones");
+const _: () = assert!(REVOCATIONS_BYTES_MAX <= CHUNK_BYTES_MAX, "a list is one answer");
 const _: () =
     assert!(OVERLAP_WAIT_MS_MAX + 10_000 <= REQUEST_WAIT_MS_MAX, "waiting and evaluating fit in a request");
 const _: () = assert!(AGGREGATE_NORM_MAX < ADAPTER_NORM_MAX, "an update may be larger than what it began as");

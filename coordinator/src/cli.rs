@@ -19,6 +19,7 @@ mod check;
 mod completions;
 mod config;
 mod context;
+mod crl;
 mod door;
 mod enrol;
 mod evaluate;
@@ -127,6 +128,7 @@ enum Verb {
     Evaluate(evaluate::Arguments),
     Revoke(revoke::Arguments),
     Authority(authority::Arguments),
+    Crl(crl::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
     Acts(acts::Arguments),
@@ -219,6 +221,13 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Stop(arguments) => stop::run(&place.door()?, &arguments),
         Verb::Revoke(arguments) => revoke::run(&place.door()?, &arguments),
         Verb::Authority(arguments) => authority::run(&place.folder()?, &arguments),
+        Verb::Crl(arguments) => {
+            // An exported list is for others to read.
+            if arguments.is_for_others() {
+                umask.restore();
+            }
+            crl::run(&place.door()?, &arguments)
+        }
         Verb::Report(arguments) => {
             // The page is for others to read, as an export is.
             umask.restore();

@@ -7,6 +7,7 @@
 mod issue;
 pub mod issuer;
 pub mod keeper;
+pub mod lists;
 mod person;
 
 use std::net::SocketAddr;
@@ -22,6 +23,7 @@ use common::wire::message::PROTOCOL_VERSION;
 
 use self::issue::{Application, Joined};
 use self::issuer::Issuer;
+use self::lists::Lists;
 use crate::admin::acts::Acts;
 use crate::admin::holders;
 use crate::blocking::blocking;
@@ -44,6 +46,8 @@ pub struct JoinDesk {
     pub connections: Connections,
     /// Those of operators and auditors: one who joins again has one certificate.
     pub admins: Connections,
+    /// Signs another revocation list where a certificate was replaced.
+    pub lists: Arc<Lists>,
     /// Where it is written down that one of them has joined.
     pub acts: Arc<Acts>,
     /// The time.
@@ -71,13 +75,18 @@ impl JoinDesk {
         let token = JoinToken::from_bytes(request.token);
         let application =
             Application { token, named: request.site.clone(), request_der: request.csr.clone() };
-        let acts = Arc::clone(&self.acts);
-        let work = move || match issue::enrol(&store, &issuer, &application, now) {
-            // A token of the other kind: the database knows whose it is.
-            Err(StoreError::TokenUnknown) => {
-                Ok(Joining::Person(person::enrol(&store, &acts, &issuer, &application, now)?))
-            }
-            joined => Ok(Joining::Site(joined?)),
+        let (acts, lists) = (Arc::clone(&self.acts), Arc::clone(&self.lists));
+        let work = move || {
+            let joined = match issue::enrol(&store, &issuer, &application, now) {
+                // A token of the other kind: the database knows whose it is.
+                Err(StoreError::TokenUnknown) => {
+                    Joining::Person(person::enrol(&store, &acts, &issuer, &application, now)?)
+                }
+                joined => Joining::Site(joined?),
+            };
+            // Who comes again has an older certificate, which counts no more.
+            lists.look(now);
+            Ok(joined)
         };
         let joined = match blocking(work).await {
             Ok(Joining::Person(enrolled)) => return Ok(self.person(from, enrolled)),

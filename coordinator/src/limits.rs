@@ -176,6 +176,17 @@ pub const WATCH_GONE_MS_MAX: u64 = 30 * 60 * 1000;
 pub const WATCH_RETRY_MS_MIN: u64 = 1_000;
 /// Warnings in a report; of more, the last of the list.
 pub const REPORT_WARNINGS_MAX: usize = 200;
+/// How long after it was issued a certificate that counts no more is on the revocation list: no member's
+/// lives for more than 397 days, and an entry goes a week after its certificate ended.
+pub const LISTED_MS_MAX: u64 = (397 + 7) * 86_400_000;
+/// Certificates of our own that were revoked and are listed: each was a theft of the key.
+pub const REVOKED_SERVERS_MAX: usize = 32;
+/// The file of those: two arrays of 48 numbers in all, a line each, and two times: 1 KiB, twice over.
+pub const REVOKED_SERVER_BYTES_MAX: u64 = 2048 * REVOKED_SERVERS_MAX as u64;
+const _: () = assert!(
+    certs::limits::REVOCATIONS_BYTES_MAX <= common::limits::REVOCATIONS_BYTES_MAX,
+    "a list can be sent"
+);
 /// Between two looks at our own certificate, of which a third of a year is left when it is renewed.
 pub const OWN_CERTIFICATE_LOOK_MS_MAX: u64 = 86_400_000;
 /// A site's clock may be so far from ours before it is named: sites say whole minutes, and a message may

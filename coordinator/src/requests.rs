@@ -13,6 +13,7 @@ mod ledger;
 mod overlap;
 pub mod places;
 mod renewal;
+mod revocations;
 pub mod rules;
 mod standing;
 pub mod told;

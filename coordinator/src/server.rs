@@ -23,6 +23,7 @@ use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::enrolment::issuer::Issuer;
 use crate::enrolment::keeper::{self, Keeper, Used};
+use crate::enrolment::lists::Lists;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::catch_up::catch_up;
@@ -89,6 +90,10 @@ pub async fn serve(
     let (folder, receipts) = (Arc::new(folder), Arc::new(identity.receipts));
     let (keys, key_orders) = keeper::channel();
     let used = Used::of(&identity.server, &identity.lineage);
+    let issuer = Arc::new(Issuer::new(identity.authority, config.certificate_life()));
+    let lists = Arc::new(Lists::new(&folder, &store, &issuer));
+    // What a crash left out is on it from here on.
+    lists.look(clock.now());
     let admin = Arc::new(Admin {
         folder: Arc::clone(&folder),
         store: Arc::clone(&store),
@@ -101,11 +106,11 @@ pub async fn serve(
         evaluator,
         receipts: Arc::clone(&receipts),
         keys,
+        lists: Arc::clone(&lists),
         admins: ends.server.admins(),
         acts: Arc::clone(&acts),
     });
     let _chores = chores(&config, &clock, &admin)?;
-    let issuer = Arc::new(Issuer::new(identity.authority, config.certificate_life()));
     let handler = Arc::new(RequestHandler {
         intake: Intake::new(folder.as_ref().clone()),
         folder,
@@ -113,6 +118,7 @@ pub async fn serve(
         runs,
         driver,
         issuer,
+        lists,
         receipts,
         clock,
         connections,
@@ -146,6 +152,7 @@ fn keeper_of<'a>(handler: &RequestHandler, ends: &'a Ends, used: Used) -> Keeper
         server: &ends.server,
         join_server: &ends.join_server,
         issuer: Arc::clone(&handler.issuer),
+        lists: Arc::clone(&handler.lists),
         used,
     }
 }
@@ -164,6 +171,7 @@ fn desk_of(
         run_address: config.address.clone(),
         connections: handler.connections.clone(),
         admins,
+        lists: Arc::clone(&handler.lists),
         acts,
         clock: Arc::clone(&handler.clock),
     })

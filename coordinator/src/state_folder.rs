@@ -1,7 +1,7 @@
 //! Where everything is in the coordinator's state folder, and the checks and locks on the folder itself. Used
 //! by `server`, `cli`, `admin`, `requests`, `execution`, `overlap` and `export`. Below it are the files that
-//! are not in the database: `authority`, `blobs`, `config`, `identity`, `parts`. Invariant: only this file
-//! knows their names.
+//! are not in the database: `authority`, `blobs`, `config`, `identity`, `parts`, `revocations`. Invariant:
+//! only this file knows their names.
 
 pub mod alive;
 pub mod authority;
@@ -9,6 +9,7 @@ pub mod blobs;
 pub mod config;
 pub mod identity;
 pub mod parts;
+pub mod revocations;
 
 use std::fs::{self, File};
 use std::io::ErrorKind;

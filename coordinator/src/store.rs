@@ -16,6 +16,7 @@ mod overlap;
 pub mod presence;
 mod renewal;
 mod reserve;
+mod revoked;
 mod sqlite;
 mod updates;
 

@@ -1,8 +1,9 @@
 //! THE ONLY FILE THAT SENDS. If you audit one file of this program, audit this one.
 //!
-//! For every item, in this order: 1. the site's policy is asked, and of a frame of a run whether the site has
-//! agreed to that run and not withdrawn, 2. the exact bytes are made, and where the site keeps an escrow it
-//! has room for them, 3. a ledger record with their SHA-256 is on disk, and in the escrow the sealed bytes
+//! For every item, in this order: 1. the consortium's revocation list must hold (or the item be the question
+//! for one, or the greeting before it), the site's policy is asked, and of a frame of a run whether the site
+//! has agreed to that run and not withdrawn, 2. the exact bytes are made, and where the site keeps an escrow
+//! it has room for them, 3. a ledger record with their SHA-256 is on disk, and in the escrow the sealed bytes
 //! are, too, 4. the bytes are sent, 5. the answer comes back. `Outbound` is everything that can leave this
 //! hospital: numbers, digests and codes, the bytes of an update that passed `protect`, blinded points that
 //! passed `overlap::points`, and progress that passed `gateway::progress` (their types have no other
@@ -44,6 +45,7 @@ use crate::gateway::overlap::points::ProtectedPoints;
 use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
 use crate::gateway::renewal::KeyRequest;
+use crate::gateway::revocations::Revocations;
 use crate::gateway::store::Update;
 use crate::policy::PolicyConfig;
 
@@ -82,6 +84,8 @@ pub enum Outbound<'a> {
     Renew(&'a KeyRequest),
     /// "I leave the consortium": the last frame.
     Leave,
+    /// "Is there a newer revocation list?": the number of the one that is here, which the coordinator signed.
+    Revocations { known: u64 },
     /// "I cannot", and one of nine codes.
     Failed { key: RoundKey, reason: TrainFailure },
     /// "I take part in the run of this manifest", or not, or no longer: one of four codes.
@@ -111,6 +115,8 @@ pub struct Egress<C> {
     policy: PolicyConfig,
     /// Keeps the bytes of every frame for the privacy officer, where agent.toml wants it.
     escrow: Option<Escrow>,
+    /// Who is revoked, by the consortium's list: without one that holds next to nothing leaves.
+    revocations: Option<Revocations>,
     /// Who receives: SHA-256 of the consortium's CA key.
     peer: Digest,
     clock: C,
@@ -124,13 +130,29 @@ impl<C: Clock> Egress<C> {
         peer: Digest,
         clock: C,
     ) -> Self {
-        Self { ledger, consent, policy, escrow: None, peer, clock }
+        Self { ledger, consent, policy, escrow: None, revocations: None, peer, clock }
     }
 
     /// Keeps every frame before it leaves.
     #[must_use]
     pub fn with_escrow(self, escrow: Option<Escrow>) -> Self {
         Self { escrow, ..self }
+    }
+
+    /// Lets nothing out while there is no revocation list that holds, but what it takes to ask for one.
+    #[must_use]
+    pub fn with_revocations(self, revocations: Revocations) -> Self {
+        Self { revocations: Some(revocations), ..self }
+    }
+
+    /// The revocation list.
+    pub fn revocations(&self) -> Option<&Revocations> {
+        self.revocations.as_ref()
+    }
+
+    /// The same, to take another one.
+    pub fn revocations_mut(&mut self) -> Option<&mut Revocations> {
+        self.revocations.as_mut()
     }
 
     /// What this site agreed to.
@@ -144,6 +166,7 @@ impl<C: Clock> Egress<C> {
     /// Those of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or
     /// not. Whether it was noted first, [`Self::records`] says.
     pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
+        self.current(&item)?;
         self.permit(&item)?;
         self.agreed(&item)?;
         let (frame, bytes) = encode(&item, &self.ledger)?;
@@ -197,6 +220,14 @@ impl<C: Clock> Egress<C> {
             return self.ledger.note_change(now_ms, &self.peer, note);
         }
         self.ledger.note(now_ms, &self.peer, note).map(|()| true)
+    }
+
+    /// Whether the consortium's revocation list holds, or this is what it takes to ask for one.
+    fn current(&self, item: &Outbound<'_>) -> Result<(), SiteError> {
+        let asks =
+            matches!(item, Outbound::Hello | Outbound::LedgerProof { .. } | Outbound::Revocations { .. });
+        let Some(revocations) = self.revocations.as_ref().filter(|_| !asks) else { return Ok(()) };
+        revocations.must_hold(self.clock.now().into())
     }
 
     /// Whether this site has agreed to what the item belongs to. Asked for every frame, so that a withdrawal
@@ -283,6 +314,7 @@ fn run_of(item: &Outbound<'_>) -> Option<RunId> {
         | Outbound::Condition { .. }
         | Outbound::Renew(_)
         | Outbound::Leave
+        | Outbound::Revocations { .. }
         | Outbound::Poll { .. }
         | Outbound::Fetch { .. } => None,
     }
@@ -343,6 +375,7 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
             Request::Renew { length: short(payload.len())? }
         }
         Outbound::Leave => Request::Leave,
+        Outbound::Revocations { known } => Request::Revocations { known },
         Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
         Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
         Outbound::Ready { key, base_fingerprint, records } => {

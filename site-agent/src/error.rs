@@ -66,6 +66,11 @@ pub enum SiteError {
         "the coordinator was restored from a copy that is older than what it signed, and answers nothing"
     )]
     CoordinatorRestored,
+    /// Without a list that holds nobody knows whose keys are stolen: nothing leaves.
+    #[error("nothing leaves without a revocation list of the consortium that holds: {reason}")]
+    Revocations { reason: String },
+    #[error("the certificate of what answers as the coordinator was revoked: nothing is sent to it")]
+    CoordinatorRevoked,
     #[error("the ledger {} is behind what is known of it: {reason}", path.display())]
     LedgerBehind { path: PathBuf, reason: String },
     #[error(transparent)]
@@ -122,6 +127,24 @@ fn config_hint(path: &Path) -> &'static str {
         _ => "restore the file from a backup; `site-agent check` says whether this site is whole",
     }
 }
+
+fn io_hint(kind: std::io::ErrorKind) -> Option<&'static str> {
+    match kind {
+        std::io::ErrorKind::StorageFull => Some("free some space and start again; nothing was lost"),
+        std::io::ErrorKind::PermissionDenied => Some("check the owner and the permissions of this path"),
+        std::io::ErrorKind::NotFound => Some("check the path"),
+        std::io::ErrorKind::ReadOnlyFilesystem => {
+            Some("this place is read-only; records and model may be, the state folder must be writable")
+        }
+        _ => None,
+    }
+}
+
+const NO_LIST_HINT: &str = "look at this machine's clock; if it is right, ask the coordinator's operator what `coordinator crl \
+     show` says there. The agent goes on by itself when a newer list comes";
+
+const REVOKED_HINT: &str = "call the coordinator's operator: somebody may use a key of theirs that was stolen, or the name \
+     or address still leads to an old machine";
 
 fn named(locks: &[Lock]) -> String {
     if locks.is_empty() { String::new() } else { format!(": {}", list(locks)) }
@@ -191,7 +214,12 @@ impl SiteError {
         // gateway goes on asking, slowly, and says so.
         matches!(
             self,
-            Self::Connection { .. } | Self::LedgerRefused | Self::CoordinatorRestored | Self::Net(_)
+            Self::Connection { .. }
+                | Self::LedgerRefused
+                | Self::CoordinatorRestored
+                | Self::Revocations { .. }
+                | Self::CoordinatorRevoked
+                | Self::Net(_)
         )
     }
 
@@ -213,15 +241,7 @@ impl SiteError {
     #[must_use]
     pub fn hint(&self) -> Option<String> {
         Some(match self {
-            Self::Io { source, .. } => match source.kind() {
-                std::io::ErrorKind::StorageFull => "free some space and start again; nothing was lost".into(),
-                std::io::ErrorKind::PermissionDenied => "check the owner and the permissions of this path".into(),
-                std::io::ErrorKind::NotFound => "check the path".into(),
-                std::io::ErrorKind::ReadOnlyFilesystem => {
-                    "this place is read-only; records and model may be, the state folder must be writable".into()
-                }
-                _ => return None,
-            },
+            Self::Io { source, .. } => io_hint(source.kind())?.into(),
             Self::Store(error) if is_full(error) => "free some space and start again; nothing was lost".into(),
             Self::Config { path, .. } => config_hint(path).into(),
             Self::NotYours { owner, .. } => format!("run it as that user: sudo -u {owner} site-agent ..."),
@@ -256,6 +276,8 @@ impl SiteError {
                 "was the state folder restored, or the ledger edited? tell the privacy officer and the coordinator's operator, who can accept it"
                     .into()
             }
+            Self::Revocations { .. } => NO_LIST_HINT.into(),
+            Self::CoordinatorRevoked => REVOKED_HINT.into(),
             Self::CoordinatorRestored => {
                 "tell the coordinator's operator, who can go on with `coordinator serve --accept-restored`".into()
             }

@@ -33,6 +33,7 @@ use identity::Identity;
 use ledger::Note;
 use meter::{Kernel, Meter};
 use output::{Output, Report};
+use revocations::Revocations;
 use store::Store;
 
 pub mod agent_loop;
@@ -53,6 +54,7 @@ pub mod pace;
 pub mod progress;
 pub mod protect;
 pub mod renewal;
+pub mod revocations;
 pub mod state;
 pub mod store;
 
@@ -96,7 +98,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
     let consent = ConsentBook::new(consents, judge);
     let mut egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock)
-        .with_escrow(escrow);
+        .with_escrow(escrow)
+        .with_revocations(Revocations::load(&store, &identity.authority_der)?);
     let later = identity.later_authority()?.map(|digest| (Kind::Authority, digest));
     let notes = [(Kind::Policy, config.policy.digest()), (Kind::Waiver, waiver)].into_iter().chain(later);
     for (kind, digest) in notes {

@@ -80,6 +80,9 @@ pub const TRAINING_EXIT_MS_MAX: u64 = 10_000;
 /// Between two requests for this site's next certificate: of one that is renewed after two thirds of its
 /// life, even a life of a day leaves eight hours, which is eight attempts.
 pub const RENEWAL_PAUSE_MS_MIN: u64 = 3_600_000;
+/// Between two questions for a revocation list on one line: of one that is asked for when it is a day old and
+/// holds for seven, 144 are left.
+pub const REVOCATIONS_PAUSE_MS_MIN: u64 = 3_600_000;
 /// Keys of this site that are remembered: a run goes on with the roster of its launch. With a life of 30 days
 /// these are more than three years.
 pub const OWN_KEYS_MAX: u32 = 64;

@@ -194,6 +194,10 @@ pub enum Notice {
     LedgerRefused { retry_ms: u64 },
     /// The coordinator was restored from an older copy, and waits for its operator.
     CoordinatorRestored { retry_ms: u64 },
+    /// No revocation list that holds is to be had, and nothing leaves without one.
+    RevocationsMissing { retry_ms: u64 },
+    /// The certificate of what answers as the coordinator was revoked.
+    CoordinatorRevoked { retry_ms: u64 },
     /// The coordinator asked for or answered something that this site does not do or take; it goes on.
     NotDone { why: NotDone },
 }

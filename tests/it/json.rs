@@ -290,6 +290,10 @@ impl Asked {
         self.coordinator("authority retire", &["--yes"])?;
         self.coordinator("authority roll", &["--yes"])?;
         self.coordinator("authority show", &[])?;
+        let list = self.path("revoked.pem");
+        self.coordinator("crl show", &[])?;
+        self.coordinator("crl export", &[&list])?;
+        self.coordinator("crl replace-server", &["--yes"])?;
         Ok(())
     }
 

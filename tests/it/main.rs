@@ -12,6 +12,7 @@ mod checkpoints;
 mod consent;
 mod corpus;
 mod crash;
+mod crl;
 mod end_to_end;
 mod enrol;
 mod escrow;

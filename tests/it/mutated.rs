@@ -1,7 +1,7 @@
 //! Valid bytes of every kind that comes from outside, changed in every way that a hostile peer thinks of: the
-//! targets of `tests/fuzz/src/messages.rs` and `decisions.rs` on stable Rust. Run by `cargo test` for half a
-//! second each, and for as long as `MUTATE_S` says by `deploy/long-tests`. Invariant: the seed is printed,
-//! and gives the same bytes.
+//! targets of `tests/fuzz/src/messages.rs`, `decisions.rs` and `kept.rs` on stable Rust. Run by `cargo test`
+//! for two seconds each, and for as long as `MUTATE_S` says by `deploy/long-tests`; `MUTATE_ONLY=age,acts`
+//! names kinds. Invariant: the seed is printed, and gives the same bytes.
 
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use crate::support::repository;
 #[expect(unreachable_pub, reason = "the fuzz targets need it from outside their crate")]
 #[path = "../fuzz/src/decisions.rs"]
 mod decisions;
+#[expect(unreachable_pub, reason = "the fuzz targets need it from outside their crate")]
+#[path = "../fuzz/src/kept.rs"]
+mod kept;
 mod letters;
 #[expect(unreachable_pub, reason = "the fuzz targets need it from outside their crate")]
 #[path = "../fuzz/src/messages.rs"]
@@ -84,7 +87,12 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
 
 fn mutate(within: Duration) -> Result<()> {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_129);
-    for (name, reads) in messages::TARGETS.into_iter().chain(decisions::TARGETS) {
+    let only = std::env::var("MUTATE_ONLY").ok();
+    let is_asked = |name: &str| only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name));
+    for (name, reads) in messages::TARGETS.into_iter().chain(decisions::TARGETS).chain(kept::TARGETS) {
+        if !is_asked(name) {
+            continue;
+        }
         let seeds = seeds(name)?;
         for (number, bytes) in seeds.iter().enumerate() {
             ensure!(reads(bytes), "seed {number} of {name} is not one");
@@ -106,7 +114,7 @@ fn mutate(within: Duration) -> Result<()> {
 
 #[test]
 fn changed_bytes_are_refused_or_read_as_they_are_written() -> Result<()> {
-    mutate(Duration::from_millis(500))
+    mutate(Duration::from_secs(2))
 }
 
 #[test]

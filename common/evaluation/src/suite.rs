@@ -50,8 +50,15 @@ impl SuiteFile {
     /// # Errors
     /// `Io`; `At` with the line of an unknown or impossible setting.
     pub fn read(path: &Path) -> Result<Self, SuiteError> {
-        let text = text(path, &bounded(path, SUITE_BYTES_MAX)?)?.to_owned();
-        Ok(Self { path: path.to_path_buf(), settings: settings::parse(path, &text)? })
+        Self::parse(path, &bounded(path, SUITE_BYTES_MAX)?)
+    }
+
+    /// The settings in these bytes of the file at `path`.
+    ///
+    /// # Errors
+    /// `At` with the line of an unknown or impossible setting, or of what is not UTF-8.
+    pub fn parse(path: &Path, bytes: &[u8]) -> Result<Self, SuiteError> {
+        Ok(Self { path: path.to_path_buf(), settings: settings::parse(path, text(path, bytes)?)? })
     }
 
     /// The file of records: in the suite file's folder.

@@ -55,6 +55,7 @@ pub(super) fn shape(kind: Kind) -> Shape {
         Kind::Decide => (Run, 47, 55),
         Kind::Renew => (Nothing, 8, (19 + CERTIFICATE_REQUEST_BYTES_MAX) as u64),
         Kind::Leave => (Nothing, 6, 14),
+        Kind::Revocations => (Nothing, 7, 23),
         // Nothing left.
         Kind::Data => (Round, 0, 0),
         Kind::Approval | Kind::Refusal | Kind::Withdrawal => (Run, 0, 0),

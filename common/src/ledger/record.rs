@@ -81,6 +81,8 @@ pub enum Kind {
     Renew,
     /// See [`Request::Leave`]: the last frame of a site.
     Leave,
+    /// See [`Request::Revocations`].
+    Revocations,
     /// Not a frame but a note of the site to itself: which records a run uses. `length` is 0, `run` is given,
     /// and `sha256` is the Merkle root of the data manifest.
     Data,
@@ -120,6 +122,7 @@ impl Kind {
             Request::Decide { .. } => Self::Decide,
             Request::Renew { .. } => Self::Renew,
             Request::Leave => Self::Leave,
+            Request::Revocations { .. } => Self::Revocations,
         }
     }
 
@@ -155,6 +158,7 @@ impl Kind {
             Self::Decide => "decide",
             Self::Renew => "renew",
             Self::Leave => "leave",
+            Self::Revocations => "revocations",
             Self::Data => "data",
             Self::Approval => "approval",
             Self::Refusal => "refusal",
@@ -227,7 +231,8 @@ pub fn context(request: &Request) -> (Option<RunId>, Option<Round>) {
         | Request::ShowReceipt { .. }
         | Request::Condition { .. }
         | Request::Renew { .. }
-        | Request::Leave => None,
+        | Request::Leave
+        | Request::Revocations { .. } => None,
     };
     (key.map(|key| key.run), key.map(|key| key.round))
 }

@@ -20,7 +20,7 @@ mod agreement;
 mod forgeries;
 
 /// Every kind, in the order of the words in the file.
-pub(super) const KINDS: [Kind; 25] = [
+pub(super) const KINDS: [Kind; 26] = [
     Kind::Join,
     Kind::Hello,
     Kind::Poll,
@@ -39,6 +39,7 @@ pub(super) const KINDS: [Kind; 25] = [
     Kind::Decide,
     Kind::Renew,
     Kind::Leave,
+    Kind::Revocations,
     Kind::Approval,
     Kind::Refusal,
     Kind::Withdrawal,
@@ -291,6 +292,7 @@ fn request(kind: Kind, number: u64) -> Request {
         Kind::Decide => Request::Decide { run, manifest: digest, decision: Decision::Withdrawn },
         Kind::Renew => Request::Renew { length: short },
         Kind::Leave => Request::Leave,
+        Kind::Revocations => Request::Revocations { known: number },
         Kind::Join => panic!("no request of a run"),
         note => panic!("{note:?} is no request"),
     }

@@ -74,6 +74,7 @@ fn every_request_is_documented() {
         Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved },
         Request::Renew { length: 1 },
         Request::Leave,
+        Request::Revocations { known: 0 },
     ];
     let named = all.map(|request| {
         let name = match request {
@@ -94,6 +95,7 @@ fn every_request_is_documented() {
             Request::Decide { .. } => "Decide",
             Request::Renew { .. } => "Renew",
             Request::Leave => "Leave",
+            Request::Revocations { .. } => "Revocations",
         };
         (request, name)
     });
@@ -136,6 +138,7 @@ fn every_response_and_refusal_is_documented() {
         (Response::OverlapEvaluated { offset: 0, count: 1 }, "OverlapEvaluated"),
         (Response::ProveLedger { size: 1 }, "ProveLedger"),
         (Response::Renewed { length: 1 }, "Renewed"),
+        (Response::Revocations { length: 1 }, "Revocations"),
     ];
     documented("## 4.", &all);
     assert_eq!(rows("## 4.", "| tag | response"), all.len());

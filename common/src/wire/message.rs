@@ -10,7 +10,7 @@ use super::numbers::{LossMilli, RoundedCount};
 use crate::id::{Digest, Round, RunId};
 use crate::limits::{
     CERTIFICATE_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, LEDGER_PROOF_HASHES_MAX,
-    OVERLAP_BATCH_POINTS_MAX,
+    OVERLAP_BATCH_POINTS_MAX, REVOCATIONS_BYTES_MAX,
 };
 
 /// Version of this protocol; peers with another one are refused by name.
@@ -106,6 +106,9 @@ pub enum Request {
     /// The site leaves the consortium: its certificate counts no more from here on, and nothing of it that is
     /// not yet in a published adapter is counted.
     Leave,
+    /// Is there a newer revocation list than the one with this number, which the coordinator signed? 0 where
+    /// the site has none. Said by the process that has no records.
+    Revocations { known: u64 },
 }
 
 /// What a site decided about a run. The words stay at the site.
@@ -175,7 +178,8 @@ pub enum Response {
     Work(Work),
     /// To `Fetch`: `length` raw bytes at `offset` of a file of `total` bytes follow this frame.
     Blob { offset: u64, length: u32, total: u64 },
-    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`, `Decide`).
+    /// Noted (`Ready`, `Progress`, `Failed`, `OverlapDeclare`, `Decide`); to `Revocations`: there is no
+    /// other.
     Noted,
     /// To `Offer` and `Chunk`: send the bytes from here on. Equal to the size when all are there.
     Continue { next_offset: u64 },
@@ -193,6 +197,8 @@ pub enum Response {
     /// To `Renew`: the certificate of the new key follows, `length` bytes of DER. The older one counts until
     /// a connection with this one stands.
     Renewed { length: u32 },
+    /// To `Revocations`, where there is another list: `length` bytes of it in DER follow.
+    Revocations { length: u32 },
 }
 
 impl Response {
@@ -205,6 +211,9 @@ impl Response {
                 .map(overlap_answer_bytes),
             Self::Renewed { length } => {
                 Some(*length as usize).filter(|length| (1..=CERTIFICATE_BYTES_MAX).contains(length))
+            }
+            Self::Revocations { length } => {
+                Some(*length as usize).filter(|length| (1..=REVOCATIONS_BYTES_MAX).contains(length))
             }
             _ => Some(0),
         }

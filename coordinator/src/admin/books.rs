@@ -2,6 +2,7 @@
 //! by `cli` on the coordinator's machine. Invariants: who may ask was decided before (`rules`), and what
 //! changes anything was written down before (`acts`).
 
+use certs::{RevocationList, tls};
 use common::clock::Timestamp;
 use common::id::Digest;
 use common::ledger::{Arrived, Heading};
@@ -23,7 +24,7 @@ use crate::execution::runs::Runs;
 use crate::limits::ACT_LINES_PER_ANSWER_MAX;
 use crate::report::collect;
 use crate::state_folder::identity::receipt_key;
-use crate::state_folder::{StateFolder, blobs};
+use crate::state_folder::{StateFolder, authority, blobs, revocations};
 use crate::store::{ArrivedRow, LedgerQuestion, Store};
 
 /// The state folder at one moment.
@@ -79,6 +80,7 @@ impl Books<'_> {
                 revoke_in(self.folder, store, &site_id(site)?, now)?;
                 Answer::Done
             }
+            Command::Revocations => revocation_list(self.folder)?,
             Command::Change { site, change: change @ (SiteChange::Pause | SiteChange::Resume) } => {
                 let changed = pause_in(store, &site_id(site)?, *change == SiteChange::Pause, now)?;
                 Answer::Changed { changed }
@@ -168,6 +170,18 @@ impl Books<'_> {
             self.store.accept_ledger(&site, &found, self.now)?.ok_or_else(changed)?;
         Ok(Answer::Accepted { accepted: found.into(), before: kept.map(Head::from) })
     }
+}
+
+/// The newest revocation list, as it is on the disk, with the authority that signed it.
+fn revocation_list(folder: &StateFolder) -> Result<Answer> {
+    let none = || Error::Argument {
+        message: "no revocation list of the present authority has been signed yet".into(),
+        hint: "`coordinator serve` signs one when it starts".into(),
+    };
+    let der = revocations::read(folder)?.ok_or_else(none)?;
+    let authority = authority::certificate_pem(folder)?;
+    let list = RevocationList::verify(&der, &tls::certificate_from_pem(&authority)?).map_err(|_| none())?;
+    Ok(Answer::Revocations { list: list.pem(), authority })
 }
 
 /// Whether [`Books::answer`] has an answer to this, of what may be asked without a running `serve`.

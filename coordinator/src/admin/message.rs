@@ -136,6 +136,8 @@ pub enum Command {
         /// How.
         order: Order,
     },
+    /// The newest revocation list.
+    Revocations,
     /// Change whether a site takes part.
     Change {
         /// Its name.
@@ -267,6 +269,13 @@ pub enum Answer {
     Authority {
         /// What became of it.
         done: Done,
+    },
+    /// To `Revocations`.
+    Revocations {
+        /// The list in PEM.
+        list: String,
+        /// The certificate of the authority that signed it, in PEM.
+        authority: String,
     },
     /// To `Change`: whether it was not so before.
     Changed {

@@ -65,6 +65,7 @@ kinds!(
     Operators,
     Acts,
     ActsHead,
+    Revocations,
     Launch,
     LaunchText,
     Resume,
@@ -81,7 +82,8 @@ kinds!(
     InviteOperator,
     RevokeOperator,
     RollAuthority,
-    RetireAuthority
+    RetireAuthority,
+    ReplaceServer
 );
 
 impl Kind {
@@ -111,8 +113,10 @@ impl Kind {
             Command::Acts { .. } => Self::Acts,
             Command::ActsHead => Self::ActsHead,
             Command::Revoke { .. } => Self::Revoke,
+            Command::Revocations => Self::Revocations,
             Command::Authority { order: Order::Roll { .. } } => Self::RollAuthority,
             Command::Authority { order: Order::Retire } => Self::RetireAuthority,
+            Command::Authority { order: Order::ReplaceServer } => Self::ReplaceServer,
             Command::Change { change: SiteChange::Pause, .. } => Self::Pause,
             Command::Change { change: SiteChange::Resume, .. } => Self::EndPause,
             Command::Change { change: SiteChange::Exclude, .. } => Self::Exclude,
@@ -136,6 +140,7 @@ impl Kind {
             Self::Operators => (Everybody, None, "coordinator operators list"),
             Self::Acts => (Everybody, None, "coordinator acts show"),
             Self::ActsHead => (Everybody, None, "coordinator acts head"),
+            Self::Revocations => (Everybody, None, "coordinator crl show"),
             Self::Launch => (Here, Some(Verb::Launch), "coordinator launch, with a file of that machine"),
             Self::LaunchText => (Operators, Some(Verb::Launch), "coordinator launch"),
             Self::Resume => (Operators, Some(Verb::Resume), "coordinator resume"),
@@ -153,6 +158,7 @@ impl Kind {
             Self::RevokeOperator => (Operators, Some(Verb::RevokeOperator), "coordinator operators revoke"),
             Self::RollAuthority => (Here, Some(Verb::RollAuthority), "coordinator authority roll"),
             Self::RetireAuthority => (Here, Some(Verb::RetireAuthority), "coordinator authority retire"),
+            Self::ReplaceServer => (Here, Some(Verb::ReplaceServer), "coordinator crl replace-server"),
         }
     }
 }
@@ -191,7 +197,8 @@ pub fn act(command: &Command, runs: Option<&Runs>) -> Option<Act> {
         | Command::Invitations
         | Command::Operators
         | Command::Acts { .. }
-        | Command::ActsHead => act,
+        | Command::ActsHead
+        | Command::Revocations => act,
     })
 }
 

@@ -26,6 +26,7 @@ use super::signing;
 use crate::admin::acts::{Act, Acts, Draft, Step, Who, recorded_async};
 use crate::blocking::blocking;
 use crate::enrolment::keeper::KeeperHandle;
+use crate::enrolment::lists::Lists;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
 use crate::execution::driver::Driver;
@@ -65,6 +66,8 @@ pub struct Admin {
     pub receipts: Arc<ReceiptSigningKey>,
     /// Who keeps the authority's key.
     pub keys: KeeperHandle,
+    /// What counts no more, for who asks.
+    pub lists: Arc<Lists>,
     /// Live connections of operators and auditors, cut when one is revoked.
     pub admins: Connections,
     /// Who asked for what.
@@ -235,14 +238,29 @@ impl Admin {
             Command::RevokeOperator { name } => {
                 let answer = self.books(Command::RevokeOperator { name: name.clone() }).await?;
                 let closed = name.parse().map_or(0, |name| holders::close_all(&self.admins, &name, None));
+                self.look_at_list().await?;
                 tracing::warn!(name, closed, "operator or auditor revoked");
                 Ok(answer)
+            }
+            Command::Revocations => {
+                self.look_at_list().await?;
+                self.books(Command::Revocations).await
             }
             Command::Status { .. } | Command::Watch { .. } => {
                 Err(Error::Internal("reports are answered elsewhere".into()))
             }
             command => self.books(command).await,
         }
+    }
+
+    /// Has another revocation list signed where there is something new.
+    async fn look_at_list(&self) -> Result<()> {
+        let (lists, now) = (Arc::clone(&self.lists), self.clock.now());
+        let look = move || {
+            lists.look(now);
+            Ok(())
+        };
+        blocking(look).await
     }
 
     /// What the state folder answers.

@@ -21,7 +21,13 @@ impl Admin {
         let site = site_id(name)?;
         let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
         let (who, now) = (site.clone(), self.clock.now());
-        blocking(move || revoke_in(&folder, &store, &who, now)).await?;
+        let lists = Arc::clone(&self.lists);
+        let work = move || {
+            revoke_in(&folder, &store, &who, now)?;
+            lists.look(now);
+            Ok(())
+        };
+        blocking(work).await?;
         if let Some(state) = self.runs.active() {
             self.driver.submit(state.launched.run, Event::SiteRevoked { site: site.clone() }).await?;
         }

@@ -23,6 +23,7 @@ use crate::round::scheduler::tests::launched_run;
 use crate::round::scheduler::{launch, step};
 use crate::round::state::{Outlier, Phase, RunState, Score, Update};
 use crate::state_folder::StateFolder;
+use crate::state_folder::identity::Identity;
 use crate::store::Store;
 
 const ROUNDS: u32 = 601;
@@ -56,6 +57,15 @@ fn crowded() -> RunState {
     state
 }
 
+fn lists(
+    folder: &StateFolder,
+    store: &Arc<Store>,
+    authority: certs::CertificateAuthority,
+) -> Arc<crate::enrolment::lists::Lists> {
+    let issuer = Arc::new(crate::enrolment::issuer::Issuer::new(authority, Duration::from_secs(86_400)));
+    Arc::new(crate::enrolment::lists::Lists::new(folder, store, &issuer))
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_hundred_sites_in_round_601_are_shown() {
     let temporary = tempfile::tempdir().unwrap();
@@ -63,7 +73,7 @@ async fn a_hundred_sites_in_round_601_are_shown() {
     for path in [folder.ca(), folder.spool(), folder.blobs()] {
         std::fs::create_dir_all(path).unwrap();
     }
-    crate::state_folder::identity::Identity::create(&folder, "test", Timestamp(0)).unwrap();
+    let authority = Identity::create(&folder, "test", Timestamp(0)).unwrap().authority;
     let acts = Arc::new(Acts::open(&folder).unwrap());
     let store = Arc::new(Store::open(&folder.database()).unwrap());
     let runs = Runs::replay(&store).unwrap();
@@ -87,6 +97,7 @@ async fn a_hundred_sites_in_round_601_are_shown() {
     let (driver, _driving) = Driver::start(world);
     let admin = Arc::new(Admin {
         folder: Arc::new(folder.clone()),
+        lists: lists(&folder, &store, authority),
         store,
         runs,
         driver,

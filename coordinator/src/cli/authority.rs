@@ -202,7 +202,7 @@ fn retire(folder: &StateFolder, yes: Yes, json: bool) -> Result<()> {
 }
 
 /// Gives it to the running `serve`, or carries it out here. Not a second time where `serve` dies over it.
-fn give(folder: &StateFolder, order: Order) -> Result<Done> {
+pub(super) fn give(folder: &StateFolder, order: Order) -> Result<Done> {
     let command = Command::Authority { order };
     match folder.lock() {
         // No `serve` starts meanwhile.
@@ -210,7 +210,10 @@ fn give(folder: &StateFolder, order: Order) -> Result<Done> {
             let (store, acts, now) =
                 (Store::open(&folder.database())?, Acts::open(folder)?, SystemClock.now());
             let act = rules::act(&command, None).ok_or_else(offline::unexpected)?;
-            recorded(&acts, &Who::here(), &act, now, || keeper::change(folder, &store, order, now))
+            let done =
+                recorded(&acts, &Who::here(), &act, now, || keeper::change(folder, &store, order, now))?;
+            offline::sign_list(folder, &store, now);
+            Ok(done)
         }
         Err(Error::AlreadyRunning(_)) => match client::ask(&Door::Here(folder.clone()), &command)? {
             Answer::Authority { done } => Ok(done),

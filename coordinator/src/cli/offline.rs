@@ -2,7 +2,7 @@
 //! by the subcommands of `cli`. Invariants: it works with and without a running `serve`; what changes
 //! anything is in the log of acts before it is done; a context is asked, never a folder here in its place.
 
-use common::clock::{Clock, SystemClock};
+use common::clock::{Clock, SystemClock, Timestamp};
 
 use crate::admin::acts::{Acts, Who, recorded};
 use crate::admin::books::{self, Books};
@@ -11,7 +11,7 @@ use crate::admin::message::{Answer, Command};
 use crate::admin::rules;
 use crate::error::{Error, Result};
 use crate::execution::runs::Runs;
-use crate::state_folder::StateFolder;
+use crate::state_folder::{StateFolder, authority, revocations};
 use crate::store::Store;
 
 /// The database and the replayed runs.
@@ -54,8 +54,20 @@ fn perform(folder: &StateFolder, command: &Command) -> Result<Answer> {
     let (store, acts, now) = (Store::open(&folder.database())?, Acts::open(folder)?, SystemClock.now());
     let books = Books { folder, store: &store, acts: &acts, runs: None, now };
     let answer = || books.answer(command)?.ok_or_else(|| Error::NotRunning(folder.path().to_path_buf()));
-    match rules::act(command, None) {
-        Some(act) => recorded(&acts, &Who::here(), &act, now, answer),
-        None => answer(),
+    let Some(act) = rules::act(command, None) else { return answer() };
+    let done = recorded(&acts, &Who::here(), &act, now, answer)?;
+    if matches!(command, Command::Revoke { .. } | Command::RevokeOperator { .. }) {
+        sign_list(folder, &store, now);
+    }
+    Ok(done)
+}
+
+/// Has what was revoked listed. The caller holds the folder's lock, as whoever signs must. What fails here is
+/// mended when `serve` starts.
+pub(super) fn sign_list(folder: &StateFolder, store: &Store, now: Timestamp) {
+    let signed = authority::load(folder)
+        .and_then(|authority| revocations::bring_up_to_date(folder, store, &authority, now));
+    if let Err(error) = signed {
+        eprintln!("warning: no revocation list could be signed: {error}; `coordinator serve` does it");
     }
 }

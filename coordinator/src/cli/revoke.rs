@@ -13,8 +13,9 @@ const MANUAL: &str = "\
 Shut a site out at once: its certificates count no more, its live connections
 are closed, an update of its that waits for a round to close is taken out, and
 its unfinished uploads are deleted. What was already averaged stays averaged.
-Cannot be undone; invite the hospital under a new name if it comes back. Works
-while `serve` runs and while it does not. At a terminal it asks first.
+Its certificates are put on the list that other sites go by (`coordinator crl
+show`). Cannot be undone; invite the hospital under a new name if it comes back.
+Works while `serve` runs and while it does not. At a terminal it asks first.
 
 Examples:
   coordinator revoke cardiology

@@ -2,7 +2,8 @@
 //! authority is followed by another. Run by `server` beside its endpoints; `admin::server` gives it orders.
 //! Invariants: one after the other; the certificate is renewed when a third of its life is left, as at every
 //! start; live connections keep the one that they were made with, and end where it changed which authorities
-//! sign or are taken; whatever became of an order, what is on the disk is what is used.
+//! sign or are taken, or where ours was revoked; whatever became of an order, what is on the disk is what is
+//! used.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,11 +16,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
 use super::issuer::Issuer;
+use super::lists::Lists;
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::limits::{AUTHORITY_OVERLAP_MS_MAX, KEY_LOOK_MS_MIN, KEY_ORDERS_MAX, OWN_CERTIFICATE_LOOK_MS_MAX};
-use crate::state_folder::identity::Identity;
-use crate::state_folder::{StateFolder, authority};
+use crate::state_folder::identity::{self, Identity};
+use crate::state_folder::{StateFolder, authority, revocations};
 use crate::store::Store;
 
 /// What an operator wants of the authority.
@@ -33,6 +35,8 @@ pub enum Order {
     },
     /// Nothing that an earlier authority signed is taken any more.
     Retire,
+    /// The certificate that we show counts no more; we make another, with a new key.
+    ReplaceServer,
 }
 
 /// What became of an order.
@@ -44,6 +48,7 @@ pub struct Done {
     /// Of `Roll`: until when the one before is taken.
     pub taken_until: Option<Timestamp>,
     /// Of `Roll`: invitations that were open and are void. Of `Retire`: authorities that are taken no more.
+    /// Of `ReplaceServer`: 1.
     pub ended: usize,
 }
 
@@ -89,6 +94,8 @@ pub struct Keeper<'a> {
     pub join_server: &'a JoinServer,
     /// Who signs.
     pub issuer: Arc<Issuer>,
+    /// What counts no more.
+    pub lists: Arc<Lists>,
     /// What the endpoints have now.
     pub used: Used,
 }
@@ -131,6 +138,11 @@ impl Keeper<'_> {
         let done = blocking(move || change(&folder, &store, order, now)).await;
         // Also after a failure: the authority may have changed before it.
         self.look().await?;
+        if order == Order::ReplaceServer && done.is_ok() {
+            // Sites come again, find the new certificate and take the list.
+            let closed = self.server.connections().reopen_all() + self.server.admins().reopen_all();
+            tracing::warn!(closed, "our own certificate was revoked; all connections begin anew");
+        }
         done
     }
 
@@ -147,6 +159,18 @@ impl Keeper<'_> {
         let (folder, now) = (self.folder.clone(), self.clock.now());
         let load = move || authority::finish(&folder).and_then(|()| Identity::load(&folder, now));
         let identity = blocking(load).await?;
+        self.use_of(identity)?;
+        // After it: another authority signs the list, too.
+        let (lists, now) = (Arc::clone(&self.lists), self.clock.now());
+        let look = move || {
+            lists.look(now);
+            Ok(())
+        };
+        blocking(look).await
+    }
+
+    /// Has the endpoints show and take this, if it is not what they have.
+    fn use_of(&mut self, identity: Identity) -> Result<()> {
         let found = Used::of(&identity.server, &identity.lineage);
         if found == self.used {
             return Ok(());
@@ -190,6 +214,13 @@ pub fn change(folder: &StateFolder, store: &Store, order: Order, now: Timestamp)
         Order::Retire => {
             let ended = authority::retire(folder, now)?;
             Ok(Done { pin: authority::pin(folder)?.to_string(), taken_until: None, ended })
+        }
+        Order::ReplaceServer => {
+            authority::finish(folder)?;
+            revocations::revoke_server(folder, &identity::load_server(folder)?, now)?;
+            // It is listed: loading makes another.
+            Identity::load(folder, now)?;
+            Ok(Done { pin: authority::pin(folder)?.to_string(), taken_until: None, ended: 1 })
         }
     }
 }
@@ -244,6 +275,7 @@ mod tests {
                 server: &self.server,
                 join_server: &self.join_server,
                 issuer: Arc::clone(&self.issuer),
+                lists: Arc::new(Lists::new(&self.folder, &self.store, &self.issuer)),
                 used: self.used.clone(),
             }
         }
@@ -288,6 +320,14 @@ mod tests {
             let long = handle.order(Order::Roll { overlap_ms: AUTHORITY_OVERLAP_MS_MAX + 1 }).await;
             assert!(matches!(long, Err(Error::Argument { .. })), "{long:?}");
             assert!(kept.store.invitations().unwrap().is_empty());
+            let before = identity::load_server(&kept.folder).unwrap().peer().unwrap();
+            assert_eq!(handle.order(Order::ReplaceServer).await.unwrap().ended, 1);
+            let list = revocations::read(&kept.folder).unwrap().unwrap();
+            let list =
+                certs::RevocationList::verify(&list, kept.issuer.authority().certificate_der()).unwrap();
+            assert!(list.has_serial(before.serial) && list.has_key(before.key));
+            let after = identity::load_server(&kept.folder).unwrap().peer().unwrap();
+            assert!(!list.has_serial(after.serial));
             let retired = handle.order(Order::Retire).await.unwrap();
             assert_eq!((retired.ended, retired.pin), (1, done.pin));
             assert_eq!(handle.order(Order::Retire).await.unwrap().ended, 0);

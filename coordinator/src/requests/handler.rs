@@ -22,6 +22,7 @@ use super::told::Told;
 use crate::blocking::{blocking, internal};
 use crate::enrolment::close_older;
 use crate::enrolment::issuer::Issuer;
+use crate::enrolment::lists::Lists;
 use crate::execution::driver::Driver;
 use crate::execution::runs::Runs;
 use crate::limits::DAY_OVER_WAIT_MS_MIN;
@@ -42,6 +43,8 @@ pub struct RequestHandler {
     pub folder: Arc<StateFolder>,
     /// Makes certificates for sites' next keys.
     pub issuer: Arc<Issuer>,
+    /// What counts no more, for sites.
+    pub lists: Arc<Lists>,
     /// Signs receipts.
     pub receipts: Arc<ReceiptSigningKey>,
     /// The time.
@@ -228,6 +231,7 @@ impl RequestHandler {
                 self.renew(site, used, received.payload).await
             }
             Request::Leave => self.leave(site).await,
+            Request::Revocations { known } => self.revocations(known).await,
             Request::Failed { key, reason } => self.failed(site, key, reason).await,
             Request::OverlapDeclare { run, points } => self.overlap_declare(site, run, points).await,
             Request::OverlapBlinded { run, offset, count } => {

@@ -20,7 +20,13 @@ impl RequestHandler {
     pub(super) async fn leave(&self, site: &SiteId) -> Result<Reply, Refusal> {
         let (folder, store) = (Arc::clone(&self.folder), Arc::clone(&self.store));
         let (who, now) = (site.clone(), self.clock.now());
-        internal(blocking(move || shut_out(&folder, &store, &who, Leaving::Itself, now)).await)?;
+        let lists = Arc::clone(&self.lists);
+        let work = move || {
+            shut_out(&folder, &store, &who, Leaving::Itself, now)?;
+            lists.look(now);
+            Ok(())
+        };
+        internal(blocking(work).await)?;
         if let Some(state) = self.runs.active() {
             let event = Event::SiteRevoked { site: site.clone() };
             internal(self.driver.submit(state.launched.run, event).await)?;

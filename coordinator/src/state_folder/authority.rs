@@ -104,6 +104,14 @@ pub fn certificate_der(folder: &StateFolder) -> Result<Vec<u8>> {
     Ok(tls::certificate_from_pem(&read(&folder.ca().join(CERTIFICATE))?)?)
 }
 
+/// The certificate of the present authority.
+///
+/// # Errors
+/// It cannot be read.
+pub fn certificate_pem(folder: &StateFolder) -> Result<String> {
+    Ok(read(&folder.ca().join(CERTIFICATE))?.to_string())
+}
+
 /// Those before the present one, the newest first.
 ///
 /// # Errors

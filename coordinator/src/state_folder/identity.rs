@@ -11,6 +11,7 @@ use common::durable;
 
 use super::StateFolder;
 use super::authority::{self, random_serial, read, write};
+use super::revocations;
 use crate::error::{Error, Result};
 
 /// Everything the coordinator proves itself with.
@@ -43,7 +44,7 @@ impl Identity {
     }
 
     /// Loads the identity; renews the server certificate when a third of its life is left, where an earlier
-    /// authority signed it, and where it or its key is gone.
+    /// authority signed it, where it was revoked, and where it or its key is gone.
     ///
     /// # Errors
     /// Another key or certificate is missing, unreadable or not of this authority, or the renewal cannot be
@@ -53,7 +54,7 @@ impl Identity {
         let lineage = authority::lineage(folder, &authority, now)?;
         let receipts = receipt_key(folder)?;
         let server = match load_server(folder) {
-            Ok(server) if !needs_renewal(&server, &authority, now)? => server,
+            Ok(server) if !needs_renewal(folder, &server, &authority, now)? => server,
             Ok(_) | Err(Error::Certificate(CertError::KeyMismatch)) => issue_server(folder, &authority, now)?,
             // One of the two files is lost: nobody but us misses it.
             Err(Error::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
@@ -73,13 +74,25 @@ pub fn receipt_key(folder: &StateFolder) -> Result<ReceiptSigningKey> {
     Ok(ReceiptSigningKey::from_text(&read(&folder.ca().join("receipt.key"))?)?)
 }
 
-fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
+/// The certificate that we show, with its key.
+///
+/// # Errors
+/// One of the two is missing, unreadable or does not belong to the other.
+pub fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
     let ca = folder.ca();
     Ok(TlsIdentity::from_pem(&read(&ca.join("server.crt.pem"))?, &read(&ca.join("server.key.pem"))?)?)
 }
 
-fn needs_renewal(server: &TlsIdentity, authority: &CertificateAuthority, now: Timestamp) -> Result<bool> {
+fn needs_renewal(
+    folder: &StateFolder,
+    server: &TlsIdentity,
+    authority: &CertificateAuthority,
+    now: Timestamp,
+) -> Result<bool> {
     let (peer, now) = (server.peer()?, SystemTime::from(now));
+    if revocations::is_revoked_server(folder, peer.serial)? {
+        return Ok(true);
+    }
     if peer.authority != lineage::key_identifier(authority.certificate_der())? {
         return Ok(true);
     }

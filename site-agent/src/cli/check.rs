@@ -14,7 +14,8 @@ use super::support::{State, print_json};
 use super::{leave, policy, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
-use crate::gateway::identity::Identity;
+use crate::gateway::identity::{Identity, Papers};
+use crate::gateway::revocations::Revocations;
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::Said;
 use crate::paths::StateFolder;
@@ -42,7 +43,7 @@ const COLUMNS: usize = 78;
 ///
 /// Starts a child in each sandbox and has it try what must be impossible: open the records from the process
 /// with the network, make a socket of every family in the process with the records, and so on. Then reads the
-/// data, loads the model, and greets the coordinator as the agent does: a frame or two that are in the
+/// data, loads the model, and greets the coordinator as the agent does: a few frames that are in the
 /// ledger.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
@@ -91,6 +92,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         if let Some(greeting) = found.coordinator {
             println!("coordinator: {}", greeting.words());
         }
+        println!("revocation list: {}", revocation_list(&folder)?);
         return Ok(());
     }
     let found = examine(&folder, &config, &locks, arguments.offline);
@@ -106,6 +108,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         "worker": locks.worker,
         "records": records,
         "coordinator": coordinator,
+        "revocation_list": revocation_list(&folder)?,
         "error": found.as_ref().err().map(ToString::to_string),
     }))?;
     found.map(|_| ())
@@ -247,6 +250,13 @@ fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteErr
     let began = Instant::now();
     line.greet()?;
     Ok(Greeting { address, asked: Ok(began.elapsed().as_millis()) })
+}
+
+/// Until when the revocation list that is here is good.
+fn revocation_list(folder: &StateFolder) -> Result<String, SiteError> {
+    let authority_der = Papers::load(&folder.identity())?.authority_der;
+    let revocations = Revocations::load(&Store::open(&folder.database())?, &authority_der)?;
+    Ok(revocations.words(SystemClock.now().into()))
 }
 
 /// What the running agent was told last.

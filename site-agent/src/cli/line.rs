@@ -17,6 +17,7 @@ use crate::gateway::identity::Identity;
 use crate::gateway::memory;
 use crate::gateway::meter::{Kernel, Meter};
 use crate::gateway::output::Report;
+use crate::gateway::revocations::Revocations;
 use crate::gateway::store::Store;
 use crate::paths::StateFolder;
 use crate::pipe::Notice;
@@ -43,8 +44,10 @@ impl Line {
         let judge =
             Judge::new(identity.coordinator.site.clone(), decider.officer().copied()).under(&config.policy);
         let consent = ConsentBook::new(Store::open(&folder.database())?, judge);
+        let revocations = Revocations::load(&book, &identity.authority_der)?;
         let egress = Egress::new(ledger, consent, config.policy.clone(), identity.peer()?, SystemClock)
-            .with_escrow(Escrow::of(&folder.escrow(), config.escrow.as_ref())?);
+            .with_escrow(Escrow::of(&folder.escrow(), config.escrow.as_ref())?)
+            .with_revocations(revocations);
         let connection = Connection::new(QuicConnector::new(identity)?, egress)
             .with_book(book)
             .with_meter(meter)

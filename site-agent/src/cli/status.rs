@@ -3,7 +3,8 @@
 
 mod runs;
 
-use common::clock::{Clock as _, SystemClock};
+use certs::RevocationList;
+use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::ledger::{Kind, Record, Summary};
 use common::wire::message::ReceiptBody;
 use serde_json::json;
@@ -15,6 +16,7 @@ use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::Identity;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
+use crate::gateway::revocations::Revocations;
 use crate::gateway::store::memory::Said;
 use crate::gateway::store::{FACT_RECORDS, FACT_TOO_CLOSE, Store, Update};
 use crate::policy::Hours;
@@ -53,6 +55,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (entries, ledger) = ledger::read(&folder.ledger())?;
     let known = Known {
         validity: Validity::of(&identity)?,
+        revocations: Revocations::load(&store, &identity.authority_der)?,
         identity,
         config,
         records: store.fact(FACT_RECORDS)?.unwrap_or(0),
@@ -82,6 +85,7 @@ fn overview(known: &Known) -> String {
         ("coordinator", identity.coordinator.address.clone()),
         ("certificate until", table::utc(validity.until_ms)),
         ("certificate renewed", validity.renewal(SystemClock.now().0)),
+        ("revocation list", known.revocations.words(SystemClock.now().into())),
         ("model", config.model.display().to_string()),
         ("records", records.to_string()),
         (
@@ -121,6 +125,8 @@ struct Known {
     ledger: Summary,
     /// Of the certificate.
     validity: Validity,
+    /// Who is revoked.
+    revocations: Revocations,
     /// Bytes sent up to the newest receipt's last frame, and that receipt.
     by_receipt: Option<(u64, ReceiptBody)>,
     /// What the coordinator said last, and when.
@@ -128,8 +134,9 @@ struct Known {
 }
 
 fn as_json(known: &Known) -> serde_json::Value {
-    let Known { identity, config, records, too_close, updates, ledger, validity, by_receipt, said, runs } =
-        known;
+    let Known {
+        identity, config, records, too_close, updates, ledger, validity, by_receipt, said, runs, ..
+    } = known;
     let (frames, bytes) = in_runs(ledger);
     let rounds: Vec<_> = updates
         .iter()
@@ -152,6 +159,7 @@ fn as_json(known: &Known) -> serde_json::Value {
         "certificate_expires": table::utc(validity.until_ms),
         "certificate_renewed_from": table::utc(validity.renewed_from_ms),
         "certificate_warning": validity.warning(SystemClock.now().0),
+        "revocation_list": revocation_list(&known.revocations),
         "model": config.model,
         "data": config.data,
         "records": records,
@@ -169,6 +177,15 @@ fn as_json(known: &Known) -> serde_json::Value {
         "ledger": { "records": ledger.records, "bytes": ledger.bytes, "root": ledger.root.to_string() },
         "runs": runs.as_json(updates),
         "rounds": rounds,
+    })
+}
+
+fn revocation_list(revocations: &Revocations) -> serde_json::Value {
+    let list = revocations.list();
+    json!({
+        "number": list.map(RevocationList::number),
+        "until": list.map(|list| table::utc(Timestamp::from(list.next_update()).0)),
+        "fault": revocations.fault(SystemClock.now().into()),
     })
 }
 

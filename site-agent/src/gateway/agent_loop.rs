@@ -170,7 +170,10 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             // Nothing was sent and nothing is half-written: it goes on when somebody has made room.
             error if error.is_disk_full() => NotDone::NoRoom,
             // The line broke; the person has been told.
-            SiteError::Connection { .. } | SiteError::Net(_) => return Ok(Event::Hindered),
+            SiteError::Connection { .. }
+            | SiteError::Net(_)
+            | SiteError::Revocations { .. }
+            | SiteError::CoordinatorRevoked => return Ok(Event::Hindered),
             SiteError::NotAgreed { .. } => NotDone::NotAgreed,
             SiteError::PolicyRefused { .. }
             | SiteError::UpdateRefused { .. }

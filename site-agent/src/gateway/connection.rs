@@ -9,7 +9,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use certs::TlsIdentity;
+use certs::{PeerCertificate, TlsIdentity};
 use common::clock::Clock;
 use common::durable;
 use common::id::RunId;
@@ -35,6 +35,7 @@ use crate::policy::launcher;
 mod greeting;
 pub mod quic;
 mod renewing;
+mod revoking;
 
 /// Opens connections; the real one uses QUIC, the tests' one does not.
 pub trait Connector: Send {
@@ -45,6 +46,11 @@ pub trait Connector: Send {
     /// The authority that the coordinator of the newest connection descends from, if that is another one than
     /// ours and follows it.
     fn successor(&self) -> Option<Vec<u8>>;
+
+    /// The certificate of the coordinator of the newest connection; `None` where nothing was verified.
+    fn coordinator(&self) -> Option<&PeerCertificate> {
+        None
+    }
 
     /// Uses another certificate, and goes by the authority that signed it, from the next attempt on.
     ///
@@ -198,6 +204,16 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 report.notice(Notice::CoordinatorRestored { retry_ms });
                 retry_ms
             }
+            SiteError::Revocations { .. } => {
+                let retry_ms = self.backoff.next_within_ms(PERSON_WAIT_MS_MAX, random());
+                report.notice(Notice::RevocationsMissing { retry_ms });
+                retry_ms
+            }
+            SiteError::CoordinatorRevoked => {
+                let retry_ms = self.backoff.next_within_ms(PERSON_WAIT_MS_MAX, random());
+                report.notice(Notice::CoordinatorRevoked { retry_ms });
+                retry_ms
+            }
             _ => {
                 let retry_ms = self.backoff.next_ms(random());
                 report.notice(Notice::Disconnected { retry_ms });
@@ -229,6 +245,14 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 Err(error) if error.is_retryable() || may_wait(&error, &item) => tracing::warn!("{error}"),
                 Err(error) => return Err(error),
             }
+        }
+        match self.list_if_due().await {
+            Err(error) if error.is_retryable() || may_wait(&error, &item) => {
+                tracing::warn!("{error}");
+                self.is_given_up = true;
+                return Ok(None);
+            }
+            asked => asked?,
         }
         let Some(released) = self.release(item).await else { return Ok(None) };
         match released {
@@ -328,6 +352,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         if self.wire.is_none() {
             self.wire = Some(self.open(report).await?);
         }
+        self.list_if_due().await?;
         let Some(released) = self.release(item).await else {
             return Err(SiteError::Connection { reason: "no connection".into() });
         };
@@ -404,6 +429,7 @@ pub fn name_of(response: &Response) -> &'static str {
         Response::OverlapEvaluated { .. } => "OverlapEvaluated",
         Response::ProveLedger { .. } => "ProveLedger",
         Response::Renewed { .. } => "Renewed",
+        Response::Revocations { .. } => "Revocations",
     }
 }
 

@@ -20,6 +20,7 @@ pub mod consent;
 pub mod lines;
 pub mod memory;
 pub mod replays;
+pub mod revocations;
 pub mod rounds;
 mod schema;
 

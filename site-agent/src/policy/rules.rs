@@ -55,6 +55,8 @@ pub enum PolicyRule {
     PrivacyRequired,
     /// `operators`
     Operators,
+    /// No setting: a member of the roster is on the consortium's revocation list.
+    MemberRevoked,
 }
 
 impl std::fmt::Display for PolicyRule {
@@ -86,6 +88,7 @@ impl std::fmt::Display for PolicyRule {
             Self::PrivacyRequired => {
                 "it has no differential privacy, which no run of this version has (privacy_required)"
             }
+            Self::MemberRevoked => "one of its members is on the consortium's revocation list",
         })
     }
 }

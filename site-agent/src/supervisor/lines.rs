@@ -97,17 +97,10 @@ impl Lines {
             Notice::Ended { run, end: RunEnd::Failed } => {
                 self.say(&format!("run {run}: failed at the coordinator before its last round"));
             }
-            Notice::LedgerRefused { retry_ms } => self.say(&format!(
-                "the coordinator was told of another ledger of this site before, and answers nothing: if the \
-                 state folder was restored from a backup, its operator can accept this ledger; if not, keep \
-                 the ledger as it is and tell the privacy officer. Asking again in {:.0} s",
-                *retry_ms as f64 / 1000.0
-            )),
-            Notice::CoordinatorRestored { retry_ms } => self.say(&format!(
-                "the coordinator was restored from a copy that is older than what it signed for this site, and \
-                 answers nothing until its operator says so; tell them. Asking again in {:.0} s",
-                *retry_ms as f64 / 1000.0
-            )),
+            Notice::LedgerRefused { retry_ms } => self.say(&later(OTHER_LEDGER, *retry_ms)),
+            Notice::CoordinatorRestored { retry_ms } => self.say(&later(RESTORED, *retry_ms)),
+            Notice::RevocationsMissing { retry_ms } => self.say(&later(NO_LIST, *retry_ms)),
+            Notice::CoordinatorRevoked { retry_ms } => self.say(&later(REVOKED, *retry_ms)),
             Notice::NotDone { why } => self.say(&format!("not done: {}", why_not(*why))),
         }
     }
@@ -195,6 +188,24 @@ impl Lines {
 }
 
 /// `81/168, loss 0.832, 7771 tokens/s`; a number of steps that is not known is not shown.
+const OTHER_LEDGER: &str = "the coordinator was told of another ledger of this site before, and answers nothing: if the \
+     state folder was restored from a backup, its operator can accept this ledger; if not, keep the ledger as it is \
+     and tell the privacy officer";
+
+const RESTORED: &str = "the coordinator was restored from a copy that is older than what it signed for this site, and \
+     answers nothing until its operator says so; tell them";
+
+const NO_LIST: &str = "the revocation list of the consortium has ended or never came, and the coordinator gave none that \
+     holds: nothing leaves until it does; `site-agent status` says what is wrong";
+
+const REVOKED: &str = "the certificate of what answers as the coordinator was revoked, and nothing is sent to it; call the \
+     coordinator's operator";
+
+/// What a person has to mend, and when it is tried next.
+fn later(words: &str, retry_ms: u64) -> String {
+    format!("{words}. Asking again in {:.0} s", retry_ms as f64 / 1000.0)
+}
+
 fn facts(progress: &Progress) -> String {
     let steps = steps(u64::from(progress.step), u64::from(progress.total_steps));
     let steps = steps.map_or_else(String::new, |steps| format!("{steps}, "));

@@ -3,6 +3,7 @@
 //! its turns alternate); the report's counts are those of the items; nothing is read behind an error.
 
 pub mod decisions;
+pub mod kept;
 pub mod messages;
 
 use std::io::Write as _;

@@ -216,9 +216,9 @@ fn check_says_what_the_coordinator_said() -> Result<()> {
     let before = records(&consortium)?;
     let accepted = consortium.sites[0].run(&["check"], COMMAND_WITHIN)?.success()?;
     ensure!(accepted.contains("accepts this site"), "{accepted}");
-    // The greeting, and how the machine is.
-    ensure!(records(&consortium)? == before + 2, "requests that were made are in the ledger");
-    ensure!(consortium.site_list()?.find(SITE).context("the site")?.frames == 2, "and arrived");
+    // The greeting, the question for a revocation list, and how the machine is.
+    ensure!(records(&consortium)? == before + 3, "requests that were made are in the ledger");
+    ensure!(consortium.site_list()?.find(SITE).context("the site")?.frames == 3, "and arrived");
     // A newer certificate takes its place.
     let old = small.folder.path().join("old");
     let state = consortium.sites[0].state().to_path_buf();

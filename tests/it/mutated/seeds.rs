@@ -1,12 +1,15 @@
 //! The valid bytes that `mutated` and the fuzz target `messages` begin with, in `tests/fuzz/seeds`. Run by
 //! `deploy/fuzz seeds` when a format changes. Invariant: keys and certificates are random, so those that are
-//! there stay.
+//! there stay, as do the revocation lists, whose authority has no key any more.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
-use certs::{CertificateAuthority, IdentityKey, Invitation, JoinToken, RequestedKey, SerialNumber, csr};
+use certs::{
+    AgeIdentity, CertificateAuthority, IdentityKey, Invitation, JoinToken, RequestedKey, SerialNumber, age,
+    csr,
+};
 use common::id::{Digest, Round, RunId};
 use common::ledger::{ArrivalsWriter, Arrived, Heading, Kind, Record, line_digest};
 use common::run::{
@@ -20,8 +23,10 @@ use common::wire::message::{
 };
 use common::wire::numbers::{LossMilli, RoundedCount};
 use common::wire::{codec, frame};
+use coordinator::admin::acts::{self, By, Step, Verb};
 use serde::Serialize;
 
+use super::kept::AGE_IDENTITY;
 use super::letters;
 use crate::support::repository;
 
@@ -48,6 +53,10 @@ fn write_fuzz_seeds_of_messages() -> Result<()> {
     for (name, number, bytes) in letters::decisions(manifest())? {
         write(&folder, name, number, &bytes)?;
     }
+    write(&folder, "acts", 0, &acts()?)?;
+    for (number, text) in SUITES.into_iter().enumerate() {
+        write(&folder, "suite", number, text.as_bytes())?;
+    }
     let signed = SignedManifest { manifest: manifest(), signature: [0xcd; 64], launched_by: None };
     write(&folder, "manifest", 0, &signed.to_bytes()?)?;
     let certificate_der = std::fs::read(folder.join("certificate/0")).unwrap_or_else(|_| vec![0x30; 64]);
@@ -55,6 +64,11 @@ fn write_fuzz_seeds_of_messages() -> Result<()> {
     write(&folder, "manifest", 1, &SignedManifest { launched_by, ..signed }.to_bytes()?)?;
     if !folder.join("certificate/0").exists() {
         of_keys(&folder)?;
+    }
+    if !folder.join("age/0").exists() {
+        let recipient = AgeIdentity::parse(AGE_IDENTITY)?.recipient()?;
+        write(&folder, "age", 0, &age::seal(&recipient, b"three records")?)?;
+        write(&folder, "age", 1, &age::seal(&recipient, &[7; 70_000])?)?;
     }
     Ok(())
 }
@@ -139,6 +153,7 @@ fn requests() -> Vec<Request> {
         Request::Decide { run: RUN, manifest: DIGEST, decision: Decision::Approved },
         Request::Renew { length: 200 },
         Request::Leave,
+        Request::Revocations { known: 1_795_000_000 },
     ]
 }
 
@@ -159,6 +174,7 @@ fn responses() -> Vec<Response> {
         Response::OverlapEvaluated { offset: 0, count: 1024 },
         Response::ProveLedger { size: 300 },
         Response::Renewed { length: 600 },
+        Response::Revocations { length: 600 },
     ]
 }
 
@@ -197,6 +213,46 @@ fn arrivals() -> Result<Vec<u8>> {
         writer.frame(&Arrived { sequence, kind, length, sha256: DIGEST })?;
     }
     Ok(writer.finish(&[0xcd; 64])?)
+}
+
+/// Suites as they are written, in each way of scoring.
+const SUITES: [&str; 3] = [
+    "name = \"MedQA\"\nlayout = \"medqa\"\nrecords = \"test.jsonl\"\nlicence = \"MIT\"\n",
+    "# ours\nname = \"referral 转诊\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nscore = \"generated\"\n",
+    "name = \"a\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nanswers = [\"yes\", \"no\"]\n",
+];
+
+/// An act, its result, and one that was refused.
+fn acts() -> Result<Vec<u8>> {
+    let (mut bytes, mut previous) = (Vec::new(), Digest([0; 32]));
+    let (local, anna) = ((By::Local, "1000"), (By::Auditor, "anna"));
+    let rows = [
+        (Step::Asked, local, Verb::Revoke, None),
+        (Step::Done, local, Verb::Revoke, Some(0)),
+        (Step::Refused, anna, Verb::Stop, None),
+    ];
+    for (sequence, (step, (role, who), verb, of)) in (0..).zip(rows) {
+        let is_local = role == By::Local;
+        let record = acts::Record {
+            sequence,
+            time_ms: 1_800_000_000_000 + sequence,
+            step,
+            role,
+            who: who.into(),
+            certificate: (!is_local).then_some(DIGEST),
+            verb,
+            run: (!is_local).then_some(RUN),
+            name: is_local.then(|| "cardiology".parse()).transpose()?,
+            sha256: None,
+            of,
+            previous,
+        };
+        let line = record.to_line();
+        previous = line_digest(&line);
+        bytes.extend_from_slice(&line);
+        bytes.push(b'\n');
+    }
+    Ok(bytes)
 }
 
 /// Four records: a request to join, a note, a frame of a run, a frame of none.

@@ -77,6 +77,16 @@ fn a_renewal_is_these_bytes_and_no_longer_than_a_certificate() {
 }
 
 #[test]
+fn a_revocation_list_is_asked_for_in_these_bytes_and_no_longer_than_half_a_mebibyte() {
+    let asked = Envelope { sequence: 4, request: Request::Revocations { known: 300 } };
+    assert_eq!(codec::encode(&asked).unwrap(), [4, 17, 251, 44, 1]);
+    assert_eq!(codec::encode(&Response::Revocations { length: 600 }).unwrap(), [11, 251, 88, 2]);
+    for (length, is_fine) in [(0, false), (1, true), (524_288, true), (524_289, false)] {
+        assert_eq!(Response::Revocations { length }.payload_bytes().is_some(), is_fine, "{length}");
+    }
+}
+
+#[test]
 fn requests_have_these_first_bytes() {
     let digest = Digest([0xAA; 32]);
     let cases: Vec<(Request, u8)> = vec![
@@ -116,6 +126,7 @@ fn requests_have_these_first_bytes() {
         (Request::Decide { run: key().run, manifest: digest, decision: Decision::Approved }, 14),
         (Request::Renew { length: 200 }, 15),
         (Request::Leave, 16),
+        (Request::Revocations { known: 7 }, 17),
     ];
     for (request, tag) in cases {
         let bytes = codec::encode(&Envelope { sequence: 4, request: request.clone() }).unwrap();

@@ -44,6 +44,8 @@ pub enum Verb {
     RollAuthority,
     /// `coordinator authority retire`.
     RetireAuthority,
+    /// `coordinator crl replace-server`.
+    ReplaceServer,
     /// An operator or auditor took the certificate of an invitation.
     Enrol,
     /// `coordinator prune`.

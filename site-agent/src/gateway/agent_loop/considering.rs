@@ -52,7 +52,12 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             self.tidy_manifests()?;
         }
         let consent = self.connection.consent(run)?;
-        match (consent, self.permits_terms(&signed)) {
+        let mut permitted = self.permits_terms(&signed);
+        // A run that was agreed to goes on without a member who was revoked since.
+        if !matches!(consent, Consent::Approved(_)) && self.connection.has_revoked_member(&signed.manifest.roster) {
+            permitted = Err(PolicyRule::MemberRevoked);
+        }
+        match (consent, permitted) {
             (Consent::Open | Consent::Approved(_), Err(rule)) => self.refuse(run, digest, rule)?,
             (Consent::Open | Consent::OutsidePolicy, Ok(())) => self.ask(run, digest)?,
             (Consent::OutsidePolicy, Err(_)) => {}

@@ -29,6 +29,7 @@ use crate::gateway::consent::tests as consent;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::output::Report;
 use crate::gateway::renewal::Renewal;
+use crate::gateway::revocations::Revocations;
 use crate::pipe::{FromWorker, Progress, round_file_stem};
 use crate::policy::PolicyConfig;
 
@@ -37,6 +38,7 @@ mod coordinator;
 mod launched;
 mod limiting;
 mod renewing;
+mod revoking;
 mod worker;
 
 const SITE: &str = "cardiology";
@@ -331,6 +333,8 @@ struct Site {
     agrees: bool,
     /// What this process knows of the certificate in use, where it renews one.
     renewal: Option<Box<dyn Fn() -> Renewal>>,
+    /// The authority whose revocation lists it goes by, where it goes by any.
+    authority_der: Option<Vec<u8>>,
     clock_ms: u64,
 }
 
@@ -384,12 +388,16 @@ impl Site {
             officer: None,
             agrees: true,
             renewal: None,
+            authority_der: None,
             clock_ms: 1000,
         }
     }
 
     fn line(&self, played: Played, egress: Egress<ManualClock>) -> Connection<Played, ManualClock> {
-        let connection = Connection::new(played, egress);
+        let mut connection = Connection::new(played, egress);
+        if self.authority_der.is_some() {
+            connection = connection.with_book(Store::open(&self.folder.database()).unwrap());
+        }
         let Some(renewal) = &self.renewal else { return connection };
         connection.with_book(Store::open(&self.folder.database()).unwrap()).with_renewal(renewal())
     }
@@ -401,8 +409,11 @@ impl Site {
         let (ledger, _) = LedgerWriter::open(&self.folder.ledger()).unwrap();
         let clock = || ManualClock::at(Timestamp(self.clock_ms));
         let consent = consent::book_of(&self.folder.database(), self.officer, &self.policy);
-        let egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
+        let mut egress = Egress::new(ledger, consent, self.policy.clone(), Digest([0; 32]), clock());
         let mut store = Store::open(&self.folder.database()).unwrap();
+        if let Some(authority_der) = &self.authority_der {
+            egress = egress.with_revocations(Revocations::load(&store, authority_der).unwrap());
+        }
         store.record_own_key(OWN_KEY, 0).unwrap();
         AgentLoop {
             folder: self.folder.clone(),

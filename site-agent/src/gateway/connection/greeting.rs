@@ -1,7 +1,7 @@
 //! How a connection begins: `Hello` with our ledger's size and root, the proof that it was only extended,
-//! where the coordinator knows an older one, the newest receipt, and how this machine is. Called by
-//! `connection`, and so by `cli::check`. Invariant: what the coordinator says of this site is remembered
-//! before anything else is done about it.
+//! where the coordinator knows an older one, the revocation list, the newest receipt, and how this machine
+//! is. Called by `connection`, and so by `cli::check`. Invariant: what the coordinator says of this site is
+//! remembered before anything else is done about it.
 
 use common::clock::Clock;
 use common::net::{CertificateFault, NetError};
@@ -25,6 +25,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             Ok(_) => Some(Said::Welcome),
             Err(SiteError::LedgerRefused) => Some(Said::LedgerRefused),
             Err(SiteError::CoordinatorRestored) => Some(Said::Restored),
+            Err(SiteError::Revocations { .. }) => Some(Said::NoRevocations),
+            Err(SiteError::CoordinatorRevoked) => Some(Said::ItselfRevoked),
             Err(SiteError::Net(error)) => said_of(error),
             Err(_) => None,
         };
@@ -42,6 +44,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         if let Some(renewal) = &mut self.renewal {
             renewal.see(self.connector.successor());
         }
+        self.refuse_revoked()?;
         if let (Some(meter), Some(counter)) = (&self.meter, wire.counter()) {
             meter.opened(counter, self.egress.records(), self.egress.now_ms());
         }
@@ -57,6 +60,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
         self.welcomed(response, report).await?;
         self.take(&head)?;
+        self.ask_for_list(&mut wire).await?;
         self.show_receipt(&mut wire).await?;
         self.tell_condition(&mut wire).await?;
         // A line in place of one that we gave up ourselves is no news.

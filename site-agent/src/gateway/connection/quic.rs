@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use certs::{TlsIdentity, lineage};
+use certs::{PeerCertificate, TlsIdentity, lineage};
 use common::clock::SystemClock;
 use common::limits::HANDSHAKE_MS_MAX;
 use common::net::client::{Client, ClientConnection, Opened, connect_any, resolve_all};
@@ -24,6 +24,7 @@ pub struct QuicConnector {
     followed: Option<PathBuf>,
     authority_der: Vec<u8>,
     successor_der: Option<Vec<u8>>,
+    coordinator: Option<PeerCertificate>,
     tls: rustls::ClientConfig,
 }
 
@@ -36,7 +37,15 @@ impl QuicConnector {
         let authority_der = identity.authority_der.clone();
         let tls = client(&identity.tls, &authority_der)?;
         let addresses = identity.coordinator.address.clone();
-        Ok(Self { client: None, addresses, followed: None, authority_der, successor_der: None, tls })
+        Ok(Self {
+            client: None,
+            addresses,
+            followed: None,
+            authority_der,
+            successor_der: None,
+            coordinator: None,
+            tls,
+        })
     }
 
     /// The same, which reads the addresses again from the identity's folder before each attempt.
@@ -97,6 +106,12 @@ impl Connector for QuicConnector {
         let Opened { client, connection, .. } = self.open().await?;
         self.client = Some(client);
         let (chain, now) = (connection.shown_chain(), SystemClock.system_time());
+        let shown = chain.first().map(|certificate| PeerCertificate::from_der(certificate));
+        // No authority of ours signed one that cannot be read, and whether it is revoked could not be asked.
+        let Some(Ok(coordinator)) = shown else {
+            return Err(SiteError::Connection { reason: "its certificate cannot be read".into() });
+        };
+        self.coordinator = Some(coordinator);
         self.successor_der =
             lineage::successor_in(&chain, &self.authority_der, now).unwrap_or_else(|error| {
                 // TLS has led it to our authority all the same: nothing follows from this but that we wait.
@@ -108,6 +123,10 @@ impl Connector for QuicConnector {
 
     fn successor(&self) -> Option<Vec<u8>> {
         self.successor_der.clone()
+    }
+
+    fn coordinator(&self) -> Option<&PeerCertificate> {
+        self.coordinator.as_ref()
     }
 
     fn adopt(&mut self, identity: &TlsIdentity, authority_der: &[u8]) -> Result<(), SiteError> {

@@ -111,6 +111,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         let identity: TlsIdentity = renewal.take(request, &answer.payload, now)?;
         let authority_der = renewal.authority_der();
         self.connector.adopt(&identity, authority_der)?;
+        if let Some(revocations) = self.egress.revocations_mut() {
+            revocations.follow(authority_der);
+        }
         // The next question comes with the new certificate, which ends the older one.
         let is_same = authority_der == before;
         let pin = SpkiPin::of_certificate(authority_der);

@@ -28,12 +28,24 @@ pub enum Said {
     Revoked,
     /// The certificate has expired.
     Expired,
+    /// It gave no revocation list that holds.
+    NoRevocations,
+    /// Its own certificate was revoked.
+    ItselfRevoked,
 }
 
 impl Said {
     /// Every word there is; its place is its number in the database.
-    pub(crate) const ALL: [Self; 6] =
-        [Self::Welcome, Self::LedgerRefused, Self::Restored, Self::Unknown, Self::Revoked, Self::Expired];
+    pub(crate) const ALL: [Self; 8] = [
+        Self::Welcome,
+        Self::LedgerRefused,
+        Self::Restored,
+        Self::Unknown,
+        Self::Revoked,
+        Self::Expired,
+        Self::NoRevocations,
+        Self::ItselfRevoked,
+    ];
 
     /// In words.
     #[must_use]
@@ -45,6 +57,8 @@ impl Said {
             Self::Unknown => "does not know this site's certificate",
             Self::Revoked => "has revoked this site's certificate, or it has a newer one",
             Self::Expired => "says that this site's certificate has expired",
+            Self::NoRevocations => "gives no revocation list that holds, and nothing leaves without one",
+            Self::ItselfRevoked => "has a certificate that was revoked, and nothing is sent to it",
         }
     }
 }

@@ -1,0 +1,80 @@
+//! What somebody signed, sealed or wrote long ago and a program reads later, as any bytes: revocation lists,
+//! lines of the log of acts, age files, suites of an evaluation. Called by `targets/kept` and, on stable
+//! Rust, by `tests/it/mutated.rs`. Invariants: no panic; a list and a line that are read have one spelling;
+//! what is refused is refused with a sentence. Behind its signature only the authority's own lists are read,
+//! so that changed ones end there; odd lists that an authority signed are in `certs/src/crl/tests.rs`.
+
+use std::path::Path;
+
+use certs::{AgeIdentity, RevocationList, age, tls};
+use coordinator::admin::acts::{self, State};
+use evaluation::suite::SuiteFile;
+
+/// Reads some bytes, and says whether they were what they pretend to be.
+pub type Target = fn(&[u8]) -> bool;
+
+/// Every kind of bytes, by its name, which is also that of the folder of its seeds.
+pub const TARGETS: [(&str, Target); 4] =
+    [("revocations", revocations), ("acts", log_of_acts), ("age", sealed), ("suite", suite)];
+
+/// The authority of the seeds; its key was thrown away.
+pub const AUTHORITY: &str = include_str!("authority.pem");
+/// Who opens the age files of the seeds; no site has it.
+pub const AGE_IDENTITY: &str = "AGE-SECRET-KEY-1GFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPYYSJZGFPQ4EGAEX";
+
+fn revocations(bytes: &[u8]) -> bool {
+    let Ok(authority) = tls::certificate_from_pem(AUTHORITY) else { return false };
+    match RevocationList::verify(bytes, &authority) {
+        Ok(list) => {
+            assert_eq!(list.der(), bytes, "a second spelling");
+            let again = RevocationList::verify_pem(&list.pem(), &authority);
+            assert_eq!(again.as_ref(), Ok(&list));
+            assert!(list.next_update() > list.this_update());
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn log_of_acts(bytes: &[u8]) -> bool {
+    let mut written = Vec::new();
+    let read = acts::read(&mut &*bytes, State::default(), &[], |record| {
+        written.extend_from_slice(&record.to_line());
+        written.push(b'\n');
+    });
+    assert!(bytes.starts_with(&written), "a second spelling");
+    match read {
+        Ok(Ok(reading)) => {
+            assert_eq!(reading.is_torn, written.len() < bytes.len());
+            true
+        }
+        Ok(Err(damage)) => is_a_sentence(&damage),
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn sealed(bytes: &[u8]) -> bool {
+    let Ok(identity) = AgeIdentity::parse(AGE_IDENTITY) else { return false };
+    match age::open(&identity, bytes) {
+        Ok(opened) => {
+            assert!(opened.len() < bytes.len(), "a header, a nonce and a tag are not in it");
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn suite(bytes: &[u8]) -> bool {
+    match SuiteFile::parse(Path::new("folder/suite.toml"), bytes) {
+        Ok(file) => {
+            assert_eq!(file.records().parent(), Some(Path::new("folder")), "records lie beside the suite");
+            true
+        }
+        Err(error) => is_a_sentence(&error),
+    }
+}
+
+fn is_a_sentence(error: &dyn std::fmt::Display) -> bool {
+    assert!(!error.to_string().trim().is_empty());
+    false
+}
