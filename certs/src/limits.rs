@@ -28,3 +28,9 @@ pub const NOTE_SIGNATURES_MAX: usize = 16;
 pub const NOTE_NAME_BYTES_MAX: usize = 256;
 /// The header of an age file: ours has 200 bytes; a file for a hundred recipients has 12 KB.
 pub(crate) const AGE_HEADER_BYTES_MAX: usize = 16 << 10;
+/// log2 of the work factor that a passphrase may ask for: 2^18 steps take 256 MiB and a second, and are what
+/// the `age` program asks for. A file that asks for more is no key of ours, but somebody who wants the
+/// memory.
+pub const AGE_LOG_N_MAX: u8 = 18;
+/// A key that is sealed by a passphrase, in its armor: a key in PEM has 241 bytes, sealed 700.
+pub const SEALED_BYTES_MAX: usize = 16 << 10;

@@ -19,6 +19,7 @@ mod export;
 mod growth;
 mod help;
 mod json;
+mod keys;
 mod leave;
 mod mutated;
 mod operators;

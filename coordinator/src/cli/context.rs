@@ -100,23 +100,26 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
 fn list(contexts: &Contexts, as_json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for (name, entry) in contexts.all() {
-        let certificate = contexts.get(name.as_str()).and_then(|context| Ok(context.identity.peer()?));
-        let ends = certificate.map(|peer| crate::admin::report::rfc3339(peer.not_after.into()));
-        if let Err(error) = &ends {
+        let found = contexts.certificate(name.as_str());
+        if let Err(error) = &found {
             eprintln!("warning: {name} cannot be used: {error}{}", hint(error));
         }
-        rows.push((name, entry, ends.ok(), contexts.current() == Some(name)));
+        let (ends, sealed) = found.map_or((None, None), |(peer, is_sealed)| {
+            (Some(crate::admin::report::rfc3339(peer.not_after.into())), Some(is_sealed))
+        });
+        rows.push((name, entry, (ends, sealed), contexts.current() == Some(name)));
     }
     if as_json {
         let rows: Vec<_> = rows
             .iter()
-            .map(|(name, entry, ends, is_current)| {
+            .map(|(name, entry, (ends, sealed), is_current)| {
                 json!({
                     "context": name,
                     "address": entry.address,
                     "role": entry.role,
                     "name": entry.holder,
                     "certificate_ends": ends,
+                    "key_sealed": sealed,
                     "current": is_current,
                 })
             })
@@ -124,7 +127,7 @@ fn list(contexts: &Contexts, as_json: bool) -> Result<()> {
         return output::print_json(&rows);
     }
     output::print_line(&row(["", "context", "role", "as", "certificate ends", "address"]))?;
-    rows.iter().try_for_each(|(name, entry, ends, is_current)| {
+    rows.iter().try_for_each(|(name, entry, (ends, _), is_current)| {
         let (mark, ends) = (if *is_current { "*" } else { "" }, ends.as_deref().unwrap_or("-"));
         output::print_line(&row([mark, name.as_str(), &entry.role, &entry.holder, ends, &entry.address]))
     })

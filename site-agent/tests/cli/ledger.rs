@@ -265,7 +265,7 @@ fn a_head_that_does_not_fit_is_told_beside_the_newest_acceptance() {
     fs::remove_file(&key).unwrap();
     heads::create_key(&identity).unwrap();
     let before = LedgerHead { size: 20, root: Digest([1; 32]) };
-    let note = Signer::load(&identity).unwrap().sign(before).unwrap();
+    let note = Signer::load(&identity, &Default::default()).unwrap().sign(before).unwrap();
     let file = site.folder.root().join("before.checkpoint");
     fs::write(&file, note).unwrap();
     let file = file.to_str().unwrap();
