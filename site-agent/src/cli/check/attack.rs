@@ -66,7 +66,7 @@ pub(super) fn run(
             "locks": locks,
             "not_stopped": count(&rows, Verdict::NotStopped),
             "proved": rows.iter().filter(|row| row.is_proof()).count(),
-            "stopped_by_machine_alone": stopped_by_machine(&rows),
+            "stopped_without_locks_too": stopped_without_too(&rows),
             "error": judged.as_ref().err().map(ToString::to_string),
         }))?;
     } else {
@@ -125,7 +125,7 @@ fn count(rows: &[Row], result: Verdict) -> usize {
 }
 
 /// Stopped, and no proof of a lock.
-fn stopped_by_machine(rows: &[Row]) -> usize {
+fn stopped_without_too(rows: &[Row]) -> usize {
     rows.iter().filter(|row| row.result == Verdict::Stopped && !row.is_proof()).count()
 }
 
@@ -175,11 +175,13 @@ fn describe(rows: &[Row]) -> String {
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
     text.push_str(&format!("{} attacks: {}\n", rows.len(), counts.join("; ")));
-    let alone = stopped_by_machine(rows);
+    let alone = stopped_without_too(rows);
     if alone > 0 {
-        text.push_str(&format!(
-            "{alone} of those that are stopped this machine refuses also without our locks: they prove nothing of them\n"
-        ));
+        let words = format!(
+            "{alone} of those that are stopped prove nothing of the locks: this machine, or the beginning of every \
+             process of this program, refuses them without, too"
+        );
+        text.push_str(&(wrapped(&words, COLUMNS).join("\n") + "\n"));
     }
     text
 }

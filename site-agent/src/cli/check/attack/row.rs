@@ -39,7 +39,8 @@ impl Verdict {
 pub(super) enum Without {
     /// It came through, in at least one way: what stops it is ours.
     LetThrough,
-    /// The machine refused it all the same, in every way: that it is stopped proves nothing of our locks.
+    /// It was refused all the same, in every way, by the machine or by how every process of this program begins
+    /// (no core files): that it is stopped proves nothing of our locks.
     Refused,
 }
 
@@ -119,7 +120,7 @@ impl Row {
         Self { without_locks, ..self }
     }
 
-    /// Whether it shows that a barrier of ours holds: it is stopped, and this machine alone does not stop it.
+    /// Whether it shows that a barrier of ours holds: it is stopped, and without our locks it is not.
     pub(super) fn is_proof(&self) -> bool {
         self.result == Verdict::Stopped && self.without_locks != Some(Without::Refused)
     }
