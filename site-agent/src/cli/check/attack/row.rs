@@ -39,8 +39,8 @@ impl Verdict {
 pub(super) enum Without {
     /// It came through, in at least one way: what stops it is ours.
     LetThrough,
-    /// It was refused all the same, in every way, by the machine or by how every process of this program begins
-    /// (no core files): that it is stopped proves nothing of our locks.
+    /// It was refused all the same, in every way, by the machine or by how every process of this program
+    /// begins (no core files): that it is stopped proves nothing of our locks.
     Refused,
 }
 
