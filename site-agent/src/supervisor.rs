@@ -55,7 +55,7 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
             ends_when_closed: false,
             is_quoted: true,
             run_of: |_| None,
-            passphrase: are_sealed(folder)?.then(|| Arc::clone(folder.passphrase())),
+            passphrase: are_sealed(folder).then(|| Arc::clone(folder.passphrase())),
         },
         gateway_orders,
         Keeper {

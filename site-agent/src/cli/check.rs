@@ -86,7 +86,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         eprintln!("warning: {warning}");
     }
     let locks = preflight::try_locks(&folder)?;
-    let keys_sealed = are_sealed(&folder)?;
+    let keys_sealed = are_sealed(&folder);
     if !arguments.json {
         print!("{}", describe(&locks, &config));
         println!("private keys: {}", if keys_sealed { "sealed by a passphrase" } else { "plain files" });

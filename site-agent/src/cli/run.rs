@@ -86,7 +86,7 @@ fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result
 /// Sealed keys are opened once here, so that a wrong passphrase is said at once, and in the words of a
 /// person's mistake. The gateway opens them again, with the passphrase that it is told.
 fn open_keys(folder: &StateFolder) -> Result<(), SiteError> {
-    if are_sealed(folder)? {
+    if are_sealed(folder) {
         Identity::load(&folder.identity(), folder.passphrase())?;
         Signer::find(&folder.identity(), folder.passphrase())?;
     }

@@ -54,7 +54,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (entries, ledger) = ledger::read(&folder.ledger())?;
     let known = Known {
         validity: Validity::of(&identity.certificate_der)?,
-        are_keys_sealed: are_sealed(&folder)?,
+        are_keys_sealed: are_sealed(&folder),
         identity,
         config,
         records: store.fact(FACT_RECORDS)?.unwrap_or(0),

@@ -1,11 +1,10 @@
 //! Which files of a site hold long-lived private keys. Used by `site-agent keys`, which seals them, and by
 //! what says whether they are sealed. Invariant: every key of the identity's folder is listed.
 
-use cli::keys::KeyFile;
+use cli::keys::{self, KeyFile};
 
 use super::identity::Identity;
 use super::{heads, renewal};
-use crate::error::SiteError;
 use crate::paths::StateFolder;
 
 /// The long-lived private keys of a site that are there.
@@ -21,15 +20,9 @@ pub fn key_files(folder: &StateFolder) -> Vec<KeyFile> {
     ])
 }
 
-/// Whether any of them is sealed by a passphrase, which then opens all that are.
-///
-/// # Errors
-/// `Data`, where one cannot be read or others may read it.
-pub fn are_sealed(folder: &StateFolder) -> Result<bool, SiteError> {
-    for file in key_files(folder) {
-        if file.is_sealed()? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+/// Whether any of them is sealed by a passphrase, which then opens all that are. Of one that cannot be read
+/// nothing is said here: whoever opens it does.
+#[must_use]
+pub fn are_sealed(folder: &StateFolder) -> bool {
+    key_files(folder).iter().any(|file| keys::is_sealed(&file.path))
 }
