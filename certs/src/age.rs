@@ -1,6 +1,6 @@
-//! The age file format, version 1, for X25519 recipients (age-encryption.org/v1, C2SP age): what escrowed
-//! frames are sealed with, so that the privacy officer opens them with this program or with any other age
-//! program.
+//! The age file format, version 1, for X25519 recipients and for passphrases (age-encryption.org/v1, C2SP
+//! age): what escrowed frames are sealed with, so that the privacy officer opens them with this program or
+//! with any other age program, and, in `sealed`, private keys.
 //!
 //! Called by the site agent: its gateway seals, the officer's commands make a key and open. Written here on
 //! the one crypto provider instead of taken from the `age` crate (0.12.1), which brings 65 more crates into
@@ -8,8 +8,11 @@
 //! published test vectors (C2SP CCTV) say whether it is the same format. Invariants: what is opened was
 //! authenticated to its last byte; nothing of a file makes this panic; no other recipient type is written.
 
+pub(crate) mod armor;
 mod bech32;
 mod header;
+pub(crate) mod passphrase;
+mod scrypt;
 mod stream;
 
 use std::fmt;
@@ -17,6 +20,7 @@ use std::fmt;
 use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 use aws_lc_rs::hkdf::{HKDF_SHA256, KeyType, Salt};
+use data_encoding::BASE64_NOPAD;
 use zeroize::Zeroizing;
 
 use self::header::{Header, Stanza};
@@ -118,11 +122,16 @@ pub fn seal(recipient: &AgeRecipient, plaintext: &[u8]) -> Result<Vec<u8>, CertE
     sealing(&wrap)?
         .seal_in_place_append_tag(no_nonce(), Aad::empty(), &mut body)
         .map_err(|_| CertError::AgeKey)?;
-    let code_key = derived(&[], &*file_key, b"header")?;
-    let mut sealed = header::write(&[Stanza::of(STANZA, &share, body)], &code_key);
+    written(&Stanza::of(&[STANZA, &BASE64_NOPAD.encode(&share)], body), &*file_key, plaintext)
+}
+
+/// A file with one stanza, which has this key of it.
+fn written(stanza: &Stanza, file_key: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, CertError> {
+    let code_key = derived(&[], file_key, b"header")?;
+    let mut sealed = header::write(stanza, &code_key);
     let nonce = random::<NONCE_BYTES>()?;
     sealed.extend_from_slice(&nonce);
-    let key = derived(&nonce, &*file_key, b"payload")?;
+    let key = derived(&nonce, file_key, b"payload")?;
     stream::seal(&sealing(&key)?, plaintext, &mut sealed)?;
     Ok(sealed)
 }
@@ -147,13 +156,22 @@ pub fn open(identity: &AgeIdentity, sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>,
         }
     }
     let file_key = file_key.ok_or_else(|| wrong("it was sealed for another key"))?;
-    let code_key = derived(&[], &file_key, b"header")?;
+    content(&header, &file_key, wrong)
+}
+
+/// What a file holds, of which this is the key; `wrong` says why there is nothing.
+fn content(
+    header: &Header<'_>,
+    file_key: &[u8],
+    wrong: impl Fn(&'static str) -> CertError,
+) -> Result<Zeroizing<Vec<u8>>, CertError> {
+    let code_key = derived(&[], file_key, b"header")?;
     if !header.has_code(&code_key) {
         return Err(wrong("its header was changed"));
     }
     let (nonce, payload) =
         header.payload.split_at_checked(NONCE_BYTES).ok_or_else(|| wrong("it ends in its header"))?;
-    let key = derived(nonce, &file_key, b"payload")?;
+    let key = derived(nonce, file_key, b"payload")?;
     stream::open(&sealing(&key)?, payload).ok_or_else(|| wrong("its content was changed or cut off"))
 }
 

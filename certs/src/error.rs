@@ -75,6 +75,14 @@ pub enum CertError {
     AgeKey,
     #[error("it is no file that age opens with this key: {reason}")]
     Age { reason: &'static str },
+    #[error("the passphrase is not the one that the key was sealed with")]
+    PassphraseWrong,
+    #[error("the sealed key is damaged: {reason}")]
+    Sealed { reason: &'static str },
+    #[error(
+        "the sealed key asks for 2^{log_n} steps of scrypt, which no key of ours does, or which this machine has not the memory for"
+    )]
+    WorkFactor { log_n: u8 },
     #[error("the TLS configuration could not be built: {0}")]
     Tls(String),
     #[error("signing failed: {0}")]
@@ -145,6 +153,13 @@ impl CertError {
                 "a recipient begins with age1, a private key with AGE-SECRET-KEY-1: `site-agent ledger escrow new-key` makes both"
             }
             Self::Age { .. } => "use the private key whose recipient stood in agent.toml then",
+            Self::PassphraseWrong => {
+                "give the passphrase of these keys; one that is lost is lost, and a backup of the sealed keys does not help (certs/README.md)"
+            }
+            Self::Sealed { .. } => "restore the file from a backup; the passphrase is still needed",
+            Self::WorkFactor { .. } => {
+                "restore the file from a backup; at most 2^18 steps are taken, in 256 MiB of memory"
+            }
             Self::Tls(_) | Self::Signing(_) => return None,
             Self::Randomness => "try again; if it persists, the machine's /dev/urandom is not usable",
         })

@@ -25,6 +25,7 @@ pub mod provider;
 pub mod random;
 pub mod receipt;
 pub mod role;
+pub mod sealed;
 pub mod serial;
 pub mod tls;
 pub mod token;

@@ -37,3 +37,9 @@ pub const REVOKED_MAX: usize = 8192;
 pub const REVOCATIONS_BYTES_MAX: usize = REVOKED_MAX * 57 + 1024;
 
 const _: () = assert!(2 * REVOCATIONS_BYTES_MAX < 1 << 20, "a list fits in a line in hexadecimal digits");
+/// log2 of the work factor that a passphrase may ask for: 2^18 steps take 256 MiB and a second, and are what
+/// the `age` program asks for. A file that asks for more is no key of ours, but somebody who wants the
+/// memory.
+pub const AGE_LOG_N_MAX: u8 = 18;
+/// A key that is sealed by a passphrase, in its armor: a key in PEM has 241 bytes, sealed 700.
+pub const SEALED_BYTES_MAX: usize = 16 << 10;

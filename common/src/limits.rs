@@ -35,6 +35,13 @@ pub const UNSYNCED_BYTES_MAX: u64 = 8 * 1024 * 1024;
 pub const TENSORS_MAX: usize = 16_384;
 /// A tensor's name: PEFT's longest in use has 70 characters.
 pub const TENSOR_NAME_BYTES_MAX: usize = 256;
+/// The passphrase of sealed keys: four times what 256 random bits take in the longest spelling in use.
+pub const PASSPHRASE_BYTES_MAX: usize = 1024;
+/// A new passphrase: 12 random characters of 64 are 72 bits, before the work of scrypt.
+pub const PASSPHRASE_CHARACTERS_MIN: usize = 12;
+/// The access list of a passphrase's file: a version, and a tag, rights and a number for each entry. That of
+/// a credential of systemd has five.
+pub const ACCESS_LIST_BYTES_MAX: usize = 4 + 8 * 32;
 /// A run file or a configuration file.
 pub const CONFIG_BYTES_MAX: u64 = 256 * 1024;
 /// Rounds of one run.

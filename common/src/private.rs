@@ -6,6 +6,7 @@
 //! there.
 
 pub mod line;
+pub mod passphrase;
 pub mod process;
 
 use std::fs::{self, DirBuilder, File, Metadata, OpenOptions, Permissions};

@@ -28,6 +28,7 @@ mod follow;
 mod init;
 mod invitations;
 mod invite;
+mod keys;
 mod launch;
 mod ledger;
 mod logs;
@@ -103,6 +104,10 @@ struct Arguments {
     /// Ask a coordinator on another machine (see `coordinator context`)
     #[arg(long, global = true, value_name = "NAME", conflicts_with = "state")]
     context: Option<String>,
+    /// A file with the passphrase of sealed keys, which only you can read
+    /// [default: the credential that coordinator.toml names, or the terminal]
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
     #[command(subcommand)]
     verb: Verb,
 }
@@ -129,6 +134,7 @@ enum Verb {
     Revoke(revoke::Arguments),
     Authority(authority::Arguments),
     Crl(crl::Arguments),
+    Keys(keys::Arguments),
     Report(report::Arguments),
     Export(export::Arguments),
     Acts(acts::Arguments),
@@ -189,7 +195,11 @@ fn fail(error: &Error) -> ExitCode {
 }
 
 fn run(arguments: Arguments, umask: Umask) -> Result<()> {
-    let place = Place { state: arguments.state, context: arguments.context };
+    let place = Place {
+        state: arguments.state,
+        context: arguments.context,
+        passphrase_file: arguments.passphrase_file,
+    };
     match arguments.verb {
         Verb::Init(arguments) => init::run(&StateFolder::at(&place.path()?), &arguments),
         Verb::Probe => check::probe(&place.folder()?),
@@ -228,6 +238,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             }
             crl::run(&place.door()?, &arguments)
         }
+        Verb::Keys(arguments) => keys::run(&place, &arguments),
         Verb::Report(arguments) => {
             // The page is for others to read, as an export is.
             umask.restore();
@@ -248,6 +259,6 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             umask.restore();
             man::run(command(), &arguments)
         }
-        Verb::Check(arguments) => check::run(&StateFolder::at(&place.path()?), &arguments),
+        Verb::Check(arguments) => check::run(&place.folder()?, &arguments),
     }
 }

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use certs::CertError;
 use cli::confirm::Unconfirmed;
+use cli::keys::KeyError;
 use prepare::PrepareError;
 use sandbox::Lock;
 
@@ -191,6 +192,16 @@ pub enum Error {
 
 fn paused_words(paused: usize) -> String {
     if paused == 0 { String::new() } else { format!(", {paused} of them paused") }
+}
+
+impl From<KeyError> for Error {
+    fn from(error: KeyError) -> Self {
+        if error.is_user_error() {
+            Self::Argument { message: error.to_string(), hint: error.hint().into() }
+        } else {
+            Self::Internal(error.to_string())
+        }
+    }
 }
 
 impl From<Unconfirmed> for Error {

@@ -16,22 +16,38 @@ use std::io::ErrorKind;
 use std::os::fd::AsRawFd;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::{Digest, RunId, SiteId};
+use common::private::passphrase::Passphrase;
 use common::private::{self, PrivateError};
 
 use crate::error::{Error, Result};
 use crate::limits::{LOCK_TRIES_MAX, LOCK_TRY_MS_MIN, SOCKET_PATH_BYTES_MAX};
 
-/// A coordinator's state folder.
+/// A coordinator's state folder, and what opens the keys in it.
 #[derive(Debug, Clone)]
-pub struct StateFolder(PathBuf);
+pub struct StateFolder {
+    path: PathBuf,
+    passphrase: Arc<Passphrase>,
+}
 
 impl StateFolder {
     /// The folder at `path`; nothing is checked yet.
     pub fn at(path: &Path) -> Self {
-        Self(path.to_path_buf())
+        Self { path: path.to_path_buf(), passphrase: Arc::default() }
+    }
+
+    /// The same, whose keys this opens where they are sealed.
+    #[must_use]
+    pub fn with_passphrase(self, passphrase: Passphrase) -> Self {
+        Self { passphrase: Arc::new(passphrase), ..self }
+    }
+
+    /// What opens its keys.
+    pub fn passphrase(&self) -> &Passphrase {
+        &self.passphrase
     }
 
     /// The folder, if a consortium was initialised in it.
@@ -54,22 +70,22 @@ impl StateFolder {
 
     /// The folder itself.
     pub fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// `coordinator.toml`
     pub fn config(&self) -> PathBuf {
-        self.0.join("coordinator.toml")
+        self.path.join("coordinator.toml")
     }
 
     /// `coordinator.db`
     pub fn database(&self) -> PathBuf {
-        self.0.join("coordinator.db")
+        self.path.join("coordinator.db")
     }
 
     /// `ca/`: keys and certificates, readable by the owner only.
     pub fn ca(&self) -> PathBuf {
-        self.0.join("ca")
+        self.path.join("ca")
     }
 
     /// The secret of a run's comparison with the held-out set.
@@ -79,7 +95,7 @@ impl StateFolder {
 
     /// `spool/`: what is not finished yet.
     pub fn spool(&self) -> PathBuf {
-        self.0.join("spool")
+        self.path.join("spool")
     }
 
     /// Where a launch has its first adapter and its set made, by a process that may write nowhere else.
@@ -94,27 +110,27 @@ impl StateFolder {
 
     /// `gpu-cache/`: a GPU's compiled kernels. May be deleted at any time.
     pub fn gpu_cache(&self) -> PathBuf {
-        self.0.join("gpu-cache")
+        self.path.join("gpu-cache")
     }
 
     /// `logs/serve.log`: what `serve` wrote, bounded. May be deleted at any time.
     pub fn log(&self) -> PathBuf {
-        self.0.join("logs").join("serve.log")
+        self.path.join("logs").join("serve.log")
     }
 
     /// `acts/`: the signed log of what was asked of this coordinator.
     pub fn acts(&self) -> PathBuf {
-        self.0.join("acts")
+        self.path.join("acts")
     }
 
     /// `blobs/`: finished files, named by SHA-256.
     pub fn blobs(&self) -> PathBuf {
-        self.0.join("blobs")
+        self.path.join("blobs")
     }
 
     /// `details/`: a file a run, what its report says of departments and sample questions.
     fn details_folder(&self) -> PathBuf {
-        self.0.join("details")
+        self.path.join("details")
     }
 
     /// Makes the folder of [`Self::details`], which an older version's state folder does not have.
@@ -144,12 +160,12 @@ impl StateFolder {
 
     /// `alive`: when the coordinator noted last that it lives.
     pub fn alive(&self) -> PathBuf {
-        self.0.join("alive")
+        self.path.join("alive")
     }
 
     /// The admin socket.
     pub fn socket(&self) -> PathBuf {
-        self.0.join("admin.sock")
+        self.path.join("admin.sock")
     }
 
     /// A name of the admin socket that the kernel takes, however long the folder's own is: a socket's address
@@ -162,14 +178,14 @@ impl StateFolder {
         if path.as_os_str().len() <= SOCKET_PATH_BYTES_MAX {
             return Ok((None, path));
         }
-        let folder = File::open(&self.0).map_err(Error::io("open", &self.0))?;
+        let folder = File::open(&self.path).map_err(Error::io("open", &self.path))?;
         let short = Path::new("/proc/self/fd").join(folder.as_raw_fd().to_string()).join("admin.sock");
         Ok((Some(folder), short))
     }
 
     /// What `serve` listens on.
     pub fn addresses(&self) -> PathBuf {
-        self.0.join("addresses.json")
+        self.path.join("addresses.json")
     }
 
     /// Creates the folder and its parts, all closed to others. Parts that exist are kept if they are ours:
@@ -178,10 +194,10 @@ impl StateFolder {
     /// # Errors
     /// A folder cannot be created, others may write where it would be, or what is there is not ours.
     pub fn create(&self) -> Result<()> {
-        match private::create_folder(&self.0) {
+        match private::create_folder(&self.path) {
             Err(PrivateError::Io { source, .. }) if source.kind() == ErrorKind::AlreadyExists => {
                 self.close()?;
-                private::check_tree(&self.0).map_err(not_ours)?;
+                private::check_tree(&self.path).map_err(not_ours)?;
             }
             result => result.map_err(not_ours)?,
         }
@@ -194,16 +210,17 @@ impl StateFolder {
 
     /// Closes a folder that was there to others, if it is a folder and ours.
     fn close(&self) -> Result<()> {
-        match private::check_folder(&self.0) {
+        match private::check_folder(&self.path) {
             Err(PrivateError::Refused { .. }) => {}
             result => return result.map_err(not_ours),
         }
-        let facts = fs::symlink_metadata(&self.0).map_err(Error::io("read", &self.0))?;
-        if facts.is_dir() && fs::read_dir(&self.0).map_err(Error::io("read", &self.0))?.next().is_none() {
+        let facts = fs::symlink_metadata(&self.path).map_err(Error::io("read", &self.path))?;
+        if facts.is_dir() && fs::read_dir(&self.path).map_err(Error::io("read", &self.path))?.next().is_none()
+        {
             // Empty, so nobody has put anything into it; of somebody else's folder this fails, or the check
             // after it.
-            let closed = fs::set_permissions(&self.0, fs::Permissions::from_mode(0o700));
-            closed.map_err(Error::io("close the folder", &self.0))?;
+            let closed = fs::set_permissions(&self.path, fs::Permissions::from_mode(0o700));
+            closed.map_err(Error::io("close the folder", &self.path))?;
         }
         Ok(())
     }
@@ -214,7 +231,7 @@ impl StateFolder {
     /// # Errors
     /// Another `serve` has the folder, or the lock file cannot be created.
     pub fn lock(&self) -> Result<File> {
-        let path = self.0.join("serve.lock");
+        let path = self.path.join("serve.lock");
         let file = File::create(&path).map_err(Error::io("create", &path))?;
         for _ in 0..LOCK_TRIES_MAX {
             match file.try_lock() {
@@ -227,7 +244,7 @@ impl StateFolder {
                 }
             }
         }
-        Err(Error::AlreadyRunning(self.0.clone()))
+        Err(Error::AlreadyRunning(self.path.clone()))
     }
 }
 

@@ -43,6 +43,7 @@ mod evaluate;
 mod generate;
 mod hidden;
 mod join;
+mod keys;
 mod leave;
 mod ledger;
 mod line;
@@ -141,9 +142,11 @@ enum Command {
     Evaluate(evaluate::Arguments),
     Generate(generate::Arguments),
     Plan(plan::Arguments),
+    #[command(visible_alias = "clean")]
     Prune(prune::Arguments),
     Quantise(quantise::Arguments),
     Replay(replay::Arguments),
+    Keys(keys::Arguments),
     OfficerKey(officer_key::Arguments),
     Waiver(waiver::Arguments),
     Completions(completions::Arguments),
@@ -216,6 +219,7 @@ pub fn main() -> ExitCode {
             quantise::run(&arguments)
         }
         Command::Replay(arguments) => replay::run(&arguments),
+        Command::Keys(arguments) => keys::run(&arguments),
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
         Command::Completions(arguments) => completions::run(command(), &arguments),
@@ -257,6 +261,15 @@ mod tests {
     #[test]
     fn the_command_line_is_consistent() {
         Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn what_prune_removes_is_also_cleaned() {
+        for verb in ["prune", "clean"] {
+            let parsed = Arguments::try_parse_from(["site-agent", verb, "--dry-run"]).unwrap();
+            assert!(matches!(parsed.command, Command::Prune(_)), "{verb}");
+        }
+        assert!(Arguments::command().render_long_help().to_string().contains("clean"));
     }
 
     #[test]

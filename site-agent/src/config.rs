@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
+use cli::keys::KeysConfig;
 use common::limits::{CONFIG_BYTES_MAX, VALIDATION_SHARE_MAX};
 use common::places;
 use data::dedup::DuplicatePolicy;
@@ -53,6 +54,9 @@ pub struct AgentConfig {
     /// Whether the bytes of every frame are kept for the privacy officer.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub escrow: Option<EscrowConfig>,
+    /// What opens keys that are sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysConfig>,
 }
 
 /// `[data_room]`
@@ -257,7 +261,12 @@ impl AgentConfig {
         self.data.iter().chain(&self.data_room.mapping).cloned().collect()
     }
 
-    fn validate(&self) -> Result<(), &'static str> {
+    fn validate(&self) -> Result<(), String> {
+        self.keys.as_ref().map_or(Ok(()), KeysConfig::validate)?;
+        self.validate_numbers().map_err(str::to_owned)
+    }
+
+    fn validate_numbers(&self) -> Result<(), &'static str> {
         if self.data.is_empty() {
             return Err("`data` names no file");
         }
@@ -320,7 +329,7 @@ impl AgentConfig {
              validation_share = {:?}\n\
              # The quantised base in memory: \"nf4\", or \"bf16-cache\" (four times as large, faster on a GPU).\n\
              base_in_memory = \"{}\"\n\n\
-             {}{}{}",
+             {}{}{}{}",
             quote(&self.model)?,
             self.data_room.to_commented_toml(mapping.as_deref()),
             self.training.checkpoint_interval_s,
@@ -332,8 +341,18 @@ impl AgentConfig {
             self.policy.to_commented_toml(),
             self.retention.to_commented_toml(),
             EscrowConfig::to_commented_toml(self.escrow.as_ref()),
+            keys(self.keys.as_ref()),
         ))
     }
+}
+
+/// `[keys]`, as `join` writes it.
+fn keys(keys: Option<&KeysConfig>) -> String {
+    let (mark, name) = keys.map_or(("# ", "consilium-keys"), |keys| ("", keys.credential.as_str()));
+    format!(
+        "\n# The credential of systemd with the passphrase of the site's keys, where `site-agent keys seal` has\n\
+         # sealed them.\n{mark}[keys]\n{mark}credential = \"{name}\"\n"
+    )
 }
 
 #[cfg(test)]
@@ -361,6 +380,7 @@ mod tests {
                 keep_days: 11,
                 mib_max: 12,
             }),
+            keys: Some(KeysConfig { credential: "consilium-keys".into() }),
         }
     }
 

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 
 use cli::confirm::Unconfirmed;
+use cli::keys::KeyError;
 use common::id::RunId;
 use common::net::NetError;
 use common::{private, toml_text};
@@ -86,6 +87,16 @@ pub enum SiteError {
     ChildStopped { child: &'static str, sentence: String, hint: Option<String> },
     #[error("{0}")]
     Internal(String),
+}
+
+impl From<KeyError> for SiteError {
+    fn from(error: KeyError) -> Self {
+        if error.is_user_error() {
+            Self::Data { sentence: error.to_string(), hint: Some(error.hint().into()) }
+        } else {
+            Self::Internal(error.to_string())
+        }
+    }
 }
 
 impl From<Unconfirmed> for SiteError {

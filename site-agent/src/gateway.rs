@@ -4,9 +4,9 @@
 //! state (decides, pure) -> agent_loop (does) -> protect, overlap::points (check) -> connection -> egress
 //! ```
 //!
-//! Run by the supervisor (hidden subcommand `gateway`). It opens its database, locks itself in, then
-//! reads its identity and starts the runtime: from its first byte of network input on, the data and model
-//! folders cannot be opened.
+//! Run by the supervisor (hidden subcommand `gateway`). It opens its database, reads its identity, locks
+//! itself in and starts the runtime: from its first byte of network input on, the data and model folders
+//! cannot be opened, nor the files of its keys but for those of a renewal.
 
 use std::io;
 use std::time::Duration;
@@ -44,6 +44,7 @@ pub mod escrow;
 pub mod global_adapter;
 pub mod heads;
 pub mod identity;
+pub mod keys;
 pub mod known;
 pub mod ledger;
 pub mod memory;
@@ -77,12 +78,13 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     let escrow = wait_for_room(|| Escrow::of(&folder.escrow(), config.escrow.as_ref()))?;
     // A site that joined with an older version has no place for a renewed certificate.
     wait_for_room(|| renewal::create_folder(&folder.identity()))?;
-    create_ledger_key(folder)?;
-    // Not to be opened afterwards either.
-    let decider = Decider::of(folder)?;
+    // Not to be opened afterwards either: the keys, for one.
+    let identity = Identity::load(&folder.identity(), folder.passphrase())?;
+    create_ledger_key(folder, identity.is_sealed)?;
+    wait_for_room(|| identity.coordinator.publish(&folder.followed()))?;
+    let decider = Decider::of(folder)?.reading(folder.followed());
     let waiver = waiver::digest_in_force(folder)?;
     lock(folder, closed, &config)?;
-    let identity = Identity::load(&folder.identity())?;
     let own_key = identity.own_key()?;
     let (ledger, torn_bytes) = wait_for_room(|| memory::open(&folder.ledger(), &store, &decider))?;
     if torn_bytes > 0 {
@@ -107,8 +109,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     }
     // A roster may have any key that this site had: a run goes on through a renewal.
     wait_for_room(|| store.record_own_key(own_key, SystemClock.now().0))?;
-    let renewal = identity.renewal(&folder.identity())?;
-    let line = QuicConnector::new(&identity)?.following(folder.identity());
+    let renewal = identity.renewal(folder)?;
+    let line = QuicConnector::new(&identity)?.following(folder.followed());
     let meter = Meter::start(counts, kernel, ledger_records, SystemClock.now().0);
     let connection = Connection::new(line, egress)
         .with_book(book)
@@ -137,14 +139,16 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
 }
 
 /// A site that joined before ledger heads were signed has no key for them.
-fn create_ledger_key(folder: &StateFolder) -> Result<(), SiteError> {
-    if wait_for_room(|| heads::create_key(&folder.identity()))? {
+fn create_ledger_key(folder: &StateFolder, is_sealed: bool) -> Result<(), SiteError> {
+    let passphrase = folder.passphrase();
+    let sealing = is_sealed.then_some(&**passphrase);
+    if wait_for_room(|| heads::create_key(&folder.identity(), sealing))? {
         tracing::warn!(
             "a key for the heads of the ledger was made: the privacy officer writes it down, `site-agent ledger checkpoint --key`"
         );
     }
     // A damaged one would else be found on the day that it is needed.
-    if let Err(error) = heads::Signer::load(&folder.identity()) {
+    if let Err(error) = heads::Signer::load(&folder.identity(), passphrase) {
         tracing::warn!(%error, "the key for the heads of the ledger cannot be used: no head is signed with it");
     }
     Ok(())

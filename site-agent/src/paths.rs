@@ -7,8 +7,9 @@
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
 //! officer.pub     whose waivers count (public key)              worker (read)
 //! waiver.json     the waiver in force                           worker (read)
-//! identity/       keys (0600), certificate, consortium CA          gateway (read)
-//! identity/renewed/  the same after a renewal                       gateway (write)
+//! identity/       keys (0600), certificate, consortium CA          nobody: the gateway before its locks
+//! identity/renewed/  key and certificate after a renewal            gateway (write)
+//! followed/       where the coordinator is, for the gateway         gateway (read)
 //! ledger/         what left this site                              gateway (write)
 //! site.db         rounds, updates, receipts                        gateway (write)
 //! inbox/          run manifests and adapters that were fetched     gateway (write), worker (read)
@@ -22,8 +23,10 @@
 //! ```
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use common::places::readable;
+use common::private::passphrase::Passphrase;
 use model::Device;
 use sandbox::FileRules;
 use sandbox::gpu::GpuFiles;
@@ -41,16 +44,37 @@ pub fn is_data_manifest(name: &str) -> bool {
 }
 
 /// The state folder of one site.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct StateFolder {
     root: PathBuf,
+    passphrase: Arc<Passphrase>,
 }
+
+impl PartialEq for StateFolder {
+    fn eq(&self, other: &Self) -> bool {
+        self.root == other.root
+    }
+}
+
+impl Eq for StateFolder {}
 
 impl StateFolder {
     /// Names a folder; nothing is created.
     #[must_use]
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self { root: root.into(), passphrase: Arc::default() }
+    }
+
+    /// The same, whose keys this opens where they are sealed.
+    #[must_use]
+    pub fn with_passphrase(self, passphrase: Passphrase) -> Self {
+        Self { passphrase: Arc::new(passphrase), ..self }
+    }
+
+    /// What opens its keys.
+    #[must_use]
+    pub fn passphrase(&self) -> &Arc<Passphrase> {
+        &self.passphrase
     }
 
     #[must_use]
@@ -72,6 +96,13 @@ impl StateFolder {
     #[must_use]
     pub fn renewed(&self) -> PathBuf {
         self.identity().join(RENEWED)
+    }
+
+    /// A copy of what the identity says of the coordinator, and no key beside it: a file that is replaced is
+    /// found by a lock on its folder only.
+    #[must_use]
+    pub fn followed(&self) -> PathBuf {
+        self.root.join("followed")
     }
 
     #[must_use]
@@ -163,6 +194,7 @@ impl StateFolder {
         vec![
             self.identity(),
             self.renewed(),
+            self.followed(),
             self.root.join("ledger"),
             self.inbox(),
             self.raw(),
@@ -174,11 +206,12 @@ impl StateFolder {
     }
 
     /// What the gateway may open: its state folder, and of the rest of the machine nothing. The worker's
-    /// scratch folder is left out as well, because checkpoints hold the state of training.
+    /// scratch folder is left out as well, because checkpoints hold the state of training; and the identity
+    /// but for renewals, because the key of ledger heads signs for years and is not needed while it runs.
     #[must_use]
     pub fn gateway_rules(&self) -> FileRules {
         FileRules {
-            read: vec![self.identity(), self.raw()],
+            read: vec![self.followed(), self.raw()],
             write: vec![
                 self.renewed(),
                 self.root.join("ledger"),

@@ -18,6 +18,8 @@ use sandbox::probe::{ProbeReport, TRIAL_FILE, Targets, probe_gateway, probe_work
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::heads;
+use crate::gateway::identity::Identity;
 use crate::limits::VALIDATION_ANSWER_BYTES_MAX;
 use crate::paths::StateFolder;
 
@@ -153,7 +155,10 @@ pub fn run_probe(
     let config = AgentConfig::load(&folder.config())?;
     Ok(match role {
         ProbeRole::Gateway => {
-            let forbidden = [config.data.clone(), vec![config.model.clone(), folder.work()]].concat();
+            // Of the keys those that are there: what is not there says nothing.
+            let keys = [heads::KEY_FILE, Identity::KEY_FILE].map(|name| folder.identity().join(name));
+            let keys = keys.into_iter().filter(|path| path.exists()).collect();
+            let forbidden = [config.data.clone(), vec![config.model.clone(), folder.work()], keys].concat();
             let targets = Targets { trial, forbidden, read_only: Vec::new() };
             probe_gateway(&folder.gateway_rules(), &targets)
         }

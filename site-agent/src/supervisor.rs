@@ -1,6 +1,7 @@
 //! Starts the gateway and the worker, connects them, watches them, and ends them when it ends.
 //!
-//! Called by `site-agent run`. It holds no key, opens no socket and reads no record. Both children are this
+//! Called by `site-agent run`. It holds no key (where keys are sealed, their passphrase, which it tells the
+//! gateway at each start and nobody else), opens no socket and reads no record. Both children are this
 //! same binary with a hidden subcommand; their standard input and output are pipes to this process, which
 //! passes whole messages on; of the worker's only those that answer an order (`words`). Their standard error
 //! goes to their logs (`log`). A child that dies is started again after a growing wait; one that keeps dying
@@ -8,12 +9,14 @@
 //! told stands in `logs/agent.log`, too.
 
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::SiteError;
+use crate::gateway::keys::are_sealed;
 use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, FromWorker, ToGateway, ToWorker};
@@ -52,6 +55,7 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
             ends_when_closed: false,
             is_quoted: true,
             run_of: |_| None,
+            passphrase: are_sealed(folder).then(|| Arc::clone(folder.passphrase())),
         },
         gateway_orders,
         Keeper {
@@ -71,6 +75,7 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
             ends_when_closed: true,
             is_quoted: false,
             run_of: ToWorker::run,
+            passphrase: None,
         },
         worker_orders,
         Keeper {

@@ -5,8 +5,10 @@
 use std::path::Path;
 
 use certs::{CertError, OfficerKey, OfficerPublicKey};
+use cli::keys;
 use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::id::Digest;
+use common::private::passphrase::Passphrase;
 use data::hash::content_hash;
 use data::limits::WAIVER_BYTES_MAX;
 use data::room::{self, RoomFile, RoomOptions};
@@ -111,9 +113,10 @@ pub fn read_public(path: &Path) -> Result<OfficerPublicKey, SiteError> {
 /// The officer's private key in a file, for whoever signs with it.
 ///
 /// # Errors
-/// `Io`; `Data` when it is no private key.
-pub fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
-    OfficerKey::from_text(&read_key_text(path)?).map_err(key_error)
+/// `Io`; `Data` when it is no private key, or a sealed one that the passphrase does not open.
+pub fn read_private(path: &Path, passphrase: &Passphrase) -> Result<OfficerKey, SiteError> {
+    let text = keys::opened(path, read_key_text(path)?, passphrase)?;
+    OfficerKey::from_text(&text).map_err(key_error)
 }
 
 /// The signature over a statement by the key in a file, which must be that of the officer whom the site
@@ -121,9 +124,14 @@ pub fn read_private(path: &Path) -> Result<OfficerKey, SiteError> {
 ///
 /// # Errors
 /// `Io`; `Data` when it is another key or none, or the site trusts nobody.
-pub fn sign_as_trusted(folder: &StateFolder, key: &Path, statement: &[u8]) -> Result<[u8; 64], SiteError> {
+pub fn sign_as_trusted(
+    folder: &StateFolder,
+    key: &Path,
+    passphrase: &Passphrase,
+    statement: &[u8],
+) -> Result<[u8; 64], SiteError> {
     let trusted = trusted(&folder.officer())?;
-    let signature = read_private(key)?.sign(statement).map_err(key_error)?;
+    let signature = read_private(key, passphrase)?.sign(statement).map_err(key_error)?;
     if trusted.verifies(statement, &signature) {
         Ok(signature)
     } else {

@@ -23,7 +23,8 @@ pub(crate) struct Asker {
 
 impl Asker {
     pub(crate) async fn connect(state: &Path) -> Result<Self> {
-        let identity = site_agent::gateway::identity::Identity::load(&state.join("identity"))?;
+        let identity =
+            site_agent::gateway::identity::Identity::load(&state.join("identity"), &Default::default())?;
         let tls = certs::tls::run_client(&identity.tls, &identity.authority_der)?;
         let remote = *resolve(&identity.coordinator.address, WITHIN).await?.first().context("no address")?;
         let client = Client::bind_for(remote)?;

@@ -33,7 +33,8 @@ fn shown(consortium: &Consortium) -> Result<Value> {
 
 /// The certificate that a site comes with, and the authority that it goes by.
 fn in_use(state: &Path) -> Result<(PeerCertificate, Vec<u8>)> {
-    let identity = site_agent::gateway::identity::Identity::load(&state.join("identity"))?;
+    let identity =
+        site_agent::gateway::identity::Identity::load(&state.join("identity"), &Default::default())?;
     Ok((identity.tls.peer()?, identity.authority_der))
 }
 

@@ -204,6 +204,13 @@ impl Asked {
         self.site("waiver check", &[&waiver])?;
         self.site("waiver use", &[&waiver])?;
         self.site("waiver drop", &["--yes"])?;
+        let [word, other] = self.passphrases()?;
+        let here = [key.as_str(), "--passphrase-file"];
+        self.alone(&site_agent, "site-agent keys seal", &[&here[..], &[&word]].concat())?;
+        let change = [&here[..], &[&word, "--new-passphrase-file", &other]].concat();
+        self.alone(&site_agent, "site-agent keys passphrase", &change)?;
+        self.alone(&site_agent, "site-agent keys unseal", &[&here[..], &[&other]].concat())?;
+        self.alone(&site_agent, "site-agent keys show", &here[..1])?;
         Ok(self.consortium.start_site(0, &[])?)
     }
 
@@ -311,12 +318,29 @@ impl Asked {
         self.person("coordinator acts verify", &[])?;
         self.person("coordinator acts head", &[])?;
         self.coordinator("operators list", &[])?;
+        let [word, other] = self.passphrases()?;
+        let here = ["--context", "main", "--passphrase-file"];
+        self.person("coordinator keys seal", &[&here[..], &[&word]].concat())?;
+        let change = [&here[..], &[&word, "--new-passphrase-file", &other]].concat();
+        self.person("coordinator keys passphrase", &change)?;
+        self.person("coordinator keys unseal", &[&here[..], &[&other]].concat())?;
+        self.person("coordinator keys show", &here[..2])?;
         self.person("coordinator context set-address", &["main", "127.0.0.1:1"])?;
         self.person("coordinator context remove", &["main"])?;
         self.coordinator("operators revoke", &["anna", "--yes"])?;
         std::fs::write(self.consortium.coordinator.state().join("acts/head"), "no head")?;
         self.coordinator("acts accept", &["--yes"])?;
         Ok(())
+    }
+
+    /// Two passphrases, each in a file.
+    fn passphrases(&self) -> Result<[String; 2]> {
+        let files = [self.path("word-1"), self.path("word-2")];
+        for file in &files {
+            std::fs::write(file, format!("a passphrase in {file}\n"))?;
+            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?;
+        }
+        Ok(files)
     }
 
     /// A command on a person's own machine.

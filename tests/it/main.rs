@@ -20,6 +20,7 @@ mod export;
 mod growth;
 mod help;
 mod json;
+mod keys;
 mod launched;
 mod leave;
 mod mutated;

@@ -166,7 +166,7 @@ fn launches(otto: &Machine, anna: &Machine, run_file: &Path) -> Result<String> {
     std::fs::write(&other, relative.collect::<String>())?;
     otto.refused(&["launch", other.to_str().context("a path")?], "is not a whole path")?;
     // A file of that machine, which the program never names from afar: refused, and not looked at.
-    let there = Door::There(Box::new(otto.contexts()?.get("main")?));
+    let there = Door::There(Box::new(otto.contexts()?.get("main", &Default::default())?));
     let by_path = ask(&there, &message::Command::Launch { run_file: run_file.to_owned() });
     ensure!(by_path.is_err_and(|error| error.to_string().contains("on the coordinator's machine")));
     let run = otto.says(&["launch", path])?.trim().to_owned();
@@ -195,7 +195,7 @@ fn is_written_down(otto: &Machine, run: &str, run_file: &str) -> Result<()> {
     ensure!(asked["sha256"] == Digest::of(&std::fs::read(run_file)?).to_string().as_str(), "{asked}");
     let done = find("launch", "done", "otto")?;
     ensure!(done["run"] == run && done["of"] == asked["sequence"], "{done}");
-    let certificate = otto.contexts()?.get("main")?.identity.certificate_der().to_vec();
+    let certificate = otto.contexts()?.get("main", &Default::default())?.identity.certificate_der().to_vec();
     ensure!(done["certificate"] == Digest::of(&certificate).to_string().as_str(), "{done}");
     ensure!(find("stop", "done", "otto")?["run"] == run);
     ensure!(find("revoke-operator", "done", "otto")?["name"] == "anna");
@@ -208,8 +208,11 @@ fn is_written_down(otto: &Machine, run: &str, run_file: &str) -> Result<()> {
 fn nobodys_certificate_is_good_for_another_role() -> Result<()> {
     let (small, consortium) = waiting()?;
     let otto = Machine::enrolled(&consortium, small.folder.path().join("otto"), "otto", "operator")?;
-    let context = otto.contexts()?.get("main")?;
-    let site = site_agent::gateway::identity::Identity::load(&consortium.sites[0].state().join("identity"))?;
+    let context = otto.contexts()?.get("main", &Default::default())?;
+    let site = site_agent::gateway::identity::Identity::load(
+        &consortium.sites[0].state().join("identity"),
+        &Default::default(),
+    )?;
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     runtime.block_on(async {
         let remotes = resolve(&context.address, WITHIN).await?;

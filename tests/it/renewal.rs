@@ -30,7 +30,7 @@ fn joined(rounds: u32) -> Result<(Small, Consortium)> {
 }
 
 /// Gives a site the certificate that it would have if it had joined so many days ago.
-fn age(consortium: &Consortium, index: usize, days: u32) -> Result<()> {
+pub(crate) fn age(consortium: &Consortium, index: usize, days: u32) -> Result<()> {
     let (coordinator, site) = (consortium.coordinator.state(), &consortium.sites[index]);
     let read = |name: &str| std::fs::read_to_string(coordinator.join("ca").join(name));
     let authority = CertificateAuthority::load(&read("ca.crt.pem")?, &read("ca.key.pem")?)?;

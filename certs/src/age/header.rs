@@ -10,7 +10,7 @@ const FIRST_LINE: &str = "age-encryption.org/v1";
 /// Characters of a full line of a stanza's body.
 const COLUMNS: usize = 64;
 /// A recipient type that must be alone.
-const PASSPHRASE: &str = "scrypt";
+pub(super) const PASSPHRASE: &str = "scrypt";
 
 /// What one recipient needs.
 #[derive(Debug)]
@@ -31,8 +31,8 @@ pub(super) struct Header<'a> {
 }
 
 impl Stanza {
-    pub(super) fn of(kind: &str, share: &[u8; 32], body: Vec<u8>) -> Self {
-        Self { arguments: vec![kind.to_owned(), BASE64_NOPAD.encode(share)], body }
+    pub(super) fn of(arguments: &[&str], body: Vec<u8>) -> Self {
+        Self { arguments: arguments.iter().map(|word| (*word).to_owned()).collect(), body }
     }
 
     pub(super) fn kind(&self) -> Option<&str> {
@@ -45,19 +45,23 @@ impl Stanza {
         let share = BASE64_NOPAD.decode(share.as_bytes()).ok()?.try_into().ok()?;
         (self.body.len() == 32).then_some((share, &self.body))
     }
+
+    /// Of a passphrase: the salt, log2 of the work factor as it is written, and the sealed key of the file.
+    pub(super) fn scrypt(&self) -> Option<([u8; 16], &str, &[u8])> {
+        let [_, salt, log_n] = &self.arguments[..] else { return None };
+        let salt = BASE64_NOPAD.decode(salt.as_bytes()).ok()?.try_into().ok()?;
+        (self.body.len() == 32).then_some((salt, log_n, &self.body))
+    }
 }
 
 /// A header with its code.
-pub(super) fn write(stanzas: &[Stanza], key: &[u8; 32]) -> Vec<u8> {
-    let mut text = format!("{FIRST_LINE}\n");
-    for stanza in stanzas {
-        text += &format!("-> {}\n", stanza.arguments.join(" "));
-        let body = BASE64_NOPAD.encode(&stanza.body);
-        // The last line is shorter than the others, and empty where they take all.
-        for at in (0..=body.len()).step_by(COLUMNS) {
-            text += body.get(at..body.len().min(at + COLUMNS)).unwrap_or_default();
-            text.push('\n');
-        }
+pub(super) fn write(stanza: &Stanza, key: &[u8; 32]) -> Vec<u8> {
+    let mut text = format!("{FIRST_LINE}\n-> {}\n", stanza.arguments.join(" "));
+    let body = BASE64_NOPAD.encode(&stanza.body);
+    // The last line is shorter than the others, and empty where they take all.
+    for at in (0..=body.len()).step_by(COLUMNS) {
+        text += body.get(at..body.len().min(at + COLUMNS)).unwrap_or_default();
+        text.push('\n');
     }
     text += "---";
     let code = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, key), text.as_bytes());

@@ -1,11 +1,13 @@
 //! What the command lines of both programs share: a question before what cannot be undone, completions and
 //! manual pages, a program's own log, settings with where they come from, durations, the report of an
-//! evaluation. Used by `coordinator` and `site-agent`, and by the tests that read their help. Invariant:
-//! nothing here knows a consortium, a record or a key.
+//! evaluation, and how the files of private keys are opened and sealed. Used by `coordinator` and
+//! `site-agent`, and by the tests that read their help. Invariant: nothing here knows a consortium or a
+//! record.
 
 pub mod comparison;
 pub mod confirm;
 pub mod duration;
+pub mod keys;
 pub mod limits;
 pub mod log;
 pub mod pages;

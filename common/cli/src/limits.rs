@@ -13,3 +13,5 @@ pub const LOG_LINES_MAX: usize = 200_000;
 pub const LOG_LOOK_MS_MIN: u64 = 250;
 /// One look reads at most this of each log; the rest is read by the next ones.
 pub const LOG_LOOK_BYTES_MAX: u64 = 1 << 20;
+/// A key's file: a sealed key, and three certificates of a kilobyte beside it.
+pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;

@@ -9,9 +9,11 @@ use std::io::ErrorKind;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
-use certs::{IdentityKey, ReceiptPublicKey, Role, TlsIdentity, tls};
+use certs::{IdentityKey, PeerCertificate, ReceiptPublicKey, Role, TlsIdentity, sealed, tls};
+use cli::keys::{self, KeyFile};
 use common::durable;
 use common::id::{Digest, SiteId};
+use common::private::passphrase::Passphrase;
 use common::private::{self, PrivateError};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -19,6 +21,9 @@ use zeroize::Zeroizing;
 use crate::admin::remote::Context;
 use crate::error::{Error, Result};
 use crate::limits::{CONTEXT_PEM_BYTES_MAX, CONTEXTS_BYTES_MAX, CONTEXTS_MAX};
+
+/// The private key in a context's folder.
+const KEY: &str = "key.pem";
 
 /// One line of the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,29 +118,51 @@ impl Contexts {
         self.file.contexts.iter()
     }
 
-    /// One of them, with its keys.
+    /// One of them, with its keys, which the passphrase opens where they are sealed.
     ///
     /// # Errors
-    /// There is none of this name, or its keys are not there or not their owner's alone.
-    pub fn get(&self, name: &str) -> Result<Context> {
+    /// There is none of this name, or its keys are not there, not their owner's alone or not opened.
+    pub fn get(&self, name: &str, passphrase: &Passphrase) -> Result<Context> {
         let (name, entry) = self.find(name)?;
-        let folder = self.keys(name);
-        private::check_folder(&folder).map_err(refused)?;
-        let read = |file: &str| {
-            let bytes = private::read_file(&folder.join(file), CONTEXT_PEM_BYTES_MAX).map_err(refused)?;
-            let text = std::str::from_utf8(&bytes).map(str::to_owned);
-            text.map(Zeroizing::new)
-                .map_err(|_| Error::Config { path: folder.join(file), reason: "it is no text".into() })
-        };
+        let path = self.keys(name).join(KEY);
+        let key = keys::opened(&path, self.read(name, KEY)?, passphrase)?;
         Ok(Context {
             name: name.to_string(),
             address: entry.address.clone(),
             role: entry.role.parse::<Role>()?,
             holder: entry.holder.clone(),
-            identity: TlsIdentity::from_pem(&read("certificate.pem")?, &read("key.pem")?)?,
-            authority: tls::certificate_from_pem(&read("authority.pem")?)?,
+            identity: TlsIdentity::from_pem(&self.read(name, "certificate.pem")?, &key)?,
+            authority: tls::certificate_from_pem(&self.read(name, "authority.pem")?)?,
             receipt_key: ReceiptPublicKey::from_bytes(entry.receipt_key.0),
         })
+    }
+
+    /// The certificate of one of them, without its key; and whether that is sealed.
+    ///
+    /// # Errors
+    /// As [`Self::get`].
+    pub fn certificate(&self, name: &str) -> Result<(PeerCertificate, bool)> {
+        let (name, _) = self.find(name)?;
+        let der = tls::certificate_from_pem(&self.read(name, "certificate.pem")?)?;
+        Ok((PeerCertificate::from_der(&der)?, sealed::is_sealed(&self.read(name, KEY)?)))
+    }
+
+    /// The file of one's private key.
+    ///
+    /// # Errors
+    /// There is none of this name.
+    pub fn key_file(&self, name: &str) -> Result<KeyFile> {
+        let (name, _) = self.find(name)?;
+        Ok(KeyFile { path: self.keys(name).join(KEY), what: "a person's certificate" })
+    }
+
+    fn read(&self, name: &SiteId, file: &str) -> Result<Zeroizing<String>> {
+        let folder = self.keys(name);
+        private::check_folder(&folder).map_err(refused)?;
+        let bytes = private::read_file(&folder.join(file), CONTEXT_PEM_BYTES_MAX).map_err(refused)?;
+        let text = std::str::from_utf8(&bytes).map(str::to_owned);
+        text.map(Zeroizing::new)
+            .map_err(|_| Error::Config { path: folder.join(file), reason: "it is no text".into() })
     }
 
     fn find(&self, name: &str) -> Result<(&SiteId, &Entry)> {
@@ -365,7 +392,7 @@ mod tests {
         let again = contexts.begin(&main).unwrap();
         assert_eq!(again.key.pin(), key.pin(), "an answer that was lost asks again");
         assert!(is_new && !again.is_new, "and it may have been signed");
-        assert!(contexts.get("main").is_err(), "not yet");
+        assert!(contexts.get("main", &Passphrase::default()).is_err(), "not yet");
         let now = common::clock::Timestamp(1_800_000_000_000).into();
         let serial = certs::SerialNumber::from_random([1; 16]);
         let authority = certs::CertificateAuthority::create("test", &serial, now).unwrap();
@@ -383,8 +410,8 @@ mod tests {
         contexts.finish(&main, entry(), &issued.der, authority.certificate_der()).unwrap();
         let again = Contexts::at(&folder).unwrap();
         assert_eq!(again.current(), Some(&main), "the first one is the one to use");
-        assert_eq!(again.get("main").unwrap().identity.pin().unwrap(), key.pin());
-        let refusal = |name: &str| again.get(name).unwrap_err().to_string();
+        assert_eq!(again.get("main", &Passphrase::default()).unwrap().identity.pin().unwrap(), key.pin());
+        let refusal = |name: &str| again.get(name, &Passphrase::default()).unwrap_err().to_string();
         assert_eq!(refusal("../main"), "there is no context ../main");
         assert!(contexts.begin(&main).is_err());
         contexts.begin(&other).unwrap();
@@ -395,7 +422,10 @@ mod tests {
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
         contexts.set_address("main", "b.example.org:1").unwrap();
         assert!(contexts.set_address("main", "nothing").is_err());
-        assert_eq!(Contexts::at(&folder).unwrap().get("main").unwrap().address, "b.example.org:1");
+        assert_eq!(
+            Contexts::at(&folder).unwrap().get("main", &Passphrase::default()).unwrap().address,
+            "b.example.org:1"
+        );
         let head = contexts.acts_head("main").unwrap();
         fs::write(&head, b"a head").unwrap();
         // Two commands at once: neither undoes what the other did.

@@ -21,7 +21,7 @@ use crate::execution::pruning;
 use crate::restored;
 use crate::state_folder::config::Config;
 use crate::state_folder::identity::Identity;
-use crate::state_folder::{StateFolder, blobs};
+use crate::state_folder::{StateFolder, authority, blobs};
 
 const MANUAL: &str = "\
 Check this installation and say what is wrong: configuration, keys and
@@ -56,28 +56,29 @@ impl Sayer {
 
 pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let sayer = Sayer { as_json: arguments.json };
-    let folder = StateFolder::open(folder.path())?;
     let config = Config::read(&folder.config())?;
     sayer.say("configuration", &format!("{} at {}", config.name, config.address))?;
-    let identity = Identity::load(&folder, SystemClock.now())?;
+    let identity = Identity::load(folder, SystemClock.now())?;
     let pin = identity.authority.pin().to_string();
     sayer.say("authority", &pin)?;
-    restored::open(&folder, false)?;
-    let (store, runs) = offline::open_runs(&folder)?;
-    if let Some(doubt) = restored::doubt(&folder, &store)? {
+    let is_sealed = authority::are_keys_sealed(folder);
+    sayer.say("keys", if is_sealed { "sealed by a passphrase, which opens them" } else { "plain files" })?;
+    restored::open(folder, false)?;
+    let (store, runs) = offline::open_runs(folder)?;
+    if let Some(doubt) = restored::doubt(folder, &store)? {
         return Err(Error::Restored(doubt));
     }
     let (sites, runs) = (store.sites()?.len(), runs.all().len());
     sayer.say("database", &format!("sound; {sites} sites, {runs} runs, journal verified"))?;
-    let stored_files = verify_blobs(&folder)?;
+    let stored_files = verify_blobs(folder)?;
     sayer.say("stored files", &format!("{stored_files} verified"))?;
-    let (locks, attempts) = try_locks(&folder, &config, &sayer)?;
+    let (locks, attempts) = try_locks(folder, &config, &sayer)?;
     let held: Vec<String> = locks.iter().map(ToString::to_string).collect();
     sayer.say("locks", &format!("{}; {attempts} attempts", held.join(", ")))?;
     let free =
         durable::free_bytes(folder.path()).map_err(Error::io("measure free space in", folder.path()))?;
     sayer.say("free space", &format!("{} MiB", free / (1024 * 1024)))?;
-    let disk_warning = pruning::disk_warning(&folder, &config.retention);
+    let disk_warning = pruning::disk_warning(folder, &config.retention);
     if let Some(warning) = &disk_warning {
         eprintln!("warning: {warning}");
     }
@@ -101,6 +102,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         "name": config.name,
         "address": config.address,
         "authority_pin": pin,
+        "keys_sealed": is_sealed,
         "sites": sites,
         "runs": runs,
         "stored_files": stored_files,

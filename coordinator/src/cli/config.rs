@@ -42,7 +42,8 @@ enum Verb {
 }
 
 /// What of the environment the coordinator heeds.
-const VARIABLES: [&str; 6] = ["RUST_LOG", "CONSILIUM_CPU", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"];
+const VARIABLES: [&str; 7] =
+    ["RUST_LOG", "CONSILIUM_CPU", "CREDENTIALS_DIRECTORY", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"];
 
 /// What `--json` prints.
 #[derive(Serialize)]

@@ -98,31 +98,40 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     }
 }
 
+/// What the certificate of a context says.
+struct Facts {
+    ends: String,
+    key: Digest,
+    is_sealed: bool,
+}
+
 fn list(contexts: &Contexts, as_json: bool) -> Result<()> {
     let mut rows = Vec::new();
     for (name, entry) in contexts.all() {
-        let certificate = contexts.get(name.as_str()).and_then(|context| Ok(context.identity.peer()?));
-        let facts = certificate.map(|peer| {
-            let ends = crate::admin::report::rfc3339(peer.not_after.into());
-            (ends, Digest(*peer.key.as_bytes()))
-        });
-        if let Err(error) = &facts {
+        let found = contexts.certificate(name.as_str());
+        if let Err(error) = &found {
             eprintln!("warning: {name} cannot be used: {error}{}", hint(error));
         }
-        rows.push((name, entry, facts.ok(), contexts.current() == Some(name)));
+        let facts = found.ok().map(|(peer, is_sealed)| Facts {
+            ends: crate::admin::report::rfc3339(peer.not_after.into()),
+            key: Digest(*peer.key.as_bytes()),
+            is_sealed,
+        });
+        rows.push((name, entry, facts, contexts.current() == Some(name)));
     }
     if as_json {
         let rows: Vec<_> = rows
             .iter()
             .map(|(name, entry, facts, is_current)| {
-                let (ends, key) = facts.clone().unzip();
+                let facts = facts.as_ref();
                 json!({
                     "context": name,
                     "address": entry.address,
                     "role": entry.role,
                     "name": entry.holder,
-                    "certificate_ends": ends,
-                    "key": key,
+                    "certificate_ends": facts.map(|facts| &facts.ends),
+                    "key": facts.map(|facts| facts.key),
+                    "key_sealed": facts.map(|facts| facts.is_sealed),
                     "current": is_current,
                 })
             })
@@ -131,7 +140,7 @@ fn list(contexts: &Contexts, as_json: bool) -> Result<()> {
     }
     output::print_line(&row(["", "context", "role", "as", "certificate ends", "address"]))?;
     rows.iter().try_for_each(|(name, entry, facts, is_current)| {
-        let ends = facts.as_ref().map_or("-", |(ends, _)| ends.as_str());
+        let ends = facts.as_ref().map_or("-", |facts| facts.ends.as_str());
         let mark = if *is_current { "*" } else { "" };
         output::print_line(&row([mark, name.as_str(), &entry.role, &entry.holder, ends, &entry.address]))
     })

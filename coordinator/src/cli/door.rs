@@ -2,16 +2,19 @@
 //! command. Invariant: who names a context, or has chosen one and names no folder, never works on a folder
 //! here.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use cli::keys::KeyFile;
 use cli::settings::Source;
 use common::clock::SystemClock;
+use common::private::passphrase::Passphrase;
 
 use crate::admin::client::Door;
 use crate::admin::contexts::Contexts;
 use crate::error::Result;
 use crate::limits::PERSON_WARN_S_MAX;
 use crate::state_folder::StateFolder;
+use crate::state_folder::config::Config;
 
 /// What the command line says about it.
 pub(super) struct Place {
@@ -19,6 +22,8 @@ pub(super) struct Place {
     pub(super) state: Option<PathBuf>,
     /// `--context`.
     pub(super) context: Option<String>,
+    /// `--passphrase-file`.
+    pub(super) passphrase_file: Option<PathBuf>,
 }
 
 impl Place {
@@ -29,7 +34,7 @@ impl Place {
     pub(super) fn door(&self) -> Result<Door> {
         match self.context()? {
             Some(door) => Ok(door),
-            None => Ok(Door::Here(StateFolder::open(&self.named().0)?)),
+            None => Ok(Door::Here(self.opened(&self.named().0)?)),
         }
     }
 
@@ -38,7 +43,28 @@ impl Place {
     /// # Errors
     /// A context was meant; there is no consortium in it.
     pub(super) fn folder(&self) -> Result<StateFolder> {
-        StateFolder::open(&self.path()?)
+        self.opened(&self.path()?)
+    }
+
+    /// The key of the context that is meant, if one is; nothing is opened.
+    ///
+    /// # Errors
+    /// There is no such context.
+    pub(super) fn key_of_context(&self) -> Result<Option<KeyFile>> {
+        self.name()?.map(|name| Contexts::open()?.key_file(&name)).transpose()
+    }
+
+    /// What opens keys, which the settings of a state folder may say, too.
+    pub(super) fn passphrase(&self, credential: Option<String>) -> Passphrase {
+        Passphrase::of(self.passphrase_file.clone(), credential)
+    }
+
+    fn opened(&self, path: &Path) -> Result<StateFolder> {
+        let folder = StateFolder::open(path)?;
+        // One that cannot be read is told of by whoever needs it.
+        let keys = Config::read(&folder.config()).ok().and_then(|config| config.keys);
+        let passphrase = self.passphrase(keys.map(|keys| keys.credential));
+        Ok(folder.with_passphrase(passphrase))
     }
 
     /// As [`Self::folder`], where there may be none yet.
@@ -66,16 +92,18 @@ impl Place {
         }
     }
 
+    /// The context that is meant, if one is.
+    fn name(&self) -> Result<Option<String>> {
+        match (&self.context, self.source()) {
+            (Some(name), _) => Ok(Some(name.clone())),
+            (None, Source::Default) => Ok(Contexts::chosen()?.map(|name| name.to_string())),
+            (None, _) => Ok(None),
+        }
+    }
+
     fn context(&self) -> Result<Option<Door>> {
-        let name = match (&self.context, self.source()) {
-            (Some(name), _) => name.clone(),
-            (None, Source::Default) => match Contexts::chosen()? {
-                Some(name) => name.to_string(),
-                None => return Ok(None),
-            },
-            (None, _) => return Ok(None),
-        };
-        let context = Contexts::open()?.get(&name)?;
+        let Some(name) = self.name()? else { return Ok(None) };
+        let context = Contexts::open()?.get(&name, &self.passphrase(None))?;
         let (ends, now) = (context.identity.peer()?.not_after, SystemClock.system_time());
         let left = ends.duration_since(now).unwrap_or_default().as_secs();
         if left < PERSON_WARN_S_MAX {

@@ -71,6 +71,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         evaluation_device: model::Device::Cpu,
         sandbox: SandboxConfig::default(),
         retention: RetentionConfig::default(),
+        keys: None,
     };
     let was_there = folder.path().exists();
     let identity = create(folder, &config).inspect_err(|_| {

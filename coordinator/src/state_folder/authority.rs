@@ -9,13 +9,14 @@
 //!
 //! Invariants: `predecessors.json` decides: once it names the next authority's bridge the rest is done when
 //! `serve` starts, whatever crashed, and before that nothing has changed; the key of an authority that was
-//! followed is gone.
+//! followed is gone; a new key is sealed where the one before it is.
 
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
 use certs::{CertificateAuthority, Lineage, Predecessor, SerialNumber, SpkiPin, lineage, random, tls};
+use cli::keys::{self, KeyFile};
 use common::clock::Timestamp;
 use common::durable;
 use serde::{Deserialize, Serialize};
@@ -85,7 +86,39 @@ pub(super) fn store(folder: &StateFolder, authority: &CertificateAuthority) -> R
 /// A file cannot be read, or certificate and key do not belong together.
 pub fn load(folder: &StateFolder) -> Result<CertificateAuthority> {
     let ca = folder.ca();
-    Ok(CertificateAuthority::load(&read(&ca.join(CERTIFICATE))?, &read(&ca.join(KEY))?)?)
+    Ok(CertificateAuthority::load(&read(&ca.join(CERTIFICATE))?, &read_key(folder, KEY)?)?)
+}
+
+/// Whether the coordinator's keys are sealed by a passphrase: as that of the authority is, all of them are.
+#[must_use]
+pub fn are_keys_sealed(folder: &StateFolder) -> bool {
+    keys::is_sealed(&folder.ca().join(KEY))
+}
+
+/// The long-lived private keys that are there.
+#[must_use]
+pub fn key_files(folder: &StateFolder) -> Vec<KeyFile> {
+    let of = |name, what| KeyFile { path: folder.ca().join(name), what };
+    // That of the authority last: it says whether new keys are sealed, and whether a seal was finished.
+    KeyFile::present(vec![
+        of("server.key.pem", "the coordinator's certificate"),
+        of("receipt.key", "receipts, run manifests and the log of acts"),
+        of(NEXT_KEY, "the next authority"),
+        of(KEY, "the authority"),
+    ])
+}
+
+/// A key of the folder `ca/`, opened where it is sealed.
+pub(super) fn read_key(folder: &StateFolder, name: &str) -> Result<Zeroizing<String>> {
+    let path = folder.ca().join(name);
+    Ok(keys::opened(&path, read(&path)?, folder.passphrase())?)
+}
+
+/// Writes a key as the others are: sealed, or not.
+pub(super) fn write_key(folder: &StateFolder, name: &str, text: &str) -> Result<()> {
+    let path = folder.ca().join(name);
+    let text = keys::written(&path, text, are_keys_sealed(folder), folder.passphrase())?;
+    write(&path, text.as_bytes(), durable::PRIVATE)
 }
 
 /// The pin of the present authority, without its key.
@@ -176,7 +209,7 @@ pub fn roll(folder: &StateFolder, now: Timestamp, taken_until: Timestamp) -> Res
         },
     );
     let ca = folder.ca();
-    write(&ca.join(NEXT_KEY), next.key_pem().as_bytes(), durable::PRIVATE)?;
+    write_key(folder, NEXT_KEY, &next.key_pem())?;
     write(&ca.join(NEXT_CERTIFICATE), next.certificate_pem().as_bytes(), durable::ORDINARY)?;
     common::crash_point!("authority-next-stored");
     remember(folder, &before)?;

@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
 
+use cli::keys::KeysConfig;
 use common::limits::CONFIG_BYTES_MAX;
 use common::toml_text;
 use model::{Device, ModelError, bounded};
@@ -47,6 +48,9 @@ pub struct Config {
     /// What stays on the disk.
     #[serde(default)]
     pub retention: RetentionConfig,
+    /// What opens keys that are sealed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub keys: Option<KeysConfig>,
 }
 
 /// `[retention]`: how much of earlier rounds stays.
@@ -120,6 +124,7 @@ impl Config {
         if !(1..=EVALUATION_S_MAX).contains(&self.evaluation_timeout_s) {
             return Err(format!("evaluation_timeout_s must be 1 to {EVALUATION_S_MAX} (a week)"));
         }
+        self.keys.as_ref().map_or(Ok(()), KeysConfig::validate)?;
         self.retention.validate()
     }
 

@@ -10,7 +10,7 @@ use common::clock::Timestamp;
 use common::durable;
 
 use super::StateFolder;
-use super::authority::{self, random_serial, read, write};
+use super::authority::{self, random_serial, read, read_key, write, write_key};
 use super::revocations;
 use crate::error::{Error, Result};
 
@@ -71,7 +71,7 @@ impl Identity {
 /// # Errors
 /// It is missing, unreadable or no such key.
 pub fn receipt_key(folder: &StateFolder) -> Result<ReceiptSigningKey> {
-    Ok(ReceiptSigningKey::from_text(&read(&folder.ca().join("receipt.key"))?)?)
+    Ok(ReceiptSigningKey::from_text(&read_key(folder, "receipt.key")?)?)
 }
 
 /// The certificate that we show, with its key.
@@ -79,8 +79,8 @@ pub fn receipt_key(folder: &StateFolder) -> Result<ReceiptSigningKey> {
 /// # Errors
 /// One of the two is missing, unreadable or does not belong to the other.
 pub fn load_server(folder: &StateFolder) -> Result<TlsIdentity> {
-    let ca = folder.ca();
-    Ok(TlsIdentity::from_pem(&read(&ca.join("server.crt.pem"))?, &read(&ca.join("server.key.pem"))?)?)
+    let certificate = read(&folder.ca().join("server.crt.pem"))?;
+    Ok(TlsIdentity::from_pem(&certificate, &read_key(folder, "server.key.pem")?)?)
 }
 
 fn needs_renewal(
@@ -111,7 +111,7 @@ fn issue_server(
     // Key and certificate in two files: a crash between the two writes is seen as a mismatch at the
     // next start, so the certificate goes first and a mismatch is mended by issuing again.
     write(&folder.ca().join("server.crt.pem"), issued.pem.as_bytes(), durable::ORDINARY)?;
-    write(&folder.ca().join("server.key.pem"), key.to_pem().as_bytes(), durable::PRIVATE)?;
+    write_key(folder, "server.key.pem", &key.to_pem())?;
     Ok(TlsIdentity::new(&issued.der, &key)?)
 }
 

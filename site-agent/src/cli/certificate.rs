@@ -3,11 +3,11 @@
 
 use std::time::SystemTime;
 
+use certs::PeerCertificate;
 use common::clock::Timestamp;
 
 use super::table;
 use crate::error::SiteError;
-use crate::gateway::identity::Identity;
 
 /// Times in milliseconds since 1970.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,8 +19,10 @@ pub(super) struct Validity {
 }
 
 impl Validity {
-    pub(super) fn of(identity: &Identity) -> Result<Self, SiteError> {
-        let peer = identity.tls.peer().map_err(|error| SiteError::Internal(error.to_string()))?;
+    /// Of a certificate in DER.
+    pub(super) fn of(certificate_der: &[u8]) -> Result<Self, SiteError> {
+        let peer = PeerCertificate::from_der(certificate_der);
+        let peer = peer.map_err(|error| SiteError::Internal(error.to_string()))?;
         let renewed = certs::profile::renewal_time(peer.not_before, peer.not_after);
         let ms = |time: SystemTime| Timestamp::from(time).0;
         let late = certs::profile::renewal_late(peer.not_before, peer.not_after);

@@ -10,11 +10,12 @@ use serde_json::json;
 
 use super::certificate::Validity;
 use super::line::Line;
-use super::support::{State, print_json};
+use super::support::{Keyed, print_json};
 use super::{leave, policy, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::{Identity, Papers};
+use crate::gateway::keys::are_sealed;
 use crate::gateway::revocations::Revocations;
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::Said;
@@ -49,7 +50,7 @@ const COLUMNS: usize = 78;
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    state: State,
+    state: Keyed,
     /// Print every attempt and its result as JSON; the same is tried.
     #[arg(long)]
     json: bool,
@@ -80,14 +81,16 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     for warning in warnings.into_iter().flatten() {
         eprintln!("warning: {warning}");
     }
-    if let Ok(identity) = Identity::load(&folder.identity())
-        && let Some(warning) = Validity::of(&identity)?.warning(SystemClock.now().0)
+    if let Ok(papers) = Papers::load(&folder.identity())
+        && let Some(warning) = Validity::of(&papers.certificate_der)?.warning(SystemClock.now().0)
     {
         eprintln!("warning: {warning}");
     }
     let locks = preflight::try_locks(&folder)?;
+    let keys_sealed = are_sealed(&folder);
     if !arguments.json {
         print!("{}", describe(&locks, &config));
+        println!("private keys: {}", if keys_sealed { "sealed by a passphrase" } else { "plain files" });
         let found = examine(&folder, &config, &locks, arguments.offline)?;
         if let Some(greeting) = found.coordinator {
             println!("coordinator: {}", greeting.words());
@@ -106,6 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         "reached": { "gateway": locks.gateway.reached(), "worker": locks.worker.reached() },
         "gateway": locks.gateway,
         "worker": locks.worker,
+        "keys_sealed": keys_sealed,
         "records": records,
         "coordinator": coordinator,
         "revocation_list": revocation_list(&folder)?,
@@ -241,7 +245,7 @@ fn state_of(report: &ProbeReport, lock: Lock) -> String {
 /// Asks the coordinator, as the agent does at the beginning of a connection. While the agent runs, it alone
 /// may write to the ledger; then what it was told last is said.
 fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteError> {
-    let identity = Identity::load(&folder.identity())?;
+    let identity = Identity::load(&folder.identity(), folder.passphrase())?;
     let address = identity.coordinator.address.clone();
     let mut line = match Line::of(folder, config, &identity) {
         Err(SiteError::AlreadyRunning { .. }) => return told(&Store::open(&folder.database())?, address),

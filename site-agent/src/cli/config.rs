@@ -44,7 +44,8 @@ enum Command {
 }
 
 /// What of the environment a site's commands heed.
-const VARIABLES: [&str; 5] = ["CONSILIUM_CPU", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"];
+const VARIABLES: [&str; 6] =
+    ["CONSILIUM_CPU", "CREDENTIALS_DIRECTORY", "LC_ALL", "LC_MESSAGES", "LANG", "NO_COLOR"];
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let Command::Show { state, json } = &arguments.command;

@@ -119,7 +119,7 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
     let sent = Sent::of(&known.store.updates()?, proposed.run);
     may(wish, &standing, &sent)?;
     let signed = terms(&known, wish, &standing)?;
-    let Signing { key, request, answer, yes } = &how.signing;
+    let Signing { key, request, answer, unlock, yes } = &how.signing;
     if wish == Wish::Approve && !how.signing.is_named() && known.judge.officer().is_some() {
         return Err(SiteError::data(
             "this site trusts a privacy officer's key, and they approve its runs",
@@ -138,7 +138,9 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
             let text = wish.question(proposed.run);
             yes.or_ask(&Question { text: &text, expected: "yes", needs_yes: true })?;
             let statement = statement(&known.coordinator.site, &unsigned);
-            key.as_deref().map(|key| waiver::sign_as_trusted(&known.folder, key, &statement)).transpose()?
+            let passphrase = unlock.passphrase();
+            let sign = |key| waiver::sign_as_trusted(&known.folder, key, &passphrase, &statement);
+            key.as_deref().map(sign).transpose()?
         }
     };
     let made = RunDecision { at_ms: SystemClock.now().0, signature, ..unsigned };

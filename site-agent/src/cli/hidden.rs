@@ -5,6 +5,9 @@ use std::io::Write as _;
 use std::path::PathBuf;
 
 use common::crash;
+use common::limits::PASSPHRASE_BYTES_MAX;
+use common::private::line;
+use common::private::passphrase::Passphrase;
 use sandbox::process::ignore_hangups;
 use tracing_subscriber::EnvFilter;
 
@@ -22,6 +25,12 @@ pub(super) struct GatewayArguments {
     /// Stand for the gateway while attacks are tried: take its locks, and wait.
     #[arg(long)]
     decoy: bool,
+    /// Without the locks: shows what they are for.
+    #[arg(long, requires = "decoy")]
+    unlocked: bool,
+    /// The keys are sealed: the first line of standard input is their passphrase.
+    #[arg(long)]
+    sealed: bool,
 }
 
 #[derive(Debug, clap::Args)]
@@ -54,13 +63,20 @@ pub(super) struct ProbeArguments {
 
 pub(super) fn gateway(arguments: &GatewayArguments) -> Result<(), SiteError> {
     if arguments.decoy {
-        return hostile::decoy(&arguments.state.open()?);
+        return hostile::decoy(&arguments.state.open()?, !arguments.unlocked);
     }
     log_to_stderr();
     outlive_terminal()?;
     let folder = arguments.state.open()?;
     crash::arm(folder.root());
+    let folder = if arguments.sealed { folder.with_passphrase(told()?) } else { folder };
     gateway::run(&folder)
+}
+
+/// What the supervisor says first.
+fn told() -> Result<Passphrase, SiteError> {
+    let line = line::read(PASSPHRASE_BYTES_MAX, || {});
+    line.map(Passphrase::known).map_err(|error| SiteError::Pipe(error.to_string()))
 }
 
 pub(super) fn worker(arguments: &WorkerArguments) -> Result<(), SiteError> {

@@ -26,7 +26,7 @@ use super::support::{State, absolute, model_folder, record_file, record_files, r
 use crate::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use crate::error::SiteError;
 use crate::gateway::heads;
-use crate::gateway::identity::Identity;
+use crate::gateway::identity::Coordinator;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::store::{FACT_RECORDS, Store};
 use crate::paths::StateFolder;
@@ -139,7 +139,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
 
 /// Says that there is a site now.
 fn joined(folder: &StateFolder, as_json: bool) -> Result<(), SiteError> {
-    let coordinator = Identity::load(&folder.identity())?.coordinator;
+    let coordinator = Coordinator::load(&folder.identity())?;
     let document = json!({
         "site": coordinator.site,
         "state": folder.root().display().to_string(),
@@ -168,6 +168,7 @@ fn config(arguments: &Arguments) -> Result<AgentConfig, SiteError> {
         policy: PolicyConfig::default(),
         retention: Default::default(),
         escrow: None,
+        keys: None,
     })
 }
 
@@ -200,7 +201,7 @@ fn build(folder: &StateFolder, config: &AgentConfig) -> Result<(), SiteError> {
     let path = folder.config();
     durable::write(&path, config.to_commented_toml()?.as_bytes(), durable::ORDINARY)
         .map_err(SiteError::at(&path))?;
-    heads::create_key(&folder.identity())?;
+    heads::create_key(&folder.identity(), None)?;
     let records = preflight::validate(folder)?;
     let mut store = Store::open(&folder.database())?;
     store.set_fact(FACT_RECORDS, records)?;

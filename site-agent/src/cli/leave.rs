@@ -15,7 +15,7 @@ use common::wire::message::Response;
 use serde_json::json;
 
 use super::line::Line;
-use super::support::{State, tell};
+use super::support::{Keyed, tell};
 use crate::config::AgentConfig;
 use crate::egress::Outbound;
 use crate::error::SiteError;
@@ -45,7 +45,7 @@ another state folder. Replay the rounds that you want to replay before you leave
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    state: State,
+    state: Keyed,
     /// Say what would go and what would stay, and do nothing.
     #[arg(long)]
     dry_run: bool,
@@ -151,7 +151,7 @@ pub(super) fn must_be_member(folder: &StateFolder) -> Result<(), SiteError> {
 /// The frame. Whether the coordinator noted it: one that takes this certificate for ended may have shut the
 /// site out, or may know a newer one.
 fn tell_coordinator(folder: &StateFolder) -> Result<bool, SiteError> {
-    let identity = Identity::load(&folder.identity())?;
+    let identity = Identity::load(&folder.identity(), folder.passphrase())?;
     let config = AgentConfig::load(&folder.config())?;
     let mut line = Line::of(folder, &config, &identity)?;
     let is_out = |error: &SiteError| {

@@ -20,6 +20,7 @@ const EXAMPLES: &str = "\
 Examples:
   site-agent prune --dry-run
   site-agent prune
+  site-agent clean      # the same
 
 At a terminal it asks first. The agent does the same by itself before each round. The ledger, the \
 receipts and the manifests of runs always stay.";

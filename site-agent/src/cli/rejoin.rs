@@ -13,11 +13,11 @@ use serde_json::json;
 
 use super::certificate::Validity;
 use super::join::{Known, ask, read_invitation};
-use super::support::{State, tell};
+use super::support::{Keyed, tell};
 use super::{leave, table};
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
-use crate::gateway::identity::Identity;
+use crate::gateway::identity::{Identity, Papers};
 use crate::gateway::store::Store;
 use crate::gateway::{memory, renewal};
 
@@ -48,13 +48,13 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    state: State,
+    state: Keyed,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
     leave::must_be_member(&folder)?;
-    let identity = Identity::load(&folder.identity())?;
+    let identity = Identity::load(&folder.identity(), folder.passphrase())?;
     let mut store = Store::open(&folder.database())?;
     // Before the invitation is asked for: a running agent holds the ledger.
     let (mut ledger, _) = memory::open(&folder.ledger(), &store, &Decider::of(&folder)?)?;
@@ -67,7 +67,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         });
     }
     renewal::create_folder(&folder.identity())?;
-    let mut renewal = identity.renewal(&folder.identity())?;
+    let mut renewal = identity.renewal(&folder)?;
     let request = renewal.request(SystemClock.system_time())?;
     let now = SystemClock.now();
     // A version before this one noted no keys: a run that goes on has the one that it was launched with.
@@ -88,7 +88,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         });
     }
     renewal.take(&request, &membership.certificate, SystemClock.system_time())?;
-    let validity = Validity::of(&Identity::load(&folder.identity())?)?;
+    let validity = Validity::of(&Papers::load(&folder.identity())?.certificate_der)?;
     let until = table::utc(validity.until_ms);
     let document =
         json!({ "site": site, "certificate_expires": until, "coordinator": membership.run_address });

@@ -7,10 +7,13 @@ use sandbox::process::ignore_hangups;
 use tracing_subscriber::EnvFilter;
 
 use super::leave;
-use super::support::State;
+use super::support::Keyed;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
+use crate::gateway::heads::Signer;
+use crate::gateway::identity::Identity;
+use crate::gateway::keys::are_sealed;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
@@ -36,7 +39,7 @@ Exit codes: 1 and 2 as everywhere, and 3: the ledger is damaged or behind what i
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
     #[command(flatten)]
-    state: State,
+    state: Keyed,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
@@ -57,6 +60,7 @@ fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result
     let store = Store::open(&folder.database())?;
     memory::must_not_be_behind(&folder.ledger(), &store, &Decider::of(folder)?)?;
     drop(store);
+    open_keys(folder)?;
     // All of it is verified before a model is loaded: a damaged one stops here, once.
     drop(LedgerWriter::open(&folder.ledger())?);
     let locks = preflight::try_locks(folder)?;
@@ -79,8 +83,18 @@ fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result
     runtime.block_on(supervisor::run(folder, &preflight::executable()?, log))
 }
 
+/// Sealed keys are opened once here, so that a wrong passphrase is said at once, and in the words of a
+/// person's mistake. The gateway opens them again, with the passphrase that it is told.
+fn open_keys(folder: &StateFolder) -> Result<(), SiteError> {
+    if are_sealed(folder) {
+        Identity::load(&folder.identity(), folder.passphrase())?;
+        Signer::find(&folder.identity(), folder.passphrase())?;
+    }
+    Ok(())
+}
+
 /// Two supervisors on one state folder would train everything twice.
-fn lock(folder: &StateFolder) -> Result<File, SiteError> {
+pub(super) fn lock(folder: &StateFolder) -> Result<File, SiteError> {
     let path = folder.root().join("run.lock");
     let at = |source| SiteError::io(&path, source);
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(&path).map_err(at)?;

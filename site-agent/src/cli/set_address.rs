@@ -4,10 +4,11 @@
 use serde_json::json;
 
 use super::leave;
-use super::support::{State, tell};
+use super::support::{Keyed, tell};
 use crate::error::SiteError;
 use crate::gateway::connection::quic::QuicConnector;
-use crate::gateway::identity::Identity;
+use crate::gateway::identity::{Coordinator, Identity};
+use crate::paths::StateFolder;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -33,30 +34,33 @@ pub(super) struct Arguments {
     #[arg(long)]
     json: bool,
     #[command(flatten)]
-    state: State,
+    state: Keyed,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     leave::must_be_member(&folder)?;
-    let mut identity = Identity::load(&folder.identity())?;
+    let mut coordinator = Coordinator::load(&folder.identity())?;
     let list = arguments.addresses.join(",");
     certs::invitation::check_addresses(&list).map_err(|error| SiteError::Enrolment {
         sentence: format!("{list} cannot be used: {error}"),
         hint: "give HOST:PORT, for example coordinator.example.org:4600".into(),
     })?;
-    let before = std::mem::replace(&mut identity.coordinator.address, list.clone());
-    let reached = if arguments.offline { None } else { Some(knock(&identity)?) };
+    let before = std::mem::replace(&mut coordinator.address, list.clone());
+    let reached = if arguments.offline { None } else { Some(knock(&folder, &coordinator)?) };
     if let Some(reached) = reached.filter(|_| !arguments.json) {
         println!("coordinator: reached at {reached}");
     }
-    identity.coordinator.store(&folder.identity())?;
+    coordinator.store(&folder.identity())?;
+    // Where an agent runs, it looks here; another one is told when it starts.
+    coordinator.publish(&folder.followed())?;
     let document = json!({ "address": list, "address_before": before, "reached": reached });
     tell(arguments.json, &document, || println!("address: {list} (before: {before})"))
 }
 
-fn knock(identity: &Identity) -> Result<std::net::SocketAddr, SiteError> {
-    let mut connector = QuicConnector::new(identity)?;
+fn knock(folder: &StateFolder, coordinator: &Coordinator) -> Result<std::net::SocketAddr, SiteError> {
+    let identity = Identity::load(&folder.identity(), folder.passphrase())?;
+    let mut connector = QuicConnector::new(&Identity { coordinator: coordinator.clone(), ..identity })?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

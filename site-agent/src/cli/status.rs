@@ -14,7 +14,8 @@ use super::support::{State, print_json};
 use super::{leave, ledger, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
-use crate::gateway::identity::Identity;
+use crate::gateway::identity::Papers;
+use crate::gateway::keys::are_sealed;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::gateway::revocations::Revocations;
 use crate::gateway::store::memory::Said;
@@ -48,14 +49,15 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
     let config = AgentConfig::load(&folder.config())?;
     leave::must_be_member(&folder)?;
-    let identity = Identity::load(&folder.identity())?;
+    let identity = Papers::load(&folder.identity())?;
     let store = Store::open_to_read(&folder.database())?;
     // Before the ledger: a running agent adds the record first.
     let newest = store.newest_receipt()?.map(|receipt| receipt.body);
     let (entries, ledger) = ledger::read(&folder.ledger())?;
     let known = Known {
-        validity: Validity::of(&identity)?,
+        validity: Validity::of(&identity.certificate_der)?,
         revocations: Revocations::load(&store, &identity.authority_der)?,
+        are_keys_sealed: are_sealed(&folder),
         identity,
         config,
         records: store.fact(FACT_RECORDS)?.unwrap_or(0),
@@ -86,6 +88,10 @@ fn overview(known: &Known) -> String {
         ("certificate until", table::utc(validity.until_ms)),
         ("certificate renewed", validity.renewal(SystemClock.now().0)),
         ("revocation list", known.revocations.words(SystemClock.now().into())),
+        (
+            "private keys",
+            (if known.are_keys_sealed { "sealed by a passphrase" } else { "plain files" }).to_owned(),
+        ),
         ("model", config.model.display().to_string()),
         ("records", records.to_string()),
         (
@@ -114,7 +120,7 @@ fn overview(known: &Known) -> String {
 
 /// Everything that is known of this site.
 struct Known {
-    identity: Identity,
+    identity: Papers,
     config: AgentConfig,
     records: u64,
     /// Records that the last comparison with a held-out set left out.
@@ -127,6 +133,7 @@ struct Known {
     validity: Validity,
     /// Who is revoked.
     revocations: Revocations,
+    are_keys_sealed: bool,
     /// Bytes sent up to the newest receipt's last frame, and that receipt.
     by_receipt: Option<(u64, ReceiptBody)>,
     /// What the coordinator said last, and when.
@@ -158,6 +165,7 @@ fn as_json(known: &Known) -> serde_json::Value {
         "coordinator": identity.coordinator.address,
         "certificate_expires": table::utc(validity.until_ms),
         "certificate_renewed_from": table::utc(validity.renewed_from_ms),
+        "keys_sealed": known.are_keys_sealed,
         "certificate_warning": validity.warning(SystemClock.now().0),
         "revocation_list": revocation_list(&known.revocations),
         "model": config.model,

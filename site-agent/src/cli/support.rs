@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cli::settings::Source;
 use common::places;
+use common::private::passphrase::Passphrase;
 use data::split::{SchemeChoice, SplitOptions};
 use sandbox::FileRules;
 use sandbox::enter::quiet_panics;
 
+use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::locks;
 use crate::paths::StateFolder;
@@ -44,6 +46,55 @@ impl State {
         } else {
             Err(SiteError::NotJoined { folder: folder.root().to_path_buf() })
         }
+    }
+}
+
+/// Where the passphrase of a sealed key is.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Unlock {
+    /// A file with the passphrase of the key, which only you can read [default: the terminal, where the key
+    /// is sealed].
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Unlock {
+    /// Of a key that is a person's.
+    pub(super) fn passphrase(&self) -> Passphrase {
+        Passphrase::of(self.passphrase_file.clone(), None)
+    }
+}
+
+/// The site's state, for a command that opens its keys.
+#[derive(Clone, Debug, clap::Args)]
+pub(super) struct Keyed {
+    #[command(flatten)]
+    state: State,
+    /// A file with the passphrase of the site's keys, which only you can read [default: the credential that
+    /// agent.toml names, or the terminal, where they are sealed].
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+impl Keyed {
+    pub(super) fn open(&self) -> Result<StateFolder, SiteError> {
+        self.state.open().map(|folder| self.opened(folder))
+    }
+
+    pub(super) fn open_joined(&self) -> Result<StateFolder, SiteError> {
+        self.state.open_joined().map(|folder| self.opened(folder))
+    }
+
+    /// What the command line says alone.
+    pub(super) fn passphrase(&self) -> Passphrase {
+        Passphrase::of(self.passphrase_file.clone(), None)
+    }
+
+    fn opened(&self, folder: StateFolder) -> StateFolder {
+        // A file that cannot be read is told of by whoever needs it.
+        let keys = AgentConfig::load(&folder.config()).ok().and_then(|config| config.keys);
+        let passphrase = Passphrase::of(self.passphrase_file.clone(), keys.map(|keys| keys.credential));
+        folder.with_passphrase(passphrase)
     }
 }
 

@@ -18,7 +18,7 @@ use common::durable;
 use prepare::PrepareError;
 use serde_json::{Map, Value, json};
 
-use super::support::{State, absolute, lock, print_json, record_file, record_files, tell};
+use super::support::{State, Unlock, absolute, lock, print_json, record_file, record_files, tell};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
@@ -159,6 +159,8 @@ struct New {
     /// The officer's private key.
     #[arg(long, value_name = "PATH")]
     key: PathBuf,
+    #[command(flatten)]
+    unlock: Unlock,
     /// Where the waiver is written.
     #[arg(long, value_name = "FILE", alias = "output")]
     out: PathBuf,
@@ -252,7 +254,7 @@ impl Counts {
 }
 
 fn sign(new: &New) -> Result<(), SiteError> {
-    let key = waiver::read_private(&new.key)?;
+    let key = waiver::read_private(&new.key, &new.unlock.passphrase())?;
     let (files, options) = new.reading.of(&new.files)?;
     let output = absolute(&new.out)?;
     let folder = output.parent().unwrap_or(&output).to_path_buf();

@@ -58,6 +58,12 @@ impl Decider {
         Self { officer, identity }
     }
 
+    /// The same, which reads the site's name in this folder.
+    #[must_use]
+    pub fn reading(self, identity: PathBuf) -> Self {
+        Self { identity, ..self }
+    }
+
     /// The officer's key, if the site trusts one.
     #[must_use]
     pub fn officer(&self) -> Option<&OfficerPublicKey> {

@@ -9,10 +9,13 @@ use std::fs;
 use std::path::Path;
 
 use certs::{CertError, LedgerKey, Note, VerifierKey};
+use cli::keys;
 use common::durable;
 use common::ledger::{Checkpoint, InclusionProof, Record, ledger_name};
+use common::private::passphrase::Passphrase;
 use common::private::read_file;
 use common::wire::message::LedgerHead;
+use zeroize::Zeroizing;
 
 use super::identity::Papers;
 use crate::error::SiteError;
@@ -21,11 +24,11 @@ use crate::limits::KEY_BYTES_MAX;
 /// The key's file in the identity's folder.
 pub const KEY_FILE: &str = "ledger.key";
 
-/// Makes the key where there is none. Returns whether it did.
+/// Makes the key where there is none, sealed as the site's other key is. Returns whether it did.
 ///
 /// # Errors
-/// `Io`, with the file; `Internal` where there is no randomness.
-pub fn create_key(identity: &Path) -> Result<bool, SiteError> {
+/// `Io`, with the file; `Internal` where there is no randomness; `Data` where there is no passphrase.
+pub fn create_key(identity: &Path, sealing: Option<&Passphrase>) -> Result<bool, SiteError> {
     let path = identity.join(KEY_FILE);
     // Whatever is there is not overwritten, a link to nowhere included.
     match fs::symlink_metadata(&path) {
@@ -35,6 +38,10 @@ pub fn create_key(identity: &Path) -> Result<bool, SiteError> {
     }
     let internal = |error: CertError| SiteError::Internal(error.to_string());
     let text = LedgerKey::generate().and_then(|key| key.to_text()).map_err(internal)?;
+    let text = match sealing {
+        Some(passphrase) => keys::written(&path, &text, true, passphrase)?,
+        None => text,
+    };
     durable::write(&path, text.as_bytes(), durable::PRIVATE).map_err(SiteError::at(&path))?;
     Ok(true)
 }
@@ -51,8 +58,8 @@ impl Signer {
     ///
     /// # Errors
     /// `Data` where there is no key yet; `Config` for a file that holds none; `Io`.
-    pub fn load(identity: &Path) -> Result<Self, SiteError> {
-        let Some(signer) = Self::find(identity)? else {
+    pub fn load(identity: &Path, passphrase: &Passphrase) -> Result<Self, SiteError> {
+        let Some(signer) = Self::find(identity, passphrase)? else {
             return Err(SiteError::data(
                 "this site has no key for the heads of its ledger yet",
                 "`site-agent run` makes it when it starts; a site that left before there was one has none",
@@ -64,8 +71,9 @@ impl Signer {
     /// The same; `None` where nothing has the file's name.
     ///
     /// # Errors
-    /// `Config` for a file that holds no key, a link, or one that others may open; `Io`.
-    pub fn find(identity: &Path) -> Result<Option<Self>, SiteError> {
+    /// `Config` for a file that holds no key, a link, or one that others may open; `Io`; `Data` for a sealed
+    /// key that the passphrase does not open.
+    pub fn find(identity: &Path, passphrase: &Passphrase) -> Result<Option<Self>, SiteError> {
         let path = identity.join(KEY_FILE);
         // A link to nowhere is something: no key would be made in its place.
         match fs::symlink_metadata(&path) {
@@ -76,7 +84,8 @@ impl Signer {
         let wrong = |reason: String| SiteError::config(&path, reason);
         let bytes = read_file(&path, KEY_BYTES_MAX).map_err(|error| wrong(error.to_string()))?;
         let text = std::str::from_utf8(&bytes).map_err(|error| wrong(error.to_string()))?;
-        let key = LedgerKey::from_text(text).map_err(|error| wrong(error.to_string()))?;
+        let text = keys::opened(&path, Zeroizing::new(text.to_owned()), passphrase)?;
+        let key = LedgerKey::from_text(&text).map_err(|error| wrong(error.to_string()))?;
         Ok(Some(Self { key, name: name(identity)? }))
     }
 
@@ -141,15 +150,15 @@ mod tests {
     #[test]
     fn the_key_is_made_once_and_nobody_else_may_read_it() {
         let folder = tempfile::tempdir().unwrap();
-        assert!(create_key(folder.path()).unwrap());
+        assert!(create_key(folder.path(), None).unwrap());
         let path = folder.path().join(KEY_FILE);
         let text = fs::read_to_string(&path).unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
-        assert!(!create_key(folder.path()).unwrap());
+        assert!(!create_key(folder.path(), None).unwrap());
         assert_eq!(fs::read_to_string(&path).unwrap(), text);
         fs::remove_file(&path).unwrap();
         std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
-        assert!(!create_key(folder.path()).unwrap(), "a link is not followed");
+        assert!(!create_key(folder.path(), None).unwrap(), "a link is not followed");
         assert!(!folder.path().join("nowhere").exists());
     }
 
@@ -158,15 +167,21 @@ mod tests {
     fn a_damaged_key_is_told_from_none() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(KEY_FILE);
-        assert!(Signer::find(folder.path()).unwrap().is_none());
-        assert!(matches!(Signer::load(folder.path()), Err(SiteError::Data { .. })));
+        assert!(Signer::find(folder.path(), &Passphrase::default()).unwrap().is_none());
+        assert!(matches!(Signer::load(folder.path(), &Passphrase::default()), Err(SiteError::Data { .. })));
         std::os::unix::fs::symlink(folder.path().join("nowhere"), &path).unwrap();
-        assert!(matches!(Signer::load(folder.path()), Err(SiteError::Config { .. })), "a link to nowhere");
+        assert!(
+            matches!(Signer::load(folder.path(), &Passphrase::default()), Err(SiteError::Config { .. })),
+            "a link to nowhere"
+        );
         fs::remove_file(&path).unwrap();
         let long = "consilium-ledger-key ".repeat(1 << 10);
         for bad in ["", "consilium-ledger-key AAAA\n", &long] {
             durable::write(&path, bad.as_bytes(), durable::PRIVATE).unwrap();
-            assert!(matches!(Signer::load(folder.path()), Err(SiteError::Config { .. })), "{bad:?}");
+            assert!(
+                matches!(Signer::load(folder.path(), &Passphrase::default()), Err(SiteError::Config { .. })),
+                "{bad:?}"
+            );
         }
     }
 

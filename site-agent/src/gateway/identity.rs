@@ -2,19 +2,23 @@
 //!
 //! Used by `join`, which writes it once, by the gateway and by `status`. Key and certificate of a later
 //! renewal are in a folder beside them (`renewal`) and come first; the key for ledger heads is `heads`'. Key
-//! files have mode 0600 and are in a folder that the worker cannot open.
+//! files have mode 0600, are in a folder that the worker cannot open, and may be sealed by a passphrase.
 
 use std::fs;
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use certs::{IdentityKey, ReceiptPublicKey, SpkiPin, TlsIdentity};
+use certs::{IdentityKey, ReceiptPublicKey, SpkiPin, TlsIdentity, sealed};
+use cli::keys;
 use common::durable;
 use common::id::{Digest, SiteId};
+use common::private::passphrase::Passphrase;
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use super::renewal::{self, Renewal};
 use crate::error::SiteError;
+use crate::paths::StateFolder;
 
 const CERTIFICATE: &str = "certificate.pem";
 const AUTHORITY: &str = "ca.pem";
@@ -41,17 +45,19 @@ pub struct Identity {
     pub authority_der: Vec<u8>,
     /// The authority that it joined under, which names the consortium to this site for good.
     pub founder_der: Vec<u8>,
+    /// Whether its key is sealed by a passphrase: then the next one is, too.
+    pub is_sealed: bool,
 }
 
 impl Identity {
     /// The file of the key that this site joined with.
     pub const KEY_FILE: &str = "key.pem";
 
-    /// Reads the folder.
+    /// Reads the folder; the passphrase opens the key where that is sealed.
     ///
     /// # Errors
-    /// `Io` or `Config`, with the file.
-    pub fn load(folder: &Path) -> Result<Self, SiteError> {
+    /// `Io` or `Config`, with the file; `Data` for a sealed key that the passphrase does not open.
+    pub fn load(folder: &Path, passphrase: &Passphrase) -> Result<Self, SiteError> {
         let read = |name: &str| {
             let path = folder.join(name);
             fs::read_to_string(&path).map_err(|source| SiteError::unreadable(&path, source))
@@ -61,18 +67,20 @@ impl Identity {
         };
         let founder_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
             .map_err(|error| unusable(AUTHORITY, &error))?;
-        let (tls, authority_der) = match renewal::load(folder)? {
-            Some(renewed) => (renewed.tls, renewed.authority_der),
+        let (tls, authority_der, is_sealed) = match renewal::load(folder, passphrase)? {
+            Some(renewed) => (renewed.tls, renewed.authority_der, renewed.is_sealed),
             None => {
-                let key = Zeroizing::new(read(Self::KEY_FILE)?);
+                let text = Zeroizing::new(read(Self::KEY_FILE)?);
+                let is_sealed = sealed::is_sealed(&text);
+                let key = keys::opened(&folder.join(Self::KEY_FILE), text, passphrase)?;
                 let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
                     .map_err(|error| unusable(CERTIFICATE, &error))?;
-                (tls, None)
+                (tls, None, is_sealed)
             }
         };
         let authority_der = authority_der.unwrap_or_else(|| founder_der.clone());
         let coordinator = Coordinator::load(folder)?;
-        Ok(Self { coordinator, tls, authority_der, founder_der })
+        Ok(Self { coordinator, tls, authority_der, founder_der, is_sealed })
     }
 
     /// Writes the folder, which must exist; the key first and with mode 0600.
@@ -96,12 +104,14 @@ impl Identity {
         coordinator.store(folder)
     }
 
-    /// What renews the certificate of this identity, which was loaded from `folder`.
+    /// What renews the certificate of this identity, which was loaded from this state folder.
     ///
     /// # Errors
     /// `Config` when the certificate cannot be read.
-    pub fn renewal(&self, folder: &Path) -> Result<Renewal, SiteError> {
-        Renewal::new(folder, &self.coordinator.site, &self.tls, &self.authority_der)
+    pub fn renewal(&self, folder: &StateFolder) -> Result<Renewal, SiteError> {
+        let (place, site) = (folder.identity(), &self.coordinator.site);
+        let renewal = Renewal::new(&place, site, &self.tls, &self.authority_der)?;
+        Ok(if self.is_sealed { renewal.sealing(folder.passphrase()) } else { renewal })
     }
 
     /// SHA-256 of this site's public key, as a roster names it.
@@ -159,8 +169,8 @@ impl Papers {
         };
         let read = |name: &str| Ok::<_, SiteError>(read_all(name)?.into_iter().next().unwrap_or_default());
         let founder_der = read(AUTHORITY)?;
-        let (certificate_der, authority_der) = match renewal::load(folder)? {
-            Some(renewed) => (renewed.tls.certificate_der().to_vec(), renewed.authority_der),
+        let (certificate_der, authority_der) = match renewal::certificates(folder)? {
+            Some(renewed) => (renewed.certificate_der, renewed.authority_der),
             None => {
                 // Of a site that has left both are here: see `keep_certificate`.
                 let mut kept = read_all(CERTIFICATE)?.into_iter();
@@ -209,6 +219,19 @@ impl Coordinator {
         let path = folder.join(COORDINATOR);
         let text = fs::read_to_string(&path).map_err(|source| SiteError::io(&path, source))?;
         toml::from_str(&text).map_err(|error| SiteError::toml(&path, &text, &error))
+    }
+
+    /// Writes the same file in the folder that the gateway follows, which is made where it is missing.
+    ///
+    /// # Errors
+    /// `Io`, with the folder or the file.
+    pub fn publish(&self, folder: &Path) -> Result<(), SiteError> {
+        match fs::DirBuilder::new().mode(0o700).create(folder) {
+            Err(source) if source.kind() != std::io::ErrorKind::AlreadyExists => {
+                Err(SiteError::io(folder, source))
+            }
+            _ => self.store(folder),
+        }
     }
 
     /// Writes the file in the identity's folder, whole or not at all.

@@ -9,16 +9,20 @@
 //!
 //! Invariants: a key is durable before anybody is asked to certify it, so that the same key is asked for
 //! after any crash; key, certificate and authority change together, in one file; nothing is taken that is not
-//! of this site, of this key and of the consortium's authority, or of one that descends from it.
+//! of this site, of this key and of the consortium's authority, or of one that descends from it; where the
+//! key in use is sealed, no other is ever written plain.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
-use certs::{CertError, IdentityKey, PeerCertificate, SpkiPin, TlsIdentity, csr, profile, tls};
+use certs::{CertError, IdentityKey, PeerCertificate, SpkiPin, TlsIdentity, csr, profile, sealed, tls};
+use cli::keys;
 use common::durable;
 use common::id::{Digest, SiteId};
+use common::private::passphrase::Passphrase;
 use zeroize::Zeroizing;
 
 use crate::error::SiteError;
@@ -31,6 +35,12 @@ const CURRENT: &str = "identity.pem";
 /// Where renewed keys and certificates are, given the identity's folder.
 fn folder(identity: &Path) -> PathBuf {
     identity.join(RENEWED)
+}
+
+/// The files of the next key and of the one in use.
+#[must_use]
+pub fn key_files(identity: &Path) -> [PathBuf; 2] {
+    [NEXT, CURRENT].map(|name| folder(identity).join(name))
 }
 
 /// Makes the folder where it is missing.
@@ -54,23 +64,53 @@ pub struct Renewed {
     pub tls: TlsIdentity,
     /// The authority that signed the certificate; `None` where a version wrote it that knew of one only.
     pub authority_der: Option<Vec<u8>>,
+    /// Whether the key is sealed by a passphrase.
+    pub is_sealed: bool,
 }
 
 /// Key and certificate of the last renewal, if there was one.
 ///
 /// # Errors
-/// `Io`, or `Config` when the file is damaged.
-pub fn load(identity: &Path) -> Result<Option<Renewed>, SiteError> {
+/// `Io`; `Config` when the file is damaged; `Data` where the passphrase does not open the key.
+pub fn load(identity: &Path, passphrase: &Passphrase) -> Result<Option<Renewed>, SiteError> {
     let path = folder(identity).join(CURRENT);
     let damaged = |error: CertError| SiteError::config(&path, error.to_string());
-    match fs::read_to_string(&path).map(Zeroizing::new) {
-        Ok(text) => {
-            let tls = TlsIdentity::from_pem(&text, &text).map_err(damaged)?;
-            let authority_der = tls::certificates_from_pem(&text).map_err(damaged)?.into_iter().nth(1);
-            Ok(Some(Renewed { tls, authority_der }))
-        }
+    let Some(text) = read_current(&path)? else { return Ok(None) };
+    let (key, certificates) = sealed::split(&text);
+    let is_sealed = sealed::is_sealed(key);
+    let key = keys::opened(&path, Zeroizing::new(key.to_owned()), passphrase)?;
+    let tls = TlsIdentity::from_pem(certificates, &key).map_err(damaged)?;
+    let authority_der = tls::certificates_from_pem(certificates).map_err(damaged)?.into_iter().nth(1);
+    Ok(Some(Renewed { tls, authority_der, is_sealed }))
+}
+
+/// What of a renewal is for anybody to see.
+#[derive(Debug)]
+pub struct Certificates {
+    /// The certificate in use.
+    pub certificate_der: Vec<u8>,
+    /// As in [`Renewed`].
+    pub authority_der: Option<Vec<u8>>,
+}
+
+/// The certificate of the last renewal and who signed it, if there was one: without its key.
+///
+/// # Errors
+/// `Io`, or `Config` when the file is damaged.
+pub fn certificates(identity: &Path) -> Result<Option<Certificates>, SiteError> {
+    let path = folder(identity).join(CURRENT);
+    let Some(text) = read_current(&path)? else { return Ok(None) };
+    let found = tls::certificates_from_pem(sealed::split(&text).1);
+    let mut found = found.map_err(|error| SiteError::config(&path, error.to_string()))?.into_iter();
+    let certificate_der = found.next().unwrap_or_default();
+    Ok(Some(Certificates { certificate_der, authority_der: found.next() }))
+}
+
+fn read_current(path: &Path) -> Result<Option<Zeroizing<String>>, SiteError> {
+    match fs::read_to_string(path).map(Zeroizing::new) {
+        Ok(text) => Ok(Some(text)),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(source) => Err(SiteError::unreadable(&path, source)),
+        Err(source) => Err(SiteError::unreadable(path, source)),
     }
 }
 
@@ -111,6 +151,8 @@ pub struct Renewal {
     current: PeerCertificate,
     /// When its successor was asked for last, by this machine's clock, which certificates go by.
     tried: Option<SystemTime>,
+    /// What new keys are sealed with, where the one in use is sealed.
+    passphrase: Option<Arc<Passphrase>>,
 }
 
 impl Renewal {
@@ -127,7 +169,21 @@ impl Renewal {
         let folder = folder(identity);
         let current = tls.peer().map_err(|error| SiteError::config(&folder, error.to_string()))?;
         let (site, authority_der) = (site.clone(), authority_der.to_vec());
-        Ok(Self { folder, site, authority_der, successor_der: None, current, tried: None })
+        Ok(Self { folder, site, authority_der, successor_der: None, current, tried: None, passphrase: None })
+    }
+
+    /// The same, which seals new keys: the one in use is sealed with this.
+    #[must_use]
+    pub fn sealing(self, passphrase: &Arc<Passphrase>) -> Self {
+        Self { passphrase: Some(Arc::clone(passphrase)), ..self }
+    }
+
+    /// The text of a key as it is written to this file.
+    fn written(&self, path: &Path, key: &IdentityKey) -> Result<Zeroizing<String>, SiteError> {
+        match &self.passphrase {
+            Some(passphrase) => Ok(keys::written(path, &key.to_pem(), true, passphrase)?),
+            None => Ok(key.to_pem()),
+        }
     }
 
     /// Notes which authority the coordinator descends from, if not from the one that signed the certificate
@@ -168,7 +224,11 @@ impl Renewal {
         let path = self.folder.join(NEXT);
         let earlier = match fs::read_to_string(&path).map(Zeroizing::new) {
             // A key that cannot be read was never certified: it is written whole or not at all.
-            Ok(text) => IdentityKey::from_pem(&text).ok(),
+            Ok(text) => {
+                let none = Passphrase::default();
+                let passphrase = self.passphrase.as_deref().unwrap_or(&none);
+                IdentityKey::from_pem(&keys::opened(&path, text, passphrase)?).ok()
+            }
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(SiteError::io(&path, source)),
         };
@@ -177,7 +237,7 @@ impl Renewal {
             return KeyRequest::of(key).map_err(internal);
         }
         let key = IdentityKey::generate().map_err(internal)?;
-        durable::write(&path, key.to_pem().as_bytes(), durable::PRIVATE)
+        durable::write(&path, self.written(&path, &key)?.as_bytes(), durable::PRIVATE)
             .map_err(|source| SiteError::io(&path, source))?;
         KeyRequest::of(key).map_err(internal)
     }
@@ -220,10 +280,10 @@ impl Renewal {
             Some(successor) => successor.clone(),
             None => self.authority_der.clone(),
         };
-        let mut text = request.key.to_pem();
+        let path = self.folder.join(CURRENT);
+        let mut text = self.written(&path, &request.key)?;
         text.push_str(&tls::certificate_to_pem(certificate_der));
         text.push_str(&tls::certificate_to_pem(&authority_der));
-        let path = self.folder.join(CURRENT);
         durable::write(&path, text.as_bytes(), durable::PRIVATE)
             .map_err(|source| SiteError::io(&path, source))?;
         common::crash_point!("site-renewal-stored");

@@ -1,20 +1,25 @@
 //! Keeps one child process alive and its three pipes flowing. Used by the supervisor, twice. Invariants: a
 //! child that dies again and again ends the agent; its text goes to its own log, bounded and escaped, and
 //! only the gateway's last words are told beyond it; orders about another run go to a process that was
-//! started for it.
+//! started for it; a passphrase goes into the gateway's pipe and nowhere else.
 
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use cli::keys::KeyError;
 use common::crash;
 use common::id::RunId;
+use common::private::passphrase::Passphrase;
 use sandbox::process::terminate;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::io::AsyncWriteExt as _;
 use tokio::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{sleep, timeout};
+use zeroize::Zeroizing;
 
 use super::heard::Heard;
 use super::log::Log;
@@ -45,6 +50,8 @@ pub(super) struct ChildSpec<In> {
     /// the records as they are then, and its locks are taken on the files as they are then: a lock is held on
     /// a file, not on its name, and a file that was replaced is another one.
     pub(super) run_of: fn(&In) -> Option<RunId>,
+    /// What opens its keys, where it has some that are sealed: it is told before anything else.
+    pub(super) passphrase: Option<Arc<Passphrase>>,
 }
 
 /// How a child's keeper talks to the hub, and hears that it has to stop.
@@ -164,6 +171,11 @@ where
 {
     let mut log = Log::open(&spec.log)?;
     let Started { mut child, mut stdin, mut stdout, stderr } = start(spec, life.deaths)?;
+    if let Some(passphrase) = &spec.passphrase {
+        // One that is gone already is told nothing, and its end is seen below.
+        let line = Zeroizing::new(format!("{}\n", passphrase.get().map_err(KeyError::from)?));
+        let _ = stdin.write_all(line.as_bytes()).await;
+    }
     let mut first = life.first.take();
     // Whichever ends first ends this life: the child closed its pipe, does not read, or has to stop.
     let lived = async {
@@ -249,6 +261,7 @@ fn start<In>(spec: &ChildSpec<In>, deaths: u64) -> Result<Started, SiteError> {
         .arg(spec.name)
         .arg("--state")
         .arg(&spec.state)
+        .args(spec.passphrase.iter().map(|_| "--sealed"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -298,6 +311,7 @@ mod tests {
             ends_when_closed: false,
             is_quoted,
             run_of: |_| None,
+            passphrase: None,
         };
         let (stop, stopping) = watch::channel(false);
         let (heard, _hub) = mpsc::channel(8);
@@ -377,6 +391,7 @@ mod tests {
             ends_when_closed: true,
             is_quoted: false,
             run_of: ToWorker::run,
+            passphrase: None,
         };
         let order = |run: u8, round: u32| {
             let key = RoundKey { run: RunId([run; 8]), round: Round(round) };

@@ -203,6 +203,7 @@ mod tests {
             policy: PolicyConfig::default(),
             retention: Default::default(),
             escrow: None,
+            keys: None,
         }
     }
 

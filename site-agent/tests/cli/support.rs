@@ -47,6 +47,7 @@ impl Site {
             policy: PolicyConfig::default(),
             retention: Default::default(),
             escrow: None,
+            keys: None,
         };
         fs::write(folder.config(), config.to_commented_toml().unwrap()).unwrap();
         Self { _root: root, folder, data }

@@ -149,6 +149,15 @@ fn what_is_promised_holds_and_is_found_where_there_are_no_locks() -> Result<()> 
     assert_eq!((contents(&state)?, contents(&records)?), before, "not even without locks");
     assert_eq!(held.keys().collect::<Vec<_>>(), open.keys().collect::<Vec<_>>());
     let by_a_lock = |row: &&Value| LOCKS.iter().any(|lock| row["stopped_by"] == serde_json::json!([lock]));
+    for (name, row) in held.iter().filter(|(_, row)| row["without_locks"].is_string()) {
+        let alone = open[name]["let_through"].as_array().is_some_and(Vec::is_empty);
+        let said = row["without_locks"] == "refused";
+        assert_eq!(
+            said, alone,
+            "the control says what the suite without locks finds: {row:#} {}",
+            open[name]
+        );
+    }
     let mut found = 0;
     for (name, row) in held.iter().filter(|(_, row)| by_a_lock(row)) {
         let without = &open[name];

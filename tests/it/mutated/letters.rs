@@ -64,6 +64,7 @@ pub(super) fn decisions(manifest: RunManifest) -> Result<Vec<(&'static str, usiz
         policy: policy.clone(),
         retention: Default::default(),
         escrow: None,
+        keys: None,
     };
     Ok(vec![
         ("approval_request", 0, Request::new(SITE.parse()?, run).to_bytes()?),

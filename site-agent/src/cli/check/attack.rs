@@ -5,6 +5,7 @@
 //! ```text
 //! field (a state folder of its own, a stand-in for the gateway)
 //!   -> hostile (a child: the worker's locks, then `sandbox::attack`)            the kernel's locks
+//!   -> hostile (the same without them: what this machine refuses by itself)
 //!   -> forge -> update, planted (a hostile worker exchanges files meanwhile)    `gateway::protect`, points
 //!   -> speech (a hostile worker talks without end)                              pipe, words, log, progress
 //!   -> rows
@@ -15,15 +16,17 @@
 //! (killed, it leaves its folder until the next one);
 //! each line is what was tried now, on this machine.
 
-use sandbox::LockReport;
+use sandbox::attack::{Barrier, Promise, Tried};
+use sandbox::{Lock, LockReport};
 use serde_json::json;
 
 use crate::cli::support::print_json;
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
-use field::Field;
+use field::{Field, Found};
 use forge::Forge;
+use hostile::{KEYS_OF_GATEWAY, keys_opened};
 use row::{Row, Verdict};
 
 mod field;
@@ -62,6 +65,8 @@ pub(super) fn run(
             "is_locked": is_locked,
             "locks": locks,
             "not_stopped": count(&rows, Verdict::NotStopped),
+            "proved": rows.iter().filter(|row| row.is_proof()).count(),
+            "stopped_without_locks_too": stopped_without_too(&rows),
             "error": judged.as_ref().err().map(ToString::to_string),
         }))?;
     } else {
@@ -79,9 +84,20 @@ fn try_all(
     is_locked: bool,
 ) -> Result<(Vec<LockReport>, Vec<Row>), SiteError> {
     let field = Field::make(site, config, is_locked)?;
-    let (locks, tried) = field.try_locks(site, config)?;
-    let mut rows: Vec<Row> =
-        tried.into_iter().map(|tried| Row::of(tried, &locks, &config.sandbox.allow_missing)).collect();
+    let Found { locks, mut tried, gateway } = field.try_locks(site, config, is_locked)?;
+    // The same without the locks: what this machine refuses to everybody here proves nothing of them. Where
+    // that cannot be tried, no line says so.
+    let control = if is_locked { field.try_locks(site, config, false).ok() } else { None };
+    let mut controls = control.map(|found| found.tried).unwrap_or_default();
+    if is_locked {
+        controls.push(gateway_keys(u32::from(keys_opened(field.folder()))));
+    }
+    tried.push(gateway_keys(gateway));
+    let row = |tried: Tried| {
+        let control = controls.iter().find(|one| one.group == tried.group && one.what == tried.what).cloned();
+        Row::of(tried, &locks, &config.sandbox.allow_missing).beside(control.as_ref())
+    };
+    let mut rows: Vec<Row> = tried.into_iter().map(row).collect();
     let forge = Forge::new(field.folder(), &config.policy);
     rows.extend(planted::try_all(&field, &forge)?);
     rows.extend(update::try_all(&forge));
@@ -89,8 +105,28 @@ fn try_all(
     Ok((locks, rows))
 }
 
+/// The gateway, taken over by what came from the network, opens the keys that it needs no more: so many of
+/// them.
+fn gateway_keys(opened: u32) -> Tried {
+    let through = if opened == 0 { Vec::new() } else { vec![format!("{opened} of {KEYS_OF_GATEWAY} files")] };
+    Tried {
+        group: "files".to_owned(),
+        what: "be the gateway, and open the key of ledger heads or of joining".to_owned(),
+        promise: Promise::Stopped(Lock::Landlock),
+        tries: KEYS_OF_GATEWAY,
+        stopped_by: if opened == KEYS_OF_GATEWAY { Vec::new() } else { vec![Barrier::Lock(Lock::Landlock)] },
+        through,
+        note: None,
+    }
+}
+
 fn count(rows: &[Row], result: Verdict) -> usize {
     rows.iter().filter(|row| row.result == result).count()
+}
+
+/// Stopped, and no proof of a lock.
+fn stopped_without_too(rows: &[Row]) -> usize {
+    rows.iter().filter(|row| row.result == Verdict::Stopped && !row.is_proof()).count()
 }
 
 fn judge(rows: &[Row]) -> Result<(), SiteError> {
@@ -139,6 +175,14 @@ fn describe(rows: &[Row]) -> String {
         .map(|(count, words)| format!("{count} {words}"))
         .collect();
     text.push_str(&format!("{} attacks: {}\n", rows.len(), counts.join("; ")));
+    let alone = stopped_without_too(rows);
+    if alone > 0 {
+        let words = format!(
+            "{alone} of those that are stopped prove nothing of the locks: this machine, or the beginning of every \
+             process of this program, refuses them without, too"
+        );
+        text.push_str(&(wrapped(&words, COLUMNS).join("\n") + "\n"));
+    }
     text
 }
 

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use cli::confirm::Yes;
 
+use crate::cli::support::Unlock;
+
 /// One of the three ways, and the answer to the question that comes before a signature.
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Signing {
@@ -17,6 +19,8 @@ pub(in crate::cli) struct Signing {
     /// What came back from the other machine.
     #[arg(long, value_name = "FILE")]
     pub(in crate::cli) answer: Option<PathBuf>,
+    #[command(flatten)]
+    pub(in crate::cli) unlock: Unlock,
     #[command(flatten)]
     pub(in crate::cli) yes: Yes,
 }

@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use certs::Invitation;
 use common::clock::SystemClock;
 use common::durable;
+use common::private::passphrase::Passphrase;
 use common::private::{self, PrivateError};
 
 use super::invitation::refused;
@@ -79,7 +80,7 @@ impl Building {
         if !self.folder.identity().join("coordinator.toml").exists() {
             return Ok(None);
         }
-        let identity = Identity::load(&self.folder.identity())?;
+        let identity = Identity::load(&self.folder.identity(), &Passphrase::default())?;
         let certificate = identity.tls.peer().map_err(|error| SiteError::Internal(error.to_string()))?;
         if certificate.not_after <= SystemClock.system_time() {
             return Err(self.unusable("holds a certificate that has expired"));

@@ -11,7 +11,7 @@ use common::id::SiteId;
 use serde_json::json;
 
 use super::receipts::{self, Beside};
-use crate::cli::support::{State, tell};
+use crate::cli::support::{State, Unlock, tell};
 use crate::error::SiteError;
 use crate::gateway::decisions::{self, Decider};
 use crate::gateway::identity::Coordinator;
@@ -37,6 +37,8 @@ pub(super) struct Arguments {
     /// The officer's private key; needed where this site trusts an officer's key.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    unlock: Unlock,
     #[command(flatten)]
     yes: Yes,
     /// Print JSON.
@@ -77,7 +79,8 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (ledger, _) = LedgerWriter::open(&path)?;
     let head = ledger.head();
     let statement = decisions::statement(&site, &head, &found.unfit);
-    let sign = |key: &PathBuf| waiver::sign_as_trusted(&folder, key, &statement);
+    let passphrase = arguments.unlock.passphrase();
+    let sign = |key: &PathBuf| waiver::sign_as_trusted(&folder, key, &passphrase, &statement);
     let signature = arguments.key.as_ref().map(sign).transpose()?;
     let epoch = Epoch { at_ms: SystemClock.now().0, head, set_aside: found.unfit, signature };
     store.record_epoch(&epoch)?;

@@ -76,7 +76,9 @@ impl Earlier {
     }
 
     fn verifier(&self, folder: &StateFolder) -> Result<VerifierKey, SiteError> {
-        let Some(text) = &self.key else { return Signer::load(&folder.identity())?.verifier() };
+        let Some(text) = &self.key else {
+            return Signer::load(&folder.identity(), folder.passphrase())?.verifier();
+        };
         let wrong = |reason: String| {
             SiteError::data(&reason, "give the line that `site-agent ledger checkpoint --key` printed here")
         };

@@ -10,7 +10,7 @@ use common::wire::message::LedgerHead;
 use serde_json::json;
 
 use super::{earlier, receipts};
-use crate::cli::support::{State, tell};
+use crate::cli::support::{Keyed, tell};
 use crate::error::SiteError;
 use crate::gateway::heads::Signer;
 use crate::paths::StateFolder;
@@ -48,7 +48,7 @@ can see that the guess is right. `ledger show` has the numbers.";
 #[derive(Debug, clap::Args)]
 pub(super) struct Checkpoint {
     #[command(flatten)]
-    state: State,
+    state: Keyed,
     /// The file to write [default: standard output].
     #[arg(long, value_name = "FILE")]
     out: Option<PathBuf>,
@@ -69,7 +69,7 @@ pub(super) struct Prove {
     #[arg(value_name = "SEQ")]
     sequence: u64,
     #[command(flatten)]
-    state: State,
+    state: Keyed,
     /// Prove it under this head, which was taken away earlier, and not under one that is signed now.
     #[arg(long, value_name = "FILE")]
     checkpoint: Option<PathBuf>,
@@ -87,7 +87,7 @@ pub(super) struct Prove {
 /// Signs the head of the ledger as it is now.
 pub(super) fn checkpoint(arguments: &Checkpoint) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
-    let signer = Signer::load(&folder.identity())?;
+    let signer = Signer::load(&folder.identity(), folder.passphrase())?;
     let key = signer.verifier()?.to_text();
     if arguments.key {
         println!("{key}");
@@ -115,7 +115,7 @@ pub(super) fn checkpoint(arguments: &Checkpoint) -> Result<(), SiteError> {
 /// Proves that the ledger has a record, under a head that is signed for it, or one that was signed earlier.
 pub(super) fn prove(arguments: &Prove) -> Result<(), SiteError> {
     let folder = arguments.state.open_joined()?;
-    let signer = Signer::load(&folder.identity())?;
+    let signer = Signer::load(&folder.identity(), folder.passphrase())?;
     let verifier = signer.verifier()?;
     let (records, newest) = verified(&folder)?;
     let (note, head) = match &arguments.checkpoint {

@@ -9,9 +9,11 @@ use std::path::{Path, PathBuf};
 
 use certs::AgeIdentity;
 use certs::age::open;
+use cli::keys;
 use common::id::Digest;
 use common::ledger::{Kind, Record};
 use common::page::grouped;
+use common::private::passphrase::Passphrase;
 use common::private::read_file;
 use common::wire::frame::{self, PREFIX_BYTES};
 use common::wire::message::{Envelope, Request};
@@ -20,7 +22,7 @@ use zeroize::Zeroizing;
 
 use self::update::Update;
 use super::receipts;
-use crate::cli::support::{State, print_json};
+use crate::cli::support::{State, Unlock, print_json};
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::escrow::days::{self as escrow, Day};
@@ -45,6 +47,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     #[command(flatten)]
+    unlock: Unlock,
+    #[command(flatten)]
     state: State,
     /// Print JSON.
     #[arg(long)]
@@ -59,7 +63,7 @@ struct Opened {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let folder = arguments.state.open()?;
-    let identity = identity(&arguments.key)?;
+    let identity = identity(&arguments.key, &arguments.unlock.passphrase())?;
     let (records, _) = receipts::read(&folder.ledger())?;
     let at = usize::try_from(arguments.sequence).unwrap_or(usize::MAX);
     let Some(record) = records.get(at) else {
@@ -101,10 +105,11 @@ fn fields(request: &Request) -> Result<Value, SiteError> {
     Ok(named.into_iter().next().map_or(Value::Null, |(_, fields)| fields))
 }
 
-fn identity(path: &Path) -> Result<AgeIdentity, SiteError> {
+fn identity(path: &Path, passphrase: &Passphrase) -> Result<AgeIdentity, SiteError> {
     let bytes = read_file(path, KEY_BYTES_MAX).map_err(|error| SiteError::config(path, error.to_string()))?;
     let text = std::str::from_utf8(&bytes).map_err(|error| SiteError::config(path, error.to_string()))?;
-    AgeIdentity::parse(text).map_err(key_error)
+    let text = keys::opened(path, Zeroizing::new(text.to_owned()), passphrase)?;
+    AgeIdentity::parse(&text).map_err(key_error)
 }
 
 /// The newest kept frame of this number that is the record's.

@@ -13,7 +13,7 @@ use common::durable;
 
 use self::facts::Ledger;
 use crate::cli::consent::known::Known;
-use crate::cli::support::{State, print_json};
+use crate::cli::support::{Keyed, print_json};
 use crate::error::SiteError;
 use crate::language::Language;
 use crate::paths::StateFolder;
@@ -36,7 +36,7 @@ pub(super) struct Arguments {
     #[arg(value_name = "RUN")]
     run: Option<String>,
     #[command(flatten)]
-    state: State,
+    state: Keyed,
     /// The page's file.
     #[arg(long, value_name = "FILE", required_unless_present = "json")]
     out: Option<PathBuf>,

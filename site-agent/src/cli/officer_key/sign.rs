@@ -12,7 +12,7 @@ use crate::cli::consent::page::Page;
 use crate::cli::consent::policy_words;
 use crate::cli::consent::request::{Asked, Request, Subject};
 use crate::cli::consent::words::{Described, describe};
-use crate::cli::support::tell;
+use crate::cli::support::{Unlock, tell};
 use crate::error::SiteError;
 use crate::waiver;
 
@@ -42,6 +42,8 @@ pub(super) struct Arguments {
     #[arg(long, value_name = "FILE")]
     out: PathBuf,
     #[command(flatten)]
+    unlock: Unlock,
+    #[command(flatten)]
     yes: Yes,
     /// Print JSON.
     #[arg(long)]
@@ -50,7 +52,7 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let (request, subject) = Request::read(&arguments.request)?;
-    let key = waiver::read_private(&arguments.key)?;
+    let key = waiver::read_private(&arguments.key, &arguments.unlock.passphrase())?;
     let text = in_words(&request, &subject);
     if arguments.json {
         eprint!("{text}");

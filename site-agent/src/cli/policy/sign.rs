@@ -58,14 +58,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let text = page.finish() + "\n";
     show(arguments.json, &text);
     let (site, subject) = (known.coordinator.site.clone(), Subject::Policy(policy.clone()));
-    let Signing { key, request, answer, yes } = &arguments.signing;
+    let Signing { key, request, answer, unlock, yes } = &arguments.signing;
     let signature = match (key, request, answer) {
         (_, Some(path), _) => return write_request(&known, path, arguments.json),
         (_, _, Some(path)) => Answer::accept(path, &site, &subject, &trusted)?,
         (Some(key), None, None) => {
             let text = "runs within this policy need no further decision";
             yes.or_ask(&Question { text, expected: "yes", needs_yes: true })?;
-            waiver::sign_as_trusted(&known.folder, key, &subject.statement(&site))?
+            waiver::sign_as_trusted(&known.folder, key, &unlock.passphrase(), &subject.statement(&site))?
         }
         (None, None, None) => {
             return Err(SiteError::data(

@@ -54,7 +54,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let consent = self.connection.consent(run)?;
         let mut permitted = self.permits_terms(&signed);
         // A run that was agreed to goes on without a member who was revoked since.
-        if !matches!(consent, Consent::Approved(_)) && self.connection.has_revoked_member(&signed.manifest.roster) {
+        if !matches!(consent, Consent::Approved(_))
+            && self.connection.has_revoked_member(&signed.manifest.roster)
+        {
             permitted = Err(PolicyRule::MemberRevoked);
         }
         match (consent, permitted) {

@@ -426,6 +426,7 @@ impl Site {
                 policy: self.policy.clone(),
                 retention: self.retention,
                 escrow: None,
+                keys: None,
             },
             coordinator: Coordinator {
                 site: SITE.parse().unwrap(),

@@ -20,7 +20,7 @@ use crate::gateway::identity::{Coordinator, Identity};
 pub struct QuicConnector {
     client: Option<Client>,
     addresses: String,
-    /// The identity's folder, where `set-address` may write other addresses while the agent runs.
+    /// The folder where `set-address` may write other addresses while the agent runs.
     followed: Option<PathBuf>,
     authority_der: Vec<u8>,
     successor_der: Option<Vec<u8>>,
@@ -48,10 +48,10 @@ impl QuicConnector {
         })
     }
 
-    /// The same, which reads the addresses again from the identity's folder before each attempt.
+    /// The same, which reads the addresses again from this folder before each attempt.
     #[must_use]
-    pub fn following(self, identity: PathBuf) -> Self {
-        Self { followed: Some(identity), ..self }
+    pub fn following(self, folder: PathBuf) -> Self {
+        Self { followed: Some(folder), ..self }
     }
 
     /// Tries each address that each name has.

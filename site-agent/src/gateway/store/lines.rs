@@ -212,3 +212,44 @@ impl Store {
         Ok(rows.collect::<Result<_, _>>()?)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_newest_counts_stay_and_the_oldest_go_one_by_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut store = Store::open(&folder.path().join("site.db")).unwrap();
+        let fill = |table: &str, columns: &str, values: &str, rows: u32| {
+            format!(
+                "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})
+                 INSERT INTO {table} ({columns}) SELECT {values} FROM n;"
+            )
+        };
+        let lives = fill("lives", "began_ms, counted_ms, first", "i, i, 0", LIVES_KEPT_MAX);
+        let columns = "life, opened_ms, counted_ms, first, counted";
+        let lines = fill("lines", columns, "1, i, i, 0, 0", LINES_KEPT_MAX);
+        store.connection.execute_batch(&(lives + &lines)).unwrap();
+        let span = |store: &Store| {
+            let (lives, lines) = (store.lives().unwrap(), store.lines().unwrap());
+            let first = (lives[0].began_ms, lines[0].opened_ms);
+            (first, lives.len(), lines.len())
+        };
+        let kept = (LIVES_KEPT_MAX as usize, LINES_KEPT_MAX as usize);
+        assert_eq!(span(&store), ((1, 1), kept.0, kept.1), "as many as are kept");
+        for more in 1..=3 {
+            let now_ms = u64::from(LINES_KEPT_MAX) + more;
+            let life = store.begin_life(7, None, now_ms).unwrap();
+            let line = store.begin_line(life, 7, now_ms).unwrap();
+            assert_eq!(span(&store), ((1 + more, 1 + more), kept.0, kept.1));
+            let (newest_life, newest) = (store.lives().unwrap().pop().unwrap(), store.lines().unwrap().pop());
+            let newest = newest.unwrap();
+            assert_eq!(
+                (newest_life.id, newest.id, newest.life),
+                (life, line, life),
+                "what is counted now stays"
+            );
+        }
+    }
+}

@@ -35,6 +35,16 @@ pub(super) struct Field {
     is_locked: bool,
 }
 
+/// What came of the attacks on the locks.
+pub(super) struct Found {
+    /// Which of the worker's locks hold.
+    pub(super) locks: Vec<LockReport>,
+    /// What the worker tried.
+    pub(super) tried: Vec<Tried>,
+    /// How many of its keys the gateway could open behind its locks.
+    pub(super) gateway: u32,
+}
+
 /// A child that is ended with the value that holds it.
 #[derive(Debug)]
 pub(super) struct Ended(pub(super) Child);
@@ -58,6 +68,7 @@ impl Field {
         let files = [
             (folder.config(), config.to_commented_toml()?.into_bytes()),
             (folder.identity().join("key.pem"), b"a stand-in for a key\n".to_vec()),
+            (folder.identity().join("ledger.key"), b"a stand-in for a key\n".to_vec()),
             (folder.ledger(), b"a stand-in for a ledger\n".to_vec()),
         ];
         for (path, bytes) in files {
@@ -70,7 +81,7 @@ impl Field {
         self.place.folder()
     }
 
-    /// Has a hostile worker try the locks.
+    /// Has a hostile worker try the locks, and a hostile gateway one of its own; or the worker without any.
     ///
     /// # Errors
     /// `Filtered` when a filter around this program kills it; `Internal` when it does not come to its end.
@@ -78,10 +89,11 @@ impl Field {
         &self,
         site: &StateFolder,
         config: &AgentConfig,
-    ) -> Result<(Vec<LockReport>, Vec<Tried>), SiteError> {
-        let gateway = self.decoy()?;
+        is_locked: bool,
+    ) -> Result<Found, SiteError> {
+        let (gateway, opened) = self.decoy()?;
         let ground = ground(site, self.folder(), config, gateway.0.id());
-        let mut child = Ended(self.hostile(Attack::Locks, Stdio::inherit())?);
+        let mut child = Ended(self.start(Attack::Locks, Stdio::inherit(), is_locked)?);
         let mut line = serde_json::to_vec(&ground).map_err(|error| SiteError::Internal(error.to_string()))?;
         line.push(b'\n');
         if let Some(mut input) = child.0.stdin.take() {
@@ -100,7 +112,7 @@ impl Field {
             }
         }
         if is_done {
-            return Ok((reports, tried));
+            return Ok(Found { locks: reports, tried, gateway: opened });
         }
         // It may still be at its last attack: ended, it says how.
         let _ = child.0.kill();
@@ -119,9 +131,13 @@ impl Field {
     /// # Errors
     /// `Internal` when it cannot be started.
     pub(super) fn hostile(&self, attack: Attack, cries: Stdio) -> Result<Child, SiteError> {
+        self.start(attack, cries, self.is_locked)
+    }
+
+    fn start(&self, attack: Attack, cries: Stdio, is_locked: bool) -> Result<Child, SiteError> {
         let mut command = self.command("worker")?;
         command.args(["--attack", attack.word()]);
-        if !self.is_locked {
+        if !is_locked {
             command.arg("--unlocked");
         }
         command
@@ -132,19 +148,25 @@ impl Field {
             .map_err(|error| SiteError::Internal(format!("cannot start the worker: {error}")))
     }
 
-    /// A process behind the gateway's locks, which hold when this returns.
-    fn decoy(&self) -> Result<Ended, SiteError> {
+    /// A process behind the gateway's locks, which hold when this returns; and how many of the keys that it
+    /// needs no more it could open then.
+    fn decoy(&self) -> Result<(Ended, u32), SiteError> {
         let mut command = self.command("gateway")?;
         let failed =
             |error: std::io::Error| SiteError::Internal(format!("cannot start the gateway: {error}"));
+        if !self.is_locked {
+            command.arg("--unlocked");
+        }
         let child = command.arg("--decoy").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn();
         let mut child = Ended(child.map_err(failed)?);
+        let mut opened = 0;
         if let Some(mut pipe) = child.0.stdout.take() {
-            within(move || pipe.read_exact(&mut [0]))
-                .ok_or_else(|| SiteError::Internal("the gateway does not answer".into()))?
-                .map_err(failed)?;
+            let mut answer = [0];
+            let answer = within(move || pipe.read_exact(&mut answer).map(|()| answer[0]))
+                .ok_or_else(|| SiteError::Internal("the gateway does not answer".into()))?;
+            opened = u32::from(answer.map_err(failed)?);
         }
-        Ok(child)
+        Ok((child, opened))
     }
 
     fn command(&self, role: &str) -> Result<Command, SiteError> {

@@ -22,6 +22,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
+use crate::gateway::heads;
+use crate::gateway::identity::Identity;
 use crate::limits::ATTACK_GROUND_BYTES_MAX;
 use crate::locks;
 use crate::paths::StateFolder;
@@ -88,13 +90,25 @@ pub(crate) fn worker(folder: &StateFolder, attack: Attack, is_locked: bool) -> R
     }
 }
 
-/// The body of the process that stands for the gateway: behind the gateway's locks, it waits.
-pub(crate) fn decoy(folder: &StateFolder) -> Result<(), SiteError> {
+/// Keys that the gateway reads before its locks and must not open afterwards.
+pub(super) const KEYS_OF_GATEWAY: u32 = 2;
+
+/// The body of the process that stands for the gateway: behind the gateway's locks it tries to open its keys,
+/// says how many it could, and waits.
+pub(crate) fn decoy(folder: &StateFolder, is_locked: bool) -> Result<(), SiteError> {
     begin()?;
-    let _ = enter_gateway(close_inherited(), &folder.gateway_rules());
-    say(b"\n")?;
+    if is_locked {
+        let _ = enter_gateway(close_inherited(), &folder.gateway_rules());
+    }
+    say(&[keys_opened(folder)])?;
     wait();
     Ok(())
+}
+
+/// How many of these keys this process can open.
+pub(super) fn keys_opened(folder: &StateFolder) -> u8 {
+    let keys = [heads::KEY_FILE, Identity::KEY_FILE].map(|name| folder.identity().join(name));
+    keys.iter().map(|path| u8::from(fs::File::open(path).is_ok())).sum()
 }
 
 fn begin() -> Result<(), SiteError> {

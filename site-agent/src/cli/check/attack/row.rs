@@ -33,6 +33,17 @@ impl Verdict {
     }
 }
 
+/// What became of the same attack by the same user without our locks, on this machine, now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Without {
+    /// It came through, in at least one way: what stops it is ours.
+    LetThrough,
+    /// It was refused all the same, in every way, by the machine or by how every process of this program
+    /// begins (no core files): that it is stopped proves nothing of our locks.
+    Refused,
+}
+
 /// One attack.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub(super) struct Row {
@@ -45,6 +56,8 @@ pub(super) struct Row {
     pub(super) tries: u32,
     /// Ways that were let through, the first few.
     pub(super) let_through: Vec<String>,
+    /// Of an attack on the kernel's locks: what became of it without them; nothing where that was not tried.
+    pub(super) without_locks: Option<Without>,
     /// Why it cannot be stopped, or was not tried.
     pub(super) note: Option<String>,
 }
@@ -87,7 +100,29 @@ impl Row {
             _ => Verdict::Stopped,
         };
         let stopped_by = stopped_by.into_iter().map(barrier).collect();
-        Self { group, attack: what, result, stopped_by, tries, let_through: through, note }
+        Self {
+            group,
+            attack: what,
+            result,
+            stopped_by,
+            tries,
+            let_through: through,
+            without_locks: None,
+            note,
+        }
+    }
+
+    /// The same, beside what became of the attack without our locks.
+    pub(super) fn beside(self, control: Option<&Tried>) -> Self {
+        let without_locks = control
+            .filter(|control| control.tries > 0)
+            .map(|control| if control.through.is_empty() { Without::Refused } else { Without::LetThrough });
+        Self { without_locks, ..self }
+    }
+
+    /// Whether it shows that a barrier of ours holds: it is stopped, and without our locks it is not.
+    pub(super) fn is_proof(&self) -> bool {
+        self.result == Verdict::Stopped && self.without_locks != Some(Without::Refused)
     }
 
     /// An attack on a check of ours, with what came of each way. One that came to nothing leaves it untried:
@@ -117,6 +152,7 @@ impl Row {
             stopped_by: vec![by.to_owned()],
             tries,
             let_through,
+            without_locks: None,
             note,
         }
     }
@@ -130,6 +166,7 @@ impl Row {
             stopped_by: Vec::new(),
             tries: 0,
             let_through: Vec::new(),
+            without_locks: None,
             note: Some(note.to_owned()),
         }
     }
@@ -141,6 +178,9 @@ impl Row {
     /// The right-hand column.
     pub(super) fn verdict(&self) -> String {
         match self.result {
+            Verdict::Stopped if !self.is_proof() => {
+                format!("{} {}; also without locks", self.result.words(), self.stopped_by.join(", "))
+            }
             Verdict::Stopped => format!("{} {}", self.result.words(), self.stopped_by.join(", ")),
             other => other.words().to_owned(),
         }
@@ -192,6 +232,24 @@ mod tests {
         let holds = [LockReport { lock: Lock::Landlock, held: true, detail: String::new() }];
         let broken = Row::of(tried(promised, 3, &["a"]), &holds, &[Lock::Landlock]);
         assert_eq!(broken.result, Verdict::NotStopped);
+    }
+
+    #[test]
+    fn what_the_machine_alone_stops_is_no_proof_of_a_lock() {
+        let promised = Promise::Stopped(Lock::Landlock);
+        let of = |control: Option<Tried>| Row::of(tried(promised, 3, &[]), &[], &[]).beside(control.as_ref());
+        let refused = of(Some(tried(promised, 3, &[])));
+        assert_eq!((refused.result, refused.without_locks), (Verdict::Stopped, Some(Without::Refused)));
+        assert!(!refused.is_proof() && refused.verdict() == "stopped by landlock; also without locks");
+        let one_way = of(Some(tried(promised, 3, &["a"])));
+        assert_eq!(one_way.without_locks, Some(Without::LetThrough));
+        assert!(one_way.is_proof() && one_way.verdict() == "stopped by landlock");
+        for untried in [None, Some(tried(promised, 0, &[]))] {
+            let row = of(untried);
+            assert!(row.without_locks.is_none() && row.is_proof());
+        }
+        let through = Row::of(tried(promised, 3, &["a"]), &[], &[]).beside(Some(&tried(promised, 3, &["a"])));
+        assert!(!through.is_proof(), "what is not stopped proves nothing");
     }
 
     #[test]

@@ -30,7 +30,7 @@ pub(super) fn certified(age_days: u32) -> (Site, Arc<CertificateAuthority>) {
     let mut site = Site { clock_ms: NOW_MS, ..Site::new() };
     let (folder, ca) = (site.folder.identity(), authority.certificate_der().to_vec());
     site.renewal = Some(Box::new(move || {
-        let tls = renewal::load(&folder).unwrap().map(|renewed| renewed.tls);
+        let tls = renewal::load(&folder, &Default::default()).unwrap().map(|renewed| renewed.tls);
         let tls = tls.unwrap_or_else(|| TlsIdentity::new(&issued.der, &key).unwrap());
         Renewal::new(&folder, &SITE.parse().unwrap(), &tls, &ca).unwrap()
     }));
@@ -50,7 +50,9 @@ fn requests(told: &Told) -> usize {
 
 /// The key in use, where there was a renewal.
 fn in_use(site: &Site) -> Option<PeerCertificate> {
-    renewal::load(&site.folder.identity()).unwrap().map(|renewed| renewed.tls.peer().unwrap())
+    renewal::load(&site.folder.identity(), &Default::default())
+        .unwrap()
+        .map(|renewed| renewed.tls.peer().unwrap())
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 
+use cli::keys;
 use common::ledger::{self, LedgerError, ReceiptError, Record, Tree};
 use common::wire::message::RoundKey;
 
@@ -14,7 +15,7 @@ use crate::cli::ledger::report::facts::{Acceptance, Head, Ledger, Newest, Receip
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
-use crate::gateway::heads::Signer;
+use crate::gateway::heads::{self, Signer};
 use crate::limits::REPORT_NOTES_MAX;
 use crate::paths::StateFolder;
 
@@ -67,8 +68,11 @@ impl Books {
         let at = |record: Option<&Record>| record.map(|record| table::utc(record.time_ms));
         let taken = self.known.as_ref().and_then(|known| known.taken);
         // A site without a key has a report, too.
-        let key = Signer::find(&known.folder.identity())
+        let identity = known.folder.identity();
+        let key = Signer::find(&identity, known.folder.passphrase())
             .and_then(|signer| signer.map(|signer| signer.verifier()).transpose());
+        // One that is sealed and not opened is not unreadable.
+        let key = if keys::is_sealed(&identity.join(heads::KEY_FILE)) { Ok(key?) } else { key };
         Ok(Ledger {
             verified: self.broken.is_none() && self.beside.is_verified(),
             broken: self.broken.clone(),
