@@ -26,7 +26,7 @@ use crate::limits::{CONTEXT_PEM_BYTES_MAX, CONTEXTS_BYTES_MAX, CONTEXTS_MAX};
 pub struct Entry {
     /// `HOST:PORT` of run traffic, or several with commas between.
     pub address: String,
-    /// `operator` or `auditor`.
+    /// `operator`, `auditor` or `witness`.
     pub role: String,
     /// The name that the invitation was for.
     pub holder: String,

@@ -1,4 +1,4 @@
-//! Operators and auditors: people with a certificate, their invitations and their end. Called by `enrolment`,
+//! Operators, auditors and witnesses: people with a certificate, their invitations and their end. Called by `enrolment`,
 //! `admin` and the subcommand `operators`. Invariants: as of sites (`enrolment`): a token yields at most one
 //! certificate, in the transaction that consumes it; a new one ends the one before; a command is authorised
 //! by serial AND key. A name keeps its role for ever, and is not given out again once it was revoked.
@@ -19,7 +19,7 @@ use crate::limits::{HOLDER_NAMES_MAX, HOLDERS_MAX, SEEN_MS_MIN};
 pub struct HolderRow {
     /// The name it was invited under.
     pub name: SiteId,
-    /// Which of the two.
+    /// Which of the three.
     pub role: Role,
     /// `invited`, `active` or `revoked`.
     pub status: String,
@@ -36,7 +36,7 @@ pub struct HolderRow {
 pub struct EnrolledHolder {
     /// For whom it was made.
     pub name: SiteId,
-    /// Which of the two.
+    /// Which of the three.
     pub role: Role,
     /// The certificate.
     pub certificate: Certificate,
