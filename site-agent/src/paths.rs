@@ -7,6 +7,7 @@
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
 //! officer.pub     whose waivers count (public key)              worker (read)
 //! waiver.json     the waiver in force                           worker (read)
+//! cosigned.json   heads of the ledger that witnesses cosigned   nobody but `site-agent ledger`
 //! identity/       keys (0600), certificate, consortium CA          gateway (read)
 //! identity/renewed/  the same after a renewal                       gateway (write)
 //! ledger/         what left this site                              gateway (write)
@@ -99,6 +100,12 @@ impl StateFolder {
     #[must_use]
     pub fn waiver(&self) -> PathBuf {
         self.root.join("waiver.json")
+    }
+
+    /// The heads of the ledger that witnesses cosigned.
+    #[must_use]
+    pub fn cosigned(&self) -> PathBuf {
+        self.root.join("cosigned.json")
     }
 
     #[must_use]

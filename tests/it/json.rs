@@ -3,6 +3,7 @@
 //! command once. Run by `cargo test`.
 
 mod shape;
+mod witnesses;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -306,6 +307,7 @@ impl Asked {
         self.person("coordinator acts show", &[])?;
         self.person("coordinator acts verify", &[])?;
         self.person("coordinator acts head", &[])?;
+        self.witnesses()?;
         self.coordinator("operators list", &[])?;
         self.person("coordinator context set-address", &["main", "127.0.0.1:1"])?;
         self.person("coordinator context remove", &["main"])?;
@@ -367,6 +369,7 @@ impl Asked {
         self.site("ledger prove", &["0", "--out", &proof])?;
         self.site("ledger prove", &["0"])?;
         self.site("ledger verify", &["--checkpoint", &head, "--proof", &proof])?;
+        self.witness_of_a_site()?;
         self.look_at_frames()?;
         self.site("leave", &["--dry-run"])?;
         self.site("ledger report", &[])?;

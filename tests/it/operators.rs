@@ -26,14 +26,14 @@ use crate::support::{COMMAND_WITHIN, Small, Wish};
 const WITHIN: Duration = Duration::from_secs(20);
 
 /// A person's machine: a home folder with nothing else of the consortium in it.
-struct Machine {
-    home: PathBuf,
+pub(crate) struct Machine {
+    pub(crate) home: PathBuf,
     program: PathBuf,
 }
 
 impl Machine {
     /// Invites a person under this name and enrols on a new machine.
-    fn enrolled(consortium: &Consortium, home: PathBuf, name: &str, role: &str) -> Result<Self> {
+    pub(crate) fn enrolled(consortium: &Consortium, home: PathBuf, name: &str, role: &str) -> Result<Self> {
         std::fs::create_dir_all(&home)?;
         let machine = Self { home, program: Binaries::find()?.coordinator };
         let asked = ["operators", "invite", name, "--role", role];
@@ -67,18 +67,18 @@ impl Machine {
         Ok(self.command(arguments).output()?)
     }
 
-    fn says(&self, arguments: &[&str]) -> Result<String> {
+    pub(crate) fn says(&self, arguments: &[&str]) -> Result<String> {
         let output = self.run(arguments)?;
         ensure!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
         Ok(text(&output.stdout))
     }
 
-    fn json(&self, arguments: &[&str]) -> Result<Value> {
+    pub(crate) fn json(&self, arguments: &[&str]) -> Result<Value> {
         Ok(serde_json::from_str(&self.says(&[arguments, &["--json"]].concat())?)?)
     }
 
     /// Refused with a sentence and a hint, as the user's own mistake.
-    fn refused(&self, arguments: &[&str], why: &str) -> Result<()> {
+    pub(crate) fn refused(&self, arguments: &[&str], why: &str) -> Result<()> {
         let output = self.run(arguments)?;
         let said = text(&output.stderr);
         ensure!(output.status.code() == Some(1), "{arguments:?}: {:?} {said}", output.status);
@@ -96,7 +96,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A consortium of one site that has joined and does not run: what is launched waits for its officer.
-fn waiting() -> Result<(Small, Consortium)> {
+pub(crate) fn waiting() -> Result<(Small, Consortium)> {
     let small = Small::new(&Wish { sites: 1, records: 4, rounds: 1, ..Wish::default() })?;
     let mut consortium = Consortium::create(small.setup.clone())?;
     consortium.start_coordinator(&[])?;
