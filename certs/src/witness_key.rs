@@ -1,8 +1,9 @@
 //! A witness' Ed25519 key: cosigns heads of logs that others keep, and nothing else.
 //!
 //! Made by `witness init` of both programs and used by their `witness cosign`, after the witness' memory was
-//! written (`cli::witness`). Invariants: what it signs begins with `cosignature/v1`, so that nothing else that
-//! this key could sign passes for it; one key has one name, because a cosignature does not name the witness.
+//! written (`cli::witness`). Invariants: what it signs begins with `cosignature/v1`, so that nothing else
+//! that this key could sign passes for it; one key has one name, because a cosignature does not name the
+//! witness.
 
 use std::fmt;
 
@@ -80,9 +81,9 @@ impl WitnessKey {
     /// The note with a cosignature of this moment (seconds since 1970), in place of an earlier one of this
     /// key. The caller has compared the head in it with what it remembers, and has written that down.
     ///
-    /// # Errors
-    /// [`CertError::NoteSignature`] where `log`, whose note it is, did not sign it; [`CertError::Note`] where
-    /// it has no room; [`CertError::Cosignature`] for a time behind the year 292 billion.
+    /// # Errors [`CertError::NoteSignature`] where `log`, whose note it is, did not sign it;
+    /// [`CertError::Note`] where it has no room; [`CertError::Cosignature`] for a time behind the year 292
+    /// billion.
     pub fn cosign(&self, note: Note, log: &VerifierKey, at_s: u64) -> Result<Note, CertError> {
         note.verify(log)?;
         let signature = self.pair.sign(&message(at_s, note.unverified())).as_ref().to_vec();

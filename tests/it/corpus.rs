@@ -1,9 +1,9 @@
-//! Good ledgers with what belongs to them, changed in more than three hundred ways, through both verifiers: a
-//! committed file says what is changed and what both must say then. Run by `cargo test`; where there is no
+//! Good ledgers with what belongs to them, changed in more than three hundred ways, through both verifiers:
+//! a committed file says what is changed and what both must say then. Run by `cargo test`; where there is no
 //! Python 3 the second verifier is left out, and the test says so.
 //!
-//! `corpus/ledger.jsonl`: the first line has the keys that signed, the next ones the good files, each further
-//! one a change and its verdict. Files that a base does not have are those of the first base.
+//! `corpus/ledger.jsonl`: the first line has the keys that signed, the next ones the good files, each
+//! further one a change and its verdict. Files that a base does not have are those of the first base.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -141,8 +141,8 @@ fn python(folder: &Path, corpus: &Corpus) -> Result<Option<Vec<String>>> {
 }
 
 /// Asks the Python program about published vectors: RFC 8032, section 7.1, tests 1 to 3, and each with a bit
-/// changed; the example of C2SP signed-note and that of Go's tests; a cosignature of a public witness. Then keys that are none: blanks of
-/// another kind around them, and points of small order.
+/// changed; the example of C2SP signed-note and that of Go's tests; a cosignature of a public witness. Then
+/// keys that are none: blanks of another kind around them, and points of small order.
 const VECTORS: &str = r#"
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location('verify_ledger', sys.argv[1])

@@ -1,8 +1,9 @@
-//! Two histories, with real commands: a coordinator whose log of acts, and a hospital whose ledger, was put back
-//! from an older copy and goes on in another way. The witness cosigns one history and keeps both heads; who
-//! asks for its cosignature sees it. Run by `cargo test`.
+//! Two histories, with real commands: a coordinator whose log of acts, and a hospital whose ledger, was put
+//! back from an older copy and goes on in another way. The witness cosigns one history and keeps both heads;
+//! who asks for its cosignature sees it. Run by `cargo test`.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
@@ -80,7 +81,9 @@ fn a_log_of_acts_that_was_put_back_and_goes_on_otherwise_is_refused_and_kept() -
     let asked = ["acts", "verify", "--witness", &key];
     dora.refused(&asked, "no head that fits was cosigned by hospital-b")?;
     dora.refused(&[&asked[..], &["--checkpoint", &cosigned]].concat(), "cannot be trusted")?;
-    fs::write(acts.join("cosigned.json"), &kept)?;
+    let path = acts.join("cosigned.json");
+    fs::write(&path, &kept)?;
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o600))?;
     dora.refused(&asked, "cannot be trusted")?;
     let said = consortium.coordinator.run(&keep, COMMAND_WITHIN)?;
     ensure!(said.code() == Some(1) && said.stderr.contains("cannot be trusted"), "{}", said.stderr);

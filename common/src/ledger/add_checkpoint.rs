@@ -1,5 +1,6 @@
-//! What a log hands to a witness: the body of `add-checkpoint` of C2SP tlog-witness, as a file. Its first line
-//! says from which size on, the next ones are a consistency proof, then comes the signed head as a note.
+//! What a log hands to a witness: the body of `add-checkpoint` of C2SP tlog-witness, as a file. Its first
+//! line says from which size on, the next ones are a consistency proof, then comes the signed head as a
+//! note.
 //!
 //! Called by `site-agent ledger prove --from` and `coordinator acts prove`, which write it, and by
 //! `cli::witness`, which reads it. Invariants: of one request there is one text; nothing of it is believed

@@ -1,6 +1,6 @@
-//! What is known of operators, auditors and witnesses, and how one is shut out. Used by `books` and `server`, shown by
-//! `cli::operators`. Invariants: a field is only ever added; first the database (no new command is taken),
-//! then live connections.
+//! What is known of operators, auditors and witnesses, and how one is shut out. Used by `books` and
+//! `server`, shown by `cli::operators`. Invariants: a field is only ever added; first the database (no new
+//! command is taken), then live connections.
 
 use certs::PeerCertificate;
 use common::clock::Timestamp;

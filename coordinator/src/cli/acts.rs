@@ -1,26 +1,25 @@
 //! `coordinator acts`: who asked this coordinator for what, from its signed log. Called by `cli`. The parts:
-//! `verify`, and `witnessing` (heads, proofs and cosignatures). Invariants: it only reads, but for `accept`
+//! `source`, `verify`, and `witnessing` (heads, proofs and cosignatures). Invariants: it only reads, but for `accept`
 //! and for what witnesses cosigned, which need the machine; what comes from afar is verified here, with the
 //! key that was stored at `coordinator enrol`, and against the newest head that was seen before.
 
+mod source;
 mod verify;
 mod witnessing;
 
 use std::path::PathBuf;
 
-use certs::{ReceiptPublicKey, VerifierKey};
 use clap::Subcommand;
 use cli::witness::{FolderOption, Witnesses};
 use common::clock::{Clock, SystemClock, Timestamp};
 use serde_json::json;
 
-use super::{offline, output};
-use crate::admin::acts::{self, Acts, Record, Step, Who, log_name, read_head};
+use self::source::{key, lines, newest};
+use super::output;
+use crate::admin::acts::{self, Acts, Record, Step, Who, read_head};
 use crate::admin::client::Door;
-use crate::admin::message::{Answer, Command};
 use crate::error::Result;
 use crate::limits::ACTS_SHOWN_MAX;
-use crate::state_folder::identity::receipt_key;
 
 pub(super) use self::witnessing::told;
 
@@ -187,33 +186,6 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
             witnessing::cosign(door, folder, out.as_deref().map(|out| (out, *replace)), *json)
         }
         Verb::Accept { yes, json } => accept(door, *yes, *json),
-    }
-}
-
-/// What its heads are verified with.
-fn key(door: &Door) -> Result<VerifierKey> {
-    let key = match door {
-        Door::Here(folder) => receipt_key(folder)?.public_key()?,
-        Door::There(context) => context.receipt_key,
-    };
-    of(&key)
-}
-
-fn of(key: &ReceiptPublicKey) -> Result<VerifierKey> {
-    Ok(VerifierKey::new(&log_name(key), *key.as_bytes())?)
-}
-
-fn newest(door: &Door) -> Result<String> {
-    match offline::books(door, &Command::ActsHead)? {
-        Answer::ActsHead { note } => Ok(note),
-        _ => Err(offline::unexpected()),
-    }
-}
-
-fn lines(door: &Door, from: u64) -> Result<Vec<String>> {
-    match offline::books(door, &Command::Acts { from })? {
-        Answer::Acts { lines } => Ok(lines),
-        _ => Err(offline::unexpected()),
     }
 }
 

@@ -1,5 +1,5 @@
-//! `coordinator witness`: the key and the memory of a witness on this machine. Called by `cli`; the same command
-//! as `site-agent witness` (`cli::witness`). Invariant: it needs no coordinator and no state folder.
+//! `coordinator witness`: the key and the memory of a witness on this machine. Called by `cli`; the same
+//! command as `site-agent witness` (`cli::witness`). Invariant: it needs no coordinator and no state folder.
 
 use cli::witness::{self, Verb};
 

@@ -1,7 +1,8 @@
-//! Operators, auditors and witnesses: people with a certificate, their invitations and their end. Called by `enrolment`,
-//! `admin` and the subcommand `operators`. Invariants: as of sites (`enrolment`): a token yields at most one
-//! certificate, in the transaction that consumes it; a new one ends the one before; a command is authorised
-//! by serial AND key. A name keeps its role for ever, and is not given out again once it was revoked.
+//! Operators, auditors and witnesses: people with a certificate, their invitations and their end. Called by
+//! `enrolment`, `admin` and the subcommand `operators`. Invariants: as of sites (`enrolment`): a token
+//! yields at most one certificate, in the transaction that consumes it; a new one ends the one before; a
+//! command is authorised by serial AND key. A name keeps its role for ever, and is not given out again once
+//! it was revoked.
 
 use certs::{Role, SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
@@ -89,7 +90,8 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Consumes `token`, which must be for the holder called `named`, for the key `key`; as [`Store::enrol`].
+    /// Consumes `token`, which must be for the holder called `named`, for the key `key`; as
+    /// [`Store::enrol`].
     ///
     /// # Errors
     /// As [`Store::enrol`].

@@ -1,6 +1,6 @@
-//! `site-agent witness`: the key and the memory of a witness on this machine. Called by `cli`; the same command
-//! as `coordinator witness` (`cli::witness`). Invariants: it needs no state folder and no network; the agent's
-//! processes never open its folder.
+//! `site-agent witness`: the key and the memory of a witness on this machine. Called by `cli`; the same
+//! command as `coordinator witness` (`cli::witness`). Invariants: it needs no state folder and no network;
+//! the agent's processes never open its folder.
 
 use ::cli::witness::{self, Done, Verb};
 

@@ -8,8 +8,8 @@ use crate::ledger_key::LedgerKey;
 use crate::limits::NOTE_SIGNATURES_MAX;
 use crate::witness_key::WitnessKey;
 
-/// A head of a public log of Certificate Transparency, as the witness `navigli` of the public network cosigned
-/// it on 2026-08-02; the witness' key as that network publishes it.
+/// A head of a public log of Certificate Transparency, as the witness `navigli` of the public network
+/// cosigned it on 2026-08-02; the witness' key as that network publishes it.
 const LOG_TEXT: &str = "coachandhorses2026h1.staging.certificate.transparency.goog\n185550722\n\
     YXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=\n";
 const NAVIGLI: &str =

@@ -1,5 +1,5 @@
-//! What who verifies a log asks of its witnesses: each that is named has cosigned a head of this log. Called by
-//! `coordinator acts verify` and `site-agent ledger verify`; whether the log has that head is for them to
+//! What who verifies a log asks of its witnesses: each that is named has cosigned a head of this log. Called
+//! by `coordinator acts verify` and `site-agent ledger verify`; whether the log has that head is for them to
 //! compare. Invariants: a witness that is named and has not cosigned is an error; so is one line of its that
 //! does not hold, whatever else there is.
 
@@ -14,8 +14,8 @@ use crate::limits::{WITNESS_AHEAD_S_MAX, WITNESSES_ASKED_MAX};
 /// The options.
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Witnesses {
-    /// A witness that must have cosigned a head of it, by its verifier key (`witness show`); may be repeated,
-    /// and each must have.
+    /// A witness that must have cosigned a head of it, by its verifier key (`witness show`); may be
+    /// repeated, and each must have.
     #[arg(long = "witness", value_name = "KEY")]
     witnesses: Vec<String>,
     /// With --witness: how old its cosignature may be.

@@ -1,6 +1,6 @@
-//! `witness` of both programs: `init`, `trust`, `cosign`, `show`. Called by each program's `cli`, which prints
-//! what is returned. Invariants: no key is printed but the public half; no file is replaced unless that is
-//! asked for.
+//! `witness` of both programs: `init`, `trust`, `cosign`, `show`. Called by each program's `cli`, which
+//! prints what is returned. Invariants: no key is printed but the public half; no file is replaced unless
+//! that is asked for.
 
 use std::fs::File;
 use std::io::Read as _;

@@ -1,6 +1,6 @@
-//! A witness in its folder: `witness.key`, `logs/` (what it remembers), `evidence/`. Called by `command` and by
-//! `coordinator acts cosign`. Invariants: first remembered, durably, then signed, so that whatever stops us no
-//! two histories are ever cosigned; only what the log's key signed is looked at.
+//! A witness in its folder: `witness.key`, `logs/` (what it remembers), `evidence/`. Called by `command` and
+//! by `coordinator acts cosign`. Invariants: first remembered, durably, then signed, so that whatever stops
+//! us no two histories are ever cosigned; only what the log's key signed is looked at.
 
 use std::path::{Path, PathBuf};
 

@@ -1,6 +1,6 @@
-//! What is kept of a log that shows two histories: both heads as its key signed them, the second with the proof
-//! that came with it. Called by `cosigning`. Invariants: the same two are kept once; a folder of them has a
-//! bound, and what is in it is never replaced.
+//! What is kept of a log that shows two histories: both heads as its key signed them, the second with the
+//! proof that came with it. Called by `cosigning`. Invariants: the same two are kept once; a folder of them
+//! has a bound, and what is in it is never replaced.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,7 @@
-//! What a witness remembers of one log: the keys that it was told, and the head that it cosigned last, as the
-//! log signed it. One file a log, replaced whole. Called by `cosigning` and `command`. Invariants: what is read
-//! was signed with one of the keys; a file that is cut, changed or a link is an error and never an empty
-//! memory; nobody else writes while the lock is held.
+//! What a witness remembers of one log: the keys that it was told, and the head that it cosigned last, as
+//! the log signed it. One file a log, replaced whole. Called by `cosigning` and `command`. Invariants: what
+//! is read was signed with one of the keys; a file that is cut, changed or a link is an error and never an
+//! empty memory; nobody else writes while the lock is held.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::ErrorKind;

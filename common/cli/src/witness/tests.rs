@@ -1,5 +1,5 @@
-//! A witness in a folder of its own, against logs that tell two stories, replay what others cosigned, or change
-//! what it remembers. Run by `cargo test`.
+//! A witness in a folder of its own, against logs that tell two stories, replay what others cosigned, or
+//! change what it remembers. Run by `cargo test`.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -169,8 +169,8 @@ fn only_what_a_key_that_was_told_signed_is_looked_at() {
     assert!(matches!(witness.trust(&Log::new(LOG).verifier(), true), Err(WitnessError::TooMany { .. })));
 }
 
-/// Killed or failed behind the memory and before the signature: the head is remembered, and cosigned the next
-/// time; another one is not.
+/// Killed or failed behind the memory and before the signature: the head is remembered, and cosigned the
+/// next time; another one is not.
 #[test]
 fn a_head_is_remembered_before_it_is_signed() {
     let (place, log) = (Place::new(), Log::new(LOG));

@@ -192,8 +192,8 @@ impl Acts {
         index.lines(file, from, count).map_err(Error::io("read", &path))
     }
 
-    /// The newest head that was signed, and the proof that it extends its first `from` lines: none where it has
-    /// not so many. As [`Self::head`] it waits for no writer.
+    /// The newest head that was signed, and the proof that it extends its first `from` lines: none where it
+    /// has not so many. As [`Self::head`] it waits for no writer.
     ///
     /// # Errors
     /// The log is not what its head says, or cannot be read.

@@ -11,8 +11,8 @@ use common::id::Digest;
 use common::wire::message::LedgerHead;
 use serde_json::json;
 
+use super::source::{key, lines, newest, of};
 use super::witnessing::{self, bounded};
-use super::{key, lines, newest, of};
 use crate::admin::acts::{self, Acts, Kept, Record, State, read_head};
 use crate::admin::client::Door;
 use crate::admin::contexts::Contexts;

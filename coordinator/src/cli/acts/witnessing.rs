@@ -1,6 +1,6 @@
-//! Heads of the log of acts for others, and for witnesses: `coordinator acts head`, `prove` and `cosign`. Called
-//! by `cli::acts`. Invariants: a head is shown only if the log's key signed it; what a witness cosigned is kept
-//! only if the log has it.
+//! Heads of the log of acts for others, and for witnesses: `coordinator acts head`, `prove` and `cosign`.
+//! Called by `cli::acts`. Invariants: a head is shown only if the log's key signed it; what a witness
+//! cosigned is kept only if the log has it.
 
 use std::fs::File;
 use std::io::Read as _;
@@ -17,7 +17,7 @@ use common::limits::WITNESS_HASHES_MAX;
 use common::wire::message::LedgerHead;
 use serde_json::json;
 
-use super::{key, newest};
+use super::source::{key, newest};
 use crate::admin::acts::{Acts, read_head};
 use crate::admin::client::Door;
 use crate::admin::message::{Answer, Command};

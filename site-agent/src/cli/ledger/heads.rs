@@ -1,12 +1,12 @@
-//! `site-agent ledger checkpoint` and `prove`: a signed head of the ledger, the proof that one record is under
-//! it, and for witnesses the proof that it extends an older one. Offline. Run by `cli::ledger`. Invariants: no
-//! head is signed of a ledger that `ledger verify` refuses; no file is replaced unless that is asked for; a
-//! cosigned head is kept only if the ledger has it.
+//! `site-agent ledger checkpoint` and `prove`: a signed head of the ledger, the proof that one record is
+//! under it, and for witnesses the proof that it extends an older one. Offline. Run by `cli::ledger`.
+//! Invariants: no head is signed of a ledger that `ledger verify` refuses; no file is replaced unless that
+//! is asked for; a cosigned head is kept only if the ledger has it.
 
 use std::path::{Path, PathBuf};
 
 use ::cli::witness::{CosignedHeads, WitnessError};
-use certs::WitnessVerifier;
+use certs::{VerifierKey, WitnessVerifier};
 use common::clock::Timestamp;
 use common::durable;
 use common::ledger::{AddCheckpoint, InclusionProof, Prover, Record, Summary, prover};
@@ -114,7 +114,7 @@ pub(super) fn checkpoint(arguments: &Checkpoint) -> Result<(), SiteError> {
         return Ok(());
     }
     if let (Some(file), Some(witness)) = (&arguments.cosigned, &arguments.witness) {
-        return keep(&folder, &signer, (file, witness), arguments.json);
+        return keep(&folder, &signer.verifier()?, file, witness, arguments.json);
     }
     let (_, head) = verified(&folder)?;
     let note = signer.sign(head)?;
@@ -138,15 +138,16 @@ pub(super) fn checkpoint(arguments: &Checkpoint) -> Result<(), SiteError> {
 /// Keeps a head that a witness cosigned.
 fn keep(
     folder: &StateFolder,
-    signer: &Signer,
-    (file, witness): (&Path, &str),
+    key: &VerifierKey,
+    file: &Path,
+    witness: &str,
     as_json: bool,
 ) -> Result<(), SiteError> {
-    let (key, witness) = (signer.verifier()?, WitnessVerifier::parse(witness).map_err(WitnessError::from)?);
-    let (note, head) = earlier::checkpoint(file, &key)?;
+    let witness = WitnessVerifier::parse(witness).map_err(WitnessError::from)?;
+    let (note, head) = earlier::checkpoint(file, key)?;
     let (records, _) = verified(folder)?;
     earlier::contain(folder, &records, &[head])?;
-    let kept = CosignedHeads::open(&folder.cosigned())?.take(&note, &key, &witness)?;
+    let kept = CosignedHeads::open(&folder.cosigned())?.take(&note, key, &witness)?;
     let document = json!({
         "size": head.size,
         "root": head.root.to_string(),
