@@ -1,7 +1,8 @@
 //! `coordinator acts`: who asked this coordinator for what, from its signed log. Called by `cli`. The parts:
-//! `source`, `verify`, and `witnessing` (heads, proofs and cosignatures). Invariants: it only reads, but for `accept`
-//! and for what witnesses cosigned, which need the machine; what comes from afar is verified here, with the
-//! key that was stored at `coordinator enrol`, and against the newest head that was seen before.
+//! `source` (where lines and heads come from), `verify`, and `witnessing` (heads, proofs and cosignatures).
+//! Invariants: it only reads, but for `accept` and for what witnesses cosigned, which need the machine; what
+//! comes from afar is verified here, with the key that was stored at `coordinator enrol`, and against the
+//! newest head that was seen before.
 
 mod source;
 mod verify;
