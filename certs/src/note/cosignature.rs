@@ -82,10 +82,11 @@ impl Note {
         let wrong = |reason| CertError::Cosignature { reason };
         let mut newest = None;
         for line in self.signatures.iter().filter(|line| witness.is_of(line)) {
-            let at_s = holds(&self.text, line, witness).ok_or(wrong("the one of this key does not hold"))?;
+            let at_s =
+                holds(&self.text, line, witness).ok_or_else(|| wrong("the one of this key does not hold"))?;
             newest = newest.max(Some(at_s));
         }
-        newest.ok_or(wrong("there is none of this key"))
+        newest.ok_or_else(|| wrong("there is none of this key"))
     }
 
     /// Whether it has a line of this witness, whether or not that holds.
