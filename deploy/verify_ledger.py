@@ -2,7 +2,7 @@
 """Verifies a site's egress ledger. Independent of Consilium's own code; needs Python 3 and nothing else.
 
     python3 verify_ledger.py SITE_STATE/ledger/ledger.log [--json] [--root HEX] [--size N] [--receipts FILE [--officer KEY]]
-                             [--arrivals FILE] [--checkpoint FILE ... --key KEY]
+                             [--arrivals FILE] [--checkpoint FILE ... --key KEY [--witness KEY ...]]
     python3 verify_ledger.py --proof FILE --key KEY [--checkpoint FILE ...] [SITE_STATE/ledger/ledger.log]
 
 Exit code 0: what was given holds and fits. 1: the ledger is not intact or does not fit, or a file is forged: its signature or
@@ -26,6 +26,8 @@ Checked here (the grammar is common/LEDGER.md of the source, and Consilium's own
   - with --checkpoint and --key: the ledger begins with the records whose root the site signed then (`site-agent ledger
     checkpoint --out FILE`); with several of them the last that fits and the first that does not are named. The key is the one
     that you wrote down then, NAME+ID+KEY; nothing says here that it is this site's but your paper;
+  - with --witness: each witness that is named cosigned one of the checkpoints that are given (C2SP tlog-cosignature); the
+    verifier key is what the witness says that it is, told on another way. What is behind that checkpoint is not witnessed;
   - with --proof and --key: one record was under a head that the site signed (`site-agent ledger prove SEQ --out FILE`). It
     needs no ledger; with one, the ledger must have that record and that head. A proof whose head was signed for it shows only
     that whoever holds the key says so. Without a ledger, with --checkpoint: the head is that of a file that was taken away
@@ -485,6 +487,7 @@ NOTE_NAME_BYTES_MAX = 256
 PROOF_BYTES_MAX = 16 * 1024
 PROOF_HASHES_MAX = 64
 ED25519_KIND = b"\x01"
+COSIGNATURE_KIND = b"\x04"
 # What is forgiven around a verifier key.
 WHITE_SPACE = "\t\n\x0c\r "
 SPACES = frozenset(map(chr, [*range(9, 14), 32, 0x85, 0xA0, 0x1680, *range(0x2000, 0x200B), 0x2028, 0x2029, 0x202F, 0x205F, 0x3000]))
@@ -508,20 +511,21 @@ def unbase64(text, size=None):
     return data if base64.b64encode(data).decode() == text and size in (None, len(data)) else None
 
 
-def key_id(name, public):
-    return hashlib.sha256(name.encode() + b"\n" + ED25519_KIND + public).digest()[:4]
+def key_id(name, public, kind):
+    return hashlib.sha256(name.encode() + b"\n" + kind + public).digest()[:4]
 
 
-def read_key(text):
+def read_key(text, kind=ED25519_KIND):
     """Name, id and 32 bytes of a verifier key, NAME+ID+KEY."""
     wrong = Unusable("the key is no verifier key: it must be NAME+ID+KEY, with an id that belongs to the key")
     parts = text.strip(WHITE_SPACE).split("+", 2)
     data = unbase64(parts[2], 33) if len(parts) == 3 else None
-    if data is None or data[:1] != ED25519_KIND or not is_name(parts[0]) or is_small(data[1:]):
+    if data is None or data[:1] != kind or not is_name(parts[0]) or is_small(data[1:]):
         raise wrong
-    if key_id(parts[0], data[1:]).hex() != parts[1]:
+    identity = key_id(parts[0], data[1:], kind)
+    if identity.hex() != parts[1]:
         raise wrong
-    return parts[0], key_id(parts[0], data[1:]), data[1:]
+    return parts[0], identity, data[1:]
 
 
 def is_small(public):
@@ -556,6 +560,41 @@ def read_note(data):
 def decimal(text):
     """A number below 2^64 in its one spelling, or None."""
     return int(text) if re.fullmatch("0|[1-9][0-9]{0,19}", text) and int(text) < 2**64 else None
+
+
+def read_witness(text):
+    """Name, id and 32 bytes of a witness' verifier key, NAME+ID+KEY."""
+    try:
+        return read_key(text, COSIGNATURE_KIND)
+    except Unusable:
+        raise Unusable("the witness is not named by a verifier key of a witness: it must be NAME+ID+KEY") from None
+
+
+def cosigned_at(text, signatures, witness):
+    """When this witness cosigned a note, in seconds since 1970, the newest time; None where it has no line of it."""
+    name, identity, public = witness
+    newest = None
+    for named, of, line in signatures:
+        if (named, of) != (name, identity):
+            continue
+        seconds = int.from_bytes(line[:8], "big")
+        message = f"cosignature/v1\ntime {seconds}\n{text}".encode()
+        if len(line) != 72 or seconds >= 2**63 or not is_signed(public, message, line[8:]):
+            raise Forged(f"no head that fits was cosigned by {name}: the cosignature of this key does not hold")
+        newest = max(seconds, newest or 0)
+    return newest
+
+
+def read_cosigned(notes, witness):
+    """The largest head that this witness cosigned, and when; Forged where there is none, or a line that does not hold."""
+    found = None
+    for data, head in notes:
+        seconds = cosigned_at(*read_note(data), witness)
+        if seconds is not None:
+            found = max(found or (0, 0), (head[0], seconds))
+    if found is None:
+        raise Forged(f"no head that fits was cosigned by {witness[0]}: there is none of this key")
+    return witness[0], *found
 
 
 def read_checkpoint(data, key):
@@ -649,13 +688,20 @@ def read_proof(data, key):
 
 
 def compare_earlier(leaves, arguments):
-    """Heads and proofs that were kept elsewhere, beside the ledger where there is one; returns the proved lines."""
+    """Heads and proofs that were kept elsewhere, beside the ledger where there is one; returns the proved lines, and what
+    the witnesses that are named cosigned."""
     if not arguments.checkpoint and not arguments.proof:
-        return []
-    key, heads, proved = read_key(arguments.key or ""), [], []
+        return [], []
+    key, heads, proved, notes = read_key(arguments.key or ""), [], [], []
     for path in arguments.checkpoint:
         with open(path, "rb") as file, named(path):
-            heads.append(read_checkpoint(file.read(NOTE_BYTES_MAX + 1), key))
+            data = file.read(NOTE_BYTES_MAX + 1)
+            heads.append(read_checkpoint(data, key))
+            notes.append((data, heads[-1]))
+    if len(arguments.witness) > NOTE_SIGNATURES_MAX - 1:
+        raise Unusable(f"there are {NOTE_SIGNATURES_MAX - 1} witnesses that are named already")
+    witnesses = list(dict.fromkeys(read_witness(text) for text in arguments.witness))
+    cosigned = [read_cosigned(notes, witness) for witness in witnesses]
     taken = list(heads)
     for path in arguments.proof:
         with open(path, "rb") as file, named(path):
@@ -671,7 +717,7 @@ def compare_earlier(leaves, arguments):
     of_one_ledger(heads)
     if leaves is not None:
         compare_heads(leaves, heads)
-    return proved
+    return proved, cosigned
 
 
 @contextlib.contextmanager
@@ -697,21 +743,32 @@ def print_roots(leaves, taken):
 def verify_proofs(arguments):
     """Proofs alone, without the ledger."""
     try:
-        proved = compare_earlier(None, arguments)
+        proved, cosigned = compare_earlier(None, arguments)
     except (OSError, Unusable, Forged) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1 if isinstance(error, Forged) else 2
     if arguments.json:
         records = [{"size": head[0], "root": head[1], "record": json.loads(line)} for line, _, head in proved]
-        print(json.dumps({"verified": True, "proved": records}, indent=2))
+        summary = {"verified": True, "proved": records}
+        print(json.dumps({**summary, **({"witnesses": told(cosigned)} if arguments.witness else {})}, indent=2))
         return 0
     for line, index, (size, root) in proved:
         print(line.decode("ascii"))
         print(f"record {index} is in the ledger of {size} records with the root {root}")
         if arguments.checkpoint:
             print("that head is one of those that were taken away")
+    print_cosigned(cosigned)
     print(f"signed by the given key {arguments.key.strip(WHITE_SPACE)}")
     return 0
+
+
+def told(cosigned):
+    return [{"witness": name, "size": size, "seconds": seconds} for name, size, seconds in cosigned]
+
+
+def print_cosigned(cosigned):
+    for name, size, seconds in cosigned:
+        print(f"its first {size} records were cosigned by {name} at {seconds} s since 1970; those behind are not witnessed")
 
 
 def main():
@@ -725,8 +782,11 @@ def main():
     parser.add_argument("--officer", help="with --receipts: the officer's public key (officer.key.pub), whose decisions alone count")
     parser.add_argument("--checkpoint", action="append", default=[], help="a file that `site-agent ledger checkpoint --out` wrote; may be repeated")
     parser.add_argument("--proof", action="append", default=[], help="a file that `site-agent ledger prove --out` wrote; may be repeated")
+    parser.add_argument("--witness", action="append", default=[], help="with --checkpoint: the verifier key of a witness that must have cosigned one of them; may be repeated")
     parser.add_argument("--key", help="with --checkpoint or --proof: the verifier key that was written down, NAME+ID+KEY")
     arguments = parser.parse_args()
+    if arguments.witness and not arguments.checkpoint:
+        parser.error("--witness needs --checkpoint: a head that the witness cosigned")
     if arguments.key is not None and not (arguments.checkpoint or arguments.proof):
         parser.error("--key needs --checkpoint or --proof: it says who signed them")
     if (arguments.checkpoint or arguments.proof) and not arguments.key:
@@ -764,7 +824,7 @@ def main():
                 faults.append(f"the coordinator took a ledger of {head[0]} records that is not the beginning of this one")
             if faults:
                 raise Broken("it does not fit what arrived: " + "; ".join(faults[:20]) + ("; and more" if len(faults) > 20 else ""))
-        proved = compare_earlier(leaves, arguments)
+        proved, cosigned = compare_earlier(leaves, arguments)
         root = tree_hash(leaves)
         if arguments.root:
             size = len(leaves) if arguments.size is None else arguments.size
@@ -795,6 +855,8 @@ def main():
         if arguments.checkpoint or arguments.proof:
             counts = {"checkpoints": len(arguments.checkpoint), "proofs": len(proved)}
             summary["earlier"] = {**counts, "verifier_key": arguments.key.strip(WHITE_SPACE)}
+        if arguments.witness:
+            summary["witnesses"] = told(cosigned)
         summary["receipts"] = {"fit": fit, "frames_lost": lost, "not_compared": len(uncompared)}
         print(json.dumps(summary, indent=2))
         return 0
@@ -814,6 +876,7 @@ def main():
         print(f"what arrived is signed with the receipt key {key}")
         print(f"arrived from {site}: {same} frames, the same; {not_arrived} did not arrive or were not counted")
     if arguments.checkpoint or arguments.proof:
+        print_cosigned(cosigned)
         print(f"earlier checkpoints {len(arguments.checkpoint)} and proofs {len(proved)}: all fit")
         print(f"signed by the given key {arguments.key.strip(WHITE_SPACE)}")
     for name in uncompared:

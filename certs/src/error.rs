@@ -23,7 +23,7 @@ pub enum CertError {
     Csr { reason: &'static str },
     #[error("the name {name:?} cannot be used: 1 to 32 of a-z, 0-9 and '-', starting with a letter")]
     SiteName { name: String },
-    #[error("there is no such role: site, operator and auditor are all there are")]
+    #[error("there is no such role: site, operator, auditor and witness are all there are")]
     Role,
     #[error("the consortium name is empty, longer than 64 characters, or contains control characters")]
     ConsortiumName,
@@ -71,6 +71,16 @@ pub enum CertError {
     Note { reason: &'static str },
     #[error("it has no signature of this key that holds")]
     NoteSignature,
+    #[error(
+        "this is no witness' key: the file must hold the one line that `site-agent witness init` or `coordinator witness init` wrote"
+    )]
+    WitnessKey,
+    #[error(
+        "this is no verifier key of a witness: it must be NAME+ID+KEY, with an id that belongs to the key"
+    )]
+    WitnessVerifier,
+    #[error("it has no cosignature that counts: {reason}")]
+    Cosignature { reason: &'static str },
     #[error("this is no key in the form of age")]
     AgeKey,
     #[error("it is no file that age opens with this key: {reason}")]
@@ -148,6 +158,15 @@ impl CertError {
             Self::VerifierKey => "copy the whole line that `site-agent ledger checkpoint --key` printed",
             Self::Note { .. } | Self::NoteSignature => {
                 "give a file that `site-agent ledger checkpoint --out FILE` wrote, and the key that was written down then"
+            }
+            Self::WitnessKey => {
+                "restore the file from a backup, or make another key, and tell who asks for it"
+            }
+            Self::WitnessVerifier => {
+                "give a name without blanks and without +; of a key the whole line that `site-agent witness show` prints"
+            }
+            Self::Cosignature { .. } => {
+                "ask the witness for the cosigned head, or for its verifier key once more, on another way"
             }
             Self::AgeKey => {
                 "a recipient begins with age1, a private key with AGE-SECRET-KEY-1: `site-agent ledger escrow new-key` makes both"

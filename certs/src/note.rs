@@ -1,10 +1,13 @@
 //! Signed notes (C2SP signed-note, as golang.org/x/mod/sumdb/note writes them): a text, an empty line, and
-//! a line for each signature. The heads of a site's ledger are such notes.
+//! a line for each signature. The heads of a site's ledger are such notes; the lines of witnesses are in
+//! `cosignature`.
 //!
 //! Called by the site agent, which signs heads and verifies old ones, years later too; the Python program
 //! `deploy/verify_ledger.py` reads the same. Invariants: a note that a key verifies was signed by it as it
 //! stands; signatures of keys that nobody asks for are ignored, as the specification wants; nothing of a
 //! note makes this panic.
+
+pub mod cosignature;
 
 use std::fmt;
 
@@ -56,21 +59,14 @@ impl VerifierKey {
     /// # Errors
     /// [`CertError::VerifierKey`] for another text, and for one whose id is not that of its key.
     pub fn parse(text: &str) -> Result<Self, CertError> {
-        let mut parts = text.trim_matches(|c: char| c.is_ascii_whitespace()).splitn(3, '+');
-        let (Some(name), Some(id), Some(key)) = (parts.next(), parts.next(), parts.next()) else {
-            return Err(CertError::VerifierKey);
-        };
-        let bytes = decoded(key).ok_or(CertError::VerifierKey)?;
-        let Some((&ED25519_KIND, public)) = bytes.split_first() else { return Err(CertError::VerifierKey) };
-        let key = Self::new(name, public.try_into().map_err(|_| CertError::VerifierKey)?)?;
-        if HEXLOWER.encode(&key.id()) == id { Ok(key) } else { Err(CertError::VerifierKey) }
+        let (name, public) = parse_key(text, ED25519_KIND).ok_or(CertError::VerifierKey)?;
+        Self::new(name, public)
     }
 
     /// `NAME+ID+KEY`: the id as 8 hexadecimal digits, the key as base64 of its kind and its 32 bytes.
     #[must_use]
     pub fn to_text(&self) -> String {
-        let key = BASE64.encode(&self.kind_and_key());
-        format!("{}+{}+{key}", self.name, HEXLOWER.encode(&self.id()))
+        key_text(&self.name, ED25519_KIND, &self.public)
     }
 
     /// The key's name.
@@ -82,18 +78,29 @@ impl VerifierKey {
     /// The first four bytes of SHA-256(name, newline, kind, key): a hint as to which key signed.
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        let hash: [u8; 32] = Sha256::new()
-            .chain_update(&self.name)
-            .chain_update(b"\n")
-            .chain_update(self.kind_and_key())
-            .finalize()
-            .into();
-        [hash[0], hash[1], hash[2], hash[3]]
+        key_id(&self.name, ED25519_KIND, &self.public)
     }
+}
 
-    fn kind_and_key(&self) -> Vec<u8> {
-        [&[ED25519_KIND][..], &self.public].concat()
-    }
+/// The name and the public key in `NAME+ID+KEY` of a key of this kind, whose id must belong to it.
+fn parse_key(text: &str, kind: u8) -> Option<(&str, [u8; 32])> {
+    let mut parts = text.trim_matches(|c: char| c.is_ascii_whitespace()).splitn(3, '+');
+    let (name, id, key) = (parts.next()?, parts.next()?, parts.next()?);
+    let bytes = decoded(key)?;
+    let (found, public) = bytes.split_first()?;
+    let public: [u8; 32] = public.try_into().ok()?;
+    (*found == kind && HEXLOWER.encode(&key_id(name, kind, &public)) == id).then_some((name, public))
+}
+
+fn key_text(name: &str, kind: u8, public: &[u8; 32]) -> String {
+    let key = BASE64.encode(&[&[kind][..], public].concat());
+    format!("{name}+{}+{key}", HEXLOWER.encode(&key_id(name, kind, public)))
+}
+
+fn key_id(name: &str, kind: u8, public: &[u8; 32]) -> [u8; 4] {
+    let hash: [u8; 32] =
+        Sha256::new().chain_update(name).chain_update([b'\n', kind]).chain_update(public).finalize().into();
+    [hash[0], hash[1], hash[2], hash[3]]
 }
 
 impl fmt::Display for VerifierKey {
@@ -166,6 +173,16 @@ impl Note {
         }
         if found { Ok(&self.text) } else { Err(CertError::NoteSignature) }
     }
+
+    /// The note with all of its lines, as it was read.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let mut text = format!("{}\n", self.text);
+        for NoteSignature { name, id, signature } in &self.signatures {
+            text.push_str(&line(name, &[&id[..], signature].concat()));
+        }
+        text
+    }
 }
 
 impl NoteSignature {
@@ -183,8 +200,11 @@ impl NoteSignature {
 
 /// The note of a text, with one signature, which [`crate::ledger_key`] made.
 pub(crate) fn to_text(text: &str, key: &VerifierKey, signature: &[u8]) -> String {
-    let encoded = BASE64.encode(&[&key.id()[..], signature].concat());
-    format!("{text}\n{LINE_START}{} {encoded}\n", key.name)
+    format!("{text}\n{}", line(&key.name, &[&key.id()[..], signature].concat()))
+}
+
+fn line(name: &str, id_and_signature: &[u8]) -> String {
+    format!("{LINE_START}{name} {}\n", BASE64.encode(id_and_signature))
 }
 
 /// The bytes of a base64 text in its one spelling: the library also takes several of them, end to end.

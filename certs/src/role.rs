@@ -12,6 +12,8 @@ pub const SITE_SUFFIX: &str = ".site.consilium.internal";
 pub const OPERATOR_SUFFIX: &str = ".operator.consilium.internal";
 /// The same of an auditor's.
 pub const AUDITOR_SUFFIX: &str = ".auditor.consilium.internal";
+/// The same of a witness'.
+pub const WITNESS_SUFFIX: &str = ".witness.consilium.internal";
 
 /// Ninety days, for people: they are invited again, and a certificate on a lost laptop does not renew itself.
 pub const PERSON_LIFETIME: Duration = Duration::from_secs(90 * 86_400);
@@ -25,11 +27,13 @@ pub enum Role {
     Operator,
     /// A person who reads what an operator reads, and changes nothing.
     Auditor,
+    /// A person, or a machine, that reads heads, proofs and rosters, and cosigns heads.
+    Witness,
 }
 
 impl Role {
     /// Every role there is.
-    pub const ALL: [Self; 3] = [Self::Site, Self::Operator, Self::Auditor];
+    pub const ALL: [Self; 4] = [Self::Site, Self::Operator, Self::Auditor, Self::Witness];
 
     /// How the DNS name of its certificates ends.
     #[must_use]
@@ -38,6 +42,7 @@ impl Role {
             Self::Site => SITE_SUFFIX,
             Self::Operator => OPERATOR_SUFFIX,
             Self::Auditor => AUDITOR_SUFFIX,
+            Self::Witness => WITNESS_SUFFIX,
         }
     }
 
@@ -48,6 +53,7 @@ impl Role {
             Self::Site => "site",
             Self::Operator => "operator",
             Self::Auditor => "auditor",
+            Self::Witness => "witness",
         }
     }
 
@@ -58,6 +64,7 @@ impl Role {
             Self::Site => "consilium1://",
             Self::Operator => "consilium-operator1://",
             Self::Auditor => "consilium-auditor1://",
+            Self::Witness => "consilium-witness1://",
         }
     }
 
@@ -115,7 +122,7 @@ mod tests {
                 assert_ne!(role.scheme(), other.scheme());
             }
         }
-        for odd in ["", "anna", "coordinator.consilium.internal", ".operator.consilium.internal", "witness"] {
+        for odd in ["", "anna", "coordinator.consilium.internal", ".operator.consilium.internal", "member"] {
             assert!(Role::of_dns_name(odd).is_err(), "{odd}");
             assert!(odd.parse::<Role>().is_err(), "{odd}");
         }

@@ -5,6 +5,7 @@
 //!
 //! Used by the site agent, which writes it; this is format and check.
 
+mod add_checkpoint;
 mod arrivals;
 mod checkpoint;
 mod consistency;
@@ -15,6 +16,7 @@ mod receipts;
 mod record;
 mod verify;
 
+pub use add_checkpoint::{AddCheckpoint, NoRequest};
 pub use arrivals::{
     ARRIVALS_CONTEXT, Arrivals, ArrivalsError, ArrivalsWriter, Arrived, Fault, Heading, Reconciled, reconcile,
 };

@@ -177,6 +177,11 @@ pub const PROOF_HASHES_MAX: usize = 64;
 /// A file with such a proof: a line of 1,024 B as base64 (1,368), 64 hashes of 45 B with their ends, two
 /// short lines, and a signed note of at most 8,192 B: 12,550 B.
 pub const PROOF_BYTES_MAX: usize = 16 * 1024;
+/// Hashes that a witness is sent at most (C2SP tlog-witness): enough for 2^62 records.
+pub const WITNESS_HASHES_MAX: usize = 63;
+/// A request to a witness: a short line, 63 hashes of 45 B with their ends, and a signed note of at most
+/// 8,192 B: 11,053 B.
+pub const WITNESS_REQUEST_BYTES_MAX: usize = 16 * 1024;
 /// Steps, each with a hash at most, that the comparison of one receipt with a ledger may take for each of its
 /// three ways of looking, from each of its three starts, while it tries which frames were lost: a second of
 /// one core in Rust, some ten in Python. Without losses it is one step a frame.

@@ -48,6 +48,7 @@ mod sites_table;
 mod status;
 mod stop;
 mod watch;
+mod witness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -138,6 +139,7 @@ enum Verb {
     Report(report::Arguments),
     Export(export::Arguments),
     Acts(acts::Arguments),
+    Witness(witness::Arguments),
     Prune(prune::Arguments),
     Check(check::Arguments),
     Logs(logs::Arguments),
@@ -213,6 +215,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Enrol(arguments) => enrol::run(&arguments),
         Verb::Context(arguments) => context::run(&arguments),
         Verb::Acts(arguments) => acts::run(&place.door()?, &arguments),
+        Verb::Witness(arguments) => witness::run(&arguments),
         Verb::Invite(arguments) => invite::run(&place.door()?, &arguments),
         Verb::Serve(arguments) => {
             let folder = place.folder()?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use certs::CertError;
 use cli::confirm::Unconfirmed;
 use cli::keys::KeyError;
+use cli::witness::WitnessError;
 use prepare::PrepareError;
 use sandbox::Lock;
 
@@ -218,6 +219,19 @@ impl From<PrepareError> for Error {
             error => {
                 Self::Model { message: error.to_string(), hint: error.hint(), user: error.is_user_error() }
             }
+        }
+    }
+}
+
+/// What a witness refuses keeps its sentence and hint.
+impl From<WitnessError> for Error {
+    fn from(error: WitnessError) -> Self {
+        match error {
+            WitnessError::Io { path, source } => Self::Io { action: "use", path, source },
+            error if error.is_user_error() => {
+                Self::Argument { message: error.to_string(), hint: error.hint() }
+            }
+            error => Self::Internal(error.to_string()),
         }
     }
 }

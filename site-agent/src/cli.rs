@@ -65,6 +65,7 @@ pub(crate) mod support;
 pub(crate) mod table;
 mod train;
 mod waiver;
+mod witness;
 mod workplace;
 
 const LONG_ABOUT: &str = "\
@@ -149,6 +150,7 @@ enum Command {
     Keys(keys::Arguments),
     OfficerKey(officer_key::Arguments),
     Waiver(waiver::Arguments),
+    Witness(witness::Arguments),
     Completions(completions::Arguments),
     Man(man::Arguments),
     #[command(hide = true)]
@@ -222,6 +224,7 @@ pub fn main() -> ExitCode {
         Command::Keys(arguments) => keys::run(&arguments),
         Command::OfficerKey(arguments) => officer_key::run(&arguments),
         Command::Waiver(arguments) => waiver::run(&arguments),
+        Command::Witness(arguments) => witness::run(&arguments),
         Command::Completions(arguments) => completions::run(command(), &arguments),
         Command::Man(arguments) => {
             // For everybody on the machine to read.

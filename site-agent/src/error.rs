@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use cli::confirm::Unconfirmed;
 use cli::keys::KeyError;
+use cli::witness::WitnessError;
 use common::id::RunId;
 use common::net::NetError;
 use common::{private, toml_text};
@@ -102,6 +103,17 @@ impl From<KeyError> for SiteError {
 impl From<Unconfirmed> for SiteError {
     fn from(error: Unconfirmed) -> Self {
         Self::Data { sentence: error.to_string(), hint: Some(error.hint()) }
+    }
+}
+
+/// What a witness refuses keeps its sentence and hint.
+impl From<WitnessError> for SiteError {
+    fn from(error: WitnessError) -> Self {
+        match error {
+            WitnessError::Io { path, source } => Self::unreadable(&path, source),
+            error if error.is_user_error() => Self::data(&error.to_string(), &error.hint()),
+            error => Self::Internal(error.to_string()),
+        }
     }
 }
 

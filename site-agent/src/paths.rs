@@ -7,6 +7,7 @@
 //! agent.toml      the policy: model folder, data files, locks      supervisor, worker (read)
 //! officer.pub     whose waivers count (public key)              worker (read)
 //! waiver.json     the waiver in force                           worker (read)
+//! cosigned.json   heads of the ledger that witnesses cosigned   nobody but `site-agent ledger`
 //! identity/       keys (0600), certificate, consortium CA          nobody: the gateway before its locks
 //! identity/renewed/  key and certificate after a renewal            gateway (write)
 //! followed/       where the coordinator is, for the gateway         gateway (read)
@@ -130,6 +131,12 @@ impl StateFolder {
     #[must_use]
     pub fn waiver(&self) -> PathBuf {
         self.root.join("waiver.json")
+    }
+
+    /// The heads of the ledger that witnesses cosigned.
+    #[must_use]
+    pub fn cosigned(&self) -> PathBuf {
+        self.root.join("cosigned.json")
     }
 
     #[must_use]

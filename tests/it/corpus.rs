@@ -1,9 +1,9 @@
-//! Good ledgers with what belongs to them, changed in more than three hundred ways, through both verifiers: a
-//! committed file says what is changed and what both must say then. Run by `cargo test`; where there is no
+//! Good ledgers with what belongs to them, changed in more than three hundred ways, through both verifiers:
+//! a committed file says what is changed and what both must say then. Run by `cargo test`; where there is no
 //! Python 3 the second verifier is left out, and the test says so.
 //!
-//! `corpus/ledger.jsonl`: the first line has the keys that signed, the next ones the good files, each further
-//! one a change and its verdict. Files that a base does not have are those of the first base.
+//! `corpus/ledger.jsonl`: the first line has the keys that signed, the next ones the good files, each
+//! further one a change and its verdict. Files that a base does not have are those of the first base.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -19,7 +19,7 @@ mod verdict;
 
 const CORPUS: &str = include_str!("corpus/ledger.jsonl");
 
-/// Files by name: `ledger`, `receipts`, `arrivals`, `checkpoint-N`, `proof-N`.
+/// Files by name: `ledger`, `receipts`, `arrivals`, `checkpoint-N`, `proof-N`, and `witness-N`, a key.
 type Files = BTreeMap<String, Vec<u8>>;
 
 /// The keys that signed the files: also for changes that are signed anew.
@@ -141,8 +141,8 @@ fn python(folder: &Path, corpus: &Corpus) -> Result<Option<Vec<String>>> {
 }
 
 /// Asks the Python program about published vectors: RFC 8032, section 7.1, tests 1 to 3, and each with a bit
-/// changed; the example of C2SP signed-note and that of Go's tests. Then keys that are none: blanks of
-/// another kind around them, and points of small order.
+/// changed; the example of C2SP signed-note and that of Go's tests; a cosignature of a public witness. Then
+/// keys that are none: blanks of another kind around them, and points of small order.
 const VECTORS: &str = r#"
 import importlib.util, sys
 spec = importlib.util.spec_from_file_location('verify_ledger', sys.argv[1])
@@ -188,6 +188,16 @@ for key, note in (
             raise SystemExit(f'{key[:end]} is a key')
         except program.Unusable:
             pass
+witness = program.read_witness('witness.navigli.sunlight.geomys.org+a3e00fe2+BNy/co4C1Hn1p+INwJrfUlgz7W55dSZReusH/GhUhJ/G')
+head = 'coachandhorses2026h1.staging.certificate.transparency.goog\n185550722\nYXAM0VmnrfvLaBCOOYSJhCaE5F10oGBOo+hkbDa1kng=\n'
+line = '\u2014 witness.navigli.sunlight.geomys.org o+AP4gAAAABqb7DzNrGFRJnQ9vrJ8xpnwZytnr/ZYczDIsvwvouiSjwOjn7a72ccxBk+lKnZ7dKqkYKER1s/KxLTaVwQD7lJZTC/CQ==\n'
+text, signatures = program.read_note(f'{head}\n{line}'.encode())
+assert program.cosigned_at(text, signatures, witness) == 1785704691
+try:
+    program.cosigned_at(text.replace('185550722', '185550723'), signatures, witness)
+    raise SystemExit('a cosignature holds for another head')
+except program.Forged:
+    pass
 for y in (0, 1, -1, program.P, program.P + 1,
           int.from_bytes(bytes.fromhex('26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'), 'little'),
           int.from_bytes(bytes.fromhex('c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a'), 'little')):

@@ -3,6 +3,7 @@
 //! command once. Run by `cargo test`.
 
 mod shape;
+mod witnesses;
 
 use std::collections::BTreeSet;
 use std::os::unix::fs::PermissionsExt as _;
@@ -317,6 +318,7 @@ impl Asked {
         self.person("coordinator acts show", &[])?;
         self.person("coordinator acts verify", &[])?;
         self.person("coordinator acts head", &[])?;
+        self.witnesses()?;
         self.coordinator("operators list", &[])?;
         let [word, other] = self.passphrases()?;
         let here = ["--context", "main", "--passphrase-file"];
@@ -395,6 +397,7 @@ impl Asked {
         self.site("ledger prove", &["0", "--out", &proof])?;
         self.site("ledger prove", &["0"])?;
         self.site("ledger verify", &["--checkpoint", &head, "--proof", &proof])?;
+        self.witness_of_a_site()?;
         self.look_at_frames()?;
         self.site("leave", &["--dry-run"])?;
         self.site("ledger report", &[])?;

@@ -82,7 +82,7 @@ fn what_an_operator_elsewhere_does_not_sign_is_not_launched() -> Result<()> {
     consortium.start_coordinator(&[])?;
     consortium.join(0)?;
     let otto = Machine::enrolled(&consortium, small.folder.path().join("otto"), "otto", "operator")?;
-    let there = Door::There(Box::new(otto.context()?));
+    let there = Door::There(Box::new(otto.contexts()?.get("main", &Default::default())?));
     let text = std::fs::read_to_string(&small.run_file)?;
     // Takes what it is to sign for the answer, and goes.
     let asked = ask(&there, &Command::LaunchText { text })?;

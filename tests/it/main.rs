@@ -40,4 +40,5 @@ mod tidy;
 mod units;
 mod wire;
 mod wire_count;
+mod witness;
 mod year;

@@ -27,7 +27,7 @@ const WITHIN: Duration = Duration::from_secs(20);
 
 /// A person's machine: a home folder with nothing else of the consortium in it.
 pub(crate) struct Machine {
-    home: PathBuf,
+    pub(crate) home: PathBuf,
     program: PathBuf,
 }
 
@@ -96,7 +96,7 @@ fn text(bytes: &[u8]) -> String {
 }
 
 /// A consortium of one site that has joined and does not run: what is launched waits for its officer.
-fn waiting() -> Result<(Small, Consortium)> {
+pub(crate) fn waiting() -> Result<(Small, Consortium)> {
     let small = Small::new(&Wish { sites: 1, records: 4, rounds: 1, ..Wish::default() })?;
     let mut consortium = Consortium::create(small.setup.clone())?;
     consortium.start_coordinator(&[])?;

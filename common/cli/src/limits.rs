@@ -15,3 +15,25 @@ pub const LOG_LOOK_MS_MIN: u64 = 250;
 pub const LOG_LOOK_BYTES_MAX: u64 = 1 << 20;
 /// A key's file: a sealed key, and three certificates of a kilobyte beside it.
 pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
+/// A witness' key file: a label, a name of at most 256 B and 44 characters.
+pub(crate) const WITNESS_KEY_BYTES_MAX: u64 = 1024;
+/// Keys of one log that a witness is told: one at a time, and those that were lost.
+pub(crate) const WITNESS_KEYS_MAX: usize = 4;
+/// Logs that one witness knows: the coordinator's, and each site's of a large consortium.
+pub(crate) const WITNESS_LOGS_MAX: usize = 256;
+/// What it remembers of one: 4 keys of at most 320 B, and a note of at most 8,192 B, escaped.
+pub(crate) const WITNESS_MEMORY_BYTES_MAX: u64 = 32 << 10;
+/// Pairs of heads that it keeps as evidence: one is enough, and each has at most 25 KB.
+pub(crate) const WITNESS_EVIDENCE_MAX: usize = 64;
+/// How often it looks whether another command is done: 100 x 50 ms.
+pub(crate) const WITNESS_LOCK_TRIES_MAX: u32 = 100;
+/// From one look to the next.
+pub(crate) const WITNESS_LOCK_WAIT_MS_MIN: u64 = 50;
+/// Witnesses that one command asks for: as many as a note has lines besides the log's own.
+pub(crate) const WITNESSES_ASKED_MAX: usize = certs::limits::NOTE_SIGNATURES_MAX - 1;
+/// Witnesses whose heads are kept beside a log: the same.
+pub(crate) const WITNESSES_KEPT_MAX: usize = WITNESSES_ASKED_MAX;
+/// The file of those: 15 notes of at most 8,192 B, escaped, and 15 keys.
+pub(crate) const COSIGNED_BYTES_MAX: u64 = 256 << 10;
+/// How far the clock of a witness may be ahead where the age of its cosignature counts.
+pub(crate) const WITNESS_AHEAD_S_MAX: u64 = 600;

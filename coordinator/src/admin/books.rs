@@ -3,6 +3,7 @@
 //! changes anything was written down before (`acts`).
 
 use certs::{RevocationList, tls};
+use cli::witness::CosignedHeads;
 use common::clock::Timestamp;
 use common::id::Digest;
 use common::ledger::{Arrived, Heading};
@@ -76,6 +77,13 @@ impl Books<'_> {
                 Answer::Acts { lines: self.acts.lines(*from, ACT_LINES_PER_ANSWER_MAX)? }
             }
             Command::ActsHead => Answer::ActsHead { note: self.acts.head()? },
+            Command::ActsProof { from } => {
+                let (note, hashes) = self.acts.proof(*from)?;
+                Answer::ActsProof { note, hashes }
+            }
+            Command::ActsCosigned => {
+                Answer::ActsCosigned { notes: CosignedHeads::open(&self.acts.cosigned())?.notes() }
+            }
             Command::Revoke { site } => {
                 revoke_in(self.folder, store, &site_id(site)?, now)?;
                 Answer::Done

@@ -31,7 +31,7 @@ const KEY: &str = "key.pem";
 pub struct Entry {
     /// `HOST:PORT` of run traffic, or several with commas between.
     pub address: String,
-    /// `operator` or `auditor`.
+    /// `operator`, `auditor` or `witness`.
     pub role: String,
     /// The name that the invitation was for.
     pub holder: String,

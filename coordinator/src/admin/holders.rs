@@ -1,6 +1,6 @@
-//! What is known of operators and auditors, and how one is shut out. Used by `books` and `server`, shown by
-//! `cli::operators`. Invariants: a field is only ever added; first the database (no new command is taken),
-//! then live connections.
+//! What is known of operators, auditors and witnesses, and how one is shut out. Used by `books` and
+//! `server`, shown by `cli::operators`. Invariants: a field is only ever added; first the database (no new
+//! command is taken), then live connections.
 
 use certs::PeerCertificate;
 use common::clock::Timestamp;
@@ -17,7 +17,7 @@ use crate::store::Store;
 pub struct HolderFacts {
     /// The name.
     pub name: String,
-    /// `operator` or `auditor`.
+    /// `operator`, `auditor` or `witness`.
     pub role: String,
     /// `invited`, `active` or `revoked`.
     pub status: String,
@@ -55,7 +55,7 @@ pub(super) fn facts(store: &Store) -> Result<Vec<HolderFacts>> {
 pub(super) fn revoke_in(store: &Store, name: &str, now: Timestamp) -> Result<()> {
     let unknown = || Error::Argument {
         message: format!(
-            "there is no operator or auditor {} to revoke",
+            "there is no operator, auditor or witness {} to revoke",
             name.chars().take(64).collect::<String>()
         ),
         hint: "`coordinator operators list` lists them".into(),

@@ -41,12 +41,12 @@ impl Desk<'_> {
         })
     }
 
-    /// For an operator or an auditor.
+    /// For an operator, an auditor or a witness.
     pub(super) fn holder(&self, name: &str, role: &str, ttl_ms: u64) -> Result<Answer> {
         let name = member_name(name)?;
         let role = role.parse().ok().filter(|role| *role != Role::Site).ok_or_else(|| Error::Argument {
             message: format!("there is no role {} for a person", role.chars().take(32).collect::<String>()),
-            hint: "give --role operator or --role auditor".into(),
+            hint: "give --role operator, --role auditor or --role witness".into(),
         })?;
         let store = self.store;
         let is_known = store.holders()?.iter().any(|row| row.name == name && row.joined_at.is_some());

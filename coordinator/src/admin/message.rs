@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use common::id::Digest;
 use serde::{Deserialize, Serialize};
 
 use super::consortium::{Head, SiteFacts};
@@ -103,13 +104,13 @@ pub enum Command {
         /// The one that was shown.
         found: Head,
     },
-    /// All operators and auditors.
+    /// All operators, auditors and witnesses.
     Operators,
-    /// Let an operator or an auditor in.
+    /// Let an operator, an auditor or a witness in.
     InviteOperator {
         /// The person's name.
         name: String,
-        /// `operator` or `auditor`.
+        /// `operator`, `auditor` or `witness`.
         role: String,
         /// How long the invitation works.
         ttl_ms: u64,
@@ -126,6 +127,13 @@ pub enum Command {
     },
     /// The signed head of that log.
     ActsHead,
+    /// The same with the proof that it extends an older one.
+    ActsProof {
+        /// Lines of the older one.
+        from: u64,
+    },
+    /// The heads of that log that witnesses cosigned.
+    ActsCosigned,
     /// Shut a site out.
     Revoke {
         /// Its name.
@@ -262,6 +270,18 @@ pub enum Answer {
     ActsHead {
         /// A signed note.
         note: String,
+    },
+    /// To `ActsProof`.
+    ActsProof {
+        /// A signed note.
+        note: String,
+        /// RFC 9162, section 2.1.4; none where it has no more lines than the older one.
+        hashes: Vec<Digest>,
+    },
+    /// To `ActsCosigned`.
+    ActsCosigned {
+        /// Of each witness the newest, a signed note.
+        notes: Vec<String>,
     },
     /// To `Stop`, `Revoke` and `RevokeOperator`.
     Done,

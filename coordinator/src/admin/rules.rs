@@ -17,8 +17,10 @@ use crate::execution::runs::Runs;
 /// Who may ask.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum May {
-    /// Whoever is let in at all.
+    /// Whoever is let in at all, witnesses too.
     Everybody,
+    /// Operators, auditors, and whoever may open the state folder.
+    Readers,
     /// Operators, and whoever may open the state folder.
     Operators,
     /// Only whoever may open the state folder: it names files of the coordinator's machine, or is about its
@@ -31,8 +33,10 @@ impl May {
     #[must_use]
     pub fn allows(self, by: By) -> bool {
         match (self, by) {
-            (_, By::Local) | (Self::Everybody, _) | (Self::Operators, By::Operator) => true,
-            (Self::Operators, By::Auditor) | (Self::Here, By::Operator | By::Auditor) => false,
+            (_, By::Local) | (Self::Everybody, _) => true,
+            (Self::Readers, by) => by != By::Witness,
+            (Self::Operators, by) => by == By::Operator,
+            (Self::Here, _) => false,
         }
     }
 }
@@ -66,6 +70,8 @@ kinds!(
     Acts,
     ActsHead,
     Revocations,
+    ActsProof,
+    ActsCosigned,
     Launch,
     LaunchText,
     Resume,
@@ -112,6 +118,8 @@ impl Kind {
             Command::RevokeOperator { .. } => Self::RevokeOperator,
             Command::Acts { .. } => Self::Acts,
             Command::ActsHead => Self::ActsHead,
+            Command::ActsProof { .. } => Self::ActsProof,
+            Command::ActsCosigned => Self::ActsCosigned,
             Command::Revoke { .. } => Self::Revoke,
             Command::Revocations => Self::Revocations,
             Command::Authority { order: Order::Roll { .. } } => Self::RollAuthority,
@@ -127,20 +135,22 @@ impl Kind {
     /// Who may ask it, what it is called in the log of acts if it changes anything, and how it is typed.
     #[must_use]
     pub fn rule(self) -> (May, Option<Verb>, &'static str) {
-        use May::{Everybody, Here, Operators};
+        use May::{Everybody, Here, Operators, Readers};
         match self {
-            Self::Status => (Everybody, None, "coordinator status"),
-            Self::Watch => (Everybody, None, "coordinator watch"),
-            Self::Runs => (Everybody, None, "coordinator runs"),
-            Self::Sites => (Everybody, None, "coordinator sites"),
+            Self::Status => (Readers, None, "coordinator status"),
+            Self::Watch => (Readers, None, "coordinator watch"),
+            Self::Runs => (Readers, None, "coordinator runs"),
+            Self::Sites => (Readers, None, "coordinator sites"),
             Self::Roster => (Everybody, None, "coordinator roster"),
-            Self::Report => (Everybody, None, "coordinator report"),
-            Self::Ledger => (Everybody, None, "coordinator ledger SITE"),
-            Self::Invitations => (Everybody, None, "coordinator invitations list"),
-            Self::Operators => (Everybody, None, "coordinator operators list"),
-            Self::Acts => (Everybody, None, "coordinator acts show"),
+            Self::Report => (Readers, None, "coordinator report"),
+            Self::Ledger => (Readers, None, "coordinator ledger SITE"),
+            Self::Invitations => (Readers, None, "coordinator invitations list"),
+            Self::Operators => (Readers, None, "coordinator operators list"),
+            Self::Acts => (Readers, None, "coordinator acts show"),
             Self::ActsHead => (Everybody, None, "coordinator acts head"),
-            Self::Revocations => (Everybody, None, "coordinator crl show"),
+            Self::Revocations => (Readers, None, "coordinator crl show"),
+            Self::ActsProof => (Everybody, None, "coordinator acts prove"),
+            Self::ActsCosigned => (Everybody, None, "coordinator acts head --cosigned"),
             Self::Launch => (Here, Some(Verb::Launch), "coordinator launch, with a file of that machine"),
             Self::LaunchText => (Operators, Some(Verb::Launch), "coordinator launch"),
             Self::Resume => (Operators, Some(Verb::Resume), "coordinator resume"),
@@ -199,6 +209,7 @@ pub fn act(command: &Command, runs: Option<&Runs>) -> Option<Act> {
         | Command::Acts { .. }
         | Command::ActsHead
         | Command::Revocations => act,
+        Command::ActsProof { .. } | Command::ActsCosigned => act,
     })
 }
 
@@ -223,6 +234,14 @@ pub fn refusal(command: &Command, by: By) -> Error {
             format!("`{typed}` is done on the coordinator's machine"),
             "log in to that machine, and leave --context out",
         ),
+        (May::Readers, _) => (
+            format!("a witness reads heads, proofs and rosters: `{typed}` is for operators and auditors"),
+            "ask an operator for an auditor's invitation under another name",
+        ),
+        (_, By::Witness) => (
+            format!("a witness reads heads, proofs and rosters: `{typed}` is for operators"),
+            "ask an operator; this refusal is in the coordinator's log of acts",
+        ),
         _ => (
             format!("an auditor reads and changes nothing: `{typed}` is for operators"),
             "ask an operator; this refusal is in the coordinator's log of acts",
@@ -244,13 +263,14 @@ fn digest_of(run_file: &Path) -> Option<Digest> {
 /// The table of coordinator/OPERATORS.md.
 #[must_use]
 pub fn table() -> String {
-    let mut table = "| command | operator | auditor | in the log as |\n|---|---|---|---|\n".to_owned();
+    let mut table =
+        "| command | operator | auditor | witness | in the log as |\n|---|---|---|---|---|\n".to_owned();
     for kind in Kind::ALL {
         let (may, verb, typed) = kind.rule();
         let word = |by| if may.allows(by) { "yes" } else { "no" };
         let logged = verb.map_or_else(|| "-".to_owned(), |verb| format!("`{}`", verb.word()));
-        let (operator, auditor) = (word(By::Operator), word(By::Auditor));
-        table.push_str(&format!("| `{typed}` | {operator} | {auditor} | {logged} |\n"));
+        let [operator, auditor, witness] = [By::Operator, By::Auditor, By::Witness].map(word);
+        table.push_str(&format!("| `{typed}` | {operator} | {auditor} | {witness} | {logged} |\n"));
     }
     table
 }
@@ -276,6 +296,10 @@ mod tests {
             assert!(may.allows(By::Local), "{kind:?}");
             assert_eq!(may.allows(By::Auditor), verb.is_none(), "{kind:?}");
             assert_eq!(may.allows(By::Operator), may != May::Here, "{kind:?}");
+            // A witness reads what shows that a log is one, and who the members are.
+            let is_for_witnesses =
+                matches!(kind, Kind::Roster | Kind::ActsHead | Kind::ActsProof | Kind::ActsCosigned);
+            assert_eq!(may.allows(By::Witness), is_for_witnesses, "{kind:?}");
         }
         assert!(!Kind::Launch.rule().0.allows(By::Operator), "a path of that machine");
     }
@@ -301,7 +325,7 @@ mod tests {
     #[test]
     fn no_held_out_text_leaves_with_a_report() {
         let report = |without_samples| Command::Report { run: None, without_samples };
-        for by in [By::Operator, By::Auditor] {
+        for by in [By::Operator, By::Auditor, By::Witness] {
             assert_eq!(as_asked_by(report(false), by), report(true));
         }
         assert_eq!(as_asked_by(report(false), By::Local), report(false));
@@ -319,6 +343,7 @@ mod tests {
             (name, any::<u64>(), text)
                 .prop_map(|(site, size, root)| Command::AcceptLedger { site, found: Head { size, root } }),
             any::<u64>().prop_map(|from| Command::Acts { from }),
+            any::<u64>().prop_map(|from| Command::ActsProof { from }),
             name.prop_map(|name| Command::RevokeOperator { name }),
             (name, any::<bool>())
                 .prop_map(|(run, without_samples)| Command::Report { run: Some(run), without_samples }),

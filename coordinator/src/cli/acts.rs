@@ -1,25 +1,28 @@
-//! `coordinator acts`: who asked this coordinator for what, from its signed log. Called by `cli`. Invariants:
-//! it only reads, but for `accept`, which needs the machine; what comes from afar is verified here, with the
-//! key that was stored at `coordinator enrol`, and against the newest head that was seen before.
+//! `coordinator acts`: who asked this coordinator for what, from its signed log. Called by `cli`. The parts:
+//! `source` (where lines and heads come from), `verify`, and `witnessing` (heads, proofs and cosignatures).
+//! Invariants: it only reads, but for `accept` and for what witnesses cosigned, which need the machine; what
+//! comes from afar is verified here, with the key that was stored at `coordinator enrol`, and against the
+//! newest head that was seen before.
 
-use std::path::{Path, PathBuf};
+mod source;
+mod verify;
+mod witnessing;
 
-use certs::{ReceiptPublicKey, VerifierKey};
+use std::path::PathBuf;
+
 use clap::Subcommand;
+use cli::witness::{FolderOption, Witnesses};
 use common::clock::{Clock, SystemClock, Timestamp};
-use common::durable;
-use common::ledger::Checkpoint;
-use common::wire::message::LedgerHead;
 use serde_json::json;
 
-use super::{offline, output};
-use crate::admin::acts::{self, Acts, Kept, Record, State, Step, Who, log_name, read_head};
+use self::source::{key, lines, newest};
+use super::output;
+use crate::admin::acts::{self, Acts, Record, Step, Who, read_head};
 use crate::admin::client::Door;
-use crate::admin::contexts::Contexts;
-use crate::admin::message::{Answer, Command};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::limits::ACTS_SHOWN_MAX;
-use crate::state_folder::identity::receipt_key;
+
+pub(super) use self::witnessing::told;
 
 const MANUAL: &str = "\
 Everything that changes something at this coordinator is in its log of acts
@@ -34,11 +37,36 @@ the contexts. Give it a head that was kept elsewhere with --checkpoint. After
 `coordinator acts accept` there a head from before fits no more: ask them why,
 then --accept sets it aside here.
 
+A witness is another member or an auditor who cosigns heads, and refuses one that
+does not follow from all that it cosigned before: who asks for its cosignature
+(--witness) sees the one history that it saw. See OPERATORS.md.
+
 Examples:
   coordinator acts show --last 20
   coordinator acts verify --json
   coordinator --context main acts verify
   coordinator acts head --out head-2026.txt";
+
+const PROVE_MANUAL: &str = "\
+Print what a witness needs: the signed head of now, and the proof that it extends
+the one of SIZE lines that the witness cosigned before (`witness show` there has
+the size; 0 the first time). The file is the body of add-checkpoint of C2SP
+tlog-witness.
+
+Examples:
+  coordinator acts prove --from 0 --out acts.request
+  site-agent witness cosign acts.request --out acts.cosigned";
+
+const COSIGN_MANUAL: &str = "\
+As a witness: fetch the head and the proof, and cosign the head if it extends
+what this witness cosigned before. The key of the log is the one that was stored
+at `coordinator enrol`. Send the file to the operator, who keeps it with
+`coordinator acts head --cosigned FILE --witness KEY`, and to whoever wants to
+compare. A log that has two histories is refused, and both heads are kept.
+
+Examples:
+  coordinator witness init hospital-b
+  coordinator --context main acts cosign --out acts.cosigned";
 
 const ACCEPT_MANUAL: &str = "\
 Set a log of acts aside that is damaged or full, and begin another one, whose
@@ -74,6 +102,8 @@ enum Verb {
         /// A head that was kept (`coordinator acts head`)
         #[arg(long, value_name = "FILE")]
         checkpoint: Vec<PathBuf>,
+        #[command(flatten)]
+        witnesses: Witnesses,
         /// From afar: set the head that was seen before aside, and go on with this log
         #[arg(long)]
         accept: bool,
@@ -86,6 +116,43 @@ enum Verb {
         /// Write it to this file, replacing it
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// On this machine: keep this head, which a witness cosigned, for those who ask
+        #[arg(long, value_name = "FILE", requires = "witness", conflicts_with = "out")]
+        cosigned: Option<PathBuf>,
+        /// With --cosigned: the witness' verifier key
+        #[arg(long, value_name = "KEY", requires = "cosigned")]
+        witness: Option<String>,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Print the head and its proof, for a witness
+    #[command(long_about = PROVE_MANUAL)]
+    Prove {
+        /// Lines of the head that the witness cosigned before; 0 for none
+        #[arg(long, value_name = "SIZE")]
+        from: u64,
+        /// Write it to this file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace the file if it is there
+        #[arg(long, requires = "out")]
+        replace: bool,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// As a witness: cosign the head of now
+    #[command(long_about = COSIGN_MANUAL)]
+    Cosign {
+        #[command(flatten)]
+        folder: FolderOption,
+        /// Write the cosigned head to this file [default: standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace the file if it is there
+        #[arg(long, requires = "out")]
+        replace: bool,
         /// Print JSON
         #[arg(long)]
         json: bool,
@@ -105,36 +172,21 @@ enum Verb {
 pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
     match &arguments.verb {
         Verb::Show { last, json } => show(door, *last, *json),
-        Verb::Verify { checkpoint, accept, json } => verify(door, checkpoint, *accept, *json),
-        Verb::Head { out, json } => head(door, out.as_deref(), *json),
+        Verb::Verify { checkpoint, witnesses, accept, json } => {
+            let asked = verify::Asked { checkpoints: checkpoint, witnesses, accepts: *accept };
+            verify::run(door, &asked, *json)
+        }
+        Verb::Head { cosigned: Some(file), witness: Some(key), json, .. } => {
+            witnessing::keep(door, file, key, *json)
+        }
+        Verb::Head { out, json, .. } => witnessing::head(door, out.as_deref(), *json),
+        Verb::Prove { from, out, replace, json } => {
+            witnessing::prove(door, *from, out.as_deref().map(|out| (out, *replace)), *json)
+        }
+        Verb::Cosign { folder, out, replace, json } => {
+            witnessing::cosign(door, folder, out.as_deref().map(|out| (out, *replace)), *json)
+        }
         Verb::Accept { yes, json } => accept(door, *yes, *json),
-    }
-}
-
-/// What its heads are verified with.
-fn key(door: &Door) -> Result<VerifierKey> {
-    let key = match door {
-        Door::Here(folder) => receipt_key(folder)?.public_key()?,
-        Door::There(context) => context.receipt_key,
-    };
-    of(&key)
-}
-
-fn of(key: &ReceiptPublicKey) -> Result<VerifierKey> {
-    Ok(VerifierKey::new(&log_name(key), *key.as_bytes())?)
-}
-
-fn newest(door: &Door) -> Result<String> {
-    match offline::books(door, &Command::ActsHead)? {
-        Answer::ActsHead { note } => Ok(note),
-        _ => Err(offline::unexpected()),
-    }
-}
-
-fn lines(door: &Door, from: u64) -> Result<Vec<String>> {
-    match offline::books(door, &Command::Acts { from })? {
-        Answer::Acts { lines } => Ok(lines),
-        _ => Err(offline::unexpected()),
     }
 }
 
@@ -192,115 +244,12 @@ fn serde_word(record: &Record) -> &'static str {
         acts::By::Local => "user",
         acts::By::Operator => "operator",
         acts::By::Auditor => "auditor",
+        acts::By::Witness => "witness",
     }
 }
 
 fn row([number, when, who, act, result, on]: [&str; 6]) -> String {
     format!("{number:>7}  {when:<20}  {who:<17}  {act:<16}  {result:<9}  {on}").trim_end().to_owned()
-}
-
-fn verify(door: &Door, checkpoints: &[PathBuf], accepts: bool, as_json: bool) -> Result<()> {
-    let key = key(door)?;
-    let mut heads = Vec::new();
-    for path in checkpoints {
-        let note = std::fs::read(path).map_err(Error::io("read", path))?;
-        heads.push(read_head(&note, &key)?);
-    }
-    // Of a log that followed another: the SHA-256 of that one.
-    let mut follows = None;
-    let mut see = |record: &Record| {
-        if record.sequence == 0 && record.verb == acts::Verb::AcceptActs {
-            follows = record.sha256;
-        }
-    };
-    let state = match door {
-        Door::Here(_) if accepts => {
-            return Err(Error::Argument {
-                message: "no head that was seen before is kept on the coordinator's machine".into(),
-                hint: "leave --accept out; `coordinator acts accept` sets a damaged log aside".into(),
-            });
-        }
-        Door::Here(folder) => Acts::open(folder)?.verify(&heads, &mut see)?,
-        Door::There(context) => {
-            let kept = Kept::at(Contexts::open()?.acts_head(&context.name)?, of(&context.receipt_key)?);
-            if !accepts {
-                heads.extend(kept.head()?);
-            }
-            // First the head: what is written meanwhile comes behind it.
-            let note = newest(door)?;
-            heads.push(if accepts { read_head(note.as_bytes(), &key)? } else { kept.newer(&note)? });
-            let state = afar(door, &heads, &mut see)?;
-            if accepts && let Some(aside) = kept.set_aside(SystemClock.now())? {
-                eprintln!("the head that was seen before is {} now; keep it", aside.display());
-            }
-            kept.keep(&note)?;
-            state
-        }
-    };
-    let (LedgerHead { size, root }, open) = (state.head(), state.open().collect::<Vec<_>>());
-    let document = json!({
-        "intact": true,
-        "lines": size,
-        "root": root.to_string(),
-        "heads_compared": heads.len(),
-        "follows": follows,
-        "without_result": open,
-        "key": key.to_text(),
-    });
-    if as_json {
-        return output::print_json(&document);
-    }
-    output::print_line(&format!("intact: {size} lines, root {root}"))?;
-    output::print_line(&format!("heads are signed by {key}"))?;
-    if let Some(digest) = follows {
-        output::print_line(&format!("it follows a log that was set aside, of the SHA-256 {digest}"))?;
-    }
-    if !open.is_empty() {
-        let open: Vec<String> = open.iter().map(u64::to_string).collect();
-        output::print_line(&format!(
-            "without a result, because it is being done or the coordinator ended before: {}",
-            open.join(", ")
-        ))?;
-    }
-    Ok(())
-}
-
-/// Reads all of it from the coordinator, and believes nothing of it.
-fn afar(door: &Door, heads: &[LedgerHead], see: &mut impl FnMut(&Record)) -> Result<State> {
-    let damaged = |damage: acts::Damage| Error::ActsDamaged(damage.to_string());
-    let wanted = heads.iter().map(|head| head.size).max().unwrap_or(0);
-    let mut state = State::default();
-    loop {
-        let from = state.head().size;
-        let some = lines(door, from)?;
-        let is_last = some.is_empty() || from >= wanted;
-        let upto = from + some.len() as u64;
-        // Those that are further on are compared when it is there.
-        let near: Vec<LedgerHead> =
-            heads.iter().filter(|head| is_last || head.size <= upto).copied().collect();
-        let bytes = some.iter().flat_map(|line| [line.as_bytes(), b"\n"]).collect::<Vec<_>>().concat();
-        let read = acts::read(&mut bytes.as_slice(), state, &near, &mut *see);
-        let reading = read.map_err(|error| Error::Internal(error.to_string()))?.map_err(damaged)?;
-        state = reading.state;
-        if is_last || state.head().size == from {
-            return Ok(state);
-        }
-    }
-}
-
-fn head(door: &Door, out: Option<&Path>, as_json: bool) -> Result<()> {
-    let (note, key) = (newest(door)?, key(door)?);
-    let head = read_head(note.as_bytes(), &key)?;
-    if let Some(path) = out {
-        durable::write(path, note.as_bytes(), durable::ORDINARY).map_err(Error::io("write", path))?;
-        eprintln!("wrote {}", path.display());
-    }
-    if as_json {
-        let (name, key) = (key.name().to_owned(), key.to_text());
-        let text = Checkpoint { name, head }.to_string();
-        return output::print_json(&json!({ "checkpoint": text, "note": note, "key": key }));
-    }
-    if out.is_none() { output::print_line(note.trim_end()) } else { Ok(()) }
 }
 
 fn accept(door: &Door, is_sure: bool, as_json: bool) -> Result<()> {

@@ -37,7 +37,7 @@ Examples:
   coordinator enrol --name trial --invitation-file FILE
   coordinator --context trial status";
 
-/// Become an operator or auditor, with an invitation
+/// Become an operator, auditor or witness, with an invitation
 #[derive(clap::Args)]
 #[command(long_about = MANUAL)]
 pub(super) struct Arguments {
@@ -97,7 +97,11 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     });
     contexts.finish(&name, entry, &certificate, &authority)?;
     output::tell(arguments.json, &document, || {
-        eprintln!("{} is an {role} now; try: coordinator --context {name} status", invitation.site);
+        let (article, next) = match role {
+            Role::Witness => ("a", "acts cosign"),
+            _ => ("an", "status"),
+        };
+        eprintln!("{} is {article} {role} now; try: coordinator --context {name} {next}", invitation.site);
     })
 }
 
@@ -124,7 +128,7 @@ fn invitation(file: Option<&Path>) -> Result<(Role, Invitation)> {
     let is_for = |role: &Role| text.trim().starts_with(role.scheme());
     let role = Role::ALL.into_iter().find(is_for).filter(|role| *role != Role::Site);
     let role = role.ok_or_else(|| Error::Argument {
-        message: "this is no invitation of an operator or auditor".into(),
+        message: "this is no invitation of an operator, auditor or witness".into(),
         hint: "give the whole line that `coordinator operators invite` printed, in one piece".into(),
     })?;
     let damaged = |error: CertError| Error::Argument {

@@ -15,11 +15,12 @@ use crate::admin::message::{Answer, Command};
 use crate::error::Result;
 
 const MANUAL: &str = "\
-People who work from another machine have a certificate with one of two roles.
+People who work from another machine have a certificate with one of three roles.
 An operator does what can be done on the coordinator's machine, but for what
 needs its files. An auditor sees what an operator sees, and changes nothing; what
-an auditor tries is refused and written down. Which command needs which role
-stands in coordinator/OPERATORS.md. Each command is in the log of acts with
+an auditor tries is refused and written down. A witness reads heads, proofs and
+rosters alone, and cosigns heads (`coordinator acts cosign`). Which command needs
+which role stands in coordinator/OPERATORS.md. Each command is in the log of acts with
 the name and the certificate.
 
 An invitation works once, until it expires; `coordinator enrol` on the person's
@@ -30,10 +31,11 @@ good: a name that was revoked is not given out again.
 
 Examples:
   coordinator operators invite anna --role auditor
+  coordinator operators invite hospital-b --role witness
   coordinator operators list
   coordinator operators revoke anna";
 
-/// Invite, list and revoke operators and auditors
+/// Invite, list and revoke operators, auditors and witnesses
 #[derive(clap::Args)]
 #[command(long_about = MANUAL)]
 pub(super) struct Arguments {
@@ -53,8 +55,8 @@ enum Verb {
     Invite {
         /// The person's name: 1 to 32 of a-z, 0-9 and `-`
         name: String,
-        /// `operator` or `auditor`
-        #[arg(long, value_name = "ROLE", value_parser = ["operator", "auditor"])]
+        /// `operator`, `auditor` or `witness`
+        #[arg(long, value_name = "ROLE", value_parser = ["operator", "auditor", "witness"])]
         role: String,
         /// How long the invitation works: a number with s, m, h or d
         #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = ttl)]

@@ -53,10 +53,10 @@ pub enum StoreError {
     #[error("{0} is revoked")]
     HolderRevoked(String),
     /// The name is taken by the other role.
-    #[error("{0} is an {1}, and a name keeps its role")]
+    #[error("{0} has the role {1}, and a name keeps its role")]
     OtherRole(String, certs::Role),
     /// As many operators and auditors as there may be.
-    #[error("there are as many operators and auditors as there may be")]
+    #[error("there are as many operators, auditors and witnesses as there may be")]
     TooManyHolders,
     /// The site was revoked; it needs a new name or a decision.
     #[error("site {0} is revoked")]

@@ -1,7 +1,8 @@
-//! Operators and auditors: people with a certificate, their invitations and their end. Called by `enrolment`,
-//! `admin` and the subcommand `operators`. Invariants: as of sites (`enrolment`): a token yields at most one
-//! certificate, in the transaction that consumes it; a new one ends the one before; a command is authorised
-//! by serial AND key. A name keeps its role for ever, and is not given out again once it was revoked.
+//! Operators, auditors and witnesses: people with a certificate, their invitations and their end. Called by
+//! `enrolment`, `admin` and the subcommand `operators`. Invariants: as of sites (`enrolment`): a token
+//! yields at most one certificate, in the transaction that consumes it; a new one ends the one before; a
+//! command is authorised by serial AND key. A name keeps its role for ever, and is not given out again once
+//! it was revoked.
 
 use certs::{Role, SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
@@ -19,7 +20,7 @@ use crate::limits::{HOLDER_NAMES_MAX, HOLDERS_MAX, SEEN_MS_MIN};
 pub struct HolderRow {
     /// The name it was invited under.
     pub name: SiteId,
-    /// Which of the two.
+    /// Which of the three.
     pub role: Role,
     /// `invited`, `active` or `revoked`.
     pub status: String,
@@ -36,7 +37,7 @@ pub struct HolderRow {
 pub struct EnrolledHolder {
     /// For whom it was made.
     pub name: SiteId,
-    /// Which of the two.
+    /// Which of the three.
     pub role: Role,
     /// The certificate.
     pub certificate: Certificate,
@@ -89,7 +90,8 @@ impl Store {
         Ok(transaction.commit()?)
     }
 
-    /// Consumes `token`, which must be for the holder called `named`, for the key `key`; as [`Store::enrol`].
+    /// Consumes `token`, which must be for the holder called `named`, for the key `key`; as
+    /// [`Store::enrol`].
     ///
     /// # Errors
     /// As [`Store::enrol`].

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use crate::limits::{DATABASE_WAIT_MS_MAX, SQLITE_VERSION_MIN};
 
 /// Schema changes in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 8] = [
+const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_overlap.sql"),
     include_str!("../../migrations/0003_frame_days.sql"),
@@ -19,6 +19,7 @@ const MIGRATIONS: [&str; 8] = [
     include_str!("../../migrations/0006_site_presence.sql"),
     include_str!("../../migrations/0007_left.sql"),
     include_str!("../../migrations/0008_operators.sql"),
+    include_str!("../../migrations/0009_witnesses.sql"),
 ];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -52,4 +53,35 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
     }
     transaction.pragma_update(None, "user_version", known)?;
     Ok(transaction.commit()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Those who were let in before there were witnesses stay who they are, and what belongs to them stays.
+    #[test]
+    fn a_database_of_before_keeps_its_people_when_it_learns_of_witnesses() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("coordinator.db");
+        let before = Connection::open(&path).unwrap();
+        MIGRATIONS[..8].iter().for_each(|script| before.execute_batch(script).unwrap());
+        let rows = "INSERT INTO holders VALUES ('anna', 'auditor', 'active', 1, 2, NULL, 3);
+            INSERT INTO holder_certificates VALUES (zeroblob(16), zeroblob(32), 'anna', x'01', 5, NULL);
+            INSERT INTO holder_tokens VALUES (zeroblob(32), 'anna', 1, 2, zeroblob(16));";
+        before.execute_batch(rows).unwrap();
+        let witness = "INSERT INTO holders VALUES ('b', 'witness', 'active', 1, 2, NULL, 3)";
+        assert!(before.execute(witness, []).is_err());
+        before.pragma_update(None, "user_version", 8).unwrap();
+        drop(before);
+        let connection = open(&path).unwrap();
+        let count = |query: &str| connection.query_row(query, [], |row| row.get::<_, i64>(0)).unwrap();
+        let joined = "SELECT count(*) FROM holders, holder_certificates, holder_tokens
+            WHERE holder_certificates.holder = name AND holder_tokens.holder = name AND consumed_by = serial";
+        assert_eq!(count(joined), 1);
+        connection.execute(witness, []).unwrap();
+        for wrong in ["UPDATE holder_tokens SET holder = 'nobody'", "UPDATE holders SET role = 'site'"] {
+            assert!(connection.execute(wrong, []).is_err(), "{wrong}");
+        }
+    }
 }

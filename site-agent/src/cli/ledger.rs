@@ -17,7 +17,9 @@ pub(in crate::cli) use self::receipts::read;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use ::cli::witness::CosignedHead;
 use clap::Subcommand;
+use common::clock::Timestamp;
 use common::ledger::{Compared, Kind, Record, Summary, Tree};
 use common::wire::message::LedgerHead;
 use serde_json::json;
@@ -42,11 +44,16 @@ Examples:
   site-agent ledger verify
   site-agent ledger verify --checkpoint 2026-10.checkpoint \\
       --checkpoint 2026-11.checkpoint
+  site-agent ledger verify --witness KEY
   python3 deploy/verify_ledger.py site-state/ledger/ledger.log
 
 It compares the ledger with the receipts that the coordinator signed and with the root that it took last, both in site.db: a \
 ledger that was cut or begun anew does not fit. Records behind both are known to nobody else yet. Where it refuses, it prints \
 this ledger's root beside the coordinator's; `site-agent ledger accept` is the officer's way on.
+
+A witness is another member who cosigns heads of this ledger, and none that does not follow from the one before. With \
+--witness each that is named must have cosigned a head that this ledger has: one that is given, or one that is kept here \
+(`site-agent ledger checkpoint --cosigned`).
 
 The second is an independent program that needs Python only; both print the same root and the same totals. For the receipts:
   site-agent ledger receipts --out receipts.json
@@ -294,9 +301,14 @@ fn print_verified(records: &[Record], summary: &Summary, beside: &Beside) {
 /// What was kept elsewhere: that it fits, or why it does not.
 fn add_earlier(document: &mut serde_json::Value, compared: &Result<Fitting, SiteError>) {
     match compared {
-        Ok(Fitting { checkpoints, proofs, key: Some((key, _)) }) => {
+        Ok(Fitting { checkpoints, proofs, key: Some((key, _)), cosigned }) => {
             document["earlier"] =
                 json!({ "checkpoints": checkpoints, "proofs": proofs, "verifier_key": key.to_text() });
+            let witnesses = cosigned.iter().map(|CosignedHead { witness, at_s, head }| {
+                let at = Timestamp(at_s.saturating_mul(1_000)).rfc3339();
+                json!({ "witness": witness.to_text(), "size": head.size, "at": at })
+            });
+            document["witnesses"] = witnesses.collect();
         }
         Ok(Fitting { key: None, .. }) => {}
         Err(error) => {
@@ -309,7 +321,12 @@ fn add_earlier(document: &mut serde_json::Value, compared: &Result<Fitting, Site
 
 /// What was kept elsewhere and fits.
 fn print_earlier(fitting: &Fitting) {
-    let Fitting { checkpoints, proofs, key: Some((key, is_given)) } = fitting else { return };
+    let Fitting { checkpoints, proofs, key: Some((key, is_given)), cosigned } = fitting else { return };
+    for CosignedHead { witness, at_s, head } in cosigned {
+        let at = Timestamp(at_s.saturating_mul(1_000)).rfc3339();
+        let (size, name) = (head.size, witness.name());
+        println!("its first {size} records were cosigned by {name} on {at}; those behind are not witnessed");
+    }
     println!("earlier checkpoints {checkpoints} and proofs {proofs}: all fit");
     if *is_given {
         println!("signed by the given key {key}");

@@ -141,11 +141,13 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         Self { disk: Some(Disk { folder: folder.to_path_buf(), least_bytes }), ..self }
     }
 
-    /// Whether the authority that this site goes by now vouches for the operator who launched a run.
+    /// Whether the authority that this site goes by now vouches for the operator who launched a run, and has
+    /// not revoked them.
     #[must_use]
     pub fn vouches_for(&self, signed: &SignedManifest, now: SystemTime) -> bool {
         let authority_der = self.renewal.as_ref().map_or(&[][..], Renewal::authority_der);
-        launcher::is_vouched_for(signed, authority_der, now)
+        let is_revoked = self.egress.revocations().is_some_and(|list| list.lists_launcher(signed));
+        !is_revoked && launcher::is_vouched_for(signed, authority_der, now)
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited

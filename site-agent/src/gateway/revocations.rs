@@ -12,7 +12,7 @@ use certs::crl::Standing;
 use certs::{PeerCertificate, RevocationList, SpkiPin};
 use common::clock::Timestamp;
 use common::id::SiteId;
-use common::run::Roster;
+use common::run::{Roster, SignedManifest};
 
 use super::store::Store;
 use crate::error::SiteError;
@@ -146,6 +146,15 @@ impl Revocations {
         let list = self.list.as_ref()?;
         let is_listed = |key: [u8; 32]| list.has_key(SpkiPin::from_bytes(key));
         roster.members.iter().find(|member| is_listed(member.key.0)).map(|member| &member.name)
+    }
+
+    /// Whether the certificate of the operator who launched a run, or its key, is listed.
+    #[must_use]
+    pub fn lists_launcher(&self, signed: &SignedManifest) -> bool {
+        let (Some(list), Some(launched_by)) = (&self.list, &signed.launched_by) else { return false };
+        // What cannot be read is nobody's; terms with it go no further either.
+        PeerCertificate::from_der(&launched_by.certificate_der)
+            .map_or(true, |peer| list.has_serial(peer.serial) || list.has_key(peer.key))
     }
 
     /// Until when the list that is here is good, in words for one line.

@@ -184,6 +184,13 @@ common::texts! {
     TAKEN_NOTHING: "nothing yet", "尚无";
     BOOKS_KEY: "verifier key of its heads", "台账头的验证密钥";
     BOOKS_KEY_UNREADABLE: "unreadable: identity/ledger.key is there and holds no key", "无法读取：identity/ledger.key 存在，但其中没有密钥";
+    WITNESSES: "Witnesses: who cosigned a head of this ledger", "见证：何方联署了本台账的头";
+    WITNESS: "witness, and its verifier key", "见证方及其验证密钥";
+    WITNESSED_UP_TO: "records", "记录数";
+    WITNESS_FITS: "the ledger has this head", "台账包含该头";
+    WITNESS_DIFFERS: "the ledger does not have this head", "台账不包含该头";
+    WITNESSES_LEAD: "A witness that keeps to its rules cosigns no head of this ledger that does not follow from this one: whoever asks for its cosignature sees these records, and no others in their place. Compare the keys with the witnesses on another way. Records behind are not witnessed.", "遵守规则的见证方不会再联署与该头不一致的台账头：凡要求其联署者，看到的都是这些记录，而不会是被替换的记录。请通过其他途径与见证方核对密钥。其后的记录尚未被见证。";
+    WITNESSES_UNUSABLE: "{} cosigned heads that are kept here do not hold: they are of another key, or cosigned.json was changed.", "此处保存的 {} 个联署头不成立：其属于另一密钥，或 cosigned.json 已被改动。";
     RECEIPTS: "Receipts beside the ledger", "回执与台账的比对";
     OUTCOME: "outcome", "结果";
     COUNT: "receipts", "回执数";

@@ -26,6 +26,9 @@ def verdict(code, out, err):
         (r"receipt of run (\w+), round (\d+) is not signed", "receipt {}/{} unsigned"),
         (r"ledger receipts --out` wrote|file of receipts has", "receipts unusable"),
         (r"its first (\d+) records are not there, or not those that the coordinator took", "taken {}"),
+        (r"no head that fits was cosigned by (\S+): there is none of this key", "witness {} missing"),
+        (r"no head that fits was cosigned by (\S+): the cosignature of this key does not hold", "witness {} forged"),
+        (r"the witness is not named by a verifier key", "witness unusable"),
         (r"has (\d+) records, and the checkpoint was signed over (\d+):", "short {} {}"),
         (r"signed over (\d+) records, with different roots: the key signed two", "two ledgers {}"),
         (r"has what was signed over (\d+) records and not what was signed over (\d+): it was changed behind", "differs {} {}"),
@@ -53,7 +56,10 @@ for number in range(int(sys.argv[4])):
     arguments = [path("ledger"), "--json"]
     for name in names:
         option = name.split("-")[0]
-        if option != "ledger":
+        if option == "witness":
+            with open(path(name), encoding="utf-8") as file:
+                arguments += ["--witness", file.read()]
+        elif option != "ledger":
             arguments += ["--" + option, path(name)]
     if any(name.startswith(("checkpoint", "proof")) for name in names):
         arguments += ["--key", key]

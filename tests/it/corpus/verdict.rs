@@ -4,7 +4,8 @@
 //! proofs. With the same functions as `site-agent`, which takes receipts from its database, not from a file.
 
 use anyhow::Result;
-use certs::{Note, ReceiptPublicKey, VerifierKey};
+use certs::{Note, ReceiptPublicKey, VerifierKey, WitnessVerifier};
+use cli::witness::{WitnessError, newest};
 use common::id::{Digest, Round, RunId};
 use common::ledger::{
     Arrivals, Fault, InclusionProof, LedgerError, Misfit, Reading, ReceiptError, Record, compare,
@@ -128,6 +129,22 @@ fn fault_of(note: &[u8], key: &VerifierKey) -> &'static str {
     if Note::parse(note).is_ok_and(|note| note.verify(key).is_err()) { "forged" } else { "unusable" }
 }
 
+/// What a witness that is asked for has not cosigned; the checkpoints were verified before.
+fn witnesses(files: &Files, key: &VerifierKey) -> Option<String> {
+    let text = |prefix: &'static str| {
+        let found = files.iter().filter(move |(name, _)| name.starts_with(prefix));
+        found.map(|(_, bytes)| String::from_utf8_lossy(bytes).into_owned())
+    };
+    let notes: Vec<String> = text("checkpoint").collect();
+    let parsed: Result<Vec<WitnessVerifier>, _> =
+        text("witness").map(|text| WitnessVerifier::parse(&text)).collect();
+    let Ok(witnesses) = parsed else { return Some("witness unusable".into()) };
+    let refused = witnesses.iter().find_map(|witness| newest(witness, key, &notes).err())?;
+    let WitnessError::NotCosigned { witness, reason } = refused else { return Some(refused.to_string()) };
+    let word = if reason.contains("does not hold") { "forged" } else { "missing" };
+    Some(format!("witness {witness} {word}"))
+}
+
 fn earlier(files: &Files, records: &[Record], key: &VerifierKey) -> Option<String> {
     let mut given = Vec::new();
     for (_, bytes) in files.iter().filter(|(name, _)| name.starts_with("checkpoint")) {
@@ -135,6 +152,9 @@ fn earlier(files: &Files, records: &[Record], key: &VerifierKey) -> Option<Strin
             return Some(format!("checkpoint {}", fault_of(bytes, key)));
         };
         given.push(head);
+    }
+    if let Some(fault) = witnesses(files, key) {
+        return Some(fault);
     }
     for (_, bytes) in files.iter().filter(|(name, _)| name.starts_with("proof")) {
         let Ok((record, head)) = heads::proof(bytes, key) else {

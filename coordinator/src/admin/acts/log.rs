@@ -4,7 +4,7 @@
 //! accepts that here.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -15,7 +15,7 @@ use certs::{LedgerKey, Note, ReceiptPublicKey, VerifierKey};
 use common::clock::Timestamp;
 use common::durable;
 use common::id::Digest;
-use common::ledger::Checkpoint;
+use common::ledger::{Checkpoint, Prover, Tree};
 use common::wire::message::LedgerHead;
 
 use super::check::{self, Damage, Reading, State};
@@ -24,7 +24,8 @@ use super::quota::Quota;
 use super::record::{Act, By, Draft, Record, Step, Verb, Who};
 use crate::error::{Error, Result};
 use crate::limits::{
-    ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_LOCAL_MIN, ACTS_MAX,
+    ACT_LINE_BYTES_MAX, ACT_LOCK_TRIES_MAX, ACT_LOCK_WAIT_MS_MIN, ACT_RESERVE_BYTES_MIN, ACTS_LOCAL_MIN,
+    ACTS_MAX,
 };
 use crate::state_folder::StateFolder;
 use crate::state_folder::identity::receipt_key;
@@ -44,6 +45,7 @@ pub struct Acts {
     name: String,
     known: Mutex<Option<Known>>,
     index: Mutex<Index>,
+    proving: Mutex<()>,
     quota: Quota,
 }
 
@@ -79,6 +81,7 @@ impl Acts {
             name,
             known: Mutex::default(),
             index: Mutex::default(),
+            proving: Mutex::default(),
             quota: Quota::default(),
         };
         acts.keep_reserve();
@@ -187,6 +190,49 @@ impl Acts {
         };
         let mut index = self.index.lock().unwrap_or_else(PoisonError::into_inner);
         index.lines(file, from, count).map_err(Error::io("read", &path))
+    }
+
+    /// The newest head that was signed, and the proof that it extends its first `from` lines: none where it
+    /// has not so many. As [`Self::head`] it waits for no writer.
+    ///
+    /// # Errors
+    /// The log is not what its head says, or cannot be read.
+    pub fn proof(&self, from: u64) -> Result<(String, Vec<Digest>)> {
+        // One at a time: it reads all of the log.
+        let _one = self.proving.lock().unwrap_or_else(PoisonError::into_inner);
+        let note = self.head()?;
+        let head = read_head(note.as_bytes(), &self.verifier()?)?;
+        let path = self.path();
+        let mut reader = match File::open(&path) {
+            // Where nothing was ever asked.
+            Err(error) if error.kind() == ErrorKind::NotFound && head.size == 0 => {
+                return Ok((note, Vec::new()));
+            }
+            file => BufReader::new(file.map_err(Error::io("read", &path))?),
+        };
+        let (mut prover, mut tree) = (Prover::new(from, head.size), Tree::default());
+        let mut line = Vec::new();
+        while tree.size() < head.size {
+            line.clear();
+            let read = reader.by_ref().take(ACT_LINE_BYTES_MAX as u64).read_until(b'\n', &mut line);
+            read.map_err(Error::io("read", &path))?;
+            if line.pop_if(|byte| *byte == b'\n').is_none() {
+                return Err(damaged(Damage::Short { has: tree.size(), size: head.size }));
+            }
+            prover.line(&line);
+            tree.append(&line);
+        }
+        if tree.root() == head.root {
+            Ok((note, prover.proof()))
+        } else {
+            Err(damaged(Damage::Differs { size: head.size }))
+        }
+    }
+
+    /// Where the heads are that witnesses cosigned, as they were brought here.
+    #[must_use]
+    pub fn cosigned(&self) -> PathBuf {
+        self.folder.join("cosigned.json")
     }
 
     /// Sets a log aside that is damaged or full, and begins another, whose first act says so. Returns where
@@ -397,7 +443,7 @@ fn add(state: &mut State, draft: &Draft<'_>, now: Timestamp) -> Result<Vec<u8>> 
 /// Lines that a log may have for this to be written: what was begun from afar gets its result.
 pub(super) fn room(draft: &Draft<'_>) -> u64 {
     match (draft.who.by(), draft.step) {
-        (By::Operator | By::Auditor, Step::Asked | Step::Refused) => ACTS_MAX - ACTS_LOCAL_MIN,
+        (By::Operator | By::Auditor | By::Witness, Step::Asked | Step::Refused) => ACTS_MAX - ACTS_LOCAL_MIN,
         _ => ACTS_MAX,
     }
 }

@@ -98,6 +98,8 @@ pub enum By {
     Operator,
     /// From afar, with an auditor's.
     Auditor,
+    /// From afar, with a witness'.
+    Witness,
 }
 
 /// Who asks.
@@ -112,6 +114,8 @@ pub enum Who {
     Operator(Holder),
     /// The holder of an auditor's certificate.
     Auditor(Holder),
+    /// The holder of a witness' certificate.
+    Witness(Holder),
 }
 
 /// Whose certificate it is.
@@ -136,6 +140,7 @@ impl Who {
         match role {
             Role::Operator => Some(Self::Operator(holder)),
             Role::Auditor => Some(Self::Auditor(holder)),
+            Role::Witness => Some(Self::Witness(holder)),
             Role::Site => None,
         }
     }
@@ -147,6 +152,7 @@ impl Who {
             Self::Local { .. } => By::Local,
             Self::Operator(_) => By::Operator,
             Self::Auditor(_) => By::Auditor,
+            Self::Witness(_) => By::Witness,
         }
     }
 
@@ -155,7 +161,7 @@ impl Who {
     pub fn name(&self) -> String {
         match self {
             Self::Local { uid } => uid.to_string(),
-            Self::Operator(holder) | Self::Auditor(holder) => holder.name.to_string(),
+            Self::Operator(holder) | Self::Auditor(holder) | Self::Witness(holder) => holder.name.to_string(),
         }
     }
 
@@ -164,7 +170,9 @@ impl Who {
     pub fn certificate(&self) -> Option<Digest> {
         match self {
             Self::Local { .. } => None,
-            Self::Operator(holder) | Self::Auditor(holder) => Some(holder.certificate),
+            Self::Operator(holder) | Self::Auditor(holder) | Self::Witness(holder) => {
+                Some(holder.certificate)
+            }
         }
     }
 }
@@ -176,7 +184,7 @@ pub struct Act {
     pub verb: Verb,
     /// On which run.
     pub run: Option<RunId>,
-    /// On which site, operator or auditor.
+    /// On which site, operator, auditor or witness.
     pub name: Option<SiteId>,
     /// With which file.
     pub sha256: Option<Digest>,
@@ -260,7 +268,7 @@ impl Record {
         let is_name = self.who.parse::<SiteId>().is_ok();
         match (self.role, self.certificate.is_some()) {
             (By::Local, false) if is_user => {}
-            (By::Operator | By::Auditor, true) if is_name => {}
+            (By::Operator | By::Auditor | By::Witness, true) if is_name => {}
             _ => return Some("who asked does not belong to the role"),
         }
         let is_result = matches!(self.step, Step::Done | Step::Failed);

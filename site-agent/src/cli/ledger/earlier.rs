@@ -5,7 +5,9 @@
 
 use std::path::{Path, PathBuf};
 
+use ::cli::witness::{CosignedHead, CosignedHeads, Witnesses};
 use certs::VerifierKey;
+use common::clock::{Clock as _, SystemClock};
 use common::ledger::{Misfit, Record, compare_heads};
 use common::limits::PROOF_BYTES_MAX;
 use common::wire::message::LedgerHead;
@@ -31,6 +33,8 @@ pub(super) struct Earlier {
     /// The verifier key that was written down then [default: this site's own].
     #[arg(long, value_name = "KEY", requires = "taken-away")]
     key: Option<String>,
+    #[command(flatten)]
+    witnesses: Witnesses,
 }
 
 /// What the files say, each signed by the key.
@@ -48,6 +52,8 @@ pub(super) struct Fitting {
     pub(super) proofs: usize,
     /// The key, and whether it was given, where anything was compared.
     pub(super) key: Option<(VerifierKey, bool)>,
+    /// What the witnesses that were asked for cosigned.
+    pub(super) cosigned: Vec<CosignedHead>,
 }
 
 impl Earlier {
@@ -57,12 +63,20 @@ impl Earlier {
     /// `Data`, with the file and what is wrong with it, or with the key; those of reading.
     pub(super) fn read(&self, folder: &StateFolder) -> Result<Given, SiteError> {
         let mut given = Given::default();
-        if self.checkpoints.is_empty() && self.proofs.is_empty() {
+        if self.checkpoints.is_empty() && self.proofs.is_empty() && self.witnesses.is_empty() {
             return Ok(given);
         }
-        let key = self.verifier(folder)?;
+        let (key, mut notes) = (self.verifier(folder)?, Vec::new());
         for path in &self.checkpoints {
-            given.heads.push(checkpoint(path, &key)?.1);
+            let (note, head) = checkpoint(path, &key)?;
+            given.heads.push(head);
+            notes.push(note);
+        }
+        let mut cosigned = Vec::new();
+        if !self.witnesses.is_empty() {
+            notes.extend(CosignedHeads::open(&folder.cosigned())?.notes());
+            cosigned = self.witnesses.cosigned(&key, &notes, SystemClock.now())?;
+            given.heads.extend(cosigned.iter().map(|cosigned| cosigned.head));
         }
         for path in &self.proofs {
             let (record, head) =
@@ -71,7 +85,7 @@ impl Earlier {
             given.proved.push((path.clone(), record));
         }
         let (checkpoints, proofs) = (self.checkpoints.len(), self.proofs.len());
-        given.fitting = Fitting { checkpoints, proofs, key: Some((key, self.key.is_some())) };
+        given.fitting = Fitting { checkpoints, proofs, key: Some((key, self.key.is_some())), cosigned };
         Ok(given)
     }
 

@@ -127,9 +127,25 @@ pub(super) struct Ledger {
     pub(super) verifier_key: Option<String>,
     /// There is a file for that key, and it holds none.
     pub(super) verifier_key_unreadable: bool,
+    /// Who cosigned a head of it, as far as that is kept here and holds.
+    pub(super) witnesses: Vec<Witnessed>,
+    /// Cosigned heads that are kept here and are none: of another key, or changed.
+    pub(super) witnesses_unusable: usize,
     pub(super) receipts: Receipts,
     /// What the privacy officer accepted of it.
     pub(super) acceptances: Newest<Acceptance>,
+}
+
+/// What a witness cosigned.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct Witnessed {
+    /// As it calls itself.
+    pub(super) witness: String,
+    pub(super) verifier_key: String,
+    pub(super) records: u64,
+    pub(super) at: String,
+    /// Whether the ledger has this head.
+    pub(super) fits: bool,
 }
 
 /// Size and root of a ledger.

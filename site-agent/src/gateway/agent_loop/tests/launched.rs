@@ -1,6 +1,7 @@
 //! Terms that an operator signed too: one of this consortium, one of another, and one whose signature does
 //! not hold.
 
+use certs::crl::{self, Reason, Revoked};
 use certs::role::Member as Holder;
 use certs::{CertificateAuthority, IdentityKey, RequestedKey, Role, TlsIdentity, csr};
 use common::run::LaunchSignature;
@@ -25,15 +26,23 @@ fn signature(operator: &TlsIdentity, terms: &RunManifest) -> LaunchSignature {
     }
 }
 
-/// What a site with this policy and this much to do hears of a run that is proposed so.
+/// What a site hears of a run that is proposed so.
 fn proposed(site: &Site, launched_by: Option<LaunchSignature>) -> Told {
+    proposed_with(site, launched_by, honestly)
+}
+
+fn proposed_with(
+    site: &Site,
+    launched_by: Option<LaunchSignature>,
+    odd: impl FnMut(&mut Honest, &Request) -> Option<Answer> + Send + 'static,
+) -> Told {
     let (terms, mut honest) = (manifest(1), Honest::new());
     let signature = honest.receipts.sign(&terms.statement().unwrap()).unwrap();
     let bytes = SignedManifest { manifest: terms, signature, launched_by }.to_bytes().unwrap();
     let manifest_bytes = u32::try_from(bytes.len()).unwrap();
     let manifest = honest.put(bytes);
     honest.work = Some(Work::Proposed { run: RunId([1; 8]), manifest, manifest_bytes });
-    site.run(honest, honestly, polls(3), WITHIN)
+    site.run(honest, odd, polls(3), WITHIN)
 }
 
 fn was_shown(told: &Told) -> bool {
@@ -98,4 +107,29 @@ fn a_site_may_insist_on_an_operator() {
     assert_eq!((was_shown(&told), refused_by(&told)), (false, vec![PolicyRule::Operators]));
     let (site, _) = insisting();
     assert_eq!(refused_by(&proposed(&site, None)), [PolicyRule::Operators]);
+}
+
+#[test]
+fn an_operator_who_was_revoked_launches_nothing() {
+    for is_listed in [true, false] {
+        let (site, authority) = certified(1);
+        let authority_der = Some(authority.certificate_der().to_vec());
+        let site = Site { agrees: false, authority_der, ..site };
+        let otto = operator(&authority, "otto");
+        // His key alone, as of somebody who was invited again since.
+        let (key, since) = (otto.pin().unwrap(), now());
+        let entry = Revoked { serial: serial(8), key, since, reason: Reason::KeyCompromise };
+        let entries = if is_listed { vec![entry] } else { Vec::new() };
+        let list = crl::sign(&authority, 7, &entries, now()).unwrap();
+        let odd = move |_: &mut Honest, request: &Request| match request {
+            Request::Revocations { .. } => {
+                let length = u32::try_from(list.len()).unwrap();
+                Some(Answer { response: Response::Revocations { length }, payload: list.clone() })
+            }
+            _ => None,
+        };
+        let told = proposed_with(&site, Some(signature(&otto, &manifest(1))), odd);
+        assert_eq!(was_shown(&told), !is_listed, "{:?}", told.not_done());
+        assert_eq!(told.not_done().contains(&NotDone::TermsUnusable), is_listed);
+    }
 }

@@ -5,13 +5,16 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::BufReader;
 
-use cli::keys;
+use ::cli::keys;
+use ::cli::witness::{CosignedHead, CosignedHeads};
+use certs::VerifierKey;
+use common::clock::Timestamp;
 use common::ledger::{self, LedgerError, ReceiptError, Record, Tree};
 use common::wire::message::RoundKey;
 
 use crate::cli::consent::known::Known;
 use crate::cli::ledger::receipts::{self, Beside, Knowledge};
-use crate::cli::ledger::report::facts::{Acceptance, Head, Ledger, Newest, Receipt, Receipts};
+use crate::cli::ledger::report::facts::{Acceptance, Head, Ledger, Newest, Receipt, Receipts, Witnessed};
 use crate::cli::table;
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
@@ -73,6 +76,8 @@ impl Books {
             .and_then(|signer| signer.map(|signer| signer.verifier()).transpose());
         // One that is sealed and not opened is not unreadable.
         let key = if keys::is_sealed(&identity.join(heads::KEY_FILE)) { Ok(key?) } else { key };
+        let (witnesses, witnesses_unusable) =
+            self.witnesses(&known.folder, key.as_ref().ok().and_then(Option::as_ref));
         Ok(Ledger {
             verified: self.broken.is_none() && self.beside.is_verified(),
             broken: self.broken.clone(),
@@ -86,11 +91,32 @@ impl Books {
             last: at(self.records.last()),
             taken: taken.map(|head| Head { records: head.size, root: head.root.to_string() }),
             verifier_key_unreadable: key.is_err(),
+            witnesses,
+            witnesses_unusable,
             verifier_key: key.ok().flatten().map(|key| key.to_text()),
             receipts: self.receipts(),
             acceptances: acceptances(known)?,
             ..Ledger::default()
         })
+    }
+
+    /// Who cosigned a head of this ledger, and how many are kept that nobody did.
+    fn witnesses(&self, folder: &StateFolder, key: Option<&VerifierKey>) -> (Vec<Witnessed>, usize) {
+        let (Ok(kept), Some(key)) = (CosignedHeads::open(&folder.cosigned()), key) else {
+            return (Vec::new(), usize::from(folder.cosigned().exists()));
+        };
+        let all = kept.all(key);
+        let count = all.len();
+        let witnessed = |CosignedHead { witness, at_s, head }| Witnessed {
+            witness: witness.name().to_owned(),
+            verifier_key: witness.to_text(),
+            records: head.size,
+            at: Timestamp(at_s.saturating_mul(1_000)).rfc3339(),
+            fits: self.broken.is_none() && ledger::compare_heads(&self.records, &[head]).is_ok(),
+        };
+        let found: Vec<_> = all.into_iter().filter_map(Result::ok).map(witnessed).collect();
+        let unusable = count - found.len();
+        (found, unusable)
     }
 
     fn receipts(&self) -> Receipts {

@@ -3,8 +3,8 @@
 
 use common::page::grouped;
 
-use super::page::{Page, Verdict, code, outside};
-use crate::cli::ledger::report::facts::Acceptance;
+use super::page::{Page, Verdict, above, code, outside};
+use crate::cli::ledger::report::facts::{Acceptance, Witnessed};
 use crate::cli::ledger::wire::Frames;
 use crate::language::officer::{self as w, Word};
 
@@ -30,7 +30,8 @@ pub(super) fn ledger(page: &Page<'_>) -> String {
     if ledger.torn_bytes > 0 {
         pairs.push((w::BOOKS_TORN, page.with(w::BOOKS_BYTES, &[&grouped(ledger.torn_bytes)])));
     }
-    let body = format!("{}{}{}{}", page.pairs(&pairs), receipts(page), wire(page), acceptances(page));
+    let parts = [page.pairs(&pairs), receipts(page), witnesses(page), wire(page), acceptances(page)];
+    let body = parts.concat();
     page.section(&page.word(w::BOOKS), &page.word(w::BOOKS_LEAD), &body)
 }
 
@@ -55,6 +56,29 @@ fn receipts(page: &Page<'_>) -> String {
     let lost = page.with(w::FRAMES_LOST, &[&grouped(receipts.frames_lost)]);
     let lost = page.paragraph_if(receipts.fit > 0, || lost);
     format!("{table}{lost}<p>{}</p>\n", page.word(w::BEHIND))
+}
+
+/// Who cosigned a head, up to which record; nothing where nobody did.
+fn witnesses(page: &Page<'_>) -> String {
+    let (all, unusable) = (&page.facts.ledger.witnesses, page.facts.ledger.witnesses_unusable);
+    let unusable = page.with(w::WITNESSES_UNUSABLE, &[&grouped(unusable as u64)]);
+    let unusable = page.paragraph_if(page.facts.ledger.witnesses_unusable > 0, || unusable);
+    if all.is_empty() {
+        return unusable;
+    }
+    let row = |one: &Witnessed| {
+        let (verdict, word) =
+            if one.fits { (Verdict::Good, w::WITNESS_FITS) } else { (Verdict::Bad, w::WITNESS_DIFFERS) };
+        vec![
+            above(&outside(&one.witness), &code(&one.verifier_key)),
+            page.badge(verdict, &page.word(word)),
+            outside(&one.at),
+            grouped(one.records),
+        ]
+    };
+    let head = [w::WITNESS, w::OUTCOME, w::AT, w::WITNESSED_UP_TO];
+    let table = page.table(w::WITNESSES, &head, 3, all.iter().map(row));
+    format!("{table}<p>{}</p>\n{unusable}", page.word(w::WITNESSES_LEAD))
 }
 
 /// Three counts of what left.

@@ -218,6 +218,24 @@ fn what_is_missing_or_strange_is_named_in_words() {
     facts.officer = Some("consilium-officer-public-key 12".into());
     assert!(render(&facts, Language::En).contains("--officer officer.key.pub"));
     assert!(render(&facts, Language::En).contains("<code>consilium/00/site+12345678+AQID</code>"));
+    let witnessed = |fits| Witnessed {
+        witness: HOSTILE.into(),
+        verifier_key: "b+12345678+BAID".into(),
+        records: 7,
+        at: "2026-01-01T00:00:00Z".into(),
+        fits,
+    };
+    facts.ledger.witnesses = vec![witnessed(true)];
+    for (language, says) in [(Language::En, "the ledger has this head"), (Language::Zh, "台账包含该头")]
+    {
+        let html = render(&facts, language);
+        assert!(html.contains(says) && html.contains("b+12345678+BAID"), "{html}");
+        assert!(!html.contains("cosigned.json"));
+    }
+    facts.ledger.witnesses = vec![witnessed(false)];
+    facts.ledger.witnesses_unusable = 1;
+    let html = render(&facts, Language::En);
+    assert!(html.contains("does not have this head") && html.contains("1 cosigned heads that are kept here"));
     facts.ledger.verifier_key = None;
     assert!(!render(&facts, Language::En).contains("verifier key of its heads"));
     facts.ledger.verifier_key_unreadable = true;
