@@ -214,8 +214,8 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
         Verb::Operators(arguments) => operators::run(&place.door()?, &arguments),
         Verb::Enrol(arguments) => enrol::run(&arguments),
         Verb::Context(arguments) => context::run(&arguments),
-        Verb::Acts(arguments) => acts::run(&place.door()?, &arguments),
-        Verb::Witness(arguments) => witness::run(&arguments),
+        Verb::Acts(arguments) => acts::run(&place.door()?, &arguments, &place.of_a_person()),
+        Verb::Witness(arguments) => witness::run(&arguments, &place.of_a_person()),
         Verb::Invite(arguments) => invite::run(&place.door()?, &arguments),
         Verb::Serve(arguments) => {
             let folder = place.folder()?;

@@ -13,10 +13,8 @@ pub const LOG_LINES_MAX: usize = 200_000;
 pub const LOG_LOOK_MS_MIN: u64 = 250;
 /// One look reads at most this of each log; the rest is read by the next ones.
 pub const LOG_LOOK_BYTES_MAX: u64 = 1 << 20;
-/// A key's file: a sealed key, and three certificates of a kilobyte beside it.
+/// A key's file, a witness' too: a sealed key, and three certificates of a kilobyte beside it.
 pub const KEY_FILE_BYTES_MAX: u64 = 16 << 10;
-/// A witness' key file: a label, a name of at most 256 B and 44 characters.
-pub(crate) const WITNESS_KEY_BYTES_MAX: u64 = 1024;
 /// Keys of one log that a witness is told: one at a time, and those that were lost.
 pub(crate) const WITNESS_KEYS_MAX: usize = 4;
 /// Logs that one witness knows: the coordinator's, and each site's of a large consortium.

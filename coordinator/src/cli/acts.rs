@@ -11,8 +11,9 @@ mod witnessing;
 use std::path::PathBuf;
 
 use clap::Subcommand;
-use cli::witness::{FolderOption, Witnesses};
+use cli::witness::{FolderOption, Witness, Witnesses};
 use common::clock::{Clock, SystemClock, Timestamp};
+use common::private::passphrase::Passphrase;
 use serde_json::json;
 
 use self::source::{key, lines, newest};
@@ -169,7 +170,7 @@ enum Verb {
     },
 }
 
-pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
+pub(super) fn run(door: &Door, arguments: &Arguments, passphrase: &Passphrase) -> Result<()> {
     match &arguments.verb {
         Verb::Show { last, json } => show(door, *last, *json),
         Verb::Verify { checkpoint, witnesses, accept, json } => {
@@ -184,7 +185,8 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
             witnessing::prove(door, *from, out.as_deref().map(|out| (out, *replace)), *json)
         }
         Verb::Cosign { folder, out, replace, json } => {
-            witnessing::cosign(door, folder, out.as_deref().map(|out| (out, *replace)), *json)
+            let witness = Witness::open(&folder.path()?, passphrase)?;
+            witnessing::cosign(door, &witness, out.as_deref().map(|out| (out, *replace)), *json)
         }
         Verb::Accept { yes, json } => accept(door, *yes, *json),
     }

@@ -54,6 +54,11 @@ impl Place {
         self.name()?.map(|name| Contexts::open()?.key_file(&name)).transpose()
     }
 
+    /// Of a key that is a person's.
+    pub(super) fn of_a_person(&self) -> Passphrase {
+        self.passphrase(None)
+    }
+
     /// What opens keys, which the settings of a state folder may say, too.
     pub(super) fn passphrase(&self, credential: Option<String>) -> Passphrase {
         Passphrase::of(self.passphrase_file.clone(), credential)
@@ -103,7 +108,7 @@ impl Place {
 
     fn context(&self) -> Result<Option<Door>> {
         let Some(name) = self.name()? else { return Ok(None) };
-        let context = Contexts::open()?.get(&name, &self.passphrase(None))?;
+        let context = Contexts::open()?.get(&name, &self.of_a_person())?;
         let (ends, now) = (context.identity.peer()?.not_after, SystemClock.system_time());
         let left = ends.duration_since(now).unwrap_or_default().as_secs();
         if left < PERSON_WARN_S_MAX {

@@ -2,6 +2,7 @@
 //! command as `site-agent witness` (`cli::witness`). Invariant: it needs no coordinator and no state folder.
 
 use cli::witness::{self, Verb};
+use common::private::passphrase::Passphrase;
 
 use super::acts::told;
 use crate::error::Result;
@@ -32,6 +33,6 @@ pub(super) struct Arguments {
     verb: Verb,
 }
 
-pub(super) fn run(arguments: &Arguments) -> Result<()> {
-    told(witness::run(&arguments.verb)?)
+pub(super) fn run(arguments: &Arguments, passphrase: &Passphrase) -> Result<()> {
+    told(witness::run(&arguments.verb, passphrase)?)
 }

@@ -22,8 +22,9 @@ Examples:
     site-agent keys passphrase
     site-agent keys unseal
 
-  The officer's own, on any machine:
+  The officer's own, or a witness', on any machine:
     site-agent keys seal officer.key
+    site-agent keys seal ~/.config/consilium/witness/witness.key
 
 The passphrase comes from --passphrase-file, from the credential of systemd that `[keys] credential` in agent.toml names, or \
 from the terminal; it is never an argument. One that is lost is lost, and the keys with it: keep it on paper, in the safe. \

@@ -2,7 +2,10 @@
 //! command as `coordinator witness` (`cli::witness`). Invariants: it needs no state folder and no network;
 //! the agent's processes never open its folder.
 
+use std::path::PathBuf;
+
 use ::cli::witness::{self, Done, Verb};
+use common::private::passphrase::Passphrase;
 
 use super::support::tell;
 use crate::error::SiteError;
@@ -28,9 +31,14 @@ an older copy of the folder: a witness that forgets can cosign two histories.";
 pub(super) struct Arguments {
     #[command(subcommand)]
     verb: Verb,
+    /// A file with the passphrase of the witness' key, which only you can read [default: the terminal, where
+    /// it is sealed].
+    #[arg(long, global = true, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
 }
 
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
-    let Done { document, text, as_json } = witness::run(&arguments.verb)?;
+    let Done { document, text, as_json } =
+        witness::run(&arguments.verb, &Passphrase::of(arguments.passphrase_file.clone(), None))?;
     tell(as_json, &document, || print!("{text}"))
 }

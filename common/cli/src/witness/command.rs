@@ -12,6 +12,7 @@ use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::durable;
 use common::ledger::AddCheckpoint;
 use common::limits::WITNESS_REQUEST_BYTES_MAX;
+use common::private::passphrase::Passphrase;
 use serde_json::{Value, json};
 
 use super::cosigning::{Cosigned, Witness, default_folder};
@@ -99,19 +100,20 @@ pub struct Done {
     pub as_json: bool,
 }
 
-/// Does it.
+/// Does it; the passphrase opens the witness' key where that is sealed.
 ///
 /// # Errors
 /// As [`Witness`].
-pub fn run(verb: &Verb) -> Result<Done, WitnessError> {
+pub fn run(verb: &Verb, passphrase: &Passphrase) -> Result<Done, WitnessError> {
+    let open = |folder: &FolderOption| Witness::open(&folder.path()?, passphrase);
     match verb {
         Verb::Init { name, folder, json } => init(&folder.path()?, name, *json),
-        Verb::Trust { key, also, folder, json } => trust(&folder.path()?, key, *also, *json),
+        Verb::Trust { key, also, folder, json } => trust(&open(folder)?, key, *also, *json),
         Verb::Cosign { request, out, replace, folder, json } => {
             let out = out.as_deref().map(|out| (out, *replace));
-            cosign(&folder.path()?, request, out, *json)
+            cosign(&open(folder)?, request, out, *json)
         }
-        Verb::Show { folder, json } => show(&folder.path()?, *json),
+        Verb::Show { folder, json } => show(&open(folder)?, *json),
     }
 }
 
@@ -128,15 +130,15 @@ fn init(folder: &Path, name: &str, as_json: bool) -> Result<Done, WitnessError> 
     })
 }
 
-fn trust(folder: &Path, key: &str, also: bool, as_json: bool) -> Result<Done, WitnessError> {
+fn trust(witness: &Witness, key: &str, also: bool, as_json: bool) -> Result<Done, WitnessError> {
     let key = VerifierKey::parse(key)?;
-    Witness::open(folder)?.trust(&key, also)?;
+    witness.trust(&key, also)?;
     let text = format!("heads of {} are cosigned from now on if {key} signed them\n", key.name());
     Ok(Done { document: json!({ "log": key.name(), "verifier_key": key.to_text() }), text, as_json })
 }
 
 fn cosign(
-    folder: &Path,
+    witness: &Witness,
     request: &Path,
     out: Option<(&Path, bool)>,
     as_json: bool,
@@ -150,9 +152,8 @@ fn cosign(
         reason: error.to_string(),
     };
     let request = AddCheckpoint::parse(&bytes).map_err(unusable)?;
-    let witness = Witness::open(folder)?;
     let cosigned = witness.cosign(&request, SystemClock.now())?;
-    cosigned.told(&witness, out, as_json)
+    cosigned.told(witness, out, as_json)
 }
 
 impl Cosigned {
@@ -207,8 +208,7 @@ pub fn write_file(path: &Path, replace: bool, text: &str) -> Result<(), WitnessE
     durable::write(path, text.as_bytes(), durable::ORDINARY).map_err(WitnessError::io(path))
 }
 
-fn show(folder: &Path, as_json: bool) -> Result<Done, WitnessError> {
-    let witness = Witness::open(folder)?;
+fn show(witness: &Witness, as_json: bool) -> Result<Done, WitnessError> {
     let (key, memories, evidence) = (witness.verifier()?.to_text(), witness.memories()?, witness.evidence()?);
     let evidence: Vec<String> = evidence.iter().map(|path| path.display().to_string()).collect();
     let mut text = format!("verifier key {key}\n");
@@ -226,7 +226,7 @@ fn show(folder: &Path, as_json: bool) -> Result<Done, WitnessError> {
     for place in &evidence {
         text.push_str(&format!("evidence of two histories: {place}\n"));
     }
-    let folder = folder.display().to_string();
+    let folder = witness.folder().display().to_string();
     let document = json!({ "folder": folder, "verifier_key": key, "logs": logs, "evidence": evidence });
     Ok(Done { document, text, as_json })
 }

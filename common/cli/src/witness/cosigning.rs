@@ -9,13 +9,16 @@ use common::clock::Timestamp;
 use common::durable;
 use common::ledger::AddCheckpoint;
 use common::private;
+use common::private::passphrase::Passphrase;
 use common::wire::message::LedgerHead;
+use zeroize::Zeroizing;
 
 use super::error::WitnessError;
 use super::memory::{self, Memory, signed_head};
 use super::rules::{Verdict, verdict};
 use super::{evidence, memory::place};
-use crate::limits::WITNESS_KEY_BYTES_MAX;
+use crate::keys;
+use crate::limits::KEY_FILE_BYTES_MAX;
 
 /// A witness.
 #[derive(Debug)]
@@ -77,14 +80,16 @@ impl Witness {
     /// The witness of a folder.
     ///
     /// # Errors
-    /// `NotMade`, `Private`, `Certificate`.
-    pub fn open(folder: &Path) -> Result<Self, WitnessError> {
+    /// `NotMade`, `Private`, `Certificate`; `Key` where it is sealed and not opened.
+    pub fn open(folder: &Path, passphrase: &Passphrase) -> Result<Self, WitnessError> {
         if std::fs::symlink_metadata(key_file(folder)).is_err() {
             return Err(WitnessError::NotMade(folder.to_path_buf()));
         }
         private::check_tree(folder)?;
-        let bytes = private::read_file(&key_file(folder), WITNESS_KEY_BYTES_MAX)?;
-        let key = WitnessKey::from_text(std::str::from_utf8(&bytes).unwrap_or_default())?;
+        let path = key_file(folder);
+        let bytes = Zeroizing::new(private::read_file(&path, KEY_FILE_BYTES_MAX)?);
+        let text = Zeroizing::new(std::str::from_utf8(&bytes).unwrap_or_default().to_owned());
+        let key = WitnessKey::from_text(&keys::opened(&path, text, passphrase)?)?;
         Ok(Self { folder: folder.to_path_buf(), key })
     }
 

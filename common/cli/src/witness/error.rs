@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 use certs::CertError;
 use common::private::PrivateError;
 
+use crate::keys::KeyError;
+
 /// Why nothing was cosigned, or why a cosignature does not count. A retry helps for `Io` and `Busy` only.
 #[derive(Debug, thiserror::Error)]
 pub enum WitnessError {
@@ -49,6 +51,9 @@ pub enum WitnessError {
         /// What is wrong.
         reason: String,
     },
+    /// The key is sealed, and does not open.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// Keys and notes.
     #[error(transparent)]
     Certificate(#[from] CertError),
@@ -128,6 +133,7 @@ impl WitnessError {
     pub fn is_user_error(&self) -> bool {
         match self {
             Self::Certificate(error) => error.is_user_error(),
+            Self::Key(error) => error.is_user_error(),
             _ => true,
         }
     }
@@ -151,6 +157,7 @@ impl WitnessError {
             }
             Self::Unusable { .. } => "give the file as the other side wrote it".into(),
             Self::Certificate(error) => error.hint().unwrap_or("try again").into(),
+            Self::Key(error) => error.hint().into(),
             Self::UnknownLog(_) => {
                 "get its verifier key on another way than the head, and run `witness trust KEY`".into()
             }

@@ -8,6 +8,7 @@ use certs::{LedgerKey, Note, VerifierKey, WitnessKey, WitnessVerifier};
 use clap::Parser;
 use common::clock::Timestamp;
 use common::ledger::{AddCheckpoint, Checkpoint, Prover, Tree};
+use common::private::passphrase::Passphrase;
 use common::wire::message::LedgerHead;
 
 use super::memory::{Memory, place};
@@ -93,7 +94,7 @@ fn a_log_that_grows_is_cosigned_from_head_to_head() {
         assert_eq!(witness.size_of(LOG).unwrap(), size);
         old = size;
     }
-    assert_eq!(Witness::open(&place.folder()).unwrap().size_of(LOG).unwrap(), 30);
+    assert_eq!(Witness::open(&place.folder(), &Passphrase::default()).unwrap().size_of(LOG).unwrap(), 30);
     assert!(witness.evidence().unwrap().is_empty());
 }
 
@@ -245,7 +246,7 @@ fn a_memory_that_is_cut_changed_or_a_link_cosigns_nothing() {
     fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink(&aside, &path).unwrap();
     assert!(matches!(witness.cosign(&request, NOW), Err(WitnessError::Private(_))));
-    assert!(matches!(Witness::open(&place.folder()), Err(WitnessError::Private(_))));
+    assert!(matches!(Witness::open(&place.folder(), &Passphrase::default()), Err(WitnessError::Private(_))));
     // One that is gone is a log that nobody told it.
     fs::remove_file(&path).unwrap();
     assert!(matches!(witness.cosign(&request, NOW), Err(WitnessError::UnknownLog(_))));
@@ -263,13 +264,16 @@ fn make_private(path: &Path) {
 fn a_witness_is_made_once_and_its_folder_is_its_owners_alone() {
     let place = Place::new();
     let folder = place.folder();
-    assert!(matches!(Witness::open(&folder), Err(WitnessError::NotMade(_))));
+    assert!(matches!(Witness::open(&folder, &Passphrase::default()), Err(WitnessError::NotMade(_))));
     let witness = Witness::create(&folder, "hospital-b").unwrap();
     assert!(matches!(Witness::create(&folder, "hospital-b"), Err(WitnessError::Made(_))));
-    assert_eq!(Witness::open(&folder).unwrap().verifier().unwrap(), witness.verifier().unwrap());
+    assert_eq!(
+        Witness::open(&folder, &Passphrase::default()).unwrap().verifier().unwrap(),
+        witness.verifier().unwrap()
+    );
     use std::os::unix::fs::PermissionsExt as _;
     fs::set_permissions(&folder, fs::Permissions::from_mode(0o755)).unwrap();
-    assert!(matches!(Witness::open(&folder), Err(WitnessError::Private(_))));
+    assert!(matches!(Witness::open(&folder, &Passphrase::default()), Err(WitnessError::Private(_))));
     assert!(Witness::create(&place.root.path().join("other"), "two words").is_err());
     assert!(!place.root.path().join("other").exists());
 }
@@ -358,4 +362,22 @@ fn of_each_witness_the_newest_head_is_kept_beside_the_log() {
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, &text[..text.len() / 2]).unwrap();
     assert!(matches!(CosignedHeads::open(&path), Err(WitnessError::Damaged { .. })));
+}
+
+#[test]
+fn a_sealed_key_cosigns_with_its_passphrase_only() {
+    let place = Place::new();
+    let folder = place.folder();
+    let key = Witness::create(&folder, "hospital-b").unwrap().verifier().unwrap();
+    let word = |word: &str| {
+        let path = place.root.path().join(word);
+        common::durable::write(&path, format!("{word}, staple\n").as_bytes(), common::durable::PRIVATE)
+            .unwrap();
+        Passphrase::of(Some(path), None)
+    };
+    let file = crate::keys::KeyFile { path: folder.join("witness.key"), what: "a witness'" };
+    assert_eq!(crate::keys::seal(std::slice::from_ref(&file), &word("correct horse")).unwrap(), 1);
+    assert_eq!(Witness::open(&folder, &word("correct horse")).unwrap().verifier().unwrap(), key);
+    let error = Witness::open(&folder, &word("battery horse")).unwrap_err();
+    assert!(matches!(error, WitnessError::Key(_)) && error.is_user_error() && !error.hint().is_empty());
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use certs::WitnessVerifier;
 use certs::limits::NOTE_BYTES_MAX;
-use cli::witness::{CosignedHead, CosignedHeads, Done, FolderOption, Witness, write_file};
+use cli::witness::{CosignedHead, CosignedHeads, Done, Witness, write_file};
 use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::durable;
 use common::id::Digest;
@@ -106,11 +106,11 @@ pub(super) fn prove(door: &Door, from: u64, out: Option<(&Path, bool)>, as_json:
 
 pub(super) fn cosign(
     door: &Door,
-    folder: &FolderOption,
+    witness: &Witness,
     out: Option<(&Path, bool)>,
     as_json: bool,
 ) -> Result<()> {
-    let (witness, key) = (Witness::open(&folder.path()?)?, key(door)?);
+    let key = key(door)?;
     // It was told at `coordinator enrol`; another one than before needs a person.
     witness.trust(&key, false)?;
     let old = witness.size_of(key.name())?;
