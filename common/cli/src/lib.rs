@@ -1,7 +1,7 @@
 //! What the command lines of both programs share: a question before what cannot be undone, completions and
 //! manual pages, a program's own log, settings with where they come from, durations, the report of an
-//! evaluation, how the files of private keys are opened and sealed, and the witness. Used by `coordinator` and
-//! `site-agent`, and by the tests that read their help. Invariants: nothing here knows a consortium or a
+//! evaluation, how the files of private keys are opened and sealed, and the witness. Used by `coordinator`
+//! and `site-agent`, and by the tests that read their help. Invariants: nothing here knows a consortium or a
 //! record; `keys` and `witness` alone read keys.
 
 pub mod comparison;

@@ -258,7 +258,7 @@ fn greet(folder: &StateFolder, config: &AgentConfig) -> Result<Greeting, SiteErr
 
 /// Until when the revocation list that is here is good.
 fn revocation_list(folder: &StateFolder) -> Result<String, SiteError> {
-    let authority_der = Papers::load(&folder.identity())?.authority_der;
+    let authority_der = Papers::authority(&folder.identity())?;
     let revocations = Revocations::load(&Store::open(&folder.database())?, &authority_der)?;
     Ok(revocations.words(SystemClock.now().into()))
 }

@@ -176,7 +176,7 @@ fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Signed
             let hint = "`site-agent policy explain` shows the run rule by rule; the values are in agent.toml under [policy]";
             return Err(SiteError::data(&sentence, hint));
         }
-        let authority_der = Papers::load(&known.folder.identity())?.authority_der;
+        let authority_der = Papers::authority(&known.folder.identity())?;
         let revocations = Revocations::load(&known.store, &authority_der)?;
         if let Some(member) = revocations.revoked_member(&signed.manifest.roster) {
             let sentence = format!(

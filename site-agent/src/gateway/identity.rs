@@ -156,6 +156,23 @@ pub struct Papers {
 }
 
 impl Papers {
+    /// The authority that a site goes by, which needs no other file of its identity.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn authority(folder: &Path) -> Result<Vec<u8>, SiteError> {
+        match renewal::certificates(folder)?.and_then(|renewed| renewed.authority_der) {
+            Some(later_der) => Ok(later_der),
+            None => {
+                let path = folder.join(AUTHORITY);
+                let text =
+                    fs::read_to_string(&path).map_err(|source| SiteError::unreadable(&path, source))?;
+                certs::tls::certificate_from_pem(&text)
+                    .map_err(|error| SiteError::config(&path, error.to_string()))
+            }
+        }
+    }
+
     /// Reads the folder.
     ///
     /// # Errors

@@ -37,6 +37,7 @@ impl Site {
             fs::create_dir_all(path).unwrap();
         }
         fs::write(folder.identity().join("key.pem"), "a key").unwrap();
+        fs::write(folder.identity().join("ca.pem"), authority()).unwrap();
         Store::open(&folder.database()).unwrap();
         let config = AgentConfig {
             model: demo_model(),
@@ -57,6 +58,13 @@ impl Site {
     pub(crate) fn run(&self, arguments: &[&str]) -> Output {
         program().args(arguments).arg("--state").arg(self.folder.root()).output().unwrap()
     }
+}
+
+/// The certificate of some consortium's authority.
+fn authority() -> String {
+    let serial = certs::SerialNumber::from_random([1; 16]);
+    let authority = certs::CertificateAuthority::create("test", &serial, std::time::SystemTime::now());
+    authority.unwrap().certificate_pem().to_owned()
 }
 
 pub(crate) fn program() -> Command {
