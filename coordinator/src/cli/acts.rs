@@ -63,10 +63,11 @@ As a witness: fetch the head and the proof, and cosign the head if it extends
 what this witness cosigned before. The key of the log is the one that was
 stored at `coordinator enrol`; --first has the witness take it. Without --first
 a log that the witness does not know is refused: its memory may be lost. Send
-the file to the operator, who keeps it with `coordinator acts head --cosigned
-FILE --witness KEY`, and to whoever wants to compare. A log that has two
-histories is refused, and both heads are kept. Where the context's key and the
-witness' are sealed, a --passphrase-file opens both.
+the file to the operator, who keeps it with
+`coordinator acts head --cosigned FILE --witness KEY`, and to whoever wants to
+compare. A log that has two histories is refused, and both heads are kept.
+Where the context's key and the witness' are sealed, a --passphrase-file opens
+both.
 
 Examples:
   coordinator witness init hospital-b
