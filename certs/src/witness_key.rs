@@ -78,6 +78,14 @@ impl WitnessKey {
         WitnessVerifier::new(&self.name, public)
     }
 
+    /// Whether the note has room for a cosignature of this key; nothing is signed.
+    ///
+    /// # Errors
+    /// [`CertError::Note`] where it has none.
+    pub fn fits(&self, note: &Note) -> Result<(), CertError> {
+        note.clone().has_room(&self.verifier()?)
+    }
+
     /// The note with a cosignature of this moment (seconds since 1970), in place of an earlier one of this
     /// key. The caller has compared the head in it with what it remembers, and has written that down.
     ///

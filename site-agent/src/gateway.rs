@@ -80,7 +80,8 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     wait_for_room(|| renewal::create_folder(&folder.identity()))?;
     // Not to be opened afterwards either: the keys, for one.
     let identity = Identity::load(&folder.identity(), folder.passphrase())?;
-    create_ledger_key(folder, identity.is_sealed)?;
+    let sealing = keys::sealing(folder);
+    create_ledger_key(folder, sealing.is_any())?;
     wait_for_room(|| identity.coordinator.publish(&folder.followed()))?;
     let decider = Decider::of(folder)?.reading(folder.followed());
     let waiver = waiver::digest_in_force(folder)?;
@@ -109,7 +110,7 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
     }
     // A roster may have any key that this site had: a run goes on through a renewal.
     wait_for_room(|| store.record_own_key(own_key, SystemClock.now().0))?;
-    let renewal = identity.renewal(folder)?;
+    let renewal = identity.renewal(folder, sealing)?;
     let line = QuicConnector::new(&identity)?.following(folder.followed());
     let meter = Meter::start(counts, kernel, ledger_records, SystemClock.now().0);
     let connection = Connection::new(line, egress)

@@ -16,7 +16,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 
 use crate::error::SiteError;
-use crate::gateway::keys::are_sealed;
+use crate::gateway::keys::sealing;
 use crate::limits::PIPE_MESSAGES_MAX;
 use crate::paths::StateFolder;
 use crate::pipe::{FromGateway, FromWorker, ToGateway, ToWorker};
@@ -55,7 +55,7 @@ pub async fn run(folder: &StateFolder, executable: &Path, log: &OwnLog) -> Resul
             ends_when_closed: false,
             is_quoted: true,
             run_of: |_| None,
-            passphrase: are_sealed(folder).then(|| Arc::clone(folder.passphrase())),
+            passphrase: sealing(folder).is_any().then(|| Arc::clone(folder.passphrase())),
         },
         gateway_orders,
         Keeper {

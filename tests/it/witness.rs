@@ -40,7 +40,8 @@ fn a_log_of_acts_that_was_put_back_and_goes_on_otherwise_is_refused_and_kept() -
         .context("a key")?
         .to_owned();
     reads_heads_and_nothing_else(&small, &witness)?;
-    let first = witness.json(&["acts", "cosign"])?;
+    witness.refused(&["acts", "cosign"], "this witness knows no log called")?;
+    let first = witness.json(&["acts", "cosign", "--first"])?;
     let acts = consortium.coordinator.state().join("acts");
     let older = small.folder.path().join("older");
     copy_folder(&acts, &older)?;

@@ -12,7 +12,7 @@ use aws_lc_rs::signature::{ED25519, UnparsedPublicKey};
 
 use super::{Note, NoteSignature, VerifierKey, key_id, key_text, parse_key};
 use crate::error::CertError;
-use crate::limits::NOTE_SIGNATURES_MAX;
+use crate::limits::{NOTE_BYTES_MAX, NOTE_SIGNATURES_MAX};
 
 /// The kind of signature: Ed25519 over a time and the text.
 const KIND: u8 = 4;
@@ -100,17 +100,33 @@ impl Note {
     /// # Errors
     /// [`CertError::Cosignature`] where the line does not hold; [`CertError::Note`] where there is no room.
     pub(crate) fn with_cosignature(
-        mut self,
+        self,
         witness: &WitnessVerifier,
         line: Cosigned,
     ) -> Result<Self, CertError> {
         let signature = [&line.at_s.to_be_bytes()[..], &line.signature].concat();
+        let note = self.with_line(witness, signature)?;
+        note.cosigned_at(witness)?;
+        Ok(note)
+    }
+
+    /// Whether there is room for a line of this witness.
+    ///
+    /// # Errors
+    /// [`CertError::Note`] where there is none.
+    pub(crate) fn has_room(self, witness: &WitnessVerifier) -> Result<(), CertError> {
+        self.with_line(witness, vec![0; BYTES]).map(drop)
+    }
+
+    fn with_line(mut self, witness: &WitnessVerifier, signature: Vec<u8>) -> Result<Self, CertError> {
         self.signatures.retain(|other| !witness.is_of(other));
         if self.signatures.len() >= NOTE_SIGNATURES_MAX {
             return Err(CertError::Note { reason: "it has as many signatures as it may have" });
         }
         self.signatures.push(NoteSignature { name: witness.name.clone(), id: witness.id(), signature });
-        self.cosigned_at(witness)?;
+        if self.to_text().len() > NOTE_BYTES_MAX {
+            return Err(CertError::Note { reason: "a further signature would make it too long" });
+        }
         Ok(self)
     }
 

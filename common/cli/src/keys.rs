@@ -167,6 +167,51 @@ impl KeyFile {
     }
 }
 
+/// How many of some keys are sealed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Sealing {
+    /// None is.
+    Plain,
+    /// Some are: sealing or unsealing them was interrupted, or one was put back.
+    Partly,
+    /// All are.
+    Sealed,
+}
+
+impl Sealing {
+    /// Of those that are there. One that cannot be read counts as plain: whoever opens it says so.
+    #[must_use]
+    pub fn of(files: &[KeyFile]) -> Self {
+        match files.iter().filter(|file| is_sealed(&file.path)).count() {
+            0 => Self::Plain,
+            sealed if sealed == files.len() => Self::Sealed,
+            _ => Self::Partly,
+        }
+    }
+
+    /// Whether any is. Then every new key is sealed, too.
+    #[must_use]
+    pub fn is_any(self) -> bool {
+        self != Self::Plain
+    }
+
+    /// Whether all are.
+    #[must_use]
+    pub fn is_all(self) -> bool {
+        self == Self::Sealed
+    }
+
+    /// For a person.
+    #[must_use]
+    pub fn words(self) -> &'static str {
+        match self {
+            Self::Plain => "plain files",
+            Self::Partly => "partly sealed: run `keys seal` again",
+            Self::Sealed => "sealed by a passphrase",
+        }
+    }
+}
+
 /// Seals those that are plain. Returns how many.
 ///
 /// # Errors
@@ -243,18 +288,29 @@ fn change_all(
             .map_err(|source| KeyError::Write { path: file.path.clone(), source })?;
         common::crash_point!("key-file-changed");
     }
-    files.iter().try_for_each(sweep)?;
+    sweep(files)?;
     Ok(changes.len())
 }
 
-/// Removes what a process that was killed left beside a key: it may hold the key as it was before.
-fn sweep(file: &KeyFile) -> Result<(), KeyError> {
+/// Removes what a process that was killed left beside these keys, there or not: it may hold a plain key.
+///
+/// # Errors
+/// `Write`, with the file or the folder.
+pub fn sweep(files: &[KeyFile]) -> Result<(), KeyError> {
+    files.iter().try_for_each(sweep_one)
+}
+
+fn sweep_one(file: &KeyFile) -> Result<(), KeyError> {
     let failed = |path: &Path, source| KeyError::Write { path: path.to_path_buf(), source };
     let (Some(folder), Some(name)) = (file.path.parent(), file.path.file_name()) else { return Ok(()) };
     let prefix = format!("{}.tmp-", name.to_string_lossy());
     // The folder of a file that is named without one.
     let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
-    for entry in fs::read_dir(folder).map_err(|source| failed(folder, source))? {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        entries => entries.map_err(|source| failed(folder, source))?,
+    };
+    for entry in entries {
         let path = entry.map_err(|source| failed(folder, source))?.path();
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(&prefix)) {
             fs::remove_file(&path).map_err(|source| failed(&path, source))?;
@@ -309,6 +365,31 @@ mod tests {
         assert_eq!(texts(), sealed_texts, "a refusal changes nothing");
         assert_eq!(unseal(&files, &known("correct horse")).unwrap(), 2);
         assert_eq!(texts(), before);
+    }
+
+    #[test]
+    fn what_was_left_of_a_key_that_is_gone_goes_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |name: &str| KeyFile { path: folder.path().join(name), what: "a key" };
+        let left = folder.path().join("next-key.pem.tmp-17");
+        let other = folder.path().join("next-key.pem.else");
+        for path in [&left, &other] {
+            fs::write(path, "AAAA").unwrap();
+        }
+        sweep(&[of("next-key.pem"), of("renewed/identity.pem")]).unwrap();
+        assert!(!left.exists() && other.exists());
+    }
+
+    #[test]
+    fn some_that_are_sealed_are_not_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let files = keys(folder.path());
+        assert_eq!((Sealing::of(&files), Sealing::of(&[])), (Sealing::Plain, Sealing::Plain));
+        seal(&files[..1], &known("correct horse")).unwrap();
+        let partly = Sealing::of(&files);
+        assert!(partly.is_any() && !partly.is_all() && partly.words().contains("keys seal"));
+        seal(&files, &known("correct horse")).unwrap();
+        assert!(Sealing::of(&files).is_all());
     }
 
     #[test]

@@ -21,8 +21,9 @@ pub(crate) const WITNESS_KEYS_MAX: usize = 4;
 pub(crate) const WITNESS_LOGS_MAX: usize = 256;
 /// What it remembers of one: 4 keys of at most 320 B, and a note of at most 8,192 B, escaped.
 pub(crate) const WITNESS_MEMORY_BYTES_MAX: u64 = 32 << 10;
-/// Pairs of heads that it keeps as evidence: one is enough, and each has at most 25 KB.
-pub(crate) const WITNESS_EVIDENCE_MAX: usize = 64;
+/// Pairs of heads that it keeps of one log as evidence of two histories, and as many that were not shown to
+/// follow: one is enough, and each has at most 25 KB; of 256 logs 256 x 2 x 4 x 25 KB = 51 MB.
+pub(crate) const WITNESS_EVIDENCE_MAX: usize = 4;
 /// How often it looks whether another command is done: 100 x 50 ms.
 pub(crate) const WITNESS_LOCK_TRIES_MAX: u32 = 100;
 /// From one look to the next.

@@ -60,14 +60,19 @@ Examples:
 
 const COSIGN_MANUAL: &str = "\
 As a witness: fetch the head and the proof, and cosign the head if it extends
-what this witness cosigned before. The key of the log is the one that was stored
-at `coordinator enrol`. Send the file to the operator, who keeps it with
+what this witness cosigned before. The key of the log is the one that was
+stored at `coordinator enrol`; --first has the witness take it. Without --first
+a log that the witness does not know is refused: its memory may be lost. Send
+the file to the operator, who keeps it with
 `coordinator acts head --cosigned FILE --witness KEY`, and to whoever wants to
 compare. A log that has two histories is refused, and both heads are kept.
+Where the context's key and the witness' are sealed, a --passphrase-file opens
+both.
 
 Examples:
   coordinator witness init hospital-b
-  coordinator --context main acts cosign --out acts.cosigned";
+  coordinator --context main acts cosign --first --out acts.cosigned
+  coordinator --context main acts cosign --out acts.cosigned --replace";
 
 const ACCEPT_MANUAL: &str = "\
 Set a log of acts aside that is damaged or full, and begin another one, whose
@@ -148,6 +153,9 @@ enum Verb {
     Cosign {
         #[command(flatten)]
         folder: FolderOption,
+        /// This witness has never cosigned a head of this log
+        #[arg(long)]
+        first: bool,
         /// Write the cosigned head to this file [default: standard output]
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
@@ -184,9 +192,9 @@ pub(super) fn run(door: &Door, arguments: &Arguments, passphrase: &Passphrase) -
         Verb::Prove { from, out, replace, json } => {
             witnessing::prove(door, *from, out.as_deref().map(|out| (out, *replace)), *json)
         }
-        Verb::Cosign { folder, out, replace, json } => {
+        Verb::Cosign { folder, first, out, replace, json } => {
             let witness = Witness::open(&folder.path()?, passphrase)?;
-            witnessing::cosign(door, &witness, out.as_deref().map(|out| (out, *replace)), *json)
+            witnessing::cosign(door, (&witness, *first), out.as_deref().map(|out| (out, *replace)), *json)
         }
         Verb::Accept { yes, json } => accept(door, *yes, *json),
     }

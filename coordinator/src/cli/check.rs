@@ -61,8 +61,8 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let identity = Identity::load(folder, SystemClock.now())?;
     let pin = identity.authority.pin().to_string();
     sayer.say("authority", &pin)?;
-    let is_sealed = authority::are_keys_sealed(folder);
-    sayer.say("keys", if is_sealed { "sealed by a passphrase, which opens them" } else { "plain files" })?;
+    let sealing = authority::sealing(folder);
+    sayer.say("keys", sealing.words())?;
     restored::open(folder, false)?;
     let (store, runs) = offline::open_runs(folder)?;
     if let Some(doubt) = restored::doubt(folder, &store)? {
@@ -102,7 +102,7 @@ pub(super) fn run(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         "name": config.name,
         "address": config.address,
         "authority_pin": pin,
-        "keys_sealed": is_sealed,
+        "keys_sealed": sealing.is_all(),
         "sites": sites,
         "runs": runs,
         "stored_files": stored_files,

@@ -98,10 +98,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<()> {
     contexts.finish(&name, entry, &certificate, &authority)?;
     output::tell(arguments.json, &document, || {
         let (article, next) = match role {
-            Role::Witness => ("a", "acts cosign"),
+            Role::Witness => ("a", "acts cosign --first"),
             _ => ("an", "status"),
         };
         eprintln!("{} is {article} {role} now; try: coordinator --context {name} {next}", invitation.site);
+        // Of another context's passphrase nothing is known here.
+        eprintln!("its key is a plain file; to seal it: coordinator --context {name} keys seal");
     })
 }
 

@@ -23,7 +23,7 @@ same, since `serve` holds them open.
 The passphrase comes from --passphrase-file, from the credential of systemd that
 `[keys] credential` in coordinator.toml names, or from the terminal; it is never
 an argument. One that is lost is lost, and the keys with it: keep it on paper, in
-the safe. New keys (a renewal, another authority) are sealed as the old ones are.
+the safe. New keys (a renewal, another authority) are sealed where any is.
 
 With --context it is the key of that context, on your own machine. Else stop
 `serve` first.
@@ -86,7 +86,8 @@ pub(super) fn run(place: &Place, arguments: &Arguments) -> Result<()> {
     crash::arm(folder.path());
     // What a rollover left half done would else be sealed beside it.
     authority::finish(&folder)?;
-    act(&authority::key_files(&folder), folder.passphrase(), &arguments.verb)
+    act(&authority::key_files(&folder), folder.passphrase(), &arguments.verb)?;
+    Ok(keys::sweep(&authority::key_places(&folder))?)
 }
 
 fn act(files: &[KeyFile], passphrase: &Passphrase, verb: &Verb) -> Result<()> {

@@ -17,7 +17,7 @@ cosign two histories. Members compare witnesses' keys by telephone.
 
 Examples:
   coordinator witness init auditor.example.org
-  coordinator --context main acts cosign --out acts.cosigned
+  coordinator --context main acts cosign --first --out acts.cosigned
   coordinator witness show
 
 A site's ledger, from a file that the site made with

@@ -9,14 +9,14 @@
 //!
 //! Invariants: `predecessors.json` decides: once it names the next authority's bridge the rest is done when
 //! `serve` starts, whatever crashed, and before that nothing has changed; the key of an authority that was
-//! followed is gone; a new key is sealed where the one before it is.
+//! followed is gone; a new key is sealed where any other is.
 
 use std::fs;
 use std::path::Path;
 use std::time::SystemTime;
 
 use certs::{CertificateAuthority, Lineage, Predecessor, SerialNumber, SpkiPin, lineage, random, tls};
-use cli::keys::{self, KeyFile};
+use cli::keys::{self, KeyFile, Sealing};
 use common::clock::Timestamp;
 use common::durable;
 use serde::{Deserialize, Serialize};
@@ -89,23 +89,28 @@ pub fn load(folder: &StateFolder) -> Result<CertificateAuthority> {
     Ok(CertificateAuthority::load(&read(&ca.join(CERTIFICATE))?, &read_key(folder, KEY)?)?)
 }
 
-/// Whether the coordinator's keys are sealed by a passphrase: as that of the authority is, all of them are.
+/// How many of the coordinator's keys are sealed by a passphrase.
 #[must_use]
-pub fn are_keys_sealed(folder: &StateFolder) -> bool {
-    keys::is_sealed(&folder.ca().join(KEY))
+pub fn sealing(folder: &StateFolder) -> Sealing {
+    Sealing::of(&key_files(folder))
 }
 
 /// The long-lived private keys that are there.
 #[must_use]
 pub fn key_files(folder: &StateFolder) -> Vec<KeyFile> {
+    KeyFile::present(key_places(folder))
+}
+
+/// Where the long-lived private keys are, there or not.
+#[must_use]
+pub fn key_places(folder: &StateFolder) -> Vec<KeyFile> {
     let of = |name, what| KeyFile { path: folder.ca().join(name), what };
-    // That of the authority last: it says whether new keys are sealed, and whether a seal was finished.
-    KeyFile::present(vec![
+    vec![
         of("server.key.pem", "the coordinator's certificate"),
         of("receipt.key", "receipts, run manifests and the log of acts"),
         of(NEXT_KEY, "the next authority"),
         of(KEY, "the authority"),
-    ])
+    ]
 }
 
 /// A key of the folder `ca/`, opened where it is sealed.
@@ -114,10 +119,10 @@ pub(super) fn read_key(folder: &StateFolder, name: &str) -> Result<Zeroizing<Str
     Ok(keys::opened(&path, read(&path)?, folder.passphrase())?)
 }
 
-/// Writes a key as the others are: sealed, or not.
+/// Writes a key: sealed where any other is.
 pub(super) fn write_key(folder: &StateFolder, name: &str, text: &str) -> Result<()> {
     let path = folder.ca().join(name);
-    let text = keys::written(&path, text, are_keys_sealed(folder), folder.passphrase())?;
+    let text = keys::written(&path, text, sealing(folder).is_any(), folder.passphrase())?;
     write(&path, text.as_bytes(), durable::PRIVATE)
 }
 
@@ -400,6 +405,19 @@ mod tests {
             assert_eq!(load(&folder).unwrap().pin(), rolled.pin(), "{stop}");
             assert!(!ca.join(NEXT_KEY).exists(), "{stop}");
         }
+    }
+
+    #[test]
+    fn where_one_key_is_sealed_the_next_authority_is_never_written_plain() {
+        let (_root, folder, _) = made();
+        assert_eq!(sealing(&folder), Sealing::Plain);
+        let word = common::private::passphrase::Passphrase::known(Zeroizing::new("correct horse".into()));
+        let folder = folder.with_passphrase(word);
+        // Sealing was interrupted before it came to the authority's.
+        keys::seal(&key_files(&folder)[..1], folder.passphrase()).unwrap();
+        assert_eq!(sealing(&folder), Sealing::Partly);
+        roll(&folder, START, START).unwrap();
+        assert!(keys::is_sealed(&folder.ca().join(KEY)));
     }
 
     #[test]

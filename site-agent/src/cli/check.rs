@@ -15,7 +15,7 @@ use super::{leave, policy, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::{Identity, Papers};
-use crate::gateway::keys::are_sealed;
+use crate::gateway::keys::sealing;
 use crate::gateway::revocations::Revocations;
 use crate::gateway::store::Store;
 use crate::gateway::store::memory::Said;
@@ -87,10 +87,10 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         eprintln!("warning: {warning}");
     }
     let locks = preflight::try_locks(&folder)?;
-    let keys_sealed = are_sealed(&folder);
+    let sealing = sealing(&folder);
     if !arguments.json {
         print!("{}", describe(&locks, &config));
-        println!("private keys: {}", if keys_sealed { "sealed by a passphrase" } else { "plain files" });
+        println!("private keys: {}", sealing.words());
         let found = examine(&folder, &config, &locks, arguments.offline)?;
         if let Some(greeting) = found.coordinator {
             println!("coordinator: {}", greeting.words());
@@ -109,7 +109,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         "reached": { "gateway": locks.gateway.reached(), "worker": locks.worker.reached() },
         "gateway": locks.gateway,
         "worker": locks.worker,
-        "keys_sealed": keys_sealed,
+        "keys_sealed": sealing.is_all(),
         "records": records,
         "coordinator": coordinator,
         "revocation_list": revocation_list(&folder)?,

@@ -12,7 +12,7 @@ use serde_json::json;
 use super::run::lock;
 use super::support::{Keyed, tell};
 use crate::error::SiteError;
-use crate::gateway::keys::key_files;
+use crate::gateway::keys::{key_files, places};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -86,7 +86,12 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         _ => Some(lock(&folder)?),
     };
     crash::arm(folder.root());
-    act(&key_files(&folder), folder.passphrase(), &arguments.verb, which.json)
+    act(&key_files(&folder), folder.passphrase(), &arguments.verb, which.json)?;
+    match &arguments.verb {
+        Verb::Show(_) => Ok(()),
+        // Of a key that is gone, too: that of the next certificate comes and goes.
+        _ => Ok(keys::sweep(&places(&folder))?),
+    }
 }
 
 fn act(files: &[KeyFile], passphrase: &Passphrase, verb: &Verb, as_json: bool) -> Result<(), SiteError> {

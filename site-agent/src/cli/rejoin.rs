@@ -18,6 +18,7 @@ use super::{leave, table};
 use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
 use crate::gateway::identity::{Identity, Papers};
+use crate::gateway::keys::sealing;
 use crate::gateway::store::Store;
 use crate::gateway::{memory, renewal};
 
@@ -67,7 +68,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         });
     }
     renewal::create_folder(&folder.identity())?;
-    let mut renewal = identity.renewal(&folder)?;
+    let mut renewal = identity.renewal(&folder, sealing(&folder))?;
     let request = renewal.request(SystemClock.system_time())?;
     let now = SystemClock.now();
     // A version before this one noted no keys: a run that goes on has the one that it was launched with.

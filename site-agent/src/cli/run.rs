@@ -13,7 +13,7 @@ use crate::error::SiteError;
 use crate::gateway::decisions::Decider;
 use crate::gateway::heads::Signer;
 use crate::gateway::identity::Identity;
-use crate::gateway::keys::are_sealed;
+use crate::gateway::keys::sealing;
 use crate::gateway::ledger::LedgerWriter;
 use crate::gateway::memory;
 use crate::gateway::store::{FACT_RECORDS, Store};
@@ -86,7 +86,7 @@ fn take_part(folder: &StateFolder, config: &AgentConfig, log: &OwnLog) -> Result
 /// Sealed keys are opened once here, so that a wrong passphrase is said at once, and in the words of a
 /// person's mistake. The gateway opens them again, with the passphrase that it is told.
 fn open_keys(folder: &StateFolder) -> Result<(), SiteError> {
-    if are_sealed(folder) {
+    if sealing(folder).is_any() {
         Identity::load(&folder.identity(), folder.passphrase())?;
         Signer::find(&folder.identity(), folder.passphrase())?;
     }

@@ -4,6 +4,7 @@
 mod runs;
 
 use certs::RevocationList;
+use cli::keys::Sealing;
 use common::clock::{Clock as _, SystemClock, Timestamp};
 use common::ledger::{Kind, Record, Summary};
 use common::wire::message::ReceiptBody;
@@ -15,7 +16,7 @@ use super::{leave, ledger, table};
 use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::identity::Papers;
-use crate::gateway::keys::are_sealed;
+use crate::gateway::keys::sealing;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::gateway::revocations::Revocations;
 use crate::gateway::store::memory::Said;
@@ -57,7 +58,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let known = Known {
         validity: Validity::of(&identity.certificate_der)?,
         revocations: Revocations::load(&store, &identity.authority_der)?,
-        are_keys_sealed: are_sealed(&folder),
+        sealing: sealing(&folder),
         identity,
         config,
         records: store.fact(FACT_RECORDS)?.unwrap_or(0),
@@ -88,10 +89,7 @@ fn overview(known: &Known) -> String {
         ("certificate until", table::utc(validity.until_ms)),
         ("certificate renewed", validity.renewal(SystemClock.now().0)),
         ("revocation list", known.revocations.words(SystemClock.now().into())),
-        (
-            "private keys",
-            (if known.are_keys_sealed { "sealed by a passphrase" } else { "plain files" }).to_owned(),
-        ),
+        ("private keys", known.sealing.words().to_owned()),
         ("model", config.model.display().to_string()),
         ("records", records.to_string()),
         (
@@ -133,7 +131,7 @@ struct Known {
     validity: Validity,
     /// Who is revoked.
     revocations: Revocations,
-    are_keys_sealed: bool,
+    sealing: Sealing,
     /// Bytes sent up to the newest receipt's last frame, and that receipt.
     by_receipt: Option<(u64, ReceiptBody)>,
     /// What the coordinator said last, and when.
@@ -165,7 +163,7 @@ fn as_json(known: &Known) -> serde_json::Value {
         "coordinator": identity.coordinator.address,
         "certificate_expires": table::utc(validity.until_ms),
         "certificate_renewed_from": table::utc(validity.renewed_from_ms),
-        "keys_sealed": known.are_keys_sealed,
+        "keys_sealed": known.sealing.is_all(),
         "certificate_warning": validity.warning(SystemClock.now().0),
         "revocation_list": revocation_list(&known.revocations),
         "model": config.model,

@@ -8,8 +8,8 @@ use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::Path;
 
-use certs::{IdentityKey, ReceiptPublicKey, SpkiPin, TlsIdentity, sealed};
-use cli::keys;
+use certs::{IdentityKey, ReceiptPublicKey, SpkiPin, TlsIdentity};
+use cli::keys::{self, Sealing};
 use common::durable;
 use common::id::{Digest, SiteId};
 use common::private::passphrase::Passphrase;
@@ -45,8 +45,6 @@ pub struct Identity {
     pub authority_der: Vec<u8>,
     /// The authority that it joined under, which names the consortium to this site for good.
     pub founder_der: Vec<u8>,
-    /// Whether its key is sealed by a passphrase: then the next one is, too.
-    pub is_sealed: bool,
 }
 
 impl Identity {
@@ -67,20 +65,19 @@ impl Identity {
         };
         let founder_der = certs::tls::certificate_from_pem(&read(AUTHORITY)?)
             .map_err(|error| unusable(AUTHORITY, &error))?;
-        let (tls, authority_der, is_sealed) = match renewal::load(folder, passphrase)? {
-            Some(renewed) => (renewed.tls, renewed.authority_der, renewed.is_sealed),
+        let (tls, authority_der) = match renewal::load(folder, passphrase)? {
+            Some(renewed) => (renewed.tls, renewed.authority_der),
             None => {
                 let text = Zeroizing::new(read(Self::KEY_FILE)?);
-                let is_sealed = sealed::is_sealed(&text);
                 let key = keys::opened(&folder.join(Self::KEY_FILE), text, passphrase)?;
                 let tls = TlsIdentity::from_pem(&read(CERTIFICATE)?, &key)
                     .map_err(|error| unusable(CERTIFICATE, &error))?;
-                (tls, None, is_sealed)
+                (tls, None)
             }
         };
         let authority_der = authority_der.unwrap_or_else(|| founder_der.clone());
         let coordinator = Coordinator::load(folder)?;
-        Ok(Self { coordinator, tls, authority_der, founder_der, is_sealed })
+        Ok(Self { coordinator, tls, authority_der, founder_der })
     }
 
     /// Writes the folder, which must exist; the key first and with mode 0600.
@@ -104,14 +101,15 @@ impl Identity {
         coordinator.store(folder)
     }
 
-    /// What renews the certificate of this identity, which was loaded from this state folder.
+    /// What renews the certificate of this identity, which was loaded from this state folder; its keys are
+    /// written sealed where any of the folder is.
     ///
     /// # Errors
     /// `Config` when the certificate cannot be read.
-    pub fn renewal(&self, folder: &StateFolder) -> Result<Renewal, SiteError> {
+    pub fn renewal(&self, folder: &StateFolder, sealing: Sealing) -> Result<Renewal, SiteError> {
         let (place, site) = (folder.identity(), &self.coordinator.site);
         let renewal = Renewal::new(&place, site, &self.tls, &self.authority_der)?;
-        Ok(if self.is_sealed { renewal.sealing(folder.passphrase()) } else { renewal })
+        Ok(renewal.with_passphrase(folder.passphrase(), sealing.is_any()))
     }
 
     /// SHA-256 of this site's public key, as a roster names it.

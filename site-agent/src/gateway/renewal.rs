@@ -9,8 +9,8 @@
 //!
 //! Invariants: a key is durable before anybody is asked to certify it, so that the same key is asked for
 //! after any crash; key, certificate and authority change together, in one file; nothing is taken that is not
-//! of this site, of this key and of the consortium's authority, or of one that descends from it; where the
-//! key in use is sealed, no other is ever written plain.
+//! of this site, of this key and of the consortium's authority, or of one that descends from it; where any
+//! key of the site is sealed, no new one is ever written plain.
 
 use std::fs;
 use std::os::unix::fs::DirBuilderExt as _;
@@ -64,8 +64,6 @@ pub struct Renewed {
     pub tls: TlsIdentity,
     /// The authority that signed the certificate; `None` where a version wrote it that knew of one only.
     pub authority_der: Option<Vec<u8>>,
-    /// Whether the key is sealed by a passphrase.
-    pub is_sealed: bool,
 }
 
 /// Key and certificate of the last renewal, if there was one.
@@ -77,11 +75,10 @@ pub fn load(identity: &Path, passphrase: &Passphrase) -> Result<Option<Renewed>,
     let damaged = |error: CertError| SiteError::config(&path, error.to_string());
     let Some(text) = read_current(&path)? else { return Ok(None) };
     let (key, certificates) = sealed::split(&text);
-    let is_sealed = sealed::is_sealed(key);
     let key = keys::opened(&path, Zeroizing::new(key.to_owned()), passphrase)?;
     let tls = TlsIdentity::from_pem(certificates, &key).map_err(damaged)?;
     let authority_der = tls::certificates_from_pem(certificates).map_err(damaged)?.into_iter().nth(1);
-    Ok(Some(Renewed { tls, authority_der, is_sealed }))
+    Ok(Some(Renewed { tls, authority_der }))
 }
 
 /// What of a renewal is for anybody to see.
@@ -151,8 +148,10 @@ pub struct Renewal {
     current: PeerCertificate,
     /// When its successor was asked for last, by this machine's clock, which certificates go by.
     tried: Option<SystemTime>,
-    /// What new keys are sealed with, where the one in use is sealed.
-    passphrase: Option<Arc<Passphrase>>,
+    /// What opens a next key that is sealed.
+    passphrase: Arc<Passphrase>,
+    /// Whether new keys are sealed with it.
+    seals: bool,
 }
 
 impl Renewal {
@@ -169,21 +168,28 @@ impl Renewal {
         let folder = folder(identity);
         let current = tls.peer().map_err(|error| SiteError::config(&folder, error.to_string()))?;
         let (site, authority_der) = (site.clone(), authority_der.to_vec());
-        Ok(Self { folder, site, authority_der, successor_der: None, current, tried: None, passphrase: None })
+        let passphrase = Arc::default();
+        Ok(Self {
+            folder,
+            site,
+            authority_der,
+            successor_der: None,
+            current,
+            tried: None,
+            passphrase,
+            seals: false,
+        })
     }
 
-    /// The same, which seals new keys: the one in use is sealed with this.
+    /// The same, which opens a sealed key with this, and seals new ones where that is wanted.
     #[must_use]
-    pub fn sealing(self, passphrase: &Arc<Passphrase>) -> Self {
-        Self { passphrase: Some(Arc::clone(passphrase)), ..self }
+    pub fn with_passphrase(self, passphrase: &Arc<Passphrase>, seals: bool) -> Self {
+        Self { passphrase: Arc::clone(passphrase), seals, ..self }
     }
 
     /// The text of a key as it is written to this file.
     fn written(&self, path: &Path, key: &IdentityKey) -> Result<Zeroizing<String>, SiteError> {
-        match &self.passphrase {
-            Some(passphrase) => Ok(keys::written(path, &key.to_pem(), true, passphrase)?),
-            None => Ok(key.to_pem()),
-        }
+        Ok(keys::written(path, &key.to_pem(), self.seals, &self.passphrase)?)
     }
 
     /// Notes which authority the coordinator descends from, if not from the one that signed the certificate
@@ -224,11 +230,7 @@ impl Renewal {
         let path = self.folder.join(NEXT);
         let earlier = match fs::read_to_string(&path).map(Zeroizing::new) {
             // A key that cannot be read was never certified: it is written whole or not at all.
-            Ok(text) => {
-                let none = Passphrase::default();
-                let passphrase = self.passphrase.as_deref().unwrap_or(&none);
-                IdentityKey::from_pem(&keys::opened(&path, text, passphrase)?).ok()
-            }
+            Ok(text) => IdentityKey::from_pem(&keys::opened(&path, text, &self.passphrase)?).ok(),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
             Err(source) => return Err(SiteError::io(&path, source)),
         };

@@ -13,7 +13,7 @@ impl Asked {
             (self.path("acts.request"), self.path("acts.1"), self.path("acts.2"));
         let proved = self.person("coordinator acts prove", &["--from", "0", "--out", &request])?;
         let log = proved["key"].as_str().context("a key")?.to_owned();
-        self.person("coordinator acts cosign", &["--out", &cosigned])?;
+        self.person("coordinator acts cosign", &["--first", "--out", &cosigned])?;
         self.person("coordinator witness trust", &[&log])?;
         self.person("coordinator witness cosign", &[&request, "--out", &again])?;
         self.person("coordinator witness show", &[])?;

@@ -142,7 +142,22 @@ fn a_witness_cosigns_what_the_log_signed_and_once() {
         full = witness.cosign(full, &log, 5).unwrap();
     }
     assert!(matches!(parties.witness.cosign(full.clone(), &log, 5), Err(CertError::Note { .. })));
-    assert!(full.to_text().len() <= crate::limits::NOTE_BYTES_MAX);
+    assert!(full.to_text().len() <= NOTE_BYTES_MAX);
+}
+
+#[test]
+fn a_note_that_would_be_too_long_to_be_read_again_is_not_made() {
+    let parties = Parties::new();
+    let log = parties.log.verifier(LOG).unwrap();
+    let of = |bytes: usize| {
+        let text = format!("{LOG}\n{}\n", "x".repeat(bytes));
+        read(&parties.log.sign(LOG, &text).unwrap())
+    };
+    let bare = parties.witness.cosign(of(1), &log, 5).unwrap().to_text().len() - 1;
+    let room = NOTE_BYTES_MAX - bare;
+    let full = parties.witness.cosign(of(room), &log, 5).unwrap();
+    assert_eq!(full.to_text().len(), NOTE_BYTES_MAX);
+    assert!(matches!(parties.witness.cosign(of(room + 1), &log, 5), Err(CertError::Note { .. })));
 }
 
 #[test]

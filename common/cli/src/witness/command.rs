@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::cosigning::{Cosigned, Witness, default_folder};
 use super::error::WitnessError;
+use super::evidence::is_unproved;
 
 /// Where the witness is.
 #[derive(Debug, Clone, clap::Args)]
@@ -224,7 +225,11 @@ fn show(witness: &Witness, as_json: bool) -> Result<Done, WitnessError> {
         logs.push(json!({ "log": memory.log(), "verifier_keys": keys, "size": head.size, "root": root }));
     }
     for place in &evidence {
-        text.push_str(&format!("evidence of two histories: {place}\n"));
+        let what = match is_unproved(Path::new(place)) {
+            false => "evidence of two histories",
+            true => "a head that was not shown to follow (the proof may be at fault)",
+        };
+        text.push_str(&format!("{what}: {place}\n"));
     }
     let folder = witness.folder().display().to_string();
     let document = json!({ "folder": folder, "verifier_key": key, "logs": logs, "evidence": evidence });

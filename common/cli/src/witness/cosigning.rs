@@ -65,7 +65,12 @@ impl Witness {
         if !folder.exists() {
             private::create_folder(folder)?;
         }
+        let _lock = memory::lock(folder)?;
         private::check_tree(folder)?;
+        // Another command may have made one while this one waited.
+        if key_file(folder).exists() {
+            return Err(WitnessError::Made(folder.to_path_buf()));
+        }
         for inner in [logs(folder), kept_evidence(folder)] {
             if !inner.exists() {
                 private::create_folder(&inner)?;
@@ -80,11 +85,13 @@ impl Witness {
     /// The witness of a folder.
     ///
     /// # Errors
-    /// `NotMade`, `Private`, `Certificate`; `Key` where it is sealed and not opened.
+    /// `NotMade`, `Private`, `Io`, `Busy`, `Certificate`; `Key` where it is sealed and not opened.
     pub fn open(folder: &Path, passphrase: &Passphrase) -> Result<Self, WitnessError> {
         if std::fs::symlink_metadata(key_file(folder)).is_err() {
             return Err(WitnessError::NotMade(folder.to_path_buf()));
         }
+        // Beside another command files come and go.
+        let _lock = memory::lock(folder)?;
         private::check_tree(folder)?;
         let path = key_file(folder);
         let bytes = Zeroizing::new(private::read_file(&path, KEY_FILE_BYTES_MAX)?);
@@ -130,6 +137,14 @@ impl Witness {
         }
     }
 
+    /// Whether it was told of a log of this name.
+    ///
+    /// # Errors
+    /// `Damaged`, `Private`, `Io`.
+    pub fn knows(&self, log: &str) -> Result<bool, WitnessError> {
+        Ok(Memory::read(&place(&logs(&self.folder), log))?.is_some())
+    }
+
     /// Size of the head of this log that was cosigned last; 0 of one of which none was.
     ///
     /// # Errors
@@ -156,7 +171,11 @@ impl Witness {
         let kept = memory.head();
         match verdict(&kept, &head, request) {
             Verdict::Again => {}
-            Verdict::Extends => drop(memory.remember(&request.note, head)?),
+            Verdict::Extends => {
+                // What has no room for a signature is not remembered.
+                self.key.fits(&note)?;
+                drop(memory.remember(&request.note, head)?);
+            }
             Verdict::Older => return Err(WitnessError::Older { shown: head.size, kept: kept.size }),
             Verdict::OtherStart => {
                 return Err(WitnessError::OtherStart { old: request.old, kept: kept.size });
@@ -168,11 +187,11 @@ impl Witness {
                 ));
             }
             Verdict::TwoHistories => {
-                let evidence = self.keep_evidence(&memory, request)?;
+                let evidence = self.keep_evidence(&memory, (head, true), request)?;
                 return Err(WitnessError::TwoHistories { log, size: head.size, evidence });
             }
             Verdict::NotExtended => {
-                let evidence = self.keep_evidence(&memory, request)?;
+                let evidence = self.keep_evidence(&memory, (head, false), request)?;
                 return Err(WitnessError::NotExtended { log, shown: head.size, kept: kept.size, evidence });
             }
         }
@@ -184,10 +203,13 @@ impl Witness {
     fn keep_evidence(
         &self,
         memory: &Memory,
+        (head, is_two_histories): (LedgerHead, bool),
         request: &AddCheckpoint,
     ) -> Result<Option<PathBuf>, WitnessError> {
         let cosigned = memory.note().unwrap_or_default();
-        evidence::keep(&kept_evidence(&self.folder), cosigned, &request.to_text())
+        let shown = request.to_text();
+        let pair = evidence::Pair { log: memory.log(), is_two_histories, head, cosigned, shown: &shown };
+        evidence::keep(&kept_evidence(&self.folder), &pair)
     }
 }
 

@@ -43,6 +43,14 @@ pub enum WitnessError {
         /// What is wrong.
         reason: &'static str,
     },
+    /// The file of cosigned heads beside a log is not what we wrote, or is not ours alone.
+    #[error("the cosigned heads in {} cannot be used: {reason}", path.display())]
+    Kept {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file that was given is not what it must be.
     #[error("{what} is not usable: {reason}")]
     Unusable {
@@ -170,12 +178,20 @@ impl WitnessError {
                     .into()
             }
             Self::OtherStart { kept, .. } => format!("ask for a proof with --from {kept}"),
-            Self::TwoHistories { evidence, .. } | Self::NotExtended { evidence, .. } => match evidence {
-                Some(path) => {
-                    format!("both signed heads are kept in {}: show them to the other members", path.display())
-                }
-                None => "keep this file: the folder of evidence takes no more".into(),
-            },
+            Self::TwoHistories { evidence: Some(path), .. } => {
+                format!("both signed heads are kept in {}: show them to the other members", path.display())
+            }
+            Self::NotExtended { evidence: Some(path), kept, .. } => format!(
+                "the proof may be at fault: ask the log's keeper for one with --from {kept}; if none holds, show the others \
+                 what is kept in {}",
+                path.display()
+            ),
+            Self::TwoHistories { .. } | Self::NotExtended { .. } => {
+                "keep this file: the folder of evidence takes no more of this log".into()
+            }
+            Self::Kept { .. } => {
+                "set the file aside, and keep the newest cosigned heads again: the witnesses have them".into()
+            }
             Self::NotCosigned { .. } => {
                 "ask the witness itself whether it cosigned this log, and what it remembers (`witness show`); until then go by no head of it"
                     .into()

@@ -42,15 +42,19 @@ impl CosignedHeads {
     /// Of this file, which need not be there.
     ///
     /// # Errors
-    /// `Damaged`, `Private`, `Io`.
+    /// `Kept`: whoever set that file aside begins anew.
     pub fn open(path: &Path) -> Result<Self, WitnessError> {
         let bytes = match private::read_file(path, COSIGNED_BYTES_MAX) {
             Err(PrivateError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {
                 return Ok(Self { path: path.to_path_buf(), written: Written::default() });
             }
-            bytes => bytes?,
+            Err(error) => {
+                return Err(WitnessError::Kept { path: path.to_path_buf(), reason: error.to_string() });
+            }
+            Ok(bytes) => bytes,
         };
-        let damaged = |_| WitnessError::Damaged { path: path.to_path_buf(), reason: "it is cut or changed" };
+        let damaged =
+            |_| WitnessError::Kept { path: path.to_path_buf(), reason: "it is cut or changed".into() };
         Ok(Self { path: path.to_path_buf(), written: serde_json::from_slice(&bytes).map_err(damaged)? })
     }
 

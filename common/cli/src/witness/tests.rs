@@ -143,6 +143,28 @@ fn evidence_has_a_bound_and_the_first_of_it_stays() {
 }
 
 #[test]
+fn a_proof_that_needs_no_key_takes_no_room_of_two_histories() {
+    let (place, log) = (Place::new(), Log::new(LOG));
+    let witness = place.witness(&log);
+    witness.cosign(&log.request(1, 0, 8), NOW).unwrap();
+    // A stranger shows what the log signed, each time with other hashes.
+    for filler in 0..20 {
+        for size in 9..20 {
+            let hashes = vec![common::id::Digest([filler; 32])];
+            let request = AddCheckpoint { hashes, ..log.request(1, 8, size) };
+            let error = witness.cosign(&request, NOW).unwrap_err();
+            assert!(matches!(error, WitnessError::NotExtended { .. }), "{error}");
+        }
+    }
+    let kept = witness.evidence().unwrap();
+    assert_eq!(kept.len(), crate::limits::WITNESS_EVIDENCE_MAX);
+    assert!(kept.iter().all(|place| evidence::is_unproved(place)));
+    let error = witness.cosign(&log.request(2, 8, 8), NOW).unwrap_err();
+    assert!(matches!(error, WitnessError::TwoHistories { evidence: Some(_), .. }), "{error}");
+    witness.cosign(&log.request(1, 8, 12), NOW).unwrap();
+}
+
+#[test]
 fn only_what_a_key_that_was_told_signed_is_looked_at() {
     let (place, log) = (Place::new(), Log::new(LOG));
     let witness = place.witness(&log);
@@ -176,7 +198,7 @@ fn only_what_a_key_that_was_told_signed_is_looked_at() {
 fn a_head_is_remembered_before_it_is_signed() {
     let (place, log) = (Place::new(), Log::new(LOG));
     let witness = place.witness(&log);
-    // No room for another line in the note: the signature cannot be added.
+    // No room for another line in the note: the signature cannot be added, and nothing is remembered.
     let mut full = Note::parse(log.note(1, 7).as_bytes()).unwrap();
     for number in 1..certs::limits::NOTE_SIGNATURES_MAX {
         let other = WitnessKey::generate(&format!("w{number}")).unwrap();
@@ -184,7 +206,9 @@ fn a_head_is_remembered_before_it_is_signed() {
     }
     let request = AddCheckpoint { note: full.to_text(), ..log.request(1, 0, 7) };
     assert!(matches!(witness.cosign(&request, NOW), Err(WitnessError::Certificate(_))));
-    assert_eq!(witness.size_of(LOG).unwrap(), 7, "remembered, and not signed");
+    assert_eq!(witness.size_of(LOG).unwrap(), 0);
+    let memory = Memory::read(&place.memory(&log)).unwrap().unwrap();
+    memory.remember(&log.note(1, 7), head(&log, 7)).unwrap();
     assert!(witness.cosign(&log.request(2, 0, 7), NOW).is_err(), "no other history");
     let found = witness.cosign(&log.request(1, 0, 7), NOW).unwrap();
     assert_eq!(cosigned_at(&found.note, &witness), NOW.0 / 1_000);

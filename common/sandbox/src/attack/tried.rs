@@ -43,6 +43,11 @@ pub struct Tried {
     pub tries: u32,
     /// Those that were let through, the first few by name.
     pub through: Vec<String>,
+    /// How many of the tries were not asked, since nothing was there to refuse them: they count as let
+    /// through, and prove nothing.
+    pub not_asked: u32,
+    /// How many were asked, and let through.
+    pub came_through: u32,
     /// What stopped the others.
     pub stopped_by: Vec<Barrier>,
     /// Why it was not tried, or why it cannot be stopped.
@@ -57,6 +62,8 @@ impl Tried {
             promise,
             tries: 0,
             through: Vec::new(),
+            not_asked: 0,
+            came_through: 0,
             stopped_by: Vec::new(),
             note: None,
         }
@@ -76,6 +83,17 @@ impl Tried {
     }
 
     pub(super) fn let_through(&mut self, name: &str, answer: &str) {
+        self.came_through = self.came_through.saturating_add(1);
+        self.name_through(name, answer);
+    }
+
+    /// There is nothing that would refuse it, and to try it would change the machine.
+    pub(super) fn not_asked(&mut self, name: &str) {
+        self.not_asked = self.not_asked.saturating_add(1);
+        self.name_through(name, "not asked: there is no filter");
+    }
+
+    fn name_through(&mut self, name: &str, answer: &str) {
         self.tries = self.tries.saturating_add(1);
         if self.through.len() < ATTACK_NAMES_MAX {
             self.through.push(format!("{name} ({answer})"));

@@ -106,17 +106,27 @@ pub(super) fn prove(door: &Door, from: u64, out: Option<(&Path, bool)>, as_json:
 
 pub(super) fn cosign(
     door: &Door,
-    witness: &Witness,
+    (witness, is_first): (&Witness, bool),
     out: Option<(&Path, bool)>,
     as_json: bool,
 ) -> Result<()> {
     let key = key(door)?;
-    // It was told at `coordinator enrol`; another one than before needs a person.
-    witness.trust(&key, false)?;
+    // Told at `coordinator enrol`. A person says that nothing was cosigned before: a memory that was lost
+    // would else begin anew in silence.
+    if is_first {
+        witness.trust(&key, false)?;
+    } else if !witness.knows(key.name())? {
+        return Err(Error::Argument {
+            message: format!("this witness knows no log called {}", key.name()),
+            hint: "the first time add --first. If it cosigned this log before, its memory is lost: restore the folder \
+                   as it was after the last cosignature, or go on as another witness in a new folder"
+                .into(),
+        });
+    }
     let old = witness.size_of(key.name())?;
     let (note, hashes) = proof(door, old)?;
     let cosigned = witness.cosign(&AddCheckpoint { old, hashes, note }, SystemClock.now())?;
-    told(cosigned.told(&witness, out, as_json)?)
+    told(cosigned.told(witness, out, as_json)?)
 }
 
 /// Prints what a command of a witness did.

@@ -86,8 +86,8 @@ fn try_all(
     let field = Field::make(site, config, is_locked)?;
     let Found { locks, mut tried, gateway } = field.try_locks(site, config, is_locked)?;
     // The same without the locks: what this machine refuses to everybody here proves nothing of them. Where
-    // that cannot be tried, no line says so.
-    let control = if is_locked { field.try_locks(site, config, false).ok() } else { None };
+    // that cannot be tried, the lines say so, and none counts as a proof.
+    let control = if is_locked { untold(field.try_locks(site, config, false)) } else { None };
     let mut controls = control.map(|found| found.tried).unwrap_or_default();
     if is_locked {
         controls.push(gateway_keys(u32::from(keys_opened(field.folder()))));
@@ -105,6 +105,11 @@ fn try_all(
     Ok((locks, rows))
 }
 
+/// What became of the attacks without the locks; the reason is printed where that could not be tried.
+fn untold(control: Result<Found, SiteError>) -> Option<Found> {
+    control.inspect_err(|error| eprintln!("warning: not tried without the locks: {error}")).ok()
+}
+
 /// The gateway, taken over by what came from the network, opens the keys that it needs no more: so many of
 /// them.
 fn gateway_keys(opened: u32) -> Tried {
@@ -114,6 +119,8 @@ fn gateway_keys(opened: u32) -> Tried {
         what: "be the gateway, and open the key of ledger heads or of joining".to_owned(),
         promise: Promise::Stopped(Lock::Landlock),
         tries: KEYS_OF_GATEWAY,
+        not_asked: 0,
+        came_through: opened,
         stopped_by: if opened == KEYS_OF_GATEWAY { Vec::new() } else { vec![Barrier::Lock(Lock::Landlock)] },
         through,
         note: None,
@@ -124,9 +131,10 @@ fn count(rows: &[Row], result: Verdict) -> usize {
     rows.iter().filter(|row| row.result == result).count()
 }
 
-/// Stopped, and no proof of a lock.
+/// Stopped, and refused without the locks, too.
 fn stopped_without_too(rows: &[Row]) -> usize {
-    rows.iter().filter(|row| row.result == Verdict::Stopped && !row.is_proof()).count()
+    let is_refused = |row: &&Row| row.without_locks == Some(row::Without::Refused);
+    rows.iter().filter(|row| row.result == Verdict::Stopped).filter(is_refused).count()
 }
 
 fn judge(rows: &[Row]) -> Result<(), SiteError> {

@@ -56,6 +56,9 @@ pub(super) struct Row {
     pub(super) tries: u32,
     /// Ways that were let through, the first few.
     pub(super) let_through: Vec<String>,
+    /// Whether it is an attack on the kernel's locks.
+    #[serde(skip)]
+    pub(super) is_on_locks: bool,
     /// Of an attack on the kernel's locks: what became of it without them; nothing where that was not tried.
     pub(super) without_locks: Option<Without>,
     /// Why it cannot be stopped, or was not tried.
@@ -80,7 +83,7 @@ pub(super) const SUPERVISOR: &str = "the supervisor";
 impl Row {
     /// An attack on the kernel's locks, judged by what was promised of them.
     pub(super) fn of(tried: Tried, locks: &[LockReport], allow_missing: &[Lock]) -> Self {
-        let Tried { group, what, promise, tries, through, stopped_by, mut note } = tried;
+        let Tried { group, what, promise, tries, through, stopped_by, mut note, .. } = tried;
         let is_through = !through.is_empty();
         let result = match promise {
             Promise::Stopped(lock) if is_through => {
@@ -107,6 +110,7 @@ impl Row {
             stopped_by,
             tries,
             let_through: through,
+            is_on_locks: true,
             without_locks: None,
             note,
         }
@@ -114,15 +118,17 @@ impl Row {
 
     /// The same, beside what became of the attack without our locks.
     pub(super) fn beside(self, control: Option<&Tried>) -> Self {
+        // A control that was not asked tells nothing.
         let without_locks = control
-            .filter(|control| control.tries > 0)
-            .map(|control| if control.through.is_empty() { Without::Refused } else { Without::LetThrough });
+            .filter(|control| control.tries > control.not_asked)
+            .map(|control| if control.came_through == 0 { Without::Refused } else { Without::LetThrough });
         Self { without_locks, ..self }
     }
 
-    /// Whether it shows that a barrier of ours holds: it is stopped, and without our locks it is not.
+    /// Whether it shows that a barrier of ours holds: it is stopped, and, if by a lock, let through without.
     pub(super) fn is_proof(&self) -> bool {
-        self.result == Verdict::Stopped && self.without_locks != Some(Without::Refused)
+        let is_ours = !self.is_on_locks || self.without_locks == Some(Without::LetThrough);
+        self.result == Verdict::Stopped && is_ours
     }
 
     /// An attack on a check of ours, with what came of each way. One that came to nothing leaves it untried:
@@ -152,6 +158,7 @@ impl Row {
             stopped_by: vec![by.to_owned()],
             tries,
             let_through,
+            is_on_locks: false,
             without_locks: None,
             note,
         }
@@ -166,6 +173,7 @@ impl Row {
             stopped_by: Vec::new(),
             tries: 0,
             let_through: Vec::new(),
+            is_on_locks: false,
             without_locks: None,
             note: Some(note.to_owned()),
         }
@@ -179,7 +187,11 @@ impl Row {
     pub(super) fn verdict(&self) -> String {
         match self.result {
             Verdict::Stopped if !self.is_proof() => {
-                format!("{} {}; also without locks", self.result.words(), self.stopped_by.join(", "))
+                let without = match self.without_locks {
+                    None => "not tried without",
+                    Some(_) => "also without locks",
+                };
+                format!("{} {}; {without}", self.result.words(), self.stopped_by.join(", "))
             }
             Verdict::Stopped => format!("{} {}", self.result.words(), self.stopped_by.join(", ")),
             other => other.words().to_owned(),
@@ -205,6 +217,8 @@ mod tests {
             promise,
             tries,
             through: through.iter().map(ToString::to_string).collect(),
+            not_asked: 0,
+            came_through: through.len() as u32,
             stopped_by: vec![Barrier::Lock(Lock::Landlock)],
             note: None,
         }
@@ -244,9 +258,11 @@ mod tests {
         let one_way = of(Some(tried(promised, 3, &["a"])));
         assert_eq!(one_way.without_locks, Some(Without::LetThrough));
         assert!(one_way.is_proof() && one_way.verdict() == "stopped by landlock");
-        for untried in [None, Some(tried(promised, 0, &[]))] {
+        let not_asked = Tried { not_asked: 1, came_through: 0, ..tried(promised, 1, &["a"]) };
+        for untried in [None, Some(tried(promised, 0, &[])), Some(not_asked)] {
             let row = of(untried);
-            assert!(row.without_locks.is_none() && row.is_proof());
+            assert!(row.without_locks.is_none() && !row.is_proof());
+            assert_eq!(row.verdict(), "stopped by landlock; not tried without");
         }
         let through = Row::of(tried(promised, 3, &["a"]), &[], &[]).beside(Some(&tried(promised, 3, &["a"])));
         assert!(!through.is_proof(), "what is not stopped proves nothing");
