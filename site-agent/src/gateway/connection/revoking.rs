@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use common::clock::{Clock, Timestamp};
-use common::run::Roster;
+use common::run::{Roster, SignedManifest};
 use common::wire::message::{Refusal, Response};
 
 use super::{Connection, Connector, may_be_uncounted, name_of};
@@ -25,6 +25,11 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             tracing::warn!(%member, "a member of the roster was revoked");
         }
         revoked.is_some()
+    }
+
+    /// Whether the operator who launched a run is listed.
+    pub fn has_revoked_launcher(&self, signed: &SignedManifest) -> bool {
+        self.egress.revocations().is_some_and(|list| list.lists_launcher(signed))
     }
 
     /// Refuses a coordinator whose certificate is listed.
