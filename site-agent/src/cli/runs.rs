@@ -180,6 +180,7 @@ pub(super) fn in_words(
             manifest,
             digest: standing.run.manifest,
             launcher: launcher.as_ref(),
+            is_vouched_for: true,
             site: &known.coordinator.site,
             mantissa_bits: policy.update_mantissa_bits,
             may_compare: policy.overlap,
