@@ -19,7 +19,7 @@ use crate::error::SiteError;
 use crate::limits::REVOCATIONS_PAUSE_MS_MIN;
 
 /// The newest list, and what is known of those before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Revocations {
     authority_der: Vec<u8>,
     list: Option<RevocationList>,
