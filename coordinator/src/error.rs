@@ -50,6 +50,19 @@ pub enum Error {
     /// Who launches from another machine did not sign the run's terms. A new launch may help.
     #[error("the run's terms do not bear the operator's signature: {0}")]
     NotSigned(String),
+    /// The coordinator launched a run without its operator's signature. No retry: it runs.
+    #[error("the coordinator launched run {0} without asking for the operator's signature")]
+    LaunchedUnsigned(String),
+    /// The coordinator says that it launched another run than the one that was signed. No retry.
+    #[error(
+        "the terms of run {signed} were signed, and the coordinator says that it launched run {launched}"
+    )]
+    OtherRun {
+        /// The run of the terms.
+        signed: String,
+        /// What the coordinator says.
+        launched: String,
+    },
     /// Whoever launches has a certificate that sites no longer take. No retry.
     #[error(
         "this certificate is of the authority before the present one, and sites go by the present one alone"
@@ -315,6 +328,18 @@ impl Error {
                 "ask an operator for a new line of `coordinator operators invite NAME`, and give it to `coordinator enrol`"
             }
             Self::NotSigned(_) => "nothing was launched; launch it again",
+            Self::LaunchedUnsigned(run) => {
+                return Some(format!(
+                    "`coordinator stop {run}` ends it; a coordinator of an earlier version does so, any other does not do \
+                     as it is asked: speak with the other operators on another channel"
+                ));
+            }
+            Self::OtherRun { signed, .. } => {
+                return Some(format!(
+                    "look at both with `coordinator runs`, and end with `coordinator stop {signed}` what you did not want; \
+                     speak with the other operators on another channel"
+                ));
+            }
             Self::OtherTerms { .. } => {
                 "ask the other operators, on another channel, what became of the coordinator: it does not do as it is asked"
             }

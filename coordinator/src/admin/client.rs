@@ -71,7 +71,7 @@ pub fn ask(door: &Door, command: &Command) -> Result<Answer> {
 /// if so.
 ///
 /// # Errors
-/// As [`ask`]; the coordinator asks to sign something else than is wanted.
+/// As [`ask`]; the coordinator asks to sign something else than is wanted, or launched it without asking.
 pub fn launch(door: &Door, command: &Command, wanted: Wanted<'_>) -> Result<(Answer, Option<RunManifest>)> {
     let mut lines = Lines::open(door, command)?;
     let mut signed = None;
@@ -83,10 +83,10 @@ pub fn launch(door: &Door, command: &Command, wanted: Wanted<'_>) -> Result<(Ans
                 lines.say(&said)?;
                 signed = Some(terms);
             }
-            (Some(Answer::Launched { .. }), Door::There(_))
+            (Some(Answer::Launched { run, .. }), Door::There(_))
                 if signed.is_none() && !matches!(wanted, Wanted::Nothing) =>
             {
-                return Err(Error::NotSigned("the coordinator launched it without asking for one".into()));
+                return Err(Error::LaunchedUnsigned(run));
             }
             (Some(answer), _) => return Ok((answer, signed)),
             (None, _) => return Err(lines.gone()),

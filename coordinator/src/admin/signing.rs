@@ -2,12 +2,14 @@
 //! and there by `client`, which gives it. Invariants: nothing is signed but terms that the coordinator
 //! signed, that any site could take, and that say what the run file says; every wait has a deadline.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use certs::ReceiptPublicKey;
 use common::run::{
     LaunchSignature, RunError, RunManifest, RunSpec, signature_from_digits, signature_to_digits,
 };
+use common::terminal::visible;
 use tokio::io::AsyncBufReadExt as _;
 
 use super::lines::{Reader, Writer, write};
@@ -81,8 +83,11 @@ pub fn sign(
 
 /// The terms, if they are those of the coordinator with this key, to the byte.
 fn verified(key: &ReceiptPublicKey, manifest: &str, signature: &str) -> Result<RunManifest> {
-    let refuse =
-        |reason: String| Error::NotSigned(format!("what the coordinator asks to sign is refused: {reason}"));
+    let refuse = |reason: String| {
+        // It may hold the name of a field, which the coordinator chose.
+        let reason = visible(&reason);
+        Error::NotSigned(format!("what the coordinator asks to sign is refused: {reason}"))
+    };
     let fault = |error: RunError| refuse(error.to_string());
     let terms = RunManifest::from_bytes(manifest.as_bytes()).map_err(fault)?;
     if terms.to_bytes().map_err(fault)? != manifest.as_bytes() {
@@ -98,9 +103,12 @@ fn verified(key: &ReceiptPublicKey, manifest: &str, signature: &str) -> Result<R
 
 /// The first key of a run file that the terms do not keep to.
 fn difference(spec: &RunSpec, terms: &RunManifest) -> Option<&'static str> {
-    let named = |member: &common::run::Member| {
-        spec.sites.as_ref().is_none_or(|sites| sites.names.contains(&member.name))
-    };
+    // Neither more nor fewer: who is left out may be the one whose records the run is for.
+    let are_named = spec.sites.as_ref().is_none_or(|sites| {
+        let named: BTreeSet<_> = sites.names.iter().collect();
+        let members: BTreeSet<_> = terms.members().map(|member| &member.name).collect();
+        named == members
+    });
     let compared = spec.overlap.enabled && (spec.validation.is_some() || spec.test.is_some());
     [
         ("name", spec.name == terms.name),
@@ -110,7 +118,7 @@ fn difference(spec: &RunSpec, terms: &RunManifest) -> Option<&'static str> {
         ("base", spec.base == terms.base),
         ("aggregation", spec.aggregation == terms.aggregation),
         ("quorum.sites", spec.quorum.sites == terms.quorum),
-        ("sites.names", terms.members().all(named)),
+        ("sites.names", are_named),
         ("validation", spec.validation.is_some() == terms.held_out.validation.is_some()),
         ("test", spec.test.is_some() == terms.held_out.test.is_some()),
         ("overlap.enabled", compared == terms.overlap.is_some()),

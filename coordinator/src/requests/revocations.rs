@@ -1,5 +1,5 @@
 //! The revocation list, for a site that asks. Called by `handler`. Invariant: what is sent has on it whatever
-//! was revoked when it was asked.
+//! was revoked when it was asked, unless none can be signed (`enrolment::lists`).
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ impl RequestHandler {
     /// The newest list, unless it is the one that the site has.
     pub(super) async fn revocations(&self, known: u64) -> Result<Reply, Refusal> {
         let (lists, now) = (Arc::clone(&self.lists), self.clock.now());
-        let list = internal(blocking(move || lists.newest(now)).await)?;
+        let list = internal(blocking(move || lists.to_give(now)).await)?;
         if list.number() == known {
             return Ok(Response::Noted.into());
         }

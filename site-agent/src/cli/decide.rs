@@ -27,8 +27,6 @@ use super::support::{State, tell};
 use super::{leave, runs};
 use crate::error::SiteError;
 use crate::gateway::consent::statement;
-use crate::gateway::identity::Papers;
-use crate::gateway::revocations::Revocations;
 use crate::gateway::store::consent::RunDecision;
 use crate::policy::launcher::launcher;
 use crate::waiver;
@@ -176,14 +174,19 @@ fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Signed
             let hint = "`site-agent policy explain` shows the run rule by rule; the values are in agent.toml under [policy]";
             return Err(SiteError::data(&sentence, hint));
         }
-        let authority_der = Papers::authority(&known.folder.identity())?;
-        let revocations = Revocations::load(&known.store, &authority_der)?;
+        let revocations = known.revocations()?;
         if let Some(member) = revocations.revoked_member(&signed.manifest.roster) {
             let sentence = format!(
                 "the run's member {member} is on the consortium's revocation list with the key of the roster"
             );
             let hint = "decline it; the coordinator's operator can launch a run with the members of today";
             return Err(SiteError::data(&sentence, hint));
+        }
+        if revocations.lists_launcher(&signed) {
+            return Err(SiteError::data(
+                "the operator who launched the run is on the consortium's revocation list",
+                "decline it; another of the coordinator's operators can launch it",
+            ));
         }
     }
     Ok(Some(signed))

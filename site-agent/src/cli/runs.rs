@@ -13,7 +13,7 @@ use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;
 use crate::policy::launcher::launcher;
-use crate::policy::{Check, PolicyConfig};
+use crate::policy::{Check, PolicyConfig, PolicyRule};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -115,7 +115,9 @@ fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
         document["launched_by"] = launcher(&signed)
             .unwrap_or_default()
             .map_or(Value::Null, |one| json!({ "name": one.name, "key": one.key }));
-        document["refused_by"] = refused_by(known, &signed).into();
+        let mut refused = refused_by(known, &signed);
+        refused.extend(listed(known, &standing, &signed)?.iter().map(ToString::to_string));
+        document["refused_by"] = refused.into();
         document["differences"] = differences(known, &signed.manifest)?
             .map(|all| {
                 all.iter().map(|one| json!({ "key": one.key, "was": one.was, "is": one.is })).collect()
@@ -131,6 +133,20 @@ fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
 pub(super) fn refused_by(known: &Known, signed: &SignedManifest) -> Vec<String> {
     let checks = checks(&known.config.policy, signed).into_iter();
     checks.filter(|check| !check.holds).map(|check| check.rule.to_string()).collect()
+}
+
+/// Who of a run is on the revocation list that is here, as the agent asks before this site has agreed.
+fn listed(known: &Known, standing: &Standing, signed: &SignedManifest) -> Result<Vec<PolicyRule>, SiteError> {
+    if standing.state() == Stands::Approved {
+        return Ok(Vec::new());
+    }
+    let revocations = known.revocations()?;
+    let has_member = revocations.revoked_member(&signed.manifest.roster).is_some();
+    let rules = [
+        (has_member, PolicyRule::MemberRevoked),
+        (revocations.lists_launcher(signed), PolicyRule::OperatorRevoked),
+    ];
+    Ok(rules.into_iter().filter_map(|(is_listed, rule)| is_listed.then_some(rule)).collect())
 }
 
 /// Every rule that can be looked at before the run begins.
@@ -149,7 +165,7 @@ fn differences(known: &Known, manifest: &RunManifest) -> Result<Option<Vec<Diffe
 /// Everything about a run that an officer decides on.
 ///
 /// # Errors
-/// `Store`.
+/// `Store`, `Io`, `Config`.
 pub(super) fn in_words(
     known: &Known,
     standing: &Standing,
@@ -164,6 +180,7 @@ pub(super) fn in_words(
             manifest,
             digest: standing.run.manifest,
             launcher: launcher.as_ref(),
+            is_vouched_for: true,
             site: &known.coordinator.site,
             mantissa_bits: policy.update_mantissa_bits,
             may_compare: policy.overlap,
@@ -182,6 +199,7 @@ pub(super) fn in_words(
         }
         refused => refused.iter().for_each(|rule| page.plain(&format!("Refused: {rule}"))),
     }
+    listed(known, standing, signed)?.iter().for_each(|rule| page.plain(&format!("Refused: {rule}")));
     page.heading(&format!("Decisions (now: {})", standing.state().words()));
     if standing.decisions.is_empty() {
         page.plain("None yet.");

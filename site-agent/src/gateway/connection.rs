@@ -146,8 +146,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     #[must_use]
     pub fn vouches_for(&self, signed: &SignedManifest, now: SystemTime) -> bool {
         let authority_der = self.renewal.as_ref().map_or(&[][..], Renewal::authority_der);
-        let is_revoked = self.egress.revocations().is_some_and(|list| list.lists_launcher(signed));
-        !is_revoked && launcher::is_vouched_for(signed, authority_der, now)
+        !self.has_revoked_launcher(signed) && launcher::is_vouched_for(signed, authority_der, now)
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited

@@ -19,7 +19,7 @@ use crate::error::SiteError;
 use crate::limits::REVOCATIONS_PAUSE_MS_MIN;
 
 /// The newest list, and what is known of those before.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Revocations {
     authority_der: Vec<u8>,
     list: Option<RevocationList>,
@@ -148,13 +148,13 @@ impl Revocations {
         roster.members.iter().find(|member| is_listed(member.key.0)).map(|member| &member.name)
     }
 
-    /// Whether the certificate of the operator who launched a run, or its key, is listed.
+    /// Whether the operator who launched a run was shut out, or their key stolen. The key says so alone: whose
+    /// certificate was only replaced is listed by its serial number, and launched with it in good faith.
     #[must_use]
     pub fn lists_launcher(&self, signed: &SignedManifest) -> bool {
         let (Some(list), Some(launched_by)) = (&self.list, &signed.launched_by) else { return false };
         // What cannot be read is nobody's; terms with it go no further either.
-        PeerCertificate::from_der(&launched_by.certificate_der)
-            .map_or(true, |peer| list.has_serial(peer.serial) || list.has_key(peer.key))
+        PeerCertificate::from_der(&launched_by.certificate_der).map_or(true, |peer| list.has_key(peer.key))
     }
 
     /// Until when the list that is here is good, in words for one line.

@@ -57,6 +57,8 @@ pub enum PolicyRule {
     Operators,
     /// No setting: a member of the roster is on the consortium's revocation list.
     MemberRevoked,
+    /// No setting: the operator who signed the terms is on the consortium's revocation list.
+    OperatorRevoked,
 }
 
 impl std::fmt::Display for PolicyRule {
@@ -89,6 +91,7 @@ impl std::fmt::Display for PolicyRule {
                 "it has no differential privacy, which no run of this version has (privacy_required)"
             }
             Self::MemberRevoked => "one of its members is on the consortium's revocation list",
+            Self::OperatorRevoked => "the operator who launched it is on the consortium's revocation list",
         })
     }
 }

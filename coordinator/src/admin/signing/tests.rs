@@ -114,6 +114,12 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
     chosen.sites = Some(common::run::SitesSettings { names: vec!["a".parse().unwrap()] });
     let error = asked(&manifest(), Wanted::RunFile(&chosen)).unwrap_err();
     assert!(matches!(error, Error::OtherTerms { key: "sites.names" }), "{error}");
+    let names =
+        |all: &[&str]| all.iter().map(|name| name.parse::<common::id::SiteId>().unwrap()).collect::<Vec<_>>();
+    for (all, is_kept) in [(names(&["b", "a"]), true), (names(&["a", "b", "c"]), false)] {
+        chosen.sites = Some(common::run::SitesSettings { names: all });
+        assert_eq!(asked(&manifest(), Wanted::RunFile(&chosen)).is_ok(), is_kept);
+    }
     assert!(matches!(asked(&manifest(), Wanted::Nothing), Err(Error::OtherTerms { .. })));
     assert!(asked(&manifest(), Wanted::Continuation).is_ok());
 }
@@ -143,6 +149,9 @@ fn terms_that_the_coordinator_did_not_sign_or_no_site_would_take_are_not_signed(
         let error = sign(&context, text, &signature, Wanted::Continuation).unwrap_err();
         assert!(matches!(error, Error::NotSigned(_)), "{error}");
     }
+    let odd = text.replacen('{', "{\"\\u001b[2J\":1,", 1);
+    let error = sign(&context, &odd, &right, Wanted::Continuation).unwrap_err().to_string();
+    assert!(error.contains("u{1b}[2J") && !error.contains('\u{1b}'), "{error}");
 }
 
 async fn said(line: &[u8]) -> (Result<LaunchSignature>, Vec<u8>) {

@@ -10,7 +10,8 @@ use crate::config::AgentConfig;
 use crate::error::SiteError;
 use crate::gateway::consent::{Judge, verified_terms};
 use crate::gateway::decisions::Decider;
-use crate::gateway::identity::Coordinator;
+use crate::gateway::identity::{Coordinator, Papers};
+use crate::gateway::revocations::Revocations;
 use crate::gateway::store::Store;
 use crate::gateway::store::consent::{Choice, ProposedRun};
 use crate::limits::RUN_MANIFEST_BYTES_MAX;
@@ -54,6 +55,15 @@ impl Known {
         let judge = Judge::new(coordinator.site.clone(), Decider::of(&folder)?.officer().copied())
             .under(&config.policy);
         Ok(Self { store: store?, folder, config, coordinator, judge })
+    }
+
+    /// The consortium's revocation list, as far as this site has it.
+    ///
+    /// # Errors
+    /// `Io`, `Config`, `Store`.
+    pub(in crate::cli) fn revocations(&self) -> Result<Revocations, SiteError> {
+        let authority_der = Papers::authority(&self.folder.identity())?;
+        Revocations::load(&self.store, &authority_der)
     }
 
     /// The run that a person means: by id or unambiguous prefix, or the newest.

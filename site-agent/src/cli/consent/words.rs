@@ -21,6 +21,8 @@ pub(in crate::cli) struct Described<'a> {
     pub(in crate::cli) digest: Digest,
     /// The operator who signed them, if one did.
     pub(in crate::cli) launcher: Option<&'a Launcher>,
+    /// Whether the consortium's authority was asked about that operator, which only a site's agent does.
+    pub(in crate::cli) is_vouched_for: bool,
     pub(in crate::cli) site: &'a SiteId,
     /// This site's `update_mantissa_bits`.
     pub(in crate::cli) mantissa_bits: u32,
@@ -34,7 +36,7 @@ pub(in crate::cli) fn describe(page: &mut Page, described: &Described<'_>) {
     page.heading(&format!("Run {}, \"{}\"", manifest.run, visible(&manifest.name)));
     page.row("terms", &digest.to_string());
     page.row("", "the SHA-256 of the file of terms; the coordinator's signature under it holds");
-    launched(page, described.launcher);
+    launched(page, described.launcher, described.is_vouched_for);
     training(page, manifest);
     duration(page, manifest);
     leaving(page, described);
@@ -43,10 +45,15 @@ pub(in crate::cli) fn describe(page: &mut Page, described: &Described<'_>) {
     measured(page, manifest);
 }
 
-fn launched(page: &mut Page, launcher: Option<&Launcher>) {
+fn launched(page: &mut Page, launcher: Option<&Launcher>, is_vouched_for: bool) {
     match launcher {
         Some(Launcher { name, key }) => {
-            page.row("launched by", &format!("{name}, operator, whose signature under it holds too"));
+            let who = if is_vouched_for {
+                format!("{name}, operator, whose signature under it holds too")
+            } else {
+                format!("names itself {name} (compare the key); its signature under it holds")
+            };
+            page.row("launched by", &who);
             page.row("", &format!("key {key}"));
         }
         None => page.row("launched by", "somebody on the coordinator's machine: nobody signed but it"),
@@ -286,7 +293,15 @@ pub(super) mod tests {
         let digest = Digest([0xdd; 32]);
         describe(
             &mut page,
-            &Described { manifest, digest, launcher: None, site: &site, mantissa_bits: 12, may_compare },
+            &Described {
+                manifest,
+                digest,
+                launcher: None,
+                is_vouched_for: true,
+                site: &site,
+                mantissa_bits: 12,
+                may_compare,
+            },
         );
         let text = page.finish();
         assert!(text.lines().all(|line| line.width() <= COLUMNS), "{text}");

@@ -95,7 +95,11 @@ fn in_words(request: &Request, subject: &Subject) -> String {
             );
             let (mantissa_bits, may_compare) = (asked.update_mantissa_bits, asked.overlap);
             let (digest, launcher, site) = (*digest, launcher.as_ref(), &request.site);
-            describe(&mut page, &Described { manifest, digest, launcher, site, mantissa_bits, may_compare });
+            let is_vouched_for = false;
+            describe(
+                &mut page,
+                &Described { manifest, digest, launcher, is_vouched_for, site, mantissa_bits, may_compare },
+            );
             if launcher.is_some() {
                 page.row(
                     "",

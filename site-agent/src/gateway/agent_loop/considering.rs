@@ -53,11 +53,13 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
         let consent = self.connection.consent(run)?;
         let mut permitted = self.permits_terms(&signed);
-        // A run that was agreed to goes on without a member who was revoked since.
-        if !matches!(consent, Consent::Approved(_))
-            && self.connection.has_revoked_member(&signed.manifest.roster)
-        {
-            permitted = Err(PolicyRule::MemberRevoked);
+        // A run that was agreed to goes on without a member who was revoked since, or its operator.
+        if !matches!(consent, Consent::Approved(_)) {
+            if self.connection.has_revoked_member(&signed.manifest.roster) {
+                permitted = Err(PolicyRule::MemberRevoked);
+            } else if self.connection.has_revoked_launcher(&signed) {
+                permitted = Err(PolicyRule::OperatorRevoked);
+            }
         }
         match (consent, permitted) {
             (Consent::Open | Consent::Approved(_), Err(rule)) => self.refuse(run, digest, rule)?,

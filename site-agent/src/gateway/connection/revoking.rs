@@ -6,7 +6,7 @@
 use std::time::SystemTime;
 
 use common::clock::{Clock, Timestamp};
-use common::run::Roster;
+use common::run::{Roster, SignedManifest};
 use common::wire::message::{Refusal, Response};
 
 use super::{Connection, Connector, may_be_uncounted, name_of};
@@ -25,6 +25,11 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             tracing::warn!(%member, "a member of the roster was revoked");
         }
         revoked.is_some()
+    }
+
+    /// Whether the operator who launched a run is listed.
+    pub fn has_revoked_launcher(&self, signed: &SignedManifest) -> bool {
+        self.egress.revocations().is_some_and(|list| list.lists_launcher(signed))
     }
 
     /// Refuses a coordinator whose certificate is listed.
@@ -96,17 +101,20 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     fn take_list(&mut self, der: &[u8]) -> Result<Option<String>, SiteError> {
         let (now_ms, successor) = (self.egress.now_ms(), self.connector.successor());
         let Some(revocations) = self.egress.revocations_mut() else { return Ok(None) };
-        let before = revocations.known();
+        let kept = revocations.clone();
         let list = match revocations.take(der, successor.as_deref(), Timestamp(now_ms).into()) {
             Ok(list) => list,
             Err(reason) => return Ok(Some(reason)),
         };
-        let number = list.number();
-        if number != before {
-            tracing::info!(number, entries = list.entries().len(), "a newer revocation list");
+        let (number, entries) = (list.number(), list.entries().len());
+        if let Some(book) = &mut self.book
+            && let Err(error) = book.record_revocations(number, der, now_ms)
+        {
+            *revocations = kept;
+            return Err(error);
         }
-        if let Some(book) = &mut self.book {
-            book.record_revocations(number, der, now_ms)?;
+        if number != kept.known() {
+            tracing::info!(number, entries, "a newer revocation list");
         }
         Ok(None)
     }

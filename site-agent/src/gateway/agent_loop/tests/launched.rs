@@ -109,27 +109,60 @@ fn a_site_may_insist_on_an_operator() {
     assert_eq!(refused_by(&proposed(&site, None)), [PolicyRule::Operators]);
 }
 
+/// Answers the question for a list with one that has these entries.
+fn listing(
+    authority: &CertificateAuthority,
+    number: u64,
+    entries: &[Revoked],
+) -> impl FnMut(&mut Honest, &Request) -> Option<Answer> + Send + 'static {
+    let list = crl::sign(authority, number, entries, now()).unwrap();
+    move |_, request| match request {
+        Request::Revocations { .. } => {
+            let length = u32::try_from(list.len()).unwrap();
+            Some(Answer { response: Response::Revocations { length }, payload: list.clone() })
+        }
+        _ => None,
+    }
+}
+
+/// The operator's certificate, as a coordinator lists it.
+fn revoked(operator: &TlsIdentity, reason: Reason) -> Revoked {
+    Revoked { serial: serial(7), key: operator.pin().unwrap(), since: now(), reason }
+}
+
+fn asking_about_lists() -> (Site, Arc<CertificateAuthority>) {
+    let (site, authority) = certified(1);
+    let authority_der = Some(authority.certificate_der().to_vec());
+    (Site { agrees: false, authority_der, ..site }, authority)
+}
+
 #[test]
 fn an_operator_who_was_revoked_launches_nothing() {
-    for is_listed in [true, false] {
-        let (site, authority) = certified(1);
-        let authority_der = Some(authority.certificate_der().to_vec());
-        let site = Site { agrees: false, authority_der, ..site };
+    for (reason, is_refused) in [
+        (Some(Reason::KeyCompromise), true),
+        (Some(Reason::Withdrawn), true),
+        // Who enrolled again: the certificate before is listed, and its holder as good as before.
+        (Some(Reason::Superseded), false),
+        (None, false),
+    ] {
+        let (site, authority) = asking_about_lists();
         let otto = operator(&authority, "otto");
-        // His key alone, as of somebody who was invited again since.
-        let (key, since) = (otto.pin().unwrap(), now());
-        let entry = Revoked { serial: serial(8), key, since, reason: Reason::KeyCompromise };
-        let entries = if is_listed { vec![entry] } else { Vec::new() };
-        let list = crl::sign(&authority, 7, &entries, now()).unwrap();
-        let odd = move |_: &mut Honest, request: &Request| match request {
-            Request::Revocations { .. } => {
-                let length = u32::try_from(list.len()).unwrap();
-                Some(Answer { response: Response::Revocations { length }, payload: list.clone() })
-            }
-            _ => None,
-        };
+        let entries: Vec<Revoked> = reason.map(|reason| revoked(&otto, reason)).into_iter().collect();
+        let odd = listing(&authority, 7, &entries);
         let told = proposed_with(&site, Some(signature(&otto, &manifest(1))), odd);
-        assert_eq!(was_shown(&told), !is_listed, "{:?}", told.not_done());
-        assert_eq!(told.not_done().contains(&NotDone::TermsUnusable), is_listed);
+        assert_eq!(was_shown(&told), !is_refused, "{reason:?}: {:?}", told.not_done());
+        assert_eq!(told.not_done().contains(&NotDone::TermsUnusable), is_refused, "{reason:?}");
     }
+}
+
+#[test]
+fn a_run_that_was_shown_is_refused_once_its_operator_is_revoked() {
+    let (site, authority) = asking_about_lists();
+    let otto = operator(&authority, "otto");
+    let signed = signature(&otto, &manifest(1));
+    let told = proposed_with(&site, Some(signed.clone()), listing(&authority, 7, &[]));
+    assert!(was_shown(&told) && refused_by(&told).is_empty(), "{:?}", told.not_done());
+    let list = listing(&authority, 8, &[revoked(&otto, Reason::Withdrawn)]);
+    let told = proposed_with(&site, Some(signed), list);
+    assert_eq!((was_shown(&told), refused_by(&told)), (false, vec![PolicyRule::OperatorRevoked]));
 }
