@@ -14,7 +14,8 @@ fn every_slot_has_a_value_and_labels_are_where_they_say() {
     for family in Family::ALL {
         for language in [Language::Chinese, Language::English] {
             for labelled in labelled(family, language, 100, SEED) {
-                assert!(!labelled.text.contains('{'), "{}", labelled.text);
+                // A note in JSON has a brace of its own.
+                assert!(!labelled.text.replace("{\"", "").contains('{'), "{}", labelled.text);
                 assert!(labelled.labels.iter().all(|(_, start, end)| start < end));
             }
         }
