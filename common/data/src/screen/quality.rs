@@ -171,7 +171,10 @@ pub fn labelled(family: Family, language: Language, count: usize, seed: u64) -> 
     };
     let mut dice = Dice::new(seed);
     let fill = |template: &&str| match family {
-        Family::Unseen => unseen::fill(template, language, &mut dice),
+        Family::Unseen => {
+            let (text, labels) = unseen::fill(template, language, &mut dice, kind_of);
+            Labelled { text, labels }
+        }
         _ => fill(template, &mut dice),
     };
     templates.iter().chain(clear).cycle().take(count).map(fill).collect()

@@ -12,18 +12,24 @@ mod chinese;
 mod english;
 mod names;
 
-use std::collections::BTreeMap;
-
 pub(super) use self::chinese::NOTES as CHINESE;
 pub(super) use self::english::NOTES as ENGLISH;
+
+use std::collections::BTreeMap;
+
 use self::names::{Person, Who, person};
-use super::{Labelled, kind_of};
 use crate::screen::kind::Kind;
 use crate::screen::synthetic::{Dice, value};
 use crate::screen::words::Language;
 
-/// Fills a note's slots and labels what they stand for.
-pub(super) fn fill(note: &str, language: Language, dice: &mut Dice) -> Labelled {
+/// Fills a note's slots: the text, and kind, first byte and one past the last byte of what they stand for.
+/// `kind_of` says it for a slot that is none of this family's own.
+pub(super) fn fill(
+    note: &str,
+    language: Language,
+    dice: &mut Dice,
+    kind_of: fn(&str) -> Option<Kind>,
+) -> (String, Vec<(Kind, usize, usize)>) {
     let mut people: BTreeMap<String, Person> = BTreeMap::new();
     let mut text = String::new();
     let mut labels = Vec::new();
@@ -33,37 +39,37 @@ pub(super) fn fill(note: &str, language: Language, dice: &mut Dice) -> Labelled 
             continue;
         }
         let start = text.len();
-        let (kind, filled) = slot(piece, language, &mut people, dice);
+        let (kind, filled) = own(piece, language, &mut people, dice).unwrap_or_else(|| {
+            (kind_of(piece), value(piece, dice).unwrap_or_else(|| format!("{{{piece}}}")))
+        });
         text.push_str(&filled);
         labels.extend(kind.map(|kind| (kind, start, text.len())));
     }
-    Labelled { text, labels }
+    (text, labels)
 }
 
-fn slot(
+/// Kind and text of one of the family's own slots; none for others.
+fn own(
     piece: &str,
     language: Language,
     people: &mut BTreeMap<String, Person>,
     dice: &mut Dice,
-) -> (Option<Kind>, String) {
+) -> Option<(Option<Kind>, String)> {
     if let Some((kind, text)) = piece.split_once('=') {
-        return (kind.parse().ok(), text.to_owned());
-    }
-    match piece {
-        "open" => return (None, "{".to_owned()),
-        "close" => return (None, "}".to_owned()),
-        _ => {}
+        return Some((kind.parse().ok(), text.to_owned()));
     }
     let (letter, part) = piece.split_once('.').unwrap_or((piece, ""));
     let who = match letter {
+        "open" => return Some((None, "{".to_owned())),
+        "close" => return Some((None, "}".to_owned())),
         "M" | "N" => Who::Man,
         "F" | "G" => Who::Woman,
         "H" | "J" | "K" => Who::Han,
         "A" | "B" | "C" | "D" | "E" => Who::Anyone,
-        _ => return (kind_of(piece), value(piece, dice).unwrap_or_else(|| format!("{{{piece}}}"))),
+        _ => return None,
     };
     let someone = people.entry(letter.to_owned()).or_insert_with(|| person(language, who, dice));
-    (Some(Kind::PersonName), written(someone, part))
+    Some((Some(Kind::PersonName), written(someone, part)))
 }
 
 /// One spelling of a name; an unknown one gives the part's own name, which the family's test refuses.

@@ -1,4 +1,5 @@
-//! Chinese notes of the unseen family, those without a name among them. Used by `unseen`. Invariant: see there.
+//! Chinese notes of the unseen family, those without a name among them. Used by `unseen`.
+//! Invariant: see there.
 
 /// The notes.
 pub(in crate::screen::quality) const NOTES: &[&str] = &[

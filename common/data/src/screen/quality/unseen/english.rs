@@ -1,4 +1,5 @@
-//! English notes of the unseen family, those without a name among them. Used by `unseen`. Invariant: see there.
+//! English notes of the unseen family, those without a name among them. Used by `unseen`.
+//! Invariant: see there.
 
 /// The notes.
 pub(in crate::screen::quality) const NOTES: &[&str] = &[
