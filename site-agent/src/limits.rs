@@ -245,3 +245,6 @@ pub const COUNT_INTERVAL_MS_MAX: u64 = 60_000;
 pub const KERNEL_COUNTERS_BYTES_MAX: usize = 16 << 10;
 /// What `nft -j list counters` prints: 200 bytes for each counter of this machine's rules.
 pub const NFT_COUNTERS_BYTES_MAX: u64 = 4 << 20;
+/// Files and folders beneath the folder of a page that `evaluate --html` writes: looked through for a state
+/// folder in well under a second; 30 pages have 30.
+pub const PAGE_FOLDER_ENTRIES_MAX: usize = 10_000;

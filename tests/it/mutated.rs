@@ -1,7 +1,7 @@
 //! Valid bytes of every kind that comes from outside, changed in every way that a hostile peer thinks of: the
 //! targets of `tests/fuzz/src/messages.rs`, `decisions.rs` and `kept.rs` on stable Rust. Run by `cargo test`
 //! for two seconds each, and for as long as `MUTATE_S` says by `deploy/long-tests`; `MUTATE_ONLY=age,acts`
-//! names kinds. Invariant: the seed is printed, and gives the same bytes.
+//! names kinds there. Invariant: the seed is printed, and gives the same bytes.
 
 use std::time::{Duration, Instant};
 
@@ -85,11 +85,16 @@ fn change(bytes: &mut Vec<u8>, others: &[Vec<u8>], random: &mut Random) {
     bytes.truncate(BYTES_MAX);
 }
 
-fn mutate(within: Duration) -> Result<()> {
+fn mutate(within: Duration, only: Option<&str>) -> Result<()> {
     let seed = std::env::var("SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or(20_261_129);
-    let only = std::env::var("MUTATE_ONLY").ok();
-    let is_asked = |name: &str| only.as_ref().is_none_or(|only| only.split(',').any(|one| one == name));
-    for (name, reads) in messages::TARGETS.into_iter().chain(decisions::TARGETS).chain(kept::TARGETS) {
+    let kinds: Vec<_> =
+        messages::TARGETS.into_iter().chain(decisions::TARGETS).chain(kept::TARGETS).collect();
+    for asked in only.into_iter().flat_map(|only| only.split(',')) {
+        let known = kinds.iter().any(|(name, _)| *name == asked);
+        ensure!(known, "MUTATE_ONLY: {asked} is no kind");
+    }
+    let is_asked = |name: &str| only.is_none_or(|only| only.split(',').any(|one| one == name));
+    for (name, reads) in kinds {
         if !is_asked(name) {
             continue;
         }
@@ -114,12 +119,13 @@ fn mutate(within: Duration) -> Result<()> {
 
 #[test]
 fn changed_bytes_are_refused_or_read_as_they_are_written() -> Result<()> {
-    mutate(Duration::from_secs(2))
+    mutate(Duration::from_secs(2), None)
 }
 
 #[test]
 #[ignore = "minutes: run by deploy/long-tests"]
 fn changed_bytes_are_refused_or_read_as_they_are_written_for_long() -> Result<()> {
     let seconds = std::env::var("MUTATE_S").ok().and_then(|text| text.parse().ok()).unwrap_or(30);
-    mutate(Duration::from_secs(seconds))
+    let only = std::env::var("MUTATE_ONLY").ok();
+    mutate(Duration::from_secs(seconds), only.as_deref())
 }

@@ -5,7 +5,7 @@
 //! Flow: [`normal`] (one spelling, with a way back) -> [`number`] (digit runs) and [`cue_search`] (announcing
 //! words) -> [`detect`] (hits) -> findings in bytes of the original -> [`verdict`], [`mask`], [`waiver`].
 //!
-//! Invariants: pure and linear in the text; memory is a small multiple of the longest field; findings are
+//! Invariants: pure and linear in the text; memory is a small multiple of the record; findings are
 //! sorted, do not overlap and hold no text.
 
 mod checksum;

@@ -162,7 +162,7 @@ impl Admin {
         }
         if let Some(verb) = verb {
             let now = self.clock.now();
-            self.acts.quota().take(who, verb, 1, now)?;
+            self.acts.quota().take(who, verb, Step::Refused, 1, now)?;
             // A file of this machine that somebody names from afar is not even looked at.
             let act = if may == May::Here { Some(Act::of(verb)) } else { self.act(command).await? };
             let Some(act) = act else { return Err(rules::refusal(command, who.by())) };
@@ -216,7 +216,7 @@ impl Admin {
         let hand = hand.as_ref();
         let Some(act) = self.act(&command).await? else { return self.answer(command, hand).await };
         let now = self.clock.now();
-        self.acts.quota().take(&who, act.verb, 2, now)?;
+        self.acts.quota().take(&who, act.verb, Step::Asked, 2, now)?;
         let made = |answer: &Answer| match answer {
             Answer::Launched { run, .. } => run.parse().ok(),
             _ => None,

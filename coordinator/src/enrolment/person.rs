@@ -36,7 +36,7 @@ pub(super) fn enrol(
         let act = Act::on(Verb::Enrol, name);
         let noted = acts
             .quota()
-            .take(&who, Verb::Enrol, 2, now)
+            .take(&who, Verb::Enrol, Step::Asked, 2, now)
             .and_then(|()| acts.note(&Draft { who: &who, act: &act, step: Step::Asked, of: None }, now));
         match noted {
             Ok(number) => asked = Some((number, who, act)),

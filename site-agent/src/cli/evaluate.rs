@@ -19,6 +19,7 @@ use super::support::{absolute, model_folder, present, print_json, record_file};
 use crate::alone::evaluate::{Found, Plan, lock, measure, of_suite};
 use crate::error::SiteError;
 use crate::language::Language;
+use crate::limits::PAGE_FOLDER_ENTRIES_MAX;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,9 +115,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(SiteError::data(&sentence, "name another file, or add --replace"));
     }
     let folder = page.as_deref().and_then(Path::parent).map(present).transpose()?;
-    if let Some(folder) = &folder {
-        must_be_harmless(folder)?;
-    }
+    let folder = folder.as_deref().map(harmless).transpose()?;
     let adapters: Vec<_> =
         plan.adapters.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
     let model = plan.model.clone();
@@ -154,18 +153,43 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     Ok(())
 }
 
-/// Refuses a page in, above or beside a state folder: all that is beneath the page's folder is open to the
-/// process that asks.
-fn must_be_harmless(folder: &Path) -> Result<(), SiteError> {
+/// The page's folder, without links in its path. Refuses one that is a state folder, lies in one or has one
+/// anywhere beneath: all that is beneath it is open to the process that asks. Links beneath are not followed,
+/// nor do the locks follow them.
+fn harmless(folder: &Path) -> Result<PathBuf, SiteError> {
     let is_state = |at: &Path| ["agent.toml", "coordinator.toml"].iter().any(|name| at.join(name).exists());
-    let beneath = fs::read_dir(folder).map_err(SiteError::at(folder))?.flatten().map(|entry| entry.path());
-    match folder.ancestors().map(Path::to_path_buf).chain(beneath).find(|at| is_state(at)) {
-        Some(state) => Err(SiteError::data(
-            &format!("the process that asks the model could change the state folder {}", state.display()),
+    let state = |at: &Path| {
+        SiteError::data(
+            &format!("the process that asks the model could change the state folder {}", at.display()),
             "name a page in a folder of its own with --html",
-        )),
-        None => Ok(()),
+        )
+    };
+    let folder = folder.canonicalize().map_err(SiteError::at(folder))?;
+    if let Some(at) = folder.ancestors().find(|at| is_state(at)) {
+        return Err(state(at));
     }
+    let (mut left, mut seen) = (vec![folder.clone()], 0);
+    while let Some(at) = left.pop() {
+        if is_state(&at) {
+            return Err(state(&at));
+        }
+        for entry in fs::read_dir(&at).map_err(SiteError::at(&at))? {
+            let entry = entry.map_err(SiteError::at(&at))?;
+            seen += 1;
+            if seen > PAGE_FOLDER_ENTRIES_MAX {
+                let sentence = format!(
+                    "{} has more than {PAGE_FOLDER_ENTRIES_MAX} files and folders beneath it, and the process that asks could change them",
+                    folder.display()
+                );
+                return Err(SiteError::data(&sentence, "name a page in a folder of its own with --html"));
+            }
+            // The kind of the entry itself: that of a link is a link.
+            if entry.file_type().map_err(SiteError::at(&entry.path()))?.is_dir() {
+                left.push(entry.path());
+            }
+        }
+    }
+    Ok(folder)
 }
 
 /// What the arguments ask for; everything that they name is there.
@@ -200,4 +224,34 @@ fn plan(arguments: &Arguments) -> Result<Plan, SiteError> {
     });
     let suites = suites.collect::<Result<Vec<SuiteFile>, SiteError>>()?;
     Ok(Plan { model, adapters, suites, seed: arguments.seed })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_opens_no_state_folder_at_any_depth() {
+        let scratch = tempfile::tempdir().unwrap();
+        let deep = scratch.path().join("pages/a/b/state");
+        fs::create_dir_all(deep.join("inside")).unwrap();
+        let pages = scratch.path().join("pages");
+        assert_eq!(harmless(&pages).unwrap(), pages.canonicalize().unwrap());
+        fs::write(deep.join("agent.toml"), "").unwrap();
+        let link = scratch.path().join("link");
+        std::os::unix::fs::symlink(deep.join("inside"), &link).unwrap();
+        for folder in [&pages, &deep, &deep.join("inside"), &link] {
+            let error = harmless(folder).unwrap_err().to_string();
+            assert!(error.contains("could change the state folder"), "{error}");
+        }
+        // The locks do not follow a link, either.
+        let beside = scratch.path().join("beside");
+        fs::create_dir(&beside).unwrap();
+        std::os::unix::fs::symlink(&deep, beside.join("to-state")).unwrap();
+        harmless(&beside).unwrap();
+        for number in 0..=PAGE_FOLDER_ENTRIES_MAX {
+            fs::write(beside.join(number.to_string()), "").unwrap();
+        }
+        assert!(harmless(&beside).unwrap_err().to_string().contains("more than"));
+    }
 }

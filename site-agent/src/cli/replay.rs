@@ -188,7 +188,7 @@ fn judged(outcome: &Outcome) -> Result<(), SiteError> {
         (Verdict::Same | Verdict::Near, _) => return Ok(()),
         (Verdict::OtherRecords, _) => (
             "the records are not those of the round: nothing was compared",
-            "put the files back as they were then, and say the same waiver, [data_room] and [training] in agent.toml",
+            "put the files back as they were then, and say the same waiver, [data_room] and [training] in agent.toml; where screen = \"mask\", another version of the program may mask other names: take the version of then",
         ),
         (Verdict::Different, Some(computed)) if computed.is_sent => (
             "the update is what these records and terms give, but not every frame in the ledger is one of it",

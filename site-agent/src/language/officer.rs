@@ -221,7 +221,7 @@ common::texts! {
     REPLAY_OF: "run and round", "运行与轮次";
     REPLAY_SAME: "the same bytes", "字节相同";
     REPLAY_NEAR: "other bytes, close values: another processor or version", "字节不同、数值接近：处理器或版本不同";
-    REPLAY_RECORDS: "not compared: the records are others now", "未比对：记录已变动";
+    REPLAY_RECORDS: "not compared: the records are others now, or another version masks them otherwise", "未比对：记录已变动，或程序版本不同、遮盖结果不同";
     REPLAY_DIFFERENT: "OTHER BYTES", "字节不同";
     LIMITS: "What this page does not prove", "本页不能证明什么";
     LIMIT_MACHINE: "It was written by the machine that it describes. A replaced program would write another page. Take ledger and receipts to another machine and verify them there, see below; compare the root with one that was written down before, and with the coordinator's.", "本页由其所描述的机器写出；被替换的程序会写出另一页。请把台账与回执带到另一台机器核验（见下），并与此前抄录的根及协调方所知的根比对。";

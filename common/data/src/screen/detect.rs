@@ -77,7 +77,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
     date::find_han(view, &mut hits);
     name_zh::find_foreign(view, &mut hits);
     name_zh::find_before(view, &mut hits);
-    name_free::find(view, &mut hits);
+    guessed(view, &mut hits, name_free::find);
     name_nick::find(view, &mut hits);
     name_sound::find(view, &mut hits);
     name_en_role::find(view, &mut hits);
@@ -91,20 +91,27 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
         device::find(view, &mut hits);
         date_en::find(view, &mut hits);
         name_zh::find(view, &mut hits);
-        name_en::find(view, &mut hits);
-        name_en_free::find(view, &mut hits);
+        name_en::find(view, name_score_en_words::is_phrase, &mut hits);
+        guessed(view, &mut hits, name_en_free::find);
         address_zh::find(view, &mut hits);
     }
-    name_score_zh::find(view, &mut hits);
-    name_score_en::find(view, &mut hits);
-    hits.retain(|hit| {
-        let name = view.text.get(hit.start..hit.end).filter(|_| hit.kind == Kind::PersonName);
-        !name.is_some_and(|name| {
-            name_score_en_words::is_phrase(name) || name_score_zh_words::is_surname_and_title(name)
-        })
-    });
+    guessed(view, &mut hits, name_score_zh::find);
+    guessed(view, &mut hits, name_score_en::find);
     hits.retain(|hit| !is_placeholder(view, hit.start));
     resolve(hits)
+}
+
+/// Runs a detector whose names nothing announces. Of them, eponyms, institutions and a surname with a title
+/// are dropped; behind a label, a title or a relation `Walter Reed` and `王博士` stay names.
+fn guessed(view: &View<'_>, hits: &mut Vec<Hit>, find: fn(&View<'_>, &mut Vec<Hit>)) {
+    let announced = hits.len();
+    find(view, hits);
+    let found = hits.split_off(announced);
+    hits.extend(found.into_iter().filter(|hit| {
+        let name = view.text.get(hit.start..hit.end).unwrap_or_default();
+        !(hit.kind == Kind::PersonName
+            && (name_score_en_words::is_phrase(name) || name_score_zh_words::is_surname_and_title(name)))
+    }));
 }
 
 /// Adds the places where names of the record stand again, overlaps resolved, in order of place.
@@ -149,20 +156,81 @@ fn numbers(view: &View<'_>, candidate: &Candidate<'_>, hits: &mut Vec<Hit>) {
 
 /// Of overlapping hits the one whose kind stands first wins, then the longer one, then the earlier one. A
 /// name, address or date that only touches the winner partly is cut away with it: the winner is what decides
-/// the verdict.
+/// the verdict. Only names that touch names are united: of `Maria, Anna Lopez` no part may stay.
 fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
     hits.retain(|hit| hit.start < hit.end);
     hits.sort_by_key(|hit| {
         (hit.kind.certainty(), std::cmp::Reverse(hit.end - hit.start), hit.kind, hit.start)
     });
-    // By place and free of overlaps, so only two neighbours can collide.
+    // By place and free of overlaps, so only neighbours can collide.
     let mut kept: BTreeMap<usize, Hit> = BTreeMap::new();
+    let mut names = Vec::new();
     for hit in hits {
-        let after = kept.range(hit.start..).next().is_some_and(|(start, _)| *start < hit.end);
-        let before = kept.range(..hit.start).next_back().is_some_and(|(_, other)| other.end > hit.start);
-        if !(after || before) {
+        if touched(&kept, &hit).next().is_none() {
             kept.insert(hit.start, hit);
+        } else if hit.kind == Kind::PersonName {
+            names.push(hit);
+        }
+    }
+    for name in names {
+        let others: Vec<Hit> = touched(&kept, &name).copied().collect();
+        if others.iter().all(|other| other.kind == Kind::PersonName) {
+            let mut whole = name;
+            for other in others {
+                kept.remove(&other.start);
+                whole.start = whole.start.min(other.start);
+                whole.end = whole.end.max(other.end);
+            }
+            kept.insert(whole.start, whole);
         }
     }
     kept.into_values().collect()
+}
+
+/// Those of the kept hits that share bytes with this one, from the last on.
+fn touched<'a>(kept: &'a BTreeMap<usize, Hit>, hit: &Hit) -> impl Iterator<Item = &'a Hit> {
+    let start = hit.start;
+    kept.range(..hit.end).rev().map(|(_, other)| other).take_while(move |other| other.end > start)
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::screen::{Kind, Screen};
+
+    fn names(text: &str) -> Vec<&str> {
+        let findings = Screen::default().text(0, text);
+        let names = findings.iter().filter(|finding| finding.kind == Kind::PersonName);
+        names.map(|finding| &text[finding.start..finding.end]).collect()
+    }
+
+    #[test]
+    fn announced_names_stay_that_are_words_or_eponyms_elsewhere() {
+        for (text, name) in [
+            ("姓名：王希望", "王希望"),
+            ("姓名：李宝宝", "李宝宝"),
+            ("姓名：林妹妹", "林妹妹"),
+            ("姓名：王博士", "王博士"),
+            ("患者李微笑，女，32岁。", "李微笑"),
+            ("Patient name: Walter Reed.", "Walter Reed"),
+            ("Seen by Dr. Van Buren", "Van Buren"),
+            ("Dr. Mallory Weiss", "Mallory Weiss"),
+            ("Signed Marie Tooth", "Marie Tooth"),
+            ("Patient: Beth Israel", "Beth Israel"),
+        ] {
+            assert!(names(text).iter().any(|found| found.ends_with(name)), "{text}: {:?}", names(text));
+        }
+        for text in ["董主任查房。", "Charcot-Marie-Tooth disease."] {
+            assert!(names(text).is_empty(), "{text}: {:?}", names(text));
+        }
+    }
+
+    #[test]
+    fn no_part_of_a_name_stays_where_two_overlap() {
+        let text = "Daughters: Maria, Anna Lopez visited";
+        let found = names(text).join(" ");
+        assert!(["Maria", "Anna", "Lopez"].iter().all(|part| found.contains(part)), "{found}");
+        let text = "SMITH, Anna Lopez  F  13  asthma";
+        let found = names(text).join(" ");
+        assert!(["SMITH", "Anna", "Lopez"].iter().all(|part| found.contains(part)), "{found}");
+    }
 }

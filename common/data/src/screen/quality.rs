@@ -12,6 +12,7 @@ pub mod file;
 mod fresh;
 mod held_out;
 mod templates;
+mod unseen;
 
 #[cfg(test)]
 mod tests;
@@ -35,11 +36,13 @@ pub enum Family {
     Blind,
     /// A second family of the same sort, with names from wide lists: the one to develop rules with.
     Fresh,
+    /// A family by an author who had not read the rules, measured once; no rule is tuned on it.
+    Unseen,
 }
 
 impl Family {
     /// Every family.
-    pub const ALL: [Self; 4] = [Self::Tuned, Self::HeldOut, Self::Blind, Self::Fresh];
+    pub const ALL: [Self; 5] = [Self::Tuned, Self::HeldOut, Self::Blind, Self::Fresh, Self::Unseen];
 }
 
 /// A synthetic text and the identifiers in it.
@@ -163,9 +166,18 @@ pub fn labelled(family: Family, language: Language, count: usize, seed: u64) -> 
         (Family::Blind, Language::English) => (blind::ENGLISH, blind::ENGLISH_CLEAR),
         (Family::Fresh, Language::Chinese) => (fresh::CHINESE, fresh::CHINESE_CLEAR),
         (Family::Fresh, Language::English) => (fresh::ENGLISH, fresh::ENGLISH_CLEAR),
+        (Family::Unseen, Language::Chinese) => (unseen::CHINESE, &[]),
+        (Family::Unseen, Language::English) => (unseen::ENGLISH, &[]),
     };
     let mut dice = Dice::new(seed);
-    templates.iter().chain(clear).cycle().take(count).map(|template| fill(template, &mut dice)).collect()
+    let fill = |template: &&str| match family {
+        Family::Unseen => {
+            let (text, labels) = unseen::fill(template, language, &mut dice, kind_of);
+            Labelled { text, labels }
+        }
+        _ => fill(template, &mut dice),
+    };
+    templates.iter().chain(clear).cycle().take(count).map(fill).collect()
 }
 
 /// Whether all letters and digits of a range lie inside findings.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, PoisonError};
 
 use common::clock::Timestamp;
 
-use super::record::{By, Verb, Who};
+use super::record::{By, Step, Verb, Who};
 use crate::error::{Error, Result};
 use crate::limits::{ACT_LINES_FROM_AFAR_PER_DAY_MAX, ACT_LINES_PER_DAY_MAX};
 
@@ -25,12 +25,12 @@ struct Today {
 }
 
 impl Quota {
-    /// Takes `lines` of those of `who`. What ends something is held to their own bound only: others must not
-    /// be able to use it up.
+    /// Takes `lines` of those of `who`, the first of which says this step. What ends something is held to their
+    /// own bound only: others must not be able to use it up. A refused attempt ends nothing.
     ///
     /// # Errors
     /// There are not so many left today.
-    pub fn take(&self, who: &Who, verb: Verb, lines: u32, now: Timestamp) -> Result<()> {
+    pub fn take(&self, who: &Who, verb: Verb, step: Step, lines: u32, now: Timestamp) -> Result<()> {
         if who.by() == By::Local {
             return Ok(());
         }
@@ -47,7 +47,8 @@ impl Quota {
             })
         };
         let all = today.all.saturating_add(lines);
-        if all > ACT_LINES_FROM_AFAR_PER_DAY_MAX && !verb.ends_something() {
+        let exempt = verb.ends_something() && step != Step::Refused;
+        if all > ACT_LINES_FROM_AFAR_PER_DAY_MAX && !exempt {
             return refused("operators and auditors have asked for as much as all may in a day".into());
         }
         let had = today.each.entry(who.name()).or_default();
@@ -72,11 +73,16 @@ mod tests {
         let holder = |name: &str| Holder { name: name.parse().unwrap(), certificate: Digest([1; 32]) };
         let (anna, otto) = (Who::Auditor(holder("anna")), Who::Operator(holder("otto")));
         let quota = Quota::default();
-        quota.take(&anna, Verb::Launch, ACT_LINES_PER_DAY_MAX, Timestamp(5)).unwrap();
-        assert!(quota.take(&anna, Verb::Launch, 1, Timestamp(DAY_MS - 1)).unwrap_err().is_user_error());
-        quota.take(&otto, Verb::Launch, 2, Timestamp(5)).unwrap();
-        quota.take(&Who::Local { uid: 0 }, Verb::Launch, u32::MAX, Timestamp(5)).unwrap();
-        quota.take(&anna, Verb::Launch, 1, Timestamp(DAY_MS)).unwrap();
+        quota.take(&anna, Verb::Launch, Step::Asked, ACT_LINES_PER_DAY_MAX, Timestamp(5)).unwrap();
+        assert!(
+            quota
+                .take(&anna, Verb::Launch, Step::Asked, 1, Timestamp(DAY_MS - 1))
+                .unwrap_err()
+                .is_user_error()
+        );
+        quota.take(&otto, Verb::Launch, Step::Asked, 2, Timestamp(5)).unwrap();
+        quota.take(&Who::Local { uid: 0 }, Verb::Launch, Step::Asked, u32::MAX, Timestamp(5)).unwrap();
+        quota.take(&anna, Verb::Launch, Step::Asked, 1, Timestamp(DAY_MS)).unwrap();
     }
 
     #[test]
@@ -85,14 +91,17 @@ mod tests {
         let take = |number: u32, at| {
             let name = format!("n{number}").parse().unwrap();
             let who = Who::Operator(Holder { name, certificate: Digest([1; 32]) });
-            quota.take(&who, Verb::Launch, ACT_LINES_PER_DAY_MAX, Timestamp(at))
+            quota.take(&who, Verb::Launch, Step::Asked, ACT_LINES_PER_DAY_MAX, Timestamp(at))
         };
         let enough = ACT_LINES_FROM_AFAR_PER_DAY_MAX / ACT_LINES_PER_DAY_MAX;
         (0..enough).for_each(|number| take(number, 5).unwrap());
         assert!(take(enough, 5).unwrap_err().to_string().contains("all may in a day"));
         let otto = Holder { name: "otto".parse().unwrap(), certificate: Digest([2; 32]) };
-        quota.take(&Who::Operator(otto), Verb::RevokeOperator, 2, Timestamp(5)).unwrap();
-        quota.take(&Who::Local { uid: 0 }, Verb::Launch, 2, Timestamp(5)).unwrap();
+        let otto = Who::Operator(otto);
+        quota.take(&otto, Verb::RevokeOperator, Step::Asked, 2, Timestamp(5)).unwrap();
+        let refused = quota.take(&otto, Verb::RevokeOperator, Step::Refused, 1, Timestamp(5));
+        assert!(refused.unwrap_err().is_user_error(), "what is refused ends nothing");
+        quota.take(&Who::Local { uid: 0 }, Verb::Launch, Step::Asked, 2, Timestamp(5)).unwrap();
         take(enough, DAY_MS).unwrap();
     }
 }

@@ -62,7 +62,14 @@ impl Verb {
     pub fn ends_something(self) -> bool {
         matches!(
             self,
-            Self::Revoke | Self::RevokeOperator | Self::Stop | Self::Pause | Self::Exclude | Self::Prune
+            Self::Revoke
+                | Self::RevokeOperator
+                | Self::Stop
+                | Self::Pause
+                | Self::Exclude
+                | Self::Prune
+                | Self::ReplaceServer
+                | Self::RetireAuthority
         )
     }
 

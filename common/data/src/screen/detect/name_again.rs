@@ -30,7 +30,7 @@ enum Sure {
 /// The names of a record.
 #[derive(Debug, Default)]
 pub(in crate::screen) struct Names {
-    /// Chinese names by their first character.
+    /// Chinese names, and those with a point, by their first character.
     han: HashMap<char, Vec<String>>,
     han_count: usize,
     /// Words of other names, in lower case, and how sure one is a name.
@@ -51,6 +51,8 @@ impl Names {
             let Some(name) = view.text.get(hit.start..hit.end) else { continue };
             if name.chars().all(is_han) {
                 self.add_han(name);
+            } else if name.contains('·') {
+                self.add_dotted(name);
             } else if !name.chars().any(is_han) {
                 self.add_words(name);
             }
@@ -65,6 +67,20 @@ impl Names {
         if nickname || self.han_count >= NAMES_AGAIN_MAX {
             return;
         }
+        self.remember(first, name);
+    }
+
+    /// `阿依古丽·买买提`: whole, and by parts that are too long to be much else.
+    fn add_dotted(&mut self, name: &str) {
+        let parts = name.split('·').filter(|part| part.chars().all(is_han) && part.chars().count() >= 3);
+        for name in std::iter::once(name).chain(parts) {
+            if let Some(first) = name.chars().next().filter(|_| self.han_count < NAMES_AGAIN_MAX) {
+                self.remember(first, name);
+            }
+        }
+    }
+
+    fn remember(&mut self, first: char, name: &str) {
         let known = self.han.entry(first).or_default();
         if !known.iter().any(|other| other == name) {
             known.push(name.to_owned());
@@ -189,6 +205,10 @@ mod tests {
         assert_eq!(
             names("Patient: Ngozi Zylstra. Zylstra did well. zylstra's wound is dry."),
             ["Ngozi Zylstra", "Zylstra", "zylstra"]
+        );
+        assert_eq!(
+            names("患者阿依古丽·买买提，女。阿依古丽诉头痛，阿依古丽·买买提同意手术。"),
+            ["阿依古丽·买买提", "阿依古丽", "阿依古丽·买买提"]
         );
         // The disease keeps its name.
         assert_eq!(names("Patient: John Graves. Graves disease."), ["John Graves"]);

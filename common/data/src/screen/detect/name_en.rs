@@ -96,8 +96,8 @@ fn name(text: &str, words_max: usize, turned: bool) -> (usize, usize) {
     (end, count)
 }
 
-/// Adds every English name that a cue announces.
-pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
+/// Adds every English name that a cue announces, and first names with a last name that are no `is_phrase`.
+pub(super) fn find(view: &View<'_>, is_phrase: fn(&str) -> bool, hits: &mut Vec<Hit>) {
     let mut seen = 0;
     for cue in view.cues {
         let text = view.text.get(cue.start..cue.end).unwrap_or_default();
@@ -109,7 +109,10 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
             Cue::NameLabel | Cue::Named => labelled(view, text, cue.end),
             Cue::Person => related(view, text, cue.end),
             Cue::Age => before_age(view, cue.start),
-            Cue::FirstName => first_and_last(view, cue.start, cue.end),
+            Cue::FirstName => first_and_last(view, cue.start, cue.end).filter(|(start, end)| {
+                // Nothing announces it: `Walter Reed` may be the hospital.
+                !is_phrase(view.text.get(*start..*end).unwrap_or_default())
+            }),
             _ => None,
         };
         if let Some((start, end)) = found {

@@ -174,11 +174,24 @@ fn turned(
     let points = words::points(word, first.flags).filter(|points| *points >= 7)?;
     let known = chain.best[0] >= 5 && first.flags & (words::FIRST | words::FIRST_WORD) != 0;
     let shouted = view.text.get(last.start..chain.end)?.bytes().all(|byte| !byte.is_ascii_lowercase());
-    let (right_points, _) = right(view, tokens, chain.next + 1, first.end);
+    // `Daughters: Maria, Anna Lopez`: two people.
+    let given = last.flags & (words::FIRST | words::FIRST_WORD) != 0;
+    if given && last.flags & (words::LAST | words::LAST_WORD) == 0 {
+        return None;
+    }
+    // `SMITH, Anna Lopez`: whosever name it is, it is one.
+    let more = tokens.get(chain.next + 1).filter(|more| {
+        more.capital
+            && view.text.get(first.end..more.start) == Some(" ")
+            && more.flags & (words::FIRST | words::LAST | words::LAST_WORD) != 0
+            && more.flags & (words::COMMON | words::ROLE | words::DEED) == 0
+    });
+    let (end, next) = more.map_or((first.end, chain.next + 1), |more| (more.end, chain.next + 2));
+    let (right_points, _) = right(view, tokens, next, end);
     let border = last.start == 0 || view.before(last.start).ends_with(['\n', '|', '\t']);
     let sum =
         chain.best[0] + points + 8 + right_points + if border { 10 } else { 0 } + if shouted { 8 } else { 0 };
-    (known && sum >= wanted).then_some((first.end, chain.next + 1))
+    (known && sum >= wanted).then_some((end, next))
 }
 
 /// `eric mills` and, behind a role or before a deed, `sandoval`: names that somebody typed in lower case.

@@ -50,6 +50,7 @@ struct Tables {
     deed: Set<&'static str>,
     right: Set<&'static str>,
     compound: Set<&'static str>,
+    title: Set<&'static str>,
     pairs: Set<[char; 2]>,
 }
 
@@ -94,7 +95,8 @@ static TABLES: LazyLock<Tables> = LazyLock::new(|| {
         // Characters that names are known for stay possible.
         set(Some(c).filter(|c| !han::is(*c, han::GIVEN | han::TELLING)), NEVER);
     }
-    Tables { flags, role, left, deed, right, compound, pairs }
+    let title = section(PEOPLE_ZH, "title").collect();
+    Tables { flags, role, left, deed, right, compound, title, pairs }
 });
 
 fn has(c: char, flag: u8) -> bool {
@@ -133,9 +135,9 @@ pub(super) fn is_person_word(text: &str) -> bool {
     TABLES.deed.contains(text) || TABLES.role.contains(text)
 }
 
-/// `董医生`: a surname before a title, which is deliberately no finding.
+/// `董医生`: a surname before a title, which is deliberately no finding. Other words may be given names: `王希望`.
 pub(super) fn is_surname_and_title(name: &str) -> bool {
-    name.len() == 9 && name.chars().count() == 3 && name.get(3..).is_some_and(is_person_word)
+    name.len() == 9 && name.get(3..).is_some_and(|rest| TABLES.title.contains(rest))
 }
 
 /// What a text ends with; the longest role wins.

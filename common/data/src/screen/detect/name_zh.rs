@@ -4,6 +4,7 @@
 
 use super::han;
 use super::label;
+use super::name_score_zh_words::is_surname_and_title;
 use super::name_words::FOLLOWERS;
 use super::surname::{Surname, is_given, surname};
 use crate::screen::cue::Cue;
@@ -52,6 +53,7 @@ const NO_NAMES: &[&str] = &[
 /// Adds the names that cues announce.
 pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
     for cue in view.cues {
+        let before = hits.len();
         match cue.cue {
             Cue::NameLabel => labelled(view, cue.end, hits),
             Cue::Person | Cue::Kin | Cue::Named => announced(view, cue.end, cue.cue == Cue::Named, hits),
@@ -60,6 +62,15 @@ pub(super) fn find(view: &View<'_>, hits: &mut Vec<Hit>) {
                 announced(view, cue.end, false, hits);
             }
             _ => {}
+        }
+        if !matches!(cue.cue, Cue::NameLabel | Cue::Named) {
+            // `报告董医生`: only a label makes a name of a surname with a title.
+            let found = hits.split_off(before);
+            hits.extend(
+                found.into_iter().filter(|hit| {
+                    !is_surname_and_title(view.text.get(hit.start..hit.end).unwrap_or_default())
+                }),
+            );
         }
     }
 }

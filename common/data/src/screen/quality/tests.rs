@@ -1,4 +1,4 @@
-//! Floors of the quality on both families, pinned a little below what was measured (common/data/README.md).
+//! Floors of the quality on every family, pinned a little below what was measured (common/data/README.md).
 //! Synthetic values only, so a failure may print them.
 
 use super::*;
@@ -14,7 +14,8 @@ fn every_slot_has_a_value_and_labels_are_where_they_say() {
     for family in Family::ALL {
         for language in [Language::Chinese, Language::English] {
             for labelled in labelled(family, language, 100, SEED) {
-                assert!(!labelled.text.contains('{'), "{}", labelled.text);
+                // A note in JSON has a brace of its own.
+                assert!(!labelled.text.replace("{\"", "").contains('{'), "{}", labelled.text);
                 assert!(labelled.labels.iter().all(|(_, start, end)| start < end));
             }
         }
@@ -69,6 +70,17 @@ fn the_blind_family_stays_above_its_floors() {
 fn the_fresh_family_stays_above_its_floors() {
     for (language, recall, precision) in [(Language::Chinese, 0.96, 0.98), (Language::English, 0.93, 0.98)] {
         let scores = measure(&labelled(Family::Fresh, language, 1_000, SEED));
+        let name = scores.get(&Kind::PersonName).unwrap();
+        assert!(name.recall() >= recall && name.precision() >= precision, "{language:?}: {name:?}");
+    }
+}
+
+/// Measured once, by an author who had not read a rule; see common/data/README.md. The floors lie below what
+/// was found and below the aim, so that a rule that makes it worse is noticed.
+#[test]
+fn the_unseen_family_stays_above_its_floors() {
+    for (language, recall, precision) in [(Language::Chinese, 0.87, 0.98), (Language::English, 0.83, 0.91)] {
+        let scores = measure(&labelled(Family::Unseen, language, 1_000, SEED));
         let name = scores.get(&Kind::PersonName).unwrap();
         assert!(name.recall() >= recall && name.precision() >= precision, "{language:?}: {name:?}");
     }
