@@ -22,7 +22,7 @@ use crate::admin::afar::Afar;
 use crate::admin::server::{self as operators, Admin};
 use crate::enrolment::JoinDesk;
 use crate::enrolment::issuer::Issuer;
-use crate::enrolment::keeper::{self, Keeper, Used};
+use crate::enrolment::keeper::{self, Keeper, Owed, Used};
 use crate::enrolment::lists::Lists;
 use crate::error::{Error, Result};
 use crate::evaluate::Evaluator;
@@ -154,6 +154,7 @@ fn keeper_of<'a>(handler: &RequestHandler, ends: &'a Ends, used: Used) -> Keeper
         issuer: Arc::clone(&handler.issuer),
         lists: Arc::clone(&handler.lists),
         used,
+        owed: Owed::default(),
     }
 }
 

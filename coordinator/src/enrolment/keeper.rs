@@ -98,6 +98,17 @@ pub struct Keeper<'a> {
     pub lists: Arc<Lists>,
     /// What the endpoints have now.
     pub used: Used,
+    /// What a look that failed has left to do.
+    pub owed: Owed,
+}
+
+/// What is still to be done of an order.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Owed {
+    /// To look again soon.
+    look: bool,
+    /// To begin all connections anew after it.
+    reopening: bool,
 }
 
 /// What endpoints show and take.
@@ -121,7 +132,7 @@ impl Keeper<'_> {
             let look = tokio::time::sleep(Duration::from_millis(self.pause_ms()));
             tokio::select! {
                 () = look => {
-                    if let Err(error) = self.look().await {
+                    if let Err(error) = self.settle().await {
                         tracing::error!(%error, "our own certificate could not be renewed");
                     }
                 }
@@ -136,18 +147,31 @@ impl Keeper<'_> {
     async fn carry_out(&mut self, order: Order) -> Result<Done> {
         let (folder, store, now) = (self.folder.clone(), Arc::clone(&self.store), self.clock.now());
         let done = blocking(move || change(&folder, &store, order, now)).await;
+        self.owed.reopening |= order == Order::ReplaceServer && done.is_ok();
         // Also after a failure: the authority may have changed before it.
+        self.settle().await?;
+        done
+    }
+
+    /// Looks, and does what is owed then. What fails is tried again soon.
+    async fn settle(&mut self) -> Result<()> {
+        self.owed.look = true;
         self.look().await?;
-        if order == Order::ReplaceServer && done.is_ok() {
+        let Owed { reopening, .. } = std::mem::take(&mut self.owed);
+        if reopening {
             // Sites come again, find the new certificate and take the list.
             let closed = self.server.connections().reopen_all() + self.server.admins().reopen_all();
             tracing::warn!(closed, "our own certificate was revoked; all connections begin anew");
         }
-        done
+        Ok(())
     }
 
-    /// How long until the next look: a day, or until an earlier authority is taken no more.
+    /// How long until the next look: a day, or until an earlier authority is taken no more; a second where
+    /// the last look failed.
     fn pause_ms(&self) -> u64 {
+        if self.owed.look {
+            return KEY_LOOK_MS_MIN;
+        }
         let now = self.clock.now();
         let end = authority::next_end(&self.folder, now).ok().flatten();
         let left = end.map_or(OWN_CERTIFICATE_LOOK_MS_MAX, |end| end.since_ms(now));
@@ -277,6 +301,7 @@ mod tests {
                 issuer: Arc::clone(&self.issuer),
                 lists: Arc::new(Lists::new(&self.folder, &self.store, &self.issuer)),
                 used: self.used.clone(),
+                owed: Owed::default(),
             }
         }
     }
@@ -299,6 +324,22 @@ mod tests {
             assert_eq!(keeper.used == before, is_same, "{why}");
         }
         assert_eq!(keeper.used.lineage, first.lineage, "no authority changed");
+    }
+
+    #[tokio::test]
+    async fn what_a_failed_look_leaves_is_done_a_second_later() {
+        let kept = Kept::new();
+        let mut keeper = kept.keeper();
+        assert!(keeper.pause_ms() > KEY_LOOK_MS_MIN);
+        let away = kept.folder.path().join("away");
+        std::fs::rename(kept.folder.ca(), &away).unwrap();
+        keeper.owed.reopening = true;
+        keeper.settle().await.unwrap_err();
+        assert_eq!((keeper.pause_ms(), keeper.owed.reopening), (KEY_LOOK_MS_MIN, true));
+        std::fs::rename(&away, kept.folder.ca()).unwrap();
+        keeper.settle().await.unwrap();
+        assert_eq!(keeper.owed, Owed::default());
+        assert!(keeper.pause_ms() > KEY_LOOK_MS_MIN);
     }
 
     #[tokio::test]
