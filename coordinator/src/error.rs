@@ -327,21 +327,11 @@ impl Error {
             Self::ShutOut { .. } | Self::OfEarlierAuthority => {
                 "ask an operator for a new line of `coordinator operators invite NAME`, and give it to `coordinator enrol`"
             }
-            Self::NotSigned(_) => "nothing was launched; launch it again",
-            Self::LaunchedUnsigned(run) => {
-                return Some(format!(
-                    "`coordinator stop {run}` ends it; a coordinator of an earlier version does so, any other does not do \
-                     as it is asked: speak with the other operators on another channel"
-                ));
-            }
-            Self::OtherRun { signed, .. } => {
-                return Some(format!(
-                    "look at both with `coordinator runs`, and end with `coordinator stop {signed}` what you did not want; \
-                     speak with the other operators on another channel"
-                ));
-            }
-            Self::OtherTerms { .. } => {
-                "ask the other operators, on another channel, what became of the coordinator: it does not do as it is asked"
+            Self::NotSigned(_)
+            | Self::LaunchedUnsigned(_)
+            | Self::OtherRun { .. }
+            | Self::OtherTerms { .. } => {
+                return Some(self.signing_hint());
             }
             Self::AlreadyRunning(_) => "use that one, or stop it first",
             Self::UnknownRun(_) => "`coordinator runs` lists the runs",
@@ -374,6 +364,26 @@ impl Error {
             Self::Aggregate(_) | Self::Internal(_) => "please report this, with the log around it",
         };
         Some(text.to_owned())
+    }
+
+    /// The next step where what an operator signs is not what becomes of it.
+    fn signing_hint(&self) -> String {
+        let speak = "speak with the other operators on another channel";
+        match self {
+            Self::LaunchedUnsigned(run) => format!(
+                "`coordinator stop {run}` ends it; a coordinator of an earlier version does so, any other does not do \
+                 as it is asked: {speak}"
+            ),
+            Self::OtherRun { signed, .. } => format!(
+                "look at both with `coordinator runs`, and end with `coordinator stop {signed}` what you did not want; \
+                 {speak}"
+            ),
+            Self::OtherTerms { .. } => {
+                "ask the other operators, on another channel, what became of the coordinator: it does not do as it is asked"
+                    .to_owned()
+            }
+            _ => "nothing was launched; launch it again".to_owned(),
+        }
     }
 }
 

@@ -37,7 +37,12 @@ fn a_run_waits_for_its_officers_and_goes_on_without_a_site_that_withdraws() -> R
         status["phase"] == "proposed"
             && (0..3).map(|index| &status["sites"][index]["state"]).eq(["approved", "approved", "asked"])
     })?;
-    let words = site(&consortium, &["runs", &run], 0)?;
+    // It was asked; its agent may still be fetching the terms.
+    let (within, pause) = (COMMAND_WITHIN, Duration::from_millis(100));
+    let words = wait::until("the terms", within, pause, consortium.logs(), &Interrupt::default(), || {
+        let shown = consortium.sites[2].run(&["runs", &run], COMMAND_WITHIN)?;
+        Ok::<_, tests::failure::Failure>(shown.success().ok())
+    })?;
     ensure!(words.contains("site-1") && words.contains("site-2") && words.contains("20"), "{words}");
     let code = |text: &str| serde_json::from_str::<Value>(text).map(|value| value["code"].clone());
     let ours = consortium.coordinator.run(&["roster", "--json"], COMMAND_WITHIN)?.success()?;

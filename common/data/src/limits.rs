@@ -114,6 +114,7 @@ pub const OVERLAP_SET_BYTES_MAX: u64 = 20 + 10 * OVERLAP_SET_ENTRIES_MAX as u64;
 /// A record is too close when so many of its 16 band keys are in the held-out set. 3 of 16 find half of the
 /// pairs at a Jaccard similarity of 0.8 and 99 % at 0.9, and 6 % at 0.7 (see `overlap/features.rs`).
 pub const OVERLAP_BAND_HITS_MIN: usize = 3;
-/// Names of one record whose other places the screen looks for, the first ones that it found: more than a note
-/// holds, but a record of 1 MiB may hold more. Each place of a text is compared with those that begin alike.
+/// Names of one record whose other places the screen looks for, the first ones that it found: more than a
+/// note holds, but a record of 1 MiB may hold more. Each place of a text is compared with those that begin
+/// alike.
 pub const NAMES_AGAIN_MAX: usize = 256;

@@ -194,7 +194,7 @@ pub(super) fn run(door: &Door, arguments: &Arguments, passphrase: &Passphrase) -
         }
         Verb::Cosign { folder, first, out, replace, json } => {
             let witness = Witness::open(&folder.path()?, passphrase)?;
-            witnessing::cosign(door, (&witness, *first), out.as_deref().map(|out| (out, *replace)), *json)
+            witnessing::cosign(door, &witness, *first, out.as_deref().map(|out| (out, *replace)), *json)
         }
         Verb::Accept { yes, json } => accept(door, *yes, *json),
     }

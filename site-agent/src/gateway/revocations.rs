@@ -148,8 +148,9 @@ impl Revocations {
         roster.members.iter().find(|member| is_listed(member.key.0)).map(|member| &member.name)
     }
 
-    /// Whether the operator who launched a run was shut out, or their key stolen. The key says so alone: whose
-    /// certificate was only replaced is listed by its serial number, and launched with it in good faith.
+    /// Whether the operator who launched a run was shut out, or their key stolen. The key says so alone:
+    /// whose certificate was only replaced is listed by its serial number, and launched with it in good
+    /// faith.
     #[must_use]
     pub fn lists_launcher(&self, signed: &SignedManifest) -> bool {
         let (Some(list), Some(launched_by)) = (&self.list, &signed.launched_by) else { return false };

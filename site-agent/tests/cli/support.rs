@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
+use common::clock::SystemClock;
 use site_agent::config::{AgentConfig, DataRoomConfig, SandboxConfig, TrainingConfig};
 use site_agent::gateway::store::Store;
 use site_agent::paths::StateFolder;
@@ -63,7 +64,7 @@ impl Site {
 /// The certificate of some consortium's authority.
 fn authority() -> String {
     let serial = certs::SerialNumber::from_random([1; 16]);
-    let authority = certs::CertificateAuthority::create("test", &serial, std::time::SystemTime::now());
+    let authority = certs::CertificateAuthority::create("test", &serial, SystemClock.system_time());
     authority.unwrap().certificate_pem().to_owned()
 }
 

@@ -1,6 +1,6 @@
-//! The valid bytes that `mutated` and the fuzz targets `messages`, `decisions` and `kept` begin with, in `tests/fuzz/seeds`. Run by
-//! `deploy/fuzz seeds` when a format changes. Invariant: keys and certificates are random, so those that are
-//! there stay, as do the revocation lists, whose authority has no key any more.
+//! The valid bytes that `mutated` and the fuzz targets `messages`, `decisions` and `kept` begin with, in
+//! `tests/fuzz/seeds`. Run by `deploy/fuzz seeds` when a format changes. Invariant: keys and certificates are
+//! random, so those that are there stay, as do the revocation lists, whose authority has no key any more.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};

@@ -187,11 +187,11 @@ impl Witness {
                 ));
             }
             Verdict::TwoHistories => {
-                let evidence = self.keep_evidence(&memory, (head, true), request)?;
+                let evidence = self.keep_evidence(&memory, head, true, request)?;
                 return Err(WitnessError::TwoHistories { log, size: head.size, evidence });
             }
             Verdict::NotExtended => {
-                let evidence = self.keep_evidence(&memory, (head, false), request)?;
+                let evidence = self.keep_evidence(&memory, head, false, request)?;
                 return Err(WitnessError::NotExtended { log, shown: head.size, kept: kept.size, evidence });
             }
         }
@@ -203,7 +203,8 @@ impl Witness {
     fn keep_evidence(
         &self,
         memory: &Memory,
-        (head, is_two_histories): (LedgerHead, bool),
+        head: LedgerHead,
+        is_two_histories: bool,
         request: &AddCheckpoint,
     ) -> Result<Option<PathBuf>, WitnessError> {
         let cosigned = memory.note().unwrap_or_default();

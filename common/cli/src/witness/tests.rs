@@ -385,7 +385,7 @@ fn of_each_witness_the_newest_head_is_kept_beside_the_log() {
     assert!(open().all(&Log::new(LOG).verifier()).iter().all(Result::is_err));
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, &text[..text.len() / 2]).unwrap();
-    assert!(matches!(CosignedHeads::open(&path), Err(WitnessError::Damaged { .. })));
+    assert!(matches!(CosignedHeads::open(&path), Err(WitnessError::Kept { .. })));
 }
 
 #[test]

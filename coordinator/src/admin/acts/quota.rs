@@ -25,8 +25,8 @@ struct Today {
 }
 
 impl Quota {
-    /// Takes `lines` of those of `who`, the first of which says this step. What ends something is held to their
-    /// own bound only: others must not be able to use it up. A refused attempt ends nothing.
+    /// Takes `lines` of those of `who`, the first of which says this step. What ends something is held to
+    /// their own bound only: others must not be able to use it up. A refused attempt ends nothing.
     ///
     /// # Errors
     /// There are not so many left today.

@@ -106,7 +106,8 @@ pub(super) fn prove(door: &Door, from: u64, out: Option<(&Path, bool)>, as_json:
 
 pub(super) fn cosign(
     door: &Door,
-    (witness, is_first): (&Witness, bool),
+    witness: &Witness,
+    is_first: bool,
     out: Option<(&Path, bool)>,
     as_json: bool,
 ) -> Result<()> {
