@@ -7,7 +7,7 @@ use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use certs::sealed;
 use tests::consortium::Consortium;
 use tests::consortium::member::Member;
@@ -150,7 +150,7 @@ fn what_does_not_open_the_keys_is_said_and_nothing_falls_back_to_a_plain_key() -
         refused(&run_with(member, &[start], &file)?, "damaged");
         ensure!(fs::read_to_string(&path)?.len() == whole.len() / 2, "and nothing was made in its place");
         // Its work factor is one of a machine that somebody wants to bring down.
-        fs::write(&path, hostile(&whole))?;
+        fs::write(&path, hostile(&whole)?)?;
         refused(&run_with(member, &[start], &file)?, "2^22");
         fs::write(&path, &whole)?;
     }
@@ -158,15 +158,15 @@ fn what_does_not_open_the_keys_is_said_and_nothing_falls_back_to_a_plain_key() -
 }
 
 /// The same header with another work factor.
-fn hostile(armored: &str) -> String {
+fn hostile(armored: &str) -> Result<String> {
     let lines: Vec<&str> = armored.lines().collect();
-    let body = data_encoding::BASE64.decode(lines[1..lines.len() - 1].concat().as_bytes()).unwrap();
-    let at = body.windows(4).position(|four| four == b" 16\n").unwrap();
+    let body = data_encoding::BASE64.decode(lines[1..lines.len() - 1].concat().as_bytes())?;
+    let at = body.windows(4).position(|four| four == b" 16\n").context("a work factor")?;
     let changed = [&body[..at], b" 22\n", &body[at + 4..]].concat();
     let text = data_encoding::BASE64.encode(&changed);
-    let lines: Vec<&str> =
-        text.as_bytes().chunks(64).map(|line| std::str::from_utf8(line).unwrap()).collect();
-    format!("-----BEGIN AGE ENCRYPTED FILE-----\n{}\n-----END AGE ENCRYPTED FILE-----\n", lines.join("\n"))
+    let lines =
+        text.as_bytes().chunks(64).map(std::str::from_utf8).collect::<Result<Vec<_>, _>>()?.join("\n");
+    Ok(format!("-----BEGIN AGE ENCRYPTED FILE-----\n{lines}\n-----END AGE ENCRYPTED FILE-----\n"))
 }
 
 /// A credential of systemd, which the settings name.

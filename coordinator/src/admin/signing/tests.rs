@@ -1,11 +1,10 @@
 //! Tests of what an operator signs, and does not. Run by `cargo test`.
 
-use std::time::SystemTime;
-
 use certs::role::Member as Holder;
 use certs::{
     CertificateAuthority, IdentityKey, ReceiptSigningKey, RequestedKey, Role, SerialNumber, TlsIdentity, csr,
 };
+use common::clock::SystemClock;
 use common::id::{Digest, RunId};
 use common::run::{HeldOutHashes, Member, Roster, TensorSpec};
 use common::wire::message::PROTOCOL_VERSION;
@@ -18,7 +17,7 @@ const RUN_FILE: &str =
 /// A new consortium's authority.
 pub(crate) fn authority() -> CertificateAuthority {
     let serial = SerialNumber::from_bytes(certs::random::bytes().unwrap());
-    CertificateAuthority::create("heart", &serial, SystemTime::now()).unwrap()
+    CertificateAuthority::create("heart", &serial, SystemClock.system_time()).unwrap()
 }
 
 /// The operator anna of this consortium, with a new key.
@@ -27,7 +26,7 @@ pub(crate) fn holder(authority: &CertificateAuthority) -> TlsIdentity {
     let asked = RequestedKey::from_csr(&csr::create(&key).unwrap()).unwrap();
     let (holder, serial) = (Holder { role: Role::Operator, name: "anna" }, SerialNumber::from_bytes([2; 16]));
     let life = certs::role::PERSON_LIFETIME;
-    let issued = authority.issue_member(holder, &asked, &serial, SystemTime::now(), life).unwrap();
+    let issued = authority.issue_member(holder, &asked, &serial, SystemClock.system_time(), life).unwrap();
     TlsIdentity::new(&issued.der, &key).unwrap()
 }
 
@@ -90,7 +89,8 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
     let statement = terms.launch_statement().unwrap();
     let found = certs::launch::signed_by(&signed.certificate_der, &statement, &signed.signature).unwrap();
     assert_eq!(found.member().unwrap(), (Role::Operator, "anna"));
-    let changes: [(&str, fn(&mut RunManifest)); 10] = [
+    type Change = fn(&mut RunManifest);
+    let changes: [(&str, Change); 10] = [
         ("name", |m| m.name = "summer".into()),
         ("rounds", |m| m.rounds = 30),
         ("adapter", |m| m.adapter.alpha = 64.0),
