@@ -371,18 +371,18 @@ impl Error {
         let speak = "speak with the other operators on another channel";
         match self {
             Self::LaunchedUnsigned(run) => format!(
-                "`coordinator stop {run}` ends it; a coordinator of an earlier version does so, any other does not do \
+                "`coordinator --context NAME stop {run}` ends it; a coordinator of an earlier version does so, any other does not do \
                  as it is asked: {speak}"
             ),
             Self::OtherRun { signed, .. } => format!(
-                "look at both with `coordinator runs`, and end with `coordinator stop {signed}` what you did not want; \
+                "look at both with `coordinator runs`, and end with `coordinator --context NAME stop {signed}` what you did not want; \
                  {speak}"
             ),
             Self::OtherTerms { .. } => {
                 "ask the other operators, on another channel, what became of the coordinator: it does not do as it is asked"
                     .to_owned()
             }
-            _ => "nothing was launched; launch it again".to_owned(),
+            _ => "an honest coordinator launched nothing: look at `coordinator runs`, then launch it again".to_owned(),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use certs::{random, tls};
+use certs::{ReceiptSigningKey, random, tls};
 use common::clock::{Clock, SystemClock, Timestamp};
 use common::durable;
 use common::net::admin::Admins;
@@ -68,7 +68,7 @@ pub async fn serve(
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     authority::finish(&folder)?;
     let identity = Identity::load(&folder, clock.now())?;
-    let (acts, store) = open_books(&folder, accepts_restored, clock.now())?;
+    let (acts, store) = open_books(&folder, &identity.receipts, accepts_restored, clock.now())?;
     let runs = Runs::replay(&store)?;
     remove_strays(&folder, &runs)?;
     let ends = open_endpoints(&folder, &config, &identity)?;
@@ -205,10 +205,11 @@ fn chores(config: &Config, clock: &Arc<dyn Clock>, admin: &Arc<Admin>) -> Result
 /// The log of acts, and the database.
 fn open_books(
     folder: &StateFolder,
+    receipts: &ReceiptSigningKey,
     accepts_restored: bool,
     now: Timestamp,
 ) -> Result<(Arc<Acts>, Arc<Store>)> {
-    let acts = open_acts(folder)?;
+    let acts = open_acts(folder, receipts)?;
     let open = || {
         let store = restored::open(folder, accepts_restored)?;
         accept_restored(folder, &store, accepts_restored, now)?;
@@ -231,8 +232,8 @@ fn remove_strays(folder: &StateFolder, runs: &Runs) -> Result<()> {
 
 /// Verifies the log of acts. One that is damaged stops nobody who is in a run, but nothing is changed any
 /// more before a person has looked.
-fn open_acts(folder: &StateFolder) -> Result<Arc<Acts>> {
-    let acts = Acts::open(folder)?;
+fn open_acts(folder: &StateFolder, receipts: &ReceiptSigningKey) -> Result<Arc<Acts>> {
+    let acts = Acts::with(folder, receipts)?;
     match acts.verify(&[], |_| ()) {
         Ok(_) => {}
         Err(error @ Error::ActsDamaged(_)) => {

@@ -2,7 +2,7 @@
 //! by `cli` on the coordinator's machine. Invariants: who may ask was decided before (`rules`), and what
 //! changes anything was written down before (`acts`).
 
-use certs::{RevocationList, tls};
+use certs::{ReceiptPublicKey, RevocationList, tls};
 use cli::witness::CosignedHeads;
 use common::clock::Timestamp;
 use common::id::Digest;
@@ -24,7 +24,6 @@ use crate::evaluate::details::Details;
 use crate::execution::runs::Runs;
 use crate::limits::ACT_LINES_PER_ANSWER_MAX;
 use crate::report::collect;
-use crate::state_folder::identity::receipt_key;
 use crate::state_folder::{StateFolder, authority, blobs, revocations};
 use crate::store::{ArrivedRow, LedgerQuestion, Store};
 
@@ -148,7 +147,7 @@ impl Books<'_> {
     }
 
     fn arrivals(&self, site: &str) -> Result<Arrivals> {
-        let (heading, frames) = arrived(self.folder, self.store, site, self.now)?;
+        let (heading, frames) = arrived(self.acts.receipt_key(), self.store, site, self.now)?;
         Ok(Arrivals::of(&heading, &frames))
     }
 
@@ -201,9 +200,9 @@ pub fn can(command: &Command) -> bool {
 /// What arrived from a site: the first line of a list, and the frames.
 ///
 /// # Errors
-/// There is no such site, it has sent more than a list may have, or the folder cannot be read.
+/// There is no such site, it has sent more than a list may have, or the database cannot be read.
 pub(crate) fn arrived(
-    folder: &StateFolder,
+    receipt_key: &ReceiptPublicKey,
     store: &Store,
     site: &str,
     now: Timestamp,
@@ -221,7 +220,7 @@ pub(crate) fn arrived(
         Ok(())
     })?;
     let heading = Heading {
-        receipt_key: Digest(*receipt_key(folder)?.public_key()?.as_bytes()),
+        receipt_key: Digest(*receipt_key.as_bytes()),
         at_ms: now.0,
         taken: store.ledger_head(&site)?,
         frames: frames.len() as u64,

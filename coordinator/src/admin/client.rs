@@ -7,6 +7,7 @@ use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
+use common::id::RunId;
 use common::limits::{LOCAL_MESSAGE_BYTES_MAX, ROUNDS_MAX};
 use common::run::RunManifest;
 use common::terminal::visible;
@@ -86,13 +87,19 @@ pub fn launch(door: &Door, command: &Command, wanted: Wanted<'_>) -> Result<(Ans
             (Some(Answer::Launched { run, .. }), Door::There(_))
                 if signed.is_none() && !matches!(wanted, Wanted::Nothing) =>
             {
-                return Err(Error::LaunchedUnsigned(run));
+                return Err(Error::LaunchedUnsigned(run_id(&run)));
             }
             (Some(answer), _) => return Ok((answer, signed)),
             (None, _) => return Err(lines.gone()),
         }
     }
     Err(lines.gone())
+}
+
+/// The id of a run as another machine says it, for a command that is to be copied: an id, or nothing of it.
+pub fn run_id(said: &str) -> String {
+    said.parse::<RunId>()
+        .map_or_else(|_| "(what it says is no id of a run)".to_owned(), |run| run.to_string())
 }
 
 /// A run as the running coordinator sees it: the newest, or the one that is meant.

@@ -53,7 +53,7 @@ pub(super) fn start(door: &Door, command: &Command, wanted: Wanted<'_>) -> Resul
     };
     if let (Some(terms), Door::There(context)) = (signed, door) {
         if terms.run.to_string() != run {
-            return Err(Error::OtherRun { signed: terms.run.to_string(), launched: run });
+            return Err(Error::OtherRun { signed: terms.run.to_string(), launched: client::run_id(&run) });
         }
         notes.push(in_words(&terms, &context.holder));
     }

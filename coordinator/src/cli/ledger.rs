@@ -63,8 +63,9 @@ pub(super) fn run(door: &Door, arguments: &Arguments) -> Result<()> {
         Some(path) => {
             let folder = door.here()?;
             let store = Store::open(&folder.database())?;
-            let (heading, frames) = arrived(folder, &store, &arguments.site, SystemClock.now())?;
-            write(path, &heading, &frames, &receipt_key(folder)?)?;
+            let key = receipt_key(folder)?;
+            let (heading, frames) = arrived(&key.public_key()?, &store, &arguments.site, SystemClock.now())?;
+            write(path, &heading, &frames, &key)?;
             Arrivals { out: Some(path.display().to_string()), ..Arrivals::of(&heading, &frames) }
         }
     };

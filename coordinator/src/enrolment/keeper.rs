@@ -105,9 +105,9 @@ pub struct Keeper<'a> {
 /// What is still to be done of an order.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Owed {
-    /// To look again soon.
-    look: bool,
-    /// To begin all connections anew after it.
+    /// Looks that failed, one after the other.
+    failures: u32,
+    /// To begin all connections anew after one that did not.
     reopening: bool,
 }
 
@@ -147,16 +147,20 @@ impl Keeper<'_> {
     async fn carry_out(&mut self, order: Order) -> Result<Done> {
         let (folder, store, now) = (self.folder.clone(), Arc::clone(&self.store), self.clock.now());
         let done = blocking(move || change(&folder, &store, order, now)).await;
-        self.owed.reopening |= order == Order::ReplaceServer && done.is_ok();
+        // Also after a failure: the certificate may be revoked already, though the rest was not done.
+        self.owed.reopening |= order == Order::ReplaceServer;
         // Also after a failure: the authority may have changed before it.
         self.settle().await?;
         done
     }
 
-    /// Looks, and does what is owed then. What fails is tried again soon.
+    /// Looks, and does what is owed then. What fails is tried again.
     async fn settle(&mut self) -> Result<()> {
-        self.owed.look = true;
-        self.look().await?;
+        let looked = self.look().await;
+        if !matches!(looked, Ok(true)) {
+            self.owed.failures = self.owed.failures.saturating_add(1);
+            return looked.map(|_| ());
+        }
         let Owed { reopening, .. } = std::mem::take(&mut self.owed);
         if reopening {
             // Sites come again, find the new certificate and take the list.
@@ -166,11 +170,11 @@ impl Keeper<'_> {
         Ok(())
     }
 
-    /// How long until the next look: a day, or until an earlier authority is taken no more; a second where
-    /// the last look failed.
+    /// How long until the next look: a day, or until an earlier authority is taken no more; after looks that
+    /// failed a second, two, four and so on, for each opens every key.
     fn pause_ms(&self) -> u64 {
-        if self.owed.look {
-            return KEY_LOOK_MS_MIN;
+        if let Some(before) = self.owed.failures.checked_sub(1) {
+            return (KEY_LOOK_MS_MIN << before.min(12)).min(OWN_CERTIFICATE_LOOK_MS_MAX);
         }
         let now = self.clock.now();
         let end = authority::next_end(&self.folder, now).ok().flatten();
@@ -178,19 +182,16 @@ impl Keeper<'_> {
         left.clamp(KEY_LOOK_MS_MIN, OWN_CERTIFICATE_LOOK_MS_MAX)
     }
 
-    /// Uses what is on the disk now, if it is not what is in use.
-    async fn look(&mut self) -> Result<()> {
+    /// Uses what is on the disk now, if it is not what is in use. Returns whether a revocation list is signed
+    /// that says so.
+    async fn look(&mut self) -> Result<bool> {
         let (folder, now) = (self.folder.clone(), self.clock.now());
         let load = move || authority::finish(&folder).and_then(|()| Identity::load(&folder, now));
         let identity = blocking(load).await?;
         self.use_of(identity)?;
         // After it: another authority signs the list, too.
         let (lists, now) = (Arc::clone(&self.lists), self.clock.now());
-        let look = move || {
-            lists.look(now);
-            Ok(())
-        };
-        blocking(look).await
+        blocking(move || Ok(lists.look(now))).await
     }
 
     /// Has the endpoints show and take this, if it is not what they have.
@@ -327,16 +328,25 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_a_failed_look_leaves_is_done_a_second_later() {
+    async fn what_a_failed_look_leaves_is_done_later() {
         let kept = Kept::new();
         let mut keeper = kept.keeper();
         assert!(keeper.pause_ms() > KEY_LOOK_MS_MIN);
         let away = kept.folder.path().join("away");
         std::fs::rename(kept.folder.ca(), &away).unwrap();
-        keeper.owed.reopening = true;
-        keeper.settle().await.unwrap_err();
+        keeper.carry_out(Order::ReplaceServer).await.unwrap_err();
         assert_eq!((keeper.pause_ms(), keeper.owed.reopening), (KEY_LOOK_MS_MIN, true));
+        keeper.settle().await.unwrap_err();
+        assert_eq!(keeper.pause_ms(), 2 * KEY_LOOK_MS_MIN);
+        keeper.owed.failures = u32::MAX;
+        assert_eq!(keeper.pause_ms(), KEY_LOOK_MS_MIN << 12);
         std::fs::rename(&away, kept.folder.ca()).unwrap();
+        // The key is there again, and no list can be signed: connections that began anew now would find none.
+        let servers = kept.folder.ca().join("revoked-server.json");
+        std::fs::write(&servers, "no").unwrap();
+        keeper.settle().await.unwrap_err();
+        assert!(keeper.owed.reopening);
+        std::fs::remove_file(&servers).unwrap();
         keeper.settle().await.unwrap();
         assert_eq!(keeper.owed, Owed::default());
         assert!(keeper.pause_ms() > KEY_LOOK_MS_MIN);

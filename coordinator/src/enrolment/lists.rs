@@ -95,15 +95,18 @@ impl Lists {
         RevocationList::verify(&der, authority.certificate_der()).ok().map(Arc::new)
     }
 
-    /// Looks again, also where the database has nothing new: a certificate of ours was revoked. What fails is
-    /// in our log; the next who asks finds it out of date, and so does the next start. Blocks.
-    pub fn look(&self, now: Timestamp) {
+    /// Looks again, also where the database has nothing new: a certificate of ours was revoked. Returns whether
+    /// a list is signed; what fails is in our log, and the next who asks finds it out of date, and so does the
+    /// next start. Blocks.
+    pub fn look(&self, now: Timestamp) -> bool {
         if let Some(newest) = self.newest.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             newest.revocations = None;
         }
-        if let Err(error) = self.newest(now) {
+        let signed = self.newest(now);
+        if let Err(error) = &signed {
             tracing::error!(%error, "no revocation list could be signed; sites send nothing once theirs has ended");
         }
+        signed.is_ok()
     }
 }
 

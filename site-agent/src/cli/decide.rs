@@ -14,7 +14,6 @@ use common::clock::{Clock as _, SystemClock};
 use common::durable;
 use common::id::Digest;
 use common::page::grouped;
-use common::run::SignedManifest;
 use serde_json::json;
 
 use self::may::{Sent, may};
@@ -26,9 +25,8 @@ use super::consent::standing::Standing;
 use super::support::{State, tell};
 use super::{leave, runs};
 use crate::error::SiteError;
-use crate::gateway::consent::statement;
+use crate::gateway::consent::{Terms, statement};
 use crate::gateway::store::consent::RunDecision;
-use crate::policy::launcher::launcher;
 use crate::waiver;
 
 const APPROVE_EXAMPLES: &str = "\
@@ -162,7 +160,7 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
 }
 
 /// The terms, which a yes needs, and a no can do without.
-fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<SignedManifest>, SiteError> {
+fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Terms>, SiteError> {
     let signed = match known.signed(standing.run.manifest) {
         Err(_) if wish != Wish::Approve => return Ok(None),
         other => other?,
@@ -175,14 +173,14 @@ fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Signed
             return Err(SiteError::data(&sentence, hint));
         }
         let revocations = known.revocations()?;
-        if let Some(member) = revocations.revoked_member(&signed.manifest.roster) {
+        if let Some(member) = revocations.revoked_member(&signed.manifest().roster) {
             let sentence = format!(
                 "the run's member {member} is on the consortium's revocation list with the key of the roster"
             );
             let hint = "decline it; the coordinator's operator can launch a run with the members of today";
             return Err(SiteError::data(&sentence, hint));
         }
-        if revocations.lists_launcher(&signed) {
+        if revocations.lists_launcher(signed.launcher.as_ref()) {
             return Err(SiteError::data(
                 "the operator who launched the run is on the consortium's revocation list",
                 "decline it; another of the coordinator's operators can launch it",
@@ -197,7 +195,7 @@ fn shown(
     known: &Known,
     wish: Wish,
     standing: &Standing,
-    signed: Option<&SignedManifest>,
+    signed: Option<&Terms>,
     sent: &Sent,
 ) -> Result<String, SiteError> {
     let mut text = match (wish, signed) {
@@ -211,23 +209,23 @@ fn shown(
     Ok(text)
 }
 
-fn subject(wish: Wish, signed: Option<&SignedManifest>) -> Result<(Subject, String), SiteError> {
+fn subject(wish: Wish, signed: Option<&Terms>) -> Result<(Subject, String), SiteError> {
     let gone = || {
         SiteError::data("the terms of this run are not at this site any more", "to say no needs no signature")
     };
     let signed = signed.ok_or_else(gone)?;
     let internal = |error: &dyn std::fmt::Display| SiteError::Internal(error.to_string());
-    let bytes = signed.to_bytes().map_err(|error| internal(&error))?;
+    let bytes = signed.signed.to_bytes().map_err(|error| internal(&error))?;
     let digest = Digest::of(&bytes);
     let terms = String::from_utf8(bytes).map_err(|error| internal(&error))?;
-    let (manifest, launcher) = (Box::new(signed.manifest.clone()), launcher(signed).unwrap_or_default());
+    let (manifest, launcher) = (Box::new(signed.manifest().clone()), signed.launcher.clone());
     Ok((Subject::Run { manifest, launcher, digest, wish }, terms))
 }
 
 fn write_request(
     known: &Known,
     wish: Wish,
-    signed: Option<&SignedManifest>,
+    signed: Option<&Terms>,
     path: &Path,
     as_json: bool,
 ) -> Result<(), SiteError> {
@@ -261,12 +259,7 @@ fn write_request(
     })
 }
 
-fn answered(
-    known: &Known,
-    wish: Wish,
-    signed: Option<&SignedManifest>,
-    path: &Path,
-) -> Result<[u8; 64], SiteError> {
+fn answered(known: &Known, wish: Wish, signed: Option<&Terms>, path: &Path) -> Result<[u8; 64], SiteError> {
     let trusted = waiver::trusted(&known.folder.officer())?;
     let (subject, _) = subject(wish, signed)?;
     Answer::accept(path, &known.coordinator.site, &subject, &trusted)

@@ -26,7 +26,7 @@ use serde_json::json;
 
 use self::earlier::{Earlier, Fitting};
 use self::receipts::Beside;
-use super::support::{State, print_json};
+use super::support::{Keyed, State, print_json};
 use super::table;
 use crate::error::SiteError;
 use crate::paths::StateFolder;
@@ -105,7 +105,7 @@ enum Command {
     #[command(after_long_help = VERIFY_EXAMPLES)]
     Verify {
         #[command(flatten)]
-        state: State,
+        state: Keyed,
         /// Print JSON.
         #[arg(long)]
         json: bool,

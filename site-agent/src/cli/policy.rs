@@ -115,9 +115,9 @@ fn word(approval: Approval) -> &'static str {
 /// Every rule beside what the run asks.
 fn explain(known: &Known, run: Option<&str>, as_json: bool) -> Result<(), SiteError> {
     let proposed = known.choose(run)?;
-    let signed = known.signed(proposed.manifest)?;
+    let terms = known.signed(proposed.manifest)?;
     let policy = &known.config.policy;
-    let checks = runs::checks(policy, &signed);
+    let checks = runs::checks(policy, &terms);
     let holds = checks.iter().all(|check| check.holds);
     if as_json {
         let rules: Vec<Value> = checks

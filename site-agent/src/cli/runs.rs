@@ -1,6 +1,6 @@
 //! `site-agent runs`: the runs that this site has heard of, and one of them in words. Offline. Run by `cli`.
 
-use common::run::{RunManifest, SignedManifest};
+use common::run::RunManifest;
 use common::terminal::visible;
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ use super::consent::words::{self, Described};
 use super::support::{State, print_json};
 use super::table;
 use crate::error::SiteError;
-use crate::policy::launcher::launcher;
+use crate::gateway::consent::Terms;
 use crate::policy::{Check, PolicyConfig, PolicyRule};
 
 const EXAMPLES: &str = "\
@@ -58,7 +58,7 @@ fn list(known: &Known, as_json: bool) -> Result<(), SiteError> {
     for run in known.store.proposed_runs()? {
         let standing = Standing::of(known, run)?;
         // The terms of an old run may be gone.
-        let name = known.signed(run.manifest).map(|signed| signed.manifest.name).ok();
+        let name = known.signed(run.manifest).map(|terms| terms.signed.manifest.name).ok();
         waiting += u32::from(standing.state() == Stands::Waiting);
         documents.push(summary(&standing, name.as_deref()));
         rows.push(vec![
@@ -104,56 +104,61 @@ fn summary(standing: &Standing, name: Option<&str>) -> Value {
 fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
     let run = known.choose(Some(run))?;
     let standing = Standing::of(known, run)?;
-    let signed = known.signed(run.manifest)?;
+    let terms = known.signed(run.manifest)?;
+    let manifest = terms.manifest();
     if as_json {
-        let mut document = summary(&standing, Some(&signed.manifest.name));
+        let mut document = summary(&standing, Some(&manifest.name));
         document["manifest"] =
-            serde_json::to_value(&signed.manifest).map_err(|error| SiteError::Internal(error.to_string()))?;
-        document["update_bytes"] = json!(signed.manifest.update_bytes());
-        document["code"] = json!(signed.manifest.roster.code());
+            serde_json::to_value(manifest).map_err(|error| SiteError::Internal(error.to_string()))?;
+        document["update_bytes"] = json!(manifest.update_bytes());
+        document["code"] = json!(manifest.roster.code());
         document["decisions"] = standing.decisions_as_json();
-        document["launched_by"] = launcher(&signed)
-            .unwrap_or_default()
-            .map_or(Value::Null, |one| json!({ "name": one.name, "key": one.key }));
-        let mut refused = refused_by(known, &signed);
-        refused.extend(listed(known, &standing, &signed)?.iter().map(ToString::to_string));
-        document["refused_by"] = refused.into();
-        document["differences"] = differences(known, &signed.manifest)?
+        document["launched_by"] =
+            terms.launcher.as_ref().map_or(Value::Null, |one| json!({ "name": one.name, "key": one.key }));
+        document["refused_by"] = refusals(known, &standing, &terms)?.into();
+        document["differences"] = differences(known, manifest)?
             .map(|all| {
                 all.iter().map(|one| json!({ "key": one.key, "was": one.was, "is": one.is })).collect()
             })
             .unwrap_or(Value::Null);
         return print_json(&document);
     }
-    print!("{}", in_words(known, &standing, &signed)?);
+    print!("{}", in_words(known, &standing, &terms)?);
     Ok(())
 }
 
 /// Rules of this site's policy that refuse these terms, or who launched them.
-pub(super) fn refused_by(known: &Known, signed: &SignedManifest) -> Vec<String> {
-    let checks = checks(&known.config.policy, signed).into_iter();
+pub(super) fn refused_by(known: &Known, terms: &Terms) -> Vec<String> {
+    let checks = checks(&known.config.policy, terms).into_iter();
     checks.filter(|check| !check.holds).map(|check| check.rule.to_string()).collect()
 }
 
+/// All that stands against a run that nobody agreed to yet.
+fn refusals(known: &Known, standing: &Standing, terms: &Terms) -> Result<Vec<String>, SiteError> {
+    let mut refused = refused_by(known, terms);
+    refused.extend(listed(known, standing, terms)?.iter().map(ToString::to_string));
+    Ok(refused)
+}
+
 /// Who of a run is on the revocation list that is here, as the agent asks before this site has agreed.
-fn listed(known: &Known, standing: &Standing, signed: &SignedManifest) -> Result<Vec<PolicyRule>, SiteError> {
-    if standing.state() == Stands::Approved {
+fn listed(known: &Known, standing: &Standing, terms: &Terms) -> Result<Vec<PolicyRule>, SiteError> {
+    // Of a run that was decided or is over the list of today says nothing.
+    if matches!(standing.state(), Stands::Approved | Stands::Withdrawn | Stands::Over) {
         return Ok(Vec::new());
     }
     let revocations = known.revocations()?;
-    let has_member = revocations.revoked_member(&signed.manifest.roster).is_some();
+    let has_member = revocations.revoked_member(&terms.manifest().roster).is_some();
     let rules = [
         (has_member, PolicyRule::MemberRevoked),
-        (revocations.lists_launcher(signed), PolicyRule::OperatorRevoked),
+        (revocations.lists_launcher(terms.launcher.as_ref()), PolicyRule::OperatorRevoked),
     ];
     Ok(rules.into_iter().filter_map(|(is_listed, rule)| is_listed.then_some(rule)).collect())
 }
 
 /// Every rule that can be looked at before the run begins.
-pub(super) fn checks(policy: &PolicyConfig, signed: &SignedManifest) -> Vec<Check> {
-    let launcher = launcher(signed).unwrap_or_default();
-    let mut checks = policy.checks(&signed.manifest);
-    checks.push(policy.check_of_launcher(launcher.as_ref()));
+pub(super) fn checks(policy: &PolicyConfig, terms: &Terms) -> Vec<Check> {
+    let mut checks = policy.checks(terms.manifest());
+    checks.push(policy.check_of_launcher(terms.launcher.as_ref()));
     checks
 }
 
@@ -166,12 +171,8 @@ fn differences(known: &Known, manifest: &RunManifest) -> Result<Option<Vec<Diffe
 ///
 /// # Errors
 /// `Store`, `Io`, `Config`.
-pub(super) fn in_words(
-    known: &Known,
-    standing: &Standing,
-    signed: &SignedManifest,
-) -> Result<String, SiteError> {
-    let (manifest, launcher) = (&signed.manifest, launcher(signed).unwrap_or_default());
+pub(super) fn in_words(known: &Known, standing: &Standing, terms: &Terms) -> Result<String, SiteError> {
+    let manifest = terms.manifest();
     let mut page = Page::default();
     let policy = &known.config.policy;
     words::describe(
@@ -179,7 +180,7 @@ pub(super) fn in_words(
         &Described {
             manifest,
             digest: standing.run.manifest,
-            launcher: launcher.as_ref(),
+            launcher: terms.launcher.as_ref(),
             is_vouched_for: true,
             site: &known.coordinator.site,
             mantissa_bits: policy.update_mantissa_bits,
@@ -193,13 +194,12 @@ pub(super) fn in_words(
         Some(all) => all.iter().for_each(|one| page.plain(&in_a_line(one))),
     }
     page.heading("What this site's policy says");
-    match refused_by(known, signed) {
+    match refusals(known, standing, terms)? {
         refused if refused.is_empty() => {
             page.plain("It allows the run; what only the records can tell is looked at in each round.")
         }
         refused => refused.iter().for_each(|rule| page.plain(&format!("Refused: {rule}"))),
     }
-    listed(known, standing, signed)?.iter().for_each(|rule| page.plain(&format!("Refused: {rule}")));
     page.heading(&format!("Decisions (now: {})", standing.state().words()));
     if standing.decisions.is_empty() {
         page.plain("None yet.");

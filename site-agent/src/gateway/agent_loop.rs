@@ -356,11 +356,11 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         if let Some(event) = self.fetch_one(manifest, manifest_bytes, RUN_MANIFEST_BYTES_MAX).await? {
             return Ok(event);
         }
-        let Some(signed) = self.agree_round(key, manifest)? else { return Ok(Event::TermsRefused) };
-        if let Err(rule) = self.permits(&signed)? {
+        let Some(terms) = self.agree_round(key, manifest)? else { return Ok(Event::TermsRefused) };
+        if let Err(rule) = self.permits(&terms)? {
             return Ok(self.forbid(key, rule));
         }
-        let agreed = signed.manifest;
+        let agreed = terms.signed.manifest;
         if self.is_day_full(manifest, adapter_bytes) {
             return Ok(Event::Hindered);
         }

@@ -141,12 +141,11 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         Self { disk: Some(Disk { folder: folder.to_path_buf(), least_bytes }), ..self }
     }
 
-    /// Whether the authority that this site goes by now vouches for the operator who launched a run, and has
-    /// not revoked them.
+    /// Whether the authority that this site goes by now vouches for the operator who launched a run.
     #[must_use]
     pub fn vouches_for(&self, signed: &SignedManifest, now: SystemTime) -> bool {
         let authority_der = self.renewal.as_ref().map_or(&[][..], Renewal::authority_der);
-        !self.has_revoked_launcher(signed) && launcher::is_vouched_for(signed, authority_der, now)
+        launcher::is_vouched_for(signed, authority_der, now)
     }
 
     /// Releases an item until the coordinator answers it, reconnecting as often as needed. `Busy` is waited

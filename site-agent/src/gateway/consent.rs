@@ -8,12 +8,12 @@
 use certs::officer::{POLICY_CONTEXT, RUN_CONTEXT};
 use certs::{OfficerPublicKey, ReceiptPublicKey};
 use common::id::{Digest, RunId, SiteId};
-use common::run::SignedManifest;
+use common::run::{RunManifest, SignedManifest};
 
 use super::store::Store;
 use super::store::consent::{Choice, RunDecision};
 use crate::error::SiteError;
-use crate::policy::launcher::launcher;
+use crate::policy::launcher::{Launcher, launcher};
 use crate::policy::{Approval, PolicyConfig};
 
 /// Where this site stands about a run.
@@ -183,18 +183,34 @@ impl ConsentBook {
     }
 }
 
+/// The terms of a run whose signatures hold.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Terms {
+    /// The file.
+    pub signed: SignedManifest,
+    /// The operator whose signature is in it; nobody where only the coordinator signed.
+    pub launcher: Option<Launcher>,
+}
+
+impl Terms {
+    /// The terms themselves.
+    #[must_use]
+    pub fn manifest(&self) -> &RunManifest {
+        &self.signed.manifest
+    }
+}
+
 /// The terms in a manifest file, if the holder of this key signed them, and the operator too whose
 /// certificate is in it.
 ///
 /// # Errors
 /// Why they are not.
-pub fn verified_terms(bytes: &[u8], key: &ReceiptPublicKey) -> Result<SignedManifest, String> {
+pub fn verified_terms(bytes: &[u8], key: &ReceiptPublicKey) -> Result<Terms, String> {
     let signed = SignedManifest::from_bytes(bytes).map_err(|error| error.to_string())?;
     let statement = signed.manifest.statement().map_err(|error| error.to_string())?;
     key.verify(&statement, &signed.signature)
         .map_err(|_| "it does not bear the coordinator's signature".to_owned())?;
-    launcher(&signed)?;
-    Ok(signed)
+    Ok(Terms { launcher: launcher(&signed)?, signed })
 }
 
 /// What the officer signs of a decision about a run, and what the ledger's note names: whose, which run, on

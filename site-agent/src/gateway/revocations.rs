@@ -12,14 +12,15 @@ use certs::crl::Standing;
 use certs::{PeerCertificate, RevocationList, SpkiPin};
 use common::clock::Timestamp;
 use common::id::SiteId;
-use common::run::{Roster, SignedManifest};
+use common::run::Roster;
 
 use super::store::Store;
 use crate::error::SiteError;
 use crate::limits::REVOCATIONS_PAUSE_MS_MIN;
+use crate::policy::launcher::Launcher;
 
 /// The newest list, and what is known of those before.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Revocations {
     authority_der: Vec<u8>,
     list: Option<RevocationList>,
@@ -76,17 +77,17 @@ impl Revocations {
         self.asked = Some(now);
     }
 
-    /// Takes what the coordinator gave; the caller remembers it. `successor_der` is the authority that
-    /// follows ours, where the coordinator has shown that one does.
+    /// What the coordinator gave, if it may be gone by. `successor_der` is the authority that follows ours,
+    /// where the coordinator has shown that one does.
     ///
     /// # Errors
-    /// Why it is not taken. The one that is here stays.
-    pub fn take(
-        &mut self,
+    /// Why it may not.
+    pub fn check(
+        &self,
         der: &[u8],
         successor_der: Option<&[u8]>,
         now: SystemTime,
-    ) -> Result<&RevocationList, String> {
+    ) -> Result<RevocationList, String> {
         let by_successor = successor_der.and_then(|next| RevocationList::verify(der, next).ok());
         let list = match by_successor {
             Some(list) => list,
@@ -107,8 +108,13 @@ impl Revocations {
             Standing::Future => return Err("it begins in the future".into()),
             Standing::Expired => return Err(format!("it ended on {}", ended(&list))),
         }
+        Ok(list)
+    }
+
+    /// Goes by a list that was checked, and that is remembered.
+    pub fn put(&mut self, list: RevocationList) {
         self.newest = list.number();
-        Ok(self.list.insert(list))
+        self.list = Some(list);
     }
 
     /// Refuses where no list that holds is here.
@@ -148,14 +154,12 @@ impl Revocations {
         roster.members.iter().find(|member| is_listed(member.key.0)).map(|member| &member.name)
     }
 
-    /// Whether the operator who launched a run was shut out, or their key stolen. The key says so alone:
-    /// whose certificate was only replaced is listed by its serial number, and launched with it in good
-    /// faith.
+    /// Whether the operator who launched a run was revoked: whoever was is listed with the key. One who only
+    /// has a newer certificate is listed without.
     #[must_use]
-    pub fn lists_launcher(&self, signed: &SignedManifest) -> bool {
-        let (Some(list), Some(launched_by)) = (&self.list, &signed.launched_by) else { return false };
-        // What cannot be read is nobody's; terms with it go no further either.
-        PeerCertificate::from_der(&launched_by.certificate_der).map_or(true, |peer| list.has_key(peer.key))
+    pub fn lists_launcher(&self, launcher: Option<&Launcher>) -> bool {
+        let (Some(list), Some(launcher)) = (&self.list, launcher) else { return false };
+        list.has_key(SpkiPin::from_bytes(launcher.key.0))
     }
 
     /// Until when the list that is here is good, in words for one line.

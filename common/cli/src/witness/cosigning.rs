@@ -2,6 +2,7 @@
 //! by `coordinator acts cosign`. Invariants: first remembered, durably, then signed, so that whatever stops
 //! us no two histories are ever cosigned; only what the log's key signed is looked at.
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use certs::{Note, VerifierKey, WitnessKey, WitnessVerifier};
@@ -40,6 +41,17 @@ pub struct Cosigned {
     pub note: String,
 }
 
+/// A head that is on the disk: only such a one is signed.
+#[derive(Debug)]
+pub(super) struct Remembered {
+    /// Nobody else works with the memory until it is signed.
+    _lock: File,
+    note: Note,
+    key: VerifierKey,
+    log: String,
+    head: LedgerHead,
+}
+
 /// `consilium/witness` in the user's folder of settings.
 ///
 /// # Errors
@@ -65,6 +77,7 @@ impl Witness {
         if !folder.exists() {
             private::create_folder(folder)?;
         }
+        private::check_folder(folder)?;
         let _lock = memory::lock(folder)?;
         private::check_tree(folder)?;
         // Another command may have made one while this one waited.
@@ -90,7 +103,8 @@ impl Witness {
         if std::fs::symlink_metadata(key_file(folder)).is_err() {
             return Err(WitnessError::NotMade(folder.to_path_buf()));
         }
-        // Beside another command files come and go.
+        // Before a file of ours is opened in it. Beside another command files come and go.
+        private::check_folder(folder)?;
         let _lock = memory::lock(folder)?;
         private::check_tree(folder)?;
         let path = key_file(folder);
@@ -159,7 +173,15 @@ impl Witness {
     /// # Errors
     /// As the rules say, with evidence where there are two histories; nothing was signed then.
     pub fn cosign(&self, request: &AddCheckpoint, now: Timestamp) -> Result<Cosigned, WitnessError> {
-        let _lock = memory::lock(&self.folder)?;
+        let Remembered { _lock, note, key, log, head } = self.remember(request)?;
+        let at_s = now.0 / 1_000;
+        let note = self.key.cosign(note, &key, at_s)?.to_text();
+        Ok(Cosigned { log, head, at_s, note })
+    }
+
+    /// The first half: from here on no other head of this size is ever signed.
+    pub(super) fn remember(&self, request: &AddCheckpoint) -> Result<Remembered, WitnessError> {
+        let lock = memory::lock(&self.folder)?;
         let log = request.origin().to_owned();
         let memory = Memory::read(&place(&logs(&self.folder), &log))?;
         let memory = memory.ok_or_else(|| WitnessError::UnknownLog(shortened(&log)))?;
@@ -195,9 +217,7 @@ impl Witness {
                 return Err(WitnessError::NotExtended { log, shown: head.size, kept: kept.size, evidence });
             }
         }
-        let at_s = now.0 / 1_000;
-        let note = self.key.cosign(note, &key, at_s)?.to_text();
-        Ok(Cosigned { log, head, at_s, note })
+        Ok(Remembered { _lock: lock, note, key, log, head })
     }
 
     fn keep_evidence(

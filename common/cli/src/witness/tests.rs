@@ -11,7 +11,7 @@ use common::ledger::{AddCheckpoint, Checkpoint, Prover, Tree};
 use common::private::passphrase::Passphrase;
 use common::wire::message::LedgerHead;
 
-use super::memory::{Memory, place};
+use super::memory::place;
 use super::*;
 
 const LOG: &str = "consilium/0011223344556677/coordinator/acts";
@@ -192,13 +192,23 @@ fn only_what_a_key_that_was_told_signed_is_looked_at() {
     assert!(matches!(witness.trust(&Log::new(LOG).verifier(), true), Err(WitnessError::TooMany { .. })));
 }
 
-/// Killed or failed behind the memory and before the signature: the head is remembered, and cosigned the
-/// next time; another one is not.
+/// Killed behind the memory and before the signature: the head is remembered, and cosigned the next time;
+/// another one is not.
 #[test]
 fn a_head_is_remembered_before_it_is_signed() {
     let (place, log) = (Place::new(), Log::new(LOG));
     let witness = place.witness(&log);
-    // No room for another line in the note: the signature cannot be added, and nothing is remembered.
+    drop(witness.remember(&log.request(1, 0, 7)).unwrap());
+    assert_eq!(witness.size_of(LOG).unwrap(), 7);
+    assert!(witness.cosign(&log.request(2, 0, 7), NOW).is_err(), "no other history");
+    let found = witness.cosign(&log.request(1, 0, 7), NOW).unwrap();
+    assert_eq!(cosigned_at(&found.note, &witness), NOW.0 / 1_000);
+}
+
+#[test]
+fn what_has_no_room_for_a_signature_is_not_remembered() {
+    let (place, log) = (Place::new(), Log::new(LOG));
+    let witness = place.witness(&log);
     let mut full = Note::parse(log.note(1, 7).as_bytes()).unwrap();
     for number in 1..certs::limits::NOTE_SIGNATURES_MAX {
         let other = WitnessKey::generate(&format!("w{number}")).unwrap();
@@ -207,11 +217,6 @@ fn a_head_is_remembered_before_it_is_signed() {
     let request = AddCheckpoint { note: full.to_text(), ..log.request(1, 0, 7) };
     assert!(matches!(witness.cosign(&request, NOW), Err(WitnessError::Certificate(_))));
     assert_eq!(witness.size_of(LOG).unwrap(), 0);
-    let memory = Memory::read(&place.memory(&log)).unwrap().unwrap();
-    memory.remember(&log.note(1, 7), head(&log, 7)).unwrap();
-    assert!(witness.cosign(&log.request(2, 0, 7), NOW).is_err(), "no other history");
-    let found = witness.cosign(&log.request(1, 0, 7), NOW).unwrap();
-    assert_eq!(cosigned_at(&found.note, &witness), NOW.0 / 1_000);
 }
 
 #[test]
@@ -219,23 +224,15 @@ fn a_memory_that_cannot_be_written_signs_nothing() {
     let (place, log) = (Place::new(), Log::new(LOG));
     let witness = place.witness(&log);
     witness.cosign(&log.request(1, 0, 3), NOW).unwrap();
-    let (logs, aside) = (place.folder().join("logs"), place.folder().join("aside"));
-    // A folder in place of the file: the rename is refused, as on a broken disk.
-    fs::rename(place.memory(&log), &aside).unwrap();
-    fs::create_dir(place.memory(&log)).unwrap();
-    assert!(witness.cosign(&log.request(1, 3, 9), NOW).is_err());
-    fs::remove_dir(place.memory(&log)).unwrap();
-    fs::rename(&aside, place.memory(&log)).unwrap();
-    let memory = Memory::read(&place.memory(&log)).unwrap().unwrap();
-    fs::remove_dir_all(&logs).unwrap();
-    let error = memory.remember(&log.note(1, 9), LedgerHead { size: 9, ..head(&log, 9) }).unwrap_err();
+    // Where the new memory would be written before it takes the place of the old one, as on a broken disk.
+    let mut temporary = place.memory(&log).into_os_string();
+    temporary.push(format!(".tmp-{}", std::process::id()));
+    fs::create_dir(&temporary).unwrap();
+    let error = witness.cosign(&log.request(1, 3, 9), NOW).unwrap_err();
     assert!(matches!(error, WitnessError::Io { .. }), "{error}");
-}
-
-fn head(log: &Log, size: u64) -> LedgerHead {
-    let mut tree = Tree::default();
-    log.lines(1, size).iter().for_each(|line| tree.append(line));
-    LedgerHead { size, root: tree.root() }
+    assert_eq!(witness.size_of(LOG).unwrap(), 3);
+    fs::remove_dir(&temporary).unwrap();
+    witness.cosign(&log.request(1, 3, 9), NOW).unwrap();
 }
 
 #[test]

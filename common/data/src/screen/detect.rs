@@ -172,15 +172,26 @@ fn resolve(mut hits: Vec<Hit>) -> Vec<Hit> {
             names.push(hit);
         }
     }
-    for name in names {
-        let others: Vec<Hit> = touched(&kept, &name).copied().collect();
-        if others.iter().all(|other| other.kind == Kind::PersonName) {
-            let mut whole = name;
-            for other in others {
-                kept.remove(&other.start);
-                whole.start = whole.start.min(other.start);
-                whole.end = whole.end.max(other.end);
+    for mut whole in names {
+        let others: Vec<Hit> = touched(&kept, &whole).copied().collect();
+        let (people, rest): (Vec<_>, Vec<_>) =
+            others.into_iter().partition(|other| other.kind == Kind::PersonName);
+        for other in rest {
+            if other.start <= whole.start {
+                whole.start = whole.start.max(other.end);
+            } else {
+                whole.end = whole.end.min(other.start);
             }
+        }
+        let cut = whole;
+        let is_near = |other: &&Hit| other.start < cut.end && other.end > cut.start;
+        let people: Vec<&Hit> = people.iter().filter(is_near).collect();
+        for other in &people {
+            kept.remove(&other.start);
+            whole.start = whole.start.min(other.start);
+            whole.end = whole.end.max(other.end);
+        }
+        if !people.is_empty() {
             kept.insert(whole.start, whole);
         }
     }
@@ -195,7 +206,19 @@ fn touched<'a>(kept: &'a BTreeMap<usize, Hit>, hit: &Hit) -> impl Iterator<Item 
 
 #[cfg(test)]
 mod tests {
+    use super::{Hit, resolve};
     use crate::screen::{Kind, Screen};
+
+    #[test]
+    fn names_that_touch_are_one_and_end_where_something_else_begins() {
+        let hit = |kind, start, end| Hit { kind, start, end };
+        let name = |start, end| hit(Kind::PersonName, start, end);
+        assert_eq!(resolve(vec![name(0, 10), name(7, 16), name(15, 20)]), [name(0, 20)]);
+        let id = hit(Kind::CitizenId, 18, 30);
+        assert_eq!(resolve(vec![name(0, 10), name(5, 20), id]), [name(0, 18), id]);
+        assert_eq!(resolve(vec![name(14, 20), id]), [id], "as any other that touches it partly");
+        assert_eq!(resolve(vec![id, name(28, 40), name(35, 44)]), [id, name(30, 44)]);
+    }
 
     fn names(text: &str) -> Vec<&str> {
         let findings = Screen::default().text(0, text);

@@ -11,7 +11,7 @@ use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use certs::{LedgerKey, Note, ReceiptPublicKey, VerifierKey};
+use certs::{LedgerKey, Note, ReceiptPublicKey, ReceiptSigningKey, VerifierKey};
 use common::clock::Timestamp;
 use common::durable;
 use common::id::Digest;
@@ -42,6 +42,7 @@ pub fn log_name(key: &ReceiptPublicKey) -> String {
 pub struct Acts {
     folder: PathBuf,
     key: LedgerKey,
+    receipt_key: ReceiptPublicKey,
     name: String,
     known: Mutex<Option<Known>>,
     index: Mutex<Index>,
@@ -70,14 +71,23 @@ impl Acts {
     /// # Errors
     /// The key that signs its heads cannot be read, or its folder not be made.
     pub fn open(folder: &StateFolder) -> Result<Self> {
-        let keys = receipt_key(folder)?;
-        let (key, name) = (keys.ledger_key()?, log_name(&keys.public_key()?));
+        Self::with(folder, &receipt_key(folder)?)
+    }
+
+    /// As [`Self::open`], with the key that is open already: to open a sealed one takes a second and 64 MiB.
+    ///
+    /// # Errors
+    /// Its folder cannot be made.
+    pub fn with(folder: &StateFolder, keys: &ReceiptSigningKey) -> Result<Self> {
+        let receipt_key = keys.public_key()?;
+        let (key, name) = (keys.ledger_key()?, log_name(&receipt_key));
         let folder = folder.acts();
         let made = fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder);
         made.map_err(Error::io("create the folder", &folder))?;
         let acts = Self {
             folder,
             key,
+            receipt_key,
             name,
             known: Mutex::default(),
             index: Mutex::default(),
@@ -102,6 +112,12 @@ impl Acts {
     #[must_use]
     pub fn quota(&self) -> &Quota {
         &self.quota
+    }
+
+    /// The public half of the key that signs its heads, and receipts.
+    #[must_use]
+    pub fn receipt_key(&self) -> &ReceiptPublicKey {
+        &self.receipt_key
     }
 
     /// What its heads are verified with.

@@ -115,6 +115,13 @@ pub(super) fn cosign(
     // Told at `coordinator enrol`. A person says that nothing was cosigned before: a memory that was lost
     // would else begin anew in silence.
     if is_first {
+        // In a line that is run every day it would begin anew what was lost.
+        if witness.size_of(key.name())? > 0 {
+            return Err(Error::Argument {
+                message: format!("this witness has cosigned heads of {}", key.name()),
+                hint: "leave --first out: it is for the first time only".into(),
+            });
+        }
         witness.trust(&key, false)?;
     } else if !witness.knows(key.name())? {
         return Err(Error::Argument {

@@ -4,11 +4,11 @@
 use std::path::Path;
 
 use common::id::{Digest, RunId};
-use common::run::{RunManifest, SignedManifest};
+use common::run::RunManifest;
 
 use crate::config::AgentConfig;
 use crate::error::SiteError;
-use crate::gateway::consent::{Judge, verified_terms};
+use crate::gateway::consent::{Judge, Terms, verified_terms};
 use crate::gateway::decisions::Decider;
 use crate::gateway::identity::{Coordinator, Papers};
 use crate::gateway::revocations::Revocations;
@@ -95,7 +95,7 @@ impl Known {
     ///
     /// # Errors
     /// `Data` when they are not here any more; `Config` when they are not what the coordinator signed; `Io`.
-    pub(in crate::cli) fn signed(&self, digest: Digest) -> Result<SignedManifest, SiteError> {
+    pub(in crate::cli) fn signed(&self, digest: Digest) -> Result<Terms, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         if !path.exists() {
             return Err(SiteError::Data {
@@ -128,7 +128,7 @@ impl Known {
             }
         }
         // Terms that are gone can be compared with no more.
-        Ok(newest.and_then(|(_, digest)| self.signed(digest).ok()).map(|signed| signed.manifest))
+        Ok(newest.and_then(|(_, digest)| self.signed(digest).ok()).map(|terms| terms.signed.manifest))
     }
 }
 

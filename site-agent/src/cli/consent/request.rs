@@ -13,10 +13,10 @@ use serde::{Deserialize, Serialize};
 
 use super::known::read_bounded;
 use crate::error::SiteError;
-use crate::gateway::consent::{policy_statement, statement, verified_terms};
+use crate::gateway::consent::{Terms, policy_statement, statement, verified_terms};
 use crate::gateway::store::consent::{Choice, RunDecision};
 use crate::limits::{REQUEST_BYTES_MAX, RUN_MANIFEST_BYTES_MAX};
-use crate::policy::launcher::{Launcher, launcher};
+use crate::policy::launcher::Launcher;
 use crate::policy::{Approval, PolicyConfig};
 
 /// Version of requests and answers.
@@ -171,8 +171,7 @@ impl Request {
                 }
                 let key = ReceiptPublicKey::from_bytes(asked.receipt_key.0);
                 let of_terms = |reason| format!("of the terms in it: {reason}");
-                let signed = verified_terms(bytes, &key).map_err(of_terms)?;
-                let launcher = launcher(&signed).map_err(of_terms)?;
+                let Terms { signed, launcher } = verified_terms(bytes, &key).map_err(of_terms)?;
                 let manifest = signed.manifest;
                 manifest
                     .validate()

@@ -47,17 +47,17 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
                 _ => Event::Hindered,
             });
         }
-        let Some(signed) = self.agree(run, digest)? else { return Ok(Event::Hindered) };
+        let Some(terms) = self.agree(run, digest)? else { return Ok(Event::Hindered) };
         if is_new {
             self.tidy_manifests()?;
         }
         let consent = self.connection.consent(run)?;
-        let mut permitted = self.permits_terms(&signed);
+        let mut permitted = self.permits_terms(&terms);
         // A run that was agreed to goes on without a member who was revoked since, or its operator.
         if !matches!(consent, Consent::Approved(_)) {
-            if self.connection.has_revoked_member(&signed.manifest.roster) {
+            if self.connection.has_revoked_member(&terms.manifest().roster) {
                 permitted = Err(PolicyRule::MemberRevoked);
-            } else if self.connection.has_revoked_launcher(&signed) {
+            } else if self.connection.has_revoked_launcher(terms.launcher.as_ref()) {
                 permitted = Err(PolicyRule::OperatorRevoked);
             }
         }

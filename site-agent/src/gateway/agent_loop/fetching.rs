@@ -8,14 +8,14 @@ use common::clock::Clock;
 use common::id::{Digest, RunId};
 use common::limits::CHUNK_BYTES_MAX;
 use common::net::transfer::{self, Opened, TransferError};
-use common::run::{RunManifest, SignedManifest};
+use common::run::RunManifest;
 use common::wire::message::{PROTOCOL_VERSION, Response, RoundKey};
 
 use super::AgentLoop;
 use crate::egress::{Answer, Outbound};
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
-use crate::gateway::consent::verified_terms;
+use crate::gateway::consent::{Terms, verified_terms};
 use crate::gateway::output::Output;
 use crate::gateway::state::Event;
 use crate::limits::RUN_AGE_MS_MAX;
@@ -79,33 +79,29 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     ///
     /// # Errors
     /// `Io`; `Config` for a file that is not such terms.
-    pub(super) fn signed(&self, digest: Digest) -> Result<SignedManifest, SiteError> {
+    pub(super) fn terms(&self, digest: Digest) -> Result<Terms, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         let bytes = fs::read(&path).map_err(|source| SiteError::io(&path, source))?;
-        let signed = verified_terms(&bytes, &self.coordinator.receipt_public_key());
-        signed.map_err(|reason| SiteError::config(&path, reason))
+        let terms = verified_terms(&bytes, &self.coordinator.receipt_public_key());
+        terms.map_err(|reason| SiteError::config(&path, reason))
     }
 
-    /// As [`Self::signed`], without the signatures.
+    /// As [`Self::terms`], without the signatures.
     ///
     /// # Errors
-    /// As [`Self::signed`].
+    /// As [`Self::terms`].
     pub(super) fn manifest(&self, digest: Digest) -> Result<RunManifest, SiteError> {
-        Ok(self.signed(digest)?.manifest)
+        Ok(self.terms(digest)?.signed.manifest)
     }
 
     /// As [`Self::agree`], and the terms have this round.
     ///
     /// # Errors
     /// The database's and the disk's.
-    pub(super) fn agree_round(
-        &mut self,
-        key: RoundKey,
-        digest: Digest,
-    ) -> Result<Option<SignedManifest>, SiteError> {
-        let Some(signed) = self.agree(key.run, digest)? else { return Ok(None) };
-        if (1..=signed.manifest.rounds).contains(&key.round.0) {
-            return Ok(Some(signed));
+    pub(super) fn agree_round(&mut self, key: RoundKey, digest: Digest) -> Result<Option<Terms>, SiteError> {
+        let Some(terms) = self.agree(key.run, digest)? else { return Ok(None) };
+        if (1..=terms.manifest().rounds).contains(&key.round.0) {
+            return Ok(Some(terms));
         }
         tracing::warn!(run = %key.run, round = key.round.0, "the terms have no such round");
         self.not_done(NotDone::TermsUnusable);
@@ -118,9 +114,9 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     ///
     /// # Errors
     /// The database's and the disk's.
-    pub(super) fn agree(&mut self, run: RunId, digest: Digest) -> Result<Option<SignedManifest>, SiteError> {
-        let signed = match self.signed(digest) {
-            Ok(signed) => signed,
+    pub(super) fn agree(&mut self, run: RunId, digest: Digest) -> Result<Option<Terms>, SiteError> {
+        let terms = match self.terms(digest) {
+            Ok(terms) => terms,
             Err(error @ SiteError::Config { .. }) => {
                 tracing::warn!("{error}");
                 self.not_done(NotDone::TermsUnusable);
@@ -128,7 +124,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             }
             Err(error) => return Err(error),
         };
-        let manifest = &signed.manifest;
+        let manifest = terms.manifest();
         // The key of the launch: a certificate may be renewed while the run goes on.
         let is_in_it = match manifest.roster.member(&self.coordinator.site) {
             Some(member) => self.store.is_own_key(member.key)?,
@@ -140,7 +136,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             return Ok(None);
         }
         // Later the certificate may have ended, or another authority have followed.
-        if !self.store.knows_run(run)? && !self.connection.vouches_for(&signed, self.clock.now().into()) {
+        if !self.store.knows_run(run)? && !self.connection.vouches_for(&terms.signed, self.clock.now().into())
+        {
             tracing::warn!(%run, "the terms bear the signature of an operator whom the consortium's authority does not vouch for");
             self.not_done(NotDone::TermsUnusable);
             return Ok(None);
@@ -156,7 +153,7 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             self.not_done(NotDone::RunIsOver);
             return Ok(None);
         }
-        Ok(Some(signed))
+        Ok(Some(terms))
     }
 }
 

@@ -4,41 +4,40 @@
 
 use common::clock::Clock;
 use common::id::Digest;
-use common::run::{RunManifest, SignedManifest};
+use common::run::RunManifest;
 use common::wire::message::RoundKey;
 
 use super::AgentLoop;
 use crate::error::SiteError;
 use crate::gateway::connection::Connector;
+use crate::gateway::consent::Terms;
 use crate::gateway::global_adapter::{self, Refused};
 use crate::gateway::output::Output;
 use crate::gateway::state::Event;
 use crate::limits::{HOURS_LOOK_MS_MAX, UPDATES_PERIOD_MS_MIN};
 use crate::pipe::{NotDone, Notice};
 use crate::policy::PolicyRule;
-use crate::policy::launcher::launcher;
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Whether the policy lets this site take part on these terms, today.
     ///
     /// # Errors
     /// `Store`.
-    pub(super) fn permits(&self, signed: &SignedManifest) -> Result<Result<(), PolicyRule>, SiteError> {
-        let (policy, manifest) = (&self.config.policy, &signed.manifest);
+    pub(super) fn permits(&self, terms: &Terms) -> Result<Result<(), PolicyRule>, SiteError> {
+        let (policy, manifest) = (&self.config.policy, terms.manifest());
         if let Err(error) = manifest.validate() {
             tracing::error!(run = %manifest.run, "the run's manifest is refused: {error}");
         }
         let since_ms = self.clock.now().0.saturating_sub(UPDATES_PERIOD_MS_MIN);
         let updates = self.store.updates_since(since_ms)?;
-        Ok(self.permits_terms(signed).and_then(|()| policy.permits_one_more(updates)))
+        Ok(self.permits_terms(terms).and_then(|()| policy.permits_one_more(updates)))
     }
 
     /// Whether the policy allows these terms, and who launched them.
-    pub(super) fn permits_terms(&self, signed: &SignedManifest) -> Result<(), PolicyRule> {
+    pub(super) fn permits_terms(&self, terms: &Terms) -> Result<(), PolicyRule> {
         let policy = &self.config.policy;
-        // A signature that does not hold is nobody's; terms with one come no further than `signed`.
-        let launcher = launcher(signed).unwrap_or_default();
-        policy.permits_terms(&signed.manifest).and_then(|()| policy.permits_launcher(launcher.as_ref()))
+        let launcher = terms.launcher.as_ref();
+        policy.permits_terms(terms.manifest()).and_then(|()| policy.permits_launcher(launcher))
     }
 
     /// Whether it is outside the hours in which this site trains. Said once, until they begin.

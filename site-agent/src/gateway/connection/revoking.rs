@@ -6,12 +6,13 @@
 use std::time::SystemTime;
 
 use common::clock::{Clock, Timestamp};
-use common::run::{Roster, SignedManifest};
+use common::run::Roster;
 use common::wire::message::{Refusal, Response};
 
 use super::{Connection, Connector, may_be_uncounted, name_of};
 use crate::egress::Outbound;
 use crate::error::SiteError;
+use crate::policy::launcher::Launcher;
 
 impl<N: Connector, C: Clock> Connection<N, C> {
     fn time(&self) -> SystemTime {
@@ -28,8 +29,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 
     /// Whether the operator who launched a run is listed.
-    pub fn has_revoked_launcher(&self, signed: &SignedManifest) -> bool {
-        self.egress.revocations().is_some_and(|list| list.lists_launcher(signed))
+    pub fn has_revoked_launcher(&self, launcher: Option<&Launcher>) -> bool {
+        self.egress.revocations().is_some_and(|list| list.lists_launcher(launcher))
     }
 
     /// Refuses a coordinator whose certificate is listed.
@@ -101,21 +102,17 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     fn take_list(&mut self, der: &[u8]) -> Result<Option<String>, SiteError> {
         let (now_ms, successor) = (self.egress.now_ms(), self.connector.successor());
         let Some(revocations) = self.egress.revocations_mut() else { return Ok(None) };
-        let kept = revocations.clone();
-        let list = match revocations.take(der, successor.as_deref(), Timestamp(now_ms).into()) {
+        let list = match revocations.check(der, successor.as_deref(), Timestamp(now_ms).into()) {
             Ok(list) => list,
             Err(reason) => return Ok(Some(reason)),
         };
-        let (number, entries) = (list.number(), list.entries().len());
-        if let Some(book) = &mut self.book
-            && let Err(error) = book.record_revocations(number, der, now_ms)
-        {
-            *revocations = kept;
-            return Err(error);
+        if let Some(book) = &mut self.book {
+            book.record_revocations(list.number(), der, now_ms)?;
         }
-        if number != kept.known() {
-            tracing::info!(number, entries, "a newer revocation list");
+        if list.number() != revocations.known() {
+            tracing::info!(number = list.number(), entries = list.entries().len(), "a newer revocation list");
         }
+        revocations.put(list);
         Ok(None)
     }
 }

@@ -33,6 +33,17 @@ fn empty(authority: &CertificateAuthority) -> Revocations {
     Revocations::load(&store, authority.certificate_der()).unwrap()
 }
 
+/// As the connection does it.
+fn take(
+    here: &mut Revocations,
+    der: &[u8],
+    successor_der: Option<&[u8]>,
+    now: SystemTime,
+) -> Result<(), String> {
+    here.put(here.check(der, successor_der, now)?);
+    Ok(())
+}
+
 #[test]
 fn the_number_never_falls_also_over_a_restart_and_another_authority() {
     let folder = tempfile::tempdir().unwrap();
@@ -46,30 +57,30 @@ fn the_number_never_falls_also_over_a_restart_and_another_authority() {
         crl::sign(authority, number, reasons, now()).unwrap()
     };
     let seventh = list(&old, 7, &[]);
-    here.take(&seventh, None, now()).unwrap();
+    take(&mut here, &seventh, None, now()).unwrap();
     store.record_revocations(7, &seventh, 1).unwrap();
-    let older = here.take(&list(&old, 6, &[]), None, now()).unwrap_err();
+    let older = take(&mut here, &list(&old, 6, &[]), None, now()).unwrap_err();
     assert_eq!(older, "its number 6 is below 7, which was taken before");
-    let two = here.take(&list(&old, 7, &[revoked(9, Reason::Left)]), None, now()).unwrap_err();
+    let two = take(&mut here, &list(&old, 7, &[revoked(9, Reason::Left)]), None, now()).unwrap_err();
     assert!(two.contains("another list than the one before with its number 7"), "{two}");
-    assert!(here.take(&seventh, None, now()).is_ok(), "the same again");
+    assert!(take(&mut here, &seventh, None, now()).is_ok(), "the same again");
     // Another authority follows: its list is taken once the coordinator has shown that it does.
     let eighth = list(&new, 8, &[]);
-    assert!(here.take(&eighth, None, now()).unwrap_err().contains("did not sign it"));
-    here.take(&eighth, Some(&bridge), now()).unwrap();
+    assert!(take(&mut here, &eighth, None, now()).unwrap_err().contains("did not sign it"));
+    take(&mut here, &eighth, Some(&bridge), now()).unwrap();
     store.record_revocations(8, &eighth, 2).unwrap();
     store.record_revocations(5, b"older", 3).unwrap();
     here.follow(&bridge);
     assert!(
-        here.take(&list(&old, 9, &[]), None, now()).is_err(),
+        take(&mut here, &list(&old, 9, &[]), None, now()).is_err(),
         "the earlier key is worth nothing any more"
     );
     for (authority_der, known) in [(bridge.as_slice(), 8), (old.certificate_der(), 0)] {
         let mut again = Revocations::load(&store, authority_der).unwrap();
         assert_eq!(again.known(), known);
         let by = if known == 8 { &new } else { &old };
-        assert!(again.take(&list(by, 7, &[]), None, now()).is_err(), "remembered over a restart");
-        assert!(again.take(&list(by, 9, &[]), None, now()).is_ok());
+        assert!(take(&mut again, &list(by, 7, &[]), None, now()).is_err(), "remembered over a restart");
+        assert!(take(&mut again, &list(by, 9, &[]), None, now()).is_ok());
     }
 }
 
@@ -78,7 +89,7 @@ fn a_list_that_is_strange_cut_giant_expired_or_from_the_future_changes_nothing()
     let ours = authority();
     let mut here = empty(&ours);
     let good = crl::sign(&ours, 7, &[], now()).unwrap();
-    here.take(&good, None, now()).unwrap();
+    take(&mut here, &good, None, now()).unwrap();
     let giant = vec![0x30; REVOCATIONS_BYTES_MAX + 1];
     let mut more = crl::sign(&ours, 8, &[], now()).unwrap();
     more.push(0);
@@ -91,7 +102,7 @@ fn a_list_that_is_strange_cut_giant_expired_or_from_the_future_changes_nothing()
         (crl::sign(&ours, 8, &[], now() - LIFETIME - TOLERANCE).unwrap(), "it ended on 2027-01-15"),
         (crl::sign(&ours, 8, &[], now() + 2 * TOLERANCE).unwrap(), "it begins in the future"),
     ] {
-        let refused = here.take(&der, None, now()).unwrap_err();
+        let refused = take(&mut here, &der, None, now()).unwrap_err();
         assert!(refused.contains(words), "{refused}");
         assert_eq!(here.known(), 7);
         assert!(here.must_hold(now()).is_ok());
@@ -112,7 +123,7 @@ fn a_newer_one_is_asked_for_after_a_day_and_once_an_hour() {
     let mut here = empty(&ours);
     here.asks(now());
     assert!(here.is_due(now()), "without one it is always time");
-    here.take(&crl::sign(&ours, 7, &[], now()).unwrap(), None, now()).unwrap();
+    take(&mut here, &crl::sign(&ours, 7, &[], now()).unwrap(), None, now()).unwrap();
     assert!(!here.is_due(now() + DAY - Duration::from_secs(1)) && here.is_due(now() + DAY));
     here.asks(now() + DAY);
     let hour = Duration::from_millis(REVOCATIONS_PAUSE_MS_MIN);
@@ -136,7 +147,7 @@ fn a_coordinator_or_a_member_that_is_listed_is_refused() {
     let of_stolen =
         Revoked { serial: stolen.serial, key: stolen.key, since: now(), reason: Reason::KeyCompromise };
     let all = [of_stolen, revoked(2, Reason::Withdrawn), revoked(3, Reason::Superseded)];
-    here.take(&crl::sign(&ours, 7, &all, now()).unwrap(), None, now()).unwrap();
+    take(&mut here, &crl::sign(&ours, 7, &all, now()).unwrap(), None, now()).unwrap();
     assert!(matches!(here.must_not_list(&stolen), Err(SiteError::CoordinatorRevoked)));
     let reissued = PeerCertificate { serial: serial(21), ..stolen.clone() };
     assert!(here.must_not_list(&reissued).is_err(), "another certificate of the stolen key");

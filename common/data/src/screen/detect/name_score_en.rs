@@ -176,7 +176,7 @@ fn turned(
     let shouted = view.text.get(last.start..chain.end)?.bytes().all(|byte| !byte.is_ascii_lowercase());
     // `Daughters: Maria, Anna Lopez`: two people.
     let given = last.flags & (words::FIRST | words::FIRST_WORD) != 0;
-    if given && last.flags & (words::LAST | words::LAST_WORD) == 0 {
+    if given && !shouted && last.flags & (words::LAST | words::LAST_WORD) == 0 {
         return None;
     }
     // `SMITH, Anna Lopez`: whosever name it is, it is one.
