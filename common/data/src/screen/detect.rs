@@ -102,7 +102,7 @@ pub(super) fn all(view: &View<'_>) -> Vec<Hit> {
 }
 
 /// Runs a detector whose names nothing announces. Of them, eponyms, institutions and a surname with a title
-/// are dropped; behind a label, a title or a relation `Walter Reed` and `王博士` stay names.
+/// are dropped; behind a label or a title `Walter Reed` stays a name, and behind a label `王博士`.
 fn guessed(view: &View<'_>, hits: &mut Vec<Hit>, find: fn(&View<'_>, &mut Vec<Hit>)) {
     let announced = hits.len();
     find(view, hits);

@@ -151,7 +151,8 @@ fn an_operator_who_was_revoked_launches_nothing() {
         let odd = listing(&authority, 7, &entries);
         let told = proposed_with(&site, Some(signature(&otto, &manifest(1))), odd);
         assert_eq!(was_shown(&told), !is_refused, "{reason:?}: {:?}", told.not_done());
-        assert_eq!(told.not_done().contains(&NotDone::TermsUnusable), is_refused, "{reason:?}");
+        let broken: &[PolicyRule] = if is_refused { &[PolicyRule::OperatorRevoked] } else { &[] };
+        assert_eq!(refused_by(&told), broken, "{reason:?}");
     }
 }
 
