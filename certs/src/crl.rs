@@ -157,6 +157,9 @@ pub fn sign(
     if now >= authority.not_after() {
         return Err(CertError::AuthorityExpired);
     }
+    if i64::try_from(number).is_err() {
+        return Err(refuse("its number is too large"));
+    }
     let entry = |(bytes, (since, reason)): (Vec<u8>, (SystemTime, Reason))| RevokedCertParams {
         serial_number: rcgen::SerialNumber::from_slice(&bytes),
         revocation_time: whole_seconds(since),
@@ -375,7 +378,8 @@ fn extensions(list: &x509_parser::revocation_list::TbsCertList<'_>, signer: &[u8
     match number.parsed_extension() {
         ParsedExtension::CRLNumber(number) => match number.to_u64_digits().as_slice() {
             [] => Ok(0),
-            [digits] => Ok(*digits),
+            // As large as a database keeps.
+            [digits] if i64::try_from(*digits).is_ok() => Ok(*digits),
             _ => Err(refuse("its number is too large")),
         },
         _ => Err(refuse("it has no number")),

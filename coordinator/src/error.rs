@@ -414,6 +414,9 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::HolderRevoked(_) | StoreError::OtherRole(..) => {
             "choose another name, such as anna-2; `coordinator operators list` lists them"
         }
+        StoreError::TooManySites => {
+            "`coordinator invitations withdraw NAME` makes room, of one that has joined `coordinator revoke NAME`"
+        }
         StoreError::TooManyHolders => "`coordinator operators revoke NAME` makes room",
         StoreError::SiteRevoked(_) => "invite the hospital under a new site name",
         StoreError::NoWriteAheadLog => "put the state folder on a disk of this machine",

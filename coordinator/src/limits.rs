@@ -181,6 +181,15 @@ pub const REPORT_WARNINGS_MAX: usize = 200;
 pub const LISTED_MS_MAX: u64 = (397 + 7) * 86_400_000;
 /// Certificates of our own that were revoked and are listed: each was a theft of the key.
 pub const REVOKED_SERVERS_MAX: usize = 32;
+/// Certificates of one member that have not long ended: with a life of a day there are 12 in eight days, and a
+/// few that were lost.
+pub const LISTED_OF_ONE_MAX: usize = 16;
+/// Members who had a certificate in the time of [`LISTED_MS_MAX`]: 100 sites, 64 people, and 90 who went.
+pub const LISTED_MEMBERS_MAX: usize = 254;
+const _: () = assert!(
+    2 * (LISTED_MEMBERS_MAX * LISTED_OF_ONE_MAX + REVOKED_SERVERS_MAX) <= certs::limits::REVOKED_MAX,
+    "whatever is revoked, a list has room for its serial number and its key"
+);
 /// The file of those: two arrays of 48 numbers in all, a line each, and two times: 1 KiB, twice over.
 pub const REVOKED_SERVER_BYTES_MAX: u64 = 2048 * REVOKED_SERVERS_MAX as u64;
 const _: () = assert!(

@@ -9,11 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use certs::{SerialNumber, SpkiPin, TokenHash};
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
+use common::limits::SITES_MAX;
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
 use super::presence::moment;
+use super::revoked::{OF_SITE, must_fit};
 
 /// A site's standing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -119,7 +121,7 @@ impl Store {
     /// Records an invitation: the site (unless it exists) and the hash of its token.
     ///
     /// # Errors
-    /// The site is revoked, or the database cannot be written.
+    /// The site is revoked, there are as many as there may be, or the database cannot be written.
     pub fn invite(
         &self,
         site: &SiteId,
@@ -131,6 +133,13 @@ impl Store {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         if status(&transaction, site)? == Some(SiteStatus::Revoked) {
             return Err(StoreError::SiteRevoked(site.to_string()));
+        }
+        if status(&transaction, site)?.is_none() {
+            let query = "SELECT count(*) FROM sites WHERE status <> 'revoked'";
+            let count: i64 = transaction.query_row(query, [], |row| row.get(0))?;
+            if from_sql(count) >= SITES_MAX as u64 {
+                return Err(StoreError::TooManySites);
+            }
         }
         transaction.execute(
             "INSERT OR IGNORE INTO sites (name, status, invited_at) VALUES (?, 'invited', ?)",
@@ -261,6 +270,7 @@ impl Store {
         let certificate = sign(&site)?;
         readmit(&transaction, &site, now)?;
         record(&transaction, &site, &certificate, now)?;
+        must_fit(&transaction, OF_SITE, &site, now)?;
         transaction.execute(
             "UPDATE tokens SET consumed_by = ? WHERE hash = ? AND consumed_by IS NULL",
             params![certificate.serial.as_bytes(), token.as_bytes()],

@@ -46,9 +46,12 @@ pub enum StoreError {
     /// The key was certified before, for this site or another one.
     #[error("the key was certified before")]
     KeyUsed,
-    /// The site has had all the certificates that one may have in a day.
-    #[error("the site has had its certificates of today")]
+    /// It has had all the certificates that one may have in a day, or a revocation list might have no room.
+    #[error("it has had as many certificates as a member may have for now")]
     TooManyCertificates,
+    /// As many sites as a consortium has.
+    #[error("there are as many sites as a consortium has")]
+    TooManySites,
     /// An operator or auditor was revoked; the person needs a new name.
     #[error("{0} is revoked")]
     HolderRevoked(String),

@@ -13,6 +13,7 @@ use super::database::{Store, from_sql, to_sql};
 use super::enrolment::Certificate;
 use super::error::StoreError;
 use super::presence::moment;
+use super::revoked::{OF_HOLDER, must_fit};
 use crate::limits::{HOLDER_NAMES_MAX, HOLDERS_MAX, SEEN_MS_MIN};
 
 /// One operator or auditor.
@@ -136,6 +137,7 @@ impl Store {
         }
         let certificate = sign(role, &name)?;
         record(&transaction, &name, &certificate, now)?;
+        must_fit(&transaction, OF_HOLDER, &name, now)?;
         transaction.execute(
             "UPDATE holder_tokens SET consumed_by = ? WHERE hash = ?",
             params![certificate.serial.as_bytes(), token.as_bytes()],

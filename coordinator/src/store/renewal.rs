@@ -13,6 +13,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 use super::database::{Store, from_sql, to_sql};
 use super::enrolment::{Certificate, Enrolled, certificate, record};
 use super::error::StoreError;
+use super::revoked::{OF_SITE, must_fit};
 use crate::limits::CERTIFICATES_PER_DAY_MAX;
 
 const DAY_MS: u64 = 86_400_000;
@@ -66,6 +67,7 @@ impl Store {
         // The order of a site's certificates is that of their times, whatever the clock does.
         let issued = newest.map_or(now, |newest| now.max(Timestamp(from_sql(newest)).plus_ms(1)));
         record(&transaction, site, &certificate, issued)?;
+        must_fit(&transaction, OF_SITE, site, now)?;
         transaction.commit()?;
         drop(connection);
         self.keep_mark();
@@ -128,6 +130,7 @@ mod tests {
     use certs::JoinToken;
 
     use super::*;
+    use crate::limits::LISTED_OF_ONE_MAX;
 
     fn store() -> (tempfile::TempDir, Store, SiteId) {
         let folder = tempfile::tempdir().unwrap();
@@ -233,12 +236,16 @@ mod tests {
                 number.set(next);
             })
         };
-        for day in 2..12 {
+        let mut all = Vec::new();
+        for day in 2..6 {
             while ask(2 * day * DAY_MS).is_ok() {
                 asked.set(asked.get() + 1);
             }
+            all.push(asked.get());
         }
-        assert_eq!(asked.get(), 10 * u64::from(CERTIFICATES_PER_DAY_MAX));
+        // The second bound: those that may be listed, with the one of its joining.
+        let (a_day, listed) = (u64::from(CERTIFICATES_PER_DAY_MAX), LISTED_OF_ONE_MAX as u64);
+        assert_eq!(all, [a_day, listed - 1, listed - 1, listed - 1]);
         assert!(matches!(ask(22 * DAY_MS), Err(StoreError::TooManyCertificates)));
     }
 }
