@@ -17,6 +17,7 @@ use common::wire::message::{Envelope, LedgerHead, PROTOCOL_VERSION, Request};
 use coordinator::admin::client::{Door, ask};
 use coordinator::admin::contexts::Contexts;
 use coordinator::admin::message;
+use coordinator::enrolment::keeper::Order;
 use serde_json::Value;
 use tests::binaries::Binaries;
 use tests::consortium::Consortium;
@@ -169,6 +170,10 @@ fn launches(otto: &Machine, anna: &Machine, run_file: &Path) -> Result<String> {
     let there = Door::There(Box::new(otto.contexts()?.get("main", &Default::default())?));
     let by_path = ask(&there, &message::Command::Launch { run_file: run_file.to_owned() });
     ensure!(by_path.is_err_and(|error| error.to_string().contains("on the coordinator's machine")));
+    for order in [Order::Roll { overlap_ms: 0 }, Order::Retire, Order::ReplaceServer] {
+        let said = ask(&there, &message::Command::Authority { order });
+        ensure!(said.is_err_and(|error| error.to_string().contains("on the coordinator's machine")));
+    }
     let run = otto.says(&["launch", path])?.trim().to_owned();
     ensure!(anna.json(&["status"])?["run"] == run.as_str());
     ensure!(anna.json(&["roster"])?["run"] == run.as_str());

@@ -13,6 +13,7 @@ use common::net::admin::{AdminHandler, Reader, Writer};
 use common::net::{CloseCode, Peer};
 use tokio::io::AsyncWriteExt as _;
 
+use super::message::Answer;
 use super::server::Admin;
 use crate::admin::acts::{Holder, Who};
 use crate::blocking::blocking;
@@ -73,6 +74,16 @@ impl AdminHandler for Afar {
         };
         let Some(_begun) = self.running.begin(who.name()) else {
             tracing::warn!(who = who.name(), "more commands at once than one may have in progress");
+            let refused = Answer::Failed {
+                message: format!(
+                    "{COMMANDS_OF_ONE_MAX} commands of yours are in progress, as many as one may have"
+                ),
+                hint: Some("wait until one of them has ended".into()),
+                user: true,
+            };
+            // Fails only where nobody listens any more.
+            let _ = super::lines::write(&mut writer, &refused).await;
+            let _ = writer.shutdown().await;
             return;
         };
         self.admin.converse(who, reader, &mut writer).await;

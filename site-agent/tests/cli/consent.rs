@@ -5,6 +5,8 @@ use std::fs;
 use std::process::Output;
 
 use certs::ReceiptSigningKey;
+use certs::crl::{self, Reason, Revoked};
+use common::clock::SystemClock;
 use common::id::{Digest, Round, RunId};
 use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, Roster, RunManifest,
@@ -141,6 +143,31 @@ fn said(output: &Output) -> String {
 /// Without line breaks, so that sentences can be looked for.
 fn flat(text: &str) -> String {
     text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn nobody_approves_a_run_with_a_member_who_was_revoked() {
+    let joined = Joined::with_a_run();
+    let now = SystemClock.system_time();
+    let serial = certs::SerialNumber::from_random([1; 16]);
+    let authority = certs::CertificateAuthority::create("test", &serial, now).unwrap();
+    fs::write(joined.site.folder.identity().join("ca.pem"), authority.certificate_pem()).unwrap();
+    // Neurology's key, as the roster has it.
+    let key = certs::SpkiPin::from_bytes([2; 32]);
+    let revoked =
+        |reason| Revoked { serial: certs::SerialNumber::from_random([3; 16]), key, since: now, reason };
+    for (number, reason, is_refused) in [(7, Reason::Superseded, false), (8, Reason::Withdrawn, true)] {
+        let list = crl::sign(&authority, number, &[revoked(reason)], now).unwrap();
+        joined.store().record_revocations(number, &list, 1).unwrap();
+        let refused = joined.json(&["runs", "a1"])["refused_by"].to_string();
+        assert_eq!(refused.contains("revocation list"), is_refused, "{refused}");
+        let text = flat(&joined.done(&["runs", "a1"]));
+        assert_eq!(text.contains("It allows the run"), !is_refused, "{text}");
+    }
+    let said = joined.refused(&["approve", "a1", "--yes"]);
+    assert!(said.contains("neurology") && said.contains("revocation list"), "{said}");
+    // To say no needs nothing; of a run that is decided the list of today says nothing more.
+    joined.done(&["decline", "a1", "--yes"]);
 }
 
 #[test]

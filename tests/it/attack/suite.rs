@@ -14,7 +14,7 @@ use tests::consortium::Consortium;
 use crate::support::{COMMAND_WITHIN, Small, Wish};
 
 /// What a privacy officer looks for by name.
-const NAMED: [&str; 36] = [
+const NAMED: [&str; 37] = [
     "make a socket, or a pair, of any family and kind",
     "look up a name (DNS over UDP)",
     "use a local or abstract Unix socket",
@@ -38,6 +38,7 @@ const NAMED: [&str; 36] = [
     "read memory, environment or files of the gateway (/proc)",
     "read memory, environment or files of the supervisor (/proc)",
     "open the key, the ledger, the database or what left",
+    "be the gateway, and open the key of ledger heads or of joining",
     "run a program: its own, the machine's, one in memory",
     "put a symbolic link where others read",
     "put a hard link where others read",
