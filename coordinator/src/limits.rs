@@ -181,8 +181,8 @@ pub const REPORT_WARNINGS_MAX: usize = 200;
 pub const LISTED_MS_MAX: u64 = (397 + 7) * 86_400_000;
 /// Certificates of our own that were revoked and are listed: each was a theft of the key.
 pub const REVOKED_SERVERS_MAX: usize = 32;
-/// Certificates of one member that have not long ended: with a life of a day there are 12 in eight days, and a
-/// few that were lost.
+/// Certificates of one member that have not long ended: with a life of a day there are 12 in eight days, and
+/// a few that were lost.
 pub const LISTED_OF_ONE_MAX: usize = 16;
 /// Members who had a certificate in the time of [`LISTED_MS_MAX`]: 100 sites, 64 people, and 90 who went.
 pub const LISTED_MEMBERS_MAX: usize = 254;

@@ -69,6 +69,9 @@ pub struct SiteFacts {
     pub ledger: Option<Head>,
     /// The ledger it has now, where that is another one.
     pub ledger_refused: Option<Head>,
+    /// The number that two frames had, where it is refused for that.
+    #[serde(default)]
+    pub ledger_repeated: Option<u64>,
     /// What the operator should do something about, a sentence each.
     pub problems: Vec<String>,
 }
@@ -157,6 +160,7 @@ fn site(
         running_hash: totals.map(|totals| totals.running_hash.to_string()),
         ledger: store.ledger_head(&row.name)?.map(Head::from),
         ledger_refused: refused.map(|open| open.found.into()),
+        ledger_repeated: refused.and_then(|open| open.repeated),
         problems: problems(row, certificate, condition, now),
     })
 }

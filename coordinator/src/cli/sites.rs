@@ -161,15 +161,25 @@ fn list(door: &Door, as_json: bool) -> Result<()> {
     }
     for site in &facts {
         if let Some(found) = &site.ledger_refused {
-            explain(&site.site, site.ledger.as_ref(), found);
+            explain(site, found);
         }
     }
     Ok(())
 }
 
 /// What is wrong with a ledger, and the way out.
-fn explain(site: &str, kept: Option<&Head>, found: &Head) {
-    let kept = kept.map_or_else(
+fn explain(facts: &SiteFacts, found: &Head) {
+    let SiteFacts { site, ledger: kept, .. } = facts;
+    if let Some(number) = facts.ledger_repeated {
+        eprintln!(
+            "\n{site} sent two frames with the number {number}: its ledger was cut or begun anew, or two agents \
+             run with copies of its folder; now it has {} records with root {}.\n\
+             hint: ask the site; if there is a good reason (a backup), `coordinator sites accept-ledger {site}`\n",
+            found.size, found.root
+        );
+        return;
+    }
+    let kept = kept.as_ref().map_or_else(
         || "records of frames that arrived".to_owned(),
         |kept| format!("{} records with root {}", kept.size, kept.root),
     );
@@ -196,8 +206,8 @@ fn accept(door: &Door, name: &str, is_sure: bool) -> Result<(Head, Option<Head>)
         hint: "`coordinator sites` shows which ledgers were refused".into(),
     };
     let row = row.ok_or_else(|| Error::UnknownSite(site.to_string()))?;
-    let found = row.ledger_refused.ok_or_else(none)?;
-    explain(name, row.ledger.as_ref(), &found);
+    let found = row.ledger_refused.clone().ok_or_else(none)?;
+    explain(&row, &found);
     if !is_sure {
         output::confirm(&format!("accept this ledger of {site}?"))?;
     }

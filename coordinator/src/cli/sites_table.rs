@@ -101,6 +101,7 @@ mod tests {
             running_hash: None,
             ledger: None,
             ledger_refused: None,
+            ledger_repeated: None,
             problems: vec!["its disk is nearly full".into()],
         };
         let shown = lines(&[site.clone()], Timestamp(1_000_000));

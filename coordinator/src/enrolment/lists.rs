@@ -95,9 +95,9 @@ impl Lists {
         RevocationList::verify(&der, authority.certificate_der()).ok().map(Arc::new)
     }
 
-    /// Looks again, also where the database has nothing new: a certificate of ours was revoked. Returns whether
-    /// a list is signed; what fails is in our log, and the next who asks finds it out of date, and so does the
-    /// next start. Blocks.
+    /// Looks again, also where the database has nothing new: a certificate of ours was revoked. Returns
+    /// whether a list is signed; what fails is in our log, and the next who asks finds it out of date, and so
+    /// does the next start. Blocks.
     pub fn look(&self, now: Timestamp) -> bool {
         if let Some(newest) = self.newest.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
             newest.revocations = None;

@@ -178,6 +178,11 @@ impl RequestHandler {
                 tracing::error!(%site, sequence, last, "a sequence number far from the last one, which no honest site sends");
                 Err(Refusal::BadRequest.into())
             }
+            Entry::Uncounted(site, FrameRefusal::Repeated) => {
+                let sequence = frame.sequence;
+                tracing::error!(%site, sequence, "a second frame with this number, which no honest site sends");
+                Err(Refusal::BadRequest.into())
+            }
             Entry::Uncounted(site, FrameRefusal::TooMany) => {
                 tracing::debug!(%site, "the site has sent all that it may today");
                 Err(Response::Busy { retry_after_ms: DAY_OVER_WAIT_MS_MIN }.into())

@@ -15,7 +15,11 @@ use crate::store::{LedgerAnswer, Store};
 pub(super) enum Asked {
     /// Another protocol than ours.
     OtherProtocol,
-    Hello(LedgerHead),
+    Hello {
+        ledger: LedgerHead,
+        /// The frame's own number.
+        sequence: u64,
+    },
     Proof {
         from: u64,
         ledger: LedgerHead,
@@ -29,7 +33,7 @@ impl Asked {
     pub(super) fn of(received: &Received) -> Self {
         match received.envelope.request {
             Request::Hello { protocol, .. } if protocol != PROTOCOL_VERSION => Self::OtherProtocol,
-            Request::Hello { ledger, .. } => Self::Hello(ledger),
+            Request::Hello { ledger, .. } => Self::Hello { ledger, sequence: received.envelope.sequence },
             Request::LedgerProof { from, ledger, .. } => {
                 Self::Proof { from, ledger, hashes: hashes(&received.payload) }
             }
@@ -53,7 +57,7 @@ pub(super) fn stands(
         Asked::OtherProtocol => {
             return Ok(Err(Refusal::ProtocolVersion { supported: PROTOCOL_VERSION }));
         }
-        Asked::Hello(ledger) => (ledger, store.announce_ledger(site, ledger, now)?),
+        Asked::Hello { ledger, sequence } => (ledger, store.announce_ledger(site, ledger, *sequence, now)?),
         Asked::Proof { from, ledger, hashes } => {
             (ledger, store.prove_ledger(site, *from, ledger, hashes, now)?)
         }

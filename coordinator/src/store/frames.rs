@@ -1,6 +1,7 @@
 //! What arrived from each site, frame by frame: the coordinator's half of ledger reconciliation, and
 //! the totals that receipts sign. Called by `requests::handler` for every frame, and by `admin::report` and
-//! `cli::sites`. Invariant: frame and totals change in one transaction.
+//! `cli::sites`. Invariants: frame and totals change in one transaction; no two frames of a count have one
+//! number.
 
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
@@ -47,6 +48,8 @@ pub enum FrameRefusal {
         /// The highest number seen before.
         last: u64,
     },
+    /// Another frame of this count had its number: each record of a ledger is one frame.
+    Repeated,
     /// The site has sent all that it may today.
     TooMany,
 }
@@ -72,6 +75,10 @@ impl Store {
         if !last.map_or(frame.sequence <= SEQUENCE_FIRST_MAX, |last| follows(frame.sequence, last)) {
             return Ok(Err(FrameRefusal::Sequence { last: last.unwrap_or(0) }));
         }
+        if last.is_some_and(|last| frame.sequence <= last) && has_arrived(&transaction, site, frame.sequence)?
+        {
+            return Ok(Err(FrameRefusal::Repeated));
+        }
         let (day, so_far) = (at.0 / DAY_MS, of_day(&transaction, site, at.0 / DAY_MS)?);
         if so_far >= FRAMES_PER_DAY_MAX {
             return Ok(Err(FrameRefusal::TooMany));
@@ -87,11 +94,14 @@ impl Store {
                 to_sql(at.0)
             ],
         )?;
+        let id = transaction.last_insert_rowid();
+        let goes_on = before.is_some_and(|before| before.frames > 0);
         let after = extend(before, frame);
         transaction.execute(
             "INSERT OR REPLACE INTO frame_totals
-             (site, first_sequence, last_sequence, frames, bytes, running_hash, day, frames_of_day)
-             VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+             (site, first_sequence, last_sequence, frames, bytes, running_hash, day, frames_of_day, counted_from)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
+                     iif(?9, (SELECT counted_from FROM frame_totals WHERE site = ?1), ?10))",
             params![
                 site.as_str(),
                 to_sql(after.first_sequence),
@@ -100,7 +110,9 @@ impl Store {
                 to_sql(after.bytes),
                 after.running_hash.0,
                 to_sql(day),
-                to_sql(so_far + 1)
+                to_sql(so_far + 1),
+                goes_on,
+                id
             ],
         )?;
         transaction
@@ -122,6 +134,13 @@ impl Store {
 /// only as far as requests overtake each other.
 fn follows(sequence: u64, last: u64) -> bool {
     sequence <= last.saturating_add(SEQUENCE_STEP_MAX) && sequence.saturating_add(SEQUENCE_BEHIND_MAX) >= last
+}
+
+/// Whether a frame of this number is in the count that goes on.
+pub(super) fn has_arrived(connection: &Connection, site: &SiteId, sequence: u64) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM frames JOIN frame_totals USING (site)
+                 WHERE site = ? AND sequence = ? AND frame_totals.frames > 0 AND frames.id >= counted_from)";
+    Ok(connection.query_row(query, params![site.as_str(), to_sql(sequence)], |row| row.get(0))?)
 }
 
 /// Frames that the site sent on this day so far.

@@ -2,8 +2,9 @@
 //! Called by `requests::ledger` for every `Hello` and before every other request, and by `cli::sites`.
 //!
 //! Invariants: a head is replaced only by one that was proved to extend it, or that a person accepted (which
-//! is recorded); while a question is open the site gets no answer, also after a restart. A ledger is not
-//! refused for good: once it is shown to extend what we keep after all, the question is closed.
+//! is recorded); while a question is open the site gets no answer, also after a restart. A refused ledger that
+//! is shown to extend what we keep after all closes the question. Only where it gave a number twice has a
+//! person to decide: it was cut behind what we keep, and would grow beyond what arrived by asking again.
 
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
@@ -13,6 +14,7 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
+use super::frames::has_arrived;
 use crate::limits::LEDGER_NOTE_MS_MIN;
 
 /// What a site is told of the ledger it announced.
@@ -38,12 +40,14 @@ pub struct LedgerQuestion {
     pub found: LedgerHead,
     /// Whether it is refused, and not only to be proved.
     pub is_refused: bool,
+    /// The number that it gave to two frames.
+    pub repeated: Option<u64>,
     /// Since when.
     pub since: Timestamp,
 }
 
 impl Store {
-    /// A site announces its ledger.
+    /// A site announces its ledger, in the frame with the number `sequence`.
     ///
     /// # Errors
     /// The database cannot be read or written, or what is left on the disk is for the journal.
@@ -51,6 +55,7 @@ impl Store {
         &self,
         site: &SiteId,
         found: &LedgerHead,
+        sequence: u64,
         at: Timestamp,
     ) -> Result<LedgerAnswer, StoreError> {
         // What is left then is for the journal.
@@ -59,6 +64,12 @@ impl Store {
         }
         let mut connection = self.lock();
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        if is_forked(&transaction, site)? || has_arrived(&transaction, site, sequence)? {
+            conclude(&transaction, site, found, LedgerAnswer::Refused, at)?;
+            fork(&transaction, site, sequence)?;
+            transaction.commit()?;
+            return Ok(LedgerAnswer::Refused);
+        }
         let kept = head(&transaction, site)?;
         let has_all = has_all(&transaction, site, found)?;
         let answer = match kept {
@@ -95,11 +106,8 @@ impl Store {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let kept = head(&transaction, site)?.filter(|kept| kept.size == from);
         let is_proved = kept.is_some_and(|kept| extends(&kept, found, proof));
-        let answer = if is_proved && has_all(&transaction, site, found)? {
-            LedgerAnswer::Taken
-        } else {
-            LedgerAnswer::Refused
-        };
+        let is_whole = !is_forked(&transaction, site)? && has_all(&transaction, site, found)?;
+        let answer = if is_proved && is_whole { LedgerAnswer::Taken } else { LedgerAnswer::Refused };
         conclude(&transaction, site, found, answer, at)?;
         transaction.commit()?;
         Ok(answer)
@@ -163,6 +171,18 @@ impl Store {
     }
 }
 
+/// Whether the open question is one that no proof answers.
+fn is_forked(connection: &Connection, site: &SiteId) -> Result<bool, StoreError> {
+    Ok(question(connection, site)?.is_some_and(|open| open.repeated.is_some()))
+}
+
+/// The open question is about this number, which two frames have; the first one found stays.
+fn fork(connection: &Connection, site: &SiteId, sequence: u64) -> Result<(), StoreError> {
+    let update = "UPDATE ledger_questions SET repeated = ifnull(repeated, ?2) WHERE site = ?1";
+    connection.execute(update, params![site.as_str(), to_sql(sequence)])?;
+    Ok(())
+}
+
 /// Whether the ledger has a record for every frame that arrived, and a size that can be kept.
 fn has_all(connection: &Connection, site: &SiteId, found: &LedgerHead) -> Result<bool, StoreError> {
     // A count that begins anew has no frames yet; its number is the size that was accepted.
@@ -209,13 +229,14 @@ fn head(connection: &Connection, site: &SiteId) -> Result<Option<LedgerHead>, St
 
 fn question(connection: &Connection, site: &SiteId) -> Result<Option<LedgerQuestion>, StoreError> {
     let kept = head(connection, site)?;
-    let query = "SELECT size, root, refused, since FROM ledger_questions WHERE site = ?";
+    let query = "SELECT size, root, refused, since, repeated FROM ledger_questions WHERE site = ?";
     let read = |row: &rusqlite::Row<'_>| {
         Ok(LedgerQuestion {
             kept,
             found: LedgerHead { size: from_sql(row.get(0)?), root: Digest(row.get(1)?) },
             is_refused: row.get(2)?,
             since: Timestamp(from_sql(row.get(3)?)),
+            repeated: row.get::<_, Option<i64>>(4)?.map(from_sql),
         })
     };
     Ok(connection.query_row(query, [site.as_str()], read).optional()?)

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use crate::limits::{DATABASE_WAIT_MS_MAX, SQLITE_VERSION_MIN};
 
 /// Schema changes in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 9] = [
+const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_overlap.sql"),
     include_str!("../../migrations/0003_frame_days.sql"),
@@ -20,6 +20,7 @@ const MIGRATIONS: [&str; 9] = [
     include_str!("../../migrations/0007_left.sql"),
     include_str!("../../migrations/0008_operators.sql"),
     include_str!("../../migrations/0009_witnesses.sql"),
+    include_str!("../../migrations/0010_repeated_numbers.sql"),
 ];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {

@@ -93,7 +93,7 @@ fn a_ledger_that_was_cut_or_deleted_is_found_on_both_sides_and_a_person_decides(
     let (code, words) = site(&consortium, &["check"])?;
     ensure!(code == Some(1) && words.contains("another ledger"), "{words}");
     let (_, words) = coordinator(&consortium, &["sites"])?;
-    ensure!(words.contains("do not extend that") && words.contains("accept-ledger"), "{words}");
+    ensure!(words.contains("two frames with the number") && words.contains("accept-ledger"), "{words}");
     let (code, words) = coordinator(&consortium, &["sites", "accept-ledger", SITE])?;
     ensure!(code == Some(1) && words.contains("nobody can be asked"), "{words}");
     coordinator(&consortium, &["sites", "accept-ledger", SITE, "--yes"])?;

@@ -3,7 +3,7 @@
 use certs::{JoinToken, SerialNumber, SpkiPin};
 use common::ledger::{Prover, Tree};
 
-use super::super::{Certificate, ReceivedFrame};
+use super::super::{Certificate, FrameRefusal, ReceivedFrame};
 use super::*;
 
 /// A site's ledger: its lines.
@@ -59,7 +59,9 @@ impl Coordinator {
     }
 
     fn announce_at(&self, ledger: &Ledger, at: u64) -> LedgerAnswer {
-        self.store.announce_ledger(&self.site, &ledger.head(), Timestamp(at)).unwrap()
+        // The greeting's own record stands behind what it announces.
+        let sequence = ledger.0.len() as u64;
+        self.store.announce_ledger(&self.site, &ledger.head(), sequence, Timestamp(at)).unwrap()
     }
 
     fn prove(&self, from: u64, ledger: &Ledger) -> LedgerAnswer {
@@ -131,6 +133,49 @@ fn a_ledger_without_the_frames_that_arrived_is_refused_at_the_first_word_too() {
     assert_eq!(coordinator.announce(&Ledger::of(5)), LedgerAnswer::Taken);
     coordinator.receive(5);
     assert_eq!(coordinator.announce(&Ledger::of(5)), LedgerAnswer::Refused, "the same size, a frame later");
+}
+
+/// The attack: the end of a ledger is cut off behind what was announced, and every greeting that is refused
+/// makes it longer, until it is as long as what arrived.
+#[test]
+fn a_ledger_that_was_cut_is_not_taken_once_it_has_grown_again() {
+    let coordinator = Coordinator::new();
+    assert_eq!(coordinator.announce(&Ledger::of(3)), LedgerAnswer::Taken);
+    (3..9).for_each(|sequence| coordinator.receive(sequence));
+    let cut = |greetings: usize| {
+        let own = (0..greetings).map(|number| format!("greeting {number}").into_bytes());
+        Ledger(Ledger::of(6).0.into_iter().chain(own).collect())
+    };
+    for greetings in 0..8 {
+        assert_eq!(coordinator.announce(&cut(greetings)), LedgerAnswer::Refused, "{greetings}");
+        assert_eq!(coordinator.prove(3, &cut(greetings)), LedgerAnswer::Refused, "{greetings}");
+    }
+    let open = coordinator.question().unwrap();
+    assert_eq!((open.is_refused, open.repeated), (true, Some(6)), "the first one");
+    // The whole one is not taken by itself either: what came under these numbers is not in it.
+    assert_eq!(coordinator.announce(&Ledger::of(9)), LedgerAnswer::Refused);
+    let accepted = coordinator.store.accept_ledger(&coordinator.site, &open.found, Timestamp(20)).unwrap();
+    assert!(accepted.is_some() && coordinator.question().is_none());
+    // The numbers of the count before may come again, and each of them once.
+    let found = usize::try_from(open.found.size).unwrap();
+    assert_eq!(coordinator.announce(&cut(found - 6)), LedgerAnswer::Taken);
+    coordinator.receive(open.found.size);
+    let frame = ReceivedFrame { sequence: open.found.size, kind: "poll", bytes: 1, sha256: Digest::of(b"g") };
+    let again = coordinator.store.record_frame(&coordinator.site, &frame, Timestamp(21)).unwrap();
+    assert_eq!(again, Err(FrameRefusal::Repeated));
+}
+
+/// Two connections of one agent: a frame of the older one overtakes the greeting of the newer one.
+#[test]
+fn a_greeting_that_is_overtaken_is_taken_the_next_time() {
+    let coordinator = Coordinator::new();
+    assert_eq!(coordinator.announce(&Ledger::of(3)), LedgerAnswer::Taken);
+    (3..7).for_each(|sequence| coordinator.receive(sequence));
+    let early = Ledger::of(6).head();
+    let answer = coordinator.store.announce_ledger(&coordinator.site, &early, 7, Timestamp(8)).unwrap();
+    assert_eq!(answer, LedgerAnswer::Refused, "frame 6 is not in it");
+    assert_eq!(coordinator.announce(&Ledger::of(8)), LedgerAnswer::Prove { from: 3 });
+    assert_eq!(coordinator.prove(3, &Ledger::of(9)), LedgerAnswer::Taken);
 }
 
 #[test]
