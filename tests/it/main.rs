@@ -24,6 +24,7 @@ mod keys;
 mod launched;
 mod leave;
 mod mutated;
+mod officer;
 mod operators;
 mod overlap;
 mod reconcile;

@@ -47,7 +47,7 @@ pub(super) fn expire(state: &mut RunState, now: Timestamp) -> bool {
     if has_quorum(state) {
         close(state, now)
     } else {
-        fail(state)
+        fail(state, IsEarly(false));
     }
     true
 }
@@ -62,9 +62,18 @@ pub(super) fn begin_anew(state: &mut RunState, now: Timestamp) {
     }
 }
 
+/// Whether a round ends before its time: then nobody is late.
+#[derive(Debug, Clone, Copy)]
+struct IsEarly(bool);
+
+/// A quorum has become impossible: the round ends at once, and the run with it.
+pub(super) fn fail_early(state: &mut RunState) {
+    fail(state, IsEarly(true));
+}
+
 /// The round ends without a quorum, and the run with it.
-pub(super) fn fail(state: &mut RunState) {
-    name_missing(state);
+fn fail(state: &mut RunState, is_early: IsEarly) {
+    name_missing(state, is_early);
     let updates = state.current().map_or(0, |record| record.updates.len());
     let needed = state.launched.spec.quorum.sites;
     let count = |items: usize| u32::try_from(items).unwrap_or(u32::MAX);
@@ -80,23 +89,23 @@ fn has_quorum(state: &RunState) -> bool {
 }
 
 fn close(state: &mut RunState, now: Timestamp) {
-    name_missing(state);
+    name_missing(state, IsEarly(false));
     if let Some(record) = state.rounds.last_mut() {
         record.closed_at = Some(now);
         state.phase = Phase::Aggregating;
     }
 }
 
-fn name_missing(state: &mut RunState) {
+fn name_missing(state: &mut RunState, is_early: IsEarly) {
     let Some(record) = state.current() else { return };
     let sites = state.launched.sites.iter().filter(|site| !record.updates.contains_key(*site));
-    let missing = sites.map(|site| (site.clone(), why(state, record, site))).collect();
+    let missing = sites.map(|site| (site.clone(), why(state, record, site, is_early))).collect();
     if let Some(record) = state.rounds.last_mut() {
         record.missing = missing;
     }
 }
 
-fn why(state: &RunState, record: &RoundRecord, site: &SiteId) -> Missing {
+fn why(state: &RunState, record: &RoundRecord, site: &SiteId, is_early: IsEarly) -> Missing {
     let decision = state.decisions.get(site).map(|answered| answered.decision);
     if state.revoked.contains(site) {
         Missing::Revoked
@@ -110,6 +119,8 @@ fn why(state: &RunState, record: &RoundRecord, site: &SiteId) -> Missing {
         Missing::Failed(code.clone())
     } else if let Some(absence) = record.absent.get(site) {
         Missing::Absent(*absence)
+    } else if is_early.0 {
+        Missing::RunFailed
     } else if record.ready.contains_key(site) {
         Missing::Late
     } else {

@@ -87,7 +87,7 @@ pub(super) fn taken_out(state: &mut RunState, site: &SiteId, now: Timestamp) {
         record.updates.remove(site);
     }
     if possible(state) < state.launched.spec.quorum.sites {
-        closing::fail(state);
+        closing::fail_early(state);
     } else {
         closing::consider(state, now);
     }

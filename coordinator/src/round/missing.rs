@@ -36,6 +36,8 @@ pub enum Missing {
     Late,
     /// It never said that it was ready to train.
     NotReady,
+    /// The run failed before the round's time was over: a quorum had become impossible.
+    RunFailed,
     /// It has not agreed to the run; what it decided, if it did.
     NotAgreed(Option<SiteDecision>),
 }
@@ -51,6 +53,7 @@ impl fmt::Display for Missing {
             Self::Absent(Absence::Offline) => "it was offline",
             Self::Late => "its update did not arrive in time",
             Self::NotReady => "it did not begin to train in time",
+            Self::RunFailed => "the run failed before its update was there",
             Self::NotAgreed(None) => "it has not decided about the run",
             Self::NotAgreed(Some(SiteDecision::Withdrawn)) => "it has withdrawn from the run",
             Self::NotAgreed(Some(SiteDecision::OutsidePolicy)) => "its policy does not allow the run",

@@ -6,6 +6,7 @@
 mod sign;
 
 use clap::Subcommand;
+use common::page::grouped;
 use serde_json::{Value, json};
 
 use super::consent::known::Known;
@@ -171,13 +172,16 @@ fn name(key: &str) -> &str {
 /// Rules that nobody can look at before the records, the update or the global adapter are there.
 fn in_each_round(policy: &PolicyConfig) -> [(&'static str, String); 10] {
     [
-        ("records_min", format!("at least {}", policy.records_min)),
-        ("step_records_min", format!("at least {}", policy.step_records_min)),
-        ("step_tokens_min", format!("at least {}", policy.step_tokens_min)),
-        ("steps_min", format!("at least {}", policy.steps_min)),
+        ("records_min", format!("at least {}", grouped(policy.records_min))),
+        ("step_records_min", format!("at least {}", grouped(policy.step_records_min))),
+        ("step_tokens_min", format!("at least {}", grouped(policy.step_tokens_min))),
+        ("steps_min", format!("at least {}", grouped(policy.steps_min))),
         ("records_drop_max", format!("at most {}", policy.records_drop_max)),
-        ("updates_per_day_max", format!("at most {}", policy.updates_per_day_max)),
-        ("bytes_per_day_max", format!("at most {} in 24 hours, over all runs", policy.bytes_per_day_max)),
+        ("updates_per_day_max", format!("at most {}", grouped(u64::from(policy.updates_per_day_max)))),
+        (
+            "bytes_per_day_max",
+            format!("at most {} in 24 hours, over all runs", grouped(policy.bytes_per_day_max)),
+        ),
         ("hours", hours(policy)),
         ("update_norm_max", format!("at most {}", policy.update_norm_max)),
         ("adapter_growth_max", format!("at most {}", policy.adapter_growth_max)),

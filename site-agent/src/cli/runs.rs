@@ -190,7 +190,9 @@ pub(super) fn in_words(known: &Known, standing: &Standing, terms: &Terms) -> Res
     page.heading("How it differs from the run that this site approved last");
     match differences(known, manifest)? {
         None => page.plain("This site has approved no other run whose terms are still here."),
-        Some(all) if all.is_empty() => page.plain("In nothing."),
+        Some(all) if all.is_empty() => {
+            page.plain("In nothing but what every run has anew, such as its number.")
+        }
         Some(all) => all.iter().for_each(|one| page.plain(&in_a_line(one))),
     }
     page.heading("What this site's policy says");

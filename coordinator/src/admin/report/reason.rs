@@ -10,7 +10,7 @@ use crate::round::missing::{Absence, Missing};
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Reason {
     /// `revoked`, `excluded`, `paused`, `failed`, `never_connected`, `offline`, `late`, `not_ready`,
-    /// `undecided`, `declined`, `outside_policy` or `withdrawn`.
+    /// `run_failed`, `undecided`, `declined`, `outside_policy` or `withdrawn`.
     pub word: String,
     /// The failure code it sent.
     #[serde(default)]
@@ -28,6 +28,7 @@ impl From<&Missing> for Reason {
             Missing::Absent(Absence::Offline) => ("offline", None),
             Missing::Late => ("late", None),
             Missing::NotReady => ("not_ready", None),
+            Missing::RunFailed => ("run_failed", None),
             Missing::NotAgreed(None | Some(SiteDecision::Approved)) => ("undecided", None),
             Missing::NotAgreed(Some(SiteDecision::Declined)) => ("declined", None),
             Missing::NotAgreed(Some(SiteDecision::OutsidePolicy)) => ("outside_policy", None),

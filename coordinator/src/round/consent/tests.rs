@@ -122,6 +122,7 @@ fn a_withdrawal_takes_an_update_out_of_an_open_round_and_is_final() {
     let score = crate::round::state::Score::Unevaluated { reason: "none".into() };
     advance(&mut open, &Event::BaseScored { score, initial: None }, 2);
     assert_eq!(says(&mut open, 0, Withdrawn, 3), [Effect::Finish]);
+    assert_eq!(open.rounds[0].missing[&site(1)], Missing::RunFailed, "nobody was late");
 }
 
 /// The attack: a journal row for each change of mind.

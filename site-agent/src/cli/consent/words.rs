@@ -54,7 +54,7 @@ fn launched(page: &mut Page, launcher: Option<&Launcher>, is_vouched_for: bool) 
                 format!("names itself {name} (compare the key); its signature under it holds")
             };
             page.row("launched by", &who);
-            page.row("", &format!("key {key}"));
+            page.row("by the key", &key.to_string());
         }
         None => page.row("launched by", "somebody on the coordinator's machine: nobody signed but it"),
     }
