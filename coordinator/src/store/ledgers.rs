@@ -2,9 +2,9 @@
 //! Called by `requests::ledger` for every `Hello` and before every other request, and by `cli::sites`.
 //!
 //! Invariants: a head is replaced only by one that was proved to extend it, or that a person accepted (which
-//! is recorded); while a question is open the site gets no answer, also after a restart. A refused ledger that
-//! is shown to extend what we keep after all closes the question. Only where it gave a number twice has a
-//! person to decide: it was cut behind what we keep, and would grow beyond what arrived by asking again.
+//! is recorded); while a question is open the site gets no answer, also after a restart. A refused ledger
+//! that is shown to extend what we keep after all closes the question. Only where it gave a number twice a
+//! person decides: it was cut behind what we keep, and would grow beyond what arrived by asking again.
 
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
