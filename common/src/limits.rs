@@ -80,6 +80,8 @@ pub const LEARNING_RATE_MAX: f64 = 1.0;
 /// Weight of the penalty for leaving the base model's distribution: far above any useful one; catches a
 /// missing decimal point.
 pub const KL_WEIGHT_MAX: f64 = 100.0;
+/// FedProx' mu: its authors use 0.001 to 1; catches a missing decimal point.
+pub const PROXIMAL_MU_MAX: f64 = 100.0;
 /// NEFTune's alpha: its authors use 5 to 15.
 pub const NEFTUNE_ALPHA_MAX: f64 = 100.0;
 /// Share of the local records that is held out: at least half is trained on.

@@ -97,6 +97,7 @@ pub fn training(training: &run::TrainingSettings) -> TrainSettings {
         epsilon: training.epsilon,
         max_gradient_norm: training.max_gradient_norm,
         kl_weight: training.kl_weight,
+        proximal_mu: training.proximal_mu,
         neftune_alpha: training.neftune_alpha,
         evaluation: EvaluationSettings {
             every_steps: training.evaluate_every_steps,
@@ -194,6 +195,7 @@ mod tests {
             schedule: run::Schedule::Wsd,
             decay_ratio: 0.25,
             kl_weight: 0.5,
+            proximal_mu: 0.01,
             neftune_alpha: 5.0,
             warmup_ratio: 0.03,
             early_stopping_patience: 4,
@@ -202,7 +204,8 @@ mod tests {
         let settings = training(&terms);
         assert_eq!(settings.batching, model::Batching::Packed { capacity_tokens: 77 });
         assert_eq!(settings.schedule, model::Schedule::Wsd { decay_steps: 0, decay_ratio: 0.25 });
-        assert_eq!((settings.kl_weight, settings.neftune_alpha, settings.warmup_ratio), (0.5, 5.0, 0.03));
+        assert_eq!(settings.warmup_ratio, 0.03);
+        assert_eq!((settings.kl_weight, settings.neftune_alpha, settings.proximal_mu), (0.5, 5.0, 0.01));
         assert_eq!(settings.evaluation.patience, 4);
         let terms = run::TrainingSettings {
             schedule: run::Schedule::CosineWithRestarts,

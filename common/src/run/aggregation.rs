@@ -24,6 +24,9 @@ pub enum AggregationMethod {
 pub enum Weighting {
     /// In proportion to its (rounded) record count, whatever a site says.
     Records,
+    /// In proportion to the square root of its record count: between `records` and `uniform`.
+    #[serde(rename = "sqrt-records")]
+    SqrtRecords,
     /// All sites alike.
     Uniform,
     /// In proportion to its record count, but no site above the larger of 2/n and 0.4 of the weight (n: the
@@ -38,6 +41,7 @@ impl Weighting {
     pub fn word(self) -> &'static str {
         match self {
             Self::Records => "records",
+            Self::SqrtRecords => "sqrt-records",
             Self::Uniform => "uniform",
             Self::Capped => "capped",
         }

@@ -95,6 +95,8 @@ fn each_training_setting_has_a_name_and_a_bound() {
     let parse = |text: &str| serde_json::from_str::<TrainingSettings>(text);
     for (key, value) in [
         ("kl_weight", "-1.0"),
+        ("proximal_mu", "-0.1"),
+        ("proximal_mu", "101.0"),
         ("neftune_alpha", "101"),
         ("validation_share", "0.6"),
         ("warmup_ratio", "1.5"),

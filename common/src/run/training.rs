@@ -11,8 +11,8 @@ use serde::{Deserialize, Serialize};
 use super::error::{RunError, bound};
 use crate::limits::{
     BATCH_SIZE_MAX, CUTOFF_TOKENS_MAX, CUTOFF_TOKENS_MIN, GRADIENT_ACCUMULATION_MAX, IMPROVEMENT_NATS_MAX,
-    KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX, ROUNDS_MAX, SCHEDULE_CYCLES_MAX,
-    STEPS_MAX, VALIDATION_SHARE_MAX,
+    KL_WEIGHT_MAX, LEARNING_RATE_MAX, NEFTUNE_ALPHA_MAX, PATIENCE_MAX, PROXIMAL_MU_MAX, ROUNDS_MAX,
+    SCHEDULE_CYCLES_MAX, STEPS_MAX, VALIDATION_SHARE_MAX,
 };
 
 pub use schedule::ScheduleOver;
@@ -99,6 +99,9 @@ pub struct TrainingSettings {
     /// Weight of the penalty for leaving the base model's distribution, `KL(base || model)` per supervised
     /// token.
     pub kl_weight: f64,
+    /// FedProx: how strongly a site's adapter is pulled back to the common one that the round began with.
+    #[serde(default, skip_serializing_if = "is_none")]
+    pub proximal_mu: f64,
     /// NEFTune: strength of the noise on the embeddings.
     pub neftune_alpha: f64,
     /// Share of the local records that is held out to measure the training, not trained on.
@@ -139,6 +142,7 @@ impl Default for TrainingSettings {
             epsilon: 1e-8,
             max_gradient_norm: 1.0,
             kl_weight: 0.0,
+            proximal_mu: 0.0,
             neftune_alpha: 0.0,
             validation_share: 0.0,
             evaluate_every_steps: 0,
@@ -169,6 +173,8 @@ impl TrainingSettings {
         self.validate_schedule()?;
         let penalty = self.kl_weight;
         bound((0.0..=KL_WEIGHT_MAX).contains(&penalty), "training.kl_weight", penalty, "0 to 100")?;
+        let pull = self.proximal_mu;
+        bound((0.0..=PROXIMAL_MU_MAX).contains(&pull), "training.proximal_mu", pull, "0 to 100")?;
         let noise = self.neftune_alpha;
         bound((0.0..=NEFTUNE_ALPHA_MAX).contains(&noise), "training.neftune_alpha", noise, "0 to 100")?;
         let share = self.validation_share;
@@ -246,4 +252,9 @@ impl TrainingSettings {
 // Serde hands a reference.
 fn is_zero(number: &u32) -> bool {
     *number == 0
+}
+
+// Terms without it keep the bytes that they always had.
+fn is_none(strength: &f64) -> bool {
+    *strength == 0.0
 }

@@ -27,6 +27,12 @@ pub fn weights(weighting: Weighting, records: &[u64]) -> Option<Vec<f64>> {
     let by_records = || counts.iter().map(|&count| count as f64 / total as f64).collect();
     Some(match weighting {
         Weighting::Records => by_records(),
+        Weighting::SqrtRecords => {
+            // Exact to the last bit on every processor, as IEEE 754 has it.
+            let roots: Vec<f64> = counts.iter().map(|&count| (count as f64).sqrt()).collect();
+            let total: f64 = roots.iter().sum();
+            roots.into_iter().map(|root| root / total).collect()
+        }
         Weighting::Uniform => {
             let each = 1.0 / sites as f64;
             counts.iter().map(|&count| if count > 0 { each } else { 0.0 }).collect()
@@ -133,8 +139,9 @@ mod tests {
     #[test]
     fn records_are_shares_and_uniform_is_alike() {
         assert_eq!(weights(Weighting::Records, &[100, 300]), Some(vec![0.25, 0.75]));
+        assert_eq!(weights(Weighting::SqrtRecords, &[100, 900, 0]), Some(vec![0.25, 0.75, 0.0]));
         assert_eq!(weights(Weighting::Uniform, &[100, 300, 0]), Some(vec![0.5, 0.5, 0.0]));
-        for weighting in [Weighting::Records, Weighting::Uniform, Weighting::Capped] {
+        for weighting in [Weighting::Records, Weighting::SqrtRecords, Weighting::Uniform, Weighting::Capped] {
             assert_eq!(weights(weighting, &[0, 0]), None);
             assert_eq!(weights(weighting, &[]), None);
         }

@@ -116,6 +116,19 @@ impl Gradients {
         self.layers.iter().flatten().flatten().flatten().map(HostMatrix::values)
     }
 
+    /// Adds `mu (w - w_0)`, the gradient of FedProx' term, in training order.
+    pub(crate) fn add_proximal(&mut self, mu: f32, now: &Adapter, start: &Adapter) {
+        let pairs = now.pairs().zip(start.pairs());
+        let matrices =
+            pairs.flat_map(|((_, _, now), (_, _, start))| [(&now.a, &start.a), (&now.b, &start.b)]);
+        let sums = self.layers.iter_mut().flatten().flatten().flatten();
+        for (sums, (now, start)) in sums.zip(matrices) {
+            for ((sum, now), start) in sums.values_mut().iter_mut().zip(now).zip(start) {
+                *sum += mu * (now - start);
+            }
+        }
+    }
+
     /// The gradient of one pair.
     #[cfg(test)]
     pub(crate) fn pair(&self, layer: usize, kind: LinearKind) -> Option<[&[f32]; 2]> {

@@ -117,6 +117,10 @@ pub struct TrainSettings {
     /// Weight of the penalty `KL(base || model)` per supervised token; 0 computes none. It costs one more
     /// forward pass and keeps what the base model knew.
     pub kl_weight: f64,
+    /// FedProx: `proximal_mu / 2 |w - w_0|^2` is added to what is minimised, w_0 being the adapter that the
+    /// training begins with (Li et al. 2020, equation 2); 0 adds nothing. It pulls a site's adapter back to the
+    /// common one.
+    pub proximal_mu: f64,
     /// NEFTune: uniform noise of `alpha / sqrt(tokens * width)` on the embeddings (Jain et al. 2023); 0 adds
     /// none.
     pub neftune_alpha: f64,
@@ -144,6 +148,7 @@ impl Default for TrainSettings {
             epsilon: 1e-8,
             max_gradient_norm: 1.0,
             kl_weight: 0.0,
+            proximal_mu: 0.0,
             neftune_alpha: 0.0,
             evaluation: EvaluationSettings::default(),
             seed: 7,
@@ -171,6 +176,7 @@ impl TrainSettings {
             ("learning_rate", self.learning_rate),
             ("weight_decay", self.weight_decay),
             ("kl_weight", self.kl_weight),
+            ("proximal_mu", self.proximal_mu),
             ("neftune_alpha", self.neftune_alpha),
             ("early_stopping_min_delta", self.evaluation.min_delta),
         ] {
@@ -222,6 +228,7 @@ mod tests {
             ("learning_rate", TrainSettings { learning_rate: f64::NAN, ..fine() }),
             ("batch_size", TrainSettings { batch_size: 0, ..fine() }),
             ("kl_weight", TrainSettings { kl_weight: -0.1, ..fine() }),
+            ("proximal_mu", TrainSettings { proximal_mu: f64::NAN, ..fine() }),
             ("neftune_alpha", TrainSettings { neftune_alpha: f64::INFINITY, ..fine() }),
             ("warmup_ratio", TrainSettings { warmup_ratio: 1.5, ..fine() }),
             ("schedule_cycles", TrainSettings { schedule: restarts, ..fine() }),

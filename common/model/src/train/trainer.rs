@@ -19,6 +19,8 @@ pub struct Trainer<'a> {
     settings: TrainSettings,
     total_steps: u64,
     pub(super) adapter: Adapter,
+    /// What the training began with, where it is pulled back to it; also when it is resumed.
+    start: Option<Adapter>,
     pub(super) optimizer: AdamW,
     /// Optimiser steps done.
     pub(super) step: u64,
@@ -39,7 +41,8 @@ impl<'a> Trainer<'a> {
         adapter.settings().validate()?;
         base.check_adapter(&adapter)?;
         let optimizer = AdamW::new(&adapter);
-        Ok(Self { base, settings: settings.clone(), total_steps, adapter, optimizer, step: 0 })
+        let start = (settings.proximal_mu > 0.0).then(|| adapter.clone());
+        Ok(Self { base, settings: settings.clone(), total_steps, adapter, start, optimizer, step: 0 })
     }
 
     /// The adapter as it is now.
@@ -67,7 +70,10 @@ impl<'a> Trainer<'a> {
         if targets == 0 {
             return Err(ModelError::NothingSupervised { reason: "the step has no target".to_owned() });
         }
-        let (sums, gradients) = self.gradients(&packed, targets)?;
+        let (sums, mut gradients) = self.gradients(&packed, targets)?;
+        if let Some(start) = &self.start {
+            gradients.add_proximal(self.settings.proximal_mu as f32, &self.adapter, start);
+        }
         let loss = sums.loss_sum / targets as f64;
         let divergence = sums.divergence_sum / targets as f64;
         let number = self.step + 1;

@@ -89,6 +89,7 @@ fn everything() -> TrainSettings {
         schedule: Schedule::Wsd { decay_steps: 0, decay_ratio: 0.4 },
         warmup_ratio: 0.1,
         kl_weight: 0.3,
+        proximal_mu: 0.2,
         neftune_alpha: 5.0,
         evaluation: EvaluationSettings { every_steps: 2, ..Default::default() },
         ..settings()

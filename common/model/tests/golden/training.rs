@@ -64,3 +64,46 @@ fn run(folder: &Folder, name: &str, model: &str, weights: WeightFormat, split: S
         }
     }
 }
+
+/// FedProx (Li et al. 2020): the gradient of `mu/2 |w - w_0|^2` is `mu (w - w_0)`, which is nothing in the first
+/// step, and beside a large mu all there is in the second one.
+#[test]
+fn a_pull_to_the_start_is_nothing_at_first_and_then_as_strong_as_the_way_is_long() {
+    let folder = Folder::fixture();
+    let base = folder.base("model", WeightFormat::F32);
+    let start = || folder.adapter("adapter-init", &base);
+    let steps = folder.steps();
+    let settings = |proximal_mu| TrainSettings {
+        learning_rate: 1e-2,
+        schedule: Schedule::Constant,
+        proximal_mu,
+        ..Default::default()
+    };
+    let way = |trainer: &Trainer<'_>| {
+        let start = start();
+        let pairs = trainer.adapter().pairs().zip(start.pairs());
+        let squares = pairs.flat_map(|((_, _, now), (_, _, then))| {
+            let of = |now: &[f32], then: &[f32]| -> f64 {
+                now.iter().zip(then).map(|(now, then)| f64::from(now - then).powi(2)).sum()
+            };
+            [of(&now.a, &then.a), of(&now.b, &then.b)]
+        });
+        squares.sum::<f64>().sqrt()
+    };
+    let mut free = Trainer::new(&base, start(), &settings(0.0), steps.len() as u64).unwrap();
+    let mut pulled = Trainer::new(&base, start(), &settings(1e4), steps.len() as u64).unwrap();
+    let batch = |step: usize| vec![steps[step].iter().collect::<Vec<&Sample>>()];
+    let (first, same) = (free.step(&batch(0)).unwrap(), pulled.step(&batch(0)).unwrap());
+    assert_eq!((first.gradient_norm, first.loss), (same.gradient_norm, same.loss));
+    assert_eq!(way(&free), way(&pulled));
+    let expected = 1e4 * way(&pulled);
+    let norm = pulled.step(&batch(1)).unwrap().gradient_norm;
+    assert!((norm / expected - 1.0).abs() < 1e-2, "{norm} instead of {expected}");
+    for step in 2..steps.len() {
+        pulled.step(&batch(step)).unwrap();
+    }
+    for step in 1..steps.len() {
+        free.step(&batch(step)).unwrap();
+    }
+    assert!(way(&pulled) < 0.5 * way(&free), "{} and {}", way(&pulled), way(&free));
+}

@@ -113,6 +113,10 @@ fn duration(page: &mut Page, manifest: &RunManifest) {
             grouped(training.cutoff_tokens as u64)
         ),
     );
+    if training.proximal_mu > 0.0 {
+        let pull = "the adapter of this site is pulled back to the one that the round began with (FedProx)";
+        page.row("", &format!("{pull}, strength {}", training.proximal_mu));
+    }
 }
 
 /// What is trained in a round, of the site's records.
@@ -187,6 +191,7 @@ fn privacy(page: &mut Page, described: &Described<'_>) {
     let AggregationMethod::FedAvg = manifest.aggregation.method;
     let weight = match manifest.aggregation.weighting {
         Weighting::Records => "in proportion to its records",
+        Weighting::SqrtRecords => "in proportion to the square root of its records",
         Weighting::Uniform => "alike",
         Weighting::Capped => "in proportion to its records, and none above a share that is capped",
     };

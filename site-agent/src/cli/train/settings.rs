@@ -55,6 +55,7 @@ beta2 = 0.999
 epsilon = 1e-8
 max_gradient_norm = 1.0
 kl_weight = 0.0
+proximal_mu = 0.0
 neftune_alpha = 0.0
 validation_share = 0.0
 evaluate_every_steps = 0
@@ -129,6 +130,9 @@ pub(super) struct Flags {
     /// Penalty for leaving the base model's distribution: weight of KL(base || model) per supervised token.
     #[arg(long, value_name = "WEIGHT")]
     kl_weight: Option<f64>,
+    /// FedProx: how strongly the adapter is pulled back to the one that the training begins with.
+    #[arg(long, value_name = "MU")]
+    proximal_mu: Option<f64>,
     /// NEFTune: strength of the noise on the embeddings (5 is usual).
     #[arg(long, value_name = "ALPHA")]
     neftune_alpha: Option<f64>,
@@ -199,7 +203,8 @@ impl Flags {
         }
         replace!(training: batch_size gradient_accumulation batching cutoff_tokens learning_rate schedule);
         replace!(training: schedule_cycles decay_steps decay_ratio warmup_steps warmup_ratio weight_decay beta1);
-        replace!(training: beta2 epsilon max_gradient_norm kl_weight neftune_alpha validation_share seed);
+        replace!(training: beta2 epsilon max_gradient_norm kl_weight proximal_mu neftune_alpha);
+        replace!(training: validation_share seed);
         replace!(training: evaluate_every_steps early_stopping_patience early_stopping_min_delta keep_best);
         replace!(adapter: rank alpha use_rslora dropout target_modules);
         replace!(base: weights compute);
