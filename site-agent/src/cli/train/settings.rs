@@ -315,7 +315,10 @@ mod tests {
             let table: toml::Table = toml::from_str(text).unwrap();
             table.values().flat_map(|section| section.as_table().unwrap().keys().cloned()).collect()
         };
-        assert_eq!(keys(DEFAULTS), keys(&toml::to_string(&LocalSettings::default()).unwrap()));
+        // Left out of what is written while it is 0.
+        let mut all = LocalSettings::default();
+        all.training.proximal_mu = 0.5;
+        assert_eq!(keys(DEFAULTS), keys(&toml::to_string(&all).unwrap()));
     }
 
     #[test]
