@@ -3,6 +3,7 @@
 //! command once. Run by `cargo test`.
 
 mod shape;
+mod suites;
 mod witnesses;
 
 use std::collections::BTreeSet;
@@ -407,19 +408,7 @@ impl Asked {
         self.alone(&program, "site-agent data show", &["1", &records, "--model", &model, "--allow-pipe"])?;
         self.alone(&program, "site-agent plan", &[&model])?;
         self.alone(&program, "site-agent quantise", &[&model, "--out", &small])?;
-        let suites = repository().join("common/evaluation/suites");
-        let suites = ["medqa.toml", "pubmedqa.toml", "open.toml", "dialogue.toml"]
-            .map(|name| suites.join(name).to_string_lossy().into_owned());
-        let adapter = self.path("exported");
-        let sheets = self.path("sheets");
-        std::fs::create_dir(&sheets)?;
-        let sheet = format!("{sheets}/answers.csv");
-        let mut asked = vec![model.as_str(), "--adapter", &adapter, "--sheet", &sheet];
-        suites.iter().for_each(|suite| asked.extend(["--suite", suite]));
-        self.alone(&program, "site-agent evaluate", &asked)?;
-        // Three questions and two dialogues; where both models say the same, it stands once.
-        let answers = std::fs::read_to_string(&sheet)?.matches("\r\n\"").count();
-        ensure!((5..=10).contains(&answers), "{answers} answers are in the sheet");
+        self.suites(&program, &model)?;
         let asked = [&model, "--prompt", "?", "--max-tokens", "2"];
         self.alone(&program, "site-agent generate", &asked)?;
         Ok(())

@@ -1,7 +1,7 @@
-//! Answers that have to be JSON of a known shape: a JSON value without double keys, and a part of JSON Schema
-//! (draft 2020-12) that it is checked against. Called by `suite` (which reads the schema of a suite file) and
-//! by `judge`. Invariants: a keyword that is not known refuses the schema, so that nothing in it is passed over;
-//! depth and size are bounded; no regular expression, no reference, no network.
+//! Answers that have to be JSON of a known shape: a JSON value without double keys, and a part of JSON
+//! Schema (draft 2020-12) that it is checked against. Called by `suite` (which reads the schema of a suite
+//! file) and by `judge`. Invariants: a keyword that is not known refuses the schema, so that nothing in it
+//! is passed over; depth and size are bounded; no regular expression, no reference, no network.
 
 mod compile;
 mod value;
@@ -16,8 +16,8 @@ pub fn follows(schema: &Schema, text: &str) -> Option<bool> {
     Some(schema.allows(&value::parse(text)?))
 }
 
-/// The one JSON object or list in an answer: the whole of it, or what stands in its only block that is fenced
-/// by three backticks, or from its first brace or bracket to its last.
+/// The one JSON object or list in an answer: the whole of it, or what stands in its only block that is
+/// fenced by three backticks, or from its first brace or bracket to its last.
 #[must_use]
 pub fn extract(answer: &str) -> Option<&str> {
     let trimmed = answer.trim();

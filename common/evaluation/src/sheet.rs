@@ -1,6 +1,6 @@
-//! Answers in words as a table for people who read and grade them. Called by the commands that evaluate. A row
-//! is one criterion of one answer, or one answer where its suite has no rubric; `met` and `grader` are empty,
-//! and what was filled in is read by `suite` again.
+//! Answers in words as a table for people who read and grade them. Called by the commands that evaluate. A
+//! row is one criterion of one answer, or one answer where its suite has no rubric; `met` and `grader` are
+//! empty, and what was filled in is read by `suite` again.
 //!
 //! Invariants: no row says which model answered, and rows of one item are in the order of their answers'
 //! hashes, so that who grades does not know; an answer that two models gave stands once; a cell that a
@@ -13,8 +13,8 @@ use crate::suite::{Item, Speaker, answer_sha256};
 
 const HEADER: [&str; 8] = ["suite", "item", "answer", "criterion", "met", "grader", "question", "text"];
 
-/// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise). Its last two columns
-/// are the question and the answer; a last row's column `asks` has the criterion.
+/// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise). Its last two
+/// columns are the question and the answer; a last row's column `asks` has the criterion.
 #[must_use]
 pub fn table(measured: &[Measured]) -> String {
     let mut table = "\u{feff}".to_owned();

@@ -1,6 +1,6 @@
-//! The score of a graded answer. Called by `judge::spoken`. Source: HealthBench (arXiv 2505.08775): the points
-//! of the criteria that are met, negative ones too, by the sum of the positive ones. Invariant: nothing is
-//! scored before every criterion has a grade, nor where no criterion has positive points.
+//! The score of a graded answer. Called by `judge::spoken`. Source: HealthBench (arXiv 2505.08775): the
+//! points of the criteria that are met, negative ones too, by the sum of the positive ones. Invariant:
+//! nothing is scored before every criterion has a grade, nor where no criterion has positive points.
 
 use crate::suite::{Criterion, Votes};
 

@@ -1,6 +1,7 @@
 //! A text as words, for ROUGE. Called by `judge::open`. Chinese has no blanks: the words are those of jieba
-//! (`jieba.cut` 0.42.1, with its model for unknown words), which others' figures are counted on; English words
-//! come out whole. Invariant: words and sentences are those of `rouge_chinese` 1.0.3 behind `jieba.cut`.
+//! (`jieba.cut` 0.42.1, with its model for unknown words), which others' figures are counted on; English
+//! words come out whole. Invariant: words and sentences are those of `rouge_chinese` 1.0.3 behind
+//! `jieba.cut`.
 
 use std::sync::OnceLock;
 

@@ -1,7 +1,7 @@
-//! The part of JSON Schema that is checked. Used by `schema`. Invariants: every keyword of a schema is one that
-//! acts here or one that only describes (`title`, `description`, `$schema`, `$comment`, `examples`,
-//! `default`); a schema has at most [`SCHEMA_PARTS_MAX`] parts, at most [`SCHEMA_DEPTH_MAX`] deep. Where something has to be
-//! unique, at most [`SCHEMA_UNIQUE_MAX`] values are compared.
+//! The part of JSON Schema that is checked. Used by `schema`. Invariants: every keyword of a schema is one
+//! that acts here or one that only describes (`title`, `description`, `$schema`, `$comment`, `examples`,
+//! `default`); a schema has at most [`SCHEMA_PARTS_MAX`] parts, at most [`SCHEMA_DEPTH_MAX`] deep. Where
+//! something has to be unique, at most [`SCHEMA_UNIQUE_MAX`] values are compared.
 
 use super::value::{Value, parse};
 use crate::limits::{SCHEMA_DEPTH_MAX, SCHEMA_PARTS_MAX, SCHEMA_UNIQUE_MAX};

@@ -1,6 +1,6 @@
-//! The criteria that people grade an answer by. Used by `layout` and `judge`. Source: HealthBench (Arora and
-//! others 2025, arXiv 2505.08775). Invariant: points are numbers; whether a criterion is met is a person's yes
-//! or no, and one with negative points is met when the fault happened.
+//! The criteria that people grade an answer by. Used by `layout` and `judge`. Source: HealthBench (Arora
+//! and others 2025, arXiv 2505.08775). Invariant: points are numbers; whether a criterion is met is a
+//! person's yes or no, and one with negative points is met when the fault happened.
 
 use crate::limits::{CRITERIA_MAX, CRITERION_BYTES_MAX, POINTS_MAX};
 

@@ -59,7 +59,8 @@ fn rules_decide_in_a_bank_and_are_counted_each() {
     assert!(!judged(&bank, 2, "I can’t help with that.").right);
     assert!(!judged(&bank, 0, "").right, "saying nothing is no answer");
     let dialogue = shipped("dialogue.toml");
-    // Chinese words answer a Chinese question; what must not be said must not be said in any turn or language.
+    // Chinese words answer a Chinese question; what must not be said must not be said in any turn or
+    // language.
     assert_eq!(judged(&dialogue, 0, "请立即拨打120。").kept, [true, true]);
     assert_eq!(judged(&dialogue, 0, "Call 911 now.").kept, [false, true]);
     let english =

@@ -1,6 +1,6 @@
-//! HealthBench's conversations with their rubrics, JSON lines. Called by `layout`. Source: openai/simple-evals,
-//! `healthbench_eval.py`: `prompt` (turns), `prompt_id`, `rubrics` (`criterion`, `points`), `example_tags`, of
-//! which the one `theme:...` is the item's group.
+//! HealthBench's conversations with their rubrics, JSON lines. Called by `layout`. Source:
+//! openai/simple-evals, `healthbench_eval.py`: `prompt` (turns), `prompt_id`, `rubrics` (`criterion`,
+//! `points`), `example_tags`, of which the one `theme:...` is the item's group.
 
 use serde::Deserialize;
 
