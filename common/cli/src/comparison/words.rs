@@ -84,7 +84,7 @@ common::texts! {
     BELOW: "none proves", "零次证明";
     NOT_READABLE: "{}: no structure could be read in {} of {} answers; they count as wrong", "{}：{} / {} 个回答中读不出结构，按错计";
     LIMITS: "These numbers say how the models answer questions of this kind, and nothing of patients.", "这些数字只说明模型回答此类题目的表现，不说明对患者是否安全。";
-    METHOD: "Intervals: Wilson for scores, on questions; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：得分按题用 Wilson 法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
+    METHOD: "Intervals: Wilson for shares of right answers, on questions; for scores in part a bootstrap of the cases; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：正确率按题用 Wilson 法；部分得分按病例用自助法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
 }
 
 #[cfg(test)]

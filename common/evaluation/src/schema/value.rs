@@ -17,9 +17,9 @@ pub(super) enum Value {
     /// A text.
     Text(String),
     /// A list.
-    List(Vec<Value>),
+    List(Vec<Self>),
     /// An object in the order of its text.
-    Object(Vec<(String, Value)>),
+    Object(Vec<(String, Self)>),
 }
 
 /// The one value of a text. serde_json's own bound of the depth, 128, holds.
