@@ -231,7 +231,8 @@ fn dialogues_begin_and_end_with_the_user() {
             .unwrap_err()
             .contains("a field has a value of another kind")
     );
-    let both = record(&[user.clone()]).replace("{\"dialogue\"", "{\"question\": \"q\", \"dialogue\"");
+    let both =
+        record(std::slice::from_ref(&user)).replace("{\"dialogue\"", "{\"question\": \"q\", \"dialogue\"");
     assert!(written(&talk, &both).unwrap_err().contains("and a question or a context, too"));
     assert!(
         written(&talk.replace("chat = true\n", ""), &record(&[user]))
