@@ -13,8 +13,8 @@ use crate::suite::{Item, Speaker, answer_sha256};
 
 const HEADER: [&str; 8] = ["suite", "item", "answer", "criterion", "met", "grader", "question", "text"];
 
-/// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise). Its last columns are
-/// the question, the model's last answer, and what the criterion asks.
+/// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise). Its last columns
+/// are the question, the model's last answer, and what the criterion asks.
 #[must_use]
 pub fn table(measured: &[Measured]) -> String {
     let mut table = "\u{feff}".to_owned();
