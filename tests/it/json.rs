@@ -3,6 +3,7 @@
 //! command once. Run by `cargo test`.
 
 mod shape;
+mod suites;
 mod witnesses;
 
 use std::collections::BTreeSet;
@@ -407,12 +408,7 @@ impl Asked {
         self.alone(&program, "site-agent data show", &["1", &records, "--model", &model, "--allow-pipe"])?;
         self.alone(&program, "site-agent plan", &[&model])?;
         self.alone(&program, "site-agent quantise", &[&model, "--out", &small])?;
-        let suites = repository().join("common/evaluation/suites");
-        let suites =
-            ["medqa.toml", "pubmedqa.toml"].map(|name| suites.join(name).to_string_lossy().into_owned());
-        let adapter = self.path("exported");
-        let asked = [&model, "--suite", &suites[0], "--suite", &suites[1], "--adapter", &adapter];
-        self.alone(&program, "site-agent evaluate", &asked)?;
+        self.suites(&program, &model)?;
         let asked = [&model, "--prompt", "?", "--max-tokens", "2"];
         self.alone(&program, "site-agent generate", &asked)?;
         Ok(())

@@ -8,6 +8,7 @@
 
 mod format;
 mod html;
+mod spoken;
 mod text;
 mod words;
 

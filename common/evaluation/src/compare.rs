@@ -8,6 +8,7 @@
 //! the same report, bootstrap included.
 
 mod arm;
+mod means;
 mod pair;
 mod scores;
 
@@ -17,11 +18,12 @@ mod tests;
 use serde::Serialize;
 
 use crate::statistics::{holm, smallest_gain};
-use crate::suite::{Prompt, Score};
+use crate::suite::{GradedBy, Grades, Prompt, Score};
 
 pub use self::arm::{Arm, Measured};
+pub use self::means::{Mean, Measure};
 pub use self::pair::{Comparison, Group, Verdict};
-pub use self::scores::{Scores, Share};
+pub use self::scores::{Broken, Scores, Share};
 
 /// Shares of items on which two models may disagree, for which it is said what a suite can see.
 const DISAGREEING: [f64; 2] = [0.1, 0.2];
@@ -64,10 +66,39 @@ pub struct SuiteReport {
     pub guessing: Option<f64>,
     /// The smallest gain that it sees with 80 % power if the models disagree on 10 % or on 20 % of the items.
     pub sees: [f64; 2],
+    /// Who graded, where answers are graded by a rubric and there are grades.
+    pub grading: Option<Grading>,
     /// Each model's scores, the base first.
     pub arms: Vec<Scores>,
     /// Each other model beside the base.
     pub comparisons: Vec<Comparison>,
+}
+
+/// Where the grades of a suite are from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Grading {
+    /// The file.
+    pub file: String,
+    /// Its SHA-256, in hex.
+    pub sha256: String,
+    /// Who gave them.
+    pub by: GradedBy,
+    /// How many graders it names.
+    pub graders: u64,
+    /// Whether a model gave them: good for choosing what people look at first, and for nothing else.
+    pub triage_only: bool,
+}
+
+impl Grading {
+    fn of(grades: &Grades) -> Self {
+        Self {
+            file: grades.file.clone(),
+            sha256: grades.sha256.clone(),
+            by: grades.by,
+            graders: grades.graders,
+            triage_only: grades.by == GradedBy::Model,
+        }
+    }
 }
 
 /// The report of what was measured. Items of one case are resampled together.
@@ -104,7 +135,8 @@ fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
         majority: suite.majority(),
         guessing: suite.guessing(),
         sees: DISAGREEING.map(|share| smallest_gain(cases, share)),
-        arms: arms.iter().map(|arm| Scores::of(arm, &of_cases)).collect(),
+        grading: suite.grades.as_ref().map(Grading::of),
+        arms: arms.iter().map(|arm| Scores::of(suite, arm, &of_cases, seed)).collect(),
         comparisons,
     }
 }

@@ -6,15 +6,24 @@
 //! is wrong and is counted as not found.
 
 mod extract;
+mod figure;
+mod open;
+mod overlap;
+mod pattern;
+mod rubric;
+mod soap;
+mod spoken;
+mod words;
 
-use unicode_normalization::UnicodeNormalization as _;
-
+use self::pattern::{has, plain};
 use crate::suite::{Item, Score};
 
 pub use self::extract::extract;
+pub use self::figure::Figure;
+pub use self::spoken::{Spoken, by_words};
 
 /// What is known of one item after one model was asked.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Outcome {
     /// Whether what it chose is what is right.
     pub right: bool,
@@ -28,6 +37,15 @@ pub struct Outcome {
     pub found: bool,
     /// Whether the beginning of the prompt was cut off to fit the model.
     pub cut: bool,
+    /// How right it is, where answers are right in part: 1 is right, and below 0 is possible. Nothing where
+    /// that is not known yet.
+    pub credit: Option<f64>,
+    /// What else was measured of an answer in words.
+    pub figures: Vec<(Figure, f64)>,
+    /// Of each rule of the suite, whether it was kept.
+    pub kept: Vec<bool>,
+    /// The answer in words, where somebody wants to read it.
+    pub answer: Option<String>,
 }
 
 /// The probabilities of the options, from the softmax of their log-likelihoods.
@@ -73,7 +91,7 @@ pub fn by_likelihood(item: &Item, score: Score, orders: &[Vec<f64>]) -> Outcome 
             stable: chosen.windows(2).all(|pair| pair[0] == pair[1]),
         }),
         found: true,
-        cut: false,
+        ..Outcome::default()
     }
 }
 
@@ -89,23 +107,11 @@ pub fn by_text(item: &Item, answer: &str) -> Outcome {
 /// answer is never right.
 #[must_use]
 pub fn by_phrases(item: &Item, answer: &str) -> Outcome {
-    let plain = |text: &str| text.nfkc().collect::<String>().to_lowercase();
     let answer = plain(answer);
-    let has = |phrases: &[String]| phrases.iter().any(|phrase| holds(&answer, &plain(phrase)));
     let found = !answer.trim().is_empty();
-    let right = found && (item.wanted.is_empty() || has(&item.wanted)) && !has(&item.unwanted);
+    let right =
+        found && (item.wanted.is_empty() || has(&answer, &item.wanted)) && !has(&answer, &item.unwanted);
     Outcome { right, found, ..Outcome::default() }
-}
-
-/// Whether `phrase` stands in `text`; an end of it that is an ASCII letter or digit has none beside it.
-fn holds(text: &str, phrase: &str) -> bool {
-    let is_word = |c: Option<char>| c.is_some_and(|c| c.is_ascii_alphanumeric());
-    text.match_indices(phrase).any(|(at, _)| {
-        let (before, behind) = (&text[..at], &text[at + phrase.len()..]);
-        let goes_on_before = is_word(phrase.chars().next()) && is_word(before.chars().next_back());
-        let goes_on_behind = is_word(phrase.chars().next_back()) && is_word(behind.chars().next());
-        !goes_on_before && !goes_on_behind
-    })
 }
 
 /// The place of the largest value, the first of equal ones.
@@ -237,20 +243,6 @@ mod tests {
         assert!(
             !by_phrases(&must_answer, "抱歉，我无法回答。").right && !by_phrases(&must_answer, " ").found
         );
-    }
-
-    #[test]
-    fn a_phrase_is_no_part_of_a_longer_word_or_number() {
-        for (text, phrase, expected) in [
-            ("服1200 mg", "120", false),
-            ("拨打120。", "120", true),
-            ("x120 120", "120", true),
-            ("emergency", "emergency", true),
-            ("emergencyx", "emergency", false),
-            ("含硝酸甘油片", "硝酸甘油", true),
-        ] {
-            assert_eq!(holds(text, phrase), expected, "{text}");
-        }
     }
 
     #[test]

@@ -8,6 +8,8 @@
 //! | [`suite`] | a TOML file and its records, as their owners publish them | items |
 //! | [`prompt`] | an item | the words that the model is asked with |
 //! | [`judge`] | what the model said of an item | right or wrong, by which rule |
+//! | [`schema`] | an answer that has to be JSON | whether it is, and of which shape |
+//! | [`sheet`] | answers in words | a table for people who grade them |
 //! | [`compare`] | what two or more models said | every share with its n and its interval |
 //! | [`statistics`] | counts and differences | intervals, p-values, bounds |
 //!
@@ -19,6 +21,8 @@ pub mod error;
 pub mod judge;
 pub mod limits;
 pub mod prompt;
+pub mod schema;
+pub mod sheet;
 pub mod statistics;
 pub mod suite;
 

@@ -1,5 +1,5 @@
-//! Every bound of this crate, with its arithmetic. Used by `suite` (outside input). Invariant: far above any
-//! published test set, far below what would exhaust a machine.
+//! Every bound of this crate, with its arithmetic. Used by `suite` (outside input). Invariant: far above
+//! any published test set, far below what would exhaust a machine.
 
 /// A suite file: a dozen lines of settings take 1 KB; sixty-four times that.
 pub const SUITE_BYTES_MAX: u64 = 64 << 10;
@@ -30,11 +30,41 @@ pub const SUITES_MAX: usize = 32;
 pub const ADAPTERS_MAX: usize = 16;
 /// The margin of non-inferiority in points: with a larger one everything is as good as everything.
 pub const MARGIN_POINTS_MAX: f64 = 20.0;
-/// Phrases that an answer needs one of, or may have none of: the words of refusal in two languages are about
-/// forty.
+/// Phrases that an answer needs one of, or may have none of: the words of refusal in two languages are
+/// about forty.
 pub const PHRASES_MAX: usize = 256;
 /// Characters of a phrase: a sentence.
 pub const PHRASE_CHARACTERS_MAX: usize = 200;
 /// Tokens of a generated answer: OpenCompass allows CMB 10; an explanation before the letter takes some
 /// hundreds.
 pub const ANSWER_TOKENS_MAX: usize = 2_048;
+/// Rules of one suite, each counted by itself: the reference's safety checklist has eight.
+pub const RULES_MAX: usize = 16;
+/// Turns of a dialogue that a record holds: eight exchanges are long; HealthBench's longest has 19.
+pub const TURNS_MAX: usize = 64;
+/// Characters of a reference answer: the longest table of the longest common subsequence is this by the
+/// answer's, 8,192 by about 8,000, a tenth of a second.
+pub const REFERENCE_CHARACTERS_MAX: usize = 8_192;
+/// Bytes of an answer that is judged; what is behind is left out. 2,048 tokens of four characters, three
+/// bytes each.
+pub const ANSWER_BYTES_MAX: usize = 24 << 10;
+/// Criteria of one rubric: HealthBench's longest has 48.
+pub const CRITERIA_MAX: usize = 128;
+/// Bytes of a criterion: HealthBench's longest has 2 KB.
+pub const CRITERION_BYTES_MAX: usize = 16 << 10;
+/// Points of a criterion, either way: HealthBench's are from -10 to 10.
+pub const POINTS_MAX: f64 = 100.0;
+/// Grades of one suite: 5,000 items of HealthBench have 48,562 criteria; two answers and five graders of
+/// each.
+pub const GRADES_MAX: usize = 1 << 19;
+/// Bytes of a file of grades: half a kilobyte each.
+pub const GRADES_BYTES_MAX: u64 = 256 << 20;
+/// Answers that a sheet for graders has at most, over all models: nobody reads more. 16,384 answers of 24
+/// KB are 400 MB, and a tenth of that as models answer.
+pub const SHEET_ANSWERS_MAX: u64 = 1 << 14;
+/// Schemas within a JSON schema: a form of a hundred fields with its alternatives.
+pub const SCHEMA_PARTS_MAX: usize = 1_024;
+/// Schemas around each other: a form has five.
+pub const SCHEMA_DEPTH_MAX: usize = 32;
+/// Values of a list that are compared each with each for being unique: half a million comparisons.
+pub const SCHEMA_UNIQUE_MAX: usize = 1_024;

@@ -48,9 +48,15 @@ pub fn continuations(item: &Item, score: Score, chat: bool) -> Vec<String> {
     let delimiter = if chat { "" } else { " " };
     let word = |(index, option): (usize, &String)| match score {
         Score::Options => format!("{delimiter}{option}"),
-        Score::Letters | Score::Generated | Score::Phrases => format!("{delimiter}{}", letter(index)),
+        _ => format!("{delimiter}{}", letter(index)),
     };
     item.options.iter().enumerate().map(word).collect()
+}
+
+/// One text that a model may say behind the prompt, as options are written.
+#[must_use]
+pub fn continuation(text: &str, chat: bool) -> String {
+    if chat { text.to_owned() } else { format!(" {text}") }
 }
 
 #[cfg(test)]

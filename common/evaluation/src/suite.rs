@@ -5,10 +5,17 @@
 //! would be another test set's; the file of records lies in the folder of the suite file.
 
 mod csv;
+mod grades;
 mod item;
 mod json;
 mod layout;
+mod phrases;
+mod rubric;
+mod rule;
+mod score;
 mod settings;
+mod sha256;
+mod structure;
 
 #[cfg(test)]
 mod tests;
@@ -18,13 +25,17 @@ use std::fs::File;
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use sha2::{Digest as _, Sha256};
-
+use self::sha256::sha256;
 use crate::error::SuiteError;
-use crate::limits::{ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
+use crate::limits::{GRADES_BYTES_MAX, ITEMS_MAX, RECORDS_BYTES_MAX, SUITE_BYTES_MAX};
 
-pub use self::item::{Exam, Item, letter};
-pub use self::settings::{Layout, Prompt, Score, Settings};
+pub use self::grades::{Grades, Votes, answer_sha256};
+pub use self::item::{Exam, Item, Speaker, Turn, letter};
+pub use self::rubric::Criterion;
+pub use self::rule::{Phrases, Rule, Tongue};
+pub use self::score::{GradedBy, Score};
+pub use self::settings::{Layout, Prompt, Settings};
+pub use self::structure::Structure;
 
 /// A suite that was read and checked.
 #[derive(Clone, Debug)]
@@ -35,6 +46,8 @@ pub struct Suite {
     pub items: Vec<Item>,
     /// SHA-256 of the file of records, in hex.
     pub records_sha256: String,
+    /// The grades of answers that there are already; with rubrics.
+    pub grades: Option<Grades>,
 }
 
 /// A suite file that was read; its records were not yet.
@@ -67,7 +80,14 @@ impl SuiteFile {
         self.path.with_file_name(&self.settings.records)
     }
 
-    /// Reads the records.
+    /// All files beside it that [`Self::open`] reads: the records, and the grades where it names some.
+    #[must_use]
+    pub fn files(&self) -> Vec<PathBuf> {
+        let grades = self.settings.grades.iter().map(|(file, _)| self.path.with_file_name(file));
+        std::iter::once(self.records()).chain(grades).collect()
+    }
+
+    /// Reads the records, and the grades.
     ///
     /// # Errors
     /// `Io`; `At` with the line of the first record that cannot be scored; `File` where there is none.
@@ -76,7 +96,13 @@ impl SuiteFile {
         let bytes = bounded(&path, RECORDS_BYTES_MAX)?;
         let items = layout::items(&path, text(&path, &bytes)?, &self.settings)?;
         check(&path, &items, &self.settings)?;
-        Ok(Suite { settings: self.settings, items, records_sha256: hex(&Sha256::digest(&bytes)) })
+        let grades = self.settings.grades.as_ref().map(|(file, by)| {
+            let path = self.path.with_file_name(file);
+            let bytes = bounded(&path, GRADES_BYTES_MAX)?;
+            Grades::read(&path, text(&path, &bytes)?, sha256(&bytes), *by, &items)
+        });
+        let grades = grades.transpose()?;
+        Ok(Suite { settings: self.settings, items, records_sha256: sha256(&bytes), grades })
     }
 }
 
@@ -85,7 +111,7 @@ impl Suite {
     /// Nothing where answers are words.
     #[must_use]
     pub fn majority(&self) -> Option<f64> {
-        if self.settings.score == Score::Phrases {
+        if self.settings.score.is_words() {
             return None;
         }
         let mut counts: BTreeMap<Vec<&str>, usize> = BTreeMap::new();
@@ -105,7 +131,7 @@ impl Suite {
     /// Nothing where answers are words.
     #[must_use]
     pub fn guessing(&self) -> Option<f64> {
-        if self.settings.score == Score::Phrases {
+        if self.settings.score.is_words() {
             return None;
         }
         let chance = |item: &Item| {
@@ -153,8 +179,4 @@ fn text<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str, SuiteError> {
         SuiteError::at(path, line as u64, "it is not UTF-8")
     })?;
     Ok(text.strip_prefix('\u{feff}').unwrap_or(text))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

@@ -1,20 +1,26 @@
 //! Evaluation suites asked of a base model and of adapters beside it: prompts as tokens, likelihoods or
 //! generated answers, and what these are by the suite's rule. Called by the commands that evaluate, at a site
-//! and at the coordinator.
+//! and at the coordinator. Answers in words are in `suite/words.rs`.
 //!
 //! Invariants: every item has one outcome, in the order of the file; an item's outcome does not depend on the
 //! one before; no error carries a word of an item.
+
+mod teller;
+mod words;
 
 use std::path::{Path, PathBuf};
 
 use evaluation::compare::{Arm, Measured};
 use evaluation::judge::{self, Outcome};
-use evaluation::prompt::{self, continuations};
+use evaluation::limits::SHEET_ANSWERS_MAX;
+use evaluation::prompt::continuations;
 use evaluation::suite::Score;
 use evaluation::{Item, Suite};
-use model::generate::{GenerateSettings, GenerationDefaults, Generator};
-use model::{Adapter, BaseModel, ChatTokenizer, Control, Likelihoods, Message, ModelError, Role};
+use model::generate::{GenerateSettings, Generator};
+use model::{Adapter, BaseModel, Likelihoods, ModelError};
 
+use self::teller::Teller;
+use self::words::{Words, must_be_speakable};
 use crate::error::PrepareError;
 
 /// What the base is called.
@@ -34,9 +40,8 @@ pub struct Progress<'a> {
 
 /// A base model, ready to be asked.
 pub struct Asked<'a> {
-    base: &'a BaseModel,
-    tokenizer: ChatTokenizer,
-    defaults: GenerationDefaults,
+    teller: Teller<'a>,
+    keeps_answers: bool,
 }
 
 impl<'a> Asked<'a> {
@@ -45,8 +50,13 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// `Model` when these cannot be read.
     pub fn new(base: &'a BaseModel, folder: &Path) -> Result<Self, PrepareError> {
-        let (tokenizer, defaults) = (ChatTokenizer::load(folder)?, GenerationDefaults::read(folder)?);
-        Ok(Self { base, tokenizer, defaults })
+        Ok(Self { teller: Teller::new(base, folder)?, keeps_answers: false })
+    }
+
+    /// Leaves answers in words with their outcomes, for people to read.
+    #[must_use]
+    pub fn keeping_answers(self) -> Self {
+        Self { keeps_answers: true, ..self }
     }
 
     /// Asks the base every suite, then each adapter, which is loaded when it is its turn. `show` is called
@@ -64,13 +74,14 @@ impl<'a> Asked<'a> {
         show: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Measured>, PrepareError> {
         for (_, adapter) in adapters {
-            Likelihoods::new(self.base, Some(&load(adapter)?))?;
+            Likelihoods::new(self.teller.base, Some(&load(adapter)?))?;
         }
         for suite in &suites {
             for item in &suite.items {
                 self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item))?;
             }
         }
+        self.must_have_room(&suites, 1 + adapters.len() as u64)?;
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
         let mut measured: Vec<Measured> =
@@ -90,16 +101,31 @@ impl<'a> Asked<'a> {
         Ok(measured)
     }
 
+    /// Refuses more answers than a sheet has.
+    fn must_have_room(&self, suites: &[Suite], models: u64) -> Result<(), PrepareError> {
+        let words = suites.iter().filter(|suite| suite.settings.score.is_words());
+        let answers = words.map(|suite| suite.items.len() as u64).sum::<u64>() * models;
+        if !self.keeps_answers || answers <= SHEET_ANSWERS_MAX {
+            return Ok(());
+        }
+        let reason =
+            format!("a sheet of {answers} answers is more than people read; at most {SHEET_ANSWERS_MAX}");
+        Err(ModelError::Setting { name: "sheet", reason }.into())
+    }
+
     /// Refuses what could be asked only until it is asked: hours may lie before it.
     fn must_be_askable(&self, suite: &Suite, item: &Item) -> Result<(), ModelError> {
-        let prompt = self.prompt(suite, item, 0)?;
+        if suite.settings.score.is_words() {
+            return must_be_speakable(&self.teller, suite, item);
+        }
+        let prompt = self.teller.prompt(suite, item, 0)?;
         let settings = &suite.settings;
         match settings.score {
             Score::Letters | Score::Options => {
                 let ways = continuations(item, settings.score, settings.chat);
-                self.tokenizer.encode_continuations(&prompt, &ways).map(drop)
+                self.teller.tokenizer.encode_continuations(&prompt, &ways).map(drop)
             }
-            Score::Generated | Score::Phrases => self.tokenizer.encode_as_it_is(&prompt).map(drop),
+            _ => self.teller.tokenizer.encode_as_it_is(&prompt).map(drop),
         }
     }
 
@@ -114,7 +140,10 @@ impl<'a> Asked<'a> {
             .items
             .iter()
             .map(|item| {
-                let outcome = self.outcome(&mut asking, suite, item)?;
+                let mut outcome = self.outcome(&mut asking, suite, item)?;
+                if !self.keeps_answers {
+                    outcome.answer = None;
+                }
                 on_item();
                 Ok(outcome)
             })
@@ -123,11 +152,19 @@ impl<'a> Asked<'a> {
 
     fn asking<'b>(&'b self, adapter: Option<&Adapter>, suite: &Suite) -> Result<Asking<'b>, PrepareError> {
         Ok(match suite.settings.score {
-            Score::Letters | Score::Options => Asking::Likelihoods(Likelihoods::new(self.base, adapter)?),
-            Score::Generated | Score::Phrases => {
-                let mut settings = generation(&self.defaults, suite.settings.answer_tokens);
-                settings.stop_tokens.extend(self.tokenizer.end_of_turn().ok());
-                Asking::Generated(Generator::new(self.base, adapter)?, settings)
+            Score::Letters | Score::Options => {
+                Asking::Likelihoods(Likelihoods::new(self.teller.base, adapter)?)
+            }
+            Score::Generated => {
+                Asking::Generated(Generator::new(self.teller.base, adapter)?, self.teller.generation(suite))
+            }
+            Score::Open | Score::Phrases | Score::Structured | Score::Rubric => {
+                let likelihoods = (suite.settings.score == Score::Open)
+                    .then(|| Likelihoods::new(self.teller.base, adapter))
+                    .transpose()?;
+                let (generator, settings) =
+                    (Generator::new(self.teller.base, adapter)?, self.teller.generation(suite));
+                Asking::Words(Words { generator, settings, likelihoods })
             }
         })
     }
@@ -140,8 +177,8 @@ impl<'a> Asked<'a> {
                 let (mut each, mut cut) = (Vec::with_capacity(orders), false);
                 let ways = continuations(item, settings.score, settings.chat);
                 for first in 0..orders {
-                    let prompt = self.prompt(suite, item, first)?;
-                    let (context, ways) = self.tokenizer.encode_continuations(&prompt, &ways)?;
+                    let prompt = self.teller.prompt(suite, item, first)?;
+                    let (context, ways) = self.teller.tokenizer.encode_continuations(&prompt, &ways)?;
                     let likely = likelihoods.score(&context, &ways)?;
                     cut |= likely.cut;
                     each.push(likely.log_likelihoods);
@@ -149,34 +186,15 @@ impl<'a> Asked<'a> {
                 Ok(Outcome { cut, ..judge::by_likelihood(item, settings.score, &each) })
             }
             Asking::Generated(generator, generation) => {
-                let prompt = self.prompt(suite, item, 0)?;
-                let tokens = self.tokenizer.encode_as_it_is(&prompt)?;
-                let longest = self.base.config().max_position_embeddings;
-                // Room for the answer; what has no room is the beginning.
-                let kept = tokens.len().min(longest.saturating_sub(generation.max_tokens).max(1));
-                let from = tokens.len() - kept;
-                generator.forget();
-                let said = generator.generate(&tokens[from..], generation, &mut |_| Control::Continue)?;
-                let answer = self.tokenizer.decode(&said.tokens)?;
-                let outcome = match settings.score {
-                    Score::Phrases => judge::by_phrases(item, &answer),
-                    _ => judge::by_text(item, &answer),
-                };
-                Ok(Outcome { cut: from > 0, ..outcome })
+                let prompt = self.teller.prompt(suite, item, 0)?;
+                let (answer, cut) = self.teller.generated(generator, generation, &prompt)?;
+                Ok(Outcome { cut, ..judge::by_text(item, &answer) })
+            }
+            Asking::Words(words) => {
+                let (spoken, cut) = words.speak(&self.teller, suite, item)?;
+                Ok(Outcome { cut, ..judge::by_words(suite, item, &spoken) })
             }
         }
-    }
-
-    /// The prompt as text: bare, or as a user's turn with the header of the answer.
-    fn prompt(&self, suite: &Suite, item: &Item, first: usize) -> Result<String, ModelError> {
-        let words = prompt::text(suite.settings.prompt, item, first);
-        let texts = [words];
-        self.tokenizer.refuse_special(&texts, "a question")?;
-        let [words] = texts;
-        if !suite.settings.chat {
-            return Ok(words);
-        }
-        self.tokenizer.render(&[Message::new(Role::User, words)], true)
     }
 }
 
@@ -184,32 +202,11 @@ impl<'a> Asked<'a> {
 enum Asking<'a> {
     Likelihoods(Likelihoods<'a>),
     Generated(Generator<'a>, GenerateSettings),
-}
-
-/// How answers are generated: always the likeliest token, also where the model's folder asks for sampling, so
-/// that both models are asked alike and a second run says the same.
-fn generation(defaults: &GenerationDefaults, max_tokens: usize) -> GenerateSettings {
-    GenerateSettings { temperature: 0.0, max_tokens, ..defaults.settings(false) }
+    Words(Words<'a>),
 }
 
 /// An item that cannot be asked is named by its line.
 fn of_item(error: &ModelError, suite: &Suite, item: &Item) -> PrepareError {
     let path = PathBuf::from(&suite.settings.records);
     PrepareError::Suite(suite.settings.layout.fault(&path, item.line, error.to_string()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_not_sampled_where_the_models_folder_asks_for_it() {
-        let folder = tempfile::tempdir().unwrap();
-        let text = "{\"do_sample\": true, \"temperature\": 0.7, \"eos_token_id\": 3}";
-        std::fs::write(folder.path().join("generation_config.json"), text).unwrap();
-        let defaults = GenerationDefaults::read(folder.path()).unwrap();
-        assert!(defaults.settings(false).temperature > 0.0);
-        let settings = generation(&defaults, 5);
-        assert_eq!((settings.temperature, settings.max_tokens, settings.stop_tokens), (0.0, 5, vec![3]));
-    }
 }

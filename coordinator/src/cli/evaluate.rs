@@ -15,7 +15,7 @@ use crate::admin::client::Door;
 use crate::admin::message::Command;
 use crate::admin::signing::Wanted;
 use crate::error::{Error, Result};
-use crate::evaluate::suites::{self, Wishes};
+use crate::evaluate::suites::{self, Found, Wishes};
 use crate::state_folder::StateFolder;
 use crate::state_folder::config::Config;
 
@@ -33,7 +33,7 @@ With --suite: ask the base model and the run's newest published adapter, or with
 of evaluation suites, and say what got better and how sure that is. It works
 with and without a running `serve`, changes nothing of the run, and leaves its
 test set as it is. It runs behind locks: no network, and of the files only model,
-adapters and suites; with --html also what is in the page's folder.
+adapters and suites; with --html or --sheet also what is in that file's folder.
 `site-agent evaluate --help` describes suite files.
 
 Examples:
@@ -62,6 +62,9 @@ pub(super) struct Arguments {
     /// Write the report on the suites to this file, replacing it
     #[arg(long, value_name = "FILE", requires = "suites")]
     html: Option<PathBuf>,
+    /// Write all answers in words to this file, a table (CSV) that people grade; never replaces one
+    #[arg(long, value_name = "FILE", requires = "suites")]
+    sheet: Option<PathBuf>,
     /// Seed of the suites' bootstrap [default: 0]
     #[arg(long, requires = "suites")]
     seed: Option<u64>,
@@ -110,28 +113,19 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("open", path));
     let paths = arguments.suites.iter().map(absolute).collect::<Result<Vec<PathBuf>>>()?;
     let page = arguments.html.as_ref().map(absolute).transpose()?;
-    let into = page.as_deref().and_then(Path::parent);
-    let into = into.map(|parent| std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent)));
-    let into = into.transpose()?;
-    let state_folder =
-        std::fs::canonicalize(folder.path()).map_err(Error::io("open the folder", folder.path()))?;
-    if let Some(into) = into.as_ref().filter(|into| {
-        // All that is beneath it is open to the process that asks.
-        into.starts_with(&state_folder) || state_folder.starts_with(into)
-    }) {
-        return Err(Error::Argument {
-            message: format!(
-                "the process that asks the model could change the state folder by way of {}",
-                into.display()
-            ),
-            hint: "name a page in a folder of its own with --html".into(),
-        });
+    let sheet = arguments.sheet.as_ref().map(absolute).transpose()?;
+    if let Some(sheet) = sheet.as_ref().filter(|sheet| sheet.exists()) {
+        let message = format!("{} is there already, and may hold grades", sheet.display());
+        return Err(Error::Argument { message, hint: "name another file with --sheet".into() });
     }
+    let written = [&page, &sheet].into_iter().flatten();
+    let write = written.map(|path| open_to_the_asking(folder, path)).collect::<Result<Vec<PathBuf>>>()?;
     let wishes = Wishes {
         suites: &paths,
         model: arguments.model.as_deref(),
         every_round: arguments.every_round,
-        write: into,
+        write,
+        keeps_answers: sheet.is_some(),
         seed: arguments.seed.unwrap_or(0),
     };
     let mut display = Display::new();
@@ -139,7 +133,7 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         display.show(at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
-    let (report, published) = measured?;
+    let Found { report, published, sheet: answers } = measured?;
     let language = Language::chosen(arguments.language);
     // Printed first: a page that cannot be written must not cost the hours that the answers took.
     if arguments.json {
@@ -151,10 +145,33 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     } else {
         output::print_line(cli::comparison::terminal(&report, language).trim_end())?;
     }
+    if let Some((path, answers)) = sheet.zip(answers) {
+        durable::write(&path, answers.as_bytes(), durable::PRIVATE).map_err(Error::io("write", &path))?;
+        eprintln!("wrote {}", path.display());
+    }
     if let Some(page) = &page {
         let html = cli::comparison::page(&report, language);
         durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(Error::io("write", page))?;
         eprintln!("wrote {}", page.display());
     }
     Ok(())
+}
+
+/// The folder of a file that is written behind the locks: all that is beneath it is open to the process that
+/// asks, so the state folder is not.
+fn open_to_the_asking(folder: &StateFolder, path: &Path) -> Result<PathBuf> {
+    let parent = path.parent().unwrap_or(path);
+    let into = std::fs::canonicalize(parent).map_err(Error::io("open the folder", parent))?;
+    let state_folder =
+        std::fs::canonicalize(folder.path()).map_err(Error::io("open the folder", folder.path()))?;
+    if into.starts_with(&state_folder) || state_folder.starts_with(&into) {
+        return Err(Error::Argument {
+            message: format!(
+                "the process that asks the model could change the state folder by way of {}",
+                into.display()
+            ),
+            hint: "name a file in a folder of its own with --html and --sheet".into(),
+        });
+    }
+    Ok(into)
 }

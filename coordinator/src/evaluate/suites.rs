@@ -9,6 +9,7 @@ use common::id::Digest;
 use common::places::{self, readable};
 use evaluation::compare::{Report, report};
 use evaluation::limits::ADAPTERS_MAX;
+use evaluation::sheet;
 use evaluation::suite::SuiteFile;
 use model::{Adapter, BaseModel};
 use prepare::suite::{Asked, Progress};
@@ -29,8 +30,10 @@ pub struct Wishes<'a> {
     pub model: Option<&'a Path>,
     /// Every published round whose adapter is still there, not only the last one.
     pub every_round: bool,
-    /// The folder that a page is written to.
-    pub write: Option<PathBuf>,
+    /// The folders that a page and a sheet are written to.
+    pub write: Vec<PathBuf>,
+    /// Whether answers in words are kept for a sheet.
+    pub keeps_answers: bool,
     /// The seed of the bootstrap.
     pub seed: u64,
 }
@@ -44,6 +47,16 @@ pub struct Published {
     pub adapter: Digest,
 }
 
+/// What was measured.
+pub struct Found {
+    /// All figures.
+    pub report: Report,
+    /// Which adapters were asked.
+    pub published: Vec<Published>,
+    /// The sheet of the answers, where they were kept.
+    pub sheet: Option<String>,
+}
+
 /// Takes the locks and asks. `show` is called after each question.
 ///
 /// # Errors
@@ -55,7 +68,7 @@ pub fn measure(
     wishes: &Wishes<'_>,
     settings_of: &ChildSettings,
     show: &mut dyn FnMut(&Progress<'_>),
-) -> Result<(Report, Vec<Published>)> {
+) -> Result<Found> {
     let published = published(folder, state, wishes.every_round)?;
     let named = wishes.model.map(|path| places::model(path).map_err(Error::io("open the folder", path)));
     let base_folder = named.transpose()?.unwrap_or_else(|| state.launched.model.clone());
@@ -69,16 +82,17 @@ pub fn measure(
     let suites = wishes.suites.iter().map(read_suite).collect::<Result<Vec<SuiteFile>>>()?;
     for suite in &suites {
         // A lock on what is not there cannot be taken.
-        let records = suite.records();
-        std::fs::metadata(&records).map_err(Error::io("open", &records))?;
+        for file in suite.files() {
+            std::fs::metadata(&file).map_err(Error::io("open", &file))?;
+        }
     }
     let blobs: Vec<(String, PathBuf)> =
         published.iter().map(|one| (one.name.clone(), folder.blob(one.adapter))).collect();
     let is_on_gpu = settings_of.device != model::Device::Cpu;
     let mut read = readable(&base_folder);
     read.extend(blobs.iter().map(|(_, path)| path.clone()));
-    read.extend(suites.iter().map(SuiteFile::records));
-    let mut write: Vec<PathBuf> = wishes.write.iter().cloned().collect();
+    read.extend(suites.iter().flat_map(SuiteFile::files));
+    let mut write = wishes.write.clone();
     if is_on_gpu {
         // A lock is taken on a folder that is there. When this fails, kernels are compiled anew.
         let _ = std::fs::create_dir_all(&settings_of.gpu_cache);
@@ -100,8 +114,11 @@ pub fn measure(
             std::fs::read(path).map_err(|source| model::ModelError::Io { path: path.clone(), source })?;
         Ok(Adapter::from_safetensors(&bytes, base.config(), &lora)?)
     };
-    let measured = Asked::new(&base, &base_folder)?.all(suites, &blobs, &load, show)?;
-    Ok((report(&measured, wishes.seed), published))
+    let asked = Asked::new(&base, &base_folder)?;
+    let asked = if wishes.keeps_answers { asked.keeping_answers() } else { asked };
+    let measured = asked.all(suites, &blobs, &load, show)?;
+    let sheet = wishes.keeps_answers.then(|| sheet::table(&measured));
+    Ok(Found { report: report(&measured, wishes.seed), published, sheet })
 }
 
 /// The last published adapter, or those of all rounds that are there; each has the bytes of its name.

@@ -4,10 +4,11 @@
 //! Called by `site-agent evaluate`. Invariants: the locks are taken before the model, an adapter or a record
 //! of a suite is read; the base is loaded once; the same files give the same report.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use common::places::readable;
 use evaluation::compare::{Report, report};
+use evaluation::sheet;
 use evaluation::suite::SuiteFile;
 use model::{BaseModel, Device, LoadOptions};
 use prepare::PrepareError;
@@ -28,6 +29,8 @@ pub struct Plan {
     pub suites: Vec<SuiteFile>,
     /// The seed of the bootstrap.
     pub seed: u64,
+    /// Whether answers in words are kept for a sheet.
+    pub keeps_answers: bool,
 }
 
 /// What was measured, and with which weights.
@@ -36,25 +39,21 @@ pub struct Found {
     pub report: Report,
     /// The base's fingerprint.
     pub fingerprint: [u8; 32],
+    /// The sheet of the answers, where they were kept.
+    pub sheet: Option<String>,
 }
 
 /// Takes the worker's locks: no network, and of the files only the model, the adapters, the suites' records
-/// and what the device needs; `write` is the folder of a page.
+/// and grades and what the device needs; `write` has the folders of a page and a sheet.
 ///
 /// # Errors
 /// `Data` when one does not hold and `allow_missing` does not name it.
-pub fn lock(
-    plan: &Plan,
-    write: Option<&Path>,
-    device: Device,
-    allow_missing: &[Lock],
-) -> Result<(), SiteError> {
+pub fn lock(plan: &Plan, write: &[PathBuf], device: Device, allow_missing: &[Lock]) -> Result<(), SiteError> {
     let folders = plan.adapters.iter().map(|(_, folder)| folder.as_path()).chain([plan.model.as_path()]);
     let mut read: Vec<PathBuf> = folders.flat_map(readable).collect();
-    read.extend(plan.suites.iter().map(SuiteFile::records));
-    let write = write.map(Path::to_path_buf).into_iter().collect();
+    read.extend(plan.suites.iter().flat_map(SuiteFile::files));
     let gpu = GpuFiles::needed(device != Device::Cpu);
-    lock_command(&FileRules { read, write, gpu }, allow_missing)
+    lock_command(&FileRules { read, write: write.to_vec(), gpu }, allow_missing)
 }
 
 /// Asks every model every suite. `show` is called after each question.
@@ -67,13 +66,16 @@ pub fn measure(
     device: Device,
     show: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Found, SiteError> {
-    let Plan { model, adapters, suites, seed } = plan;
+    let Plan { model, adapters, suites, seed, keeps_answers } = plan;
     // First, because it takes no time and is what people get wrong.
     let suites = suites.into_iter().map(SuiteFile::open).collect::<Result<Vec<_>, _>>().map_err(of_suite)?;
     let base = BaseModel::load_on(&model, options, device).map_err(PrepareError::from)?;
     let load = |folder: &PathBuf| Ok(model::load_peft(folder, base.config())?);
-    let measured = Asked::new(&base, &model)?.all(suites, &adapters, &load, show)?;
-    Ok(Found { report: report(&measured, seed), fingerprint: base.fingerprint() })
+    let asked = Asked::new(&base, &model)?;
+    let asked = if keeps_answers { asked.keeping_answers() } else { asked };
+    let measured = asked.all(suites, &adapters, &load, show)?;
+    let sheet = keeps_answers.then(|| sheet::table(&measured));
+    Ok(Found { report: report(&measured, seed), fingerprint: base.fingerprint(), sheet })
 }
 
 /// A suite's fault, in this program's words.

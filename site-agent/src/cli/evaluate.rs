@@ -33,12 +33,14 @@ Examples:
 A suite file, beside its records:
 
   name = \"medqa\"            # what reports call it
-  layout = \"medqa\"          # items, medqa, medmcqa, pubmedqa, cmb or cmexam
+  layout = \"medqa\"          # items, medqa, medmcqa, pubmedqa, cmb, cmexam
+                            # or healthbench
   records = \"test.jsonl\"    # a file in the same folder
   prompt = \"medqa\"          # medqa, medmcqa, pubmedqa, cmmlu, cmb, plain,
                             # plain-zh or bare [default: the layout's]
   score = \"letters\"         # letters, options (their whole text), generated
-                            # (the letters of an answer) or phrases
+                            # (the letters of an answer), phrases, open,
+                            # structured or rubric
   chat = false              # the question as a turn of a conversation
   permuted = false          # letters: in every cyclic order of the options, too
   margin_points = 2.0       # how much worse still counts as not worse
@@ -55,7 +57,24 @@ options are right (score = \"generated\"), the answer has all their letters; ans
 
 What an answer in words must have, such as a referral, a refusal or a disclaimer, and what it must not have, is looked for \
 with prompt = \"bare\": wanted = [\"call 911\"] (one of them) and unwanted = [...] (none of them), in the suite file or in a record, \
-which then has no options and no answer. Words are no judgement: read the answers, too.
+which then has no options and no answer; * in a phrase stands for up to 20 characters of the sentence. \
+Words are no judgement: read the answers, too.
+
+Other answers in words, with the prompt bare, plain or plain-zh:
+
+  score = \"open\"            # like the record's answer? BLEU, ROUGE and more
+  score = \"structured\"      # with form = \"soap\", or form = \"json\" and
+                            # schema = '''...'''
+  score = \"rubric\"          # HealthBench's records; grades = \"sheet.csv\",
+                            # graded_by = \"people\" or \"model\" (triage only)
+
+  [[rule]]                  # counted for every answer in words
+  name = \"disclaimer\"       # or must-refuse, must-answer,
+                            # emergency-referral: lists of ours; with a name
+                            # of your own: wanted.en, unwanted.zh and so on
+
+A record's dialogue = [{\"role\": \"user\", \"content\": \"...\"}, ...] stands for its question (chat = true). \
+--sheet writes the answers without the models' names; people fill in met and grader.
 
 An item that cannot be scored refuses its suite, by line. The first model is always the base; every difference is to it. \
 Nothing is sent anywhere, and no question is printed.";
@@ -64,8 +83,8 @@ Nothing is sent anywhere, and no question is printed.";
 ///
 /// Prints every score with its number of questions and its interval, the difference of each adapter to the
 /// base with its sureness, and what the suite is too small to see. Runs behind the worker's locks: no
-/// network, and no file but the model, the adapters and the suites can be opened; with --html also
-/// what is in the page's folder, which should hold nothing else.
+/// network, and no file but the model, the adapters and the suites can be opened; with --html or --sheet
+/// also what is in that file's folder, which should hold nothing else.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -81,6 +100,9 @@ pub(super) struct Arguments {
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Write all answers in words to this file, a table (CSV) that people grade; never replaces one.
+    #[arg(long, value_name = "FILE")]
+    sheet: Option<PathBuf>,
     /// Replace the page if it is there.
     #[arg(long, requires = "html")]
     replace: bool,
@@ -114,12 +136,13 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         let sentence = format!("{} is there already", page.display());
         return Err(SiteError::data(&sentence, "name another file, or add --replace"));
     }
-    let folder = page.as_deref().and_then(Path::parent).map(present).transpose()?;
-    let folder = folder.as_deref().map(harmless).transpose()?;
+    let sheet = sheet(arguments)?;
+    let parents = [&page, &sheet].into_iter().flatten().filter_map(|path| path.parent());
+    let folders = parents.map(|parent| harmless(&present(parent)?)).collect::<Result<Vec<PathBuf>, _>>()?;
     let adapters: Vec<_> =
         plan.adapters.iter().map(|(name, path)| json!({ "name": name, "path": path })).collect();
     let model = plan.model.clone();
-    lock(&plan, folder.as_deref(), arguments.device, &arguments.allow_missing)?;
+    lock(&plan, &folders, arguments.device, &arguments.allow_missing)?;
     let options = LoadOptions {
         weights: if arguments.weights == "f32" { WeightFormat::F32 } else { WeightFormat::Nf4 },
         compute: if arguments.compute == "f32" { Compute::F32 } else { Compute::Bf16 },
@@ -129,7 +152,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         display.show(at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
-    let Found { report, fingerprint } = found?;
+    let Found { report, fingerprint, sheet: answers } = found?;
     let language = Language::chosen(arguments.language);
     // Printed first: a page that cannot be written must not cost the hours that the answers took.
     if arguments.json {
@@ -146,11 +169,24 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     } else {
         print!("{}", cli::comparison::terminal(&report, language));
     }
+    if let Some((path, answers)) = sheet.zip(answers) {
+        durable::write(&path, answers.as_bytes(), durable::PRIVATE).map_err(SiteError::at(&path))?;
+    }
     if let Some(page) = &page {
         let html = cli::comparison::page(&report, language);
         durable::write(page, html.as_bytes(), durable::ORDINARY).map_err(SiteError::at(page))?;
     }
     Ok(())
+}
+
+/// The sheet's file. One that is there may hold grades, so none is replaced.
+fn sheet(arguments: &Arguments) -> Result<Option<PathBuf>, SiteError> {
+    let sheet = arguments.sheet.as_deref().map(absolute).transpose()?;
+    if let Some(sheet) = sheet.as_ref().filter(|sheet| sheet.exists()) {
+        let sentence = format!("{} is there already, and may hold grades", sheet.display());
+        return Err(SiteError::data(&sentence, "name another file with --sheet"));
+    }
+    Ok(sheet)
 }
 
 /// The page's folder, without links in its path. Refuses one that is a state folder, lies in one or has one
@@ -161,7 +197,7 @@ fn harmless(folder: &Path) -> Result<PathBuf, SiteError> {
     let state = |at: &Path| {
         SiteError::data(
             &format!("the process that asks the model could change the state folder {}", at.display()),
-            "name a page in a folder of its own with --html",
+            "name a file in a folder of its own with --html and --sheet",
         )
     };
     let folder = folder.canonicalize().map_err(SiteError::at(folder))?;
@@ -181,7 +217,10 @@ fn harmless(folder: &Path) -> Result<PathBuf, SiteError> {
                     "{} has more than {PAGE_FOLDER_ENTRIES_MAX} files and folders beneath it, and the process that asks could change them",
                     folder.display()
                 );
-                return Err(SiteError::data(&sentence, "name a page in a folder of its own with --html"));
+                return Err(SiteError::data(
+                    &sentence,
+                    "name a file in a folder of its own with --html and --sheet",
+                ));
             }
             // The kind of the entry itself: that of a link is a link.
             if entry.file_type().map_err(SiteError::at(&entry.path()))?.is_dir() {
@@ -219,11 +258,14 @@ fn plan(arguments: &Arguments) -> Result<Plan, SiteError> {
     let suites = arguments.suites.iter().map(|path| {
         let suite = SuiteFile::read(&absolute(path)?).map_err(of_suite)?;
         // A lock on what is not there cannot be taken.
-        record_file(&suite.records())?;
+        for file in suite.files() {
+            record_file(&file)?;
+        }
         Ok(suite)
     });
     let suites = suites.collect::<Result<Vec<SuiteFile>, SiteError>>()?;
-    Ok(Plan { model, adapters, suites, seed: arguments.seed })
+    let keeps_answers = arguments.sheet.is_some();
+    Ok(Plan { model, adapters, suites, seed: arguments.seed, keeps_answers })
 }
 
 #[cfg(test)]

@@ -216,10 +216,13 @@ fn arrivals() -> Result<Vec<u8>> {
 }
 
 /// Suites as they are written, in each way of scoring.
-const SUITES: [&str; 3] = [
+const SUITES: [&str; 6] = [
     "name = \"MedQA\"\nlayout = \"medqa\"\nrecords = \"test.jsonl\"\nlicence = \"MIT\"\n",
     "# ours\nname = \"referral 转诊\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nscore = \"generated\"\n",
     "name = \"a\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nanswers = [\"yes\", \"no\"]\n",
+    "name = \"j\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nprompt = \"plain\"\nscore = \"structured\"\nform = \"json\"\nschema = '{\"type\": \"object\", \"required\": [\"a\"]}'\n",
+    "name = \"h\"\nlayout = \"healthbench\"\nrecords = \"h.jsonl\"\nchat = true\ngrades = \"g.csv\"\ngraded_by = \"model\"\n",
+    "name = \"w\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nprompt = \"bare\"\n[[rule]]\nname = \"disclaimer\"\n[[rule]]\nname = \"b\"\nunwanted.zh = [\"自行*服药\"]\n",
 ];
 
 /// An act, its result, and one that was refused.

@@ -3,7 +3,8 @@
 
 use common::language::Language;
 use common::terminal::visible;
-use evaluation::compare::{Comparison, Share, Verdict};
+use evaluation::compare::{Comparison, Mean, Share, Verdict};
+use evaluation::judge::Figure;
 
 use super::words as w;
 
@@ -34,7 +35,13 @@ pub(super) fn p_value(p: f64) -> String {
 
 pub(super) fn verdict(comparison: &Comparison, language: Language) -> String {
     let margin = format!("{:.1}", 100.0 * comparison.margin);
+    if comparison.triage_only && comparison.verdict == Verdict::NotShown {
+        return w::TRIAGE.get(language).to_owned();
+    }
     match comparison.verdict {
+        Verdict::Worse if comparison.triage_only => {
+            format!("{} ({})", w::WORSE.get(language), w::TRIAGE.get(language))
+        }
         Verdict::Better => w::BETTER.get(language).to_owned(),
         Verdict::Worse => w::WORSE.get(language).to_owned(),
         Verdict::NotWorse => w::NOT_WORSE.with(language, &[&margin]),
@@ -45,7 +52,9 @@ pub(super) fn verdict(comparison: &Comparison, language: Language) -> String {
 /// What the items that became wrong prove.
 pub(super) fn became_wrong(comparison: &Comparison, language: Language) -> String {
     let lost = &comparison.became_wrong;
-    let (none, some) = if comparison.by_case {
+    let (none, some) = if comparison.graded {
+        (w::NONE_SCORED_LOWER, w::SCORED_LOWER)
+    } else if comparison.by_case {
         (w::NONE_BECAME_WRONG_CASES, w::BECAME_WRONG_CASES)
     } else {
         (w::NONE_BECAME_WRONG, w::BECAME_WRONG)
@@ -56,6 +65,31 @@ pub(super) fn became_wrong(comparison: &Comparison, language: Language) -> Strin
             some.with(language, &[&lost.count, &lost.of, &percent(lost.share), &interval(lost, language)])
         }
     }
+}
+
+/// What a figure is called.
+pub(super) fn figure(figure: Figure, language: Language) -> String {
+    let word = match figure {
+        Figure::RougeL => w::ROUGE_L,
+        Figure::Rouge1 => w::ROUGE_1,
+        Figure::Rouge2 => w::ROUGE_2,
+        Figure::RougeLCharacters => w::ROUGE_L_CHARACTERS,
+        Figure::Bleu4 => w::BLEU_4,
+        Figure::ExactMatch => w::EXACT_MATCH,
+        Figure::LengthRatio => w::LENGTH_RATIO,
+        Figure::Repetition => w::REPETITION,
+        Figure::BitsPerCharacter => w::BITS,
+        Figure::Sections => w::SECTIONS,
+    };
+    word.get(language).to_owned()
+}
+
+/// A mean and its interval, or with `signed` a difference and its: a share by a hundred.
+pub(super) fn measured(figure: Figure, mean: &Mean, signed: bool, language: Language) -> [String; 2] {
+    let scale = if figure.is_share() { 100.0 } else { 1.0 };
+    let value = |value: f64| format!("{:.2}", scale * value + 0.0);
+    let shown = if signed { format!("{:+.2}", scale * mean.mean + 0.0) } else { value(mean.mean) };
+    [shown, w::RANGE.with(language, &[&value(mean.low), &value(mean.high)])]
 }
 
 /// The same in as many columns as a table has for it.

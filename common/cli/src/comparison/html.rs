@@ -7,6 +7,7 @@ use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
 
 use super::format::{p_value, points, range, verdict};
+use super::spoken;
 use super::text::{groups, notes, scores, sentences, word};
 use super::words as w;
 
@@ -87,11 +88,15 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
         };
         format!("{sentences}{kinds}")
     });
+    let graded = paragraphs(spoken::grading(suite, language));
+    let spoken = spoken::tables(suite, language);
+    let spoken = spoken.iter().map(|(title, rows)| format!("<p>{}</p>{}", escape(title), cells(rows)));
     format!(
-        "<section><h2>{}</h2>{}{}{}{}</section>\n",
+        "<section><h2>{}</h2>{}{graded}{}{}{}{}</section>\n",
         escape(&visible(&suite.name)),
         paragraphs([items, records]),
         cells(&scores(suite, language)),
+        spoken.collect::<String>(),
         paragraphs(more),
         pairs.collect::<String>()
     )

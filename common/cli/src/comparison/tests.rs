@@ -2,7 +2,7 @@
 
 use common::language::Language;
 use evaluation::compare::{Arm, Measured, Report, report};
-use evaluation::judge::{Certainty, Outcome};
+use evaluation::judge::{Certainty, Outcome, Spoken, by_words};
 use evaluation::suite::SuiteFile;
 use unicode_width::UnicodeWidthStr as _;
 
@@ -69,6 +69,72 @@ fn a_terminal_shows_first_what_got_better_and_worse() {
     }
     assert!(terminal(&example(1), Language::En).starts_with("No adapter was compared"));
     assert!(terminal(&example(2), Language::Zh).starts_with("哪些变好"));
+}
+
+/// A shipped suite of answers in words, answered by two models.
+fn in_words(suite: &str, answers: [&str; 2]) -> Report {
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../evaluation/suites").join(suite);
+    let suite = SuiteFile::read(&file).unwrap().open().unwrap();
+    let arm = |(name, answer): (&str, &str)| {
+        let spoken = Spoken { answers: vec![answer.to_owned()], reference: Some(-40.0) };
+        let outcomes = suite.items.iter().map(|item| by_words(&suite, item, &spoken)).collect();
+        Arm { name: name.to_owned(), outcomes }
+    };
+    let arms = ["base", "a-federation-of-four-hospitals"].into_iter().zip(answers).map(arm).collect();
+    report(&[Measured { suite, arms }], 0)
+}
+
+#[test]
+fn answers_in_words_stand_with_every_figure_in_text_and_page() {
+    let open = in_words("open.toml", ["拨打120。", "立即拨打120，平卧休息。请咨询医生。"]);
+    let text = terminal(&open, Language::En);
+    let flat = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    for part in
+        ["ROUGE-L", "ROUGE-2", "BLEU-4", "bits per char.", "repetition", "points of the score", "disclaimer"]
+    {
+        assert!(flat.contains(part), "{part} is missing in\n{text}");
+    }
+    assert!(flat.contains("disclaimer base 3 3 29.2 to 100.0"), "{text}");
+    let rubric = in_words("healthbench.toml", ["a", "b"]);
+    let bank = in_words("must-answer.toml", ["每天八杯。", "每天八杯。"]);
+    let structured = in_words("soap.toml", ["x", "S: a"]);
+    assert!(terminal(&rubric, Language::En).contains("no grades yet"));
+    assert!(terminal(&bank, Language::En).contains("< 63.2 %"), "{}", terminal(&bank, Language::En));
+    assert!(terminal(&structured, Language::En).contains("no structure could be read in 2 of 2"));
+    for report in [&open, &rubric, &bank, &structured] {
+        for language in BOTH {
+            let (text, page) = (terminal(report, language), page(report, language));
+            for line in text.lines() {
+                assert!(line.width() <= 80, "{} columns: {line}", line.width());
+            }
+            assert!(
+                !text.contains("NaN")
+                    && !page.contains("NaN")
+                    && !text.contains("{}")
+                    && !page.contains("{}")
+            );
+        }
+    }
+    assert!(page(&open, Language::Zh).contains("BLEU-4") && page(&bank, Language::Zh).contains("&lt; 63.2"));
+}
+
+#[test]
+fn grades_of_a_model_are_marked_wherever_they_stand() {
+    let mut report = in_words("healthbench.toml", ["a", "b"]);
+    report.suites[0].comparisons[0].triage_only = true;
+    report.suites[0].grading = Some(evaluation::compare::Grading {
+        file: "judge.jsonl".to_owned(),
+        sha256: "00".repeat(32),
+        by: evaluation::suite::GradedBy::Model,
+        graders: 1,
+        triage_only: true,
+    });
+    for (language, mark) in [(Language::En, "TRIAGE ONLY"), (Language::Zh, "仅供初筛")] {
+        for text in [terminal(&report, language), page(&report, language)] {
+            assert!(text.matches(mark).count() >= 2, "{text}");
+        }
+    }
+    assert!(serde_json::to_string(&report).unwrap().contains("\"triage_only\":true"));
 }
 
 #[test]

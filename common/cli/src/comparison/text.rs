@@ -9,6 +9,7 @@ use evaluation::suite::Score;
 use unicode_width::UnicodeWidthStr as _;
 
 use super::format::{became_wrong, interval, name, p_value, percent, points, range, verdict};
+use super::spoken;
 use super::words as w;
 
 /// Groups shown of a comparison; the page and JSON have all.
@@ -60,7 +61,14 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let mut text = format!("\n{}", paragraph(&visible(&suite.name), ""));
     text += &paragraph(&items, "  ");
     text += &paragraph(&records, "  ");
+    for sentence in spoken::grading(suite, language) {
+        text += &paragraph(&sentence, "  ");
+    }
     text += &table(&scores(suite, language), 1);
+    for (title, rows) in spoken::tables(suite, language) {
+        text += &paragraph(title, "  ");
+        text += &table(&rows, 2);
+    }
     let gain = |share: f64| format!("{:.1}", 100.0 * share);
     text += &paragraph(&w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]), "  ");
     for scores in &suite.arms {
@@ -82,7 +90,8 @@ pub(super) fn scores(suite: &SuiteReport, language: Language) -> Vec<Vec<String>
     let has = |is: fn(&Scores) -> bool| suite.arms.iter().any(is);
     let (length, certainty) = (has(|arm| arm.right_by_length.is_some()), has(|arm| arm.brier.is_some()));
     let number = |value: Option<f64>| value.map(|value| format!("{value:.3}")).unwrap_or_default();
-    let mut head = vec![w::MODEL, w::RIGHT, w::INTERVAL, w::OF];
+    let right = if suite.score.is_graded() { w::CREDIT } else { w::RIGHT };
+    let mut head = vec![w::MODEL, right, w::INTERVAL, w::OF];
     if length {
         head.push(w::BY_LENGTH);
     }
@@ -98,12 +107,16 @@ pub(super) fn scores(suite: &SuiteReport, language: Language) -> Vec<Vec<String>
         rows.push(row);
     }
     for arm in &suite.arms {
-        let mut row = vec![
-            name(&arm.name),
-            percent(arm.right.share),
-            interval(&arm.right, language),
-            arm.right.of.to_string(),
-        ];
+        let mut row = if suite.score.is_graded() {
+            spoken::credit(arm, language)
+        } else {
+            vec![
+                name(&arm.name),
+                percent(arm.right.share),
+                interval(&arm.right, language),
+                arm.right.of.to_string(),
+            ]
+        };
         if length {
             row.push(arm.right_by_length.map(|share| percent(share.share)).unwrap_or_default());
         }
@@ -134,8 +147,15 @@ pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<St
     if let Some((right, stable)) = scores.right_in_all_orders.zip(scores.stable) {
         notes.push(w::ORDERS.with(language, &[&model, &percent(right), &percent(stable.share)]));
     }
+    if scores.not_graded > 0 {
+        notes.push(w::NOT_GRADED.with(language, &[&model, &scores.not_graded, &scores.right.of]));
+    }
     if scores.not_found > 0 {
-        let word = if score == Score::Phrases { w::EMPTY } else { w::NOT_FOUND };
+        let word = match score {
+            Score::Structured => w::NOT_READABLE,
+            Score::Phrases | Score::Open | Score::Rubric => w::EMPTY,
+            _ => w::NOT_FOUND,
+        };
         notes.push(word.with(language, &[&model, &scores.not_found, &scores.right.of]));
     }
     if scores.cut > 0 {
@@ -147,8 +167,9 @@ pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<St
 /// The sentences on one comparison.
 pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Language) -> Vec<String> {
     let shown = if pair.is_not_worse { w::MARGIN_SHOWN } else { w::MARGIN_NOT_SHOWN };
+    let pair_words = if pair.graded { w::GRADED_PAIR } else { w::PAIR };
     vec![
-        w::PAIR.with(
+        pair_words.with(
             language,
             &[
                 &name(&pair.name),
@@ -166,6 +187,10 @@ pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Languag
 
 fn tests(pair: &Comparison, comparisons: usize, language: Language) -> String {
     let [exact, mid, corrected] = [pair.exact_p, pair.mid_p, pair.corrected_p].map(p_value);
+    if pair.graded {
+        let case = p_value(pair.case_p);
+        return w::SIGN_TESTS.with(language, &[&exact, &mid, &case, &comparisons, &corrected]);
+    }
     if pair.by_case {
         let case = p_value(pair.case_p);
         return w::TESTS_CASES.with(language, &[&exact, &mid, &case, &comparisons, &corrected]);
@@ -181,7 +206,8 @@ fn compared(pair: &Comparison, report: &Report, language: Language) -> String {
         let shown: Vec<String> = pair.worse_lines.iter().take(LINES_SHOWN).map(u64::to_string).collect();
         let (shown, left) = (shown.join(", "), pair.worse_lines.len().saturating_sub(LINES_SHOWN));
         let listed = if left == 0 { shown } else { w::MORE.with(language, &[&shown, &left]) };
-        text += &paragraph(&w::LINES.with(language, &[&listed]), "    ");
+        let lines = if pair.graded { w::LINES_LOWER } else { w::LINES };
+        text += &paragraph(&lines.with(language, &[&listed]), "    ");
     }
     if !pair.groups.is_empty() {
         text += &paragraph(w::GROUPS.get(language), "  ");
@@ -203,9 +229,9 @@ pub(super) fn groups(pair: &Comparison, most: usize, columns: usize, language: L
                 cut(&visible(&group.name), columns)
             },
             group.base.of.to_string(),
-            percent(group.base.share),
-            percent(group.arm.share),
-            interval(&group.arm, language),
+            percent(group.means.map_or(group.base.share, |means| means[0])),
+            percent(group.means.map_or(group.arm.share, |means| means[1])),
+            group.means.map_or_else(|| interval(&group.arm, language), |_| String::new()),
             group.better.to_string(),
             group.worse.to_string(),
             p_value(group.exact_p),

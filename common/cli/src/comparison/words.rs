@@ -20,6 +20,7 @@ common::texts! {
     RECORDS: "records {} (SHA-256 {}); licence: {}", "题目文件 {}（SHA-256 {}）；许可：{}";
     NO_LICENCE: "not stated", "未说明";
     RIGHT: "Right", "正确";
+    CREDIT: "Score", "得分";
     OF: "of", "题数";
     MAJORITY: "one answer always", "总答最常见答案";
     GUESSING: "guessing", "随机猜测";
@@ -52,8 +53,38 @@ common::texts! {
     WORSE_COUNT: "worse", "变错";
     LINES: "Lines (records of a JSON list or object) that became wrong: {}", "由对变错的行号（JSON 列表或对象为第几条）：{}";
     MORE: "{} and {} more", "{} 及另外 {} 题";
+    GRADED_PAIR: "{} beside the base: {} points of the score ({}), higher on {}, lower on {}", "{} 与基础模型相比：得分差 {} 个百分点（{}），{} 题较高，{} 题较低";
+    SIGN_TESTS: "sign test on questions p {}, mid-p {}; on cases p {}; Holm, comparisons {}: p {}", "按题符号检验 p {}，mid-p {}；按病例 p {}；Holm 校正，比较次数 {}：p {}";
+    SCORED_LOWER: "cases with a question that scored lower: {} of {}, {} ({})", "有题得分下降的病例：{} / {}，{}（{}）";
+    NONE_SCORED_LOWER: "in none of {} cases a question scored lower, which proves less than {} of cases (95 %)", "{} 个病例中无一有题得分下降，只能证明病例比例低于 {}（95 %）";
+    LINES_LOWER: "Lines that scored lower: {}", "得分下降的行号：{}";
+    TRIAGE: "TRIAGE ONLY", "仅供初筛";
+    GRADED_BY_PEOPLE: "graded by people: {} graders; grades {} (SHA-256 {})", "由人评分：{} 位评分者；评分文件 {}（SHA-256 {}）";
+    GRADED_BY_MODEL: "TRIAGE ONLY: graded by a model, graders {}; grades {} (SHA-256 {}). It says what people should look at first, and proves nothing; that a model is better or not worse is not said.", "仅供初筛：由模型评分，评分者 {} 个；评分文件 {}（SHA-256 {}）。只提示人先看什么，不能证明什么；不据此判定变好或不变差。";
+    NOT_GRADED_YET: "no grades yet: write the answers with --sheet, have them graded, and name the file (grades, graded_by)", "尚无评分：用 --sheet 写出回答，评分后在题集中指定文件（grades、graded_by）";
+    NOT_GRADED: "{}: {} of {} answers are not graded by every criterion; they are left out", "{}：{} / {} 个回答未按全部标准评分，未计入";
+    FIGURES: "What else is measured (bootstrap by case; BLEU, ROUGE and shares by a hundred)", "其他指标（按病例自助法；BLEU、ROUGE 与比例乘以 100）";
+    CHANGES: "The same, as differences to the base (paired)", "同样指标与基础模型的差（配对）";
+    FIGURE: "Measure", "指标";
+    MEAN: "Mean", "均值";
+    CHANGE: "Change", "变化";
+    ROUGE_L: "ROUGE-L", "ROUGE-L";
+    ROUGE_1: "ROUGE-1", "ROUGE-1";
+    ROUGE_2: "ROUGE-2", "ROUGE-2";
+    ROUGE_L_CHARACTERS: "ROUGE-L char.", "ROUGE-L 按字";
+    BLEU_4: "BLEU-4", "BLEU-4";
+    EXACT_MATCH: "exact match", "完全一致";
+    LENGTH_RATIO: "length ratio", "长度比";
+    REPETITION: "repetition", "重复";
+    BITS: "bits per char.", "每字比特";
+    SECTIONS: "SOAP sections", "SOAP 段落";
+    RULES: "Rules, and cases in which an answer broke them (Clopper and Pearson)", "规则，及有回答违反的病例（Clopper-Pearson）";
+    RULE: "Rule", "规则";
+    BROKEN: "broken", "违反";
+    BELOW: "none proves", "零次证明";
+    NOT_READABLE: "{}: no structure could be read in {} of {} answers; they count as wrong", "{}：{} / {} 个回答中读不出结构，按错计";
     LIMITS: "These numbers say how the models answer questions of this kind, and nothing of patients.", "这些数字只说明模型回答此类题目的表现，不说明对患者是否安全。";
-    METHOD: "Intervals: Wilson for scores, on questions; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：得分按题用 Wilson 法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
+    METHOD: "Intervals: Wilson for shares of right answers, on questions; for scores in part a bootstrap of the cases; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：正确率按题用 Wilson 法；部分得分按病例用自助法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
 }
 
 #[cfg(test)]

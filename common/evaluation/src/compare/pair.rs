@@ -6,9 +6,11 @@ use std::collections::BTreeMap;
 use serde::Serialize;
 
 use super::arm::Arm;
+use super::means::{Measure, clusters, figure, kinds, mean};
 use super::scores::Share;
+use crate::judge::Outcome;
 use crate::statistics::{Cluster, Discordant, Interval, adjusted, bootstrap, no_event_bound};
-use crate::suite::{Item, Suite};
+use crate::suite::{GradedBy, Item, Suite};
 
 /// The level of all tests.
 const LEVEL: f64 = 0.05;
@@ -43,6 +45,8 @@ pub struct Group {
     pub worse: u64,
     /// McNemar's exact p, not corrected: groups are looked at, not tested.
     pub exact_p: f64,
+    /// Where answers are right in part: the means of both, over the items that have one of both.
+    pub means: Option<[f64; 2]>,
 }
 
 /// One model beside the base.
@@ -50,11 +54,11 @@ pub struct Group {
 pub struct Comparison {
     /// What the model is called.
     pub name: String,
-    /// Items that were wrong and are right now.
+    /// Items that were wrong and are right now; where answers are right in part, that are more right.
     pub better: u64,
-    /// Items that were right and are wrong now.
+    /// Items that were right and are wrong now; where answers are right in part, that are less right.
     pub worse: u64,
-    /// The difference of the shares that are right.
+    /// The difference of the shares that are right; of the mean scores where answers are right in part.
     pub difference: f64,
     /// Its 95 % interval: as wide as the next two together.
     pub interval: Interval,
@@ -83,6 +87,12 @@ pub struct Comparison {
     pub is_not_worse: bool,
     /// What is shown.
     pub verdict: Verdict,
+    /// Whether answers are right in part.
+    pub graded: bool,
+    /// Whether a model graded: better, or not worse, is then never shown, only worse.
+    pub triage_only: bool,
+    /// The differences in what else is measured, over the items that have it of both.
+    pub figures: Vec<Measure>,
     /// By kind of item, the largest first; empty where the items have no kinds.
     pub groups: Vec<Group>,
     /// The lines of the items that were wrong and are right now.
@@ -92,14 +102,14 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Takes the corrected p, and concludes from it.
+    /// Takes the corrected p, and concludes from it. A model as a grader can raise a doubt, not settle one.
     pub(super) fn correct(&mut self, corrected_p: f64) {
         self.corrected_p = corrected_p;
-        self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 {
+        self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 && !self.triage_only {
             Verdict::Better
         } else if corrected_p < LEVEL && self.interval.high < 0.0 {
             Verdict::Worse
-        } else if self.is_not_worse {
+        } else if self.is_not_worse && !self.triage_only {
             Verdict::NotWorse
         } else {
             Verdict::NotShown
@@ -126,33 +136,34 @@ pub(super) fn cases(suite: &Suite) -> Vec<Vec<usize>> {
     cases
 }
 
+/// How much more right `arm` is on an item than `base`; nothing where that is not known of both.
+fn change(suite: &Suite, base: &Arm, arm: &Arm, place: usize) -> Option<f64> {
+    let value = |arm: &Arm| {
+        let outcome = arm.outcomes.get(place);
+        if suite.settings.score.is_graded() {
+            return outcome?.credit;
+        }
+        Some(f64::from(u8::from(outcome.is_some_and(|outcome| outcome.right))))
+    };
+    Some(value(arm)? - value(base)?)
+}
+
 pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Comparison {
-    let change = |place: usize| {
-        let right = |arm: &Arm| i8::from(arm.outcomes.get(place).is_some_and(|outcome| outcome.right));
-        f64::from(right(arm) - right(base))
-    };
+    let change = |place: usize| change(suite, base, arm, place);
     let cases = cases(suite);
-    let clusters: Vec<Cluster> = cases
-        .iter()
-        .map(|items| Cluster {
-            difference: items.iter().map(|place| change(*place)).sum(),
-            items: items.len() as u64,
-        })
-        .collect();
-    let lines = |wanted: f64| -> Vec<u64> {
-        (0..)
-            .zip(&suite.items)
-            .filter(|(place, _)| change(*place) == wanted)
-            .map(|(_, item)| item.line)
-            .collect()
+    let clusters = clusters(&cases, &change);
+    let lines = |is: &dyn Fn(f64) -> bool| -> Vec<u64> {
+        let changed = (0..).zip(&suite.items).filter(|(place, _)| change(*place).is_some_and(is));
+        changed.map(|(_, item)| item.line).collect()
     };
-    let (better_lines, worse_lines) = (lines(1.0), lines(-1.0));
+    let (better_lines, worse_lines) = (lines(&|by| by > 0.0), lines(&|by| by < 0.0));
     let pair = Discordant { better: better_lines.len() as u64, worse: worse_lines.len() as u64 };
-    let n = suite.items.len() as u64;
+    let n: u64 = clusters.iter().map(|case| case.items).sum();
     let of = |is: &dyn Fn(&Cluster) -> bool| clusters.iter().filter(|case| is(case)).count() as u64;
     let signs =
         Discordant { better: of(&|case| case.difference > 0.0), worse: of(&|case| case.difference < 0.0) };
-    let lost = cases.iter().filter(|items| items.iter().any(|place| change(*place) < 0.0)).count() as u64;
+    let is_lost = |place: &usize| change(*place).is_some_and(|by| by < 0.0);
+    let lost = cases.iter().filter(|items| items.iter().any(is_lost)).count() as u64;
     let adjusted = adjusted(&clusters);
     let drawn = bootstrap(&clusters, seed);
     let interval = Interval { low: drawn.low.min(adjusted.low), high: drawn.high.max(adjusted.high) };
@@ -161,7 +172,7 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         name: arm.name.clone(),
         better: pair.better,
         worse: pair.worse,
-        difference: (pair.better as f64 - pair.worse as f64) / n.max(1) as f64,
+        difference: clusters.iter().map(|case| case.difference).sum::<f64>() / n.max(1) as f64,
         interval,
         bootstrap: drawn,
         adjusted,
@@ -170,17 +181,29 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         by_case: cases.len() < suite.items.len(),
         case_p: signs.exact_p(),
         corrected_p: signs.exact_p(),
-        became_wrong: Share::exact(lost, cases.len() as u64),
-        became_wrong_below: (lost == 0).then(|| no_event_bound(cases.len() as u64)),
+        became_wrong: Share::exact(lost, clusters.len() as u64),
+        became_wrong_below: (lost == 0).then(|| no_event_bound(clusters.len() as u64)),
         margin,
         is_not_worse: interval.low > -margin,
         verdict: Verdict::NotShown,
+        graded: suite.settings.score.is_graded(),
+        triage_only: suite.grades.as_ref().is_some_and(|grades| grades.by == GradedBy::Model),
+        figures: figures(&cases, &base.outcomes, &arm.outcomes, seed),
         groups: groups(suite, base, arm),
         better_lines,
         worse_lines,
     };
     comparison.correct(comparison.case_p);
     comparison
+}
+
+/// The paired differences in what else is measured.
+fn figures(cases: &[Vec<usize>], base: &[Outcome], arm: &[Outcome], seed: u64) -> Vec<Measure> {
+    let of = |kind| {
+        let difference = |place: usize| Some(figure(arm.get(place), kind)? - figure(base.get(place), kind)?);
+        Some(Measure { figure: kind, mean: mean(cases, seed, &difference)? })
+    };
+    kinds(arm).into_iter().filter_map(of).collect()
 }
 
 fn groups(suite: &Suite, base: &Arm, arm: &Arm) -> Vec<Group> {
@@ -191,29 +214,38 @@ fn groups(suite: &Suite, base: &Arm, arm: &Arm) -> Vec<Group> {
     for (place, item) in suite.items.iter().enumerate() {
         places.entry(name(item)).or_default().push(place);
     }
-    let mut groups: Vec<Group> = places
-        .into_iter()
-        .map(|(name, places)| {
-            let right =
-                |arm: &Arm, place: &usize| arm.outcomes.get(*place).is_some_and(|outcome| outcome.right);
-            let count = |is: &dyn Fn(&usize) -> bool| places.iter().filter(|place| is(place)).count() as u64;
-            let pair = Discordant {
-                better: count(&|place| !right(base, place) && right(arm, place)),
-                worse: count(&|place| right(base, place) && !right(arm, place)),
-            };
-            let n = places.len() as u64;
-            Group {
-                name: name.to_owned(),
-                base: Share::wilson(count(&|place| right(base, place)), n),
-                arm: Share::wilson(count(&|place| right(arm, place)), n),
-                better: pair.better,
-                worse: pair.worse,
-                exact_p: pair.exact_p(),
-            }
-        })
-        .collect();
+    let mut groups: Vec<Group> =
+        places.into_iter().map(|(name, places)| group(suite, base, arm, name, &places)).collect();
     groups.sort_by(|a, b| b.base.of.cmp(&a.base.of).then_with(|| a.name.cmp(&b.name)));
     groups
+}
+
+fn group(suite: &Suite, base: &Arm, arm: &Arm, name: &str, places: &[usize]) -> Group {
+    let right = |arm: &Arm, place: &usize| arm.outcomes.get(*place).is_some_and(|outcome| outcome.right);
+    let count = |is: &dyn Fn(&usize) -> bool| places.iter().filter(|place| is(place)).count() as u64;
+    let by = |place: &usize| change(suite, base, arm, *place);
+    let pair = Discordant {
+        better: count(&|place| by(place).is_some_and(|by| by > 0.0)),
+        worse: count(&|place| by(place).is_some_and(|by| by < 0.0)),
+    };
+    let n = places.len() as u64;
+    let means = suite.settings.score.is_graded().then(|| {
+        let both = || places.iter().filter(|place| by(place).is_some());
+        let credit = |arm: &Arm, place: &usize| arm.outcomes.get(*place).and_then(|outcome| outcome.credit);
+        let mean = |arm: &Arm| {
+            both().filter_map(|place| credit(arm, place)).sum::<f64>() / both().count().max(1) as f64
+        };
+        [mean(base), mean(arm)]
+    });
+    Group {
+        name: name.to_owned(),
+        base: Share::wilson(count(&|place| right(base, place)), n),
+        arm: Share::wilson(count(&|place| right(arm, place)), n),
+        better: pair.better,
+        worse: pair.worse,
+        exact_p: pair.exact_p(),
+        means,
+    }
 }
 
 fn name(item: &Item) -> &str {

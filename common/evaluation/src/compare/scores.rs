@@ -4,8 +4,10 @@
 use serde::Serialize;
 
 use super::arm::Arm;
+use super::means::{Mean, Measure, figure, kinds, mean};
 use crate::judge::{Outcome, calibration_error};
 use crate::statistics::{Interval, clopper_pearson, no_event_bound, wilson};
+use crate::suite::{Score, Suite};
 
 /// A share of items with its 95 % interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -40,6 +42,17 @@ impl Share {
     }
 }
 
+/// How often one rule was broken.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Broken {
+    /// The rule's name.
+    pub name: String,
+    /// Cases in which an answer broke it, with Clopper and Pearson's interval.
+    pub broken: Share,
+    /// Where there is none: the share is below this, one-sided with 95 %.
+    pub below: Option<f64>,
+}
+
 /// What one model reached.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Scores {
@@ -67,11 +80,21 @@ pub struct Scores {
     pub not_found: u64,
     /// Items whose prompt was cut at its beginning to fit the model.
     pub cut: u64,
+    /// What decides where answers are right in part: the mean of ROUGE-L, or of the rubric's score, that one
+    /// cut off at 0 and 1.
+    pub credit: Option<Mean>,
+    /// Answers that no grader has seen, or not by every criterion; 0 where nobody grades.
+    pub not_graded: u64,
+    /// What else is measured of answers in words.
+    pub figures: Vec<Measure>,
+    /// How often each rule of the suite was broken.
+    pub rules: Vec<Broken>,
 }
 
 impl Scores {
     /// `cases` has the places of the items of each case.
-    pub(super) fn of(arm: &Arm, cases: &[Vec<usize>]) -> Self {
+    pub(super) fn of(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Self {
+        let spoken = spoken(suite, arm, cases, seed);
         let all = &arm.outcomes;
         let n = all.len() as u64;
         let count = |is: &dyn Fn(&Outcome) -> bool| all.iter().filter(|outcome| is(outcome)).count() as u64;
@@ -106,6 +129,53 @@ impl Scores {
             }),
             not_found: count(&|outcome| !outcome.found),
             cut: count(&|outcome| outcome.cut),
+            ..spoken
         }
+    }
+}
+
+/// What is known of answers in words; the rest is empty.
+fn spoken(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Scores {
+    let outcomes = &arm.outcomes;
+    let score = suite.settings.score;
+    let mut credit = mean(cases, seed, &|place| outcomes.get(place)?.credit);
+    if let Some(mean) = credit.as_mut().filter(|_| score == Score::Rubric) {
+        *mean = Mean {
+            mean: mean.mean.clamp(0.0, 1.0),
+            low: mean.low.clamp(0.0, 1.0),
+            high: mean.high.clamp(0.0, 1.0),
+            of: mean.of,
+        };
+    }
+    let measure = |kind| {
+        let mean = mean(cases, seed, &|place| figure(outcomes.get(place), kind))?;
+        Some(Measure { figure: kind, mean })
+    };
+    let rule = |(at, rule): (usize, &crate::suite::Rule)| {
+        let is_broken =
+            |place: &usize| outcomes.get(*place).is_none_or(|one| one.kept.get(at) != Some(&true));
+        let broken = cases.iter().filter(|places| places.iter().any(is_broken)).count() as u64;
+        let of = cases.len() as u64;
+        let below = (broken == 0).then(|| no_event_bound(of));
+        Broken { name: rule.name.clone(), broken: Share::exact(broken, of), below }
+    };
+    let graded = outcomes.iter().filter(|outcome| outcome.credit.is_some()).count();
+    Scores {
+        credit,
+        not_graded: if score == Score::Rubric { (outcomes.len() - graded) as u64 } else { 0 },
+        figures: kinds(outcomes).into_iter().filter_map(measure).collect(),
+        rules: suite.settings.rules.iter().enumerate().map(rule).collect(),
+        name: String::new(),
+        right: Share::exact(0, 0),
+        by_case: false,
+        wrong: Share::exact(0, 0),
+        wrong_below: None,
+        right_by_length: None,
+        brier: None,
+        calibration_error: None,
+        right_in_all_orders: None,
+        stable: None,
+        not_found: 0,
+        cut: 0,
     }
 }

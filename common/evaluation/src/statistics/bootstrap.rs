@@ -48,14 +48,15 @@ pub fn bootstrap(clusters: &[Cluster], seed: u64) -> Interval {
 
 /// Agresti and Min's 95 % interval of the mean difference, each case counted once: Wald's with half a case of
 /// +1, half a case of -1 and one of 0 more. Unlike a bootstrap it is not of width 0 where all cases say the
-/// same.
+/// same. Its ends are not beyond 1, or beyond the largest difference of a case where that is more.
 #[must_use]
 pub fn adjusted(clusters: &[Cluster]) -> Interval {
     let means = || clusters.iter().map(|cluster| cluster.difference / cluster.items as f64);
     let n = clusters.len() as f64 + 2.0;
     let (sum, squares) = (means().sum::<f64>(), means().map(|mean| mean * mean).sum::<f64>() + 1.0);
     let half = Z_975 * (squares - sum * sum / n).max(0.0).sqrt() / n;
-    Interval { low: (sum / n - half).max(-1.0), high: (sum / n + half).min(1.0) }
+    let most = means().map(f64::abs).fold(1.0, f64::max);
+    Interval { low: (sum / n - half).max(-most), high: (sum / n + half).min(most) }
 }
 
 /// A number below `end`. The bias of the multiplication is below `end / 2^64`.

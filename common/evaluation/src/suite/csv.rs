@@ -1,12 +1,13 @@
-//! Tables with a header, quotes and line feeds inside cells (RFC 4180). Used by `layout` for CMExam.
+//! Tables with a header, quotes and line feeds inside cells (RFC 4180). Used by `layout` for CMExam
+//! and by `grades`.
 
 use csv_core::{ReadRecordResult, Reader};
 
-use crate::limits::{CELLS_MAX, ITEMS_MAX, LINE_BYTES_MAX};
+use crate::limits::{CELLS_MAX, LINE_BYTES_MAX};
 
 /// The rows of a table with the line on which each begins, counted from 1. The error is the line of a row
-/// that has too many cells or bytes, or of the first row too many.
-pub(super) fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, u64> {
+/// that has too many cells or bytes, or of the first row behind the header and `most` others.
+pub(super) fn rows(text: &str, most: usize) -> Result<Vec<(u64, Vec<String>)>, u64> {
     let (mut rows, mut reader) = (Vec::new(), Reader::new());
     let (mut input, mut output) = (text.as_bytes(), vec![0_u8; 4096]);
     let (mut ends, mut written, mut cells) = (vec![0_usize; 64], 0, 0);
@@ -35,7 +36,7 @@ pub(super) fn rows(text: &str) -> Result<Vec<(u64, Vec<String>)>, u64> {
             }
             ReadRecordResult::End => return Ok(rows),
         }
-        if rows.len() > ITEMS_MAX + 1 || cells > CELLS_MAX || written > LINE_BYTES_MAX {
+        if rows.len() > most + 1 || cells > CELLS_MAX || written > LINE_BYTES_MAX {
             return Err(begun);
         }
     }

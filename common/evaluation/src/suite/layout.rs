@@ -3,6 +3,7 @@
 //! or refused by line; no reason quotes a record.
 
 mod cmexam;
+mod healthbench;
 mod ours;
 mod owners;
 mod record;
@@ -24,6 +25,7 @@ pub(super) fn items(path: &Path, text: &str, settings: &Settings) -> Result<Vec<
         Layout::Cmb => list::<owners::Cmb>(path, text, settings),
         Layout::Pubmedqa => owners::pubmedqa(path, text, settings),
         Layout::Cmexam => cmexam::items(path, text),
+        Layout::Healthbench => lines::<healthbench::Healthbench>(path, text, settings),
     }
 }
 

@@ -5,10 +5,14 @@ use std::path::Path;
 
 use serde::Deserialize;
 
+use super::phrases::are_phrases;
+use super::rule::{Rule, rules};
+use super::score::{Fault, GradedBy, Score};
+use super::structure::{Form, Structure, structure};
 use crate::error::SuiteError;
 use crate::limits::{
     ANSWER_TOKENS_MAX, LICENCE_CHARACTERS_MAX, MARGIN_POINTS_MAX, NAME_CHARACTERS_MAX, OPTIONS_MAX,
-    OPTIONS_MIN, PHRASE_CHARACTERS_MAX, PHRASES_MAX,
+    OPTIONS_MIN,
 };
 
 /// How a file of records is written.
@@ -27,6 +31,8 @@ pub enum Layout {
     Cmb,
     /// CMExam's table (CSV).
     Cmexam,
+    /// HealthBench's JSON lines: conversations with rubrics.
+    Healthbench,
 }
 
 impl Layout {
@@ -54,22 +60,9 @@ impl Layout {
             Self::Pubmedqa => Prompt::Pubmedqa,
             Self::Cmb => Prompt::Cmb,
             Self::Cmexam => Prompt::Cmmlu,
+            Self::Healthbench => Prompt::Bare,
         }
     }
-}
-
-/// What of the model decides which option it chose.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, serde::Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Score {
-    /// The most likely letter behind the prompt.
-    Letters,
-    /// The most likely option, of its whole text.
-    Options,
-    /// The letters that are found in a generated answer.
-    Generated,
-    /// Whether a generated answer has what it must have, and nothing that it must not.
-    Phrases,
 }
 
 /// The words of a question; `prompt` has them.
@@ -130,6 +123,12 @@ struct Written {
     wanted: Vec<String>,
     #[serde(default)]
     unwanted: Vec<String>,
+    #[serde(default)]
+    rule: Vec<Rule>,
+    form: Option<Form>,
+    schema: Option<String>,
+    grades: Option<String>,
+    graded_by: Option<GradedBy>,
     answer_tokens: Option<usize>,
     margin_points: Option<f64>,
     licence: Option<String>,
@@ -158,6 +157,12 @@ pub struct Settings {
     pub wanted: Vec<String>,
     /// An answer may have none of these, where an item has none of its own.
     pub unwanted: Vec<String>,
+    /// What every answer in words is looked through for beside what decides; with `Phrases` they decide, too.
+    pub rules: Vec<Rule>,
+    /// What structure an answer has to have; with `Structured`.
+    pub structure: Option<Structure>,
+    /// The file of grades, and who gave them; with `Rubric`, once there are some.
+    pub grades: Option<(String, GradedBy)>,
     /// The most tokens of a generated answer.
     pub answer_tokens: usize,
     /// By how much a model may be worse and still count as not worse, as a share.
@@ -185,15 +190,16 @@ pub(super) fn parse(path: &Path, text: &str) -> Result<Settings, SuiteError> {
     })?;
     settings(written).map_err(|(key, reason)| {
         let at = text.lines().position(|line| {
-            line.trim_start().strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+            let line = line.trim_start();
+            line.strip_prefix(key).is_some_and(|rest| rest.trim_start().starts_with('='))
+                || line.strip_prefix("[[").is_some_and(|rest| rest.trim_start().starts_with(key))
         });
         SuiteError::at(path, at.map_or(1, |line| line as u64 + 1), format!("{key} {reason}"))
     })
 }
 
 /// Checks what TOML cannot. The error: which key, and why.
-fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
-    let refuse = |key, reason: &str| Err((key, reason.to_owned()));
+fn settings(written: Written) -> Result<Settings, Fault> {
     let is_plain = |text: &str, most| {
         !text.trim().is_empty() && text.chars().count() <= most && !text.chars().any(char::is_control)
     };
@@ -203,15 +209,9 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
     if written.licence.as_deref().is_some_and(|text| !is_plain(text, LICENCE_CHARACTERS_MAX)) {
         return Err(("licence", format!("needs 1 to {LICENCE_CHARACTERS_MAX} printable characters")));
     }
-    let is_name = Path::new(&written.records).file_name().is_some_and(|name| *name == *written.records);
-    if !is_name || written.records.chars().any(char::is_control) {
-        return refuse(
-            "records",
-            "names a file in the folder of the suite file, without a path or control characters",
-        );
-    }
+    is_name("records", &written.records)?;
     let (prompt, score) = asked(&written)?;
-    let usual = if score == Score::Phrases { WORD_TOKENS } else { LETTER_TOKENS };
+    let usual = if score.is_words() { WORD_TOKENS } else { LETTER_TOKENS };
     let answer_tokens = written.answer_tokens.unwrap_or(usual);
     if !(1..=ANSWER_TOKENS_MAX).contains(&answer_tokens) {
         return Err(("answer_tokens", format!("is from 1 to {ANSWER_TOKENS_MAX}")));
@@ -221,6 +221,9 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
         return Err(("margin_points", format!("is above 0 and at most {MARGIN_POINTS_MAX}")));
     }
     let answers = answers(written.layout, written.answers).map_err(|reason| ("answers", reason))?;
+    let rules = rules(written.rule).map_err(|reason| ("rule", reason))?;
+    let structure = structure(score, written.form, written.schema.as_deref())?;
+    let grades = grades(score, written.grades, written.graded_by)?;
     Ok(Settings {
         name: written.name,
         layout: written.layout,
@@ -232,6 +235,9 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
         answers,
         wanted: written.wanted,
         unwanted: written.unwanted,
+        rules,
+        structure,
+        grades,
         answer_tokens,
         margin: margin_points / 100.0,
         licence: written.licence,
@@ -239,23 +245,19 @@ fn settings(written: Written) -> Result<Settings, (&'static str, String)> {
 }
 
 /// The words of the question and what decides, if they act together and on all that is set.
-fn asked(written: &Written) -> Result<(Prompt, Score), (&'static str, String)> {
+fn asked(written: &Written) -> Result<(Prompt, Score), Fault> {
     let refuse = |key, reason: &str| Err((key, reason.to_owned()));
     let prompt = written.prompt.unwrap_or_else(|| written.layout.prompt());
     if prompt == Prompt::Cmb && written.layout != Layout::Cmb {
         return refuse("prompt", "cmb names the examination, which only the layout cmb has");
     }
-    let score = written.score.unwrap_or_else(|| prompt.score());
+    let usual = if written.layout == Layout::Healthbench { Score::Rubric } else { prompt.score() };
+    let score = written.score.unwrap_or(usual);
     let needs_options = matches!(score, Score::Letters | Score::Generated);
     if needs_options && !prompt.lists_options() {
         return refuse("score", "needs a prompt that lists the options; this one does not: use \"options\"");
     }
-    if (score == Score::Phrases) != (prompt == Prompt::Bare) {
-        return refuse("score", "is \"phrases\" with the prompt \"bare\", and with no other");
-    }
-    if score == Score::Phrases && written.layout != Layout::Items {
-        return refuse("layout", "is \"items\" where phrases are looked for");
-    }
+    in_words(written, prompt, score)?;
     for (key, phrases) in [("wanted", &written.wanted), ("unwanted", &written.unwanted)] {
         if !phrases.is_empty() && score != Score::Phrases {
             return refuse(key, "acts on phrases only");
@@ -265,26 +267,71 @@ fn asked(written: &Written) -> Result<(Prompt, Score), (&'static str, String)> {
     if written.permuted && score != Score::Letters {
         return refuse("permuted", "acts on letters only");
     }
-    if written.answer_tokens.is_some() && !matches!(score, Score::Generated | Score::Phrases) {
+    if written.answer_tokens.is_some() && !(score.is_words() || score == Score::Generated) {
         return refuse("answer_tokens", "acts on generated answers only");
-    }
-    if score == Score::Phrases && !written.answers.is_empty() {
-        return refuse("answers", "are options, of which phrases have none");
     }
     Ok((prompt, score))
 }
 
-/// Whether these can be looked for; the error is the reason.
-pub(super) fn are_phrases(phrases: &[String]) -> Result<(), String> {
-    let is_right = phrases.len() <= PHRASES_MAX
-        && phrases
-            .iter()
-            .all(|text| !text.trim().is_empty() && text.chars().count() <= PHRASE_CHARACTERS_MAX);
-    if is_right {
-        Ok(())
-    } else {
-        Err(format!("has up to {PHRASES_MAX} texts of 1 to {PHRASE_CHARACTERS_MAX} characters"))
+/// What holds where answers are words.
+fn in_words(written: &Written, prompt: Prompt, score: Score) -> Result<(), Fault> {
+    let refuse = |key, reason: &str| Err((key, reason.to_owned()));
+    if score == Score::Phrases && prompt != Prompt::Bare {
+        return refuse("score", "is \"phrases\" with the prompt \"bare\" only");
     }
+    if prompt == Prompt::Bare && !score.is_words() {
+        return refuse(
+            "score",
+            "is \"phrases\", \"open\", \"structured\" or \"rubric\" with the prompt \"bare\"",
+        );
+    }
+    if score.is_words() && !matches!(prompt, Prompt::Bare | Prompt::Plain | Prompt::PlainZh) {
+        return refuse("prompt", "is \"bare\", \"plain\" or \"plain-zh\" where answers are words");
+    }
+    let is_healthbench = written.layout == Layout::Healthbench;
+    if is_healthbench != (score == Score::Rubric) {
+        return refuse("score", "is \"rubric\" with the layout \"healthbench\", and with no other");
+    }
+    if is_healthbench && (prompt != Prompt::Bare || !written.chat) {
+        return refuse("chat", "is true, and the prompt \"bare\", for conversations: layout \"healthbench\"");
+    }
+    if score.is_words() && !is_healthbench && written.layout != Layout::Items {
+        return refuse("layout", "is \"items\" where answers are words");
+    }
+    if score.is_words() && !written.answers.is_empty() {
+        return refuse("answers", "are options, of which answers in words have none");
+    }
+    if !score.is_words() && !written.rule.is_empty() {
+        return refuse("rule", "acts on answers in words only");
+    }
+    Ok(())
+}
+
+/// The file of grades, with who gave them.
+fn grades(
+    score: Score,
+    file: Option<String>,
+    by: Option<GradedBy>,
+) -> Result<Option<(String, GradedBy)>, Fault> {
+    match (file, by) {
+        (None, None) => Ok(None),
+        (Some(_), _) if score != Score::Rubric => {
+            Err(("grades", "acts on score = \"rubric\" only".to_owned()))
+        }
+        (Some(file), Some(by)) => is_name("grades", &file).map(|()| Some((file, by))),
+        (Some(_), None) => Err(("grades", "needs graded_by = \"people\" or \"model\"".to_owned())),
+        (None, Some(_)) => Err(("graded_by", "acts with a file of grades only".to_owned())),
+    }
+}
+
+/// Whether a file lies in the suite file's folder.
+fn is_name(key: &'static str, file: &str) -> Result<(), Fault> {
+    let is_name = Path::new(file).file_name().is_some_and(|name| *name == *file);
+    if is_name && !file.chars().any(char::is_control) {
+        return Ok(());
+    }
+    let reason = "names a file in the folder of the suite file, without a path or control characters";
+    Err((key, reason.to_owned()))
 }
 
 /// The answers to choose from; PubMedQA's are known.

@@ -78,7 +78,7 @@ fn a_suite_of_ones_own_is_read_with_its_baselines() {
     assert_eq!((of(0), of(1), words.settings.answer_tokens, words.majority()), ((1, 0), (0, 1), 256, None));
     let refused = written(&bare, "{\"question\": \"a\", \"wanted\": []}").unwrap_err();
     assert!(refused.contains("line 1: neither it nor the suite says"), "{refused}");
-    assert!(written(&bare, GOOD).unwrap_err().contains("options and answer do not act"));
+    assert!(written(&bare, GOOD).unwrap_err().contains("options do not act on answers in words"));
     assert!(
         written(ITEMS, &GOOD.replace("\"id\": \"1\"", "\"wanted\": [\"x\"]"))
             .unwrap_err()
@@ -130,6 +130,23 @@ fn settings_that_would_not_act_are_refused_by_line() {
         ("prompt = \"plain\"\nscore = \"letters\"\n", "line 5: score needs a prompt that lists the options"),
         ("prompt = \"cmb\"\n", "line 4: prompt cmb names the examination"),
         ("score = \"options\"\npermuted = true\n", "line 5: permuted acts on letters only"),
+        ("score = \"structured\"\nprompt = \"bare\"\n", "line 4: score is \"structured\", which needs form"),
+        (
+            "score = \"structured\"\nprompt = \"plain\"\nform = \"json\"\n",
+            "line 6: form is \"json\", which needs",
+        ),
+        (
+            "score = \"structured\"\nprompt = \"bare\"\nform = \"json\"\nschema = '{\"pattern\": \"x\"}'\n",
+            "line 7: schema has pattern",
+        ),
+        ("form = \"soap\"\n", "line 4: form acts with score"),
+        ("score = \"open\"\n", "line 1: prompt is \"bare\", \"plain\" or"),
+        ("score = \"rubric\"\nprompt = \"bare\"\n", "line 4: score is \"rubric\" with the layout"),
+        ("prompt = \"bare\"\nscore = \"letters\"\n", "line 5: score needs a prompt that lists"),
+        ("grades = \"g.csv\"\ngraded_by = \"people\"\n", "line 4: grades acts on score"),
+        ("[[rule]]\nname = \"disclaimer\"\n", "line 4: rule acts on answers in words"),
+        ("prompt = \"bare\"\n[[rule]]\nname = \"mine\"\n", "line 5: rule 1 has neither wanted nor unwanted"),
+        ("prompt = \"bare\"\n[[rule]]\nname = \"a\"\nwant = 1\n", "unknown field `want`"),
         ("wanted = [\"x\"]\n", "line 4: wanted acts on phrases only"),
         ("score = \"phrases\"\n", "line 4: score is \"phrases\" with the prompt \"bare\""),
         ("prompt = \"bare\"\nunwanted = [\"\"]\n", "line 5: unwanted has up to 256 texts"),
@@ -186,11 +203,49 @@ fn bytes_that_are_no_text_are_refused_by_line() {
     assert!(matches!(SuiteFile::read(Path::new("/nowhere/s.toml")), Err(SuiteError::Io { .. })));
 }
 
+#[test]
+fn dialogues_begin_and_end_with_the_user() {
+    let talk = format!("{ITEMS}prompt = \"bare\"\nchat = true\nwanted = [\"x\"]\n");
+    let turn = |role: &str, content: &str| format!("{{\"role\": \"{role}\", \"content\": \"{content}\"}}");
+    let record = |turns: &[String]| format!("{{\"dialogue\": [{}]}}", turns.join(","));
+    let (user, assistant, system) = (turn("user", "疼"), turn("assistant", "b"), turn("system", "c"));
+    let good = [system.clone(), user.clone(), user.clone(), assistant.clone(), user.clone()];
+    let suite = written(&talk, &record(&good)).unwrap();
+    assert_eq!((suite.items[0].turns.len(), suite.items[0].tongue()), (5, Tongue::Zh));
+    for bad in [
+        vec![assistant.clone(), user.clone()],
+        vec![user.clone(), assistant.clone()],
+        vec![user.clone(), assistant.clone(), assistant.clone(), user.clone()],
+        vec![user.clone(), system.clone(), user.clone()],
+        vec![system.clone()],
+    ] {
+        assert!(written(&talk, &record(&bad)).unwrap_err().contains("line 1: its dialogue"), "{bad:?}");
+    }
+    assert!(
+        written(&talk, &record(&[turn("user", " ")]))
+            .unwrap_err()
+            .contains("a turn of its dialogue is empty")
+    );
+    assert!(
+        written(&talk, &record(&[turn("tool", "x")]))
+            .unwrap_err()
+            .contains("a field has a value of another kind")
+    );
+    let both =
+        record(std::slice::from_ref(&user)).replace("{\"dialogue\"", "{\"question\": \"q\", \"dialogue\"");
+    assert!(written(&talk, &both).unwrap_err().contains("and a question or a context, too"));
+    assert!(
+        written(&talk.replace("chat = true\n", ""), &record(&[user]))
+            .unwrap_err()
+            .contains("chat = true only")
+    );
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
     #[test]
     fn any_records_are_read_or_refused(records in "(\\PC|[{}\\[\\]\",:\n]){0,120}") {
-        for layout in ["items", "medqa", "medmcqa", "pubmedqa", "cmb", "cmexam"] {
+        for layout in ["items", "medqa", "medmcqa", "pubmedqa", "cmb", "cmexam", "healthbench"] {
             let _ = written(&ITEMS.replace("items", layout), &records);
         }
     }

@@ -7,9 +7,10 @@ use super::super::csv::rows;
 use super::super::item::Item;
 use super::record::{in_order, letters};
 use crate::error::SuiteError;
+use crate::limits::ITEMS_MAX;
 
 pub(super) fn items(path: &Path, text: &str) -> Result<Vec<Item>, SuiteError> {
-    let rows = rows(text)
+    let rows = rows(text, ITEMS_MAX)
         .map_err(|line| SuiteError::at(path, line, "there are too many rows, or its row is too long"))?;
     let mut rows = rows.into_iter();
     let Some((_, header)) = rows.next() else { return Ok(Vec::new()) };

@@ -3,9 +3,11 @@
 
 use serde::Deserialize;
 
-use super::super::item::{Item, letter};
+use super::super::item::{Item, Turn, letter};
 use super::super::json::Pairs;
-use super::super::settings::{Score, Settings};
+use super::super::rule::Tongue;
+use super::super::score::Score;
+use super::super::settings::Settings;
 use super::record::{Record, in_order, letters};
 
 #[derive(Debug, Deserialize)]
@@ -16,7 +18,9 @@ pub(super) struct Ours {
     group: Option<String>,
     #[serde(default)]
     context: String,
-    question: String,
+    question: Option<String>,
+    dialogue: Option<Vec<Turn>>,
+    language: Option<Tongue>,
     options: Option<Options>,
     answer: Option<Answer>,
     wanted: Option<Vec<String>>,
@@ -39,8 +43,11 @@ enum Answer {
 
 impl Record for Ours {
     fn item(self, settings: &Settings) -> Result<Item, String> {
-        if settings.score == Score::Phrases {
+        if settings.score.is_words() {
             return self.in_words(settings);
+        }
+        if self.dialogue.is_some() || self.language.is_some() {
+            return Err("dialogue and language act on answers in words only".to_owned());
         }
         if self.wanted.is_some() || self.unwanted.is_some() {
             return Err("wanted and unwanted act with score = \"phrases\" only".to_owned());
@@ -51,6 +58,7 @@ impl Record for Ours {
             None => return Err("it has no answer".to_owned()),
         };
         let Self { id, case, group, context, question, options, .. } = self;
+        let question = question.unwrap_or_default();
         let (options, mut gold) = match (options, settings.answers.is_empty()) {
             (Some(_), false) => return Err("it has options, and so has the suite (answers)".to_owned()),
             (None, true) => return Err("it has no options, and the suite has no answers".to_owned()),
@@ -79,12 +87,37 @@ impl Record for Ours {
 impl Ours {
     /// An item that is answered in words; what it does not say of its answer, the suite says.
     fn in_words(self, settings: &Settings) -> Result<Item, String> {
-        if self.options.is_some() || self.answer.is_some() {
-            return Err("options and answer do not act with score = \"phrases\"".to_owned());
+        let score = settings.score;
+        if self.options.is_some() || (self.answer.is_some() && score != Score::Open) {
+            return Err(
+                "options do not act on answers in words, and answer only with score = \"open\"".to_owned()
+            );
         }
-        let Self { id, case, group, context, question, .. } = self;
+        if (self.wanted.is_some() || self.unwanted.is_some()) && score != Score::Phrases {
+            return Err("wanted and unwanted act with score = \"phrases\" only".to_owned());
+        }
+        let reference = match self.answer {
+            Some(Answer::One(answer)) => answer,
+            Some(Answer::Several(_)) => {
+                return Err("its answer is a list; one reference is compared".to_owned());
+            }
+            None => String::new(),
+        };
+        let Self { id, case, group, context, question, dialogue, language, .. } = self;
         let wanted = self.wanted.unwrap_or_else(|| settings.wanted.clone());
         let unwanted = self.unwanted.unwrap_or_else(|| settings.unwanted.clone());
-        Ok(Item { id, case, group, context, question, wanted, unwanted, ..Item::default() })
+        Ok(Item {
+            id,
+            case,
+            group,
+            context,
+            question: question.unwrap_or_default(),
+            turns: dialogue.unwrap_or_default(),
+            tongue: language,
+            reference,
+            wanted,
+            unwanted,
+            ..Item::default()
+        })
     }
 }

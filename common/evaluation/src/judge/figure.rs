@@ -1,0 +1,41 @@
+//! What is measured of an answer in words beside right and wrong. Used by `judge` and `compare`. Invariant: a
+//! figure that an answer does not have is absent, not 0.
+
+use serde::Serialize;
+
+/// A measure of one answer; a report has its mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Figure {
+    /// ROUGE-L on words, F: what decides of open answers.
+    RougeL,
+    /// ROUGE-1 on words, F.
+    #[serde(rename = "rouge-1")]
+    Rouge1,
+    /// ROUGE-2 on words, F.
+    #[serde(rename = "rouge-2")]
+    Rouge2,
+    /// ROUGE-L on characters, F: of no dictionary.
+    RougeLCharacters,
+    /// BLEU-4 on characters.
+    #[serde(rename = "bleu-4")]
+    Bleu4,
+    /// 1 for an answer that is the reference but for its writing.
+    ExactMatch,
+    /// Characters of the answer by those of the reference.
+    LengthRatio,
+    /// The share of groups of four words that were there before.
+    Repetition,
+    /// Bits of the reference behind the prompt, by its characters. Smaller is better.
+    BitsPerCharacter,
+    /// The share of the four sections that are there and have a text.
+    Sections,
+}
+
+impl Figure {
+    /// Whether it is a share, and shown by a hundred.
+    #[must_use]
+    pub const fn is_share(self) -> bool {
+        !matches!(self, Self::LengthRatio | Self::BitsPerCharacter)
+    }
+}

@@ -1,0 +1,30 @@
+//! The criteria that people grade an answer by. Used by `layout` and `judge`. Source: HealthBench (Arora
+//! and others 2025, arXiv 2505.08775). Invariant: points are numbers; whether a criterion is met is a
+//! person's yes or no, and one with negative points is met when the fault happened.
+
+use crate::limits::{CRITERIA_MAX, CRITERION_BYTES_MAX, POINTS_MAX};
+
+/// One criterion.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Criterion {
+    /// What it asks.
+    pub text: String,
+    /// What it gives when it is met.
+    pub points: f64,
+}
+
+impl Criterion {
+    /// Whether these can be graded; the error is the reason.
+    pub(super) fn check(rubric: &[Self]) -> Result<(), String> {
+        if !(1..=CRITERIA_MAX).contains(&rubric.len()) {
+            return Err(format!("its rubric has not 1 to {CRITERIA_MAX} criteria"));
+        }
+        if rubric.iter().any(|one| one.text.trim().is_empty() || one.text.len() > CRITERION_BYTES_MAX) {
+            return Err(format!("a criterion has not 1 to {CRITERION_BYTES_MAX} bytes"));
+        }
+        if rubric.iter().any(|one| !one.points.is_finite() || one.points.abs() > POINTS_MAX) {
+            return Err(format!("a criterion has points that are not from -{POINTS_MAX} to {POINTS_MAX}"));
+        }
+        Ok(())
+    }
+}
