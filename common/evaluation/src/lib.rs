@@ -9,6 +9,7 @@
 //! | [`prompt`] | an item | the words that the model is asked with |
 //! | [`judge`] | what the model said of an item | right or wrong, by which rule |
 //! | [`compare`] | what two or more models said | every share with its n and its interval |
+//! | [`general`] | | a suite and texts that are built in: what a tuned model should still know |
 //! | [`statistics`] | counts and differences | intervals, p-values, bounds |
 //!
 //! Invariants: nothing here panics on outside input; no error carries a word of a record, only file, line and
@@ -16,6 +17,7 @@
 
 pub mod compare;
 pub mod error;
+pub mod general;
 pub mod judge;
 pub mod limits;
 pub mod prompt;

@@ -72,11 +72,25 @@ impl SuiteFile {
     /// # Errors
     /// `Io`; `At` with the line of the first record that cannot be scored; `File` where there is none.
     pub fn open(self) -> Result<Suite, SuiteError> {
+        let bytes = bounded(&self.records(), RECORDS_BYTES_MAX)?;
+        self.with_records(&bytes)
+    }
+
+    /// As [`Self::open`], with the bytes of the file of records.
+    ///
+    /// # Errors
+    /// `At` with the line of the first record that cannot be scored; `File` where there is none.
+    pub fn with_records(self, bytes: &[u8]) -> Result<Suite, SuiteError> {
         let path = self.records();
-        let bytes = bounded(&path, RECORDS_BYTES_MAX)?;
-        let items = layout::items(&path, text(&path, &bytes)?, &self.settings)?;
+        let items = layout::items(&path, text(&path, bytes)?, &self.settings)?;
         check(&path, &items, &self.settings)?;
-        Ok(Suite { settings: self.settings, items, records_sha256: hex(&Sha256::digest(&bytes)) })
+        Ok(Suite { settings: self.settings, items, records_sha256: hex(&Sha256::digest(bytes)) })
+    }
+
+    /// What the file says.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 }
 
