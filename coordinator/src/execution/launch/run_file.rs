@@ -22,6 +22,7 @@ pub(super) fn read(path: &Path) -> Result<RunSpec> {
     spec.model = spec.model.map(|model| folder.join(model));
     spec.validation = spec.validation.map(|file| folder.join(file));
     spec.test = spec.test.map(|file| folder.join(file));
+    spec.evaluation.suites.iter_mut().for_each(|file| *file = folder.join(&*file));
     Ok(spec)
 }
 
@@ -36,6 +37,7 @@ pub(super) fn of_text(text: &str) -> Result<RunSpec> {
     }
     let spec = parse(text, path)?;
     let files = [&spec.model, &spec.validation, &spec.test].into_iter().flatten();
+    let files = files.chain(&spec.evaluation.suites);
     if let Some(relative) = files.into_iter().find(|file| !file.is_absolute()) {
         return Err(Error::Argument {
             message: format!("{} in the run file is not a whole path", relative.display()),
