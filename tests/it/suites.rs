@@ -1,5 +1,5 @@
-//! `[evaluation]` of a run file with real processes: suites are pinned and named in the terms, asked after the
-//! last round, not half-shown and asked again after a crash; one that changed costs no run. Run by
+//! `[evaluation]` of a run file with real processes: suites are pinned and named in the terms, asked
+//! after the last round, not half-shown and asked again after a crash; one that changed costs no run. Run by
 //! `cargo test`.
 
 use std::fs;

@@ -1,7 +1,7 @@
 //! What a model should still know after it was tuned: a small suite of general knowledge, and texts about
 //! nothing in particular, both in English and Chinese, written for this repository and built into the
-//! programs. Called by `prepare::forgetting`. Invariants: what is asked is the same in every run of a version;
-//! nothing of it is medical, so that no training on records makes it better by itself.
+//! programs. Called by `prepare::forgetting`. Invariants: what is asked is the same in every run of a
+//! version; nothing of it is medical, so that no training on records makes it better by itself.
 
 use std::path::Path;
 

@@ -10,14 +10,12 @@
 //! Invariant: the same model, adapter and texts give the same figure.
 
 use evaluation::general::neutral_texts;
+use evaluation::limits::NEUTRAL_TEXT_TOKENS_MAX;
 use evaluation::statistics::{Cluster, Interval, bootstrap};
 use model::{Adapter, BaseModel, ChatTokenizer, ModelError};
 
 use crate::error::PrepareError;
 
-/// Tokens of a text, at most; the texts have some 20, and with 150,000 words in the vocabulary the logits of
-/// 64 positions have 40 MB for each of the two models.
-const TEXT_TOKENS_MAX: usize = 64;
 /// Seed of the bootstrap.
 const SEED: u64 = 0;
 
@@ -44,7 +42,7 @@ pub fn divergence(
     tokenizer: &ChatTokenizer,
 ) -> Result<Divergence, PrepareError> {
     let vocabulary = base.config().vocab_size;
-    let most = base.config().max_position_embeddings.min(TEXT_TOKENS_MAX);
+    let most = base.config().max_position_embeddings.min(NEUTRAL_TEXT_TOKENS_MAX);
     let mut clusters = Vec::new();
     for text in neutral_texts() {
         let mut tokens = tokenizer.encode_as_it_is(text)?;

@@ -1,7 +1,7 @@
 //! What got better, what got worse and what cannot be told apart, for whom and how sure that is: the facts of
 //! a report as short sentences, sorted by direction. Called by `html` and `table`, so that the two cannot
-//! disagree. Pure. Invariants: a direction is a fact of an interval or a corrected test, never of a difference
-//! alone; too few questions are said to be too few; what was not measured is not counted anywhere.
+//! disagree. Pure. Invariants: a direction is a fact of an interval or a corrected test, never of a
+//! difference alone; too few questions are said to be too few; what was not measured is not counted anywhere.
 
 pub mod words;
 
@@ -203,7 +203,8 @@ fn baseline(figures: &SuiteFigures, language: Language) -> String {
     figures.majority.map(said).unwrap_or_default()
 }
 
-/// Whether it is shown not to be worse, and what the suite could have seen; where that is all there is to say.
+/// Whether it is shown not to be worse, and what the suite could have seen; where that is all there is to
+/// say.
 fn margin(figures: &SuiteFigures, verdict: Verdict, language: Language) -> String {
     let margin = format!("{:.1}", figures.margin * 100.0);
     match verdict {

@@ -1,6 +1,6 @@
 //! Evaluation suites in the report: what the journal has of each, corrected over all, and what that shows.
-//! Called by `collect`. Pure. Invariants: no figure is shown before every suite is settled, for the correction
-//! counts all of them; what was not measured is named with the reason, and has no figures.
+//! Called by `collect`. Pure. Invariants: no figure is shown before every suite is settled, for the
+//! correction counts all of them; what was not measured is named with the reason, and has no figures.
 
 use evaluation::statistics::holm;
 use serde::{Deserialize, Serialize};

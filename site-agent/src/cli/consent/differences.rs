@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 
 use common::id::Digest;
 use common::run::RunManifest;
+use common::terminal::visible;
 use serde_json::Value;
 
 /// One key: what it was in the earlier terms and what it is in these; `None` where it is not there.
@@ -41,6 +42,12 @@ fn keys(manifest: &RunManifest) -> BTreeMap<String, String> {
         for member in manifest.members() {
             found.insert(format!("roster.{}", member.name), format!("key {}", member.key));
         }
+        // As the roster; what they are called is anybody's text.
+        object.remove("suites");
+        for suite in &manifest.suites {
+            let text = format!("file {} records {}", suite.file, suite.records);
+            found.insert(format!("suites.{}", visible(&suite.name)), text);
+        }
     }
     flatten("", &value, &mut found);
     found
@@ -62,7 +69,7 @@ fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, String>) {
 
 #[cfg(test)]
 mod tests {
-    use common::run::OverlapTerms;
+    use common::run::{OverlapTerms, SuiteTerms};
 
     use super::super::words::tests::manifest;
     use super::*;
@@ -77,6 +84,8 @@ mod tests {
         these.training.learning_rate = 1e-3;
         these.roster.members.remove(0);
         these.tensors.pop();
+        let (file, records) = (Digest([2; 32]), Digest([3; 32]));
+        these.suites = vec![SuiteTerms { name: "exam\u{202e}".into(), file, records }];
         these.overlap =
             Some(OverlapTerms { public_key: common::id::Point([1; 32]), set: Digest([1; 32]), set_bytes: 7 });
         let found = between(&earlier, &these);
@@ -87,6 +96,7 @@ mod tests {
             "overlap.set_bytes",
             "roster.cardiology",
             "rounds",
+            "suites.exam\\u{202e}",
             "tensors",
             "training.learning_rate",
         ];
