@@ -85,6 +85,20 @@ mod tests {
     }
 
     #[test]
+    fn suites_are_relative_to_the_run_file_whole_from_afar_and_not_too_many() {
+        let sections = "[training]\n[evaluation]\nsuites = [\"a.toml\"]\nforgetting = true\n";
+        let evaluation = run(sections).unwrap().evaluation;
+        assert!(evaluation.forgetting && evaluation.suites[0].is_absolute());
+        assert!(evaluation.suites[0].ends_with("a.toml"));
+        let text = format!("name = \"t\"\nrounds = 1\n[quorum]\nsites = 1\n{sections}");
+        let error = of_text(&text).unwrap_err();
+        assert!(error.is_user_error() && error.to_string().contains("a.toml"), "{error}");
+        assert!(of_text(&text.replace("a.toml", "/suites/a.toml")).is_ok());
+        let many = format!("[training]\n[evaluation]\nsuites = {:?}\n", vec!["a.toml"; 33]);
+        assert!(run(&many).unwrap_err().to_string().contains("evaluation.suites"));
+    }
+
+    #[test]
     fn the_server_s_numbers_are_refused_where_nothing_uses_them() {
         let error = run("[training]\n[aggregation]\nserver_momentum = 0.5\n").unwrap_err();
         assert!(error.to_string().contains("aggregation.server_optimizer"), "{error}");
