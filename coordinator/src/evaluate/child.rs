@@ -64,7 +64,12 @@ pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
         Job::Describe { model, data, suites, seed, from, initial, overlap } => {
             let first = from.as_ref().map_or(First::Fresh { seed: *seed }, First::From);
-            describe(model, (data, suites), first, &Outputs { initial, overlap: overlap.as_ref() }, device)
+            describe(
+                model,
+                &Inputs { data, suites, first },
+                &Outputs { initial, overlap: overlap.as_ref() },
+                device,
+            )
         }
         Job::Fingerprint { model } => load(model, device)
             .map(|base| Answer::Fingerprinted { fingerprint: Digest(base.fingerprint()) })
@@ -119,6 +124,16 @@ struct Outputs<'a> {
     overlap: Option<&'a OverlapJob>,
 }
 
+/// What a description reads beside the model.
+struct Inputs<'a> {
+    /// Held-out files that must be usable.
+    data: &'a [PathBuf],
+    /// Suites that must be.
+    suites: &'a [PinnedSuite],
+    /// What the first adapter is made of.
+    first: First<'a>,
+}
+
 /// What the first adapter is.
 #[derive(Clone, Copy)]
 enum First<'a> {
@@ -128,11 +143,11 @@ enum First<'a> {
 
 fn describe(
     job: &ModelJob,
-    (data, suites): (&[PathBuf], &[PinnedSuite]),
-    first: First<'_>,
+    inputs: &Inputs<'_>,
     outputs: &Outputs<'_>,
     device: Device,
 ) -> Result<Answer, Error> {
+    let Inputs { data, suites, first } = *inputs;
     for path in data {
         held_out::samples_of(path, &job.model, job.cutoff_tokens)?;
     }

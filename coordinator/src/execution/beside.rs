@@ -1,8 +1,9 @@
 //! Computes beside the runs what no round waits for: whose update did the harm in a round that was not
 //! adopted, aggregation errors, and, while no run is going, what evaluation suites say of a run that is over
 //! and what its model forgot. Called by `driver`, which journals what they end in. Invariants: one
-//! computation at a time, whatever the number of runs; no round waits for it, but for the turn of one evaluation; the
-//! queue is the journal (what is not found yet), so that after a restart it goes on where it was.
+//! computation at a time, whatever the number of runs; no round waits for it, but for the turn of one
+//! evaluation; the queue is the journal (what is not found yet), so that after a restart it goes on where it
+//! was.
 
 use std::sync::Arc;
 use std::time::Duration;

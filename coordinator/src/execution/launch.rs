@@ -206,8 +206,7 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
         overlap: overlap_job.clone(),
     };
     let Described { fingerprint, tensors, public_key } = belongs(&start, describe(evaluator, &job).await?)?;
-    let digest = |file: &Option<PinnedFile>| file.as_ref().map(|file| file.digest);
-    let held_out = HeldOutHashes { validation: digest(&validation), test: digest(&test) };
+    let held_out = hashes(validation.as_ref(), test.as_ref());
     let (wanted, folder) = (tensors.clone(), folder.clone());
     let adopt = move || {
         let published = overlap_job.as_ref().zip(public_key);
@@ -256,6 +255,11 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
         needs_approval: true,
         sent_before,
     })
+}
+
+fn hashes(validation: Option<&PinnedFile>, test: Option<&PinnedFile>) -> HeldOutHashes {
+    let digest = |file: &PinnedFile| file.digest;
+    HeldOutHashes { validation: validation.map(digest), test: test.map(digest) }
 }
 
 fn sent_before(store: &Store, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Sent>> {

@@ -64,12 +64,7 @@ pub(crate) fn report() -> Report {
             change_interval: interval(&paired),
         },
         departments: vec![department(Some("心血管科"), 40), department(None, 20)],
-        suites: vec![
-            suite("exam <b>", SuiteStatus::Measured, Some(figures(50, 20, 5, 100, 0.004)), Verdict::Better),
-            suite("急诊转诊", SuiteStatus::Measured, Some(figures(50, 5, 20, 100, 0.004)), Verdict::Worse),
-            suite("cmb", SuiteStatus::Measured, Some(figures(50, 10, 10, 100, 1.0)), Verdict::NotTold),
-            suite("gone", SuiteStatus::NotMeasured, None, Verdict::NotTold),
-        ],
+        suites: suites(),
         forgetting: Some(forgetting()),
         samples: Some(samples()),
         sites: vec![site("cardiology", 775), site("a<script>", 802)],
@@ -111,6 +106,15 @@ fn department(name: Option<&str>, questions: u64) -> DepartmentReport {
         change: Some(5.17 / 5.87 - 1.0),
         change_interval: (questions >= 30).then_some([-0.149, -0.09]),
     }
+}
+
+fn suites() -> Vec<SuiteReport> {
+    vec![
+        suite("exam <b>", SuiteStatus::Measured, Some(figures(50, 20, 5, 100, 0.004)), Verdict::Better),
+        suite("急诊转诊", SuiteStatus::Measured, Some(figures(50, 5, 20, 100, 0.004)), Verdict::Worse),
+        suite("cmb", SuiteStatus::Measured, Some(figures(50, 10, 10, 100, 1.0)), Verdict::NotTold),
+        suite("gone", SuiteStatus::NotMeasured, None, Verdict::NotTold),
+    ]
 }
 
 fn suite(name: &str, status: SuiteStatus, figures: Option<SuiteFigures>, verdict: Verdict) -> SuiteReport {

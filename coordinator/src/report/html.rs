@@ -3,8 +3,8 @@
 //! Called by `cli::report` and by the demo. Reads a `Report` and nothing else. It must still open from an
 //! archive in ten years, print on paper, and follow the reader's light or dark setting; hence no script and
 //! no web font. Every text that comes from outside goes through [`escape`]. What a physician needs stands
-//! first (`lead`, what changed in `suites`), then the measurements (`quality`, `suites`, `samples`), then what
-//! left and where the model comes from (`origin`).
+//! first (`lead`, what changed in `suites`), then the measurements (`quality`, `suites`, `samples`), then
+//! what left and where the model comes from (`origin`).
 
 mod curve;
 mod lead;
