@@ -57,6 +57,11 @@ pub const GRACE_S_MAX: u64 = 600;
 pub const APPROVAL_DEADLINE_S_MAX: u64 = 30 * 86_400;
 /// Held-out questions that two models answer for a report: a page of them, and 10 x 2 x 80 tokens of text.
 pub const SAMPLE_QUESTIONS_MAX: usize = 10;
+/// Evaluation suites of a run: as many as one comparison has (`evaluation::limits::SUITES_MAX`). Each is
+/// named in the manifest with two hashes, 250 bytes.
+pub const RUN_SUITES_MAX: usize = 32;
+/// Characters of a suite's name, as `evaluation::limits` bounds them.
+pub const SUITE_NAME_CHARACTERS_MAX: usize = 48;
 /// Updates that a robust rule needs: of two, the median is the mean and nobody is the odd one.
 pub const ROBUST_SITES_MIN: usize = 3;
 /// How far a round's validation loss may be above the best one, at most: above every loss of a model that

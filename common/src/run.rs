@@ -20,7 +20,7 @@ use serde::{Deserialize, Serialize};
 pub use aggregation::{AggregationMethod, AggregationSettings, Weighting};
 pub use error::RunError;
 pub use evaluation::EvaluationSettings;
-pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, TensorSpec};
+pub use manifest::{HeldOutHashes, OverlapTerms, RunManifest, SuiteTerms, TensorSpec};
 pub use robust::{Robust, RobustRule};
 pub use roster::{Member, Roster};
 pub use server_optimizer::{SecondMoment, ServerOptimizer, ServerRule};

@@ -4,6 +4,7 @@
 //! the round journal is not touched; the child opens what its job names and nothing else (`locks`); one child
 //! runs at a time.
 
+mod asking;
 pub mod child;
 pub mod departments;
 pub mod details;
@@ -31,7 +32,8 @@ use tokio::sync::Mutex;
 use self::details::{Department, SampleQuestion};
 use crate::error::{Error, Result};
 use crate::limits::JOB_ANSWER_BYTES_MAX;
-use crate::round::launched::PinnedFile;
+use crate::round::launched::{PinnedFile, PinnedSuite};
+use crate::round::measured::{ForgettingFigures, SuiteFigures};
 use crate::round::state::Metrics;
 
 /// The base model and adapter settings that every job needs.
@@ -89,6 +91,9 @@ pub enum Job {
         model: ModelJob,
         /// Held-out files that must be usable.
         data: Vec<PathBuf>,
+        /// Evaluation suites that must be usable.
+        #[serde(default)]
+        suites: Vec<PinnedSuite>,
         /// Seed of the first adapter.
         seed: u64,
         /// The adapter to begin with instead of a fresh one.
@@ -131,6 +136,26 @@ pub enum Job {
         /// How many.
         questions: usize,
     },
+    /// Ask base and adapted model an evaluation suite.
+    Suite {
+        /// The model.
+        model: ModelJob,
+        /// The suite.
+        suite: PinnedSuite,
+        /// What the base model must be.
+        base_fingerprint: Digest,
+        /// The final adapter.
+        adapter: PathBuf,
+    },
+    /// Measure what the adapted model forgot.
+    Forgetting {
+        /// The model.
+        model: ModelJob,
+        /// What the base model must be.
+        base_fingerprint: Digest,
+        /// The final adapter.
+        adapter: PathBuf,
+    },
 }
 
 /// What the child answers.
@@ -165,6 +190,16 @@ pub enum Answer {
     Answered {
         /// What was answered; perhaps fewer than asked for.
         questions: Vec<SampleQuestion>,
+    },
+    /// To `Suite`.
+    Asked {
+        /// What came out.
+        figures: Box<SuiteFigures>,
+    },
+    /// To `Forgetting`.
+    Forgotten {
+        /// What came out.
+        figures: Box<ForgettingFigures>,
     },
     /// It cannot be done.
     Failed {

@@ -2,11 +2,13 @@
 //! `table` and `html`; called by `cli::report` and by the demo, which adds what only it knows (exact record
 //! counts, verified ledgers).
 
+pub mod changes;
 pub mod collect;
 pub mod document;
 pub mod format;
 pub mod html;
 pub mod sentences;
+pub mod suites;
 pub mod table;
 mod text;
 pub mod words;

@@ -36,6 +36,7 @@ mod round_bench;
 mod rounds;
 mod sandbox;
 mod start;
+mod suites;
 mod support;
 mod tidy;
 mod units;

@@ -124,6 +124,7 @@ impl Plan {
             initial: Digest::of(initial),
             adapter_bytes: initial.len() as u64,
             overlap: None,
+            suites: Vec::new(),
             origin: None,
             test_openings_before: 0,
             needs_approval: true,

@@ -35,6 +35,13 @@ impl RunFile {
                 *relative = absolute(&folder.join(&*relative))?.to_string_lossy().into_owned();
             }
         }
+        if let Some(Value::Array(suites)) = table.get_mut("evaluation").and_then(|it| it.get_mut("suites")) {
+            for suite in suites {
+                if let Value::String(relative) = suite {
+                    *relative = absolute(&folder.join(&*relative))?.to_string_lossy().into_owned();
+                }
+            }
+        }
         Ok(Self(table))
     }
 

@@ -11,6 +11,7 @@
 //! | [`schema`] | an answer that has to be JSON | whether it is, and of which shape |
 //! | [`sheet`] | answers in words | a table for people who grade them |
 //! | [`compare`] | what two or more models said | every share with its n and its interval |
+//! | [`general`] | | a suite and texts that are built in: what a tuned model should still know |
 //! | [`statistics`] | counts and differences | intervals, p-values, bounds |
 //!
 //! Invariants: nothing here panics on outside input; no error carries a word of a record, only file, line and
@@ -18,6 +19,7 @@
 
 pub mod compare;
 pub mod error;
+pub mod general;
 pub mod judge;
 pub mod limits;
 pub mod prompt;

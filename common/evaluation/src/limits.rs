@@ -26,6 +26,9 @@ pub const ID_CHARACTERS_MAX: usize = 128;
 pub const LICENCE_CHARACTERS_MAX: usize = 200;
 /// Suites of one comparison: MultiMedQA has nine; each more makes every p-value larger.
 pub const SUITES_MAX: usize = 32;
+/// Tokens of a neutral text; they have some 20, and with 150,000 words in a vocabulary the logits of 64
+/// positions have 40 MB for each of two models.
+pub const NEUTRAL_TEXT_TOKENS_MAX: usize = 64;
 /// Adapters beside the base: base, each site alone, federated and pooled of a consortium of a dozen.
 pub const ADAPTERS_MAX: usize = 16;
 /// The margin of non-inferiority in points: with a larger one everything is as good as everything.

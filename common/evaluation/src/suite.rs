@@ -92,9 +92,17 @@ impl SuiteFile {
     /// # Errors
     /// `Io`; `At` with the line of the first record that cannot be scored; `File` where there is none.
     pub fn open(self) -> Result<Suite, SuiteError> {
+        let bytes = bounded(&self.records(), RECORDS_BYTES_MAX)?;
+        self.with_records(&bytes)
+    }
+
+    /// As [`Self::open`], with the bytes of the file of records.
+    ///
+    /// # Errors
+    /// `At` with the line of the first record that cannot be scored; `File` where there is none.
+    pub fn with_records(self, bytes: &[u8]) -> Result<Suite, SuiteError> {
         let path = self.records();
-        let bytes = bounded(&path, RECORDS_BYTES_MAX)?;
-        let items = layout::items(&path, text(&path, &bytes)?, &self.settings)?;
+        let items = layout::items(&path, text(&path, bytes)?, &self.settings)?;
         check(&path, &items, &self.settings)?;
         let grades = self.settings.grades.as_ref().map(|(file, by)| {
             let path = self.path.with_file_name(file);
@@ -102,7 +110,13 @@ impl SuiteFile {
             Grades::read(&path, text(&path, &bytes)?, sha256(&bytes), *by, &items)
         });
         let grades = grades.transpose()?;
-        Ok(Suite { settings: self.settings, items, records_sha256: sha256(&bytes), grades })
+        Ok(Suite { settings: self.settings, items, records_sha256: sha256(bytes), grades })
+    }
+
+    /// What the file says.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
     }
 }
 

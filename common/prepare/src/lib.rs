@@ -11,6 +11,7 @@
 //! | [`samples`] | documents | samples, some of them held out |
 //! | [`held_out`] | a held-out file | its records by department, and samples that are measured |
 //! | [`suite`] | an evaluation suite and a model | what the model said of each item |
+//! | [`forgetting`] | a model with and without an adapter | how far apart they are on neutral texts |
 //! | [`error`] | what data room and engine say | one sentence, a hint, and whose fault it is |
 //!
 //! Invariants: nothing here opens a socket or a database; the same input gives the same samples in the same
@@ -18,6 +19,7 @@
 
 pub mod error;
 pub mod fitting;
+pub mod forgetting;
 pub mod held_out;
 pub mod records;
 pub mod samples;

@@ -76,11 +76,7 @@ impl<'a> Asked<'a> {
         for (_, adapter) in adapters {
             Likelihoods::new(self.teller.base, Some(&load(adapter)?))?;
         }
-        for suite in &suites {
-            for item in &suite.items {
-                self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item))?;
-            }
-        }
+        suites.iter().try_for_each(|suite| self.check(suite))?;
         self.must_have_room(&suites, 1 + adapters.len() as u64)?;
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
@@ -113,7 +109,16 @@ impl<'a> Asked<'a> {
         Err(ModelError::Setting { name: "sheet", reason }.into())
     }
 
-    /// Refuses what could be asked only until it is asked: hours may lie before it.
+    /// Whether every item of a suite can be asked: hours may lie before one that cannot.
+    ///
+    /// # Errors
+    /// `Suite` with the line of an item that holds the text of a special token or cannot be encoded.
+    pub fn check(&self, suite: &Suite) -> Result<(), PrepareError> {
+        let ask =
+            |item: &Item| self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item));
+        suite.items.iter().try_for_each(ask)
+    }
+
     fn must_be_askable(&self, suite: &Suite, item: &Item) -> Result<(), ModelError> {
         if suite.settings.score.is_words() {
             return must_be_speakable(&self.teller, suite, item);

@@ -1,17 +1,20 @@
-//! `[evaluation]` of a run file: what the coordinator does with the held-out sets beside measuring them. Used
-//! by `run`; the coordinator reads it. Invariant: no site is told of it.
+//! `[evaluation]` of a run file: what the coordinator measures beside the loss on the held-out sets. Used by
+//! `run`; the coordinator reads it. Invariant: no site is told of it, but for the suites' names and hashes,
+//! which stand in the manifest.
+
+use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use super::error::{RunError, bound};
-use crate::limits::{LOSS_INCREASE_NATS_MAX, SAMPLE_QUESTIONS_MAX};
+use crate::limits::{LOSS_INCREASE_NATS_MAX, RUN_SUITES_MAX, SAMPLE_QUESTIONS_MAX};
 
 /// How far a round's validation loss may be above the best one unless a run file says otherwise: e^0.5 is a
 /// perplexity 1.65 times as high. Rounds of a run that learns move by hundredths, the first one by tenths.
 const LOSS_INCREASE_NATS: f64 = 0.5;
 
 /// `[evaluation]`
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct EvaluationSettings {
     /// Held-out questions that base and final model answer for the report, after the last round: of the test
@@ -22,11 +25,19 @@ pub struct EvaluationSettings {
     /// round is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss_increase_max: Option<f64>,
+    /// Evaluation suites that base and final model are asked after the last round: suite files, relative to
+    /// the run file.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<PathBuf>,
+    /// Whether it is measured after the last round what the model forgot: the built-in suite of general
+    /// knowledge, and the divergence from the base on neutral texts.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub forgetting: bool,
 }
 
 impl Default for EvaluationSettings {
     fn default() -> Self {
-        Self { sample_questions: 3, loss_increase_max: None }
+        Self { sample_questions: 3, loss_increase_max: None, suites: Vec::new(), forgetting: false }
     }
 }
 
@@ -42,6 +53,8 @@ impl EvaluationSettings {
     pub(super) fn validate(&self, has_validation: bool) -> Result<(), RunError> {
         let is_fine = self.sample_questions <= SAMPLE_QUESTIONS_MAX;
         bound(is_fine, "evaluation.sample_questions", self.sample_questions, "0 to 10")?;
+        let count = self.suites.len();
+        bound(count <= RUN_SUITES_MAX, "evaluation.suites", count, "a list of at most 32 files")?;
         let Some(increase) = self.loss_increase_max else { return Ok(()) };
         let key = "evaluation.loss_increase_max";
         bound(has_validation, key, increase, "left out where there is no validation file")?;

@@ -12,8 +12,8 @@ use super::settings::{AdapterSettings, BaseSettings};
 use super::training::TrainingSettings;
 use crate::id::{Digest, Point, RunId};
 use crate::limits::{
-    ADAPTER_BYTES_MAX, OVERLAP_SET_BYTES_MAX, ROUNDS_MAX, RUN_NAME_CHARACTERS_MAX,
-    SAFETENSORS_HEADER_BYTES_MAX, TENSOR_NAME_BYTES_MAX, TENSORS_MAX,
+    ADAPTER_BYTES_MAX, OVERLAP_SET_BYTES_MAX, ROUNDS_MAX, RUN_NAME_CHARACTERS_MAX, RUN_SUITES_MAX,
+    SAFETENSORS_HEADER_BYTES_MAX, SUITE_NAME_CHARACTERS_MAX, TENSOR_NAME_BYTES_MAX, TENSORS_MAX,
 };
 
 /// What the coordinator tells every site of a run, and what a site's privacy officer agrees to: the terms,
@@ -53,6 +53,22 @@ pub struct RunManifest {
     /// How each site compares its records with the held-out ones before it trains; `None`: it does not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub overlap: Option<OverlapTerms>,
+    /// The evaluation suites that base and final model are asked, in the order of the run file; none in the
+    /// manifests of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<SuiteTerms>,
+}
+
+/// An evaluation suite, by name and content; its files stay at the coordinator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SuiteTerms {
+    /// What it is called in the report.
+    pub name: String,
+    /// SHA-256 of the suite file: how is asked and scored.
+    pub file: Digest,
+    /// SHA-256 of the file of records: what is asked.
+    pub records: Digest,
 }
 
 /// The comparison of a site's records with the consortium's held-out ones (RFC 9497, verifiable mode).
@@ -144,7 +160,27 @@ impl RunManifest {
         bound((1..=members).contains(&self.quorum), "quorum", self.quorum, "1 to the number of members")?;
         let set_bytes = self.overlap.map_or(0, |terms| terms.set_bytes);
         bound(set_bytes <= OVERLAP_SET_BYTES_MAX, "overlap.set_bytes", set_bytes, "at most 160 MiB")?;
+        self.validate_suites()?;
         self.validate_tensors()
+    }
+
+    fn validate_suites(&self) -> Result<(), RunError> {
+        let count = self.suites.len();
+        bound(count <= RUN_SUITES_MAX, "suites", count, "at most 32")?;
+        for (index, suite) in self.suites.iter().enumerate() {
+            let length = suite.name.chars().count();
+            let is_new = !self.suites.iter().take(index).any(|before| before.name == suite.name);
+            let is_fine = (1..=SUITE_NAME_CHARACTERS_MAX).contains(&length)
+                && !suite.name.contains(char::is_control)
+                && is_new;
+            bound(
+                is_fine,
+                "suites",
+                format!("{:?}", suite.name),
+                "names of 1 to 48 printable characters, each once",
+            )?;
+        }
+        Ok(())
     }
 
     fn validate_tensors(&self) -> Result<(), RunError> {

@@ -176,6 +176,7 @@ fn a_manifest_round_trips_and_refuses_unknown_fields() {
         },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     };
     let bytes = manifest.to_bytes().unwrap();
     assert_eq!(RunManifest::from_bytes(&bytes).unwrap(), manifest);

@@ -122,6 +122,7 @@ fn difference(spec: &RunSpec, terms: &RunManifest) -> Option<&'static str> {
         ("validation", spec.validation.is_some() == terms.held_out.validation.is_some()),
         ("test", spec.test.is_some() == terms.held_out.test.is_some()),
         ("overlap.enabled", compared == terms.overlap.is_some()),
+        ("evaluation.suites", spec.evaluation.suites.len() == terms.suites.len()),
     ]
     .into_iter()
     .find_map(|(key, is_kept)| (!is_kept).then_some(key))

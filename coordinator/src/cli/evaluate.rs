@@ -34,6 +34,8 @@ of evaluation suites, and say what got better and how sure that is. It works
 with and without a running `serve`, changes nothing of the run, and leaves its
 test set as it is. It runs behind locks: no network, and of the files only model,
 adapters and suites; with --html or --sheet also what is in that file's folder.
+`[evaluation] suites` in a run file has the coordinator do it after the last
+round, for `coordinator report`; what it could not ask then is asked like this.
 `site-agent evaluate --help` describes suite files.
 
 Examples:

@@ -29,6 +29,10 @@ file (`[evaluation] sample_questions` in the run file, 3 unless it says
 otherwise). The report shows them: it then holds text of the held-out set.
 --without-samples leaves them out of what you pass on.
 
+First stands what got better, what got worse and what cannot be told apart: the
+test loss, departments, the suites of `[evaluation] suites` when all of them are
+done, and with `forgetting = true` general knowledge.
+
 The interval is of the paired differences of the test questions. A run of a
 version that did not keep them has none, nor has one with fewer than 30
 questions.

@@ -17,11 +17,11 @@ use prepare::{PrepareError, held_out, settings};
 use sandbox::process::ignore_hangups;
 
 use super::{Answer, ChildSettings, FirstAdapter, Job, ModelJob, OverlapJob};
-use super::{departments, initial, locks, paired, questions};
+use super::{asking, departments, initial, locks, paired, questions};
 use crate::error::Error;
 use crate::limits::{JOB_BYTES_MAX, LOSS_NATS_MAX};
 use crate::overlap;
-use crate::round::launched::PinnedFile;
+use crate::round::launched::{PinnedFile, PinnedSuite};
 use crate::round::state::Metrics;
 use crate::state_folder::blobs;
 
@@ -62,9 +62,14 @@ fn end_with_parent() {
 /// Does the job.
 pub fn answer(job: &Job, device: Device) -> Answer {
     let result = match job {
-        Job::Describe { model, data, seed, from, initial, overlap } => {
+        Job::Describe { model, data, suites, seed, from, initial, overlap } => {
             let first = from.as_ref().map_or(First::Fresh { seed: *seed }, First::From);
-            describe(model, data, first, &Outputs { initial, overlap: overlap.as_ref() }, device)
+            describe(
+                model,
+                &Inputs { data, suites, first },
+                &Outputs { initial, overlap: overlap.as_ref() },
+                device,
+            )
         }
         Job::Fingerprint { model } => load(model, device)
             .map(|base| Answer::Fingerprinted { fingerprint: Digest(base.fingerprint()) })
@@ -81,8 +86,34 @@ pub fn answer(job: &Job, device: Device) -> Answer {
                 ask(model, data, &base, adapter, *questions)
             })
         }
+        Job::Suite { model, suite, base_fingerprint, adapter } => {
+            with_both(model, *base_fingerprint, adapter, device, |base, adapter| {
+                let figures = asking::figures(asking::open(suite)?, base, &model.model, adapter)?;
+                Ok(Answer::Asked { figures: Box::new(figures) })
+            })
+        }
+        Job::Forgetting { model, base_fingerprint, adapter } => {
+            with_both(model, *base_fingerprint, adapter, device, |base, adapter| {
+                let figures = asking::forgetting(base, &model.model, adapter)?;
+                Ok(Answer::Forgotten { figures: Box::new(figures) })
+            })
+        }
     };
     result.unwrap_or_else(|error| failed(&error))
+}
+
+/// Does this with the run's base model and an adapter of it.
+fn with_both(
+    job: &ModelJob,
+    base_fingerprint: Digest,
+    adapter: &Path,
+    device: Device,
+    work: impl FnOnce(&BaseModel, &Adapter) -> Result<Answer, Error>,
+) -> Result<Answer, Error> {
+    let base = load(job, device)?;
+    initial::must_be_base(&job.model, &base, base_fingerprint)?;
+    let adapter = read_adapter(adapter, base.config(), job)?;
+    work(&base, &adapter)
 }
 
 /// What a description leaves on disk.
@@ -91,6 +122,16 @@ struct Outputs<'a> {
     initial: &'a Path,
     /// The set to publish for the held-out files.
     overlap: Option<&'a OverlapJob>,
+}
+
+/// What a description reads beside the model.
+struct Inputs<'a> {
+    /// Held-out files that must be usable.
+    data: &'a [PathBuf],
+    /// Suites that must be.
+    suites: &'a [PinnedSuite],
+    /// What the first adapter is made of.
+    first: First<'a>,
 }
 
 /// What the first adapter is.
@@ -102,15 +143,16 @@ enum First<'a> {
 
 fn describe(
     job: &ModelJob,
-    data: &[PathBuf],
-    first: First<'_>,
+    inputs: &Inputs<'_>,
     outputs: &Outputs<'_>,
     device: Device,
 ) -> Result<Answer, Error> {
+    let Inputs { data, suites, first } = *inputs;
     for path in data {
         held_out::samples_of(path, &job.model, job.cutoff_tokens)?;
     }
     let base = load(job, device)?;
+    asking::check(suites, &base, &job.model)?;
     let lora = settings::lora(&job.adapter);
     lora.validate().map_err(PrepareError::from)?;
     let tensors = model::tensor_shapes(base.config(), &lora)

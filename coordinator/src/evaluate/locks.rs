@@ -15,14 +15,16 @@ use sandbox::{FileRules, Lock};
 
 use super::{ChildSettings, Job};
 use crate::error::{Error, Result};
+use crate::round::launched::PinnedSuite;
 
 /// What a job may open: what it names, and the folder for what it makes.
 pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
     let (mut read, mut write) = (Vec::new(), Vec::new());
     match job {
-        Job::Describe { model, data, from, initial, overlap, .. } => {
+        Job::Describe { model, data, suites, from, initial, overlap, .. } => {
             read.extend(readable(&model.model));
             read.extend(data.iter().cloned());
+            read.extend(suites.iter().flat_map(files_of));
             read.extend(from.iter().map(|from| from.path().to_path_buf()));
             write.extend(folder_of(initial));
             if let Some(overlap) = overlap {
@@ -40,12 +42,25 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
             read.extend(readable(&model.model));
             read.extend([data.path.clone(), adapter.clone()]);
         }
+        Job::Suite { model, suite, adapter, .. } => {
+            read.extend(readable(&model.model));
+            read.extend(files_of(suite));
+            read.push(adapter.clone());
+        }
+        Job::Forgetting { model, adapter, .. } => {
+            read.extend(readable(&model.model));
+            read.push(adapter.clone());
+        }
     }
     let is_on_gpu = settings.device != Device::Cpu;
     if is_on_gpu {
         write.push(settings.gpu_cache.clone());
     }
     FileRules { read, write, gpu: GpuFiles::needed(is_on_gpu) }
+}
+
+fn files_of(suite: &PinnedSuite) -> [PathBuf; 2] {
+    [suite.file.path.clone(), suite.records.path.clone()]
 }
 
 fn folder_of(file: &Path) -> Option<PathBuf> {
@@ -98,6 +113,7 @@ mod tests {
         let job = Job::Describe {
             model,
             data: vec!["/held-out/a.jsonl".into()],
+            suites: vec![crate::round::suites::tests::pinned("exam")],
             seed: 1,
             from: Some(FirstAdapter::Folder("/adapter".into())),
             initial: "/state/spool/launch-1/initial".into(),
@@ -106,9 +122,19 @@ mod tests {
         let settings = ChildSettings { gpu_cache: "/state/cache".into(), ..ChildSettings::default() };
         let rules = rules_of(&job, &settings);
         let from = PathBuf::from("/adapter");
-        assert_eq!(rules.read, [PathBuf::from("/models/base"), "/held-out/a.jsonl".into(), from]);
+        let exam = ["/suites/exam.toml", "/suites/exam.jsonl"].map(PathBuf::from);
+        let [toml, records] = exam.clone();
+        let held_out = PathBuf::from("/held-out/a.jsonl");
+        assert_eq!(rules.read, [PathBuf::from("/models/base"), held_out, toml, records, from]);
         assert_eq!((rules.write, rules.gpu), (vec![PathBuf::from("/state/spool/launch-1")], None));
         let Job::Describe { model, .. } = job else { unreachable!() };
+        let (adapter, base_fingerprint) = (PathBuf::from("/blob"), common::id::Digest([0; 32]));
+        let suite = crate::round::suites::tests::pinned("exam");
+        let job = Job::Suite { model: model.clone(), suite, base_fingerprint, adapter };
+        let rules = rules_of(&job, &settings);
+        let [toml, records] = exam;
+        assert_eq!(rules.read, [PathBuf::from("/models/base"), toml, records, "/blob".into()]);
+        assert!(rules.write.is_empty());
         let job = Job::Fingerprint { model };
         let rules = rules_of(&job, &settings);
         assert_eq!((rules.read, rules.write), (vec![PathBuf::from("/models/base")], vec![]));

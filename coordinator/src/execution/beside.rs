@@ -1,9 +1,11 @@
 //! Computes beside the runs what no round waits for: whose update did the harm in a round that was not
-//! adopted, and aggregation errors. Called by `driver`, which journals what they end in. Invariants: one
-//! computation at a time, whatever the number of runs; no round waits for it, but for the
-//! turn of one evaluation; the queue is the journal (rounds
-//! without what is to be found), so that after a restart it goes on where it was.
+//! adopted, aggregation errors, and, while no run is going, what evaluation suites say of a run that is over
+//! and what its model forgot. Called by `driver`, which journals what they end in. Invariants: one
+//! computation at a time, whatever the number of runs; no round waits for it, but for the turn of one
+//! evaluation; the queue is the journal (what is not found yet), so that after a restart it goes on where it
+//! was.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use common::id::{Round, RunId};
@@ -15,33 +17,56 @@ use crate::limits::JOURNAL_WAIT_MS_MIN;
 use crate::round::accuracy::Outcome;
 use crate::round::aggregation_error;
 use crate::round::event::Event;
+use crate::round::measured::{Forgotten, SuiteOutcome};
 use crate::round::state::RunState;
+use crate::round::suites::{self, Wanted};
 use crate::round::veto;
 use crate::round::vetoed::Harm;
 
-/// What there is to find of a round.
+/// What there is to find.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Question {
-    /// Whose update did the harm.
-    Harm,
-    /// How far the average of the factors is from that of their product.
-    AggregationError,
+    /// Whose update did the harm in this round.
+    Harm(Round),
+    /// How far the average of this round's factors is from that of their product.
+    AggregationError(Round),
+    /// What the model of a run that is over does with other questions.
+    Model(Wanted),
 }
 
 impl Question {
-    /// The first one of a run that waits. An operator waits for a name rather than for a number.
-    fn first_of(state: &RunState) -> Option<(Self, Round)> {
-        let harm = veto::waiting(state).next().map(|record| (Self::Harm, record.round));
-        let error = || aggregation_error::waiting(state).next().map(|it| (Self::AggregationError, it.round));
-        harm.or_else(error)
+    /// The first one of all that wait, of the newest run that has one. An operator waits for a name rather
+    /// than for a number; suites take long, and give way to a run that is going.
+    fn first(runs: &Runs) -> Option<(Arc<RunState>, Self)> {
+        let newest = || runs.all().into_iter().rev();
+        let of_round = newest().find_map(|state| {
+            let harm = veto::waiting(&state).next().map(|record| Self::Harm(record.round));
+            let error =
+                || aggregation_error::waiting(&state).next().map(|it| Self::AggregationError(it.round));
+            let question = harm.or_else(error)?;
+            Some((state, question))
+        });
+        of_round.or_else(|| {
+            let is_idle = runs.active().is_none();
+            newest().filter(|_| is_idle).find_map(|state| {
+                let wanted = suites::waiting(&state)?;
+                Some((state, Self::Model(wanted)))
+            })
+        })
     }
 
     /// What is journalled of a computation that did not end.
-    fn failed(self, round: Round, reason: String) -> Event {
+    fn failed(self, reason: String) -> Event {
         match self {
-            Self::Harm => Event::HarmFound { round, harm: Harm::NotMeasured { reason } },
-            Self::AggregationError => {
+            Self::Harm(round) => Event::HarmFound { round, harm: Harm::NotMeasured { reason } },
+            Self::AggregationError(round) => {
                 Event::AggregationErrorFound { round, outcome: Outcome::NotComputed { reason } }
+            }
+            Self::Model(Wanted::Suite(suite)) => {
+                Event::SuiteMeasured { suite, outcome: Box::new(SuiteOutcome::NotMeasured { reason }) }
+            }
+            Self::Model(Wanted::Forgetting) => {
+                Event::ForgettingMeasured { outcome: Box::new(Forgotten::NotMeasured { reason }) }
             }
         }
     }
@@ -51,7 +76,7 @@ impl Question {
 #[derive(Debug, Default)]
 pub(super) struct Beside {
     task: JoinSet<Event>,
-    of: Option<(RunId, Question, Round)>,
+    of: Option<(RunId, Question)>,
 }
 
 impl Beside {
@@ -60,23 +85,21 @@ impl Beside {
         self.task.is_empty()
     }
 
-    /// Begins with the first round that waits, of the newest run that has one, unless something is being
-    /// computed.
+    /// Begins with the first thing that waits, unless something is being computed.
     pub(super) fn start_next(&mut self, runs: &Runs, performer: &Performer) {
         if !self.is_idle() {
             return;
         }
-        let next = runs.all().into_iter().rev().find_map(|state| {
-            let (question, round) = Question::first_of(&state)?;
-            Some((state, question, round))
-        });
-        self.of = next.as_ref().map(|(state, question, round)| (state.launched.run, *question, *round));
-        if let Some((state, question, round)) = next {
+        let next = Question::first(runs);
+        self.of = next.as_ref().map(|(state, question)| (state.launched.run, *question));
+        if let Some((state, question)) = next {
             let performer = performer.clone();
             self.task.spawn(async move {
                 match question {
-                    Question::Harm => performer.leave_one_out(&state, round).await,
-                    Question::AggregationError => performer.aggregation_error(&state, round).await,
+                    Question::Harm(round) => performer.leave_one_out(&state, round).await,
+                    Question::AggregationError(round) => performer.aggregation_error(&state, round).await,
+                    Question::Model(Wanted::Suite(suite)) => performer.measure_suite(&state, suite).await,
+                    Question::Model(Wanted::Forgetting) => performer.measure_forgetting(&state).await,
                 }
             });
         }
@@ -85,10 +108,9 @@ impl Beside {
     /// What the computation ended in. For the caller that knows that there is one.
     pub(super) async fn ended(&mut self) -> Option<(RunId, Event)> {
         let event = self.task.join_next().await?;
-        let (run, question, round) = self.of?;
+        let (run, question) = self.of?;
         // A panic would come again.
-        let event =
-            event.unwrap_or_else(|error| question.failed(round, format!("its computation failed: {error}")));
+        let event = event.unwrap_or_else(|error| question.failed(format!("its computation failed: {error}")));
         Some((run, event))
     }
 

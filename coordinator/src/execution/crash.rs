@@ -6,7 +6,7 @@
 use crate::round::event::Event;
 
 /// Every named point, in the order a run passes them.
-pub const CRASH_POINTS: [&str; 35] = [
+pub const CRASH_POINTS: [&str; 37] = [
     "authority-next-stored",
     "authority-decided",
     "authority-key-taken",
@@ -42,6 +42,8 @@ pub const CRASH_POINTS: [&str; 35] = [
     "test-opened-after-journal",
     "test-scored-before-journal",
     "test-scored-after-journal",
+    "suite-measured-before-journal",
+    "suite-measured-after-journal",
 ];
 
 /// Passed by the driver before it commits `event`.
@@ -55,6 +57,7 @@ pub fn before_journal(event: &Event) {
         Event::RoundPublished { .. } => "round-published-before-journal",
         Event::AggregationErrorFound { .. } => "aggregation-error-before-journal",
         Event::TestScored { .. } => "test-scored-before-journal",
+        Event::SuiteMeasured { .. } => "suite-measured-before-journal",
         _ => "other-before-journal",
     });
 }
@@ -72,6 +75,7 @@ pub fn after_journal(event: &Event) {
         Event::AggregationErrorFound { .. } => "aggregation-error-after-journal",
         Event::TestOpened { .. } => "test-opened-after-journal",
         Event::TestScored { .. } => "test-scored-after-journal",
+        Event::SuiteMeasured { .. } => "suite-measured-after-journal",
         _ => "other-after-journal",
     });
 }

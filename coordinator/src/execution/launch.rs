@@ -8,6 +8,7 @@ mod initial;
 mod manifest;
 mod run_file;
 mod sites;
+mod suites;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -25,7 +26,7 @@ use crate::blocking::blocking;
 use crate::error::{Error, Result};
 use crate::evaluate::{Answer, Evaluator, Job, ModelJob, OverlapJob};
 use crate::overlap;
-use crate::round::launched::{LaunchedRun, PinnedFile, Sent};
+use crate::round::launched::{LaunchedRun, PinnedFile, PinnedSuite, Sent};
 use crate::round::state::RunState;
 use crate::state_folder::{StateFolder, authority, blobs};
 use crate::store::{SiteStatus, Store};
@@ -143,6 +144,7 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let roster = sites::roster(&sites, &store.keys()?)?;
     let model = model_folder(&spec)?;
     let (validation, test) = held_out::pin_both(&spec)?;
+    let suites = suites::pin_all(&spec)?;
     let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
     let steered = test.as_ref().and_then(|file| held_out::steered_before(runs, file.digest));
     let opened = held_out::opened_before(test_openings_before);
@@ -150,8 +152,8 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let run = RunId(random::bytes()?);
     let files = validation.iter().chain(&test).map(|file| file.path.clone()).collect();
     let sent_before = sent_before(store, &sites)?;
-    let draft =
-        Draft { run, spec, start, sites, roster, model, validation, test, test_openings_before, sent_before };
+    let held_out = HeldOut { validation, test, suites };
+    let draft = Draft { run, spec, start, sites, roster, model, held_out, test_openings_before, sent_before };
     let made = make(desk, draft, files).await;
     // What is needed of it is a blob by now. A folder that stays goes when the coordinator starts.
     let _ = std::fs::remove_dir_all(folder.launch(run));
@@ -170,19 +172,25 @@ struct Draft {
     sites: Vec<SiteId>,
     roster: Roster,
     model: PathBuf,
-    validation: Option<PinnedFile>,
-    test: Option<PinnedFile>,
+    held_out: HeldOut,
     test_openings_before: u32,
     sent_before: BTreeMap<SiteId, Sent>,
 }
 
+/// What its models are measured on.
+struct HeldOut {
+    validation: Option<PinnedFile>,
+    test: Option<PinnedFile>,
+    suites: Vec<PinnedSuite>,
+}
+
 /// Has the child describe the model, and stores what it made.
-async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<LaunchedRun> {
+async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<LaunchedRun> {
     let Desk { folder, evaluator, receipts, .. } = desk;
-    let Draft { run, spec, start, sites, roster, model, validation, test, test_openings_before, sent_before } =
-        draft;
+    let Draft { run, spec, start, sites, roster, model, held_out, test_openings_before, sent_before } = draft;
+    let HeldOut { validation, test, suites } = held_out;
     let initial_path = make_launch_folder(folder, run)?.join("initial");
-    let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !held_out.is_empty())?;
+    let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !files.is_empty())?;
     let job = Job::Describe {
         model: ModelJob {
             model: model.clone(),
@@ -190,15 +198,15 @@ async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<La
             adapter: spec.adapter.clone(),
             cutoff_tokens: spec.training.cutoff_tokens,
         },
-        data: held_out,
+        data: files,
+        suites: suites.clone(),
         seed: spec.training.seed,
         from: start.from.clone(),
         initial: initial_path.clone(),
         overlap: overlap_job.clone(),
     };
     let Described { fingerprint, tensors, public_key } = belongs(&start, describe(evaluator, &job).await?)?;
-    let digest = |file: &Option<PinnedFile>| file.as_ref().map(|file| file.digest);
-    let held_out = HeldOutHashes { validation: digest(&validation), test: digest(&test) };
+    let held_out = hashes(validation.as_ref(), test.as_ref());
     let (wanted, folder) = (tensors.clone(), folder.clone());
     let adopt = move || {
         let published = overlap_job.as_ref().zip(public_key);
@@ -211,7 +219,17 @@ async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<La
         Ok((overlap, initial, adapter_bytes))
     };
     let (overlap, initial, adapter_bytes) = blocking(adopt).await?;
-    let terms = manifest::Terms { run, fingerprint, tensors, adapter_bytes, roster, held_out, overlap };
+    let named = suites.iter().map(suites::terms).collect();
+    let terms = manifest::Terms {
+        run,
+        fingerprint,
+        tensors,
+        adapter_bytes,
+        roster,
+        held_out,
+        overlap,
+        suites: named,
+    };
     let authority_der = authority::certificate_der(desk.folder)?;
     let signers = manifest::Signers { receipts, hand: desk.hand, authority_der: &authority_der };
     let signed = manifest::sign(&spec, terms, signers).await?;
@@ -226,6 +244,7 @@ async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<La
         sites,
         validation,
         test,
+        suites,
         manifest,
         manifest_bytes,
         initial,
@@ -236,6 +255,11 @@ async fn make(desk: Desk<'_>, draft: Draft, held_out: Vec<PathBuf>) -> Result<La
         needs_approval: true,
         sent_before,
     })
+}
+
+fn hashes(validation: Option<&PinnedFile>, test: Option<&PinnedFile>) -> HeldOutHashes {
+    let digest = |file: &PinnedFile| file.digest;
+    HeldOutHashes { validation: validation.map(digest), test: test.map(digest) }
 }
 
 fn sent_before(store: &Store, sites: &[SiteId]) -> Result<BTreeMap<SiteId, Sent>> {

@@ -3,6 +3,7 @@
 //! leaves the same files, named by the same digests.
 
 mod aggregation_error;
+mod asking;
 mod details;
 mod leave_one_out;
 mod server_step;

@@ -9,6 +9,7 @@ use serde_json::Value;
 use super::document::{
     DepartmentReport, Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
 };
+use super::suites;
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, Details};
@@ -47,6 +48,8 @@ pub fn report(
         details.map_or((Vec::new(), None), |details| (details.departments, details.samples));
     Ok(Report {
         departments: departments.into_iter().map(department).collect(),
+        suites: suites::of_run(state),
+        forgetting: suites::forgotten(state),
         samples,
         run: run(state, &status),
         base: held(status.base.as_ref(), status.test.base.as_ref()),
@@ -164,7 +167,8 @@ fn provenance(state: &RunState) -> Result<Provenance> {
     flatten("", &settings, &mut flat);
     // Name and rounds are said elsewhere, and a path of this machine means nothing to a reader.
     flat.retain(|key, _| {
-        !["name", "rounds", "model", "validation", "test", "initial"].contains(&key.as_str())
+        let elsewhere = ["name", "rounds", "model", "validation", "test", "initial", "evaluation.suites"];
+        !elsewhere.contains(&key.as_str())
     });
     Ok(Provenance {
         version: env!("CARGO_PKG_VERSION").to_owned(),

@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::suites::{ForgettingReport, SuiteReport};
 use crate::admin::report::aggregation_error::ErrorReport;
 use crate::evaluate::details::Samples;
 use crate::limits::INTERVAL_RECORDS_MIN;
@@ -32,6 +33,12 @@ pub struct Report {
     /// The test set by department, where its file names them; the largest first.
     #[serde(default)]
     pub departments: Vec<DepartmentReport>,
+    /// The evaluation suites that were launched with the run, in their order.
+    #[serde(default)]
+    pub suites: Vec<SuiteReport>,
+    /// What the final model forgot; `null` where the run file does not ask for it.
+    #[serde(default)]
+    pub forgetting: Option<ForgettingReport>,
     /// Questions of a held-out set with the answers of base and final model; `null` where none were asked
     /// for, of a run that is not over, and with `--without-samples`.
     #[serde(default)]

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 use super::document::*;
 use crate::admin::report::aggregation_error::ErrorReport;
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
+use crate::report::suites::{ForgettingReport, Status as SuiteStatus, SuiteReport, Verdict};
+use crate::round::measured::{ForgettingFigures, SuiteFigures};
 use crate::round::state::Paired;
+use crate::round::suites::tests::figures;
 
 /// An aggregation error of many sites.
 fn estimated() -> ErrorReport {
@@ -61,6 +64,8 @@ pub(crate) fn report() -> Report {
             change_interval: interval(&paired),
         },
         departments: vec![department(Some("心血管科"), 40), department(None, 20)],
+        suites: suites(),
+        forgetting: Some(forgetting()),
         samples: Some(samples()),
         sites: vec![site("cardiology", 775), site("a<script>", 802)],
         test_set_openings: vec![Opening {
@@ -100,6 +105,45 @@ fn department(name: Option<&str>, questions: u64) -> DepartmentReport {
         token_accuracy: 0.2139,
         change: Some(5.17 / 5.87 - 1.0),
         change_interval: (questions >= 30).then_some([-0.149, -0.09]),
+    }
+}
+
+fn suites() -> Vec<SuiteReport> {
+    vec![
+        suite("exam <b>", SuiteStatus::Measured, Some(figures(50, 20, 5, 100, 0.004)), Verdict::Better),
+        suite("急诊转诊", SuiteStatus::Measured, Some(figures(50, 5, 20, 100, 0.004)), Verdict::Worse),
+        suite("cmb", SuiteStatus::Measured, Some(figures(50, 10, 10, 100, 1.0)), Verdict::NotTold),
+        suite("gone", SuiteStatus::NotMeasured, None, Verdict::NotTold),
+    ]
+}
+
+fn suite(name: &str, status: SuiteStatus, figures: Option<SuiteFigures>, verdict: Verdict) -> SuiteReport {
+    SuiteReport {
+        name: name.to_owned(),
+        file: "a1".repeat(32),
+        records: "b2".repeat(32),
+        status,
+        reason: figures.is_none().then(|| "it changed since the run was launched".to_owned()),
+        corrected_p: figures.as_ref().map(|figures| figures.p * 3.0),
+        verdict: figures.as_ref().map(|_| verdict),
+        figures,
+    }
+}
+
+fn forgetting() -> ForgettingReport {
+    let general = SuiteFigures { margin: 0.05, ..figures(80, 3, 4, 120, 1.0) };
+    let figures = ForgettingFigures {
+        general,
+        texts: 40,
+        positions: 812,
+        divergence: 0.0321,
+        divergence_interval: [0.0287, 0.0359],
+    };
+    ForgettingReport {
+        status: SuiteStatus::Measured,
+        reason: None,
+        figures: Some(figures),
+        verdict: Some(Verdict::NotWorse),
     }
 }
 
@@ -149,6 +193,7 @@ pub(crate) fn going() -> Report {
     (report.run.phase, report.run.ended) = ("collecting".to_owned(), None);
     (report.base, report.last, report.test) = (Held::default(), Held::default(), TestSet::default());
     (report.departments, report.samples) = (Vec::new(), None);
+    (report.suites, report.forgetting) = (Vec::new(), None);
     report.rounds.truncate(1);
     let round = &mut report.rounds[0];
     (round.adapter_digest, round.validation_loss) = (None, None);

@@ -3,8 +3,8 @@
 //! Called by `cli::report` and by the demo. Reads a `Report` and nothing else. It must still open from an
 //! archive in ten years, print on paper, and follow the reader's light or dark setting; hence no script and
 //! no web font. Every text that comes from outside goes through [`escape`]. What a physician needs stands
-//! first (`lead`), then the measurements (`quality`, `samples`), then what left and where the model comes
-//! from (`origin`).
+//! first (`lead`, what changed in `suites`), then the measurements (`quality`, `suites`, `samples`), then
+//! what left and where the model comes from (`origin`).
 
 mod curve;
 mod lead;
@@ -12,6 +12,7 @@ mod origin;
 mod page;
 mod quality;
 mod samples;
+mod suites;
 
 use common::language::Language;
 use common::page::{STYLE, escape, unbroken};
@@ -26,9 +27,12 @@ pub fn render(report: &Report, language: Language) -> String {
     let body = [
         lead::header(&page),
         lead::figures(&page),
+        suites::changed(&page),
         lead::meaning(&page),
         quality::charts(&page),
         quality::table(&page),
+        suites::suites(&page),
+        suites::forgotten(&page),
         samples::departments(&page),
         samples::questions(&page),
         origin::sites(&page),
@@ -99,6 +103,24 @@ mod tests {
         let chinese = render(&example::report(), Language::Zh);
         assert!(chinese.contains("60 道测试题") && chinese.contains("lang=\"zh-CN\""));
         assert!(!chinese.contains("lower") && !chinese.contains("Hospitals"));
+    }
+
+    #[test]
+    fn what_changed_stands_before_what_the_numbers_mean_and_suites_have_a_table() {
+        for (language, words) in [
+            (
+                Language::En,
+                ["What got better", "What the numbers mean", "Evaluation suites", "What was forgotten"],
+            ),
+            (Language::Zh, ["哪些变好", "这些数字的含义", "评测题集", "遗忘了什么"]),
+        ] {
+            let html = render(&example::report(), language);
+            let at = words.map(|word| html.find(&format!("<h2>{word}")).unwrap_or_else(|| panic!("{word}")));
+            assert!(at.is_sorted(), "{at:?}");
+            assert!(html.contains("exam &lt;b&gt;") && html.contains("急诊转诊"));
+            let html = render(&example::going(), language);
+            assert!(words.iter().all(|word| *word == words[1] || !html.contains(&format!("<h2>{word}"))));
+        }
     }
 
     #[test]

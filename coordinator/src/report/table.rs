@@ -3,6 +3,7 @@
 //! Called by `cli::report` and by the demo. Plain text, at most 80 columns (a Chinese character takes two),
 //! no colour: it is pasted into mails and CI logs, and there is nothing for `NO_COLOR` to switch off.
 
+mod changes;
 mod samples;
 
 use common::language::Language;
@@ -26,6 +27,7 @@ pub fn render(report: &Report, language: Language) -> String {
     let mut lines =
         wrapped(&sentences(report, language).join(if language == Language::Zh { "" } else { " " }), COLUMNS);
     lines.push(String::new());
+    changes::changed(report, language, &mut lines);
     quality(report, language, &mut lines);
     lines.push(String::new());
     samples::departments(report, language, &mut lines);

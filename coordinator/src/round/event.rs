@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
+use super::measured::{Forgotten, SuiteOutcome};
 use super::missing::Absence;
 use super::state::{Outlier, Score, ServerState};
 use super::vetoed::Harm;
@@ -186,6 +187,18 @@ pub enum Event {
         #[serde(default)]
         attempt: u32,
     },
+    /// Base and final model were asked an evaluation suite: beside the run, after it was over.
+    SuiteMeasured {
+        /// Its place among the launched ones, from 0.
+        suite: u32,
+        /// What came out, or why nothing did.
+        outcome: Box<SuiteOutcome>,
+    },
+    /// It was measured what the final model forgot: beside the run, after it was over.
+    ForgettingMeasured {
+        /// What came out, or why nothing did.
+        outcome: Box<Forgotten>,
+    },
     /// The coordinator was started again while the run was going.
     Restarted,
     /// The operator ended the run.
@@ -225,6 +238,8 @@ impl Event {
             Self::TestPutOff { .. } => "test_put_off",
             Self::TestAsked { .. } => "test_asked",
             Self::TestScored { .. } => "test_scored",
+            Self::SuiteMeasured { .. } => "suite_measured",
+            Self::ForgettingMeasured { .. } => "forgetting_measured",
             Self::Restarted => "restarted",
             Self::Stopped => "stopped",
             Self::EffectFailed { .. } => "broken",

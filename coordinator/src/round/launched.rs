@@ -19,6 +19,18 @@ pub struct PinnedFile {
     pub digest: Digest,
 }
 
+/// An evaluation suite, pinned: the suite file, and the file of records beside it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PinnedSuite {
+    /// What the suite file calls it.
+    pub name: String,
+    /// How is asked and scored.
+    pub file: PinnedFile,
+    /// What is asked.
+    pub records: PinnedFile,
+}
+
 /// What was launched: the run file with everything it refers to pinned.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -37,6 +49,9 @@ pub struct LaunchedRun {
     pub validation: Option<PinnedFile>,
     /// Opened once, at the end. Without one, the run ends with its last round.
     pub test: Option<PinnedFile>,
+    /// Asked after the last round, in this order; none in journals of older versions.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub suites: Vec<PinnedSuite>,
     /// The manifest blob that sites fetch.
     pub manifest: Digest,
     /// Length of the manifest blob in bytes.

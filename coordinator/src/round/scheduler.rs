@@ -17,6 +17,7 @@ use super::launched::LaunchedRun;
 use super::state::{
     Aggregate, Conflict, Failure, Outlier, Phase, RoundRecord, RunState, Score, TestPlace, Update,
 };
+use super::suites;
 use super::veto;
 use crate::limits::{CONFLICTS_PER_UPDATE_MAX, FAILURES_PER_ROUND_MAX};
 
@@ -130,6 +131,8 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             return changed(aggregation_error::note(state, *round, outcome));
         }
         Event::Scored { round, score } => return scored(state, *round, score, now),
+        Event::SuiteMeasured { suite, outcome } => return changed(suites::note(state, *suite, outcome)),
+        Event::ForgettingMeasured { outcome } => return changed(suites::note_forgotten(state, outcome)),
         Event::HarmFound { round, harm } => return changed(veto::note(state, *round, harm)),
         Event::RoundPublished { round } => return published(state, *round, now),
         Event::TestOpened { .. }

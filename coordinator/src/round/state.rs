@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::decision::Answered;
 use super::launched::LaunchedRun;
+use super::measured::{Forgotten, SuiteOutcome};
 use super::missing::{Absence, Missing};
 use super::vetoed::Veto;
 
@@ -332,6 +333,12 @@ pub struct RunState {
     /// Since when a quorum has agreed.
     #[serde(default)]
     pub agreed_at: Option<Timestamp>,
+    /// What the suites said, by their place among the launched ones.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub suites: BTreeMap<u32, SuiteOutcome>,
+    /// What the final model forgot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forgotten: Option<Forgotten>,
 }
 
 impl RunState {
@@ -355,6 +362,8 @@ impl RunState {
             decisions: BTreeMap::new(),
             asked_at: None,
             agreed_at: None,
+            suites: BTreeMap::new(),
+            forgotten: None,
         }
     }
 

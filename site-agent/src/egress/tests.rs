@@ -96,6 +96,7 @@ fn update(site: &Site) -> ProtectedUpdate {
         roster: Roster::default(),
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     };
     let raw = site
         .folder

@@ -77,6 +77,7 @@ mod tests {
             roster: Roster::default(),
             held_out: HeldOutHashes::default(),
             overlap: None,
+            suites: Vec::new(),
         }
     }
 

@@ -31,6 +31,7 @@ fn manifest() -> RunManifest {
         },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     }
 }
 

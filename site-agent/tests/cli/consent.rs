@@ -43,6 +43,7 @@ fn manifest(run: RunId) -> RunManifest {
         roster: Roster { members: vec![member("cardiology", 1), member("neurology", 2)] },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     }
 }
 

@@ -200,6 +200,7 @@ fn manifest() -> RunManifest {
         roster: Roster { members },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     }
 }
 

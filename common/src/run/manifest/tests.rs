@@ -25,6 +25,7 @@ pub(in crate::run) fn manifest() -> RunManifest {
         roster: Roster { members: vec![member("a", 1), member("b", 2)] },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     }
 }
 
@@ -91,4 +92,22 @@ fn a_manifest_is_held_to_the_bounds_of_a_run_file() {
     let terms = OverlapTerms { public_key: Point([0; 32]), set: Digest([0; 32]), set_bytes: 1 << 40 };
     assert!(changed(|m| m.overlap = Some(terms)).is_err());
     assert!(changed(|m| m.tensors[0].shape = [16, usize::MAX / 16]).is_err(), "no overflow");
+}
+
+#[test]
+fn a_run_without_suites_has_the_terms_that_it_always_had_and_their_names_are_bounded() {
+    let text = String::from_utf8(manifest().to_bytes().unwrap()).unwrap();
+    assert!(!text.contains("suites"), "{text}");
+    let suite =
+        |name: &str| SuiteTerms { name: name.to_owned(), file: Digest([1; 32]), records: Digest([2; 32]) };
+    let mut with = manifest();
+    with.suites = vec![suite("exam"), suite("急诊")];
+    assert_eq!(with.validate(), Ok(()));
+    assert_eq!(RunManifest::from_bytes(&with.to_bytes().unwrap()).unwrap(), with);
+    for bad in ["", "exam", "a\nb", &"x".repeat(49)] {
+        let error = changed(|m| m.suites = vec![suite("exam"), suite(bad)]).unwrap_err().to_string();
+        assert!(error.contains("suites"), "{bad:?}: {error}");
+    }
+    let many = |count: usize| changed(|m| m.suites = (0..count).map(|it| suite(&it.to_string())).collect());
+    assert!(many(32).is_ok() && many(33).is_err());
 }

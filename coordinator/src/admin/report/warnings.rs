@@ -8,6 +8,7 @@ use common::id::SiteId;
 use super::reason::Reason;
 use super::veto;
 use crate::limits::REPORT_WARNINGS_MAX;
+use crate::round::measured::{Forgotten, SuiteOutcome};
 use crate::round::state::{Outlier, RoundRecord, RunState, Score};
 use crate::round::weight;
 
@@ -40,12 +41,34 @@ pub(super) fn of_run(state: &RunState) -> Vec<String> {
     };
     note("the base model", &state.base);
     note("the final model on the test set", &state.test.federated);
+    warnings.extend(unasked(state));
     let more = warnings.len().saturating_sub(REPORT_WARNINGS_MAX);
     if more > 0 {
         warnings.drain(..=more);
         warnings.insert(0, format!("{} more warnings are not shown", more + 1));
     }
     warnings
+}
+
+/// What was not measured beside the run, and how it is made up for.
+fn unasked(state: &RunState) -> impl Iterator<Item = String> {
+    let run = state.launched.run;
+    let suites =
+        (0..).zip(&state.launched.suites).filter_map(move |(at, suite)| match state.suites.get(&at) {
+            Some(SuiteOutcome::NotMeasured { reason }) => Some(format!(
+                "the suite {} was not asked: {reason}; `coordinator evaluate {run} --suite {}` asks it",
+                suite.name,
+                suite.file.path.display()
+            )),
+            _ => None,
+        });
+    let forgotten = match &state.forgotten {
+        Some(Forgotten::NotMeasured { reason }) => {
+            Some(format!("what the model forgot was not measured: {reason}"))
+        }
+        _ => None,
+    };
+    suites.chain(forgotten)
 }
 
 /// Who did not count, why, and when: a sentence for each site and reason.

@@ -55,6 +55,7 @@ pub(crate) fn manifest() -> RunManifest {
             set: Digest([4; 32]),
             set_bytes: 4096,
         }),
+        suites: Vec::new(),
     }
 }
 
@@ -90,7 +91,7 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
     let found = certs::launch::signed_by(&signed.certificate_der, &statement, &signed.signature).unwrap();
     assert_eq!(found.member().unwrap(), (Role::Operator, "anna"));
     type Change = fn(&mut RunManifest);
-    let changes: [(&str, Change); 10] = [
+    let changes: [(&str, Change); 11] = [
         ("name", |m| m.name = "summer".into()),
         ("rounds", |m| m.rounds = 30),
         ("adapter", |m| m.adapter.alpha = 64.0),
@@ -101,6 +102,10 @@ fn an_operator_signs_what_the_run_file_says_and_nothing_else() {
         ("validation", |m| m.held_out.validation = None),
         ("test", |m| m.held_out.test = Some(Digest([5; 32]))),
         ("overlap.enabled", |m| m.overlap = None),
+        ("evaluation.suites", |m| {
+            let (file, records) = (Digest([6; 32]), Digest([7; 32]));
+            m.suites = vec![common::run::SuiteTerms { name: "exam".into(), file, records }];
+        }),
     ];
     for (expected, change) in changes {
         let mut other = manifest();

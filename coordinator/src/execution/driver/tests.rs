@@ -57,6 +57,7 @@ fn prepared(folder: &StateFolder) -> LaunchedRun {
         roster: Roster::default(),
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     };
     launched.manifest = blobs::put(
         folder,

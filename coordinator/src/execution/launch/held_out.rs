@@ -33,7 +33,8 @@ pub(super) fn pin_both(spec: &RunSpec) -> Result<(Option<PinnedFile>, Option<Pin
     }
 }
 
-fn pin(what: &'static str, path: PathBuf) -> Result<PinnedFile> {
+/// A file by its content.
+pub(super) fn pin(what: &'static str, path: PathBuf) -> Result<PinnedFile> {
     let path = match path.canonicalize() {
         Ok(found) if found.is_file() => found,
         _ => return Err(Error::Missing { what, path }),

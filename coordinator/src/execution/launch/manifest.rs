@@ -3,7 +3,9 @@
 
 use certs::ReceiptSigningKey;
 use common::id::{Digest, RunId};
-use common::run::{HeldOutHashes, OverlapTerms, Roster, RunManifest, RunSpec, SignedManifest, TensorSpec};
+use common::run::{
+    HeldOutHashes, OverlapTerms, Roster, RunManifest, RunSpec, SignedManifest, SuiteTerms, TensorSpec,
+};
 use common::wire::message::PROTOCOL_VERSION;
 
 use super::hand::Hand;
@@ -18,6 +20,7 @@ pub(super) struct Terms {
     pub(super) roster: Roster,
     pub(super) held_out: HeldOutHashes,
     pub(super) overlap: Option<OverlapTerms>,
+    pub(super) suites: Vec<SuiteTerms>,
 }
 
 /// Who signs.
@@ -58,6 +61,7 @@ pub(super) async fn sign(spec: &RunSpec, terms: Terms, signers: Signers<'_>) -> 
         roster: terms.roster,
         held_out: terms.held_out,
         overlap: terms.overlap,
+        suites: terms.suites,
     };
     let internal = |error: &dyn std::fmt::Display| Error::Internal(error.to_string());
     manifest.validate().map_err(|error| internal(&error))?;

@@ -22,6 +22,7 @@ pub(super) fn read(path: &Path) -> Result<RunSpec> {
     spec.model = spec.model.map(|model| folder.join(model));
     spec.validation = spec.validation.map(|file| folder.join(file));
     spec.test = spec.test.map(|file| folder.join(file));
+    spec.evaluation.suites.iter_mut().for_each(|file| *file = folder.join(&*file));
     Ok(spec)
 }
 
@@ -36,6 +37,7 @@ pub(super) fn of_text(text: &str) -> Result<RunSpec> {
     }
     let spec = parse(text, path)?;
     let files = [&spec.model, &spec.validation, &spec.test].into_iter().flatten();
+    let files = files.chain(&spec.evaluation.suites);
     if let Some(relative) = files.into_iter().find(|file| !file.is_absolute()) {
         return Err(Error::Argument {
             message: format!("{} in the run file is not a whole path", relative.display()),
@@ -80,6 +82,20 @@ mod tests {
         assert_eq!(said("steps = 20"), (None, Some(20)));
         let error = run("[training]\nepochs = 1\nsteps = 20\n").unwrap_err();
         assert!(error.is_user_error() && error.to_string().contains("training.steps"), "{error}");
+    }
+
+    #[test]
+    fn suites_are_relative_to_the_run_file_whole_from_afar_and_not_too_many() {
+        let sections = "[training]\n[evaluation]\nsuites = [\"a.toml\"]\nforgetting = true\n";
+        let evaluation = run(sections).unwrap().evaluation;
+        assert!(evaluation.forgetting && evaluation.suites[0].is_absolute());
+        assert!(evaluation.suites[0].ends_with("a.toml"));
+        let text = format!("name = \"t\"\nrounds = 1\n[quorum]\nsites = 1\n{sections}");
+        let error = of_text(&text).unwrap_err();
+        assert!(error.is_user_error() && error.to_string().contains("a.toml"), "{error}");
+        assert!(of_text(&text.replace("a.toml", "/suites/a.toml")).is_ok());
+        let many = format!("[training]\n[evaluation]\nsuites = {:?}\n", vec!["a.toml"; 33]);
+        assert!(run(&many).unwrap_err().to_string().contains("evaluation.suites"));
     }
 
     #[test]

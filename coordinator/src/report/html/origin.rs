@@ -4,6 +4,7 @@
 use common::page::escape;
 
 use super::page::Page;
+use crate::report::changes::words as c;
 use crate::report::document::SiteReport;
 use crate::report::{format, words as w};
 
@@ -98,6 +99,9 @@ pub(super) fn provenance(page: &Page<'_>) -> String {
         if let Some(file) = file {
             fact(name, digest(file));
         }
+    }
+    for suite in &page.report.suites {
+        fact(c::SUITE, format!("{} {} {}", escape(&suite.name), digest(&suite.file), digest(&suite.records)));
     }
     let openings: Vec<String> =
         page.report.test_set_openings.iter().map(|opening| escape(&opening.at)).collect();

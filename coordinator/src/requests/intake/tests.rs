@@ -41,6 +41,7 @@ fn fixture() -> Fixture {
         roster: Roster { members: vec![Member { name: site(), key: Digest([1; 32]) }] },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     };
     let manifest = blobs::put(
         &folder,

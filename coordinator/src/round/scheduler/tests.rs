@@ -33,6 +33,7 @@ pub(crate) fn launched_run(sites: usize, quorum: usize, rounds: u32) -> Launched
         initial: Digest::of(b"initial"),
         adapter_bytes: 7,
         overlap: None,
+        suites: Vec::new(),
         origin: None,
         test_openings_before: 0,
         needs_approval: false,

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 
 use common::id::Digest;
 use common::run::RunManifest;
+use common::terminal::visible;
 use serde_json::Value;
 
 /// One key: what it was in the earlier terms and what it is in these; `None` where it is not there.
@@ -47,6 +48,12 @@ fn keys(manifest: &RunManifest) -> BTreeMap<String, String> {
         for member in manifest.members() {
             found.insert(format!("roster.{}", member.name), format!("key {}", member.key));
         }
+        // As the roster; what they are called is anybody's text.
+        object.remove("suites");
+        for suite in &manifest.suites {
+            let text = format!("file {} records {}", suite.file, suite.records);
+            found.insert(format!("suites.{}", visible(&suite.name)), text);
+        }
     }
     flatten("", &value, &mut found);
     found
@@ -68,7 +75,7 @@ fn flatten(prefix: &str, value: &Value, found: &mut BTreeMap<String, String>) {
 
 #[cfg(test)]
 mod tests {
-    use common::run::OverlapTerms;
+    use common::run::{OverlapTerms, SuiteTerms};
 
     use super::super::words::tests::manifest;
     use super::*;
@@ -90,11 +97,19 @@ mod tests {
         these.training.learning_rate = 1e-3;
         these.roster.members.remove(0);
         these.tensors.pop();
+        let (file, records) = (Digest([2; 32]), Digest([3; 32]));
+        these.suites = vec![SuiteTerms { name: "exam\u{202e}".into(), file, records }];
         these.overlap = Some(drawn(1));
         let found = between(&earlier, &these);
         let keys: Vec<&str> = found.iter().map(|difference| difference.key.as_str()).collect();
-        let expected =
-            ["overlap.set_bytes", "roster.cardiology", "rounds", "tensors", "training.learning_rate"];
+        let expected = [
+            "overlap.set_bytes",
+            "roster.cardiology",
+            "rounds",
+            "suites.exam\\u{202e}",
+            "tensors",
+            "training.learning_rate",
+        ];
         assert_eq!(keys, expected);
         assert_eq!((found[1].was.is_some(), found[1].is.clone()), (true, None), "who left");
         assert_eq!((found[2].was.as_deref(), found[2].is.as_deref()), (Some("3"), Some("9")));

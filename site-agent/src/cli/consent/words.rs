@@ -5,6 +5,7 @@
 
 use common::id::{Digest, SiteId};
 use common::page::grouped;
+use common::progress::cut;
 use common::run::{AggregationMethod, Compute, LocalWork, RobustRule, RunManifest, WeightFormat, Weighting};
 use common::terminal::visible;
 
@@ -12,6 +13,9 @@ use super::page::Page;
 use crate::gateway::progress::{ROUND_BITS, RUN_BITS};
 use crate::limits::{SENT_BYTES_MIN, SENT_TIMES_MAX};
 use crate::policy::launcher::Launcher;
+
+/// Columns of a suite's name: a hash has 64.
+const SUITE_COLUMNS: usize = 60;
 
 /// What is described, and for whom.
 #[derive(Clone, Copy, Debug)]
@@ -242,6 +246,23 @@ fn measured(page: &mut Page, manifest: &RunManifest) {
     page.row("validation", &hash(manifest.held_out.validation));
     page.row("test", &hash(manifest.held_out.test));
     page.row("", "the SHA-256 of files that the coordinator holds");
+    if manifest.suites.is_empty() {
+        return;
+    }
+    let names: Vec<String> = manifest.suites.iter().map(|suite| suite_name(&suite.name)).collect();
+    let count = counted(names.len() as u64, "suite", "suites");
+    page.row("suites", &format!("the model is measured on {count} of questions: {}", names.join(", ")));
+    for (name, suite) in names.iter().zip(&manifest.suites) {
+        page.row("suite", name);
+        page.row("file", &suite.file.to_string());
+        page.row("records", &suite.records.to_string());
+    }
+    page.row("", "these stay at the coordinator, too; they are not compared with this site's records");
+}
+
+/// As wide as a hash at most, without what a terminal would obey.
+fn suite_name(name: &str) -> String {
+    cut(&visible(name), SUITE_COLUMNS)
 }
 
 /// Numbers in the adapter.
@@ -261,7 +282,7 @@ pub(super) mod tests {
     use common::progress::COLUMNS;
     use common::run::{
         AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Member, OverlapTerms, Roster,
-        TensorSpec, TrainingSettings,
+        SuiteTerms, TensorSpec, TrainingSettings,
     };
     use common::wire::message::PROTOCOL_VERSION;
     use unicode_width::UnicodeWidthStr as _;
@@ -288,6 +309,7 @@ pub(super) mod tests {
             roster: Roster { members: vec![member("cardiology", 1), member("neurology", 2)] },
             held_out: HeldOutHashes { validation: None, test: Some(Digest([0x7e; 32])) },
             overlap: None,
+            suites: Vec::new(),
         }
     }
 
@@ -364,6 +386,24 @@ pub(super) mod tests {
             said(&manifest, true).contains("blinded hashes, once") && said(&manifest, true).contains("4,096")
         );
         assert!(said(&manifest, false).contains("it sits the run out"));
+    }
+
+    #[test]
+    fn suites_are_named_with_their_hashes_and_a_name_stays_in_its_line() {
+        assert!(!said(&manifest(), true).contains("suites"));
+        let suite = |name: &str, byte: u8| SuiteTerms {
+            name: name.to_owned(),
+            file: Digest([byte; 32]),
+            records: Digest([byte + 1; 32]),
+        };
+        let suites = vec![suite("emergency", 0x11), suite(&"\u{202e}科".repeat(24), 0x21)];
+        let manifest = RunManifest { suites, ..manifest() };
+        let text = said(&manifest, true);
+        assert!(text.contains("the model is measured on 2 suites of questions: emergency, "), "{text}");
+        for byte in [0x11, 0x12, 0x21, 0x22] {
+            assert!(text.contains(&Digest([byte; 32]).to_string()), "{byte}: {text}");
+        }
+        assert!(!text.contains('\u{202e}'), "{text}");
     }
 
     #[test]

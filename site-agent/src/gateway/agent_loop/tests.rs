@@ -73,6 +73,7 @@ fn manifest(run: u8) -> RunManifest {
         },
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     }
 }
 

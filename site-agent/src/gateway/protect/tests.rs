@@ -40,6 +40,7 @@ fn site() -> Site {
         roster: Roster::default(),
         held_out: HeldOutHashes::default(),
         overlap: None,
+        suites: Vec::new(),
     };
     Site { _root: root, folder, store, manifest }
 }

@@ -69,6 +69,7 @@ impl Forge {
             roster: Roster::default(),
             held_out: HeldOutHashes::default(),
             overlap: None,
+            suites: Vec::new(),
         };
         Self { folder: folder.clone(), policy: policy.clone(), manifest }
     }

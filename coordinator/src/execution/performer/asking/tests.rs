@@ -1,0 +1,111 @@
+//! Suites through scripted children: what is asked is journalled, and a child that dies costs a sentence.
+
+use std::path::Path;
+use std::time::Duration;
+
+use common::clock::Timestamp;
+use common::id::Digest;
+
+use super::*;
+use crate::evaluate::tests::scripted;
+use crate::round::launched::PinnedSuite;
+use crate::round::scheduler::tests::launched_run;
+use crate::round::suites::tests::{figures, pinned};
+use crate::state_folder::StateFolder;
+
+/// A performer whose children do this, and a run with one suite whose final model is there.
+fn performer(folder: &Path, script: &str) -> (Performer, RunState) {
+    let state_folder = StateFolder::at(&folder.join("state"));
+    state_folder.create().unwrap();
+    let mut launched = launched_run(1, 1, 1);
+    launched.suites = vec![pinned("exam")];
+    launched.initial = Digest::of(b"adapter");
+    std::fs::write(state_folder.blob(launched.initial), b"adapter").unwrap();
+    let state = RunState::launched(launched, Timestamp(0));
+    (Performer::new(state_folder, scripted(folder, script, Duration::from_secs(2))), state)
+}
+
+async fn asked(script: &str) -> SuiteOutcome {
+    let folder = tempfile::tempdir().unwrap();
+    let (performer, state) = performer(folder.path(), script);
+    match performer.measure_suite(&state, 0).await {
+        Event::SuiteMeasured { suite: 0, outcome } => *outcome,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_a_child_found_is_what_is_journalled() {
+    let sent = Answer::Asked { figures: Box::new(figures(50, 20, 5, 100, 0.004)) };
+    let line = serde_json::to_string(&sent).unwrap();
+    // As it is read back: the last bit of a number in JSON may be another one.
+    let Ok(Answer::Asked { figures }) = serde_json::from_str(&line) else { panic!("{line}") };
+    let script =
+        format!("read line; case \"$line\" in *'\"job\":\"suite\"'*exam.toml*) echo '{line}';; esac");
+    match asked(&script).await {
+        SuiteOutcome::Measured { figures: found, .. } => assert_eq!(found, figures),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_dies_hangs_or_refuses_costs_a_sentence() {
+    let refusal = r#"echo '{"answer":"failed","message":"exam.jsonl changed","hint":null,"user":true}'"#;
+    for (script, word) in [
+        ("kill -9 $$", "signal: 9"),
+        ("exec sleep 60", "after 2 s"),
+        ("echo '{}'", "no answer"),
+        (r#"echo '{"answer":"answered","questions":[]}'"#, "something else"),
+        (refusal, "exam.jsonl changed"),
+    ] {
+        match asked(script).await {
+            SuiteOutcome::NotMeasured { reason } => assert!(reason.contains(word), "{script}: {reason}"),
+            other => panic!("{script}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_child_that_died_once_is_tried_again_and_a_damaged_model_is_asked_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let line =
+        serde_json::to_string(&Answer::Asked { figures: Box::new(figures(5, 1, 0, 10, 1.0)) }).unwrap();
+    let script = format!("mkdir \"$0.once\" && kill -9 $$; touch \"$0.asked\"; echo '{line}'");
+    let (performer, mut state) = performer(folder.path(), &script);
+    let event = performer.measure_suite(&state, 0).await;
+    let is_measured = |event: &Event| matches!(event, Event::SuiteMeasured { outcome, .. } if matches!(**outcome, SuiteOutcome::Measured { .. }));
+    assert!(is_measured(&event), "{event:?}");
+    std::fs::remove_file(folder.path().join("child.asked")).unwrap();
+    std::fs::write(performer.folder.blob(state.model()), b"other").unwrap();
+    assert!(!is_measured(&performer.measure_suite(&state, 0).await));
+    state.launched.suites = Vec::<PinnedSuite>::new();
+    assert!(!is_measured(&performer.measure_suite(&state, 0).await), "there is no such suite");
+    assert!(!folder.path().join("child.asked").exists());
+}
+
+#[tokio::test]
+async fn what_was_forgotten_is_asked_of_a_child_of_its_own() {
+    let found = ForgettingFigures {
+        general: figures(80, 3, 4, 120, 1.0),
+        texts: 40,
+        positions: 812,
+        divergence: 0.03,
+        divergence_interval: [0.02, 0.04],
+    };
+    let answer = Answer::Forgotten { figures: Box::new(found) };
+    let line = serde_json::to_string(&answer).unwrap();
+    let Ok(Answer::Forgotten { figures: found }) = serde_json::from_str(&line) else { panic!("{line}") };
+    for (script, is_measured) in [(format!("echo '{line}'"), true), ("kill -9 $$".to_owned(), false)] {
+        let folder = tempfile::tempdir().unwrap();
+        let (performer, state) = performer(folder.path(), &script);
+        let Event::ForgettingMeasured { outcome } = performer.measure_forgetting(&state).await else {
+            panic!()
+        };
+        match *outcome {
+            Forgotten::Measured { figures, .. } => assert!(is_measured && figures == found),
+            Forgotten::NotMeasured { reason } => {
+                assert!(!is_measured && reason.contains("signal: 9"), "{reason}")
+            }
+        }
+    }
+}
