@@ -34,6 +34,7 @@ mod revoked;
 mod round_bench;
 mod rounds;
 mod sandbox;
+mod simulated;
 mod start;
 mod support;
 mod tidy;
