@@ -100,7 +100,7 @@ fn sites(arguments: &Arguments, file: Option<&RunSpec>) -> Result<Vec<SiteId>> {
         names.sort();
         return Ok(names);
     }
-    let Some(count) = arguments.sites.or(file.map(|spec| spec.quorum.sites)) else {
+    let Some(count) = arguments.sites.or_else(|| file.map(|spec| spec.quorum.sites)) else {
         return Err(wrong("nobody said how many sites there are".into(), "give --sites N, or --run FILE"));
     };
     if !(1..=SIMULATED_SITES_MAX).contains(&count) {
