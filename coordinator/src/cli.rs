@@ -43,6 +43,7 @@ mod revoke;
 mod roster;
 mod runs;
 mod serve;
+mod simulate;
 mod sites;
 mod sites_table;
 mod status;
@@ -74,6 +75,7 @@ A first run, on the coordinator's machine:
   coordinator init --address coordinator.example.org:4600
   coordinator serve &
   coordinator invite cardiology      # send the line that it prints to them
+  coordinator simulate --run RUN.toml      # what it will take
   coordinator launch RUN.toml --follow
   coordinator report RUN --html report.html
   coordinator export RUN --format peft --out ./adapter
@@ -122,6 +124,7 @@ enum Verb {
     Enrol(enrol::Arguments),
     Context(context::Arguments),
     Serve(serve::Arguments),
+    Simulate(simulate::Arguments),
     Launch(launch::Arguments),
     Status(status::Arguments),
     Watch(watch::Arguments),
@@ -222,6 +225,7 @@ fn run(arguments: Arguments, umask: Umask) -> Result<()> {
             crash::arm(folder.path());
             serve::run(folder, &arguments)
         }
+        Verb::Simulate(arguments) => simulate::run(&arguments),
         Verb::Launch(arguments) => launch::run(&place.door()?, &arguments),
         Verb::Status(arguments) => status::run(&place.door()?, &arguments),
         Verb::Watch(arguments) => watch::run(&place.door()?, &arguments),

@@ -13,9 +13,9 @@
 //! | [`aggregate`] | how updates become one adapter |
 //! | [`evaluate`] | how good it is (a child process at a time) |
 //! | [`export`] | how it gets out |
-//! | [`progress`] | what is shown of a run that goes |
-//! | [`report`] | what is told of a run: a page, a table, JSON |
+//! | [`report`] | what is told of a run: bars while it goes, then a page, a table, JSON |
 //! | [`overlap`] | the run's key for the comparison with the held-out set |
+//! | [`simulate`] | what a planned run will cost (pure; drives [`round`] in virtual time) |
 //! | [`store`] | what is in the database |
 //! | [`state_folder`] | what else is on disk: configuration, keys, finished files |
 //! | [`error`], [`limits`], [`blocking`] | what can go wrong, every bound, how blocking work is done |
@@ -31,11 +31,11 @@ pub mod execution;
 pub mod export;
 pub mod limits;
 pub mod overlap;
-pub mod progress;
 pub mod report;
 pub mod requests;
 pub mod restored;
 pub mod round;
 pub mod server;
+pub mod simulate;
 pub mod state_folder;
 pub mod store;

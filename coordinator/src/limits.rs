@@ -296,3 +296,33 @@ pub const WORKING_ANSWERS_MAX: u32 = 1_440;
 /// Between two marks of how much the database holds, while its journal grows: a mark costs two syncs of the
 /// disk, and a copy of the database is older than a second.
 pub const MARK_MS_MIN: u64 = 1_000;
+
+/// Sites of a simulated run (`coordinator simulate`): ten times what is talked about for a consortium.
+pub const SIMULATED_SITES_MAX: usize = 10_000;
+/// Sites x rounds x simulations of one command: 1,000 x 50 x 20. A site in a round is some 15 steps and 200
+/// bytes: 200 MB where it is one simulation.
+pub const SIMULATED_VISITS_MAX: u64 = 1_000_000;
+/// The same where nobody said how many simulations: some seconds.
+pub const SIMULATED_VISITS_UNASKED_MAX: u64 = 250_000;
+/// Simulations of one command where nobody said: enough for a 5th and a 95th percentile.
+pub const SIMULATED_RUNS_UNASKED_MAX: u64 = 21;
+/// And at least: a median of three.
+pub const SIMULATED_RUNS_UNASKED_MIN: u64 = 3;
+/// What happens in one simulation, at most: 50 times what [`SIMULATED_VISITS_MAX`] needs of an honest plan.
+pub const SIMULATED_STEPS_MAX: u64 = 50 * SIMULATED_VISITS_MAX;
+/// A simulated site reconnects at the latest so long after it could: as the site agent does
+/// (`tests/it/simulated.rs` compares the two).
+pub const SITE_BACKOFF_MS_MAX: u64 = 15_000;
+/// Its pause after it heard that its round is over: the same.
+pub const SITE_PAUSE_MS_MIN: u64 = 1_000;
+/// Its progress messages in a round: the same.
+pub const SITE_PROGRESS_MESSAGES_MAX: u64 = 50;
+/// Smallest number that a simulation takes of what cannot be 0 (MB, Mbit/s, MB/s, seconds): a kilobyte.
+pub const SIMULATED_NUMBER_MIN: f64 = 0.001;
+/// Largest speed, in Mbit/s or MB/s: a thousand lines of a gigabit.
+pub const SIMULATED_SPEED_MAX: f64 = 1e6;
+/// Largest spread of trainings, as the standard deviation of the logarithm: one site of forty then trains 400
+/// times as long as the median.
+pub const SIMULATED_SPREAD_MAX: f64 = 3.0;
+/// Longest round trip: a minute.
+pub const SIMULATED_ROUND_TRIP_MS_MAX: u64 = 60_000;

@@ -1,12 +1,13 @@
 //! The report of a run: everything the coordinator knows of it. Made by `collect` as a `document`, shown by
 //! `table` and `html`; called by `cli::report` and by the demo, which adds what only it knows (exact record
-//! counts, verified ledgers).
+//! counts, verified ledgers). What is shown before a run is over is `progress`.
 
 pub mod changes;
 pub mod collect;
 pub mod document;
 pub mod format;
 pub mod html;
+pub mod progress;
 pub mod sentences;
 pub mod suites;
 pub mod table;

@@ -26,11 +26,12 @@ fn explains(verb: &[&str]) {
 }
 
 /// What an operator can ask for, in the order of the help.
-const VERBS: [&str; 18] = [
+const VERBS: [&str; 19] = [
     "init",
     "invite",
     "invitations",
     "serve",
+    "simulate",
     "launch",
     "status",
     "report",

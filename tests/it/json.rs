@@ -2,6 +2,7 @@
 //! that stands in `json/coordinator.txt` and `json/site-agent.txt`. A small consortium, one site, and every
 //! command once. Run by `cargo test`.
 
+mod apart;
 mod shape;
 mod suites;
 mod witnesses;
@@ -50,9 +51,10 @@ const LINES: [&str; 5] = [
     "site-agent logs",
 ];
 /// Objects whose keys are data, not words of the schema.
-const MAPS: [(&str, &[&str]); 11] = [
+const MAPS: [(&str, &[&str]); 12] = [
     ("coordinator ledger", &["kinds"]),
     ("coordinator report", &["provenance.settings"]),
+    ("coordinator simulate", &["missing_a_round", "shown_rounds[].missing"]),
     ("coordinator status", &["history[].missing", "history[].weights"]),
     ("coordinator watch", &["history[].missing", "history[].weights"]),
     (
@@ -181,6 +183,7 @@ impl Asked {
         let (coordinator, site_agent) = (self.binaries.coordinator.clone(), self.binaries.site_agent.clone());
         let other = self.path("other");
         self.alone(&coordinator, "coordinator init", &["--address", "127.0.0.1:1", "--state", &other])?;
+        self.simulate(&coordinator)?;
         self.consortium.start_coordinator(&[])?;
         let invited = self.coordinator("invite", &["site-1"])?;
         let line = invited["invitation"].as_str().context("an invitation")?.to_owned();
@@ -334,16 +337,6 @@ impl Asked {
         std::fs::write(self.consortium.coordinator.state().join("acts/head"), "no head")?;
         self.coordinator("acts accept", &["--yes"])?;
         Ok(())
-    }
-
-    /// Two passphrases, each in a file.
-    fn passphrases(&self) -> Result<[String; 2]> {
-        let files = [self.path("word-1"), self.path("word-2")];
-        for file in &files {
-            std::fs::write(file, format!("a passphrase in {file}\n"))?;
-            std::fs::set_permissions(file, std::fs::Permissions::from_mode(0o600))?;
-        }
-        Ok(files)
     }
 
     /// A command on a person's own machine.

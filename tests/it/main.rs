@@ -35,6 +35,7 @@ mod revoked;
 mod round_bench;
 mod rounds;
 mod sandbox;
+mod simulated;
 mod start;
 mod suites;
 mod support;

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use common::language::Language;
-use coordinator::progress::{Measured, Progress, SiteView, Stream, View};
+use coordinator::report::progress::{Measured, Progress, SiteView, Stream, View};
 use coordinator::report::{Paths, Report, html, table};
 
 use crate::consortium::{Consortium, Setup};

@@ -20,7 +20,7 @@ use crate::admin::report::sites::SiteReport;
 use crate::admin::signing::Wanted;
 use crate::error::{Error, Result};
 use crate::limits::{WATCH_GONE_MS_MAX, WATCH_RETRY_MS_MIN};
-use crate::progress::{Measured, Progress, SiteView, Stream, View};
+use crate::report::progress::{Measured, Progress, SiteView, Stream, View};
 
 /// What is shown of a run that starts.
 pub(super) struct Shown {

@@ -75,6 +75,14 @@ pub async fn from_text(desk: Desk<'_>, text: &str) -> Result<Prepared> {
     from_spec(desk, run_file::of_text(text)?, Path::new("/")).await
 }
 
+/// What a run file says, for who plans with it. Paths in it become whole.
+///
+/// # Errors
+/// As [`from_file`], as far as the text shows it.
+pub fn spec_of_file(run_file: &Path) -> Result<RunSpec> {
+    run_file::read(run_file)
+}
+
 /// What such a text says, for who sends it.
 ///
 /// # Errors

@@ -21,7 +21,7 @@ struct Wall {
     why: &'static str,
 }
 
-const WALLS: [Wall; 11] = [
+const WALLS: [Wall; 12] = [
     Wall {
         rooms: &["site-agent/src/worker", "site-agent/src/alone"],
         except: &[],
@@ -64,6 +64,20 @@ const WALLS: [Wall; 11] = [
         ],
         own: Some(&["round", "limits"]),
         why: "what a round does is a pure function of its events",
+    },
+    Wall {
+        rooms: &["coordinator/src/simulate"],
+        except: &[],
+        forbidden: &[
+            "tokio",
+            "rusqlite",
+            "std::fs",
+            "common::clock::Clock",
+            "common::clock::SystemClock",
+            "std::time",
+        ],
+        own: Some(&["simulate", "round", "execution", "limits"]),
+        why: "a simulation is a function of its plan and its seed",
     },
     Wall {
         rooms: &["common/data/src"],

@@ -4,7 +4,7 @@
 
 use common::run::{RunSpec, SuiteTerms};
 use evaluation::limits::RECORDS_BYTES_MAX;
-use evaluation::suite::SuiteFile;
+use evaluation::suite::{Score, SuiteFile};
 use prepare::PrepareError;
 
 use super::held_out::pin;
@@ -21,6 +21,14 @@ pub(super) fn pin_all(spec: &RunSpec) -> Result<Vec<PinnedSuite>> {
         let PinnedFile { path, digest } = pin("suite file", path.clone())?;
         let file = SuiteFile::read(&path).map_err(PrepareError::from)?;
         let name = file.settings().name.clone();
+        if file.settings().grades.is_some() || file.settings().score == Score::Rubric {
+            return Err(Error::Argument {
+                message: format!("the suite {name:?} is graded by people, whom a run cannot ask"),
+                hint: "leave it out of the run file; afterwards `coordinator evaluate RUN --suite FILE --sheet SHEET` \
+                       writes the answers that they grade"
+                    .into(),
+            });
+        }
         if suites.iter().any(|before| before.name == name) {
             return Err(Error::Argument {
                 message: format!("two suites of the run file are called {name:?}"),
@@ -82,9 +90,12 @@ mod tests {
         assert_eq!(suites.iter().map(|suite| suite.name.as_str()).collect::<Vec<_>>(), ["exam", "急诊"]);
         assert_eq!(suites[1].records.digest, Digest::of(b"b"));
         assert!(suites.iter().all(|suite| suite.file.path.is_absolute() && suite.records.path.is_absolute()));
+        let rubric = "name = \"r\"\nlayout = \"healthbench\"\nrecords = \"a.jsonl\"\n";
+        let rubric = write("rubric.toml", rubric);
         for (files, word) in [
             (vec![toml("exam", "a.jsonl"), toml("exam", "b.jsonl")], "are called"),
             (vec![toml("exam", "gone.jsonl")], "gone.jsonl"),
+            (vec![rubric], "graded by people"),
             (vec![folder.path().join("gone.toml")], "gone.toml"),
             (vec![write("bad.toml", "name = 1\n")], "bad.toml, line 1"),
         ] {

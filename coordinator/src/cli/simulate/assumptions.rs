@@ -1,0 +1,52 @@
+//! What a prediction rests on, in sentences. Called by `simulate`. Invariant: whatever the model leaves out
+//! or takes for granted, and matters to a plan, stands here.
+
+use ::cli::duration::span;
+use common::limits::SITES_MAX;
+
+use super::arguments::Arguments;
+use super::numbers::percent;
+use super::planned::{Planned, is_too_many};
+
+pub(super) fn of(arguments: &Arguments, planned: &Planned, measured_mb_s: Option<f64>) -> Vec<String> {
+    let (plan, mut said) = (&planned.plan, Vec::new());
+    let mut say = |sentence: String| said.push(sentence);
+    if is_too_many(plan.sites.len()) {
+        say(format!(
+            "this version takes {SITES_MAX} sites: a run of {} cannot be launched",
+            plan.sites.len()
+        ));
+    }
+    let (train, spread) = (span(plan.work.train_ms as f64 / 1000.0), plan.work.spread);
+    let whose = if arguments.train_s.is_some() { "" } else { "; nobody said so: give --train-s" };
+    say(format!("a site trains for {train} in the median, spread {spread} (log-normal){whose}"));
+    if plan.work.drop > 0.0 {
+        let (share, away) = (percent(plan.work.drop), span(plan.work.away_ms as f64 / 1000.0));
+        say(format!(
+            "{share} of a round's sites leave while they train, for {away} in the median (log-normal)"
+        ));
+    }
+    say(format!(
+        "lines: {} Mbit/s from and {} to each site, {} at the coordinator, equal shares, {} ms there and back; \
+         nothing else uses them, and nothing is lost",
+        arguments.uplink_mbit, arguments.downlink_mbit, arguments.coordinator_mbit, arguments.round_trip_ms
+    ));
+    let speed = plan.machine.average / 1000.0;
+    say(match measured_mb_s {
+        Some(_) => format!(
+            "updates are averaged at {speed:.0} MB/s: measured in this machine's memory just now, so that a disk \
+             slower than that, or updates that do not fit in memory, take longer"
+        ),
+        None => format!("updates are averaged at {speed} MB/s, as given"),
+    });
+    if planned.is_unmeasured {
+        say("measuring the held-out sets takes no time here: give --evaluate-s".into());
+    }
+    if planned.has_overlap {
+        say("the comparison with the held-out set, once a run, is not counted: 17 points of 32 bytes a record, each way".into());
+    }
+    say("all sites have agreed and are connected when the run begins; each round is adopted".into());
+    say("what stays on the disk follows the defaults of [retention]; other runs' files are not counted"
+        .into());
+    said
+}
