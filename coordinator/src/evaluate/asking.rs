@@ -149,7 +149,15 @@ mod tests {
     fn group(name: &str, base: u64, arm: u64) -> Group {
         let share = |count| Measured::wilson(count, 10);
         let (better, worse) = (arm.saturating_sub(base), base.saturating_sub(arm));
-        Group { name: name.to_owned(), base: share(base), arm: share(arm), better, worse, exact_p: 1.0 }
+        Group {
+            name: name.to_owned(),
+            base: share(base),
+            arm: share(arm),
+            better,
+            worse,
+            exact_p: 1.0,
+            means: None,
+        }
     }
 
     #[test]

@@ -45,6 +45,9 @@ pub(super) fn of(arguments: &Arguments, planned: &Planned, measured_mb_s: Option
     if planned.has_overlap {
         say("the comparison with the held-out set, once a run, is not counted: 17 points of 32 bytes a record, each way".into());
     }
+    if !plan.spec.evaluation.suites.is_empty() || plan.spec.evaluation.forgetting {
+        say("suites, and what was forgotten, are asked when the run is over, and not counted".into());
+    }
     say("all sites have agreed and are connected when the run begins; each round is adopted".into());
     say("what stays on the disk follows the defaults of [retention]; other runs' files are not counted"
         .into());
