@@ -200,12 +200,7 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
     let initial_path = make_launch_folder(folder, run)?.join("initial");
     let overlap_job = overlap_job(folder, run, spec.overlap.enabled && !files.is_empty())?;
     let job = Job::Describe {
-        model: ModelJob {
-            model: model.clone(),
-            base: spec.base,
-            adapter: spec.adapter.clone(),
-            cutoff_tokens: spec.training.cutoff_tokens,
-        },
+        model: model_job(&spec, &model),
         data: files,
         suites: suites.clone(),
         seed: spec.training.seed,
@@ -263,6 +258,15 @@ async fn make(desk: Desk<'_>, draft: Draft, files: Vec<PathBuf>) -> Result<Launc
         needs_approval: true,
         sent_before,
     })
+}
+
+fn model_job(spec: &RunSpec, model: &Path) -> ModelJob {
+    ModelJob {
+        model: model.to_path_buf(),
+        base: spec.base,
+        adapter: spec.adapter.clone(),
+        cutoff_tokens: spec.training.cutoff_tokens,
+    }
 }
 
 fn hashes(validation: Option<&PinnedFile>, test: Option<&PinnedFile>) -> HeldOutHashes {
