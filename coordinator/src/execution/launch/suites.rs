@@ -4,7 +4,7 @@
 
 use common::run::{RunSpec, SuiteTerms};
 use evaluation::limits::RECORDS_BYTES_MAX;
-use evaluation::suite::{Score, SuiteFile};
+use evaluation::suite::SuiteFile;
 use prepare::PrepareError;
 
 use super::held_out::pin;
@@ -21,12 +21,11 @@ pub(super) fn pin_all(spec: &RunSpec) -> Result<Vec<PinnedSuite>> {
         let PinnedFile { path, digest } = pin("suite file", path.clone())?;
         let file = SuiteFile::read(&path).map_err(PrepareError::from)?;
         let name = file.settings().name.clone();
-        if file.settings().grades.is_some() || file.settings().score == Score::Rubric {
+        // The report of a run counts what is right and what is wrong.
+        if file.settings().score.is_graded() {
             return Err(Error::Argument {
-                message: format!("the suite {name:?} is graded by people, whom a run cannot ask"),
-                hint: "leave it out of the run file; afterwards `coordinator evaluate RUN --suite FILE --sheet SHEET` \
-                       writes the answers that they grade"
-                    .into(),
+                message: format!("the suite {name:?} has answers that are right in part, which a run does not measure"),
+                hint: "leave it out of the run file; `coordinator evaluate RUN --suite FILE` measures it afterwards".into(),
             });
         }
         if suites.iter().any(|before| before.name == name) {
@@ -95,7 +94,7 @@ mod tests {
         for (files, word) in [
             (vec![toml("exam", "a.jsonl"), toml("exam", "b.jsonl")], "are called"),
             (vec![toml("exam", "gone.jsonl")], "gone.jsonl"),
-            (vec![rubric], "graded by people"),
+            (vec![rubric], "right in part"),
             (vec![folder.path().join("gone.toml")], "gone.toml"),
             (vec![write("bad.toml", "name = 1\n")], "bad.toml, line 1"),
         ] {
