@@ -89,7 +89,7 @@ mod tests {
         assert_eq!(suites.iter().map(|suite| suite.name.as_str()).collect::<Vec<_>>(), ["exam", "急诊"]);
         assert_eq!(suites[1].records.digest, Digest::of(b"b"));
         assert!(suites.iter().all(|suite| suite.file.path.is_absolute() && suite.records.path.is_absolute()));
-        let rubric = "name = \"r\"\nlayout = \"healthbench\"\nrecords = \"a.jsonl\"\n";
+        let rubric = "name = \"r\"\nlayout = \"healthbench\"\nrecords = \"a.jsonl\"\nchat = true\n";
         let rubric = write("rubric.toml", rubric);
         for (files, word) in [
             (vec![toml("exam", "a.jsonl"), toml("exam", "b.jsonl")], "are called"),
