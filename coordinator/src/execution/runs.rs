@@ -54,7 +54,11 @@ impl Runs {
                 })?;
             states.insert(run, Arc::new(state));
         }
-        Ok(Self { states: Arc::new(RwLock::new(states)), changed: watch::Sender::new(0), preparing: Arc::default() })
+        Ok(Self {
+            states: Arc::new(RwLock::new(states)),
+            changed: watch::Sender::new(0),
+            preparing: Arc::default(),
+        })
     }
 
     /// One run.

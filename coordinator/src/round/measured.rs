@@ -214,7 +214,8 @@ mod tests {
         let good = || figures(50, 20, 5, 100, 0.004);
         assert_eq!(good().validate(), Ok(()));
         let mut full = good();
-        full.kinds = vec![Kind { name: Some("x".repeat(DEPARTMENT_CHARS_MAX + 1)), ..full.kinds[0].clone() }; 31];
+        full.kinds =
+            vec![Kind { name: Some("x".repeat(DEPARTMENT_CHARS_MAX + 1)), ..full.kinds[0].clone() }; 31];
         assert_eq!(full.validate(), Ok(()));
         type Change = fn(&mut SuiteFigures);
         let bad: [(Change, &str); 16] = [

@@ -24,6 +24,8 @@ enum Unasked {
     Refused(Error),
 }
 
+type Figures<T> = std::result::Result<Box<T>, Unasked>;
+
 impl From<Error> for Unasked {
     fn from(error: Error) -> Self {
         Self::Refused(error)
@@ -67,7 +69,7 @@ impl Performer {
         })
     }
 
-    async fn suite(&self, state: &RunState, suite: u32, turn: &Turn) -> Result<Box<SuiteFigures>, Unasked> {
+    async fn suite(&self, state: &RunState, suite: u32, turn: &Turn) -> Figures<SuiteFigures> {
         let pinned = usize::try_from(suite).ok().and_then(|at| state.launched.suites.get(at));
         let pinned = pinned.ok_or_else(|| Error::Internal("there is no such suite".into()))?;
         let job = Job::Suite {
@@ -85,7 +87,7 @@ impl Performer {
         }
     }
 
-    async fn forgetting(&self, state: &RunState, turn: &Turn) -> Result<Box<ForgettingFigures>, Unasked> {
+    async fn forgetting(&self, state: &RunState, turn: &Turn) -> Figures<ForgettingFigures> {
         let job = Job::Forgetting {
             model: model_job(state),
             base_fingerprint: state.launched.model_fingerprint,
@@ -108,7 +110,7 @@ impl Performer {
         if found == model { Ok(path) } else { Err(blobs::damaged("published adapter", model)) }
     }
 
-    async fn asked(&self, job: &Job, turn: &Turn) -> Result<Answer, Unasked> {
+    async fn asked(&self, job: &Job, turn: &Turn) -> std::result::Result<Answer, Unasked> {
         match self.evaluator.run_in(turn, job).await.map_err(Unasked::Died)? {
             Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }.into()),
             answer => Ok(answer),
