@@ -27,7 +27,7 @@ use sandbox::Lock;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::process::Command;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use self::details::{Department, SampleQuestion};
 use crate::error::{Error, Result};
@@ -222,6 +222,12 @@ pub struct Evaluator {
     turn: Arc<Mutex<()>>,
 }
 
+/// The turn of one child: nobody else's runs while it is held.
+#[derive(Debug)]
+pub struct Turn {
+    _held: OwnedMutexGuard<()>,
+}
+
 /// What every child is told beside its job.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ChildSettings {
@@ -266,10 +272,24 @@ impl Evaluator {
     /// alone. Kills it at the deadline and if the caller goes away; should we be killed ourselves, its stdin
     /// ends and it ends too.
     pub async fn run_timed(&self, job: &Job) -> (Result<Answer>, Duration) {
-        let _turn = self.turn.lock().await;
+        let turn = self.turn().await;
         let started = Instant::now();
-        let answer = self.ask(job).await;
+        let answer = self.run_in(&turn, job).await;
         (answer, started.elapsed())
+    }
+
+    /// The next turn, after those that were asked for before; for a caller that looks again, once it has it,
+    /// at whether there is something to do.
+    pub async fn turn(&self) -> Turn {
+        Turn { _held: Arc::clone(&self.turn).lock_owned().await }
+    }
+
+    /// As [`Self::run`], in a turn that the caller has.
+    ///
+    /// # Errors
+    /// As [`Self::run`].
+    pub async fn run_in(&self, _turn: &Turn, job: &Job) -> Result<Answer> {
+        self.ask(job).await
     }
 
     async fn ask(&self, job: &Job) -> Result<Answer> {

@@ -22,6 +22,7 @@ impl Admin {
     }
 
     pub(super) async fn launch_text(&self, text: &str, hand: Option<&Hand>) -> Result<Answer> {
+        let _preparing = self.runs.prepare();
         let prepared = launch::from_text(self.desk(hand), text).await?;
         self.start(prepared).await
     }
@@ -33,6 +34,7 @@ impl Admin {
         hand: Option<&Hand>,
     ) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;
+        let _preparing = self.runs.prepare();
         let prepared = launch::resumed(self.desk(hand), &state, model).await?;
         self.start(prepared).await
     }

@@ -87,9 +87,12 @@ pub fn answer(job: &Job, device: Device) -> Answer {
             })
         }
         Job::Suite { model, suite, base_fingerprint, adapter } => {
-            with_both(model, *base_fingerprint, adapter, device, |base, adapter| {
-                let figures = asking::figures(asking::open(suite)?, base, &model.model, adapter)?;
-                Ok(Answer::Asked { figures: Box::new(figures) })
+            // Before the model, which takes long: a suite that changed is refused at once.
+            asking::open(suite).and_then(|suite| {
+                with_both(model, *base_fingerprint, adapter, device, |base, adapter| {
+                    let figures = asking::figures(suite, base, &model.model, adapter)?;
+                    Ok(Answer::Asked { figures: Box::new(figures) })
+                })
             })
         }
         Job::Forgetting { model, base_fingerprint, adapter } => {

@@ -13,13 +13,14 @@ use tokio::task::JoinSet;
 
 use super::performer::Performer;
 use super::runs::Runs;
-use crate::limits::JOURNAL_WAIT_MS_MIN;
+use crate::evaluate::Turn;
+use crate::limits::{EVALUATION_ATTEMPTS_MAX, JOURNAL_WAIT_MS_MIN};
 use crate::round::accuracy::Outcome;
 use crate::round::aggregation_error;
 use crate::round::event::Event;
-use crate::round::measured::{Forgotten, SuiteOutcome};
+use crate::round::measured::{Forgotten, SuiteOutcome, Wanted};
 use crate::round::state::RunState;
-use crate::round::suites::{self, Wanted};
+use crate::round::suites;
 use crate::round::veto;
 use crate::round::vetoed::Harm;
 
@@ -47,7 +48,7 @@ impl Question {
             Some((state, question))
         });
         of_round.or_else(|| {
-            let is_idle = runs.active().is_none();
+            let is_idle = runs.are_idle();
             newest().filter(|_| is_idle).find_map(|state| {
                 let wanted = suites::waiting(&state)?;
                 Some((state, Self::Model(wanted)))
@@ -72,10 +73,22 @@ impl Question {
     }
 }
 
+/// What a step of a computation ended in.
+#[derive(Debug)]
+pub(super) enum Step {
+    /// The event to journal.
+    Found(Event),
+    /// It is its turn: whether a model is asked now is looked at again, for a run may have been launched
+    /// while it waited.
+    Turn(Turn, Wanted),
+    /// It is to be begun once more.
+    Again,
+}
+
 /// What is being computed, if anything is.
 #[derive(Debug, Default)]
 pub(super) struct Beside {
-    task: JoinSet<Event>,
+    task: JoinSet<Step>,
     of: Option<(RunId, Question)>,
 }
 
@@ -96,29 +109,44 @@ impl Beside {
             let performer = performer.clone();
             self.task.spawn(async move {
                 match question {
-                    Question::Harm(round) => performer.leave_one_out(&state, round).await,
-                    Question::AggregationError(round) => performer.aggregation_error(&state, round).await,
-                    Question::Model(Wanted::Suite(suite)) => performer.measure_suite(&state, suite).await,
-                    Question::Model(Wanted::Forgetting) => performer.measure_forgetting(&state).await,
+                    Question::Harm(round) => Step::Found(performer.leave_one_out(&state, round).await),
+                    Question::AggregationError(round) => {
+                        Step::Found(performer.aggregation_error(&state, round).await)
+                    }
+                    Question::Model(wanted) if suites::may_begin(&state, wanted) => {
+                        Step::Turn(performer.turn().await, wanted)
+                    }
+                    Question::Model(_) => Step::Found(question.failed(format!(
+                        "the coordinator ended while it was measured, {EVALUATION_ATTEMPTS_MAX} times"
+                    ))),
                 }
             });
         }
     }
 
-    /// What the computation ended in. For the caller that knows that there is one.
-    pub(super) async fn ended(&mut self) -> Option<(RunId, Event)> {
-        let event = self.task.join_next().await?;
+    /// Asks a model, in its turn and after it was journalled that this begins.
+    pub(super) fn ask(&mut self, state: Arc<RunState>, wanted: Wanted, turn: Turn, performer: &Performer) {
+        self.of = Some((state.launched.run, Question::Model(wanted)));
+        let performer = performer.clone();
+        self.task.spawn(async move {
+            performer.measure(&state, wanted, turn).await.map_or(Step::Again, Step::Found)
+        });
+    }
+
+    /// What the step ended in. For the caller that knows that there is one.
+    pub(super) async fn ended(&mut self) -> Option<(RunId, Step)> {
+        let step = self.task.join_next().await?;
         let (run, question) = self.of?;
         // A panic would come again.
-        let event = event.unwrap_or_else(|error| question.failed(format!("its computation failed: {error}")));
-        Some((run, event))
+        let failed = |error| Step::Found(question.failed(format!("its computation failed: {error}")));
+        Some((run, step.unwrap_or_else(failed)))
     }
 
     /// The journal did not take it: not again at once, and nothing else meanwhile.
     pub(super) fn keep(&mut self, event: Event) {
         self.task.spawn(async move {
             tokio::time::sleep(Duration::from_millis(JOURNAL_WAIT_MS_MIN)).await;
-            event
+            Step::Found(event)
         });
     }
 }

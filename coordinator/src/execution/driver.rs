@@ -12,7 +12,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use super::beside::Beside;
+use super::beside::{Beside, Step};
 use super::crash;
 use super::performer::Performer;
 use super::presence::Presence;
@@ -142,14 +142,8 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
                 // It may have been a publication.
                 beside.start_next(&world.runs, &world.performer);
             }
-            Some((run, event)) = beside.ended(), if !beside.is_idle() => {
-                match handle(&world, run, event.clone(), &mut effects).await {
-                    Ok(_) => beside.start_next(&world.runs, &world.performer),
-                    Err(error) => {
-                        tracing::error!(%run, %error, event = event.kind(), "cannot commit; trying again");
-                        beside.keep(event);
-                    }
-                }
+            Some((run, step)) = beside.ended(), if !beside.is_idle() => {
+                go_on(&world, &mut beside, run, step, &mut effects).await;
             }
             () = tokio::time::sleep(Duration::from_millis(wait_ms)) => {
                 if let (Some(state), true) = (world.runs.active(), deadline.is_some()) {
@@ -157,8 +151,35 @@ async fn run(world: World, mut submissions: mpsc::Receiver<Submission>) {
                     least_ms = if taken { 0 } else { JOURNAL_WAIT_MS_MIN };
                 }
             }
-            _ = look.tick() => note_absent(&world, &mut effects).await,
+            _ = look.tick() => {
+                note_absent(&world, &mut effects).await;
+                // A run may have been prepared and not launched.
+                beside.start_next(&world.runs, &world.performer);
+            }
         }
+    }
+}
+
+/// What follows from a step beside the runs. A model is asked while no run is going and none is being
+/// prepared, and after it is journalled that this begins: otherwise the turn is given back.
+async fn go_on(world: &World, beside: &mut Beside, run: RunId, step: Step, effects: &mut Effects) {
+    match step {
+        Step::Found(event) => match handle(world, run, event.clone(), effects).await {
+            Ok(_) => beside.start_next(&world.runs, &world.performer),
+            Err(error) => {
+                tracing::error!(%run, %error, event = event.kind(), "cannot commit; trying again");
+                beside.keep(event);
+            }
+        },
+        Step::Turn(turn, what) if world.runs.are_idle() => {
+            let taken = offer(world, run, Event::MeasurementBegun { what }, effects).await;
+            if let Some(state) = world.runs.find(run).filter(|_| taken) {
+                beside.ask(state, what, turn, &world.performer);
+            }
+        }
+        // The next look begins again.
+        Step::Turn(..) => {}
+        Step::Again => beside.start_next(&world.runs, &world.performer),
     }
 }
 

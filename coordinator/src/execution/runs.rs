@@ -3,6 +3,7 @@
 //! committed event, never between.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use common::clock::Timestamp;
@@ -20,6 +21,17 @@ use crate::store::{Store, StoreError};
 pub struct Runs {
     states: Arc<RwLock<BTreeMap<RunId, Arc<RunState>>>>,
     changed: watch::Sender<u64>,
+    preparing: Arc<AtomicUsize>,
+}
+
+/// A run is being prepared as long as this is kept.
+#[derive(Debug)]
+pub struct Preparing(Arc<AtomicUsize>);
+
+impl Drop for Preparing {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl Runs {
@@ -42,7 +54,11 @@ impl Runs {
                 })?;
             states.insert(run, Arc::new(state));
         }
-        Ok(Self { states: Arc::new(RwLock::new(states)), changed: watch::Sender::new(0) })
+        Ok(Self {
+            states: Arc::new(RwLock::new(states)),
+            changed: watch::Sender::new(0),
+            preparing: Arc::default(),
+        })
     }
 
     /// One run.
@@ -53,6 +69,17 @@ impl Runs {
     /// The run that is going.
     pub fn active(&self) -> Option<Arc<RunState>> {
         self.read().values().find(|state| !state.is_over()).cloned()
+    }
+
+    /// Says that a run is being prepared, which is in no journal yet.
+    pub fn prepare(&self) -> Preparing {
+        self.preparing.fetch_add(1, Ordering::SeqCst);
+        Preparing(Arc::clone(&self.preparing))
+    }
+
+    /// Whether no run is going, and none is being prepared.
+    pub fn are_idle(&self) -> bool {
+        self.preparing.load(Ordering::SeqCst) == 0 && self.active().is_none()
     }
 
     /// When the newest event of any run happened.

@@ -177,7 +177,7 @@ pub fn divergence(report: &Report, language: Language) -> Option<String> {
     let figures = report.forgetting.as_ref()?.figures.as_ref()?;
     let [low, high] = figures.divergence_interval.map(|nats| format!("{nats:.4}"));
     // Pinsker's bound, of the mean: the square root is concave.
-    let most = (figures.divergence / 2.0).sqrt().min(1.0);
+    let most = (figures.divergence.max(0.0) / 2.0).sqrt().min(1.0);
     let nats = format!("{:.4}", figures.divergence);
     let most = format!("{:.1}", most * 100.0);
     Some(

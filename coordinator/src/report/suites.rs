@@ -8,9 +8,13 @@ use serde::{Deserialize, Serialize};
 use crate::round::launched::PinnedSuite;
 use crate::round::measured::{ForgettingFigures, Forgotten, SuiteFigures, SuiteOutcome};
 use crate::round::state::RunState;
+use crate::round::suites::is_never_asked;
 
 /// The level of all tests.
 const LEVEL: f64 = 0.05;
+
+/// Why nothing is measured of a run that failed, was stopped or adopted nothing.
+const NO_MODEL: &str = "the run has no final model";
 
 /// Where a measurement stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -75,9 +79,11 @@ pub struct ForgettingReport {
 /// The suites that were launched with the run, in their order.
 pub fn of_run(state: &RunState) -> Vec<SuiteReport> {
     let places = || (0..).zip(&state.launched.suites);
-    let is_settled = places().all(|(at, _)| state.suites.contains_key(&at));
+    let never = is_never_asked(state).then(|| SuiteOutcome::NotMeasured { reason: NO_MODEL.to_owned() });
+    let outcome = |at: u32| state.suites.get(&at).or(never.as_ref());
+    let is_settled = places().all(|(at, _)| outcome(at).is_some());
     let mut all: Vec<SuiteReport> =
-        places().map(|(at, pinned)| suite(pinned, state.suites.get(&at).filter(|_| is_settled))).collect();
+        places().map(|(at, pinned)| suite(pinned, outcome(at).filter(|_| is_settled))).collect();
     let measured = |suite: &SuiteReport| suite.figures.as_ref().map(|figures| figures.p);
     let corrected = holm(&all.iter().filter_map(measured).collect::<Vec<f64>>());
     let with_figures = all.iter_mut().filter(|suite| suite.figures.is_some());
@@ -114,6 +120,7 @@ pub fn forgotten(state: &RunState) -> Option<ForgettingReport> {
         return None;
     }
     let (status, reason, figures) = match &state.forgotten {
+        None if is_never_asked(state) => (Status::NotMeasured, Some(NO_MODEL.to_owned()), None),
         None => (Status::Waiting, None, None),
         Some(Forgotten::Measured { figures, .. }) => (Status::Measured, None, Some(figures.as_ref().clone())),
         Some(Forgotten::NotMeasured { reason }) => (Status::NotMeasured, Some(reason.clone()), None),
@@ -178,6 +185,25 @@ mod tests {
         state.suites.insert(0, first);
         assert_eq!(of_run(&state)[1].corrected_p, Some(0.04), "of two, the larger one");
         assert_eq!(of_run(&state)[0].corrected_p, Some(0.02));
+    }
+
+    #[test]
+    fn a_run_without_a_final_model_says_so_and_not_that_it_waits() {
+        use crate::round::state::{Failure, Phase};
+
+        let mut state = state(&[0.01, 0.04]);
+        state.suites.clear();
+        state.launched.spec.evaluation.forgetting = true;
+        let said = |state: &RunState| {
+            let suites = of_run(state).into_iter().map(|suite| (suite.status, suite.reason));
+            let forgotten = forgotten(state).map(|it| (it.status, it.reason));
+            suites.chain(forgotten).collect::<Vec<_>>()
+        };
+        assert_eq!(said(&state), vec![(Status::Waiting, None); 3]);
+        for phase in [Phase::Failed(Failure::Stopped), Phase::Finished] {
+            state.phase = phase;
+            assert_eq!(said(&state), vec![(Status::NotMeasured, Some(NO_MODEL.to_owned())); 3]);
+        }
     }
 
     #[test]

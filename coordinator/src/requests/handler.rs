@@ -180,7 +180,7 @@ impl RequestHandler {
             }
             Entry::Uncounted(site, FrameRefusal::Repeated) => {
                 let sequence = frame.sequence;
-                tracing::error!(%site, sequence, "a second frame with this number, which no honest site sends");
+                tracing::error!(%site, sequence, "a second frame with this number, which no honest site sends: `coordinator sites` says more");
                 Err(Refusal::BadRequest.into())
             }
             Entry::Uncounted(site, FrameRefusal::TooMany) => {

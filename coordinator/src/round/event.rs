@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::decision::SiteDecision;
 use super::launched::LaunchedRun;
-use super::measured::{Forgotten, SuiteOutcome};
+use super::measured::{Forgotten, SuiteOutcome, Wanted};
 use super::missing::Absence;
 use super::state::{Outlier, Score, ServerState};
 use super::vetoed::Harm;
@@ -187,6 +187,11 @@ pub enum Event {
         #[serde(default)]
         attempt: u32,
     },
+    /// A suite, or what was forgotten, is about to be asked. Journalled before it is.
+    MeasurementBegun {
+        /// Which.
+        what: Wanted,
+    },
     /// Base and final model were asked an evaluation suite: beside the run, after it was over.
     SuiteMeasured {
         /// Its place among the launched ones, from 0.
@@ -238,6 +243,7 @@ impl Event {
             Self::TestPutOff { .. } => "test_put_off",
             Self::TestAsked { .. } => "test_asked",
             Self::TestScored { .. } => "test_scored",
+            Self::MeasurementBegun { .. } => "measurement_begun",
             Self::SuiteMeasured { .. } => "suite_measured",
             Self::ForgettingMeasured { .. } => "forgetting_measured",
             Self::Restarted => "restarted",

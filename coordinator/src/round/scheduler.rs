@@ -131,6 +131,7 @@ fn apply(state: &mut RunState, event: &Event, now: Timestamp) -> Outcome {
             return changed(aggregation_error::note(state, *round, outcome));
         }
         Event::Scored { round, score } => return scored(state, *round, score, now),
+        Event::MeasurementBegun { what } => return changed(suites::note_begun(state, *what)),
         Event::SuiteMeasured { suite, outcome } => return changed(suites::note(state, *suite, outcome)),
         Event::ForgettingMeasured { outcome } => return changed(suites::note_forgotten(state, outcome)),
         Event::HarmFound { round, harm } => return changed(veto::note(state, *round, harm)),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::accuracy::Outcome;
 use super::decision::Answered;
 use super::launched::LaunchedRun;
-use super::measured::{Forgotten, SuiteOutcome};
+use super::measured::{Begun, Forgotten, SuiteOutcome};
 use super::missing::{Absence, Missing};
 use super::vetoed::Veto;
 
@@ -339,6 +339,9 @@ pub struct RunState {
     /// What the final model forgot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forgotten: Option<Forgotten>,
+    /// Which of these measurements was begun and has not ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun: Option<Begun>,
 }
 
 impl RunState {
@@ -364,6 +367,7 @@ impl RunState {
             agreed_at: None,
             suites: BTreeMap::new(),
             forgotten: None,
+            begun: None,
         }
     }
 

@@ -10,6 +10,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
+use super::ledgers::{has_arrived, open_repeated};
 use crate::limits::{FRAMES_PER_DAY_MAX, SEQUENCE_BEHIND_MAX, SEQUENCE_FIRST_MAX, SEQUENCE_STEP_MAX};
 
 /// One received frame, payload included.
@@ -77,6 +78,8 @@ impl Store {
         }
         if last.is_some_and(|last| frame.sequence <= last) && has_arrived(&transaction, site, frame.sequence)?
         {
+            open_repeated(&transaction, site, frame.sequence, at)?;
+            transaction.commit()?;
             return Ok(Err(FrameRefusal::Repeated));
         }
         let (day, so_far) = (at.0 / DAY_MS, of_day(&transaction, site, at.0 / DAY_MS)?);
@@ -134,13 +137,6 @@ impl Store {
 /// only as far as requests overtake each other.
 fn follows(sequence: u64, last: u64) -> bool {
     sequence <= last.saturating_add(SEQUENCE_STEP_MAX) && sequence.saturating_add(SEQUENCE_BEHIND_MAX) >= last
-}
-
-/// Whether a frame of this number is in the count that goes on.
-pub(super) fn has_arrived(connection: &Connection, site: &SiteId, sequence: u64) -> Result<bool, StoreError> {
-    let query = "SELECT EXISTS (SELECT 1 FROM frames JOIN frame_totals USING (site)
-                 WHERE site = ? AND sequence = ? AND frame_totals.frames > 0 AND frames.id >= counted_from)";
-    Ok(connection.query_row(query, params![site.as_str(), to_sql(sequence)], |row| row.get(0))?)
 }
 
 /// Frames that the site sent on this day so far.

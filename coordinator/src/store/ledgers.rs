@@ -14,7 +14,6 @@ use rusqlite::{Connection, OptionalExtension, TransactionBehavior, params};
 
 use super::database::{Store, from_sql, to_sql};
 use super::error::StoreError;
-use super::frames::has_arrived;
 use crate::limits::LEDGER_NOTE_MS_MIN;
 
 /// What a site is told of the ledger it announced.
@@ -169,6 +168,26 @@ impl Store {
         transaction.commit()?;
         Ok(Some(open))
     }
+}
+
+/// Whether a frame of this number is in the count that goes on.
+pub(super) fn has_arrived(connection: &Connection, site: &SiteId, sequence: u64) -> Result<bool, StoreError> {
+    let query = "SELECT EXISTS (SELECT 1 FROM frames JOIN frame_totals USING (site)
+                 WHERE site = ? AND sequence = ? AND frame_totals.frames > 0 AND frames.id >= counted_from)";
+    Ok(connection.query_row(query, params![site.as_str(), to_sql(sequence)], |row| row.get(0))?)
+}
+
+/// A second frame with this number came, without a word of the ledger that it stands in: the question is
+/// about the one that we keep, or about none.
+pub(super) fn open_repeated(
+    connection: &Connection,
+    site: &SiteId,
+    sequence: u64,
+    at: Timestamp,
+) -> Result<(), StoreError> {
+    let found = head(connection, site)?.unwrap_or(LedgerHead { size: 0, root: Digest([0; 32]) });
+    conclude(connection, site, &found, LedgerAnswer::Refused, at)?;
+    fork(connection, site, sequence)
 }
 
 /// Whether the open question is one that no proof answers.

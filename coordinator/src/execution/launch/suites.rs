@@ -4,7 +4,7 @@
 
 use common::run::{RunSpec, SuiteTerms};
 use evaluation::limits::RECORDS_BYTES_MAX;
-use evaluation::suite::SuiteFile;
+use evaluation::suite::{Score, SuiteFile};
 use prepare::PrepareError;
 
 use super::held_out::pin;
@@ -26,6 +26,13 @@ pub(super) fn pin_all(spec: &RunSpec) -> Result<Vec<PinnedSuite>> {
             return Err(Error::Argument {
                 message: format!("the suite {name:?} has answers that are right in part, which a run does not measure"),
                 hint: "leave it out of the run file; `coordinator evaluate RUN --suite FILE` measures it afterwards".into(),
+            });
+        }
+        // What decides nothing would be counted nowhere.
+        if !file.settings().rules.is_empty() && file.settings().score != Score::Phrases {
+            return Err(Error::Argument {
+                message: format!("the suite {name:?} has rules that decide nothing, which a run does not count"),
+                hint: "leave it out of the run file; `coordinator evaluate RUN --suite FILE` counts them afterwards".into(),
             });
         }
         if suites.iter().any(|before| before.name == name) {
@@ -91,7 +98,14 @@ mod tests {
         assert!(suites.iter().all(|suite| suite.file.path.is_absolute() && suite.records.path.is_absolute()));
         let rubric = "name = \"r\"\nlayout = \"healthbench\"\nrecords = \"a.jsonl\"\nchat = true\n";
         let rubric = write("rubric.toml", rubric);
+        let rule = "\n[[rule]]\nname = \"refuses\"\nwanted.en = [\"cannot\"]\n";
+        let ruled = |score: &str, more: &str| {
+            let head = "name = \"ruled\"\nlayout = \"items\"\nrecords = \"a.jsonl\"\nprompt = \"bare\"\n";
+            write(&format!("ruled-{score}.toml"), &format!("{head}score = \"{score}\"\n{more}{rule}"))
+        };
+        assert_eq!(pinned(&[ruled("phrases", "")]).unwrap().len(), 1, "there they decide");
         for (files, word) in [
+            (vec![ruled("structured", "form = \"soap\"\n")], "rules that decide nothing"),
             (vec![toml("exam", "a.jsonl"), toml("exam", "b.jsonl")], "are called"),
             (vec![toml("exam", "gone.jsonl")], "gone.jsonl"),
             (vec![rubric], "right in part"),

@@ -1,6 +1,7 @@
 //! Evaluation suites and what the final model forgot, each measured by a child of its own. Called by
 //! `execution::beside`. Invariants: whatever fails here costs no run, and is journalled with the reason; a
-//! child that died is tried once more, what the operator has to mend is not.
+//! child that died is begun once more, what the operator has to mend is not; no figure is journalled that
+//! cannot be.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -8,28 +9,67 @@ use std::time::Instant;
 use super::{Performer, model_job};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
-use crate::evaluate::{Answer, Job};
-use crate::limits::EVALUATION_ATTEMPTS_MAX;
+use crate::evaluate::{Answer, Job, Turn};
 use crate::round::event::Event;
-use crate::round::measured::{ForgettingFigures, Forgotten, SuiteFigures, SuiteOutcome};
+use crate::round::measured::{ForgettingFigures, Forgotten, SuiteFigures, SuiteOutcome, Wanted};
 use crate::round::state::RunState;
+use crate::round::suites;
 use crate::state_folder::blobs;
 
+/// Why there are no figures.
+enum Unasked {
+    /// The process ended without an answer, which another one may give.
+    Died(Error),
+    /// It would come again.
+    Refused(Error),
+}
+
+type Figures<T> = std::result::Result<Box<T>, Unasked>;
+
+impl From<Error> for Unasked {
+    fn from(error: Error) -> Self {
+        Self::Refused(error)
+    }
+}
+
 impl Performer {
-    /// Has base and final model asked the suite at this place.
-    pub async fn measure_suite(&self, state: &RunState, suite: u32) -> Event {
-        let (run, started) = (state.launched.run, Instant::now());
-        let outcome = match self.suite(state, suite).await {
-            Ok(figures) => SuiteOutcome::Measured { figures, duration_ms: elapsed_ms(started) },
-            Err(error) => {
-                tracing::warn!(%run, suite, %error, "an evaluation suite was not asked");
-                SuiteOutcome::NotMeasured { reason: error.to_string() }
-            }
-        };
-        Event::SuiteMeasured { suite, outcome: Box::new(outcome) }
+    /// The turn in which one of these is measured.
+    pub async fn turn(&self) -> Turn {
+        self.evaluator.turn().await
     }
 
-    async fn suite(&self, state: &RunState, suite: u32) -> Result<Box<SuiteFigures>> {
+    /// Measures this once, of a run in which that was noted to begin; `None`: it is to be begun once more.
+    pub async fn measure(&self, state: &RunState, what: Wanted, turn: Turn) -> Option<Event> {
+        let (run, started) = (state.launched.run, Instant::now());
+        let reason = |unasked| match unasked {
+            Unasked::Died(error) if suites::may_begin(state, what) => {
+                tracing::warn!(%run, ?what, %error, "an evaluation failed; it is begun once more");
+                None
+            }
+            Unasked::Died(error) | Unasked::Refused(error) => {
+                tracing::warn!(%run, ?what, %error, "what was wanted of a run's model was not measured");
+                Some(error.to_string())
+            }
+        };
+        Some(match what {
+            Wanted::Suite(suite) => {
+                let outcome = match self.suite(state, suite, &turn).await {
+                    Ok(figures) => SuiteOutcome::Measured { figures, duration_ms: elapsed_ms(started) },
+                    Err(unasked) => SuiteOutcome::NotMeasured { reason: reason(unasked)? },
+                };
+                Event::SuiteMeasured { suite, outcome: Box::new(outcome) }
+            }
+            Wanted::Forgetting => {
+                let outcome = match self.forgetting(state, &turn).await {
+                    Ok(figures) => Forgotten::Measured { figures, duration_ms: elapsed_ms(started) },
+                    Err(unasked) => Forgotten::NotMeasured { reason: reason(unasked)? },
+                };
+                Event::ForgettingMeasured { outcome: Box::new(outcome) }
+            }
+        })
+    }
+
+    async fn suite(&self, state: &RunState, suite: u32, turn: &Turn) -> Figures<SuiteFigures> {
         let pinned = usize::try_from(suite).ok().and_then(|at| state.launched.suites.get(at));
         let pinned = pinned.ok_or_else(|| Error::Internal("there is no such suite".into()))?;
         let job = Job::Suite {
@@ -38,34 +78,27 @@ impl Performer {
             base_fingerprint: state.launched.model_fingerprint,
             adapter: self.final_model(state).await?,
         };
-        match self.asked(&job).await? {
-            Answer::Asked { figures } => Ok(figures),
-            _ => Err(Error::Internal("the evaluation answered something else".into())),
+        match self.asked(&job, turn).await? {
+            Answer::Asked { figures } => {
+                figures.validate().map_err(impossible)?;
+                Ok(figures)
+            }
+            _ => Err(something_else().into()),
         }
     }
 
-    /// Has it measured what the final model forgot.
-    pub async fn measure_forgetting(&self, state: &RunState) -> Event {
-        let (run, started) = (state.launched.run, Instant::now());
-        let outcome = match self.forgetting(state).await {
-            Ok(figures) => Forgotten::Measured { figures, duration_ms: elapsed_ms(started) },
-            Err(error) => {
-                tracing::warn!(%run, %error, "it was not measured what the model forgot");
-                Forgotten::NotMeasured { reason: error.to_string() }
-            }
-        };
-        Event::ForgettingMeasured { outcome: Box::new(outcome) }
-    }
-
-    async fn forgetting(&self, state: &RunState) -> Result<Box<ForgettingFigures>> {
+    async fn forgetting(&self, state: &RunState, turn: &Turn) -> Figures<ForgettingFigures> {
         let job = Job::Forgetting {
             model: model_job(state),
             base_fingerprint: state.launched.model_fingerprint,
             adapter: self.final_model(state).await?,
         };
-        match self.asked(&job).await? {
-            Answer::Forgotten { figures } => Ok(figures),
-            _ => Err(Error::Internal("the evaluation answered something else".into())),
+        match self.asked(&job, turn).await? {
+            Answer::Forgotten { figures } => {
+                figures.validate().map_err(impossible)?;
+                Ok(figures)
+            }
+            _ => Err(something_else().into()),
         }
     }
 
@@ -77,22 +110,20 @@ impl Performer {
         if found == model { Ok(path) } else { Err(blobs::damaged("published adapter", model)) }
     }
 
-    /// The child's answer; after a child that died, that of another one.
-    async fn asked(&self, job: &Job) -> Result<Answer> {
-        let mut attempt = 1;
-        loop {
-            match self.evaluator.run(job).await {
-                Ok(Answer::Failed { message, hint, user }) => {
-                    return Err(Error::Model { message, hint, user });
-                }
-                Err(error) if attempt < EVALUATION_ATTEMPTS_MAX => {
-                    tracing::warn!(attempt, %error, "an evaluation failed");
-                    attempt += 1;
-                }
-                answered => return answered,
-            }
+    async fn asked(&self, job: &Job, turn: &Turn) -> std::result::Result<Answer, Unasked> {
+        match self.evaluator.run_in(turn, job).await.map_err(Unasked::Died)? {
+            Answer::Failed { message, hint, user } => Err(Error::Model { message, hint, user }.into()),
+            answer => Ok(answer),
         }
     }
+}
+
+fn something_else() -> Error {
+    Error::Internal("the evaluation answered something else".into())
+}
+
+fn impossible(what: &str) -> Error {
+    Error::Internal(format!("the evaluation answered figures that cannot be: {what}"))
 }
 
 fn elapsed_ms(started: Instant) -> u64 {

@@ -120,6 +120,29 @@ fn suites_are_asked_in_order_after_the_last_round_and_noted_once() {
 }
 
 #[test]
+fn what_takes_the_coordinator_along_is_begun_a_bounded_number_of_times() {
+    let (mut state, _) = finished();
+    let begin = |state: &RunState, what| {
+        let (_, event) = journalled(&Event::MeasurementBegun { what });
+        scheduler::step(state.clone(), &event, Timestamp(9)).0
+    };
+    assert_eq!(begin(&state, Wanted::Suite(1)), state, "the other one comes first");
+    for attempt in 1..=EVALUATION_ATTEMPTS_MAX {
+        assert!(may_begin(&state, Wanted::Suite(0)), "before {attempt}");
+        state = begin(&state, Wanted::Suite(0));
+        assert_eq!(waiting(&state), Some(Wanted::Suite(0)), "after {attempt}");
+    }
+    assert!(!may_begin(&state, Wanted::Suite(0)) && may_begin(&state, Wanted::Suite(1)));
+    assert_eq!(begin(&state, Wanted::Suite(0)), state);
+    assert_eq!(state.ended_at, Some(Timestamp(1)));
+    let outcome = Box::new(SuiteOutcome::NotMeasured { reason: "it took us along".into() });
+    state = scheduler::step(state, &Event::SuiteMeasured { suite: 0, outcome }, Timestamp(10)).0;
+    assert_eq!((state.begun, waiting(&state)), (None, Some(Wanted::Suite(1))));
+    let begun = begin(&state, Wanted::Suite(1)).begun.unwrap();
+    assert_eq!((begun.what, begun.attempts), (Wanted::Suite(1), 1));
+}
+
+#[test]
 fn a_run_that_did_not_end_well_is_asked_nothing() {
     let (state, _) = finished();
     let mut stopped = state.clone();

@@ -165,6 +165,27 @@ fn a_ledger_that_was_cut_is_not_taken_once_it_has_grown_again() {
     assert_eq!(again, Err(FrameRefusal::Repeated));
 }
 
+/// A worker that was copied goes on with the same numbers, on a connection whose greeting was taken.
+#[test]
+fn a_number_that_comes_twice_on_an_open_connection_is_a_question_for_a_person() {
+    let coordinator = Coordinator::new();
+    assert_eq!(coordinator.announce(&Ledger::of(3)), LedgerAnswer::Taken);
+    (3..6).for_each(|sequence| coordinator.receive(sequence));
+    assert_eq!(coordinator.question(), None);
+    let frame = ReceivedFrame { sequence: 4, kind: "poll", bytes: 1, sha256: Digest::of(b"g") };
+    let send = || coordinator.store.record_frame(&coordinator.site, &frame, Timestamp(8)).unwrap();
+    assert_eq!(send(), Err(FrameRefusal::Repeated));
+    let open = coordinator.question().unwrap();
+    let kept = Ledger::of(3).head();
+    assert_eq!((open.kept, open.found), (Some(kept), kept));
+    assert_eq!((open.is_refused, open.repeated, open.since), (true, Some(4), Timestamp(8)));
+    assert_eq!(coordinator.store.frame_totals(&coordinator.site).unwrap().unwrap().frames, 3, "not counted");
+    // Neither the same ledger nor a longer one closes it.
+    assert_eq!(coordinator.announce(&Ledger::of(7)), LedgerAnswer::Refused);
+    assert_eq!(coordinator.prove(3, &Ledger::of(7)), LedgerAnswer::Refused);
+    assert_eq!(coordinator.question().unwrap().repeated, Some(4));
+}
+
 /// Two connections of one agent: a frame of the older one overtakes the greeting of the newer one.
 #[test]
 fn a_greeting_that_is_overtaken_is_taken_the_next_time() {

@@ -8,7 +8,9 @@ use common::id::Digest;
 
 use super::*;
 use crate::evaluate::tests::scripted;
+use crate::limits::EVALUATION_ATTEMPTS_MAX;
 use crate::round::launched::PinnedSuite;
+use crate::round::measured::Begun;
 use crate::round::scheduler::tests::launched_run;
 use crate::round::suites::tests::{figures, pinned};
 use crate::state_folder::StateFolder;
@@ -25,10 +27,22 @@ fn performer(folder: &Path, script: &str) -> (Performer, RunState) {
     (Performer::new(state_folder, scripted(folder, script, Duration::from_secs(2))), state)
 }
 
+/// What it ends in, begun as often as it may be, and how often that was.
+async fn measured(performer: &Performer, state: &RunState, what: Wanted) -> (Event, u32) {
+    let mut state = state.clone();
+    for attempts in 1..=EVALUATION_ATTEMPTS_MAX {
+        state.begun = Some(Begun { what, attempts });
+        if let Some(event) = performer.measure(&state, what, performer.turn().await).await {
+            return (event, attempts);
+        }
+    }
+    panic!("begun without an end");
+}
+
 async fn asked(script: &str) -> SuiteOutcome {
     let folder = tempfile::tempdir().unwrap();
     let (performer, state) = performer(folder.path(), script);
-    match performer.measure_suite(&state, 0).await {
+    match measured(&performer, &state, Wanted::Suite(0)).await.0 {
         Event::SuiteMeasured { suite: 0, outcome } => *outcome,
         other => panic!("{other:?}"),
     }
@@ -50,6 +64,9 @@ async fn what_a_child_found_is_what_is_journalled() {
 
 #[tokio::test]
 async fn a_child_that_dies_hangs_or_refuses_costs_a_sentence() {
+    let mut many = figures(50, 20, 5, 100, 0.004);
+    many.kinds = vec![many.kinds[0].clone(); 1000];
+    let impossible = serde_json::to_string(&Answer::Asked { figures: Box::new(many) }).unwrap();
     let refusal = r#"echo '{"answer":"failed","message":"exam.jsonl changed","hint":null,"user":true}'"#;
     for (script, word) in [
         ("kill -9 $$", "signal: 9"),
@@ -57,6 +74,7 @@ async fn a_child_that_dies_hangs_or_refuses_costs_a_sentence() {
         ("echo '{}'", "no answer"),
         (r#"echo '{"answer":"answered","questions":[]}'"#, "something else"),
         (refusal, "exam.jsonl changed"),
+        (&format!("echo '{impossible}'"), "cannot be: its kinds"),
     ] {
         match asked(script).await {
             SuiteOutcome::NotMeasured { reason } => assert!(reason.contains(word), "{script}: {reason}"),
@@ -72,14 +90,15 @@ async fn a_child_that_died_once_is_tried_again_and_a_damaged_model_is_asked_noth
         serde_json::to_string(&Answer::Asked { figures: Box::new(figures(5, 1, 0, 10, 1.0)) }).unwrap();
     let script = format!("mkdir \"$0.once\" && kill -9 $$; touch \"$0.asked\"; echo '{line}'");
     let (performer, mut state) = performer(folder.path(), &script);
-    let event = performer.measure_suite(&state, 0).await;
+    let (event, attempts) = measured(&performer, &state, Wanted::Suite(0)).await;
+    assert_eq!(attempts, 2);
     let is_measured = |event: &Event| matches!(event, Event::SuiteMeasured { outcome, .. } if matches!(**outcome, SuiteOutcome::Measured { .. }));
     assert!(is_measured(&event), "{event:?}");
     std::fs::remove_file(folder.path().join("child.asked")).unwrap();
     std::fs::write(performer.folder.blob(state.model()), b"other").unwrap();
-    assert!(!is_measured(&performer.measure_suite(&state, 0).await));
+    assert!(!is_measured(&measured(&performer, &state, Wanted::Suite(0)).await.0));
     state.launched.suites = Vec::<PinnedSuite>::new();
-    assert!(!is_measured(&performer.measure_suite(&state, 0).await), "there is no such suite");
+    assert!(!is_measured(&measured(&performer, &state, Wanted::Suite(0)).await.0), "there is no such suite");
     assert!(!folder.path().join("child.asked").exists());
 }
 
@@ -98,9 +117,8 @@ async fn what_was_forgotten_is_asked_of_a_child_of_its_own() {
     for (script, is_measured) in [(format!("echo '{line}'"), true), ("kill -9 $$".to_owned(), false)] {
         let folder = tempfile::tempdir().unwrap();
         let (performer, state) = performer(folder.path(), &script);
-        let Event::ForgettingMeasured { outcome } = performer.measure_forgetting(&state).await else {
-            panic!()
-        };
+        let (event, _) = measured(&performer, &state, Wanted::Forgetting).await;
+        let Event::ForgettingMeasured { outcome } = event else { panic!("{event:?}") };
         match *outcome {
             Forgotten::Measured { figures, .. } => assert!(is_measured && figures == found),
             Forgotten::NotMeasured { reason } => {
