@@ -58,8 +58,8 @@ pub struct Broken {
 pub struct Scores {
     /// What the model is called.
     pub name: String,
-    /// Items that it got right (`acc`). Where answers are right in part: those of an exact match, or of a full
-    /// score by their rubric, an answer without all grades among those that are not right; `credit` decides.
+    /// Items that it got right (`acc`). Where answers are right in part: those of an exact match, or of full
+    /// score by its rubric, an answer without all grades among those that are not right; `credit` decides.
     pub right: Share,
     /// Whether items share cases, so that the next two count cases and not items.
     pub by_case: bool,
