@@ -64,8 +64,9 @@ pub struct SuiteReport {
     pub majority: Option<f64>,
     /// What guessing scores; nothing where answers are words.
     pub guessing: Option<f64>,
-    /// The smallest gain that it sees with 80 % power if the models disagree on 10 % or on 20 % of the items.
-    pub sees: [f64; 2],
+    /// The smallest gain that it sees with 80 % power if the models disagree on 10 % or on 20 % of the items;
+    /// nothing where answers are right in part, of which no such formula holds.
+    pub sees: Option<[f64; 2]>,
     /// Who graded, where answers are graded by a rubric and there are grades.
     pub grading: Option<Grading>,
     /// Each model's scores, the base first.
@@ -134,7 +135,8 @@ fn suite_report(measured: &Measured, seed: u64) -> SuiteReport {
         cases,
         majority: suite.majority(),
         guessing: suite.guessing(),
-        sees: DISAGREEING.map(|share| smallest_gain(cases, share)),
+        sees: (!suite.settings.score.is_graded())
+            .then(|| DISAGREEING.map(|share| smallest_gain(cases, share))),
         grading: suite.grades.as_ref().map(Grading::of),
         arms: arms.iter().map(|arm| Scores::of(suite, arm, &of_cases, seed)).collect(),
         comparisons,

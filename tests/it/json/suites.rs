@@ -9,7 +9,7 @@ use super::Asked;
 use crate::support::repository;
 
 impl Asked {
-    /// Every kind of score, with an adapter.
+    /// Letters, options, open answers and dialogues, with an adapter.
     pub(super) fn suites(&mut self, program: &Path, model: &str) -> Result<()> {
         let suites = repository().join("common/evaluation/suites");
         let suites = ["medqa.toml", "pubmedqa.toml", "open.toml", "dialogue.toml"]

@@ -216,7 +216,7 @@ fn arrivals() -> Result<Vec<u8>> {
     Ok(writer.finish(&[0xcd; 64])?)
 }
 
-/// Suites as they are written, in each way of scoring.
+/// Suites as they are written: letters, generated, structured, rubric and phrases.
 const SUITES: [&str; 6] = [
     "name = \"MedQA\"\nlayout = \"medqa\"\nrecords = \"test.jsonl\"\nlicence = \"MIT\"\n",
     "# ours\nname = \"referral 转诊\"\nlayout = \"items\"\nrecords = \"r.jsonl\"\nscore = \"generated\"\n",

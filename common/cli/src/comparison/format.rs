@@ -28,6 +28,19 @@ pub(super) fn points(difference: f64) -> String {
     format!("{:+.1}", 100.0 * difference + 0.0)
 }
 
+/// The difference of a comparison; nothing where nothing is compared.
+pub(super) fn difference(pair: &Comparison) -> String {
+    if pair.compared == 0 { String::new() } else { points(pair.difference) }
+}
+
+/// Its interval, in the same way.
+pub(super) fn pair_range(pair: &Comparison, language: Language) -> String {
+    if pair.compared == 0 {
+        return String::new();
+    }
+    range(pair.interval.low, pair.interval.high, language)
+}
+
 /// Three digits, or that it is smaller.
 pub(super) fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }

@@ -6,9 +6,9 @@ use common::page::{STYLE, escape, unbroken};
 use common::terminal::visible;
 use evaluation::compare::{Comparison, Report, SuiteReport, Verdict};
 
-use super::format::{p_value, points, range, verdict};
+use super::format::{difference, p_value, pair_range, verdict};
 use super::spoken;
-use super::text::{groups, notes, scores, sentences, word};
+use super::text::{groups, notes, scores, sees, sentences, word};
 use super::words as w;
 
 /// The complete document.
@@ -46,15 +46,16 @@ fn summary(report: &Report, language: Language) -> String {
             Verdict::Worse => " bad",
             Verdict::NotWorse | Verdict::NotShown => "",
         };
+        let known = |cell: String| if pair.compared == 0 { String::new() } else { cell };
         let cells = [
             escape(&visible(&suite.name)),
             escape(&visible(&pair.name)),
-            points(pair.difference),
-            range(pair.interval.low, pair.interval.high, language),
-            pair.better.to_string(),
-            pair.worse.to_string(),
-            suite.items.to_string(),
-            escape(&p_value(pair.corrected_p)),
+            difference(pair),
+            pair_range(pair, language),
+            known(pair.better.to_string()),
+            known(pair.worse.to_string()),
+            pair.compared.to_string(),
+            escape(&known(p_value(pair.corrected_p))),
             format!("<span class=\"verdict{class}\">{}</span>", escape(&verdict(pair, language))),
         ];
         row("td", &cells)
@@ -72,9 +73,8 @@ fn section(suite: &SuiteReport, report: &Report, language: Language) -> String {
     let licence = suite.licence.as_deref().unwrap_or_else(|| w::NO_LICENCE.get(language));
     let records =
         w::RECORDS.with(language, &[&visible(&suite.records), &suite.records_sha256, &visible(licence)]);
-    let gain = |share: f64| format!("{:.1}", 100.0 * share);
-    let sees = w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]);
-    let more = suite.arms.iter().flat_map(|arm| notes(arm, suite.score, language)).chain([sees]);
+    let more =
+        suite.arms.iter().flat_map(|arm| notes(arm, suite.score, language)).chain(sees(suite, language));
     let pairs = suite.comparisons.iter().map(|pair| {
         let sentences = paragraphs(sentences(pair, report.comparisons, language));
         let kinds = if pair.groups.is_empty() {

@@ -137,6 +137,57 @@ fn grades_of_a_model_are_marked_wherever_they_stand() {
     assert!(serde_json::to_string(&report).unwrap().contains("\"triage_only\":true"));
 }
 
+/// The shipped rubric suite with grades of the answers a (everything wrong) and b by a model, of its first
+/// item or of both.
+fn triaged(items: &[&str]) -> Report {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../evaluation/suites");
+    let folder = tempfile::tempdir().unwrap();
+    let settings = std::fs::read_to_string(shipped.join("healthbench.toml")).unwrap();
+    let path = folder.path().join("suite.toml");
+    std::fs::write(&path, settings + "grades = \"g.csv\"\ngraded_by = \"model\"\n").unwrap();
+    std::fs::copy(shipped.join("healthbench.jsonl"), folder.path().join("healthbench.jsonl")).unwrap();
+    let ungraded = SuiteFile::read(&shipped.join("healthbench.toml")).unwrap().open().unwrap();
+    let mut grades = "item,answer,criterion,met,grader\n".to_owned();
+    for item in ungraded.items.iter().filter(|item| items.contains(&item.name().as_str())) {
+        for answer in ["a", "b"] {
+            for (number, one) in (1..).zip(&item.rubric) {
+                let met = (answer == "b") == (one.points > 0.0);
+                let hash = evaluation::suite::answer_sha256(answer);
+                grades += &format!("{},{hash},{number},{met},judge\n", item.name());
+            }
+        }
+    }
+    std::fs::write(folder.path().join("g.csv"), grades).unwrap();
+    let suite = SuiteFile::read(&path).unwrap().open().unwrap();
+    let arms = ["a", "b"].map(|answer| {
+        let spoken = Spoken { answers: vec![answer.to_owned()], reference: None };
+        let outcomes = suite.items.iter().map(|item| by_words(&suite, item, &spoken)).collect();
+        Arm { name: answer.to_owned(), outcomes }
+    });
+    report(&[Measured { suite, arms: arms.to_vec() }], 0)
+}
+
+#[test]
+fn what_a_model_graded_is_never_called_not_worse_and_what_is_not_graded_has_no_figure() {
+    let flat = |text: String| text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let both = triaged(&["synthetic-1", "synthetic-2"]);
+    for text in [terminal(&both, Language::En), page(&both, Language::En)].map(flat) {
+        assert!(text.contains("not worse by 2.0 points or more: not shown"), "{text}");
+        assert!(!text.contains("more: shown") && !text.contains("It sees a gain"), "{text}");
+    }
+    let one = flat(terminal(&triaged(&["synthetic-1"]), Language::En));
+    assert!(one.contains("only 1 of 2 questions have grades of both answers"), "{one}");
+    assert!(!one.contains("hedging 0 0.0 %") && one.contains("hedging 0"), "{one}");
+    let html = page(&triaged(&["synthetic-1"]), Language::En);
+    assert!(html.contains("<td>hedging</td><td>0</td><td></td><td></td>"), "{html}");
+    assert!(html.contains("<td>1</td><td>0</td><td>1</td>"), "better, worse and of how many: {html}");
+    let none = in_words("healthbench.toml", ["", ""]);
+    for text in [terminal(&none, Language::En), page(&none, Language::En)].map(flat) {
+        assert!(text.contains("nothing is compared") && !text.contains("+0.0"), "{text}");
+        assert!(text.contains("graded like any other") && !text.contains("count as wrong"), "{text}");
+    }
+}
+
 #[test]
 fn items_that_share_cases_are_told_by_case() {
     let mut report = example(2);

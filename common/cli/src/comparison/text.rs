@@ -8,7 +8,9 @@ use evaluation::compare::{Comparison, Report, Scores, SuiteReport};
 use evaluation::suite::Score;
 use unicode_width::UnicodeWidthStr as _;
 
-use super::format::{became_wrong, interval, name, p_value, percent, points, range, verdict};
+use super::format::{
+    became_wrong, difference, interval, name, p_value, pair_range, percent, points, range, verdict,
+};
 use super::spoken;
 use super::words as w;
 
@@ -39,8 +41,8 @@ fn summary(report: &Report, language: Language) -> String {
             vec![
                 cut(&name(&suite.name), 16),
                 cut(&name(&pair.name), 12),
-                points(pair.difference),
-                range(pair.interval.low, pair.interval.high, language),
+                difference(pair),
+                pair_range(pair, language),
                 verdict(pair, language),
             ]
         }));
@@ -69,8 +71,7 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
         text += &paragraph(title, "  ");
         text += &table(&rows, 2);
     }
-    let gain = |share: f64| format!("{:.1}", 100.0 * share);
-    text += &paragraph(&w::SEES.with(language, &[&gain(suite.sees[0]), &gain(suite.sees[1])]), "  ");
+    text += &sees(suite, language).map(|line| paragraph(&line, "  ")).unwrap_or_default();
     for scores in &suite.arms {
         text += &notes(scores, suite.score, language)
             .iter()
@@ -78,6 +79,12 @@ fn one(suite: &SuiteReport, report: &Report, language: Language) -> String {
             .collect::<String>();
     }
     text + &suite.comparisons.iter().map(|pair| compared(pair, report, language)).collect::<String>()
+}
+
+/// What a suite of its size can see, where that is known.
+pub(super) fn sees(suite: &SuiteReport, language: Language) -> Option<String> {
+    let [few, many] = suite.sees?.map(|share| format!("{:.1}", 100.0 * share));
+    Some(w::SEES.with(language, &[&few, &many]))
 }
 
 /// The name that JSON has for it.
@@ -153,7 +160,9 @@ pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<St
     if scores.not_found > 0 {
         let word = match score {
             Score::Structured => w::NOT_READABLE,
-            Score::Phrases | Score::Open | Score::Rubric => w::EMPTY,
+            Score::Phrases => w::EMPTY,
+            Score::Open => w::EMPTY_OPEN,
+            Score::Rubric => w::EMPTY_GRADED,
             _ => w::NOT_FOUND,
         };
         notes.push(word.with(language, &[&model, &scores.not_found, &scores.right.of]));
@@ -166,9 +175,16 @@ pub(super) fn notes(scores: &Scores, score: Score, language: Language) -> Vec<St
 
 /// The sentences on one comparison.
 pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Language) -> Vec<String> {
+    if pair.compared == 0 {
+        return vec![w::NONE_COMPARED.with(language, &[&name(&pair.name)])];
+    }
     let shown = if pair.is_not_worse { w::MARGIN_SHOWN } else { w::MARGIN_NOT_SHOWN };
     let pair_words = if pair.graded { w::GRADED_PAIR } else { w::PAIR };
-    vec![
+    let left_out = (pair.left_out > 0).then(|| {
+        let all = pair.compared + pair.left_out;
+        w::SOME_COMPARED.with(language, &[&pair.compared, &all])
+    });
+    let mut sentences = vec![
         pair_words.with(
             language,
             &[
@@ -182,7 +198,9 @@ pub(super) fn sentences(pair: &Comparison, comparisons: usize, language: Languag
         tests(pair, comparisons, language),
         became_wrong(pair, language),
         shown.with(language, &[&format!("{:.1}", 100.0 * pair.margin)]),
-    ]
+    ];
+    sentences.extend(left_out);
+    sentences
 }
 
 fn tests(pair: &Comparison, comparisons: usize, language: Language) -> String {
@@ -222,19 +240,21 @@ pub(super) fn groups(pair: &Comparison, most: usize, columns: usize, language: L
     let mut rows =
         vec![head.map(|word| word.get(language).to_owned()).into_iter().chain(["p".to_owned()]).collect()];
     rows.extend(pair.groups.iter().take(most).map(|group| {
+        // Of a kind without a graded pair nothing is known.
+        let known = |cell: String| if group.compared == 0 { String::new() } else { cell };
         vec![
             if group.name.is_empty() {
                 w::NO_GROUP.get(language).to_owned()
             } else {
                 cut(&visible(&group.name), columns)
             },
-            group.base.of.to_string(),
-            percent(group.means.map_or(group.base.share, |means| means[0])),
-            percent(group.means.map_or(group.arm.share, |means| means[1])),
-            group.means.map_or_else(|| interval(&group.arm, language), |_| String::new()),
-            group.better.to_string(),
-            group.worse.to_string(),
-            p_value(group.exact_p),
+            group.compared.to_string(),
+            known(percent(group.means.map_or(group.base.share, |means| means[0]))),
+            known(percent(group.means.map_or(group.arm.share, |means| means[1]))),
+            if pair.graded { String::new() } else { interval(&group.arm, language) },
+            known(group.better.to_string()),
+            known(group.worse.to_string()),
+            known(p_value(group.exact_p)),
         ]
     }));
     rows

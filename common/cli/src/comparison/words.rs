@@ -40,6 +40,8 @@ common::texts! {
     ORDERS: "{}: right in {} of the cyclic orders of the options; the same choice in each of them for {} of the questions", "{}：选项各循环顺序下正确率 {}；{} 的题在每种循环顺序下选择相同";
     NOT_FOUND: "{}: no choice could be found in {} of {} answers; they count as wrong", "{}：{} / {} 个回答中找不到选项，按错计";
     EMPTY: "{}: {} of {} answers are empty; they count as wrong", "{}：{} / {} 个回答为空，按错计";
+    EMPTY_OPEN: "{}: {} of {} answers are empty; they are like nothing, and score 0", "{}：{} / {} 个回答为空，与参考答案无相似，得 0 分";
+    EMPTY_GRADED: "{}: {} of {} answers are empty; they are graded like any other", "{}：{} / {} 个回答为空，与其他回答一样由评分者评分";
     WRONG: "{}: wrong on {} of {}, {} ({})", "{}：{} / {} 题不合要求，{}（{}）";
     NONE_WRONG: "{}: wrong on none of {}, which proves less than {} (95 %)", "{}：{} 题全部合要求，只能证明不合要求的低于 {}（95 %）";
     WRONG_CASES: "{}: wrong in {} of {} cases, {} ({})", "{}：{} / {} 个病例不合要求，{}（{}）";
@@ -54,6 +56,8 @@ common::texts! {
     LINES: "Lines (records of a JSON list or object) that became wrong: {}", "由对变错的行号（JSON 列表或对象为第几条）：{}";
     MORE: "{} and {} more", "{} 及另外 {} 题";
     GRADED_PAIR: "{} beside the base: {} points of the score ({}), higher on {}, lower on {}", "{} 与基础模型相比：得分差 {} 个百分点（{}），{} 题较高，{} 题较低";
+    NONE_COMPARED: "{} beside the base: no question has grades of both answers; nothing is compared", "{} 与基础模型相比：没有一题的两个回答都已评分，无从比较";
+    SOME_COMPARED: "only {} of {} questions have grades of both answers; better, or not worse, is shown when all have", "仅 {} / {} 题的两个回答都已评分；全部评分后才会判定变好或不变差";
     SIGN_TESTS: "sign test on questions p {}, mid-p {}; on cases p {}; Holm, comparisons {}: p {}", "按题符号检验 p {}，mid-p {}；按病例 p {}；Holm 校正，比较次数 {}：p {}";
     SCORED_LOWER: "cases with a question that scored lower: {} of {}, {} ({})", "有题得分下降的病例：{} / {}，{}（{}）";
     NONE_SCORED_LOWER: "in none of {} cases a question scored lower, which proves less than {} of cases (95 %)", "{} 个病例中无一有题得分下降，只能证明病例比例低于 {}（95 %）";
@@ -84,7 +88,7 @@ common::texts! {
     BELOW: "none proves", "零次证明";
     NOT_READABLE: "{}: no structure could be read in {} of {} answers; they count as wrong", "{}：{} / {} 个回答中读不出结构，按错计";
     LIMITS: "These numbers say how the models answer questions of this kind, and nothing of patients.", "这些数字只说明模型回答此类题目的表现，不说明对患者是否安全。";
-    METHOD: "Intervals: Wilson for shares of right answers, on questions; for scores in part a bootstrap of the cases; for differences the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：正确率按题用 Wilson 法；部分得分按病例用自助法；差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
+    METHOD: "Intervals: Wilson for shares of right answers, on questions; for scores in part, other measures and the differences of these a bootstrap of the cases; for the difference that decides the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：正确率按题用 Wilson 法；部分得分、其他指标及其差值按病例用自助法；作出结论的差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Means of what is measured of each item, with a bootstrap by case. Used by `scores` and `pair`.
-//! Invariants: a mean is over the items that have the figure, and says over how many; the same seed draws
-//! the same cases for every model, so that differences are paired.
+//! Invariants: a mean is over the items that have the figure, and says over how many; cases without a value
+//! are left out first, and of those that are left the same seed draws the same for every model.
 
 use serde::Serialize;
 

@@ -45,7 +45,9 @@ pub struct Group {
     pub worse: u64,
     /// McNemar's exact p, not corrected: groups are looked at, not tested.
     pub exact_p: f64,
-    /// Where answers are right in part: the means of both, over the items that have one of both.
+    /// How many of its items are known of both models: all, but for answers that nobody graded.
+    pub compared: u64,
+    /// Where answers are right in part: the means of both over these items; nothing where there is none.
     pub means: Option<[f64; 2]>,
 }
 
@@ -58,7 +60,13 @@ pub struct Comparison {
     pub better: u64,
     /// Items that were right and are wrong now; where answers are right in part, that are less right.
     pub worse: u64,
-    /// The difference of the shares that are right; of the mean scores where answers are right in part.
+    /// Over how many items: all, but for those of which an answer is not graded.
+    pub compared: u64,
+    /// How many are left out, for an answer of either model is not graded. Better, or not worse, is then
+    /// not shown.
+    pub left_out: u64,
+    /// The difference of the shares that are right; of the mean scores where answers are right in part. 0
+    /// where none is compared.
     pub difference: f64,
     /// Its 95 % interval: as wide as the next two together.
     pub interval: Interval,
@@ -81,9 +89,10 @@ pub struct Comparison {
     pub became_wrong: Share,
     /// Where none did: the share is below this, one-sided with 95 %.
     pub became_wrong_below: Option<f64>,
-    /// The margin, and whether the interval's lower end is above minus it.
+    /// How many points worse still count as not worse, as a share.
     pub margin: f64,
-    /// Whether it is shown that the model is not worse by more than the margin.
+    /// Whether it is shown that the model is not worse by more than the margin: the interval's lower end is
+    /// above minus it. Never where a model graded, or not every pair of answers is graded.
     pub is_not_worse: bool,
     /// What is shown.
     pub verdict: Verdict,
@@ -102,14 +111,16 @@ pub struct Comparison {
 }
 
 impl Comparison {
-    /// Takes the corrected p, and concludes from it. A model as a grader can raise a doubt, not settle one.
+    /// Takes the corrected p, and concludes from it. A model as a grader can raise a doubt, not settle one,
+    /// nor can grades of some of the answers, which may have been chosen.
     pub(super) fn correct(&mut self, corrected_p: f64) {
         self.corrected_p = corrected_p;
-        self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 && !self.triage_only {
+        let may_praise = !self.triage_only && self.left_out == 0;
+        self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 && may_praise {
             Verdict::Better
         } else if corrected_p < LEVEL && self.interval.high < 0.0 {
             Verdict::Worse
-        } else if self.is_not_worse && !self.triage_only {
+        } else if self.is_not_worse {
             Verdict::NotWorse
         } else {
             Verdict::NotShown
@@ -168,10 +179,14 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
     let drawn = bootstrap(&clusters, seed);
     let interval = Interval { low: drawn.low.min(adjusted.low), high: drawn.high.max(adjusted.high) };
     let margin = suite.settings.margin;
+    let left_out = (suite.items.len() as u64).saturating_sub(n);
+    let triage_only = suite.grades.as_ref().is_some_and(|grades| grades.by == GradedBy::Model);
     let mut comparison = Comparison {
         name: arm.name.clone(),
         better: pair.better,
         worse: pair.worse,
+        compared: n,
+        left_out,
         difference: clusters.iter().map(|case| case.difference).sum::<f64>() / n.max(1) as f64,
         interval,
         bootstrap: drawn,
@@ -184,10 +199,10 @@ pub(super) fn compare(suite: &Suite, base: &Arm, arm: &Arm, seed: u64) -> Compar
         became_wrong: Share::exact(lost, clusters.len() as u64),
         became_wrong_below: (lost == 0).then(|| no_event_bound(clusters.len() as u64)),
         margin,
-        is_not_worse: interval.low > -margin,
+        is_not_worse: interval.low > -margin && !triage_only && left_out == 0,
         verdict: Verdict::NotShown,
         graded: suite.settings.score.is_graded(),
-        triage_only: suite.grades.as_ref().is_some_and(|grades| grades.by == GradedBy::Model),
+        triage_only,
         figures: figures(&cases, &base.outcomes, &arm.outcomes, seed),
         groups: groups(suite, base, arm),
         better_lines,
@@ -229,12 +244,11 @@ fn group(suite: &Suite, base: &Arm, arm: &Arm, name: &str, places: &[usize]) -> 
         worse: count(&|place| by(place).is_some_and(|by| by < 0.0)),
     };
     let n = places.len() as u64;
-    let means = suite.settings.score.is_graded().then(|| {
-        let both = || places.iter().filter(|place| by(place).is_some());
+    let both = || places.iter().filter(|place| by(place).is_some());
+    let compared = both().count() as u64;
+    let means = (suite.settings.score.is_graded() && compared > 0).then(|| {
         let credit = |arm: &Arm, place: &usize| arm.outcomes.get(*place).and_then(|outcome| outcome.credit);
-        let mean = |arm: &Arm| {
-            both().filter_map(|place| credit(arm, place)).sum::<f64>() / both().count().max(1) as f64
-        };
+        let mean = |arm: &Arm| both().filter_map(|place| credit(arm, place)).sum::<f64>() / compared as f64;
         [mean(base), mean(arm)]
     });
     Group {
@@ -244,6 +258,7 @@ fn group(suite: &Suite, base: &Arm, arm: &Arm, name: &str, places: &[usize]) -> 
         better: pair.better,
         worse: pair.worse,
         exact_p: pair.exact_p(),
+        compared,
         means,
     }
 }

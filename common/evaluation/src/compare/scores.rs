@@ -58,11 +58,13 @@ pub struct Broken {
 pub struct Scores {
     /// What the model is called.
     pub name: String,
-    /// Items that it got right (`acc`).
+    /// Items that it got right (`acc`). Where answers are right in part: those of an exact match, or of full
+    /// score by its rubric, an answer without all grades among those that are not right; `credit` decides.
     pub right: Share,
     /// Whether items share cases, so that the next two count cases and not items.
     pub by_case: bool,
-    /// Cases of which it got an item wrong, with Clopper and Pearson's interval, for what must not happen.
+    /// Cases of which it got an item wrong, with Clopper and Pearson's interval, for what must not happen;
+    /// wrong is what `right` does not count.
     pub wrong: Share,
     /// Where there is none: the share is below this, one-sided with 95 %.
     pub wrong_below: Option<f64>,

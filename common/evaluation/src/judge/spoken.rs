@@ -1,6 +1,7 @@
 //! Answers in words, by whatever decides in their suite, and the rules that they keep or break. Called by
 //! `prepare` with what a model said. Invariants: an answer may hold anything; of a long one only the first
-//! [`ANSWER_BYTES_MAX`] bytes count; an empty one is never right and keeps no rule.
+//! [`ANSWER_BYTES_MAX`] bytes count; an empty one keeps no rule, and is right
+//! only where graders say so.
 
 use super::figure::Figure;
 use super::open::{bits_per_character, figures};

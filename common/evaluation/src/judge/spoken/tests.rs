@@ -155,10 +155,44 @@ fn a_model_as_grader_is_for_triage_only() {
     let better = report(&[Measured { suite: suite.clone(), arms: arms.clone() }], 0).suites.remove(0);
     let pair = &better.comparisons[0];
     assert!(pair.corrected_p < 0.001 && pair.interval.low > 0.0 && pair.triage_only);
-    assert_eq!(pair.verdict, Verdict::NotShown, "better is not for a model to say");
+    assert_eq!(
+        (pair.verdict, pair.is_not_worse),
+        (Verdict::NotShown, false),
+        "that is not for a model to say"
+    );
     assert!(better.grading.unwrap().triage_only);
     let worse = report(&[Measured { suite, arms: arms.into_iter().rev().collect() }], 0).suites.remove(0);
     assert_eq!(worse.comparisons[0].verdict, Verdict::Worse);
+}
+
+#[test]
+fn some_graded_answers_can_show_that_a_model_is_worse_and_never_that_it_is_better() {
+    let grades = HEADER.to_owned()
+        + &rows("a", ["no", "no", "yes"], "anna")
+        + &rows("b", ["yes", "yes", "no"], "anna");
+    let suite = graded("people", "sheet.csv", &grades).unwrap();
+    let [known, unknown] = [0, 1].map(|place| suite.items[place].clone());
+    let shown = |answers: [&str; 2], ungraded: usize| {
+        let items = [vec![known.clone(); 40], vec![unknown.clone(); ungraded]].concat();
+        let suite = Suite { items, ..suite.clone() };
+        let arm = |answer: &str| Arm {
+            name: answer.to_owned(),
+            outcomes: (0..40 + ungraded).map(|place| judged(&suite, place, answer)).collect(),
+        };
+        let arms = answers.map(arm).to_vec();
+        report(&[Measured { suite, arms }], 0).suites.remove(0)
+    };
+    let all = shown(["a", "b"], 0);
+    assert_eq!((all.comparisons[0].verdict, all.comparisons[0].is_not_worse), (Verdict::Better, true));
+    assert_eq!(all.sees, None, "a formula for right and wrong says nothing of scores");
+    let some = shown(["a", "b"], 1);
+    let pair = &some.comparisons[0];
+    assert_eq!((pair.compared, pair.left_out), (40, 1));
+    assert_eq!((pair.verdict, pair.is_not_worse), (Verdict::NotShown, false));
+    // The kind of which nothing is graded has no mean of 0.
+    let kinds: Vec<_> = pair.groups.iter().map(|group| (group.compared, group.means.is_some())).collect();
+    assert_eq!(kinds, [(40, true), (0, false)]);
+    assert_eq!(shown(["b", "a"], 1).comparisons[0].verdict, Verdict::Worse);
 }
 
 #[test]
