@@ -14,7 +14,7 @@ use crate::suite::{Item, Speaker, answer_sha256};
 const HEADER: [&str; 8] = ["suite", "item", "answer", "criterion", "met", "grader", "question", "text"];
 
 /// The table (CSV, with a byte order mark, for spreadsheets guess the encoding otherwise). Its last columns
-/// are the question, the model's last answer, and what the criterion asks.
+/// are the question and the model's last answer, in the first row of an answer, and what the criterion asks.
 #[must_use]
 pub fn table(measured: &[Measured]) -> String {
     let mut table = "\u{feff}".to_owned();
@@ -33,18 +33,12 @@ pub fn table(measured: &[Measured]) -> String {
                         .map(|(number, one): (u32, _)| (number.to_string(), one.text.as_str()))
                         .collect()
                 };
+                // Once for each answer: a file that repeated them for each criterion would be too long to be read.
+                let mut texts = Some((question(item), answer));
                 for (number, asks) in criteria {
-                    let cells = [
-                        &suite.settings.name,
-                        &item.name(),
-                        &hash,
-                        &number,
-                        "",
-                        "",
-                        &question(item),
-                        answer,
-                        asks,
-                    ];
+                    let (question, answer) = texts.take().unwrap_or_default();
+                    let cells =
+                        [&suite.settings.name, &item.name(), &hash, &number, "", "", &question, answer, asks];
                     row(&mut table, cells.into_iter().map(harmless));
                 }
             }

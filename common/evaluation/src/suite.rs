@@ -107,7 +107,7 @@ impl SuiteFile {
         let grades = self.settings.grades.as_ref().map(|(file, by)| {
             let path = self.path.with_file_name(file);
             let bytes = bounded(&path, GRADES_BYTES_MAX)?;
-            Grades::read(&path, text(&path, &bytes)?, sha256(&bytes), *by, &items)
+            Grades::read(&path, text(&path, &bytes)?, sha256(&bytes), *by, &self.settings.name, &items)
         });
         let grades = grades.transpose()?;
         Ok(Suite { settings: self.settings, items, records_sha256: sha256(bytes), grades })

@@ -64,7 +64,7 @@ pub(super) struct Arguments {
     /// Write the report on the suites to this file, replacing it
     #[arg(long, value_name = "FILE", requires = "suites")]
     html: Option<PathBuf>,
-    /// Write all answers in words to this file, a table (CSV) that people grade; never replaces one
+    /// Write the answers in words (of a dialogue the last) to this file, a table (CSV) that people grade; never replaces one
     #[arg(long, value_name = "FILE", requires = "suites")]
     sheet: Option<PathBuf>,
     /// Seed of the suites' bootstrap [default: 0]
@@ -116,6 +116,10 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let paths = arguments.suites.iter().map(absolute).collect::<Result<Vec<PathBuf>>>()?;
     let page = arguments.html.as_ref().map(absolute).transpose()?;
     let sheet = arguments.sheet.as_ref().map(absolute).transpose()?;
+    if page.is_some() && page == sheet {
+        let message = "--sheet and --html name one file".to_owned();
+        return Err(Error::Argument { message, hint: "name another one for the page".into() });
+    }
     if let Some(sheet) = sheet.as_ref().filter(|sheet| sheet.exists()) {
         let message = format!("{} is there already, and may hold grades", sheet.display());
         return Err(Error::Argument { message, hint: "name another file with --sheet".into() });

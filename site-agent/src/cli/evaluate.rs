@@ -100,7 +100,7 @@ pub(super) struct Arguments {
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write all answers in words to this file, a table (CSV) that people grade; never replaces one.
+    /// Write the answers in words (of a dialogue the last) to this file, a table (CSV) that people grade; never replaces one.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// Replace the page if it is there.
@@ -137,6 +137,9 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
         return Err(SiteError::data(&sentence, "name another file, or add --replace"));
     }
     let sheet = sheet(arguments)?;
+    if page.is_some() && page == sheet {
+        return Err(SiteError::data("--sheet and --html name one file", "name another one for the page"));
+    }
     let parents = [&page, &sheet].into_iter().flatten().filter_map(|path| path.parent());
     let folders = parents.map(|parent| harmless(&present(parent)?)).collect::<Result<Vec<PathBuf>, _>>()?;
     let adapters: Vec<_> =

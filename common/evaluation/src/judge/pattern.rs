@@ -1,7 +1,7 @@
 //! Whether an answer has a phrase. Called by `judge` for phrases and rules. `*` in a phrase stands for up to
 //! [`GAP_CHARACTERS`] characters of the same sentence. Invariants: both are compared after NFKC and in lower
 //! case; an end of a phrase, or of a part of it, that is an ASCII letter or digit has no other beside it;
-//! the time is bounded by the text's length, whatever the phrase.
+//! the time is bounded by the text's length and the few gaps that a phrase may have.
 
 use std::collections::BTreeSet;
 

@@ -72,19 +72,20 @@ impl Grades {
         self.votes.get(&(item.name(), answer_sha256(answer))).map(Vec::as_slice)
     }
 
-    /// Reads a file's text for the items of its suite.
+    /// Reads a file's text for the items of its suite. Rows of a sheet that are another suite's are passed over.
     pub(super) fn read(
         path: &Path,
         text: &str,
         hash: String,
         by: GradedBy,
+        suite: &str,
         items: &[Item],
     ) -> Result<Self, SuiteError> {
         let criteria: HashMap<String, usize> =
             items.iter().map(|item| (item.name(), item.rubric.len())).collect();
         let (mut votes, mut given, mut graders) = (HashMap::new(), HashMap::new(), BTreeSet::new());
         let is_table = path.extension().is_some_and(|end| end.eq_ignore_ascii_case("csv"));
-        let read = if is_table { table(path, text)? } else { lines(path, text)? };
+        let read = if is_table { table(path, text, suite)? } else { lines(path, text)? };
         for (line, row) in read {
             let refuse = |reason: &str| Err(SuiteError::at(path, line, reason));
             let Some(met) = row.met.read() else { return refuse("met is neither yes, no nor empty") };
@@ -153,7 +154,15 @@ fn lines(path: &Path, text: &str) -> Result<Vec<(u64, Row)>, SuiteError> {
     Ok(read)
 }
 
-fn table(path: &Path, text: &str) -> Result<Vec<(u64, Row)>, SuiteError> {
+/// A cell as it was before the sheet marked what a spreadsheet could take for a formula.
+fn unmarked(cell: &str) -> &str {
+    match cell.strip_prefix('\'') {
+        Some(rest) if rest.starts_with(['=', '+', '-', '@', '\t']) => rest,
+        _ => cell,
+    }
+}
+
+fn table(path: &Path, text: &str, suite: &str) -> Result<Vec<(u64, Row)>, SuiteError> {
     let rows = rows(text, GRADES_MAX)
         .map_err(|line| SuiteError::at(path, line, "there are too many rows, or its row is too long"))?;
     let mut rows = rows.into_iter();
@@ -164,7 +173,14 @@ fn table(path: &Path, text: &str) -> Result<Vec<(u64, Row)>, SuiteError> {
     };
     let places =
         [column("item")?, column("answer")?, column("criterion")?, column("met")?, column("grader")?];
-    rows.map(|(line, cells)| {
+    // People need not have kept it.
+    let of_suite = column("suite").ok();
+    let is_ours = |cells: &[String]| {
+        let named = of_suite.and_then(|place| cells.get(place)).map_or("", |cell| unmarked(cell.trim()));
+        named.is_empty() || named == suite
+    };
+    let ours = rows.filter(|(_, cells)| is_ours(cells));
+    ours.map(|(line, cells)| {
         let cell = |column: usize| cells.get(places[column]).cloned().unwrap_or_default();
         let met = Met::Text(cell(3));
         // Who has not graded it yet need not have a name.
@@ -172,12 +188,7 @@ fn table(path: &Path, text: &str) -> Result<Vec<(u64, Row)>, SuiteError> {
         let criterion = criterion
             .or_else(|| matches!(met.read(), Some(None)).then_some(0))
             .ok_or_else(|| SuiteError::at(path, line, "criterion is no number from 1"))?;
-        // A sheet marks what a spreadsheet could take for a formula.
-        let item = cell(0);
-        let item = match item.strip_prefix('\'') {
-            Some(rest) if rest.starts_with(['=', '+', '-', '@', '\t']) => rest.to_owned(),
-            _ => item,
-        };
+        let item = unmarked(&cell(0)).to_owned();
         Ok((line, Row { item, answer: cell(1), criterion, met, grader: cell(4) }))
     })
     .collect()

@@ -25,6 +25,9 @@ impl Criterion {
         if rubric.iter().any(|one| !one.points.is_finite() || one.points.abs() > POINTS_MAX) {
             return Err(format!("a criterion has points that are not from -{POINTS_MAX} to {POINTS_MAX}"));
         }
+        if !rubric.iter().any(|one| one.points > 0.0) {
+            return Err("its rubric has no criterion with positive points, and so never a score".to_owned());
+        }
         Ok(())
     }
 }
