@@ -2,6 +2,7 @@
 //! Invariant: it measures nothing; it works for runs that go, are over or failed.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use common::clock::Timestamp;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use super::document::{
     DepartmentReport, Held, Opening, Provenance, Report, Round, Run, SiteReport, TestSet, Timings, interval,
 };
-use super::suites;
+use super::{places, suites};
 use crate::admin::report::{RoundReport, RunReport, rfc3339, run_report};
 use crate::error::{Error, Result};
 use crate::evaluate::details::{Department, Details};
@@ -46,10 +47,15 @@ pub fn report(
     });
     let (departments, samples) =
         details.map_or((Vec::new(), None), |details| (details.departments, details.samples));
+    let without_folders = |text: String| places::without_folders(&text, known_paths(state));
+    let mut suites = suites::of_run(state);
+    suites.iter_mut().for_each(|suite| suite.reason = suite.reason.take().map(without_folders));
+    let mut forgetting = suites::forgotten(state);
+    forgetting.iter_mut().for_each(|it| it.reason = it.reason.take().map(without_folders));
     Ok(Report {
         departments: departments.into_iter().map(department).collect(),
-        suites: suites::of_run(state),
-        forgetting: suites::forgotten(state),
+        suites,
+        forgetting,
         samples,
         run: run(state, &status),
         base: held(status.base.as_ref(), status.test.base.as_ref()),
@@ -58,11 +64,20 @@ pub fn report(
         sites: status.sites.iter().map(site).collect(),
         test_set_openings: status.test.openings.iter().map(|at| opening(at)).collect(),
         rounds,
-        warnings: status.warnings,
+        warnings: status.warnings.into_iter().map(without_folders).collect(),
         timings,
         provenance: provenance(state)?,
         paths: None,
     })
+}
+
+/// Paths of the run on this machine, as far as the journal names them.
+fn known_paths(state: &RunState) -> impl Iterator<Item = &Path> {
+    let launched = &state.launched;
+    let held_out = launched.validation.iter().chain(&launched.test);
+    let suites = launched.suites.iter().flat_map(|suite| [&suite.file, &suite.records]);
+    let files = held_out.chain(suites).map(|file| file.path.as_path());
+    files.chain(std::iter::once(launched.model.as_path()))
 }
 
 fn run(state: &RunState, status: &RunReport) -> Run {

@@ -1,0 +1,51 @@
+//! Where things lie on the coordinator's machine, taken out of what a report says: it goes to hospitals, and
+//! `coordinator status` has the whole paths. Called by `collect`. Pure. Invariant: of a path that begins at
+//! the root nothing stays but its last part.
+
+/// The text with each path that begins at the root cut to its last part; a path is known by its first
+/// character and ends with a blank. `known` are paths of the run, which may have blanks in them.
+pub(super) fn without_folders<'a>(
+    text: &str,
+    known: impl IntoIterator<Item = &'a std::path::Path>,
+) -> String {
+    let mut text = text.to_owned();
+    for path in known {
+        if let (Some(folder), true) = (path.parent(), path.is_absolute()) {
+            text = text.replace(&format!("{}/", folder.display()), "");
+        }
+    }
+    text.split(' ').map(last_part).collect::<Vec<_>>().join(" ")
+}
+
+/// Of a word that is a path, perhaps in quotes or brackets: what stands behind the last `/`.
+fn last_part(word: &str) -> String {
+    let start = word.find(|it: char| !matches!(it, '`' | '"' | '\'' | '(' | '[')).unwrap_or(0);
+    let (quotes, path) = word.split_at(start);
+    match path.strip_prefix('/').map(|path| path.trim_end_matches('/').rsplit('/').next()) {
+        Some(Some(last)) if !last.is_empty() => format!("{quotes}{last}"),
+        _ => word.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+
+    #[test]
+    fn of_a_path_its_last_part_is_left_and_other_words_stay() {
+        let known = Path::new("/srv/St. Anna/exam.toml");
+        let cut = |text: &str| without_folders(text, [known]);
+        assert_eq!(
+            cut(
+                "the suite exam was not asked: /srv/x/a.jsonl: it changed; `coordinator evaluate 1 --suite /srv/St. Anna/exam.toml` asks it"
+            ),
+            "the suite exam was not asked: a.jsonl: it changed; `coordinator evaluate 1 --suite exam.toml` asks it"
+        );
+        assert_eq!(cut("cannot read `/a/b`: 3 of 4 / half"), "cannot read `b`: 3 of 4 / half");
+        for same in ["", "round 2 is not evaluated: x/y", "关于 1/2"] {
+            assert_eq!(cut(same), same);
+        }
+    }
+}
