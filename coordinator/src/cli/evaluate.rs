@@ -64,7 +64,8 @@ pub(super) struct Arguments {
     /// Write the report on the suites to this file, replacing it
     #[arg(long, value_name = "FILE", requires = "suites")]
     html: Option<PathBuf>,
-    /// Write the answers in words (of a dialogue the last) to this file, a table (CSV) that people grade; never replaces one
+    /// Write the answers in words (of a dialogue the last) to this file, a table (CSV) that people grade;
+    /// never replaces one
     #[arg(long, value_name = "FILE", requires = "suites")]
     sheet: Option<PathBuf>,
     /// Seed of the suites' bootstrap [default: 0]

@@ -100,7 +100,8 @@ pub(super) struct Arguments {
     /// Write the report as a page, too.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
-    /// Write the answers in words (of a dialogue the last) to this file, a table (CSV) that people grade; never replaces one.
+    /// Write the answers in words (of a dialogue the last) to this file, a table (CSV) that people grade;
+    /// never replaces one.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
     /// Replace the page if it is there.
