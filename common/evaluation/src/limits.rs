@@ -38,8 +38,8 @@ pub const MARGIN_POINTS_MAX: f64 = 20.0;
 pub const PHRASES_MAX: usize = 256;
 /// Characters of a phrase: a sentence.
 pub const PHRASE_CHARACTERS_MAX: usize = 200;
-/// Gaps (`*`) in a phrase: each looks at 21 places behind every end found so far, at most one for each character
-/// of an answer, so that four are 84 comparisons a character.
+/// Gaps (`*`) in a phrase: each looks at 21 places behind every end found so far, at most one for each
+/// character of an answer, so that four are 84 comparisons a character.
 pub const PHRASE_GAPS_MAX: usize = 4;
 /// Tokens of a generated answer: OpenCompass allows CMB 10; an explanation before the letter takes some
 /// hundreds.

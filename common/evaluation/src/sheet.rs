@@ -33,7 +33,8 @@ pub fn table(measured: &[Measured]) -> String {
                         .map(|(number, one): (u32, _)| (number.to_string(), one.text.as_str()))
                         .collect()
                 };
-                // Once for each answer: a file that repeated them for each criterion would be too long to be read.
+                // Once for each answer: a file that repeated them for each criterion would be too long to
+                // be read.
                 let mut texts = Some((question(item), answer));
                 for (number, asks) in criteria {
                     let (question, answer) = texts.take().unwrap_or_default();

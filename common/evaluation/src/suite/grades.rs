@@ -72,7 +72,8 @@ impl Grades {
         self.votes.get(&(item.name(), answer_sha256(answer))).map(Vec::as_slice)
     }
 
-    /// Reads a file's text for the items of its suite. Rows of a sheet that are another suite's are passed over.
+    /// Reads a file's text for the items of its suite. Rows of a sheet that are another suite's are passed
+    /// over.
     pub(super) fn read(
         path: &Path,
         text: &str,

@@ -118,8 +118,8 @@ pub struct TrainSettings {
     /// forward pass and keeps what the base model knew.
     pub kl_weight: f64,
     /// FedProx: `proximal_mu / 2 |w - w_0|^2` is added to what is minimised, w_0 being the adapter that the
-    /// training begins with (Li et al. 2020, equation 2); 0 adds nothing. It pulls a site's adapter back to the
-    /// common one.
+    /// training begins with (Li et al. 2020, equation 2); 0 adds nothing. It pulls a site's adapter back
+    /// to the common one.
     pub proximal_mu: f64,
     /// NEFTune: uniform noise of `alpha / sqrt(tokens * width)` on the embeddings (Jain et al. 2023); 0 adds
     /// none.
