@@ -1,7 +1,7 @@
-//! Evaluation suites in the journal: asked beside the runs, after a run was over. Pure. Used by `scheduler`;
-//! by `execution::beside`, which asks what to measure next; by `report` and `admin::report`. Invariants:
-//! nothing waits for them; each is begun a bounded number of times, restarts included, and noted once; they are asked of a run that ended with a final model, and of
-//! no other.
+//! Evaluation suites in the journal: asked beside the runs, after a run was over. Pure. Used by
+//! `scheduler`; by `execution::beside`, which asks what to measure next; by `report` and `admin::report`.
+//! Invariants: nothing waits for them; each is begun a bounded number of times, restarts included, and
+//! noted once; they are asked of a run that ended with a final model, and of no other.
 
 use super::measured::{Begun, Forgotten, SuiteOutcome, Wanted};
 use super::state::{Phase, RunState};

@@ -65,8 +65,8 @@ fn run(folder: &Folder, name: &str, model: &str, weights: WeightFormat, split: S
     }
 }
 
-/// FedProx (Li et al. 2020): the gradient of `mu/2 |w - w_0|^2` is `mu (w - w_0)`, which is nothing in the first
-/// step, and beside a large mu all there is in the second one.
+/// FedProx (Li et al. 2020): the gradient of `mu/2 |w - w_0|^2` is `mu (w - w_0)`, which is nothing in the
+/// first step, and beside a large mu all there is in the second one.
 #[test]
 fn a_pull_to_the_start_is_nothing_at_first_and_then_as_strong_as_the_way_is_long() {
     let folder = Folder::fixture();
