@@ -122,16 +122,24 @@ fn the_architecture_fits_in_one_reading() {
 
 #[test]
 fn every_test_that_security_relies_on_exists() {
-    let text = std::fs::read_to_string(repository().join("SECURITY.md")).unwrap();
+    names_tests("SECURITY.md");
+}
+
+#[test]
+fn every_test_that_stands_beside_a_fault_exists() {
+    names_tests("tests/FAULTS.md");
+}
+
+/// Every `file.rs::test` of a document is a test.
+fn names_tests(document: &str) {
+    let text = std::fs::read_to_string(repository().join(document)).unwrap();
     let named: Vec<(&str, &str)> =
         text.split('`').skip(1).step_by(2).filter_map(|code| code.split_once(".rs::")).collect();
-    assert!(named.len() >= 10, "SECURITY.md names only {} tests", named.len());
+    assert!(named.len() >= 10, "{document} names only {} tests", named.len());
     let missing =
         named.iter().filter(|(file, test)| !is_a_test(&repository().join(format!("{file}.rs")), test));
-    nobody(
-        "SECURITY.md names tests that exist",
-        missing.map(|(file, test)| format!("{file}.rs::{test}")).collect(),
-    );
+    let rule = format!("{document} names tests that exist");
+    nobody(&rule, missing.map(|(file, test)| format!("{file}.rs::{test}")).collect());
 }
 
 /// Whether the file holds a function of this name with a test attribute above it.
