@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use certs::{JoinToken, SerialNumber, SpkiPin};
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
+use common::limits::SITES_MAX;
 use coordinator::execution::catch_up::Standing;
 use coordinator::store::{Certificate, Store};
 
@@ -28,12 +29,38 @@ pub(super) fn database(folder: &Path, sites: &[SiteId]) -> Vec<u8> {
     let bytes = made.entry(sites.len()).or_insert_with(|| {
         let path = folder.join("template.db");
         let store = Store::open(&path).unwrap();
-        sites.iter().for_each(|site| enrol(&store, site));
+        let (members, more) = sites.split_at(sites.len().min(SITES_MAX));
+        members.iter().for_each(|site| enrol(&store, site));
         // Closed, so that all of it is in one file.
         drop(store);
+        copy_of_the_first(&path, &members[0], more);
         std::fs::read(path).unwrap()
     });
     bytes.clone()
+}
+
+/// Sites beyond what a consortium may have: rows like those of the first one.
+fn copy_of_the_first(path: &Path, first: &SiteId, more: &[SiteId]) {
+    if more.is_empty() {
+        return;
+    }
+    let mut database = rusqlite::Connection::open(path).unwrap();
+    let transaction = database.transaction().unwrap();
+    let copies = "CREATE TEMP TABLE site AS SELECT * FROM sites WHERE name = ?1;";
+    transaction.execute(copies, [first.as_str()]).unwrap();
+    let copies = "CREATE TEMP TABLE paper AS SELECT * FROM certificates WHERE site = ?1;";
+    transaction.execute(copies, [first.as_str()]).unwrap();
+    for name in more {
+        let (serial, key) = identity(name);
+        transaction.execute("UPDATE site SET name = ?1", [name.as_str()]).unwrap();
+        transaction.execute("INSERT INTO sites SELECT * FROM site", []).unwrap();
+        let update = "UPDATE paper SET serial = ?1, key_pin = ?2, site = ?3, der = CAST(?3 AS BLOB)";
+        transaction
+            .execute(update, rusqlite::params![serial.as_bytes(), key.as_bytes(), name.as_str()])
+            .unwrap();
+        transaction.execute("INSERT INTO certificates SELECT * FROM paper", []).unwrap();
+    }
+    transaction.commit().unwrap();
 }
 
 /// Invites and enrols a site.
