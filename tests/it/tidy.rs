@@ -132,7 +132,8 @@ fn every_test_that_stands_beside_a_fault_exists() {
 
 /// Every `file.rs::test` of a document is a test.
 fn names_tests(document: &str) {
-    let text = std::fs::read_to_string(repository().join(document)).unwrap();
+    // A document that is not there names no test.
+    let text = std::fs::read_to_string(repository().join(document)).unwrap_or_default();
     let named: Vec<(&str, &str)> =
         text.split('`').skip(1).step_by(2).filter_map(|code| code.split_once(".rs::")).collect();
     assert!(named.len() >= 10, "{document} names only {} tests", named.len());
