@@ -1,5 +1,5 @@
 -- Two frames with one number: a part of the site's ledger was cut off, or two agents go on from copies of its folder.
--- The number, where a ledger was announced under one that another frame of this count had: no proof lifts that.
+-- The number, where a frame came under one that another frame of this count had: no proof lifts that.
 ALTER TABLE ledger_questions ADD COLUMN repeated INTEGER;
 
 -- The first frame (its id) of the count that goes on. Where a count began anew before this column was there, the

@@ -424,7 +424,8 @@ fn store_hint(error: &StoreError) -> Option<&'static str> {
         StoreError::Sqlite(_)
         | StoreError::Certificate(_)
         | StoreError::KeyUsed
-        | StoreError::TooManyCertificates => return None,
+        | StoreError::TooManyCertificates
+        | StoreError::TooManyMembers => return None,
     })
 }
 

@@ -73,11 +73,11 @@ impl<'a> Asked<'a> {
         load: &dyn Fn(&T) -> Result<Adapter, PrepareError>,
         show: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Measured>, PrepareError> {
+        self.must_have_room(&suites, 1 + adapters.len() as u64)?;
         for (_, adapter) in adapters {
             Likelihoods::new(self.teller.base, Some(&load(adapter)?))?;
         }
         suites.iter().try_for_each(|suite| self.check(suite))?;
-        self.must_have_room(&suites, 1 + adapters.len() as u64)?;
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
         let mut measured: Vec<Measured> =

@@ -17,14 +17,11 @@ use crate::round::state::RunState;
 
 impl Admin {
     pub(super) async fn launch(&self, run_file: &Path, hand: Option<&Hand>) -> Result<Answer> {
-        let prepared = launch::from_file(self.desk(hand), run_file).await?;
-        self.start(prepared).await
+        self.start(launch::from_file(self.desk(hand), run_file)).await
     }
 
     pub(super) async fn launch_text(&self, text: &str, hand: Option<&Hand>) -> Result<Answer> {
-        let _preparing = self.runs.prepare();
-        let prepared = launch::from_text(self.desk(hand), text).await?;
-        self.start(prepared).await
+        self.start(launch::from_text(self.desk(hand), text)).await
     }
 
     pub(super) async fn resume(
@@ -34,9 +31,7 @@ impl Admin {
         hand: Option<&Hand>,
     ) -> Result<Answer> {
         let state = self.runs.choose(Some(run))?;
-        let _preparing = self.runs.prepare();
-        let prepared = launch::resumed(self.desk(hand), &state, model).await?;
-        self.start(prepared).await
+        self.start(launch::resumed(self.desk(hand), &state, model)).await
     }
 
     fn desk<'a>(&'a self, hand: Option<&'a Hand>) -> Desk<'a> {
@@ -50,7 +45,11 @@ impl Admin {
         }
     }
 
-    async fn start(&self, Prepared { launched, notes }: Prepared) -> Result<Answer> {
+    /// Prepares a run and launches it.
+    async fn start(&self, prepared: impl Future<Output = Result<Prepared>>) -> Result<Answer> {
+        // Held until the journal has the run: no evaluation suite begins meanwhile.
+        let _preparing = self.runs.prepare();
+        let Prepared { launched, notes } = prepared.await?;
         let run = launched.run;
         self.driver.launch(launched).await?;
         catch_up(&self.store, &self.runs, &self.driver).await?;

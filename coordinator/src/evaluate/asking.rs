@@ -47,13 +47,13 @@ fn must_be(file: &PinnedFile, found: &str) -> Result<()> {
 /// Whether each suite can be asked, as far as that can be known before.
 ///
 /// # Errors
-/// As [`open`], or an item cannot be encoded.
-pub(super) fn check(suites: &[PinnedSuite], base: &BaseModel, folder: &Path) -> Result<()> {
+/// The tokenizer cannot be used, or an item cannot be encoded.
+pub(super) fn check(suites: &[Suite], base: &BaseModel, folder: &Path) -> Result<()> {
     if suites.is_empty() {
         return Ok(());
     }
     let asked = Asked::new(base, folder)?;
-    suites.iter().try_for_each(|pinned| Ok(asked.check(&open(pinned)?)?))
+    suites.iter().try_for_each(|suite| Ok(asked.check(suite)?))
 }
 
 /// Asks both models a suite.

@@ -154,8 +154,10 @@ fn describe(
     for path in data {
         held_out::samples_of(path, &job.model, job.cutoff_tokens)?;
     }
+    // Before the model, which takes long.
+    let suites = suites.iter().map(asking::open).collect::<Result<Vec<_>, Error>>()?;
     let base = load(job, device)?;
-    asking::check(suites, &base, &job.model)?;
+    asking::check(&suites, &base, &job.model)?;
     let lora = settings::lora(&job.adapter);
     lora.validate().map_err(PrepareError::from)?;
     let tensors = model::tensor_shapes(base.config(), &lora)

@@ -117,7 +117,7 @@ impl Beside {
                         Step::Turn(performer.turn().await, wanted)
                     }
                     Question::Model(_) => Step::Found(question.failed(format!(
-                        "the coordinator ended while it was measured, {EVALUATION_ATTEMPTS_MAX} times"
+                        "its measurement was begun {EVALUATION_ATTEMPTS_MAX} times and did not come to an end"
                     ))),
                 }
             });

@@ -151,8 +151,10 @@ async fn prepare(desk: Desk<'_>, spec: RunSpec, start: Start) -> Result<Prepared
     let sites = sites::choose(&spec, &store.sites()?)?;
     let roster = sites::roster(&sites, &store.keys()?)?;
     let model = model_folder(&spec)?;
-    let (validation, test) = held_out::pin_both(&spec)?;
-    let suites = suites::pin_all(&spec)?;
+    let of = spec.clone();
+    // Up to gigabytes to hash: not on a thread that answers sites.
+    let ((validation, test), suites) =
+        blocking(move || Ok((held_out::pin_both(&of)?, suites::pin_all(&of)?))).await?;
     let test_openings_before = test.as_ref().map_or(0, |file| held_out::openings(runs, file.digest));
     let steered = test.as_ref().and_then(|file| held_out::steered_before(runs, file.digest));
     let opened = held_out::opened_before(test_openings_before);

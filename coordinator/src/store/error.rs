@@ -49,6 +49,9 @@ pub enum StoreError {
     /// It has had all the certificates that one may have in a day, or a revocation list might have no room.
     #[error("it has had as many certificates as a member may have for now")]
     TooManyCertificates,
+    /// As many members as a revocation list has room for had a certificate in the time that it covers.
+    #[error("as many members as a revocation list has room for have had certificates in the last 404 days")]
+    TooManyMembers,
     /// As many sites as a consortium has.
     #[error("there are as many sites as a consortium has")]
     TooManySites,

@@ -68,7 +68,7 @@ const MEMBERS: &str = "SELECT (SELECT count(DISTINCT site) FROM certificates WHE
 /// once everything is revoked: nobody can keep a stolen key off it by having others revoked.
 ///
 /// # Errors
-/// `TooManyCertificates`; the database cannot be read.
+/// `TooManyCertificates`, `TooManyMembers`; the database cannot be read.
 pub(super) fn must_fit(
     connection: &Connection,
     of_member: &str,
@@ -83,11 +83,10 @@ pub(super) fn must_fit(
     }
     let members: i64 = connection.query_row(MEMBERS, [since], |row| row.get(0))?;
     // Who has one already never finds the door shut for others' sake.
-    let is_new_among_too_many = own == 1 && from_sql(members) > LISTED_MEMBERS_MAX as u64;
-    if own > LISTED_OF_ONE_MAX || is_new_among_too_many {
-        return Err(StoreError::TooManyCertificates);
+    if own == 1 && from_sql(members) > LISTED_MEMBERS_MAX as u64 {
+        return Err(StoreError::TooManyMembers);
     }
-    Ok(())
+    if own > LISTED_OF_ONE_MAX { Err(StoreError::TooManyCertificates) } else { Ok(()) }
 }
 
 /// Whether a certificate would be on the list of `now` if it were revoked. One that cannot be read would.

@@ -161,7 +161,7 @@ fn decide(wish: Wish, how: &How) -> Result<(), SiteError> {
 
 /// The terms, which a yes needs, and a no can do without.
 fn terms(known: &Known, wish: Wish, standing: &Standing) -> Result<Option<Terms>, SiteError> {
-    let signed = match known.signed(standing.run.manifest) {
+    let signed = match known.terms(standing.run.manifest) {
         Err(_) if wish != Wish::Approve => return Ok(None),
         other => other?,
     };

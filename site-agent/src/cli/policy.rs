@@ -116,7 +116,7 @@ fn word(approval: Approval) -> &'static str {
 /// Every rule beside what the run asks.
 fn explain(known: &Known, run: Option<&str>, as_json: bool) -> Result<(), SiteError> {
     let proposed = known.choose(run)?;
-    let terms = known.signed(proposed.manifest)?;
+    let terms = known.terms(proposed.manifest)?;
     let policy = &known.config.policy;
     let checks = runs::checks(policy, &terms);
     let holds = checks.iter().all(|check| check.holds);

@@ -69,7 +69,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
             "later rounds can be computed again",
         ));
     };
-    let manifest = known.signed(proposed.manifest)?.signed;
+    let manifest = known.terms(proposed.manifest)?.signed;
     let (records, _) = ledger::read(&known.folder.ledger())?;
     let odd_offsets = known.store.odd_offsets(key)?;
     let round = computing::Round {

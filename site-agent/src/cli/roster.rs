@@ -34,7 +34,7 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     let known = Known::open(arguments.state.open_joined()?)?;
     let proposed = known.choose(arguments.run.as_deref())?;
-    let manifest = known.signed(proposed.manifest)?.signed.manifest;
+    let manifest = known.terms(proposed.manifest)?.signed.manifest;
     let own = &known.coordinator.site;
     if arguments.json {
         let members: Vec<_> = manifest

@@ -58,7 +58,7 @@ fn list(known: &Known, as_json: bool) -> Result<(), SiteError> {
     for run in known.store.proposed_runs()? {
         let standing = Standing::of(known, run)?;
         // The terms of an old run may be gone.
-        let name = known.signed(run.manifest).map(|terms| terms.signed.manifest.name).ok();
+        let name = known.terms(run.manifest).map(|terms| terms.signed.manifest.name).ok();
         waiting += u32::from(standing.state() == Stands::Waiting);
         documents.push(summary(&standing, name.as_deref()));
         rows.push(vec![
@@ -104,7 +104,7 @@ fn summary(standing: &Standing, name: Option<&str>) -> Value {
 fn show(known: &Known, run: &str, as_json: bool) -> Result<(), SiteError> {
     let run = known.choose(Some(run))?;
     let standing = Standing::of(known, run)?;
-    let terms = known.signed(run.manifest)?;
+    let terms = known.terms(run.manifest)?;
     let manifest = terms.manifest();
     if as_json {
         let mut document = summary(&standing, Some(&manifest.name));

@@ -135,7 +135,7 @@ fn several(said: &Value, inner: &mut Inner<'_>) -> Result<Option<Vec<Schema>>, S
 }
 
 fn is_known(keyword: &str) -> bool {
-    const SIMPLE: [&str; 14] = [
+    const SIMPLE: [&str; 15] = [
         "type",
         "enum",
         "const",
@@ -150,8 +150,9 @@ fn is_known(keyword: &str) -> bool {
         "minimum",
         "maximum",
         "exclusiveMinimum",
+        "exclusiveMaximum",
     ];
-    SIMPLE.contains(&keyword) || keyword == "exclusiveMaximum"
+    SIMPLE.contains(&keyword)
 }
 
 /// Keywords without a schema in them; nothing where the value cannot be used.

@@ -18,8 +18,9 @@ use crate::round::launched::{PinnedFile, PinnedSuite};
 pub(super) fn pin_all(spec: &RunSpec) -> Result<Vec<PinnedSuite>> {
     let mut suites: Vec<PinnedSuite> = Vec::new();
     for path in &spec.evaluation.suites {
+        // Read first: that bounds its length.
+        let file = SuiteFile::read(path).map_err(PrepareError::from)?;
         let PinnedFile { path, digest } = pin("suite file", path.clone())?;
-        let file = SuiteFile::read(&path).map_err(PrepareError::from)?;
         let name = file.settings().name.clone();
         // The report of a run counts what is right and what is wrong.
         if file.settings().score.is_graded() {

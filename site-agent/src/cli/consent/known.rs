@@ -95,7 +95,7 @@ impl Known {
     ///
     /// # Errors
     /// `Data` when they are not here any more; `Config` when they are not what the coordinator signed; `Io`.
-    pub(in crate::cli) fn signed(&self, digest: Digest) -> Result<Terms, SiteError> {
+    pub(in crate::cli) fn terms(&self, digest: Digest) -> Result<Terms, SiteError> {
         let path = self.folder.inbox().join(digest.to_string());
         if !path.exists() {
             return Err(SiteError::Data {
@@ -128,7 +128,7 @@ impl Known {
             }
         }
         // Terms that are gone can be compared with no more.
-        Ok(newest.and_then(|(_, digest)| self.signed(digest).ok()).map(|terms| terms.signed.manifest))
+        Ok(newest.and_then(|(_, digest)| self.terms(digest).ok()).map(|terms| terms.signed.manifest))
     }
 }
 

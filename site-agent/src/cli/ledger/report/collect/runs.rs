@@ -97,7 +97,7 @@ pub(super) fn facts(
     let (decisions, notes) = decided(known, standing.as_ref(), &of_run);
     let terms = listed.proposed.map(|proposed| proposed.manifest);
     // The terms of an old run may be gone.
-    let manifest = terms.and_then(|terms| known.signed(terms).ok()).map(|terms| terms.signed.manifest);
+    let manifest = terms.and_then(|terms| known.terms(terms).ok()).map(|terms| terms.signed.manifest);
     Ok(Run {
         name: manifest.as_ref().map(|manifest| manifest.name.clone()),
         state: standing.as_ref().map(|standing| standing.state().word()),
