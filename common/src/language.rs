@@ -96,7 +96,7 @@ impl Text {
 }
 
 /// The one table of a program's messages: each line a name, the English and the Chinese text. Makes a
-/// constant of each, and `ALL` for the test that compares their values.
+/// constant of each, and the test that both ask for the same values; one table in a module.
 #[macro_export]
 macro_rules! texts {
     ($($name:ident: $en:literal, $zh:literal;)*) => {
@@ -104,6 +104,15 @@ macro_rules! texts {
         /// All of them, for the tests.
         #[cfg(test)]
         const ALL: &[(&str, $crate::language::Text)] = &[$((stringify!($name), $name)),*];
+
+        #[test]
+        fn both_languages_have_the_same_values() {
+            for (name, text) in ALL {
+                let count = |text: &str| text.matches("{}").count();
+                assert_eq!(count(text.en), count(text.zh), "{name}");
+                assert!(!text.en.is_empty() && !text.zh.is_empty(), "{name}");
+            }
+        }
     };
 }
 

@@ -6,7 +6,7 @@
 //! outside (names of suites, groups and adapters) is shown without control characters, and escaped in the
 //! page.
 
-mod format;
+pub mod format;
 mod html;
 mod spoken;
 mod text;

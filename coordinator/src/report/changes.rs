@@ -8,11 +8,13 @@ pub mod words;
 #[cfg(test)]
 mod tests;
 
+use cli::comparison::format::{p_value, percent, points};
 use common::language::Language;
+use evaluation::compare::Verdict;
 
 use self::words as c;
 use super::document::{DepartmentReport, Report};
-use super::suites::{ForgettingReport, Status, SuiteReport, Verdict};
+use super::suites::{ForgettingReport, Status, SuiteReport};
 use super::{format, words as w};
 use crate::round::measured::SuiteFigures;
 
@@ -57,7 +59,7 @@ impl Changes {
         match verdict {
             Verdict::Better => self.better.push(sentence),
             Verdict::Worse => self.worse.push(sentence),
-            Verdict::NotWorse | Verdict::NotTold => self.not_told.push(sentence),
+            Verdict::NotWorse | Verdict::NotShown => self.not_told.push(sentence),
         }
     }
 }
@@ -100,7 +102,7 @@ fn of_loss([low, high]: [f64; 2]) -> Verdict {
     match (high < 0.0, low > 0.0) {
         (true, _) => Verdict::Better,
         (_, true) => Verdict::Worse,
-        _ => Verdict::NotTold,
+        _ => Verdict::NotShown,
     }
 }
 
@@ -109,7 +111,7 @@ fn departments(all: &[DepartmentReport], language: Language, changes: &mut Chang
     let name = |of: &DepartmentReport| {
         of.name.as_deref().map_or_else(|| w::OTHERS.get(language).to_owned(), str::to_owned)
     };
-    for wanted in [Verdict::Better, Verdict::Worse, Verdict::NotTold] {
+    for wanted in [Verdict::Better, Verdict::Worse, Verdict::NotShown] {
         let entry = |of: &DepartmentReport| {
             let (change, interval) = of.change.zip(of.change_interval)?;
             let (change, range) = (format::signed_percent(change), range(interval, language));
@@ -209,27 +211,12 @@ fn margin(figures: &SuiteFigures, verdict: Verdict, language: Language) -> Strin
     let margin = format!("{:.1}", figures.margin * 100.0);
     match verdict {
         Verdict::NotWorse => c::MARGIN_SHOWN.with(language, &[&margin]),
-        Verdict::NotTold => {
+        Verdict::NotShown => {
             let sees = format!("{:.1}", figures.sees * 100.0);
             c::MARGIN_NOT_SHOWN.with(language, &[&margin, &sees])
         }
         Verdict::Better | Verdict::Worse => String::new(),
     }
-}
-
-/// A share with one decimal.
-pub fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
-/// A difference of shares in points, with its sign.
-pub fn points(difference: f64) -> String {
-    format!("{:+.1}", difference * 100.0)
-}
-
-/// Four decimals, as far as they say something.
-pub fn p_value(p: f64) -> String {
-    if p < 0.0001 { "< 0.0001".to_owned() } else { format!("{p:.4}") }
 }
 
 fn range([low, high]: [f64; 2], language: Language) -> String {

@@ -29,7 +29,7 @@ pub fn report(
     details: Option<Details>,
     now: Timestamp,
 ) -> Result<Report> {
-    let status = run_report(store, runs, state, 0)?;
+    let mut status = run_report(store, runs, state, 0)?;
     let rounds: Vec<Round> = status.history.iter().map(round).collect();
     let newest = status.history.iter().rev().filter(|round| round.published.is_some());
     let validated = newest.into_iter().find_map(|round| round.validation);
@@ -45,26 +45,29 @@ pub fn report(
     let details = details.filter(|details| {
         state.is_over() && details.adapter == state.model() && details.attempt == state.test.attempt
     });
-    let (departments, samples) =
+    let (departments, mut samples) =
         details.map_or((Vec::new(), None), |details| (details.departments, details.samples));
-    let without_folders = |text: String| places::without_folders(&text, known_paths(state));
-    let mut suites = suites::of_run(state);
-    suites.iter_mut().for_each(|suite| suite.reason = suite.reason.take().map(without_folders));
-    let mut forgetting = suites::forgotten(state);
-    forgetting.iter_mut().for_each(|it| it.reason = it.reason.take().map(without_folders));
+    let (mut suites, mut forgetting) = (suites::of_run(state), suites::forgotten(state));
+    let (mut run, mut warnings) = (run(state, &status), std::mem::take(&mut status.warnings));
+    let reasons =
+        suites.iter_mut().map(|it| &mut it.reason).chain(forgetting.iter_mut().map(|it| &mut it.reason));
+    let reasons = reasons.chain(samples.iter_mut().map(|it| &mut it.reason)).chain([&mut run.failure]);
+    for text in reasons.flatten().chain(&mut warnings) {
+        *text = places::without_folders(text, known_paths(state));
+    }
     Ok(Report {
         departments: departments.into_iter().map(department).collect(),
         suites,
         forgetting,
         samples,
-        run: run(state, &status),
+        run,
         base: held(status.base.as_ref(), status.test.base.as_ref()),
         last: held(validated.as_ref(), status.test.federated.as_ref()),
         test: test_set(&status),
         sites: status.sites.iter().map(site).collect(),
         test_set_openings: status.test.openings.iter().map(|at| opening(at)).collect(),
         rounds,
-        warnings: status.warnings.into_iter().map(without_folders).collect(),
+        warnings,
         timings,
         provenance: provenance(state)?,
         paths: None,

@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use evaluation::compare::Verdict;
+
 use super::document::*;
 use crate::admin::report::aggregation_error::ErrorReport;
 use crate::evaluate::details::{HeldOutSet, Said, SampleQuestion, Samples};
-use crate::report::suites::{ForgettingReport, Status as SuiteStatus, SuiteReport, Verdict};
+use crate::report::suites::{ForgettingReport, Status as SuiteStatus, SuiteReport};
 use crate::round::measured::{ForgettingFigures, SuiteFigures};
 use crate::round::state::Paired;
 use crate::round::suites::tests::figures;
@@ -112,8 +114,8 @@ fn suites() -> Vec<SuiteReport> {
     vec![
         suite("exam <b>", SuiteStatus::Measured, Some(figures(50, 20, 5, 100, 0.004)), Verdict::Better),
         suite("急诊转诊", SuiteStatus::Measured, Some(figures(50, 5, 20, 100, 0.004)), Verdict::Worse),
-        suite("cmb", SuiteStatus::Measured, Some(figures(50, 10, 10, 100, 1.0)), Verdict::NotTold),
-        suite("gone", SuiteStatus::NotMeasured, None, Verdict::NotTold),
+        suite("cmb", SuiteStatus::Measured, Some(figures(50, 10, 10, 100, 1.0)), Verdict::NotShown),
+        suite("gone", SuiteStatus::NotMeasured, None, Verdict::NotShown),
     ]
 }
 

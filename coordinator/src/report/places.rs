@@ -1,5 +1,5 @@
-//! Where things lie on the coordinator's machine, taken out of what a report says: it goes to hospitals, and
-//! `coordinator status` has the whole paths. Called by `collect`. Pure. Invariant: of a path that begins at
+//! Where things lie on the coordinator's machine, taken out of the sentences of a report: it goes to
+//! hospitals, and `coordinator status` has the whole paths. Called by `collect`. Pure. Invariant: of a path that begins at
 //! the root nothing stays but its last part.
 
 /// The text with each path that begins at the root cut to its last part; a path is known by its first
@@ -8,10 +8,14 @@ pub(super) fn without_folders<'a>(
     text: &str,
     known: impl IntoIterator<Item = &'a std::path::Path>,
 ) -> String {
+    // The longest first: a folder may lie in another one. The slash stays, so that what is before it
+    // goes, too.
+    let mut known: Vec<&std::path::Path> = known.into_iter().collect();
+    known.sort_by_key(|path| std::cmp::Reverse(path.as_os_str().len()));
     let mut text = text.to_owned();
     for path in known {
         if let (Some(folder), true) = (path.parent(), path.is_absolute()) {
-            text = text.replace(&format!("{}/", folder.display()), "");
+            text = text.replace(&format!("{}/", folder.display()), "/");
         }
     }
     text.split(' ').map(last_part).collect::<Vec<_>>().join(" ")
@@ -35,8 +39,8 @@ mod tests {
 
     #[test]
     fn of_a_path_its_last_part_is_left_and_other_words_stay() {
-        let known = Path::new("/srv/St. Anna/exam.toml");
-        let cut = |text: &str| without_folders(text, [known]);
+        let known = ["/srv/St. Anna/exam.toml", "/srv/St. Anna/tumour board/exam.jsonl", "/models/base"];
+        let cut = |text: &str| without_folders(text, known.map(Path::new));
         assert_eq!(
             cut(
                 "the suite exam was not asked: /srv/x/a.jsonl: it changed; `coordinator evaluate 1 --suite /srv/St. Anna/exam.toml` asks it"
@@ -44,6 +48,8 @@ mod tests {
             "the suite exam was not asked: a.jsonl: it changed; `coordinator evaluate 1 --suite exam.toml` asks it"
         );
         assert_eq!(cut("cannot read `/a/b`: 3 of 4 / half"), "cannot read `b`: 3 of 4 / half");
+        assert_eq!(cut("/srv/St. Anna/tumour board/exam.jsonl: it changed"), "exam.jsonl: it changed");
+        assert_eq!(cut("/data/models/x: gone; /models/base: gone"), "x: gone; base: gone");
         for same in ["", "round 2 is not evaluated: x/y", "关于 1/2"] {
             assert_eq!(cut(same), same);
         }

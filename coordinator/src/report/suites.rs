@@ -2,16 +2,14 @@
 //! Called by `collect`. Pure. Invariants: no figure is shown before every suite is settled, for the
 //! correction counts all of them; what was not measured is named with the reason, and has no figures.
 
-use evaluation::statistics::holm;
+use evaluation::compare::Verdict;
+use evaluation::statistics::{Interval, holm};
 use serde::{Deserialize, Serialize};
 
 use crate::round::launched::PinnedSuite;
 use crate::round::measured::{ForgettingFigures, Forgotten, SuiteFigures, SuiteOutcome};
 use crate::round::state::RunState;
 use crate::round::suites::is_never_asked;
-
-/// The level of all tests.
-const LEVEL: f64 = 0.05;
 
 /// Why nothing is measured of a run that failed, was stopped or adopted nothing.
 const NO_MODEL: &str = "the run has no final model";
@@ -26,20 +24,6 @@ pub enum Status {
     Measured,
     /// It could not be made.
     NotMeasured,
-}
-
-/// What a comparison of base and final model shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// The corrected p is below 5 %, and the interval above 0.
-    Better,
-    /// The same on the other side.
-    Worse,
-    /// Not told apart, and by its interval not worse by the margin or more.
-    NotWorse,
-    /// Not told apart.
-    NotTold,
 }
 
 /// One suite.
@@ -129,18 +113,10 @@ pub fn forgotten(state: &RunState) -> Option<ForgettingReport> {
     Some(ForgettingReport { status, reason, figures, verdict })
 }
 
-/// As `evaluation::compare` concludes.
+/// What base and final model show side by side.
 fn verdict(figures: &SuiteFigures, corrected: f64) -> Verdict {
     let [low, high] = figures.interval;
-    if corrected < LEVEL && low > 0.0 {
-        Verdict::Better
-    } else if corrected < LEVEL && high < 0.0 {
-        Verdict::Worse
-    } else if low > -figures.margin {
-        Verdict::NotWorse
-    } else {
-        Verdict::NotTold
-    }
+    Verdict::of(corrected, Interval { low, high }, true, low > -figures.margin)
 }
 
 #[cfg(test)]
@@ -213,7 +189,7 @@ mod tests {
         assert_eq!(with(20, 5, 0.2), Verdict::NotWorse);
         assert_eq!(
             with(10, 10, 1.0),
-            Verdict::NotTold,
+            Verdict::NotShown,
             "the interval reaches 4 points down, the margin is 2"
         );
         assert_eq!(forgotten(&state(&[])), None);

@@ -101,16 +101,3 @@ common::texts! {
     SHOW_RECORD: "record {} · {} · {} · verdict: {}", "第 {} 条 · {} · {} · 结论：{}";
     SHOW_TOKENS: "what the model sees: {} tokens, {} supervised (marked)", "模型所见：{} 个词元，其中 {} 个参与损失（已标记）";
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_languages_ask_for_the_same_values() {
-        for (name, text) in ALL {
-            assert_eq!(text.en.matches("{}").count(), text.zh.matches("{}").count(), "{name}");
-            assert!(!text.en.is_empty() && !text.zh.is_empty(), "{name}");
-        }
-    }
-}

@@ -1,5 +1,5 @@
-//! Numbers and verdicts as people read them. Used by `text` and `html`, so that both say the same. Invariant:
-//! what comes from outside leaves here without control characters.
+//! Numbers and verdicts as people read them. Used by `text` and `html`, and by the coordinator's report of a
+//! run, so that all say the same. Invariant: what comes from outside leaves here without control characters.
 
 use common::language::Language;
 use common::terminal::visible;
@@ -9,7 +9,8 @@ use evaluation::judge::Figure;
 use super::words as w;
 
 /// `12.3 %`.
-pub(super) fn percent(share: f64) -> String {
+#[must_use]
+pub fn percent(share: f64) -> String {
     format!("{:.1} %", 100.0 * share)
 }
 
@@ -23,7 +24,8 @@ pub(super) fn interval(share: &Share, language: Language) -> String {
 }
 
 /// `+4.5`, in points.
-pub(super) fn points(difference: f64) -> String {
+#[must_use]
+pub fn points(difference: f64) -> String {
     // Not `-0.0`.
     format!("{:+.1}", 100.0 * difference + 0.0)
 }
@@ -42,7 +44,8 @@ pub(super) fn pair_range(pair: &Comparison, language: Language) -> String {
 }
 
 /// Three digits, or that it is smaller.
-pub(super) fn p_value(p: f64) -> String {
+#[must_use]
+pub fn p_value(p: f64) -> String {
     if p < 0.001 { "< 0.001".to_owned() } else { format!("{p:.3}") }
 }
 
@@ -112,3 +115,14 @@ pub(super) fn name(text: &str) -> String {
 
 /// Columns of a name in a table.
 const NAME_COLUMNS: usize = 18;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_p_has_three_digits_and_nothing_is_minus_zero() {
+        assert_eq!((p_value(0.00004), p_value(0.0431)), ("< 0.001".to_owned(), "0.043".to_owned()));
+        assert_eq!((points(-0.0), points(0.0451)), ("+0.0".to_owned(), "+4.5".to_owned()));
+    }
+}

@@ -90,16 +90,3 @@ common::texts! {
     LIMITS: "These numbers say how the models answer questions of this kind, and nothing of patients.", "这些数字只说明模型回答此类题目的表现，不说明对患者是否安全。";
     METHOD: "Intervals: Wilson for shares of right answers, on questions; for scores in part, other measures and the differences of these a bootstrap of the cases; for the difference that decides the wider of a bootstrap of the cases (10,000 draws, seed {}) and Agresti and Min; Clopper and Pearson for what became wrong, on cases. No worse than a margin is read from the interval, not corrected for the number of comparisons.", "区间：正确率按题用 Wilson 法；部分得分、其他指标及其差值按病例用自助法；作出结论的差值取按病例的自助法（10,000 次，种子 {}）与 Agresti-Min 法中较宽者；变错比例按病例用 Clopper-Pearson 法。“不低于”由区间得出，未按比较次数校正。";
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn both_languages_have_the_same_values() {
-        for (name, text) in ALL {
-            let count = |text: &str| text.matches("{}").count();
-            assert_eq!(count(text.en), count(text.zh), "{name}");
-        }
-    }
-}

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::arm::Arm;
 use super::means::{Measure, clusters, figure, kinds, mean};
@@ -16,7 +16,7 @@ use crate::suite::{GradedBy, Item, Suite};
 const LEVEL: f64 = 0.05;
 
 /// What a comparison shows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Verdict {
     /// Surely better: the corrected p is below 5 %, and the interval above 0.
@@ -28,6 +28,23 @@ pub enum Verdict {
     NotWorse,
     /// Nothing is shown.
     NotShown,
+}
+
+impl Verdict {
+    /// From the corrected p and the difference's 95 % interval; `may_praise` where nothing forbids to say
+    /// that it is better, `is_not_worse` where the interval's lower end is above minus the margin.
+    #[must_use]
+    pub fn of(corrected_p: f64, interval: Interval, may_praise: bool, is_not_worse: bool) -> Self {
+        if corrected_p < LEVEL && interval.low > 0.0 && may_praise {
+            Self::Better
+        } else if corrected_p < LEVEL && interval.high < 0.0 {
+            Self::Worse
+        } else if is_not_worse {
+            Self::NotWorse
+        } else {
+            Self::NotShown
+        }
+    }
 }
 
 /// One kind of items.
@@ -116,15 +133,7 @@ impl Comparison {
     pub(super) fn correct(&mut self, corrected_p: f64) {
         self.corrected_p = corrected_p;
         let may_praise = !self.triage_only && self.left_out == 0;
-        self.verdict = if corrected_p < LEVEL && self.interval.low > 0.0 && may_praise {
-            Verdict::Better
-        } else if corrected_p < LEVEL && self.interval.high < 0.0 {
-            Verdict::Worse
-        } else if self.is_not_worse {
-            Verdict::NotWorse
-        } else {
-            Verdict::NotShown
-        };
+        self.verdict = Verdict::of(corrected_p, self.interval, may_praise, self.is_not_worse);
     }
 }
 

@@ -96,7 +96,7 @@ pub struct Scores {
 impl Scores {
     /// `cases` has the places of the items of each case.
     pub(super) fn of(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Self {
-        let spoken = spoken(suite, arm, cases, seed);
+        let Spoken { credit, not_graded, figures, rules } = spoken(suite, arm, cases, seed);
         let all = &arm.outcomes;
         let n = all.len() as u64;
         let count = |is: &dyn Fn(&Outcome) -> bool| all.iter().filter(|outcome| is(outcome)).count() as u64;
@@ -131,13 +131,23 @@ impl Scores {
             }),
             not_found: count(&|outcome| !outcome.found),
             cut: count(&|outcome| outcome.cut),
-            ..spoken
+            credit,
+            not_graded,
+            figures,
+            rules,
         }
     }
 }
 
-/// What is known of answers in words; the rest is empty.
-fn spoken(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Scores {
+/// What is known of answers in words alone.
+struct Spoken {
+    credit: Option<Mean>,
+    not_graded: u64,
+    figures: Vec<Measure>,
+    rules: Vec<Broken>,
+}
+
+fn spoken(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Spoken {
     let outcomes = &arm.outcomes;
     let score = suite.settings.score;
     let mut credit = mean(cases, seed, &|place| outcomes.get(place)?.credit);
@@ -162,22 +172,10 @@ fn spoken(suite: &Suite, arm: &Arm, cases: &[Vec<usize>], seed: u64) -> Scores {
         Broken { name: rule.name.clone(), broken: Share::exact(broken, of), below }
     };
     let graded = outcomes.iter().filter(|outcome| outcome.credit.is_some()).count();
-    Scores {
+    Spoken {
         credit,
         not_graded: if score == Score::Rubric { (outcomes.len() - graded) as u64 } else { 0 },
         figures: kinds(outcomes).into_iter().filter_map(measure).collect(),
         rules: suite.settings.rules.iter().enumerate().map(rule).collect(),
-        name: String::new(),
-        right: Share::exact(0, 0),
-        by_case: false,
-        wrong: Share::exact(0, 0),
-        wrong_below: None,
-        right_by_length: None,
-        brier: None,
-        calibration_error: None,
-        right_in_all_orders: None,
-        stable: None,
-        not_found: 0,
-        cut: 0,
     }
 }

@@ -17,7 +17,7 @@ fn each_fact_stands_under_its_direction_with_its_n_and_interval() {
             "Test loss -11.9 % (95 % interval -14.9 % to -9.0 %; 60 questions).",
             "By department, test loss: 心血管科 -11.9 % (-14.9 % to -9.0 %; 40 questions).",
             "exam <b>: 50.0 % right with the base model, 65.0 % with the final one, of 100 questions (+15.0 points, 95 % \
-             interval +11.0 to +19.0; p 0.0120, Holm over 3 suites). One answer always: 25.0 %.",
+             interval +11.0 to +19.0; p 0.012, Holm over 3 suites). One answer always: 25.0 %.",
         ]
     );
     assert!(changes.worse.len() == 1 && changes.worse[0].contains("急诊转诊: 50.0 % right"), "{changes:?}");
@@ -86,5 +86,4 @@ fn the_divergence_is_said_with_pinskers_bound() {
         "{text}"
     );
     assert_eq!(divergence(&example::going(), Language::En), None);
-    assert_eq!((p_value(0.00004), p_value(0.0431)), ("< 0.0001".to_owned(), "0.0431".to_owned()));
 }

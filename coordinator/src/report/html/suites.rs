@@ -4,11 +4,13 @@
 
 use std::fmt::Write as _;
 
+use cli::comparison::format::{p_value, percent, points};
 use common::page::escape;
+use evaluation::compare::Verdict;
 
 use super::page::Page;
-use crate::report::changes::{self, p_value, percent, points, words as c};
-use crate::report::suites::{SuiteReport, Verdict};
+use crate::report::changes::{self, words as c};
+use crate::report::suites::SuiteReport;
 use crate::report::{format, words as w};
 use crate::round::measured::{Kind, Share, SuiteFigures};
 
