@@ -300,10 +300,13 @@ pub const MARK_MS_MIN: u64 = 1_000;
 /// Sites of a simulated run (`coordinator simulate`): ten times what is talked about for a consortium.
 pub const SIMULATED_SITES_MAX: usize = 10_000;
 /// Sites x rounds x simulations of one command: 1,000 x 50 x 20. A site in a round is some 15 steps and 200
-/// bytes: 200 MB where it is one simulation.
+/// bytes: 200 MB, beside what each simulation keeps.
 pub const SIMULATED_VISITS_MAX: u64 = 1_000_000;
-/// The same where nobody said how many simulations: some seconds.
+/// The same where nobody said how many simulations: some seconds up to 1,000 sites, a minute at 10,000.
 pub const SIMULATED_VISITS_UNASKED_MAX: u64 = 250_000;
+/// Simulations of one command: percentiles of more say nothing new, and each keeps some hundred bytes a
+/// round.
+pub const SIMULATED_RUNS_MAX: u64 = 10_000;
 /// Simulations of one command where nobody said: enough for a 5th and a 95th percentile.
 pub const SIMULATED_RUNS_UNASKED_MAX: u64 = 21;
 /// And at least: a median of three.

@@ -6,8 +6,8 @@
 //! `tests/simulation` is another simulator, for the protocol's safety under faults; this one is for people
 //! who plan, and knows no fault but sites that are away.
 
-mod agenda;
-mod dice;
+pub mod agenda;
+pub mod dice;
 mod disk;
 mod line;
 mod memory;

@@ -10,6 +10,7 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context as _, Result, ensure};
+use model::bench::peak_rss_bytes;
 use serde_json::Value;
 use tests::consortium::Consortium;
 use tests::dataset;
@@ -62,12 +63,6 @@ fn wall_s(status: &RunStatus) -> Option<f64> {
     Some((last - first).rem_euclid(86_400.0))
 }
 
-fn peak_memory(process: u32) -> Option<u64> {
-    let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    Some(line.trim().trim_end_matches(" kB").parse::<u64>().ok()? * 1024)
-}
-
 /// Records of its own for each site: equal updates would be one file.
 fn own_records(small: &Small) -> Result<()> {
     let demo = demo_settings()?;
@@ -107,7 +102,7 @@ fn measure(small: &Small) -> Result<(Consortium, Measured)> {
         up,
         down,
         files: bytes_in(&state.join("blobs")),
-        memory: peak_memory(process).context("the coordinator's memory")?,
+        memory: peak_rss_bytes(&process.to_string()),
     };
     Ok((consortium, measured))
 }

@@ -1,26 +1,18 @@
 //! Random numbers of a seed. Each actor has a stream of its own, so that leaving out one fault changes as
-//! little as possible of what the others do. SplitMix64 (Steele, Lea, Flood 2014).
+//! little as possible of what the others do.
 
 /// A stream of random numbers.
 #[derive(Debug, Clone)]
-pub(crate) struct Dice {
-    state: u64,
-}
+pub(crate) struct Dice(::coordinator::simulate::dice::Dice);
 
 impl Dice {
     /// The stream of this actor in the simulation of this seed.
     pub(crate) fn of(seed: u64, actor: u64) -> Self {
-        let mut dice = Self { state: seed ^ actor.wrapping_mul(0xd134_2543_de82_ef95) };
-        dice.next();
-        dice
+        Self(::coordinator::simulate::dice::Dice::of(seed, actor))
     }
 
     pub(crate) fn next(&mut self) -> u64 {
-        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut mixed = self.state;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ (mixed >> 31)
+        self.0.bits()
     }
 
     /// Below `bound`, which is above 0.

@@ -10,7 +10,6 @@
 //! which real processes test (`tests/it/`).
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::print_stdout)] // a failed test is what they are for
 
-mod agenda;
 mod context;
 mod coordinator;
 mod dice;
@@ -26,3 +25,5 @@ mod site;
 mod truth;
 mod update;
 mod world;
+
+use ::coordinator::simulate::agenda;

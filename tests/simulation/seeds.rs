@@ -111,5 +111,6 @@ fn many_seeds_break_no_invariant() {
 fn a_thousand_sites_break_no_invariant() {
     let outcome = simulate(Plan::of(1, Mode::Liveness, true, None), Mutant::Sound, false);
     assert_eq!(outcome.broken, None);
+    assert!(outcome.counts.closed > 0, "{:?}", outcome.counts);
     println!("a thousand sites: {:?}", outcome.counts);
 }

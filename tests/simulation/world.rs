@@ -78,7 +78,7 @@ fn coin() -> u64 {
 impl World {
     fn run(&mut self) {
         while self.context.truth.broken.is_none() && !self.is_over() {
-            let Some((at, happening)) = self.context.agenda.next() else { return };
+            let Some((at, happening)) = self.context.agenda.take_next() else { return };
             self.context.now = at;
             self.context.truth.counts.steps += 1;
             if self.context.truth.counts.steps > STEPS || at > self.context.plan.end_at {

@@ -1,15 +1,16 @@
 //! What happens next: a queue of happenings by time, and by the order they were planned in where that is the
-//! same. Used by `world`. Invariant: what was planned first happens first, so that a seed gives one course.
+//! same. Used by `world`, and by the simulator of the protocol in `tests`. Invariant: what was planned first
+//! happens first, so that a seed gives one course.
 
 use std::cmp::{Ordering, Reverse};
 use std::collections::BinaryHeap;
 
 /// Virtual milliseconds since the launch.
-pub(super) type Ms = u64;
+pub type Ms = u64;
 
 /// The queue.
 #[derive(Debug)]
-pub(super) struct Agenda<T> {
+pub struct Agenda<T> {
     entries: BinaryHeap<Reverse<Entry<T>>>,
     planned: u64,
 }
@@ -48,12 +49,14 @@ impl<T> Default for Agenda<T> {
 }
 
 impl<T> Agenda<T> {
-    pub(super) fn plan(&mut self, at: Ms, what: T) {
+    /// Plans it for this time.
+    pub fn plan(&mut self, at: Ms, what: T) {
         self.planned += 1;
         self.entries.push(Reverse(Entry { at, number: self.planned, what }));
     }
 
-    pub(super) fn next(&mut self) -> Option<(Ms, T)> {
+    /// The next one, and when it happens.
+    pub fn take_next(&mut self) -> Option<(Ms, T)> {
         self.entries.pop().map(|Reverse(entry)| (entry.at, entry.what))
     }
 }
@@ -68,7 +71,7 @@ mod tests {
         for (at, what) in [(5, 'c'), (1, 'a'), (5, 'd'), (2, 'b')] {
             agenda.plan(at, what);
         }
-        let order: String = std::iter::from_fn(|| agenda.next()).map(|(_, what)| what).collect();
+        let order: String = std::iter::from_fn(|| agenda.take_next()).map(|(_, what)| what).collect();
         assert_eq!(order, "abcd");
     }
 }

@@ -144,7 +144,7 @@ fn held_out_measurements_are_part_of_a_round_and_the_test_of_the_run() {
 }
 
 #[test]
-fn a_crowd_takes_no_longer_than_a_person_waits() {
+fn a_crowd_goes_through_its_rounds_and_names_who_is_missing() {
     let mut plan = plan(1_000, 5);
     (plan.work.spread, plan.work.drop) = (0.3, 0.05);
     let course = of(&plan, 1);

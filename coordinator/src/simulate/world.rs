@@ -140,7 +140,7 @@ impl<'a> World<'a> {
             if self.over_at.is_some() {
                 return true;
             }
-            let Some((at, happening)) = self.agenda.next() else { return false };
+            let Some((at, happening)) = self.agenda.take_next() else { return false };
             self.now = at;
             self.happens(happening);
         }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use ::cli::duration;
 
 use super::numbers::{at_least_0, mb_s, mbit, megabytes, seconds, share, spread};
-use crate::limits::SIMULATED_ROUND_TRIP_MS_MAX;
+use crate::limits::{SIMULATED_ROUND_TRIP_MS_MAX, SIMULATED_RUNS_MAX};
 
 const MANUAL: &str = "\
 Say what a planned run will take: wall time, the parts of a round, bytes on the
@@ -96,7 +96,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, default_value = "1")]
     pub(super) seed: u64,
     /// Simulations, a seed each [default: 21, fewer of a large run]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=SIMULATED_RUNS_MAX))]
     pub(super) runs: Option<u64>,
     /// Print JSON
     #[arg(long)]

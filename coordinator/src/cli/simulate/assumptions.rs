@@ -1,17 +1,17 @@
 //! What a prediction rests on, in sentences. Called by `simulate`. Invariant: whatever the model leaves out
 //! or takes for granted, and matters to a plan, stands here.
 
+use ::cli::comparison::format::percent;
 use ::cli::duration::span;
 use common::limits::SITES_MAX;
 
 use super::arguments::Arguments;
-use super::numbers::percent;
-use super::planned::{Planned, is_too_many};
+use super::planned::Planned;
 
 pub(super) fn of(arguments: &Arguments, planned: &Planned, measured_mb_s: Option<f64>) -> Vec<String> {
     let (plan, mut said) = (&planned.plan, Vec::new());
     let mut say = |sentence: String| said.push(sentence);
-    if is_too_many(plan.sites.len()) {
+    if plan.sites.len() > SITES_MAX {
         say(format!(
             "this version takes {SITES_MAX} sites: a run of {} cannot be launched",
             plan.sites.len()
@@ -39,16 +39,25 @@ pub(super) fn of(arguments: &Arguments, planned: &Planned, measured_mb_s: Option
         ),
         None => format!("updates are averaged at {speed} MB/s, as given"),
     });
-    if planned.is_unmeasured {
+    if plan.spec.aggregation.robust_rule().is_some() {
+        say("a robust combination is counted as fast as the mean; it is slower, the more sites the more"
+            .into());
+    }
+    let has_held_out = plan.spec.validation.is_some() || plan.spec.test.is_some();
+    if has_held_out && arguments.evaluate_s.is_none() {
         say("measuring the held-out sets takes no time here: give --evaluate-s".into());
     }
-    if planned.has_overlap {
+    if has_held_out && plan.spec.overlap.enabled {
         say("the comparison with the held-out set, once a run, is not counted: 17 points of 32 bytes a record, each way".into());
     }
     if !plan.spec.evaluation.suites.is_empty() || plan.spec.evaluation.forgetting {
         say("suites, and what was forgotten, are asked when the run is over, and not counted".into());
     }
-    say("all sites have agreed and are connected when the run begins; each round is adopted".into());
+    say("all sites have agreed and are connected when the run begins, and may train and send at any hour; each round is adopted".into());
+    if arguments.run.is_some() {
+        say("the model and the held-out files that the run file names were not looked at, as a launch does"
+            .into());
+    }
     say("what stays on the disk follows the defaults of [retention]; other runs' files are not counted"
         .into());
     said

@@ -55,11 +55,6 @@ pub(super) fn share(text: &str) -> Result<f64, String> {
     found.map_err(|reason| format!("{reason}; write 5% or 0.05"))
 }
 
-/// `4.2 %`.
-pub(super) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -70,7 +65,6 @@ mod tests {
         for bad in ["5", "-1%", "101%", "nan%", "NaN", "", "%", "x", "inf"] {
             assert!(share(bad).is_err(), "{bad}");
         }
-        assert_eq!(percent(0.042), "4.2 %");
     }
 
     #[test]

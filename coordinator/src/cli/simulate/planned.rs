@@ -1,11 +1,11 @@
 //! From the options and the run file to a plan, within bounds. Called by `simulate`. Invariants: an option
-//! stands above the run file, the run file above a default; what a launch would refuse of a run file is
-//! refused here.
+//! stands above the run file, the run file above a default; what a launch would refuse of a run file's
+//! text is refused here; the files that it names are not looked at.
 
 use std::path::Path;
 
 use common::id::SiteId;
-use common::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX, SITES_MAX};
+use common::limits::{ROUND_DEADLINE_S_MAX, ROUNDS_MAX};
 use common::run::RunSpec;
 
 use super::arguments::Arguments;
@@ -35,10 +35,6 @@ const TENSORS: usize = 336;
 pub(super) struct Planned {
     pub(super) plan: Plan,
     pub(super) runs: usize,
-    /// Whether the run file has held-out sets whose measurement takes no time here.
-    pub(super) is_unmeasured: bool,
-    /// Whether its sites compare their records with the held-out set.
-    pub(super) has_overlap: bool,
 }
 
 fn wrong(message: String, hint: &str) -> Error {
@@ -59,9 +55,6 @@ pub(super) fn plan(arguments: &Arguments, measured_mb_s: Option<f64>, cores: usi
     };
     override_with(arguments, &mut spec, sites.len())?;
     let runs = runs(arguments, sites.len(), spec.rounds)?;
-    let has_held_out = spec.validation.is_some() || spec.test.is_some();
-    let (is_unmeasured, has_overlap) =
-        (has_held_out && arguments.evaluate_s.is_none(), has_held_out && spec.overlap.enabled);
     // Last: it takes the locks.
     let (update_bytes, tensors) = update(arguments, &spec)?;
     let line = |mbit: f64| mbit * 125.0;
@@ -90,7 +83,7 @@ pub(super) fn plan(arguments: &Arguments, measured_mb_s: Option<f64>, cores: usi
         sites,
         spec,
     };
-    Ok(Planned { plan, runs, is_unmeasured, has_overlap })
+    Ok(Planned { plan, runs })
 }
 
 /// Who takes part: by the option, by name in the run file, or as many as its quorum.
@@ -105,7 +98,7 @@ fn sites(arguments: &Arguments, file: Option<&RunSpec>) -> Result<Vec<SiteId>> {
     };
     if !(1..=SIMULATED_SITES_MAX).contains(&count) {
         let message = format!("--sites is {count}, but must be 1 to {SIMULATED_SITES_MAX}");
-        return Err(wrong(message, "a run has far fewer sites: `coordinator launch --help`"));
+        return Err(wrong(message, "give --sites N within these bounds"));
     }
     let names = (1..=count).map(|number| format!("site-{number:05}").parse::<SiteId>());
     names.collect::<std::result::Result<_, _>>().map_err(|error| Error::Internal(error.to_string()))
@@ -173,9 +166,4 @@ fn update(arguments: &Arguments, spec: &RunSpec) -> Result<(u64, usize)> {
             "give --update-mb (35 for a 0.5B model at rank 16, 161 for 7B), or --run FILE with a model",
         )),
     }
-}
-
-/// Whether a run may have so many sites today.
-pub(super) fn is_too_many(sites: usize) -> bool {
-    sites > SITES_MAX
 }

@@ -94,7 +94,7 @@ fn parts(parts: Parts) -> String {
 fn disk(found: &Prediction) -> String {
     let disk = found.disk;
     format!(
-        "{} at most, {} when the run ends, {} stay; the database grows by {}",
+        "{} at most, {} when the run ends, {} stay; the database grows by about {}",
         bytes(disk.most_bytes),
         bytes(disk.end_bytes),
         bytes(disk.kept_bytes),
