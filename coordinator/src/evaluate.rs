@@ -146,6 +146,8 @@ pub enum Job {
         base_fingerprint: Digest,
         /// The final adapter.
         adapter: PathBuf,
+        /// The file that keeps what was asked, where it could be made: another child goes on from there.
+        resume: Option<PathBuf>,
     },
     /// Measure what the adapted model forgot.
     Forgetting {

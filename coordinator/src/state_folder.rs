@@ -108,6 +108,11 @@ impl StateFolder {
         self.spool().join(format!("leave-one-out-{run}"))
     }
 
+    /// What a run's models said of a suite, by its place in the run file, while they are asked.
+    pub fn suite(&self, run: RunId, suite: u32) -> PathBuf {
+        self.spool().join(format!("suite-{run}-{suite}.resume"))
+    }
+
     /// `gpu-cache/`: a GPU's compiled kernels. May be deleted at any time.
     pub fn gpu_cache(&self) -> PathBuf {
         self.path.join("gpu-cache")

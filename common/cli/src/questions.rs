@@ -41,10 +41,14 @@ impl Display {
         }
     }
 
-    /// So many of `total` questions are answered; `what` says by whom.
-    pub fn show(&mut self, done: u64, total: u64, what: &str) {
+    /// So many of `total` questions are answered, the first `known` of them by an earlier command; `what` says
+    /// by whom.
+    pub fn show(&mut self, known: u64, done: u64, total: u64, what: &str) {
+        if known > 0 && done == known {
+            terminal::eprint(format_args!("going on behind {known} of {total} questions\n"));
+        }
         let started = *self.started.get_or_insert_with(Instant::now);
-        let each = started.elapsed().as_secs_f64() / done.saturating_sub(1).max(1) as f64;
+        let each = started.elapsed().as_secs_f64() / done.saturating_sub(known + 1).max(1) as f64;
         let facts = format!("{} left, {what}", span(each * total.saturating_sub(done) as f64));
         let steps = progress::steps(done, total).unwrap_or_default();
         if self.is_terminal {

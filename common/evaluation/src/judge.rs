@@ -15,6 +15,8 @@ mod soap;
 mod spoken;
 mod words;
 
+use serde::{Deserialize, Serialize};
+
 use self::pattern::{has, plain};
 use crate::suite::{Item, Score};
 
@@ -23,7 +25,7 @@ pub use self::figure::Figure;
 pub use self::spoken::{Spoken, by_words};
 
 /// What is known of one item after one model was asked.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// Whether what it chose is what is right.
     pub right: bool,
@@ -49,7 +51,7 @@ pub struct Outcome {
 }
 
 /// The probabilities of the options, from the softmax of their log-likelihoods.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Certainty {
     /// Of the chosen one.
     pub confidence: f64,
@@ -58,7 +60,7 @@ pub struct Certainty {
 }
 
 /// What happened when the options went round.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Orders {
     /// The share of the orders, the first included, in which the right option was chosen.
     pub right: f64,

@@ -54,6 +54,9 @@ pub const REFERENCE_CHARACTERS_MAX: usize = 8_192;
 /// Bytes of an answer that is judged; what is behind is left out. 2,048 tokens of four Chinese characters,
 /// three bytes each; of ASCII 24,576 characters.
 pub const ANSWER_BYTES_MAX: usize = 24 << 10;
+/// Bytes of one outcome in the file of an evaluation that may be interrupted: the answer, and as much again
+/// for figures, rules and numbers, which have some hundred bytes.
+pub const OUTCOME_BYTES_MAX: u32 = 2 * ANSWER_BYTES_MAX as u32;
 /// Criteria of one rubric: HealthBench's longest has 48.
 pub const CRITERIA_MAX: usize = 128;
 /// Bytes of a criterion: HealthBench's longest has 2 KB.

@@ -20,6 +20,14 @@ pub enum PrepareError {
     /// An evaluation suite or its records.
     #[error(transparent)]
     Suite(#[from] SuiteError),
+    /// A file that an evaluation cannot go on from.
+    #[error("{} {reason}", path.display())]
+    Resume {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        reason: &'static str,
+    },
     /// A file of which nothing is left to measure.
     #[error("{}: {reason}", path.display())]
     NothingUsable {
@@ -38,6 +46,9 @@ impl PrepareError {
             Self::Model(error) => error.hint(),
             Self::Data(error) => error.hint(),
             Self::Suite(error) => Some(error.hint().to_owned()),
+            Self::Resume { .. } => {
+                Some("name another file with --resume; this one stays as it is".to_owned())
+            }
             Self::NothingUsable { .. } => None,
         }
     }
@@ -48,7 +59,7 @@ impl PrepareError {
         match self {
             Self::Model(error) => error.is_user_error(),
             Self::Data(error) => error.is_user_error(),
-            Self::Suite(_) | Self::NothingUsable { .. } => true,
+            Self::Suite(_) | Self::Resume { .. } | Self::NothingUsable { .. } => true,
         }
     }
 

@@ -5,6 +5,7 @@
 //! Invariants: every item has one outcome, in the order of the file; an item's outcome does not depend on the
 //! one before; no error carries a word of an item.
 
+mod resume;
 mod teller;
 mod words;
 
@@ -19,6 +20,8 @@ use evaluation::{Item, Suite};
 use model::generate::{GenerateSettings, Generator};
 use model::{Adapter, BaseModel, Likelihoods, ModelError};
 
+pub use self::resume::resume_file;
+use self::resume::{Kept, Key, Resume};
 use self::teller::Teller;
 use self::words::{Words, must_be_speakable};
 use crate::error::PrepareError;
@@ -32,8 +35,10 @@ pub struct Progress<'a> {
     pub model: &'a str,
     /// The suite.
     pub suite: &'a str,
-    /// Questions asked, over all models and suites.
+    /// Questions asked, over all models and suites, with those of an earlier, interrupted evaluation.
     pub done: u64,
+    /// Those.
+    pub known: u64,
     /// Of how many.
     pub total: u64,
 }
@@ -42,6 +47,7 @@ pub struct Progress<'a> {
 pub struct Asked<'a> {
     teller: Teller<'a>,
     keeps_answers: bool,
+    resume: Option<Kept>,
 }
 
 impl<'a> Asked<'a> {
@@ -50,7 +56,7 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// `Model` when these cannot be read.
     pub fn new(base: &'a BaseModel, folder: &Path) -> Result<Self, PrepareError> {
-        Ok(Self { teller: Teller::new(base, folder)?, keeps_answers: false })
+        Ok(Self { teller: Teller::new(base, folder)?, keeps_answers: false, resume: None })
     }
 
     /// Leaves answers in words with their outcomes, for people to read.
@@ -59,13 +65,21 @@ impl<'a> Asked<'a> {
         Self { keeps_answers: true, ..self }
     }
 
+    /// Notes each outcome in this file, which [`resume_file`] made or found, and takes from it those of an
+    /// earlier evaluation of the same. One of another evaluation is refused, or, where `is_ours`, begun anew.
+    #[must_use]
+    pub fn resuming(self, file: Option<&Path>, is_ours: bool) -> Self {
+        Self { resume: file.map(|path| Kept { path: path.to_path_buf(), is_ours }), ..self }
+    }
+
     /// Asks the base every suite, then each adapter, which is loaded when it is its turn. `show` is called
-    /// after each question. That every adapter fits and every item can be asked is found before the first
-    /// one.
+    /// after each question, and before the first where some are known. That every adapter fits and every item
+    /// can be asked is found before the first one.
     ///
     /// # Errors
     /// `Suite` with the line of an item that holds the text of a special token or cannot be encoded; `Model`
-    /// when an adapter cannot be loaded, does not fit or has diverged.
+    /// when an adapter cannot be loaded, does not fit or has diverged; `Resume` when the file of outcomes is
+    /// another evaluation's.
     pub fn all<T>(
         &self,
         suites: Vec<Suite>,
@@ -74,22 +88,33 @@ impl<'a> Asked<'a> {
         show: &mut dyn FnMut(&Progress<'_>),
     ) -> Result<Vec<Measured>, PrepareError> {
         self.must_have_room(&suites, 1 + adapters.len() as u64)?;
+        let mut key = self.key();
         for (_, adapter) in adapters {
-            Likelihoods::new(self.teller.base, Some(&load(adapter)?))?;
+            let adapter = load(adapter)?;
+            Likelihoods::new(self.teller.base, Some(&adapter))?;
+            if self.resume.is_some() {
+                key.add(format!("{:?}", adapter.settings()).as_bytes());
+                key.add(&adapter.to_safetensors()?);
+            }
         }
-        suites.iter().try_for_each(|suite| self.check(suite))?;
+        suites.iter().try_for_each(|suite| self.look_through(suite, &mut key))?;
         let items = suites.iter().map(|suite| suite.items.len() as u64).sum::<u64>();
         let total = items * (1 + adapters.len() as u64);
+        let mut resume = self.resume.as_ref().map(|kept| Resume::open(kept, &key, total)).transpose()?;
+        let known = resume.as_ref().map_or(0, Resume::known);
         let mut measured: Vec<Measured> =
             suites.into_iter().map(|suite| Measured { suite, arms: Vec::new() }).collect();
         let named = adapters.iter().map(|(name, adapter)| (name.as_str(), Some(adapter)));
-        let mut done = 0;
+        let mut done = known;
+        if let Some(Measured { suite, .. }) = measured.first().filter(|_| known > 0) {
+            show(&Progress { model: BASE, suite: &suite.settings.name, done, known, total });
+        }
         for (name, adapter) in [(BASE, None)].into_iter().chain(named) {
             let adapter = adapter.map(load).transpose()?;
             for Measured { suite, arms } in &mut measured {
-                let outcomes = self.outcomes(adapter.as_ref(), suite, &mut || {
+                let outcomes = self.outcomes(adapter.as_ref(), suite, &mut resume, &mut || {
                     done += 1;
-                    show(&Progress { model: name, suite: &suite.settings.name, done, total });
+                    show(&Progress { model: name, suite: &suite.settings.name, done, known, total });
                 })?;
                 arms.push(Arm { name: name.to_owned(), outcomes });
             }
@@ -114,12 +139,32 @@ impl<'a> Asked<'a> {
     /// # Errors
     /// `Suite` with the line of an item that holds the text of a special token or cannot be encoded.
     pub fn check(&self, suite: &Suite) -> Result<(), PrepareError> {
-        let ask =
-            |item: &Item| self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item));
-        suite.items.iter().try_for_each(ask)
+        self.look_through(suite, &mut Key::new())
     }
 
-    fn must_be_askable(&self, suite: &Suite, item: &Item) -> Result<(), ModelError> {
+    /// What outcomes depend on, but for adapters and suites.
+    fn key(&self) -> Key {
+        let mut key = Key::new();
+        key.add(&self.teller.base.fingerprint());
+        key.add(format!("{:?} {}", self.teller.base.placement(), self.keeps_answers).as_bytes());
+        key
+    }
+
+    /// As [`Self::check`]; the key gets what its outcomes depend on.
+    fn look_through(&self, suite: &Suite, key: &mut Key) -> Result<(), PrepareError> {
+        let grades = suite.grades.as_ref().map(|grades| &grades.sha256);
+        let facts = (&suite.settings, &suite.records_sha256, grades, self.teller.generation(suite));
+        key.add(format!("{facts:?}").as_bytes());
+        suite.items.iter().try_for_each(|item| {
+            let asked = self.must_be_askable(suite, item).map_err(|error| of_item(&error, suite, item))?;
+            let tokens = asked.iter().flatten().flat_map(|token| token.to_le_bytes());
+            key.add(&tokens.collect::<Vec<u8>>());
+            Ok(())
+        })
+    }
+
+    /// The tokens that it is asked with.
+    fn must_be_askable(&self, suite: &Suite, item: &Item) -> Result<Vec<Vec<u32>>, ModelError> {
         if suite.settings.score.is_words() {
             return must_be_speakable(&self.teller, suite, item);
         }
@@ -128,9 +173,10 @@ impl<'a> Asked<'a> {
         match settings.score {
             Score::Letters | Score::Options => {
                 let ways = continuations(item, settings.score, settings.chat);
-                self.teller.tokenizer.encode_continuations(&prompt, &ways).map(drop)
+                let (context, ways) = self.teller.tokenizer.encode_continuations(&prompt, &ways)?;
+                Ok(std::iter::once(context).chain(ways).collect())
             }
-            _ => self.teller.tokenizer.encode_as_it_is(&prompt).map(drop),
+            _ => Ok(vec![self.teller.tokenizer.encode_as_it_is(&prompt)?]),
         }
     }
 
@@ -138,6 +184,7 @@ impl<'a> Asked<'a> {
         &self,
         adapter: Option<&Adapter>,
         suite: &Suite,
+        resume: &mut Option<Resume>,
         on_item: &mut dyn FnMut(),
     ) -> Result<Vec<Outcome>, PrepareError> {
         let mut asking = self.asking(adapter, suite)?;
@@ -145,9 +192,15 @@ impl<'a> Asked<'a> {
             .items
             .iter()
             .map(|item| {
+                if let Some(outcome) = resume.as_mut().and_then(Resume::take) {
+                    return Ok(outcome);
+                }
                 let mut outcome = self.outcome(&mut asking, suite, item)?;
                 if !self.keeps_answers {
                     outcome.answer = None;
+                }
+                if let Some(resume) = resume {
+                    resume.note(&outcome)?;
                 }
                 on_item();
                 Ok(outcome)

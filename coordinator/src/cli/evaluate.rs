@@ -8,6 +8,7 @@ use cli::questions::Display;
 use common::durable;
 use common::language::Language;
 use evaluation::limits::SUITES_MAX;
+use prepare::suite::resume_file;
 use serde_json::json;
 
 use super::{follow, offline, output};
@@ -34,6 +35,7 @@ of evaluation suites, and say what got better and how sure that is. It works
 with and without a running `serve`, changes nothing of the run, and leaves its
 test set as it is. It runs behind locks: no network, and of the files only model,
 adapters and suites; with --html or --sheet also what is in that file's folder.
+With --resume it goes on behind the last answer after Ctrl-C or a crash.
 `[evaluation] suites` in a run file has the coordinator do it after the last
 round, for `coordinator report`; what it could not ask then is asked like this.
 `site-agent evaluate --help` describes suite files.
@@ -68,6 +70,9 @@ pub(super) struct Arguments {
     /// never replaces one
     #[arg(long, value_name = "FILE", requires = "suites")]
     sheet: Option<PathBuf>,
+    /// Keep what was asked in this file as it comes: the same command goes on from there after an interruption
+    #[arg(long, value_name = "FILE", requires = "suites")]
+    resume: Option<PathBuf>,
     /// Seed of the suites' bootstrap [default: 0]
     #[arg(long, requires = "suites")]
     seed: Option<u64>,
@@ -113,18 +118,8 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
     let state = runs.choose(Some(&arguments.run))?;
     // The locks close every file that is open, so the database goes first.
     drop((store, runs));
-    let absolute = |path: &PathBuf| std::path::absolute(path).map_err(Error::io("open", path));
     let paths = arguments.suites.iter().map(absolute).collect::<Result<Vec<PathBuf>>>()?;
-    let page = arguments.html.as_ref().map(absolute).transpose()?;
-    let sheet = arguments.sheet.as_ref().map(absolute).transpose()?;
-    if page.is_some() && page == sheet {
-        let message = "--sheet and --html name one file".to_owned();
-        return Err(Error::Argument { message, hint: "name another one for the page".into() });
-    }
-    if let Some(sheet) = sheet.as_ref().filter(|sheet| sheet.exists()) {
-        let message = format!("{} is there already, and may hold grades", sheet.display());
-        return Err(Error::Argument { message, hint: "name another file with --sheet".into() });
-    }
+    let Written { page, sheet, resume } = written(arguments)?;
     let written = [&page, &sheet].into_iter().flatten();
     let write = written.map(|path| open_to_the_asking(folder, path)).collect::<Result<Vec<PathBuf>>>()?;
     let wishes = Wishes {
@@ -133,11 +128,12 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         every_round: arguments.every_round,
         write,
         keeps_answers: sheet.is_some(),
+        resume: resume.as_deref(),
         seed: arguments.seed.unwrap_or(0),
     };
     let mut display = Display::new();
     let measured = suites::measure(folder, &state, &wishes, &config.children(folder), &mut |at| {
-        display.show(at.done, at.total, &format!("{}: {}", at.model, at.suite));
+        display.show(at.known, at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
     let Found { report, published, sheet: answers } = measured?;
@@ -162,6 +158,41 @@ fn ask(folder: &StateFolder, arguments: &Arguments) -> Result<()> {
         eprintln!("wrote {}", page.display());
     }
     Ok(())
+}
+
+/// What is written.
+struct Written {
+    page: Option<PathBuf>,
+    sheet: Option<PathBuf>,
+    resume: Option<PathBuf>,
+}
+
+/// The files that are written: none is another one, and no sheet is there. That which keeps what was asked is
+/// made, because the locks are for files that are there.
+fn written(arguments: &Arguments) -> Result<Written> {
+    let page = arguments.html.as_ref().map(absolute).transpose()?;
+    let sheet = arguments.sheet.as_ref().map(absolute).transpose()?;
+    if page.is_some() && page == sheet {
+        let message = "--sheet and --html name one file".to_owned();
+        return Err(Error::Argument { message, hint: "name another one for the page".into() });
+    }
+    if let Some(sheet) = sheet.as_ref().filter(|sheet| sheet.exists()) {
+        let message = format!("{} is there already, and may hold grades", sheet.display());
+        return Err(Error::Argument { message, hint: "name another file with --sheet".into() });
+    }
+    let resume = arguments.resume.as_ref().map(absolute).transpose()?;
+    if resume.is_some() && (resume == page || resume == sheet) {
+        let message = "--resume names a file that is written at the end".to_owned();
+        return Err(Error::Argument { message, hint: "name another one for --resume".into() });
+    }
+    if let Some(file) = &resume {
+        resume_file(file)?;
+    }
+    Ok(Written { page, sheet, resume })
+}
+
+fn absolute(path: &PathBuf) -> Result<PathBuf> {
+    std::path::absolute(path).map_err(Error::io("open", path))
 }
 
 /// The folder of a file that is written behind the locks: all that is beneath it is open to the process that

@@ -56,7 +56,7 @@ pub(super) fn check(suites: &[Suite], base: &BaseModel, folder: &Path) -> Result
     suites.iter().try_for_each(|suite| Ok(asked.check(suite)?))
 }
 
-/// Asks both models a suite.
+/// Asks both models a suite. What they said is kept in `resume` as it comes, and taken from there.
 ///
 /// # Errors
 /// As [`check`], or the adapter does not fit or has diverged.
@@ -65,10 +65,12 @@ pub(super) fn figures(
     base: &BaseModel,
     folder: &Path,
     adapter: &Adapter,
+    resume: Option<&Path>,
 ) -> Result<SuiteFigures> {
     let adapters = [("final".to_owned(), adapter)];
     let load = |adapter: &&Adapter| Ok(Adapter::clone(adapter));
-    let measured = Asked::new(base, folder)?.all(vec![suite], &adapters, &load, &mut |_| {})?;
+    let measured =
+        Asked::new(base, folder)?.resuming(resume, true).all(vec![suite], &adapters, &load, &mut |_| {})?;
     let report = report(&measured, SEED);
     report.suites.first().and_then(of_report).ok_or_else(|| Error::Internal("a suite gave no figures".into()))
 }
@@ -82,7 +84,7 @@ pub(super) fn forgetting(base: &BaseModel, folder: &Path, adapter: &Adapter) -> 
     let apart = divergence(base, adapter, &tokenizer)?;
     let suite = general::suite().map_err(|error| Error::Internal(error.to_string()))?;
     Ok(ForgettingFigures {
-        general: figures(suite, base, folder, adapter)?,
+        general: figures(suite, base, folder, adapter, None)?,
         texts: apart.texts,
         positions: apart.positions,
         divergence: apart.nats,

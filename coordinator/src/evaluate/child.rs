@@ -86,11 +86,11 @@ pub fn answer(job: &Job, device: Device) -> Answer {
                 ask(model, data, &base, adapter, *questions)
             })
         }
-        Job::Suite { model, suite, base_fingerprint, adapter } => {
+        Job::Suite { model, suite, base_fingerprint, adapter, resume } => {
             // Before the model, which takes long: a suite that changed is refused at once.
             asking::open(suite).and_then(|suite| {
                 with_both(model, *base_fingerprint, adapter, device, |base, adapter| {
-                    let figures = asking::figures(suite, base, &model.model, adapter)?;
+                    let figures = asking::figures(suite, base, &model.model, adapter, resume.as_deref())?;
                     Ok(Answer::Asked { figures: Box::new(figures) })
                 })
             })

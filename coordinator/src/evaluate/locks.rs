@@ -42,10 +42,11 @@ pub fn rules_of(job: &Job, settings: &ChildSettings) -> FileRules {
             read.extend(readable(&model.model));
             read.extend([data.path.clone(), adapter.clone()]);
         }
-        Job::Suite { model, suite, adapter, .. } => {
+        Job::Suite { model, suite, adapter, resume, .. } => {
             read.extend(readable(&model.model));
             read.extend(files_of(suite));
             read.push(adapter.clone());
+            write.extend(resume.clone());
         }
         Job::Forgetting { model, adapter, .. } => {
             read.extend(readable(&model.model));
@@ -130,11 +131,14 @@ mod tests {
         let Job::Describe { model, .. } = job else { unreachable!() };
         let (adapter, base_fingerprint) = (PathBuf::from("/blob"), common::id::Digest([0; 32]));
         let suite = crate::round::suites::tests::pinned("exam");
-        let job = Job::Suite { model: model.clone(), suite, base_fingerprint, adapter };
+        let resume = Some(PathBuf::from("/state/spool/suite-1-0.resume"));
+        let job =
+            Job::Suite { model: model.clone(), suite, base_fingerprint, adapter, resume: resume.clone() };
         let rules = rules_of(&job, &settings);
         let [toml, records] = exam;
         assert_eq!(rules.read, [PathBuf::from("/models/base"), toml, records, "/blob".into()]);
-        assert!(rules.write.is_empty());
+        assert_eq!(rules.write.first(), resume.as_ref(), "a file, and no folder");
+        assert_eq!(rules.write.len(), 1);
         let job = Job::Fingerprint { model };
         let rules = rules_of(&job, &settings);
         assert_eq!((rules.read, rules.write), (vec![PathBuf::from("/models/base")], vec![]));

@@ -34,6 +34,8 @@ pub struct Wishes<'a> {
     pub write: Vec<PathBuf>,
     /// Whether answers in words are kept for a sheet.
     pub keeps_answers: bool,
+    /// The file that keeps what was asked, made before this.
+    pub resume: Option<&'a Path>,
     /// The seed of the bootstrap.
     pub seed: u64,
 }
@@ -93,6 +95,7 @@ pub fn measure(
     read.extend(blobs.iter().map(|(_, path)| path.clone()));
     read.extend(suites.iter().flat_map(SuiteFile::files));
     let mut write = wishes.write.clone();
+    write.extend(wishes.resume.map(Path::to_path_buf));
     if is_on_gpu {
         // A lock is taken on a folder that is there. When this fails, kernels are compiled anew.
         let _ = std::fs::create_dir_all(&settings_of.gpu_cache);
@@ -114,7 +117,7 @@ pub fn measure(
             std::fs::read(path).map_err(|source| model::ModelError::Io { path: path.clone(), source })?;
         Ok(Adapter::from_safetensors(&bytes, base.config(), &lora)?)
     };
-    let asked = Asked::new(&base, &base_folder)?;
+    let asked = Asked::new(&base, &base_folder)?.resuming(wishes.resume, false);
     let asked = if wishes.keeps_answers { asked.keeping_answers() } else { asked };
     let measured = asked.all(suites, &blobs, &load, show)?;
     let sheet = wishes.keeps_answers.then(|| sheet::table(&measured));

@@ -116,9 +116,12 @@ impl Beside {
                     Question::Model(wanted) if suites::may_begin(&state, wanted) => {
                         Step::Turn(performer.turn().await, wanted)
                     }
-                    Question::Model(_) => Step::Found(question.failed(format!(
-                        "its measurement was begun {EVALUATION_ATTEMPTS_MAX} times and did not come to an end"
-                    ))),
+                    Question::Model(wanted) => {
+                        performer.forget_answers(&state, wanted).await;
+                        Step::Found(question.failed(format!(
+                            "its measurement was begun {EVALUATION_ATTEMPTS_MAX} times and did not come to an end"
+                        )))
+                    }
                 }
             });
         }

@@ -31,6 +31,8 @@ pub struct Plan {
     pub seed: u64,
     /// Whether answers in words are kept for a sheet.
     pub keeps_answers: bool,
+    /// The file that keeps what was asked, made before the locks.
+    pub resume: Option<PathBuf>,
 }
 
 /// What was measured, and with which weights.
@@ -44,7 +46,8 @@ pub struct Found {
 }
 
 /// Takes the worker's locks: no network, and of the files only the model, the adapters, the suites' records
-/// and grades and what the device needs; `write` has the folders of a page and a sheet.
+/// and grades and what the device needs; `write` has the folders of a page and a sheet, and
+/// the plan may name a file that keeps what was asked.
 ///
 /// # Errors
 /// `Data` when one does not hold and `allow_missing` does not name it.
@@ -53,7 +56,8 @@ pub fn lock(plan: &Plan, write: &[PathBuf], device: Device, allow_missing: &[Loc
     let mut read: Vec<PathBuf> = folders.flat_map(readable).collect();
     read.extend(plan.suites.iter().flat_map(SuiteFile::files));
     let gpu = GpuFiles::needed(device != Device::Cpu);
-    lock_command(&FileRules { read, write: write.to_vec(), gpu }, allow_missing)
+    let write = write.iter().chain(&plan.resume).cloned().collect();
+    lock_command(&FileRules { read, write, gpu }, allow_missing)
 }
 
 /// Asks every model every suite. `show` is called after each question.
@@ -66,12 +70,12 @@ pub fn measure(
     device: Device,
     show: &mut dyn FnMut(&Progress<'_>),
 ) -> Result<Found, SiteError> {
-    let Plan { model, adapters, suites, seed, keeps_answers } = plan;
+    let Plan { model, adapters, suites, seed, keeps_answers, resume } = plan;
     // First, because it takes no time and is what people get wrong.
     let suites = suites.into_iter().map(SuiteFile::open).collect::<Result<Vec<_>, _>>().map_err(of_suite)?;
     let base = BaseModel::load_on(&model, options, device).map_err(PrepareError::from)?;
     let load = |folder: &PathBuf| Ok(model::load_peft(folder, base.config())?);
-    let asked = Asked::new(&base, &model)?;
+    let asked = Asked::new(&base, &model)?.resuming(resume.as_deref(), false);
     let asked = if keeps_answers { asked.keeping_answers() } else { asked };
     let measured = asked.all(suites, &adapters, &load, show)?;
     let sheet = keeps_answers.then(|| sheet::table(&measured));

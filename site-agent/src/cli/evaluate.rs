@@ -11,7 +11,7 @@ use common::id::Digest;
 use evaluation::limits::{ADAPTERS_MAX, SUITES_MAX};
 use evaluation::suite::SuiteFile;
 use model::{Compute, Device, LoadOptions, WeightFormat};
-use prepare::suite::BASE;
+use prepare::suite::{BASE, resume_file};
 use sandbox::Lock;
 use serde_json::json;
 
@@ -84,7 +84,8 @@ Nothing is sent anywhere, and no question is printed.";
 /// Prints every score with its number of questions and its interval, the difference of each adapter to the
 /// base with its sureness, and what the suite is too small to see. Runs behind the worker's locks: no
 /// network, and no file but the model, the adapters and the suites can be opened; with --html or --sheet
-/// also what is in that file's folder, which should hold nothing else.
+/// also what is in that file's folder, which should hold nothing else. A long evaluation is
+/// kept with --resume: it then goes on behind the last answer after Ctrl-C or a crash.
 #[derive(Debug, clap::Args)]
 #[command(after_long_help = EXAMPLES)]
 pub(super) struct Arguments {
@@ -104,6 +105,9 @@ pub(super) struct Arguments {
     /// never replaces one.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
+    /// Keep what was asked in this file as it comes: the same command goes on from there after an interruption.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
     /// Replace the page if it is there.
     #[arg(long, requires = "html")]
     replace: bool,
@@ -141,6 +145,14 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     if page.is_some() && page == sheet {
         return Err(SiteError::data("--sheet and --html name one file", "name another one for the page"));
     }
+    // Before the locks, which are for files that are there.
+    if plan.resume.is_some() && (plan.resume == page || plan.resume == sheet) {
+        let sentence = "--resume names a file that is written at the end";
+        return Err(SiteError::data(sentence, "name another one for --resume"));
+    }
+    if let Some(file) = &plan.resume {
+        resume_file(file)?;
+    }
     let parents = [&page, &sheet].into_iter().flatten().filter_map(|path| path.parent());
     let folders = parents.map(|parent| harmless(&present(parent)?)).collect::<Result<Vec<PathBuf>, _>>()?;
     let adapters: Vec<_> =
@@ -153,7 +165,7 @@ pub(super) fn run(arguments: &Arguments) -> Result<(), SiteError> {
     };
     let mut display = Display::new();
     let found = measure(plan, &options, arguments.device, &mut |at| {
-        display.show(at.done, at.total, &format!("{}: {}", at.model, at.suite));
+        display.show(at.known, at.done, at.total, &format!("{}: {}", at.model, at.suite));
     });
     display.end();
     let Found { report, fingerprint, sheet: answers } = found?;
@@ -269,7 +281,8 @@ fn plan(arguments: &Arguments) -> Result<Plan, SiteError> {
     });
     let suites = suites.collect::<Result<Vec<SuiteFile>, SiteError>>()?;
     let keeps_answers = arguments.sheet.is_some();
-    Ok(Plan { model, adapters, suites, seed: arguments.seed, keeps_answers })
+    let resume = arguments.resume.as_deref().map(absolute).transpose()?;
+    Ok(Plan { model, adapters, suites, seed: arguments.seed, keeps_answers, resume })
 }
 
 #[cfg(test)]

@@ -168,3 +168,53 @@ fn what_cannot_be_scored_is_refused_in_one_sentence_and_the_rest_is_not() {
         assert_eq!(refused.status.code(), Some(1), "{}", words(&refused));
     }
 }
+
+#[test]
+fn what_was_killed_goes_on_behind_the_last_question_and_says_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let suite = suite(folder.path(), "chat = true\npermuted = true\n");
+    let suite = suite.to_str().unwrap();
+    let whole = report(&["--suite", suite]);
+    let path = folder.path().join("letters.resume");
+    let file = path.to_str().unwrap();
+    let arguments = ["--suite", suite, "--resume", file];
+    let length = || fs::metadata(&path).map_or(0, |facts| facts.len());
+    let mut command = program();
+    command.arg("evaluate").arg(demo_model()).args(arguments);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    let mut child = command.spawn().unwrap();
+    // The head has 55 bytes; behind it are answers.
+    while length() < 200 && child.try_wait().unwrap().is_none() {
+        std::thread::sleep(std::time::Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let killed = length();
+    assert!(killed >= 200, "it ended before its first answers");
+    // As a power cut would leave it.
+    fs::OpenOptions::new().write(true).open(&path).unwrap().set_len(killed - 5).unwrap();
+    let output = evaluate(&[&arguments[..], &["--json"]].concat());
+    assert!(output.status.success(), "{}", words(&output));
+    assert_eq!(serde_json::from_slice::<Value>(&output.stdout).unwrap(), whole);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("going on behind ") && said.contains(" of 40 questions"), "{said}");
+
+    // Now all are known, and the same command asks none.
+    let again = evaluate(&[&arguments[..], &["--json"]].concat());
+    assert_eq!(serde_json::from_slice::<Value>(&again.stdout).unwrap(), whole);
+    assert!(words(&again).contains("going on behind 40 of 40 questions"), "{}", words(&again));
+    // Another way of asking, another file, a file of somebody else: refused, and nothing is lost.
+    let kept = fs::read(&path).unwrap();
+    let others = folder.path().join("notes.txt");
+    fs::write(&others, "notes").unwrap();
+    for (arguments, word) in [
+        (vec!["--suite", suite, "--resume", file, "--weights", "f32"], "is of another evaluation"),
+        (vec!["--suite", suite, "--resume", others.to_str().unwrap()], "is no file of an evaluation"),
+        (vec!["--suite", suite, "--resume", file, "--sheet", file], "is there already"),
+    ] {
+        let output = evaluate(&arguments);
+        assert_eq!(output.status.code(), Some(1), "{}", words(&output));
+        assert!(words(&output).contains(word), "{}", words(&output));
+    }
+    assert_eq!((fs::read(&path).unwrap(), fs::read(&others).unwrap()), (kept, b"notes".to_vec()));
+}

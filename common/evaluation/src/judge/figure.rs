@@ -1,10 +1,10 @@
 //! What is measured of an answer in words beside right and wrong. Used by `judge` and `compare`. Invariant: a
 //! figure that an answer does not have is absent, not 0.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// A measure of one answer; a report has its mean.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Figure {
     /// ROUGE-L on words, F: what decides of open answers.

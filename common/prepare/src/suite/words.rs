@@ -72,8 +72,12 @@ impl Words<'_> {
     }
 }
 
-/// Refuses an item that could be asked only until its turn comes.
-pub(super) fn must_be_speakable(teller: &Teller<'_>, suite: &Suite, item: &Item) -> Result<(), ModelError> {
+/// The tokens that an item is asked with. Refuses one that could be asked only until its turn comes.
+pub(super) fn must_be_speakable(
+    teller: &Teller<'_>,
+    suite: &Suite,
+    item: &Item,
+) -> Result<Vec<Vec<u32>>, ModelError> {
     let prompt = if item.turns.is_empty() {
         teller.prompt(suite, item, 0)?
     } else {
@@ -89,13 +93,13 @@ pub(super) fn must_be_speakable(teller: &Teller<'_>, suite: &Suite, item: &Item)
         teller.tokenizer.render(&dialogue, true)?
     };
     if suite.settings.score != Score::Open {
-        return teller.tokenizer.encode_as_it_is(&prompt).map(drop);
+        return Ok(vec![teller.tokenizer.encode_as_it_is(&prompt)?]);
     }
     let way = continuation(&item.reference, suite.settings.chat);
-    let (_, ways) = teller.tokenizer.encode_continuations(&prompt, &[way])?;
+    let (context, ways) = teller.tokenizer.encode_continuations(&prompt, &[way])?;
     let (tokens, most) = (ways.first().map_or(0, Vec::len), teller.base.config().max_position_embeddings);
     if (1..=most).contains(&tokens) {
-        return Ok(());
+        return Ok(std::iter::once(context).chain(ways).collect());
     }
     let reason = format!("its answer has {tokens} tokens; the model takes 1 to {most}");
     Err(ModelError::Setting { name: "question", reason })

@@ -6,6 +6,8 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
+use prepare::suite::resume_file;
+
 use super::{Performer, model_job};
 use crate::blocking::blocking;
 use crate::error::{Error, Result};
@@ -57,6 +59,7 @@ impl Performer {
                     Ok(figures) => SuiteOutcome::Measured { figures, duration_ms: elapsed_ms(started) },
                     Err(unasked) => SuiteOutcome::NotMeasured { reason: reason(unasked)? },
                 };
+                self.forget_answers(state, what).await;
                 Event::SuiteMeasured { suite, outcome: Box::new(outcome) }
             }
             Wanted::Forgetting => {
@@ -69,6 +72,28 @@ impl Performer {
         })
     }
 
+    /// Removes what is kept of a suite that is not asked any more.
+    pub async fn forget_answers(&self, state: &RunState, what: Wanted) {
+        let Wanted::Suite(suite) = what else { return };
+        let path = self.folder.suite(state.launched.run, suite);
+        if let Err(error) = blocking(move || blobs::remove(&path)).await {
+            tracing::warn!(%error, "cannot remove what was kept of an evaluation suite");
+        }
+    }
+
+    /// The file that keeps what is asked, made where there is none. Without it a suite is asked all the same.
+    async fn kept_answers(&self, state: &RunState, suite: u32) -> Option<PathBuf> {
+        let path = self.folder.suite(state.launched.run, suite);
+        let file = path.clone();
+        match blocking(move || Ok(resume_file(&file)?)).await {
+            Ok(()) => Some(path),
+            Err(error) => {
+                tracing::warn!(%error, "an evaluation suite that is interrupted will begin anew");
+                None
+            }
+        }
+    }
+
     async fn suite(&self, state: &RunState, suite: u32, turn: &Turn) -> Figures<SuiteFigures> {
         let pinned = usize::try_from(suite).ok().and_then(|at| state.launched.suites.get(at));
         let pinned = pinned.ok_or_else(|| Error::Internal("there is no such suite".into()))?;
@@ -77,6 +102,7 @@ impl Performer {
             suite: pinned.clone(),
             base_fingerprint: state.launched.model_fingerprint,
             adapter: self.final_model(state).await?,
+            resume: self.kept_answers(state, suite).await,
         };
         match self.asked(&job, turn).await? {
             Answer::Asked { figures } => {

@@ -39,6 +39,11 @@ async fn measured(performer: &Performer, state: &RunState, what: Wanted) -> (Eve
     panic!("begun without an end");
 }
 
+/// What a suite's answers are kept in, of the run that [`performer`] has.
+fn kept(performer: &Performer, state: &RunState) -> PathBuf {
+    performer.folder.suite(state.launched.run, 0)
+}
+
 async fn asked(script: &str) -> SuiteOutcome {
     let folder = tempfile::tempdir().unwrap();
     let (performer, state) = performer(folder.path(), script);
@@ -46,6 +51,26 @@ async fn asked(script: &str) -> SuiteOutcome {
         Event::SuiteMeasured { suite: 0, outcome } => *outcome,
         other => panic!("{other:?}"),
     }
+}
+
+#[tokio::test]
+async fn what_was_said_is_kept_for_the_next_child_and_no_longer_than_that() {
+    let folder = tempfile::tempdir().unwrap();
+    // Each child finds the file that it was told of, and adds to it; the last one answers nonsense.
+    let script = "read line; file=$(echo \"$line\" | sed 's/.*\"resume\":\"\\([^\"]*\\)\".*/\\1/'); \
+                  test -f \"$file\" || exit 9; echo x >> \"$file\"; \
+                  test $(grep -c '^x' \"$file\") -lt 2 && exit 1; echo '{}'";
+    let (performer, state) = performer(folder.path(), script);
+    let path = kept(&performer, &state);
+    let at = |attempts| RunState { begun: Some(Begun { what: Wanted::Suite(0), attempts }), ..state.clone() };
+    let turn = performer.turn().await;
+    let found = performer.measure(&at(1), Wanted::Suite(0), turn).await;
+    assert!(found.is_none() && path.is_file(), "{found:?}");
+    assert!(std::fs::read_to_string(&path).unwrap().ends_with("x\n"));
+    let turn = performer.turn().await;
+    let found = performer.measure(&at(EVALUATION_ATTEMPTS_MAX), Wanted::Suite(0), turn).await;
+    assert!(matches!(found, Some(Event::SuiteMeasured { .. })), "{found:?}");
+    assert!(!path.exists());
 }
 
 #[tokio::test]
