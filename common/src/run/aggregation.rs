@@ -148,7 +148,12 @@ impl AggregationSettings {
         }
         let Some(rule) = self.robust_rule() else { return Ok(()) };
         let is_enough = quorum >= ROBUST_SITES_MIN;
-        bound(is_enough, "aggregation.robust", rule, "\"none\" unless quorum.sites is at least 3")?;
+        bound(
+            is_enough,
+            "aggregation.robust",
+            self.robust.word(),
+            "\"none\" unless quorum.sites is at least 3",
+        )?;
         let is_weighed = matches!(rule, RobustRule::Clip);
         let (key, weighting) = ("aggregation.weighting", self.weighting);
         let expected = "\"uniform\" with a robust \"median\" or \"trimmed-mean\", which weigh all alike";

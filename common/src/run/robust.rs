@@ -22,6 +22,17 @@ pub enum Robust {
 }
 
 impl Robust {
+    /// As a run file has it.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Clip => "clip",
+            Self::Median => "median",
+            Self::TrimmedMean => "trimmed-mean",
+        }
+    }
+
     /// Whether it needs not be written.
     pub(super) fn is_none(&self) -> bool {
         *self == Self::None

@@ -1,6 +1,8 @@
 //! The aggregate spells out who was counted, how often and with what weight; order, block size and
 //! bit patterns are checked against independent computations.
 
+mod matrix;
+
 use std::fs;
 use std::path::PathBuf;
 

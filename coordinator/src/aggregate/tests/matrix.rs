@@ -1,0 +1,166 @@
+//! Every combination of the ways to combine updates is either run here, on files, or refused by the run
+//! file's own check with the reason; `coordinator/METHODS.md` has the table that this test makes.
+//! `CONSILIUM_ACCEPT_METHODS=1` writes it anew.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use common::run::RunSpec;
+
+use super::*;
+
+const ACCEPT: &str = "CONSILIUM_ACCEPT_METHODS";
+const BEGIN: &str = "<!-- made by coordinator/src/aggregate/tests/matrix.rs -->\n";
+const END: &str = "<!-- to here -->\n";
+
+const WEIGHTINGS: [&str; 4] = ["capped", "records", "sqrt-records", "uniform"];
+const ROBUST: [&str; 4] = ["none", "clip", "median", "trimmed-mean"];
+const OPTIMIZERS: [&str; 5] = ["none", "momentum", "adam", "yogi", "adagrad"];
+const QUORUMS: [usize; 6] = [1, 2, 3, 4, 5, 10];
+/// What the sites do, which the coordinator's combining knows nothing of.
+const AT_SITES: [&str; 5] = [
+    "[base]\nweights = \"nf4\"\n",
+    "[base]\nweights = \"f32\"\ncompute = \"f32\"\n",
+    "proximal_mu = 0.01\n",
+    "schedule_over = \"run\"\n",
+    "steps = 4\n",
+];
+
+/// A run file that chooses these.
+fn spec(
+    weighting: &str,
+    robust: &str,
+    optimizer: &str,
+    quorum: usize,
+    at_sites: &str,
+) -> Result<RunSpec, String> {
+    let work = if at_sites.contains("steps") { "" } else { "epochs = 1\n" };
+    let text = format!(
+        "name = \"t\"\nrounds = 3\n[quorum]\nsites = {quorum}\ndeadline_s = 60\n\
+         [aggregation]\nmethod = \"fedavg\"\nweighting = \"{weighting}\"\nrobust = \"{robust}\"\n\
+         server_optimizer = \"{optimizer}\"\n[training]\n{work}{at_sites}"
+    );
+    let spec: RunSpec = toml::from_str(&text).map_err(|error| error.message().to_owned())?;
+    spec.validate().map_err(|error| error.to_string())?;
+    Ok(spec)
+}
+
+/// Two rounds of so many updates, combined as `spec` says. The adapter that is left.
+fn combined(folder: &Path, spec: &RunSpec, sites: usize) -> Vec<f32> {
+    let tensors = tensors(2, 3, 5);
+    let noise = |site: usize| move |at: usize| ((at * 7919 + site * 104_729) % 1000) as f32 / 1370.0 - 0.3;
+    let input =
+        |site| input(site, write(folder, &site.to_string(), &tensors, noise(site)), 50 + 90 * site as u64);
+    let inputs: Vec<Input> = (0..sites).map(input).collect();
+    let mut last = write(folder, "last", &tensors, |_| 0.01);
+    let mut before = None;
+    for round in 0..2 {
+        let at = |what: &str| folder.join(format!("{what}-{round}"));
+        let mean = at("mean");
+        aggregate(&inputs, &spec.aggregation, &tensors, &last, &mean).unwrap();
+        last = mean.clone();
+        if let Some(rule) = spec.aggregation.server_rule() {
+            let second = matches!(rule, common::run::ServerRule::Adaptive { .. }).then(|| at("second"));
+            let (out, after) = (at("out"), Moments { first: at("first"), second });
+            let from = folder.join(if round == 0 { "last" } else { "out-0" });
+            let files = StepFiles { mean: &mean, last: &from, before, out: &out, after: after.clone() };
+            step(rule, &tensors, &files).unwrap();
+            (last, before) = (out, Some(after));
+        }
+    }
+    let read = AdapterReader::open(&last, &tensors).unwrap();
+    (0..tensors.len()).flat_map(|tensor| read.read_whole(tensor).unwrap()).collect()
+}
+
+#[test]
+fn every_combination_runs_or_is_refused_with_its_reason() {
+    let mut reasons: Vec<String> = Vec::new();
+    let mut cells: BTreeMap<(usize, usize, usize), Option<usize>> = BTreeMap::new();
+    for (r, robust) in ROBUST.iter().enumerate() {
+        for (w, weighting) in WEIGHTINGS.iter().enumerate() {
+            for (q, quorum) in QUORUMS.iter().enumerate() {
+                let mut seen: Vec<Option<String>> = Vec::new();
+                for optimizer in OPTIMIZERS {
+                    for at_sites in AT_SITES {
+                        let spec = spec(weighting, robust, optimizer, *quorum, at_sites);
+                        if let (Ok(spec), true) = (&spec, at_sites == AT_SITES[0]) {
+                            let folder = tempfile::tempdir().unwrap();
+                            let values = combined(folder.path(), spec, *quorum);
+                            assert!(values.iter().all(|value| value.is_finite()), "{spec:?}");
+                            assert!(values.iter().any(|value| (value - 0.01).abs() > 1e-6), "{spec:?}");
+                        }
+                        seen.push(spec.err());
+                    }
+                }
+                // Neither the server's optimiser nor what the sites do makes a difference.
+                assert!(seen.windows(2).all(|pair| pair[0] == pair[1]), "{robust} {weighting} {quorum}");
+                let cell = seen.swap_remove(0).map(|reason| {
+                    reasons.iter().position(|known| *known == reason).unwrap_or_else(|| {
+                        reasons.push(reason);
+                        reasons.len() - 1
+                    })
+                });
+                cells.insert((r, w, q), cell);
+            }
+        }
+    }
+    let table = table(&cells, &reasons);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("METHODS.md");
+    let text = fs::read_to_string(&path).unwrap();
+    let (head, rest) = text.split_once(BEGIN).unwrap();
+    let (written, tail) = rest.split_once(END).unwrap();
+    if std::env::var_os(ACCEPT).is_some() {
+        fs::write(&path, format!("{head}{BEGIN}{table}{END}{tail}")).unwrap();
+    } else {
+        assert_eq!(written, table, "run this test with {ACCEPT}=1 and look at the difference");
+    }
+}
+
+fn table(cells: &BTreeMap<(usize, usize, usize), Option<usize>>, reasons: &[String]) -> String {
+    let mut text = String::from("| `robust` | `weighting` |");
+    for quorum in QUORUMS {
+        write!(text, " {quorum} |").unwrap();
+    }
+    text.push_str("\n|---|---|");
+    text.push_str(&"---|".repeat(QUORUMS.len()));
+    for (r, robust) in ROBUST.iter().enumerate() {
+        for (w, weighting) in WEIGHTINGS.iter().enumerate() {
+            write!(text, "\n| `{robust}` | `{weighting}` |").unwrap();
+            for q in 0..QUORUMS.len() {
+                match cells[&(r, w, q)] {
+                    None => text.push_str(" runs |"),
+                    Some(reason) => write!(text, " ({}) |", reason + 1).unwrap(),
+                }
+            }
+        }
+    }
+    text.push_str("\n\n");
+    for (index, reason) in reasons.iter().enumerate() {
+        writeln!(text, "{}. {reason}", index + 1).unwrap();
+    }
+    text
+}
+
+/// What there is no setting for is refused too: none of it is read and does nothing.
+#[test]
+fn what_is_not_there_is_refused_by_name() {
+    let with = |more: &str| {
+        let text = format!(
+            "name = \"t\"\nrounds = 3\n[quorum]\nsites = 3\ndeadline_s = 60\n[training]\nepochs = 1\n{more}"
+        );
+        toml::from_str::<RunSpec>(&text).map(drop).map_err(|error| error.message().to_owned())
+    };
+    assert_eq!(with(""), Ok(()));
+    for (more, word) in [
+        ("[aggregation]\nmethod = \"ffa\"\n", "ffa"),
+        ("[aggregation]\nmethod = \"flex-svd\"\n", "flex-svd"),
+        ("[aggregation]\nrobust = \"krum\"\n", "krum"),
+        ("[aggregation]\ncompression = \"int8\"\n", "compression"),
+        ("[secure_aggregation]\n", "secure_aggregation"),
+        ("[privacy]\nepsilon = 8\n", "privacy"),
+        ("[adapter]\nranks = [8, 16]\n", "ranks"),
+    ] {
+        let message = with(more).unwrap_err();
+        assert!(message.contains(word), "{more}: {message}");
+    }
+}
