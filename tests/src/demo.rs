@@ -33,6 +33,7 @@ const MARK: &str = ".consilium-demo";
 pub fn run(settings: &DemoSettings, repository: &Path, interrupt: &Interrupt) -> Result<Report, Failure> {
     let started = Instant::now();
     prepare_folder(&settings.out)?;
+    settings.deal()?;
     let run_path = settings.out.join("run.toml");
     settings.run_file.write(&run_path)?;
     announce(settings);

@@ -21,6 +21,8 @@ const NAME_COLUMNS: usize = 18;
 /// What stands behind a bar has the rest: two blanks before the name, one behind it and one behind the bar,
 /// and the last column free, because some terminals break a line that fills it.
 const DETAIL_COLUMNS: usize = COLUMNS - 2 - NAME_COLUMNS - 1 - BAR_COLUMNS - 1 - 1;
+/// More sites than these are shown together: a terminal has 24 lines.
+const SITES_APART: usize = 20;
 /// Redraws a second.
 const HERTZ: u8 = 10;
 
@@ -156,7 +158,12 @@ fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
         shown.insert("round".to_owned(), round);
         changed(shown, "head".to_owned(), head.clone(), head.clone());
     }
-    for site in &view.sites {
+    if let Some(crowd) = crowd(view) {
+        let quarter = (crowd.step * LINES_PER_ROUND).checked_div(crowd.steps).unwrap_or(0);
+        let line = format!("  {}: {}", crowd.name, crowd.doing);
+        changed(shown, "sites".to_owned(), format!("{} {quarter}", view.round), line);
+    }
+    for site in apart(view) {
         let quarter = (site.step * LINES_PER_ROUND).checked_div(site.steps).unwrap_or(0);
         let state = format!("{} {} {quarter}", view.round, site.doing);
         let line = format!("  {}: {}", cut(&site.name, NAME_COLUMNS), detail(site));
@@ -164,6 +171,31 @@ fn lines(view: &View, shown: &mut BTreeMap<String, String>) -> Vec<String> {
     }
     changed(shown, "head".to_owned(), head.clone(), head);
     lines
+}
+
+/// The sites that have a line each.
+fn apart(view: &View) -> &[SiteView] {
+    if view.sites.len() > SITES_APART { &[] } else { &view.sites }
+}
+
+/// All sites as one, where they are too many to have a line each: how far the round is, and how many do what.
+fn crowd(view: &View) -> Option<SiteView> {
+    if view.sites.len() <= SITES_APART {
+        return None;
+    }
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    view.sites.iter().for_each(|site| *counts.entry(&site.doing).or_default() += 1);
+    let mut counts: Vec<(&str, usize)> = counts.into_iter().collect();
+    counts.sort_by_key(|(_, count)| std::cmp::Reverse(*count));
+    let doing: Vec<String> = counts.iter().map(|(doing, count)| format!("{count} {doing}")).collect();
+    let done = |site: &SiteView| (site.step * BAR_STEPS).checked_div(site.steps).unwrap_or(0).min(BAR_STEPS);
+    Some(SiteView {
+        name: format!("{} sites", view.sites.len()),
+        doing: doing.join(", "),
+        step: view.sites.iter().map(done).sum(),
+        steps: BAR_STEPS * view.sites.len() as u64,
+        loss: None,
+    })
 }
 
 fn measured(Measured { round, loss, is_adopted }: Measured) -> String {
@@ -200,13 +232,15 @@ impl Bars {
     fn update(&mut self, view: &View) {
         let loss = view.measured.map_or_else(String::new, |it| format!(" · {}", measured(it)));
         self.head.set_message(cut(&format!("{}{loss}", head(view)), COLUMNS - 1));
-        for site in &view.sites {
+        let crowd = crowd(view);
+        for site in apart(view).iter().chain(&crowd) {
             let drawn = self.sites.entry(site.name.clone()).or_insert_with(|| {
                 let bar = ProgressBar::new(BAR_STEPS).with_style(self.style.clone());
                 self.all.add(bar.with_prefix(cut(&site.name, NAME_COLUMNS)))
             });
             drawn.set_position((site.step * BAR_STEPS).checked_div(site.steps).unwrap_or(0));
-            drawn.set_message(cut(&detail(site), DETAIL_COLUMNS));
+            let message = if crowd.is_some() { site.doing.clone() } else { detail(site) };
+            drawn.set_message(cut(&message, DETAIL_COLUMNS));
         }
     }
 }
@@ -251,6 +285,28 @@ mod tests {
     fn steps_that_are_not_known_are_not_shown() {
         let lines = lines(&view(0, "waiting", 0, 0), &mut BTreeMap::new());
         assert_eq!(lines, ["before round 1 of 2: collecting", "  a: waiting"]);
+    }
+
+    #[test]
+    fn a_hundred_sites_share_a_line_that_says_how_many_do_what() {
+        let of = |sent: usize| {
+            let site = |at: usize| SiteView {
+                name: format!("hospital-{at:03}"),
+                doing: if at < sent { "sent" } else { "training" }.to_owned(),
+                step: if at < sent { 8 } else { 0 },
+                steps: 8,
+                loss: Some(5.0),
+            };
+            View { sites: (0..100).map(site).collect(), ..view(1, "", 0, 0) }
+        };
+        let mut shown = BTreeMap::new();
+        let first = lines(&of(0), &mut shown);
+        assert_eq!(first, ["round 1 of 2: collecting", "  100 sites: 100 training"]);
+        assert!(lines(&of(24), &mut shown).is_empty(), "a quarter is news, a site is not");
+        assert_eq!(lines(&of(60), &mut shown), ["  100 sites: 60 sent, 40 training"]);
+        assert_eq!(lines(&of(100), &mut shown), ["  100 sites: 100 sent"]);
+        let crowd = crowd(&of(25)).unwrap();
+        assert_eq!((crowd.step, crowd.steps), (25_000, 100_000));
     }
 
     fn long() -> View {

@@ -9,7 +9,9 @@ use std::path::{Path, PathBuf};
 use clap::Parser;
 
 use crate::consortium::SiteSetup;
+use crate::dataset;
 use crate::failure::Failure;
+use crate::limits::SITES_MAX;
 use crate::run_file::RunFile;
 
 /// A whole consortium on this machine: coordinator, hospitals, certificates, training, report.
@@ -26,6 +28,11 @@ pub struct Arguments {
     /// A hospital and its records; give it once for each site.
     #[arg(long = "site", value_name = "NAME=FILE")]
     pub sites: Vec<String>,
+    /// So many hospitals, among which the built-in records are dealt; three processes each. A hundred take
+    /// some minutes.
+    #[arg(long = "sites", value_name = "N", conflicts_with_all = ["sites", "model"],
+          value_parser = clap::value_parser!(u32).range(2..=i64::from(SITES_MAX)))]
+    pub hospitals: Option<u32>,
     /// Records that steer: the model is measured on them after every round.
     #[arg(long, value_name = "FILE")]
     pub validation: Option<PathBuf>,
@@ -47,6 +54,7 @@ pub struct Arguments {
 const EXAMPLES: &str = "Examples:
   ./deploy/demo
   ./deploy/demo --rounds 1 --out /tmp/first-look
+  ./deploy/demo --sites 100
   ./deploy/demo --model Qwen2.5-0.5B-Instruct --site north=north.jsonl --site south=south.json \\
       --validation validation.jsonl --test test.jsonl --rounds 3";
 
@@ -56,6 +64,8 @@ pub struct DemoSettings {
     pub run_file: RunFile,
     pub model: PathBuf,
     pub sites: Vec<SiteSetup>,
+    /// Records that are dealt among them before they start; without any each has its own.
+    pub dealt: Vec<PathBuf>,
     pub rounds: u32,
     pub out: PathBuf,
 }
@@ -79,7 +89,14 @@ impl DemoSettings {
                 run_file.set_path(key, path)?;
             }
         }
-        let sites = if own { named_sites(&arguments.sites)? } else { example_sites(repository)? };
+        let out = arguments.out.clone().unwrap_or_else(|| build.join("demo"));
+        let out = std::path::absolute(&out).map_err(Failure::file("resolve", &out))?;
+        let mut sites = if own { named_sites(&arguments.sites)? } else { example_sites(repository)? };
+        let mut dealt = Vec::new();
+        if let Some(count) = arguments.hospitals {
+            dealt = sites.into_iter().flat_map(|site| site.data).collect();
+            sites = (1..=count).map(|number| hospital(&out, number)).collect();
+        }
         if let Some(rounds) = arguments.rounds {
             run_file.set_integer("", "rounds", i64::from(rounds));
         }
@@ -88,9 +105,20 @@ impl DemoSettings {
         existing(&run_file, "validation")?;
         existing(&run_file, "test")?;
         let rounds = run_file.integer("rounds").and_then(|rounds| u32::try_from(rounds).ok()).unwrap_or(1);
-        let out = arguments.out.clone().unwrap_or_else(|| build.join("demo"));
-        let out = std::path::absolute(&out).map_err(Failure::file("resolve", &out))?;
-        Ok(Self { run_file, model, sites, rounds, out })
+        Ok(Self { run_file, model, sites, dealt, rounds, out })
+    }
+
+    /// Deals the built-in records, where they are dealt; the output folder is there.
+    ///
+    /// # Errors
+    /// There are fewer records than sites, or a file cannot be read or written.
+    pub fn deal(&self) -> Result<(), Failure> {
+        if self.dealt.is_empty() {
+            return Ok(());
+        }
+        let files: Vec<&Path> =
+            self.sites.iter().flat_map(|site| site.data.iter().map(PathBuf::as_path)).collect();
+        dataset::deal(&self.dealt, &files)
     }
 }
 
@@ -140,6 +168,12 @@ fn named_sites(values: &[String]) -> Result<Vec<SiteSetup>, Failure> {
         });
     }
     Ok(sites)
+}
+
+fn hospital(out: &Path, number: u32) -> SiteSetup {
+    let name = format!("hospital-{number:03}");
+    let file = out.join("records").join(format!("{name}.jsonl"));
+    SiteSetup { name, data: vec![file] }
 }
 
 /// Every `deploy/demo-data/sites/NAME.jsonl|json` is a hospital.
@@ -215,6 +249,18 @@ mod tests {
         assert!(named_sites(&[site("a")]).unwrap_err().to_string().contains("not a consortium"));
         assert!(named_sites(&["a=/nonexistent".to_owned()]).unwrap_err().to_string().contains("not a file"));
         assert_eq!(named_sites(&[site("b"), site("a")]).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_number_of_hospitals_is_for_the_built_in_records_and_bounded() {
+        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
+        let settings = DemoSettings::resolve(&arguments(&["--sites", "30"]), repository, repository).unwrap();
+        assert_eq!((settings.sites.len(), settings.run_file.integer("rounds")), (30, Some(3)));
+        assert_eq!(settings.sites[29].name, "hospital-030");
+        assert_eq!(settings.dealt.len(), 4);
+        for words in [&["--sites", "1"][..], &["--sites", "101"], &["--sites", "9", "--site", "a=b"]] {
+            assert!(Arguments::try_parse_from(std::iter::once(&"demo").chain(words)).is_err(), "{words:?}");
+        }
     }
 
     #[test]
