@@ -41,8 +41,8 @@ impl Display {
         }
     }
 
-    /// So many of `total` questions are answered, the first `known` of them by an earlier command; `what` says
-    /// by whom.
+    /// So many of `total` questions are answered, the first `known` of them by an earlier command; `what`
+    /// says by whom.
     pub fn show(&mut self, known: u64, done: u64, total: u64, what: &str) {
         if known > 0 && done == known {
             terminal::eprint(format_args!("going on behind {known} of {total} questions\n"));

@@ -20,11 +20,12 @@ use evaluation::{Item, Suite};
 use model::generate::{GenerateSettings, Generator};
 use model::{Adapter, BaseModel, Likelihoods, ModelError};
 
-pub use self::resume::resume_file;
 use self::resume::{Kept, Key, Resume};
 use self::teller::Teller;
 use self::words::{Words, must_be_speakable};
 use crate::error::PrepareError;
+
+pub use self::resume::resume_file;
 
 /// What the base is called.
 pub const BASE: &str = "base";

@@ -70,7 +70,7 @@ pub(super) struct Arguments {
     /// never replaces one
     #[arg(long, value_name = "FILE", requires = "suites")]
     sheet: Option<PathBuf>,
-    /// Keep what was asked in this file as it comes: the same command goes on from there after an interruption
+    /// Keep what was asked in this file as it comes; after an interruption the same command goes on from it
     #[arg(long, value_name = "FILE", requires = "suites")]
     resume: Option<PathBuf>,
     /// Seed of the suites' bootstrap [default: 0]

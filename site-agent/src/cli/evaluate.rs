@@ -105,7 +105,7 @@ pub(super) struct Arguments {
     /// never replaces one.
     #[arg(long, value_name = "FILE")]
     sheet: Option<PathBuf>,
-    /// Keep what was asked in this file as it comes: the same command goes on from there after an interruption.
+    /// Keep what was asked in this file as it comes; after an interruption the same command goes on from it.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Replace the page if it is there.

@@ -15,7 +15,7 @@ use common::id::Digest;
 use common::private;
 use common::wire::codec;
 use evaluation::judge::Outcome;
-use evaluation::limits::OUTCOME_BYTES_MAX;
+use evaluation::limits::{OUTCOME_BYTES_MAX, OUTCOMES_UNSYNCED_MAX};
 use model::ModelError;
 
 use crate::error::PrepareError;
@@ -26,8 +26,6 @@ const MAGIC: &[u8] = b"consilium evaluation 1\n";
 const HEAD_BYTES: usize = MAGIC.len() + 32;
 /// Before each outcome: its length, and the beginning of the hash of its number and its bytes.
 const FRAME_BYTES: usize = 4 + 8;
-/// A power cut costs at most so many answers; a killed process costs none.
-const SYNC_EVERY: u64 = 64;
 
 /// The file of an evaluation that may be interrupted: made where there is none, for its owner alone.
 ///
@@ -136,7 +134,7 @@ impl Resume {
         let length = length.ok_or_else(|| broken(codec::CodecError::TooLong(body.len())))?;
         self.append(&[&length.to_le_bytes()[..], &check(self.written, &body), &body].concat())?;
         self.written += 1;
-        if self.written.is_multiple_of(SYNC_EVERY) {
+        if self.written.is_multiple_of(OUTCOMES_UNSYNCED_MAX) {
             self.file.sync_data().map_err(at(&self.path))?;
         }
         Ok(())
