@@ -49,6 +49,7 @@ import sys
 LINE_BYTES_MAX = 1024
 TOTAL_MAX = 2**64 - 1
 RECEIPT_HASHES_MAX = 2_000_000
+TRANSFERS_IN_FLIGHT_MAX = 4
 TIME_MS_MIN = 1767225600000  # 2026-01-01
 TIME_MS_MAX = 253402300799999  # the end of 9999
 NUMBER = rb"(0|[1-9][0-9]{0,19})"
@@ -298,15 +299,18 @@ class TooMany(Exception):
     """The search would take too long."""
 
 
-def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
-    """How many frames were lost on the way, if bytes and hash come out so; None if they never do."""
+def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max, last_ones_only=False):
+    """How many frames were lost on the way, if bytes and hash come out so; None if they never do.
+
+    With last_ones_only everything on a connection behind a lost frame was lost, too.
+    """
     rest = [0]
     for frame in reversed(frames):
         rest.append(rest[-1] + (frame["length"] if may_be_lost(frame) else 0))
     rest.reverse()
-    steps, paths = 0, [(0, start, 0, 0)]
+    steps, paths = 0, [(0, start, 0, 0, False)]
     while paths:
-        at, running, so_far, lost = paths.pop()
+        at, running, so_far, lost, is_losing = paths.pop()
         if at == len(frames):
             if running == goal and so_far == lost_bytes:
                 return lost
@@ -317,9 +321,11 @@ def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
         frame = frames[at]
         without = so_far + frame["length"]
         if may_be_lost(frame) and without <= lost_bytes <= without + rest[at + 1]:
-            paths.append((at + 1, running, without, lost + 1))
+            paths.append((at + 1, running, without, lost + 1, last_ones_only))
+        if is_losing and frame["kind"] != "hello":
+            continue
         if so_far + rest[at + 1] >= lost_bytes:
-            paths.append((at + 1, arrived(running, frame), so_far, lost))
+            paths.append((at + 1, arrived(running, frame), so_far, lost, False))
     return None
 
 
@@ -350,6 +356,28 @@ def search_stretches(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
     return None
 
 
+def search_last(*arguments):
+    """As search: of the frames that were on their way together the last ones were lost."""
+    return search(*arguments, last_ones_only=True)
+
+
+def on_their_way(frames):
+    """The frames that a new connection follows, and with a piece of a file the others of its kind before it."""
+    found, following, count = set(), None, 0
+    for frame in reversed(frames):
+        kind = frame["kind"]
+        if following == "hello":
+            count = 1
+        elif 0 < count < TRANSFERS_IN_FLIGHT_MAX and kind == following and kind in ("chunk", "fetch"):
+            count += 1
+        else:
+            count = 0
+        following = kind
+        if count:
+            found.add(frame["sequence"])
+    return found
+
+
 def lost_before(frames, before_hello, starts, receipt):
     """How many frames were lost before a receipt; None if none of the starts leads there."""
     last, goal = receipt["last_sequence"], bytes.fromhex(receipt["running_hash"])
@@ -359,7 +387,7 @@ def lost_before(frames, before_hello, starts, receipt):
             part = [frame for frame in frames if start <= frame["sequence"] <= last]
             lost_bytes = received + sum(frame["length"] for frame in part) - receipt["received_bytes"]
             usual = lambda frame: frame["sequence"] in before_hello
-            ways = [(search, usual), (search_stretches, usual), (search, lambda frame: True)]
+            ways = [(search_last, usual), (search_stretches, usual), (search, lambda frame: True)]
             ways = ways[: 0 if lost_bytes < 0 else 1 if lost_bytes == 0 else 3]
             for way, may_be_lost in ways:
                 try:
@@ -377,7 +405,7 @@ def lost_before(frames, before_hello, starts, receipt):
 def compare(records, receipts, set_aside):
     """Compares receipts with the ledger; returns how many fit, how many frames were lost, and which could not be compared."""
     frames = [record for record in records if record["kind"] not in ("join", *NOTES)]
-    before_hello = {a["sequence"] for a, b in zip(frames, frames[1:]) if b["kind"] == "hello"}
+    before_hello = on_their_way(frames)
     entries = [(entry, True) for entry in receipts] + [(entry, False) for entry in set_aside]
     entries.sort(key=lambda entry: (entry[0]["last_sequence"], entry[0]["received_bytes"]))
     fit, lost_frames, uncompared, newest, fitting = 0, 0, [], None, None

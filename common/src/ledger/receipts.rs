@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::record::{Kind, Record};
 use crate::id::{Digest, Round, RunId};
-use crate::limits::RECEIPT_HASHES_MAX;
+use crate::limits::{RECEIPT_HASHES_MAX, TRANSFERS_IN_FLIGHT_MAX};
 use crate::wire::message::{ReceiptBody, RoundKey};
 
 /// Why a ledger and a receipt do not belong together.
@@ -190,8 +190,11 @@ struct TooMany;
 struct Frame {
     length: u64,
     digest: [u8; 32],
-    /// A new connection follows: the usual sign that this frame, or its answer, was lost.
+    /// A new connection follows: the usual sign that this frame, or its answer, was lost. Of those that move
+    /// files several may have been on their way.
     before_hello: bool,
+    /// It begins a connection.
+    is_hello: bool,
 }
 
 /// Which frames were lost, so that bytes and hash come out.
@@ -212,13 +215,15 @@ impl Search {
                     && record.kind.is_counted()
             })
             .collect();
-        let is_hello = |at: usize| sent.get(at).is_some_and(|record| record.kind == Kind::Hello);
-        let frame = |(at, record): (usize, &&Record)| Frame {
+        let mut ahead = Ahead::default();
+        let frame = |record: &&Record| Frame {
             length: record.length,
             digest: record.sha256.parse().map_or([0; 32], |digest: Digest| digest.0),
-            before_hello: is_hello(at + 1),
+            before_hello: ahead.holds(record.kind),
+            is_hello: record.kind == Kind::Hello,
         };
-        let frames: Vec<Frame> = sent.iter().enumerate().map(frame).collect();
+        let mut frames: Vec<Frame> = sent.iter().rev().map(frame).collect();
+        frames.reverse();
         let total = frames.iter().fold(start.bytes, |sum, frame| sum.saturating_add(frame.length));
         let lost_bytes = total.checked_sub(receipt.received_bytes);
         Self {
@@ -230,9 +235,10 @@ impl Search {
     }
 
     /// How many frames were lost. First only those before a new connection are tried, for a site begins one
-    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then any.
+    /// whenever a frame may not have been counted: few of them, or all of one stretch of time; of those that
+    /// were on their way together the last ones, as the coordinator handles them in order. Then any.
     fn run(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
-        let few = self.try_with(|frame| frame.before_hello, hashes_max);
+        let few = self.try_with(|frame| frame.before_hello, true, hashes_max);
         if matches!(few, Ok(Some(_))) || self.lost_bytes == 0 {
             return few;
         }
@@ -240,7 +246,7 @@ impl Search {
         if matches!(stretch, Ok(Some(_))) {
             return stretch;
         }
-        match self.try_with(|_| true, hashes_max) {
+        match self.try_with(|_| true, false, hashes_max) {
             Ok(None) if few.is_err() || stretch.is_err() => Err(TooMany),
             any => any,
         }
@@ -250,7 +256,7 @@ impl Search {
     fn try_stretches(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
         let places: Vec<usize> = (0..self.frames.len()).filter(|at| self.is_before_hello(*at)).collect();
         let mut steps = 0_usize;
-        let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0 };
+        let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0, is_losing: false };
         for first in &places {
             while so_far.at < *first {
                 so_far = self.arrived(so_far);
@@ -287,12 +293,13 @@ impl Search {
     fn arrived(&self, path: Path) -> Path {
         let digest = self.frames.get(path.at).map_or([0; 32], |frame| frame.digest);
         let hash = Sha256::new().chain_update(path.hash).chain_update(digest).finalize();
-        Path { at: path.at + 1, hash: hash.into(), ..path }
+        Path { at: path.at + 1, hash: hash.into(), is_losing: false, ..path }
     }
 
     fn try_with(
         &self,
         may_be_lost: impl Fn(&Frame) -> bool,
+        last_ones_only: bool,
         hashes_max: usize,
     ) -> Result<Option<u64>, TooMany> {
         // Bytes that may still be lost from each frame on.
@@ -301,7 +308,7 @@ impl Search {
             rest[at] = rest[at + 1].saturating_add(if may_be_lost(frame) { frame.length } else { 0 });
         }
         let mut steps = 0_usize;
-        let mut paths = vec![Path { at: 0, hash: self.start, bytes: 0, frames: 0 }];
+        let mut paths = vec![Path { at: 0, hash: self.start, bytes: 0, frames: 0, is_losing: false }];
         while let Some(path) = paths.pop() {
             let Some(frame) = self.frames.get(path.at) else {
                 if path.hash == self.goal && path.bytes == self.lost_bytes {
@@ -317,7 +324,11 @@ impl Search {
             let without = path.bytes.saturating_add(frame.length);
             let fits = without <= self.lost_bytes && self.lost_bytes <= without.saturating_add(rest);
             if may_be_lost(frame) && fits {
-                paths.push(Path { at: path.at + 1, bytes: without, frames: path.frames + 1, ..path });
+                let (at, frames) = (path.at + 1, path.frames + 1);
+                paths.push(Path { at, bytes: without, frames, is_losing: last_ones_only, ..path });
+            }
+            if path.is_losing && !frame.is_hello {
+                continue;
             }
             if path.bytes.saturating_add(rest) >= self.lost_bytes {
                 paths.push(self.arrived(path));
@@ -334,6 +345,31 @@ struct Path {
     hash: [u8; 32],
     bytes: u64,
     frames: u64,
+    /// The frame before was lost, and what followed it on its connection with it.
+    is_losing: bool,
+}
+
+/// Which frames may have been on their way when a connection ended, seen from the ledger's end backwards: the
+/// last one, and with a piece of a file the others of the same kind before it.
+#[derive(Default)]
+struct Ahead {
+    next: Option<Kind>,
+    count: usize,
+}
+
+impl Ahead {
+    fn holds(&mut self, kind: Kind) -> bool {
+        let is_last = self.next == Some(Kind::Hello);
+        let moves_files = matches!(kind, Kind::Chunk | Kind::Fetch);
+        let goes_along = (1..TRANSFERS_IN_FLIGHT_MAX).contains(&self.count) && moves_files;
+        self.count = match (is_last, goes_along && self.next == Some(kind)) {
+            (true, _) => 1,
+            (false, true) => self.count + 1,
+            (false, false) => 0,
+        };
+        self.next = Some(kind);
+        self.count > 0
+    }
 }
 
 #[cfg(test)]
