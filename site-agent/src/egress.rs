@@ -21,22 +21,28 @@ use certs::profile::COORDINATOR_NAME;
 use common::clock::Clock;
 use common::crash_point;
 use common::id::{Digest, RunId};
-use common::ledger::Kind;
+use common::ledger::{Kind, context};
 use common::limits::{
     ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX,
     POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX,
 };
 use common::net::client::{ClientConnection, Sent};
 use common::net::join;
+use common::wire::codec::CodecError;
+use common::wire::frame;
 use common::wire::join::{JoinRequest, JoinResponse};
-use common::wire::message::{Decision, LedgerHead, Receipt, RoundKey, TrainFailure};
+use common::wire::message::{
+    Decision, Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey,
+    TrainFailure,
+};
+use common::wire::numbers::RoundedCount;
 
 use crate::error::SiteError;
 use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
 use crate::gateway::escrow::Escrow;
-use crate::gateway::ledger::{LedgerWriter, Note};
+use crate::gateway::ledger::{Frame, LedgerWriter, Note};
 use crate::gateway::overlap::points::ProtectedPoints;
-use crate::gateway::progress::CoarseProgress;
+use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
 use crate::gateway::renewal::KeyRequest;
 use crate::gateway::revocations::Revocations;
@@ -44,8 +50,10 @@ use crate::policy::PolicyConfig;
 
 mod encoding;
 
+use self::encoding::{own_version, short};
+
+pub use self::encoding::offer_of;
 pub use common::net::client::{Answer, LineCounter};
-pub use encoding::offer_of;
 
 /// Everything that can leave this hospital.
 #[derive(Clone, Copy, Debug)]
@@ -199,7 +207,7 @@ impl<C: Clock> Egress<C> {
         self.current(item)?;
         self.permit(item)?;
         self.agreed(item)?;
-        let (frame, bytes) = encoding::encode(item, &self.ledger)?;
+        let (frame, bytes) = encode(item, &self.ledger)?;
         self.has_room(bytes.len() as u64)?;
         crash_point!("site-before-ledger");
         let sequence = self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
@@ -350,6 +358,86 @@ fn run_of(item: &Outbound<'_>) -> Option<RunId> {
     }
 }
 
+/// The exact bytes of an item as the next frame, and what the ledger will say of them.
+fn encode(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Frame, Vec<u8>), SiteError> {
+    let internal = |error: CodecError| SiteError::Internal(error.to_string());
+    let (kind, run, round, bytes) = if let Outbound::Join(request) = item {
+        (Kind::Join, None, None, frame::to_bytes(*request).map_err(internal)?)
+    } else {
+        let (request, payload) = request(item, ledger)?;
+        let (mut run, mut round) = context(&request);
+        if let Outbound::Chunk { update, .. } = item {
+            (run, round) = (Some(update.update().key.run), Some(update.update().key.round));
+        }
+        let kind = Kind::of(&request);
+        let mut bytes =
+            frame::to_bytes(&Envelope { sequence: ledger.next_sequence(), request }).map_err(internal)?;
+        bytes.extend_from_slice(&payload);
+        (kind, run, round, bytes)
+    };
+    Ok((Frame { kind, run, round, length: bytes.len() as u64, digest: Digest::of(&bytes) }, bytes))
+}
+
+/// The message for an item, and the raw bytes that follow it. Exact numbers become coarse ones here.
+fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u8>), SiteError> {
+    let mut payload = Vec::new();
+    let request = match *item {
+        Outbound::Join(_) => {
+            return Err(SiteError::Internal("a request to join is no message of a run".into()));
+        }
+        Outbound::Hello => Request::Hello { protocol: PROTOCOL_VERSION, ledger: ledger.head() },
+        Outbound::LedgerProof { from } => {
+            let proof = ledger.prove(from)?;
+            payload = proof.iter().flat_map(|hash| hash.0).collect();
+            let count = short(payload.len() / HASH_BYTES)?;
+            Request::LedgerProof { from, ledger: ledger.head(), count }
+        }
+        Outbound::ShowReceipt(receipt) => Request::ShowReceipt { receipt: receipt.clone() },
+        Outbound::Condition { now_ms, disk_low } => Request::Condition {
+            version: own_version(),
+            clock_minutes: u32::try_from(now_ms / 60_000).unwrap_or(u32::MAX),
+            disk_low,
+        },
+        Outbound::Renew(request) => {
+            payload = request.der().to_vec();
+            Request::Renew { length: short(payload.len())? }
+        }
+        Outbound::Leave => Request::Leave,
+        Outbound::Revocations { known } => Request::Revocations { known },
+        Outbound::Poll { wait_ms } => Request::Poll { wait_ms },
+        Outbound::Fetch { digest, offset } => Request::Fetch { digest, offset },
+        Outbound::Ready { key, base_fingerprint, records } => {
+            Request::Ready { key, base_fingerprint, records: RoundedCount::of(records) }
+        }
+        Outbound::Progress { key, progress } => Request::Progress {
+            key,
+            step: progress.percent(),
+            total_steps: PERCENT,
+            loss: progress.loss(),
+            tokens_per_s: progress.tokens_per_s(),
+        },
+        Outbound::Offer(update) => offer_of(update.update()),
+        Outbound::Chunk { update, offset } => {
+            payload = update.chunk(offset)?;
+            Request::Chunk { digest: update.update().digest, offset, length: short(payload.len())? }
+        }
+        Outbound::Commit(update) => {
+            Request::Commit { key: update.update().key, digest: update.update().digest }
+        }
+        Outbound::Failed { key, reason } => Request::Failed { key, reason },
+        Outbound::Decide { run, manifest, decision } => Request::Decide { run, manifest, decision },
+        Outbound::OverlapDeclare(points) => {
+            Request::OverlapDeclare { run: points.run(), points: points.points() }
+        }
+        Outbound::OverlapBlinded { points, offset } => {
+            payload = points.batch(offset)?;
+            let count = short(payload.len() / POINT_BYTES)?;
+            Request::OverlapBlinded { run: points.run(), offset, count }
+        }
+    };
+    Ok((request, payload))
+}
+
 /// Where a site joins: an address, and TLS that accepts nobody but the coordinator of the invitation.
 pub struct JoinEndpoint {
     /// Where the coordinator's endpoint for enrolment may be; they are tried one after the other.
@@ -371,7 +459,7 @@ pub async fn release_join(
     endpoint: JoinEndpoint,
     request: &JoinRequest,
 ) -> Result<JoinResponse, SiteError> {
-    let (frame, bytes) = encoding::encode(&Outbound::Join(request), ledger)?;
+    let (frame, bytes) = encode(&Outbound::Join(request), ledger)?;
     ledger.append(clock.now().0, peer, &frame)?;
     let deadline = Duration::from_millis(HANDSHAKE_MS_MAX);
     Ok(join::request(&endpoint.remotes, endpoint.tls, COORDINATOR_NAME, &bytes, deadline).await?)
