@@ -362,23 +362,34 @@ def search_last(*arguments):
 
 
 def on_their_way(frames):
-    """The frames that a new connection follows, and with a piece of a file the others of its kind before it."""
-    found, following, count = set(), None, 0
+    """The frames that a new connection follows; and these with the others of a kind that moves files right before one."""
+    last, ahead, following, count = set(), set(), None, 0
     for frame in reversed(frames):
         kind = frame["kind"]
         if following == "hello":
             count = 1
+            last.add(frame["sequence"])
         elif 0 < count < TRANSFERS_IN_FLIGHT_MAX and kind == following and kind in ("chunk", "fetch"):
             count += 1
         else:
             count = 0
         following = kind
         if count:
-            found.add(frame["sequence"])
-    return found
+            ahead.add(frame["sequence"])
+    return last, ahead
 
 
-def lost_before(frames, before_hello, starts, receipt):
+def ways_to_look(part, lost_bytes):
+    """How the frames that were lost are looked for, one way after the other."""
+    last, ahead = on_their_way(part)
+    in_last, in_ahead = (lambda frame: frame["sequence"] in last), (lambda frame: frame["sequence"] in ahead)
+    if lost_bytes <= 0:
+        return [(search, in_last)][: lost_bytes + 1]
+    several = [(search_last, in_ahead), (search_stretches, in_ahead)] if len(ahead) > len(last) else []
+    return [(search, in_last), (search_stretches, in_last), *several, (search, lambda frame: True)]
+
+
+def lost_before(frames, starts, receipt):
     """How many frames were lost before a receipt; None if none of the starts leads there."""
     last, goal = receipt["last_sequence"], bytes.fromhex(receipt["running_hash"])
     for hashes_max in (RECEIPT_HASHES_MAX // 100, RECEIPT_HASHES_MAX):
@@ -386,10 +397,7 @@ def lost_before(frames, before_hello, starts, receipt):
         for start, received, running in starts:
             part = [frame for frame in frames if start <= frame["sequence"] <= last]
             lost_bytes = received + sum(frame["length"] for frame in part) - receipt["received_bytes"]
-            usual = lambda frame: frame["sequence"] in before_hello
-            ways = [(search_last, usual), (search_stretches, usual), (search, lambda frame: True)]
-            ways = ways[: 0 if lost_bytes < 0 else 1 if lost_bytes == 0 else 3]
-            for way, may_be_lost in ways:
+            for way, may_be_lost in ways_to_look(part, max(lost_bytes, -1)):
                 try:
                     lost = way(part, lost_bytes, running, goal, may_be_lost, hashes_max)
                 except TooMany:
@@ -405,7 +413,6 @@ def lost_before(frames, before_hello, starts, receipt):
 def compare(records, receipts, set_aside):
     """Compares receipts with the ledger; returns how many fit, how many frames were lost, and which could not be compared."""
     frames = [record for record in records if record["kind"] not in ("join", *NOTES)]
-    before_hello = on_their_way(frames)
     entries = [(entry, True) for entry in receipts] + [(entry, False) for entry in set_aside]
     entries.sort(key=lambda entry: (entry[0]["last_sequence"], entry[0]["received_bytes"]))
     fit, lost_frames, uncompared, newest, fitting = 0, 0, [], None, None
@@ -424,7 +431,7 @@ def compare(records, receipts, set_aside):
         if not must_fit:
             continue
         try:
-            lost = lost_before(frames, before_hello, starts + [(first, 0, bytes(32))], receipt)
+            lost = lost_before(frames, starts + [(first, 0, bytes(32))], receipt)
         except TooMany:
             uncompared.append(f"the receipt of run {receipt['run']}, round {receipt['round']}")
             continue

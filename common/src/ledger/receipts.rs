@@ -190,9 +190,11 @@ struct TooMany;
 struct Frame {
     length: u64,
     digest: [u8; 32],
-    /// A new connection follows: the usual sign that this frame, or its answer, was lost. Of those that move
-    /// files several may have been on their way.
+    /// A new connection follows: the usual sign that this frame, or its answer, was lost.
     before_hello: bool,
+    /// It may have been on its way with the one that a new connection follows: that one itself, and of those
+    /// that move files the others of its kind right before it.
+    ahead: bool,
     /// It begins a connection.
     is_hello: bool,
 }
@@ -216,11 +218,15 @@ impl Search {
             })
             .collect();
         let mut ahead = Ahead::default();
-        let frame = |record: &&Record| Frame {
-            length: record.length,
-            digest: record.sha256.parse().map_or([0; 32], |digest: Digest| digest.0),
-            before_hello: ahead.holds(record.kind),
-            is_hello: record.kind == Kind::Hello,
+        let frame = |record: &&Record| {
+            let place = ahead.place(record.kind);
+            Frame {
+                length: record.length,
+                digest: record.sha256.parse().map_or([0; 32], |digest: Digest| digest.0),
+                before_hello: place == 1,
+                ahead: place > 0,
+                is_hello: record.kind == Kind::Hello,
+            }
         };
         let mut frames: Vec<Frame> = sent.iter().rev().map(frame).collect();
         frames.reverse();
@@ -235,30 +241,39 @@ impl Search {
     }
 
     /// How many frames were lost. First only those before a new connection are tried, for a site begins one
-    /// whenever a frame may not have been counted: few of them, or all of one stretch of time; of those that
-    /// were on their way together the last ones, as the coordinator handles them in order. Then any.
+    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then also those
+    /// that were on their way with them, of which the last ones are lost, as the coordinator handles them in
+    /// order. Then any.
     fn run(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
-        let few = self.try_with(|frame| frame.before_hello, true, hashes_max);
-        if matches!(few, Ok(Some(_))) || self.lost_bytes == 0 {
-            return few;
+        let several = self.frames.iter().any(|frame| frame.ahead && !frame.before_hello);
+        let ways: [(bool, &dyn Fn() -> Result<Option<u64>, TooMany>); 5] = [
+            (true, &|| self.try_with(|frame| frame.before_hello, false, hashes_max)),
+            (self.lost_bytes > 0, &|| self.try_stretches(|frame| frame.before_hello, hashes_max)),
+            (self.lost_bytes > 0 && several, &|| self.try_with(|frame| frame.ahead, true, hashes_max)),
+            (self.lost_bytes > 0 && several, &|| self.try_stretches(|frame| frame.ahead, hashes_max)),
+            (self.lost_bytes > 0, &|| self.try_with(|_| true, false, hashes_max)),
+        ];
+        let mut is_open = false;
+        for (_, way) in ways.iter().filter(|(is_one, _)| *is_one) {
+            match way() {
+                Ok(Some(lost)) => return Ok(Some(lost)),
+                Ok(None) => {}
+                Err(TooMany) => is_open = true,
+            }
         }
-        let stretch = self.try_stretches(hashes_max);
-        if matches!(stretch, Ok(Some(_))) {
-            return stretch;
-        }
-        match self.try_with(|_| true, false, hashes_max) {
-            Ok(None) if few.is_err() || stretch.is_err() => Err(TooMany),
-            any => any,
-        }
+        if is_open { Err(TooMany) } else { Ok(None) }
     }
 
-    /// Whether all frames before a new connection were lost from one of them to another one.
-    fn try_stretches(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
-        let places: Vec<usize> = (0..self.frames.len()).filter(|at| self.is_before_hello(*at)).collect();
+    /// Whether all of the frames that may be lost were, from one of them to another one.
+    fn try_stretches(
+        &self,
+        may_be_lost: impl Fn(&Frame) -> bool,
+        hashes_max: usize,
+    ) -> Result<Option<u64>, TooMany> {
         let mut steps = 0_usize;
         let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0, is_losing: false };
-        for first in &places {
-            while so_far.at < *first {
+        for (first, _) in self.frames.iter().enumerate().filter(|(_, frame)| may_be_lost(frame)) {
+            while so_far.at < first {
                 so_far = self.arrived(so_far);
             }
             let (mut path, mut is_over) = (so_far, false);
@@ -268,7 +283,7 @@ impl Search {
                     return Err(TooMany);
                 }
                 is_over = is_over || path.bytes >= self.lost_bytes;
-                if frame.before_hello && !is_over {
+                if may_be_lost(frame) && !is_over {
                     let bytes = path.bytes.saturating_add(frame.length);
                     path = Path { at: path.at + 1, bytes, frames: path.frames + 1, ..path };
                     continue;
@@ -283,10 +298,6 @@ impl Search {
             }
         }
         Ok(None)
-    }
-
-    fn is_before_hello(&self, at: usize) -> bool {
-        self.frames.get(at).is_some_and(|frame| frame.before_hello)
     }
 
     /// The way on if the next frame arrived.
@@ -358,7 +369,8 @@ struct Ahead {
 }
 
 impl Ahead {
-    fn holds(&mut self, kind: Kind) -> bool {
+    /// Which one it is of those on their way, from the last one on; 0 for none of them.
+    fn place(&mut self, kind: Kind) -> usize {
         let is_last = self.next == Some(Kind::Hello);
         let moves_files = matches!(kind, Kind::Chunk | Kind::Fetch);
         let goes_along = (1..TRANSFERS_IN_FLIGHT_MAX).contains(&self.count) && moves_files;
@@ -368,7 +380,7 @@ impl Ahead {
             (false, false) => 0,
         };
         self.next = Some(kind);
-        self.count > 0
+        self.count
     }
 }
 

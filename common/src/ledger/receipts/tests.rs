@@ -169,6 +169,22 @@ fn chunks_that_were_on_their_way_together_are_lost_from_the_end() {
     assert_eq!(compare(&records, &[middle], &[]), fit(1, 1));
 }
 
+/// Chunks that were sent one after another, by sites and to coordinators of before several were on their way:
+/// of three hundred lines each lost its last one, and those before it arrived.
+#[test]
+fn single_chunks_that_were_lost_are_found_though_others_stand_right_before_them() {
+    let mut kinds = Vec::new();
+    let mut lost = Vec::new();
+    for _ in 0..300 {
+        kinds.extend([Kind::Hello, Kind::Offer, Kind::Chunk, Kind::Chunk, Kind::Chunk]);
+        lost.push(kinds.len() as u64 - 1);
+    }
+    kinds.extend([Kind::Hello, Kind::Commit]);
+    let records: Vec<Record> = (0..).zip(kinds).map(|(number, kind)| record(kind, number, 1 << 20)).collect();
+    let of = |lost: &[u64]| ReceiptBody { first_sequence: 0, ..receipt(&records, 1, lost) };
+    assert_eq!(compare(&records, &[of(&lost)], &[]), fit(1, 300));
+}
+
 #[test]
 fn a_search_without_end_is_given_up_and_accuses_nobody() {
     let mut records: Vec<Record> = (0..400).map(|number| record(Kind::Poll, number, 10)).collect();
