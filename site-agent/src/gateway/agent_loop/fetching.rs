@@ -1,7 +1,7 @@
 //! Files from the coordinator: fetched by digest within bounds of our own, several questions on their way at
 //! once, and the terms of a run, of which the first stay. Called by `agent_loop`. Invariants: no file is
 //! larger than its bound, whatever is announced; a file costs twice as many questions as it has chunks, at
-//! most; one run has one manifest.
+//! most, but for those that a line lost on which nothing else was asked; one run has one manifest.
 
 use std::collections::VecDeque;
 use std::fs;
@@ -69,7 +69,8 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
     }
 
-    /// Asks for the pieces that are missing, several questions on their way at once, until none is.
+    /// Asks for the pieces that are missing, several questions on their way at once, until none is. Every
+    /// question that leaves counts; only one that goes alone is asked again, where it is lost, at no cost.
     async fn fetch_pieces(
         &mut self,
         digest: Digest,
@@ -79,39 +80,40 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         let mut questions = 2 * (bytes - part.next_offset()).div_ceil(CHUNK);
         // Where the unanswered questions begin, and the next one does.
         let (mut asked, mut next) = (VecDeque::new(), part.next_offset());
-        // After a loss one question goes alone, as often as it takes.
-        let mut is_alone = false;
+        // So many pieces are asked for one by one: as many as questions came to nothing, so that those who
+        // lose lines and no more do not run out of questions.
+        let mut alone = 0_usize;
         while part.next_offset() < bytes {
-            while !is_alone
-                && next < bytes
-                && questions > asked.len() as u64
-                && self.connection.has_place_ahead()
-            {
+            while alone == 0 && next < bytes && questions > 0 && self.connection.has_place_ahead() {
                 let item = Outbound::Fetch { digest, offset: next };
-                is_alone = !self.connection.send_ahead(item, &mut self.output).await?;
+                questions -= 1;
                 asked.push_back(next);
                 next = next.saturating_add(CHUNK).min(bytes);
+                if !self.connection.send_ahead(item, &mut self.output).await? {
+                    alone = asked.len();
+                }
             }
+            let in_flight = asked.len();
             let answer = match asked.pop_front() {
-                Some(offset) if !is_alone => {
+                Some(offset) if alone == 0 => {
                     self.connection.next_answer(&mut self.output).await?.map(|answer| (offset, answer))
                 }
+                _ if questions == 0 => return Ok(Some(self.not_as_announced())),
                 _ => {
+                    questions -= 1;
                     let offset = part.next_offset();
                     let item = Outbound::Fetch { digest, offset };
                     Some((offset, self.connection.ask(item, &mut self.output).await?))
                 }
             };
-            is_alone = match answer {
-                None => true,
-                Some(_) if questions == 0 => return Ok(Some(self.not_as_announced())),
+            alone = match answer {
+                None => in_flight,
                 Some((offset, answer)) => match self.take_piece(part, offset, answer).await? {
-                    Piece::Kept => false,
-                    Piece::Later => true,
+                    Piece::Kept => alone.saturating_sub(1),
+                    Piece::Later => in_flight,
                     Piece::Refused(event) => return Ok(Some(event)),
                 },
             };
-            questions = questions.saturating_sub(1);
             if !self.connection.is_ahead() {
                 // A piece that was shorter than a question is asked for from its end.
                 asked.clear();

@@ -140,5 +140,8 @@ fn a_file_is_fetched_whole_though_pieces_are_short_or_lost_or_the_coordinator_is
         };
         let told = site.run(honest, odd, polls(2), WITHIN);
         assert_eq!((told.honest.acknowledged.len(), told.not_done()), (1, vec![]), "fault {fault}");
+        // Four pieces, and the terms, which have one: two questions a piece, those that were lost among them.
+        let asked = told.count(|request| matches!(request, Request::Fetch { .. }));
+        assert!(asked <= 2 * (4 + 1), "fault {fault}: {asked} questions");
     }
 }
