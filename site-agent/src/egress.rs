@@ -18,6 +18,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use certs::profile::COORDINATOR_NAME;
+use certs::tls::ALPN_RUN_IN_TURN;
 use common::clock::Clock;
 use common::crash_point;
 use common::id::{Digest, RunId};
@@ -118,6 +119,11 @@ pub trait Wire: Send {
 
     /// The answer, and the raw bytes that follow it.
     fn answer(&mut self, sent: Self::Sent) -> impl Future<Output = Result<Answer, SiteError>> + Send;
+
+    /// Whether the coordinator said that it handles what is sent together on this line in its order.
+    fn is_in_turn(&self) -> bool {
+        false
+    }
 
     /// What reads the transport's own count of what was sent, where there is a transport.
     fn counter(&self) -> Option<LineCounter> {
@@ -481,6 +487,10 @@ impl Wire for ClientConnection {
 
     async fn answer(&mut self, sent: Sent) -> Result<Answer, SiteError> {
         Ok(sent.answer(ANSWER).await?)
+    }
+
+    fn is_in_turn(&self) -> bool {
+        self.protocol().as_deref() == Some(ALPN_RUN_IN_TURN)
     }
 
     fn counter(&self) -> Option<LineCounter> {

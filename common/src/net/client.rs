@@ -11,7 +11,7 @@ use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::endpoint;
+use super::endpoint::{self, negotiated};
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
 use crate::counts::LineCount;
@@ -126,6 +126,11 @@ impl ClientConnection {
     /// Waits until the connection ends.
     pub async fn closed(&self) -> NetError {
         NetError::from_connection(&self.connection.closed().await)
+    }
+
+    /// The protocol that both ends agreed on in the handshake (ALPN).
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        negotiated(&self.connection)
     }
 
     /// Round-trip time as measured by the transport.

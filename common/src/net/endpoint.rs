@@ -19,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{hkdf, hmac};
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::crypto::rustls::{HandshakeData, QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ConnectionId, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime as _, TokioRuntime,
-    TransportConfig, ValidationTokenConfig, VarInt,
+    Connection, ConnectionId, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime as _,
+    TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
 };
 
 use super::counted::Counted;
@@ -167,6 +167,11 @@ fn transport(bidirectional_streams: u32) -> TransportConfig {
         .max_idle_timeout(IdleTimeout::try_from(Duration::from_millis(SILENCE_MS_MAX)).ok())
         .mtu_discovery_config(Some(MtuDiscoveryConfig::default()));
     transport
+}
+
+/// The protocol that both ends of a connection agreed on.
+pub(super) fn negotiated(connection: &Connection) -> Option<Vec<u8>> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
 }
 
 fn configuration(error: impl ToString) -> NetError {

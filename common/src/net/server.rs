@@ -12,7 +12,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, watch};
@@ -33,7 +32,7 @@ use crate::limits::{
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::{Envelope, Refusal, Response};
 
-/// What each step of a request gets: read, handle, write.
+/// What each step of a request gets: read, handle, write, arrive.
 const STEP: Duration = Duration::from_millis(REQUEST_WAIT_MS_MAX);
 /// What the decision about a new connection gets.
 const ADMISSION: Duration = Duration::from_millis(HANDSHAKE_MS_MAX);
@@ -153,7 +152,7 @@ impl Server {
                 let Some(certificate_der) = leaf_certificate(&connection) else {
                     return connection.close(CloseCode::NotAuthorised.wire(), b"");
                 };
-                if protocol(&connection).as_deref() == Some(admins.alpn) {
+                if endpoint::negotiated(&connection).as_deref() == Some(admins.alpn) {
                     return admin::serve(connection, certificate_der, stopping, registry, admin).await;
                 }
                 let entry = connections.enter(&connection, certificate_der);
@@ -162,11 +161,6 @@ impl Server {
         })
         .await;
     }
-}
-
-/// What was negotiated.
-fn protocol(connection: &Connection) -> Option<Vec<u8>> {
-    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
 }
 
 async fn serve_connection<H: Handler>(
@@ -242,16 +236,16 @@ impl StreamTask {
             Ok(reply) => reply,
             Err(_) => Refusal::Internal.into(),
         };
-        let answer = async {
-            let written = write_reply(&mut send, &reply).await;
-            // The transport has it: the next one's bytes may take its place.
-            drop((reply, permit, turn));
-            if written {
-                // Until the peer has everything: with the last handle of a connection goes what is queued.
-                let _ = send.stopped().await;
-            }
+        let written = timeout(STEP, write_reply(&mut send, &reply)).await;
+        // The transport has it: the next one's bytes may take its place.
+        drop((reply, permit, turn));
+        let is_late = match written {
+            // Until the peer has everything: with the last handle of a connection goes what is queued.
+            Ok(true) => timeout(STEP, send.stopped()).await.is_err(),
+            Ok(false) => false,
+            Err(_) => true,
         };
-        if timeout(STEP, answer).await.is_err() {
+        if is_late {
             stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
         }
     }
@@ -267,6 +261,10 @@ impl StreamTask {
         if let Some(turn) = &mut turn {
             // Nothing but the message is in memory until then.
             timeout(STEP, turn.comes()).await.map_err(|_| Unread::Late)?;
+            // Nobody waits for it, and the site may have gone on with another connection meanwhile.
+            if let Some(reason) = self.connection.close_reason() {
+                return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
+            }
         }
         let rest = async {
             let mut permit = None;

@@ -8,6 +8,9 @@ use tokio::time::{Instant, timeout};
 use super::*;
 use crate::limits::{CHUNK_BYTES_MAX, STREAMS_PER_CONNECTION_MAX, TRANSFERS_IN_FLIGHT_MAX};
 
+/// The offset of a chunk that is worked on for long.
+const SLOW: u64 = 1 << 20;
+
 /// Notes which chunk came when, and how many were handled at once.
 #[derive(Default)]
 struct Noting {
@@ -27,7 +30,8 @@ impl Handler for Noting {
                 let busy = self.busy.fetch_add(1, Ordering::SeqCst) + 1;
                 self.most.fetch_max(busy, Ordering::SeqCst);
                 // The later a chunk, the faster it is handled: without turns the last would be first.
-                tokio::time::sleep(Duration::from_millis(40_u64.saturating_sub(10 * offset))).await;
+                let pause_ms = if offset == SLOW { 2_000 } else { 40_u64.saturating_sub(10 * offset) };
+                tokio::time::sleep(Duration::from_millis(pause_ms)).await;
                 self.offsets.lock().unwrap().push(offset);
                 self.busy.fetch_sub(1, Ordering::SeqCst);
                 Response::Continue { next_offset: offset + 1 }.into()
@@ -54,9 +58,15 @@ struct Site {
 }
 
 async fn site() -> Site {
+    site_at(|_| ()).await
+}
+
+async fn site_at(differs: impl FnOnce(&mut rustls::ServerConfig)) -> Site {
     let consortium = Consortium::new();
     let keys = EndpointKeys::from_bytes([5; 32]);
-    let server = Server::bind("127.0.0.1:0".parse().unwrap(), consortium.server_tls(), keys).unwrap();
+    let mut tls = consortium.server_tls();
+    differs(&mut tls);
+    let server = Server::bind("127.0.0.1:0".parse().unwrap(), tls, keys).unwrap();
     let (address, handler) = (server.local_address().unwrap(), Arc::new(Noting::default()));
     let (stop, stopped) = oneshot::channel::<()>();
     tokio::spawn({
@@ -142,6 +152,31 @@ async fn who_opens_all_streams_and_sends_nothing_holds_up_nobody_but_itself() {
     let answer = timeout(5 * SECOND, answer.read_to_end(100)).await.unwrap().unwrap();
     assert!(!answer.is_empty() && started.elapsed() < 5 * SECOND);
     assert_eq!(*site.handler.offsets.lock().unwrap(), [3], "no half chunk reaches a handler");
+}
+
+/// The site may have said hello on another connection meanwhile: what it sent on this one does not come behind.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_waits_for_its_turn_when_the_connection_ends_is_not_handled() {
+    let site = site().await;
+    let mut sent = Vec::new();
+    for offset in [SLOW, 1, 2] {
+        sent.push(site.session.send(&chunk_at(offset, &[1; 100]), SECOND).await.unwrap());
+    }
+    while site.handler.busy.load(Ordering::SeqCst) == 0 {
+        tokio::time::sleep(SECOND / 100).await;
+    }
+    site.session.close();
+    tokio::time::sleep(3 * SECOND).await;
+    assert_eq!(*site.handler.offsets.lock().unwrap(), [SLOW], "what was begun comes to its end");
+}
+
+/// What a site goes by before it sends several.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_coordinator_says_in_the_handshake_that_it_handles_them_in_turn_and_one_of_before_does_not() {
+    assert_eq!(site().await.session.protocol().as_deref(), Some(tls::ALPN_RUN_IN_TURN));
+    let site = site_at(|tls| tls.alpn_protocols = vec![tls::ALPN_RUN.to_vec()]).await;
+    assert_eq!(site.session.protocol().as_deref(), Some(tls::ALPN_RUN));
+    assert!(site.session.exchange(&poll(1), 5 * SECOND).await.is_ok(), "and is served all the same");
 }
 
 /// A request that is read and moves no file keeps no chunk waiting, however long it is worked on.

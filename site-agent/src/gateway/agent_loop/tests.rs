@@ -259,6 +259,10 @@ impl Wire for Played {
         Ok(answer)
     }
 
+    fn is_in_turn(&self) -> bool {
+        true
+    }
+
     async fn answer(&mut self, sent: Option<Answer>) -> Result<Answer, SiteError> {
         match sent {
             Some(Answer { response: LOST, .. }) => Err(SiteError::Connection { reason: "cut".into() }),

@@ -21,13 +21,16 @@ use crate::policy::PolicyConfig;
 /// What the coordinator does with the next frames, over all connections; `None` cuts the line.
 type Script = Arc<Mutex<VecDeque<Option<Response>>>>;
 
-struct Scripted(Script);
+struct Scripted {
+    script: Script,
+    is_in_turn: bool,
+}
 
 impl Wire for Scripted {
     type Sent = Option<Response>;
 
     async fn send(&mut self, _bytes: &[u8]) -> Result<Option<Response>, SiteError> {
-        Ok(self.0.lock().unwrap().pop_front().expect("the script is long enough"))
+        Ok(self.script.lock().unwrap().pop_front().expect("the script is long enough"))
     }
 
     async fn answer(&mut self, sent: Option<Response>) -> Result<Answer, SiteError> {
@@ -36,10 +39,16 @@ impl Wire for Scripted {
             None => Err(SiteError::Connection { reason: "cut".into() }),
         }
     }
+
+    fn is_in_turn(&self) -> bool {
+        self.is_in_turn
+    }
 }
 
 struct Dialler {
     script: Script,
+    /// The coordinator is one of before several items were on their way at once.
+    is_old: bool,
     refusals: u32,
 }
 
@@ -51,7 +60,7 @@ impl Connector for Dialler {
             self.refusals -= 1;
             return Err(SiteError::Connection { reason: "nobody there".into() });
         }
-        Ok(Scripted(Arc::clone(&self.script)))
+        Ok(Scripted { script: Arc::clone(&self.script), is_in_turn: !self.is_old })
     }
 
     fn successor(&self) -> Option<Vec<u8>> {
@@ -81,7 +90,8 @@ fn ask(refusals: u32, script: Vec<Option<Response>>) -> (Response, Vec<&'static 
     let consent = consent::book(&folder.path().join("site.db"));
     let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
-    let mut connection = Connection::new(Dialler { script: Arc::clone(&script), refusals }, egress);
+    let mut connection =
+        Connection::new(Dialler { script: Arc::clone(&script), is_old: false, refusals }, egress);
     let mut notices = Notices::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let poll = Outbound::Poll { wait_ms: 1 };
@@ -103,7 +113,7 @@ async fn progress_that_finds_no_room_in_the_escrow_ends_no_training() {
     let (consent, clock) = (consent::book(&database), ManualClock::at(Timestamp(1)));
     let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
     let script = Arc::new(Mutex::new(VecDeque::from(vec![welcome(), Some(Response::Noted)])));
-    let mut connection = Connection::new(Dialler { script, refusals: 0 }, egress);
+    let mut connection = Connection::new(Dialler { script, is_old: false, refusals: 0 }, egress);
     let said = crate::pipe::Progress { step: 1, total_steps: 50, loss: 2.0, tokens_per_s: 70 };
     let (progress, _) = ProgressGate::default().admit(key, &said, None, 0).unwrap();
     let progress = Outbound::Progress { key, progress };
@@ -230,11 +240,15 @@ fn a_ledger_that_is_not_taken_or_a_restored_coordinator_stops_everything_but_the
 
 /// A line, and what is in the ledger of it.
 fn line(folder: &Path, script: Vec<Option<Response>>) -> Connection<Dialler, ManualClock> {
+    line_to(folder, script, false)
+}
+
+fn line_to(folder: &Path, script: Vec<Option<Response>>, is_old: bool) -> Connection<Dialler, ManualClock> {
     let (ledger, _) = LedgerWriter::open(&folder.join("ledger.log")).unwrap();
     let consent = consent::book(&folder.join("site.db"));
     let clock = ManualClock::at(Timestamp(1));
     let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
-    Connection::new(Dialler { script: Arc::new(Mutex::new(script.into())), refusals: 0 }, egress)
+    Connection::new(Dialler { script: Arc::new(Mutex::new(script.into())), is_old, refusals: 0 }, egress)
 }
 
 fn kinds(folder: &Path) -> Vec<&'static str> {
@@ -279,6 +293,21 @@ async fn a_line_with_unanswered_items_carries_nothing_else_and_holds_so_many() {
     assert_eq!(sent, common::limits::TRANSFERS_IN_FLIGHT_MAX as u64);
     line.ask(Outbound::Poll { wait_ms: 1 }, &mut notices).await.unwrap();
     assert_eq!(kinds(folder.path())[1 + sent as usize..], ["hello", "poll"]);
+}
+
+/// It would handle what is together on its way in any order, and count so.
+#[tokio::test]
+async fn a_coordinator_of_before_gets_one_item_after_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = || Some(Response::Noted);
+    let mut line = line_to(folder.path(), vec![welcome(), noted(), noted()], true);
+    let mut notices = Notices::default();
+    for offset in 0..2 {
+        assert!(line.has_place_ahead() && line.send_ahead(question(offset), &mut notices).await.unwrap());
+        assert!(!line.has_place_ahead(), "the first is to be answered");
+        assert!(line.next_answer(&mut notices).await.unwrap().is_some());
+    }
+    assert_eq!(kinds(folder.path()), ["hello", "fetch", "fetch"]);
 }
 
 /// The hello behind them in the ledger shows where frames are that a receipt may lack.
