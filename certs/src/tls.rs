@@ -26,9 +26,9 @@ use crate::{
 
 /// ALPN of run traffic.
 pub const ALPN_RUN: &[u8] = b"consilium/1";
-/// The same run traffic, with a coordinator that handles the requests of one connection that move files in the
-/// order of their streams: only then a site has several on their way. A coordinator or a site of before does
-/// not know it, and both go on with [`ALPN_RUN`].
+/// The same run traffic, with a coordinator that handles the requests of one connection that move files in
+/// the order of their streams: only then a site has several on their way. A coordinator or a site of before
+/// does not know it, and both go on with [`ALPN_RUN`].
 pub const ALPN_RUN_IN_TURN: &[u8] = b"consilium/1.1";
 /// ALPN of operators and auditors who command from afar, at the same address as run traffic.
 pub const ALPN_ADMIN: &[u8] = b"consilium-admin/1";

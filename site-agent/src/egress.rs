@@ -17,8 +17,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use certs::profile::COORDINATOR_NAME;
-use certs::tls::ALPN_RUN_IN_TURN;
+use certs::{profile::COORDINATOR_NAME, tls::ALPN_RUN_IN_TURN};
 use common::clock::Clock;
 use common::crash_point;
 use common::id::{Digest, RunId};
@@ -38,6 +37,7 @@ use common::wire::message::{
 };
 use common::wire::numbers::RoundedCount;
 
+use self::encoding::{own_version, short};
 use crate::error::SiteError;
 use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
 use crate::gateway::escrow::Escrow;
@@ -50,8 +50,6 @@ use crate::gateway::revocations::Revocations;
 use crate::policy::PolicyConfig;
 
 mod encoding;
-
-use self::encoding::{own_version, short};
 
 pub use self::encoding::offer_of;
 pub use common::net::client::{Answer, LineCounter};

@@ -241,9 +241,9 @@ impl Search {
     }
 
     /// How many frames were lost. First only those before a new connection are tried, for a site begins one
-    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then also those
-    /// that were on their way with them, of which the last ones are lost, as the coordinator handles them in
-    /// order. Then any.
+    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then also
+    /// those that were on their way with them, of which the last ones are lost, as the coordinator handles
+    /// them in order. Then any.
     fn run(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
         let several = self.frames.iter().any(|frame| frame.ahead && !frame.before_hello);
         let ways: [(bool, &dyn Fn() -> Result<Option<u64>, TooMany>); 5] = [

@@ -52,8 +52,8 @@ pub enum FrameRefusal {
     },
     /// Another frame of this count had its number: each record of a ledger is one frame.
     Repeated,
-    /// It was sent before the greeting of a newer connection, which was counted: it was lost with its line, and
-    /// counted now it would stand behind what follows it in the ledger.
+    /// It was sent before the greeting of a newer connection, which was counted: it was lost with its line,
+    /// and counted now it would stand behind what follows it in the ledger.
     Overtaken {
         /// The number of that greeting.
         hello: u64,

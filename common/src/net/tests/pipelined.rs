@@ -154,7 +154,8 @@ async fn who_opens_all_streams_and_sends_nothing_holds_up_nobody_but_itself() {
     assert_eq!(*site.handler.offsets.lock().unwrap(), [3], "no half chunk reaches a handler");
 }
 
-/// The site may have said hello on another connection meanwhile: what it sent on this one does not come behind.
+/// The site may have said hello on another connection meanwhile; what it sent on this one must not come
+/// behind.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_waits_for_its_turn_when_the_connection_ends_is_not_handled() {
     let site = site().await;

@@ -2,10 +2,10 @@
 //! `agent_loop::sending` and `agent_loop::fetching`.
 //!
 //! Invariants: each item passes the gate by itself, before its own first byte; at most
-//! `TRANSFERS_IN_FLIGHT_MAX` are unanswered, and one where the coordinator did not say that it handles them in
-//! turn; answers are taken in the order in which the items were sent; nothing else is sent on a line on which
-//! one is unanswered, so that the coordinator counts frames in the order of the ledger; what was lost with a
-//! line is a run of its last frames.
+//! `TRANSFERS_IN_FLIGHT_MAX` are unanswered, and one where the coordinator did not say that it handles them
+//! in turn; answers are taken in the order in which the items were sent; nothing else is sent on a line on
+//! which one is unanswered, so that the coordinator counts frames in the order of the ledger; what was lost
+//! with a line is a run of its last frames.
 
 use common::clock::Clock;
 use common::limits::TRANSFERS_IN_FLIGHT_MAX;
@@ -19,8 +19,9 @@ use crate::pipe::Notice;
 
 impl<N: Connector, C: Clock> Connection<N, C> {
     /// Whether one more may be sent before an answer is taken. None where the coordinator did not say that it
-    /// handles them in turn: it would count frames in an order that no ledger has. And not while a revocation list is to be asked
-    /// for: that is a question of its own, for which a line without unanswered items is needed.
+    /// handles them in turn: it would count frames in an order that no ledger has. And not while a revocation
+    /// list is to be asked for: that is a question of its own, for which a line without unanswered items is
+    /// needed.
     #[must_use]
     pub fn has_place_ahead(&self) -> bool {
         let is_in_turn = self.wire.as_ref().is_some_and(Wire::is_in_turn);
@@ -34,8 +35,9 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         !self.ahead.is_empty()
     }
 
-    /// Sends one item behind those that are unanswered; opens a line where there is none. Returns whether the
-    /// line stands: if not, nobody knows what of the unanswered arrived, and of this item whether it left.
+    /// Sends one item behind those that are unanswered; opens a line where there is none. Returns whether
+    /// the line stands: if not, nobody knows what of the unanswered arrived, and of this item whether it
+    /// left.
     ///
     /// # Errors
     /// What a new connection does not mend: the policy, the ledger, the disk. The item did not leave then, and
