@@ -40,8 +40,8 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// left.
     ///
     /// # Errors
-    /// What a new connection does not mend: the policy, the ledger, the disk. The item did not leave then, and
-    /// the answers to those before it were waited for, or went with the line.
+    /// What a new connection does not mend: the policy, the ledger, the disk. The item did not leave then,
+    /// and the answers to those before it were waited for, or went with the line.
     pub async fn send_ahead(
         &mut self,
         item: Outbound<'_>,
