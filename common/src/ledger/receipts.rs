@@ -142,11 +142,7 @@ pub fn compare(records: &[Record], receipts: &[ReceiptBody], set_aside: &[Receip
 }
 
 /// How many frames were lost before a receipt, from the first of these starts from which it comes out.
-fn lost_of(
-    records: &[Record],
-    starts: impl Iterator<Item = Start>,
-    receipt: &ReceiptBody,
-) -> Result<Option<u64>, TooMany> {
+fn lost_of(records: &[Record], starts: impl Iterator<Item = Start>, receipt: &ReceiptBody) -> Found {
     let searches: Vec<Search> = starts.map(|start| Search::of(records, &start, receipt)).collect();
     // First with a hundredth of the hashes: most are found with one a frame, by one way of looking or
     // another.
@@ -185,6 +181,9 @@ impl Start {
 }
 
 struct TooMany;
+
+/// How many frames were lost; `None` where it never comes out.
+type Found = Result<Option<u64>, TooMany>;
 
 /// A frame that may have arrived.
 struct Frame {
@@ -244,9 +243,9 @@ impl Search {
     /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then also
     /// those that were on their way with them, of which the last ones are lost, as the coordinator handles
     /// them in order. Then any.
-    fn run(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
+    fn run(&self, hashes_max: usize) -> Found {
         let several = self.frames.iter().any(|frame| frame.ahead && !frame.before_hello);
-        let ways: [(bool, &dyn Fn() -> Result<Option<u64>, TooMany>); 5] = [
+        let ways: [(bool, &dyn Fn() -> Found); 5] = [
             (true, &|| self.try_with(|frame| frame.before_hello, false, hashes_max)),
             (self.lost_bytes > 0, &|| self.try_stretches(|frame| frame.before_hello, hashes_max)),
             (self.lost_bytes > 0 && several, &|| self.try_with(|frame| frame.ahead, true, hashes_max)),
@@ -265,11 +264,7 @@ impl Search {
     }
 
     /// Whether all of the frames that may be lost were, from one of them to another one.
-    fn try_stretches(
-        &self,
-        may_be_lost: impl Fn(&Frame) -> bool,
-        hashes_max: usize,
-    ) -> Result<Option<u64>, TooMany> {
+    fn try_stretches(&self, may_be_lost: impl Fn(&Frame) -> bool, hashes_max: usize) -> Found {
         let mut steps = 0_usize;
         let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0, is_losing: false };
         for (first, _) in self.frames.iter().enumerate().filter(|(_, frame)| may_be_lost(frame)) {
@@ -312,7 +307,7 @@ impl Search {
         may_be_lost: impl Fn(&Frame) -> bool,
         last_ones_only: bool,
         hashes_max: usize,
-    ) -> Result<Option<u64>, TooMany> {
+    ) -> Found {
         // Bytes that may still be lost from each frame on.
         let mut rest = vec![0_u64; self.frames.len() + 1];
         for (at, frame) in self.frames.iter().enumerate().rev() {
