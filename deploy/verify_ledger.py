@@ -49,6 +49,7 @@ import sys
 LINE_BYTES_MAX = 1024
 TOTAL_MAX = 2**64 - 1
 RECEIPT_HASHES_MAX = 2_000_000
+TRANSFERS_IN_FLIGHT_MAX = 4
 TIME_MS_MIN = 1767225600000  # 2026-01-01
 TIME_MS_MAX = 253402300799999  # the end of 9999
 NUMBER = rb"(0|[1-9][0-9]{0,19})"
@@ -298,15 +299,18 @@ class TooMany(Exception):
     """The search would take too long."""
 
 
-def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
-    """How many frames were lost on the way, if bytes and hash come out so; None if they never do."""
+def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max, last_ones_only=False):
+    """How many frames were lost on the way, if bytes and hash come out so; None if they never do.
+
+    With last_ones_only everything on a connection behind a lost frame was lost, too.
+    """
     rest = [0]
     for frame in reversed(frames):
         rest.append(rest[-1] + (frame["length"] if may_be_lost(frame) else 0))
     rest.reverse()
-    steps, paths = 0, [(0, start, 0, 0)]
+    steps, paths = 0, [(0, start, 0, 0, False)]
     while paths:
-        at, running, so_far, lost = paths.pop()
+        at, running, so_far, lost, is_losing = paths.pop()
         if at == len(frames):
             if running == goal and so_far == lost_bytes:
                 return lost
@@ -317,9 +321,11 @@ def search(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
         frame = frames[at]
         without = so_far + frame["length"]
         if may_be_lost(frame) and without <= lost_bytes <= without + rest[at + 1]:
-            paths.append((at + 1, running, without, lost + 1))
+            paths.append((at + 1, running, without, lost + 1, last_ones_only))
+        if is_losing and frame["kind"] != "hello":
+            continue
         if so_far + rest[at + 1] >= lost_bytes:
-            paths.append((at + 1, arrived(running, frame), so_far, lost))
+            paths.append((at + 1, arrived(running, frame), so_far, lost, False))
     return None
 
 
@@ -350,7 +356,40 @@ def search_stretches(frames, lost_bytes, start, goal, may_be_lost, hashes_max):
     return None
 
 
-def lost_before(frames, before_hello, starts, receipt):
+def search_last(*arguments):
+    """As search: of the frames that were on their way together the last ones were lost."""
+    return search(*arguments, last_ones_only=True)
+
+
+def on_their_way(frames):
+    """The frames that a new connection follows; and these with the others of a kind that moves files right before one."""
+    last, ahead, following, count = set(), set(), None, 0
+    for frame in reversed(frames):
+        kind = frame["kind"]
+        if following == "hello":
+            count = 1
+            last.add(frame["sequence"])
+        elif 0 < count < TRANSFERS_IN_FLIGHT_MAX and kind == following and kind in ("chunk", "fetch"):
+            count += 1
+        else:
+            count = 0
+        following = kind
+        if count:
+            ahead.add(frame["sequence"])
+    return last, ahead
+
+
+def ways_to_look(part, lost_bytes):
+    """How the frames that were lost are looked for, one way after the other."""
+    last, ahead = on_their_way(part)
+    in_last, in_ahead = (lambda frame: frame["sequence"] in last), (lambda frame: frame["sequence"] in ahead)
+    if lost_bytes <= 0:
+        return [(search, in_last)][: lost_bytes + 1]
+    several = [(search_last, in_ahead), (search_stretches, in_ahead)] if len(ahead) > len(last) else []
+    return [(search, in_last), (search_stretches, in_last), *several, (search, lambda frame: True)]
+
+
+def lost_before(frames, starts, receipt):
     """How many frames were lost before a receipt; None if none of the starts leads there."""
     last, goal = receipt["last_sequence"], bytes.fromhex(receipt["running_hash"])
     for hashes_max in (RECEIPT_HASHES_MAX // 100, RECEIPT_HASHES_MAX):
@@ -358,10 +397,7 @@ def lost_before(frames, before_hello, starts, receipt):
         for start, received, running in starts:
             part = [frame for frame in frames if start <= frame["sequence"] <= last]
             lost_bytes = received + sum(frame["length"] for frame in part) - receipt["received_bytes"]
-            usual = lambda frame: frame["sequence"] in before_hello
-            ways = [(search, usual), (search_stretches, usual), (search, lambda frame: True)]
-            ways = ways[: 0 if lost_bytes < 0 else 1 if lost_bytes == 0 else 3]
-            for way, may_be_lost in ways:
+            for way, may_be_lost in ways_to_look(part, max(lost_bytes, -1)):
                 try:
                     lost = way(part, lost_bytes, running, goal, may_be_lost, hashes_max)
                 except TooMany:
@@ -377,7 +413,6 @@ def lost_before(frames, before_hello, starts, receipt):
 def compare(records, receipts, set_aside):
     """Compares receipts with the ledger; returns how many fit, how many frames were lost, and which could not be compared."""
     frames = [record for record in records if record["kind"] not in ("join", *NOTES)]
-    before_hello = {a["sequence"] for a, b in zip(frames, frames[1:]) if b["kind"] == "hello"}
     entries = [(entry, True) for entry in receipts] + [(entry, False) for entry in set_aside]
     entries.sort(key=lambda entry: (entry[0]["last_sequence"], entry[0]["received_bytes"]))
     fit, lost_frames, uncompared, newest, fitting = 0, 0, [], None, None
@@ -396,7 +431,7 @@ def compare(records, receipts, set_aside):
         if not must_fit:
             continue
         try:
-            lost = lost_before(frames, before_hello, starts + [(first, 0, bytes(32))], receipt)
+            lost = lost_before(frames, starts + [(first, 0, bytes(32))], receipt)
         except TooMany:
             uncompared.append(f"the receipt of run {receipt['run']}, round {receipt['round']}")
             continue

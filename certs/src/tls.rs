@@ -26,6 +26,10 @@ use crate::{
 
 /// ALPN of run traffic.
 pub const ALPN_RUN: &[u8] = b"consilium/1";
+/// The same run traffic, with a coordinator that handles the requests of one connection that move files in
+/// the order of their streams: only then a site has several on their way. A coordinator or a site of before
+/// does not know it, and both go on with [`ALPN_RUN`].
+pub const ALPN_RUN_IN_TURN: &[u8] = b"consilium/1.1";
 /// ALPN of operators and auditors who command from afar, at the same address as run traffic.
 pub const ALPN_ADMIN: &[u8] = b"consilium-admin/1";
 /// ALPN of enrolment.
@@ -139,8 +143,8 @@ pub fn run_server(identity: &TlsIdentity, lineage: &Lineage) -> Result<ServerCon
         .map_err(tls)?
         .with_client_cert_verifier(verifier)
         .with_cert_resolver(identity.shown(lineage.bridges()));
-    let mut config = without_resumption(config, ALPN_RUN);
-    config.alpn_protocols.push(ALPN_ADMIN.to_vec());
+    let mut config = without_resumption(config, ALPN_RUN_IN_TURN);
+    config.alpn_protocols.extend([ALPN_RUN.to_vec(), ALPN_ADMIN.to_vec()]);
     Ok(config)
 }
 
@@ -177,7 +181,8 @@ pub fn run_client_with(
         .map_err(tls)?
         .with_root_certificates(roots([ca_der])?)
         .with_client_cert_resolver(identity.shown([]));
-    harden_client(&mut config, ALPN_RUN);
+    harden_client(&mut config, ALPN_RUN_IN_TURN);
+    config.alpn_protocols.push(ALPN_RUN.to_vec());
     Ok(config)
 }
 

@@ -48,7 +48,8 @@ pub struct Payload {
     pub frames: u64,
     /// Bytes of them.
     pub bytes: u64,
-    /// Bytes of the last: the one frame that may be recorded and not sent, where the line broke.
+    /// Bytes of the last: the frame that may be recorded and not sent, where the line broke, and with a chunk
+    /// those that were on their way with it.
     pub last_bytes: u64,
 }
 

@@ -126,8 +126,14 @@ pub const KNOWN_ADDRESSES_MAX: usize = 2 * SITES_MAX;
 pub const CONNECTIONS_MAX: usize = 2 * SITES_MAX;
 /// Streams a site may have open at once: one poll, one transfer, one progress report, and room.
 pub const STREAMS_PER_CONNECTION_MAX: u32 = 8;
-/// QUIC flow control, per stream.
-pub const STREAM_WINDOW_BYTES_MAX: u32 = 1024 * 1024;
+/// Requests with raw bytes, or answered by some, that a site has on their way at once: one that the other end
+/// works on, one that has arrived behind it, one that is travelling, one answer that comes back. They are
+/// handled one after the other, so that the coordinator holds the bytes of one for each connection: 200
+/// connections x 1 MiB of files that are sent, and of updates [`PAYLOADS_IN_FLIGHT_MAX`].
+pub const TRANSFERS_IN_FLIGHT_MAX: usize = 4;
+/// QUIC flow control, per stream: a chunk and the message before it, so that none waits half sent until the
+/// other end has read of it.
+pub const STREAM_WINDOW_BYTES_MAX: u32 = (CHUNK_BYTES_MAX + MESSAGE_BYTES_MAX) as u32;
 /// QUIC flow control, per connection: 100 sites x 1.5 MiB = 150 MiB of receive buffers at most.
 pub const CONNECTION_WINDOW_BYTES_MAX: u32 = 1536 * 1024;
 /// Unacknowledged bytes we keep per connection: 100 sites x 1 MiB = 100 MiB.
@@ -258,8 +264,14 @@ pub const WIRE_ADDRESS_BYTES_MAX: u64 = 40 + 8;
 const _: () =
     assert!(POLL_WAIT_MS_MAX as u64 + 5_000 <= REQUEST_WAIT_MS_MAX, "a full poll fits in a request");
 const _: () = assert!(POLL_WAIT_MS_MAX as u64 <= SILENCE_MS_MAX, "a poll does not look like a dead peer");
-const _: () =
-    assert!(CHUNK_BYTES_MAX <= STREAM_WINDOW_BYTES_MAX as usize, "a chunk fits in a stream's window");
+const _: () = assert!(
+    CHUNK_BYTES_MAX + MESSAGE_BYTES_MAX <= STREAM_WINDOW_BYTES_MAX as usize,
+    "a chunk fits in a stream's window"
+);
+const _: () = assert!(
+    2 * TRANSFERS_IN_FLIGHT_MAX <= STREAMS_PER_CONNECTION_MAX as usize,
+    "a poll and a report find a stream beside transfers"
+);
 const _: () = assert!(
     INCOMING_MAX as u64 * INCOMING_BUFFER_BYTES_MAX <= INCOMING_BUFFER_TOTAL_BYTES_MAX,
     "every attempt may use its share"

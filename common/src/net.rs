@@ -20,6 +20,7 @@ pub mod join;
 pub mod server;
 mod stream;
 pub mod transfer;
+mod turns;
 
 pub use connections::{Connections, Peer};
 pub use counted::sent_by_this_process;

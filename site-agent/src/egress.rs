@@ -17,16 +17,16 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use certs::profile::COORDINATOR_NAME;
+use certs::{profile::COORDINATOR_NAME, tls::ALPN_RUN_IN_TURN};
 use common::clock::Clock;
 use common::crash_point;
 use common::id::{Digest, RunId};
 use common::ledger::{Kind, context};
 use common::limits::{
     ADAPTER_BYTES_MAX, CERTIFICATE_REQUEST_BYTES_MAX, CHUNK_BYTES_MAX, COUNT_MAX, HANDSHAKE_MS_MAX,
-    POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX, VERSION_PART_MAX,
+    POLL_WAIT_MS_MAX, RECORDS_MAX, REQUEST_WAIT_MS_MAX,
 };
-use common::net::client::ClientConnection;
+use common::net::client::{ClientConnection, Sent};
 use common::net::join;
 use common::wire::codec::CodecError;
 use common::wire::frame;
@@ -35,8 +35,9 @@ use common::wire::message::{
     Decision, Envelope, HASH_BYTES, LedgerHead, POINT_BYTES, PROTOCOL_VERSION, Receipt, Request, RoundKey,
     TrainFailure,
 };
-use common::wire::numbers::{LossMilli, RoundedCount};
+use common::wire::numbers::RoundedCount;
 
+use self::encoding::{own_version, short};
 use crate::error::SiteError;
 use crate::gateway::consent::{Consent, ConsentBook, RunFrame};
 use crate::gateway::escrow::Escrow;
@@ -46,9 +47,11 @@ use crate::gateway::progress::{CoarseProgress, PERCENT};
 use crate::gateway::protect::ProtectedUpdate;
 use crate::gateway::renewal::KeyRequest;
 use crate::gateway::revocations::Revocations;
-use crate::gateway::store::Update;
 use crate::policy::PolicyConfig;
 
+mod encoding;
+
+pub use self::encoding::offer_of;
 pub use common::net::client::{Answer, LineCounter};
 
 /// Everything that can leave this hospital.
@@ -98,8 +101,27 @@ pub enum Outbound<'a> {
 
 /// What carries bytes to the coordinator: a QUIC session, at the end of this file.
 pub trait Wire: Send {
+    /// A frame that was sent and is not answered yet.
+    type Sent: Send;
+
     /// Sends exactly `bytes`; returns the answer and the raw bytes that follow it.
-    fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Answer, SiteError>> + Send;
+    fn exchange(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Answer, SiteError>> + Send {
+        async {
+            let sent = self.send(bytes).await?;
+            self.answer(sent).await
+        }
+    }
+
+    /// Sends exactly `bytes` behind all that was sent before, and waits for no answer.
+    fn send(&mut self, bytes: &[u8]) -> impl Future<Output = Result<Self::Sent, SiteError>> + Send;
+
+    /// The answer, and the raw bytes that follow it.
+    fn answer(&mut self, sent: Self::Sent) -> impl Future<Output = Result<Answer, SiteError>> + Send;
+
+    /// Whether the coordinator said that it handles what is sent together on this line in its order.
+    fn is_in_turn(&self) -> bool {
+        false
+    }
 
     /// What reads the transport's own count of what was sent, where there is a transport.
     fn counter(&self) -> Option<LineCounter> {
@@ -166,10 +188,30 @@ impl<C: Clock> Egress<C> {
     /// Those of policy, ledger and disk mean that nothing was sent; any other that it may have arrived or
     /// not. Whether it was noted first, [`Self::records`] says.
     pub async fn release(&mut self, wire: &mut impl Wire, item: Outbound<'_>) -> Result<Answer, SiteError> {
-        self.current(&item)?;
-        self.permit(&item)?;
-        self.agreed(&item)?;
-        let (frame, bytes) = encode(&item, &self.ledger)?;
+        let bytes = self.recorded(&item)?;
+        wire.exchange(&bytes).await
+    }
+
+    /// Lets one item out and waits for no answer: the gate is the same, and the next item passes it when it
+    /// follows.
+    ///
+    /// # Errors
+    /// As [`Self::release`].
+    pub async fn release_ahead<W: Wire>(
+        &mut self,
+        wire: &mut W,
+        item: Outbound<'_>,
+    ) -> Result<W::Sent, SiteError> {
+        let bytes = self.recorded(&item)?;
+        wire.send(&bytes).await
+    }
+
+    /// The bytes of an item that may leave, once they are in the ledger and in the escrow.
+    fn recorded(&mut self, item: &Outbound<'_>) -> Result<Vec<u8>, SiteError> {
+        self.current(item)?;
+        self.permit(item)?;
+        self.agreed(item)?;
+        let (frame, bytes) = encode(item, &self.ledger)?;
         self.has_room(bytes.len() as u64)?;
         crash_point!("site-before-ledger");
         let sequence = self.ledger.append(self.clock.now().0, &self.peer, &frame)?;
@@ -177,7 +219,7 @@ impl<C: Clock> Egress<C> {
         if let Some(escrow) = &mut self.escrow {
             escrow.keep(sequence, &bytes)?;
         }
-        wire.exchange(&bytes).await
+        Ok(bytes)
     }
 
     /// Whether the escrow could keep a frame of so many bytes now; where there is none it could.
@@ -340,16 +382,6 @@ fn encode(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Frame, Vec<u8>)
     Ok((Frame { kind, run, round, length: bytes.len() as u64, digest: Digest::of(&bytes) }, bytes))
 }
 
-/// The version of this program, as numbers: no text leaves.
-fn own_version() -> [u16; 3] {
-    let part = |text: &str| text.parse().unwrap_or(0).min(VERSION_PART_MAX - 1);
-    [
-        part(env!("CARGO_PKG_VERSION_MAJOR")),
-        part(env!("CARGO_PKG_VERSION_MINOR")),
-        part(env!("CARGO_PKG_VERSION_PATCH")),
-    ]
-}
-
 /// The message for an item, and the raw bytes that follow it. Exact numbers become coarse ones here.
 fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u8>), SiteError> {
     let mut payload = Vec::new();
@@ -410,30 +442,6 @@ fn request(item: &Outbound<'_>, ledger: &LedgerWriter) -> Result<(Request, Vec<u
     Ok((request, payload))
 }
 
-/// What is offered of an update; a replay makes it again.
-#[must_use]
-pub fn offer_of(update: &Update) -> Request {
-    Request::Offer {
-        key: update.key,
-        digest: update.digest,
-        bytes: update.bytes,
-        records: RoundedCount::of(update.records),
-        tokens: RoundedCount::of(coarse_tokens(update.tokens)),
-        loss: LossMilli::of(update.loss),
-    }
-}
-
-/// A length or a count as the wire has it.
-fn short(number: usize) -> Result<u32, SiteError> {
-    u32::try_from(number).map_err(|error| SiteError::Internal(error.to_string()))
-}
-
-/// The power of two at or below. A coordinator that chose the cutoff, run after run, would find each record's
-/// length in two exact digits.
-fn coarse_tokens(tokens: u64) -> u64 {
-    tokens.checked_ilog2().map_or(0, |exponent| 1 << exponent)
-}
-
 /// Where a site joins: an address, and TLS that accepts nobody but the coordinator of the invitation.
 pub struct JoinEndpoint {
     /// Where the coordinator's endpoint for enrolment may be; they are tried one after the other.
@@ -461,13 +469,26 @@ pub async fn release_join(
     Ok(join::request(&endpoint.remotes, endpoint.tls, COORDINATOR_NAME, &bytes, deadline).await?)
 }
 
+const ANSWER: Duration = Duration::from_millis(REQUEST_WAIT_MS_MAX);
+
+#[expect(clippy::disallowed_methods, reason = "this is the one place that sends; see the top of the file")]
 impl Wire for ClientConnection {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one place that sends; see the top of the file"
-    )]
+    type Sent = Sent;
+
     async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
-        Ok(Self::exchange(self, bytes, Duration::from_millis(REQUEST_WAIT_MS_MAX)).await?)
+        Ok(Self::exchange(self, bytes, ANSWER).await?)
+    }
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<Sent, SiteError> {
+        Ok(Self::send(self, bytes, ANSWER).await?)
+    }
+
+    async fn answer(&mut self, sent: Sent) -> Result<Answer, SiteError> {
+        Ok(sent.answer(ANSWER).await?)
+    }
+
+    fn is_in_turn(&self) -> bool {
+        self.protocol().as_deref() == Some(ALPN_RUN_IN_TURN)
     }
 
     fn counter(&self) -> Option<LineCounter> {

@@ -129,7 +129,9 @@ pub fn run(folder: &StateFolder) -> Result<(), SiteError> {
         worker: read_worker()?,
         course: Course::default(),
     };
-    let runtime = tokio::runtime::Builder::new_current_thread()
+    // The transport has a thread of its own: it sends on while the loop waits for the disk.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
         .enable_all()
         .build()
         .map_err(|source| SiteError::Internal(source.to_string()))?;

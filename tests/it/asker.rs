@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use common::net::NetError;
-use common::net::client::{Answer, Client, ClientConnection, resolve};
+use common::net::client::{Answer, Client, ClientConnection, Sent, resolve};
 use common::wire::frame;
 use common::wire::message::{Decision, Envelope, Refusal, Request, Response, Work};
 use coordinator::limits::SEQUENCE_FIRST_MAX;
@@ -74,6 +74,12 @@ impl Asker {
     #[expect(clippy::disallowed_methods, reason = "a member without our gates is what is played here")]
     pub(crate) async fn send(&mut self, bytes: &[u8]) -> Result<Answer> {
         Ok(self.session.exchange(bytes, WITHIN).await?)
+    }
+
+    /// Sends bytes as they are, and leaves the answer for later.
+    #[expect(clippy::disallowed_methods, reason = "a member without our gates is what is played here")]
+    pub(crate) async fn send_ahead(&self, bytes: &[u8]) -> Result<Sent> {
+        Ok(self.session.send(bytes, WITHIN).await?)
     }
 
     pub(crate) async fn refused(

@@ -14,6 +14,8 @@ use tests::consortium::Consortium;
 
 use crate::support::{COMMAND_WITHIN, RUN_WITHIN, Small, Wish, repository};
 
+mod stalled;
+
 /// What each of the two verifiers says: exit code, standard output, standard error.
 struct Said {
     code: Option<i32>,

@@ -118,13 +118,30 @@ fn a_site_and_its_coordinator_agree_on_the_hybrid_group() {
     let consortium = Consortium::new();
     let site = consortium.site_issued_at(now());
     let (client, server) = handshake(consortium.run_client(&site), consortium.run_server()).unwrap();
-    assert_eq!(client.alpn_protocol(), Some(ALPN_RUN));
+    assert_eq!(client.alpn_protocol(), Some(ALPN_RUN_IN_TURN));
     let group = client.negotiated_key_exchange_group().unwrap();
     assert_eq!(group.name(), NamedGroup::X25519MLKEM768);
     assert_eq!(server.handshake_kind(), Some(HandshakeKind::Full));
     let presented = &server.peer_certificates().unwrap()[0];
     assert_eq!(PeerCertificate::from_der(presented).unwrap().site().unwrap(), "site-a");
     assert_eq!(client.tls13_tickets_received(), 0);
+}
+
+/// The bytes are the wire's: a side of before offers or takes the first alone.
+#[test]
+fn sides_of_before_and_of_today_agree_on_what_both_know() {
+    assert_eq!((ALPN_RUN, ALPN_RUN_IN_TURN), (&b"consilium/1"[..], &b"consilium/1.1"[..]));
+    let consortium = Consortium::new();
+    let site = consortium.site_issued_at(now());
+    let (client, server) = (consortium.run_client(&site), consortium.run_server());
+    let mut old_client = client.clone();
+    old_client.alpn_protocols = vec![ALPN_RUN.to_vec()];
+    let mut old_server = server.clone();
+    old_server.alpn_protocols = vec![ALPN_RUN.to_vec(), ALPN_ADMIN.to_vec()];
+    for (client, server) in [(old_client, server), (client, old_server)] {
+        let (client, server) = handshake(client, server).unwrap();
+        assert_eq!((client.alpn_protocol(), server.alpn_protocol()), (Some(ALPN_RUN), Some(ALPN_RUN)));
+    }
 }
 
 #[test]

@@ -11,7 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::record::{Kind, Record};
 use crate::id::{Digest, Round, RunId};
-use crate::limits::RECEIPT_HASHES_MAX;
+use crate::limits::{RECEIPT_HASHES_MAX, TRANSFERS_IN_FLIGHT_MAX};
 use crate::wire::message::{ReceiptBody, RoundKey};
 
 /// Why a ledger and a receipt do not belong together.
@@ -142,11 +142,7 @@ pub fn compare(records: &[Record], receipts: &[ReceiptBody], set_aside: &[Receip
 }
 
 /// How many frames were lost before a receipt, from the first of these starts from which it comes out.
-fn lost_of(
-    records: &[Record],
-    starts: impl Iterator<Item = Start>,
-    receipt: &ReceiptBody,
-) -> Result<Option<u64>, TooMany> {
+fn lost_of(records: &[Record], starts: impl Iterator<Item = Start>, receipt: &ReceiptBody) -> Found {
     let searches: Vec<Search> = starts.map(|start| Search::of(records, &start, receipt)).collect();
     // First with a hundredth of the hashes: most are found with one a frame, by one way of looking or
     // another.
@@ -186,12 +182,20 @@ impl Start {
 
 struct TooMany;
 
+/// How many frames were lost; `None` where it never comes out.
+type Found = Result<Option<u64>, TooMany>;
+
 /// A frame that may have arrived.
 struct Frame {
     length: u64,
     digest: [u8; 32],
     /// A new connection follows: the usual sign that this frame, or its answer, was lost.
     before_hello: bool,
+    /// It may have been on its way with the one that a new connection follows: that one itself, and of those
+    /// that move files the others of its kind right before it.
+    ahead: bool,
+    /// It begins a connection.
+    is_hello: bool,
 }
 
 /// Which frames were lost, so that bytes and hash come out.
@@ -212,13 +216,19 @@ impl Search {
                     && record.kind.is_counted()
             })
             .collect();
-        let is_hello = |at: usize| sent.get(at).is_some_and(|record| record.kind == Kind::Hello);
-        let frame = |(at, record): (usize, &&Record)| Frame {
-            length: record.length,
-            digest: record.sha256.parse().map_or([0; 32], |digest: Digest| digest.0),
-            before_hello: is_hello(at + 1),
+        let mut ahead = Ahead::default();
+        let frame = |record: &&Record| {
+            let place = ahead.place(record.kind);
+            Frame {
+                length: record.length,
+                digest: record.sha256.parse().map_or([0; 32], |digest: Digest| digest.0),
+                before_hello: place == 1,
+                ahead: place > 0,
+                is_hello: record.kind == Kind::Hello,
+            }
         };
-        let frames: Vec<Frame> = sent.iter().enumerate().map(frame).collect();
+        let mut frames: Vec<Frame> = sent.iter().rev().map(frame).collect();
+        frames.reverse();
         let total = frames.iter().fold(start.bytes, |sum, frame| sum.saturating_add(frame.length));
         let lost_bytes = total.checked_sub(receipt.received_bytes);
         Self {
@@ -230,29 +240,35 @@ impl Search {
     }
 
     /// How many frames were lost. First only those before a new connection are tried, for a site begins one
-    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then any.
-    fn run(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
-        let few = self.try_with(|frame| frame.before_hello, hashes_max);
-        if matches!(few, Ok(Some(_))) || self.lost_bytes == 0 {
-            return few;
+    /// whenever a frame may not have been counted: few of them, or all of one stretch of time. Then also
+    /// those that were on their way with them, of which the last ones are lost, as the coordinator handles
+    /// them in order. Then any.
+    fn run(&self, hashes_max: usize) -> Found {
+        let several = self.frames.iter().any(|frame| frame.ahead && !frame.before_hello);
+        let ways: [(bool, &dyn Fn() -> Found); 5] = [
+            (true, &|| self.try_with(|frame| frame.before_hello, false, hashes_max)),
+            (self.lost_bytes > 0, &|| self.try_stretches(|frame| frame.before_hello, hashes_max)),
+            (self.lost_bytes > 0 && several, &|| self.try_with(|frame| frame.ahead, true, hashes_max)),
+            (self.lost_bytes > 0 && several, &|| self.try_stretches(|frame| frame.ahead, hashes_max)),
+            (self.lost_bytes > 0, &|| self.try_with(|_| true, false, hashes_max)),
+        ];
+        let mut is_open = false;
+        for (_, way) in ways.iter().filter(|(is_one, _)| *is_one) {
+            match way() {
+                Ok(Some(lost)) => return Ok(Some(lost)),
+                Ok(None) => {}
+                Err(TooMany) => is_open = true,
+            }
         }
-        let stretch = self.try_stretches(hashes_max);
-        if matches!(stretch, Ok(Some(_))) {
-            return stretch;
-        }
-        match self.try_with(|_| true, hashes_max) {
-            Ok(None) if few.is_err() || stretch.is_err() => Err(TooMany),
-            any => any,
-        }
+        if is_open { Err(TooMany) } else { Ok(None) }
     }
 
-    /// Whether all frames before a new connection were lost from one of them to another one.
-    fn try_stretches(&self, hashes_max: usize) -> Result<Option<u64>, TooMany> {
-        let places: Vec<usize> = (0..self.frames.len()).filter(|at| self.is_before_hello(*at)).collect();
+    /// Whether all of the frames that may be lost were, from one of them to another one.
+    fn try_stretches(&self, may_be_lost: impl Fn(&Frame) -> bool, hashes_max: usize) -> Found {
         let mut steps = 0_usize;
-        let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0 };
-        for first in &places {
-            while so_far.at < *first {
+        let mut so_far = Path { at: 0, hash: self.start, bytes: 0, frames: 0, is_losing: false };
+        for (first, _) in self.frames.iter().enumerate().filter(|(_, frame)| may_be_lost(frame)) {
+            while so_far.at < first {
                 so_far = self.arrived(so_far);
             }
             let (mut path, mut is_over) = (so_far, false);
@@ -262,7 +278,7 @@ impl Search {
                     return Err(TooMany);
                 }
                 is_over = is_over || path.bytes >= self.lost_bytes;
-                if frame.before_hello && !is_over {
+                if may_be_lost(frame) && !is_over {
                     let bytes = path.bytes.saturating_add(frame.length);
                     path = Path { at: path.at + 1, bytes, frames: path.frames + 1, ..path };
                     continue;
@@ -279,29 +295,26 @@ impl Search {
         Ok(None)
     }
 
-    fn is_before_hello(&self, at: usize) -> bool {
-        self.frames.get(at).is_some_and(|frame| frame.before_hello)
-    }
-
     /// The way on if the next frame arrived.
     fn arrived(&self, path: Path) -> Path {
         let digest = self.frames.get(path.at).map_or([0; 32], |frame| frame.digest);
         let hash = Sha256::new().chain_update(path.hash).chain_update(digest).finalize();
-        Path { at: path.at + 1, hash: hash.into(), ..path }
+        Path { at: path.at + 1, hash: hash.into(), is_losing: false, ..path }
     }
 
     fn try_with(
         &self,
         may_be_lost: impl Fn(&Frame) -> bool,
+        last_ones_only: bool,
         hashes_max: usize,
-    ) -> Result<Option<u64>, TooMany> {
+    ) -> Found {
         // Bytes that may still be lost from each frame on.
         let mut rest = vec![0_u64; self.frames.len() + 1];
         for (at, frame) in self.frames.iter().enumerate().rev() {
             rest[at] = rest[at + 1].saturating_add(if may_be_lost(frame) { frame.length } else { 0 });
         }
         let mut steps = 0_usize;
-        let mut paths = vec![Path { at: 0, hash: self.start, bytes: 0, frames: 0 }];
+        let mut paths = vec![Path { at: 0, hash: self.start, bytes: 0, frames: 0, is_losing: false }];
         while let Some(path) = paths.pop() {
             let Some(frame) = self.frames.get(path.at) else {
                 if path.hash == self.goal && path.bytes == self.lost_bytes {
@@ -317,7 +330,11 @@ impl Search {
             let without = path.bytes.saturating_add(frame.length);
             let fits = without <= self.lost_bytes && self.lost_bytes <= without.saturating_add(rest);
             if may_be_lost(frame) && fits {
-                paths.push(Path { at: path.at + 1, bytes: without, frames: path.frames + 1, ..path });
+                let (at, frames) = (path.at + 1, path.frames + 1);
+                paths.push(Path { at, bytes: without, frames, is_losing: last_ones_only, ..path });
+            }
+            if path.is_losing && !frame.is_hello {
+                continue;
             }
             if path.bytes.saturating_add(rest) >= self.lost_bytes {
                 paths.push(self.arrived(path));
@@ -334,6 +351,32 @@ struct Path {
     hash: [u8; 32],
     bytes: u64,
     frames: u64,
+    /// The frame before was lost, and what followed it on its connection with it.
+    is_losing: bool,
+}
+
+/// Which frames may have been on their way when a connection ended, seen from the ledger's end backwards: the
+/// last one, and with a piece of a file the others of the same kind before it.
+#[derive(Default)]
+struct Ahead {
+    next: Option<Kind>,
+    count: usize,
+}
+
+impl Ahead {
+    /// Which one it is of those on their way, from the last one on; 0 for none of them.
+    fn place(&mut self, kind: Kind) -> usize {
+        let is_last = self.next == Some(Kind::Hello);
+        let moves_files = matches!(kind, Kind::Chunk | Kind::Fetch);
+        let goes_along = (1..TRANSFERS_IN_FLIGHT_MAX).contains(&self.count) && moves_files;
+        self.count = match (is_last, goes_along && self.next == Some(kind)) {
+            (true, _) => 1,
+            (false, true) => self.count + 1,
+            (false, false) => 0,
+        };
+        self.next = Some(kind);
+        self.count
+    }
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
 use tokio::time::{Instant, timeout, timeout_at};
 
-use super::endpoint;
+use super::endpoint::{self, negotiated};
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
 use crate::counts::LineCount;
@@ -95,13 +95,27 @@ impl ClientConnection {
     /// [`NetError::Deadline`] when the answer is not there in time, [`NetError::MalformedAnswer`] when it
     /// cannot be read; otherwise what ended the connection. The request may have arrived in every case.
     pub async fn exchange(&self, frame_bytes: &[u8], deadline: Duration) -> Result<Answer, NetError> {
-        let parse = |body: &[u8]| {
-            let response: Response = frame::from_body(body).ok()?;
-            let payload_bytes = response.payload_bytes()?;
-            Some((response, payload_bytes))
-        };
         let (response, payload) = call(&self.connection, frame_bytes, deadline, parse).await?;
         Ok(Answer { response, payload })
+    }
+
+    /// Hands exactly `frame_bytes` to the transport, on a stream of its own, within `deadline`; the answer is
+    /// read from what it returns. What is sent first arrives whole first, and the coordinator takes requests
+    /// that move files in this order. At most a send window of what was handed over has not left yet.
+    ///
+    /// # Errors
+    /// As [`Self::exchange`].
+    pub async fn send(&self, frame_bytes: &[u8], deadline: Duration) -> Result<Sent, NetError> {
+        let (mut send, mut receive) = open(&self.connection, deadline).await?;
+        let parts = [frame_bytes];
+        match timeout(deadline, stream::write_and_finish(&mut send, &parts)).await {
+            Ok(Ok(())) => Ok(Sent { connection: self.connection.clone(), send, receive }),
+            Ok(Err(error)) => Err(why_lost(&self.connection, error)),
+            Err(_) => {
+                stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
+                Err(NetError::Deadline { waited_ms: as_ms(deadline) })
+            }
+        }
     }
 
     /// Why the connection ended, if it did. A stream often notices first, with fewer words.
@@ -112,6 +126,11 @@ impl ClientConnection {
     /// Waits until the connection ends.
     pub async fn closed(&self) -> NetError {
         NetError::from_connection(&self.connection.closed().await)
+    }
+
+    /// The protocol that both ends agreed on in the handshake (ALPN).
+    pub fn protocol(&self) -> Option<Vec<u8>> {
+        negotiated(&self.connection)
     }
 
     /// Round-trip time as measured by the transport.
@@ -176,6 +195,39 @@ impl LineCounter {
     }
 }
 
+/// A request that was handed to the transport, and whose answer is awaited. Dropped, nobody hears the answer.
+#[derive(Debug)]
+pub struct Sent {
+    connection: Connection,
+    send: SendStream,
+    receive: RecvStream,
+}
+
+impl Sent {
+    /// Reads the answer, within `deadline` from now.
+    ///
+    /// # Errors
+    /// As [`ClientConnection::exchange`].
+    pub async fn answer(mut self, deadline: Duration) -> Result<Answer, NetError> {
+        let read = timeout(deadline, read_answer(&mut self.receive, parse)).await;
+        let read = read.map_err(|_| NetError::Deadline { waited_ms: as_ms(deadline) });
+        let (response, payload) = judge(&self.connection, &mut self.send, &mut self.receive, read)?;
+        Ok(Answer { response, payload })
+    }
+}
+
+fn parse(body: &[u8]) -> Option<(Response, usize)> {
+    let response: Response = frame::from_body(body).ok()?;
+    let payload_bytes = response.payload_bytes()?;
+    Some((response, payload_bytes))
+}
+
+async fn open(connection: &Connection, deadline: Duration) -> Result<(SendStream, RecvStream), NetError> {
+    let opened = timeout(deadline, connection.open_bi()).await;
+    let opened = opened.map_err(|_| NetError::Deadline { waited_ms: as_ms(deadline) })?;
+    opened.map_err(|error| NetError::from_connection(&error))
+}
+
 /// One exchange on a stream of its own. `parse` turns the body of the answer into a message and the
 /// number of raw bytes that follow it, at most `CHUNK_BYTES_MAX`.
 pub(super) async fn call<T>(
@@ -185,33 +237,46 @@ pub(super) async fn call<T>(
     parse: impl Fn(&[u8]) -> Option<(T, usize)>,
 ) -> Result<(T, Vec<u8>), NetError> {
     let end = Instant::now() + deadline;
-    let late = || NetError::Deadline { waited_ms: as_ms(deadline) };
-    let opened = timeout_at(end, connection.open_bi()).await.map_err(|_| late())?;
-    let (mut send, mut receive) = opened.map_err(|error| NetError::from_connection(&error))?;
-    match timeout_at(end, write_then_read(&mut send, &mut receive, frame_bytes, parse)).await {
+    let (mut send, mut receive) = open(connection, deadline).await?;
+    let exchange = async {
+        stream::write_and_finish(&mut send, &[frame_bytes]).await.map_err(ReadFault::Lost)?;
+        read_answer(&mut receive, parse).await
+    };
+    let read = timeout_at(end, exchange).await;
+    let read = read.map_err(|_| NetError::Deadline { waited_ms: as_ms(deadline) });
+    judge(connection, &mut send, &mut receive, read)
+}
+
+/// What became of an exchange, whose stream is given up unless it was answered.
+fn judge<T>(
+    connection: &Connection,
+    send: &mut SendStream,
+    receive: &mut RecvStream,
+    read: Result<Result<T, ReadFault>, NetError>,
+) -> Result<T, NetError> {
+    match read {
         Ok(Ok(answer)) => Ok(answer),
-        Ok(Err(ReadFault::Lost(error))) => {
-            // A stream often notices the end of its connection first, with fewer words.
-            Err(connection.close_reason().map_or(error, |reason| NetError::from_connection(&reason)))
-        }
+        Ok(Err(ReadFault::Lost(error))) => Err(why_lost(connection, error)),
         Ok(Err(ReadFault::Malformed)) => {
-            stream::abandon(&mut send, &mut receive, CloseCode::Malformed);
+            stream::abandon(send, receive, CloseCode::Malformed);
             Err(NetError::MalformedAnswer)
         }
-        Err(_) => {
-            stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
-            Err(late())
+        Err(late) => {
+            stream::abandon(send, receive, CloseCode::Deadline);
+            Err(late)
         }
     }
 }
 
-async fn write_then_read<T>(
-    send: &mut SendStream,
+/// A stream often notices the end of its connection first, with fewer words.
+fn why_lost(connection: &Connection, error: NetError) -> NetError {
+    connection.close_reason().map_or(error, |reason| NetError::from_connection(&reason))
+}
+
+async fn read_answer<T>(
     receive: &mut RecvStream,
-    frame_bytes: &[u8],
     parse: impl Fn(&[u8]) -> Option<(T, usize)>,
 ) -> Result<(T, Vec<u8>), ReadFault> {
-    stream::write_and_finish(send, &[frame_bytes]).await.map_err(ReadFault::Lost)?;
     let answer = stream::read_frame(receive).await?;
     let body = answer.get(PREFIX_BYTES..).unwrap_or_default();
     let (message, payload_bytes) = parse(body).ok_or(ReadFault::Malformed)?;

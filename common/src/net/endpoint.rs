@@ -8,6 +8,7 @@
 //! | received, unread | 100 x 1.5 MiB connection window | 150 MiB |
 //! | sent, unacknowledged | 100 x 1 MiB send window | 100 MiB |
 //! | chunk payloads being assembled | 64 x 1 MiB permits | 64 MiB |
+//! | files' pieces being sent | 200 connections x 1 MiB, one at a time on each | 200 MiB |
 //! | attempts not yet accepted | 256 x 64 KiB | 16 MiB |
 //!
 //! A site may use two connections for a moment; idle ones hold no buffers.
@@ -18,10 +19,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use aws_lc_rs::{hkdf, hmac};
-use quinn::crypto::rustls::{QuicClientConfig, QuicServerConfig};
+use quinn::crypto::rustls::{HandshakeData, QuicClientConfig, QuicServerConfig};
 use quinn::{
-    ConnectionId, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime as _, TokioRuntime,
-    TransportConfig, ValidationTokenConfig, VarInt,
+    Connection, ConnectionId, Endpoint, EndpointConfig, IdleTimeout, MtuDiscoveryConfig, Runtime as _,
+    TokioRuntime, TransportConfig, ValidationTokenConfig, VarInt,
 };
 
 use super::counted::Counted;
@@ -158,11 +159,19 @@ fn transport(bidirectional_streams: u32) -> TransportConfig {
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW_BYTES_MAX))
         .receive_window(VarInt::from_u32(CONNECTION_WINDOW_BYTES_MAX))
         .send_window(SEND_WINDOW_BYTES_MAX)
+        // One message after the other, in the order in which they were written: what is handled first arrives
+        // whole first.
+        .send_fairness(false)
         .datagram_receive_buffer_size(None)
         .keep_alive_interval(Some(Duration::from_millis(KEEP_ALIVE_MS_MAX)))
         .max_idle_timeout(IdleTimeout::try_from(Duration::from_millis(SILENCE_MS_MAX)).ok())
         .mtu_discovery_config(Some(MtuDiscoveryConfig::default()));
     transport
+}
+
+/// The protocol that both ends of a connection agreed on.
+pub(super) fn negotiated(connection: &Connection) -> Option<Vec<u8>> {
+    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
 }
 
 fn configuration(error: impl ToString) -> NetError {

@@ -2,16 +2,16 @@
 //!
 //! Run by `coordinator serve`. Invariants: a handler sees only whole, well-formed requests of a peer
 //! whose certificate TLS verified; one task per stream, at most `STREAMS_PER_CONNECTION_MAX` per
-//! connection; a malformed frame closes its connection with a code and reaches no handler. A handler that
-//! started is not cancelled when its peer goes away, only when it misses `REQUEST_WAIT_MS_MAX` or the
-//! grace period of a shutdown.
+//! connection; requests that move files are handled in the order of their streams, so that a connection holds
+//! the bytes of one at a time; a malformed frame closes its connection with a code and reaches no handler. A
+//! handler that started is not cancelled when its peer goes away, only when it misses `REQUEST_WAIT_MS_MAX`
+//! or the grace period of a shutdown.
 
 use std::future::Future;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use quinn::crypto::rustls::HandshakeData;
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use rustls::pki_types::CertificateDer;
 use tokio::sync::{Semaphore, watch};
@@ -24,6 +24,7 @@ use super::connections::{Connections, Entry, Peer};
 use super::endpoint::{self, EndpointKeys};
 use super::error::{CloseCode, NetError};
 use super::stream::{self, ReadFault};
+use super::turns::{Turn, Turns};
 use crate::id::Digest;
 use crate::limits::{
     HANDSHAKE_MS_MAX, PAYLOADS_IN_FLIGHT_MAX, REQUEST_WAIT_MS_MAX, STREAMS_PER_CONNECTION_MAX,
@@ -31,7 +32,7 @@ use crate::limits::{
 use crate::wire::frame::{self, PREFIX_BYTES};
 use crate::wire::message::{Envelope, Refusal, Response};
 
-/// What each step of a request gets: read, handle, write.
+/// What each step of a request gets: read, handle, write, arrive.
 const STEP: Duration = Duration::from_millis(REQUEST_WAIT_MS_MAX);
 /// What the decision about a new connection gets.
 const ADMISSION: Duration = Duration::from_millis(HANDSHAKE_MS_MAX);
@@ -151,7 +152,7 @@ impl Server {
                 let Some(certificate_der) = leaf_certificate(&connection) else {
                     return connection.close(CloseCode::NotAuthorised.wire(), b"");
                 };
-                if protocol(&connection).as_deref() == Some(admins.alpn) {
+                if endpoint::negotiated(&connection).as_deref() == Some(admins.alpn) {
                     return admin::serve(connection, certificate_der, stopping, registry, admin).await;
                 }
                 let entry = connections.enter(&connection, certificate_der);
@@ -160,11 +161,6 @@ impl Server {
         })
         .await;
     }
-}
-
-/// What was negotiated.
-fn protocol(connection: &Connection) -> Option<Vec<u8>> {
-    connection.handshake_data()?.downcast::<HandshakeData>().ok()?.protocol
 }
 
 async fn serve_connection<H: Handler>(
@@ -184,17 +180,18 @@ async fn serve_connection<H: Handler>(
     }
     // Not only QUIC's own stream limit: a handler may still be busy after its stream is gone.
     let slots = Arc::new(Semaphore::new(STREAMS_PER_CONNECTION_MAX as usize));
-    let mut streams = JoinSet::new();
+    let (mut streams, turns) = (JoinSet::new(), Turns::new());
     loop {
         let Ok(slot) = slots.clone().acquire_owned().await else { break };
         tokio::select! {
             accepted = connection.accept_bi() => {
                 let Ok((send, receive)) = accepted else { break };
                 let task = StreamTask { connection: connection.clone(), peer: entry.peer.clone(), payloads: payloads.clone() };
-                let handler = handler.clone();
+                // Streams are accepted in the order in which the site opened them.
+                let (handler, turn) = (handler.clone(), turns.take());
                 streams.spawn(async move {
                     let _slot = slot;
-                    task.run(send, receive, &*handler).await;
+                    task.run(send, receive, turn, &*handler).await;
                 });
             }
             _ = stopping.wait_for(|stop| *stop) => break,
@@ -225,60 +222,94 @@ struct StreamTask {
 }
 
 impl StreamTask {
-    async fn run<H: Handler>(&self, mut send: SendStream, mut receive: RecvStream, handler: &H) {
-        let received = match timeout(STEP, self.read(&mut receive)).await {
-            Ok(Ok(received)) => received,
-            Ok(Err(ReadFault::Malformed)) => {
+    async fn run<H: Handler>(&self, mut send: SendStream, mut receive: RecvStream, turn: Turn, handler: &H) {
+        let (request, permit, turn) = match self.read(&mut receive, turn).await {
+            Ok(read) => read,
+            Err(Unread::Fault(ReadFault::Malformed)) => {
                 tracing::warn!(address = %self.peer.address, "malformed frame; connection closed");
                 return self.connection.close(CloseCode::Malformed.wire(), b"");
             }
-            Ok(Err(ReadFault::Lost(_))) => return,
-            Err(_) => return stream::abandon(&mut send, &mut receive, CloseCode::Deadline),
+            Err(Unread::Fault(ReadFault::Lost(_))) => return,
+            Err(Unread::Late) => return stream::abandon(&mut send, &mut receive, CloseCode::Deadline),
         };
-        let (request, _permit) = received;
         let reply = match timeout(STEP, handler.handle(&self.peer, request)).await {
             Ok(reply) => reply,
             Err(_) => Refusal::Internal.into(),
         };
-        if timeout(STEP, write_reply(&mut send, &reply)).await.is_err() {
+        let written = timeout(STEP, write_reply(&mut send, &reply)).await;
+        // The transport has it: the next one's bytes may take its place.
+        drop((reply, permit, turn));
+        let is_late = match written {
+            // Until the peer has everything: with the last handle of a connection goes what is queued.
+            Ok(true) => timeout(STEP, send.stopped()).await.is_err(),
+            Ok(false) => false,
+            Err(_) => true,
+        };
+        if is_late {
             stream::abandon(&mut send, &mut receive, CloseCode::Deadline);
         }
     }
 
-    /// The request, and the permit that bounds payloads in memory.
-    async fn read(
-        &self,
-        receive: &mut RecvStream,
-    ) -> Result<(Received, Option<tokio::sync::OwnedSemaphorePermit>), ReadFault> {
-        let mut bytes = stream::read_frame(receive).await?;
+    /// The request, the permit that bounds payloads in memory, and the turn of one that moves a file.
+    async fn read(&self, receive: &mut RecvStream, turn: Turn) -> Result<Read, Unread> {
+        let mut bytes = in_time(stream::read_frame(receive)).await?;
         let body = bytes.get(PREFIX_BYTES..).unwrap_or_default();
         let envelope: Envelope = frame::from_body(body).map_err(|_| ReadFault::Malformed)?;
         let frame_end = bytes.len();
-        let mut permit = None;
         let length = envelope.request.payload_bytes().ok_or(ReadFault::Malformed)?;
-        if length > 0 {
-            permit = self.payloads.clone().acquire_owned().await.ok();
-            stream::read_exactly(receive, length, &mut bytes).await?;
+        let mut turn = Some(turn).filter(|_| envelope.request.is_transfer());
+        if let Some(turn) = &mut turn {
+            // Nothing but the message is in memory until then.
+            timeout(STEP, turn.comes()).await.map_err(|_| Unread::Late)?;
+            // Nobody waits for it, and the site may have gone on with another connection meanwhile.
+            if let Some(reason) = self.connection.close_reason() {
+                return Err(ReadFault::Lost(NetError::from_connection(&reason)).into());
+            }
         }
-        stream::expect_end(receive).await?;
+        let rest = async {
+            let mut permit = None;
+            if length > 0 {
+                permit = self.payloads.clone().acquire_owned().await.ok();
+                stream::read_exactly(receive, length, &mut bytes).await?;
+            }
+            stream::expect_end(receive).await?;
+            Ok(permit)
+        };
+        let permit = in_time(rest).await?;
         let (frame_digest, frame_bytes) = (Digest::of(&bytes), bytes.len() as u64);
         let payload = bytes.split_off(frame_end);
-        Ok((Received { envelope, payload, frame_digest, frame_bytes }, permit))
+        Ok((Received { envelope, payload, frame_digest, frame_bytes }, permit, turn))
     }
 }
 
-async fn write_reply(send: &mut SendStream, reply: &Reply) {
+type Read = (Received, Option<tokio::sync::OwnedSemaphorePermit>, Option<Turn>);
+
+/// Why there is no request.
+enum Unread {
+    Fault(ReadFault),
+    Late,
+}
+
+impl From<ReadFault> for Unread {
+    fn from(fault: ReadFault) -> Self {
+        Self::Fault(fault)
+    }
+}
+
+async fn in_time<T>(step: impl Future<Output = Result<T, ReadFault>>) -> Result<T, Unread> {
+    timeout(STEP, step).await.map_err(|_| Unread::Late)?.map_err(Unread::Fault)
+}
+
+/// Whether the transport has all of it.
+async fn write_reply(send: &mut SendStream, reply: &Reply) -> bool {
     let consistent = reply.response.payload_bytes() == Some(reply.payload.len());
     let frame = match frame::to_bytes(&reply.response) {
         Ok(frame) if consistent => frame,
         _ => {
             tracing::error!("a handler's reply does not fit the protocol; the stream is reset");
             let _ = send.reset(CloseCode::Malformed.wire());
-            return;
+            return false;
         }
     };
-    if stream::write_and_finish(send, &[&frame, &reply.payload]).await.is_ok() {
-        // Until the peer has everything: dropping the last handle of a connection loses what is queued.
-        let _ = send.stopped().await;
-    }
+    stream::write_and_finish(send, &[&frame, &reply.payload]).await.is_ok()
 }

@@ -9,6 +9,7 @@ mod enrolment;
 mod flood;
 mod hostile;
 mod identity;
+mod pipelined;
 mod traffic;
 
 use std::net::SocketAddr;

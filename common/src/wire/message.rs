@@ -143,6 +143,12 @@ impl Request {
             _ => Some(0),
         }
     }
+
+    /// Whether it carries raw bytes, or is answered by those of a file. Such requests of one connection are
+    /// handled one after the other, in the order of their streams.
+    pub fn is_transfer(&self) -> bool {
+        matches!(self, Self::Fetch { .. }) || self.payload_bytes() != Some(0)
+    }
 }
 
 /// Why a site cannot train, as a code. The words stay at the site.

@@ -183,6 +183,11 @@ impl RequestHandler {
                 tracing::error!(%site, sequence, "a second frame with this number, which no honest site sends: `coordinator sites` says more");
                 Err(Refusal::BadRequest.into())
             }
+            Entry::Uncounted(site, FrameRefusal::Overtaken { hello }) => {
+                let sequence = frame.sequence;
+                tracing::info!(%site, sequence, hello, "a frame of an older connection came behind the greeting of a newer one, and is not counted");
+                Err(Refusal::BadRequest.into())
+            }
             Entry::Uncounted(site, FrameRefusal::TooMany) => {
                 tracing::debug!(%site, "the site has sent all that it may today");
                 Err(Response::Busy { retry_after_ms: DAY_OVER_WAIT_MS_MIN }.into())

@@ -1,10 +1,11 @@
 //! What arrived from each site, frame by frame: the coordinator's half of ledger reconciliation, and
 //! the totals that receipts sign. Called by `requests::handler` for every frame, and by `admin::report` and
 //! `cli::sites`. Invariants: frame and totals change in one transaction; no two frames of a count have one
-//! number.
+//! number; none is counted behind the greeting of a connection that the site opened after sending it.
 
 use common::clock::Timestamp;
 use common::id::{Digest, SiteId};
+use common::ledger::Kind;
 use rusqlite::{Connection, OptionalExtension, params};
 use sha2::{Digest as _, Sha256};
 
@@ -51,6 +52,12 @@ pub enum FrameRefusal {
     },
     /// Another frame of this count had its number: each record of a ledger is one frame.
     Repeated,
+    /// It was sent before the greeting of a newer connection, which was counted: it was lost with its line,
+    /// and counted now it would stand behind what follows it in the ledger.
+    Overtaken {
+        /// The number of that greeting.
+        hello: u64,
+    },
     /// The site has sent all that it may today.
     TooMany,
 }
@@ -82,6 +89,11 @@ impl Store {
             transaction.commit()?;
             return Ok(Err(FrameRefusal::Repeated));
         }
+        let hello =
+            if before.is_some_and(|before| before.frames > 0) { greeted(&transaction, site)? } else { 0 };
+        if frame.sequence < hello {
+            return Ok(Err(FrameRefusal::Overtaken { hello }));
+        }
         let (day, so_far) = (at.0 / DAY_MS, of_day(&transaction, site, at.0 / DAY_MS)?);
         if so_far >= FRAMES_PER_DAY_MAX {
             return Ok(Err(FrameRefusal::TooMany));
@@ -102,9 +114,10 @@ impl Store {
         let after = extend(before, frame);
         transaction.execute(
             "INSERT OR REPLACE INTO frame_totals
-             (site, first_sequence, last_sequence, frames, bytes, running_hash, day, frames_of_day, counted_from)
+             (site, first_sequence, last_sequence, frames, bytes, running_hash, day, frames_of_day, counted_from,
+              greeted)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8,
-                     iif(?9, (SELECT counted_from FROM frame_totals WHERE site = ?1), ?10))",
+                     iif(?9, (SELECT counted_from FROM frame_totals WHERE site = ?1), ?10), ?11)",
             params![
                 site.as_str(),
                 to_sql(after.first_sequence),
@@ -115,7 +128,8 @@ impl Store {
                 to_sql(day),
                 to_sql(so_far + 1),
                 goes_on,
-                id
+                id,
+                to_sql(if frame.kind == Kind::Hello.word() { frame.sequence } else { hello })
             ],
         )?;
         transaction
@@ -137,6 +151,12 @@ impl Store {
 /// only as far as requests overtake each other.
 fn follows(sequence: u64, last: u64) -> bool {
     sequence <= last.saturating_add(SEQUENCE_STEP_MAX) && sequence.saturating_add(SEQUENCE_BEHIND_MAX) >= last
+}
+
+/// The number of the newest greeting of the count that goes on; 0 before the first one.
+fn greeted(connection: &Connection, site: &SiteId) -> Result<u64, StoreError> {
+    let query = "SELECT greeted FROM frame_totals WHERE site = ?";
+    Ok(connection.query_row(query, [site.as_str()], |row| row.get(0)).map(from_sql)?)
 }
 
 /// Frames that the site sent on this day so far.

@@ -10,7 +10,7 @@ use super::error::StoreError;
 use crate::limits::{DATABASE_WAIT_MS_MAX, SQLITE_VERSION_MIN};
 
 /// Schema changes in order; the database's `user_version` counts those it has.
-const MIGRATIONS: [&str; 10] = [
+const MIGRATIONS: [&str; 11] = [
     include_str!("../../migrations/0001_initial.sql"),
     include_str!("../../migrations/0002_overlap.sql"),
     include_str!("../../migrations/0003_frame_days.sql"),
@@ -21,6 +21,7 @@ const MIGRATIONS: [&str; 10] = [
     include_str!("../../migrations/0008_operators.sql"),
     include_str!("../../migrations/0009_witnesses.sql"),
     include_str!("../../migrations/0010_repeated_numbers.sql"),
+    include_str!("../../migrations/0011_greeted.sql"),
 ];
 
 pub(super) fn open(path: &Path) -> Result<Connection, StoreError> {
@@ -59,6 +60,30 @@ fn migrate(connection: &mut Connection) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// What was counted before its greetings were looked at is looked at from the newest one on.
+    #[test]
+    fn a_database_of_before_knows_each_sites_newest_greeting() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("coordinator.db");
+        let before = Connection::open(&path).unwrap();
+        MIGRATIONS[..10].iter().for_each(|script| before.execute_batch(script).unwrap());
+        let rows = "INSERT INTO sites (name, status, invited_at) VALUES ('a', 'active', 1), ('b', 'active', 1);
+            INSERT INTO frames (id, site, sequence, kind, bytes, sha256, at) VALUES
+                (1, 'a', 1, 'hello', 9, zeroblob(32), 1), (2, 'b', 2, 'hello', 9, zeroblob(32), 1),
+                (3, 'a', 7, 'hello', 9, zeroblob(32), 1), (4, 'a', 8, 'poll', 9, zeroblob(32), 1);
+            INSERT INTO frame_totals (site, first_sequence, last_sequence, frames, bytes, running_hash, counted_from)
+                VALUES ('a', 1, 8, 3, 27, zeroblob(32), 0), ('b', 3, 3, 1, 9, zeroblob(32), 3);";
+        before.execute_batch(rows).unwrap();
+        before.pragma_update(None, "user_version", 10).unwrap();
+        drop(before);
+        let connection = open(&path).unwrap();
+        let greeted = |site: &str| {
+            let query = "SELECT greeted FROM frame_totals WHERE site = ?";
+            connection.query_row(query, [site], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!((greeted("a"), greeted("b")), (7, 0), "b's count began anew behind its greeting");
+    }
 
     /// Those who were let in before there were witnesses stay who they are, and what belongs to them stays.
     #[test]

@@ -152,6 +152,33 @@ fn numbers_go_forward_by_bounded_steps_and_a_day_has_so_many_frames() {
     assert!(send(1, 86_400_004).is_ok());
 }
 
+/// A frame of a line that broke arrives behind the greeting of the next one: in no ledger it stands there.
+#[test]
+fn no_frame_is_counted_behind_the_greeting_of_a_newer_connection() {
+    let (_folder, store) = store();
+    let token = JoinToken::from_bytes([9; 32]).hash();
+    store.invite(&site(), &token, Timestamp(1_000), Timestamp(0)).unwrap();
+    let send = |sequence, kind| {
+        let frame = ReceivedFrame { sequence, kind, bytes: 10, sha256: Digest::of(b"f") };
+        store.record_frame(&site(), &frame, Timestamp(1)).unwrap()
+    };
+    for (sequence, kind) in [(1, "hello"), (2, "fetch"), (6, "fetch"), (4, "poll"), (7, "hello"), (8, "poll")]
+    {
+        assert!(send(sequence, kind).is_ok(), "{sequence}");
+    }
+    let before = store.frame_totals(&site()).unwrap();
+    for (sequence, kind) in [(3, "fetch"), (5, "chunk"), (5, "hello")] {
+        assert_eq!(send(sequence, kind), Err(FrameRefusal::Overtaken { hello: 7 }), "{sequence}");
+    }
+    assert_eq!(send(6, "fetch"), Err(FrameRefusal::Repeated), "whatever overtook it");
+    assert_eq!(store.frame_totals(&site()).unwrap(), before, "nothing is counted");
+    assert!(send(9, "fetch").is_ok());
+    // A count that begins anew knows of no greeting yet.
+    store.accept_restored(Timestamp(2)).unwrap();
+    assert!(send(5, "fetch").is_ok() && send(10, "hello").is_ok());
+    assert_eq!(send(6, "fetch"), Err(FrameRefusal::Overtaken { hello: 10 }));
+}
+
 #[test]
 fn a_site_offers_few_updates_for_a_round() {
     let (_folder, store) = store();

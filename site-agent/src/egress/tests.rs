@@ -10,8 +10,11 @@ use common::run::{
     AdapterSettings, AggregationSettings, BaseSettings, HeldOutHashes, Roster, RunManifest, TensorSpec,
     TrainingSettings,
 };
-use common::wire::message::Response;
+use common::wire::frame;
+use common::wire::message::{Envelope, PROTOCOL_VERSION, Request, Response};
+use common::wire::numbers::LossMilli;
 
+use super::encoding::coarse_tokens;
 use super::*;
 use crate::gateway::consent::tests as consent;
 use crate::gateway::progress::ProgressGate;
@@ -29,7 +32,9 @@ struct Watching {
 }
 
 impl Wire for Watching {
-    async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
+    type Sent = ();
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<(), SiteError> {
         let text = fs::read_to_string(&self.ledger).unwrap();
         let record: Record = serde_json::from_str(text.lines().last().unwrap()).unwrap();
         assert_eq!(record.sha256, Digest::of(bytes).to_string());
@@ -39,6 +44,10 @@ impl Wire for Watching {
         if self.fails {
             return Err(SiteError::Connection { reason: "cut".into() });
         }
+        Ok(())
+    }
+
+    async fn answer(&mut self, (): ()) -> Result<Answer, SiteError> {
         Ok(Answer { response: Response::Noted, payload: Vec::new() })
     }
 }

@@ -6,6 +6,7 @@
 //! record: the ledger lists every frame that may have left, whether it arrived or not. A line whose last
 //! frame may not have been counted is not used again.
 
+use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
@@ -32,6 +33,7 @@ use crate::limits::{BACKOFF_MS_MAX, BUSY_MS_MAX, BUSY_MS_MIN, CHUNK_ATTEMPTS_MAX
 use crate::pipe::Notice;
 use crate::policy::launcher;
 
+mod ahead;
 mod greeting;
 pub mod quic;
 mod renewing;
@@ -64,6 +66,8 @@ pub struct Connection<N: Connector, C> {
     connector: N,
     egress: Egress<C>,
     wire: Option<N::Wire>,
+    /// What was sent on it and is not answered yet, the oldest first.
+    ahead: VecDeque<<N::Wire as Wire>::Sent>,
     /// The person was told that there is a line, and not since that there is none.
     is_told: bool,
     /// The line was given up because a frame may not have been counted, and nothing waits for another.
@@ -112,6 +116,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
             connector,
             egress,
             wire: None,
+            ahead: VecDeque::new(),
             is_told: false,
             is_given_up: false,
             backoff: Backoff::default(),
@@ -164,11 +169,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
                 }
                 Ok(answer) => return Ok(answer),
                 Err(error) if error.is_retryable() => {
-                    tracing::warn!("{error}");
-                    if is_unwelcome(&error) {
-                        report.notice(Notice::NotAuthorised);
-                    }
-                    self.hang_up();
+                    self.lose(&error, report);
                     let is_chunk = matches!(item, Outbound::Chunk { .. });
                     if is_chunk && self.backoff.failures() >= CHUNK_ATTEMPTS_MAX {
                         return Err(error);
@@ -238,6 +239,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// As [`Self::ask`]; a lost connection is `Ok(None)`, and so is progress that finds no room on the disk
     /// or in the escrow: training goes on.
     pub async fn mention(&mut self, item: Outbound<'_>) -> Result<Option<Response>, SiteError> {
+        self.leave_unanswered();
         if self.wire.is_none() && std::mem::take(&mut self.is_given_up) {
             match self.open(&mut Unheard).await {
                 Ok(wire) => self.wire = Some(wire),
@@ -329,6 +331,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     /// Does not use the line any more.
     fn hang_up(&mut self) {
         self.wire = None;
+        self.ahead.clear();
         if let Some(meter) = &self.meter {
             meter.over(self.egress.records(), self.egress.now_ms());
         }
@@ -349,6 +352,7 @@ impl<N: Connector, C: Clock> Connection<N, C> {
     }
 
     async fn try_once(&mut self, item: Outbound<'_>, report: &mut impl Report) -> Result<Answer, SiteError> {
+        self.leave_unanswered();
         if self.wire.is_none() {
             self.wire = Some(self.open(report).await?);
         }
@@ -356,18 +360,22 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         let Some(released) = self.release(item).await else {
             return Err(SiteError::Connection { reason: "no connection".into() });
         };
-        let answer = released?;
-        match answer.response {
-            Response::Refused(Refusal::LedgerChanged) => return Err(SiteError::LedgerRefused),
-            Response::Refused(Refusal::Restored) => return Err(SiteError::CoordinatorRestored),
-            _ => {}
-        }
+        let answer = about_ledger(released?)?;
         if may_be_uncounted(&answer.response) {
             // The hello that follows in the ledger says which frame a receipt may lack.
             self.hang_up();
         }
         self.backoff.reset();
         Ok(answer)
+    }
+}
+
+/// An answer that is not about the ledger.
+fn about_ledger(answer: Answer) -> Result<Answer, SiteError> {
+    match answer.response {
+        Response::Refused(Refusal::LedgerChanged) => Err(SiteError::LedgerRefused),
+        Response::Refused(Refusal::Restored) => Err(SiteError::CoordinatorRestored),
+        _ => Ok(answer),
     }
 }
 

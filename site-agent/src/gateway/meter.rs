@@ -2,9 +2,9 @@
 //! handed to the kernel, and what the kernel says that this network namespace sent. Called by `gateway`,
 //! which starts it, by `connection`, which says when a line begins, was used and ends, and by `cli::line`.
 //!
-//! Invariants: a count is written after each frame that was answered, and durably every minute and when a
-//! line ends; nothing waits for a count and nothing fails because of one: what is not counted is named as
-//! such by `ledger reconcile --wire`.
+//! Invariants: a count is written after each frame that was answered, or sent ahead of an answer, and durably
+//! every minute and when a line ends; nothing waits for a count and nothing fails because of one: what is not
+//! counted is named as such by `ledger reconcile --wire`.
 
 use std::fs::File;
 use std::os::unix::fs::FileExt as _;
@@ -137,7 +137,7 @@ impl Meter {
         });
     }
 
-    /// A frame was exchanged; the ledger has so many records.
+    /// A frame was exchanged, or sent ahead of its answer; the ledger has so many records.
     pub fn used(&self, records: u64, now_ms: u64) {
         self.with(|inner| {
             if let Some((line, _)) = &mut inner.line {
@@ -177,15 +177,17 @@ impl Meter {
 
 impl Inner {
     fn count(&mut self, now_ms: u64) -> Result<(), SiteError> {
-        if let Some((line, counter)) = &mut self.line {
-            line.counted_ms = now_ms;
-            line.count = counter.read();
-            self.store.count_line(line)?;
-        }
-        self.life.counted_ms = now_ms;
+        // Both before the database is written: the transport goes on sending meanwhile.
+        let of_line = self.line.as_ref().map(|(_, counter)| counter.read());
         self.life.sent = sent_by_this_process();
+        self.life.counted_ms = now_ms;
         let seen = self.kernel.as_ref().and_then(Kernel::datagrams);
         self.life.kernel = self.life.kernel.zip(seen).map(|((first, _), last)| (first, last));
+        if let (Some((line, _)), Some(count)) = (&mut self.line, of_line) {
+            line.counted_ms = now_ms;
+            line.count = count;
+            self.store.count_line(line)?;
+        }
         self.store.count_life(&self.life)
     }
 

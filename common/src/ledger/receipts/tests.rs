@@ -146,6 +146,45 @@ fn a_false_receipt_is_named_alone_and_can_be_set_aside() {
     assert_eq!(compare(&changed, &[second], &[false_one]).unfit.len(), 1);
 }
 
+/// An upload whose line broke six times: each time the last one to four of the chunks that were on their way
+/// were lost. They have one size, so that of other sets of as many there are more than anybody can try.
+#[test]
+fn chunks_that_were_on_their_way_together_are_lost_from_the_end() {
+    let mut kinds = vec![Kind::Hello, Kind::Offer];
+    let mut lost = Vec::new();
+    for breaks in 0..6 {
+        kinds.extend([Kind::Chunk; 6]);
+        let end = kinds.len() as u64;
+        lost.extend(end - 1 - breaks % 4..end);
+        kinds.extend([Kind::Hello, Kind::Offer, Kind::Chunk]);
+    }
+    kinds.push(Kind::Commit);
+    let length = |kind| if kind == Kind::Chunk { 1 << 20 } else { 50 };
+    let records: Vec<Record> =
+        (0..).zip(kinds).map(|(number, kind)| record(kind, number, length(kind))).collect();
+    let of = |lost: &[u64]| ReceiptBody { first_sequence: 0, ..receipt(&records, 1, lost) };
+    assert_eq!(compare(&records, &[of(&lost)], &[]), fit(1, lost.len() as u64));
+    // One in their middle alone: no honest coordinator counts so, but nobody is accused of it either.
+    let middle = of(&[5]);
+    assert_eq!(compare(&records, &[middle], &[]), fit(1, 1));
+}
+
+/// Chunks that were sent one after another, by sites and to coordinators of before several were on their way:
+/// of three hundred lines each lost its last one, and those before it arrived.
+#[test]
+fn single_chunks_that_were_lost_are_found_though_others_stand_right_before_them() {
+    let mut kinds = Vec::new();
+    let mut lost = Vec::new();
+    for _ in 0..300 {
+        kinds.extend([Kind::Hello, Kind::Offer, Kind::Chunk, Kind::Chunk, Kind::Chunk]);
+        lost.push(kinds.len() as u64 - 1);
+    }
+    kinds.extend([Kind::Hello, Kind::Commit]);
+    let records: Vec<Record> = (0..).zip(kinds).map(|(number, kind)| record(kind, number, 1 << 20)).collect();
+    let of = |lost: &[u64]| ReceiptBody { first_sequence: 0, ..receipt(&records, 1, lost) };
+    assert_eq!(compare(&records, &[of(&lost)], &[]), fit(1, 300));
+}
+
 #[test]
 fn a_search_without_end_is_given_up_and_accuses_nobody() {
     let mut records: Vec<Record> = (0..400).map(|number| record(Kind::Poll, number, 10)).collect();

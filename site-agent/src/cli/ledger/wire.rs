@@ -6,6 +6,7 @@ mod firewall;
 
 use common::counts::{LineCount, Payload, SentCount, bytes_at_most, compare_line, compare_process};
 use common::ledger::{Kind, Record};
+use common::limits::TRANSFERS_IN_FLIGHT_MAX;
 use serde::Serialize;
 
 use crate::cli::table;
@@ -214,9 +215,18 @@ fn payload(records: &[Record], from: u64, to: u64) -> Payload {
     for record in some.iter().filter(|record| record.kind == Kind::Join || record.kind.is_counted()) {
         sum.frames += 1;
         sum.bytes = sum.bytes.saturating_add(record.length);
-        sum.last_bytes = record.length;
     }
+    sum.last_bytes = last_bytes(some);
     sum
+}
+
+/// Bytes of the frames that may be recorded and not sent, where the line broke: the last one, and with a
+/// chunk those that were on their way with it.
+fn last_bytes(records: &[Record]) -> u64 {
+    let mut sent = records.iter().rev().filter(|record| record.kind.is_counted());
+    let Some(last) = sent.next() else { return 0 };
+    let along = sent.take_while(|record| record.kind == Kind::Chunk && last.kind == Kind::Chunk);
+    last.length + along.take(TRANSFERS_IN_FLIGHT_MAX - 1).map(|record| record.length).sum::<u64>()
 }
 
 fn frames(payload: Payload) -> Frames {

@@ -1,13 +1,15 @@
-//! Files from the coordinator: fetched by digest within bounds of our own, and the terms of a run, of which
-//! the first stay. Called by `agent_loop`. Invariants: no file is larger than its bound, whatever is
-//! announced; a file costs twice as many questions as it has chunks, at most; one run has one manifest.
+//! Files from the coordinator: fetched by digest within bounds of our own, several questions on their way at
+//! once, and the terms of a run, of which the first stay. Called by `agent_loop`. Invariants: no file is
+//! larger than its bound, whatever is announced; a file costs twice as many questions as it has chunks, at
+//! most, but for those that a line lost on which nothing else was asked; one run has one manifest.
 
+use std::collections::VecDeque;
 use std::fs;
 
 use common::clock::Clock;
 use common::id::{Digest, RunId};
 use common::limits::CHUNK_BYTES_MAX;
-use common::net::transfer::{self, Opened, TransferError};
+use common::net::transfer::{self, Opened, PartialFile, TransferError};
 use common::run::RunManifest;
 use common::wire::message::{PROTOCOL_VERSION, Response, RoundKey};
 
@@ -20,6 +22,18 @@ use crate::gateway::output::Output;
 use crate::gateway::state::Event;
 use crate::limits::RUN_AGE_MS_MAX;
 use crate::pipe::NotDone;
+
+const CHUNK: u64 = CHUNK_BYTES_MAX as u64;
+
+/// What came of an answer.
+enum Piece {
+    /// It is in the file, or behind a gap.
+    Kept,
+    /// The coordinator is busy; nothing is unanswered.
+    Later,
+    /// Nothing more is taken, and nothing is unanswered.
+    Refused(Event),
+}
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Brings one file into the inbox, from where an earlier attempt ended; an event says why it could not
@@ -42,37 +56,106 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
             Opened::Complete(_) => return Ok(None),
             Opened::Partial(part) => part,
         };
-        let mut questions = 2 * (bytes - part.next_offset()).div_ceil(CHUNK_BYTES_MAX as u64);
-        while part.next_offset() < bytes {
-            let item = Outbound::Fetch { digest, offset: part.next_offset() };
-            let Answer { response, payload: piece } = self.connection.ask(item, &mut self.output).await?;
-            let left = bytes - part.next_offset();
-            match response {
-                Response::Blob { offset, total, .. }
-                    if (offset, total) == (part.next_offset(), bytes)
-                        && (1..=left).contains(&(piece.len() as u64))
-                        && questions > 0 =>
-                {
-                    part.write(offset, &piece).map_err(transfer_error)?;
-                }
-                Response::Blob { .. } => {
-                    self.not_done(NotDone::FileNotAsAnnounced);
-                    return Ok(Some(Event::FetchFailed));
-                }
-                Response::Refused(refusal) => return Ok(Some(Event::Refused { refusal })),
-                other => return Ok(Some(self.unexpected(&other))),
-            }
-            questions = questions.saturating_sub(1);
+        if let Some(event) = self.fetch_pieces(digest, &mut part).await? {
+            return Ok(Some(event));
         }
         match part.finish() {
             Ok(_) => Ok(None),
             Err(error @ TransferError::DigestMismatch { .. }) => {
                 tracing::warn!("{error}");
-                self.not_done(NotDone::FileNotAsAnnounced);
-                Ok(Some(Event::FetchFailed))
+                Ok(Some(self.not_as_announced()))
             }
             Err(error) => Err(transfer_error(error)),
         }
+    }
+
+    /// Asks for the pieces that are missing, several questions on their way at once, until none is. Every
+    /// question that leaves counts; only one that goes alone is asked again, where it is lost, at no cost.
+    async fn fetch_pieces(
+        &mut self,
+        digest: Digest,
+        part: &mut PartialFile,
+    ) -> Result<Option<Event>, SiteError> {
+        let bytes = part.total();
+        let mut questions = 2 * (bytes - part.next_offset()).div_ceil(CHUNK);
+        // Where the unanswered questions begin, and the next one does.
+        let (mut asked, mut next) = (VecDeque::new(), part.next_offset());
+        // So many pieces are asked for one by one: as many as questions came to nothing, so that those who
+        // lose lines and no more do not run out of questions.
+        let mut alone = 0_usize;
+        while part.next_offset() < bytes {
+            while alone == 0 && next < bytes && questions > 0 && self.connection.has_place_ahead() {
+                let item = Outbound::Fetch { digest, offset: next };
+                questions -= 1;
+                asked.push_back(next);
+                next = next.saturating_add(CHUNK).min(bytes);
+                if !self.connection.send_ahead(item, &mut self.output).await? {
+                    alone = asked.len();
+                }
+            }
+            let in_flight = asked.len();
+            let answer = match asked.pop_front() {
+                Some(offset) if alone == 0 => {
+                    self.connection.next_answer(&mut self.output).await?.map(|answer| (offset, answer))
+                }
+                _ if questions == 0 => return Ok(Some(self.not_as_announced())),
+                _ => {
+                    questions -= 1;
+                    let offset = part.next_offset();
+                    let item = Outbound::Fetch { digest, offset };
+                    Some((offset, self.connection.ask(item, &mut self.output).await?))
+                }
+            };
+            alone = match answer {
+                None => in_flight,
+                Some((offset, answer)) => match self.take_piece(part, offset, answer).await? {
+                    Piece::Kept => alone.saturating_sub(1),
+                    Piece::Later => in_flight,
+                    Piece::Refused(event) => return Ok(Some(event)),
+                },
+            };
+            if !self.connection.is_ahead() {
+                // A piece that was shorter than a question is asked for from its end.
+                asked.clear();
+                next = part.next_offset();
+            }
+        }
+        Ok(None)
+    }
+
+    /// Keeps a piece that was asked for from `offset` on. One behind a gap, which a shorter piece before it
+    /// left, is not kept. Nothing is unanswered where nothing more is taken.
+    async fn take_piece(
+        &mut self,
+        part: &mut PartialFile,
+        offset: u64,
+        answer: Answer,
+    ) -> Result<Piece, SiteError> {
+        let Answer { response, payload: piece } = answer;
+        match response {
+            Response::Blob { offset: at, total, .. }
+                if (at, total) == (offset, part.total())
+                    && (1..=part.total() - offset).contains(&(piece.len() as u64)) =>
+            {
+                if offset <= part.next_offset() {
+                    part.write(offset, &piece).map_err(transfer_error)?;
+                }
+                return Ok(Piece::Kept);
+            }
+            _ => {}
+        }
+        self.connection.settle(Some(response.clone()), &mut self.output).await?;
+        Ok(match response {
+            Response::Busy { .. } => Piece::Later,
+            Response::Blob { .. } => Piece::Refused(self.not_as_announced()),
+            Response::Refused(refusal) => Piece::Refused(Event::Refused { refusal }),
+            other => Piece::Refused(self.unexpected(&other)),
+        })
+    }
+
+    fn not_as_announced(&mut self) -> Event {
+        self.not_done(NotDone::FileNotAsAnnounced);
+        Event::FetchFailed
     }
 
     /// The terms of a run, if the coordinator signed them, and the operator who is named in them.

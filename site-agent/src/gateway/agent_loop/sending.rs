@@ -1,4 +1,5 @@
 //! An update on its way: offered, sent chunk by chunk, committed, acknowledged. Called by `agent_loop`.
+//! Several chunks are on their way at once, in order, and each passes the gate by itself.
 //! Invariants: of one update `SENT_TIMES_MAX` times its size leaves in a day, wherever the coordinator wants
 //! it sent from; a receipt is kept if it is ours and signed, and only then.
 
@@ -14,8 +15,39 @@ use crate::gateway::connection::Connector;
 use crate::gateway::output::Output;
 use crate::gateway::protect::ProtectedUpdate;
 use crate::gateway::state::Event;
+use crate::gateway::store::Update;
 use crate::limits::{SENT_BYTES_MIN, SENT_TIMES_MAX};
 use crate::pipe::{NotDone, Notice, ToWorker};
+
+const CHUNK: u64 = CHUNK_BYTES_MAX as u64;
+
+/// What was sent of an update, and may still be.
+struct Upload<'a> {
+    update: &'a ProtectedUpdate,
+    /// Where the next chunk follows on the last one.
+    expected: u64,
+    /// Chunks and commits that may still be answered.
+    left: u64,
+}
+
+/// What came of sending.
+enum Sent {
+    /// The coordinator's word, and nothing is unanswered.
+    Answered(Response),
+    /// What the coordinator has is not known.
+    Lost,
+    /// Nothing is unanswered, and nothing may leave.
+    Held(Held),
+}
+
+/// Why a chunk does not leave.
+#[derive(Clone, Copy)]
+enum Held {
+    /// No more may leave in 24 hours.
+    Day,
+    /// The coordinator asked too often.
+    TooOften,
+}
 
 impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
     /// Whether the update of a round waits for its receipt.
@@ -43,35 +75,33 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         self.output.notice(Notice::Sending { key, bytes });
         let mut answer = self.connection.ask(Outbound::Offer(&update), &mut self.output).await?.response;
         // Every chunk twice and a commit after each time; more is a coordinator that does not listen.
-        let messages = 2 * (bytes.div_ceil(CHUNK_BYTES_MAX as u64) + 1);
-        let mut expected = 0;
-        for _ in 0..messages {
+        let mut upload = Upload { update: &update, expected: 0, left: 2 * (bytes.div_ceil(CHUNK) + 1) };
+        // After a loss one chunk goes alone, as often as it takes: only a line that carries it carries more.
+        let mut is_lost = false;
+        while upload.left > 0 {
             answer = match answer {
                 Response::Continue { next_offset } if next_offset < bytes => {
-                    // Before it counts as sent: what does not leave uses up nothing.
-                    if self.waits_for_day((bytes - next_offset).min(CHUNK_BYTES_MAX as u64)) {
-                        return Ok(Event::Hindered);
+                    let sent = if is_lost {
+                        self.send_one(&mut upload, next_offset).await?
+                    } else {
+                        self.send_chunks(&mut upload, next_offset).await?
+                    };
+                    is_lost = matches!(sent, Sent::Lost);
+                    match sent {
+                        Sent::Answered(answer) => answer,
+                        // Where it has all that arrived, the coordinator says.
+                        Sent::Lost => {
+                            let offer = Outbound::Offer(&update);
+                            self.connection.ask(offer, &mut self.output).await?.response
+                        }
+                        Sent::Held(Held::Day) => return Ok(Event::Hindered),
+                        Sent::Held(Held::TooOften) => break,
                     }
-                    self.connection.has_room_for((bytes - next_offset).min(CHUNK_BYTES_MAX as u64))?;
-                    if self.is_sent_too_often(&update, next_offset)? {
-                        break;
-                    }
-                    // Whole chunks follow from wherever it begins; a replay has to find each in the ledger.
-                    if next_offset != expected
-                        && !next_offset.is_multiple_of(CHUNK_BYTES_MAX as u64)
-                        && !self.store.note_odd_offset(key, next_offset)?
-                    {
-                        break;
-                    }
-                    expected = next_offset.saturating_add(CHUNK_BYTES_MAX as u64).min(bytes);
-                    let item = Outbound::Chunk { update: &update, offset: next_offset };
-                    let answer = self.connection.ask(item, &mut self.output).await?.response;
-                    crash_point!("site-chunk-sent");
-                    answer
                 }
                 Response::Continue { next_offset } if next_offset == bytes => {
-                    let answer =
-                        self.connection.ask(Outbound::Commit(&update), &mut self.output).await?.response;
+                    upload.left = upload.left.saturating_sub(1);
+                    let commit = Outbound::Commit(&update);
+                    let answer = self.connection.ask(commit, &mut self.output).await?.response;
                     crash_point!("site-committed");
                     answer
                 }
@@ -90,10 +120,95 @@ impl<N: Connector, C: Clock, O: Output> AgentLoop<N, C, O> {
         }
     }
 
+    /// One chunk, asked until it is answered.
+    async fn send_one(&mut self, upload: &mut Upload<'_>, offset: u64) -> Result<Sent, SiteError> {
+        if let Some(held) = self.holds_back(upload, offset)? {
+            return Ok(Sent::Held(held));
+        }
+        let item = Outbound::Chunk { update: upload.update, offset };
+        let answer = self.connection.ask(item, &mut self.output).await?.response;
+        upload.left = upload.left.saturating_sub(1);
+        crash_point!("site-chunk-sent");
+        Ok(Sent::Answered(answer))
+    }
+
+    /// The chunks from `offset` to the end, several on their way at once, until one is answered in another
+    /// way than by the offset behind it. Nothing is unanswered then.
+    async fn send_chunks(&mut self, upload: &mut Upload<'_>, offset: u64) -> Result<Sent, SiteError> {
+        let bytes = upload.update.update().bytes;
+        let (mut next, mut answered, mut held) = (offset, offset, None);
+        loop {
+            while held.is_none() && next < bytes && self.connection.has_place_ahead() {
+                if upload.left <= (next - answered).div_ceil(CHUNK) {
+                    held = Some(Held::TooOften);
+                    break;
+                }
+                held = match self.holds_back(upload, next) {
+                    Ok(held) => held,
+                    Err(error) => {
+                        self.connection.settle(None, &mut self.output).await?;
+                        return Err(error);
+                    }
+                };
+                if held.is_some() {
+                    break;
+                }
+                let item = Outbound::Chunk { update: upload.update, offset: next };
+                if !self.connection.send_ahead(item, &mut self.output).await? {
+                    return Ok(Sent::Lost);
+                }
+                next = upload.expected;
+            }
+            if let Some(held) = held.filter(|_| !self.connection.is_ahead()) {
+                return Ok(Sent::Held(held));
+            }
+            let Some(answer) = self.connection.next_answer(&mut self.output).await? else {
+                return Ok(Sent::Lost);
+            };
+            upload.left = upload.left.saturating_sub(1);
+            crash_point!("site-chunk-sent");
+            answered = answered.saturating_add(CHUNK).min(bytes);
+            let response = answer.response;
+            if response == (Response::Continue { next_offset: answered }) && answered < bytes {
+                continue;
+            }
+            // Where it wants others, what it has with those behind this one its last answer says.
+            let goes_on = matches!(response, Response::Continue { .. });
+            let last = self.connection.settle(Some(response.clone()), &mut self.output).await?;
+            let word = last.map(|last| if goes_on { last } else { response });
+            return Ok(match word {
+                // Who is busy is asked again and waited for where one thing is asked.
+                None | Some(Response::Busy { .. }) => Sent::Lost,
+                Some(word) => Sent::Answered(word),
+            });
+        }
+    }
+
+    /// Why the chunk at `offset` does not leave now; one that leaves is counted.
+    fn holds_back(&mut self, upload: &mut Upload<'_>, offset: u64) -> Result<Option<Held>, SiteError> {
+        let Update { key, bytes, .. } = *upload.update.update();
+        let chunk = (bytes - offset).min(CHUNK);
+        // Before it counts as sent: what does not leave uses up nothing.
+        if self.waits_for_day(chunk) {
+            return Ok(Some(Held::Day));
+        }
+        self.connection.has_room_for(chunk)?;
+        if self.is_sent_too_often(upload.update, offset)? {
+            return Ok(Some(Held::TooOften));
+        }
+        // Whole chunks follow from wherever it begins; a replay has to find each in the ledger.
+        let is_odd = offset != upload.expected && !offset.is_multiple_of(CHUNK);
+        if is_odd && !self.store.note_odd_offset(key, offset)? {
+            return Ok(Some(Held::TooOften));
+        }
+        upload.expected = offset.saturating_add(CHUNK).min(bytes);
+        Ok(None)
+    }
+
     /// Counts the chunk at `offset`, and says whether the day's share of this update is used up.
     fn is_sent_too_often(&mut self, update: &ProtectedUpdate, offset: u64) -> Result<bool, SiteError> {
         let update = update.update();
-        let chunk = (update.bytes - offset).min(CHUNK_BYTES_MAX as u64);
+        let chunk = (update.bytes - offset).min(CHUNK);
         let sent = self.store.count_sent(update.key, chunk, self.clock.now().0)?;
         Ok(sent > (SENT_TIMES_MAX * update.bytes).max(SENT_BYTES_MIN))
     }

@@ -32,15 +32,20 @@ use crate::gateway::renewal::Renewal;
 use crate::gateway::revocations::Revocations;
 use crate::pipe::{FromWorker, Progress, round_file_stem};
 use crate::policy::PolicyConfig;
+use told::Told;
 
 mod consenting;
 mod coordinator;
 mod launched;
 mod limiting;
+mod pipelined;
 mod renewing;
 mod revoking;
+mod told;
 mod worker;
 
+/// An answer that a site never gets: its line is cut.
+const LOST: Response = Response::ProveLedger { size: u64::MAX };
 const SITE: &str = "cardiology";
 const BASE: Digest = Digest([9; 32]);
 const OWN_KEY: Digest = Digest([1; 32]);
@@ -232,7 +237,9 @@ impl Connector for Played {
 }
 
 impl Wire for Played {
-    async fn exchange(&mut self, bytes: &[u8]) -> Result<Answer, SiteError> {
+    type Sent = Option<Answer>;
+
+    async fn send(&mut self, bytes: &[u8]) -> Result<Option<Answer>, SiteError> {
         let length = u32::from_le_bytes(bytes[..frame::PREFIX_BYTES].try_into().unwrap()) as usize;
         let body = &bytes[frame::PREFIX_BYTES..][..length];
         let Envelope { request, .. } = frame::from_body(body).unwrap();
@@ -249,7 +256,16 @@ impl Wire for Played {
                 Some(odd(honest, &request).unwrap_or_else(|| honest.answer(&request)))
             }
         };
-        match answer {
+        Ok(answer)
+    }
+
+    fn is_in_turn(&self) -> bool {
+        true
+    }
+
+    async fn answer(&mut self, sent: Option<Answer>) -> Result<Answer, SiteError> {
+        match sent {
+            Some(Answer { response: LOST, .. }) => Err(SiteError::Connection { reason: "cut".into() }),
             Some(answer) => Ok(answer),
             None => std::future::pending().await,
         }
@@ -337,36 +353,6 @@ struct Site {
     /// The authority whose revocation lists it goes by, where it goes by any.
     authority_der: Option<Vec<u8>>,
     clock_ms: u64,
-}
-
-/// What arrived, what was said, and what the coordinator holds now.
-struct Told {
-    arrived: Vec<Request>,
-    bytes: Vec<Vec<u8>>,
-    notices: Vec<Notice>,
-    honest: Honest,
-}
-
-impl Told {
-    fn count(&self, is_it: impl Fn(&Request) -> bool) -> usize {
-        self.arrived.iter().filter(|request| is_it(request)).count()
-    }
-
-    fn not_done(&self) -> Vec<NotDone> {
-        let why = |notice: &Notice| match notice {
-            Notice::NotDone { why } => Some(*why),
-            _ => None,
-        };
-        self.notices.iter().filter_map(why).collect()
-    }
-
-    fn failures(&self) -> Vec<TrainFailure> {
-        let reason = |request: &Request| match request {
-            Request::Failed { reason, .. } => Some(*reason),
-            _ => None,
-        };
-        self.arrived.iter().filter_map(reason).collect()
-    }
 }
 
 impl Site {

@@ -44,13 +44,17 @@ impl<N: Connector, C: Clock> Connection<N, C> {
         }
     }
 
+    /// Whether it is time to ask.
+    pub(super) fn is_list_due(&self) -> bool {
+        self.egress.revocations().is_some_and(|revocations| revocations.is_due(self.time()))
+    }
+
     /// Asks on the line that stands, where it is time.
     ///
     /// # Errors
     /// As [`Self::ask_for_list`]; then there is no line any more.
     pub(super) async fn list_if_due(&mut self) -> Result<(), SiteError> {
-        let now = self.time();
-        if !self.egress.revocations().is_some_and(|revocations| revocations.is_due(now)) {
+        if !self.is_list_due() {
             return Ok(());
         }
         let Some(mut wire) = self.wire.take() else { return Ok(()) };

@@ -21,19 +21,34 @@ use crate::policy::PolicyConfig;
 /// What the coordinator does with the next frames, over all connections; `None` cuts the line.
 type Script = Arc<Mutex<VecDeque<Option<Response>>>>;
 
-struct Scripted(Script);
+struct Scripted {
+    script: Script,
+    is_in_turn: bool,
+}
 
 impl Wire for Scripted {
-    async fn exchange(&mut self, _bytes: &[u8]) -> Result<Answer, SiteError> {
-        match self.0.lock().unwrap().pop_front().expect("the script is long enough") {
+    type Sent = Option<Response>;
+
+    async fn send(&mut self, _bytes: &[u8]) -> Result<Option<Response>, SiteError> {
+        Ok(self.script.lock().unwrap().pop_front().expect("the script is long enough"))
+    }
+
+    async fn answer(&mut self, sent: Option<Response>) -> Result<Answer, SiteError> {
+        match sent {
             Some(response) => Ok(Answer { response, payload: Vec::new() }),
             None => Err(SiteError::Connection { reason: "cut".into() }),
         }
+    }
+
+    fn is_in_turn(&self) -> bool {
+        self.is_in_turn
     }
 }
 
 struct Dialler {
     script: Script,
+    /// The coordinator is one of before several items were on their way at once.
+    is_old: bool,
     refusals: u32,
 }
 
@@ -45,7 +60,7 @@ impl Connector for Dialler {
             self.refusals -= 1;
             return Err(SiteError::Connection { reason: "nobody there".into() });
         }
-        Ok(Scripted(Arc::clone(&self.script)))
+        Ok(Scripted { script: Arc::clone(&self.script), is_in_turn: !self.is_old })
     }
 
     fn successor(&self) -> Option<Vec<u8>> {
@@ -75,7 +90,8 @@ fn ask(refusals: u32, script: Vec<Option<Response>>) -> (Response, Vec<&'static 
     let consent = consent::book(&folder.path().join("site.db"));
     let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
     let script = Arc::new(Mutex::new(VecDeque::from(script)));
-    let mut connection = Connection::new(Dialler { script: Arc::clone(&script), refusals }, egress);
+    let mut connection =
+        Connection::new(Dialler { script: Arc::clone(&script), is_old: false, refusals }, egress);
     let mut notices = Notices::default();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let poll = Outbound::Poll { wait_ms: 1 };
@@ -97,7 +113,7 @@ async fn progress_that_finds_no_room_in_the_escrow_ends_no_training() {
     let (consent, clock) = (consent::book(&database), ManualClock::at(Timestamp(1)));
     let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
     let script = Arc::new(Mutex::new(VecDeque::from(vec![welcome(), Some(Response::Noted)])));
-    let mut connection = Connection::new(Dialler { script, refusals: 0 }, egress);
+    let mut connection = Connection::new(Dialler { script, is_old: false, refusals: 0 }, egress);
     let said = crate::pipe::Progress { step: 1, total_steps: 50, loss: 2.0, tokens_per_s: 70 };
     let (progress, _) = ProgressGate::default().admit(key, &said, None, 0).unwrap();
     let progress = Outbound::Progress { key, progress };
@@ -220,4 +236,108 @@ fn a_ledger_that_is_not_taken_or_a_restored_coordinator_stops_everything_but_the
         };
         assert_eq!(notices.iter().filter(is_told).count(), 2, "{refusal:?}");
     }
+}
+
+/// A line, and what is in the ledger of it.
+fn line(folder: &Path, script: Vec<Option<Response>>) -> Connection<Dialler, ManualClock> {
+    line_to(folder, script, false)
+}
+
+fn line_to(folder: &Path, script: Vec<Option<Response>>, is_old: bool) -> Connection<Dialler, ManualClock> {
+    let (ledger, _) = LedgerWriter::open(&folder.join("ledger.log")).unwrap();
+    let consent = consent::book(&folder.join("site.db"));
+    let clock = ManualClock::at(Timestamp(1));
+    let egress = Egress::new(ledger, consent, PolicyConfig::default(), Digest([0; 32]), clock);
+    Connection::new(Dialler { script: Arc::new(Mutex::new(script.into())), is_old, refusals: 0 }, egress)
+}
+
+fn kinds(folder: &Path) -> Vec<&'static str> {
+    let text = fs::read_to_string(folder.join("ledger.log")).unwrap();
+    text.lines().map(|line| serde_json::from_str::<Record>(line).unwrap().kind.word()).collect()
+}
+
+fn question(offset: u64) -> Outbound<'static> {
+    Outbound::Fetch { digest: Digest([1; 32]), offset }
+}
+
+#[tokio::test]
+async fn what_was_sent_ahead_is_lost_with_its_line_and_was_in_the_ledger_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = || Some(Response::Noted);
+    let mut line = line(folder.path(), vec![welcome(), noted(), None, noted(), welcome(), noted()]);
+    let mut notices = Notices::default();
+    for offset in 0..3 {
+        assert!(line.has_place_ahead() && line.send_ahead(question(offset), &mut notices).await.unwrap());
+    }
+    assert_eq!(kinds(folder.path()), ["hello", "fetch", "fetch", "fetch"], "before any answer");
+    assert!(line.next_answer(&mut notices).await.unwrap().is_some());
+    assert!(line.next_answer(&mut notices).await.unwrap().is_none() && !line.is_ahead());
+    line.ask(question(1), &mut notices).await.unwrap();
+    assert_eq!(kinds(folder.path())[4..], ["hello", "fetch"]);
+}
+
+/// Nothing overtakes what is unanswered: another question needs another line.
+#[tokio::test]
+async fn a_line_with_unanswered_items_carries_nothing_else_and_holds_so_many() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut script = vec![welcome()];
+    script.extend([const { Some(Response::Noted) }; common::limits::TRANSFERS_IN_FLIGHT_MAX]);
+    script.extend([welcome(), Some(Response::Noted)]);
+    let mut line = line(folder.path(), script);
+    let mut notices = Notices::default();
+    let mut sent = 0;
+    while line.has_place_ahead() {
+        assert!(line.send_ahead(question(sent), &mut notices).await.unwrap());
+        sent += 1;
+    }
+    assert_eq!(sent, common::limits::TRANSFERS_IN_FLIGHT_MAX as u64);
+    line.ask(Outbound::Poll { wait_ms: 1 }, &mut notices).await.unwrap();
+    assert_eq!(kinds(folder.path())[1 + sent as usize..], ["hello", "poll"]);
+}
+
+/// It would handle what is together on its way in any order, and count so.
+#[tokio::test]
+async fn a_coordinator_of_before_gets_one_item_after_another() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = || Some(Response::Noted);
+    let mut line = line_to(folder.path(), vec![welcome(), noted(), noted()], true);
+    let mut notices = Notices::default();
+    for offset in 0..2 {
+        assert!(line.has_place_ahead() && line.send_ahead(question(offset), &mut notices).await.unwrap());
+        assert!(!line.has_place_ahead(), "the first is to be answered");
+        assert!(line.next_answer(&mut notices).await.unwrap().is_some());
+    }
+    assert_eq!(kinds(folder.path()), ["hello", "fetch", "fetch"]);
+}
+
+/// The hello behind them in the ledger shows where frames are that a receipt may lack.
+#[tokio::test]
+async fn a_line_ends_behind_the_last_of_several_of_which_one_may_not_be_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let full = Some(Response::Refused(Refusal::StorageFull));
+    let noted = || Some(Response::Noted);
+    let mut line = line(folder.path(), vec![welcome(), full, noted(), noted(), welcome(), noted()]);
+    let mut notices = Notices::default();
+    for offset in 0..3 {
+        assert!(line.send_ahead(question(offset), &mut notices).await.unwrap());
+    }
+    let first = line.next_answer(&mut notices).await.unwrap().unwrap().response;
+    let last = line.settle(Some(first), &mut notices).await.unwrap();
+    assert_eq!((last, line.is_ahead()), (Some(Response::Noted), false));
+    line.ask(question(0), &mut notices).await.unwrap();
+    assert_eq!(kinds(folder.path()), ["hello", "fetch", "fetch", "fetch", "hello", "fetch"]);
+}
+
+/// What the gate refuses does not leave, and what left before it is answered.
+#[tokio::test]
+async fn an_item_that_is_refused_ends_no_line_and_waits_for_those_before_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let noted = || Some(Response::Noted);
+    let mut line = line(folder.path(), vec![welcome(), noted(), noted()]);
+    let mut notices = Notices::default();
+    assert!(line.send_ahead(question(0), &mut notices).await.unwrap());
+    let error = line.send_ahead(question(u64::MAX), &mut notices).await.unwrap_err();
+    assert!(matches!(error, SiteError::PolicyRefused { .. }) && !line.is_ahead(), "{error}");
+    line.ask(question(0), &mut notices).await.unwrap();
+    assert_eq!(kinds(folder.path()), ["hello", "fetch", "fetch"]);
 }
